@@ -1,0 +1,28 @@
+//! mm4relay: an MM4 relay whose behaviour operators write themselves.
+//!
+//! The rooms, in the order in which a message passes them:
+//!
+//! - [`config`]: what the operator's file says, and what it means
+//! - [`relay`]: builds the rooms, and carries each message through them
+//! - [`message`]: the shared words
+//! - [`protocol`]: bytes to types and back, for SMTP and MM4
+//! - [`intake`]: the SMTP server
+//! - [`pipeline`]: the chain of plug-ins
+//! - [`routing`]: from recipient to peer
+//! - [`spool`]: the durable store
+//! - [`delivery`]: the SMTP client and its queues
+//! - [`charging`]: charging records, out of the spool into files
+
+pub mod charging;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod delivery;
+pub mod intake;
+pub mod message;
+pub mod pipeline;
+pub mod protocol;
+pub mod relay;
+pub mod routing;
+pub mod spool;
+pub mod telemetry;

@@ -1,0 +1,162 @@
+//! MM4 addresses: `+15555550100/TYPE=PLMN@mms.a.example` (TS 23.140, 7.2 and 8.4.4).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Illegal;
+
+/// RFC 5321, 4.5.3.1.3 limits a path to 256 octets, its angle brackets included; we count without them.
+pub const MAX_ADDRESS_OCTETS: usize = 256;
+
+/// An address exactly as it was received, and taken apart on demand.
+///
+/// Reading is tolerant, because real peers leave out the domain, the type, or both; what leaves the relay is the
+/// text that came in. Never empty; at most 256 octets; visible ASCII without `<`, `>` and blanks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MmsAddress(String);
+
+/// What stands before the domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressKind {
+    /// A telephone number: `+` and digits, or seven or more digits.
+    Number,
+    /// Six or fewer digits.
+    ShortCode,
+    /// Not a number, and has a domain.
+    Email,
+    /// A bare word, such as `postmaster`.
+    Other,
+}
+
+impl MmsAddress {
+    /// Takes the text between the angle brackets of a path, or an address from a header.
+    pub fn new(text: &str) -> Result<Self, Illegal> {
+        if text.is_empty() {
+            return Err(Illegal("an address must not be empty".into()));
+        }
+        if text.len() > MAX_ADDRESS_OCTETS {
+            return Err(Illegal(format!(
+                "an address of {} octets is longer than {MAX_ADDRESS_OCTETS}",
+                text.len()
+            )));
+        }
+        if let Some(bad) = text.bytes().find(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'>')) {
+            return Err(Illegal(format!("an address must not hold the octet 0x{bad:02x}")));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands behind the last `@`.
+    pub fn domain(&self) -> Option<&str> {
+        self.0
+            .rsplit_once('@')
+            .map(|(_, domain)| domain)
+            .filter(|domain| !domain.is_empty())
+    }
+
+    /// What stands before `/TYPE=` and the last `@`.
+    pub fn user(&self) -> &str {
+        self.split_type().0
+    }
+
+    /// The value of `/TYPE=`, as received.
+    pub fn address_type(&self) -> Option<&str> {
+        self.split_type().1
+    }
+
+    pub fn kind(&self) -> AddressKind {
+        let user = self.user();
+        let digits = user.strip_prefix('+').unwrap_or(user);
+        let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        match (all_digits, user.starts_with('+'), self.domain()) {
+            (true, true, _) => AddressKind::Number,
+            (true, false, _) if digits.len() >= 7 => AddressKind::Number,
+            (true, false, _) => AddressKind::ShortCode,
+            (false, _, Some(_)) => AddressKind::Email,
+            (false, _, None) => AddressKind::Other,
+        }
+    }
+
+    fn split_type(&self) -> (&str, Option<&str>) {
+        let local = self.0.rsplit_once('@').map_or(self.0.as_str(), |(local, _)| local);
+        let marker = local
+            .as_bytes()
+            .windows(6)
+            .position(|w| w.eq_ignore_ascii_case(b"/TYPE="));
+        match marker {
+            Some(at) => (&local[..at], Some(&local[at + 6..])),
+            None => (local, None),
+        }
+    }
+}
+
+impl fmt::Display for MmsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> (AddressKind, String, Option<String>, Option<String>) {
+        let address = MmsAddress::new(text).unwrap();
+        let owned = |s: Option<&str>| s.map(str::to_owned);
+        (
+            address.kind(),
+            address.user().to_owned(),
+            owned(address.address_type()),
+            owned(address.domain()),
+        )
+    }
+
+    #[test]
+    fn every_form_that_real_peers_send_is_taken_apart() {
+        let some = |s: &str| Some(s.to_owned());
+        let full = parts("+15555550100/TYPE=PLMN@mms.a.example");
+        assert_eq!(
+            full,
+            (
+                AddressKind::Number,
+                "+15555550100".into(),
+                some("PLMN"),
+                some("mms.a.example")
+            )
+        );
+        assert_eq!(
+            parts("+15555550100/type=plmn"),
+            (AddressKind::Number, "+15555550100".into(), some("plmn"), None)
+        );
+        assert_eq!(
+            parts("15555550100"),
+            (AddressKind::Number, "15555550100".into(), None, None)
+        );
+        assert_eq!(
+            parts("2020@mms.a.example"),
+            (AddressKind::ShortCode, "2020".into(), None, some("mms.a.example"))
+        );
+        assert_eq!(
+            parts("ann@mail.example"),
+            (AddressKind::Email, "ann".into(), None, some("mail.example"))
+        );
+        assert_eq!(
+            parts("PostMaster"),
+            (AddressKind::Other, "PostMaster".into(), None, None)
+        );
+    }
+
+    #[test]
+    fn what_could_break_a_command_line_is_refused() {
+        for text in ["", "a b@c.example", "a\r\nRCPT TO:<x>", "<a@b.example>", "a\0b"] {
+            assert!(MmsAddress::new(text).is_err(), "{text:?}");
+        }
+        assert!(MmsAddress::new(&"1".repeat(256)).is_ok());
+        assert!(MmsAddress::new(&"1".repeat(257)).is_err());
+    }
+}

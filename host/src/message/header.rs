@@ -1,0 +1,112 @@
+//! The header of a message: fields in order, each with its bytes as received.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+/// One field, folding and final CRLF included, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    raw: Bytes,
+    name_end: usize,
+}
+
+/// The fields of a message's header, in order. The empty line that ends the header is not part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    pub fields: Vec<Field>,
+}
+
+impl Field {
+    /// Takes a field as it stands in a message: name, colon, value, CRLF, with continuation lines.
+    /// `None` when there is no colon, or no name of visible ASCII before it. Blanks between name and colon are
+    /// tolerated (RFC 5322, 4.5), and are not part of the name.
+    pub fn parse(raw: Bytes) -> Option<Self> {
+        let colon = raw.iter().position(|b| *b == b':')?;
+        let name_end = raw[..colon].iter().rposition(|b| !matches!(b, b' ' | b'\t'))? + 1;
+        raw[..name_end]
+            .iter()
+            .all(u8::is_ascii_graphic)
+            .then_some(Self { raw, name_end })
+    }
+
+    /// Builds a field. The caller vouches for both: they come from `HeaderName` and `HeaderValue`, or are our own.
+    pub fn build(name: &str, value: &str) -> Self {
+        Self {
+            raw: format!("{name}: {value}\r\n").into(),
+            name_end: name.len(),
+        }
+    }
+
+    /// The field as it goes on the wire, CRLF included.
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    pub fn name(&self) -> &str {
+        std::str::from_utf8(&self.raw[..self.name_end]).unwrap_or_default()
+    }
+
+    pub fn is(&self, name: &str) -> bool {
+        self.raw[..self.name_end].eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// The value: unfolded (RFC 5322, 2.2.3), without the blanks at both ends, bad UTF-8 replaced.
+    pub fn value(&self) -> Cow<'_, str> {
+        let colon = self.raw[self.name_end..]
+            .iter()
+            .position(|b| *b == b':')
+            .map_or(self.name_end, |i| self.name_end + i + 1);
+        let body = self.raw[colon..].trim_ascii();
+        match String::from_utf8_lossy(body) {
+            Cow::Borrowed(text) if !text.contains("\r\n") => Cow::Borrowed(text),
+            text => Cow::Owned(text.replace("\r\n", "")),
+        }
+    }
+}
+
+impl Header {
+    /// The first field of that name.
+    pub fn first(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.is(name))
+    }
+
+    /// The first field's value.
+    pub fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.first(name).map(Field::value)
+    }
+
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Field> {
+        self.fields.iter().filter(move |field| field.is(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(raw: &'static str) -> Field {
+        Field::parse(Bytes::from_static(raw.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn values_are_unfolded_and_trimmed_while_the_raw_bytes_stay() {
+        let folded = field("To:\r\n        +15555550199,\r\n   \r\n\t+15555550188 \r\n");
+        assert_eq!(folded.value(), "+15555550199,   \t+15555550188");
+        assert_eq!(
+            folded.raw(),
+            "To:\r\n        +15555550199,\r\n   \r\n\t+15555550188 \r\n"
+        );
+        assert_eq!(field("Content-ID:<smil>\r\n").value(), "<smil>");
+        assert_eq!(field("Subject: \r\n").value(), "");
+    }
+
+    #[test]
+    fn names_compare_without_case_and_tolerate_blanks_before_the_colon() {
+        let odd = field("X-Mms-Originator-R/S-Delivery-Report : No\r\n");
+        assert!(odd.is("x-mms-originator-r/s-delivery-report"));
+        assert_eq!(odd.value(), "No");
+        assert!(Field::parse(Bytes::from_static(b"no colon here\r\n")).is_none());
+        assert!(Field::parse(Bytes::from_static(b": nothing before\r\n")).is_none());
+    }
+}

@@ -1,0 +1,161 @@
+//! Identifiers, and time as the relay counts it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Illegal;
+
+/// The relay's own number for a received message: unique in one spool, growing with time.
+///
+/// Not to be confused with `X-Mms-Message-ID`, which belongs to the originator and passes through untouched.
+/// Printed, and read back, as 13 characters of Crockford's base 32: short enough for a log line and an SMTP reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MessageId(pub u64);
+
+/// One destination of a message: the message's id and the ordinal of the destination, counted from 1.
+///
+/// Printed as `0D8K3M2Z9T4AB-1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OutgoingId {
+    pub message: MessageId,
+    pub ordinal: u32,
+}
+
+/// A peer's name in the configuration: 1 to 64 letters, digits, `-`, `_` and `.`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PeerName(std::sync::Arc<str>);
+
+/// Milliseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Timestamp(pub u64);
+
+const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits: [u8; 13] = std::array::from_fn(|i| BASE32[(self.0 >> (60 - 5 * i) & 31) as usize]);
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl FromStr for MessageId {
+    type Err = Illegal;
+
+    fn from_str(text: &str) -> Result<Self, Illegal> {
+        let wrong = || {
+            Illegal(format!(
+                "\"{text}\" is not a message id: 13 characters such as 0D8K3M2Z9T4AB are expected"
+            ))
+        };
+        if text.len() != 13 {
+            return Err(wrong());
+        }
+        let mut value = 0u64;
+        for byte in text.bytes().map(|b| b.to_ascii_uppercase()) {
+            let digit = BASE32.iter().position(|b| *b == byte).ok_or_else(wrong)? as u64;
+            value = value
+                .checked_mul(32)
+                .and_then(|v| v.checked_add(digit))
+                .ok_or_else(wrong)?;
+        }
+        Ok(Self(value))
+    }
+}
+
+impl fmt::Display for OutgoingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.message, self.ordinal)
+    }
+}
+
+impl FromStr for OutgoingId {
+    type Err = Illegal;
+
+    fn from_str(text: &str) -> Result<Self, Illegal> {
+        let wrong = || {
+            Illegal(format!(
+                "\"{text}\" is not a queue id: something like 0D8K3M2Z9T4AB-1 is expected"
+            ))
+        };
+        let (message, ordinal) = text.split_once('-').ok_or_else(wrong)?;
+        Ok(Self {
+            message: message.parse()?,
+            ordinal: ordinal.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+impl PeerName {
+    /// Refuses names that are empty, longer than 64 characters, or hold anything but letters, digits, `-`, `_`, `.`.
+    pub fn new(text: &str) -> Result<Self, Illegal> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if text.is_empty() || text.len() > 64 || !text.chars().all(legal) {
+            return Err(Illegal(format!(
+                "\"{text}\" is not a peer name: 1 to 64 letters, digits, '-', '_' or '.' are expected"
+            )));
+        }
+        Ok(Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for PeerName {
+    type Error = Illegal;
+
+    fn try_from(text: String) -> Result<Self, Illegal> {
+        Self::new(&text)
+    }
+}
+
+impl From<PeerName> for String {
+    fn from(name: PeerName) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Timestamp {
+    pub fn plus(self, duration: std::time::Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_survive_being_printed_and_read() {
+        for value in [0, 1, 31, 32, 1_790_000_000_000_000, u64::MAX] {
+            let id = OutgoingId {
+                message: MessageId(value),
+                ordinal: 7,
+            };
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn an_id_of_the_wrong_shape_is_refused_with_an_example() {
+        for text in ["", "0D8K", "!!!!!!!!!!!!!", "ZZZZZZZZZZZZZ"] {
+            assert!(
+                text.parse::<MessageId>().unwrap_err().0.contains("0D8K3M2Z9T4AB"),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The shared words: what a message is, who it is from and for, what may be done to it, and why it may be refused.
+//!
+//! Plain values without I/O. Every room may use them; they use no room.
+
+mod address;
+mod content;
+mod edit;
+mod envelope;
+mod header;
+mod ids;
+mod journey;
+mod outgoing;
+mod refusal;
+mod whole;
+
+pub use address::{AddressKind, MAX_ADDRESS_OCTETS, MmsAddress};
+pub use content::{Content, Piece, ReadAt, Rope};
+pub use edit::{Edit, HeaderName, HeaderValue, NewBody};
+pub use envelope::{Envelope, Recipient};
+pub use header::{Field, Header};
+pub use ids::{MessageId, OutgoingId, PeerName, Timestamp};
+pub use journey::{ChargingEntry, KvWrite, Step};
+pub use outgoing::Outgoing;
+pub use refusal::{Blame, Refusal};
+pub use whole::{Block, Incoming, Message, MessageType, Origin, Part, TransferEncoding};
+
+/// Why a value from outside cannot become one of ours. The text names what was wrong, not whose it was: the caller
+/// knows that, and says it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Illegal(pub String);

@@ -1,0 +1,24 @@
+//! A message bound for one next hop.
+
+use std::sync::Arc;
+
+use super::{Envelope, Header, OutgoingId, PeerName, Rope, Timestamp};
+
+/// What delivery works on: one destination of one message.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub id: OutgoingId,
+    /// The next hop.
+    pub peer: PeerName,
+    /// The peer that it came from.
+    pub source: PeerName,
+    pub received_at: Timestamp,
+    /// The sender, and the recipients that go to this next hop.
+    pub envelope: Envelope,
+    /// The bytes to send, before dot-stuffing.
+    pub rope: Rope,
+    /// The header of what is sent, kept while the message has not been out of memory; outcome plug-ins see it.
+    pub header: Option<Arc<Header>>,
+    /// Attempts that have failed so far.
+    pub attempts: u32,
+}

@@ -1,0 +1,80 @@
+//! Why the relay does not take a recipient or a message. One table turns these into SMTP replies: `intake/replies.rs`.
+
+/// Who is at fault, for logs and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The sending peer.
+    Peer,
+    /// A plug-in.
+    Plugin,
+    /// This relay, its configuration, its disk.
+    Relay,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("no route to {recipient}: neither its domain nor its number belongs to a configured peer")]
+    NoRoute { recipient: String },
+    #[error("address {text:?} cannot be read: {reason}")]
+    BadAddress { text: String, reason: String },
+    #[error("more than {limit} recipients in one message")]
+    TooManyRecipients { limit: u32 },
+    #[error("the message is larger than {limit} octets")]
+    TooLarge { limit: u64 },
+    #[error("the header is larger than {limit} octets")]
+    HeaderTooLarge { limit: u64 },
+    #[error("a line is longer than {limit} octets")]
+    LineTooLong { limit: u64 },
+    #[error("a bare CR or LF in the message: lines end in CRLF (RFC 5321, 2.3.8)")]
+    BareLineEnd,
+    #[error("MIME parts are nested deeper than {limit}")]
+    NestedTooDeep { limit: u32 },
+    #[error("the message has no header")]
+    NoHeader,
+    #[error("header line {line} cannot be read: {reason}")]
+    BadHeader { line: u32, reason: String },
+    #[error("not an MM4 message: it has no X-Mms-Message-Type")]
+    NotMm4,
+    #[error("X-Mms-Message-Type {name:?} is not a message type of TS 23.140, 8.4.4")]
+    UnknownMessageType { name: String },
+    #[error("{message_type} without {header}")]
+    MissingHeader {
+        message_type: &'static str,
+        header: &'static str,
+    },
+    #[error("the MIME structure is broken: {reason}")]
+    BrokenMime { reason: String },
+    #[error("loop: {evidence}")]
+    Loop { evidence: String },
+    /// A plug-in's verdict. `code` is 550 to 554.
+    #[error("refused by {plugin}: {text}")]
+    ByPlugin { plugin: String, code: u16, text: String },
+    /// A plug-in failed, and its `on-failure` is `refuse`.
+    #[error("plug-in {plugin} failed ({reason}), and its on-failure is refuse")]
+    PluginFailed { plugin: String, reason: String },
+    /// A plug-in failed, and its `on-failure` is `defer`.
+    #[error("plug-in {plugin} failed ({reason}); the sender keeps the message")]
+    Deferred { plugin: String, reason: String },
+    #[error("the spool did not take the message: {reason}")]
+    Storage { reason: String },
+    #[error("the relay is stopping")]
+    Stopping,
+}
+
+impl Refusal {
+    /// Whether the same message may succeed later: 4xx, and the sender keeps it.
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self,
+            Self::Deferred { .. } | Self::Storage { .. } | Self::Stopping | Self::TooManyRecipients { .. }
+        )
+    }
+
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::ByPlugin { .. } | Self::PluginFailed { .. } | Self::Deferred { .. } => Blame::Plugin,
+            Self::Storage { .. } | Self::Stopping => Blame::Relay,
+            _ => Blame::Peer,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A message on its way through the relay: its bytes, and an index of them.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Content, Envelope, Header, MessageId, PeerName, Piece, Timestamp};
+
+/// Where a message came from, and when.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The configured peer that the session was recognised as.
+    pub peer: PeerName,
+    pub remote: SocketAddr,
+    /// What the client said behind EHLO or HELO.
+    pub helo: String,
+    /// Whether it was EHLO: "with ESMTP" in our `Received`, else "with SMTP" (RFC 5321, 4.4).
+    pub extended: bool,
+    pub received_at: Timestamp,
+}
+
+/// What intake hands over at the end of data: received, strictly framed, dot-unstuffed, and not looked into.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    pub id: MessageId,
+    pub origin: Origin,
+    pub envelope: Envelope,
+    pub content: Content,
+}
+
+/// The MM4 message types (TS 23.140, 8.4.4), compared without regard to case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MessageType {
+    ForwardRequest,
+    ForwardResponse,
+    DeliveryReportRequest,
+    DeliveryReportResponse,
+    ReadReplyReportRequest,
+    ReadReplyReportResponse,
+}
+
+/// A received message with its index. Plug-ins' edits make a new one from it, which shares all that did not change.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub id: MessageId,
+    pub origin: Origin,
+    pub envelope: Envelope,
+    pub kind: MessageType,
+    pub header: Header,
+    /// The body in order, beginning with the empty line that ends the header.
+    pub body: Vec<Block>,
+    /// The leaves of the MIME structure, in order. Ids are stable over edits.
+    pub parts: Vec<Part>,
+    /// The bytes as received, which pieces refer to.
+    pub content: Content,
+}
+
+/// A stretch of the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// What belongs to no leaf: preamble, epilogue, closing delimiters, the headers of inner multiparts.
+    Verbatim(Piece),
+    /// The part with this id: delimiter, header and body.
+    Part(u32),
+}
+
+/// A leaf of the MIME structure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub id: u32,
+    /// In lower case, without parameters.
+    pub media_type: String,
+    /// `name` of Content-Type, else `filename` of Content-Disposition.
+    pub name: Option<String>,
+    /// Without angle brackets.
+    pub content_id: Option<String>,
+    pub content_location: Option<String>,
+    pub encoding: TransferEncoding,
+    /// The delimiter line before the part, with the CRLF before it, which belongs to it (RFC 2046, 5.1.1). Empty for a
+    /// message that is not multipart.
+    pub delimiter: Piece,
+    /// The part's header with the empty line behind it. Empty for a message that is not multipart.
+    pub header: Piece,
+    /// The body, still encoded.
+    pub body: Piece,
+}
+
+/// Content-Transfer-Encoding (RFC 2045, 6). `Identity` is 7bit, 8bit and binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferEncoding {
+    Identity,
+    Base64,
+    QuotedPrintable,
+    /// A name that nobody knows: such a body passes, and cannot be read by plug-ins.
+    Unknown,
+}
+
+impl MessageType {
+    const NAMES: [(MessageType, &str); 6] = [
+        (Self::ForwardRequest, "MM4_forward.REQ"),
+        (Self::ForwardResponse, "MM4_forward.RES"),
+        (Self::DeliveryReportRequest, "MM4_delivery_report.REQ"),
+        (Self::DeliveryReportResponse, "MM4_delivery_report.RES"),
+        (Self::ReadReplyReportRequest, "MM4_read_reply_report.REQ"),
+        (Self::ReadReplyReportResponse, "MM4_read_reply_report.RES"),
+    ];
+
+    /// The type with this name, in whatever case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES
+            .iter()
+            .find(|(_, known)| known.eq_ignore_ascii_case(name))
+            .map(|(kind, _)| *kind)
+    }
+
+    /// The name as TS 23.140 spells it.
+    pub fn name(self) -> &'static str {
+        Self::NAMES
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, name)| name)
+    }
+}
+
+impl Message {
+    pub fn part(&self, id: u32) -> Option<&Part> {
+        self.parts.iter().find(|part| part.id == id)
+    }
+}
+
+impl Block {
+    pub fn received(range: Range<u64>) -> Self {
+        Self::Verbatim(Piece::Received(range))
+    }
+}

@@ -1,0 +1,159 @@
+//! The durable store: what the relay has promised to deliver, and what it must not forget.
+//!
+//! One message, one commit. Everything that a message causes (outgoing messages, charging records, plug-ins' values,
+//! a hold) goes into one [`Acceptance`], which [`Spool::commit`] makes durable as a whole; only then there is a
+//! [`Receipt`], and only with a receipt does intake answer `250` to the end of data. What became of a delivery is
+//! recorded the same way, with everything that its outcome caused: [`Spool::record`].
+//!
+//! The trait is what rooms see. [`sqlite`] implements it on an embedded database; the verbs are such that a replicated
+//! log can implement them too: commit a batch, lease due work, record an outcome.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::message::{
+    ChargingEntry, Content, Envelope, KvWrite, MessageId, Origin, Outgoing, OutgoingId, PeerName, Step, Timestamp,
+};
+
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The durable store, as the other rooms see it.
+pub trait Spool: Send + Sync + 'static {
+    /// Makes everything in `acceptance` durable, or nothing. Concurrent calls share one flush to disk.
+    fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>>;
+
+    /// Makes what became of one delivery durable, with what its outcome caused. Unknown ids are not an error: an
+    /// operator may have dropped the message meanwhile.
+    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>>;
+
+    /// At most `limit` waiting messages for `peer` that are due at `now` and not in `except`, oldest due time first.
+    /// Their bytes stay in the store, to be read by range.
+    fn due<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [OutgoingId],
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
+
+    /// For each peer with waiting messages: when the earliest of them is due. Cheap; asked after a restart, and
+    /// about once a second, because an operator's `queue retry` may have changed the answer.
+    fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>>;
+
+    /// Outcomes whose plug-ins have not succeeded yet, due at `now`, oldest first.
+    fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>>;
+
+    /// Settles a pending event: what its plug-ins asked for at last, or when to try again.
+    fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>>;
+
+    /// A plug-in's durable value.
+    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>>;
+
+    /// The next free message id: greater than every id in the store.
+    fn next_id(&self) -> MessageId;
+}
+
+/// Everything that one received message causes.
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    pub id: MessageId,
+    pub origin: Origin,
+    /// As received, before any plug-in.
+    pub envelope: Envelope,
+    /// The bytes as received; stored once, whatever the number of destinations.
+    pub content: Content,
+    /// One per destination. Their ropes are over `content`.
+    pub outgoing: Vec<Outgoing>,
+    /// Destinations that are given up already at acceptance, with the reason: visible like any failed delivery.
+    pub failed: Vec<(Outgoing, String)>,
+    /// Set when the message is parked for an operator: as received, for the reason given.
+    pub hold: Option<String>,
+    pub charging: Vec<ChargingEntry>,
+    pub kv: Vec<KvWrite>,
+    /// What the plug-ins did, to show to people.
+    pub journey: Vec<Step>,
+}
+
+/// Proof that a message is on disk. Only a spool makes one, and the code that answers `250` needs one.
+#[derive(Debug)]
+pub struct Receipt {
+    id: MessageId,
+}
+
+/// What became of a delivery attempt.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub id: OutgoingId,
+    pub result: DeliveryResult,
+    pub charging: Vec<ChargingEntry>,
+    pub kv: Vec<KvWrite>,
+    /// Set when outcome plug-ins failed and are to be asked again later: the outcome, for `pending_events`.
+    pub event: Option<NewEvent>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryResult {
+    /// The next hop took it. The outgoing message is done; the received bytes go when nothing needs them any more.
+    Delivered,
+    /// Try again at `due`. `attempts` counts the failed attempts so far.
+    Deferred {
+        due: Timestamp,
+        attempts: u32,
+        reason: String,
+    },
+    /// Given up for good. Stays visible, bytes included, until an operator drops or retries it.
+    Failed { reason: String },
+    /// Some recipients are done (delivered or failed for good), the others wait: they stay in the queue under the
+    /// same id, alone.
+    Partly {
+        remaining: Vec<u32>,
+        due: Timestamp,
+        attempts: u32,
+        reason: String,
+    },
+}
+
+/// An outcome that plug-ins still have to be told.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The outcome as JSON, opaque to the spool.
+    pub outcome: String,
+    pub due: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub struct PendingEvent {
+    pub id: u64,
+    pub outgoing: Outgoing,
+    pub outcome: String,
+    pub attempts: u32,
+}
+
+#[derive(Clone, Debug)]
+pub enum Settlement {
+    /// The plug-ins are done, or a fallback record stands for them.
+    Done {
+        charging: Vec<ChargingEntry>,
+        kv: Vec<KvWrite>,
+    },
+    Again {
+        due: Timestamp,
+    },
+}
+
+/// Why the store did not do it. Nothing of what was asked has happened then.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SpoolError {
+    #[error("the spool's disk is full: {0}")]
+    Full(String),
+    #[error("the spool cannot be written or read: {0}")]
+    Broken(String),
+    #[error("the spool is closed")]
+    Closed,
+}
+
+impl Receipt {
+    pub fn id(&self) -> MessageId {
+        self.id
+    }
+}
