@@ -1,1 +1,50 @@
+//! The plug-in engine of mm4relay: everything about WebAssembly, nothing about mail.
+//!
+//! A plug-in is a WebAssembly component against the contract in `wit/`. Its life, which is also the order in which to
+//! read this crate:
+//!
+//! 1. [`inspect`]: the bytes are validated as a whole, and what they import is compared with what is granted. Nothing
+//!    of the plug-in has run yet.
+//! 2. [`load`]: off the message path, the component runs `describe` and `configure` once, in a sandbox that is thrown
+//!    away. The memory that `configure` left is written back into the component ([`snapshot`]), compiled, and kept in
+//!    a file ([`cache`]) that is mapped and shared by every instance from then on.
+//! 3. [`plugin`]: every message gets a new instance of that snapshot in a new [`sandbox`]: already configured, and with
+//!    nothing in it from any message before. It calls back through [`host`], one file for each interface.
+//! 4. [`verdict`]: what it answered comes out as plain data, together with the records and key/value writes that it
+//!    asked for, or as a [`Failure`] ([`failure`]). Nothing has been done yet: the caller applies all of it, or none.
+//!
+//! What lives how long: an [`Engine`] as long as the relay, with one thread that ticks; a [`Plugin`] from its load until
+//! the last message that holds it is through; a sandbox for one call.
 
+mod bindings;
+mod cache;
+mod failure;
+mod host;
+mod inspect;
+mod limits;
+mod load;
+mod options;
+mod plugin;
+mod sandbox;
+mod services;
+mod snapshot;
+mod verdict;
+mod words;
+
+pub use failure::{Failure, FailureClass, Spent};
+pub use inspect::{Inspection, Memory};
+pub use limits::{Grant, Limits, UnknownGrant};
+pub use load::{LoadError, LoadErrorKind, PluginSpec};
+pub use options::{EngineError, EngineOptions};
+pub use plugin::Plugin;
+pub use sandbox::Engine;
+pub use services::{BoxFuture, Services, Subject, Table};
+pub use verdict::{Body, Edit, Judgement, KvWrite, Verdict};
+pub use words::{
+    Address, AddressKind, ChargingRecord, Delivery, Description, Destination, Fault, HeaderField,
+    Level, MessageType, Occasion, OccasionKind, Outcome, Part, Recipient, RecordType, Summary,
+};
+
+/// The version of the contract in `wit/` that this engine implements. It runs plug-ins that were built against 0.1.n
+/// with n up to its own last number.
+pub const API_VERSION: &str = "0.1.0";

@@ -1,0 +1,293 @@
+//! Compiled code in files: compiled once, and mapped by every process and instance that runs it.
+//!
+//! A file is named after what was compiled (its SHA-256) and what compiled it (Wasmtime's version, target and
+//! settings), so a name never stands for two contents. Files are mapped and executed. Therefore the directory belongs
+//! to the relay alone, a file is complete and on the disk before it gets its name, and no file is ever changed
+//! afterwards: the oldest are removed, which hurts no one who has them mapped.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::options::EngineError;
+
+/// Files that are kept. Each plug-in needs two (one to configure it, one to run it) for each version and setting.
+const FILES_MAX: usize = 64;
+const EXTENSION: &str = "cwasm";
+
+pub(crate) struct Cache {
+    dir: PathBuf,
+    /// Removed with the engine.
+    temporary: bool,
+    written: AtomicU64,
+}
+
+/// Why a component could not be had from the cache.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    #[error("{0}")]
+    Compile(String),
+    #[error("compiled code could not be stored in {}: {error}", path.display())]
+    Store { path: PathBuf, error: io::Error },
+    #[error("compiled code could not be loaded from {}: {problem}", path.display())]
+    Load { path: PathBuf, problem: String },
+}
+
+impl Cache {
+    pub fn open(dir: Option<&Path>) -> Result<Self, EngineError> {
+        let (dir, temporary) = match dir {
+            Some(dir) => (dir.to_owned(), false),
+            None => (temporary_name(), true),
+        };
+        let refuse = |problem: String| EngineError::CacheDir {
+            path: dir.clone(),
+            problem,
+        };
+        // A temporary directory must be new: one that is there already was put there by somebody else.
+        let made = DirBuilder::new()
+            .mode(0o700)
+            .recursive(!temporary)
+            .create(&dir);
+        made.map_err(|error| refuse(format!("cannot be created: {error}")))?;
+        let cache = Cache {
+            dir: dir.clone(),
+            temporary,
+            written: AtomicU64::new(0),
+        };
+        cache.check_private().map_err(refuse)?;
+        Ok(cache)
+    }
+
+    /// The owner is compared with that of a file that this process makes: there is no other way to ask without `unsafe`.
+    fn check_private(&self) -> Result<(), String> {
+        let failed = |error: io::Error| format!("cannot be used: {error}");
+        let dir = fs::metadata(&self.dir).map_err(failed)?;
+        if dir.permissions().mode() & 0o077 != 0 {
+            return Err(format!(
+                "has mode {:o}, but compiled code must be out of reach for everybody else: chmod 700 it",
+                dir.permissions().mode() & 0o777
+            ));
+        }
+        let probe = self.unfinished();
+        let own = create(&probe)
+            .and_then(|file| file.metadata())
+            .map_err(failed)?;
+        fs::remove_file(&probe).map_err(failed)?;
+        if own.uid() != dir.uid() {
+            return Err(format!(
+                "belongs to user {}, the relay runs as {}",
+                dir.uid(),
+                own.uid()
+            ));
+        }
+        Ok(())
+    }
+
+    /// The compiled form of `wasm`, always from its file: a mapped file is ready in half a millisecond and shared,
+    /// freshly compiled code is neither. Takes seconds of a core when it is new; call it off the async threads.
+    pub fn compile(&self, engine: &Engine, wasm: &[u8]) -> Result<Component, CacheError> {
+        let path = self.path(engine, wasm);
+        if path.exists() {
+            match load(engine, &path) {
+                Ok(component) => {
+                    touch(&path);
+                    return Ok(component);
+                }
+                Err(problem) => {
+                    tracing::warn!(path = %path.display(), %problem, "compiled code is unusable, compiling again")
+                }
+            }
+        }
+        let component = Component::new(engine, wasm)
+            .map_err(|error| CacheError::Compile(format!("{error:#}")))?;
+        let code = component
+            .serialize()
+            .map_err(|error| CacheError::Compile(format!("{error:#}")))?;
+        self.store(&path, &code)
+            .map_err(|error| CacheError::Store {
+                path: path.clone(),
+                error,
+            })?;
+        let mapped = load(engine, &path).map_err(|problem| CacheError::Load { path, problem });
+        self.prune();
+        mapped
+    }
+
+    fn path(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
+        let mut compiler = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut compiler);
+        self.dir.join(format!(
+            "{}-{:016x}.{EXTENSION}",
+            digest(wasm),
+            compiler.finish()
+        ))
+    }
+
+    /// Written under another name, flushed, and only then renamed: a file cut short by a crash would be run as code.
+    fn store(&self, path: &Path, code: &[u8]) -> io::Result<()> {
+        let unfinished = self.unfinished();
+        let written = create(&unfinished)
+            .and_then(|mut file| {
+                file.write_all(code)?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::rename(&unfinished, path));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        written
+    }
+
+    fn unfinished(&self) -> PathBuf {
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        self.dir
+            .join(format!("unfinished-{}-{number}", std::process::id()))
+    }
+
+    /// Removes the files that were not used for longest. Failing to costs disk space, and nothing else.
+    fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.dir) else {
+            return;
+        };
+        let mut files: Vec<(SystemTime, PathBuf)> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|it| it == EXTENSION))
+            .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
+            .collect();
+        files.sort();
+        let excess = files.len().saturating_sub(FILES_MAX);
+        for (_, path) in files.drain(..excess) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        if self.temporary {
+            let _ = fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn load(engine: &Engine, path: &Path) -> Result<Component, String> {
+    // SAFETY: the file is the unchanged output of `Component::serialize`. It lies in a directory that only this user
+    // can write to (`check_private`), got its name after it was complete and flushed (`store`), and is never written to
+    // again. Wasmtime itself refuses files of another version or configuration.
+    #[allow(unsafe_code)]
+    let component = unsafe { Component::deserialize_file(engine, path) };
+    component.map_err(|error| format!("{error:#}"))
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Marks a file as used. The mark only decides who is pruned first.
+fn touch(path: &Path) {
+    if let Ok(file) = File::options().append(true).open(path) {
+        let _ = file.set_modified(SystemTime::now());
+    }
+}
+
+fn temporary_name() -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut salt = DefaultHasher::new();
+    (std::process::id(), number, SystemTime::now()).hash(&mut salt);
+    std::env::temp_dir().join(format!(
+        "mm4relay-code-{}-{:016x}",
+        std::process::id(),
+        salt.finish()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn empty_component() -> Vec<u8> {
+        b"\0asm\x0d\0\x01\0".to_vec()
+    }
+
+    #[test]
+    fn a_directory_that_others_can_enter_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o750)).unwrap();
+        let refusal = Cache::open(Some(dir.path())).err().expect("refused");
+        assert!(refusal.to_string().contains("chmod 700"), "{refusal}");
+    }
+
+    #[test]
+    fn a_new_directory_is_private_and_a_temporary_one_goes_away() {
+        let cache = Cache::open(None).unwrap();
+        let dir = cache.dir.clone();
+        assert_eq!(
+            fs::metadata(&dir).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        drop(cache);
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn the_same_bytes_are_compiled_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(dir.path())).unwrap();
+        let engine = Engine::default();
+        for _ in 0..2 {
+            cache.compile(&engine, &empty_component()).unwrap();
+        }
+        let files: Vec<_> = fs::read_dir(dir.path()).unwrap().flatten().collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        assert_eq!(
+            files[0].metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+
+    #[test]
+    fn a_spoilt_file_is_compiled_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(dir.path())).unwrap();
+        let engine = Engine::default();
+        let path = cache.path(&engine, &empty_component());
+        fs::write(&path, b"not code").unwrap();
+        cache.compile(&engine, &empty_component()).unwrap();
+        assert_ne!(fs::read(&path).unwrap(), b"not code");
+    }
+
+    #[test]
+    fn the_oldest_files_are_pruned() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(dir.path())).unwrap();
+        for number in 0..FILES_MAX as u64 + 3 {
+            let file = create(&dir.path().join(format!("{number:03}.{EXTENSION}"))).unwrap();
+            let age = std::time::Duration::from_secs(1_000 + number);
+            file.set_modified(SystemTime::UNIX_EPOCH + age).unwrap();
+        }
+        cache.prune();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), FILES_MAX);
+        assert!(!dir.path().join(format!("002.{EXTENSION}")).exists());
+        assert!(dir.path().join(format!("003.{EXTENSION}")).exists());
+    }
+}

@@ -1,0 +1,129 @@
+//! What comes out of a call that went wrong, and what any call cost.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use wasmtime::Trap;
+use wasmtime::component::ResourceTableError;
+
+use crate::host::log::one_line;
+use crate::host::{Call, LimitPassed, OnlyInProcess};
+
+/// What a call cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// Wall time from making the sandbox to its end.
+    pub time: Duration,
+    /// Wall time before that, waiting for a free instance.
+    pub queue_wait: Duration,
+    /// Octets of bodies copied into the sandbox; 0 when the plug-in read none.
+    pub body_bytes_read: u64,
+    /// Host functions called.
+    pub host_calls: u64,
+    /// Lines for the log that were dropped because of the limit.
+    pub log_lines_dropped: u64,
+}
+
+/// A call that came to nothing. What it had asked for until then is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of failure it is.
+    pub class: FailureClass,
+    /// For the operator, with what the plug-in printed last; at most 1,024 octets.
+    pub text: String,
+    /// What the call cost all the same.
+    pub spent: Spent,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class, self.text)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The kinds of failure, for policy and counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureClass {
+    /// The code trapped: a panic, an overflow of its stack, an illegal access.
+    Trap,
+    /// The time budget ran out.
+    Time,
+    /// The memory limit stood in the way, and the code did not survive that.
+    Memory,
+    /// It returned a `fault`.
+    Fault,
+    /// It broke the contract.
+    Contract,
+    /// Another of its limits: octets in a host call, handles.
+    Limit,
+    /// No instance could be made of it.
+    Instantiate,
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FailureClass::Trap => "trap",
+            FailureClass::Time => "time",
+            FailureClass::Memory => "memory",
+            FailureClass::Fault => "fault",
+            FailureClass::Contract => "contract",
+            FailureClass::Limit => "limit",
+            FailureClass::Instantiate => "instantiate",
+        })
+    }
+}
+
+/// Tells from an error of Wasmtime what went wrong, and says it for the operator. `said` is the end of what the plug-in
+/// printed.
+pub(crate) fn classify(call: &Call, error: &wasmtime::Error, said: &str) -> (FailureClass, String) {
+    let class = class(call, error);
+    let mut text = match class {
+        FailureClass::Memory => format!(
+            "it needed more than its {} octets of memory",
+            call.owner.limits.memory_bytes
+        ),
+        FailureClass::Trap => match error.downcast_ref::<Trap>() {
+            Some(trap) => trap.to_string(),
+            None => error.root_cause().to_string(),
+        },
+        _ => error.root_cause().to_string(),
+    };
+    if !said.is_empty() {
+        text.push_str("; it printed: ");
+        text.push_str(said);
+    }
+    (class, one_line(&text).into_owned())
+}
+
+fn class(call: &Call, error: &wasmtime::Error) -> FailureClass {
+    if error.is::<LimitPassed>()
+        || matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+        || is_host_call_bytes(error)
+    {
+        FailureClass::Limit
+    } else if error.is::<OnlyInProcess>() || error.is::<ResourceTableError>() {
+        FailureClass::Contract
+    } else if call.memory.denied() {
+        // A program that is refused memory traps on the spot, or fails to be instantiated.
+        FailureClass::Memory
+    } else if error.is::<Trap>() {
+        FailureClass::Trap
+    } else {
+        // Strings that are no UTF-8, unknown variants, handles that are not its own: what only code that was not made
+        // by a generator of bindings can do.
+        FailureClass::Contract
+    }
+}
+
+/// Wasmtime keeps this error's type to itself. Should its words change, a test of this crate fails.
+fn is_host_call_bytes(error: &wasmtime::Error) -> bool {
+    error
+        .root_cause()
+        .to_string()
+        .contains("fuel allocated for hostcalls has been exhausted")
+}

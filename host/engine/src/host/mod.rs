@@ -1,0 +1,215 @@
+//! The host's side of one call: its state, and the functions that a plug-in may call, one file for each interface.
+//!
+//! No function here blocks its thread. Those that may wait are futures, because a sandbox can only be stopped where it
+//! yields. Everything that a plug-in can make the host keep is bounded, by [`Limits`] or by a constant beside its use.
+
+mod charging;
+mod clock;
+mod config;
+mod kv;
+pub(crate) mod log;
+mod message;
+mod tables;
+mod wasi;
+pub(crate) mod writer;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::WasiCtx;
+
+use crate::limits::{Grant, Limits};
+use crate::services::{Services, Subject, Table};
+use crate::words::{ChargingRecord, Fault, Level};
+
+/// What every call of one plug-in has in common.
+pub(crate) struct Owner {
+    /// The name in the configuration, and the namespace of its values.
+    pub name: String,
+    pub settings: Bytes,
+    pub grants: BTreeSet<Grant>,
+    pub limits: Limits,
+    pub services: Arc<dyn Services>,
+}
+
+/// The state of one call, and with it everything that the plug-in asked for until now.
+pub(crate) struct Call {
+    pub owner: Arc<Owner>,
+    pub handles: ResourceTable,
+    pub memory: MemoryGuard,
+    pub host_calls: u64,
+    pub body_bytes_read: u64,
+    pub records: Vec<ChargingRecord>,
+    pub kv: kv::Pending,
+    pub log: log::Book,
+    /// `None` during `describe` and `configure`.
+    subject: Option<Arc<dyn Subject>>,
+    /// Octets in body writers, those already dropped included.
+    output_bytes: u64,
+    /// Octets of strings in `records`.
+    record_bytes: usize,
+    /// The generations of tables that this call has seen, so that it goes on seeing them.
+    tables: HashMap<String, Arc<dyn Table>>,
+    said: wasi::Said,
+    /// Made when first needed: most plug-ins never touch WASI.
+    wasi: Option<WasiCtx>,
+}
+
+impl Call {
+    pub fn new(owner: Arc<Owner>, subject: Option<Arc<dyn Subject>>) -> Self {
+        let mut handles = ResourceTable::new();
+        handles.set_max_capacity(owner.limits.handles);
+        Call {
+            handles,
+            memory: MemoryGuard::new(owner.limits.memory_bytes),
+            host_calls: 0,
+            body_bytes_read: 0,
+            records: Vec::new(),
+            kv: kv::Pending::default(),
+            log: log::Book::default(),
+            subject,
+            output_bytes: 0,
+            record_bytes: 0,
+            tables: HashMap::new(),
+            said: wasi::Said::default(),
+            wasi: None,
+            owner,
+        }
+    }
+
+    /// Logs what the plug-in printed, and how many lines were dropped. Returns the end of what it printed.
+    pub fn finish_log(&mut self) -> String {
+        let said = self.said.take();
+        for line in said.lines().filter(|line| !line.trim().is_empty()) {
+            self.log_line(Level::Debug, line);
+        }
+        if self.log.dropped > 0 {
+            let text = format!(
+                "{} more lines were dropped, log-lines is {}",
+                self.log.dropped, self.owner.limits.log_lines
+            );
+            self.owner
+                .services
+                .log(&self.owner.name, self.message_id(), Level::Warn, &text);
+        }
+        let start = said.floor_char_boundary(said.len().saturating_sub(300));
+        said[start..].trim().to_owned()
+    }
+
+    /// The message of this call. The error ends a `configure` that asked for it.
+    fn subject(&self, interface: &'static str) -> wasmtime::Result<&Arc<dyn Subject>> {
+        self.subject
+            .as_ref()
+            .ok_or_else(|| OnlyInProcess { interface }.into())
+    }
+
+    /// The relay's id of the message, empty during `configure`.
+    fn message_id(&self) -> &str {
+        self.subject.as_ref().map_or("", |subject| subject.id())
+    }
+}
+
+/// `describe` or `configure` called what exists only with a message.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("asked for `{interface}`, which exists only in `process`")]
+pub(crate) struct OnlyInProcess {
+    pub interface: &'static str,
+}
+
+/// A bound that is no `fault` of the contract was passed: the call ends.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct LimitPassed(pub String);
+
+/// The fault for a limit, named as it is in the configuration.
+fn limit(name: &str, bound: impl std::fmt::Display) -> Fault {
+    Fault::Limit(format!("{name} is {bound}"))
+}
+
+/// Bounds all memories of a store together, and remembers that the bound was met: a plug-in that is denied memory
+/// usually traps a moment later, and the operator should read about the cause.
+pub(crate) struct MemoryGuard {
+    limit: usize,
+    used: usize,
+    denied: bool,
+}
+
+/// Entries in one table. What Rust, C and JavaScript plug-ins need is a few thousand, Python about 60,000.
+pub(crate) const TABLE_ELEMENTS: usize = 100_000;
+
+impl MemoryGuard {
+    fn new(limit: usize) -> Self {
+        MemoryGuard {
+            limit,
+            used: 0,
+            denied: false,
+        }
+    }
+
+    /// Whether growth was refused at any time.
+    pub fn denied(&self) -> bool {
+        self.denied
+    }
+
+    /// Allows `bytes` more than the plug-in's own limit.
+    pub fn raise(&mut self, bytes: usize) {
+        self.limit = self.limit.saturating_add(bytes);
+    }
+}
+
+impl ResourceLimiter for MemoryGuard {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.used.saturating_sub(current).saturating_add(desired);
+        if total > self.limit {
+            self.denied = true;
+            return Ok(false);
+        }
+        self.used = total;
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.denied = true;
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_count_together() {
+        let mut guard = MemoryGuard::new(100);
+        assert!(guard.memory_growing(0, 60, None).unwrap());
+        assert!(guard.memory_growing(0, 40, None).unwrap());
+        assert!(!guard.denied());
+        assert!(!guard.memory_growing(40, 41, None).unwrap());
+        assert!(guard.denied());
+    }
+
+    #[test]
+    fn a_memory_may_grow_to_its_limit_exactly() {
+        let mut guard = MemoryGuard::new(100);
+        assert!(guard.memory_growing(0, 50, None).unwrap());
+        assert!(guard.memory_growing(50, 100, None).unwrap());
+        assert!(!guard.memory_growing(100, 101, None).unwrap());
+    }
+}

@@ -1,0 +1,304 @@
+//! From a file to a plug-in that can be called, and every reason why not.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use crate::API_VERSION;
+use crate::bindings::FilterPre;
+use crate::cache::CacheError;
+use crate::failure::{FailureClass, classify};
+use crate::host::log::one_line;
+use crate::host::{Call, Owner};
+use crate::inspect::{Inspection, inspect};
+use crate::limits::{Grant, Limits};
+use crate::plugin::Plugin;
+use crate::sandbox::{Engine, Inner};
+use crate::services::Services;
+use crate::snapshot;
+
+/// What the configuration says about a plug-in.
+#[derive(Debug, Clone)]
+pub struct PluginSpec {
+    /// Its name in the configuration, and the namespace of its durable values.
+    pub name: String,
+    /// The component.
+    pub wasm: PathBuf,
+    /// Handed to the plug-in as JSON; `null` becomes `{}`.
+    pub settings: serde_json::Value,
+    /// What it may import.
+    pub grants: BTreeSet<Grant>,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+/// A plug-in that does not go live. The one that runs under the same name is untouched.
+#[derive(Debug, thiserror::Error)]
+pub struct LoadError {
+    /// The name in the configuration; empty when bytes were only inspected.
+    pub plugin: String,
+    /// What is wrong.
+    #[source]
+    pub kind: LoadErrorKind,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.plugin.is_empty() {
+            write!(f, "{}", self.kind)
+        } else {
+            write!(f, "plug-in {:?}: {}", self.plugin, self.kind)
+        }
+    }
+}
+
+/// Why a plug-in does not go live, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum LoadErrorKind {
+    #[error("{} cannot be read: {error}; is `wasm` the path of the component?", path.display())]
+    Read {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error(
+        "the component has more than {limit} octets; make it smaller (opt-level, strip) or raise component-bytes"
+    )]
+    TooLarge { limit: u64 },
+    #[error("the file is no WebAssembly: it does not begin with the octets 00 61 73 6d")]
+    NotWebAssembly,
+    #[error(
+        "the file is a core module, not a component: build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    #[error("the component is cut short or damaged: {problem}; copy or build it again")]
+    Invalid { problem: String },
+    #[error(
+        "the component is no plug-in: it does not export mm4:filter/plugin@{API_VERSION}, but [{exports}]; build it against the world `filter` of wit/"
+    )]
+    NoPlugin { exports: String },
+    #[error(
+        "the plug-in was built against version {built_for} of mm4:filter, this relay has {API_VERSION}: {remedy}"
+    )]
+    ApiVersion {
+        built_for: String,
+        remedy: &'static str,
+    },
+    #[error(
+        "it imports `{}`, which is not granted: add it to the plug-in's line, grants = [{line}]",
+        list(missing)
+    )]
+    NotGranted {
+        /// What it imports and may not.
+        missing: BTreeSet<Grant>,
+        /// What would have to stand between the brackets of `grants`.
+        line: String,
+    },
+    #[error("it imports {name}, which this relay does not have; remove that import")]
+    UnknownImport { name: String },
+    #[error(
+        "its limit memory-bytes is {asked}, but sandboxes of this relay have at most {available} octets; lower it"
+    )]
+    MemoryLimit { asked: usize, available: usize },
+    #[error("it cannot be compiled: {problem}")]
+    Compile { problem: String },
+    #[error("no instance can be made of it ({class}): {text}")]
+    Instantiate { class: FailureClass, text: String },
+    #[error("`configure` said no: {text}")]
+    ConfigureRefused { text: String },
+    #[error("`describe` or `configure` failed ({class}): {text}")]
+    ConfigureFailed { class: FailureClass, text: String },
+    #[error("`configure` asked for `{interface}`, which exists only in `process`; call it there")]
+    OnlyInProcess { interface: &'static str },
+    #[error("`configure` ran for longer than {limit:?}; raise configure-time or do less")]
+    ConfigureTime { limit: Duration },
+    #[error(
+        "`configure` needs more than {limit} octets of memory; raise memory-bytes or keep less"
+    )]
+    ConfigureMemory { limit: usize },
+    #[error(
+        "`configure` left handles open (a body writer, a stream), which no snapshot can hold; drop them before it returns"
+    )]
+    HandlesLeft,
+    #[error("its memory cannot be put into a snapshot: {problem}")]
+    Snapshot { problem: String },
+    #[error("{problem}")]
+    Cache { problem: String },
+    #[error("the engine failed while loading it: {problem}; this is a bug of the relay")]
+    Internal { problem: String },
+}
+
+fn list(grants: &BTreeSet<Grant>) -> String {
+    let names: Vec<_> = grants.iter().map(|grant| grant.as_str()).collect();
+    names.join("`, `")
+}
+
+impl From<CacheError> for LoadErrorKind {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::Compile(problem) => LoadErrorKind::Compile { problem },
+            other => LoadErrorKind::Cache {
+                problem: other.to_string(),
+            },
+        }
+    }
+}
+
+impl Engine {
+    /// Reads what a component is and asks for. Nothing of it runs. Takes milliseconds for each megabyte.
+    ///
+    /// # Errors
+    /// The bytes are no valid component, are no plug-in, or import what does not exist.
+    pub fn inspect(&self, wasm: &[u8]) -> Result<Inspection, LoadError> {
+        inspect(wasm).map_err(|kind| LoadError {
+            plugin: String::new(),
+            kind,
+        })
+    }
+
+    /// Reads, checks, configures, snapshots and compiles a plug-in: everything short of a message. Compiling takes from
+    /// 0.1 s (Rust) to several seconds (Python) of one core the first time. It happens beside the async threads, one
+    /// load at a time; a load that is no longer awaited still ends by itself.
+    ///
+    /// # Errors
+    /// See [`LoadErrorKind`]; each says what to do.
+    pub async fn load(
+        &self,
+        spec: PluginSpec,
+        services: Arc<dyn Services>,
+    ) -> Result<Plugin, LoadError> {
+        let turn = self.0.loading.clone().lock_owned().await;
+        let engine = self.0.clone();
+        let runtime = Handle::current();
+        let plugin = spec.name.clone();
+        let job = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            runtime.block_on(load(engine, spec, services))
+        });
+        let ended = job.await.unwrap_or_else(|error| {
+            Err(LoadErrorKind::Internal {
+                problem: error.to_string(),
+            })
+        });
+        ended.map_err(|kind| LoadError { plugin, kind })
+    }
+}
+
+/// Blocks its thread for as long as it takes.
+async fn load(
+    engine: Arc<Inner>,
+    spec: PluginSpec,
+    services: Arc<dyn Services>,
+) -> Result<Plugin, LoadErrorKind> {
+    if spec.limits.memory_bytes > engine.max_memory_bytes {
+        let (asked, available) = (spec.limits.memory_bytes, engine.max_memory_bytes);
+        return Err(LoadErrorKind::MemoryLimit { asked, available });
+    }
+    let wasm = read(&spec.wasm, spec.limits.component_bytes)?;
+    let inspection = inspect(&wasm)?;
+    check_grants(&inspection.grants, &spec.grants)?;
+    let owner = Arc::new(Owner {
+        settings: settings(&spec.settings),
+        name: spec.name,
+        grants: spec.grants,
+        limits: spec.limits,
+        services,
+    });
+    let mut snapshot = snapshot::take(&engine, &owner, &wasm).await?;
+    drop(wasm);
+    let component = engine.cache.compile(&engine.wasmtime, &snapshot.wasm)?;
+    let pre = engine
+        .linker
+        .instantiate_pre(&component)
+        .and_then(FilterPre::new);
+    let pre = pre.map_err(|error| LoadErrorKind::Compile {
+        problem: format!("{error:#}"),
+    })?;
+    warm_up(&engine, &owner, &pre).await?;
+    for text in [
+        &mut snapshot.description.name,
+        &mut snapshot.description.version,
+    ] {
+        *text = one_line(text).into_owned();
+    }
+    Ok(Plugin::new(
+        engine,
+        owner,
+        pre,
+        snapshot.description,
+        inspection.digest,
+    ))
+}
+
+/// At most `limit` octets, and not one more in memory: the size is not taken from the directory, the file may grow.
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadErrorKind> {
+    let failed = |error| LoadErrorKind::Read {
+        path: path.to_owned(),
+        error,
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut wasm = Vec::new();
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut wasm)
+        .map_err(failed)?;
+    if wasm.len() as u64 > limit {
+        return Err(LoadErrorKind::TooLarge { limit });
+    }
+    Ok(wasm)
+}
+
+fn check_grants(needed: &BTreeSet<Grant>, granted: &BTreeSet<Grant>) -> Result<(), LoadErrorKind> {
+    let missing: BTreeSet<_> = needed.difference(granted).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<_> = needed
+        .union(granted)
+        .map(|grant| format!("{:?}", grant.as_str()))
+        .collect();
+    Err(LoadErrorKind::NotGranted {
+        missing,
+        line: all.join(", "),
+    })
+}
+
+fn settings(value: &serde_json::Value) -> Bytes {
+    match value {
+        serde_json::Value::Null => Bytes::from_static(b"{}"),
+        value => Bytes::from(value.to_string()),
+    }
+}
+
+/// The first instance pays for mapping the code and the snapshot; no message should. It also shows that the snapshot
+/// fits into its limits.
+async fn warm_up(
+    engine: &Inner,
+    owner: &Arc<Owner>,
+    pre: &FilterPre<Call>,
+) -> Result<(), LoadErrorKind> {
+    let mut store = engine.store(Call::new(owner.clone(), None));
+    match tokio::time::timeout(
+        owner.limits.configure_time,
+        pre.instantiate_async(&mut store),
+    )
+    .await
+    {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            let said = store.data_mut().finish_log();
+            let (class, text) = classify(store.data(), &error, &said);
+            Err(LoadErrorKind::Instantiate { class, text })
+        }
+        Err(_) => Err(LoadErrorKind::Instantiate {
+            class: FailureClass::Time,
+            text: format!("it took longer than {:?}", owner.limits.configure_time),
+        }),
+    }
+}

@@ -1,0 +1,194 @@
+//! The engine, and the stores that it makes: Wasmtime's configuration in one place.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore};
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+
+use crate::bindings::Filter;
+use crate::cache::Cache;
+use crate::host::{Call, TABLE_ELEMENTS};
+use crate::options::{EngineError, EngineOptions};
+
+/// How often a running plug-in comes up for air: it yields to other tasks, and can be stopped. A call is therefore
+/// stopped at most this long after its budget.
+const TICK: Duration = Duration::from_millis(2);
+/// Instances beyond those for messages: the one load that runs at a time needs one.
+const LOADING_INSTANCES: u32 = 2;
+/// A WebAssembly page, in octets.
+pub(crate) const PAGE: usize = 64 << 10;
+
+// What one component may consist of. Rust and C plug-ins have one memory, one table and a handful of core instances;
+// JavaScript and Python plug-ins have more, Python one core instance for each of its shared libraries.
+const MEMORIES: u32 = 4;
+const TABLES: u32 = 8;
+const CORE_INSTANCES: u32 = 64;
+const INSTANCE_BYTES: usize = 10 << 20;
+
+/// Cleaned in place when an instance ends, in octets of each memory; what lies behind goes back to the kernel.
+const KEEP_MEMORY: usize = 1 << 20;
+const KEEP_TABLE: usize = 64 << 10;
+
+/// Compiles plug-ins, and holds the pool that their instances come from. Cheap to clone; all clones are one engine.
+///
+/// One thread for each engine ticks every 2 ms; it ends when the last clone (and the last plug-in) is gone.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub wasmtime: wasmtime::Engine,
+    pub linker: Linker<Call>,
+    pub cache: Cache,
+    /// One permit for each instance that a message may have.
+    pub instances: Semaphore,
+    /// One load at a time: compiling takes a core, and messages need the others.
+    pub loading: Arc<Mutex<()>>,
+    pub max_memory_bytes: usize,
+    page_map_scan: bool,
+    /// Dropping it ends the ticker.
+    _ticker: mpsc::Sender<()>,
+}
+
+impl Engine {
+    /// Sets up the pool, the cache and the ticker.
+    ///
+    /// # Errors
+    /// An option out of its bounds, a cache directory that others can write to, too little address space.
+    pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
+        check(&options)?;
+        let page_map_scan = options
+            .page_map_scan
+            .unwrap_or_else(PoolingAllocationConfig::is_pagemap_scan_available);
+        let wasmtime = wasmtime::Engine::new(&config(&options, page_map_scan)).map_err(setup)?;
+        let mut linker = Linker::new(&wasmtime);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(setup)?;
+        Filter::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call).map_err(setup)?;
+        Ok(Engine(Arc::new(Inner {
+            linker,
+            cache: Cache::open(options.cache_dir.as_deref())?,
+            instances: Semaphore::new(options.max_instances as usize),
+            loading: Arc::default(),
+            max_memory_bytes: options.max_memory_bytes,
+            page_map_scan,
+            _ticker: start_ticker(wasmtime.clone()).map_err(EngineError::Ticker)?,
+            wasmtime,
+        })))
+    }
+
+    /// Whether sandboxes are cleaned by the kernel's page-map scan. Without it a call costs about twice as much.
+    pub fn page_map_scan(&self) -> bool {
+        self.0.page_map_scan
+    }
+}
+
+impl Inner {
+    /// A store for one call, limited as its plug-in is.
+    pub fn store(&self, call: Call) -> Store<Call> {
+        let limits = &call.owner.limits;
+        let (host_call_bytes, handles) = (limits.host_call_bytes, limits.handles);
+        let mut store = Store::new(&self.wasmtime, call);
+        store.limiter(|call| &mut call.memory);
+        store.set_hostcall_fuel(host_call_bytes);
+        store.set_max_component_handles(handles);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        store
+    }
+}
+
+fn check(options: &EngineOptions) -> Result<(), EngineError> {
+    let refuse = |option, problem: String| Err(EngineError::Option { option, problem });
+    if !(1..=1000).contains(&options.max_instances) {
+        return refuse(
+            "max_instances",
+            format!("{} is not in 1 to 1000", options.max_instances),
+        );
+    }
+    if !(64 << 10..=1 << 20).contains(&options.wasm_stack) {
+        return refuse(
+            "wasm_stack",
+            format!("{} octets are not in 64 KiB to 1 MiB", options.wasm_stack),
+        );
+    }
+    if !(1 << 20..=2 << 30).contains(&options.max_memory_bytes) {
+        return refuse(
+            "max_memory_bytes",
+            format!(
+                "{} octets are not in 1 MiB to 2 GiB",
+                options.max_memory_bytes
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn config(options: &EngineOptions, page_map_scan: bool) -> Config {
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
+            options,
+            page_map_scan,
+        )))
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .max_wasm_stack(options.wasm_stack)
+        // Snapshots above Wasmtime's default of 16 MiB would silently lose copy-on-write: 19 ms for an instance
+        // instead of 40 us.
+        .memory_guaranteed_dense_image_size(options.max_memory_bytes as u64)
+        // Only native debuggers and profilers need it, and registering it gets slower with every plug-in loaded.
+        .native_unwind_info(false)
+        // Threads within a plug-in could not be bounded by its store; a 64-bit memory would buy nothing below 4 GiB.
+        .wasm_threads(false)
+        .wasm_memory64(false)
+        // A load must leave the other cores to the messages.
+        .parallel_compilation(false);
+    config
+}
+
+fn pool(options: &EngineOptions, page_map_scan: bool) -> PoolingAllocationConfig {
+    let instances = options.max_instances + LOADING_INSTANCES;
+    // One page more than any limit: taking a snapshot needs it when `configure` has used all it may.
+    let memory = options.max_memory_bytes.next_multiple_of(PAGE) + PAGE;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_stacks(instances)
+        .total_core_instances(instances * CORE_INSTANCES)
+        .total_memories(instances * MEMORIES)
+        .total_tables(instances * TABLES)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_memories_per_module(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_tables_per_module(TABLES)
+        .max_component_instance_size(INSTANCE_BYTES)
+        .max_core_instance_size(INSTANCE_BYTES)
+        .table_elements(TABLE_ELEMENTS)
+        .max_memory_size(memory);
+    if page_map_scan {
+        // Without the scan, keeping pages means cleaning all of them, which costs more than it saves.
+        pool.pagemap_scan(Enabled::Yes)
+            .linear_memory_keep_resident(KEEP_MEMORY)
+            .table_keep_resident(KEEP_TABLE);
+    }
+    pool
+}
+
+/// One thread for the whole engine; one for each call would cost more than the calls.
+fn start_ticker(engine: wasmtime::Engine) -> std::io::Result<mpsc::Sender<()>> {
+    let (stop, stopped) = mpsc::channel();
+    std::thread::Builder::new()
+        .name("plugin-ticker".into())
+        .spawn(move || {
+            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                engine.increment_epoch();
+            }
+        })?;
+    Ok(stop)
+}
+
+fn setup(error: wasmtime::Error) -> EngineError {
+    EngineError::Setup(format!("{error:#}"))
+}

@@ -1,0 +1,72 @@
+//! What the relay brings: the only ways out of a sandbox.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::words::{Address, Fault, HeaderField, Level, Part, Recipient, Summary};
+
+/// A future behind a pointer, so that traits with waiting methods can be objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What does not depend on the message.
+///
+/// A method that is not a future must not wait: it runs on the thread of the call, and a plug-in cannot be stopped
+/// while its host blocks.
+pub trait Services: Send + Sync + 'static {
+    /// Milliseconds since 1970-01-01 UTC.
+    fn now_ms(&self) -> u64;
+
+    /// The present generation of a configured table. The engine keeps it until the call ends, so that one call never
+    /// sees two generations.
+    fn table(&self, name: &str) -> Option<Arc<dyn Table>>;
+
+    /// The committed value of `key` in the namespace of `plugin`. The error is for the operator, and reaches the
+    /// plug-in as `unavailable`.
+    fn kv_get<'a>(
+        &'a self,
+        plugin: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>>;
+
+    /// One line of at most 1,024 octets (before escaping), without control characters. `message` is the relay's id of
+    /// the message, empty during `configure`.
+    fn log(&self, plugin: &str, message: &str, level: Level, text: &str);
+}
+
+/// One generation of a look-up table.
+pub trait Table: Send + Sync {
+    /// The value for exactly this key.
+    fn lookup(&self, key: &str) -> Option<&str>;
+    /// The row (key, value) whose key is the longest beginning of `text`.
+    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)>;
+}
+
+/// The one message that an instance was made for. Nothing here may change during a call.
+pub trait Subject: Send + Sync + 'static {
+    /// The relay's id of the message, for the log.
+    fn id(&self) -> &str;
+    /// Size as received, in octets; the time budget grows with it.
+    fn size(&self) -> u64;
+    /// The fields that most plug-ins ask for.
+    fn summary(&self) -> Summary;
+    /// The envelope sender; `None` is the null sender.
+    fn originator(&self) -> Option<Address>;
+    /// The envelope recipients.
+    fn recipients(&self) -> Vec<Recipient>;
+    /// The first field of that name, compared without regard to case, unfolded.
+    fn header(&self, name: &str) -> Option<String>;
+    /// All header fields, in order.
+    fn headers(&self) -> Vec<HeaderField>;
+    /// The leaves of the MIME structure, in order.
+    fn parts(&self) -> Vec<Part>;
+    /// At most `max` octets (never more than 1 MiB) of a part's decoded body from `offset` on; empty at or behind its end.
+    fn read_part<'a>(
+        &'a self,
+        id: u32,
+        offset: u64,
+        max: u32,
+    ) -> BoxFuture<'a, Result<Bytes, Fault>>;
+}

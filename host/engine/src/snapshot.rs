@@ -1,0 +1,107 @@
+//! `configure` once, and the memory that it leaves put back into the component.
+//!
+//! The steps are Wizer's, taken one by one: its own `run_component` would also keep the state of a `configure` that
+//! said no, and panics where a limit is met while it reads the memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::Store;
+use wasmtime::component::{Component, Instance};
+use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
+
+use crate::bindings::Filter;
+use crate::failure::{FailureClass, classify};
+use crate::host::log::one_line;
+use crate::host::{Call, OnlyInProcess, Owner};
+use crate::load::LoadErrorKind;
+use crate::sandbox::{Inner, PAGE};
+use crate::words::Description;
+
+/// A component that has configured itself.
+pub(crate) struct Snapshot {
+    pub description: Description,
+    pub wasm: Vec<u8>,
+}
+
+/// Ticks until the next yield while the snapshot is taken: never. Nothing of the plug-in runs then.
+const NO_DEADLINE: u64 = 1 << 40;
+
+/// Runs `describe` and `configure` in a sandbox of their own, and snapshots the result. Compiles; not for async threads.
+///
+/// It runs at every load, cached or not: what `configure` builds may depend on tables and on the time.
+pub(crate) async fn take(
+    engine: &Inner,
+    owner: &Arc<Owner>,
+    wasm: &[u8],
+) -> Result<Snapshot, LoadErrorKind> {
+    let wizer = Wizer::new();
+    let (context, instrumented) = wizer.instrument_component(wasm).map_err(unfit)?;
+    let component = engine.cache.compile(&engine.wasmtime, &instrumented)?;
+    let mut store = engine.store(Call::new(owner.clone(), None));
+    let limit = owner.limits.configure_time;
+    let (instance, description) = configure(engine, &mut store, &component, limit).await?;
+    if !store.data().handles.is_empty() {
+        return Err(LoadErrorKind::HandlesLeft);
+    }
+    // Reading the memory out goes through the sandbox's own exports, which need a page, and must not be cut short.
+    store.data_mut().memory.raise(PAGE);
+    store.set_hostcall_fuel(usize::MAX);
+    store.set_epoch_deadline(NO_DEADLINE);
+    let mut state = WasmtimeWizerComponent {
+        store: &mut store,
+        instance,
+    };
+    let wasm = wizer
+        .snapshot_component(&context, &mut state)
+        .await
+        .map_err(unfit)?;
+    Ok(Snapshot { description, wasm })
+}
+
+async fn configure(
+    engine: &Inner,
+    store: &mut Store<Call>,
+    component: &Component,
+    limit: Duration,
+) -> Result<(Instance, Description), LoadErrorKind> {
+    let calls = async {
+        let instance = engine
+            .linker
+            .instantiate_async(&mut *store, component)
+            .await?;
+        let filter = Filter::new(&mut *store, &instance)?;
+        let plugin = filter.mm4_filter_plugin();
+        let description = plugin.call_describe(&mut *store).await?;
+        let answer = plugin.call_configure(&mut *store).await?;
+        wasmtime::Result::Ok((instance, description, answer))
+    };
+    let ended = tokio::time::timeout(limit, calls).await;
+    let said = store.data_mut().finish_log();
+    match ended {
+        Err(_) => Err(LoadErrorKind::ConfigureTime { limit }),
+        Ok(Err(error)) => Err(failed(store.data(), &error, &said)),
+        Ok(Ok((_, _, Err(text)))) => Err(LoadErrorKind::ConfigureRefused {
+            text: one_line(&text).into_owned(),
+        }),
+        Ok(Ok((instance, description, Ok(())))) => Ok((instance, description.into())),
+    }
+}
+
+fn failed(call: &Call, error: &wasmtime::Error, said: &str) -> LoadErrorKind {
+    if let Some(OnlyInProcess { interface }) = error.downcast_ref() {
+        return LoadErrorKind::OnlyInProcess { interface };
+    }
+    match classify(call, error, said) {
+        (FailureClass::Memory, _) => LoadErrorKind::ConfigureMemory {
+            limit: call.owner.limits.memory_bytes,
+        },
+        (class, text) => LoadErrorKind::ConfigureFailed { class, text },
+    }
+}
+
+fn unfit(error: wasmtime::Error) -> LoadErrorKind {
+    LoadErrorKind::Snapshot {
+        problem: format!("{error:#}"),
+    }
+}

@@ -1,0 +1,178 @@
+//! What comes out of a call that went well.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use wasmtime::component::Resource;
+
+use crate::bindings::mm4::filter::types as wit;
+use crate::failure::Spent;
+use crate::host::Call;
+use crate::host::writer::BodyWriter;
+use crate::words::{ChargingRecord, HeaderField};
+
+/// What a plug-in decided, and what it asked for beside that. The caller commits all of it, or drops all of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// What is to become of the message.
+    pub verdict: Verdict,
+    /// Charging records, in the order in which they were asked for.
+    pub records: Vec<ChargingRecord>,
+    /// At most one write for each key, in the order of the keys.
+    pub kv: Vec<KvWrite>,
+    /// What the call cost.
+    pub spent: Spent,
+}
+
+/// What is to become of the message. The strings are the plug-in's: whoever puts them on the wire checks them first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing changes.
+    Pass,
+    /// All of these, in this order, or none.
+    Edit(Vec<Edit>),
+    /// Refused for good.
+    Refuse {
+        /// The SMTP reply code that the plug-in wants the sender to see.
+        code: u16,
+        /// For the sending peer.
+        text: String,
+    },
+    /// Accepted, and parked; the text is for the operator.
+    Hold(String),
+    /// Accepted, and dropped; the text is for the log.
+    Discard(String),
+}
+
+/// One change; see `edit` in `wit/types.wit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Edit {
+    SetHeader(HeaderField),
+    RemoveHeader(String),
+    SetOriginator(String),
+    SetRecipient {
+        id: u32,
+        address: String,
+    },
+    AddRecipient(String),
+    DropRecipient(u32),
+    Route {
+        recipient: u32,
+        peer: String,
+    },
+    ReplacePart {
+        id: u32,
+        body: Body,
+        name: Option<String>,
+    },
+    RemovePart(u32),
+    AddPart {
+        body: Body,
+        name: Option<String>,
+        content_id: Option<String>,
+    },
+}
+
+/// A new part's body: what was written into a body writer that came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// A whole Content-Type value, parameters included; at most 1,024 octets.
+    pub media_type: String,
+    /// The decoded body.
+    pub bytes: Bytes,
+}
+
+/// A write to the plug-in's durable values, to be made when the message is committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "write")]
+#[allow(missing_docs)]
+pub enum KvWrite {
+    Set {
+        key: String,
+        value: Vec<u8>,
+    },
+    Delete {
+        key: String,
+    },
+    /// Adds to the committed value (a decimal number as text, absent counts as 0) in the commit itself, so that no
+    /// concurrent increment is lost.
+    Increment {
+        key: String,
+        by: i64,
+    },
+}
+
+/// Turns the answer of the sandbox into plain data; body writers become bytes. The error says how the contract was
+/// broken.
+pub(crate) fn lift(call: &mut Call, verdict: wit::Verdict) -> Result<Verdict, String> {
+    Ok(match verdict {
+        wit::Verdict::Pass => Verdict::Pass,
+        wit::Verdict::Edit(edits) => Verdict::Edit(
+            edits
+                .into_iter()
+                .map(|edit| lift_edit(call, edit))
+                .collect::<Result<_, _>>()?,
+        ),
+        wit::Verdict::Refuse(wit::Refusal { code, text }) => Verdict::Refuse { code, text },
+        wit::Verdict::Hold(reason) => Verdict::Hold(reason),
+        wit::Verdict::Discard(reason) => Verdict::Discard(reason),
+    })
+}
+
+fn lift_edit(call: &mut Call, edit: wit::Edit) -> Result<Edit, String> {
+    Ok(match edit {
+        wit::Edit::SetHeader(field) => Edit::SetHeader(field.into()),
+        wit::Edit::RemoveHeader(name) => Edit::RemoveHeader(name),
+        wit::Edit::SetOriginator(address) => Edit::SetOriginator(address),
+        wit::Edit::SetRecipient(wit::SetRecipient { id, address }) => {
+            Edit::SetRecipient { id, address }
+        }
+        wit::Edit::AddRecipient(address) => Edit::AddRecipient(address),
+        wit::Edit::DropRecipient(id) => Edit::DropRecipient(id),
+        wit::Edit::Route(wit::Route { recipient, peer }) => Edit::Route { recipient, peer },
+        wit::Edit::ReplacePart(wit::ReplacePart { id, body, name }) => Edit::ReplacePart {
+            id,
+            body: take_body(call, body)?,
+            name,
+        },
+        wit::Edit::RemovePart(id) => Edit::RemovePart(id),
+        wit::Edit::AddPart(wit::AddPart {
+            body,
+            name,
+            content_id,
+        }) => Edit::AddPart {
+            body: take_body(call, body)?,
+            name,
+            content_id,
+        },
+    })
+}
+
+/// The component model moves each handle out of the sandbox exactly once; should that ever not hold, it is a failure of
+/// the call and not of the relay.
+fn take_body(call: &mut Call, writer: Resource<BodyWriter>) -> Result<Body, String> {
+    let writer = call
+        .handles
+        .delete(writer)
+        .map_err(|error| format!("a body writer that it returned is not its own: {error}"))?;
+    Ok(writer.into_body())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_keep_their_documented_names_in_json() {
+        let write = KvWrite::Increment {
+            key: "n".into(),
+            by: -2,
+        };
+        let json = serde_json::to_value(&write).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"write": "increment", "key": "n", "by": -2})
+        );
+        assert_eq!(serde_json::from_value::<KvWrite>(json).unwrap(), write);
+    }
+}

@@ -1,0 +1,275 @@
+//! The words of the contract, as plain Rust. Their meaning is documented in `wit/`; field for field the same.
+
+use serde::{Deserialize, Serialize};
+
+/// What the message is, from `X-Mms-Message-Type` (TS 23.140, 8.4.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum MessageType {
+    ForwardRequest,
+    ForwardResponse,
+    DeliveryReportRequest,
+    DeliveryReportResponse,
+    ReadReplyReportRequest,
+    ReadReplyReportResponse,
+    /// A type that TS 23.140 does not name.
+    Other,
+}
+
+/// What stands before the `@`, or is the whole address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AddressKind {
+    /// A telephone number of seven digits or more, with or without `+`.
+    Number,
+    /// Six digits or fewer.
+    ShortCode,
+    /// Anything else that has a domain.
+    Email,
+    /// Everything else.
+    Other,
+}
+
+/// An address, as text and taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The whole address as received, without angle brackets.
+    pub text: String,
+    /// What kind of address it is.
+    pub kind: AddressKind,
+    /// What stands before `/TYPE=` and `@`.
+    pub user: String,
+    /// The value of `/TYPE=`, as received.
+    pub address_type: Option<String>,
+    /// What stands behind the last `@`, as received.
+    pub domain: Option<String>,
+}
+
+/// An envelope recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Names the recipient in edits; stable over the whole chain.
+    pub id: u32,
+    /// Where it goes.
+    pub address: Address,
+}
+
+/// A header field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderField {
+    /// As received.
+    pub name: String,
+    /// Unfolded, without the blanks at both ends.
+    pub value: String,
+}
+
+/// A leaf of the MIME structure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Names the part in edits; stable over the whole chain.
+    pub id: u32,
+    /// In lower case, without parameters.
+    pub media_type: String,
+    /// The file name.
+    pub name: Option<String>,
+    /// Without angle brackets.
+    pub content_id: Option<String>,
+    /// As received.
+    pub content_location: Option<String>,
+    /// Octets as they stand in the message, still encoded.
+    pub encoded_size: u64,
+}
+
+/// The fields that most plug-ins ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// What the message is.
+    pub message_type: MessageType,
+    /// `X-Mms-Message-ID`, empty when there is none.
+    pub message_id: String,
+    /// `X-Mms-Transaction-ID`, empty when there is none.
+    pub transaction_id: String,
+    /// The configured name of the peer that sent it.
+    pub source: String,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub received_at: u64,
+    /// Octets as received.
+    pub size: u64,
+}
+
+/// Why a plug-in is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Occasion {
+    /// Once per received message, before routing.
+    Arrival,
+    /// Once per destination, after routing.
+    Departure(Destination),
+    /// Once per destination, when it is decided what became of it.
+    Outcome(Outcome),
+}
+
+impl Occasion {
+    /// The occasion without its details, as [`Plugin::wants`](crate::Plugin::wants) takes it.
+    pub fn kind(&self) -> OccasionKind {
+        match self {
+            Occasion::Arrival => OccasionKind::Arrival,
+            Occasion::Departure(_) => OccasionKind::Departure,
+            Occasion::Outcome(_) => OccasionKind::Outcome,
+        }
+    }
+}
+
+/// An [`Occasion`] without its details.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum OccasionKind {
+    Arrival,
+    Departure,
+    Outcome,
+}
+
+/// What the destination can take; `None` means that no limit is configured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Destination {
+    /// The peer's name in the configuration.
+    pub peer: String,
+    /// The peer's own domain.
+    pub domain: String,
+    /// Octets, headers and encoding included.
+    pub max_message_size: Option<u64>,
+    /// Octets of an image, decoded.
+    pub max_image_size: Option<u64>,
+    /// Pixels.
+    pub max_image_width: Option<u32>,
+    /// Pixels.
+    pub max_image_height: Option<u32>,
+}
+
+/// What became of a message at one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The next hop answered 2xx to the end of data.
+    Delivered(Delivery),
+    /// Refused for good, or expired.
+    Failed(Delivery),
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delivery {
+    /// The peer's name in the configuration.
+    pub peer: String,
+    /// `host:port` that answered last, empty when none was reached.
+    pub host: String,
+    /// SMTP reply code, 0 when there was no reply.
+    pub code: u16,
+    /// The reply's text, or what happened instead; at most 512 octets.
+    pub text: String,
+    /// Attempts made, this one included.
+    pub attempts: u32,
+}
+
+/// Why a host function did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The plug-in broke the contract.
+    Invalid(String),
+    /// Not possible now; worth another try with the next message.
+    Unavailable(String),
+    /// One of the plug-in's limits is used up.
+    Limit(String),
+}
+
+/// How important a line of the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// What a plug-in says about itself, and what it wants to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// For humans.
+    pub name: String,
+    /// For humans.
+    pub version: String,
+    /// The occasions that it is called for.
+    pub occasions: std::collections::BTreeSet<OccasionKind>,
+    /// Empty: all types.
+    pub message_types: Vec<MessageType>,
+    /// `image/jpeg`, `image/*`; empty: whatever the parts are.
+    pub media_types: Vec<String>,
+}
+
+/// The record types of TS 32.270 that belong to MM4, and those for what a pure relay sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum RecordType {
+    O4frq,
+    O4frs,
+    O4d,
+    O4r,
+    R4f,
+    R4drq,
+    R4drs,
+    R4rrq,
+    R4rrs,
+    RelayIn,
+    RelayOut,
+    RelayFailed,
+}
+
+/// One charging record, as a plug-in asked for it. Every string has at most 1,024 octets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct ChargingRecord {
+    pub record_type: RecordType,
+    pub message_id: String,
+    pub transaction_id: Option<String>,
+    pub source_peer: Option<String>,
+    pub destination_peer: Option<String>,
+    pub originator: Option<String>,
+    pub recipients: Vec<String>,
+    pub content_type: Option<String>,
+    pub message_size: Option<u64>,
+    pub message_class: Option<String>,
+    pub priority: Option<String>,
+    pub submission_time: Option<String>,
+    pub expiry: Option<String>,
+    pub delivery_report_requested: Option<bool>,
+    pub read_reply_requested: Option<bool>,
+    pub acknowledgement_requested: Option<bool>,
+    pub sender_hidden: Option<bool>,
+    pub forward_counter: Option<u32>,
+    pub status_code: Option<String>,
+    pub status_text: Option<String>,
+}
+
+impl ChargingRecord {
+    /// Every string in the record, for checks that hold for all of them.
+    pub(crate) fn strings(&self) -> impl Iterator<Item = &str> {
+        let optional = [
+            &self.transaction_id,
+            &self.source_peer,
+            &self.destination_peer,
+            &self.originator,
+            &self.content_type,
+            &self.message_class,
+            &self.priority,
+            &self.submission_time,
+            &self.expiry,
+            &self.status_code,
+            &self.status_text,
+        ];
+        std::iter::once(self.message_id.as_str())
+            .chain(self.recipients.iter().map(String::as_str))
+            .chain(optional.into_iter().flatten().map(String::as_str))
+    }
+}

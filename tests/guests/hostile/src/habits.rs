@@ -1,0 +1,241 @@
+//! What `process` can be told to do. Findings are handed back as the text of `hold`.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::mm4::filter::charging::{self, ChargingRecord, RecordType};
+use crate::mm4::filter::types::{
+    AddPart, BodyWriter, Edit, Fault, HeaderField, Occasion, Refusal, ReplacePart, Verdict,
+};
+use crate::mm4::filter::{clock, config, kv, log, message, tables};
+use crate::{CONFIGURED_AT, TABLE, number, text};
+
+/// Counts calls; in a world without leaks it never gets past 1.
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
+    match habit {
+        "pass" | "" => Ok(Verdict::Pass),
+        "set-header" => set_header("X-Seen", "yes"),
+        "set-header-crlf" => set_header("X-Seen", "yes\r\nX-Smuggled: yes"),
+        "count" => hold(CALLS.fetch_add(1, Ordering::Relaxed) + 1),
+        "refuse" => Ok(Verdict::Refuse(Refusal { code: 554, text: "no".into() })),
+        "discard" => Ok(Verdict::Discard("dull".into())),
+        "fault" => Err(Fault::Unavailable("the well\nis dry".into())),
+        "occasion" => hold(format!("{occasion:?}")),
+        "loop" => spin(),
+        "tick-loop" => loop {
+            black_box(config::size());
+        },
+        "wait" => hold(format!("{:?}", kv::get("slow"))),
+        "sleep" => {
+            std::thread::sleep(std::time::Duration::from_secs(3600));
+            hold("slept")
+        }
+        "bomb" => bomb(),
+        "nibble" => hold(nibble()),
+        "recursion" => hold(recurse(1)),
+        "trap" => panic!("the moon is full"),
+        "flood" => {
+            for line in 0..number("lines") {
+                log::write(log::Level::Info, &format!("line {line}\nforged"));
+            }
+            Ok(Verdict::Pass)
+        }
+        "write" => write_much(),
+        "writers" => writers(),
+        "long-media-type" => hold(BodyWriter::new(&"x".repeat(2000)).write(b"x").is_ok()),
+        "many-handles" => {
+            let writers: Vec<_> = (0..number("handles")).map(|_| BodyWriter::new("text/plain")).collect();
+            hold(writers.len())
+        }
+        "edits" => {
+            let name = || Edit::RemoveHeader("X-Any".into());
+            Ok(Verdict::Edit((0..number("edits")).map(|_| name()).collect()))
+        }
+        "table" => hold(format!("{:?}", TABLE.lock().unwrap().get(&(number("rows") as u32 - 1)))),
+        "read" => read_body(),
+        "tables" => look_up(),
+        "clock" => hold(format!("{} {} {:?}", CONFIGURED_AT.lock().unwrap(), clock::now(), wasi_seconds())),
+        "wasi-clock" => hold(wasi_seconds()),
+        "outside" => hold(outside()),
+        "print" => {
+            eprintln!("printed by process");
+            Ok(Verdict::Pass)
+        }
+        "message" => hold(format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
+            message::current(),
+            message::originator(),
+            message::recipients(),
+            message::header("subject"),
+            message::headers(),
+            message::parts(),
+        )),
+        "charge" => charge(),
+        "kv" => key_values(),
+        "kv-flood" => {
+            let value = vec![0; 1000];
+            let written = (0..).take_while(|n| kv::set(&format!("{n:04}"), &value).is_ok()).count();
+            hold(written)
+        }
+        other => Err(Fault::Invalid(format!("no habit {other:?}"))),
+    }
+}
+
+fn hold(finding: impl ToString) -> Result<Verdict, Fault> {
+    Ok(Verdict::Hold(finding.to_string()))
+}
+
+fn set_header(name: &str, value: &str) -> Result<Verdict, Fault> {
+    let field = HeaderField { name: name.into(), value: value.into() };
+    Ok(Verdict::Edit(vec![Edit::SetHeader(field)]))
+}
+
+pub fn spin() -> ! {
+    let mut n = 0_u64;
+    loop {
+        n = black_box(n.wrapping_add(1));
+    }
+}
+
+pub fn bomb() -> ! {
+    let mut hoard = Vec::new();
+    loop {
+        hoard.push(black_box(vec![1_u8; 1 << 20]));
+    }
+}
+
+/// Asks for memory until it is told no, and lives with that.
+fn nibble() -> usize {
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
+    loop {
+        let mut piece = Vec::new();
+        if piece.try_reserve_exact(1 << 20).is_err() {
+            return hoard.len();
+        }
+        hoard.push(piece);
+    }
+}
+
+#[allow(unconditional_recursion)]
+fn recurse(n: u64) -> u64 {
+    let frame = black_box([n; 32]);
+    recurse(frame[31] + 1) + black_box(frame[0])
+}
+
+/// Writes pieces of 64 KiB until the host says no; finds how many it took.
+fn write_much() -> Result<Verdict, Fault> {
+    let writers = [BodyWriter::new("image/jpeg"), BodyWriter::new("image/png")];
+    let piece = vec![7; 64 << 10];
+    for n in 0.. {
+        if let Err(fault) = writers[n % 2].write(&piece) {
+            return hold(format!("{n} {fault:?}"));
+        }
+    }
+    unreachable!()
+}
+
+/// One writer is handed over in an edit, one as a new part, one is kept, one dropped.
+fn writers() -> Result<Verdict, Fault> {
+    let replacement = BodyWriter::new("image/jpeg");
+    replacement.write(b"first, ")?;
+    replacement.write(b"second")?;
+    let addition = BodyWriter::new("text/plain; charset=utf-8");
+    let kept = BodyWriter::new("text/kept");
+    kept.write(b"kept")?;
+    std::mem::forget(kept);
+    drop(BodyWriter::new("text/dropped"));
+    Ok(Verdict::Edit(vec![
+        Edit::ReplacePart(ReplacePart { id: 2, body: replacement, name: Some("a.jpg".into()) }),
+        Edit::AddPart(AddPart { body: addition, name: None, content_id: Some("new".into()) }),
+    ]))
+}
+
+fn read_body() -> Result<Verdict, Fault> {
+    let mut body = Vec::new();
+    loop {
+        let piece = message::read_part(number("part") as u32, body.len() as u64, number("max") as u32)?;
+        if piece.is_empty() {
+            break;
+        }
+        body.extend(piece);
+    }
+    let sum: u64 = body.iter().map(|octet| u64::from(*octet)).sum();
+    hold(format!("{} {sum}", body.len()))
+}
+
+fn look_up() -> Result<Verdict, Fault> {
+    let exact = tables::lookup("networks", "999")?;
+    let again = tables::lookup("networks", "generation")?;
+    let prefix = tables::lookup_prefix("networks", "+99912345")?;
+    let missing = tables::lookup("nowhere", "x");
+    hold(format!("{exact:?} {again:?} {prefix:?} {missing:?}"))
+}
+
+/// Seconds since 1970 by the standard library.
+fn wasi_seconds() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |it| it.as_secs())
+}
+
+/// Everything that the standard library could reach outside.
+fn outside() -> String {
+    let file = std::fs::read("/etc/hostname").is_ok();
+    let made = std::fs::write("/tmp/escaped", b"x").is_ok();
+    let variables = std::env::vars().count();
+    let arguments = std::env::args().count();
+    let network = std::net::TcpStream::connect("127.0.0.1:25").is_ok();
+    let bound = std::net::UdpSocket::bind("127.0.0.1:0").is_ok();
+    let input = std::io::stdin().lines().count();
+    format!("{file} {made} {variables} {arguments} {network} {bound} {input}")
+}
+
+fn record(message_id: String) -> ChargingRecord {
+    ChargingRecord {
+        record_type: RecordType::RelayIn,
+        message_id,
+        transaction_id: None,
+        source_peer: None,
+        destination_peer: None,
+        originator: Some("+15555550100".into()),
+        recipients: vec!["+15555550101".into()],
+        content_type: None,
+        message_size: Some(1234),
+        message_class: None,
+        priority: None,
+        submission_time: None,
+        expiry: None,
+        delivery_report_requested: Some(true),
+        read_reply_requested: None,
+        acknowledgement_requested: None,
+        sender_hidden: None,
+        forward_counter: None,
+        status_code: None,
+        status_text: None,
+    }
+}
+
+/// Emits records until told no; the strings have the length from the settings.
+fn charge() -> Result<Verdict, Fault> {
+    let id = "i".repeat(number("length") as usize);
+    for _ in 0..number("records") {
+        charging::emit(&record(id.clone()))?;
+    }
+    if text("then") == "trap" {
+        panic!("after charging");
+    }
+    Ok(Verdict::Pass)
+}
+
+fn key_values() -> Result<Verdict, Fault> {
+    kv::set("mine", b"41")?;
+    kv::increment("mine", 1)?;
+    kv::increment("counter", 2)?;
+    kv::increment("counter", 3)?;
+    kv::delete("old")?;
+    let show = |key: &str| -> Result<String, Fault> {
+        Ok(kv::get(key)?.map_or("none".into(), |value| String::from_utf8_lossy(&value).into_owned()))
+    };
+    let refused = [kv::increment("words", 1).is_err(), kv::set("", b"x").is_err(), kv::get(&"k".repeat(257)).is_err()];
+    hold(format!("{} {} {} {refused:?}", show("mine")?, show("counter")?, show("old")?))
+}
