@@ -258,7 +258,7 @@ fn table(s: &mut Section<'_>, folders: &Folders<'_>, taken: &mut HashSet<String>
         s.refuse("name", "a name that no other table has");
     }
     let file = s.required("file", FILE, text(FILE)).map(|file| folders.base.join(file));
-    folders.must_hold(s, "file", file.as_deref(), "a table that exists");
+    let file = file.and_then(|file| folders.existing(s, "file", file, "a table that exists"));
     Some(Table {
         name: name?,
         file: file?,
@@ -266,11 +266,13 @@ fn table(s: &mut Section<'_>, folders: &Folders<'_>, taken: &mut HashSet<String>
 }
 
 impl Folders<'_> {
-    /// Refuses `key` when the file that it names is not there; says where it was looked for.
-    fn must_hold(&self, s: &mut Section<'_>, key: &'static str, file: Option<&Path>, expected: &str) {
-        if let Some(file) = file.filter(|file| self.must_exist && !file.is_file()) {
+    /// `file`, when it is there or need not be. Otherwise refuses `key`, and says where the file was looked for.
+    fn existing(&self, s: &mut Section<'_>, key: &'static str, file: PathBuf, expected: &str) -> Option<PathBuf> {
+        if self.must_exist && !file.is_file() {
             s.refuse(key, format!("{expected}; there is no file {}", file.display()));
+            return None;
         }
+        Some(file)
     }
 }
 

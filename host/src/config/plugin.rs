@@ -105,7 +105,7 @@ impl Plugin {
         let file = s
             .required("file", FILE, text(FILE))
             .map(|file| folders.plugins.join(file));
-        folders.must_hold(s, "file", file.as_deref(), "a component that exists");
+        let file = file.and_then(|file| folders.existing(s, "file", file, "a component that exists"));
         let grants = s.list("grants", |value| match value.as_str() {
             Some(grant) if GRANTS.contains(&grant) => Ok(grant.to_owned()),
             other => Err(one_of(other.unwrap_or_default(), &GRANTS)),

@@ -5,36 +5,45 @@
 //! begin a text are all in the chain of shelters of the greatest row that is not after the text, so that finding the
 //! longest takes one binary search and a short climb.
 //!
-//! A search through a million rows would miss the cache at every step. Therefore it begins in a small index: of every
-//! 16th row, the eight octets behind the beginning that all keys share.
+//! A search through a million texts would miss the cache at every step. Therefore most of it happens in numbers: each
+//! row's *window* is the eight octets behind the beginning that all keys share, and the windows of every 16th row are
+//! an index small enough to stay in the cache. Only rows whose window is that of the text are compared as text.
 //!
-//! Memory: 9 octets a row, 8 more for every 16 rows, and the text.
+//! Memory: 20 octets a row, 8 more for every 16 rows, and the text.
 
-/// Rows between two entries of the index. 16 short rows fill a few cache lines, which one more search is spent on.
+use std::cmp::Ordering;
+
+/// Rows between two entries of the index: their windows fill two cache lines.
 const STRIDE: usize = 16;
 /// No row.
 const NONE: u32 = u32::MAX;
 
-/// See the module. Indexes of rows are positions in the order of their keys.
+/// See the module. Rows are named by their position in the order of their keys.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// Keys and values: key 0, value 0, key 1, value 1, ...
     arena: Box<str>,
-    /// Where each row begins, and at the end where the last one ends.
-    starts: Box<[u32]>,
-    key_lengths: Box<[u8]>,
-    shelters: Box<[u32]>,
+    rows: Box<[Row]>,
+    windows: Box<[u64]>,
+    /// Every 16th window.
+    index: Box<[u64]>,
     /// Octets that every key begins with.
     shared: usize,
-    index: Box<[u64]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// Where the key begins in the arena. The value ends where the next row begins.
+    start: u32,
+    shelter: u32,
+    key_length: u8,
 }
 
 /// Collects rows in the strictly ascending order of their keys.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
     arena: String,
-    starts: Vec<u32>,
-    key_lengths: Vec<u8>,
+    rows: Vec<Row>,
 }
 
 /// More text or rows than 32 bits can count.
@@ -45,52 +54,56 @@ impl Builder {
     pub(super) fn with_capacity(rows: usize, text: usize) -> Self {
         Self {
             arena: String::with_capacity(text),
-            starts: Vec::with_capacity(rows + 1),
-            key_lengths: Vec::with_capacity(rows),
+            rows: Vec::with_capacity(rows),
         }
     }
 
     /// Adds a row. Its key must be greater than the last one's, and at most 255 octets long.
     pub(super) fn push(&mut self, key: &str, value: &str) -> Result<(), Full> {
-        let start = u32::try_from(self.arena.len()).map_err(|_| Full)?;
-        self.starts.push(start);
-        self.key_lengths.push(u8::try_from(key.len()).map_err(|_| Full)?);
+        let end = self.arena.len() + key.len() + value.len();
+        u32::try_from(end).map_err(|_| Full)?;
+        self.rows.push(Row {
+            // Not beyond `end`, which fits.
+            start: self.arena.len() as u32,
+            shelter: NONE,
+            key_length: u8::try_from(key.len()).map_err(|_| Full)?,
+        });
         self.arena.push_str(key);
         self.arena.push_str(value);
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<Rows, Full> {
-        self.starts.push(u32::try_from(self.arena.len()).map_err(|_| Full)?);
+    pub(super) fn finish(self) -> Rows {
         let mut rows = Rows {
             arena: self.arena.into_boxed_str(),
-            starts: self.starts.into_boxed_slice(),
-            key_lengths: self.key_lengths.into_boxed_slice(),
+            rows: self.rows.into_boxed_slice(),
             ..Rows::default()
         };
-        rows.shelters = rows.find_shelters();
+        rows.find_shelters();
         rows.shared = rows.shared_beginning();
-        rows.index = (0..rows.len())
-            .step_by(STRIDE)
-            .map(|row| window(&rows.key(row).as_bytes()[rows.shared..]))
-            .collect();
-        Ok(rows)
+        rows.windows = (0..rows.len()).map(|row| window(rows.key_tail(row))).collect();
+        rows.index = rows.windows.iter().step_by(STRIDE).copied().collect();
+        rows
     }
 }
 
 impl Rows {
     pub(super) fn len(&self) -> usize {
-        self.key_lengths.len()
+        self.rows.len()
     }
 
     pub(super) fn key(&self, row: usize) -> &str {
-        let start = self.starts[row] as usize;
-        &self.arena[start..start + usize::from(self.key_lengths[row])]
+        let Row { start, key_length, .. } = self.rows[row];
+        &self.arena[start as usize..start as usize + usize::from(key_length)]
     }
 
     pub(super) fn value(&self, row: usize) -> &str {
-        let key_end = self.starts[row] as usize + usize::from(self.key_lengths[row]);
-        &self.arena[key_end..self.starts[row + 1] as usize]
+        let Row { start, key_length, .. } = self.rows[row];
+        let end = self
+            .rows
+            .get(row + 1)
+            .map_or(self.arena.len(), |next| next.start as usize);
+        &self.arena[start as usize + usize::from(key_length)..end]
     }
 
     /// The row with exactly this key.
@@ -102,7 +115,7 @@ impl Rows {
     pub(super) fn find_longest_beginning(&self, text: &str) -> Option<usize> {
         let mut row = self.last_not_after(text)?;
         while !text.starts_with(self.key(row)) {
-            row = match self.shelters[row] {
+            row = match self.rows[row].shelter {
                 NONE => return None,
                 shelter => shelter as usize,
             };
@@ -112,47 +125,50 @@ impl Rows {
 
     /// Octets in memory.
     pub(super) fn memory(&self) -> usize {
-        self.arena.len()
-            + self.starts.len() * 4
-            + self.key_lengths.len()
-            + self.shelters.len() * 4
-            + self.index.len() * 8
+        self.arena.len() + size_of_val(&*self.rows) + size_of_val(&*self.windows) + size_of_val(&*self.index)
     }
 
     /// The greatest row whose key is not greater than `text`.
     fn last_not_after(&self, text: &str) -> Option<usize> {
-        if self.len() == 0 {
-            return None;
-        }
+        let first = self.rows.first()?.start as usize;
         let (shared, rest) = text.as_bytes().split_at(self.shared.min(text.len()));
-        match shared.cmp(&self.arena.as_bytes()[..self.shared]) {
-            std::cmp::Ordering::Less => return None,
-            std::cmp::Ordering::Greater => return Some(self.len() - 1),
-            std::cmp::Ordering::Equal => {}
+        match shared.cmp(&self.arena.as_bytes()[first..first + self.shared]) {
+            Ordering::Less => return None,
+            Ordering::Greater => return Some(self.len() - 1),
+            Ordering::Equal => {}
         }
-        // Rows with the same window as the text may stand on either side of it, and only they need a look.
         let sought = window(rest);
-        let low = self.index.partition_point(|entry| *entry < sought).saturating_sub(1) * STRIDE;
-        let within = self.index[low / STRIDE..].partition_point(|entry| *entry <= sought);
-        let high = (low + within * STRIDE).min(self.len());
-        let after = partition(low, high, |row| &self.key(row).as_bytes()[self.shared..] <= rest);
+        let low = self.index.partition_point(|window| *window < sought).saturating_sub(1) * STRIDE;
+        let high = (low + STRIDE + 1).min(self.len());
+        let same = low + self.windows[low..high].partition_point(|window| *window < sought);
+        // Mostly none or one; then the text decides.
+        let count = match self.windows[same..] {
+            [a, b, ..] if a == sought && b == sought => self.windows[same..].partition_point(|w| *w == sought),
+            [a, ..] => usize::from(a == sought),
+            [] => 0,
+        };
+        let after = partition(same, same + count, |row| self.key_tail(row) <= rest);
         after.checked_sub(1)
     }
 
-    fn find_shelters(&self) -> Box<[u32]> {
-        let mut open: Vec<usize> = Vec::new();
-        let shelter = |row: usize| {
+    /// What a key has behind the beginning that all share.
+    fn key_tail(&self, row: usize) -> &[u8] {
+        &self.key(row).as_bytes()[self.shared..]
+    }
+
+    fn find_shelters(&mut self) {
+        let mut open: Vec<u32> = Vec::new();
+        for row in 0..self.len() {
             while open
                 .last()
-                .is_some_and(|above| !self.key(row).starts_with(self.key(*above)))
+                .is_some_and(|above| !self.key(row).starts_with(self.key(*above as usize)))
             {
                 open.pop();
             }
-            let shelter = open.last().map_or(NONE, |above| *above as u32);
-            open.push(row);
-            shelter
-        };
-        (0..self.len()).map(shelter).collect()
+            self.rows[row].shelter = open.last().copied().unwrap_or(NONE);
+            // There are fewer rows than octets in the arena, plus one for the empty key: they fit.
+            open.push(row as u32);
+        }
     }
 
     /// In a sorted list, what the first and the last key share is shared by all.
@@ -198,7 +214,7 @@ mod tests {
         for (key, value) in rows {
             builder.push(key, value).unwrap();
         }
-        builder.finish().unwrap()
+        builder.finish()
     }
 
     fn naive<'a>(rows: &'a BTreeMap<String, String>, text: &str) -> Option<(&'a str, &'a str)> {
