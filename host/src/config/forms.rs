@@ -124,7 +124,8 @@ pub(super) fn network(value: &DeValue<'_>) -> Read<IpNet> {
     let expected = || "an address or a network, such as 192.0.2.7 or 192.0.2.0/24".to_owned();
     let text = value.as_str().ok_or_else(expected)?;
     if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(address.into());
+        // Clients are compared in their plain form, not in the IPv6 form that a listener on [::] sees.
+        return Ok(address.to_canonical().into());
     }
     let network: IpNet = text.parse().map_err(|_| expected())?;
     match network.trunc() {
@@ -194,6 +195,7 @@ mod tests {
     #[test]
     fn a_network_says_what_it_means() {
         assert_eq!(read(network, "192.0.2.7").unwrap().to_string(), "192.0.2.7/32");
+        assert_eq!(read(network, "::ffff:192.0.2.7").unwrap().to_string(), "192.0.2.7/32");
         assert_eq!(read(network, "10.0.0.0/8").unwrap().to_string(), "10.0.0.0/8");
         assert_eq!(read(network, "2001:db8::/32").unwrap().to_string(), "2001:db8::/32");
         assert_eq!(

@@ -83,7 +83,7 @@ pub(super) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// `a, b, c`, and the one that was probably meant. For what can be chosen from.
-pub(super) fn one_of<'a>(text: &str, candidates: &[&'a str]) -> String {
+pub(super) fn one_of(text: &str, candidates: &[&str]) -> String {
     let list = match candidates {
         [] => return "nothing: there is none to choose from".to_owned(),
         [only] => (*only).to_owned(),

@@ -312,7 +312,7 @@ const EDGES: [(&str, &str, [&str; 4]); 39] = [
     (
         "[limits]",
         "header-size",
-        ["'1 KiB'", "'1023 B'", "'5 MiB'", "'5242881 B'"],
+        ["'1 KiB'", "'1023 B'", "'16 MiB'", "'16777217 B'"],
     ),
     ("[limits]", "nesting", ["1", "0", "1000", "1001"]),
     ("[limits]", "recipients", ["100", "99", "100000", "100001"]),
@@ -404,6 +404,8 @@ const EDGES: [(&str, &str, [&str; 4]); 39] = [
 fn every_limit_holds_on_both_edges() {
     for (section, key, [lowest, below, highest, above]) in EDGES {
         let before = match section {
+            // Else the header would be larger than the message before it is larger than its own bound.
+            "[limits]" if key == "header-size" => "[limits]\nmessage-size = \"1 GiB\"\n",
             "[relay]" => "",
             "[[peer]]" => "[[peer]]\nname = \"b\"\n",
             "[peer.retry]" | "[peer.timeouts]" => &format!("[[peer]]\nname = \"b\"\n{section}\n"),
@@ -432,6 +434,69 @@ fn a_default_gives_way_to_what_is_set() {
         .unwrap()
         .limits;
     assert_eq!((limits.header_size, limits.sessions_per_source), (10 << 10, 7));
+}
+
+#[test]
+fn limits_that_contradict_each_other_are_refused() {
+    assert!(parse("[limits]\nmessage-size = \"20 KiB\"\nheader-size = \"20 KiB\"\n").is_ok());
+    assert_eq!(
+        complaints("[limits]\nmessage-size = \"20 KiB\"\nheader-size = \"20481 B\"\n"),
+        [
+            "limits.header-size is \"20481 B\": expected a size not above message-size: the header is part of the message"
+        ]
+    );
+    let retry = |pauses: &str| complaints(&format!("[[peer]]\nname = \"b\"\nretry = {{ {pauses} }}\n"));
+    assert_eq!(retry("first = '2 h', longest = '2 h'"), [""; 0]);
+    assert_eq!(
+        retry("first = '2 h'"),
+        ["peer[0].retry.first is \"2 h\": expected a time not above longest, which is 1 h unless it is set"]
+    );
+    assert_eq!(
+        retry("longest = '30 s'"),
+        ["peer[0].retry.longest is \"30 s\": expected a time not below first, which is 1 min unless it is set"]
+    );
+}
+
+/// A key that is nobody's slip of the hand is answered with all keys of its section: those are what the page must have.
+#[test]
+fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
+    let page = include_str!("../../../docs/configuration.md");
+    let example = include_str!("../../../docs/relay.toml");
+    let odd = "zzzzzzzzzzzz = 1\n";
+    let sections = [
+        "[limits]",
+        "[[peer]]",
+        "[peer.retry]",
+        "[peer.timeouts]",
+        "[[route]]",
+        "[[table]]",
+        "[[plugin]]",
+        "[plugin.limits]",
+    ];
+    let text: String = sections.iter().map(|section| format!("{section}\n{odd}")).collect();
+    let problems = Config::parse(&format!("{odd}[relay]\n{odd}{text}"), Path::new(""))
+        .unwrap_err()
+        .list;
+    let unknown: Vec<_> = problems
+        .iter()
+        .filter(|problem| problem.found == Found::UnknownKey)
+        .collect();
+    assert_eq!(unknown.len(), 2 + sections.len());
+    for problem in unknown {
+        let keys = problem.expected.strip_prefix("one of ").unwrap();
+        for key in keys.split(", ") {
+            assert!(
+                page.contains(&format!("`{key}`")) || page.contains(&format!("[{key}]")),
+                "{key} is not described"
+            );
+            let shown = example.contains(&format!("{key} = ")) || example.contains(&format!("{key}]"));
+            // The rarer limits of plug-ins would only lengthen the example.
+            assert!(
+                shown || problem.key.starts_with("plugin[0].limits"),
+                "{key} is not shown"
+            );
+        }
+    }
 }
 
 proptest! {

@@ -242,6 +242,21 @@ mod tests {
             }
         }
 
+        /// Long runs of rows with one window, beside rows of others.
+        #[test]
+        fn keys_that_differ_late_are_told_apart(
+            rows in prop::collection::btree_map("x(0{9,12}|1)?[01]{0,5}", "[a-z]", 0..120),
+            texts in prop::collection::vec("x?(0{8,13}|1)?[012]{0,7}", 1..20),
+        ) {
+            let built = build(&rows);
+            for text in texts.iter().chain(rows.keys()) {
+                let found = built.find_longest_beginning(text).map(|row| (built.key(row), built.value(row)));
+                prop_assert_eq!(found, naive(&rows, text), "{}", text);
+                let exact = built.find(text).map(|row| built.value(row));
+                prop_assert_eq!(exact, rows.get(text).map(String::as_str), "{}", text);
+            }
+        }
+
         #[test]
         fn keys_of_any_letters_are_found(
             rows in prop::collection::btree_map("\\PC{0,6}", "\\PC{0,3}", 0..100),

@@ -145,6 +145,7 @@ impl Table {
                 Ok(Some((key, value))) => rows.push(RawRow {
                     key,
                     value,
+                    // The file has fewer lines than 4 Gi octets.
                     line: at as u32,
                 }),
                 Ok(None) => {}
