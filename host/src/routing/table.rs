@@ -107,7 +107,7 @@ impl Table {
         self.rows.memory()
     }
 
-    /// Reads and sorts the file. Takes about half a second for a million rows: not for a thread that serves others.
+    /// Reads and sorts the file. Takes about a second for a million rows: not for a thread that serves others.
     pub fn load(name: &str, file: &Path) -> Result<Self, TableError> {
         let text = std::fs::read(file).map_err(|reason| TableError::Unreadable {
             name: name.to_owned(),
