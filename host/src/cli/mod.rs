@@ -1,1 +1,3 @@
-//! To be filled.
+//! What a user types: one file per subcommand.
+
+pub mod check;

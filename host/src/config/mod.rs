@@ -1,1 +1,280 @@
-//! To be filled.
+//! What the operator's file says, and what it means.
+//!
+//! [`Config::load`] reads the whole file whatever is wrong with it, and either returns a configuration that makes
+//! sense as a whole or every problem at once: the key, what stands there, and what would be right. A configuration
+//! does not change; reloading makes another one.
+//!
+//! The keys, their defaults and bounds are described in `docs/configuration.md`.
+
+mod file;
+mod forms;
+mod limits;
+mod peer;
+mod plugin;
+mod problem;
+mod units;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use limits::Limits;
+pub use peer::{HostPort, Peer, Retry, Timeouts};
+pub use plugin::{GRANTS, OnFailure, Plugin, PluginLimits};
+pub use problem::{Found, Problem, Problems};
+pub use units::{show_duration, show_size};
+
+use self::file::{Report, Section};
+use self::forms::{HOST_NAME, NAME, PREFIX, count, domain, listen, name, prefix, text, yes_or_no};
+use self::peer::Taken;
+use self::problem::one_of;
+use crate::message::PeerName;
+
+/// A whole configuration. Paths are resolved: relative ones start at the folder of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub relay: Relay,
+    pub limits: Limits,
+    pub peers: Vec<Peer>,
+    pub routes: Vec<Route>,
+    pub tables: Vec<Table>,
+    /// In the order of the chain.
+    pub plugins: Vec<Plugin>,
+}
+
+/// `[relay]`: who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay {
+    /// Our host name: in the greeting, in EHLO, in `Received`, and what loops are recognised by. In lower case.
+    pub name: String,
+    /// The domains of our own MMSE, in lower case: a recipient there is routed by number.
+    pub domains: Vec<String>,
+    /// Where to listen. Never empty.
+    pub listen: Vec<SocketAddr>,
+    /// `spool`: the folder of the durable store. Default `spool`.
+    pub spool: PathBuf,
+    /// `plugin-folder`: where the files of plug-ins are. Default `plugins`.
+    pub plugin_folder: PathBuf,
+    /// `hop-limit`: `Received` fields with which a message counts as looping. Default 50, as Postfix and Stalwart have
+    /// it: RFC 5321, 6.3 asks for 100 on the open Internet, and between operators there are three or four hops.
+    pub hop_limit: u32,
+}
+
+/// `[[route]]`: numbers in our own domains that begin with `prefix`; the longest prefix wins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// At most 15 digits, with or without a leading `+`; compared as written.
+    pub prefix: String,
+    pub to: RouteTo,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteTo {
+    Peer(PeerName),
+    /// `plug-ins = true`: taken at `RCPT`, because a plug-in will give it another address or a peer.
+    PlugIns,
+}
+
+/// `[[table]]`: a look-up table for plug-ins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    pub name: String,
+    pub file: PathBuf,
+}
+
+/// Where relative paths start, and whether what they name must exist.
+struct Folders<'a> {
+    base: &'a Path,
+    plugins: PathBuf,
+    must_exist: bool,
+}
+
+impl Config {
+    /// Reads `path`. The files that it names must exist; what is in them is checked when they are loaded.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        whole(path, Self::examine(path))
+    }
+
+    /// Reads a text as if it stood in a file in the folder `base`, and looks at no other file.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, Problems> {
+        whole(&base.join("relay.toml"), read(text, base, false))
+    }
+
+    /// As [`load`](Self::load), but returns what could be read beside the problems, so that a check can look at the
+    /// tables and plug-ins of a file that is wrong elsewhere. To be looked at, not to be run.
+    pub(crate) fn examine(path: &Path) -> (Self, Vec<Problem>) {
+        match std::fs::read_to_string(path) {
+            Ok(text) => read(&text, path.parent().unwrap_or(Path::new("")), true),
+            Err(error) => {
+                let report = Report::new("");
+                let expected = "a configuration file, in UTF-8";
+                report.note(None, "", Found::NoFile(error.to_string()), expected);
+                (Self::empty(), report.finish())
+            }
+        }
+    }
+
+    fn empty() -> Self {
+        Self {
+            relay: Relay {
+                name: String::new(),
+                domains: Vec::new(),
+                listen: Vec::new(),
+                spool: PathBuf::new(),
+                plugin_folder: PathBuf::new(),
+                hop_limit: 0,
+            },
+            limits: Limits::default(),
+            peers: Vec::new(),
+            routes: Vec::new(),
+            tables: Vec::new(),
+            plugins: Vec::new(),
+        }
+    }
+}
+
+fn whole(file: &Path, (config, list): (Config, Vec<Problem>)) -> Result<Config, Problems> {
+    match list.is_empty() {
+        true => Ok(config),
+        false => Err(Problems {
+            file: file.to_owned(),
+            list,
+        }),
+    }
+}
+
+fn read(text: &str, base: &Path, must_exist: bool) -> (Config, Vec<Problem>) {
+    let report = Report::new(text);
+    let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        let config = report.root(table.get_ref(), |root| config(root, base, must_exist));
+        return (config, report.finish());
+    }
+    // What the parser made of the rest may be nonsense: its own complaints come alone.
+    for error in errors {
+        let at = error.span().map(|span| span.start);
+        report.note(at, "", Found::NotToml, error.message().replace('\n', ", "));
+    }
+    (Config::empty(), report.finish())
+}
+
+fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
+    let relay = root.section("relay", |s| relay(s, base));
+    let folders = Folders {
+        base,
+        plugins: relay.plugin_folder.clone(),
+        must_exist,
+    };
+    let limits = root.section("limits", Limits::read);
+    let mut taken = Taken {
+        own_domains: &relay.domains,
+        names: HashSet::new(),
+        domains: HashSet::new(),
+    };
+    let peers: Vec<Peer> = root
+        .sections("peer", |s| Peer::read(s, &mut taken))
+        .into_iter()
+        .flatten()
+        .collect();
+    let mut prefixes = HashSet::new();
+    let routes = root.sections("route", |s| route(s, &peers, &mut prefixes));
+    let mut names = HashSet::new();
+    let tables = root.sections("table", |s| table(s, &folders, &mut names));
+    let mut names = HashSet::new();
+    let plugins = root.sections("plugin", |s| Plugin::read(s, &folders, &mut names));
+    Config {
+        limits,
+        peers,
+        routes: routes.into_iter().flatten().collect(),
+        tables: tables.into_iter().flatten().collect(),
+        plugins: plugins.into_iter().flatten().collect(),
+        relay,
+    }
+}
+
+fn relay(s: &mut Section<'_>, base: &Path) -> Relay {
+    let path = |path: Option<String>, default: &str| base.join(path.as_deref().unwrap_or(default));
+    let read = Relay {
+        name: s
+            .required("name", HOST_NAME, |value| {
+                domain(value).map_err(|_| HOST_NAME.to_owned())
+            })
+            .unwrap_or_default(),
+        domains: s.list("domains", domain),
+        listen: s.list("listen", listen),
+        spool: path(s.optional("spool", text("the path of a folder")), "spool"),
+        plugin_folder: path(s.optional("plugin-folder", text("the path of a folder")), "plugins"),
+        hop_limit: s.optional("hop-limit", count(1..=1000)).unwrap_or(50),
+    };
+    if !s.has_items("domains") {
+        s.refuse("domains", "at least one domain, such as mms.mnc001.mcc999.gprs");
+    }
+    if !s.has_items("listen") {
+        s.refuse("listen", "at least one ADDRESS:PORT, such as 0.0.0.0:25");
+    }
+    read
+}
+
+fn route(s: &mut Section<'_>, peers: &[Peer], taken: &mut HashSet<String>) -> Option<Route> {
+    let prefix = s.required("prefix", PREFIX, prefix);
+    if prefix.as_ref().is_some_and(|prefix| !taken.insert(prefix.clone())) {
+        s.refuse("prefix", "a prefix that no other route has");
+    }
+    let peer = s.optional("peer", |value| {
+        let name = value.as_str().unwrap_or_default();
+        let known = || peers.iter().map(|peer| peer.name.as_str()).collect::<Vec<_>>();
+        let peer = peers.iter().find(|peer| peer.name.as_str() == name);
+        let peer = peer.ok_or_else(|| format!("the name of a peer: {}", one_of(name, &known())))?;
+        match peer.hosts.is_empty() {
+            true => Err("a peer that has hosts, where messages can go".to_owned()),
+            false => Ok(peer.name.clone()),
+        }
+    });
+    let plug_ins = s.optional("plug-ins", yes_or_no);
+    let to = match (peer, plug_ins) {
+        (Some(_), Some(true)) => {
+            s.refuse("plug-ins", "either peer or plug-ins = true, not both");
+            None
+        }
+        (Some(peer), _) => Some(RouteTo::Peer(peer)),
+        (None, Some(true)) => Some(RouteTo::PlugIns),
+        (None, _) => {
+            if !s.has("peer") {
+                s.refuse("peer", "the name of a peer, or plug-ins = true");
+            }
+            None
+        }
+    };
+    Some(Route {
+        prefix: prefix?,
+        to: to?,
+    })
+}
+
+fn table(s: &mut Section<'_>, folders: &Folders<'_>, taken: &mut HashSet<String>) -> Option<Table> {
+    const FILE: &str = "the path of a CSV file, such as \"tables/ported.csv\"";
+    let name = s.required("name", NAME, name).map(|name| name.to_string());
+    if name.as_ref().is_some_and(|name| !taken.insert(name.clone())) {
+        s.refuse("name", "a name that no other table has");
+    }
+    let file = s.required("file", FILE, text(FILE)).map(|file| folders.base.join(file));
+    let file = file.and_then(|file| folders.existing(s, "file", file, "a table that exists"));
+    Some(Table {
+        name: name?,
+        file: file?,
+    })
+}
+
+impl Folders<'_> {
+    /// `file`, when it is there or need not be. Otherwise refuses `key`, and says where the file was looked for.
+    fn existing(&self, s: &mut Section<'_>, key: &'static str, file: PathBuf, expected: &str) -> Option<PathBuf> {
+        if self.must_exist && !file.is_file() {
+            s.refuse(key, format!("{expected}; there is no file {}", file.display()));
+            return None;
+        }
+        Some(file)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ pub enum Blame {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("no route to {recipient}: neither its domain nor its number belongs to a configured peer")]
+    #[error("no route to {recipient}: its domain is no peer's, and neither a route nor a plug-in took it")]
     NoRoute { recipient: String },
     #[error("address {text:?} cannot be read: {reason}")]
     BadAddress { text: String, reason: String },

@@ -1,0 +1,96 @@
+//! Measures look-up tables and routes of a million rows: `cargo run --release --example tables [ROWS]`.
+//!
+//! Rows look like a table of ported numbers, in random order. Look-ups go to random rows, so that the cache helps only
+//! where it would in traffic.
+
+use std::fmt::Write;
+use std::hint::black_box;
+use std::time::Instant;
+
+use mm4relay::message::{MmsAddress, PeerName};
+use mm4relay::routing::{Route, Routing, Table};
+
+const LOOK_UPS: usize = 1_000_000;
+const BATCH: usize = 200;
+
+fn main() -> anyhow::Result<()> {
+    let rows: usize = std::env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse())?;
+    let mut random = fastrand::Rng::with_seed(1);
+    // Ten digits behind +999, spread evenly, no two the same.
+    let mut numbers: Vec<String> = (0..rows)
+        .map(|n| format!("+999{:010}", n * 9_973 % 10_000_000_000))
+        .collect();
+    random.shuffle(&mut numbers);
+
+    let file = tempfile::NamedTempFile::new()?;
+    let mut text = String::new();
+    for number in &numbers {
+        writeln!(text, "{number},mms.mnc{:03}.mcc999.gprs", random.u16(0..20))?;
+    }
+    std::fs::write(file.path(), &text)?;
+    println!("file            {rows} rows, {:.1} MB", text.len() as f64 / 1e6);
+    drop(text);
+
+    let before = resident()?;
+    let start = Instant::now();
+    let table = Table::load("ported", file.path())?;
+    println!("load            {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
+    let (now, peak) = resident()?;
+    println!("memory          {:.1} MB by its own count", table.memory() as f64 / 1e6);
+    println!(
+        "resident        {:.1} MB more than before, {:.1} MB at the peak",
+        now - before.0,
+        peak - before.0
+    );
+
+    let sought: Vec<String> = (0..LOOK_UPS).map(|_| numbers[random.usize(0..rows)].clone()).collect();
+    measure("lookup", &sought, |number| table.lookup(number).is_some());
+    let longer: Vec<String> = sought.iter().map(|number| format!("{number}42")).collect();
+    measure("lookup_prefix", &longer, |number| table.lookup_prefix(number).is_some());
+    let absent: Vec<String> = sought.iter().map(|number| format!("{}x", &number[..10])).collect();
+    measure("absent", &absent, |number| table.lookup_prefix(number).is_none());
+
+    let peer = Route::Peer(PeerName::new("operator-b")?);
+    let start = Instant::now();
+    let routing = Routing::new(
+        [],
+        Vec::new(),
+        numbers.iter().map(|number| (number[..13].to_owned(), peer.clone())),
+    )?;
+    println!("routing         built in {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
+    let addresses: Vec<_> = longer
+        .iter()
+        .map(|number| MmsAddress::new(number))
+        .collect::<Result<_, _>>()?;
+    measure("route", &addresses, |address| routing.route(address).is_ok());
+    Ok(())
+}
+
+/// The median over short batches: what else the machine does spoils some of them, and not the figure.
+fn measure<T>(name: &str, sought: &[T], look_up: impl Fn(&T) -> bool) {
+    let mut good = 0;
+    let mut times: Vec<f64> = Vec::with_capacity(sought.len() / BATCH);
+    for batch in sought.chunks_exact(BATCH) {
+        let start = Instant::now();
+        good += batch.iter().filter(|key| black_box(look_up(black_box(key)))).count();
+        times.push(start.elapsed().as_nanos() as f64 / BATCH as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times[(times.len() as f64 * share) as usize];
+    let (low, median, high) = (at(0.05), at(0.5), at(0.95));
+    println!("{name:<15} {median:.0} ns median, {low:.0} to {high:.0} ns in 9 of 10 batches, {good} as expected");
+}
+
+/// Resident memory of this process now and at its peak, in MB.
+fn resident() -> anyhow::Result<(f64, f64)> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let field = |name: &str| -> anyhow::Result<f64> {
+        let line = status.lines().find(|line| line.starts_with(name));
+        let kibibytes: f64 = line
+            .and_then(|line| line.split_whitespace().nth(1))
+            .unwrap_or("0")
+            .parse()?;
+        Ok(kibibytes * 1024.0 / 1e6)
+    };
+    Ok((field("VmRSS:")?, field("VmHWM:")?))
+}

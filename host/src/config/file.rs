@@ -1,0 +1,264 @@
+//! What the file says: its tables, read key by key, with every problem noted and none of them fatal.
+//!
+//! Deriving `Deserialize` would stop at the first problem. Here a section is read to its end whatever it holds; what
+//! nobody asked for is an unknown key, reported when the section closes.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+
+use serde_json::{Map, Value as Json};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Found, Problem, nearest};
+
+/// Values longer than this are cut in messages; characters.
+const SHOWN_VALUE: usize = 80;
+
+/// How a value is read: what it means, or what would be right instead.
+pub(super) type Read<T> = Result<T, String>;
+
+/// Collects what is wrong, and knows on which line.
+pub(super) struct Report<'d> {
+    text: &'d str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+/// A table of the file, or an absent one, of which every key is absent.
+pub(super) struct Section<'d> {
+    path: String,
+    table: Option<&'d DeTable<'d>>,
+    /// Where the section begins in the file; absent when it does not.
+    at: Option<usize>,
+    known: Vec<&'static str>,
+    report: &'d Report<'d>,
+}
+
+impl<'d> Report<'d> {
+    pub(super) fn new(text: &'d str) -> Self {
+        Self {
+            text,
+            problems: RefCell::default(),
+        }
+    }
+
+    /// Notes a problem; `at` is an offset in the file.
+    pub(super) fn note(&self, at: Option<usize>, key: impl Display, found: Found, expected: impl Into<String>) {
+        self.problems.borrow_mut().push(Problem {
+            line: at.map(|at| {
+                1 + self.text.as_bytes()[..at.min(self.text.len())]
+                    .iter()
+                    .filter(|b| **b == b'\n')
+                    .count()
+            }),
+            key: key.to_string(),
+            found,
+            expected: expected.into(),
+        });
+    }
+
+    /// All problems, in the order of the file; those without a line first.
+    pub(super) fn finish(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| problem.line);
+        problems
+    }
+
+    /// Reads the whole file as one section.
+    pub(super) fn root<T>(&'d self, table: &'d DeTable<'d>, read: impl FnOnce(&mut Section<'d>) -> T) -> T {
+        Section::over(String::new(), Some((table, 0)), self).finish(read)
+    }
+}
+
+impl<'d> Section<'d> {
+    fn over(path: String, table: Option<(&'d DeTable<'d>, usize)>, report: &'d Report<'d>) -> Self {
+        Self {
+            path,
+            table: table.map(|(table, _)| table),
+            at: table.map(|(_, at)| at),
+            known: Vec::new(),
+            report,
+        }
+    }
+
+    /// The value of `key`, when it is there and can be read. What cannot be read is a problem.
+    pub(super) fn optional<T>(&mut self, key: &'static str, form: impl FnOnce(&DeValue<'d>) -> Read<T>) -> Option<T> {
+        let found = self.find(key)?;
+        form(found.get_ref())
+            .map_err(|expected| self.wrong(&self.key(key), found, expected))
+            .ok()
+    }
+
+    /// As [`optional`](Self::optional); that the key is absent is a problem too, and `expected` says what should stand
+    /// there.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        form: impl FnOnce(&DeValue<'d>) -> Read<T>,
+    ) -> Option<T> {
+        if self.find(key).is_none() {
+            self.report.note(self.at, self.key(key), Found::Nothing, expected);
+        }
+        self.optional(key, form)
+    }
+
+    /// The items of the list `key`, without those that cannot be read. Empty when the key is absent.
+    pub(super) fn list<T>(&mut self, key: &'static str, mut form: impl FnMut(&DeValue<'d>) -> Read<T>) -> Vec<T> {
+        let Some(found) = self.find(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = found.get_ref() else {
+            self.wrong(&self.key(key), found, "a list in square brackets");
+            return Vec::new();
+        };
+        let read = |(at, item): (usize, &'d Spanned<DeValue<'d>>)| {
+            form(item.get_ref())
+                .map_err(|expected| self.wrong(&format!("{}[{at}]", self.key(key)), item, expected))
+                .ok()
+        };
+        items.iter().enumerate().filter_map(read).collect()
+    }
+
+    /// The table `[key]`. When it is absent, `read` sees a section without keys, and what it requires is reported.
+    pub(super) fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'d>) -> T) -> T {
+        let table = self.find(key).and_then(|found| match found.get_ref() {
+            DeValue::Table(table) => Some((table, found.span().start)),
+            _ => {
+                self.wrong(&self.key(key), found, format!("a table: [{}]", self.key(key)));
+                None
+            }
+        });
+        Section::over(self.key(key), table, self.report).finish(read)
+    }
+
+    /// The tables `[[key]]`, in the order of the file.
+    pub(super) fn sections<T>(&mut self, key: &'static str, mut read: impl FnMut(&mut Section<'d>) -> T) -> Vec<T> {
+        let expected = format!("tables in double brackets: [[{}]]", self.key(key));
+        let Some(found) = self.find(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = found.get_ref() else {
+            self.wrong(&self.key(key), found, expected);
+            return Vec::new();
+        };
+        let mut all = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
+            let path = format!("{}[{at}]", self.key(key));
+            match item.get_ref() {
+                DeValue::Table(table) => {
+                    let section = Section::over(path, Some((table, item.span().start)), self.report);
+                    all.push(section.finish(&mut read));
+                }
+                _ => self.wrong(&path, item, expected.as_str()),
+            }
+        }
+        all
+    }
+
+    /// Reports the value of `key`, which could be read but does not fit the rest of the file.
+    pub(super) fn refuse(&mut self, key: &'static str, expected: impl Into<String>) {
+        match self.find(key) {
+            Some(found) => self.wrong(&self.key(key), found, expected),
+            None => self
+                .report
+                .note(self.at, self.key(key), Found::Nothing, expected.into()),
+        }
+    }
+
+    /// Whether `key` is there at all.
+    pub(super) fn has(&mut self, key: &'static str) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// Whether `key` is something else than an empty list. Bad items are reported where they stand.
+    pub(super) fn has_items(&mut self, key: &'static str) -> bool {
+        self.find(key)
+            .is_some_and(|found| !matches!(found.get_ref(), DeValue::Array(items) if items.is_empty()))
+    }
+
+    /// The key as it is called from the top of the file.
+    fn key(&self, key: &str) -> String {
+        match self.path.as_str() {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
+        }
+    }
+
+    fn find(&mut self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
+        self.table?.get(key)
+    }
+
+    fn wrong(&self, path: &str, found: &Spanned<DeValue<'d>>, expected: impl Into<String>) {
+        let shown = Found::Value(show(found.get_ref()));
+        self.report.note(Some(found.span().start), path, shown, expected);
+    }
+
+    /// Runs `read`, then reports the keys that it did not ask for.
+    fn finish<T>(mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let value = read(&mut self);
+        for key in self.table.iter().flat_map(|table| table.keys()) {
+            let name = key.get_ref().as_ref();
+            if !self.known.contains(&name) {
+                let expected = match nearest(name, self.known.iter().copied()) {
+                    Some(meant) => format!("{meant}, probably"),
+                    None => format!("one of {}", self.known.join(", ")),
+                };
+                let at = Some(key.span().start);
+                self.report.note(at, self.key(name), Found::UnknownKey, expected);
+            }
+        }
+        value
+    }
+}
+
+/// Any table as JSON, for settings whose meaning only a plug-in knows. Dates become text.
+pub(super) fn json(value: &DeValue<'_>) -> Read<Json> {
+    Ok(match value {
+        DeValue::String(text) => Json::from(text.as_ref()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map(Json::from)
+            .map_err(|_| "an integer of at most 64 bits".to_owned())?,
+        DeValue::Float(number) => number
+            .as_str()
+            .parse()
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+            .map(Json::Number)
+            .ok_or("a finite number: JSON, in which plug-ins get their settings, has no other")?,
+        DeValue::Boolean(value) => Json::from(*value),
+        DeValue::Datetime(time) => Json::from(time.to_string()),
+        DeValue::Array(items) => Json::Array(items.iter().map(|item| json(item.get_ref())).collect::<Read<_>>()?),
+        DeValue::Table(table) => {
+            let entry = |(key, value): (&Spanned<_>, &Spanned<_>)| Ok((key_text(key), json(value.get_ref())?));
+            Json::Object(table.iter().map(entry).collect::<Read<Map<_, _>>>()?)
+        }
+    })
+}
+
+fn key_text(key: &Spanned<std::borrow::Cow<'_, str>>) -> String {
+    key.get_ref().to_string()
+}
+
+/// A value as it could stand in the file, on one line and not too long.
+fn show(value: &DeValue<'_>) -> String {
+    let whole = match value {
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| show(item.get_ref())).collect();
+            format!("[{}]", items.join(", "))
+        }
+        DeValue::Table(_) => "a table".to_owned(),
+    };
+    match whole.char_indices().nth(SHOWN_VALUE) {
+        Some((cut, _)) => format!("{}...", &whole[..cut]),
+        None => whole,
+    }
+}

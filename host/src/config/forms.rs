@@ -1,0 +1,232 @@
+//! The forms of single values. Each reads one, or says what it should look like.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::de::DeValue;
+
+use super::HostPort;
+use super::file::Read;
+use super::units::{parse_duration, parse_size, show_duration, show_size};
+use crate::message::PeerName;
+
+pub(super) const HOST_NAME: &str = "a host name, such as relay.mms.example";
+pub(super) const NAME: &str = "1 to 64 letters, digits, '-', '_' or '.'";
+pub(super) const PREFIX: &str =
+    "the beginning of a number: at most 15 digits, with or without a leading +, such as \"+1555\"";
+
+/// A whole number within `range`.
+pub(super) fn count(range: RangeInclusive<u32>) -> impl Fn(&DeValue<'_>) -> Read<u32> {
+    move |value| {
+        let number = value
+            .as_integer()
+            .and_then(|n| u32::from_str_radix(n.as_str(), n.radix()).ok());
+        number
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| format!("a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// Octets within `range`.
+pub(super) fn size(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> Read<u64> {
+    move |value| {
+        let octets = value.as_str().and_then(parse_size);
+        octets.filter(|octets| range.contains(octets)).ok_or_else(|| {
+            let (low, high) = (show_size(*range.start()), show_size(*range.end()));
+            format!("a size with its unit, such as \"5 MiB\" or \"300 kB\", from {low} to {high}")
+        })
+    }
+}
+
+/// Octets a second within `range`: `500 B/s`.
+pub(super) fn rate(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> Read<u64> {
+    move |value| {
+        let octets = value
+            .as_str()
+            .and_then(|text| parse_size(text.trim().strip_suffix("/s")?));
+        octets.filter(|octets| range.contains(octets)).ok_or_else(|| {
+            let (low, high) = (show_size(*range.start()), show_size(*range.end()));
+            format!("a rate, such as \"500 B/s\", from {low}/s to {high}/s")
+        })
+    }
+}
+
+/// A time within `range`.
+pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>) -> Read<Duration> {
+    move |value| {
+        let time = value.as_str().and_then(parse_duration);
+        time.filter(|time| range.contains(time)).ok_or_else(|| {
+            let (low, high) = (show_duration(*range.start()), show_duration(*range.end()));
+            format!("a time with its unit, such as \"50 ms\" or \"5 min\", from {low} to {high}")
+        })
+    }
+}
+
+/// Any text that is not empty.
+pub(super) fn text(expected: &str) -> impl Fn(&DeValue<'_>) -> Read<String> {
+    move |value| match value.as_str() {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(expected.to_owned()),
+    }
+}
+
+pub(super) fn yes_or_no(value: &DeValue<'_>) -> Read<bool> {
+    value.as_bool().ok_or_else(|| "true or false".to_owned())
+}
+
+/// A domain (RFC 1035, 2.3.4: at most 253 octets, labels of 1 to 63), in lower case, without the dot at the end.
+pub(super) fn domain(value: &DeValue<'_>) -> Read<String> {
+    value
+        .as_str()
+        .map(|text| text.strip_suffix('.').unwrap_or(text))
+        .filter(|text| is_host_name(text))
+        .map(str::to_ascii_lowercase)
+        .ok_or_else(|| "a domain, such as mms.mnc001.mcc999.gprs".to_owned())
+}
+
+/// A name of ours: of a peer, a table or a plug-in.
+pub(super) fn name(value: &DeValue<'_>) -> Read<PeerName> {
+    value
+        .as_str()
+        .and_then(|text| PeerName::new(text).ok())
+        .ok_or_else(|| NAME.to_owned())
+}
+
+/// An address to listen on; port 0 means a free one.
+pub(super) fn listen(value: &DeValue<'_>) -> Read<SocketAddr> {
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| "ADDRESS:PORT, such as 0.0.0.0:25 or [::1]:2525".to_owned())
+}
+
+/// Where a peer listens.
+pub(super) fn host_port(value: &DeValue<'_>) -> Read<HostPort> {
+    let read = |text: &str| {
+        let (host, port) = text.rsplit_once(':')?;
+        let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().ok()?.to_string(),
+            None => Some(host).filter(|host| is_host_name(host))?.to_owned(),
+        };
+        Some(HostPort { host, port })
+    };
+    value
+        .as_str()
+        .and_then(read)
+        .ok_or_else(|| "HOST:PORT, such as 127.0.0.1:2525 or mms.a.example:25".to_owned())
+}
+
+/// An address, or a network of addresses. One with bits behind its length is refused: it does not say what it means.
+pub(super) fn network(value: &DeValue<'_>) -> Read<IpNet> {
+    let expected = || "an address or a network, such as 192.0.2.7 or 192.0.2.0/24".to_owned();
+    let text = value.as_str().ok_or_else(expected)?;
+    if let Ok(address) = text.parse::<IpAddr>() {
+        // Clients are compared in their plain form, not in the IPv6 form that a listener on [::] sees.
+        return Ok(address.to_canonical().into());
+    }
+    let network: IpNet = text.parse().map_err(|_| expected())?;
+    match network.trunc() {
+        whole if whole == network => Ok(network),
+        whole => Err(format!("the first address of the network: {whole}")),
+    }
+}
+
+/// The beginning of a number, as routes compare it.
+pub(super) fn prefix(value: &DeValue<'_>) -> Read<String> {
+    let legal = |text: &&str| {
+        let digits = text.strip_prefix('+').unwrap_or(text);
+        !text.is_empty() && digits.len() <= 15 && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    value
+        .as_str()
+        .filter(legal)
+        .map(str::to_owned)
+        .ok_or_else(|| PREFIX.to_owned())
+}
+
+/// RFC 1123, 2.1, and underscores, which private networks use.
+fn is_host_name(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T>(form: impl Fn(&DeValue<'_>) -> Read<T>, text: &str) -> Read<T> {
+        form(&DeValue::String(text.into()))
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_always_has_a_port() {
+        for (text, shown) in [
+            ("127.0.0.1:2525", "127.0.0.1:2525"),
+            ("mms.a.example:25", "mms.a.example:25"),
+            ("[::1]:25", "[::1]:25"),
+        ] {
+            assert_eq!(read(host_port, text).unwrap().to_string(), shown);
+        }
+        for text in [
+            "127.0.0.1",
+            "a:0",
+            "a:65536",
+            ":25",
+            "::1:25",
+            "[a]:25",
+            "a b:25",
+            "-a:25",
+            "",
+        ] {
+            assert!(read(host_port, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_network_says_what_it_means() {
+        assert_eq!(read(network, "192.0.2.7").unwrap().to_string(), "192.0.2.7/32");
+        assert_eq!(read(network, "::ffff:192.0.2.7").unwrap().to_string(), "192.0.2.7/32");
+        assert_eq!(read(network, "10.0.0.0/8").unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!(read(network, "2001:db8::/32").unwrap().to_string(), "2001:db8::/32");
+        assert_eq!(
+            read(network, "10.1.2.3/8").unwrap_err(),
+            "the first address of the network: 10.0.0.0/8"
+        );
+        for text in ["", "10.0.0.0/33", "10.0.0", "a.example"] {
+            assert!(read(network, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn domains_are_kept_in_lower_case_without_the_last_dot() {
+        assert_eq!(read(domain, "MMS.A.Example.").unwrap(), "mms.a.example");
+        let longest = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "a".repeat(61));
+        assert!(read(domain, &longest).is_ok());
+        assert!(read(domain, &format!("{longest}a")).is_err());
+        assert!(read(domain, &"a".repeat(63)).is_ok());
+        assert!(read(domain, &"a".repeat(64)).is_err());
+        for text in ["", ".", "a..b", "a b", "a@b", "-a.example"] {
+            assert!(read(domain, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_has_at_most_fifteen_digits() {
+        for text in ["+", "+1", "1555", "+123456789012345", "123456789012345"] {
+            assert_eq!(read(prefix, text).unwrap(), text);
+        }
+        for text in ["", "+1234567890123456", "1-555", "1+", "a"] {
+            assert!(read(prefix, text).is_err(), "{text}");
+        }
+    }
+}

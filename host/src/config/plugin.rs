@@ -1,0 +1,154 @@
+//! `[[plugin]]`: the chain, in the order of the file.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Folders;
+use super::file::{Section, json};
+use super::forms::{NAME, count, duration, name, size, text};
+use super::problem::one_of;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// The interfaces of `wit/host.wit` that need a grant.
+pub const GRANTS: [&str; 5] = ["tables", "log", "clock", "kv", "charging"];
+
+/// One step of the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plugin {
+    /// In logs, in charging records, and the namespace of its durable values: keep it when the file changes.
+    pub name: String,
+    /// The component; relative paths start at `plugin-folder`.
+    pub file: PathBuf,
+    /// Of [`GRANTS`].
+    pub grants: BTreeSet<String>,
+    pub on_failure: OnFailure,
+    pub limits: PluginLimits,
+    /// What the plug-in reads through `config`; an object, `{}` when there are no settings.
+    pub settings: serde_json::Value,
+}
+
+/// `on-failure`: what becomes of a message when the plug-in traps, runs out of a limit, or cannot decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The sender keeps the message and tries again: nothing is lost, and nothing goes out unseen.
+    #[default]
+    Defer,
+    /// Go on as if the plug-in were not there.
+    Skip,
+    /// Take the message as it was before this step, and park it for an operator.
+    Hold,
+    /// Refuse it for good.
+    Refuse,
+}
+
+/// `[plugin.limits]`. What is not set is the engine's default, which stands beside the same limit there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginLimits {
+    /// `memory`: octets of linear memory.
+    pub memory: Option<u64>,
+    /// `time`: for any call, whatever the message.
+    pub time: Option<Duration>,
+    /// `time-per-mib`: in addition, for each MiB of the message.
+    pub time_per_mib: Option<Duration>,
+    /// `output`: octets of all new bodies of one call.
+    pub output: Option<u64>,
+    /// `host-call`: octets that one call of a host function may carry.
+    pub host_call: Option<u64>,
+    /// `handles`: open at the same time.
+    pub handles: Option<u32>,
+    /// `log-lines`: of one call.
+    pub log_lines: Option<u32>,
+    /// `charging-records`: of one call.
+    pub charging_records: Option<u32>,
+    /// `kv`: octets of keys and values that one call writes.
+    pub kv: Option<u64>,
+    /// `configure-time`: once per load.
+    pub configure_time: Option<Duration>,
+    /// `component`: octets of the file.
+    pub component: Option<u64>,
+}
+
+impl OnFailure {
+    const WORDS: [(&str, Self); 4] = [
+        ("defer", Self::Defer),
+        ("skip", Self::Skip),
+        ("hold", Self::Hold),
+        ("refuse", Self::Refuse),
+    ];
+
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, policy)| *policy == self)
+            .map_or("", |(word, _)| word)
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::WORDS
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, policy)| *policy)
+    }
+}
+
+impl Plugin {
+    pub(super) fn read(s: &mut Section<'_>, folders: &Folders<'_>, taken: &mut HashSet<String>) -> Option<Self> {
+        let name = s.required("name", NAME, name).map(|name| name.to_string());
+        if name.as_ref().is_some_and(|name| !taken.insert(name.clone())) {
+            s.refuse("name", "a name that no other plug-in has");
+        }
+        let file = s
+            .required("file", FILE, text(FILE))
+            .map(|file| folders.plugins.join(file));
+        let file = file.and_then(|file| folders.existing(s, "file", file, "a component that exists"));
+        let grants = s.list("grants", |value| match value.as_str() {
+            Some(grant) if GRANTS.contains(&grant) => Ok(grant.to_owned()),
+            other => Err(one_of(other.unwrap_or_default(), &GRANTS)),
+        });
+        let on_failure = s.optional("on-failure", |value| {
+            let word = value.as_str().unwrap_or_default();
+            OnFailure::from_word(word).ok_or_else(|| one_of(word, &OnFailure::WORDS.map(|(word, _)| word)))
+        });
+        let limits = s.section("limits", PluginLimits::read);
+        let settings = s.optional("settings", |value| match json(value)? {
+            object @ serde_json::Value::Object(_) => Ok(object),
+            _ => Err("a table: [plugin.settings]".to_owned()),
+        });
+        Some(Self {
+            name: name?,
+            file: file?,
+            grants: grants.into_iter().collect(),
+            on_failure: on_failure.unwrap_or_default(),
+            limits,
+            settings: settings.unwrap_or_else(|| serde_json::json!({})),
+        })
+    }
+}
+
+const FILE: &str = "the path of a component, such as \"address_rewrite.wasm\"";
+
+impl PluginLimits {
+    fn read(s: &mut Section<'_>) -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            // The pool of sandboxes reserves 256 MiB for each.
+            memory: s.optional("memory", size(64 * KIB..=256 * MIB)),
+            time: s.optional("time", duration(MILLISECOND..=seconds(60))),
+            time_per_mib: s.optional("time-per-mib", duration(Duration::ZERO..=seconds(60))),
+            output: s.optional("output", size(0..=256 * MIB)),
+            host_call: s.optional("host-call", size(64 * KIB..=256 * MIB)),
+            handles: s.optional("handles", count(1..=100_000)),
+            log_lines: s.optional("log-lines", count(0..=10_000)),
+            // `wit/host.wit` promises the upper bound to plug-ins.
+            charging_records: s.optional("charging-records", count(0..=100)),
+            kv: s.optional("kv", size(0..=64 * MIB)),
+            configure_time: s.optional("configure-time", duration(MILLISECOND..=seconds(600))),
+            component: s.optional("component", size(KIB..=256 * MIB)),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What is wrong with a configuration, for the person who has to put it right.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// One thing that is wrong, with everything needed to correct it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The line in the file, counted from 1.
+    pub line: Option<usize>,
+    /// The path of the key, list items counted from 0: `peer[2].hosts[0]`. Empty when the file is not TOML.
+    pub key: String,
+    pub found: Found,
+    /// What would be right: `HOST:PORT, such as 127.0.0.1:2525`.
+    pub expected: String,
+}
+
+/// What stands in the place of what was expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A value, as it stands in the file, cut when it is long.
+    Value(String),
+    Nothing,
+    /// A key that means nothing here.
+    UnknownKey,
+    /// Something that is not TOML; `expected` is the parser's own text.
+    NotToml,
+    /// The file itself cannot be read; the reason of the operating system.
+    NoFile(String),
+}
+
+/// Everything that is wrong with one file, in the order of its lines. Never empty when it is an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems {
+    pub file: PathBuf,
+    pub list: Vec<Problem>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            key, found, expected, ..
+        } = self;
+        match found {
+            Found::Value(value) => write!(f, "{key} is {value}: expected {expected}"),
+            Found::Nothing => write!(f, "{key} is missing: expected {expected}"),
+            Found::UnknownKey => write!(f, "{key} is not a known key: expected {expected}"),
+            Found::NotToml => write!(f, "not TOML: {expected}"),
+            Found::NoFile(reason) => write!(f, "cannot be read ({reason}): expected {expected}"),
+        }
+    }
+}
+
+/// One line a problem, in the form that editors jump to: `relay.toml:12: relay.name is missing: expected ...`.
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.list.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}:", self.file.display())?;
+            if let Some(line) = problem.line {
+                write!(f, "{line}:")?;
+            }
+            write!(f, " {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// The candidate that `text` probably means, for "did you mean".
+pub(super) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A third of the letters may be wrong: a slip of the hand, not another word.
+    let allowed = text.chars().count().div_ceil(3);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(text, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `a, b, c`, and the one that was probably meant. For what can be chosen from.
+pub(super) fn one_of(text: &str, candidates: &[&str]) -> String {
+    let list = match candidates {
+        [] => return "nothing: there is none to choose from".to_owned(),
+        [only] => (*only).to_owned(),
+        many => format!("one of {}", many.join(", ")),
+    };
+    match nearest(text, candidates.iter().copied()) {
+        Some(meant) => format!("{list} (did you mean {meant}?)"),
+        None => list,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_hand_is_recognised_and_another_word_is_not() {
+        let keys = ["name", "domains", "listen", "spool"];
+        assert_eq!(nearest("nmae", keys), Some("name"));
+        assert_eq!(nearest("domain", keys), Some("domains"));
+        assert_eq!(nearest("certificate", keys), None);
+    }
+
+    #[test]
+    fn a_choice_names_all_and_the_likely_one() {
+        assert_eq!(
+            one_of("operator-d", &["operator-a", "other"]),
+            "one of operator-a, other (did you mean operator-a?)"
+        );
+        assert_eq!(one_of("x", &["operator-a"]), "operator-a");
+        assert_eq!(one_of("x", &[]), "nothing: there is none to choose from");
+    }
+}

@@ -1,0 +1,372 @@
+//! Look-up tables that the host holds for plug-ins, and how they are read from files.
+//!
+//! A file is CSV of the plainest kind: `key,value`, one row a line, in UTF-8; a line that begins with `#` and an empty
+//! one are passed over, and so are blanks around keys and values. The value is everything behind the first comma. There
+//! is no quoting, and a quotation mark at the beginning of a field is refused, because it would silently become part
+//! of the key.
+//!
+//! A row that says what another said already is dropped; two rows that give one key different values are an error,
+//! because nobody can tell which of them is right.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::rows::{Builder, Full, Rows};
+
+/// Octets of a key. A look-up key is a number or an address; an address has at most 256 octets.
+pub const MAX_KEY_OCTETS: usize = 255;
+/// Octets of a value. Values are names of operators, domains and the like.
+pub const MAX_VALUE_OCTETS: usize = 4096;
+/// Bad rows that are reported one by one; more are counted. Enough to see what is wrong with a file.
+const REPORTED_ROWS: usize = 20;
+
+/// One generation of a table. Does not change; a reload makes another one.
+///
+/// Memory: the text and 20.5 octets a row; while it is read, the whole file and 40 octets a row besides.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: Rows,
+}
+
+/// All configured tables of one generation.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    by_name: BTreeMap<String, Arc<Table>>,
+}
+
+/// Why a table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    #[error("table {name}: {} cannot be read: {reason}", file.display())]
+    Unreadable {
+        name: String,
+        file: PathBuf,
+        reason: std::io::Error,
+    },
+    /// Offsets into a table are 32 bits wide.
+    #[error("table {name}: {} is larger than 4 GiB", file.display())]
+    TooLarge { name: String, file: PathBuf },
+    #[error("table {name}: {rows}", rows = BadRows { file, rows, more: *more })]
+    BadRows {
+        name: String,
+        file: PathBuf,
+        /// At most 20, in the order of the file.
+        rows: Vec<BadRow>,
+        /// How many there are besides.
+        more: usize,
+    },
+}
+
+/// One row that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// Counted from 1.
+    pub line: usize,
+    pub reason: String,
+}
+
+/// For display: one line a row, in the form that editors jump to.
+struct BadRows<'a> {
+    file: &'a Path,
+    rows: &'a [BadRow],
+    more: usize,
+}
+
+/// A row that has been read and not yet been put in order.
+#[derive(Clone, Copy)]
+struct RawRow<'a> {
+    key: &'a str,
+    value: &'a str,
+    line: u32,
+}
+
+impl Table {
+    /// The value for exactly this key.
+    pub fn lookup(&self, key: &str) -> Option<&str> {
+        self.rows.find(key).map(|row| self.rows.value(row))
+    }
+
+    /// The row whose key is the longest beginning of `text`.
+    pub fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
+        let row = self.rows.find_longest_beginning(text)?;
+        Some((self.rows.key(row), self.rows.value(row)))
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Octets in memory.
+    pub fn memory(&self) -> usize {
+        self.rows.memory()
+    }
+
+    /// Reads and sorts the file. Takes about a second for a million rows: not for a thread that serves others.
+    pub fn load(name: &str, file: &Path) -> Result<Self, TableError> {
+        let text = std::fs::read(file).map_err(|reason| TableError::Unreadable {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            reason,
+        })?;
+        let too_large = || TableError::TooLarge {
+            name: name.to_owned(),
+            file: file.to_owned(),
+        };
+        if u32::try_from(text.len()).is_err() {
+            return Err(too_large());
+        }
+        match Self::parse(&text) {
+            Ok(rows) => Ok(Self {
+                rows: rows.map_err(|Full| too_large())?,
+            }),
+            Err((rows, more)) => Err(TableError::BadRows {
+                name: name.to_owned(),
+                file: file.to_owned(),
+                rows,
+                more,
+            }),
+        }
+    }
+
+    /// The rows of a file, or the bad ones: the first 20, and how many more there are.
+    fn parse(text: &[u8]) -> Result<Result<Rows, Full>, (Vec<BadRow>, usize)> {
+        // A byte-order mark, which spreadsheets put in front, would become part of the first key.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let mut rows = Vec::new();
+        let mut bad = Vec::new();
+        for (at, line) in text.split(|octet| *octet == b'\n').enumerate() {
+            match raw_row(line) {
+                Ok(Some((key, value))) => rows.push(RawRow {
+                    key,
+                    value,
+                    // The file has fewer lines than 4 Gi octets.
+                    line: at as u32,
+                }),
+                Ok(None) => {}
+                Err(reason) => bad.push(BadRow { line: at + 1, reason }),
+            }
+        }
+        // Stable, so that of two rows with one key the earlier stays first.
+        rows.sort_by_key(|row| row.key);
+        rows.dedup_by(|later, first| {
+            let same = later.key == first.key;
+            if same && later.value != first.value {
+                let reason = format!(
+                    "key {:?} has the value {:?} here and {:?} in line {}",
+                    later.key,
+                    later.value,
+                    first.value,
+                    first.line + 1
+                );
+                let line = later.line as usize + 1;
+                bad.push(BadRow { line, reason });
+            }
+            same
+        });
+        if !bad.is_empty() {
+            bad.sort_by_key(|row| row.line);
+            let more = bad.len().saturating_sub(REPORTED_ROWS);
+            bad.truncate(REPORTED_ROWS);
+            return Err((bad, more));
+        }
+        let octets = rows.iter().map(|row| row.key.len() + row.value.len()).sum();
+        let mut builder = Builder::with_capacity(rows.len(), octets);
+        let built = rows.iter().try_for_each(|row| builder.push(row.key, row.value));
+        Ok(built.map(|()| builder.finish()))
+    }
+}
+
+/// Key and value of a line, `None` when it holds none, or what is wrong with it.
+fn raw_row(line: &[u8]) -> Result<Option<(&str, &str)>, String> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = std::str::from_utf8(line).map_err(|error| format!("octet {} is not UTF-8", error.valid_up_to() + 1))?;
+    if line.trim().is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let (key, value) = line.split_once(',').ok_or("no comma: expected key,value")?;
+    let (key, value) = (key.trim(), value.trim());
+    if key.is_empty() {
+        return Err("the key is empty: expected key,value".to_owned());
+    }
+    if key.starts_with('"') || value.starts_with('"') {
+        return Err("quotation marks are not understood: expected key,value".to_owned());
+    }
+    if key.len() > MAX_KEY_OCTETS {
+        return Err(format!("the key has {} octets, more than {MAX_KEY_OCTETS}", key.len()));
+    }
+    if value.len() > MAX_VALUE_OCTETS {
+        return Err(format!(
+            "the value has {} octets, more than {MAX_VALUE_OCTETS}",
+            value.len()
+        ));
+    }
+    // Values end up in addresses and headers, where a control character could start a new line.
+    if let Some(bad) = line.chars().find(|c| c.is_control() && *c != '\t') {
+        return Err(format!("control character U+{:04X}", bad as u32));
+    }
+    Ok(Some((key, value)))
+}
+
+impl Tables {
+    /// Loads every table, whatever is wrong with others, and returns all of them or all that is wrong.
+    pub fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a Path)>) -> Result<Self, Vec<TableError>> {
+        match Self::examine(files) {
+            (tables, errors) if errors.is_empty() => Ok(tables),
+            (_, errors) => Err(errors),
+        }
+    }
+
+    /// As [`load`](Self::load), but returns the tables that could be loaded beside what is wrong with the others. To
+    /// be looked at, not to be run with.
+    pub(crate) fn examine<'a>(files: impl IntoIterator<Item = (&'a str, &'a Path)>) -> (Self, Vec<TableError>) {
+        let mut tables = Self::default();
+        let mut errors = Vec::new();
+        for (name, file) in files {
+            match Table::load(name, file) {
+                Ok(table) => {
+                    tables.by_name.insert(name.to_owned(), Arc::new(table));
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        (tables, errors)
+    }
+
+    /// The table of that name. Whoever holds it keeps this generation, whatever is loaded meanwhile.
+    pub fn get(&self, name: &str) -> Option<&Arc<Table>> {
+        self.by_name.get(name)
+    }
+
+    /// All tables, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Table>)> {
+        self.by_name.iter().map(|(name, table)| (name.as_str(), table))
+    }
+}
+
+impl fmt::Display for BadRows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.rows.len() + self.more;
+        write!(f, "{count} bad {}", if count == 1 { "row" } else { "rows" })?;
+        for BadRow { line, reason } in self.rows {
+            write!(f, "\n{}:{line}: {reason}", self.file.display())?;
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\n{}: {more} more", self.file.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: impl AsRef<[u8]>) -> Result<Table, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        std::fs::write(&file, text).unwrap();
+        Table::load("ported", &file)
+            .map_err(|error| error.to_string().replace(&folder.path().display().to_string(), ""))
+    }
+
+    #[test]
+    fn rows_are_read_whatever_their_order_and_line_ends() {
+        let table = load("\u{feff}# ported numbers\r\n+1555,b\r\n\n +15550 , mms.c.example, x\n1,\n+1555,b").unwrap();
+        assert_eq!(table.len(), 3);
+        assert_eq!(table.lookup("+1555"), Some("b"));
+        assert_eq!(table.lookup("+15550"), Some("mms.c.example, x"));
+        assert_eq!(table.lookup("1"), Some(""));
+        assert_eq!(table.lookup("+155"), None);
+        assert_eq!(table.lookup_prefix("+155501"), Some(("+15550", "mms.c.example, x")));
+        assert_eq!(table.lookup_prefix("+155511"), Some(("+1555", "b")));
+        assert_eq!(table.lookup_prefix("+2"), None);
+        assert!(load("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn every_bad_row_is_reported_with_its_line() {
+        let text = b"+1,a\nno comma\n,b\n\"+2\",c\n+3,\xff\n+4,a\x07b\n+1,z\n";
+        assert_eq!(
+            load(text).unwrap_err(),
+            "table ported: 6 bad rows\n\
+             /t.csv:2: no comma: expected key,value\n\
+             /t.csv:3: the key is empty: expected key,value\n\
+             /t.csv:4: quotation marks are not understood: expected key,value\n\
+             /t.csv:5: octet 4 is not UTF-8\n\
+             /t.csv:6: control character U+0007\n\
+             /t.csv:7: key \"+1\" has the value \"z\" here and \"a\" in line 1"
+        );
+    }
+
+    #[test]
+    fn twenty_bad_rows_are_reported_and_more_are_counted() {
+        assert!(!load("x\n".repeat(20)).unwrap_err().contains("more"));
+        let text = load("x\n".repeat(25)).unwrap_err();
+        assert!(text.starts_with("table ported: 25 bad rows\n"), "{text}");
+        assert!(
+            text.ends_with("/t.csv:20: no comma: expected key,value\n/t.csv: 5 more"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn keys_and_values_hold_on_their_edges() {
+        let row = |key: usize, value: usize| format!("{},{}", "1".repeat(key), "v".repeat(value));
+        assert_eq!(load(row(255, 4096)).unwrap().len(), 1);
+        assert!(
+            load(row(256, 1))
+                .unwrap_err()
+                .contains("the key has 256 octets, more than 255")
+        );
+        assert!(
+            load(row(1, 4097))
+                .unwrap_err()
+                .contains("the value has 4097 octets, more than 4096")
+        );
+    }
+
+    #[test]
+    fn a_set_loads_all_tables_or_says_everything_that_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let (good, bad) = (folder.path().join("good.csv"), folder.path().join("bad.csv"));
+        std::fs::write(&good, "a,1\n").unwrap();
+        std::fs::write(&bad, "a\n").unwrap();
+        let absent = folder.path().join("absent.csv");
+        let tables = Tables::load([("one", good.as_path()), ("two", good.as_path())]).unwrap();
+        assert_eq!(tables.get("two").unwrap().lookup("a"), Some("1"));
+        assert!(tables.get("three").is_none());
+        let errors = Tables::load([
+            ("one", bad.as_path()),
+            ("two", good.as_path()),
+            ("three", absent.as_path()),
+        ]);
+        let errors: Vec<_> = errors.unwrap_err().iter().map(TableError::to_string).collect();
+        assert!(errors[0].contains("bad.csv:1: no comma"), "{errors:?}");
+        assert!(
+            errors[1].contains("table three: ") && errors[1].contains("absent.csv cannot be read"),
+            "{errors:?}"
+        );
+        assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
+    fn who_holds_a_generation_keeps_it_over_a_reload() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.csv");
+        let load = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Tables::load([("t", file.as_path())]).unwrap()
+        };
+        let current = arc_swap::ArcSwap::from_pointee(load("a,old\n"));
+        let held = Arc::clone(current.load().get("t").unwrap());
+        current.store(Arc::new(load("a,new\n")));
+        assert_eq!(held.lookup("a"), Some("old"));
+        assert_eq!(current.load().get("t").unwrap().lookup("a"), Some("new"));
+    }
+}
