@@ -1,15 +1,26 @@
 //! The header of a message: fields in order, each with its bytes as received.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 
-/// One field, folding and final CRLF included, byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One field, folding and final CRLF included, byte for byte. Two fields are equal when their bytes are.
+#[derive(Clone, Debug)]
 pub struct Field {
     raw: Bytes,
     name_end: usize,
+    /// Where it stands in the received message; `None` when the relay or a plug-in made it.
+    place: Option<u64>,
 }
+
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
+
+impl Eq for Field {}
 
 /// The fields of a message's header, in order. The empty line that ends the header is not part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +38,25 @@ impl Field {
         raw[..name_end]
             .iter()
             .all(u8::is_ascii_graphic)
-            .then_some(Self { raw, name_end })
+            .then_some(Self {
+                raw,
+                name_end,
+                place: None,
+            })
+    }
+
+    /// As [`Field::parse`], for a field that stands at octet `place` of the received message. Serialising refers to
+    /// those octets instead of holding them.
+    pub fn received(raw: Bytes, place: u64) -> Option<Self> {
+        Self::parse(raw).map(|field| Self {
+            place: Some(place),
+            ..field
+        })
+    }
+
+    /// The octets of the received message that this field is, if it came in with it.
+    pub fn place(&self) -> Option<Range<u64>> {
+        self.place.map(|start| start..start + self.raw.len() as u64)
     }
 
     /// Builds a field. The caller vouches for both: they come from `HeaderName` and `HeaderValue`, or are our own.
@@ -35,6 +64,7 @@ impl Field {
         Self {
             raw: format!("{name}: {value}\r\n").into(),
             name_end: name.len(),
+            place: None,
         }
     }
 

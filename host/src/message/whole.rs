@@ -80,7 +80,8 @@ pub struct Part {
     /// The delimiter line before the part, with the CRLF before it, which belongs to it (RFC 2046, 5.1.1). Empty for a
     /// message that is not multipart.
     pub delimiter: Piece,
-    /// The part's header with the empty line behind it. Empty for a message that is not multipart.
+    /// The part's header with the empty line behind it; without it when the body is empty and the next delimiter
+    /// follows, because a CRLF before a delimiter belongs to the delimiter. Empty for a message that is not multipart.
     pub header: Piece,
     /// The body, still encoded.
     pub body: Piece,

@@ -1,0 +1,265 @@
+//! Addresses inside `From`, `To`, `Cc` and `Bcc`, replaced where they stand.
+//!
+//! Real peers write one and the same address in several lengths: the envelope has
+//! `+15555550100/TYPE=PLMN@mms.a.example`, the header only `+15555550100/TYPE=PLMN` or `+15555550100`. A mailbox names
+//! an address when nothing that both state differs, and keeps its own length when it is rewritten.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::fold::HARD_LIMIT;
+use crate::message::{AddressKind, Field, MmsAddress};
+
+/// The field with `old` replaced by `new` wherever a mailbox of it names `old`; `None` when none does. All other octets
+/// stay, except that a line which grows too long is folded before the mailbox.
+pub(super) fn rewritten(field: &Field, old: &MmsAddress, new: &MmsAddress) -> Option<Field> {
+    let raw = field.raw();
+    let colon = memchr::memchr(b':', raw)?;
+    let mut out: Vec<u8> = Vec::with_capacity(raw.len() + 64);
+    let mut kept = 0;
+    for mailbox in mailboxes(raw, colon + 1) {
+        let Some(written) = std::str::from_utf8(&raw[mailbox.address.clone()])
+            .ok()
+            .and_then(|text| MmsAddress::new(text).ok())
+            .filter(|written| names(written, old))
+        else {
+            continue;
+        };
+        out.extend_from_slice(&raw[kept..mailbox.start]);
+        let replacement = in_the_form_of(&written, old, new);
+        let line = out.len() - memchr::memrchr(b'\n', &out).map_or(0, |end| end + 1);
+        let grown = line + (mailbox.address.start - mailbox.start) + replacement.len() + 2;
+        if grown > HARD_LIMIT && line > 1 {
+            out.extend_from_slice(b"\r\n ");
+        }
+        out.extend_from_slice(&raw[mailbox.start..mailbox.address.start]);
+        out.extend_from_slice(replacement.as_bytes());
+        kept = mailbox.address.end;
+    }
+    if kept == 0 {
+        return None;
+    }
+    out.extend_from_slice(&raw[kept..]);
+    Field::parse(Bytes::from(out))
+}
+
+/// Whether `written` in a header and `known` from the envelope are the same address, as far as both say.
+fn names(written: &MmsAddress, known: &MmsAddress) -> bool {
+    let agree = |one: Option<&str>, other: Option<&str>| match (one, other) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        _ => true,
+    };
+    written.user() == known.user()
+        && agree(written.address_type(), known.address_type())
+        && agree(written.domain(), known.domain())
+}
+
+/// `new` with as much of it as `written` had of `old`.
+fn in_the_form_of(written: &MmsAddress, old: &MmsAddress, new: &MmsAddress) -> String {
+    let is_number = matches!(new.kind(), AddressKind::Number | AddressKind::ShortCode);
+    if written == old || !is_number {
+        return new.as_str().to_owned();
+    }
+    let mut text = new.user().to_owned();
+    if let Some(kind) = written.address_type() {
+        text.push_str("/TYPE=");
+        text.push_str(new.address_type().unwrap_or(kind));
+    }
+    if let Some(domain) = written.domain() {
+        text.push('@');
+        text.push_str(new.domain().unwrap_or(domain));
+    }
+    text
+}
+
+struct Mailbox {
+    /// Of the mailbox, its display name included.
+    start: usize,
+    address: Range<usize>,
+}
+
+/// The mailboxes of an address list from `from` on (RFC 5322, 3.4), read tolerantly: what stands in angle brackets, or
+/// the only word between two commas. Quoted names and comments are passed over.
+fn mailboxes(raw: &[u8], from: usize) -> Vec<Mailbox> {
+    let mut found = Vec::new();
+    let mut scan = Scan::default();
+    let mut at = from;
+    while at < raw.len() {
+        match raw[at] {
+            b'"' => {
+                let end = skip_quoted(raw, at);
+                scan.word(at..end);
+                at = end;
+            }
+            b'(' => at = skip_comment(raw, at),
+            b'<' => {
+                let end = memchr::memchr2(b'>', b',', &raw[at..]).map_or(raw.len(), |length| at + length);
+                scan.angle(trimmed(raw, at + 1..end), at);
+                at = end + usize::from(raw.get(end) == Some(&b'>'));
+            }
+            b',' | b';' => {
+                found.extend(scan.take());
+                at += 1;
+            }
+            octet if octet.is_ascii_whitespace() => at += 1,
+            _ => {
+                let end = raw[at..]
+                    .iter()
+                    .position(|o| o.is_ascii_whitespace() || matches!(o, b'"' | b'(' | b'<' | b',' | b';'))
+                    .map_or(raw.len(), |length| at + length);
+                scan.word(at..end);
+                at = end;
+            }
+        }
+    }
+    found.extend(scan.take());
+    found
+}
+
+#[derive(Default)]
+struct Scan {
+    start: Option<usize>,
+    /// The words of the mailbox so far, neighbours joined: `"a b"@c.example` is one.
+    first: Option<Range<usize>>,
+    words: u32,
+    in_brackets: Option<Range<usize>>,
+}
+
+impl Scan {
+    fn word(&mut self, range: Range<usize>) {
+        self.start.get_or_insert(range.start);
+        match &mut self.first {
+            Some(first) if first.end == range.start => first.end = range.end,
+            Some(_) => self.words += 1,
+            None => {
+                self.words = 1;
+                self.first = Some(range);
+            }
+        }
+    }
+
+    fn angle(&mut self, address: Range<usize>, at: usize) {
+        self.start.get_or_insert(at);
+        self.in_brackets.get_or_insert(address);
+    }
+
+    fn take(&mut self) -> Option<Mailbox> {
+        let scan = std::mem::take(self);
+        let only_word = scan.first.filter(|_| scan.words == 1);
+        Some(Mailbox {
+            start: scan.start?,
+            address: scan.in_brackets.or(only_word)?,
+        })
+    }
+}
+
+fn skip_quoted(raw: &[u8], at: usize) -> usize {
+    let mut end = at + 1;
+    while let Some(octet) = raw.get(end) {
+        match octet {
+            b'\\' => end += 2,
+            b'"' => return end + 1,
+            _ => end += 1,
+        }
+    }
+    raw.len()
+}
+
+fn skip_comment(raw: &[u8], at: usize) -> usize {
+    let (mut depth, mut end) = (0u32, at);
+    while let Some(octet) = raw.get(end) {
+        end += 1;
+        match octet {
+            b'\\' => end += 1,
+            b'(' => depth += 1,
+            b')' if depth == 1 => return end,
+            b')' => depth -= 1,
+            _ => (),
+        }
+    }
+    raw.len()
+}
+
+fn trimmed(raw: &[u8], range: Range<usize>) -> Range<usize> {
+    let inner = &raw[range.clone()];
+    let lead = inner.len() - inner.trim_ascii_start().len();
+    let start = range.start + lead;
+    start..start + inner.trim_ascii().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewrite(field: &str, old: &str, new: &str) -> Option<String> {
+        let field = Field::parse(Bytes::copy_from_slice(field.as_bytes())).unwrap();
+        rewritten(&field, &MmsAddress::new(old).unwrap(), &MmsAddress::new(new).unwrap())
+            .map(|field| String::from_utf8(field.raw().to_vec()).unwrap())
+    }
+
+    const OLD: &str = "+15555550199/TYPE=PLMN@mms.b.example";
+    const NEW: &str = "+999123/TYPE=PLMN@mms.c.example";
+
+    #[test]
+    fn an_address_keeps_the_length_in_which_the_peer_wrote_it() {
+        for (written, expected) in [
+            ("+15555550199/TYPE=PLMN@mms.b.example", "+999123/TYPE=PLMN@mms.c.example"),
+            ("+15555550199/TYPE=PLMN", "+999123/TYPE=PLMN"),
+            ("+15555550199/type=plmn@MMS.B.example", "+999123/TYPE=PLMN@mms.c.example"),
+            ("+15555550199", "+999123"),
+            ("+15555550199@mms.b.example", "+999123@mms.c.example"),
+            ("<+15555550199/TYPE=PLMN>", "<+999123/TYPE=PLMN>"),
+        ] {
+            let field = rewrite(&format!("To: {written}\r\n"), OLD, NEW);
+            assert_eq!(field.as_deref(), Some(format!("To: {expected}\r\n").as_str()), "{written}");
+        }
+    }
+
+    #[test]
+    fn everything_around_the_address_keeps_its_bytes() {
+        let before = "tO :\r\n        +15555550188/TYPE=PLMN ,\r\n   \r\n\t\"+15555550199, \\\" x\" (a (b), c) \
+                      < +15555550199/TYPE=PLMN > ,+15555550177\r\n";
+        let after = before.replace("< +15555550199/", "< +999123/");
+        assert_eq!(rewrite(before, OLD, NEW), Some(after));
+    }
+
+    #[test]
+    fn what_is_another_address_stays() {
+        for other in [
+            "+15555550199/TYPE=PLMN@mms.other.example",
+            "+155555501990/TYPE=PLMN",
+            "+15555550199/TYPE=IPv4",
+            "15555550199",
+            "+15555550199 two words",
+            "\"+15555550199\" <ann@mail.example>",
+            "(+15555550199)",
+        ] {
+            assert_eq!(rewrite(&format!("To: {other}\r\n"), OLD, NEW), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_mention_in_the_list_is_replaced() {
+        assert_eq!(
+            rewrite("To: +15555550199, x@b.example, +15555550199/TYPE=PLMN\r\n", OLD, NEW).as_deref(),
+            Some("To: +999123, x@b.example, +999123/TYPE=PLMN\r\n")
+        );
+    }
+
+    #[test]
+    fn a_number_that_becomes_a_mail_address_is_written_whole() {
+        assert_eq!(
+            rewrite("To: +15555550199\r\n", OLD, "ann@mail.example").as_deref(),
+            Some("To: ann@mail.example\r\n")
+        );
+    }
+
+    #[test]
+    fn a_line_that_would_grow_too_long_is_folded_before_the_mailbox() {
+        let many = vec!["+15555550199"; 76].join(",");
+        let raw = rewrite(&format!("To: {many}\r\n"), "+15555550199", NEW).unwrap();
+        assert!(raw.lines().all(|line| line.len() <= HARD_LIMIT));
+        assert_eq!(raw.replace("\r\n ", ""), format!("To: {}\r\n", vec![NEW; 76].join(",")));
+    }
+}

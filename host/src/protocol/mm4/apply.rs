@@ -1,0 +1,150 @@
+//! What a plug-in wants changed, done: all of it or nothing.
+
+use super::{addresses, fold, part_edits};
+use crate::message::{Block, Edit, Field, HeaderName, HeaderValue, Illegal, Message, MmsAddress, Piece, Recipient};
+
+/// Does `edits` in order, each on what those before it made. Fields and parts that no edit names keep their bytes.
+///
+/// [`Edit::Route`] changes nothing here; it is only checked that the recipient is there. Who keeps routes must forget
+/// those of dropped recipients.
+///
+/// Refused, with the number of the edit: an unknown recipient or part, dropping or removing the last one, adding a part
+/// to what is not multipart, and values that cannot be put into lines of legal length.
+pub fn apply(mut message: Message, edits: &[Edit]) -> Result<Message, Illegal> {
+    let mut ids = NextIds::of(&message);
+    for (i, edit) in edits.iter().enumerate() {
+        one(&mut message, edit, &mut ids).map_err(|Illegal(reason)| Illegal(format!("edit {}: {reason}", i + 1)))?;
+    }
+    Ok(message)
+}
+
+/// Ids are given once: one that an earlier edit of the same list dropped does not come back.
+struct NextIds {
+    recipient: u32,
+    part: u32,
+}
+
+impl NextIds {
+    fn of(message: &Message) -> Self {
+        let above = |ids: &mut dyn Iterator<Item = u32>| ids.max().map_or(1, |highest| highest.saturating_add(1));
+        Self {
+            recipient: above(&mut message.envelope.recipients.iter().map(|r| r.id)),
+            part: above(&mut message.parts.iter().map(|p| p.id)),
+        }
+    }
+
+    fn take(counter: &mut u32) -> Result<u32, Illegal> {
+        let id = *counter;
+        *counter = id.checked_add(1).ok_or_else(|| Illegal("no ids are left".into()))?;
+        Ok(id)
+    }
+}
+
+fn one(message: &mut Message, edit: &Edit, ids: &mut NextIds) -> Result<(), Illegal> {
+    match edit {
+        Edit::SetHeader { name, value } => set_header(message, name, value),
+        Edit::RemoveHeader(name) => {
+            message.header.fields.retain(|field| !field.is(name.as_str()));
+            Ok(())
+        }
+        Edit::SetOriginator(address) => {
+            set_originator(message, address);
+            Ok(())
+        }
+        Edit::SetRecipient { id, address } => set_recipient(message, *id, address),
+        Edit::AddRecipient(address) => {
+            let id = NextIds::take(&mut ids.recipient)?;
+            message.envelope.recipients.push(Recipient {
+                id,
+                address: address.clone(),
+            });
+            Ok(())
+        }
+        Edit::DropRecipient(id) => drop_recipient(message, *id),
+        Edit::Route { recipient, .. } => find_recipient(message, *recipient).map(drop),
+        Edit::ReplacePart { id, body, name } => part_edits::replace(message, *id, body, name.as_ref()),
+        Edit::RemovePart(id) => part_edits::remove(message, *id),
+        Edit::AddPart { body, name, content_id } => {
+            let id = NextIds::take(&mut ids.part)?;
+            part_edits::add(message, id, body, name.as_ref(), content_id.as_ref())
+        }
+    }
+}
+
+/// Puts the value into the first field of that name, in the spelling that it has, and removes the others.
+fn set_header(message: &mut Message, name: &HeaderName, value: &HeaderValue) -> Result<(), Illegal> {
+    let name = name.as_str();
+    let fields = &mut message.header.fields;
+    let Some(first) = fields.iter().position(|field| field.is(name)) else {
+        let field = fold::field(name, value.as_str())?;
+        complete_last_line(fields);
+        fields.push(field);
+        return Ok(());
+    };
+    fields[first] = fold::field(fields[first].name(), value.as_str())?;
+    let mut at = 0;
+    fields.retain(|field| {
+        at += 1;
+        at - 1 <= first || !field.is(name)
+    });
+    Ok(())
+}
+
+fn set_originator(message: &mut Message, address: &MmsAddress) {
+    if let Some(old) = message.envelope.sender.replace(address.clone()) {
+        rewrite(message, &["From"], &old, address);
+    }
+}
+
+fn set_recipient(message: &mut Message, id: u32, address: &MmsAddress) -> Result<(), Illegal> {
+    let recipient = find_recipient(message, id)?;
+    let old = std::mem::replace(&mut recipient.address, address.clone());
+    rewrite(message, &["To", "Cc", "Bcc"], &old, address);
+    Ok(())
+}
+
+fn rewrite(message: &mut Message, names: &[&str], old: &MmsAddress, new: &MmsAddress) {
+    for field in &mut message.header.fields {
+        if names.iter().any(|name| field.is(name))
+            && let Some(rewritten) = addresses::rewritten(field, old, new)
+        {
+            *field = rewritten;
+        }
+    }
+}
+
+fn drop_recipient(message: &mut Message, id: u32) -> Result<(), Illegal> {
+    find_recipient(message, id)?;
+    if message.envelope.recipients.len() == 1 {
+        return Err(Illegal(format!("recipient {id} is the last one: to drop it, discard the message")));
+    }
+    message.envelope.recipients.retain(|recipient| recipient.id != id);
+    Ok(())
+}
+
+fn find_recipient(message: &mut Message, id: u32) -> Result<&mut Recipient, Illegal> {
+    message
+        .envelope
+        .recipients
+        .iter_mut()
+        .find(|recipient| recipient.id == id)
+        .ok_or_else(|| Illegal(format!("the message has no recipient {id}")))
+}
+
+/// Puts the empty line behind the header, if the message came without: from now on it has a body.
+pub(super) fn complete_header(message: &mut Message) {
+    complete_last_line(&mut message.header.fields);
+    if !matches!(message.body.first(), Some(Block::Verbatim(_))) {
+        message.body.insert(0, Block::Verbatim(Piece::New("\r\n".into())));
+    }
+}
+
+/// A message that is nothing but a header may end without a CRLF: nothing could follow.
+fn complete_last_line(fields: &mut [Field]) {
+    if let Some(last) = fields.last_mut()
+        && !last.raw().ends_with(b"\r\n")
+        && let Some(completed) = Field::parse([&last.raw()[..], b"\r\n"].concat().into())
+    {
+        *last = completed;
+    }
+}

@@ -1,0 +1,208 @@
+//! What the `Content-` fields of a message or a part say (RFC 2045, RFC 2183), as tolerantly as real peers need it.
+
+use mail_parser::ContentType;
+use mail_parser::parsers::MessageStream;
+
+use crate::message::TransferEncoding;
+
+/// Longest Content-Type or Content-Disposition that is looked into, in octets. mail-parser's reading of parameters is
+/// quadratic in their number; MMS needs some 300 octets.
+const MAX_STRUCTURED_OCTETS: usize = 2_048;
+
+/// The meaning of a set of `Content-` fields. The first field of a name counts.
+#[derive(Debug)]
+pub(super) struct Entity {
+    /// In lower case, without parameters.
+    pub media_type: String,
+    /// The boundary of a multipart; `None` as well for a multipart that does not say.
+    pub boundary: Option<Vec<u8>>,
+    pub name: Option<String>,
+    pub content_id: Option<String>,
+    pub content_location: Option<String>,
+    pub encoding: TransferEncoding,
+}
+
+/// The raw values of the `Content-` fields of one entity, colon excluded and final CRLF included.
+#[derive(Default)]
+pub(super) struct Raw<'a> {
+    content_type: Option<&'a [u8]>,
+    encoding: Option<&'a [u8]>,
+    id: Option<&'a [u8]>,
+    location: Option<&'a [u8]>,
+    disposition: Option<&'a [u8]>,
+}
+
+impl<'a> Raw<'a> {
+    /// Takes note of a field, if it is one of ours. A line without a colon is none.
+    pub fn note(&mut self, field: &'a [u8]) {
+        if !field.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-")) {
+            return;
+        }
+        let Some(colon) = memchr::memchr(b':', field) else { return };
+        let (name, value) = (field[8..colon].trim_ascii_end(), &field[colon + 1..]);
+        let slot = match name {
+            n if n.eq_ignore_ascii_case(b"type") => &mut self.content_type,
+            n if n.eq_ignore_ascii_case(b"transfer-encoding") => &mut self.encoding,
+            n if n.eq_ignore_ascii_case(b"id") => &mut self.id,
+            n if n.eq_ignore_ascii_case(b"location") => &mut self.location,
+            n if n.eq_ignore_ascii_case(b"disposition") => &mut self.disposition,
+            _ => return,
+        };
+        slot.get_or_insert(value);
+    }
+
+    /// Reads what was noted. `default_type` counts when there is no usable Content-Type.
+    pub fn read(&self, default_type: &str) -> Result<Entity, String> {
+        let content_type = structured("Content-Type", self.content_type)?;
+        let disposition = structured("Content-Disposition", self.disposition)?;
+        let media_type = match &content_type {
+            Some(ContentType {
+                c_type,
+                c_subtype: Some(subtype),
+                ..
+            }) => format!("{c_type}/{subtype}"),
+            _ => default_type.to_owned(),
+        };
+        let attribute = |of: &Option<ContentType<'_>>, name: &str| {
+            of.as_ref()
+                .and_then(|value| value.attribute(name))
+                .map(str::to_owned)
+                .filter(|text| !text.is_empty())
+        };
+        let boundary = media_type
+            .starts_with("multipart/")
+            .then(|| attribute(&content_type, "boundary"))
+            .flatten()
+            .map(|text| text.trim_end().as_bytes().to_vec())
+            .filter(|octets| !octets.is_empty());
+        Ok(Entity {
+            name: attribute(&content_type, "name").or_else(|| attribute(&disposition, "filename")),
+            media_type,
+            boundary,
+            content_id: self.id.map(unfolded).map(without_brackets),
+            content_location: self.location.map(unfolded).filter(|text| !text.is_empty()),
+            encoding: self.encoding.map_or(TransferEncoding::Identity, encoding),
+        })
+    }
+}
+
+impl Entity {
+    pub fn is_multipart(&self) -> bool {
+        self.media_type.starts_with("multipart/")
+    }
+
+    /// Whether the body is a message of its own, with a header, that can be looked into as it stands.
+    pub fn is_message(&self) -> bool {
+        matches!(self.media_type.as_str(), "message/rfc822" | "message/global")
+            && self.encoding == TransferEncoding::Identity
+    }
+
+    /// The media type of parts that do not say theirs (RFC 2046, 5.1.5).
+    pub fn default_of_parts(&self) -> &'static str {
+        match self.media_type.as_str() {
+            "multipart/digest" => "message/rfc822",
+            _ => "text/plain",
+        }
+    }
+}
+
+fn structured<'a>(name: &str, value: Option<&'a [u8]>) -> Result<Option<ContentType<'a>>, String> {
+    let Some(value) = value else { return Ok(None) };
+    if value.len() > MAX_STRUCTURED_OCTETS {
+        return Err(format!("a {name} of {} octets: at most {MAX_STRUCTURED_OCTETS} are read", value.len()));
+    }
+    Ok(match MessageStream::new(value).parse_content_type() {
+        mail_parser::HeaderValue::ContentType(parsed) => Some(parsed),
+        _ => None,
+    })
+}
+
+fn encoding(value: &[u8]) -> TransferEncoding {
+    let name = unfolded(value).to_ascii_lowercase();
+    // A comment behind the name, or a stray semicolon, is noise (RFC 2045, 6.1 allows the former).
+    match name.split([' ', '\t', ';', '(']).next().unwrap_or_default().trim_matches('"') {
+        "" | "7bit" | "8bit" | "binary" => TransferEncoding::Identity,
+        "base64" => TransferEncoding::Base64,
+        "quoted-printable" => TransferEncoding::QuotedPrintable,
+        _ => TransferEncoding::Unknown,
+    }
+}
+
+fn unfolded(value: &[u8]) -> String {
+    String::from_utf8_lossy(value.trim_ascii()).replace("\r\n", "")
+}
+
+/// Content-ID as real peers write it: `<id>`, `id`, `"<id>"`.
+fn without_brackets(text: String) -> String {
+    let inner = text.trim_matches(|c: char| c == '"' || c.is_ascii_whitespace());
+    let inner = inner.strip_prefix('<').unwrap_or(inner);
+    inner.strip_suffix('>').unwrap_or(inner).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entity(header: &'static str) -> Entity {
+        let mut raw = Raw::default();
+        for line in header.split_inclusive("\r\n") {
+            raw.note(line.as_bytes());
+        }
+        raw.read("text/plain").unwrap()
+    }
+
+    fn boundary(content_type: &'static str) -> Option<String> {
+        let mut raw = Raw::default();
+        raw.note(content_type.as_bytes());
+        raw.read("text/plain").unwrap().boundary.map(|octets| String::from_utf8(octets).unwrap())
+    }
+
+    #[test]
+    fn boundaries_are_read_as_real_peers_write_them() {
+        let cases = [
+            ("Content-Type: multipart/related; boundary=\"----=_Part_1_2.3\"\r\n", "----=_Part_1_2.3"),
+            ("Content-Type: multipart/related; boundary=----=_Part_1_2.3\r\n", "----=_Part_1_2.3"),
+            (
+                "Content-Type: multipart/related;Start=\"<smil>\";Type=\"application/smil\"; \r\n\tboundary=\"b 1\"\r\n",
+                "b 1",
+            ),
+            ("Content-Type: multipart/mixed;\r\n   \r\n\tBoundary=\"x\"\r\n", "x"),
+            ("CONTENT-TYPE:MULTIPART/MIXED;BOUNDARY=Abc\r\n", "Abc"),
+            ("Content-Type: multipart/mixed; boundary=\"a;b=c(d)\"\r\n", "a;b=c(d)"),
+            ("Content-Type: multipart/mixed; boundary=\"trailing \"\r\n", "trailing"),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(boundary(header).as_deref(), Some(expected), "{header:?}");
+        }
+        assert_eq!(boundary("Content-Type: multipart/mixed\r\n"), None);
+        assert_eq!(boundary("Content-Type: text/plain; boundary=x\r\n"), None);
+    }
+
+    #[test]
+    fn names_and_ids_are_read_in_every_spelling() {
+        assert_eq!(entity("Content-Type: image/JPEG; Name=\"a.jpg\"\r\n").name.as_deref(), Some("a.jpg"));
+        assert_eq!(entity("Content-Type: image/jpeg; Name=\"a.jpg\"\r\n").media_type, "image/jpeg");
+        let attached = entity("Content-Disposition: attachment; FileName=b.png\r\nContent-ID:<smil>\r\n");
+        assert_eq!(attached.name.as_deref(), Some("b.png"));
+        assert_eq!(attached.content_id.as_deref(), Some("smil"));
+        assert_eq!(entity("Content-Id: \"<img1>\"\r\n").content_id.as_deref(), Some("img1"));
+        assert_eq!(entity("Content-ID: bare\r\n").content_id.as_deref(), Some("bare"));
+    }
+
+    #[test]
+    fn transfer_encodings_are_read_with_the_noise_around_them() {
+        assert_eq!(encoding(b" BASE64 \r\n"), TransferEncoding::Base64);
+        assert_eq!(encoding(b" base64; x=y\r\n"), TransferEncoding::Base64);
+        assert_eq!(encoding(b" Quoted-Printable (yes)\r\n"), TransferEncoding::QuotedPrintable);
+        assert_eq!(encoding(b" 8bit\r\n"), TransferEncoding::Identity);
+        assert_eq!(encoding(b" x-uuencode\r\n"), TransferEncoding::Unknown);
+    }
+
+    #[test]
+    fn a_giant_content_type_is_not_looked_into() {
+        let giant = format!("Content-Type: text/plain{}\r\n", ";a*1=b".repeat(400));
+        let mut raw = Raw::default();
+        raw.note(giant.as_bytes());
+        assert!(raw.read("text/plain").unwrap_err().contains("2048"));
+    }
+}

@@ -1,0 +1,364 @@
+//! The body, cut at its delimiter lines (RFC 2046, 5.1.1) without recursion and in one pass.
+//!
+//! Invariants, on which edits rely:
+//!
+//! - The blocks, in order, are the received octets, each exactly once.
+//! - Every delimiter begins with the CRLF before it, also where the part before it is empty or has no empty line.
+//!   The one exception is a delimiter at the very start of the body.
+//! - If the outermost multipart is closed, its closing delimiter begins the last block.
+//!
+//! `message/rfc822` is a leaf. What it holds is followed all the same, to bound its nesting: those behind us parse it
+//! with less care. That never moves the end of the leaf, because delimiters of the indexed multiparts come first.
+//!
+//! A multipart that ends without its closing delimiter is carried as it is, its last part reaching to the end:
+//! Sendmail and Postfix relay such messages, and MMSCs read them. A multipart in which no delimiter can be found at
+//! all cannot be indexed, and is refused.
+
+use std::ops::Range;
+
+use memchr::{memchr, memmem};
+
+use super::Limits;
+use super::entity::{Entity, Raw};
+use crate::message::{Block, Part, Piece, Refusal};
+
+pub(super) struct Index {
+    pub body: Vec<Block>,
+    pub parts: Vec<Part>,
+}
+
+/// Indexes the body of `message`, which begins at `start` with the empty line behind the header. `top` is what the
+/// message's own header says.
+pub(super) fn index(message: &[u8], start: usize, top: Entity, limits: &Limits) -> Result<Index, Refusal> {
+    let body = start + if message[start..].starts_with(b"\r\n") { 2 } else { 0 };
+    let mut walk = Walk {
+        text: message,
+        body,
+        limits,
+        open: Vec::new(),
+        embedded: Vec::new(),
+        leaf: None,
+        done: start,
+        blocks: Vec::new(),
+        parts: Vec::new(),
+    };
+    walk.verbatim_to(body);
+    if top.boundary.is_none() {
+        return walk.single(top);
+    }
+    let empty = message[body..].iter().all(|octet| matches!(octet, b'\r' | b'\n'));
+    if empty {
+        walk.verbatim_to(message.len());
+        return Ok(walk.finish());
+    }
+    walk.enter(top)?;
+    walk.run(body)
+}
+
+/// A multipart whose closing delimiter has not come yet.
+struct Open {
+    boundary: Vec<u8>,
+    default_type: &'static str,
+}
+
+/// What is open inside the current leaf, if that is a message.
+enum Embedded {
+    Message,
+    Multipart(Open),
+}
+
+/// A part whose end has not come yet.
+struct Leaf {
+    delimiter: Range<usize>,
+    body: usize,
+    entity: Entity,
+}
+
+/// A delimiter line.
+struct Delimiter {
+    /// Of the two hyphens.
+    at: usize,
+    /// Behind its CRLF.
+    end: usize,
+    closing: bool,
+    owner: Owner,
+}
+
+/// Whose delimiter it is: a place in `Walk::open` or in `Walk::embedded`.
+#[derive(Clone, Copy)]
+enum Owner {
+    Open(usize),
+    Embedded(usize),
+}
+
+struct Walk<'a> {
+    text: &'a [u8],
+    /// Where the body begins, behind the empty line.
+    body: usize,
+    limits: &'a Limits,
+    open: Vec<Open>,
+    embedded: Vec<Embedded>,
+    leaf: Option<Leaf>,
+    /// Everything before is in a block.
+    done: usize,
+    blocks: Vec<Block>,
+    parts: Vec<Part>,
+}
+
+impl Walk<'_> {
+    /// A message that is not multipart: the body is the one part.
+    fn single(mut self, top: Entity) -> Result<Index, Refusal> {
+        if top.is_multipart() && self.body < self.text.len() {
+            return Err(broken(format!("{} without a boundary", top.media_type)));
+        }
+        self.leaf = Some(Leaf {
+            delimiter: self.body..self.body,
+            body: self.body,
+            entity: top,
+        });
+        let body = self.body;
+        if self.leaf.as_ref().is_some_and(|leaf| leaf.entity.is_message()) {
+            let from = self.look_into_message(body)?;
+            return self.run(from);
+        }
+        self.end_of_leaf(self.text.len())?;
+        Ok(self.finish())
+    }
+
+    /// Follows delimiter lines from `from` on, the start of a line, to the end.
+    fn run(mut self, from: usize) -> Result<Index, Refusal> {
+        let finder = memmem::Finder::new(b"\n--");
+        let mut from = from;
+        let mut found = false;
+        while !(self.open.is_empty() && self.embedded.is_empty()) {
+            let Some(delimiter) = self.next_delimiter(&finder, from) else { break };
+            from = match delimiter.owner {
+                Owner::Open(depth) => {
+                    found = true;
+                    self.indexed_delimiter(&delimiter, depth)?
+                }
+                Owner::Embedded(depth) => self.embedded_delimiter(&delimiter, depth)?,
+            };
+        }
+        if !found && let Some(outermost) = self.open.first() {
+            return Err(broken(format!(
+                "no delimiter line with the boundary {:?}",
+                String::from_utf8_lossy(&outermost.boundary)
+            )));
+        }
+        self.end_of_leaf(self.text.len())?;
+        self.verbatim_to(self.text.len());
+        Ok(self.finish())
+    }
+
+    /// Takes a delimiter of an indexed multipart. Returns where to go on.
+    fn indexed_delimiter(&mut self, delimiter: &Delimiter, depth: usize) -> Result<usize, Refusal> {
+        let before = delimiter.at.saturating_sub(2);
+        let owns_crlf = before >= self.body && self.text[before..].starts_with(b"\r\n");
+        let start = if owns_crlf { before } else { delimiter.at };
+        self.end_of_leaf(start)?;
+        if delimiter.closing {
+            self.open.truncate(depth);
+            if depth == 0 {
+                // A block of its own, so that parts can be added before it.
+                self.verbatim_to(start);
+                self.blocks.push(Block::received(start as u64..self.text.len() as u64));
+                self.done = self.text.len();
+            }
+            return Ok(delimiter.end);
+        }
+        self.open.truncate(depth + 1);
+        let (entity, body) = self.entity_at(delimiter.end, self.open[depth].default_type)?;
+        if entity.boundary.is_some() {
+            self.enter(entity)?;
+            return Ok(body);
+        }
+        self.verbatim_to(start);
+        let is_message = entity.is_message();
+        self.leaf = Some(Leaf {
+            delimiter: start..delimiter.end,
+            body,
+            entity,
+        });
+        if is_message { self.look_into_message(body) } else { Ok(body) }
+    }
+
+    /// Takes a delimiter inside the current leaf. Returns where to go on.
+    fn embedded_delimiter(&mut self, delimiter: &Delimiter, depth: usize) -> Result<usize, Refusal> {
+        if delimiter.closing {
+            self.embedded.truncate(depth);
+            return Ok(delimiter.end);
+        }
+        self.embedded.truncate(depth + 1);
+        let default_type = match &self.embedded[depth] {
+            Embedded::Multipart(open) => open.default_type,
+            Embedded::Message => "text/plain",
+        };
+        let (entity, body) = self.entity_at(delimiter.end, default_type)?;
+        self.look_into(entity, body)
+    }
+
+    /// Follows the header of a message that begins at `at`, and of the message that it may consist of, and so on.
+    fn look_into_message(&mut self, at: usize) -> Result<usize, Refusal> {
+        self.check_nesting()?;
+        self.embedded.push(Embedded::Message);
+        let (entity, body) = self.entity_at(at, "text/plain")?;
+        self.look_into(entity, body)
+    }
+
+    fn look_into(&mut self, mut entity: Entity, mut body: usize) -> Result<usize, Refusal> {
+        while entity.is_message() {
+            self.check_nesting()?;
+            self.embedded.push(Embedded::Message);
+            (entity, body) = self.entity_at(body, "text/plain")?;
+        }
+        let default_type = entity.default_of_parts();
+        if let Some(boundary) = entity.boundary {
+            self.check_nesting()?;
+            self.embedded.push(Embedded::Multipart(Open { boundary, default_type }));
+        }
+        Ok(body)
+    }
+
+    /// Opens an indexed multipart.
+    fn enter(&mut self, multipart: Entity) -> Result<(), Refusal> {
+        self.check_nesting()?;
+        let default_type = multipart.default_of_parts();
+        if let Some(boundary) = multipart.boundary {
+            self.open.push(Open { boundary, default_type });
+        }
+        Ok(())
+    }
+
+    fn check_nesting(&self) -> Result<(), Refusal> {
+        if (self.open.len() + self.embedded.len()) as u64 >= u64::from(self.limits.nesting) {
+            return Err(Refusal::NestedTooDeep {
+                limit: self.limits.nesting,
+            });
+        }
+        Ok(())
+    }
+
+    /// The next delimiter line at or behind `from`, which is the start of a line.
+    fn next_delimiter(&self, finder: &memmem::Finder<'_>, from: usize) -> Option<Delimiter> {
+        if let Some(delimiter) = self.delimiter_at(from) {
+            return Some(delimiter);
+        }
+        let mut at = from.saturating_sub(1);
+        loop {
+            at += finder.find(self.text.get(at..)?)? + 1;
+            if let Some(delimiter) = self.delimiter_at(at) {
+                return Some(delimiter);
+            }
+        }
+    }
+
+    /// The delimiter line at `at`, which is the start of a line. Inner multiparts are asked before outer ones, and the
+    /// indexed ones before those inside a leaf.
+    fn delimiter_at(&self, at: usize) -> Option<Delimiter> {
+        let line = self.text.get(at..)?.strip_prefix(b"--")?;
+        let open = self.open.iter().enumerate().rev().map(|(i, open)| (open, Owner::Open(i)));
+        let embedded = self.embedded.iter().enumerate().rev().filter_map(|(i, frame)| match frame {
+            Embedded::Multipart(open) => Some((open, Owner::Embedded(i))),
+            Embedded::Message => None,
+        });
+        open.chain(embedded).find_map(|(open, owner)| {
+            let rest = line.strip_prefix(open.boundary.as_slice())?;
+            // A longer boundary that begins with this one is no match: the line must end here, or close.
+            let (closing, rest) = match rest.strip_prefix(b"--") {
+                Some(rest) => (true, rest),
+                None => (false, rest),
+            };
+            let padding = rest.iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+            let crlf = match &rest[padding..] {
+                [] => 0,
+                [b'\r', b'\n', ..] => 2,
+                _ => return None,
+            };
+            Some(Delimiter {
+                at,
+                end: self.text.len() - rest.len() + padding + crlf,
+                closing,
+                owner,
+            })
+        })
+    }
+
+    /// The header at `at`, and where the body behind it begins. It ends at an empty line, at a delimiter line, or with
+    /// the message. Lines that are no field are passed over.
+    fn entity_at(&self, at: usize, default_type: &str) -> Result<(Entity, usize), Refusal> {
+        let (mut line, mut field) = (at, at);
+        let mut raw = Raw::default();
+        let body = loop {
+            let rest = &self.text[line..];
+            if line > field && !matches!(rest.first(), Some(b' ' | b'\t')) {
+                raw.note(&self.text[field..line]);
+                field = line;
+            }
+            if rest.starts_with(b"\r\n") {
+                break line + 2;
+            }
+            if rest.is_empty() || self.delimiter_at(line).is_some() {
+                break line;
+            }
+            if (line - at) as u64 > self.limits.header_octets {
+                return Err(broken(format!(
+                    "the header of a part is larger than {} octets",
+                    self.limits.header_octets
+                )));
+            }
+            line += memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        };
+        let entity = raw.read(default_type).map_err(broken)?;
+        Ok((entity, body))
+    }
+
+    /// Ends the current leaf, if there is one, at `cut`. The CRLF of its own delimiter or of its header's empty line
+    /// may lie behind `cut`: then it belongs to the next delimiter.
+    fn end_of_leaf(&mut self, cut: usize) -> Result<(), Refusal> {
+        self.embedded.clear();
+        let Some(leaf) = self.leaf.take() else { return Ok(()) };
+        if self.parts.len() as u64 >= u64::from(self.limits.parts) {
+            return Err(broken(format!("more than {} parts", self.limits.parts)));
+        }
+        let piece = |range: Range<usize>| Piece::Received(range.start.min(cut) as u64..range.end.min(cut) as u64);
+        let id = self.parts.len() as u32 + 1;
+        self.parts.push(Part {
+            id,
+            delimiter: piece(leaf.delimiter.clone()),
+            header: piece(leaf.delimiter.end..leaf.body),
+            body: piece(leaf.body..cut),
+            media_type: leaf.entity.media_type,
+            name: leaf.entity.name,
+            content_id: leaf.entity.content_id,
+            content_location: leaf.entity.content_location,
+            encoding: leaf.entity.encoding,
+        });
+        self.blocks.push(Block::Part(id));
+        self.done = cut;
+        Ok(())
+    }
+
+    /// Puts everything from the last block to `to` into a block of its own, or into the last one if that is verbatim.
+    fn verbatim_to(&mut self, to: usize) {
+        if to <= self.done {
+            return;
+        }
+        match self.blocks.last_mut() {
+            Some(Block::Verbatim(Piece::Received(range))) if self.done > self.body => range.end = to as u64,
+            _ => self.blocks.push(Block::received(self.done as u64..to as u64)),
+        }
+        self.done = to;
+    }
+
+    fn finish(self) -> Index {
+        Index {
+            body: self.blocks,
+            parts: self.parts,
+        }
+    }
+}
+
+fn broken(reason: impl Into<String>) -> Refusal {
+    Refusal::BrokenMime { reason: reason.into() }
+}

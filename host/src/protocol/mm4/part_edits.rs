@@ -1,0 +1,265 @@
+//! Edits of parts: another body, one part fewer, one part more. What an edit does not name keeps its bytes.
+
+use bytes::Bytes;
+
+use super::body::{self, piece_octets};
+use super::entity::{Entity, Raw};
+use super::{fold, param};
+use crate::message::{Block, Field, HeaderValue, Illegal, Message, NewBody, Part, Piece};
+
+/// Fields that describe octets which are gone after a replacement.
+const STALE: [&str; 2] = ["Content-MD5", "Content-Length"];
+
+/// Gives part `id` another body, media type and, wherever it has a name, another name.
+pub(super) fn replace(message: &mut Message, id: u32, body: &NewBody, name: Option<&HeaderValue>) -> Result<(), Illegal> {
+    let at = place(message, id)?;
+    let part = &message.parts[at];
+    // A message that is not multipart describes its only part in its own header.
+    let alone = part.delimiter.size() == 0 && part.header.size() == 0 && !in_multipart(message);
+    let (encoding, mut octets) = body::encode(&body.bytes);
+    if alone {
+        let (encoding, octets) = as_whole_body(encoding, octets, &body.bytes);
+        let fields = redescribed(std::mem::take(&mut message.header.fields), body, encoding, name)?;
+        message.header.fields = fields;
+        if message.header.first("MIME-Version").is_none() {
+            message.header.fields.push(Field::build("MIME-Version", "1.0"));
+        }
+        super::apply::complete_header(message);
+        let entity = entity_of(&message.header.fields)?;
+        return finish(message, at, entity, octets);
+    }
+    let header = piece_octets(&message.content, &part.header)?;
+    let delimiter = piece_octets(&message.content, &part.delimiter)?;
+    let fields = redescribed(fields_of(&header), body, encoding, name)?;
+    let entity = entity_of(&fields)?;
+    if !delimiter.ends_with(b"\r\n") {
+        message.parts[at].delimiter = Piece::New([&delimiter[..], b"\r\n"].concat().into());
+    }
+    message.parts[at].header = Piece::New(fold::block(&fields));
+    if is_last_octet(message, id) && !octets.is_empty() {
+        // Nothing follows that would bring a CRLF along: the multipart was never closed.
+        octets = [&octets[..], b"\r\n"].concat().into();
+    }
+    finish(message, at, entity, octets)
+}
+
+/// Takes part `id` out, its delimiter and header included.
+pub(super) fn remove(message: &mut Message, id: u32) -> Result<(), Illegal> {
+    let at = place(message, id)?;
+    if message.parts.len() == 1 {
+        return Err(Illegal(format!("part {id} is the last one, and must not be removed")));
+    }
+    message.parts.remove(at);
+    message.body.retain(|block| *block != Block::Part(id));
+    Ok(())
+}
+
+/// Adds a part at the end of the outermost multipart.
+pub(super) fn add(
+    message: &mut Message,
+    id: u32,
+    body: &NewBody,
+    name: Option<&HeaderValue>,
+    content_id: Option<&HeaderValue>,
+) -> Result<(), Illegal> {
+    let boundary = boundary(message).ok_or_else(|| Illegal("the message is not multipart: no part can be added".into()))?;
+    let delimiter = [b"\r\n--", boundary.as_slice()].concat();
+    let closing = [&delimiter, &b"--"[..]].concat();
+    let (encoding, octets) = body::encode(&body.bytes);
+    let fields = described(body, encoding, name, content_id)?;
+    let entity = entity_of(&fields)?;
+    message.parts.push(Part {
+        id,
+        delimiter: Piece::New([&delimiter, &b"\r\n"[..]].concat().into()),
+        header: Piece::New(fold::block(&fields)),
+        body: Piece::New(octets),
+        media_type: entity.media_type,
+        name: entity.name,
+        content_id: entity.content_id,
+        content_location: entity.content_location,
+        encoding: entity.encoding,
+    });
+    match message.body.last() {
+        Some(Block::Verbatim(piece)) if closes(message, piece, &closing)? => {
+            message.body.insert(message.body.len() - 1, Block::Part(id));
+        }
+        _ => {
+            super::apply::complete_header(message);
+            message.body.push(Block::Part(id));
+            message.body.push(Block::Verbatim(Piece::New([&closing, &b"\r\n"[..]].concat().into())));
+        }
+    }
+    Ok(())
+}
+
+fn place(message: &Message, id: u32) -> Result<usize, Illegal> {
+    message
+        .parts
+        .iter()
+        .position(|part| part.id == id)
+        .ok_or_else(|| Illegal(format!("the message has no part {id}")))
+}
+
+fn finish(message: &mut Message, at: usize, entity: Entity, octets: Bytes) -> Result<(), Illegal> {
+    let part = &mut message.parts[at];
+    part.media_type = entity.media_type;
+    part.name = entity.name;
+    part.content_location = entity.content_location;
+    part.encoding = entity.encoding;
+    part.body = Piece::New(octets);
+    Ok(())
+}
+
+/// The body of a message that is not multipart ends the message, and so with a CRLF: text that has none of its own
+/// would change by it.
+fn as_whole_body(encoding: &'static str, octets: Bytes, plain: &Bytes) -> (&'static str, Bytes) {
+    match encoding {
+        "7bit" if octets.is_empty() || octets.ends_with(b"\r\n") => (encoding, octets),
+        _ => ("base64", [&body::base64_lines(plain)[..], b"\r\n"].concat().into()),
+    }
+}
+
+/// The fields of a part with a new description in the place of the old.
+fn redescribed(
+    fields: Vec<Field>,
+    body: &NewBody,
+    encoding: &str,
+    name: Option<&HeaderValue>,
+) -> Result<Vec<Field>, Illegal> {
+    let old = entity_of(&fields)?;
+    let mut out = Vec::with_capacity(fields.len() + 2);
+    let (mut typed, mut encoded) = (false, false);
+    for field in fields {
+        if field.is("Content-Type") {
+            if !std::mem::replace(&mut typed, true) {
+                let value = media_type(&body.media_type, &field, &old, name);
+                out.push(fold::field(field.name(), &value)?);
+            }
+        } else if field.is("Content-Transfer-Encoding") {
+            if !std::mem::replace(&mut encoded, true) {
+                out.push(Field::build(field.name(), encoding));
+            }
+        } else if STALE.iter().any(|stale| field.is(stale)) {
+            continue;
+        } else {
+            out.push(renamed(field, name)?);
+        }
+    }
+    if !typed {
+        out.push(fold::field("Content-Type", body.media_type.as_str())?);
+    }
+    if !encoded {
+        out.push(Field::build("Content-Transfer-Encoding", encoding));
+    }
+    Ok(out)
+}
+
+/// The new Content-Type value, with the part's name if the old one had it.
+fn media_type(new: &HeaderValue, old_field: &Field, old: &Entity, name: Option<&HeaderValue>) -> String {
+    let new = new.as_str();
+    if !param::has(&old_field.value(), "name") {
+        return new.to_owned();
+    }
+    match (name, &old.name) {
+        (Some(name), _) => param::with(new, "name", name.as_str()),
+        (None, Some(name)) if !param::has(new, "name") => param::with(new, "name", name),
+        _ => new.to_owned(),
+    }
+}
+
+/// The field with the new name, if it is one that bears a name.
+fn renamed(field: Field, name: Option<&HeaderValue>) -> Result<Field, Illegal> {
+    let Some(name) = name else { return Ok(field) };
+    if field.is("Content-Location") {
+        return fold::field(field.name(), &location(name.as_str()));
+    }
+    if field.is("Content-Disposition") && param::has(&field.value(), "filename") {
+        let value = param::with(&field.value(), "filename", name.as_str());
+        return fold::field(field.name(), &value);
+    }
+    Ok(field)
+}
+
+/// The header of an added part.
+fn described(
+    body: &NewBody,
+    encoding: &str,
+    name: Option<&HeaderValue>,
+    content_id: Option<&HeaderValue>,
+) -> Result<Vec<Field>, Illegal> {
+    let media_type = match name {
+        Some(name) => param::with(body.media_type.as_str(), "name", name.as_str()),
+        None => body.media_type.as_str().to_owned(),
+    };
+    let mut fields = vec![
+        fold::field("Content-Type", &media_type)?,
+        Field::build("Content-Transfer-Encoding", encoding),
+    ];
+    if let Some(id) = content_id {
+        let id = id.as_str().trim().trim_start_matches('<').trim_end_matches('>');
+        if !id.bytes().all(|b| b.is_ascii_graphic()) || id.is_empty() || id.contains(['<', '>']) {
+            return Err(Illegal(format!("content id {id:?}: visible ASCII without blanks is expected")));
+        }
+        fields.push(fold::field("Content-ID", &format!("<{id}>"))?);
+    }
+    if let Some(name) = name {
+        fields.push(fold::field("Content-Location", &location(name.as_str()))?);
+    }
+    Ok(fields)
+}
+
+/// A name as a Content-Location: an URI, so what is beyond ASCII is percent-encoded.
+fn location(name: &str) -> String {
+    if name.is_ascii() { name.to_owned() } else { param::percent_encoded(name) }
+}
+
+/// The fields of a part's header. Lines that are no field are left behind.
+pub(super) fn fields_of(header: &Bytes) -> Vec<Field> {
+    let mut fields = Vec::new();
+    let (mut line, mut field) = (0, 0);
+    loop {
+        let rest = &header[line..];
+        if line > field && !matches!(rest.first(), Some(b' ' | b'\t')) {
+            let raw = header.slice(field..line);
+            let raw = if raw.ends_with(b"\r\n") { raw } else { [&raw[..], b"\r\n"].concat().into() };
+            fields.extend(Field::parse(raw));
+            field = line;
+        }
+        if rest.is_empty() || rest.starts_with(b"\r\n") {
+            return fields;
+        }
+        line += memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+    }
+}
+
+pub(super) fn entity_of(fields: &[Field]) -> Result<Entity, Illegal> {
+    let mut raw = Raw::default();
+    for field in fields {
+        raw.note(field.raw());
+    }
+    raw.read("text/plain").map_err(Illegal)
+}
+
+fn boundary(message: &Message) -> Option<Vec<u8>> {
+    entity_of(&message.header.fields).ok()?.boundary
+}
+
+fn in_multipart(message: &Message) -> bool {
+    boundary(message).is_some()
+}
+
+fn closes(message: &Message, piece: &Piece, closing: &[u8]) -> Result<bool, Illegal> {
+    let start = match piece {
+        Piece::New(bytes) => bytes.clone(),
+        Piece::Received(range) => {
+            let end = range.end.min(range.start + closing.len() as u64);
+            piece_octets(&message.content, &Piece::Received(range.start..end))?
+        }
+    };
+    // At the very start of a body a delimiter has no CRLF of its own.
+    Ok(start.starts_with(closing) || start.starts_with(&closing[2..]))
+}
+
+fn is_last_octet(message: &Message, id: u32) -> bool {
+    matches!(message.body.last(), Some(Block::Part(last)) if *last == id)
+}

@@ -1,0 +1,150 @@
+//! From received bytes to a message: header, MIME structure, and the checks of TS 23.140, 8.4.4.
+
+use super::entity::Raw;
+use super::{Limits, headers, index, scan};
+use crate::message::{Header, Incoming, Message, MessageType, Refusal};
+
+/// Reads a received message into an index of its bytes.
+///
+/// Refused are: no header, a header line that is no field, bare CR or LF or NUL in the header, more than the limits, a
+/// multipart in which no part can be found, and messages that are not MM4 or lack what every answer to them needs:
+///
+/// | type | must have |
+/// |---|---|
+/// | all | `X-Mms-Message-Type`, `X-Mms-Transaction-ID` |
+/// | all but `MM4_read_reply_report.RES` | `X-Mms-Message-ID` (real peers send that one response without) |
+///
+/// Blocks on the disk, once, when the content is not in memory; then the whole message is in memory for the time of
+/// this call. What is returned holds the header block, and no other copy of the content.
+pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
+    let size = incoming.content.size();
+    let bytes = incoming.content.read(0..size).map_err(|error| Refusal::Storage {
+        reason: format!("the received message cannot be read back: {error}"),
+    })?;
+    let (header, end) = scan::header(&bytes, limits)?;
+    let kind = kind(&header)?;
+    require_ids(&header, kind)?;
+    let mut raw = Raw::default();
+    for field in &header.fields {
+        raw.note(field.raw());
+    }
+    let top = raw.read("text/plain").map_err(|reason| Refusal::BrokenMime { reason })?;
+    let index = index::index(&bytes, end, top, limits)?;
+    Ok(Message {
+        id: incoming.id,
+        origin: incoming.origin,
+        envelope: incoming.envelope,
+        kind,
+        header,
+        body: index.body,
+        parts: index.parts,
+        content: incoming.content,
+    })
+}
+
+fn kind(header: &Header) -> Result<MessageType, Refusal> {
+    let name = header.value(headers::MESSAGE_TYPE).ok_or(Refusal::NotMm4)?;
+    MessageType::from_name(name.trim_matches('"')).ok_or_else(|| Refusal::UnknownMessageType {
+        name: name.chars().take(80).collect(),
+    })
+}
+
+fn require_ids(header: &Header, kind: MessageType) -> Result<(), Refusal> {
+    let needs_message_id = kind != MessageType::ReadReplyReportResponse;
+    let required = [(headers::TRANSACTION_ID, true), (headers::MESSAGE_ID, needs_message_id)];
+    for (name, needed) in required {
+        let present = header
+            .value(name)
+            .is_some_and(|value| !headers::normalised_id(&value).is_empty());
+        if needed && !present {
+            return Err(Refusal::MissingHeader {
+                message_type: kind.name(),
+                header: name,
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{incoming, read_text};
+    use super::*;
+    use crate::message::{Block, Content};
+
+    const IDS: &str = "X-Mms-Transaction-ID: t1\r\nX-Mms-Message-ID: k1\r\n";
+
+    #[test]
+    fn a_message_without_a_type_is_not_mm4() {
+        assert_eq!(read_text("To: x\r\n\r\n").unwrap_err(), Refusal::NotMm4);
+    }
+
+    #[test]
+    fn an_unknown_type_is_named() {
+        let refused = read_text(&format!("X-Mms-Message-Type: MM4_x.REQ\r\n{IDS}\r\n")).unwrap_err();
+        assert_eq!(
+            refused,
+            Refusal::UnknownMessageType {
+                name: "MM4_x.REQ".into()
+            }
+        );
+    }
+
+    #[test]
+    fn types_are_read_in_any_case_and_quoted() {
+        for name in ["mm4_FORWARD.req", "\"MM4_forward.REQ\"", "MM4_forward.REQ "] {
+            let message = read_text(&format!("X-Mms-message-Type: {name}\r\n{IDS}\r\n")).unwrap();
+            assert_eq!(message.kind, MessageType::ForwardRequest, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_type_needs_its_ids_and_a_read_reply_response_no_message_id() {
+        let types = [
+            "MM4_forward.REQ",
+            "MM4_forward.RES",
+            "MM4_delivery_report.REQ",
+            "MM4_delivery_report.RES",
+            "MM4_read_reply_report.REQ",
+            "MM4_read_reply_report.RES",
+        ];
+        for name in types {
+            let of = |rest: &str| read_text(&format!("X-Mms-Message-Type: {name}\r\n{rest}\r\n"));
+            assert!(of(IDS).is_ok(), "{name}");
+            let missing = |rest: &str| match of(rest) {
+                Err(Refusal::MissingHeader { header, message_type }) => {
+                    assert_eq!(message_type, name);
+                    Some(header)
+                }
+                _ => None,
+            };
+            assert_eq!(missing("X-Mms-Message-ID: k1\r\n"), Some("X-Mms-Transaction-ID"));
+            assert_eq!(missing("X-Mms-Message-ID: k1\r\nX-Mms-Transaction-ID: \"\"\r\n"), Some("X-Mms-Transaction-ID"));
+            let expected = (name != "MM4_read_reply_report.RES").then_some("X-Mms-Message-ID");
+            assert_eq!(missing("X-Mms-Transaction-ID: t1\r\n"), expected);
+        }
+    }
+
+    #[test]
+    fn a_response_without_body_or_empty_line_has_one_empty_part() {
+        for end in ["", "\r\n", "\r\n\r\n"] {
+            let message = read_text(&format!("X-Mms-Message-Type: MM4_forward.RES\r\n{IDS}{end}")).unwrap();
+            assert_eq!(message.parts.len(), 1, "{end:?}");
+            assert_eq!(message.parts[0].media_type, "text/plain");
+            assert_eq!(message.parts[0].body.size(), end.len().saturating_sub(2) as u64);
+            assert!(matches!(message.body.last(), Some(Block::Part(1))));
+        }
+    }
+
+    #[test]
+    fn the_header_does_not_hold_the_content() {
+        let text = format!("X-Mms-Message-Type: MM4_forward.RES\r\n{IDS}\r\nbody\r\n");
+        let received = incoming(text.as_bytes());
+        let Content::Memory { bytes, .. } = received.content.clone() else {
+            panic!("in memory")
+        };
+        let message = read(received, &Limits::default()).unwrap();
+        let held = bytes.as_ptr_range();
+        assert!(!held.contains(&message.header.fields[0].raw().as_ptr()));
+    }
+}
