@@ -21,13 +21,13 @@ const LOCK: &str = "spool.lock";
 const FORMAT: i64 = 1;
 
 /// Octets in a database page. See the module's documentation for the measurement.
-pub(super) const PAGE: u32 = 8 * 1024;
+pub(super) const PAGE: u32 = 16 * 1024;
 
 /// Octets of content in one row: what one read of a small range costs at most, and what a write holds in memory.
 pub(super) const CHUNK: u64 = 64 * 1024;
 
-/// Chunks are keyed by message id and place: 10 bits for the place would bound a message to 64 MiB, 12 bits bound it to
-/// 256 MiB, and leave 51 bits for the id, which counts microseconds since 1970 until the year 2041.
+/// Chunks are keyed by message id and place in one 63-bit number. 12 bits for the place bound a message to 256 MiB, and
+/// leave 51 bits for the id, which counts microseconds since 1970 and reaches its end in 2041.
 const PLACE_BITS: u32 = 12;
 
 /// How long a connection waits for another process's transaction: an operator's command, a backup.

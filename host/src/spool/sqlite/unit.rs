@@ -171,13 +171,18 @@ impl Unit<'_> {
             INSERT INTO outgoing(message, ordinal, peer, failed, due, attempts, size, reason, envelope, pieces)
             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let size = of.content.size();
-        let outside = |piece: &Piece| matches!(piece, Piece::Received(r) if r.start > r.end || r.end > size);
-        if outgoing.id.message != of.id || outgoing.rope.pieces.iter().any(outside) {
-            let text = format!(
-                "{} does not belong to message {}, or reaches behind its end",
+        if outgoing.id.message != of.id {
+            return Err(SpoolError::Unfit(format!(
+                "{} is no destination of message {}",
                 outgoing.id, of.id
-            );
-            return Err(SpoolError::Unfit(text));
+            )));
+        }
+        let outside = |piece: &Piece| matches!(piece, Piece::Received(r) if r.start > r.end || r.end > size);
+        if outgoing.rope.pieces.iter().any(outside) {
+            return Err(SpoolError::Unfit(format!(
+                "{} reaches behind the {size} octets received",
+                outgoing.id
+            )));
         }
         let row = (
             key(outgoing.id.message)?,
