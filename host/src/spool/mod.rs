@@ -6,7 +6,21 @@
 //! recorded the same way, with everything that its outcome caused: [`Spool::record`].
 //!
 //! The trait is what rooms see. [`sqlite`] implements it on an embedded database; the verbs are such that a replicated
-//! log can implement them too: commit a batch, lease due work, record an outcome.
+//! log can implement them too: commit a batch, lease due work, record an outcome. [`inspect`] is the operator's hand on
+//! the same store, from another process, while the relay runs.
+//!
+//! What a kill at any instant, or a power cut, leaves behind:
+//!
+//! | the instant | after the restart |
+//! |---|---|
+//! | before the flush of the commit | nothing of the message; its sender was not answered, and sends it again |
+//! | after the flush, before the answer | all of the message; its sender may send it again, as with any SMTP server (RFC 1047) |
+//! | after the answer | all of the message, once |
+//! | between the next hop's `250` and the flush of its outcome | the message waits, and is sent to that next hop once more |
+//! | after the flush of an outcome | the outcome, and everything that it caused, once |
+
+pub mod inspect;
+pub mod sqlite;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,11 +37,12 @@ pub trait Spool: Send + Sync + 'static {
     fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>>;
 
     /// Makes what became of one delivery durable, with what its outcome caused. Unknown ids are not an error: an
-    /// operator may have dropped the message meanwhile.
+    /// operator may have dropped the message meanwhile. The delivery happened all the same, and is charged.
     fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>>;
 
     /// At most `limit` waiting messages for `peer` that are due at `now` and not in `except`, oldest due time first.
-    /// Their bytes stay in the store, to be read by range.
+    /// Their received bytes stay in the store, to be read by range; bytes that plug-ins made come along, and once these
+    /// fill 16 MiB the answer ends, short of `limit` perhaps, but never empty while something is due.
     fn due<'a>(
         &'a self,
         peer: &'a PeerName,
@@ -43,7 +58,8 @@ pub trait Spool: Send + Sync + 'static {
     /// Outcomes whose plug-ins have not succeeded yet, due at `now`, oldest first.
     fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>>;
 
-    /// Settles a pending event: what its plug-ins asked for at last, or when to try again.
+    /// Settles a pending event: what its plug-ins asked for at last, or when to try again. An event is settled once;
+    /// settling it again changes and charges nothing.
     fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>>;
 
     /// A plug-in's durable value.
@@ -74,7 +90,22 @@ pub struct Acceptance {
     pub journey: Vec<Step>,
 }
 
-/// Proof that a message is on disk. Only a spool makes one, and the code that answers `250` needs one.
+/// Proof that a message is on disk. Only a spool makes one, and the code that answers `250` needs one. Nobody else can:
+///
+/// ```compile_fail,E0451
+/// use mm4relay::message::MessageId;
+/// use mm4relay::spool::Receipt;
+///
+/// let forged = Receipt { id: MessageId(1) };
+/// ```
+///
+/// nor copy one that was given for another message:
+///
+/// ```compile_fail,E0599
+/// fn answer_twice(receipt: mm4relay::spool::Receipt) {
+///     let second = receipt.clone();
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Receipt {
     id: MessageId,
@@ -148,6 +179,16 @@ pub enum SpoolError {
     Full(String),
     #[error("the spool cannot be written or read: {0}")]
     Broken(String),
+    /// This request is at fault, and no other: its content cannot be read, or it contradicts itself.
+    #[error("the spool cannot store this: {0}")]
+    Unfit(String),
+    #[error("another relay uses the spool in {0}")]
+    InUse(String),
+    #[error(
+        "the spool in {folder} has format {found}, and this program reads format {expected}: run the program that \
+         wrote it until its queue is empty, or name another folder"
+    )]
+    Format { folder: String, found: i64, expected: i64 },
     #[error("the spool is closed")]
     Closed,
 }

@@ -1,0 +1,180 @@
+//! How fast the spool commits: messages a second, CPU seconds per 1,000 messages, and commit latency.
+//!
+//! `cargo run --release --example spool_throughput [FOLDER] [SECONDS]`. Twenty committers each wait for their receipt before
+//! the next message, as SMTP sessions do; deliverers record each message as delivered soon after.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use mm4relay::message::{
+    ChargingEntry, Content, Envelope, MmsAddress, Origin, Outgoing, OutgoingId, PeerName, Piece, Recipient, Rope,
+    Timestamp,
+};
+use mm4relay::spool::sqlite::{Options, SqliteSpool};
+use mm4relay::spool::{Acceptance, DeliveryResult, Outcome, Spool};
+
+const COMMITTERS: usize = 20;
+/// Messages between the start of their commit and the end of their delivery, at the most.
+const IN_FLIGHT: usize = 2 * COMMITTERS;
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let base = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    let seconds = arguments.next().map_or(Ok(5), |text| text.parse())?;
+    println!("   size   msg/s  MB/s  CPU s/1000  commit p50 ms  p99 ms  max ms  requests a flush");
+    for kilobytes in [10, 30, 300] {
+        let folder = tempfile::tempdir_in(&base)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        runtime.block_on(measure(folder.path(), kilobytes, Duration::from_secs(seconds)))?;
+    }
+    Ok(())
+}
+
+async fn measure(folder: &Path, kilobytes: usize, duration: Duration) -> anyhow::Result<()> {
+    let spool = SqliteSpool::open(folder, Options::default())?;
+    let content = Content::from_bytes(vec![b'x'; kilobytes * 1000]);
+    // Fills the log once: from then on it is overwritten in place, as in a relay that has run for a while.
+    run(&spool, &content, Duration::from_secs(2)).await?;
+    let (before, started, cpu) = (spool.counts(), Instant::now(), cpu_seconds()?);
+    let mut latencies = run(&spool, &content, duration).await?;
+    let (elapsed, cpu, after) = (started.elapsed().as_secs_f64(), cpu_seconds()? - cpu, spool.counts());
+    latencies.sort();
+    let count = latencies.len() as f64;
+    let at = |share: f64| latencies[((count - 1.0) * share) as usize].as_secs_f64() * 1e3;
+    println!(
+        "{kilobytes:>4} kB {:>7.0} {:>5.0} {:>11.3} {:>14.1} {:>7.1} {:>7.1} {:>17.1}",
+        count / elapsed,
+        count / elapsed * kilobytes as f64 / 1000.0,
+        cpu / count * 1000.0,
+        at(0.5),
+        at(0.99),
+        at(1.0),
+        (after.requests - before.requests) as f64 / (after.flushes - before.flushes) as f64,
+    );
+    spool.close().await;
+    Ok(())
+}
+
+async fn run(spool: &Arc<SqliteSpool>, content: &Content, duration: Duration) -> anyhow::Result<Vec<Duration>> {
+    let end = Instant::now() + duration;
+    // Committers wait when deliveries fall behind.
+    let slots = Arc::new(tokio::sync::Semaphore::new(IN_FLIGHT));
+    let mut committers = Vec::new();
+    for _ in 0..COMMITTERS {
+        let (spool, content, slots) = (spool.clone(), content.clone(), slots.clone());
+        committers.push(tokio::spawn(async move {
+            let mut latencies = Vec::new();
+            while Instant::now() < end {
+                let slot = slots.clone().acquire_owned().await?;
+                let acceptance = acceptance(&*spool, &content)?;
+                let id = acceptance.outgoing[0].id;
+                let started = Instant::now();
+                spool.commit(acceptance).await?;
+                latencies.push(started.elapsed());
+                let spool = spool.clone();
+                tokio::spawn(async move {
+                    let recorded = spool.record(delivered(id)).await;
+                    drop(slot);
+                    recorded
+                });
+            }
+            anyhow::Ok(latencies)
+        }));
+    }
+    let mut all = Vec::new();
+    for committer in committers {
+        all.extend(committer.await??);
+    }
+    // Every delivery is recorded once all slots are free again.
+    let _ = slots.acquire_many(IN_FLIGHT as u32).await?;
+    Ok(all)
+}
+
+fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Acceptance> {
+    let id = spool.next_id();
+    let recipient = Recipient {
+        id: 0,
+        address: MmsAddress::new("+15555550199/TYPE=PLMN@mms.b.example")?,
+    };
+    let envelope = Envelope {
+        sender: Some(MmsAddress::new("+15555550100/TYPE=PLMN@mms.a.example")?),
+        recipients: vec![recipient],
+    };
+    let received_at = Timestamp(id.0 / 1000);
+    let peer = PeerName::new("operator-a")?;
+    let header = Piece::New("X-Mms-Originator-System: relay@hub.example\r\n".into());
+    let outgoing = Outgoing {
+        id: OutgoingId {
+            message: id,
+            ordinal: 1,
+        },
+        peer: PeerName::new("operator-b")?,
+        source: peer.clone(),
+        received_at,
+        envelope: envelope.clone(),
+        rope: Rope {
+            content: content.clone(),
+            pieces: vec![header, Piece::Received(0..content.size())],
+        },
+        header: None,
+        attempts: 0,
+    };
+    let remote: SocketAddr = ([127, 0, 0, 1], 2525).into();
+    Ok(Acceptance {
+        id,
+        origin: Origin {
+            peer,
+            remote,
+            helo: "mms.a.example".into(),
+            extended: true,
+            received_at,
+        },
+        envelope,
+        content: content.clone(),
+        outgoing: vec![outgoing],
+        failed: Vec::new(),
+        hold: None,
+        charging: vec![charging("relay-in")],
+        kv: Vec::new(),
+        journey: Vec::new(),
+    })
+}
+
+fn delivered(id: OutgoingId) -> Outcome {
+    Outcome {
+        id,
+        result: DeliveryResult::Delivered,
+        charging: vec![charging("relay-out")],
+        kv: Vec::new(),
+        event: None,
+    }
+}
+
+fn charging(kind: &str) -> ChargingEntry {
+    let record = serde_json::json!({"record-type": kind, "originator": "+15555550100", "message-size": 30000});
+    ChargingEntry {
+        plugin: "charging".into(),
+        version: "0.1.0".into(),
+        record,
+    }
+}
+
+/// User and system time of this process, of all its threads.
+fn cpu_seconds() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // Fields 14 and 15, counted behind the command's closing parenthesis; in ticks of 10 ms (proc(5)).
+    let (_, fields) = stat.rsplit_once(')').context("no command in /proc/self/stat")?;
+    let ticks: Vec<f64> = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    Ok(ticks.iter().sum::<f64>() / 100.0)
+}

@@ -1,0 +1,379 @@
+//! The operator's hand on the spool: looking, retrying, dropping, exporting, while the relay runs or while it does not.
+//!
+//! Everything here blocks. Changes are durable when a call returns, and the relay sees them when it next asks what is
+//! due.
+
+use std::path::Path;
+
+use bytes::{Bytes, BytesMut};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params_from_iter};
+
+use super::SpoolError;
+use super::sqlite::readers::{read_chunks, sql_time};
+use super::sqlite::schema::{key, open_existing};
+use super::sqlite::{pieces, release};
+use crate::message::{Envelope, MessageId, OutgoingId, PeerName, Piece, Step, Timestamp};
+
+/// Octets of a message that [`Inspector::show`] looks through for the end of its header.
+const MOST_HEADER: u64 = 256 * 1024;
+
+/// Changes in one transaction. The relay's commits wait for it, so it stays short.
+const BATCH: usize = 256;
+
+/// A connection to the spool beside the relay's.
+pub struct Inspector {
+    db: Connection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueState {
+    /// Will be sent when it is due.
+    Waiting,
+    /// Given up; stays until it is retried or dropped.
+    Failed,
+    /// Parked as received. It has no next hop yet: its queue id has the ordinal 0.
+    Held,
+}
+
+/// One line of the queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueEntry {
+    pub id: OutgoingId,
+    pub state: QueueState,
+    /// The next hop; `None` for a held message.
+    pub peer: Option<PeerName>,
+    /// The peer that it came from.
+    pub source: PeerName,
+    /// Sender and recipients that are left.
+    pub envelope: Envelope,
+    /// Of what will be sent, in octets; of what was received for a held message.
+    pub size: u64,
+    /// Attempts that have failed.
+    pub attempts: u32,
+    /// `None` unless it waits.
+    pub due: Option<Timestamp>,
+    pub received_at: Timestamp,
+    /// Why it failed last, or why it is held.
+    pub reason: Option<String>,
+}
+
+/// What to list. The default is the first 1,000 entries of everything.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// The next hop. Held messages have none, and are then left out.
+    pub peer: Option<PeerName>,
+    pub state: Option<QueueState>,
+    /// Entries behind this one only: the last one of the page before.
+    pub after: Option<OutgoingId>,
+    pub limit: usize,
+}
+
+/// One entry with what is known about its message.
+#[derive(Clone, Debug)]
+pub struct Details {
+    pub entry: QueueEntry,
+    /// Address and port that it came from.
+    pub remote: String,
+    pub helo: String,
+    /// As received, before any plug-in; the entry has what goes to its next hop.
+    pub envelope: Envelope,
+    pub journey: Vec<Step>,
+    /// The header that will be sent, with the empty line behind it; as received for a held message. Cut at 256 KiB.
+    pub header: Bytes,
+}
+
+/// What to retry.
+#[derive(Clone, Copy, Debug)]
+pub enum Selection<'a> {
+    Ids(&'a [OutgoingId]),
+    /// Everything that waits for this next hop or has failed there.
+    Peer(&'a PeerName),
+}
+
+/// A charging record in its place in the sequence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChargingRow {
+    /// From 1, in the order of the commits, without gaps.
+    pub sequence: u64,
+    /// The delivery that caused it; ordinal 0 for what the acceptance caused.
+    pub id: OutgoingId,
+    /// When it was committed.
+    pub recorded_at: Timestamp,
+    pub plugin: String,
+    pub version: String,
+    pub record: serde_json::Value,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            peer: None,
+            state: None,
+            after: None,
+            limit: 1000,
+        }
+    }
+}
+
+/// The columns of [`entry`].
+const DESTINATIONS: &str = "
+    SELECT o.message, o.ordinal, o.failed, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at, o.reason
+    FROM outgoing o JOIN message m ON m.id = o.message";
+const HELD: &str = "
+    SELECT m.id, 0, 2, NULL, m.source, m.envelope, m.size, 0, 0, m.received_at, m.hold
+    FROM message m";
+
+impl Inspector {
+    /// Fails when there is no spool in `folder`, or one of another format.
+    pub fn open(folder: &Path) -> Result<Self, SpoolError> {
+        Ok(Self {
+            db: open_existing(folder)?,
+        })
+    }
+
+    /// The entries that `filter` names, in the order of their ids.
+    pub fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError> {
+        let after = match filter.after {
+            Some(id) => (key(id.message)?, i64::from(id.ordinal)),
+            None => (-1, 0),
+        };
+        let mut selects = Vec::new();
+        let mut values = vec![Value::from(after.0), after.1.into(), (filter.limit as i64).into()];
+        if filter.state != Some(QueueState::Held) {
+            let mut select = format!("SELECT * FROM ({DESTINATIONS} WHERE (o.message, o.ordinal) > (?1, ?2)");
+            match filter.state {
+                Some(QueueState::Waiting) => select.push_str(" AND o.failed = 0"),
+                Some(QueueState::Failed) => select.push_str(" AND o.failed = 1"),
+                _ => {}
+            }
+            if let Some(peer) = &filter.peer {
+                values.push(peer.as_str().to_owned().into());
+                select.push_str(" AND o.peer = ?4");
+            }
+            selects.push(select + " ORDER BY 1, 2 LIMIT ?3)");
+        }
+        if matches!(filter.state, None | Some(QueueState::Held)) && filter.peer.is_none() {
+            let held = format!("{HELD} WHERE m.hold IS NOT NULL AND (m.id, 0) > (?1, ?2) ORDER BY m.id LIMIT ?3");
+            selects.push(format!("SELECT * FROM ({held})"));
+        }
+        if selects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = selects.join(" UNION ALL ") + " ORDER BY 1, 2 LIMIT ?3";
+        let mut query = self.db.prepare(&sql)?;
+        query.query_and_then(params_from_iter(values), entry)?.collect()
+    }
+
+    /// `None` when nothing of that id is in the queue.
+    pub fn show(&self, id: OutgoingId) -> Result<Option<Details>, SpoolError> {
+        const ORIGIN: &str = "SELECT remote, helo, envelope, journey FROM message WHERE id = ?1";
+        let _snapshot = self.db.unchecked_transaction()?;
+        let message = key(id.message)?;
+        let Some(entry) = self.entry(id)? else {
+            return Ok(None);
+        };
+        let origin = |row: &Row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, String>(3)?,
+            ))
+        };
+        let (remote, helo, envelope, journey) = self.db.query_row(ORIGIN, [message], origin)?;
+        Ok(Some(Details {
+            header: self.header(id, &entry)?,
+            entry,
+            remote,
+            helo,
+            envelope: parse(&envelope)?,
+            journey: parse(&journey)?,
+        }))
+    }
+
+    /// Makes what waits due at `now`; lets what has failed wait again, with its attempts counted anew. Held messages are
+    /// left alone. Returns how many entries there were.
+    pub fn retry(&mut self, selection: Selection, now: Timestamp) -> Result<usize, SpoolError> {
+        const RETRY: &str = "
+            UPDATE outgoing SET due = ?3, attempts = iif(failed, 0, attempts), failed = 0
+            WHERE message = ?1 AND ordinal = ?2";
+        const OF_PEER: &str = "
+            SELECT message, ordinal FROM outgoing WHERE failed = 0 AND peer = ?1
+            UNION ALL SELECT message, ordinal FROM outgoing WHERE failed = 1 AND peer = ?1";
+        let ids = match selection {
+            Selection::Ids(ids) => ids.to_vec(),
+            Selection::Peer(peer) => {
+                let mut query = self.db.prepare_cached(OF_PEER)?;
+                let ids = query.query_map([peer.as_str()], |row| outgoing_id(row, 0))?;
+                ids.collect::<rusqlite::Result<_>>()?
+            }
+        };
+        self.in_batches(&ids, |db, id| {
+            let row = (key(id.message)?, id.ordinal, sql_time(now));
+            Ok(db.prepare_cached(RETRY)?.execute(row)?)
+        })
+    }
+
+    /// Removes entries for good, whatever their state. What the relay is sending at this moment may still arrive.
+    /// Returns how many there were.
+    pub fn drop(&mut self, ids: &[OutgoingId]) -> Result<usize, SpoolError> {
+        const DESTINATION: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2";
+        const HOLD: &str = "UPDATE message SET hold = NULL WHERE id = ?1 AND hold IS NOT NULL";
+        self.in_batches(ids, |db, id| {
+            let message = key(id.message)?;
+            let found = match id.ordinal {
+                0 => db.prepare_cached(HOLD)?.execute([message])?,
+                ordinal => db.prepare_cached(DESTINATION)?.execute((message, ordinal))?,
+            };
+            release(db, message)?;
+            Ok(found)
+        })
+    }
+
+    /// At most `limit` charging records behind `sequence`, in order; 0 is before the first.
+    pub fn charging_after(&self, sequence: u64, limit: usize) -> Result<Vec<ChargingRow>, SpoolError> {
+        const QUERY: &str = "
+            SELECT message, ordinal, sequence, recorded_at, plugin, version, record
+            FROM charging WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
+        let mut query = self.db.prepare_cached(QUERY)?;
+        let rows = query.query_and_then((sequence as i64, limit as i64), |row| {
+            Ok(ChargingRow {
+                sequence: row.get::<_, i64>(2)? as u64,
+                id: outgoing_id(row, 0)?,
+                recorded_at: Timestamp(row.get::<_, i64>(3)? as u64),
+                plugin: row.get(4)?,
+                version: row.get(5)?,
+                record: parse(row.get_ref(6)?.as_str().unwrap_or_default())?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// The sequence number up to which records have been exported; 0 when none were.
+    pub fn exported(&self) -> Result<u64, SpoolError> {
+        let sql = "SELECT value FROM counter WHERE name = 'exported'";
+        Ok(self.db.query_row(sql, (), |row| row.get::<_, i64>(0))? as u64)
+    }
+
+    /// Notes that the records up to `sequence` are safe in a file. Never goes back, nor beyond the last record.
+    pub fn mark_exported(&mut self, sequence: u64) -> Result<(), SpoolError> {
+        const MARK: &str = "
+            UPDATE counter SET value = max(value, min(?1, (SELECT coalesce(max(sequence), 0) FROM charging)))
+            WHERE name = 'exported'";
+        self.db.execute(MARK, [sequence as i64])?;
+        Ok(())
+    }
+
+    /// Removes exported records that were committed before `time`. Returns how many.
+    pub fn forget_exported(&mut self, time: Timestamp) -> Result<usize, SpoolError> {
+        const FORGET: &str = "
+            DELETE FROM charging WHERE sequence IN (
+                SELECT sequence FROM charging
+                WHERE sequence <= (SELECT value FROM counter WHERE name = 'exported') AND recorded_at < ?1
+                ORDER BY sequence LIMIT ?2)";
+        let mut total = 0;
+        loop {
+            let gone = self.db.execute(FORGET, (sql_time(time), BATCH as i64))?;
+            total += gone;
+            if gone < BATCH {
+                return Ok(total);
+            }
+        }
+    }
+
+    fn entry(&self, id: OutgoingId) -> Result<Option<QueueEntry>, SpoolError> {
+        let sql = match id.ordinal {
+            0 => format!("{HELD} WHERE m.hold IS NOT NULL AND m.id = ?1 AND ?2 = 0"),
+            _ => format!("{DESTINATIONS} WHERE o.message = ?1 AND o.ordinal = ?2"),
+        };
+        let mut query = self.db.prepare_cached(&sql)?;
+        let mut rows = query.query((key(id.message)?, id.ordinal))?;
+        rows.next()?.map(entry).transpose()
+    }
+
+    fn header(&self, id: OutgoingId, entry: &QueueEntry) -> Result<Bytes, SpoolError> {
+        const PIECES: &str = "SELECT pieces FROM outgoing WHERE message = ?1 AND ordinal = ?2";
+        let message = key(id.message)?;
+        let stored: Option<Vec<u8>> = self
+            .db
+            .query_row(PIECES, (message, id.ordinal), |row| row.get(0))
+            .optional()?;
+        let pieces = match stored {
+            None => vec![Piece::Received(0..entry.size)],
+            Some(stored) => pieces::decode(&stored.into())
+                .ok_or_else(|| SpoolError::Broken(format!("the pieces of {id} are damaged")))?,
+        };
+        let mut header = BytesMut::new();
+        for piece in pieces {
+            let room = MOST_HEADER - header.len() as u64;
+            match piece {
+                Piece::New(new) => header.extend_from_slice(&new[..new.len().min(room as usize)]),
+                Piece::Received(range) => {
+                    let end = range.end.min(range.start + room);
+                    read_chunks(&self.db, message, &(range.start..end), &mut header)?;
+                }
+            }
+            if let Some(end) = header.windows(4).position(|octets| octets == b"\r\n\r\n") {
+                header.truncate(end + 4);
+                break;
+            }
+            if header.len() as u64 == MOST_HEADER {
+                break;
+            }
+        }
+        Ok(header.freeze())
+    }
+
+    fn in_batches(
+        &mut self,
+        ids: &[OutgoingId],
+        change: impl Fn(&Connection, OutgoingId) -> Result<usize, SpoolError>,
+    ) -> Result<usize, SpoolError> {
+        let mut total = 0;
+        for batch in ids.chunks(BATCH) {
+            let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for id in batch {
+                total += change(&transaction, *id)?;
+            }
+            transaction.commit()?;
+        }
+        Ok(total)
+    }
+}
+
+fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
+    let state = match row.get(2)? {
+        0 => QueueState::Waiting,
+        1 => QueueState::Failed,
+        _ => QueueState::Held,
+    };
+    let name = |text: String| PeerName::new(&text).map_err(|e| SpoolError::Broken(e.0));
+    Ok(QueueEntry {
+        id: outgoing_id(row, 0)?,
+        state,
+        peer: row.get::<_, Option<String>>(3)?.map(name).transpose()?,
+        source: name(row.get(4)?)?,
+        envelope: parse(row.get_ref(5)?.as_str().unwrap_or_default())?,
+        size: row.get::<_, i64>(6)? as u64,
+        attempts: row.get(7)?,
+        due: match state {
+            QueueState::Waiting => Some(Timestamp(row.get::<_, i64>(8)? as u64)),
+            _ => None,
+        },
+        received_at: Timestamp(row.get::<_, i64>(9)? as u64),
+        reason: row.get(10)?,
+    })
+}
+
+fn outgoing_id(row: &Row, column: usize) -> rusqlite::Result<OutgoingId> {
+    let message = MessageId(row.get::<_, i64>(column)? as u64);
+    Ok(OutgoingId {
+        message,
+        ordinal: row.get(column + 1)?,
+    })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, SpoolError> {
+    serde_json::from_str(text).map_err(|e| SpoolError::Broken(format!("a row is damaged: {e}")))
+}

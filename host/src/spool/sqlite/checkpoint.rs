@@ -1,0 +1,140 @@
+//! Moving committed pages from the log into the database, beside the commits.
+//!
+//! A second thread copies while commits go on, until little is left; the writer then copies that rest between two
+//! transactions, after which SQLite begins the log again from its start. Doing it all in the writer would make commits
+//! wait for the copy of the whole log.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::schema::{self, PAGE};
+use crate::spool::SpoolError;
+
+/// Pages that the writer may copy itself: 2 MiB, a few milliseconds.
+const REST: i64 = 2 * 1024 * 1024 / PAGE as i64;
+
+/// Passes of the copying thread. Each leaves what was committed meanwhile, which is less every time.
+const PASSES: u32 = 4;
+
+/// How long the writer waits for readers before it leaves the log as it is and tries again later.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// The writer's side.
+pub(super) struct Checkpoints {
+    /// Pages in the log that make a checkpoint due.
+    limit: i64,
+    /// The next length at which to try, after readers were in the way.
+    retry_at: i64,
+    /// `None` once the copying thread is gone: the writer then copies everything itself.
+    copier: Option<mpsc::Sender<()>>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    copying: AtomicBool,
+    copied: AtomicBool,
+}
+
+/// The log, in pages.
+struct Log {
+    length: i64,
+    copied: i64,
+    blocked: bool,
+}
+
+impl Checkpoints {
+    /// Starts the copying thread, with a connection of its own. `limit`: octets of log.
+    pub(super) fn start(folder: &Path, limit: u64) -> Result<Self, SpoolError> {
+        let db = schema::open_existing(folder)?;
+        let (wake, due) = mpsc::channel();
+        let state = Arc::new(State::default());
+        let shared = state.clone();
+        let thread = std::thread::Builder::new().name("spool-checkpoint".into());
+        let copy = move || {
+            while due.recv().is_ok() {
+                copy_most(&db);
+                shared.copied.store(true, SeqCst);
+                shared.copying.store(false, SeqCst);
+            }
+        };
+        thread
+            .spawn(copy)
+            .map_err(|e| SpoolError::Broken(format!("no thread for checkpoints: {e}")))?;
+        Ok(Self {
+            limit: (limit / u64::from(PAGE)) as i64,
+            retry_at: 0,
+            copier: Some(wake),
+            state,
+        })
+    }
+
+    /// Called by the writer between transactions.
+    pub(super) fn after_flush(&mut self, db: &Connection) {
+        if self.state.copying.load(SeqCst) {
+            return;
+        }
+        // NOOP copies nothing and waits for nobody; it tells how long the log is.
+        let Some(log) = checkpoint(db, "NOOP") else { return };
+        if log.length < self.limit.max(self.retry_at) {
+            return;
+        }
+        if log.length - log.copied > REST && !self.state.copied.swap(false, SeqCst) {
+            self.state.copying.store(true, SeqCst);
+            if self.copier.as_ref().is_some_and(|copier| copier.send(()).is_ok()) {
+                return;
+            }
+            self.state.copying.store(false, SeqCst);
+            self.copier = None;
+        }
+        self.state.copied.store(false, SeqCst);
+        self.finish(db, log.length);
+    }
+
+    /// Copies the rest, so that the next transaction begins the log anew. Waits a little for readers of the old log.
+    fn finish(&mut self, db: &Connection, length: i64) {
+        let waits = |time| db.busy_timeout(time).is_ok();
+        if !waits(PATIENCE) {
+            return;
+        }
+        let blocked = checkpoint(db, "RESTART").is_none_or(|log| log.blocked);
+        self.retry_at = if blocked { length + self.limit / 4 } else { 0 };
+        waits(schema::BUSY);
+    }
+
+    /// At the end: leaves an empty log.
+    pub(super) fn last(&mut self, db: &Connection) {
+        self.copier = None;
+        checkpoint(db, "TRUNCATE");
+    }
+}
+
+fn copy_most(db: &Connection) {
+    for _ in 0..PASSES {
+        match checkpoint(db, "PASSIVE") {
+            Some(log) if log.length - log.copied > REST => {}
+            _ => return,
+        }
+    }
+}
+
+/// An error is no reason to stop: nothing is lost, the log only grows until a later checkpoint succeeds.
+fn checkpoint(db: &Connection, mode: &str) -> Option<Log> {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    let log = db.prepare_cached(&sql).and_then(|mut query| {
+        query.query_row((), |row| {
+            Ok(Log {
+                blocked: row.get(0)?,
+                length: row.get(1)?,
+                copied: row.get(2)?,
+            })
+        })
+    });
+    log.inspect_err(|error| tracing::warn!(%error, mode, "the spool's checkpoint failed, and is tried again"))
+        .ok()
+}

@@ -1,0 +1,208 @@
+//! The spool on SQLite: one file that an operator can open and look into.
+//!
+//! One thread writes. What arrives while it flushes shares the next transaction and its flush, so that the rate grows
+//! with the load while each caller still waits for the disk. Reads run beside it on connections of their own.
+//!
+//! TODO figures
+//!
+//! A full disk or an I/O error fails the request, never the answer: [`Receipt`] exists only behind a flush that succeeded.
+//! The writer tries again with the next request, so it recovers as soon as there is space. After a failed flush SQLite
+//! writes the same stretch of the log anew, and never trusts pages that the kernel may have dropped.
+//! Space that a drained queue leaves behind is used again, and not given back to the file system.
+
+mod checkpoint;
+pub(super) mod pieces;
+pub(super) mod readers;
+pub(super) mod schema;
+mod unit;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tokio::sync::{mpsc, oneshot};
+
+use self::checkpoint::Checkpoints;
+use self::readers::Readers;
+use self::unit::Counters;
+pub(super) use self::unit::release;
+use self::writer::{Request, Tally, Work, Writer};
+use super::{Acceptance, BoxFuture, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError};
+use crate::clock::{SharedClock, SystemClock};
+use crate::message::{MessageId, Outgoing, OutgoingId, PeerName, Timestamp};
+
+/// Requests that wait for the writer. Whoever comes on top waits to ask: back-pressure, not memory.
+const QUEUE: usize = 256;
+
+#[derive(Clone)]
+pub struct Options {
+    /// What the ids are made from, and the time in charging rows.
+    pub clock: SharedClock,
+    /// The largest size of the database in octets, beyond which commits fail as on a full disk. Without it, the disk
+    /// is the limit.
+    pub limit: Option<u64>,
+    /// Octets of log after which committed pages are copied into the database. A message that comes and goes within
+    /// that many octets of traffic never reaches the database. The log itself may grow to about twice this under load.
+    pub log: u64,
+    /// Octets of database pages that the writer keeps in memory.
+    pub cache: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            limit: None,
+            log: 64 * 1024 * 1024,
+            cache: 24 * 1024 * 1024,
+        }
+    }
+}
+
+/// What the writer has done since the spool was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls of `commit`, `record` and `settle_event`.
+    pub requests: u64,
+    /// Transactions made durable: never more than requests, and far fewer under load.
+    pub flushes: u64,
+}
+
+/// A spool in a folder of its own. Dropping it lets the writer finish what was asked; [`SqliteSpool::close`] waits for
+/// that.
+pub struct SqliteSpool {
+    requests: mpsc::Sender<Request>,
+    readers: Arc<Readers>,
+    last_id: AtomicU64,
+    clock: SharedClock,
+    tally: Arc<Tally>,
+}
+
+impl SqliteSpool {
+    /// Opens the spool in `folder`, and makes both when they are not there. Blocks.
+    ///
+    /// Fails when another relay runs on it, when it is of another format, and when it cannot be read and written.
+    pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, SpoolError> {
+        let lock = schema::claim(folder)?;
+        let db = schema::open_writer(folder, options.cache, options.limit)?;
+        let counters = Counters::read(&db)?;
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let tally = Arc::new(Tally::default());
+        let writer = Writer {
+            db,
+            requests,
+            counters,
+            checkpoints: Checkpoints::start(folder, options.log)?,
+            clock: options.clock.clone(),
+            tally: tally.clone(),
+            lock,
+        };
+        let thread = std::thread::Builder::new().name("spool-writer".into());
+        let spawned = thread.spawn(move || writer.run());
+        spawned.map_err(|e| SpoolError::Broken(format!("no thread for the spool's writer: {e}")))?;
+        Ok(Arc::new(Self {
+            requests: sender,
+            readers: Arc::new(Readers::new(folder)),
+            last_id: AtomicU64::new(counters.id_ceiling),
+            clock: options.clock,
+            tally,
+        }))
+    }
+
+    /// Finishes what was asked before, then lets go of the folder. Every later request fails with
+    /// [`SpoolError::Closed`]. Closing twice does nothing.
+    pub async fn close(&self) {
+        let _ = self.submit(Work::Close).await;
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            requests: self.tally.requests.load(Relaxed),
+            flushes: self.tally.flushes.load(Relaxed),
+        }
+    }
+
+    /// Hands work to the writer, and waits until it is durable.
+    async fn submit(&self, work: Work) -> Result<(), SpoolError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.requests.send(Request { work, reply }).await;
+        sent.map_err(|_| SpoolError::Closed)?;
+        answer.await.map_err(|_| SpoolError::Closed)?
+    }
+
+    /// Reads on a thread that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Arc<Readers>) -> Result<T, SpoolError> + Send + 'static,
+    ) -> Result<T, SpoolError> {
+        let readers = self.readers.clone();
+        let done = tokio::task::spawn_blocking(move || read(&readers)).await;
+        done.map_err(|e| SpoolError::Broken(format!("a read did not finish: {e}")))?
+    }
+}
+
+impl Spool for SqliteSpool {
+    fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
+        Box::pin(async move {
+            let id = acceptance.id;
+            self.submit(Work::Accept(Box::new(acceptance))).await?;
+            Ok(Receipt { id })
+        })
+    }
+
+    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Record(Box::new(outcome))))
+    }
+
+    fn due<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [OutgoingId],
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
+        let (peer, except) = (peer.clone(), HashSet::from_iter(except.iter().copied()));
+        Box::pin(self.read(move |db| readers::due(db, &peer, now, limit, &except)))
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
+        Box::pin(self.read(|db| readers::next_due(db)))
+    }
+
+    fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
+        Box::pin(self.read(move |db| readers::pending_events(db, now, limit)))
+    }
+
+    fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Settle(id, settlement)))
+    }
+
+    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
+        let (plugin, key) = (plugin.to_owned(), key.to_owned());
+        Box::pin(self.read(move |db| readers::kv_get(db, &plugin, &key)))
+    }
+
+    fn next_id(&self) -> MessageId {
+        let micros = self.clock.now().0.saturating_mul(1000);
+        let next = |last: u64| Some(micros.max(last + 1));
+        // The closure never declines, so there is always a previous value.
+        let last = self.last_id.fetch_update(Relaxed, Relaxed, next).unwrap_or_default();
+        MessageId(micros.max(last + 1))
+    }
+}
+
+impl From<rusqlite::Error> for SpoolError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full(error.to_string()),
+            Some(rusqlite::ErrorCode::ConstraintViolation) => Self::Unfit(format!("it is there already ({error})")),
+            Some(rusqlite::ErrorCode::TooBig) => Self::Unfit(error.to_string()),
+            _ => Self::Broken(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Reading beside the writer: a few connections of their own, which never wait for a commit.
+
+use std::collections::HashSet;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::pieces;
+use super::schema::{self, CHUNK, chunk_key, kibibytes};
+use crate::message::{Content, Envelope, MessageId, Outgoing, OutgoingId, PeerName, ReadAt, Rope, Timestamp};
+use crate::spool::{PendingEvent, SpoolError};
+
+/// Connections at the most. Reads are short; more threads than this only wait for each other inside SQLite.
+const MOST: usize = 8;
+
+/// Octets of pages that each connection keeps. Content passes through once, so there is little to gain from more.
+const CACHE: u64 = 512 * 1024;
+
+/// `due` and `pending_events` answer no more once the octets that plug-ins made reach this.
+const MOST_NEW_OCTETS: usize = 16 * 1024 * 1024;
+
+/// The read connections.
+pub(super) struct Readers {
+    folder: PathBuf,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    open: usize,
+}
+
+/// Received bytes in the spool. Reading fails with `NotFound` once the message has been removed.
+struct StoredContent {
+    readers: Arc<Readers>,
+    message: i64,
+    size: u64,
+}
+
+impl Readers {
+    pub(super) fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            pool: Mutex::default(),
+            returned: Condvar::new(),
+        }
+    }
+
+    /// Runs `read` with a connection, and waits for one when all are in use. Blocks.
+    pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        let db = self.take()?;
+        let result = read(&db);
+        self.lock().idle.push(db);
+        self.returned.notify_one();
+        result
+    }
+
+    fn take(&self) -> Result<Connection, SpoolError> {
+        let full = |pool: &mut Pool| pool.idle.is_empty() && pool.open == MOST;
+        let waited = self.returned.wait_while(self.lock(), full);
+        let mut pool = waited.unwrap_or_else(PoisonError::into_inner);
+        if let Some(db) = pool.idle.pop() {
+            return Ok(db);
+        }
+        let db = self.open()?;
+        pool.open += 1;
+        Ok(db)
+    }
+
+    fn open(&self) -> Result<Connection, SpoolError> {
+        let db = schema::open_existing(&self.folder)?;
+        db.pragma_update(None, "query_only", true)?;
+        db.pragma_update(None, "cache_size", -kibibytes(CACHE))?;
+        Ok(db)
+    }
+
+    /// A thread that panicked left the pool as it was: nothing is half done under the lock.
+    fn lock(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn due(
+    readers: &Arc<Readers>,
+    peer: &PeerName,
+    now: Timestamp,
+    limit: usize,
+    except: &HashSet<OutgoingId>,
+) -> Result<Vec<Outgoing>, SpoolError> {
+    const IDS: &str = "SELECT message, ordinal FROM outgoing WHERE failed = 0 AND peer = ?1 AND due <= ?2 ORDER BY due";
+    readers.with(|db| {
+        // One snapshot for the ids and for what they stand for.
+        let _snapshot = db.unchecked_transaction()?;
+        let mut query = db.prepare_cached(IDS)?;
+        let mut rows = query.query((peer.as_str(), sql_time(now)))?;
+        let (mut found, mut octets) = (Vec::new(), 0);
+        while found.len() < limit
+            && octets < MOST_NEW_OCTETS
+            && let Some(row) = rows.next()?
+        {
+            let id = outgoing_id(row)?;
+            if except.contains(&id) {
+                continue;
+            }
+            match read_outgoing(db, readers, id)? {
+                Some((outgoing, size)) => {
+                    octets += size;
+                    found.push(outgoing);
+                }
+                // One damaged row must not stop its peer's queue.
+                None => tracing::error!(%id, "damaged in the spool, and left alone: drop it, or restore a backup"),
+            }
+        }
+        Ok(found)
+    })
+}
+
+pub(super) fn next_due(readers: &Readers) -> Result<Vec<(PeerName, Timestamp)>, SpoolError> {
+    // Steps from peer to peer through the index: as cheap for a million waiting messages as for one.
+    const QUERY: &str = "
+        WITH RECURSIVE peers(peer) AS (
+            SELECT min(peer) FROM outgoing WHERE failed = 0
+            UNION ALL
+            SELECT (SELECT min(peer) FROM outgoing WHERE failed = 0 AND peer > peers.peer)
+            FROM peers WHERE peers.peer IS NOT NULL)
+        SELECT peer, (SELECT min(due) FROM outgoing WHERE failed = 0 AND outgoing.peer = peers.peer)
+        FROM peers WHERE peer IS NOT NULL";
+    readers.with(|db| {
+        let mut query = db.prepare_cached(QUERY)?;
+        let rows = query.query_and_then((), |row| {
+            let peer = PeerName::new(&row.get::<_, String>(0)?).map_err(|e| SpoolError::Broken(e.0))?;
+            Ok((peer, time(row, 1)?))
+        })?;
+        rows.collect()
+    })
+}
+
+pub(super) fn pending_events(
+    readers: &Arc<Readers>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<PendingEvent>, SpoolError> {
+    const QUERY: &str = "
+        SELECT e.peer, m.source, m.received_at, m.size, e.deliveries, e.envelope, e.pieces,
+            e.message, e.ordinal, e.id, e.outcome, e.attempts
+        FROM event e JOIN message m ON m.id = e.message WHERE e.due <= ?1 ORDER BY e.due, e.id";
+    readers.with(|db| {
+        let mut query = db.prepare_cached(QUERY)?;
+        let mut rows = query.query([sql_time(now)])?;
+        let (mut found, mut octets) = (Vec::new(), 0);
+        while found.len() < limit
+            && octets < MOST_NEW_OCTETS
+            && let Some(row) = rows.next()?
+        {
+            let message = MessageId(row.get::<_, i64>(7)? as u64);
+            let id = OutgoingId {
+                message,
+                ordinal: row.get(8)?,
+            };
+            let Some((outgoing, size)) = outgoing_of(row, readers, id)? else {
+                tracing::error!(%id, "an outcome is damaged in the spool, and left alone");
+                continue;
+            };
+            octets += size;
+            found.push(PendingEvent {
+                id: row.get::<_, i64>(9)? as u64,
+                outgoing,
+                outcome: row.get(10)?,
+                attempts: row.get(11)?,
+            });
+        }
+        Ok(found)
+    })
+}
+
+pub(super) fn kv_get(readers: &Readers, plugin: &str, key: &str) -> Result<Option<Vec<u8>>, SpoolError> {
+    readers.with(|db| {
+        let mut query = db.prepare_cached("SELECT value FROM kv WHERE plugin = ?1 AND key = ?2")?;
+        Ok(query.query_row((plugin, key), |row| row.get(0)).optional()?)
+    })
+}
+
+/// The outgoing message with this id and the octets that its own pieces hold; `None` when it is gone or damaged.
+pub(super) fn read_outgoing(
+    db: &Connection,
+    readers: &Arc<Readers>,
+    id: OutgoingId,
+) -> Result<Option<(Outgoing, usize)>, SpoolError> {
+    const QUERY: &str = "
+        SELECT o.peer, m.source, m.received_at, m.size, o.attempts, o.envelope, o.pieces
+        FROM outgoing o JOIN message m ON m.id = o.message WHERE o.message = ?1 AND o.ordinal = ?2";
+    let mut query = db.prepare_cached(QUERY)?;
+    let mut rows = query.query((schema::key(id.message)?, id.ordinal))?;
+    match rows.next()? {
+        Some(row) => outgoing_of(row, readers, id),
+        None => Ok(None),
+    }
+}
+
+/// An outgoing message from its columns, in the order of the queries above.
+fn outgoing_of(row: &Row, readers: &Arc<Readers>, id: OutgoingId) -> Result<Option<(Outgoing, usize)>, SpoolError> {
+    let stored = Bytes::from(row.get::<_, Vec<u8>>(6)?);
+    let octets = stored.len();
+    let envelope: Option<Envelope> = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default()).ok();
+    let peers = (
+        PeerName::new(&row.get::<_, String>(0)?),
+        PeerName::new(&row.get::<_, String>(1)?),
+    );
+    let ((Ok(peer), Ok(source)), Some(envelope), Some(pieces)) = (peers, envelope, pieces::decode(&stored)) else {
+        return Ok(None);
+    };
+    let content = stored_content(readers, id.message, row.get::<_, i64>(3)? as u64)?;
+    let outgoing = Outgoing {
+        id,
+        peer,
+        source,
+        received_at: time(row, 2)?,
+        envelope,
+        rope: Rope { content, pieces },
+        header: None,
+        attempts: row.get(4)?,
+    };
+    Ok(Some((outgoing, octets)))
+}
+
+/// The received bytes of a message, to be read by range.
+pub(super) fn stored_content(readers: &Arc<Readers>, message: MessageId, size: u64) -> Result<Content, SpoolError> {
+    Ok(Content::Stored(Arc::new(StoredContent {
+        readers: readers.clone(),
+        message: schema::key(message)?,
+        size,
+    })))
+}
+
+impl ReadAt for StoredContent {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, range: Range<u64>) -> io::Result<Bytes> {
+        if range.start > range.end || range.end > self.size {
+            let text = format!("octets {range:?} are not in a message of {}", self.size);
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+        }
+        let mut out = BytesMut::with_capacity((range.end - range.start) as usize);
+        let read = self.readers.with(|db| read_chunks(db, self.message, &range, &mut out));
+        read.map_err(io::Error::other)?;
+        if out.len() as u64 != range.end - range.start {
+            let text = format!("message {} is no longer in the spool", MessageId(self.message as u64));
+            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        }
+        Ok(out.freeze())
+    }
+}
+
+/// Appends the octets of `range` that are there.
+pub(in crate::spool) fn read_chunks(
+    db: &Connection,
+    message: i64,
+    range: &Range<u64>,
+    out: &mut BytesMut,
+) -> Result<(), SpoolError> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    let mut query = db.prepare_cached("SELECT octets FROM content WHERE chunk BETWEEN ?1 AND ?2 ORDER BY chunk")?;
+    let (first, last) = (range.start / CHUNK, (range.end - 1) / CHUNK);
+    let mut rows = query.query((chunk_key(message, first), chunk_key(message, last)))?;
+    let mut place = first;
+    while let Some(row) = rows.next()? {
+        let octets = row.get_ref(0)?.as_blob().unwrap_or_default();
+        let at = place * CHUNK;
+        let start = (range.start.saturating_sub(at) as usize).min(octets.len());
+        let end = ((range.end - at).min(CHUNK) as usize).min(octets.len());
+        out.extend_from_slice(&octets[start..end]);
+        place += 1;
+    }
+    Ok(())
+}
+
+pub(in crate::spool) fn sql_time(time: Timestamp) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+fn time(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
+    Ok(Timestamp(row.get::<_, i64>(column)? as u64))
+}
+
+fn outgoing_id(row: &Row) -> rusqlite::Result<OutgoingId> {
+    let message = MessageId(row.get::<_, i64>(0)? as u64);
+    Ok(OutgoingId {
+        message,
+        ordinal: row.get(1)?,
+    })
+}

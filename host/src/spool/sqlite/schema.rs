@@ -1,0 +1,187 @@
+//! The tables, and how connections to them are opened.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::message::MessageId;
+use crate::spool::SpoolError;
+
+/// The database's name in the spool's folder. SQLite puts `-wal` and `-shm` files beside it.
+const FILE: &str = "spool.db";
+
+/// Locked by the relay for as long as it runs. Operators' commands do not take it.
+const LOCK: &str = "spool.lock";
+
+/// The format of the tables below, as SQLite's `user_version`. A spool of another format is refused, not guessed at.
+const FORMAT: i64 = 1;
+
+/// Octets in a database page. See the module's documentation for the measurement.
+pub(super) const PAGE: u32 = 16 * 1024;
+
+/// Octets of content in one row: what one read of a small range costs at most, and what a write holds in memory.
+pub(super) const CHUNK: u64 = 64 * 1024;
+
+/// Chunks are keyed by message id and place in one 63-bit number. 12 bits for the place bound a message to 256 MiB, and
+/// leave 51 bits for the id, which counts microseconds since 1970 and reaches its end in 2041.
+const PLACE_BITS: u32 = 12;
+
+/// How long a connection waits for another process's transaction: an operator's command, a backup.
+pub(super) const BUSY: Duration = Duration::from_secs(10);
+
+const TABLES: &str = "
+    -- Counters that outlive the rows they count.
+    CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO counter VALUES('id-ceiling', 0), ('exported', 0);
+
+    -- A received message, for as long as anything below needs it. `hold` is the reason why it is parked.
+    CREATE TABLE message(
+        id INTEGER PRIMARY KEY, source TEXT NOT NULL, remote TEXT NOT NULL, helo TEXT NOT NULL,
+        received_at INTEGER NOT NULL, size INTEGER NOT NULL, hold TEXT, envelope TEXT NOT NULL, journey TEXT NOT NULL);
+    CREATE INDEX message_held ON message(id) WHERE hold IS NOT NULL;
+
+    -- Its bytes, as received.
+    CREATE TABLE content(chunk INTEGER PRIMARY KEY, octets BLOB NOT NULL);
+
+    -- One destination of it. What SQL does not look into comes last, so that it is not read when it is not asked for.
+    CREATE TABLE outgoing(
+        message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL, failed INTEGER NOT NULL,
+        due INTEGER NOT NULL, attempts INTEGER NOT NULL, size INTEGER NOT NULL, reason TEXT,
+        envelope TEXT NOT NULL, pieces BLOB NOT NULL, PRIMARY KEY(message, ordinal)) WITHOUT ROWID;
+    CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE failed = 0;
+    CREATE INDEX outgoing_failed ON outgoing(peer) WHERE failed = 1;
+
+    -- An outcome that plug-ins must still be told, with its own copy of the outgoing message as it was at the attempt.
+    CREATE TABLE event(
+        id INTEGER PRIMARY KEY, message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL,
+        deliveries INTEGER NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL,
+        outcome TEXT NOT NULL, envelope TEXT NOT NULL, pieces BLOB NOT NULL);
+    CREATE INDEX event_due ON event(due);
+    CREATE INDEX event_message ON event(message);
+
+    -- Ordinal 0: caused by the acceptance, not by a delivery.
+    CREATE TABLE charging(
+        sequence INTEGER PRIMARY KEY, message INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+        recorded_at INTEGER NOT NULL, plugin TEXT NOT NULL, version TEXT NOT NULL, record TEXT NOT NULL);
+
+    CREATE TABLE kv(plugin TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(plugin, key)) WITHOUT ROWID;
+";
+
+/// Makes the folder, and takes the lock that keeps a second relay out for as long as the file is open.
+pub(super) fn claim(folder: &Path) -> Result<File, SpoolError> {
+    // Subscribers' numbers and pictures are in here: for the relay's user only.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|e| broken(folder, &e))?;
+    let lock = private_file(&folder.join(LOCK)).map_err(|e| broken(folder, &e))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(SpoolError::InUse(folder.display().to_string())),
+        Err(std::fs::TryLockError::Error(e)) => Err(broken(folder, &e)),
+    }
+}
+
+/// Opens the database for the relay's writer, and makes the tables when it is new.
+pub(super) fn open_writer(folder: &Path, cache: u64, limit: Option<u64>) -> Result<Connection, SpoolError> {
+    let file = database(folder);
+    private_file(&file).map_err(|e| broken(folder, &e))?;
+    let mut db = open_file(&file)?;
+    db.pragma_update(None, "page_size", PAGE)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    // Flush the log at every commit: what `Receipt` stands for.
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "cache_size", -kibibytes(cache))?;
+    if let Some(octets) = limit {
+        db.pragma_update(None, "max_page_count", (octets / u64::from(PAGE)) as i64)?;
+    }
+    let empty = 0 == db.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))?;
+    if empty {
+        let transaction = db.transaction()?;
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
+        transaction.commit()?;
+    }
+    check_format(&db, folder)?;
+    // SQLite flushes the folder for its log, not for the database itself.
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|e| broken(folder, &e))?;
+    Ok(db)
+}
+
+/// Opens a database that must be there already, for reading or for an operator's command.
+pub(in crate::spool) fn open_existing(folder: &Path) -> Result<Connection, SpoolError> {
+    let file = database(folder);
+    if !file.exists() {
+        return Err(SpoolError::Broken(format!("there is no spool in {}", folder.display())));
+    }
+    let db = open_file(&file)?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    check_format(&db, folder)?;
+    Ok(db)
+}
+
+/// The row key of a message. Ids beyond 51 bits are refused, see [`PLACE_BITS`].
+pub(in crate::spool) fn key(id: MessageId) -> Result<i64, SpoolError> {
+    let fits = id.0 < 1 << (63 - PLACE_BITS);
+    fits.then_some(id.0 as i64)
+        .ok_or_else(|| SpoolError::Unfit(format!("message id {} is out of range", id.0)))
+}
+
+/// The row key of the `place`th chunk of a message, counted from 0.
+pub(super) fn chunk_key(message: i64, place: u64) -> i64 {
+    (message << PLACE_BITS) + place as i64
+}
+
+/// The largest content that fits, in octets.
+pub(super) const fn max_content() -> u64 {
+    CHUNK << PLACE_BITS
+}
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join(FILE)
+}
+
+fn open_file(file: &Path) -> Result<Connection, SpoolError> {
+    // One thread uses a connection at a time, so SQLite needs no mutex of its own for each call.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(file, flags)?;
+    db.busy_timeout(BUSY)?;
+    db.set_prepared_statement_cache_capacity(64);
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(db)
+}
+
+fn check_format(db: &Connection, folder: &Path) -> Result<(), SpoolError> {
+    match db.pragma_query_value(None, "user_version", |row| row.get(0))? {
+        FORMAT => Ok(()),
+        found => Err(SpoolError::Format {
+            folder: folder.display().to_string(),
+            found,
+            expected: FORMAT,
+        }),
+    }
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.mode(0o600).open(path)
+}
+
+fn broken(path: &Path, error: &io::Error) -> SpoolError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            SpoolError::Full(format!("{}: {error}", path.display()))
+        }
+        _ => SpoolError::Broken(format!("{}: {error}", path.display())),
+    }
+}
+
+/// SQLite counts a cache in KiB when the number is negative.
+pub(super) fn kibibytes(octets: u64) -> i64 {
+    (octets / 1024) as i64
+}

@@ -1,0 +1,86 @@
+//! Records for charging: in the same commit as what caused them, numbered without gaps.
+
+use super::*;
+use crate::message::Piece;
+
+#[tokio::test]
+async fn a_discarded_message_leaves_its_record_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let number = spool.next_id();
+    spool
+        .commit(Acceptance {
+            charging: vec![charge("relay-in")],
+            ..message(number, "bytes")
+        })
+        .await
+        .unwrap();
+    assert_eq!(stored(folder.path()), (0, 0));
+    let rows = Inspector::open(folder.path()).unwrap().charging_after(0, 10).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (rows[0].sequence, rows[0].id, rows[0].recorded_at),
+        (1, id(number, 0), NOW)
+    );
+    assert_eq!(rows[0].record, charge("relay-in").record);
+}
+
+#[tokio::test]
+async fn an_outcome_of_a_dropped_message_is_charged_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let number = spool.next_id();
+    spool.commit(relayed(number, "bytes")).await.unwrap();
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    assert_eq!(operator.drop(&[id(number, 1)]).unwrap(), 1);
+    let charged = Outcome {
+        charging: vec![charge("relay-out")],
+        ..delivered(id(number, 1))
+    };
+    spool.record(charged).await.unwrap();
+    assert_eq!(sequences(folder.path()), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_request_that_failed_leaves_no_gap_in_the_sequence() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+    let mut bad = relayed(spool.next_id(), "bytes");
+    bad.outgoing.push(Outgoing {
+        id: id(bad.id, 1),
+        ..destination(&bad, 2, "operator-c")
+    });
+    spool.commit(bad).await.unwrap_err();
+    let mut outside = relayed(spool.next_id(), "bytes");
+    outside.outgoing[0].rope.pieces = vec![Piece::Received(0..6)];
+    spool.commit(outside).await.unwrap_err();
+    spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+    assert_eq!(sequences(folder.path()), [1, 2]);
+}
+
+#[tokio::test]
+async fn the_sequence_goes_on_after_everything_was_exported_and_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    for _ in 0..3 {
+        spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+    }
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    operator.mark_exported(2).unwrap();
+    operator.mark_exported(1).unwrap();
+    assert_eq!(operator.exported().unwrap(), 2, "never goes back");
+    assert_eq!(operator.forget_exported(NOW).unwrap(), 0, "not older than now");
+    assert_eq!(operator.forget_exported(Timestamp(NOW.0 + 1)).unwrap(), 2);
+    operator.mark_exported(99).unwrap();
+    assert_eq!(operator.exported().unwrap(), 3, "never beyond the last record");
+    assert_eq!(operator.forget_exported(Timestamp(NOW.0 + 1)).unwrap(), 1);
+    operator.mark_exported(99).unwrap();
+    assert_eq!(operator.exported().unwrap(), 3);
+    spool.close().await;
+
+    let spool = open(folder.path());
+    spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+    assert_eq!(sequences(folder.path()), [4]);
+    assert_eq!(operator.charging_after(4, 10).unwrap(), []);
+}

@@ -1,0 +1,167 @@
+//! SIGKILL under load. The test's own program runs again as the relay that dies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use super::*;
+
+const FOLDER: &str = "MM4RELAY_TEST_CRASH_FOLDER";
+const DEATHS: usize = 10;
+
+/// What the dying relay had been promised, and said so.
+#[derive(Default)]
+struct Promises {
+    accepted: BTreeSet<MessageId>,
+    delivered: BTreeSet<MessageId>,
+}
+
+#[test]
+fn a_killed_relay_has_lost_nothing_acknowledged_and_doubled_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut promises = Promises::default();
+    for death in 0..DEATHS {
+        let before = promises.accepted.len();
+        run_and_kill(folder.path(), &mut promises, fastrand::usize(1..400));
+        assert!(promises.accepted.len() > before, "death {death} came before any work");
+        check(folder.path(), &promises);
+    }
+}
+
+/// Runs a child on the spool until it has made `last` promises, and kills it then, whatever it is doing.
+fn run_and_kill(folder: &Path, promises: &mut Promises, last: usize) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "spool::sqlite::tests::crash::commit_until_killed",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut note = |line: String| match line.split_once(' ') {
+        Some(("accepted", number)) => promises.accepted.insert(number.parse().unwrap()),
+        Some(("delivered", number)) => promises.delivered.insert(number.parse().unwrap()),
+        _ => false,
+    };
+    let mut made = 0;
+    while made < last {
+        made += usize::from(note(lines.next().expect("the child stopped by itself")));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // What it said between the last line read and its death was promised too.
+    for line in lines {
+        note(line);
+    }
+}
+
+fn check(folder: &Path, promises: &Promises) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let spool = open(folder);
+    let waiting = runtime
+        .block_on(spool.due(&peer("operator-b"), Timestamp(u64::MAX), usize::MAX, &[]))
+        .unwrap();
+    let mut queue = BTreeSet::new();
+    for outgoing in waiting {
+        let number = outgoing.id.message;
+        assert_eq!(
+            outgoing.rope.to_bytes().unwrap(),
+            content(number),
+            "{number} has other bytes"
+        );
+        assert!(queue.insert(number), "{number} waits twice");
+    }
+    let mut records: BTreeMap<MessageId, Vec<u32>> = BTreeMap::new();
+    let rows = Inspector::open(folder)
+        .unwrap()
+        .charging_after(0, usize::MAX >> 1)
+        .unwrap();
+    for (row, expected) in rows.iter().zip(1..) {
+        assert_eq!(row.sequence, expected, "a gap in the sequence");
+        records.entry(row.id.message).or_default().push(row.id.ordinal);
+    }
+    for number in &promises.accepted {
+        let charged = records.get(number).expect("acknowledged, and not charged");
+        match queue.contains(number) {
+            true => assert_eq!(
+                charged,
+                &[0],
+                "{number} waits, and is charged for more or less than its arrival"
+            ),
+            false => assert_eq!(
+                charged,
+                &[0, 1],
+                "{number} has gone, and is not charged once for each way"
+            ),
+        }
+    }
+    for number in &promises.delivered {
+        assert!(
+            !queue.contains(number),
+            "{number} was recorded as delivered, and waits again"
+        );
+    }
+    // Those that were durable before their sender could be told keep the same rules.
+    assert!(
+        queue
+            .iter()
+            .all(|number| records.get(number).is_some_and(|ordinals| ordinals == &[0]))
+    );
+    assert_eq!(stored(folder).0, queue.len() as u64, "messages that nothing needs");
+    runtime.block_on(spool.close());
+}
+
+/// Bytes that tell which message they belong to, up to three chunks of them.
+fn content(number: MessageId) -> Vec<u8> {
+    let size = number.0 as usize % 150_000;
+    number.0.to_be_bytes().into_iter().cycle().take(size).collect()
+}
+
+#[test]
+#[ignore = "the other half of the test above, run by it in a process of its own"]
+fn commit_until_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    // A short log, so that deaths fall into checkpoints too.
+    let options = Options {
+        log: 2 * 1024 * 1024,
+        ..Options::default()
+    };
+    let spool = SqliteSpool::open(Path::new(&folder), options).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
+    let committers: Vec<_> = (0..8)
+        .map(|_| runtime.spawn(commit_and_deliver(spool.clone())))
+        .collect();
+    for committer in committers {
+        runtime.block_on(committer).unwrap();
+    }
+}
+
+async fn commit_and_deliver(spool: Arc<SqliteSpool>) {
+    loop {
+        let number = spool.next_id();
+        let receipt = spool.commit(relayed(number, content(number))).await.unwrap();
+        say("accepted", receipt.id());
+        if number.0.is_multiple_of(4) {
+            continue;
+        }
+        let charged = Outcome {
+            charging: vec![charge("relay-out")],
+            ..delivered(id(number, 1))
+        };
+        spool.record(charged).await.unwrap();
+        say("delivered", number);
+    }
+}
+
+/// One line, one write: a kill never leaves half a promise that reads as a whole one.
+fn say(what: &str, number: MessageId) {
+    let line = format!("\n{what} {number}\n");
+    std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+}

@@ -1,0 +1,132 @@
+//! When the disk is full, the folder taken, the file foreign.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::spool::SpoolError;
+use crate::spool::sqlite::schema;
+
+#[tokio::test]
+async fn a_full_disk_gives_no_receipt_and_recovers_when_space_returns() {
+    let folder = tempfile::tempdir().unwrap();
+    let limit = Some(2 * 1024 * 1024);
+    let spool = SqliteSpool::open(folder.path(), Options { limit, ..options() }).unwrap();
+    let mut accepted = Vec::new();
+    let refused = loop {
+        let number = spool.next_id();
+        match spool.commit(relayed(number, vec![b'x'; 300_000])).await {
+            Ok(receipt) => accepted.push(receipt.id()),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, SpoolError::Full(_)), "{refused:?}");
+    assert!((3..8).contains(&accepted.len()), "{}", accepted.len());
+    let waiting: Vec<_> = due(&spool, "operator-b")
+        .await
+        .iter()
+        .map(|outgoing| outgoing.id.message)
+        .collect();
+    assert_eq!(waiting, accepted, "what was acknowledged, and nothing else");
+
+    spool.record(delivered(id(accepted[0], 1))).await.unwrap();
+    spool
+        .commit(relayed(spool.next_id(), vec![b'x'; 300_000]))
+        .await
+        .unwrap();
+    assert_eq!(
+        sequences(folder.path()),
+        (1..=accepted.len() as u64 + 1).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn a_second_relay_on_the_same_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let second = SqliteSpool::open(folder.path(), options()).err();
+    assert!(matches!(second, Some(SpoolError::InUse(name)) if name == folder.path().display().to_string()));
+    spool.close().await;
+    open(folder.path());
+}
+
+#[tokio::test]
+async fn a_spool_of_another_format_is_refused_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).close().await;
+    let db = schema::open_existing(folder.path()).unwrap();
+    db.pragma_update(None, "user_version", 7).unwrap();
+    let error = SqliteSpool::open(folder.path(), options()).err().unwrap().to_string();
+    assert!(
+        error.contains("format 7") && error.contains("format 1") && error.contains("another folder"),
+        "{error}"
+    );
+    assert!(Inspector::open(folder.path()).is_err());
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = SqliteSpool::open(&file, options()).err().unwrap();
+    assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn a_closed_spool_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    spool.close().await;
+    spool.close().await;
+    let error = spool.commit(relayed(spool.next_id(), "")).await.unwrap_err();
+    assert!(matches!(error, SpoolError::Closed), "{error:?}");
+}
+
+#[tokio::test]
+async fn other_users_of_the_machine_cannot_read_the_spool() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("spool");
+    let spool = open(&inner);
+    spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+    assert_eq!(inner.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    for name in ["spool.db", "spool.db-wal", "spool.db-shm", "spool.lock"] {
+        let mode = inner.join(name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_row_does_not_stop_the_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let (damaged, sound) = (spool.next_id(), spool.next_id());
+    for number in [damaged, sound] {
+        spool.commit(relayed(number, "bytes")).await.unwrap();
+    }
+    let db = schema::open_existing(folder.path()).unwrap();
+    let sql = "UPDATE outgoing SET pieces = x'07' WHERE message = ?1";
+    db.execute(sql, [damaged.0 as i64]).unwrap();
+    let found = due(&spool, "operator-b").await;
+    assert_eq!(
+        found.iter().map(|outgoing| outgoing.id.message).collect::<Vec<_>>(),
+        [sound]
+    );
+}
+
+#[tokio::test]
+async fn the_log_and_the_database_stay_small_while_messages_come_and_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = 1024 * 1024;
+    let spool = SqliteSpool::open(folder.path(), Options { log, ..options() }).unwrap();
+    let mut largest = 0;
+    for _ in 0..300 {
+        let number = spool.next_id();
+        spool.commit(relayed(number, vec![b'x'; 100_000])).await.unwrap();
+        spool.record(delivered(id(number, 1))).await.unwrap();
+        largest = largest.max(folder.path().join("spool.db-wal").metadata().unwrap().len());
+    }
+    // 30 MB went through. The log may pass its limit by what the writer copies itself, and by one transaction.
+    assert!(largest < 6 * 1024 * 1024, "log of {largest} octets");
+    let database = folder.path().join("spool.db").metadata().unwrap().len();
+    assert!(database < 2 * 1024 * 1024, "database of {database} octets");
+}

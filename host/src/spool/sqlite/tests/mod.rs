@@ -1,0 +1,155 @@
+//! The spool's promises, each as a claim. This file has what the claims share.
+
+mod charging;
+mod crash;
+mod failure;
+mod group;
+mod life;
+mod operator;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{Options, SqliteSpool};
+use crate::clock::FixedClock;
+use crate::message::{
+    ChargingEntry, Content, Envelope, MessageId, MmsAddress, Origin, Outgoing, OutgoingId, PeerName, Piece, Recipient,
+    Rope, Timestamp,
+};
+use crate::spool::inspect::Inspector;
+use crate::spool::{Acceptance, DeliveryResult, NewEvent, Outcome, Spool};
+
+const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+fn options() -> Options {
+    Options {
+        clock: Arc::new(FixedClock(NOW)),
+        ..Options::default()
+    }
+}
+
+fn open(folder: &Path) -> Arc<SqliteSpool> {
+    SqliteSpool::open(folder, options()).unwrap()
+}
+
+fn peer(name: &str) -> PeerName {
+    PeerName::new(name).unwrap()
+}
+
+fn envelope(recipients: u32) -> Envelope {
+    let recipient = |id| {
+        let address = format!("+1555555{:04}/TYPE=PLMN@mms.b.example", 200 + id);
+        Recipient {
+            id,
+            address: MmsAddress::new(&address).unwrap(),
+        }
+    };
+    Envelope {
+        sender: Some(MmsAddress::new("+15555550100/TYPE=PLMN@mms.a.example").unwrap()),
+        recipients: (0..recipients).map(recipient).collect(),
+    }
+}
+
+/// A message that causes nothing yet.
+fn message(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
+    Acceptance {
+        id,
+        origin: Origin {
+            peer: peer("operator-a"),
+            remote: ([127, 0, 0, 1], 2525).into(),
+            helo: "mms.a.example".into(),
+            extended: true,
+            received_at: NOW,
+        },
+        envelope: envelope(2),
+        content: Content::from_bytes(content),
+        outgoing: Vec::new(),
+        failed: Vec::new(),
+        hold: None,
+        charging: Vec::new(),
+        kv: Vec::new(),
+        journey: Vec::new(),
+    }
+}
+
+/// The destination of `of` with this ordinal: all of its bytes, as received.
+fn destination(of: &Acceptance, ordinal: u32, to: &str) -> Outgoing {
+    Outgoing {
+        id: OutgoingId {
+            message: of.id,
+            ordinal,
+        },
+        peer: peer(to),
+        source: of.origin.peer.clone(),
+        received_at: of.origin.received_at,
+        envelope: of.envelope.clone(),
+        rope: Rope {
+            content: of.content.clone(),
+            pieces: vec![Piece::Received(0..of.content.size())],
+        },
+        header: None,
+        attempts: 0,
+    }
+}
+
+/// A message for `operator-b`, charged once.
+fn relayed(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
+    let mut acceptance = message(id, content);
+    acceptance.outgoing.push(destination(&acceptance, 1, "operator-b"));
+    acceptance.charging.push(charge("relay-in"));
+    acceptance
+}
+
+fn charge(kind: &str) -> ChargingEntry {
+    ChargingEntry {
+        plugin: "charging".into(),
+        version: "0.1.0".into(),
+        record: json!({ "record-type": kind }),
+    }
+}
+
+fn outcome(id: OutgoingId, result: DeliveryResult) -> Outcome {
+    Outcome {
+        id,
+        result,
+        charging: Vec::new(),
+        kv: Vec::new(),
+        event: None,
+    }
+}
+
+fn delivered(id: OutgoingId) -> Outcome {
+    outcome(id, DeliveryResult::Delivered)
+}
+
+fn event(due: Timestamp) -> Option<NewEvent> {
+    Some(NewEvent {
+        outcome: r#"{"delivered":true}"#.into(),
+        due,
+    })
+}
+
+fn id(message: MessageId, ordinal: u32) -> OutgoingId {
+    OutgoingId { message, ordinal }
+}
+
+async fn due(spool: &SqliteSpool, to: &str) -> Vec<Outgoing> {
+    spool.due(&peer(to), NOW, 1000, &[]).await.unwrap()
+}
+
+/// Rows in `message`, and rows in `content`.
+fn stored(folder: &Path) -> (u64, u64) {
+    let count = |table: &str| {
+        let db = super::schema::open_existing(folder).unwrap();
+        let sql = format!("SELECT count(*) FROM {table}");
+        db.query_row(&sql, (), |row| row.get::<_, i64>(0)).unwrap() as u64
+    };
+    (count("message"), count("content"))
+}
+
+fn sequences(folder: &Path) -> Vec<u64> {
+    let rows = Inspector::open(folder).unwrap().charging_after(0, 100_000).unwrap();
+    rows.iter().map(|row| row.sequence).collect()
+}

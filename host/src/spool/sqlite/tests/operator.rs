@@ -1,0 +1,197 @@
+//! An operator at the queue, while the relay runs.
+
+use super::*;
+use crate::message::Step;
+use crate::spool::inspect::{Filter, QueueState, Selection};
+
+const CONTENT: &str = "Subject: one\r\nX-Mms-3GPP-MMS-Version: 6.3.0\r\n\r\nbody";
+
+/// A waiting, a failed and a held message, in that order.
+async fn three(spool: &SqliteSpool) -> [MessageId; 3] {
+    let ids = [spool.next_id(), spool.next_id(), spool.next_id()];
+    let mut waiting = relayed(ids[0], CONTENT);
+    waiting.journey = vec![Step {
+        plugin: "rewrite".into(),
+        occasion: "arrival".into(),
+        did: vec!["pass".into()],
+        micros: 12,
+    }];
+    waiting.outgoing[0].rope.pieces = vec![
+        Piece::New("Received: us\r\n".into()),
+        Piece::Received(0..CONTENT.len() as u64),
+    ];
+    spool.commit(waiting).await.unwrap();
+    let mut failed = message(ids[1], "bytes");
+    failed
+        .failed
+        .push((destination(&failed, 1, "operator-b"), "no route".into()));
+    spool.commit(failed).await.unwrap();
+    let held = Acceptance {
+        hold: Some("looks like fraud".into()),
+        ..message(ids[2], CONTENT)
+    };
+    spool.commit(held).await.unwrap();
+    ids
+}
+
+#[tokio::test]
+async fn the_list_shows_what_waits_has_failed_or_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let ids = three(&spool).await;
+    let operator = Inspector::open(folder.path()).unwrap();
+    let all = operator.list(&Filter::default()).unwrap();
+    let seen: Vec<_> = all
+        .iter()
+        .map(|entry| (entry.id, entry.state, entry.reason.as_deref()))
+        .collect();
+    let expected = [
+        (id(ids[0], 1), QueueState::Waiting, None),
+        (id(ids[1], 1), QueueState::Failed, Some("no route")),
+        (id(ids[2], 0), QueueState::Held, Some("looks like fraud")),
+    ];
+    assert_eq!(seen, expected);
+    assert_eq!(
+        (all[0].size, all[0].due, all[0].received_at),
+        (CONTENT.len() as u64 + 14, Some(NOW), NOW)
+    );
+    assert_eq!((all[1].due, &all[2].peer), (None, &None));
+    assert_eq!(all[0].envelope, envelope(2));
+}
+
+#[tokio::test]
+async fn the_list_can_be_narrowed_and_paged() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let ids = three(&spool).await;
+    let operator = Inspector::open(folder.path()).unwrap();
+    let list = |filter: Filter| {
+        let entries = operator.list(&filter).unwrap();
+        entries.iter().map(|entry| entry.id.message).collect::<Vec<_>>()
+    };
+    for (state, expected) in [
+        (QueueState::Waiting, ids[0]),
+        (QueueState::Failed, ids[1]),
+        (QueueState::Held, ids[2]),
+    ] {
+        assert_eq!(
+            list(Filter {
+                state: Some(state),
+                ..Filter::default()
+            }),
+            [expected],
+            "{state:?}"
+        );
+    }
+    let to = |name| Filter {
+        peer: Some(peer(name)),
+        ..Filter::default()
+    };
+    assert_eq!(list(to("operator-b")), ids[..2]);
+    assert_eq!(list(to("operator-c")), []);
+    assert_eq!(
+        list(Filter {
+            state: Some(QueueState::Held),
+            ..to("operator-b")
+        }),
+        []
+    );
+    let first = Filter {
+        limit: 2,
+        ..Filter::default()
+    };
+    assert_eq!(list(first.clone()), ids[..2]);
+    assert_eq!(
+        list(Filter {
+            after: Some(id(ids[1], 1)),
+            ..first
+        }),
+        ids[2..]
+    );
+}
+
+#[tokio::test]
+async fn show_has_the_journey_and_the_header_that_will_be_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let ids = three(&spool).await;
+    let operator = Inspector::open(folder.path()).unwrap();
+    let waiting = operator.show(id(ids[0], 1)).unwrap().unwrap();
+    assert_eq!(
+        waiting.header,
+        "Received: us\r\nSubject: one\r\nX-Mms-3GPP-MMS-Version: 6.3.0\r\n\r\n"
+    );
+    assert_eq!(waiting.journey[0].plugin, "rewrite");
+    assert_eq!(
+        (waiting.remote.as_str(), waiting.helo.as_str()),
+        ("127.0.0.1:2525", "mms.a.example")
+    );
+    let held = operator.show(id(ids[2], 0)).unwrap().unwrap();
+    assert_eq!(held.header, "Subject: one\r\nX-Mms-3GPP-MMS-Version: 6.3.0\r\n\r\n");
+    assert!(operator.show(id(ids[0], 0)).unwrap().is_none(), "not held");
+    assert!(operator.show(id(ids[0], 2)).unwrap().is_none(), "no such destination");
+}
+
+#[tokio::test]
+async fn retrying_makes_what_waits_or_failed_due_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let ids = three(&spool).await;
+    let later = DeliveryResult::Deferred {
+        due: Timestamp(NOW.0 + 9000),
+        attempts: 4,
+        reason: "421".into(),
+    };
+    spool.record(outcome(id(ids[0], 1), later)).await.unwrap();
+    assert!(due(&spool, "operator-b").await.is_empty());
+
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    assert_eq!(
+        operator
+            .retry(Selection::Ids(&[id(ids[1], 1), id(ids[1], 9), id(ids[2], 0)]), NOW)
+            .unwrap(),
+        1
+    );
+    let found = due(&spool, "operator-b").await;
+    assert_eq!((found.len(), found[0].id, found[0].attempts), (1, id(ids[1], 1), 0));
+
+    assert_eq!(operator.retry(Selection::Peer(&peer("operator-b")), NOW).unwrap(), 2);
+    let attempts: Vec<_> = due(&spool, "operator-b")
+        .await
+        .iter()
+        .map(|outgoing| outgoing.attempts)
+        .collect();
+    assert_eq!(attempts, [4, 0]);
+}
+
+#[tokio::test]
+async fn dropping_removes_every_state_with_its_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let ids = three(&spool).await;
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    let entries: Vec<_> = operator
+        .list(&Filter::default())
+        .unwrap()
+        .iter()
+        .map(|entry| entry.id)
+        .collect();
+    assert_eq!(operator.drop(&entries).unwrap(), 3);
+    assert_eq!(operator.drop(&entries).unwrap(), 0);
+    assert_eq!(stored(folder.path()), (0, 0));
+    // The relay did not notice, and finishes its delivery.
+    let deferred = DeliveryResult::Deferred {
+        due: NOW,
+        attempts: 1,
+        reason: "421".into(),
+    };
+    spool.record(outcome(id(ids[0], 1), deferred)).await.unwrap();
+    assert!(due(&spool, "operator-b").await.is_empty());
+}
+
+#[test]
+fn a_folder_without_a_spool_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Inspector::open(folder.path()).err().unwrap().to_string();
+    assert!(error.contains(&folder.path().display().to_string()), "{error}");
+}

@@ -1,0 +1,321 @@
+//! What each request writes, inside the transaction that it shares with others.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::pieces;
+use super::readers::sql_time;
+use super::schema::{CHUNK, chunk_key, key, max_content};
+use crate::message::{ChargingEntry, Envelope, KvWrite, Outgoing, OutgoingId, Piece, Timestamp};
+use crate::spool::{Acceptance, DeliveryResult, NewEvent, Outcome, Settlement, SpoolError};
+
+/// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
+const ID_RESERVE: u64 = 60_000_000;
+
+/// Counters that the one writer carries in memory. It works on a copy, and keeps the copy when the transaction is
+/// durable: that is why no sequence number is ever skipped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counters {
+    pub next_sequence: i64,
+    /// Every id in the store is below. It outlives the messages, so that ids are not given twice although the clock
+    /// was set back while the relay was down.
+    pub id_ceiling: u64,
+}
+
+/// One transaction.
+pub(super) struct Unit<'db> {
+    pub db: &'db Connection,
+    pub counters: Counters,
+    pub now: Timestamp,
+}
+
+impl Counters {
+    pub(super) fn read(db: &Connection) -> Result<Self, SpoolError> {
+        let one = |sql: &str| db.query_row(sql, (), |row| row.get::<_, Option<i64>>(0));
+        let exported = one("SELECT value FROM counter WHERE name = 'exported'")?;
+        let written = one("SELECT max(sequence) FROM charging")?;
+        let ceiling = one("SELECT value FROM counter WHERE name = 'id-ceiling'")?;
+        Ok(Self {
+            next_sequence: exported.max(written).unwrap_or(0) + 1,
+            id_ceiling: ceiling.unwrap_or(0) as u64,
+        })
+    }
+}
+
+impl Unit<'_> {
+    pub(super) fn accept(&mut self, acceptance: &Acceptance) -> Result<(), SpoolError> {
+        self.reserve_ids(acceptance)?;
+        let needed = !acceptance.outgoing.is_empty() || !acceptance.failed.is_empty() || acceptance.hold.is_some();
+        if needed {
+            self.insert_message(acceptance)?;
+            self.insert_content(acceptance)?;
+        }
+        for outgoing in &acceptance.outgoing {
+            self.insert_outgoing(acceptance, outgoing, None)?;
+        }
+        for (outgoing, reason) in &acceptance.failed {
+            self.insert_outgoing(acceptance, outgoing, Some(reason))?;
+        }
+        let id = OutgoingId {
+            message: acceptance.id,
+            ordinal: 0,
+        };
+        self.charge(id, &acceptance.charging)?;
+        self.keep_values(&acceptance.kv)
+    }
+
+    pub(super) fn record(&mut self, outcome: &Outcome) -> Result<(), SpoolError> {
+        if let Some(event) = &outcome.event {
+            self.insert_event(outcome.id, event)?;
+        }
+        match &outcome.result {
+            DeliveryResult::Delivered => self.remove(outcome.id)?,
+            DeliveryResult::Failed { reason } => {
+                const FAIL: &str = "UPDATE outgoing SET failed = 1, reason = ?3 WHERE message = ?1 AND ordinal = ?2";
+                let id = (key(outcome.id.message)?, outcome.id.ordinal);
+                self.run(FAIL, (id.0, id.1, reason))?;
+            }
+            DeliveryResult::Deferred { due, attempts, reason } => self.defer(outcome.id, *due, *attempts, reason)?,
+            DeliveryResult::Partly {
+                remaining,
+                due,
+                attempts,
+                reason,
+            } => {
+                self.keep_recipients(outcome.id, remaining)?;
+                self.defer(outcome.id, *due, *attempts, reason)?;
+            }
+        }
+        self.charge(outcome.id, &outcome.charging)?;
+        self.keep_values(&outcome.kv)
+    }
+
+    pub(super) fn settle(&mut self, event: u64, settlement: &Settlement) -> Result<(), SpoolError> {
+        let event = event as i64;
+        match settlement {
+            Settlement::Again { due } => {
+                const AGAIN: &str = "UPDATE event SET due = ?2, attempts = attempts + 1 WHERE id = ?1";
+                self.run(AGAIN, (event, sql_time(*due)))?;
+                Ok(())
+            }
+            Settlement::Done { charging, kv } => {
+                let mut gone = self
+                    .db
+                    .prepare_cached("DELETE FROM event WHERE id = ?1 RETURNING message, ordinal")?;
+                let found = gone.query_row([event], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
+                let Some((message, ordinal)) = found.optional()? else {
+                    return Ok(());
+                };
+                release(self.db, message)?;
+                let message = crate::message::MessageId(message as u64);
+                self.charge(OutgoingId { message, ordinal }, charging)?;
+                self.keep_values(kv)
+            }
+        }
+    }
+
+    fn reserve_ids(&mut self, acceptance: &Acceptance) -> Result<(), SpoolError> {
+        if acceptance.id.0 < self.counters.id_ceiling {
+            return Ok(());
+        }
+        key(acceptance.id)?;
+        self.counters.id_ceiling = acceptance.id.0 + ID_RESERVE;
+        let ceiling = self.counters.id_ceiling as i64;
+        self.run("UPDATE counter SET value = ?1 WHERE name = 'id-ceiling'", [ceiling])?;
+        Ok(())
+    }
+
+    fn insert_message(&self, acceptance: &Acceptance) -> Result<(), SpoolError> {
+        const INSERT: &str = "
+            INSERT INTO message(id, source, remote, helo, received_at, size, hold, envelope, journey)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let origin = &acceptance.origin;
+        let row = (
+            key(acceptance.id)?,
+            origin.peer.as_str(),
+            origin.remote.to_string(),
+            &origin.helo,
+            sql_time(origin.received_at),
+            acceptance.content.size() as i64,
+            &acceptance.hold,
+            json(&acceptance.envelope)?,
+            json(&acceptance.journey)?,
+        );
+        self.run(INSERT, row)?;
+        Ok(())
+    }
+
+    /// Chunk by chunk: a large message is never in memory as a whole.
+    fn insert_content(&self, acceptance: &Acceptance) -> Result<(), SpoolError> {
+        let (message, size) = (key(acceptance.id)?, acceptance.content.size());
+        if size > max_content() {
+            return Err(SpoolError::Unfit(format!(
+                "{size} octets are more than {}",
+                max_content()
+            )));
+        }
+        let mut insert = self
+            .db
+            .prepare_cached("INSERT INTO content(chunk, octets) VALUES(?1, ?2)")?;
+        for place in 0..size.div_ceil(CHUNK) {
+            let at = place * CHUNK;
+            let octets = acceptance.content.read(at..size.min(at + CHUNK)).map_err(|e| {
+                SpoolError::Unfit(format!("the content of message {} cannot be read: {e}", acceptance.id))
+            })?;
+            insert.execute((chunk_key(message, place), &octets[..]))?;
+        }
+        Ok(())
+    }
+
+    fn insert_outgoing(&self, of: &Acceptance, outgoing: &Outgoing, failed: Option<&String>) -> Result<(), SpoolError> {
+        const INSERT: &str = "
+            INSERT INTO outgoing(message, ordinal, peer, failed, due, attempts, size, reason, envelope, pieces)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        let size = of.content.size();
+        if outgoing.id.message != of.id {
+            return Err(SpoolError::Unfit(format!(
+                "{} is no destination of message {}",
+                outgoing.id, of.id
+            )));
+        }
+        let outside = |piece: &Piece| matches!(piece, Piece::Received(r) if r.start > r.end || r.end > size);
+        if outgoing.rope.pieces.iter().any(outside) {
+            return Err(SpoolError::Unfit(format!(
+                "{} reaches behind the {size} octets received",
+                outgoing.id
+            )));
+        }
+        let row = (
+            key(outgoing.id.message)?,
+            outgoing.id.ordinal,
+            outgoing.peer.as_str(),
+            failed.is_some(),
+            sql_time(outgoing.received_at),
+            outgoing.attempts,
+            outgoing.rope.size() as i64,
+            failed,
+            json(&outgoing.envelope)?,
+            pieces::encode(&outgoing.rope.pieces),
+        );
+        self.run(INSERT, row)?;
+        Ok(())
+    }
+
+    fn insert_event(&self, id: OutgoingId, event: &NewEvent) -> Result<(), SpoolError> {
+        const INSERT: &str = "
+            INSERT INTO event(message, ordinal, peer, deliveries, due, attempts, outcome, envelope, pieces)
+            SELECT message, ordinal, peer, attempts, ?3, 0, ?4, envelope, pieces
+            FROM outgoing WHERE message = ?1 AND ordinal = ?2";
+        let row = (key(id.message)?, id.ordinal, sql_time(event.due), &event.outcome);
+        if self.run(INSERT, row)? == 0 {
+            tracing::warn!(%id, "dropped while it was on its way: its outcome is told to no plug-in");
+        }
+        Ok(())
+    }
+
+    fn defer(&self, id: OutgoingId, due: Timestamp, attempts: u32, reason: &str) -> Result<(), SpoolError> {
+        const DEFER: &str = "
+            UPDATE outgoing SET due = ?3, attempts = ?4, reason = ?5 WHERE message = ?1 AND ordinal = ?2";
+        self.run(DEFER, (key(id.message)?, id.ordinal, sql_time(due), attempts, reason))?;
+        Ok(())
+    }
+
+    fn keep_recipients(&self, id: OutgoingId, remaining: &[u32]) -> Result<(), SpoolError> {
+        let id = (key(id.message)?, id.ordinal);
+        let mut query = self
+            .db
+            .prepare_cached("SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2")?;
+        let Some(text) = query.query_row(id, |row| row.get::<_, String>(0)).optional()? else {
+            return Ok(());
+        };
+        let mut envelope: Envelope = serde_json::from_str(&text).map_err(|e| SpoolError::Broken(e.to_string()))?;
+        envelope
+            .recipients
+            .retain(|recipient| remaining.contains(&recipient.id));
+        const UPDATE: &str = "UPDATE outgoing SET envelope = ?3 WHERE message = ?1 AND ordinal = ?2";
+        self.run(UPDATE, (id.0, id.1, json(&envelope)?))?;
+        Ok(())
+    }
+
+    fn remove(&self, id: OutgoingId) -> Result<(), SpoolError> {
+        let message = key(id.message)?;
+        self.run(
+            "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2",
+            (message, id.ordinal),
+        )?;
+        release(self.db, message)
+    }
+
+    fn charge(&mut self, id: OutgoingId, entries: &[ChargingEntry]) -> Result<(), SpoolError> {
+        const INSERT: &str = "
+            INSERT INTO charging(sequence, message, ordinal, recorded_at, plugin, version, record)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let message = key(id.message)?;
+        for entry in entries {
+            let (sequence, now) = (self.counters.next_sequence, sql_time(self.now));
+            let row = (
+                sequence,
+                message,
+                id.ordinal,
+                now,
+                &entry.plugin,
+                &entry.version,
+                json(&entry.record)?,
+            );
+            self.run(INSERT, row)?;
+            self.counters.next_sequence += 1;
+        }
+        Ok(())
+    }
+
+    fn keep_values(&self, writes: &[KvWrite]) -> Result<(), SpoolError> {
+        const SET: &str = "INSERT OR REPLACE INTO kv(plugin, key, value) VALUES(?1, ?2, ?3)";
+        for write in writes {
+            match write {
+                KvWrite::Set { plugin, key, value } => self.run(SET, (plugin, key, value))?,
+                KvWrite::Delete { plugin, key } => {
+                    self.run("DELETE FROM kv WHERE plugin = ?1 AND key = ?2", (plugin, key))?
+                }
+                KvWrite::Increment { plugin, key, by } => {
+                    let mut query = self
+                        .db
+                        .prepare_cached("SELECT value FROM kv WHERE plugin = ?1 AND key = ?2")?;
+                    let old: Option<Vec<u8>> = query.query_row((plugin, key), |row| row.get(0)).optional()?;
+                    let number = old.map_or(Some(0), |old| std::str::from_utf8(&old).ok()?.parse::<i64>().ok());
+                    match number {
+                        Some(number) => {
+                            let sum = number.saturating_add(*by).to_string();
+                            self.run(SET, (plugin, key, sum.as_bytes()))?
+                        }
+                        // The plug-in's slip, found out too late to tell it: the message matters more.
+                        None => {
+                            tracing::warn!(plugin, key, "not incremented: the value is not a number");
+                            0
+                        }
+                    }
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<usize> {
+        self.db.prepare_cached(sql)?.execute(parameters)
+    }
+}
+
+/// Removes a received message when no destination, hold or pending event needs it any more.
+pub(in crate::spool) fn release(db: &Connection, message: i64) -> Result<(), SpoolError> {
+    const NEEDLESS: &str = "
+        DELETE FROM message WHERE id = ?1 AND hold IS NULL
+            AND NOT EXISTS (SELECT 1 FROM outgoing WHERE message = ?1)
+            AND NOT EXISTS (SELECT 1 FROM event WHERE message = ?1)";
+    if db.prepare_cached(NEEDLESS)?.execute([message])? > 0 {
+        let mut chunks = db.prepare_cached("DELETE FROM content WHERE chunk >= ?1 AND chunk < ?2")?;
+        chunks.execute((chunk_key(message, 0), chunk_key(message + 1, 0)))?;
+    }
+    Ok(())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, SpoolError> {
+    serde_json::to_string(value).map_err(|e| SpoolError::Unfit(e.to_string()))
+}
