@@ -1,1 +1,5 @@
-//! To be filled.
+//! Flags in, exit code out: one file per subcommand.
+
+pub mod peer;
+pub mod send;
+mod tally;

@@ -43,6 +43,10 @@ impl Reply {
     pub fn is_temporary(&self) -> bool {
         (400..500).contains(&self.code)
     }
+
+    pub fn is_permanent(&self) -> bool {
+        (500..600).contains(&self.code)
+    }
 }
 
 /// On one line, for logs: `550 5.1.1 no such user`.
