@@ -1,0 +1,204 @@
+//! What became of each recipient in one attempt, and what is to be recorded of it: pure.
+
+use crate::message::{Envelope, Recipient};
+use crate::protocol::smtp::{Enhanced, Reply};
+
+/// What one attempt decided about one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fate {
+    pub id: u32,
+    pub verdict: Verdict,
+    pub answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Taken,
+    Later,
+    Never,
+}
+
+/// Why: the host's reply, or our own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub code: Option<u16>,
+    pub enhanced: Option<Enhanced>,
+    pub text: String,
+}
+
+/// One record to make of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub delivered: Vec<Fate>,
+    pub failed: Vec<Fate>,
+    pub rest: Rest,
+}
+
+/// What remains of the outgoing message behind a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing: all was taken.
+    Done,
+    /// A message that has failed, for an operator to look at.
+    Dead,
+    /// These recipients, to be tried again.
+    Waiting(Vec<Fate>),
+    /// These recipients, which the next record buries.
+    Doomed(Vec<u32>),
+}
+
+impl Verdict {
+    /// What a reply to MAIL, DATA or the end of data says about the recipients.
+    pub fn of(reply: &Reply) -> Self {
+        match reply.code {
+            200..300 => Self::Taken,
+            500..600 => Self::Never,
+            _ => Self::Later,
+        }
+    }
+
+    /// What a reply to RCPT says. 552 there means "too many recipients": 452 (RFC 5321, 4.5.3.1.10).
+    pub fn of_recipient(reply: &Reply) -> Self {
+        if reply.code == 552 { Self::Later } else { Self::of(reply) }
+    }
+}
+
+impl Answer {
+    pub fn of(reply: &Reply) -> Self {
+        Self {
+            code: Some(reply.code),
+            enhanced: reply.enhanced,
+            text: reply.lines.join(" "),
+        }
+    }
+
+    pub fn ours(text: impl Into<String>) -> Self {
+        Self {
+            code: None,
+            enhanced: None,
+            text: text.into(),
+        }
+    }
+}
+
+/// As in a log line: `550 5.1.1 no such user`.
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(code) = self.code {
+            write!(f, "{code} ")?;
+            if let Some(Enhanced { subject, detail }) = self.enhanced {
+                write!(f, "{}.{subject}.{detail} ", code / 100)?;
+            }
+        }
+        f.write_str(&self.text)
+    }
+}
+
+impl Fate {
+    pub fn new(recipient: &Recipient, verdict: Verdict, answer: &Answer) -> Self {
+        Self {
+            id: recipient.id,
+            verdict,
+            answer: answer.clone(),
+        }
+    }
+
+    /// The same for every recipient.
+    pub fn all(envelope: &Envelope, verdict: Verdict, answer: &Answer) -> Vec<Self> {
+        let recipients = envelope.recipients.iter();
+        recipients
+            .map(|recipient| Self::new(recipient, verdict, answer))
+            .collect()
+    }
+}
+
+/// The records to make, in order. Usually one.
+///
+/// When some recipients were taken, the others refused, and nobody waits, there are two: first the taken ones leave the
+/// message, then the message fails with the refused ones alone, so that an operator who retries it doubles nothing.
+/// A crash between the two repeats only the refused ones.
+pub(super) fn entries(fates: Vec<Fate>) -> Vec<Entry> {
+    let of = |verdict| fates.iter().filter(move |fate| fate.verdict == verdict).cloned();
+    let delivered: Vec<Fate> = of(Verdict::Taken).collect();
+    let failed: Vec<Fate> = of(Verdict::Never).collect();
+    let waiting: Vec<Fate> = of(Verdict::Later).collect();
+    let entry = |delivered, failed, rest| Entry { delivered, failed, rest };
+    match (delivered.is_empty(), failed.is_empty(), waiting.is_empty()) {
+        (_, _, false) => vec![entry(delivered, failed, Rest::Waiting(waiting))],
+        (true, _, true) => vec![entry(delivered, failed, Rest::Dead)],
+        (false, true, true) => vec![entry(delivered, failed, Rest::Done)],
+        (false, false, true) => {
+            let doomed = failed.iter().map(|fate| fate.id).collect();
+            vec![
+                entry(delivered, Vec::new(), Rest::Doomed(doomed)),
+                entry(Vec::new(), failed, Rest::Dead),
+            ]
+        }
+    }
+}
+
+/// Makes waiting recipients failed ones: the message has been under way for too long.
+pub(super) fn give_up(fates: Vec<Fate>, attempts: u32, days: f64) -> Vec<Fate> {
+    let age = format!("given up after {attempts} attempts in {days:.1} days");
+    let bury = |fate: Fate| match fate.verdict {
+        Verdict::Later => Fate {
+            verdict: Verdict::Never,
+            answer: Answer {
+                text: format!("{age}; the last answer: {}", fate.answer),
+                ..fate.answer
+            },
+            ..fate
+        },
+        _ => fate,
+    };
+    fates.into_iter().map(bury).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fate(id: u32, verdict: Verdict) -> Fate {
+        let answer = Answer::ours("because");
+        Fate { id, verdict, answer }
+    }
+
+    fn shape(verdicts: &[Verdict]) -> Vec<(usize, usize, Rest)> {
+        let fates = (0..).zip(verdicts).map(|(id, verdict)| fate(id, *verdict)).collect();
+        let shape = |entry: Entry| (entry.delivered.len(), entry.failed.len(), entry.rest);
+        entries(fates).into_iter().map(shape).collect()
+    }
+
+    #[test]
+    fn recipients_of_one_fate_make_one_record() {
+        use Verdict::*;
+        assert_eq!(shape(&[Taken, Taken]), [(2, 0, Rest::Done)]);
+        assert_eq!(shape(&[Never, Never]), [(0, 2, Rest::Dead)]);
+        assert_eq!(shape(&[Later]), [(0, 0, Rest::Waiting(vec![fate(0, Later)]))]);
+    }
+
+    #[test]
+    fn waiting_recipients_stay_behind_alone() {
+        use Verdict::*;
+        assert_eq!(
+            shape(&[Taken, Later, Never]),
+            [(1, 1, Rest::Waiting(vec![fate(1, Later)]))]
+        );
+    }
+
+    #[test]
+    fn a_message_that_partly_failed_is_buried_without_its_delivered_recipients() {
+        use Verdict::*;
+        assert_eq!(
+            shape(&[Never, Taken]),
+            [(1, 0, Rest::Doomed(vec![0])), (0, 1, Rest::Dead)]
+        );
+    }
+
+    #[test]
+    fn too_many_recipients_is_not_a_refusal() {
+        let full = Reply::new(552, None, "too many recipients");
+        assert_eq!(Verdict::of_recipient(&full), Verdict::Later);
+        assert_eq!(Verdict::of(&full), Verdict::Never);
+    }
+}

@@ -1,0 +1,346 @@
+//! One peer at work: workers that send, and the refill that feeds them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::time::{Instant, timeout};
+use tracing::warn;
+
+use super::fate::{Answer, Fate, Verdict};
+use super::queue::{Job, Limits, Next, Queue, Turn};
+use super::session::{Failure, Session, Unreachable};
+use super::settle::{self, Attempt};
+use super::{OutcomeSink, PeerOptions, retry};
+use crate::clock::SharedClock;
+use crate::message::OutgoingId;
+use crate::spool::Spool;
+
+pub(super) struct Peer {
+    pub options: PeerOptions,
+    pub spool: Arc<dyn Spool>,
+    pub clock: SharedClock,
+    pub outcomes: Arc<dyn OutcomeSink>,
+    queue: Mutex<Queue>,
+    /// Wakes the refill.
+    refill: Notify,
+    /// When each host was last found dead, by its place in the options.
+    dead: Mutex<Vec<Option<Instant>>>,
+    /// Messages whose last attempt ended in doubt, and the host that may have them.
+    doubtful: Mutex<HashMap<OutgoingId, Doubt>>,
+    /// Records that may be under way at once: past that, workers wait for the spool.
+    pub recording: Arc<Semaphore>,
+    /// Workers and records under way.
+    pub busy: watch::Sender<usize>,
+}
+
+struct Doubt {
+    host: String,
+    since: Instant,
+}
+
+/// A host that was found dead is tried after the others for this long.
+const DEAD_FOR: Duration = Duration::from_secs(60);
+
+/// For this long only the host that may have a message is asked to take it again; then a double is better than a loss.
+const DOUBT_FOR: Duration = Duration::from_secs(4 * 3600);
+
+/// Doubts that are remembered. Past that, a doubtful message may go to another host.
+const MAX_DOUBTS: usize = 10_000;
+
+/// A peer that refused one more session is not asked for one for this long.
+const CROWDED_FOR: Duration = Duration::from_secs(60);
+
+/// Far above what a flush to disk gathers.
+const MAX_RECORDING: usize = 1024;
+
+impl Peer {
+    pub fn new(
+        options: PeerOptions,
+        spool: Arc<dyn Spool>,
+        clock: SharedClock,
+        outcomes: Arc<dyn OutcomeSink>,
+        busy: watch::Sender<usize>,
+    ) -> Arc<Self> {
+        let limits = Limits {
+            messages: options.hot_messages,
+            octets: options.hot_octets,
+            workers: options.sessions,
+        };
+        Arc::new(Self {
+            queue: Mutex::new(Queue::new(limits)),
+            refill: Notify::new(),
+            dead: Mutex::new(vec![None; options.hosts.len()]),
+            doubtful: Mutex::default(),
+            recording: Arc::new(Semaphore::new(MAX_RECORDING)),
+            options,
+            spool,
+            clock,
+            outcomes,
+            busy,
+        })
+    }
+
+    pub fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+
+    /// Starts the workers that the queue asks for, and the refill when it runs low.
+    pub fn dispatch(self: &Arc<Self>) {
+        loop {
+            let next = self.queue().dispatch();
+            let Next::Start(job) = next else { break };
+            let worker = Worker::new(self.clone());
+            tokio::spawn(worker.run(job));
+        }
+        self.wake_refill();
+    }
+
+    pub fn wake_refill(&self) {
+        if self.queue().wants_refill() {
+            self.refill.notify_one();
+        }
+    }
+
+    /// Feeds the queue from the spool, for as long as the relay runs.
+    pub async fn refill(self: Arc<Self>) {
+        loop {
+            self.refill.notified().await;
+            let Some((limit, except)) = self.queue().begin_refill() else {
+                continue;
+            };
+            let now = self.clock.now();
+            let due = self.spool.due(&self.options.name, now, limit, &except).await;
+            if let Err(error) = &due {
+                warn!(peer = %self.options.name, %error, "the spool did not say what is due");
+            }
+            self.queue().end_refill(limit, due.ok());
+            self.dispatch();
+        }
+    }
+
+    /// One attempt at one message; `None` when it was not made, because the peer has enough sessions.
+    async fn attempt(self: &Arc<Self>, job: &Job, session: &mut Option<Connection>) -> Option<Attempt> {
+        let outgoing = &job.outgoing;
+        if retry::is_too_old(outgoing.received_at, self.options.give_up_after, self.clock.now()) {
+            let answer = Answer::ours("its time was over before it could be sent");
+            let fates = Fate::all(&outgoing.envelope, Verdict::Later, &answer);
+            return Some(Attempt { host: None, fates });
+        }
+        let wanted = self.doubt(outgoing.id);
+        if let Some(open) = session.take()
+            && wanted.as_ref().is_none_or(|host| *host == open.session.host)
+            && let Some(attempt) = self.send(job, open, session).await
+        {
+            return Some(attempt);
+        }
+        self.attempt_hosts(job, wanted, session).await
+    }
+
+    /// Tries host after host on new connections, until one has an answer.
+    async fn attempt_hosts(
+        self: &Arc<Self>,
+        job: &Job,
+        wanted: Option<String>,
+        keep: &mut Option<Connection>,
+    ) -> Option<Attempt> {
+        let outgoing = &job.outgoing;
+        let mut last = (None, Answer::ours("the peer has no hosts"), Verdict::Later);
+        let mut reached = false;
+        for index in self.hosts(wanted.as_deref()) {
+            let host = &self.options.hosts[index];
+            match Session::open(host, &self.options).await {
+                Ok(session) => {
+                    reached = true;
+                    lock(&self.dead)[index] = None;
+                    let open = Connection::new(session, self);
+                    let lost = Answer::ours("the connection was lost before the end of the message");
+                    last = (Some(host.clone()), lost, Verdict::Later);
+                    if let Some(attempt) = self.send(job, open, keep).await {
+                        return Some(attempt);
+                    }
+                }
+                Err(Unreachable { reply, reason }) => {
+                    lock(&self.dead)[index] = Some(Instant::now());
+                    warn!(peer = %self.options.name, host, reason, "host does not talk to us");
+                    let verdict = reply.as_ref().map_or(Verdict::Later, Verdict::of);
+                    let verdict = if verdict == Verdict::Taken { Verdict::Later } else { verdict };
+                    let answer = reply.as_ref().map_or_else(|| Answer::ours(reason), Answer::of);
+                    last = (Some(host.clone()), answer, verdict);
+                }
+            }
+        }
+        if !reached && wanted.is_none() {
+            if self.queue().is_crowded(Instant::now() + CROWDED_FOR) {
+                return None;
+            }
+            self.unreachable();
+        }
+        let (host, answer, verdict) = last;
+        let fates = Fate::all(&outgoing.envelope, verdict, &answer);
+        Some(Attempt { host, fates })
+    }
+
+    /// Sends over an open session, and keeps it when it can be used again. `None` when the server cannot have taken the
+    /// message, and another host may be tried.
+    async fn send(&self, job: &Job, mut open: Connection, keep: &mut Option<Connection>) -> Option<Attempt> {
+        let outgoing = &job.outgoing;
+        let host = open.session.host.clone();
+        let fates = match open.session.send(outgoing, &self.options).await {
+            Ok(fates) => {
+                lock(&self.doubtful).remove(&outgoing.id);
+                if open.session.is_usable(&self.options) {
+                    *keep = Some(open);
+                } else {
+                    open.session.quit(&self.options).await;
+                }
+                fates
+            }
+            Err(Failure::Lost { reason, stale }) => {
+                if !stale {
+                    warn!(id = %outgoing.id, host, reason, "lost the connection before the end of the message");
+                }
+                return None;
+            }
+            Err(Failure::Unknown { reason }) => {
+                self.remember_doubt(outgoing.id, &host);
+                let answer = Answer::ours(format!("nobody knows whether it was taken: {reason}"));
+                Fate::all(&outgoing.envelope, Verdict::Later, &answer)
+            }
+        };
+        let host = Some(host);
+        Some(Attempt { host, fates })
+    }
+
+    /// The places of the hosts to try, in order: those lately found dead last.
+    fn hosts(&self, wanted: Option<&str>) -> Vec<usize> {
+        let now = Instant::now();
+        let dead = lock(&self.dead);
+        let is_dead = |index: &usize| dead[*index].is_some_and(|since| now - since < DEAD_FOR);
+        let hosts = self.options.hosts.iter().enumerate();
+        let mut places: Vec<usize> = hosts
+            .filter(|(_, host)| wanted.is_none_or(|wanted| wanted == *host))
+            .map(|(index, _)| index)
+            .collect();
+        places.sort_by_key(is_dead);
+        places
+    }
+
+    fn unreachable(&self) {
+        let random = (self.options.random)();
+        let wait = |failures| self.options.schedule.wait(failures, random);
+        self.queue().unreachable(Instant::now(), wait);
+    }
+
+    fn doubt(&self, id: OutgoingId) -> Option<String> {
+        let mut doubtful = lock(&self.doubtful);
+        let doubt = doubtful.get(&id)?;
+        if doubt.since.elapsed() < DOUBT_FOR {
+            return Some(doubt.host.clone());
+        }
+        doubtful.remove(&id);
+        None
+    }
+
+    fn remember_doubt(&self, id: OutgoingId, host: &str) {
+        let mut doubtful = lock(&self.doubtful);
+        if doubtful.len() >= MAX_DOUBTS {
+            doubtful.retain(|_, doubt| doubt.since.elapsed() < DOUBT_FOR);
+        }
+        if doubtful.len() < MAX_DOUBTS {
+            let (host, since) = (host.to_owned(), Instant::now());
+            doubtful.entry(id).or_insert(Doubt { host, since });
+        }
+    }
+}
+
+/// A greeted session, counted while it lasts.
+struct Connection {
+    session: Session,
+    #[expect(dead_code, reason = "counts the session until it is dropped")]
+    live: Live,
+}
+
+struct Live(Arc<Peer>);
+
+/// One slot of the peer's concurrency: sends message after message, over one connection while it lasts.
+struct Worker {
+    peer: Arc<Peer>,
+}
+
+impl Worker {
+    fn new(peer: Arc<Peer>) -> Self {
+        peer.busy.send_modify(|busy| *busy += 1);
+        Self { peer }
+    }
+
+    async fn run(self, first: Job) {
+        let mut session = None;
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match self.peer.attempt(&job, &mut session).await {
+                Some(attempt) => settle::spawn(self.peer.clone(), job, attempt).await,
+                None => {
+                    self.peer.queue().put_back(job);
+                    return;
+                }
+            }
+            let turn = self.peer.queue().next(session.is_some());
+            self.peer.wake_refill();
+            next = match turn {
+                Turn::Send(job) => Some(job),
+                Turn::Wait(work) => self.wait(work, &mut session).await,
+                Turn::Leave => None,
+            };
+        }
+        if let Some(open) = session {
+            open.session.quit(&self.peer.options).await;
+        }
+    }
+
+    /// Keeps the connection open for a while. A message may come in just as the connection ends: it is taken along.
+    async fn wait(&self, mut work: oneshot::Receiver<Job>, connection: &mut Option<Connection>) -> Option<Job> {
+        let open = connection.as_mut()?;
+        tokio::select! {
+            job = timeout(self.peer.options.idle, &mut work) => if let Ok(job) = job { return job.ok() },
+            () = open.session.broken() => *connection = None,
+        }
+        work.close();
+        work.try_recv().ok()
+    }
+}
+
+impl Connection {
+    fn new(session: Session, peer: &Arc<Peer>) -> Self {
+        let back_again = peer.queue().reached();
+        if back_again {
+            peer.dispatch();
+        }
+        let live = Live(peer.clone());
+        Self { session, live }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.queue().session_ended();
+    }
+}
+
+/// Even when a worker panics, its slot is free again.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.peer.queue().worker_left();
+        self.peer.busy.send_modify(|busy| *busy -= 1);
+        // A message may have come in between the last look and now.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.peer.dispatch();
+        }
+    }
+}
+
+/// What a lock guards here stays whole even when a holder panics: it is changed by single calls.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

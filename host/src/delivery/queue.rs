@@ -1,0 +1,330 @@
+//! One peer's queue in memory: what waits, what is under way, and whether the peer can be reached. No I/O, no clock.
+//!
+//! The spool holds every message; the queue holds the part of it that is worked on. A message enters by hand-over
+//! straight after its commit, or by a refill from the spool, and leaves when what became of it is recorded. Because
+//! those two ways race with each other, each message is let in only once.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::message::{Outgoing, OutgoingId};
+
+/// A message to be sent.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub outgoing: Outgoing,
+    /// It came by a refill, not by hand-over.
+    pub leased: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    waiting: VecDeque<Job>,
+    /// Octets in memory that `waiting` keeps there.
+    octets: u64,
+    limits: Limits,
+    /// Waiting, being sent, or being recorded.
+    in_flight: HashSet<OutgoingId>,
+    /// The spool has messages that are due and not in flight, as far as is known.
+    more: bool,
+    /// While the spool is asked: what was settled meanwhile, and may stand in its answer all the same.
+    settled_during_refill: Option<HashSet<OutgoingId>>,
+    /// What came by a refill and was settled lately. Its hand-over may still be on its way.
+    settled_leases: [HashSet<OutgoingId>; 2],
+    workers: usize,
+    /// Sessions that the peer has greeted.
+    live: usize,
+    /// The peer has refused a session while others were open: so many are enough for it, until then.
+    crowded: Option<(usize, Instant)>,
+    /// Workers without work, each with an open connection; the one that has waited longest first.
+    idle: Vec<oneshot::Sender<Job>>,
+    circuit: Circuit,
+    stopping: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub messages: usize,
+    pub octets: u64,
+    pub workers: usize,
+}
+
+/// Whether the peer can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Circuit {
+    Closed,
+    /// It could not be reached, so many times in a row; nothing is tried before `until`.
+    Open {
+        until: Instant,
+        failures: u32,
+    },
+    /// One worker tries.
+    Probing {
+        failures: u32,
+    },
+}
+
+/// What a worker does next.
+#[derive(Debug)]
+pub(super) enum Turn {
+    Send(Job),
+    /// Wait with the connection open; work comes this way.
+    Wait(oneshot::Receiver<Job>),
+    Leave,
+}
+
+/// What is to be done about a message that was just let in.
+#[derive(Debug)]
+pub(super) enum Next {
+    Nothing,
+    /// A worker is to be started with this message. It is counted already.
+    Start(Job),
+}
+
+/// The most messages leased from the spool at a time: enough to keep the workers busy, little enough to hold.
+const LEASE: usize = 256;
+
+impl Queue {
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            octets: 0,
+            limits,
+            in_flight: HashSet::new(),
+            more: false,
+            settled_during_refill: None,
+            settled_leases: Default::default(),
+            workers: 0,
+            live: 0,
+            crowded: None,
+            idle: Vec::new(),
+            circuit: Circuit::Closed,
+            stopping: false,
+        }
+    }
+
+    /// Takes a message straight after its commit, unless there is no room, or the peer cannot be reached: then it
+    /// waits in the spool.
+    pub fn hand_over(&mut self, outgoing: Outgoing) {
+        let known = self.in_flight.contains(&outgoing.id);
+        if known || self.settled_leases.iter().any(|ids| ids.contains(&outgoing.id)) {
+            return;
+        }
+        let octets = self.octets.saturating_add(in_memory(&outgoing));
+        let full = self.waiting.len() >= self.limits.messages || octets > self.limits.octets;
+        if full || self.stopping || matches!(self.circuit, Circuit::Open { .. }) {
+            self.more = true;
+            return;
+        }
+        self.let_in(outgoing, false);
+    }
+
+    /// Gives a waiting message to an idle worker, or asks for a new one. To be called until there is nothing to do.
+    pub fn dispatch(&mut self) -> Next {
+        while let Some(mut job) = self.take() {
+            // The worker that was busy last has the connection that the peer will close last.
+            while let Some(idle) = self.idle.pop() {
+                match idle.send(job) {
+                    Ok(()) => return self.dispatch(),
+                    Err(gone) => job = gone,
+                }
+            }
+            if self.workers < self.allowed_workers() {
+                self.workers += 1;
+                return Next::Start(job);
+            }
+            self.put_back(job);
+            break;
+        }
+        Next::Nothing
+    }
+
+    /// The next message for a worker; `None` when there is none, or none may be tried now.
+    pub fn take(&mut self) -> Option<Job> {
+        if self.stopping || matches!(self.circuit, Circuit::Open { .. }) {
+            return None;
+        }
+        let job = self.waiting.pop_front()?;
+        self.octets -= in_memory(&job.outgoing);
+        Some(job)
+    }
+
+    /// What a worker does after a message. One with a connection may wait with it.
+    pub fn next(&mut self, has_session: bool) -> Turn {
+        if let Some(job) = self.take() {
+            return Turn::Send(job);
+        }
+        if !has_session || self.stopping || self.circuit != Circuit::Closed {
+            return Turn::Leave;
+        }
+        self.idle.retain(|idle| !idle.is_closed());
+        let (sender, receiver) = oneshot::channel();
+        self.idle.push(sender);
+        Turn::Wait(receiver)
+    }
+
+    /// Puts a message back that was not tried.
+    pub fn put_back(&mut self, job: Job) {
+        if self.stopping || matches!(self.circuit, Circuit::Open { .. }) {
+            self.in_flight.remove(&job.outgoing.id);
+            self.more = true;
+            return;
+        }
+        self.octets += in_memory(&job.outgoing);
+        self.waiting.push_front(job);
+    }
+
+    pub fn worker_left(&mut self) {
+        self.workers -= 1;
+    }
+
+    /// Whether the spool is to be asked for more, and then: how many, and which not.
+    pub fn begin_refill(&mut self) -> Option<(usize, Vec<OutgoingId>)> {
+        let open = matches!(self.circuit, Circuit::Open { .. });
+        if !self.more || open || self.stopping || !self.is_low() || self.settled_during_refill.is_some() {
+            return None;
+        }
+        self.settled_during_refill = Some(HashSet::new());
+        let room = self.limits.messages.saturating_sub(self.waiting.len());
+        Some((room.clamp(1, LEASE), self.in_flight.iter().copied().collect()))
+    }
+
+    /// What the spool answered; `None` when it could not.
+    pub fn end_refill(&mut self, asked: usize, due: Option<Vec<Outgoing>>) {
+        let settled = self.settled_during_refill.take().unwrap_or_default();
+        let Some(due) = due else {
+            // Asked again when the spool next says that messages are due, and not before.
+            self.more = false;
+            return;
+        };
+        self.more = due.len() >= asked;
+        if matches!(self.circuit, Circuit::Open { .. }) || self.stopping {
+            self.more = true;
+            return;
+        }
+        for outgoing in due {
+            if !settled.contains(&outgoing.id) && !self.in_flight.contains(&outgoing.id) {
+                self.let_in(outgoing, true);
+            }
+        }
+    }
+
+    /// The spool says that messages are due.
+    pub fn there_is_more(&mut self) {
+        self.more = true;
+    }
+
+    pub fn wants_refill(&self) -> bool {
+        self.more && self.is_low()
+    }
+
+    /// What became of a message is recorded.
+    pub fn settled(&mut self, id: OutgoingId, leased: bool) {
+        self.in_flight.remove(&id);
+        if let Some(settled) = &mut self.settled_during_refill {
+            settled.insert(id);
+        }
+        if leased {
+            self.settled_leases[0].insert(id);
+        }
+    }
+
+    /// To be called about once a minute: forgets leases that were settled more than a minute ago.
+    pub fn age(&mut self) {
+        self.settled_leases.swap(0, 1);
+        self.settled_leases[0].clear();
+    }
+
+    /// A worker was greeted. True when the peer could not be reached before, so that others may go to work now.
+    pub fn reached(&mut self) -> bool {
+        self.live += 1;
+        std::mem::replace(&mut self.circuit, Circuit::Closed) != Circuit::Closed
+    }
+
+    pub fn session_ended(&mut self) {
+        self.live -= 1;
+    }
+
+    /// A worker was not let in. True when the peer talks to others of us at this time: then it has as many sessions as
+    /// it wants, and does with those until `until`.
+    pub fn is_crowded(&mut self, until: Instant) -> bool {
+        if self.live > 0 {
+            self.crowded = Some((self.live, until));
+        }
+        self.live > 0
+    }
+
+    /// A worker could not reach the peer. What waits goes back to the spool, which keeps it for nothing; `wait` says
+    /// for how long after so many failures in a row.
+    pub fn unreachable(&mut self, now: Instant, wait: impl FnOnce(u32) -> Duration) {
+        let failures = match self.circuit {
+            Circuit::Closed => 1,
+            Circuit::Probing { failures } => failures.saturating_add(1),
+            // Several workers found out at once: that is one failure.
+            Circuit::Open { .. } => return,
+        };
+        let until = now + wait(failures);
+        self.circuit = Circuit::Open { until, failures };
+        self.return_all();
+    }
+
+    /// Lets one worker try again, when it is time to, and more of them at a peer that was crowded.
+    pub fn probe(&mut self, now: Instant) {
+        self.crowded = self.crowded.filter(|(_, until)| now < *until);
+        match self.circuit {
+            Circuit::Open { until, failures } if until <= now => self.circuit = Circuit::Probing { failures },
+            _ => {}
+        }
+    }
+
+    /// Nothing new is begun. What waits is in the spool.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+        self.return_all();
+        self.idle.clear();
+    }
+
+    fn return_all(&mut self) {
+        for job in self.waiting.drain(..) {
+            self.in_flight.remove(&job.outgoing.id);
+            self.more = true;
+        }
+        self.octets = 0;
+    }
+
+    fn let_in(&mut self, outgoing: Outgoing, leased: bool) {
+        self.in_flight.insert(outgoing.id);
+        self.octets += in_memory(&outgoing);
+        self.waiting.push_back(Job { outgoing, leased });
+    }
+
+    fn is_low(&self) -> bool {
+        self.waiting.len() <= self.limits.messages / 4
+    }
+
+    fn allowed_workers(&self) -> usize {
+        match self.circuit {
+            Circuit::Closed => {
+                let enough = self.crowded.map_or(usize::MAX, |(sessions, _)| sessions);
+                self.limits.workers.min(enough).max(1)
+            }
+            Circuit::Probing { .. } => 1,
+            Circuit::Open { .. } => 0,
+        }
+    }
+}
+
+fn in_memory(outgoing: &Outgoing) -> u64 {
+    if outgoing.rope.content.is_in_memory() {
+        outgoing.rope.content.size()
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

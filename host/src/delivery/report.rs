@@ -1,0 +1,42 @@
+//! What is told when the fate of recipients is decided, and to whom.
+
+use crate::message::{ChargingEntry, KvWrite, Outgoing, Timestamp};
+use crate::protocol::smtp::Enhanced;
+use crate::spool::{BoxFuture, NewEvent};
+
+/// The fate of recipients of one outgoing message, decided together. Those still waiting are in neither list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryReport {
+    /// Recipients, by id, that the next hop took.
+    pub delivered: Vec<u32>,
+    /// Recipients that are given up.
+    pub failed: Vec<FailedRecipient>,
+    /// The host that answered, or was last tried; `None` when none was tried.
+    pub host: Option<String>,
+    /// The deciding reply, or the first of several; `None` when there was none: the message is too old, say.
+    pub code: Option<u16>,
+    pub enhanced: Option<Enhanced>,
+    /// The reply's text, or our own words when there was no reply. One line.
+    pub text: String,
+    /// Attempts so far, this one included.
+    pub attempts: u32,
+    pub decided_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRecipient {
+    pub id: u32,
+    pub code: Option<u16>,
+    pub enhanced: Option<Enhanced>,
+    pub text: String,
+}
+
+/// What a decided fate causes; recorded with it, or not at all.
+pub type Caused = (Vec<ChargingEntry>, Vec<KvWrite>, Option<NewEvent>);
+
+/// Who is told: the outcome plug-ins, behind the pipeline.
+pub trait OutcomeSink: Send + Sync + 'static {
+    /// Called once for each decided fate, before it is recorded. After a crash between the two, the message is sent
+    /// again, and the call made again: what is caused counts only once it is recorded.
+    fn decide<'a>(&'a self, outgoing: &'a Outgoing, report: &'a DeliveryReport) -> BoxFuture<'a, Caused>;
+}

@@ -1,0 +1,167 @@
+//! From what an attempt decided to what the spool records.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{info, warn};
+
+use super::fate::{self, Answer, Entry, Fate, Rest};
+use super::peer::Peer;
+use super::queue::Job;
+use super::{DeliveryReport, FailedRecipient, retry};
+use crate::message::Timestamp;
+use crate::spool::{DeliveryResult, Outcome, SpoolError};
+
+/// What one attempt came to.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub host: Option<String>,
+    pub fates: Vec<Fate>,
+}
+
+/// Between tries of a record that the spool does not take.
+const RECORD_AGAIN: Duration = Duration::from_secs(1);
+
+/// Records what became of `job` beside the worker, which goes on with the next message: a flush to disk takes longer
+/// than a message. Waits only when too many records are under way.
+pub(super) async fn spawn(peer: Arc<Peer>, job: Job, attempt: Attempt) {
+    let permit = peer.recording.clone().acquire_owned().await.ok();
+    peer.busy.send_modify(|busy| *busy += 1);
+    tokio::spawn(Settling { peer, permit }.run(job, attempt));
+}
+
+struct Settling {
+    peer: Arc<Peer>,
+    #[expect(dead_code, reason = "held until the record is made")]
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Settling {
+    async fn run(self, job: Job, attempt: Attempt) {
+        let (peer, now) = (&self.peer, self.peer.clock.now());
+        let mut fates = attempt.fates;
+        let outgoing = &job.outgoing;
+        if retry::is_too_old(outgoing.received_at, peer.options.give_up_after, now) {
+            let days = now.0.saturating_sub(outgoing.received_at.0) as f64 / 86_400_000.0;
+            fates = fate::give_up(fates, attempts(&job, &attempt.host), days);
+        }
+        for entry in fate::entries(fates) {
+            self.log(&job, attempt.host.as_deref(), &entry);
+            let mut outcome = Outcome {
+                id: outgoing.id,
+                result: self.result(&job, &entry, attempt.host.as_deref(), now),
+                charging: Vec::new(),
+                kv: Vec::new(),
+                event: None,
+            };
+            if let Some(report) = report(&job, &attempt.host, &entry, now) {
+                (outcome.charging, outcome.kv, outcome.event) = peer.outcomes.decide(outgoing, &report).await;
+            }
+            if !self.record(outcome).await {
+                // The spool is closed: what was not recorded is sent again after the restart.
+                return;
+            }
+        }
+        peer.queue().settled(outgoing.id, job.leased);
+    }
+
+    fn result(&self, job: &Job, entry: &Entry, host: Option<&str>, now: Timestamp) -> DeliveryResult {
+        let attempts = attempts(job, &host);
+        match &entry.rest {
+            Rest::Done => DeliveryResult::Delivered,
+            Rest::Dead => DeliveryResult::Failed {
+                reason: reason(host, entry.failed.first()),
+            },
+            Rest::Doomed(remaining) => DeliveryResult::Partly {
+                remaining: remaining.clone(),
+                due: now,
+                attempts,
+                reason: "the other recipients were delivered".into(),
+            },
+            Rest::Waiting(waiting) => {
+                let options = &self.peer.options;
+                let due = now.plus(options.schedule.wait(attempts, (options.random)()));
+                let reason = reason(host, waiting.first());
+                let remaining: Vec<u32> = waiting.iter().map(|fate| fate.id).collect();
+                match remaining.len() == job.outgoing.envelope.recipients.len() {
+                    true => DeliveryResult::Deferred { due, attempts, reason },
+                    false => DeliveryResult::Partly {
+                        remaining,
+                        due,
+                        attempts,
+                        reason,
+                    },
+                }
+            }
+        }
+    }
+
+    /// Until the record is made, the message stays in flight, and is not sent again. `false` when it never will be.
+    async fn record(&self, outcome: Outcome) -> bool {
+        loop {
+            match self.peer.spool.record(outcome.clone()).await {
+                Ok(()) => return true,
+                Err(SpoolError::Closed) => return false,
+                Err(error) => warn!(id = %outcome.id, %error, "what became of a message is not recorded yet"),
+            }
+            tokio::time::sleep(RECORD_AGAIN).await;
+        }
+    }
+
+    fn log(&self, job: &Job, host: Option<&str>, entry: &Entry) {
+        let (id, peer) = (job.outgoing.id, &self.peer.options.name);
+        let reply = |fates: &[Fate]| fates.first().map(|fate| fate.answer.to_string());
+        if let Some(reply) = reply(&entry.delivered) {
+            info!(%id, %peer, host, reply, recipients = entry.delivered.len(), "delivered");
+        }
+        if let Some(reply) = reply(&entry.failed) {
+            info!(%id, %peer, host, reply, recipients = entry.failed.len(), "failed");
+        }
+        if let Rest::Waiting(waiting) = &entry.rest {
+            let attempts = attempts(job, &host);
+            info!(%id, %peer, host, reply = reply(waiting), recipients = waiting.len(), attempts, "deferred");
+        }
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        self.peer.busy.send_modify(|busy| *busy -= 1);
+    }
+}
+
+/// What the outcome plug-ins are told; `None` when nothing is decided yet.
+fn report(job: &Job, host: &Option<String>, entry: &Entry, now: Timestamp) -> Option<DeliveryReport> {
+    let first = entry.delivered.first().or(entry.failed.first())?;
+    let Answer { code, enhanced, text } = first.answer.clone();
+    let failed = entry.failed.iter().map(|fate| FailedRecipient {
+        id: fate.id,
+        code: fate.answer.code,
+        enhanced: fate.answer.enhanced,
+        text: fate.answer.text.clone(),
+    });
+    Some(DeliveryReport {
+        delivered: entry.delivered.iter().map(|fate| fate.id).collect(),
+        failed: failed.collect(),
+        host: host.clone(),
+        code,
+        enhanced,
+        text,
+        attempts: attempts(job, host),
+        decided_at: now,
+    })
+}
+
+/// Attempts so far; one without a host was none.
+fn attempts<T>(job: &Job, host: &Option<T>) -> u32 {
+    job.outgoing.attempts.saturating_add(u32::from(host.is_some()))
+}
+
+fn reason(host: Option<&str>, fate: Option<&Fate>) -> String {
+    let answer = fate.map(|fate| fate.answer.to_string()).unwrap_or_default();
+    match host {
+        Some(host) => format!("{host}: {answer}"),
+        None => answer,
+    }
+}
