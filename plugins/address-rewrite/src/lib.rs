@@ -31,7 +31,9 @@
 //! The originator's number is never looked up: the domain that a message came from stays, unless `domains` renames it.
 //! Headers change only where the old address stood in them; that is the relay's business.
 
-use mm4_filter::{Address, AddressExt, AddressKind, Fault, Plugin, Verdict, edit, log, message, tables};
+use mm4_filter::{
+    Address, AddressExt, AddressKind, Fault, Plugin, Verdict, edit, log, message, tables,
+};
 use rules::{Kind, Parts, Rules};
 
 pub mod rules;
@@ -60,7 +62,10 @@ impl Plugin for AddressRewrite {
                 let row = tables::lookup(table, number)?;
                 let domain = row.as_deref().and_then(rules::ported_domain);
                 if let (Some(value), None) = (&row, &domain) {
-                    log::write(log::Level::Warn, &format!("table {table}: {value:?} is neither a domain nor mncNNN.mccNNN"));
+                    log::write(
+                        log::Level::Warn,
+                        &format!("table {table}: {value:?} is neither a domain nor mncNNN.mccNNN"),
+                    );
                 }
                 Ok::<_, Fault>(domain)
             })?;

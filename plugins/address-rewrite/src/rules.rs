@@ -73,25 +73,31 @@ impl Rules {
         address: &Parts,
         ported: impl FnOnce(&str, &str) -> Result<Option<String>, E>,
     ) -> Result<Option<String>, E> {
-        if address.kind == Kind::ShortCode {
-            if let Some(whole) = self.short_codes.get(address.user) {
-                return Ok((whole != address.text).then(|| whole.clone()));
-            }
+        if address.kind == Kind::ShortCode
+            && let Some(whole) = self.short_codes.get(address.user)
+        {
+            return Ok((whole != address.text).then(|| whole.clone()));
         }
         let found = match (&self.portability_table, self.number(address)) {
             (Some(table), Some(number)) => ported(table, &number)?,
             _ => None,
         };
-        let domain = found.as_deref().or_else(|| address.domain.map(|domain| self.renamed(domain)));
+        let domain = found
+            .as_deref()
+            .or_else(|| address.domain.map(|domain| self.renamed(domain)));
         Ok(self.rewritten(address, domain))
     }
 
     fn number(&self, address: &Parts) -> Option<String> {
-        (address.kind == Kind::Number).then(|| self.numbering.e164(address.user)).flatten()
+        (address.kind == Kind::Number)
+            .then(|| self.numbering.e164(address.user))
+            .flatten()
     }
 
     fn renamed<'a>(&'a self, domain: &'a str) -> &'a str {
-        self.domains.get(&domain.to_ascii_lowercase()).map_or(domain, String::as_str)
+        self.domains
+            .get(&domain.to_ascii_lowercase())
+            .map_or(domain, String::as_str)
     }
 
     fn rewritten(&self, address: &Parts, domain: Option<&str>) -> Option<String> {
@@ -108,7 +114,10 @@ impl<'a> Parts<'a> {
     /// Everything before the `@` of the domain, as received.
     fn local(&self) -> &'a str {
         match self.domain {
-            Some(domain) => self.text.get(..self.text.len().saturating_sub(domain.len() + 1)).unwrap_or(self.text),
+            Some(domain) => self
+                .text
+                .get(..self.text.len().saturating_sub(domain.len() + 1))
+                .unwrap_or(self.text),
             None => self.text,
         }
     }
@@ -121,7 +130,10 @@ impl Numbering {
             user.to_owned()
         } else if let Some(rest) = self.after_international_prefix(user) {
             format!("+{rest}")
-        } else if let Some(rest) = user.strip_prefix(self.national_prefix.as_str()).filter(|_| !self.national_prefix.is_empty()) {
+        } else if let Some(rest) = user
+            .strip_prefix(self.national_prefix.as_str())
+            .filter(|_| !self.national_prefix.is_empty())
+        {
             self.national(rest)?
         } else {
             match self.bare_numbers {
@@ -135,11 +147,16 @@ impl Numbering {
 
     /// The longest prefix counts: `011` and `01` may both be listed.
     fn after_international_prefix<'a>(&self, user: &'a str) -> Option<&'a str> {
-        self.international_prefixes.iter().filter_map(|prefix| user.strip_prefix(prefix.as_str())).min_by_key(|rest| rest.len())
+        self.international_prefixes
+            .iter()
+            .filter_map(|prefix| user.strip_prefix(prefix.as_str()))
+            .min_by_key(|rest| rest.len())
     }
 
     fn national(&self, rest: &str) -> Option<String> {
-        self.country_code.as_ref().map(|code| format!("+{code}{rest}"))
+        self.country_code
+            .as_ref()
+            .map(|code| format!("+{code}{rest}"))
     }
 }
 
@@ -150,7 +167,8 @@ pub fn ported_domain(value: &str) -> Option<String> {
     if let Some((mnc, mcc)) = value.split_once('.').filter(|(_, mcc)| !mcc.contains('.')) {
         let digits = |text: &str, name: &str| {
             let (head, tail) = text.split_at_checked(3)?;
-            (head.eq_ignore_ascii_case(name) && tail.bytes().all(|byte| byte.is_ascii_digit())).then(|| tail.to_owned())
+            (head.eq_ignore_ascii_case(name) && tail.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| tail.to_owned())
         };
         if let (Some(mnc), Some(mcc)) = (digits(mnc, "mnc"), digits(mcc, "mcc")) {
             let legal = (2..=3).contains(&mnc.len()) && mcc.len() == 3;
@@ -170,7 +188,12 @@ mod tests {
             Some((local, domain)) => (local, Some(domain)),
             None => (text, None),
         };
-        Parts { text, kind, user: local.split("/TYPE=").next().unwrap_or(local), domain }
+        Parts {
+            text,
+            kind,
+            user: local.split("/TYPE=").next().unwrap_or(local),
+            domain,
+        }
     }
 
     fn german() -> Rules {
@@ -215,27 +238,55 @@ mod tests {
             international_prefixes: vec!["011".into()],
             bare_numbers: BareNumbers::National,
         };
-        for spelled in ["15555550100", "5555550100", "+15555550100", "01115555550100"] {
-            assert_eq!(numbering.e164(spelled).as_deref(), Some("+15555550100"), "{spelled}");
+        for spelled in [
+            "15555550100",
+            "5555550100",
+            "+15555550100",
+            "01115555550100",
+        ] {
+            assert_eq!(
+                numbering.e164(spelled).as_deref(),
+                Some("+15555550100"),
+                "{spelled}"
+            );
         }
     }
 
     #[test]
     fn bare_numbers_can_be_left_alone() {
-        let numbering = Numbering { bare_numbers: BareNumbers::Keep, ..Numbering::default() };
+        let numbering = Numbering {
+            bare_numbers: BareNumbers::Keep,
+            ..Numbering::default()
+        };
         assert_eq!(numbering.e164("15555550100"), None);
     }
 
     #[test]
     fn the_longest_international_prefix_counts() {
-        let numbering = Numbering { international_prefixes: vec!["01".into(), "011".into()], ..Numbering::default() };
-        assert_eq!(numbering.e164("01115555550100").as_deref(), Some("+15555550100"));
+        let numbering = Numbering {
+            international_prefixes: vec!["01".into(), "011".into()],
+            ..Numbering::default()
+        };
+        assert_eq!(
+            numbering.e164("01115555550100").as_deref(),
+            Some("+15555550100")
+        );
     }
 
     #[test]
     fn a_right_address_is_not_touched() {
-        assert_eq!(recipient(&german(), "+15555550199/TYPE=PLMN@mms.b.example", Kind::Number), None);
-        assert_eq!(german().originator(&parts("+15555550100/TYPE=PLMN", Kind::Number)), None);
+        assert_eq!(
+            recipient(
+                &german(),
+                "+15555550199/TYPE=PLMN@mms.b.example",
+                Kind::Number
+            ),
+            None
+        );
+        assert_eq!(
+            german().originator(&parts("+15555550100/TYPE=PLMN", Kind::Number)),
+            None
+        );
     }
 
     #[test]
@@ -249,36 +300,58 @@ mod tests {
     #[test]
     fn what_cannot_be_a_number_keeps_its_spelling_but_not_its_old_domain() {
         let mut rules = german();
-        rules.domains.insert("old.example".into(), "new.example".into());
-        assert_eq!(recipient(&rules, "Some.One@OLD.example", Kind::Other).as_deref(), Some("Some.One@new.example"));
-        assert_eq!(recipient(&rules, "0012/TYPE=plmn@old.example", Kind::Number).as_deref(), Some("0012/TYPE=plmn@new.example"));
+        rules
+            .domains
+            .insert("old.example".into(), "new.example".into());
+        assert_eq!(
+            recipient(&rules, "Some.One@OLD.example", Kind::Other).as_deref(),
+            Some("Some.One@new.example")
+        );
+        assert_eq!(
+            recipient(&rules, "0012/TYPE=plmn@old.example", Kind::Number).as_deref(),
+            Some("0012/TYPE=plmn@new.example")
+        );
         assert_eq!(recipient(&rules, "postmaster", Kind::Other), None);
     }
 
     #[test]
     fn a_short_code_of_a_recipient_becomes_its_address_and_of_an_originator_stays() {
         let mut rules = german();
-        rules.short_codes.insert("12345".into(), "+15555550142/TYPE=PLMN@mms.vasp.example".into());
+        rules.short_codes.insert(
+            "12345".into(),
+            "+15555550142/TYPE=PLMN@mms.vasp.example".into(),
+        );
         assert_eq!(
             recipient(&rules, "12345@mms.b.example", Kind::ShortCode).as_deref(),
             Some("+15555550142/TYPE=PLMN@mms.vasp.example")
         );
-        assert_eq!(recipient(&rules, "99999@mms.b.example", Kind::ShortCode), None);
-        assert_eq!(rules.originator(&parts("12345@mms.b.example", Kind::ShortCode)), None);
+        assert_eq!(
+            recipient(&rules, "99999@mms.b.example", Kind::ShortCode),
+            None
+        );
+        assert_eq!(
+            rules.originator(&parts("12345@mms.b.example", Kind::ShortCode)),
+            None
+        );
     }
 
     #[test]
     fn a_ported_number_goes_to_the_domain_that_serves_it() {
         let mut rules = german();
         rules.portability_table = Some("portability".into());
-        rules.domains.insert("b.example".into(), "never.example".into());
+        rules
+            .domains
+            .insert("b.example".into(), "never.example".into());
         let address = parts("01715550100@b.example", Kind::Number);
         let mut asked = Vec::new();
         let Ok(change) = rules.recipient(&address, |table, number| {
             asked.push(format!("{table} {number}"));
             Ok::<_, Infallible>(Some("mms.c.example".into()))
         });
-        assert_eq!(change.as_deref(), Some("+491715550100/TYPE=PLMN@mms.c.example"));
+        assert_eq!(
+            change.as_deref(),
+            Some("+491715550100/TYPE=PLMN@mms.c.example")
+        );
         assert_eq!(asked, ["portability +491715550100"]);
     }
 
@@ -297,8 +370,13 @@ mod tests {
     fn only_numbers_are_looked_up() {
         let mut rules = german();
         rules.portability_table = Some("portability".into());
-        for (text, kind) in [("a@b.example", Kind::Other), ("12345@b.example", Kind::ShortCode), ("0012@b.example", Kind::Number)] {
-            let result = rules.recipient(&parts(text, kind), |_, _| Err::<Option<String>, _>("asked"));
+        for (text, kind) in [
+            ("a@b.example", Kind::Other),
+            ("12345@b.example", Kind::ShortCode),
+            ("0012@b.example", Kind::Number),
+        ] {
+            let result =
+                rules.recipient(&parts(text, kind), |_, _| Err::<Option<String>, _>("asked"));
             assert_eq!(result, Ok(None), "{text}");
         }
     }
@@ -308,7 +386,10 @@ mod tests {
         let mut rules = german();
         rules.portability_table = Some("portability".into());
         let address = parts("+15555550199@b.example", Kind::Number);
-        assert_eq!(rules.recipient(&address, |_, _| Err("not loaded")), Err("not loaded"));
+        assert_eq!(
+            rules.recipient(&address, |_, _| Err("not loaded")),
+            Err("not loaded")
+        );
     }
 
     #[test]

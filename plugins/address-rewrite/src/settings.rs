@@ -44,7 +44,10 @@ impl Settings {
         self.check_domains(&mut problems);
         self.check_short_codes(&mut problems);
         if self.portability_table.as_deref() == Some("") {
-            problems.push("portability-table is empty, but must name a table of the relay's configuration".into());
+            problems.push(
+                "portability-table is empty, but must name a table of the relay's configuration"
+                    .into(),
+            );
         }
         if !problems.is_empty() {
             return Err(format!("settings: {}", problems.join("; ")));
@@ -57,7 +60,11 @@ impl Settings {
                 bare_numbers: self.bare_numbers,
             },
             portability_table: self.portability_table,
-            domains: self.domains.into_iter().map(|(from, to)| (from.to_ascii_lowercase(), to)).collect(),
+            domains: self
+                .domains
+                .into_iter()
+                .map(|(from, to)| (from.to_ascii_lowercase(), to))
+                .collect(),
             short_codes: self.short_codes,
         })
     }
@@ -66,16 +73,22 @@ impl Settings {
         if let Some(code) = &self.country_code
             && (!is_digits(code, 1, 3) || code.starts_with('0'))
         {
-            problems.push(format!("country-code is {code:?}, but must be 1 to 3 digits that do not begin with 0"));
+            problems.push(format!(
+                "country-code is {code:?}, but must be 1 to 3 digits that do not begin with 0"
+            ));
         }
         if let Some(prefix) = &self.national_prefix
             && !is_digits(prefix, 1, 5)
         {
-            problems.push(format!("national-prefix is {prefix:?}, but must be 1 to 5 digits, or left out"));
+            problems.push(format!(
+                "national-prefix is {prefix:?}, but must be 1 to 5 digits, or left out"
+            ));
         }
         for prefix in &self.international_prefixes {
             if !is_digits(prefix, 1, 6) {
-                problems.push(format!("international-prefixes holds {prefix:?}, but each must be 1 to 6 digits"));
+                problems.push(format!(
+                    "international-prefixes holds {prefix:?}, but each must be 1 to 6 digits"
+                ));
             }
         }
         if self.country_code.is_none() {
@@ -93,11 +106,15 @@ impl Settings {
         for (from, to) in &self.domains {
             for domain in [from, to] {
                 if !is_domain(domain) {
-                    problems.push(format!("domains holds {domain:?}, which is not a domain name"));
+                    problems.push(format!(
+                        "domains holds {domain:?}, which is not a domain name"
+                    ));
                 }
             }
             if let Some(other) = seen.insert(from.to_ascii_lowercase(), from) {
-                problems.push(format!("domains holds {other:?} and {from:?}, which are the same domain"));
+                problems.push(format!(
+                    "domains holds {other:?} and {from:?}, which are the same domain"
+                ));
             }
         }
     }
@@ -105,7 +122,9 @@ impl Settings {
     fn check_short_codes(&self, problems: &mut Vec<String>) {
         for (code, address) in &self.short_codes {
             if !is_digits(code, 1, 6) {
-                problems.push(format!("short-codes holds the code {code:?}, but a short code is 1 to 6 digits"));
+                problems.push(format!(
+                    "short-codes holds the code {code:?}, but a short code is 1 to 6 digits"
+                ));
             }
             if !is_whole_address(address) {
                 problems.push(format!(
@@ -126,7 +145,9 @@ fn is_whole_address(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b',' | b';');
     text.len() <= 256
         && text.bytes().all(plain)
-        && text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && is_domain(domain))
+        && text
+            .rsplit_once('@')
+            .is_some_and(|(local, domain)| !local.is_empty() && is_domain(domain))
 }
 
 #[cfg(test)]
@@ -148,19 +169,31 @@ mod tests {
     fn a_country_code_is_one_to_three_digits_that_do_not_begin_with_zero() {
         for wrong in ["", "+1", "0", "049", "1234"] {
             let error = problems(|settings| settings.country_code = Some(wrong.into()));
-            assert!(error.contains("country-code") && error.contains(&format!("{wrong:?}")), "{error}");
+            assert!(
+                error.contains("country-code") && error.contains(&format!("{wrong:?}")),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn national_numbers_need_a_country_code() {
-        assert!(problems(|settings| settings.national_prefix = Some("0".into())).contains("needs country-code"));
-        assert!(problems(|settings| settings.bare_numbers = BareNumbers::National).contains("needs country-code"));
+        assert!(
+            problems(|settings| settings.national_prefix = Some("0".into()))
+                .contains("needs country-code")
+        );
+        assert!(
+            problems(|settings| settings.bare_numbers = BareNumbers::National)
+                .contains("needs country-code")
+        );
     }
 
     #[test]
     fn an_empty_prefix_would_match_everything_and_is_refused() {
-        assert!(problems(|settings| settings.international_prefixes = vec![String::new()]).contains("international-prefixes"));
+        assert!(
+            problems(|settings| settings.international_prefixes = vec![String::new()])
+                .contains("international-prefixes")
+        );
         let error = problems(|settings| {
             settings.country_code = Some("49".into());
             settings.national_prefix = Some(String::new());
@@ -176,7 +209,12 @@ mod tests {
             settings.short_codes.insert("12345".into(), "nobody".into());
             settings.portability_table = Some(String::new());
         });
-        for name in ["country-code", "domains", "short-codes", "portability-table"] {
+        for name in [
+            "country-code",
+            "domains",
+            "short-codes",
+            "portability-table",
+        ] {
             assert!(error.contains(name), "{name} is missing in: {error}");
         }
     }
@@ -184,15 +222,25 @@ mod tests {
     #[test]
     fn a_domain_that_is_listed_twice_in_different_case_is_refused() {
         let error = problems(|settings| {
-            settings.domains.insert("A.example".into(), "b.example".into());
-            settings.domains.insert("a.example".into(), "c.example".into());
+            settings
+                .domains
+                .insert("A.example".into(), "b.example".into());
+            settings
+                .domains
+                .insert("a.example".into(), "c.example".into());
         });
         assert!(error.contains("same domain"), "{error}");
     }
 
     #[test]
     fn a_short_code_must_map_to_an_address_that_may_go_on_the_wire() {
-        for wrong in ["a b@c.example", "<a@b.example>", "@b.example", "a@", "a\r\n@b.example"] {
+        for wrong in [
+            "a b@c.example",
+            "<a@b.example>",
+            "@b.example",
+            "a@",
+            "a\r\n@b.example",
+        ] {
             assert!(!is_whole_address(wrong), "{wrong:?}");
         }
         assert!(is_whole_address("+15555550142/TYPE=PLMN@mms.vasp.example"));

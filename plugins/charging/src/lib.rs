@@ -66,22 +66,29 @@ impl Plugin for Charging {
     }
 
     fn outcome(settings: &Settings, outcome: &Outcome) -> Result<(), Fault> {
-        record(settings, &match outcome {
-            Outcome::Delivered(delivery) => Event::Delivered(delivery),
-            Outcome::Failed(delivery) => Event::Failed(delivery),
-        })
+        record(
+            settings,
+            &match outcome {
+                Outcome::Delivered(delivery) => Event::Delivered(delivery),
+                Outcome::Failed(delivery) => Event::Failed(delivery),
+            },
+        )
     }
 }
 
 fn record(settings: &Settings, event: &Event) -> Result<(), Fault> {
     let summary = message::current();
-    let Some(record_type) = settings.record_type(event, summary.message_type, &summary.source) else {
+    let Some(record_type) = settings.record_type(event, summary.message_type, &summary.source)
+    else {
         return Ok(());
     };
     let facts = Facts {
         summary,
         originator: message::originator().map(|address| address.text),
-        recipients: message::recipients().into_iter().map(|recipient| recipient.address.text).collect(),
+        recipients: message::recipients()
+            .into_iter()
+            .map(|recipient| recipient.address.text)
+            .collect(),
         headers: message::headers(),
     };
     charging::emit(&facts.record(record_type, event))

@@ -53,7 +53,9 @@ impl Settings {
     /// An empty name in `inside`, or `inside` with a role that does not look at it.
     pub fn check(self) -> Result<Self, String> {
         if self.inside.iter().any(String::is_empty) {
-            return Err("settings: inside holds an empty string, but must hold names of peers".into());
+            return Err(
+                "settings: inside holds an empty string, but must hold names of peers".into(),
+            );
         }
         if self.role == Role::Relay && !self.inside.is_empty() {
             return Err("settings: inside has no meaning with role = \"relay\": leave it out, or set another role".into());
@@ -62,10 +64,21 @@ impl Settings {
     }
 
     /// The record that an event makes, if it makes one. `source` is the peer that the message came from.
-    pub fn record_type(&self, event: &Event, message: MessageType, source: &str) -> Option<RecordType> {
+    pub fn record_type(
+        &self,
+        event: &Event,
+        message: MessageType,
+        source: &str,
+    ) -> Option<RecordType> {
         match event {
-            Event::Arrived => self.counts(source, Side::Outside).then(|| self.received(message)).flatten(),
-            Event::Delivered(_) => self.counts(source, Side::Inside).then(|| self.sent(message)).flatten(),
+            Event::Arrived => self
+                .counts(source, Side::Outside)
+                .then(|| self.received(message))
+                .flatten(),
+            Event::Delivered(_) => self
+                .counts(source, Side::Inside)
+                .then(|| self.sent(message))
+                .flatten(),
             Event::Failed(_) => {
                 let charged = self.counts(source, Side::Inside) && self.sent(message).is_some();
                 charged.then_some(RecordType::RelayFailed)
@@ -75,7 +88,11 @@ impl Settings {
 
     /// What crosses the border is charged; what stays on one side of it is not.
     fn counts(&self, source: &str, wanted: Side) -> bool {
-        let side = if self.inside.iter().any(|name| name == source) { Side::Inside } else { Side::Outside };
+        let side = if self.inside.iter().any(|name| name == source) {
+            Side::Inside
+        } else {
+            Side::Outside
+        };
         self.inside.is_empty() || side == wanted
     }
 
@@ -136,7 +153,9 @@ impl Facts {
             read_reply_requested: Some(self.is("X-Mms-Read-Reply", "Yes")),
             acknowledgement_requested: Some(self.is("X-Mms-Ack-Request", "Yes")),
             sender_hidden: Some(self.is("X-Mms-Sender-Visibility", "Hide")),
-            forward_counter: self.header("X-Mms-Forward-Counter").and_then(|value| value.parse().ok()),
+            forward_counter: self
+                .header("X-Mms-Forward-Counter")
+                .and_then(|value| value.parse().ok()),
             status_code,
             status_text,
         }
@@ -146,9 +165,15 @@ impl Facts {
     fn parties(&self, record_type: RecordType) -> (Option<String>, Vec<String>) {
         use RecordType::{O4d, O4frs, O4r, R4drq, R4drs, R4rrq, R4rrs};
         let sender = self.originator.as_deref().map(clipped);
-        let recipients: Vec<String> = self.recipients.iter().map(|address| clipped(address)).collect();
+        let recipients: Vec<String> = self
+            .recipients
+            .iter()
+            .map(|address| clipped(address))
+            .collect();
         match record_type {
-            O4d | O4r | R4drq | R4rrq => (recipients.into_iter().next(), sender.into_iter().collect()),
+            O4d | O4r | R4drq | R4rrq => {
+                (recipients.into_iter().next(), sender.into_iter().collect())
+            }
             O4frs | R4drs | R4rrs => (None, Vec::new()),
             _ => (sender, recipients),
         }
@@ -170,7 +195,10 @@ impl Facts {
     }
 
     fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value.trim())
+        self.headers
+            .iter()
+            .find(|field| field.name.eq_ignore_ascii_case(name))
+            .map(|field| field.value.trim())
     }
 
     fn text(&self, name: &str) -> Option<String> {
@@ -178,7 +206,8 @@ impl Facts {
     }
 
     fn is(&self, name: &str, value: &str) -> bool {
-        self.header(name).is_some_and(|present| present.eq_ignore_ascii_case(value))
+        self.header(name)
+            .is_some_and(|present| present.eq_ignore_ascii_case(value))
     }
 }
 

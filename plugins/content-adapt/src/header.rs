@@ -28,14 +28,38 @@ const MAX_SEGMENTS: usize = 128;
 /// # Errors
 /// Those of `read`, which gets an offset and a maximum, both in octets.
 pub fn probe<E>(read: impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> Result<Option<Header>, E> {
-    let mut window = Window { read, start: 0, bytes: Vec::new() };
+    let mut window = Window {
+        read,
+        start: 0,
+        bytes: Vec::new(),
+    };
     let head = window.at(0, 30)?.to_vec();
-    let header = |format, size: Option<(u32, u32)>| size.map(|(width, height)| Header { format, width, height });
+    let header = |format, size: Option<(u32, u32)>| {
+        size.map(|(width, height)| Header {
+            format,
+            width,
+            height,
+        })
+    };
     let found = match head.as_slice() {
         [0xff, 0xd8, 0xff, ..] => header(Format::Jpeg, jpeg(&mut window)?),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => header(Format::Png, png(&head)),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => header(Format::Gif, gif(&head)),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => header(Format::WebP, webp(&head)),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => header(Format::WebP, webp(&head)),
         _ => None,
     };
     Ok(found.filter(|header| header.width > 0 && header.height > 0))
@@ -48,14 +72,19 @@ where
 {
     let mut offset = 2;
     for _ in 0..MAX_SEGMENTS {
-        let &[0xff, marker, high, low, ref rest @ ..] = window.at(offset, 9)? else { return Ok(None) };
+        let &[0xff, marker, high, low, ref rest @ ..] = window.at(offset, 9)? else {
+            return Ok(None);
+        };
         match marker {
             // Any number of fill octets may stand before a marker.
             0xff => offset += 1,
             // SOF0 to SOF15, without DHT, JPG and DAC, which share the range.
             0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
                 return Ok(match *rest {
-                    [_, a, b, c, d] => Some((u16::from_be_bytes([c, d]).into(), u16::from_be_bytes([a, b]).into())),
+                    [_, a, b, c, d] => Some((
+                        u16::from_be_bytes([c, d]).into(),
+                        u16::from_be_bytes([a, b]).into(),
+                    )),
                     _ => None,
                 });
             }
@@ -68,13 +97,23 @@ where
 }
 
 fn png(head: &[u8]) -> Option<(u32, u32)> {
-    let size = |at: usize| head.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
+    let size = |at: usize| {
+        head.get(at..at + 4)?
+            .try_into()
+            .ok()
+            .map(u32::from_be_bytes)
+    };
     (head.get(12..16)? == b"IHDR").then_some(())?;
     Some((size(16)?, size(20)?))
 }
 
 fn gif(head: &[u8]) -> Option<(u32, u32)> {
-    let size = |at: usize| head.get(at..at + 2)?.try_into().ok().map(u16::from_le_bytes);
+    let size = |at: usize| {
+        head.get(at..at + 2)?
+            .try_into()
+            .ok()
+            .map(u16::from_le_bytes)
+    };
     Some((size(6)?.into(), size(8)?.into()))
 }
 
@@ -89,7 +128,9 @@ fn webp(head: &[u8]) -> Option<(u32, u32)> {
             let bits = u16_at(21)? | u16_at(23)? << 16;
             Some(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1))
         }
-        b"VP8 " if head.get(23..26)? == [0x9d, 0x01, 0x2a] => Some((u16_at(26)? & 0x3fff, u16_at(28)? & 0x3fff)),
+        b"VP8 " if head.get(23..26)? == [0x9d, 0x01, 0x2a] => {
+            Some((u16_at(26)? & 0x3fff, u16_at(28)? & 0x3fff))
+        }
         _ => None,
     }
 }
@@ -107,7 +148,8 @@ where
 {
     /// `length` octets from `offset` on; fewer where the picture ends.
     fn at(&mut self, offset: u64, length: usize) -> Result<&[u8], E> {
-        let inside = offset >= self.start && offset + length as u64 <= self.start + self.bytes.len() as u64;
+        let inside =
+            offset >= self.start && offset + length as u64 <= self.start + self.bytes.len() as u64;
         if !inside {
             self.bytes = (self.read)(offset, WINDOW)?;
             self.start = offset;
@@ -139,7 +181,9 @@ mod tests {
 
     fn encoded(format: ImageFormat, width: u32, height: u32) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
-        DynamicImage::new_rgb8(width, height).write_to(&mut bytes, format).unwrap();
+        DynamicImage::new_rgb8(width, height)
+            .write_to(&mut bytes, format)
+            .unwrap();
         bytes.into_inner()
     }
 
@@ -152,7 +196,15 @@ mod tests {
             (ImageFormat::WebP, Format::WebP),
         ] {
             let (header, octets) = probed(&encoded(encoding, 301, 207));
-            assert_eq!(header, Some(Header { format, width: 301, height: 207 }), "{encoding:?}");
+            assert_eq!(
+                header,
+                Some(Header {
+                    format,
+                    width: 301,
+                    height: 207
+                }),
+                "{encoding:?}"
+            );
             assert!(octets <= WINDOW as usize);
         }
     }
@@ -160,9 +212,23 @@ mod tests {
     #[test]
     fn the_other_two_kinds_of_webp_are_known() {
         let lossy = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a\x2d\x01\xcf\x00";
-        assert_eq!(probed(lossy).0, Some(Header { format: Format::WebP, width: 301, height: 207 }));
+        assert_eq!(
+            probed(lossy).0,
+            Some(Header {
+                format: Format::WebP,
+                width: 301,
+                height: 207
+            })
+        );
         let extended = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x2c\x01\x00\xce\x00\x00";
-        assert_eq!(probed(extended).0, Some(Header { format: Format::WebP, width: 301, height: 207 }));
+        assert_eq!(
+            probed(extended).0,
+            Some(Header {
+                format: Format::WebP,
+                width: 301,
+                height: 207
+            })
+        );
     }
 
     #[test]
@@ -172,17 +238,29 @@ mod tests {
         bytes.resize(4 + 0xffff, 0);
         bytes.extend_from_slice(&plain[2..]);
         let (header, octets) = probed(&bytes);
-        assert_eq!(header.map(|header| (header.width, header.height)), Some((40, 30)));
+        assert_eq!(
+            header.map(|header| (header.width, header.height)),
+            Some((40, 30))
+        );
         assert!(octets <= 2 * WINDOW as usize, "{octets} octets were read");
     }
 
     #[test]
     fn every_beginning_of_a_picture_is_either_told_or_not_and_never_a_panic() {
-        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
+        for format in [
+            ImageFormat::Jpeg,
+            ImageFormat::Png,
+            ImageFormat::Gif,
+            ImageFormat::WebP,
+        ] {
             let bytes = encoded(format, 8, 8);
             for end in 0..bytes.len() {
                 if let (Some(header), _) = probed(&bytes[..end]) {
-                    assert_eq!((header.width, header.height), (8, 8), "{format:?} cut at {end}");
+                    assert_eq!(
+                        (header.width, header.height),
+                        (8, 8),
+                        "{format:?} cut at {end}"
+                    );
                 }
             }
         }

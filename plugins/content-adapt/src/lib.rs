@@ -34,11 +34,14 @@
 //! [settings]
 //! jpeg-quality = 85             # to begin with, 1 to 100
 //! min-jpeg-quality = 45         # below this, pictures are made smaller instead
-//! max-pixels = 16000000         # larger pictures are not decoded, but replaced by the text; about 9 octets of memory each
-//! max-source-size = 16777216    # octets; larger pictures are not read, but replaced by the text
+//! max-pixels = 12500000         # larger pictures are not decoded, but replaced by the text
+//! max-source-size = 8388608     # octets; larger pictures are not read, but replaced by the text
 //! note = "{name} is not here: ..."
 //! too-large = "pass"            # "refuse": 552 for a message that stays over max-message-size all the same
 //! ```
+//!
+//! A sandbox needs about 9 octets per pixel and twice the source: the defaults fit into the relay's default of 128 MiB. Raise the
+//! plug-in's memory limit together with them.
 
 use adaptation::Adaptation;
 use mm4_filter::{Destination, Fault, MessageType, Occasions, Plugin, Verdict};

@@ -1,12 +1,16 @@
 //! Decoding, shrinking and encoding pictures.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, ImageResult, Limits, RgbImage};
+use image::{
+    DynamicImage, GrayImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, ImageResult,
+    Limits, RgbImage,
+};
 
 use crate::header::{Format, Header};
 use crate::rules::{PictureLimits, scaled};
@@ -53,30 +57,41 @@ const DECODER_OCTETS_PER_PIXEL: u64 = 9;
 ///
 /// # Errors
 /// See [`Failure`]. `source` is decoded only if `header` promises no more than [`Settings::max_pixels`].
-pub fn adapt(source: &[u8], header: &Header, limits: &PictureLimits, settings: &Settings) -> Result<Picture, Failure> {
+pub fn adapt(
+    source: &[u8],
+    header: &Header,
+    limits: &PictureLimits,
+    settings: &Settings,
+) -> Result<Picture, Failure> {
     let pixels = u64::from(header.width) * u64::from(header.height);
     if pixels > u64::from(settings.max_pixels) {
-        return Err(Failure::Undecodable(format!("{}x{} pixels are more than max-pixels", header.width, header.height)));
+        return Err(Failure::Undecodable(format!(
+            "{}x{} pixels are more than max-pixels",
+            header.width, header.height
+        )));
     }
-    let decoded = Decoded::new(source, header.format, settings).map_err(|error| Failure::Undecodable(error.to_string()))?;
-    decoded.within(limits, settings)
+    let decoded = Decoded::new(source, header.format, settings)
+        .map_err(|error| Failure::Undecodable(error.to_string()))?;
+    Draft::new(decoded, limits).within(limits, settings)
 }
 
+/// As it was stored: before any rotation.
 struct Decoded {
     image: DynamicImage,
+    orientation: Orientation,
     profile: Option<Vec<u8>>,
-    /// Whether losing no detail, or no transparency, is worth a try.
-    lossless: bool,
+    format: Format,
 }
 
 impl Decoded {
     fn new(source: &[u8], format: Format, settings: &Settings) -> ImageResult<Self> {
-        let mut reader = ImageReader::with_format(Cursor::new(source), match format {
+        let kind = match format {
             Format::Jpeg => ImageFormat::Jpeg,
             Format::Png => ImageFormat::Png,
             Format::Gif => ImageFormat::Gif,
             Format::WebP => ImageFormat::WebP,
-        });
+        };
+        let mut reader = ImageReader::with_format(Cursor::new(source), kind);
         // The header was checked, but it is the decoder that allocates, and formats can contradict themselves.
         let mut limits = Limits::default();
         limits.max_image_width = Some(settings.max_pixels);
@@ -87,21 +102,67 @@ impl Decoded {
         // The decoder counts what it needs for itself, and not the picture that it fills.
         limits.reserve(decoder.total_bytes())?;
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let profile = decoder.icc_profile().ok().flatten().filter(|profile| profile.len() <= LARGEST_PROFILE);
-        let mut image = DynamicImage::from_decoder(decoder)?;
-        image.apply_orientation(orientation);
-        let lossless = format == Format::Png || is_transparent(&image);
-        Ok(Self { image, profile, lossless })
+        let profile = decoder
+            .icc_profile()
+            .ok()
+            .flatten()
+            .filter(|profile| profile.len() <= LARGEST_PROFILE);
+        let image = DynamicImage::from_decoder(decoder)?;
+        Ok(Self {
+            image,
+            orientation,
+            profile,
+            format,
+        })
+    }
+}
+
+/// The picture upright and already as small as it must be at least, from which the attempts are made. The decoded one, which may
+/// have a hundred megabytes, is gone by then.
+struct Draft {
+    image: DynamicImage,
+    profile: Option<Vec<u8>>,
+    /// Whether losing no detail, or no transparency, is worth a try.
+    lossless: bool,
+}
+
+impl Draft {
+    fn new(decoded: Decoded, limits: &PictureLimits) -> Self {
+        let lies = matches!(
+            decoded.orientation,
+            Orientation::Rotate90
+                | Orientation::Rotate270
+                | Orientation::Rotate90FlipH
+                | Orientation::Rotate270FlipH
+        );
+        let turned = |(a, b)| if lies { (b, a) } else { (a, b) };
+        let (width, height) = turned((decoded.image.width(), decoded.image.height()));
+        let (mut width, mut height) = limits.fit(width, height);
+        let pixels = f64::from(width) * f64::from(height);
+        let affordable = limits
+            .size
+            .unwrap_or(u64::MAX)
+            .saturating_mul(PIXELS_PER_OCTET) as f64;
+        if pixels > affordable {
+            (width, height) = scaled(width, height, (affordable / pixels).sqrt());
+        }
+        let (width, height) = turned((width, height));
+        let mut image = match shrunk(&decoded.image, width, height) {
+            Cow::Owned(smaller) => smaller,
+            Cow::Borrowed(_) => decoded.image,
+        };
+        image.apply_orientation(decoded.orientation);
+        let lossless = decoded.format == Format::Png || is_transparent(&image);
+        Self {
+            image,
+            profile: decoded.profile,
+            lossless,
+        }
     }
 
     fn within(&self, limits: &PictureLimits, settings: &Settings) -> Result<Picture, Failure> {
         let budget = limits.size.unwrap_or(u64::MAX);
-        let (mut width, mut height) = limits.fit(self.image.width(), self.image.height());
-        let pixels = (u64::from(width) * u64::from(height)) as f64;
-        let affordable = budget.saturating_mul(PIXELS_PER_OCTET) as f64;
-        if pixels > affordable {
-            (width, height) = scaled(width, height, (affordable / pixels).sqrt());
-        }
+        let (mut width, mut height) = (self.image.width(), self.image.height());
         for _ in 0..MOST_ROUNDS {
             let image = shrunk(&self.image, width, height);
             if self.lossless
@@ -130,11 +191,18 @@ impl Decoded {
             (false, false) => DynamicImage::ImageLuma8(image.to_luma8()),
         };
         let mut bytes = Vec::new();
-        let mut encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, PngFilter::Adaptive);
+        let mut encoder =
+            PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, PngFilter::Adaptive);
         self.keep_profile(&mut encoder, image.color().has_color());
         image.write_with_encoder(encoder).ok()?;
         let (width, height) = (image.width(), image.height());
-        (bytes.len() as u64 <= budget).then_some(Picture { bytes, media_type: "image/png", extension: "png", width, height })
+        (bytes.len() as u64 <= budget).then_some(Picture {
+            bytes,
+            media_type: "image/png",
+            extension: "png",
+            width,
+            height,
+        })
     }
 
     /// Down the ladder of qualities to the first that fits, or else the smallest size that was seen, in octets.
@@ -152,21 +220,33 @@ impl Decoded {
             let size = bytes.len() as u64;
             if size <= budget {
                 let (width, height) = (image.width(), image.height());
-                return Ok(Picture { bytes, media_type: "image/jpeg", extension: "jpg", width, height });
+                return Ok(Picture {
+                    bytes,
+                    media_type: "image/jpeg",
+                    extension: "jpg",
+                    width,
+                    height,
+                });
             }
             smallest = smallest.min(size);
             // The whole ladder saves about two thirds: when that cannot be enough, the picture must get smaller anyway.
             if quality == settings.min_jpeg_quality || size / 3 > budget {
                 return Err(smallest);
             }
-            quality = quality.saturating_sub(QUALITY_STEP).max(settings.min_jpeg_quality);
+            quality = quality
+                .saturating_sub(QUALITY_STEP)
+                .max(settings.min_jpeg_quality);
         }
     }
 
     /// A profile of another colour space (CMYK, most of all) would be wrong for what the decoder made of the picture.
     fn keep_profile(&self, encoder: &mut impl ImageEncoder, colour: bool) {
         let space: &[u8] = if colour { b"RGB " } else { b"GRAY" };
-        if let Some(profile) = self.profile.as_ref().filter(|profile| profile.get(16..20) == Some(space)) {
+        if let Some(profile) = self
+            .profile
+            .as_ref()
+            .filter(|profile| profile.get(16..20) == Some(space))
+        {
             // An encoder without profiles leaves it out, and so do most pictures.
             let _ = encoder.set_icc_profile(profile.clone());
         }
@@ -174,14 +254,15 @@ impl Decoded {
 }
 
 /// A cheap average down to twice the size, then a good filter: as good to the eye as the filter alone, several times faster.
-fn shrunk(image: &DynamicImage, width: u32, height: u32) -> DynamicImage {
+fn shrunk(image: &DynamicImage, width: u32, height: u32) -> Cow<'_, DynamicImage> {
     if (image.width(), image.height()) == (width, height) {
-        return image.clone();
+        return Cow::Borrowed(image);
     }
-    if image.width() >= width.saturating_mul(4) && image.height() >= height.saturating_mul(4) {
-        return image.thumbnail_exact(width * 2, height * 2).resize_exact(width, height, FilterType::Triangle);
-    }
-    image.resize_exact(width, height, FilterType::Triangle)
+    let much =
+        image.width() >= width.saturating_mul(4) && image.height() >= height.saturating_mul(4);
+    let half = much.then(|| image.thumbnail_exact(width * 2, height * 2));
+    let half = half.as_ref().unwrap_or(image);
+    Cow::Owned(half.resize_exact(width, height, FilterType::Triangle))
 }
 
 fn is_transparent(image: &DynamicImage) -> bool {

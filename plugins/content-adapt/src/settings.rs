@@ -34,10 +34,10 @@ impl Default for Settings {
             // Above 85 files grow fast and nobody sees it; below 45 everybody sees it.
             jpeg_quality: 85,
             min_jpeg_quality: 45,
-            // A telephone's usual 12 megapixels, with room. Decoding takes up to 9 octets per pixel (progressive JPEG: 3 for the
-            // picture, 6 for its coefficients), so 144 MB of the 256 MB that a sandbox can have.
-            max_pixels: 16_000_000,
-            max_source_size: 16 << 20,
+            // A telephone's usual 12 megapixels. Decoding takes up to 9 octets per pixel (progressive JPEG: 3 for the picture, 6
+            // for its coefficients) and the source twice: under the 128 MiB that a sandbox has by default.
+            max_pixels: 12_500_000,
+            max_source_size: 8 << 20,
             note: "{name} is not here: it was too large for the receiving network, or could not be converted for it.".into(),
             too_large: TooLarge::Pass,
         }
@@ -52,7 +52,10 @@ impl Settings {
     /// Every problem at once, separated by `; `.
     pub fn check(self) -> Result<Self, String> {
         let mut problems = Vec::new();
-        for (name, quality) in [("jpeg-quality", self.jpeg_quality), ("min-jpeg-quality", self.min_jpeg_quality)] {
+        for (name, quality) in [
+            ("jpeg-quality", self.jpeg_quality),
+            ("min-jpeg-quality", self.min_jpeg_quality),
+        ] {
             if !(1..=100).contains(&quality) {
                 problems.push(format!("{name} is {quality}, but must be 1 to 100"));
             }
@@ -64,15 +67,29 @@ impl Settings {
             ));
         }
         if !(10_000..=100_000_000).contains(&self.max_pixels) {
-            problems.push(format!("max-pixels is {}, but must be 10000 to 100000000", self.max_pixels));
+            problems.push(format!(
+                "max-pixels is {}, but must be 10000 to 100000000",
+                self.max_pixels
+            ));
         }
         if !(10_000..=64 << 20).contains(&self.max_source_size) {
-            problems.push(format!("max-source-size is {}, but must be 10000 to {} octets", self.max_source_size, 64 << 20));
+            problems.push(format!(
+                "max-source-size is {}, but must be 10000 to {} octets",
+                self.max_source_size,
+                64 << 20
+            ));
         }
         if self.note.trim().is_empty() || self.note.len() > LONGEST_NOTE {
-            problems.push(format!("note has {} octets, but must have 1 to {LONGEST_NOTE}, not only blanks", self.note.len()));
+            problems.push(format!(
+                "note has {} octets, but must have 1 to {LONGEST_NOTE}, not only blanks",
+                self.note.len()
+            ));
         }
-        if problems.is_empty() { Ok(self) } else { Err(format!("settings: {}", problems.join("; "))) }
+        if problems.is_empty() {
+            Ok(self)
+        } else {
+            Err(format!("settings: {}", problems.join("; ")))
+        }
     }
 }
 
@@ -96,14 +113,28 @@ mod tests {
             too_large: TooLarge::Pass,
         };
         let error = wrong.check().unwrap_err();
-        for name in ["jpeg-quality is 0", "min-jpeg-quality is 101", "max-pixels", "max-source-size", "note"] {
+        for name in [
+            "jpeg-quality is 0",
+            "min-jpeg-quality is 101",
+            "max-pixels",
+            "max-source-size",
+            "note",
+        ] {
             assert!(error.contains(name), "{name} is missing in: {error}");
         }
     }
 
     #[test]
     fn qualities_in_the_wrong_order_are_refused() {
-        let wrong = Settings { jpeg_quality: 40, ..Settings::default() };
-        assert!(wrong.check().unwrap_err().contains("must not be above jpeg-quality"));
+        let wrong = Settings {
+            jpeg_quality: 40,
+            ..Settings::default()
+        };
+        assert!(
+            wrong
+                .check()
+                .unwrap_err()
+                .contains("must not be above jpeg-quality")
+        );
     }
 }

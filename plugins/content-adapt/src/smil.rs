@@ -39,7 +39,10 @@ pub fn updated(smil: &str, changes: &[Change]) -> Option<String> {
             Kind::Skipped => {}
             Kind::End => {
                 // A missing end tag in between must not shift the pairs around it.
-                if let Some(index) = open.iter().rposition(|element| element.name == &smil[tag.name.clone()]) {
+                if let Some(index) = open
+                    .iter()
+                    .rposition(|element| element.name == &smil[tag.name.clone()])
+                {
                     if open[index].becomes_text {
                         splices.push((local(smil, &tag.name), "text".to_owned()));
                     }
@@ -49,7 +52,10 @@ pub fn updated(smil: &str, changes: &[Change]) -> Option<String> {
             Kind::Start { empty } => {
                 let becomes_text = start_tag(smil, &tag, changes, &mut splices);
                 if !empty {
-                    open.push(Open { name: &smil[tag.name.clone()], becomes_text });
+                    open.push(Open {
+                        name: &smil[tag.name.clone()],
+                        becomes_text,
+                    });
                 }
             }
         }
@@ -68,10 +74,19 @@ type Splice = (Range<usize>, String);
 /// Notes what must change in a start tag. Returns whether the element becomes a `text`.
 fn start_tag(smil: &str, tag: &Tag, changes: &[Change], splices: &mut Vec<Splice>) -> bool {
     let attributes = attributes(smil, tag);
-    let find = |name: &str| attributes.iter().find(|(range, _)| smil[range.clone()].eq_ignore_ascii_case(name));
-    let Some((_, source)) = find("src") else { return false };
+    let find = |name: &str| {
+        attributes
+            .iter()
+            .find(|(range, _)| smil[range.clone()].eq_ignore_ascii_case(name))
+    };
+    let Some((_, source)) = find("src") else {
+        return false;
+    };
     let reference = unescaped(&smil[source.clone()]);
-    let Some((change, by_name)) = changes.iter().find_map(|change| matches(change, &reference).map(|by| (change, by))) else {
+    let Some((change, by_name)) = changes
+        .iter()
+        .find_map(|change| matches(change, &reference).map(|by| (change, by)))
+    else {
         return false;
     };
     if let (Some(name), Some(spelling)) = (&change.new_name, by_name) {
@@ -81,7 +96,8 @@ fn start_tag(smil: &str, tag: &Tag, changes: &[Change], splices: &mut Vec<Splice
         splices.push((value.clone(), change.media_type.clone()));
     }
     let name = local(smil, &tag.name);
-    let becomes_text = change.is_text() && matches!(&smil[name.clone()], "img" | "video" | "audio" | "animation");
+    let becomes_text =
+        change.is_text() && matches!(&smil[name.clone()], "img" | "video" | "audio" | "animation");
     if becomes_text {
         splices.push((name, "text".into()));
     }
@@ -101,7 +117,16 @@ impl Spelling {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte);
         match self {
             Self::Plain => name.into(),
-            Self::Percent => name.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect(),
+            Self::Percent => name
+                .bytes()
+                .map(|b| {
+                    if plain(b) {
+                        char::from(b).to_string()
+                    } else {
+                        format!("%{b:02X}")
+                    }
+                })
+                .collect(),
         }
     }
 }
@@ -110,7 +135,9 @@ impl Spelling {
 fn matches(change: &Change, reference: &str) -> Option<Option<Spelling>> {
     let decoded = percent_decoded(reference);
     let is_id = |text: &str| change.content_id.as_deref() == Some(text);
-    if let Some(id) = reference.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("cid:")).map(|_| &reference[4..]) {
+    if let Some((scheme, id)) = reference.split_once(':')
+        && scheme.eq_ignore_ascii_case("cid")
+    {
         return (is_id(id) || is_id(&percent_decoded(id))).then_some(None);
     }
     let is_name = |text: &str| change.old_names.iter().any(|name| name == text);
@@ -126,7 +153,9 @@ fn matches(change: &Change, reference: &str) -> Option<Option<Spelling>> {
 
 #[derive(PartialEq)]
 enum Kind {
-    Start { empty: bool },
+    Start {
+        empty: bool,
+    },
     End,
     /// Comments, CDATA, processing instructions, declarations.
     Skipped,
@@ -142,18 +171,39 @@ struct Tag {
 fn next_tag(smil: &str, from: usize) -> Option<Tag> {
     let start = from + smil[from..].find('<')?;
     let rest = &smil[start..];
-    for (open, close) in [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>"), ("<!", ">")] {
-        if rest.starts_with(open) {
-            let end = start + open.len() + rest[open.len()..].find(close)? + close.len();
-            return Some(Tag { whole: start..end, name: start..start, kind: Kind::Skipped });
+    for (open, close) in [
+        ("<!--", "-->"),
+        ("<![CDATA[", "]]>"),
+        ("<?", "?>"),
+        ("<!", ">"),
+    ] {
+        if let Some(inner) = rest.strip_prefix(open) {
+            let end = start + open.len() + inner.find(close)? + close.len();
+            return Some(Tag {
+                whole: start..end,
+                name: start..start,
+                kind: Kind::Skipped,
+            });
         }
     }
     let end = start + tag_end(rest)?;
     let is_end = rest.starts_with("</");
     let name_start = start + if is_end { 2 } else { 1 };
-    let name_length = smil[name_start..end].find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).unwrap_or(0);
-    let kind = if is_end { Kind::End } else { Kind::Start { empty: smil[..end].ends_with("/>") } };
-    Some(Tag { whole: start..end, name: name_start..name_start + name_length, kind })
+    let name_length = smil[name_start..end]
+        .find(|c: char| c.is_whitespace() || matches!(c, '/' | '>'))
+        .unwrap_or(0);
+    let kind = if is_end {
+        Kind::End
+    } else {
+        Kind::Start {
+            empty: smil[..end].ends_with("/>"),
+        }
+    };
+    Some(Tag {
+        whole: start..end,
+        name: name_start..name_start + name_length,
+        kind,
+    })
 }
 
 /// The length of a tag: to the `>` that is not inside a quoted value.
@@ -177,14 +227,22 @@ fn attributes(smil: &str, tag: &Tag) -> Vec<(Range<usize>, Range<usize>)> {
     while let Some(equals) = smil[at..tag.whole.end].find('=').map(|index| at + index) {
         let name = smil[at..equals].trim_end();
         let name_end = at + name.len();
-        let name_start = name.rfind(|c: char| c.is_whitespace() || c == '/').map_or(at, |index| at + index + 1);
+        let name_start = name
+            .rfind(|c: char| c.is_whitespace() || c == '/')
+            .map_or(at, |index| at + index + 1);
         let after = &smil[equals + 1..tag.whole.end];
         let value = equals + 1 + (after.len() - after.trim_start().len());
-        let Some(quote) = smil[value..].chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+        let Some(quote) = smil[value..]
+            .chars()
+            .next()
+            .filter(|c| matches!(c, '"' | '\''))
+        else {
             at = equals + 1;
             continue;
         };
-        let Some(length) = smil[value + 1..tag.whole.end].find(quote) else { break };
+        let Some(length) = smil[value + 1..tag.whole.end].find(quote) else {
+            break;
+        };
         found.push((name_start..name_end, value + 1..value + 1 + length));
         at = value + length + 2;
     }
@@ -215,12 +273,19 @@ fn unescaped(text: &str) -> Cow<'_, str> {
         return text.trim().into();
     }
     // `&amp;` last, or `&amp;lt;` would be taken for `<`.
-    let plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
+    let plain = text
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'");
     plain.replace("&amp;", "&").trim().to_owned().into()
 }
 
 fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let text = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     text.replace('"', "&quot;").replace('\'', "&apos;")
 }
 
@@ -233,7 +298,11 @@ fn percent_decoded(text: &str) -> Cow<'_, str> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let digit = |index: usize| bytes.get(index).and_then(|&byte| char::from(byte).to_digit(16));
+        let digit = |index: usize| {
+            bytes
+                .get(index)
+                .and_then(|&byte| char::from(byte).to_digit(16))
+        };
         match (bytes[at], digit(at + 1), digit(at + 2)) {
             (b'%', Some(high), Some(low)) => {
                 // Two hexadecimal digits are below 256.

@@ -21,12 +21,19 @@ pub fn body(media_type: &str, bytes: &[u8]) -> Result<BodyWriter, Fault> {
 
 /// The verdict that makes these edits; [`Verdict::Pass`] when there are none.
 pub fn verdict(edits: Vec<Edit>) -> Verdict {
-    if edits.is_empty() { Verdict::Pass } else { Verdict::Edit(edits) }
+    if edits.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Edit(edits)
+    }
 }
 
 /// Gives a header field a value; adds it when there is none of that name, and removes all but the first.
 pub fn set_header(name: impl Into<String>, value: impl Into<String>) -> Edit {
-    Edit::SetHeader(HeaderField { name: name.into(), value: value.into() })
+    Edit::SetHeader(HeaderField {
+        name: name.into(),
+        value: value.into(),
+    })
 }
 
 /// Removes every header field of that name.
@@ -41,7 +48,10 @@ pub fn set_originator(address: impl Into<String>) -> Edit {
 
 /// Gives the recipient `id` another address, in the envelope and where the old one stood in `To`, `Cc` or `Bcc`.
 pub fn set_recipient(id: u32, address: impl Into<String>) -> Edit {
-    Edit::SetRecipient(SetRecipient { id, address: address.into() })
+    Edit::SetRecipient(SetRecipient {
+        id,
+        address: address.into(),
+    })
 }
 
 /// Adds an envelope recipient; no header changes.
@@ -56,7 +66,10 @@ pub fn drop_recipient(id: u32) -> Edit {
 
 /// Sends a recipient to the named peer, whatever the routing table says. On arrival only.
 pub fn route(recipient: u32, peer: impl Into<String>) -> Edit {
-    Edit::Route(Route { recipient, peer: peer.into() })
+    Edit::Route(Route {
+        recipient,
+        peer: peer.into(),
+    })
 }
 
 /// Gives the part `id` another body and media type, and another file name if there is one. Its Content-ID stays.
@@ -71,7 +84,11 @@ pub fn remove_part(id: u32) -> Edit {
 
 /// Adds a part at the end of the outermost multipart. `content_id` without angle brackets.
 pub fn add_part(body: BodyWriter, name: Option<String>, content_id: Option<String>) -> Edit {
-    Edit::AddPart(AddPart { body, name, content_id })
+    Edit::AddPart(AddPart {
+        body,
+        name,
+        content_id,
+    })
 }
 
 #[cfg(test)]
@@ -88,6 +105,8 @@ mod tests {
         let Verdict::Edit(edits) = verdict(vec![remove_header("A"), set_header("A", "b")]) else {
             panic!("edits expected");
         };
-        assert!(matches!(&edits[..], [Edit::RemoveHeader(_), Edit::SetHeader(field)] if field.value == "b"));
+        assert!(
+            matches!(&edits[..], [Edit::RemoveHeader(_), Edit::SetHeader(field)] if field.value == "b")
+        );
     }
 }

@@ -72,7 +72,8 @@ macro_rules! export_plugin {
     ($plugin:ident) => {
         const _: () = {
             // The relay keeps this memory after `configure`: every message's instance starts with the cell filled.
-            static STATE: ::std::sync::OnceLock<<$plugin as $crate::Plugin>::State> = ::std::sync::OnceLock::new();
+            static STATE: ::std::sync::OnceLock<<$plugin as $crate::Plugin>::State> =
+                ::std::sync::OnceLock::new();
 
             struct Component;
 
@@ -92,7 +93,7 @@ macro_rules! export_plugin {
 
             // The export names hold characters that native linkers reject.
             #[cfg(target_family = "wasm")]
-            $crate::bindings::export!(Component with_types_in $crate::bindings);
+    $crate::bindings::export!(Component with_types_in $crate::bindings);
         };
     };
 }
@@ -119,13 +120,20 @@ pub mod glue {
 
     pub fn configure<P: Plugin>(cell: &OnceLock<P::State>) -> Result<(), String> {
         let state = P::configure()?;
-        cell.set(state).map_err(|_| format!("plug-in {}: configure was called twice", P::NAME))
+        cell.set(state)
+            .map_err(|_| format!("plug-in {}: configure was called twice", P::NAME))
     }
 
-    pub fn process<P: Plugin>(cell: &OnceLock<P::State>, occasion: &Occasion) -> Result<Verdict, Fault> {
-        let state = cell
-            .get()
-            .ok_or_else(|| Fault::Invalid(format!("plug-in {}: process was called before configure", P::NAME)))?;
+    pub fn process<P: Plugin>(
+        cell: &OnceLock<P::State>,
+        occasion: &Occasion,
+    ) -> Result<Verdict, Fault> {
+        let state = cell.get().ok_or_else(|| {
+            Fault::Invalid(format!(
+                "plug-in {}: process was called before configure",
+                P::NAME
+            ))
+        })?;
         match occasion {
             Occasion::Arrival => P::arrival(state),
             Occasion::Departure(destination) => P::departure(state, destination),
@@ -160,7 +168,10 @@ mod tests {
     #[test]
     fn description_defaults_to_every_arriving_message() {
         let description = glue::describe::<Picky>();
-        assert_eq!((description.name.as_str(), description.version.as_str()), ("picky", "1.2.3"));
+        assert_eq!(
+            (description.name.as_str(), description.version.as_str()),
+            ("picky", "1.2.3")
+        );
         assert_eq!(description.occasions, Occasions::ARRIVAL);
         assert!(description.message_types.is_empty() && description.media_types.is_empty());
     }
@@ -183,14 +194,27 @@ mod tests {
     fn configuring_twice_is_refused() {
         let cell = OnceLock::new();
         glue::configure::<Picky>(&cell).unwrap();
-        assert!(glue::configure::<Picky>(&cell).unwrap_err().contains("twice"));
+        assert!(
+            glue::configure::<Picky>(&cell)
+                .unwrap_err()
+                .contains("twice")
+        );
     }
 
     #[test]
     fn handlers_that_are_not_written_change_nothing() {
         let cell = OnceLock::from(1);
-        let delivery = Delivery { peer: "b".into(), host: String::new(), code: 250, text: String::new(), attempts: 1 };
+        let delivery = Delivery {
+            peer: "b".into(),
+            host: String::new(),
+            code: 250,
+            text: String::new(),
+            attempts: 1,
+        };
         let outcome = Occasion::Outcome(Outcome::Delivered(delivery));
-        assert!(matches!(glue::process::<Picky>(&cell, &outcome), Ok(Verdict::Pass)));
+        assert!(matches!(
+            glue::process::<Picky>(&cell, &outcome),
+            Ok(Verdict::Pass)
+        ));
     }
 }

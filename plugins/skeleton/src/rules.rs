@@ -25,7 +25,9 @@ impl Stamp {
         let name = settings.relay_name;
         let printable = name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         if name.is_empty() || name.len() > 64 || name.trim() != name || !printable {
-            return Err(format!("settings: relay-name is {name:?}, but must be 1 to 64 printable ASCII characters"));
+            return Err(format!(
+                "settings: relay-name is {name:?}, but must be 1 to 64 printable ASCII characters"
+            ));
         }
         Ok(Self { name })
     }
@@ -45,28 +47,42 @@ mod tests {
     use super::*;
 
     fn stamp(name: &str) -> Result<Stamp, String> {
-        Stamp::new(Settings { relay_name: name.into() })
+        Stamp::new(Settings {
+            relay_name: name.into(),
+        })
     }
 
     #[test]
     fn a_message_without_the_header_gets_it() {
-        assert_eq!(stamp("relay-1").unwrap().value(None).as_deref(), Some("relay-1"));
+        assert_eq!(
+            stamp("relay-1").unwrap().value(None).as_deref(),
+            Some("relay-1")
+        );
     }
 
     #[test]
     fn a_message_from_another_relay_gets_a_list() {
-        assert_eq!(stamp("relay-2").unwrap().value(Some("relay-1")).as_deref(), Some("relay-1, relay-2"));
+        assert_eq!(
+            stamp("relay-2").unwrap().value(Some("relay-1")).as_deref(),
+            Some("relay-1, relay-2")
+        );
     }
 
     #[test]
     fn a_message_that_was_here_before_is_left_alone() {
-        assert_eq!(stamp("relay-1").unwrap().value(Some("relay-0, relay-1")), None);
+        assert_eq!(
+            stamp("relay-1").unwrap().value(Some("relay-0, relay-1")),
+            None
+        );
     }
 
     #[test]
     fn names_that_cannot_stand_in_a_header_are_refused() {
         for wrong in ["", " a", "a\r\nb", &"x".repeat(65)] {
-            assert!(stamp(wrong).unwrap_err().contains("relay-name"), "{wrong:?}");
+            assert!(
+                stamp(wrong).unwrap_err().contains("relay-name"),
+                "{wrong:?}"
+            );
         }
     }
 }

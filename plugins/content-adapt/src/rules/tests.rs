@@ -20,7 +20,11 @@ fn protected_parts_and_text_are_never_touched() {
 
 #[test]
 fn a_picture_of_exactly_the_limit_fits_and_one_pixel_more_does_not() {
-    let limits = PictureLimits { width: Some(640), height: Some(480), size: None };
+    let limits = PictureLimits {
+        width: Some(640),
+        height: Some(480),
+        size: None,
+    };
     assert!(limits.holds(640, 480));
     assert!(!limits.holds(641, 480) && !limits.holds(640, 481));
     assert!(PictureLimits::default().holds(u32::MAX, u32::MAX));
@@ -28,22 +32,40 @@ fn a_picture_of_exactly_the_limit_fits_and_one_pixel_more_does_not() {
 
 #[test]
 fn fitting_keeps_proportions_and_never_enlarges() {
-    let limits = PictureLimits { width: Some(640), height: Some(480), size: None };
+    let limits = PictureLimits {
+        width: Some(640),
+        height: Some(480),
+        size: None,
+    };
     assert_eq!(limits.fit(4000, 3000), (640, 480));
     assert_eq!(limits.fit(3000, 4000), (360, 480));
     assert_eq!(limits.fit(1280, 10), (640, 5));
     assert_eq!(limits.fit(100_000, 10), (640, 1));
     assert_eq!(limits.fit(32, 32), (32, 32));
-    assert_eq!(PictureLimits { height: Some(100), ..PictureLimits::default() }.fit(400, 200), (200, 100));
+    assert_eq!(
+        PictureLimits {
+            height: Some(100),
+            ..PictureLimits::default()
+        }
+        .fit(400, 200),
+        (200, 100)
+    );
 }
 
 #[test]
 fn fitted_pictures_always_hold() {
-    let limits = PictureLimits { width: Some(637), height: Some(479), size: None };
+    let limits = PictureLimits {
+        width: Some(637),
+        height: Some(479),
+        size: None,
+    };
     for width in (1..5000).step_by(37) {
         for height in (1..5000).step_by(41) {
             let (w, h) = limits.fit(width, height);
-            assert!(limits.holds(w, h) && w >= 1 && h >= 1, "{width}x{height} became {w}x{h}");
+            assert!(
+                limits.holds(w, h) && w >= 1 && h >= 1,
+                "{width}x{height} became {w}x{h}"
+            );
         }
     }
 }
@@ -99,8 +121,20 @@ fn media_stay_when_pictures_alone_can_give_enough() {
 
 #[test]
 fn the_largest_media_go_first_and_no_more_than_needed() {
-    assert_eq!(media_to_drop(1_000_000, 300_000, &[100_000, 700_000, 150_000], &[40_000], 200), [1]);
-    assert_eq!(media_to_drop(1_000_000, 150_400, &[100_000, 700_000, 150_000], &[], 200), [1, 2]);
+    assert_eq!(
+        media_to_drop(
+            1_000_000,
+            300_000,
+            &[100_000, 700_000, 150_000],
+            &[40_000],
+            200
+        ),
+        [1]
+    );
+    assert_eq!(
+        media_to_drop(1_000_000, 150_400, &[100_000, 700_000, 150_000], &[], 200),
+        [1, 2]
+    );
 }
 
 #[test]
@@ -117,7 +151,11 @@ fn names_get_the_extension_of_what_they_hold() {
         ("a.b/photo", "a.b/photo.jpg"),
         ("photo.JPG", "photo.JPG"),
     ] {
-        assert_eq!(renamed(Some(name), "jpg", &[]).as_deref(), Some(expected), "{name}");
+        assert_eq!(
+            renamed(Some(name), "jpg", &[]).as_deref(),
+            Some(expected),
+            "{name}"
+        );
     }
     assert_eq!(renamed(None, "jpg", &[]), None);
     assert_eq!(renamed(Some(""), "jpg", &[]), None);
@@ -126,35 +164,111 @@ fn names_get_the_extension_of_what_they_hold() {
 #[test]
 fn a_name_that_is_taken_gets_a_number() {
     let taken = ["Photo.jpg".to_owned(), "photo-1.jpg".to_owned()];
-    assert_eq!(renamed(Some("photo.png"), "jpg", &taken).as_deref(), Some("photo-2.jpg"));
+    assert_eq!(
+        renamed(Some("photo.png"), "jpg", &taken).as_deref(),
+        Some("photo-2.jpg")
+    );
 }
 
 #[test]
 fn a_note_names_what_is_missing() {
-    assert_eq!(note("{name} is gone", Some("film.3gp")), "film.3gp is gone\r\n");
+    assert_eq!(
+        note("{name} is gone", Some("film.3gp")),
+        "film.3gp is gone\r\n"
+    );
     assert_eq!(note("{name} is gone", None), "An attachment is gone\r\n");
 }
 
-const SMALL: Content = Content { size: 20_000, pictures: 1, largest: Some((160, 120)), media: false };
+const SMALL: Content = Content {
+    size: 20_000,
+    pictures: 1,
+    largest: Some((160, 120)),
+    media: false,
+};
 
 #[test]
 fn the_content_class_goes_down_with_the_content() {
     assert_eq!(content_class("megapixel", &SMALL), Some("image-basic"));
-    assert_eq!(content_class("Megapixel", &Content { largest: Some((640, 480)), ..SMALL }), Some("image-rich"));
-    assert_eq!(content_class("image-rich", &Content { pictures: 0, largest: Some((0, 0)), ..SMALL }), Some("text"));
-    assert_eq!(content_class("video-rich", &Content { size: 90_000, ..SMALL }), Some("image-rich"));
+    assert_eq!(
+        content_class(
+            "Megapixel",
+            &Content {
+                largest: Some((640, 480)),
+                ..SMALL
+            }
+        ),
+        Some("image-rich")
+    );
+    assert_eq!(
+        content_class(
+            "image-rich",
+            &Content {
+                pictures: 0,
+                largest: Some((0, 0)),
+                ..SMALL
+            }
+        ),
+        Some("text")
+    );
+    assert_eq!(
+        content_class(
+            "video-rich",
+            &Content {
+                size: 90_000,
+                ..SMALL
+            }
+        ),
+        Some("image-rich")
+    );
 }
 
 #[test]
 fn the_content_class_never_goes_up() {
-    assert_eq!(content_class("image-basic", &Content { size: 250_000, largest: Some((1600, 1200)), ..SMALL }), None);
+    assert_eq!(
+        content_class(
+            "image-basic",
+            &Content {
+                size: 250_000,
+                largest: Some((1600, 1200)),
+                ..SMALL
+            }
+        ),
+        None
+    );
     assert_eq!(content_class("image-basic", &SMALL), None);
 }
 
 #[test]
 fn a_class_that_cannot_be_judged_stays() {
     assert_eq!(content_class("content-rich", &SMALL), None);
-    assert_eq!(content_class("video-rich", &Content { media: true, ..SMALL }), None);
-    assert_eq!(content_class("megapixel", &Content { largest: None, ..SMALL }), None);
-    assert_eq!(content_class("megapixel", &Content { size: 900_000, ..SMALL }), None);
+    assert_eq!(
+        content_class(
+            "video-rich",
+            &Content {
+                media: true,
+                ..SMALL
+            }
+        ),
+        None
+    );
+    assert_eq!(
+        content_class(
+            "megapixel",
+            &Content {
+                largest: None,
+                ..SMALL
+            }
+        ),
+        None
+    );
+    assert_eq!(
+        content_class(
+            "megapixel",
+            &Content {
+                size: 900_000,
+                ..SMALL
+            }
+        ),
+        None
+    );
 }
