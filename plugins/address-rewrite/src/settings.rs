@@ -1,0 +1,248 @@
+//! What the operator writes, and the check that turns it into [`Rules`].
+
+use std::collections::BTreeMap;
+
+use mm4_filter::address::is_domain;
+use serde::Deserialize;
+
+use crate::rules::{BareNumbers, Numbering, Rules};
+
+/// See the crate's documentation for each setting's meaning.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Settings {
+    pub country_code: Option<String>,
+    pub national_prefix: Option<String>,
+    pub international_prefixes: Vec<String>,
+    pub bare_numbers: BareNumbers,
+    pub portability_table: Option<String>,
+    pub domains: BTreeMap<String, String>,
+    pub short_codes: BTreeMap<String, String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            country_code: None,
+            national_prefix: None,
+            // ITU-T E.164: the recommended international prefix.
+            international_prefixes: vec!["00".into()],
+            bare_numbers: BareNumbers::International,
+            portability_table: None,
+            domains: BTreeMap::new(),
+            short_codes: BTreeMap::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// # Errors
+    /// Every problem at once, separated by `; `, each with its setting, value and expected form.
+    pub fn check(self) -> Result<Rules, String> {
+        let mut problems = Vec::new();
+        self.check_numbering(&mut problems);
+        self.check_domains(&mut problems);
+        self.check_short_codes(&mut problems);
+        if self.portability_table.as_deref() == Some("") {
+            problems.push(
+                "portability-table is empty, but must name a table of the relay's configuration"
+                    .into(),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(format!("settings: {}", problems.join("; ")));
+        }
+        Ok(Rules {
+            numbering: Numbering {
+                country_code: self.country_code,
+                national_prefix: self.national_prefix.unwrap_or_default(),
+                international_prefixes: self.international_prefixes,
+                bare_numbers: self.bare_numbers,
+            },
+            portability_table: self.portability_table,
+            domains: self
+                .domains
+                .into_iter()
+                .map(|(from, to)| (from.to_ascii_lowercase(), to))
+                .collect(),
+            short_codes: self.short_codes,
+        })
+    }
+
+    fn check_numbering(&self, problems: &mut Vec<String>) {
+        if let Some(code) = &self.country_code
+            && (!is_digits(code, 1, 3) || code.starts_with('0'))
+        {
+            problems.push(format!(
+                "country-code is {code:?}, but must be 1 to 3 digits that do not begin with 0"
+            ));
+        }
+        if let Some(prefix) = &self.national_prefix
+            && !is_digits(prefix, 1, 5)
+        {
+            problems.push(format!(
+                "national-prefix is {prefix:?}, but must be 1 to 5 digits, or left out"
+            ));
+        }
+        for prefix in &self.international_prefixes {
+            if !is_digits(prefix, 1, 6) {
+                problems.push(format!(
+                    "international-prefixes holds {prefix:?}, but each must be 1 to 6 digits"
+                ));
+            }
+        }
+        if self.country_code.is_none() {
+            if self.national_prefix.is_some() {
+                problems.push("national-prefix needs country-code beside it".into());
+            }
+            if self.bare_numbers == BareNumbers::National {
+                problems.push("bare-numbers = \"national\" needs country-code beside it".into());
+            }
+        }
+    }
+
+    fn check_domains(&self, problems: &mut Vec<String>) {
+        let mut seen = BTreeMap::new();
+        for (from, to) in &self.domains {
+            for domain in [from, to] {
+                if !is_domain(domain) {
+                    problems.push(format!(
+                        "domains holds {domain:?}, which is not a domain name"
+                    ));
+                }
+            }
+            if let Some(other) = seen.insert(from.to_ascii_lowercase(), from) {
+                problems.push(format!(
+                    "domains holds {other:?} and {from:?}, which are the same domain"
+                ));
+            }
+        }
+    }
+
+    fn check_short_codes(&self, problems: &mut Vec<String>) {
+        for (code, address) in &self.short_codes {
+            if !is_digits(code, 1, 6) {
+                problems.push(format!(
+                    "short-codes holds the code {code:?}, but a short code is 1 to 6 digits"
+                ));
+            }
+            if !is_whole_address(address) {
+                problems.push(format!(
+                    "short-codes maps {code:?} to {address:?}, but must map to a whole address such as \
+                     \"+15555550142/TYPE=PLMN@mms.vasp.example\""
+                ));
+            }
+        }
+    }
+}
+
+fn is_digits(text: &str, min: usize, max: usize) -> bool {
+    (min..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What the relay accepts as an address (256 octets of ASCII without blanks and brackets), with a domain.
+fn is_whole_address(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b',' | b';');
+    text.len() <= 256
+        && text.bytes().all(plain)
+        && text
+            .rsplit_once('@')
+            .is_some_and(|(local, domain)| !local.is_empty() && is_domain(domain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(change: impl FnOnce(&mut Settings)) -> String {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        settings.check().expect_err("these settings are wrong")
+    }
+
+    #[test]
+    fn no_settings_at_all_are_legal() {
+        assert!(Settings::default().check().is_ok());
+    }
+
+    #[test]
+    fn a_country_code_is_one_to_three_digits_that_do_not_begin_with_zero() {
+        for wrong in ["", "+1", "0", "049", "1234"] {
+            let error = problems(|settings| settings.country_code = Some(wrong.into()));
+            assert!(
+                error.contains("country-code") && error.contains(&format!("{wrong:?}")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn national_numbers_need_a_country_code() {
+        assert!(
+            problems(|settings| settings.national_prefix = Some("0".into()))
+                .contains("needs country-code")
+        );
+        assert!(
+            problems(|settings| settings.bare_numbers = BareNumbers::National)
+                .contains("needs country-code")
+        );
+    }
+
+    #[test]
+    fn an_empty_prefix_would_match_everything_and_is_refused() {
+        assert!(
+            problems(|settings| settings.international_prefixes = vec![String::new()])
+                .contains("international-prefixes")
+        );
+        let error = problems(|settings| {
+            settings.country_code = Some("49".into());
+            settings.national_prefix = Some(String::new());
+        });
+        assert!(error.contains("national-prefix"), "{error}");
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let error = problems(|settings| {
+            settings.country_code = Some("x".into());
+            settings.domains.insert("a b".into(), "b.example".into());
+            settings.short_codes.insert("12345".into(), "nobody".into());
+            settings.portability_table = Some(String::new());
+        });
+        for name in [
+            "country-code",
+            "domains",
+            "short-codes",
+            "portability-table",
+        ] {
+            assert!(error.contains(name), "{name} is missing in: {error}");
+        }
+    }
+
+    #[test]
+    fn a_domain_that_is_listed_twice_in_different_case_is_refused() {
+        let error = problems(|settings| {
+            settings
+                .domains
+                .insert("A.example".into(), "b.example".into());
+            settings
+                .domains
+                .insert("a.example".into(), "c.example".into());
+        });
+        assert!(error.contains("same domain"), "{error}");
+    }
+
+    #[test]
+    fn a_short_code_must_map_to_an_address_that_may_go_on_the_wire() {
+        for wrong in [
+            "a b@c.example",
+            "<a@b.example>",
+            "@b.example",
+            "a@",
+            "a\r\n@b.example",
+        ] {
+            assert!(!is_whole_address(wrong), "{wrong:?}");
+        }
+        assert!(is_whole_address("+15555550142/TYPE=PLMN@mms.vasp.example"));
+    }
+}

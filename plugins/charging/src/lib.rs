@@ -1,0 +1,97 @@
+//! One charging record per MM4 event (TS 32.270, clause 6.1.1). The records say what happened and who with; numbering, time and
+//! file are the relay's.
+//!
+//! # Settings
+//!
+//! ```toml
+//! [settings]
+//! role = "relay"                 # "relay", "originator" or "recipient"; default: "relay"
+//! inside = ["rs-1", "rs-2"]      # peers of our own MMSE; default: none named, every message counts
+//! ```
+//!
+//! # Which event makes which record
+//!
+//! | event | message | relay | originator | recipient |
+//! |---|---|---|---|---|
+//! | arrival | `MM4_forward.REQ` | relay-in | | r4f |
+//! | arrival | `MM4_forward.RES` | relay-in | o4frs | |
+//! | arrival | `MM4_delivery_report.REQ` | relay-in | o4d | |
+//! | arrival | `MM4_delivery_report.RES` | relay-in | | r4drs |
+//! | arrival | `MM4_read_reply_report.REQ` | relay-in | o4r | |
+//! | arrival | `MM4_read_reply_report.RES` | relay-in | | r4rrs |
+//! | delivered | `MM4_forward.REQ` | relay-out | o4frq | |
+//! | delivered | `MM4_delivery_report.REQ` | relay-out | | r4drq |
+//! | delivered | `MM4_read_reply_report.REQ` | relay-out | | r4rrq |
+//! | delivered | anything else | relay-out | | |
+//! | failed | a message whose delivery would have made a record | relay-failed | relay-failed | relay-failed |
+//!
+//! `relay` is for hubs: TS 32.270 knows no record for a network that only passes a message on. The other two are for a relay
+//! at the border of an MMSE that keeps the records of its R/S. Such a relay sees both directions; `inside` tells them apart: then
+//! *arrival* counts only for messages from peers that are not inside, and *delivered* only for messages from peers that are. Load the
+//! plug-in twice, once per role, for both sets of records.
+//!
+//! # Fields
+//!
+//! From the message's headers, as received. What is missing is left out, except the booleans that TS 32.298 makes mandatory: reports
+//! and acknowledgements not asked for, sender shown. In the records of a report request the originator and the recipient are
+//! those of the original message, as TS 32.270 wants them: the report's own, exchanged. The records of responses
+//! name neither, for a response travels between systems.
+//!
+//! Status: the request status of a response, the MM status or read status of a report, `Ok` for an accepted request, the SMTP
+//! code for what was sent or failed.
+
+use mm4_filter::{Fault, Outcome, Plugin, Verdict, charging, message};
+use rules::{Event, Facts, Settings};
+
+pub mod rules;
+
+pub struct Charging;
+
+impl Plugin for Charging {
+    const NAME: &'static str = "charging";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type State = Settings;
+
+    fn occasions() -> mm4_filter::Occasions {
+        mm4_filter::Occasions::ARRIVAL | mm4_filter::Occasions::OUTCOME
+    }
+
+    fn configure() -> Result<Settings, String> {
+        mm4_filter::config::<Settings>()?.check()
+    }
+
+    fn arrival(settings: &Settings) -> Result<Verdict, Fault> {
+        record(settings, &Event::Arrived)?;
+        Ok(Verdict::Pass)
+    }
+
+    fn outcome(settings: &Settings, outcome: &Outcome) -> Result<(), Fault> {
+        record(
+            settings,
+            &match outcome {
+                Outcome::Delivered(delivery) => Event::Delivered(delivery),
+                Outcome::Failed(delivery) => Event::Failed(delivery),
+            },
+        )
+    }
+}
+
+fn record(settings: &Settings, event: &Event) -> Result<(), Fault> {
+    let summary = message::current();
+    let Some(record_type) = settings.record_type(event, summary.message_type, &summary.source)
+    else {
+        return Ok(());
+    };
+    let facts = Facts {
+        summary,
+        originator: message::originator().map(|address| address.text),
+        recipients: message::recipients()
+            .into_iter()
+            .map(|recipient| recipient.address.text)
+            .collect(),
+        headers: message::headers(),
+    };
+    charging::emit(&facts.record(record_type, event))
+}
+
+mm4_filter::export_plugin!(Charging);

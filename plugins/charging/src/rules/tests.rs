@@ -1,0 +1,334 @@
+use super::*;
+
+fn settings(role: Role, inside: &[&str]) -> Settings {
+    Settings {
+        role,
+        inside: inside.iter().map(|&name| name.into()).collect(),
+    }
+}
+
+fn delivery(code: u16) -> Delivery {
+    Delivery {
+        peer: "operator-b".into(),
+        host: "192.0.2.1:25".into(),
+        code,
+        text: "queued".into(),
+        attempts: 1,
+    }
+}
+
+fn facts(message_type: MessageType, headers: &[(&str, &str)]) -> Facts {
+    Facts {
+        summary: Summary {
+            message_type,
+            message_id: "\"k1@mms.a.example\"".into(),
+            transaction_id: "\"t1@mms.a.example\"".into(),
+            source: "operator-a".into(),
+            received_at: 1_769_386_663_000,
+            size: 30_000,
+        },
+        originator: Some("+15555550100/TYPE=PLMN@mms.a.example".into()),
+        recipients: vec![
+            "+15555550199/TYPE=PLMN@mms.b.example".into(),
+            "+15555550188/TYPE=PLMN@mms.b.example".into(),
+        ],
+        headers: headers
+            .iter()
+            .map(|&(name, value)| HeaderField {
+                name: name.into(),
+                value: value.into(),
+            })
+            .collect(),
+    }
+}
+
+#[test]
+fn each_event_makes_the_record_of_its_role() {
+    use MessageType::*;
+    let sent = delivery(250);
+    // Message type; then what arrival and delivery make as originator, and as recipient.
+    let table = [
+        (
+            ForwardRequest,
+            None,
+            Some(RecordType::O4frq),
+            Some(RecordType::R4f),
+            None,
+        ),
+        (ForwardResponse, Some(RecordType::O4frs), None, None, None),
+        (
+            DeliveryReportRequest,
+            Some(RecordType::O4d),
+            None,
+            None,
+            Some(RecordType::R4drq),
+        ),
+        (
+            DeliveryReportResponse,
+            None,
+            None,
+            Some(RecordType::R4drs),
+            None,
+        ),
+        (
+            ReadReplyReportRequest,
+            Some(RecordType::O4r),
+            None,
+            None,
+            Some(RecordType::R4rrq),
+        ),
+        (
+            ReadReplyReportResponse,
+            None,
+            None,
+            Some(RecordType::R4rrs),
+            None,
+        ),
+        (Other, None, None, None, None),
+    ];
+    for (message, originator_in, originator_out, recipient_in, recipient_out) in table {
+        let made =
+            |role, event: &Event| settings(role, &[]).record_type(event, message, "operator-a");
+        assert_eq!(
+            made(Role::Originator, &Event::Arrived),
+            originator_in,
+            "{message:?}"
+        );
+        assert_eq!(
+            made(Role::Originator, &Event::Delivered(&sent)),
+            originator_out,
+            "{message:?}"
+        );
+        assert_eq!(
+            made(Role::Recipient, &Event::Arrived),
+            recipient_in,
+            "{message:?}"
+        );
+        assert_eq!(
+            made(Role::Recipient, &Event::Delivered(&sent)),
+            recipient_out,
+            "{message:?}"
+        );
+        assert_eq!(
+            made(Role::Relay, &Event::Arrived),
+            Some(RecordType::RelayIn)
+        );
+        assert_eq!(
+            made(Role::Relay, &Event::Delivered(&sent)),
+            Some(RecordType::RelayOut)
+        );
+        assert_eq!(
+            made(Role::Relay, &Event::Failed(&sent)),
+            Some(RecordType::RelayFailed)
+        );
+    }
+}
+
+#[test]
+fn a_failure_is_recorded_only_where_the_delivery_would_have_been() {
+    let refused = delivery(550);
+    let made = |role, message| {
+        settings(role, &[]).record_type(&Event::Failed(&refused), message, "operator-a")
+    };
+    assert_eq!(
+        made(Role::Originator, MessageType::ForwardRequest),
+        Some(RecordType::RelayFailed)
+    );
+    assert_eq!(made(Role::Recipient, MessageType::ForwardRequest), None);
+}
+
+#[test]
+fn only_what_crosses_the_border_is_charged() {
+    let sent = delivery(250);
+    let originator = settings(Role::Originator, &["rs-1"]);
+    let forward = MessageType::ForwardRequest;
+    assert_eq!(
+        originator.record_type(&Event::Delivered(&sent), forward, "rs-1"),
+        Some(RecordType::O4frq)
+    );
+    assert_eq!(
+        originator.record_type(&Event::Delivered(&sent), forward, "operator-b"),
+        None
+    );
+    let recipient = settings(Role::Recipient, &["rs-1"]);
+    assert_eq!(
+        recipient.record_type(&Event::Arrived, forward, "operator-b"),
+        Some(RecordType::R4f)
+    );
+    assert_eq!(
+        recipient.record_type(&Event::Arrived, forward, "rs-1"),
+        None
+    );
+}
+
+#[test]
+fn fields_come_from_the_headers_whatever_their_case() {
+    let facts = facts(
+        MessageType::ForwardRequest,
+        &[
+            ("content-type", "multipart/related;Start=\"<smil>\""),
+            ("DATE", "Mon, 26 Jan 2026 00:17:43 +0200"),
+            ("X-Mms-Message-Class", "Personal"),
+            ("X-Mms-Priority", "High"),
+            ("X-Mms-Expiry", "600 "),
+            ("X-Mms-Delivery-Report", "yes"),
+            ("X-Mms-Read-Reply", "Yes"),
+            ("X-Mms-Ack-Request", "YES"),
+            ("X-Mms-Sender-Visibility", "hide"),
+            ("X-Mms-Forward-Counter", "2"),
+        ],
+    );
+    let record = facts.record(RecordType::RelayIn, &Event::Arrived);
+    let expected = ChargingRecord {
+        record_type: RecordType::RelayIn,
+        message_id: "\"k1@mms.a.example\"".into(),
+        transaction_id: Some("\"t1@mms.a.example\"".into()),
+        source_peer: Some("operator-a".into()),
+        destination_peer: None,
+        originator: Some("+15555550100/TYPE=PLMN@mms.a.example".into()),
+        recipients: facts.recipients.clone(),
+        content_type: Some("multipart/related;Start=\"<smil>\"".into()),
+        message_size: Some(30_000),
+        message_class: Some("Personal".into()),
+        priority: Some("High".into()),
+        submission_time: Some("Mon, 26 Jan 2026 00:17:43 +0200".into()),
+        expiry: Some("600".into()),
+        delivery_report_requested: Some(true),
+        read_reply_requested: Some(true),
+        acknowledgement_requested: Some(true),
+        sender_hidden: Some(true),
+        forward_counter: Some(2),
+        status_code: Some("Ok".into()),
+        status_text: None,
+    };
+    assert_eq!(record, expected);
+}
+
+#[test]
+fn mandatory_booleans_have_values_when_the_message_says_nothing() {
+    let record = facts(MessageType::ForwardRequest, &[]).record(RecordType::R4f, &Event::Arrived);
+    assert_eq!(record.delivery_report_requested, Some(false));
+    assert_eq!(record.read_reply_requested, Some(false));
+    assert_eq!(record.acknowledgement_requested, Some(false));
+    assert_eq!(record.sender_hidden, Some(false));
+}
+
+#[test]
+fn the_record_of_a_report_names_the_parties_of_the_original_message() {
+    let mut facts = facts(
+        MessageType::DeliveryReportRequest,
+        &[("X-Mms-MM-Status-Code", "Retrieved")],
+    );
+    facts.recipients.truncate(1);
+    let record = facts.record(RecordType::O4d, &Event::Arrived);
+    assert_eq!(
+        record.originator.as_deref(),
+        Some("+15555550199/TYPE=PLMN@mms.b.example")
+    );
+    assert_eq!(record.recipients, ["+15555550100/TYPE=PLMN@mms.a.example"]);
+    assert_eq!(record.status_code.as_deref(), Some("Retrieved"));
+    let relayed = facts.record(RecordType::RelayIn, &Event::Arrived);
+    assert_eq!(
+        relayed.originator.as_deref(),
+        Some("+15555550100/TYPE=PLMN@mms.a.example")
+    );
+}
+
+#[test]
+fn the_record_of_a_response_has_its_status_and_no_parties() {
+    let headers = [
+        ("X-Mms-Request-Status-Code", "Error-service-denied"),
+        ("X-Mms-Status-Text", "not here"),
+    ];
+    let record =
+        facts(MessageType::ForwardResponse, &headers).record(RecordType::O4frs, &Event::Arrived);
+    assert_eq!((record.originator, record.recipients.len()), (None, 0));
+    assert_eq!(record.status_code.as_deref(), Some("Error-service-denied"));
+    assert_eq!(record.status_text.as_deref(), Some("not here"));
+}
+
+#[test]
+fn an_outcome_is_recorded_with_its_peer_and_reply() {
+    let refused = delivery(550);
+    let record = facts(MessageType::ForwardRequest, &[])
+        .record(RecordType::RelayFailed, &Event::Failed(&refused));
+    assert_eq!(record.destination_peer.as_deref(), Some("operator-b"));
+    assert_eq!(record.status_code.as_deref(), Some("550"));
+    assert_eq!(record.status_text.as_deref(), Some("queued"));
+}
+
+#[test]
+fn a_destination_that_was_never_reached_has_no_code() {
+    let silent = Delivery {
+        text: "no route to host".into(),
+        ..delivery(0)
+    };
+    let record = facts(MessageType::ForwardRequest, &[])
+        .record(RecordType::RelayFailed, &Event::Failed(&silent));
+    assert_eq!(
+        (record.status_code.as_deref(), record.status_text.as_deref()),
+        (None, Some("no route to host"))
+    );
+}
+
+#[test]
+fn a_counter_that_is_no_number_is_left_out_and_loses_nothing_else() {
+    let facts = facts(
+        MessageType::ForwardRequest,
+        &[("X-Mms-Forward-Counter", "many"), ("X-Mms-Priority", "Low")],
+    );
+    let record = facts.record(RecordType::R4f, &Event::Arrived);
+    assert_eq!(
+        (record.forward_counter, record.priority.as_deref()),
+        (None, Some("Low"))
+    );
+}
+
+#[test]
+fn a_string_too_long_for_a_record_is_cut_between_characters() {
+    let long = "\u{e4}".repeat(700);
+    let record = facts(MessageType::ForwardRequest, &[("Content-Type", &long)])
+        .record(RecordType::R4f, &Event::Arrived);
+    assert_eq!(
+        record.content_type.map(|text| text.len()),
+        Some(LONGEST_STRING)
+    );
+    assert_eq!(clipped(&format!("x{long}")).len(), LONGEST_STRING - 1);
+}
+
+#[test]
+fn a_null_sender_is_recorded_as_none() {
+    let facts = Facts {
+        originator: None,
+        ..facts(MessageType::DeliveryReportRequest, &[])
+    };
+    assert_eq!(
+        facts
+            .record(RecordType::RelayIn, &Event::Arrived)
+            .originator,
+        None
+    );
+    assert!(
+        facts
+            .record(RecordType::O4d, &Event::Arrived)
+            .recipients
+            .is_empty()
+    );
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    assert!(
+        settings(Role::Relay, &["rs-1"])
+            .check()
+            .unwrap_err()
+            .contains("role")
+    );
+    assert!(
+        settings(Role::Recipient, &[""])
+            .check()
+            .unwrap_err()
+            .contains("inside")
+    );
+    assert!(settings(Role::Recipient, &["rs-1"]).check().is_ok());
+}

@@ -1,0 +1,378 @@
+//! One message on its way to one destination: looks at its parts, asks the rules, makes the edits.
+
+use mm4_filter::{
+    Destination, Edit, Fault, Part, PartExt, Refusal, Verdict, body, edit, log, message, verdict,
+};
+
+use crate::header::{Header, probe};
+use crate::picture::{self, Failure, Picture};
+use crate::rules::{self, Content, PictureLimits, Role};
+use crate::settings::{Settings, TooLarge};
+use crate::smil::{self, Change};
+
+/// A larger presentation is not read, in octets. Real ones have some hundred.
+const LARGEST_SMIL: u64 = 256 << 10;
+/// Left free under the size limit, in octets: names that grow, and the header lines that relays add.
+const MARGIN: u64 = 1024;
+/// `X-Mms-Adaptation-Allowed` is what peers send; the other spelling is said to exist.
+const ADAPTATION_HEADERS: [&str; 2] = ["X-Mms-Adaptation-Allowed", "X-Mms-Adaptations"];
+const CLASS_HEADER: &str = "X-Mms-Content-Class";
+
+pub struct Adaptation<'a> {
+    settings: &'a Settings,
+    limits: PictureLimits,
+    message_limit: Option<u64>,
+    /// The message's size with the edits so far, in octets.
+    total: u64,
+    items: Vec<Item>,
+}
+
+/// A part, and what is decided about it.
+struct Item {
+    part: Part,
+    role: Role,
+    header: Option<Header>,
+    /// A picture that is over a limit of its own, whatever the message weighs.
+    over: bool,
+    fate: Fate,
+}
+
+enum Fate {
+    Stays,
+    Smaller(Picture),
+    Note,
+}
+
+impl<'a> Adaptation<'a> {
+    pub fn of_message(settings: &'a Settings, destination: &Destination) -> Self {
+        let item = |part: Part| {
+            let role = rules::role(&part.media_type);
+            Item {
+                part,
+                role,
+                header: None,
+                over: false,
+                fate: Fate::Stays,
+            }
+        };
+        Self {
+            settings,
+            limits: PictureLimits {
+                width: destination.max_image_width,
+                height: destination.max_image_height,
+                size: destination.max_image_size,
+            },
+            message_limit: destination.max_message_size,
+            total: message::current().size,
+            items: message::parts().into_iter().map(item).collect(),
+        }
+    }
+
+    pub fn run(mut self) -> Result<Verdict, Fault> {
+        if is_adaptation_forbidden() {
+            return Ok(self.unless_too_large(Vec::new()));
+        }
+        let class = message::header(CLASS_HEADER);
+        self.look_at_pictures(class.is_some())?;
+        self.drop_media();
+        self.shrink_pictures()?;
+        let mut edits = self.edits()?;
+        if !edits.is_empty()
+            && let Some(class) =
+                class.and_then(|present| rules::content_class(&present, &self.content()))
+        {
+            edits.push(edit::set_header(CLASS_HEADER, class));
+        }
+        Ok(self.unless_too_large(edits))
+    }
+
+    /// Finds the pictures that are over their limits. `all`: their sizes in pixels are needed even if nobody limits them.
+    fn look_at_pictures(&mut self, all: bool) -> Result<(), Fault> {
+        let limits = self.limits;
+        let pixels_matter = all || limits.width.is_some() || limits.height.is_some();
+        for item in self
+            .items
+            .iter_mut()
+            .filter(|item| item.role == Role::Picture)
+        {
+            match item.look(&limits, pixels_matter) {
+                // Not this message's fault to wait for: a body that cannot be decoded leaves as it came.
+                Err(Fault::Invalid(reason)) => {
+                    item.role = Role::Fixed;
+                    log::write(
+                        log::Level::Warn,
+                        &format!("part {} cannot be read and stays: {reason}", item.part.id),
+                    );
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_media(&mut self) {
+        let Some(limit) = self.limit() else { return };
+        let (indexes, media): (Vec<_>, Vec<_>) = self.sizes(Role::Media).unzip();
+        let pictures: Vec<u64> = self.sizes(Role::Picture).map(|(_, size)| size).collect();
+        for chosen in rules::media_to_drop(self.total, limit, &media, &pictures, self.note_size()) {
+            self.decide(indexes[chosen], Fate::Note);
+        }
+    }
+
+    /// From the largest to the smallest; each one that came out smaller than it had to leaves more to the others.
+    fn shrink_pictures(&mut self) -> Result<(), Fault> {
+        let mut waiting: Vec<(usize, u64)> = self.sizes(Role::Picture).collect();
+        waiting.sort_by_key(|&(_, size)| std::cmp::Reverse(size));
+        // Those that must be changed anyway come first: they may free all the octets that are needed.
+        waiting.sort_by_key(|&(index, _)| !self.items[index].over);
+        while let Some(&(index, size)) = waiting.first() {
+            let sizes: Vec<u64> = waiting.iter().map(|&(_, size)| size).collect();
+            let allowed = self
+                .limit()
+                .and_then(|limit| rules::allowance(self.total, limit, &sizes))
+                .filter(|&level| level < size);
+            if self.items[index].over || allowed.is_some() {
+                let fate = self.adapted(index, allowed)?;
+                self.decide(index, fate);
+            }
+            waiting.remove(0);
+        }
+        Ok(())
+    }
+
+    /// `allowed`: octets, encoded.
+    fn adapted(&self, index: usize, allowed: Option<u64>) -> Result<Fate, Fault> {
+        let item = &self.items[index];
+        let Some(header) = item
+            .header
+            .map_or_else(|| item.probe(), |header| Ok(Some(header)))?
+        else {
+            return Ok(self.note_for(item, "its format is not known"));
+        };
+        let Some(source) = item.part.read_all(self.settings.max_source_size.into())? else {
+            return Ok(self.note_for(item, "it is larger than max-source-size"));
+        };
+        let own = source.len() as u64;
+        let size = [self.limits.size, allowed.map(rules::decoded_size)]
+            .into_iter()
+            .flatten()
+            .fold(own, u64::min);
+        let limits = PictureLimits {
+            size: Some(size),
+            ..self.limits
+        };
+        Ok(
+            match picture::adapt(&source, &header, &limits, self.settings) {
+                Ok(picture) => Fate::Smaller(picture),
+                Err(Failure::Undecodable(reason)) => self.note_for(item, &reason),
+                Err(Failure::TooLarge) => {
+                    self.note_for(item, "even a tiny version would be too large")
+                }
+            },
+        )
+    }
+
+    fn note_for(&self, item: &Item, reason: &str) -> Fate {
+        log::write(
+            log::Level::Info,
+            &format!("part {} becomes a note: {reason}", item.part.id),
+        );
+        Fate::Note
+    }
+
+    fn decide(&mut self, index: usize, fate: Fate) {
+        let after = match &fate {
+            Fate::Stays => self.items[index].part.encoded_size,
+            Fate::Smaller(picture) => rules::encoded_size(picture.bytes.len() as u64),
+            Fate::Note => self.note_size(),
+        };
+        self.total = (self.total + after).saturating_sub(self.items[index].part.encoded_size);
+        self.items[index].fate = fate;
+    }
+
+    fn edits(&mut self) -> Result<Vec<Edit>, Fault> {
+        let presentations = self.presentations()?;
+        let mut taken: Vec<String> = self
+            .items
+            .iter()
+            .filter_map(|item| item.part.name.clone())
+            .collect();
+        let mut edits = Vec::new();
+        let mut changes = Vec::new();
+        for item in &self.items {
+            let (extension, media_type, bytes) = match &item.fate {
+                Fate::Stays => continue,
+                Fate::Smaller(picture) => {
+                    (picture.extension, picture.media_type, picture.bytes.clone())
+                }
+                Fate::Note => {
+                    let text = rules::note(&self.settings.note, item.part.name.as_deref());
+                    ("txt", "text/plain; charset=utf-8", text.into_bytes())
+                }
+            };
+            let old = item
+                .part
+                .name
+                .as_deref()
+                .or(item.part.content_location.as_deref());
+            let renamed = if item.part.media_type == media_type {
+                None
+            } else {
+                rules::renamed(old, extension, &taken)
+            };
+            let name = renamed.filter(|name| presentations.is_some() && Some(name.as_str()) != old);
+            taken.extend(name.clone());
+            edits.push(edit::replace_part(
+                item.part.id,
+                body(media_type, &bytes)?,
+                name.clone(),
+            ));
+            changes.push(Change {
+                content_id: item.part.content_id.clone(),
+                old_names: [&item.part.name, &item.part.content_location]
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .collect(),
+                new_name: name,
+                media_type: media_type.split(';').next().unwrap_or(media_type).into(),
+            });
+        }
+        for (id, smil) in presentations.unwrap_or_default() {
+            if let Some(text) = smil::updated(&smil, &changes) {
+                edits.push(edit::replace_part(
+                    id,
+                    body("application/smil; charset=utf-8", text.as_bytes())?,
+                    None,
+                ));
+            }
+        }
+        Ok(edits)
+    }
+
+    /// The presentations, if anything changed that they may refer to. `None`: there is one that cannot be followed.
+    fn presentations(&self) -> Result<Option<Vec<(u32, String)>>, Fault> {
+        let mut presentations = Vec::new();
+        if self
+            .items
+            .iter()
+            .any(|item| !matches!(item.fate, Fate::Stays))
+        {
+            for item in self.items.iter().filter(|item| item.role == Role::Smil) {
+                let text = match item.part.read_all(LARGEST_SMIL) {
+                    Ok(bytes) => bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
+                    Err(Fault::Invalid(_)) => None,
+                    Err(fault) => return Err(fault),
+                };
+                let Some(text) = text else {
+                    log::write(
+                        log::Level::Warn,
+                        "the presentation cannot be read: file names stay as they were",
+                    );
+                    return Ok(None);
+                };
+                presentations.push((item.part.id, text));
+            }
+        }
+        Ok(Some(presentations))
+    }
+
+    fn content(&self) -> Content {
+        let mut largest = Some((0, 0));
+        let mut pictures = 0;
+        for item in self
+            .items
+            .iter()
+            .filter(|item| item.role == Role::Picture && !matches!(item.fate, Fate::Note))
+        {
+            let size = match &item.fate {
+                Fate::Smaller(picture) => Some((picture.width, picture.height)),
+                _ => item.header.map(|header| (header.width, header.height)),
+            };
+            pictures += 1;
+            largest = largest
+                .zip(size)
+                .map(|((a, b), (width, height)): ((u32, u32), _)| (a.max(width), b.max(height)));
+        }
+        let media = self.items.iter().any(|item| {
+            let protected = item.role == Role::Fixed && !item.part.media_type.starts_with("text/");
+            (item.role == Role::Media || protected) && matches!(item.fate, Fate::Stays)
+        });
+        Content {
+            size: self.total,
+            pictures,
+            largest,
+            media,
+        }
+    }
+
+    /// Only a message over the limit itself is too large; the margin is ours.
+    fn unless_too_large(&self, edits: Vec<Edit>) -> Verdict {
+        let Some(limit) = self.message_limit.filter(|&limit| self.total > limit) else {
+            return verdict(edits);
+        };
+        log::write(
+            log::Level::Warn,
+            &format!(
+                "the message has {} octets, and the destination takes {limit}",
+                self.total
+            ),
+        );
+        match self.settings.too_large {
+            TooLarge::Pass => verdict(edits),
+            TooLarge::Refuse => Verdict::Refuse(Refusal {
+                code: 552,
+                text: format!("message is larger than {limit} octets and cannot be adapted"),
+            }),
+        }
+    }
+
+    /// The goal for a message that is too large. One within the limit is not shrunk for the margin's sake.
+    fn limit(&self) -> Option<u64> {
+        self.message_limit
+            .filter(|&limit| message::current().size > limit)
+            .map(|limit| limit.saturating_sub(MARGIN))
+    }
+
+    fn sizes(&self, role: Role) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let wanted =
+            move |(_, item): &(usize, &Item)| item.role == role && matches!(item.fate, Fate::Stays);
+        self.items
+            .iter()
+            .enumerate()
+            .filter(wanted)
+            .map(|(index, item)| (index, item.part.encoded_size))
+    }
+
+    fn note_size(&self) -> u64 {
+        rules::encoded_size(self.settings.note.len() as u64 + 64)
+    }
+}
+
+impl Item {
+    fn look(&mut self, limits: &PictureLimits, pixels_matter: bool) -> Result<(), Fault> {
+        if pixels_matter {
+            self.header = self.probe()?;
+        }
+        let fits = match limits.size {
+            Some(size) => self.part.fits(size)?,
+            None => true,
+        };
+        self.over = !fits
+            || self
+                .header
+                .is_some_and(|header| !limits.holds(header.width, header.height));
+        Ok(())
+    }
+
+    fn probe(&self) -> Result<Option<Header>, Fault> {
+        probe(|offset, max| self.part.read(offset, max))
+    }
+}
+
+/// TS 23.140, 8.4.1.3: the originator may forbid changes.
+fn is_adaptation_forbidden() -> bool {
+    ADAPTATION_HEADERS.iter().any(|name| {
+        message::header(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("No"))
+    })
+}

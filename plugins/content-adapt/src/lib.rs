@@ -1,0 +1,86 @@
+//! Brings pictures and messages under what their destination takes. Runs on departure, for each destination by itself, on
+//! `MM4_forward.REQ` with pictures, sound or video in it.
+//!
+//! # What is done
+//!
+//! The limits are the destination's, from the relay's configuration (`max-image-size`, `max-image-width`, `max-image-height`,
+//! `max-message-size`); what it does not limit is not touched.
+//!
+//! 1. A picture over a picture limit is made smaller (JPEG, PNG, GIF, WebP; told by content, not by label). JPEG stays JPEG;
+//!    PNG, and whatever has transparency, becomes a PNG if that fits; everything else becomes a JPEG on white. Of an animated
+//!    GIF over a limit the first frame remains, as a still picture: a cut animation is worse than none. EXIF data goes (after the picture was turned the way it says); a
+//!    small colour profile stays. A picture of another format is judged by its octets alone.
+//! 2. A message over `max-message-size` has its largest pictures shrunk first, down to 8 KiB each. If that cannot be
+//!    enough, the largest other media go, one after the other.
+//! 3. What cannot be made small enough, or cannot be decoded, is replaced by a short text that says so.
+//!
+//! Pictures within the limits are not even read: a few hundred octets tell their size, and the bytes leave as they came.
+//!
+//! # What stays valid
+//!
+//! - **SMIL**: a part whose type changed gets a file name to match (`photo.png`, `photo.jpg`), and every reference to the old name follows. An
+//!   `img` whose picture became a text becomes a `text`. Content-IDs never change. With a presentation over 256 KiB or not in
+//!   UTF-8, names stay as they were.
+//! - **`X-Mms-Content-Class`**, if present, goes down to the class that the message now belongs to (text, image-basic, image-rich, megapixel); it
+//!   never goes up, and stays while there is video or sound, and for the content-* classes.
+//! - **`X-Mms-Adaptation-Allowed: No`** (or `X-Mms-Adaptations: No`) and **DRM parts** (`application/vnd.oma.drm.*`) are
+//!   respected: nothing of the message, or of the part, changes.
+//!
+//! The message's size is what came in; edits of plug-ins earlier in the chain are not counted.
+//!
+//! # Settings
+//!
+//! ```toml
+//! [settings]
+//! jpeg-quality = 85             # to begin with, 1 to 100
+//! min-jpeg-quality = 45         # below this, pictures are made smaller instead
+//! max-pixels = 12500000         # larger pictures are not decoded, but replaced by the text
+//! max-source-size = 8388608     # octets; larger pictures are not read, but replaced by the text
+//! note = "{name} is not here: ..."
+//! too-large = "pass"            # "refuse": 552 for a message that stays over max-message-size all the same
+//! ```
+//!
+//! A sandbox needs about 9 octets per pixel and twice the source: the defaults fit into the relay's default of 128 MiB. Raise the
+//! plug-in's memory limit together with them.
+
+use adaptation::Adaptation;
+use mm4_filter::{Destination, Fault, MessageType, Occasions, Plugin, Verdict};
+use settings::Settings;
+
+mod adaptation;
+pub mod header;
+pub mod picture;
+pub mod rules;
+pub mod settings;
+pub mod smil;
+
+pub struct ContentAdapt;
+
+impl Plugin for ContentAdapt {
+    const NAME: &'static str = "content-adapt";
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    type State = Settings;
+
+    fn occasions() -> Occasions {
+        Occasions::DEPARTURE
+    }
+
+    /// Reports and responses have no content to adapt.
+    fn message_types() -> Vec<MessageType> {
+        vec![MessageType::ForwardRequest]
+    }
+
+    fn media_types() -> Vec<String> {
+        ["image/*", "video/*", "audio/*"].map(String::from).into()
+    }
+
+    fn configure() -> Result<Settings, String> {
+        mm4_filter::config::<Settings>()?.check()
+    }
+
+    fn departure(settings: &Settings, destination: &Destination) -> Result<Verdict, Fault> {
+        Adaptation::of_message(settings, destination).run()
+    }
+}
+
+mm4_filter::export_plugin!(ContentAdapt);
