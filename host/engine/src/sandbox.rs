@@ -192,3 +192,97 @@ fn start_ticker(engine: wasmtime::Engine) -> std::io::Result<mpsc::Sender<()>> {
 fn setup(error: wasmtime::Error) -> EngineError {
     EngineError::Setup(format!("{error:#}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn small() -> EngineOptions {
+        EngineOptions {
+            max_instances: 1,
+            ..EngineOptions::default()
+        }
+    }
+
+    #[test]
+    fn the_ticker_ends_with_the_engine() {
+        let engine = Engine::new(small()).unwrap();
+        let weak = engine.0.wasmtime.weak();
+        let clone = engine.clone();
+        drop(engine);
+        assert!(weak.upgrade().is_some());
+        drop(clone);
+        // The ticker holds the last reference; when it is gone, so is the thread's work.
+        let patience = Instant::now() + Duration::from_secs(10);
+        while weak.upgrade().is_some() {
+            assert!(Instant::now() < patience, "the ticker still runs");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn an_engine_works_without_the_page_map_scan() {
+        let engine = Engine::new(EngineOptions {
+            page_map_scan: Some(false),
+            ..small()
+        })
+        .unwrap();
+        assert!(!engine.page_map_scan());
+    }
+
+    #[test]
+    fn the_probe_says_what_the_kernel_has() {
+        let engine = Engine::new(small()).unwrap();
+        assert_eq!(
+            engine.page_map_scan(),
+            PoolingAllocationConfig::is_pagemap_scan_available()
+        );
+    }
+
+    #[test]
+    fn options_out_of_their_bounds_are_named() {
+        let cases = [
+            (
+                "max_instances",
+                EngineOptions {
+                    max_instances: 0,
+                    ..small()
+                },
+            ),
+            (
+                "max_instances",
+                EngineOptions {
+                    max_instances: 1001,
+                    ..small()
+                },
+            ),
+            (
+                "wasm_stack",
+                EngineOptions {
+                    wasm_stack: (64 << 10) - 1,
+                    ..small()
+                },
+            ),
+            (
+                "wasm_stack",
+                EngineOptions {
+                    wasm_stack: (1 << 20) + 1,
+                    ..small()
+                },
+            ),
+            (
+                "max_memory_bytes",
+                EngineOptions {
+                    max_memory_bytes: (1 << 20) - 1,
+                    ..small()
+                },
+            ),
+        ];
+        for (name, options) in cases {
+            let refusal = Engine::new(options).err().expect("refused").to_string();
+            assert!(refusal.contains(name), "{refusal}");
+        }
+    }
+}

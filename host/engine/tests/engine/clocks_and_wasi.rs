@@ -1,0 +1,41 @@
+//! WASI is there, and nothing is behind it.
+
+use mm4relay_engine::*;
+use serde_json::json;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn nothing_outside_can_be_reached() {
+    assert_eq!(
+        finding(habit("outside")).await,
+        "false false 0 0 false false 0"
+    );
+    assert!(!std::path::Path::new("/tmp/escaped").exists());
+}
+
+#[tokio::test]
+async fn a_granted_clock_is_the_relay_s_through_both_doors() {
+    let text = finding(json!({ "configure": "chat", "do": "clock" })).await;
+    assert_eq!(text, format!("{NOW_MS} {NOW_MS} {}", NOW_MS / 1000));
+}
+
+#[tokio::test]
+async fn without_the_grant_the_clock_of_wasi_stands_still() {
+    // Only a component without the clock's import loads without the grant; so this one is called `noop`'s size of a
+    // lie: the hostile one with its import granted shows the difference.
+    let text = finding(habit("wasi-clock")).await;
+    assert_eq!(text, (NOW_MS / 1000).to_string());
+}
+
+#[tokio::test]
+async fn what_is_printed_goes_to_the_log_with_the_message() {
+    let world = World::new();
+    let plugin = load_with(spec(habit("print")), world.clone()).await;
+    judge(&plugin).await.unwrap();
+    let line = world.lines().pop().unwrap();
+    assert_eq!(
+        (line.message.as_str(), line.level, line.text.as_str()),
+        ("m-1", Level::Debug, "printed by process")
+    );
+}

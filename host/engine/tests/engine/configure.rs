@@ -1,0 +1,148 @@
+//! `configure`: once, apart from all messages, and kept.
+
+use std::time::Duration;
+
+use mm4relay_engine::*;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn at_configure(habit: &str) -> Value {
+    json!({ "configure": habit })
+}
+
+#[tokio::test]
+async fn a_configure_that_says_no_is_quoted_on_one_line() {
+    let error = refusal(spec(at_configure("refuse"))).await;
+    assert!(matches!(error.kind, LoadErrorKind::ConfigureRefused { .. }));
+    assert!(
+        error
+            .to_string()
+            .contains(r#"`rate` is "often", but must be\na number"#),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_panic_in_configure_is_quoted() {
+    let error = refusal(spec(at_configure("trap"))).await;
+    assert!(matches!(
+        error.kind,
+        LoadErrorKind::ConfigureFailed {
+            class: FailureClass::Trap,
+            ..
+        }
+    ));
+    assert!(error.to_string().contains("the moon is full"), "{error}");
+}
+
+#[tokio::test]
+async fn a_configure_that_never_ends_is_stopped() {
+    let mut spec = spec(at_configure("loop"));
+    spec.limits.configure_time = Duration::from_millis(50);
+    let error = refusal(spec).await;
+    assert!(
+        matches!(error.kind, LoadErrorKind::ConfigureTime { .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("configure-time"), "{error}");
+}
+
+#[tokio::test]
+async fn a_configure_that_hoards_memory_is_stopped() {
+    let error = refusal(spec(at_configure("bomb"))).await;
+    assert!(
+        matches!(error.kind, LoadErrorKind::ConfigureMemory { .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("memory-bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn a_handle_that_outlives_configure_is_refused() {
+    let error = refusal(spec(at_configure("handle"))).await;
+    assert!(matches!(error.kind, LoadErrorKind::HandlesLeft), "{error}");
+}
+
+#[tokio::test]
+async fn what_exists_only_with_a_message_is_refused_by_name() {
+    for interface in ["message", "kv"] {
+        let error = refusal(spec(at_configure(&format!("ask-{interface}")))).await;
+        assert!(
+            matches!(error.kind, LoadErrorKind::OnlyInProcess { interface: it } if it == interface),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn configure_may_log_print_look_up_and_ask_the_time() {
+    let world = World::new();
+    load_with(spec(at_configure("chat")), world.clone()).await;
+    let line = |level, text: &str| Line {
+        plugin: "under-test".into(),
+        message: String::new(),
+        level,
+        text: text.into(),
+    };
+    assert_eq!(
+        world.lines(),
+        [
+            line(Level::Warn, "logged by configure"),
+            line(Level::Debug, "printed by configure"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_big_table_built_in_configure_is_there_for_every_message() {
+    let plugin = load(spec(
+        json!({ "configure": "table", "rows": 300_000, "do": "table" }),
+    ))
+    .await;
+    let expected = format!("Some({})", 299_999 ^ 0x5555);
+    for _ in 0..3 {
+        let started = std::time::Instant::now();
+        assert_eq!(held(judge(&plugin).await), expected);
+        // Building it takes tens of milliseconds; a copy-on-write snapshot takes none.
+        assert!(started.elapsed() < Duration::from_secs(2));
+    }
+}
+
+#[tokio::test]
+async fn the_snapshot_fits_even_when_configure_used_all_its_memory() {
+    // About 10 MB of table: a limit just above is enough for `configure`, and the snapshot needs its own room.
+    let mut fits = None;
+    for pages in (64..512).step_by(4) {
+        let mut spec = spec(json!({ "configure": "table", "rows": 300_000, "do": "table" }));
+        spec.limits.memory_bytes = pages << 16;
+        match engine().load(spec, World::new()).await {
+            Ok(plugin) => {
+                fits = Some(held(judge(&plugin).await));
+                break;
+            }
+            Err(error) => assert!(
+                matches!(error.kind, LoadErrorKind::ConfigureMemory { .. }),
+                "{pages}: {error}"
+            ),
+        }
+    }
+    assert_eq!(fits, Some(format!("Some({})", 299_999 ^ 0x5555)));
+}
+
+#[tokio::test]
+async fn settings_of_two_plug_ins_do_not_mix() {
+    let (refuses, discards) =
+        tokio::join!(load(spec(habit("refuse"))), load(spec(habit("discard"))));
+    assert_eq!(
+        judge(&refuses).await.unwrap().verdict,
+        Verdict::Refuse {
+            code: 554,
+            text: "no".into()
+        }
+    );
+    assert_eq!(
+        judge(&discards).await.unwrap().verdict,
+        Verdict::Discard("dull".into())
+    );
+}

@@ -1,0 +1,263 @@
+//! What does not load, and what the operator reads about it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use mm4relay_engine::*;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::support::*;
+
+/// The hostile component, changed, in a file of its own.
+fn changed(change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> (TempDir, PluginSpec) {
+    let dir = tempfile::tempdir().unwrap();
+    let wasm = dir.path().join("changed.wasm");
+    fs::write(&wasm, change(fs::read(guest("hostile")).unwrap())).unwrap();
+    (
+        dir,
+        PluginSpec {
+            wasm,
+            ..spec(habit("pass"))
+        },
+    )
+}
+
+/// Replaces a name of the same length wherever it stands.
+fn rename(mut wasm: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    for at in 0..wasm.len() - from.len() {
+        if wasm[at..].starts_with(from.as_bytes()) {
+            wasm[at..at + to.len()].copy_from_slice(to.as_bytes());
+        }
+    }
+    wasm
+}
+
+#[track_caller]
+fn says(error: &LoadError, words: &[&str]) {
+    let text = error.to_string();
+    assert!(text.starts_with("plug-in \"under-test\": "), "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_file_is_named() {
+    let error = refusal(PluginSpec {
+        wasm: PathBuf::from("/nowhere/x.wasm"),
+        ..spec(json!({}))
+    })
+    .await;
+    assert!(matches!(error.kind, LoadErrorKind::Read { .. }));
+    says(&error, &["/nowhere/x.wasm"]);
+}
+
+#[tokio::test]
+async fn a_component_may_be_as_large_as_its_limit_and_no_larger() {
+    let mut exact = spec(habit("pass"));
+    exact.limits.component_bytes = fs::metadata(guest("hostile")).unwrap().len();
+    let mut larger = exact.clone();
+    larger.limits.component_bytes -= 1;
+    load(exact).await;
+    let error = refusal(larger).await;
+    assert!(matches!(error.kind, LoadErrorKind::TooLarge { .. }));
+    says(&error, &["component-bytes"]);
+}
+
+#[tokio::test]
+async fn a_core_module_is_told_how_to_become_a_component() {
+    let (_dir, spec) = changed(|_| b"\0asm\x01\0\0\0".to_vec());
+    let error = refusal(spec).await;
+    assert!(matches!(error.kind, LoadErrorKind::CoreModule));
+    says(&error, &["wasm32-wasip2", "wasm-tools component new"]);
+}
+
+#[tokio::test]
+async fn a_truncated_component_is_refused_wherever_it_ends() {
+    for keep in [6, 100, 5_000, 100_000] {
+        let (_dir, spec) = changed(|wasm| wasm[..keep].to_vec());
+        let error = refusal(spec).await;
+        assert!(
+            matches!(error.kind, LoadErrorKind::Invalid { .. }),
+            "{keep}: {error}"
+        );
+        says(&error, &["cut short or damaged"]);
+    }
+}
+
+#[tokio::test]
+async fn damage_anywhere_is_refused_or_harmless_but_never_kills_the_relay() {
+    let whole = fs::read(guest("hostile")).unwrap().len();
+    for at in (8..whole).step_by(whole / 23) {
+        let (_dir, spec) = changed(|mut wasm| {
+            wasm[at] ^= 0xff;
+            wasm
+        });
+        if let Err(error) = engine().load(spec, World::new()).await {
+            assert!(
+                !matches!(error.kind, LoadErrorKind::Internal { .. }),
+                "octet {at}: {error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_api_version_is_refused_with_both_versions() {
+    for (other, remedy) in [("0.2.0", "newer relay"), ("0.0.9", "build it again")] {
+        let (_dir, spec) = changed(|mut wasm| {
+            for interface in [
+                "types", "message", "config", "tables", "log", "clock", "kv", "charging", "plugin",
+            ] {
+                let name = |version: &str| format!("mm4:filter/{interface}@{version}");
+                wasm = rename(wasm, &name("0.1.0"), &name(other));
+            }
+            wasm
+        });
+        let error = refusal(spec).await;
+        assert!(
+            matches!(error.kind, LoadErrorKind::ApiVersion { .. }),
+            "{error}"
+        );
+        says(&error, &[other, "0.1.0", remedy]);
+    }
+}
+
+#[tokio::test]
+async fn an_import_without_a_grant_is_refused_with_the_line_to_add() {
+    let grants = BTreeSet::from([Grant::Log, Grant::Tables, Grant::Clock]);
+    let error = refusal(PluginSpec {
+        grants,
+        ..spec(json!({}))
+    })
+    .await;
+    assert!(
+        matches!(&error.kind, LoadErrorKind::NotGranted { missing, .. } if *missing == [Grant::Kv, Grant::Charging].into())
+    );
+    says(
+        &error,
+        &[
+            "`kv`",
+            "`charging`",
+            r#"grants = ["tables", "log", "clock", "kv", "charging"]"#,
+        ],
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_import_is_refused_by_name() {
+    let (_dir, spec) =
+        changed(|wasm| rename(wasm, "mm4:filter/tables@0.1.0", "mm4:filter/cables@0.1.0"));
+    let error = refusal(spec).await;
+    assert!(matches!(error.kind, LoadErrorKind::UnknownImport { .. }));
+    says(&error, &["mm4:filter/cables@0.1.0"]);
+}
+
+#[tokio::test]
+async fn more_memory_than_a_sandbox_has_is_refused() {
+    let mut spec = spec(habit("pass"));
+    spec.limits.memory_bytes = EngineOptions::default().max_memory_bytes + 1;
+    let error = refusal(spec).await;
+    assert!(matches!(error.kind, LoadErrorKind::MemoryLimit { .. }));
+    says(&error, &["memory-bytes"]);
+}
+
+#[tokio::test]
+async fn a_component_that_exports_something_else_is_no_plug_in() {
+    let (_dir, spec) =
+        changed(|wasm| rename(wasm, "mm4:filter/plugin@0.1.0", "mm4:filter/blugin@0.1.0"));
+    let error = refusal(spec).await;
+    assert!(matches!(error.kind, LoadErrorKind::NoPlugin { .. }));
+    says(&error, &["mm4:filter/blugin@0.1.0"]);
+}
+
+#[test]
+fn inspection_runs_nothing_and_tells_what_to_grant() {
+    let wasm = fs::read(guest("hostile")).unwrap();
+    let inspection = engine().inspect(&wasm).unwrap();
+    assert_eq!(inspection.size, wasm.len() as u64);
+    assert_eq!(inspection.digest.len(), 64);
+    assert_eq!(inspection.grants, Grant::ALL.into());
+    assert_eq!(inspection.api_version, API_VERSION);
+    assert!(
+        inspection
+            .imports
+            .iter()
+            .any(|name| name == "mm4:filter/message@0.1.0")
+    );
+    assert_eq!(inspection.exports, ["mm4:filter/plugin@0.1.0"]);
+    assert!(
+        inspection
+            .memories
+            .iter()
+            .any(|memory| memory.initial >= 64 << 10),
+        "{:?}",
+        inspection.memories
+    );
+}
+
+#[test]
+fn a_plug_in_that_uses_nothing_needs_no_grant() {
+    let wasm = fs::read(guest("noop")).unwrap();
+    assert_eq!(engine().inspect(&wasm).unwrap().grants, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_live_plug_in_tells_what_it_is() {
+    let plugin = load(spec(habit("pass"))).await;
+    let wasm = fs::read(guest("hostile")).unwrap();
+    assert_eq!(plugin.name(), "under-test");
+    assert_eq!(plugin.digest(), engine().inspect(&wasm).unwrap().digest);
+    assert_eq!(plugin.description().name, "hostile\\n");
+    assert_eq!(plugin.description().version, "6.6.6");
+    assert!(plugin.wants(
+        OccasionKind::Arrival,
+        MessageType::ForwardRequest,
+        ["image/png"]
+    ));
+    assert!(!plugin.wants(
+        OccasionKind::Departure,
+        MessageType::ForwardRequest,
+        ["image/png"]
+    ));
+    assert!(!plugin.wants(OccasionKind::Arrival, MessageType::Other, ["image/png"]));
+}
+
+#[tokio::test]
+async fn loading_again_finds_the_code_in_the_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = || {
+        let mut names: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .flatten()
+            .map(|it| it.file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    let options = || EngineOptions {
+        max_instances: 1,
+        cache_dir: Some(dir.path().into()),
+        ..EngineOptions::default()
+    };
+    let spec = PluginSpec {
+        wasm: guest("noop"),
+        ..spec(json!({}))
+    };
+    let first = Engine::new(options()).unwrap();
+    let before = first.load(spec.clone(), World::new()).await.unwrap();
+    let compiled = files();
+    assert_eq!(
+        compiled.len(),
+        2,
+        "one to configure, one to run: {compiled:?}"
+    );
+    drop((before, first));
+    let second = Engine::new(options()).unwrap();
+    let after = second.load(spec, World::new()).await.unwrap();
+    assert_eq!(files(), compiled);
+    assert_eq!(judge(&after).await.unwrap().verdict, Verdict::Pass);
+}

@@ -1,0 +1,10 @@
+//! The engine against real components: `tests/guests/hostile`, whose settings say what it does, and `noop`.
+
+mod clocks_and_wasi;
+mod configure;
+mod host_functions;
+mod isolation;
+mod limits;
+mod load;
+mod support;
+mod verdicts;
