@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary: see `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mm4relay::cli::main()
+}

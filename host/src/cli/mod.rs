@@ -1,6 +1,78 @@
-//! What a user types: one file per subcommand.
+//! The command line: flags in, exit code out. One file for each subcommand.
 
-pub mod check;
-pub mod peer;
-pub mod send;
+mod cdr;
+mod check;
+mod demo;
+mod peer;
+mod plugin;
+mod queue;
+mod run;
+mod send;
 mod tally;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An MM4 relay whose behaviour operators write themselves, as WebAssembly plug-ins.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the bundled plug-ins, start a relay and a peer on loopback, and send samples through
+    Demo(demo::Args),
+    /// Run the relay; SIGHUP reloads the configuration and the plug-ins, SIGTERM drains and stops
+    Run(run::Args),
+    /// Report every problem in the configuration, the tables and the plug-ins at once
+    Check(check::Args),
+    /// Send messages to an SMTP server, or load it
+    Send(send::Args),
+    /// Be a programmable peer MMSE: accept MM4, answer it, or misbehave as told
+    Peer(peer::Args),
+    /// Build, inspect and test plug-ins
+    #[command(subcommand)]
+    Plugin(plugin::Args),
+    /// Look at the messages in a spool, retry or drop them
+    #[command(subcommand)]
+    Queue(queue::Args),
+    /// Export charging records
+    #[command(subcommand)]
+    Cdr(cdr::Args),
+}
+
+/// Parses the command line and runs it. Errors go to standard error with their causes, and make the exit code 1.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match in_runtime(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("mm4relay: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        match command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Run(args) => run::run(args).await,
+            Command::Check(args) => return check::run(args).await,
+            Command::Send(args) => send::run(args).await,
+            Command::Peer(args) => peer::run(args).await,
+            Command::Plugin(args) => plugin::run(args).await,
+            Command::Queue(args) => queue::run(args),
+            Command::Cdr(args) => cdr::run(args),
+        }
+        .map(|()| ExitCode::SUCCESS)
+    });
+    // Whoever still waits for a file or a socket must not keep the process.
+    runtime.shutdown_background();
+    done
+}

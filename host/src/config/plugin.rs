@@ -31,20 +31,6 @@ pub struct Plugin {
     pub settings: serde_json::Value,
 }
 
-/// `on-failure`: what becomes of a message when the plug-in traps, runs out of a limit, or cannot decide.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnFailure {
-    /// The sender keeps the message and tries again: nothing is lost, and nothing goes out unseen.
-    #[default]
-    Defer,
-    /// Go on as if the plug-in were not there.
-    Skip,
-    /// Take the message as it was before this step, and park it for an operator.
-    Hold,
-    /// Refuse it for good.
-    Refuse,
-}
-
 /// `[plugin.limits]`. What is not set is the engine's default, which stands beside the same limit there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginLimits {
@@ -70,30 +56,6 @@ pub struct PluginLimits {
     pub configure_time: Option<Duration>,
     /// `component`: octets of the file.
     pub component: Option<u64>,
-}
-
-impl OnFailure {
-    const WORDS: [(&str, Self); 4] = [
-        ("defer", Self::Defer),
-        ("skip", Self::Skip),
-        ("hold", Self::Hold),
-        ("refuse", Self::Refuse),
-    ];
-
-    /// The word in the configuration.
-    pub fn as_str(self) -> &'static str {
-        Self::WORDS
-            .iter()
-            .find(|(_, policy)| *policy == self)
-            .map_or("", |(word, _)| word)
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        Self::WORDS
-            .iter()
-            .find(|(known, _)| *known == word)
-            .map(|(_, policy)| *policy)
-    }
 }
 
 impl Plugin {

@@ -10,6 +10,7 @@ mod header;
 mod ids;
 mod journey;
 mod outgoing;
+mod policy;
 mod refusal;
 mod whole;
 
@@ -21,6 +22,7 @@ pub use header::{Field, Header};
 pub use ids::{MessageId, OutgoingId, PeerName, Timestamp};
 pub use journey::{ChargingEntry, KvWrite, Step};
 pub use outgoing::Outgoing;
+pub use policy::OnFailure;
 pub use refusal::{Blame, Refusal};
 pub use whole::{Block, Incoming, Message, MessageType, Origin, Part, TransferEncoding};
 

@@ -1,1 +1,30 @@
-//! To be filled.
+//! The chain of plug-ins: which ones see a message, in which order, and what happens when one of them fails.
+//!
+//! The engine (`host/engine`) knows WebAssembly and nothing of mail; this room knows both sides of the boundary. A
+//! plug-in sees a message through a [`subject`]; what it asks for is checked in [`boundary`], where a string that could
+//! break the wire stops being the relay's problem and becomes the plug-in's failure; and [`chain`] applies it, all or
+//! nothing, before the next plug-in sees the result.
+//!
+//! Policy, in one place:
+//!
+//! - What a plug-in asked for counts only when its call succeeded as a whole: edits, charging records, values.
+//! - A failed call (trap, time, memory, fault, illegal edit) is the plug-in's `on-failure`: `defer` (default), `skip`,
+//!   `hold`, `refuse`.
+//! - A message sees one chain from end to end. Replacing plug-ins ([`catalogue`]) swaps the chain for messages to come.
+//! - `hold` parks the message as it was received. Whatever plug-ins before it asked for is dropped: the chain runs anew
+//!   when the message is released, and nothing may be charged twice.
+//! - If any destination of a message is deferred, the whole message is: nothing is committed, so there is nothing to
+//!   send twice.
+
+mod boundary;
+mod catalogue;
+mod chain;
+mod describe;
+mod outcome;
+mod services;
+mod subject;
+
+pub use catalogue::{Catalogue, CatalogueError, LinkSpec};
+pub use chain::{Chain, Destination, Effects, Link, Passage};
+pub use outcome::{OutcomeTold, TellOutcome};
+pub use services::{KvSource, PluginServices, TableSet};

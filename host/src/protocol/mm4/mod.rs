@@ -39,7 +39,8 @@ mod samples;
 
 pub use apply::apply;
 pub use body::decode_part;
-pub use read::read;
+pub use headers::{MESSAGE_ID, MESSAGE_TYPE, TRANSACTION_ID};
+pub use read::{read, read_header};
 pub use received::{loop_evidence, received_line};
 pub use serialise::serialise;
 pub use seven_bit::seven_bit;

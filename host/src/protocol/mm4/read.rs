@@ -2,7 +2,7 @@
 
 use super::entity::Raw;
 use super::{Limits, headers, index, scan};
-use crate::message::{Header, Incoming, Message, MessageType, Refusal};
+use crate::message::{Header, Incoming, Message, MessageType, Refusal, Rope};
 
 /// Reads a received message into an index of its bytes.
 ///
@@ -40,6 +40,22 @@ pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
         parts: index.parts,
         content: incoming.content,
     })
+}
+
+/// The header of a message that has been read before: what is stored is what was checked then, edits included. Reads
+/// no more than the header's octets, by blocks.
+pub fn read_header(rope: &Rope) -> std::io::Result<Header> {
+    const BLOCK: u64 = 32 * 1024;
+    let mut octets = Vec::new();
+    for chunk in rope.chunks(BLOCK) {
+        octets.extend_from_slice(&chunk?);
+        if memchr::memmem::find(&octets, b"\r\n\r\n").is_some() {
+            break;
+        }
+    }
+    let limits = Limits { header_octets: u64::MAX, fields: u32::MAX, ..Limits::default() };
+    let (header, _) = scan::header(&octets.into(), &limits).map_err(std::io::Error::other)?;
+    Ok(header)
 }
 
 fn kind(header: &Header) -> Result<MessageType, Refusal> {

@@ -1,0 +1,60 @@
+//! `mm4relay cdr`: charging records.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use crate::charging;
+
+use super::queue::SpoolArgs;
+
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// Write charging records as JSON lines, in the order in which they were committed
+    Export {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Only records behind this sequence number; default: behind the last export with --mark
+        #[arg(long)]
+        after: Option<u64>,
+        /// Into this file, which must not exist yet; default: standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Remember how far this export got: the next one goes on from there
+        #[arg(long)]
+        mark: bool,
+    },
+}
+
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let Args::Export { spool, after, out, mark } = args;
+    let mut spool = spool.open()?;
+    let after = match after {
+        Some(sequence) => sequence,
+        None => spool.exported()?,
+    };
+    let last = match out {
+        Some(path) => {
+            let file = File::create_new(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+            let mut writer = BufWriter::new(file);
+            let last = charging::export(&spool, after, &mut writer)?;
+            // The mark says that they are safe elsewhere: only when they are.
+            writer.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+            eprintln!("{} records in {}", last - after, path.display());
+            last
+        }
+        None => {
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            let last = charging::export(&spool, after, &mut out)?;
+            out.flush()?;
+            last
+        }
+    };
+    if mark {
+        spool.mark_exported(last)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! A sample case: a message, and how it comes to the plug-in.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use mm4relay_engine as engine;
+use serde::Deserialize;
+
+use crate::message::{
+    Content, Envelope, Header, Incoming, Message, MessageId, MmsAddress, Origin, PeerName, Recipient, Timestamp,
+};
+use crate::protocol::mm4;
+
+/// A folder of `samples/`: `message.eml`, optionally `case.toml`, and `expected.txt`.
+pub struct Case {
+    pub name: String,
+    pub folder: PathBuf,
+    pub settings: CaseFile,
+    pub message: Vec<u8>,
+}
+
+/// `case.toml`. Everything has a default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CaseFile {
+    /// `arrival` (default), `departure`, `outcome`.
+    occasion: Occasion,
+    /// `<+15555550100/TYPE=PLMN@mms.a.example>`; `<>` is the null sender. Default: the address in `From`.
+    sender: Option<String>,
+    /// Default: the addresses in `To`.
+    recipients: Option<Vec<String>>,
+    /// The peer that sent the message. Default: `sample-peer`.
+    source: Option<String>,
+    /// The time that the plug-in is told. Default: 2026-01-26T00:17:43Z.
+    now: Option<String>,
+    /// The plug-in's settings.
+    pub settings: Option<toml::Table>,
+    destination: Option<Destination>,
+    outcome: Option<Outcome>,
+    /// Rows of the tables that the plug-in looks up.
+    pub tables: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Occasion {
+    #[default]
+    Arrival,
+    Departure,
+    Outcome,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Destination {
+    peer: Option<String>,
+    domain: Option<String>,
+    max_message_size: Option<u64>,
+    max_image_size: Option<u64>,
+    max_image_width: Option<u32>,
+    max_image_height: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct Outcome {
+    /// `delivered` (default) or `failed`.
+    result: Option<String>,
+    peer: Option<String>,
+    host: Option<String>,
+    code: Option<u16>,
+    text: Option<String>,
+    attempts: Option<u32>,
+}
+
+/// Every case in `folder/samples`, by name.
+pub fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
+    let samples = folder.join("samples");
+    let entries = std::fs::read_dir(&samples)
+        .with_context(|| format!("{} cannot be read: sample cases belong there", samples.display()))?;
+    let mut folders: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    folders.retain(|path| path.join("message.eml").exists());
+    folders.sort();
+    folders.into_iter().map(Case::read).collect()
+}
+
+impl Case {
+    fn read(folder: PathBuf) -> anyhow::Result<Self> {
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let message = std::fs::read(folder.join("message.eml"))
+            .with_context(|| format!("{}/message.eml cannot be read", folder.display()))?;
+        let file = folder.join("case.toml");
+        let settings = match std::fs::read_to_string(&file) {
+            Ok(text) => toml::from_str(&text).with_context(|| format!("{} is not what it should be", file.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => CaseFile::default(),
+            Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
+        };
+        Ok(Self { name, folder, settings, message })
+    }
+
+    pub fn now(&self) -> anyhow::Result<Timestamp> {
+        let text = self.settings.now.as_deref().unwrap_or("2026-01-26T00:17:43Z");
+        let parsed: jiff::Timestamp = text.parse().with_context(|| format!("case {}: now = {text:?}", self.name))?;
+        Ok(Timestamp(u64::try_from(parsed.as_millisecond())?))
+    }
+
+    pub fn settings_json(&self) -> anyhow::Result<serde_json::Value> {
+        match &self.settings.settings {
+            Some(table) => Ok(serde_json::to_value(table)?),
+            None => Ok(serde_json::json!({})),
+        }
+    }
+
+    /// The message as the pipeline would get it from intake.
+    pub fn read_message(&self) -> anyhow::Result<Message> {
+        let source = self.settings.source.as_deref().unwrap_or("sample-peer");
+        let origin = Origin {
+            peer: PeerName::new(source)?,
+            remote: ([127, 0, 0, 1], 0).into(),
+            helo: "sample.example".into(),
+            extended: true,
+            received_at: self.now()?,
+        };
+        let nobody = Envelope { sender: None, recipients: Vec::new() };
+        let content = Content::from_bytes(self.message.clone());
+        let incoming = Incoming { id: MessageId(1), origin, envelope: nobody, content };
+        let mut message = mm4::read(incoming, &mm4::Limits::default())
+            .with_context(|| format!("case {}: the relay would refuse this message before any plug-in", self.name))?;
+        message.envelope = self.envelope(&message.header)?;
+        Ok(message)
+    }
+
+    fn envelope(&self, header: &Header) -> anyhow::Result<Envelope> {
+        let strip = |text: &str| text.trim().trim_start_matches('<').trim_end_matches('>').to_owned();
+        let sender = match &self.settings.sender {
+            Some(text) => strip(text),
+            None => header.value("From").map(|value| strip(&value)).unwrap_or_default(),
+        };
+        let recipients = match &self.settings.recipients {
+            Some(list) => list.iter().map(|text| strip(text)).collect(),
+            None => header
+                .value("To")
+                .map(|value| value.split(',').map(strip).filter(|text| !text.is_empty()).collect())
+                .unwrap_or_else(Vec::new),
+        };
+        if recipients.is_empty() {
+            bail!("case {}: the message has no To, so case.toml must name recipients", self.name);
+        }
+        let sender = if sender.is_empty() { None } else { Some(MmsAddress::new(&sender)?) };
+        let numbered = recipients.iter().zip(1..);
+        let recipients = numbered
+            .map(|(text, id)| Ok(Recipient { id, address: MmsAddress::new(text)? }))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Envelope { sender, recipients })
+    }
+
+    pub fn occasion(&self) -> anyhow::Result<engine::Occasion> {
+        Ok(match self.settings.occasion {
+            Occasion::Arrival => engine::Occasion::Arrival,
+            Occasion::Departure => engine::Occasion::Departure(self.destination()),
+            Occasion::Outcome => {
+                let given = self.settings.outcome.clone().unwrap_or_default();
+                let delivery = engine::Delivery {
+                    peer: given.peer.unwrap_or_else(|| "sample-destination".into()),
+                    host: given.host.unwrap_or_else(|| "192.0.2.1:25".into()),
+                    code: given.code.unwrap_or(250),
+                    text: given.text.unwrap_or_else(|| "2.0.0 taken".into()),
+                    attempts: given.attempts.unwrap_or(1),
+                };
+                match given.result.as_deref() {
+                    None | Some("delivered") => engine::Occasion::Outcome(engine::Outcome::Delivered(delivery)),
+                    Some("failed") => engine::Occasion::Outcome(engine::Outcome::Failed(delivery)),
+                    Some(other) => bail!("case {}: outcome.result = {other:?}: delivered or failed", self.name),
+                }
+            }
+        })
+    }
+
+    fn destination(&self) -> engine::Destination {
+        let given = self.settings.destination.clone().unwrap_or_default();
+        engine::Destination {
+            peer: given.peer.unwrap_or_else(|| "sample-destination".into()),
+            domain: given.domain.unwrap_or_else(|| "mms.b.example".into()),
+            max_message_size: given.max_message_size,
+            max_image_size: given.max_image_size,
+            max_image_width: given.max_image_width,
+            max_image_height: given.max_image_height,
+        }
+    }
+}

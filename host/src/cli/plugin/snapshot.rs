@@ -1,0 +1,115 @@
+//! What a plug-in made of a sample, as text that a person can read and a diff can compare.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use crate::message::{ChargingEntry, KvWrite, Message, TransferEncoding};
+use crate::pipeline::{Effects, OutcomeTold, Passage};
+use crate::protocol::mm4;
+
+/// Text parts up to this size are shown whole.
+const SHOWN_TEXT: usize = 4096;
+
+/// After an arrival or a departure.
+pub fn passage(passage: &Passage, effects: &Effects) -> String {
+    let mut text = String::new();
+    let did = effects.journey.iter().flat_map(|step| &step.did);
+    match passage {
+        Passage::Go { message, .. } => {
+            line(&mut text, "verdict", did);
+            values(&mut text, effects);
+            whole(&mut text, message);
+        }
+        Passage::Hold { reason } => line(&mut text, "verdict", [&format!("hold: {reason}")]),
+        Passage::Discard { .. } => {
+            line(&mut text, "verdict", did);
+            values(&mut text, effects);
+        }
+        Passage::Refuse(refusal) => line(&mut text, "verdict", [&format!("refuse: {refusal}")]),
+    }
+    text
+}
+
+/// After an outcome.
+pub fn told(told: &OutcomeTold) -> String {
+    let mut text = String::new();
+    match told.failed.first() {
+        Some((_, reason)) => line(&mut text, "verdict", [&format!("failed: {reason}")]),
+        None => line(&mut text, "verdict", [&"pass".to_owned()]),
+    }
+    values(&mut text, &told.effects);
+    text
+}
+
+fn line<'a>(text: &mut String, title: &str, items: impl IntoIterator<Item = &'a String>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{title}:");
+    for item in items {
+        let _ = writeln!(text, "  {}", item.trim_end());
+    }
+}
+
+fn values(text: &mut String, effects: &Effects) {
+    if !effects.charging.is_empty() {
+        line(text, "records", &effects.charging.iter().flat_map(record).collect::<Vec<_>>());
+    }
+    if !effects.kv.is_empty() {
+        line(text, "values", &effects.kv.iter().map(write).collect::<Vec<_>>());
+    }
+}
+
+fn record(entry: &ChargingEntry) -> Vec<String> {
+    let Some(fields) = entry.record.as_object() else { return vec![entry.record.to_string()] };
+    let present = fields.iter().filter(|(_, value)| !value.is_null());
+    present.enumerate().map(|(at, (key, value))| format!("{} {key}: {value}", if at == 0 { "-" } else { " " })).collect()
+}
+
+fn write(write: &KvWrite) -> String {
+    match write {
+        KvWrite::Set { key, value, .. } => format!("set {key} = {}", String::from_utf8_lossy(value).escape_debug()),
+        KvWrite::Delete { key, .. } => format!("delete {key}"),
+        KvWrite::Increment { key, by, .. } => format!("increment {key} by {by}"),
+    }
+}
+
+fn whole(text: &mut String, message: &Message) {
+    let sender = message.envelope.sender.as_ref().map_or("", |sender| sender.as_str());
+    let recipients = message.envelope.recipients.iter().map(|r| format!("to: <{}>", r.address));
+    let envelope: Vec<String> = std::iter::once(format!("from: <{sender}>")).chain(recipients).collect();
+    line(text, "envelope", &envelope);
+    let fields = message.header.fields.iter().map(|field| format!("{}: {}", field.name(), field.value()));
+    line(text, "header", &fields.collect::<Vec<_>>());
+    line(text, "parts", &message.parts.iter().flat_map(|part| part_lines(message, part)).collect::<Vec<_>>());
+}
+
+fn part_lines(message: &Message, part: &crate::message::Part) -> Vec<String> {
+    let mut lines = vec![format!("part {}: {}", part.id, part.media_type)];
+    let names = [("name", &part.name), ("content-id", &part.content_id), ("location", &part.content_location)];
+    lines.extend(names.iter().filter_map(|(key, value)| Some(format!("  {key}: {}", value.as_ref()?))));
+    let body = match mm4::decode_part(message, part.id) {
+        Ok(body) => body,
+        Err(error) => {
+            lines.push(format!("  cannot be decoded: {error}"));
+            return lines;
+        }
+    };
+    let encoding = match part.encoding {
+        TransferEncoding::Identity => "as it is",
+        TransferEncoding::Base64 => "base64",
+        TransferEncoding::QuotedPrintable => "quoted-printable",
+        TransferEncoding::Unknown => "unknown encoding",
+    };
+    let readable = part.media_type.starts_with("text/") || part.media_type == "application/smil";
+    match std::str::from_utf8(&body) {
+        Ok(body) if readable && body.len() <= SHOWN_TEXT => {
+            lines.push(format!("  {} octets, {encoding}:", body.len()));
+            lines.extend(body.lines().map(|line| format!("  | {line}")));
+        }
+        _ => {
+            let digest: String = Sha256::digest(&body)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+            lines.push(format!("  {} octets, {encoding}, sha256 {digest}", body.len()));
+        }
+    }
+    lines
+}

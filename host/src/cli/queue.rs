@@ -1,0 +1,176 @@
+//! `mm4relay queue`: the operator's hand on the spool, beside a running relay or without one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::message::{OutgoingId, PeerName, Timestamp};
+use crate::spool::inspect::{Filter, Inspector, QueueEntry, QueueState, Selection};
+
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// What waits, what failed, what is held
+    List {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Only messages for this peer
+        #[arg(long)]
+        peer: Option<String>,
+        /// Only messages in this state
+        #[arg(long, value_parser = ["waiting", "failed", "held"])]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 1000)]
+        limit: usize,
+    },
+    /// Everything that is known about a message
+    Show {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// As `queue list` prints it
+        id: OutgoingId,
+    },
+    /// Try again now; failed messages wait again
+    Retry {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        ids: Vec<OutgoingId>,
+        /// Everything for this peer
+        #[arg(long, conflicts_with = "ids")]
+        peer: Option<String>,
+    },
+    /// Forget messages for good
+    Drop {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        #[arg(required = true)]
+        ids: Vec<OutgoingId>,
+    },
+}
+
+/// Where the spool is.
+#[derive(Debug, clap::Args)]
+pub struct SpoolArgs {
+    /// The relay's configuration
+    #[arg(long, value_name = "FILE", required_unless_present = "spool")]
+    config: Option<PathBuf>,
+    /// The spool's folder, instead of a configuration
+    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    spool: Option<PathBuf>,
+}
+
+impl SpoolArgs {
+    pub fn open(&self) -> anyhow::Result<Inspector> {
+        let folder = match (&self.spool, &self.config) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(config)) => Config::load(config)?.relay.spool,
+            (None, None) => bail!("--config or --spool is needed"),
+        };
+        open(&folder)
+    }
+}
+
+fn open(folder: &Path) -> anyhow::Result<Inspector> {
+    Inspector::open(folder).with_context(|| format!("spool {}", folder.display()))
+}
+
+pub fn run(args: Args) -> anyhow::Result<()> {
+    match args {
+        Args::List { spool, peer, state, limit } => list(&spool.open()?, peer.as_deref(), state.as_deref(), limit),
+        Args::Show { spool, id } => show(&spool.open()?, id),
+        Args::Retry { spool, ids, peer } => retry(&mut spool.open()?, &ids, peer.as_deref()),
+        Args::Drop { spool, ids } => forget(&mut spool.open()?, &ids),
+    }
+}
+
+fn list(spool: &Inspector, peer: Option<&str>, state: Option<&str>, limit: usize) -> anyhow::Result<()> {
+    let peer = peer.map(PeerName::new).transpose()?;
+    let state = state.map(|text| match text {
+        "failed" => QueueState::Failed,
+        "held" => QueueState::Held,
+        _ => QueueState::Waiting,
+    });
+    let entries = spool.list(&Filter { peer, state, limit, ..Filter::default() })?;
+    if entries.is_empty() {
+        println!("nothing in the queue");
+    }
+    for entry in &entries {
+        println!("{}", line(entry));
+    }
+    Ok(())
+}
+
+fn line(entry: &QueueEntry) -> String {
+    let peer = entry.peer.as_ref().map_or("-", |peer| peer.as_str());
+    let from = entry.envelope.sender.as_ref().map_or("<>", |sender| sender.as_str());
+    let to: Vec<&str> = entry.envelope.recipients.iter().map(|r| r.address.as_str()).collect();
+    let state = match (entry.state, entry.due) {
+        (QueueState::Waiting, Some(due)) => format!("waiting, due {}", time(due)),
+        (QueueState::Waiting, None) => "waiting".into(),
+        (QueueState::Failed, _) => "failed".into(),
+        (QueueState::Held, _) => "held".into(),
+    };
+    let reason = entry.reason.as_deref().map(|reason| format!("\n    {reason}")).unwrap_or_default();
+    format!(
+        "{}  {peer}  {state}  {} attempts  {} octets  received {}\n    {from} -> {}{reason}",
+        entry.id,
+        entry.attempts,
+        entry.size,
+        time(entry.received_at),
+        to.join(", "),
+    )
+}
+
+fn show(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
+    let details = spool.show(id)?.with_context(|| format!("{id} is not in the queue"))?;
+    println!("{}", line(&details.entry));
+    println!("source      {} at {} (said {})", details.entry.source, details.remote, details.helo);
+    let from = details.envelope.sender.as_ref().map_or("<>", |sender| sender.as_str());
+    println!("received    MAIL FROM:{from}");
+    for recipient in &details.envelope.recipients {
+        println!("            RCPT TO:{}", recipient.address);
+    }
+    for step in &details.journey {
+        println!("plug-in     {} on {}, {} us", step.plugin, step.occasion, step.micros);
+        for did in &step.did {
+            println!("            {did}");
+        }
+    }
+    println!("header");
+    for header in String::from_utf8_lossy(&details.header).lines() {
+        println!("    {header}");
+    }
+    Ok(())
+}
+
+fn retry(spool: &mut Inspector, ids: &[OutgoingId], peer: Option<&str>) -> anyhow::Result<()> {
+    let now = SystemClock.now();
+    let count = match peer {
+        Some(peer) => spool.retry(Selection::Peer(&PeerName::new(peer)?), now)?,
+        None if ids.is_empty() => bail!("which ones? Name ids, or --peer NAME"),
+        None => spool.retry(Selection::Ids(ids), now)?,
+    };
+    println!("{count} will be tried now");
+    missing(count, ids)
+}
+
+fn forget(spool: &mut Inspector, ids: &[OutgoingId]) -> anyhow::Result<()> {
+    let count = spool.drop(ids)?;
+    println!("{count} dropped");
+    missing(count, ids)
+}
+
+fn missing(count: usize, ids: &[OutgoingId]) -> anyhow::Result<()> {
+    if count < ids.len() {
+        bail!("{} of {} ids are not in the queue", ids.len() - count, ids.len());
+    }
+    Ok(())
+}
+
+pub fn time(at: Timestamp) -> String {
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "?".into(), |time| format!("{time:.0}"))
+}

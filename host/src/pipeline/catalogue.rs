@@ -1,0 +1,173 @@
+//! The running chain, and replacing it while traffic flows.
+//!
+//! A change goes live as a whole or not at all: every plug-in of the new chain is loaded, configured and compiled
+//! beside the running one, and then one pointer changes. Messages under way keep the chain that they began with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use mm4relay_engine::{Engine, LoadError, Plugin, PluginSpec, Services};
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::message::OnFailure;
+
+use super::chain::{Chain, Link};
+
+/// A link of the chain as configured.
+#[derive(Clone)]
+pub struct LinkSpec {
+    pub plugin: PluginSpec,
+    pub on_failure: OnFailure,
+}
+
+/// Why a chain does not go live. The running one is untouched.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct CatalogueError(pub Vec<LoadError>);
+
+/// Holds the running chain.
+pub struct Catalogue {
+    engine: Engine,
+    services: Arc<dyn Services>,
+    chain: ArcSwap<Chain>,
+    /// What the running chain was made from. The lock makes replacements go one after the other.
+    specs: Mutex<Vec<LinkSpec>>,
+}
+
+/// A replaced file is looked at when it has been quiet for this long: copying a component takes several writes.
+const QUIET: Duration = Duration::from_millis(150);
+
+impl Catalogue {
+    /// Loads the first chain. All errors at once.
+    pub async fn load(
+        engine: Engine,
+        services: Arc<dyn Services>,
+        specs: Vec<LinkSpec>,
+    ) -> Result<Arc<Self>, CatalogueError> {
+        let catalogue =
+            Self { engine, services, chain: ArcSwap::from_pointee(Chain::default()), specs: Mutex::default() };
+        catalogue.replace(specs).await?;
+        Ok(Arc::new(catalogue))
+    }
+
+    /// The chain for the next message.
+    pub fn chain(&self) -> Arc<Chain> {
+        self.chain.load_full()
+    }
+
+    /// Makes a chain from `specs` and puts it in the place of the running one. Every plug-in is loaded anew.
+    pub async fn replace(&self, specs: Vec<LinkSpec>) -> Result<(), CatalogueError> {
+        let mut running = self.specs.lock().await;
+        let mut links = Vec::new();
+        let mut errors = Vec::new();
+        for spec in &specs {
+            match self.engine.load(spec.plugin.clone(), Arc::clone(&self.services)).await {
+                Ok(plugin) => links.push(Link { plugin, on_failure: spec.on_failure }),
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(CatalogueError(errors));
+        }
+        *running = specs;
+        self.go_live(links);
+        Ok(())
+    }
+
+    /// Looks at the files again, and replaces what changed.
+    pub async fn refresh(&self) -> Result<(), CatalogueError> {
+        let specs = self.specs.lock().await;
+        let running = self.chain();
+        let mut links = running.links.clone();
+        let mut changed = false;
+        let mut errors = Vec::new();
+        for (link, spec) in links.iter_mut().zip(specs.iter()) {
+            if file_digest(&spec.plugin.wasm).await.is_some_and(|digest| digest == link.plugin.digest()) {
+                continue;
+            }
+            match self.engine.load(spec.plugin.clone(), Arc::clone(&self.services)).await {
+                Ok(plugin) => {
+                    link.plugin = plugin;
+                    changed = true;
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(CatalogueError(errors));
+        }
+        if changed {
+            self.go_live(links);
+        }
+        Ok(())
+    }
+
+    fn go_live(&self, links: Vec<Link>) {
+        let before = self.chain();
+        for link in &links {
+            let (plugin, described) = (&link.plugin, link.plugin.description());
+            let known = before.links.iter().any(|old| old.plugin.digest() == plugin.digest());
+            let (name, version, digest) = (plugin.name(), &described.version, short(plugin));
+            tracing::info!(plugin = name, %version, digest, known, "plug-in is live");
+        }
+        self.chain.store(Arc::new(Chain { links }));
+    }
+
+    /// Refreshes the chain whenever a plug-in's file is replaced, for as long as the returned guard lives.
+    pub async fn watch(self: &Arc<Self>) -> notify::Result<WatchGuard> {
+        let (changed, mut changes) = mpsc::channel::<()>(1);
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a plug-in is an event too; only changes count. A full channel means that one is already due.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                let _ = changed.try_send(());
+            }
+        })?;
+        for folder in self.folders().await {
+            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        }
+        let catalogue = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            while changes.recv().await.is_some() {
+                while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
+                if let Err(error) = catalogue.refresh().await {
+                    tracing::error!("the new plug-in does not go live, the running chain stays: {error}");
+                }
+            }
+        });
+        Ok(WatchGuard { _watcher: watcher, task })
+    }
+
+    async fn folders(&self) -> Vec<PathBuf> {
+        let specs = self.specs.lock().await;
+        let mut folders: Vec<PathBuf> =
+            specs.iter().filter_map(|spec| spec.plugin.wasm.parent().map(PathBuf::from)).collect();
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+}
+
+/// Ends the watching when it is dropped.
+pub struct WatchGuard {
+    _watcher: notify::RecommendedWatcher,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for WatchGuard {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn file_digest(path: &std::path::Path) -> Option<String> {
+    use sha2::Digest;
+    let bytes = tokio::fs::read(path).await.ok()?;
+    Some(sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn short(plugin: &Plugin) -> &str {
+    &plugin.digest()[..12]
+}

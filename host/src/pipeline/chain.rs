@@ -1,0 +1,197 @@
+//! The ordered chain, and one message's way through it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mm4relay_engine::{self as engine, Occasion, Plugin};
+
+use crate::message::{ChargingEntry, KvWrite, Message, OnFailure, PeerName, Refusal, Step};
+use crate::protocol::mm4;
+
+use super::subject::{View, message_type};
+use super::{boundary, describe};
+
+/// One plug-in in the chain.
+#[derive(Clone)]
+pub struct Link {
+    pub plugin: Plugin,
+    pub on_failure: OnFailure,
+}
+
+/// The plug-ins in their order. Immutable: a message keeps the chain that it began with.
+#[derive(Clone, Default)]
+pub struct Chain {
+    pub links: Vec<Link>,
+}
+
+/// What plug-ins asked for besides edits, to be committed with the message.
+#[derive(Clone, Debug, Default)]
+pub struct Effects {
+    pub charging: Vec<ChargingEntry>,
+    pub kv: Vec<KvWrite>,
+    pub journey: Vec<Step>,
+}
+
+/// What a message came to in a run of the chain.
+#[derive(Debug)]
+pub enum Passage {
+    /// It goes on, as edited. `routes` are the recipients that plug-ins sent to a named peer.
+    Go { message: Arc<Message>, routes: BTreeMap<u32, PeerName> },
+    Hold { reason: String },
+    Discard { reason: String },
+    Refuse(Refusal),
+}
+
+/// What a destination can take, as plug-ins are told on departure.
+pub type Destination = engine::Destination;
+
+impl Chain {
+    /// The arrival run: once per message, before routing.
+    pub async fn arrive(&self, message: Arc<Message>, effects: &mut Effects) -> Passage {
+        self.run(message, &Occasion::Arrival, effects).await
+    }
+
+    /// The departure run: once per destination, with the recipients that go there.
+    pub async fn depart(&self, message: Arc<Message>, destination: Destination, effects: &mut Effects) -> Passage {
+        self.run(message, &Occasion::Departure(destination), effects).await
+    }
+
+    async fn run(&self, mut message: Arc<Message>, occasion: &Occasion, effects: &mut Effects) -> Passage {
+        let mut routes = BTreeMap::new();
+        for link in &self.links {
+            let media_types = message.parts.iter().map(|part| part.media_type.as_str());
+            if !link.plugin.wants(occasion.kind(), message_type(Some(message.kind)), media_types) {
+                continue;
+            }
+            let done = match link.call(&message, occasion).await {
+                Ok(done) => done,
+                Err(reason) => match link.failed(reason, &message) {
+                    Some(passage) => return passage,
+                    None => continue,
+                },
+            };
+            effects.take(&link.plugin, occasion, done.judgement, done.did);
+            match done.came_to {
+                Passage::Go { message: edited, routes: more } => {
+                    message = edited;
+                    routes.extend(more);
+                }
+                ended => return ended,
+            }
+        }
+        Passage::Go { message, routes }
+    }
+}
+
+/// A call that succeeded, its edits applied.
+struct Done {
+    judgement: engine::Judgement,
+    did: Vec<String>,
+    came_to: Passage,
+}
+
+impl Link {
+    /// Calls the plug-in and applies what it wants; the error is why the call counts as failed.
+    async fn call(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, String> {
+        let view = Arc::new(View::whole(Arc::clone(message)));
+        let called = self.plugin.process(occasion.clone(), view).await;
+        let mut judgement = called.map_err(|failure| failure.to_string())?;
+        let verdict = std::mem::replace(&mut judgement.verdict, engine::Verdict::Pass);
+        let go = |message: Arc<Message>, routes| Passage::Go { message, routes };
+        let (did, came_to) = match verdict {
+            engine::Verdict::Pass => (vec!["pass".to_owned()], go(Arc::clone(message), BTreeMap::new())),
+            engine::Verdict::Edit(edits) => {
+                let (did, edited, routes) = edited(message, edits, occasion)?;
+                (did, go(Arc::new(edited), routes))
+            }
+            engine::Verdict::Refuse { code, text } => {
+                let refusal = self.refusal(code, text)?;
+                (vec![refusal.to_string()], Passage::Refuse(refusal))
+            }
+            engine::Verdict::Hold(reason) => (vec![format!("hold: {reason}")], Passage::Hold { reason }),
+            engine::Verdict::Discard(reason) => (vec![format!("discard: {reason}")], Passage::Discard { reason }),
+        };
+        Ok(Done { judgement, did, came_to })
+    }
+
+    /// The refusal that a plug-in asked for, if it is one that may go on the wire.
+    fn refusal(&self, code: u16, text: String) -> Result<Refusal, String> {
+        const MAX_TEXT: usize = 200;
+        if !(550..=554).contains(&code) {
+            return Err(format!("contract: it refused with code {code}; 550 to 554 are legal"));
+        }
+        if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
+            return Err(format!(
+                "contract: the text of its refusal must have at most {MAX_TEXT} octets and no control characters"
+            ));
+        }
+        Ok(Refusal::ByPlugin { plugin: self.plugin.name().to_owned(), code, text })
+    }
+
+    /// The plug-in's failure policy: how the run ends, or `None` when it goes on as if the plug-in were not there.
+    fn failed(&self, reason: String, message: &Message) -> Option<Passage> {
+        let plugin = self.plugin.name().to_owned();
+        tracing::warn!(plugin, message = %message.id, on_failure = %self.on_failure, "plug-in failed: {reason}");
+        match self.on_failure {
+            OnFailure::Skip => None,
+            OnFailure::Defer => Some(Passage::Refuse(Refusal::Deferred { plugin, reason })),
+            OnFailure::Refuse => Some(Passage::Refuse(Refusal::PluginFailed { plugin, reason })),
+            OnFailure::Hold => Some(Passage::Hold { reason: format!("plug-in {plugin} failed: {reason}") }),
+        }
+    }
+}
+
+type Edited = (Vec<String>, Message, BTreeMap<u32, PeerName>);
+
+fn edited(message: &Arc<Message>, edits: Vec<engine::Edit>, occasion: &Occasion) -> Result<Edited, String> {
+    let illegal = |error: crate::message::Illegal| format!("contract: {error}");
+    let edits = boundary::legal_edits(edits).map_err(illegal)?;
+    let did = describe::edits(&edits, message);
+    let mut routes = BTreeMap::new();
+    for edit in &edits {
+        if let crate::message::Edit::Route { recipient, peer } = edit {
+            if !matches!(occasion, Occasion::Arrival) {
+                return Err("contract: recipients can be routed on arrival only".into());
+            }
+            routes.insert(*recipient, peer.clone());
+        }
+    }
+    let edited = mm4::apply(Message::clone(message), &edits).map_err(illegal)?;
+    Ok((did, edited, routes))
+}
+
+impl Effects {
+    fn take(&mut self, plugin: &Plugin, occasion: &Occasion, judgement: engine::Judgement, did: Vec<String>) {
+        let occasion = match occasion {
+            Occasion::Departure(destination) => format!("departure to {}", destination.peer),
+            Occasion::Arrival => "arrival".into(),
+            Occasion::Outcome(_) => "outcome".into(),
+        };
+        let micros = u64::try_from(judgement.spent.time.as_micros()).unwrap_or(u64::MAX);
+        self.journey.push(Step { plugin: plugin.name().to_owned(), occasion, did, micros });
+        self.keep(plugin, judgement);
+    }
+
+    /// Joins what another run asked for.
+    pub fn add(&mut self, more: Effects) {
+        self.charging.extend(more.charging);
+        self.kv.extend(more.kv);
+        self.journey.extend(more.journey);
+    }
+
+    /// Keeps the records and values of a call that succeeded.
+    pub(super) fn keep(&mut self, plugin: &Plugin, judgement: engine::Judgement) {
+        let name = plugin.name();
+        let version = &plugin.description().version;
+        for record in &judgement.records {
+            // Serialising plain strings and numbers cannot fail; were it ever to, the record must not vanish silently.
+            let record = serde_json::to_value(record).unwrap_or_else(|error| format!("unencodable: {error}").into());
+            self.charging.push(ChargingEntry { plugin: name.to_owned(), version: version.clone(), record });
+        }
+        self.kv.extend(judgement.kv.into_iter().map(|write| match write {
+            engine::KvWrite::Set { key, value } => KvWrite::Set { plugin: name.to_owned(), key, value },
+            engine::KvWrite::Delete { key } => KvWrite::Delete { plugin: name.to_owned(), key },
+            engine::KvWrite::Increment { key, by } => KvWrite::Increment { plugin: name.to_owned(), key, by },
+        }));
+    }
+}

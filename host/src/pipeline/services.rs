@@ -1,0 +1,45 @@
+//! What plug-ins get from the relay besides the message: tables, their durable values, the time, the log.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mm4relay_engine::{BoxFuture, Level, Services, Table};
+use std::collections::HashMap;
+
+use crate::clock::SharedClock;
+
+/// The tables of one configuration, by name. Replaced as a whole.
+pub type TableSet = HashMap<String, Arc<dyn Table>>;
+
+/// Where committed values come from: the spool, or nothing in samples.
+pub type KvSource =
+    Arc<dyn for<'a> Fn(&'a str, &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> + Send + Sync>;
+
+pub struct PluginServices {
+    pub tables: Arc<ArcSwap<TableSet>>,
+    pub kv: KvSource,
+    pub clock: SharedClock,
+}
+
+impl Services for PluginServices {
+    fn now_ms(&self) -> u64 {
+        self.clock.now().0
+    }
+
+    fn table(&self, name: &str) -> Option<Arc<dyn Table>> {
+        self.tables.load().get(name).cloned()
+    }
+
+    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+        (self.kv)(plugin, key)
+    }
+
+    fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
+        match level {
+            Level::Debug => tracing::debug!(plugin, message, "{text}"),
+            Level::Info => tracing::info!(plugin, message, "{text}"),
+            Level::Warn => tracing::warn!(plugin, message, "{text}"),
+            Level::Error => tracing::error!(plugin, message, "{text}"),
+        }
+    }
+}

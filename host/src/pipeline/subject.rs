@@ -1,0 +1,182 @@
+//! A message as a plug-in sees it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use mm4relay_engine::{self as engine, BoxFuture, Fault, Subject};
+
+use crate::message::{AddressKind, Envelope, Header, Message, MessageType, MmsAddress, Outgoing, Recipient};
+use crate::protocol::mm4;
+
+/// Larger bodies are decoded off the message path's threads: decoding is a few milliseconds for each MiB.
+const DECODE_IN_PLACE: u64 = 256 << 10;
+
+/// One message for one call.
+pub struct View {
+    id: String,
+    summary: engine::Summary,
+    shown: Shown,
+    /// Bodies that some plug-in has read, decoded once.
+    decoded: Mutex<HashMap<u32, Bytes>>,
+}
+
+enum Shown {
+    /// On arrival and departure.
+    Whole(Arc<Message>),
+    /// On outcome: no parts.
+    Bare { header: Arc<Header>, envelope: Envelope },
+}
+
+impl View {
+    pub fn whole(message: Arc<Message>) -> Self {
+        let summary = engine::Summary {
+            message_type: message_type(Some(message.kind)),
+            message_id: owned(&message.header, mm4::MESSAGE_ID),
+            transaction_id: owned(&message.header, mm4::TRANSACTION_ID),
+            source: message.origin.peer.to_string(),
+            received_at: message.origin.received_at.0,
+            size: message.content.size(),
+        };
+        Self { id: message.id.to_string(), summary, shown: Shown::Whole(message), decoded: Mutex::default() }
+    }
+
+    /// What was sent, or could not be: header and envelope without the parts.
+    pub fn bare(outgoing: &Outgoing, recipients: Vec<Recipient>, header: Arc<Header>) -> Self {
+        let kind = header.value(mm4::MESSAGE_TYPE).and_then(|name| MessageType::from_name(&name));
+        let summary = engine::Summary {
+            message_type: message_type(kind),
+            message_id: owned(&header, mm4::MESSAGE_ID),
+            transaction_id: owned(&header, mm4::TRANSACTION_ID),
+            source: outgoing.source.to_string(),
+            received_at: outgoing.received_at.0,
+            size: outgoing.rope.content.size(),
+        };
+        let envelope = Envelope { sender: outgoing.envelope.sender.clone(), recipients };
+        let shown = Shown::Bare { header, envelope };
+        Self { id: outgoing.id.message.to_string(), summary, shown, decoded: Mutex::default() }
+    }
+
+    fn envelope(&self) -> &Envelope {
+        match &self.shown {
+            Shown::Whole(message) => &message.envelope,
+            Shown::Bare { envelope, .. } => envelope,
+        }
+    }
+
+    fn shown_header(&self) -> &Header {
+        match &self.shown {
+            Shown::Whole(message) => &message.header,
+            Shown::Bare { header, .. } => header,
+        }
+    }
+
+    async fn decoded(&self, id: u32) -> Result<Bytes, Fault> {
+        let unknown = || Fault::Invalid(format!("the message has no part {id}"));
+        let Shown::Whole(message) = &self.shown else { return Err(unknown()) };
+        if let Some(bytes) = self.lock().get(&id) {
+            return Ok(bytes.clone());
+        }
+        let size = message.part(id).ok_or_else(unknown)?.body.size();
+        let decoded = if size <= DECODE_IN_PLACE && message.content.is_in_memory() {
+            mm4::decode_part(message, id)
+        } else {
+            let message = Arc::clone(message);
+            let decoding = tokio::task::spawn_blocking(move || mm4::decode_part(&message, id));
+            decoding.await.map_err(|error| Fault::Unavailable(error.to_string()))?
+        };
+        let bytes = decoded.map_err(|error| Fault::Invalid(error.to_string()))?;
+        self.lock().insert(id, bytes.clone());
+        Ok(bytes)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Bytes>> {
+        self.decoded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Subject for View {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn size(&self) -> u64 {
+        self.summary.size
+    }
+
+    fn summary(&self) -> engine::Summary {
+        self.summary.clone()
+    }
+
+    fn originator(&self) -> Option<engine::Address> {
+        self.envelope().sender.as_ref().map(address)
+    }
+
+    fn recipients(&self) -> Vec<engine::Recipient> {
+        let recipients = self.envelope().recipients.iter();
+        recipients.map(|r| engine::Recipient { id: r.id, address: address(&r.address) }).collect()
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        self.shown_header().value(name).map(Into::into)
+    }
+
+    fn headers(&self) -> Vec<engine::HeaderField> {
+        let fields = self.shown_header().fields.iter();
+        fields.map(|f| engine::HeaderField { name: f.name().to_owned(), value: f.value().into_owned() }).collect()
+    }
+
+    fn parts(&self) -> Vec<engine::Part> {
+        let Shown::Whole(message) = &self.shown else { return Vec::new() };
+        let part = |part: &crate::message::Part| engine::Part {
+            id: part.id,
+            media_type: part.media_type.clone(),
+            name: part.name.clone(),
+            content_id: part.content_id.clone(),
+            content_location: part.content_location.clone(),
+            encoded_size: part.body.size(),
+        };
+        message.parts.iter().map(part).collect()
+    }
+
+    fn read_part<'a>(&'a self, id: u32, offset: u64, max: u32) -> BoxFuture<'a, Result<Bytes, Fault>> {
+        Box::pin(async move {
+            let bytes = self.decoded(id).await?;
+            let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+            let end = start.saturating_add(max as usize).min(bytes.len());
+            Ok(bytes.slice(start..end))
+        })
+    }
+}
+
+/// The type in the contract's words; `None` is a type that TS 23.140 does not name.
+pub fn message_type(kind: Option<MessageType>) -> engine::MessageType {
+    match kind {
+        Some(MessageType::ForwardRequest) => engine::MessageType::ForwardRequest,
+        Some(MessageType::ForwardResponse) => engine::MessageType::ForwardResponse,
+        Some(MessageType::DeliveryReportRequest) => engine::MessageType::DeliveryReportRequest,
+        Some(MessageType::DeliveryReportResponse) => engine::MessageType::DeliveryReportResponse,
+        Some(MessageType::ReadReplyReportRequest) => engine::MessageType::ReadReplyReportRequest,
+        Some(MessageType::ReadReplyReportResponse) => engine::MessageType::ReadReplyReportResponse,
+        None => engine::MessageType::Other,
+    }
+}
+
+fn address(address: &MmsAddress) -> engine::Address {
+    engine::Address {
+        text: address.as_str().to_owned(),
+        kind: match address.kind() {
+            AddressKind::Number => engine::AddressKind::Number,
+            AddressKind::ShortCode => engine::AddressKind::ShortCode,
+            AddressKind::Email => engine::AddressKind::Email,
+            AddressKind::Other => engine::AddressKind::Other,
+        },
+        user: address.user().to_owned(),
+        address_type: address.address_type().map(str::to_owned),
+        domain: address.domain().map(str::to_owned),
+    }
+}
+
+fn owned(header: &Header, name: &str) -> String {
+    header.value(name).map(Into::into).unwrap_or_default()
+}

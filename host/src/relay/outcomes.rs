@@ -1,0 +1,246 @@
+//! Telling outcome plug-ins what became of a message, at once and, when they fail, again later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mm4relay_engine::{Delivery, Outcome};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::SharedClock;
+use crate::delivery::{DeliveryReport, OutcomeSink};
+use crate::message::{Header, Outgoing, Recipient, Refusal};
+use crate::pipeline::{Catalogue, Chain, Effects, OutcomeTold, TellOutcome};
+use crate::protocol::mm4;
+use crate::spool::{BoxFuture, NewEvent, PendingEvent, Settlement, Spool};
+
+type Caused = (Vec<crate::message::ChargingEntry>, Vec<crate::message::KvWrite>, Option<NewEvent>);
+
+/// A plug-in that could not take an outcome is asked again after this long, then after twice as long, and so on.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// After so many attempts the host writes a fallback record instead: no event goes unrecorded.
+const MAX_ATTEMPTS: u32 = 10;
+/// How often pending events are looked for.
+const LOOK: Duration = Duration::from_secs(1);
+const BATCH: usize = 100;
+
+/// A decided fate, and whose it is.
+struct Fate {
+    outcome: Outcome,
+    recipients: Vec<Recipient>,
+}
+
+/// A fate that some plug-ins still have to be told, as the spool keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Untold {
+    delivered: bool,
+    peer: String,
+    host: String,
+    code: u16,
+    text: String,
+    attempts: u32,
+    recipients: Vec<Recipient>,
+    /// The plug-ins that are left.
+    plugins: Vec<String>,
+}
+
+/// Tells plug-ins of outcomes.
+pub struct Outcomes {
+    pub catalogue: Arc<Catalogue>,
+    pub clock: SharedClock,
+}
+
+impl OutcomeSink for Outcomes {
+    /// Tells everybody. Plug-ins that fail are left for an event.
+    fn decide<'a>(&'a self, outgoing: &'a Outgoing, report: &'a DeliveryReport) -> BoxFuture<'a, Caused> {
+        Box::pin(async move {
+            let chain = self.catalogue.chain();
+            let mut effects = Effects::default();
+            let mut untold = Vec::new();
+            for fate in fates(outgoing, report) {
+                let told = tell(&chain, outgoing, &fate, None).await;
+                effects.add(told.effects);
+                let left: Vec<String> = told.failed.into_iter().map(|(plugin, _)| plugin).collect();
+                if !left.is_empty() {
+                    untold.push(Untold::new(&fate, left));
+                }
+            }
+            let event = (!untold.is_empty()).then(|| NewEvent {
+                // Strings and numbers only: encoding them cannot fail.
+                outcome: serde_json::to_string(&untold).unwrap_or_default(),
+                due: self.clock.now().plus(FIRST_RETRY),
+            });
+            (effects.charging, effects.kv, event)
+        })
+    }
+}
+
+impl Outcomes {
+    /// Works on pending events until it is aborted.
+    pub async fn keep_telling(self: Arc<Self>, spool: Arc<dyn Spool>) {
+        loop {
+            match spool.pending_events(self.clock.now(), BATCH).await {
+                Ok(events) => {
+                    for event in &events {
+                        self.tell_again(event, &*spool).await;
+                    }
+                    if events.len() == BATCH {
+                        continue;
+                    }
+                }
+                Err(error) => tracing::error!("pending outcomes cannot be read: {error}"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn tell_again(&self, event: &PendingEvent, spool: &dyn Spool) {
+        let settlement = match serde_json::from_str::<Vec<Untold>>(&event.outcome) {
+            Ok(untold) => self.settle(event, &untold).await,
+            Err(error) => {
+                tracing::error!(message = %event.outgoing.id, "a stored outcome cannot be read, and is dropped: {error}");
+                Settlement::Done { charging: Vec::new(), kv: Vec::new() }
+            }
+        };
+        if let Err(error) = spool.settle_event(event.id, settlement).await {
+            tracing::error!(message = %event.outgoing.id, "an outcome could not be settled: {error}");
+        }
+    }
+
+    /// The plug-ins that are left succeed together or are all told again: what only some of them asked for is dropped,
+    /// so that nothing is recorded twice.
+    async fn settle(&self, event: &PendingEvent, untold: &[Untold]) -> Settlement {
+        let chain = self.catalogue.chain();
+        let mut effects = Effects::default();
+        for left in untold {
+            let fate = left.fate();
+            let mut told = tell(&chain, &event.outgoing, &fate, Some(&left.plugins)).await;
+            if !told.failed.is_empty() {
+                if event.attempts + 1 < MAX_ATTEMPTS {
+                    let wait = FIRST_RETRY * 2u32.saturating_pow(event.attempts + 1);
+                    return Settlement::Again { due: self.clock.now().plus(wait) };
+                }
+                told.fallback(&event.outgoing, &fate.outcome);
+            }
+            effects.add(told.effects);
+        }
+        Settlement::Done { charging: effects.charging, kv: effects.kv }
+    }
+}
+
+/// Tells everybody that a destination was refused before it was accepted, once; fallback records stand in for plug-ins
+/// that fail.
+pub async fn tell_refused(chain: &Chain, outgoing: &Outgoing, refusal: &Refusal) -> Effects {
+    let delivery = Delivery {
+        peer: outgoing.peer.to_string(),
+        host: String::new(),
+        code: 0,
+        text: cut(&refusal.to_string()),
+        attempts: 0,
+    };
+    let fate = Fate { outcome: Outcome::Failed(delivery), recipients: outgoing.envelope.recipients.clone() };
+    let mut told = tell(chain, outgoing, &fate, None).await;
+    told.fallback(outgoing, &fate.outcome);
+    told.effects
+}
+
+/// The fates that a report decides: those delivered, and those that failed, grouped by reason.
+fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
+    let recipient = |id: &u32| outgoing.envelope.recipients.iter().find(|r| r.id == *id).cloned();
+    let delivery = |code: Option<u16>, text: &str| Delivery {
+        peer: outgoing.peer.to_string(),
+        host: report.host.clone().unwrap_or_default(),
+        code: code.unwrap_or(0),
+        text: cut(text),
+        attempts: report.attempts,
+    };
+    let mut fates = Vec::new();
+    if !report.delivered.is_empty() {
+        let outcome = Outcome::Delivered(delivery(report.code, &report.text));
+        fates.push(Fate { outcome, recipients: report.delivered.iter().filter_map(recipient).collect() });
+    }
+    for failed in &report.failed {
+        let outcome = Outcome::Failed(delivery(failed.code, &failed.text));
+        match fates.iter_mut().find(|fate| fate.outcome == outcome) {
+            Some(fate) => fate.recipients.extend(recipient(&failed.id)),
+            None => fates.push(Fate { outcome, recipients: recipient(&failed.id).into_iter().collect() }),
+        }
+    }
+    fates
+}
+
+async fn tell(chain: &Chain, outgoing: &Outgoing, fate: &Fate, only: Option<&[String]>) -> OutcomeTold {
+    if !chain.wants_outcomes() {
+        return OutcomeTold::default();
+    }
+    let header = match &outgoing.header {
+        Some(header) => Arc::clone(header),
+        None => Arc::new(stored_header(outgoing).await),
+    };
+    let recipients = fate.recipients.clone();
+    chain.tell(TellOutcome { outgoing, recipients, header, outcome: fate.outcome.clone(), only }).await
+}
+
+/// The header of a message that has been out of memory.
+async fn stored_header(outgoing: &Outgoing) -> Header {
+    let rope = outgoing.rope.clone();
+    let read = tokio::task::spawn_blocking(move || mm4::read_header(&rope)).await;
+    match read.map_err(|error| error.to_string()).and_then(|read| read.map_err(|error| error.to_string())) {
+        Ok(header) => header,
+        Err(error) => {
+            tracing::error!(message = %outgoing.id, "the header of a stored message cannot be read: {error}");
+            Header::default()
+        }
+    }
+}
+
+/// At most 512 octets, as the contract says.
+fn cut(text: &str) -> String {
+    let end = (0..=text.len().min(512)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text[..end].to_owned()
+}
+
+impl Untold {
+    fn new(fate: &Fate, plugins: Vec<String>) -> Self {
+        let (delivered, delivery) = match &fate.outcome {
+            Outcome::Delivered(delivery) => (true, delivery.clone()),
+            Outcome::Failed(delivery) => (false, delivery.clone()),
+        };
+        let Delivery { peer, host, code, text, attempts } = delivery;
+        let recipients = fate.recipients.clone();
+        Self { delivered, peer, host, code, text, attempts, recipients, plugins }
+    }
+
+    fn fate(&self) -> Fate {
+        let delivery = Delivery {
+            peer: self.peer.clone(),
+            host: self.host.clone(),
+            code: self.code,
+            text: self.text.clone(),
+            attempts: self.attempts,
+        };
+        let outcome = if self.delivered { Outcome::Delivered(delivery) } else { Outcome::Failed(delivery) };
+        Fate { outcome, recipients: self.recipients.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_untold_outcome_survives_the_spool() {
+        let delivery =
+            Delivery { peer: "b".into(), host: "192.0.2.1:25".into(), code: 550, text: "no".into(), attempts: 3 };
+        let fate = Fate { outcome: Outcome::Failed(delivery), recipients: Vec::new() };
+        let json = serde_json::to_string(&Untold::new(&fate, vec!["charging".into()])).unwrap();
+        let read: Untold = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.fate().outcome, fate.outcome);
+        assert_eq!(read.plugins, ["charging"]);
+    }
+
+    #[test]
+    fn a_long_reply_is_cut_at_a_character() {
+        assert_eq!(cut(&"ü".repeat(300)).len(), 512);
+        assert_eq!(cut(&format!("a{}", "ü".repeat(300))).len(), 511);
+    }
+}

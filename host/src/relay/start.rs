@@ -1,0 +1,309 @@
+//! Building the rooms from a configuration, reloading what can be reloaded, and draining.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
+use mm4relay_engine::{Engine, EngineOptions, Limits as PluginLimits, PluginSpec};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::clock::{SharedClock, SystemClock};
+use crate::config::{self, Config, RouteTo};
+use crate::delivery::{Delivery, PeerOptions, Schedule, Timeouts};
+use crate::intake;
+use crate::message::PeerName;
+use crate::pipeline::{Catalogue, Destination, LinkSpec, PluginServices, TableSet, WatchGuard};
+use crate::protocol::mm4;
+use crate::routing::{PeerEntry, Route, Routing, Tables};
+use crate::spool::Spool;
+use crate::spool::sqlite::{self, SqliteSpool};
+
+use super::outcomes::Outcomes;
+use super::{Nobody, Observer, ROOM_BLOCKS, Relay};
+
+/// What a start can be given besides the configuration.
+pub struct Setup {
+    pub observer: Arc<dyn Observer>,
+    /// For tests of the tests: see the hidden flag of `run`.
+    pub acknowledge_before_commit: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { observer: Arc::new(Nobody), acknowledge_before_commit: false }
+    }
+}
+
+/// A relay at work.
+pub struct Running {
+    relay: Arc<Relay>,
+    spool: Arc<SqliteSpool>,
+    tables: Arc<ArcSwap<TableSet>>,
+    /// The configuration that the rooms were built from.
+    config: Config,
+    addresses: Vec<SocketAddr>,
+    listeners: Vec<JoinHandle<()>>,
+    events: JoinHandle<()>,
+    stop_intake: watch::Sender<bool>,
+    stop_delivery: watch::Sender<bool>,
+    _watch: WatchGuard,
+}
+
+impl Running {
+    /// Starts everything. When this returns, the relay listens, and delivers what its spool held.
+    pub async fn start(config: Config, setup: Setup) -> anyhow::Result<Self> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let spool = open_spool(&config, &setup)?;
+        let tables = Arc::new(ArcSwap::from_pointee(load_tables(&config)?));
+        let catalogue = load_catalogue(&config, &tables, &spool, &clock).await?;
+
+        let outcomes = Arc::new(Outcomes { catalogue: Arc::clone(&catalogue), clock: Arc::clone(&clock) });
+        let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&spool) as Arc<dyn Spool>));
+        let (stop_delivery, delivery_stops) = watch::channel(false);
+        let peers = config.peers.iter().filter(|peer| !peer.hosts.is_empty());
+        let delivery = Delivery::start(
+            peers.map(|peer| peer_options(peer, &config.relay.name)).collect(),
+            Arc::clone(&spool) as Arc<dyn Spool>,
+            Arc::clone(&clock),
+            outcomes,
+            delivery_stops,
+        );
+
+        let relay = Arc::new(Relay {
+            name: config.relay.name.clone(),
+            hop_limit: config.relay.hop_limit,
+            limits: mm4_limits(&config),
+            routing: ArcSwap::from_pointee(routing(&config)?),
+            peers: destinations(&config),
+            catalogue: Arc::clone(&catalogue),
+            spool: Arc::clone(&spool) as Arc<dyn Spool>,
+            delivery,
+            clock,
+            room: Semaphore::new(ROOM_BLOCKS as usize),
+            observer: setup.observer,
+        });
+        let watch = catalogue.watch().await.context("the folders of the plug-ins cannot be watched")?;
+        let (stop_intake, intake_stops) = watch::channel(false);
+        let (addresses, listeners) = listen(&config, &relay, &intake_stops).await?;
+        Ok(Self {
+            relay,
+            spool,
+            tables,
+            config,
+            addresses,
+            listeners,
+            events,
+            stop_intake,
+            stop_delivery,
+            _watch: watch,
+        })
+    }
+
+    /// Where it listens, with the ports that the system chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Reads the configuration again, and applies tables, routes and plug-ins: all of them, or, when anything is wrong,
+    /// none. What needs a restart is named in the log.
+    pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
+        let config = Config::load(path)?;
+        let tables = load_tables(&config)?;
+        let new_routing = routing(&config)?;
+        let specs = link_specs(&config)?;
+        // The new plug-ins configure themselves with the new tables; if they cannot, the old tables come back.
+        let before = self.tables.swap(Arc::new(tables));
+        if let Err(error) = self.relay.catalogue.replace(specs).await {
+            self.tables.store(before);
+            bail!("plug-ins:\n{error}");
+        }
+        self.relay.routing.store(Arc::new(new_routing));
+        let same = |what: &str, same: bool| {
+            if !same {
+                tracing::warn!("{what} changed in the configuration: that takes a restart");
+            }
+        };
+        same("[relay]", config.relay == self.config.relay);
+        same("[limits]", config.limits == self.config.limits);
+        same("[[peer]]", config.peers == self.config.peers);
+        Ok(())
+    }
+
+    /// Stops taking messages, lets what is under way finish, and closes the spool.
+    pub async fn drain(self) {
+        let _ = self.stop_intake.send(true);
+        for listener in self.listeners {
+            let _ = listener.await;
+        }
+        let _ = self.stop_delivery.send(true);
+        self.relay.delivery.drained().await;
+        self.events.abort();
+        self.spool.close().await;
+    }
+}
+
+fn open_spool(config: &Config, setup: &Setup) -> anyhow::Result<Arc<SqliteSpool>> {
+    let options = sqlite::Options { acknowledge_before_commit: setup.acknowledge_before_commit, ..Default::default() };
+    let folder = &config.relay.spool;
+    SqliteSpool::open(folder, options).with_context(|| format!("spool {}", folder.display()))
+}
+
+/// The tables, by name; all errors at once.
+fn load_tables(config: &Config) -> anyhow::Result<TableSet> {
+    let files = config.tables.iter().map(|table| (table.name.as_str(), table.file.as_path()));
+    let tables = match Tables::load(files) {
+        Ok(tables) => tables,
+        Err(errors) => bail!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    };
+    Ok(table_set(&tables))
+}
+
+/// Tables as plug-ins reach them.
+pub fn table_set(tables: &Tables) -> TableSet {
+    tables.iter().map(|(name, table)| (name.to_owned(), Arc::clone(table) as _)).collect()
+}
+
+async fn load_catalogue(
+    config: &Config,
+    tables: &Arc<ArcSwap<TableSet>>,
+    spool: &Arc<SqliteSpool>,
+    clock: &SharedClock,
+) -> anyhow::Result<Arc<Catalogue>> {
+    let cache_dir = Some(config.relay.spool.join("compiled"));
+    let engine = Engine::new(EngineOptions { cache_dir, ..EngineOptions::default() })?;
+    if !engine.page_map_scan() {
+        tracing::warn!("this kernel has no page-map scan (Linux 6.7): each plug-in call costs about twice as much");
+    }
+    let spool = Arc::clone(spool);
+    let services = PluginServices {
+        tables: Arc::clone(tables),
+        kv: Arc::new(spool),
+        clock: Arc::clone(clock),
+    };
+    Catalogue::load(engine, Arc::new(services), link_specs(config)?).await.context("plug-ins")
+}
+
+/// The chain as configured.
+pub fn link_specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
+    let spec = |plugin: &config::Plugin| {
+        let grants = plugin.grants.iter().map(|grant| grant.parse()).collect::<Result<_, _>>()?;
+        let plugin_spec = PluginSpec {
+            name: plugin.name.clone(),
+            wasm: plugin.file.clone(),
+            settings: plugin.settings.clone(),
+            grants,
+            limits: plugin_limits(&plugin.limits),
+        };
+        Ok(LinkSpec { plugin: plugin_spec, on_failure: plugin.on_failure })
+    };
+    config.plugins.iter().map(spec).collect()
+}
+
+/// What the configuration does not say is the engine's default.
+fn plugin_limits(set: &config::PluginLimits) -> PluginLimits {
+    let default = PluginLimits::default();
+    let octets = |set: Option<u64>, default: usize| set.map_or(default, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    PluginLimits {
+        memory_bytes: octets(set.memory, default.memory_bytes),
+        time: set.time.unwrap_or(default.time),
+        time_per_mib: set.time_per_mib.unwrap_or(default.time_per_mib),
+        host_call_bytes: octets(set.host_call, default.host_call_bytes),
+        output_bytes: set.output.unwrap_or(default.output_bytes),
+        handles: set.handles.map_or(default.handles, |n| n as usize),
+        log_lines: set.log_lines.unwrap_or(default.log_lines),
+        charging_records: set.charging_records.map_or(default.charging_records, |n| n as usize),
+        kv_bytes: octets(set.kv, default.kv_bytes),
+        configure_time: set.configure_time.unwrap_or(default.configure_time),
+        component_bytes: set.component.unwrap_or(default.component_bytes),
+    }
+}
+
+fn routing(config: &Config) -> anyhow::Result<Routing> {
+    let entry = |peer: &config::Peer| PeerEntry {
+        name: peer.name.clone(),
+        domains: peer.domains.clone(),
+        from: peer.from.clone(),
+    };
+    let route = |route: &config::Route| {
+        let to = match &route.to {
+            RouteTo::Peer(peer) => Route::Peer(peer.clone()),
+            RouteTo::PlugIns => Route::PlugIns,
+        };
+        (route.prefix.clone(), to)
+    };
+    let peers = config.peers.iter().map(entry).collect();
+    Ok(Routing::new(config.relay.domains.clone(), peers, config.routes.iter().map(route))?)
+}
+
+fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
+    let destination = |peer: &config::Peer| Destination {
+        peer: peer.name.to_string(),
+        domain: peer.domains.first().cloned().unwrap_or_default(),
+        max_message_size: peer.max_message_size,
+        max_image_size: peer.max_image_size,
+        max_image_width: peer.max_image_width,
+        max_image_height: peer.max_image_height,
+    };
+    config.peers.iter().map(|peer| (peer.name.clone(), destination(peer))).collect()
+}
+
+fn mm4_limits(config: &Config) -> mm4::Limits {
+    mm4::Limits {
+        header_octets: config.limits.header_size,
+        nesting: config.limits.nesting,
+        ..mm4::Limits::default()
+    }
+}
+
+fn peer_options(peer: &config::Peer, our_name: &str) -> PeerOptions {
+    let hosts = peer.hosts.iter().map(ToString::to_string).collect();
+    let config::Timeouts { connect, greeting, command, data, block, end_of_data } = peer.timeouts.clone();
+    PeerOptions {
+        sessions: peer.sessions as usize,
+        idle: peer.idle,
+        timeouts: Timeouts { connect, greeting, command, data, block, end_of_data },
+        schedule: Schedule::new(peer.retry.first, peer.retry.longest),
+        give_up_after: peer.give_up,
+        convert: Some(mm4::seven_bit),
+        ..PeerOptions::new(peer.name.clone(), hosts, our_name)
+    }
+}
+
+async fn listen(
+    config: &Config,
+    relay: &Arc<Relay>,
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<(Vec<SocketAddr>, Vec<JoinHandle<()>>)> {
+    let options = Arc::new(intake_options(config));
+    let (mut addresses, mut listeners) = (Vec::new(), Vec::new());
+    for address in &config.relay.listen {
+        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        addresses.push(listener.local_addr()?);
+        let served = intake::serve(listener, Arc::clone(&options), Arc::clone(relay), stop.clone());
+        listeners.push(tokio::spawn(served));
+    }
+    Ok((addresses, listeners))
+}
+
+fn intake_options(config: &Config) -> intake::Options {
+    let limits = &config.limits;
+    intake::Options {
+        budget: intake::MemoryBudget::new(usize::try_from(limits.memory).unwrap_or(usize::MAX)),
+        message: limits.message_size,
+        header: limits.header_size,
+        line: limits.line_length.into(),
+        recipients: limits.recipients,
+        sessions: limits.sessions as usize,
+        sessions_per_source: limits.sessions_per_source as usize,
+        errors: limits.errors_per_session,
+        idle: limits.idle,
+        transaction: limits.transaction,
+        octets_per_second: limits.data_rate,
+        ..intake::Options::new(config.relay.name.clone(), config.relay.spool.clone())
+    }
+}

@@ -1,0 +1,35 @@
+//! A small language for tests: a relay on port 0, peers that do as they are told, conversations over real sockets.
+//!
+//! Everything has a deadline, everything ends when it is dropped, and both directions of a conversation are printed
+//! (cargo shows them when a test fails).
+
+mod conversation;
+mod peer;
+mod plugins;
+mod process;
+mod relay;
+pub mod sample;
+
+pub use conversation::Conversation;
+pub use peer::{Peer, Taken};
+pub use plugins::{guest, plugin};
+pub use process::{Process, binary};
+pub use relay::{Relay, config};
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take that is expected to happen.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Asks until the answer is there; panics with `what` at the deadline. For state that has no event to wait for, such
+/// as a queue that a command prints.
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(started.elapsed() < DEADLINE, "it did not come to this: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
