@@ -158,6 +158,12 @@ impl Peer {
 }
 
 impl Retry {
+    /// The pauses after the first failure, the second, and so on; the last one repeats.
+    pub fn steps(&self) -> Vec<Duration> {
+        let growing = [1, 2, 5, 10, 20, 40].map(|factor| (self.first * factor).min(self.longest));
+        growing.into_iter().chain([self.longest]).collect()
+    }
+
     fn read(s: &mut Section<'_>) -> Self {
         let default = Self::default();
         let pause = || duration(Duration::from_millis(1)..=DAY);
@@ -187,5 +193,21 @@ impl Timeouts {
             block: s.optional("block", wait()).unwrap_or(default.block),
             end_of_data: s.optional("end-of-data", wait()).unwrap_or(default.end_of_data),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_the_longest_and_stay_there() {
+        let minutes = |retry: Retry| retry.steps().iter().map(|step| step.as_secs() / 60).collect::<Vec<_>>();
+        assert_eq!(minutes(Retry::default()), [1, 2, 5, 10, 20, 40, 60]);
+        let short = Retry {
+            first: 2 * MINUTE,
+            longest: 15 * MINUTE,
+        };
+        assert_eq!(minutes(short), [2, 4, 10, 15, 15, 15, 15]);
     }
 }
