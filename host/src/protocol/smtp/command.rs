@@ -56,6 +56,13 @@ pub enum CommandError {
     },
 }
 
+impl CommandError {
+    /// Whether what follows can no longer be told from commands.
+    pub fn is_hopeless(&self) -> bool {
+        matches!(self, Self::Hopeless(_))
+    }
+}
+
 const MAIL_SYNTAX: &str = "MAIL FROM:<address>, with the angle brackets";
 const RCPT_SYNTAX: &str = "RCPT TO:<address>, with the angle brackets";
 const HELLO_SYNTAX: &str = "EHLO host-name";
@@ -256,7 +263,12 @@ mod tests {
         }
         assert_eq!(parse("MAIL FROM:<>"), mail(None));
         assert_eq!(parse("RCPT TO: <15555550101>"), Ok(Command::Rcpt { to: "15555550101" }));
-        assert_eq!(parse(r#"RCPT TO:<"a>b"@c.example>"#), Ok(Command::Rcpt { to: r#""a>b"@c.example"# }));
+        assert_eq!(
+            parse(r#"RCPT TO:<"a>b"@c.example>"#),
+            Ok(Command::Rcpt {
+                to: r#""a>b"@c.example"#
+            })
+        );
     }
 
     #[test]
@@ -276,7 +288,9 @@ mod tests {
         for line in ["RCPT TO:<>", "RCPT TO:a@b.example", "RCPT FROM:<a@b.example>"] {
             assert_eq!(parse(line), Err(CommandError::Syntax(RCPT_SYNTAX)), "{line}");
         }
-        for line in ["DATA now", "RSET x", "QUIT x", "VRFY", "EHLO", "EHLO a b", "HELO a(b", "EHLO <a>"] {
+        for line in [
+            "DATA now", "RSET x", "QUIT x", "VRFY", "EHLO", "EHLO a b", "HELO a(b", "EHLO <a>",
+        ] {
             assert!(matches!(parse(line), Err(CommandError::Syntax(_))), "{line}");
         }
     }

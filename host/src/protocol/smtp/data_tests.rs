@@ -127,15 +127,24 @@ fn the_first_error_is_the_one_that_counts() {
 fn a_message_of_exactly_the_limit_is_taken_and_one_octet_more_is_not() {
     let limits = DataLimits { message: 6, ..LIMITS };
     assert_eq!(error_with(b"..a\r\n\r\n.\r\n", limits), None);
-    assert_eq!(error_with(b"..ab\r\n\r\n.\r\n", limits), Some(DataError::TooLarge { limit: 6 }));
+    assert_eq!(
+        error_with(b"..ab\r\n\r\n.\r\n", limits),
+        Some(DataError::TooLarge { limit: 6 })
+    );
 }
 
 #[test]
 fn a_line_of_exactly_the_limit_is_taken_and_one_octet_more_is_not() {
     let limits = DataLimits { line: 4, ..LIMITS };
     assert_eq!(error_with(b"1234\r\n..234\r\n.\r\n", limits), None);
-    assert_eq!(error_with(b"12345\r\n.\r\n", limits), Some(DataError::LineTooLong { limit: 4 }));
-    assert_eq!(error_with(b"..2345\r\n.\r\n", limits), Some(DataError::LineTooLong { limit: 4 }));
+    assert_eq!(
+        error_with(b"12345\r\n.\r\n", limits),
+        Some(DataError::LineTooLong { limit: 4 })
+    );
+    assert_eq!(
+        error_with(b"..2345\r\n.\r\n", limits),
+        Some(DataError::LineTooLong { limit: 4 })
+    );
 }
 
 #[test]
@@ -206,14 +215,27 @@ proptest! {
 #[test]
 #[ignore = "a measurement"]
 fn ordinary_lines_are_read_at_more_than_a_gigabyte_a_second() {
-    let wire = stuffed(&[b'x'; 76].iter().chain(b"\r\n").copied().cycle().take(78 * 4_000).collect::<Vec<u8>>());
-    let limits = DataLimits { header: u64::MAX, ..LIMITS };
+    let wire = stuffed(
+        &[b'x'; 76]
+            .iter()
+            .chain(b"\r\n")
+            .copied()
+            .cycle()
+            .take(78 * 4_000)
+            .collect::<Vec<u8>>(),
+    );
+    let limits = DataLimits {
+        header: u64::MAX,
+        ..LIMITS
+    };
     let mut best = f64::MAX;
     for _ in 0..200 {
         let (mut handed, start) = (0, std::time::Instant::now());
         let mut reader = DataReader::new(limits);
         for chunk in wire.chunks(32 << 10) {
-            let _ = reader.read(std::hint::black_box(chunk), |run| handed += std::hint::black_box(run).len());
+            let _ = reader.read(std::hint::black_box(chunk), |run| {
+                handed += std::hint::black_box(run).len()
+            });
         }
         assert_eq!(handed, 78 * 4_000);
         best = best.min(start.elapsed().as_secs_f64());
