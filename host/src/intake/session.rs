@@ -139,6 +139,7 @@ where
                 let command = Command::parse(line);
                 let turn = Turn::behind(&command);
                 let (reply, next) = match &command {
+                    Ok(Command::Mail { .. }) if *self.shutdown.borrow() => (replies::stopping(), Next::Close),
                     Ok(command) => state.answer(command, &desk),
                     Err(error) if error.is_hopeless() => (replies::command_error(error), Next::Close),
                     Err(error) => (replies::command_error(error), Next::Expect(state)),
