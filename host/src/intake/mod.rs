@@ -1,1 +1,39 @@
-//! To be filled.
+//! The SMTP server: sessions with the peers that send to us.
+//!
+//! A session takes one message after another, and hands each over as a whole: framed strictly, unstuffed, and not
+//! looked into. What it knows of routes, rights and journeys it asks its [`Handler`]; it answers `250` to the end of
+//! data only with the [`Receipt`](crate::spool::Receipt) that says that the message is on disk.
+//!
+//! What is where:
+//!
+//! - `listener`: connections in, sessions counted, and their end
+//! - `session`: one connection: reading, deadlines, replies in groups
+//! - `state`: what each command means, by what was said before it
+//! - `content`: the message behind DATA, into memory or a file
+//! - `replies`: the one table from [`Refusal`](crate::message::Refusal) to what the peer hears
+//!
+//! Policy. A bare CR, bare LF or NUL in a message costs the message and the session: whoever sent it may have meant
+//! what follows as part of it. Octets that nobody asked for (behind EHLO and DATA, before the greeting) end the session
+//! too. 8-bit octets are taken with or without `BODY=8BITMIME`. A handler that has been given a message is never
+//! interrupted by its peer: when the peer goes away meanwhile, the message is kept, and may come a second time.
+
+mod budget;
+mod content;
+mod draft;
+mod handler;
+mod listener;
+mod masked;
+mod options;
+mod pace;
+mod replies;
+mod session;
+mod state;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use budget::{Lease, MemoryBudget};
+pub use handler::{Handler, SenderTerms};
+pub use listener::serve;
+pub use options::{EarlyTalk, Options};

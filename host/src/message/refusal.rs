@@ -13,6 +13,10 @@ pub enum Blame {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    #[error("{remote} is not the address of a configured peer")]
+    UnknownClient { remote: String },
+    #[error("sender {sender} is not one that this peer may use")]
+    SenderNotAllowed { sender: String },
     #[error("no route to {recipient}: its domain is no peer's, and neither a route nor a plug-in took it")]
     NoRoute { recipient: String },
     #[error("address {text:?} cannot be read: {reason}")]
@@ -27,6 +31,8 @@ pub enum Refusal {
     LineTooLong { limit: u64 },
     #[error("a bare CR or LF in the message: lines end in CRLF (RFC 5321, 2.3.8)")]
     BareLineEnd,
+    #[error("a NUL octet in the message (RFC 5321, 4.5.2; RFC 5322, 3.5)")]
+    NulOctet,
     #[error("MIME parts are nested deeper than {limit}")]
     NestedTooDeep { limit: u32 },
     #[error("the message has no header")]

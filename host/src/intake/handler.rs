@@ -1,0 +1,47 @@
+//! What intake asks of the relay.
+
+use std::net::SocketAddr;
+
+use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
+use crate::spool::{BoxFuture, Receipt};
+
+/// Who may talk, what is routable, and where messages go. The first three are asked in the middle of a session and
+/// must not wait for anything.
+pub trait Handler: Send + Sync + 'static {
+    /// At the connection: who may talk at all.
+    fn greet(&self, remote: SocketAddr) -> Result<(), Refusal>;
+
+    /// At MAIL: which peer this is, and on what terms it sends. `None` is the null sender.
+    fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal>;
+
+    /// At RCPT: whether the recipient can be routed.
+    fn recipient(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal>;
+
+    /// At DATA.
+    fn next_id(&self) -> MessageId;
+
+    /// At the end of data.
+    fn now(&self) -> Timestamp;
+
+    /// At the end of data: the whole journey, up to the commit. It is not cancelled when the peer goes away, only when
+    /// the listener's farewell is over; until it has returned, nobody has been told anything.
+    fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>>;
+}
+
+/// A recognised peer, and what differs for it from the listener's options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SenderTerms {
+    pub peer: PeerName,
+    /// Octets of a message, instead of `Options::message`.
+    pub message: Option<u64>,
+    /// Octets of a line, instead of `Options::line`: some peers put a whole SMIL on one.
+    pub line: Option<u64>,
+}
+
+impl SenderTerms {
+    /// Nothing differs.
+    pub fn new(peer: PeerName) -> Self {
+        let (message, line) = (None, None);
+        Self { peer, message, line }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a listener is told: its name, its limits, its patience.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::MemoryBudget;
+
+/// Limits are inclusive: what has exactly the size of a limit passes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How the relay calls itself in its greeting.
+    pub host_name: String,
+    /// Where messages that do not stay in memory lie, as files without names, until they are committed or refused.
+    pub folder: PathBuf,
+    /// Octets of memory for messages, shared with whoever holds their contents. A message that finds no room in it goes
+    /// to a file.
+    pub budget: MemoryBudget,
+    /// Octets up to which a message stays in memory. Default 1 MiB: nearly all of MMS, and one such message in each
+    /// of 64 sessions fits the default budget.
+    pub memory_message: usize,
+
+    /// Octets of a message, announced as SIZE. Default 5 MiB. A peer may have its own: `SenderTerms`.
+    pub message: u64,
+    /// Octets of a message's header with its empty line. Default 100 KiB, as in Postfix.
+    pub header: u64,
+    /// Octets of a message's line, without its CRLF. Default 998 (RFC 5321, 4.5.3.1.6). A peer may have its own.
+    pub line: u64,
+    /// Octets of a refused message that are still read in search of its end, so that the peer can hear why. Behind
+    /// them the connection ends. Default 64 MiB.
+    pub drain: u64,
+    /// Recipients of a message. Default 1000; RFC 5321, 4.5.3.1.8 wants at least 100.
+    pub recipients: u32,
+
+    /// Sessions at once. Default 16,384: each costs a file descriptor and a few kilobytes.
+    pub sessions: usize,
+    /// Sessions at once from one address. Default 1000, so that no peer takes all.
+    pub sessions_per_source: usize,
+    /// Protocol errors before a session ends with 421. Default 10.
+    pub errors: u32,
+    /// Command lines with a bare CR, bare LF or NUL before a session ends with 421. Default 3: no mailer sends any.
+    pub framing_errors: u32,
+
+    /// What to do with octets that come before their turn.
+    pub early_talk: EarlyTalk,
+    /// How long the greeting waits for clients that cannot wait. Default zero, because peers are known.
+    pub greet_delay: Duration,
+    /// Silence after which a session ends. Default 5 minutes (RFC 5321, 4.5.3.2.7). Also how far a message may
+    /// fall behind `octets_per_second`.
+    pub idle: Duration,
+    /// From the first octet of a command line to its last. Default 1 minute.
+    pub command: Duration,
+    /// From MAIL to the end of data. Default 30 minutes.
+    pub transaction: Duration,
+    /// The least pace of a message. Default 500 octets a second, as in Postfix.
+    pub octets_per_second: u64,
+    /// How long sessions may go on with their transactions when the listener stops. Default 30 seconds.
+    pub farewell: Duration,
+}
+
+/// What is done with a client that sends more behind EHLO, HELO or DATA without waiting for the answer, or anything
+/// before the greeting (RFC 2920, 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyTalk {
+    /// 554, and the session ends: it may be a smuggled command.
+    Refuse,
+    /// Taken as if it had come in its turn, except behind a DATA that was refused.
+    Tolerate,
+}
+
+/// The longest command line in octets, CRLF included: far above the 512 of RFC 5321, 4.5.3.1.4 with all extensions.
+pub(super) const COMMAND_OCTETS: usize = 4096;
+
+/// Octets of a longer one that are read in search of its end.
+pub(super) const COMMAND_DRAIN_OCTETS: usize = 64 << 10;
+
+impl Options {
+    /// The defaults, with 64 MiB of memory for messages.
+    pub fn new(host_name: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            host_name: host_name.into(),
+            folder: folder.into(),
+            budget: MemoryBudget::new(64 << 20),
+            memory_message: 1 << 20,
+            message: 5 << 20,
+            header: 100 << 10,
+            line: 998,
+            drain: 64 << 20,
+            recipients: 1000,
+            sessions: 16_384,
+            sessions_per_source: 1000,
+            errors: 10,
+            framing_errors: 3,
+            early_talk: EarlyTalk::Refuse,
+            greet_delay: Duration::ZERO,
+            idle: Duration::from_secs(300),
+            command: Duration::from_secs(60),
+            transaction: Duration::from_secs(1800),
+            octets_per_second: 500,
+            farewell: Duration::from_secs(30),
+        }
+    }
+}

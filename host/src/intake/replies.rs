@@ -1,0 +1,216 @@
+//! What the peer hears. The one table from a [`Refusal`] to a reply: class, enhanced code (RFC 3463), and a short text
+//! that says what was wrong and what to do. What went wrong inside stays in the log, under the same id.
+
+use crate::message::{MessageId, Refusal};
+use crate::protocol::smtp::{Command, CommandError, LineError, Reply};
+use crate::spool::Receipt;
+
+use super::Options;
+
+/// The only `250` to an end of data: it needs the proof that the message is on disk.
+pub(super) fn accepted(receipt: &Receipt) -> Reply {
+    Reply::new(250, Some((0, 0)), format!("{} accepted", receipt.id()))
+}
+
+/// `id` is the message's, once it has one.
+pub(super) fn refused(refusal: &Refusal, id: Option<MessageId>) -> Reply {
+    let (code, enhanced, text) = table(refusal);
+    let text = match id {
+        Some(id) => format!("{text} [{id}]"),
+        None => text,
+    };
+    Reply::new(code, Some(enhanced), text)
+}
+
+fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
+    match refusal {
+        Refusal::UnknownClient { remote } => (
+            550,
+            (7, 1),
+            format!("{remote} is not a peer here; ask for an agreement"),
+        ),
+        Refusal::SenderNotAllowed { sender } => (550, (7, 1), format!("<{sender}> is not yours to send from")),
+        Refusal::NoRoute { recipient } => {
+            let detail = if recipient.contains('@') { 2 } else { 1 };
+            (
+                550,
+                (1, detail),
+                format!("no route to <{recipient}>; send it to its own network"),
+            )
+        }
+        Refusal::BadAddress { text, reason } => (553, (1, 3), format!("<{text}>: {reason}")),
+        Refusal::TooManyRecipients { limit } => (
+            452,
+            (5, 3),
+            format!("no more than {limit} recipients; send the others in another message"),
+        ),
+        Refusal::TooLarge { limit } => (
+            552,
+            (3, 4),
+            format!("message larger than {limit} octets; make it smaller"),
+        ),
+        Refusal::HeaderTooLarge { limit } => (552, (3, 4), format!("header larger than {limit} octets")),
+        Refusal::LineTooLong { limit } => (554, (6, 0), format!("a line is longer than {limit} octets; encode it")),
+        Refusal::BareLineEnd => (550, (6, 11), "bare CR or LF in the message; end lines in CRLF".into()),
+        Refusal::NulOctet => (554, (6, 0), "NUL in the message; encode the part that holds it".into()),
+        Refusal::NestedTooDeep { .. }
+        | Refusal::NoHeader
+        | Refusal::BadHeader { .. }
+        | Refusal::NotMm4
+        | Refusal::UnknownMessageType { .. }
+        | Refusal::MissingHeader { .. }
+        | Refusal::BrokenMime { .. } => (554, (6, 0), refusal.to_string()),
+        Refusal::Loop { .. } => (554, (4, 6), "the message loops; check the routes on both sides".into()),
+        // The boundary has checked the code; another one could turn a refusal into something else.
+        Refusal::ByPlugin { code, text, .. } if (550..=554).contains(code) => (*code, (7, 1), text.clone()),
+        Refusal::ByPlugin { text, .. } => (554, (7, 1), text.clone()),
+        Refusal::PluginFailed { .. } => (
+            554,
+            (3, 0),
+            "the message cannot be processed; do not send it again".into(),
+        ),
+        Refusal::Deferred { .. } => (
+            451,
+            (3, 0),
+            "the message cannot be processed now; send it again later".into(),
+        ),
+        Refusal::Storage { .. } => (452, (3, 1), "no room for the message now; send it again later".into()),
+        Refusal::Stopping => (421, (3, 2), "stopping; send it again later".into()),
+    }
+}
+
+/// At the end of data, a refusal after which the session must not go on: what follows may have been meant as part of
+/// the message, or nothing can be taken any more.
+pub(super) fn ends_session(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::BareLineEnd | Refusal::NulOctet | Refusal::Stopping)
+}
+
+/// RFC 5321, 4.3.1: no enhanced code in a greeting.
+pub(super) fn greeting(host_name: &str) -> Reply {
+    Reply::new(220, None, format!("{host_name} ESMTP mm4relay"))
+}
+
+/// RFC 5321, 3.1: a server that does not want a client says so with 554.
+pub(super) fn unwelcome(refusal: &Refusal) -> Reply {
+    match refusal {
+        Refusal::Stopping => refused(refusal, None),
+        _ => Reply::new(554, None, table(refusal).2),
+    }
+}
+
+pub(super) fn ehlo(options: &Options) -> Reply {
+    let mut reply = Reply::new(250, None, options.host_name.as_str());
+    let extensions = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"];
+    reply.lines.push(format!("SIZE {}", options.message));
+    reply.lines.extend(extensions.map(str::to_owned));
+    reply
+}
+
+pub(super) fn helo(options: &Options) -> Reply {
+    Reply::new(250, None, options.host_name.as_str())
+}
+
+pub(super) fn mail_ok() -> Reply {
+    Reply::new(250, Some((1, 0)), "sender ok")
+}
+
+pub(super) fn rcpt_ok() -> Reply {
+    Reply::new(250, Some((1, 5)), "recipient ok")
+}
+
+pub(super) fn go_ahead() -> Reply {
+    Reply::new(354, None, "send the message, end it with CRLF.CRLF")
+}
+
+pub(super) fn ok() -> Reply {
+    Reply::new(250, Some((0, 0)), "ok")
+}
+
+pub(super) fn bye() -> Reply {
+    Reply::new(221, Some((0, 0)), "bye")
+}
+
+pub(super) fn vrfy() -> Reply {
+    Reply::new(252, Some((5, 0)), "send a message to find out")
+}
+
+pub(super) fn help() -> Reply {
+    Reply::new(
+        214,
+        Some((0, 0)),
+        "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321",
+    )
+}
+
+/// A sender that cannot be read has a code of its own (RFC 3463, X.1.7).
+pub(super) fn bad_sender(text: &str, reason: &str) -> Reply {
+    Reply::new(553, Some((1, 7)), format!("<{text}>: {reason}"))
+}
+
+pub(super) fn out_of_order(command: &Command<'_>) -> Reply {
+    let text = match command {
+        Command::Mail { .. } => "MAIL was given already; RSET or DATA first",
+        Command::Rcpt { .. } | Command::Data => "MAIL first",
+        _ => "not now",
+    };
+    Reply::new(503, Some((5, 1)), text)
+}
+
+pub(super) fn hello_first() -> Reply {
+    Reply::new(503, Some((5, 1)), "EHLO first")
+}
+
+pub(super) fn no_recipients() -> Reply {
+    Reply::new(554, Some((5, 1)), "no valid recipients")
+}
+
+pub(super) fn command_error(error: &CommandError) -> Reply {
+    let (code, detail) = match error {
+        CommandError::Unknown | CommandError::NotAscii => (500, 2),
+        CommandError::NotOffered(_) | CommandError::Hopeless(_) => (502, 1),
+        CommandError::Syntax(_) | CommandError::BadParameter { .. } => (501, 4),
+        CommandError::UnknownParameter(_) => (555, 4),
+    };
+    Reply::new(code, Some((5, detail)), error.to_string())
+}
+
+pub(super) fn line_error(error: LineError) -> Reply {
+    Reply::new(500, Some((5, 2)), error.to_string())
+}
+
+/// Whether a reply tells of a mistake in the protocol itself, not of a recipient or a message.
+pub(super) fn is_protocol_error(reply: &Reply) -> bool {
+    matches!(reply.code, 500..=504 | 555)
+}
+
+pub(super) fn too_many_errors() -> Reply {
+    Reply::new(421, Some((7, 0)), "too many errors, closing")
+}
+
+pub(super) fn too_early() -> Reply {
+    Reply::new(554, Some((5, 0)), "you talk before your turn, closing")
+}
+
+pub(super) fn too_slow() -> Reply {
+    Reply::new(421, Some((4, 2)), "too slow, closing")
+}
+
+pub(super) fn stopping() -> Reply {
+    refused(&Refusal::Stopping, None)
+}
+
+pub(super) fn too_many_sessions(limit: usize) -> Reply {
+    Reply::new(
+        421,
+        Some((3, 2)),
+        format!("more than {limit} sessions, come back later"),
+    )
+}
+
+pub(super) fn too_many_from_source(limit: usize) -> Reply {
+    Reply::new(
+        421,
+        Some((7, 0)),
+        format!("more than {limit} sessions from your address, close some"),
+    )
+}

@@ -1,0 +1,314 @@
+//! One session: commands in, replies out in groups, messages handed over, and how it ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Buf;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use super::content::{self, Reception};
+use super::masked::Masked;
+use super::options::{COMMAND_DRAIN_OCTETS, COMMAND_OCTETS, EarlyTalk};
+use super::state::{Desk, Next, State, Transaction};
+use super::wire::{Lost, Wire};
+use super::{Handler, Options, replies};
+use crate::message::{Incoming, MessageId, Origin, Refusal};
+use crate::protocol::smtp::{Command, Found, LineError, LineReader, Reply};
+
+pub(super) struct Session<S, H> {
+    wire: Wire<S>,
+    lines: LineReader,
+    options: Arc<Options>,
+    handler: Arc<H>,
+    remote: SocketAddr,
+    shutdown: watch::Receiver<bool>,
+    errors: u32,
+    framing_errors: u32,
+    /// When the session began to wait for the command that it waits for now.
+    waiting: Instant,
+    /// When the first octets of that command came.
+    begun: Option<Instant>,
+}
+
+/// Waits until the relay stops, or until nobody is left who could say so.
+pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
+
+impl<S, H> Session<S, H>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Handler,
+{
+    pub(super) fn new(
+        stream: S,
+        remote: SocketAddr,
+        options: Arc<Options>,
+        handler: Arc<H>,
+        shutdown: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            wire: Wire::new(stream),
+            lines: LineReader::new(COMMAND_OCTETS, COMMAND_DRAIN_OCTETS),
+            options,
+            handler,
+            remote,
+            shutdown,
+            errors: 0,
+            framing_errors: 0,
+            waiting: Instant::now(),
+            begun: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let ended = self.talk().await;
+        if let Err(lost) = &ended {
+            tracing::debug!(remote = %self.remote, "session lost: {lost}");
+        }
+        if matches!(ended, Err(Lost::Closed | Lost::Broken(_))) {
+            return;
+        }
+        if matches!(ended, Err(Lost::Late)) {
+            self.wire.say(&replies::too_slow());
+        }
+        if self.flush().await.is_ok() {
+            self.wire.close().await;
+        }
+    }
+
+    async fn talk(&mut self) -> Result<(), Lost> {
+        if let Some(refusal) = self.greet().await? {
+            self.wire.say(&refusal);
+            return Ok(());
+        }
+        let mut state = State::ExpectGreeting;
+        loop {
+            let next = match self.step(state).await? {
+                Next::Content(transaction) => self.message(transaction).await?,
+                next => next,
+            };
+            match next {
+                Next::Expect(expected) => state = expected,
+                Next::Content(_) | Next::Close => return Ok(()),
+            }
+            if self.wire.is_full() {
+                self.flush().await?;
+            }
+        }
+    }
+
+    /// Greets, or returns what a client hears that is not let in.
+    async fn greet(&mut self) -> Result<Option<Reply>, Lost> {
+        if let Err(refusal) = self.handler.greet(self.remote) {
+            self.log_refusal(&refusal, None);
+            return Ok(Some(replies::unwelcome(&refusal)));
+        }
+        if !self.options.greet_delay.is_zero() {
+            let until = Instant::now() + self.options.idle;
+            // Octets in time are octets too early; silence is what a client should keep.
+            if let Ok(talked) = timeout(self.options.greet_delay, self.wire.fill(until)).await {
+                talked?;
+                tracing::warn!(remote = %self.remote, "talks before the greeting");
+                return Ok(Some(replies::too_early()));
+            }
+        }
+        self.wire.say(&replies::greeting(&self.options.host_name));
+        Ok(None)
+    }
+
+    /// Takes one command line, or waits for more of it.
+    async fn step(&mut self, state: State) -> Result<Next, Lost> {
+        match self.lines.next(&self.wire.input) {
+            Found::More { consumed } => {
+                self.wire.input.advance(consumed);
+                self.wait(state).await
+            }
+            Found::Fault { fault, consumed } => {
+                self.line_is_over(consumed);
+                Ok(self.misframed(fault, state))
+            }
+            Found::Line { line, consumed } => {
+                let desk = Desk {
+                    options: &self.options,
+                    handler: &*self.handler,
+                    remote: self.remote,
+                };
+                let command = Command::parse(line);
+                let turn = Turn::behind(&command);
+                let (reply, next) = match &command {
+                    Ok(Command::Mail { .. }) if *self.shutdown.borrow() => (replies::stopping(), Next::Close),
+                    Ok(command) => state.answer(command, &desk),
+                    Err(error) if error.is_hopeless() => (replies::command_error(error), Next::Close),
+                    Err(error) => (replies::command_error(error), Next::Expect(state)),
+                };
+                self.line_is_over(consumed);
+                Ok(self.reply(reply, next, turn))
+            }
+        }
+    }
+
+    fn line_is_over(&mut self, consumed: usize) {
+        self.wire.input.advance(consumed);
+        self.waiting = Instant::now();
+        self.begun = None;
+    }
+
+    /// Says `reply`, unless the client has said too much already, or too much that was wrong.
+    fn reply(&mut self, reply: Reply, next: Next, turn: Turn) -> Next {
+        if self.is_too_early(&next, turn) {
+            tracing::warn!(remote = %self.remote, "talks before its turn");
+            self.wire.say(&replies::too_early());
+            return Next::Close;
+        }
+        if replies::is_protocol_error(&reply) {
+            tracing::warn!(remote = %self.remote, "refused a command: {}", Masked(&reply.to_string()));
+            self.errors += 1;
+            if self.errors >= self.options.errors {
+                self.wire.say(&replies::too_many_errors());
+                return Next::Close;
+            }
+        }
+        self.wire.say(&reply);
+        next
+    }
+
+    fn is_too_early(&self, next: &Next, turn: Turn) -> bool {
+        let waiting = !self.wire.input.is_empty();
+        let refused_data = turn == Turn::Data && !matches!(next, Next::Content(_));
+        match turn {
+            Turn::Any => false,
+            // What waits behind a refused DATA may be a message: its lines must not be taken for commands.
+            Turn::Hello | Turn::Data => waiting && (refused_data || self.options.early_talk == EarlyTalk::Refuse),
+        }
+    }
+
+    fn misframed(&mut self, fault: LineError, state: State) -> Next {
+        tracing::warn!(remote = %self.remote, "refused a command line: {fault}");
+        self.framing_errors += 1;
+        let hopeless = matches!(fault, LineError::TooLong { .. });
+        let next = match hopeless || self.framing_errors >= self.options.framing_errors {
+            true => Next::Close,
+            false => Next::Expect(state),
+        };
+        self.reply(replies::line_error(fault), next, Turn::Any)
+    }
+
+    /// Writes what is to be said and waits for octets; sessions that do nothing end when the relay stops.
+    async fn wait(&mut self, state: State) -> Result<Next, Lost> {
+        self.flush().await?;
+        let until = self.deadline(&state);
+        let idle = state.is_idle();
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.shutdown), if idle => {
+                self.wire.say(&replies::stopping());
+                Ok(Next::Close)
+            }
+            filled = self.wire.fill(until) => filled.map(|()| Next::Expect(state)),
+        }
+    }
+
+    fn deadline(&mut self, state: &State) -> Instant {
+        let command = match self.wire.input.is_empty() && self.begun.is_none() {
+            true => self.waiting + self.options.idle,
+            false => *self.begun.get_or_insert_with(Instant::now) + self.options.command,
+        };
+        match state.transaction_started() {
+            Some(started) => command.min(started + self.options.transaction),
+            None => command,
+        }
+    }
+
+    /// Takes the message behind DATA and hands it over.
+    async fn message(&mut self, transaction: Transaction) -> Result<Next, Lost> {
+        self.flush().await?;
+        let id = self.handler.next_id();
+        let Reception { content, ended } = content::receive(&mut self.wire, &transaction, &self.options).await?;
+        let hello = transaction.hello.clone();
+        let result = match content {
+            Ok(content) => {
+                let incoming = self.incoming(id, transaction, content);
+                self.carry(incoming).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        self.waiting = Instant::now();
+        let next = Next::Expect(State::ExpectMail(hello));
+        match result {
+            Ok(reply) => {
+                self.wire.say(&reply);
+                Ok(next)
+            }
+            Err(refusal) => {
+                self.log_refusal(&refusal, Some(id));
+                self.wire.say(&replies::refused(&refusal, Some(id)));
+                Ok(if ended && !replies::ends_session(&refusal) {
+                    next
+                } else {
+                    Next::Close
+                })
+            }
+        }
+    }
+
+    fn incoming(&self, id: MessageId, transaction: Transaction, content: crate::message::Content) -> Incoming {
+        let origin = Origin {
+            peer: transaction.terms.peer,
+            remote: self.remote,
+            helo: transaction.hello.name,
+            extended: transaction.hello.extended,
+            received_at: self.handler.now(),
+        };
+        let envelope = transaction.envelope;
+        Incoming {
+            id,
+            origin,
+            envelope,
+            content,
+        }
+    }
+
+    async fn carry(&self, incoming: Incoming) -> Result<Reply, Refusal> {
+        let (octets, recipients) = (incoming.content.size(), incoming.envelope.recipients.len());
+        let peer = incoming.origin.peer.clone();
+        let started = Instant::now();
+        let receipt = self.handler.carry(incoming).await?;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(id = %receipt.id(), %peer, remote = %self.remote, octets, recipients, micros, "accepted");
+        Ok(replies::accepted(&receipt))
+    }
+
+    fn log_refusal(&self, refusal: &Refusal, id: Option<MessageId>) {
+        let id = id.map(tracing::field::display);
+        let text = refusal.to_string();
+        tracing::warn!(id, remote = %self.remote, blame = ?refusal.blame(), "refused: {}", Masked(&text));
+    }
+
+    async fn flush(&mut self) -> Result<(), Lost> {
+        self.wire.flush(Instant::now() + self.options.idle).await
+    }
+}
+
+/// Whose turn it is behind a command (RFC 2920, 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// More commands may wait already.
+    Any,
+    /// The client has to wait for the answer, behind EHLO and HELO.
+    Hello,
+    /// The same, behind DATA.
+    Data,
+}
+
+impl Turn {
+    fn behind<E>(command: &Result<Command<'_>, E>) -> Self {
+        match command {
+            Ok(Command::Ehlo(_) | Command::Helo(_)) => Self::Hello,
+            Ok(Command::Data) => Self::Data,
+            _ => Self::Any,
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A session's states, named by what comes next, and what each command means in each (RFC 5321, 4.1.4).
+
+use std::net::SocketAddr;
+
+use tokio::time::Instant;
+
+use super::masked::Masked;
+use super::{Handler, Options, SenderTerms, replies};
+use crate::message::{Envelope, Illegal, MmsAddress, Recipient, Refusal};
+use crate::protocol::smtp::{Command, Reply};
+
+/// A transition consumes one and returns the next, so nothing of a message can outlive it.
+#[derive(Debug)]
+pub(super) enum State {
+    ExpectGreeting,
+    ExpectMail(Hello),
+    /// No recipient has been accepted yet.
+    ExpectRcpt(Transaction),
+    /// At least one has; more may follow.
+    ExpectData(Transaction),
+}
+
+/// What a command leads to.
+#[derive(Debug)]
+pub(super) enum Next {
+    Expect(State),
+    /// The message comes now.
+    Content(Transaction),
+    Close,
+}
+
+/// What the client said of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Hello {
+    pub(super) name: String,
+    pub(super) extended: bool,
+}
+
+/// A message of which only the envelope is known.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    pub(super) hello: Hello,
+    pub(super) terms: SenderTerms,
+    pub(super) envelope: Envelope,
+    /// The SIZE of MAIL.
+    pub(super) declared: Option<u64>,
+    pub(super) started: Instant,
+}
+
+/// What a state needs to answer: the rules, and whom to ask.
+pub(super) struct Desk<'a, H> {
+    pub(super) options: &'a Options,
+    pub(super) handler: &'a H,
+    pub(super) remote: SocketAddr,
+}
+
+impl State {
+    pub(super) fn answer<H: Handler>(self, command: &Command<'_>, desk: &Desk<'_, H>) -> (Reply, Next) {
+        let reply = match command {
+            Command::Quit => return (replies::bye(), Next::Close),
+            Command::Ehlo(name) => return Self::greeted(name, true, replies::ehlo(desk.options)),
+            Command::Helo(name) => return Self::greeted(name, false, replies::helo(desk.options)),
+            Command::Mail { from, size, .. } => return self.mail(command, *from, *size, desk),
+            Command::Rcpt { to } => return self.rcpt(command, to, desk),
+            Command::Data => return self.data(command),
+            Command::Rset => return (replies::ok(), Next::Expect(self.reset())),
+            Command::Noop => replies::ok(),
+            Command::Vrfy => replies::vrfy(),
+            Command::Help => replies::help(),
+        };
+        (reply, Next::Expect(self))
+    }
+
+    /// Whether the session could end here and nobody would miss anything.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self, Self::ExpectGreeting | Self::ExpectMail(_))
+    }
+
+    pub(super) fn transaction_started(&self) -> Option<Instant> {
+        match self {
+            Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => Some(transaction.started),
+            Self::ExpectGreeting | Self::ExpectMail(_) => None,
+        }
+    }
+
+    /// EHLO and HELO also reset (RFC 5321, 4.1.4).
+    fn greeted(name: &str, extended: bool, reply: Reply) -> (Reply, Next) {
+        let name = name.to_owned();
+        (reply, Next::Expect(Self::ExpectMail(Hello { name, extended })))
+    }
+
+    fn reset(self) -> Self {
+        match self {
+            Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => Self::ExpectMail(transaction.hello),
+            idle => idle,
+        }
+    }
+
+    fn mail<H: Handler>(
+        self,
+        command: &Command<'_>,
+        from: Option<&str>,
+        declared: Option<u64>,
+        desk: &Desk<'_, H>,
+    ) -> (Reply, Next) {
+        let hello = match self {
+            Self::ExpectMail(hello) => hello,
+            Self::ExpectGreeting => return (replies::hello_first(), Next::Expect(self)),
+            busy => return (replies::out_of_order(command), Next::Expect(busy)),
+        };
+        let opened = desk.open(from, declared);
+        match opened {
+            Ok((sender, terms)) => {
+                let recipients = Vec::new();
+                let transaction = Transaction {
+                    hello,
+                    terms,
+                    envelope: Envelope { sender, recipients },
+                    declared,
+                    started: Instant::now(),
+                };
+                (replies::mail_ok(), Next::Expect(Self::ExpectRcpt(transaction)))
+            }
+            Err(reply) => (reply, Next::Expect(Self::ExpectMail(hello))),
+        }
+    }
+
+    fn rcpt<H: Handler>(self, command: &Command<'_>, to: &str, desk: &Desk<'_, H>) -> (Reply, Next) {
+        let mut transaction = match self {
+            Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => transaction,
+            idle => return (replies::out_of_order(command), Next::Expect(idle)),
+        };
+        let reply = match desk.admit(&transaction, to) {
+            Ok(recipient) => {
+                transaction.envelope.recipients.push(recipient);
+                replies::rcpt_ok()
+            }
+            Err(refusal) => desk.refuse(&refusal),
+        };
+        let state = match transaction.envelope.recipients.is_empty() {
+            true => Self::ExpectRcpt(transaction),
+            false => Self::ExpectData(transaction),
+        };
+        (reply, Next::Expect(state))
+    }
+
+    fn data(self, command: &Command<'_>) -> (Reply, Next) {
+        match self {
+            Self::ExpectData(transaction) => (replies::go_ahead(), Next::Content(transaction)),
+            Self::ExpectRcpt(_) => (replies::no_recipients(), Next::Expect(self)),
+            idle => (replies::out_of_order(command), Next::Expect(idle)),
+        }
+    }
+}
+
+impl<H: Handler> Desk<'_, H> {
+    fn open(&self, from: Option<&str>, declared: Option<u64>) -> Result<(Option<MmsAddress>, SenderTerms), Reply> {
+        let sender = from
+            .map(|text| MmsAddress::new(text).map_err(|Illegal(reason)| replies::bad_sender(text, &reason)))
+            .transpose()?;
+        let terms = self
+            .handler
+            .sender(self.remote, sender.as_ref())
+            .map_err(|refusal| self.refuse(&refusal))?;
+        let limit = terms.message.unwrap_or(self.options.message);
+        match declared {
+            Some(size) if size > limit => Err(self.refuse(&Refusal::TooLarge { limit })),
+            _ => Ok((sender, terms)),
+        }
+    }
+
+    fn admit(&self, transaction: &Transaction, to: &str) -> Result<Recipient, Refusal> {
+        let limit = self.options.recipients;
+        let accepted = u32::try_from(transaction.envelope.recipients.len()).unwrap_or(u32::MAX);
+        if accepted >= limit {
+            return Err(Refusal::TooManyRecipients { limit });
+        }
+        let address = MmsAddress::new(to).map_err(|Illegal(reason)| Refusal::BadAddress {
+            text: to.to_owned(),
+            reason,
+        })?;
+        self.handler.recipient(&transaction.terms.peer, &address)?;
+        let id = accepted + 1;
+        Ok(Recipient { id, address })
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Reply {
+        let text = refusal.to_string();
+        tracing::warn!(remote = %self.remote, blame = ?refusal.blame(), "refused: {}", Masked(&text));
+        replies::refused(refusal, None)
+    }
+}

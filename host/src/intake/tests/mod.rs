@@ -1,0 +1,152 @@
+//! Sessions over real sockets and, where time is played with, over pipes: a relay with a scripted handler, and a
+//! language for conversations.
+
+mod commands;
+mod farewell;
+mod limits;
+mod measures;
+mod messages;
+mod patience;
+mod smuggling;
+mod talk;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::DuplexStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use self::talk::Talk;
+use super::session::Session;
+use super::{Handler, Options, SenderTerms, serve};
+use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
+use crate::spool::{BoxFuture, Receipt};
+
+/// Knows the peer `a`, routes everything to `b.example`, and takes what it gets unless it has been told otherwise.
+struct Script {
+    /// What the next messages are refused with, last first.
+    refusals: Mutex<Vec<Refusal>>,
+    terms: Mutex<SenderTerms>,
+    unwelcome: Mutex<Option<Refusal>>,
+    arrived: mpsc::UnboundedSender<Incoming>,
+    /// A message needs a permit to be carried.
+    gate: Semaphore,
+}
+
+struct Relay {
+    address: SocketAddr,
+    script: Arc<Script>,
+    options: Arc<Options>,
+    arrived: mpsc::UnboundedReceiver<Incoming>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Handler for Script {
+    fn greet(&self, _: SocketAddr) -> Result<(), Refusal> {
+        self.unwelcome.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn sender(&self, _: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
+        match sender.map(MmsAddress::as_str) {
+            Some("stranger@c.example") => Err(Refusal::SenderNotAllowed {
+                sender: "stranger@c.example".into(),
+            }),
+            _ => Ok(self.terms.lock().unwrap().clone()),
+        }
+    }
+
+    fn recipient(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal> {
+        assert_eq!(source.as_str(), "a");
+        match address.domain() {
+            Some("b.example") => Ok(()),
+            _ => Err(Refusal::NoRoute {
+                recipient: address.to_string(),
+            }),
+        }
+    }
+
+    fn next_id(&self) -> MessageId {
+        MessageId(7)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(1_790_000_000_000)
+    }
+
+    fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>> {
+        Box::pin(async move {
+            let id = incoming.id;
+            self.arrived.send(incoming).unwrap();
+            self.gate.acquire().await.unwrap().forget();
+            self.gate.add_permits(1);
+            match self.refusals.lock().unwrap().pop() {
+                Some(refusal) => Err(refusal),
+                None => Ok(Receipt::forged(id)),
+            }
+        })
+    }
+}
+
+impl Relay {
+    async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = Options::new("relay.example", folder.path());
+        change(&mut options);
+        let options = Arc::new(options);
+        let (arrive, arrived) = mpsc::unbounded_channel();
+        let script = Arc::new(Script {
+            refusals: Mutex::default(),
+            terms: Mutex::new(SenderTerms::new(PeerName::new("a").unwrap())),
+            unwelcome: Mutex::default(),
+            arrived: arrive,
+            gate: Semaphore::new(1),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let server = tokio::spawn(serve(listener, Arc::clone(&options), Arc::clone(&script), stopping));
+        Self {
+            address,
+            script,
+            options,
+            arrived,
+            stop,
+            server,
+            _folder: folder,
+        }
+    }
+
+    async fn connect(&self) -> Talk<TcpStream> {
+        Talk::new(TcpStream::connect(self.address).await.unwrap())
+    }
+
+    /// A session over a pipe, for tests that stop the clock.
+    fn pipe(&self) -> Talk<DuplexStream> {
+        let (near, far) = tokio::io::duplex(64 << 10);
+        let remote = ([192, 0, 2, 1], 2525).into();
+        let (options, script) = (Arc::clone(&self.options), Arc::clone(&self.script));
+        tokio::spawn(Session::new(far, remote, options, script, self.stop.subscribe()).run());
+        Talk::new(near).patient()
+    }
+
+    fn refuse_next(&self, refusal: Refusal) {
+        self.script.refusals.lock().unwrap().push(refusal);
+    }
+
+    fn nothing_arrived(&mut self) -> bool {
+        self.arrived.try_recv().is_err()
+    }
+}
+
+fn octets(incoming: &Incoming) -> String {
+    let all = incoming.content.read(0..incoming.content.size()).unwrap();
+    String::from_utf8(all.to_vec()).unwrap()
+}

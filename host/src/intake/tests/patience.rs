@@ -1,0 +1,113 @@
+//! Time: how long a session may wait, dribble and dawdle. The clock stands still and jumps to the next deadline.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::talk::{ENVELOPE, HELLO, MESSAGE};
+use super::*;
+
+const SLOW: &str = "< 421 4.4.2 too slow\n< end";
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_a_session_after_five_minutes_and_not_before() {
+    let relay = Relay::start().await;
+    let mut talk = relay.pipe();
+    talk.runs(HELLO).await;
+    sleep(seconds(299)).await;
+    talk.runs("> NOOP\n< 250").await;
+    let began = Instant::now();
+    talk.runs(SLOW).await;
+    assert_eq!(began.elapsed().as_secs(), 300);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_dribbles_ends_the_session_after_a_minute() {
+    let relay = Relay::start().await;
+    let mut talk = relay.pipe();
+    talk.runs(HELLO).await;
+    let began = Instant::now();
+    for _ in 0..6 {
+        talk.says(b"x").await;
+        sleep(seconds(9)).await;
+    }
+    talk.runs(SLOW).await;
+    assert_eq!(began.elapsed().as_secs(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_dribbles_falls_behind_its_pace() {
+    let mut relay = Relay::start().await;
+    let mut talk = relay.pipe();
+    talk.runs(HELLO).await;
+    talk.runs(ENVELOPE).await;
+    let began = Instant::now();
+    for _ in 0..299 {
+        talk.says(b"x").await;
+        sleep(seconds(1)).await;
+    }
+    talk.runs(SLOW).await;
+    assert_eq!(began.elapsed().as_secs(), 300);
+    assert!(relay.nothing_arrived());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_message_that_keeps_its_pace_is_taken() {
+    let mut relay = Relay::start().await;
+    let mut talk = relay.pipe();
+    talk.runs(HELLO).await;
+    talk.runs(ENVELOPE).await;
+    let began = Instant::now();
+    talk.says(b"A: b\r\n\r\n").await;
+    for _ in 0..60 {
+        talk.says(format!("{}\r\n", "x".repeat(900)).repeat(6).as_bytes()).await;
+        sleep(seconds(10)).await;
+    }
+    talk.runs("> .\n< 250 2.0.0").await;
+    assert!(began.elapsed() >= seconds(600));
+    assert!(!relay.nothing_arrived());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_ends_after_half_an_hour_come_what_may() {
+    let relay = Relay::start().await;
+    let mut talk = relay.pipe();
+    talk.runs(HELLO).await;
+    talk.runs("> MAIL FROM:<>\n< 250").await;
+    let began = Instant::now();
+    for _ in 0..7 {
+        sleep(seconds(240)).await;
+        talk.runs("> NOOP\n< 250").await;
+    }
+    talk.runs(SLOW).await;
+    assert_eq!(began.elapsed().as_secs(), 1800);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_the_relay_takes_is_not_the_peers() {
+    let mut relay = Relay::start().await;
+    let permit = relay.script.gate.acquire().await.unwrap();
+    let mut talk = relay.pipe();
+    talk.runs(HELLO).await;
+    talk.runs(ENVELOPE).await;
+    talk.runs(MESSAGE).await;
+    relay.arrived.recv().await.unwrap();
+    sleep(seconds(3_000)).await;
+    drop(permit);
+    talk.runs("< 250 2.0.0\n> NOOP\n< 250").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_cannot_wait_for_the_greeting_is_refused() {
+    let relay = Relay::with(|options| options.greet_delay = seconds(5)).await;
+    let mut talk = relay.pipe();
+    talk.runs("> EHLO a.example\n< 554 5.5.0\n< end").await;
+    let mut patient = relay.pipe();
+    let began = Instant::now();
+    patient.runs(HELLO).await;
+    assert_eq!(began.elapsed().as_secs(), 5);
+}

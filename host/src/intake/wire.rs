@@ -1,0 +1,108 @@
+//! One connection: octets in as they come, replies out in groups.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{BufMut, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::draft::FILL;
+use crate::protocol::smtp::Reply;
+
+/// Replies that have piled up to this many octets are written though more commands wait.
+const OUTPUT_HIGH: usize = 16 << 10;
+
+/// What a session that waits may keep for its replies.
+const OUTPUT_KEPT: usize = 512;
+
+/// How long, and for how many reads, a closed session listens on, so that its last reply is not lost in a reset.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_READS: usize = 64;
+
+pub(super) struct Wire<S> {
+    stream: S,
+    /// What has come and has not been understood yet. Without memory while the connection waits for its peer.
+    pub(super) input: BytesMut,
+    output: Vec<u8>,
+}
+
+/// Why a connection cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Lost {
+    #[error("the client closed the connection")]
+    Closed,
+    #[error("the client was too slow")]
+    Late,
+    #[error("the connection broke: {0}")]
+    Broken(#[from] io::Error),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(super) fn new(stream: S) -> Self {
+        let (input, output) = (BytesMut::new(), Vec::new());
+        Self { stream, input, output }
+    }
+
+    /// Puts a reply into the group that is written next.
+    pub(super) fn say(&mut self, reply: &Reply) {
+        reply.encode(&mut self.output);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.output.len() >= OUTPUT_HIGH
+    }
+
+    /// Writes all replies, in one system call if the connection takes them.
+    pub(super) async fn flush(&mut self, until: Instant) -> Result<(), Lost> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let written = timeout_at(until, self.stream.write_all(&self.output)).await;
+        self.output.clear();
+        self.output.shrink_to(OUTPUT_KEPT);
+        written.map_err(|_| Lost::Late)?.map_err(Lost::Broken)
+    }
+
+    /// Waits for octets and appends at most [`FILL`] to `input`. Nothing is lost when it is cancelled.
+    pub(super) async fn fill(&mut self, until: Instant) -> Result<(), Lost> {
+        let Self { stream, input, .. } = self;
+        let read = poll_fn(|context| {
+            if input.capacity() - input.len() < FILL / 4 {
+                input.reserve(FILL);
+            }
+            let polled = pin!(stream.read_buf(&mut (&mut *input).limit(FILL))).poll(context);
+            if polled.is_pending() {
+                // Thousands of connections wait at any time: none keeps a buffer for it.
+                *input = BytesMut::from(&input[..]);
+            }
+            polled
+        });
+        match timeout_at(until, read).await {
+            Err(_) => Err(Lost::Late),
+            Ok(Err(error)) => Err(Lost::Broken(error)),
+            Ok(Ok(0)) => Err(Lost::Closed),
+            Ok(Ok(_)) => Ok(()),
+        }
+    }
+
+    /// Ends the connection such that the peer can read the last reply: a socket that is closed with octets unread
+    /// resets the connection, and the reset may overtake the reply.
+    pub(super) async fn close(mut self) {
+        let linger = async {
+            self.stream.shutdown().await?;
+            for _ in 0..LINGER_READS {
+                self.input.clear();
+                self.input.reserve(FILL);
+                if self.stream.read_buf(&mut self.input).await? == 0 {
+                    break;
+                }
+            }
+            io::Result::Ok(())
+        };
+        // It is over either way.
+        let _ = timeout(LINGER, linger).await;
+    }
+}

@@ -1,0 +1,202 @@
+//! The message behind DATA: its end, its dots, and what must not stand in it (RFC 5321, 4.5.2 and 4.1.1.4).
+//!
+//! Only CRLF "." CRLF ends a message, where the CRLF of the DATA command counts as the first. Servers that accept
+//! anything else let one message be smuggled in another (CVE-2023-51764 to -51766). A message that holds a bare CR, a
+//! bare LF or a NUL is drained up to its real end, so that the position in the stream stays exact, and then refused.
+
+use memchr::memchr3;
+
+/// How much of a message is taken. All in octets, counted after dot-unstuffing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataLimits {
+    pub message: u64,
+    /// The header with the empty line that ends it.
+    pub header: u64,
+    /// One line, without its CRLF.
+    pub line: u64,
+}
+
+/// Reads a message incrementally; the splits between calls make no difference.
+#[derive(Debug)]
+pub struct DataReader {
+    limits: DataLimits,
+    place: Place,
+    error: Option<DataError>,
+    /// Payload so far, up to and including what exceeded a limit.
+    size: u64,
+    /// Octets of the line that the reader is in, without its CRLF.
+    line: u64,
+    in_header: bool,
+}
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Octets of the input that belong to the message, its end included. The rest are commands.
+    pub consumed: usize,
+    pub ended: bool,
+}
+
+/// Why the message cannot be taken: the first reason that was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DataError {
+    #[error("a CR that no LF follows")]
+    BareCr,
+    #[error("an LF that stands behind no CR")]
+    BareLf,
+    #[error("a NUL octet")]
+    Nul,
+    #[error("the message is larger than {limit} octets")]
+    TooLarge { limit: u64 },
+    #[error("the header is larger than {limit} octets")]
+    HeaderTooLarge { limit: u64 },
+    #[error("a line is longer than {limit} octets")]
+    LineTooLong { limit: u64 },
+}
+
+/// Where in a line the reader is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Behind a CRLF.
+    LineStart,
+    /// Behind the dot that begins a line, which is not payload.
+    Dot,
+    /// Behind dot and CR at the beginning of a line.
+    DotCr,
+    Inside,
+    /// Behind a CR.
+    Cr,
+    Ended,
+}
+
+impl DataReader {
+    /// Begins behind the CRLF of the DATA command.
+    pub fn new(limits: DataLimits) -> Self {
+        Self {
+            limits,
+            place: Place::LineStart,
+            error: None,
+            size: 0,
+            line: 0,
+            in_header: true,
+        }
+    }
+
+    /// Takes what belongs to the message from the front of `input`, and hands its payload to `sink` in as few runs as
+    /// dot-unstuffing allows. Nothing is handed out any more once there is an error.
+    pub fn read(&mut self, input: &[u8], mut sink: impl FnMut(&[u8])) -> Progress {
+        // Octets of `input` from `run` to `at` are payload that has not been handed out.
+        let (mut at, mut run) = (0, 0);
+        while let Some(&octet) = input.get(at) {
+            match (self.place, octet) {
+                (Place::LineStart, b'.') => {
+                    self.pay(&input[run..at], &mut sink);
+                    at += 1;
+                    run = at;
+                    self.place = Place::Dot;
+                }
+                (Place::Dot, b'\r') => {
+                    at += 1;
+                    run = at;
+                    self.place = Place::DotCr;
+                }
+                (Place::DotCr, b'\n') => {
+                    at += 1;
+                    run = at;
+                    self.place = Place::Ended;
+                }
+                (Place::Cr, b'\n') => {
+                    at += 1;
+                    self.end_line(at - run);
+                    self.place = Place::LineStart;
+                }
+                (Place::DotCr | Place::Cr, _) => {
+                    self.fail(DataError::BareCr);
+                    self.place = Place::Inside;
+                }
+                (Place::LineStart | Place::Dot | Place::Inside, _) => at = self.inside(input, at),
+                (Place::Ended, _) => break,
+            }
+        }
+        self.pay(&input[run..at], &mut sink);
+        Progress {
+            consumed: at,
+            ended: self.place == Place::Ended,
+        }
+    }
+
+    /// Whether the message cannot be taken any more, and why.
+    pub fn error(&self) -> Option<DataError> {
+        self.error
+    }
+
+    /// Octets of payload so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Skips to the next octet that matters, or to the end, and returns where that is.
+    #[inline]
+    fn inside(&mut self, input: &[u8], from: usize) -> usize {
+        self.place = Place::Inside;
+        let rest = &input[from..];
+        let Some(skipped) = memchr3(b'\r', b'\n', 0, rest) else {
+            self.lengthen(rest.len());
+            return input.len();
+        };
+        self.lengthen(skipped);
+        match rest[skipped] {
+            b'\r' => self.place = Place::Cr,
+            b'\n' => self.fail(DataError::BareLf),
+            _ => self.fail(DataError::Nul),
+        }
+        from + skipped + 1
+    }
+
+    #[inline]
+    fn lengthen(&mut self, octets: usize) {
+        self.line += octets as u64;
+        if self.line > self.limits.line {
+            let limit = self.limits.line;
+            self.fail(DataError::LineTooLong { limit });
+        }
+    }
+
+    /// `unpaid` octets of payload, up to the end of this line, have not been counted yet.
+    #[inline]
+    fn end_line(&mut self, unpaid: usize) {
+        if self.in_header && self.line == 0 {
+            self.in_header = false;
+            self.check_header(self.size + unpaid as u64);
+        }
+        self.line = 0;
+    }
+
+    fn pay(&mut self, payload: &[u8], sink: &mut impl FnMut(&[u8])) {
+        self.size += payload.len() as u64;
+        if self.size > self.limits.message {
+            let limit = self.limits.message;
+            self.fail(DataError::TooLarge { limit });
+        } else if self.in_header {
+            self.check_header(self.size);
+        }
+        if self.error.is_none() && !payload.is_empty() {
+            sink(payload);
+        }
+    }
+
+    fn check_header(&mut self, octets: u64) {
+        let limit = self.limits.header;
+        if octets > limit {
+            self.fail(DataError::HeaderTooLarge { limit });
+        }
+    }
+
+    fn fail(&mut self, error: DataError) {
+        self.error.get_or_insert(error);
+    }
+}
+
+#[cfg(test)]
+#[path = "data_tests.rs"]
+mod tests;
