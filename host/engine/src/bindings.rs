@@ -17,9 +17,7 @@ wasmtime::component::bindgen!({
 });
 
 use self::exports::mm4::filter::plugin as guest;
-use self::mm4::filter::{
-    charging as wit_charging, log as wit_log, message as wit_message, types as wit,
-};
+use self::mm4::filter::{charging as wit_charging, log as wit_log, message as wit_message, types as wit};
 
 /// A record whose fields have the same names and types on both sides.
 macro_rules! same_record {

@@ -52,10 +52,7 @@ impl Cache {
             problem,
         };
         // A temporary directory must be new: one that is there already was put there by somebody else.
-        let made = DirBuilder::new()
-            .mode(0o700)
-            .recursive(!temporary)
-            .create(&dir);
+        let made = DirBuilder::new().mode(0o700).recursive(!temporary).create(&dir);
         made.map_err(|error| refuse(format!("cannot be created: {error}")))?;
         let cache = Cache {
             dir: dir.clone(),
@@ -77,9 +74,7 @@ impl Cache {
             ));
         }
         let probe = self.unfinished();
-        let own = create(&probe)
-            .and_then(|file| file.metadata())
-            .map_err(failed)?;
+        let own = create(&probe).and_then(|file| file.metadata()).map_err(failed)?;
         fs::remove_file(&probe).map_err(failed)?;
         if own.uid() != dir.uid() {
             return Err(format!(
@@ -106,16 +101,14 @@ impl Cache {
                 }
             }
         }
-        let component = Component::new(engine, wasm)
-            .map_err(|error| CacheError::Compile(format!("{error:#}")))?;
+        let component = Component::new(engine, wasm).map_err(|error| CacheError::Compile(format!("{error:#}")))?;
         let code = component
             .serialize()
             .map_err(|error| CacheError::Compile(format!("{error:#}")))?;
-        self.store(&path, &code)
-            .map_err(|error| CacheError::Store {
-                path: path.clone(),
-                error,
-            })?;
+        self.store(&path, &code).map_err(|error| CacheError::Store {
+            path: path.clone(),
+            error,
+        })?;
         let mapped = load(engine, &path).map_err(|problem| CacheError::Load { path, problem });
         self.prune();
         mapped
@@ -124,11 +117,8 @@ impl Cache {
     fn path(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
         let mut compiler = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut compiler);
-        self.dir.join(format!(
-            "{}-{:016x}.{EXTENSION}",
-            digest(wasm),
-            compiler.finish()
-        ))
+        self.dir
+            .join(format!("{}-{:016x}.{EXTENSION}", digest(wasm), compiler.finish()))
     }
 
     /// Written under another name, flushed, and only then renamed: a file cut short by a crash would be run as code.
@@ -148,8 +138,7 @@ impl Cache {
 
     fn unfinished(&self) -> PathBuf {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
-        self.dir
-            .join(format!("unfinished-{}-{number}", std::process::id()))
+        self.dir.join(format!("unfinished-{}-{number}", std::process::id()))
     }
 
     /// Removes the files that were not used for longest. Failing to costs disk space, and nothing else.
@@ -195,11 +184,7 @@ fn load(engine: &Engine, path: &Path) -> Result<Component, String> {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Marks a file as used. The mark only decides who is pruned first.
@@ -214,11 +199,7 @@ fn temporary_name() -> PathBuf {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut salt = DefaultHasher::new();
     (std::process::id(), number, SystemTime::now()).hash(&mut salt);
-    std::env::temp_dir().join(format!(
-        "mm4relay-code-{}-{:016x}",
-        std::process::id(),
-        salt.finish()
-    ))
+    std::env::temp_dir().join(format!("mm4relay-code-{}-{:016x}", std::process::id(), salt.finish()))
 }
 
 #[cfg(test)]
@@ -241,10 +222,7 @@ mod tests {
     fn a_new_directory_is_private_and_a_temporary_one_goes_away() {
         let cache = Cache::open(None).unwrap();
         let dir = cache.dir.clone();
-        assert_eq!(
-            fs::metadata(&dir).unwrap().permissions().mode() & 0o777,
-            0o700
-        );
+        assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
         drop(cache);
         assert!(!dir.exists());
     }
@@ -252,23 +230,20 @@ mod tests {
     #[test]
     fn the_same_bytes_are_compiled_once() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::open(Some(dir.path())).unwrap();
+        let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
         let engine = Engine::default();
         for _ in 0..2 {
             cache.compile(&engine, &empty_component()).unwrap();
         }
-        let files: Vec<_> = fs::read_dir(dir.path()).unwrap().flatten().collect();
+        let files: Vec<_> = fs::read_dir(&cache.dir).unwrap().flatten().collect();
         assert_eq!(files.len(), 1, "{files:?}");
-        assert_eq!(
-            files[0].metadata().unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
     fn a_spoilt_file_is_compiled_again() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::open(Some(dir.path())).unwrap();
+        let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
         let engine = Engine::default();
         let path = cache.path(&engine, &empty_component());
         fs::write(&path, b"not code").unwrap();
@@ -279,15 +254,15 @@ mod tests {
     #[test]
     fn the_oldest_files_are_pruned() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::open(Some(dir.path())).unwrap();
+        let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
         for number in 0..FILES_MAX as u64 + 3 {
-            let file = create(&dir.path().join(format!("{number:03}.{EXTENSION}"))).unwrap();
+            let file = create(&cache.dir.join(format!("{number:03}.{EXTENSION}"))).unwrap();
             let age = std::time::Duration::from_secs(1_000 + number);
             file.set_modified(SystemTime::UNIX_EPOCH + age).unwrap();
         }
         cache.prune();
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), FILES_MAX);
-        assert!(!dir.path().join(format!("002.{EXTENSION}")).exists());
-        assert!(dir.path().join(format!("003.{EXTENSION}")).exists());
+        assert_eq!(fs::read_dir(&cache.dir).unwrap().count(), FILES_MAX);
+        assert!(!cache.dir.join(format!("002.{EXTENSION}")).exists());
+        assert!(cache.dir.join(format!("003.{EXTENSION}")).exists());
     }
 }

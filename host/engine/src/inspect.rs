@@ -178,9 +178,7 @@ fn numbers(version: &str) -> Option<[u32; 3]> {
 /// Items are only added within 0.1.x: ours runs what was built for the same or an earlier one.
 fn runs(version: &str) -> bool {
     match (numbers(version), numbers(API_VERSION)) {
-        (Some([major, minor, patch]), Some(ours)) => {
-            [major, minor] == ours[..2] && patch <= ours[2]
-        }
+        (Some([major, minor, patch]), Some(ours)) => [major, minor] == ours[..2] && patch <= ours[2],
         _ => false,
     }
 }
@@ -226,15 +224,7 @@ mod tests {
     #[test]
     fn the_same_and_earlier_patches_run_and_nothing_else() {
         assert!(runs("0.1.0"));
-        for other in [
-            "0.1.1",
-            "0.2.0",
-            "1.1.0",
-            "0.1",
-            "0.1.0-rc.1",
-            "0.1.0.0",
-            "",
-        ] {
+        for other in ["0.1.1", "0.2.0", "1.1.0", "0.1", "0.1.0-rc.1", "0.1.0.0", ""] {
             assert!(!runs(other), "{other}");
         }
     }
@@ -245,9 +235,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            refusal.contains("0.1.1")
-                && refusal.contains(API_VERSION)
-                && refusal.contains("newer relay"),
+            refusal.contains("0.1.1") && refusal.contains(API_VERSION) && refusal.contains("newer relay"),
             "{refusal}"
         );
     }
@@ -264,12 +252,7 @@ mod tests {
 
     #[test]
     fn imports_are_sorted_into_granted_free_and_unknown() {
-        let names = [
-            "mm4:filter/types@0.1.0",
-            "mm4:filter/kv@0.1.0",
-            "wasi:io/poll@0.2.6",
-        ]
-        .map(str::to_owned);
+        let names = ["mm4:filter/types@0.1.0", "mm4:filter/kv@0.1.0", "wasi:io/poll@0.2.6"].map(str::to_owned);
         assert_eq!(grants(&names).unwrap(), BTreeSet::from([Grant::Kv]));
         for unknown in [
             "mm4:filter/modem@0.1.0",
@@ -284,18 +267,9 @@ mod tests {
 
     #[test]
     fn what_is_not_webassembly_is_told_apart() {
-        assert!(matches!(
-            inspect(b"#!/bin/sh"),
-            Err(LoadErrorKind::NotWebAssembly)
-        ));
-        assert!(matches!(
-            inspect(b"\0asm\x01\0\0\0"),
-            Err(LoadErrorKind::CoreModule)
-        ));
-        assert!(matches!(
-            inspect(b"\0asm\x0d\0"),
-            Err(LoadErrorKind::Invalid { .. })
-        ));
+        assert!(matches!(inspect(b"#!/bin/sh"), Err(LoadErrorKind::NotWebAssembly)));
+        assert!(matches!(inspect(b"\0asm\x01\0\0\0"), Err(LoadErrorKind::CoreModule)));
+        assert!(matches!(inspect(b"\0asm\x0d\0"), Err(LoadErrorKind::Invalid { .. })));
         assert!(matches!(
             inspect(b"\0asm\x0d\0\x01\0"),
             Err(LoadErrorKind::NoPlugin { .. })

@@ -29,13 +29,7 @@ pub enum Grant {
 
 impl Grant {
     /// Every grant there is, in the order of the documentation.
-    pub const ALL: [Grant; 5] = [
-        Grant::Tables,
-        Grant::Log,
-        Grant::Clock,
-        Grant::Kv,
-        Grant::Charging,
-    ];
+    pub const ALL: [Grant; 5] = [Grant::Tables, Grant::Log, Grant::Clock, Grant::Kv, Grant::Charging];
 
     /// The word in the configuration, which is also the name of the interface in `wit/`.
     pub fn as_str(self) -> &'static str {

@@ -64,13 +64,8 @@ impl fmt::Display for LoadError {
 #[allow(missing_docs)]
 pub enum LoadErrorKind {
     #[error("{} cannot be read: {error}; is `wasm` the path of the component?", path.display())]
-    Read {
-        path: PathBuf,
-        error: std::io::Error,
-    },
-    #[error(
-        "the component has more than {limit} octets; make it smaller (opt-level, strip) or raise component-bytes"
-    )]
+    Read { path: PathBuf, error: std::io::Error },
+    #[error("the component has more than {limit} octets; make it smaller (opt-level, strip) or raise component-bytes")]
     TooLarge { limit: u64 },
     #[error("the file is no WebAssembly: it does not begin with the octets 00 61 73 6d")]
     NotWebAssembly,
@@ -84,13 +79,8 @@ pub enum LoadErrorKind {
         "the component is no plug-in: it does not export mm4:filter/plugin@{API_VERSION}, but [{exports}]; build it against the world `filter` of wit/"
     )]
     NoPlugin { exports: String },
-    #[error(
-        "the plug-in was built against version {built_for} of mm4:filter, this relay has {API_VERSION}: {remedy}"
-    )]
-    ApiVersion {
-        built_for: String,
-        remedy: &'static str,
-    },
+    #[error("the plug-in was built against version {built_for} of mm4:filter, this relay has {API_VERSION}: {remedy}")]
+    ApiVersion { built_for: String, remedy: &'static str },
     #[error(
         "it imports `{}`, which is not granted: add it to the plug-in's line, grants = [{line}]",
         list(missing)
@@ -103,9 +93,7 @@ pub enum LoadErrorKind {
     },
     #[error("it imports {name}, which this relay does not have; remove that import")]
     UnknownImport { name: String },
-    #[error(
-        "its limit memory-bytes is {asked}, but sandboxes of this relay have at most {available} octets; lower it"
-    )]
+    #[error("its limit memory-bytes is {asked}, but sandboxes of this relay have at most {available} octets; lower it")]
     MemoryLimit { asked: usize, available: usize },
     #[error("it cannot be compiled: {problem}")]
     Compile { problem: String },
@@ -119,12 +107,10 @@ pub enum LoadErrorKind {
     OnlyInProcess { interface: &'static str },
     #[error("`configure` ran for longer than {limit:?}; raise configure-time or do less")]
     ConfigureTime { limit: Duration },
-    #[error(
-        "`configure` needs more than {limit} octets of memory; raise memory-bytes or keep less"
-    )]
+    #[error("`configure` needs more than {limit} octets of memory; raise memory-bytes or keep less")]
     ConfigureMemory { limit: usize },
     #[error(
-        "`configure` left handles open (a body writer, a stream), which no snapshot can hold; drop them before it returns"
+        "`configure` left a handle open, which no snapshot can hold: drop body writers before it returns, and log instead of printing (standard output, once opened, stays open)"
     )]
     HandlesLeft,
     #[error("its memory cannot be put into a snapshot: {problem}")]
@@ -169,11 +155,7 @@ impl Engine {
     ///
     /// # Errors
     /// See [`LoadErrorKind`]; each says what to do.
-    pub async fn load(
-        &self,
-        spec: PluginSpec,
-        services: Arc<dyn Services>,
-    ) -> Result<Plugin, LoadError> {
+    pub async fn load(&self, spec: PluginSpec, services: Arc<dyn Services>) -> Result<Plugin, LoadError> {
         let turn = self.0.loading.clone().lock_owned().await;
         let engine = self.0.clone();
         let runtime = Handle::current();
@@ -192,11 +174,7 @@ impl Engine {
 }
 
 /// Blocks its thread for as long as it takes.
-async fn load(
-    engine: Arc<Inner>,
-    spec: PluginSpec,
-    services: Arc<dyn Services>,
-) -> Result<Plugin, LoadErrorKind> {
+async fn load(engine: Arc<Inner>, spec: PluginSpec, services: Arc<dyn Services>) -> Result<Plugin, LoadErrorKind> {
     if spec.limits.memory_bytes > engine.max_memory_bytes {
         let (asked, available) = (spec.limits.memory_bytes, engine.max_memory_bytes);
         return Err(LoadErrorKind::MemoryLimit { asked, available });
@@ -214,27 +192,15 @@ async fn load(
     let mut snapshot = snapshot::take(&engine, &owner, &wasm).await?;
     drop(wasm);
     let component = engine.cache.compile(&engine.wasmtime, &snapshot.wasm)?;
-    let pre = engine
-        .linker
-        .instantiate_pre(&component)
-        .and_then(FilterPre::new);
+    let pre = engine.linker.instantiate_pre(&component).and_then(FilterPre::new);
     let pre = pre.map_err(|error| LoadErrorKind::Compile {
         problem: format!("{error:#}"),
     })?;
     warm_up(&engine, &owner, &pre).await?;
-    for text in [
-        &mut snapshot.description.name,
-        &mut snapshot.description.version,
-    ] {
+    for text in [&mut snapshot.description.name, &mut snapshot.description.version] {
         *text = one_line(text).into_owned();
     }
-    Ok(Plugin::new(
-        engine,
-        owner,
-        pre,
-        snapshot.description,
-        inspection.digest,
-    ))
+    Ok(Plugin::new(engine, owner, pre, snapshot.description, inspection.digest))
 }
 
 /// At most `limit` octets, and not one more in memory: the size is not taken from the directory, the file may grow.
@@ -278,18 +244,9 @@ fn settings(value: &serde_json::Value) -> Bytes {
 
 /// The first instance pays for mapping the code and the snapshot; no message should. It also shows that the snapshot
 /// fits into its limits.
-async fn warm_up(
-    engine: &Inner,
-    owner: &Arc<Owner>,
-    pre: &FilterPre<Call>,
-) -> Result<(), LoadErrorKind> {
+async fn warm_up(engine: &Inner, owner: &Arc<Owner>, pre: &FilterPre<Call>) -> Result<(), LoadErrorKind> {
     let mut store = engine.store(Call::new(owner.clone(), None));
-    match tokio::time::timeout(
-        owner.limits.configure_time,
-        pre.instantiate_async(&mut store),
-    )
-    .await
-    {
+    match tokio::time::timeout(owner.limits.configure_time, pre.instantiate_async(&mut store)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => {
             let said = store.data_mut().finish_log();

@@ -89,11 +89,7 @@ impl Plugin {
     ///
     /// # Errors
     /// A [`Failure`]; whatever the plug-in had asked for until then is gone.
-    pub async fn process(
-        &self,
-        occasion: Occasion,
-        subject: Arc<dyn Subject>,
-    ) -> Result<Judgement, Failure> {
+    pub async fn process(&self, occasion: Occasion, subject: Arc<dyn Subject>) -> Result<Judgement, Failure> {
         let live = &*self.0;
         let queued = Instant::now();
         let Ok(_instance) = live.engine.instances.acquire().await else {
@@ -102,18 +98,13 @@ impl Plugin {
         let started = Instant::now();
         let budget = live.owner.limits.budget(subject.size());
         let observing = occasion.kind() == OccasionKind::Outcome;
-        let mut store = live
-            .engine
-            .store(Call::new(live.owner.clone(), Some(subject)));
+        let mut store = live.engine.store(Call::new(live.owner.clone(), Some(subject)));
         let ended = tokio::time::timeout(budget, live.run(&mut store, occasion.into())).await;
         let call = store.data_mut();
         let said = call.finish_log();
         let result = match ended {
             Ok(answer) => judge(call, answer, observing, &said),
-            Err(_) => Err((
-                FailureClass::Time,
-                format!("it ran for longer than {budget:?}"),
-            )),
+            Err(_) => Err((FailureClass::Time, format!("it ran for longer than {budget:?}"))),
         };
         let spent = Spent {
             time: started.elapsed(),
@@ -150,19 +141,11 @@ impl Live {
             .await
             .map_err(Ended::BeforeItBegan)?;
         let plugin = instance.mm4_filter_plugin();
-        plugin
-            .call_process(store, &occasion)
-            .await
-            .map_err(Ended::Within)
+        plugin.call_process(store, &occasion).await.map_err(Ended::Within)
     }
 }
 
-fn judge(
-    call: &mut Call,
-    answer: Answer,
-    observing: bool,
-    said: &str,
-) -> Result<Verdict, (FailureClass, String)> {
+fn judge(call: &mut Call, answer: Answer, observing: bool, said: &str) -> Result<Verdict, (FailureClass, String)> {
     match answer {
         Ok(Ok(verdict)) => match lift(call, verdict) {
             Ok(verdict) if observing && verdict != Verdict::Pass => Err((
@@ -233,18 +216,8 @@ mod tests {
 
     #[test]
     fn an_occasion_that_was_not_named_is_not_wanted() {
-        assert!(wants(
-            &description(&[], &[]),
-            OccasionKind::Arrival,
-            REQUEST,
-            []
-        ));
-        assert!(!wants(
-            &description(&[], &[]),
-            OccasionKind::Departure,
-            REQUEST,
-            []
-        ));
+        assert!(wants(&description(&[], &[]), OccasionKind::Arrival, REQUEST, []));
+        assert!(!wants(&description(&[], &[]), OccasionKind::Departure, REQUEST, []));
     }
 
     #[test]

@@ -116,10 +116,7 @@ fn check(options: &EngineOptions) -> Result<(), EngineError> {
     if !(1 << 20..=2 << 30).contains(&options.max_memory_bytes) {
         return refuse(
             "max_memory_bytes",
-            format!(
-                "{} octets are not in 1 MiB to 2 GiB",
-                options.max_memory_bytes
-            ),
+            format!("{} octets are not in 1 MiB to 2 GiB", options.max_memory_bytes),
         );
     }
     Ok(())
@@ -128,10 +125,7 @@ fn check(options: &EngineOptions) -> Result<(), EngineError> {
 fn config(options: &EngineOptions, page_map_scan: bool) -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(
-            options,
-            page_map_scan,
-        )))
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, page_map_scan)))
         .epoch_interruption(true)
         .concurrency_support(false)
         .max_wasm_stack(options.wasm_stack)

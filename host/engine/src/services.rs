@@ -25,11 +25,7 @@ pub trait Services: Send + Sync + 'static {
 
     /// The committed value of `key` in the namespace of `plugin`. The error is for the operator, and reaches the
     /// plug-in as `unavailable`.
-    fn kv_get<'a>(
-        &'a self,
-        plugin: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>>;
+    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>>;
 
     /// One line of at most 1,024 octets (before escaping), without control characters. `message` is the relay's id of
     /// the message, empty during `configure`.
@@ -63,10 +59,5 @@ pub trait Subject: Send + Sync + 'static {
     /// The leaves of the MIME structure, in order.
     fn parts(&self) -> Vec<Part>;
     /// At most `max` octets (never more than 1 MiB) of a part's decoded body from `offset` on; empty at or behind its end.
-    fn read_part<'a>(
-        &'a self,
-        id: u32,
-        offset: u64,
-        max: u32,
-    ) -> BoxFuture<'a, Result<Bytes, Fault>>;
+    fn read_part<'a>(&'a self, id: u32, offset: u64, max: u32) -> BoxFuture<'a, Result<Bytes, Fault>>;
 }

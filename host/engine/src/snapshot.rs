@@ -30,11 +30,7 @@ const NO_DEADLINE: u64 = 1 << 40;
 /// Runs `describe` and `configure` in a sandbox of their own, and snapshots the result. Compiles; not for async threads.
 ///
 /// It runs at every load, cached or not: what `configure` builds may depend on tables and on the time.
-pub(crate) async fn take(
-    engine: &Inner,
-    owner: &Arc<Owner>,
-    wasm: &[u8],
-) -> Result<Snapshot, LoadErrorKind> {
+pub(crate) async fn take(engine: &Inner, owner: &Arc<Owner>, wasm: &[u8]) -> Result<Snapshot, LoadErrorKind> {
     let wizer = Wizer::new();
     let (context, instrumented) = wizer.instrument_component(wasm).map_err(unfit)?;
     let component = engine.cache.compile(&engine.wasmtime, &instrumented)?;
@@ -52,10 +48,7 @@ pub(crate) async fn take(
         store: &mut store,
         instance,
     };
-    let wasm = wizer
-        .snapshot_component(&context, &mut state)
-        .await
-        .map_err(unfit)?;
+    let wasm = wizer.snapshot_component(&context, &mut state).await.map_err(unfit)?;
     Ok(Snapshot { description, wasm })
 }
 
@@ -66,10 +59,7 @@ async fn configure(
     limit: Duration,
 ) -> Result<(Instance, Description), LoadErrorKind> {
     let calls = async {
-        let instance = engine
-            .linker
-            .instantiate_async(&mut *store, component)
-            .await?;
+        let instance = engine.linker.instantiate_async(&mut *store, component).await?;
         let filter = Filter::new(&mut *store, &instance)?;
         let plugin = filter.mm4_filter_plugin();
         let description = plugin.call_describe(&mut *store).await?;

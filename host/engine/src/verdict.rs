@@ -124,9 +124,7 @@ fn lift_edit(call: &mut Call, edit: wit::Edit) -> Result<Edit, String> {
         wit::Edit::SetHeader(field) => Edit::SetHeader(field.into()),
         wit::Edit::RemoveHeader(name) => Edit::RemoveHeader(name),
         wit::Edit::SetOriginator(address) => Edit::SetOriginator(address),
-        wit::Edit::SetRecipient(wit::SetRecipient { id, address }) => {
-            Edit::SetRecipient { id, address }
-        }
+        wit::Edit::SetRecipient(wit::SetRecipient { id, address }) => Edit::SetRecipient { id, address },
         wit::Edit::AddRecipient(address) => Edit::AddRecipient(address),
         wit::Edit::DropRecipient(id) => Edit::DropRecipient(id),
         wit::Edit::Route(wit::Route { recipient, peer }) => Edit::Route { recipient, peer },
@@ -136,11 +134,7 @@ fn lift_edit(call: &mut Call, edit: wit::Edit) -> Result<Edit, String> {
             name,
         },
         wit::Edit::RemovePart(id) => Edit::RemovePart(id),
-        wit::Edit::AddPart(wit::AddPart {
-            body,
-            name,
-            content_id,
-        }) => Edit::AddPart {
+        wit::Edit::AddPart(wit::AddPart { body, name, content_id }) => Edit::AddPart {
             body: take_body(call, body)?,
             name,
             content_id,
@@ -169,10 +163,7 @@ mod tests {
             by: -2,
         };
         let json = serde_json::to_value(&write).unwrap();
-        assert_eq!(
-            json,
-            serde_json::json!({"write": "increment", "key": "n", "by": -2})
-        );
+        assert_eq!(json, serde_json::json!({"write": "increment", "key": "n", "by": -2}));
         assert_eq!(serde_json::from_value::<KvWrite>(json).unwrap(), write);
     }
 }

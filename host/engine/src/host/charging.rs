@@ -11,10 +11,7 @@ const STRING_MAX: usize = 1024;
 const TOTAL_MAX: usize = 1 << 20;
 
 impl charging::Host for Call {
-    fn emit(
-        &mut self,
-        entry: charging::ChargingRecord,
-    ) -> wasmtime::Result<Result<(), types::Fault>> {
+    fn emit(&mut self, entry: charging::ChargingRecord) -> wasmtime::Result<Result<(), types::Fault>> {
         self.host_calls += 1;
         self.subject("charging")?;
         Ok(self.keep_record(entry.into()).map_err(Into::into))

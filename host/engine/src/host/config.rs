@@ -16,12 +16,8 @@ impl config::Host for Call {
     fn read(&mut self, offset: u64, max: u32) -> wasmtime::Result<Vec<u8>> {
         self.host_calls += 1;
         let settings = &self.owner.settings;
-        let start = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(settings.len());
-        let end = start
-            .saturating_add(max.min(READ_MAX) as usize)
-            .min(settings.len());
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(settings.len());
+        let end = start.saturating_add(max.min(READ_MAX) as usize).min(settings.len());
         Ok(settings[start..end].to_vec())
     }
 }

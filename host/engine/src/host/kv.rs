@@ -72,9 +72,7 @@ impl Pending {
     /// The change that an increment amounts to, given the committed value.
     fn incremented(&self, key: &str, by: i64, committed: Option<Vec<u8>>) -> Result<Change, Fault> {
         match self.writes.get(key) {
-            Some(Change::Set(value)) => {
-                Ok(Change::Set(add(Some(value), by)?.to_string().into_bytes()))
-            }
+            Some(Change::Set(value)) => Ok(Change::Set(add(Some(value), by)?.to_string().into_bytes())),
             Some(Change::Delete) => Ok(Change::Set(by.to_string().into_bytes())),
             earlier => {
                 let earlier = if let Some(Change::Add(earlier)) = earlier {
@@ -139,10 +137,7 @@ impl Call {
 }
 
 impl kv::Host for Call {
-    async fn get(
-        &mut self,
-        key: String,
-    ) -> wasmtime::Result<Result<Option<Vec<u8>>, types::Fault>> {
+    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, types::Fault>> {
         self.host_calls += 1;
         self.subject("kv")?;
         Ok(self.kv_read(&key).await.map_err(Into::into))
@@ -152,10 +147,7 @@ impl kv::Host for Call {
         self.host_calls += 1;
         self.subject("kv")?;
         if value.len() > VALUE_MAX {
-            let text = format!(
-                "the value has {} octets, at most {VALUE_MAX} are allowed",
-                value.len()
-            );
+            let text = format!("the value has {} octets, at most {VALUE_MAX} are allowed", value.len());
             return Ok(Err(Fault::Invalid(text).into()));
         }
         Ok(self.kv_write(key, Change::Set(value)).map_err(Into::into))
@@ -167,11 +159,7 @@ impl kv::Host for Call {
         Ok(self.kv_write(key, Change::Delete).map_err(Into::into))
     }
 
-    async fn increment(
-        &mut self,
-        key: String,
-        by: i64,
-    ) -> wasmtime::Result<Result<(), types::Fault>> {
+    async fn increment(&mut self, key: String, by: i64) -> wasmtime::Result<Result<(), types::Fault>> {
         self.host_calls += 1;
         self.subject("kv")?;
         Ok(self.kv_add(key, by).await.map_err(Into::into))
@@ -180,10 +168,7 @@ impl kv::Host for Call {
 
 fn check_key(key: &str) -> Result<(), Fault> {
     if key.is_empty() || key.len() > KEY_MAX {
-        let text = format!(
-            "a key has 1 to {KEY_MAX} octets, this one has {}",
-            key.len()
-        );
+        let text = format!("a key has 1 to {KEY_MAX} octets, this one has {}", key.len());
         return Err(Fault::Invalid(text));
     }
     Ok(())
@@ -230,17 +215,8 @@ mod tests {
             let change = pending.incremented("n", by, Some(b"10".to_vec())).unwrap();
             pending.put("n".into(), change, ROOM).unwrap();
         }
-        assert_eq!(
-            pending.over("n", Some(b"10".to_vec())),
-            Ok(Some(b"15".to_vec()))
-        );
-        assert_eq!(
-            pending.into_writes(),
-            [KvWrite::Increment {
-                key: "n".into(),
-                by: 5
-            }]
-        );
+        assert_eq!(pending.over("n", Some(b"10".to_vec())), Ok(Some(b"15".to_vec())));
+        assert_eq!(pending.into_writes(), [KvWrite::Increment { key: "n".into(), by: 5 }]);
     }
 
     #[test]

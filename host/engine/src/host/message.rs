@@ -44,12 +44,7 @@ impl message::Host for Call {
         Ok(parts.into_iter().map(Into::into).collect())
     }
 
-    async fn read_part(
-        &mut self,
-        id: u32,
-        offset: u64,
-        max: u32,
-    ) -> wasmtime::Result<Result<Vec<u8>, types::Fault>> {
+    async fn read_part(&mut self, id: u32, offset: u64, max: u32) -> wasmtime::Result<Result<Vec<u8>, types::Fault>> {
         self.host_calls += 1;
         let subject = self.subject(NAME)?.clone();
         let max = max.min(READ_MAX);
@@ -60,10 +55,7 @@ impl message::Host for Call {
             }
             Ok(bytes) => {
                 // The relay's mistake, not the plug-in's: it must not get more than it made room for.
-                let text = format!(
-                    "part {id}: {} octets were read instead of {max}",
-                    bytes.len()
-                );
+                let text = format!("part {id}: {} octets were read instead of {max}", bytes.len());
                 Ok(Err(Fault::Unavailable(text).into()))
             }
             Err(fault) => Ok(Err(fault.into())),

@@ -101,9 +101,7 @@ impl Call {
 
     /// The message of this call. The error ends a `configure` that asked for it.
     fn subject(&self, interface: &'static str) -> wasmtime::Result<&Arc<dyn Subject>> {
-        self.subject
-            .as_ref()
-            .ok_or_else(|| OnlyInProcess { interface }.into())
+        self.subject.as_ref().ok_or_else(|| OnlyInProcess { interface }.into())
     }
 
     /// The relay's id of the message, empty during `configure`.
@@ -161,12 +159,7 @@ impl MemoryGuard {
 }
 
 impl ResourceLimiter for MemoryGuard {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let total = self.used.saturating_sub(current).saturating_add(desired);
         if total > self.limit {
             self.denied = true;
@@ -181,12 +174,7 @@ impl ResourceLimiter for MemoryGuard {
         Ok(())
     }
 
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         Ok(desired <= TABLE_ELEMENTS)
     }
 }

@@ -24,11 +24,7 @@ impl Call {
 }
 
 impl tables::Host for Call {
-    fn lookup(
-        &mut self,
-        table: String,
-        key: String,
-    ) -> wasmtime::Result<Result<Option<String>, types::Fault>> {
+    fn lookup(&mut self, table: String, key: String) -> wasmtime::Result<Result<Option<String>, types::Fault>> {
         self.host_calls += 1;
         let found = self
             .pinned_table(&table)

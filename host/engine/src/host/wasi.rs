@@ -27,9 +27,7 @@ const RANDOM_MAX: u64 = 64 << 10;
 
 impl WasiView for Call {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let ctx = self
-            .wasi
-            .get_or_insert_with(|| context(&self.owner, &self.said));
+        let ctx = self.wasi.get_or_insert_with(|| context(&self.owner, &self.said));
         WasiCtxView {
             ctx,
             table: &mut self.handles,

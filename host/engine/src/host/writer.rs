@@ -45,11 +45,7 @@ impl types::HostBodyWriter for Call {
         })?)
     }
 
-    fn write(
-        &mut self,
-        writer: Resource<BodyWriter>,
-        bytes: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), types::Fault>> {
+    fn write(&mut self, writer: Resource<BodyWriter>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), types::Fault>> {
         self.host_calls += 1;
         let allowed = self.owner.limits.output_bytes;
         let total = self.output_bytes.saturating_add(bytes.len() as u64);

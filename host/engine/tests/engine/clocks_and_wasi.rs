@@ -7,10 +7,7 @@ use crate::support::*;
 
 #[tokio::test]
 async fn nothing_outside_can_be_reached() {
-    assert_eq!(
-        finding(habit("outside")).await,
-        "false false 0 0 false false 0"
-    );
+    assert_eq!(finding(habit("outside")).await, "false false 0 0 false false 0");
     assert!(!std::path::Path::new("/tmp/escaped").exists());
 }
 
@@ -22,10 +19,15 @@ async fn a_granted_clock_is_the_relay_s_through_both_doors() {
 
 #[tokio::test]
 async fn without_the_grant_the_clock_of_wasi_stands_still() {
-    // Only a component without the clock's import loads without the grant; so this one is called `noop`'s size of a
-    // lie: the hostile one with its import granted shows the difference.
-    let text = finding(habit("wasi-clock")).await;
-    assert_eq!(text, (NOW_MS / 1000).to_string());
+    let clockwatcher = |grants: &[Grant]| PluginSpec {
+        wasm: guest("clockwatcher"),
+        grants: grants.iter().copied().collect(),
+        ..spec(json!({}))
+    };
+    let without = load(clockwatcher(&[])).await;
+    assert_eq!(held(judge(&without).await), "0 ms, stopped");
+    let with = load(clockwatcher(&[Grant::Clock])).await;
+    assert_eq!(held(judge(&with).await), format!("{NOW_MS} ms, running"));
 }
 
 #[tokio::test]

@@ -41,20 +41,14 @@ async fn a_configure_that_never_ends_is_stopped() {
     let mut spec = spec(at_configure("loop"));
     spec.limits.configure_time = Duration::from_millis(50);
     let error = refusal(spec).await;
-    assert!(
-        matches!(error.kind, LoadErrorKind::ConfigureTime { .. }),
-        "{error}"
-    );
+    assert!(matches!(error.kind, LoadErrorKind::ConfigureTime { .. }), "{error}");
     assert!(error.to_string().contains("configure-time"), "{error}");
 }
 
 #[tokio::test]
 async fn a_configure_that_hoards_memory_is_stopped() {
     let error = refusal(spec(at_configure("bomb"))).await;
-    assert!(
-        matches!(error.kind, LoadErrorKind::ConfigureMemory { .. }),
-        "{error}"
-    );
+    assert!(matches!(error.kind, LoadErrorKind::ConfigureMemory { .. }), "{error}");
     assert!(error.to_string().contains("memory-bytes"), "{error}");
 }
 
@@ -76,30 +70,36 @@ async fn what_exists_only_with_a_message_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn configure_may_log_print_look_up_and_ask_the_time() {
+async fn configure_may_log_look_up_and_ask_the_time() {
     let world = World::new();
     load_with(spec(at_configure("chat")), world.clone()).await;
-    let line = |level, text: &str| Line {
+    let expected = Line {
         plugin: "under-test".into(),
         message: String::new(),
-        level,
-        text: text.into(),
+        level: Level::Warn,
+        text: "logged by configure".into(),
     };
+    assert_eq!(world.lines(), [expected]);
+}
+
+#[tokio::test]
+async fn what_configure_prints_is_shown_although_it_cannot_go_live() {
+    // The standard library opens standard output once, and keeps the handle in memory that would become the snapshot.
+    let world = World::new();
+    let refused = engine().load(spec(at_configure("print")), world.clone()).await;
+    let error = refused.expect_err("it must not load");
+    assert!(matches!(error.kind, LoadErrorKind::HandlesLeft), "{error}");
+    assert!(error.to_string().contains("log instead of printing"), "{error}");
+    let printed = world.lines().pop().unwrap();
     assert_eq!(
-        world.lines(),
-        [
-            line(Level::Warn, "logged by configure"),
-            line(Level::Debug, "printed by configure"),
-        ]
+        (printed.level, printed.text.as_str()),
+        (Level::Debug, "printed by configure")
     );
 }
 
 #[tokio::test]
 async fn a_big_table_built_in_configure_is_there_for_every_message() {
-    let plugin = load(spec(
-        json!({ "configure": "table", "rows": 300_000, "do": "table" }),
-    ))
-    .await;
+    let plugin = load(spec(json!({ "configure": "table", "rows": 300_000, "do": "table" }))).await;
     let expected = format!("Some({})", 299_999 ^ 0x5555);
     for _ in 0..3 {
         let started = std::time::Instant::now();
@@ -132,8 +132,7 @@ async fn the_snapshot_fits_even_when_configure_used_all_its_memory() {
 
 #[tokio::test]
 async fn settings_of_two_plug_ins_do_not_mix() {
-    let (refuses, discards) =
-        tokio::join!(load(spec(habit("refuse"))), load(spec(habit("discard"))));
+    let (refuses, discards) = tokio::join!(load(spec(habit("refuse"))), load(spec(habit("discard"))));
     assert_eq!(
         judge(&refuses).await.unwrap().verdict,
         Verdict::Refuse {
@@ -141,8 +140,5 @@ async fn settings_of_two_plug_ins_do_not_mix() {
             text: "no".into()
         }
     );
-    assert_eq!(
-        judge(&discards).await.unwrap().verdict,
-        Verdict::Discard("dull".into())
-    );
+    assert_eq!(judge(&discards).await.unwrap().verdict, Verdict::Discard("dull".into()));
 }

@@ -29,10 +29,7 @@ async fn a_plug_in_sees_the_message_as_it_is() {
 async fn a_body_is_read_in_pieces_and_counted() {
     let plugin = load(spec(json!({ "do": "read", "part": 2, "max": 70_000 }))).await;
     let message = Message::new();
-    let judgement = plugin
-        .process(Occasion::Arrival, message.clone())
-        .await
-        .unwrap();
+    let judgement = plugin.process(Occasion::Arrival, message.clone()).await.unwrap();
     let sum: u64 = message.picture.iter().map(|octet| u64::from(*octet)).sum();
     assert_eq!(judgement.spent.body_bytes_read, 300_000);
     assert_eq!(
@@ -46,10 +43,7 @@ async fn a_body_is_read_in_pieces_and_counted() {
 async fn a_body_that_nobody_reads_is_never_copied() {
     let plugin = load(spec(habit("message"))).await;
     let message = Message::new();
-    let judgement = plugin
-        .process(Occasion::Arrival, message.clone())
-        .await
-        .unwrap();
+    let judgement = plugin.process(Occasion::Arrival, message.clone()).await.unwrap();
     assert_eq!(judgement.spent.body_bytes_read, 0);
     assert_eq!(message.read.load(Ordering::Relaxed), 0);
 }
@@ -85,10 +79,7 @@ async fn tables_are_looked_up_in_one_generation() {
 #[tokio::test]
 async fn values_are_read_with_the_call_s_own_writes_and_folded() {
     let judgement = judge_habit(habit("kv")).await.unwrap();
-    assert_eq!(
-        judgement.verdict,
-        Verdict::Hold("42 15 none [true, true, true]".into())
-    );
+    assert_eq!(judgement.verdict, Verdict::Hold("42 15 none [true, true, true]".into()));
     assert_eq!(
         judgement.kv,
         [
@@ -120,8 +111,5 @@ async fn a_charging_record_comes_out_whole_and_reads_back_from_json() {
     );
     let json = serde_json::to_value(record).unwrap();
     assert_eq!(json["record-type"], "relay-in");
-    assert_eq!(
-        &serde_json::from_value::<ChargingRecord>(json).unwrap(),
-        record
-    );
+    assert_eq!(&serde_json::from_value::<ChargingRecord>(json).unwrap(), record);
 }

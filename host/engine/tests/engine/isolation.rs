@@ -31,10 +31,7 @@ async fn calls_at_the_same_time_do_not_see_each_other() {
 
 #[tokio::test]
 async fn a_failed_call_takes_back_what_it_asked_for_and_spoils_nothing() {
-    let failing = load(spec(
-        json!({ "do": "charge", "records": 3, "then": "trap" }),
-    ))
-    .await;
+    let failing = load(spec(json!({ "do": "charge", "records": 3, "then": "trap" }))).await;
     let counting = load(spec(habit("count"))).await;
     for _ in 0..20 {
         assert_eq!(judge(&failing).await.unwrap_err().class, FailureClass::Trap);
@@ -55,18 +52,9 @@ async fn more_calls_than_instances_wait_and_none_is_lost() {
     let plugin = engine.load(spec, World::new()).await.unwrap();
     let (first, second) = tokio::join!(judge(&plugin), judge(&plugin));
     let (first, second) = (first.unwrap_err(), second.unwrap_err());
-    assert_eq!(
-        (first.class, second.class),
-        (FailureClass::Time, FailureClass::Time)
-    );
-    assert!(
-        first.spent.queue_wait < Duration::from_millis(90),
-        "{first:?}"
-    );
-    assert!(
-        second.spent.queue_wait >= Duration::from_millis(90),
-        "{second:?}"
-    );
+    assert_eq!((first.class, second.class), (FailureClass::Time, FailureClass::Time));
+    assert!(first.spent.queue_wait < Duration::from_millis(90), "{first:?}");
+    assert!(second.spent.queue_wait >= Duration::from_millis(90), "{second:?}");
 }
 
 #[tokio::test]
@@ -76,14 +64,8 @@ async fn a_call_that_is_dropped_gives_its_instance_back() {
         ..EngineOptions::default()
     };
     let engine = Engine::new(options).unwrap();
-    let waits = engine
-        .load(spec(habit("wait")), World::new())
-        .await
-        .unwrap();
-    let counts = engine
-        .load(spec(habit("count")), World::new())
-        .await
-        .unwrap();
+    let waits = engine.load(spec(habit("wait")), World::new()).await.unwrap();
+    let counts = engine.load(spec(habit("count")), World::new()).await.unwrap();
     for _ in 0..5 {
         let abandoned = tokio::time::timeout(Duration::from_millis(10), judge(&waits)).await;
         assert!(abandoned.is_err());

@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 /// Loads a habit with changed limits, and judges one message.
-async fn judge_within(
-    settings: Value,
-    change: impl FnOnce(&mut Limits),
-) -> Result<Judgement, Failure> {
+async fn judge_within(settings: Value, change: impl FnOnce(&mut Limits)) -> Result<Judgement, Failure> {
     let mut spec = spec(settings);
     change(&mut spec.limits);
     judge(&load(spec).await).await
@@ -31,10 +28,7 @@ async fn whatever_never_ends_is_stopped_at_its_budget() {
         assert_eq!(failure.class, FailureClass::Time, "{name}: {failure}");
         assert!(elapsed >= Duration::from_millis(50), "{name}: {elapsed:?}");
         // The tick is 2 ms; the rest is for machines that are busy with something else.
-        assert!(
-            elapsed < Duration::from_millis(1_500),
-            "{name}: {elapsed:?}"
-        );
+        assert!(elapsed < Duration::from_millis(1_500), "{name}: {elapsed:?}");
     }
 }
 
@@ -68,10 +62,7 @@ async fn a_larger_message_has_more_time() {
         .process(Occasion::Arrival, Message::of_size(2 << 20))
         .await
         .unwrap_err();
-    assert!(
-        failure.spent.time >= Duration::from_millis(210),
-        "{failure:?}"
-    );
+    assert!(failure.spent.time >= Duration::from_millis(210), "{failure:?}");
 }
 
 #[tokio::test]
@@ -92,9 +83,14 @@ async fn a_plug_in_that_lives_with_a_refusal_is_not_failed() {
 
 #[tokio::test]
 async fn endless_recursion_is_a_trap() {
-    let failure = judge_habit(habit("recursion")).await.unwrap_err();
-    assert_eq!(failure.class, FailureClass::Trap);
-    assert!(failure.text.contains("stack"), "{failure}");
+    for (name, cause) in [
+        ("recursion", "call stack exhausted"),
+        ("wide-recursion", "out of bounds memory access"),
+    ] {
+        let failure = judge_habit(habit(name)).await.unwrap_err();
+        assert_eq!(failure.class, FailureClass::Trap);
+        assert!(failure.text.contains(cause), "{name}: {failure}");
+    }
 }
 
 #[tokio::test]
@@ -106,9 +102,7 @@ async fn a_panic_is_a_trap_that_explains_itself() {
 
 #[tokio::test]
 async fn a_million_edits_pass_the_limit_of_one_host_call() {
-    let few = judge_habit(json!({ "do": "edits", "edits": 1000 }))
-        .await
-        .unwrap();
+    let few = judge_habit(json!({ "do": "edits", "edits": 1000 })).await.unwrap();
     assert!(matches!(few.verdict, Verdict::Edit(edits) if edits.len() == 1000));
     let failure = judge_habit(json!({ "do": "edits", "edits": 1_000_000 }))
         .await
@@ -118,10 +112,7 @@ async fn a_million_edits_pass_the_limit_of_one_host_call() {
 
 #[tokio::test]
 async fn all_writers_of_a_call_share_one_limit() {
-    let result = judge_within(habit("write"), |limits| {
-        limits.output_bytes = 10 * (64 << 10)
-    })
-    .await;
+    let result = judge_within(habit("write"), |limits| limits.output_bytes = 10 * (64 << 10)).await;
     let text = held(result);
     assert!(
         text.starts_with("10 ") && text.contains("output-bytes is 655360"),
@@ -136,9 +127,7 @@ async fn handles_are_counted() {
         held(judge_within(settings.clone(), |limits| limits.handles = 50).await),
         "50"
     );
-    let failure = judge_within(settings, |limits| limits.handles = 49)
-        .await
-        .unwrap_err();
+    let failure = judge_within(settings, |limits| limits.handles = 49).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::Limit, "{failure}");
 }
 
@@ -159,15 +148,7 @@ async fn a_flooded_log_is_cut_and_says_by_how_much() {
     let lines = world.lines();
     let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
     let last = "997 more lines were dropped, log-lines is 3";
-    assert_eq!(
-        texts,
-        [
-            "line 0\\nforged",
-            "line 1\\nforged",
-            "line 2\\nforged",
-            last
-        ]
-    );
+    assert_eq!(texts, ["line 0\\nforged", "line 1\\nforged", "line 2\\nforged", last]);
     assert!(
         lines
             .iter()
@@ -184,10 +165,7 @@ async fn charging_records_are_counted() {
         .await
         .unwrap_err();
     assert_eq!(failure.class, FailureClass::Fault);
-    assert!(
-        failure.text.contains("charging-records is 100"),
-        "{failure}"
-    );
+    assert!(failure.text.contains("charging-records is 100"), "{failure}");
 }
 
 #[tokio::test]

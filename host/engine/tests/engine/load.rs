@@ -80,10 +80,7 @@ async fn a_truncated_component_is_refused_wherever_it_ends() {
     for keep in [6, 100, 5_000, 100_000] {
         let (_dir, spec) = changed(|wasm| wasm[..keep].to_vec());
         let error = refusal(spec).await;
-        assert!(
-            matches!(error.kind, LoadErrorKind::Invalid { .. }),
-            "{keep}: {error}"
-        );
+        assert!(matches!(error.kind, LoadErrorKind::Invalid { .. }), "{keep}: {error}");
         says(&error, &["cut short or damaged"]);
     }
 }
@@ -118,10 +115,7 @@ async fn another_api_version_is_refused_with_both_versions() {
             wasm
         });
         let error = refusal(spec).await;
-        assert!(
-            matches!(error.kind, LoadErrorKind::ApiVersion { .. }),
-            "{error}"
-        );
+        assert!(matches!(error.kind, LoadErrorKind::ApiVersion { .. }), "{error}");
         says(&error, &[other, "0.1.0", remedy]);
     }
 }
@@ -149,8 +143,7 @@ async fn an_import_without_a_grant_is_refused_with_the_line_to_add() {
 
 #[tokio::test]
 async fn an_unknown_import_is_refused_by_name() {
-    let (_dir, spec) =
-        changed(|wasm| rename(wasm, "mm4:filter/tables@0.1.0", "mm4:filter/cables@0.1.0"));
+    let (_dir, spec) = changed(|wasm| rename(wasm, "mm4:filter/tables@0.1.0", "mm4:filter/cables@0.1.0"));
     let error = refusal(spec).await;
     assert!(matches!(error.kind, LoadErrorKind::UnknownImport { .. }));
     says(&error, &["mm4:filter/cables@0.1.0"]);
@@ -167,8 +160,7 @@ async fn more_memory_than_a_sandbox_has_is_refused() {
 
 #[tokio::test]
 async fn a_component_that_exports_something_else_is_no_plug_in() {
-    let (_dir, spec) =
-        changed(|wasm| rename(wasm, "mm4:filter/plugin@0.1.0", "mm4:filter/blugin@0.1.0"));
+    let (_dir, spec) = changed(|wasm| rename(wasm, "mm4:filter/plugin@0.1.0", "mm4:filter/blugin@0.1.0"));
     let error = refusal(spec).await;
     assert!(matches!(error.kind, LoadErrorKind::NoPlugin { .. }));
     says(&error, &["mm4:filter/blugin@0.1.0"]);
@@ -182,18 +174,10 @@ fn inspection_runs_nothing_and_tells_what_to_grant() {
     assert_eq!(inspection.digest.len(), 64);
     assert_eq!(inspection.grants, Grant::ALL.into());
     assert_eq!(inspection.api_version, API_VERSION);
-    assert!(
-        inspection
-            .imports
-            .iter()
-            .any(|name| name == "mm4:filter/message@0.1.0")
-    );
+    assert!(inspection.imports.iter().any(|name| name == "mm4:filter/message@0.1.0"));
     assert_eq!(inspection.exports, ["mm4:filter/plugin@0.1.0"]);
     assert!(
-        inspection
-            .memories
-            .iter()
-            .any(|memory| memory.initial >= 64 << 10),
+        inspection.memories.iter().any(|memory| memory.initial >= 64 << 10),
         "{:?}",
         inspection.memories
     );
@@ -213,16 +197,8 @@ async fn a_live_plug_in_tells_what_it_is() {
     assert_eq!(plugin.digest(), engine().inspect(&wasm).unwrap().digest);
     assert_eq!(plugin.description().name, "hostile\\n");
     assert_eq!(plugin.description().version, "6.6.6");
-    assert!(plugin.wants(
-        OccasionKind::Arrival,
-        MessageType::ForwardRequest,
-        ["image/png"]
-    ));
-    assert!(!plugin.wants(
-        OccasionKind::Departure,
-        MessageType::ForwardRequest,
-        ["image/png"]
-    ));
+    assert!(plugin.wants(OccasionKind::Arrival, MessageType::ForwardRequest, ["image/png"]));
+    assert!(!plugin.wants(OccasionKind::Departure, MessageType::ForwardRequest, ["image/png"]));
     assert!(!plugin.wants(OccasionKind::Arrival, MessageType::Other, ["image/png"]));
 }
 
@@ -230,7 +206,7 @@ async fn a_live_plug_in_tells_what_it_is() {
 async fn loading_again_finds_the_code_in_the_cache() {
     let dir = tempfile::tempdir().unwrap();
     let files = || {
-        let mut names: Vec<_> = fs::read_dir(dir.path())
+        let mut names: Vec<_> = fs::read_dir(dir.path().join("code"))
             .unwrap()
             .flatten()
             .map(|it| it.file_name())
@@ -240,7 +216,7 @@ async fn loading_again_finds_the_code_in_the_cache() {
     };
     let options = || EngineOptions {
         max_instances: 1,
-        cache_dir: Some(dir.path().into()),
+        cache_dir: Some(dir.path().join("code")),
         ..EngineOptions::default()
     };
     let spec = PluginSpec {
@@ -250,11 +226,7 @@ async fn loading_again_finds_the_code_in_the_cache() {
     let first = Engine::new(options()).unwrap();
     let before = first.load(spec.clone(), World::new()).await.unwrap();
     let compiled = files();
-    assert_eq!(
-        compiled.len(),
-        2,
-        "one to configure, one to run: {compiled:?}"
-    );
+    assert_eq!(compiled.len(), 2, "one to configure, one to run: {compiled:?}");
     drop((before, first));
     let second = Engine::new(options()).unwrap();
     let after = second.load(spec, World::new()).await.unwrap();

@@ -83,10 +83,7 @@ pub async fn load_with(spec: PluginSpec, world: Arc<World>) -> Plugin {
 
 /// Why such a plug-in does not load.
 pub async fn refusal(spec: PluginSpec) -> LoadError {
-    engine()
-        .load(spec, World::new())
-        .await
-        .expect_err("it must not load")
+    engine().load(spec, World::new()).await.expect_err("it must not load")
 }
 
 /// What a plug-in does with a message on arrival.
@@ -156,11 +153,7 @@ impl Services for World {
         (name == "networks").then(|| Arc::new(Networks(generation.to_string())) as Arc<dyn Table>)
     }
 
-    fn kv_get<'a>(
-        &'a self,
-        plugin: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
         assert_eq!(plugin, "under-test");
         Box::pin(async move {
             if key == "slow" {
@@ -262,8 +255,7 @@ impl Subject for Message {
     }
 
     fn header(&self, name: &str) -> Option<String> {
-        name.eq_ignore_ascii_case("subject")
-            .then(|| "greetings".into())
+        name.eq_ignore_ascii_case("subject").then(|| "greetings".into())
     }
 
     fn headers(&self) -> Vec<HeaderField> {
@@ -284,12 +276,7 @@ impl Subject for Message {
         }]
     }
 
-    fn read_part<'a>(
-        &'a self,
-        id: u32,
-        offset: u64,
-        max: u32,
-    ) -> BoxFuture<'a, Result<Bytes, Fault>> {
+    fn read_part<'a>(&'a self, id: u32, offset: u64, max: u32) -> BoxFuture<'a, Result<Bytes, Fault>> {
         Box::pin(async move {
             if id != 2 {
                 return Err(Fault::Invalid(format!("no part {id}")));

@@ -14,20 +14,14 @@ async fn pass_asks_for_nothing() {
 
 #[tokio::test]
 async fn an_edit_comes_out_as_the_plug_in_wrote_it() {
-    for (habit_name, value) in [
-        ("set-header", "yes"),
-        ("set-header-crlf", "yes\r\nX-Smuggled: yes"),
-    ] {
+    for (habit_name, value) in [("set-header", "yes"), ("set-header-crlf", "yes\r\nX-Smuggled: yes")] {
         // What may reach the wire is decided by whoever puts it there, not here.
         let field = HeaderField {
             name: "X-Seen".into(),
             value: value.into(),
         };
         let judgement = judge_habit(habit(habit_name)).await.unwrap();
-        assert_eq!(
-            judgement.verdict,
-            Verdict::Edit(vec![Edit::SetHeader(field)])
-        );
+        assert_eq!(judgement.verdict, Verdict::Edit(vec![Edit::SetHeader(field)]));
     }
 }
 
@@ -77,18 +71,11 @@ async fn on_an_outcome_only_pass_is_a_verdict() {
     };
     let passes = load(spec(habit("pass"))).await;
     assert_eq!(
-        passes
-            .process(outcome(), Message::new())
-            .await
-            .unwrap()
-            .verdict,
+        passes.process(outcome(), Message::new()).await.unwrap().verdict,
         Verdict::Pass
     );
     let discards = load(spec(habit("discard"))).await;
-    let failure = discards
-        .process(outcome(), Message::new())
-        .await
-        .unwrap_err();
+    let failure = discards.process(outcome(), Message::new()).await.unwrap_err();
     assert_eq!(failure.class, FailureClass::Contract);
 }
 
@@ -101,17 +88,8 @@ async fn an_occasion_arrives_with_its_details() {
         max_image_width: Some(640),
         ..Destination::default()
     };
-    let text = held(
-        plugin
-            .process(Occasion::Departure(destination), Message::new())
-            .await,
-    );
-    for detail in [
-        "Departure",
-        "south",
-        "mms.b.example",
-        "max-image-width: Some(640)",
-    ] {
+    let text = held(plugin.process(Occasion::Departure(destination), Message::new()).await);
+    for detail in ["Departure", "south", "mms.b.example", "max-image-width: Some(640)"] {
         assert!(text.contains(detail), "{detail} is not in {text}");
     }
 }

@@ -1,7 +1,7 @@
 //! What `process` can be told to do. Findings are handed back as the text of `hold`.
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::mm4::filter::charging::{self, ChargingRecord, RecordType};
 use crate::mm4::filter::types::{
@@ -12,6 +12,8 @@ use crate::{CONFIGURED_AT, TABLE, number, text};
 
 /// Counts calls; in a world without leaks it never gets past 1.
 static CALLS: AtomicU32 = AtomicU32::new(0);
+/// Never set; the compiler does not know.
+static STOP: AtomicBool = AtomicBool::new(false);
 
 pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
     match habit {
@@ -19,7 +21,10 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
         "set-header" => set_header("X-Seen", "yes"),
         "set-header-crlf" => set_header("X-Seen", "yes\r\nX-Smuggled: yes"),
         "count" => hold(CALLS.fetch_add(1, Ordering::Relaxed) + 1),
-        "refuse" => Ok(Verdict::Refuse(Refusal { code: 554, text: "no".into() })),
+        "refuse" => Ok(Verdict::Refuse(Refusal {
+            code: 554,
+            text: "no".into(),
+        })),
         "discard" => Ok(Verdict::Discard("dull".into())),
         "fault" => Err(Fault::Unavailable("the well\nis dry".into())),
         "occasion" => hold(format!("{occasion:?}")),
@@ -35,6 +40,7 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
         "bomb" => bomb(),
         "nibble" => hold(nibble()),
         "recursion" => hold(recurse(1)),
+        "wide-recursion" => hold(recurse_widely(1)),
         "trap" => panic!("the moon is full"),
         "flood" => {
             for line in 0..number("lines") {
@@ -56,8 +62,12 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
         "table" => hold(format!("{:?}", TABLE.lock().unwrap().get(&(number("rows") as u32 - 1)))),
         "read" => read_body(),
         "tables" => look_up(),
-        "clock" => hold(format!("{} {} {:?}", CONFIGURED_AT.lock().unwrap(), clock::now(), wasi_seconds())),
-        "wasi-clock" => hold(wasi_seconds()),
+        "clock" => hold(format!(
+            "{} {} {:?}",
+            CONFIGURED_AT.lock().unwrap(),
+            clock::now(),
+            wasi_seconds()
+        )),
         "outside" => hold(outside()),
         "print" => {
             eprintln!("printed by process");
@@ -76,7 +86,9 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
         "kv" => key_values(),
         "kv-flood" => {
             let value = vec![0; 1000];
-            let written = (0..).take_while(|n| kv::set(&format!("{n:04}"), &value).is_ok()).count();
+            let written = (0..)
+                .take_while(|n| kv::set(&format!("{n:04}"), &value).is_ok())
+                .count();
             hold(written)
         }
         other => Err(Fault::Invalid(format!("no habit {other:?}"))),
@@ -88,7 +100,10 @@ fn hold(finding: impl ToString) -> Result<Verdict, Fault> {
 }
 
 fn set_header(name: &str, value: &str) -> Result<Verdict, Fault> {
-    let field = HeaderField { name: name.into(), value: value.into() };
+    let field = HeaderField {
+        name: name.into(),
+        value: value.into(),
+    };
     Ok(Verdict::Edit(vec![Edit::SetHeader(field)]))
 }
 
@@ -118,10 +133,21 @@ fn nibble() -> usize {
     }
 }
 
-#[allow(unconditional_recursion)]
+/// Frames without anything in linear memory: it is the engine's stack that ends.
 fn recurse(n: u64) -> u64 {
+    if STOP.load(Ordering::Relaxed) {
+        return n;
+    }
+    recurse(n + 1).wrapping_mul(3) ^ n
+}
+
+/// Frames in linear memory: its stack lies at the lowest addresses, and grows out of them.
+fn recurse_widely(n: u64) -> u64 {
+    if STOP.load(Ordering::Relaxed) {
+        return n;
+    }
     let frame = black_box([n; 32]);
-    recurse(frame[31] + 1) + black_box(frame[0])
+    recurse_widely(frame[31] + 1) + black_box(frame[0])
 }
 
 /// Writes pieces of 64 KiB until the host says no; finds how many it took.
@@ -147,8 +173,16 @@ fn writers() -> Result<Verdict, Fault> {
     std::mem::forget(kept);
     drop(BodyWriter::new("text/dropped"));
     Ok(Verdict::Edit(vec![
-        Edit::ReplacePart(ReplacePart { id: 2, body: replacement, name: Some("a.jpg".into()) }),
-        Edit::AddPart(AddPart { body: addition, name: None, content_id: Some("new".into()) }),
+        Edit::ReplacePart(ReplacePart {
+            id: 2,
+            body: replacement,
+            name: Some("a.jpg".into()),
+        }),
+        Edit::AddPart(AddPart {
+            body: addition,
+            name: None,
+            content_id: Some("new".into()),
+        }),
     ]))
 }
 
@@ -175,7 +209,9 @@ fn look_up() -> Result<Verdict, Fault> {
 
 /// Seconds since 1970 by the standard library.
 fn wasi_seconds() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |it| it.as_secs())
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |it| it.as_secs())
 }
 
 /// Everything that the standard library could reach outside.
@@ -236,6 +272,15 @@ fn key_values() -> Result<Verdict, Fault> {
     let show = |key: &str| -> Result<String, Fault> {
         Ok(kv::get(key)?.map_or("none".into(), |value| String::from_utf8_lossy(&value).into_owned()))
     };
-    let refused = [kv::increment("words", 1).is_err(), kv::set("", b"x").is_err(), kv::get(&"k".repeat(257)).is_err()];
-    hold(format!("{} {} {} {refused:?}", show("mine")?, show("counter")?, show("old")?))
+    let refused = [
+        kv::increment("words", 1).is_err(),
+        kv::set("", b"x").is_err(),
+        kv::get(&"k".repeat(257)).is_err(),
+    ];
+    hold(format!(
+        "{} {} {} {refused:?}",
+        show("mine")?,
+        show("counter")?,
+        show("old")?
+    ))
 }

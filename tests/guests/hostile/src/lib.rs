@@ -68,8 +68,8 @@ impl Guest for Hostile {
                 let rows = number("rows") as u32;
                 *TABLE.lock().unwrap() = (0..rows).map(|row| (row, row ^ 0x5555)).collect();
             }
+            "print" => println!("printed by configure"),
             "chat" => {
-                println!("printed by configure");
                 log::write(log::Level::Warn, "logged by configure");
                 *CONFIGURED_AT.lock().unwrap() = clock::now();
                 let row = tables::lookup("networks", "999").map_err(|_| "no table networks")?;
