@@ -31,9 +31,7 @@
 //! The originator's number is never looked up: the domain that a message came from stays, unless `domains` renames it.
 //! Headers change only where the old address stood in them; that is the relay's business.
 
-use mm4_filter::{
-    Address, AddressExt, AddressKind, Fault, Plugin, Verdict, edit, log, message, tables,
-};
+use mm4_filter::{Address, AddressExt, AddressKind, Fault, Plugin, Verdict, edit, log, message, tables};
 use rules::{Kind, Parts, Rules};
 
 pub mod rules;

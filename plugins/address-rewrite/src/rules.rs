@@ -154,9 +154,7 @@ impl Numbering {
     }
 
     fn national(&self, rest: &str) -> Option<String> {
-        self.country_code
-            .as_ref()
-            .map(|code| format!("+{code}{rest}"))
+        self.country_code.as_ref().map(|code| format!("+{code}{rest}"))
     }
 }
 
@@ -167,8 +165,7 @@ pub fn ported_domain(value: &str) -> Option<String> {
     if let Some((mnc, mcc)) = value.split_once('.').filter(|(_, mcc)| !mcc.contains('.')) {
         let digits = |text: &str, name: &str| {
             let (head, tail) = text.split_at_checked(3)?;
-            (head.eq_ignore_ascii_case(name) && tail.bytes().all(|byte| byte.is_ascii_digit()))
-                .then(|| tail.to_owned())
+            (head.eq_ignore_ascii_case(name) && tail.bytes().all(|byte| byte.is_ascii_digit())).then(|| tail.to_owned())
         };
         if let (Some(mnc), Some(mcc)) = (digits(mnc, "mnc"), digits(mcc, "mcc")) {
             let legal = (2..=3).contains(&mnc.len()) && mcc.len() == 3;
@@ -238,17 +235,8 @@ mod tests {
             international_prefixes: vec!["011".into()],
             bare_numbers: BareNumbers::National,
         };
-        for spelled in [
-            "15555550100",
-            "5555550100",
-            "+15555550100",
-            "01115555550100",
-        ] {
-            assert_eq!(
-                numbering.e164(spelled).as_deref(),
-                Some("+15555550100"),
-                "{spelled}"
-            );
+        for spelled in ["15555550100", "5555550100", "+15555550100", "01115555550100"] {
+            assert_eq!(numbering.e164(spelled).as_deref(), Some("+15555550100"), "{spelled}");
         }
     }
 
@@ -267,20 +255,13 @@ mod tests {
             international_prefixes: vec!["01".into(), "011".into()],
             ..Numbering::default()
         };
-        assert_eq!(
-            numbering.e164("01115555550100").as_deref(),
-            Some("+15555550100")
-        );
+        assert_eq!(numbering.e164("01115555550100").as_deref(), Some("+15555550100"));
     }
 
     #[test]
     fn a_right_address_is_not_touched() {
         assert_eq!(
-            recipient(
-                &german(),
-                "+15555550199/TYPE=PLMN@mms.b.example",
-                Kind::Number
-            ),
+            recipient(&german(), "+15555550199/TYPE=PLMN@mms.b.example", Kind::Number),
             None
         );
         assert_eq!(
@@ -300,9 +281,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_number_keeps_its_spelling_but_not_its_old_domain() {
         let mut rules = german();
-        rules
-            .domains
-            .insert("old.example".into(), "new.example".into());
+        rules.domains.insert("old.example".into(), "new.example".into());
         assert_eq!(
             recipient(&rules, "Some.One@OLD.example", Kind::Other).as_deref(),
             Some("Some.One@new.example")
@@ -317,41 +296,29 @@ mod tests {
     #[test]
     fn a_short_code_of_a_recipient_becomes_its_address_and_of_an_originator_stays() {
         let mut rules = german();
-        rules.short_codes.insert(
-            "12345".into(),
-            "+15555550142/TYPE=PLMN@mms.vasp.example".into(),
-        );
+        rules
+            .short_codes
+            .insert("12345".into(), "+15555550142/TYPE=PLMN@mms.vasp.example".into());
         assert_eq!(
             recipient(&rules, "12345@mms.b.example", Kind::ShortCode).as_deref(),
             Some("+15555550142/TYPE=PLMN@mms.vasp.example")
         );
-        assert_eq!(
-            recipient(&rules, "99999@mms.b.example", Kind::ShortCode),
-            None
-        );
-        assert_eq!(
-            rules.originator(&parts("12345@mms.b.example", Kind::ShortCode)),
-            None
-        );
+        assert_eq!(recipient(&rules, "99999@mms.b.example", Kind::ShortCode), None);
+        assert_eq!(rules.originator(&parts("12345@mms.b.example", Kind::ShortCode)), None);
     }
 
     #[test]
     fn a_ported_number_goes_to_the_domain_that_serves_it() {
         let mut rules = german();
         rules.portability_table = Some("portability".into());
-        rules
-            .domains
-            .insert("b.example".into(), "never.example".into());
+        rules.domains.insert("b.example".into(), "never.example".into());
         let address = parts("01715550100@b.example", Kind::Number);
         let mut asked = Vec::new();
         let Ok(change) = rules.recipient(&address, |table, number| {
             asked.push(format!("{table} {number}"));
             Ok::<_, Infallible>(Some("mms.c.example".into()))
         });
-        assert_eq!(
-            change.as_deref(),
-            Some("+491715550100/TYPE=PLMN@mms.c.example")
-        );
+        assert_eq!(change.as_deref(), Some("+491715550100/TYPE=PLMN@mms.c.example"));
         assert_eq!(asked, ["portability +491715550100"]);
     }
 
@@ -375,8 +342,7 @@ mod tests {
             ("12345@b.example", Kind::ShortCode),
             ("0012@b.example", Kind::Number),
         ] {
-            let result =
-                rules.recipient(&parts(text, kind), |_, _| Err::<Option<String>, _>("asked"));
+            let result = rules.recipient(&parts(text, kind), |_, _| Err::<Option<String>, _>("asked"));
             assert_eq!(result, Ok(None), "{text}");
         }
     }
@@ -386,10 +352,7 @@ mod tests {
         let mut rules = german();
         rules.portability_table = Some("portability".into());
         let address = parts("+15555550199@b.example", Kind::Number);
-        assert_eq!(
-            rules.recipient(&address, |_, _| Err("not loaded")),
-            Err("not loaded")
-        );
+        assert_eq!(rules.recipient(&address, |_, _| Err("not loaded")), Err("not loaded"));
     }
 
     #[test]

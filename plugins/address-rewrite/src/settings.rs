@@ -44,10 +44,7 @@ impl Settings {
         self.check_domains(&mut problems);
         self.check_short_codes(&mut problems);
         if self.portability_table.as_deref() == Some("") {
-            problems.push(
-                "portability-table is empty, but must name a table of the relay's configuration"
-                    .into(),
-            );
+            problems.push("portability-table is empty, but must name a table of the relay's configuration".into());
         }
         if !problems.is_empty() {
             return Err(format!("settings: {}", problems.join("; ")));
@@ -106,9 +103,7 @@ impl Settings {
         for (from, to) in &self.domains {
             for domain in [from, to] {
                 if !is_domain(domain) {
-                    problems.push(format!(
-                        "domains holds {domain:?}, which is not a domain name"
-                    ));
+                    problems.push(format!("domains holds {domain:?}, which is not a domain name"));
                 }
             }
             if let Some(other) = seen.insert(from.to_ascii_lowercase(), from) {
@@ -178,14 +173,8 @@ mod tests {
 
     #[test]
     fn national_numbers_need_a_country_code() {
-        assert!(
-            problems(|settings| settings.national_prefix = Some("0".into()))
-                .contains("needs country-code")
-        );
-        assert!(
-            problems(|settings| settings.bare_numbers = BareNumbers::National)
-                .contains("needs country-code")
-        );
+        assert!(problems(|settings| settings.national_prefix = Some("0".into())).contains("needs country-code"));
+        assert!(problems(|settings| settings.bare_numbers = BareNumbers::National).contains("needs country-code"));
     }
 
     #[test]
@@ -209,12 +198,7 @@ mod tests {
             settings.short_codes.insert("12345".into(), "nobody".into());
             settings.portability_table = Some(String::new());
         });
-        for name in [
-            "country-code",
-            "domains",
-            "short-codes",
-            "portability-table",
-        ] {
+        for name in ["country-code", "domains", "short-codes", "portability-table"] {
             assert!(error.contains(name), "{name} is missing in: {error}");
         }
     }
@@ -222,25 +206,15 @@ mod tests {
     #[test]
     fn a_domain_that_is_listed_twice_in_different_case_is_refused() {
         let error = problems(|settings| {
-            settings
-                .domains
-                .insert("A.example".into(), "b.example".into());
-            settings
-                .domains
-                .insert("a.example".into(), "c.example".into());
+            settings.domains.insert("A.example".into(), "b.example".into());
+            settings.domains.insert("a.example".into(), "c.example".into());
         });
         assert!(error.contains("same domain"), "{error}");
     }
 
     #[test]
     fn a_short_code_must_map_to_an_address_that_may_go_on_the_wire() {
-        for wrong in [
-            "a b@c.example",
-            "<a@b.example>",
-            "@b.example",
-            "a@",
-            "a\r\n@b.example",
-        ] {
+        for wrong in ["a b@c.example", "<a@b.example>", "@b.example", "a@", "a\r\n@b.example"] {
             assert!(!is_whole_address(wrong), "{wrong:?}");
         }
         assert!(is_whole_address("+15555550142/TYPE=PLMN@mms.vasp.example"));

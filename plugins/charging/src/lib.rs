@@ -78,8 +78,7 @@ impl Plugin for Charging {
 
 fn record(settings: &Settings, event: &Event) -> Result<(), Fault> {
     let summary = message::current();
-    let Some(record_type) = settings.record_type(event, summary.message_type, &summary.source)
-    else {
+    let Some(record_type) = settings.record_type(event, summary.message_type, &summary.source) else {
         return Ok(());
     };
     let facts = Facts {

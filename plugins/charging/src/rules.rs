@@ -53,32 +53,24 @@ impl Settings {
     /// An empty name in `inside`, or `inside` with a role that does not look at it.
     pub fn check(self) -> Result<Self, String> {
         if self.inside.iter().any(String::is_empty) {
-            return Err(
-                "settings: inside holds an empty string, but must hold names of peers".into(),
-            );
+            return Err("settings: inside holds an empty string, but must hold names of peers".into());
         }
         if self.role == Role::Relay && !self.inside.is_empty() {
-            return Err("settings: inside has no meaning with role = \"relay\": leave it out, or set another role".into());
+            return Err(
+                "settings: inside has no meaning with role = \"relay\": leave it out, or set another role".into(),
+            );
         }
         Ok(self)
     }
 
     /// The record that an event makes, if it makes one. `source` is the peer that the message came from.
-    pub fn record_type(
-        &self,
-        event: &Event,
-        message: MessageType,
-        source: &str,
-    ) -> Option<RecordType> {
+    pub fn record_type(&self, event: &Event, message: MessageType, source: &str) -> Option<RecordType> {
         match event {
             Event::Arrived => self
                 .counts(source, Side::Outside)
                 .then(|| self.received(message))
                 .flatten(),
-            Event::Delivered(_) => self
-                .counts(source, Side::Inside)
-                .then(|| self.sent(message))
-                .flatten(),
+            Event::Delivered(_) => self.counts(source, Side::Inside).then(|| self.sent(message)).flatten(),
             Event::Failed(_) => {
                 let charged = self.counts(source, Side::Inside) && self.sent(message).is_some();
                 charged.then_some(RecordType::RelayFailed)
@@ -165,15 +157,9 @@ impl Facts {
     fn parties(&self, record_type: RecordType) -> (Option<String>, Vec<String>) {
         use RecordType::{O4d, O4frs, O4r, R4drq, R4drs, R4rrq, R4rrs};
         let sender = self.originator.as_deref().map(clipped);
-        let recipients: Vec<String> = self
-            .recipients
-            .iter()
-            .map(|address| clipped(address))
-            .collect();
+        let recipients: Vec<String> = self.recipients.iter().map(|address| clipped(address)).collect();
         match record_type {
-            O4d | O4r | R4drq | R4rrq => {
-                (recipients.into_iter().next(), sender.into_iter().collect())
-            }
+            O4d | O4r | R4drq | R4rrq => (recipients.into_iter().next(), sender.into_iter().collect()),
             O4frs | R4drs | R4rrs => (None, Vec::new()),
             _ => (sender, recipients),
         }

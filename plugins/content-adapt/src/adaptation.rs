@@ -1,8 +1,6 @@
 //! One message on its way to one destination: looks at its parts, asks the rules, makes the edits.
 
-use mm4_filter::{
-    Destination, Edit, Fault, Part, PartExt, Refusal, Verdict, body, edit, log, message, verdict,
-};
+use mm4_filter::{Destination, Edit, Fault, Part, PartExt, Refusal, Verdict, body, edit, log, message, verdict};
 
 use crate::header::{Header, probe};
 use crate::picture::{self, Failure, Picture};
@@ -78,8 +76,7 @@ impl<'a> Adaptation<'a> {
         self.shrink_pictures()?;
         let mut edits = self.edits()?;
         if !edits.is_empty()
-            && let Some(class) =
-                class.and_then(|present| rules::content_class(&present, &self.content()))
+            && let Some(class) = class.and_then(|present| rules::content_class(&present, &self.content()))
         {
             edits.push(edit::set_header(CLASS_HEADER, class));
         }
@@ -90,11 +87,7 @@ impl<'a> Adaptation<'a> {
     fn look_at_pictures(&mut self, all: bool) -> Result<(), Fault> {
         let limits = self.limits;
         let pixels_matter = all || limits.width.is_some() || limits.height.is_some();
-        for item in self
-            .items
-            .iter_mut()
-            .filter(|item| item.role == Role::Picture)
-        {
+        for item in self.items.iter_mut().filter(|item| item.role == Role::Picture) {
             match item.look(&limits, pixels_matter) {
                 // Not this message's fault to wait for: a body that cannot be decoded leaves as it came.
                 Err(Fault::Invalid(reason)) => {
@@ -143,14 +136,11 @@ impl<'a> Adaptation<'a> {
     /// `allowed`: octets, encoded.
     fn adapted(&self, index: usize, allowed: Option<u64>) -> Result<Fate, Fault> {
         let item = &self.items[index];
-        let Some(header) = item
-            .header
-            .map_or_else(|| item.probe(), |header| Ok(Some(header)))?
-        else {
-            return Ok(self.note_for(item, "its format is not known"));
-        };
-        let Some(source) = item.part.read_all(self.settings.max_source_size.into())? else {
-            return Ok(self.note_for(item, "it is larger than max-source-size"));
+        let (header, source) = match self.decodable(item) {
+            Ok(Ok(found)) => found,
+            Ok(Err(reason)) => return Ok(self.note_for(item, reason)),
+            Err(Fault::Invalid(reason)) => return Ok(self.note_for(item, &reason)),
+            Err(fault) => return Err(fault),
         };
         let own = source.len() as u64;
         let size = [self.limits.size, allowed.map(rules::decoded_size)]
@@ -161,15 +151,26 @@ impl<'a> Adaptation<'a> {
             size: Some(size),
             ..self.limits
         };
-        Ok(
-            match picture::adapt(&source, &header, &limits, self.settings) {
-                Ok(picture) => Fate::Smaller(picture),
-                Err(Failure::Undecodable(reason)) => self.note_for(item, &reason),
-                Err(Failure::TooLarge) => {
-                    self.note_for(item, "even a tiny version would be too large")
-                }
-            },
-        )
+        Ok(match picture::adapt(&source, &header, &limits, self.settings) {
+            Ok(picture) => Fate::Smaller(picture),
+            Err(Failure::Undecodable(reason)) => self.note_for(item, &reason),
+            Err(Failure::TooLarge) => self.note_for(item, "even a tiny version would be too large"),
+        })
+    }
+
+    /// The picture's header and all of its octets, or why it is not even worth decoding.
+    fn decodable(&self, item: &Item) -> Result<Result<(Header, Vec<u8>), &'static str>, Fault> {
+        let header = match item.header {
+            Some(header) => Some(header),
+            None => item.probe()?,
+        };
+        let Some(header) = header else {
+            return Ok(Err("its format is not known"));
+        };
+        let source = item.part.read_all(self.settings.max_source_size.into())?;
+        Ok(source
+            .map(|source| (header, source))
+            .ok_or("it is larger than max-source-size"))
     }
 
     fn note_for(&self, item: &Item, reason: &str) -> Fate {
@@ -192,29 +193,19 @@ impl<'a> Adaptation<'a> {
 
     fn edits(&mut self) -> Result<Vec<Edit>, Fault> {
         let presentations = self.presentations()?;
-        let mut taken: Vec<String> = self
-            .items
-            .iter()
-            .filter_map(|item| item.part.name.clone())
-            .collect();
+        let mut taken: Vec<String> = self.items.iter().filter_map(|item| item.part.name.clone()).collect();
         let mut edits = Vec::new();
         let mut changes = Vec::new();
         for item in &self.items {
             let (extension, media_type, bytes) = match &item.fate {
                 Fate::Stays => continue,
-                Fate::Smaller(picture) => {
-                    (picture.extension, picture.media_type, picture.bytes.clone())
-                }
+                Fate::Smaller(picture) => (picture.extension, picture.media_type, picture.bytes.clone()),
                 Fate::Note => {
                     let text = rules::note(&self.settings.note, item.part.name.as_deref());
                     ("txt", "text/plain; charset=utf-8", text.into_bytes())
                 }
             };
-            let old = item
-                .part
-                .name
-                .as_deref()
-                .or(item.part.content_location.as_deref());
+            let old = item.part.name.as_deref().or(item.part.content_location.as_deref());
             let renamed = if item.part.media_type == media_type {
                 None
             } else {
@@ -253,11 +244,7 @@ impl<'a> Adaptation<'a> {
     /// The presentations, if anything changed that they may refer to. `None`: there is one that cannot be followed.
     fn presentations(&self) -> Result<Option<Vec<(u32, String)>>, Fault> {
         let mut presentations = Vec::new();
-        if self
-            .items
-            .iter()
-            .any(|item| !matches!(item.fate, Fate::Stays))
-        {
+        if self.items.iter().any(|item| !matches!(item.fate, Fate::Stays)) {
             for item in self.items.iter().filter(|item| item.role == Role::Smil) {
                 let text = match item.part.read_all(LARGEST_SMIL) {
                     Ok(bytes) => bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
@@ -335,8 +322,7 @@ impl<'a> Adaptation<'a> {
     }
 
     fn sizes(&self, role: Role) -> impl Iterator<Item = (usize, u64)> + '_ {
-        let wanted =
-            move |(_, item): &(usize, &Item)| item.role == role && matches!(item.fate, Fate::Stays);
+        let wanted = move |(_, item): &(usize, &Item)| item.role == role && matches!(item.fate, Fate::Stays);
         self.items
             .iter()
             .enumerate()
@@ -372,7 +358,7 @@ impl Item {
 
 /// TS 23.140, 8.4.1.3: the originator may forbid changes.
 fn is_adaptation_forbidden() -> bool {
-    ADAPTATION_HEADERS.iter().any(|name| {
-        message::header(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("No"))
-    })
+    ADAPTATION_HEADERS
+        .iter()
+        .any(|name| message::header(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("No")))
 }

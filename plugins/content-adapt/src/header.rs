@@ -34,32 +34,12 @@ pub fn probe<E>(read: impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> Result<Opti
         bytes: Vec::new(),
     };
     let head = window.at(0, 30)?.to_vec();
-    let header = |format, size: Option<(u32, u32)>| {
-        size.map(|(width, height)| Header {
-            format,
-            width,
-            height,
-        })
-    };
+    let header = |format, size: Option<(u32, u32)>| size.map(|(width, height)| Header { format, width, height });
     let found = match head.as_slice() {
         [0xff, 0xd8, 0xff, ..] => header(Format::Jpeg, jpeg(&mut window)?),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => header(Format::Png, png(&head)),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => header(Format::Gif, gif(&head)),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => header(Format::WebP, webp(&head)),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => header(Format::WebP, webp(&head)),
         _ => None,
     };
     Ok(found.filter(|header| header.width > 0 && header.height > 0))
@@ -81,10 +61,7 @@ where
             // SOF0 to SOF15, without DHT, JPG and DAC, which share the range.
             0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
                 return Ok(match *rest {
-                    [_, a, b, c, d] => Some((
-                        u16::from_be_bytes([c, d]).into(),
-                        u16::from_be_bytes([a, b]).into(),
-                    )),
+                    [_, a, b, c, d] => Some((u16::from_be_bytes([c, d]).into(), u16::from_be_bytes([a, b]).into())),
                     _ => None,
                 });
             }
@@ -97,23 +74,13 @@ where
 }
 
 fn png(head: &[u8]) -> Option<(u32, u32)> {
-    let size = |at: usize| {
-        head.get(at..at + 4)?
-            .try_into()
-            .ok()
-            .map(u32::from_be_bytes)
-    };
+    let size = |at: usize| head.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes);
     (head.get(12..16)? == b"IHDR").then_some(())?;
     Some((size(16)?, size(20)?))
 }
 
 fn gif(head: &[u8]) -> Option<(u32, u32)> {
-    let size = |at: usize| {
-        head.get(at..at + 2)?
-            .try_into()
-            .ok()
-            .map(u16::from_le_bytes)
-    };
+    let size = |at: usize| head.get(at..at + 2)?.try_into().ok().map(u16::from_le_bytes);
     Some((size(6)?.into(), size(8)?.into()))
 }
 
@@ -128,9 +95,7 @@ fn webp(head: &[u8]) -> Option<(u32, u32)> {
             let bits = u16_at(21)? | u16_at(23)? << 16;
             Some(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1))
         }
-        b"VP8 " if head.get(23..26)? == [0x9d, 0x01, 0x2a] => {
-            Some((u16_at(26)? & 0x3fff, u16_at(28)? & 0x3fff))
-        }
+        b"VP8 " if head.get(23..26)? == [0x9d, 0x01, 0x2a] => Some((u16_at(26)? & 0x3fff, u16_at(28)? & 0x3fff)),
         _ => None,
     }
 }
@@ -148,8 +113,7 @@ where
 {
     /// `length` octets from `offset` on; fewer where the picture ends.
     fn at(&mut self, offset: u64, length: usize) -> Result<&[u8], E> {
-        let inside =
-            offset >= self.start && offset + length as u64 <= self.start + self.bytes.len() as u64;
+        let inside = offset >= self.start && offset + length as u64 <= self.start + self.bytes.len() as u64;
         if !inside {
             self.bytes = (self.read)(offset, WINDOW)?;
             self.start = offset;
@@ -238,29 +202,17 @@ mod tests {
         bytes.resize(4 + 0xffff, 0);
         bytes.extend_from_slice(&plain[2..]);
         let (header, octets) = probed(&bytes);
-        assert_eq!(
-            header.map(|header| (header.width, header.height)),
-            Some((40, 30))
-        );
+        assert_eq!(header.map(|header| (header.width, header.height)), Some((40, 30)));
         assert!(octets <= 2 * WINDOW as usize, "{octets} octets were read");
     }
 
     #[test]
     fn every_beginning_of_a_picture_is_either_told_or_not_and_never_a_panic() {
-        for format in [
-            ImageFormat::Jpeg,
-            ImageFormat::Png,
-            ImageFormat::Gif,
-            ImageFormat::WebP,
-        ] {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
             let bytes = encoded(format, 8, 8);
             for end in 0..bytes.len() {
                 if let (Some(header), _) = probed(&bytes[..end]) {
-                    assert_eq!(
-                        (header.width, header.height),
-                        (8, 8),
-                        "{format:?} cut at {end}"
-                    );
+                    assert_eq!((header.width, header.height), (8, 8), "{format:?} cut at {end}");
                 }
             }
         }

@@ -8,8 +8,7 @@ use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{
-    DynamicImage, GrayImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, ImageResult,
-    Limits, RgbImage,
+    DynamicImage, GrayImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, ImageResult, Limits, RgbImage,
 };
 
 use crate::header::{Format, Header};
@@ -57,12 +56,7 @@ const DECODER_OCTETS_PER_PIXEL: u64 = 9;
 ///
 /// # Errors
 /// See [`Failure`]. `source` is decoded only if `header` promises no more than [`Settings::max_pixels`].
-pub fn adapt(
-    source: &[u8],
-    header: &Header,
-    limits: &PictureLimits,
-    settings: &Settings,
-) -> Result<Picture, Failure> {
+pub fn adapt(source: &[u8], header: &Header, limits: &PictureLimits, settings: &Settings) -> Result<Picture, Failure> {
     let pixels = u64::from(header.width) * u64::from(header.height);
     if pixels > u64::from(settings.max_pixels) {
         return Err(Failure::Undecodable(format!(
@@ -70,8 +64,8 @@ pub fn adapt(
             header.width, header.height
         )));
     }
-    let decoded = Decoded::new(source, header.format, settings)
-        .map_err(|error| Failure::Undecodable(error.to_string()))?;
+    let decoded =
+        Decoded::new(source, header.format, settings).map_err(|error| Failure::Undecodable(error.to_string()))?;
     Draft::new(decoded, limits).within(limits, settings)
 }
 
@@ -130,19 +124,13 @@ impl Draft {
     fn new(decoded: Decoded, limits: &PictureLimits) -> Self {
         let lies = matches!(
             decoded.orientation,
-            Orientation::Rotate90
-                | Orientation::Rotate270
-                | Orientation::Rotate90FlipH
-                | Orientation::Rotate270FlipH
+            Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
         );
         let turned = |(a, b)| if lies { (b, a) } else { (a, b) };
         let (width, height) = turned((decoded.image.width(), decoded.image.height()));
         let (mut width, mut height) = limits.fit(width, height);
         let pixels = f64::from(width) * f64::from(height);
-        let affordable = limits
-            .size
-            .unwrap_or(u64::MAX)
-            .saturating_mul(PIXELS_PER_OCTET) as f64;
+        let affordable = limits.size.unwrap_or(u64::MAX).saturating_mul(PIXELS_PER_OCTET) as f64;
         if pixels > affordable {
             (width, height) = scaled(width, height, (affordable / pixels).sqrt());
         }
@@ -191,8 +179,7 @@ impl Draft {
             (false, false) => DynamicImage::ImageLuma8(image.to_luma8()),
         };
         let mut bytes = Vec::new();
-        let mut encoder =
-            PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, PngFilter::Adaptive);
+        let mut encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, PngFilter::Adaptive);
         self.keep_profile(&mut encoder, image.color().has_color());
         image.write_with_encoder(encoder).ok()?;
         let (width, height) = (image.width(), image.height());
@@ -233,9 +220,7 @@ impl Draft {
             if quality == settings.min_jpeg_quality || size / 3 > budget {
                 return Err(smallest);
             }
-            quality = quality
-                .saturating_sub(QUALITY_STEP)
-                .max(settings.min_jpeg_quality);
+            quality = quality.saturating_sub(QUALITY_STEP).max(settings.min_jpeg_quality);
         }
     }
 
@@ -258,8 +243,7 @@ fn shrunk(image: &DynamicImage, width: u32, height: u32) -> Cow<'_, DynamicImage
     if (image.width(), image.height()) == (width, height) {
         return Cow::Borrowed(image);
     }
-    let much =
-        image.width() >= width.saturating_mul(4) && image.height() >= height.saturating_mul(4);
+    let much = image.width() >= width.saturating_mul(4) && image.height() >= height.saturating_mul(4);
     let half = much.then(|| image.thumbnail_exact(width * 2, height * 2));
     let half = half.as_ref().unwrap_or(image);
     Cow::Owned(half.resize_exact(width, height, FilterType::Triangle))

@@ -42,12 +42,8 @@ impl PictureLimits {
 
     /// The largest size with the same proportions that is small enough, never larger than the picture is.
     pub fn fit(&self, width: u32, height: u32) -> (u32, u32) {
-        let ratio = |max: Option<u32>, is: u32| {
-            max.map_or(1.0, |max| f64::from(max) / f64::from(is.max(1)))
-        };
-        let scale = ratio(self.width, width)
-            .min(ratio(self.height, height))
-            .min(1.0);
+        let ratio = |max: Option<u32>, is: u32| max.map_or(1.0, |max| f64::from(max) / f64::from(is.max(1)));
+        let scale = ratio(self.width, width).min(ratio(self.height, height)).min(1.0);
         scaled(width, height, scale)
     }
 }
@@ -77,21 +73,10 @@ const SMALLEST_PICTURE: u64 = 8 * 1024;
 ///
 /// `media` and `pictures` hold encoded sizes; `note` is the encoded size of what takes a part's place. Returns
 /// indexes into `media`.
-pub fn media_to_drop(
-    total: u64,
-    limit: u64,
-    media: &[u64],
-    pictures: &[u64],
-    note: u64,
-) -> Vec<usize> {
-    let most_that_pictures_give: u64 = pictures
-        .iter()
-        .map(|size| size.saturating_sub(SMALLEST_PICTURE))
-        .sum();
+pub fn media_to_drop(total: u64, limit: u64, media: &[u64], pictures: &[u64], note: u64) -> Vec<usize> {
+    let most_that_pictures_give: u64 = pictures.iter().map(|size| size.saturating_sub(SMALLEST_PICTURE)).sum();
     let mut least = total.saturating_sub(most_that_pictures_give);
-    let mut order: Vec<usize> = (0..media.len())
-        .filter(|&index| media[index] > note)
-        .collect();
+    let mut order: Vec<usize> = (0..media.len()).filter(|&index| media[index] > note).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(media[index]));
     let mut dropped = Vec::new();
     for index in order {
@@ -133,11 +118,7 @@ pub fn renamed(name: Option<&str>, extension: &str, taken: &[String]) -> Option<
         Some(dot) if dot > name.rfind(['/', '\\']).map_or(0, |slash| slash + 1) => &name[..dot],
         _ => name,
     };
-    let free = |candidate: &String| {
-        !taken
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(candidate))
-    };
+    let free = |candidate: &String| !taken.iter().any(|name| name.eq_ignore_ascii_case(candidate));
     let plain = format!("{stem}.{extension}");
     if name.eq_ignore_ascii_case(&plain) {
         return Some(name.to_owned());
@@ -186,17 +167,14 @@ pub fn content_class(present: &str, content: &Content) -> Option<&'static str> {
         return None;
     }
     let (width, height) = content.largest?;
-    let (class, new_rank, ..) =
-        *CLASSES[..4]
-            .iter()
-            .find(|(class, _, size, (max_width, max_height))| {
-                let pixels = if *class == "text" {
-                    content.pictures == 0
-                } else {
-                    width <= *max_width && height <= *max_height
-                };
-                pixels && content.size <= *size
-            })?;
+    let (class, new_rank, ..) = *CLASSES[..4].iter().find(|(class, _, size, (max_width, max_height))| {
+        let pixels = if *class == "text" {
+            content.pictures == 0
+        } else {
+            width <= *max_width && height <= *max_height
+        };
+        pixels && content.size <= *size
+    })?;
     (new_rank <= rank && class != name).then_some(class)
 }
 

@@ -38,7 +38,8 @@ impl Default for Settings {
             // for its coefficients) and the source twice: under the 128 MiB that a sandbox has by default.
             max_pixels: 12_500_000,
             max_source_size: 8 << 20,
-            note: "{name} is not here: it was too large for the receiving network, or could not be converted for it.".into(),
+            note: "{name} is not here: it was too large for the receiving network, or could not be converted for it."
+                .into(),
             too_large: TooLarge::Pass,
         }
     }
@@ -130,11 +131,6 @@ mod tests {
             jpeg_quality: 40,
             ..Settings::default()
         };
-        assert!(
-            wrong
-                .check()
-                .unwrap_err()
-                .contains("must not be above jpeg-quality")
-        );
+        assert!(wrong.check().unwrap_err().contains("must not be above jpeg-quality"));
     }
 }

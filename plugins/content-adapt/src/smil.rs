@@ -39,10 +39,7 @@ pub fn updated(smil: &str, changes: &[Change]) -> Option<String> {
             Kind::Skipped => {}
             Kind::End => {
                 // A missing end tag in between must not shift the pairs around it.
-                if let Some(index) = open
-                    .iter()
-                    .rposition(|element| element.name == &smil[tag.name.clone()])
-                {
+                if let Some(index) = open.iter().rposition(|element| element.name == &smil[tag.name.clone()]) {
                     if open[index].becomes_text {
                         splices.push((local(smil, &tag.name), "text".to_owned()));
                     }
@@ -96,8 +93,7 @@ fn start_tag(smil: &str, tag: &Tag, changes: &[Change], splices: &mut Vec<Splice
         splices.push((value.clone(), change.media_type.clone()));
     }
     let name = local(smil, &tag.name);
-    let becomes_text =
-        change.is_text() && matches!(&smil[name.clone()], "img" | "video" | "audio" | "animation");
+    let becomes_text = change.is_text() && matches!(&smil[name.clone()], "img" | "video" | "audio" | "animation");
     if becomes_text {
         splices.push((name, "text".into()));
     }
@@ -171,12 +167,7 @@ struct Tag {
 fn next_tag(smil: &str, from: usize) -> Option<Tag> {
     let start = from + smil[from..].find('<')?;
     let rest = &smil[start..];
-    for (open, close) in [
-        ("<!--", "-->"),
-        ("<![CDATA[", "]]>"),
-        ("<?", "?>"),
-        ("<!", ">"),
-    ] {
+    for (open, close) in [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>"), ("<!", ">")] {
         if let Some(inner) = rest.strip_prefix(open) {
             let end = start + open.len() + inner.find(close)? + close.len();
             return Some(Tag {
@@ -232,11 +223,7 @@ fn attributes(smil: &str, tag: &Tag) -> Vec<(Range<usize>, Range<usize>)> {
             .map_or(at, |index| at + index + 1);
         let after = &smil[equals + 1..tag.whole.end];
         let value = equals + 1 + (after.len() - after.trim_start().len());
-        let Some(quote) = smil[value..]
-            .chars()
-            .next()
-            .filter(|c| matches!(c, '"' | '\''))
-        else {
+        let Some(quote) = smil[value..].chars().next().filter(|c| matches!(c, '"' | '\'')) else {
             at = equals + 1;
             continue;
         };
@@ -282,10 +269,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
 }
 
 fn escaped(text: &str) -> String {
-    let text = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace('"', "&quot;").replace('\'', "&apos;")
 }
 
@@ -298,11 +282,7 @@ fn percent_decoded(text: &str) -> Cow<'_, str> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let digit = |index: usize| {
-            bytes
-                .get(index)
-                .and_then(|&byte| char::from(byte).to_digit(16))
-        };
+        let digit = |index: usize| bytes.get(index).and_then(|&byte| char::from(byte).to_digit(16));
         match (bytes[at], digit(at + 1), digit(at + 2)) {
             (b'%', Some(high), Some(low)) => {
                 // Two hexadecimal digits are below 256.

@@ -84,11 +84,7 @@ pub fn remove_part(id: u32) -> Edit {
 
 /// Adds a part at the end of the outermost multipart. `content_id` without angle brackets.
 pub fn add_part(body: BodyWriter, name: Option<String>, content_id: Option<String>) -> Edit {
-    Edit::AddPart(AddPart {
-        body,
-        name,
-        content_id,
-    })
+    Edit::AddPart(AddPart { body, name, content_id })
 }
 
 #[cfg(test)]
@@ -105,8 +101,6 @@ mod tests {
         let Verdict::Edit(edits) = verdict(vec![remove_header("A"), set_header("A", "b")]) else {
             panic!("edits expected");
         };
-        assert!(
-            matches!(&edits[..], [Edit::RemoveHeader(_), Edit::SetHeader(field)] if field.value == "b")
-        );
+        assert!(matches!(&edits[..], [Edit::RemoveHeader(_), Edit::SetHeader(field)] if field.value == "b"));
     }
 }

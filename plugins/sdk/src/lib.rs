@@ -72,8 +72,8 @@ pub use plugin::{Occasions, Plugin};
 pub use settings::config;
 
 pub use bindings::mm4::filter::types::{
-    Address, AddressKind, BodyWriter, Delivery, Destination, Edit, Fault, HeaderField, MessageType,
-    Outcome, Part, Recipient, Refusal, Verdict,
+    Address, AddressKind, BodyWriter, Delivery, Destination, Edit, Fault, HeaderField, MessageType, Outcome, Part,
+    Recipient, Refusal, Verdict,
 };
 pub use bindings::mm4::filter::{charging, clock, kv, log, message, tables};
 

@@ -38,16 +38,11 @@ impl PartExt for Part {
     }
 
     fn reader(&self) -> PartReader {
-        PartReader {
-            id: self.id,
-            offset: 0,
-        }
+        PartReader { id: self.id, offset: 0 }
     }
 
     fn read_all(&self, limit: u64) -> Result<Option<Vec<u8>>, Fault> {
-        collect(limit, self.encoded_size, |offset, max| {
-            self.read(offset, max)
-        })
+        collect(limit, self.encoded_size, |offset, max| self.read(offset, max))
     }
 
     fn fits(&self, limit: u64) -> Result<bool, Fault> {
@@ -78,11 +73,9 @@ impl Iterator for PartReader {
 
 impl io::Read for PartReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let max = u32::try_from(buffer.len())
-            .unwrap_or(READ_PIECE)
-            .min(READ_PIECE);
-        let piece = message::read_part(self.id, self.offset, max)
-            .map_err(|fault| io::Error::other(fault.to_string()))?;
+        let max = u32::try_from(buffer.len()).unwrap_or(READ_PIECE).min(READ_PIECE);
+        let piece =
+            message::read_part(self.id, self.offset, max).map_err(|fault| io::Error::other(fault.to_string()))?;
         buffer[..piece.len()].copy_from_slice(&piece);
         self.offset += piece.len() as u64;
         Ok(piece.len())
@@ -139,10 +132,7 @@ mod tests {
             calls += 1;
             Ok::<_, Fault>(vec![0; max as usize])
         };
-        assert_eq!(
-            collect(u64::from(READ_PIECE) + 1, u64::MAX, endless).unwrap(),
-            None
-        );
+        assert_eq!(collect(u64::from(READ_PIECE) + 1, u64::MAX, endless).unwrap(), None);
         assert_eq!(calls, 2);
     }
 

@@ -72,8 +72,7 @@ macro_rules! export_plugin {
     ($plugin:ident) => {
         const _: () = {
             // The relay keeps this memory after `configure`: every message's instance starts with the cell filled.
-            static STATE: ::std::sync::OnceLock<<$plugin as $crate::Plugin>::State> =
-                ::std::sync::OnceLock::new();
+            static STATE: ::std::sync::OnceLock<<$plugin as $crate::Plugin>::State> = ::std::sync::OnceLock::new();
 
             struct Component;
 
@@ -84,16 +83,14 @@ macro_rules! export_plugin {
                 fn configure() -> ::std::result::Result<(), ::std::string::String> {
                     $crate::glue::configure::<$plugin>(&STATE)
                 }
-                fn process(
-                    occasion: $crate::glue::Occasion,
-                ) -> ::std::result::Result<$crate::Verdict, $crate::Fault> {
+                fn process(occasion: $crate::glue::Occasion) -> ::std::result::Result<$crate::Verdict, $crate::Fault> {
                     $crate::glue::process::<$plugin>(&STATE, &occasion)
                 }
             }
 
             // The export names hold characters that native linkers reject.
             #[cfg(target_family = "wasm")]
-    $crate::bindings::export!(Component with_types_in $crate::bindings);
+            $crate::bindings::export!(Component with_types_in $crate::bindings);
         };
     };
 }
@@ -124,16 +121,10 @@ pub mod glue {
             .map_err(|_| format!("plug-in {}: configure was called twice", P::NAME))
     }
 
-    pub fn process<P: Plugin>(
-        cell: &OnceLock<P::State>,
-        occasion: &Occasion,
-    ) -> Result<Verdict, Fault> {
-        let state = cell.get().ok_or_else(|| {
-            Fault::Invalid(format!(
-                "plug-in {}: process was called before configure",
-                P::NAME
-            ))
-        })?;
+    pub fn process<P: Plugin>(cell: &OnceLock<P::State>, occasion: &Occasion) -> Result<Verdict, Fault> {
+        let state = cell
+            .get()
+            .ok_or_else(|| Fault::Invalid(format!("plug-in {}: process was called before configure", P::NAME)))?;
         match occasion {
             Occasion::Arrival => P::arrival(state),
             Occasion::Departure(destination) => P::departure(state, destination),
@@ -194,11 +185,7 @@ mod tests {
     fn configuring_twice_is_refused() {
         let cell = OnceLock::new();
         glue::configure::<Picky>(&cell).unwrap();
-        assert!(
-            glue::configure::<Picky>(&cell)
-                .unwrap_err()
-                .contains("twice")
-        );
+        assert!(glue::configure::<Picky>(&cell).unwrap_err().contains("twice"));
     }
 
     #[test]
@@ -212,9 +199,6 @@ mod tests {
             attempts: 1,
         };
         let outcome = Occasion::Outcome(Outcome::Delivered(delivery));
-        assert!(matches!(
-            glue::process::<Picky>(&cell, &outcome),
-            Ok(Verdict::Pass)
-        ));
+        assert!(matches!(glue::process::<Picky>(&cell, &outcome), Ok(Verdict::Pass)));
     }
 }

@@ -32,9 +32,7 @@ fn read_all(size: u64, read: impl Fn(u64, u32) -> Vec<u8>) -> Vec<u8> {
 fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     serde_json::from_slice(json).map_err(|error| {
         let text = error.to_string();
-        let what = text
-            .rfind(" at line ")
-            .map_or(text.as_str(), |end| &text[..end]);
+        let what = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
         format!("settings: {what}")
     })
 }
@@ -66,11 +64,7 @@ mod tests {
     #[test]
     fn a_host_that_ends_early_does_not_hang_the_reader() {
         assert_eq!(
-            read_all(10, |offset, _| if offset == 0 {
-                vec![b'{']
-            } else {
-                Vec::new()
-            }),
+            read_all(10, |offset, _| if offset == 0 { vec![b'{'] } else { Vec::new() }),
             b"{"
         );
     }
@@ -83,18 +77,12 @@ mod tests {
     #[test]
     fn an_unknown_setting_is_named() {
         let error = parse::<Sample>(br#"{"max-size":5,"colour":1}"#).unwrap_err();
-        assert_eq!(
-            error,
-            "settings: unknown field `colour`, expected `max-size`"
-        );
+        assert_eq!(error, "settings: unknown field `colour`, expected `max-size`");
     }
 
     #[test]
     fn a_wrong_type_is_explained_without_a_json_position() {
         let error = parse::<Sample>(br#"{"max-size":"big"}"#).unwrap_err();
-        assert_eq!(
-            error,
-            "settings: invalid type: string \"big\", expected u32"
-        );
+        assert_eq!(error, "settings: invalid type: string \"big\", expected u32");
     }
 }

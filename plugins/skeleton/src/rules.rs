@@ -54,10 +54,7 @@ mod tests {
 
     #[test]
     fn a_message_without_the_header_gets_it() {
-        assert_eq!(
-            stamp("relay-1").unwrap().value(None).as_deref(),
-            Some("relay-1")
-        );
+        assert_eq!(stamp("relay-1").unwrap().value(None).as_deref(), Some("relay-1"));
     }
 
     #[test]
@@ -70,19 +67,13 @@ mod tests {
 
     #[test]
     fn a_message_that_was_here_before_is_left_alone() {
-        assert_eq!(
-            stamp("relay-1").unwrap().value(Some("relay-0, relay-1")),
-            None
-        );
+        assert_eq!(stamp("relay-1").unwrap().value(Some("relay-0, relay-1")), None);
     }
 
     #[test]
     fn names_that_cannot_stand_in_a_header_are_refused() {
         for wrong in ["", " a", "a\r\nb", &"x".repeat(65)] {
-            assert!(
-                stamp(wrong).unwrap_err().contains("relay-name"),
-                "{wrong:?}"
-            );
+            assert!(stamp(wrong).unwrap_err().contains("relay-name"), "{wrong:?}");
         }
     }
 }

@@ -63,13 +63,7 @@ fn each_event_makes_the_record_of_its_role() {
             None,
             Some(RecordType::R4drq),
         ),
-        (
-            DeliveryReportResponse,
-            None,
-            None,
-            Some(RecordType::R4drs),
-            None,
-        ),
+        (DeliveryReportResponse, None, None, Some(RecordType::R4drs), None),
         (
             ReadReplyReportRequest,
             Some(RecordType::O4r),
@@ -77,59 +71,33 @@ fn each_event_makes_the_record_of_its_role() {
             None,
             Some(RecordType::R4rrq),
         ),
-        (
-            ReadReplyReportResponse,
-            None,
-            None,
-            Some(RecordType::R4rrs),
-            None,
-        ),
+        (ReadReplyReportResponse, None, None, Some(RecordType::R4rrs), None),
         (Other, None, None, None, None),
     ];
     for (message, originator_in, originator_out, recipient_in, recipient_out) in table {
-        let made =
-            |role, event: &Event| settings(role, &[]).record_type(event, message, "operator-a");
-        assert_eq!(
-            made(Role::Originator, &Event::Arrived),
-            originator_in,
-            "{message:?}"
-        );
+        let made = |role, event: &Event| settings(role, &[]).record_type(event, message, "operator-a");
+        assert_eq!(made(Role::Originator, &Event::Arrived), originator_in, "{message:?}");
         assert_eq!(
             made(Role::Originator, &Event::Delivered(&sent)),
             originator_out,
             "{message:?}"
         );
-        assert_eq!(
-            made(Role::Recipient, &Event::Arrived),
-            recipient_in,
-            "{message:?}"
-        );
+        assert_eq!(made(Role::Recipient, &Event::Arrived), recipient_in, "{message:?}");
         assert_eq!(
             made(Role::Recipient, &Event::Delivered(&sent)),
             recipient_out,
             "{message:?}"
         );
-        assert_eq!(
-            made(Role::Relay, &Event::Arrived),
-            Some(RecordType::RelayIn)
-        );
-        assert_eq!(
-            made(Role::Relay, &Event::Delivered(&sent)),
-            Some(RecordType::RelayOut)
-        );
-        assert_eq!(
-            made(Role::Relay, &Event::Failed(&sent)),
-            Some(RecordType::RelayFailed)
-        );
+        assert_eq!(made(Role::Relay, &Event::Arrived), Some(RecordType::RelayIn));
+        assert_eq!(made(Role::Relay, &Event::Delivered(&sent)), Some(RecordType::RelayOut));
+        assert_eq!(made(Role::Relay, &Event::Failed(&sent)), Some(RecordType::RelayFailed));
     }
 }
 
 #[test]
 fn a_failure_is_recorded_only_where_the_delivery_would_have_been() {
     let refused = delivery(550);
-    let made = |role, message| {
-        settings(role, &[]).record_type(&Event::Failed(&refused), message, "operator-a")
-    };
+    let made = |role, message| settings(role, &[]).record_type(&Event::Failed(&refused), message, "operator-a");
     assert_eq!(
         made(Role::Originator, MessageType::ForwardRequest),
         Some(RecordType::RelayFailed)
@@ -155,10 +123,7 @@ fn only_what_crosses_the_border_is_charged() {
         recipient.record_type(&Event::Arrived, forward, "operator-b"),
         Some(RecordType::R4f)
     );
-    assert_eq!(
-        recipient.record_type(&Event::Arrived, forward, "rs-1"),
-        None
-    );
+    assert_eq!(recipient.record_type(&Event::Arrived, forward, "rs-1"), None);
 }
 
 #[test]
@@ -240,8 +205,7 @@ fn the_record_of_a_response_has_its_status_and_no_parties() {
         ("X-Mms-Request-Status-Code", "Error-service-denied"),
         ("X-Mms-Status-Text", "not here"),
     ];
-    let record =
-        facts(MessageType::ForwardResponse, &headers).record(RecordType::O4frs, &Event::Arrived);
+    let record = facts(MessageType::ForwardResponse, &headers).record(RecordType::O4frs, &Event::Arrived);
     assert_eq!((record.originator, record.recipients.len()), (None, 0));
     assert_eq!(record.status_code.as_deref(), Some("Error-service-denied"));
     assert_eq!(record.status_text.as_deref(), Some("not here"));
@@ -250,8 +214,7 @@ fn the_record_of_a_response_has_its_status_and_no_parties() {
 #[test]
 fn an_outcome_is_recorded_with_its_peer_and_reply() {
     let refused = delivery(550);
-    let record = facts(MessageType::ForwardRequest, &[])
-        .record(RecordType::RelayFailed, &Event::Failed(&refused));
+    let record = facts(MessageType::ForwardRequest, &[]).record(RecordType::RelayFailed, &Event::Failed(&refused));
     assert_eq!(record.destination_peer.as_deref(), Some("operator-b"));
     assert_eq!(record.status_code.as_deref(), Some("550"));
     assert_eq!(record.status_text.as_deref(), Some("queued"));
@@ -263,8 +226,7 @@ fn a_destination_that_was_never_reached_has_no_code() {
         text: "no route to host".into(),
         ..delivery(0)
     };
-    let record = facts(MessageType::ForwardRequest, &[])
-        .record(RecordType::RelayFailed, &Event::Failed(&silent));
+    let record = facts(MessageType::ForwardRequest, &[]).record(RecordType::RelayFailed, &Event::Failed(&silent));
     assert_eq!(
         (record.status_code.as_deref(), record.status_text.as_deref()),
         (None, Some("no route to host"))
@@ -287,12 +249,9 @@ fn a_counter_that_is_no_number_is_left_out_and_loses_nothing_else() {
 #[test]
 fn a_string_too_long_for_a_record_is_cut_between_characters() {
     let long = "\u{e4}".repeat(700);
-    let record = facts(MessageType::ForwardRequest, &[("Content-Type", &long)])
-        .record(RecordType::R4f, &Event::Arrived);
-    assert_eq!(
-        record.content_type.map(|text| text.len()),
-        Some(LONGEST_STRING)
-    );
+    let record =
+        facts(MessageType::ForwardRequest, &[("Content-Type", &long)]).record(RecordType::R4f, &Event::Arrived);
+    assert_eq!(record.content_type.map(|text| text.len()), Some(LONGEST_STRING));
     assert_eq!(clipped(&format!("x{long}")).len(), LONGEST_STRING - 1);
 }
 
@@ -302,33 +261,13 @@ fn a_null_sender_is_recorded_as_none() {
         originator: None,
         ..facts(MessageType::DeliveryReportRequest, &[])
     };
-    assert_eq!(
-        facts
-            .record(RecordType::RelayIn, &Event::Arrived)
-            .originator,
-        None
-    );
-    assert!(
-        facts
-            .record(RecordType::O4d, &Event::Arrived)
-            .recipients
-            .is_empty()
-    );
+    assert_eq!(facts.record(RecordType::RelayIn, &Event::Arrived).originator, None);
+    assert!(facts.record(RecordType::O4d, &Event::Arrived).recipients.is_empty());
 }
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
-    assert!(
-        settings(Role::Relay, &["rs-1"])
-            .check()
-            .unwrap_err()
-            .contains("role")
-    );
-    assert!(
-        settings(Role::Recipient, &[""])
-            .check()
-            .unwrap_err()
-            .contains("inside")
-    );
+    assert!(settings(Role::Relay, &["rs-1"]).check().unwrap_err().contains("role"));
+    assert!(settings(Role::Recipient, &[""]).check().unwrap_err().contains("inside"));
     assert!(settings(Role::Recipient, &["rs-1"]).check().is_ok());
 }

@@ -48,21 +48,13 @@ fn adapted(source: &[u8], limits: &PictureLimits) -> Result<Picture, Failure> {
 
 fn decoded(picture: &Picture) -> DynamicImage {
     let image = image::load_from_memory(&picture.bytes).expect("what was encoded can be decoded");
-    assert_eq!(
-        (image.width(), image.height()),
-        (picture.width, picture.height)
-    );
+    assert_eq!((image.width(), image.height()), (picture.width, picture.height));
     image
 }
 
 #[test]
 fn every_format_comes_out_within_pixels_and_octets() {
-    for format in [
-        ImageFormat::Jpeg,
-        ImageFormat::Png,
-        ImageFormat::Gif,
-        ImageFormat::WebP,
-    ] {
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
         let source = encoded(&photo(900, 700), format);
         let picture = adapted(&source, &within(320, 240, Some(9000))).unwrap();
         assert!(
@@ -82,11 +74,7 @@ fn every_format_comes_out_within_pixels_and_octets() {
 fn quality_goes_down_before_the_size_does() {
     let source = encoded(&photo(640, 480), ImageFormat::Jpeg);
     let best = adapted(&source, &within(640, 480, None)).unwrap();
-    let smaller = adapted(
-        &source,
-        &within(640, 480, Some(best.bytes.len() as u64 * 2 / 3)),
-    )
-    .unwrap();
+    let smaller = adapted(&source, &within(640, 480, Some(best.bytes.len() as u64 * 2 / 3))).unwrap();
     assert_eq!((smaller.width, smaller.height), (640, 480));
     assert!(smaller.bytes.len() < best.bytes.len());
 }
@@ -123,10 +111,7 @@ fn an_impossible_budget_is_reported() {
                 ..PictureLimits::default()
             },
         );
-        assert!(
-            matches!(result, Err(Failure::TooLarge)),
-            "{budget}: {result:?}"
-        );
+        assert!(matches!(result, Err(Failure::TooLarge)), "{budget}: {result:?}");
     }
 }
 
@@ -139,10 +124,7 @@ fn a_transparent_png_stays_one_while_it_fits() {
     let picture = adapted(&source, &within(100, 100, None)).unwrap();
     assert_eq!(picture.media_type, "image/png");
     let pixels = decoded(&picture).to_rgba8();
-    assert_eq!(
-        (pixels.get_pixel(10, 10).0[3], pixels.get_pixel(90, 10).0[3]),
-        (0, 255)
-    );
+    assert_eq!((pixels.get_pixel(10, 10).0[3], pixels.get_pixel(90, 10).0[3]), (0, 255));
 }
 
 #[test]
@@ -164,10 +146,7 @@ fn a_transparent_png_that_does_not_fit_becomes_a_jpeg_on_white() {
 
 #[test]
 fn grey_stays_grey() {
-    let source = encoded(
-        &DynamicImage::ImageLuma8(photo(300, 200).to_luma8()),
-        ImageFormat::Jpeg,
-    );
+    let source = encoded(&DynamicImage::ImageLuma8(photo(300, 200).to_luma8()), ImageFormat::Jpeg);
     let picture = adapted(&source, &within(100, 100, None)).unwrap();
     assert!(!decoded(&picture).color().has_color());
 }
@@ -179,12 +158,7 @@ fn of_an_animation_the_first_frame_remains() {
     for colour in [[255, 0, 0, 255], [0, 0, 255, 255]] {
         let frame = RgbaImage::from_pixel(200, 100, Rgba(colour));
         encoder
-            .encode_frame(Frame::from_parts(
-                frame,
-                0,
-                0,
-                Delay::from_numer_denom_ms(100, 1),
-            ))
+            .encode_frame(Frame::from_parts(frame, 0, 0, Delay::from_numer_denom_ms(100, 1)))
             .unwrap();
     }
     drop(encoder);
@@ -214,12 +188,7 @@ fn a_picture_with_more_pixels_than_allowed_is_not_decoded() {
         max_pixels: 39_999,
         ..Settings::default()
     };
-    let result = adapt(
-        &source,
-        &header(&source),
-        &within(100, 100, None),
-        &settings,
-    );
+    let result = adapt(&source, &header(&source), &within(100, 100, None), &settings);
     assert!(matches!(result, Err(Failure::Undecodable(text)) if text.contains("max-pixels")));
 }
 
@@ -243,34 +212,16 @@ fn a_picture_that_lies_about_its_size_does_not_get_the_memory() {
 
 #[test]
 fn broken_pictures_are_undecodable_and_never_a_panic() {
-    for format in [
-        ImageFormat::Jpeg,
-        ImageFormat::Png,
-        ImageFormat::Gif,
-        ImageFormat::WebP,
-    ] {
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
         let source = encoded(&photo(64, 64), format);
         let header = header(&source);
         for cut in (0..source.len()).step_by(source.len() / 40 + 1) {
-            let _ = adapt(
-                &source[..cut],
-                &header,
-                &within(8, 8, None),
-                &Settings::default(),
-            );
+            let _ = adapt(&source[..cut], &header, &within(8, 8, None), &Settings::default());
             let mut flipped = source.clone();
             flipped[cut] ^= 0x55;
             let _ = adapt(&flipped, &header, &within(8, 8, None), &Settings::default());
         }
-        let result = adapt(
-            &source[..12],
-            &header,
-            &within(8, 8, None),
-            &Settings::default(),
-        );
-        assert!(
-            matches!(result, Err(Failure::Undecodable(_))),
-            "{format:?}: {result:?}"
-        );
+        let result = adapt(&source[..12], &header, &within(8, 8, None), &Settings::default());
+        assert!(matches!(result, Err(Failure::Undecodable(_))), "{format:?}: {result:?}");
     }
 }

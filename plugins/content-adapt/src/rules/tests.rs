@@ -122,13 +122,7 @@ fn media_stay_when_pictures_alone_can_give_enough() {
 #[test]
 fn the_largest_media_go_first_and_no_more_than_needed() {
     assert_eq!(
-        media_to_drop(
-            1_000_000,
-            300_000,
-            &[100_000, 700_000, 150_000],
-            &[40_000],
-            200
-        ),
+        media_to_drop(1_000_000, 300_000, &[100_000, 700_000, 150_000], &[40_000], 200),
         [1]
     );
     assert_eq!(
@@ -151,11 +145,7 @@ fn names_get_the_extension_of_what_they_hold() {
         ("a.b/photo", "a.b/photo.jpg"),
         ("photo.JPG", "photo.JPG"),
     ] {
-        assert_eq!(
-            renamed(Some(name), "jpg", &[]).as_deref(),
-            Some(expected),
-            "{name}"
-        );
+        assert_eq!(renamed(Some(name), "jpg", &[]).as_deref(), Some(expected), "{name}");
     }
     assert_eq!(renamed(None, "jpg", &[]), None);
     assert_eq!(renamed(Some(""), "jpg", &[]), None);
@@ -172,10 +162,7 @@ fn a_name_that_is_taken_gets_a_number() {
 
 #[test]
 fn a_note_names_what_is_missing() {
-    assert_eq!(
-        note("{name} is gone", Some("film.3gp")),
-        "film.3gp is gone\r\n"
-    );
+    assert_eq!(note("{name} is gone", Some("film.3gp")), "film.3gp is gone\r\n");
     assert_eq!(note("{name} is gone", None), "An attachment is gone\r\n");
 }
 
@@ -211,13 +198,7 @@ fn the_content_class_goes_down_with_the_content() {
         Some("text")
     );
     assert_eq!(
-        content_class(
-            "video-rich",
-            &Content {
-                size: 90_000,
-                ..SMALL
-            }
-        ),
+        content_class("video-rich", &Content { size: 90_000, ..SMALL }),
         Some("image-rich")
     );
 }
@@ -241,34 +222,7 @@ fn the_content_class_never_goes_up() {
 #[test]
 fn a_class_that_cannot_be_judged_stays() {
     assert_eq!(content_class("content-rich", &SMALL), None);
-    assert_eq!(
-        content_class(
-            "video-rich",
-            &Content {
-                media: true,
-                ..SMALL
-            }
-        ),
-        None
-    );
-    assert_eq!(
-        content_class(
-            "megapixel",
-            &Content {
-                largest: None,
-                ..SMALL
-            }
-        ),
-        None
-    );
-    assert_eq!(
-        content_class(
-            "megapixel",
-            &Content {
-                size: 900_000,
-                ..SMALL
-            }
-        ),
-        None
-    );
+    assert_eq!(content_class("video-rich", &Content { media: true, ..SMALL }), None);
+    assert_eq!(content_class("megapixel", &Content { largest: None, ..SMALL }), None);
+    assert_eq!(content_class("megapixel", &Content { size: 900_000, ..SMALL }), None);
 }

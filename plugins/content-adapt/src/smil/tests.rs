@@ -42,11 +42,7 @@ fn a_reference_by_content_id_stays() {
 #[test]
 fn a_picture_that_became_a_note_becomes_a_text_element() {
     assert_eq!(
-        updated(
-            "<par><img src=\"photo.png\" region=\"Image\" /></par>",
-            &[noted()]
-        )
-        .as_deref(),
+        updated("<par><img src=\"photo.png\" region=\"Image\" /></par>", &[noted()]).as_deref(),
         Some("<par><text src=\"photo.txt\" region=\"Image\" /></par>")
     );
 }
@@ -56,9 +52,7 @@ fn end_tags_follow_their_start_tags() {
     let smil = "<par><img src='photo.png'><param name='a' value='b'/></img><img src='other.png'></img></par>";
     assert_eq!(
         updated(smil, &[noted()]).as_deref(),
-        Some(
-            "<par><text src='photo.txt'><param name='a' value='b'/></text><img src='other.png'></img></par>"
-        )
+        Some("<par><text src='photo.txt'><param name='a' value='b'/></text><img src='other.png'></img></par>")
     );
 }
 
@@ -117,13 +111,7 @@ fn a_namespace_prefix_stays() {
 #[test]
 fn every_reference_to_the_part_is_followed() {
     let smil = "<par><img src='photo.png'/></par><par><img src='photo.png'/></par>";
-    assert_eq!(
-        updated(smil, &[renamed()])
-            .unwrap()
-            .matches("photo.jpg")
-            .count(),
-        2
-    );
+    assert_eq!(updated(smil, &[renamed()]).unwrap().matches("photo.jpg").count(), 2);
 }
 
 #[test]
