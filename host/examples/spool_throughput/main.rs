@@ -1,39 +1,57 @@
-//! How fast the spool commits: messages a second, CPU seconds per 1,000 messages, and commit latency.
+//! How the spool performs: messages a second, CPU seconds per 1,000 messages, and commit latency; then memory with
+//! large messages in flight, and a backlog.
 //!
-//! `cargo run --release --example spool_throughput [FOLDER] [SECONDS]`. Twenty committers each wait for their receipt before
-//! the next message, as SMTP sessions do; deliverers record each message as delivered soon after.
+//! `cargo run --release --example spool_throughput [FOLDER [SECONDS]]` for throughput: twenty committers each wait for
+//! their receipt before the next message, as SMTP sessions do, and each message is recorded as delivered soon after.
+//! `... large FOLDER [COUNT]`: that many messages of 5 MB at once. `... backlog FOLDER [COUNT]`: that many messages of
+//! 1 kB that nobody delivers, and a restart.
 
-use std::net::SocketAddr;
+mod backlog;
+mod load;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use mm4relay::message::{
-    ChargingEntry, Content, Envelope, MmsAddress, Origin, Outgoing, OutgoingId, PeerName, Piece, Recipient, Rope,
-    Timestamp,
-};
+use mm4relay::message::Content;
+use mm4relay::spool::Spool;
 use mm4relay::spool::sqlite::{Options, SqliteSpool};
-use mm4relay::spool::{Acceptance, DeliveryResult, Outcome, Spool};
+
+use load::{acceptance, delivered};
 
 const COMMITTERS: usize = 20;
+
 /// Messages between the start of their commit and the end of their delivery, at the most.
 const IN_FLIGHT: usize = 2 * COMMITTERS;
 
 fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let base = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
-    let seconds = arguments.next().map_or(Ok(5), |text| text.parse())?;
-    println!("   size   msg/s  MB/s  CPU s/1000  commit p50 ms  p99 ms  max ms  requests a flush");
-    for kilobytes in [10, 30, 300] {
-        let folder = tempfile::tempdir_in(&base)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?;
-        runtime.block_on(measure(folder.path(), kilobytes, Duration::from_secs(seconds)))?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    match words[..] {
+        ["large", base, ref count @ ..] => {
+            let count = count.first().map_or(Ok(1000), |text| text.parse())?;
+            runtime.block_on(backlog::large(tempfile::tempdir_in(base)?.path(), count))
+        }
+        ["backlog", base, ref count @ ..] => {
+            let count = count.first().map_or(Ok(1_000_000), |text| text.parse())?;
+            runtime.block_on(backlog::small(tempfile::tempdir_in(base)?.path(), count))
+        }
+        ref rest => {
+            let base = rest.first().map_or_else(std::env::temp_dir, PathBuf::from);
+            let seconds = rest.get(1).map_or(Ok(5), |text| text.parse())?;
+            println!("   size   msg/s  MB/s  CPU s/1000  commit p50 ms  p99 ms  max ms  requests a flush");
+            for kilobytes in [10, 30, 300] {
+                let folder = tempfile::tempdir_in(&base)?;
+                runtime.block_on(measure(folder.path(), kilobytes, Duration::from_secs(seconds)))?;
+            }
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 async fn measure(folder: &Path, kilobytes: usize, duration: Duration) -> anyhow::Result<()> {
@@ -94,75 +112,6 @@ async fn run(spool: &Arc<SqliteSpool>, content: &Content, duration: Duration) ->
     // Every delivery is recorded once all slots are free again.
     let _ = slots.acquire_many(IN_FLIGHT as u32).await?;
     Ok(all)
-}
-
-fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Acceptance> {
-    let id = spool.next_id();
-    let recipient = Recipient {
-        id: 0,
-        address: MmsAddress::new("+15555550199/TYPE=PLMN@mms.b.example")?,
-    };
-    let envelope = Envelope {
-        sender: Some(MmsAddress::new("+15555550100/TYPE=PLMN@mms.a.example")?),
-        recipients: vec![recipient],
-    };
-    let received_at = Timestamp(id.0 / 1000);
-    let peer = PeerName::new("operator-a")?;
-    let header = Piece::New("X-Mms-Originator-System: relay@hub.example\r\n".into());
-    let outgoing = Outgoing {
-        id: OutgoingId {
-            message: id,
-            ordinal: 1,
-        },
-        peer: PeerName::new("operator-b")?,
-        source: peer.clone(),
-        received_at,
-        envelope: envelope.clone(),
-        rope: Rope {
-            content: content.clone(),
-            pieces: vec![header, Piece::Received(0..content.size())],
-        },
-        header: None,
-        attempts: 0,
-    };
-    let remote: SocketAddr = ([127, 0, 0, 1], 2525).into();
-    Ok(Acceptance {
-        id,
-        origin: Origin {
-            peer,
-            remote,
-            helo: "mms.a.example".into(),
-            extended: true,
-            received_at,
-        },
-        envelope,
-        content: content.clone(),
-        outgoing: vec![outgoing],
-        failed: Vec::new(),
-        hold: None,
-        charging: vec![charging("relay-in")],
-        kv: Vec::new(),
-        journey: Vec::new(),
-    })
-}
-
-fn delivered(id: OutgoingId) -> Outcome {
-    Outcome {
-        id,
-        result: DeliveryResult::Delivered,
-        charging: vec![charging("relay-out")],
-        kv: Vec::new(),
-        event: None,
-    }
-}
-
-fn charging(kind: &str) -> ChargingEntry {
-    let record = serde_json::json!({"record-type": kind, "originator": "+15555550100", "message-size": 30000});
-    ChargingEntry {
-        plugin: "charging".into(),
-        version: "0.1.0".into(),
-        record,
-    }
 }
 
 /// User and system time of this process, of all its threads.
