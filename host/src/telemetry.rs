@@ -25,7 +25,11 @@ pub fn masked(address: &str) -> String {
     if number.len() < 8 {
         return address.to_owned();
     }
-    format!("{}****{}{rest}", &number[..number.len() - 7], &number[number.len() - 3..])
+    format!(
+        "{}****{}{rest}",
+        &number[..number.len() - 7],
+        &number[number.len() - 3..]
+    )
 }
 
 #[cfg(test)]
@@ -34,7 +38,10 @@ mod tests {
 
     #[test]
     fn numbers_are_masked_and_everything_else_stays() {
-        assert_eq!(masked("+15555550100/TYPE=PLMN@mms.a.example"), "+1555****100/TYPE=PLMN@mms.a.example");
+        assert_eq!(
+            masked("+15555550100/TYPE=PLMN@mms.a.example"),
+            "+1555****100/TYPE=PLMN@mms.a.example"
+        );
         assert_eq!(masked("2020@mms.a.example"), "2020@mms.a.example");
         assert_eq!(masked("postmaster@mms.a.example"), "postmaster@mms.a.example");
     }

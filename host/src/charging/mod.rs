@@ -51,5 +51,7 @@ fn line(row: &ChargingRow) -> Value {
 
 fn rfc3339(at: Timestamp) -> String {
     let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis).map(|time| time.to_string()).unwrap_or_default()
+    jiff::Timestamp::from_millisecond(millis)
+        .map(|time| time.to_string())
+        .unwrap_or_default()
 }

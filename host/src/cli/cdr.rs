@@ -30,7 +30,12 @@ pub enum Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let Args::Export { spool, after, out, mark } = args;
+    let Args::Export {
+        spool,
+        after,
+        out,
+        mark,
+    } = args;
     let mut spool = spool.open()?;
     let after = match after {
         Some(sequence) => sequence,

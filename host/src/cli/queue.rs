@@ -79,7 +79,12 @@ fn open(folder: &Path) -> anyhow::Result<Inspector> {
 
 pub fn run(args: Args) -> anyhow::Result<()> {
     match args {
-        Args::List { spool, peer, state, limit } => list(&spool.open()?, peer.as_deref(), state.as_deref(), limit),
+        Args::List {
+            spool,
+            peer,
+            state,
+            limit,
+        } => list(&spool.open()?, peer.as_deref(), state.as_deref(), limit),
         Args::Show { spool, id } => show(&spool.open()?, id),
         Args::Retry { spool, ids, peer } => retry(&mut spool.open()?, &ids, peer.as_deref()),
         Args::Drop { spool, ids } => forget(&mut spool.open()?, &ids),
@@ -93,7 +98,12 @@ fn list(spool: &Inspector, peer: Option<&str>, state: Option<&str>, limit: usize
         "held" => QueueState::Held,
         _ => QueueState::Waiting,
     });
-    let entries = spool.list(&Filter { peer, state, limit, ..Filter::default() })?;
+    let entries = spool.list(&Filter {
+        peer,
+        state,
+        limit,
+        ..Filter::default()
+    })?;
     if entries.is_empty() {
         println!("nothing in the queue");
     }
@@ -113,7 +123,11 @@ fn line(entry: &QueueEntry) -> String {
         (QueueState::Failed, _) => "failed".into(),
         (QueueState::Held, _) => "held".into(),
     };
-    let reason = entry.reason.as_deref().map(|reason| format!("\n    {reason}")).unwrap_or_default();
+    let reason = entry
+        .reason
+        .as_deref()
+        .map(|reason| format!("\n    {reason}"))
+        .unwrap_or_default();
     format!(
         "{}  {peer}  {state}  {} attempts  {} octets  received {}\n    {from} -> {}{reason}",
         entry.id,
@@ -127,7 +141,10 @@ fn line(entry: &QueueEntry) -> String {
 fn show(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
     let details = spool.show(id)?.with_context(|| format!("{id} is not in the queue"))?;
     println!("{}", line(&details.entry));
-    println!("source      {} at {} (said {})", details.entry.source, details.remote, details.helo);
+    println!(
+        "source      {} at {} (said {})",
+        details.entry.source, details.remote, details.helo
+    );
     let from = details.envelope.sender.as_ref().map_or("<>", |sender| sender.as_str());
     println!("received    MAIL FROM:{from}");
     for recipient in &details.envelope.recipients {

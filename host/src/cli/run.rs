@@ -26,8 +26,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut reload = signal(SignalKind::hangup())?;
 
     let config = Config::load(&args.config)?;
-    let setup = Setup { acknowledge_before_commit: args.test_hook_acknowledge_before_commit, ..Setup::default() };
-    let relay = Running::start(config, setup).await.context("the relay does not start")?;
+    let setup = Setup {
+        acknowledge_before_commit: args.test_hook_acknowledge_before_commit,
+        ..Setup::default()
+    };
+    let relay = Running::start(config, setup)
+        .await
+        .context("the relay does not start")?;
     for address in relay.addresses() {
         println!("listening on {address}");
     }

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use limits::Limits;
 pub use peer::{HostPort, Peer, Retry, Timeouts};
-pub use plugin::{GRANTS, OnFailure, Plugin, PluginLimits};
+pub use plugin::{GRANTS, Plugin, PluginLimits};
 pub use problem::{Found, Problem, Problems};
 pub use units::{show_duration, show_size};
 

@@ -8,6 +8,7 @@ use super::Folders;
 use super::file::{Section, json};
 use super::forms::{NAME, count, duration, name, size, text};
 use super::problem::one_of;
+use crate::message::OnFailure;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -74,7 +75,7 @@ impl Plugin {
         });
         let on_failure = s.optional("on-failure", |value| {
             let word = value.as_str().unwrap_or_default();
-            OnFailure::from_word(word).ok_or_else(|| one_of(word, &OnFailure::WORDS.map(|(word, _)| word)))
+            OnFailure::from_word(word).ok_or_else(|| one_of(word, &["defer", "skip", "hold", "refuse"]))
         });
         let limits = s.section("limits", PluginLimits::read);
         let settings = s.optional("settings", |value| match json(value)? {

@@ -28,6 +28,15 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// Waits for these times, the last one again and again. No steps at all are the default ones.
+    pub fn new(steps: Vec<Duration>) -> Self {
+        if steps.is_empty() {
+            Self::default()
+        } else {
+            Self { steps }
+        }
+    }
+
     /// The same schedule with every wait multiplied by `factor`.
     pub fn scaled(mut self, factor: f64) -> Self {
         for step in &mut self.steps {
@@ -72,7 +81,10 @@ mod tests {
     #[test]
     fn a_scaled_schedule_keeps_its_shape() {
         let wait = |failures| Schedule::default().scaled(0.001).wait(failures, 0.5);
-        assert_eq!((wait(1), wait(2)), (Duration::from_millis(60), Duration::from_millis(120)));
+        assert_eq!(
+            (wait(1), wait(2)),
+            (Duration::from_millis(60), Duration::from_millis(120))
+        );
     }
 
     #[test]

@@ -17,16 +17,26 @@ pub enum OnFailure {
 }
 
 impl OnFailure {
-    const WORDS: [(&str, Self); 4] =
-        [("defer", Self::Defer), ("skip", Self::Skip), ("hold", Self::Hold), ("refuse", Self::Refuse)];
+    const WORDS: [(&str, Self); 4] = [
+        ("defer", Self::Defer),
+        ("skip", Self::Skip),
+        ("hold", Self::Hold),
+        ("refuse", Self::Refuse),
+    ];
 
     /// The word in the configuration.
     pub fn as_str(self) -> &'static str {
-        Self::WORDS.iter().find(|(_, policy)| *policy == self).map_or("", |(word, _)| word)
+        Self::WORDS
+            .iter()
+            .find(|(_, policy)| *policy == self)
+            .map_or("", |(word, _)| word)
     }
 
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy)
+        Self::WORDS
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, policy)| *policy)
     }
 }
 

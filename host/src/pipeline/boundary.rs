@@ -10,7 +10,10 @@ const MAX_EDITS: usize = 10_000;
 /// Checks every edit. The error names the edit by its place in the list and says what is wrong with it.
 pub fn legal_edits(edits: Vec<engine::Edit>) -> Result<Vec<Edit>, Illegal> {
     if edits.len() > MAX_EDITS {
-        return Err(Illegal(format!("{} edits in one verdict; {MAX_EDITS} are allowed", edits.len())));
+        return Err(Illegal(format!(
+            "{} edits in one verdict; {MAX_EDITS} are allowed",
+            edits.len()
+        )));
     }
     let numbered = edits.into_iter().enumerate();
     numbered
@@ -20,27 +23,41 @@ pub fn legal_edits(edits: Vec<engine::Edit>) -> Result<Vec<Edit>, Illegal> {
 
 fn legal(edit: engine::Edit) -> Result<Edit, Illegal> {
     Ok(match edit {
-        engine::Edit::SetHeader(field) => {
-            Edit::SetHeader { name: HeaderName::new(&field.name)?, value: HeaderValue::new(&field.value)? }
-        }
+        engine::Edit::SetHeader(field) => Edit::SetHeader {
+            name: HeaderName::new(&field.name)?,
+            value: HeaderValue::new(&field.value)?,
+        },
         engine::Edit::RemoveHeader(name) => Edit::RemoveHeader(HeaderName::new(&name)?),
         engine::Edit::SetOriginator(address) => Edit::SetOriginator(MmsAddress::new(&address)?),
-        engine::Edit::SetRecipient { id, address } => Edit::SetRecipient { id, address: MmsAddress::new(&address)? },
+        engine::Edit::SetRecipient { id, address } => Edit::SetRecipient {
+            id,
+            address: MmsAddress::new(&address)?,
+        },
         engine::Edit::AddRecipient(address) => Edit::AddRecipient(MmsAddress::new(&address)?),
         engine::Edit::DropRecipient(id) => Edit::DropRecipient(id),
-        engine::Edit::Route { recipient, peer } => Edit::Route { recipient, peer: PeerName::new(&peer)? },
-        engine::Edit::ReplacePart { id, body, name } => {
-            Edit::ReplacePart { id, body: new_body(body)?, name: optional(name)? }
-        }
+        engine::Edit::Route { recipient, peer } => Edit::Route {
+            recipient,
+            peer: PeerName::new(&peer)?,
+        },
+        engine::Edit::ReplacePart { id, body, name } => Edit::ReplacePart {
+            id,
+            body: new_body(body)?,
+            name: optional(name)?,
+        },
         engine::Edit::RemovePart(id) => Edit::RemovePart(id),
-        engine::Edit::AddPart { body, name, content_id } => {
-            Edit::AddPart { body: new_body(body)?, name: optional(name)?, content_id: optional(content_id)? }
-        }
+        engine::Edit::AddPart { body, name, content_id } => Edit::AddPart {
+            body: new_body(body)?,
+            name: optional(name)?,
+            content_id: optional(content_id)?,
+        },
     })
 }
 
 fn new_body(body: engine::Body) -> Result<NewBody, Illegal> {
-    Ok(NewBody { media_type: HeaderValue::new(&body.media_type)?, bytes: body.bytes })
+    Ok(NewBody {
+        media_type: HeaderValue::new(&body.media_type)?,
+        bytes: body.bytes,
+    })
 }
 
 fn optional(value: Option<String>) -> Result<Option<HeaderValue>, Illegal> {

@@ -47,8 +47,12 @@ impl Catalogue {
         services: Arc<dyn Services>,
         specs: Vec<LinkSpec>,
     ) -> Result<Arc<Self>, CatalogueError> {
-        let catalogue =
-            Self { engine, services, chain: ArcSwap::from_pointee(Chain::default()), specs: Mutex::default() };
+        let catalogue = Self {
+            engine,
+            services,
+            chain: ArcSwap::from_pointee(Chain::default()),
+            specs: Mutex::default(),
+        };
         catalogue.replace(specs).await?;
         Ok(Arc::new(catalogue))
     }
@@ -65,7 +69,10 @@ impl Catalogue {
         let mut errors = Vec::new();
         for spec in &specs {
             match self.engine.load(spec.plugin.clone(), Arc::clone(&self.services)).await {
-                Ok(plugin) => links.push(Link { plugin, on_failure: spec.on_failure }),
+                Ok(plugin) => links.push(Link {
+                    plugin,
+                    on_failure: spec.on_failure,
+                }),
                 Err(error) => errors.push(error),
             }
         }
@@ -85,7 +92,10 @@ impl Catalogue {
         let mut changed = false;
         let mut errors = Vec::new();
         for (link, spec) in links.iter_mut().zip(specs.iter()) {
-            if file_digest(&spec.plugin.wasm).await.is_some_and(|digest| digest == link.plugin.digest()) {
+            if file_digest(&spec.plugin.wasm)
+                .await
+                .is_some_and(|digest| digest == link.plugin.digest())
+            {
                 continue;
             }
             match self.engine.load(spec.plugin.clone(), Arc::clone(&self.services)).await {
@@ -137,13 +147,18 @@ impl Catalogue {
                 }
             }
         });
-        Ok(WatchGuard { _watcher: watcher, task })
+        Ok(WatchGuard {
+            _watcher: watcher,
+            task,
+        })
     }
 
     async fn folders(&self) -> Vec<PathBuf> {
         let specs = self.specs.lock().await;
-        let mut folders: Vec<PathBuf> =
-            specs.iter().filter_map(|spec| spec.plugin.wasm.parent().map(PathBuf::from)).collect();
+        let mut folders: Vec<PathBuf> = specs
+            .iter()
+            .filter_map(|spec| spec.plugin.wasm.parent().map(PathBuf::from))
+            .collect();
         folders.sort();
         folders.dedup();
         folders
@@ -165,7 +180,12 @@ impl Drop for WatchGuard {
 async fn file_digest(path: &std::path::Path) -> Option<String> {
     use sha2::Digest;
     let bytes = tokio::fs::read(path).await.ok()?;
-    Some(sha2::Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(
+        sha2::Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
 }
 
 fn short(plugin: &Plugin) -> &str {

@@ -36,9 +36,16 @@ pub struct Effects {
 #[derive(Debug)]
 pub enum Passage {
     /// It goes on, as edited. `routes` are the recipients that plug-ins sent to a named peer.
-    Go { message: Arc<Message>, routes: BTreeMap<u32, PeerName> },
-    Hold { reason: String },
-    Discard { reason: String },
+    Go {
+        message: Arc<Message>,
+        routes: BTreeMap<u32, PeerName>,
+    },
+    Hold {
+        reason: String,
+    },
+    Discard {
+        reason: String,
+    },
     Refuse(Refusal),
 }
 
@@ -60,7 +67,10 @@ impl Chain {
         let mut routes = BTreeMap::new();
         for link in &self.links {
             let media_types = message.parts.iter().map(|part| part.media_type.as_str());
-            if !link.plugin.wants(occasion.kind(), message_type(Some(message.kind)), media_types) {
+            if !link
+                .plugin
+                .wants(occasion.kind(), message_type(Some(message.kind)), media_types)
+            {
                 continue;
             }
             let done = match link.call(&message, occasion).await {
@@ -72,7 +82,10 @@ impl Chain {
             };
             effects.take(&link.plugin, occasion, done.judgement, done.did);
             match done.came_to {
-                Passage::Go { message: edited, routes: more } => {
+                Passage::Go {
+                    message: edited,
+                    routes: more,
+                } => {
                     message = edited;
                     routes.extend(more);
                 }
@@ -111,7 +124,11 @@ impl Link {
             engine::Verdict::Hold(reason) => (vec![format!("hold: {reason}")], Passage::Hold { reason }),
             engine::Verdict::Discard(reason) => (vec![format!("discard: {reason}")], Passage::Discard { reason }),
         };
-        Ok(Done { judgement, did, came_to })
+        Ok(Done {
+            judgement,
+            did,
+            came_to,
+        })
     }
 
     /// The refusal that a plug-in asked for, if it is one that may go on the wire.
@@ -125,7 +142,11 @@ impl Link {
                 "contract: the text of its refusal must have at most {MAX_TEXT} octets and no control characters"
             ));
         }
-        Ok(Refusal::ByPlugin { plugin: self.plugin.name().to_owned(), code, text })
+        Ok(Refusal::ByPlugin {
+            plugin: self.plugin.name().to_owned(),
+            code,
+            text,
+        })
     }
 
     /// The plug-in's failure policy: how the run ends, or `None` when it goes on as if the plug-in were not there.
@@ -136,7 +157,9 @@ impl Link {
             OnFailure::Skip => None,
             OnFailure::Defer => Some(Passage::Refuse(Refusal::Deferred { plugin, reason })),
             OnFailure::Refuse => Some(Passage::Refuse(Refusal::PluginFailed { plugin, reason })),
-            OnFailure::Hold => Some(Passage::Hold { reason: format!("plug-in {plugin} failed: {reason}") }),
+            OnFailure::Hold => Some(Passage::Hold {
+                reason: format!("plug-in {plugin} failed: {reason}"),
+            }),
         }
     }
 }
@@ -168,7 +191,12 @@ impl Effects {
             Occasion::Outcome(_) => "outcome".into(),
         };
         let micros = u64::try_from(judgement.spent.time.as_micros()).unwrap_or(u64::MAX);
-        self.journey.push(Step { plugin: plugin.name().to_owned(), occasion, did, micros });
+        self.journey.push(Step {
+            plugin: plugin.name().to_owned(),
+            occasion,
+            did,
+            micros,
+        });
         self.keep(plugin, judgement);
     }
 
@@ -186,12 +214,27 @@ impl Effects {
         for record in &judgement.records {
             // Serialising plain strings and numbers cannot fail; were it ever to, the record must not vanish silently.
             let record = serde_json::to_value(record).unwrap_or_else(|error| format!("unencodable: {error}").into());
-            self.charging.push(ChargingEntry { plugin: name.to_owned(), version: version.clone(), record });
+            self.charging.push(ChargingEntry {
+                plugin: name.to_owned(),
+                version: version.clone(),
+                record,
+            });
         }
         self.kv.extend(judgement.kv.into_iter().map(|write| match write {
-            engine::KvWrite::Set { key, value } => KvWrite::Set { plugin: name.to_owned(), key, value },
-            engine::KvWrite::Delete { key } => KvWrite::Delete { plugin: name.to_owned(), key },
-            engine::KvWrite::Increment { key, by } => KvWrite::Increment { plugin: name.to_owned(), key, by },
+            engine::KvWrite::Set { key, value } => KvWrite::Set {
+                plugin: name.to_owned(),
+                key,
+                value,
+            },
+            engine::KvWrite::Delete { key } => KvWrite::Delete {
+                plugin: name.to_owned(),
+                key,
+            },
+            engine::KvWrite::Increment { key, by } => KvWrite::Increment {
+                plugin: name.to_owned(),
+                key,
+                by,
+            },
         }));
     }
 }

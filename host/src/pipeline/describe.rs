@@ -26,8 +26,16 @@ fn line(edit: &Edit, before: &Message) -> String {
         Edit::DropRecipient(id) => format!("drop recipient {}", recipient(before, *id)),
         Edit::Route { recipient: id, peer } => format!("route {} to {peer}", recipient(before, *id)),
         Edit::ReplacePart { id, body, name } => {
-            let name = name.as_ref().map(|name| format!(", now {}", name.as_str())).unwrap_or_default();
-            format!("replace {} by {}, {} octets{name}", part(before, *id), body.media_type.as_str(), body.bytes.len())
+            let name = name
+                .as_ref()
+                .map(|name| format!(", now {}", name.as_str()))
+                .unwrap_or_default();
+            format!(
+                "replace {} by {}, {} octets{name}",
+                part(before, *id),
+                body.media_type.as_str(),
+                body.bytes.len()
+            )
         }
         Edit::RemovePart(id) => format!("remove {}", part(before, *id)),
         Edit::AddPart { body, .. } => {
@@ -42,9 +50,19 @@ fn recipient(message: &Message, id: u32) -> String {
 }
 
 fn part(message: &Message, id: u32) -> String {
-    let Some(part) = message.part(id) else { return format!("part {id}") };
-    let name = part.name.as_deref().or(part.content_location.as_deref()).unwrap_or("unnamed");
-    format!("part {id} ({}, {name}, {} octets encoded)", part.media_type, part.body.size())
+    let Some(part) = message.part(id) else {
+        return format!("part {id}");
+    };
+    let name = part
+        .name
+        .as_deref()
+        .or(part.content_location.as_deref())
+        .unwrap_or("unnamed");
+    format!(
+        "part {id} ({}, {name}, {} octets encoded)",
+        part.media_type,
+        part.body.size()
+    )
 }
 
 fn shortened(text: &str) -> String {

@@ -24,7 +24,7 @@ mod outcome;
 mod services;
 mod subject;
 
-pub use catalogue::{Catalogue, CatalogueError, LinkSpec};
+pub use catalogue::{Catalogue, CatalogueError, LinkSpec, WatchGuard};
 pub use chain::{Chain, Destination, Effects, Link, Passage};
 pub use outcome::{OutcomeTold, TellOutcome};
-pub use services::{KvSource, PluginServices, TableSet};
+pub use services::{KvSource, NoValues, PluginServices, TableSet};

@@ -69,7 +69,12 @@ impl OutcomeTold {
                 Outcome::Delivered(delivery) => ("delivered", delivery),
                 Outcome::Failed(delivery) => ("failed", delivery),
             };
-            let recipients: Vec<&str> = outgoing.envelope.recipients.iter().map(|r| r.address.as_str()).collect();
+            let recipients: Vec<&str> = outgoing
+                .envelope
+                .recipients
+                .iter()
+                .map(|r| r.address.as_str())
+                .collect();
             let record = serde_json::json!({
                 "record-type": "fallback",
                 "outcome": result,
@@ -81,7 +86,11 @@ impl OutcomeTold {
                 "status-text": delivery.text,
                 "reason": reason,
             });
-            self.effects.charging.push(ChargingEntry { plugin, version: String::new(), record });
+            self.effects.charging.push(ChargingEntry {
+                plugin,
+                version: String::new(),
+                record,
+            });
         }
     }
 }

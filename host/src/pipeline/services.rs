@@ -1,10 +1,10 @@
 //! What plug-ins get from the relay besides the message: tables, their durable values, the time, the log.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use mm4relay_engine::{BoxFuture, Level, Services, Table};
-use std::collections::HashMap;
 
 use crate::clock::SharedClock;
 
@@ -12,12 +12,22 @@ use crate::clock::SharedClock;
 pub type TableSet = HashMap<String, Arc<dyn Table>>;
 
 /// Where committed values come from: the spool, or nothing in samples.
-pub type KvSource =
-    Arc<dyn for<'a> Fn(&'a str, &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> + Send + Sync>;
+pub trait KvSource: Send + Sync + 'static {
+    fn get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>>;
+}
+
+/// No values at all.
+pub struct NoValues;
+
+impl KvSource for NoValues {
+    fn get<'a>(&'a self, _plugin: &'a str, _key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+        Box::pin(async { Ok(None) })
+    }
+}
 
 pub struct PluginServices {
     pub tables: Arc<ArcSwap<TableSet>>,
-    pub kv: KvSource,
+    pub kv: Arc<dyn KvSource>,
     pub clock: SharedClock,
 }
 
@@ -31,7 +41,7 @@ impl Services for PluginServices {
     }
 
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
-        (self.kv)(plugin, key)
+        self.kv.get(plugin, key)
     }
 
     fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {

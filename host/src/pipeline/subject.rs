@@ -38,12 +38,19 @@ impl View {
             received_at: message.origin.received_at.0,
             size: message.content.size(),
         };
-        Self { id: message.id.to_string(), summary, shown: Shown::Whole(message), decoded: Mutex::default() }
+        Self {
+            id: message.id.to_string(),
+            summary,
+            shown: Shown::Whole(message),
+            decoded: Mutex::default(),
+        }
     }
 
     /// What was sent, or could not be: header and envelope without the parts.
     pub fn bare(outgoing: &Outgoing, recipients: Vec<Recipient>, header: Arc<Header>) -> Self {
-        let kind = header.value(mm4::MESSAGE_TYPE).and_then(|name| MessageType::from_name(&name));
+        let kind = header
+            .value(mm4::MESSAGE_TYPE)
+            .and_then(|name| MessageType::from_name(&name));
         let summary = engine::Summary {
             message_type: message_type(kind),
             message_id: owned(&header, mm4::MESSAGE_ID),
@@ -52,9 +59,17 @@ impl View {
             received_at: outgoing.received_at.0,
             size: outgoing.rope.content.size(),
         };
-        let envelope = Envelope { sender: outgoing.envelope.sender.clone(), recipients };
+        let envelope = Envelope {
+            sender: outgoing.envelope.sender.clone(),
+            recipients,
+        };
         let shown = Shown::Bare { header, envelope };
-        Self { id: outgoing.id.message.to_string(), summary, shown, decoded: Mutex::default() }
+        Self {
+            id: outgoing.id.message.to_string(),
+            summary,
+            shown,
+            decoded: Mutex::default(),
+        }
     }
 
     fn envelope(&self) -> &Envelope {
@@ -73,7 +88,9 @@ impl View {
 
     async fn decoded(&self, id: u32) -> Result<Bytes, Fault> {
         let unknown = || Fault::Invalid(format!("the message has no part {id}"));
-        let Shown::Whole(message) = &self.shown else { return Err(unknown()) };
+        let Shown::Whole(message) = &self.shown else {
+            return Err(unknown());
+        };
         if let Some(bytes) = self.lock().get(&id) {
             return Ok(bytes.clone());
         }
@@ -114,7 +131,12 @@ impl Subject for View {
 
     fn recipients(&self) -> Vec<engine::Recipient> {
         let recipients = self.envelope().recipients.iter();
-        recipients.map(|r| engine::Recipient { id: r.id, address: address(&r.address) }).collect()
+        recipients
+            .map(|r| engine::Recipient {
+                id: r.id,
+                address: address(&r.address),
+            })
+            .collect()
     }
 
     fn header(&self, name: &str) -> Option<String> {
@@ -123,11 +145,18 @@ impl Subject for View {
 
     fn headers(&self) -> Vec<engine::HeaderField> {
         let fields = self.shown_header().fields.iter();
-        fields.map(|f| engine::HeaderField { name: f.name().to_owned(), value: f.value().into_owned() }).collect()
+        fields
+            .map(|f| engine::HeaderField {
+                name: f.name().to_owned(),
+                value: f.value().into_owned(),
+            })
+            .collect()
     }
 
     fn parts(&self) -> Vec<engine::Part> {
-        let Shown::Whole(message) = &self.shown else { return Vec::new() };
+        let Shown::Whole(message) = &self.shown else {
+            return Vec::new();
+        };
         let part = |part: &crate::message::Part| engine::Part {
             id: part.id,
             media_type: part.media_type.clone(),

@@ -24,7 +24,10 @@ impl Relay {
         let chain = self.catalogue.chain();
         let mut effects = Effects::default();
         let acceptance = match chain.arrive(Arc::clone(&message), &mut effects).await {
-            Passage::Go { message: arrived, routes } => self.depart(&chain, &message, arrived, routes, effects).await?,
+            Passage::Go {
+                message: arrived,
+                routes,
+            } => self.depart(&chain, &message, arrived, routes, effects).await?,
             Passage::Hold { reason } => held(&message, reason),
             Passage::Discard { reason } => discarded(&message, &reason, effects),
             Passage::Refuse(refusal) => return Err(refusal),
@@ -77,7 +80,10 @@ impl Relay {
     fn split(&self, arrived: &Message, routes: &BTreeMap<u32, PeerName>) -> Split {
         self.routing.load().split(&arrived.envelope.recipients, |recipient| {
             // A plug-in can name a peer that is not configured: then routing decides.
-            routes.get(&recipient.id).filter(|peer| self.peers.contains_key(peer)).cloned()
+            routes
+                .get(&recipient.id)
+                .filter(|peer| self.peers.contains_key(peer))
+                .cloned()
         })
     }
 
@@ -86,7 +92,13 @@ impl Relay {
     }
 
     fn trace(&self, message: &Message) -> Field {
-        mm4::received_line(&message.origin, &self.name, message.id, &message.envelope, self.clock.now())
+        mm4::received_line(
+            &message.origin,
+            &self.name,
+            message.id,
+            &message.envelope,
+            self.clock.now(),
+        )
     }
 }
 
@@ -96,7 +108,11 @@ async fn read(incoming: Incoming, limits: mm4::Limits) -> Result<Message, Refusa
         return mm4::read(incoming, &limits);
     }
     let reading = tokio::task::spawn_blocking(move || mm4::read(incoming, &limits));
-    reading.await.unwrap_or_else(|error| Err(Refusal::Storage { reason: error.to_string() }))
+    reading.await.unwrap_or_else(|error| {
+        Err(Refusal::Storage {
+            reason: error.to_string(),
+        })
+    })
 }
 
 /// What the destinations of one message came to.
@@ -110,7 +126,13 @@ struct Gathered<'a> {
 
 impl<'a> Gathered<'a> {
     fn new(received: &'a Message) -> Self {
-        Self { received, sent: Vec::new(), failed: Vec::new(), held: None, ordinal: 0 }
+        Self {
+            received,
+            sent: Vec::new(),
+            failed: Vec::new(),
+            held: None,
+            ordinal: 0,
+        }
     }
 
     fn send(&mut self, message: &Message, peer: PeerName, trace: Field) {
@@ -137,7 +159,10 @@ impl<'a> Gathered<'a> {
     fn outgoing(&mut self, message: &Message, peer: PeerName, trace: Field) -> Outgoing {
         self.ordinal += 1;
         Outgoing {
-            id: OutgoingId { message: self.received.id, ordinal: self.ordinal },
+            id: OutgoingId {
+                message: self.received.id,
+                ordinal: self.ordinal,
+            },
             peer,
             source: self.received.origin.peer.clone(),
             received_at: self.received.origin.received_at,
@@ -160,7 +185,11 @@ impl<'a> Gathered<'a> {
         }
         let mut acceptance = acceptance(self.received, effects);
         acceptance.outgoing = self.sent;
-        acceptance.failed = self.failed.into_iter().map(|(outgoing, why)| (outgoing, why.to_string())).collect();
+        acceptance.failed = self
+            .failed
+            .into_iter()
+            .map(|(outgoing, why)| (outgoing, why.to_string()))
+            .collect();
         if let Some((recipients, reason)) = self.held {
             acceptance.envelope.recipients = as_received(self.received, recipients);
             acceptance.hold = Some(reason);
@@ -182,7 +211,9 @@ fn with_recipients(message: &Arc<Message>, recipients: &[Recipient]) -> Arc<Mess
 /// Held recipients under their received addresses: the chain will run anew for them.
 fn as_received(received: &Message, held: Vec<Recipient>) -> Vec<Recipient> {
     let original = |id: u32| received.envelope.recipients.iter().find(|r| r.id == id).cloned();
-    held.into_iter().map(|recipient| original(recipient.id).unwrap_or(recipient)).collect()
+    held.into_iter()
+        .map(|recipient| original(recipient.id).unwrap_or(recipient))
+        .collect()
 }
 
 fn acceptance(received: &Message, effects: Effects) -> Acceptance {
@@ -203,7 +234,10 @@ fn acceptance(received: &Message, effects: Effects) -> Acceptance {
 /// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released.
 fn held(received: &Message, reason: String) -> Acceptance {
     tracing::warn!(message = %received.id, "held: {reason}");
-    Acceptance { hold: Some(reason), ..acceptance(received, Effects::default()) }
+    Acceptance {
+        hold: Some(reason),
+        ..acceptance(received, Effects::default())
+    }
 }
 
 fn discarded(received: &Message, reason: &str, effects: Effects) -> Acceptance {
@@ -216,7 +250,9 @@ fn log_discard(received: &Message, reason: &str) {
 }
 
 fn storage(error: SpoolError) -> Refusal {
-    Refusal::Storage { reason: error.to_string() }
+    Refusal::Storage {
+        reason: error.to_string(),
+    }
 }
 
 /// The destination's name for recipients that have none.

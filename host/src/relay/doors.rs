@@ -40,7 +40,8 @@ impl Handler for Relay {
     }
 }
 
-
 fn unknown(remote: SocketAddr) -> Refusal {
-    Refusal::UnknownClient { remote: remote.ip().to_string() }
+    Refusal::UnknownClient {
+        remote: remote.ip().to_string(),
+    }
 }

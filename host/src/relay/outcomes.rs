@@ -13,7 +13,11 @@ use crate::pipeline::{Catalogue, Chain, Effects, OutcomeTold, TellOutcome};
 use crate::protocol::mm4;
 use crate::spool::{BoxFuture, NewEvent, PendingEvent, Settlement, Spool};
 
-type Caused = (Vec<crate::message::ChargingEntry>, Vec<crate::message::KvWrite>, Option<NewEvent>);
+type Caused = (
+    Vec<crate::message::ChargingEntry>,
+    Vec<crate::message::KvWrite>,
+    Option<NewEvent>,
+);
 
 /// A plug-in that could not take an outcome is asked again after this long, then after twice as long, and so on.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -98,7 +102,10 @@ impl Outcomes {
             Ok(untold) => self.settle(event, &untold).await,
             Err(error) => {
                 tracing::error!(message = %event.outgoing.id, "a stored outcome cannot be read, and is dropped: {error}");
-                Settlement::Done { charging: Vec::new(), kv: Vec::new() }
+                Settlement::Done {
+                    charging: Vec::new(),
+                    kv: Vec::new(),
+                }
             }
         };
         if let Err(error) = spool.settle_event(event.id, settlement).await {
@@ -117,13 +124,18 @@ impl Outcomes {
             if !told.failed.is_empty() {
                 if event.attempts + 1 < MAX_ATTEMPTS {
                     let wait = FIRST_RETRY * 2u32.saturating_pow(event.attempts + 1);
-                    return Settlement::Again { due: self.clock.now().plus(wait) };
+                    return Settlement::Again {
+                        due: self.clock.now().plus(wait),
+                    };
                 }
                 told.fallback(&event.outgoing, &fate.outcome);
             }
             effects.add(told.effects);
         }
-        Settlement::Done { charging: effects.charging, kv: effects.kv }
+        Settlement::Done {
+            charging: effects.charging,
+            kv: effects.kv,
+        }
     }
 }
 
@@ -137,7 +149,10 @@ pub async fn tell_refused(chain: &Chain, outgoing: &Outgoing, refusal: &Refusal)
         text: cut(&refusal.to_string()),
         attempts: 0,
     };
-    let fate = Fate { outcome: Outcome::Failed(delivery), recipients: outgoing.envelope.recipients.clone() };
+    let fate = Fate {
+        outcome: Outcome::Failed(delivery),
+        recipients: outgoing.envelope.recipients.clone(),
+    };
     let mut told = tell(chain, outgoing, &fate, None).await;
     told.fallback(outgoing, &fate.outcome);
     told.effects
@@ -156,13 +171,19 @@ fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
     let mut fates = Vec::new();
     if !report.delivered.is_empty() {
         let outcome = Outcome::Delivered(delivery(report.code, &report.text));
-        fates.push(Fate { outcome, recipients: report.delivered.iter().filter_map(recipient).collect() });
+        fates.push(Fate {
+            outcome,
+            recipients: report.delivered.iter().filter_map(recipient).collect(),
+        });
     }
     for failed in &report.failed {
         let outcome = Outcome::Failed(delivery(failed.code, &failed.text));
         match fates.iter_mut().find(|fate| fate.outcome == outcome) {
             Some(fate) => fate.recipients.extend(recipient(&failed.id)),
-            None => fates.push(Fate { outcome, recipients: recipient(&failed.id).into_iter().collect() }),
+            None => fates.push(Fate {
+                outcome,
+                recipients: recipient(&failed.id).into_iter().collect(),
+            }),
         }
     }
     fates
@@ -177,14 +198,25 @@ async fn tell(chain: &Chain, outgoing: &Outgoing, fate: &Fate, only: Option<&[St
         None => Arc::new(stored_header(outgoing).await),
     };
     let recipients = fate.recipients.clone();
-    chain.tell(TellOutcome { outgoing, recipients, header, outcome: fate.outcome.clone(), only }).await
+    chain
+        .tell(TellOutcome {
+            outgoing,
+            recipients,
+            header,
+            outcome: fate.outcome.clone(),
+            only,
+        })
+        .await
 }
 
 /// The header of a message that has been out of memory.
 async fn stored_header(outgoing: &Outgoing) -> Header {
     let rope = outgoing.rope.clone();
     let read = tokio::task::spawn_blocking(move || mm4::read_header(&rope)).await;
-    match read.map_err(|error| error.to_string()).and_then(|read| read.map_err(|error| error.to_string())) {
+    match read
+        .map_err(|error| error.to_string())
+        .and_then(|read| read.map_err(|error| error.to_string()))
+    {
         Ok(header) => header,
         Err(error) => {
             tracing::error!(message = %outgoing.id, "the header of a stored message cannot be read: {error}");
@@ -195,7 +227,10 @@ async fn stored_header(outgoing: &Outgoing) -> Header {
 
 /// At most 512 octets, as the contract says.
 fn cut(text: &str) -> String {
-    let end = (0..=text.len().min(512)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=text.len().min(512))
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
     text[..end].to_owned()
 }
 
@@ -205,9 +240,24 @@ impl Untold {
             Outcome::Delivered(delivery) => (true, delivery.clone()),
             Outcome::Failed(delivery) => (false, delivery.clone()),
         };
-        let Delivery { peer, host, code, text, attempts } = delivery;
+        let Delivery {
+            peer,
+            host,
+            code,
+            text,
+            attempts,
+        } = delivery;
         let recipients = fate.recipients.clone();
-        Self { delivered, peer, host, code, text, attempts, recipients, plugins }
+        Self {
+            delivered,
+            peer,
+            host,
+            code,
+            text,
+            attempts,
+            recipients,
+            plugins,
+        }
     }
 
     fn fate(&self) -> Fate {
@@ -218,8 +268,15 @@ impl Untold {
             text: self.text.clone(),
             attempts: self.attempts,
         };
-        let outcome = if self.delivered { Outcome::Delivered(delivery) } else { Outcome::Failed(delivery) };
-        Fate { outcome, recipients: self.recipients.clone() }
+        let outcome = if self.delivered {
+            Outcome::Delivered(delivery)
+        } else {
+            Outcome::Failed(delivery)
+        };
+        Fate {
+            outcome,
+            recipients: self.recipients.clone(),
+        }
     }
 }
 
@@ -229,9 +286,17 @@ mod tests {
 
     #[test]
     fn an_untold_outcome_survives_the_spool() {
-        let delivery =
-            Delivery { peer: "b".into(), host: "192.0.2.1:25".into(), code: 550, text: "no".into(), attempts: 3 };
-        let fate = Fate { outcome: Outcome::Failed(delivery), recipients: Vec::new() };
+        let delivery = Delivery {
+            peer: "b".into(),
+            host: "192.0.2.1:25".into(),
+            code: 550,
+            text: "no".into(),
+            attempts: 3,
+        };
+        let fate = Fate {
+            outcome: Outcome::Failed(delivery),
+            recipients: Vec::new(),
+        };
         let json = serde_json::to_string(&Untold::new(&fate, vec!["charging".into()])).unwrap();
         let read: Untold = serde_json::from_str(&json).unwrap();
         assert_eq!(read.fate().outcome, fate.outcome);

@@ -17,11 +17,11 @@ use crate::config::{self, Config, RouteTo};
 use crate::delivery::{Delivery, PeerOptions, Schedule, Timeouts};
 use crate::intake;
 use crate::message::PeerName;
-use crate::pipeline::{Catalogue, Destination, LinkSpec, PluginServices, TableSet, WatchGuard};
+use crate::pipeline::{Catalogue, Destination, KvSource, LinkSpec, PluginServices, TableSet, WatchGuard};
 use crate::protocol::mm4;
 use crate::routing::{PeerEntry, Route, Routing, Tables};
-use crate::spool::Spool;
 use crate::spool::sqlite::{self, SqliteSpool};
+use crate::spool::{BoxFuture, Careless, Spool};
 
 use super::outcomes::Outcomes;
 use super::{Nobody, Observer, ROOM_BLOCKS, Relay};
@@ -35,14 +35,17 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { observer: Arc::new(Nobody), acknowledge_before_commit: false }
+        Self {
+            observer: Arc::new(Nobody),
+            acknowledge_before_commit: false,
+        }
     }
 }
 
 /// A relay at work.
 pub struct Running {
     relay: Arc<Relay>,
-    spool: Arc<SqliteSpool>,
+    database: Arc<SqliteSpool>,
     tables: Arc<ArcSwap<TableSet>>,
     /// The configuration that the rooms were built from.
     config: Config,
@@ -58,17 +61,21 @@ impl Running {
     /// Starts everything. When this returns, the relay listens, and delivers what its spool held.
     pub async fn start(config: Config, setup: Setup) -> anyhow::Result<Self> {
         let clock: SharedClock = Arc::new(SystemClock);
-        let spool = open_spool(&config, &setup)?;
+        let database = open_spool(&config)?;
+        let spool = trusted(&database, &setup);
         let tables = Arc::new(ArcSwap::from_pointee(load_tables(&config)?));
         let catalogue = load_catalogue(&config, &tables, &spool, &clock).await?;
 
-        let outcomes = Arc::new(Outcomes { catalogue: Arc::clone(&catalogue), clock: Arc::clone(&clock) });
-        let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&spool) as Arc<dyn Spool>));
+        let outcomes = Arc::new(Outcomes {
+            catalogue: Arc::clone(&catalogue),
+            clock: Arc::clone(&clock),
+        });
+        let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&spool)));
         let (stop_delivery, delivery_stops) = watch::channel(false);
         let peers = config.peers.iter().filter(|peer| !peer.hosts.is_empty());
         let delivery = Delivery::start(
             peers.map(|peer| peer_options(peer, &config.relay.name)).collect(),
-            Arc::clone(&spool) as Arc<dyn Spool>,
+            Arc::clone(&spool),
             Arc::clone(&clock),
             outcomes,
             delivery_stops,
@@ -81,18 +88,21 @@ impl Running {
             routing: ArcSwap::from_pointee(routing(&config)?),
             peers: destinations(&config),
             catalogue: Arc::clone(&catalogue),
-            spool: Arc::clone(&spool) as Arc<dyn Spool>,
+            spool,
             delivery,
             clock,
             room: Semaphore::new(ROOM_BLOCKS as usize),
             observer: setup.observer,
         });
-        let watch = catalogue.watch().await.context("the folders of the plug-ins cannot be watched")?;
+        let watch = catalogue
+            .watch()
+            .await
+            .context("the folders of the plug-ins cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
         let (addresses, listeners) = listen(&config, &relay, &intake_stops).await?;
         Ok(Self {
             relay,
-            spool,
+            database,
             tables,
             config,
             addresses,
@@ -143,55 +153,90 @@ impl Running {
         let _ = self.stop_delivery.send(true);
         self.relay.delivery.drained().await;
         self.events.abort();
-        self.spool.close().await;
+        self.database.close().await;
     }
 }
 
-fn open_spool(config: &Config, setup: &Setup) -> anyhow::Result<Arc<SqliteSpool>> {
-    let options = sqlite::Options { acknowledge_before_commit: setup.acknowledge_before_commit, ..Default::default() };
+fn open_spool(config: &Config) -> anyhow::Result<Arc<SqliteSpool>> {
     let folder = &config.relay.spool;
-    SqliteSpool::open(folder, options).with_context(|| format!("spool {}", folder.display()))
+    SqliteSpool::open(folder, sqlite::Options::default()).with_context(|| format!("spool {}", folder.display()))
+}
+
+/// The spool as the rooms see it.
+fn trusted(database: &Arc<SqliteSpool>, setup: &Setup) -> Arc<dyn Spool> {
+    let spool = Arc::clone(database) as Arc<dyn Spool>;
+    if !setup.acknowledge_before_commit {
+        return spool;
+    }
+    tracing::error!("MESSAGES WILL BE LOST: this relay acknowledges before it commits, to test a test");
+    Arc::new(Careless(spool))
+}
+
+/// Plug-ins' durable values, from the spool.
+struct StoredValues(Arc<dyn Spool>);
+
+impl KvSource for StoredValues {
+    fn get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+        Box::pin(async move { self.0.kv_get(plugin, key).await.map_err(|error| error.to_string()) })
+    }
 }
 
 /// The tables, by name; all errors at once.
 fn load_tables(config: &Config) -> anyhow::Result<TableSet> {
-    let files = config.tables.iter().map(|table| (table.name.as_str(), table.file.as_path()));
+    let files = config
+        .tables
+        .iter()
+        .map(|table| (table.name.as_str(), table.file.as_path()));
     let tables = match Tables::load(files) {
         Ok(tables) => tables,
-        Err(errors) => bail!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+        Err(errors) => bail!(
+            "{}",
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        ),
     };
     Ok(table_set(&tables))
 }
 
 /// Tables as plug-ins reach them.
 pub fn table_set(tables: &Tables) -> TableSet {
-    tables.iter().map(|(name, table)| (name.to_owned(), Arc::clone(table) as _)).collect()
+    tables
+        .iter()
+        .map(|(name, table)| (name.to_owned(), Arc::clone(table) as _))
+        .collect()
 }
 
 async fn load_catalogue(
     config: &Config,
     tables: &Arc<ArcSwap<TableSet>>,
-    spool: &Arc<SqliteSpool>,
+    spool: &Arc<dyn Spool>,
     clock: &SharedClock,
 ) -> anyhow::Result<Arc<Catalogue>> {
     let cache_dir = Some(config.relay.spool.join("compiled"));
-    let engine = Engine::new(EngineOptions { cache_dir, ..EngineOptions::default() })?;
+    let engine = Engine::new(EngineOptions {
+        cache_dir,
+        ..EngineOptions::default()
+    })?;
     if !engine.page_map_scan() {
         tracing::warn!("this kernel has no page-map scan (Linux 6.7): each plug-in call costs about twice as much");
     }
-    let spool = Arc::clone(spool);
     let services = PluginServices {
         tables: Arc::clone(tables),
-        kv: Arc::new(spool),
+        kv: Arc::new(StoredValues(Arc::clone(spool))),
         clock: Arc::clone(clock),
     };
-    Catalogue::load(engine, Arc::new(services), link_specs(config)?).await.context("plug-ins")
+    Catalogue::load(engine, Arc::new(services), link_specs(config)?)
+        .await
+        .context("plug-ins")
 }
 
 /// The chain as configured.
 pub fn link_specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
     let spec = |plugin: &config::Plugin| {
-        let grants = plugin.grants.iter().map(|grant| grant.parse()).collect::<Result<_, _>>()?;
+        let grants = plugin
+            .grants
+            .iter()
+            .map(|grant| grant.parse())
+            .collect::<Result<_, _>>()?;
         let plugin_spec = PluginSpec {
             name: plugin.name.clone(),
             wasm: plugin.file.clone(),
@@ -199,7 +244,10 @@ pub fn link_specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
             grants,
             limits: plugin_limits(&plugin.limits),
         };
-        Ok(LinkSpec { plugin: plugin_spec, on_failure: plugin.on_failure })
+        Ok(LinkSpec {
+            plugin: plugin_spec,
+            on_failure: plugin.on_failure,
+        })
     };
     config.plugins.iter().map(spec).collect()
 }
@@ -237,7 +285,11 @@ fn routing(config: &Config) -> anyhow::Result<Routing> {
         (route.prefix.clone(), to)
     };
     let peers = config.peers.iter().map(entry).collect();
-    Ok(Routing::new(config.relay.domains.clone(), peers, config.routes.iter().map(route))?)
+    Ok(Routing::new(
+        config.relay.domains.clone(),
+        peers,
+        config.routes.iter().map(route),
+    )?)
 }
 
 fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
@@ -249,7 +301,11 @@ fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
         max_image_width: peer.max_image_width,
         max_image_height: peer.max_image_height,
     };
-    config.peers.iter().map(|peer| (peer.name.clone(), destination(peer))).collect()
+    config
+        .peers
+        .iter()
+        .map(|peer| (peer.name.clone(), destination(peer)))
+        .collect()
 }
 
 fn mm4_limits(config: &Config) -> mm4::Limits {
@@ -262,12 +318,26 @@ fn mm4_limits(config: &Config) -> mm4::Limits {
 
 fn peer_options(peer: &config::Peer, our_name: &str) -> PeerOptions {
     let hosts = peer.hosts.iter().map(ToString::to_string).collect();
-    let config::Timeouts { connect, greeting, command, data, block, end_of_data } = peer.timeouts.clone();
+    let config::Timeouts {
+        connect,
+        greeting,
+        command,
+        data,
+        block,
+        end_of_data,
+    } = peer.timeouts.clone();
     PeerOptions {
         sessions: peer.sessions as usize,
         idle: peer.idle,
-        timeouts: Timeouts { connect, greeting, command, data, block, end_of_data },
-        schedule: Schedule::new(peer.retry.first, peer.retry.longest),
+        timeouts: Timeouts {
+            connect,
+            greeting,
+            command,
+            data,
+            block,
+            end_of_data,
+        },
+        schedule: Schedule::new(peer.retry.steps()),
         give_up_after: peer.give_up,
         convert: Some(mm4::seven_bit),
         ..PeerOptions::new(peer.name.clone(), hosts, our_name)
@@ -282,7 +352,9 @@ async fn listen(
     let options = Arc::new(intake_options(config));
     let (mut addresses, mut listeners) = (Vec::new(), Vec::new());
     for address in &config.relay.listen {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}"))?;
         addresses.push(listener.local_addr()?);
         let served = intake::serve(listener, Arc::clone(&options), Arc::clone(relay), stop.clone());
         listeners.push(tokio::spawn(served));

@@ -19,6 +19,7 @@
 //! | between the next hop's `250` and the flush of its outcome | the message waits, and is sent to that next hop once more |
 //! | after the flush of an outcome | the outcome, and everything that it caused, once |
 
+mod careless;
 pub mod inspect;
 pub mod sqlite;
 
@@ -28,6 +29,8 @@ use std::pin::Pin;
 use crate::message::{
     ChargingEntry, Content, Envelope, KvWrite, MessageId, Origin, Outgoing, OutgoingId, PeerName, Step, Timestamp,
 };
+
+pub use careless::Careless;
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

@@ -38,7 +38,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// file never sees half of it.
 pub fn build(folder: &Path, out: Option<&Path>) -> anyhow::Result<Built> {
     let manifest = folder.join("Cargo.toml");
-    ensure!(manifest.exists(), "{} is not a plug-in's folder: it has no Cargo.toml", folder.display());
+    ensure!(
+        manifest.exists(),
+        "{} is not a plug-in's folder: it has no Cargo.toml",
+        folder.display()
+    );
     add_target()?;
     let name = folder_name(folder)?;
     let workspace = Workspace::of(&manifest)?;
@@ -94,7 +98,9 @@ impl Workspace {
     fn profile(&self) -> anyhow::Result<&'static str> {
         let root = self.workspace_root.join("Cargo.toml");
         let text = std::fs::read_to_string(&root).with_context(|| format!("{} cannot be read", root.display()))?;
-        let table: toml::Table = text.parse().with_context(|| format!("{} is not TOML", root.display()))?;
+        let table: toml::Table = text
+            .parse()
+            .with_context(|| format!("{} is not TOML", root.display()))?;
         let has_own = table.get("profile").and_then(|profile| profile.get("plugin")).is_some();
         Ok(if has_own { "plugin" } else { "release" })
     }
@@ -111,7 +117,15 @@ struct CargoMessage {
 
 fn cargo_build(manifest: &Path, target_dir: &Path, profile: &str) -> anyhow::Result<PathBuf> {
     let output = Command::new("cargo")
-        .args(["build", "--message-format", "json-render-diagnostics", "--target", TARGET, "--profile", profile])
+        .args([
+            "build",
+            "--message-format",
+            "json-render-diagnostics",
+            "--target",
+            TARGET,
+            "--profile",
+            profile,
+        ])
         .arg("--target-dir")
         .arg(target_dir)
         .arg("--manifest-path")
@@ -128,13 +142,20 @@ fn cargo_build(manifest: &Path, target_dir: &Path, profile: &str) -> anyhow::Res
         .filter(|message| message.manifest_path == own)
         .find_map(|message| message.filenames.into_iter().find(is_wasm));
     wasm.with_context(|| {
-        format!("{} makes no component: its [lib] needs crate-type = [\"cdylib\"]", manifest.display())
+        format!(
+            "{} makes no component: its [lib] needs crate-type = [\"cdylib\"]",
+            manifest.display()
+        )
     })
 }
 
 /// A plug-in goes by the name of its folder.
 fn folder_name(folder: &Path) -> anyhow::Result<String> {
-    let path = folder.canonicalize().with_context(|| format!("folder {} cannot be found", folder.display()))?;
-    let name = path.file_name().with_context(|| format!("{} has no name", folder.display()))?;
+    let path = folder
+        .canonicalize()
+        .with_context(|| format!("folder {} cannot be found", folder.display()))?;
+    let name = path
+        .file_name()
+        .with_context(|| format!("{} has no name", folder.display()))?;
     Ok(name.to_string_lossy().into_owned())
 }

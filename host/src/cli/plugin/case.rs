@@ -87,21 +87,33 @@ pub fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
 
 impl Case {
     fn read(folder: PathBuf) -> anyhow::Result<Self> {
-        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = folder
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let message = std::fs::read(folder.join("message.eml"))
             .with_context(|| format!("{}/message.eml cannot be read", folder.display()))?;
         let file = folder.join("case.toml");
         let settings = match std::fs::read_to_string(&file) {
-            Ok(text) => toml::from_str(&text).with_context(|| format!("{} is not what it should be", file.display()))?,
+            Ok(text) => {
+                toml::from_str(&text).with_context(|| format!("{} is not what it should be", file.display()))?
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => CaseFile::default(),
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
         };
-        Ok(Self { name, folder, settings, message })
+        Ok(Self {
+            name,
+            folder,
+            settings,
+            message,
+        })
     }
 
     pub fn now(&self) -> anyhow::Result<Timestamp> {
         let text = self.settings.now.as_deref().unwrap_or("2026-01-26T00:17:43Z");
-        let parsed: jiff::Timestamp = text.parse().with_context(|| format!("case {}: now = {text:?}", self.name))?;
+        let parsed: jiff::Timestamp = text
+            .parse()
+            .with_context(|| format!("case {}: now = {text:?}", self.name))?;
         Ok(Timestamp(u64::try_from(parsed.as_millisecond())?))
     }
 
@@ -122,11 +134,23 @@ impl Case {
             extended: true,
             received_at: self.now()?,
         };
-        let nobody = Envelope { sender: None, recipients: Vec::new() };
+        let nobody = Envelope {
+            sender: None,
+            recipients: Vec::new(),
+        };
         let content = Content::from_bytes(self.message.clone());
-        let incoming = Incoming { id: MessageId(1), origin, envelope: nobody, content };
-        let mut message = mm4::read(incoming, &mm4::Limits::default())
-            .with_context(|| format!("case {}: the relay would refuse this message before any plug-in", self.name))?;
+        let incoming = Incoming {
+            id: MessageId(1),
+            origin,
+            envelope: nobody,
+            content,
+        };
+        let mut message = mm4::read(incoming, &mm4::Limits::default()).with_context(|| {
+            format!(
+                "case {}: the relay would refuse this message before any plug-in",
+                self.name
+            )
+        })?;
         message.envelope = self.envelope(&message.header)?;
         Ok(message)
     }
@@ -145,12 +169,24 @@ impl Case {
                 .unwrap_or_else(Vec::new),
         };
         if recipients.is_empty() {
-            bail!("case {}: the message has no To, so case.toml must name recipients", self.name);
+            bail!(
+                "case {}: the message has no To, so case.toml must name recipients",
+                self.name
+            );
         }
-        let sender = if sender.is_empty() { None } else { Some(MmsAddress::new(&sender)?) };
+        let sender = if sender.is_empty() {
+            None
+        } else {
+            Some(MmsAddress::new(&sender)?)
+        };
         let numbered = recipients.iter().zip(1..);
         let recipients = numbered
-            .map(|(text, id)| Ok(Recipient { id, address: MmsAddress::new(text)? }))
+            .map(|(text, id)| {
+                Ok(Recipient {
+                    id,
+                    address: MmsAddress::new(text)?,
+                })
+            })
             .collect::<anyhow::Result<_>>()?;
         Ok(Envelope { sender, recipients })
     }

@@ -13,9 +13,15 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let bytes = std::fs::read(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
     let engine = super::small_engine()?;
-    let inspection = engine.inspect(&bytes).with_context(|| args.file.display().to_string())?;
+    let inspection = engine
+        .inspect(&bytes)
+        .with_context(|| args.file.display().to_string())?;
     let memory = inspection.memories.iter().map(|memory| memory.initial).sum::<u64>();
-    println!("file       {}, {} KiB", args.file.display(), inspection.size.div_ceil(1024));
+    println!(
+        "file       {}, {} KiB",
+        args.file.display(),
+        inspection.size.div_ceil(1024)
+    );
     println!("sha256     {}", inspection.digest);
     println!("contract   mm4:filter@{}", inspection.api_version);
     println!("memory     {} KiB at the start", memory.div_ceil(1024));

@@ -53,12 +53,18 @@ impl Manifest {
     }
 
     fn grants(&self) -> anyhow::Result<std::collections::BTreeSet<Grant>> {
-        self.grants.iter().map(|text| text.parse::<Grant>().context("plugin.toml, grants")).collect()
+        self.grants
+            .iter()
+            .map(|text| text.parse::<Grant>().context("plugin.toml, grants"))
+            .collect()
     }
 }
 
 /// An engine for one command: few instances, nothing kept.
 fn small_engine() -> anyhow::Result<Engine> {
-    let options = EngineOptions { max_instances: 4, ..EngineOptions::default() };
+    let options = EngineOptions {
+        max_instances: 4,
+        ..EngineOptions::default()
+    };
     Ok(Engine::new(options)?)
 }

@@ -52,7 +52,11 @@ fn line<'a>(text: &mut String, title: &str, items: impl IntoIterator<Item = &'a 
 
 fn values(text: &mut String, effects: &Effects) {
     if !effects.charging.is_empty() {
-        line(text, "records", &effects.charging.iter().flat_map(record).collect::<Vec<_>>());
+        line(
+            text,
+            "records",
+            &effects.charging.iter().flat_map(record).collect::<Vec<_>>(),
+        );
     }
     if !effects.kv.is_empty() {
         line(text, "values", &effects.kv.iter().map(write).collect::<Vec<_>>());
@@ -60,9 +64,14 @@ fn values(text: &mut String, effects: &Effects) {
 }
 
 fn record(entry: &ChargingEntry) -> Vec<String> {
-    let Some(fields) = entry.record.as_object() else { return vec![entry.record.to_string()] };
+    let Some(fields) = entry.record.as_object() else {
+        return vec![entry.record.to_string()];
+    };
     let present = fields.iter().filter(|(_, value)| !value.is_null());
-    present.enumerate().map(|(at, (key, value))| format!("{} {key}: {value}", if at == 0 { "-" } else { " " })).collect()
+    present
+        .enumerate()
+        .map(|(at, (key, value))| format!("{} {key}: {value}", if at == 0 { "-" } else { " " }))
+        .collect()
 }
 
 fn write(write: &KvWrite) -> String {
@@ -75,18 +84,42 @@ fn write(write: &KvWrite) -> String {
 
 fn whole(text: &mut String, message: &Message) {
     let sender = message.envelope.sender.as_ref().map_or("", |sender| sender.as_str());
-    let recipients = message.envelope.recipients.iter().map(|r| format!("to: <{}>", r.address));
+    let recipients = message
+        .envelope
+        .recipients
+        .iter()
+        .map(|r| format!("to: <{}>", r.address));
     let envelope: Vec<String> = std::iter::once(format!("from: <{sender}>")).chain(recipients).collect();
     line(text, "envelope", &envelope);
-    let fields = message.header.fields.iter().map(|field| format!("{}: {}", field.name(), field.value()));
+    let fields = message
+        .header
+        .fields
+        .iter()
+        .map(|field| format!("{}: {}", field.name(), field.value()));
     line(text, "header", &fields.collect::<Vec<_>>());
-    line(text, "parts", &message.parts.iter().flat_map(|part| part_lines(message, part)).collect::<Vec<_>>());
+    line(
+        text,
+        "parts",
+        &message
+            .parts
+            .iter()
+            .flat_map(|part| part_lines(message, part))
+            .collect::<Vec<_>>(),
+    );
 }
 
 fn part_lines(message: &Message, part: &crate::message::Part) -> Vec<String> {
     let mut lines = vec![format!("part {}: {}", part.id, part.media_type)];
-    let names = [("name", &part.name), ("content-id", &part.content_id), ("location", &part.content_location)];
-    lines.extend(names.iter().filter_map(|(key, value)| Some(format!("  {key}: {}", value.as_ref()?))));
+    let names = [
+        ("name", &part.name),
+        ("content-id", &part.content_id),
+        ("location", &part.content_location),
+    ];
+    lines.extend(
+        names
+            .iter()
+            .filter_map(|(key, value)| Some(format!("  {key}: {}", value.as_ref()?))),
+    );
     let body = match mm4::decode_part(message, part.id) {
         Ok(body) => body,
         Err(error) => {
@@ -107,7 +140,10 @@ fn part_lines(message: &Message, part: &crate::message::Part) -> Vec<String> {
             lines.extend(body.lines().map(|line| format!("  | {line}")));
         }
         _ => {
-            let digest: String = Sha256::digest(&body)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest: String = Sha256::digest(&body)[..8]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             lines.push(format!("  {} octets, {encoding}, sha256 {digest}", body.len()));
         }
     }

@@ -11,7 +11,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::clock::FixedClock;
 use crate::message::{OnFailure, Outgoing, OutgoingId, PeerName, Rope};
-use crate::pipeline::{Catalogue, Chain, Effects, LinkSpec, PluginServices, TableSet, TellOutcome};
+use crate::pipeline::{Catalogue, Chain, Effects, LinkSpec, NoValues, PluginServices, TableSet, TellOutcome};
 use crate::protocol::mm4;
 
 use super::case::{Case, cases};
@@ -39,7 +39,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         cases.retain(|case| case.name.contains(part.as_str()));
     }
     if cases.is_empty() {
-        bail!("no sample case in {}/samples: a case is a folder with a message.eml", args.folder.display());
+        bail!(
+            "no sample case in {}/samples: a case is a folder with a message.eml",
+            args.folder.display()
+        );
     }
     let wasm = match &args.wasm {
         Some(wasm) => wasm.clone(),
@@ -48,12 +51,17 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let engine = super::small_engine()?;
     let mut failed = 0;
     for case in &cases {
-        let now = made_of(case, &engine, &wasm, &manifest).await.with_context(|| format!("case {}", case.name))?;
+        let now = made_of(case, &engine, &wasm, &manifest)
+            .await
+            .with_context(|| format!("case {}", case.name))?;
         failed += usize::from(!compare(case, &now, args.bless)?);
     }
     println!("{} cases, {failed} differ", cases.len());
     if failed > 0 {
-        bail!("{failed} of {} cases differ from what is expected; --bless accepts what the plug-in does now", cases.len());
+        bail!(
+            "{failed} of {} cases differ from what is expected; --bless accepts what the plug-in does now",
+            cases.len()
+        );
     }
     Ok(())
 }
@@ -68,17 +76,23 @@ async fn made_of(case: &Case, engine: &Engine, wasm: &Path, manifest: &Manifest)
         .collect();
     let services = Arc::new(PluginServices {
         tables: Arc::new(ArcSwap::from_pointee(tables)),
-        kv: Arc::new(|_, _| Box::pin(async { Ok(None) })),
+        kv: Arc::new(NoValues),
         clock: Arc::new(FixedClock(case.now()?)),
     });
     let plugin = PluginSpec {
-        name: wasm.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+        name: wasm
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default(),
         wasm: wasm.to_owned(),
         settings: case.settings_json()?,
         grants: manifest.grants()?,
         limits: Limits::default(),
     };
-    let spec = LinkSpec { plugin, on_failure: OnFailure::Defer };
+    let spec = LinkSpec {
+        plugin,
+        on_failure: OnFailure::Defer,
+    };
     match Catalogue::load(engine.clone(), services, vec![spec]).await {
         Ok(catalogue) => put_through(case, &catalogue.chain()).await,
         Err(error) => Ok(format!("does not load:\n  {error}\n")),
@@ -95,17 +109,29 @@ async fn put_through(case: &Case, chain: &Chain) -> anyhow::Result<String> {
         }
         Occasion::Outcome(outcome) => {
             let outgoing = Outgoing {
-                id: OutgoingId { message: message.id, ordinal: 1 },
+                id: OutgoingId {
+                    message: message.id,
+                    ordinal: 1,
+                },
                 peer: PeerName::new("sample-destination")?,
                 source: message.origin.peer.clone(),
                 received_at: message.origin.received_at,
                 envelope: message.envelope.clone(),
-                rope: Rope { content: message.content.clone(), pieces: Vec::new() },
+                rope: Rope {
+                    content: message.content.clone(),
+                    pieces: Vec::new(),
+                },
                 header: None,
                 attempts: 0,
             };
             let header = Arc::new(message.header.clone());
-            let tell = TellOutcome { outgoing: &outgoing, recipients: message.envelope.recipients.clone(), header, outcome, only: None };
+            let tell = TellOutcome {
+                outgoing: &outgoing,
+                recipients: message.envelope.recipients.clone(),
+                header,
+                outcome,
+                only: None,
+            };
             snapshot::told(&chain.tell(tell).await)
         }
     })
@@ -150,6 +176,7 @@ impl Table for Inline {
 
     fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
         let rows = self.0.iter().filter(|(key, _)| text.starts_with(key.as_str()));
-        rows.max_by_key(|(key, _)| key.len()).map(|(key, value)| (key.as_str(), value.as_str()))
+        rows.max_by_key(|(key, _)| key.len())
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
