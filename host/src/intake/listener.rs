@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::session::{Session, stopped};
 use super::wire::Wire;
@@ -17,9 +17,6 @@ use crate::protocol::smtp::Reply;
 
 /// After a failed accept, mostly for want of file descriptors: long enough for sessions to end, short enough for peers.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How long a client that is turned away may take to read why.
-const TURNED_AWAY: Duration = Duration::from_secs(5);
 
 /// Serves SMTP on `listener` until `shutdown` holds true (or its sender is gone). Then no connection is accepted any
 /// more, sessions without a transaction hear 421, and the others may finish within [`Options::farewell`]; it returns
@@ -81,9 +78,7 @@ pub async fn serve(
 async fn turn_away(stream: TcpStream, reply: Reply) {
     let mut wire = Wire::new(stream);
     wire.say(&reply);
-    if wire.flush(Instant::now() + TURNED_AWAY).await.is_ok() {
-        wire.close().await;
-    }
+    wire.close().await;
 }
 
 fn report(ended: Result<(), JoinError>) {

@@ -35,9 +35,9 @@ pub struct Options {
     pub sessions: usize,
     /// Sessions at once from one address. Default 1000, so that no peer takes all.
     pub sessions_per_source: usize,
-    /// Protocol errors before a session ends with 421. Default 10.
+    /// The protocol error that ends a session, with 421. Default the 10th. Refused recipients and messages do not count.
     pub errors: u32,
-    /// Command lines with a bare CR, bare LF or NUL before a session ends with 421. Default 3: no mailer sends any.
+    /// The command line with a bare CR, bare LF or NUL that ends a session. Default the 3rd: no mailer sends any.
     pub framing_errors: u32,
 
     /// What to do with octets that come before their turn.

@@ -64,19 +64,18 @@ where
     }
 
     pub(super) async fn run(mut self) {
-        let ended = self.talk().await;
-        if let Err(lost) = &ended {
-            tracing::debug!(remote = %self.remote, "session lost: {lost}");
+        match self.talk().await {
+            Ok(()) => {}
+            Err(lost @ (Lost::Closed | Lost::Broken(_))) => {
+                tracing::debug!(remote = %self.remote, "session lost: {lost}");
+                return;
+            }
+            Err(lost @ Lost::Late) => {
+                tracing::debug!(remote = %self.remote, "session ended: {lost}");
+                self.wire.say(&replies::too_slow());
+            }
         }
-        if matches!(ended, Err(Lost::Closed | Lost::Broken(_))) {
-            return;
-        }
-        if matches!(ended, Err(Lost::Late)) {
-            self.wire.say(&replies::too_slow());
-        }
-        if self.flush().await.is_ok() {
-            self.wire.close().await;
-        }
+        self.wire.close().await;
     }
 
     async fn talk(&mut self) -> Result<(), Lost> {

@@ -11,6 +11,7 @@ use crate::protocol::smtp::{Command, Reply};
 
 /// A transition consumes one and returns the next, so nothing of a message can outlive it.
 #[derive(Debug)]
+#[expect(clippy::enum_variant_names, reason = "each is named by what comes next")]
 pub(super) enum State {
     ExpectGreeting,
     ExpectMail(Hello),

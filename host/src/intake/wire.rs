@@ -18,8 +18,8 @@ const OUTPUT_HIGH: usize = 16 << 10;
 /// What a session that waits may keep for its replies.
 const OUTPUT_KEPT: usize = 512;
 
-/// How long, and for how many reads, a closed session listens on, so that its last reply is not lost in a reset.
-const LINGER: Duration = Duration::from_secs(2);
+/// How long a session that is over still tries to be heard, and for how many reads it listens on.
+const LINGER: Duration = Duration::from_secs(5);
 const LINGER_READS: usize = 64;
 
 pub(super) struct Wire<S> {
@@ -88,10 +88,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Ends the connection such that the peer can read the last reply: a socket that is closed with octets unread
-    /// resets the connection, and the reset may overtake the reply.
+    /// Writes what is left to say and ends the connection such that the peer can read it: a socket that is closed with
+    /// octets unread resets the connection, and the reset may overtake the last reply.
     pub(super) async fn close(mut self) {
         let linger = async {
+            self.stream.write_all(&self.output).await?;
             self.stream.shutdown().await?;
             for _ in 0..LINGER_READS {
                 self.input.clear();

@@ -1,6 +1,7 @@
 //! Sessions over real sockets and, where time is played with, over pipes: a relay with a scripted handler, and a
 //! language for conversations.
 
+mod anything;
 mod commands;
 mod farewell;
 mod limits;

@@ -111,3 +111,14 @@ async fn a_client_that_cannot_wait_for_the_greeting_is_refused() {
     patient.runs(HELLO).await;
     assert_eq!(began.elapsed().as_secs(), 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_replies_loses_the_session() {
+    let relay = Relay::start().await;
+    let mut talk = relay.pipe();
+    talk.runs(HELLO).await;
+    let began = Instant::now();
+    // More commands than the pipe holds, and more replies: saying them ends only when the relay has gone.
+    talk.says("NOOP\r\n".repeat(40_000).as_bytes()).await;
+    assert_eq!(began.elapsed().as_secs(), 305);
+}

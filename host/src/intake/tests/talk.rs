@@ -78,6 +78,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         }
     }
 
+    /// Says no more, and goes on listening.
+    pub(super) async fn falls_silent(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
     pub(super) async fn hears(&mut self, expected: &str) {
         let line = self.line().await;
         self.heard.push(line.clone());

@@ -198,5 +198,4 @@ impl DataReader {
 }
 
 #[cfg(test)]
-#[path = "data_tests.rs"]
 mod tests;

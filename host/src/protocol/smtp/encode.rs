@@ -36,9 +36,10 @@ impl Reply {
 }
 
 fn printable(c: char) -> u8 {
-    match u8::try_from(c) {
-        Ok(b @ 0x20..=0x7e) => b,
-        _ => b'?',
+    if c == ' ' || c.is_ascii_graphic() {
+        c as u8
+    } else {
+        b'?'
     }
 }
 
