@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -22,12 +22,15 @@ use crate::options::EngineError;
 /// Files that are kept. Each plug-in needs two (one to configure it, one to run it) for each version and setting.
 const FILES_MAX: usize = 64;
 const EXTENSION: &str = "cwasm";
+/// How the name of a file begins that is still being written.
+const UNFINISHED: &str = "unfinished-";
+/// No write takes that long: what is older was left behind by a crash.
+const UNFINISHED_MAX: Duration = Duration::from_secs(3600);
 
 pub(crate) struct Cache {
     dir: PathBuf,
     /// Removed with the engine.
     temporary: bool,
-    written: AtomicU64,
 }
 
 /// Why a component could not be had from the cache.
@@ -57,7 +60,6 @@ impl Cache {
         let cache = Cache {
             dir: dir.clone(),
             temporary,
-            written: AtomicU64::new(0),
         };
         cache.check_private().map_err(refuse)?;
         Ok(cache)
@@ -136,9 +138,9 @@ impl Cache {
         written
     }
 
+    /// A name that no other write uses, not even one that a crash left behind under the same process number.
     fn unfinished(&self) -> PathBuf {
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
-        self.dir.join(format!("unfinished-{}-{number}", std::process::id()))
+        self.dir.join(format!("{UNFINISHED}{}", unique()))
     }
 
     /// Removes the files that were not used for longest. Failing to costs disk space, and nothing else.
@@ -146,11 +148,20 @@ impl Cache {
         let Ok(entries) = fs::read_dir(&self.dir) else {
             return;
         };
-        let mut files: Vec<(SystemTime, PathBuf)> = entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|it| it == EXTENSION))
-            .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
+        let dated = entries.flatten().map(|entry| entry.path());
+        let dated = dated.filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)));
+        let (unfinished, rest): (Vec<_>, Vec<_>) = dated.partition(|(_, path)| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
+        });
+        for (written, path) in unfinished {
+            if written.elapsed().is_ok_and(|age| age > UNFINISHED_MAX) {
+                let _ = fs::remove_file(path);
+            }
+        }
+        let mut files: Vec<_> = rest
+            .into_iter()
+            .filter(|(_, path)| path.extension().is_some_and(|it| it == EXTENSION))
             .collect();
         files.sort();
         let excess = files.len().saturating_sub(FILES_MAX);
@@ -195,11 +206,16 @@ fn touch(path: &Path) {
 }
 
 fn temporary_name() -> PathBuf {
+    std::env::temp_dir().join(format!("mm4relay-code-{}", unique()))
+}
+
+/// A word that no other call returns, in this process or any other on the machine.
+fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut salt = DefaultHasher::new();
     (std::process::id(), number, SystemTime::now()).hash(&mut salt);
-    std::env::temp_dir().join(format!("mm4relay-code-{}-{:016x}", std::process::id(), salt.finish()))
+    format!("{}-{:016x}", std::process::id(), salt.finish())
 }
 
 #[cfg(test)]
@@ -257,12 +273,25 @@ mod tests {
         let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
         for number in 0..FILES_MAX as u64 + 3 {
             let file = create(&cache.dir.join(format!("{number:03}.{EXTENSION}"))).unwrap();
-            let age = std::time::Duration::from_secs(1_000 + number);
+            let age = Duration::from_secs(1_000 + number);
             file.set_modified(SystemTime::UNIX_EPOCH + age).unwrap();
         }
         cache.prune();
         assert_eq!(fs::read_dir(&cache.dir).unwrap().count(), FILES_MAX);
         assert!(!cache.dir.join(format!("002.{EXTENSION}")).exists());
         assert!(cache.dir.join(format!("003.{EXTENSION}")).exists());
+    }
+
+    #[test]
+    fn what_a_crash_left_unfinished_is_swept_and_what_is_being_written_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
+        let (left, writing) = (cache.unfinished(), cache.unfinished());
+        let old = create(&left).unwrap();
+        old.set_modified(SystemTime::now() - 2 * UNFINISHED_MAX).unwrap();
+        create(&writing).unwrap();
+        cache.prune();
+        assert!(!left.exists());
+        assert!(writing.exists());
     }
 }

@@ -44,7 +44,6 @@ pub struct LoadError {
     /// The name in the configuration; empty when bytes were only inspected.
     pub plugin: String,
     /// What is wrong.
-    #[source]
     pub kind: LoadErrorKind,
 }
 

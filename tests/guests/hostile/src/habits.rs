@@ -226,7 +226,7 @@ fn outside() -> String {
     format!("{file} {made} {variables} {arguments} {network} {bound} {input}")
 }
 
-fn record(message_id: String) -> ChargingRecord {
+pub fn record(message_id: String) -> ChargingRecord {
     ChargingRecord {
         record_type: RecordType::RelayIn,
         message_id,

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use exports::mm4::filter::plugin::{Description, Guest, Occasions};
 use mm4::filter::types::{BodyWriter, Fault, MessageType, Occasion, Verdict};
-use mm4::filter::{clock, config, kv, log, message, tables};
+use mm4::filter::{charging, clock, config, kv, log, message, tables};
 use serde_json::Value;
 
 /// What `configure` leaves for `process`. All of it is in the snapshot.
@@ -64,6 +64,7 @@ impl Guest for Hostile {
             "handle" => *WRITER.lock().unwrap() = Some(BodyWriter::new("text/plain")),
             "ask-message" => drop(message::current()),
             "ask-kv" => drop(kv::get("key")),
+            "ask-charging" => drop(charging::emit(&habits::record(String::new()))),
             "table" => {
                 let rows = number("rows") as u32;
                 *TABLE.lock().unwrap() = (0..rows).map(|row| (row, row ^ 0x5555)).collect();
