@@ -197,13 +197,7 @@ fn load_tables(config: &Config) -> anyhow::Result<TableSet> {
     Ok(table_set(&tables))
 }
 
-/// Tables as plug-ins reach them.
-pub fn table_set(tables: &Tables) -> TableSet {
-    tables
-        .iter()
-        .map(|(name, table)| (name.to_owned(), Arc::clone(table) as _))
-        .collect()
-}
+XX
 
 async fn load_catalogue(
     config: &Config,

@@ -20,6 +20,8 @@ pub struct Adaptation<'a> {
     settings: &'a Settings,
     limits: PictureLimits,
     message_limit: Option<u64>,
+    /// What the message must come down to, in octets; `None` when it need not, or cannot.
+    goal: Option<u64>,
     /// The message's size with the edits so far, in octets.
     total: u64,
     items: Vec<Item>,
@@ -61,6 +63,7 @@ impl<'a> Adaptation<'a> {
                 size: destination.max_image_size,
             },
             message_limit: destination.max_message_size,
+            goal: None,
             total: message::current().size,
             items: message::parts().into_iter().map(item).collect(),
         }
@@ -72,6 +75,7 @@ impl<'a> Adaptation<'a> {
         }
         let class = message::header(CLASS_HEADER);
         self.look_at_pictures(class.is_some())?;
+        self.aim();
         self.drop_media();
         self.shrink_pictures()?;
         let mut edits = self.edits()?;
@@ -104,7 +108,7 @@ impl<'a> Adaptation<'a> {
     }
 
     fn drop_media(&mut self) {
-        let Some(limit) = self.limit() else { return };
+        let Some(limit) = self.goal else { return };
         let (indexes, media): (Vec<_>, Vec<_>) = self.sizes(Role::Media).unzip();
         let pictures: Vec<u64> = self.sizes(Role::Picture).map(|(_, size)| size).collect();
         for chosen in rules::media_to_drop(self.total, limit, &media, &pictures, self.note_size()) {
@@ -121,7 +125,7 @@ impl<'a> Adaptation<'a> {
         while let Some(&(index, size)) = waiting.first() {
             let sizes: Vec<u64> = waiting.iter().map(|&(_, size)| size).collect();
             let allowed = self
-                .limit()
+                .goal
                 .and_then(|limit| rules::allowance(self.total, limit, &sizes))
                 .filter(|&level| level < size);
             if self.items[index].over || allowed.is_some() {
@@ -153,7 +157,7 @@ impl<'a> Adaptation<'a> {
         };
         Ok(match picture::adapt(&source, &header, &limits, self.settings) {
             Ok(picture) => Fate::Smaller(picture),
-            Err(Failure::Undecodable(reason)) => self.note_for(item, &reason),
+            Err(Failure::Undecodable(reason)) => self.note_for(item, reason.trim()),
             Err(Failure::TooLarge) => self.note_for(item, "even a tiny version would be too large"),
         })
     }
@@ -314,11 +318,21 @@ impl<'a> Adaptation<'a> {
         }
     }
 
-    /// The goal for a message that is too large. One within the limit is not shrunk for the margin's sake.
-    fn limit(&self) -> Option<u64> {
-        self.message_limit
-            .filter(|&limit| message::current().size > limit)
-            .map(|limit| limit.saturating_sub(MARGIN))
+    /// A message within the limit is not shrunk for the margin's sake. And one that would be too large without any picture
+    /// or film keeps what it has: to take them out would help nobody.
+    fn aim(&mut self) {
+        let Some(limit) = self.message_limit.filter(|&limit| self.total > limit) else {
+            return;
+        };
+        let removable: Vec<u64> = self
+            .sizes(Role::Picture)
+            .chain(self.sizes(Role::Media))
+            .map(|(_, size)| size)
+            .collect();
+        let goal = limit.saturating_sub(MARGIN);
+        if rules::smallest_total(self.total, &removable, self.note_size()) <= goal {
+            self.goal = Some(goal);
+        }
     }
 
     fn sizes(&self, role: Role) -> impl Iterator<Item = (usize, u64)> + '_ {

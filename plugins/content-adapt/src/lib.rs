@@ -12,6 +12,7 @@
 //!    small colour profile stays. A picture of another format is judged by its octets alone.
 //! 2. A message over `max-message-size` has its largest pictures shrunk first, down to 8 KiB each. If that cannot be
 //!    enough, the largest other media go, one after the other.
+//!    A message that would be too large even without them is left alone.
 //! 3. What cannot be made small enough, or cannot be decoded, is replaced by a short text that says so.
 //!
 //! Pictures within the limits are not even read: a few hundred octets tell their size, and the bytes leave as they came.

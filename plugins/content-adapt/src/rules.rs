@@ -68,6 +68,12 @@ pub fn decoded_size(encoded: u64) -> u64 {
 /// No picture is made smaller than this (octets, encoded) while other media could go instead.
 const SMALLEST_PICTURE: u64 = 8 * 1024;
 
+/// The message's size if all of these parts were notes, in octets.
+pub fn smallest_total(total: u64, removable: &[u64], note: u64) -> u64 {
+    let given: u64 = removable.iter().map(|size| size.saturating_sub(note)).sum();
+    total.saturating_sub(given)
+}
+
 /// The media parts that must go so that every picture can keep at least a useful size: the largest first, and only
 /// when pictures alone cannot bring the message under its limit.
 ///

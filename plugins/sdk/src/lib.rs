@@ -10,7 +10,7 @@
 //!
 //! #[derive(serde::Deserialize)]
 //! #[serde(deny_unknown_fields)]
-//! struct Settings {
+//! pub struct Settings {
 //!     name: String,
 //! }
 //!

@@ -90,7 +90,7 @@ macro_rules! export_plugin {
 
             // The export names hold characters that native linkers reject.
             #[cfg(target_family = "wasm")]
-    $crate::bindings::export!(Component with_types_in $crate::bindings);
+            $crate::bindings::export! { Component with_types_in $crate::bindings }
         };
     };
 }

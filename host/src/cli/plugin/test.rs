@@ -12,7 +12,6 @@ use similar::{ChangeTag, TextDiff};
 use crate::clock::FixedClock;
 use crate::message::{OnFailure, Outgoing, OutgoingId, PeerName, Rope};
 use crate::pipeline::{Catalogue, Chain, Effects, LinkSpec, NoValues, PluginServices, TableSet, TellOutcome};
-use crate::protocol::mm4;
 
 use super::case::{Case, cases};
 use super::{Manifest, snapshot};

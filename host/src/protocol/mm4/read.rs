@@ -60,7 +60,7 @@ pub fn read_header(rope: &Rope) -> std::io::Result<Header> {
         fields: u32::MAX,
         ..Limits::default()
     };
-    let (header, _) = scan::header(&octets.into(), &limits).map_err(std::io::Error::other)?;
+    let (header, _) = scan::header(&octets, &limits).map_err(std::io::Error::other)?;
     Ok(header)
 }
 

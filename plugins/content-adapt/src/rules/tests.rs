@@ -132,6 +132,12 @@ fn the_largest_media_go_first_and_no_more_than_needed() {
 }
 
 #[test]
+fn the_smallest_total_counts_the_notes_that_stay() {
+    assert_eq!(smallest_total(10_000, &[5000, 3000], 200), 2400);
+    assert_eq!(smallest_total(1000, &[100], 200), 1000);
+}
+
+#[test]
 fn a_part_smaller_than_its_note_is_not_replaced() {
     assert!(media_to_drop(1000, 10, &[100, 200], &[], 200).is_empty());
 }
