@@ -47,7 +47,8 @@ pub struct Options {
     /// is the limit.
     pub limit: Option<u64>,
     /// Octets of log after which committed pages are copied into the database. A message that comes and goes within
-    /// that many octets of traffic never reaches the database. The log itself may grow to about twice this under load.
+    /// that many octets of traffic never reaches the database. The log itself may grow to about twice this under load, and further
+    /// while something outside the relay reads for long; then it shrinks again.
     pub log: u64,
     /// Octets of database pages that the writer keeps in memory.
     pub cache: u64,
@@ -89,7 +90,7 @@ impl SqliteSpool {
     /// Fails when another relay runs on it, when it is of another format, and when it cannot be read and written.
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, SpoolError> {
         let lock = schema::claim(folder)?;
-        let db = schema::open_writer(folder, options.cache, options.limit)?;
+        let db = schema::open_writer(folder, &options)?;
         let counters = Counters::read(&db)?;
         let (sender, requests) = mpsc::channel(QUEUE);
         let tally = Arc::new(Tally::default());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::Options;
 use crate::message::MessageId;
 use crate::spool::SpoolError;
 
@@ -85,7 +86,7 @@ pub(super) fn claim(folder: &Path) -> Result<File, SpoolError> {
 }
 
 /// Opens the database for the relay's writer, and makes the tables when it is new.
-pub(super) fn open_writer(folder: &Path, cache: u64, limit: Option<u64>) -> Result<Connection, SpoolError> {
+pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection, SpoolError> {
     let file = database(folder);
     private_file(&file).map_err(|e| broken(folder, &e))?;
     let mut db = open_file(&file)?;
@@ -93,8 +94,11 @@ pub(super) fn open_writer(folder: &Path, cache: u64, limit: Option<u64>) -> Resu
     db.pragma_update(None, "journal_mode", "WAL")?;
     // Flush the log at every commit: what `Receipt` stands for.
     db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update(None, "cache_size", -kibibytes(cache))?;
-    if let Some(octets) = limit {
+    db.pragma_update(None, "cache_size", -kibibytes(options.cache))?;
+    // After readers kept the log from beginning anew, it shrinks again; else its blocks are written again and again,
+    // which is cheaper than new ones.
+    db.pragma_update(None, "journal_size_limit", 2 * options.log as i64)?;
+    if let Some(octets) = options.limit {
         db.pragma_update(None, "max_page_count", (octets / u64::from(PAGE)) as i64)?;
     }
     let empty = 0 == db.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))?;
