@@ -57,8 +57,9 @@ const TABLES: &str = "
     CREATE INDEX outgoing_failed ON outgoing(peer) WHERE failed = 1;
 
     -- An outcome that plug-ins must still be told, with its own copy of the outgoing message as it was at the attempt.
+    -- Its id is never given again: whoever settles an event late must not settle another.
     CREATE TABLE event(
-        id INTEGER PRIMARY KEY, message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL,
         deliveries INTEGER NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL,
         outcome TEXT NOT NULL, envelope TEXT NOT NULL, pieces BLOB NOT NULL);
     CREATE INDEX event_due ON event(due);
@@ -188,4 +189,28 @@ fn broken(path: &Path, error: &io::Error) -> SpoolError {
 /// SQLite counts a cache in KiB when the number is negative.
 pub(super) fn kibibytes(octets: u64) -> i64 {
     (octets / 1024) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_commit_flushes_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = open_writer(folder.path(), &Options::default()).unwrap();
+        let operator = open_existing(folder.path()).unwrap();
+        for db in [writer, operator] {
+            let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+            assert_eq!(pragma("journal_mode").unwrap(), "wal".to_owned().into());
+            assert_eq!(pragma("synchronous").unwrap(), 2.into(), "2 is FULL");
+        }
+    }
+
+    #[test]
+    fn an_id_that_would_share_rows_with_another_is_refused() {
+        let largest = MessageId((1 << 51) - 1);
+        assert!(chunk_key(key(largest).unwrap(), (1 << PLACE_BITS) - 1) > 0);
+        assert!(key(MessageId(1 << 51)).is_err());
+    }
 }
