@@ -1,7 +1,7 @@
 //! How the spool performs: messages a second, CPU seconds per 1,000 messages, and commit latency; then memory with
 //! large messages in flight, and a backlog.
 //!
-//! `cargo run --release --example spool_throughput [FOLDER [SECONDS]]` for throughput: twenty committers each wait for
+//! `cargo run --release --example spool_throughput [FOLDER [SECONDS [LOG-MIB]]]` for throughput: twenty committers each wait for
 //! their receipt before the next message, as SMTP sessions do, and each message is recorded as delivered soon after.
 //! `... large FOLDER [COUNT]`: that many messages of 5 MB at once. `... backlog FOLDER [COUNT]`: that many messages of
 //! 1 kB that nobody delivers, and a restart.
@@ -44,18 +44,25 @@ fn main() -> anyhow::Result<()> {
         ref rest => {
             let base = rest.first().map_or_else(std::env::temp_dir, PathBuf::from);
             let seconds = rest.get(1).map_or(Ok(5), |text| text.parse())?;
+            let log = rest.get(2).map_or(Ok(64), |text| text.parse::<u64>())? << 20;
             println!("   size   msg/s  MB/s  CPU s/1000  commit p50 ms  p99 ms  max ms  requests a flush");
             for kilobytes in [10, 30, 300] {
                 let folder = tempfile::tempdir_in(&base)?;
-                runtime.block_on(measure(folder.path(), kilobytes, Duration::from_secs(seconds)))?;
+                runtime.block_on(measure(folder.path(), log, kilobytes, Duration::from_secs(seconds)))?;
             }
             Ok(())
         }
     }
 }
 
-async fn measure(folder: &Path, kilobytes: usize, duration: Duration) -> anyhow::Result<()> {
-    let spool = SqliteSpool::open(folder, Options::default())?;
+async fn measure(folder: &Path, log: u64, kilobytes: usize, duration: Duration) -> anyhow::Result<()> {
+    let spool = SqliteSpool::open(
+        folder,
+        Options {
+            log,
+            ..Options::default()
+        },
+    )?;
     let content = Content::from_bytes(vec![b'x'; kilobytes * 1000]);
     // Fills the log once: from then on it is overwritten in place, as in a relay that has run for a while.
     run(&spool, &content, Duration::from_secs(2)).await?;

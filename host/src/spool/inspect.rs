@@ -4,6 +4,7 @@
 //! due.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rusqlite::types::Value;
@@ -18,8 +19,9 @@ use crate::message::{Envelope, MessageId, OutgoingId, PeerName, Piece, Step, Tim
 /// Octets of a message that [`Inspector::show`] looks through for the end of its header.
 const MOST_HEADER: u64 = 256 * 1024;
 
-/// Changes in one transaction. The relay's commits wait for it, so it stays short.
-const BATCH: usize = 256;
+/// Changes in one transaction at the most, and how long it may take: the relay's commits wait for it meanwhile.
+const BATCH: usize = 1000;
+const TURN: Duration = Duration::from_millis(20);
 
 /// A connection to the spool beside the relay's.
 pub struct Inspector {
@@ -209,7 +211,7 @@ impl Inspector {
                 ids.collect::<rusqlite::Result<_>>()?
             }
         };
-        self.in_batches(&ids, |db, id| {
+        self.in_turns(&ids, |db, id| {
             let row = (key(id.message)?, id.ordinal, sql_time(now));
             Ok(db.prepare_cached(RETRY)?.execute(row)?)
         })
@@ -220,7 +222,7 @@ impl Inspector {
     pub fn drop(&mut self, ids: &[OutgoingId]) -> Result<usize, SpoolError> {
         const DESTINATION: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2";
         const HOLD: &str = "UPDATE message SET hold = NULL WHERE id = ?1 AND hold IS NOT NULL";
-        self.in_batches(ids, |db, id| {
+        self.in_turns(ids, |db, id| {
             let message = key(id.message)?;
             let found = match id.ordinal {
                 0 => db.prepare_cached(HOLD)?.execute([message])?,
@@ -325,18 +327,28 @@ impl Inspector {
         Ok(header.freeze())
     }
 
-    fn in_batches(
+    /// Makes `change` for each id, in short transactions: each is durable as a whole, the sum of them is not.
+    fn in_turns(
         &mut self,
         ids: &[OutgoingId],
         change: impl Fn(&Connection, OutgoingId) -> Result<usize, SpoolError>,
     ) -> Result<usize, SpoolError> {
         let mut total = 0;
-        for batch in ids.chunks(BATCH) {
+        let mut left = ids.iter().copied().peekable();
+        while left.peek().is_some() {
             let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for id in batch {
-                total += change(&transaction, *id)?;
+            let started = Instant::now();
+            for id in left.by_ref().take(BATCH) {
+                total += change(&transaction, id)?;
+                if started.elapsed() > TURN {
+                    break;
+                }
             }
             transaction.commit()?;
+            // Then it is the relay's turn: SQLite's locks know no queue.
+            if left.peek().is_some() {
+                std::thread::sleep(started.elapsed());
+            }
         }
         Ok(total)
     }

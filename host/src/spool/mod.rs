@@ -41,6 +41,8 @@ pub trait Spool: Send + Sync + 'static {
 
     /// Makes what became of one delivery durable, with what its outcome caused. Unknown ids are not an error: an
     /// operator may have dropped the message meanwhile. The delivery happened all the same, and is charged.
+    /// After an error nothing is recorded, and the message still counts as waiting: ask again with the same outcome
+    /// before that message is tried again, else its next hop gets it twice.
     fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>>;
 
     /// At most `limit` waiting messages for `peer` that are due at `now` and not in `except`, oldest due time first.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::Options;
 use crate::message::MessageId;
 use crate::spool::SpoolError;
 
@@ -56,8 +57,9 @@ const TABLES: &str = "
     CREATE INDEX outgoing_failed ON outgoing(peer) WHERE failed = 1;
 
     -- An outcome that plug-ins must still be told, with its own copy of the outgoing message as it was at the attempt.
+    -- Its id is never given again: whoever settles an event late must not settle another.
     CREATE TABLE event(
-        id INTEGER PRIMARY KEY, message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL,
         deliveries INTEGER NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL,
         outcome TEXT NOT NULL, envelope TEXT NOT NULL, pieces BLOB NOT NULL);
     CREATE INDEX event_due ON event(due);
@@ -85,7 +87,7 @@ pub(super) fn claim(folder: &Path) -> Result<File, SpoolError> {
 }
 
 /// Opens the database for the relay's writer, and makes the tables when it is new.
-pub(super) fn open_writer(folder: &Path, cache: u64, limit: Option<u64>) -> Result<Connection, SpoolError> {
+pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection, SpoolError> {
     let file = database(folder);
     private_file(&file).map_err(|e| broken(folder, &e))?;
     let mut db = open_file(&file)?;
@@ -93,8 +95,11 @@ pub(super) fn open_writer(folder: &Path, cache: u64, limit: Option<u64>) -> Resu
     db.pragma_update(None, "journal_mode", "WAL")?;
     // Flush the log at every commit: what `Receipt` stands for.
     db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update(None, "cache_size", -kibibytes(cache))?;
-    if let Some(octets) = limit {
+    db.pragma_update(None, "cache_size", -kibibytes(options.cache))?;
+    // After readers kept the log from beginning anew, it shrinks again; else its blocks are written again and again,
+    // which is cheaper than new ones.
+    db.pragma_update(None, "journal_size_limit", 2 * options.log as i64)?;
+    if let Some(octets) = options.limit {
         db.pragma_update(None, "max_page_count", (octets / u64::from(PAGE)) as i64)?;
     }
     let empty = 0 == db.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))?;
@@ -184,4 +189,28 @@ fn broken(path: &Path, error: &io::Error) -> SpoolError {
 /// SQLite counts a cache in KiB when the number is negative.
 pub(super) fn kibibytes(octets: u64) -> i64 {
     (octets / 1024) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_commit_flushes_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = open_writer(folder.path(), &Options::default()).unwrap();
+        let operator = open_existing(folder.path()).unwrap();
+        for db in [writer, operator] {
+            let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+            assert_eq!(pragma("journal_mode").unwrap(), "wal".to_owned().into());
+            assert_eq!(pragma("synchronous").unwrap(), 2.into(), "2 is FULL");
+        }
+    }
+
+    #[test]
+    fn an_id_that_would_share_rows_with_another_is_refused() {
+        let largest = MessageId((1 << 51) - 1);
+        assert!(chunk_key(key(largest).unwrap(), (1 << PLACE_BITS) - 1) > 0);
+        assert!(key(MessageId(1 << 51)).is_err());
+    }
 }

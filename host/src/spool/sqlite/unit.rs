@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::pieces;
 use super::readers::sql_time;
 use super::schema::{CHUNK, chunk_key, key, max_content};
-use crate::message::{ChargingEntry, Envelope, KvWrite, Outgoing, OutgoingId, Piece, Timestamp};
+use crate::message::{ChargingEntry, Envelope, KvWrite, MessageId, Outgoing, OutgoingId, Piece, Timestamp};
 use crate::spool::{Acceptance, DeliveryResult, NewEvent, Outcome, Settlement, SpoolError};
 
 /// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
@@ -106,7 +106,7 @@ impl Unit<'_> {
                     return Ok(());
                 };
                 release(self.db, message)?;
-                let message = crate::message::MessageId(message as u64);
+                let message = MessageId(message as u64);
                 self.charge(OutgoingId { message, ordinal }, charging)?;
                 self.keep_values(kv)
             }
@@ -171,7 +171,8 @@ impl Unit<'_> {
             INSERT INTO outgoing(message, ordinal, peer, failed, due, attempts, size, reason, envelope, pieces)
             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let size = of.content.size();
-        if outgoing.id.message != of.id {
+        // Ordinal 0 stands for the message as it was received.
+        if outgoing.id.message != of.id || outgoing.id.ordinal == 0 {
             return Err(SpoolError::Unfit(format!(
                 "{} is no destination of message {}",
                 outgoing.id, of.id

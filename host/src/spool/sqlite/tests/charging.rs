@@ -55,6 +55,9 @@ async fn a_request_that_failed_leaves_no_gap_in_the_sequence() {
     let mut outside = relayed(spool.next_id(), "bytes");
     outside.outgoing[0].rope.pieces = vec![Piece::Received(0..6)];
     spool.commit(outside).await.unwrap_err();
+    let mut foreign = relayed(spool.next_id(), "bytes");
+    foreign.outgoing[0].id.message = spool.next_id();
+    spool.commit(foreign).await.unwrap_err();
     spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
     assert_eq!(sequences(folder.path()), [1, 2]);
 }

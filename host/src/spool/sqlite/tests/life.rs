@@ -246,6 +246,30 @@ async fn an_event_waits_with_its_message_until_it_is_settled_once() {
 }
 
 #[tokio::test]
+async fn an_event_settled_late_leaves_a_newer_one_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let number = spool.next_id();
+        spool.commit(relayed(number, "bytes")).await.unwrap();
+        let told_later = Outcome {
+            event: event(NOW),
+            ..delivered(id(number, 1))
+        };
+        spool.record(told_later).await.unwrap();
+        seen.push(spool.pending_events(NOW, 10).await.unwrap()[0].id);
+        let done = Settlement::Done {
+            charging: Vec::new(),
+            kv: Vec::new(),
+        };
+        spool.settle_event(seen[0], done).await.unwrap();
+    }
+    let left = spool.pending_events(NOW, 10).await.unwrap();
+    assert_eq!(left.iter().map(|event| event.id).collect::<Vec<_>>(), seen[1..]);
+}
+
+#[tokio::test]
 async fn an_event_of_a_part_remembers_every_recipient_of_its_attempt() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());

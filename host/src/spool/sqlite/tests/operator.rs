@@ -189,6 +189,34 @@ async fn dropping_removes_every_state_with_its_bytes() {
     assert!(due(&spool, "operator-b").await.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_gets_through_while_the_relay_is_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let number = spool.next_id();
+    spool.commit(relayed(number, "bytes")).await.unwrap();
+    let busy = (0..8).map(|_| {
+        let spool = spool.clone();
+        tokio::spawn(async move {
+            loop {
+                spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+            }
+        })
+    });
+    let busy: Vec<_> = busy.collect();
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    let retries = tokio::task::spawn_blocking(move || {
+        let started = std::time::Instant::now();
+        for _ in 0..50 {
+            operator.retry(Selection::Ids(&[id(number, 1)]), NOW).unwrap();
+        }
+        started.elapsed()
+    });
+    let took = retries.await.unwrap();
+    busy.iter().for_each(|task| task.abort());
+    assert!(took < std::time::Duration::from_secs(10), "50 changes took {took:?}");
+}
+
 #[test]
 fn a_folder_without_a_spool_is_named() {
     let folder = tempfile::tempdir().unwrap();
