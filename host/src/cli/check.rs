@@ -4,25 +4,29 @@ use std::fmt::{Display, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tokio::runtime::Handle;
+
 use crate::config::{Config, Peer, Problems, RouteTo, show_size};
+use crate::relay::check_plugins;
 use crate::routing::Tables;
 
 /// Says everything that is wrong with a configuration, its tables and its plug-ins; runs nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration file.
+    /// The configuration
     #[arg(long, value_name = "FILE", default_value = "relay.toml")]
-    pub config: PathBuf,
+    config: PathBuf,
 }
 
-/// What the plug-ins' own check found: a line for each plug-in in the order of the chain, or everything that is wrong.
-pub type PluginReport = Result<Vec<String>, Vec<String>>;
+/// What loading the plug-ins found: a line for each plug-in in the order of the chain, or everything that is wrong.
+type PluginReport = Result<Vec<String>, Vec<String>>;
 
 /// Prints the summary and succeeds, or prints all problems to the standard error and fails.
-///
-/// `plugins` checks the plug-ins of a configuration with its tables; both hold what could be read, even when something
-/// else in them is wrong.
-pub fn run(args: &Args, plugins: impl FnOnce(&Config, &Tables) -> PluginReport) -> ExitCode {
+pub fn run(args: &Args) -> ExitCode {
+    // Loading plug-ins waits for their calls; this command has nothing else to do meanwhile.
+    let plugins = |config: &Config, tables: &Tables| {
+        tokio::task::block_in_place(|| Handle::current().block_on(check_plugins(config, tables)))
+    };
     match check(&args.config, plugins) {
         Ok(summary) => {
             print!("{summary}");

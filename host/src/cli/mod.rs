@@ -62,7 +62,7 @@ fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Demo(args) => demo::run(args).await,
             Command::Run(args) => run::run(args).await,
-            Command::Check(args) => return check::run(args).await,
+            Command::Check(args) => return Ok(check::run(&args)),
             // Command::Send(args) => send::run(args).await,
             // Command::Peer(args) => peer::run(args).await,
             Command::Plugin(args) => plugin::run(args).await,

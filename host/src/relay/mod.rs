@@ -5,9 +5,11 @@
 //! stopping the whole ([`start`]).
 
 mod carry;
+mod chain;
 mod doors;
 mod outcomes;
 mod start;
+mod tables;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::protocol::mm4;
 use crate::routing::Routing;
 use crate::spool::{Acceptance, Spool};
 
+pub use chain::check as check_plugins;
 pub use start::{Running, Setup};
 
 /// Everything that a message needs on its way.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use mm4relay_engine::{Engine, EngineOptions, Limits as PluginLimits, PluginSpec};
+use mm4relay_engine::{Engine, EngineOptions};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -17,14 +17,14 @@ use crate::config::{self, Config, RouteTo};
 use crate::delivery::{Delivery, PeerOptions, Schedule, Timeouts};
 use crate::intake;
 use crate::message::PeerName;
-use crate::pipeline::{Catalogue, Destination, KvSource, LinkSpec, PluginServices, TableSet, WatchGuard};
+use crate::pipeline::{Catalogue, Destination, KvSource, PluginServices, TableSet, WatchGuard};
 use crate::protocol::mm4;
-use crate::routing::{PeerEntry, Route, Routing, Tables};
+use crate::routing::{PeerEntry, Route, Routing};
 use crate::spool::sqlite::{self, SqliteSpool};
 use crate::spool::{BoxFuture, Careless, Spool};
 
 use super::outcomes::Outcomes;
-use super::{Nobody, Observer, ROOM_BLOCKS, Relay};
+use super::{Nobody, Observer, ROOM_BLOCKS, Relay, chain, tables};
 
 /// What a start can be given besides the configuration.
 pub struct Setup {
@@ -63,7 +63,7 @@ impl Running {
         let clock: SharedClock = Arc::new(SystemClock);
         let database = open_spool(&config)?;
         let spool = trusted(&database, &setup);
-        let tables = Arc::new(ArcSwap::from_pointee(load_tables(&config)?));
+        let tables = Arc::new(ArcSwap::from_pointee(tables::load(&config)?));
         let catalogue = load_catalogue(&config, &tables, &spool, &clock).await?;
 
         let outcomes = Arc::new(Outcomes {
@@ -123,9 +123,9 @@ impl Running {
     /// none. What needs a restart is named in the log.
     pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
         let config = Config::load(path)?;
-        let tables = load_tables(&config)?;
+        let tables = tables::load(&config)?;
         let new_routing = routing(&config)?;
-        let specs = link_specs(&config)?;
+        let specs = chain::specs(&config)?;
         // The new plug-ins configure themselves with the new tables; if they cannot, the old tables come back.
         let before = self.tables.swap(Arc::new(tables));
         if let Err(error) = self.relay.catalogue.replace(specs).await {
@@ -181,24 +181,6 @@ impl KvSource for StoredValues {
     }
 }
 
-/// The tables, by name; all errors at once.
-fn load_tables(config: &Config) -> anyhow::Result<TableSet> {
-    let files = config
-        .tables
-        .iter()
-        .map(|table| (table.name.as_str(), table.file.as_path()));
-    let tables = match Tables::load(files) {
-        Ok(tables) => tables,
-        Err(errors) => bail!(
-            "{}",
-            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        ),
-    };
-    Ok(table_set(&tables))
-}
-
-XX
-
 async fn load_catalogue(
     config: &Config,
     tables: &Arc<ArcSwap<TableSet>>,
@@ -218,51 +200,9 @@ async fn load_catalogue(
         kv: Arc::new(StoredValues(Arc::clone(spool))),
         clock: Arc::clone(clock),
     };
-    Catalogue::load(engine, Arc::new(services), link_specs(config)?)
+    Catalogue::load(engine, Arc::new(services), chain::specs(config)?)
         .await
         .context("plug-ins")
-}
-
-/// The chain as configured.
-pub fn link_specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
-    let spec = |plugin: &config::Plugin| {
-        let grants = plugin
-            .grants
-            .iter()
-            .map(|grant| grant.parse())
-            .collect::<Result<_, _>>()?;
-        let plugin_spec = PluginSpec {
-            name: plugin.name.clone(),
-            wasm: plugin.file.clone(),
-            settings: plugin.settings.clone(),
-            grants,
-            limits: plugin_limits(&plugin.limits),
-        };
-        Ok(LinkSpec {
-            plugin: plugin_spec,
-            on_failure: plugin.on_failure,
-        })
-    };
-    config.plugins.iter().map(spec).collect()
-}
-
-/// What the configuration does not say is the engine's default.
-fn plugin_limits(set: &config::PluginLimits) -> PluginLimits {
-    let default = PluginLimits::default();
-    let octets = |set: Option<u64>, default: usize| set.map_or(default, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    PluginLimits {
-        memory_bytes: octets(set.memory, default.memory_bytes),
-        time: set.time.unwrap_or(default.time),
-        time_per_mib: set.time_per_mib.unwrap_or(default.time_per_mib),
-        host_call_bytes: octets(set.host_call, default.host_call_bytes),
-        output_bytes: set.output.unwrap_or(default.output_bytes),
-        handles: set.handles.map_or(default.handles, |n| n as usize),
-        log_lines: set.log_lines.unwrap_or(default.log_lines),
-        charging_records: set.charging_records.map_or(default.charging_records, |n| n as usize),
-        kv_bytes: octets(set.kv, default.kv_bytes),
-        configure_time: set.configure_time.unwrap_or(default.configure_time),
-        component_bytes: set.component.unwrap_or(default.component_bytes),
-    }
 }
 
 fn routing(config: &Config) -> anyhow::Result<Routing> {

@@ -1,0 +1,68 @@
+//! The chain of plug-ins as the configuration states it, in the engine's words.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use mm4relay_engine::{Engine, EngineOptions, Limits, PluginSpec};
+
+use crate::clock::SystemClock;
+use crate::config::{self, Config};
+use crate::pipeline::{Catalogue, LinkSpec, NoValues, PluginServices};
+use crate::routing::Tables;
+
+use super::tables;
+
+/// The links, in the order of the file.
+pub fn specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
+    let spec = |plugin: &config::Plugin| {
+        let grants = plugin.grants.iter().map(|grant| grant.parse()).collect::<Result<_, _>>()?;
+        let plugin_spec = PluginSpec {
+            name: plugin.name.clone(),
+            wasm: plugin.file.clone(),
+            settings: plugin.settings.clone(),
+            grants,
+            limits: limits(&plugin.limits),
+        };
+        Ok(LinkSpec { plugin: plugin_spec, on_failure: plugin.on_failure })
+    };
+    config.plugins.iter().map(spec).collect()
+}
+
+/// Loads every plug-in as a start would, and throws the result away. A line for each, or all that is wrong.
+pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<String>> {
+    let one = |error: anyhow::Error| vec![error.to_string()];
+    let specs = specs(config).map_err(one)?;
+    let options = EngineOptions { max_instances: 4, ..EngineOptions::default() };
+    let engine = Engine::new(options).map_err(|error| one(error.into()))?;
+    let services = Arc::new(PluginServices {
+        tables: Arc::new(ArcSwap::from_pointee(tables::set(tables))),
+        kv: Arc::new(NoValues),
+        clock: Arc::new(SystemClock),
+    });
+    let catalogue = Catalogue::load(engine, services, specs).await;
+    let catalogue = catalogue.map_err(|error| error.0.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let line = |link: &crate::pipeline::Link| {
+        let described = link.plugin.description();
+        format!("{}: {} {}, on failure {}", link.plugin.name(), described.name, described.version, link.on_failure)
+    };
+    Ok(catalogue.chain().links.iter().map(line).collect())
+}
+
+/// What the configuration does not say is the engine's default.
+fn limits(set: &config::PluginLimits) -> Limits {
+    let default = Limits::default();
+    let octets = |set: Option<u64>, default: usize| set.map_or(default, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    Limits {
+        memory_bytes: octets(set.memory, default.memory_bytes),
+        time: set.time.unwrap_or(default.time),
+        time_per_mib: set.time_per_mib.unwrap_or(default.time_per_mib),
+        host_call_bytes: octets(set.host_call, default.host_call_bytes),
+        output_bytes: set.output.unwrap_or(default.output_bytes),
+        handles: set.handles.map_or(default.handles, |n| n as usize),
+        log_lines: set.log_lines.unwrap_or(default.log_lines),
+        charging_records: set.charging_records.map_or(default.charging_records, |n| n as usize),
+        kv_bytes: octets(set.kv, default.kv_bytes),
+        configure_time: set.configure_time.unwrap_or(default.configure_time),
+        component_bytes: set.component.unwrap_or(default.component_bytes),
+    }
+}

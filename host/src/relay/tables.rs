@@ -1,0 +1,36 @@
+//! Host tables as plug-ins reach them.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use crate::config::Config;
+use crate::pipeline::TableSet;
+use crate::routing::{Table, Tables};
+
+/// The tables of a configuration; all errors at once.
+pub fn load(config: &Config) -> anyhow::Result<TableSet> {
+    let files = config.tables.iter().map(|table| (table.name.as_str(), table.file.as_path()));
+    match Tables::load(files) {
+        Ok(tables) => Ok(set(&tables)),
+        Err(errors) => bail!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+pub fn set(tables: &Tables) -> TableSet {
+    let shared = |(name, table): (&str, &Arc<Table>)| {
+        let table: Arc<dyn mm4relay_engine::Table> = Arc::<Table>::clone(table);
+        (name.to_owned(), table)
+    };
+    tables.iter().map(shared).collect()
+}
+
+impl mm4relay_engine::Table for Table {
+    fn lookup(&self, key: &str) -> Option<&str> {
+        Table::lookup(self, key)
+    }
+
+    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
+        Table::lookup_prefix(self, text)
+    }
+}
