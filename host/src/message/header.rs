@@ -35,14 +35,11 @@ impl Field {
     pub fn parse(raw: Bytes) -> Option<Self> {
         let colon = raw.iter().position(|b| *b == b':')?;
         let name_end = raw[..colon].iter().rposition(|b| !matches!(b, b' ' | b'\t'))? + 1;
-        raw[..name_end]
-            .iter()
-            .all(u8::is_ascii_graphic)
-            .then_some(Self {
-                raw,
-                name_end,
-                place: None,
-            })
+        raw[..name_end].iter().all(u8::is_ascii_graphic).then_some(Self {
+            raw,
+            name_end,
+            place: None,
+        })
     }
 
     /// As [`Field::parse`], for a field that stands at octet `place` of the received message. Serialising refers to

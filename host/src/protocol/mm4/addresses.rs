@@ -204,15 +204,25 @@ mod tests {
     #[test]
     fn an_address_keeps_the_length_in_which_the_peer_wrote_it() {
         for (written, expected) in [
-            ("+15555550199/TYPE=PLMN@mms.b.example", "+999123/TYPE=PLMN@mms.c.example"),
+            (
+                "+15555550199/TYPE=PLMN@mms.b.example",
+                "+999123/TYPE=PLMN@mms.c.example",
+            ),
             ("+15555550199/TYPE=PLMN", "+999123/TYPE=PLMN"),
-            ("+15555550199/type=plmn@MMS.B.example", "+999123/TYPE=PLMN@mms.c.example"),
+            (
+                "+15555550199/type=plmn@MMS.B.example",
+                "+999123/TYPE=PLMN@mms.c.example",
+            ),
             ("+15555550199", "+999123"),
             ("+15555550199@mms.b.example", "+999123@mms.c.example"),
             ("<+15555550199/TYPE=PLMN>", "<+999123/TYPE=PLMN>"),
         ] {
             let field = rewrite(&format!("To: {written}\r\n"), OLD, NEW);
-            assert_eq!(field.as_deref(), Some(format!("To: {expected}\r\n").as_str()), "{written}");
+            assert_eq!(
+                field.as_deref(),
+                Some(format!("To: {expected}\r\n").as_str()),
+                "{written}"
+            );
         }
     }
 

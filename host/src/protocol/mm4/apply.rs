@@ -116,7 +116,9 @@ fn rewrite(message: &mut Message, names: &[&str], old: &MmsAddress, new: &MmsAdd
 fn drop_recipient(message: &mut Message, id: u32) -> Result<(), Illegal> {
     find_recipient(message, id)?;
     if message.envelope.recipients.len() == 1 {
-        return Err(Illegal(format!("recipient {id} is the last one: to drop it, discard the message")));
+        return Err(Illegal(format!(
+            "recipient {id} is the last one: to drop it, discard the message"
+        )));
     }
     message.envelope.recipients.retain(|recipient| recipient.id != id);
     Ok(())

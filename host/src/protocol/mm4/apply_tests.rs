@@ -45,9 +45,11 @@ fn text_after(text: &str, edits: &[Edit]) -> String {
     };
     assert_eq!(shape(&message), shape(&again), "the index says what the bytes say");
     for (one, other) in message.parts.iter().zip(&again.parts) {
-        assert_eq!(decode_part(&message, one.id), decode_part(&again, other.id).map_err(|_| Illegal(
-            format!("part {} has a transfer encoding that nobody knows", one.id)
-        )));
+        assert_eq!(
+            decode_part(&message, one.id),
+            decode_part(&again, other.id)
+                .map_err(|_| Illegal(format!("part {} has a transfer encoding that nobody knows", one.id)))
+        );
     }
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -81,7 +83,10 @@ fn a_new_originator_stands_in_the_envelope_and_where_the_old_one_stood() {
         MULTIPART.replace("From: +15555550100/TYPE=PLMN", "From: +999100/TYPE=PLMN")
     );
     let message = edited(MULTIPART, &edits).unwrap();
-    assert_eq!(message.envelope.sender, Some(address("+999100/TYPE=PLMN@relay.example")));
+    assert_eq!(
+        message.envelope.sender,
+        Some(address("+999100/TYPE=PLMN@relay.example"))
+    );
 }
 
 #[test]
@@ -95,8 +100,14 @@ fn a_new_recipient_address_replaces_the_listed_one_and_lists_no_other() {
         MULTIPART.replace("\t+15555550202", "\t+999202")
     );
     let unlisted = MULTIPART.replace("+15555550202", "+15555550777");
-    assert_eq!(text_after(&unlisted, &[change(2, "+999202/TYPE=PLMN@mms.c.example")]), unlisted);
-    let chained = [change(1, "+999201/TYPE=PLMN@c.example"), change(1, "+999301/TYPE=PLMN@d.example")];
+    assert_eq!(
+        text_after(&unlisted, &[change(2, "+999202/TYPE=PLMN@mms.c.example")]),
+        unlisted
+    );
+    let chained = [
+        change(1, "+999201/TYPE=PLMN@c.example"),
+        change(1, "+999301/TYPE=PLMN@d.example"),
+    ];
     assert_eq!(
         text_after(MULTIPART, &chained),
         MULTIPART.replace("+15555550201/", "+999301/")
@@ -124,7 +135,10 @@ fn a_replaced_part_keeps_its_id_and_foreign_fields_and_gets_its_name_everywhere(
         name: Some(value("b.png")),
     }];
     let expected = MULTIPART
-        .replace("Content-Type: image/jpeg;\r\n Name=\"a.jpg\"", "Content-Type: image/png; name=\"b.png\"")
+        .replace(
+            "Content-Type: image/jpeg;\r\n Name=\"a.jpg\"",
+            "Content-Type: image/png; name=\"b.png\"",
+        )
         .replace(
             "attachment; filename=\"a.jpg\"; size=4",
             "attachment; size=4; filename=\"b.png\"",
@@ -156,7 +170,10 @@ fn a_location_that_bears_the_name_changes_with_it() {
         name: Some(value("gr\u{fc}n.txt")),
     }];
     let text = text_after(MULTIPART, &edits);
-    assert!(text.contains("Content-Type: text/plain; name*=utf-8''gr%C3%BCn.txt\r\n"), "{text}");
+    assert!(
+        text.contains("Content-Type: text/plain; name*=utf-8''gr%C3%BCn.txt\r\n"),
+        "{text}"
+    );
     assert!(text.contains("Content-Location: gr%C3%BCn.txt\r\n"), "{text}");
 }
 
@@ -233,7 +250,13 @@ fn parts_that_share_their_line_ends_can_be_edited_one_by_one() {
         );
         let again = read_text(&replaced).unwrap();
         assert_eq!(decode_part(&again, id).unwrap(), "new", "{replaced}");
-        assert_eq!(read_text(&text_after(&text, &[Edit::RemovePart(id)])).unwrap().parts.len(), 3);
+        assert_eq!(
+            read_text(&text_after(&text, &[Edit::RemovePart(id)]))
+                .unwrap()
+                .parts
+                .len(),
+            3
+        );
     }
 }
 

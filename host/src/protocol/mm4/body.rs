@@ -102,7 +102,16 @@ mod tests {
         for text in ["", "hello", "a\r\nb\r\n", &"x".repeat(998)] {
             assert_eq!(label(text.as_bytes()), "7bit", "{text:?}");
         }
-        for text in ["a\nb", "a\rb", "a\r\r\nb", "--x", "a\r\n--x", "a\0b", "gr\u{fc}n", &"x".repeat(999)] {
+        for text in [
+            "a\nb",
+            "a\rb",
+            "a\r\r\nb",
+            "--x",
+            "a\r\n--x",
+            "a\0b",
+            "gr\u{fc}n",
+            &"x".repeat(999),
+        ] {
             assert_eq!(label(text.as_bytes()), "base64", "{text:?}");
         }
     }
@@ -138,6 +147,9 @@ mod tests {
     #[test]
     fn base64_without_padding_and_with_stray_blanks_is_read() {
         let text = MULTIPART.replace("/9j/4A==", " /9 j/\r\n4A");
-        assert_eq!(decode_part(&read_text(&text).unwrap(), 3).unwrap(), &b"\xff\xd8\xff\xe0"[..]);
+        assert_eq!(
+            decode_part(&read_text(&text).unwrap(), 3).unwrap(),
+            &b"\xff\xd8\xff\xe0"[..]
+        );
     }
 }

@@ -35,10 +35,15 @@ pub(super) struct Raw<'a> {
 impl<'a> Raw<'a> {
     /// Takes note of a field, if it is one of ours. A line without a colon is none.
     pub fn note(&mut self, field: &'a [u8]) {
-        if !field.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-")) {
+        if !field
+            .get(..8)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"content-"))
+        {
             return;
         }
-        let Some(colon) = memchr::memchr(b':', field) else { return };
+        let Some(colon) = memchr::memchr(b':', field) else {
+            return;
+        };
         let (name, value) = (field[8..colon].trim_ascii_end(), &field[colon + 1..]);
         let slot = match name {
             n if n.eq_ignore_ascii_case(b"type") => &mut self.content_type,
@@ -109,7 +114,10 @@ impl Entity {
 fn structured<'a>(name: &str, value: Option<&'a [u8]>) -> Result<Option<ContentType<'a>>, String> {
     let Some(value) = value else { return Ok(None) };
     if value.len() > MAX_STRUCTURED_OCTETS {
-        return Err(format!("a {name} of {} octets: at most {MAX_STRUCTURED_OCTETS} are read", value.len()));
+        return Err(format!(
+            "a {name} of {} octets: at most {MAX_STRUCTURED_OCTETS} are read",
+            value.len()
+        ));
     }
     Ok(match MessageStream::new(value).parse_content_type() {
         mail_parser::HeaderValue::ContentType(parsed) => Some(parsed),
@@ -120,7 +128,12 @@ fn structured<'a>(name: &str, value: Option<&'a [u8]>) -> Result<Option<ContentT
 fn encoding(value: &[u8]) -> TransferEncoding {
     let name = unfolded(value).to_ascii_lowercase();
     // A comment behind the name, or a stray semicolon, is noise (RFC 2045, 6.1 allows the former).
-    match name.split([' ', '\t', ';', '(']).next().unwrap_or_default().trim_matches('"') {
+    match name
+        .split([' ', '\t', ';', '('])
+        .next()
+        .unwrap_or_default()
+        .trim_matches('"')
+    {
         "" | "7bit" | "8bit" | "binary" => TransferEncoding::Identity,
         "base64" => TransferEncoding::Base64,
         "quoted-printable" => TransferEncoding::QuotedPrintable,
@@ -154,14 +167,23 @@ mod tests {
     fn boundary(content_type: &'static str) -> Option<String> {
         let mut raw = Raw::default();
         raw.note(content_type.as_bytes());
-        raw.read("text/plain").unwrap().boundary.map(|octets| String::from_utf8(octets).unwrap())
+        raw.read("text/plain")
+            .unwrap()
+            .boundary
+            .map(|octets| String::from_utf8(octets).unwrap())
     }
 
     #[test]
     fn boundaries_are_read_as_real_peers_write_them() {
         let cases = [
-            ("Content-Type: multipart/related; boundary=\"----=_Part_1_2.3\"\r\n", "----=_Part_1_2.3"),
-            ("Content-Type: multipart/related; boundary=----=_Part_1_2.3\r\n", "----=_Part_1_2.3"),
+            (
+                "Content-Type: multipart/related; boundary=\"----=_Part_1_2.3\"\r\n",
+                "----=_Part_1_2.3",
+            ),
+            (
+                "Content-Type: multipart/related; boundary=----=_Part_1_2.3\r\n",
+                "----=_Part_1_2.3",
+            ),
             (
                 "Content-Type: multipart/related;Start=\"<smil>\";Type=\"application/smil\"; \r\n\tboundary=\"b 1\"\r\n",
                 "b 1",
@@ -180,8 +202,14 @@ mod tests {
 
     #[test]
     fn names_and_ids_are_read_in_every_spelling() {
-        assert_eq!(entity("Content-Type: image/JPEG; Name=\"a.jpg\"\r\n").name.as_deref(), Some("a.jpg"));
-        assert_eq!(entity("Content-Type: image/jpeg; Name=\"a.jpg\"\r\n").media_type, "image/jpeg");
+        assert_eq!(
+            entity("Content-Type: image/JPEG; Name=\"a.jpg\"\r\n").name.as_deref(),
+            Some("a.jpg")
+        );
+        assert_eq!(
+            entity("Content-Type: image/jpeg; Name=\"a.jpg\"\r\n").media_type,
+            "image/jpeg"
+        );
         let attached = entity("Content-Disposition: attachment; FileName=b.png\r\nContent-ID:<smil>\r\n");
         assert_eq!(attached.name.as_deref(), Some("b.png"));
         assert_eq!(attached.content_id.as_deref(), Some("smil"));
@@ -193,7 +221,10 @@ mod tests {
     fn transfer_encodings_are_read_with_the_noise_around_them() {
         assert_eq!(encoding(b" BASE64 \r\n"), TransferEncoding::Base64);
         assert_eq!(encoding(b" base64; x=y\r\n"), TransferEncoding::Base64);
-        assert_eq!(encoding(b" Quoted-Printable (yes)\r\n"), TransferEncoding::QuotedPrintable);
+        assert_eq!(
+            encoding(b" Quoted-Printable (yes)\r\n"),
+            TransferEncoding::QuotedPrintable
+        );
         assert_eq!(encoding(b" 8bit\r\n"), TransferEncoding::Identity);
         assert_eq!(encoding(b" x-uuencode\r\n"), TransferEncoding::Unknown);
     }

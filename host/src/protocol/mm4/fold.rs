@@ -22,7 +22,16 @@ const WORD_LINE: usize = 76;
 
 /// Fields whose values have a grammar: an encoded word in them ends at a special character, not only at a blank.
 const STRUCTURED: [&str; 10] = [
-    "From", "Sender", "To", "Cc", "Bcc", "Reply-To", "Content-Type", "Content-Disposition", "Content-ID", "Content-Location",
+    "From",
+    "Sender",
+    "To",
+    "Cc",
+    "Bcc",
+    "Reply-To",
+    "Content-Type",
+    "Content-Disposition",
+    "Content-ID",
+    "Content-Location",
 ];
 
 /// Builds a field whose lines are legal: without the blanks at both ends, folded at blanks, words beyond ASCII encoded
@@ -45,7 +54,10 @@ pub(super) fn seven_bit(field: &Field) -> Result<Field, Illegal> {
 }
 
 fn finished(name: &str, raw: Vec<u8>) -> Result<Field, Illegal> {
-    if raw.split(|octet| *octet == b'\n').any(|line| line.len() > HARD_LIMIT + 1) {
+    if raw
+        .split(|octet| *octet == b'\n')
+        .any(|line| line.len() > HARD_LIMIT + 1)
+    {
         return Err(Illegal(format!(
             "header {name}: a run without blanks does not fit into a line of {HARD_LIMIT} octets"
         )));
@@ -69,7 +81,10 @@ fn encode(name: &str, field: &[u8]) -> Vec<u8> {
     let (head, mut rest) = field.split_at(memchr::memchr(b':', field).map_or(0, |colon| colon + 1));
     out.extend_from_slice(head);
     while let Some(first) = rest.iter().position(|octet| !octet.is_ascii()) {
-        let start = rest[..first].iter().rposition(|octet| ends_word(*octet)).map_or(0, |at| at + 1);
+        let start = rest[..first]
+            .iter()
+            .rposition(|octet| ends_word(*octet))
+            .map_or(0, |at| at + 1);
         let end = end_of_run(rest, first, &ends_word);
         out.extend_from_slice(&rest[..start]);
         encoded_words(&rest[start..end], &mut out);
@@ -90,7 +105,10 @@ fn end_of_run(text: &[u8], at: usize, ends_word: &dyn Fn(u8) -> bool) -> usize {
     };
     let mut end = word_end(at);
     loop {
-        let blanks = text[end..].iter().take_while(|octet| octet.is_ascii_whitespace()).count();
+        let blanks = text[end..]
+            .iter()
+            .take_while(|octet| octet.is_ascii_whitespace())
+            .count();
         let next = word_end(end + blanks);
         if blanks == 0 || text[end + blanks..next].is_ascii() {
             return end;
@@ -100,7 +118,11 @@ fn end_of_run(text: &[u8], at: usize, ends_word: &dyn Fn(u8) -> bool) -> usize {
 }
 
 fn encoded_words(run: &[u8], out: &mut Vec<u8>) {
-    let unfolded: Vec<u8> = run.iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n')).collect();
+    let unfolded: Vec<u8> = run
+        .iter()
+        .copied()
+        .filter(|octet| !matches!(octet, b'\r' | b'\n'))
+        .collect();
     let is_utf8 = std::str::from_utf8(&unfolded).is_ok();
     let charset = if is_utf8 { "utf-8" } else { "unknown-8bit" };
     let column = out.len() - memchr::memrchr(b'\n', out).map_or(0, |end| end + 1);
@@ -149,7 +171,7 @@ fn fold_at(text: &[u8], limit: usize) -> Option<usize> {
         at > lead
             && is_blank(text[at])
             && text.get(at + 1).is_some_and(|next| !is_blank(*next))
-            && !text[..at].trim_ascii_end().ends_with(b":")
+            && memchr::memchr(b':', text).is_none_or(|colon| colon + 1 < text[..at].trim_ascii_end().len())
     };
     let within = (1..=limit.min(text.len() - 1)).rev().find(|at| folds(*at));
     within.or_else(|| (limit + 1..text.len()).find(|at| folds(*at)))
@@ -177,7 +199,10 @@ mod tests {
     /// What a reader sees (RFC 2047 by mail-parser).
     fn seen(raw: &str) -> String {
         let message = format!("{raw}\r\n");
-        let parsed = mail_parser::MessageParser::new().with_minimal_headers().parse(&message).unwrap();
+        let parsed = mail_parser::MessageParser::new()
+            .with_minimal_headers()
+            .parse(&message)
+            .unwrap();
         parsed.subject().unwrap().to_owned()
     }
 
@@ -196,6 +221,12 @@ mod tests {
         assert!(raw.lines().all(|line| !line.trim().is_empty()), "{raw:?}");
         assert!(raw.starts_with("X: a"));
         assert_eq!(Field::parse(raw.into()).unwrap().value(), value);
+    }
+
+    #[test]
+    fn words_that_end_in_colons_are_folded_too() {
+        let value = "word: ".repeat(300);
+        assert!(raw("X", &value).lines().all(|line| line.len() <= SOFT_LIMIT));
     }
 
     #[test]

@@ -27,7 +27,13 @@ fn multipart(boundary: &str, body: &str) -> String {
 fn thirty_thousand_messages_in_messages_are_refused() {
     let text = format!("{HEAD}{}\r\n", "Content-Type: message/rfc822\r\n\r\n".repeat(30_000));
     assert_eq!(quickly(&text).unwrap_err(), Refusal::NestedTooDeep { limit: 16 });
-    let inside = multipart("b", &format!("--b\r\n{}\r\n--b--\r\n", "Content-Type: message/rfc822\r\n\r\n".repeat(30_000)));
+    let inside = multipart(
+        "b",
+        &format!(
+            "--b\r\n{}\r\n--b--\r\n",
+            "Content-Type: message/rfc822\r\n\r\n".repeat(30_000)
+        ),
+    );
     assert_eq!(quickly(&inside).unwrap_err(), Refusal::NestedTooDeep { limit: 16 });
 }
 
@@ -35,7 +41,10 @@ fn thirty_thousand_messages_in_messages_are_refused() {
 fn thirty_thousand_multiparts_in_multiparts_are_refused() {
     let inner = |i| format!("--b{i}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", i + 1);
     let body: String = (0..30_000).map(inner).collect();
-    assert_eq!(quickly(&multipart("b0", &body)).unwrap_err(), Refusal::NestedTooDeep { limit: 16 });
+    assert_eq!(
+        quickly(&multipart("b0", &body)).unwrap_err(),
+        Refusal::NestedTooDeep { limit: 16 }
+    );
     let message = "Content-Type: message/rfc822\r\n\r\n";
     let mixed: String = (0..30_000)
         .map(|i| format!("{message}Content-Type: multipart/mixed; boundary=b{i}\r\n\r\n--b{i}\r\n"))
@@ -60,7 +69,10 @@ fn the_nesting_limit_holds_to_the_level() {
 #[test]
 fn a_message_inside_cannot_move_the_end_of_its_leaf() {
     let inside = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nreally outside\r\n";
-    let text = multipart("b", &format!("--b\r\nContent-Type: message/rfc822\r\n\r\n{inside}--b--\r\n"));
+    let text = multipart(
+        "b",
+        &format!("--b\r\nContent-Type: message/rfc822\r\n\r\n{inside}--b--\r\n"),
+    );
     let message = quickly(&text).unwrap();
     let types: Vec<&str> = message.parts.iter().map(|p| p.media_type.as_str()).collect();
     assert_eq!(types, ["message/rfc822", "text/plain"]);
@@ -69,9 +81,15 @@ fn a_message_inside_cannot_move_the_end_of_its_leaf() {
 #[test]
 fn two_megabytes_of_header_are_refused() {
     let one_line = format!("{HEAD}X: {}\r\n\r\n", "x".repeat(2 << 20));
-    assert_eq!(quickly(&one_line).unwrap_err(), Refusal::HeaderTooLarge { limit: 102_400 });
+    assert_eq!(
+        quickly(&one_line).unwrap_err(),
+        Refusal::HeaderTooLarge { limit: 102_400 }
+    );
     let many = format!("{HEAD}{}\r\n", "X: y\r\n".repeat(350_000));
-    assert!(matches!(quickly(&many).unwrap_err(), Refusal::BadHeader { line: 1_001, .. }));
+    assert!(matches!(
+        quickly(&many).unwrap_err(),
+        Refusal::BadHeader { line: 1_001, .. }
+    ));
     let folded = format!("{HEAD}X: y\r\n{}\r\n", " y\r\n".repeat(500_000));
     assert!(matches!(quickly(&folded).unwrap_err(), Refusal::HeaderTooLarge { .. }));
     let part = multipart("b", &format!("--b\r\n{}\r\n", "X: y\r\n".repeat(350_000)));
@@ -84,7 +102,10 @@ fn parts_are_counted_to_the_limit() {
     assert_eq!(quickly(&of(1_000)).unwrap().parts.len(), 1_000);
     for count in [1_001, 10_000] {
         let refused = quickly(&of(count)).unwrap_err();
-        assert!(matches!(&refused, Refusal::BrokenMime { reason } if reason.contains("1000 parts")), "{refused}");
+        assert!(
+            matches!(&refused, Refusal::BrokenMime { reason } if reason.contains("1000 parts")),
+            "{refused}"
+        );
     }
     let generous = Limits {
         parts: 10_000,
@@ -127,7 +148,13 @@ fn a_body_full_of_near_delimiters_costs_no_more() {
 
 #[test]
 fn nul_passes_in_bodies_and_not_in_headers() {
-    assert_eq!(quickly(&multipart("b", "--b\r\n\r\n\0\0\r\n--b--\r\n")).unwrap().parts.len(), 1);
+    assert_eq!(
+        quickly(&multipart("b", "--b\r\n\r\n\0\0\r\n--b--\r\n"))
+            .unwrap()
+            .parts
+            .len(),
+        1
+    );
     assert!(matches!(
         quickly(&format!("{HEAD}X: \0\r\n\r\n")).unwrap_err(),
         Refusal::BadHeader { line: 4, .. }
@@ -152,7 +179,10 @@ fn a_truncated_multipart_is_carried_and_its_last_part_reaches_to_the_end() {
 #[test]
 fn a_multipart_without_any_delimiter_is_refused_and_an_empty_one_is_not() {
     let refused = quickly(&multipart("b", "text\r\n")).unwrap_err();
-    assert!(matches!(&refused, Refusal::BrokenMime { reason } if reason.contains("\"b\"")), "{refused}");
+    assert!(
+        matches!(&refused, Refusal::BrokenMime { reason } if reason.contains("\"b\"")),
+        "{refused}"
+    );
     let nameless = format!("{HEAD}Content-Type: multipart/mixed\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n");
     assert!(matches!(quickly(&nameless).unwrap_err(), Refusal::BrokenMime { .. }));
     for body in ["", "\r\n"] {
@@ -170,8 +200,13 @@ fn cost_of_reading() {
             "--=_b1\r\nContent-Type: image/jpeg; name=\"a.jpg\"\r\nContent-ID: <a>\r\nContent-Transfer-Encoding: base64\r\n\r\n{}",
             line.repeat(kilobytes * 1_000 / parts / line.len())
         );
-        let fields: String = (0..20).map(|i| format!("X-Mms-Extension-{i}: value of {i}\r\n")).collect();
-        let text = format!("{fields}{}", multipart("=_b1", &format!("{}--=_b1--\r\n", part.repeat(parts))));
+        let fields: String = (0..20)
+            .map(|i| format!("X-Mms-Extension-{i}: value of {i}\r\n"))
+            .collect();
+        let text = format!(
+            "{fields}{}",
+            multipart("=_b1", &format!("{}--=_b1--\r\n", part.repeat(parts)))
+        );
         let received = super::samples::incoming(text.as_bytes());
         let rounds = 200_000 / kilobytes;
         let started = Instant::now();

@@ -131,7 +131,9 @@ impl Walk<'_> {
         let mut from = from;
         let mut found = false;
         while !(self.open.is_empty() && self.embedded.is_empty()) {
-            let Some(delimiter) = self.next_delimiter(&finder, from) else { break };
+            let Some(delimiter) = self.next_delimiter(&finder, from) else {
+                break;
+            };
             from = match delimiter.owner {
                 Owner::Open(depth) => {
                     found = true;
@@ -180,7 +182,11 @@ impl Walk<'_> {
             body,
             entity,
         });
-        if is_message { self.look_into_message(body) } else { Ok(body) }
+        if is_message {
+            self.look_into_message(body)
+        } else {
+            Ok(body)
+        }
     }
 
     /// Takes a delimiter inside the current leaf. Returns where to go on.
@@ -257,11 +263,21 @@ impl Walk<'_> {
     /// indexed ones before those inside a leaf.
     fn delimiter_at(&self, at: usize) -> Option<Delimiter> {
         let line = self.text.get(at..)?.strip_prefix(b"--")?;
-        let open = self.open.iter().enumerate().rev().map(|(i, open)| (open, Owner::Open(i)));
-        let embedded = self.embedded.iter().enumerate().rev().filter_map(|(i, frame)| match frame {
-            Embedded::Multipart(open) => Some((open, Owner::Embedded(i))),
-            Embedded::Message => None,
-        });
+        let open = self
+            .open
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(i, open)| (open, Owner::Open(i)));
+        let embedded = self
+            .embedded
+            .iter()
+            .enumerate()
+            .rev()
+            .filter_map(|(i, frame)| match frame {
+                Embedded::Multipart(open) => Some((open, Owner::Embedded(i))),
+                Embedded::Message => None,
+            });
         open.chain(embedded).find_map(|(open, owner)| {
             let rest = line.strip_prefix(open.boundary.as_slice())?;
             // A longer boundary that begins with this one is no match: the line must end here, or close.

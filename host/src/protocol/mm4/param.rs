@@ -96,7 +96,9 @@ fn semicolons(value: &str) -> Vec<usize> {
 
 /// `name`, `name*`, `name*0`, `name*1*` are all `name` (RFC 2231, 3 and 4).
 fn is(name: &str, attribute: &str) -> bool {
-    name.split('*').next().is_some_and(|base| base.trim().eq_ignore_ascii_case(attribute))
+    name.split('*')
+        .next()
+        .is_some_and(|base| base.trim().eq_ignore_ascii_case(attribute))
 }
 
 #[cfg(test)]
@@ -111,7 +113,11 @@ mod tests {
         );
         assert_eq!(with("attachment;", "filename", "a.b"), "attachment; filename=\"a.b\"");
         assert_eq!(
-            with("attachment; filename*0*=utf-8''a; filename*1=b; size=3", "filename", "gr\u{fc}n"),
+            with(
+                "attachment; filename*0*=utf-8''a; filename*1=b; size=3",
+                "filename",
+                "gr\u{fc}n"
+            ),
             "attachment; size=3; filename*=utf-8''gr%C3%BCn"
         );
     }

@@ -11,7 +11,12 @@ use crate::message::{Block, Field, HeaderValue, Illegal, Message, NewBody, Part,
 const STALE: [&str; 2] = ["Content-MD5", "Content-Length"];
 
 /// Gives part `id` another body, media type and, wherever it has a name, another name.
-pub(super) fn replace(message: &mut Message, id: u32, body: &NewBody, name: Option<&HeaderValue>) -> Result<(), Illegal> {
+pub(super) fn replace(
+    message: &mut Message,
+    id: u32,
+    body: &NewBody,
+    name: Option<&HeaderValue>,
+) -> Result<(), Illegal> {
     let at = place(message, id)?;
     let part = &message.parts[at];
     // A message that is not multipart describes its only part in its own header.
@@ -62,7 +67,8 @@ pub(super) fn add(
     name: Option<&HeaderValue>,
     content_id: Option<&HeaderValue>,
 ) -> Result<(), Illegal> {
-    let boundary = boundary(message).ok_or_else(|| Illegal("the message is not multipart: no part can be added".into()))?;
+    let boundary =
+        boundary(message).ok_or_else(|| Illegal("the message is not multipart: no part can be added".into()))?;
     let delimiter = [b"\r\n--", boundary.as_slice()].concat();
     let closing = [&delimiter, &b"--"[..]].concat();
     let (encoding, octets) = body::encode(&body.bytes);
@@ -86,7 +92,9 @@ pub(super) fn add(
         _ => {
             super::apply::complete_header(message);
             message.body.push(Block::Part(id));
-            message.body.push(Block::Verbatim(Piece::New([&closing, &b"\r\n"[..]].concat().into())));
+            message
+                .body
+                .push(Block::Verbatim(Piece::New([&closing, &b"\r\n"[..]].concat().into())));
         }
     }
     Ok(())
@@ -198,7 +206,9 @@ fn described(
     if let Some(id) = content_id {
         let id = id.as_str().trim().trim_start_matches('<').trim_end_matches('>');
         if !id.bytes().all(|b| b.is_ascii_graphic()) || id.is_empty() || id.contains(['<', '>']) {
-            return Err(Illegal(format!("content id {id:?}: visible ASCII without blanks is expected")));
+            return Err(Illegal(format!(
+                "content id {id:?}: visible ASCII without blanks is expected"
+            )));
         }
         fields.push(fold::field("Content-ID", &format!("<{id}>"))?);
     }
@@ -210,7 +220,11 @@ fn described(
 
 /// A name as a Content-Location: an URI, so what is beyond ASCII is percent-encoded.
 fn location(name: &str) -> String {
-    if name.is_ascii() { name.to_owned() } else { param::percent_encoded(name) }
+    if name.is_ascii() {
+        name.to_owned()
+    } else {
+        param::percent_encoded(name)
+    }
 }
 
 /// The fields of a part's header. Lines that are no field are left behind.
@@ -221,7 +235,11 @@ pub(super) fn fields_of(header: &Bytes) -> Vec<Field> {
         let rest = &header[line..];
         if line > field && !matches!(rest.first(), Some(b' ' | b'\t')) {
             let raw = header.slice(field..line);
-            let raw = if raw.ends_with(b"\r\n") { raw } else { [&raw[..], b"\r\n"].concat().into() };
+            let raw = if raw.ends_with(b"\r\n") {
+                raw
+            } else {
+                [&raw[..], b"\r\n"].concat().into()
+            };
             fields.extend(Field::parse(raw));
             field = line;
         }

@@ -9,7 +9,12 @@ use crate::message::{Edit, HeaderName, HeaderValue, MmsAddress, NewBody};
 
 /// Fields as peers write them: odd case, no blank behind the colon, folds, lines of nothing but blanks.
 fn field() -> impl Strategy<Value = String> {
-    ("[A-Za-z][A-Za-z0-9/-]{0,20}", "[ \t]{0,2}", ":[ \t]{0,2}", "[ -~]{0,60}(\r\n[ \t]{1,3}[!-~]{0,20}){0,3}")
+    (
+        "[A-Za-z][A-Za-z0-9/-]{0,20}",
+        "[ \t]{0,2}",
+        ":[ \t]{0,2}",
+        "[ -~]{0,60}(\r\n[ \t]{1,3}[!-~]{0,20}){0,3}",
+    )
         .prop_filter("must not be one of those that say what the message is", |(name, ..)| {
             !name.to_ascii_lowercase().starts_with("content-") && !name.to_ascii_lowercase().starts_with("x-mms-")
         })
@@ -24,7 +29,18 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
         Just("Content-Type: message/rfc822\r\n"),
         Just("no field\r\nContent-Disposition: attachment;\r\n filename=y\r\n"),
     ];
-    (header, prop::collection::vec(prop_oneof![Just(b"\r\n".to_vec()), Just(b"--".to_vec()), "[ -~]{0,30}".prop_map(String::into_bytes), any::<[u8; 3]>().prop_map(|o| o.to_vec())], 0..8))
+    (
+        header,
+        prop::collection::vec(
+            prop_oneof![
+                Just(b"\r\n".to_vec()),
+                Just(b"--".to_vec()),
+                "[ -~]{0,30}".prop_map(String::into_bytes),
+                any::<[u8; 3]>().prop_map(|o| o.to_vec())
+            ],
+            0..8,
+        ),
+    )
         .prop_map(|(header, body)| [header.as_bytes(), b"\r\n", &body.concat()].concat())
 }
 
@@ -156,5 +172,32 @@ proptest! {
             }
             Err(reason) => prop_assert!(!reason.is_empty()),
         }
+    }
+
+    #[test]
+    fn no_content_type_makes_it_panic(content_type in "(multipart/x|text/plain)?([;=\"*'()?\\\\:/ a-c0-9\u{e4}]|\r\n[ \t]|=\\?utf-8\\?[BQ]\\?|; ?boundary=|; ?name\\*[0-9]?\\*?=){0,30}") {
+        let text = format!("X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\nContent-Type: {content_type}\r\nContent-Disposition: {content_type}\r\n\r\n--a\r\n\r\nb\r\n");
+        let Ok(message) = read_bytes(text.as_bytes()) else { return Ok(()) };
+        prop_assert_eq!(written(&message), text.clone());
+        let _ = seven_bit(&Bytes::from(text));
+        let edit = Edit::ReplacePart {
+            id: 1,
+            body: NewBody { media_type: HeaderValue::new("image/png").unwrap(), bytes: Bytes::from_static(b"new") },
+            name: Some(HeaderValue::new("n").unwrap()),
+        };
+        if let Ok(edited) = apply(message, &[edit]) {
+            prop_assert_eq!(decode_part(&edited, 1).unwrap(), "new");
+            read_bytes(&written(&edited)).unwrap();
+        }
+    }
+
+    #[test]
+    fn no_address_list_makes_it_panic_or_loses_what_is_not_named(list in "([,;<>()\"\\\\@ a-c:/=]|\r\n[ \t]|\\+15555550201|/TYPE=PLMN){0,30}") {
+        let text = format!("To: {list}\r\nX-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\n\r\n");
+        let message = read_bytes(text.as_bytes()).unwrap();
+        let edit = |address: &str| Edit::SetRecipient { id: 1, address: MmsAddress::new(address).unwrap() };
+        let there = apply(message, &[edit("+999201/TYPE=PLMN@mms.b.example")]).unwrap();
+        let out = String::from_utf8(written(&there).to_vec()).unwrap();
+        prop_assert_eq!(out.replace("+999201", "+15555550201"), text);
     }
 }

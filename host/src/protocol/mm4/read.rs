@@ -28,7 +28,9 @@ pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
     for field in &header.fields {
         raw.note(field.raw());
     }
-    let top = raw.read("text/plain").map_err(|reason| Refusal::BrokenMime { reason })?;
+    let top = raw
+        .read("text/plain")
+        .map_err(|reason| Refusal::BrokenMime { reason })?;
     let index = index::index(&bytes, end, top, limits)?;
     Ok(Message {
         id: incoming.id,
@@ -119,7 +121,10 @@ mod tests {
                 _ => None,
             };
             assert_eq!(missing("X-Mms-Message-ID: k1\r\n"), Some("X-Mms-Transaction-ID"));
-            assert_eq!(missing("X-Mms-Message-ID: k1\r\nX-Mms-Transaction-ID: \"\"\r\n"), Some("X-Mms-Transaction-ID"));
+            assert_eq!(
+                missing("X-Mms-Message-ID: k1\r\nX-Mms-Transaction-ID: \"\"\r\n"),
+                Some("X-Mms-Transaction-ID")
+            );
             let expected = (name != "MM4_read_reply_report.RES").then_some("X-Mms-Message-ID");
             assert_eq!(missing("X-Mms-Transaction-ID: t1\r\n"), expected);
         }

@@ -112,7 +112,10 @@ mod tests {
         hostile.extended = false;
         hostile.remote = "[2001:db8::1]:25".parse().unwrap();
         let line = line(&hostile, 1);
-        assert!(line.starts_with("Received: from xBcc:ybyrelay.example ([IPv6:2001:db8::1])\r\n\tby "), "{line}");
+        assert!(
+            line.starts_with("Received: from xBcc:ybyrelay.example ([IPv6:2001:db8::1])\r\n\tby "),
+            "{line}"
+        );
         assert!(line.contains(" with SMTP id "));
         hostile.helo = "\u{e9} \0".into();
         assert!(super::tests::line(&hostile, 1).starts_with("Received: from [IPv6:2001:db8::1] ("));
@@ -121,13 +124,21 @@ mod tests {
     fn evidence(received: &[&str], hop_limit: u32) -> Option<String> {
         let lines: String = received.iter().map(|value| format!("Received: {value}\r\n")).collect();
         let ids = "X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\n";
-        loop_evidence(&read_text(&format!("{lines}{ids}\r\n")).unwrap().header, "relay.example", hop_limit)
+        loop_evidence(
+            &read_text(&format!("{lines}{ids}\r\n")).unwrap().header,
+            "relay.example",
+            hop_limit,
+        )
     }
 
     #[test]
     fn our_own_name_behind_by_is_a_loop_and_elsewhere_is_not() {
         let own = line(&origin(), 1);
-        assert!(evidence(&[own.trim_start_matches("Received: ").trim_end()], 10).unwrap().contains("relay.example"));
+        assert!(
+            evidence(&[own.trim_start_matches("Received: ").trim_end()], 10)
+                .unwrap()
+                .contains("relay.example")
+        );
         assert!(evidence(&["from a.example by RELAY.example. (x) with SMTP; date"], 10).is_some());
         assert!(evidence(&["from a.example\r\n by relay.example(fast);\r\n date"], 10).is_some());
         for harmless in [

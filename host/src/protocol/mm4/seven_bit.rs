@@ -159,16 +159,20 @@ mod tests {
 
     #[test]
     fn an_8bit_leaf_goes_in_base64_and_its_neighbours_keep_their_bytes() {
-        let text = MULTIPART
-            .replace("<smil></smil>", "<smil>gr\u{fc}n</smil>")
-            .replace("MIME-Version: 1.0\r\n", "MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\n");
+        let text = MULTIPART.replace("<smil></smil>", "<smil>gr\u{fc}n</smil>").replace(
+            "MIME-Version: 1.0\r\n",
+            "MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\n",
+        );
         let expected = MULTIPART
             .replace(
                 "Content-Type: application/smil\r\n",
                 "Content-Type: application/smil\r\nContent-Transfer-Encoding: base64\r\n",
             )
             .replace("<smil></smil>", "PHNtaWw+Z3LDvG48L3NtaWw+")
-            .replace("MIME-Version: 1.0\r\n", "MIME-Version: 1.0\r\nContent-Transfer-Encoding: 7bit\r\n");
+            .replace(
+                "MIME-Version: 1.0\r\n",
+                "MIME-Version: 1.0\r\nContent-Transfer-Encoding: 7bit\r\n",
+            );
         assert_eq!(convert(&text).unwrap(), expected);
     }
 
