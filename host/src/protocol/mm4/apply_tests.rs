@@ -232,6 +232,23 @@ fn a_part_added_to_a_truncated_multipart_closes_it() {
 }
 
 #[test]
+fn a_body_at_the_end_of_a_truncated_multipart_is_replaced_exactly() {
+    let truncated = &MULTIPART[..MULTIPART.find("\r\n--b1\r\nContent-Type: text/plain").unwrap()];
+    for (octets, written) in [
+        (&b"no line end"[..], "bm8gbGluZSBlbmQ=\r\n"),
+        (b"a line\r\n", "a line\r\n"),
+    ] {
+        let edits = [Edit::ReplacePart {
+            id: 1,
+            body: body("text/plain", octets),
+            name: None,
+        }];
+        assert!(text_after(truncated, &edits).ends_with(&format!("\r\n\r\n{written}")));
+        assert_eq!(decode_part(&edited(truncated, &edits).unwrap(), 1).unwrap(), octets);
+    }
+}
+
+#[test]
 fn parts_that_share_their_line_ends_can_be_edited_one_by_one() {
     let text = format!(
         "{HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n--b\r\nContent-ID: <x>\r\n--b\r\n\r\n--b\r\n\r\nlast\r\n--b--\r\n"

@@ -21,9 +21,9 @@ pub(super) fn replace(
     let part = &message.parts[at];
     // A message that is not multipart describes its only part in its own header.
     let alone = part.delimiter.size() == 0 && part.header.size() == 0 && !in_multipart(message);
-    let (encoding, mut octets) = body::encode(&body.bytes);
+    let (mut encoding, mut octets) = body::encode(&body.bytes);
     if alone {
-        let (encoding, octets) = as_whole_body(encoding, octets, &body.bytes);
+        (encoding, octets) = as_last_octets(encoding, octets, &body.bytes);
         let fields = redescribed(std::mem::take(&mut message.header.fields), body, encoding, name)?;
         message.header.fields = fields;
         if message.header.first("MIME-Version").is_none() {
@@ -35,16 +35,15 @@ pub(super) fn replace(
     }
     let header = piece_octets(&message.content, &part.header)?;
     let delimiter = piece_octets(&message.content, &part.delimiter)?;
+    if ends_message(message, id) {
+        (encoding, octets) = as_last_octets(encoding, octets, &body.bytes);
+    }
     let fields = redescribed(fields_of(&header), body, encoding, name)?;
     let entity = entity_of(&fields)?;
     if !delimiter.ends_with(b"\r\n") {
         message.parts[at].delimiter = Piece::New([&delimiter[..], b"\r\n"].concat().into());
     }
     message.parts[at].header = Piece::New(fold::block(&fields));
-    if is_last_octet(message, id) && !octets.is_empty() {
-        // Nothing follows that would bring a CRLF along: the multipart was never closed.
-        octets = [&octets[..], b"\r\n"].concat().into();
-    }
     finish(message, at, entity, octets)
 }
 
@@ -118,9 +117,9 @@ fn finish(message: &mut Message, at: usize, entity: Entity, octets: Bytes) -> Re
     Ok(())
 }
 
-/// The body of a message that is not multipart ends the message, and so with a CRLF: text that has none of its own
-/// would change by it.
-fn as_whole_body(encoding: &'static str, octets: Bytes, plain: &Bytes) -> (&'static str, Bytes) {
+/// What ends the message ends with a CRLF, and no delimiter brings that along: the body of a message that is not
+/// multipart, and the last part of a multipart that was never closed. Text without a CRLF of its own would change by it.
+fn as_last_octets(encoding: &'static str, octets: Bytes, plain: &Bytes) -> (&'static str, Bytes) {
     match encoding {
         "7bit" if octets.is_empty() || octets.ends_with(b"\r\n") => (encoding, octets),
         _ => ("base64", [&body::base64_lines(plain)[..], b"\r\n"].concat().into()),
@@ -278,6 +277,7 @@ fn closes(message: &Message, piece: &Piece, closing: &[u8]) -> Result<bool, Ille
     Ok(start.starts_with(closing) || start.starts_with(&closing[2..]))
 }
 
-fn is_last_octet(message: &Message, id: u32) -> bool {
+/// Whether nothing follows the part.
+fn ends_message(message: &Message, id: u32) -> bool {
     matches!(message.body.last(), Some(Block::Part(last)) if *last == id)
 }
