@@ -196,6 +196,36 @@ fn the_only_body_of_a_message_is_described_in_its_own_header() {
 }
 
 #[test]
+fn a_message_that_is_an_unfinished_header_line_can_get_a_body() {
+    let edits = [Edit::ReplacePart {
+        id: 1,
+        body: body("text/plain", b"x\r\n"),
+        name: None,
+    }];
+    let text = text_after(HEAD.trim_end(), &edits);
+    assert!(
+        text.starts_with(&format!("{HEAD}Content-Type: text/plain\r\n")),
+        "{text}"
+    );
+    assert!(text.ends_with("\r\n\r\nx\r\n"), "{text}");
+}
+
+#[test]
+fn an_empty_multipart_can_get_its_first_part() {
+    for end in ["", "\r\n", "\r\n\r\n", "\r\n--b--\r\n"] {
+        let text = format!("{HEAD}Content-Type: multipart/mixed; boundary=b\r\n{end}");
+        let add = |octets| Edit::AddPart {
+            body: body("text/plain", octets),
+            name: None,
+            content_id: None,
+        };
+        let again = read_text(&text_after(&text, &[add(b"first"), add(b"second")])).unwrap();
+        assert_eq!(decode_part(&again, 1).unwrap(), "first", "{end:?}");
+        assert_eq!(decode_part(&again, 2).unwrap(), "second", "{end:?}");
+    }
+}
+
+#[test]
 fn a_removed_part_takes_its_delimiter_along() {
     let end = MULTIPART.find("--b1\r\nContent-Type: text").unwrap();
     let start = MULTIPART.find("--b1\r\n").unwrap();
