@@ -15,7 +15,11 @@ use super::tables;
 /// The links, in the order of the file.
 pub fn specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
     let spec = |plugin: &config::Plugin| {
-        let grants = plugin.grants.iter().map(|grant| grant.parse()).collect::<Result<_, _>>()?;
+        let grants = plugin
+            .grants
+            .iter()
+            .map(|grant| grant.parse())
+            .collect::<Result<_, _>>()?;
         let plugin_spec = PluginSpec {
             name: plugin.name.clone(),
             wasm: plugin.file.clone(),
@@ -23,7 +27,10 @@ pub fn specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
             grants,
             limits: limits(&plugin.limits),
         };
-        Ok(LinkSpec { plugin: plugin_spec, on_failure: plugin.on_failure })
+        Ok(LinkSpec {
+            plugin: plugin_spec,
+            on_failure: plugin.on_failure,
+        })
     };
     config.plugins.iter().map(spec).collect()
 }
@@ -32,7 +39,10 @@ pub fn specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
 pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<String>> {
     let one = |error: anyhow::Error| vec![error.to_string()];
     let specs = specs(config).map_err(one)?;
-    let options = EngineOptions { max_instances: 4, ..EngineOptions::default() };
+    let options = EngineOptions {
+        max_instances: 4,
+        ..EngineOptions::default()
+    };
     let engine = Engine::new(options).map_err(|error| one(error.into()))?;
     let services = Arc::new(PluginServices {
         tables: Arc::new(ArcSwap::from_pointee(tables::set(tables))),
@@ -43,7 +53,13 @@ pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<
     let catalogue = catalogue.map_err(|error| error.0.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     let line = |link: &crate::pipeline::Link| {
         let described = link.plugin.description();
-        format!("{}: {} {}, on failure {}", link.plugin.name(), described.name, described.version, link.on_failure)
+        format!(
+            "{}: {} {}, on failure {}",
+            link.plugin.name(),
+            described.name,
+            described.version,
+            link.on_failure
+        )
     };
     Ok(catalogue.chain().links.iter().map(line).collect())
 }

@@ -10,10 +10,16 @@ use crate::routing::{Table, Tables};
 
 /// The tables of a configuration; all errors at once.
 pub fn load(config: &Config) -> anyhow::Result<TableSet> {
-    let files = config.tables.iter().map(|table| (table.name.as_str(), table.file.as_path()));
+    let files = config
+        .tables
+        .iter()
+        .map(|table| (table.name.as_str(), table.file.as_path()));
     match Tables::load(files) {
         Ok(tables) => Ok(set(&tables)),
-        Err(errors) => bail!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+        Err(errors) => bail!(
+            "{}",
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        ),
     }
 }
 

@@ -50,7 +50,8 @@ fn names(written: &MmsAddress, known: &MmsAddress) -> bool {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
         _ => true,
     };
-    written.user() == known.user()
+    !written.as_str().ends_with('@')
+        && written.user() == known.user()
         && agree(written.address_type(), known.address_type())
         && agree(written.domain(), known.domain())
 }
@@ -241,6 +242,7 @@ mod tests {
             "+155555501990/TYPE=PLMN",
             "+15555550199/TYPE=IPv4",
             "15555550199",
+            "+15555550199@",
             "+15555550199 two words",
             "\"+15555550199\" <ann@mail.example>",
             "(+15555550199)",

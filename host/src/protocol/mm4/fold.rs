@@ -11,8 +11,14 @@ pub(super) const SOFT_LIMIT: usize = 78;
 /// Where a line must end, without its CRLF.
 pub(super) const HARD_LIMIT: usize = 998;
 
-/// Octets of text in one encoded word: 60 characters of base64 leave room for the longest charset within 75.
-const OCTETS_A_WORD: usize = 45;
+/// Octets of text in one encoded word: with base64 and the longer charset, 72 characters of the 75 that are legal.
+const OCTETS_A_WORD: usize = 39;
+/// Octets in a word that begins late in its line, and might have to stay there.
+const OCTETS_A_SHORT_WORD: usize = 12;
+/// What an encoded word has around its text.
+const WORD_FRAME: usize = "=?unknown-8bit?B??=".len();
+/// Longest line that may hold an encoded word (RFC 2047, 2).
+const WORD_LINE: usize = 76;
 
 /// Fields whose values have a grammar: an encoded word in them ends at a special character, not only at a blank.
 const STRUCTURED: [&str; 10] = [
@@ -33,8 +39,7 @@ const STRUCTURED: [&str; 10] = [
 ///
 /// Refused when a run without a blank is too long for any line.
 pub(super) fn field(name: &str, value: &str) -> Result<Field, Illegal> {
-    let value = encode(name, value.trim().as_bytes());
-    let line = [name.as_bytes(), b": ", &value, b"\r\n"].concat();
+    let line = encode(name, format!("{name}: {}\r\n", value.trim()).as_bytes());
     finished(name, wrap(&line, SOFT_LIMIT))
 }
 
@@ -60,10 +65,10 @@ fn finished(name: &str, raw: Vec<u8>) -> Result<Field, Illegal> {
     Field::parse(raw.into()).ok_or_else(|| Illegal(format!("header {name}: not a legal field")))
 }
 
-/// Replaces runs of words beyond ASCII by encoded words.
-fn encode(name: &str, text: &[u8]) -> Vec<u8> {
-    if text.is_ascii() {
-        return text.to_vec();
+/// Replaces runs of words beyond ASCII in a field by encoded words.
+fn encode(name: &str, field: &[u8]) -> Vec<u8> {
+    if field.is_ascii() {
+        return field.to_vec();
     }
     let structured = STRUCTURED.iter().any(|known| known.eq_ignore_ascii_case(name));
     let ends_word = |octet: u8| match octet {
@@ -71,8 +76,10 @@ fn encode(name: &str, text: &[u8]) -> Vec<u8> {
         b'"' | b'<' | b'>' | b'(' | b')' | b',' | b';' | b':' | b'=' | b'\'' => structured,
         _ => false,
     };
-    let mut out = Vec::with_capacity(text.len() * 2);
-    let mut rest = text;
+    let mut out = Vec::with_capacity(field.len() * 2);
+    // Names are ASCII, so the first colon is the one behind the name, which must not become part of a word.
+    let (head, mut rest) = field.split_at(memchr::memchr(b':', field).map_or(0, |colon| colon + 1));
+    out.extend_from_slice(head);
     while let Some(first) = rest.iter().position(|octet| !octet.is_ascii()) {
         let start = rest[..first]
             .iter()
@@ -118,20 +125,22 @@ fn encoded_words(run: &[u8], out: &mut Vec<u8>) {
         .collect();
     let is_utf8 = std::str::from_utf8(&unfolded).is_ok();
     let charset = if is_utf8 { "utf-8" } else { "unknown-8bit" };
+    let column = out.len() - memchr::memrchr(b'\n', out).map_or(0, |end| end + 1);
+    let room = WORD_LINE.saturating_sub(column + WORD_FRAME) / 4 * 3;
+    let mut most = room.clamp(OCTETS_A_SHORT_WORD, OCTETS_A_WORD);
     let mut rest = unfolded.as_slice();
-    let mut first = true;
     while !rest.is_empty() {
-        let mut cut = rest.len().min(OCTETS_A_WORD);
+        let mut cut = rest.len().min(most);
         // A character must not be split (RFC 2047, 5).
         while is_utf8 && cut < rest.len() && rest[cut] & 0xC0 == 0x80 {
             cut -= 1;
         }
-        if !first {
-            out.push(b' ');
-        }
         out.extend_from_slice(format!("=?{charset}?B?{}?=", STANDARD.encode(&rest[..cut])).as_bytes());
         rest = &rest[cut..];
-        first = false;
+        if !rest.is_empty() {
+            out.push(b' ');
+        }
+        most = OCTETS_A_WORD;
     }
 }
 
@@ -162,7 +171,7 @@ fn fold_at(text: &[u8], limit: usize) -> Option<usize> {
         at > lead
             && is_blank(text[at])
             && text.get(at + 1).is_some_and(|next| !is_blank(*next))
-            && !text[..at].trim_ascii_end().ends_with(b":")
+            && memchr::memchr(b':', text).is_none_or(|colon| colon + 1 < text[..at].trim_ascii_end().len())
     };
     let within = (1..=limit.min(text.len() - 1)).rev().find(|at| folds(*at));
     within.or_else(|| (limit + 1..text.len()).find(|at| folds(*at)))
@@ -215,6 +224,12 @@ mod tests {
     }
 
     #[test]
+    fn words_that_end_in_colons_are_folded_too() {
+        let value = "word: ".repeat(300);
+        assert!(raw("X", &value).lines().all(|line| line.len() <= SOFT_LIMIT));
+    }
+
+    #[test]
     fn a_run_that_fits_no_line_is_refused() {
         assert!(field("X", &"x".repeat(995)).is_ok());
         assert!(field("X", &"x".repeat(996)).unwrap_err().0.contains("998"));
@@ -233,6 +248,12 @@ mod tests {
             assert!(raw.lines().all(|line| line.len() <= SOFT_LIMIT), "{raw}");
             assert_eq!(seen(&raw), value);
         }
+    }
+
+    #[test]
+    fn the_name_is_never_part_of_a_word() {
+        let field = Field::parse("Subject:gr\u{fc}n\r\n".into()).unwrap();
+        assert_eq!(seven_bit(&field).unwrap().raw(), "Subject:=?utf-8?B?Z3LDvG4=?=\r\n");
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! with less care. That never moves the end of the leaf, because delimiters of the indexed multiparts come first.
 //!
 //! A multipart that ends without its closing delimiter is carried as it is, its last part reaching to the end:
-//! Sendmail and Postfix relay such messages, and MMSCs read them. A multipart in which no delimiter can be found at
+//! ordinary mail relays pass such messages on unseen. A multipart in which no delimiter can be found at
 //! all cannot be indexed, and is refused.
 
 use std::ops::Range;

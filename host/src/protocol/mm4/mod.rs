@@ -29,6 +29,8 @@ mod serialise;
 mod seven_bit;
 
 #[cfg(test)]
+mod apply_tests;
+#[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod hostile_tests;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::apply::complete_header;
 use super::body::{self, piece_octets};
 use super::entity::{Entity, Raw};
 use super::{fold, param};
@@ -18,34 +19,58 @@ pub(super) fn replace(
     name: Option<&HeaderValue>,
 ) -> Result<(), Illegal> {
     let at = place(message, id)?;
-    let part = &message.parts[at];
-    // A message that is not multipart describes its only part in its own header.
-    let alone = part.delimiter.size() == 0 && part.header.size() == 0 && !in_multipart(message);
-    let (encoding, mut octets) = body::encode(&body.bytes);
-    if alone {
-        let (encoding, octets) = as_whole_body(encoding, octets, &body.bytes);
-        let fields = redescribed(std::mem::take(&mut message.header.fields), body, encoding, name)?;
-        message.header.fields = fields;
-        if message.header.first("MIME-Version").is_none() {
-            message.header.fields.push(Field::build("MIME-Version", "1.0"));
-        }
-        super::apply::complete_header(message);
-        let entity = entity_of(&message.header.fields)?;
-        return finish(message, at, entity, octets);
-    }
-    let header = piece_octets(&message.content, &part.header)?;
-    let delimiter = piece_octets(&message.content, &part.delimiter)?;
+    let (encoding, octets) = body::encode(&body.bytes);
+    let (encoding, octets) = if ends_message(message, id) {
+        as_last_octets(encoding, octets, &body.bytes)
+    } else {
+        (encoding, octets)
+    };
+    let entity = if boundary(message).is_some() {
+        redescribe_part(message, at, body, encoding, name)?
+    } else {
+        redescribe_message(message, body, encoding, name)?
+    };
+    let part = &mut message.parts[at];
+    part.media_type = entity.media_type;
+    part.name = entity.name;
+    part.content_location = entity.content_location;
+    part.encoding = entity.encoding;
+    part.body = Piece::New(octets);
+    Ok(())
+}
+
+fn redescribe_part(
+    message: &mut Message,
+    at: usize,
+    body: &NewBody,
+    encoding: &str,
+    name: Option<&HeaderValue>,
+) -> Result<Entity, Illegal> {
+    let header = piece_octets(&message.content, &message.parts[at].header)?;
+    let delimiter = piece_octets(&message.content, &message.parts[at].delimiter)?;
     let fields = redescribed(fields_of(&header), body, encoding, name)?;
-    let entity = entity_of(&fields)?;
     if !delimiter.ends_with(b"\r\n") {
         message.parts[at].delimiter = Piece::New([&delimiter[..], b"\r\n"].concat().into());
     }
     message.parts[at].header = Piece::New(fold::block(&fields));
-    if is_last_octet(message, id) && !octets.is_empty() {
-        // Nothing follows that would bring a CRLF along: the multipart was never closed.
-        octets = [&octets[..], b"\r\n"].concat().into();
+    entity_of(&fields)
+}
+
+/// A message that is not multipart describes its only part in its own header.
+fn redescribe_message(
+    message: &mut Message,
+    body: &NewBody,
+    encoding: &str,
+    name: Option<&HeaderValue>,
+) -> Result<Entity, Illegal> {
+    complete_header(message);
+    let mut fields = redescribed(std::mem::take(&mut message.header.fields), body, encoding, name)?;
+    if !fields.iter().any(|field| field.is("MIME-Version")) {
+        fields.push(Field::build("MIME-Version", "1.0"));
     }
-    finish(message, at, entity, octets)
+    let entity = entity_of(&fields)?;
+    message.header.fields = fields;
+    Ok(entity)
 }
 
 /// Takes part `id` out, its delimiter and header included.
@@ -85,17 +110,16 @@ pub(super) fn add(
         content_location: entity.content_location,
         encoding: entity.encoding,
     });
-    match message.body.last() {
-        Some(Block::Verbatim(piece)) if closes(message, piece, &closing)? => {
-            message.body.insert(message.body.len() - 1, Block::Part(id));
-        }
-        _ => {
-            super::apply::complete_header(message);
-            message.body.push(Block::Part(id));
-            message
-                .body
-                .push(Block::Verbatim(Piece::New([&closing, &b"\r\n"[..]].concat().into())));
-        }
+    if let Some(close) = closing_block(message, &closing)? {
+        message.body.pop();
+        message.body.push(Block::Part(id));
+        message.body.push(close);
+    } else {
+        complete_header(message);
+        message.body.push(Block::Part(id));
+        message
+            .body
+            .push(Block::Verbatim(Piece::New([&closing, &b"\r\n"[..]].concat().into())));
     }
     Ok(())
 }
@@ -108,19 +132,9 @@ fn place(message: &Message, id: u32) -> Result<usize, Illegal> {
         .ok_or_else(|| Illegal(format!("the message has no part {id}")))
 }
 
-fn finish(message: &mut Message, at: usize, entity: Entity, octets: Bytes) -> Result<(), Illegal> {
-    let part = &mut message.parts[at];
-    part.media_type = entity.media_type;
-    part.name = entity.name;
-    part.content_location = entity.content_location;
-    part.encoding = entity.encoding;
-    part.body = Piece::New(octets);
-    Ok(())
-}
-
-/// The body of a message that is not multipart ends the message, and so with a CRLF: text that has none of its own
-/// would change by it.
-fn as_whole_body(encoding: &'static str, octets: Bytes, plain: &Bytes) -> (&'static str, Bytes) {
+/// What ends the message ends with a CRLF, and no delimiter brings that along: the body of a message that is not
+/// multipart, and the last part of a multipart that was never closed. Text without a CRLF of its own would change by it.
+fn as_last_octets(encoding: &'static str, octets: Bytes, plain: &Bytes) -> (&'static str, Bytes) {
     match encoding {
         "7bit" if octets.is_empty() || octets.ends_with(b"\r\n") => (encoding, octets),
         _ => ("base64", [&body::base64_lines(plain)[..], b"\r\n"].concat().into()),
@@ -262,11 +276,11 @@ fn boundary(message: &Message) -> Option<Vec<u8>> {
     entity_of(&message.header.fields).ok()?.boundary
 }
 
-fn in_multipart(message: &Message) -> bool {
-    boundary(message).is_some()
-}
-
-fn closes(message: &Message, piece: &Piece, closing: &[u8]) -> Result<bool, Illegal> {
+/// The last block, if it begins with the outermost closing delimiter, which then has its CRLF before it.
+fn closing_block(message: &Message, closing: &[u8]) -> Result<Option<Block>, Illegal> {
+    let Some(Block::Verbatim(piece)) = message.body.last() else {
+        return Ok(None);
+    };
     let start = match piece {
         Piece::New(bytes) => bytes.clone(),
         Piece::Received(range) => {
@@ -274,10 +288,18 @@ fn closes(message: &Message, piece: &Piece, closing: &[u8]) -> Result<bool, Ille
             piece_octets(&message.content, &Piece::Received(range.start..end))?
         }
     };
-    // At the very start of a body a delimiter has no CRLF of its own.
-    Ok(start.starts_with(closing) || start.starts_with(&closing[2..]))
+    if start.starts_with(closing) {
+        return Ok(Some(Block::Verbatim(piece.clone())));
+    }
+    if start.starts_with(&closing[2..]) {
+        // At the very start of a body the delimiter had no CRLF of its own.
+        let all = piece_octets(&message.content, piece)?;
+        return Ok(Some(Block::Verbatim(Piece::New([&b"\r\n"[..], &all].concat().into()))));
+    }
+    Ok(None)
 }
 
-fn is_last_octet(message: &Message, id: u32) -> bool {
+/// Whether nothing follows the part.
+fn ends_message(message: &Message, id: u32) -> bool {
     matches!(message.body.last(), Some(Block::Part(last)) if *last == id)
 }

@@ -1,1 +1,201 @@
-//! To be filled.
+//! What holds for every message, and for every message that is not one.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::samples::{read_bytes, written};
+use super::{apply, decode_part, seven_bit};
+use crate::message::{Edit, HeaderName, HeaderValue, MmsAddress, NewBody};
+
+/// Fields as peers write them: odd case, no blank behind the colon, folds, lines of nothing but blanks.
+fn field() -> impl Strategy<Value = String> {
+    (
+        "[A-Za-z][A-Za-z0-9/-]{0,20}",
+        "[ \t]{0,2}",
+        ":[ \t]{0,2}",
+        "[ -~]{0,60}(\r\n[ \t]{1,3}[!-~]{0,20}){0,3}",
+    )
+        .prop_filter("must not be one of those that say what the message is", |(name, ..)| {
+            !name.to_ascii_lowercase().starts_with("content-") && !name.to_ascii_lowercase().starts_with("x-mms-")
+        })
+        .prop_map(|(name, before, colon, value)| format!("{name}{before}{colon}{value}\r\n"))
+}
+
+fn part() -> impl Strategy<Value = Vec<u8>> {
+    let header = prop_oneof![
+        Just(""),
+        Just("Content-Type: image/jpeg; name=\"a.jpg\"\r\nContent-ID:<a>\r\n"),
+        Just("content-transfer-encoding: BASE64\r\nContent-Location: x\r\n"),
+        Just("Content-Type: message/rfc822\r\n"),
+        Just("no field\r\nContent-Disposition: attachment;\r\n filename=y\r\n"),
+    ];
+    (
+        header,
+        prop::collection::vec(
+            prop_oneof![
+                Just(b"\r\n".to_vec()),
+                Just(b"--".to_vec()),
+                "[ -~]{0,30}".prop_map(String::into_bytes),
+                any::<[u8; 3]>().prop_map(|o| o.to_vec())
+            ],
+            0..8,
+        ),
+    )
+        .prop_map(|(header, body)| [header.as_bytes(), b"\r\n", &body.concat()].concat())
+}
+
+prop_compose! {
+    fn message()(
+        before in prop::collection::vec(field(), 0..6),
+        after in prop::collection::vec(field(), 0..6),
+        preamble in "([ -,.-~]{0,10}\r\n)?",
+        parts in prop::collection::vec(part(), 1..6),
+        closed in any::<bool>(),
+        epilogue in "[ -~]{0,10}",
+    ) -> Vec<u8> {
+        let mut out = before.concat().into_bytes();
+        out.extend_from_slice(b"X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\n");
+        out.extend_from_slice(b"Content-Type: multipart/related; boundary=\"=_b 1\"\r\n");
+        out.extend_from_slice(after.concat().as_bytes());
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(preamble.as_bytes());
+        for (i, part) in parts.iter().enumerate() {
+            let start = if i == 0 { &b"--=_b 1\r\n"[..] } else { b"\r\n--=_b 1\r\n" };
+            out.extend_from_slice(start);
+            out.extend_from_slice(part);
+        }
+        if closed {
+            out.extend_from_slice(b"\r\n--=_b 1--");
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(epilogue.as_bytes());
+        out
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn an_unedited_message_leaves_as_it_came(text in message()) {
+        let message = read_bytes(&text).unwrap();
+        prop_assert_eq!(written(&message), text);
+    }
+
+    #[test]
+    fn nothing_makes_it_panic(octets in prop::collection::vec(any::<u8>(), 0..400), at in any::<prop::sample::Index>(), text in message()) {
+        let _ = read_bytes(&octets);
+        let _ = seven_bit(&Bytes::from(octets.clone()));
+        let mut mixed = text;
+        let at = at.index(mixed.len());
+        mixed.splice(at..at, octets);
+        if let Ok(message) = read_bytes(&mixed) {
+            prop_assert_eq!(written(&message), mixed.clone());
+            for part in &message.parts {
+                if let Ok(decoded) = decode_part(&message, part.id) {
+                    prop_assert!(decoded.len() as u64 <= part.body.size());
+                }
+            }
+        }
+        let _ = seven_bit(&Bytes::from(mixed));
+    }
+
+    #[test]
+    fn a_replaced_part_reads_back_and_the_others_keep_their_bytes(text in message(), which in any::<prop::sample::Index>(), body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let message = read_bytes(&text).unwrap();
+        let id = message.parts[which.index(message.parts.len())].id;
+        let body = Bytes::from(body);
+        let edit = Edit::ReplacePart {
+            id,
+            body: NewBody { media_type: HeaderValue::new("application/x-new").unwrap(), bytes: body.clone() },
+            name: None,
+        };
+        let edited = apply(message.clone(), &[edit]).unwrap();
+        let again = read_bytes(&written(&edited)).unwrap();
+        prop_assert_eq!(again.parts.len(), message.parts.len());
+        prop_assert_eq!(decode_part(&edited, id).unwrap(), body.clone());
+        for (old, new) in message.parts.iter().zip(&again.parts) {
+            if new.id == id {
+                prop_assert_eq!(&new.media_type, "application/x-new");
+                prop_assert_eq!(decode_part(&again, id).unwrap(), body.clone());
+            } else {
+                let octets = |m: &crate::message::Message, p: &crate::message::Piece| super::body::piece_octets(&m.content, p).unwrap();
+                prop_assert_eq!(octets(&message, &old.body), octets(&again, &new.body));
+                prop_assert_eq!(octets(&message, &old.header), octets(&again, &new.header));
+            }
+        }
+    }
+
+    #[test]
+    fn header_edits_change_the_named_fields_and_no_other_octet(text in message(), value in "[ -~\u{e4}\u{20ac}]{0,200}") {
+        let message = read_bytes(&text).unwrap();
+        let edits = [
+            Edit::SetHeader { name: HeaderName::new("X-Mms-Added").unwrap(), value: HeaderValue::new(&value).unwrap() },
+            Edit::SetOriginator(MmsAddress::new("+999@c.example").unwrap()),
+        ];
+        let edited = apply(message.clone(), &edits).unwrap();
+        let out = written(&edited);
+        let fields = edited.header.fields.len();
+        prop_assert_eq!(fields, message.header.fields.len() + 1);
+        let added = edited.header.fields[fields - 1].raw();
+        let lines_fit = added.split(|o| *o == b'\n').all(|line| line.len() <= 999);
+        prop_assert!(lines_fit && added.is_ascii());
+        let at = out.windows(added.len()).rposition(|w| w == &added[..]).unwrap();
+        let without = [&out[..at], &out[at + added.len()..]].concat();
+        prop_assert_eq!(without, text);
+    }
+
+    #[test]
+    fn removing_and_adding_keep_the_structure(text in message(), which in any::<prop::sample::Index>()) {
+        let message = read_bytes(&text).unwrap();
+        let id = message.parts[which.index(message.parts.len())].id;
+        let add = Edit::AddPart {
+            body: NewBody { media_type: HeaderValue::new("text/plain").unwrap(), bytes: Bytes::from_static(b"added") },
+            name: None,
+            content_id: None,
+        };
+        let edited = apply(message.clone(), &[add, Edit::RemovePart(id)]).unwrap();
+        let again = read_bytes(&written(&edited)).unwrap();
+        prop_assert_eq!(again.parts.len(), message.parts.len());
+        let last = again.parts.last().unwrap();
+        prop_assert_eq!(decode_part(&again, last.id).unwrap(), "added");
+    }
+
+    #[test]
+    fn seven_bit_is_ascii_and_idempotent_or_says_why_not(text in message()) {
+        match seven_bit(&Bytes::from(text)) {
+            Ok(once) => {
+                prop_assert!(once.is_ascii());
+                prop_assert_eq!(seven_bit(&once).unwrap(), once);
+            }
+            Err(reason) => prop_assert!(!reason.is_empty()),
+        }
+    }
+
+    #[test]
+    fn no_content_type_makes_it_panic(content_type in "(multipart/x|text/plain)?([;=\"*'()?\\\\:/ a-c0-9\u{e4}]|\r\n[ \t]|=\\?utf-8\\?[BQ]\\?|; ?boundary=|; ?name\\*[0-9]?\\*?=){0,30}") {
+        let text = format!("X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\nContent-Type: {content_type}\r\nContent-Disposition: {content_type}\r\n\r\n--a\r\n\r\nb\r\n");
+        let Ok(message) = read_bytes(text.as_bytes()) else { return Ok(()) };
+        prop_assert_eq!(written(&message), text.clone());
+        let _ = seven_bit(&Bytes::from(text));
+        let edit = Edit::ReplacePart {
+            id: 1,
+            body: NewBody { media_type: HeaderValue::new("image/png").unwrap(), bytes: Bytes::from_static(b"new") },
+            name: Some(HeaderValue::new("n").unwrap()),
+        };
+        if let Ok(edited) = apply(message, &[edit]) {
+            prop_assert_eq!(decode_part(&edited, 1).unwrap(), "new");
+            read_bytes(&written(&edited)).unwrap();
+        }
+    }
+
+    #[test]
+    fn no_address_list_makes_it_panic_or_loses_what_is_not_named(list in "([,;<>()\"\\\\@ a-c:/=]|\r\n[ \t]|\\+15555550201|/TYPE=PLMN){0,30}") {
+        let text = format!("To: {list}\r\nX-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\n\r\n");
+        let message = read_bytes(text.as_bytes()).unwrap();
+        let edit = |address: &str| Edit::SetRecipient { id: 1, address: MmsAddress::new(address).unwrap() };
+        let there = apply(message, &[edit("+999201/TYPE=PLMN@mms.b.example")]).unwrap();
+        let out = String::from_utf8(written(&there).to_vec()).unwrap();
+        prop_assert_eq!(out.replace("+999201", "+15555550201"), text);
+    }
+}

@@ -90,9 +90,13 @@ fn require_ids(header: &Header, kind: MessageType) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::{MULTIPART, written};
     use super::super::samples::{incoming, read_text};
     use super::*;
-    use crate::message::{Block, Content};
+    use crate::message::{Block, Content, ReadAt};
+    use std::io;
+    use std::ops::Range;
+    use std::sync::Arc;
 
     const IDS: &str = "X-Mms-Transaction-ID: t1\r\nX-Mms-Message-ID: k1\r\n";
 
@@ -171,5 +175,36 @@ mod tests {
         let message = read(received, &Limits::default()).unwrap();
         let held = bytes.as_ptr_range();
         assert!(!held.contains(&message.header.fields[0].raw().as_ptr()));
+    }
+
+    struct OnDisk(&'static [u8], bool);
+
+    impl ReadAt for OnDisk {
+        fn size(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn read_at(&self, range: Range<u64>) -> io::Result<bytes::Bytes> {
+            if self.1 {
+                return Err(io::Error::other("no such sector"));
+            }
+            Ok(self.0[range.start as usize..range.end as usize].into())
+        }
+    }
+
+    #[test]
+    fn a_message_on_disk_reads_as_one_in_memory() {
+        let stored = |broken| Incoming {
+            content: Content::Stored(Arc::new(OnDisk(MULTIPART.as_bytes(), broken))),
+            ..incoming(b"")
+        };
+        let message = read(stored(false), &Limits::default()).unwrap();
+        assert_eq!(message.parts, read_text(MULTIPART).unwrap().parts);
+        assert_eq!(written(&message), MULTIPART);
+        let refused = read(stored(true), &Limits::default()).unwrap_err();
+        assert!(
+            refused.is_temporary() && refused.to_string().contains("no such sector"),
+            "{refused}"
+        );
     }
 }

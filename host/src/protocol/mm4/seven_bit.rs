@@ -47,11 +47,12 @@ pub fn seven_bit(bytes: &Bytes) -> Result<Bytes, String> {
             Block::Part(id) => {
                 let part = index.parts.iter().find(|part| part.id == *id);
                 part.map_or(Ok(()), |part| write_part(bytes, part, &mut out))?;
-                if encode_whole {
-                    out.extend_from_slice(b"\r\n");
-                }
             }
         }
+    }
+    // The line end of a body that ended the message is inside its base64 now.
+    if !out.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
     }
     Ok(out.freeze())
 }
@@ -187,6 +188,16 @@ mod tests {
         );
         let message = read_text(&converted).unwrap();
         assert_eq!(super::super::decode_part(&message, 1).unwrap(), "\u{fc}\r\n");
+    }
+
+    #[test]
+    fn the_last_part_of_a_truncated_multipart_still_ends_its_line() {
+        let end = MULTIPART.find("\r\n--b1\r\nContent-Type: text/plain").unwrap();
+        let converted = convert(&format!("{}gr\u{fc}n\r\n", &MULTIPART[..end])).unwrap();
+        assert!(
+            converted.ends_with("\r\nPHNtaWw+PC9zbWlsPmdyw7xuDQo=\r\n"),
+            "{converted}"
+        );
     }
 
     #[test]
