@@ -59,7 +59,11 @@ impl Verdict {
 
     /// What a reply to RCPT says. 552 there means "too many recipients": 452 (RFC 5321, 4.5.3.1.10).
     pub fn of_recipient(reply: &Reply) -> Self {
-        if reply.code == 552 { Self::Later } else { Self::of(reply) }
+        if reply.code == 552 {
+            Self::Later
+        } else {
+            Self::of(reply)
+        }
     }
 }
 
@@ -122,7 +126,11 @@ pub(super) fn entries(fates: Vec<Fate>) -> Vec<Entry> {
     let delivered: Vec<Fate> = of(Verdict::Taken).collect();
     let failed: Vec<Fate> = of(Verdict::Never).collect();
     let waiting: Vec<Fate> = of(Verdict::Later).collect();
-    let entry = |delivered, failed, rest| Entry { delivered, failed, rest };
+    let entry = |delivered, failed, rest| Entry {
+        delivered,
+        failed,
+        rest,
+    };
     match (delivered.is_empty(), failed.is_empty(), waiting.is_empty()) {
         (_, _, false) => vec![entry(delivered, failed, Rest::Waiting(waiting))],
         (true, _, true) => vec![entry(delivered, failed, Rest::Dead)],

@@ -100,7 +100,11 @@ impl Delivery {
     }
 
     async fn run(self: Arc<Self>, spool: Arc<dyn Spool>, clock: SharedClock, mut shutdown: watch::Receiver<bool>) {
-        let refills: Vec<_> = self.peers.values().map(|peer| tokio::spawn(peer.clone().refill())).collect();
+        let refills: Vec<_> = self
+            .peers
+            .values()
+            .map(|peer| tokio::spawn(peer.clone().refill()))
+            .collect();
         tokio::select! {
             () = self.watch_spool(spool, clock) => {}
             _ = shutdown.wait_for(|stop| *stop) => {}

@@ -165,7 +165,11 @@ impl Peer {
                     lock(&self.dead)[index] = Some(Instant::now());
                     warn!(peer = %self.options.name, host, reason, "host does not talk to us");
                     let verdict = reply.as_ref().map_or(Verdict::Later, Verdict::of);
-                    let verdict = if verdict == Verdict::Taken { Verdict::Later } else { verdict };
+                    let verdict = if verdict == Verdict::Taken {
+                        Verdict::Later
+                    } else {
+                        verdict
+                    };
                     let answer = reply.as_ref().map_or_else(|| Answer::ours(reason), Answer::of);
                     last = (Some(host.clone()), answer, verdict);
                 }

@@ -72,7 +72,10 @@ mod tests {
     #[test]
     fn a_scaled_schedule_keeps_its_shape() {
         let wait = |failures| Schedule::default().scaled(0.001).wait(failures, 0.5);
-        assert_eq!((wait(1), wait(2)), (Duration::from_millis(60), Duration::from_millis(120)));
+        assert_eq!(
+            (wait(1), wait(2)),
+            (Duration::from_millis(60), Duration::from_millis(120))
+        );
     }
 
     #[test]

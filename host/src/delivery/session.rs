@@ -121,7 +121,12 @@ impl Session {
 
     /// The rope as this server can take it, and whether it has octets above 127; or why it cannot take it.
     async fn fit(&self, rope: &Rope, options: &PeerOptions) -> Result<(Rope, bool), (Verdict, Answer)> {
-        let unreadable = |error| (Verdict::Later, Answer::ours(format!("the message cannot be read: {error}")));
+        let unreadable = |error| {
+            (
+                Verdict::Later,
+                Answer::ours(format!("the message cannot be read: {error}")),
+            )
+        };
         let eight_bit = body::has_eight_bit(rope).await.map_err(unreadable)?;
         let rope = match options.convert {
             _ if !eight_bit || self.offered.eight_bit_mime => rope.clone(),
@@ -133,7 +138,10 @@ impl Session {
         };
         match self.offered.size_limit() {
             Some(limit) if rope.size() > limit => {
-                let text = format!("the message of {} octets is larger than the {limit} it takes", rope.size());
+                let text = format!(
+                    "the message of {} octets is larger than the {limit} it takes",
+                    rope.size()
+                );
                 Err((Verdict::Never, Answer::of_size(text)))
             }
             _ => Ok((rope, eight_bit && self.offered.eight_bit_mime)),
@@ -194,7 +202,11 @@ impl Session {
         let mail_taken = self.is_taken(&mail)?;
         let (mut accepted, mut refused) = (Vec::new(), Vec::new());
         if !mail_taken && (!self.offered.pipelining || self.finished) {
-            return Ok(Begun::Refused(Fate::all(envelope, Verdict::of(&mail), &Answer::of(&mail))));
+            return Ok(Begun::Refused(Fate::all(
+                envelope,
+                Verdict::of(&mail),
+                &Answer::of(&mail),
+            )));
         }
         for recipient in &envelope.recipients {
             let reply = self.ask(command(), "answer to RCPT", options).await?;
@@ -233,7 +245,11 @@ impl Session {
         if !self.offered.pipelining {
             self.client.write(command, limits.command).await?;
         }
-        let limit = if command == b"DATA\r\n" { limits.data } else { limits.command };
+        let limit = if command == b"DATA\r\n" {
+            limits.data
+        } else {
+            limits.command
+        };
         let reply = self.client.reply(what, limit).await?;
         self.finished |= reply.code == 421;
         Ok(reply)
