@@ -3,11 +3,13 @@
 mod cdr;
 mod check;
 mod demo;
-// mod peer;
+mod mailer;
+mod peer;
 mod plugin;
 mod queue;
 mod run;
-// mod send;
+mod send;
+mod tally;
 
 use std::process::ExitCode;
 
@@ -30,9 +32,9 @@ enum Command {
     /// Report every problem in the configuration, the tables and the plug-ins at once
     Check(check::Args),
     /// Send messages to an SMTP server, or load it
-    // Send(send::Args),
+    Send(send::Args),
     /// Be a programmable peer MMSE: accept MM4, answer it, or misbehave as told
-    // Peer(peer::Args),
+    Peer(peer::Args),
     /// Build, inspect and test plug-ins
     #[command(subcommand)]
     Plugin(plugin::Args),
@@ -63,8 +65,8 @@ fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
             Command::Demo(args) => demo::run(args).await,
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => return Ok(check::run(&args)),
-            // Command::Send(args) => send::run(args).await,
-            // Command::Peer(args) => peer::run(args).await,
+            Command::Send(args) => send::run(args).await,
+            Command::Peer(args) => peer::run(args).await,
             Command::Plugin(args) => plugin::run(args).await,
             Command::Queue(args) => queue::run(args),
             Command::Cdr(args) => cdr::run(args),

@@ -1,0 +1,133 @@
+//! A plain client for a message at a time, that can show the conversation. Not for load.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+
+use crate::delivery::Client;
+use crate::message::MmsAddress;
+use crate::protocol::smtp::Reply;
+use crate::protocol::smtp::outbound::{self, DotStuffer, Extensions};
+
+pub(super) struct Mailer {
+    client: Client,
+    offered: Extensions,
+    /// Whether both sides' lines go to standard error.
+    verbose: bool,
+}
+
+/// What became of one message.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// One per recipient that was refused, with the address.
+    pub refused: Vec<(String, Reply)>,
+    /// The answer that decided about the rest: to MAIL, DATA or the end of data. `None` when no recipient was taken.
+    pub answer: Option<Reply>,
+}
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+impl Mailer {
+    /// Connects and greets: EHLO, or HELO with a server that does not know EHLO.
+    pub async fn connect(host: &str, helo: &str, verbose: bool) -> anyhow::Result<Self> {
+        let client = Client::connect(host, LIMIT).await?;
+        let offered = Extensions::default();
+        let mut mailer = Self {
+            client,
+            offered,
+            verbose,
+        };
+        let greeting = mailer.reply("greeting").await?;
+        if greeting.code != 220 {
+            bail!("{host} does not let us in: {greeting}");
+        }
+        let ehlo = mailer
+            .ask(format!("EHLO {helo}\r\n").as_bytes(), "answer to EHLO")
+            .await?;
+        if ehlo.code == 250 {
+            mailer.offered = Extensions::from_reply(&ehlo);
+            return Ok(mailer);
+        }
+        let answer = mailer
+            .ask(format!("HELO {helo}\r\n").as_bytes(), "answer to HELO")
+            .await?;
+        if answer.code != 250 {
+            bail!("{host} takes neither EHLO ({ehlo}) nor HELO ({answer})");
+        }
+        Ok(mailer)
+    }
+
+    /// One transaction. A refusal is not an error: the connection can go on.
+    pub async fn send(&mut self, from: Option<&MmsAddress>, to: &[MmsAddress], message: Bytes) -> anyhow::Result<Sent> {
+        let mut framed = Vec::new();
+        let mut stuffer = DotStuffer::default();
+        stuffer.encode(message.clone(), &mut framed)?;
+        stuffer.finish(&mut framed)?;
+        let mut sent = Sent {
+            refused: Vec::new(),
+            answer: None,
+        };
+        let mut line = Vec::new();
+        let eight_bit = self.offered.eight_bit_mime && !message.is_ascii();
+        outbound::mail(
+            &mut line,
+            from,
+            self.offered.size.map(|_| message.len() as u64),
+            eight_bit,
+        );
+        let mail = self.ask(&line, "answer to MAIL").await?;
+        if mail.code != 250 {
+            sent.answer = Some(mail);
+            return self.reset(sent).await;
+        }
+        for recipient in to {
+            line.clear();
+            outbound::rcpt(&mut line, recipient);
+            let reply = self.ask(&line, "answer to RCPT").await?;
+            if !reply.is_positive() {
+                sent.refused.push((recipient.to_string(), reply));
+            }
+        }
+        if sent.refused.len() == to.len() {
+            return self.reset(sent).await;
+        }
+        let data = self.ask(b"DATA\r\n", "answer to DATA").await?;
+        if data.code != 354 {
+            sent.answer = Some(data);
+            return self.reset(sent).await;
+        }
+        if self.verbose {
+            eprintln!("C: ({} octets of message)\nC: .", message.len());
+        }
+        self.client.write_pieces(&mut VecDeque::from(framed), LIMIT).await?;
+        sent.answer = Some(self.reply("answer to the end of data").await?);
+        Ok(sent)
+    }
+
+    pub async fn quit(mut self) -> anyhow::Result<()> {
+        self.ask(b"QUIT\r\n", "answer to QUIT").await.map(drop)
+    }
+
+    async fn reset(&mut self, sent: Sent) -> anyhow::Result<Sent> {
+        self.ask(b"RSET\r\n", "answer to RSET").await?;
+        Ok(sent)
+    }
+
+    async fn ask(&mut self, line: &[u8], what: &'static str) -> anyhow::Result<Reply> {
+        if self.verbose {
+            eprint!("C: {}", String::from_utf8_lossy(line));
+        }
+        self.client.write(line, LIMIT).await?;
+        self.reply(what).await
+    }
+
+    async fn reply(&mut self, what: &'static str) -> anyhow::Result<Reply> {
+        let reply = self.client.reply(what, LIMIT).await.context("the session broke")?;
+        if self.verbose {
+            eprintln!("S: {reply}");
+        }
+        Ok(reply)
+    }
+}

@@ -1,0 +1,148 @@
+//! What a programmable peer does wrong, and when.
+
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A point of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Connect,
+    Helo,
+    Mail,
+    Rcpt,
+    Data,
+    /// In the middle of a message.
+    Body,
+    /// In place of the answer to the end of data, when the whole message is here.
+    End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Answers with this code, 4xx or 5xx.
+    Answer(u16),
+    /// Says nothing more, and reads nothing more.
+    Stall,
+    HangUp,
+    /// Answers with something that is no reply.
+    Garbage,
+}
+
+/// One misbehaviour.
+#[derive(Debug)]
+pub struct Rule {
+    pub stage: Stage,
+    pub action: Action,
+    left: AtomicU64,
+}
+
+/// `STAGE[:CODE]` on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StageCode {
+    pub stage: Stage,
+    pub code: Option<u16>,
+}
+
+const STAGES: [(&str, Stage); 7] = [
+    ("connect", Stage::Connect),
+    ("helo", Stage::Helo),
+    ("mail", Stage::Mail),
+    ("rcpt", Stage::Rcpt),
+    ("data", Stage::Data),
+    ("body", Stage::Body),
+    ("end", Stage::End),
+];
+
+impl Rule {
+    /// Misbehaves the first `times` times, then no more.
+    pub fn new(stage: Stage, action: Action, times: Option<u64>) -> Self {
+        let left = AtomicU64::new(times.unwrap_or(u64::MAX));
+        Self { stage, action, left }
+    }
+
+    /// The action, when the rule is about `stage` and not used up.
+    pub(super) fn apply(&self, stage: Stage) -> Option<Action> {
+        if self.stage != stage {
+            return None;
+        }
+        let take = |left: u64| left.checked_sub(1);
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        taken.is_ok().then_some(self.action)
+    }
+}
+
+/// What the user part of a recipient asks for: `refuse-me@mms.b.example`.
+pub(super) fn of_recipient(user: &str) -> Option<Action> {
+    let wishes = [
+        ("refuse", Action::Answer(550)),
+        ("defer", Action::Answer(450)),
+        ("stall", Action::Stall),
+        ("hang-up", Action::HangUp),
+        ("garbage", Action::Garbage),
+    ];
+    let is_wish =
+        |(prefix, _): &&(&str, Action)| user.get(..prefix.len()).is_some_and(|u| u.eq_ignore_ascii_case(prefix));
+    wishes.iter().find(is_wish).map(|(_, action)| *action)
+}
+
+impl FromStr for Stage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = STAGES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        known.map(|(_, stage)| *stage).ok_or_else(|| {
+            format!(
+                "\"{text}\" is not a stage: {} are",
+                STAGES.map(|(name, _)| name).join(", ")
+            )
+        })
+    }
+}
+
+impl FromStr for StageCode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (stage, code) = match text.split_once(':') {
+            Some((stage, code)) => (stage, Some(code)),
+            None => (text, None),
+        };
+        let legal = |code: &str| code.parse().ok().filter(|code| (400..600).contains(code));
+        let code = code
+            .map(|code| legal(code).ok_or_else(|| format!("\"{code}\" is not a reply code from 400 to 599")))
+            .transpose()?;
+        let stage = stage.parse()?;
+        Ok(Self { stage, code })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_used_up() {
+        let rule = Rule::new(Stage::Mail, Action::Stall, Some(2));
+        assert_eq!(rule.apply(Stage::Rcpt), None);
+        assert_eq!(rule.apply(Stage::Mail), Some(Action::Stall));
+        assert_eq!(rule.apply(Stage::Mail), Some(Action::Stall));
+        assert_eq!(rule.apply(Stage::Mail), None);
+    }
+
+    #[test]
+    fn stages_and_codes_are_read_or_refused_with_the_choice() {
+        let read = |text: &str| text.parse::<StageCode>();
+        let (stage, code) = (Stage::Rcpt, Some(552));
+        assert_eq!(read("rcpt:552"), Ok(StageCode { stage, code }));
+        assert_eq!(read("End").map(|s| s.stage), Ok(Stage::End));
+        assert!(read("rcpt:250").unwrap_err().contains("400 to 599"));
+        assert!(read("later").unwrap_err().contains("connect, helo, mail"));
+    }
+
+    #[test]
+    fn recipients_say_what_they_want() {
+        assert_eq!(of_recipient("refuse-1"), Some(Action::Answer(550)));
+        assert_eq!(of_recipient("Deferred"), Some(Action::Answer(450)));
+        assert_eq!(of_recipient("+15555550100"), None);
+    }
+}
