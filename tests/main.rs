@@ -2,4 +2,5 @@
 //!
 //! Every test is a claim. `support` is the small language that they are written in.
 
+mod journey;
 mod support;

@@ -23,7 +23,10 @@ impl Conversation {
         stream.set_read_timeout(Some(DEADLINE)).expect("a legal time");
         stream.set_write_timeout(Some(DEADLINE)).expect("a legal time");
         stream.set_nodelay(true).expect("a connected socket");
-        Self { stream, read: Vec::new() }
+        Self {
+            stream,
+            read: Vec::new(),
+        }
     }
 
     /// Says EHLO and takes the answer.

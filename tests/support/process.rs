@@ -29,13 +29,21 @@ impl Process {
     }
 
     pub fn spawn(name: &str, mut command: Command) -> Self {
-        let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let spawned = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         let (sender, lines) = channel();
         let out = BufReader::new(child.stdout.take().expect("piped"));
         std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let log = Arc::new(Mutex::new(String::new()));
-        let (err, kept, label) = (BufReader::new(child.stderr.take().expect("piped")), log.clone(), name.to_owned());
+        let (err, kept, label) = (
+            BufReader::new(child.stderr.take().expect("piped")),
+            log.clone(),
+            name.to_owned(),
+        );
         std::thread::spawn(move || {
             for line in err.lines().map_while(Result::ok) {
                 eprintln!("{label}| {line}");
@@ -44,7 +52,12 @@ impl Process {
                 kept.push('\n');
             }
         });
-        Self { name: name.to_owned(), child, lines, log }
+        Self {
+            name: name.to_owned(),
+            child,
+            lines,
+            log,
+        }
     }
 
     pub fn id(&self) -> u32 {
@@ -58,7 +71,9 @@ impl Process {
 
     /// Waits until standard error holds `text`.
     pub fn wait_for_log(&self, text: &str) {
-        super::eventually(&format!("{} logs {text:?}", self.name), || self.log().contains(text).then_some(()));
+        super::eventually(&format!("{} logs {text:?}", self.name), || {
+            self.log().contains(text).then_some(())
+        });
     }
 
     /// The next line of standard output.
@@ -72,8 +87,14 @@ impl Process {
 
     /// Sends a signal by name: `HUP`, `TERM`, `KILL`, `STOP`.
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args(["-s", signal, &self.id().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "{} cannot be sent {signal}", self.name);
+        let sent = Command::new("kill")
+            .args(["-s", signal, &self.id().to_string()])
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "{} cannot be sent {signal}",
+            self.name
+        );
     }
 
     /// Waits for its end. The exit code, if it was not ended by a signal.
