@@ -62,6 +62,9 @@ pub struct Args {
     /// Misbehave only the first N times.
     #[arg(long, value_name = "N")]
     times: Option<u64>,
+    /// Misbehave only after the stage has passed N times.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    after: u64,
     /// Write each message to DIR/NUMBER.eml, and its envelope to DIR/NUMBER.json.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -141,7 +144,7 @@ impl Args {
         all.extend(stages(&self.stall, Action::Stall));
         all.extend(stages(&self.hang_up, Action::HangUp));
         all.extend(stages(&self.garbage, Action::Garbage));
-        let rule = |(stage, action)| Rule::new(stage, action, self.times);
+        let rule = |(stage, action)| Rule::new(stage, action, self.times).after(self.after);
         all.into_iter().map(rule).collect()
     }
 
