@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -88,9 +88,12 @@ pub struct Args {
 /// Looks whether `--messages` is reached this often.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Connections that wait to be accepted; the kernel may allow fewer.
+const BACKLOG: u32 = 4096;
+
 /// Listens until told to stop, and prints what was counted as one line of JSON.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(&args.listen)
+    let listener = listen(&args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     println!("listening on {}", listener.local_addr()?);
@@ -116,6 +119,20 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     println!("{}", summary(&counts, answers, begun.elapsed()));
     Ok(())
+}
+
+/// Listens with room for a thousand clients that connect at once. Where there is none, the kernel may drop the end of
+/// a handshake that the client takes for done, and then both sides wait for the other to speak.
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    let address = lookup_host(address).await?.next().context("the name has no address")?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket.listen(BACKLOG)?)
 }
 
 impl Args {

@@ -127,14 +127,8 @@ impl Queue {
 
     /// Gives a waiting message to an idle worker, or asks for a new one. To be called until there is nothing to do.
     pub fn dispatch(&mut self) -> Next {
-        while let Some(mut job) = self.take() {
-            // The worker that was busy last has the connection that the peer will close last.
-            while let Some(idle) = self.idle.pop() {
-                match idle.send(job) {
-                    Ok(()) => return self.dispatch(),
-                    Err(gone) => job = gone,
-                }
-            }
+        while let Some(job) = self.take() {
+            let Some(job) = self.give_to_idle(job) else { continue };
             if self.workers < self.allowed_workers() {
                 self.workers += 1;
                 return Next::Start(job);
@@ -143,6 +137,18 @@ impl Queue {
             break;
         }
         Next::Nothing
+    }
+
+    /// The worker that was busy last gets it: its connection is the one that the peer will close last. Returns the job
+    /// when nobody is idle.
+    fn give_to_idle(&mut self, mut job: Job) -> Option<Job> {
+        while let Some(idle) = self.idle.pop() {
+            match idle.send(job) {
+                Ok(()) => return None,
+                Err(gone) => job = gone,
+            }
+        }
+        Some(job)
     }
 
     /// The next message for a worker; `None` when there is none, or none may be tried now.
