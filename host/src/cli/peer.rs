@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -62,6 +62,9 @@ pub struct Args {
     /// Misbehave only the first N times.
     #[arg(long, value_name = "N")]
     times: Option<u64>,
+    /// Misbehave only after the stage has passed N times.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    after: u64,
     /// Write each message to DIR/NUMBER.eml, and its envelope to DIR/NUMBER.json.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -85,9 +88,12 @@ pub struct Args {
 /// Looks whether `--messages` is reached this often.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Connections that wait to be accepted; the kernel may allow fewer.
+const BACKLOG: u32 = 4096;
+
 /// Listens until told to stop, and prints what was counted as one line of JSON.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(&args.listen)
+    let listener = listen(&args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     println!("listening on {}", listener.local_addr()?);
@@ -113,6 +119,20 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     println!("{}", summary(&counts, answers, begun.elapsed()));
     Ok(())
+}
+
+/// Listens with room for a thousand clients that connect at once. Where there is none, the kernel may drop the end of
+/// a handshake that the client takes for done, and then both sides wait for the other to speak.
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    let address = lookup_host(address).await?.next().context("the name has no address")?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket.listen(BACKLOG)?)
 }
 
 impl Args {
@@ -141,7 +161,7 @@ impl Args {
         all.extend(stages(&self.stall, Action::Stall));
         all.extend(stages(&self.hang_up, Action::HangUp));
         all.extend(stages(&self.garbage, Action::Garbage));
-        let rule = |(stage, action)| Rule::new(stage, action, self.times);
+        let rule = |(stage, action)| Rule::new(stage, action, self.times).after(self.after);
         all.into_iter().map(rule).collect()
     }
 

@@ -15,6 +15,7 @@ use super::settle::{self, Attempt};
 use super::{OutcomeSink, PeerOptions, retry};
 use crate::clock::SharedClock;
 use crate::message::OutgoingId;
+use crate::protocol::smtp::Reply;
 use crate::spool::Spool;
 
 pub(super) struct Peer {
@@ -150,7 +151,12 @@ impl Peer {
         let mut reached = false;
         for index in self.hosts(wanted.as_deref()) {
             let host = &self.options.hosts[index];
-            match Session::open(host, &self.options).await {
+            self.queue().opening();
+            let opened = Session::open(host, &self.options).await;
+            if self.queue().opened(opened.is_ok()) {
+                self.dispatch();
+            }
+            match opened {
                 Ok(session) => {
                     reached = true;
                     lock(&self.dead)[index] = None;
@@ -164,11 +170,12 @@ impl Peer {
                 Err(Unreachable { reply, reason }) => {
                     lock(&self.dead)[index] = Some(Instant::now());
                     warn!(peer = %self.options.name, host, reason, "host does not talk to us");
-                    let verdict = reply.as_ref().map_or(Verdict::Later, Verdict::of);
-                    let verdict = if verdict == Verdict::Taken {
-                        Verdict::Later
-                    } else {
-                        verdict
+                    // Only a peer all of whose hosts refuse for good has refused for good.
+                    let refused = reply.as_ref().is_some_and(Reply::is_permanent);
+                    let verdict = match last {
+                        (Some(_), _, Verdict::Later) => Verdict::Later,
+                        _ if refused => Verdict::Never,
+                        _ => Verdict::Later,
                     };
                     let answer = reply.as_ref().map_or_else(|| Answer::ours(reason), Answer::of);
                     last = (Some(host.clone()), answer, verdict);
@@ -240,7 +247,7 @@ impl Peer {
     fn doubt(&self, id: OutgoingId) -> Option<String> {
         let mut doubtful = lock(&self.doubtful);
         let doubt = doubtful.get(&id)?;
-        if doubt.since.elapsed() < DOUBT_FOR {
+        if doubt.since.elapsed() < DOUBT_FOR && self.options.hosts.contains(&doubt.host) {
             return Some(doubt.host.clone());
         }
         doubtful.remove(&id);
@@ -316,11 +323,8 @@ impl Worker {
 }
 
 impl Connection {
+    /// Takes over the count of a session that was just opened.
     fn new(session: Session, peer: &Arc<Peer>) -> Self {
-        let back_again = peer.queue().reached();
-        if back_again {
-            peer.dispatch();
-        }
         let live = Live(peer.clone());
         Self { session, live }
     }

@@ -37,6 +37,8 @@ pub(super) struct Queue {
     workers: usize,
     /// Sessions that the peer has greeted.
     live: usize,
+    /// Sessions that are being opened.
+    opening: usize,
     /// The peer has refused a session while others were open: so many are enough for it, until then.
     crowded: Option<(usize, Instant)>,
     /// Workers without work, each with an open connection; the one that has waited longest first.
@@ -99,6 +101,7 @@ impl Queue {
             settled_leases: Default::default(),
             workers: 0,
             live: 0,
+            opening: 0,
             crowded: None,
             idle: Vec::new(),
             circuit: Circuit::Closed,
@@ -124,14 +127,8 @@ impl Queue {
 
     /// Gives a waiting message to an idle worker, or asks for a new one. To be called until there is nothing to do.
     pub fn dispatch(&mut self) -> Next {
-        while let Some(mut job) = self.take() {
-            // The worker that was busy last has the connection that the peer will close last.
-            while let Some(idle) = self.idle.pop() {
-                match idle.send(job) {
-                    Ok(()) => return self.dispatch(),
-                    Err(gone) => job = gone,
-                }
-            }
+        while let Some(job) = self.take() {
+            let Some(job) = self.give_to_idle(job) else { continue };
             if self.workers < self.allowed_workers() {
                 self.workers += 1;
                 return Next::Start(job);
@@ -140,6 +137,18 @@ impl Queue {
             break;
         }
         Next::Nothing
+    }
+
+    /// The worker that was busy last gets it: its connection is the one that the peer will close last. Returns the job
+    /// when nobody is idle.
+    fn give_to_idle(&mut self, mut job: Job) -> Option<Job> {
+        while let Some(idle) = self.idle.pop() {
+            match idle.send(job) {
+                Ok(()) => return None,
+                Err(gone) => job = gone,
+            }
+        }
+        Some(job)
     }
 
     /// The next message for a worker; `None` when there is none, or none may be tried now.
@@ -238,23 +247,30 @@ impl Queue {
         self.settled_leases[0].clear();
     }
 
-    /// A worker was greeted. True when the peer could not be reached before, so that others may go to work now.
-    pub fn reached(&mut self) -> bool {
-        self.live += 1;
-        std::mem::replace(&mut self.circuit, Circuit::Closed) != Circuit::Closed
+    /// A worker begins to open a session; [`Queue::opened`] says what came of it.
+    pub fn opening(&mut self) {
+        self.opening += 1;
+    }
+
+    /// True when the peer could not be reached before, so that others may go to work now.
+    pub fn opened(&mut self, greeted: bool) -> bool {
+        self.opening -= 1;
+        self.live += usize::from(greeted);
+        greeted && std::mem::replace(&mut self.circuit, Circuit::Closed) != Circuit::Closed
     }
 
     pub fn session_ended(&mut self) {
         self.live -= 1;
     }
 
-    /// A worker was not let in. True when the peer talks to others of us at this time: then it has as many sessions as
-    /// it wants, and does with those until `until`.
+    /// A worker was not let in. True when the peer talks to others of us, or may be about to: then it has as many
+    /// sessions as it wants, and does with those until `until`. The last of several to be turned away hears false.
     pub fn is_crowded(&mut self, until: Instant) -> bool {
-        if self.live > 0 {
-            self.crowded = Some((self.live, until));
+        let others = self.live + self.opening;
+        if others > 0 {
+            self.crowded = Some((others, until));
         }
-        self.live > 0
+        others > 0
     }
 
     /// A worker could not reach the peer. What waits goes back to the spool, which keeps it for nothing; `wait` says
@@ -268,6 +284,7 @@ impl Queue {
         };
         let until = now + wait(failures);
         self.circuit = Circuit::Open { until, failures };
+        self.crowded = None;
         self.return_all();
     }
 

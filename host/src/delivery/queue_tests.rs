@@ -1,1 +1,142 @@
+use super::*;
+use crate::delivery::tests::support::message;
 
+fn queue(messages: usize, workers: usize) -> Queue {
+    Queue::new(Limits {
+        messages,
+        octets: 1 << 20,
+        workers,
+    })
+}
+
+fn started(queue: &mut Queue) -> Vec<u64> {
+    let next = || match queue.dispatch() {
+        Next::Start(job) => Some(job.outgoing.id.message.0),
+        Next::Nothing => None,
+    };
+    std::iter::from_fn(next).collect()
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn as_many_workers_are_started_as_allowed() {
+    let mut queue = queue(100, 2);
+    for number in 1..=3 {
+        queue.hand_over(message(number));
+    }
+    assert_eq!(started(&mut queue), [1, 2]);
+    assert!(matches!(queue.next(true), Turn::Send(job) if job.outgoing.id.message.0 == 3));
+    assert!(matches!(queue.next(true), Turn::Wait(_)));
+    assert!(matches!(queue.next(false), Turn::Leave));
+}
+
+#[test]
+fn the_worker_that_was_busy_last_gets_the_next_message() {
+    let mut queue = queue(100, 2);
+    queue.workers = 2;
+    let (Turn::Wait(mut first), Turn::Wait(mut last)) = (queue.next(true), queue.next(true)) else {
+        panic!("both wait");
+    };
+    queue.hand_over(message(1));
+    assert!(started(&mut queue).is_empty());
+    assert!(last.try_recv().is_ok());
+    assert!(first.try_recv().is_err());
+    queue.hand_over(message(2));
+    drop(first);
+    queue.workers = 1;
+    assert_eq!(started(&mut queue), [2], "a worker that has gone is passed over");
+}
+
+#[test]
+fn what_finds_no_room_waits_in_the_spool() {
+    let mut queue = queue(2, 1);
+    for number in 1..=3 {
+        queue.hand_over(message(number));
+    }
+    assert_eq!(queue.waiting.len(), 2);
+    assert!(queue.more);
+    assert!(!queue.wants_refill(), "not while the queue is full");
+    queue.take();
+    queue.take();
+    assert!(queue.wants_refill());
+    let (limit, except) = queue.begin_refill().unwrap();
+    assert_eq!((limit, except.len()), (2, 2));
+}
+
+#[test]
+fn a_message_settled_while_the_spool_was_asked_is_not_taken_from_its_answer() {
+    let mut queue = queue(100, 1);
+    queue.there_is_more();
+    let (limit, _) = queue.begin_refill().unwrap();
+    queue.hand_over(message(1));
+    queue.take();
+    queue.settled(message(1).id, false);
+    queue.end_refill(limit, Some(vec![message(1), message(2)]));
+    assert_eq!(started(&mut queue), [2]);
+}
+
+#[test]
+fn a_late_hand_over_of_what_was_leased_and_settled_is_ignored() {
+    let mut queue = queue(100, 1);
+    queue.there_is_more();
+    let (limit, _) = queue.begin_refill().unwrap();
+    queue.end_refill(limit, Some(vec![message(1)]));
+    assert!(queue.take().is_some_and(|job| job.leased));
+    queue.settled(message(1).id, true);
+    queue.age();
+    queue.hand_over(message(1));
+    assert!(started(&mut queue).is_empty());
+}
+
+#[test]
+fn an_operator_may_have_a_settled_message_tried_again() {
+    let mut queue = queue(100, 1);
+    for _ in 0..2 {
+        queue.there_is_more();
+        let (limit, _) = queue.begin_refill().unwrap();
+        queue.end_refill(limit, Some(vec![message(1)]));
+        assert!(queue.take().is_some());
+        queue.settled(message(1).id, true);
+    }
+}
+
+#[test]
+fn an_open_circuit_gives_everything_back_to_the_spool() {
+    let (mut queue, now) = (queue(100, 4), Instant::now());
+    for number in 1..=3 {
+        queue.hand_over(message(number));
+    }
+    queue.unreachable(now, |failures| failures * MINUTE);
+    queue.unreachable(now, |_| panic!("several workers find out at once"));
+    assert!(started(&mut queue).is_empty());
+    assert_eq!((queue.octets, queue.in_flight.len(), queue.more), (0, 0, true));
+    assert!(queue.begin_refill().is_none(), "nothing is leased meanwhile");
+    queue.probe(now + MINUTE - Duration::from_millis(1));
+    assert!(matches!(queue.circuit, Circuit::Open { failures: 1, .. }));
+    queue.probe(now + MINUTE);
+    queue.hand_over(message(4));
+    queue.hand_over(message(5));
+    assert_eq!(started(&mut queue), [4], "one tries");
+    queue.unreachable(now + MINUTE, |failures| failures * MINUTE);
+    let until = now + 3 * MINUTE;
+    assert_eq!(queue.circuit, Circuit::Open { until, failures: 2 });
+}
+
+#[test]
+fn a_peer_with_enough_sessions_keeps_those_and_gets_no_more() {
+    let (mut queue, now) = (queue(100, 4), Instant::now());
+    assert!(!queue.is_crowded(now + MINUTE), "nobody is in");
+    queue.workers = 2;
+    queue.opening();
+    queue.opening();
+    queue.opened(false);
+    assert!(queue.is_crowded(now + MINUTE), "the other may get in");
+    queue.opened(true);
+    queue.worker_left();
+    assert!(queue.is_crowded(now + MINUTE));
+    queue.hand_over(message(1));
+    assert!(started(&mut queue).is_empty(), "the one inside has to do");
+    queue.probe(now + MINUTE);
+    assert_eq!(started(&mut queue), [1], "a minute later another one is tried");
+}

@@ -81,7 +81,9 @@ impl Settling {
             },
             Rest::Waiting(waiting) => {
                 let options = &self.peer.options;
-                let due = now.plus(options.schedule.wait(attempts, (options.random)()));
+                let next = now.plus(options.schedule.wait(attempts, (options.random)()));
+                // A message that will be too old by then fails when it is, not at its next turn.
+                let due = next.min(job.outgoing.received_at.plus(options.give_up_after));
                 let reason = reason(host, waiting.first());
                 let remaining: Vec<u32> = waiting.iter().map(|fate| fate.id).collect();
                 match remaining.len() == job.outgoing.envelope.recipients.len() {

@@ -33,6 +33,8 @@ pub enum Action {
 pub struct Rule {
     pub stage: Stage,
     pub action: Action,
+    /// How often it lets the stage pass before it begins.
+    passes: AtomicU64,
     left: AtomicU64,
 }
 
@@ -56,8 +58,18 @@ const STAGES: [(&str, Stage); 7] = [
 impl Rule {
     /// Misbehaves the first `times` times, then no more.
     pub fn new(stage: Stage, action: Action, times: Option<u64>) -> Self {
-        let left = AtomicU64::new(times.unwrap_or(u64::MAX));
-        Self { stage, action, left }
+        Self {
+            stage,
+            action,
+            passes: AtomicU64::new(0),
+            left: AtomicU64::new(times.unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// The same rule, beginning after the stage has passed so many times.
+    pub fn after(self, passes: u64) -> Self {
+        let passes = AtomicU64::new(passes);
+        Self { passes, ..self }
     }
 
     /// The action, when the rule is about `stage` and not used up.
@@ -65,9 +77,11 @@ impl Rule {
         if self.stage != stage {
             return None;
         }
-        let take = |left: u64| left.checked_sub(1);
-        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-        taken.is_ok().then_some(self.action)
+        let take = |counter: &AtomicU64| {
+            let less = |left: u64| left.checked_sub(1);
+            counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+        };
+        (!take(&self.passes) && take(&self.left)).then_some(self.action)
     }
 }
 
@@ -125,6 +139,14 @@ mod tests {
         let rule = Rule::new(Stage::Mail, Action::Stall, Some(2));
         assert_eq!(rule.apply(Stage::Rcpt), None);
         assert_eq!(rule.apply(Stage::Mail), Some(Action::Stall));
+        assert_eq!(rule.apply(Stage::Mail), Some(Action::Stall));
+        assert_eq!(rule.apply(Stage::Mail), None);
+    }
+
+    #[test]
+    fn a_rule_may_begin_later() {
+        let rule = Rule::new(Stage::Mail, Action::Stall, Some(1)).after(1);
+        assert_eq!(rule.apply(Stage::Mail), None);
         assert_eq!(rule.apply(Stage::Mail), Some(Action::Stall));
         assert_eq!(rule.apply(Stage::Mail), None);
     }

@@ -44,7 +44,7 @@ pub(super) struct Args {
     /// Write the transaction id of each message acknowledged with 250 to FILE, line by line.
     #[arg(long, requires = "load", value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// How long a session tries to connect before it gives up.
+    /// How long a session tries to connect and to be greeted before it gives up.
     #[arg(long, default_value_t = 10.0, requires = "load", value_name = "SECONDS")]
     patience: f64,
 }
@@ -183,13 +183,14 @@ impl Load {
     }
 
     async fn greet(&self) -> Result<Connection, ClientError> {
-        let mut client = Client::connect(&self.to, LIMIT).await?;
+        let limit = self.patience;
+        let mut client = Client::connect(&self.to, limit).await?;
         let refused = |what| ClientError::HungUp { what };
-        if client.reply("greeting", LIMIT).await?.code != 220 {
+        if client.reply("greeting", limit).await?.code != 220 {
             return Err(refused("a greeting"));
         }
         client
-            .write(format!("EHLO {}\r\n", self.helo).as_bytes(), LIMIT)
+            .write(format!("EHLO {}\r\n", self.helo).as_bytes(), limit)
             .await?;
         let reply = client.reply("answer to EHLO", LIMIT).await?;
         if reply.code != 250 {

@@ -1,0 +1,335 @@
+//! What goes wrong, and whom it costs what.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::support::*;
+use crate::cli::peer::Behaviour;
+use crate::cli::peer::behaviour::{Action, Rule, Stage};
+use crate::message::Timestamp;
+use crate::spool::DeliveryResult;
+
+const WITHIN: [Stage; 5] = [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Body, Stage::End];
+const BEFORE_THE_END: [Stage; 4] = [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Body];
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn deferred(result: DeliveryResult) -> (Timestamp, u32, String) {
+    match result {
+        DeliveryResult::Deferred { due, attempts, reason } => (due, attempts, reason),
+        other => panic!("deferred is expected, not {other:?}"),
+    }
+}
+
+/// With and without PIPELINING, one peer of each kind.
+async fn both_kinds(stage: Stage, action: Action, times: u64) -> [TestPeer; 2] {
+    let rules = || vec![Rule::new(stage, action, Some(times))];
+    let no_extensions = true;
+    let plain = Behaviour {
+        rules: rules(),
+        no_extensions,
+        ..Behaviour::default()
+    };
+    [TestPeer::that(stage, action, times).await, TestPeer::start(plain).await]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_fails_the_message_at_once_and_no_other() {
+    for stage in WITHIN {
+        for peer in both_kinds(stage, Action::Answer(554), 1).await {
+            let mut room = Room::open(options(&[&peer.address]), &[]);
+            room.enqueue(message(1));
+            let result = room.result().await;
+            assert!(
+                matches!(&result, DeliveryResult::Failed { reason } if reason.contains("554 5.7.1")),
+                "{result:?}"
+            );
+            let report = room.reports().remove(0);
+            assert_eq!((report.failed.len(), report.code), (1, Some(554)), "{stage:?}");
+            room.enqueue(message(2));
+            assert_eq!(room.result().await, DeliveryResult::Delivered, "after {stage:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deferral_is_tried_again_when_it_is_due() {
+    for stage in WITHIN {
+        for peer in both_kinds(stage, Action::Answer(451), 2).await {
+            let begun = Instant::now();
+            let mut room = Room::open(options(&[&peer.address]), &[]);
+            room.enqueue(message(1));
+            let (_, attempts, reason) = deferred(room.result().await);
+            assert!(attempts == 1 && reason.contains("451 4.7.1"), "{stage:?}: {reason}");
+            assert_eq!(deferred(room.result().await).1, 2);
+            assert_eq!(room.result().await, DeliveryResult::Delivered, "{stage:?}");
+            assert!(begun.elapsed() >= 3 * MINUTE, "after one minute and then two");
+            assert_eq!(room.reports().len(), 1, "nothing is decided by a deferral");
+            assert_eq!(room.reports()[0].attempts, 3);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_costs_one_message_one_wait() {
+    for action in [Action::HangUp, Action::Garbage] {
+        for stage in BEFORE_THE_END {
+            for peer in both_kinds(stage, action, 1).await {
+                let mut room = Room::open(options(&[&peer.address]), &[]);
+                room.enqueue(long_message(1));
+                let (_, attempts, reason) = deferred(room.result().await);
+                assert_eq!(attempts, 1, "{action:?} at {stage:?}");
+                assert!(
+                    reason.contains("lost before the end"),
+                    "{action:?} at {stage:?}: {reason}"
+                );
+                room.enqueue(message(2));
+                assert_eq!(room.result().await, DeliveryResult::Delivered, "the other one");
+                assert_eq!(room.result().await, DeliveryResult::Delivered, "the one that waited");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_costs_one_message_and_one_session() {
+    for stage in [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::End] {
+        let peer = TestPeer::that(stage, Action::Stall, 1).await;
+        let mut room = Room::open(options(&[&peer.address]), &[]);
+        room.enqueue(message(1));
+        // The first one holds its session; wait until it has it.
+        while peer.connections() == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        sleep(Duration::from_millis(1)).await;
+        room.enqueue(message(2));
+        let outcome = room.outcome().await;
+        assert_eq!(
+            (outcome.id.message.0, outcome.result),
+            (2, DeliveryResult::Delivered),
+            "{stage:?}"
+        );
+        let (_, attempts, _) = deferred(room.result().await);
+        assert_eq!(attempts, 1);
+        assert_eq!(room.result().await, DeliveryResult::Delivered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_stops_reading_is_given_up_within_the_block_time() {
+    let peer = TestPeer::that(Stage::Body, Action::Stall, 1).await;
+    let mut room = Room::open(options(&[&peer.address]), &[]);
+    let begun = Instant::now();
+    room.enqueue(message_to(1, &["b@b.example"], "x\r\n".repeat(6 << 20)));
+    let (_, _, reason) = deferred(room.result().await);
+    // Three minutes for the block, and half of one for an answer that may explain it.
+    assert!(begun.elapsed() < 4 * MINUTE, "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_recipient_has_its_own_fate() {
+    let peer = TestPeer::start(Behaviour::default()).await;
+    let mut room = Room::open(options(&[&peer.address]), &[]);
+    let to = ["refuse@b.example", "ok@b.example", "defer@b.example"];
+    room.enqueue(message_to(1, &to, "hello\r\n"));
+    let DeliveryResult::Partly {
+        remaining, attempts, ..
+    } = room.result().await
+    else {
+        panic!("one of three waits");
+    };
+    assert_eq!((remaining, attempts), (vec![2], 1));
+    let report = room.reports().remove(0);
+    assert_eq!(report.delivered, [1]);
+    assert_eq!((report.failed[0].id, report.failed[0].code), (0, Some(550)));
+    let (_, attempts, reason) = deferred(room.result().await);
+    assert!(attempts == 2 && reason.contains("450"), "{reason}");
+    assert_eq!(peer.received.lock().unwrap()[0].to, ["ok@b.example"]);
+    assert_eq!(peer.taken(), 1, "the delivered one is not sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_partly_failed_is_left_with_its_failed_recipients() {
+    let peer = TestPeer::start(Behaviour::default()).await;
+    let mut room = Room::open(options(&[&peer.address]), &[]);
+    room.enqueue(message_to(1, &["ok@b.example", "refuse@b.example"], "hello\r\n"));
+    assert!(matches!(room.result().await, DeliveryResult::Partly { remaining, .. } if remaining == [1]));
+    assert!(matches!(room.result().await, DeliveryResult::Failed { .. }));
+    let reports = room.reports();
+    assert_eq!((reports[0].delivered.len(), reports[0].failed.len()), (1, 0));
+    assert_eq!((reports[1].delivered.len(), reports[1].failed.len()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_host_is_tried_before_the_final_dot() {
+    for stage in [
+        Stage::Connect,
+        Stage::Helo,
+        Stage::Mail,
+        Stage::Rcpt,
+        Stage::Data,
+        Stage::Body,
+    ] {
+        let first = TestPeer::that(stage, Action::HangUp, 1).await;
+        let second = TestPeer::start(Behaviour::default()).await;
+        let mut room = Room::open(options(&[&first.address, &second.address]), &[]);
+        room.enqueue(long_message(1));
+        assert_eq!(room.result().await, DeliveryResult::Delivered, "{stage:?}");
+        assert_eq!((first.taken(), second.taken()), (0, 1), "{stage:?}");
+        assert_eq!(room.reports()[0].host.as_ref(), Some(&second.address));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_final_dot_only_the_same_host_is_asked_again() {
+    for action in [Action::HangUp, Action::Garbage, Action::Stall] {
+        let first = TestPeer::that(Stage::End, action, 1).await;
+        let second = TestPeer::start(Behaviour::default()).await;
+        let mut room = Room::open(options(&[&first.address, &second.address]), &[]);
+        room.enqueue(message(1));
+        let (_, _, reason) = deferred(room.result().await);
+        assert!(reason.contains("nobody knows"), "{action:?}: {reason}");
+        assert_eq!(room.result().await, DeliveryResult::Delivered);
+        assert_eq!((first.taken(), second.taken()), (2, 0), "{action:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_is_down_is_tried_by_one_message_at_a_time() {
+    let peer = TestPeer::that(Stage::Connect, Action::HangUp, 3).await;
+    let mut few = options(&[&peer.address]);
+    few.sessions = 1;
+    let mut room = Room::open(few, &[]);
+    let begun = Instant::now();
+    for number in 0..50 {
+        room.enqueue(message(number));
+    }
+    let mut delivered = 0;
+    let mut failures = 0;
+    while delivered < 50 {
+        match room.result().await {
+            DeliveryResult::Delivered => delivered += 1,
+            result => {
+                deferred(result);
+                failures += 1;
+            }
+        }
+    }
+    assert_eq!(failures, 3, "the others were not tried, and lost no attempt");
+    assert_eq!(peer.connections(), 4);
+    assert!(begun.elapsed() >= 8 * MINUTE, "after one, two and five minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_connection_waits_and_a_peer_that_comes_back_gets_all() {
+    let gone = TestPeer::start(Behaviour::default()).await;
+    let address = gone.address.clone();
+    gone.stop().await;
+    let mut room = Room::open(options(&[&address]), &[]);
+    room.enqueue(message(1));
+    let (_, _, reason) = deferred(room.result().await);
+    assert!(reason.contains("cannot be reached"), "{reason}");
+    let peer = TestPeer::start_at(&address, Behaviour::default()).await;
+    room.enqueue(message(2));
+    assert_eq!(room.result().await, DeliveryResult::Delivered);
+    assert_eq!(room.result().await, DeliveryResult::Delivered);
+    assert_eq!(peer.taken(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_door_fails_one_message_and_not_all_that_wait() {
+    let peer = TestPeer::that(Stage::Connect, Action::Answer(554), 1).await;
+    let mut one = options(&[&peer.address]);
+    one.sessions = 1;
+    let mut room = Room::open(one, &[]);
+    room.enqueue(message(1));
+    room.enqueue(message(2));
+    assert!(matches!(room.result().await, DeliveryResult::Failed { .. }));
+    assert_eq!(room.result().await, DeliveryResult::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_given_up_at_its_age() {
+    let peer = TestPeer::that(Stage::Mail, Action::Answer(451), u64::MAX).await;
+    let mut short = options(&[&peer.address]);
+    short.give_up_after = 10 * MINUTE;
+    let mut room = Room::open(short, &[]);
+    room.enqueue(message(1));
+    let (begun, mut tries) = (Instant::now(), 0);
+    let reason = loop {
+        match room.result().await {
+            DeliveryResult::Failed { reason } => break reason,
+            result => tries = deferred(result).1,
+        }
+    };
+    assert_eq!(tries, 4, "at once, after 1, 3 and 8 minutes");
+    assert!(reason.contains("given up after 4 attempts"), "{reason}");
+    let took = begun.elapsed();
+    assert!(
+        took >= 10 * MINUTE && took < 11 * MINUTE,
+        "and not an hour later: {took:?}"
+    );
+    assert_eq!(room.reports().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_the_peer_ended_meanwhile_costs_no_attempt() {
+    for action in [Action::HangUp, Action::Answer(421)] {
+        let rules = vec![Rule::new(Stage::Mail, action, Some(1)).after(1)];
+        let peer = TestPeer::start(Behaviour {
+            rules,
+            ..Behaviour::default()
+        })
+        .await;
+        let mut room = Room::open(options(&[&peer.address]), &[]);
+        for number in 1..=2 {
+            room.enqueue(message(number));
+            assert_eq!(room.result().await, DeliveryResult::Delivered, "{action:?}");
+        }
+        assert_eq!(room.reports()[1].attempts, 1);
+        assert_eq!(peer.connections(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_connection_that_ends_with_421_defers_the_message() {
+    let peer = TestPeer::that(Stage::Mail, Action::Answer(421), 1).await;
+    let mut room = Room::open(options(&[&peer.address]), &[]);
+    room.enqueue(message(1));
+    assert_eq!(deferred(room.result().await).1, 1);
+    assert_eq!(room.result().await, DeliveryResult::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_one_session_gets_everything_over_it() {
+    let rules = vec![Rule::new(Stage::Connect, Action::Answer(421), None).after(1)];
+    let peer = TestPeer::start(Behaviour {
+        rules,
+        ..Behaviour::default()
+    })
+    .await;
+    let mut room = Room::open(options(&[&peer.address]), &[]);
+    for number in 0..200 {
+        room.enqueue(message(number));
+    }
+    for _ in 0..200 {
+        assert_eq!(room.result().await, DeliveryResult::Delivered);
+    }
+    assert!(
+        peer.connections() <= 20,
+        "one try for each session allowed: {}",
+        peer.connections()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_fails_for_good_only_when_every_host_refuses_for_good() {
+    for (first, second, fails) in [(554, 554, true), (421, 554, false), (554, 421, false)] {
+        let first = TestPeer::that(Stage::Connect, Action::Answer(first), 1).await;
+        let second = TestPeer::that(Stage::Connect, Action::Answer(second), 1).await;
+        let mut room = Room::open(options(&[&first.address, &second.address]), &[]);
+        room.enqueue(message(1));
+        let failed = matches!(room.result().await, DeliveryResult::Failed { .. });
+        assert_eq!(failed, fails);
+    }
+}
