@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use mm4relay_engine::{Engine, EngineOptions};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -286,14 +286,26 @@ async fn listen(
     let options = Arc::new(intake_options(config));
     let (mut addresses, mut listeners) = (Vec::new(), Vec::new());
     for address in &config.relay.listen {
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {address}"))?;
+        let listener = bind(*address).with_context(|| format!("cannot listen on {address}"))?;
         addresses.push(listener.local_addr()?);
         let served = intake::serve(listener, Arc::clone(&options), Arc::clone(relay), stop.clone());
         listeners.push(tokio::spawn(served));
     }
     Ok((addresses, listeners))
+}
+
+/// A listener whose queue holds a burst of connections: with the usual 128, a thousand peers that come at once wait for
+/// seconds.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    const BACKLOG: u32 = 4096;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn intake_options(config: &Config) -> intake::Options {
