@@ -4,7 +4,7 @@ mod cdr;
 mod check;
 mod demo;
 mod mailer;
-mod peer;
+pub(crate) mod peer;
 mod plugin;
 mod queue;
 mod run;
