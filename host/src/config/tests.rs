@@ -64,7 +64,7 @@ fn the_example_file_says_what_it_seems_to_say() {
     );
     assert_eq!(config.plugins[0].settings, serde_json::json!({"table": "ported"}));
     assert_eq!(config.plugins[1].limits.memory, Some(192 << 20));
-    assert_eq!(config.plugins[1].on_failure, OnFailure::Skip);
+    assert_eq!(config.plugins[1].on_failure, crate::message::OnFailure::Skip);
     assert_eq!(config.plugins[2].settings, serde_json::json!({}));
 }
 
