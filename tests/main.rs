@@ -2,5 +2,9 @@
 //!
 //! Every test is a claim. `support` is the small language that they are written in.
 
+mod crash;
+mod interop;
 mod journey;
+mod memory;
+mod rooms;
 mod support;
