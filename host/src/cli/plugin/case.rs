@@ -166,7 +166,7 @@ impl Case {
             None => header
                 .value("To")
                 .map(|value| value.split(',').map(strip).filter(|text| !text.is_empty()).collect())
-                .unwrap_or_else(Vec::new),
+                .unwrap_or_default(),
         };
         if recipients.is_empty() {
             bail!(
