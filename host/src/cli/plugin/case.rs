@@ -161,7 +161,7 @@ impl Case {
             Some(text) => strip(text),
             None => header.value("From").map(|value| strip(&value)).unwrap_or_default(),
         };
-        let recipients = match &self.settings.recipients {
+        let recipients: Vec<String> = match &self.settings.recipients {
             Some(list) => list.iter().map(|text| strip(text)).collect(),
             None => header
                 .value("To")
