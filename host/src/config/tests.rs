@@ -60,9 +60,9 @@ fn the_example_file_says_what_it_seems_to_say() {
     assert_eq!(chain, ["address-rewrite", "content-adapt", "charging"]);
     assert_eq!(
         config.plugins[0].file,
-        Path::new("/etc/mm4relay/plugins/address_rewrite.wasm")
+        Path::new("/etc/mm4relay/plugins/address-rewrite.wasm")
     );
-    assert_eq!(config.plugins[0].settings, serde_json::json!({"table": "ported"}));
+    assert_eq!(config.plugins[0].settings, serde_json::json!({"portability-table": "ported"}));
     assert_eq!(config.plugins[1].limits.memory, Some(192 << 20));
     assert_eq!(config.plugins[1].on_failure, crate::message::OnFailure::Skip);
     assert_eq!(config.plugins[2].settings, serde_json::json!({}));
