@@ -15,6 +15,7 @@ async fn three(spool: &SqliteSpool) -> [MessageId; 3] {
         occasion: "arrival".into(),
         did: vec!["pass".into()],
         micros: 12,
+        body_octets_read: 0,
     }];
     waiting.outgoing[0].rope.pieces = vec![
         Piece::New("Received: us\r\n".into()),
