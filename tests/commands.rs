@@ -12,8 +12,14 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn check_reports_every_problem_at_once_with_key_value_and_what_is_expected() {
-    let broken = config_at("127.0.0.1:2525", "[[route]]\nprefix = \"+1555\"\npeer = \"operator-x\"\n")
-        .replace("listen = [\"127.0.0.1:0\"]", "listen = [\"everywhere\"]\nspoool = \"here\"");
+    let broken = config_at(
+        "127.0.0.1:2525",
+        "[[route]]\nprefix = \"+1555\"\npeer = \"operator-x\"\n",
+    )
+    .replace(
+        "listen = [\"127.0.0.1:0\"]",
+        "listen = [\"everywhere\"]\nspoool = \"here\"",
+    );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("relay.toml");
     std::fs::write(&path, broken).unwrap();
@@ -41,7 +47,11 @@ fn check_loads_the_plug_ins_and_names_each() {
     std::fs::write(&path, config_at("127.0.0.1:2525", &chain)).unwrap();
     let said = mm4relay(&["check", "--config", text(&path)]);
     assert!(said.ok, "{}", said.err);
-    for line in ["no problems", "plug-ins         2, in this order", "charging: charging 0.1.0, on failure hold"] {
+    for line in [
+        "no problems",
+        "plug-ins         2, in this order",
+        "charging: charging 0.1.0, on failure hold",
+    ] {
         assert!(said.out.contains(line), "{line:?} in {}", said.out);
     }
 
@@ -50,7 +60,11 @@ fn check_loads_the_plug_ins_and_names_each() {
     std::fs::write(&path, config_at("127.0.0.1:2525", &chain)).unwrap();
     let said = mm4relay(&["check", "--config", text(&path)]);
     assert!(!said.ok);
-    assert!(said.err.contains("country-code is \"long\", but must be 1 to 3 digits"), "{}", said.err);
+    assert!(
+        said.err.contains("country-code is \"long\", but must be 1 to 3 digits"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]
@@ -62,13 +76,18 @@ fn the_example_configuration_in_the_docs_is_right() {
     std::fs::write(folder.path().join("tables/ported.csv"), "+15555550199,mnc002.mcc999\n").unwrap();
     std::fs::create_dir(folder.path().join("plugins")).unwrap();
     for file in example.lines().filter_map(|line| line.strip_prefix("file = \"")) {
-        let Some((file, _)) = file.split_once(".wasm") else { continue };
+        let Some((file, _)) = file.split_once(".wasm") else {
+            continue;
+        };
         let built = plugin(&file.replace('_', "-"));
         std::fs::copy(built, folder.path().join(format!("plugins/{file}.wasm"))).unwrap();
     }
     let said = mm4relay(&["check", "--config", text(&folder.path().join("relay.toml"))]);
     // Its settings are placeholders ("free form"), which the plug-ins may refuse; everything else must be right.
-    let only_settings = said.err.lines().all(|line| line.contains("`configure` said no") || line.ends_with("problem"));
+    let only_settings = said
+        .err
+        .lines()
+        .all(|line| line.contains("`configure` said no") || line.ends_with("problem"));
     assert!(said.ok || only_settings, "{}", said.err);
 }
 
@@ -79,7 +98,11 @@ fn the_samples_of_each_bundled_plug_in_pass() {
         let wasm = plugin(name);
         let said = mm4relay(&["plugin", "test", text(&folder), "--wasm", text(&wasm)]);
         assert!(said.ok, "{name}: {}{}", said.out, said.err);
-        assert!(said.out.contains(" cases, 0 differ") && !said.out.starts_with('0'), "{name}: {}", said.out);
+        assert!(
+            said.out.contains(" cases, 0 differ") && !said.out.starts_with('0'),
+            "{name}: {}",
+            said.out
+        );
     }
 }
 
@@ -100,7 +123,11 @@ fn plugin_test_shows_a_difference_fails_and_accepts_it_when_blessed() {
     let folder = skeleton_with_one_case();
     let expected = folder.path().join("samples/stamped/expected.txt");
     let right = std::fs::read_to_string(&expected).unwrap();
-    std::fs::write(&expected, right.replace("X-Example-Relay: relay-1", "X-Example-Relay: relay-9")).unwrap();
+    std::fs::write(
+        &expected,
+        right.replace("X-Example-Relay: relay-1", "X-Example-Relay: relay-9"),
+    )
+    .unwrap();
     let wasm = plugin("skeleton");
     let test = |more: &[&str]| {
         let fixed = ["plugin", "test", text(folder.path()), "--wasm", text(&wasm)];
@@ -110,9 +137,21 @@ fn plugin_test_shows_a_difference_fails_and_accepts_it_when_blessed() {
     let said = test(&[]);
     assert!(!said.ok);
     assert!(said.out.contains("differs  stamped"), "{}", said.out);
-    assert!(said.out.contains("- ") && said.out.contains("X-Example-Relay: relay-9"), "{}", said.out);
-    assert!(said.out.contains("+ ") && said.out.contains("X-Example-Relay: relay-1"), "{}", said.out);
-    assert!(said.err.contains("--bless accepts what the plug-in does now"), "{}", said.err);
+    assert!(
+        said.out.contains("- ") && said.out.contains("X-Example-Relay: relay-9"),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out.contains("+ ") && said.out.contains("X-Example-Relay: relay-1"),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.err.contains("--bless accepts what the plug-in does now"),
+        "{}",
+        said.err
+    );
 
     let said = test(&["--bless"]);
     assert!(said.ok && said.out.contains("blessed  stamped"), "{}", said.out);
@@ -125,7 +164,11 @@ fn plugin_test_without_a_case_says_what_a_case_is() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("samples")).unwrap();
     let said = mm4relay(&["plugin", "test", text(folder.path())]);
-    assert!(!said.ok && said.err.contains("a case is a folder with a message.eml"), "{}", said.err);
+    assert!(
+        !said.ok && said.err.contains("a case is a folder with a message.eml"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]
@@ -136,18 +179,31 @@ fn plugin_inspect_names_the_grants_that_a_component_needs() {
         (guest("noop"), "needs      grants = []"),
     ] {
         let said = mm4relay(&["plugin", "inspect", text(&wasm)]);
-        assert!(said.ok && said.out.contains(needs), "{needs} in {}{}", said.out, said.err);
+        assert!(
+            said.ok && said.out.contains(needs),
+            "{needs} in {}{}",
+            said.out,
+            said.err
+        );
         assert!(said.out.contains("contract   mm4:filter@0.1.0"), "{}", said.out);
     }
     let said = mm4relay(&["plugin", "inspect", text(&root().join("README.md"))]);
-    assert!(!said.ok && said.err.contains("the file is no WebAssembly"), "{}", said.err);
+    assert!(
+        !said.ok && said.err.contains("the file is no WebAssembly"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]
 fn plugin_build_says_what_is_no_plug_in() {
     let folder = tempfile::tempdir().unwrap();
     let said = mm4relay(&["plugin", "build", text(folder.path())]);
-    assert!(!said.ok && said.err.contains("is not a plug-in's folder: it has no Cargo.toml"), "{}", said.err);
+    assert!(
+        !said.ok && said.err.contains("is not a plug-in's folder: it has no Cargo.toml"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]
@@ -157,24 +213,38 @@ fn cdr_export_goes_on_where_the_last_marked_one_ended() {
     let offer = |id: &str| assert!(relay.offer(&sample::forward_request(id)).starts_with("250"));
     let sequences = |lines: &str| -> Vec<u64> {
         let record = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a JSON object");
-        lines.lines().map(|line| record(line)["sequence"].as_u64().expect("a number")).collect()
+        lines
+            .lines()
+            .map(|line| record(line)["sequence"].as_u64().expect("a number"))
+            .collect()
     };
     offer("k1");
     relay.wait_for_records(2);
     assert_eq!(sequences(&relay.print(&["cdr", "export"])), [1, 2], "without a mark");
-    assert_eq!(sequences(&relay.print(&["cdr", "export", "--mark"])), [1, 2], "nothing was marked before");
+    assert_eq!(
+        sequences(&relay.print(&["cdr", "export", "--mark"])),
+        [1, 2],
+        "nothing was marked before"
+    );
     assert_eq!(relay.print(&["cdr", "export", "--mark"]), "");
     offer("k2");
     relay.wait_for_records(4);
     let file = relay.path("records.jsonl");
     relay.print(&["cdr", "export", "--mark", "--out", text(&file)]);
     assert_eq!(sequences(&std::fs::read_to_string(&file).unwrap()), [3, 4]);
-    assert_eq!(sequences(&relay.print(&["cdr", "export", "--after", "1"])), [2, 3, 4], "the old ones are there still");
+    assert_eq!(
+        sequences(&relay.print(&["cdr", "export", "--after", "1"])),
+        [2, 3, 4],
+        "the old ones are there still"
+    );
 
     // A file that is there already is somebody's records.
     let again = relay.command(&["cdr", "export", "--out", text(&file)]);
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
-    assert!(!again.status.success() && said.contains("records.jsonl cannot be made"), "{said}");
+    assert!(
+        !again.status.success() && said.contains("records.jsonl cannot be made"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -184,7 +254,10 @@ fn a_second_relay_on_one_spool_does_not_start_and_says_why() {
     let mut second = Process::start("second", &["run", "--config", text(&path)]);
     assert_eq!(second.wait(), Some(1));
     second.wait_for_log("another relay uses the spool in ");
-    assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"), "the first is unharmed");
+    assert!(
+        relay.offer(&sample::forward_request("k1")).starts_with("250"),
+        "the first is unharmed"
+    );
 }
 
 #[test]
@@ -192,13 +265,21 @@ fn run_says_what_it_cannot_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("relay.toml");
     let said = mm4relay(&["run", "--config", text(&path)]);
-    assert!(!said.ok && said.err.contains("relay.toml: cannot be read"), "{}", said.err);
+    assert!(
+        !said.ok && said.err.contains("relay.toml: cannot be read"),
+        "{}",
+        said.err
+    );
 
     let taken = Peer::start();
     let occupied = config_at(&own_address(), "").replace("127.0.0.1:0", taken.address());
     std::fs::write(&path, occupied).unwrap();
     let said = mm4relay(&["run", "--config", text(&path)]);
-    assert!(!said.ok && said.err.contains(&format!("cannot listen on {}", taken.address())), "{}", said.err);
+    assert!(
+        !said.ok && said.err.contains(&format!("cannot listen on {}", taken.address())),
+        "{}",
+        said.err
+    );
 }
 
 #[test]
@@ -206,7 +287,11 @@ fn sigterm_drains_what_is_under_way() {
     let peer = Peer::start();
     let mut relay = Relay::start(&config(&peer, ""));
     for number in 0..20 {
-        assert!(relay.offer(&sample::forward_request(&format!("k{number}"))).starts_with("250"));
+        assert!(
+            relay
+                .offer(&sample::forward_request(&format!("k{number}")))
+                .starts_with("250")
+        );
     }
     relay.stop();
     // What was not delivered before the end is in the spool; both together are everything, once.
@@ -217,20 +302,31 @@ fn sigterm_drains_what_is_under_way() {
 #[test]
 fn unknown_words_and_flags_are_answered_with_what_there_is() {
     for (words, hint) in [
-        (&["rnu"][..], "similar subcommand exists: 'run'"),
+        (&["chek"][..], "a similar subcommand exists: 'check'"),
         (&["run", "--confg", "x"], "'--config'"),
         (&["run"], "--config <FILE>"),
         (&["queue", "list"], "--config <FILE>"),
         (&["queue", "show", "--spool", "x", "nonsense"], "nonsense"),
-        (&["peer", "--listen", "127.0.0.1:0", "--stall", "later"], "connect, helo, mail"),
+        (
+            &["peer", "--listen", "127.0.0.1:0", "--stall", "later"],
+            "connect, helo, mail",
+        ),
         (&["plugin", "frobnicate"], "unrecognized subcommand 'frobnicate'"),
     ] {
         let said = mm4relay(words);
-        assert!(!said.ok && said.err.contains(hint), "{words:?}: {hint:?} in {}", said.err);
+        assert!(
+            !said.ok && said.err.contains(hint),
+            "{words:?}: {hint:?} in {}",
+            said.err
+        );
         assert!(said.out.is_empty(), "errors belong to standard error: {}", said.out);
     }
     let nowhere = mm4relay(&["queue", "list", "--spool", "/nonexistent"]);
-    assert!(!nowhere.ok && nowhere.err.contains("there is no spool in /nonexistent"), "{}", nowhere.err);
+    assert!(
+        !nowhere.ok && nowhere.err.contains("there is no spool in /nonexistent"),
+        "{}",
+        nowhere.err
+    );
 }
 
 #[test]
@@ -242,18 +338,26 @@ fn send_says_what_became_of_a_message() {
     // As an editor leaves it: LF only. Addresses in From and To have no domain, so they are given.
     let message = sample::forward_request("k1");
     std::fs::write(&file, String::from_utf8(message.clone()).unwrap().replace("\r\n", "\n")).unwrap();
-    let send = |to: &str, rcpt: &str| {
-        mm4relay(&["send", text(&file), "--to", to, "--from", sample::FROM, "--rcpt", rcpt])
-    };
+    let send =
+        |to: &str, rcpt: &str| mm4relay(&["send", text(&file), "--to", to, "--from", sample::FROM, "--rcpt", rcpt]);
 
     let said = send(relay.address(), sample::TO);
     assert!(said.ok && said.out.contains("250 2.0.0"), "{}{}", said.out, said.err);
     assert_eq!(peer.wait_for(1)[0].without_trace(), message);
 
     let said = send(relay.address(), "+15555550199@mms.nobody.example");
-    assert!(!said.ok && said.out.contains("550 5.1.2 no route"), "{}{}", said.out, said.err);
+    assert!(
+        !said.ok && said.out.contains("550 5.1.2 no route"),
+        "{}{}",
+        said.out,
+        said.err
+    );
 
     let dead = own_address();
     let said = send(&dead, sample::TO);
-    assert!(!said.ok && said.err.contains(&dead) && said.err.contains("refused"), "{}", said.err);
+    assert!(
+        !said.ok && said.err.contains(&dead) && said.err.contains("refused"),
+        "{}",
+        said.err
+    );
 }

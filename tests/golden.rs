@@ -13,7 +13,10 @@ struct Quirk {
 
 fn quirks() -> Vec<Quirk> {
     let folder = root().join("tests/golden/quirks");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
     paths.sort();
     assert!(paths.len() >= 37, "{} messages: some are missing", paths.len());
@@ -30,7 +33,9 @@ fn quirk(path: &std::path::Path) -> Quirk {
     Quirk {
         name: path.file_stem().unwrap().to_string_lossy().into_owned(),
         message,
-        refusal: expected.strip_prefix("refused: ").map(|reason| reason.trim_end().to_owned()),
+        refusal: expected
+            .strip_prefix("refused: ")
+            .map(|reason| reason.trim_end().to_owned()),
     }
 }
 
@@ -46,7 +51,11 @@ fn every_quirk_arrives_byte_for_byte_or_is_refused_for_its_reason() {
     for quirk in &refused {
         let answer = client.transaction(sample::FROM, &[sample::TO], &quirk.message);
         let reason = quirk.refusal.as_deref().unwrap();
-        assert!(answer.starts_with("554 5.6.0 ") && answer.contains(reason), "{}: {answer}", quirk.name);
+        assert!(
+            answer.starts_with("554 5.6.0 ") && answer.contains(reason),
+            "{}: {answer}",
+            quirk.name
+        );
     }
     for quirk in &carried {
         let answer = client.transaction(sample::FROM, &[sample::TO], &quirk.message);
@@ -68,9 +77,15 @@ fn every_quirk_arrives_byte_for_byte_or_is_refused_for_its_reason() {
 fn a_line_of_more_than_998_octets_is_refused_unless_the_operator_allows_it() {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, ""));
-    let quirk = quirks().into_iter().find(|quirk| quirk.name.starts_with("13-line-longer")).unwrap();
+    let quirk = quirks()
+        .into_iter()
+        .find(|quirk| quirk.name.starts_with("13-line-longer"))
+        .unwrap();
     let answer = relay.offer(&quirk.message);
-    assert!(answer.starts_with("554 5.6.0 a line is longer than 998 octets"), "{answer}");
+    assert!(
+        answer.starts_with("554 5.6.0 a line is longer than 998 octets"),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -78,12 +93,21 @@ fn raw_eight_bit_text_is_encoded_for_a_next_hop_that_cannot_take_it() {
     let peer = Peer::told(&["--no-extensions"]);
     let relay = Relay::start(&config(&peer, ""));
     let text = "gr\u{fc}n\r\n".as_bytes();
-    let eight_bit = sample::of_type("text/plain; charset=utf-8", "k1", &["Content-Transfer-Encoding: 8bit"], text);
+    let eight_bit = sample::of_type(
+        "text/plain; charset=utf-8",
+        "k1",
+        &["Content-Transfer-Encoding: 8bit"],
+        text,
+    );
     let answer = relay.offer(&eight_bit);
     assert!(answer.starts_with("250"), "{answer}");
     let taken = &peer.wait_for(1)[0];
     assert!(taken.bytes.is_ascii(), "{}", taken.text());
-    assert!(taken.text().contains("Content-Transfer-Encoding: base64\r\n"), "{}", taken.text());
+    assert!(
+        taken.text().contains("Content-Transfer-Encoding: base64\r\n"),
+        "{}",
+        taken.text()
+    );
     // "grün" and its line end, in base64.
     assert!(taken.text().contains("\r\n\r\nZ3LDvG4NCg==\r\n"), "{}", taken.text());
 }

@@ -64,13 +64,19 @@ fn three_plug_ins_rewrite_the_address_adapt_the_photo_and_charge() {
     let records = relay.wait_for_records(2);
     let field = |name: &str| -> Vec<&str> { records.iter().map(|record| record[name].as_str().unwrap()).collect() };
     assert_eq!(field("record-type"), ["relay-in", "relay-out"]);
-    let sequence: Vec<u64> = records.iter().map(|record| record["sequence"].as_u64().unwrap()).collect();
+    let sequence: Vec<u64> = records
+        .iter()
+        .map(|record| record["sequence"].as_u64().unwrap())
+        .collect();
     assert_eq!(sequence, [1, 2]);
     assert_eq!(field("message-id"), ["\"k1@w.mms.a.example\""; 2]);
     assert_eq!(records[0]["source-peer"], "operator-a");
     assert_eq!(records[1]["destination-peer"], "operator-b");
     // Charged is whom the message went to, not what the sender called them.
-    assert_eq!(records[0]["recipients"], serde_json::json!(["+9991715550199/TYPE=PLMN@mms.b.example"]));
+    assert_eq!(
+        records[0]["recipients"],
+        serde_json::json!(["+9991715550199/TYPE=PLMN@mms.b.example"])
+    );
 }
 
 #[test]
@@ -91,7 +97,10 @@ fn sequence_numbers_of_charging_records_have_no_gaps() {
         }
     });
     let records = relay.wait_for_records(40);
-    let sequence: Vec<u64> = records.iter().map(|record| record["sequence"].as_u64().unwrap()).collect();
+    let sequence: Vec<u64> = records
+        .iter()
+        .map(|record| record["sequence"].as_u64().unwrap())
+        .collect();
     assert_eq!(sequence, (1..=40).collect::<Vec<_>>());
     let of_type = |wanted: &str| records.iter().filter(|record| record["record-type"] == wanted).count();
     assert_eq!((of_type("relay-in"), of_type("relay-out")), (20, 20));
@@ -110,7 +119,9 @@ fn recipients_at_two_peers_are_two_deliveries_and_nobody_unlisted_becomes_listed
         "+15555550177/TYPE=PLMN@mms.c.example",
         "01715550166/TYPE=PLMN@mms.c.example",
     );
-    let answer = relay.client().transaction(sample::FROM, &[listed, blind, rewritten], &message);
+    let answer = relay
+        .client()
+        .transaction(sample::FROM, &[listed, blind, rewritten], &message);
     assert!(answer.starts_with("250"), "{answer}");
 
     let (at_b, at_c) = (&b.wait_for(1)[0], &c.wait_for(1)[0]);
@@ -125,7 +136,11 @@ fn recipients_at_two_peers_are_two_deliveries_and_nobody_unlisted_becomes_listed
     relay.wait_until_empty();
     assert_eq!((b.taken().len(), c.taken().len()), (1, 1));
     // One record for what came in, one for each delivery.
-    let mut types: Vec<_> = relay.wait_for_records(3).iter().map(|r| r["record-type"].to_string()).collect();
+    let mut types: Vec<_> = relay
+        .wait_for_records(3)
+        .iter()
+        .map(|r| r["record-type"].to_string())
+        .collect();
     types.sort();
     assert_eq!(types, ["\"relay-in\"", "\"relay-out\"", "\"relay-out\""]);
 }
@@ -174,10 +189,10 @@ fn a_request_goes_to_b_and_b_s_response_comes_back_to_a() {
     let answer = relay.offer(&request);
     assert!(answer.starts_with("250"), "{answer}");
     let response = &a.wait_for(1)[0];
-    assert_eq!((response.from.as_str(), response.to.as_slice()), (
-        "system-user@mms.b.example",
-        &["system@mms.a.example".to_owned()][..]
-    ));
+    assert_eq!(
+        (response.from.as_str(), response.to.as_slice()),
+        ("system-user@mms.b.example", &["system@mms.a.example".to_owned()][..])
+    );
     let text = response.text();
     for line in [
         "X-Mms-Message-Type: MM4_forward.RES",
@@ -191,12 +206,52 @@ fn a_request_goes_to_b_and_b_s_response_comes_back_to_a() {
     assert_eq!(relay.wait_for_records(4).len(), 4);
 }
 
+#[test]
+fn a_large_message_goes_through_files_and_arrives_unchanged() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, &three_plug_ins()));
+    // Lines that begin with dots are what SMTP has to stuff, and what a careless relay loses.
+    let body = ".\r\n..\r\n. a line of a message that does not stay in memory\r\n".repeat(75_000);
+    let message = sample::with_body("k1", &[], body.as_bytes());
+    assert!(message.len() > 4_000_000);
+    let answer = relay.offer(&message);
+    assert!(answer.starts_with("250"), "{answer}");
+    let taken = &peer.wait_for(1)[0];
+    assert!(
+        taken.without_trace() == message,
+        "{} octets of {}",
+        taken.bytes.len(),
+        message.len()
+    );
+    assert_eq!(relay.wait_for_records(2)[0]["message-size"], message.len());
+}
+
+#[test]
+fn a_report_with_the_null_sender_keeps_it() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, &three_plug_ins()));
+    let report = "From: system-user@mms.a.example\r\nTo: +15555550199/TYPE=PLMN\r\n\
+                  Date: Mon, 26 Jan 2026 00:17:45 +0000\r\nMessage-ID: <d1@mms.a.example>\r\n\
+                  X-Mms-3GPP-MMS-Version: 6.5.0\r\nX-Mms-Message-Type: MM4_delivery_report.REQ\r\n\
+                  X-Mms-Transaction-ID: \"d1@mms.a.example\"\r\nX-Mms-Message-ID: \"k1@mms.b.example\"\r\n\
+                  X-Mms-MM-Status-Code: Retrieved\r\n\r\n";
+    let answer = relay.client().transaction("", &[sample::TO], report.as_bytes());
+    assert!(answer.starts_with("250"), "{answer}");
+    let taken = &peer.wait_for(1)[0];
+    assert_eq!((taken.from.as_str(), taken.without_trace()), ("", report.as_bytes()));
+}
+
 /// The only image part, decoded.
 fn only_image(message: &str) -> Vec<u8> {
-    let part = message.split("\r\n------=").find(|part| part.contains("Content-Type: image/jpeg")).expect("an image");
+    let part = message
+        .split("\r\n------=")
+        .find(|part| part.contains("Content-Type: image/jpeg"))
+        .expect("an image");
     let (_, body) = part.split_once("\r\n\r\n").expect("a part has a body");
     let base64: String = body.split_whitespace().collect();
-    base64::engine::general_purpose::STANDARD.decode(base64).expect("base64")
+    base64::engine::general_purpose::STANDARD
+        .decode(base64)
+        .expect("base64")
 }
 
 /// Width and height, from the frame header (ITU-T T.81, B.2.2).

@@ -60,7 +60,10 @@ fn a_message_whose_end_was_not_answered_is_sent_again_rather_than_lost() {
     relay.wait_until_empty();
     let taken = peer.taken();
     assert_eq!(taken.len(), 2, "once without an answer, once with one");
-    assert_eq!(taken[0].bytes, taken[1].bytes, "by the same bytes it can be told that they are one message");
+    assert_eq!(
+        taken[0].bytes, taken[1].bytes,
+        "by the same bytes it can be told that they are one message"
+    );
 }
 
 #[test]
@@ -68,7 +71,9 @@ fn each_recipient_is_decided_by_itself() {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, ""));
     let (good, refused) = (sample::TO, "refuse-me@mms.b.example");
-    let answer = relay.client().transaction(sample::FROM, &[good, refused], &sample::forward_request("k1"));
+    let answer = relay
+        .client()
+        .transaction(sample::FROM, &[good, refused], &sample::forward_request("k1"));
     assert!(answer.starts_with("250"), "{answer}");
     assert_eq!(peer.wait_for(1)[0].to, [good]);
     let list = relay.wait_for_queue("failed");
@@ -87,11 +92,19 @@ fn a_message_that_is_refused_for_good_is_shown_retried_and_dropped_by_the_operat
     let message = sample::forward_request("k1");
     assert!(relay.offer(&message).starts_with("250"));
     let list = relay.wait_for_queue("failed");
-    assert!(list.contains("operator-b") && list.contains(sample::TO) && list.contains("554"), "{list}");
+    assert!(
+        list.contains("operator-b") && list.contains(sample::TO) && list.contains("554"),
+        "{list}"
+    );
     let id = first_id(&list);
 
     let shown = relay.print(&["queue", "show", &id]);
-    for text in ["failed", "operator-a", sample::FROM, "X-Mms-Message-ID: \"k1@mms.a.example\""] {
+    for text in [
+        "failed",
+        "operator-a",
+        sample::FROM,
+        "X-Mms-Message-ID: \"k1@mms.a.example\"",
+    ] {
         assert!(shown.contains(text), "{text} in {shown}");
     }
 
@@ -107,7 +120,10 @@ fn a_message_that_is_refused_for_good_is_shown_retried_and_dropped_by_the_operat
 
     let gone = relay.command(&["queue", "show", &id]);
     let text = String::from_utf8_lossy(&gone.stderr).into_owned();
-    assert!(!gone.status.success() && text.contains(&format!("{id} is not in the queue")), "{text}");
+    assert!(
+        !gone.status.success() && text.contains(&format!("{id} is not in the queue")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -139,6 +155,43 @@ fn a_next_hop_that_is_down_gets_everything_when_it_comes_up() {
     assert_eq!(peer.taken().len(), 3);
 }
 
+/// What an operator asks for is not kept waiting by the schedule.
+#[test]
+fn a_message_that_waits_for_an_hour_is_sent_at_once_when_the_operator_says_so() {
+    let address = own_address();
+    let patient = config_at(&address, "").replace(
+        "first = \"50 ms\", longest = \"200 ms\"",
+        "first = \"1 h\", longest = \"1 h\"",
+    );
+    let relay = Relay::start(&patient);
+    for id in ["k1", "k2"] {
+        assert!(relay.offer(&sample::forward_request(id)).starts_with("250"));
+    }
+    relay.process().wait_for_log("host does not talk to us");
+    relay.wait_for_queue("  1 attempts");
+    let peer = Peer::at(&address, &[]);
+    relay.print(&["queue", "retry", "--peer", "operator-b"]);
+    relay.wait_until_empty();
+    assert_eq!(peer.taken().len(), 2);
+}
+
+#[test]
+fn a_waiting_message_that_is_dropped_is_never_sent() {
+    let address = own_address();
+    let relay = Relay::start(&config_at(&address, ""));
+    for id in ["dropped", "kept"] {
+        assert!(relay.offer(&sample::forward_request(id)).starts_with("250"));
+    }
+    relay.process().wait_for_log("host does not talk to us");
+    let list = relay.print(&["queue", "list"]);
+    relay.print(&["queue", "drop", &first_id(&list)]);
+    let peer = Peer::at(&address, &[]);
+    relay.wait_until_empty();
+    let taken = peer.taken();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].without_trace(), sample::forward_request("kept"));
+}
+
 #[test]
 fn hosts_are_tried_in_their_order() {
     let (first, second) = (own_address(), Peer::start());
@@ -151,17 +204,27 @@ fn hosts_are_tried_in_their_order() {
     let both = format!("{}\", \"{}", first.address(), second.address());
     let relay = Relay::start(&config_at(&both, ""));
     for number in 0..5 {
-        assert!(relay.offer(&sample::forward_request(&format!("k{number}"))).starts_with("250"));
+        assert!(
+            relay
+                .offer(&sample::forward_request(&format!("k{number}")))
+                .starts_with("250")
+        );
     }
     relay.wait_until_empty();
-    assert_eq!((first.taken().len(), second.taken().len()), (5, 0), "both are up: the first takes all");
+    assert_eq!(
+        (first.taken().len(), second.taken().len()),
+        (5, 0),
+        "both are up: the first takes all"
+    );
 }
 
 #[test]
 fn a_relay_that_is_killed_goes_on_where_it_stopped_and_delivers_once() {
     let address = own_address();
     let mut relay = Relay::start(&config_at(&address, ""));
-    let messages: Vec<_> = (0..5).map(|number| sample::forward_request(&format!("k{number}"))).collect();
+    let messages: Vec<_> = (0..5)
+        .map(|number| sample::forward_request(&format!("k{number}")))
+        .collect();
     for message in &messages {
         assert!(relay.offer(message).starts_with("250"));
     }

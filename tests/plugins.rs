@@ -39,7 +39,9 @@ fn offer_all(relay: &Relay, answer: &str) {
         let said = client.transaction(sample::FROM, &[sample::TO], &picture(habit));
         assert!(said.starts_with(answer), "{habit}: {said}");
         let after = || relay.process().log().matches(logged).count();
-        crate::support::eventually(&format!("{habit} is logged as {logged}"), || (after() > before).then_some(()));
+        crate::support::eventually(&format!("{habit} is logged as {logged}"), || {
+            (after() > before).then_some(())
+        });
     }
 }
 
@@ -50,7 +52,12 @@ fn others_pass(peer: &Peer, relay: &Relay) {
     assert!(answer.starts_with("250"), "{answer}");
     assert_eq!(peer.wait_for(1)[0].without_trace(), text);
     let records = relay.wait_for_records(2);
-    assert!(records.iter().all(|record| record["message-id"] == "\"text@mms.a.example\""), "{records:?}");
+    assert!(
+        records
+            .iter()
+            .all(|record| record["message-id"] == "\"text@mms.a.example\""),
+        "{records:?}"
+    );
     assert_eq!((peer.taken().len(), records.len()), (1, 2));
 }
 
@@ -66,7 +73,10 @@ fn on_failure_defer_leaves_the_message_with_its_sender() {
 #[test]
 fn on_failure_refuse_refuses_for_good() {
     let (peer, relay) = scene("refuse");
-    offer_all(&relay, "554 5.3.0 the message cannot be processed; do not send it again");
+    offer_all(
+        &relay,
+        "554 5.3.0 the message cannot be processed; do not send it again",
+    );
     assert_eq!(relay.print(&["queue", "list"]), "nothing in the queue\n");
     assert!(relay.charging_records().is_empty());
     others_pass(&peer, &relay);
@@ -97,7 +107,10 @@ fn on_failure_skip_goes_on_as_if_the_plug_in_were_not_there() {
         assert!(taken.iter().any(|taken| taken.without_trace() == sent), "{habit}");
     }
     let records = relay.wait_for_records(2 * HABITS.len());
-    assert!(records.iter().all(|record| record["plugin"] == "charging"), "{records:?}");
+    assert!(
+        records.iter().all(|record| record["plugin"] == "charging"),
+        "{records:?}"
+    );
 }
 
 #[test]
@@ -115,7 +128,10 @@ fn a_loop_is_stopped_at_its_budget_and_others_are_served_meanwhile() {
             let answer = client.transaction(sample::FROM, &[sample::TO], &text);
             assert!(answer.starts_with("250"), "{answer}");
         }
-        assert!(!looping.is_finished(), "twenty messages take less than the budget of one");
+        assert!(
+            !looping.is_finished(),
+            "twenty messages take less than the budget of one"
+        );
         let answer = looping.join().unwrap();
         assert!(answer.starts_with("451"), "{answer}");
     });
@@ -150,7 +166,11 @@ fn no_message_sees_what_another_left_in_the_sandbox() {
         assert!(relay.offer(&picture("count")).starts_with("250"));
     }
     let held = relay.print(&["queue", "list", "--state", "held"]);
-    let reasons: Vec<&str> = held.lines().filter(|line| line.trim().parse::<u32>().is_ok()).map(str::trim).collect();
+    let reasons: Vec<&str> = held
+        .lines()
+        .filter(|line| line.trim().parse::<u32>().is_ok())
+        .map(str::trim)
+        .collect();
     assert_eq!(reasons, ["1"; 3], "{held}");
 }
 
@@ -178,10 +198,17 @@ fn values_of_a_plug_in_survive_a_crash() {
             relay.kill();
             relay.start_again();
         }
-        assert!(relay.offer(&sample::picture(&format!("k{tally}"), &[])).starts_with("250"));
+        assert!(
+            relay
+                .offer(&sample::picture(&format!("k{tally}"), &[]))
+                .starts_with("250")
+        );
         let taken = peer.wait_for(tally);
         let expected = format!("\r\nX-Tally: {tally}\r\n");
-        assert!(taken.iter().any(|taken| taken.text().contains(&expected)), "{expected} in {taken:?}");
+        assert!(
+            taken.iter().any(|taken| taken.text().contains(&expected)),
+            "{expected} in {taken:?}"
+        );
     }
 }
 
@@ -189,7 +216,9 @@ fn values_of_a_plug_in_survive_a_crash() {
 fn values_of_a_message_that_was_not_accepted_are_not_kept() {
     // The trap comes behind the tally in the chain: the message is deferred, and its tally with it.
     let tally = Link::hostile("do = \"tally\"");
-    let trap = Link::hostile("do = \"ask\"").to_string().replace("name = \"hostile\"", "name = \"trap\"");
+    let trap = Link::hostile("do = \"ask\"")
+        .to_string()
+        .replace("name = \"hostile\"", "name = \"trap\"");
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, &format!("{tally}{trap}")));
     for _ in 0..3 {
@@ -224,9 +253,16 @@ fn a_body_that_no_plug_in_asks_for_never_enters_a_sandbox() {
     let limits = "max-image-width = 80\nmax-image-height = 60\n";
     let relay = Relay::start(&config_at(&own_address(), &format!("{limits}{chain}")));
     let long = "a text that nobody needs to read\r\n".repeat(10_000);
-    assert!(relay.offer(&sample::with_body("k1", &[], long.as_bytes())).starts_with("250"));
+    assert!(
+        relay
+            .offer(&sample::with_body("k1", &[], long.as_bytes()))
+            .starts_with("250")
+    );
     let read = octets_read(&relay);
-    assert!(read.len() >= 2 && read.iter().all(|(_, octets)| *octets == 0), "{read:?}");
+    assert!(
+        read.len() >= 2 && read.iter().all(|(_, octets)| *octets == 0),
+        "{read:?}"
+    );
 
     // The same plug-ins with a photo: the one that adapts it reads it, the others do not.
     let relay = Relay::start(&config_at(&own_address(), &format!("{limits}{chain}")));
@@ -234,8 +270,14 @@ fn a_body_that_no_plug_in_asks_for_never_enters_a_sandbox() {
     assert!(relay.offer(&std::fs::read(photo).unwrap()).starts_with("250"));
     let read = octets_read(&relay);
     let adapted = |name: &str| name.starts_with("content-adapt on departure");
-    assert!(read.iter().any(|(name, octets)| adapted(name) && *octets > 1000), "{read:?}");
-    assert!(read.iter().all(|(name, octets)| adapted(name) || *octets == 0), "{read:?}");
+    assert!(
+        read.iter().any(|(name, octets)| adapted(name) && *octets > 1000),
+        "{read:?}"
+    );
+    assert!(
+        read.iter().all(|(name, octets)| adapted(name) || *octets == 0),
+        "{read:?}"
+    );
 }
 
 #[test]
@@ -249,10 +291,16 @@ fn an_outcome_is_told_again_until_the_plug_in_takes_it_and_recorded_once() {
     assert!(relay.charging_records().is_empty());
     // What is not told survives a crash.
     relay.kill();
-    relay.configure(&config(&peer, &Link::hostile("do = \"charge\"\nrecords = 1\nlength = 5").to_string()));
+    relay.configure(&config(
+        &peer,
+        &Link::hostile("do = \"charge\"\nrecords = 1\nlength = 5").to_string(),
+    ));
     relay.start_again();
     let records = relay.wait_for_records(1);
-    assert_eq!(records[0]["message-id"], "iiiii", "the plug-in's own record, not the host's substitute");
+    assert_eq!(
+        records[0]["message-id"], "iiiii",
+        "the plug-in's own record, not the host's substitute"
+    );
     relay.stop();
     relay.start_again();
     assert!(relay.offer(&sample::forward_request("k2")).starts_with("250"));

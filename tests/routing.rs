@@ -22,7 +22,11 @@ peer = "operator-c"
         "+15555550188/TYPE=PLMN@MMS.C.example",
     );
     let mut client = relay.client();
-    let answer = client.transaction(sample::FROM, &[by_short, by_long, by_domain], &sample::forward_request("k1"));
+    let answer = client.transaction(
+        sample::FROM,
+        &[by_short, by_long, by_domain],
+        &sample::forward_request("k1"),
+    );
     assert!(answer.starts_with("250"), "{answer}");
     assert_eq!(b.wait_for(1)[0].to, [by_short]);
     assert_eq!(c.wait_for(1)[0].to, [by_long, by_domain]);
@@ -40,7 +44,10 @@ fn an_unknown_recipient_is_refused_by_itself_and_the_others_get_the_message() {
         ("+15555550188", "550 5.1.1 "),
     ] {
         let reply = client.say(&format!("RCPT TO:<{nobody}>")).reply();
-        assert_eq!(reply, format!("{code}no route to <{nobody}>; send it to its own network"));
+        assert_eq!(
+            reply,
+            format!("{code}no route to <{nobody}>; send it to its own network")
+        );
     }
     client.say("DATA").expect("554 5.5.1 no valid recipients");
     client.say(&format!("RCPT TO:<{}>", sample::TO)).expect("250");

@@ -22,7 +22,10 @@ pub struct Said {
 
 /// Runs `mm4relay` to its end.
 pub fn mm4relay(arguments: &[&str]) -> Said {
-    let output = Command::new(binary()).args(arguments).output().expect("the binary starts");
+    let output = Command::new(binary())
+        .args(arguments)
+        .output()
+        .expect("the binary starts");
     let said = Said {
         ok: output.status.success(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
