@@ -161,12 +161,12 @@ impl Case {
             Some(text) => strip(text),
             None => header.value("From").map(|value| strip(&value)).unwrap_or_default(),
         };
-        let recipients = match &self.settings.recipients {
+        let recipients: Vec<String> = match &self.settings.recipients {
             Some(list) => list.iter().map(|text| strip(text)).collect(),
             None => header
                 .value("To")
                 .map(|value| value.split(',').map(strip).filter(|text| !text.is_empty()).collect())
-                .unwrap_or_else(Vec::new),
+                .unwrap_or_default(),
         };
         if recipients.is_empty() {
             bail!(
