@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::support::{Link, Peer, Relay, Taken, config, eventually, plugin, sample};
+use crate::support::{Link, Peer, Relay, Taken, config, config_of, eventually, plugin, sample};
 
 /// The skeleton, which stamps messages with its relay-name.
 const STAMP: &str = "X-Example-Relay";
@@ -33,7 +33,7 @@ fn stamp(name: &str) -> Link {
 /// A relay whose chain is `more`, with the skeleton as `plugins/stamp.wasm`.
 fn relay(peer: &Peer, more: &str) -> Relay {
     let mut relay = Relay::stopped(&config(peer, more));
-    std::fs::create_dir(relay.path("plugins")).unwrap();
+    std::fs::create_dir(relay.folder().join("plugins")).unwrap();
     std::fs::write(relay.path("plugins/stamp.wasm"), version_one()).unwrap();
     relay.start_again();
     relay
@@ -242,6 +242,49 @@ fn what_takes_a_restart_is_named_and_the_rest_goes_live() {
 }
 
 #[test]
+fn a_new_peer_is_there_after_a_restart_and_not_half_before() {
+    let (b, c) = (Peer::start(), Peer::start());
+    let operators = [("a", "127.0.0.1:9"), ("b", b.address()), ("c", c.address())];
+    let mut relay = Relay::start(&config_of(&operators[..2], ""));
+    let to_c = "RCPT TO:<+15555550199/TYPE=PLMN@mms.c.example>";
+    relay.configure(&config_of(&operators, ""));
+    relay.reload();
+    relay
+        .process()
+        .wait_for_log("[[peer]] changed in the configuration: that takes a restart");
+    relay.process().wait_for_log("configuration reloaded");
+    let mut client = relay.client();
+    client.say(&format!("MAIL FROM:<{}>", sample::FROM)).expect("250");
+    // Nobody could deliver it yet.
+    client.say(to_c).expect("550 5.1.2 no route");
+
+    // A route there cannot go live either, and then nothing of the new file does.
+    let routes =
+        "[[route]]\nprefix = \"+1555\"\npeer = \"operator-b\"\n[[route]]\nprefix = \"+1666\"\npeer = \"operator-c\"\n";
+    relay.configure(&config_of(&operators, routes));
+    relay.reload();
+    relay
+        .process()
+        .wait_for_log("route +1666 leads to operator-c, which is not running yet: that takes a restart");
+    client
+        .say("RCPT TO:<+15555550199/TYPE=PLMN@mms.hub.example>")
+        .expect("550");
+    client.say("QUIT").expect("221");
+
+    relay.stop();
+    relay.start_again();
+    let mut client = relay.client();
+    client.say(&format!("MAIL FROM:<{}>", sample::FROM)).expect("250");
+    client.say(to_c).expect("250");
+    client
+        .say("RCPT TO:<+16665550199/TYPE=PLMN@mms.hub.example>")
+        .expect("250");
+    client.say("DATA").expect("354");
+    assert!(client.data(&sample::forward_request("k1")).starts_with("250"));
+    assert_eq!(c.wait_for(1)[0].to.len(), 2);
+}
+
+#[test]
 fn a_plug_in_that_came_with_a_reload_is_watched_like_the_others() {
     let peer = Peer::start();
     let relay = relay(&peer, "");
@@ -287,7 +330,7 @@ fn a_table_is_read_again_at_sighup() {
     std::fs::write(&table, "+15555550100,mms.a.example\n").unwrap();
     relay.start_again();
     let number = "+15555550199/TYPE=PLMN@mms.b.example";
-    let mut offer = |id: &str| {
+    let offer = |id: &str| {
         relay
             .client()
             .transaction(sample::FROM, &[number], &sample::forward_request(id))

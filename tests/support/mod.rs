@@ -13,7 +13,7 @@ pub mod sample;
 pub use conversation::Conversation;
 pub use peer::{Peer, Taken};
 pub use plugins::{Link, guest, plugin, root};
-pub use process::{Process, Said, binary, mm4relay};
+pub use process::{Process, binary, mm4relay};
 pub use relay::{Relay, config, config_at, config_of};
 
 use std::sync::atomic::{AtomicU8, Ordering};
