@@ -1,6 +1,13 @@
 //! The relay as its users meet it: the real binary, over real sockets.
 //!
-//! Every test is a claim. `support` is the small language that they are written in.
+//! Every test is a claim. `support` is the small language that they are written in; each other module is a theme.
 
+mod bad_input;
+mod commands;
+mod golden;
+mod hot_loading;
 mod journey;
+mod next_hop;
+mod plugins;
+mod routing;
 mod support;
