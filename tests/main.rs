@@ -4,10 +4,14 @@
 
 mod bad_input;
 mod commands;
+mod crash;
 mod golden;
 mod hot_loading;
+mod interop;
 mod journey;
+mod memory;
 mod next_hop;
 mod plugins;
+mod rooms;
 mod routing;
 mod support;

@@ -4,15 +4,20 @@
 //! (cargo shows them when a test fails).
 
 mod conversation;
+mod load;
 mod peer;
 mod plugins;
+mod postfix;
 mod process;
 mod relay;
 pub mod sample;
+pub mod tools;
 
 pub use conversation::Conversation;
+pub use load::Load;
 pub use peer::{Peer, Taken};
 pub use plugins::{Link, guest, plugin, root};
+pub use postfix::Postfix;
 pub use process::{Process, binary, mm4relay};
 pub use relay::{Relay, config, config_at, config_of};
 

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::DEADLINE;
 
@@ -102,12 +103,17 @@ impl Process {
 
     /// The next line of standard output.
     pub fn line(&self) -> String {
+        self.line_within(DEADLINE)
+    }
+
+    /// As `line`, for what takes its time.
+    pub fn line_within(&self, limit: Duration) -> String {
         let lines = self.lines.lock().expect("no panic while it is held");
-        let line = lines.recv_timeout(DEADLINE);
+        let line = lines.recv_timeout(limit);
         drop(lines);
         match line {
             Ok(line) => line,
-            Err(RecvTimeoutError::Timeout) => panic!("{} printed nothing for {DEADLINE:?}", self.name),
+            Err(RecvTimeoutError::Timeout) => panic!("{} printed nothing for {limit:?}", self.name),
             Err(RecvTimeoutError::Disconnected) => panic!("{} ended:\n{}", self.name, self.log()),
         }
     }

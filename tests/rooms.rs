@@ -1,0 +1,381 @@
+//! The order of the house: which room may call which, where things stand, and what is written nowhere.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Each room, and the rooms that it may call. A room may always call itself; `relay` and `cli` may call every room.
+const EDGES: &[(&str, &[&str])] = &[
+    ("message", &[]),
+    ("protocol", &["message"]),
+    ("config", &["message"]),
+    ("clock", &["message"]),
+    ("telemetry", &["message"]),
+    ("intake", &["protocol", "message", "clock", "spool"]),
+    ("pipeline", &["message", "protocol", "clock"]),
+    ("routing", &["message"]),
+    ("spool", &["message", "clock"]),
+    ("delivery", &["protocol", "spool", "message", "clock"]),
+    ("charging", &["spool", "message"]),
+];
+
+/// These walk the street, or stand in front of it.
+const WALKERS: &[&str] = &["relay", "cli", "main", "lib"];
+
+/// Of the spool, intake knows the proof that lets it say 250, and nothing else.
+const INTAKE_TAKES_FROM_SPOOL: &[&str] = &["Receipt", "BoxFuture"];
+
+const TOP_LEVEL: &[&str] = &[
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "docs",
+    "host",
+    "plugins",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "tests",
+    "wit",
+];
+
+#[test]
+fn rooms_call_only_the_rooms_that_they_may() {
+    let mut broken = Vec::new();
+    for file in files_under("host/src", "rs") {
+        let room = room_of(&file);
+        let Some(allowed) = allowed(&room) else { continue };
+        for call in calls(&product_code(&file)) {
+            let whole = allowed.contains(&call.room.as_str()) || call.room == room;
+            let part = room != "intake" || call.room != "spool" || call.names_only(INTAKE_TAKES_FROM_SPOOL);
+            if !(whole && part) {
+                broken.push(format!("{}:{}: {room} calls {}", shown(&file), call.line, call.path));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_rule_about_rooms_would_notice_a_call() {
+    let code = "use crate::{message::Header, relay};\nfn f() {\n    crate::spool::sqlite::open();\n}\n// crate::cli\n";
+    let found: Vec<(usize, String)> = calls(code).into_iter().map(|call| (call.line, call.room)).collect();
+    assert_eq!(
+        found,
+        [
+            (1, "message".to_owned()),
+            (1, "relay".to_owned()),
+            (3, "spool".to_owned())
+        ]
+    );
+    let two = &calls("use crate::spool::{BoxFuture, Spool};")[0];
+    assert!(!two.names_only(INTAKE_TAKES_FROM_SPOOL) && two.names_only(&["BoxFuture", "Spool"]));
+    let tested = without_tests("fn a() {}\n#[cfg(test)]\nmod tests {\n    use crate::cli;\n}\nfn b() {}\n");
+    assert_eq!(
+        tested
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>(),
+        ["fn a() {}", "fn b() {}"]
+    );
+}
+
+/// A room that is not listed could call anybody.
+#[test]
+fn every_room_has_its_rule() {
+    let entries = std::fs::read_dir(root().join("host/src"))
+        .expect("the host's sources")
+        .flatten();
+    for entry in entries {
+        let room = entry.path().file_stem().expect("a name").to_string_lossy().into_owned();
+        assert!(
+            WALKERS.contains(&room.as_str()) || allowed(&room).is_some(),
+            "host/src/{room} is in no rule of tests/rooms.rs"
+        );
+    }
+}
+
+#[test]
+fn only_the_engine_knows_wasmtime() {
+    let mut sources = files_under("host/src", "rs");
+    sources.extend(files_under("plugins", "rs"));
+    sources.extend(manifests());
+    for file in sources {
+        let engine = root().join("host/engine");
+        let named = code_lines(&read(&file)).find(|(_, line)| line.contains("wasmtime"));
+        if let (false, Some((number, line))) = (file.starts_with(&engine), named) {
+            panic!("{}:{number}: {line}", shown(&file));
+        }
+    }
+}
+
+#[test]
+fn the_top_level_holds_what_it_should_and_nothing_else() {
+    let mut found: Vec<String> = repository()
+        .iter()
+        .filter_map(|path| path.components().next())
+        .map(|first| first.as_os_str().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    found.sort();
+    found.dedup();
+    assert_eq!(found, TOP_LEVEL);
+}
+
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    let mut broken = Vec::new();
+    let pages = repository()
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "md"));
+    for page in pages {
+        let text = read(&root().join(&page));
+        for (number, target) in links(&text) {
+            let there = root().join(page.parent().expect("a folder")).join(&target);
+            if !there.exists() {
+                broken.push(format!("{}:{number}: {target} does not exist", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// What is written here must be true on any machine.
+#[test]
+fn nothing_names_the_machine_that_it_was_written_on() {
+    // Put together, so that this file does not hold them.
+    let words = [
+        ["/wo", "rk/"].concat(),
+        ["/tmp", "/wt"].concat(),
+        ["arti", "factory"].concat(),
+        ["pypi", ".org"].concat(),
+        ["index.", "crates.io"].concat(),
+        ["static.", "crates.io"].concat(),
+        ["registry.", "npmjs"].concat(),
+    ];
+    let mut found = Vec::new();
+    for path in repository() {
+        // Encoded pictures hold any word, sooner or later.
+        if path.extension().is_some_and(|end| end == "eml") {
+            continue;
+        }
+        for (number, line) in read(&root().join(&path)).lines().enumerate() {
+            let named = words.iter().find(|word| line.contains(word.as_str()));
+            found.extend(named.map(|word| format!("{}:{}: {word}", path.display(), number + 1)));
+        }
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// One mention of `crate::room`.
+struct Call {
+    line: usize,
+    room: String,
+    path: String,
+}
+
+impl Call {
+    /// Whether the path ends in these names alone: `crate::spool::Receipt`, `crate::spool::{Receipt, BoxFuture}`.
+    fn names_only(&self, names: &[&str]) -> bool {
+        let rest = self.path.split_once("::").map_or("", |(_, rest)| rest);
+        let listed = rest
+            .trim_start_matches('{')
+            .trim_end_matches('}')
+            .split(',')
+            .map(str::trim);
+        let mut listed = listed.filter(|name| !name.is_empty()).peekable();
+        listed.peek().is_some() && listed.all(|name| names.contains(&name))
+    }
+}
+
+/// Every mention of another room in code, whether in a `use` or within a line.
+fn calls(code: &str) -> Vec<Call> {
+    let code: String = code
+        .lines()
+        .map(|line| without_comment(line).to_owned() + "\n")
+        .collect();
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        // `$crate::` and `mycrate::` are others.
+        if code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$') {
+            continue;
+        }
+        let line = code[..at].lines().count().max(1) + usize::from(code[..at].ends_with('\n'));
+        let paths = split_group(&code[at + "crate::".len()..]);
+        found.extend(paths.into_iter().map(|path| Call {
+            line,
+            room: path.split("::").next().unwrap_or_default().to_owned(),
+            path,
+        }));
+    }
+    found
+}
+
+/// The paths behind `crate::`: one, or those of a group, each with what is nested in it.
+fn split_group(rest: &str) -> Vec<String> {
+    let Some(group) = rest.strip_prefix('{') else {
+        return vec![path(rest)];
+    };
+    let (mut depth, mut start, mut paths) = (0, 0, Vec::new());
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                paths.push(path(group[start..at].trim()));
+                start = at + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    paths.retain(|path| !path.is_empty());
+    paths
+}
+
+/// The path that `text` begins with, without line breaks; a group at its end goes with it.
+fn path(text: &str) -> String {
+    let mut end = text
+        .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+        .unwrap_or(text.len());
+    if text[end..].starts_with('{') {
+        end += text[end..].find('}').map_or(0, |close| close + 1);
+    }
+    text[..end].split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn allowed(room: &str) -> Option<&'static [&'static str]> {
+    EDGES
+        .iter()
+        .find(|(name, _)| *name == room)
+        .map(|(_, allowed)| *allowed)
+}
+
+/// The first part of the path under `host/src`.
+fn room_of(file: &Path) -> String {
+    let inside = file.strip_prefix(root().join("host/src")).expect("a file of the host");
+    let first = inside.components().next().expect("a name").as_os_str();
+    Path::new(first)
+        .file_stem()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// A file's code without what is compiled for tests only, which may look anywhere. Line numbers stay.
+fn product_code(file: &Path) -> String {
+    let name = file.to_string_lossy();
+    // Modules of tests, by the names that they have in this house.
+    if name.contains("/tests/") || name.ends_with("tests.rs") || name.ends_with("/samples.rs") {
+        return String::new();
+    }
+    without_tests(&read(file))
+}
+
+/// Drops each item behind `#[cfg(test)]`: up to the brace in the first column, or to the end of its statement.
+fn without_tests(code: &str) -> String {
+    let (mut kept, mut lines) = (String::new(), code.lines());
+    while let Some(line) = lines.next() {
+        if line.trim() != "#[cfg(test)]" {
+            kept.push_str(line);
+            kept.push('\n');
+            continue;
+        }
+        let indent = &line[..line.len() - line.trim_start().len()];
+        kept.push('\n');
+        for skipped in lines.by_ref() {
+            kept.push('\n');
+            let ends_block = skipped.strip_prefix(indent).is_some_and(|rest| rest.starts_with('}'));
+            if ends_block
+                || skipped.ends_with(';') && skipped.starts_with(indent) && !skipped[indent.len()..].starts_with(' ')
+            {
+                break;
+            }
+        }
+    }
+    kept
+}
+
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, String)> {
+    let lines: Vec<(usize, String)> = text
+        .lines()
+        .enumerate()
+        .map(|(number, line)| {
+            (
+                number + 1,
+                without_comment(line).split(" # ").next().unwrap_or_default().to_owned(),
+            )
+        })
+        .filter(|(_, line)| !line.trim_start().starts_with('#') || line.trim_start().starts_with("#["))
+        .collect();
+    lines.into_iter()
+}
+
+/// Good enough here: no string of the host holds two slashes and a room's path.
+fn without_comment(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+/// Links to files in Markdown, with their lines. Code between fences is not looked at.
+fn links(text: &str) -> Vec<(usize, String)> {
+    let (mut found, mut fenced) = (Vec::new(), false);
+    for (number, line) in text.lines().enumerate() {
+        fenced ^= line.trim_start().starts_with("```");
+        if fenced {
+            continue;
+        }
+        for (at, _) in line.match_indices("](") {
+            let target = line[at + 2..].split(')').next().unwrap_or_default();
+            let file = target.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !file.contains("://") && !file.starts_with("mailto:") {
+                found.push((number + 1, file.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+fn manifests() -> Vec<PathBuf> {
+    let all = repository().into_iter().map(|path| root().join(path));
+    all.filter(|path| path.ends_with("Cargo.toml")).collect()
+}
+
+fn files_under(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let all = repository().into_iter().filter(|path| path.starts_with(folder));
+    all.filter(|path| path.extension().is_some_and(|end| end == extension))
+        .map(|path| root().join(path))
+        .collect()
+}
+
+/// Every file that belongs to the repository, committed or about to be, relative to its top.
+fn repository() -> Vec<PathBuf> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .expect("git runs");
+    let names = String::from_utf8(listed.stdout).expect("names in UTF-8");
+    let files: Vec<PathBuf> = names
+        .lines()
+        .map(PathBuf::from)
+        .filter(|path| root().join(path).is_file())
+        .collect();
+    assert!(files.len() > 100, "this is not the repository: {}", root().display());
+    files
+}
+
+fn root() -> PathBuf {
+    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
+    host.parent().expect("the workspace").to_owned()
+}
+
+fn read(file: &Path) -> String {
+    let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn shown(file: &Path) -> String {
+    file.strip_prefix(root()).unwrap_or(file).display().to_string()
+}
