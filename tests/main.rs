@@ -1,10 +1,17 @@
 //! The relay as its users meet it: the real binary, over real sockets.
 //!
-//! Every test is a claim. `support` is the small language that they are written in.
+//! Every test is a claim. `support` is the small language that they are written in; each other module is a theme.
 
+mod bad_input;
+mod commands;
 mod crash;
+mod golden;
+mod hot_loading;
 mod interop;
 mod journey;
 mod memory;
+mod next_hop;
+mod plugins;
 mod rooms;
+mod routing;
 mod support;

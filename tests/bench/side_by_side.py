@@ -78,6 +78,7 @@ grants = {grants[charging]}
 SETTINGS = """
 country-code = "1"
 national-prefix = "0"
+portability-table = "portability"
 """
 
 MAIN_CF = """

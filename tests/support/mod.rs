@@ -16,11 +16,12 @@ pub mod tools;
 pub use conversation::Conversation;
 pub use load::Load;
 pub use peer::{Peer, Taken};
-pub use plugins::{guest, plugin};
+pub use plugins::{Link, guest, plugin, root};
 pub use postfix::Postfix;
-pub use process::{Process, binary};
-pub use relay::{Relay, config};
+pub use process::{Process, binary, mm4relay};
+pub use relay::{Relay, config, config_at, config_of};
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that is expected to happen.
@@ -37,4 +38,13 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         assert!(started.elapsed() < DEADLINE, "it did not come to this: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// An address where nobody listens, and nobody else will: every address of 127.0.0.0/8 is this machine, and the system
+/// gives out ports of 127.0.0.1 only.
+pub fn own_address() -> String {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let host = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("127.{}.{low}.{host}:2525", high.max(1))
 }

@@ -17,7 +17,77 @@ pub fn guest(name: &str) -> PathBuf {
     built(&root().join("tests/guests").join(name))
 }
 
-fn root() -> PathBuf {
+/// A `[[plugin]]` section in the making.
+pub struct Link {
+    name: String,
+    file: String,
+    grants: Vec<String>,
+    on_failure: String,
+    limits: String,
+    settings: String,
+}
+
+impl Link {
+    /// A bundled plug-in under its own name, with the grants that it needs.
+    pub fn bundled(name: &str, settings: &str) -> Self {
+        let grants: &[&str] = match name {
+            "address-rewrite" => &["tables", "log"],
+            "content-adapt" => &["log"],
+            "charging" => &["charging"],
+            _ => &[],
+        };
+        Self::new(name, plugin(name), grants, settings)
+    }
+
+    /// The guest with every bad habit. Settings of `do = "ask"` let each message choose, by `X-Do`.
+    pub fn hostile(settings: &str) -> Self {
+        let all = ["tables", "log", "clock", "kv", "charging"];
+        Self::new("hostile", guest("hostile"), &all, settings)
+    }
+
+    pub fn new(name: &str, file: impl AsRef<Path>, grants: &[&str], settings: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            file: file.as_ref().display().to_string(),
+            grants: grants.iter().map(|grant| (*grant).to_owned()).collect(),
+            on_failure: "defer".to_owned(),
+            limits: String::new(),
+            settings: settings.to_owned(),
+        }
+    }
+
+    pub fn on_failure(mut self, policy: &str) -> Self {
+        self.on_failure = policy.to_owned();
+        self
+    }
+
+    /// Keys of `[plugin.limits]`.
+    pub fn limits(mut self, limits: &str) -> Self {
+        self.limits = limits.to_owned();
+        self
+    }
+}
+
+impl std::fmt::Display for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            name,
+            file,
+            grants,
+            on_failure,
+            limits,
+            settings,
+        } = self;
+        write!(
+            f,
+            "\n[[plugin]]\nname = {name:?}\nfile = {file:?}\ngrants = {grants:?}\non-failure = {on_failure:?}\n\
+             [plugin.limits]\n{limits}\n[plugin.settings]\n{settings}\n"
+        )
+    }
+}
+
+/// The workspace's folder.
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("the workspace")

@@ -13,11 +13,35 @@ pub fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_mm4relay")
 }
 
+/// What a command that has ended said.
+#[derive(Debug)]
+pub struct Said {
+    pub ok: bool,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs `mm4relay` to its end.
+pub fn mm4relay(arguments: &[&str]) -> Said {
+    let output = Command::new(binary())
+        .args(arguments)
+        .output()
+        .expect("the binary starts");
+    let said = Said {
+        ok: output.status.success(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    };
+    println!("$ mm4relay {}\n{}{}", arguments.join(" "), said.out, said.err);
+    said
+}
+
 /// A running process with its standard output line by line, killed when it is dropped.
 pub struct Process {
     name: String,
     child: Child,
-    lines: Receiver<String>,
+    /// Locked so that the threads of a test can share a process.
+    lines: Mutex<Receiver<String>>,
     /// What it wrote to standard error so far.
     log: Arc<Mutex<String>>,
 }
@@ -56,7 +80,7 @@ impl Process {
         Self {
             name: name.to_owned(),
             child,
-            lines,
+            lines: Mutex::new(lines),
             log,
         }
     }
@@ -84,7 +108,10 @@ impl Process {
 
     /// As `line`, for what takes its time.
     pub fn line_within(&self, limit: Duration) -> String {
-        match self.lines.recv_timeout(limit) {
+        let lines = self.lines.lock().expect("no panic while it is held");
+        let line = lines.recv_timeout(limit);
+        drop(lines);
+        match line {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => panic!("{} printed nothing for {limit:?}", self.name),
             Err(RecvTimeoutError::Disconnected) => panic!("{} ended:\n{}", self.name, self.log()),

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use super::{Peer, Process, binary};
+use super::{Conversation, Peer, Process, binary, eventually, sample};
 
 /// A running relay.
 pub struct Relay {
@@ -16,30 +16,40 @@ pub struct Relay {
 }
 
 /// A configuration between operator A, who sends from loopback, and operator B, who is `peer`. `more` is appended:
-/// routes, tables, plug-ins. Retries are fast. Numbers in our own domain, `mms.hub.example`, have no route.
+/// further keys of operator B, routes, tables, plug-ins. Numbers in our own domain, `mms.hub.example`, have no route.
 pub fn config(peer: &Peer, more: &str) -> String {
+    config_at(peer.address(), more)
+}
+
+/// As `config`, with operator B at `host`, where somebody may listen or not.
+pub fn config_at(host: &str, more: &str) -> String {
+    config_of(&[("a", "127.0.0.1:9"), ("b", host)], more)
+}
+
+/// A configuration for operators by letter and host: `("b", "127.0.0.1:2525")` is `operator-b`, who has the domain
+/// `mms.b.example`. All come from loopback, so the sender's domain says who is who. Retries are fast.
+pub fn config_of(operators: &[(&str, &str)], more: &str) -> String {
+    let operator = |(letter, host): &(&str, &str)| {
+        format!(
+            r#"
+[[peer]]
+name = "operator-{letter}"
+domains = ["mms.{letter}.example"]
+from = ["127.0.0.1"]
+hosts = ["{host}"]
+retry = {{ first = "50 ms", longest = "200 ms" }}
+"#
+        )
+    };
     format!(
         r#"
 [relay]
 name = "mm4.hub.example"
 domains = ["mms.hub.example"]
 listen = ["127.0.0.1:0"]
-
-[[peer]]
-name = "operator-a"
-domains = ["mms.a.example"]
-from = ["127.0.0.1"]
-hosts = ["127.0.0.1:9"]
-
-[[peer]]
-name = "operator-b"
-domains = ["mms.b.example"]
-hosts = ["{}"]
-retry = {{ first = "50 ms", longest = "200 ms" }}
-
-{more}
+{}{more}
 "#,
-        peer.address()
+        operators.iter().map(operator).collect::<String>()
     )
 }
 
@@ -51,17 +61,28 @@ impl Relay {
 
     /// As `start`, with further flags of `mm4relay run`.
     pub fn start_with(config: &str, flags: &[&'static str]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        println!("--- relay.toml ---{config}------------------");
-        std::fs::write(folder.path().join("relay.toml"), config).expect("a writable folder");
-        let mut relay = Self {
-            process: None,
-            folder,
-            address: String::new(),
-            flags: flags.to_vec(),
-        };
+        let mut relay = Self::stopped(config);
+        relay.flags = flags.to_vec();
         relay.start_again();
         relay
+    }
+
+    /// A relay that does not run yet: its folder can be filled before `start_again`.
+    pub fn stopped(config: &str) -> Self {
+        let relay = Self {
+            process: None,
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            address: String::new(),
+            flags: Vec::new(),
+        };
+        relay.configure(config);
+        relay
+    }
+
+    /// Writes `relay.toml`. A running relay looks at it when it is told to reload.
+    pub fn configure(&self, config: &str) {
+        println!("--- relay.toml ---{config}------------------");
+        std::fs::write(self.path("relay.toml"), config).expect("a writable folder");
     }
 
     /// Starts it again on the same folder, after it has ended or been killed. With `listen` on port 0, the address
@@ -85,6 +106,16 @@ impl Relay {
 
     pub fn process(&self) -> &Process {
         self.process.as_ref().expect("it runs")
+    }
+
+    /// A client that has said EHLO.
+    pub fn client(&self) -> Conversation {
+        Conversation::open(&self.address).hello()
+    }
+
+    /// Sends one message from operator A to a subscriber of operator B; the answer to the final dot.
+    pub fn offer(&self, message: &[u8]) -> String {
+        self.client().transaction(sample::FROM, &[sample::TO], message)
     }
 
     /// A file in the relay's folder: `relay.toml`, `spool`, whatever the configuration names.
@@ -138,6 +169,29 @@ impl Relay {
         );
         assert!(output.status.success(), "{words:?} failed: {out}{err}");
         out.into_owned()
+    }
+
+    /// Waits until nothing is in the queue: everything is delivered or dropped, and nothing has failed.
+    pub fn wait_until_empty(&self) {
+        eventually("the queue is empty", || {
+            self.print(&["queue", "list"]).starts_with("nothing").then_some(())
+        });
+    }
+
+    /// Waits until `queue list` holds `text`; the whole list.
+    pub fn wait_for_queue(&self, text: &str) -> String {
+        eventually(&format!("the queue shows {text:?}"), || {
+            let list = self.print(&["queue", "list"]);
+            list.contains(text).then_some(list)
+        })
+    }
+
+    /// Waits until there are `count` charging records.
+    pub fn wait_for_records(&self, count: usize) -> Vec<serde_json::Value> {
+        eventually(&format!("there are {count} charging records"), || {
+            let records = self.charging_records();
+            (records.len() >= count).then_some(records)
+        })
     }
 
     /// Every charging record so far.

@@ -64,7 +64,9 @@ impl fmt::Display for LoadError {
 pub enum LoadErrorKind {
     #[error("{} cannot be read: {error}; is `wasm` the path of the component?", path.display())]
     Read { path: PathBuf, error: std::io::Error },
-    #[error("the component has more than {limit} octets; make it smaller (opt-level, strip) or raise component-bytes")]
+    #[error(
+        "the component has more than {limit} octets; make it smaller (opt-level, strip) or raise the limit component"
+    )]
     TooLarge { limit: u64 },
     #[error("the file is no WebAssembly: it does not begin with the octets 00 61 73 6d")]
     NotWebAssembly,
@@ -92,7 +94,7 @@ pub enum LoadErrorKind {
     },
     #[error("it imports {name}, which this relay does not have; remove that import")]
     UnknownImport { name: String },
-    #[error("its limit memory-bytes is {asked}, but sandboxes of this relay have at most {available} octets; lower it")]
+    #[error("its limit memory is {asked}, but sandboxes of this relay have at most {available} octets; lower it")]
     MemoryLimit { asked: usize, available: usize },
     #[error("it cannot be compiled: {problem}")]
     Compile { problem: String },
@@ -106,7 +108,7 @@ pub enum LoadErrorKind {
     OnlyInProcess { interface: &'static str },
     #[error("`configure` ran for longer than {limit:?}; raise configure-time or do less")]
     ConfigureTime { limit: Duration },
-    #[error("`configure` needs more than {limit} octets of memory; raise memory-bytes or keep less")]
+    #[error("`configure` needs more than {limit} octets of memory; raise the limit memory or keep less")]
     ConfigureMemory { limit: usize },
     #[error(
         "`configure` left a handle open, which no snapshot can hold: drop body writers before it returns, and log instead of printing (standard output, once opened, stays open)"

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::message::Timestamp;
@@ -30,23 +31,36 @@ pub fn export(spool: &Inspector, mut after: u64, out: &mut impl Write) -> anyhow
     }
 }
 
-fn line(row: &ChargingRow) -> Value {
-    let mut line = Map::new();
-    line.insert("sequence".into(), row.sequence.into());
-    line.insert("recorded-at".into(), rfc3339(row.recorded_at).into());
-    line.insert("relay-id".into(), row.id.to_string().into());
-    line.insert("plugin".into(), row.plugin.clone().into());
-    line.insert("plugin-version".into(), row.version.clone().into());
-    match &row.record {
-        Value::Object(fields) => {
-            let present = fields.iter().filter(|(_, value)| !value.is_null());
-            line.extend(present.map(|(key, value)| (key.clone(), value.clone())));
-        }
-        other => {
-            line.insert("record".into(), other.clone());
-        }
+/// The host's fields come first, for people who read along.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Line<'a> {
+    sequence: u64,
+    recorded_at: String,
+    relay_id: String,
+    plugin: &'a str,
+    plugin_version: &'a str,
+    #[serde(flatten)]
+    record: Map<String, Value>,
+}
+
+fn line(row: &ChargingRow) -> Line<'_> {
+    let record = match &row.record {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+        other => Map::from_iter([("record".to_owned(), other.clone())]),
+    };
+    Line {
+        sequence: row.sequence,
+        recorded_at: rfc3339(row.recorded_at),
+        relay_id: row.id.to_string(),
+        plugin: &row.plugin,
+        plugin_version: &row.version,
+        record,
     }
-    Value::Object(line)
 }
 
 fn rfc3339(at: Timestamp) -> String {

@@ -1,4 +1,17 @@
-//! `mm4relay demo`.
+//! `mm4relay demo`: the bundled plug-ins, a relay and three operators on loopback, and what happens to each sample.
+
+mod samples;
+mod show;
+mod stage;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use crate::telemetry;
+
+use samples::SAMPLES;
+use stage::Stage;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -7,6 +20,71 @@ pub struct Args {
     once: bool,
 }
 
-pub async fn run(_args: Args) -> anyhow::Result<()> {
+const PLUGINS: [&str; 4] = ["address-rewrite", "content-adapt", "skeleton", "charging"];
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    telemetry::start("warn");
+    let folder = tempfile::tempdir().context("a temporary folder cannot be made")?;
+    println!("building the bundled plug-ins: {}", PLUGINS.join(", "));
+    build_plugins(folder.path())?;
+
+    let mut stage = Stage::set(folder.path()).await?;
+    println!(
+        "\nrelay       {}  (configuration: {})",
+        stage.relay_address(),
+        stage.config_path().display()
+    );
+    for (operator, address) in stage.operators() {
+        println!("{operator}  {address}");
+    }
+    for (number, sample) in (1..).zip(SAMPLES) {
+        println!("\n=== {number}. {} ===\n{}\n", sample.title, sample.about);
+        let played = stage
+            .play(sample)
+            .await
+            .with_context(|| format!("sample {number}, {}", sample.title))?;
+        print!("{}", show::played(sample, &played));
+        ensure!(
+            played.was_taken() == sample.taken,
+            "sample {number}, {}, was {}, which is not what should happen",
+            sample.title,
+            if played.was_taken() { "taken" } else { "refused" },
+        );
+    }
+    println!("\nall {} samples did what they should", SAMPLES.len());
+    if !args.once {
+        stay(&stage).await?;
+    }
+    stage.clear().await;
+    Ok(())
+}
+
+/// Builds the plug-ins into `folder`. They are in the source tree: the one that we are in, else the one that this
+/// program was built from.
+fn build_plugins(folder: &Path) -> anyhow::Result<()> {
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    let has_plugins = |root: &PathBuf| root.join("plugins/skeleton/Cargo.toml").exists();
+    let root = [PathBuf::from("."), built_from].into_iter().find(has_plugins);
+    let root = root.context("the sources of the bundled plug-ins are not here: run the demo in a checkout")?;
+    for plugin in PLUGINS {
+        super::plugin::build(&root.join("plugins").join(plugin), Some(folder))?;
+    }
+    Ok(())
+}
+
+/// Leaves everything up until Ctrl-C or SIGTERM.
+async fn stay(stage: &Stage) -> anyhow::Result<()> {
+    println!("\nThe relay stays up until you interrupt it. To try your own message:\n");
+    println!("  mm4relay send FILE.eml --to {} --verbose", stage.relay_address());
+    println!("  mm4relay queue list --config {}", stage.config_path().display());
+    println!("  mm4relay cdr export --config {}", stage.config_path().display());
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
     Ok(())
 }

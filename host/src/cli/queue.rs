@@ -151,7 +151,10 @@ fn show(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
         println!("            RCPT TO:{}", recipient.address);
     }
     for step in &details.journey {
-        println!("plug-in     {} on {}, {} us", step.plugin, step.occasion, step.micros);
+        println!(
+            "plug-in     {} on {}, {} us, {} octets of bodies read",
+            step.plugin, step.occasion, step.micros, step.body_octets_read
+        );
         for did in &step.did {
             println!("            {did}");
         }

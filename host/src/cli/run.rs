@@ -46,7 +46,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             },
         }
     }
-    tracing::info!("draining");
-    relay.drain().await;
-    Ok(())
+    tracing::info!("draining; another signal ends it at once");
+    tokio::select! {
+        () = relay.drain() => Ok(()),
+        _ = terminate.recv() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
+        _ = interrupt.recv() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
+    }
 }

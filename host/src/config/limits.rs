@@ -13,7 +13,8 @@ const GIB: u64 = 1 << 30;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `message-size`: the largest message. Default 5 MiB: the largest that operators exchange is under 1 MiB, and
-    /// base64 adds a third. A plug-in's memory and a session's temporary file grow with it.
+    /// base64 adds a third. A plug-in's memory and a session's temporary file grow with it. At most 256 MiB: the spool
+    /// takes no more.
     pub message_size: u64,
     /// `header-size`: the header alone, because it is parsed in memory. Default 100 KiB: what Postfix takes.
     pub header_size: u64,
@@ -65,7 +66,7 @@ impl Limits {
         let seconds = Duration::from_secs;
         let limits = Self {
             message_size: s
-                .optional("message-size", size(KIB..=GIB))
+                .optional("message-size", size(KIB..=256 * MIB))
                 .unwrap_or(default.message_size),
             header_size: s
                 .optional("header-size", size(KIB..=16 * MIB))

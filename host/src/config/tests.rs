@@ -60,9 +60,12 @@ fn the_example_file_says_what_it_seems_to_say() {
     assert_eq!(chain, ["address-rewrite", "content-adapt", "charging"]);
     assert_eq!(
         config.plugins[0].file,
-        Path::new("/etc/mm4relay/plugins/address_rewrite.wasm")
+        Path::new("/etc/mm4relay/plugins/address-rewrite.wasm")
     );
-    assert_eq!(config.plugins[0].settings, serde_json::json!({"table": "ported"}));
+    assert_eq!(
+        config.plugins[0].settings,
+        serde_json::json!({"portability-table": "ported"})
+    );
     assert_eq!(config.plugins[1].limits.memory, Some(192 << 20));
     assert_eq!(config.plugins[1].on_failure, crate::message::OnFailure::Skip);
     assert_eq!(config.plugins[2].settings, serde_json::json!({}));
@@ -82,7 +85,7 @@ fn three_mistakes_are_reported_at_once_with_line_key_value_and_expected_form() {
     let problems = Config::parse(THREE_MISTAKES, Path::new("conf")).unwrap_err();
     assert_eq!(
         problems.to_string(),
-        "conf/relay.toml:7: limits.message-size is 5: expected a size with its unit, such as \"5 MiB\" or \"300 kB\", from 1 KiB to 1 GiB
+        "conf/relay.toml:7: limits.message-size is 5: expected a size with its unit, such as \"5 MiB\" or \"300 kB\", from 1 KiB to 256 MiB
 conf/relay.toml:11: peer[0].hosts[1] is \"127.0.0.1\": expected HOST:PORT, such as 127.0.0.1:2525 or mms.a.example:25
 conf/relay.toml:15: route[0].peer is \"operator-d\": expected the name of a peer: operator-b (did you mean operator-b?)"
     );

@@ -119,6 +119,7 @@ impl Delivery {
 
     /// Once a second: who has messages due, and whom to try again.
     async fn watch_spool(&self, spool: Arc<dyn Spool>, clock: SharedClock) {
+        let mut asked = HashMap::new();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for tick in 1u64.. {
@@ -133,12 +134,26 @@ impl Delivery {
                 }
                 Err(error) => warn!(%error, "the spool did not say who has messages due"),
             }
+            match spool.retries_asked().await {
+                Ok(counts) => self.heed(counts, &mut asked),
+                Err(error) => warn!(%error, "the spool did not say which peers an operator wants to be tried"),
+            }
             for peer in self.peers.values() {
                 peer.queue().probe(Instant::now());
                 if tick % TICKS_PER_AGE == 0 {
                     peer.queue().age();
                 }
                 peer.dispatch();
+            }
+        }
+    }
+
+    /// Tries a peer at once when an operator has asked for it since the last look.
+    fn heed(&self, counts: Vec<(PeerName, u64)>, asked: &mut HashMap<PeerName, u64>) {
+        for (name, count) in counts {
+            let before = asked.insert(name.clone(), count);
+            if let Some(peer) = self.peers.get(&name).filter(|_| before != Some(count)) {
+                peer.queue().try_now();
             }
         }
     }

@@ -14,7 +14,7 @@ use super::session::{Failure, Session, Unreachable};
 use super::settle::{self, Attempt};
 use super::{OutcomeSink, PeerOptions, retry};
 use crate::clock::SharedClock;
-use crate::message::OutgoingId;
+use crate::message::{Masked, OutgoingId};
 use crate::protocol::smtp::Reply;
 use crate::spool::Spool;
 
@@ -169,7 +169,7 @@ impl Peer {
                 }
                 Err(Unreachable { reply, reason }) => {
                     lock(&self.dead)[index] = Some(Instant::now());
-                    warn!(peer = %self.options.name, host, reason, "host does not talk to us");
+                    warn!(peer = %self.options.name, host, reason = %Masked(&reason), "host does not talk to us");
                     // Only a peer all of whose hosts refuse for good has refused for good.
                     let refused = reply.as_ref().is_some_and(Reply::is_permanent);
                     let verdict = match last {
@@ -210,7 +210,7 @@ impl Peer {
             }
             Err(Failure::Lost { reason, stale }) => {
                 if !stale {
-                    warn!(id = %outgoing.id, host, reason, "lost the connection before the end of the message");
+                    warn!(id = %outgoing.id, host, reason = %Masked(&reason), "lost the connection before the end of the message");
                 }
                 return None;
             }

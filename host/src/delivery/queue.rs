@@ -297,6 +297,13 @@ impl Queue {
         }
     }
 
+    /// An operator wants the peer to be tried, whatever the schedule says.
+    pub fn try_now(&mut self) {
+        if let Circuit::Open { failures, .. } = self.circuit {
+            self.circuit = Circuit::Probing { failures };
+        }
+    }
+
     /// Nothing new is begun. What waits is in the spool.
     pub fn stop(&mut self) {
         self.stopping = true;

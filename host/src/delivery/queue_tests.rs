@@ -124,6 +124,19 @@ fn an_open_circuit_gives_everything_back_to_the_spool() {
 }
 
 #[test]
+fn an_operator_opens_the_door_before_its_time() {
+    let (mut queue, now) = (queue(100, 4), Instant::now());
+    queue.try_now();
+    assert_eq!(queue.circuit, Circuit::Closed, "a peer that talks to us needs no probe");
+    queue.unreachable(now, |_| MINUTE);
+    queue.try_now();
+    assert_eq!(queue.circuit, Circuit::Probing { failures: 1 });
+    queue.unreachable(now, |failures| failures * MINUTE);
+    let until = now + 2 * MINUTE;
+    assert_eq!(queue.circuit, Circuit::Open { until, failures: 2 });
+}
+
+#[test]
 fn a_peer_with_enough_sessions_keeps_those_and_gets_no_more() {
     let (mut queue, now) = (queue(100, 4), Instant::now());
     assert!(!queue.is_crowded(now + MINUTE), "nobody is in");

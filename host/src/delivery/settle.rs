@@ -10,7 +10,7 @@ use super::fate::{self, Answer, Entry, Fate, Rest};
 use super::peer::Peer;
 use super::queue::Job;
 use super::{DeliveryReport, FailedRecipient, retry};
-use crate::message::Timestamp;
+use crate::message::{Masked, Timestamp};
 use crate::spool::{DeliveryResult, Outcome, SpoolError};
 
 /// What one attempt came to.
@@ -113,7 +113,8 @@ impl Settling {
 
     fn log(&self, job: &Job, host: Option<&str>, entry: &Entry) {
         let (id, peer) = (job.outgoing.id, &self.peer.options.name);
-        let reply = |fates: &[Fate]| fates.first().map(|fate| fate.answer.to_string());
+        // Peers repeat the numbers of recipients in their replies.
+        let reply = |fates: &[Fate]| fates.first().map(|fate| Masked(&fate.answer.to_string()).to_string());
         if let Some(reply) = reply(&entry.delivered) {
             info!(%id, %peer, host, reply, recipients = entry.delivered.len(), "delivered");
         }

@@ -22,7 +22,6 @@ mod content;
 mod draft;
 mod handler;
 mod listener;
-mod masked;
 mod options;
 mod pace;
 mod replies;

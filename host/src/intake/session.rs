@@ -9,12 +9,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::content::{self, Reception};
-use super::masked::Masked;
 use super::options::{COMMAND_DRAIN_OCTETS, COMMAND_OCTETS, EarlyTalk};
 use super::state::{Desk, Next, State, Transaction};
 use super::wire::{Lost, Wire};
 use super::{Handler, Options, replies};
-use crate::message::{Incoming, MessageId, Origin, Refusal};
+use crate::message::{Incoming, Masked, MessageId, Origin, Refusal};
 use crate::protocol::smtp::{Command, Found, LineError, LineReader, Reply};
 
 pub(super) struct Session<S, H> {

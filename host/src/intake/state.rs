@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 
 use tokio::time::Instant;
 
-use super::masked::Masked;
 use super::{Handler, Options, SenderTerms, replies};
-use crate::message::{Envelope, Illegal, MmsAddress, Recipient, Refusal};
+use crate::message::{Envelope, Illegal, Masked, MmsAddress, Recipient, Refusal};
 use crate::protocol::smtp::{Command, Reply};
 
 /// A transition consumes one and returns the next, so nothing of a message can outlive it.

@@ -11,6 +11,9 @@ pub struct Step {
     /// One line an edit; `pass` when there was nothing to do.
     pub did: Vec<String>,
     pub micros: u64,
+    /// Octets of bodies that it read: 0 for a plug-in that left them alone.
+    #[serde(default)]
+    pub body_octets_read: u64,
 }
 
 /// A charging record as a plug-in asked for it, with what the host knows.

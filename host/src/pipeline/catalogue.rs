@@ -3,14 +3,13 @@
 //! A change goes live as a whole or not at all: every plug-in of the new chain is loaded, configured and compiled
 //! beside the running one, and then one pointer changes. Messages under way keep the chain that they began with.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mm4relay_engine::{Engine, LoadError, Plugin, PluginSpec, Services};
-use notify::{RecursiveMode, Watcher};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify};
 
 use crate::message::OnFailure;
 
@@ -35,10 +34,9 @@ pub struct Catalogue {
     chain: ArcSwap<Chain>,
     /// What the running chain was made from. The lock makes replacements go one after the other.
     specs: Mutex<Vec<LinkSpec>>,
+    /// Told when `specs` changes: there may be other folders to watch.
+    pub(super) replaced: Notify,
 }
-
-/// A replaced file is looked at when it has been quiet for this long: copying a component takes several writes.
-const QUIET: Duration = Duration::from_millis(150);
 
 impl Catalogue {
     /// Loads the first chain. All errors at once.
@@ -52,6 +50,7 @@ impl Catalogue {
             services,
             chain: ArcSwap::from_pointee(Chain::default()),
             specs: Mutex::default(),
+            replaced: Notify::new(),
         };
         catalogue.replace(specs).await?;
         Ok(Arc::new(catalogue))
@@ -81,6 +80,7 @@ impl Catalogue {
         }
         *running = specs;
         self.go_live(links);
+        self.replaced.notify_one();
         Ok(())
     }
 
@@ -126,54 +126,11 @@ impl Catalogue {
         self.chain.store(Arc::new(Chain { links }));
     }
 
-    /// Refreshes the chain whenever a plug-in's file is replaced, for as long as the returned guard lives.
-    pub async fn watch(self: &Arc<Self>) -> notify::Result<WatchGuard> {
-        let (changed, mut changes) = mpsc::channel::<()>(1);
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a plug-in is an event too; only changes count. A full channel means that one is already due.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                let _ = changed.try_send(());
-            }
-        })?;
-        for folder in self.folders().await {
-            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-        }
-        let catalogue = Arc::clone(self);
-        let task = tokio::spawn(async move {
-            while changes.recv().await.is_some() {
-                while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
-                if let Err(error) = catalogue.refresh().await {
-                    tracing::error!("the new plug-in does not go live, the running chain stays: {error}");
-                }
-            }
-        });
-        Ok(WatchGuard {
-            _watcher: watcher,
-            task,
-        })
-    }
-
-    async fn folders(&self) -> Vec<PathBuf> {
+    /// Where the running chain's files are.
+    pub(super) async fn folders(&self) -> BTreeSet<PathBuf> {
         let specs = self.specs.lock().await;
-        let mut folders: Vec<PathBuf> = specs
-            .iter()
-            .filter_map(|spec| spec.plugin.wasm.parent().map(PathBuf::from))
-            .collect();
-        folders.sort();
-        folders.dedup();
-        folders
-    }
-}
-
-/// Ends the watching when it is dropped.
-pub struct WatchGuard {
-    _watcher: notify::RecommendedWatcher,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for WatchGuard {
-    fn drop(&mut self) {
-        self.task.abort();
+        let folders = specs.iter().filter_map(|spec| spec.plugin.wasm.parent());
+        folders.map(PathBuf::from).collect()
     }
 }
 

@@ -196,6 +196,7 @@ impl Effects {
             occasion,
             did,
             micros,
+            body_octets_read: judgement.spent.body_bytes_read,
         });
         self.keep(plugin, judgement);
     }

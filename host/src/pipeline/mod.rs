@@ -23,8 +23,10 @@ mod describe;
 mod outcome;
 mod services;
 mod subject;
+mod watch;
 
-pub use catalogue::{Catalogue, CatalogueError, LinkSpec, WatchGuard};
+pub use catalogue::{Catalogue, CatalogueError, LinkSpec};
 pub use chain::{Chain, Destination, Effects, Link, Passage};
 pub use outcome::{OutcomeTold, TellOutcome};
 pub use services::{KvSource, NoValues, PluginServices, TableSet};
+pub use watch::WatchGuard;

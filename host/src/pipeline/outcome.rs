@@ -27,9 +27,16 @@ pub struct OutcomeTold {
     pub effects: Effects,
     /// The plug-ins that failed, with the reason: to be told again.
     pub failed: Vec<(String, String)>,
+    /// Whose fate it was, for records that stand in for others.
+    message_id: String,
+    recipients: Vec<String>,
 }
 
 impl Chain {
+    fn has(&self, name: &str) -> bool {
+        self.links.iter().any(|link| link.plugin.name() == name)
+    }
+
     /// Whether any plug-in asked for outcomes at all.
     pub fn wants_outcomes(&self) -> bool {
         let wants = |link: &Link| link.plugin.description().occasions.contains(&OccasionKind::Outcome);
@@ -38,9 +45,23 @@ impl Chain {
 
     /// The outcome run. Each plug-in is on its own here: a failed one does not keep the next from being told.
     pub async fn tell(&self, tell: TellOutcome<'_>) -> OutcomeTold {
-        let mut told = OutcomeTold::default();
+        let recipients = tell
+            .recipients
+            .iter()
+            .map(|recipient| recipient.address.to_string())
+            .collect();
+        let mut told = OutcomeTold {
+            recipients,
+            ..OutcomeTold::default()
+        };
         let view = Arc::new(View::bare(tell.outgoing, tell.recipients, tell.header));
-        let kind = view.summary().message_type;
+        let summary = view.summary();
+        let kind = summary.message_type;
+        told.message_id = summary.message_id;
+        for gone in tell.only.unwrap_or_default().iter().filter(|name| !self.has(name)) {
+            told.failed
+                .push((gone.clone(), "it is not in the chain any more".into()));
+        }
         let occasion = Occasion::Outcome(tell.outcome);
         for link in &self.links {
             let name = link.plugin.name();
@@ -64,24 +85,19 @@ impl Chain {
 impl OutcomeTold {
     /// Records that stand in for plug-ins that kept failing, so that no event goes unrecorded.
     pub fn fallback(&mut self, outgoing: &Outgoing, outcome: &Outcome) {
+        let (result, delivery) = match outcome {
+            Outcome::Delivered(delivery) => ("delivered", delivery),
+            Outcome::Failed(delivery) => ("failed", delivery),
+        };
         for (plugin, reason) in std::mem::take(&mut self.failed) {
-            let (result, delivery) = match outcome {
-                Outcome::Delivered(delivery) => ("delivered", delivery),
-                Outcome::Failed(delivery) => ("failed", delivery),
-            };
-            let recipients: Vec<&str> = outgoing
-                .envelope
-                .recipients
-                .iter()
-                .map(|r| r.address.as_str())
-                .collect();
             let record = serde_json::json!({
                 "record-type": "fallback",
                 "outcome": result,
+                "message-id": self.message_id,
                 "source-peer": outgoing.source.as_str(),
                 "destination-peer": outgoing.peer.as_str(),
                 "originator": outgoing.envelope.sender.as_ref().map(|sender| sender.as_str()),
-                "recipients": recipients,
+                "recipients": self.recipients,
                 "status-code": delivery.code.to_string(),
                 "status-text": delivery.text,
                 "reason": reason,

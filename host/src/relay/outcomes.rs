@@ -84,10 +84,11 @@ impl Outcomes {
         loop {
             match spool.pending_events(self.clock.now(), BATCH).await {
                 Ok(events) => {
+                    let mut settled = 0;
                     for event in &events {
-                        self.tell_again(event, &*spool).await;
+                        settled += usize::from(self.tell_again(event, &*spool).await);
                     }
-                    if events.len() == BATCH {
+                    if settled == BATCH {
                         continue;
                     }
                 }
@@ -97,7 +98,8 @@ impl Outcomes {
         }
     }
 
-    async fn tell_again(&self, event: &PendingEvent, spool: &dyn Spool) {
+    /// Whether the event is settled, or has another time to be told at.
+    async fn tell_again(&self, event: &PendingEvent, spool: &dyn Spool) -> bool {
         let settlement = match serde_json::from_str::<Vec<Untold>>(&event.outcome) {
             Ok(untold) => self.settle(event, &untold).await,
             Err(error) => {
@@ -108,8 +110,12 @@ impl Outcomes {
                 }
             }
         };
-        if let Err(error) = spool.settle_event(event.id, settlement).await {
-            tracing::error!(message = %event.outgoing.id, "an outcome could not be settled: {error}");
+        match spool.settle_event(event.id, settlement).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(message = %event.outgoing.id, "an outcome could not be settled: {error}");
+                false
+            }
         }
     }
 
@@ -190,7 +196,7 @@ fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
 }
 
 async fn tell(chain: &Chain, outgoing: &Outgoing, fate: &Fate, only: Option<&[String]>) -> OutcomeTold {
-    if !chain.wants_outcomes() {
+    if only.is_none() && !chain.wants_outcomes() {
         return OutcomeTold::default();
     }
     let header = match &outgoing.header {

@@ -124,7 +124,7 @@ impl Running {
     pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
         let config = Config::load(path)?;
         let tables = tables::load(&config)?;
-        let new_routing = routing(&config)?;
+        let new_routing = routing(&self.with_running_peers(&config)?)?;
         let specs = chain::specs(&config)?;
         // The new plug-ins configure themselves with the new tables; if they cannot, the old tables come back.
         let before = self.tables.swap(Arc::new(tables));
@@ -142,6 +142,23 @@ impl Running {
         same("[limits]", config.limits == self.config.limits);
         same("[[peer]]", config.peers == self.config.peers);
         Ok(())
+    }
+
+    /// The new routes between the peers that are running: what nobody can deliver yet must not be accepted.
+    fn with_running_peers(&self, config: &Config) -> anyhow::Result<Config> {
+        for route in &config.routes {
+            if let RouteTo::Peer(peer) = &route.to
+                && !self.config.peers.iter().any(|running| running.name == *peer)
+            {
+                let prefix = &route.prefix;
+                bail!("route {prefix} leads to {peer}, which is not running yet: that takes a restart");
+            }
+        }
+        Ok(Config {
+            relay: self.config.relay.clone(),
+            peers: self.config.peers.clone(),
+            ..config.clone()
+        })
     }
 
     /// Stops taking messages, lets what is under way finish, and closes the spool.

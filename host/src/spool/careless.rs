@@ -43,6 +43,10 @@ impl Spool for Careless {
         self.0.next_due()
     }
 
+    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>> {
+        self.0.retries_asked()
+    }
+
     fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
         self.0.pending_events(now, limit)
     }

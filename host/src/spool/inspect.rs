@@ -194,12 +194,16 @@ impl Inspector {
         }))
     }
 
-    /// Makes what waits due at `now`; lets what has failed wait again, with its attempts counted anew. Held messages are
-    /// left alone. Returns how many entries there were.
+    /// Makes what waits due at `now`; lets what has failed wait again, with its attempts counted anew, and asks for its
+    /// peers to be tried at once. Held messages are left alone. Returns how many entries there were.
     pub fn retry(&mut self, selection: Selection, now: Timestamp) -> Result<usize, SpoolError> {
         const RETRY: &str = "
             UPDATE outgoing SET due = ?3, attempts = iif(failed, 0, attempts), failed = 0
             WHERE message = ?1 AND ordinal = ?2";
+        // A peer that could not be reached is left alone for a while: this is how the relay hears that it is to try now.
+        const ASK: &str = "
+            INSERT INTO counter SELECT 'retry:' || peer, 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2
+            ON CONFLICT(name) DO UPDATE SET value = value + 1";
         const OF_PEER: &str = "
             SELECT message, ordinal FROM outgoing WHERE failed = 0 AND peer = ?1
             UNION ALL SELECT message, ordinal FROM outgoing WHERE failed = 1 AND peer = ?1";
@@ -212,8 +216,11 @@ impl Inspector {
             }
         };
         self.in_turns(&ids, |db, id| {
-            let row = (key(id.message)?, id.ordinal, sql_time(now));
-            Ok(db.prepare_cached(RETRY)?.execute(row)?)
+            let message = key(id.message)?;
+            db.prepare_cached(ASK)?.execute((message, id.ordinal))?;
+            Ok(db
+                .prepare_cached(RETRY)?
+                .execute((message, id.ordinal, sql_time(now)))?)
         })
     }
 

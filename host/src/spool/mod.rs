@@ -60,6 +60,10 @@ pub trait Spool: Send + Sync + 'static {
     /// about once a second, because an operator's `queue retry` may have changed the answer.
     fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>>;
 
+    /// How often an operator has asked for each peer to be tried again at once. Whoever waits for a peer that could not
+    /// be reached compares with what it saw before.
+    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>>;
+
     /// Outcomes whose plug-ins have not succeeded yet, due at `now`, oldest first.
     fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>>;
 

@@ -10,7 +10,7 @@ const WRITE_PIECE: usize = 64 * 1024;
 /// A finished body for [`replace_part`] or [`add_part`]. `media_type` is a whole Content-Type value, parameters included.
 ///
 /// # Errors
-/// [`Fault::Limit`] when all bodies of this call together exceed the plug-in's `output-bytes`.
+/// [`Fault::Limit`] when all bodies of this call together exceed the plug-in's limit `output`.
 pub fn body(media_type: &str, bytes: &[u8]) -> Result<BodyWriter, Fault> {
     let writer = BodyWriter::new(media_type);
     for piece in bytes.chunks(WRITE_PIECE) {

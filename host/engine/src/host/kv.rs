@@ -44,7 +44,7 @@ impl Pending {
         let old = self.writes.get(&key).map_or(0, |old| old.weight(&key));
         let bytes = self.bytes - old + change.weight(&key);
         if bytes > allowed {
-            return Err(limit("kv-bytes", allowed));
+            return Err(limit("kv", allowed));
         }
         self.bytes = bytes;
         self.writes.insert(key, change);
@@ -242,7 +242,7 @@ mod tests {
             pending.put("key".into(), set("1234567"), 10).unwrap();
         }
         let refusal = pending.put("key".into(), set("12345678"), 10);
-        assert_eq!(refusal, Err(Fault::Limit("kv-bytes is 10".into())));
+        assert_eq!(refusal, Err(Fault::Limit("kv is 10".into())));
         assert_eq!(pending.over("key", None), Ok(Some(b"1234567".to_vec())));
     }
 

@@ -50,7 +50,7 @@ impl types::HostBodyWriter for Call {
         let allowed = self.owner.limits.output_bytes;
         let total = self.output_bytes.saturating_add(bytes.len() as u64);
         if total > allowed {
-            return Ok(Err(limit("output-bytes", allowed).into()));
+            return Ok(Err(limit("output", allowed).into()));
         }
         let writer = self.handles.get_mut(&writer)?;
         if writer.bytes.is_empty() {

@@ -49,7 +49,7 @@ async fn a_configure_that_never_ends_is_stopped() {
 async fn a_configure_that_hoards_memory_is_stopped() {
     let error = refusal(spec(at_configure("bomb"))).await;
     assert!(matches!(error.kind, LoadErrorKind::ConfigureMemory { .. }), "{error}");
-    assert!(error.to_string().contains("memory-bytes"), "{error}");
+    assert!(error.to_string().contains("limit memory"), "{error}");
 }
 
 #[tokio::test]

@@ -114,10 +114,7 @@ async fn a_million_edits_pass_the_limit_of_one_host_call() {
 async fn all_writers_of_a_call_share_one_limit() {
     let result = judge_within(habit("write"), |limits| limits.output_bytes = 10 * (64 << 10)).await;
     let text = held(result);
-    assert!(
-        text.starts_with("10 ") && text.contains("output-bytes is 655360"),
-        "{text}"
-    );
+    assert!(text.starts_with("10 ") && text.contains("output is 655360"), "{text}");
 }
 
 #[tokio::test]

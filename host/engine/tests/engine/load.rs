@@ -155,7 +155,7 @@ async fn more_memory_than_a_sandbox_has_is_refused() {
     spec.limits.memory_bytes = EngineOptions::default().max_memory_bytes + 1;
     let error = refusal(spec).await;
     assert!(matches!(error.kind, LoadErrorKind::MemoryLimit { .. }));
-    says(&error, &["memory-bytes"]);
+    says(&error, &["limit memory"]);
 }
 
 #[tokio::test]

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use mm4relay_engine as engine;
+use mm4relay_engine::{self as engine, Table};
 use serde::Deserialize;
 
 use crate::message::{
     Content, Envelope, Header, Incoming, Message, MessageId, MmsAddress, Origin, PeerName, Recipient, Timestamp,
 };
+use crate::pipeline::TableSet;
 use crate::protocol::mm4;
 
 /// A folder of `samples/`: `message.eml`, optionally `case.toml`, and `expected.txt`.
@@ -115,6 +117,14 @@ impl Case {
             .parse()
             .with_context(|| format!("case {}: now = {text:?}", self.name))?;
         Ok(Timestamp(u64::try_from(parsed.as_millisecond())?))
+    }
+
+    /// The tables that the case brings.
+    pub fn tables(&self) -> TableSet {
+        let tables = self.settings.tables.iter();
+        tables
+            .map(|(name, rows)| (name.clone(), Arc::new(Inline(rows.clone())) as Arc<dyn Table>))
+            .collect()
     }
 
     pub fn settings_json(&self) -> anyhow::Result<serde_json::Value> {
@@ -223,5 +233,20 @@ impl Case {
             max_image_width: given.max_image_width,
             max_image_height: given.max_image_height,
         }
+    }
+}
+
+/// A table whose rows stand in `case.toml`.
+struct Inline(BTreeMap<String, String>);
+
+impl Table for Inline {
+    fn lookup(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
+        let rows = self.0.iter().filter(|(key, _)| text.starts_with(key.as_str()));
+        rows.max_by_key(|(key, _)| key.len())
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }

@@ -1,5 +1,6 @@
 //! `mm4relay plugin`: for those who write plug-ins.
 
+mod bench;
 mod build;
 mod case;
 mod inspect;
@@ -21,6 +22,8 @@ pub enum Args {
     Build(build::Args),
     /// Say what a component is and what it asks for, without running it
     Inspect(inspect::Args),
+    /// Measure what a chain of plug-ins costs each message
+    Bench(bench::Args),
     /// Run a plug-in's sample messages and compare with what is expected
     Test(test::Args),
 }
@@ -29,6 +32,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     match args {
         Args::Build(args) => build::run(&args),
         Args::Inspect(args) => inspect::run(&args),
+        Args::Bench(args) => bench::run(&args).await,
         Args::Test(args) => test::run(&args).await,
     }
 }

@@ -1,17 +1,16 @@
 //! `mm4relay plugin test`: sample messages in, snapshots out.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use mm4relay_engine::{Engine, Limits, Occasion, PluginSpec, Table};
+use mm4relay_engine::{Engine, Limits, Occasion, PluginSpec};
 use similar::{ChangeTag, TextDiff};
 
 use crate::clock::FixedClock;
 use crate::message::{OnFailure, Outgoing, OutgoingId, PeerName, Rope};
-use crate::pipeline::{Catalogue, Chain, Effects, LinkSpec, NoValues, PluginServices, TableSet, TellOutcome};
+use crate::pipeline::{Catalogue, Chain, Effects, LinkSpec, NoValues, PluginServices, TellOutcome};
 
 use super::case::{Case, cases};
 use super::{Manifest, snapshot};
@@ -67,14 +66,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
 
 /// What the plug-in makes of the case, as text. A plug-in that does not load is a result too: samples show bad settings.
 async fn made_of(case: &Case, engine: &Engine, wasm: &Path, manifest: &Manifest) -> anyhow::Result<String> {
-    let tables: TableSet = case
-        .settings
-        .tables
-        .iter()
-        .map(|(name, rows)| (name.clone(), Arc::new(Inline(rows.clone())) as Arc<dyn Table>))
-        .collect();
     let services = Arc::new(PluginServices {
-        tables: Arc::new(ArcSwap::from_pointee(tables)),
+        tables: Arc::new(ArcSwap::from_pointee(case.tables())),
         kv: Arc::new(NoValues),
         clock: Arc::new(FixedClock(case.now()?)),
     });
@@ -163,19 +156,4 @@ fn compare(case: &Case, now: &str, bless: bool) -> anyhow::Result<bool> {
         print!("  {sign} {change}");
     }
     Ok(false)
-}
-
-/// A table whose rows stand in `case.toml`.
-struct Inline(BTreeMap<String, String>);
-
-impl Table for Inline {
-    fn lookup(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
-    }
-
-    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
-        let rows = self.0.iter().filter(|(key, _)| text.starts_with(key.as_str()));
-        rows.max_by_key(|(key, _)| key.len())
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-    }
 }

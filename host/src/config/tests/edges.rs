@@ -8,7 +8,7 @@ const EDGES: [(&str, &str, [&str; 4]); 39] = [
     (
         "[limits]",
         "message-size",
-        ["'1 KiB'", "'1023 B'", "'1 GiB'", "'1073741825 B'"],
+        ["'1 KiB'", "'1023 B'", "'256 MiB'", "'257 MiB'"],
     ),
     (
         "[limits]",
@@ -106,7 +106,7 @@ fn every_limit_holds_on_both_edges() {
     for (section, key, [lowest, below, highest, above]) in EDGES {
         let before = match section {
             // Else the header would be larger than the message before it is larger than its own bound.
-            "[limits]" if key == "header-size" => "[limits]\nmessage-size = \"1 GiB\"\n",
+            "[limits]" if key == "header-size" => "[limits]\nmessage-size = \"256 MiB\"\n",
             "[relay]" => "",
             "[[peer]]" => "[[peer]]\nname = \"b\"\n",
             "[peer.retry]" | "[peer.timeouts]" => &format!("[[peer]]\nname = \"b\"\n{section}\n"),

@@ -122,6 +122,10 @@ impl Spool for FakeSpool {
         })
     }
 
+    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
         Box::pin(async {
             let rows = self.rows.lock().unwrap();

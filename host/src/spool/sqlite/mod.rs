@@ -204,6 +204,10 @@ impl Spool for SqliteSpool {
         Box::pin(self.read(|db| readers::next_due(db)))
     }
 
+    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>> {
+        Box::pin(self.read(|db| readers::retries_asked(db)))
+    }
+
     fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
         Box::pin(self.read(move |db| readers::pending_events(db, now, limit)))
     }

@@ -141,6 +141,18 @@ pub(super) fn next_due(readers: &Readers) -> Result<Vec<(PeerName, Timestamp)>, 
     })
 }
 
+pub(super) fn retries_asked(readers: &Readers) -> Result<Vec<(PeerName, u64)>, SpoolError> {
+    const QUERY: &str = "SELECT substr(name, 7), value FROM counter WHERE name GLOB 'retry:*'";
+    readers.with(|db| {
+        let mut query = db.prepare_cached(QUERY)?;
+        let rows = query.query_and_then((), |row| {
+            let peer = PeerName::new(&row.get::<_, String>(0)?).map_err(|e| SpoolError::Broken(e.0))?;
+            Ok((peer, row.get::<_, i64>(1)? as u64))
+        })?;
+        rows.collect()
+    })
+}
+
 pub(super) fn pending_events(
     readers: &Arc<Readers>,
     now: Timestamp,

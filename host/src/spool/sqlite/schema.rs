@@ -35,7 +35,7 @@ const PLACE_BITS: u32 = 12;
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 const TABLES: &str = "
-    -- Counters that outlive the rows they count.
+    -- Counters that outlive the rows they count. `retry:PEER` counts how often an operator asked to try a peer again.
     CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO counter VALUES('id-ceiling', 0), ('exported', 0);
 

@@ -84,6 +84,11 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
         )),
         "charge" => charge(),
         "kv" => key_values(),
+        "tally" => {
+            kv::increment("seen", 1)?;
+            let seen = kv::get("seen")?.unwrap_or_default();
+            set_header("X-Tally", &String::from_utf8_lossy(&seen))
+        }
         "kv-flood" => {
             let value = vec![0; 1000];
             let written = (0..)

@@ -1,5 +1,6 @@
 //! One plug-in with every bad habit, and a few good ones. Its settings say which: `{"do": "loop"}` for `process`,
 //! `{"configure": "trap"}` for `configure`, and numbers and texts beside them where a habit needs some.
+//! With `{"do": "ask"}`, each message names its habit in `X-Do`.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "filter", generate_all });
 
@@ -84,6 +85,9 @@ impl Guest for Hostile {
     }
 
     fn process(occasion: Occasion) -> Result<Verdict, Fault> {
-        habits::process(&text("do"), occasion)
+        match text("do").as_str() {
+            "ask" => habits::process(&message::header("X-Do").unwrap_or_default(), occasion),
+            habit => habits::process(habit, occasion),
+        }
     }
 }

@@ -15,6 +15,7 @@ async fn three(spool: &SqliteSpool) -> [MessageId; 3] {
         occasion: "arrival".into(),
         did: vec!["pass".into()],
         micros: 12,
+        body_octets_read: 0,
     }];
     waiting.outgoing[0].rope.pieces = vec![
         Piece::New("Received: us\r\n".into()),
@@ -144,6 +145,7 @@ async fn retrying_makes_what_waits_or_failed_due_now() {
     };
     spool.record(outcome(id(ids[0], 1), later)).await.unwrap();
     assert!(due(&spool, "operator-b").await.is_empty());
+    assert_eq!(spool.retries_asked().await.unwrap(), []);
 
     let mut operator = Inspector::open(folder.path()).unwrap();
     assert_eq!(
@@ -154,6 +156,7 @@ async fn retrying_makes_what_waits_or_failed_due_now() {
     );
     let found = due(&spool, "operator-b").await;
     assert_eq!((found.len(), found[0].id, found[0].attempts), (1, id(ids[1], 1), 0));
+    assert_eq!(spool.retries_asked().await.unwrap(), [(peer("operator-b"), 1)]);
 
     assert_eq!(operator.retry(Selection::Peer(&peer("operator-b")), NOW).unwrap(), 2);
     let attempts: Vec<_> = due(&spool, "operator-b")

@@ -6,7 +6,7 @@ use std::fmt;
 const NUMBER_DIGITS: usize = 7;
 
 /// Shows a text with its numbers masked: `+1555****100`.
-pub(super) struct Masked<'a>(pub(super) &'a str);
+pub struct Masked<'a>(pub &'a str);
 
 impl fmt::Display for Masked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

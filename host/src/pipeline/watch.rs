@@ -1,0 +1,103 @@
+//! Watching the folders of plug-ins, so that a replaced file goes live by itself.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use super::Catalogue;
+
+/// Ends the watching when it is dropped.
+pub struct WatchGuard(JoinHandle<()>);
+
+/// A replaced file is looked at when its folder has been quiet for this long: copying a component takes several writes.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// Some folders are never quiet, because a log is written there. Then files are looked at all the same.
+const LONGEST: Duration = Duration::from_secs(2);
+
+impl Catalogue {
+    /// Refreshes the chain whenever a plug-in's file is replaced, for as long as the returned guard lives.
+    ///
+    /// # Errors
+    /// The system does not watch one of the folders.
+    pub async fn watch(self: &Arc<Self>) -> notify::Result<WatchGuard> {
+        let (changed, changes) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a plug-in is an event too; only changes count. A full channel means that one is already due.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                let _ = changed.try_send(());
+            }
+        })?;
+        let mut watched = Watched {
+            watcher,
+            folders: BTreeSet::new(),
+        };
+        watched.follow(self.folders().await)?;
+        Ok(WatchGuard(tokio::spawn(
+            Arc::clone(self).keep_watching(watched, changes),
+        )))
+    }
+
+    async fn keep_watching(self: Arc<Self>, mut watched: Watched, mut changes: mpsc::Receiver<()>) {
+        loop {
+            tokio::select! {
+                Some(()) = changes.recv() => {}
+                // Also said of the first chain: what changed between its loading and the watching is found here.
+                () = self.replaced.notified() => if let Err(error) = watched.follow(self.folders().await) {
+                    tracing::error!("the folder of a plug-in cannot be watched, SIGHUP takes its new versions: {error}");
+                },
+            }
+            settled(&mut changes).await;
+            if let Err(error) = self.refresh().await {
+                tracing::error!("the new plug-in does not go live, the running chain stays: {error}");
+            }
+        }
+    }
+}
+
+/// Waits until the folders are quiet.
+async fn settled(changes: &mut mpsc::Receiver<()>) {
+    let latest = Instant::now() + LONGEST;
+    loop {
+        let quiet = latest.min(Instant::now() + QUIET);
+        match timeout_at(quiet, changes.recv()).await {
+            Ok(Some(())) if Instant::now() < latest => {}
+            _ => return,
+        }
+    }
+}
+
+struct Watched {
+    watcher: RecommendedWatcher,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Watched {
+    /// Watches these folders, and no others any more.
+    fn follow(&mut self, folders: BTreeSet<PathBuf>) -> notify::Result<()> {
+        for gone in self.folders.difference(&folders) {
+            // It may have been removed, and its watch with it.
+            let _ = self.watcher.unwatch(gone);
+        }
+        self.folders.retain(|folder| folders.contains(folder));
+        for folder in folders {
+            if !self.folders.contains(&folder) {
+                self.watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+                self.folders.insert(folder);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for WatchGuard {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

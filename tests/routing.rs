@@ -1,0 +1,111 @@
+//! Which recipient goes where, and which message goes nowhere.
+
+use crate::support::{Link, Peer, Relay, config, config_of, sample};
+
+#[test]
+fn a_recipient_goes_by_domain_and_in_our_own_domain_by_the_longest_prefix() {
+    let (b, c) = (Peer::start(), Peer::start());
+    let routes = r#"
+[[route]]
+prefix = "+1555"
+peer = "operator-b"
+[[route]]
+prefix = "+15557"
+peer = "operator-c"
+"#;
+    let operators = [("a", "127.0.0.1:9"), ("b", b.address()), ("c", c.address())];
+    let relay = Relay::start(&config_of(&operators, routes));
+    let (by_short, by_long, by_domain) = (
+        "+15555550199/TYPE=PLMN@mms.hub.example",
+        "+15557550199/TYPE=PLMN@mms.hub.example",
+        // The domain decides, whatever the number.
+        "+15555550188/TYPE=PLMN@MMS.C.example",
+    );
+    let mut client = relay.client();
+    let answer = client.transaction(
+        sample::FROM,
+        &[by_short, by_long, by_domain],
+        &sample::forward_request("k1"),
+    );
+    assert!(answer.starts_with("250"), "{answer}");
+    assert_eq!(b.wait_for(1)[0].to, [by_short]);
+    assert_eq!(c.wait_for(1)[0].to, [by_long, by_domain]);
+}
+
+#[test]
+fn an_unknown_recipient_is_refused_by_itself_and_the_others_get_the_message() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, ""));
+    let mut client = relay.client();
+    client.say(&format!("MAIL FROM:<{}>", sample::FROM)).expect("250");
+    for (nobody, code) in [
+        ("+15555550188/TYPE=PLMN@mms.nobody.example", "550 5.1.2 "),
+        ("+15555550188/TYPE=PLMN@mms.hub.example", "550 5.1.2 "),
+        ("+15555550188", "550 5.1.1 "),
+    ] {
+        let reply = client.say(&format!("RCPT TO:<{nobody}>")).reply();
+        assert_eq!(
+            reply,
+            format!("{code}no route to <{nobody}>; send it to its own network")
+        );
+    }
+    client.say("DATA").expect("554 5.5.1 no valid recipients");
+    client.say(&format!("RCPT TO:<{}>", sample::TO)).expect("250");
+    client.say("RCPT TO:<+15555550177@mms.nobody.example>").expect("550");
+    client.say("DATA").expect("354");
+    let answer = client.data(&sample::forward_request("k1"));
+    assert!(answer.starts_with("250"), "{answer}");
+    assert_eq!(peer.wait_for(1)[0].to, [sample::TO]);
+}
+
+#[test]
+fn a_number_that_is_left_to_plug_ins_goes_where_they_say() {
+    let peer = Peer::start();
+    let more = format!(
+        "[[route]]\nprefix = \"+1555\"\nplug-ins = true\n[[table]]\nname = \"ported\"\nfile = \"ported.csv\"\n{}",
+        Link::bundled("address-rewrite", "portability-table = \"ported\"")
+    );
+    let mut relay = Relay::stopped(&config(&peer, &more));
+    std::fs::write(relay.path("ported.csv"), "+15555550199,mms.b.example\n").unwrap();
+    relay.start_again();
+    let mut client = relay.client();
+    let ported = "+15555550199/TYPE=PLMN@mms.hub.example";
+    let answer = client.transaction(sample::FROM, &[ported], &sample::forward_request("k1"));
+    assert!(answer.starts_with("250"), "{answer}");
+    assert_eq!(peer.wait_for(1)[0].to, ["+15555550199/TYPE=PLMN@mms.b.example"]);
+
+    // Nobody took this one: its sender hears so before it lets go of the message.
+    let not_ported = "+15555550188/TYPE=PLMN@mms.hub.example";
+    let answer = client.transaction(sample::FROM, &[not_ported], &sample::forward_request("k2"));
+    assert!(answer.starts_with("550 5.1.2 no route to"), "{answer}");
+    assert!(relay.print(&["queue", "list"]).starts_with("nothing"));
+}
+
+#[test]
+fn a_message_that_we_have_received_before_is_refused_as_a_loop() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, ""));
+    let mut looping = b"Received: from mms.b.example ([192.0.2.1])\r\n\tby MM4.hub.example with ESMTP id 1;\r\n\tSat, 21 Nov 2026 22:00:00 +0000\r\n".to_vec();
+    looping.extend(sample::forward_request("k1"));
+    let answer = relay.offer(&looping);
+    assert!(answer.starts_with("554 5.4.6 the message loops"), "{answer}");
+    assert!(relay.print(&["queue", "list"]).starts_with("nothing"));
+}
+
+#[test]
+fn a_message_may_have_as_many_hops_as_the_limit_and_not_one_more() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, ""));
+    let with_hops = |hops: usize| {
+        let mut message = "Received: from a.example by b.example; Sat, 21 Nov 2026 22:00:00 +0000\r\n".repeat(hops);
+        message.push_str(&String::from_utf8(sample::forward_request("k1")).unwrap());
+        message.into_bytes()
+    };
+    let answer = relay.offer(&with_hops(50));
+    assert!(answer.starts_with("250"), "{answer}");
+    let answer = relay.offer(&with_hops(51));
+    assert!(answer.starts_with("554 5.4.6 "), "{answer}");
+    peer.wait_for(1);
+    relay.wait_until_empty();
+    assert_eq!(peer.taken().len(), 1);
+}
