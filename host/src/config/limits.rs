@@ -22,7 +22,8 @@ pub struct Limits {
     pub nesting: u32,
     /// `recipients`: of one message. Default 1000; never under 100 (RFC 5321, 4.5.3.1.8).
     pub recipients: u32,
-    /// `line-length`: octets of a line of the message, without its CRLF. Default 998 (RFC 5322, 2.1.1).
+    /// `line-length`: octets of a line of the message, without its CRLF. Default 16,384, not the 998 of RFC 5322, 2.1.1:
+    /// real peers send a whole SMIL on one line, and mail security in the path adds long header lines.
     pub line_length: u32,
     /// `sessions`: connections at the same time. Default 1000: each costs some 20 KiB and a file descriptor.
     pub sessions: u32,
@@ -48,7 +49,7 @@ impl Default for Limits {
             header_size: 100 * KIB,
             nesting: 100,
             recipients: 1000,
-            line_length: 998,
+            line_length: 16_384,
             sessions: 1000,
             sessions_per_source: 500,
             errors_per_session: 20,
