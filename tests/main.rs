@@ -2,5 +2,6 @@
 //!
 //! Every test is a claim. `support` is the small language that they are written in.
 
+mod held;
 mod journey;
 mod support;

@@ -59,6 +59,7 @@ impl Relay {
     /// The journey, wherever it is made: read the message, run the arrival plug-ins, route it, run the departure
     /// plug-ins, gather everything that it causes. Nothing has happened yet when it returns, or is dropped on the way.
     pub(super) async fn journey(&self, incoming: Incoming, run: &Run) -> Result<Acceptance, Refusal> {
+        // Given back before the commit, which reads large messages in chunks.
         let _room = self.room_for(&incoming.content).await;
         let message = Arc::new(read(incoming, self.mm4_limits()).await?);
         self.refuse_loops(&message)?;
