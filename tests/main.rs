@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod crash;
 mod golden;
+mod held;
 mod hot_loading;
 mod interop;
 mod journey;

@@ -12,6 +12,7 @@
 //!    nothing in it from any message before. It calls back through [`host`], one file for each interface.
 //! 4. [`verdict`]: what it answered comes out as plain data, together with the records and key/value writes that it
 //!    asked for, or as a [`Failure`] ([`failure`]). Nothing has been done yet: the caller applies all of it, or none.
+//! 5. [`breaker`]: the caller says how it went, and hears when a plug-in that keeps failing is to be left alone.
 //!
 //! What lives how long: an [`Engine`] as long as the relay, with one thread that ticks; a [`Plugin`] from its load until
 //! the last message that holds it is through; a sandbox for one call.
@@ -21,6 +22,7 @@
 
 #[allow(unsafe_code)] // generated
 mod bindings;
+mod breaker;
 mod cache;
 mod failure;
 mod host;
@@ -35,6 +37,7 @@ mod snapshot;
 mod verdict;
 mod words;
 
+pub use breaker::{Breaker, BreakerOpen, BreakerOptions, Permit};
 pub use failure::{Failure, FailureClass, Spent};
 pub use inspect::{Inspection, Memory};
 pub use limits::{Grant, Limits, UnknownGrant};

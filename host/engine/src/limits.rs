@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::breaker::BreakerOptions;
+
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
@@ -65,7 +67,7 @@ impl FromStr for Grant {
 #[error("{0:?} is no grant; there are tables, log, clock, kv and charging")]
 pub struct UnknownGrant(pub String);
 
-/// How much one plug-in may use. All but the last three hold for each call.
+/// How much one plug-in may use. All but the last four hold for each call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Octets of linear memory, all memories together. Default 128 MiB: decoding an image of 12 megapixels takes about
@@ -91,6 +93,8 @@ pub struct Limits {
     pub charging_records: usize,
     /// Octets of keys and values that wait to be committed. Default 1 MiB.
     pub kv_bytes: usize,
+    /// How often it may fail in a row before it is left alone for a while.
+    pub breaker: BreakerOptions,
     /// Wall time for `describe` and `configure` together, once per load. Default 10 s: building a table of a million
     /// rows takes about one.
     pub configure_time: Duration,
@@ -110,6 +114,7 @@ impl Default for Limits {
             log_lines: 100,
             charging_records: 100,
             kv_bytes: MIB,
+            breaker: BreakerOptions::default(),
             configure_time: Duration::from_secs(10),
             component_bytes: 64 * MIB as u64,
         }

@@ -8,6 +8,7 @@ use wasmtime::Store;
 
 use crate::bindings::FilterPre;
 use crate::bindings::mm4::filter::types as wit;
+use crate::breaker::Breaker;
 use crate::failure::{Failure, FailureClass, Spent, classify};
 use crate::host::log::one_line;
 use crate::host::{Call, Owner};
@@ -29,6 +30,7 @@ struct Live {
     description: Description,
     digest: String,
     engine: Arc<Inner>,
+    breaker: Breaker,
 }
 
 impl fmt::Debug for Plugin {
@@ -48,7 +50,9 @@ impl Plugin {
         description: Description,
         digest: String,
     ) -> Self {
+        let breaker = Breaker::new(owner.name.clone(), owner.limits.breaker.clone());
         Plugin(Arc::new(Live {
+            breaker,
             owner,
             pre,
             description,
@@ -70,6 +74,12 @@ impl Plugin {
     /// SHA-256 of the component's file in lower-case hexadecimal.
     pub fn digest(&self) -> &str {
         &self.0.digest
+    }
+
+    /// The breaker of this loaded version: whoever calls [`process`](Self::process) asks it first, and tells it how it
+    /// went. It is the caller's to ask, because only the caller knows whether the verdict could be applied.
+    pub fn breaker(&self) -> &Breaker {
+        &self.0.breaker
     }
 
     /// Whether it asked to see such a message. `media_types` are those of the parts, in lower case; they do not matter

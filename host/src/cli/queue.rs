@@ -12,7 +12,7 @@ use crate::spool::inspect::{Filter, Inspector, QueueEntry, QueueState, Selection
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// What waits, what failed, what is held
+    /// What waits, what failed, what is held, whose plug-ins are not done
     List {
         #[command(flatten)]
         spool: SpoolArgs,
@@ -20,7 +20,7 @@ pub enum Args {
         #[arg(long)]
         peer: Option<String>,
         /// Only messages in this state
-        #[arg(long, value_parser = ["waiting", "failed", "held"])]
+        #[arg(long, value_parser = ["waiting", "failed", "held", "unfinished"])]
         state: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = 1000)]
@@ -41,6 +41,17 @@ pub enum Args {
         /// Everything for this peer
         #[arg(long, conflicts_with = "ids")]
         peer: Option<String>,
+    },
+    /// Carry held messages on: through the plug-ins as they are now, from the beginning, as received
+    Release {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// As `queue list` prints them; also those that the plug-ins refused after they were accepted
+        #[arg(required_unless_present = "all")]
+        ids: Vec<OutgoingId>,
+        /// Every held message
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
     },
     /// Forget messages for good
     Drop {
@@ -87,6 +98,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         } => list(&spool.open()?, peer.as_deref(), state.as_deref(), limit),
         Args::Show { spool, id } => show(&spool.open()?, id),
         Args::Retry { spool, ids, peer } => retry(&mut spool.open()?, &ids, peer.as_deref()),
+        Args::Release { spool, ids, all } => release(&mut spool.open()?, &ids, all),
         Args::Drop { spool, ids } => forget(&mut spool.open()?, &ids),
     }
 }
@@ -96,6 +108,7 @@ fn list(spool: &Inspector, peer: Option<&str>, state: Option<&str>, limit: usize
     let state = state.map(|text| match text {
         "failed" => QueueState::Failed,
         "held" => QueueState::Held,
+        "unfinished" => QueueState::Unfinished,
         _ => QueueState::Waiting,
     });
     let entries = spool.list(&Filter {
@@ -122,6 +135,7 @@ fn line(entry: &QueueEntry) -> String {
         (QueueState::Waiting, None) => "waiting".into(),
         (QueueState::Failed, _) => "failed".into(),
         (QueueState::Held, _) => "held".into(),
+        (QueueState::Unfinished, due) => format!("unfinished, due {}", due.map_or_else(String::new, time)),
     };
     let reason = entry
         .reason
@@ -174,6 +188,16 @@ fn retry(spool: &mut Inspector, ids: &[OutgoingId], peer: Option<&str>) -> anyho
         None => spool.retry(Selection::Ids(ids), now)?,
     };
     println!("{count} will be tried now");
+    missing(count, ids)
+}
+
+fn release(spool: &mut Inspector, ids: &[OutgoingId], all: bool) -> anyhow::Result<()> {
+    let now = SystemClock.now();
+    let count = match all {
+        true => spool.release_all(now)?,
+        false => spool.release(ids, now)?,
+    };
+    println!("{count} released; a running relay takes them up within a second");
     missing(count, ids)
 }
 

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use limits::Limits;
 pub use peer::{HostPort, Peer, Retry, Timeouts};
-pub use plugin::{GRANTS, Plugin, PluginLimits};
+pub use plugin::{GRANTS, Plugin, PluginBreaker, PluginLimits};
 pub use problem::{Found, Problem, Problems};
 pub use units::{show_duration, show_size};
 
@@ -58,6 +58,9 @@ pub struct Relay {
     /// `hop-limit`: `Received` fields with which a message counts as looping. Default 50, as Postfix and Stalwart have
     /// it: RFC 5321, 6.3 asks for 100 on the open Internet, and between operators there are three or four hops.
     pub hop_limit: u32,
+    /// `hold-after-deferrals`: a message that plug-ins defer so often is accepted and held for an operator. Default 10:
+    /// several hours of most peers' retries, and well before they give up.
+    pub hold_after_deferrals: u32,
 }
 
 /// `[[route]]`: numbers in our own domains that begin with `prefix`; the longest prefix wins.
@@ -123,6 +126,7 @@ impl Config {
                 spool: PathBuf::new(),
                 plugin_folder: PathBuf::new(),
                 hop_limit: 0,
+                hold_after_deferrals: 0,
             },
             limits: Limits::default(),
             peers: Vec::new(),
@@ -205,6 +209,7 @@ fn relay(s: &mut Section<'_>, base: &Path) -> Relay {
         spool: path(s.optional("spool", text("the path of a folder")), "spool"),
         plugin_folder: path(s.optional("plugin-folder", text("the path of a folder")), "plugins"),
         hop_limit: s.optional("hop-limit", count(1..=1000)).unwrap_or(50),
+        hold_after_deferrals: s.optional("hold-after-deferrals", count(1..=10_000)).unwrap_or(10),
     };
     if !s.has_items("domains") {
         s.refuse("domains", "at least one domain, such as mms.mnc001.mcc999.gprs");

@@ -38,6 +38,10 @@ pub struct Peer {
     /// `give-up`: age at which a message is given up. Default 3 days: a peer that is down over a weekend loses nothing.
     pub give_up: Duration,
     pub timeouts: Timeouts,
+    /// `answer-within`: how long the peer may have to wait for our answer to the end of its data. Plug-ins that take
+    /// longer are stopped, and start anew from the spool. Default 15 s: a peer that waits in silence hangs up one day
+    /// and sends the message again (RFC 1047), some after 30 s although RFC 5321, 4.5.3.2.6 asks for 10 min.
+    pub answer_within: Duration,
     /// `idle`: how long an unused connection is kept. Default 30 s: well under the 5 minutes after which peers close
     /// it (RFC 5321, 4.5.3.2.7), long enough to be reused in normal traffic.
     pub idle: Duration,
@@ -151,6 +155,9 @@ impl Peer {
             give_up: s.optional("give-up", duration(MINUTE..=30 * DAY)).unwrap_or(3 * DAY),
             timeouts: s.section("timeouts", Timeouts::read),
             idle: s.optional("idle", duration(SECOND..=HOUR)).unwrap_or(30 * SECOND),
+            answer_within: s
+                .optional("answer-within", duration(Duration::from_millis(100)..=5 * MINUTE))
+                .unwrap_or(15 * SECOND),
             name: name?,
         };
         Some(peer)

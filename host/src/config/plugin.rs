@@ -28,6 +28,7 @@ pub struct Plugin {
     pub grants: BTreeSet<String>,
     pub on_failure: OnFailure,
     pub limits: PluginLimits,
+    pub breaker: PluginBreaker,
     /// What the plug-in reads through `config`; an object, `{}` when there are no settings.
     pub settings: serde_json::Value,
 }
@@ -59,6 +60,17 @@ pub struct PluginLimits {
     pub component: Option<u64>,
 }
 
+/// `[plugin.breaker]`. What is not set is the engine's default, which stands beside the same option there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginBreaker {
+    /// `failures`: in a row, after which the plug-in is not called for a while.
+    pub failures: Option<u32>,
+    /// `first`: until it is tried again.
+    pub first: Option<Duration>,
+    /// `longest`: what that pause may double to.
+    pub longest: Option<Duration>,
+}
+
 impl Plugin {
     pub(super) fn read(s: &mut Section<'_>, folders: &Folders<'_>, taken: &mut HashSet<String>) -> Option<Self> {
         let name = s.required("name", NAME, name).map(|name| name.to_string());
@@ -78,6 +90,7 @@ impl Plugin {
             OnFailure::from_word(word).ok_or_else(|| one_of(word, &["defer", "skip", "hold", "refuse"]))
         });
         let limits = s.section("limits", PluginLimits::read);
+        let breaker = s.section("breaker", PluginBreaker::read);
         let settings = s.optional("settings", |value| match json(value)? {
             object @ serde_json::Value::Object(_) => Ok(object),
             _ => Err("a table: [plugin.settings]".to_owned()),
@@ -88,12 +101,32 @@ impl Plugin {
             grants: grants.into_iter().collect(),
             on_failure: on_failure.unwrap_or_default(),
             limits,
+            breaker,
             settings: settings.unwrap_or_else(|| serde_json::json!({})),
         })
     }
 }
 
 const FILE: &str = "the path of a component, such as \"address_rewrite.wasm\"";
+
+impl PluginBreaker {
+    fn read(s: &mut Section<'_>) -> Self {
+        let pause = || duration(MILLISECOND..=Duration::from_secs(60 * 60));
+        let breaker = Self {
+            failures: s.optional("failures", count(1..=1_000_000)),
+            first: s.optional("first", pause()),
+            longest: s.optional("longest", pause()),
+        };
+        let default = mm4relay_engine::BreakerOptions::default();
+        if breaker.first.unwrap_or(default.first) > breaker.longest.unwrap_or(default.longest) {
+            match breaker.first.is_some() {
+                true => s.refuse("first", "a time not above longest, which is 1 min unless it is set"),
+                false => s.refuse("longest", "a time not below first, which is 1 s unless it is set"),
+            }
+        }
+        breaker
+    }
+}
 
 impl PluginLimits {
     fn read(s: &mut Section<'_>) -> Self {

@@ -128,7 +128,8 @@ fn unknown_keys_are_refused_on_every_level_with_what_was_probably_meant() {
             "limits.mesage-size is not a known key: expected message-size, probably",
             "peer[0].timeouts.conect is not a known key: expected connect, probably",
             "peer[0].certificate is not a known key: expected one of name, domains, hosts, from, sessions, \
-             max-message-size, max-image-size, max-image-width, max-image-height, retry, give-up, timeouts, idle",
+             max-message-size, max-image-size, max-image-width, max-image-height, retry, give-up, timeouts, idle, \
+             answer-within",
         ]
     );
 }
@@ -322,6 +323,7 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
         "[[table]]",
         "[[plugin]]",
         "[plugin.limits]",
+        "[plugin.breaker]",
     ];
     let text: String = sections.iter().map(|section| format!("{section}\n{odd}")).collect();
     let problems = Config::parse(&format!("{odd}[relay]\n{odd}{text}"), Path::new(""))

@@ -73,9 +73,9 @@ impl Chain {
             {
                 continue;
             }
-            let done = match link.call(&message, occasion).await {
+            let done = match link.ask(&message, occasion).await {
                 Ok(done) => done,
-                Err(reason) => match link.failed(reason, &message) {
+                Err(trouble) => match link.failed(&trouble, &message) {
                     Some(passage) => return passage,
                     None => continue,
                 },
@@ -103,7 +103,29 @@ struct Done {
     came_to: Passage,
 }
 
+/// Why a plug-in contributed nothing.
+enum Trouble {
+    Failed(String),
+    /// It was not called.
+    Open(engine::BreakerOpen),
+}
+
 impl Link {
+    /// Calls the plug-in unless its breaker is open, and tells the breaker how it went.
+    async fn ask(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, Trouble> {
+        let permit = self.plugin.breaker().admit().map_err(Trouble::Open)?;
+        match self.call(message, occasion).await {
+            Ok(done) => {
+                permit.succeeded();
+                Ok(done)
+            }
+            Err(reason) => {
+                permit.failed();
+                Err(Trouble::Failed(reason))
+            }
+        }
+    }
+
     /// Calls the plug-in and applies what it wants; the error is why the call counts as failed.
     async fn call(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, String> {
         let view = Arc::new(View::whole(Arc::clone(message)));
@@ -150,9 +172,19 @@ impl Link {
     }
 
     /// The plug-in's failure policy: how the run ends, or `None` when it goes on as if the plug-in were not there.
-    fn failed(&self, reason: String, message: &Message) -> Option<Passage> {
+    fn failed(&self, trouble: &Trouble, message: &Message) -> Option<Passage> {
         let plugin = self.plugin.name().to_owned();
-        tracing::warn!(plugin, message = %message.id, on_failure = %self.on_failure, "plug-in failed: {reason}");
+        let reason = match trouble {
+            Trouble::Failed(reason) => {
+                tracing::warn!(plugin, message = %message.id, on_failure = %self.on_failure, "plug-in failed: {reason}");
+                reason.clone()
+            }
+            // The breaker has said so once; a line for each message would be what it is there to avoid.
+            Trouble::Open(open) => {
+                tracing::debug!(plugin, message = %message.id, on_failure = %self.on_failure, "plug-in not called");
+                open.to_string()
+            }
+        };
         match self.on_failure {
             OnFailure::Skip => None,
             OnFailure::Defer => Some(Passage::Refuse(Refusal::Deferred { plugin, reason })),
@@ -199,6 +231,12 @@ impl Effects {
             body_octets_read: judgement.spent.body_bytes_read,
         });
         self.keep(plugin, judgement);
+    }
+
+    /// Forgets what plug-ins asked for; what they did is still shown.
+    pub fn forget_requests(&mut self) {
+        self.charging.clear();
+        self.kv.clear();
     }
 
     /// Joins what another run asked for.

@@ -9,10 +9,12 @@
 //!
 //! - What a plug-in asked for counts only when its call succeeded as a whole: edits, charging records, values.
 //! - A failed call (trap, time, memory, fault, illegal edit) is the plug-in's `on-failure`: `defer` (default), `skip`,
-//!   `hold`, `refuse`.
+//!   `hold`, `refuse`. After repeated failures its breaker opens: then the plug-in is not called, and its `on-failure`
+//!   applies at once, until a probe succeeds. Being told of an outcome counts as a call too.
 //! - A message sees one chain from end to end. Replacing plug-ins ([`catalogue`]) swaps the chain for messages to come.
 //! - `hold` parks the message as it was received. Whatever plug-ins before it asked for is dropped: the chain runs anew
-//!   when the message is released, and nothing may be charged twice.
+//!   when the message is released, and nothing may be charged twice. When only some destinations are held, what arrival
+//!   plug-ins asked for is kept with the others, and dropped when the chain runs anew for the rest.
 //! - If any destination of a message is deferred, the whole message is: nothing is committed, so there is nothing to
 //!   send twice.
 

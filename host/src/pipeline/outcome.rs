@@ -69,9 +69,20 @@ impl Chain {
             if !wanted || tell.only.is_some_and(|only| !only.iter().any(|n| n == name)) {
                 continue;
             }
+            let permit = match link.plugin.breaker().admit() {
+                Ok(permit) => permit,
+                Err(open) => {
+                    told.failed.push((name.to_owned(), open.to_string()));
+                    continue;
+                }
+            };
             match link.plugin.process(occasion.clone(), Arc::clone(&view) as _).await {
-                Ok(judgement) => told.effects.keep(&link.plugin, judgement),
+                Ok(judgement) => {
+                    permit.succeeded();
+                    told.effects.keep(&link.plugin, judgement);
+                }
                 Err(failure) => {
+                    permit.failed();
                     let message = tell.outgoing.id.to_string();
                     tracing::warn!(plugin = name, message, "plug-in failed to take an outcome: {failure}");
                     told.failed.push((name.to_owned(), failure.to_string()));

@@ -1,45 +1,91 @@
 //! The journey of one message, from the end of its data to the receipt.
+//!
+//! The chain has two places to run, and one journey through it. While the sender waits, [`Relay::carry`] runs it and
+//! commits what it comes to. A message that took too long, or that an operator released, makes the same journey from
+//! the spool, where [`finish`](super::finish) asks for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::message::{Content, Field, Incoming, Message, Outgoing, OutgoingId, PeerName, Recipient, Refusal};
+use crate::message::{
+    Content, Field, Incoming, Message, Outgoing, OutgoingId, PeerName, Recipient, Refusal, Timestamp,
+};
 use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
 use crate::routing::{self, Split};
-use crate::spool::{Acceptance, Receipt, SpoolError};
+use crate::spool::{Acceptance, Hold, Receipt, SpoolError, Unfinished};
 
-use super::Relay;
-use super::outcomes;
+use super::deferrals::Deferred;
+use super::{Relay, outcomes};
+
+/// For a peer that the configuration does not know any more.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// One run of the chain.
+pub(super) struct Run {
+    chain: Arc<Chain>,
+    /// The sender still waits: a message that cannot go on now can be left to it.
+    sender_waits: bool,
+    /// What arrival plug-ins asked for is durable from an earlier run, for other recipients of the same message.
+    arrived: bool,
+    /// Ordinals up to this one belong to destinations of earlier runs.
+    ordinals: u32,
+    /// What delivery counts a message's age from: time in which it was held is not the next hop's fault.
+    since: Timestamp,
+}
 
 impl Relay {
-    /// Carries one message: read it, run the arrival plug-ins, route it, run the departure plug-ins, commit
-    /// everything that it causes, hand it to delivery. An error means that nothing has happened, and that the sender
-    /// still owns the message.
+    /// Carries one message: make the journey, commit everything that it causes, hand it to delivery. When the journey
+    /// takes longer than the sender should wait, the message is committed as received instead, and starts anew from the
+    /// spool. An error means that nothing has happened, and that the sender still owns the message.
     pub async fn carry(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
+        let run = Run::first(self.catalogue.chain(), &incoming);
+        let patience = self.patience(&incoming.origin.peer);
+        let acceptance = match tokio::time::timeout(patience, self.journey(incoming.clone(), &run)).await {
+            Ok(came_to) => came_to?,
+            Err(_) => self.for_later(incoming, patience),
+        };
+        let (outgoing, later) = (acceptance.outgoing.clone(), is_for_later(&acceptance));
+        self.observer.accepted(&acceptance);
+        let receipt = self.spool.commit(acceptance).await.map_err(storage)?;
+        self.send_off(outgoing);
+        if later {
+            self.unfinished.notify_one();
+        }
+        Ok(receipt)
+    }
+
+    /// The journey, wherever it is made: read the message, run the arrival plug-ins, route it, run the departure
+    /// plug-ins, gather everything that it causes. Nothing has happened yet when it returns, or is dropped on the way.
+    pub(super) async fn journey(&self, incoming: Incoming, run: &Run) -> Result<Acceptance, Refusal> {
+        // Given back before the commit, which reads large messages in chunks.
         let _room = self.room_for(&incoming.content).await;
         let message = Arc::new(read(incoming, self.mm4_limits()).await?);
         self.refuse_loops(&message)?;
 
-        let chain = self.catalogue.chain();
         let mut effects = Effects::default();
-        let acceptance = match chain.arrive(Arc::clone(&message), &mut effects).await {
+        let passage = run.chain.arrive(Arc::clone(&message), &mut effects).await;
+        if run.arrived {
+            effects.forget_requests();
+        }
+        let came_to = match passage {
             Passage::Go {
                 message: arrived,
                 routes,
-            } => self.depart(&chain, &message, arrived, routes, effects).await?,
-            Passage::Hold { reason } => held(&message, reason),
-            Passage::Discard { reason } => discarded(&message, &reason, effects),
-            Passage::Refuse(refusal) => return Err(refusal),
+            } => self.depart(run, &message, arrived, routes, effects).await,
+            Passage::Hold { reason } => Ok(held(&message, reason, run)),
+            Passage::Discard { reason } => Ok(discarded(&message, &reason, effects)),
+            Passage::Refuse(refusal) => Err(refusal),
         };
+        came_to.or_else(|refusal| self.hold_if_deferred_too_often(&message, refusal, run))
+    }
 
-        let outgoing = acceptance.outgoing.clone();
-        self.observer.accepted(&acceptance);
-        let receipt = self.spool.commit(acceptance).await.map_err(storage)?;
+    /// To be called when what causes these is durable.
+    pub(super) fn send_off(&self, outgoing: Vec<Outgoing>) {
         for outgoing in outgoing {
             self.delivery.enqueue(outgoing);
         }
-        Ok(receipt)
     }
 
     fn refuse_loops(&self, message: &Message) -> Result<(), Refusal> {
@@ -47,32 +93,81 @@ impl Relay {
         evidence.map_or(Ok(()), |evidence| Err(Refusal::Loop { evidence }))
     }
 
+    fn patience(&self, peer: &PeerName) -> Duration {
+        self.answer_within.get(peer).copied().unwrap_or(ANSWER_WITHIN)
+    }
+
+    /// The message as received, for the spool to give out at once.
+    fn for_later(&self, incoming: Incoming, patience: Duration) -> Acceptance {
+        let reason = format!("its plug-ins were not done within {patience:?}; its sender has been answered");
+        tracing::warn!(message = %incoming.id, peer = %incoming.origin.peer, "unfinished: {reason}");
+        let hold = Hold {
+            due: Some(self.clock.now()),
+            ..Hold::parked(reason)
+        };
+        Acceptance {
+            hold: Some(hold),
+            ..nothing(incoming)
+        }
+    }
+
+    /// A message that the chain defers again and again is taken in the end, and held: else it rots in its sender's
+    /// queue, where nobody looks.
+    fn hold_if_deferred_too_often(
+        &self,
+        message: &Message,
+        refusal: Refusal,
+        run: &Run,
+    ) -> Result<Acceptance, Refusal> {
+        if !run.sender_waits || !matches!(refusal, Refusal::Deferred { .. }) {
+            return Err(refusal);
+        }
+        match self.deferrals.count(message) {
+            Deferred::Again => Err(refusal),
+            Deferred::TooOften { times } => {
+                let reason = format!("deferred {times} times; the last time: {refusal}");
+                Ok(held(message, reason, run))
+            }
+        }
+    }
+
     /// Routes what arrived, runs the departure plug-ins for each destination, and gathers what is to be committed.
     async fn depart(
         &self,
-        chain: &Chain,
+        run: &Run,
         received: &Message,
         arrived: Arc<Message>,
         routes: BTreeMap<u32, PeerName>,
-        mut effects: Effects,
+        effects: Effects,
     ) -> Result<Acceptance, Refusal> {
+        let arrived = if run.arrived {
+            only_received(received, arrived)
+        } else {
+            arrived
+        };
         let split = self.split(&arrived, &routes);
-        let mut gathered = Gathered::new(received);
+        let mut gathered = Gathered::new(received, run, effects);
         for (recipient, refusal) in split.unrouted {
             tracing::warn!(message = %received.id, "a plug-in left a recipient without a route: {refusal}");
             gathered.fail(&arrived, no_route(), vec![recipient], refusal);
         }
         for routing::Destination { peer, recipients } in split.destinations {
             let bound = with_recipients(&arrived, &recipients);
-            match chain.depart(bound, self.destination(&peer), &mut effects).await {
+            let mut asked = Effects::default();
+            match run.chain.depart(bound, self.destination(&peer), &mut asked).await {
                 Passage::Go { message, .. } => gathered.send(&message, peer, self.trace(received)),
-                Passage::Hold { reason } => gathered.hold(recipients, reason),
-                Passage::Discard { reason } => log_discard(received, &reason),
+                Passage::Hold { reason } => {
+                    // What plug-ins asked for on the way to it is dropped: they will be asked anew.
+                    gathered.hold(recipients, reason);
+                    continue;
+                }
+                Passage::Discard { reason } => gathered.discard(&reason),
                 Passage::Refuse(refusal) if refusal.is_temporary() => return Err(refusal),
                 Passage::Refuse(refusal) => gathered.fail(&arrived, peer, recipients, refusal),
             }
+            gathered.effects.add(asked);
         }
-        gathered.settle(effects, chain).await
+        gathered.settle().await
     }
 
     /// Which recipients go to which peer: where a plug-in sent them, else where routing says. What `RCPT` said may have
@@ -115,24 +210,60 @@ async fn read(incoming: Incoming, limits: mm4::Limits) -> Result<Message, Refusa
     })
 }
 
+impl Run {
+    /// While the sender waits.
+    fn first(chain: Arc<Chain>, incoming: &Incoming) -> Self {
+        Self {
+            chain,
+            sender_waits: true,
+            arrived: false,
+            ordinals: 0,
+            since: incoming.origin.received_at,
+        }
+    }
+
+    /// From the spool.
+    pub(super) fn again(chain: Arc<Chain>, unfinished: &Unfinished, now: Timestamp) -> Self {
+        Self {
+            chain,
+            sender_waits: false,
+            arrived: unfinished.arrived,
+            ordinals: unfinished.ordinals,
+            since: now,
+        }
+    }
+}
+
 /// What the destinations of one message came to.
 struct Gathered<'a> {
     received: &'a Message,
+    run: &'a Run,
+    /// What the arrival plug-ins asked for, and those of every destination that is not held.
+    effects: Effects,
     sent: Vec<Outgoing>,
     failed: Vec<(Outgoing, Refusal)>,
+    discarded: bool,
     held: Option<(Vec<Recipient>, String)>,
     ordinal: u32,
 }
 
 impl<'a> Gathered<'a> {
-    fn new(received: &'a Message) -> Self {
+    fn new(received: &'a Message, run: &'a Run, effects: Effects) -> Self {
         Self {
             received,
+            run,
+            effects,
             sent: Vec::new(),
             failed: Vec::new(),
+            discarded: false,
             held: None,
-            ordinal: 0,
+            ordinal: run.ordinals,
         }
+    }
+
+    fn discard(&mut self, reason: &str) {
+        log_discard(self.received, reason);
+        self.discarded = true;
     }
 
     fn send(&mut self, message: &Message, peer: PeerName, trace: Field) {
@@ -165,7 +296,7 @@ impl<'a> Gathered<'a> {
             },
             peer,
             source: self.received.origin.peer.clone(),
-            received_at: self.received.origin.received_at,
+            received_at: self.run.since,
             envelope: message.envelope.clone(),
             rope: mm4::serialise(message, trace),
             header: Some(Arc::new(message.header.clone())),
@@ -174,16 +305,22 @@ impl<'a> Gathered<'a> {
     }
 
     /// One reply for all of them: a refusal only when every destination was refused. The refused ones among others
-    /// become failed deliveries, which outcome plug-ins are told of at once.
-    async fn settle(self, mut effects: Effects, chain: &Chain) -> Result<Acceptance, Refusal> {
+    /// become failed deliveries, which outcome plug-ins are told of at once. When all of them are held, the whole message
+    /// is, as if arrival had held it.
+    async fn settle(mut self) -> Result<Acceptance, Refusal> {
         let nothing_goes = self.sent.is_empty() && self.held.is_none();
         if let (true, Some((_, refusal))) = (nothing_goes, self.failed.first()) {
             return Err(refusal.clone());
         }
-        for (outgoing, refusal) in &self.failed {
-            effects.add(outcomes::tell_refused(chain, outgoing, refusal).await);
+        let something_happens = self.discarded || !self.sent.is_empty() || !self.failed.is_empty();
+        if let (Some((_, reason)), false) = (&self.held, something_happens) {
+            return Ok(held(self.received, reason.clone(), self.run));
         }
-        let mut acceptance = acceptance(self.received, effects);
+        for (outgoing, refusal) in &self.failed {
+            let told = outcomes::tell_refused(&self.run.chain, outgoing, refusal).await;
+            self.effects.add(told);
+        }
+        let mut acceptance = acceptance(self.received, self.effects);
         acceptance.outgoing = self.sent;
         acceptance.failed = self
             .failed
@@ -191,8 +328,12 @@ impl<'a> Gathered<'a> {
             .map(|(outgoing, why)| (outgoing, why.to_string()))
             .collect();
         if let Some((recipients, reason)) = self.held {
+            tracing::warn!(message = %self.received.id, "held for {} recipients: {reason}", recipients.len());
             acceptance.envelope.recipients = as_received(self.received, recipients);
-            acceptance.hold = Some(reason);
+            acceptance.hold = Some(Hold {
+                arrived: true,
+                ..Hold::parked(reason)
+            });
         }
         Ok(acceptance)
     }
@@ -216,26 +357,65 @@ fn as_received(received: &Message, held: Vec<Recipient>) -> Vec<Recipient> {
         .collect()
 }
 
+/// Without the recipients that arrival plug-ins added: in a run for those that an earlier run held, the others have got
+/// theirs, and those that were held are recipients of the received message by now.
+fn only_received(received: &Message, mut arrived: Arc<Message>) -> Arc<Message> {
+    let known = |id: u32| received.envelope.recipients.iter().any(|r| r.id == id);
+    if !arrived.envelope.recipients.iter().all(|r| known(r.id)) {
+        Arc::make_mut(&mut arrived).envelope.recipients.retain(|r| known(r.id));
+    }
+    arrived
+}
+
 fn acceptance(received: &Message, effects: Effects) -> Acceptance {
     Acceptance {
-        id: received.id,
-        origin: received.origin.clone(),
-        envelope: received.envelope.clone(),
-        content: received.content.clone(),
-        outgoing: Vec::new(),
-        failed: Vec::new(),
-        hold: None,
         charging: effects.charging,
         kv: effects.kv,
         journey: effects.journey,
+        ..nothing(Incoming {
+            id: received.id,
+            origin: received.origin.clone(),
+            envelope: received.envelope.clone(),
+            content: received.content.clone(),
+        })
     }
 }
 
-/// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released.
-fn held(received: &Message, reason: String) -> Acceptance {
-    tracing::warn!(message = %received.id, "held: {reason}");
+/// A message that causes nothing.
+fn nothing(incoming: Incoming) -> Acceptance {
+    let Incoming {
+        id,
+        origin,
+        envelope,
+        content,
+    } = incoming;
     Acceptance {
-        hold: Some(reason),
+        id,
+        origin,
+        envelope,
+        content,
+        outgoing: Vec::new(),
+        failed: Vec::new(),
+        hold: None,
+        charging: Vec::new(),
+        kv: Vec::new(),
+        journey: Vec::new(),
+    }
+}
+
+fn is_for_later(acceptance: &Acceptance) -> bool {
+    acceptance.hold.as_ref().is_some_and(|hold| hold.due.is_some())
+}
+
+/// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released.
+fn held(received: &Message, reason: String, run: &Run) -> Acceptance {
+    tracing::warn!(message = %received.id, "held: {reason}");
+    let hold = Hold {
+        arrived: run.arrived,
+        ..Hold::parked(reason)
+    };
+    Acceptance {
+        hold: Some(hold),
         ..acceptance(received, Effects::default())
     }
 }

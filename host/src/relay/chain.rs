@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use mm4relay_engine::{Engine, EngineOptions, Limits, PluginSpec};
+use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, PluginSpec};
 
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
@@ -25,7 +25,7 @@ pub fn specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
             wasm: plugin.file.clone(),
             settings: plugin.settings.clone(),
             grants,
-            limits: limits(&plugin.limits),
+            limits: limits(plugin),
         };
         Ok(LinkSpec {
             plugin: plugin_spec,
@@ -65,7 +65,8 @@ pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<
 }
 
 /// What the configuration does not say is the engine's default.
-fn limits(set: &config::PluginLimits) -> Limits {
+fn limits(plugin: &config::Plugin) -> Limits {
+    let (set, breaker) = (&plugin.limits, &plugin.breaker);
     let default = Limits::default();
     let octets = |set: Option<u64>, default: usize| set.map_or(default, |n| usize::try_from(n).unwrap_or(usize::MAX));
     Limits {
@@ -78,6 +79,11 @@ fn limits(set: &config::PluginLimits) -> Limits {
         log_lines: set.log_lines.unwrap_or(default.log_lines),
         charging_records: set.charging_records.map_or(default.charging_records, |n| n as usize),
         kv_bytes: octets(set.kv, default.kv_bytes),
+        breaker: BreakerOptions {
+            failures: breaker.failures.unwrap_or(default.breaker.failures),
+            first: breaker.first.unwrap_or(default.breaker.first),
+            longest: breaker.longest.unwrap_or(default.breaker.longest),
+        },
         configure_time: set.configure_time.unwrap_or(default.configure_time),
         component_bytes: set.component.unwrap_or(default.component_bytes),
     }

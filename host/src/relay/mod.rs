@@ -1,21 +1,25 @@
 //! The street: builds the rooms, carries messages through them, and drains them.
 //!
 //! [`carry`] is the journey of one message, in one function. The rest of this room is what is around it: what intake
-//! asks before there is a message ([`doors`]), telling plug-ins of outcomes ([`outcomes`]), and starting, reloading and
-//! stopping the whole ([`start`]).
+//! asks before there is a message ([`doors`]), messages whose journey is made from the spool ([`finish`]), those that
+//! plug-ins defer again and again ([`deferrals`]), telling plug-ins of outcomes ([`outcomes`]), and starting, reloading
+//! and stopping the whole ([`start`]).
 
 mod carry;
 mod chain;
+mod deferrals;
 mod doors;
+mod finish;
 mod outcomes;
 mod start;
 mod tables;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::SharedClock;
 use crate::delivery::Delivery;
@@ -24,6 +28,8 @@ use crate::pipeline::{Catalogue, Destination};
 use crate::protocol::mm4;
 use crate::routing::Routing;
 use crate::spool::{Acceptance, Spool};
+
+use self::deferrals::Deferrals;
 
 pub use chain::check as check_plugins;
 pub use start::{Running, Setup};
@@ -38,6 +44,11 @@ pub struct Relay {
     routing: ArcSwap<Routing>,
     /// What each peer can take, as departure plug-ins are told.
     peers: HashMap<PeerName, Destination>,
+    /// How long each peer may have to wait for the answer to its end of data.
+    answer_within: HashMap<PeerName, Duration>,
+    deferrals: Deferrals,
+    /// Told when a message has become unfinished.
+    unfinished: Notify,
     catalogue: Arc<Catalogue>,
     spool: Arc<dyn Spool>,
     delivery: Arc<Delivery>,

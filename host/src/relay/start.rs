@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use mm4relay_engine::{Engine, EngineOptions};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::{SharedClock, SystemClock};
@@ -23,6 +24,7 @@ use crate::routing::{PeerEntry, Route, Routing};
 use crate::spool::sqlite::{self, SqliteSpool};
 use crate::spool::{BoxFuture, Careless, Spool};
 
+use super::deferrals::Deferrals;
 use super::outcomes::Outcomes;
 use super::{Nobody, Observer, ROOM_BLOCKS, Relay, chain, tables};
 
@@ -52,6 +54,7 @@ pub struct Running {
     addresses: Vec<SocketAddr>,
     listeners: Vec<JoinHandle<()>>,
     events: JoinHandle<()>,
+    finishing: JoinHandle<()>,
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
     _watch: WatchGuard,
@@ -87,6 +90,9 @@ impl Running {
             limits: mm4_limits(&config),
             routing: ArcSwap::from_pointee(routing(&config)?),
             peers: destinations(&config),
+            answer_within: answer_within(&config),
+            deferrals: Deferrals::new(config.relay.hold_after_deferrals),
+            unfinished: Notify::new(),
             catalogue: Arc::clone(&catalogue),
             spool,
             delivery,
@@ -98,6 +104,7 @@ impl Running {
             .watch()
             .await
             .context("the folders of the plug-ins cannot be watched")?;
+        let finishing = tokio::spawn(Arc::clone(&relay).keep_finishing());
         let (stop_intake, intake_stops) = watch::channel(false);
         let (addresses, listeners) = listen(&config, &relay, &intake_stops).await?;
         Ok(Self {
@@ -108,6 +115,7 @@ impl Running {
             addresses,
             listeners,
             events,
+            finishing,
             stop_intake,
             stop_delivery,
             _watch: watch,
@@ -167,6 +175,8 @@ impl Running {
         for listener in self.listeners {
             let _ = listener.await;
         }
+        // Whatever it was doing starts anew next time, or is in the spool already.
+        self.finishing.abort();
         let _ = self.stop_delivery.send(true);
         self.relay.delivery.drained().await;
         self.events.abort();
@@ -257,6 +267,11 @@ fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
         .iter()
         .map(|peer| (peer.name.clone(), destination(peer)))
         .collect()
+}
+
+fn answer_within(config: &Config) -> HashMap<PeerName, Duration> {
+    let peers = config.peers.iter();
+    peers.map(|peer| (peer.name.clone(), peer.answer_within)).collect()
 }
 
 fn mm4_limits(config: &Config) -> mm4::Limits {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Acceptance, BoxFuture, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError};
+use super::{Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError, Unfinished};
 use crate::message::{MessageId, Outgoing, OutgoingId, PeerName, Timestamp};
 
 /// Gives out receipts for what is not on disk yet.
@@ -53,6 +53,19 @@ impl Spool for Careless {
 
     fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
         self.0.settle_event(id, settlement)
+    }
+
+    fn unfinished<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>> {
+        self.0.unfinished(now, limit, except)
+    }
+
+    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
+        self.0.finish(id, finish)
     }
 
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {

@@ -32,10 +32,13 @@ pub struct Inspector {
 pub enum QueueState {
     /// Will be sent when it is due.
     Waiting,
-    /// Given up; stays until it is retried or dropped.
+    /// Given up; stays until it is retried or dropped. With the ordinal 0: refused by its chain when that ran from the
+    /// spool; stays until it is released or dropped.
     Failed,
     /// Parked as received. It has no next hop yet: its queue id has the ordinal 0.
     Held,
+    /// As received too: released, or answered before its chain was through. The relay runs the chain when it is due.
+    Unfinished,
 }
 
 /// One line of the queue.
@@ -43,7 +46,7 @@ pub enum QueueState {
 pub struct QueueEntry {
     pub id: OutgoingId,
     pub state: QueueState,
-    /// The next hop; `None` for a held message.
+    /// The next hop; `None` for a message as it was received.
     pub peer: Option<PeerName>,
     /// The peer that it came from.
     pub source: PeerName,
@@ -51,19 +54,19 @@ pub struct QueueEntry {
     pub envelope: Envelope,
     /// Of what will be sent, in octets; of what was received for a held message.
     pub size: u64,
-    /// Attempts that have failed.
+    /// Attempts that have failed: deliveries, or runs of the chain.
     pub attempts: u32,
-    /// `None` unless it waits.
+    /// `None` unless it waits, or is unfinished.
     pub due: Option<Timestamp>,
     pub received_at: Timestamp,
-    /// Why it failed last, or why it is held.
+    /// Why it failed last, or why it is held or unfinished.
     pub reason: Option<String>,
 }
 
 /// What to list. The default is the first 1,000 entries of everything.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// The next hop. Held messages have none, and are then left out.
+    /// The next hop. Messages as they were received have none, and are then left out.
     pub peer: Option<PeerName>,
     pub state: Option<QueueState>,
     /// Entries behind this one only: the last one of the page before.
@@ -122,9 +125,10 @@ impl Default for Filter {
 const DESTINATIONS: &str = "
     SELECT o.message, o.ordinal, o.failed, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at, o.reason
     FROM outgoing o JOIN message m ON m.id = o.message";
-const HELD: &str = "
-    SELECT m.id, 0, 2, NULL, m.source, m.envelope, m.size, 0, 0, m.received_at, m.hold
-    FROM message m";
+const AS_RECEIVED: &str = "
+    SELECT m.id, 0, CASE WHEN m.due IS NOT NULL THEN 3 WHEN m.failed THEN 1 ELSE 2 END, NULL, m.source, m.envelope, m.size,
+        m.attempts, m.due, m.received_at, m.hold
+    FROM message m WHERE m.hold IS NOT NULL";
 
 impl Inspector {
     /// Fails when there is no spool in `folder`, or one of another format.
@@ -142,7 +146,7 @@ impl Inspector {
         };
         let mut selects = Vec::new();
         let mut values = vec![Value::from(after.0), after.1.into(), (filter.limit as i64).into()];
-        if filter.state != Some(QueueState::Held) {
+        if !matches!(filter.state, Some(QueueState::Held | QueueState::Unfinished)) {
             let mut select = format!("SELECT * FROM ({DESTINATIONS} WHERE (o.message, o.ordinal) > (?1, ?2)");
             match filter.state {
                 Some(QueueState::Waiting) => select.push_str(" AND o.failed = 0"),
@@ -155,9 +159,16 @@ impl Inspector {
             }
             selects.push(select + " ORDER BY 1, 2 LIMIT ?3)");
         }
-        if matches!(filter.state, None | Some(QueueState::Held)) && filter.peer.is_none() {
-            let held = format!("{HELD} WHERE m.hold IS NOT NULL AND (m.id, 0) > (?1, ?2) ORDER BY m.id LIMIT ?3");
-            selects.push(format!("SELECT * FROM ({held})"));
+        let of_state = match filter.state {
+            None => Some(""),
+            Some(QueueState::Waiting) => None,
+            Some(QueueState::Failed) => Some("AND m.failed AND m.due IS NULL"),
+            Some(QueueState::Held) => Some("AND NOT m.failed AND m.due IS NULL"),
+            Some(QueueState::Unfinished) => Some("AND m.due IS NOT NULL"),
+        };
+        if let (Some(of_state), None) = (of_state, &filter.peer) {
+            let select = format!("{AS_RECEIVED} {of_state} AND (m.id, 0) > (?1, ?2) ORDER BY m.id LIMIT ?3");
+            selects.push(format!("SELECT * FROM ({select})"));
         }
         if selects.is_empty() {
             return Ok(Vec::new());
@@ -194,9 +205,13 @@ impl Inspector {
         }))
     }
 
-    /// Makes what waits due at `now`; lets what has failed wait again, with its attempts counted anew, and asks for its
-    /// peers to be tried at once. Held messages are left alone. Returns how many entries there were.
+    /// Makes what waits due at `now`, its chain or its delivery; lets what has failed wait again, with its attempts and
+    /// its age counted anew, and asks for its peers to be tried at once. Held messages are left alone. Returns how many
+    /// entries there were.
     pub fn retry(&mut self, selection: Selection, now: Timestamp) -> Result<usize, SpoolError> {
+        const AGE: &str = "
+            UPDATE message SET since = ?3
+            WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND failed = 1)";
         const RETRY: &str = "
             UPDATE outgoing SET due = ?3, attempts = iif(failed, 0, attempts), failed = 0
             WHERE message = ?1 AND ordinal = ?2";
@@ -204,6 +219,9 @@ impl Inspector {
         const ASK: &str = "
             INSERT INTO counter SELECT 'retry:' || peer, 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2
             ON CONFLICT(name) DO UPDATE SET value = value + 1";
+        const CHAIN: &str = "
+            UPDATE message SET due = ?3, attempts = iif(failed, 0, attempts), failed = 0
+            WHERE id = ?1 AND ?2 = 0 AND hold IS NOT NULL AND (due IS NOT NULL OR failed)";
         const OF_PEER: &str = "
             SELECT message, ordinal FROM outgoing WHERE failed = 0 AND peer = ?1
             UNION ALL SELECT message, ordinal FROM outgoing WHERE failed = 1 AND peer = ?1";
@@ -216,19 +234,44 @@ impl Inspector {
             }
         };
         self.in_turns(&ids, |db, id| {
-            let message = key(id.message)?;
-            db.prepare_cached(ASK)?.execute((message, id.ordinal))?;
-            Ok(db
-                .prepare_cached(RETRY)?
-                .execute((message, id.ordinal, sql_time(now)))?)
+            let row = (key(id.message)?, id.ordinal, sql_time(now));
+            if id.ordinal == 0 {
+                return Ok(db.prepare_cached(CHAIN)?.execute(row)?);
+            }
+            db.prepare_cached(ASK)?.execute((row.0, row.1))?;
+            db.prepare_cached(AGE)?.execute(row)?;
+            Ok(db.prepare_cached(RETRY)?.execute(row)?)
         })
+    }
+
+    /// Lets the relay run the chain of messages that are held, or that their chain refused, from its beginning at
+    /// `now`; those that wait for that anyhow become due. Returns how many entries there were.
+    pub fn release(&mut self, ids: &[OutgoingId], now: Timestamp) -> Result<usize, SpoolError> {
+        const RELEASE: &str = "
+            UPDATE message SET due = ?2, failed = 0, attempts = 0 WHERE id = ?1 AND hold IS NOT NULL";
+        self.in_turns(ids, |db, id| match id.ordinal {
+            0 => Ok(db.prepare_cached(RELEASE)?.execute((key(id.message)?, sql_time(now)))?),
+            _ => Ok(0),
+        })
+    }
+
+    /// As [`release`](Self::release), for every message that is held at the time of the call. What its chain refused
+    /// is left alone: that takes its id.
+    pub fn release_all(&mut self, now: Timestamp) -> Result<usize, SpoolError> {
+        const HELD: &str = "SELECT id, 0 FROM message WHERE hold IS NOT NULL AND due IS NULL AND NOT failed";
+        let mut query = self.db.prepare_cached(HELD)?;
+        let ids: Vec<_> = query
+            .query_map((), |row| outgoing_id(row, 0))?
+            .collect::<rusqlite::Result<_>>()?;
+        drop(query);
+        self.release(&ids, now)
     }
 
     /// Removes entries for good, whatever their state. What the relay is sending at this moment may still arrive.
     /// Returns how many there were.
     pub fn drop(&mut self, ids: &[OutgoingId]) -> Result<usize, SpoolError> {
         const DESTINATION: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2";
-        const HOLD: &str = "UPDATE message SET hold = NULL WHERE id = ?1 AND hold IS NOT NULL";
+        const HOLD: &str = "UPDATE message SET hold = NULL, due = NULL WHERE id = ?1 AND hold IS NOT NULL";
         self.in_turns(ids, |db, id| {
             let message = key(id.message)?;
             let found = match id.ordinal {
@@ -293,7 +336,7 @@ impl Inspector {
 
     fn entry(&self, id: OutgoingId) -> Result<Option<QueueEntry>, SpoolError> {
         let sql = match id.ordinal {
-            0 => format!("{HELD} WHERE m.hold IS NOT NULL AND m.id = ?1 AND ?2 = 0"),
+            0 => format!("{AS_RECEIVED} AND m.id = ?1 AND ?2 = 0"),
             _ => format!("{DESTINATIONS} WHERE o.message = ?1 AND o.ordinal = ?2"),
         };
         let mut query = self.db.prepare_cached(&sql)?;
@@ -365,7 +408,8 @@ fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
     let state = match row.get(2)? {
         0 => QueueState::Waiting,
         1 => QueueState::Failed,
-        _ => QueueState::Held,
+        2 => QueueState::Held,
+        _ => QueueState::Unfinished,
     };
     let name = |text: String| PeerName::new(&text).map_err(|e| SpoolError::Broken(e.0));
     Ok(QueueEntry {
@@ -377,7 +421,7 @@ fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
         size: row.get::<_, i64>(6)? as u64,
         attempts: row.get(7)?,
         due: match state {
-            QueueState::Waiting => Some(Timestamp(row.get::<_, i64>(8)? as u64)),
+            QueueState::Waiting | QueueState::Unfinished => Some(Timestamp(row.get::<_, i64>(8)? as u64)),
             _ => None,
         },
         received_at: Timestamp(row.get::<_, i64>(9)? as u64),

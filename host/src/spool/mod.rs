@@ -5,6 +5,10 @@
 //! [`Receipt`], and only with a receipt does intake answer `250` to the end of data. What became of a delivery is
 //! recorded the same way, with everything that its outcome caused: [`Spool::record`].
 //!
+//! A message whose chain has not ended (answered before it was through, or released by an operator) is
+//! [`Unfinished`]: the spool has it as it was received, and gives it out when it is due. [`Spool::finish`] makes what it
+//! comes to durable in the same transaction that ends its waiting, so that it happens once.
+//!
 //! The trait is what rooms see. [`sqlite`] implements it on an embedded database; the verbs are such that a replicated
 //! log can implement them too: commit a batch, lease due work, record an outcome. [`inspect`] is the operator's hand on
 //! the same store, from another process, while the relay runs.
@@ -18,6 +22,8 @@
 //! | after the answer | all of the message, once |
 //! | between the next hop's `250` and the flush of its outcome | the message waits, and is sent to that next hop once more |
 //! | after the flush of an outcome | the outcome, and everything that it caused, once |
+//! | while a chain runs from the spool | the message is still unfinished, nothing has happened, and the chain runs anew |
+//! | after the flush of what it came to | all of that, once |
 
 mod careless;
 pub mod inspect;
@@ -27,7 +33,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::message::{
-    ChargingEntry, Content, Envelope, KvWrite, MessageId, Origin, Outgoing, OutgoingId, PeerName, Step, Timestamp,
+    ChargingEntry, Content, Envelope, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, PeerName, Step,
+    Timestamp,
 };
 
 pub use careless::Careless;
@@ -71,6 +78,20 @@ pub trait Spool: Send + Sync + 'static {
     /// settling it again changes and charges nothing.
     fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>>;
 
+    /// At most `limit` messages whose chain is to be run from the spool, due at `now` and not in `except`, oldest due
+    /// time first. Asked about once a second, because an operator may have released some.
+    fn unfinished<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>>;
+
+    /// Makes what became of an unfinished message durable, with everything that it causes, and ends its waiting: all
+    /// of it or nothing. [`SpoolError::Gone`] when it is not unfinished any more, because an operator dropped it or it
+    /// has been finished before: then nothing that it would have caused may happen.
+    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>>;
+
     /// A plug-in's durable value.
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>>;
 
@@ -91,12 +112,48 @@ pub struct Acceptance {
     pub outgoing: Vec<Outgoing>,
     /// Destinations that are given up already at acceptance, with the reason: visible like any failed delivery.
     pub failed: Vec<(Outgoing, String)>,
-    /// Set when the message is parked for an operator: as received, for the reason given.
-    pub hold: Option<String>,
+    /// Set when the message stays in the spool as it was received, in addition to what goes out of it.
+    pub hold: Option<Hold>,
     pub charging: Vec<ChargingEntry>,
     pub kv: Vec<KvWrite>,
     /// What the plug-ins did, to show to people.
     pub journey: Vec<Step>,
+}
+
+/// A message that stays as it was received, and who goes on with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// For people.
+    pub reason: String,
+    /// When the relay itself runs its chain. `None`: it is parked until an operator releases it.
+    pub due: Option<Timestamp>,
+    /// What its arrival plug-ins asked for is durable already, with other recipients of the same message: whatever they
+    /// ask for when the chain runs anew must be dropped.
+    pub arrived: bool,
+}
+
+/// A message whose chain is to be run from the spool.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// As received; with the recipients that are left.
+    pub incoming: Incoming,
+    /// Runs that came to nothing so far.
+    pub attempts: u32,
+    /// As in [`Hold`].
+    pub arrived: bool,
+    /// Ordinals up to this one belong to destinations that it had before.
+    pub ordinals: u32,
+}
+
+/// What a run of the chain from the spool came to.
+#[derive(Clone, Debug)]
+pub enum Finish {
+    /// All this, instead of the wait; held again if it says so.
+    Done(Box<Acceptance>),
+    /// It has come to nothing yet. Run it again at `due`.
+    Again { due: Timestamp, reason: String },
+    /// Refused for good. Stays visible, bytes included, until an operator drops or releases it.
+    Failed { reason: String },
 }
 
 /// Proof that a message is on disk. Only a spool makes one, and the code that answers `250` needs one. Nobody else can:
@@ -191,6 +248,8 @@ pub enum SpoolError {
     /// This request is at fault, and no other: its content cannot be read, or it contradicts itself.
     #[error("the spool cannot store this: {0}")]
     Unfit(String),
+    #[error("message {0} does not wait for its chain any more")]
+    Gone(MessageId),
     #[error("another relay uses the spool in {0}")]
     InUse(String),
     #[error(
@@ -200,6 +259,17 @@ pub enum SpoolError {
     Format { folder: String, found: i64, expected: i64 },
     #[error("the spool is closed")]
     Closed,
+}
+
+impl Hold {
+    /// Parked for an operator.
+    pub fn parked(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            due: None,
+            arrived: false,
+        }
+    }
 }
 
 impl Receipt {

@@ -3,8 +3,9 @@
 use super::{complaints, parse};
 
 /// Section, key, then the lowest value, one below it, the highest, one above it.
-const EDGES: [(&str, &str, [&str; 4]); 39] = [
+const EDGES: [(&str, &str, [&str; 4]); 44] = [
     ("[relay]", "hop-limit", ["1", "0", "1000", "1001"]),
+    ("[relay]", "hold-after-deferrals", ["1", "0", "10000", "10001"]),
     (
         "[limits]",
         "message-size",
@@ -48,6 +49,11 @@ const EDGES: [(&str, &str, [&str; 4]); 39] = [
     ("[[peer]]", "max-image-height", ["1", "0", "65535", "65536"]),
     ("[[peer]]", "give-up", ["'1 min'", "'59 s'", "'30 days'", "'31 days'"]),
     ("[[peer]]", "idle", ["'1 s'", "'999 ms'", "'1 h'", "'3601 s'"]),
+    (
+        "[[peer]]",
+        "answer-within",
+        ["'100 ms'", "'99 ms'", "'5 min'", "'301 s'"],
+    ),
     ("[peer.retry]", "first", ["'1 ms'", "'0 ms'", "'1 h'", "'3600001 ms'"]),
     (
         "[peer.retry]",
@@ -99,6 +105,17 @@ const EDGES: [(&str, &str, [&str; 4]); 39] = [
         "component",
         ["'1 KiB'", "'1023 B'", "'256 MiB'", "'257 MiB'"],
     ),
+    ("[plugin.breaker]", "failures", ["1", "0", "1000000", "1000001"]),
+    (
+        "[plugin.breaker]",
+        "first",
+        ["'1 ms'", "'0 ms'", "'1 min'", "'60001 ms'"],
+    ),
+    (
+        "[plugin.breaker]",
+        "longest",
+        ["'1 s'", "'999 ms'", "'1 h'", "'3601 s'"],
+    ),
 ];
 
 #[test]
@@ -110,7 +127,9 @@ fn every_limit_holds_on_both_edges() {
             "[relay]" => "",
             "[[peer]]" => "[[peer]]\nname = \"b\"\n",
             "[peer.retry]" | "[peer.timeouts]" => &format!("[[peer]]\nname = \"b\"\n{section}\n"),
-            "[plugin.limits]" => "[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n[plugin.limits]\n",
+            "[plugin.limits]" | "[plugin.breaker]" => {
+                &format!("[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n{section}\n")
+            }
             other => &format!("{other}\n"),
         };
         for good in [lowest, highest] {

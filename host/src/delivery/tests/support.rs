@@ -145,6 +145,19 @@ impl Spool for FakeSpool {
         Box::pin(async { Ok(()) })
     }
 
+    fn unfinished<'a>(
+        &'a self,
+        _: Timestamp,
+        _: usize,
+        _: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn finish(&self, id: MessageId, _: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async move { Err(SpoolError::Gone(id)) })
+    }
+
     fn kv_get<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
         Box::pin(async { Ok(None) })
     }

@@ -61,7 +61,7 @@ use self::readers::Readers;
 use self::unit::Counters;
 pub(super) use self::unit::release;
 use self::writer::{Request, Tally, Work, Writer};
-use super::{Acceptance, BoxFuture, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError};
+use super::{Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError, Unfinished};
 use crate::clock::{SharedClock, SystemClock};
 use crate::message::{MessageId, Outgoing, OutgoingId, PeerName, Timestamp};
 
@@ -97,7 +97,7 @@ impl Default for Options {
 /// What the writer has done since the spool was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// Calls of `commit`, `record` and `settle_event`.
+    /// Calls of `commit`, `record`, `settle_event` and `finish`.
     pub requests: u64,
     /// Transactions made durable: never more than requests, and far fewer under load.
     pub flushes: u64,
@@ -214,6 +214,20 @@ impl Spool for SqliteSpool {
 
     fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
         Box::pin(self.submit(Work::Settle(id, settlement)))
+    }
+
+    fn unfinished<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>> {
+        let except = HashSet::from_iter(except.iter().copied());
+        Box::pin(self.read(move |db| readers::unfinished(db, now, limit, &except)))
+    }
+
+    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Finish(id, Box::new(finish))))
     }
 
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {

@@ -11,8 +11,10 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::pieces;
 use super::schema::{self, CHUNK, chunk_key, kibibytes};
-use crate::message::{Content, Envelope, MessageId, Outgoing, OutgoingId, PeerName, ReadAt, Rope, Timestamp};
-use crate::spool::{PendingEvent, SpoolError};
+use crate::message::{
+    Content, Envelope, Incoming, MessageId, Origin, Outgoing, OutgoingId, PeerName, ReadAt, Rope, Timestamp,
+};
+use crate::spool::{PendingEvent, SpoolError, Unfinished};
 
 /// Connections at the most. Reads are short; more threads than this only wait for each other inside SQLite.
 const MOST: usize = 8;
@@ -159,7 +161,7 @@ pub(super) fn pending_events(
     limit: usize,
 ) -> Result<Vec<PendingEvent>, SpoolError> {
     const QUERY: &str = "
-        SELECT e.peer, m.source, m.received_at, m.size, e.deliveries, e.envelope, e.pieces,
+        SELECT e.peer, m.source, m.since, m.size, e.deliveries, e.envelope, e.pieces,
             e.message, e.ordinal, e.id, e.outcome, e.attempts
         FROM event e JOIN message m ON m.id = e.message WHERE e.due <= ?1 ORDER BY e.due, e.id";
     readers.with(|db| {
@@ -191,6 +193,64 @@ pub(super) fn pending_events(
     })
 }
 
+pub(super) fn unfinished(
+    readers: &Arc<Readers>,
+    now: Timestamp,
+    limit: usize,
+    except: &HashSet<MessageId>,
+) -> Result<Vec<Unfinished>, SpoolError> {
+    const QUERY: &str = "
+        SELECT id, source, remote, helo, extended, received_at, size, attempts, arrived, ordinals, envelope
+        FROM message WHERE due <= ?1 ORDER BY due, id";
+    readers.with(|db| {
+        let mut query = db.prepare_cached(QUERY)?;
+        let mut rows = query.query([sql_time(now)])?;
+        let mut found = Vec::new();
+        while found.len() < limit
+            && let Some(row) = rows.next()?
+        {
+            let id = MessageId(row.get::<_, i64>(0)? as u64);
+            if except.contains(&id) {
+                continue;
+            }
+            match unfinished_of(row, readers, id)? {
+                Some(unfinished) => found.push(unfinished),
+                None => tracing::error!(%id, "damaged in the spool, and left alone: drop it, or restore a backup"),
+            }
+        }
+        Ok(found)
+    })
+}
+
+/// An unfinished message from its columns; `None` when they are damaged.
+fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Option<Unfinished>, SpoolError> {
+    let peer = PeerName::new(&row.get::<_, String>(1)?).ok();
+    let remote = row.get::<_, String>(2)?.parse().ok();
+    let envelope: Option<Envelope> = serde_json::from_str(row.get_ref(10)?.as_str().unwrap_or_default()).ok();
+    let (Some(peer), Some(remote), Some(envelope)) = (peer, remote, envelope) else {
+        return Ok(None);
+    };
+    let origin = Origin {
+        peer,
+        remote,
+        helo: row.get(3)?,
+        extended: row.get(4)?,
+        received_at: time(row, 5)?,
+    };
+    let incoming = Incoming {
+        id,
+        origin,
+        envelope,
+        content: stored_content(readers, id, row.get::<_, i64>(6)? as u64)?,
+    };
+    Ok(Some(Unfinished {
+        incoming,
+        attempts: row.get(7)?,
+        arrived: row.get(8)?,
+        ordinals: row.get(9)?,
+    }))
+}
+
 pub(super) fn kv_get(readers: &Readers, plugin: &str, key: &str) -> Result<Option<Vec<u8>>, SpoolError> {
     readers.with(|db| {
         let mut query = db.prepare_cached("SELECT value FROM kv WHERE plugin = ?1 AND key = ?2")?;
@@ -205,7 +265,7 @@ pub(super) fn read_outgoing(
     id: OutgoingId,
 ) -> Result<Option<(Outgoing, usize)>, SpoolError> {
     const QUERY: &str = "
-        SELECT o.peer, m.source, m.received_at, m.size, o.attempts, o.envelope, o.pieces
+        SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces
         FROM outgoing o JOIN message m ON m.id = o.message WHERE o.message = ?1 AND o.ordinal = ?2";
     let mut query = db.prepare_cached(QUERY)?;
     let mut rows = query.query((schema::key(id.message)?, id.ordinal))?;

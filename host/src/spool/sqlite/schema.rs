@@ -19,7 +19,7 @@ const FILE: &str = "spool.db";
 const LOCK: &str = "spool.lock";
 
 /// The format of the tables below, as SQLite's `user_version`. A spool of another format is refused, not guessed at.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// Octets in a database page. See the module's documentation for the measurement.
 pub(super) const PAGE: u32 = 16 * 1024;
@@ -39,11 +39,17 @@ const TABLES: &str = "
     CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO counter VALUES('id-ceiling', 0), ('exported', 0);
 
-    -- A received message, for as long as anything below needs it. `hold` is the reason why it is parked.
+    -- A received message, for as long as anything below needs it. `hold` is the reason why it stays as it was received.
+    -- Then, with `due`, its chain is to be run at that time (`attempts` of that came to nothing); without, it is parked,
+    -- or refused when `failed`. `arrived`: what its arrival plug-ins asked for is durable. `ordinals`: the last one given
+    -- to a destination. `since`: what the age at which it is given up counts from.
     CREATE TABLE message(
         id INTEGER PRIMARY KEY, source TEXT NOT NULL, remote TEXT NOT NULL, helo TEXT NOT NULL,
-        received_at INTEGER NOT NULL, size INTEGER NOT NULL, hold TEXT, envelope TEXT NOT NULL, journey TEXT NOT NULL);
+        extended INTEGER NOT NULL, received_at INTEGER NOT NULL, since INTEGER NOT NULL, size INTEGER NOT NULL,
+        hold TEXT, due INTEGER, failed INTEGER NOT NULL, attempts INTEGER NOT NULL, arrived INTEGER NOT NULL,
+        ordinals INTEGER NOT NULL, envelope TEXT NOT NULL, journey TEXT NOT NULL);
     CREATE INDEX message_held ON message(id) WHERE hold IS NOT NULL;
+    CREATE INDEX message_due ON message(due) WHERE due IS NOT NULL;
 
     -- Its bytes, as received.
     CREATE TABLE content(chunk INTEGER PRIMARY KEY, octets BLOB NOT NULL);

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension};
 use super::pieces;
 use super::readers::sql_time;
 use super::schema::{CHUNK, chunk_key, key, max_content};
-use crate::message::{ChargingEntry, Envelope, KvWrite, MessageId, Outgoing, OutgoingId, Piece, Timestamp};
-use crate::spool::{Acceptance, DeliveryResult, NewEvent, Outcome, Settlement, SpoolError};
+use crate::message::{ChargingEntry, Envelope, KvWrite, MessageId, Outgoing, OutgoingId, Piece, Step, Timestamp};
+use crate::spool::{Acceptance, DeliveryResult, Finish, NewEvent, Outcome, Settlement, SpoolError};
 
 /// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
 const ID_RESERVE: u64 = 60_000_000;
@@ -49,6 +49,11 @@ impl Unit<'_> {
             self.insert_message(acceptance)?;
             self.insert_content(acceptance)?;
         }
+        self.cause(acceptance)
+    }
+
+    /// Everything that a message causes besides its own row.
+    fn cause(&mut self, acceptance: &Acceptance) -> Result<(), SpoolError> {
         for outgoing in &acceptance.outgoing {
             self.insert_outgoing(acceptance, outgoing, None)?;
         }
@@ -61,6 +66,62 @@ impl Unit<'_> {
         };
         self.charge(id, &acceptance.charging)?;
         self.keep_values(&acceptance.kv)
+    }
+
+    /// Only what still waits for its chain can be finished: the one condition that keeps a message from being carried
+    /// on twice, or after it was dropped.
+    pub(super) fn finish(&mut self, id: MessageId, finish: &Finish) -> Result<(), SpoolError> {
+        const AGAIN: &str = "
+            UPDATE message SET hold = ?2, due = ?3, attempts = attempts + 1 WHERE id = ?1 AND due IS NOT NULL";
+        const FAILED: &str = "
+            UPDATE message SET hold = ?2, due = NULL, failed = 1 WHERE id = ?1 AND due IS NOT NULL";
+        let message = key(id)?;
+        let changed = match finish {
+            Finish::Again { due, reason } => self.run(AGAIN, (message, reason, sql_time(*due)))?,
+            Finish::Failed { reason } => self.run(FAILED, (message, reason))?,
+            Finish::Done(acceptance) if acceptance.id != id => {
+                let text = format!("what {} causes is not what {id} comes to", acceptance.id);
+                return Err(SpoolError::Unfit(text));
+            }
+            Finish::Done(acceptance) => self.come_to(message, acceptance)?,
+        };
+        if changed == 0 {
+            return Err(SpoolError::Gone(id));
+        }
+        match finish {
+            Finish::Done(acceptance) => {
+                self.cause(acceptance)?;
+                release(self.db, message)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the wait of a message in its own row; the number of rows is 0 when it did not wait.
+    fn come_to(&self, message: i64, acceptance: &Acceptance) -> Result<usize, SpoolError> {
+        const DONE: &str = "
+            UPDATE message SET hold = ?2, due = ?3, arrived = arrived OR ?4, ordinals = max(ordinals, ?5), since = ?6,
+                envelope = ?7, journey = ?8, failed = 0, attempts = 0
+            WHERE id = ?1 AND due IS NOT NULL";
+        let mut query = self.db.prepare_cached("SELECT journey FROM message WHERE id = ?1")?;
+        let before = query.query_row([message], |row| row.get::<_, String>(0)).optional()?;
+        // Steps are shown to people and decide nothing: damaged ones are not worth a message.
+        let mut journey: Vec<Step> = before
+            .and_then(|json| serde_json::from_str(&json).ok())
+            .unwrap_or_default();
+        journey.extend_from_slice(&acceptance.journey);
+        let hold = acceptance.hold.as_ref();
+        let row = (
+            message,
+            hold.map(|hold| &hold.reason),
+            hold.and_then(|hold| hold.due).map(sql_time),
+            hold.is_some_and(|hold| hold.arrived),
+            ordinals(acceptance),
+            sql_time(self.now),
+            json(&acceptance.envelope)?,
+            json(&journey)?,
+        );
+        Ok(self.run(DONE, row)?)
     }
 
     pub(super) fn record(&mut self, outcome: &Outcome) -> Result<(), SpoolError> {
@@ -126,17 +187,22 @@ impl Unit<'_> {
 
     fn insert_message(&self, acceptance: &Acceptance) -> Result<(), SpoolError> {
         const INSERT: &str = "
-            INSERT INTO message(id, source, remote, helo, received_at, size, hold, envelope, journey)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        let origin = &acceptance.origin;
+            INSERT INTO message(id, source, remote, helo, extended, received_at, since, size, hold, due, failed,
+                attempts, arrived, ordinals, envelope, journey)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13)";
+        let (origin, hold) = (&acceptance.origin, acceptance.hold.as_ref());
         let row = (
             key(acceptance.id)?,
             origin.peer.as_str(),
             origin.remote.to_string(),
             &origin.helo,
+            origin.extended,
             sql_time(origin.received_at),
             acceptance.content.size() as i64,
-            &acceptance.hold,
+            hold.map(|hold| &hold.reason),
+            hold.and_then(|hold| hold.due).map(sql_time),
+            hold.is_some_and(|hold| hold.arrived),
+            ordinals(acceptance),
             json(&acceptance.envelope)?,
             json(&acceptance.journey)?,
         );
@@ -302,6 +368,13 @@ impl Unit<'_> {
     fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<usize> {
         self.db.prepare_cached(sql)?.execute(parameters)
     }
+}
+
+/// The last ordinal that a message's destinations have.
+fn ordinals(acceptance: &Acceptance) -> u32 {
+    let failed = acceptance.failed.iter().map(|(outgoing, _)| outgoing);
+    let all = acceptance.outgoing.iter().chain(failed);
+    all.map(|outgoing| outgoing.id.ordinal).max().unwrap_or(0)
 }
 
 /// Removes a received message when no destination, hold or pending event needs it any more.

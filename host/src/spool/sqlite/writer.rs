@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::checkpoint::Checkpoints;
 use super::unit::{Counters, Unit};
 use crate::clock::SharedClock;
-use crate::spool::{Acceptance, Outcome, Settlement, SpoolError};
+use crate::message::MessageId;
+use crate::spool::{Acceptance, Finish, Outcome, Settlement, SpoolError};
 
 /// Requests that share a flush, at the most: more would only add latency.
 const MOST_REQUESTS: usize = 128;
@@ -29,6 +30,7 @@ pub(super) enum Work {
     Accept(Box<Acceptance>),
     Record(Box<Outcome>),
     Settle(u64, Settlement),
+    Finish(MessageId, Box<Finish>),
     /// Finish what has been asked, and stop.
     Close,
 }
@@ -119,6 +121,7 @@ impl Writer {
                 Work::Accept(acceptance) => unit.accept(acceptance)?,
                 Work::Record(outcome) => unit.record(outcome)?,
                 Work::Settle(event, settlement) => unit.settle(*event, settlement)?,
+                Work::Finish(id, finish) => unit.finish(*id, finish)?,
                 Work::Close => {}
             }
         }

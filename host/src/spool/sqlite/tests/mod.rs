@@ -6,6 +6,7 @@ mod failure;
 mod group;
 mod life;
 mod operator;
+mod unfinished;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::message::Step;
+use crate::spool::Hold;
 use crate::spool::inspect::{Filter, QueueState, Selection};
 
 const CONTENT: &str = "Subject: one\r\nX-Mms-3GPP-MMS-Version: 6.3.0\r\n\r\nbody";
@@ -28,7 +29,7 @@ async fn three(spool: &SqliteSpool) -> [MessageId; 3] {
         .push((destination(&failed, 1, "operator-b"), "no route".into()));
     spool.commit(failed).await.unwrap();
     let held = Acceptance {
-        hold: Some("looks like fraud".into()),
+        hold: Some(Hold::parked("looks like fraud")),
         ..message(ids[2], CONTENT)
     };
     spool.commit(held).await.unwrap();

@@ -1,0 +1,161 @@
+//! The second place to run the chain: messages that were accepted, and whose plug-ins are not done with them.
+//!
+//! They are in the spool as received: those whose sender could wait no longer, and those that an operator released. The
+//! journey is the same, only nobody waits: a longer budget applies, a refusal leaves the message in the queue as failed,
+//! and a deferral makes it wait. What it comes to is committed in the transaction that ends its waiting, so a crash
+//! between any two steps leaves either a message that still waits, or everything that it caused.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{self, JoinError, JoinSet};
+
+use crate::message::MessageId;
+use crate::spool::{Finish, SpoolError, Unfinished};
+
+use super::Relay;
+use super::carry::Run;
+
+/// How often the spool is asked: an operator's `queue release` is seen at the next time.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Journeys under way at the same time. Senders that wait come first: they are not counted, and the plug-ins' instances
+/// are more than this.
+const AT_ONCE: usize = 16;
+
+/// For one run. Every call of a plug-in has limits of its own, so this bounds a long chain, not a loop.
+const BUDGET: Duration = Duration::from_secs(10 * 60);
+
+/// A deferred message waits for this long, then twice as long, and so on up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// The journeys under way. Dropping it stops them, which undoes nothing and loses nothing.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<()>,
+    /// Whose they are, with the runs that came to nothing before.
+    messages: HashMap<task::Id, (MessageId, u32)>,
+}
+
+impl Relay {
+    /// Finishes unfinished messages until it is aborted.
+    pub(super) async fn keep_finishing(self: Arc<Self>) {
+        let mut under_way = UnderWay::default();
+        loop {
+            self.take_up(&mut under_way).await;
+            tokio::select! {
+                Some(ended) = under_way.tasks.join_next_with_id() => self.ended(&mut under_way, ended).await,
+                () = self.unfinished.notified() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Begins as many journeys as there are messages due, and room.
+    async fn take_up(self: &Arc<Self>, under_way: &mut UnderWay) {
+        let room = AT_ONCE.saturating_sub(under_way.tasks.len());
+        if room == 0 {
+            return;
+        }
+        let known: Vec<MessageId> = under_way.messages.values().map(|(id, _)| *id).collect();
+        match self.spool.unfinished(self.clock.now(), room, &known).await {
+            Ok(found) => {
+                for unfinished in found {
+                    under_way.start(Arc::clone(self), unfinished);
+                }
+            }
+            Err(error) => tracing::error!("unfinished messages cannot be read: {error}"),
+        }
+    }
+
+    async fn ended(&self, under_way: &mut UnderWay, ended: Result<(task::Id, ()), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+        let message = under_way.messages.remove(&id);
+        // A panic is a bug of ours; it must not be met again at once, for ever.
+        if let (Err(error), Some((message, attempts))) = (ended, message) {
+            self.record(message, self.again(attempts, error.to_string())).await;
+        }
+    }
+
+    async fn finish(&self, unfinished: Unfinished) {
+        let (id, attempts) = (unfinished.incoming.id, unfinished.attempts);
+        let run = Run::again(self.catalogue.chain(), &unfinished, self.clock.now());
+        let came_to = tokio::time::timeout(BUDGET, self.journey(unfinished.incoming, &run)).await;
+        let finish = match came_to {
+            Ok(Ok(acceptance)) => {
+                self.observer.accepted(&acceptance);
+                Finish::Done(Box::new(acceptance))
+            }
+            Ok(Err(refusal)) if refusal.is_temporary() => self.again(attempts, refusal.to_string()),
+            Ok(Err(refusal)) => Finish::Failed {
+                reason: refusal.to_string(),
+            },
+            Err(_) => self.again(attempts, format!("its plug-ins were not done within {BUDGET:?}")),
+        };
+        self.record(id, finish).await;
+    }
+
+    /// Makes it durable, and only then hands it to delivery.
+    async fn record(&self, id: MessageId, finish: Finish) {
+        let outgoing = match &finish {
+            Finish::Done(acceptance) => acceptance.outgoing.clone(),
+            Finish::Again { reason, .. } => {
+                tracing::warn!(message = %id, "still unfinished: {reason}");
+                Vec::new()
+            }
+            Finish::Failed { reason } => {
+                tracing::warn!(message = %id, "refused after it was accepted, and kept for an operator: {reason}");
+                Vec::new()
+            }
+        };
+        let destinations = outgoing.len();
+        match self.spool.finish(id, finish).await {
+            Ok(()) => {
+                tracing::debug!(message = %id, destinations, "taken from the spool through its plug-ins");
+                self.send_off(outgoing);
+            }
+            Err(SpoolError::Gone(_)) => {
+                tracing::info!(message = %id, "dropped by an operator while it was in its plug-ins");
+            }
+            Err(error) => {
+                tracing::error!(message = %id, "unfinished still, because the spool did not take what it came to: {error}");
+                // It is due still, and comes again as soon as this returns.
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+
+    fn again(&self, attempts: u32, reason: String) -> Finish {
+        let due = self.clock.now().plus(pause(attempts));
+        Finish::Again { due, reason }
+    }
+}
+
+impl UnderWay {
+    fn start(&mut self, relay: Arc<Relay>, unfinished: Unfinished) {
+        let known = (unfinished.incoming.id, unfinished.attempts);
+        let task = self.tasks.spawn(async move { relay.finish(unfinished).await });
+        self.messages.insert(task.id(), known);
+    }
+}
+
+/// Until the next run, after so many that came to nothing before this one.
+fn pause(attempts: u32) -> Duration {
+    FIRST_PAUSE
+        .saturating_mul(2u32.saturating_pow(attempts))
+        .min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_five_minutes() {
+        let seconds: Vec<u64> = (0..11).map(|attempts| pause(attempts).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
+    }
+}

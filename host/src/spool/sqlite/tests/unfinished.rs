@@ -1,0 +1,301 @@
+//! Messages whose chain is run from the spool.
+
+use super::*;
+use crate::message::KvWrite;
+use crate::spool::inspect::{Filter, QueueState, Selection};
+use crate::spool::{Finish, Hold, SpoolError, Unfinished};
+
+const CONTENT: &str = "Subject: one\r\n\r\nbody";
+const LATER: Timestamp = Timestamp(NOW.0 + 60_000);
+
+/// A message that is held: for an operator, or until `due`.
+async fn hold(spool: &SqliteSpool, due: Option<Timestamp>) -> MessageId {
+    let number = spool.next_id();
+    let held = Acceptance {
+        hold: Some(Hold {
+            due,
+            ..Hold::parked("looks like fraud")
+        }),
+        ..message(number, CONTENT)
+    };
+    spool.commit(held).await.unwrap();
+    number
+}
+
+async fn unfinished(spool: &SqliteSpool, now: Timestamp) -> Vec<Unfinished> {
+    spool.unfinished(now, 100, &[]).await.unwrap()
+}
+
+async fn numbers(spool: &SqliteSpool, now: Timestamp) -> Vec<MessageId> {
+    let found = unfinished(spool, now).await;
+    found.iter().map(|unfinished| unfinished.incoming.id).collect()
+}
+
+/// What a chain makes of a message from the spool: one destination, one record, one value.
+fn done(of: &Unfinished) -> Acceptance {
+    let incoming = of.incoming.clone();
+    let mut acceptance = Acceptance {
+        origin: incoming.origin,
+        envelope: incoming.envelope,
+        content: incoming.content,
+        ..message(incoming.id, "")
+    };
+    let ordinal = of.ordinals + 1;
+    acceptance
+        .outgoing
+        .push(destination(&acceptance, ordinal, "operator-b"));
+    acceptance.charging.push(charge("relay-in"));
+    acceptance.kv.push(KvWrite::Increment {
+        plugin: "charging".into(),
+        key: "relayed".into(),
+        by: 1,
+    });
+    acceptance
+}
+
+fn state(folder: &Path, number: MessageId) -> Option<(QueueState, u32, Option<String>)> {
+    let operator = Inspector::open(folder).unwrap();
+    let entries = operator.list(&Filter::default()).unwrap();
+    let entry = entries.into_iter().find(|entry| entry.id == id(number, 0))?;
+    Some((entry.state, entry.attempts, entry.reason))
+}
+
+#[tokio::test]
+async fn a_held_message_waits_for_an_operator_and_is_given_out_when_released() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let held = hold(&spool, None).await;
+    assert_eq!(numbers(&spool, Timestamp(u64::MAX)).await, []);
+
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    assert_eq!(operator.release(&[id(held, 0), id(held, 1)], NOW).unwrap(), 1);
+    let found = unfinished(&spool, NOW).await;
+    let [released] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    let original = message(held, CONTENT);
+    assert_eq!(released.incoming.id, held);
+    assert_eq!(released.incoming.envelope, original.envelope);
+    assert_eq!(
+        released.incoming.content.read(0..CONTENT.len() as u64).unwrap(),
+        CONTENT
+    );
+    let (is, was) = (&released.incoming.origin, &original.origin);
+    assert_eq!(
+        (&is.peer, is.remote, &is.helo, is.extended, is.received_at),
+        (&was.peer, was.remote, &was.helo, was.extended, was.received_at)
+    );
+    assert_eq!((released.attempts, released.arrived, released.ordinals), (0, false, 0));
+    assert_eq!(state(folder.path(), held).unwrap().0, QueueState::Unfinished);
+}
+
+#[tokio::test]
+async fn due_messages_come_in_order_but_for_those_that_are_excepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let second = hold(&spool, Some(Timestamp(NOW.0 - 1))).await;
+    let first = hold(&spool, Some(Timestamp(NOW.0 - 2))).await;
+    let third = hold(&spool, Some(LATER)).await;
+    assert_eq!(numbers(&spool, NOW).await, [first, second]);
+    assert_eq!(numbers(&spool, LATER).await, [first, second, third]);
+    let found = spool.unfinished(LATER, 1, &[first]).await.unwrap();
+    assert_eq!((found.len(), found[0].incoming.id), (1, second));
+}
+
+#[tokio::test]
+async fn what_a_message_comes_to_happens_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let held = hold(&spool, Some(NOW)).await;
+    let found = unfinished(&spool, NOW).await.remove(0);
+    let finish = Finish::Done(Box::new(done(&found)));
+    spool.finish(held, finish.clone()).await.unwrap();
+
+    // A second run of the same message, whoever made it, comes too late.
+    let again = spool.finish(held, finish).await;
+    assert!(
+        matches!(again, Err(SpoolError::Gone(gone)) if gone == held),
+        "{again:?}"
+    );
+    assert_eq!(sequences(folder.path()), [1]);
+    assert_eq!(
+        spool.kv_get("charging", "relayed").await.unwrap().as_deref(),
+        Some(&b"1"[..])
+    );
+    let waiting = due(&spool, "operator-b").await;
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].rope.to_bytes().unwrap(), CONTENT);
+    assert_eq!(numbers(&spool, Timestamp(u64::MAX)).await, []);
+
+    spool.record(delivered(waiting[0].id)).await.unwrap();
+    assert_eq!(stored(folder.path()), (0, 0), "nothing needs it any more");
+}
+
+#[tokio::test]
+async fn one_message_that_is_gone_does_not_spoil_the_transaction_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let (one, other) = (hold(&spool, Some(NOW)).await, hold(&spool, Some(NOW)).await);
+    let found = unfinished(&spool, NOW).await;
+    Inspector::open(folder.path()).unwrap().drop(&[id(one, 0)]).unwrap();
+    let finish = |n: usize| Finish::Done(Box::new(done(&found[n])));
+    let (dropped, kept) = tokio::join!(spool.finish(one, finish(0)), spool.finish(other, finish(1)));
+    assert!(matches!(dropped, Err(SpoolError::Gone(_))), "{dropped:?}");
+    kept.unwrap();
+    let waiting: Vec<_> = due(&spool, "operator-b").await.iter().map(|o| o.id).collect();
+    assert_eq!(waiting, [id(other, 1)]);
+    assert_eq!(sequences(folder.path()), [1]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_held_again_waits_with_the_new_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let held = hold(&spool, Some(NOW)).await;
+    let again = Acceptance {
+        hold: Some(Hold::parked("still looks like fraud")),
+        ..message(held, CONTENT)
+    };
+    spool.finish(held, Finish::Done(Box::new(again))).await.unwrap();
+    let reason = Some("still looks like fraud".to_owned());
+    assert_eq!(state(folder.path(), held), Some((QueueState::Held, 0, reason)));
+    assert_eq!(stored(folder.path()).0, 1);
+}
+
+#[tokio::test]
+async fn a_deferred_message_waits_until_it_is_due_and_counts_its_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let held = hold(&spool, Some(NOW)).await;
+    let again = Finish::Again {
+        due: LATER,
+        reason: "busy".into(),
+    };
+    spool.finish(held, again).await.unwrap();
+    assert_eq!(numbers(&spool, NOW).await, []);
+    assert_eq!(unfinished(&spool, LATER).await[0].attempts, 1);
+    let expected = (QueueState::Unfinished, 1, Some("busy".to_owned()));
+    assert_eq!(state(folder.path(), held), Some(expected));
+
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    assert_eq!(operator.retry(Selection::Ids(&[id(held, 0)]), NOW).unwrap(), 1);
+    assert_eq!(numbers(&spool, NOW).await, [held]);
+}
+
+#[tokio::test]
+async fn a_refused_message_is_kept_as_failed_and_can_be_released() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let held = hold(&spool, Some(NOW)).await;
+    let failed = Finish::Failed { reason: "no".into() };
+    spool.finish(held, failed).await.unwrap();
+    assert_eq!(numbers(&spool, Timestamp(u64::MAX)).await, []);
+    let expected = (QueueState::Failed, 0, Some("no".to_owned()));
+    assert_eq!(state(folder.path(), held), Some(expected));
+
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    let of_state = |operator: &Inspector, state| {
+        let filter = Filter {
+            state: Some(state),
+            ..Filter::default()
+        };
+        operator.list(&filter).unwrap().len()
+    };
+    assert_eq!(of_state(&operator, QueueState::Failed), 1);
+    assert_eq!(of_state(&operator, QueueState::Held), 0);
+    assert_eq!(operator.release_all(NOW).unwrap(), 0, "it is not held");
+    assert_eq!(operator.release(&[id(held, 0)], NOW).unwrap(), 1);
+    assert_eq!(of_state(&operator, QueueState::Unfinished), 1);
+    assert_eq!(numbers(&spool, NOW).await, [held]);
+}
+
+#[tokio::test]
+async fn all_held_messages_are_released_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let one = hold(&spool, None).await;
+    hold(&spool, Some(LATER)).await;
+    let other = hold(&spool, None).await;
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    assert_eq!(operator.release_all(NOW).unwrap(), 2);
+    assert_eq!(numbers(&spool, NOW).await, [one, other]);
+}
+
+#[tokio::test]
+async fn a_dropped_message_is_not_finished() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let held = hold(&spool, Some(NOW)).await;
+    let found = unfinished(&spool, NOW).await.remove(0);
+    Inspector::open(folder.path()).unwrap().drop(&[id(held, 0)]).unwrap();
+    assert_eq!(stored(folder.path()), (0, 0));
+    let late = spool.finish(held, Finish::Done(Box::new(done(&found)))).await;
+    assert!(matches!(late, Err(SpoolError::Gone(_))), "{late:?}");
+    assert_eq!(
+        (due(&spool, "operator-b").await.len(), sequences(folder.path()).len()),
+        (0, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_partly_held_message_remembers_its_arrival_and_its_ordinals() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let number = spool.next_id();
+    let mut partly = relayed(number, CONTENT);
+    partly.outgoing.push(destination(&partly, 2, "operator-c"));
+    partly.envelope.recipients.truncate(1);
+    partly.hold = Some(Hold {
+        arrived: true,
+        ..Hold::parked("one of them")
+    });
+    spool.commit(partly).await.unwrap();
+    for ordinal in [1, 2] {
+        spool.record(delivered(id(number, ordinal))).await.unwrap();
+    }
+    assert_eq!(stored(folder.path()).0, 1, "it is held for somebody still");
+
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    operator.release_all(NOW).unwrap();
+    let found = unfinished(&spool, NOW).await.remove(0);
+    assert_eq!((found.arrived, found.ordinals), (true, 2));
+    assert_eq!(found.incoming.envelope.recipients.len(), 1);
+    spool
+        .finish(number, Finish::Done(Box::new(done(&found))))
+        .await
+        .unwrap();
+    assert_eq!(due(&spool, "operator-b").await[0].id, id(number, 3));
+}
+
+#[tokio::test]
+async fn time_in_which_a_message_was_held_does_not_count_as_its_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let number = spool.next_id();
+    let mut held = message(number, CONTENT);
+    held.origin.received_at = Timestamp(NOW.0 - 7 * 86_400_000);
+    held.hold = Some(Hold {
+        due: Some(NOW),
+        ..Hold::parked("an operator was away")
+    });
+    spool.commit(held).await.unwrap();
+    let found = unfinished(&spool, NOW).await.remove(0);
+    assert_eq!(found.incoming.origin.received_at, Timestamp(NOW.0 - 7 * 86_400_000));
+    spool
+        .finish(number, Finish::Done(Box::new(done(&found))))
+        .await
+        .unwrap();
+    assert!(spool.next_due().await.unwrap().len() == 1);
+    let waiting = spool.due(&peer("operator-b"), LATER, 10, &[]).await.unwrap();
+    assert_eq!(waiting[0].received_at, NOW);
+}
+
+#[tokio::test]
+async fn the_index_is_what_finds_due_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let _spool = open(folder.path());
+    let db = crate::spool::sqlite::schema::open_existing(folder.path()).unwrap();
+    let sql = "EXPLAIN QUERY PLAN SELECT id FROM message WHERE due <= 1 ORDER BY due, id";
+    let plan: String = db.query_row(sql, (), |row| row.get(3)).unwrap();
+    assert!(plan.contains("USING") && plan.contains("message_due"), "{plan}");
+}

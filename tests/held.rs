@@ -1,0 +1,290 @@
+//! Messages that stay: held ones and their release, slow ones, those that are deferred again and again; and the breaker,
+//! which decides when a plug-in counts as failed without being asked.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Conversation, Peer, Relay, config, eventually, guest, plugin, sample};
+
+/// The plug-in of many habits, as configured with `more`: `on-failure`, sections. It sees only messages with pictures.
+fn hostile(habit: &str, more: &str) -> String {
+    format!(
+        "[[plugin]]\nname = \"hostile\"\nfile = \"{}\"\ngrants = [\"tables\", \"log\", \"clock\", \"kv\", \"charging\"]\n{more}\n\
+         [plugin.settings]\ndo = \"{habit}\"\npart = 2\nmax = 1000\n",
+        guest("hostile").display()
+    )
+}
+
+/// Charges arrivals and deliveries. It stands first in the chain, so that what it asked for is at stake when a later
+/// plug-in holds.
+fn charging() -> String {
+    format!(
+        "[[plugin]]\nname = \"charging\"\nfile = \"{}\"\ngrants = [\"charging\"]\n",
+        plugin("charging").display()
+    )
+}
+
+fn picture(id: &str) -> Vec<u8> {
+    let text = String::from_utf8(sample::forward_request(id)).expect("ASCII");
+    text.replace("text/plain; charset=us-ascii", "image/gif").into_bytes()
+}
+
+/// A message with two parts, of which the second can be read.
+fn pictures(id: &str) -> Vec<u8> {
+    let text = String::from_utf8(picture(id)).expect("ASCII");
+    let part = "--x\r\nContent-Type: image/gif\r\n\r\nGIF89a\r\n";
+    text.replace("image/gif", "multipart/mixed; boundary=x")
+        .replace("hello\r\n", &format!("{part}{part}--x--\r\n"))
+        .into_bytes()
+}
+
+fn send(relay: &Relay, message: &[u8]) -> String {
+    Conversation::open(relay.address())
+        .hello()
+        .transaction(sample::FROM, &[sample::TO], message)
+}
+
+fn send_for_good(relay: &Relay, message: &[u8]) {
+    let answer = send(relay, message);
+    assert!(answer.starts_with("250 "), "{answer}");
+}
+
+/// Puts another configuration in place, which is live when this returns.
+fn reconfigure(relay: &Relay, config: &str) {
+    let reloads = || relay.process().log().matches("configuration reloaded").count();
+    let before = reloads();
+    std::fs::write(relay.path("relay.toml"), config).expect("a writable folder");
+    relay.reload();
+    eventually("the configuration is reloaded", || (reloads() > before).then_some(()));
+}
+
+/// Waits until `queue list` shows `text`; returns the whole list.
+fn queue_shows(relay: &Relay, text: &str) -> String {
+    eventually(&format!("the queue shows {text:?}"), || {
+        let list = relay.print(&["queue", "list"]);
+        list.contains(text).then_some(list)
+    })
+}
+
+/// The id of the only entry.
+fn only_id(list: &str) -> String {
+    let entries: Vec<&str> = list.lines().filter(|line| !line.starts_with(' ')).collect();
+    let [entry] = entries.as_slice() else {
+        panic!("one entry is expected: {list}")
+    };
+    entry.split(' ').next().expect("an id").to_owned()
+}
+
+/// Waits until the queue is empty, so that every outcome is recorded; then how many records of a kind there are.
+fn charged(relay: &Relay) -> (usize, usize) {
+    queue_shows(relay, "nothing in the queue");
+    let records = relay.charging_records();
+    let count = |kind: &str| {
+        let records = records.iter().filter(|record| record.to_string().contains(kind));
+        records.count()
+    };
+    (count("\"relay-in\""), count("\"relay-out\""))
+}
+
+#[test]
+fn a_released_message_goes_through_the_chain_as_it_is_now_and_is_charged_once() {
+    let peer = Peer::start();
+    let with = |habit: &str| config(&peer, &(charging() + &hostile(habit, "")));
+    let relay = Relay::start(&with("occasion"));
+    let message = picture("h1");
+    send_for_good(&relay, &message);
+    let list = queue_shows(&relay, "  held  ");
+    assert!(only_id(&list).ends_with("-0"), "{list}");
+    assert_eq!(relay.charging_records(), [] as [serde_json::Value; 0]);
+
+    reconfigure(&relay, &with("set-header"));
+    let printed = relay.print(&["queue", "release", "--all"]);
+    assert!(printed.starts_with("1 released"), "{printed}");
+    let taken = &peer.wait_for(1)[0];
+    assert_eq!(taken.to, [sample::TO]);
+    assert!(taken.text().contains("X-Seen: yes\r\n"), "{}", taken.text());
+    let as_received = taken.text().replace("X-Seen: yes\r\n", "");
+    assert!(as_received.as_bytes().ends_with(&message), "{as_received}");
+    assert!(
+        as_received.contains(" with ESMTP id "),
+        "as it was received: {as_received}"
+    );
+    assert_eq!(charged(&relay), (1, 1));
+    assert_eq!(peer.taken().len(), 1);
+}
+
+#[test]
+fn a_message_that_the_chain_holds_again_stays_held_with_the_new_reason() {
+    let peer = Peer::start();
+    let with = |habit: &str| config(&peer, &hostile(habit, ""));
+    let relay = Relay::start(&with("count"));
+    send_for_good(&relay, &picture("h2"));
+    let id = only_id(&queue_shows(&relay, "\n    1\n"));
+    reconfigure(&relay, &with("occasion"));
+    relay.print(&["queue", "release", &id]);
+    let list = queue_shows(&relay, "Arrival");
+    assert!(list.contains("  held  "), "{list}");
+    assert_eq!(only_id(&list), id);
+    assert_eq!(peer.taken().len(), 0);
+}
+
+#[test]
+fn a_message_that_is_refused_after_its_release_is_kept_and_can_be_released_again() {
+    let peer = Peer::start();
+    let with = |habit: &str| config(&peer, &hostile(habit, ""));
+    let relay = Relay::start(&with("occasion"));
+    send_for_good(&relay, &picture("h3"));
+    let id = only_id(&queue_shows(&relay, "  held  "));
+    reconfigure(&relay, &with("refuse"));
+    relay.print(&["queue", "release", &id]);
+    let list = queue_shows(&relay, "  failed  ");
+    assert!(list.contains("refused by hostile: no"), "{list}");
+    let shown = relay.print(&["queue", "show", &id]);
+    assert!(shown.contains("X-Mms-Message-ID: \"h3@mms.a.example\""), "{shown}");
+
+    reconfigure(&relay, &with("pass"));
+    relay.print(&["queue", "release", &id]);
+    assert_eq!(peer.wait_for(1)[0].without_trace(), picture("h3"));
+    queue_shows(&relay, "nothing in the queue");
+}
+
+#[test]
+fn a_message_that_is_deferred_after_its_release_waits_and_is_tried_again() {
+    let peer = Peer::start();
+    let with = |habit: &str| config(&peer, &hostile(habit, ""));
+    let relay = Relay::start(&with("occasion"));
+    send_for_good(&relay, &picture("h4"));
+    queue_shows(&relay, "  held  ");
+    reconfigure(&relay, &with("trap"));
+    relay.print(&["queue", "release", "--all"]);
+    let list = queue_shows(&relay, "plug-in hostile failed (trap");
+    assert!(list.contains("  unfinished, due "), "{list}");
+    reconfigure(&relay, &with("pass"));
+    assert_eq!(peer.wait_for(1)[0].without_trace(), picture("h4"));
+    queue_shows(&relay, "nothing in the queue");
+}
+
+#[test]
+fn what_is_released_while_the_relay_is_down_is_carried_on_when_it_starts() {
+    let peer = Peer::start();
+    let with = |habit: &str| config(&peer, &(charging() + &hostile(habit, "")));
+    let mut relay = Relay::start(&with("occasion"));
+    send_for_good(&relay, &picture("h5"));
+    queue_shows(&relay, "  held  ");
+    relay.kill();
+    relay.print(&["queue", "release", "--all"]);
+    std::fs::write(relay.path("relay.toml"), with("pass")).expect("a writable folder");
+    relay.start_again();
+    assert_eq!(peer.wait_for(1)[0].without_trace(), picture("h5"));
+    assert_eq!(charged(&relay), (1, 1));
+}
+
+#[test]
+fn releasing_what_is_not_held_says_so() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, ""));
+    let output = relay.command(&["queue", "release", "0D8K3M2Z9T4AB-0"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("1 of 1 ids are not in the queue"), "{said}");
+    assert!(!relay.command(&["queue", "release"]).status.success(), "which ones?");
+}
+
+/// A chain that takes three seconds, and a sender that is answered after 300 ms.
+fn slow(peer: &Peer) -> String {
+    let habits = hostile("loop", "on-failure = \"skip\"\nlimits = { time = \"3 s\" }");
+    config(peer, &(charging() + &habits)).replacen("hosts =", "answer-within = \"300 ms\"\nhosts =", 1)
+}
+
+#[test]
+fn a_slow_chain_keeps_nobody_waiting_and_finishes_from_the_spool() {
+    let peer = Peer::start();
+    let relay = Relay::start(&slow(&peer));
+    let started = Instant::now();
+    send_for_good(&relay, &picture("w1"));
+    let waited = started.elapsed();
+    assert!(waited >= Duration::from_millis(300), "{waited:?}");
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
+    let list = queue_shows(&relay, "  unfinished, due ");
+    assert!(list.contains("not done within 300ms"), "{list}");
+    assert_eq!(peer.wait_for(1)[0].without_trace(), picture("w1"));
+    assert!(started.elapsed() >= Duration::from_secs(3), "the plug-in had its time");
+    assert_eq!(charged(&relay), (1, 1));
+}
+
+#[test]
+fn a_relay_that_is_killed_while_a_chain_runs_from_the_spool_loses_and_doubles_nothing() {
+    let peer = Peer::start();
+    let mut relay = Relay::start(&slow(&peer));
+    for message in ["w2", "w3"] {
+        send_for_good(&relay, &picture(message));
+        relay.kill();
+        relay.start_again();
+    }
+    let mut taken = peer.wait_for(2);
+    assert_eq!(charged(&relay), (2, 2));
+    assert_eq!(peer.taken().len(), 2);
+    taken.sort_by(|one, other| one.without_trace().cmp(other.without_trace()));
+    assert_eq!(taken[0].without_trace(), picture("w2"));
+    assert_eq!(taken[1].without_trace(), picture("w3"));
+}
+
+#[test]
+fn a_message_that_is_deferred_too_often_is_accepted_and_held() {
+    let peer = Peer::start();
+    let config = config(&peer, &hostile("trap", "")).replacen("listen =", "hold-after-deferrals = 3\nlisten =", 1);
+    let relay = Relay::start(&config);
+    for _ in 0..2 {
+        let answer = send(&relay, &picture("d1"));
+        assert!(answer.starts_with("451 4.3.0 "), "{answer}");
+    }
+    let other = send(&relay, &picture("d2"));
+    assert!(other.starts_with("451 "), "each message is counted by itself: {other}");
+    send_for_good(&relay, &picture("d1"));
+    let list = queue_shows(&relay, "  held  ");
+    assert!(
+        list.contains("deferred 3 times; the last time: plug-in hostile failed (trap"),
+        "{list}"
+    );
+    only_id(&list);
+}
+
+/// Nobody is there: what goes through the chain waits, and no outcome calls the plug-in in between.
+fn config_to_nobody(plugin: &str) -> String {
+    let peer = Peer::start();
+    config(&peer, plugin).replace(peer.address(), "127.0.0.1:9")
+}
+
+#[test]
+fn a_plug_in_that_keeps_failing_is_not_called_and_a_new_version_is() {
+    let breaker = "on-failure = \"skip\"\nbreaker = { failures = 3, first = \"1 min\" }";
+    let config = config_to_nobody(&hostile("trap", breaker));
+    let relay = Relay::start(&config);
+    let failures = || relay.process().log().matches("plug-in failed: ").count();
+    for number in 0..5 {
+        send_for_good(&relay, &picture(&format!("b{number}")));
+    }
+    assert_eq!(relay.print(&["queue", "list"]).matches(" -> ").count(), 5);
+    relay.process().wait_for_log("breaker opened");
+    assert_eq!(failures(), 3, "the other two passed it without a call");
+    reconfigure(&relay, &config);
+    send_for_good(&relay, &picture("b5"));
+    eventually("it is called again", || (failures() == 4).then_some(()));
+}
+
+#[test]
+fn an_open_breaker_is_probed_and_closes_when_the_plug_in_works() {
+    // Reading part 2 fails when there is none, and holds what has one.
+    let breaker = "on-failure = \"skip\"\nbreaker = { failures = 2, first = \"200 ms\", longest = \"200 ms\" }";
+    let relay = Relay::start(&config_to_nobody(&hostile("read", breaker)));
+    for number in 0..3 {
+        send_for_good(&relay, &picture(&format!("p{number}")));
+    }
+    relay.process().wait_for_log("breaker opened");
+    eventually("a probe holds a message", || {
+        send_for_good(&relay, &pictures("p9"));
+        relay.print(&["queue", "list"]).contains("  held  ").then_some(())
+    });
+    let log = relay.process().log();
+    let places = ["breaker opened", "breaker probing", "breaker closed"].map(|text| log.find(text));
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
+}
