@@ -35,6 +35,7 @@ mod snapshot;
 mod verdict;
 mod words;
 
+pub use cache::digest;
 pub use failure::{Failure, FailureClass, Spent};
 pub use inspect::{Inspection, Memory};
 pub use limits::{Grant, Limits, UnknownGrant};

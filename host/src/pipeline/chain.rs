@@ -8,6 +8,7 @@ use mm4relay_engine::{self as engine, Occasion, Plugin};
 use crate::message::{ChargingEntry, KvWrite, Message, OnFailure, PeerName, Refusal, Step};
 use crate::protocol::mm4;
 
+use super::loading::Health;
 use super::subject::{View, message_type};
 use super::{boundary, describe};
 
@@ -16,6 +17,8 @@ use super::{boundary, describe};
 pub struct Link {
     pub plugin: Plugin,
     pub on_failure: OnFailure,
+    /// How the calls of this version went.
+    pub health: Arc<Health>,
 }
 
 /// The plug-ins in their order. Immutable: a message keeps the chain that it began with.
@@ -53,6 +56,11 @@ pub enum Passage {
 pub type Destination = engine::Destination;
 
 impl Chain {
+    /// A chain of one.
+    pub fn of(link: Link) -> Self {
+        Self { links: vec![link] }
+    }
+
     /// The arrival run: once per message, before routing.
     pub async fn arrive(&self, message: Arc<Message>, effects: &mut Effects) -> Passage {
         self.run(message, &Occasion::Arrival, effects).await
@@ -73,7 +81,7 @@ impl Chain {
             {
                 continue;
             }
-            let done = match link.call(&message, occasion).await {
+            let done = match link.health.note(link.call(&message, occasion).await) {
                 Ok(done) => done,
                 Err(reason) => match link.failed(reason, &message) {
                     Some(passage) => return passage,
@@ -104,6 +112,15 @@ struct Done {
 }
 
 impl Link {
+    /// A version that nobody has called yet.
+    pub fn new(plugin: Plugin, on_failure: OnFailure) -> Self {
+        Self {
+            plugin,
+            on_failure,
+            health: Arc::default(),
+        }
+    }
+
     /// Calls the plug-in and applies what it wants; the error is why the call counts as failed.
     async fn call(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, String> {
         let view = Arc::new(View::whole(Arc::clone(message)));

@@ -10,7 +10,8 @@
 //! - What a plug-in asked for counts only when its call succeeded as a whole: edits, charging records, values.
 //! - A failed call (trap, time, memory, fault, illegal edit) is the plug-in's `on-failure`: `defer` (default), `skip`,
 //!   `hold`, `refuse`.
-//! - A message sees one chain from end to end. Replacing plug-ins ([`catalogue`]) swaps the chain for messages to come.
+//! - A message sees one chain from end to end. Replacing plug-ins ([`catalogue`]) swaps the chain for messages to come;
+//!   what a version goes through before that is in [`loading`].
 //! - `hold` parks the message as it was received. Whatever plug-ins before it asked for is dropped: the chain runs anew
 //!   when the message is released, and nothing may be charged twice.
 //! - If any destination of a message is deferred, the whole message is: nothing is committed, so there is nothing to
@@ -20,11 +21,14 @@ mod boundary;
 mod catalogue;
 mod chain;
 mod describe;
+pub mod loading;
 mod outcome;
+pub mod samples;
 mod services;
 mod subject;
 
-pub use catalogue::{Catalogue, CatalogueError, LinkSpec, WatchGuard};
+pub use catalogue::{Catalogue, CatalogueError, WatchGuard};
 pub use chain::{Chain, Destination, Effects, Link, Passage};
+pub use loading::LinkSpec;
 pub use outcome::{OutcomeTold, TellOutcome};
 pub use services::{KvSource, NoValues, PluginServices, TableSet};

@@ -48,7 +48,8 @@ impl Chain {
             if !wanted || tell.only.is_some_and(|only| !only.iter().any(|n| n == name)) {
                 continue;
             }
-            match link.plugin.process(occasion.clone(), Arc::clone(&view) as _).await {
+            let called = link.plugin.process(occasion.clone(), Arc::clone(&view) as _).await;
+            match link.health.note(called) {
                 Ok(judgement) => told.effects.keep(&link.plugin, judgement),
                 Err(failure) => {
                     let message = tell.outgoing.id.to_string();

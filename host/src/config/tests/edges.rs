@@ -3,7 +3,7 @@
 use super::{complaints, parse};
 
 /// Section, key, then the lowest value, one below it, the highest, one above it.
-const EDGES: [(&str, &str, [&str; 4]); 39] = [
+const EDGES: [(&str, &str, [&str; 4]); 40] = [
     ("[relay]", "hop-limit", ["1", "0", "1000", "1001"]),
     (
         "[limits]",
@@ -64,6 +64,7 @@ const EDGES: [(&str, &str, [&str; 4]); 39] = [
         "end-of-data",
         ["'1 ms'", "'0 ms'", "'1 h'", "'3601 s'"],
     ),
+    ("[[plugin]]", "watch", ["'0 ms'", "'-1 ms'", "'1 day'", "'86401 s'"]),
     (
         "[plugin.limits]",
         "memory",
@@ -110,6 +111,7 @@ fn every_limit_holds_on_both_edges() {
             "[relay]" => "",
             "[[peer]]" => "[[peer]]\nname = \"b\"\n",
             "[peer.retry]" | "[peer.timeouts]" => &format!("[[peer]]\nname = \"b\"\n{section}\n"),
+            "[[plugin]]" => "[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n",
             "[plugin.limits]" => "[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n[plugin.limits]\n",
             other => &format!("{other}\n"),
         };
