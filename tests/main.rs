@@ -3,4 +3,5 @@
 //! Every test is a claim. `support` is the small language that they are written in.
 
 mod journey;
+mod loading;
 mod support;

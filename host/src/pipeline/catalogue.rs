@@ -124,7 +124,7 @@ impl Catalogue {
                 continue;
             }
             match self.prepare_changed(spec, link).await {
-                Ok(None) => {}
+                Ok(None) => self.unbar(spec.name()).await,
                 Ok(Some(version)) => {
                     *link = Link {
                         plugin: version.plugin.clone(),
@@ -170,6 +170,13 @@ impl Catalogue {
         barred.is_some_and(|barred| barred.stamp == stamp)
     }
 
+    /// The file that was rolled back is gone: the version that runs is there again.
+    async fn unbar(&self, plugin: &str) {
+        if self.loader.history.record(plugin).barred.is_some() {
+            self.loader.history.change(plugin, |record| record.barred = None).await;
+        }
+    }
+
     /// An error when there are any; then those that are ready do not go live either.
     async fn all_or_none(&self, ready: &[Ready], errors: Vec<RefusedVersion>) -> Result<(), CatalogueError> {
         if errors.is_empty() {
@@ -204,33 +211,35 @@ impl Catalogue {
         for version in ready {
             self.loader.live(version).await;
         }
-        for (new, spec) in links.iter().zip(specs) {
-            let same_name = |old: &&Link| old.plugin.name() == new.plugin.name();
-            if let Some(old) = before.links.iter().find(same_name)
+        for version in ready {
+            let named = |link: &&Link| link.plugin.name() == version.plugin.name();
+            if let Some(new) = links.iter().find(named)
+                && let Some(old) = before.links.iter().find(named)
+                && let Some(spec) = specs.iter().find(|spec| spec.name() == version.plugin.name())
                 && old.plugin.digest() != new.plugin.digest()
             {
-                self.watch_over(new.clone(), old.clone(), spec.watch);
+                self.watch_over(new.clone(), old.clone(), version.candidate.stamp.clone(), spec.watch);
             }
         }
     }
 
     /// Counts the failures of a new version for a while. The version before stays loaded for as long, and takes its
     /// place again when they are clearly more than its own were.
-    fn watch_over(&self, new: Link, old: Link, window: Duration) {
+    fn watch_over(&self, new: Link, old: Link, stamp: String, window: Duration) {
         let me = Weak::clone(&self.me);
         tokio::spawn(async move {
             let worse = new.health.worse_than(&old.health);
             if let Ok(tally) = tokio::time::timeout(window, worse).await
                 && let Some(catalogue) = me.upgrade()
             {
-                catalogue.roll_back(&new, &old, tally).await;
+                catalogue.roll_back(&new, &old, stamp, tally).await;
             }
         });
     }
 
-    /// Puts the version before back, if `new` still runs.
-    async fn roll_back(&self, new: &Link, old: &Link, tally: Tally) {
-        let configured = self.configured.lock().await;
+    /// Puts the version before back, if `new` still runs. `stamp` is that of the file of `new`.
+    async fn roll_back(&self, new: &Link, old: &Link, stamp: String, tally: Tally) {
+        let _turn = self.configured.lock().await;
         let mut chain = Chain::clone(&self.chain());
         let runs = |link: &&mut Link| link.plugin.name() == new.plugin.name() && Arc::ptr_eq(&link.health, &new.health);
         let Some(link) = chain.links.iter_mut().find(runs) else {
@@ -248,8 +257,6 @@ impl Catalogue {
             digest,
             "the new plug-in is rolled back, the version before is live: {why}"
         );
-        let spec = configured.specs.iter().find(|spec| spec.name() == plugin);
-        let stamp = spec.map(|spec| files::stamp(&spec.plugin.wasm)).unwrap_or_default();
         let note = |record: &mut super::loading::history::Record| {
             record.rolled_back(new.plugin.digest(), old.plugin.digest(), &why, stamp);
         };

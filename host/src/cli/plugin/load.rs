@@ -1,8 +1,8 @@
 //! `mm4relay plugin load` and `plugin rollback`: another version for a running relay, and its verdict.
 //!
 //! There is no channel to the relay but its files: the version is put where the configuration says, the relay sees that,
-//! and what it makes of it is read from the history in its spool. A version that is refused does not stay: the file that
-//! was there is put back, so that the next start finds what runs.
+//! and what it makes of it is read from the history in its spool. A version that is refused does not stay there: what
+//! runs is put back, so that the next start finds it.
 
 use std::fs;
 use std::io;
@@ -149,22 +149,32 @@ impl Target {
                 .put(path)
                 .with_context(|| format!("{} cannot be written", path.display()));
         }
-        let there = Parcel::at(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let before_it = self
+            .running(record)
+            .map_or_else(|| Parcel::at(path), |running| Ok(Some(running)));
+        let before_it = before_it.with_context(|| format!("{} cannot be read", path.display()))?;
         parcel
             .put(path)
             .with_context(|| format!("{} cannot be written", path.display()))?;
         match self.verdict(&parcel.digest, before.last_attempt).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                if let Some(there) = there {
-                    there
+                if let Some(before_it) = before_it {
+                    before_it
                         .put(path)
                         .with_context(|| format!("{} cannot be put back", path.display()))?;
-                    println!("put back  {}  {}", short(&there.digest), path.display());
+                    println!("put back  {}  {}", short(&before_it.digest), path.display());
                 }
                 Err(error)
             }
         }
+    }
+
+    /// What runs, as it was kept. What stands in its file may be another version, which was refused or rolled back, and
+    /// must not be put there again.
+    fn running(&self, record: Option<&Record>) -> Option<Parcel> {
+        let (wasm, signature) = files::kept(&self.spool, record?.running.as_deref()?).ok()?;
+        Some(Parcel::new(wasm.into(), signature))
     }
 
     /// Prints the steps of the attempt with this digest as they come, and waits for its end.

@@ -82,6 +82,8 @@ pub struct Candidate {
     pub wasm: Bytes,
     pub signature: Option<String>,
     pub digest: String,
+    /// The file that they come from: see [`files::stamp`].
+    pub stamp: String,
 }
 
 /// A version that has passed everything, and waits for the others of its chain.
@@ -110,6 +112,8 @@ impl Candidate {
     pub async fn read(spec: &LinkSpec) -> Result<Self, RefusedVersion> {
         let plugin = spec.plugin.clone();
         let reading = tokio::task::spawn_blocking(move || {
+            // Before the bytes: a file that is replaced meanwhile is then looked at once too often, never once too few.
+            let stamp = files::stamp(&plugin.wasm);
             let wasm = plugin.read()?;
             let signature = files::read_signature(&plugin.wasm).map_err(|error| LoadError {
                 plugin: plugin.name.clone(),
@@ -118,17 +122,18 @@ impl Candidate {
                     error,
                 },
             })?;
-            Ok(Self::new(wasm, signature))
+            Ok(Self::new(wasm, signature, stamp))
         });
         reading.await.unwrap_or_else(|error| Err(internal(spec, &error)))
     }
 
-    pub fn new(wasm: Bytes, signature: Option<String>) -> Self {
+    fn new(wasm: Bytes, signature: Option<String>, stamp: String) -> Self {
         let digest = mm4relay_engine::digest(&wasm);
         Self {
             wasm,
             signature,
             digest,
+            stamp,
         }
     }
 }
@@ -256,7 +261,12 @@ impl Loader {
         );
         let after_ms = u64::try_from(ready.attempt.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let note = |record: &mut history::Record| {
+            let ran_before = record.running.as_deref() == Some(digest);
             record.went_live(digest, &version, &now);
+            // Else a few reloads would push what is worth remembering out of the history.
+            record
+                .attempts
+                .retain(|attempt| !(ran_before && attempt.number == number && attempt.cause == Cause::Reload));
             if record.barred.as_ref().is_some_and(|barred| barred.digest == digest) {
                 record.barred = None;
             }
@@ -299,9 +309,9 @@ impl Loader {
         let barred = record.barred?;
         let (spool, running) = (self.history.folder()?.to_owned(), record.running?);
         let file = spec.plugin.wasm.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            (files::stamp(&file) == barred.stamp).then(|| files::kept(&spool, &running))
-        });
+        let stamp = barred.stamp.clone();
+        let reading =
+            tokio::task::spawn_blocking(move || (files::stamp(&file) == stamp).then(|| files::kept(&spool, &running)));
         match reading.await.ok()?? {
             Ok((wasm, signature)) => {
                 let plugin = spec.name();
@@ -310,7 +320,7 @@ impl Loader {
                     "its file was rolled back, the version before runs: {}",
                     barred.why
                 );
-                Some(Candidate::new(wasm, signature))
+                Some(Candidate::new(wasm, signature, barred.stamp))
             }
             Err(error) => {
                 let plugin = spec.name();

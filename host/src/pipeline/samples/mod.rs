@@ -74,7 +74,7 @@ impl Bench {
             let now = self.made_of(case).await.map_err(unusable)?;
             let expected = case.expected().map_err(unusable)?;
             if expected != now {
-                differing.push((case.name.clone(), difference(&expected, &now, false)));
+                differing.push((case.name.clone(), cut(&difference(&expected, &now, false))));
             }
         }
         let differ = differing.len();
@@ -140,6 +140,22 @@ pub fn difference(expected: &str, now: &str, whole: bool) -> String {
         };
         text.push_str(&format!("  {sign} {}\n", change.value().trim_end_matches('\n')));
     }
+    text
+}
+
+/// The first lines: a difference goes into a log and a history, where it must not push out everything else.
+fn cut(difference: &str) -> String {
+    const LINES: usize = 20;
+    const OCTETS: usize = 4096;
+    let mut text = String::new();
+    for (at, line) in difference.lines().enumerate() {
+        if at == LINES || text.len() + line.len() > OCTETS {
+            return text + "  ...";
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
     text
 }
 
@@ -223,6 +239,14 @@ impl Table for Inline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_difference_is_cut() {
+        assert_eq!(cut("  - a\n  + b\n"), "  - a\n  + b");
+        let many = "  + line\n".repeat(1000);
+        assert_eq!(cut(&many).lines().count(), 21);
+        assert_eq!(cut(&"x".repeat(10_000)), "  ...");
+    }
 
     #[test]
     fn a_difference_shows_what_was_expected_and_what_is() {
