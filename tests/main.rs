@@ -10,6 +10,7 @@ mod held;
 mod hot_loading;
 mod interop;
 mod journey;
+mod loading;
 mod memory;
 mod next_hop;
 mod plugins;

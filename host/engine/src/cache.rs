@@ -179,8 +179,8 @@ impl Drop for Cache {
     }
 }
 
-/// SHA-256 in lower-case hexadecimal.
-pub(crate) fn digest(bytes: &[u8]) -> String {
+/// SHA-256 in lower-case hexadecimal: what a version of a plug-in is known by.
+pub fn digest(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }

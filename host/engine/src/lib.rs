@@ -38,6 +38,7 @@ mod verdict;
 mod words;
 
 pub use breaker::{Breaker, BreakerOpen, BreakerOptions, Permit};
+pub use cache::digest;
 pub use failure::{Failure, FailureClass, Spent};
 pub use inspect::{Inspection, Memory};
 pub use limits::{Grant, Limits, UnknownGrant};

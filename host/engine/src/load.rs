@@ -127,6 +127,20 @@ fn list(grants: &BTreeSet<Grant>) -> String {
     names.join("`, `")
 }
 
+impl PluginSpec {
+    /// Reads the component's file, once, for [`Engine::load_bytes`]. Blocks its thread.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has more octets than the limit `component_bytes`.
+    pub fn read(&self) -> Result<Bytes, LoadError> {
+        let wasm = read(&self.wasm, self.limits.component_bytes);
+        wasm.map(Bytes::from).map_err(|kind| LoadError {
+            plugin: self.name.clone(),
+            kind,
+        })
+    }
+}
+
 impl From<CacheError> for LoadErrorKind {
     fn from(error: CacheError) -> Self {
         match error {
@@ -157,13 +171,36 @@ impl Engine {
     /// # Errors
     /// See [`LoadErrorKind`]; each says what to do.
     pub async fn load(&self, spec: PluginSpec, services: Arc<dyn Services>) -> Result<Plugin, LoadError> {
+        self.load_from(spec, None, services).await
+    }
+
+    /// As [`load`](Self::load), but from bytes that were read before, for those who look at them first: what was
+    /// verified is what runs, whatever has become of the file meanwhile.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn load_bytes(
+        &self,
+        spec: PluginSpec,
+        wasm: Bytes,
+        services: Arc<dyn Services>,
+    ) -> Result<Plugin, LoadError> {
+        self.load_from(spec, Some(wasm), services).await
+    }
+
+    async fn load_from(
+        &self,
+        spec: PluginSpec,
+        wasm: Option<Bytes>,
+        services: Arc<dyn Services>,
+    ) -> Result<Plugin, LoadError> {
         let turn = self.0.loading.clone().lock_owned().await;
         let engine = self.0.clone();
         let runtime = Handle::current();
         let plugin = spec.name.clone();
         let job = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            runtime.block_on(load(engine, spec, services))
+            runtime.block_on(load(engine, spec, wasm, services))
         });
         let ended = job.await.unwrap_or_else(|error| {
             Err(LoadErrorKind::Internal {
@@ -175,12 +212,20 @@ impl Engine {
 }
 
 /// Blocks its thread for as long as it takes.
-async fn load(engine: Arc<Inner>, spec: PluginSpec, services: Arc<dyn Services>) -> Result<Plugin, LoadErrorKind> {
+async fn load(
+    engine: Arc<Inner>,
+    spec: PluginSpec,
+    wasm: Option<Bytes>,
+    services: Arc<dyn Services>,
+) -> Result<Plugin, LoadErrorKind> {
     if spec.limits.memory_bytes > engine.max_memory_bytes {
         let (asked, available) = (spec.limits.memory_bytes, engine.max_memory_bytes);
         return Err(LoadErrorKind::MemoryLimit { asked, available });
     }
-    let wasm = read(&spec.wasm, spec.limits.component_bytes)?;
+    let wasm = match wasm {
+        Some(wasm) => wasm,
+        None => read(&spec.wasm, spec.limits.component_bytes)?.into(),
+    };
     let inspection = inspect(&wasm)?;
     check_grants(&inspection.grants, &spec.grants)?;
     let owner = Arc::new(Owner {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use base64::Engine as _;
 use ipnet::IpNet;
 use toml::de::DeValue;
 
@@ -92,6 +93,19 @@ pub(super) fn name(value: &DeValue<'_>) -> Read<PeerName> {
         .as_str()
         .and_then(|text| PeerName::new(text).ok())
         .ok_or_else(|| NAME.to_owned())
+}
+
+/// A key that signatures are verified with: `NAME:BASE64`.
+pub(super) fn public_key(value: &DeValue<'_>) -> Read<(String, [u8; 32])> {
+    let read = |text: &str| {
+        let (name, key) = text.split_once(':')?;
+        let key = base64::engine::general_purpose::STANDARD.decode(key).ok()?;
+        Some((PeerName::new(name).ok()?.to_string(), key.try_into().ok()?))
+    };
+    value
+        .as_str()
+        .and_then(read)
+        .ok_or_else(|| "NAME:KEY as `mm4relay plugin keygen` prints it, the key being 32 octets in base64".to_owned())
 }
 
 /// An address to listen on; port 0 means a free one.

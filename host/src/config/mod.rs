@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use limits::Limits;
 pub use peer::{HostPort, Peer, Retry, Timeouts};
-pub use plugin::{GRANTS, Plugin, PluginBreaker, PluginLimits};
+pub use plugin::{GRANTS, Plugin, PluginBreaker, PluginLimits, PluginSigning};
 pub use problem::{Found, Problem, Problems};
 pub use units::{show_duration, show_size};
 
@@ -38,6 +38,7 @@ pub struct Config {
     pub peers: Vec<Peer>,
     pub routes: Vec<Route>,
     pub tables: Vec<Table>,
+    pub plugin_signing: PluginSigning,
     /// In the order of the chain.
     pub plugins: Vec<Plugin>,
 }
@@ -132,6 +133,7 @@ impl Config {
             peers: Vec::new(),
             routes: Vec::new(),
             tables: Vec::new(),
+            plugin_signing: PluginSigning::default(),
             plugins: Vec::new(),
         }
     }
@@ -184,6 +186,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let routes = root.sections("route", |s| route(s, &peers, &mut prefixes));
     let mut names = HashSet::new();
     let tables = root.sections("table", |s| table(s, &folders, &mut names));
+    let plugin_signing = root.section("plugin-signing", PluginSigning::read);
     let mut names = HashSet::new();
     let plugins = root.sections("plugin", |s| Plugin::read(s, &folders, &mut names));
     Config {
@@ -191,6 +194,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         peers,
         routes: routes.into_iter().flatten().collect(),
         tables: tables.into_iter().flatten().collect(),
+        plugin_signing,
         plugins: plugins.into_iter().flatten().collect(),
         relay,
     }
@@ -278,6 +282,17 @@ impl Folders<'_> {
             return None;
         }
         Some(file)
+    }
+
+    fn existing_folder(&self, s: &mut Section<'_>, key: &'static str, folder: PathBuf) -> Option<PathBuf> {
+        if self.must_exist && !folder.is_dir() {
+            s.refuse(
+                key,
+                format!("a folder that exists; there is no folder {}", folder.display()),
+            );
+            return None;
+        }
+        Some(folder)
     }
 }
 

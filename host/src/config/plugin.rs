@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Folders;
 use super::file::{Section, json};
-use super::forms::{NAME, count, duration, name, size, text};
+use super::forms::{NAME, count, duration, name, public_key, size, text, yes_or_no};
 use super::problem::one_of;
 use crate::message::OnFailure;
 
@@ -29,6 +29,10 @@ pub struct Plugin {
     pub on_failure: OnFailure,
     pub limits: PluginLimits,
     pub breaker: PluginBreaker,
+    /// The folder of the sample cases that a version must pass; relative paths start at `plugin-folder`.
+    pub samples: Option<PathBuf>,
+    /// `watch`: for how long a new version can be rolled back by its failures. Default 1 min; zero turns it off.
+    pub watch: Duration,
     /// What the plug-in reads through `config`; an object, `{}` when there are no settings.
     pub settings: serde_json::Value,
 }
@@ -89,6 +93,11 @@ impl Plugin {
             let word = value.as_str().unwrap_or_default();
             OnFailure::from_word(word).ok_or_else(|| one_of(word, &["defer", "skip", "hold", "refuse"]))
         });
+        let samples = s
+            .optional("samples", text(SAMPLES))
+            .map(|samples| folders.plugins.join(samples));
+        let samples = samples.and_then(|samples| folders.existing_folder(s, "samples", samples));
+        let watch = s.optional("watch", duration(Duration::ZERO..=Duration::from_secs(86_400)));
         let limits = s.section("limits", PluginLimits::read);
         let breaker = s.section("breaker", PluginBreaker::read);
         let settings = s.optional("settings", |value| match json(value)? {
@@ -102,6 +111,8 @@ impl Plugin {
             on_failure: on_failure.unwrap_or_default(),
             limits,
             breaker,
+            samples,
+            watch: watch.unwrap_or(Duration::from_secs(60)),
             settings: settings.unwrap_or_else(|| serde_json::json!({})),
         })
     }
@@ -125,6 +136,38 @@ impl PluginBreaker {
             }
         }
         breaker
+    }
+}
+
+const SAMPLES: &str = "the path of a folder with sample cases, such as \"samples/address-rewrite\"";
+
+/// `[plugin-signing]`: whose components may run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PluginSigning {
+    /// Nothing goes live without a good signature. Default false.
+    pub required: bool,
+    /// `NAME:BASE64`, of the 32 octets of an Ed25519 public key (RFC 8032, 5.1.5). Names are unique.
+    pub keys: Vec<(String, [u8; 32])>,
+}
+
+impl PluginSigning {
+    pub(super) fn read(s: &mut Section<'_>) -> Self {
+        let mut taken = HashSet::new();
+        let keys = s.list("keys", |value| {
+            let (name, key) = public_key(value)?;
+            match taken.insert(name.clone()) {
+                true => Ok((name, key)),
+                false => Err("a key whose name no other key has".to_owned()),
+            }
+        });
+        let required = s.optional("required", yes_or_no).unwrap_or_default();
+        if required && !s.has_items("keys") {
+            s.refuse(
+                "keys",
+                "at least one key, because required is true: `mm4relay plugin keygen` makes one",
+            );
+        }
+        Self { required, keys }
     }
 }
 

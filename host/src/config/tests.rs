@@ -321,6 +321,7 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
         "[peer.timeouts]",
         "[[route]]",
         "[[table]]",
+        "[plugin-signing]",
         "[[plugin]]",
         "[plugin.limits]",
         "[plugin.breaker]",
@@ -365,6 +366,37 @@ fn what_the_documentation_shows_is_what_happens() {
 
     let shown = Config::parse(THREE_MISTAKES, Path::new("")).unwrap_err().to_string();
     assert_eq!(block("```text\n"), format!("{shown}\n3 problems\n"));
+}
+
+#[test]
+fn a_signing_key_is_a_name_and_32_octets_and_is_there_when_it_is_required() {
+    let key = "release-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let signing = |rest: &str| format!("[plugin-signing]\n{rest}\n");
+    let config = parse(&signing(&format!("required = true\nkeys = [\"{key}\"]"))).unwrap();
+    assert!(config.plugin_signing.required);
+    assert_eq!(config.plugin_signing.keys[0].0, "release-1");
+    assert!(!parse("").unwrap().plugin_signing.required);
+
+    let form = "expected NAME:KEY as `mm4relay plugin keygen` prints it, the key being 32 octets in base64";
+    for bad in [
+        "release-1",
+        "release-1:AAAA",
+        "a b:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        ":=",
+    ] {
+        let found = complaints(&signing(&format!("keys = [\"{bad}\"]")));
+        assert_eq!(found, [format!("plugin-signing.keys[0] is \"{bad}\": {form}")]);
+    }
+    let twice = complaints(&signing(&format!("keys = [\"{key}\", \"{key}\"]")));
+    assert!(
+        twice[0].ends_with("expected a key whose name no other key has"),
+        "{twice:?}"
+    );
+    let none = complaints(&signing("required = true"));
+    assert!(
+        none[0].starts_with("plugin-signing.keys is missing: expected at least one key"),
+        "{none:?}"
+    );
 }
 
 proptest! {

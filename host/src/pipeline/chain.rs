@@ -8,6 +8,7 @@ use mm4relay_engine::{self as engine, Occasion, Plugin};
 use crate::message::{ChargingEntry, KvWrite, Message, OnFailure, PeerName, Refusal, Step};
 use crate::protocol::mm4;
 
+use super::loading::Health;
 use super::subject::{View, message_type};
 use super::{boundary, describe};
 
@@ -16,6 +17,8 @@ use super::{boundary, describe};
 pub struct Link {
     pub plugin: Plugin,
     pub on_failure: OnFailure,
+    /// How the calls of this version went.
+    pub health: Arc<Health>,
 }
 
 /// The plug-ins in their order. Immutable: a message keeps the chain that it began with.
@@ -53,6 +56,11 @@ pub enum Passage {
 pub type Destination = engine::Destination;
 
 impl Chain {
+    /// A chain of one.
+    pub fn of(link: Link) -> Self {
+        Self { links: vec![link] }
+    }
+
     /// The arrival run: once per message, before routing.
     pub async fn arrive(&self, message: Arc<Message>, effects: &mut Effects) -> Passage {
         self.run(message, &Occasion::Arrival, effects).await
@@ -88,6 +96,8 @@ impl Chain {
                 } => {
                     message = edited;
                     routes.extend(more);
+                    // The id of a dropped recipient may be given to an added one, who must not inherit the route.
+                    routes.retain(|id, _| message.envelope.recipients.iter().any(|r| r.id == *id));
                 }
                 ended => return ended,
             }
@@ -111,10 +121,19 @@ enum Trouble {
 }
 
 impl Link {
+    /// A version that nobody has called yet.
+    pub fn new(plugin: Plugin, on_failure: OnFailure) -> Self {
+        Self {
+            plugin,
+            on_failure,
+            health: Arc::default(),
+        }
+    }
+
     /// Calls the plug-in unless its breaker is open, and tells the breaker how it went.
     async fn ask(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, Trouble> {
         let permit = self.plugin.breaker().admit().map_err(Trouble::Open)?;
-        match self.call(message, occasion).await {
+        match self.health.note(self.call(message, occasion).await) {
             Ok(done) => {
                 permit.succeeded();
                 Ok(done)
@@ -143,8 +162,14 @@ impl Link {
                 let refusal = self.refusal(code, text)?;
                 (vec![refusal.to_string()], Passage::Refuse(refusal))
             }
-            engine::Verdict::Hold(reason) => (vec![format!("hold: {reason}")], Passage::Hold { reason }),
-            engine::Verdict::Discard(reason) => (vec![format!("discard: {reason}")], Passage::Discard { reason }),
+            engine::Verdict::Hold(reason) => {
+                let reason = legal_reason(reason)?;
+                (vec![format!("hold: {reason}")], Passage::Hold { reason })
+            }
+            engine::Verdict::Discard(reason) => {
+                let reason = legal_reason(reason)?;
+                (vec![format!("discard: {reason}")], Passage::Discard { reason })
+            }
         };
         Ok(Done {
             judgement,
@@ -194,6 +219,17 @@ impl Link {
             }),
         }
     }
+}
+
+/// A reason goes into the log and onto an operator's terminal: no line ends and no escape sequences in it.
+fn legal_reason(reason: String) -> Result<String, String> {
+    const MAX_REASON: usize = 1024;
+    if reason.len() > MAX_REASON || reason.chars().any(char::is_control) {
+        return Err(format!(
+            "contract: the reason of hold or discard must have at most {MAX_REASON} octets and no control characters"
+        ));
+    }
+    Ok(reason)
 }
 
 type Edited = (Vec<String>, Message, BTreeMap<u32, PeerName>);

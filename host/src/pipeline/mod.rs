@@ -11,7 +11,8 @@
 //! - A failed call (trap, time, memory, fault, illegal edit) is the plug-in's `on-failure`: `defer` (default), `skip`,
 //!   `hold`, `refuse`. After repeated failures its breaker opens: then the plug-in is not called, and its `on-failure`
 //!   applies at once, until a probe succeeds. Being told of an outcome counts as a call too.
-//! - A message sees one chain from end to end. Replacing plug-ins ([`catalogue`]) swaps the chain for messages to come.
+//! - A message sees one chain from end to end. Replacing plug-ins ([`catalogue`]) swaps the chain for messages to come;
+//!   what a version goes through before that is in [`loading`].
 //! - `hold` parks the message as it was received. Whatever plug-ins before it asked for is dropped: the chain runs anew
 //!   when the message is released, and nothing may be charged twice. When only some destinations are held, what arrival
 //!   plug-ins asked for is kept with the others, and dropped when the chain runs anew for the rest.
@@ -22,13 +23,16 @@ mod boundary;
 mod catalogue;
 mod chain;
 mod describe;
+pub mod loading;
 mod outcome;
+pub mod samples;
 mod services;
 mod subject;
 mod watch;
 
-pub use catalogue::{Catalogue, CatalogueError, LinkSpec};
+pub use catalogue::{Catalogue, CatalogueError};
 pub use chain::{Chain, Destination, Effects, Link, Passage};
+pub use loading::LinkSpec;
 pub use outcome::{OutcomeTold, TellOutcome};
 pub use services::{KvSource, NoValues, PluginServices, TableSet};
 pub use watch::WatchGuard;

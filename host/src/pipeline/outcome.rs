@@ -76,7 +76,8 @@ impl Chain {
                     continue;
                 }
             };
-            match link.plugin.process(occasion.clone(), Arc::clone(&view) as _).await {
+            let called = link.plugin.process(occasion.clone(), Arc::clone(&view) as _).await;
+            match link.health.note(called) {
                 Ok(judgement) => {
                     permit.succeeded();
                     told.effects.keep(&link.plugin, judgement);

@@ -7,6 +7,7 @@ use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, PluginSpec}
 
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
+use crate::pipeline::loading::signing::{PublicKey, Signing};
 use crate::pipeline::{Catalogue, LinkSpec, NoValues, PluginServices};
 use crate::routing::Tables;
 
@@ -14,6 +15,7 @@ use super::tables;
 
 /// The links, in the order of the file.
 pub fn specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
+    let signing = Arc::new(signing(&config.plugin_signing)?);
     let spec = |plugin: &config::Plugin| {
         let grants = plugin
             .grants
@@ -30,9 +32,21 @@ pub fn specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
         Ok(LinkSpec {
             plugin: plugin_spec,
             on_failure: plugin.on_failure,
+            samples: plugin.samples.clone(),
+            watch: plugin.watch,
+            signing: Arc::clone(&signing),
         })
     };
     config.plugins.iter().map(spec).collect()
+}
+
+/// Who may sign, as the pipeline verifies it.
+fn signing(set: &config::PluginSigning) -> anyhow::Result<Signing> {
+    let key = |(name, point): &(String, [u8; 32])| PublicKey::new(name, *point);
+    Ok(Signing {
+        required: set.required,
+        keys: set.keys.iter().map(key).collect::<Result<_, _>>()?,
+    })
 }
 
 /// Loads every plug-in as a start would, and throws the result away. A line for each, or all that is wrong.

@@ -18,6 +18,7 @@ use crate::config::{self, Config, RouteTo};
 use crate::delivery::{Delivery, PeerOptions, Schedule, Timeouts};
 use crate::intake;
 use crate::message::PeerName;
+use crate::pipeline::loading::history::History;
 use crate::pipeline::{Catalogue, Destination, KvSource, PluginServices, TableSet, WatchGuard};
 use crate::protocol::mm4;
 use crate::routing::{PeerEntry, Route, Routing};
@@ -227,7 +228,8 @@ async fn load_catalogue(
         kv: Arc::new(StoredValues(Arc::clone(spool))),
         clock: Arc::clone(clock),
     };
-    Catalogue::load(engine, Arc::new(services), chain::specs(config)?)
+    let history = History::open(&config.relay.spool);
+    Catalogue::open(engine, Arc::new(services), chain::specs(config)?, history)
         .await
         .context("plug-ins")
 }

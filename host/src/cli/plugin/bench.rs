@@ -10,10 +10,10 @@ use mm4relay_engine::{Limits, PluginSpec};
 
 use crate::clock::SystemClock;
 use crate::message::OnFailure;
+use crate::pipeline::samples::{Case, cases};
 use crate::pipeline::{Catalogue, Chain, Effects, LinkSpec, NoValues, Passage, PluginServices, TableSet};
 
 use super::Manifest;
-use super::case::{Case, cases};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,7 +34,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let mut all_cases = Vec::new();
     let mut tables = TableSet::new();
     for folder in &args.folders {
-        let mut found = cases(folder)?;
+        let mut found = cases(&folder.join("samples"))?;
         let first = found
             .first()
             .with_context(|| format!("no sample case in {}/samples", folder.display()))?;
@@ -47,10 +47,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             grants: Manifest::read(folder)?.grants()?,
             limits: Limits::default(),
         };
-        specs.push(LinkSpec {
-            plugin,
-            on_failure: OnFailure::Defer,
-        });
+        specs.push(LinkSpec::new(plugin, OnFailure::Defer));
         all_cases.append(&mut found);
     }
     let services = Arc::new(PluginServices {

@@ -1,10 +1,11 @@
-//! `mm4relay plugin`: for those who write plug-ins.
+//! `mm4relay plugin`: for those who write plug-ins, and those who run them.
 
 mod bench;
 mod build;
-mod case;
 mod inspect;
-mod snapshot;
+mod list;
+mod load;
+mod sign;
 mod test;
 
 use std::path::Path;
@@ -26,6 +27,16 @@ pub enum Args {
     Bench(bench::Args),
     /// Run a plug-in's sample messages and compare with what is expected
     Test(test::Args),
+    /// Make a key pair for signing plug-ins
+    Keygen(sign::KeygenArgs),
+    /// Sign a component: writes FILE.sig
+    Sign(sign::SignArgs),
+    /// Say which versions a relay runs and keeps, and what became of the last attempts to load one
+    List(list::Args),
+    /// Give a running relay a new version of a plug-in, and wait for what it says
+    Load(load::LoadArgs),
+    /// Take a running relay back to the version before
+    Rollback(load::RollbackArgs),
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -34,6 +45,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Inspect(args) => inspect::run(&args),
         Args::Bench(args) => bench::run(&args).await,
         Args::Test(args) => test::run(&args).await,
+        Args::Keygen(args) => sign::keygen(&args),
+        Args::Sign(args) => sign::sign(&args),
+        Args::List(args) => list::run(&args),
+        Args::Load(args) => load::load(&args).await,
+        Args::Rollback(args) => load::rollback(&args).await,
     }
 }
 

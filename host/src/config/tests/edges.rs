@@ -3,7 +3,7 @@
 use super::{complaints, parse};
 
 /// Section, key, then the lowest value, one below it, the highest, one above it.
-const EDGES: [(&str, &str, [&str; 4]); 44] = [
+const EDGES: [(&str, &str, [&str; 4]); 45] = [
     ("[relay]", "hop-limit", ["1", "0", "1000", "1001"]),
     ("[relay]", "hold-after-deferrals", ["1", "0", "10000", "10001"]),
     (
@@ -70,6 +70,7 @@ const EDGES: [(&str, &str, [&str; 4]); 44] = [
         "end-of-data",
         ["'1 ms'", "'0 ms'", "'1 h'", "'3601 s'"],
     ),
+    ("[[plugin]]", "watch", ["'0 ms'", "'-1 ms'", "'1 day'", "'86401 s'"]),
     (
         "[plugin.limits]",
         "memory",
@@ -130,6 +131,7 @@ fn every_limit_holds_on_both_edges() {
             "[plugin.limits]" | "[plugin.breaker]" => {
                 &format!("[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n{section}\n")
             }
+            "[[plugin]]" => "[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n",
             other => &format!("{other}\n"),
         };
         for good in [lowest, highest] {

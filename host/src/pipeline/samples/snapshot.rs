@@ -5,8 +5,10 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use crate::message::{ChargingEntry, KvWrite, Message, TransferEncoding};
-use crate::pipeline::{Effects, OutcomeTold, Passage};
 use crate::protocol::mm4;
+
+use super::super::chain::{Effects, Passage};
+use super::super::outcome::OutcomeTold;
 
 /// Text parts up to this size are shown whole.
 const SHOWN_TEXT: usize = 4096;

@@ -76,10 +76,9 @@ struct Outcome {
     attempts: Option<u32>,
 }
 
-/// Every case in `folder/samples`, by name.
-pub fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
-    let samples = folder.join("samples");
-    let entries = std::fs::read_dir(&samples)
+/// Every case in `samples`, by name.
+pub fn cases(samples: &Path) -> anyhow::Result<Vec<Case>> {
+    let entries = std::fs::read_dir(samples)
         .with_context(|| format!("{} cannot be read: sample cases belong there", samples.display()))?;
     let mut folders: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     folders.retain(|path| path.join("message.eml").exists());
@@ -109,6 +108,16 @@ impl Case {
             settings,
             message,
         })
+    }
+
+    /// What stands in `expected.txt`; nothing when there is none yet.
+    pub fn expected(&self) -> anyhow::Result<String> {
+        let path = self.folder.join("expected.txt");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        }
     }
 
     pub fn now(&self) -> anyhow::Result<Timestamp> {

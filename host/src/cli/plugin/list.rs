@@ -1,0 +1,136 @@
+//! `mm4relay plugin list`: what a relay runs, keeps and has tried, from the history in its spool.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::config::Config;
+use crate::pipeline::loading::history::{Attempt, Book, Cause, FILE, Record, Verdict};
+
+/// Attempts that are shown for each plug-in.
+const SHOWN: usize = 5;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The relay's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let config = Config::load(&args.config)?;
+    let spool = &config.relay.spool;
+    let book = Book::read(spool).with_context(|| format!("{} cannot be read", spool.join(FILE).display()))?;
+    if config.plugins.is_empty() {
+        println!("no plug-ins are configured");
+    }
+    for plugin in &config.plugins {
+        print!("{}", describe(&plugin.name, book.plugins.get(&plugin.name)));
+    }
+    Ok(())
+}
+
+/// A plug-in for a person, with a line end.
+fn describe(name: &str, record: Option<&Record>) -> String {
+    let mut text = String::new();
+    let mut line = |depth: usize, left: &str, right: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{:depth$}{left:<10} {}",
+            "",
+            right.replace('\n', "\n             ")
+        );
+    };
+    let Some(record) = record else {
+        return format!("{name}\n  has never been loaded here\n");
+    };
+    line(0, name, String::new());
+    let running = record.running.as_deref();
+    for version in &record.versions {
+        let word = if running == Some(version.digest.as_str()) {
+            "running"
+        } else {
+            "kept"
+        };
+        line(
+            2,
+            word,
+            format!(
+                "{}  {}  live since {}",
+                version.version,
+                short(&version.digest),
+                version.since
+            ),
+        );
+    }
+    if let Some(barred) = &record.barred {
+        line(
+            2,
+            "barred",
+            format!("{}  until its file is replaced: {}", short(&barred.digest), barred.why),
+        );
+    }
+    for attempt in record.attempts.iter().rev().take(SHOWN) {
+        line(2, verdict(attempt.verdict), outline(attempt));
+    }
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn outline(attempt: &Attempt) -> String {
+    let cause = match attempt.cause {
+        Cause::Start => "at the start",
+        Cause::Reload => "at a reload",
+        Cause::File => "file replaced",
+    };
+    let head = format!("{}  {}, {cause}", short(&attempt.digest), attempt.began);
+    if attempt.why.is_empty() {
+        head
+    } else {
+        format!("{head}\n{}", attempt.why)
+    }
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::UnderWay => "under way",
+        Verdict::Live => "went live",
+        Verdict::Refused => "refused",
+        Verdict::RolledBack => "rolled back",
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plug_in_is_shown_with_what_runs_what_is_kept_and_what_was_tried() {
+        let (a, b) = ("a".repeat(64), "b".repeat(64));
+        let mut record = Record::default();
+        record.went_live(&a, "1.0", "2026-11-21T10:00:00Z");
+        record.went_live(&b, "1.1", "2026-11-21T11:00:00Z");
+        record.attempts.push(Attempt {
+            number: 3,
+            cause: Cause::File,
+            digest: "c".repeat(64),
+            began: "2026-11-21T12:00:00Z".into(),
+            steps: Vec::new(),
+            verdict: Verdict::Refused,
+            why: "it is not signed".into(),
+        });
+        insta::assert_snapshot!(describe("charging", Some(&record)), @r"
+        charging
+          running    1.1  bbbbbbbbbbbb  live since 2026-11-21T11:00:00Z
+          kept       1.0  aaaaaaaaaaaa  live since 2026-11-21T10:00:00Z
+          refused    cccccccccccc  2026-11-21T12:00:00Z, file replaced
+                     it is not signed
+        ");
+        assert_eq!(describe("new", None), "new\n  has never been loaded here\n");
+    }
+}

@@ -1,0 +1,217 @@
+//! `mm4relay plugin load` and `plugin rollback`: another version for a running relay, and its verdict.
+//!
+//! There is no channel to the relay but its files: the version is put where the configuration says, the relay sees that,
+//! and what it makes of it is read from the history in its spool. A version that is refused does not stay there: what
+//! runs is put back, so that the next start finds it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::config::{Config, Plugin};
+use crate::pipeline::loading::files;
+use crate::pipeline::loading::history::{Attempt, Book, FILE, Record, Verdict};
+
+/// How often the history is looked at. It is a file: there is nothing else to wait for.
+const LOOK: Duration = Duration::from_millis(50);
+
+#[derive(Debug, clap::Args)]
+pub struct LoadArgs {
+    /// The plug-in's name in the configuration
+    name: String,
+    /// The new version; its signature is taken from FILE.sig
+    file: PathBuf,
+    #[command(flatten)]
+    relay: RelayArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RollbackArgs {
+    /// The plug-in's name in the configuration
+    name: String,
+    #[command(flatten)]
+    relay: RelayArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct RelayArgs {
+    /// The relay's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Seconds to wait for what the relay says
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    wait: u64,
+}
+
+/// What is to be put in place.
+struct Parcel {
+    wasm: Vec<u8>,
+    signature: Option<String>,
+    digest: String,
+}
+
+/// The relay as this command sees it: a plug-in of its configuration, and its spool.
+struct Target {
+    plugin: Plugin,
+    spool: PathBuf,
+    wait: Duration,
+}
+
+pub async fn load(args: &LoadArgs) -> anyhow::Result<()> {
+    let target = Target::find(&args.name, &args.relay)?;
+    let file = &args.file;
+    let wasm = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let signature = files::read_signature(file).with_context(|| format!("{}.sig cannot be read", file.display()))?;
+    target.deliver(Parcel::new(wasm, signature)).await
+}
+
+pub async fn rollback(args: &RollbackArgs) -> anyhow::Result<()> {
+    let target = Target::find(&args.name, &args.relay)?;
+    let record = target.record()?;
+    let previous = record.previous().with_context(|| {
+        format!(
+            "plug-in {:?} has no version before the running one that was kept",
+            args.name
+        )
+    })?;
+    println!("back to {}  {}", previous.version, previous.digest);
+    let (wasm, signature) = files::kept(&target.spool, &previous.digest).context("the kept version cannot be used")?;
+    target.deliver(Parcel::new(wasm.into(), signature)).await
+}
+
+impl Parcel {
+    fn new(wasm: Vec<u8>, signature: Option<String>) -> Self {
+        let digest = mm4relay_engine::digest(&wasm);
+        Self {
+            wasm,
+            signature,
+            digest,
+        }
+    }
+
+    /// What stands at `path` now; nothing when there is no file.
+    fn at(path: &Path) -> io::Result<Option<Self>> {
+        match fs::read(path) {
+            Ok(wasm) => Ok(Some(Self::new(wasm, files::read_signature(path)?))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The signature first: a component is looked at as soon as it is there, and must not be found with another's.
+    fn put(&self, path: &Path) -> io::Result<()> {
+        let mode = fs::metadata(path).map_or(0o644, |file| file.permissions().mode() & 0o777);
+        let signature = files::signature_path(path);
+        match &self.signature {
+            Some(text) => files::put(&signature, text.as_bytes(), mode)?,
+            None => match fs::remove_file(&signature) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            },
+        }
+        files::put(path, &self.wasm, mode)
+    }
+}
+
+impl Target {
+    fn find(name: &str, args: &RelayArgs) -> anyhow::Result<Self> {
+        let config = Config::load(&args.config)?;
+        let spool = config.relay.spool.clone();
+        let mut plugins = config.plugins.into_iter();
+        let plugin = plugins.find(|plugin| plugin.name == name);
+        Ok(Self {
+            plugin: plugin.with_context(|| format!("{} has no plug-in {name:?}", args.config.display()))?,
+            spool,
+            wait: Duration::from_secs(args.wait),
+        })
+    }
+
+    fn record(&self) -> anyhow::Result<Record> {
+        Ok(self.book()?.plugins.remove(&self.plugin.name).unwrap_or_default())
+    }
+
+    fn book(&self) -> anyhow::Result<Book> {
+        Book::read(&self.spool).with_context(|| format!("{} cannot be read", self.spool.join(FILE).display()))
+    }
+
+    async fn deliver(&self, parcel: Parcel) -> anyhow::Result<()> {
+        let path = &self.plugin.file;
+        let before = self.book()?;
+        let record = before.plugins.get(&self.plugin.name);
+        if record.and_then(|record| record.running.as_deref()) == Some(parcel.digest.as_str()) {
+            println!("{} runs already", parcel.digest);
+            // It may run in the place of a file that was rolled back.
+            return parcel
+                .put(path)
+                .with_context(|| format!("{} cannot be written", path.display()));
+        }
+        let before_it = self
+            .running(record)
+            .map_or_else(|| Parcel::at(path), |running| Ok(Some(running)));
+        let before_it = before_it.with_context(|| format!("{} cannot be read", path.display()))?;
+        parcel
+            .put(path)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+        match self.verdict(&parcel.digest, before.last_attempt).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                if let Some(before_it) = before_it {
+                    before_it
+                        .put(path)
+                        .with_context(|| format!("{} cannot be put back", path.display()))?;
+                    println!("put back  {}  {}", short(&before_it.digest), path.display());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What runs, as it was kept. What stands in its file may be another version, which was refused or rolled back, and
+    /// must not be put there again.
+    fn running(&self, record: Option<&Record>) -> Option<Parcel> {
+        let (wasm, signature) = files::kept(&self.spool, record?.running.as_deref()?).ok()?;
+        Some(Parcel::new(wasm.into(), signature))
+    }
+
+    /// Prints the steps of the attempt with this digest as they come, and waits for its end.
+    async fn verdict(&self, digest: &str, after: u64) -> anyhow::Result<()> {
+        let mut shown = 0;
+        let following = async {
+            loop {
+                let record = self.record()?;
+                let ours = |attempt: &&Attempt| attempt.number > after && attempt.digest == digest;
+                if let Some(attempt) = record.attempts.iter().find(ours) {
+                    for step in attempt.steps.iter().skip(shown) {
+                        println!("{:<9} {:>6} ms  {}", step.step, step.after_ms, step.said);
+                    }
+                    shown = attempt.steps.len();
+                    if attempt.verdict != Verdict::UnderWay {
+                        return anyhow::Ok(attempt.clone());
+                    }
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let Ok(attempt) = tokio::time::timeout(self.wait, following).await else {
+            bail!("the relay said nothing within {} s: does it run?", self.wait.as_secs());
+        };
+        let attempt = attempt?;
+        ensure!(attempt.verdict == Verdict::Live, "it does not go live: {}", attempt.why);
+        match self.plugin.watch {
+            Duration::ZERO => {}
+            watch => println!(
+                "watched for {} s: it is rolled back if it fails clearly more often",
+                watch.as_secs_f32()
+            ),
+        }
+        Ok(())
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}

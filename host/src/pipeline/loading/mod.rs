@@ -1,0 +1,344 @@
+//! What a version goes through before it sees a message, and what is remembered of it.
+//!
+//! The steps, in their order; a version that fails one never goes live, and the running one is untouched:
+//!
+//! 1. `digest`: the file is read, once. Everything from here on is about these bytes, whatever becomes of the file.
+//! 2. `signature`: they are signed by somebody who may sign ([`signing`]), where that is asked for.
+//! 3. `load`: the engine validates the component, compares its contract and imports with the grants, lets it configure
+//!    itself, snapshots and compiles it.
+//! 4. `samples`: its sample cases come out as expected ([`super::samples`]), where the configuration names any. A version
+//!    that has passed and runs, or ran, is not asked again.
+//! 5. `live`: it takes its place in the chain ([`super::catalogue`]), and its bytes are kept for going back ([`files`]).
+//! 6. For a while its failures are compared with those of the version before ([`health`]): clearly more, and that
+//!    version is put back.
+//!
+//! Every attempt is written down step by step ([`history`]).
+
+pub mod files;
+mod health;
+pub mod history;
+pub mod signing;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use mm4relay_engine::{Engine, LoadError, LoadErrorKind, Plugin, PluginSpec, Services};
+
+use crate::message::OnFailure;
+
+use super::samples::{Bench, SamplesError};
+
+use history::{Cause, History, Verdict};
+use signing::{SignatureError, Signing};
+
+pub use health::{Health, Tally};
+
+/// A link of the chain as configured.
+#[derive(Clone)]
+pub struct LinkSpec {
+    pub plugin: PluginSpec,
+    pub on_failure: OnFailure,
+    /// The folder of the sample cases that every version must pass.
+    pub samples: Option<PathBuf>,
+    /// For how long a new version is watched; zero means not at all.
+    pub watch: Duration,
+    /// Who may sign it.
+    pub signing: Arc<Signing>,
+}
+
+impl LinkSpec {
+    /// With no samples, no watch window and no signature.
+    pub fn new(plugin: PluginSpec, on_failure: OnFailure) -> Self {
+        Self {
+            plugin,
+            on_failure,
+            samples: None,
+            watch: Duration::ZERO,
+            signing: Arc::default(),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.plugin.name
+    }
+}
+
+/// Why a version does not go live.
+#[derive(Debug, thiserror::Error)]
+pub enum RefusedVersion {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("plug-in {plugin:?}: {error}")]
+    Signature { plugin: String, error: SignatureError },
+    #[error("plug-in {plugin:?}: {error}")]
+    Samples { plugin: String, error: SamplesError },
+}
+
+/// The bytes of a version, read once.
+#[derive(Clone)]
+pub struct Candidate {
+    pub wasm: Bytes,
+    pub signature: Option<String>,
+    pub digest: String,
+    /// The file that they come from: see [`files::stamp`].
+    pub stamp: String,
+}
+
+/// A version that has passed everything, and waits for the others of its chain.
+pub struct Ready {
+    pub plugin: Plugin,
+    pub candidate: Candidate,
+    pub attempt: Attempt,
+}
+
+/// An attempt under way.
+pub struct Attempt {
+    plugin: String,
+    number: u64,
+    began: Instant,
+}
+
+/// Takes versions through the steps.
+pub struct Loader {
+    engine: Engine,
+    services: Arc<dyn Services>,
+    pub history: Arc<History>,
+}
+
+impl Candidate {
+    /// Reads the file of `spec` and its signature; off the async threads.
+    pub async fn read(spec: &LinkSpec) -> Result<Self, RefusedVersion> {
+        let plugin = spec.plugin.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            // Before the bytes: a file that is replaced meanwhile is then looked at once too often, never once too few.
+            let stamp = files::stamp(&plugin.wasm);
+            let wasm = plugin.read()?;
+            let signature = files::read_signature(&plugin.wasm).map_err(|error| LoadError {
+                plugin: plugin.name.clone(),
+                kind: LoadErrorKind::Read {
+                    path: files::signature_path(&plugin.wasm),
+                    error,
+                },
+            })?;
+            Ok(Self::new(wasm, signature, stamp))
+        });
+        reading.await.unwrap_or_else(|error| Err(internal(spec, &error)))
+    }
+
+    fn new(wasm: Bytes, signature: Option<String>, stamp: String) -> Self {
+        let digest = mm4relay_engine::digest(&wasm);
+        Self {
+            wasm,
+            signature,
+            digest,
+            stamp,
+        }
+    }
+}
+
+impl Loader {
+    pub fn new(engine: Engine, services: Arc<dyn Services>, history: History) -> Self {
+        Self {
+            engine,
+            services,
+            history: Arc::new(history),
+        }
+    }
+
+    /// The time, as the history writes it: RFC 3339, in UTC.
+    pub fn now(&self) -> String {
+        let millis = i64::try_from(self.services.now_ms()).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(millis)
+            .unwrap_or_default()
+            .to_string()
+    }
+
+    /// Takes a version through every step short of going live. The attempt is in the history, whatever comes of it.
+    pub async fn prepare(&self, spec: &LinkSpec, candidate: Candidate, cause: Cause) -> Result<Ready, RefusedVersion> {
+        let plugin = spec.name().to_owned();
+        let number = self.history.begin(&plugin, cause, &candidate.digest, self.now()).await;
+        let attempt = Attempt {
+            plugin,
+            number,
+            began: Instant::now(),
+        };
+        match self.steps(spec, &candidate, &attempt).await {
+            Ok(plugin) => Ok(Ready {
+                plugin,
+                candidate,
+                attempt,
+            }),
+            Err(refusal) => {
+                self.end(&attempt, Verdict::Refused, &refusal.to_string()).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn steps(&self, spec: &LinkSpec, candidate: &Candidate, attempt: &Attempt) -> Result<Plugin, RefusedVersion> {
+        let size = format!("{}, {} octets", candidate.digest, candidate.wasm.len());
+        self.step(attempt, "digest", size).await;
+
+        let signed = spec.signing.verify(&candidate.digest, candidate.signature.as_deref());
+        let signed = signed.map_err(|error| RefusedVersion::Signature {
+            plugin: spec.name().to_owned(),
+            error,
+        })?;
+        self.step(attempt, "signature", signed).await;
+
+        let services = Arc::clone(&self.services);
+        let loading = self
+            .engine
+            .load_bytes(spec.plugin.clone(), candidate.wasm.clone(), services);
+        let plugin = loading.await?;
+        let described = plugin.description();
+        let said = format!("{} {}, configured and compiled", described.name, described.version);
+        self.step(attempt, "load", said).await;
+
+        if let Some(folder) = &spec.samples {
+            let said = self.samples(spec, folder, candidate).await?;
+            self.step(attempt, "samples", said).await;
+        }
+        Ok(plugin)
+    }
+
+    async fn samples(
+        &self,
+        spec: &LinkSpec,
+        folder: &std::path::Path,
+        candidate: &Candidate,
+    ) -> Result<String, RefusedVersion> {
+        if self.history.record(spec.name()).version(&candidate.digest).is_some() {
+            return Ok("passed before".to_owned());
+        }
+        let limits = spec.plugin.limits.clone();
+        let (engine, wasm) = (self.engine.clone(), candidate.wasm.clone());
+        let mut bench = Bench::new(engine, wasm, spec.plugin.grants.clone(), limits);
+        match bench.pass(folder).await {
+            Ok(count) => Ok(format!("{count} as expected")),
+            Err(error) => Err(RefusedVersion::Samples {
+                plugin: spec.name().to_owned(),
+                error,
+            }),
+        }
+    }
+
+    async fn step(&self, attempt: &Attempt, step: &str, said: String) {
+        let step = history::Step {
+            step: step.to_owned(),
+            after_ms: u64::try_from(attempt.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            said,
+        };
+        let note = |record: &mut history::Record| {
+            if let Some(attempt) = record.attempt(attempt.number) {
+                attempt.steps.push(step);
+            }
+        };
+        self.history.change(&attempt.plugin, note).await;
+    }
+
+    /// Writes down how an attempt ended.
+    pub async fn end(&self, attempt: &Attempt, verdict: Verdict, why: &str) {
+        let note = |record: &mut history::Record| {
+            if let Some(attempt) = record.attempt(attempt.number) {
+                attempt.verdict = verdict;
+                attempt.why = why.to_owned();
+            }
+        };
+        self.history.change(&attempt.plugin, note).await;
+    }
+
+    /// Writes down that a version is live, and keeps its bytes.
+    pub async fn live(&self, ready: &Ready) {
+        let (name, digest) = (ready.plugin.name(), ready.candidate.digest.as_str());
+        self.keep(ready).await;
+        let (version, now, number) = (
+            ready.plugin.description().version.clone(),
+            self.now(),
+            ready.attempt.number,
+        );
+        let after_ms = u64::try_from(ready.attempt.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let note = |record: &mut history::Record| {
+            let ran_before = record.running.as_deref() == Some(digest);
+            record.went_live(digest, &version, &now);
+            // Else a few reloads would push what is worth remembering out of the history.
+            record
+                .attempts
+                .retain(|attempt| !(ran_before && attempt.number == number && attempt.cause == Cause::Reload));
+            if record.barred.as_ref().is_some_and(|barred| barred.digest == digest) {
+                record.barred = None;
+            }
+            if let Some(attempt) = record.attempt(number) {
+                attempt.verdict = Verdict::Live;
+                attempt.steps.push(history::Step {
+                    step: "live".to_owned(),
+                    after_ms,
+                    said: "in its place in the chain".to_owned(),
+                });
+            }
+        };
+        self.history.change(name, note).await;
+        self.history.sweep().await;
+    }
+
+    /// Failing to keep the bytes does not keep a version from going live: only going back to it will not work.
+    async fn keep(&self, ready: &Ready) {
+        let Some(spool) = self.history.folder().map(std::path::Path::to_owned) else {
+            return;
+        };
+        let candidate = ready.candidate.clone();
+        let keeping = tokio::task::spawn_blocking(move || {
+            files::keep(
+                &spool,
+                &candidate.digest,
+                &candidate.wasm,
+                candidate.signature.as_deref(),
+            )
+        });
+        if let Err(error) = keeping.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            let plugin = ready.plugin.name();
+            tracing::error!(plugin, "its component cannot be kept for going back: {error}");
+        }
+    }
+
+    /// The kept version that stands in for a file that is barred; none when the file is not barred.
+    pub async fn stand_in(&self, spec: &LinkSpec) -> Option<Candidate> {
+        let record = self.history.record(spec.name());
+        let barred = record.barred?;
+        let (spool, running) = (self.history.folder()?.to_owned(), record.running?);
+        let file = spec.plugin.wasm.clone();
+        let stamp = barred.stamp.clone();
+        let reading =
+            tokio::task::spawn_blocking(move || (files::stamp(&file) == stamp).then(|| files::kept(&spool, &running)));
+        match reading.await.ok()?? {
+            Ok((wasm, signature)) => {
+                let plugin = spec.name();
+                tracing::warn!(
+                    plugin,
+                    "its file was rolled back, the version before runs: {}",
+                    barred.why
+                );
+                Some(Candidate::new(wasm, signature, barred.stamp))
+            }
+            Err(error) => {
+                let plugin = spec.name();
+                tracing::error!(
+                    plugin,
+                    "the version to stand in for a file that was rolled back is lost: {error}"
+                );
+                None
+            }
+        }
+    }
+}
+
+fn internal(spec: &LinkSpec, error: &tokio::task::JoinError) -> RefusedVersion {
+    RefusedVersion::Load(LoadError {
+        plugin: spec.name().to_owned(),
+        kind: LoadErrorKind::Internal {
+            problem: error.to_string(),
+        },
+    })
+}

@@ -1,0 +1,258 @@
+//! Sample cases: messages, and what the author of a plug-in expects it to make of them.
+//!
+//! `mm4relay plugin test` shows them to the author; the relay asks the same before a version goes live. Both go through
+//! [`Bench`], so that a snapshot blessed by the one is what the other compares with. A case brings its own settings,
+//! tables and time: what it shows depends on the component and its grants only, not on the relay that runs it.
+
+mod case;
+mod snapshot;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use bytes::Bytes;
+use mm4relay_engine::{BoxFuture, Engine, Grant, Level, Limits, Occasion, Plugin, PluginSpec, Services, Table};
+use similar::{ChangeTag, TextDiff};
+
+use crate::message::{OnFailure, Outgoing, OutgoingId, PeerName, Rope};
+
+use super::chain::{Chain, Effects, Link};
+use super::outcome::TellOutcome;
+
+pub use case::{Case, cases};
+
+/// A component under test.
+pub struct Bench {
+    engine: Engine,
+    wasm: Bytes,
+    grants: BTreeSet<Grant>,
+    limits: Limits,
+    /// Loaded with the circumstances of the last case: cases that agree on them are next to each other as a rule, and
+    /// each load costs a compilation.
+    loaded: Option<(String, Result<Plugin, String>)>,
+}
+
+/// Why samples do not let a version go live.
+#[derive(Debug, thiserror::Error)]
+pub enum SamplesError {
+    #[error("its samples cannot be run: {0}")]
+    Unusable(String),
+    #[error("there is no sample case in {}: a case is a folder with a message.eml", .0.display())]
+    NoCases(PathBuf),
+    /// `first` is the name of the first case that differs, `difference` its lines: `-` expected, `+` what it does.
+    #[error("{differ} of {all} sample cases differ; {first}:\n{difference}")]
+    Differ {
+        differ: usize,
+        all: usize,
+        first: String,
+        difference: String,
+    },
+}
+
+impl Bench {
+    pub fn new(engine: Engine, wasm: Bytes, grants: BTreeSet<Grant>, limits: Limits) -> Self {
+        Self {
+            engine,
+            wasm,
+            grants,
+            limits,
+            loaded: None,
+        }
+    }
+
+    /// Runs every case in the folder `samples`. The number of cases, when all came out as expected.
+    pub async fn pass(&mut self, samples: &Path) -> Result<usize, SamplesError> {
+        let unusable = |error: anyhow::Error| SamplesError::Unusable(format!("{error:#}"));
+        let cases = cases(samples).map_err(unusable)?;
+        if cases.is_empty() {
+            return Err(SamplesError::NoCases(samples.to_owned()));
+        }
+        let mut differing = Vec::new();
+        for case in &cases {
+            let now = self.made_of(case).await.map_err(unusable)?;
+            let expected = case.expected().map_err(unusable)?;
+            if expected != now {
+                differing.push((case.name.clone(), cut(&difference(&expected, &now, false))));
+            }
+        }
+        let differ = differing.len();
+        match differing.into_iter().next() {
+            None => Ok(cases.len()),
+            Some((first, difference)) => Err(SamplesError::Differ {
+                differ,
+                all: cases.len(),
+                first,
+                difference,
+            }),
+        }
+    }
+
+    /// What the plug-in makes of the case, as text. A plug-in that does not load is a result too: samples show bad
+    /// settings.
+    pub async fn made_of(&mut self, case: &Case) -> anyhow::Result<String> {
+        match self.load(case).await? {
+            Ok(plugin) => put_through(case, &Chain::of(Link::new(plugin, OnFailure::Defer))).await,
+            Err(problem) => Ok(format!("does not load:\n  {problem}\n")),
+        }
+    }
+
+    async fn load(&mut self, case: &Case) -> anyhow::Result<Result<Plugin, String>> {
+        let (settings, tables, now) = (case.settings_json()?, &case.settings.tables, case.now()?);
+        let circumstances = serde_json::json!([settings, tables, now.0]).to_string();
+        if let Some((key, loaded)) = &self.loaded
+            && *key == circumstances
+        {
+            return Ok(loaded.clone());
+        }
+        let services = Arc::new(Circumstances {
+            tables: tables
+                .iter()
+                .map(|(name, rows)| (name.clone(), Arc::new(Inline(rows.clone())) as Arc<dyn Table>))
+                .collect(),
+            now: now.0,
+        });
+        let spec = PluginSpec {
+            // Where the name shows, snapshots must not depend on what an operator calls the plug-in.
+            name: "sample".to_owned(),
+            wasm: PathBuf::new(),
+            settings,
+            grants: self.grants.clone(),
+            limits: self.limits.clone(),
+        };
+        let loaded = self.engine.load_bytes(spec, self.wasm.clone(), services).await;
+        let loaded = loaded.map_err(|error| error.kind.to_string());
+        self.loaded = Some((circumstances, loaded.clone()));
+        Ok(loaded)
+    }
+}
+
+/// The lines that differ: `-` expected, `+` what it does now. With `whole`, those that do not differ too.
+pub fn difference(expected: &str, now: &str, whole: bool) -> String {
+    let mut text = String::new();
+    for change in TextDiff::from_lines(expected, now).iter_all_changes() {
+        let sign = match change.tag() {
+            ChangeTag::Delete => "-",
+            ChangeTag::Insert => "+",
+            ChangeTag::Equal if whole => " ",
+            ChangeTag::Equal => continue,
+        };
+        text.push_str(&format!("  {sign} {}\n", change.value().trim_end_matches('\n')));
+    }
+    text
+}
+
+/// The first lines: a difference goes into a log and a history, where it must not push out everything else.
+fn cut(difference: &str) -> String {
+    const LINES: usize = 20;
+    const OCTETS: usize = 4096;
+    let mut text = String::new();
+    for (at, line) in difference.lines().enumerate() {
+        if at == LINES || text.len() + line.len() > OCTETS {
+            return text + "  ...";
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+async fn put_through(case: &Case, chain: &Chain) -> anyhow::Result<String> {
+    let message = Arc::new(case.read_message()?);
+    let mut effects = Effects::default();
+    Ok(match case.occasion()? {
+        Occasion::Arrival => snapshot::passage(&chain.arrive(message, &mut effects).await, &effects),
+        Occasion::Departure(destination) => {
+            snapshot::passage(&chain.depart(message, destination, &mut effects).await, &effects)
+        }
+        Occasion::Outcome(outcome) => {
+            let outgoing = Outgoing {
+                id: OutgoingId {
+                    message: message.id,
+                    ordinal: 1,
+                },
+                peer: PeerName::new("sample-destination").context("a legal name")?,
+                source: message.origin.peer.clone(),
+                received_at: message.origin.received_at,
+                envelope: message.envelope.clone(),
+                rope: Rope {
+                    content: message.content.clone(),
+                    pieces: Vec::new(),
+                },
+                header: None,
+                attempts: 0,
+            };
+            let header = Arc::new(message.header.clone());
+            let tell = TellOutcome {
+                outgoing: &outgoing,
+                recipients: message.envelope.recipients.clone(),
+                header,
+                outcome,
+                only: None,
+            };
+            snapshot::told(&chain.tell(tell).await)
+        }
+    })
+}
+
+/// The world of a case: its tables and its time, no values, and a log that nobody takes for that of live traffic.
+struct Circumstances {
+    tables: BTreeMap<String, Arc<dyn Table>>,
+    now: u64,
+}
+
+impl Services for Circumstances {
+    fn now_ms(&self) -> u64 {
+        self.now
+    }
+
+    fn table(&self, name: &str) -> Option<Arc<dyn Table>> {
+        self.tables.get(name).cloned()
+    }
+
+    fn kv_get<'a>(&'a self, _plugin: &'a str, _key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn log(&self, plugin: &str, _message: &str, level: Level, text: &str) {
+        tracing::debug!(plugin, ?level, "{text}");
+    }
+}
+
+/// A table whose rows stand in `case.toml`.
+struct Inline(BTreeMap<String, String>);
+
+impl Table for Inline {
+    fn lookup(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
+        let rows = self.0.iter().filter(|(key, _)| text.starts_with(key.as_str()));
+        rows.max_by_key(|(key, _)| key.len())
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_difference_is_cut() {
+        assert_eq!(cut("  - a\n  + b\n"), "  - a\n  + b");
+        let many = "  + line\n".repeat(1000);
+        assert_eq!(cut(&many).lines().count(), 21);
+        assert_eq!(cut(&"x".repeat(10_000)), "  ...");
+    }
+
+    #[test]
+    fn a_difference_shows_what_was_expected_and_what_is() {
+        let (expected, now) = ("verdict:\n  pass\n", "verdict:\n  discard: dull\n");
+        assert_eq!(difference(expected, now, false), "  -   pass\n  +   discard: dull\n");
+        assert!(difference(expected, now, true).starts_with("    verdict:\n"));
+        assert_eq!(difference(now, now, false), "");
+    }
+}
