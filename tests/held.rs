@@ -182,11 +182,51 @@ fn what_is_released_while_the_relay_is_down_is_carried_on_when_it_starts() {
 fn releasing_what_is_not_held_says_so() {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, ""));
-    let output = relay.command(&["queue", "release", "0D8K3M2Z9T4AB-0"]);
+    let output = relay.command(&["queue", "release", "0000000000001-0"]);
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("1 of 1 ids are not in the queue"), "{said}");
+    assert!(said.contains("1 of 1 ids are not held"), "{said}");
     assert!(!relay.command(&["queue", "release"]).status.success(), "which ones?");
+}
+
+/// Operator B takes small pictures only, operator C takes any. A new picture of more than `output` is held.
+fn adapting(b: &Peer, c: &Peer, output: &str) -> String {
+    let more = format!(
+        "[[peer]]\nname = \"operator-c\"\ndomains = [\"mms.c.example\"]\nhosts = [\"{}\"]\n{}\
+         [[plugin]]\nname = \"content-adapt\"\nfile = \"{}\"\ngrants = [\"log\"]\non-failure = \"hold\"\n\
+         limits = {{ time = \"20 s\", output = \"{output}\" }}\n",
+        c.address(),
+        charging(),
+        plugin("content-adapt").display()
+    );
+    config(b, &more).replacen("retry =", "max-image-width = 64\nretry =", 1)
+}
+
+#[test]
+fn what_is_held_for_one_destination_goes_there_alone_and_its_arrival_is_charged_once() {
+    let (b, c) = (Peer::start(), Peer::start());
+    let relay = Relay::start(&adapting(&b, &c, "100 B"));
+    let message = include_bytes!("../plugins/content-adapt/samples/photo-over-pixel-limit/message.eml");
+    let at_c = sample::TO.replace("mms.b.example", "mms.c.example");
+    let answer = Conversation::open(relay.address())
+        .hello()
+        .transaction(sample::FROM, &[sample::TO, &at_c], message);
+    assert!(answer.starts_with("250 "), "{answer}");
+    assert_eq!(c.wait_for(1)[0].without_trace(), message);
+    let list = queue_shows(&relay, "plug-in content-adapt failed");
+    let (of_b, of_c) = (format!("-> {}", sample::TO), "mms.c.example");
+    assert!(
+        list.contains("  held  ") && list.contains(&of_b) && !list.contains(of_c),
+        "{list}"
+    );
+
+    reconfigure(&relay, &adapting(&b, &c, "16 MiB"));
+    relay.print(&["queue", "release", "--all"]);
+    let taken = &b.wait_for(1)[0];
+    assert_eq!(taken.to, [sample::TO]);
+    assert_ne!(taken.without_trace(), message, "it has been made smaller");
+    assert_eq!(charged(&relay), (1, 2));
+    assert_eq!((b.taken().len(), c.taken().len()), (1, 1));
 }
 
 /// A chain that takes three seconds, and a sender that is answered after 300 ms.

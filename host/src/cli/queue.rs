@@ -198,7 +198,10 @@ fn release(spool: &mut Inspector, ids: &[OutgoingId], all: bool) -> anyhow::Resu
         false => spool.release(ids, now)?,
     };
     println!("{count} released; a running relay takes them up within a second");
-    missing(count, ids)
+    if count < ids.len() {
+        bail!("{} of {} ids are not held", ids.len() - count, ids.len());
+    }
+    Ok(())
 }
 
 fn forget(spool: &mut Inspector, ids: &[OutgoingId]) -> anyhow::Result<()> {

@@ -12,6 +12,8 @@ pub struct Outgoing {
     pub peer: PeerName,
     /// The peer that it came from.
     pub source: PeerName,
+    /// When it was received; for a message whose chain ran from the spool, when that had ended. Its age, at which it is
+    /// given up, counts from here: a next hop is not to blame for the time in which a message was held.
     pub received_at: Timestamp,
     /// The sender, and the recipients that go to this next hop.
     pub envelope: Envelope,

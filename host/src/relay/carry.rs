@@ -125,7 +125,7 @@ impl Relay {
         match self.deferrals.count(message) {
             Deferred::Again => Err(refusal),
             Deferred::TooOften { times } => {
-                let reason = format!("deferred {times} times; the last time: {refusal}");
+                let reason = format!("deferred {times} times; the last time: {}", why(&refusal));
                 Ok(held(message, reason, run))
             }
         }
@@ -427,6 +427,14 @@ fn discarded(received: &Message, reason: &str, effects: Effects) -> Acceptance {
 
 fn log_discard(received: &Message, reason: &str) {
     tracing::warn!(message = %received.id, "discarded: {reason}");
+}
+
+/// Why a message cannot go on now, without what that means for a sender: here it has none.
+pub(super) fn why(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Deferred { plugin, reason } => format!("plug-in {plugin} failed ({reason})"),
+        other => other.to_string(),
+    }
 }
 
 fn storage(error: SpoolError) -> Refusal {

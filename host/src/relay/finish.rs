@@ -15,7 +15,7 @@ use crate::message::MessageId;
 use crate::spool::{Finish, SpoolError, Unfinished};
 
 use super::Relay;
-use super::carry::Run;
+use super::carry::{Run, why};
 
 /// How often the spool is asked: an operator's `queue release` is seen at the next time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -88,7 +88,7 @@ impl Relay {
                 self.observer.accepted(&acceptance);
                 Finish::Done(Box::new(acceptance))
             }
-            Ok(Err(refusal)) if refusal.is_temporary() => self.again(attempts, refusal.to_string()),
+            Ok(Err(refusal)) if refusal.is_temporary() => self.again(attempts, why(&refusal)),
             Ok(Err(refusal)) => Finish::Failed {
                 reason: refusal.to_string(),
             },

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::spool::{Finish, Hold};
 
 const FOLDER: &str = "MM4RELAY_TEST_CRASH_FOLDER";
 const DEATHS: usize = 10;
@@ -14,6 +15,7 @@ const DEATHS: usize = 10;
 struct Promises {
     accepted: BTreeSet<MessageId>,
     delivered: BTreeSet<MessageId>,
+    finished: BTreeSet<MessageId>,
 }
 
 #[test]
@@ -45,6 +47,7 @@ fn run_and_kill(folder: &Path, promises: &mut Promises, last: usize) {
     let mut note = |line: String| match line.split_once(' ') {
         Some(("accepted", number)) => promises.accepted.insert(number.parse().unwrap()),
         Some(("delivered", number)) => promises.delivered.insert(number.parse().unwrap()),
+        Some(("finished", number)) => promises.finished.insert(number.parse().unwrap()),
         _ => false,
     };
     let mut made = 0;
@@ -75,6 +78,10 @@ fn check(folder: &Path, promises: &Promises) {
         );
         assert!(queue.insert(number), "{number} waits twice");
     }
+    let unfinished = runtime
+        .block_on(spool.unfinished(Timestamp(u64::MAX), usize::MAX, &[]))
+        .unwrap();
+    let unfinished: BTreeSet<_> = unfinished.iter().map(|unfinished| unfinished.incoming.id).collect();
     let mut records: BTreeMap<MessageId, Vec<u32>> = BTreeMap::new();
     let rows = Inspector::open(folder)
         .unwrap()
@@ -84,7 +91,21 @@ fn check(folder: &Path, promises: &Promises) {
         assert_eq!(row.sequence, expected, "a gap in the sequence");
         records.entry(row.id.message).or_default().push(row.id.ordinal);
     }
-    for number in &promises.accepted {
+    for number in &unfinished {
+        assert!(
+            !queue.contains(number),
+            "{number} waits for its chain, and behind it too"
+        );
+        assert!(
+            !records.contains_key(number),
+            "{number} is charged before its chain has ended"
+        );
+        assert!(
+            !promises.finished.contains(number),
+            "{number} was finished, and is unfinished again"
+        );
+    }
+    for number in promises.accepted.difference(&unfinished) {
         let charged = records.get(number).expect("acknowledged, and not charged");
         match queue.contains(number) {
             true => assert_eq!(
@@ -111,7 +132,8 @@ fn check(folder: &Path, promises: &Promises) {
             .iter()
             .all(|number| records.get(number).is_some_and(|ordinals| ordinals == &[0]))
     );
-    assert_eq!(stored(folder).0, queue.len() as u64, "messages that nothing needs");
+    let needed = queue.len() + unfinished.len();
+    assert_eq!(stored(folder).0, needed as u64, "messages that nothing needs");
     runtime.block_on(spool.close());
 }
 
@@ -146,8 +168,21 @@ fn commit_until_killed() {
 async fn commit_and_deliver(spool: Arc<SqliteSpool>) {
     loop {
         let number = spool.next_id();
-        let receipt = spool.commit(relayed(number, content(number))).await.unwrap();
-        say("accepted", receipt.id());
+        let relayed = relayed(number, content(number));
+        if number.0 % 8 == 3 {
+            let first = Acceptance {
+                hold: Some(Hold {
+                    due: Some(NOW),
+                    ..Hold::parked("its chain is not through")
+                }),
+                ..message(number, content(number))
+            };
+            say("accepted", spool.commit(first).await.unwrap().id());
+            spool.finish(number, Finish::Done(Box::new(relayed))).await.unwrap();
+            say("finished", number);
+        } else {
+            say("accepted", spool.commit(relayed).await.unwrap().id());
+        }
         if number.0.is_multiple_of(4) {
             continue;
         }
