@@ -82,6 +82,14 @@ fn the_example_configuration_in_the_docs_is_right() {
         let built = plugin(&file.replace('_', "-"));
         std::fs::copy(built, folder.path().join(format!("plugins/{file}.wasm"))).unwrap();
     }
+    let samples = folder.path().join("plugins/samples");
+    std::fs::create_dir(&samples).unwrap();
+    let copied = std::process::Command::new("cp")
+        .arg("-r")
+        .arg(root().join("plugins/address-rewrite/samples"))
+        .arg(samples.join("address-rewrite"))
+        .status();
+    assert!(copied.is_ok_and(|status| status.success()));
     let said = mm4relay(&["check", "--config", text(&folder.path().join("relay.toml"))]);
     // Its settings are placeholders ("free form"), which the plug-ins may refuse; everything else must be right.
     let only_settings = said

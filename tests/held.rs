@@ -199,7 +199,11 @@ fn adapting(b: &Peer, c: &Peer, output: &str) -> String {
         charging(),
         plugin("content-adapt").display()
     );
-    config(b, &more).replacen("retry =", "max-image-width = 64\nretry =", 1)
+    config(b, &more).replacen(
+        "name = \"operator-b\"",
+        "name = \"operator-b\"\nmax-image-width = 64",
+        1,
+    )
 }
 
 #[test]
