@@ -8,6 +8,9 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use crate::charging;
+use crate::clock::{Clock, SystemClock};
+use crate::message::Timestamp;
+use crate::spool::inspect::Inspector;
 
 use super::queue::SpoolArgs;
 
@@ -27,16 +30,37 @@ pub enum Args {
         #[arg(long)]
         mark: bool,
     },
+    /// Remove records that an export with --mark has passed
+    Purge {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Only records that are older than so many days
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+    },
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let Args::Export {
-        spool,
-        after,
-        out,
-        mark,
-    } = args;
-    let mut spool = spool.open()?;
+    match args {
+        Args::Export {
+            spool,
+            after,
+            out,
+            mark,
+        } => export(spool.open()?, after, out, mark),
+        Args::Purge { spool, days } => purge(spool.open()?, days),
+    }
+}
+
+fn purge(mut spool: Inspector, days: u32) -> anyhow::Result<()> {
+    const DAY: u64 = 86_400_000;
+    let before = Timestamp(SystemClock.now().0.saturating_sub(u64::from(days) * DAY));
+    let gone = spool.forget_exported(before)?;
+    println!("{gone} records removed");
+    Ok(())
+}
+
+fn export(mut spool: Inspector, after: Option<u64>, out: Option<PathBuf>, mark: bool) -> anyhow::Result<()> {
     let after = match after {
         Some(sequence) => sequence,
         None => spool.exported()?,

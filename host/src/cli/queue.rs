@@ -185,10 +185,24 @@ fn retry(spool: &mut Inspector, ids: &[OutgoingId], peer: Option<&str>) -> anyho
     let count = match peer {
         Some(peer) => spool.retry(Selection::Peer(&PeerName::new(peer)?), now)?,
         None if ids.is_empty() => bail!("which ones? Name ids, or --peer NAME"),
-        None => spool.retry(Selection::Ids(ids), now)?,
+        None => {
+            refuse_without_next_hop(spool, ids)?;
+            spool.retry(Selection::Ids(ids), now)?
+        }
     };
     println!("{count} will be tried now");
     missing(count, ids)
+}
+
+/// A recipient that no route was found for has nowhere to be tried again.
+fn refuse_without_next_hop(spool: &Inspector, ids: &[OutgoingId]) -> anyhow::Result<()> {
+    for id in ids {
+        let peer = spool.show(*id)?.and_then(|details| details.entry.peer);
+        if peer.is_some_and(|peer| peer == PeerName::no_route()) {
+            bail!("{id} has no next hop to try; its sender has to send it again once there is a route, or drop it");
+        }
+    }
+    Ok(())
 }
 
 fn release(spool: &mut Inspector, ids: &[OutgoingId], all: bool) -> anyhow::Result<()> {

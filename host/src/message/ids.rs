@@ -100,6 +100,11 @@ impl PeerName {
         Ok(Self(text.into()))
     }
 
+    /// Stands for the next hop of recipients that have none. A peer may be called so; then messages to it look alike.
+    pub fn no_route() -> Self {
+        Self("no-route".into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -149,7 +149,13 @@ impl Relay {
         let mut gathered = Gathered::new(received, run, effects);
         for (recipient, refusal) in split.unrouted {
             tracing::warn!(message = %received.id, "a plug-in left a recipient without a route: {refusal}");
-            gathered.fail(&arrived, no_route(), vec![recipient], refusal);
+            gathered.fail(
+                &arrived,
+                PeerName::no_route(),
+                vec![recipient],
+                refusal,
+                self.trace(received),
+            );
         }
         for routing::Destination { peer, recipients } in split.destinations {
             let bound = with_recipients(&arrived, &recipients);
@@ -163,7 +169,9 @@ impl Relay {
                 }
                 Passage::Discard { reason } => gathered.discard(&reason),
                 Passage::Refuse(refusal) if refusal.is_temporary() => return Err(refusal),
-                Passage::Refuse(refusal) => gathered.fail(&arrived, peer, recipients, refusal),
+                Passage::Refuse(refusal) => {
+                    gathered.fail(&arrived, peer, recipients, refusal, self.trace(received));
+                }
             }
             gathered.effects.add(asked);
         }
@@ -271,9 +279,16 @@ impl<'a> Gathered<'a> {
         self.sent.push(outgoing);
     }
 
-    fn fail(&mut self, message: &Arc<Message>, peer: PeerName, recipients: Vec<Recipient>, refusal: Refusal) {
+    /// A destination that is given up. An operator may retry it, so what is kept is what would have been sent.
+    fn fail(
+        &mut self,
+        message: &Arc<Message>,
+        peer: PeerName,
+        recipients: Vec<Recipient>,
+        refusal: Refusal,
+        trace: Field,
+    ) {
         let bound = with_recipients(message, &recipients);
-        let trace = Field::build("X-Mm4relay-Not-Sent", peer.as_str());
         let outgoing = self.outgoing(&bound, peer, trace);
         self.failed.push((outgoing, refusal));
     }
@@ -308,7 +323,7 @@ impl<'a> Gathered<'a> {
     /// become failed deliveries, which outcome plug-ins are told of at once. When all of them are held, the whole message
     /// is, as if arrival had held it.
     async fn settle(mut self) -> Result<Acceptance, Refusal> {
-        let nothing_goes = self.sent.is_empty() && self.held.is_none();
+        let nothing_goes = self.sent.is_empty() && self.held.is_none() && !self.discarded;
         if let (true, Some((_, refusal))) = (nothing_goes, self.failed.first()) {
             return Err(refusal.clone());
         }
@@ -441,11 +456,6 @@ fn storage(error: SpoolError) -> Refusal {
     Refusal::Storage {
         reason: error.to_string(),
     }
-}
-
-/// The destination's name for recipients that have none.
-fn no_route() -> PeerName {
-    PeerName::new("no-route").unwrap_or_else(|_| unreachable!("a legal name"))
 }
 
 impl Relay {

@@ -264,11 +264,9 @@ fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
         max_image_width: peer.max_image_width,
         max_image_height: peer.max_image_height,
     };
-    config
-        .peers
-        .iter()
-        .map(|peer| (peer.name.clone(), destination(peer)))
-        .collect()
+    // A peer without hosts only sends: nothing can go there.
+    let peers = config.peers.iter().filter(|peer| !peer.hosts.is_empty());
+    peers.map(|peer| (peer.name.clone(), destination(peer))).collect()
 }
 
 fn answer_within(config: &Config) -> HashMap<PeerName, Duration> {
