@@ -26,7 +26,7 @@ pub use masked::Masked;
 pub use outgoing::Outgoing;
 pub use policy::OnFailure;
 pub use refusal::{Blame, Refusal};
-pub use whole::{Block, Incoming, Message, MessageType, Origin, Part, TransferEncoding};
+pub use whole::{Block, GivenIds, Incoming, Message, MessageType, Origin, Part, TransferEncoding};
 
 /// Why a value from outside cannot become one of ours. The text names what was wrong, not whose it was: the caller
 /// knows that, and says it.

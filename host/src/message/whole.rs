@@ -54,6 +54,15 @@ pub struct Message {
     pub parts: Vec<Part>,
     /// The bytes as received, which pieces refer to.
     pub content: Content,
+    /// The highest ids that edits have given so far, so that none is given twice.
+    pub given: GivenIds,
+}
+
+/// The highest recipient and part ids that were ever given in a message; 0 when only intake and reading gave any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GivenIds {
+    pub recipient: u32,
+    pub part: u32,
 }
 
 /// A stretch of the body.

@@ -8,31 +8,30 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::{
-    Content, Field, Incoming, Message, Outgoing, OutgoingId, PeerName, Recipient, Refusal, Timestamp,
-};
+use crate::message::{Field, Incoming, Masked, Message, Outgoing, PeerName, Refusal, Timestamp};
 use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
 use crate::routing::{self, Split};
 use crate::spool::{Acceptance, Hold, Receipt, SpoolError, Unfinished};
 
+use super::Relay;
 use super::deferrals::Deferred;
-use super::{Relay, outcomes};
+use super::gathered::{Gathered, discarded, held, is_for_later, nothing, only_received, with_recipients};
 
 /// For a peer that the configuration does not know any more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// One run of the chain.
 pub(super) struct Run {
-    chain: Arc<Chain>,
+    pub(super) chain: Arc<Chain>,
     /// The sender still waits: a message that cannot go on now can be left to it.
     sender_waits: bool,
     /// What arrival plug-ins asked for is durable from an earlier run, for other recipients of the same message.
-    arrived: bool,
+    pub(super) arrived: bool,
     /// Ordinals up to this one belong to destinations of earlier runs.
-    ordinals: u32,
+    pub(super) ordinals: u32,
     /// What delivery counts a message's age from: time in which it was held is not the next hop's fault.
-    since: Timestamp,
+    pub(super) since: Timestamp,
 }
 
 impl Relay {
@@ -148,7 +147,8 @@ impl Relay {
         let split = self.split(&arrived, &routes);
         let mut gathered = Gathered::new(received, run, effects);
         for (recipient, refusal) in split.unrouted {
-            tracing::warn!(message = %received.id, "a plug-in left a recipient without a route: {refusal}");
+            let why = refusal.to_string();
+            tracing::warn!(message = %received.id, "a plug-in left a recipient without a route: {}", Masked(&why));
             gathered.fail(
                 &arrived,
                 PeerName::no_route(),
@@ -242,208 +242,6 @@ impl Run {
     }
 }
 
-/// What the destinations of one message came to.
-struct Gathered<'a> {
-    received: &'a Message,
-    run: &'a Run,
-    /// What the arrival plug-ins asked for, and those of every destination that is not held.
-    effects: Effects,
-    sent: Vec<Outgoing>,
-    failed: Vec<(Outgoing, Refusal)>,
-    discarded: bool,
-    held: Option<(Vec<Recipient>, String)>,
-    ordinal: u32,
-}
-
-impl<'a> Gathered<'a> {
-    fn new(received: &'a Message, run: &'a Run, effects: Effects) -> Self {
-        Self {
-            received,
-            run,
-            effects,
-            sent: Vec::new(),
-            failed: Vec::new(),
-            discarded: false,
-            held: None,
-            ordinal: run.ordinals,
-        }
-    }
-
-    fn discard(&mut self, reason: &str) {
-        log_discard(self.received, reason);
-        self.discarded = true;
-    }
-
-    fn send(&mut self, message: &Message, peer: PeerName, trace: Field) {
-        let outgoing = self.outgoing(message, peer, trace);
-        self.sent.push(outgoing);
-    }
-
-    /// A destination that is given up. An operator may retry it, so what is kept is what would have been sent.
-    fn fail(
-        &mut self,
-        message: &Arc<Message>,
-        peer: PeerName,
-        recipients: Vec<Recipient>,
-        refusal: Refusal,
-        trace: Field,
-    ) {
-        let bound = with_recipients(message, &recipients);
-        let outgoing = self.outgoing(&bound, peer, trace);
-        self.failed.push((outgoing, refusal));
-    }
-
-    fn hold(&mut self, recipients: Vec<Recipient>, reason: String) {
-        let (held, reasons) = self.held.get_or_insert_with(|| (Vec::new(), reason.clone()));
-        held.extend(recipients);
-        if *reasons != reason {
-            reasons.push_str("; ");
-            reasons.push_str(&reason);
-        }
-    }
-
-    fn outgoing(&mut self, message: &Message, peer: PeerName, trace: Field) -> Outgoing {
-        self.ordinal += 1;
-        Outgoing {
-            id: OutgoingId {
-                message: self.received.id,
-                ordinal: self.ordinal,
-            },
-            peer,
-            source: self.received.origin.peer.clone(),
-            received_at: self.run.since,
-            envelope: message.envelope.clone(),
-            rope: mm4::serialise(message, trace),
-            header: Some(Arc::new(message.header.clone())),
-            attempts: 0,
-        }
-    }
-
-    /// One reply for all of them: a refusal only when every destination was refused. The refused ones among others
-    /// become failed deliveries, which outcome plug-ins are told of at once. When all of them are held, the whole message
-    /// is, as if arrival had held it.
-    async fn settle(mut self) -> Result<Acceptance, Refusal> {
-        let nothing_goes = self.sent.is_empty() && self.held.is_none() && !self.discarded;
-        if let (true, Some((_, refusal))) = (nothing_goes, self.failed.first()) {
-            return Err(refusal.clone());
-        }
-        let something_happens = self.discarded || !self.sent.is_empty() || !self.failed.is_empty();
-        if let (Some((_, reason)), false) = (&self.held, something_happens) {
-            return Ok(held(self.received, reason.clone(), self.run));
-        }
-        for (outgoing, refusal) in &self.failed {
-            let told = outcomes::tell_refused(&self.run.chain, outgoing, refusal).await;
-            self.effects.add(told);
-        }
-        let mut acceptance = acceptance(self.received, self.effects);
-        acceptance.outgoing = self.sent;
-        acceptance.failed = self
-            .failed
-            .into_iter()
-            .map(|(outgoing, why)| (outgoing, why.to_string()))
-            .collect();
-        if let Some((recipients, reason)) = self.held {
-            tracing::warn!(message = %self.received.id, "held for {} recipients: {reason}", recipients.len());
-            acceptance.envelope.recipients = as_received(self.received, recipients);
-            acceptance.hold = Some(Hold {
-                arrived: true,
-                ..Hold::parked(reason)
-            });
-        }
-        Ok(acceptance)
-    }
-}
-
-/// The message with only these recipients; the same message when they are all that it has.
-fn with_recipients(message: &Arc<Message>, recipients: &[Recipient]) -> Arc<Message> {
-    if message.envelope.recipients == recipients {
-        return Arc::clone(message);
-    }
-    let mut bound = Message::clone(message);
-    bound.envelope.recipients = recipients.to_vec();
-    Arc::new(bound)
-}
-
-/// Held recipients under their received addresses: the chain will run anew for them.
-fn as_received(received: &Message, held: Vec<Recipient>) -> Vec<Recipient> {
-    let original = |id: u32| received.envelope.recipients.iter().find(|r| r.id == id).cloned();
-    held.into_iter()
-        .map(|recipient| original(recipient.id).unwrap_or(recipient))
-        .collect()
-}
-
-/// Without the recipients that arrival plug-ins added: in a run for those that an earlier run held, the others have got
-/// theirs, and those that were held are recipients of the received message by now.
-fn only_received(received: &Message, mut arrived: Arc<Message>) -> Arc<Message> {
-    let known = |id: u32| received.envelope.recipients.iter().any(|r| r.id == id);
-    if !arrived.envelope.recipients.iter().all(|r| known(r.id)) {
-        Arc::make_mut(&mut arrived).envelope.recipients.retain(|r| known(r.id));
-    }
-    arrived
-}
-
-fn acceptance(received: &Message, effects: Effects) -> Acceptance {
-    Acceptance {
-        charging: effects.charging,
-        kv: effects.kv,
-        journey: effects.journey,
-        ..nothing(Incoming {
-            id: received.id,
-            origin: received.origin.clone(),
-            envelope: received.envelope.clone(),
-            content: received.content.clone(),
-        })
-    }
-}
-
-/// A message that causes nothing.
-fn nothing(incoming: Incoming) -> Acceptance {
-    let Incoming {
-        id,
-        origin,
-        envelope,
-        content,
-    } = incoming;
-    Acceptance {
-        id,
-        origin,
-        envelope,
-        content,
-        outgoing: Vec::new(),
-        failed: Vec::new(),
-        hold: None,
-        charging: Vec::new(),
-        kv: Vec::new(),
-        journey: Vec::new(),
-    }
-}
-
-fn is_for_later(acceptance: &Acceptance) -> bool {
-    acceptance.hold.as_ref().is_some_and(|hold| hold.due.is_some())
-}
-
-/// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released.
-fn held(received: &Message, reason: String, run: &Run) -> Acceptance {
-    tracing::warn!(message = %received.id, "held: {reason}");
-    let hold = Hold {
-        arrived: run.arrived,
-        ..Hold::parked(reason)
-    };
-    Acceptance {
-        hold: Some(hold),
-        ..acceptance(received, Effects::default())
-    }
-}
-
-fn discarded(received: &Message, reason: &str, effects: Effects) -> Acceptance {
-    log_discard(received, reason);
-    acceptance(received, effects)
-}
-
-fn log_discard(received: &Message, reason: &str) {
-    tracing::warn!(message = %received.id, "discarded: {reason}");
-}
-
 /// Why a message cannot go on now, without what that means for a sender: here it has none.
 pub(super) fn why(refusal: &Refusal) -> String {
     match refusal {
@@ -455,17 +253,5 @@ pub(super) fn why(refusal: &Refusal) -> String {
 fn storage(error: SpoolError) -> Refusal {
     Refusal::Storage {
         reason: error.to_string(),
-    }
-}
-
-impl Relay {
-    /// Waits until there is room for a message whose bytes are not in memory, and takes it: reading and adapting it
-    /// will. Small messages have been counted by intake, and need nothing here.
-    async fn room_for(&self, content: &Content) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        if content.is_in_memory() {
-            return None;
-        }
-        let blocks = u32::try_from(content.size().div_ceil(super::ROOM_BLOCK)).unwrap_or(u32::MAX);
-        self.room.acquire_many(blocks.clamp(1, super::ROOM_BLOCKS)).await.ok()
     }
 }

@@ -10,6 +10,7 @@ mod chain;
 mod deferrals;
 mod doors;
 mod finish;
+mod gathered;
 mod outcomes;
 mod start;
 mod tables;
@@ -19,11 +20,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::clock::SharedClock;
 use crate::delivery::Delivery;
-use crate::message::PeerName;
+use crate::message::{Content, PeerName};
 use crate::pipeline::{Catalogue, Destination};
 use crate::protocol::mm4;
 use crate::routing::Routing;
@@ -77,5 +78,15 @@ impl Observer for Nobody {}
 impl Relay {
     fn mm4_limits(&self) -> mm4::Limits {
         self.limits
+    }
+
+    /// Waits until there is room for a message whose bytes are not in memory, and takes it: reading and adapting it
+    /// will. Small messages have been counted by intake, and need nothing here.
+    async fn room_for(&self, content: &Content) -> Option<SemaphorePermit<'_>> {
+        if content.is_in_memory() {
+            return None;
+        }
+        let blocks = u32::try_from(content.size().div_ceil(ROOM_BLOCK)).unwrap_or(u32::MAX);
+        self.room.acquire_many(blocks.clamp(1, ROOM_BLOCKS)).await.ok()
     }
 }

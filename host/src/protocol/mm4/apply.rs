@@ -1,7 +1,9 @@
 //! What a plug-in wants changed, done: all of it or nothing.
 
 use super::{addresses, fold, part_edits};
-use crate::message::{Block, Edit, Field, HeaderName, HeaderValue, Illegal, Message, MmsAddress, Piece, Recipient};
+use crate::message::{
+    Block, Edit, Field, GivenIds, HeaderName, HeaderValue, Illegal, Message, MmsAddress, Piece, Recipient,
+};
 
 /// Does `edits` in order, each on what those before it made. Fields and parts that no edit names keep their bytes.
 ///
@@ -15,10 +17,15 @@ pub fn apply(mut message: Message, edits: &[Edit]) -> Result<Message, Illegal> {
     for (i, edit) in edits.iter().enumerate() {
         one(&mut message, edit, &mut ids).map_err(|Illegal(reason)| Illegal(format!("edit {}: {reason}", i + 1)))?;
     }
+    message.given = GivenIds {
+        recipient: ids.recipient - 1,
+        part: ids.part - 1,
+    };
     Ok(message)
 }
 
-/// Ids are given once: one that an earlier edit of the same list dropped does not come back.
+/// The next ids to give, never 0. Ids are given once: one that an edit dropped does not come back, in this list or in
+/// that of a later plug-in.
 struct NextIds {
     recipient: u32,
     part: u32,
@@ -26,10 +33,12 @@ struct NextIds {
 
 impl NextIds {
     fn of(message: &Message) -> Self {
-        let above = |ids: &mut dyn Iterator<Item = u32>| ids.max().map_or(1, |highest| highest.saturating_add(1));
+        let recipients = message.envelope.recipients.iter().map(|r| r.id);
+        let parts = message.parts.iter().map(|p| p.id);
+        let above = |given: u32, highest: Option<u32>| given.max(highest.unwrap_or(0)).saturating_add(1);
         Self {
-            recipient: above(&mut message.envelope.recipients.iter().map(|r| r.id)),
-            part: above(&mut message.parts.iter().map(|p| p.id)),
+            recipient: above(message.given.recipient, recipients.max()),
+            part: above(message.given.part, parts.max()),
         }
     }
 

@@ -128,6 +128,15 @@ fn added_recipients_get_ids_that_nobody_had_and_change_no_header() {
 }
 
 #[test]
+fn the_id_of_a_dropped_recipient_is_not_given_again_by_a_later_plug_in() {
+    let first = [Edit::AddRecipient(address("+999203@c.example")), Edit::DropRecipient(3)];
+    let message = edited(MULTIPART, &first).unwrap();
+    let message = apply(message, &[Edit::AddRecipient(address("+999204@c.example"))]).unwrap();
+    let ids: Vec<u32> = message.envelope.recipients.iter().map(|r| r.id).collect();
+    assert_eq!(ids, [1, 2, 4]);
+}
+
+#[test]
 fn a_replaced_part_keeps_its_id_and_foreign_fields_and_gets_its_name_everywhere() {
     let edits = [Edit::ReplacePart {
         id: 3,

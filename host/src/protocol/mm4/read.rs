@@ -2,7 +2,7 @@
 
 use super::entity::Raw;
 use super::{Limits, headers, index, scan};
-use crate::message::{Header, Incoming, Message, MessageType, Refusal, Rope};
+use crate::message::{GivenIds, Header, Incoming, Message, MessageType, Refusal, Rope};
 
 /// Reads a received message into an index of its bytes.
 ///
@@ -41,6 +41,7 @@ pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
         body: index.body,
         parts: index.parts,
         content: incoming.content,
+        given: GivenIds::default(),
     })
 }
 

@@ -1,0 +1,213 @@
+//! What the destinations of one message came to, and the one acceptance that is made of all of them.
+
+use std::sync::Arc;
+
+use crate::message::{Field, Incoming, Message, Outgoing, OutgoingId, PeerName, Recipient, Refusal};
+use crate::pipeline::Effects;
+use crate::protocol::mm4;
+use crate::spool::{Acceptance, Hold};
+
+use super::carry::Run;
+use super::outcomes;
+
+/// What the destinations of one message came to.
+pub(super) struct Gathered<'a> {
+    received: &'a Message,
+    run: &'a Run,
+    /// What the arrival plug-ins asked for, and those of every destination that is not held.
+    pub(super) effects: Effects,
+    sent: Vec<Outgoing>,
+    failed: Vec<(Outgoing, Refusal)>,
+    discarded: bool,
+    held: Option<(Vec<Recipient>, String)>,
+    ordinal: u32,
+}
+
+impl<'a> Gathered<'a> {
+    pub(super) fn new(received: &'a Message, run: &'a Run, effects: Effects) -> Self {
+        Self {
+            received,
+            run,
+            effects,
+            sent: Vec::new(),
+            failed: Vec::new(),
+            discarded: false,
+            held: None,
+            ordinal: run.ordinals,
+        }
+    }
+
+    pub(super) fn discard(&mut self, reason: &str) {
+        log_discard(self.received, reason);
+        self.discarded = true;
+    }
+
+    pub(super) fn send(&mut self, message: &Message, peer: PeerName, trace: Field) {
+        let outgoing = self.outgoing(message, peer, trace);
+        self.sent.push(outgoing);
+    }
+
+    /// A destination that is given up. An operator may retry it, so what is kept is what would have been sent.
+    pub(super) fn fail(
+        &mut self,
+        message: &Arc<Message>,
+        peer: PeerName,
+        recipients: Vec<Recipient>,
+        refusal: Refusal,
+        trace: Field,
+    ) {
+        let bound = with_recipients(message, &recipients);
+        let outgoing = self.outgoing(&bound, peer, trace);
+        self.failed.push((outgoing, refusal));
+    }
+
+    pub(super) fn hold(&mut self, recipients: Vec<Recipient>, reason: String) {
+        let (held, reasons) = self.held.get_or_insert_with(|| (Vec::new(), reason.clone()));
+        held.extend(recipients);
+        if *reasons != reason {
+            reasons.push_str("; ");
+            reasons.push_str(&reason);
+        }
+    }
+
+    fn outgoing(&mut self, message: &Message, peer: PeerName, trace: Field) -> Outgoing {
+        self.ordinal += 1;
+        Outgoing {
+            id: OutgoingId {
+                message: self.received.id,
+                ordinal: self.ordinal,
+            },
+            peer,
+            source: self.received.origin.peer.clone(),
+            received_at: self.run.since,
+            envelope: message.envelope.clone(),
+            rope: mm4::serialise(message, trace),
+            header: Some(Arc::new(message.header.clone())),
+            attempts: 0,
+        }
+    }
+
+    /// One reply for all of them: a refusal only when every destination was refused. The refused ones among others
+    /// become failed deliveries, which outcome plug-ins are told of at once. When all of them are held, the whole message
+    /// is, as if arrival had held it.
+    pub(super) async fn settle(mut self) -> Result<Acceptance, Refusal> {
+        let nothing_goes = self.sent.is_empty() && self.held.is_none() && !self.discarded;
+        if let (true, Some((_, refusal))) = (nothing_goes, self.failed.first()) {
+            return Err(refusal.clone());
+        }
+        let something_happens = self.discarded || !self.sent.is_empty() || !self.failed.is_empty();
+        if let (Some((_, reason)), false) = (&self.held, something_happens) {
+            return Ok(held(self.received, reason.clone(), self.run));
+        }
+        for (outgoing, refusal) in &self.failed {
+            let told = outcomes::tell_refused(&self.run.chain, outgoing, refusal).await;
+            self.effects.add(told);
+        }
+        let mut acceptance = acceptance(self.received, self.effects);
+        acceptance.outgoing = self.sent;
+        acceptance.failed = self
+            .failed
+            .into_iter()
+            .map(|(outgoing, why)| (outgoing, why.to_string()))
+            .collect();
+        if let Some((recipients, reason)) = self.held {
+            tracing::warn!(message = %self.received.id, "held for {} recipients: {reason}", recipients.len());
+            acceptance.envelope.recipients = as_received(self.received, recipients);
+            acceptance.hold = Some(Hold {
+                arrived: true,
+                ..Hold::parked(reason)
+            });
+        }
+        Ok(acceptance)
+    }
+}
+
+/// The message with only these recipients; the same message when they are all that it has.
+pub(super) fn with_recipients(message: &Arc<Message>, recipients: &[Recipient]) -> Arc<Message> {
+    if message.envelope.recipients == recipients {
+        return Arc::clone(message);
+    }
+    let mut bound = Message::clone(message);
+    bound.envelope.recipients = recipients.to_vec();
+    Arc::new(bound)
+}
+
+/// Held recipients under their received addresses: the chain will run anew for them.
+fn as_received(received: &Message, held: Vec<Recipient>) -> Vec<Recipient> {
+    let original = |id: u32| received.envelope.recipients.iter().find(|r| r.id == id).cloned();
+    held.into_iter()
+        .map(|recipient| original(recipient.id).unwrap_or(recipient))
+        .collect()
+}
+
+/// Without the recipients that arrival plug-ins added: in a run for those that an earlier run held, the others have got
+/// theirs, and those that were held are recipients of the received message by now.
+pub(super) fn only_received(received: &Message, mut arrived: Arc<Message>) -> Arc<Message> {
+    let known = |id: u32| received.envelope.recipients.iter().any(|r| r.id == id);
+    if !arrived.envelope.recipients.iter().all(|r| known(r.id)) {
+        Arc::make_mut(&mut arrived).envelope.recipients.retain(|r| known(r.id));
+    }
+    arrived
+}
+
+fn acceptance(received: &Message, effects: Effects) -> Acceptance {
+    Acceptance {
+        charging: effects.charging,
+        kv: effects.kv,
+        journey: effects.journey,
+        ..nothing(Incoming {
+            id: received.id,
+            origin: received.origin.clone(),
+            envelope: received.envelope.clone(),
+            content: received.content.clone(),
+        })
+    }
+}
+
+/// A message that causes nothing.
+pub(super) fn nothing(incoming: Incoming) -> Acceptance {
+    let Incoming {
+        id,
+        origin,
+        envelope,
+        content,
+    } = incoming;
+    Acceptance {
+        id,
+        origin,
+        envelope,
+        content,
+        outgoing: Vec::new(),
+        failed: Vec::new(),
+        hold: None,
+        charging: Vec::new(),
+        kv: Vec::new(),
+        journey: Vec::new(),
+    }
+}
+
+pub(super) fn is_for_later(acceptance: &Acceptance) -> bool {
+    acceptance.hold.as_ref().is_some_and(|hold| hold.due.is_some())
+}
+
+/// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released.
+pub(super) fn held(received: &Message, reason: String, run: &Run) -> Acceptance {
+    tracing::warn!(message = %received.id, "held: {reason}");
+    let hold = Hold {
+        arrived: run.arrived,
+        ..Hold::parked(reason)
+    };
+    Acceptance {
+        hold: Some(hold),
+        ..acceptance(received, Effects::default())
+    }
+}
+
+pub(super) fn discarded(received: &Message, reason: &str, effects: Effects) -> Acceptance {
+    log_discard(received, reason);
+    acceptance(received, effects)
+}
+
+fn log_discard(received: &Message, reason: &str) {
+    tracing::warn!(message = %received.id, "discarded: {reason}");
+}
