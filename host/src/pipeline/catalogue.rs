@@ -65,7 +65,9 @@ impl Catalogue {
             replaced: Notify::new(),
             me: Weak::clone(me),
         });
-        catalogue.put(specs, Cause::Start).await?;
+        catalogue
+            .put(&mut *catalogue.configured.lock().await, specs, Cause::Start)
+            .await?;
         Ok(catalogue)
     }
 
@@ -74,13 +76,19 @@ impl Catalogue {
         self.chain.load_full()
     }
 
-    /// Makes a chain from `specs` and puts it in the place of the running one. Every plug-in is loaded anew.
-    pub async fn replace(&self, specs: Vec<LinkSpec>) -> Result<(), CatalogueError> {
-        self.put(specs, Cause::Reload).await
+    /// Makes a chain from `specs` and puts it in the place of the running one. Every plug-in is loaded anew, with these
+    /// services; the running ones keep theirs until they are gone.
+    pub async fn replace(&self, specs: Vec<LinkSpec>, services: Arc<dyn Services>) -> Result<(), CatalogueError> {
+        let mut configured = self.configured.lock().await;
+        let before = self.loader.give(services);
+        let put = self.put(&mut configured, specs, Cause::Reload).await;
+        if put.is_err() {
+            self.loader.give(before);
+        }
+        put
     }
 
-    async fn put(&self, specs: Vec<LinkSpec>, cause: Cause) -> Result<(), CatalogueError> {
-        let mut configured = self.configured.lock().await;
+    async fn put(&self, configured: &mut Configured, specs: Vec<LinkSpec>, cause: Cause) -> Result<(), CatalogueError> {
         let mut ready = Vec::new();
         let mut errors = Vec::new();
         for spec in &specs {

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use mm4relay_engine::{BoxFuture, Level, Services, Table};
 
 use crate::clock::SharedClock;
 
-/// The tables of one configuration, by name. Replaced as a whole.
+/// The tables of one configuration, by name.
 pub type TableSet = HashMap<String, Arc<dyn Table>>;
 
 /// Where committed values come from: the spool, or nothing in samples.
@@ -26,7 +25,8 @@ impl KvSource for NoValues {
 }
 
 pub struct PluginServices {
-    pub tables: Arc<ArcSwap<TableSet>>,
+    /// One generation: a reload makes new services for the new chain, so a message never sees two.
+    pub tables: TableSet,
     pub kv: Arc<dyn KvSource>,
     pub clock: SharedClock,
 }
@@ -37,7 +37,7 @@ impl Services for PluginServices {
     }
 
     fn table(&self, name: &str) -> Option<Arc<dyn Table>> {
-        self.tables.load().get(name).cloned()
+        self.tables.get(name).cloned()
     }
 
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, PluginSpec};
 
 use crate::clock::SystemClock;
@@ -59,7 +58,7 @@ pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<
     };
     let engine = Engine::new(options).map_err(|error| one(error.into()))?;
     let services = Arc::new(PluginServices {
-        tables: Arc::new(ArcSwap::from_pointee(tables::set(tables))),
+        tables: tables::set(tables),
         kv: Arc::new(NoValues),
         clock: Arc::new(SystemClock),
     });

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use mm4relay_engine::{Engine, EngineOptions};
+use mm4relay_engine::{Engine, EngineOptions, Services};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -19,7 +19,7 @@ use crate::delivery::{Delivery, PeerOptions, Schedule, Timeouts};
 use crate::intake;
 use crate::message::PeerName;
 use crate::pipeline::loading::history::History;
-use crate::pipeline::{Catalogue, Destination, KvSource, PluginServices, TableSet, WatchGuard};
+use crate::pipeline::{Catalogue, Destination, KvSource, PluginServices, WatchGuard};
 use crate::protocol::mm4;
 use crate::routing::{PeerEntry, Route, Routing};
 use crate::spool::sqlite::{self, SqliteSpool};
@@ -49,7 +49,6 @@ impl Default for Setup {
 pub struct Running {
     relay: Arc<Relay>,
     database: Arc<SqliteSpool>,
-    tables: Arc<ArcSwap<TableSet>>,
     /// The configuration that the rooms were built from.
     config: Config,
     addresses: Vec<SocketAddr>,
@@ -67,8 +66,7 @@ impl Running {
         let clock: SharedClock = Arc::new(SystemClock);
         let database = open_spool(&config)?;
         let spool = trusted(&database, &setup);
-        let tables = Arc::new(ArcSwap::from_pointee(tables::load(&config)?));
-        let catalogue = load_catalogue(&config, &tables, &spool, &clock).await?;
+        let catalogue = load_catalogue(&config, services(&config, &spool, &clock)?).await?;
 
         let outcomes = Arc::new(Outcomes {
             catalogue: Arc::clone(&catalogue),
@@ -111,7 +109,6 @@ impl Running {
         Ok(Self {
             relay,
             database,
-            tables,
             config,
             addresses,
             listeners,
@@ -132,13 +129,10 @@ impl Running {
     /// none. What needs a restart is named in the log.
     pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
         let config = Config::load(path)?;
-        let tables = tables::load(&config)?;
+        let services = services(&config, &self.relay.spool, &self.relay.clock)?;
         let new_routing = routing(&self.with_running_peers(&config)?)?;
         let specs = chain::specs(&config)?;
-        // The new plug-ins configure themselves with the new tables; if they cannot, the old tables come back.
-        let before = self.tables.swap(Arc::new(tables));
-        if let Err(error) = self.relay.catalogue.replace(specs).await {
-            self.tables.store(before);
+        if let Err(error) = self.relay.catalogue.replace(specs, services).await {
             bail!("plug-ins:\n{error}");
         }
         self.relay.routing.store(Arc::new(new_routing));
@@ -209,12 +203,16 @@ impl KvSource for StoredValues {
     }
 }
 
-async fn load_catalogue(
-    config: &Config,
-    tables: &Arc<ArcSwap<TableSet>>,
-    spool: &Arc<dyn Spool>,
-    clock: &SharedClock,
-) -> anyhow::Result<Arc<Catalogue>> {
+/// What plug-ins get from the relay, with the tables as they are now.
+fn services(config: &Config, spool: &Arc<dyn Spool>, clock: &SharedClock) -> anyhow::Result<Arc<dyn Services>> {
+    Ok(Arc::new(PluginServices {
+        tables: tables::load(config)?,
+        kv: Arc::new(StoredValues(Arc::clone(spool))),
+        clock: Arc::clone(clock),
+    }))
+}
+
+async fn load_catalogue(config: &Config, services: Arc<dyn Services>) -> anyhow::Result<Arc<Catalogue>> {
     let cache_dir = Some(config.relay.spool.join("compiled"));
     let engine = Engine::new(EngineOptions {
         cache_dir,
@@ -223,13 +221,8 @@ async fn load_catalogue(
     if !engine.page_map_scan() {
         tracing::warn!("this kernel has no page-map scan (Linux 6.7): each plug-in call costs about twice as much");
     }
-    let services = PluginServices {
-        tables: Arc::clone(tables),
-        kv: Arc::new(StoredValues(Arc::clone(spool))),
-        clock: Arc::clone(clock),
-    };
     let history = History::open(&config.relay.spool);
-    Catalogue::open(engine, Arc::new(services), chain::specs(config)?, history)
+    Catalogue::open(engine, services, chain::specs(config)?, history)
         .await
         .context("plug-ins")
 }

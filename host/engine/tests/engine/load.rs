@@ -64,7 +64,7 @@ async fn a_component_may_be_as_large_as_its_limit_and_no_larger() {
     load(exact).await;
     let error = refusal(larger).await;
     assert!(matches!(error.kind, LoadErrorKind::TooLarge { .. }));
-    says(&error, &["component-bytes"]);
+    says(&error, &["raise the limit component"]);
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
-use arc_swap::ArcSwap;
 use mm4relay_engine::{Limits, PluginSpec};
 
 use crate::clock::SystemClock;
@@ -51,7 +50,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         all_cases.append(&mut found);
     }
     let services = Arc::new(PluginServices {
-        tables: Arc::new(ArcSwap::from_pointee(tables)),
+        tables,
         kv: Arc::new(NoValues),
         clock: Arc::new(SystemClock),
     });

@@ -20,7 +20,7 @@ pub mod history;
 pub mod signing;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -103,7 +103,8 @@ pub struct Attempt {
 /// Takes versions through the steps.
 pub struct Loader {
     engine: Engine,
-    services: Arc<dyn Services>,
+    /// What the next version is given. Those that run keep what they were given.
+    services: RwLock<Arc<dyn Services>>,
     pub history: Arc<History>,
 }
 
@@ -142,14 +143,24 @@ impl Loader {
     pub fn new(engine: Engine, services: Arc<dyn Services>, history: History) -> Self {
         Self {
             engine,
-            services,
+            services: RwLock::new(services),
             history: Arc::new(history),
         }
     }
 
+    fn services(&self) -> Arc<dyn Services> {
+        Arc::clone(&self.services.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gives these services to versions to come. Returns those that were given until now.
+    pub fn give(&self, services: Arc<dyn Services>) -> Arc<dyn Services> {
+        let mut given = self.services.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut given, services)
+    }
+
     /// The time, as the history writes it: RFC 3339, in UTC.
     pub fn now(&self) -> String {
-        let millis = i64::try_from(self.services.now_ms()).unwrap_or(i64::MAX);
+        let millis = i64::try_from(self.services().now_ms()).unwrap_or(i64::MAX);
         jiff::Timestamp::from_millisecond(millis)
             .unwrap_or_default()
             .to_string()
@@ -188,7 +199,7 @@ impl Loader {
         })?;
         self.step(attempt, "signature", signed).await;
 
-        let services = Arc::clone(&self.services);
+        let services = self.services();
         let loading = self
             .engine
             .load_bytes(spec.plugin.clone(), candidate.wasm.clone(), services);
