@@ -59,10 +59,10 @@ pub struct Relay {
     observer: Arc<dyn Observer>,
 }
 
-/// Large messages come into memory to be read and adapted. All of them together get 128 MiB, in blocks of 64 KiB; the
+/// Large messages come into memory to be read and adapted. All of them together get 64 MiB, in blocks of 64 KiB; the
 /// others wait, and their senders with them.
 const ROOM_BLOCK: u64 = 64 << 10;
-const ROOM_BLOCKS: u32 = 2048;
+const ROOM_BLOCKS: u32 = 1024;
 
 /// Looks on: the demo does. Must not block.
 pub trait Observer: Send + Sync + 'static {
