@@ -215,6 +215,29 @@ fn plugin_build_says_what_is_no_plug_in() {
 }
 
 #[test]
+fn cdr_purge_removes_what_was_exported_with_a_mark_and_nothing_else() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, &Link::bundled("charging", "").to_string()));
+    assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
+    relay.wait_for_records(2);
+    let purge = || relay.print(&["cdr", "purge", "--days", "0"]);
+    assert_eq!(purge(), "0 records removed\n", "nothing was marked");
+    relay.print(&["cdr", "export", "--mark"]);
+    assert_eq!(
+        relay.print(&["cdr", "purge"]),
+        "0 records removed\n",
+        "they are younger than 30 days"
+    );
+    assert_eq!(purge(), "2 records removed\n");
+    assert_eq!(relay.charging_records(), [] as [serde_json::Value; 0]);
+
+    // The sequence goes on: a gap would look like a lost record.
+    assert!(relay.offer(&sample::forward_request("k2")).starts_with("250"));
+    relay.wait_for_records(2);
+    assert_eq!(relay.charging_records()[0]["sequence"], 3);
+}
+
+#[test]
 fn cdr_export_goes_on_where_the_last_marked_one_ended() {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, &Link::bundled("charging", "").to_string()));

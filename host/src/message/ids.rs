@@ -16,7 +16,7 @@ pub struct MessageId(pub u64);
 
 /// One destination of a message: the message's id and the ordinal of the destination, counted from 1.
 ///
-/// Printed as `0D8K3M2Z9T4AB-1`.
+/// Printed as `001K0TA9BWMH8-1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OutgoingId {
     pub message: MessageId,
@@ -47,7 +47,7 @@ impl FromStr for MessageId {
     fn from_str(text: &str) -> Result<Self, Illegal> {
         let wrong = || {
             Illegal(format!(
-                "\"{text}\" is not a message id: 13 characters such as 0D8K3M2Z9T4AB are expected"
+                "\"{text}\" is not a message id: 13 characters such as 001K0TA9BWMH8 are expected"
             ))
         };
         if text.len() != 13 {
@@ -77,7 +77,7 @@ impl FromStr for OutgoingId {
     fn from_str(text: &str) -> Result<Self, Illegal> {
         let wrong = || {
             Illegal(format!(
-                "\"{text}\" is not a queue id: something like 0D8K3M2Z9T4AB-1 is expected"
+                "\"{text}\" is not a queue id: something like 001K0TA9BWMH8-1 is expected"
             ))
         };
         let (message, ordinal) = text.split_once('-').ok_or_else(wrong)?;
@@ -158,7 +158,7 @@ mod tests {
     fn an_id_of_the_wrong_shape_is_refused_with_an_example() {
         for text in ["", "0D8K", "!!!!!!!!!!!!!", "ZZZZZZZZZZZZZ"] {
             assert!(
-                text.parse::<MessageId>().unwrap_err().0.contains("0D8K3M2Z9T4AB"),
+                text.parse::<MessageId>().unwrap_err().0.contains("001K0TA9BWMH8"),
                 "{text}"
             );
         }
