@@ -13,6 +13,7 @@ mod masked;
 mod outgoing;
 mod policy;
 mod refusal;
+mod transaction;
 mod whole;
 
 pub use address::{AddressKind, MAX_ADDRESS_OCTETS, MmsAddress};
@@ -26,6 +27,9 @@ pub use masked::Masked;
 pub use outgoing::Outgoing;
 pub use policy::OnFailure;
 pub use refusal::{Blame, Refusal};
+pub use transaction::{
+    Answer, Change, Leg, LegState, Mode, RepeatKey, Task, Todo, Transaction, TransactionChange, TransactionKey, Wants,
+};
 pub use whole::{Block, GivenIds, Incoming, Message, MessageType, Origin, Part, TransferEncoding};
 
 /// Why a value from outside cannot become one of ours. The text names what was wrong, not whose it was: the caller
