@@ -105,6 +105,11 @@ impl PeerName {
         Self("no-route".into())
     }
 
+    /// Stands for the relay itself: where messages come from that it writes.
+    pub fn relay() -> Self {
+        Self("mm4relay".into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -28,7 +28,8 @@ pub use outgoing::Outgoing;
 pub use policy::OnFailure;
 pub use refusal::{Blame, Refusal};
 pub use transaction::{
-    Answer, Change, Leg, LegState, Mode, RepeatKey, Task, Todo, Transaction, TransactionChange, TransactionKey, Wants,
+    Answer, Cause, Change, Leg, LegState, Mode, News, RepeatKey, Task, Todo, Transaction, TransactionChange,
+    TransactionKey, Wants,
 };
 pub use whole::{Block, GivenIds, Incoming, Message, MessageType, Origin, Part, TransferEncoding};
 

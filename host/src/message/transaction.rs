@@ -3,47 +3,72 @@
 //! The three MM4 requests (forward, delivery report, read-reply report) may each be answered by one response. A request
 //! that was split over several next hops has a leg for each, and still one answer. The spool keeps transactions as they
 //! are written here, and changes them through [`Transaction::apply`] alone: a pure function, called in the one place
-//! where changes are in order.
+//! where changes are in order. What a change makes due is decided there too, so that no caller can forget it.
+
+mod state;
 
 use serde::{Deserialize, Serialize};
 
 use super::{MessageId, MessageType, MmsAddress, PeerName, Recipient, Timestamp};
 
-/// A request, and everything that is known of its fate.
+/// A request, and everything that is known of its fate. Kept by the million, so its names in JSON are short, and what is
+/// not set is left out; a field that comes later has a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
     /// The relay's own id of the message that carried the request.
+    #[serde(rename = "i")]
     pub id: MessageId,
     /// One of the three requests.
+    #[serde(rename = "k")]
     pub kind: MessageType,
     /// Who asked.
+    #[serde(rename = "s")]
     pub source: PeerName,
     /// Exactly as received, quotes included; compared normalised.
+    #[serde(rename = "t")]
     pub transaction_id: String,
     /// `X-Mms-Message-ID`, exactly as received.
+    #[serde(rename = "m")]
     pub message_id: String,
     /// `X-Mms-3GPP-MMS-Version`, as received.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Where a response goes: `X-Mms-Originator-System`, else `Sender`, else the envelope sender.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub answer_to: Option<MmsAddress>,
     /// The envelope sender: whom a bounce goes to. `None` is the null sender, who gets none.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<MmsAddress>,
     /// `From`, as received: whom a delivery report goes to.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub originator: Option<String>,
+    #[serde(rename = "w", default)]
     pub wants: Wants,
+    #[serde(rename = "p", default)]
     pub mode: Mode,
+    #[serde(rename = "r")]
     pub received_at: Timestamp,
     /// From then on nothing is known of it any more: the expiry of the message, and at least the configured time.
+    #[serde(rename = "x")]
     pub forget_at: Timestamp,
     /// The same for every copy of this request from this peer: see [`RepeatKey`].
+    #[serde(rename = "h")]
     pub repeat: RepeatKey,
     /// Of the octets behind the header: a request with the same key and another body is not a repeat.
+    #[serde(rename = "b")]
     pub body: u128,
-    /// One for each next hop.
+    /// One for each next hop, and for recipients whose fate was decided without any. Never fewer than before, and
+    /// always in the same places.
+    #[serde(rename = "l", default)]
     pub legs: Vec<Leg>,
-    /// What the asking peer was told, once it was.
+    /// The response that the asking peer was sent, once it was.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// The request came again after it was answered: the same answer is due once more.
+    #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// What the relay still has to do about it, and when.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Task>,
 }
 
@@ -51,10 +76,13 @@ pub struct Transaction {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wants {
     /// `X-Mms-Ack-Request: Yes`.
+    #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub response: bool,
     /// `X-Mms-Delivery-Report: Yes`.
+    #[serde(rename = "d", default, skip_serializing_if = "std::ops::Not::not")]
     pub delivery_report: bool,
     /// `X-Mms-Read-Reply: Yes`.
+    #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
     pub read_reply: bool,
 }
 
@@ -73,19 +101,28 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepeatKey(pub u64);
 
-/// One next hop of a request.
+/// One next hop of a request, or recipients whose fate was decided without one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leg {
-    /// That of the outgoing message.
+    /// That of the outgoing message; 0 when there is none, or no longer one for these recipients.
+    #[serde(rename = "o")]
     pub ordinal: u32,
     /// Who is asked.
+    #[serde(rename = "p")]
     pub peer: PeerName,
     /// The transaction ID that it was asked with; `None`: the received one.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
+    #[serde(rename = "r")]
     pub recipients: Vec<Recipient>,
+    #[serde(rename = "s")]
     pub state: LegState,
     /// How often it was asked again.
+    #[serde(rename = "n", default)]
     pub repeats: u32,
+    /// Recipients whose failure the asking peer knows of, or cannot be told.
+    #[serde(rename = "k", default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<u32>,
 }
 
 /// How far a leg has come.
@@ -95,10 +132,10 @@ pub enum LegState {
     Waiting,
     /// The next hop said 250.
     Delivered { at: Timestamp },
-    /// The next hop sent its response.
+    /// The next hop sent its response; or the relay answers in its place, because it holds or discards the message.
     Answered { answer: Answer },
-    /// It will never be delivered: refused, expired, held, discarded, bounced.
-    Failed { answer: Answer },
+    /// It will not be delivered.
+    Failed { answer: Answer, cause: Cause },
     /// No response came in time.
     TimedOut { at: Timestamp },
 }
@@ -107,25 +144,64 @@ pub enum LegState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// `X-Mms-Request-Status-Code`, as received or as the relay writes it.
+    #[serde(rename = "s")]
     pub status: String,
     /// `X-Mms-Status-Text`.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    #[serde(rename = "a")]
     pub at: Timestamp,
+}
+
+/// Why recipients did not get a request: what a delivery report says of them, and whether a bounce is in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// The next hop refused it for good, in its session or by a bounce.
+    Refused,
+    /// The next hop could not be reached, or did not take it, for too long.
+    Unreachable,
+    /// Its `X-Mms-Expiry` came first.
+    Expired,
+    /// There is no next hop.
+    NoRoute,
+    /// A plug-in, or a check of the relay, refused it.
+    Rejected,
+    /// The next hop took it, and answered with an error.
+    AnsweredNo,
+    /// The next hop took it, and never answered.
+    NoAnswer,
 }
 
 /// What the relay has to do of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
+    #[serde(rename = "d")]
     pub due: Timestamp,
+    #[serde(rename = "w")]
     pub what: Todo,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Todo {
-    /// Tell the asking peer what `answer` or the legs say: by a response, a report, a bounce, or not at all.
+    /// Tell the asking peer its [`News`]: by a response, a report, a bounce, or not at all.
     Tell,
-    /// Look whether responses have come, and repeat or give up.
+    /// Look whether responses have come.
     Await,
+}
+
+/// What the asking peer does not know yet, and is to be told now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The request's one response.
+    Answer(Answer),
+    /// Recipients who will not get it, after the request was answered otherwise, or asked for no answer.
+    Failure {
+        /// Its place in `legs`.
+        leg: usize,
+        recipients: Vec<Recipient>,
+        answer: Answer,
+        cause: Cause,
+    },
 }
 
 /// A change to a stored transaction, committed with what caused it.
@@ -140,16 +216,25 @@ pub struct TransactionChange {
 pub enum Change {
     /// What became of one leg.
     Leg { ordinal: u32, state: LegState },
-    /// Recipients of one leg that its next hop refused while it took others.
+    /// Recipients of one leg who will not get it, while others may.
     Refused {
         ordinal: u32,
         recipients: Vec<u32>,
         answer: Answer,
+        cause: Cause,
     },
-    /// The asking peer was told.
+    /// A message that was held or unfinished goes on: further legs.
+    Legs { legs: Vec<Leg> },
+    /// The asking peer is sent this response.
     Told { answer: Answer },
-    /// Legs that were asked again, under these ordinals.
-    Repeated { legs: Vec<(u32, u32)> },
+    /// The failure of these recipients is told, or nobody can be told; `leg` is its place.
+    Reported { leg: usize, recipients: Vec<u32> },
+    /// The request came again.
+    CameAgain { at: Timestamp },
+    /// The relay asked a leg again.
+    Repeated { ordinal: u32, at: Timestamp },
+    /// A response may be overdue then.
+    Await { due: Timestamp },
     /// The relay has nothing to do now, or at another time.
     Next { task: Option<Task> },
 }
@@ -170,18 +255,11 @@ pub enum TransactionKey {
 }
 
 impl Transaction {
-    /// Everything that it must be found by.
+    /// Everything that it must be found by. A change can add keys, and takes none away.
     pub fn keys(&self) -> Vec<TransactionKey> {
-        let normalised = |id: &str| {
-            id.trim_matches(|c: char| c.is_ascii_whitespace() || c == '"')
-                .to_owned()
-        };
-        let asked = self.legs.iter().map(|leg| TransactionKey::Asked {
-            peer: leg.peer.clone(),
-            kind: self.kind,
-            transaction_id: normalised(leg.transaction_id.as_deref().unwrap_or(&self.transaction_id)),
-        });
-        let message_id = normalised(&self.message_id);
+        let asked = self.legs.iter().filter(|leg| leg.ordinal > 0);
+        let asked = asked.map(|leg| self.asked(&leg.peer, leg.transaction_id.as_deref()));
+        let message_id = normalised(&self.message_id).to_owned();
         let others = [
             TransactionKey::Repeat(self.repeat),
             TransactionKey::Message { message_id },
@@ -189,17 +267,60 @@ impl Transaction {
         asked.chain(others).collect()
     }
 
-    /// Makes the change. A change that has been made before, or that comes too late, changes nothing.
-    pub fn apply(&mut self, change: &Change) {
-        match change {
-            Change::Leg { ordinal, state } => {
-                if let Some(leg) = self.legs.iter_mut().find(|leg| leg.ordinal == *ordinal) {
-                    leg.state = state.clone();
-                }
-            }
-            Change::Told { answer } => self.answer = Some(answer.clone()),
-            Change::Next { task } => self.next = *task,
-            Change::Refused { .. } | Change::Repeated { .. } => {}
+    /// What a response from `peer` to this transaction ID brings; `None` is the received one.
+    pub fn asked(&self, peer: &PeerName, transaction_id: Option<&str>) -> TransactionKey {
+        TransactionKey::Asked {
+            peer: peer.clone(),
+            kind: self.kind,
+            transaction_id: normalised(transaction_id.unwrap_or(&self.transaction_id)).to_owned(),
         }
     }
+
+    /// The leg that a response from `peer` to this transaction ID, normalised, is about.
+    pub fn leg_asked(&self, peer: &PeerName, transaction_id: &str) -> Option<&Leg> {
+        let is_it = |leg: &&Leg| {
+            let asked_with = leg.transaction_id.as_deref().unwrap_or(&self.transaction_id);
+            leg.ordinal > 0 && leg.peer == *peer && normalised(asked_with) == transaction_id
+        };
+        self.legs.iter().find(is_it)
+    }
+}
+
+impl Leg {
+    /// Recipients whose fate is decided without a next hop: held, discarded, refused.
+    pub fn aside(peer: PeerName, recipients: Vec<Recipient>, state: LegState) -> Self {
+        Self {
+            ordinal: 0,
+            peer,
+            transaction_id: None,
+            recipients,
+            state,
+            repeats: 0,
+            told: Vec::new(),
+        }
+    }
+}
+
+impl Answer {
+    /// The status of a request that was accepted (TS 23.140, 8.4.1).
+    pub const OK: &'static str = "Ok";
+
+    pub fn ok(at: Timestamp) -> Self {
+        Self {
+            status: Self::OK.into(),
+            text: None,
+            at,
+        }
+    }
+
+    /// Whether the request was accepted. Peers differ in case, and some put blanks in.
+    pub fn is_ok(&self) -> bool {
+        let plain = self.status.chars().filter(|c| !c.is_ascii_whitespace() && *c != '"');
+        plain.flat_map(char::to_lowercase).eq("ok".chars())
+    }
+}
+
+/// An ID as it is compared: without the blanks and quotes around it.
+fn normalised(id: &str) -> &str {
+    id.trim_matches(|c: char| c.is_ascii_whitespace() || c == '"')
 }

@@ -1,0 +1,248 @@
+//! What a change does to a transaction, and what it makes due.
+
+use super::{Answer, Cause, Change, Leg, LegState, Mode, News, Task, Todo, Transaction};
+use crate::message::{Recipient, Timestamp};
+
+/// A response that tells of several recipients says the worst of them; what may pass is better than what will not.
+const MAY_PASS: &str = "Error-network-problem";
+
+impl Transaction {
+    /// Makes the change, and sets what is due after it. A change that has been made before, or that comes too late,
+    /// changes nothing.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Leg { ordinal, state } => self.move_leg(*ordinal, state),
+            Change::Refused {
+                ordinal,
+                recipients,
+                answer,
+                cause,
+            } => self.refuse(*ordinal, recipients, answer, *cause),
+            Change::Legs { legs } => self.legs.extend(legs.iter().cloned()),
+            Change::Told { answer } => self.told(answer),
+            Change::Reported { leg, recipients } => {
+                if let Some(leg) = self.legs.get_mut(*leg) {
+                    leg.told.extend(recipients);
+                }
+            }
+            Change::CameAgain { .. } => self.again = self.answer.is_some(),
+            Change::Repeated { ordinal, .. } => {
+                if let Some(leg) = self.legs.iter_mut().find(|leg| leg.ordinal == *ordinal) {
+                    leg.repeats += 1;
+                }
+            }
+            Change::Await { due } => self.wait_for_responses(*due),
+            Change::Next { task } => {
+                self.next = *task;
+                return;
+            }
+        }
+        self.plan(change.at().unwrap_or(self.received_at));
+    }
+
+    /// What the asking peer is to be told now, if anything.
+    pub fn news(&self) -> Option<News> {
+        if self.wants.response && (self.answer.is_none() || self.again) {
+            let answer = self.answer.clone();
+            return answer.or_else(|| self.answer_now()).map(News::Answer);
+        }
+        (0..).zip(&self.legs).find_map(|(place, leg)| self.untold(place, leg))
+    }
+
+    /// Whether the response that the one next hop sends is the answer, as it is. Otherwise the relay makes one of what
+    /// several said, or has answered already.
+    pub fn passes_on(&self) -> bool {
+        self.mode == Mode::Transparent && self.answer.is_none() && self.legs.len() == 1
+    }
+
+    /// Whether the relay is to look after responses: nobody else will miss them.
+    pub fn awaits_responses(&self) -> bool {
+        match self.mode {
+            Mode::PreAcknowledge => true,
+            // The originator repeats, and a lone next hop may answer as late as it likes.
+            Mode::Transparent => self.wants.response && self.answer.is_none() && self.legs.len() > 1,
+        }
+    }
+
+    /// The legs that were delivered, and that no response has come for.
+    pub fn unanswered(&self) -> impl Iterator<Item = (&Leg, Timestamp)> {
+        self.legs.iter().filter_map(|leg| match leg.state {
+            LegState::Delivered { at } => Some((leg, at)),
+            _ => None,
+        })
+    }
+
+    /// The earliest need of the relay itself to look at it again stays what it is; news come before anything else.
+    fn plan(&mut self, now: Timestamp) {
+        let telling = matches!(self.next, Some(Task { what: Todo::Tell, .. }));
+        match (self.news().is_some(), telling) {
+            (true, false) => {
+                self.next = Some(Task {
+                    due: now,
+                    what: Todo::Tell,
+                });
+            }
+            (false, true) => self.next = None,
+            _ => {}
+        }
+    }
+
+    fn move_leg(&mut self, ordinal: u32, state: &LegState) {
+        let leg = self.legs.iter_mut().find(|leg| leg.ordinal == ordinal && ordinal > 0);
+        if let Some(leg) = leg
+            && leg.state.may_become(state)
+        {
+            leg.state = state.clone();
+        }
+    }
+
+    /// Parts the recipients from their leg, unless they are all that it has.
+    fn refuse(&mut self, ordinal: u32, recipients: &[u32], answer: &Answer, cause: Cause) {
+        let Some(leg) = self.legs.iter_mut().find(|leg| leg.ordinal == ordinal && ordinal > 0) else {
+            return;
+        };
+        let state = LegState::Failed {
+            answer: answer.clone(),
+            cause,
+        };
+        let refused = |recipient: &Recipient| recipients.contains(&recipient.id);
+        let (gone, left): (Vec<_>, Vec<_>) = leg.recipients.iter().cloned().partition(refused);
+        if gone.is_empty() {
+        } else if left.is_empty() {
+            if leg.state.may_become(&state) {
+                leg.state = state;
+            }
+        } else {
+            leg.recipients = left;
+            let parted = Leg::aside(leg.peer.clone(), gone, state);
+            self.legs.push(parted);
+        }
+    }
+
+    /// Whatever has failed by then is told by this answer.
+    fn told(&mut self, answer: &Answer) {
+        self.answer = Some(answer.clone());
+        self.again = false;
+        if self.mode == Mode::PreAcknowledge && answer.is_ok() {
+            return;
+        }
+        for leg in self.legs.iter_mut().filter(|leg| leg.state.failure().is_some()) {
+            leg.told = leg.recipients.iter().map(|recipient| recipient.id).collect();
+        }
+    }
+
+    fn wait_for_responses(&mut self, due: Timestamp) {
+        let sooner = self.next.is_none_or(|next| next.what == Todo::Await && due < next.due);
+        if self.awaits_responses() && sooner {
+            self.next = Some(Task { due, what: Todo::Await });
+        }
+    }
+
+    /// The answer to the request, when it can be given.
+    fn answer_now(&self) -> Option<Answer> {
+        let lone = self.legs.len() == 1;
+        let outcomes: Option<Vec<Answer>> = self.legs.iter().map(|leg| leg.state.decided(lone)).collect();
+        let worst = outcomes.and_then(|outcomes| worst(outcomes.into_iter()));
+        match self.mode {
+            Mode::Transparent => worst,
+            Mode::PreAcknowledge => {
+                let hopeless = !self.legs.is_empty() && self.legs.iter().all(|leg| leg.state.has_failed());
+                worst
+                    .filter(|_| hopeless)
+                    .or_else(|| Some(Answer::ok(self.received_at)))
+            }
+        }
+    }
+
+    fn untold(&self, place: usize, leg: &Leg) -> Option<News> {
+        let (answer, cause) = leg.state.failure()?;
+        let unknown = |recipient: &&Recipient| !leg.told.contains(&recipient.id);
+        let recipients: Vec<Recipient> = leg.recipients.iter().filter(unknown).cloned().collect();
+        (!recipients.is_empty()).then_some(News::Failure {
+            leg: place,
+            recipients,
+            answer,
+            cause,
+        })
+    }
+}
+
+impl LegState {
+    /// A response ends everything but an operator's retry; what was given up can still turn out to have arrived.
+    fn may_become(&self, next: &LegState) -> bool {
+        match (self, next) {
+            (Self::Answered { .. }, _) | (_, Self::Waiting) => false,
+            (Self::TimedOut { .. }, Self::TimedOut { .. } | Self::Delivered { .. }) => false,
+            (Self::Failed { .. }, Self::Failed { .. } | Self::TimedOut { .. }) => false,
+            _ => true,
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+
+    /// What a response to the request has to say of this leg, once that is known. That a lone one is late is nothing
+    /// to tell: its own response may still come.
+    fn decided(&self, lone: bool) -> Option<Answer> {
+        match self {
+            Self::Answered { answer } | Self::Failed { answer, .. } => Some(answer.clone()),
+            Self::TimedOut { at } if !lone => Some(silence(*at)),
+            _ => None,
+        }
+    }
+
+    /// What went wrong, once it did.
+    fn failure(&self) -> Option<(Answer, Cause)> {
+        match self {
+            Self::Failed { answer, cause } => Some((answer.clone(), *cause)),
+            Self::Answered { answer } if !answer.is_ok() => Some((answer.clone(), Cause::AnsweredNo)),
+            Self::TimedOut { at } => Some((silence(*at), Cause::NoAnswer)),
+            _ => None,
+        }
+    }
+}
+
+impl Change {
+    /// When it happened, where it says so.
+    fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Leg { state, .. } => state.at(),
+            Self::Refused { answer, .. } | Self::Told { answer } => Some(answer.at),
+            Self::Legs { legs } => legs.iter().filter_map(|leg| leg.state.at()).max(),
+            Self::CameAgain { at } | Self::Repeated { at, .. } => Some(*at),
+            Self::Reported { .. } | Self::Await { .. } | Self::Next { .. } => None,
+        }
+    }
+}
+
+impl LegState {
+    fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Waiting => None,
+            Self::Delivered { at } | Self::TimedOut { at } => Some(*at),
+            Self::Answered { answer } | Self::Failed { answer, .. } => Some(answer.at),
+        }
+    }
+}
+
+fn silence(at: Timestamp) -> Answer {
+    Answer {
+        status: MAY_PASS.into(),
+        text: Some("no response came in time".into()),
+        at,
+    }
+}
+
+/// The first of the worst.
+fn worst(answers: impl Iterator<Item = Answer>) -> Option<Answer> {
+    let badness = |answer: &Answer| match answer {
+        ok if ok.is_ok() => 0,
+        passing if passing.status.eq_ignore_ascii_case(MAY_PASS) => 1,
+        _ => 2,
+    };
+    answers.reduce(|worst, next| if badness(&next) > badness(&worst) { next } else { worst })
+}
+
+#[cfg(test)]
+mod tests;
