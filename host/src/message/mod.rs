@@ -13,6 +13,7 @@ mod masked;
 mod outgoing;
 mod policy;
 mod refusal;
+mod stored;
 mod transaction;
 mod whole;
 

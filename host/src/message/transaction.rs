@@ -252,19 +252,31 @@ pub enum TransactionKey {
     Repeat(RepeatKey),
     /// What a report, or an operator, brings: the normalised message ID, whoever sent it.
     Message { message_id: String },
+    /// What an operator brings: the normalised transaction ID as received, where no next hop was asked with it.
+    Received { transaction_id: String },
 }
 
 impl Transaction {
     /// Everything that it must be found by. A change can add keys, and takes none away.
     pub fn keys(&self) -> Vec<TransactionKey> {
         let asked = self.legs.iter().filter(|leg| leg.ordinal > 0);
+        let unasked = asked.clone().all(|leg| leg.transaction_id.is_some());
+        let received = unasked.then(|| TransactionKey::Received {
+            transaction_id: normalised(&self.transaction_id).to_owned(),
+        });
         let asked = asked.map(|leg| self.asked(&leg.peer, leg.transaction_id.as_deref()));
         let message_id = normalised(&self.message_id).to_owned();
         let others = [
             TransactionKey::Repeat(self.repeat),
             TransactionKey::Message { message_id },
         ];
-        asked.chain(others).collect()
+        asked.chain(others).chain(received).collect()
+    }
+
+    /// Whether both are copies of one request: the same number, and what that number was made of as far as it is stored.
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        let ids = |of: &Self| [&of.transaction_id, &of.message_id].map(|id| normalised(id).to_owned());
+        self.repeat == other.repeat && self.kind == other.kind && self.source == other.source && ids(self) == ids(other)
     }
 
     /// What a response from `peer` to this transaction ID brings; `None` is the received one.
