@@ -29,7 +29,8 @@ pub struct Incoming {
     pub content: Content,
 }
 
-/// The MM4 message types (TS 23.140, 8.4.4), compared without regard to case.
+/// The MM4 message types (TS 23.140, 8.4.4), compared without regard to case; and one for all others, which only pass
+/// where the relay was told to let them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MessageType {
     ForwardRequest,
@@ -38,6 +39,8 @@ pub enum MessageType {
     DeliveryReportResponse,
     ReadReplyReportRequest,
     ReadReplyReportResponse,
+    /// A type that TS 23.140 does not name, or a message that is not MM4: carried, never answered, paired or split.
+    Other,
 }
 
 /// A received message with its index. Plug-ins' edits make a new one from it, which shares all that did not change.
@@ -116,7 +119,7 @@ impl MessageType {
         (Self::ReadReplyReportResponse, "MM4_read_reply_report.RES"),
     ];
 
-    /// The type with this name, in whatever case.
+    /// The type with this name, in whatever case; never [`MessageType::Other`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::NAMES
             .iter()
@@ -124,12 +127,32 @@ impl MessageType {
             .map(|(kind, _)| *kind)
     }
 
-    /// The name as TS 23.140 spells it.
+    /// The name as TS 23.140 spells it; for logs only when it is another type.
     pub fn name(self) -> &'static str {
         Self::NAMES
             .iter()
             .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, name)| name)
+            .map_or("another type", |(_, name)| name)
+    }
+
+    /// The type that answers this one; `None` for what is not a request.
+    pub fn response(self) -> Option<Self> {
+        match self {
+            Self::ForwardRequest => Some(Self::ForwardResponse),
+            Self::DeliveryReportRequest => Some(Self::DeliveryReportResponse),
+            Self::ReadReplyReportRequest => Some(Self::ReadReplyReportResponse),
+            _ => None,
+        }
+    }
+
+    /// The type that this one answers; `None` for what is not a response.
+    pub fn request(self) -> Option<Self> {
+        match self {
+            Self::ForwardResponse => Some(Self::ForwardRequest),
+            Self::DeliveryReportResponse => Some(Self::DeliveryReportRequest),
+            Self::ReadReplyReportResponse => Some(Self::ReadReplyReportRequest),
+            _ => None,
+        }
     }
 }
 

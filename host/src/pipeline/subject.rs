@@ -187,7 +187,7 @@ pub fn message_type(kind: Option<MessageType>) -> engine::MessageType {
         Some(MessageType::DeliveryReportResponse) => engine::MessageType::DeliveryReportResponse,
         Some(MessageType::ReadReplyReportRequest) => engine::MessageType::ReadReplyReportRequest,
         Some(MessageType::ReadReplyReportResponse) => engine::MessageType::ReadReplyReportResponse,
-        None => engine::MessageType::Other,
+        Some(MessageType::Other) | None => engine::MessageType::Other,
     }
 }
 

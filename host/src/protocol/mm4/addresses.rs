@@ -44,6 +44,18 @@ pub(super) fn rewritten(field: &Field, old: &MmsAddress, new: &MmsAddress) -> Op
     Field::parse(Bytes::from(out))
 }
 
+/// The addresses of a field, in order. What is no address, or not one that can stand in a command, is passed over.
+pub(super) fn listed(field: &Field) -> Vec<MmsAddress> {
+    let raw = field.raw();
+    let Some(colon) = memchr::memchr(b':', raw) else {
+        return Vec::new();
+    };
+    let texts = mailboxes(raw, colon + 1).into_iter().map(|mailbox| mailbox.address);
+    texts
+        .filter_map(|place| MmsAddress::new(std::str::from_utf8(&raw[place]).ok()?).ok())
+        .collect()
+}
+
 /// Whether `written` in a header and `known` from the envelope are the same address, as far as both say.
 fn names(written: &MmsAddress, known: &MmsAddress) -> bool {
     let agree = |one: Option<&str>, other: Option<&str>| match (one, other) {

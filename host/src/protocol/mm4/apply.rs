@@ -151,7 +151,7 @@ pub(super) fn complete_header(message: &mut Message) {
 }
 
 /// A message that is nothing but a header may end without a CRLF: nothing could follow.
-fn complete_last_line(fields: &mut [Field]) {
+pub(super) fn complete_last_line(fields: &mut [Field]) {
     if let Some(last) = fields.last_mut()
         && !last.raw().ends_with(b"\r\n")
         && let Some(completed) = Field::parse([&last.raw()[..], b"\r\n"].concat().into())

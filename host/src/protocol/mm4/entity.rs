@@ -16,6 +16,8 @@ pub(super) struct Entity {
     pub media_type: String,
     /// The boundary of a multipart; `None` as well for a multipart that does not say.
     pub boundary: Option<Vec<u8>>,
+    /// Of a `multipart/report` (RFC 6522): what it reports, in lower case.
+    pub report_type: Option<String>,
     pub name: Option<String>,
     pub content_id: Option<String>,
     pub content_location: Option<String>,
@@ -81,6 +83,7 @@ impl<'a> Raw<'a> {
             .map(|text| text.trim_end().as_bytes().to_vec())
             .filter(|octets| !octets.is_empty());
         Ok(Entity {
+            report_type: attribute(&content_type, "report-type").map(|text| text.to_ascii_lowercase()),
             name: attribute(&content_type, "name").or_else(|| attribute(&disposition, "filename")),
             media_type,
             boundary,
@@ -94,6 +97,12 @@ impl<'a> Raw<'a> {
 impl Entity {
     pub fn is_multipart(&self) -> bool {
         self.media_type.starts_with("multipart/")
+    }
+
+    /// Whether this is the outside of a delivery status notification (RFC 3464, 2). Some leave out what they report.
+    pub fn is_delivery_report(&self) -> bool {
+        let what = self.report_type.as_deref().unwrap_or("delivery-status");
+        self.media_type == "multipart/report" && what.trim() == "delivery-status"
     }
 
     /// Whether the body is a message of its own, with a header, that can be looked into as it stands.

@@ -4,6 +4,10 @@
 //! - [`apply`] makes a new index in which the edits of a plug-in are done; what they do not name keeps its bytes
 //! - [`serialise`] turns an index into a rope, in which received octets are ranges and not copies
 //! - [`decode_part`] undoes a part's transfer encoding, for those who look inside
+//! - [`Pdu`] reads what the header says, field by field
+//! - [`Cause`] says in MM4's words why a request failed
+//! - [`response`] and [`delivery_report`] write what the relay says in its own name; [`amend`] what it changes
+//! - [`repeat_key`] and [`body_digest`] tell a request that comes again
 //! - [`seven_bit`] makes a message fit for a next hop without 8BITMIME (RFC 6152)
 //! - [`received_line`] and [`loop_evidence`] write and read the trace (RFC 5321, 4.4 and 6.3)
 //!
@@ -14,19 +18,27 @@
 //! delimiters, never decoded.
 
 mod addresses;
+mod amend;
 mod apply;
 mod body;
+mod compose;
+mod dates;
 mod entity;
 mod fold;
 pub mod headers;
 mod index;
 mod param;
 mod part_edits;
+mod pdu;
 mod read;
 mod received;
+mod repeats;
 mod scan;
 mod serialise;
 mod seven_bit;
+mod status;
+mod unverified;
+mod values;
 
 #[cfg(test)]
 mod apply_tests;
@@ -39,13 +51,22 @@ mod property_tests;
 #[cfg(test)]
 mod samples;
 
+pub use amend::{Amendment, amend};
 pub use apply::apply;
 pub use body::decode_part;
+pub use compose::{Author, Body, DeliveryReport, Response, delivery_report, response};
+pub use dates::{Date, Expiry, Zone};
 pub use headers::{MESSAGE_ID, MESSAGE_TYPE, TRANSACTION_ID};
+pub use pdu::{Pdu, PreviouslySent};
 pub use read::{read, read_header};
 pub use received::{loop_evidence, received_line};
+pub use repeats::{body_digest, repeat_key, salted};
 pub use serialise::serialise;
 pub use seven_bit::seven_bit;
+pub use status::Cause;
+pub use values::{
+    ContentClass, MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility,
+};
 
 /// How much structure one message may have. Every limit protects time or memory; none is near what MMS needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +79,19 @@ pub struct Limits {
     pub nesting: u32,
     /// Leaves of the MIME structure.
     pub parts: u32,
+    /// Messages with an `X-Mms-Message-Type` that TS 23.140 does not name.
+    pub unknown_types: Foreign,
+    /// Delivery status notifications (RFC 3464), which have no `X-Mms-Message-Type`: see [`delivery_status`].
+    pub notifications: Foreign,
+}
+
+/// What becomes of messages that are not one of the six.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Foreign {
+    #[default]
+    Refuse,
+    /// They are read as [`MessageType::Other`](crate::message::MessageType), and need no IDs.
+    Pass,
 }
 
 impl Default for Limits {
@@ -67,6 +101,8 @@ impl Default for Limits {
             fields: 1_000,
             nesting: 16,
             parts: 1_000,
+            unknown_types: Foreign::Refuse,
+            notifications: Foreign::Refuse,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From received bytes to a message: header, MIME structure, and the checks of TS 23.140, 8.4.4.
 
-use super::entity::Raw;
-use super::{Limits, headers, index, scan};
+use super::entity::{Entity, Raw};
+use super::{Foreign, Limits, headers, index, scan};
 use crate::message::{GivenIds, Header, Incoming, Message, MessageType, Refusal, Rope};
 
 /// Reads a received message into an index of its bytes.
@@ -14,6 +14,9 @@ use crate::message::{GivenIds, Header, Incoming, Message, MessageType, Refusal, 
 /// | all | `X-Mms-Message-Type`, `X-Mms-Transaction-ID` |
 /// | all but `MM4_read_reply_report.RES` | `X-Mms-Message-ID` (real peers send that one response without) |
 ///
+/// Where `limits` let them pass, messages of unknown types and delivery status notifications (RFC 3464) become
+/// [`MessageType::Other`], and need none of this.
+///
 /// Blocks on the disk, once, when the content is not in memory; then the whole message is in memory for the time of
 /// this call. What is returned holds the header block, and no other copy of the content.
 pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
@@ -22,15 +25,15 @@ pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
         reason: format!("the received message cannot be read back: {error}"),
     })?;
     let (header, end) = scan::header(&bytes, limits)?;
-    let kind = kind(&header)?;
-    require_ids(&header, kind)?;
     let mut raw = Raw::default();
     for field in &header.fields {
         raw.note(field.raw());
     }
-    let top = raw
-        .read("text/plain")
-        .map_err(|reason| Refusal::BrokenMime { reason })?;
+    let top = raw.read("text/plain");
+    let is_notification = top.as_ref().is_ok_and(Entity::is_delivery_report);
+    let kind = kind(&header, is_notification, limits)?;
+    require_ids(&header, kind)?;
+    let top = top.map_err(|reason| Refusal::BrokenMime { reason })?;
     let index = index::index(&bytes, end, top, limits)?;
     Ok(Message {
         id: incoming.id,
@@ -65,14 +68,24 @@ pub fn read_header(rope: &Rope) -> std::io::Result<Header> {
     Ok(header)
 }
 
-fn kind(header: &Header) -> Result<MessageType, Refusal> {
-    let name = header.value(headers::MESSAGE_TYPE).ok_or(Refusal::NotMm4)?;
-    MessageType::from_name(name.trim_matches('"')).ok_or_else(|| Refusal::UnknownMessageType {
-        name: name.chars().take(80).collect(),
-    })
+fn kind(header: &Header, is_notification: bool, limits: &Limits) -> Result<MessageType, Refusal> {
+    let Some(name) = header.value(headers::MESSAGE_TYPE) else {
+        let passes = is_notification && limits.notifications == Foreign::Pass;
+        return passes.then_some(MessageType::Other).ok_or(Refusal::NotMm4);
+    };
+    match MessageType::from_name(headers::normalised_id(&name)) {
+        Some(kind) => Ok(kind),
+        None if limits.unknown_types == Foreign::Pass => Ok(MessageType::Other),
+        None => Err(Refusal::UnknownMessageType {
+            name: name.chars().take(80).collect(),
+        }),
+    }
 }
 
 fn require_ids(header: &Header, kind: MessageType) -> Result<(), Refusal> {
+    if kind == MessageType::Other {
+        return Ok(());
+    }
     let needs_message_id = kind != MessageType::ReadReplyReportResponse;
     let required = [(headers::TRANSACTION_ID, true), (headers::MESSAGE_ID, needs_message_id)];
     for (name, needed) in required {
@@ -114,6 +127,45 @@ mod tests {
             Refusal::UnknownMessageType {
                 name: "MM4_x.REQ".into()
             }
+        );
+    }
+
+    #[test]
+    fn an_unknown_type_passes_where_it_may_and_needs_no_ids() {
+        let limits = Limits {
+            unknown_types: Foreign::Pass,
+            ..Limits::default()
+        };
+        let text = "X-Mms-Message-Type: MM4_capability_negotiation.REQ\r\n\r\nbody\r\n";
+        let message = read(incoming(text.as_bytes()), &limits).unwrap();
+        assert_eq!(message.kind, MessageType::Other);
+        assert_eq!(written(&message), text);
+        let refused = read(incoming(b"To: x\r\n\r\n"), &limits).unwrap_err();
+        assert_eq!(refused, Refusal::NotMm4);
+    }
+
+    #[test]
+    fn a_notification_passes_where_it_may() {
+        let limits = Limits {
+            notifications: Foreign::Pass,
+            ..Limits::default()
+        };
+        let text = |report_type: &str| {
+            format!("Content-Type: multipart/report; {report_type}boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n")
+        };
+        let of = |text: String, limits: &Limits| read(incoming(text.as_bytes()), limits).map(|message| message.kind);
+        assert_eq!(
+            of(text("Report-Type=delivery-status; "), &limits),
+            Ok(MessageType::Other)
+        );
+        assert_eq!(of(text(""), &limits), Ok(MessageType::Other));
+        assert_eq!(
+            of(text("report-type=disposition-notification; "), &limits),
+            Err(Refusal::NotMm4)
+        );
+        assert_eq!(
+            of(text("report-type=delivery-status; "), &Limits::default()),
+            Err(Refusal::NotMm4)
         );
     }
 

@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use jiff::fmt::rfc2822::DateTimePrinter;
-use jiff::tz::TimeZone;
-
+use super::dates;
 use crate::message::{Envelope, Field, Header, MessageId, Origin, Timestamp};
 
 /// Longest HELO name that is repeated, in octets: the longest domain name (RFC 1035, 2.3.4).
@@ -32,7 +30,7 @@ pub fn received_line(origin: &Origin, our_name: &str, id: MessageId, envelope: &
     };
     let value = format!(
         "from {helo} ({literal})\r\n\tby {our_name} with {protocol} id {id}{recipient};\r\n\t{}",
-        date(at)
+        dates::written(at)
     );
     Field::build("Received", &value)
 }
@@ -70,17 +68,6 @@ fn receiver(value: &str) -> Option<&str> {
     });
     words.find(|word| word.eq_ignore_ascii_case("by"))?;
     words.next().map(|name| name.split(['(', ';']).next().unwrap_or(name))
-}
-
-fn date(at: Timestamp) -> String {
-    let timestamp = i64::try_from(at.0)
-        .ok()
-        .and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok())
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    // UTC is what we say, and +0000 what it is called; -0000 would mean that we do not know (RFC 5322, 3.3).
-    DateTimePrinter::new()
-        .zoned_to_string(&timestamp.to_zoned(TimeZone::UTC))
-        .unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 +0000".into())
 }
 
 #[cfg(test)]

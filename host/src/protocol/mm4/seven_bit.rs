@@ -22,6 +22,7 @@ pub fn seven_bit(bytes: &Bytes) -> Result<Bytes, String> {
         fields: u32::MAX,
         nesting: 1_000,
         parts: u32::MAX,
+        ..Limits::default()
     };
     let (header, end) = scan::header(bytes, &limits).map_err(|refusal| refusal.to_string())?;
     let top = entity_of(&header.fields).map_err(|illegal| illegal.0)?;

@@ -1,0 +1,480 @@
+//! The value lists of MM4 headers (TS 23.140, 8.4.4), read as tolerantly as real peers need it.
+//!
+//! Values are compared without case, blanks, quotes, hyphens and underscores, against the standard's spelling and those
+//! met in the field. What is read serves decisions and charging; what leaves the relay is the value as it was received.
+//! Numbers for charging are those of TS 32.298.
+
+use super::unverified::{CONTENT_CLASSES, STATUS_EXTENSIONS};
+
+/// `X-Mms-Request-Status-Code`: what a response says of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestStatus {
+    Ok,
+    Unspecified,
+    ServiceDenied,
+    MessageFormatCorrupt,
+    /// Any address that could not be resolved: the name says sending, and is used of recipients too.
+    SendingAddressUnresolved,
+    MessageNotFound,
+    NetworkProblem,
+    ContentNotAccepted,
+    UnsupportedMessage,
+}
+
+/// `X-Mms-MM-Status-Code`: what a delivery report says of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MmStatus {
+    Retrieved,
+    Forwarded,
+    Expired,
+    Rejected,
+    Deferred,
+    Unrecognised,
+    Indeterminate,
+    /// Not in old releases.
+    Unreachable,
+}
+
+/// `X-Mms-MM-Status-Extension`: who rejected the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatusExtension {
+    RejectionByRecipient,
+    RejectionByOtherRs,
+}
+
+/// `X-Mms-Read-Status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReadStatus {
+    Read,
+    DeletedWithoutBeingRead,
+}
+
+/// `X-Mms-Message-Class`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageClass {
+    Personal,
+    Advertisement,
+    Informational,
+    Auto,
+}
+
+/// `X-Mms-Priority`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Priority {
+    Low,
+    Normal,
+    High,
+}
+
+/// `X-Mms-Sender-Visibility`. No peer was seen to send it; without it the sender is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Visibility {
+    Show,
+    Hide,
+}
+
+/// `X-Mms-Content-Class`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContentClass {
+    Text,
+    ImageBasic,
+    ImageRich,
+    VideoBasic,
+    VideoRich,
+    Megapixel,
+    ContentBasic,
+    ContentRich,
+}
+
+/// `X-Mms-3GPP-MMS-Version`: major, minor and service, the last two 0 when the peer left them out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    pub major: u32,
+    pub minor: u32,
+    pub service: u32,
+}
+
+/// Spellings of each value; the first one of a value is the standard's, and what the relay writes.
+const REQUEST_STATUSES: [(RequestStatus, &str); 11] = [
+    (RequestStatus::Ok, "Ok"),
+    // A test client's.
+    (RequestStatus::Ok, "0"),
+    (RequestStatus::Unspecified, "Error-unspecified"),
+    (RequestStatus::ServiceDenied, "Error-service-denied"),
+    (RequestStatus::MessageFormatCorrupt, "Error-message-format-corrupt"),
+    (
+        RequestStatus::SendingAddressUnresolved,
+        "Error-sending-address-unresolved",
+    ),
+    (RequestStatus::MessageNotFound, "Error-message-not-found"),
+    (RequestStatus::NetworkProblem, "Error-network-problem"),
+    (RequestStatus::ContentNotAccepted, "Error-content-not-accepted"),
+    (RequestStatus::ContentNotAccepted, "Error-content-not-accept"),
+    (RequestStatus::UnsupportedMessage, "Error-unsupported-message"),
+];
+
+const MM_STATUSES: [(MmStatus, &str); 10] = [
+    (MmStatus::Retrieved, "Retrieved"),
+    (MmStatus::Forwarded, "Forwarded"),
+    (MmStatus::Forwarded, "ForwardedToMMBox"),
+    (MmStatus::Expired, "Expired"),
+    (MmStatus::Rejected, "Rejected"),
+    (MmStatus::Deferred, "Deferred"),
+    (MmStatus::Unrecognised, "Unrecognised"),
+    (MmStatus::Unrecognised, "Unrecognized"),
+    (MmStatus::Indeterminate, "Indeterminate"),
+    (MmStatus::Unreachable, "Unreachable"),
+];
+
+/// Vendors' names for what [`STATUS_EXTENSIONS`] has.
+const MORE_EXTENSIONS: [(StatusExtension, &str); 2] = [
+    (StatusExtension::RejectionByRecipient, "Rejected-by-recipient"),
+    (StatusExtension::RejectionByOtherRs, "Rejected-by-other-MMSC"),
+];
+
+const READ_STATUSES: [(ReadStatus, &str); 2] = [
+    (ReadStatus::Read, "Read"),
+    (ReadStatus::DeletedWithoutBeingRead, "Deleted without being read"),
+];
+
+const CLASSES: [(MessageClass, &str); 4] = [
+    (MessageClass::Personal, "Personal"),
+    (MessageClass::Advertisement, "Advertisement"),
+    (MessageClass::Informational, "Informational"),
+    (MessageClass::Auto, "Auto"),
+];
+
+const PRIORITIES: [(Priority, &str); 3] = [
+    (Priority::Low, "Low"),
+    (Priority::Normal, "Normal"),
+    (Priority::High, "High"),
+];
+
+const VISIBILITIES: [(Visibility, &str); 2] = [(Visibility::Show, "Show"), (Visibility::Hide, "Hide")];
+
+impl RequestStatus {
+    /// Reads a status code. Every other error, among them OMA's names of MM1 (`Error-permanent-...`), counts as the
+    /// code that its name ends in, else as [`RequestStatus::Unspecified`]. `None` for what is neither Ok nor an error.
+    pub fn read(value: &str) -> Option<Self> {
+        let bare = bare(value);
+        let Some(rest) = bare.strip_prefix("error").or_else(|| bare.strip_prefix("err")) else {
+            return found(&REQUEST_STATUSES, &bare);
+        };
+        let rest = rest.strip_prefix("transient").unwrap_or(rest);
+        let rest = rest.strip_prefix("permanent").unwrap_or(rest);
+        found(&REQUEST_STATUSES, &format!("error{rest}")).or(Some(Self::Unspecified))
+    }
+
+    pub fn name(self) -> &'static str {
+        name(&REQUEST_STATUSES, self)
+    }
+
+    /// `RequestStatusCodeType` of TS 32.298.
+    pub fn charging_code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Unspecified => 4,
+            Self::ServiceDenied => 30,
+            Self::MessageFormatCorrupt => 31,
+            Self::SendingAddressUnresolved => 32,
+            Self::MessageNotFound => 33,
+            Self::NetworkProblem => 34,
+            Self::ContentNotAccepted => 35,
+            Self::UnsupportedMessage => 36,
+        }
+    }
+
+    /// Where several next hops answered one request, the answer of all is the worst: the one that most surely comes
+    /// again when the request is repeated. `None` of none.
+    pub fn worst(statuses: impl IntoIterator<Item = Self>) -> Option<Self> {
+        const FROM_GOOD_TO_BAD: [RequestStatus; 9] = [
+            RequestStatus::Ok,
+            RequestStatus::NetworkProblem,
+            RequestStatus::Unspecified,
+            RequestStatus::MessageNotFound,
+            RequestStatus::UnsupportedMessage,
+            RequestStatus::MessageFormatCorrupt,
+            RequestStatus::ContentNotAccepted,
+            RequestStatus::SendingAddressUnresolved,
+            RequestStatus::ServiceDenied,
+        ];
+        statuses
+            .into_iter()
+            .max_by_key(|status| FROM_GOOD_TO_BAD.iter().position(|one| one == status))
+    }
+}
+
+impl MmStatus {
+    pub fn read(value: &str) -> Option<Self> {
+        found(&MM_STATUSES, &bare(value))
+    }
+
+    pub fn name(self) -> &'static str {
+        name(&MM_STATUSES, self)
+    }
+
+    /// `MMStatusCodeType` of TS 32.298, which has no number for the last two.
+    pub fn charging_code(self) -> Option<u8> {
+        match self {
+            Self::Retrieved => Some(0),
+            Self::Forwarded => Some(1),
+            Self::Expired => Some(2),
+            Self::Rejected => Some(3),
+            Self::Deferred => Some(4),
+            Self::Unrecognised => Some(5),
+            Self::Indeterminate | Self::Unreachable => None,
+        }
+    }
+
+    /// Whether a later report about the same recipient is to be expected.
+    pub fn is_final(self) -> bool {
+        self != Self::Deferred
+    }
+}
+
+impl StatusExtension {
+    pub fn read(value: &str) -> Option<Self> {
+        let bare = bare(value);
+        found(&STATUS_EXTENSIONS, &bare).or_else(|| found(&MORE_EXTENSIONS, &bare))
+    }
+
+    pub fn name(self) -> &'static str {
+        name(&STATUS_EXTENSIONS, self)
+    }
+}
+
+impl ReadStatus {
+    pub fn read(value: &str) -> Option<Self> {
+        found(&READ_STATUSES, &bare(value))
+    }
+
+    pub fn name(self) -> &'static str {
+        name(&READ_STATUSES, self)
+    }
+
+    /// The number in `MMStatusCodeType` of TS 32.298.
+    pub fn charging_code(self) -> u8 {
+        match self {
+            Self::Read => 6,
+            Self::DeletedWithoutBeingRead => 7,
+        }
+    }
+}
+
+impl MessageClass {
+    pub fn read(value: &str) -> Option<Self> {
+        found(&CLASSES, &bare(value))
+    }
+
+    pub fn name(self) -> &'static str {
+        name(&CLASSES, self)
+    }
+
+    /// `MessageClass` of TS 32.298.
+    pub fn charging_code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl Priority {
+    pub fn read(value: &str) -> Option<Self> {
+        found(&PRIORITIES, &bare(value))
+    }
+
+    pub fn name(self) -> &'static str {
+        name(&PRIORITIES, self)
+    }
+
+    /// `PriorityType` of TS 32.298.
+    pub fn charging_code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl Visibility {
+    pub fn read(value: &str) -> Option<Self> {
+        found(&VISIBILITIES, &bare(value))
+    }
+
+    pub fn name(self) -> &'static str {
+        name(&VISIBILITIES, self)
+    }
+}
+
+impl ContentClass {
+    pub fn read(value: &str) -> Option<Self> {
+        found(&CONTENT_CLASSES, &bare(value))
+    }
+
+    pub fn name(self) -> &'static str {
+        name(&CONTENT_CLASSES, self)
+    }
+}
+
+impl Version {
+    /// Up to three numbers with points between them. A fourth and what follows is not looked at.
+    pub fn read(value: &str) -> Option<Self> {
+        let bare = bare(value);
+        let mut numbers = bare.split('.').map(|number| number.parse().ok());
+        Some(Self {
+            major: numbers.next()??,
+            minor: numbers.next().unwrap_or(Some(0))?,
+            service: numbers.next().unwrap_or(Some(0))?,
+        })
+    }
+}
+
+/// Longest value that can be one of a list, in octets: what is longer is not looked at.
+const MAX_VALUE_OCTETS: usize = 80;
+
+/// A value as it is compared.
+fn bare(value: &str) -> String {
+    if value.len() > MAX_VALUE_OCTETS {
+        return String::new();
+    }
+    let noise = |c: &char| c.is_ascii_whitespace() || matches!(c, '"' | '-' | '_');
+    value
+        .chars()
+        .filter(|c| !noise(c))
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+fn found<T: Copy>(table: &[(T, &str)], bare_value: &str) -> Option<T> {
+    table
+        .iter()
+        .find(|(_, spelling)| bare(spelling) == bare_value)
+        .map(|(value, _)| *value)
+}
+
+fn name<T: PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
+    table
+        .iter()
+        .find(|(known, _)| *known == value)
+        .map_or("", |(_, spelling)| spelling)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_we_write_is_read_as_itself() {
+        for (status, _) in REQUEST_STATUSES {
+            assert_eq!(RequestStatus::read(status.name()), Some(status));
+        }
+        for (status, _) in MM_STATUSES {
+            assert_eq!(MmStatus::read(status.name()), Some(status));
+        }
+        for (extension, _) in STATUS_EXTENSIONS {
+            assert_eq!(StatusExtension::read(extension.name()), Some(extension));
+        }
+        for (class, _) in CONTENT_CLASSES {
+            assert_eq!(ContentClass::read(class.name()), Some(class));
+        }
+        for (status, _) in READ_STATUSES {
+            assert_eq!(ReadStatus::read(status.name()), Some(status));
+        }
+        for (class, _) in CLASSES {
+            assert_eq!(MessageClass::read(class.name()), Some(class));
+        }
+        for (priority, _) in PRIORITIES {
+            assert_eq!(Priority::read(priority.name()), Some(priority));
+        }
+        for (visibility, _) in VISIBILITIES {
+            assert_eq!(Visibility::read(visibility.name()), Some(visibility));
+        }
+    }
+
+    #[test]
+    fn request_statuses_are_read_in_every_spelling_met() {
+        let cases = [
+            ("ok", RequestStatus::Ok),
+            ("\"OK\" ", RequestStatus::Ok),
+            ("0", RequestStatus::Ok),
+            ("Error- service-denied", RequestStatus::ServiceDenied),
+            ("ERROR_SERVICE_DENIED", RequestStatus::ServiceDenied),
+            ("err-content-not-accept", RequestStatus::ContentNotAccepted),
+            ("Error-test-failed", RequestStatus::Unspecified),
+            ("Error", RequestStatus::Unspecified),
+            ("Error-transient-network-problem", RequestStatus::NetworkProblem),
+            (
+                "Error-permanent-message-format-corrupt",
+                RequestStatus::MessageFormatCorrupt,
+            ),
+            (
+                "Error-permanent-reply-charging-limitations-not-met",
+                RequestStatus::Unspecified,
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(RequestStatus::read(text), Some(expected), "{text:?}");
+        }
+        for text in ["", "Okay", "1", "All is good.", &"Error".repeat(100)] {
+            assert_eq!(RequestStatus::read(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn report_values_are_read_in_every_spelling_met() {
+        assert_eq!(MmStatus::read("Unrecognized"), Some(MmStatus::Unrecognised));
+        assert_eq!(MmStatus::read("FORWARDED"), Some(MmStatus::Forwarded));
+        assert_eq!(MmStatus::read("ForwardedToMMBox"), Some(MmStatus::Forwarded));
+        assert_eq!(MmStatus::read("Ok"), None);
+        for text in [
+            "Deletedwithoutbeingread",
+            "Deleted without being read",
+            "deleted-without-being-read",
+        ] {
+            assert_eq!(
+                ReadStatus::read(text),
+                Some(ReadStatus::DeletedWithoutBeingRead),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            StatusExtension::read("Rejection-by-Other-RS"),
+            Some(StatusExtension::RejectionByOtherRs)
+        );
+        assert_eq!(
+            StatusExtension::read("Rejected-by-recipient"),
+            Some(StatusExtension::RejectionByRecipient)
+        );
+        assert_eq!(StatusExtension::read("Rejected-by-VAS-area-limit"), None);
+    }
+
+    #[test]
+    fn charging_codes_are_those_of_the_standard() {
+        assert_eq!(RequestStatus::Unspecified.charging_code(), 4);
+        assert_eq!(RequestStatus::UnsupportedMessage.charging_code(), 36);
+        assert_eq!(MmStatus::Unrecognised.charging_code(), Some(5));
+        assert_eq!(MmStatus::Unreachable.charging_code(), None);
+        assert_eq!(ReadStatus::DeletedWithoutBeingRead.charging_code(), 7);
+        assert_eq!(MessageClass::Auto.charging_code(), 3);
+        assert_eq!(Priority::High.charging_code(), 2);
+    }
+
+    #[test]
+    fn the_worst_status_is_the_one_that_comes_again() {
+        use RequestStatus::{NetworkProblem, Ok, ServiceDenied};
+        assert_eq!(RequestStatus::worst([Ok, NetworkProblem, Ok]), Some(NetworkProblem));
+        assert_eq!(
+            RequestStatus::worst([NetworkProblem, ServiceDenied, Ok]),
+            Some(ServiceDenied)
+        );
+        assert_eq!(RequestStatus::worst([Ok]), Some(Ok));
+        assert_eq!(RequestStatus::worst([]), None);
+    }
+
+    #[test]
+    fn versions_are_read_with_one_to_three_numbers() {
+        let version = |text| Version::read(text).map(|v| (v.major, v.minor, v.service));
+        assert_eq!(version("6.16.0"), Some((6, 16, 0)));
+        assert_eq!(version("\"5.5.0\" "), Some((5, 5, 0)));
+        assert_eq!(version("6"), Some((6, 0, 0)));
+        assert_eq!(version("6.1"), Some((6, 1, 0)));
+        for text in ["", "six", "6.x", "99999999999.0"] {
+            assert_eq!(version(text), None, "{text:?}");
+        }
+    }
+}
