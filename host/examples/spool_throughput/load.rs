@@ -55,6 +55,8 @@ pub fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Accept
         charging: vec![charging("relay-in")],
         kv: Vec::new(),
         journey: Vec::new(),
+        opens: None,
+        changes: Vec::new(),
     })
 }
 
@@ -62,6 +64,8 @@ pub fn delivered(id: OutgoingId) -> Outcome {
     Outcome {
         id,
         result: DeliveryResult::Delivered,
+        reply: None,
+        changes: Vec::new(),
         charging: vec![charging("relay-out")],
         kv: Vec::new(),
         event: None,

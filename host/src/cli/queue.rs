@@ -20,7 +20,7 @@ pub enum Args {
         #[arg(long)]
         peer: Option<String>,
         /// Only messages in this state
-        #[arg(long, value_parser = ["waiting", "failed", "held", "unfinished"])]
+        #[arg(long, value_parser = ["waiting", "failed", "held", "unfinished", "awaiting"])]
         state: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = 1000)]
@@ -109,6 +109,7 @@ fn list(spool: &Inspector, peer: Option<&str>, state: Option<&str>, limit: usize
         "failed" => QueueState::Failed,
         "held" => QueueState::Held,
         "unfinished" => QueueState::Unfinished,
+        "awaiting" => QueueState::Awaiting,
         _ => QueueState::Waiting,
     });
     let entries = spool.list(&Filter {
@@ -135,6 +136,7 @@ fn line(entry: &QueueEntry) -> String {
         (QueueState::Waiting, None) => "waiting".into(),
         (QueueState::Failed, _) => "failed".into(),
         (QueueState::Held, _) => "held".into(),
+        (QueueState::Awaiting, _) => "awaiting".into(),
         (QueueState::Unfinished, due) => format!("unfinished, due {}", due.map_or_else(String::new, time)),
     };
     let reason = entry

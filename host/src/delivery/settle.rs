@@ -51,6 +51,8 @@ impl Settling {
             let mut outcome = Outcome {
                 id: outgoing.id,
                 result: self.result(&job, &entry, attempt.host.as_deref(), now),
+                reply: said(attempt.host.as_deref(), &entry),
+                changes: Vec::new(),
                 charging: Vec::new(),
                 kv: Vec::new(),
                 event: None,
@@ -159,6 +161,16 @@ fn report(job: &Job, host: &Option<String>, entry: &Entry, now: Timestamp) -> Op
 /// Attempts so far; one without a host was none.
 fn attempts<T>(job: &Job, host: &Option<T>) -> u32 {
     job.outgoing.attempts.saturating_add(u32::from(host.is_some()))
+}
+
+/// The reply that decided, or the last one; those of the others are in the log.
+fn said(host: Option<&str>, entry: &Entry) -> Option<String> {
+    let waiting = match &entry.rest {
+        Rest::Waiting(waiting) => waiting.first(),
+        _ => None,
+    };
+    let fate = entry.failed.first().or(waiting).or(entry.delivered.first())?;
+    Some(reason(host, Some(fate)))
 }
 
 fn reason(host: Option<&str>, fate: Option<&Fate>) -> String {

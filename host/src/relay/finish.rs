@@ -91,6 +91,7 @@ impl Relay {
             Ok(Err(refusal)) if refusal.is_temporary() => self.again(attempts, why(&refusal)),
             Ok(Err(refusal)) => Finish::Failed {
                 reason: refusal.to_string(),
+                changes: Vec::new(),
             },
             Err(_) => self.again(attempts, format!("its plug-ins were not done within {BUDGET:?}")),
         };
@@ -105,7 +106,7 @@ impl Relay {
                 tracing::warn!(message = %id, "still unfinished: {reason}");
                 Vec::new()
             }
-            Finish::Failed { reason } => {
+            Finish::Failed { reason, .. } => {
                 tracing::warn!(message = %id, "refused after it was accepted, and kept for an operator: {reason}");
                 Vec::new()
             }

@@ -183,6 +183,8 @@ pub(super) fn nothing(incoming: Incoming) -> Acceptance {
         charging: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),
+        opens: None,
+        changes: Vec::new(),
     }
 }
 

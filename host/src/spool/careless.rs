@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError, Unfinished};
-use crate::message::{MessageId, Outgoing, OutgoingId, PeerName, Timestamp};
+use crate::message::{
+    MessageId, Outgoing, OutgoingId, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
+};
 
 /// Gives out receipts for what is not on disk yet.
 pub struct Careless(pub Arc<dyn Spool>);
@@ -66,6 +68,27 @@ impl Spool for Careless {
 
     fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
         self.0.finish(id, finish)
+    }
+
+    fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
+        self.0.find(key)
+    }
+
+    fn transactions_due<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
+        self.0.transactions_due(now, limit, except)
+    }
+
+    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>> {
+        self.0.next_transaction_due()
+    }
+
+    fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>> {
+        self.0.change(changes)
     }
 
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {

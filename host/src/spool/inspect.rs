@@ -37,6 +37,8 @@ pub enum QueueState {
     Failed,
     /// Parked as received. It has no next hop yet: its queue id has the ordinal 0.
     Held,
+    /// Delivered, and kept because no response has come: it may have to be sent again.
+    Awaiting,
     /// As received too: released, or answered before its chain was through. The relay runs the chain when it is due.
     Unfinished,
 }
@@ -123,10 +125,10 @@ impl Default for Filter {
 
 /// The columns of [`entry`].
 const DESTINATIONS: &str = "
-    SELECT o.message, o.ordinal, o.failed, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at, o.reason
+    SELECT o.message, o.ordinal, o.state, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at, o.reason
     FROM outgoing o JOIN message m ON m.id = o.message";
 const AS_RECEIVED: &str = "
-    SELECT m.id, 0, CASE WHEN m.due IS NOT NULL THEN 3 WHEN m.failed THEN 1 ELSE 2 END, NULL, m.source, m.envelope, m.size,
+    SELECT m.id, 0, CASE WHEN m.due IS NOT NULL THEN 4 WHEN m.failed THEN 1 ELSE 3 END, NULL, m.source, m.envelope, m.size,
         m.attempts, m.due, m.received_at, m.hold
     FROM message m WHERE m.hold IS NOT NULL";
 
@@ -149,8 +151,9 @@ impl Inspector {
         if !matches!(filter.state, Some(QueueState::Held | QueueState::Unfinished)) {
             let mut select = format!("SELECT * FROM ({DESTINATIONS} WHERE (o.message, o.ordinal) > (?1, ?2)");
             match filter.state {
-                Some(QueueState::Waiting) => select.push_str(" AND o.failed = 0"),
-                Some(QueueState::Failed) => select.push_str(" AND o.failed = 1"),
+                Some(QueueState::Waiting) => select.push_str(" AND o.state = 0"),
+                Some(QueueState::Failed) => select.push_str(" AND o.state = 1"),
+                Some(QueueState::Awaiting) => select.push_str(" AND o.state = 2"),
                 _ => {}
             }
             if let Some(peer) = &filter.peer {
@@ -161,7 +164,7 @@ impl Inspector {
         }
         let of_state = match filter.state {
             None => Some(""),
-            Some(QueueState::Waiting) => None,
+            Some(QueueState::Waiting | QueueState::Awaiting) => None,
             Some(QueueState::Failed) => Some("AND m.failed AND m.due IS NULL"),
             Some(QueueState::Held) => Some("AND NOT m.failed AND m.due IS NULL"),
             Some(QueueState::Unfinished) => Some("AND m.due IS NOT NULL"),
@@ -205,15 +208,16 @@ impl Inspector {
         }))
     }
 
-    /// Makes what waits due at `now`, its chain or its delivery; lets what has failed wait again, with its attempts and
+    /// Makes what waits due at `now`, its chain or its delivery; lets what has failed wait again, and by its id what
+    /// awaits a response, with its attempts and
     /// its age counted anew, and asks for its peers to be tried at once. Held messages are left alone. Returns how many
     /// entries there were.
     pub fn retry(&mut self, selection: Selection, now: Timestamp) -> Result<usize, SpoolError> {
         const AGE: &str = "
             UPDATE message SET since = ?3
-            WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND failed = 1)";
+            WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state <> 0)";
         const RETRY: &str = "
-            UPDATE outgoing SET due = ?3, attempts = iif(failed, 0, attempts), failed = 0
+            UPDATE outgoing SET due = ?3, attempts = iif(state = 1, 0, attempts), state = 0
             WHERE message = ?1 AND ordinal = ?2";
         // A peer that could not be reached is left alone for a while: this is how the relay hears that it is to try now.
         const ASK: &str = "
@@ -223,8 +227,8 @@ impl Inspector {
             UPDATE message SET due = ?3, attempts = iif(failed, 0, attempts), failed = 0
             WHERE id = ?1 AND ?2 = 0 AND hold IS NOT NULL AND (due IS NOT NULL OR failed)";
         const OF_PEER: &str = "
-            SELECT message, ordinal FROM outgoing WHERE failed = 0 AND peer = ?1
-            UNION ALL SELECT message, ordinal FROM outgoing WHERE failed = 1 AND peer = ?1";
+            SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1
+            UNION ALL SELECT message, ordinal FROM outgoing WHERE state = 1 AND peer = ?1";
         let ids = match selection {
             Selection::Ids(ids) => ids.to_vec(),
             Selection::Peer(peer) => {
@@ -408,7 +412,8 @@ fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
     let state = match row.get(2)? {
         0 => QueueState::Waiting,
         1 => QueueState::Failed,
-        2 => QueueState::Held,
+        2 => QueueState::Awaiting,
+        3 => QueueState::Held,
         _ => QueueState::Unfinished,
     };
     let name = |text: String| PeerName::new(&text).map_err(|e| SpoolError::Broken(e.0));

@@ -9,6 +9,19 @@
 //! [`Unfinished`]: the spool has it as it was received, and gives it out when it is due. [`Spool::finish`] makes what it
 //! comes to durable in the same transaction that ends its waiting, so that it happens once.
 //!
+//! A request that may be answered is a [`Transaction`](crate::message::Transaction). It is opened in the acceptance of
+//! its message, and every change to it is durable with what caused it: an outcome, the acceptance of a response, or a
+//! call of [`Spool::change`]. It stays until its time is over, however long its bytes have gone, and with it its history:
+//! what [`inspect`] shows for `mm4relay trace`.
+//!
+//! An outgoing message is in one of these states:
+//!
+//! | state | how it came there | what ends it |
+//! |---|---|---|
+//! | waiting | accepted, deferred, retried, or to be sent again | [`Spool::record`] |
+//! | failed | given up | an operator's retry or drop |
+//! | awaiting | delivered, and its transaction [keeps](crate::message::Transaction::keeps) it: the relay may have to send it again | its leg is decided: gone; [`Change::Repeated`](crate::message::Change::Repeated): waiting; its transaction is forgotten: gone |
+//!
 //! The trait is what rooms see. [`sqlite`] implements it on an embedded database; the verbs are such that a replicated
 //! log can implement them too: commit a batch, lease due work, record an outcome. [`inspect`] is the operator's hand on
 //! the same store, from another process, while the relay runs.
@@ -24,8 +37,11 @@
 //! | after the flush of an outcome | the outcome, and everything that it caused, once |
 //! | while a chain runs from the spool | the message is still unfinished, nothing has happened, and the chain runs anew |
 //! | after the flush of what it came to | all of that, once |
+//! | before the flush of a response, a repeat, or an answer of our own | the transaction is as before, and due as before |
+//! | after it | the transaction is changed, and what changed it is in the queue, once |
 
 mod careless;
+mod history;
 pub mod inspect;
 pub mod sqlite;
 
@@ -34,16 +50,19 @@ use std::pin::Pin;
 
 use crate::message::{
     ChargingEntry, Content, Envelope, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, PeerName, Step,
-    Timestamp,
+    Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 
 pub use careless::Careless;
+pub use history::{Arrival, Event, HistoryEntry};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The durable store, as the other rooms see it.
 pub trait Spool: Send + Sync + 'static {
     /// Makes everything in `acceptance` durable, or nothing. Concurrent calls share one flush to disk.
+    /// [`SpoolError::Repeat`] when it opens a transaction that is a copy of one that lives: of two copies that arrive
+    /// together, one is accepted.
     fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>>;
 
     /// Makes what became of one delivery durable, with what its outcome caused. Unknown ids are not an error: an
@@ -92,6 +111,25 @@ pub trait Spool: Send + Sync + 'static {
     /// has been finished before: then nothing that it would have caused may happen.
     fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>>;
 
+    /// Transactions with this key that are not forgotten, newest first, at most 100. Fast whatever their number: two
+    /// look-ups for each that is found.
+    fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>>;
+
+    /// At most `limit` transactions whose task is due at `now` and not in `except`, oldest due time first.
+    fn transactions_due<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>>;
+
+    /// When the next task of any transaction is due. Cheap at any number of them.
+    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>>;
+
+    /// Makes changes that no message and no delivery caused durable, in this order, all of them or none. A change to a
+    /// transaction that is unknown, or forgotten, or that is as it would become, is none.
+    fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>>;
+
     /// A plug-in's durable value.
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>>;
 
@@ -118,6 +156,12 @@ pub struct Acceptance {
     pub kv: Vec<KvWrite>,
     /// What the plug-ins did, to show to people.
     pub journey: Vec<Step>,
+    /// The transaction that its request opens, under the same id. In what an unfinished message comes to it may be open
+    /// already: then its legs that are new are added, and the others stay as they have become.
+    pub opens: Option<Transaction>,
+    /// What the message changes, after `opens`: the transaction that a response belongs to, or that a message of the
+    /// relay's own tells the fate of. The first one's history is where this message is traced.
+    pub changes: Vec<TransactionChange>,
 }
 
 /// A message that stays as it was received, and who goes on with it.
@@ -153,7 +197,10 @@ pub enum Finish {
     /// It has come to nothing yet. Run it again at `due`.
     Again { due: Timestamp, reason: String },
     /// Refused for good. Stays visible, bytes included, until an operator drops or releases it.
-    Failed { reason: String },
+    Failed {
+        reason: String,
+        changes: Vec<TransactionChange>,
+    },
 }
 
 /// Proof that a message is on disk. Only a spool makes one, and the code that answers `250` needs one. Nobody else can:
@@ -182,6 +229,10 @@ pub struct Receipt {
 pub struct Outcome {
     pub id: OutgoingId,
     pub result: DeliveryResult,
+    /// What the next hop said, and where it did: for people. `None` when nobody said anything.
+    pub reply: Option<String>,
+    /// What it means for the transaction of the message.
+    pub changes: Vec<TransactionChange>,
     pub charging: Vec<ChargingEntry>,
     pub kv: Vec<KvWrite>,
     /// Set when outcome plug-ins failed and are to be asked again later: the outcome, for `pending_events`.
@@ -190,7 +241,8 @@ pub struct Outcome {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryResult {
-    /// The next hop took it. The outgoing message is done; the received bytes go when nothing needs them any more.
+    /// The next hop took it. The outgoing message is done, unless the outcome changes its transaction and that
+    /// [keeps](Transaction::keeps) it; the received bytes go when nothing needs them any more.
     Delivered,
     /// Try again at `due`. `attempts` counts the failed attempts so far.
     Deferred {
@@ -250,6 +302,9 @@ pub enum SpoolError {
     Unfit(String),
     #[error("message {0} does not wait for its chain any more")]
     Gone(MessageId),
+    /// It would open a transaction that is a copy of this one, which lives.
+    #[error("the request is a copy of message {0}")]
+    Repeat(MessageId),
     #[error("another relay uses the spool in {0}")]
     InUse(String),
     #[error(

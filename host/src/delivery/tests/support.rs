@@ -158,6 +158,27 @@ impl Spool for FakeSpool {
         Box::pin(async move { Err(SpoolError::Gone(id)) })
     }
 
+    fn find<'a>(&'a self, _: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn transactions_due<'a>(
+        &'a self,
+        _: Timestamp,
+        _: usize,
+        _: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn change(&self, _: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn kv_get<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
         Box::pin(async { Ok(None) })
     }

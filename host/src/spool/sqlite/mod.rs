@@ -40,9 +40,12 @@
 //! Space that a drained queue leaves behind is used again, and not given back to the file system.
 
 mod checkpoint;
+mod forget;
+pub(super) mod history;
 pub(super) mod pieces;
 pub(super) mod readers;
 pub(super) mod schema;
+pub(super) mod transactions;
 mod unit;
 mod writer;
 
@@ -53,17 +56,22 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use self::checkpoint::Checkpoints;
+use self::forget::Forgetter;
 use self::readers::Readers;
+pub use self::transactions::hash;
 use self::unit::Counters;
 pub(super) use self::unit::release;
 use self::writer::{Request, Tally, Work, Writer};
 use super::{Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError, Unfinished};
 use crate::clock::{SharedClock, SystemClock};
-use crate::message::{MessageId, Outgoing, OutgoingId, PeerName, Timestamp};
+use crate::message::{
+    MessageId, Outgoing, OutgoingId, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
+};
 
 /// Requests that wait for the writer. Whoever comes on top waits to ask: back-pressure, not memory.
 const QUEUE: usize = 256;
@@ -81,6 +89,8 @@ pub struct Options {
     pub log: u64,
     /// Octets of database pages that the writer keeps in memory.
     pub cache: u64,
+    /// How often the spool looks for transactions whose time is over. `None`: never, and they stay.
+    pub forget: Option<Duration>,
 }
 
 impl Default for Options {
@@ -90,6 +100,7 @@ impl Default for Options {
             limit: None,
             log: 64 * 1024 * 1024,
             cache: 24 * 1024 * 1024,
+            forget: Some(Duration::from_secs(1)),
         }
     }
 }
@@ -97,10 +108,12 @@ impl Default for Options {
 /// What the writer has done since the spool was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// Calls of `commit`, `record`, `settle_event` and `finish`.
+    /// Calls of `commit`, `record`, `settle_event`, `finish` and `change`.
     pub requests: u64,
     /// Transactions made durable: never more than requests, and far fewer under load.
     pub flushes: u64,
+    /// Transactions forgotten because their time was over.
+    pub forgotten: u64,
 }
 
 /// A spool in a folder of its own. Dropping it lets the writer finish what was asked; [`SqliteSpool::close`] waits for
@@ -108,6 +121,8 @@ pub struct Counts {
 pub struct SqliteSpool {
     requests: mpsc::Sender<Request>,
     readers: Arc<Readers>,
+    /// Of the hashes in `lookup`.
+    salt: i64,
     last_id: AtomicU64,
     clock: SharedClock,
     tally: Arc<Tally>,
@@ -120,13 +135,14 @@ impl SqliteSpool {
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, SpoolError> {
         let lock = schema::claim(folder)?;
         let db = schema::open_writer(folder, &options)?;
-        let counters = Counters::read(&db)?;
+        let (counters, salt) = (Counters::read(&db)?, schema::salt(&db)?);
         let (sender, requests) = mpsc::channel(QUEUE);
         let tally = Arc::new(Tally::default());
         let writer = Writer {
             db,
             requests,
             counters,
+            salt,
             checkpoints: Checkpoints::start(folder, options.log)?,
             clock: options.clock.clone(),
             tally: tally.clone(),
@@ -135,9 +151,21 @@ impl SqliteSpool {
         let thread = std::thread::Builder::new().name("spool-writer".into());
         let spawned = thread.spawn(move || writer.run());
         spawned.map_err(|e| SpoolError::Broken(format!("no thread for the spool's writer: {e}")))?;
+        let readers = Arc::new(Readers::new(folder));
+        if let Some(every) = options.forget {
+            let forgetter = Forgetter {
+                requests: sender.downgrade(),
+                readers: readers.clone(),
+                clock: options.clock.clone(),
+                tally: tally.clone(),
+                every,
+            };
+            forgetter.start()?;
+        }
         Ok(Arc::new(Self {
             requests: sender,
-            readers: Arc::new(Readers::new(folder)),
+            readers,
+            salt,
             last_id: AtomicU64::new(counters.id_ceiling),
             clock: options.clock,
             tally,
@@ -154,7 +182,14 @@ impl SqliteSpool {
         Counts {
             requests: self.tally.requests.load(Relaxed),
             flushes: self.tally.flushes.load(Relaxed),
+            forgotten: self.tally.forgotten.load(Relaxed),
         }
+    }
+
+    /// Forgets a few transactions whose time is over.
+    #[cfg(test)]
+    async fn forget_now(&self) {
+        self.submit(Work::Forget).await.unwrap();
     }
 
     /// Hands work to the writer, and waits until it is durable.
@@ -228,6 +263,29 @@ impl Spool for SqliteSpool {
 
     fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
         Box::pin(self.submit(Work::Finish(id, Box::new(finish))))
+    }
+
+    fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
+        let (key, salt, now) = (key.clone(), self.salt, self.clock.now());
+        Box::pin(self.read(move |readers| readers.with(|db| transactions::find(db, salt, &key, now))))
+    }
+
+    fn transactions_due<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
+        let except = HashSet::from_iter(except.iter().copied());
+        Box::pin(self.read(move |readers| readers.with(|db| transactions::due(db, now, limit, &except))))
+    }
+
+    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>> {
+        Box::pin(self.read(|readers| readers.with(transactions::next_due)))
+    }
+
+    fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Change(changes)))
     }
 
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {

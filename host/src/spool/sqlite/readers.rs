@@ -95,7 +95,7 @@ pub(super) fn due(
     limit: usize,
     except: &HashSet<OutgoingId>,
 ) -> Result<Vec<Outgoing>, SpoolError> {
-    const IDS: &str = "SELECT message, ordinal FROM outgoing WHERE failed = 0 AND peer = ?1 AND due <= ?2 ORDER BY due";
+    const IDS: &str = "SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1 AND due <= ?2 ORDER BY due";
     readers.with(|db| {
         // One snapshot for the ids and for what they stand for.
         let _snapshot = db.unchecked_transaction()?;
@@ -127,11 +127,11 @@ pub(super) fn next_due(readers: &Readers) -> Result<Vec<(PeerName, Timestamp)>, 
     // Steps from peer to peer through the index: as cheap for a million waiting messages as for one.
     const QUERY: &str = "
         WITH RECURSIVE peers(peer) AS (
-            SELECT min(peer) FROM outgoing WHERE failed = 0
+            SELECT min(peer) FROM outgoing WHERE state = 0
             UNION ALL
-            SELECT (SELECT min(peer) FROM outgoing WHERE failed = 0 AND peer > peers.peer)
+            SELECT (SELECT min(peer) FROM outgoing WHERE state = 0 AND peer > peers.peer)
             FROM peers WHERE peers.peer IS NOT NULL)
-        SELECT peer, (SELECT min(due) FROM outgoing WHERE failed = 0 AND outgoing.peer = peers.peer)
+        SELECT peer, (SELECT min(due) FROM outgoing WHERE state = 0 AND outgoing.peer = peers.peer)
         FROM peers WHERE peer IS NOT NULL";
     readers.with(|db| {
         let mut query = db.prepare_cached(QUERY)?;

@@ -19,7 +19,7 @@ const FILE: &str = "spool.db";
 const LOCK: &str = "spool.lock";
 
 /// The format of the tables below, as SQLite's `user_version`. A spool of another format is refused, not guessed at.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 /// Octets in a database page. See the module's documentation for the measurement.
 pub(super) const PAGE: u32 = 16 * 1024;
@@ -36,31 +36,33 @@ pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 const TABLES: &str = "
     -- Counters that outlive the rows they count. `retry:PEER` counts how often an operator asked to try a peer again.
+    -- `salt` goes into the hashes of `lookup`.
     CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-    INSERT INTO counter VALUES('id-ceiling', 0), ('exported', 0);
+    INSERT INTO counter VALUES('id-ceiling', 0), ('exported', 0), ('salt', random());
 
     -- A received message, for as long as anything below needs it. `hold` is the reason why it stays as it was received.
     -- Then, with `due`, its chain is to be run at that time (`attempts` of that came to nothing); without, it is parked,
     -- or refused when `failed`. `arrived`: what its arrival plug-ins asked for is durable. `ordinals`: the last one given
-    -- to a destination. `since`: what the age at which it is given up counts from.
+    -- to a destination. `since`: what the age at which it is given up counts from. `request`: whose history it belongs to.
     CREATE TABLE message(
         id INTEGER PRIMARY KEY, source TEXT NOT NULL, remote TEXT NOT NULL, helo TEXT NOT NULL,
         extended INTEGER NOT NULL, received_at INTEGER NOT NULL, since INTEGER NOT NULL, size INTEGER NOT NULL,
         hold TEXT, due INTEGER, failed INTEGER NOT NULL, attempts INTEGER NOT NULL, arrived INTEGER NOT NULL,
-        ordinals INTEGER NOT NULL, envelope TEXT NOT NULL, journey TEXT NOT NULL);
+        ordinals INTEGER NOT NULL, request INTEGER, envelope TEXT NOT NULL, journey TEXT NOT NULL);
     CREATE INDEX message_held ON message(id) WHERE hold IS NOT NULL;
     CREATE INDEX message_due ON message(due) WHERE due IS NOT NULL;
 
     -- Its bytes, as received.
     CREATE TABLE content(chunk INTEGER PRIMARY KEY, octets BLOB NOT NULL);
 
-    -- One destination of it. What SQL does not look into comes last, so that it is not read when it is not asked for.
+    -- One destination of it. `state`: 0 waits, 1 failed, 2 is delivered and awaits what its transaction comes to. What SQL
+    -- does not look into comes last, so that it is not read when it is not asked for.
     CREATE TABLE outgoing(
-        message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL, failed INTEGER NOT NULL,
+        message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL, state INTEGER NOT NULL,
         due INTEGER NOT NULL, attempts INTEGER NOT NULL, size INTEGER NOT NULL, reason TEXT,
         envelope TEXT NOT NULL, pieces BLOB NOT NULL, PRIMARY KEY(message, ordinal)) WITHOUT ROWID;
-    CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE failed = 0;
-    CREATE INDEX outgoing_failed ON outgoing(peer) WHERE failed = 1;
+    CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = 0;
+    CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = 1;
 
     -- An outcome that plug-ins must still be told, with its own copy of the outgoing message as it was at the attempt.
     -- Its id is never given again: whoever settles an event late must not settle another.
@@ -75,6 +77,22 @@ const TABLES: &str = "
     CREATE TABLE charging(
         sequence INTEGER PRIMARY KEY, message INTEGER NOT NULL, ordinal INTEGER NOT NULL,
         recorded_at INTEGER NOT NULL, plugin TEXT NOT NULL, version TEXT NOT NULL, record TEXT NOT NULL);
+
+    -- A request and its fate, as JSON; it outlives its message. `due`: when the relay has something to do about it.
+    CREATE TABLE request(id INTEGER PRIMARY KEY, due INTEGER, forget_at INTEGER NOT NULL, state TEXT NOT NULL);
+    CREATE INDEX request_due ON request(due) WHERE due IS NOT NULL;
+    CREATE INDEX request_forget ON request(forget_at);
+
+    -- Hashes of what it is found by.
+    CREATE TABLE lookup(hash INTEGER NOT NULL, request INTEGER NOT NULL, PRIMARY KEY(hash, request)) WITHOUT ROWID;
+
+    -- Everybody who was ever asked: an operator who has a transaction ID alone looks with each of them.
+    CREATE TABLE asked(peer TEXT PRIMARY KEY) WITHOUT ROWID;
+
+    -- What happened to it, in order.
+    CREATE TABLE history(
+        request INTEGER NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL, event TEXT NOT NULL,
+        PRIMARY KEY(request, place)) WITHOUT ROWID;
 
     CREATE TABLE kv(plugin TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(plugin, key)) WITHOUT ROWID;
 ";
@@ -132,6 +150,11 @@ pub(in crate::spool) fn open_existing(folder: &Path) -> Result<Connection, Spool
     db.pragma_update(None, "synchronous", "FULL")?;
     check_format(&db, folder)?;
     Ok(db)
+}
+
+/// What goes into the hashes of this spool: see [`hash`](super::transactions::hash).
+pub(in crate::spool) fn salt(db: &Connection) -> Result<i64, SpoolError> {
+    Ok(db.query_row("SELECT value FROM counter WHERE name = 'salt'", (), |row| row.get(0))?)
 }
 
 /// The row key of a message. Ids beyond 51 bits are refused, see [`PLACE_BITS`].

@@ -2,11 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::pieces;
 use super::readers::sql_time;
 use super::schema::{CHUNK, chunk_key, key, max_content};
+use super::transactions::Changed;
+use super::writer::Work;
+use super::{history, pieces};
 use crate::message::{ChargingEntry, Envelope, KvWrite, MessageId, Outgoing, OutgoingId, Piece, Step, Timestamp};
-use crate::spool::{Acceptance, DeliveryResult, Finish, NewEvent, Outcome, Settlement, SpoolError};
+use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, NewEvent, Outcome, Settlement, SpoolError};
 
 /// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
 const ID_RESERVE: u64 = 60_000_000;
@@ -25,7 +27,11 @@ pub(super) struct Counters {
 pub(super) struct Unit<'db> {
     pub db: &'db Connection,
     pub counters: Counters,
+    /// Of the hashes in `lookup`.
+    pub salt: i64,
     pub now: Timestamp,
+    /// Transactions that this one has forgotten.
+    pub forgotten: u64,
 }
 
 impl Counters {
@@ -42,18 +48,42 @@ impl Counters {
 }
 
 impl Unit<'_> {
-    pub(super) fn accept(&mut self, acceptance: &Acceptance) -> Result<(), SpoolError> {
+    /// `Repeat` and `Gone` come before anything is written; after any other error the transaction must be given up.
+    pub(super) fn work(&mut self, work: &Work) -> Result<(), SpoolError> {
+        match work {
+            Work::Accept(acceptance) => self.accept(acceptance),
+            Work::Record(outcome) => self.record(outcome),
+            Work::Settle(event, settlement) => self.settle(*event, settlement),
+            Work::Finish(id, finish) => self.finish(*id, finish),
+            Work::Change(changes) => {
+                let changed = self.change(changes)?;
+                self.note_others(None, changed).map(|_| ())
+            }
+            Work::Forget => self.forget_some(),
+            Work::Close => Ok(()),
+        }
+    }
+
+    fn accept(&mut self, acceptance: &Acceptance) -> Result<(), SpoolError> {
+        if let Some(opens) = &acceptance.opens {
+            self.refuse_copy(opens)?;
+        }
         self.reserve_ids(acceptance)?;
         let needed = !acceptance.outgoing.is_empty() || !acceptance.failed.is_empty() || acceptance.hold.is_some();
         if needed {
             self.insert_message(acceptance)?;
             self.insert_content(acceptance)?;
         }
-        self.cause(acceptance)
+        self.cause(acceptance, acceptance_about(acceptance)?, Event::Accepted)
     }
 
     /// Everything that a message causes besides its own row.
-    fn cause(&mut self, acceptance: &Acceptance) -> Result<(), SpoolError> {
+    fn cause(
+        &mut self,
+        acceptance: &Acceptance,
+        about: Option<i64>,
+        event: fn(Box<Arrival>) -> Event,
+    ) -> Result<(), SpoolError> {
         for outgoing in &acceptance.outgoing {
             self.insert_outgoing(acceptance, outgoing, None)?;
         }
@@ -64,36 +94,59 @@ impl Unit<'_> {
             message: acceptance.id,
             ordinal: 0,
         };
-        self.charge(id, &acceptance.charging)?;
-        self.keep_values(&acceptance.kv)
+        let charged = self.charge(id, &acceptance.charging)?;
+        self.keep_values(&acceptance.kv)?;
+        if let Some(opens) = &acceptance.opens {
+            self.open(opens)?;
+        }
+        let changed = self.change(&acceptance.changes)?;
+        let changes = self.note_others(about, changed)?;
+        if about.is_some() {
+            self.note(about, &event(Box::new(Arrival::of(acceptance, changes, charged))))?;
+        }
+        Ok(())
     }
 
     /// Only what still waits for its chain can be finished: the one condition that keeps a message from being carried
     /// on twice, or after it was dropped.
-    pub(super) fn finish(&mut self, id: MessageId, finish: &Finish) -> Result<(), SpoolError> {
+    fn finish(&mut self, id: MessageId, finish: &Finish) -> Result<(), SpoolError> {
         const AGAIN: &str = "
             UPDATE message SET hold = ?2, due = ?3, attempts = attempts + 1 WHERE id = ?1 AND due IS NOT NULL";
         const FAILED: &str = "
             UPDATE message SET hold = ?2, due = NULL, failed = 1 WHERE id = ?1 AND due IS NOT NULL";
         let message = key(id)?;
-        let changed = match finish {
+        if let Finish::Done(acceptance) = finish
+            && let Some(opens) = &acceptance.opens
+        {
+            self.refuse_copy(opens)?;
+        }
+        let done = match finish {
             Finish::Again { due, reason } => self.run(AGAIN, (message, reason, sql_time(*due)))?,
-            Finish::Failed { reason } => self.run(FAILED, (message, reason))?,
+            Finish::Failed { reason, .. } => self.run(FAILED, (message, reason))?,
             Finish::Done(acceptance) if acceptance.id != id => {
                 let text = format!("what {} causes is not what {id} comes to", acceptance.id);
                 return Err(SpoolError::Unfit(text));
             }
             Finish::Done(acceptance) => self.come_to(message, acceptance)?,
         };
-        if changed == 0 {
+        if done == 0 {
             return Err(SpoolError::Gone(id));
         }
+        let about = history::about(self.db, id)?;
         match finish {
             Finish::Done(acceptance) => {
-                self.cause(acceptance)?;
+                self.cause(acceptance, about, Event::Finished)?;
                 release(self.db, message)
             }
-            _ => Ok(()),
+            Finish::Again { due, reason } => {
+                let (reason, due) = (reason.clone(), *due);
+                self.note(about, &Event::Later { reason, due })
+            }
+            Finish::Failed { reason, changes } => {
+                let changed = self.change(changes)?;
+                let (reason, changes) = (reason.clone(), self.note_others(about, changed)?);
+                self.note(about, &Event::Refused { reason, changes })
+            }
         }
     }
 
@@ -101,7 +154,7 @@ impl Unit<'_> {
     fn come_to(&self, message: i64, acceptance: &Acceptance) -> Result<usize, SpoolError> {
         const DONE: &str = "
             UPDATE message SET hold = ?2, due = ?3, arrived = arrived OR ?4, ordinals = max(ordinals, ?5), since = ?6,
-                envelope = ?7, journey = ?8, failed = 0, attempts = 0
+                envelope = ?7, journey = ?8, request = coalesce(request, ?9), failed = 0, attempts = 0
             WHERE id = ?1 AND due IS NOT NULL";
         let mut query = self.db.prepare_cached("SELECT journey FROM message WHERE id = ?1")?;
         let before = query.query_row([message], |row| row.get::<_, String>(0)).optional()?;
@@ -120,18 +173,30 @@ impl Unit<'_> {
             sql_time(self.now),
             json(&acceptance.envelope)?,
             json(&journey)?,
+            acceptance_about(acceptance)?,
         );
         Ok(self.run(DONE, row)?)
     }
 
-    pub(super) fn record(&mut self, outcome: &Outcome) -> Result<(), SpoolError> {
+    fn record(&mut self, outcome: &Outcome) -> Result<(), SpoolError> {
+        // Asked before the message may go.
+        let about = match history::about(self.db, outcome.id.message)? {
+            None => outcome.changes.first().map(|change| key(change.id)).transpose()?,
+            about => about,
+        };
+        let changed = self.change(&outcome.changes)?;
         if let Some(event) = &outcome.event {
             self.insert_event(outcome.id, event)?;
         }
         match &outcome.result {
+            DeliveryResult::Delivered if keeps(&changed, outcome.id) => {
+                const AWAIT: &str = "
+                    UPDATE outgoing SET state = 2, reason = NULL WHERE message = ?1 AND ordinal = ?2";
+                self.run(AWAIT, (key(outcome.id.message)?, outcome.id.ordinal))?;
+            }
             DeliveryResult::Delivered => self.remove(outcome.id)?,
             DeliveryResult::Failed { reason } => {
-                const FAIL: &str = "UPDATE outgoing SET failed = 1, reason = ?3 WHERE message = ?1 AND ordinal = ?2";
+                const FAIL: &str = "UPDATE outgoing SET state = 1, reason = ?3 WHERE message = ?1 AND ordinal = ?2";
                 let id = (key(outcome.id.message)?, outcome.id.ordinal);
                 self.run(FAIL, (id.0, id.1, reason))?;
             }
@@ -146,11 +211,16 @@ impl Unit<'_> {
                 self.defer(outcome.id, *due, *attempts, reason)?;
             }
         }
-        self.charge(outcome.id, &outcome.charging)?;
-        self.keep_values(&outcome.kv)
+        let charged = self.charge(outcome.id, &outcome.charging)?;
+        self.keep_values(&outcome.kv)?;
+        let changes = self.note_others(about, changed)?;
+        if about.is_some() {
+            self.note(about, &Event::outcome(outcome, changes, charged))?;
+        }
+        Ok(())
     }
 
-    pub(super) fn settle(&mut self, event: u64, settlement: &Settlement) -> Result<(), SpoolError> {
+    fn settle(&mut self, event: u64, settlement: &Settlement) -> Result<(), SpoolError> {
         let event = event as i64;
         match settlement {
             Settlement::Again { due } => {
@@ -166,10 +236,15 @@ impl Unit<'_> {
                 let Some((message, ordinal)) = found.optional()? else {
                     return Ok(());
                 };
+                let id = OutgoingId {
+                    message: MessageId(message as u64),
+                    ordinal,
+                };
+                let about = history::about(self.db, id.message)?;
                 release(self.db, message)?;
-                let message = MessageId(message as u64);
-                self.charge(OutgoingId { message, ordinal }, charging)?;
-                self.keep_values(kv)
+                let charged = self.charge(id, charging)?;
+                self.keep_values(kv)?;
+                self.note(about, &Event::Settled { id, charged })
             }
         }
     }
@@ -188,8 +263,8 @@ impl Unit<'_> {
     fn insert_message(&self, acceptance: &Acceptance) -> Result<(), SpoolError> {
         const INSERT: &str = "
             INSERT INTO message(id, source, remote, helo, extended, received_at, since, size, hold, due, failed,
-                attempts, arrived, ordinals, envelope, journey)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13)";
+                attempts, arrived, ordinals, envelope, journey, request)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13, ?14)";
         let (origin, hold) = (&acceptance.origin, acceptance.hold.as_ref());
         let row = (
             key(acceptance.id)?,
@@ -205,6 +280,7 @@ impl Unit<'_> {
             ordinals(acceptance),
             json(&acceptance.envelope)?,
             json(&acceptance.journey)?,
+            acceptance_about(acceptance)?,
         );
         self.run(INSERT, row)?;
         Ok(())
@@ -234,7 +310,7 @@ impl Unit<'_> {
 
     fn insert_outgoing(&self, of: &Acceptance, outgoing: &Outgoing, failed: Option<&String>) -> Result<(), SpoolError> {
         const INSERT: &str = "
-            INSERT INTO outgoing(message, ordinal, peer, failed, due, attempts, size, reason, envelope, pieces)
+            INSERT INTO outgoing(message, ordinal, peer, state, due, attempts, size, reason, envelope, pieces)
             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let size = of.content.size();
         // Ordinal 0 stands for the message as it was received.
@@ -312,11 +388,12 @@ impl Unit<'_> {
         release(self.db, message)
     }
 
-    fn charge(&mut self, id: OutgoingId, entries: &[ChargingEntry]) -> Result<(), SpoolError> {
+    /// The first and the last sequence number given, if any was.
+    fn charge(&mut self, id: OutgoingId, entries: &[ChargingEntry]) -> Result<Option<(u64, u64)>, SpoolError> {
         const INSERT: &str = "
             INSERT INTO charging(sequence, message, ordinal, recorded_at, plugin, version, record)
             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let message = key(id.message)?;
+        let (message, first) = (key(id.message)?, self.counters.next_sequence);
         for entry in entries {
             let (sequence, now) = (self.counters.next_sequence, sql_time(self.now));
             let row = (
@@ -331,7 +408,8 @@ impl Unit<'_> {
             self.run(INSERT, row)?;
             self.counters.next_sequence += 1;
         }
-        Ok(())
+        let last = self.counters.next_sequence - 1;
+        Ok((last >= first).then_some((first as u64, last as u64)))
     }
 
     fn keep_values(&self, writes: &[KvWrite]) -> Result<(), SpoolError> {
@@ -365,9 +443,22 @@ impl Unit<'_> {
         Ok(())
     }
 
-    fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<usize> {
+    pub(super) fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<usize> {
         self.db.prepare_cached(sql)?.execute(parameters)
     }
+}
+
+/// Whose history an acceptance belongs to.
+fn acceptance_about(acceptance: &Acceptance) -> Result<Option<i64>, SpoolError> {
+    let opens = acceptance.opens.as_ref().map(|opens| opens.id);
+    let changes = || acceptance.changes.first().map(|change| change.id);
+    opens.or_else(changes).map(key).transpose()
+}
+
+/// Whether a delivered message has to stay, by what its transaction has become.
+fn keeps(changed: &[Changed], id: OutgoingId) -> bool {
+    let mut own = changed.iter().map(|changed| &changed.transaction);
+    own.any(|transaction| transaction.id == id.message && transaction.keeps(id.ordinal))
 }
 
 /// The last ordinal that a message's destinations have.
@@ -390,6 +481,6 @@ pub(in crate::spool) fn release(db: &Connection, message: i64) -> Result<(), Spo
     Ok(())
 }
 
-fn json(value: &impl serde::Serialize) -> Result<String, SpoolError> {
+pub(super) fn json(value: &impl serde::Serialize) -> Result<String, SpoolError> {
     serde_json::to_string(value).map_err(|e| SpoolError::Unfit(e.to_string()))
 }

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::checkpoint::Checkpoints;
 use super::unit::{Counters, Unit};
 use crate::clock::SharedClock;
-use crate::message::MessageId;
+use crate::message::{MessageId, TransactionChange};
 use crate::spool::{Acceptance, Finish, Outcome, Settlement, SpoolError};
 
 /// Requests that share a flush, at the most: more would only add latency.
@@ -31,6 +31,9 @@ pub(super) enum Work {
     Record(Box<Outcome>),
     Settle(u64, Settlement),
     Finish(MessageId, Box<Finish>),
+    Change(Vec<TransactionChange>),
+    /// Forget some transactions whose time is over.
+    Forget,
     /// Finish what has been asked, and stop.
     Close,
 }
@@ -40,12 +43,15 @@ pub(super) enum Work {
 pub(super) struct Tally {
     pub requests: AtomicU64,
     pub flushes: AtomicU64,
+    pub forgotten: AtomicU64,
 }
 
 pub(super) struct Writer {
     pub db: Connection,
     pub requests: mpsc::Receiver<Request>,
     pub counters: Counters,
+    /// Of the hashes in `lookup`.
+    pub salt: i64,
     pub checkpoints: Checkpoints,
     pub clock: SharedClock,
     pub tally: Arc<Tally>,
@@ -95,41 +101,54 @@ impl Writer {
     /// Makes the whole batch durable at once. When that fails, each request is tried alone: then only the one at fault
     /// fails, and on a full disk those that free space still succeed.
     fn flush(&mut self, batch: Vec<Request>) {
-        self.tally.requests.fetch_add(batch.len() as u64, Relaxed);
-        let alone = batch.len() == 1;
-        let together = self.transact(&batch);
-        for request in batch {
-            let result = match &together {
-                Err(_) if !alone => self.transact(std::slice::from_ref(&request)),
-                result => result.clone(),
-            };
-            answer(request, result);
+        let asked = batch.iter().filter(|request| !matches!(request.work, Work::Forget));
+        self.tally.requests.fetch_add(asked.count() as u64, Relaxed);
+        match self.transact(&batch) {
+            Ok(results) => {
+                for (request, result) in batch.into_iter().zip(results) {
+                    answer(request, result);
+                }
+            }
+            Err(error) if batch.len() == 1 => {
+                for request in batch {
+                    answer(request, Err(error.clone()));
+                }
+            }
+            Err(_) => {
+                for request in batch {
+                    let alone = self.transact(std::slice::from_ref(&request));
+                    answer(request, alone.and_then(|results| results.into_iter().collect()));
+                }
+            }
         }
     }
 
-    /// One transaction: all of `batch`, durable when this returns `Ok`; nothing of it otherwise.
-    fn transact(&mut self, batch: &[Request]) -> Result<(), SpoolError> {
+    /// One transaction: all of `batch`, durable when this returns `Ok`; nothing of it otherwise. A request that was
+    /// declined before it wrote anything leaves the others alone.
+    fn transact(&mut self, batch: &[Request]) -> Result<Vec<Result<(), SpoolError>>, SpoolError> {
         // Rolled back when dropped, which is what every `?` below does.
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut unit = Unit {
             db: &transaction,
             counters: self.counters,
+            salt: self.salt,
             now: self.clock.now(),
+            forgotten: 0,
         };
+        let mut results = Vec::with_capacity(batch.len());
         for request in batch {
-            match &request.work {
-                Work::Accept(acceptance) => unit.accept(acceptance)?,
-                Work::Record(outcome) => unit.record(outcome)?,
-                Work::Settle(event, settlement) => unit.settle(*event, settlement)?,
-                Work::Finish(id, finish) => unit.finish(*id, finish)?,
-                Work::Close => {}
-            }
+            results.push(match unit.work(&request.work) {
+                Err(error @ (SpoolError::Repeat(_) | SpoolError::Gone(_))) => Err(error),
+                Err(error) => return Err(error),
+                Ok(()) => Ok(()),
+            });
         }
-        let counters = unit.counters;
+        let (counters, forgotten) = (unit.counters, unit.forgotten);
         transaction.commit()?;
         self.counters = counters;
         self.tally.flushes.fetch_add(1, Relaxed);
-        Ok(())
+        self.tally.forgotten.fetch_add(forgotten, Relaxed);
+        Ok(results)
     }
 }
 

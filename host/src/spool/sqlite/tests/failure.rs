@@ -60,7 +60,7 @@ async fn a_spool_of_another_format_is_refused_with_a_remedy() {
     db.pragma_update(None, "user_version", 7).unwrap();
     let error = SqliteSpool::open(folder.path(), options()).err().unwrap().to_string();
     assert!(
-        error.contains("format 7") && error.contains("format 2") && error.contains("another folder"),
+        error.contains("format 7") && error.contains("format 3") && error.contains("another folder"),
         "{error}"
     );
     assert!(Inspector::open(folder.path()).is_err());

@@ -6,6 +6,7 @@ mod failure;
 mod group;
 mod life;
 mod operator;
+mod transactions;
 mod unfinished;
 
 use std::path::Path;
@@ -27,6 +28,7 @@ const NOW: Timestamp = Timestamp(1_790_000_000_000);
 fn options() -> Options {
     Options {
         clock: Arc::new(FixedClock(NOW)),
+        forget: None,
         ..Options::default()
     }
 }
@@ -72,6 +74,8 @@ fn message(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
         charging: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),
+        opens: None,
+        changes: Vec::new(),
     }
 }
 
@@ -115,6 +119,8 @@ fn outcome(id: OutgoingId, result: DeliveryResult) -> Outcome {
     Outcome {
         id,
         result,
+        reply: None,
+        changes: Vec::new(),
         charging: Vec::new(),
         kv: Vec::new(),
         event: None,

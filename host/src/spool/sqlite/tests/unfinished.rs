@@ -187,7 +187,10 @@ async fn a_refused_message_is_kept_as_failed_and_can_be_released() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let held = hold(&spool, Some(NOW)).await;
-    let failed = Finish::Failed { reason: "no".into() };
+    let failed = Finish::Failed {
+        reason: "no".into(),
+        changes: Vec::new(),
+    };
     spool.finish(held, failed).await.unwrap();
     assert_eq!(numbers(&spool, Timestamp(u64::MAX)).await, []);
     let expected = (QueueState::Failed, 0, Some("no".to_owned()));

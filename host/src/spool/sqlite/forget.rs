@@ -1,0 +1,88 @@
+//! Forgetting transactions whose time is over: a few at a time, between commits, so that nobody waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::readers::Readers;
+use super::transactions;
+use super::unit::Unit;
+use super::writer::{Request, Tally, Work};
+use crate::clock::SharedClock;
+use crate::spool::SpoolError;
+
+/// Transactions that the writer forgets in one go, and how long that may take: it reads pages all over the database,
+/// and commits wait for it meanwhile.
+const MOST: usize = 64;
+const TURN: Duration = Duration::from_millis(2);
+
+/// Between two goes, as long as there is more: the commits come first.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Looks for what is to be forgotten, and asks the writer to. Ends with the spool.
+pub(super) struct Forgetter {
+    pub requests: mpsc::WeakSender<Request>,
+    pub readers: Arc<Readers>,
+    pub clock: SharedClock,
+    pub tally: Arc<Tally>,
+    pub every: Duration,
+}
+
+impl Forgetter {
+    pub(super) fn start(self) -> Result<(), SpoolError> {
+        let thread = std::thread::Builder::new().name("spool-forgetting".into());
+        let spawned = thread.spawn(move || self.run());
+        spawned.map_err(|e| SpoolError::Broken(format!("no thread for forgetting: {e}")))?;
+        Ok(())
+    }
+
+    fn run(self) {
+        let mut pause = self.every;
+        loop {
+            std::thread::sleep(pause);
+            match self.look() {
+                Ok(0) => pause = self.every,
+                Ok(_) => pause = PAUSE,
+                Err(SpoolError::Closed) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "old transactions are not forgotten yet");
+                    pause = self.every;
+                }
+            }
+        }
+    }
+
+    /// How many were forgotten.
+    fn look(&self) -> Result<u64, SpoolError> {
+        // Held only while it is needed: the writer ends when nobody can ask it any more.
+        let requests = self.requests.upgrade().ok_or(SpoolError::Closed)?;
+        let now = self.clock.now();
+        if self.readers.with(|db| transactions::over(db, now, 1))?.is_empty() {
+            return Ok(0);
+        }
+        let before = self.tally.forgotten.load(Relaxed);
+        let (reply, answer) = oneshot::channel();
+        let work = Work::Forget;
+        let sent = requests.blocking_send(Request { work, reply });
+        sent.map_err(|_| SpoolError::Closed)?;
+        answer.blocking_recv().map_err(|_| SpoolError::Closed)??;
+        Ok(self.tally.forgotten.load(Relaxed) - before)
+    }
+}
+
+impl Unit<'_> {
+    /// Forgets some of the transactions whose time is over.
+    pub(super) fn forget_some(&mut self) -> Result<(), SpoolError> {
+        let started = Instant::now();
+        for id in transactions::over(self.db, self.now, MOST)? {
+            self.forget(id)?;
+            self.forgotten += 1;
+            if started.elapsed() > TURN {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

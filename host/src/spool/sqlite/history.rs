@@ -1,0 +1,51 @@
+//! Writing the history of a request.
+
+use rusqlite::Connection;
+
+use super::readers::sql_time;
+use super::transactions::Changed;
+use super::unit::{Unit, json};
+use crate::message::{MessageId, Timestamp};
+use crate::spool::{Event, SpoolError};
+
+/// Entries of one request at the most: a peer that repeats for ever, or an operator who looks every second, ends there.
+const MOST_ENTRIES: u32 = 1000;
+
+impl Unit<'_> {
+    /// Notes changes to transactions other than `about`, each in its own history; returns those to `about`.
+    pub(super) fn note_others(&self, about: Option<i64>, changed: Vec<Changed>) -> Result<Vec<String>, SpoolError> {
+        let mut own = Vec::new();
+        for Changed { transaction, texts } in changed {
+            let id = transaction.id.0 as i64;
+            if about == Some(id) {
+                own.extend(texts);
+            } else if !texts.is_empty() {
+                self.note(Some(id), &Event::Changed { changes: texts })?;
+            }
+        }
+        Ok(own)
+    }
+
+    pub(super) fn note(&self, about: Option<i64>, event: &Event) -> Result<(), SpoolError> {
+        about.map_or(Ok(()), |about| write(self.db, about, self.now, event))
+    }
+}
+
+/// Adds an event to the history of the request `about`, unless that is unknown or forgotten.
+pub(in crate::spool) fn write(db: &Connection, about: i64, now: Timestamp, event: &Event) -> Result<(), SpoolError> {
+    const ADD: &str = "
+        INSERT INTO history(request, place, at, event) SELECT id, place, ?2, ?3
+        FROM (SELECT id, coalesce((SELECT max(place) FROM history WHERE request = ?1), 0) + 1 AS place
+              FROM request WHERE id = ?1)
+        WHERE place <= ?4";
+    let row = (about, sql_time(now), json(event)?, MOST_ENTRIES);
+    db.prepare_cached(ADD)?.execute(row)?;
+    Ok(())
+}
+
+/// The request whose history a message belongs to, as long as the message is in the spool.
+pub(in crate::spool) fn about(db: &Connection, message: MessageId) -> Result<Option<i64>, SpoolError> {
+    let mut query = db.prepare_cached("SELECT request FROM message WHERE id = ?1")?;
+    let mut rows = query.query([message.0 as i64])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?.flatten())
+}

@@ -1,0 +1,278 @@
+//! Transactions in their table, and the hashes by which they are found.
+//!
+//! A row is read, changed by [`Transaction::apply`] and written again, always by the one thread that writes. What a key
+//! stands for is not stored but its hash alone: whoever finds a row by it looks into the row whether it has that key.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
+
+use super::readers::sql_time;
+use super::schema::key;
+use super::unit::{Unit, json, release};
+use crate::message::{Change, Leg, MessageId, Timestamp, Transaction, TransactionChange, TransactionKey};
+use crate::spool::SpoolError;
+
+/// The most that [`find`] answers.
+const MOST_FOUND: usize = 100;
+
+/// A transaction after changes to it, and those that did something, one line each.
+pub(super) struct Changed {
+    pub transaction: Transaction,
+    pub texts: Vec<String>,
+}
+
+impl Unit<'_> {
+    /// Fails when `opens` is a copy of another transaction that lives. Writes nothing.
+    pub(super) fn refuse_copy(&self, opens: &Transaction) -> Result<(), SpoolError> {
+        let copies = find(self.db, self.salt, &TransactionKey::Repeat(opens.repeat), self.now)?;
+        let other = copies
+            .iter()
+            .find(|other| other.id != opens.id && other.is_copy_of(opens));
+        other.map_or(Ok(()), |other| Err(SpoolError::Repeat(other.id)))
+    }
+
+    pub(super) fn open(&self, opens: &Transaction) -> Result<(), SpoolError> {
+        const INSERT: &str = "INSERT INTO request(id, due, forget_at, state) VALUES(?1, ?2, ?3, ?4)";
+        let id = key(opens.id)?;
+        if let Some(before) = read(self.db, id)? {
+            let mut joined = before.clone();
+            joined.join(opens.clone());
+            return self.rewrite(id, &before, &joined);
+        }
+        let due = opens.next.map(|task| sql_time(task.due));
+        self.run(INSERT, (id, due, sql_time(opens.forget_at), json(opens)?))?;
+        self.add_keys(id, &opens.keys(), &opens.legs)
+    }
+
+    /// Makes the changes, each group of them to its transaction. Unknown ones are left out of the answer.
+    pub(super) fn change(&self, changes: &[TransactionChange]) -> Result<Vec<Changed>, SpoolError> {
+        let groups = changes.chunk_by(|one, next| one.id == next.id);
+        let mut changed = Vec::new();
+        for group in groups {
+            let id = key(group[0].id)?;
+            match read(self.db, id)?.filter(|stored| stored.forget_at > self.now) {
+                Some(before) => changed.push(self.change_one(id, before, group)?),
+                None => tracing::debug!(message = %group[0].id, "a change to a transaction that is not there"),
+            }
+        }
+        Ok(changed)
+    }
+
+    fn change_one(&self, id: i64, before: Transaction, group: &[TransactionChange]) -> Result<Changed, SpoolError> {
+        let (mut transaction, mut texts) = (before.clone(), Vec::new());
+        for TransactionChange { change, .. } in group {
+            let last = transaction.clone();
+            transaction.apply(change);
+            let tells = match change {
+                Change::CameAgain { .. } => true,
+                Change::Await { .. } | Change::Next { .. } => false,
+                _ => transaction != last,
+            };
+            if tells {
+                texts.push(change.to_string());
+            }
+            if let Change::Repeated { ordinal, at } = change {
+                self.send_again(id, &transaction, *ordinal, *at)?;
+            }
+        }
+        self.rewrite(id, &before, &transaction)?;
+        Ok(Changed { transaction, texts })
+    }
+
+    fn rewrite(&self, id: i64, before: &Transaction, after: &Transaction) -> Result<(), SpoolError> {
+        const UPDATE: &str = "UPDATE request SET due = ?2, forget_at = ?3, state = ?4 WHERE id = ?1";
+        if before == after {
+            return Ok(());
+        }
+        let due = after.next.map(|task| sql_time(task.due));
+        self.run(UPDATE, (id, due, sql_time(after.forget_at), json(after)?))?;
+        let (old, new) = (before.keys(), after.keys());
+        let added: Vec<_> = new.iter().filter(|key| !old.contains(key)).cloned().collect();
+        self.add_keys(id, &added, &after.legs)?;
+        let gone: Vec<_> = old.into_iter().filter(|key| !new.contains(key)).collect();
+        self.remove_keys(id, &gone)?;
+        for leg in before.legs.iter().filter(|leg| before.keeps(leg.ordinal)) {
+            if !after.keeps(leg.ordinal) {
+                self.let_go(id, leg.ordinal)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A kept outgoing message waits once more, for the recipients that its leg has now.
+    fn send_again(&self, id: i64, of: &Transaction, ordinal: u32, at: Timestamp) -> Result<(), SpoolError> {
+        const ENVELOPE: &str = "SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = 2";
+        const AGAIN: &str = "
+            UPDATE outgoing SET state = 0, due = ?3, attempts = 0, reason = 'sent again: no response came', envelope = ?4
+            WHERE message = ?1 AND ordinal = ?2";
+        let mut query = self.db.prepare_cached(ENVELOPE)?;
+        let stored = query
+            .query_row((id, ordinal), |row| row.get::<_, String>(0))
+            .optional()?;
+        let leg = of.legs.iter().find(|leg| leg.ordinal == ordinal);
+        let (Some(text), Some(leg)) = (stored, leg) else {
+            tracing::warn!(message = %of.id, ordinal, "not sent again: it is not in the spool any more");
+            return Ok(());
+        };
+        let mut envelope: crate::message::Envelope =
+            serde_json::from_str(&text).map_err(|e| SpoolError::Broken(e.to_string()))?;
+        envelope.recipients.clone_from(&leg.recipients);
+        self.run(AGAIN, (id, ordinal, sql_time(at), json(&envelope)?))?;
+        Ok(())
+    }
+
+    /// Removes an outgoing message that was kept for its transaction.
+    fn let_go(&self, id: i64, ordinal: u32) -> Result<(), SpoolError> {
+        const GONE: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = 2";
+        match self.run(GONE, (id, ordinal))? {
+            0 => Ok(()),
+            _ => release(self.db, id),
+        }
+    }
+
+    /// Removes a transaction whose time is over, with everything that is kept for it alone.
+    pub(super) fn forget(&self, id: i64) -> Result<(), SpoolError> {
+        // The keys of a damaged row are unknown: its entries stay, and lead nowhere.
+        if let Some(transaction) = read(self.db, id)? {
+            self.remove_keys(id, &transaction.keys())?;
+        }
+        self.run("DELETE FROM history WHERE request = ?1", [id])?;
+        self.run("DELETE FROM request WHERE id = ?1", [id])?;
+        if self.run("DELETE FROM outgoing WHERE message = ?1 AND state = 2", [id])? > 0 {
+            release(self.db, id)?;
+        }
+        Ok(())
+    }
+
+    fn add_keys(&self, id: i64, keys: &[TransactionKey], legs: &[Leg]) -> Result<(), SpoolError> {
+        const ADD: &str = "INSERT OR IGNORE INTO lookup(hash, request) VALUES(?1, ?2)";
+        for key in keys {
+            self.run(ADD, (hash(self.salt, key), id))?;
+        }
+        let peers: BTreeSet<&str> = legs.iter().map(|leg| leg.peer.as_str()).collect();
+        for peer in peers {
+            self.run("INSERT OR IGNORE INTO asked(peer) VALUES(?1)", [peer])?;
+        }
+        Ok(())
+    }
+
+    fn remove_keys(&self, id: i64, keys: &[TransactionKey]) -> Result<(), SpoolError> {
+        for key in keys {
+            const REMOVE: &str = "DELETE FROM lookup WHERE hash = ?1 AND request = ?2";
+            self.run(REMOVE, (hash(self.salt, key), id))?;
+        }
+        Ok(())
+    }
+}
+
+/// The transactions that have this key and are not forgotten at `now`, newest first.
+pub(in crate::spool) fn find(
+    db: &Connection,
+    salt: i64,
+    key: &TransactionKey,
+    now: Timestamp,
+) -> Result<Vec<Transaction>, SpoolError> {
+    const FIND: &str = "
+        SELECT r.id, r.state FROM lookup l CROSS JOIN request r ON r.id = l.request
+        WHERE l.hash = ?1 AND r.forget_at > ?2 ORDER BY l.request DESC";
+    let mut query = db.prepare_cached(FIND)?;
+    let mut rows = query.query((hash(salt, key), sql_time(now)))?;
+    let mut found = Vec::new();
+    while found.len() < MOST_FOUND
+        && let Some(row) = rows.next()?
+    {
+        let transaction = parse(row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default());
+        found.extend(transaction.filter(|transaction| transaction.keys().contains(key)));
+    }
+    Ok(found)
+}
+
+/// `None` when it is not there, or damaged.
+pub(in crate::spool) fn read(db: &Connection, id: i64) -> Result<Option<Transaction>, SpoolError> {
+    let mut query = db.prepare_cached("SELECT state FROM request WHERE id = ?1")?;
+    let mut rows = query.query([id])?;
+    let row = rows.next()?;
+    Ok(row.and_then(|row| parse(id, row.get_ref(0).ok()?.as_str().unwrap_or_default())))
+}
+
+/// Transactions that are due and not in `except`.
+pub(super) fn due(
+    db: &Connection,
+    now: Timestamp,
+    limit: usize,
+    except: &std::collections::HashSet<MessageId>,
+) -> Result<Vec<Transaction>, SpoolError> {
+    let mut query = db.prepare_cached("SELECT id, state FROM request WHERE due <= ?1 ORDER BY due, id")?;
+    let mut rows = query.query([sql_time(now)])?;
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let id: i64 = row.get(0)?;
+        if !except.contains(&MessageId(id as u64)) {
+            found.extend(parse(id, row.get_ref(1)?.as_str().unwrap_or_default()));
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn next_due(db: &Connection) -> Result<Option<Timestamp>, SpoolError> {
+    let mut query = db.prepare_cached("SELECT min(due) FROM request WHERE due IS NOT NULL")?;
+    let due: Option<i64> = query.query_row((), |row| row.get(0))?;
+    Ok(due.map(|due| Timestamp(due as u64)))
+}
+
+/// Ids of transactions whose time is over, at most `limit`, the oldest first.
+pub(super) fn over(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<i64>, SpoolError> {
+    const OVER: &str = "SELECT id FROM request WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2";
+    let mut query = db.prepare_cached(OVER)?;
+    let ids = query.query_map((sql_time(now), limit as i64), |row| row.get(0))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What stands for a key in the table `lookup`. `salt` is the spool's own, in `counter`: nobody outside can choose keys
+/// that share a hash. Public for programs that fill a spool by themselves, to measure it.
+pub fn hash(salt: i64, key: &TransactionKey) -> i64 {
+    let mut digest = Sha256::new();
+    digest.update(salt.to_le_bytes());
+    match key {
+        TransactionKey::Asked {
+            peer,
+            kind,
+            transaction_id,
+        } => {
+            // A peer's name has no NUL, so what stands where is certain.
+            for text in ["asked", peer.as_str(), kind.name()] {
+                digest.update(text);
+                digest.update([0]);
+            }
+            digest.update(transaction_id);
+        }
+        TransactionKey::Repeat(number) => {
+            digest.update(b"repeat\0");
+            digest.update(number.0.to_le_bytes());
+        }
+        TransactionKey::Message { message_id } => {
+            digest.update(b"message\0");
+            digest.update(message_id);
+        }
+        TransactionKey::Received { transaction_id } => {
+            digest.update(b"received\0");
+            digest.update(transaction_id);
+        }
+    }
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest.finalize()[..8]);
+    i64::from_le_bytes(first)
+}
+
+/// One damaged row must not stop the others.
+fn parse(id: i64, state: &str) -> Option<Transaction> {
+    let parsed = serde_json::from_str(state);
+    let id = MessageId(id as u64);
+    parsed
+        .inspect_err(|error| tracing::error!(message = %id, "its transaction is damaged, and left alone: {error}"))
+        .ok()
+}
