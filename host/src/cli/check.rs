@@ -108,7 +108,11 @@ fn summary(path: &Path, config: &Config, tables: &Tables, plugins: &[String]) ->
 /// `mms.b.example to 127.0.0.1:2526, from 10.20.0.0/16`
 fn describe(peer: &Peer) -> String {
     let domains = or(&peer.domains, "no domain");
-    let (hosts, from) = (or(&peer.hosts, "nowhere"), or(&peer.from, "nowhere"));
+    let hosts = match &peer.mx {
+        Some(domain) => format!("the mail exchangers of {domain}"),
+        None => or(&peer.hosts, "nowhere"),
+    };
+    let from = or(&peer.from, "nowhere");
     format!("{domains}; to {hosts}; from {from}")
 }
 

@@ -132,6 +132,15 @@ impl<'d> Section<'d> {
         Section::over(self.key(key), table, self.report).finish(read)
     }
 
+    /// The table `[key]`, when there is one.
+    pub(super) fn optional_section<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'d>) -> T,
+    ) -> Option<T> {
+        self.has(key).then(|| self.section(key, read))
+    }
+
     /// The tables `[[key]]`, in the order of the file.
     pub(super) fn sections<T>(&mut self, key: &'static str, mut read: impl FnMut(&mut Section<'d>) -> T) -> Vec<T> {
         let expected = format!("tables in double brackets: [[{}]]", self.key(key));

@@ -10,8 +10,9 @@ use toml::de::DeValue;
 
 use super::HostPort;
 use super::file::Read;
+use super::problem::one_of;
 use super::units::{parse_duration, parse_size, show_duration, show_size};
-use crate::message::PeerName;
+use crate::message::{Choice, PeerName};
 
 pub(super) const HOST_NAME: &str = "a host name, such as relay.mms.example";
 pub(super) const NAME: &str = "1 to 64 letters, digits, '-', '_' or '.'";
@@ -87,6 +88,11 @@ pub(super) fn domain(value: &DeValue<'_>) -> Read<String> {
         .ok_or_else(|| "a domain, such as mms.mnc001.mcc999.gprs".to_owned())
 }
 
+/// A host name, in lower case.
+pub(super) fn host_name(value: &DeValue<'_>) -> Read<String> {
+    domain(value).map_err(|_| HOST_NAME.to_owned())
+}
+
 /// A name of ours: of a peer, a table or a plug-in.
 pub(super) fn name(value: &DeValue<'_>) -> Read<PeerName> {
     value
@@ -131,6 +137,15 @@ pub(super) fn host_port(value: &DeValue<'_>) -> Read<HostPort> {
         .as_str()
         .and_then(read)
         .ok_or_else(|| "HOST:PORT, such as 127.0.0.1:2525 or mms.a.example:25".to_owned())
+}
+
+/// A choice among words.
+pub(super) fn choice<T: Choice>(value: &DeValue<'_>) -> Read<T> {
+    let word = value.as_str().unwrap_or_default();
+    T::from_word(word).ok_or_else(|| {
+        let words: Vec<_> = T::WORDS.iter().map(|(word, _)| *word).collect();
+        one_of(word, &words)
+    })
 }
 
 /// An address, or a network of addresses. One with bits behind its length is refused: it does not say what it means.

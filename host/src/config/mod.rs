@@ -12,6 +12,7 @@ mod limits;
 mod peer;
 mod plugin;
 mod problem;
+mod tls;
 mod units;
 
 use std::collections::HashSet;
@@ -19,13 +20,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use limits::Limits;
-pub use peer::{HostPort, Peer, Retry, Timeouts};
+pub use peer::{Host, HostPort, Identity, Mm4, Peer, PeerTls, Retry, Smtp};
 pub use plugin::{GRANTS, Plugin, PluginBreaker, PluginLimits, PluginSigning};
 pub use problem::{Found, Problem, Problems};
+pub use tls::ServerTls;
 pub use units::{show_duration, show_size};
 
 use self::file::{Report, Section};
-use self::forms::{HOST_NAME, NAME, PREFIX, count, domain, listen, name, prefix, text, yes_or_no};
+use self::forms::{HOST_NAME, NAME, PREFIX, count, domain, host_name, listen, name, prefix, text, yes_or_no};
 use self::peer::Taken;
 use self::problem::one_of;
 use crate::message::PeerName;
@@ -35,6 +37,8 @@ use crate::message::PeerName;
 pub struct Config {
     pub relay: Relay,
     pub limits: Limits,
+    /// With it, the relay offers STARTTLS to those who connect.
+    pub tls: Option<ServerTls>,
     pub peers: Vec<Peer>,
     pub routes: Vec<Route>,
     pub tables: Vec<Table>,
@@ -130,6 +134,7 @@ impl Config {
                 hold_after_deferrals: 0,
             },
             limits: Limits::default(),
+            tls: None,
             peers: Vec::new(),
             routes: Vec::new(),
             tables: Vec::new(),
@@ -172,8 +177,10 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         must_exist,
     };
     let limits = root.section("limits", Limits::read);
+    let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
     let mut taken = Taken {
         own_domains: &relay.domains,
+        folders: &folders,
         names: HashSet::new(),
         domains: HashSet::new(),
     };
@@ -191,6 +198,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let plugins = root.sections("plugin", |s| Plugin::read(s, &folders, &mut names));
     Config {
         limits,
+        tls: tls.flatten(),
         peers,
         routes: routes.into_iter().flatten().collect(),
         tables: tables.into_iter().flatten().collect(),
@@ -203,11 +211,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
 fn relay(s: &mut Section<'_>, base: &Path) -> Relay {
     let path = |path: Option<String>, default: &str| base.join(path.as_deref().unwrap_or(default));
     let read = Relay {
-        name: s
-            .required("name", HOST_NAME, |value| {
-                domain(value).map_err(|_| HOST_NAME.to_owned())
-            })
-            .unwrap_or_default(),
+        name: s.required("name", HOST_NAME, host_name).unwrap_or_default(),
         domains: s.list("domains", domain),
         listen: s.list("listen", listen),
         spool: path(s.optional("spool", text("the path of a folder")), "spool"),
@@ -234,9 +238,9 @@ fn route(s: &mut Section<'_>, peers: &[Peer], taken: &mut HashSet<String>) -> Op
         let known = || peers.iter().map(|peer| peer.name.as_str()).collect::<Vec<_>>();
         let peer = peers.iter().find(|peer| peer.name.as_str() == name);
         let peer = peer.ok_or_else(|| format!("the name of a peer: {}", one_of(name, &known())))?;
-        match peer.hosts.is_empty() {
-            true => Err("a peer that has hosts, where messages can go".to_owned()),
-            false => Ok(peer.name.clone()),
+        match peer.takes_messages() {
+            true => Ok(peer.name.clone()),
+            false => Err("a peer that has hosts, where messages can go".to_owned()),
         }
     });
     let plug_ins = s.optional("plug-ins", yes_or_no);

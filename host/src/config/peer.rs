@@ -1,14 +1,22 @@
 //! `[[peer]]`: who may send to this relay, and whom it sends to.
 
+mod hosts;
+mod pace;
+mod speech;
+
 use std::collections::HashSet;
-use std::fmt;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::Folders;
 use super::file::Section;
-use super::forms::{NAME, count, domain, duration, host_port, name, network, size};
-use crate::message::PeerName;
+use super::forms::{NAME, choice, count, domain, duration, name, network, size, yes_or_no};
+use crate::message::{ContentClass, PeerName, Quirk, Rate, Timeouts};
+
+pub use hosts::{Host, HostPort};
+pub use pace::Retry;
+pub use speech::{Identity, Mm4, PeerTls, Smtp};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -21,19 +29,36 @@ pub struct Peer {
     pub name: PeerName,
     /// Recipients at these domains are this peer's, unless the domain is one of our own. In lower case.
     pub domains: Vec<String>,
-    /// Where to send, tried in order. Empty only for a peer that has no domain and no route: it only sends.
-    pub hosts: Vec<HostPort>,
+    /// Default false: what the peer sends may go to our own subscribers only. A hub's may go on to third parties.
+    pub hub: bool,
+    /// Where to send. Empty when `mx` says it, and for a peer that has no domain and no route: it only sends.
+    pub hosts: Vec<Host>,
+    /// A domain whose MX records say where to send (RFC 5321, 5.1), instead of `hosts`.
+    pub mx: Option<String>,
     /// Addresses that may speak as this peer. Empty: it only receives.
     pub from: Vec<IpNet>,
     /// `sessions`: connections to the peer at the same time. Default 10: polite to a system of unknown size.
     pub sessions: u32,
-    /// The largest message that the peer takes, in octets. Default: no limit is known.
+    /// Messages to the peer in a time, at most. Default: no limit but its own pace.
+    pub rate: Option<Rate>,
+    /// The largest message that the peer takes, in octets as they go over the wire. Default: no limit is known.
     pub max_message_size: Option<u64>,
-    /// The largest image that the peer takes, in octets, decoded. Default: no limit is known.
+    /// The largest image that the peer takes, in octets, decoded. Default: that of the content class; else no limit is
+    /// known.
     pub max_image_size: Option<u64>,
-    /// In pixels. Default: no limit is known.
+    /// In pixels. Default as for the octets.
     pub max_image_width: Option<u32>,
     pub max_image_height: Option<u32>,
+    /// What the peer's subscribers can show.
+    pub content_class: Option<ContentClass>,
+    /// The largest message that is taken from the peer, in octets. Default: that of `[limits]`.
+    pub message_size: Option<u64>,
+    /// Octets of a line of such a message, without its CRLF. Default: that of `[limits]`.
+    pub line_length: Option<u32>,
+    pub mm4: Mm4,
+    pub smtp: Smtp,
+    pub tls: PeerTls,
+    pub quirks: Vec<Quirk>,
     pub retry: Retry,
     /// `give-up`: age at which a message is given up. Default 3 days: a peer that is down over a weekend loses nothing.
     pub give_up: Duration,
@@ -47,74 +72,10 @@ pub struct Peer {
     pub idle: Duration,
 }
 
-/// `HOST:PORT`. The host is a name, or an address; an IPv6 address is printed in brackets.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HostPort {
-    pub host: String,
-    pub port: u16,
-}
-
-/// `retry`: the pauses before a deferred message is tried again are 1, 2, 5, 10, 20 and 40 times `first`, and then
-/// `longest` each time; none is over `longest`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// Default 1 min: a phone's owner is waiting, and most failures are restarts.
-    pub first: Duration,
-    /// Default 1 h: a peer that has been away for long is asked no more often.
-    pub longest: Duration,
-}
-
-/// `timeouts`: how long to wait for a peer. The defaults are those of RFC 5321, 4.5.3.2, where it names one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// For a connection. Default 30 s: then the next host is tried.
-    pub connect: Duration,
-    /// For the greeting. Default 5 min.
-    pub greeting: Duration,
-    /// For the answer to EHLO, MAIL, RCPT and RSET. Default 5 min.
-    pub command: Duration,
-    /// For the answer to DATA. Default 2 min.
-    pub data: Duration,
-    /// For a block of the message to be taken. Default 3 min.
-    pub block: Duration,
-    /// For the answer to the final dot. Default 10 min: shorter ones make duplicates (RFC 1047).
-    pub end_of_data: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            first: MINUTE,
-            longest: HOUR,
-        }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: 30 * SECOND,
-            greeting: 5 * MINUTE,
-            command: 5 * MINUTE,
-            data: 2 * MINUTE,
-            block: 3 * MINUTE,
-            end_of_data: 10 * MINUTE,
-        }
-    }
-}
-
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
-}
-
 /// What the peers before this one have taken.
 pub(super) struct Taken<'a> {
     pub(super) own_domains: &'a [String],
+    pub(super) folders: &'a Folders<'a>,
     pub(super) names: HashSet<PeerName>,
     pub(super) domains: HashSet<String>,
 }
@@ -134,26 +95,39 @@ impl Peer {
             }
             Ok(domain)
         });
-        let hosts = s.list("hosts", host_port);
         let abroad = domains.iter().any(|domain| !taken.own_domains.contains(domain));
-        if abroad && !s.has_items("hosts") {
-            s.refuse(
-                "hosts",
-                "at least one HOST:PORT, where messages for the peer's domains go",
-            );
-        }
+        let (hosts, mx) = hosts::read(s, abroad);
+        let content_class: Option<ContentClass> = s.optional("content-class", choice);
+        let pixels = content_class.and_then(ContentClass::pixels);
+        let quirks = s.list("quirks", choice);
         let peer = Self {
             domains,
+            hub: s.optional("hub", yes_or_no).unwrap_or(false),
             hosts,
+            mx,
             from: s.list("from", network),
             sessions: s.optional("sessions", count(1..=1000)).unwrap_or(10),
+            rate: s.optional("rate", pace::rate),
             max_message_size: s.optional("max-message-size", size(1..=1 << 30)),
-            max_image_size: s.optional("max-image-size", size(1..=1 << 30)),
-            max_image_width: s.optional("max-image-width", count(1..=65_535)),
-            max_image_height: s.optional("max-image-height", count(1..=65_535)),
+            max_image_size: s
+                .optional("max-image-size", size(1..=1 << 30))
+                .or(content_class.map(ContentClass::octets)),
+            max_image_width: s
+                .optional("max-image-width", count(1..=65_535))
+                .or(pixels.map(|(width, _)| width)),
+            max_image_height: s
+                .optional("max-image-height", count(1..=65_535))
+                .or(pixels.map(|(_, height)| height)),
+            content_class,
+            message_size: s.optional("message-size", size(1 << 10..=256 << 20)),
+            line_length: s.optional("line-length", count(998..=1_000_000)),
+            mm4: Mm4::read(s),
+            smtp: Smtp::read(s, &quirks),
+            tls: s.section("tls", |s| PeerTls::read(s, taken.folders)),
+            quirks,
             retry: s.section("retry", Retry::read),
             give_up: s.optional("give-up", duration(MINUTE..=30 * DAY)).unwrap_or(3 * DAY),
-            timeouts: s.section("timeouts", Timeouts::read),
+            timeouts: s.section("timeouts", pace::timeouts),
             idle: s.optional("idle", duration(SECOND..=HOUR)).unwrap_or(30 * SECOND),
             answer_within: s
                 .optional("answer-within", duration(Duration::from_millis(100)..=5 * MINUTE))
@@ -162,59 +136,13 @@ impl Peer {
         };
         Some(peer)
     }
-}
 
-impl Retry {
-    /// The pauses after the first failure, the second, and so on; the last one repeats.
-    pub fn steps(&self) -> Vec<Duration> {
-        let growing = [1, 2, 5, 10, 20, 40].map(|factor| (self.first * factor).min(self.longest));
-        growing.into_iter().chain([self.longest]).collect()
+    /// Whether anything can be sent to it.
+    pub fn takes_messages(&self) -> bool {
+        !self.hosts.is_empty() || self.mx.is_some()
     }
 
-    fn read(s: &mut Section<'_>) -> Self {
-        let default = Self::default();
-        let pause = || duration(Duration::from_millis(1)..=DAY);
-        let retry = Self {
-            first: s.optional("first", pause()).unwrap_or(default.first),
-            longest: s.optional("longest", pause()).unwrap_or(default.longest),
-        };
-        if retry.first > retry.longest {
-            match s.has("first") {
-                true => s.refuse("first", "a time not above longest, which is 1 h unless it is set"),
-                false => s.refuse("longest", "a time not below first, which is 1 min unless it is set"),
-            }
-        }
-        retry
-    }
-}
-
-impl Timeouts {
-    fn read(s: &mut Section<'_>) -> Self {
-        let default = Self::default();
-        let wait = || duration(Duration::from_millis(1)..=HOUR);
-        Self {
-            connect: s.optional("connect", wait()).unwrap_or(default.connect),
-            greeting: s.optional("greeting", wait()).unwrap_or(default.greeting),
-            command: s.optional("command", wait()).unwrap_or(default.command),
-            data: s.optional("data", wait()).unwrap_or(default.data),
-            block: s.optional("block", wait()).unwrap_or(default.block),
-            end_of_data: s.optional("end-of-data", wait()).unwrap_or(default.end_of_data),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_the_longest_and_stay_there() {
-        let minutes = |retry: Retry| retry.steps().iter().map(|step| step.as_secs() / 60).collect::<Vec<_>>();
-        assert_eq!(minutes(Retry::default()), [1, 2, 5, 10, 20, 40, 60]);
-        let short = Retry {
-            first: 2 * MINUTE,
-            longest: 15 * MINUTE,
-        };
-        assert_eq!(minutes(short), [2, 4, 10, 15, 15, 15, 15]);
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.contains(&quirk)
     }
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
 use super::client::{Client, ClientError};
-use super::options::{Convert, Timeouts};
-use crate::message::{Content, Piece, Rope};
+use super::options::Convert;
+use crate::message::{Content, Piece, Rope, Timeouts};
 use crate::protocol::smtp::outbound::{DotStuffer, StrayLineEnd};
 
 /// Octets of stored content read and written at a time. A thousand sessions hold this much each.

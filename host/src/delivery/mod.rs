@@ -36,7 +36,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 pub use client::{Client, ClientError};
-pub use options::{Convert, PeerOptions, Timeouts};
+pub use options::{Convert, PeerOptions};
 pub use report::{Caused, DeliveryReport, FailedRecipient, OutcomeSink};
 pub use retry::Schedule;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Schedule;
-use crate::message::PeerName;
+use crate::message::{PeerName, Timeouts};
 
 /// Makes a message with octets above 127 into one without, for a next hop that does not take them (RFC 6152, 3).
 pub type Convert = fn(&Bytes) -> Result<Bytes, String>;
@@ -39,23 +39,7 @@ pub struct PeerOptions {
     pub random: fn() -> f64,
 }
 
-/// How long a peer may take for each step (RFC 5321, 4.5.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    pub connect: Duration,
-    pub greeting: Duration,
-    /// EHLO, HELO, RSET, MAIL and RCPT.
-    pub command: Duration,
-    /// The answer to DATA.
-    pub data: Duration,
-    /// A piece of the message; the peer must take at least one octet in this time.
-    pub block: Duration,
-    /// The answer to the end of data. Long, because giving up here makes doubles (RFC 1047).
-    pub end_of_data: Duration,
-}
-
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl PeerOptions {
@@ -75,19 +59,6 @@ impl PeerOptions {
             give_up_after: 3 * DAY,
             convert: None,
             random: fastrand::f64,
-        }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: 30 * SECOND,
-            greeting: 5 * MINUTE,
-            command: 5 * MINUTE,
-            data: 2 * MINUTE,
-            block: 3 * MINUTE,
-            end_of_data: 10 * MINUTE,
         }
     }
 }

@@ -12,6 +12,7 @@ mod journey;
 mod masked;
 mod outgoing;
 mod policy;
+mod profile;
 mod refusal;
 mod stored;
 mod transaction;
@@ -27,6 +28,9 @@ pub use journey::{ChargingEntry, KvWrite, Step};
 pub use masked::Masked;
 pub use outgoing::Outgoing;
 pub use policy::OnFailure;
+pub use profile::{
+    Choice, ContentClass, Extension, Hello, Quirk, Rate, RefuseWith, ResponseSender, Timeouts, TlsTo, UnknownTypes,
+};
 pub use refusal::{Blame, Refusal};
 pub use transaction::{
     Answer, Cause, Change, Leg, LegState, Mode, News, RepeatKey, Task, Todo, Transaction, TransactionChange,

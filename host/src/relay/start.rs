@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config, RouteTo};
-use crate::delivery::{Delivery, PeerOptions, Schedule, Timeouts};
+use crate::delivery::{Delivery, PeerOptions, Schedule};
 use crate::intake;
 use crate::message::PeerName;
 use crate::pipeline::loading::history::History;
@@ -74,7 +74,7 @@ impl Running {
         });
         let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&spool)));
         let (stop_delivery, delivery_stops) = watch::channel(false);
-        let peers = config.peers.iter().filter(|peer| !peer.hosts.is_empty());
+        let peers = config.peers.iter().filter(|peer| peer.takes_messages());
         let delivery = Delivery::start(
             peers.map(|peer| peer_options(peer, &config.relay.name)).collect(),
             Arc::clone(&spool),
@@ -258,7 +258,7 @@ fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
         max_image_height: peer.max_image_height,
     };
     // A peer without hosts only sends: nothing can go there.
-    let peers = config.peers.iter().filter(|peer| !peer.hosts.is_empty());
+    let peers = config.peers.iter().filter(|peer| peer.takes_messages());
     peers.map(|peer| (peer.name.clone(), destination(peer))).collect()
 }
 
@@ -277,25 +277,10 @@ fn mm4_limits(config: &Config) -> mm4::Limits {
 
 fn peer_options(peer: &config::Peer, our_name: &str) -> PeerOptions {
     let hosts = peer.hosts.iter().map(ToString::to_string).collect();
-    let config::Timeouts {
-        connect,
-        greeting,
-        command,
-        data,
-        block,
-        end_of_data,
-    } = peer.timeouts.clone();
     PeerOptions {
         sessions: peer.sessions as usize,
         idle: peer.idle,
-        timeouts: Timeouts {
-            connect,
-            greeting,
-            command,
-            data,
-            block,
-            end_of_data,
-        },
+        timeouts: peer.timeouts,
         schedule: Schedule::new(peer.retry.steps()),
         give_up_after: peer.give_up,
         convert: Some(mm4::seven_bit),

@@ -3,7 +3,7 @@
 use super::{complaints, parse};
 
 /// Section, key, then the lowest value, one below it, the highest, one above it.
-const EDGES: [(&str, &str, [&str; 4]); 45] = [
+const EDGES: [(&str, &str, [&str; 4]); 49] = [
     ("[relay]", "hop-limit", ["1", "0", "1000", "1001"]),
     ("[relay]", "hold-after-deferrals", ["1", "0", "10000", "10001"]),
     (
@@ -47,6 +47,18 @@ const EDGES: [(&str, &str, [&str; 4]); 45] = [
     ),
     ("[[peer]]", "max-image-width", ["1", "0", "65535", "65536"]),
     ("[[peer]]", "max-image-height", ["1", "0", "65535", "65536"]),
+    (
+        "[[peer]]",
+        "message-size",
+        ["'1 KiB'", "'1023 B'", "'256 MiB'", "'257 MiB'"],
+    ),
+    ("[[peer]]", "line-length", ["998", "997", "1000000", "1000001"]),
+    (
+        "[[peer]]",
+        "response-within",
+        ["'1 s'", "'999 ms'", "'1 day'", "'86401 s'"],
+    ),
+    ("[[peer]]", "repeats", ["0", "-1", "10", "11"]),
     ("[[peer]]", "give-up", ["'1 min'", "'59 s'", "'30 days'", "'31 days'"]),
     ("[[peer]]", "idle", ["'1 s'", "'999 ms'", "'1 h'", "'3601 s'"]),
     (

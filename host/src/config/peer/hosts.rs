@@ -1,0 +1,85 @@
+//! Where a peer listens.
+
+use std::fmt;
+
+use toml::de::DeValue;
+
+use crate::config::file::{Read, Section};
+use crate::config::forms::{count, domain, host_port};
+
+/// `HOST:PORT`. The host is a name, or an address; an IPv6 address is printed in brackets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    pub host: String,
+    pub port: u16,
+}
+
+/// One host of a peer, with its place among the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    pub at: HostPort,
+    /// Lower ones are tried first. Default: the place in the list, so that hosts without one are tried in its order.
+    pub priority: u16,
+    /// The share of messages among hosts of one priority. Default 1.
+    pub weight: u16,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at.fmt(f)
+    }
+}
+
+const KEYS: [&str; 3] = ["host", "priority", "weight"];
+const TABLE: &str = "HOST:PORT, or a table such as { host = \"mms.a.example:25\", priority = 10, weight = 5 }";
+
+/// `hosts` and `mx`. A peer with a domain of its own has one of the two.
+pub(super) fn read(s: &mut Section<'_>, has_own_domain: bool) -> (Vec<Host>, Option<String>) {
+    let mut place = 0;
+    let hosts = s.list("hosts", |value| {
+        place += 1;
+        host(value, place)
+    });
+    let mx = s.optional("mx", domain);
+    match (s.has_items("hosts"), s.has("mx")) {
+        (true, true) => s.refuse("mx", "either hosts or mx, not both"),
+        (false, false) if has_own_domain => s.refuse(
+            "hosts",
+            "at least one HOST:PORT, where messages for the peer's domains go, or mx",
+        ),
+        _ => {}
+    }
+    (hosts, mx)
+}
+
+/// One item of `hosts`, at `place` in the list: text, or a table.
+fn host(value: &DeValue<'_>, place: u16) -> Read<Host> {
+    let DeValue::Table(table) = value else {
+        let (at, priority, weight) = (host_port(value)?, place, 1);
+        return Ok(Host { at, priority, weight });
+    };
+    if table.keys().any(|key| !KEYS.contains(&key.get_ref().as_ref())) {
+        return Err(format!("{TABLE}, and no other key"));
+    }
+    let number = |key: &str, lowest, default| match table.get(key) {
+        Some(found) => count(lowest..=65_535)(found.get_ref())
+            .map(|number| number as u16)
+            .map_err(|expected| format!("{key}: {expected}")),
+        None => Ok(default),
+    };
+    let at = table.get("host").ok_or(TABLE)?;
+    Ok(Host {
+        at: host_port(at.get_ref()).map_err(|expected| format!("host: {expected}"))?,
+        priority: number("priority", 0, place)?,
+        weight: number("weight", 1, 1)?,
+    })
+}

@@ -1,0 +1,118 @@
+//! How patient the relay is with a peer, and how fast.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::{DAY, HOUR, MINUTE};
+use crate::config::file::{Read, Section};
+use crate::config::forms::duration;
+use crate::message::{Rate, Timeouts};
+
+/// `retry`: the pauses before a deferred message is tried again are 1, 2, 5, 10, 20 and 40 times `first`, and then
+/// `longest` each time; none is over `longest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Default 1 min: a phone's owner is waiting, and most failures are restarts.
+    pub first: Duration,
+    /// Default 1 h: a peer that has been away for long is asked no more often.
+    pub longest: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            first: MINUTE,
+            longest: HOUR,
+        }
+    }
+}
+
+impl Retry {
+    /// The pauses after the first failure, the second, and so on; the last one repeats.
+    pub fn steps(&self) -> Vec<Duration> {
+        let growing = [1, 2, 5, 10, 20, 40].map(|factor| (self.first * factor).min(self.longest));
+        growing.into_iter().chain([self.longest]).collect()
+    }
+
+    pub(super) fn read(s: &mut Section<'_>) -> Self {
+        let default = Self::default();
+        let pause = || duration(Duration::from_millis(1)..=DAY);
+        let retry = Self {
+            first: s.optional("first", pause()).unwrap_or(default.first),
+            longest: s.optional("longest", pause()).unwrap_or(default.longest),
+        };
+        if retry.first > retry.longest {
+            match s.has("first") {
+                true => s.refuse("first", "a time not above longest, which is 1 h unless it is set"),
+                false => s.refuse("longest", "a time not below first, which is 1 min unless it is set"),
+            }
+        }
+        retry
+    }
+}
+
+pub(super) fn timeouts(s: &mut Section<'_>) -> Timeouts {
+    let default = Timeouts::default();
+    let wait = || duration(Duration::from_millis(1)..=HOUR);
+    Timeouts {
+        connect: s.optional("connect", wait()).unwrap_or(default.connect),
+        greeting: s.optional("greeting", wait()).unwrap_or(default.greeting),
+        command: s.optional("command", wait()).unwrap_or(default.command),
+        data: s.optional("data", wait()).unwrap_or(default.data),
+        block: s.optional("block", wait()).unwrap_or(default.block),
+        end_of_data: s.optional("end-of-data", wait()).unwrap_or(default.end_of_data),
+    }
+}
+
+/// So many messages a second, a minute or an hour: `20/s`.
+pub(super) fn rate(value: &DeValue<'_>) -> Read<Rate> {
+    let read = |text: &str| {
+        let (messages, unit) = text.split_once('/')?;
+        let seconds = match unit.trim() {
+            "s" => 1,
+            "min" => 60,
+            "h" => 3600,
+            _ => return None,
+        };
+        let messages: u32 = messages.trim().parse().ok()?;
+        let per = Duration::from_secs(seconds);
+        (1..=100_000).contains(&messages).then_some(Rate { messages, per })
+    };
+    value.as_str().and_then(read).ok_or_else(|| {
+        "a number of messages and a time, from \"1/h\" to \"100000/s\", such as \"20/s\" or \"600/min\"".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_the_longest_and_stay_there() {
+        let minutes = |retry: Retry| retry.steps().iter().map(|step| step.as_secs() / 60).collect::<Vec<_>>();
+        assert_eq!(minutes(Retry::default()), [1, 2, 5, 10, 20, 40, 60]);
+        let short = Retry {
+            first: 2 * MINUTE,
+            longest: 15 * MINUTE,
+        };
+        assert_eq!(minutes(short), [2, 4, 10, 15, 15, 15, 15]);
+    }
+
+    #[test]
+    fn a_rate_has_a_number_and_a_time() {
+        let read = |text: &str| rate(&DeValue::String(text.into()));
+        for (text, messages, seconds) in [
+            ("20/s", 20, 1),
+            ("600 / min", 600, 60),
+            ("1/h", 1, 3600),
+            ("100000/s", 100_000, 1),
+        ] {
+            let per = Duration::from_secs(seconds);
+            assert_eq!(read(text), Ok(Rate { messages, per }), "{text}");
+        }
+        for text in ["", "20", "0/s", "100001/s", "1/day", "-1/s", "1.5/s", "/s"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

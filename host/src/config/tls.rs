@@ -1,0 +1,32 @@
+//! `[tls]`: with what certificate the relay answers those who want to encrypt.
+
+use std::path::PathBuf;
+
+use super::Folders;
+use super::file::Section;
+use super::forms::text;
+
+/// The files of the relay's own certificate, PEM. What is in them is read at the start and at a reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerTls {
+    /// `certificate`: the relay's own first, then those that lead to a root.
+    pub certificate: PathBuf,
+    /// `key`: its private key.
+    pub key: PathBuf,
+}
+
+const CERTIFICATE: &str = "the path of a PEM file, such as \"tls/relay.pem\"";
+const KEY: &str = "the path of a PEM file, such as \"tls/relay.key\"";
+
+impl ServerTls {
+    pub(super) fn read(s: &mut Section<'_>, folders: &Folders<'_>) -> Option<Self> {
+        let certificate = s.required("certificate", CERTIFICATE, text(CERTIFICATE));
+        let key = s.required("key", KEY, text(KEY));
+        let certificate = folders.base.join(certificate?);
+        let key = folders.base.join(key?);
+        Some(Self {
+            certificate: folders.existing(s, "certificate", certificate, "a file that exists")?,
+            key: folders.existing(s, "key", key, "a file that exists")?,
+        })
+    }
+}
