@@ -6,7 +6,8 @@
 //! - [`decode_part`] undoes a part's transfer encoding, for those who look inside
 //! - [`Pdu`] reads what the header says, field by field
 //! - [`Cause`] says in MM4's words why a request failed
-//! - [`response`] and [`delivery_report`] write what the relay says in its own name; [`amend`] what it changes
+//! - [`response`], [`delivery_report`] and [`bounce`] write what the relay says in its own name; [`amend`] what it changes
+//! - [`delivery_status`] reads the bounces of others (RFC 3464)
 //! - [`repeat_key`] and [`body_digest`] tell a request that comes again
 //! - [`seven_bit`] makes a message fit for a next hop without 8BITMIME (RFC 6152)
 //! - [`received_line`] and [`loop_evidence`] write and read the trace (RFC 5321, 4.4 and 6.3)
@@ -21,12 +22,14 @@ mod addresses;
 mod amend;
 mod apply;
 mod body;
+mod bounce;
 mod compose;
 mod dates;
 mod entity;
 mod fold;
 pub mod headers;
 mod index;
+mod notification;
 mod param;
 mod part_edits;
 mod pdu;
@@ -54,9 +57,11 @@ mod samples;
 pub use amend::{Amendment, amend};
 pub use apply::apply;
 pub use body::decode_part;
+pub use bounce::{Bounce, FailedRecipient, bounce};
 pub use compose::{Author, Body, DeliveryReport, Response, delivery_report, response};
 pub use dates::{Date, Expiry, Zone};
 pub use headers::{MESSAGE_ID, MESSAGE_TYPE, TRANSACTION_ID};
+pub use notification::{Action, DeliveryStatus, RecipientStatus, Returned, delivery_status};
 pub use pdu::{Pdu, PreviouslySent};
 pub use read::{read, read_header};
 pub use received::{loop_evidence, received_line};

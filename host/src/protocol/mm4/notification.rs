@@ -1,0 +1,387 @@
+//! Delivery status notifications that come in (RFC 3464): what a next hop's mail system says of a message that it took
+//! and could not deliver.
+//!
+//! Linear, without recursion, and under the limits of [`read`](super::read), which has to let such messages pass. What
+//! cannot be made out is left out.
+
+use std::io;
+
+use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
+
+use super::entity::Raw;
+use super::{Cause, Limits, headers};
+use crate::message::{Message, MessageType, MmsAddress, Part, Piece, TransferEncoding};
+
+/// A notification.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryStatus {
+    /// One for each recipient that the notification is about.
+    pub recipients: Vec<RecipientStatus>,
+    pub returned: Returned,
+}
+
+/// What became of one recipient (RFC 3464, 2.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecipientStatus {
+    /// `Final-Recipient`, else `Original-Recipient`.
+    pub address: Option<MmsAddress>,
+    /// The address that the message was sent to, if the notification says so.
+    pub original: Option<MmsAddress>,
+    pub action: Action,
+    /// Class, subject and detail (RFC 3463).
+    pub status: Option<(u16, u16, u16)>,
+    /// `Diagnostic-Code` without its type: most often the reply of a next hop.
+    pub diagnostic: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    Failed,
+    Delayed,
+    Delivered,
+    Relayed,
+    Expanded,
+    #[default]
+    Unknown,
+}
+
+/// What the notification returns of the message that it is about, as far as it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Returned {
+    pub kind: Option<MessageType>,
+    /// `X-Mms-Message-ID`, as it stands there; compare with [`headers::same_id`].
+    pub message_id: Option<String>,
+    /// `X-Mms-Transaction-ID`, as it stands there.
+    pub transaction_id: Option<String>,
+    /// `Message-ID` (RFC 5322), without its brackets.
+    pub rfc_message_id: Option<String>,
+}
+
+/// What a message says as a notification; `None` when it is none. Reads at most `limits.header_octets` of each of the
+/// two parts that matter; blocks on the disk when the content is not in memory.
+pub fn delivery_status(message: &Message, limits: &Limits) -> io::Result<Option<DeliveryStatus>> {
+    let mut raw = Raw::default();
+    message.header.fields.iter().for_each(|field| raw.note(field.raw()));
+    if !raw.read("text/plain").is_ok_and(|top| top.is_delivery_report()) {
+        return Ok(None);
+    }
+    let start_of = |media_types: &[&str]| {
+        let part = message
+            .parts
+            .iter()
+            .find(|part| media_types.contains(&part.media_type.as_str()));
+        part.map_or(Ok(Vec::new()), |part| start(message, part, limits))
+    };
+    let statuses = start_of(&["message/delivery-status", "message/global-delivery-status"])?;
+    let header = start_of(&[
+        "text/rfc822-headers",
+        "message/rfc822",
+        "message/global-headers",
+        "message/global",
+    ])?;
+    Ok(Some(DeliveryStatus {
+        recipients: recipients(&statuses, limits),
+        returned: returned(&header, limits),
+    }))
+}
+
+impl RecipientStatus {
+    /// Why it failed, by its status.
+    pub fn cause(&self) -> Cause {
+        let (class, subject, detail) = self.status.unwrap_or_default();
+        match (class, subject, detail) {
+            // Delivery time expired (RFC 3463, 3.5).
+            (_, 4, 7) => Cause::Expired,
+            _ => Cause::of_reply(class * 100, Some((subject, detail))),
+        }
+    }
+}
+
+/// The beginning of a part's body, decoded: enough for every header that the relay takes.
+fn start(message: &Message, part: &Part, limits: &Limits) -> io::Result<Vec<u8>> {
+    let octets = match &part.body {
+        Piece::New(bytes) => bytes.slice(..bytes.len().min(limits.header_octets as usize)),
+        Piece::Received(range) => {
+            let end = range.end.min(range.start.saturating_add(limits.header_octets));
+            message.content.read(range.start..end)?
+        }
+    };
+    // The standard allows neither of these for the three types; some send them all the same.
+    let decoded = match part.encoding {
+        TransferEncoding::Base64 => base64_decode(&octets[..octets.len() / 4 * 4]),
+        TransferEncoding::QuotedPrintable => quoted_printable_decode(&octets),
+        TransferEncoding::Identity | TransferEncoding::Unknown => None,
+    };
+    Ok(decoded.unwrap_or_else(|| octets.to_vec()))
+}
+
+fn recipients(text: &[u8], limits: &Limits) -> Vec<RecipientStatus> {
+    let mut recipients = Vec::new();
+    for group in groups(text, limits) {
+        let value = |name: &str| {
+            group
+                .iter()
+                .find(|field| field.is(name))
+                .map(|field| field.value.as_str())
+        };
+        let address = |name| value(name).and_then(address);
+        let is_recipient = ["Final-Recipient", "Original-Recipient", "Action"]
+            .iter()
+            .any(|name| value(name).is_some());
+        if is_recipient {
+            recipients.push(RecipientStatus {
+                address: address("Final-Recipient").or_else(|| address("Original-Recipient")),
+                original: address("Original-Recipient"),
+                action: value("Action").map_or(Action::Unknown, action),
+                status: value("Status").and_then(status),
+                diagnostic: value("Diagnostic-Code").map(|code| typed(code).to_owned()),
+            });
+        }
+    }
+    recipients
+}
+
+fn returned(text: &[u8], limits: &Limits) -> Returned {
+    let groups = groups(text, limits);
+    let value = |name: &str| {
+        let field = groups.first()?.iter().find(|field| field.is(name))?;
+        (!field.value.is_empty()).then(|| field.value.clone())
+    };
+    let kind = value(headers::MESSAGE_TYPE);
+    Returned {
+        kind: kind.map(|name| MessageType::from_name(headers::normalised_id(&name)).unwrap_or(MessageType::Other)),
+        message_id: value(headers::MESSAGE_ID),
+        transaction_id: value(headers::TRANSACTION_ID),
+        rfc_message_id: value("Message-ID").map(|id| id.trim_matches(['<', '>']).to_owned()),
+    }
+}
+
+/// `rfc822; +15555550201/TYPE=PLMN@mms.b.example`
+fn address(value: &str) -> Option<MmsAddress> {
+    MmsAddress::new(typed(value).trim_matches(['<', '>'])).ok()
+}
+
+/// What stands behind the type and its semicolon; without a semicolon, all of it.
+fn typed(value: &str) -> &str {
+    value.split_once(';').map_or(value, |(_, rest)| rest).trim()
+}
+
+fn action(value: &str) -> Action {
+    let word = value.split([' ', '\t', '(']).next().unwrap_or_default();
+    match word.to_ascii_lowercase().as_str() {
+        "failed" => Action::Failed,
+        "delayed" => Action::Delayed,
+        "delivered" => Action::Delivered,
+        "relayed" => Action::Relayed,
+        "expanded" => Action::Expanded,
+        _ => Action::Unknown,
+    }
+}
+
+/// `5.1.1`, and a comment behind it.
+fn status(value: &str) -> Option<(u16, u16, u16)> {
+    let word = value.split([' ', '\t', '(']).next()?;
+    let mut numbers = word.split('.').map(|number| number.parse().ok());
+    let (class, subject, detail) = (numbers.next()??, numbers.next()??, numbers.next()??);
+    ((2..=5).contains(&class) && numbers.next().is_none()).then_some((class, subject, detail))
+}
+
+struct NamedValue {
+    name: String,
+    value: String,
+}
+
+impl NamedValue {
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// Fields, in groups with empty lines between them. Lines that are no fields are passed over; fields past the limit
+/// too.
+fn groups(text: &[u8], limits: &Limits) -> Vec<Vec<NamedValue>> {
+    let text = String::from_utf8_lossy(text);
+    let mut groups: Vec<Vec<NamedValue>> = Vec::new();
+    let (mut fields, mut begun, mut continues) = (0, false, false);
+    for line in text.split('\n').map(|line| line.trim_end_matches('\r')) {
+        if line.is_empty() {
+            (begun, continues) = (false, false);
+            continue;
+        }
+        if line.starts_with([' ', '\t']) {
+            let last = groups
+                .last_mut()
+                .and_then(|group| group.last_mut())
+                .filter(|_| continues);
+            if let Some(field) = last {
+                field.value.push_str(line);
+            }
+            continue;
+        }
+        continues = false;
+        let Some((name, value)) = line.split_once(':').filter(|_| fields < limits.fields) else {
+            continue;
+        };
+        fields += 1;
+        if !begun {
+            groups.push(Vec::new());
+            begun = true;
+        }
+        continues = true;
+        if let Some(group) = groups.last_mut() {
+            group.push(NamedValue {
+                name: name.trim().to_owned(),
+                value: value.to_owned(),
+            });
+        }
+    }
+    for field in groups.iter_mut().flatten() {
+        field.value = field.value.trim().to_owned();
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{MULTIPART, incoming, read_text};
+    use super::super::{Foreign, read};
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits {
+            notifications: Foreign::Pass,
+            ..Limits::default()
+        }
+    }
+
+    fn of(text: &str) -> Option<DeliveryStatus> {
+        let message = read(incoming(text.as_bytes()), &limits()).unwrap();
+        delivery_status(&message, &limits()).unwrap()
+    }
+
+    fn notification(status: &str, returned_type: &str, returned: &str) -> String {
+        format!(
+            "From: MAILER-DAEMON@mta.b.example (Mail Delivery System)\r\nTo: PostMaster@mms.a.example\r\n\
+             Subject: Undelivered Mail Returned to Sender\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"4Z.1/mta.b.example\"\r\n\r\n\
+             This is a MIME-encapsulated message.\r\n\r\n--4Z.1/mta.b.example\r\nContent-Description: Notification\r\n\
+             Content-Type: text/plain; charset=us-ascii\r\n\r\nI'm sorry.\r\n\r\n--4Z.1/mta.b.example\r\n\
+             Content-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n{status}\r\n\
+             --4Z.1/mta.b.example\r\nContent-Type: {returned_type}\r\n\r\n{returned}\r\n--4Z.1/mta.b.example--\r\n"
+        )
+    }
+
+    const STATUS: &str = "Reporting-MTA: dns; mta.b.example\r\nX-Postfix-Queue-ID: 4Z\r\nArrival-Date: x\r\n\r\n\
+        Final-Recipient: rfc822; +15555550201/TYPE=PLMN@mms.b.example\r\nOriginal-Recipient: rfc822;+15555550201\r\n\
+        Action: failed\r\nStatus: 5.1.1 (no such user)\r\nRemote-MTA: dns; mmsc.b.example\r\n\
+        Diagnostic-Code: smtp; 550 5.1.1\r\n    no such\r\n\tuser\r\n\r\n\
+        Final-Recipient: RFC822; <+15555550202/TYPE=PLMN@mms.b.example>\r\nAction: Delayed\r\nStatus: 4.4.1\r\n";
+
+    #[test]
+    fn a_notification_says_what_became_of_each_recipient_and_of_which_message() {
+        for (returned_type, returned) in [
+            ("message/rfc822", MULTIPART),
+            ("text/rfc822-headers", MULTIPART.split_once("\r\n\r\n").unwrap().0),
+        ] {
+            let found = of(&notification(STATUS, returned_type, returned)).unwrap();
+            let [failed, delayed] = &found.recipients[..] else {
+                panic!("{found:?}")
+            };
+            assert_eq!(
+                failed.address.as_ref().unwrap().as_str(),
+                "+15555550201/TYPE=PLMN@mms.b.example"
+            );
+            assert_eq!(failed.original.as_ref().unwrap().as_str(), "+15555550201");
+            assert_eq!((failed.action, failed.status), (Action::Failed, Some((5, 1, 1))));
+            assert_eq!(failed.diagnostic.as_deref(), Some("550 5.1.1    no such\tuser"));
+            assert_eq!(failed.cause(), Cause::UnknownRecipient);
+            assert_eq!((delayed.action, delayed.status), (Action::Delayed, Some((4, 4, 1))));
+            assert_eq!(delayed.address.as_ref().unwrap().user(), "+15555550202");
+            assert_eq!(found.returned.kind, Some(MessageType::ForwardRequest));
+            assert_eq!(found.returned.message_id.as_deref(), Some("\"k1\""));
+            assert_eq!(found.returned.transaction_id.as_deref(), Some("\"t1\""));
+            assert_eq!(found.returned.rfc_message_id, None);
+        }
+    }
+
+    #[test]
+    fn other_messages_are_no_notifications() {
+        let message = read_text(MULTIPART).unwrap();
+        assert_eq!(delivery_status(&message, &limits()).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_broken_is_left_out() {
+        let odd = "no field\r\n continued\r\n\r\n\r\nAction: who knows\r\nStatus: 5.x.1\r\nFinal-Recipient: rfc822;\r\n\r\n: x\r\n";
+        let found = of(&notification(
+            odd,
+            "text/rfc822-headers",
+            "Message-Id: <r1@a.example>\r\nX: y",
+        ))
+        .unwrap();
+        assert_eq!(found.recipients, [RecipientStatus::default()]);
+        assert_eq!(found.recipients[0].cause(), Cause::Unspecified);
+        assert_eq!(found.returned.rfc_message_id.as_deref(), Some("r1@a.example"));
+        assert_eq!(found.returned.message_id, None);
+        let empty = "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n";
+        assert_eq!(of(empty), Some(DeliveryStatus::default()));
+    }
+
+    #[test]
+    fn encoded_parts_are_read_too() {
+        let text = notification(
+            "",
+            "text/rfc822-headers; x=y\r\nContent-Transfer-Encoding: base64",
+            "WC1NbXMtTWVzc2FnZS1JRDogazENCg==",
+        );
+        assert_eq!(of(&text).unwrap().returned.message_id.as_deref(), Some("k1"));
+        let text = notification(
+            "",
+            "text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable",
+            "X-Mms-Message-ID: k=31",
+        );
+        assert_eq!(of(&text).unwrap().returned.message_id.as_deref(), Some("k1"));
+    }
+
+    #[test]
+    fn no_more_is_read_than_the_limits_allow() {
+        let many = "Final-Recipient: rfc822; +1555\r\n\r\n".repeat(4_000);
+        let found = of(&notification(&many, "text/rfc822-headers", &"X: y\r\n".repeat(40_000))).unwrap();
+        assert_eq!(found.recipients.len(), 1_000);
+        let long = format!("Subject: {}\r\nX-Mms-Message-ID: k1\r\n", "x".repeat(200_000));
+        assert_eq!(
+            of(&notification("", "text/rfc822-headers", &long))
+                .unwrap()
+                .returned
+                .message_id,
+            None
+        );
+    }
+
+    #[test]
+    fn our_own_bounce_is_read() {
+        use super::super::compose::tests::{author, system};
+        use super::super::{Body, Bounce, FailedRecipient, bounce};
+        let (system, to) = (system(), MmsAddress::new("x@a.example").unwrap());
+        let message = read_text(MULTIPART).unwrap();
+        let recipient = FailedRecipient {
+            address: &to,
+            status: (4, 7),
+            diagnostic: None,
+            next_hop: None,
+        };
+        let bytes = bounce(
+            &author(&system, Body::Empty),
+            &Bounce {
+                to: &to,
+                received_at: message.origin.received_at,
+                recipients: &[recipient],
+                returned: &message.header,
+            },
+        );
+        let found = of(std::str::from_utf8(&bytes).unwrap()).unwrap();
+        assert_eq!(found.recipients[0].cause(), Cause::Expired);
+        assert_eq!(found.recipients[0].address.as_ref(), Some(&to));
+        assert_eq!(found.returned.transaction_id.as_deref(), Some("\"t1\""));
+    }
+}
