@@ -22,18 +22,19 @@ pub enum Amendment {
 /// Refused: an empty transaction ID, or one with control characters other than tab.
 pub fn amend(message: &mut Message, amendment: &Amendment) -> Result<(), Illegal> {
     let (name, value) = amendment.field();
-    if value.is_empty() || value.chars().any(|c| c.is_control() && c != '\t') {
+    let value = value.trim();
+    if headers::normalised_id(value).is_empty() || value.chars().any(|c| c.is_control() && c != '\t') {
         return Err(Illegal(format!("{name} must not be {value:?}")));
     }
     let fields = &mut message.header.fields;
     let mut found = false;
     for field in fields.iter_mut().filter(|field| field.is(name)) {
-        *field = with_value(field, &value);
+        *field = with_value(field, value);
         found = true;
     }
     if !found {
         complete_last_line(fields);
-        fields.push(Field::build(name, &value));
+        fields.push(Field::build(name, value));
     }
     Ok(())
 }
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn no_id_breaks_a_line() {
-        for bad in ["", "a\r\nBcc: x", "a\nb", "\0"] {
+        for bad in ["", "\"\"", "a\r\nBcc: x", "a\nb", "\0"] {
             let mut message = read_text(RESPONSE).unwrap();
             assert!(amend(&mut message, &id(bad)).is_err(), "{bad:?}");
             assert_eq!(written(&message), RESPONSE);

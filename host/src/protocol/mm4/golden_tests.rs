@@ -7,8 +7,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use super::samples::{read_bytes, trace, written};
-use super::{apply, decode_part, headers, serialise, seven_bit};
+use super::samples::{incoming, read_bytes, trace, written};
+use super::{Foreign, Limits, Pdu, apply, decode_part, delivery_status, headers, read, serialise, seven_bit};
 use crate::message::{Edit, HeaderName, HeaderValue, Message, NewBody, Piece};
 
 fn quirks() -> Vec<PathBuf> {
@@ -19,35 +19,24 @@ fn quirks() -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
         .collect();
     files.sort();
-    assert!(files.len() >= 37, "{} messages: some are missing", files.len());
+    assert!(files.len() >= 44, "{} messages: some are missing", files.len());
     files
 }
 
 /// What the relay makes of a message, for people to read.
 fn described(bytes: &[u8]) -> String {
-    let message = match read_bytes(bytes) {
-        Ok(message) => message,
-        Err(refusal) => return format!("refused: {refusal}\n"),
+    let limits = Limits {
+        unknown_types: Foreign::Pass,
+        notifications: Foreign::Pass,
+        ..Limits::default()
     };
-    let mut out = String::new();
-    let id = |name| {
-        message.header.value(name).map_or("-".into(), |value| {
-            format!("{value} (compared as {})", headers::normalised_id(&value))
-        })
+    let (first, message) = match (read_bytes(bytes), read(incoming(bytes), &limits)) {
+        (Ok(message), _) => (String::new(), message),
+        (Err(refusal), Ok(message)) => (format!("refused: {refusal}\nwhere it may pass:\n"), message),
+        (Err(refusal), Err(_)) => return format!("refused: {refusal}\n"),
     };
-    let value = |name| {
-        message
-            .header
-            .value(name)
-            .map_or("-".into(), |value| value.into_owned())
-    };
-    let _ = writeln!(out, "type: {}", message.kind.name());
-    let _ = writeln!(out, "transaction: {}", id(headers::TRANSACTION_ID));
-    let _ = writeln!(out, "message: {}", id(headers::MESSAGE_ID));
-    let _ = writeln!(out, "from: {}", value("From"));
-    let _ = writeln!(out, "to: {}", value("To"));
-    let _ = writeln!(out, "expiry: {}", value(headers::EXPIRY));
-    let _ = writeln!(out, "status: {}", value(headers::REQUEST_STATUS_CODE));
+    let mut out = first;
+    say_header(&message, &mut out);
     let _ = writeln!(out, "fields: {}", message.header.fields.len());
     let _ = writeln!(out, "blocks: {}", message.body.len());
     for part in &message.parts {
@@ -63,7 +52,81 @@ fn described(bytes: &[u8]) -> String {
             part.encoding,
         );
     }
+    if let Some(status) = delivery_status(&message, &limits).unwrap() {
+        let _ = writeln!(out, "{status:#?}");
+    }
     out
+}
+
+/// What the header says: what is missing or cannot be read has no line.
+fn say_header(message: &Message, out: &mut String) {
+    let pdu = Pdu::of(&message.header);
+    let id = |id: Option<std::borrow::Cow<'_, str>>| {
+        id.map(|id| format!("{id} (compared as {})", headers::normalised_id(&id)))
+    };
+    let date = |at: crate::message::Timestamp| super::dates::written(at);
+    let addresses: Vec<String> = pdu.recipients().iter().map(ToString::to_string).collect();
+    let expiry = pdu.expiry().map(|expiry| {
+        let (stated, latest) = (
+            expiry.stated(pdu.date(), message.origin.received_at),
+            expiry.latest(pdu.date(), message.origin.received_at),
+        );
+        format!("{}, not before {}", date(stated), date(latest))
+    });
+    let wants = pdu.wants();
+    let wants = format!(
+        "response {}, delivery report {}, read reply {}",
+        wants.response, wants.delivery_report, wants.read_reply
+    );
+    let debug = |value: Option<&dyn std::fmt::Debug>| value.map(|value| format!("{value:?}"));
+    macro_rules! said {
+        ($($name:literal: $value:expr),* $(,)?) => {
+            [$(($name, debug($value.as_ref().map(|value| value as &dyn std::fmt::Debug)))),*]
+        };
+    }
+    let texts = [
+        ("type", Some(message.kind.name().to_owned())),
+        ("transaction", id(pdu.transaction_id())),
+        ("message", id(pdu.message_id())),
+        ("from", pdu.from().map(|address| address.to_string())),
+        ("to", (!addresses.is_empty()).then(|| addresses.join(", "))),
+        ("answer to", pdu.answer_to().map(|address| address.to_string())),
+        ("date", pdu.date().map(|at| format!("{} {:?}", date(at.at), at.zone))),
+        ("expiry", expiry),
+        ("wants", Some(wants)),
+        ("status text", pdu.status_text()),
+        ("subject", pdu.subject()),
+    ];
+    let values = said! {
+        "version": pdu.version(),
+        "class": pdu.message_class(),
+        "priority": pdu.priority(),
+        "visibility": pdu.sender_visibility(),
+        "report for the originator's system": pdu.originator_rs_delivery_report(),
+        "report for the user": pdu.forward_to_originator_ua(),
+        "forward counter": pdu.forward_counter(),
+        "content class": pdu.content_class(),
+        "drm": pdu.drm_content(),
+        "adaptation": pdu.adaptation_allowed(),
+        "applic": pdu.applic_id(),
+        "reply applic": pdu.reply_applic_id(),
+        "aux applic": pdu.aux_applic_info(),
+        "request status": pdu.request_status(),
+        "mm status": pdu.mm_status(),
+        "mm status extension": pdu.mm_status_extension(),
+        "read status": pdu.read_status(),
+    };
+    let texts = texts.into_iter().chain(values);
+    for (name, text) in texts.filter_map(|(name, text)| Some((name, text?))) {
+        let _ = writeln!(out, "{name}: {text}");
+    }
+    for sent in pdu.previously_sent() {
+        let date = sent.date.map_or("-".into(), |at| date(at.at));
+        let _ = writeln!(out, "sent before: {} {} {date}", sent.number, sent.address);
+    }
+    if !pdu.missing().is_empty() {
+        let _ = writeln!(out, "missing: {}", pdu.missing().join(", "));
+    }
 }
 
 #[test]

@@ -52,6 +52,8 @@ mod hostile_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
+mod quirk_tests;
+#[cfg(test)]
 mod samples;
 
 pub use amend::{Amendment, amend};

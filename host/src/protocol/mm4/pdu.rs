@@ -77,12 +77,13 @@ impl<'a> Pdu<'a> {
     }
 
     /// Where a response goes: `X-Mms-Originator-System`, else `Sender`. An address without a domain leads nowhere, so
-    /// one with a domain is preferred. `None` when neither has an address; then the envelope sender is what is left.
+    /// one with a domain is preferred, and one of the form `system=...`, which a peer was seen to send, is none. `None`
+    /// when neither has an address; then the envelope sender is what is left.
     pub fn answer_to(&self) -> Option<MmsAddress> {
         let candidates = || [self.originator_system(), self.sender()].into_iter().flatten();
         candidates()
             .find(|address| address.domain().is_some())
-            .or_else(|| candidates().next())
+            .or_else(|| candidates().find(|address| !address.as_str().contains('=')))
     }
 
     /// What the message asks of whoever takes it. A field that is missing or cannot be read asks for nothing.
@@ -379,6 +380,7 @@ mod tests {
             Some("PostMaster")
         );
         assert_eq!(answer("From: +15555550100\r\n"), None);
+        assert_eq!(answer(odd), None);
     }
 
     #[test]

@@ -4,8 +4,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::samples::{read_bytes, written};
-use super::{apply, decode_part, seven_bit};
-use crate::message::{Edit, HeaderName, HeaderValue, MmsAddress, NewBody};
+use super::{
+    Amendment, Author, Body, Date, Expiry, Pdu, RequestStatus, Response, Version, amend, apply, decode_part, headers,
+    response, seven_bit,
+};
+use crate::message::{Edit, HeaderName, HeaderValue, MessageId, MessageType, MmsAddress, NewBody, Timestamp};
 
 /// Fields as peers write them: odd case, no blank behind the colon, folds, lines of nothing but blanks.
 fn field() -> impl Strategy<Value = String> {
@@ -44,6 +47,65 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(header, body)| [header.as_bytes(), b"\r\n", &body.concat()].concat())
 }
 
+/// The fields of each of the six types, with values right and wrong.
+fn pdu() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        Just("Yes"),
+        Just("no "),
+        Just("\"Ok\""),
+        Just("Error- service-denied"),
+        Just("Retrieved"),
+        Just("Deletedwithoutbeingread"),
+        Just("600 "),
+        Just("Wed, 26 Jan 2022 00:17:43 +0200"),
+        Just("1, +15555550101/TYPE=PLMN"),
+        Just("PostMaster@mms.a.example"),
+        Just("6.16.0"),
+    ];
+    let value = prop_oneof![value.prop_map(str::to_owned), "[ -~]{0,40}"];
+    let name = prop::sample::select(&NAMES[..]);
+    let kind = prop::sample::select(&KINDS[..]);
+    (kind, prop::collection::vec((name, value), 0..12)).prop_map(|(kind, fields)| {
+        let fields: String = fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        format!("X-Mms-Message-Type: {kind}\r\nX-Mms-Transaction-ID: \"t\"\r\nX-Mms-Message-ID: k\r\n{fields}")
+    })
+}
+
+const KINDS: [&str; 6] = [
+    "MM4_forward.REQ",
+    "MM4_forward.RES",
+    "MM4_Delivery_report.REQ",
+    "MM4_delivery_report.RES",
+    "MM4_read_reply_report.REQ",
+    "mm4_READ_reply_report.RES",
+];
+
+const NAMES: [&str; 20] = [
+    headers::VERSION,
+    headers::ACK_REQUEST,
+    headers::ORIGINATOR_SYSTEM,
+    headers::REQUEST_STATUS_CODE,
+    headers::STATUS_TEXT,
+    headers::MM_STATUS_CODE,
+    headers::MM_STATUS_EXTENSION,
+    headers::READ_STATUS,
+    headers::MESSAGE_CLASS,
+    headers::PRIORITY,
+    headers::EXPIRY,
+    headers::DELIVERY_REPORT,
+    headers::SENDER_VISIBILITY,
+    headers::FORWARD_COUNTER,
+    headers::PREVIOUSLY_SENT_BY,
+    headers::PREVIOUSLY_SENT_DATE,
+    "X-Mms-MM-Read-Status",
+    "Date",
+    "Sender",
+    "From",
+];
+
 prop_compose! {
     fn message()(
         before in prop::collection::vec(field(), 0..6),
@@ -52,9 +114,10 @@ prop_compose! {
         parts in prop::collection::vec(part(), 1..6),
         closed in any::<bool>(),
         epilogue in "[ -~]{0,10}",
+        says in pdu(),
     ) -> Vec<u8> {
         let mut out = before.concat().into_bytes();
-        out.extend_from_slice(b"X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\n");
+        out.extend_from_slice(says.as_bytes());
         out.extend_from_slice(b"Content-Type: multipart/related; boundary=\"=_b 1\"\r\n");
         out.extend_from_slice(after.concat().as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -80,6 +143,60 @@ proptest! {
     fn an_unedited_message_leaves_as_it_came(text in message()) {
         let message = read_bytes(&text).unwrap();
         prop_assert_eq!(written(&message), text);
+    }
+
+    #[test]
+    fn a_new_transaction_id_changes_its_own_octets_and_comes_back_as_it_was(text in message(), id in "[a-z+]([ -~]{0,60}[!-~])?") {
+        let message = read_bytes(&text).unwrap();
+        let mut there = message.clone();
+        amend(&mut there, &Amendment::TransactionId(id)).unwrap();
+        for (old, new) in message.header.fields.iter().zip(&there.header.fields) {
+            prop_assert!(old == new || old.is(headers::TRANSACTION_ID));
+        }
+        let mut back = read_bytes(&written(&there)).unwrap();
+        amend(&mut back, &Amendment::TransactionId("\"t\"".into())).unwrap();
+        prop_assert_eq!(written(&back), text);
+    }
+
+    #[test]
+    fn whatever_a_value_is_reading_it_ends(value in "([0-9+:, -]|GMT|Jan|\u{fc}|[a-z()\"]){0,40}") {
+        if let Some(date) = Date::read(&value) {
+            prop_assert_eq!(Date::read(&super::dates::written(date.at)).unwrap().at.0, date.at.0 / 1000 * 1000);
+        }
+        if let Some(expiry) = Expiry::read(&value) {
+            let now = Timestamp(1_795_298_400_000);
+            prop_assert!(expiry.latest(None, now) >= expiry.stated(None, now));
+        }
+        let _ = (RequestStatus::read(&value), Version::read(&value));
+    }
+
+    #[test]
+    fn a_response_reads_back_as_what_it_was_told(id in "[!-~]{1,80}", status in "[ -~]{0,80}", text in "[ -~\u{e4}\u{20ac}]{0,200}", version in "[ -~]{0,20}") {
+        let system = MmsAddress::new("mm4relay@hub.example").unwrap();
+        let author = Author { id: MessageId(1), our_name: "hub.example", system: &system, at: Timestamp(0), body: Body::OneLine };
+        let told = Response {
+            request: MessageType::ForwardRequest,
+            version: Some(&version),
+            transaction_id: &id,
+            message_id: &id,
+            status: &status,
+            text: Some(&text),
+            to: &system,
+        };
+        let message = read_bytes(&response(&author, &told).unwrap());
+        if headers::normalised_id(&id).is_empty() {
+            return Ok(());
+        }
+        let message = message.unwrap();
+        let pdu = Pdu::of(&message.header);
+        prop_assert_eq!(message.kind, MessageType::ForwardResponse);
+        prop_assert_eq!(pdu.transaction_id().unwrap(), id.as_str());
+        prop_assert_eq!(pdu.message_id().unwrap(), id.as_str());
+        prop_assert_eq!(message.header.value(headers::REQUEST_STATUS_CODE).unwrap(), status.trim());
+        // An encoded word may look like one by accident; nobody writes those.
+        if !text.contains("=?") {
+            prop_assert_eq!(pdu.status_text().unwrap(), text.trim());
+        }
     }
 
     #[test]
