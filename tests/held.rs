@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Conversation, Peer, Relay, config, eventually, guest, plugin, sample};
+use crate::support::{ALL_GRANTS, Conversation, Peer, Relay, config, eventually, guest, plugin, sample};
 
 /// The plug-in of many habits, as configured with `more`: `on-failure`, sections. It sees only messages with pictures.
 fn hostile(habit: &str, more: &str) -> String {
     format!(
-        "[[plugin]]\nname = \"hostile\"\nfile = \"{}\"\ngrants = [\"tables\", \"log\", \"clock\", \"kv\", \"charging\"]\n{more}\n\
+        "[[plugin]]\nname = \"hostile\"\nfile = \"{}\"\ngrants = {ALL_GRANTS:?}\n{more}\n\
          [plugin.settings]\ndo = \"{habit}\"\npart = 2\nmax = 1000\n",
         guest("hostile").display()
     )

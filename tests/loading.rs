@@ -6,7 +6,9 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::support::{Conversation, Peer, Process, Relay, binary, config, eventually, guest, plugin, sample};
+use crate::support::{
+    ALL_GRANTS, Conversation, Peer, Process, Relay, binary, config, eventually, guest, plugin, sample,
+};
 
 /// A folder with the component of a plug-in, where a relay looks for it.
 struct Shelf(TempDir);
@@ -61,8 +63,9 @@ trait Also: Sized {
 impl Also for PathBuf {}
 
 /// All grants, and settings that make the hostile plug-in trap and mean nothing to the one that does nothing.
-const TRAPPING: &str =
-    "grants = [\"tables\", \"log\", \"clock\", \"kv\", \"charging\"]\n[plugin.settings]\ndo = \"trap\"\n";
+fn trapping() -> String {
+    format!("grants = {ALL_GRANTS:?}\n[plugin.settings]\ndo = \"trap\"\n")
+}
 
 fn digest(path: &Path) -> String {
     let output = Command::new("sha256sum").arg(path).output().expect("coreutils");
@@ -236,7 +239,7 @@ fn a_version_that_fails_more_often_is_rolled_back_by_itself_and_stays_away_over_
     let (noop, hostile) = (guest("noop"), guest("hostile"));
     let shelf = Shelf::with(&noop);
     let peer = Peer::start();
-    let mut relay = Relay::start(&shelf.config(&peer, TRAPPING));
+    let mut relay = Relay::start(&shelf.config(&peer, &trapping()));
     assert!(goes_live(&load(&relay, &hostile)).contains("watched for 60 s"));
 
     // Outcomes are calls as well, so that the fifth failure comes with the fifth of these at the latest.
@@ -285,7 +288,7 @@ fn with_no_watch_window_a_failing_version_stays() {
     let shelf = Shelf::with(&guest("noop"));
     let hostile = guest("hostile");
     let peer = Peer::start();
-    let relay = Relay::start(&shelf.config(&peer, &format!("watch = \"0 ms\"\n{TRAPPING}")));
+    let relay = Relay::start(&shelf.config(&peer, &format!("watch = \"0 ms\"\n{}", trapping())));
     goes_live(&load(&relay, &hostile));
     for number in 1..=7 {
         assert!(send_picture(&relay, &format!("k{number}")).starts_with("250 "));

@@ -16,7 +16,7 @@ pub mod tools;
 pub use conversation::Conversation;
 pub use load::Load;
 pub use peer::{Peer, Taken};
-pub use plugins::{Link, guest, plugin, root};
+pub use plugins::{ALL_GRANTS, Link, guest, plugin, root};
 pub use postfix::Postfix;
 pub use process::{Process, binary, mm4relay};
 pub use relay::{Relay, config, config_at, config_of};

@@ -17,6 +17,18 @@ pub fn guest(name: &str) -> PathBuf {
     built(&root().join("tests/guests").join(name))
 }
 
+/// Everything that a plug-in can be granted, as the hostile guest needs it. As `{:?}` it is a line of the configuration.
+pub const ALL_GRANTS: [&str; 8] = [
+    "tables",
+    "log",
+    "clock",
+    "kv",
+    "charging",
+    "random",
+    "metrics",
+    "numbering",
+];
+
 /// A `[[plugin]]` section in the making.
 pub struct Link {
     name: String,
@@ -41,8 +53,7 @@ impl Link {
 
     /// The guest with every bad habit. Settings of `do = "ask"` let each message choose, by `X-Do`.
     pub fn hostile(settings: &str) -> Self {
-        let all = ["tables", "log", "clock", "kv", "charging"];
-        Self::new("hostile", guest("hostile"), &all, settings)
+        Self::new("hostile", guest("hostile"), &ALL_GRANTS, settings)
     }
 
     pub fn new(name: &str, file: impl AsRef<Path>, grants: &[&str], settings: &str) -> Self {

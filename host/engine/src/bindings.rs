@@ -11,13 +11,16 @@ wasmtime::component::bindgen!({
         "mm4:filter/message.read-part": async | trappable,
         "mm4:filter/kv.get": async | trappable,
         "mm4:filter/kv.increment": async | trappable,
+        "mm4:filter/numbering.lookup": async | trappable,
         default: trappable,
     },
     exports: { default: async },
 });
 
 use self::exports::mm4::filter::plugin as guest;
-use self::mm4::filter::{charging as wit_charging, log as wit_log, message as wit_message, types as wit};
+use self::mm4::filter::{
+    charging as wit_charging, log as wit_log, message as wit_message, numbering as wit_numbering, types as wit,
+};
 
 /// A record whose fields have the same names and types on both sides.
 macro_rules! same_record {
@@ -62,7 +65,7 @@ same_cases!(words::AddressKind => wit::AddressKind { Number, ShortCode, Email, O
 same_cases!(words::Fault => wit::Fault { Invalid(_), Unavailable(_), Limit(_) });
 same_cases!(wit::Fault => words::Fault { Invalid(_), Unavailable(_), Limit(_) });
 same_cases!(wit_log::Level => words::Level { Debug, Info, Warn, Error });
-same_cases!(words::Outcome => wit::Outcome { Delivered(_), Failed(_) });
+same_cases!(words::Outcome => wit::Outcome { Delivered(_), Failed(_), Expired(_), Response(_) });
 same_cases!(wit_charging::RecordType => words::RecordType {
     O4frq, O4frs, O4d, O4r, R4f, R4drq, R4drs, R4rrq, R4rrs, RelayIn, RelayOut, RelayFailed,
 });
@@ -72,12 +75,14 @@ same_record!(wit::HeaderField => words::HeaderField { name, value });
 same_record!(words::Recipient => wit::Recipient { id, address });
 same_record!(words::Part => wit::Part { id, media_type, name, content_id, content_location, encoded_size });
 same_record!(words::Delivery => wit::Delivery { peer, host, code, text, attempts });
+same_record!(words::Response => wit::Response { peer, status, text });
+same_record!(words::Network => wit_numbering::Network { id, domain, peer });
 same_record!(words::Address => wit::Address { text, kind, user, address_type, domain });
 same_record!(words::Summary => wit_message::Summary {
-    message_type, message_id, transaction_id, source, received_at, size,
+    message_type, message_id, transaction_id, source, source_inside, received_at, size,
 });
 same_record!(words::Destination => wit::Destination {
-    peer, domain, max_message_size, max_image_size, max_image_width, max_image_height,
+    peer, domain, inside, content_class, max_message_size, max_image_size, max_image_width, max_image_height,
 });
 same_record!(wit_charging::ChargingRecord => words::ChargingRecord {
     record_type, message_id, transaction_id, source_peer, destination_peer, originator, recipients, content_type,

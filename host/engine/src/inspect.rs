@@ -92,14 +92,16 @@ fn invalid(error: wasmparser::BinaryReaderError) -> LoadErrorKind {
     }
 }
 
+/// The outside of a component.
 #[derive(Default)]
-struct Surface {
-    imports: Vec<String>,
-    exports: Vec<String>,
+pub(crate) struct Surface {
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
     memories: Vec<Memory>,
 }
 
-fn read_surface(wasm: &[u8]) -> Result<Surface, wasmparser::BinaryReaderError> {
+/// Of bytes that have been validated.
+pub(crate) fn read_surface(wasm: &[u8]) -> Result<Surface, wasmparser::BinaryReaderError> {
     let mut surface = Surface::default();
     // How many components and modules enclose the present section; the outermost is the plug-in itself.
     let mut depth = 0;

@@ -49,8 +49,9 @@ pub use sandbox::Engine;
 pub use services::{BoxFuture, Services, Subject, Table};
 pub use verdict::{Body, Edit, Judgement, KvWrite, Verdict};
 pub use words::{
-    Address, AddressKind, ChargingRecord, Delivery, Description, Destination, Fault, HeaderField, Level, MessageType,
-    Occasion, OccasionKind, Outcome, Part, Recipient, RecordType, Summary,
+    Address, AddressKind, ChargingRecord, Delivery, Description, Destination, Fault, HeaderField, Level, Measure,
+    MeasureValue, MessageType, Network, Occasion, OccasionKind, Outcome, Part, Recipient, RecordType, Response,
+    Summary,
 };
 
 /// The version of the contract in `wit/` that this engine implements. It runs plug-ins that were built against 0.1.n

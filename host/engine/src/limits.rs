@@ -27,11 +27,26 @@ pub enum Grant {
     Kv,
     /// Charging records.
     Charging,
+    /// Random numbers, through the contract and through WASI.
+    Random,
+    /// Counters and histograms of its own.
+    Metrics,
+    /// The networks that serve telephone numbers.
+    Numbering,
 }
 
 impl Grant {
     /// Every grant there is, in the order of the documentation.
-    pub const ALL: [Grant; 5] = [Grant::Tables, Grant::Log, Grant::Clock, Grant::Kv, Grant::Charging];
+    pub const ALL: [Grant; 8] = [
+        Grant::Tables,
+        Grant::Log,
+        Grant::Clock,
+        Grant::Kv,
+        Grant::Charging,
+        Grant::Random,
+        Grant::Metrics,
+        Grant::Numbering,
+    ];
 
     /// The word in the configuration, which is also the name of the interface in `wit/`.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +56,9 @@ impl Grant {
             Grant::Clock => "clock",
             Grant::Kv => "kv",
             Grant::Charging => "charging",
+            Grant::Random => "random",
+            Grant::Metrics => "metrics",
+            Grant::Numbering => "numbering",
         }
     }
 }
@@ -64,10 +82,10 @@ impl FromStr for Grant {
 
 /// A word that is no [`Grant`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no grant; there are tables, log, clock, kv and charging")]
+#[error("{0:?} is no grant; there are tables, log, clock, kv, charging, random, metrics and numbering")]
 pub struct UnknownGrant(pub String);
 
-/// How much one plug-in may use. All but the last four hold for each call.
+/// How much one plug-in may use. All but `metrics`, `breaker`, `configure_time` and `component_bytes` hold for each call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Octets of linear memory, all memories together. Default 128 MiB: decoding an image of 12 megapixels takes about
@@ -93,6 +111,9 @@ pub struct Limits {
     pub charging_records: usize,
     /// Octets of keys and values that wait to be committed. Default 1 MiB.
     pub kv_bytes: usize,
+    /// Different names among its own counters and histograms, for as long as this version is loaded. Default 100: each
+    /// becomes a series of whatever collects them.
+    pub metrics: usize,
     /// How often it may fail in a row before it is left alone for a while.
     pub breaker: BreakerOptions,
     /// Wall time for `describe` and `configure` together, once per load. Default 10 s: building a table of a million
@@ -114,6 +135,7 @@ impl Default for Limits {
             log_lines: 100,
             charging_records: 100,
             kv_bytes: MIB,
+            metrics: 100,
             breaker: BreakerOptions::default(),
             configure_time: Duration::from_secs(10),
             component_bytes: 64 * MIB as u64,

@@ -234,6 +234,7 @@ async fn load(
         grants: spec.grants,
         limits: spec.limits,
         services,
+        metrics: Default::default(),
     });
     let mut snapshot = snapshot::take(&engine, &owner, &wasm).await?;
     drop(wasm);

@@ -128,6 +128,7 @@ impl Plugin {
                 verdict,
                 records: std::mem::take(&mut call.records),
                 kv: std::mem::take(&mut call.kv).into_writes(),
+                measures: std::mem::take(&mut call.metrics).into_measures(),
                 spent,
             }),
             Err((class, text)) => Err(Failure { class, text, spent }),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::words::{Address, Fault, HeaderField, Level, Part, Recipient, Summary};
+use crate::words::{Address, Fault, HeaderField, Level, Network, Part, Recipient, Summary};
 
 /// A future behind a pointer, so that traits with waiting methods can be objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +26,14 @@ pub trait Services: Send + Sync + 'static {
     /// The committed value of `key` in the namespace of `plugin`. The error is for the operator, and reaches the
     /// plug-in as `unavailable`.
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>>;
+
+    /// What the random numbers of one call are made of; asked for at most once in a call. Secret and never the same,
+    /// except where samples and replays want the same numbers again.
+    fn random_seed(&self) -> [u8; 32];
+
+    /// The network that serves `number`, which is `+` and 1 to 15 digits. The error is for the operator, and reaches the
+    /// plug-in as `unavailable`.
+    fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>>;
 
     /// One line of at most 1,024 octets (before escaping), without control characters. `message` is the relay's id of
     /// the message, empty during `configure`.

@@ -8,7 +8,7 @@ use crate::bindings::mm4::filter::types as wit;
 use crate::failure::Spent;
 use crate::host::Call;
 use crate::host::writer::BodyWriter;
-use crate::words::{ChargingRecord, HeaderField};
+use crate::words::{ChargingRecord, HeaderField, Measure};
 
 /// What a plug-in decided, and what it asked for beside that. The caller commits all of it, or drops all of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Judgement {
     pub records: Vec<ChargingRecord>,
     /// At most one write for each key, in the order of the keys.
     pub kv: Vec<KvWrite>,
+    /// What it counted: at most one for each counter, and each value of its histograms.
+    pub measures: Vec<Measure>,
     /// What the call cost.
     pub spent: Spent,
 }

@@ -91,6 +91,8 @@ pub struct Summary {
     pub transaction_id: String,
     /// The configured name of the peer that sent it.
     pub source: String,
+    /// Whether that peer is a relay/server of our own MMSE.
+    pub source_inside: bool,
     /// Milliseconds since 1970-01-01 UTC.
     pub received_at: u64,
     /// Octets as received.
@@ -136,6 +138,10 @@ pub struct Destination {
     pub peer: String,
     /// The peer's own domain.
     pub domain: String,
+    /// Whether it is a relay/server of our own MMSE.
+    pub inside: bool,
+    /// The richest content class that it takes, as in `wit/types.wit`.
+    pub content_class: Option<String>,
     /// Octets, headers and encoding included.
     pub max_message_size: Option<u64>,
     /// Octets of an image, decoded.
@@ -147,16 +153,32 @@ pub struct Destination {
 }
 
 /// What became of a message at one destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The next hop answered 2xx to the end of data.
     Delivered(Delivery),
-    /// Refused for good, or expired.
+    /// Refused for good, or without a route.
     Failed(Delivery),
+    /// Not delivered within the peer's time.
+    Expired(Delivery),
+    /// The request was answered.
+    Response(Response),
+}
+
+/// What the answer to a request says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Response {
+    /// The configured name of the peer that answered.
+    pub peer: String,
+    /// `X-Mms-Request-Status-Code`, as received.
+    pub status: String,
+    /// `X-Mms-Status-Text`; at most 512 octets.
+    pub text: Option<String>,
 }
 
 /// How a delivery ended.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Delivery {
     /// The peer's name in the configuration.
     pub peer: String,
@@ -168,6 +190,36 @@ pub struct Delivery {
     pub text: String,
     /// Attempts made, this one included.
     pub attempts: u32,
+}
+
+/// The network that serves a telephone number. At least one of the fields is there.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Network {
+    /// Its identity, as the source names it.
+    pub id: Option<String>,
+    /// The domain of its MMSE.
+    pub domain: Option<String>,
+    /// The configured peer that the relay would send to.
+    pub peer: Option<String>,
+}
+
+/// One measurement of a plug-in's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measure {
+    /// As `wit/host.wit` allows it: lower-case letters, digits and `_`.
+    pub name: String,
+    /// What was measured.
+    pub value: MeasureValue,
+}
+
+/// What a [`Measure`] says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MeasureValue {
+    /// To be added to a counter; all of one call together.
+    Count(u64),
+    /// To be put into a histogram; always finite.
+    Observe(f64),
 }
 
 /// Why a host function did not do what it was asked.

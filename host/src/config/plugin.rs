@@ -15,7 +15,16 @@ const MIB: u64 = 1 << 20;
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// The interfaces of `wit/host.wit` that need a grant.
-pub const GRANTS: [&str; 5] = ["tables", "log", "clock", "kv", "charging"];
+pub const GRANTS: [&str; 8] = [
+    "tables",
+    "log",
+    "clock",
+    "kv",
+    "charging",
+    "random",
+    "metrics",
+    "numbering",
+];
 
 /// One step of the chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +67,8 @@ pub struct PluginLimits {
     pub charging_records: Option<u32>,
     /// `kv`: octets of keys and values that one call writes.
     pub kv: Option<u64>,
+    /// `metrics`: different names of its own counters and histograms.
+    pub metrics: Option<u32>,
     /// `configure-time`: once per load.
     pub configure_time: Option<Duration>,
     /// `component`: octets of the file.
@@ -186,6 +197,8 @@ impl PluginLimits {
             // `wit/host.wit` promises the upper bound to plug-ins.
             charging_records: s.optional("charging-records", count(0..=100)),
             kv: s.optional("kv", size(0..=64 * MIB)),
+            // Each becomes a series of whatever collects them.
+            metrics: s.optional("metrics", count(0..=1_000)),
             configure_time: s.optional("configure-time", duration(MILLISECOND..=seconds(600))),
             component: s.optional("component", size(KIB..=256 * MIB)),
         }

@@ -32,6 +32,9 @@ pub struct Chain {
 pub struct Effects {
     pub charging: Vec<ChargingEntry>,
     pub kv: Vec<KvWrite>,
+    /// What plug-ins counted of their own. It has been counted already, and is not committed: here it is for those who
+    /// look on.
+    pub measures: Vec<engine::Measure>,
     pub journey: Vec<Step>,
 }
 
@@ -279,6 +282,7 @@ impl Effects {
     pub fn add(&mut self, more: Effects) {
         self.charging.extend(more.charging);
         self.kv.extend(more.kv);
+        self.measures.extend(more.measures);
         self.journey.extend(more.journey);
     }
 
@@ -295,6 +299,7 @@ impl Effects {
                 record,
             });
         }
+        self.measures.extend(judgement.measures);
         self.kv.extend(judgement.kv.into_iter().map(|write| match write {
             engine::KvWrite::Set { key, value } => KvWrite::Set {
                 plugin: name.to_owned(),

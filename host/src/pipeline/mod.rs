@@ -34,5 +34,5 @@ pub use catalogue::{Catalogue, CatalogueError};
 pub use chain::{Chain, Destination, Effects, Link, Passage};
 pub use loading::LinkSpec;
 pub use outcome::{OutcomeTold, TellOutcome};
-pub use services::{KvSource, NoValues, PluginServices, TableSet};
+pub use services::{KvSource, NoNumbers, NoSecret, NoValues, Numbering, PluginServices, Seeds, TableSet};
 pub use watch::WatchGuard;

@@ -97,9 +97,11 @@ impl Chain {
 impl OutcomeTold {
     /// Records that stand in for plug-ins that kept failing, so that no event goes unrecorded.
     pub fn fallback(&mut self, outgoing: &Outgoing, outcome: &Outcome) {
-        let (result, delivery) = match outcome {
-            Outcome::Delivered(delivery) => ("delivered", delivery),
-            Outcome::Failed(delivery) => ("failed", delivery),
+        let (result, status, text) = match outcome {
+            Outcome::Delivered(it) => ("delivered", it.code.to_string(), Some(&it.text)),
+            Outcome::Failed(it) => ("failed", it.code.to_string(), Some(&it.text)),
+            Outcome::Expired(it) => ("expired", it.code.to_string(), Some(&it.text)),
+            Outcome::Response(it) => ("response", it.status.clone(), it.text.as_ref()),
         };
         for (plugin, reason) in std::mem::take(&mut self.failed) {
             let record = serde_json::json!({
@@ -110,8 +112,8 @@ impl OutcomeTold {
                 "destination-peer": outgoing.peer.as_str(),
                 "originator": outgoing.envelope.sender.as_ref().map(|sender| sender.as_str()),
                 "recipients": self.recipients,
-                "status-code": delivery.code.to_string(),
-                "status-text": delivery.text,
+                "status-code": status,
+                "status-text": text,
                 "reason": reason,
             });
             self.effects.charging.push(ChargingEntry {

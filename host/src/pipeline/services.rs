@@ -1,9 +1,12 @@
-//! What plug-ins get from the relay besides the message: tables, their durable values, the time, the log.
+//! What plug-ins get from the relay besides the message: tables, their durable values, the time, random numbers, the
+//! networks of telephone numbers, the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use mm4relay_engine::{BoxFuture, Level, Services, Table};
+use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
+use sha2::{Digest, Sha256};
 
 use crate::clock::SharedClock;
 
@@ -24,11 +27,58 @@ impl KvSource for NoValues {
     }
 }
 
+/// Where the network of a telephone number comes from: the relay's routing, or nothing in samples.
+pub trait Numbering: Send + Sync + 'static {
+    /// `number` is `+` and 1 to 15 digits. The error says why the answer did not come.
+    fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>>;
+}
+
+/// No networks at all.
+pub struct NoNumbers;
+
+impl Numbering for NoNumbers {
+    fn network<'a>(&'a self, _number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+/// Seeds for the random numbers of calls: made of one secret, which is drawn once and told to nobody.
+pub struct Seeds {
+    secret: [u8; 32],
+    given: AtomicU64,
+}
+
+/// The system gave no random numbers.
+#[derive(Debug, thiserror::Error)]
+#[error("the system gives no random numbers, and plug-ins need a secret to make theirs of")]
+pub struct NoSecret;
+
+impl Seeds {
+    pub fn new() -> Result<Self, NoSecret> {
+        let secret = ring::rand::generate(&ring::rand::SystemRandom::new()).map_err(|_| NoSecret)?;
+        Ok(Self {
+            secret: secret.expose(),
+            given: AtomicU64::new(0),
+        })
+    }
+
+    /// Another one each time.
+    fn next(&self) -> [u8; 32] {
+        let number = self.given.fetch_add(1, Ordering::Relaxed);
+        let hash = Sha256::new()
+            .chain_update(self.secret)
+            .chain_update(number.to_le_bytes());
+        hash.finalize().into()
+    }
+}
+
 pub struct PluginServices {
     /// One generation: a reload makes new services for the new chain, so a message never sees two.
     pub tables: TableSet,
     pub kv: Arc<dyn KvSource>,
     pub clock: SharedClock,
+    pub numbering: Arc<dyn Numbering>,
+    pub seeds: Seeds,
 }
 
 impl Services for PluginServices {
@@ -44,12 +94,34 @@ impl Services for PluginServices {
         self.kv.get(plugin, key)
     }
 
+    fn random_seed(&self) -> [u8; 32] {
+        self.seeds.next()
+    }
+
+    fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
+        self.numbering.network(number)
+    }
+
     fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
         match level {
             Level::Debug => tracing::debug!(plugin, message, "{text}"),
             Level::Info => tracing::info!(plugin, message, "{text}"),
             Level::Warn => tracing::warn!(plugin, message, "{text}"),
             Level::Error => tracing::error!(plugin, message, "{text}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_seed_comes_twice_and_no_secret_either() {
+        let (a, b) = (Seeds::new().unwrap(), Seeds::new().unwrap());
+        let seeds = [a.next(), a.next(), b.next(), b.next()];
+        for (at, seed) in seeds.iter().enumerate() {
+            assert!(!seeds[..at].contains(seed));
         }
     }
 }

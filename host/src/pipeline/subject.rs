@@ -35,6 +35,7 @@ impl View {
             message_id: owned(&message.header, mm4::MESSAGE_ID),
             transaction_id: owned(&message.header, mm4::TRANSACTION_ID),
             source: message.origin.peer.to_string(),
+            source_inside: false,
             received_at: message.origin.received_at.0,
             size: message.content.size(),
         };
@@ -56,6 +57,7 @@ impl View {
             message_id: owned(&header, mm4::MESSAGE_ID),
             transaction_id: owned(&header, mm4::TRANSACTION_ID),
             source: outgoing.source.to_string(),
+            source_inside: false,
             received_at: outgoing.received_at.0,
             size: outgoing.rope.content.size(),
         };

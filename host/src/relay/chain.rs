@@ -7,7 +7,7 @@ use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, PluginSpec}
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::pipeline::loading::signing::{PublicKey, Signing};
-use crate::pipeline::{Catalogue, LinkSpec, NoValues, PluginServices};
+use crate::pipeline::{Catalogue, LinkSpec, NoNumbers, NoValues, PluginServices, Seeds};
 use crate::routing::Tables;
 
 use super::tables;
@@ -61,6 +61,8 @@ pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<
         tables: tables::set(tables),
         kv: Arc::new(NoValues),
         clock: Arc::new(SystemClock),
+        numbering: Arc::new(NoNumbers),
+        seeds: Seeds::new().map_err(|error| one(error.into()))?,
     });
     let catalogue = Catalogue::load(engine, services, specs).await;
     let catalogue = catalogue.map_err(|error| error.0.iter().map(ToString::to_string).collect::<Vec<_>>())?;
@@ -92,6 +94,7 @@ fn limits(plugin: &config::Plugin) -> Limits {
         log_lines: set.log_lines.unwrap_or(default.log_lines),
         charging_records: set.charging_records.map_or(default.charging_records, |n| n as usize),
         kv_bytes: octets(set.kv, default.kv_bytes),
+        metrics: set.metrics.map_or(default.metrics, |n| n as usize),
         breaker: BreakerOptions {
             failures: breaker.failures.unwrap_or(default.breaker.failures),
             first: breaker.first.unwrap_or(default.breaker.first),

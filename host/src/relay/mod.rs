@@ -11,6 +11,7 @@ mod deferrals;
 mod doors;
 mod finish;
 mod gathered;
+mod numbers;
 mod outcomes;
 mod start;
 mod tables;

@@ -36,12 +36,7 @@ struct Fate {
 /// A fate that some plug-ins still have to be told, as the spool keeps it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Untold {
-    delivered: bool,
-    peer: String,
-    host: String,
-    code: u16,
-    text: String,
-    attempts: u32,
+    outcome: Outcome,
     recipients: Vec<Recipient>,
     /// The plug-ins that are left.
     plugins: Vec<String>,
@@ -242,45 +237,16 @@ fn cut(text: &str) -> String {
 
 impl Untold {
     fn new(fate: &Fate, plugins: Vec<String>) -> Self {
-        let (delivered, delivery) = match &fate.outcome {
-            Outcome::Delivered(delivery) => (true, delivery.clone()),
-            Outcome::Failed(delivery) => (false, delivery.clone()),
-        };
-        let Delivery {
-            peer,
-            host,
-            code,
-            text,
-            attempts,
-        } = delivery;
-        let recipients = fate.recipients.clone();
         Self {
-            delivered,
-            peer,
-            host,
-            code,
-            text,
-            attempts,
-            recipients,
+            outcome: fate.outcome.clone(),
+            recipients: fate.recipients.clone(),
             plugins,
         }
     }
 
     fn fate(&self) -> Fate {
-        let delivery = Delivery {
-            peer: self.peer.clone(),
-            host: self.host.clone(),
-            code: self.code,
-            text: self.text.clone(),
-            attempts: self.attempts,
-        };
-        let outcome = if self.delivered {
-            Outcome::Delivered(delivery)
-        } else {
-            Outcome::Failed(delivery)
-        };
         Fate {
-            outcome,
+            outcome: self.outcome.clone(),
             recipients: self.recipients.clone(),
         }
     }

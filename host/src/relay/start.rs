@@ -19,13 +19,14 @@ use crate::delivery::{Delivery, PeerOptions, Schedule};
 use crate::intake;
 use crate::message::PeerName;
 use crate::pipeline::loading::history::History;
-use crate::pipeline::{Catalogue, Destination, KvSource, PluginServices, WatchGuard};
+use crate::pipeline::{Catalogue, Destination, KvSource, PluginServices, Seeds, WatchGuard};
 use crate::protocol::mm4;
 use crate::routing::{PeerEntry, Route, Routing};
 use crate::spool::sqlite::{self, SqliteSpool};
 use crate::spool::{BoxFuture, Careless, Spool};
 
 use super::deferrals::Deferrals;
+use super::numbers::RoutedNumbers;
 use super::outcomes::Outcomes;
 use super::{Nobody, Observer, ROOM_BLOCKS, Relay, chain, tables};
 
@@ -66,7 +67,8 @@ impl Running {
         let clock: SharedClock = Arc::new(SystemClock);
         let database = open_spool(&config)?;
         let spool = trusted(&database, &setup);
-        let catalogue = load_catalogue(&config, services(&config, &spool, &clock)?).await?;
+        let routing = Arc::new(routing(&config)?);
+        let catalogue = load_catalogue(&config, services(&config, &spool, &clock, &routing)?).await?;
 
         let outcomes = Arc::new(Outcomes {
             catalogue: Arc::clone(&catalogue),
@@ -87,7 +89,7 @@ impl Running {
             name: config.relay.name.clone(),
             hop_limit: config.relay.hop_limit,
             limits: mm4_limits(&config),
-            routing: ArcSwap::from_pointee(routing(&config)?),
+            routing: ArcSwap::new(routing),
             peers: destinations(&config),
             answer_within: answer_within(&config),
             deferrals: Deferrals::new(config.relay.hold_after_deferrals),
@@ -129,13 +131,13 @@ impl Running {
     /// none. What needs a restart is named in the log.
     pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
         let config = Config::load(path)?;
-        let services = services(&config, &self.relay.spool, &self.relay.clock)?;
-        let new_routing = routing(&self.with_running_peers(&config)?)?;
+        let new_routing = Arc::new(routing(&self.with_running_peers(&config)?)?);
+        let services = services(&config, &self.relay.spool, &self.relay.clock, &new_routing)?;
         let specs = chain::specs(&config)?;
         if let Err(error) = self.relay.catalogue.replace(specs, services).await {
             bail!("plug-ins:\n{error}");
         }
-        self.relay.routing.store(Arc::new(new_routing));
+        self.relay.routing.store(new_routing);
         let same = |what: &str, same: bool| {
             if !same {
                 tracing::warn!("{what} changed in the configuration: that takes a restart");
@@ -203,12 +205,19 @@ impl KvSource for StoredValues {
     }
 }
 
-/// What plug-ins get from the relay, with the tables as they are now.
-fn services(config: &Config, spool: &Arc<dyn Spool>, clock: &SharedClock) -> anyhow::Result<Arc<dyn Services>> {
+/// What plug-ins get from the relay, with the tables and routes as they are now.
+fn services(
+    config: &Config,
+    spool: &Arc<dyn Spool>,
+    clock: &SharedClock,
+    routing: &Arc<Routing>,
+) -> anyhow::Result<Arc<dyn Services>> {
     Ok(Arc::new(PluginServices {
         tables: tables::load(config)?,
         kv: Arc::new(StoredValues(Arc::clone(spool))),
         clock: Arc::clone(clock),
+        numbering: Arc::new(RoutedNumbers::new(Arc::clone(routing), &config.peers)),
+        seeds: Seeds::new()?,
     }))
 }
 
@@ -252,6 +261,8 @@ fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
     let destination = |peer: &config::Peer| Destination {
         peer: peer.name.to_string(),
         domain: peer.domains.first().cloned().unwrap_or_default(),
+        inside: false,
+        content_class: None,
         max_message_size: peer.max_message_size,
         max_image_size: peer.max_image_size,
         max_image_width: peer.max_image_width,

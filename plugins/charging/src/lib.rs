@@ -23,7 +23,7 @@
 //! | delivered | `MM4_delivery_report.REQ` | relay-out | | r4drq |
 //! | delivered | `MM4_read_reply_report.REQ` | relay-out | | r4rrq |
 //! | delivered | anything else | relay-out | | |
-//! | failed | a message whose delivery would have made a record | relay-failed | relay-failed | relay-failed |
+//! | failed, expired | a message whose delivery would have made a record | relay-failed | relay-failed | relay-failed |
 //!
 //! `relay` is for hubs: TS 32.270 knows no record for a network that only passes a message on. The other two are for a relay
 //! at the border of an MMSE that keeps the records of its R/S. Such a relay sees both directions; `inside` tells them apart: then
@@ -66,13 +66,12 @@ impl Plugin for Charging {
     }
 
     fn outcome(settings: &Settings, outcome: &Outcome) -> Result<(), Fault> {
-        record(
-            settings,
-            &match outcome {
-                Outcome::Delivered(delivery) => Event::Delivered(delivery),
-                Outcome::Failed(delivery) => Event::Failed(delivery),
-            },
-        )
+        match outcome {
+            Outcome::Delivered(delivery) => record(settings, &Event::Delivered(delivery)),
+            Outcome::Failed(delivery) | Outcome::Expired(delivery) => record(settings, &Event::Failed(delivery)),
+            // The response has made its record when it arrived.
+            Outcome::Response(_) => Ok(()),
+        }
     }
 }
 

@@ -48,8 +48,9 @@
 //! - [`config()`]: the plug-in's settings, typed.
 //! - [`edit`] and [`body`]: what a verdict is made of.
 //! - [`AddressExt`], [`address`]: MMS addresses, taken apart and put together.
-//! - [`tables`], [`kv`], [`charging`], [`clock`], [`log`]: the relay's services. Each needs a grant of its name in the
-//!   relay's configuration, and in `plugin.toml` for `mm4relay plugin test`. `message` and `config` need none.
+//! - [`tables`], [`kv`], [`charging`], [`clock`], [`log`], [`random`], [`metrics`], [`numbering`]: the relay's services.
+//!   Each needs a grant of its name in the relay's configuration, and in `plugin.toml` for `mm4relay plugin test`.
+//!   `message` and `config` need none.
 //!
 //! # Testing
 //!
@@ -73,9 +74,9 @@ pub use settings::config;
 
 pub use bindings::mm4::filter::types::{
     Address, AddressKind, BodyWriter, Delivery, Destination, Edit, Fault, HeaderField, MessageType, Outcome, Part,
-    Recipient, Refusal, Verdict,
+    Recipient, Refusal, Response, Verdict,
 };
-pub use bindings::mm4::filter::{charging, clock, kv, log, message, tables};
+pub use bindings::mm4::filter::{charging, clock, kv, log, message, metrics, numbering, random, tables};
 
 /// What `wit-bindgen` makes of the contract in `wit/`. Everything that plug-ins need of it is re-exported above.
 #[doc(hidden)]

@@ -9,6 +9,9 @@ mod config;
 mod kv;
 pub(crate) mod log;
 mod message;
+mod metrics;
+mod numbering;
+mod random;
 mod tables;
 mod wasi;
 pub(crate) mod writer;
@@ -33,6 +36,8 @@ pub(crate) struct Owner {
     pub grants: BTreeSet<Grant>,
     pub limits: Limits,
     pub services: Arc<dyn Services>,
+    /// What this version counts under.
+    pub metrics: metrics::Names,
 }
 
 /// The state of one call, and with it everything that the plug-in asked for until now.
@@ -44,6 +49,7 @@ pub(crate) struct Call {
     pub body_bytes_read: u64,
     pub records: Vec<ChargingRecord>,
     pub kv: kv::Pending,
+    pub metrics: metrics::Book,
     pub log: log::Book,
     /// `None` during `describe` and `configure`.
     subject: Option<Arc<dyn Subject>>,
@@ -54,6 +60,10 @@ pub(crate) struct Call {
     /// The generations of tables that this call has seen, so that it goes on seeing them.
     tables: HashMap<String, Arc<dyn Table>>,
     said: wasi::Said,
+    /// What all random numbers of this call are made of, once it wanted any.
+    seed: Option<[u8; 32]>,
+    /// Of `random` only: WASI has streams of its own.
+    random: Option<random::Stream>,
     /// Made when first needed: most plug-ins never touch WASI.
     wasi: Option<WasiCtx>,
 }
@@ -69,12 +79,15 @@ impl Call {
             body_bytes_read: 0,
             records: Vec::new(),
             kv: kv::Pending::default(),
+            metrics: metrics::Book::default(),
             log: log::Book::default(),
             subject,
             output_bytes: 0,
             record_bytes: 0,
             tables: HashMap::new(),
             said: wasi::Said::default(),
+            seed: None,
+            random: None,
             wasi: None,
             owner,
         }

@@ -2,9 +2,11 @@
 //!
 //! Standard libraries import it whether they use it or not, so it is always linked. What a plug-in prints goes to the
 //! log at level debug, and its end into the text of a failure: that is where a panic explains itself. The clocks stand
-//! still (1970) unless `clock` is granted. Random numbers are real, for they carry no authority, and hash maps that
-//! hold a sender's addresses need a seed that the sender cannot know. But randomness that was drawn during `configure`
-//! is part of the snapshot: every instance has the same.
+//! still (1970) unless `clock` is granted. Random numbers are one fixed sequence unless `random` is granted: so that a
+//! plug-in that nobody allowed to be random does the same with the same message, in samples and replays too. What that
+//! costs is known: a sender can foresee how such a plug-in's hash maps scatter its addresses, and make one call slower,
+//! within the call's time. Randomness that was drawn during `configure` is part of the snapshot: every instance has the
+//! same.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, Was
 use crate::limits::Grant;
 use crate::services::Services;
 
+use super::random::Stream;
 use super::{Call, Owner};
 
 /// What is kept of what a plug-in prints in one call, in octets. The end is kept: a panic explains itself last.
@@ -27,7 +30,15 @@ const RANDOM_MAX: u64 = 64 << 10;
 
 impl WasiView for Call {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let ctx = self.wasi.get_or_insert_with(|| context(&self.owner, &self.said));
+        let (owner, said, seed) = (&self.owner, &self.said, &mut self.seed);
+        let ctx = self.wasi.get_or_insert_with(|| {
+            let seed = if owner.grants.contains(&Grant::Random) {
+                *seed.get_or_insert_with(|| owner.services.random_seed())
+            } else {
+                FIXED_SEED
+            };
+            context(owner, said, seed)
+        });
         WasiCtxView {
             ctx,
             table: &mut self.handles,
@@ -35,7 +46,7 @@ impl WasiView for Call {
     }
 }
 
-fn context(owner: &Arc<Owner>, said: &Said) -> WasiCtx {
+fn context(owner: &Arc<Owner>, said: &Said, seed: [u8; 32]) -> WasiCtx {
     let mut builder = WasiCtx::builder();
     builder
         .stdout(said.clone())
@@ -43,6 +54,9 @@ fn context(owner: &Arc<Owner>, said: &Said) -> WasiCtx {
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
+        .secure_random(Stream::new(seed, "wasi"))
+        .insecure_random(Stream::new(seed, "wasi-insecure"))
+        .insecure_random_seed(insecure_seed(seed))
         .max_random_size(RANDOM_MAX);
     if owner.grants.contains(&Grant::Clock) {
         builder.wall_clock(Wall(owner.services.clone()));
@@ -51,6 +65,14 @@ fn context(owner: &Arc<Owner>, said: &Said) -> WasiCtx {
         builder.wall_clock(Stopped).monotonic_clock(Stopped);
     }
     builder.build()
+}
+
+/// What the fixed sequence is made of.
+const FIXED_SEED: [u8; 32] = *b"the same numbers in every call, ";
+
+fn insecure_seed(seed: [u8; 32]) -> u128 {
+    let mut stream = Stream::new(seed, "wasi-insecure-seed");
+    u128::from(stream.number()) << 64 | u128::from(stream.number())
 }
 
 struct Stopped;

@@ -37,6 +37,25 @@ async fn a_panic_in_configure_is_quoted() {
 }
 
 #[tokio::test]
+async fn what_traps_as_it_starts_does_not_load() {
+    let error = refusal(PluginSpec {
+        wasm: guest("stillborn"),
+        ..spec(json!({}))
+    })
+    .await;
+    assert!(
+        matches!(
+            error.kind,
+            LoadErrorKind::ConfigureFailed {
+                class: FailureClass::Trap,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_configure_that_never_ends_is_stopped() {
     let mut spec = spec(at_configure("loop"));
     spec.limits.configure_time = Duration::from_millis(50);
@@ -60,7 +79,7 @@ async fn a_handle_that_outlives_configure_is_refused() {
 
 #[tokio::test]
 async fn what_exists_only_with_a_message_is_refused_by_name() {
-    for interface in ["message", "kv", "charging"] {
+    for interface in ["message", "kv", "charging", "random", "metrics", "numbering"] {
         let error = refusal(spec(at_configure(&format!("ask-{interface}")))).await;
         assert!(
             matches!(error.kind, LoadErrorKind::OnlyInProcess { interface: it } if it == interface),
@@ -128,6 +147,22 @@ async fn the_snapshot_fits_even_when_configure_used_all_its_memory() {
         }
     }
     assert_eq!(fits, Some(format!("Some({})", 299_999 ^ 0x5555)));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_pool_is_refused_and_what_does_goes_on() {
+    let options = EngineOptions {
+        max_instances: 1,
+        max_memory_bytes: 1 << 20,
+        ..EngineOptions::default()
+    };
+    let engine = Engine::new(options).unwrap();
+    // Its own stack alone takes 1 MiB.
+    let mut spec = spec(habit("pass"));
+    spec.limits.memory_bytes = 1 << 20;
+    let error = engine.load(spec, World::new()).await.expect_err("it must not load");
+    assert!(!matches!(error.kind, LoadErrorKind::Internal { .. }), "{error}");
+    assert!(error.to_string().contains("memory"), "{error}");
 }
 
 #[tokio::test]

@@ -113,3 +113,52 @@ async fn a_charging_record_comes_out_whole_and_reads_back_from_json() {
     assert_eq!(json["record-type"], "relay-in");
     assert_eq!(&serde_json::from_value::<ChargingRecord>(json).unwrap(), record);
 }
+
+#[tokio::test]
+async fn random_numbers_are_others_in_every_call_and_the_same_for_the_same_seed() {
+    let settings = json!({ "do": "random", "octets": 3 });
+    let plugin = load(spec(settings.clone())).await;
+    let drawn = [held(judge(&plugin).await), held(judge(&plugin).await)];
+    assert_ne!(drawn[0], drawn[1]);
+    // This world gives its seeds in order, so a new one begins anew.
+    let again = load(spec(settings)).await;
+    assert_eq!([held(judge(&again).await), held(judge(&again).await)], drawn);
+}
+
+#[tokio::test]
+async fn random_octets_come_in_pieces_of_64_kib_at_most() {
+    let text = finding(json!({ "do": "random", "octets": u32::MAX })).await;
+    assert_eq!(text.matches(',').count() + 1, 64 << 10);
+}
+
+#[tokio::test]
+async fn what_is_counted_comes_out_folded_with_the_verdict() {
+    let judgement = judge_habit(habit("measure")).await.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Hold("[true, true, true]".into()));
+    let measure = |name: &str, value| Measure {
+        name: name.into(),
+        value,
+    };
+    assert_eq!(
+        judgement.measures,
+        [
+            measure("seen", MeasureValue::Count(5)),
+            measure("width", MeasureValue::Observe(640.0)),
+            measure("width", MeasureValue::Observe(0.5)),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_number_s_network_is_the_relay_s_answer() {
+    let text = finding(habit("number")).await;
+    for part in [
+        "310-002",
+        "mms.mnc002.mcc310.gprs",
+        "Ok(None)",
+        "Unavailable(\"no answer\")",
+        "Invalid(",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}

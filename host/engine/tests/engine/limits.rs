@@ -16,8 +16,8 @@ async fn judge_within(settings: Value, change: impl FnOnce(&mut Limits)) -> Resu
 
 #[tokio::test]
 async fn whatever_never_ends_is_stopped_at_its_budget() {
-    // A busy loop, a loop over host calls, a host call that never returns, a sleep through WASI.
-    for name in ["loop", "tick-loop", "wait", "sleep"] {
+    // A busy loop, a loop over host calls, host calls that never return, a sleep through WASI.
+    for name in ["loop", "tick-loop", "wait", "wait-number", "sleep"] {
         let mut spec = spec(habit(name));
         spec.limits.time = Duration::from_millis(50);
         spec.limits.time_per_mib = Duration::ZERO;
@@ -72,6 +72,55 @@ async fn a_memory_bomb_is_a_memory_failure_and_names_the_limit() {
         .unwrap_err();
     assert_eq!(failure.class, FailureClass::Memory, "{failure}");
     assert!(failure.text.contains("16777216"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_gigabyte_at_once_is_a_memory_failure_too() {
+    let failure = judge_habit(habit("gulp")).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Memory, "{failure}");
+}
+
+#[tokio::test]
+async fn two_gigabytes_that_are_not_there_are_never_read() {
+    for name in ["giant-text", "giant-argument"] {
+        let failure = judge_habit(habit(name)).await.unwrap_err();
+        let class = failure.class;
+        assert!(
+            matches!(class, FailureClass::Contract | FailureClass::Limit | FailureClass::Trap),
+            "{name}: {failure}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_host_call_carries_its_limit_and_no_more() {
+    // What is written is all that the call carries.
+    let within = |octets: u64| {
+        judge_within(json!({ "do": "write-once", "octets": octets }), |limits| {
+            limits.host_call_bytes = 1 << 20
+        })
+    };
+    assert_eq!(held(within(1 << 20).await), "true");
+    let failure = within((1 << 20) + 1).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Limit, "{failure}");
+}
+
+#[tokio::test]
+async fn the_stack_is_as_deep_as_the_engine_says() {
+    let deep = |wasm_stack| async move {
+        let options = EngineOptions {
+            max_instances: 1,
+            wasm_stack,
+            ..EngineOptions::default()
+        };
+        let engine = Engine::new(options).unwrap();
+        let plugin = engine
+            .load(spec(json!({ "do": "depth", "depth": 4_000 })), World::new())
+            .await;
+        judge(&plugin.unwrap_or_else(|error| panic!("{error}"))).await
+    };
+    assert_eq!(held(deep(1 << 20).await), "4000");
+    assert_eq!(deep(64 << 10).await.unwrap_err().class, FailureClass::Trap);
 }
 
 #[tokio::test]
@@ -180,4 +229,25 @@ async fn values_beyond_the_quota_are_refused() {
     let result = judge_within(habit("kv-flood"), |limits| limits.kv_bytes = 5 * 1004).await;
     assert_eq!(result.as_ref().unwrap().kv.len(), 5);
     assert_eq!(held(result), "5");
+}
+
+#[tokio::test]
+async fn names_of_metrics_are_limited_over_all_calls_of_a_version() {
+    let mut spec = spec(habit("measure-flood"));
+    spec.limits.metrics = 3;
+    let plugin = load(spec.clone()).await;
+    for _ in 0..2 {
+        let judgement = judge(&plugin).await.unwrap();
+        assert_eq!(judgement.verdict, Verdict::Hold("3".into()));
+        assert_eq!(judgement.measures.len(), 3);
+    }
+    // Another version has its own.
+    assert_eq!(held(judge(&load(spec).await).await), "3");
+}
+
+#[tokio::test]
+async fn one_call_brings_a_thousand_values_for_histograms_and_no_more() {
+    let judgement = judge_habit(habit("observe-flood")).await.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Hold("1000".into()));
+    assert_eq!(judgement.measures.len(), 1000);
 }

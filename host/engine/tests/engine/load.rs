@@ -107,7 +107,18 @@ async fn another_api_version_is_refused_with_both_versions() {
     for (other, remedy) in [("0.2.0", "newer relay"), ("0.0.9", "build it again")] {
         let (_dir, spec) = changed(|mut wasm| {
             for interface in [
-                "types", "message", "config", "tables", "log", "clock", "kv", "charging", "plugin",
+                "types",
+                "message",
+                "config",
+                "tables",
+                "log",
+                "clock",
+                "kv",
+                "charging",
+                "random",
+                "metrics",
+                "numbering",
+                "plugin",
             ] {
                 let name = |version: &str| format!("mm4:filter/{interface}@{version}");
                 wasm = rename(wasm, &name("0.1.0"), &name(other));
@@ -128,17 +139,41 @@ async fn an_import_without_a_grant_is_refused_with_the_line_to_add() {
         ..spec(json!({}))
     })
     .await;
-    assert!(
-        matches!(&error.kind, LoadErrorKind::NotGranted { missing, .. } if *missing == [Grant::Kv, Grant::Charging].into())
-    );
+    assert!(matches!(&error.kind, LoadErrorKind::NotGranted { missing, .. } if missing.len() == 5));
     says(
         &error,
         &[
             "`kv`",
             "`charging`",
-            r#"grants = ["tables", "log", "clock", "kv", "charging"]"#,
+            r#"grants = ["tables", "log", "clock", "kv", "charging", "random", "metrics", "numbering"]"#,
         ],
     );
+}
+
+#[tokio::test]
+async fn each_import_that_needs_a_grant_is_refused_without_it() {
+    for missing in Grant::ALL {
+        let grants = Grant::ALL.into_iter().filter(|grant| *grant != missing).collect();
+        let error = refusal(PluginSpec {
+            grants,
+            ..spec(json!({}))
+        })
+        .await;
+        says(&error, &[&format!("`{missing}`"), "add it to the plug-in's line"]);
+    }
+}
+
+#[tokio::test]
+async fn a_component_of_200_megabytes_is_refused_before_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let wasm = dir.path().join("huge.wasm");
+    fs::File::create(&wasm).unwrap().set_len(200 << 20).unwrap();
+    let error = refusal(PluginSpec {
+        wasm,
+        ..spec(json!({}))
+    })
+    .await;
+    assert!(matches!(error.kind, LoadErrorKind::TooLarge { .. }), "{error}");
 }
 
 #[tokio::test]

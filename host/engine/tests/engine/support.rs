@@ -120,6 +120,8 @@ pub fn habit(name: &str) -> Value {
 pub struct World {
     pub values: BTreeMap<&'static str, &'static str>,
     pub logged: Mutex<Vec<Line>>,
+    /// How many seeds were asked for; each is another one.
+    pub seeds: AtomicU64,
     /// How often a table was asked for; each time it is another generation.
     generations: AtomicU64,
 }
@@ -163,6 +165,27 @@ impl Services for World {
                 std::future::pending::<()>().await;
             }
             Ok(self.values.get(key).map(|value| value.as_bytes().to_vec()))
+        })
+    }
+
+    fn random_seed(&self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.seeds.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+        seed
+    }
+
+    fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
+        Box::pin(async move {
+            match number {
+                "+15555550100" => Ok(Some(Network {
+                    id: Some("310-002".into()),
+                    domain: Some("mms.mnc002.mcc310.gprs".into()),
+                    peer: None,
+                })),
+                "+19995550100" => Err("no answer".into()),
+                "+18885550100" => std::future::pending().await,
+                _ => Ok(None),
+            }
         })
     }
 
@@ -245,6 +268,7 @@ impl Subject for Message {
             message_id: "\"id-1\"".into(),
             transaction_id: "t-1".into(),
             source: "north".into(),
+            source_inside: true,
             received_at: NOW_MS,
             size: self.size,
         }

@@ -85,11 +85,55 @@ async fn an_occasion_arrives_with_its_details() {
     let destination = Destination {
         peer: "south".into(),
         domain: "mms.b.example".into(),
+        inside: true,
+        content_class: Some("image-rich".into()),
         max_image_width: Some(640),
         ..Destination::default()
     };
     let text = held(plugin.process(Occasion::Departure(destination), Message::new()).await);
-    for detail in ["Departure", "south", "mms.b.example", "max-image-width: Some(640)"] {
+    for detail in [
+        "Departure",
+        "south",
+        "mms.b.example",
+        "inside: true",
+        "content-class: Some(\"image-rich\")",
+        "max-image-width: Some(640)",
+    ] {
         assert!(text.contains(detail), "{detail} is not in {text}");
     }
+}
+
+#[tokio::test]
+async fn each_outcome_says_what_it_is() {
+    let plugin = load(spec(habit("charge-occasion"))).await;
+    let delivery = Delivery {
+        peer: "south".into(),
+        code: 450,
+        attempts: 9,
+        ..Delivery::default()
+    };
+    let response = Response {
+        peer: "south".into(),
+        status: "Error-service-denied".into(),
+        text: Some("no credit".into()),
+    };
+    for (outcome, said) in [
+        (Outcome::Delivered(delivery.clone()), "Delivered"),
+        (Outcome::Failed(delivery.clone()), "Failed"),
+        (Outcome::Expired(delivery), "Expired"),
+        (Outcome::Response(response), "Error-service-denied"),
+    ] {
+        let judgement = plugin
+            .process(Occasion::Outcome(outcome), Message::new())
+            .await
+            .unwrap();
+        let heard = &judgement.records[0].message_id;
+        assert!(heard.contains(said) && heard.contains("south"), "{heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_writer_cannot_be_handed_over_twice() {
+    let failure = judge_habit(habit("writer-twice")).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Contract, "{failure}");
 }

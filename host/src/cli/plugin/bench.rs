@@ -10,7 +10,9 @@ use mm4relay_engine::{Limits, PluginSpec};
 use crate::clock::SystemClock;
 use crate::message::OnFailure;
 use crate::pipeline::samples::{Case, cases};
-use crate::pipeline::{Catalogue, Chain, Effects, LinkSpec, NoValues, Passage, PluginServices, TableSet};
+use crate::pipeline::{
+    Catalogue, Chain, Effects, LinkSpec, NoNumbers, NoValues, Passage, PluginServices, Seeds, TableSet,
+};
 
 use super::Manifest;
 
@@ -53,6 +55,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         tables,
         kv: Arc::new(NoValues),
         clock: Arc::new(SystemClock),
+        numbering: Arc::new(NoNumbers),
+        seeds: Seeds::new()?,
     });
     let catalogue = Catalogue::load(super::small_engine()?, services, specs).await?;
     let wanted = |case: &Case| args.case.as_ref().is_none_or(|name| case.name == *name);

@@ -3,7 +3,7 @@
 use super::{complaints, parse};
 
 /// Section, key, then the lowest value, one below it, the highest, one above it.
-const EDGES: [(&str, &str, [&str; 4]); 49] = [
+const EDGES: &[(&str, &str, [&str; 4])] = &[
     ("[relay]", "hop-limit", ["1", "0", "1000", "1001"]),
     ("[relay]", "hold-after-deferrals", ["1", "0", "10000", "10001"]),
     (
@@ -107,6 +107,7 @@ const EDGES: [(&str, &str, [&str; 4]); 49] = [
     ("[plugin.limits]", "handles", ["1", "0", "100000", "100001"]),
     ("[plugin.limits]", "log-lines", ["0", "-1", "10000", "10001"]),
     ("[plugin.limits]", "charging-records", ["0", "-1", "100", "101"]),
+    ("[plugin.limits]", "metrics", ["0", "-1", "1000", "1001"]),
     ("[plugin.limits]", "kv", ["'0 B'", "'-1 B'", "'64 MiB'", "'65 MiB'"]),
     (
         "[plugin.limits]",
@@ -133,7 +134,7 @@ const EDGES: [(&str, &str, [&str; 4]); 49] = [
 
 #[test]
 fn every_limit_holds_on_both_edges() {
-    for (section, key, [lowest, below, highest, above]) in EDGES {
+    for &(section, key, [lowest, below, highest, above]) in EDGES {
         let before = match section {
             // Else the header would be larger than the message before it is larger than its own bound.
             "[limits]" if key == "header-size" => "[limits]\nmessage-size = \"256 MiB\"\n",

@@ -34,14 +34,20 @@ pub struct CaseFile {
     recipients: Option<Vec<String>>,
     /// The peer that sent the message. Default: `sample-peer`.
     source: Option<String>,
+    /// Whether that peer is a relay/server of our own MMSE. Default: false.
+    source_inside: bool,
     /// The time that the plug-in is told. Default: 2026-01-26T00:17:43Z.
     now: Option<String>,
+    /// What all random numbers of a call are made of. Default 0.
+    random_seed: u64,
     /// The plug-in's settings.
     pub settings: Option<toml::Table>,
     destination: Option<Destination>,
     outcome: Option<Outcome>,
     /// Rows of the tables that the plug-in looks up.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
+    /// The networks of telephone numbers, which are the keys. Others are unknown.
+    pub numbering: BTreeMap<String, engine::Network>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -58,6 +64,8 @@ enum Occasion {
 struct Destination {
     peer: Option<String>,
     domain: Option<String>,
+    inside: bool,
+    content_class: Option<String>,
     max_message_size: Option<u64>,
     max_image_size: Option<u64>,
     max_image_width: Option<u32>,
@@ -67,13 +75,15 @@ struct Destination {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct Outcome {
-    /// `delivered` (default) or `failed`.
+    /// `delivered` (default), `failed`, `expired` or `response`.
     result: Option<String>,
     peer: Option<String>,
     host: Option<String>,
     code: Option<u16>,
     text: Option<String>,
     attempts: Option<u32>,
+    /// Of a response: `X-Mms-Request-Status-Code`. Default: `Ok`.
+    status: Option<String>,
 }
 
 /// Every case in `samples`, by name.
@@ -141,6 +151,13 @@ impl Case {
             Some(table) => Ok(serde_json::to_value(table)?),
             None => Ok(serde_json::json!({})),
         }
+    }
+
+    /// The seed of every call.
+    pub fn random_seed(&self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.settings.random_seed.to_le_bytes());
+        seed
     }
 
     /// The message as the pipeline would get it from intake.
@@ -216,6 +233,11 @@ impl Case {
             Occasion::Departure => engine::Occasion::Departure(self.destination()),
             Occasion::Outcome => {
                 let given = self.settings.outcome.clone().unwrap_or_default();
+                let response = engine::Response {
+                    peer: given.peer.clone().unwrap_or_else(|| "sample-destination".into()),
+                    status: given.status.unwrap_or_else(|| "Ok".into()),
+                    text: given.text.clone(),
+                };
                 let delivery = engine::Delivery {
                     peer: given.peer.unwrap_or_else(|| "sample-destination".into()),
                     host: given.host.unwrap_or_else(|| "192.0.2.1:25".into()),
@@ -223,11 +245,16 @@ impl Case {
                     text: given.text.unwrap_or_else(|| "2.0.0 taken".into()),
                     attempts: given.attempts.unwrap_or(1),
                 };
-                match given.result.as_deref() {
-                    None | Some("delivered") => engine::Occasion::Outcome(engine::Outcome::Delivered(delivery)),
-                    Some("failed") => engine::Occasion::Outcome(engine::Outcome::Failed(delivery)),
-                    Some(other) => bail!("case {}: outcome.result = {other:?}: delivered or failed", self.name),
-                }
+                engine::Occasion::Outcome(match given.result.as_deref() {
+                    None | Some("delivered") => engine::Outcome::Delivered(delivery),
+                    Some("failed") => engine::Outcome::Failed(delivery),
+                    Some("expired") => engine::Outcome::Expired(delivery),
+                    Some("response") => engine::Outcome::Response(response),
+                    Some(other) => bail!(
+                        "case {}: outcome.result = {other:?}: delivered, failed, expired or response",
+                        self.name
+                    ),
+                })
             }
         })
     }
@@ -237,6 +264,8 @@ impl Case {
         engine::Destination {
             peer: given.peer.unwrap_or_else(|| "sample-destination".into()),
             domain: given.domain.unwrap_or_else(|| "mms.b.example".into()),
+            inside: given.inside,
+            content_class: given.content_class,
             max_message_size: given.max_message_size,
             max_image_size: given.max_image_size,
             max_image_width: given.max_image_width,

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bytes::Bytes;
-use mm4relay_engine::{BoxFuture, Engine, Grant, Level, Limits, Occasion, Plugin, PluginSpec, Services, Table};
+use mm4relay_engine::{
+    BoxFuture, Engine, Grant, Level, Limits, Network, Occasion, Plugin, PluginSpec, Services, Table,
+};
 use similar::{ChangeTag, TextDiff};
 
 use crate::message::{OnFailure, Outgoing, OutgoingId, PeerName, Rope};
@@ -100,7 +102,8 @@ impl Bench {
 
     async fn load(&mut self, case: &Case) -> anyhow::Result<Result<Plugin, String>> {
         let (settings, tables, now) = (case.settings_json()?, &case.settings.tables, case.now()?);
-        let circumstances = serde_json::json!([settings, tables, now.0]).to_string();
+        let (numbering, seed) = (&case.settings.numbering, case.random_seed());
+        let circumstances = serde_json::json!([settings, tables, numbering, seed, now.0]).to_string();
         if let Some((key, loaded)) = &self.loaded
             && *key == circumstances
         {
@@ -111,6 +114,8 @@ impl Bench {
                 .iter()
                 .map(|(name, rows)| (name.clone(), Arc::new(Inline(rows.clone())) as Arc<dyn Table>))
                 .collect(),
+            networks: numbering.clone(),
+            seed,
             now: now.0,
         });
         let spec = PluginSpec {
@@ -197,9 +202,12 @@ async fn put_through(case: &Case, chain: &Chain) -> anyhow::Result<String> {
     })
 }
 
-/// The world of a case: its tables and its time, no values, and a log that nobody takes for that of live traffic.
+/// The world of a case: its tables, networks, time and seed, no values, and a log that nobody takes for that of live
+/// traffic.
 struct Circumstances {
     tables: BTreeMap<String, Arc<dyn Table>>,
+    networks: BTreeMap<String, Network>,
+    seed: [u8; 32],
     now: u64,
 }
 
@@ -214,6 +222,14 @@ impl Services for Circumstances {
 
     fn kv_get<'a>(&'a self, _plugin: &'a str, _key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn random_seed(&self) -> [u8; 32] {
+        self.seed
+    }
+
+    fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
+        Box::pin(async move { Ok(self.networks.get(number).cloned()) })
     }
 
     fn log(&self, plugin: &str, _message: &str, level: Level, text: &str) {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use mm4relay_engine::{Measure, MeasureValue};
 use sha2::{Digest, Sha256};
 
 use crate::message::{ChargingEntry, KvWrite, Message, TransferEncoding};
@@ -63,6 +64,13 @@ fn values(text: &mut String, effects: &Effects) {
     if !effects.kv.is_empty() {
         line(text, "values", &effects.kv.iter().map(write).collect::<Vec<_>>());
     }
+    if !effects.measures.is_empty() {
+        line(
+            text,
+            "metrics",
+            &effects.measures.iter().map(measure).collect::<Vec<_>>(),
+        );
+    }
 }
 
 fn record(entry: &ChargingEntry) -> Vec<String> {
@@ -81,6 +89,13 @@ fn write(write: &KvWrite) -> String {
         KvWrite::Set { key, value, .. } => format!("set {key} = {}", String::from_utf8_lossy(value).escape_debug()),
         KvWrite::Delete { key, .. } => format!("delete {key}"),
         KvWrite::Increment { key, by, .. } => format!("increment {key} by {by}"),
+    }
+}
+
+fn measure(Measure { name, value }: &Measure) -> String {
+    match value {
+        MeasureValue::Count(by) => format!("count {name} by {by}"),
+        MeasureValue::Observe(value) => format!("observe {name} = {value}"),
     }
 }
 

@@ -24,6 +24,7 @@ fn facts(message_type: MessageType, headers: &[(&str, &str)]) -> Facts {
             message_id: "\"k1@mms.a.example\"".into(),
             transaction_id: "\"t1@mms.a.example\"".into(),
             source: "operator-a".into(),
+            source_inside: false,
             received_at: 1_769_386_663_000,
             size: 30_000,
         },

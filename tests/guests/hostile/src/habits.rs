@@ -7,7 +7,7 @@ use crate::mm4::filter::charging::{self, ChargingRecord, RecordType};
 use crate::mm4::filter::types::{
     AddPart, BodyWriter, Edit, Fault, HeaderField, Occasion, Refusal, ReplacePart, Verdict,
 };
-use crate::mm4::filter::{clock, config, kv, log, message, tables};
+use crate::mm4::filter::{clock, config, kv, log, message, metrics, numbering, random, tables};
 use crate::{CONFIGURED_AT, TABLE, number, text};
 
 /// Counts calls; in a world without leaks it never gets past 1.
@@ -20,6 +20,10 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
         "pass" | "" => Ok(Verdict::Pass),
         "set-header" => set_header("X-Seen", "yes"),
         "set-header-crlf" => set_header("X-Seen", "yes\r\nX-Smuggled: yes"),
+        "set-header-nul" => set_header("X-Seen", "yes\0no"),
+        "address-crlf" => Ok(Verdict::Edit(vec![Edit::AddRecipient(
+            "+15555550101\r\nRCPT TO:<x@y.example>".into(),
+        )])),
         "count" => hold(CALLS.fetch_add(1, Ordering::Relaxed) + 1),
         "refuse" => Ok(Verdict::Refuse(Refusal {
             code: 554,
@@ -28,18 +32,25 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
         "discard" => Ok(Verdict::Discard("dull".into())),
         "fault" => Err(Fault::Unavailable("the well\nis dry".into())),
         "occasion" => hold(format!("{occasion:?}")),
+        "charge-occasion" => {
+            charging::emit(&record(format!("{occasion:?}")))?;
+            Ok(Verdict::Pass)
+        }
         "loop" => spin(),
         "tick-loop" => loop {
             black_box(config::size());
         },
         "wait" => hold(format!("{:?}", kv::get("slow"))),
+        "wait-number" => hold(format!("{:?}", numbering::lookup("+18885550100"))),
         "sleep" => {
             std::thread::sleep(std::time::Duration::from_secs(3600));
             hold("slept")
         }
         "bomb" => bomb(),
+        "gulp" => hold(black_box(vec![1_u8; 1 << 30]).len()),
         "nibble" => hold(nibble()),
         "recursion" => hold(recurse(1)),
+        "depth" => hold(descend(number("depth"))),
         "wide-recursion" => hold(recurse_widely(1)),
         "trap" => panic!("the moon is full"),
         "flood" => {
@@ -48,7 +59,23 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
             }
             Ok(Verdict::Pass)
         }
+        "giant-text" => {
+            let text = giant();
+            // SAFETY: as above.
+            Ok(Verdict::Hold(unsafe {
+                String::from_raw_parts(text.as_ptr().cast_mut(), text.len(), text.len())
+            }))
+        }
+        "giant-argument" => {
+            log::write(log::Level::Info, giant());
+            Ok(Verdict::Pass)
+        }
         "write" => write_much(),
+        "write-once" => {
+            let wrote = BodyWriter::new("image/jpeg").write(&vec![7; number("octets") as usize]);
+            hold(wrote.is_ok())
+        }
+        "writer-twice" => writer_twice(),
         "writers" => writers(),
         "long-media-type" => hold(BodyWriter::new(&"x".repeat(2000)).write(b"x").is_ok()),
         "many-handles" => {
@@ -81,6 +108,31 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
             message::header("subject"),
             message::headers(),
             message::parts(),
+        )),
+        "random" => hold(format!(
+            "{} {:?}",
+            random::number(),
+            random::bytes(number("octets") as u32)
+        )),
+        "measure" => measure(),
+        "measure-flood" => {
+            let named = (0..)
+                .take_while(|n| metrics::count(&format!("n_{n}"), 1).is_ok())
+                .count();
+            hold(named)
+        }
+        "observe-flood" => {
+            let values = (0..)
+                .take_while(|n| metrics::observe("values", f64::from(*n)).is_ok())
+                .count();
+            hold(values)
+        }
+        "number" => hold(format!(
+            "{:?} {:?} {:?} {:?}",
+            numbering::lookup("+15555550100"),
+            numbering::lookup("+15555550199"),
+            numbering::lookup("+19995550100"),
+            numbering::lookup("15555550100"),
         )),
         "charge" => charge(),
         "kv" => key_values(),
@@ -136,6 +188,51 @@ fn nibble() -> usize {
         }
         hoard.push(piece);
     }
+}
+
+/// A string of almost 2 GiB that is not there.
+fn giant() -> &'static str {
+    // SAFETY: there is none. Nothing here reads it; whether the host does is the question.
+    unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(64 as *const u8, 0x7fff_0000)) }
+}
+
+/// One handle in two edits.
+fn writer_twice() -> Result<Verdict, Fault> {
+    let writer = BodyWriter::new("text/plain");
+    // SAFETY: none: the handle has two owners now.
+    let again = unsafe { BodyWriter::from_handle(writer.handle()) };
+    let add = |body| {
+        Edit::AddPart(AddPart {
+            body,
+            name: None,
+            content_id: None,
+        })
+    };
+    Ok(Verdict::Edit(vec![add(writer), add(again)]))
+}
+
+fn measure() -> Result<Verdict, Fault> {
+    metrics::count("seen", 2)?;
+    metrics::count("seen", 3)?;
+    metrics::observe("width", 640.0)?;
+    metrics::observe("width", 0.5)?;
+    let refused = [
+        metrics::count("15555550100", 1).is_err(),
+        metrics::count("width", 1).is_err(),
+        metrics::observe("width", f64::NAN).is_err(),
+    ];
+    if text("then") == "trap" {
+        panic!("after counting");
+    }
+    hold(format!("{refused:?}"))
+}
+
+/// That many frames of the engine's stack, and back.
+fn descend(depth: u64) -> u64 {
+    if depth == 0 || STOP.load(Ordering::Relaxed) {
+        return 0;
+    }
+    black_box(descend(depth - 1)) + 1
 }
 
 /// Frames without anything in linear memory: it is the engine's stack that ends.

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 use exports::mm4::filter::plugin::{Description, Guest, Occasions};
 use mm4::filter::types::{BodyWriter, Fault, MessageType, Occasion, Verdict};
-use mm4::filter::{charging, clock, config, kv, log, message, tables};
+use mm4::filter::{charging, clock, config, kv, log, message, metrics, numbering, random, tables};
 use serde_json::Value;
 
 /// What `configure` leaves for `process`. All of it is in the snapshot.
@@ -65,6 +65,9 @@ impl Guest for Hostile {
             "handle" => *WRITER.lock().unwrap() = Some(BodyWriter::new("text/plain")),
             "ask-message" => drop(message::current()),
             "ask-kv" => drop(kv::get("key")),
+            "ask-random" => drop(random::number()),
+            "ask-metrics" => drop(metrics::count("configured", 1)),
+            "ask-numbering" => drop(numbering::lookup("+15555550100")),
             "ask-charging" => drop(charging::emit(&habits::record(String::new()))),
             "table" => {
                 let rows = number("rows") as u32;
