@@ -13,6 +13,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("intake", &["protocol", "message", "clock", "spool"]),
     ("pipeline", &["message", "protocol", "clock"]),
     ("routing", &["message"]),
+    ("numbering", &[]),
     ("spool", &["message", "clock"]),
     ("delivery", &["protocol", "spool", "message", "clock"]),
     ("charging", &["spool", "message"]),

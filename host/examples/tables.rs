@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use mm4relay::message::{MmsAddress, PeerName};
-use mm4relay::routing::{Route, Routing, Table};
+use mm4relay::routing::{Calm, Plan, Route, Routing, Table};
 
 const LOOK_UPS: usize = 1_000_000;
 const BATCH: usize = 200;
@@ -52,17 +52,17 @@ fn main() -> anyhow::Result<()> {
 
     let peer = Route::Peer(PeerName::new("operator-b")?);
     let start = Instant::now();
-    let routing = Routing::new(
+    let routing = Routing::new(Plan::simple(
         [],
         Vec::new(),
         numbers.iter().map(|number| (number[..13].to_owned(), peer.clone())),
-    )?;
+    ))?;
     println!("routing         built in {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
     let addresses: Vec<_> = longer
         .iter()
         .map(|number| MmsAddress::new(number))
         .collect::<Result<_, _>>()?;
-    measure("route", &addresses, |address| routing.route(address).is_ok());
+    measure("route", &addresses, |address| routing.route(address, &Calm).is_ok());
     Ok(())
 }
 

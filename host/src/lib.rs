@@ -9,6 +9,7 @@
 //! - [`intake`]: the SMTP server
 //! - [`pipeline`]: the chain of plug-ins
 //! - [`routing`]: from recipient to peer
+//! - [`numbering`]: from number to network, over DNS
 //! - [`spool`]: the durable store
 //! - [`delivery`]: the SMTP client and its queues
 //! - [`charging`]: charging records, out of the spool into files
@@ -20,6 +21,7 @@ pub mod config;
 pub mod delivery;
 pub mod intake;
 pub mod message;
+pub mod numbering;
 pub mod pipeline;
 pub mod protocol;
 pub mod relay;

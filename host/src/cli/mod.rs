@@ -7,6 +7,7 @@ mod mailer;
 pub(crate) mod peer;
 mod plugin;
 mod queue;
+mod route;
 mod run;
 mod send;
 mod tally;
@@ -31,6 +32,8 @@ enum Command {
     Run(run::Args),
     /// Report every problem in the configuration, the tables and the plug-ins at once
     Check(check::Args),
+    /// Say where a recipient would go, and why, step by step
+    Route(route::Args),
     /// Send messages to an SMTP server, or load it
     Send(send::Args),
     /// Be a programmable peer MMSE: accept MM4, answer it, or misbehave as told
@@ -65,6 +68,7 @@ fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
             Command::Demo(args) => demo::run(args).await,
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => return Ok(check::run(&args)),
+            Command::Route(args) => return route::run(args).await,
             Command::Send(args) => send::run(args).await,
             Command::Peer(args) => peer::run(args).await,
             Command::Plugin(args) => plugin::run(args).await,

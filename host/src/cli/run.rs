@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::relay::{Running, Setup};
+use crate::routing::Side;
 use crate::telemetry;
 
 #[derive(Debug, clap::Args)]
@@ -33,8 +34,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let relay = Running::start(config, setup)
         .await
         .context("the relay does not start")?;
-    for address in relay.addresses() {
-        println!("listening on {address}");
+    for (address, side) in relay.addresses() {
+        match side {
+            Side::Inside => println!("listening on {address} for our own relay-servers"),
+            Side::Outside | Side::Both => println!("listening on {address}"),
+        }
     }
     loop {
         tokio::select! {

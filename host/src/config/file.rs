@@ -165,6 +165,27 @@ impl<'d> Section<'d> {
         all
     }
 
+    /// Looks once more at the tables `[[key]]`, which have been read by [`sections`](Self::sections): for what depends on
+    /// all of them.
+    pub(super) fn again(&mut self, key: &'static str, mut look: impl FnMut(&mut Section<'d>)) {
+        let Some(DeValue::Array(items)) = self.find(key).map(Spanned::get_ref) else {
+            return;
+        };
+        for (at, item) in items.iter().enumerate() {
+            if let DeValue::Table(table) = item.get_ref() {
+                let path = format!("{}[{at}]", self.key(key));
+                look(&mut Section::over(path, Some((table, item.span().start)), self.report));
+            }
+        }
+    }
+
+    /// The text of `key`, if it is one; otherwise nothing, without a word.
+    pub(super) fn peek(&mut self, key: &'static str) -> &'d str {
+        self.find(key)
+            .and_then(|found| found.get_ref().as_str())
+            .unwrap_or_default()
+    }
+
     /// Reports the value of `key`, which could be read but does not fit the rest of the file.
     pub(super) fn refuse(&mut self, key: &'static str, expected: impl Into<String>) {
         match self.find(key) {

@@ -12,7 +12,7 @@ use super::HostPort;
 use super::file::Read;
 use super::problem::one_of;
 use super::units::{parse_duration, parse_size, show_duration, show_size};
-use crate::message::{Choice, PeerName};
+use crate::message::{Choice, PeerName, SystemAddress};
 
 pub(super) const HOST_NAME: &str = "a host name, such as relay.mms.example";
 pub(super) const NAME: &str = "1 to 64 letters, digits, '-', '_' or '.'";
@@ -112,6 +112,27 @@ pub(super) fn public_key(value: &DeValue<'_>) -> Read<(String, [u8; 32])> {
         .as_str()
         .and_then(read)
         .ok_or_else(|| "NAME:KEY as `mm4relay plugin keygen` prints it, the key being 32 octets in base64".to_owned())
+}
+
+/// A label that stands in the tag of our system address: letters, digits and `-`.
+pub(super) fn node(value: &DeValue<'_>) -> Read<String> {
+    let legal = |text: &&str| {
+        (1..=32).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+    };
+    value
+        .as_str()
+        .filter(legal)
+        .map(str::to_owned)
+        .ok_or_else(|| "1 to 32 letters, digits or '-'".to_owned())
+}
+
+/// Our system address: in one of `own` domains.
+pub(super) fn system_address(value: &DeValue<'_>, own: &[String]) -> Read<SystemAddress> {
+    value
+        .as_str()
+        .and_then(|text| SystemAddress::new(text).ok())
+        .filter(|address| own.iter().any(|domain| domain == address.domain()))
+        .ok_or_else(|| "NAME@DOMAIN, without + in it, the domain being one of ours".to_owned())
 }
 
 /// An address to listen on; port 0 means a free one.

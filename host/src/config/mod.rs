@@ -12,6 +12,8 @@ mod limits;
 mod peer;
 mod plugin;
 mod problem;
+mod relay_server;
+mod routing;
 mod tls;
 mod units;
 
@@ -23,14 +25,18 @@ pub use limits::Limits;
 pub use peer::{Host, HostPort, Identity, Mm4, Peer, PeerTls, Retry, Smtp};
 pub use plugin::{GRANTS, Plugin, PluginBreaker, PluginLimits, PluginSigning};
 pub use problem::{Found, Problem, Problems};
+pub use relay_server::RelayServer;
+pub use routing::{Numbering, OnFailure, Routing, Step};
 pub use tls::ServerTls;
 pub use units::{show_duration, show_size};
 
 use self::file::{Report, Section};
-use self::forms::{HOST_NAME, NAME, PREFIX, count, domain, host_name, listen, name, prefix, text, yes_or_no};
+use self::forms::{
+    HOST_NAME, NAME, PREFIX, count, domain, host_name, listen, name, node, prefix, system_address, text, yes_or_no,
+};
 use self::peer::Taken;
 use self::problem::one_of;
-use crate::message::PeerName;
+use crate::message::{PeerName, SystemAddress};
 
 /// A whole configuration. Paths are resolved: relative ones start at the folder of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +45,10 @@ pub struct Config {
     pub limits: Limits,
     /// With it, the relay offers STARTTLS to those who connect.
     pub tls: Option<ServerTls>,
+    pub routing: Routing,
+    /// The `[[peer]]`s, and behind them what each `[[relay-server]]` is as a peer.
     pub peers: Vec<Peer>,
+    pub relay_servers: Vec<RelayServer>,
     pub routes: Vec<Route>,
     pub tables: Vec<Table>,
     pub plugin_signing: PluginSigning,
@@ -54,8 +63,16 @@ pub struct Relay {
     pub name: String,
     /// The domains of our own MMSE, in lower case: a recipient there is routed by number.
     pub domains: Vec<String>,
-    /// Where to listen. Never empty.
+    /// Where to listen. Never empty. With `inside_listen`, for other operators only.
     pub listen: Vec<SocketAddr>,
+    /// `inside-listen`: where to listen for our own Relay/Servers, and for nobody else. Default: they come to `listen`
+    /// like everybody.
+    pub inside_listen: Vec<SocketAddr>,
+    /// `system-address`: whom other operators' systems answer. Default `mm4relay@` and the first of `domains`; absent
+    /// only when there is none.
+    pub system_address: Option<SystemAddress>,
+    /// `node`: which of several relays with one system address this is. Default: the first label of `name`.
+    pub node: String,
     /// `spool`: the folder of the durable store. Default `spool`.
     pub spool: PathBuf,
     /// `plugin-folder`: where the files of plug-ins are. Default `plugins`.
@@ -83,7 +100,7 @@ pub enum RouteTo {
     PlugIns,
 }
 
-/// `[[table]]`: a look-up table for plug-ins.
+/// `[[table]]`: a look-up table, for plug-ins and for routing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     pub name: String,
@@ -128,6 +145,9 @@ impl Config {
                 name: String::new(),
                 domains: Vec::new(),
                 listen: Vec::new(),
+                inside_listen: Vec::new(),
+                system_address: None,
+                node: String::new(),
                 spool: PathBuf::new(),
                 plugin_folder: PathBuf::new(),
                 hop_limit: 0,
@@ -135,7 +155,9 @@ impl Config {
             },
             limits: Limits::default(),
             tls: None,
+            routing: Routing::default(),
             peers: Vec::new(),
+            relay_servers: Vec::new(),
             routes: Vec::new(),
             tables: Vec::new(),
             plugin_signing: PluginSigning::default(),
@@ -184,24 +206,36 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         names: HashSet::new(),
         domains: HashSet::new(),
     };
-    let peers: Vec<Peer> = root
-        .sections("peer", |s| Peer::read(s, &mut taken))
+    let peers = root.sections("peer", |s| Peer::read(s, &mut taken));
+    let mut peers: Vec<Peer> = peers.into_iter().flatten().collect();
+    let mut relay_servers = Vec::new();
+    for (server, peer) in root
+        .sections("relay-server", |s| RelayServer::read(s, &mut taken, &relay))
         .into_iter()
         .flatten()
-        .collect();
-    let mut prefixes = HashSet::new();
+    {
+        relay_servers.push(server);
+        peers.push(peer);
+    }
+    root.again("relay-server", |s| RelayServer::check(s, &relay_servers));
+    let served = relay_servers.iter().flat_map(|server| server.numbers.iter().cloned());
+    let mut prefixes = served.collect();
     let routes = root.sections("route", |s| route(s, &peers, &mut prefixes));
     let mut names = HashSet::new();
     let tables = root.sections("table", |s| table(s, &folders, &mut names));
+    let tables: Vec<Table> = tables.into_iter().flatten().collect();
+    let routing = root.section("routing", |s| Routing::read(s, &tables));
     let plugin_signing = root.section("plugin-signing", PluginSigning::read);
     let mut names = HashSet::new();
     let plugins = root.sections("plugin", |s| Plugin::read(s, &folders, &mut names));
     Config {
         limits,
         tls: tls.flatten(),
+        routing,
         peers,
+        relay_servers,
         routes: routes.into_iter().flatten().collect(),
-        tables: tables.into_iter().flatten().collect(),
+        tables,
         plugin_signing,
         plugins: plugins.into_iter().flatten().collect(),
         relay,
@@ -210,10 +244,24 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
 
 fn relay(s: &mut Section<'_>, base: &Path) -> Relay {
     let path = |path: Option<String>, default: &str| base.join(path.as_deref().unwrap_or(default));
+    let name = s.required("name", HOST_NAME, host_name).unwrap_or_default();
+    let domains = s.list("domains", domain);
+    let legal = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+    let first_label = name.split('.').next().unwrap_or_default().chars().filter(legal);
     let read = Relay {
-        name: s.required("name", HOST_NAME, host_name).unwrap_or_default(),
-        domains: s.list("domains", domain),
+        system_address: match s.optional("system-address", |value| system_address(value, &domains)) {
+            Some(address) => Some(address),
+            None => domains
+                .first()
+                .and_then(|domain| SystemAddress::new(&format!("mm4relay@{domain}")).ok()),
+        },
+        node: s
+            .optional("node", node)
+            .unwrap_or_else(|| first_label.take(32).collect()),
+        name,
+        domains,
         listen: s.list("listen", listen),
+        inside_listen: s.list("inside-listen", listen),
         spool: path(s.optional("spool", text("the path of a folder")), "spool"),
         plugin_folder: path(s.optional("plugin-folder", text("the path of a folder")), "plugins"),
         hop_limit: s.optional("hop-limit", count(1..=1000)).unwrap_or(50),
@@ -231,7 +279,10 @@ fn relay(s: &mut Section<'_>, base: &Path) -> Relay {
 fn route(s: &mut Section<'_>, peers: &[Peer], taken: &mut HashSet<String>) -> Option<Route> {
     let prefix = s.required("prefix", PREFIX, prefix);
     if prefix.as_ref().is_some_and(|prefix| !taken.insert(prefix.clone())) {
-        s.refuse("prefix", "a prefix that no other route has");
+        s.refuse(
+            "prefix",
+            "a prefix that no other route has, nor a relay-server among its numbers",
+        );
     }
     let peer = s.optional("peer", |value| {
         let name = value.as_str().unwrap_or_default();

@@ -29,7 +29,8 @@ pub struct Peer {
     pub name: PeerName,
     /// Recipients at these domains are this peer's, unless the domain is one of our own. In lower case.
     pub domains: Vec<String>,
-    /// Default false: what the peer sends may go to our own subscribers only. A hub's may go on to third parties.
+    /// Default false: of an MMSE with Relay/Servers of its own, the peer reaches the subscribers of these only. A hub's
+    /// traffic with third parties is carried, in both directions.
     pub hub: bool,
     /// Where to send. Empty when `mx` says it, and for a peer that has no domain and no route: it only sends.
     pub hosts: Vec<Host>,
@@ -37,6 +38,8 @@ pub struct Peer {
     pub mx: Option<String>,
     /// Addresses that may speak as this peer. Empty: it only receives.
     pub from: Vec<IpNet>,
+    /// One of our own MMSE: a `[[relay-server]]`, or a peer that lists one of our own domains.
+    pub inside: bool,
     /// `sessions`: connections to the peer at the same time. Default 10: polite to a system of unknown size.
     pub sessions: u32,
     /// Messages to the peer in a time, at most. Default: no limit but its own pace.
@@ -101,6 +104,7 @@ impl Peer {
         let pixels = content_class.and_then(ContentClass::pixels);
         let quirks = s.list("quirks", choice);
         let peer = Self {
+            inside: domains.iter().any(|domain| taken.own_domains.contains(domain)),
             domains,
             hub: s.optional("hub", yes_or_no).unwrap_or(false),
             hosts,

@@ -7,6 +7,7 @@ use super::*;
 
 mod edges;
 mod peers;
+mod relay_servers;
 
 const RELAY: &str = "[relay]\nname = \"relay.mms.example\"\ndomains = [\"mms.example\"]\nlisten = [\"127.0.0.1:0\"]\n";
 const PEER: &str = "[[peer]]\nname = \"b\"\ndomains = [\"b.example\"]\nhosts = [\"127.0.0.1:25\"]\n";
@@ -55,7 +56,9 @@ fn the_example_file_says_what_it_seems_to_say() {
     assert_eq!(b.give_up, Duration::from_secs(3 * 86_400));
     assert_eq!(b.hosts[1].to_string(), "127.0.0.1:2527");
     assert_eq!(b.max_image_size, Some(300_000));
-    assert_eq!(config.routes[1].to, RouteTo::PlugIns);
+    assert_eq!(config.routes[0].to, RouteTo::PlugIns);
+    assert_eq!(config.relay_servers[0].numbers, ["+15550", "+15551"]);
+    assert_eq!(config.relay_servers[1].weight, 1);
     assert_eq!(config.tables[0].file, Path::new("/etc/mm4relay/tables/ported.csv"));
     let chain: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
     assert_eq!(chain, ["address-rewrite", "content-adapt", "charging"]);
@@ -170,7 +173,7 @@ fn names_and_domains_and_prefixes_belong_to_one_only() {
     );
     assert_eq!(
         complaints(&twice("[[route]]\nprefix = \"+1\"\nplug-ins = true\n")),
-        ["route[1].prefix is \"+1\": expected a prefix that no other route has"]
+        ["route[1].prefix is \"+1\": expected a prefix that no other route has, nor a relay-server among its numbers"]
     );
     assert_eq!(
         complaints(&twice("[[table]]\nname = \"t\"\nfile = \"t.csv\"\n")),
@@ -311,10 +314,9 @@ fn a_configuration_that_cannot_be_read_says_why() {
 }
 
 /// Keys that are read, and that nothing heeds yet: they are described when something does.
-const WITHOUT_EFFECT: [&str; 20] = [
+const WITHOUT_EFFECT: [&str; 19] = [
     "tls",
     "quirks",
-    "hub",
     "mx",
     "rate",
     "content-class",
@@ -345,6 +347,9 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
         "[[peer]]",
         "[peer.retry]",
         "[peer.timeouts]",
+        "[[relay-server]]",
+        "[routing]",
+        "[routing.enum]",
         "[[route]]",
         "[[table]]",
         "[plugin-signing]",

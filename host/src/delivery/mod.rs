@@ -28,10 +28,12 @@ mod settle;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
@@ -47,8 +49,14 @@ use peer::Peer;
 
 /// All peers at work.
 pub struct Delivery {
-    peers: HashMap<PeerName, Arc<Peer>>,
-    busy: watch::Receiver<usize>,
+    /// Those that were removed too, with stopped queues: what is in flight for one of them stays known, should it come
+    /// back.
+    peers: ArcSwap<HashMap<PeerName, Arc<Peer>>>,
+    refills: Mutex<JoinSet<()>>,
+    spool: Arc<dyn Spool>,
+    clock: SharedClock,
+    outcomes: Arc<dyn OutcomeSink>,
+    busy: watch::Sender<usize>,
 }
 
 /// How often the spool is asked what is due.
@@ -69,23 +77,63 @@ impl Delivery {
         outcomes: Arc<dyn OutcomeSink>,
         shutdown: watch::Receiver<bool>,
     ) -> Arc<Self> {
-        let (busy_sender, busy) = watch::channel(0);
-        let new_peer = |options: PeerOptions| {
-            let name = options.name.clone();
-            let (clock, outcomes) = (clock.clone(), outcomes.clone());
-            let peer = Peer::new(options, spool.clone(), clock, outcomes, busy_sender.clone());
-            (name, peer)
-        };
-        let peers = options.into_iter().map(new_peer).collect();
-        let delivery = Arc::new(Self { peers, busy });
-        tokio::spawn(delivery.clone().run(spool, clock, shutdown));
+        let delivery = Arc::new(Self {
+            peers: ArcSwap::default(),
+            refills: Mutex::default(),
+            spool,
+            clock,
+            outcomes,
+            busy: watch::channel(0).0,
+        });
+        delivery.set_peers(options);
+        tokio::spawn(delivery.clone().run(shutdown));
         delivery
+    }
+
+    /// Adds those that are new, and goes on with the others under what has changed for them.
+    ///
+    /// To be called within a Tokio runtime, and not twice at once.
+    pub fn set_peers(&self, options: Vec<PeerOptions>) {
+        let mut peers = HashMap::clone(&self.peers.load());
+        for options in options {
+            match peers.get(&options.name) {
+                Some(peer) => peer.change(options),
+                None => {
+                    let peer = self.start_peer(options);
+                    peers.insert(peer.options().name.clone(), peer);
+                }
+            }
+        }
+        self.peers.store(Arc::new(peers));
+    }
+
+    /// Sends these nothing more, except what is being sent. The rest stays in the spool until they are added again.
+    pub fn remove_peers(&self, names: &[PeerName]) {
+        let peers = self.peers.load();
+        for peer in names.iter().filter_map(|name| peers.get(name)) {
+            peer.queue().stop();
+        }
+    }
+
+    /// Whether none of the peer's hosts talked to us when we last tried. Cheap: asked for every recipient.
+    pub fn is_unreachable(&self, peer: &PeerName) -> bool {
+        let peers = self.peers.load();
+        peers.get(peer).is_some_and(|peer| peer.queue().is_unreachable())
+    }
+
+    fn start_peer(&self, options: PeerOptions) -> Arc<Peer> {
+        let (spool, clock, outcomes) = (self.spool.clone(), self.clock.clone(), self.outcomes.clone());
+        let peer = Peer::new(options, spool, clock, outcomes, self.busy.clone());
+        let mut refills = self.refills.lock().unwrap_or_else(PoisonError::into_inner);
+        refills.spawn(peer.clone().refill());
+        peer
     }
 
     /// Takes a message whose commit has just succeeded. It never waits and never fails: what cannot be taken now is in
     /// the spool, and leased from there when its turn comes.
     pub fn enqueue(&self, outgoing: Outgoing) {
-        let Some(peer) = self.peers.get(&outgoing.peer) else {
+        let peers = self.peers.load();
+        let Some(peer) = peers.get(&outgoing.peer) else {
             warn!(id = %outgoing.id, peer = %outgoing.peer, "no such peer to deliver to: the message waits in the spool");
             return;
         };
@@ -96,49 +144,43 @@ impl Delivery {
     /// Waits until no message is being sent or recorded. To be called after shutdown.
     pub async fn drained(&self) {
         // An error means that every peer is gone, which is drained too.
-        let _ = self.busy.clone().wait_for(|busy| *busy == 0).await;
+        let _ = self.busy.subscribe().wait_for(|busy| *busy == 0).await;
     }
 
-    async fn run(self: Arc<Self>, spool: Arc<dyn Spool>, clock: SharedClock, mut shutdown: watch::Receiver<bool>) {
-        let refills: Vec<_> = self
-            .peers
-            .values()
-            .map(|peer| tokio::spawn(peer.clone().refill()))
-            .collect();
+    async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>) {
         tokio::select! {
-            () = self.watch_spool(spool, clock) => {}
+            () = self.watch_spool() => {}
             _ = shutdown.wait_for(|stop| *stop) => {}
         }
-        for peer in self.peers.values() {
+        for peer in self.peers.load().values() {
             peer.queue().stop();
         }
-        for refill in refills {
-            refill.abort();
-        }
+        self.refills.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
 
     /// Once a second: who has messages due, and whom to try again.
-    async fn watch_spool(&self, spool: Arc<dyn Spool>, clock: SharedClock) {
+    async fn watch_spool(&self) {
         let mut asked = HashMap::new();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for tick in 1u64.. {
             ticks.tick().await;
-            let now = clock.now();
-            match spool.next_due().await {
+            let now = self.clock.now();
+            match self.spool.next_due().await {
                 Ok(due) => {
                     let due = due.into_iter().filter(|(_, due)| *due <= now);
-                    for peer in due.filter_map(|(name, _)| self.peers.get(&name)) {
+                    let peers = self.peers.load();
+                    for peer in due.filter_map(|(name, _)| peers.get(&name)) {
                         peer.queue().there_is_more();
                     }
                 }
                 Err(error) => warn!(%error, "the spool did not say who has messages due"),
             }
-            match spool.retries_asked().await {
+            match self.spool.retries_asked().await {
                 Ok(counts) => self.heed(counts, &mut asked),
                 Err(error) => warn!(%error, "the spool did not say which peers an operator wants to be tried"),
             }
-            for peer in self.peers.values() {
+            for peer in self.peers.load().values() {
                 peer.queue().probe(Instant::now());
                 if tick % TICKS_PER_AGE == 0 {
                     peer.queue().age();
@@ -152,7 +194,7 @@ impl Delivery {
     fn heed(&self, counts: Vec<(PeerName, u64)>, asked: &mut HashMap<PeerName, u64>) {
         for (name, count) in counts {
             let before = asked.insert(name.clone(), count);
-            if let Some(peer) = self.peers.get(&name).filter(|_| before != Some(count)) {
+            if let Some(peer) = self.peers.load().get(&name).filter(|_| before != Some(count)) {
                 peer.queue().try_now();
             }
         }

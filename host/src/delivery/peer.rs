@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::warn;
@@ -19,15 +20,15 @@ use crate::protocol::smtp::Reply;
 use crate::spool::Spool;
 
 pub(super) struct Peer {
-    pub options: PeerOptions,
+    options: ArcSwap<PeerOptions>,
     pub spool: Arc<dyn Spool>,
     pub clock: SharedClock,
     pub outcomes: Arc<dyn OutcomeSink>,
     queue: Mutex<Queue>,
     /// Wakes the refill.
     refill: Notify,
-    /// When each host was last found dead, by its place in the options.
-    dead: Mutex<Vec<Option<Instant>>>,
+    /// When hosts were last found dead.
+    dead: Mutex<HashMap<String, Instant>>,
     /// Messages whose last attempt ended in doubt, and the host that may have them.
     doubtful: Mutex<HashMap<OutgoingId, Doubt>>,
     /// Records that may be under way at once: past that, workers wait for the spool.
@@ -64,18 +65,14 @@ impl Peer {
         outcomes: Arc<dyn OutcomeSink>,
         busy: watch::Sender<usize>,
     ) -> Arc<Self> {
-        let limits = Limits {
-            messages: options.hot_messages,
-            octets: options.hot_octets,
-            workers: options.sessions,
-        };
+        let limits = Limits::of(&options);
         Arc::new(Self {
             queue: Mutex::new(Queue::new(limits)),
             refill: Notify::new(),
-            dead: Mutex::new(vec![None; options.hosts.len()]),
+            dead: Mutex::default(),
             doubtful: Mutex::default(),
             recording: Arc::new(Semaphore::new(MAX_RECORDING)),
-            options,
+            options: ArcSwap::from_pointee(options),
             spool,
             clock,
             outcomes,
@@ -85,6 +82,21 @@ impl Peer {
 
     pub fn queue(&self) -> MutexGuard<'_, Queue> {
         lock(&self.queue)
+    }
+
+    /// What is configured now. An attempt that is under way goes on with what it began with.
+    pub fn options(&self) -> Arc<PeerOptions> {
+        self.options.load_full()
+    }
+
+    /// Goes on with other options, also after its queue was stopped. What is in flight stays so; open connections carry
+    /// no further message.
+    pub fn change(self: &Arc<Self>, options: PeerOptions) {
+        lock(&self.dead).retain(|host, _| options.hosts.contains(host));
+        let limits = Limits::of(&options);
+        self.options.store(Arc::new(options));
+        self.queue().go_on(limits);
+        self.dispatch();
     }
 
     /// Starts the workers that the queue asks for, and the refill when it runs low.
@@ -112,9 +124,9 @@ impl Peer {
                 continue;
             };
             let now = self.clock.now();
-            let due = self.spool.due(&self.options.name, now, limit, &except).await;
+            let due = self.spool.due(&self.options().name, now, limit, &except).await;
             if let Err(error) = &due {
-                warn!(peer = %self.options.name, %error, "the spool did not say what is due");
+                warn!(peer = %self.options().name, %error, "the spool did not say what is due");
             }
             self.queue().end_refill(limit, due.ok());
             self.dispatch();
@@ -124,7 +136,7 @@ impl Peer {
     /// One attempt at one message; `None` when it was not made, because the peer has enough sessions.
     async fn attempt(self: &Arc<Self>, job: &Job, session: &mut Option<Connection>) -> Option<Attempt> {
         let outgoing = &job.outgoing;
-        if retry::is_too_old(outgoing.received_at, self.options.give_up_after, self.clock.now()) {
+        if retry::is_too_old(outgoing.received_at, self.options().give_up_after, self.clock.now()) {
             let answer = Answer::ours("its time was over before it could be sent");
             let fates = Fate::all(&outgoing.envelope, Verdict::Later, &answer);
             return Some(Attempt { host: None, fates });
@@ -149,27 +161,27 @@ impl Peer {
         let outgoing = &job.outgoing;
         let mut last = (None, Answer::ours("the peer has no hosts"), Verdict::Later);
         let mut reached = false;
-        for index in self.hosts(wanted.as_deref()) {
-            let host = &self.options.hosts[index];
+        let options = self.options();
+        for host in self.hosts(&options, wanted.as_deref()) {
             self.queue().opening();
-            let opened = Session::open(host, &self.options).await;
+            let opened = Session::open(host, &options).await;
             if self.queue().opened(opened.is_ok()) {
                 self.dispatch();
             }
             match opened {
                 Ok(session) => {
                     reached = true;
-                    lock(&self.dead)[index] = None;
-                    let open = Connection::new(session, self);
+                    lock(&self.dead).remove(host);
+                    let open = Connection::new(session, &options, self);
                     let lost = Answer::ours("the connection was lost before the end of the message");
-                    last = (Some(host.clone()), lost, Verdict::Later);
+                    last = (Some(host.to_owned()), lost, Verdict::Later);
                     if let Some(attempt) = self.send(job, open, keep).await {
                         return Some(attempt);
                     }
                 }
                 Err(Unreachable { reply, reason }) => {
-                    lock(&self.dead)[index] = Some(Instant::now());
-                    warn!(peer = %self.options.name, host, reason = %Masked(&reason), "host does not talk to us");
+                    lock(&self.dead).insert(host.to_owned(), Instant::now());
+                    warn!(peer = %options.name, host, reason = %Masked(&reason), "host does not talk to us");
                     // Only a peer all of whose hosts refuse for good has refused for good.
                     let refused = reply.as_ref().is_some_and(Reply::is_permanent);
                     let verdict = match last {
@@ -178,7 +190,7 @@ impl Peer {
                         _ => Verdict::Later,
                     };
                     let answer = reply.as_ref().map_or_else(|| Answer::ours(reason), Answer::of);
-                    last = (Some(host.clone()), answer, verdict);
+                    last = (Some(host.to_owned()), answer, verdict);
                 }
             }
         }
@@ -198,13 +210,14 @@ impl Peer {
     async fn send(&self, job: &Job, mut open: Connection, keep: &mut Option<Connection>) -> Option<Attempt> {
         let outgoing = &job.outgoing;
         let host = open.session.host.clone();
-        let fates = match open.session.send(outgoing, &self.options).await {
+        let fates = match open.session.send(outgoing, &self.options()).await {
             Ok(fates) => {
                 lock(&self.doubtful).remove(&outgoing.id);
-                if open.session.is_usable(&self.options) {
+                let options = self.options();
+                if open.session.is_usable(&options) && Arc::ptr_eq(&options, &open.options) {
                     *keep = Some(open);
                 } else {
-                    open.session.quit(&self.options).await;
+                    open.session.quit(&options).await;
                 }
                 fates
             }
@@ -224,30 +237,29 @@ impl Peer {
         Some(Attempt { host, fates })
     }
 
-    /// The places of the hosts to try, in order: those lately found dead last.
-    fn hosts(&self, wanted: Option<&str>) -> Vec<usize> {
+    /// The hosts to try, in order: those lately found dead last.
+    fn hosts<'a>(&self, options: &'a PeerOptions, wanted: Option<&str>) -> Vec<&'a str> {
         let now = Instant::now();
         let dead = lock(&self.dead);
-        let is_dead = |index: &usize| dead[*index].is_some_and(|since| now - since < DEAD_FOR);
-        let hosts = self.options.hosts.iter().enumerate();
-        let mut places: Vec<usize> = hosts
-            .filter(|(_, host)| wanted.is_none_or(|wanted| wanted == *host))
-            .map(|(index, _)| index)
+        let is_dead = |host: &&str| dead.get(*host).is_some_and(|since| now - *since < DEAD_FOR);
+        let hosts = options.hosts.iter().map(String::as_str);
+        let mut hosts: Vec<&str> = hosts
+            .filter(|host| wanted.is_none_or(|wanted| wanted == *host))
             .collect();
-        places.sort_by_key(is_dead);
-        places
+        hosts.sort_by_key(is_dead);
+        hosts
     }
 
     fn unreachable(&self) {
-        let random = (self.options.random)();
-        let wait = |failures| self.options.schedule.wait(failures, random);
+        let random = (self.options().random)();
+        let wait = |failures| self.options().schedule.wait(failures, random);
         self.queue().unreachable(Instant::now(), wait);
     }
 
     fn doubt(&self, id: OutgoingId) -> Option<String> {
         let mut doubtful = lock(&self.doubtful);
         let doubt = doubtful.get(&id)?;
-        if doubt.since.elapsed() < DOUBT_FOR && self.options.hosts.contains(&doubt.host) {
+        if doubt.since.elapsed() < DOUBT_FOR && self.options().hosts.contains(&doubt.host) {
             return Some(doubt.host.clone());
         }
         doubtful.remove(&id);
@@ -269,6 +281,8 @@ impl Peer {
 /// A greeted session, counted while it lasts.
 struct Connection {
     session: Session,
+    /// What it was opened with.
+    options: Arc<PeerOptions>,
     #[expect(dead_code, reason = "counts the session until it is dropped")]
     live: Live,
 }
@@ -306,7 +320,7 @@ impl Worker {
             };
         }
         if let Some(open) = session {
-            open.session.quit(&self.peer.options).await;
+            open.session.quit(&self.peer.options()).await;
         }
     }
 
@@ -314,7 +328,7 @@ impl Worker {
     async fn wait(&self, mut work: oneshot::Receiver<Job>, connection: &mut Option<Connection>) -> Option<Job> {
         let open = connection.as_mut()?;
         tokio::select! {
-            job = timeout(self.peer.options.idle, &mut work) => if let Ok(job) = job { return job.ok() },
+            job = timeout(self.peer.options().idle, &mut work) => if let Ok(job) = job { return job.ok() },
             () = open.session.broken() => *connection = None,
         }
         work.close();
@@ -324,9 +338,9 @@ impl Worker {
 
 impl Connection {
     /// Takes over the count of a session that was just opened.
-    fn new(session: Session, peer: &Arc<Peer>) -> Self {
-        let live = Live(peer.clone());
-        Self { session, live }
+    fn new(session: Session, options: &Arc<PeerOptions>, peer: &Arc<Peer>) -> Self {
+        let (options, live) = (options.clone(), Live(peer.clone()));
+        Self { session, options, live }
     }
 }
 

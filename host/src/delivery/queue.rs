@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::PeerOptions;
 use crate::message::{Outgoing, OutgoingId};
 
 /// A message to be sent.
@@ -84,6 +85,16 @@ pub(super) enum Next {
     Nothing,
     /// A worker is to be started with this message. It is counted already.
     Start(Job),
+}
+
+impl Limits {
+    pub fn of(options: &PeerOptions) -> Self {
+        Self {
+            messages: options.hot_messages,
+            octets: options.hot_octets,
+            workers: options.sessions,
+        }
+    }
 }
 
 /// The most messages leased from the spool at a time: enough to keep the workers busy, little enough to hold.
@@ -302,6 +313,22 @@ impl Queue {
         if let Circuit::Open { failures, .. } = self.circuit {
             self.circuit = Circuit::Probing { failures };
         }
+    }
+
+    /// Begins again after [`Queue::stop`], or goes on with other limits. A peer that was left alone is tried at once: it
+    /// may have other hosts now.
+    pub fn go_on(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.stopping = false;
+        self.more = true;
+        self.crowded = None;
+        self.idle.clear();
+        self.try_now();
+    }
+
+    /// Whether nothing is tried now, or one message at most, because the peer could not be reached.
+    pub fn is_unreachable(&self) -> bool {
+        self.circuit != Circuit::Closed
     }
 
     /// Nothing new is begun. What waits is in the spool.

@@ -42,7 +42,7 @@ impl Settling {
         let (peer, now) = (&self.peer, self.peer.clock.now());
         let mut fates = attempt.fates;
         let outgoing = &job.outgoing;
-        if retry::is_too_old(outgoing.received_at, peer.options.give_up_after, now) {
+        if retry::is_too_old(outgoing.received_at, peer.options().give_up_after, now) {
             let days = now.0.saturating_sub(outgoing.received_at.0) as f64 / 86_400_000.0;
             fates = fate::give_up(fates, attempts(&job, &attempt.host), days);
         }
@@ -82,7 +82,7 @@ impl Settling {
                 reason: "the other recipients were delivered".into(),
             },
             Rest::Waiting(waiting) => {
-                let options = &self.peer.options;
+                let options = self.peer.options();
                 let next = now.plus(options.schedule.wait(attempts, (options.random)()));
                 // A message that will be too old by then fails when it is, not at its next turn.
                 let due = next.min(job.outgoing.received_at.plus(options.give_up_after));
@@ -114,7 +114,7 @@ impl Settling {
     }
 
     fn log(&self, job: &Job, host: Option<&str>, entry: &Entry) {
-        let (id, peer) = (job.outgoing.id, &self.peer.options.name);
+        let (id, peer) = (job.outgoing.id, &job.outgoing.peer);
         // Peers repeat the numbers of recipients in their replies.
         let reply = |fates: &[Fate]| fates.first().map(|fate| Masked(&fate.answer.to_string()).to_string());
         if let Some(reply) = reply(&entry.delivered) {

@@ -6,13 +6,19 @@ use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timesta
 use crate::spool::{BoxFuture, Receipt};
 
 /// Who may talk, what is routable, and where messages go. The first three are asked in the middle of a session and
-/// must not wait for anything.
+/// must not wait for anything; what has to be waited for is asked before, by `look_up`.
 pub trait Handler: Send + Sync + 'static {
     /// At the connection: who may talk at all.
     fn greet(&self, remote: SocketAddr) -> Result<(), Refusal>;
 
     /// At MAIL: which peer this is, and on what terms it sends. `None` is the null sender.
     fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal>;
+
+    /// Before [`recipient`](Self::recipient): what has to be looked up elsewhere first, if anything. The session waits for
+    /// it, and so for no longer than a client should.
+    fn look_up<'a>(&'a self, _source: &'a PeerName, _recipient: &str) -> Option<BoxFuture<'a, ()>> {
+        None
+    }
 
     /// At RCPT: whether the recipient can be routed.
     fn recipient(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal>;

@@ -36,3 +36,4 @@ pub use budget::{Lease, MemoryBudget};
 pub use handler::{Handler, SenderTerms};
 pub use listener::serve;
 pub use options::{EarlyTalk, Options};
+pub use replies::reply_to;

@@ -12,6 +12,11 @@ pub(super) fn accepted(receipt: &Receipt) -> Reply {
     Reply::new(250, Some((0, 0)), format!("{} accepted", receipt.id()))
 }
 
+/// As the peer would hear it, before there is a message.
+pub fn reply_to(refusal: &Refusal) -> Reply {
+    refused(refusal, None)
+}
+
 /// `id` is the message's, once it has one.
 pub(super) fn refused(refusal: &Refusal, id: Option<MessageId>) -> Reply {
     let (code, enhanced, text) = table(refusal);
@@ -38,6 +43,21 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
                 format!("no route to <{recipient}>; send it to its own network"),
             )
         }
+        Refusal::ThirdParty { recipient } => (
+            550,
+            (7, 1),
+            format!("<{recipient}>: nothing is carried from you to other networks here"),
+        ),
+        Refusal::NobodyServes { recipient } => (
+            451,
+            (3, 2),
+            format!("<{recipient}> cannot be served at present; try again later"),
+        ),
+        Refusal::Numbering { recipient, .. } => (
+            451,
+            (4, 3),
+            format!("the network of <{recipient}> cannot be looked up at present; try again later"),
+        ),
         Refusal::BadAddress { text, reason } => (553, (1, 3), format!("<{text}>: {reason}")),
         Refusal::TooManyRecipients { limit } => (
             452,

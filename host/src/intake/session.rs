@@ -136,6 +136,11 @@ where
                 };
                 let command = Command::parse(line);
                 let turn = Turn::behind(&command);
+                if let Ok(Command::Rcpt { to }) = &command
+                    && let Some(looked_up) = state.look_up(to, &desk)
+                {
+                    looked_up.await;
+                }
                 let (reply, next) = match &command {
                     Ok(Command::Mail { .. }) if *self.shutdown.borrow() => (replies::stopping(), Next::Close),
                     Ok(command) => state.answer(command, &desk),

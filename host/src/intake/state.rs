@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{Handler, Options, SenderTerms, replies};
 use crate::message::{Envelope, Illegal, Masked, MmsAddress, Recipient, Refusal};
 use crate::protocol::smtp::{Command, Reply};
+use crate::spool::BoxFuture;
 
 /// A transition consumes one and returns the next, so nothing of a message can outlive it.
 #[derive(Debug)]
@@ -69,6 +70,16 @@ impl State {
             Command::Help => replies::help(),
         };
         (reply, Next::Expect(self))
+    }
+
+    /// What has to be looked up before this recipient can be answered.
+    pub(super) fn look_up<'a, H: Handler>(&'a self, to: &str, desk: &Desk<'a, H>) -> Option<BoxFuture<'a, ()>> {
+        match self {
+            Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => {
+                desk.handler.look_up(&transaction.terms.peer, to)
+            }
+            Self::ExpectGreeting | Self::ExpectMail(_) => None,
+        }
     }
 
     /// Whether the session could end here and nobody would miss anything.

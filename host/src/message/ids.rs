@@ -115,6 +115,13 @@ impl PeerName {
     }
 }
 
+/// So that maps can be asked by text.
+impl std::borrow::Borrow<str> for PeerName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl TryFrom<String> for PeerName {
     type Error = Illegal;
 

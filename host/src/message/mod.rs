@@ -15,6 +15,7 @@ mod policy;
 mod profile;
 mod refusal;
 mod stored;
+mod system;
 mod transaction;
 mod whole;
 
@@ -32,6 +33,7 @@ pub use profile::{
     Choice, ContentClass, Extension, Hello, Quirk, Rate, RefuseWith, ResponseSender, Timeouts, TlsTo, UnknownTypes,
 };
 pub use refusal::{Blame, Refusal};
+pub use system::{MAX_LOCAL_OCTETS, SystemAddress, SystemTag};
 pub use transaction::{
     Answer, Cause, Change, Leg, LegState, Mode, News, RepeatKey, Task, Todo, Transaction, TransactionChange,
     TransactionKey, Wants,

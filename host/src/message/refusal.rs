@@ -19,6 +19,14 @@ pub enum Refusal {
     SenderNotAllowed { sender: String },
     #[error("no route to {recipient}: its domain is no peer's, and neither a route nor a plug-in took it")]
     NoRoute { recipient: String },
+    #[error("{recipient} is another network's, and neither the sending peer nor that network's has hub = true")]
+    ThirdParty { recipient: String },
+    /// The Relay/Servers of its range drain.
+    #[error("no relay-server takes new messages for {recipient} now")]
+    NobodyServes { recipient: String },
+    /// ENUM was asked, and did not answer.
+    #[error("the network of {recipient} is not known now: {reason}")]
+    Numbering { recipient: String, reason: String },
     #[error("address {text:?} cannot be read: {reason}")]
     BadAddress { text: String, reason: String },
     #[error("more than {limit} recipients in one message")]
@@ -72,14 +80,19 @@ impl Refusal {
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::Deferred { .. } | Self::Storage { .. } | Self::Stopping | Self::TooManyRecipients { .. }
+            Self::Deferred { .. }
+                | Self::Storage { .. }
+                | Self::Stopping
+                | Self::TooManyRecipients { .. }
+                | Self::NobodyServes { .. }
+                | Self::Numbering { .. }
         )
     }
 
     pub fn blame(&self) -> Blame {
         match self {
             Self::ByPlugin { .. } | Self::PluginFailed { .. } | Self::Deferred { .. } => Blame::Plugin,
-            Self::Storage { .. } | Self::Stopping => Blame::Relay,
+            Self::Storage { .. } | Self::Stopping | Self::NobodyServes { .. } | Self::Numbering { .. } => Blame::Relay,
             _ => Blame::Peer,
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::message::{Field, Incoming, Masked, Message, Outgoing, PeerName, Refusal, Timestamp};
+use crate::message::{Field, Incoming, Masked, Message, Outgoing, PeerName, Recipient, Refusal, Timestamp};
 use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
 use crate::routing::{self, Split};
@@ -62,6 +62,7 @@ impl Relay {
         let _room = self.room_for(&incoming.content).await;
         let message = Arc::new(read(incoming, self.mm4_limits()).await?);
         self.refuse_loops(&message)?;
+        self.refuse_claims(&message)?;
 
         let mut effects = Effects::default();
         let passage = run.chain.arrive(Arc::clone(&message), &mut effects).await;
@@ -92,8 +93,17 @@ impl Relay {
         evidence.map_or(Ok(()), |evidence| Err(Refusal::Loop { evidence }))
     }
 
+    /// What `MAIL` was asked of the envelope's sender is asked of `From` here.
+    fn refuse_claims(&self, message: &Message) -> Result<(), Refusal> {
+        let Some(from) = mm4::Pdu::of(&message.header).from() else {
+            return Ok(());
+        };
+        self.directory.load().routing.may_originate(&message.origin.peer, &from)
+    }
+
     fn patience(&self, peer: &PeerName) -> Duration {
-        self.answer_within.get(peer).copied().unwrap_or(ANSWER_WITHIN)
+        let known = self.directory.load().answer_within.get(peer).copied();
+        known.unwrap_or(ANSWER_WITHIN)
     }
 
     /// The message as received, for the spool to give out at once.
@@ -144,11 +154,21 @@ impl Relay {
         } else {
             arrived
         };
+        for recipient in &arrived.envelope.recipients {
+            self.ask_for(&arrived.origin.peer, &recipient.address).await;
+        }
         let split = self.split(&arrived, &routes);
         let mut gathered = Gathered::new(received, run, effects);
-        for (recipient, refusal) in split.unrouted {
+        let nobodys = split.system.into_iter().map(|(recipient, _)| {
+            let address = recipient.address.to_string();
+            (recipient, Refusal::NoRoute { recipient: address })
+        });
+        for (recipient, refusal) in split.unrouted.into_iter().chain(nobodys) {
+            if refusal.is_temporary() {
+                return Err(refusal);
+            }
             let why = refusal.to_string();
-            tracing::warn!(message = %received.id, "a plug-in left a recipient without a route: {}", Masked(&why));
+            tracing::warn!(message = %received.id, "a recipient has no next hop: {}", Masked(&why));
             gathered.fail(
                 &arrived,
                 PeerName::no_route(),
@@ -181,17 +201,29 @@ impl Relay {
     /// Which recipients go to which peer: where a plug-in sent them, else where routing says. What `RCPT` said may have
     /// changed meanwhile, because a plug-in gave a recipient another address.
     fn split(&self, arrived: &Message, routes: &BTreeMap<u32, PeerName>) -> Split {
-        self.routing.load().split(&arrived.envelope.recipients, |recipient| {
+        let directory = self.directory.load();
+        let chosen = |recipient: &Recipient| {
             // A plug-in can name a peer that is not configured: then routing decides.
-            routes
-                .get(&recipient.id)
-                .filter(|peer| self.peers.contains_key(peer))
-                .cloned()
-        })
+            let peer = routes.get(&recipient.id);
+            peer.filter(|peer| directory.destinations.contains_key(*peer)).cloned()
+        };
+        let (source, recipients) = (&arrived.origin.peer, &arrived.envelope.recipients);
+        let mut split = directory
+            .routing
+            .split(source, recipients, chosen, &directory.now(&self.delivery));
+        // What comes to our own system address goes to the Relay/Server that its tag names.
+        for (recipient, tag) in std::mem::take(&mut split.system) {
+            match tag.and_then(|tag| directory.routing.home(&tag)) {
+                Some(home) => split.add(home, recipient),
+                None => split.system.push((recipient, None)),
+            }
+        }
+        split
     }
 
     fn destination(&self, peer: &PeerName) -> Destination {
-        self.peers.get(peer).cloned().unwrap_or_default()
+        let directory = self.directory.load();
+        directory.destinations.get(peer).cloned().unwrap_or_default()
     }
 
     fn trace(&self, message: &Message) -> Field {

@@ -1,47 +1,70 @@
 //! What intake asks before there is a message: who may talk, whose message it is, where a recipient would go.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::intake::{Handler, SenderTerms};
 use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
+use crate::routing::Side;
 use crate::spool::{BoxFuture, Receipt};
 
 use super::Relay;
 
-impl Handler for Relay {
-    /// Only addresses that belong to some peer may talk at all: this is no open relay.
-    fn greet(&self, remote: SocketAddr) -> Result<(), Refusal> {
-        let known = self.routing.load().peer_for(remote.ip(), None).is_some();
-        known.then_some(()).ok_or(unknown(remote))
-    }
+/// One listener's view of the relay: who is known depends on the side of the house on which it stands.
+pub(super) struct Door {
+    pub(super) relay: Arc<Relay>,
+    pub(super) side: Side,
+}
 
-    /// Which peer is talking: of those that may come from this address, the one whose domain the sender has.
-    fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
-        let domain = sender.and_then(|sender| sender.domain());
-        let peer = self.routing.load().peer_for(remote.ip(), domain);
-        let peer = peer.ok_or(unknown(remote))?;
-        Ok(SenderTerms::new(peer))
-    }
-
-    fn recipient(&self, _source: &PeerName, address: &MmsAddress) -> Result<(), Refusal> {
-        self.routing.load().route(address).map(|_| ())
-    }
-
-    fn next_id(&self) -> MessageId {
-        self.spool.next_id()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>> {
-        Box::pin(Relay::carry(self, incoming))
+impl Door {
+    fn peer(&self, remote: SocketAddr, domain: Option<&str>) -> Result<PeerName, Refusal> {
+        let directory = self.relay.directory.load();
+        let peer = directory.routing.peer_for(self.side, remote.ip(), domain);
+        peer.ok_or(Refusal::UnknownClient {
+            remote: remote.ip().to_string(),
+        })
     }
 }
 
-fn unknown(remote: SocketAddr) -> Refusal {
-    Refusal::UnknownClient {
-        remote: remote.ip().to_string(),
+impl Handler for Door {
+    /// Only addresses that belong to some peer may talk at all: this is no open relay.
+    fn greet(&self, remote: SocketAddr) -> Result<(), Refusal> {
+        self.peer(remote, None).map(|_| ())
+    }
+
+    /// Which peer is talking: of those that may come from this address, the one whose domain the sender has. It must be
+    /// allowed to speak for that sender.
+    fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
+        let peer = self.peer(remote, sender.and_then(|sender| sender.domain()))?;
+        if let Some(sender) = sender {
+            self.relay.directory.load().routing.may_originate(&peer, sender)?;
+        }
+        Ok(SenderTerms::new(peer))
+    }
+
+    fn recipient(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal> {
+        let directory = self.relay.directory.load();
+        let now = directory.now(&self.relay.delivery);
+        directory.routing.admit(source, address, &now).map(|_| ())
+    }
+
+    fn look_up<'a>(&'a self, source: &'a PeerName, recipient: &str) -> Option<BoxFuture<'a, ()>> {
+        let address = MmsAddress::new(recipient).ok()?;
+        let (numbering, number) = self.relay.directory.load().to_be_asked(source, &address)?;
+        Some(Box::pin(async move {
+            numbering.ask(&number).await;
+        }))
+    }
+
+    fn next_id(&self) -> MessageId {
+        self.relay.spool.next_id()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.relay.clock.now()
+    }
+
+    fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>> {
+        Box::pin(self.relay.carry(incoming))
     }
 }

@@ -8,6 +8,7 @@
 mod carry;
 mod chain;
 mod deferrals;
+mod directory;
 mod doors;
 mod finish;
 mod gathered;
@@ -16,7 +17,6 @@ mod outcomes;
 mod start;
 mod tables;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,16 +25,17 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::clock::SharedClock;
 use crate::delivery::Delivery;
-use crate::message::{Content, PeerName};
-use crate::pipeline::{Catalogue, Destination};
+use crate::message::{Content, MmsAddress, PeerName};
+use crate::pipeline::Catalogue;
 use crate::protocol::mm4;
-use crate::routing::Routing;
 use crate::spool::{Acceptance, Spool};
 
 use self::deferrals::Deferrals;
 
 pub use chain::check as check_plugins;
+pub use directory::Directory;
 pub use start::{Running, Setup};
+pub use tables::load as load_tables;
 
 /// Everything that a message needs on its way.
 pub struct Relay {
@@ -43,11 +44,7 @@ pub struct Relay {
     hop_limit: u32,
     limits: mm4::Limits,
     /// Replaced as a whole when the configuration is reloaded.
-    routing: ArcSwap<Routing>,
-    /// What each peer can take, as departure plug-ins are told.
-    peers: HashMap<PeerName, Destination>,
-    /// How long each peer may have to wait for the answer to its end of data.
-    answer_within: HashMap<PeerName, Duration>,
+    directory: ArcSwap<Directory>,
     deferrals: Deferrals,
     /// Told when a message has become unfinished.
     unfinished: Notify,
@@ -65,6 +62,10 @@ pub struct Relay {
 const ROOM_BLOCK: u64 = 64 << 10;
 const ROOM_BLOCKS: u32 = 1024;
 
+/// How often it is asked whether somebody still uses an old directory.
+const LOOK: Duration = Duration::from_millis(50);
+const MAX_LOOKS: u32 = 12_000;
+
 /// Looks on: the demo does. Must not block.
 pub trait Observer: Send + Sync + 'static {
     /// Called when everything that a message causes is known, before it is committed.
@@ -77,6 +78,29 @@ pub struct Nobody;
 impl Observer for Nobody {}
 
 impl Relay {
+    /// The next look-up sees this one. The old one goes when nobody looks into it any more, on a thread that serves nobody:
+    /// freeing a million rows takes a while.
+    fn replace_directory(&self, directory: Arc<Directory>) {
+        let old = self.directory.swap(directory);
+        tokio::spawn(async move {
+            let mut looks = 0;
+            // The services of old plug-ins may keep it; then it goes with them.
+            while Arc::strong_count(&old) > 1 && looks < MAX_LOOKS {
+                tokio::time::sleep(LOOK).await;
+                looks += 1;
+            }
+            tokio::task::spawn_blocking(move || drop(old));
+        });
+    }
+
+    /// Asks DNS for what has to be known before this recipient can be routed.
+    async fn ask_for(&self, source: &PeerName, address: &MmsAddress) {
+        let asked = self.directory.load().to_be_asked(source, address);
+        if let Some((numbering, number)) = asked {
+            numbering.ask(&number).await;
+        }
+    }
+
     fn mm4_limits(&self) -> mm4::Limits {
         self.limits
     }

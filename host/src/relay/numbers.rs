@@ -1,47 +1,40 @@
-//! The networks of telephone numbers, for plug-ins that ask: what routing says of them.
+//! The networks of telephone numbers, for plug-ins that ask: what routing says of them, DNS included.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use mm4relay_engine::{BoxFuture, Network};
 
-use crate::config::Peer;
-use crate::message::{MmsAddress, PeerName};
+use crate::message::{MmsAddress, Refusal};
 use crate::pipeline::Numbering;
-use crate::routing::{Route, Routing};
+use crate::routing::Route;
 
-/// Answers from the routes of one configuration. It asks nobody, so it never fails.
-pub struct RoutedNumbers {
-    routing: Arc<Routing>,
-    /// The first domain of each peer that has one.
-    domains: HashMap<PeerName, String>,
-}
+use super::Directory;
+
+/// Answers from the routes of one configuration.
+pub(super) struct RoutedNumbers(pub(super) Arc<Directory>);
 
 impl RoutedNumbers {
-    pub fn new(routing: Arc<Routing>, peers: &[Peer]) -> Self {
-        let domain = |peer: &Peer| Some((peer.name.clone(), peer.domains.first()?.clone()));
-        Self {
-            routing,
-            domains: peers.iter().filter_map(domain).collect(),
-        }
-    }
-
-    fn look_up(&self, number: &str) -> Option<Network> {
-        let address = MmsAddress::new(number).ok()?;
-        match self.routing.route(&address).ok()? {
-            Route::Peer(peer) => Some(Network {
+    /// # Errors
+    /// DNS has to be asked, and does not answer.
+    async fn look_up(&self, number: &str) -> Result<Option<Network>, String> {
+        let Ok(address) = MmsAddress::new(number) else {
+            return Ok(None);
+        };
+        match self.0.explain(None, &address, |_, _| {}).await {
+            Ok(Route::Peer(peer)) => Ok(Some(Network {
                 id: None,
-                domain: self.domains.get(&peer).cloned(),
+                domain: self.0.domain(&peer).map(str::to_owned),
                 peer: Some(peer.to_string()),
-            }),
-            Route::PlugIns => None,
+            })),
+            Err(Refusal::Numbering { reason, .. }) => Err(reason),
+            Ok(Route::PlugIns | Route::System(_)) | Err(_) => Ok(None),
         }
     }
 }
 
 impl Numbering for RoutedNumbers {
     fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
-        Box::pin(async move { Ok(self.look_up(number)) })
+        Box::pin(self.look_up(number))
     }
 }
 
@@ -51,23 +44,23 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::routing::Tables;
 
-    #[test]
-    fn a_number_has_the_network_of_its_longest_prefix() {
+    #[tokio::test]
+    async fn a_number_has_the_network_of_its_longest_prefix() {
         let config = "[relay]\nname = \"r.example\"\ndomains = [\"mms.r.example\"]\nlisten = [\"127.0.0.1:0\"]\n\
-                      [[peer]]\nname = \"b\"\ndomains = [\"mms.b.example\"]\nhosts = [\"127.0.0.1:25\"]\nfrom = [\"127.0.0.1\"]\n";
-        let peers = Config::parse(config, Path::new("")).unwrap().peers;
-        let to_b = Route::Peer(PeerName::new("b").unwrap());
-        let routes = [("+1555".to_owned(), to_b), ("+15559".to_owned(), Route::PlugIns)];
-        let routing = Routing::new(["mms.r.example".to_owned()], Vec::new(), routes).unwrap();
-        let numbers = RoutedNumbers::new(Arc::new(routing), &peers);
+                      [[peer]]\nname = \"b\"\ndomains = [\"mms.b.example\"]\nhosts = [\"127.0.0.1:25\"]\nfrom = [\"127.0.0.1\"]\n\
+                      [[route]]\nprefix = \"+1555\"\npeer = \"b\"\n[[route]]\nprefix = \"+15559\"\nplug-ins = true\n";
+        let config = Config::parse(config, Path::new("")).unwrap();
+        let directory = Directory::new(&config, &Tables::default(), None).unwrap();
+        let numbers = RoutedNumbers(Arc::new(directory));
         let network = Network {
             id: None,
             domain: Some("mms.b.example".into()),
             peer: Some("b".into()),
         };
-        assert_eq!(numbers.look_up("+15555550100"), Some(network));
-        assert_eq!(numbers.look_up("+15559550100"), None);
-        assert_eq!(numbers.look_up("+9995550100"), None);
+        assert_eq!(numbers.look_up("+15555550100").await, Ok(Some(network)));
+        assert_eq!(numbers.look_up("+15559550100").await, Ok(None));
+        assert_eq!(numbers.look_up("+9995550100").await, Ok(None));
     }
 }

@@ -1,31 +1,30 @@
 //! Building the rooms from a configuration, reloading what can be reloaded, and draining.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use mm4relay_engine::{Engine, EngineOptions, Services};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::{self, Config, RouteTo};
+use crate::config::{self, Config};
 use crate::delivery::{Delivery, PeerOptions, Schedule};
 use crate::intake;
-use crate::message::PeerName;
 use crate::pipeline::loading::history::History;
-use crate::pipeline::{Catalogue, Destination, KvSource, PluginServices, Seeds, WatchGuard};
+use crate::pipeline::{Catalogue, KvSource, PluginServices, Seeds, WatchGuard};
 use crate::protocol::mm4;
-use crate::routing::{PeerEntry, Route, Routing};
+use crate::routing::{Side, Tables};
 use crate::spool::sqlite::{self, SqliteSpool};
 use crate::spool::{BoxFuture, Careless, Spool};
 
 use super::deferrals::Deferrals;
+use super::directory::Directory;
+use super::doors::Door;
 use super::numbers::RoutedNumbers;
 use super::outcomes::Outcomes;
 use super::{Nobody, Observer, ROOM_BLOCKS, Relay, chain, tables};
@@ -50,9 +49,9 @@ impl Default for Setup {
 pub struct Running {
     relay: Arc<Relay>,
     database: Arc<SqliteSpool>,
-    /// The configuration that the rooms were built from.
-    config: Config,
-    addresses: Vec<SocketAddr>,
+    /// What runs. Locked while a change is made, so that changes go one after the other.
+    config: Mutex<Config>,
+    addresses: Vec<(SocketAddr, Side)>,
     listeners: Vec<JoinHandle<()>>,
     events: JoinHandle<()>,
     finishing: JoinHandle<()>,
@@ -67,8 +66,9 @@ impl Running {
         let clock: SharedClock = Arc::new(SystemClock);
         let database = open_spool(&config)?;
         let spool = trusted(&database, &setup);
-        let routing = Arc::new(routing(&config)?);
-        let catalogue = load_catalogue(&config, services(&config, &spool, &clock, &routing)?).await?;
+        let tables = load_tables(&config).await?;
+        let directory = Arc::new(Directory::new(&config, &tables, None)?);
+        let catalogue = load_catalogue(&config, services(&tables, &spool, &clock, &directory)?).await?;
 
         let outcomes = Arc::new(Outcomes {
             catalogue: Arc::clone(&catalogue),
@@ -76,9 +76,10 @@ impl Running {
         });
         let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&spool)));
         let (stop_delivery, delivery_stops) = watch::channel(false);
-        let peers = config.peers.iter().filter(|peer| peer.takes_messages());
         let delivery = Delivery::start(
-            peers.map(|peer| peer_options(peer, &config.relay.name)).collect(),
+            next_hops(&config)
+                .map(|peer| peer_options(peer, &config.relay.name))
+                .collect(),
             Arc::clone(&spool),
             Arc::clone(&clock),
             outcomes,
@@ -89,9 +90,7 @@ impl Running {
             name: config.relay.name.clone(),
             hop_limit: config.relay.hop_limit,
             limits: mm4_limits(&config),
-            routing: ArcSwap::new(routing),
-            peers: destinations(&config),
-            answer_within: answer_within(&config),
+            directory: ArcSwap::new(directory),
             deferrals: Deferrals::new(config.relay.hold_after_deferrals),
             unfinished: Notify::new(),
             catalogue: Arc::clone(&catalogue),
@@ -111,7 +110,7 @@ impl Running {
         Ok(Self {
             relay,
             database,
-            config,
+            config: Mutex::new(config),
             addresses,
             listeners,
             events,
@@ -122,48 +121,62 @@ impl Running {
         })
     }
 
-    /// Where it listens, with the ports that the system chose.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    /// Where it listens, for whom, and with the ports that the system chose.
+    pub fn addresses(&self) -> &[(SocketAddr, Side)] {
         &self.addresses
     }
 
-    /// Reads the configuration again, and applies tables, routes and plug-ins: all of them, or, when anything is wrong,
-    /// none. What needs a restart is named in the log.
+    /// Reads the configuration again, and applies peers, Relay/Servers, routes, tables and plug-ins: all of them, or,
+    /// when anything is wrong, none. What needs a restart is named in the log.
     pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
-        let config = Config::load(path)?;
-        let new_routing = Arc::new(routing(&self.with_running_peers(&config)?)?);
-        let services = services(&config, &self.relay.spool, &self.relay.clock, &new_routing)?;
-        let specs = chain::specs(&config)?;
-        if let Err(error) = self.relay.catalogue.replace(specs, services).await {
-            bail!("plug-ins:\n{error}");
-        }
-        self.relay.routing.store(new_routing);
+        let mut running = self.config.lock().await;
+        let read = Config::load(path)?;
         let same = |what: &str, same: bool| {
             if !same {
                 tracing::warn!("{what} changed in the configuration: that takes a restart");
             }
         };
-        same("[relay]", config.relay == self.config.relay);
-        same("[limits]", config.limits == self.config.limits);
-        same("[[peer]]", config.peers == self.config.peers);
+        same("[relay]", read.relay == running.relay);
+        same("[limits]", read.limits == running.limits);
+        let config = Config {
+            relay: running.relay.clone(),
+            limits: running.limits.clone(),
+            ..read
+        };
+        let tables = load_tables(&config).await?;
+        let directory = Arc::new(Directory::new(&config, &tables, Some(&self.relay.directory.load()))?);
+        let services = services(&tables, &self.relay.spool, &self.relay.clock, &directory)?;
+        if let Err(error) = self.relay.catalogue.replace(chain::specs(&config)?, services).await {
+            bail!("plug-ins:\n{error}");
+        }
+        self.change_peers(&running, &config, directory).await;
+        *running = config;
         Ok(())
     }
 
-    /// The new routes between the peers that are running: what nobody can deliver yet must not be accepted.
-    fn with_running_peers(&self, config: &Config) -> anyhow::Result<Config> {
-        for route in &config.routes {
-            if let RouteTo::Peer(peer) = &route.to
-                && !self.config.peers.iter().any(|running| running.name == *peer)
-            {
-                let prefix = &route.prefix;
-                bail!("route {prefix} leads to {peer}, which is not running yet: that takes a restart");
+    /// Nobody is routed to before messages for it can be delivered, and nobody stops before it is routed to no more.
+    async fn change_peers(&self, old: &Config, new: &Config, directory: Arc<Directory>) {
+        let name = &new.relay.name;
+        let before = |peer: &config::Peer| next_hops(old).find(|old| old.name == peer.name);
+        let changed: Vec<_> = next_hops(new).filter(|peer| before(peer) != Some(peer)).collect();
+        for peer in &changed {
+            let what = if before(peer).is_some() { "changed" } else { "added" };
+            tracing::info!(peer = %peer.name, "peer {what}");
+        }
+        let delivery = &self.relay.delivery;
+        delivery.set_peers(changed.into_iter().map(|peer| peer_options(peer, name)).collect());
+        self.relay.replace_directory(directory);
+        let gone = next_hops(old).filter(|old| next_hops(new).all(|peer| peer.name != old.name));
+        let gone: Vec<_> = gone.map(|peer| peer.name.clone()).collect();
+        delivery.remove_peers(&gone);
+        for peer in gone {
+            match self.relay.spool.next_due().await {
+                Ok(due) if due.iter().any(|(waiting, _)| *waiting == peer) => {
+                    tracing::warn!(%peer, "peer removed: what waits for it stays in the spool, until it is added again or dropped");
+                }
+                _ => tracing::info!(%peer, "peer removed: nothing waits for it"),
             }
         }
-        Ok(Config {
-            relay: self.config.relay.clone(),
-            peers: self.config.peers.clone(),
-            ..config.clone()
-        })
     }
 
     /// Stops taking messages, lets what is under way finish, and closes the spool.
@@ -207,18 +220,23 @@ impl KvSource for StoredValues {
 
 /// What plug-ins get from the relay, with the tables and routes as they are now.
 fn services(
-    config: &Config,
+    tables: &Tables,
     spool: &Arc<dyn Spool>,
     clock: &SharedClock,
-    routing: &Arc<Routing>,
+    directory: &Arc<Directory>,
 ) -> anyhow::Result<Arc<dyn Services>> {
     Ok(Arc::new(PluginServices {
-        tables: tables::load(config)?,
+        tables: tables::set(tables),
         kv: Arc::new(StoredValues(Arc::clone(spool))),
         clock: Arc::clone(clock),
-        numbering: Arc::new(RoutedNumbers::new(Arc::clone(routing), &config.peers)),
+        numbering: Arc::new(RoutedNumbers(Arc::clone(directory))),
         seeds: Seeds::new()?,
     }))
+}
+
+async fn load_tables(config: &Config) -> anyhow::Result<Tables> {
+    let config = config.clone();
+    tokio::task::spawn_blocking(move || tables::load(&config)).await?
 }
 
 async fn load_catalogue(config: &Config, services: Arc<dyn Services>) -> anyhow::Result<Arc<Catalogue>> {
@@ -236,46 +254,9 @@ async fn load_catalogue(config: &Config, services: Arc<dyn Services>) -> anyhow:
         .context("plug-ins")
 }
 
-fn routing(config: &Config) -> anyhow::Result<Routing> {
-    let entry = |peer: &config::Peer| PeerEntry {
-        name: peer.name.clone(),
-        domains: peer.domains.clone(),
-        from: peer.from.clone(),
-    };
-    let route = |route: &config::Route| {
-        let to = match &route.to {
-            RouteTo::Peer(peer) => Route::Peer(peer.clone()),
-            RouteTo::PlugIns => Route::PlugIns,
-        };
-        (route.prefix.clone(), to)
-    };
-    let peers = config.peers.iter().map(entry).collect();
-    Ok(Routing::new(
-        config.relay.domains.clone(),
-        peers,
-        config.routes.iter().map(route),
-    )?)
-}
-
-fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
-    let destination = |peer: &config::Peer| Destination {
-        peer: peer.name.to_string(),
-        domain: peer.domains.first().cloned().unwrap_or_default(),
-        inside: false,
-        content_class: None,
-        max_message_size: peer.max_message_size,
-        max_image_size: peer.max_image_size,
-        max_image_width: peer.max_image_width,
-        max_image_height: peer.max_image_height,
-    };
-    // A peer without hosts only sends: nothing can go there.
-    let peers = config.peers.iter().filter(|peer| peer.takes_messages());
-    peers.map(|peer| (peer.name.clone(), destination(peer))).collect()
-}
-
-fn answer_within(config: &Config) -> HashMap<PeerName, Duration> {
-    let peers = config.peers.iter();
-    peers.map(|peer| (peer.name.clone(), peer.answer_within)).collect()
+/// The peers that something can be sent to: the others only send.
+fn next_hops(config: &Config) -> impl Iterator<Item = &config::Peer> {
+    config.peers.iter().filter(|peer| peer.takes_messages())
 }
 
 fn mm4_limits(config: &Config) -> mm4::Limits {
@@ -303,13 +284,22 @@ async fn listen(
     config: &Config,
     relay: &Arc<Relay>,
     stop: &watch::Receiver<bool>,
-) -> anyhow::Result<(Vec<SocketAddr>, Vec<JoinHandle<()>>)> {
+) -> anyhow::Result<(Vec<(SocketAddr, Side)>, Vec<JoinHandle<()>>)> {
     let options = Arc::new(intake_options(config));
     let (mut addresses, mut listeners) = (Vec::new(), Vec::new());
-    for address in &config.relay.listen {
+    let inside = &config.relay.inside_listen;
+    let side = if inside.is_empty() { Side::Both } else { Side::Outside };
+    let outside = config.relay.listen.iter().map(|address| (address, side));
+    for (address, side) in outside.chain(inside.iter().map(|address| (address, Side::Inside))) {
         let listener = bind(*address).with_context(|| format!("cannot listen on {address}"))?;
-        addresses.push(listener.local_addr()?);
-        let served = intake::serve(listener, Arc::clone(&options), Arc::clone(relay), stop.clone());
+        addresses.push((listener.local_addr()?, side));
+        let relay = Arc::clone(relay);
+        let served = intake::serve(
+            listener,
+            Arc::clone(&options),
+            Arc::new(Door { relay, side }),
+            stop.clone(),
+        );
         listeners.push(tokio::spawn(served));
     }
     Ok((addresses, listeners))

@@ -1,21 +1,37 @@
 //! From recipient to peer, and from connection to peer: pure look-ups.
 //!
-//! A recipient goes by its domain when that is a peer's. In one of our own domains, or without any, it goes by its
-//! number: the route with the longest prefix. A domain that is nobody's has no route, whatever the number before it:
-//! what was meant for somebody else's network must not end up in a third one.
+//! A recipient goes through the steps of `[routing] order` until one of them has an answer ([`look_up`]). In one of our
+//! own domains, or without any, it goes by its number: tables, ranges, ENUM. With somebody else's domain it goes by that
+//! domain; one that is nobody's has no route, whatever the number before it: what was meant for somebody else's network
+//! must not end up in a third one. Of our own Relay/Servers, several may serve one range ([`servers`]).
+//!
+//! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom, and who carries for whom.
+//!
+//! Nothing here asks anybody: what DNS said, and which peer cannot be reached, is told ([`Circumstances`]).
 
+mod look_up;
+mod network;
 mod rows;
+mod servers;
 mod table;
+mod trust;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
+pub use look_up::{Step, Told};
+pub use network::NetworkId;
+pub use servers::ServerEntry;
 pub use table::{BadRow, MAX_KEY_OCTETS, MAX_VALUE_OCTETS, Table, TableError, Tables};
+pub use trust::{Role, Side};
 
 use self::rows::{Builder, Rows};
-use crate::message::{AddressKind, MmsAddress, PeerName, Recipient, Refusal};
+use self::servers::Servers;
+use crate::message::{PeerName, Recipient, Refusal, SystemAddress, SystemTag};
 
 /// What routing knows of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +41,43 @@ pub struct PeerEntry {
     pub domains: Vec<String>,
     /// Addresses that may speak as this peer.
     pub from: Vec<IpNet>,
+    pub role: Role,
+}
+
+/// Everything that routes are made of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub own_domains: Vec<String>,
+    /// When two have one domain, the earlier counts.
+    pub peers: Vec<PeerEntry>,
+    /// Those of the peers that are Relay/Servers of our own MMSE.
+    pub servers: Vec<ServerEntry>,
+    /// Beginnings of numbers, as routes compare them. When two are equal the later counts.
+    pub prefixes: Vec<(String, Route)>,
+    pub order: Vec<Step>,
+    /// From number to the name of a peer.
+    pub subscribers: Option<NamedTable>,
+    /// From number to a network's id, a domain or the name of a peer.
+    pub portability: Option<NamedTable>,
+    /// `None`: ENUM is not asked.
+    pub numbering: Option<OnSilence>,
+    pub system: Option<SystemAddress>,
+}
+
+/// A table, and what it is called in the configuration.
+#[derive(Clone, Debug)]
+pub struct NamedTable {
+    pub name: String,
+    pub table: Arc<Table>,
+}
+
+/// What becomes of a recipient when DNS does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnSilence {
+    /// It is refused for the moment.
+    Defer,
+    /// As if DNS knew nothing of it.
+    Next,
 }
 
 /// Where a recipient goes.
@@ -33,6 +86,41 @@ pub enum Route {
     Peer(PeerName),
     /// A plug-in will give it another address, or a peer.
     PlugIns,
+    /// To ourselves: our system address, with its tag if it has one, or the postmaster of an own domain.
+    System(Option<SystemTag>),
+}
+
+/// What routing is told about the world outside.
+pub trait Circumstances {
+    /// Whether none of a peer's hosts talks to us. Asked for our own Relay/Servers.
+    fn is_unreachable(&self, peer: &PeerName) -> bool;
+
+    /// What ENUM says of a number.
+    fn enum_answer(&self, number: &str) -> EnumAnswer;
+}
+
+/// What ENUM says of a number (RFC 6116).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnumAnswer {
+    /// The domain of its MMSE (RFC 4355, 4: enumservice `mms:mailto`).
+    Domain(String),
+    /// It has no such record.
+    Nothing,
+    /// DNS did not say, and why.
+    Silence(String),
+}
+
+/// Everybody can be reached, and DNS knows nothing.
+pub struct Calm;
+
+impl Circumstances for Calm {
+    fn is_unreachable(&self, _: &PeerName) -> bool {
+        false
+    }
+
+    fn enum_answer(&self, _: &str) -> EnumAnswer {
+        EnumAnswer::Nothing
+    }
 }
 
 /// One next hop, with its recipients in the order of the envelope.
@@ -47,19 +135,38 @@ pub struct Destination {
 pub struct Split {
     /// In the order in which the envelope first names each.
     pub destinations: Vec<Destination>,
+    /// Recipients that are our own system address, or the postmaster.
+    pub system: Vec<(Recipient, Option<SystemTag>)>,
     /// Recipients that have no next hop.
     pub unrouted: Vec<(Recipient, Refusal)>,
 }
 
-/// All look-ups of one configuration. Memory: 37 octets for each prefix besides its text.
+/// All look-ups of one configuration. Memory: 37 octets for each prefix besides its text, and the tables.
 #[derive(Debug)]
 pub struct Routing {
     own_domains: HashSet<String>,
+    own_networks: HashSet<NetworkId>,
     by_domain: HashMap<String, PeerName>,
+    by_network: HashMap<NetworkId, PeerName>,
     prefixes: Rows,
     /// Beside `prefixes`, row by row.
-    routes: Vec<Route>,
+    targets: Vec<Target>,
     peers: Vec<PeerEntry>,
+    roles: HashMap<PeerName, Role>,
+    servers: Servers,
+    order: Vec<Step>,
+    subscribers: Option<NamedTable>,
+    portability: Option<NamedTable>,
+    numbering: Option<OnSilence>,
+    system: Option<SystemAddress>,
+}
+
+/// Where a range of numbers goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Route(Route),
+    /// To one of these: not empty.
+    Servers(Vec<PeerName>),
 }
 
 /// More prefixes than fit: 4 GiB of text.
@@ -67,82 +174,123 @@ pub struct Routing {
 #[error("the prefixes of all routes together are longer than 4 GiB, or one is longer than 255 octets")]
 pub struct TooManyPrefixes;
 
-impl Routing {
-    /// `prefixes` are the beginnings of numbers, as routes compare them. When two are equal the later counts; when two
-    /// peers have one domain, the earlier does.
-    pub fn new(
+impl Plan {
+    /// Peers, and routes by domain and prefix, with every step in its usual order.
+    pub fn simple(
         own_domains: impl IntoIterator<Item = String>,
         peers: Vec<PeerEntry>,
         prefixes: impl IntoIterator<Item = (String, Route)>,
-    ) -> Result<Self, TooManyPrefixes> {
-        let own_domains: HashSet<_> = own_domains.into_iter().map(|domain| plain(&domain)).collect();
-        let mut by_domain = HashMap::new();
-        for peer in &peers {
-            for domain in peer.domains.iter().map(|domain| plain(domain)) {
-                if !own_domains.contains(&domain) {
-                    by_domain.entry(domain).or_insert_with(|| peer.name.clone());
+    ) -> Self {
+        Self {
+            own_domains: own_domains.into_iter().collect(),
+            peers,
+            servers: Vec::new(),
+            prefixes: prefixes.into_iter().collect(),
+            order: Step::ALL.to_vec(),
+            subscribers: None,
+            portability: None,
+            numbering: None,
+            system: None,
+        }
+    }
+}
+
+impl Routing {
+    pub fn new(plan: Plan) -> Result<Self, TooManyPrefixes> {
+        let own_domains: HashSet<_> = plan
+            .own_domains
+            .iter()
+            .map(|domain| plain(domain).into_owned())
+            .collect();
+        let (mut by_domain, mut by_network) = (HashMap::new(), HashMap::new());
+        for peer in &plan.peers {
+            for domain in peer.domains.iter().map(|domain| plain(domain).into_owned()) {
+                if own_domains.contains(&domain) {
+                    continue;
                 }
+                if let Some(network) = NetworkId::of_domain(&domain) {
+                    by_network.entry(network).or_insert_with(|| peer.name.clone());
+                }
+                by_domain.entry(domain).or_insert_with(|| peer.name.clone());
             }
         }
-        let sorted: BTreeMap<_, _> = prefixes.into_iter().collect();
+        let servers = Servers::new(plan.servers);
+        let mut sorted: BTreeMap<_, _> = plan
+            .prefixes
+            .into_iter()
+            .map(|(prefix, route)| (prefix, Target::Route(route)))
+            .collect();
+        for prefix in servers.prefixes() {
+            sorted.insert(prefix.to_owned(), Target::Servers(servers.of_range(prefix)));
+        }
         let mut builder = Builder::with_capacity(sorted.len(), sorted.keys().map(String::len).sum());
-        let mut routes = Vec::with_capacity(sorted.len());
-        for (prefix, route) in sorted {
+        let mut targets = Vec::with_capacity(sorted.len());
+        for (prefix, target) in sorted {
             builder.push(&prefix, "").map_err(|_| TooManyPrefixes)?;
-            routes.push(route);
+            targets.push(target);
         }
         Ok(Self {
+            own_networks: own_domains
+                .iter()
+                .filter_map(|domain| NetworkId::of_domain(domain))
+                .collect(),
             own_domains,
             by_domain,
+            by_network,
             prefixes: builder.finish(),
-            routes,
-            peers,
-        })
-    }
-
-    /// Where `address` goes.
-    pub fn route(&self, address: &MmsAddress) -> Result<Route, Refusal> {
-        let domain = address.domain().map(plain);
-        let route = match domain.filter(|domain| !self.own_domains.contains(domain)) {
-            Some(domain) => self.by_domain.get(&domain).cloned().map(Route::Peer),
-            None => self.by_number(address),
-        };
-        route.ok_or_else(|| Refusal::NoRoute {
-            recipient: address.to_string(),
+            targets,
+            roles: plan.peers.iter().map(|peer| (peer.name.clone(), peer.role)).collect(),
+            peers: plan.peers,
+            servers,
+            order: plan.order,
+            subscribers: plan.subscribers,
+            portability: plan.portability,
+            numbering: plan.numbering,
+            system: plan.system,
         })
     }
 
     /// The peer that a connection from `remote` speaks for, once the envelope sender's domain is known.
     ///
-    /// Candidates are the peers that list the address. Of several, the one with the sender's domain; if that does not
-    /// tell (a null sender, a hub that speaks for many), the one with the smallest network, and the first of equals.
-    pub fn peer_for(&self, remote: IpAddr, sender_domain: Option<&str>) -> Option<PeerName> {
+    /// Candidates are the peers that are known on this side and list the address. Of several, the one with the sender's
+    /// domain; if that does not tell (a null sender, a hub that speaks for many), the one with the smallest network, and
+    /// the first of equals.
+    pub fn peer_for(&self, side: Side, remote: IpAddr, sender_domain: Option<&str>) -> Option<PeerName> {
         // A listener on [::] sees IPv4 clients in mapped form.
         let remote = remote.to_canonical();
         let sender_domain = sender_domain.map(plain);
         let rank = |peer: &&PeerEntry| {
             let networks = peer.from.iter().filter(|network| network.contains(&remote));
             let smallest = networks.map(IpNet::prefix_len).max()?;
-            let has_domain = |sender: &String| peer.domains.iter().any(|domain| plain(domain) == *sender);
+            let has_domain = |sender: &Cow<'_, str>| peer.domains.iter().any(|domain| plain(domain) == *sender);
             Some((sender_domain.as_ref().is_some_and(has_domain), smallest))
         };
-        let ranked = self.peers.iter().filter_map(|peer| Some((rank(&peer)?, peer)));
+        let known = self.peers.iter().filter(|peer| side.knows(peer.role));
+        let ranked = known.filter_map(|peer| Some((rank(&peer)?, peer)));
         // `max_by_key` would return the last of equals.
         let first_best = ranked.reduce(|best, next| if next.0 > best.0 { next } else { best });
         first_best.map(|(_, peer)| peer.name.clone())
     }
 
-    /// Groups recipients by next hop. `chosen` is the peer that a plug-in routed a recipient to, if one did. A
-    /// recipient that was left to plug-ins, and that none of them took, has no next hop.
-    pub fn split(&self, recipients: &[Recipient], chosen: impl Fn(&Recipient) -> Option<PeerName>) -> Split {
+    /// Groups the recipients of a message from `source` by next hop. `chosen` is the peer that a plug-in routed a
+    /// recipient to, if one did; then nothing else is asked. A recipient that was left to plug-ins, and that none of them
+    /// took, has no next hop.
+    pub fn split(
+        &self,
+        source: &PeerName,
+        recipients: &[Recipient],
+        chosen: impl Fn(&Recipient) -> Option<PeerName>,
+        now: &dyn Circumstances,
+    ) -> Split {
         let mut split = Split::default();
         for recipient in recipients {
             let routed = match chosen(recipient) {
                 Some(peer) => Ok(Route::Peer(peer)),
-                None => self.route(&recipient.address),
+                None => self.admit(source, &recipient.address, now),
             };
             match routed {
                 Ok(Route::Peer(peer)) => split.add(peer, recipient.clone()),
+                Ok(Route::System(tag)) => split.system.push((recipient.clone(), tag)),
                 Ok(Route::PlugIns) => {
                     let recipient_text = recipient.address.to_string();
                     let refusal = Refusal::NoRoute {
@@ -156,19 +304,42 @@ impl Routing {
         split
     }
 
-    fn by_number(&self, address: &MmsAddress) -> Option<Route> {
-        match address.kind() {
-            AddressKind::Number | AddressKind::ShortCode => {
-                let row = self.prefixes.find_longest_beginning(address.user())?;
-                Some(self.routes[row].clone())
-            }
-            AddressKind::Email | AddressKind::Other => None,
-        }
+    /// Rows of the routing tables whose value means nothing: the first 20, and how many more there are.
+    pub fn bad_rows(&self) -> Vec<String> {
+        let peer = |value: &str| self.roles.contains_key(value);
+        let network = |value: &str| {
+            let label = |label: &str| {
+                !label.is_empty()
+                    && label
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            };
+            let domain = value.contains('.') && plain(value).split('.').all(label);
+            peer(value) || NetworkId::read(value).is_some() || domain
+        };
+        let mut bad = Vec::new();
+        bad_rows(
+            self.subscribers.as_ref(),
+            peer,
+            "the name of a relay-server or peer",
+            &mut bad,
+        );
+        let expected = "a network such as 999-02, a domain, or the name of a peer";
+        bad_rows(self.portability.as_ref(), network, expected, &mut bad);
+        bad
+    }
+
+    /// Whether a domain is one of ours, in any spelling.
+    fn is_own(&self, domain: &str) -> bool {
+        let domain = plain(domain);
+        let network = || NetworkId::of_domain(&domain);
+        self.own_domains.contains(&*domain) || network().is_some_and(|network| self.own_networks.contains(&network))
     }
 }
 
 impl Split {
-    fn add(&mut self, peer: PeerName, recipient: Recipient) {
+    /// One more recipient for `peer`.
+    pub fn add(&mut self, peer: PeerName, recipient: Recipient) {
         // There are few next hops in one message, mostly one: looking through them costs less than a map.
         match self
             .destinations
@@ -184,10 +355,39 @@ impl Split {
     }
 }
 
+fn bad_rows(named: Option<&NamedTable>, good: impl Fn(&str) -> bool, expected: &str, bad: &mut Vec<String>) {
+    const REPORTED: usize = 20;
+    let Some(NamedTable { name, table }) = named else {
+        return;
+    };
+    // A million rows have a handful of values.
+    let mut known: HashMap<&str, bool> = HashMap::new();
+    let mut wrong = table
+        .iter()
+        .filter(|(_, value)| !*known.entry(value).or_insert_with(|| good(value)));
+    bad.extend(
+        wrong
+            .by_ref()
+            .take(REPORTED)
+            .map(|(key, value)| format!("table {name}: the value of {key} is {value:?}: expected {expected}")),
+    );
+    match wrong.count() {
+        0 => {}
+        more => bad.push(format!("table {name}: {more} more of these")),
+    }
+}
+
 /// Domains compare without regard to case and to the dot at their end.
-fn plain(domain: &str) -> String {
-    domain.strip_suffix('.').unwrap_or(domain).to_ascii_lowercase()
+fn plain(domain: &str) -> Cow<'_, str> {
+    let domain = domain.strip_suffix('.').unwrap_or(domain);
+    match domain.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        true => Cow::Owned(domain.to_ascii_lowercase()),
+        false => Cow::Borrowed(domain),
+    }
 }
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod mmse_tests;

@@ -98,6 +98,11 @@ impl Table {
         self.rows.len()
     }
 
+    /// All rows, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        (0..self.rows.len()).map(|row| (self.rows.key(row), self.rows.value(row)))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

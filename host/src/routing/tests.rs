@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::message::MmsAddress;
 
 fn peer(name: &str) -> PeerName {
     PeerName::new(name).unwrap()
@@ -11,6 +12,7 @@ fn entry(name: &str, domains: &[&str], from: &[&str]) -> PeerEntry {
         name: peer(name),
         domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
         from: from.iter().map(|network| network.parse().unwrap()).collect(),
+        role: Role::Outside,
     }
 }
 
@@ -28,14 +30,15 @@ fn routing() -> Routing {
         ("2020", Route::Peer(peer("rs-2"))),
     ];
     let prefixes = prefixes.map(|(prefix, route)| (prefix.to_owned(), route));
-    Routing::new(["MMS.own.example".to_owned()], peers, prefixes).unwrap()
+    Routing::new(Plan::simple(["MMS.own.example".to_owned()], peers, prefixes)).unwrap()
 }
 
 /// `peer`, `plug-ins` or `no route`.
 fn route(text: &str) -> String {
-    match routing().route(&MmsAddress::new(text).unwrap()) {
+    match routing().route(&MmsAddress::new(text).unwrap(), &Calm) {
         Ok(Route::Peer(peer)) => peer.to_string(),
         Ok(Route::PlugIns) => "plug-ins".to_owned(),
+        Ok(Route::System(_)) => "ourselves".to_owned(),
         Err(Refusal::NoRoute { recipient }) => {
             assert_eq!(recipient, text);
             "no route".to_owned()
@@ -82,7 +85,8 @@ fn what_nobody_has_is_not_routed() {
         "+155",
         "202",
         "ann@mms.own.example",
-        "postmaster",
+        "postmasters",
+        "postmaster@mms.nobody.example",
         "+1555abc@mms.own.example",
     ] {
         assert_eq!(route(text), "no route", "{text}");
@@ -99,7 +103,7 @@ fn a_peer_that_lists_our_own_domain_takes_nothing_of_it() {
 fn a_connection_is_recognised_by_address_then_domain_then_the_smallest_network() {
     let routing = routing();
     let who = |remote: &str, domain: Option<&str>| {
-        let found = routing.peer_for(remote.parse().unwrap(), domain);
+        let found = routing.peer_for(Side::Both, remote.parse().unwrap(), domain);
         found.map_or("nobody".to_owned(), |peer| peer.to_string())
     };
     assert_eq!(who("192.0.2.1", Some("mms.b.example")), "b");
@@ -148,7 +152,8 @@ fn recipients_are_grouped_by_next_hop_in_first_seen_order() {
             address: MmsAddress::new(text).unwrap(),
         })
         .collect();
-    let split = routing().split(&recipients, |recipient| (recipient.id == 6).then(|| peer("b")));
+    let chosen = |recipient: &Recipient| (recipient.id == 6).then(|| peer("b"));
+    let split = routing().split(&peer("hub"), &recipients, chosen, &Calm);
     let ids = |recipients: &[Recipient]| recipients.iter().map(|recipient| recipient.id).collect::<Vec<_>>();
     let destinations: Vec<_> = split
         .destinations
@@ -175,9 +180,9 @@ fn recipients_are_grouped_by_next_hop_in_first_seen_order() {
 #[test]
 fn of_two_equal_prefixes_the_later_counts() {
     let prefixes = ["b", "c"].map(|name| ("+1".to_owned(), Route::Peer(peer(name))));
-    let routing = Routing::new([], Vec::new(), prefixes).unwrap();
+    let routing = Routing::new(Plan::simple([], Vec::new(), prefixes)).unwrap();
     assert_eq!(
-        routing.route(&MmsAddress::new("+1").unwrap()),
+        routing.route(&MmsAddress::new("+1").unwrap(), &Calm),
         Ok(Route::Peer(peer("c")))
     );
 }
@@ -191,9 +196,9 @@ proptest! {
         // Every prefix has a peer of its own, named after it.
         let name = |prefix: &str| peer(&prefix.replace('+', "p"));
         let routes = prefixes.iter().map(|prefix| (prefix.clone(), Route::Peer(name(prefix))));
-        let routing = Routing::new([], Vec::new(), routes).unwrap();
+        let routing = Routing::new(Plan::simple([], Vec::new(), routes)).unwrap();
         let longest = prefixes.iter().filter(|prefix| number.starts_with(prefix.as_str())).max_by_key(|prefix| prefix.len());
-        let found = routing.route(&MmsAddress::new(&number).unwrap()).ok();
+        let found = routing.route(&MmsAddress::new(&number).unwrap(), &Calm).ok();
         prop_assert_eq!(found, longest.map(|prefix| Route::Peer(name(prefix))));
     }
 }

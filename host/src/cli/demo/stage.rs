@@ -117,7 +117,7 @@ impl Stage {
         self.relay
             .addresses()
             .iter()
-            .map(ToString::to_string)
+            .map(|(address, _)| address.to_string())
             .collect::<Vec<_>>()
             .join(", ")
     }

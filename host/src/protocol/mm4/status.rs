@@ -44,7 +44,9 @@ impl Cause {
     /// Why this relay does not take a request.
     pub fn of_refusal(refusal: &Refusal) -> Self {
         match refusal {
-            Refusal::UnknownClient { .. } | Refusal::SenderNotAllowed { .. } => Self::NotAllowed,
+            Refusal::UnknownClient { .. } | Refusal::SenderNotAllowed { .. } | Refusal::ThirdParty { .. } => {
+                Self::NotAllowed
+            }
             Refusal::NoRoute { .. } | Refusal::BadAddress { .. } => Self::UnknownRecipient,
             Refusal::TooLarge { .. } => Self::Content,
             Refusal::HeaderTooLarge { .. }
@@ -65,6 +67,8 @@ impl Cause {
             Refusal::TooManyRecipients { .. }
             | Refusal::Loop { .. }
             | Refusal::Deferred { .. }
+            | Refusal::NobodyServes { .. }
+            | Refusal::Numbering { .. }
             | Refusal::Storage { .. }
             | Refusal::Stopping => Self::Network,
         }

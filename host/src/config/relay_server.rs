@@ -1,0 +1,100 @@
+//! `[[relay-server]]`: the MMS Relay/Servers of our own MMSE. Each is a peer, with the numbers that it serves.
+
+use std::collections::HashSet;
+
+use super::Relay;
+use super::file::Section;
+use super::forms::{count, name, prefix, yes_or_no};
+use super::peer::{Peer, Taken};
+use super::problem::one_of;
+use crate::message::{PeerName, SystemTag};
+
+/// What an MMS Relay/Server of our own has beside what every peer has: that is among the peers, under the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayServer {
+    pub name: PeerName,
+    /// Beginnings of the numbers that it serves. Several may serve the same ones.
+    pub numbers: Vec<String>,
+    /// `weight`: its share of the numbers that others serve too. Default 1.
+    pub weight: u32,
+    /// `failover`: who takes its new messages while it cannot be reached or drains. `None`, which is `queue`: they wait
+    /// for it. Default: so, because the subscriber's mailbox is there and nowhere else.
+    pub failover: Option<PeerName>,
+    /// `drain`: it takes nothing new; responses and reports still reach it. Default false.
+    pub drain: bool,
+}
+
+/// The word that is no name: messages wait.
+const QUEUE: &str = "queue";
+
+impl RelayServer {
+    /// Reads the section, the peer half included. `None` when it has no name to call it by.
+    pub(super) fn read(s: &mut Section<'_>, taken: &mut Taken<'_>, relay: &Relay) -> Option<(Self, Peer)> {
+        let mut seen = HashSet::new();
+        let numbers = s.list("numbers", |value| {
+            let prefix = prefix(value)?;
+            match seen.insert(prefix.clone()) {
+                true => Ok(prefix),
+                false => Err("a prefix that is listed only once".to_owned()),
+            }
+        });
+        let failover = s.optional("failover", |value| match value.as_str() {
+            Some(QUEUE) => Ok(None),
+            _ => name(value).map(Some).map_err(|_| FAILOVER.to_owned()),
+        });
+        let weight = s.optional("weight", count(1..=1000)).unwrap_or(1);
+        let drain = s.optional("drain", yes_or_no).unwrap_or(false);
+        let mut peer = Peer::read(s, taken)?;
+        peer.inside = true;
+        if peer.domains.iter().any(|domain| !relay.domains.contains(domain)) {
+            s.refuse("domains", "domains of our own: those of [relay], which is the default");
+        }
+        if peer.domains.is_empty() {
+            peer.domains.clone_from(&relay.domains);
+        }
+        if !peer.takes_messages() && !s.has("hosts") {
+            s.refuse("hosts", "at least one HOST:PORT, where its messages go");
+        }
+        if peer.name.as_str() == QUEUE {
+            s.refuse("name", "another name: queue has a meaning in failover");
+        }
+        let tag = SystemTag {
+            node: relay.node.clone(),
+            relay_server: peer.name.clone(),
+        };
+        if let Some(Err(error)) = relay.system_address.as_ref().map(|system| system.tagged(&tag)) {
+            s.refuse("name", format!("a name that fits into our system address: {error}"));
+        }
+        let read = Self {
+            name: peer.name.clone(),
+            numbers,
+            weight,
+            failover: failover.flatten(),
+            drain,
+        };
+        Some((read, peer))
+    }
+
+    /// Looks at the section again when all have been read: `all` are those that could be.
+    pub(super) fn check(s: &mut Section<'_>, all: &[Self]) {
+        let own = s.peek("name").to_owned();
+        let failover = s.peek("failover").to_owned();
+        if failover.is_empty() || failover == QUEUE {
+            return;
+        }
+        let others: Vec<_> = all
+            .iter()
+            .map(|server| server.name.as_str())
+            .filter(|name| *name != own)
+            .collect();
+        if !others.contains(&failover.as_str()) {
+            let hint = one_of(&failover, &others);
+            s.refuse(
+                "failover",
+                format!("queue, or the name of another relay-server: {hint}"),
+            );
+        }
+    }
+}
+
+const FAILOVER: &str = "the name of another relay-server, or queue";

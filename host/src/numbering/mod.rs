@@ -1,0 +1,186 @@
+//! From a number to the domain of its MMSE, over DNS: ENUM (RFC 6116) with the service `mms:mailto` (RFC 4355).
+//!
+//! Answers are kept, those that there is no record too, for as long as their TTL says within configured bounds; that
+//! nobody answered is kept for a second, so that one sender's many recipients do not each wait for it. Routing reads what
+//! is kept, and never waits.
+
+mod naptr;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::{Resolver, TokioResolver};
+use tokio::time::{Instant, timeout};
+
+use self::naptr::Naptr;
+
+/// Where and how to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The domain under which the digits are.
+    pub suffix: String,
+    /// Name servers; when there are none, those of the system.
+    pub servers: Vec<SocketAddr>,
+    /// For one number, repeats included.
+    pub time_out: Duration,
+    /// Bounds of the time for which an answer is kept.
+    pub keep_at_least: Duration,
+    pub keep_at_most: Duration,
+}
+
+/// What DNS says of a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The domain of its MMSE.
+    Domain(String),
+    /// It has no record for MMS.
+    Nothing,
+    /// Nobody answered, or not in time: why.
+    Silence(String),
+}
+
+/// Asks, and keeps what it heard.
+pub struct Numbering {
+    options: Options,
+    resolver: TokioResolver,
+    kept: Mutex<HashMap<String, Kept>>,
+}
+
+struct Kept {
+    answer: Answer,
+    until: Instant,
+}
+
+/// Answers in memory, each about 200 octets. Past that, those that are over go, and then all.
+const MAX_KEPT: usize = 100_000;
+
+/// For how long it is kept that nobody answered.
+const SILENCE: Duration = Duration::from_secs(1);
+
+impl Numbering {
+    /// # Errors
+    /// The system's name servers are wanted, and not known.
+    pub fn new(options: Options) -> Result<Self, NetError> {
+        let mut builder = match options.servers.as_slice() {
+            [] => Resolver::builder_tokio()?,
+            servers => {
+                let config = ResolverConfig::from_name_servers(servers.iter().map(name_server).collect());
+                Resolver::builder_with_config(config, TokioRuntimeProvider::default())
+            }
+        };
+        set(builder.options_mut(), &options);
+        Ok(Self {
+            resolver: builder.build()?,
+            options,
+            kept: Mutex::default(),
+        })
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What is kept of a number; `None` when it has to be asked for.
+    pub fn kept(&self, number: &str) -> Option<Answer> {
+        let kept = self.lock();
+        let kept = kept.get(number).filter(|kept| Instant::now() < kept.until)?;
+        Some(kept.answer.clone())
+    }
+
+    /// What is kept, or what DNS says now. Waits no longer than the time-out.
+    pub async fn ask(&self, number: &str) -> Answer {
+        if let Some(answer) = self.kept(number) {
+            return answer;
+        }
+        let Some(name) = naptr::query_name(number, &self.options.suffix) else {
+            return Answer::Nothing;
+        };
+        let asking = self.resolver.lookup(name, RecordType::NAPTR);
+        let (answer, ttl) = match timeout(self.options.time_out, asking).await {
+            Ok(Ok(lookup)) => {
+                let left = lookup
+                    .valid_until()
+                    .saturating_duration_since(std::time::Instant::now());
+                let records: Vec<_> = lookup
+                    .answers()
+                    .iter()
+                    .filter_map(|record| read(&record.data))
+                    .collect();
+                let domain = naptr::domain(number, &records);
+                (domain.map_or(Answer::Nothing, Answer::Domain), self.bounded(left))
+            }
+            Ok(Err(NetError::Dns(DnsError::NoRecordsFound(none)))) => {
+                let ttl = none.negative_ttl.map_or(0, u64::from);
+                (Answer::Nothing, self.bounded(Duration::from_secs(ttl)))
+            }
+            Ok(Err(error)) => (Answer::Silence(error.to_string()), SILENCE),
+            Err(_) => {
+                let limit = self.options.time_out;
+                (Answer::Silence(format!("no answer within {limit:?}")), SILENCE)
+            }
+        };
+        self.keep(number, answer.clone(), ttl);
+        answer
+    }
+
+    fn bounded(&self, ttl: Duration) -> Duration {
+        ttl.clamp(self.options.keep_at_least, self.options.keep_at_most)
+    }
+
+    fn keep(&self, number: &str, answer: Answer, ttl: Duration) {
+        let now = Instant::now();
+        let mut kept = self.lock();
+        if kept.len() >= MAX_KEPT {
+            kept.retain(|_, kept| now < kept.until);
+        }
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        let until = now + ttl;
+        kept.insert(number.to_owned(), Kept { answer, until });
+    }
+
+    /// Each change is one call: what a panic leaves behind is whole.
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn name_server(address: &SocketAddr) -> NameServerConfig {
+    let connection = |mut connection: ConnectionConfig| {
+        connection.port = address.port();
+        connection
+    };
+    let connections = vec![connection(ConnectionConfig::udp()), connection(ConnectionConfig::tcp())];
+    // That a name does not exist is an answer, whoever gives it: there is nobody better to ask.
+    NameServerConfig::new(address.ip(), true, connections)
+}
+
+fn set(opts: &mut ResolverOpts, options: &Options) {
+    // Two tries fit into the time for all of it.
+    opts.attempts = 2;
+    opts.timeout = options.time_out / 2;
+    opts.try_tcp_on_error = true;
+    // Kept here, where routing can look.
+    opts.cache_size = 0;
+}
+
+fn read(data: &RData) -> Option<Naptr> {
+    let RData::NAPTR(record) = data else {
+        return None;
+    };
+    let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).ok();
+    Some(Naptr {
+        order: record.order,
+        preference: record.preference,
+        flags: text(&record.flags)?,
+        services: text(&record.services)?,
+        regexp: text(&record.regexp)?,
+    })
+}

@@ -1,0 +1,408 @@
+//! The steps from an address to where it goes, and what each of them says about it.
+
+use std::fmt;
+
+use super::servers::ServerEntry;
+use super::{Circumstances, EnumAnswer, NamedTable, NetworkId, OnSilence, Route, Routing, Target, plain};
+use crate::message::{AddressKind, MmsAddress, PeerName, Refusal};
+
+/// One step of `[routing] order`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The domain is one that a peer lists.
+    Domain,
+    /// The table of subscribers has the number.
+    Subscribers,
+    /// The table of ported numbers has it.
+    Portability,
+    /// A `[[route]]`, or the numbers of a `[[relay-server]]`, have a beginning of it; the longest counts.
+    Ranges,
+    /// The domain names a mobile network by its codes, in another spelling than a peer lists it.
+    MccMnc,
+    /// DNS knows the MMSE of the number.
+    Enum,
+}
+
+/// Hears what each step finds, in words for people. `None` stands for what is decided behind the last step.
+pub type Told<'a> = &'a mut dyn FnMut(Option<Step>, fmt::Arguments<'_>);
+
+/// What a step comes to.
+enum Found {
+    /// A peer, by name; or one of our Relay/Servers, for which another may stand in.
+    Peer(PeerName),
+    /// As configured for a range: the row of it.
+    Range(usize),
+    /// Nothing: the next step.
+    Next,
+    /// Nobody can take it, and no other step is asked.
+    Nobody,
+    /// Not known now.
+    Later(Refusal),
+}
+
+impl Step {
+    pub const ALL: [Self; 6] = [
+        Self::Domain,
+        Self::Subscribers,
+        Self::Portability,
+        Self::Ranges,
+        Self::MccMnc,
+        Self::Enum,
+    ];
+
+    /// As the configuration calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Domain => "domain",
+            Self::Subscribers => "subscribers",
+            Self::Portability => "portability",
+            Self::Ranges => "ranges",
+            Self::MccMnc => "mcc-mnc",
+            Self::Enum => "enum",
+        }
+    }
+
+    /// Whether it looks at the domain of an address. The others look at its number.
+    fn goes_by_domain(self) -> bool {
+        matches!(self, Self::Domain | Self::MccMnc)
+    }
+}
+
+impl Routing {
+    /// Where `address` goes, whoever asks.
+    pub fn route(&self, address: &MmsAddress, now: &dyn Circumstances) -> Result<Route, Refusal> {
+        self.look_up(None, address, now, &mut |_, _| {})
+    }
+
+    /// As [`route`](Self::route), for a message from `source`, and with everything that was considered.
+    pub(super) fn look_up(
+        &self,
+        source: Option<&PeerName>,
+        address: &MmsAddress,
+        now: &dyn Circumstances,
+        told: Told<'_>,
+    ) -> Result<Route, Refusal> {
+        if let Some(route) = self.ourselves(address, told) {
+            return Ok(route);
+        }
+        let foreign = address.domain().is_some_and(|domain| !self.is_own(domain));
+        // Behind the step that goes by domain, a number in somebody else's domain is that one's business.
+        let mut theirs = false;
+        for step in self.order.iter().copied() {
+            let mut say = |what: fmt::Arguments<'_>| told(Some(step), what);
+            if theirs && !step.goes_by_domain() {
+                say(format_args!("passed over: the address has somebody else's domain"));
+                continue;
+            }
+            let found = match (step, number(address)) {
+                (Step::Domain, _) => self.by_domain(address, foreign, &mut say),
+                (Step::MccMnc, _) => self.by_network(address, foreign, &mut say),
+                (_, None) => {
+                    say(format_args!("passed over: this is no number"));
+                    Found::Next
+                }
+                (Step::Subscribers, Some(number)) => self.by_subscriber(number, &mut say),
+                (Step::Portability, Some(number)) => self.by_portability(number, &mut say),
+                (Step::Ranges, Some(number)) => self.by_range(number, &mut say),
+                (Step::Enum, Some(number)) => self.by_enum(number, address, now, &mut say),
+            };
+            theirs |= foreign && step == Step::Domain;
+            match found {
+                Found::Next => {}
+                Found::Nobody => break,
+                Found::Later(refusal) => return Err(refusal),
+                Found::Range(row) => match &self.targets[row] {
+                    Target::Route(Route::Peer(peer)) => return self.to(peer, source, address, now, told),
+                    Target::Route(route) => return Ok(route.clone()),
+                    Target::Servers(group) => return self.to_one_of(group, source, address, now, told),
+                },
+                Found::Peer(peer) => return self.to(&peer, source, address, now, told),
+            }
+        }
+        Err(Refusal::NoRoute {
+            recipient: address.to_string(),
+        })
+    }
+
+    /// Our system address, with or without a tag, and the postmaster of every own domain, whom RFC 5321, 4.5.1 wants to
+    /// be reached.
+    fn ourselves(&self, address: &MmsAddress, told: Told<'_>) -> Option<Route> {
+        let local = address.as_str().split('@').next().unwrap_or_default();
+        let postmaster = local.eq_ignore_ascii_case("postmaster");
+        let own = match address.domain() {
+            Some(domain) => self.is_own(domain),
+            None => postmaster,
+        };
+        if !own {
+            return None;
+        }
+        if postmaster {
+            told(None, format_args!("the postmaster: to this relay itself"));
+            return Some(Route::System(None));
+        }
+        let tag = self.system.as_ref()?.read(address)?;
+        match &tag {
+            Some(tag) => told(
+                None,
+                format_args!(
+                    "our system address, tagged for {} by {}: to this relay itself",
+                    tag.relay_server, tag.node
+                ),
+            ),
+            None => told(None, format_args!("our system address: to this relay itself")),
+        }
+        Some(Route::System(tag))
+    }
+
+    fn by_domain(&self, address: &MmsAddress, foreign: bool, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
+        let Some(domain) = address.domain().map(plain) else {
+            say(format_args!("the address has no domain: it counts as one of ours"));
+            return Found::Next;
+        };
+        if !foreign {
+            say(format_args!("{domain} is one of our own"));
+            return Found::Next;
+        }
+        match self.by_domain.get(&*domain) {
+            Some(peer) => {
+                say(format_args!("{domain} is a domain of {peer}"));
+                Found::Peer(peer.clone())
+            }
+            None => {
+                say(format_args!("{domain} is no peer's domain"));
+                Found::Next
+            }
+        }
+    }
+
+    fn by_network(&self, address: &MmsAddress, foreign: bool, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
+        let domain = address.domain().map(plain);
+        let network = domain.as_deref().and_then(NetworkId::of_domain);
+        let Some(network) = network.filter(|_| foreign) else {
+            say(format_args!("the domain names no other mobile network by its codes"));
+            return Found::Next;
+        };
+        self.of_network(network, say).map_or(Found::Next, Found::Peer)
+    }
+
+    fn of_network(&self, network: NetworkId, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Option<PeerName> {
+        let peer = self.by_network.get(&network).cloned();
+        match &peer {
+            Some(peer) => say(format_args!("network {network} is a domain of {peer}")),
+            None => say(format_args!("network {network} is no peer's")),
+        }
+        peer
+    }
+
+    fn by_subscriber(&self, number: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
+        let Some(value) = self.row(self.subscribers.as_ref(), number, say) else {
+            return Found::Next;
+        };
+        // The table was compared with the configuration when it was loaded.
+        self.named(value).map_or(Found::Next, Found::Peer)
+    }
+
+    /// A number that was ported to somebody with whom we have no agreement goes to nobody: whoever had it before cannot
+    /// deliver it.
+    fn by_portability(&self, number: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
+        let Some(value) = self.row(self.portability.as_ref(), number, say) else {
+            return Found::Next;
+        };
+        match self.network_of(value, say) {
+            Network::Own => Found::Next,
+            Network::Peer(peer) => Found::Peer(peer),
+            Network::Unknown => Found::Nobody,
+        }
+    }
+
+    fn by_range(&self, number: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
+        let Some(row) = self.prefixes.find_longest_beginning(number) else {
+            say(format_args!("no range begins this number"));
+            return Found::Next;
+        };
+        let prefix = self.prefixes.key(row);
+        match &self.targets[row] {
+            Target::Route(Route::Peer(peer)) => say(format_args!("{prefix} is a route to {peer}")),
+            Target::Route(_) => say(format_args!("{prefix} is left to plug-ins")),
+            Target::Servers(group) => {
+                say(format_args!(
+                    "{prefix} is served by {} of our relay-servers",
+                    group.len()
+                ));
+            }
+        }
+        Found::Range(row)
+    }
+
+    fn by_enum(
+        &self,
+        number: &str,
+        address: &MmsAddress,
+        now: &dyn Circumstances,
+        say: &mut dyn FnMut(fmt::Arguments<'_>),
+    ) -> Found {
+        let Some(on_silence) = self.numbering else {
+            say(format_args!("passed over: no [routing.enum] is configured"));
+            return Found::Next;
+        };
+        if !number.starts_with('+') {
+            say(format_args!("passed over: only numbers with + are in E.164"));
+            return Found::Next;
+        }
+        match now.enum_answer(number) {
+            EnumAnswer::Nothing => {
+                say(format_args!("DNS has no mms:mailto for the number"));
+                Found::Next
+            }
+            EnumAnswer::Domain(domain) => {
+                say(format_args!("DNS says {domain}"));
+                match self.network_of(&domain, say) {
+                    Network::Peer(peer) => Found::Peer(peer),
+                    // Every step that knows our own numbers has been asked, or comes yet.
+                    Network::Own | Network::Unknown => Found::Next,
+                }
+            }
+            EnumAnswer::Silence(reason) if on_silence == OnSilence::Next => {
+                say(format_args!(
+                    "DNS did not answer ({reason}): the next step, as configured"
+                ));
+                Found::Next
+            }
+            EnumAnswer::Silence(reason) => {
+                say(format_args!(
+                    "DNS did not answer ({reason}): the sender tries again later"
+                ));
+                Found::Later(Refusal::Numbering {
+                    recipient: address.to_string(),
+                    reason,
+                })
+            }
+        }
+    }
+
+    /// The value of the row for `number`, if there is one.
+    fn row<'a>(
+        &self,
+        table: Option<&'a NamedTable>,
+        number: &str,
+        say: &mut dyn FnMut(fmt::Arguments<'_>),
+    ) -> Option<&'a str> {
+        let Some(NamedTable { name, table }) = table else {
+            say(format_args!("passed over: no table is configured"));
+            return None;
+        };
+        let value = table.lookup(number);
+        match value {
+            Some(value) => say(format_args!("table {name}, row {number},{value}")),
+            None => say(format_args!("table {name} has no row for {number}")),
+        }
+        value
+    }
+
+    /// Whose network a portability row or an ENUM record means: a peer by name, a network by its codes, a domain.
+    pub(super) fn network_of(&self, value: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Network {
+        if let Some(peer) = self.named(value) {
+            return Network::Peer(peer);
+        }
+        let domain = plain(value);
+        let network = NetworkId::read(value).or_else(|| NetworkId::of_domain(&domain));
+        if self.own_domains.contains(&*domain) || network.is_some_and(|network| self.own_networks.contains(&network)) {
+            say(format_args!("that is our own network"));
+            return Network::Own;
+        }
+        if let Some(peer) = self.by_domain.get(&*domain) {
+            say(format_args!("{domain} is a domain of {peer}"));
+            return Network::Peer(peer.clone());
+        }
+        match network {
+            Some(network) => self.of_network(network, say).map_or(Network::Unknown, Network::Peer),
+            None => {
+                say(format_args!("{value} is nobody's"));
+                Network::Unknown
+            }
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<PeerName> {
+        self.roles.get_key_value(name).map(|(name, _)| name.clone())
+    }
+
+    /// To a peer that was found, or to whoever takes its messages now.
+    fn to(
+        &self,
+        peer: &PeerName,
+        source: Option<&PeerName>,
+        address: &MmsAddress,
+        now: &dyn Circumstances,
+        told: Told<'_>,
+    ) -> Result<Route, Refusal> {
+        let Some(server) = self.servers.find(peer) else {
+            return Ok(Route::Peer(peer.clone()));
+        };
+        if !server.drain || server.failover.is_some() {
+            return self.to_server(server, source, address, now, told);
+        }
+        // Somebody else may serve the range that the number is in.
+        let range = self.prefixes.find_longest_beginning(address.user());
+        match range.map(|row| &self.targets[row]) {
+            Some(Target::Servers(group)) => {
+                told(None, format_args!("{peer} drains: another of its range is taken"));
+                self.to_one_of(group, source, address, now, told)
+            }
+            _ => self.to_server(server, source, address, now, told),
+        }
+    }
+
+    fn to_one_of(
+        &self,
+        group: &[PeerName],
+        source: Option<&PeerName>,
+        address: &MmsAddress,
+        now: &dyn Circumstances,
+        told: Told<'_>,
+    ) -> Result<Route, Refusal> {
+        let chosen = self.servers.choose(group, address.user(), &mut |what| told(None, what));
+        // When all of them drain, the first may have somebody who stands in for it.
+        let server = chosen.or_else(|| group.iter().find_map(|name| self.servers.find(name)));
+        match server {
+            Some(server) => self.to_server(server, source, address, now, told),
+            None => Err(nobody(address)),
+        }
+    }
+
+    fn to_server(
+        &self,
+        server: &ServerEntry,
+        source: Option<&PeerName>,
+        address: &MmsAddress,
+        now: &dyn Circumstances,
+        told: Told<'_>,
+    ) -> Result<Route, Refusal> {
+        let is_unreachable = |peer: &PeerName| now.is_unreachable(peer);
+        let taken = self
+            .servers
+            .stand_in(server, source, is_unreachable, &mut |what| told(None, what));
+        taken
+            .map(|server| Route::Peer(server.name.clone()))
+            .ok_or_else(|| nobody(address))
+    }
+}
+
+/// Whose network something is in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Network {
+    Own,
+    Peer(PeerName),
+    Unknown,
+}
+
+/// The number that an address stands for.
+pub(super) fn number(address: &MmsAddress) -> Option<&str> {
+    matches!(address.kind(), AddressKind::Number | AddressKind::ShortCode).then(|| address.user())
+}
+
+fn nobody(address: &MmsAddress) -> Refusal {
+    Refusal::NobodyServes {
+        recipient: address.to_string(),
+    }
+}
