@@ -123,8 +123,22 @@ fn a_version_is_loaded_step_by_step_and_listed_and_rolled_back() {
     let relay = Relay::start(&shelf.config(&peer, ""));
 
     let printed = goes_live(&load(&relay, &second));
-    for step in ["digest", "signature", "load", "live"] {
-        assert!(printed.lines().any(|line| line.starts_with(step)), "{step}: {printed}");
+    let order = [
+        "digest",
+        "signature",
+        "parse",
+        "imports",
+        "compile",
+        "configure",
+        "swap",
+        "watch",
+    ];
+    let word = |line: &str| line.split_ascii_whitespace().next().unwrap_or_default().to_owned();
+    let mut steps: Vec<String> = printed.lines().map(word).collect();
+    steps.retain(|step| order.contains(&step.as_str()));
+    assert_eq!(steps, order, "{printed}");
+    for step in order {
+        relay.process().wait_for_log(&format!("step={step:?}"));
     }
     assert_eq!(record(&relay)["running"], digest(&second));
     let list = relay.print(&["plugin", "list"]);
@@ -135,6 +149,7 @@ fn a_version_is_loaded_step_by_step_and_listed_and_rolled_back() {
     };
     assert!(shows(&list, "running", &short(&second)), "{list}");
     assert!(shows(&list, "kept", &short(&noop)), "{list}");
+    assert!(order.iter().all(|step| shows(&list, step, " ms ")), "{list}");
 
     goes_live(&relay.command(&["plugin", "rollback", "p"]));
     assert_eq!(record(&relay)["running"], digest(&noop));
@@ -294,4 +309,180 @@ fn with_no_watch_window_a_failing_version_stays() {
         assert!(send_picture(&relay, &format!("k{number}")).starts_with("250 "));
     }
     assert_eq!(record(&relay)["running"], digest(&hostile));
+}
+
+/// Loads `file` while messages are sent one after the other; what the command says, and how many were sent.
+fn load_under_traffic(relay: &Relay, file: &Path) -> (Output, usize) {
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            let mut sent = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                sent += 1;
+                assert!(send_picture(relay, &format!("k{sent}")).starts_with("250 "));
+            }
+            sent
+        });
+        let output = load(relay, file);
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        (output, sending.join().expect("every message is taken"))
+    })
+}
+
+/// The skeleton with another header, as `other`.
+fn other_skeleton(shelf: &Shelf) -> PathBuf {
+    let mut wasm = fs::read(plugin("skeleton")).expect("a component");
+    let (old, new) = (b"X-Example-Relay", b"X-Example-Other");
+    for at in 0..wasm.len() - old.len() {
+        if wasm[at..].starts_with(old) {
+            wasm[at..at + new.len()].copy_from_slice(new);
+        }
+    }
+    let path = shelf.aside("other");
+    fs::write(&path, wasm).expect("a writable folder");
+    path
+}
+
+const STAMPING: &str = "[plugin.settings]\nrelay-name = \"hub\"\n";
+
+#[test]
+fn a_new_version_is_tried_beside_the_running_one_and_nothing_of_it_is_applied() {
+    let shelf = Shelf::with(&plugin("skeleton"));
+    let other = other_skeleton(&shelf);
+    let peer = Peer::start();
+    let relay = Relay::start(&shelf.config(&peer, &format!("shadow = 5\n{STAMPING}")));
+    let (output, sent) = load_under_traffic(&relay, &other);
+    let printed = goes_live(&output);
+    assert!(printed.contains("5 messages compared, 5 differ"), "{printed}");
+    assert!(
+        printed.contains("- set X-Example-Relay: hub") && printed.contains("+ set X-Example-Other: hub"),
+        "{printed}"
+    );
+    let list = relay.print(&["plugin", "list"]);
+    assert!(list.contains("5 messages compared, 5 differ"), "{list}");
+    let taken = peer.wait_for(sent);
+    let stamped = |name: &str| taken.iter().filter(|taken| taken.text().contains(name)).count();
+    let both = |taken: &&crate::support::Taken| {
+        let text = taken.text();
+        text.contains("X-Example-Relay: hub") && text.contains("X-Example-Other: hub")
+    };
+    assert!(stamped("X-Example-Relay: hub") >= 5, "those that it was tried on");
+    assert_eq!(stamped("X-Example-Relay: hub") + stamped("X-Example-Other: hub"), sent);
+    assert_eq!(taken.iter().filter(both).count(), 0);
+}
+
+#[test]
+fn a_version_that_makes_something_else_of_a_message_is_refused_where_that_is_asked_for() {
+    let shelf = Shelf::with(&plugin("skeleton"));
+    let (other, same) = (other_skeleton(&shelf), shelf.variant(&plugin("skeleton"), "same"));
+    let peer = Peer::start();
+    let keys = format!("shadow = 3\nshadow-differences = \"refuse\"\n{STAMPING}");
+    let relay = Relay::start(&shelf.config(&peer, &keys));
+    let (output, _) = load_under_traffic(&relay, &other);
+    is_refused(
+        &output,
+        "it makes something else of messages: 3 messages compared, 3 differ",
+    );
+    assert_eq!(record(&relay)["running"], digest(&plugin("skeleton")));
+    let (output, _) = load_under_traffic(&relay, &same);
+    assert!(goes_live(&output).contains("3 messages compared, 0 differ"));
+}
+
+#[test]
+fn a_version_that_fails_beside_the_running_one_never_goes_live_and_costs_no_message() {
+    let shelf = Shelf::with(&guest("noop"));
+    let hostile = guest("hostile");
+    let peer = Peer::start();
+    let keys = format!("shadow = 20\n{}", trapping());
+    let relay = Relay::start(&shelf.config(&peer, &keys));
+    let (output, sent) = load_under_traffic(&relay, &hostile);
+    is_refused(&output, "beside the running version, it fails: ");
+    assert!(
+        text(&output).contains("5 differ, 5 of 5 calls failed"),
+        "{}",
+        text(&output)
+    );
+    assert_eq!(record(&relay)["running"], digest(&guest("noop")));
+    assert_eq!(peer.wait_for(sent).len(), sent);
+    assert!(
+        !relay.process().log().contains("plug-in failed"),
+        "{}",
+        relay.process().log()
+    );
+}
+
+#[test]
+fn a_trial_without_traffic_ends_in_time_and_one_that_hangs_delays_nobody() {
+    let shelf = Shelf::with(&guest("noop"));
+    let second = shelf.variant(&guest("noop"), "second");
+    let peer = Peer::start();
+    let hanging = trapping().replace("trap", "loop");
+    let keys =
+        format!("shadow = 5\nshadow-within = \"3 s\"\nwatch = \"0 ms\"\n{hanging}[plugin.limits]\ntime = \"20 s\"\n");
+    let relay = Relay::start(&shelf.config(&peer, &keys));
+    assert!(goes_live(&load(&relay, &second)).contains("0 messages compared, 0 differ"));
+
+    // The trial of this one runs into its time, and no message waits for it: the limit of a call is 20 s.
+    let began = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        let loading = scope.spawn(|| load(&relay, &guest("hostile")));
+        relay.process().wait_for_log("step=\"configure\"");
+        for id in 0..3 {
+            assert!(send_picture(&relay, &format!("k{id}")).starts_with("250 "));
+        }
+        assert!(goes_live(&loading.join().expect("it ends")).contains("0 messages compared"));
+    });
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(15),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn where_the_address_space_is_small_the_relay_runs_with_fewer_sandboxes_and_says_so() {
+    let shelf = Shelf::with(&plugin("skeleton"));
+    let peer = Peer::start();
+    let written = shelf.aside("relay.toml");
+    fs::write(&written, shelf.config(&peer, STAMPING)).expect("a writable folder");
+    let mut command = Command::new("sh");
+    // 8 GiB: not even a small pool fits.
+    let line = format!(
+        "ulimit -v 8388608 && exec {} run --config {}",
+        binary(),
+        written.display()
+    );
+    command.args(["-c", &line]);
+    let relay = Process::spawn("limited", command);
+    let address = relay.line().replace("listening on ", "");
+    relay.wait_for_log("holds no pool of sandboxes: each call reserves its own");
+    let mut client = Conversation::open(&address).hello();
+    let message = sample::forward_request("k1");
+    assert!(
+        client
+            .transaction(sample::FROM, &[sample::TO], &message)
+            .starts_with("250 ")
+    );
+    assert!(peer.wait_for(1)[0].text().contains("X-Example-Relay: hub"));
+}
+
+#[test]
+fn a_new_plug_in_is_made_built_and_tested_outside_of_any_checkout() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let into = folder.path().to_str().expect("UTF-8");
+    let sdk = crate::support::root().join("plugins/sdk");
+    let made = run(&["plugin", "new", "block-list", "--into", into, "--sdk"], &[&sdk]);
+    assert!(made.status.success(), "{}", text(&made));
+    let again = run(&["plugin", "new", "block-list", "--into", into, "--sdk"], &[&sdk]);
+    is_refused(&again, "is there already");
+    is_refused(&run(&["plugin", "new", "Block List"], &[]), "is no name for a plug-in");
+    let mut command = Command::new(binary());
+    command
+        .args(["plugin", "test"])
+        .arg(folder.path().join("block-list"))
+        // What it needs is what our own plug-ins need, and was fetched with them.
+        .env("CARGO_NET_OFFLINE", "true")
+        .env("CARGO_TARGET_DIR", crate::support::root().join("target/new-plugin"));
+    let tested = command.output().expect("the binary starts");
+    assert!(text(&tested).contains("2 cases, 0 differ"), "{}", text(&tested));
 }

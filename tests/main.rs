@@ -14,6 +14,8 @@ mod loading;
 mod memory;
 mod next_hop;
 mod plugins;
+mod replay;
 mod rooms;
 mod routing;
 mod support;
+mod swap;

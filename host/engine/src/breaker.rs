@@ -17,10 +17,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 /// When a breaker opens, and how long it stays open.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakerOptions {
     /// Failed calls in a row after which it opens; 0 counts as 1. Default 20: one bad message that its sender repeats
     /// does not get there before something else succeeds, and a plug-in that is really broken does so within seconds.

@@ -116,6 +116,11 @@ impl Cache {
         mapped
     }
 
+    /// Whether it has been compiled before.
+    pub fn has(&self, engine: &Engine, wasm: &[u8]) -> bool {
+        self.path(engine, wasm).exists()
+    }
+
     fn path(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
         let mut compiler = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut compiler);

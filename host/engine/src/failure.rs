@@ -23,6 +23,8 @@ pub struct Spent {
     pub host_calls: u64,
     /// Lines for the log that were dropped because of the limit.
     pub log_lines_dropped: u64,
+    /// Fuel, about one for each instruction; counted by deterministic engines only.
+    pub fuel: Option<u64>,
 }
 
 /// A call that came to nothing. What it had asked for until then is gone.
@@ -50,7 +52,7 @@ impl std::error::Error for Failure {}
 pub enum FailureClass {
     /// The code trapped: a panic, an overflow of its stack, an illegal access.
     Trap,
-    /// The time budget ran out.
+    /// The time budget ran out; in a deterministic engine, the fuel that stands for it.
     Time,
     /// The memory limit stood in the way, and the code did not survive that.
     Memory,
@@ -111,6 +113,8 @@ fn class(call: &Call, error: &wasmtime::Error) -> FailureClass {
     } else if call.memory.denied() {
         // A program that is refused memory traps on the spot, or fails to be instantiated.
         FailureClass::Memory
+    } else if matches!(error.downcast_ref(), Some(Trap::OutOfFuel)) {
+        FailureClass::Time
     } else if error.is::<Trap>() {
         FailureClass::Trap
     } else {

@@ -20,10 +20,12 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod allocation;
 #[allow(unsafe_code)] // generated
 mod bindings;
 mod breaker;
 mod cache;
+mod deterministic;
 mod failure;
 mod host;
 mod inspect;
@@ -37,12 +39,13 @@ mod snapshot;
 mod verdict;
 mod words;
 
+pub use allocation::Allocation;
 pub use breaker::{Breaker, BreakerOpen, BreakerOptions, Permit};
 pub use cache::digest;
 pub use failure::{Failure, FailureClass, Spent};
 pub use inspect::{Inspection, Memory};
 pub use limits::{Grant, Limits, UnknownGrant};
-pub use load::{LoadError, LoadErrorKind, PluginSpec};
+pub use load::{LoadError, LoadErrorKind, LoadStep, PluginSpec, Progress};
 pub use options::{EngineError, EngineOptions};
 pub use plugin::Plugin;
 pub use sandbox::Engine;

@@ -86,7 +86,7 @@ impl FromStr for Grant {
 pub struct UnknownGrant(pub String);
 
 /// How much one plug-in may use. All but `metrics`, `breaker`, `configure_time` and `component_bytes` hold for each call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Octets of linear memory, all memories together. Default 128 MiB: decoding an image of 12 megapixels takes about
     /// 100 MB. Never above [`EngineOptions::max_memory_bytes`](crate::EngineOptions::max_memory_bytes).

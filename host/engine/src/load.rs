@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::API_VERSION;
 use crate::bindings::FilterPre;
@@ -127,6 +128,34 @@ fn list(grants: &BTreeSet<Grant>) -> String {
     names.join("`, `")
 }
 
+/// A step of a load that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadStep {
+    /// It is a valid component, and not too large.
+    Parse,
+    /// It has the contract's version, and imports nothing that it may not.
+    Imports,
+    /// There is code for it, compiled or from the cache.
+    Compile,
+    /// It is configured, and its snapshot is ready to run.
+    Configure,
+}
+
+impl LoadStep {
+    /// As the history of loads writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LoadStep::Parse => "parse",
+            LoadStep::Imports => "imports",
+            LoadStep::Compile => "compile",
+            LoadStep::Configure => "configure",
+        }
+    }
+}
+
+/// Told of each step when it is done, in the load's own thread, with what there is to say of it.
+pub type Progress = Arc<dyn Fn(LoadStep, String) + Send + Sync>;
+
 impl PluginSpec {
     /// Reads the component's file, once, for [`Engine::load_bytes`]. Blocks its thread.
     ///
@@ -171,11 +200,11 @@ impl Engine {
     /// # Errors
     /// See [`LoadErrorKind`]; each says what to do.
     pub async fn load(&self, spec: PluginSpec, services: Arc<dyn Services>) -> Result<Plugin, LoadError> {
-        self.load_from(spec, None, services).await
+        self.load_from(spec, None, services, Arc::new(|_, _| {})).await
     }
 
     /// As [`load`](Self::load), but from bytes that were read before, for those who look at them first: what was
-    /// verified is what runs, whatever has become of the file meanwhile.
+    /// verified is what runs, whatever has become of the file meanwhile. `progress` is told of each step.
     ///
     /// # Errors
     /// As above.
@@ -184,8 +213,9 @@ impl Engine {
         spec: PluginSpec,
         wasm: Bytes,
         services: Arc<dyn Services>,
+        progress: Progress,
     ) -> Result<Plugin, LoadError> {
-        self.load_from(spec, Some(wasm), services).await
+        self.load_from(spec, Some(wasm), services, progress).await
     }
 
     async fn load_from(
@@ -193,21 +223,36 @@ impl Engine {
         spec: PluginSpec,
         wasm: Option<Bytes>,
         services: Arc<dyn Services>,
+        progress: Progress,
     ) -> Result<Plugin, LoadError> {
         let turn = self.0.loading.clone().lock_owned().await;
         let engine = self.0.clone();
         let runtime = Handle::current();
         let plugin = spec.name.clone();
-        let job = tokio::task::spawn_blocking(move || {
+        let (ended, end) = oneshot::channel();
+        let job = move || {
             let _turn = turn;
-            runtime.block_on(load(engine, spec, wasm, services))
-        });
-        let ended = job.await.unwrap_or_else(|error| {
-            Err(LoadErrorKind::Internal {
-                problem: error.to_string(),
-            })
-        });
+            give_way();
+            // Nobody may be waiting any more.
+            let _ = ended.send(runtime.block_on(load(engine, spec, wasm, services, progress)));
+        };
+        let internal = |problem: String| Err(LoadErrorKind::Internal { problem });
+        let ended = match std::thread::Builder::new().name("plugin-load".into()).spawn(job) {
+            Ok(_) => end.await.unwrap_or_else(|_| internal("its thread panicked".to_owned())),
+            Err(error) => internal(error.to_string()),
+        };
         ended.map_err(|kind| LoadError { plugin, kind })
+    }
+}
+
+/// How far behind the threads of messages a load stands in line for a core (nice, 0 to 19).
+const NICE: i32 = 15;
+
+/// Compiling takes a core for a while, and messages must not notice. For the whole life of this thread, since only a
+/// privileged process could take it back. A system that refuses has slower messages during a load, and nothing worse.
+fn give_way() {
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!("a load runs with the priority of messages: {error}");
     }
 }
 
@@ -217,6 +262,7 @@ async fn load(
     spec: PluginSpec,
     wasm: Option<Bytes>,
     services: Arc<dyn Services>,
+    progress: Progress,
 ) -> Result<Plugin, LoadErrorKind> {
     if spec.limits.memory_bytes > engine.max_memory_bytes {
         let (asked, available) = (spec.limits.memory_bytes, engine.max_memory_bytes);
@@ -227,7 +273,12 @@ async fn load(
         None => read(&spec.wasm, spec.limits.component_bytes)?.into(),
     };
     let inspection = inspect(&wasm)?;
+    let said = format!("a valid component, {} octets", inspection.size);
+    progress(LoadStep::Parse, said);
     check_grants(&inspection.grants, &spec.grants)?;
+    let needs: Vec<_> = inspection.grants.iter().map(|grant| grant.as_str()).collect();
+    let said = format!("mm4:filter@{}, uses [{}]", inspection.api_version, needs.join(", "));
+    progress(LoadStep::Imports, said);
     let owner = Arc::new(Owner {
         settings: settings(&spec.settings),
         name: spec.name,
@@ -235,8 +286,9 @@ async fn load(
         limits: spec.limits,
         services,
         metrics: Default::default(),
+        deterministic: engine.deterministic,
     });
-    let mut snapshot = snapshot::take(&engine, &owner, &wasm).await?;
+    let mut snapshot = snapshot::take(&engine, &owner, &wasm, &progress).await?;
     drop(wasm);
     let component = engine.cache.compile(&engine.wasmtime, &snapshot.wasm)?;
     let pre = engine.linker.instantiate_pre(&component).and_then(FilterPre::new);
@@ -247,6 +299,8 @@ async fn load(
     for text in [&mut snapshot.description.name, &mut snapshot.description.version] {
         *text = one_line(text).into_owned();
     }
+    let described = &snapshot.description;
+    progress(LoadStep::Configure, format!("{} {}", described.name, described.version));
     Ok(Plugin::new(engine, owner, pre, snapshot.description, inspection.digest))
 }
 

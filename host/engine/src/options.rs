@@ -6,7 +6,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// Instances that may be alive at the same time; further calls wait for one to end. Default 64. Address space is
-    /// reserved for all of them (about 16 GiB each, none of it memory until it is used).
+    /// reserved for all of them (about 16 GiB each, none of it memory until it is used); where it does not suffice, there
+    /// are fewer: see [`Engine::allocation`](crate::Engine::allocation).
     pub max_instances: u32,
     /// The most linear memory that any plug-in's limit can allow, in octets; rounded up to whole pages of 64 KiB.
     /// Default 256 MiB.
@@ -22,6 +23,9 @@ pub struct EngineOptions {
     /// Whether sandboxes are cleaned by the kernel's page-map scan (Linux 6.7), which halves the cost of a call.
     /// `None`, the default: when the kernel has it. `Some(true)` fails where it does not.
     pub page_map_scan: Option<bool>,
+    /// Whether a call comes out the same each time, given the same services: for sample cases and replay. Fuel bounds it
+    /// in place of the clock. Its code is another one, and about a tenth slower. Default false.
+    pub deterministic: bool,
 }
 
 impl Default for EngineOptions {
@@ -32,6 +36,7 @@ impl Default for EngineOptions {
             wasm_stack: 512 << 10,
             cache_dir: None,
             page_map_scan: None,
+            deterministic: false,
         }
     }
 }
@@ -56,7 +61,7 @@ pub enum EngineError {
         /// What is wrong with it.
         problem: String,
     },
-    /// Wasmtime refused the configuration, or the address space for the sandboxes could not be reserved.
+    /// Wasmtime refused the configuration.
     #[error("the WebAssembly engine could not be set up: {0}")]
     Setup(String),
     /// The thread that keeps time could not be started.

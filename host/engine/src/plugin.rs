@@ -9,11 +9,12 @@ use wasmtime::Store;
 use crate::bindings::FilterPre;
 use crate::bindings::mm4::filter::types as wit;
 use crate::breaker::Breaker;
+use crate::deterministic;
 use crate::failure::{Failure, FailureClass, Spent, classify};
 use crate::host::log::one_line;
 use crate::host::{Call, Owner};
 use crate::sandbox::Inner;
-use crate::services::Subject;
+use crate::services::{Services, Subject};
 use crate::verdict::{Judgement, Verdict, lift};
 use crate::words::{Description, Fault, MessageType, Occasion, OccasionKind};
 
@@ -100,16 +101,50 @@ impl Plugin {
     /// # Errors
     /// A [`Failure`]; whatever the plug-in had asked for until then is gone.
     pub async fn process(&self, occasion: Occasion, subject: Arc<dyn Subject>) -> Result<Judgement, Failure> {
+        self.process_as(self.0.owner.clone(), occasion, subject).await
+    }
+
+    /// As [`process`](Self::process), with other services than those that it was loaded with: to listen to what it asks
+    /// of them, or to answer from a recording.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn process_with(
+        &self,
+        services: Arc<dyn Services>,
+        occasion: Occasion,
+        subject: Arc<dyn Subject>,
+    ) -> Result<Judgement, Failure> {
+        let owner = Owner {
+            services,
+            ..Owner::clone(&self.0.owner)
+        };
+        self.process_as(Arc::new(owner), occasion, subject).await
+    }
+
+    /// The services that it was loaded with.
+    pub fn services(&self) -> Arc<dyn Services> {
+        self.0.owner.services.clone()
+    }
+
+    async fn process_as(
+        &self,
+        owner: Arc<Owner>,
+        occasion: Occasion,
+        subject: Arc<dyn Subject>,
+    ) -> Result<Judgement, Failure> {
         let live = &*self.0;
         let queued = Instant::now();
         let Ok(_instance) = live.engine.instances.acquire().await else {
             unreachable!("nobody closes the semaphore");
         };
         let started = Instant::now();
-        let budget = live.owner.limits.budget(subject.size());
+        let budget = owner.limits.budget(subject.size());
         let observing = occasion.kind() == OccasionKind::Outcome;
-        let mut store = live.engine.store(Call::new(live.owner.clone(), Some(subject)));
-        let ended = tokio::time::timeout(budget, live.run(&mut store, occasion.into())).await;
+        let mut store = live.engine.store(Call::new(owner, Some(subject)));
+        let (fuel, wall) = live.engine.allow(&mut store, budget);
+        let ended = tokio::time::timeout(wall, live.run(&mut store, occasion.into())).await;
+        let fuel = deterministic::used(&store, fuel);
         let call = store.data_mut();
         let said = call.finish_log();
         let result = match ended {
@@ -122,6 +157,7 @@ impl Plugin {
             body_bytes_read: call.body_bytes_read,
             host_calls: call.host_calls,
             log_lines_dropped: call.log.dropped,
+            fuel,
         };
         match result {
             Ok(verdict) => Ok(Judgement {

@@ -6,31 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::{Config, PoolingAllocationConfig, Store};
 
+use crate::allocation::{self, Allocation};
 use crate::bindings::Filter;
 use crate::cache::Cache;
-use crate::host::{Call, TABLE_ELEMENTS};
+use crate::deterministic;
+use crate::host::Call;
 use crate::options::{EngineError, EngineOptions};
 
 /// How often a running plug-in comes up for air: it yields to other tasks, and can be stopped. A call is therefore
 /// stopped at most this long after its budget.
 const TICK: Duration = Duration::from_millis(2);
-/// Instances beyond those for messages: the one load that runs at a time needs one.
-const LOADING_INSTANCES: u32 = 2;
-/// A WebAssembly page, in octets.
-pub(crate) const PAGE: usize = 64 << 10;
-
-// What one component may consist of. Rust and C plug-ins have one memory, one table and a handful of core instances;
-// JavaScript and Python plug-ins have more, Python one core instance for each of its shared libraries.
-const MEMORIES: u32 = 4;
-const TABLES: u32 = 8;
-const CORE_INSTANCES: u32 = 64;
-const INSTANCE_BYTES: usize = 10 << 20;
-
-/// Cleaned in place when an instance ends, in octets of each memory; what lies behind goes back to the kernel.
-const KEEP_MEMORY: usize = 1 << 20;
-const KEEP_TABLE: usize = 64 << 10;
 
 /// Compiles plug-ins, and holds the pool that their instances come from. Cheap to clone; all clones are one engine.
 ///
@@ -47,6 +34,9 @@ pub(crate) struct Inner {
     /// One load at a time: compiling takes a core, and messages need the others.
     pub loading: Arc<Mutex<()>>,
     pub max_memory_bytes: usize,
+    /// Calls are bounded by fuel, and come out the same each time.
+    pub deterministic: bool,
+    allocation: Allocation,
     page_map_scan: bool,
     /// Dropping it ends the ticker.
     _ticker: mpsc::Sender<()>,
@@ -56,22 +46,26 @@ impl Engine {
     /// Sets up the pool, the cache and the ticker.
     ///
     /// # Errors
-    /// An option out of its bounds, a cache directory that others can write to, too little address space.
+    /// An option out of its bounds, a cache directory that others can write to.
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
         check(&options)?;
-        let page_map_scan = options
-            .page_map_scan
-            .unwrap_or_else(PoolingAllocationConfig::is_pagemap_scan_available);
-        let wasmtime = wasmtime::Engine::new(&config(&options, page_map_scan)).map_err(setup)?;
+        let available = PoolingAllocationConfig::is_pagemap_scan_available();
+        let page_map_scan = options.page_map_scan.unwrap_or(available);
+        if page_map_scan && !available {
+            return Err(EngineError::Setup("this kernel has no page-map scan".to_owned()));
+        }
+        let (wasmtime, allocation) = allocation::engine(&options, &config(&options), page_map_scan)?;
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(setup)?;
         Filter::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call).map_err(setup)?;
         Ok(Engine(Arc::new(Inner {
             linker,
             cache: Cache::open(options.cache_dir.as_deref())?,
-            instances: Semaphore::new(options.max_instances as usize),
+            instances: Semaphore::new(allocation.instances() as usize),
             loading: Arc::default(),
             max_memory_bytes: options.max_memory_bytes,
+            deterministic: options.deterministic,
+            allocation,
             page_map_scan,
             _ticker: start_ticker(wasmtime.clone()).map_err(EngineError::Ticker)?,
             wasmtime,
@@ -81,6 +75,11 @@ impl Engine {
     /// Whether sandboxes are cleaned by the kernel's page-map scan. Without it a call costs about twice as much.
     pub fn page_map_scan(&self) -> bool {
         self.0.page_map_scan
+    }
+
+    /// Where its instances get their memory, which may be less than what was asked for.
+    pub fn allocation(&self) -> Allocation {
+        self.0.allocation
     }
 }
 
@@ -95,7 +94,22 @@ impl Inner {
         store.set_max_component_handles(handles);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
+        if self.deterministic {
+            // Bounded by whoever calls it: see `allow`.
+            let _ = store.set_fuel(u64::MAX);
+        }
         store
+    }
+
+    /// Gives a call its budget. The fuel that it got, and the wall time after which it is stopped.
+    pub fn allow(&self, store: &mut Store<Call>, budget: Duration) -> (u64, Duration) {
+        if !self.deterministic {
+            return (0, budget);
+        }
+        let fuel = deterministic::fuel(budget);
+        // Only an engine that does not count says no.
+        let _ = store.set_fuel(fuel);
+        (fuel, deterministic::patience(budget))
     }
 }
 
@@ -122,10 +136,9 @@ fn check(options: &EngineOptions) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn config(options: &EngineOptions, page_map_scan: bool) -> Config {
+fn config(options: &EngineOptions) -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, page_map_scan)))
         .epoch_interruption(true)
         .concurrency_support(false)
         .max_wasm_stack(options.wasm_stack)
@@ -139,35 +152,10 @@ fn config(options: &EngineOptions, page_map_scan: bool) -> Config {
         .wasm_memory64(false)
         // A load must leave the other cores to the messages.
         .parallel_compilation(false);
-    config
-}
-
-fn pool(options: &EngineOptions, page_map_scan: bool) -> PoolingAllocationConfig {
-    let instances = options.max_instances + LOADING_INSTANCES;
-    // One page more than any limit: taking a snapshot needs it when `configure` has used all it may.
-    let memory = options.max_memory_bytes.next_multiple_of(PAGE) + PAGE;
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(instances)
-        .total_stacks(instances)
-        .total_core_instances(instances * CORE_INSTANCES)
-        .total_memories(instances * MEMORIES)
-        .total_tables(instances * TABLES)
-        .max_core_instances_per_component(CORE_INSTANCES)
-        .max_memories_per_component(MEMORIES)
-        .max_memories_per_module(MEMORIES)
-        .max_tables_per_component(TABLES)
-        .max_tables_per_module(TABLES)
-        .max_component_instance_size(INSTANCE_BYTES)
-        .max_core_instance_size(INSTANCE_BYTES)
-        .table_elements(TABLE_ELEMENTS)
-        .max_memory_size(memory);
-    if page_map_scan {
-        // Without the scan, keeping pages means cleaning all of them, which costs more than it saves.
-        pool.pagemap_scan(Enabled::Yes)
-            .linear_memory_keep_resident(KEEP_MEMORY)
-            .table_keep_resident(KEEP_TABLE);
+    if options.deterministic {
+        deterministic::settle(&mut config);
     }
-    pool
+    config
 }
 
 /// One thread for the whole engine; one for each call would cost more than the calls.

@@ -10,12 +10,13 @@ use wasmtime::Store;
 use wasmtime::component::{Component, Instance};
 use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
 
+use crate::allocation::PAGE;
 use crate::bindings::Filter;
 use crate::failure::{FailureClass, classify};
 use crate::host::log::one_line;
 use crate::host::{Call, OnlyInProcess, Owner};
-use crate::load::LoadErrorKind;
-use crate::sandbox::{Inner, PAGE};
+use crate::load::{LoadErrorKind, LoadStep, Progress};
+use crate::sandbox::Inner;
 use crate::words::Description;
 
 /// A component that has configured itself.
@@ -30,10 +31,18 @@ const NO_DEADLINE: u64 = 1 << 40;
 /// Runs `describe` and `configure` in a sandbox of their own, and snapshots the result. Compiles; not for async threads.
 ///
 /// It runs at every load, cached or not: what `configure` builds may depend on tables and on the time.
-pub(crate) async fn take(engine: &Inner, owner: &Arc<Owner>, wasm: &[u8]) -> Result<Snapshot, LoadErrorKind> {
+pub(crate) async fn take(
+    engine: &Inner,
+    owner: &Arc<Owner>,
+    wasm: &[u8],
+    progress: &Progress,
+) -> Result<Snapshot, LoadErrorKind> {
     let wizer = Wizer::new();
     let (context, instrumented) = wizer.instrument_component(wasm).map_err(unfit)?;
+    let cached = engine.cache.has(&engine.wasmtime, &instrumented);
     let component = engine.cache.compile(&engine.wasmtime, &instrumented)?;
+    let said = if cached { "from the cache" } else { "compiled" };
+    progress(LoadStep::Compile, said.to_owned());
     let mut store = engine.store(Call::new(owner.clone(), None));
     let limit = owner.limits.configure_time;
     let (instance, description) = configure(engine, &mut store, &component, limit).await?;

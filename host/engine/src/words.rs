@@ -81,7 +81,7 @@ pub struct Part {
 }
 
 /// The fields that most plug-ins ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// What the message is.
     pub message_type: MessageType,
@@ -100,7 +100,7 @@ pub struct Summary {
 }
 
 /// Why a plug-in is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Occasion {
     /// Once per received message, before routing.
     Arrival,
@@ -132,7 +132,7 @@ pub enum OccasionKind {
 }
 
 /// What the destination can take; `None` means that no limit is configured.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Destination {
     /// The peer's name in the configuration.
     pub peer: String,

@@ -12,6 +12,7 @@ mod limits;
 mod peer;
 mod plugin;
 mod problem;
+mod recording;
 mod relay_server;
 mod routing;
 mod tls;
@@ -25,6 +26,7 @@ pub use limits::Limits;
 pub use peer::{Host, HostPort, Identity, Mm4, Peer, PeerTls, Retry, Smtp};
 pub use plugin::{GRANTS, Plugin, PluginBreaker, PluginLimits, PluginSigning};
 pub use problem::{Found, Problem, Problems};
+pub use recording::Recording;
 pub use relay_server::RelayServer;
 pub use routing::{Numbering, OnFailure, Routing, Step};
 pub use tls::ServerTls;
@@ -54,6 +56,8 @@ pub struct Config {
     pub plugin_signing: PluginSigning,
     /// In the order of the chain.
     pub plugins: Vec<Plugin>,
+    /// `[recording]`; nothing is recorded without it.
+    pub recording: Option<Recording>,
 }
 
 /// `[relay]`: who we are.
@@ -162,6 +166,7 @@ impl Config {
             tables: Vec::new(),
             plugin_signing: PluginSigning::default(),
             plugins: Vec::new(),
+            recording: None,
         }
     }
 }
@@ -228,6 +233,11 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let plugin_signing = root.section("plugin-signing", PluginSigning::read);
     let mut names = HashSet::new();
     let plugins = root.sections("plugin", |s| Plugin::read(s, &folders, &mut names));
+    let plugins: Vec<Plugin> = plugins.into_iter().flatten().collect();
+    let recording = match root.has("recording") {
+        true => root.section("recording", |s| Recording::read(s, base, &plugins)),
+        false => None,
+    };
     Config {
         limits,
         tls: tls.flatten(),
@@ -237,7 +247,8 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         routes: routes.into_iter().flatten().collect(),
         tables,
         plugin_signing,
-        plugins: plugins.into_iter().flatten().collect(),
+        plugins,
+        recording,
         relay,
     }
 }

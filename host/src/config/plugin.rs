@@ -42,6 +42,13 @@ pub struct Plugin {
     pub samples: Option<PathBuf>,
     /// `watch`: for how long a new version can be rolled back by its failures. Default 1 min; zero turns it off.
     pub watch: Duration,
+    /// `shadow`: messages that a new version is tried on beside the running one. Default 0: none.
+    pub shadow: u32,
+    /// `shadow-within`: after this time the trial is over with those that came. Default 1 min.
+    pub shadow_within: Duration,
+    /// `shadow-differences`: `refuse` keeps a version that makes something else of a message from going live. Default
+    /// `report`.
+    pub shadow_refuses: bool,
     /// What the plug-in reads through `config`; an object, `{}` when there are no settings.
     pub settings: serde_json::Value,
 }
@@ -109,6 +116,13 @@ impl Plugin {
             .map(|samples| folders.plugins.join(samples));
         let samples = samples.and_then(|samples| folders.existing_folder(s, "samples", samples));
         let watch = s.optional("watch", duration(Duration::ZERO..=Duration::from_secs(86_400)));
+        let shadow = s.optional("shadow", count(0..=1_000_000));
+        let shadow_within = s.optional("shadow-within", duration(MILLISECOND..=Duration::from_secs(3_600)));
+        let shadow_refuses = s.optional("shadow-differences", |value| match value.as_str().unwrap_or_default() {
+            "report" => Ok(false),
+            "refuse" => Ok(true),
+            other => Err(one_of(other, &["report", "refuse"])),
+        });
         let limits = s.section("limits", PluginLimits::read);
         let breaker = s.section("breaker", PluginBreaker::read);
         let settings = s.optional("settings", |value| match json(value)? {
@@ -124,6 +138,9 @@ impl Plugin {
             breaker,
             samples,
             watch: watch.unwrap_or(Duration::from_secs(60)),
+            shadow: shadow.unwrap_or(0),
+            shadow_within: shadow_within.unwrap_or(Duration::from_secs(60)),
+            shadow_refuses: shadow_refuses.unwrap_or(false),
             settings: settings.unwrap_or_else(|| serde_json::json!({})),
         })
     }

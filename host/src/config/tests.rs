@@ -353,6 +353,7 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
         "[[route]]",
         "[[table]]",
         "[plugin-signing]",
+        "[recording]",
         "[[plugin]]",
         "[plugin.limits]",
         "[plugin.breaker]",
@@ -450,4 +451,26 @@ proptest! {
         let text = format!("{}{key}{}\n{inner} = {value}\n", brackets.0, brackets.1);
         prop_assert!(!Config::parse(&text, Path::new("")).unwrap_err().list.is_empty());
     }
+}
+
+#[test]
+fn a_recording_is_of_plug_ins_that_there_are_and_needs_a_folder() {
+    let plugin = "[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n";
+    let recording = parse(&format!("[recording]\nfolder = \"r\"\nplugins = [\"p\"]\n{plugin}"))
+        .unwrap()
+        .recording
+        .unwrap();
+    assert_eq!((recording.messages, recording.size), (1_000, 256 << 20));
+    assert_eq!(parse(plugin).unwrap().recording, None);
+    assert_eq!(
+        complaints(&format!("[recording]\nplugins = [\"q\"]\n{plugin}")),
+        [
+            "recording.folder is missing: expected the path of a folder, such as \"recording\"",
+            "recording.plugins[0] is \"q\": expected the name of a plug-in: p (did you mean p?)"
+        ]
+    );
+    assert_eq!(
+        complaints(&format!("{plugin}shadow-differences = \"maybe\"\n")),
+        ["plugin[0].shadow-differences is \"maybe\": expected report or refuse"]
+    );
 }

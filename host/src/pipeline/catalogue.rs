@@ -3,10 +3,14 @@
 //! A change goes live as a whole or not at all: every plug-in of the new chain is loaded, configured and compiled
 //! beside the running one ([`super::loading`] has the steps), and then one pointer changes. Messages under way keep the
 //! chain that they began with.
+//!
+//! Changes are prepared one after the other, which may take long. The swap itself is short and has a lock of its own, so
+//! that a version that fails in traffic is put back at once, whatever is being prepared meanwhile.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,7 +19,8 @@ use tokio::sync::{Mutex, Notify};
 
 use super::chain::{Chain, Link};
 use super::loading::history::{Cause, History, Verdict};
-use super::loading::{Candidate, LinkSpec, Loader, Ready, RefusedVersion, Tally, files};
+use super::loading::{Attempt, Candidate, LinkSpec, Loader, Ready, RefusedVersion, Tally, files};
+use super::tap::Tap;
 
 /// Why a chain does not go live. The running one is untouched.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,10 @@ pub struct Catalogue {
     chain: ArcSwap<Chain>,
     /// What the running chain was made from. The lock makes replacements go one after the other.
     configured: Mutex<Configured>,
+    /// Held while the pointer changes, and never across anything that waits.
+    swapping: std::sync::Mutex<()>,
+    /// Counts what is given to plug-ins: settings, grants, limits, tables.
+    generation: AtomicU64,
     /// Told when the specs change: there may be other folders to watch.
     pub(super) replaced: Notify,
     /// For the tasks that watch over new versions: they must not keep the catalogue.
@@ -62,6 +71,8 @@ impl Catalogue {
             loader: Loader::new(engine, services, history),
             chain: ArcSwap::from_pointee(Chain::default()),
             configured: Mutex::default(),
+            swapping: std::sync::Mutex::default(),
+            generation: AtomicU64::new(0),
             replaced: Notify::new(),
             me: Weak::clone(me),
         });
@@ -97,24 +108,18 @@ impl Catalogue {
                 Err(error) => errors.push(error),
             }
         }
+        errors.extend(self.barred_meanwhile(&ready));
         self.all_or_none(&ready, errors).await?;
-        let links = specs.iter().zip(&ready).map(|(spec, ready)| {
-            let link = Link::new(ready.plugin.clone(), spec.on_failure);
-            match self.running(spec.name()) {
-                // The same version goes on, and so do its counts and whoever watches them.
-                Some(old) if old.plugin.digest() == link.plugin.digest() => Link {
-                    health: old.health,
-                    ..link
-                },
-                _ => link,
-            }
-        });
-        let links = links.collect();
         *configured = Configured {
             specs,
             refused: HashMap::new(),
         };
-        self.go_live(links, &configured.specs, &ready).await;
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        self.go_live(&configured.specs, &ready, |running, links| {
+            let specs = configured.specs.iter().zip(&ready);
+            *links = specs.map(|(spec, ready)| link(spec, ready, running)).collect();
+        })
+        .await;
         self.replaced.notify_one();
         Ok(())
     }
@@ -122,25 +127,18 @@ impl Catalogue {
     /// Looks at the files again, and replaces what changed.
     pub async fn refresh(&self) -> Result<(), CatalogueError> {
         let mut configured = self.configured.lock().await;
-        let mut links = self.chain().links.clone();
+        let chain = self.chain();
         let mut ready = Vec::new();
         let mut errors = Vec::new();
         let mut refused = Vec::new();
-        for (link, spec) in links.iter_mut().zip(&configured.specs) {
+        for (link, spec) in chain.links.iter().zip(&configured.specs) {
             let stamp = files::stamp(&spec.plugin.wasm);
             if configured.refused.get(spec.name()) == Some(&stamp) || self.is_barred(spec.name(), &stamp) {
                 continue;
             }
             match self.prepare_changed(spec, link).await {
                 Ok(None) => self.unbar(spec.name()).await,
-                Ok(Some(version)) => {
-                    *link = Link {
-                        plugin: version.plugin.clone(),
-                        health: Arc::default(),
-                        ..link.clone()
-                    };
-                    ready.push(version);
-                }
+                Ok(Some(version)) => ready.push(version),
                 Err(error) => {
                     refused.push((spec.name().to_owned(), stamp));
                     errors.push(error);
@@ -150,7 +148,10 @@ impl Catalogue {
         configured.refused.extend(refused);
         self.all_or_none(&ready, errors).await?;
         if !ready.is_empty() {
-            self.go_live(links, &configured.specs, &ready).await;
+            self.go_live(&configured.specs, &ready, |running, links| {
+                put_in(links, running, &configured.specs, &ready);
+            })
+            .await;
         }
         Ok(())
     }
@@ -161,7 +162,8 @@ impl Catalogue {
             Some(candidate) => candidate,
             None => Candidate::read(spec).await?,
         };
-        self.loader.prepare(spec, candidate, cause).await
+        let running = self.running(spec.name());
+        self.loader.prepare(spec, candidate, cause, running.as_ref()).await
     }
 
     /// The version in the file, if it is not the one that runs.
@@ -170,7 +172,23 @@ impl Catalogue {
         if candidate.digest == link.plugin.digest() {
             return Ok(None);
         }
-        self.loader.prepare(spec, candidate, Cause::File).await.map(Some)
+        self.loader
+            .prepare(spec, candidate, Cause::File, Some(link))
+            .await
+            .map(Some)
+    }
+
+    /// Versions that were rolled back while they were made ready again, with other settings.
+    fn barred_meanwhile(&self, ready: &[Ready]) -> Vec<RefusedVersion> {
+        let barred = ready.iter().filter(|version| {
+            let barred = self.loader.history.record(version.plugin.name()).barred;
+            barred.is_some_and(|it| it.digest == version.plugin.digest() && it.stamp == version.candidate.stamp)
+        });
+        barred
+            .map(|version| RefusedVersion::Barred {
+                plugin: version.plugin.name().to_owned(),
+            })
+            .collect()
     }
 
     fn is_barred(&self, plugin: &str, stamp: &str) -> bool {
@@ -206,57 +224,80 @@ impl Catalogue {
             .cloned()
     }
 
-    /// The one place where chains change: a pointer, and then what is to be remembered of it.
-    async fn go_live(&self, links: Vec<Link>, specs: &[LinkSpec], ready: &[Ready]) {
-        let before = self.chain();
+    /// Where versions take their places: a pointer, and then what is to be remembered of it. `change` is given the links
+    /// that run, and makes the new ones of them.
+    async fn go_live(&self, specs: &[LinkSpec], ready: &[Ready], change: impl FnOnce(&Chain, &mut Vec<Link>)) {
+        let (before, links) = {
+            let _turn = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = self.chain();
+            let mut links = before.links.clone();
+            change(&before, &mut links);
+            self.chain.store(Arc::new(Chain { links: links.clone() }));
+            (before, links)
+        };
         for link in &links {
             let (plugin, described) = (&link.plugin, link.plugin.description());
             let known = before.links.iter().any(|old| old.plugin.digest() == plugin.digest());
             let (name, version, digest) = (plugin.name(), &described.version, short(plugin));
             tracing::info!(plugin = name, %version, digest, known, "plug-in is live");
         }
-        self.chain.store(Arc::new(Chain { links: links.clone() }));
-        for version in ready {
-            self.loader.live(version).await;
-        }
+        ready.iter().for_each(|version| self.loader.swapped(version));
         for version in ready {
             let named = |link: &&Link| link.plugin.name() == version.plugin.name();
             if let Some(new) = links.iter().find(named)
                 && let Some(old) = before.links.iter().find(named)
                 && let Some(spec) = specs.iter().find(|spec| spec.name() == version.plugin.name())
                 && old.plugin.digest() != new.plugin.digest()
+                && !spec.watch.is_zero()
             {
-                self.watch_over(new.clone(), old.clone(), version.candidate.stamp.clone(), spec.watch);
+                self.watch_over(new.clone(), old.clone(), version, spec.watch);
             }
+        }
+        for version in ready {
+            self.loader.live(version).await;
         }
     }
 
     /// Counts the failures of a new version for a while. The version before stays loaded for as long, and takes its
     /// place again when they are clearly more than its own were.
-    fn watch_over(&self, new: Link, old: Link, stamp: String, window: Duration) {
+    fn watch_over(&self, new: Link, old: Link, version: &Ready, window: Duration) {
         let me = Weak::clone(&self.me);
+        let (attempt, stamp) = (version.attempt.clone(), version.candidate.stamp.clone());
+        self.loader.watched(&attempt, format!("for {window:?}"));
+        let generation = self.generation.load(Ordering::Relaxed);
         tokio::spawn(async move {
             let worse = new.health.worse_than(&old.health);
-            if let Ok(tally) = tokio::time::timeout(window, worse).await
-                && let Some(catalogue) = me.upgrade()
-            {
-                catalogue.roll_back(&new, &old, stamp, tally).await;
+            let ended = tokio::time::timeout(window, worse).await;
+            let Some(catalogue) = me.upgrade() else { return };
+            match ended {
+                Ok(tally) => catalogue.roll_back(&new, &old, stamp, tally, generation).await,
+                Err(_) => catalogue.stood_the_watch(&attempt, &new),
             }
         });
     }
 
-    /// Puts the version before back, if `new` still runs. `stamp` is that of the file of `new`.
-    async fn roll_back(&self, new: &Link, old: &Link, stamp: String, tally: Tally) {
-        let _turn = self.configured.lock().await;
-        let mut chain = Chain::clone(&self.chain());
-        let runs = |link: &&mut Link| link.plugin.name() == new.plugin.name() && Arc::ptr_eq(&link.health, &new.health);
-        let Some(link) = chain.links.iter_mut().find(runs) else {
-            return;
-        };
-        link.plugin = old.plugin.clone();
-        link.health = Arc::clone(&old.health);
-        self.chain.store(Arc::new(chain));
+    fn stood_the_watch(&self, attempt: &Attempt, new: &Link) {
+        let Tally { calls, failures } = new.health.tally();
+        self.loader
+            .watched(attempt, format!("over: {failures} of {calls} calls failed"));
+    }
 
+    /// Puts the version before back, if `new` still runs: at once, as it was loaded. Where settings or tables have
+    /// changed since, it is then loaded with those of today. `stamp` is that of the file of `new`.
+    async fn roll_back(&self, new: &Link, old: &Link, stamp: String, tally: Tally, generation: u64) {
+        {
+            let _turn = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut chain = Chain::clone(&self.chain());
+            let runs =
+                |link: &&mut Link| link.plugin.name() == new.plugin.name() && Arc::ptr_eq(&link.health, &new.health);
+            let Some(link) = chain.links.iter_mut().find(runs) else {
+                return;
+            };
+            link.plugin = old.plugin.clone();
+            link.health = Arc::clone(&old.health);
+            link.tap = Arc::clone(&old.tap);
+            self.chain.store(Arc::new(chain));
+        }
         let (plugin, bad, digest) = (new.plugin.name(), short(&new.plugin), short(&old.plugin));
         let why = format!("{} of its first {} calls failed", tally.failures, tally.calls);
         tracing::error!(
@@ -269,6 +310,32 @@ impl Catalogue {
             record.rolled_back(new.plugin.digest(), old.plugin.digest(), &why, stamp);
         };
         self.loader.history.change(plugin, note).await;
+        if self.generation.load(Ordering::Relaxed) != generation {
+            self.renew(plugin).await;
+        }
+    }
+
+    /// Loads the version that runs once more, with the settings and tables of today.
+    async fn renew(&self, plugin: &str) {
+        let configured = self.configured.lock().await;
+        let Some(spec) = configured.specs.iter().find(|spec| spec.name() == plugin) else {
+            return;
+        };
+        let Some(candidate) = self.loader.stand_in(spec).await else {
+            return;
+        };
+        match self.loader.prepare(spec, candidate, Cause::Rollback, None).await {
+            Ok(version) => {
+                let ready = [version];
+                self.go_live(&configured.specs, &ready, |running, links| {
+                    put_in(links, running, &configured.specs, &ready);
+                })
+                .await;
+            }
+            Err(error) => {
+                tracing::error!("a version that was put back keeps the settings and tables that it had: {error}");
+            }
+        }
     }
 
     /// Where the running chain's files are.
@@ -276,6 +343,35 @@ impl Catalogue {
         let configured = self.configured.lock().await;
         let folders = configured.specs.iter().filter_map(|spec| spec.plugin.wasm.parent());
         folders.map(PathBuf::from).collect()
+    }
+}
+
+/// Puts the versions that are ready in the places of those of the same name; the others stay as they are now.
+fn put_in(links: &mut [Link], running: &Chain, specs: &[LinkSpec], ready: &[Ready]) {
+    for version in ready {
+        let name = version.plugin.name();
+        let place = links.iter_mut().find(|link| link.plugin.name() == name);
+        if let Some(place) = place
+            && let Some(spec) = specs.iter().find(|spec| spec.name() == name)
+        {
+            *place = link(spec, version, running);
+        }
+    }
+}
+
+/// A version in its place. The same version as before goes on, and so do its counts and whoever watches them.
+fn link(spec: &LinkSpec, ready: &Ready, running: &Chain) -> Link {
+    let new = Link {
+        tap: Arc::new(Tap::new(ready.recording.clone())),
+        ..Link::new(ready.plugin.clone(), spec.on_failure)
+    };
+    let before = running.links.iter().find(|link| link.plugin.name() == spec.name());
+    match before {
+        Some(old) if old.plugin.digest() == new.plugin.digest() => Link {
+            health: Arc::clone(&old.health),
+            ..new
+        },
+        _ => new,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::protocol::mm4;
 
 use super::loading::Health;
 use super::subject::{View, message_type};
+use super::tap::Tap;
 use super::{boundary, describe};
 
 /// One plug-in in the chain.
@@ -19,6 +20,8 @@ pub struct Link {
     pub on_failure: OnFailure,
     /// How the calls of this version went.
     pub health: Arc<Health>,
+    /// Who listens to them.
+    pub(super) tap: Arc<Tap>,
 }
 
 /// The plug-ins in their order. Immutable: a message keeps the chain that it began with.
@@ -82,6 +85,7 @@ impl Chain {
                 .plugin
                 .wants(occasion.kind(), message_type(Some(message.kind)), media_types)
             {
+                link.overlook(occasion, || Arc::new(View::whole(Arc::clone(&message))));
                 continue;
             }
             let done = match link.ask(&message, occasion).await {
@@ -130,6 +134,7 @@ impl Link {
             plugin,
             on_failure,
             health: Arc::default(),
+            tap: Arc::default(),
         }
     }
 
@@ -151,51 +156,14 @@ impl Link {
     /// Calls the plug-in and applies what it wants; the error is why the call counts as failed.
     async fn call(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, String> {
         let view = Arc::new(View::whole(Arc::clone(message)));
-        let called = self.plugin.process(occasion.clone(), view).await;
+        let called = self.process(occasion, &view).await;
         let mut judgement = called.map_err(|failure| failure.to_string())?;
         let verdict = std::mem::replace(&mut judgement.verdict, engine::Verdict::Pass);
-        let go = |message: Arc<Message>, routes| Passage::Go { message, routes };
-        let (did, came_to) = match verdict {
-            engine::Verdict::Pass => (vec!["pass".to_owned()], go(Arc::clone(message), BTreeMap::new())),
-            engine::Verdict::Edit(edits) => {
-                let (did, edited, routes) = edited(message, edits, occasion)?;
-                (did, go(Arc::new(edited), routes))
-            }
-            engine::Verdict::Refuse { code, text } => {
-                let refusal = self.refusal(code, text)?;
-                (vec![refusal.to_string()], Passage::Refuse(refusal))
-            }
-            engine::Verdict::Hold(reason) => {
-                let reason = legal_reason(reason)?;
-                (vec![format!("hold: {reason}")], Passage::Hold { reason })
-            }
-            engine::Verdict::Discard(reason) => {
-                let reason = legal_reason(reason)?;
-                (vec![format!("discard: {reason}")], Passage::Discard { reason })
-            }
-        };
+        let (did, came_to) = came_to(self.plugin.name(), verdict, message, occasion)?;
         Ok(Done {
             judgement,
             did,
             came_to,
-        })
-    }
-
-    /// The refusal that a plug-in asked for, if it is one that may go on the wire.
-    fn refusal(&self, code: u16, text: String) -> Result<Refusal, String> {
-        const MAX_TEXT: usize = 200;
-        if !(550..=554).contains(&code) {
-            return Err(format!("contract: it refused with code {code}; 550 to 554 are legal"));
-        }
-        if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
-            return Err(format!(
-                "contract: the text of its refusal must have at most {MAX_TEXT} octets and no control characters"
-            ));
-        }
-        Ok(Refusal::ByPlugin {
-            plugin: self.plugin.name().to_owned(),
-            code,
-            text,
         })
     }
 
@@ -222,6 +190,51 @@ impl Link {
             }),
         }
     }
+}
+
+/// What a verdict of `plugin` makes of a message, and a line for each thing that it did. The error is why it cannot be
+/// carried out.
+pub(super) fn came_to(
+    plugin: &str,
+    verdict: engine::Verdict,
+    message: &Arc<Message>,
+    occasion: &Occasion,
+) -> Result<(Vec<String>, Passage), String> {
+    let go = |message: Arc<Message>, routes| Passage::Go { message, routes };
+    Ok(match verdict {
+        engine::Verdict::Pass => (vec!["pass".to_owned()], go(Arc::clone(message), BTreeMap::new())),
+        engine::Verdict::Edit(edits) => {
+            let (did, edited, routes) = edited(message, edits, occasion)?;
+            (did, go(Arc::new(edited), routes))
+        }
+        engine::Verdict::Refuse { code, text } => {
+            let refusal = refusal(plugin, code, text)?;
+            (vec![refusal.to_string()], Passage::Refuse(refusal))
+        }
+        engine::Verdict::Hold(reason) => {
+            let reason = legal_reason(reason)?;
+            (vec![format!("hold: {reason}")], Passage::Hold { reason })
+        }
+        engine::Verdict::Discard(reason) => {
+            let reason = legal_reason(reason)?;
+            (vec![format!("discard: {reason}")], Passage::Discard { reason })
+        }
+    })
+}
+
+/// The refusal that a plug-in asked for, if it is one that may go on the wire.
+fn refusal(plugin: &str, code: u16, text: String) -> Result<Refusal, String> {
+    const MAX_TEXT: usize = 200;
+    if !(550..=554).contains(&code) {
+        return Err(format!("contract: it refused with code {code}; 550 to 554 are legal"));
+    }
+    if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
+        return Err(format!(
+            "contract: the text of its refusal must have at most {MAX_TEXT} octets and no control characters"
+        ));
+    }
+    let plugin = plugin.to_owned();
+    Ok(Refusal::ByPlugin { plugin, code, text })
 }
 
 /// A reason goes into the log and onto an operator's terminal: no line ends and no escape sequences in it.

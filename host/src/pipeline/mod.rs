@@ -13,23 +13,31 @@
 //!   applies at once, until a probe succeeds. Being told of an outcome counts as a call too.
 //! - A message sees one chain from end to end. Replacing plug-ins ([`catalogue`]) swaps the chain for messages to come;
 //!   what a version goes through before that is in [`loading`].
+//! - Others may listen to a call ([`tap`]): a version that is tried beside the running one, a [`recording`]. They never
+//!   delay a message, nor change it.
 //! - `hold` parks the message as it was received. Whatever plug-ins before it asked for is dropped: the chain runs anew
 //!   when the message is released, and nothing may be charged twice. When only some destinations are held, what arrival
 //!   plug-ins asked for is kept with the others, and dropped when the chain runs anew for the rest.
 //! - If any destination of a message is deferred, the whole message is: nothing is committed, so there is nothing to
 //!   send twice.
 
+mod account;
 mod boundary;
 mod catalogue;
 mod chain;
 mod describe;
 pub mod loading;
 mod outcome;
+pub mod recording;
+pub mod replay;
 pub mod samples;
 mod services;
 mod subject;
+mod tap;
+mod tape;
 mod watch;
 
+pub use account::occasion as occasion_text;
 pub use catalogue::{Catalogue, CatalogueError};
 pub use chain::{Chain, Destination, Effects, Link, Passage};
 pub use loading::LinkSpec;

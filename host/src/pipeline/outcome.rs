@@ -66,6 +66,9 @@ impl Chain {
         for link in &self.links {
             let name = link.plugin.name();
             let wanted = link.plugin.wants(occasion.kind(), kind, std::iter::empty());
+            if !wanted {
+                link.overlook(&occasion, || Arc::clone(&view));
+            }
             if !wanted || tell.only.is_some_and(|only| !only.iter().any(|n| n == name)) {
                 continue;
             }
@@ -76,7 +79,7 @@ impl Chain {
                     continue;
                 }
             };
-            let called = link.plugin.process(occasion.clone(), Arc::clone(&view) as _).await;
+            let called = link.process(&occasion, &view).await;
             match link.health.note(called) {
                 Ok(judgement) => {
                     permit.succeeded();

@@ -74,14 +74,49 @@ impl View {
         }
     }
 
-    fn envelope(&self) -> &Envelope {
+    /// What a recording holds of a message on arrival or departure; its size is that of the received one.
+    pub fn restored(summary: engine::Summary, message: Arc<Message>) -> Self {
+        Self {
+            summary,
+            ..Self::whole(message)
+        }
+    }
+
+    /// What a recording holds of an outcome.
+    pub fn restored_bare(id: String, summary: engine::Summary, header: Arc<Header>, envelope: Envelope) -> Self {
+        Self {
+            id,
+            summary,
+            shown: Shown::Bare { header, envelope },
+            decoded: Mutex::default(),
+        }
+    }
+
+    /// The relay's id of the message.
+    pub fn id_text(&self) -> &str {
+        &self.id
+    }
+
+    /// The whole message; none on an outcome.
+    pub fn message(&self) -> Option<&Arc<Message>> {
+        match &self.shown {
+            Shown::Whole(message) => Some(message),
+            Shown::Bare { .. } => None,
+        }
+    }
+
+    pub fn message_type(&self) -> engine::MessageType {
+        self.summary.message_type
+    }
+
+    pub fn envelope(&self) -> &Envelope {
         match &self.shown {
             Shown::Whole(message) => &message.envelope,
             Shown::Bare { envelope, .. } => envelope,
         }
     }
 
-    fn shown_header(&self) -> &Header {
+    pub fn shown_header(&self) -> &Header {
         match &self.shown {
             Shown::Whole(message) => &message.header,
             Shown::Bare { header, .. } => header,

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, PluginSpec};
 
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
+use crate::pipeline::loading::ShadowTerms;
 use crate::pipeline::loading::signing::{PublicKey, Signing};
+use crate::pipeline::recording::{Recorder, RecordingOptions};
 use crate::pipeline::{Catalogue, LinkSpec, NoNumbers, NoValues, PluginServices, Seeds};
 use crate::routing::Tables;
 
 use super::tables;
 
-/// The links, in the order of the file.
-pub fn specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
+/// The links, in the order of the file; their calls go to `recorder`.
+pub fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Result<Vec<LinkSpec>> {
     let signing = Arc::new(signing(&config.plugin_signing)?);
     let spec = |plugin: &config::Plugin| {
         let grants = plugin
@@ -34,9 +37,36 @@ pub fn specs(config: &Config) -> anyhow::Result<Vec<LinkSpec>> {
             samples: plugin.samples.clone(),
             watch: plugin.watch,
             signing: Arc::clone(&signing),
+            shadow: ShadowTerms {
+                messages: plugin.shadow,
+                within: plugin.shadow_within,
+                refuse_differences: plugin.shadow_refuses,
+            },
+            recorder: recorder.cloned(),
         })
     };
     config.plugins.iter().map(spec).collect()
+}
+
+/// Who writes calls down: the one that runs, if it does what the configuration asks for, else a new one.
+pub fn recorder(config: &Config, running: Option<Arc<Recorder>>) -> anyhow::Result<Option<Arc<Recorder>>> {
+    let Some(recording) = &config.recording else {
+        return Ok(None);
+    };
+    let options = RecordingOptions {
+        folder: recording.folder.clone(),
+        messages: recording.messages as usize,
+        octets: recording.size,
+        plugins: recording.plugins.iter().cloned().collect(),
+    };
+    if let Some(running) = running.filter(|running| running.options == options) {
+        return Ok(Some(running));
+    }
+    let folder = options.folder.display().to_string();
+    tracing::warn!(folder, "what plug-ins see is recorded, whole messages and numbers");
+    Ok(Some(
+        Recorder::start(options).with_context(|| format!("recording folder {folder}"))?,
+    ))
 }
 
 /// Who may sign, as the pipeline verifies it.
@@ -51,7 +81,7 @@ fn signing(set: &config::PluginSigning) -> anyhow::Result<Signing> {
 /// Loads every plug-in as a start would, and throws the result away. A line for each, or all that is wrong.
 pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<String>> {
     let one = |error: anyhow::Error| vec![error.to_string()];
-    let specs = specs(config).map_err(one)?;
+    let specs = specs(config, None).map_err(one)?;
     let options = EngineOptions {
         max_instances: 4,
         ..EngineOptions::default()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use mm4relay_engine::{Engine, EngineOptions, Services};
+use mm4relay_engine::{Allocation, Engine, EngineOptions, Services};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::delivery::{Delivery, PeerOptions, Schedule};
 use crate::intake;
 use crate::pipeline::loading::history::History;
+use crate::pipeline::recording::Recorder;
 use crate::pipeline::{Catalogue, KvSource, PluginServices, Seeds, WatchGuard};
 use crate::protocol::mm4;
 use crate::routing::{Side, Tables};
@@ -57,6 +58,8 @@ pub struct Running {
     finishing: JoinHandle<()>,
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
+    /// Who writes down what plug-ins see; replaced at a reload.
+    recorder: Mutex<Option<Arc<Recorder>>>,
     _watch: WatchGuard,
 }
 
@@ -68,7 +71,9 @@ impl Running {
         let spool = trusted(&database, &setup);
         let tables = load_tables(&config).await?;
         let directory = Arc::new(Directory::new(&config, &tables, None)?);
-        let catalogue = load_catalogue(&config, services(&tables, &spool, &clock, &directory)?).await?;
+        let recorder = chain::recorder(&config, None)?;
+        let given = services(&tables, &spool, &clock, &directory)?;
+        let catalogue = load_catalogue(&config, given, recorder.as_ref()).await?;
 
         let outcomes = Arc::new(Outcomes {
             catalogue: Arc::clone(&catalogue),
@@ -117,6 +122,7 @@ impl Running {
             finishing,
             stop_intake,
             stop_delivery,
+            recorder: Mutex::new(recorder),
             _watch: watch,
         })
     }
@@ -146,9 +152,13 @@ impl Running {
         let tables = load_tables(&config).await?;
         let directory = Arc::new(Directory::new(&config, &tables, Some(&self.relay.directory.load()))?);
         let services = services(&tables, &self.relay.spool, &self.relay.clock, &directory)?;
-        if let Err(error) = self.relay.catalogue.replace(chain::specs(&config)?, services).await {
+        let mut records = self.recorder.lock().await;
+        let recorder = chain::recorder(&config, records.clone())?;
+        let specs = chain::specs(&config, recorder.as_ref())?;
+        if let Err(error) = self.relay.catalogue.replace(specs, services).await {
             bail!("plug-ins:\n{error}");
         }
+        *records = recorder;
         self.change_peers(&running, &config, directory).await;
         *running = config;
         Ok(())
@@ -239,7 +249,11 @@ async fn load_tables(config: &Config) -> anyhow::Result<Tables> {
     tokio::task::spawn_blocking(move || tables::load(&config)).await?
 }
 
-async fn load_catalogue(config: &Config, services: Arc<dyn Services>) -> anyhow::Result<Arc<Catalogue>> {
+async fn load_catalogue(
+    config: &Config,
+    services: Arc<dyn Services>,
+    recorder: Option<&Arc<Recorder>>,
+) -> anyhow::Result<Arc<Catalogue>> {
     let cache_dir = Some(config.relay.spool.join("compiled"));
     let engine = Engine::new(EngineOptions {
         cache_dir,
@@ -248,8 +262,19 @@ async fn load_catalogue(config: &Config, services: Arc<dyn Services>) -> anyhow:
     if !engine.page_map_scan() {
         tracing::warn!("this kernel has no page-map scan (Linux 6.7): each plug-in call costs about twice as much");
     }
+    match engine.allocation() {
+        Allocation::Pool(instances) if instances == EngineOptions::default().max_instances => {}
+        Allocation::Pool(instances) => tracing::warn!(
+            instances,
+            "the address space (ulimit -v) holds a smaller pool of sandboxes only: fewer calls at the same time"
+        ),
+        Allocation::OnDemand(instances) => tracing::warn!(
+            instances,
+            "the address space (ulimit -v) holds no pool of sandboxes: each call reserves its own, which is slower"
+        ),
+    }
     let history = History::open(&config.relay.spool);
-    Catalogue::open(engine, services, chain::specs(config)?, history)
+    Catalogue::open(engine, services, chain::specs(config, recorder)?, history)
         .await
         .context("plug-ins")
 }

@@ -29,6 +29,7 @@ use crate::services::{Services, Subject, Table};
 use crate::words::{ChargingRecord, Fault, Level};
 
 /// What every call of one plug-in has in common.
+#[derive(Clone)]
 pub(crate) struct Owner {
     /// The name in the configuration, and the namespace of its values.
     pub name: String,
@@ -37,7 +38,9 @@ pub(crate) struct Owner {
     pub limits: Limits,
     pub services: Arc<dyn Services>,
     /// What this version counts under.
-    pub metrics: metrics::Names,
+    pub metrics: Arc<metrics::Names>,
+    /// Whether its engine does the same twice.
+    pub deterministic: bool,
 }
 
 /// The state of one call, and with it everything that the plug-in asked for until now.

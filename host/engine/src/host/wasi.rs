@@ -64,6 +64,9 @@ fn context(owner: &Arc<Owner>, said: &Said, seed: [u8; 32]) -> WasiCtx {
     } else {
         builder.wall_clock(Stopped).monotonic_clock(Stopped);
     }
+    if owner.deterministic {
+        builder.monotonic_clock(Stopped);
+    }
     builder.build()
 }
 

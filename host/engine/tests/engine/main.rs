@@ -2,6 +2,7 @@
 
 mod clocks_and_wasi;
 mod configure;
+mod deterministic;
 mod host_functions;
 mod isolation;
 mod limits;

@@ -58,7 +58,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         numbering: Arc::new(NoNumbers),
         seeds: Seeds::new()?,
     });
-    let catalogue = Catalogue::load(super::small_engine()?, services, specs).await?;
+    let catalogue = Catalogue::load(super::small_engine(false)?, services, specs).await?;
     let wanted = |case: &Case| args.case.as_ref().is_none_or(|name| case.name == *name);
     let case = all_cases
         .into_iter()

@@ -12,7 +12,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let bytes = std::fs::read(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
-    let engine = super::small_engine()?;
+    let engine = super::small_engine(false)?;
     let inspection = engine
         .inspect(&bytes)
         .with_context(|| args.file.display().to_string())?;

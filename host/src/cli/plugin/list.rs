@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::config::Config;
-use crate::pipeline::loading::history::{Attempt, Book, Cause, FILE, Record, Verdict};
+use crate::pipeline::loading::history::{Attempt, Book, Cause, FILE, Record, Step, Verdict};
 
 /// Attempts that are shown for each plug-in.
 const SHOWN: usize = 5;
@@ -72,23 +72,26 @@ fn describe(name: &str, record: Option<&Record>) -> String {
             format!("{}  until its file is replaced: {}", short(&barred.digest), barred.why),
         );
     }
-    for attempt in record.attempts.iter().rev().take(SHOWN) {
-        line(2, verdict(attempt.verdict), outline(attempt));
+    for (at, attempt) in record.attempts.iter().rev().take(SHOWN).enumerate() {
+        line(2, verdict(attempt.verdict), outline(attempt, at == 0));
     }
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-fn outline(attempt: &Attempt) -> String {
+/// Of the last attempt, every step.
+fn outline(attempt: &Attempt, whole: bool) -> String {
     let cause = match attempt.cause {
         Cause::Start => "at the start",
         Cause::Reload => "at a reload",
         Cause::File => "file replaced",
+        Cause::Rollback => "put back",
     };
     let head = format!("{}  {}, {cause}", short(&attempt.digest), attempt.began);
-    if attempt.why.is_empty() {
-        head
-    } else {
-        format!("{head}\n{}", attempt.why)
+    let step = |step: &Step| format!("\n{:<9} {:>8.1} ms  {}", step.step, step.after_ms, step.said);
+    let steps: String = attempt.steps.iter().filter(|_| whole).map(step).collect();
+    match attempt.why.as_str() {
+        "" => head + &steps,
+        why => format!("{head}{steps}\n{why}"),
     }
 }
 
@@ -120,7 +123,11 @@ mod tests {
             cause: Cause::File,
             digest: "c".repeat(64),
             began: "2026-11-21T12:00:00Z".into(),
-            steps: Vec::new(),
+            steps: vec![Step {
+                step: "digest".into(),
+                after_ms: 0.2,
+                said: "c".repeat(64),
+            }],
             verdict: Verdict::Refused,
             why: "it is not signed".into(),
         });
@@ -129,6 +136,7 @@ mod tests {
           running    1.1  bbbbbbbbbbbb  live since 2026-11-21T11:00:00Z
           kept       1.0  aaaaaaaaaaaa  live since 2026-11-21T10:00:00Z
           refused    cccccccccccc  2026-11-21T12:00:00Z, file replaced
+                     digest         0.2 ms  cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
                      it is not signed
         ");
         assert_eq!(describe("new", None), "new\n  has never been loaded here\n");

@@ -186,7 +186,7 @@ impl Target {
                 let ours = |attempt: &&Attempt| attempt.number > after && attempt.digest == digest;
                 if let Some(attempt) = record.attempts.iter().find(ours) {
                     for step in attempt.steps.iter().skip(shown) {
-                        println!("{:<9} {:>6} ms  {}", step.step, step.after_ms, step.said);
+                        println!("{:<9} {:>8.1} ms  {}", step.step, step.after_ms, step.said);
                     }
                     shown = attempt.steps.len();
                     if attempt.verdict != Verdict::UnderWay {

@@ -5,6 +5,8 @@ mod build;
 mod inspect;
 mod list;
 mod load;
+mod new;
+mod replay;
 mod sign;
 mod test;
 
@@ -19,6 +21,8 @@ pub use build::build;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
+    /// Make the folder of a new plug-in in Rust, from the one that is there to be copied
+    New(new::Args),
     /// Compile plug-ins written in Rust to WebAssembly components
     Build(build::Args),
     /// Say what a component is and what it asks for, without running it
@@ -27,6 +31,8 @@ pub enum Args {
     Bench(bench::Args),
     /// Run a plug-in's sample messages and compare with what is expected
     Test(test::Args),
+    /// Run recorded messages through another version and show what would differ
+    Replay(replay::Args),
     /// Make a key pair for signing plug-ins
     Keygen(sign::KeygenArgs),
     /// Sign a component: writes FILE.sig
@@ -41,10 +47,12 @@ pub enum Args {
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args {
+        Args::New(args) => new::run(&args),
         Args::Build(args) => build::run(&args),
         Args::Inspect(args) => inspect::run(&args),
         Args::Bench(args) => bench::run(&args).await,
         Args::Test(args) => test::run(&args).await,
+        Args::Replay(args) => replay::run(&args).await,
         Args::Keygen(args) => sign::keygen(&args),
         Args::Sign(args) => sign::sign(&args),
         Args::List(args) => list::run(&args),
@@ -81,9 +89,10 @@ impl Manifest {
 }
 
 /// An engine for one command: few instances, nothing kept.
-fn small_engine() -> anyhow::Result<Engine> {
+fn small_engine(deterministic: bool) -> anyhow::Result<Engine> {
     let options = EngineOptions {
         max_instances: 4,
+        deterministic,
         ..EngineOptions::default()
     };
     Ok(Engine::new(options)?)

@@ -22,6 +22,9 @@ pub struct Args {
     /// Test this component instead of building the one in the folder
     #[arg(long)]
     wasm: Option<PathBuf>,
+    /// Bound each call by fuel instead of the clock, and print what it used: the same in every run
+    #[arg(long)]
+    deterministic: bool,
 }
 
 pub async fn run(args: &Args) -> anyhow::Result<()> {
@@ -42,7 +45,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let wasm = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     let mut bench = Bench::new(
-        super::small_engine()?,
+        super::small_engine(args.deterministic)?,
         wasm.into(),
         manifest.grants()?,
         Limits::default(),
@@ -54,6 +57,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("case {}", case.name))?;
         failed += usize::from(!compare(case, &now, args.bless)?);
+        if args.deterministic {
+            println!("         fuel {}", bench.fuel());
+        }
     }
     println!("{} cases, {failed} differ", cases.len());
     if failed > 0 {

@@ -82,6 +82,14 @@ const EDGES: &[(&str, &str, [&str; 4])] = &[
         "end-of-data",
         ["'1 ms'", "'0 ms'", "'1 h'", "'3601 s'"],
     ),
+    ("[[plugin]]", "shadow", ["0", "-1", "1000000", "1000001"]),
+    ("[[plugin]]", "shadow-within", ["'1 ms'", "'0 ms'", "'1 h'", "'3601 s'"]),
+    ("[recording]", "messages", ["1", "0", "1000000", "1000001"]),
+    (
+        "[recording]",
+        "size",
+        ["'1 MiB'", "'1048575 B'", "'1024 GiB'", "'1025 GiB'"],
+    ),
     ("[[plugin]]", "watch", ["'0 ms'", "'-1 ms'", "'1 day'", "'86401 s'"]),
     (
         "[plugin.limits]",
@@ -139,6 +147,7 @@ fn every_limit_holds_on_both_edges() {
             // Else the header would be larger than the message before it is larger than its own bound.
             "[limits]" if key == "header-size" => "[limits]\nmessage-size = \"256 MiB\"\n",
             "[relay]" => "",
+            "[recording]" => "[recording]\nfolder = \"r\"\n",
             "[[peer]]" => "[[peer]]\nname = \"b\"\n",
             "[peer.retry]" | "[peer.timeouts]" => &format!("[[peer]]\nname = \"b\"\n{section}\n"),
             "[plugin.limits]" | "[plugin.breaker]" => {

@@ -1,14 +1,18 @@
 //! What became of every attempt to load a plug-in: in memory, and in a file that people and other commands read.
 //!
-//! `plugins.json` in the spool's folder is replaced as a whole at every step, by rename, so that whoever reads it sees
-//! one state; `plugin list` prints it, and `plugin load` follows an attempt by it. It is bounded: the last
-//! [`ATTEMPTS_MAX`] attempts and [`VERSIONS_MAX`] versions of each plug-in.
+//! `plugins.json` in the spool's folder is replaced as a whole, by rename, so that whoever reads it sees one state;
+//! `plugin list` prints it, and `plugin load` follows an attempt by it. It is bounded: the last [`ATTEMPTS_MAX`] attempts
+//! and [`VERSIONS_MAX`] versions of each plug-in.
+//!
+//! A step of a load does not wait for the disk: what is noted is written soon, and what comes meanwhile is written with
+//! it. Whoever must not go on before it is durable waits for that ([`History::change`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::files;
 
@@ -69,7 +73,7 @@ pub struct Barred {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     pub number: u64,
-    /// `start`, `reload` or `file`.
+    /// `start`, `reload`, `file` or `rollback`.
     pub cause: Cause,
     pub digest: String,
     /// RFC 3339.
@@ -91,6 +95,8 @@ pub enum Cause {
     Reload,
     /// The file was replaced.
     File,
+    /// The version that was put back by itself is given the settings and tables of today.
+    Rollback,
 }
 
 /// A step that was taken, in the order of [`super`].
@@ -98,7 +104,7 @@ pub enum Cause {
 pub struct Step {
     pub step: String,
     /// Milliseconds since the attempt began.
-    pub after_ms: u64,
+    pub after_ms: f64,
     pub said: String,
 }
 
@@ -114,13 +120,25 @@ pub enum Verdict {
 
 /// The book, and the file that it is kept in.
 #[derive(Debug, Default)]
-pub struct History {
+pub struct History(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
     /// Held for memory only, never for the disk.
     book: Mutex<Book>,
     /// The folder of the spool; none for commands that leave nothing behind.
     folder: Option<PathBuf>,
-    /// Makes writes go one after the other, so that the last state is the last one written.
-    writing: tokio::sync::Mutex<()>,
+    writing: Mutex<Writing>,
+    /// The number of the last change that is in the file.
+    written: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Writing {
+    /// The number of the last change.
+    last: u64,
+    /// Somebody is at it, and will see what came meanwhile.
+    under_way: bool,
 }
 
 impl Book {
@@ -209,26 +227,26 @@ impl History {
                 attempt.why = "the relay ended meanwhile".to_owned();
             }
         }
-        Self {
+        Self(Arc::new(Inner {
             book: Mutex::new(book),
             folder: Some(folder.to_owned()),
-            ..Self::default()
-        }
+            ..Inner::default()
+        }))
     }
 
     pub fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
+        self.0.folder.as_deref()
     }
 
     /// What is known of a plug-in.
     pub fn record(&self, plugin: &str) -> Record {
-        self.lock().plugins.get(plugin).cloned().unwrap_or_default()
+        lock(&self.0.book).plugins.get(plugin).cloned().unwrap_or_default()
     }
 
     /// Begins an attempt. Its number.
-    pub async fn begin(&self, plugin: &str, cause: Cause, digest: &str, now: String) -> u64 {
+    pub fn begin(&self, plugin: &str, cause: Cause, digest: &str, now: String) -> u64 {
         let number = {
-            let mut book = self.lock();
+            let mut book = lock(&self.0.book);
             book.last_attempt += 1;
             let number = book.last_attempt;
             let attempts = &mut book.plugins.entry(plugin.to_owned()).or_default().attempts;
@@ -245,149 +263,74 @@ impl History {
             attempts.drain(..excess);
             number
         };
-        self.save().await;
+        self.save();
         number
     }
 
-    /// Changes what is known of a plug-in, in memory and in the file.
+    /// Changes what is known of a plug-in, in memory now and in the file soon.
+    pub fn note(&self, plugin: &str, change: impl FnOnce(&mut Record)) {
+        change(lock(&self.0.book).plugins.entry(plugin.to_owned()).or_default());
+        self.save();
+    }
+
+    /// As [`note`](Self::note), and waits until the file has it.
     pub async fn change(&self, plugin: &str, change: impl FnOnce(&mut Record)) {
-        change(self.lock().plugins.entry(plugin.to_owned()).or_default());
-        self.save().await;
+        self.note(plugin, change);
+        self.written().await;
+    }
+
+    /// Waits until the file has everything that was noted until now.
+    pub async fn written(&self) {
+        if self.0.folder.is_some() {
+            let last = lock(&self.0.writing).last;
+            // The sender lives as long as this.
+            let _ = self.0.written.subscribe().wait_for(|written| *written >= last).await;
+        }
     }
 
     /// Removes kept components that no version needs any more.
     pub async fn sweep(&self) {
-        let Some(folder) = self.folder.clone() else { return };
-        let book = self.lock().clone();
+        let Some(folder) = self.0.folder.clone() else { return };
+        let book = lock(&self.0.book).clone();
         // What cannot be removed now is removed the next time.
         let _ = tokio::task::spawn_blocking(move || files::sweep(&folder, book.plugins.values())).await;
     }
 
-    /// Writes the present state. Failing to is logged: the history must not stop what it tells of.
-    async fn save(&self) {
-        let Some(folder) = self.folder.clone() else { return };
-        let _turn = self.writing.lock().await;
-        let book = self.lock().clone();
-        let writing = tokio::task::spawn_blocking(move || {
-            let text = serde_json::to_vec_pretty(&book).map_err(std::io::Error::other)?;
-            files::put(&folder.join(FILE), &text, 0o640)
-        });
-        if let Err(error) = writing.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            tracing::error!("the history of plug-ins cannot be written: {error}");
+    /// Has the present state written, by somebody who is at it or by a new thread.
+    fn save(&self) {
+        let Some(folder) = self.0.folder.clone() else { return };
+        let mut writing = lock(&self.0.writing);
+        writing.last += 1;
+        if !std::mem::replace(&mut writing.under_way, true) {
+            let inner = Arc::clone(&self.0);
+            tokio::task::spawn_blocking(move || inner.write(&folder));
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+impl Inner {
+    /// Writes until the file has the last change. Failing to is logged: the history must not stop what it tells of.
+    fn write(&self, folder: &Path) {
+        loop {
+            let last = lock(&self.writing).last;
+            let book = lock(&self.book).clone();
+            let text = serde_json::to_vec_pretty(&book).map_err(std::io::Error::other);
+            if let Err(error) = text.and_then(|text| files::put(&folder.join(FILE), &text, 0o640)) {
+                tracing::error!("the history of plug-ins cannot be written: {error}");
+            }
+            self.written.send_replace(last);
+            let mut writing = lock(&self.writing);
+            if writing.last == last {
+                writing.under_way = false;
+                return;
+            }
+        }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn live(record: &mut Record, digests: &[&str]) {
-        digests.iter().for_each(|digest| record.went_live(digest, "1", "now"));
-    }
-
-    fn previous(record: &Record) -> Option<&str> {
-        record.previous().map(|version| version.digest.as_str())
-    }
-
-    #[test]
-    fn going_back_leads_further_down_each_time_and_not_up_again() {
-        let mut record = Record::default();
-        live(&mut record, &["a", "b", "c"]);
-        assert_eq!(previous(&record), Some("b"));
-        live(&mut record, &["b"]);
-        assert_eq!(previous(&record), Some("a"));
-        live(&mut record, &["a"]);
-        assert_eq!(previous(&record), None);
-        live(&mut record, &["d"]);
-        assert_eq!(previous(&record), Some("a"));
-    }
-
-    #[test]
-    fn a_version_that_goes_live_again_is_one_version() {
-        let mut record = Record::default();
-        live(&mut record, &["a", "a", "b", "a", "a"]);
-        let digests: Vec<_> = record.versions.iter().map(|version| version.digest.as_str()).collect();
-        assert_eq!(digests, ["a", "b"]);
-    }
-
-    #[test]
-    fn six_versions_are_kept_and_the_running_one_is_among_them() {
-        let mut record = Record::default();
-        live(&mut record, &["1", "2", "3", "4", "5", "6", "7", "8"]);
-        assert_eq!(record.versions.len(), VERSIONS_MAX);
-        assert_eq!(record.versions[0].digest, "8");
-        assert!(record.version("2").is_none() && record.version("3").is_some());
-    }
-
-    #[test]
-    fn a_version_that_was_rolled_back_is_not_gone_back_to() {
-        let mut record = Record::default();
-        live(&mut record, &["a", "b"]);
-        record.rolled_back("b", "a", "it failed", "stamp".into());
-        assert_eq!((record.running.as_deref(), previous(&record)), (Some("a"), None));
-        live(&mut record, &["c"]);
-        assert_eq!(previous(&record), Some("a"));
-        assert_eq!(record.barred.map(|barred| barred.digest), Some("b".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn what_was_noted_is_read_by_another_process_and_after_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let history = History::open(folder.path());
-        let number = history
-            .begin("p", Cause::File, "d1", "2026-11-21T00:00:00Z".into())
-            .await;
-        let seen = Book::read(folder.path()).unwrap();
-        assert_eq!(seen.plugins["p"].attempts[0].verdict, Verdict::UnderWay);
-        history
-            .change("p", |record| {
-                record.went_live("d1", "1.0", "now");
-                record.attempt(number).unwrap().verdict = Verdict::Live;
-            })
-            .await;
-        let again = History::open(folder.path());
-        assert_eq!(again.record("p"), history.record("p"));
-        assert!(again.begin("p", Cause::Start, "d1", String::new()).await > number);
-    }
-
-    #[tokio::test]
-    async fn an_attempt_that_a_crash_cut_short_is_not_under_way_for_ever() {
-        let folder = tempfile::tempdir().unwrap();
-        History::open(folder.path())
-            .begin("p", Cause::File, "d1", String::new())
-            .await;
-        let attempt = History::open(folder.path()).record("p").attempts.remove(0);
-        assert_eq!(
-            (attempt.verdict, attempt.why.as_str()),
-            (Verdict::Refused, "the relay ended meanwhile")
-        );
-    }
-
-    #[tokio::test]
-    async fn the_history_of_a_plug_in_is_bounded() {
-        let history = History::default();
-        for _ in 0..ATTEMPTS_MAX + 3 {
-            history.begin("p", Cause::File, "d", String::new()).await;
-        }
-        let numbers: Vec<_> = history
-            .record("p")
-            .attempts
-            .iter()
-            .map(|attempt| attempt.number)
-            .collect();
-        assert_eq!(numbers, (4..=ATTEMPTS_MAX as u64 + 3).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_spoilt_book_is_put_aside_and_the_relay_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(FILE), "{ half").unwrap();
-        assert_eq!(History::open(folder.path()).record("p"), Record::default());
-        assert!(folder.path().join("plugins.json.bad").exists());
-    }
-}
+mod tests;

@@ -4,36 +4,45 @@
 //!
 //! 1. `digest`: the file is read, once. Everything from here on is about these bytes, whatever becomes of the file.
 //! 2. `signature`: they are signed by somebody who may sign ([`signing`]), where that is asked for.
-//! 3. `load`: the engine validates the component, compares its contract and imports with the grants, lets it configure
-//!    itself, snapshots and compiles it.
-//! 4. `samples`: its sample cases come out as expected ([`super::samples`]), where the configuration names any. A version
+//! 3. `parse`: they are a valid component, and not too large.
+//! 4. `imports`: its contract is one that this relay has, and it imports nothing that is not granted.
+//! 5. `compile`: off the messages' threads, and behind them in line for a core; or there is code for it already.
+//! 6. `configure`: it configures itself, in a sandbox that goes, and is snapshotted.
+//! 7. `samples`: its sample cases come out as expected ([`super::samples`]), where the configuration names any. A version
 //!    that has passed and runs, or ran, is not asked again.
-//! 5. `live`: it takes its place in the chain ([`super::catalogue`]), and its bytes are kept for going back ([`files`]).
-//! 6. For a while its failures are compared with those of the version before ([`health`]): clearly more, and that
-//!    version is put back.
+//! 8. `shadow`: the next messages go through it as well, beside the running version, and nothing of it is applied
+//!    ([`shadow`]), where the configuration asks for that.
+//! 9. `swap`: it takes its place in the chain ([`super::catalogue`]), and its bytes are kept for going back ([`files`]).
+//! 10. `watch`: for a while its failures are compared with those of the version before ([`health`]): clearly more, and
+//!     that version is put back.
 //!
 //! Every attempt is written down step by step ([`history`]).
 
 pub mod files;
 mod health;
 pub mod history;
+mod shadow;
 pub mod signing;
+mod steps;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use mm4relay_engine::{Engine, LoadError, LoadErrorKind, Plugin, PluginSpec, Services};
 
 use crate::message::OnFailure;
 
-use super::samples::{Bench, SamplesError};
+use super::recording::{Recorder, Recording};
+use super::samples::SamplesError;
 
 use history::{Cause, History, Verdict};
 use signing::{SignatureError, Signing};
 
 pub use health::{Health, Tally};
+pub use shadow::ShadowTerms;
+pub use steps::Attempt;
 
 /// A link of the chain as configured.
 #[derive(Clone)]
@@ -46,6 +55,10 @@ pub struct LinkSpec {
     pub watch: Duration,
     /// Who may sign it.
     pub signing: Arc<Signing>,
+    /// The messages that a new version must be tried on first.
+    pub shadow: ShadowTerms,
+    /// Who writes its calls down.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 impl LinkSpec {
@@ -57,6 +70,8 @@ impl LinkSpec {
             samples: None,
             watch: Duration::ZERO,
             signing: Arc::default(),
+            shadow: ShadowTerms::NONE,
+            recorder: None,
         }
     }
 
@@ -74,6 +89,14 @@ pub enum RefusedVersion {
     Signature { plugin: String, error: SignatureError },
     #[error("plug-in {plugin:?}: {error}")]
     Samples { plugin: String, error: SamplesError },
+    #[error("plug-in {plugin:?}: beside the running version, it {why}: {found}")]
+    Shadow {
+        plugin: String,
+        why: &'static str,
+        found: String,
+    },
+    #[error("plug-in {plugin:?}: it was rolled back while this change was prepared")]
+    Barred { plugin: String },
 }
 
 /// The bytes of a version, read once.
@@ -89,15 +112,10 @@ pub struct Candidate {
 /// A version that has passed everything, and waits for the others of its chain.
 pub struct Ready {
     pub plugin: Plugin,
+    /// Where its calls are written down.
+    pub recording: Option<Recording>,
     pub candidate: Candidate,
     pub attempt: Attempt,
-}
-
-/// An attempt under way.
-pub struct Attempt {
-    plugin: String,
-    number: u64,
-    began: Instant,
 }
 
 /// Takes versions through the steps.
@@ -166,90 +184,6 @@ impl Loader {
             .to_string()
     }
 
-    /// Takes a version through every step short of going live. The attempt is in the history, whatever comes of it.
-    pub async fn prepare(&self, spec: &LinkSpec, candidate: Candidate, cause: Cause) -> Result<Ready, RefusedVersion> {
-        let plugin = spec.name().to_owned();
-        let number = self.history.begin(&plugin, cause, &candidate.digest, self.now()).await;
-        let attempt = Attempt {
-            plugin,
-            number,
-            began: Instant::now(),
-        };
-        match self.steps(spec, &candidate, &attempt).await {
-            Ok(plugin) => Ok(Ready {
-                plugin,
-                candidate,
-                attempt,
-            }),
-            Err(refusal) => {
-                self.end(&attempt, Verdict::Refused, &refusal.to_string()).await;
-                Err(refusal)
-            }
-        }
-    }
-
-    async fn steps(&self, spec: &LinkSpec, candidate: &Candidate, attempt: &Attempt) -> Result<Plugin, RefusedVersion> {
-        let size = format!("{}, {} octets", candidate.digest, candidate.wasm.len());
-        self.step(attempt, "digest", size).await;
-
-        let signed = spec.signing.verify(&candidate.digest, candidate.signature.as_deref());
-        let signed = signed.map_err(|error| RefusedVersion::Signature {
-            plugin: spec.name().to_owned(),
-            error,
-        })?;
-        self.step(attempt, "signature", signed).await;
-
-        let services = self.services();
-        let loading = self
-            .engine
-            .load_bytes(spec.plugin.clone(), candidate.wasm.clone(), services);
-        let plugin = loading.await?;
-        let described = plugin.description();
-        let said = format!("{} {}, configured and compiled", described.name, described.version);
-        self.step(attempt, "load", said).await;
-
-        if let Some(folder) = &spec.samples {
-            let said = self.samples(spec, folder, candidate).await?;
-            self.step(attempt, "samples", said).await;
-        }
-        Ok(plugin)
-    }
-
-    async fn samples(
-        &self,
-        spec: &LinkSpec,
-        folder: &std::path::Path,
-        candidate: &Candidate,
-    ) -> Result<String, RefusedVersion> {
-        if self.history.record(spec.name()).version(&candidate.digest).is_some() {
-            return Ok("passed before".to_owned());
-        }
-        let limits = spec.plugin.limits.clone();
-        let (engine, wasm) = (self.engine.clone(), candidate.wasm.clone());
-        let mut bench = Bench::new(engine, wasm, spec.plugin.grants.clone(), limits);
-        match bench.pass(folder).await {
-            Ok(count) => Ok(format!("{count} as expected")),
-            Err(error) => Err(RefusedVersion::Samples {
-                plugin: spec.name().to_owned(),
-                error,
-            }),
-        }
-    }
-
-    async fn step(&self, attempt: &Attempt, step: &str, said: String) {
-        let step = history::Step {
-            step: step.to_owned(),
-            after_ms: u64::try_from(attempt.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            said,
-        };
-        let note = |record: &mut history::Record| {
-            if let Some(attempt) = record.attempt(attempt.number) {
-                attempt.steps.push(step);
-            }
-        };
-        self.history.change(&attempt.plugin, note).await;
-    }
-
     /// Writes down how an attempt ended.
     pub async fn end(&self, attempt: &Attempt, verdict: Verdict, why: &str) {
         let note = |record: &mut history::Record| {
@@ -270,7 +204,6 @@ impl Loader {
             self.now(),
             ready.attempt.number,
         );
-        let after_ms = u64::try_from(ready.attempt.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let note = |record: &mut history::Record| {
             let ran_before = record.running.as_deref() == Some(digest);
             record.went_live(digest, &version, &now);
@@ -283,11 +216,6 @@ impl Loader {
             }
             if let Some(attempt) = record.attempt(number) {
                 attempt.verdict = Verdict::Live;
-                attempt.steps.push(history::Step {
-                    step: "live".to_owned(),
-                    after_ms,
-                    said: "in its place in the chain".to_owned(),
-                });
             }
         };
         self.history.change(name, note).await;

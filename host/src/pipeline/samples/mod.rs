@@ -34,6 +34,7 @@ pub struct Bench {
     /// Loaded with the circumstances of the last case: cases that agree on them are next to each other as a rule, and
     /// each load costs a compilation.
     loaded: Option<(String, Result<Plugin, String>)>,
+    fuel: u64,
 }
 
 /// Why samples do not let a version go live.
@@ -61,7 +62,13 @@ impl Bench {
             grants,
             limits,
             loaded: None,
+            fuel: 0,
         }
+    }
+
+    /// What the last case used, in an engine that counts: a deterministic one.
+    pub fn fuel(&self) -> u64 {
+        self.fuel
     }
 
     /// Runs every case in the folder `samples`. The number of cases, when all came out as expected.
@@ -95,8 +102,16 @@ impl Bench {
     /// settings.
     pub async fn made_of(&mut self, case: &Case) -> anyhow::Result<String> {
         match self.load(case).await? {
-            Ok(plugin) => put_through(case, &Chain::of(Link::new(plugin, OnFailure::Defer))).await,
-            Err(problem) => Ok(format!("does not load:\n  {problem}\n")),
+            Ok(plugin) => {
+                let link = Link::new(plugin, OnFailure::Defer);
+                let made = put_through(case, &Chain::of(link.clone())).await;
+                self.fuel = link.tap.fuel();
+                made
+            }
+            Err(problem) => {
+                self.fuel = 0;
+                Ok(format!("does not load:\n  {problem}\n"))
+            }
         }
     }
 
@@ -126,7 +141,10 @@ impl Bench {
             grants: self.grants.clone(),
             limits: self.limits.clone(),
         };
-        let loaded = self.engine.load_bytes(spec, self.wasm.clone(), services).await;
+        let loading = self
+            .engine
+            .load_bytes(spec, self.wasm.clone(), services, Arc::new(|_, _| {}));
+        let loaded = loading.await;
         let loaded = loaded.map_err(|error| error.kind.to_string());
         self.loaded = Some((circumstances, loaded.clone()));
         Ok(loaded)

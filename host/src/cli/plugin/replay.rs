@@ -1,0 +1,110 @@
+//! `mm4relay plugin replay`: recorded messages through another version of a plug-in.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::pipeline::occasion_text;
+use crate::pipeline::recording::form::CallFile;
+use crate::pipeline::replay::{Other, Replay, Replayed, files};
+
+use super::Manifest;
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("version").required(true))]
+pub struct Args {
+    /// The folder of a recording, or one call in it
+    recording: PathBuf,
+    /// Build the plug-in in this folder, and replay it
+    #[arg(long, value_name = "FOLDER", group = "version")]
+    plugin: Option<PathBuf>,
+    /// Replay this component
+    #[arg(long, value_name = "FILE", group = "version")]
+    wasm: Option<PathBuf>,
+    /// Settings instead of the recorded ones, as TOML
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Whose calls, by the name in the configuration; needed where calls of several plug-ins were recorded
+    #[arg(long)]
+    name: Option<String>,
+}
+
+pub async fn run(args: &Args) -> anyhow::Result<()> {
+    let calls = calls(args)?;
+    let folder = match args.recording.is_file() {
+        true => args.recording.parent().unwrap_or(Path::new("")).to_owned(),
+        false => args.recording.clone(),
+    };
+    let mut replay = Replay::new(super::small_engine(true)?, folder, other(args)?);
+    let (mut same, mut differ, mut unanswered) = (0, 0, 0);
+    for (file, call) in &calls {
+        let came_to = replay.run(call).await.with_context(|| file.display().to_string())?;
+        let (word, lines) = match came_to {
+            Replayed::Same => {
+                same += 1;
+                ("same", String::new())
+            }
+            Replayed::Differs(lines) => {
+                differ += 1;
+                ("differs", lines)
+            }
+            Replayed::Unanswered(asked) => {
+                unanswered += 1;
+                let line = |asked: &String| format!("  no answer in the recording: {asked}\n");
+                ("unknown", asked.iter().map(line).collect())
+            }
+        };
+        println!("{word:<8} {}  {}", call.message, occasion_text(&call.occasion));
+        print!("{lines}");
+    }
+    let all = calls.len();
+    println!("{all} calls: {same} same, {differ} differ, {unanswered} ask what was not recorded");
+    if same < all {
+        bail!("the other version does not do the same: - is what was recorded, + what it does");
+    }
+    Ok(())
+}
+
+/// The calls that are asked for, oldest first.
+fn calls(args: &Args) -> anyhow::Result<Vec<(PathBuf, CallFile)>> {
+    let mut calls = Vec::new();
+    for file in files(&args.recording)? {
+        let call = CallFile::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        if args.name.as_ref().is_none_or(|name| call.plugin == *name) {
+            calls.push((file, call));
+        }
+    }
+    let names: BTreeSet<&str> = calls.iter().map(|(_, call)| call.plugin.as_str()).collect();
+    match names.len() {
+        0 => bail!("no such call is in {}", args.recording.display()),
+        1 => Ok(calls),
+        _ => bail!(
+            "the recording has calls of {}: say which with --name",
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+fn other(args: &Args) -> anyhow::Result<Other> {
+    let (path, grants) = match (&args.plugin, &args.wasm) {
+        (Some(folder), _) => (super::build(folder, None)?.wasm, Manifest::read(folder)?.grants()?),
+        (None, Some(wasm)) => (wasm.clone(), BTreeSet::new()),
+        (None, None) => bail!("either --plugin FOLDER or --wasm FILE"),
+    };
+    let wasm = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let settings = args.settings.as_ref().map(|path| settings(path)).transpose()?;
+    Ok(Other {
+        wasm: wasm.into(),
+        settings,
+        grants,
+    })
+}
+
+fn settings(path: &Path) -> anyhow::Result<serde_json::Value> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let table: toml::Table = text
+        .parse()
+        .with_context(|| format!("{} is not TOML", path.display()))?;
+    Ok(serde_json::to_value(table)?)
+}

@@ -1,0 +1,176 @@
+//! What a recorded call and a recorded load look like on disk.
+//!
+//! A load is one JSON object. A call is one line of JSON and, behind it, the octets of the message as the plug-in saw
+//! it: with the edits of those before it in the chain; on an outcome its header only.
+
+use std::io;
+use std::path::Path;
+
+use bytes::Bytes;
+use mm4relay_engine::{Grant, Limits, Occasion, Plugin, PluginSpec, Subject, Summary, digest};
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Content, Envelope, Field, Piece, Rope};
+use crate::protocol::mm4;
+
+use super::super::account;
+use super::super::subject::View;
+use super::super::tap::Heard;
+use super::super::tape::Asked;
+
+/// The number of this form. Recordings of another are not read.
+const FORM: u32 = 1;
+
+/// What a version was loaded with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LoadFile {
+    form: u32,
+    /// The same for the same bytes, settings and answers.
+    pub id: String,
+    /// Its name in the configuration.
+    pub plugin: String,
+    /// What it says of itself.
+    pub version: String,
+    /// SHA-256 of the component.
+    pub digest: String,
+    pub settings: serde_json::Value,
+    pub grants: std::collections::BTreeSet<Grant>,
+    pub limits: Limits,
+    /// What `configure` asked.
+    pub asked: Asked,
+}
+
+/// A call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CallFile {
+    form: u32,
+    pub plugin: String,
+    pub version: String,
+    pub digest: String,
+    /// The load that it belongs to, and the SHA-256 of its settings.
+    pub load: String,
+    pub settings_digest: String,
+    /// The relay's id of the message.
+    pub message: String,
+    pub occasion: Occasion,
+    pub summary: Summary,
+    pub envelope: Envelope,
+    /// The ids of the parts, in order: those of removed parts are missing, those of added ones come last.
+    pub parts: Vec<u32>,
+    pub asked: Asked,
+    /// What it made of it.
+    pub did: Vec<String>,
+    /// Behind the line.
+    #[serde(skip)]
+    pub octets: Bytes,
+}
+
+impl LoadFile {
+    pub fn new(spec: &PluginSpec, plugin: &Plugin, asked: Asked) -> Self {
+        let mut load = Self {
+            form: FORM,
+            id: String::new(),
+            plugin: spec.name.clone(),
+            version: plugin.description().version.clone(),
+            digest: plugin.digest().to_owned(),
+            settings: spec.settings.clone(),
+            grants: spec.grants.clone(),
+            limits: spec.limits.clone(),
+            asked,
+        };
+        // Encoding plain data cannot fail; if it did, loads would only be written more than once.
+        let text = serde_json::to_vec(&load).unwrap_or_default();
+        load.id = digest(&text)[..16].to_owned();
+        load
+    }
+
+    pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self).map_err(io::Error::other)
+    }
+
+    /// The load with this id in a folder.
+    pub fn read(folder: &Path, id: &str) -> io::Result<Self> {
+        let load: Self = serde_json::from_slice(&std::fs::read(folder.join(format!("{id}.load")))?)?;
+        known(load.form)?;
+        Ok(load)
+    }
+}
+
+impl CallFile {
+    pub(super) fn of(plugin: &Plugin, load: &LoadFile, heard: &Heard) -> io::Result<Self> {
+        let view = &heard.view;
+        let did = heard.called.as_ref();
+        Ok(Self {
+            form: FORM,
+            plugin: plugin.name().to_owned(),
+            version: plugin.description().version.clone(),
+            digest: plugin.digest().to_owned(),
+            load: load.id.clone(),
+            settings_digest: digest(load.settings.to_string().as_bytes()),
+            message: view.id_text().to_owned(),
+            occasion: heard.occasion.clone(),
+            summary: view.summary(),
+            envelope: view.envelope().clone(),
+            parts: view
+                .message()
+                .map(|it| it.parts.iter().map(|part| part.id).collect())
+                .unwrap_or_default(),
+            asked: heard.asked.clone(),
+            did: did.map_or_else(account::not_called, |called| {
+                account::lines(called, &heard.occasion, view)
+            }),
+            octets: octets(view)?,
+        })
+    }
+
+    pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec(self)?;
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&self.octets);
+        Ok(bytes)
+    }
+
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let bytes = Bytes::from(std::fs::read(path)?);
+        let end = memchr::memchr(b'\n', &bytes).ok_or_else(|| io::Error::other("it is no recorded call"))?;
+        let mut call: Self = serde_json::from_slice(&bytes[..end])?;
+        known(call.form)?;
+        call.octets = bytes.slice(end + 1..);
+        Ok(call)
+    }
+}
+
+fn known(form: u32) -> io::Result<()> {
+    match form {
+        FORM => Ok(()),
+        other => Err(io::Error::other(format!(
+            "it is a recording of form {other}, this is {FORM}"
+        ))),
+    }
+}
+
+/// The message as a plug-in saw it.
+fn octets(view: &View) -> io::Result<Bytes> {
+    let Some(message) = view.message() else {
+        let mut all = Vec::new();
+        for field in &view.shown_header().fields {
+            all.extend_from_slice(field.raw());
+        }
+        all.extend_from_slice(b"\r\n");
+        return Ok(all.into());
+    };
+    // A trace line stands in front of what goes out; here nothing goes out.
+    let trace = Field::build("X-Trace", "none");
+    let skip = trace.raw().len();
+    Ok(mm4::serialise(message, trace).to_bytes()?.slice(skip..))
+}
+
+/// The header that a recorded outcome shows.
+pub fn header(octets: &Bytes) -> io::Result<crate::message::Header> {
+    mm4::read_header(&Rope {
+        pieces: vec![Piece::Received(0..octets.len() as u64)],
+        content: Content::from_bytes(octets.clone()),
+    })
+}

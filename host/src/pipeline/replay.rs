@@ -1,0 +1,188 @@
+//! Recorded calls through another version: what would differ, message by message.
+//!
+//! A replay is deterministic: its engine counts fuel, time and random numbers come from the recording, and so do rows and
+//! values. A question that the recording has no answer for is named, and what the version made of it counts for nothing.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use mm4relay_engine::{Engine, Grant, Plugin, PluginSpec};
+
+use crate::message::{Block, Content, Envelope, Incoming, Message, MessageId, Origin, PeerName, Timestamp};
+use crate::protocol::mm4;
+
+use super::account;
+use super::recording::form::{self, CallFile, LoadFile};
+use super::samples::difference;
+use super::subject::View;
+use super::tap::WantsView;
+use super::tape::Player;
+
+/// What is replayed instead of what was recorded.
+pub struct Other {
+    pub wasm: Bytes,
+    /// Instead of the recorded ones.
+    pub settings: Option<serde_json::Value>,
+    /// Besides the recorded ones.
+    pub grants: std::collections::BTreeSet<Grant>,
+}
+
+/// Replays the calls of a recording.
+pub struct Replay {
+    engine: Engine,
+    other: Other,
+    folder: PathBuf,
+    /// The other version, loaded once for each load of the recording; an error is why it does not load.
+    loaded: HashMap<String, Result<(Plugin, Vec<String>), String>>,
+}
+
+/// What came of one call.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Replayed {
+    Same,
+    /// The lines: `-` recorded, `+` what the other version does.
+    Differs(String),
+    /// It asked what the recording does not answer.
+    Unanswered(Vec<String>),
+}
+
+/// The files of the calls in a recording, oldest first: a folder, or one call.
+pub fn files(recording: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if recording.is_file() {
+        return Ok(vec![recording.to_owned()]);
+    }
+    super::recording::calls(recording).with_context(|| format!("{} cannot be read", recording.display()))
+}
+
+impl Replay {
+    /// `engine` is a deterministic one. `folder` is where the recording's loads are.
+    pub fn new(engine: Engine, folder: PathBuf, other: Other) -> Self {
+        Self {
+            engine,
+            other,
+            folder,
+            loaded: HashMap::new(),
+        }
+    }
+
+    /// Runs one recorded call, and compares.
+    pub async fn run(&mut self, call: &CallFile) -> anyhow::Result<Replayed> {
+        let (plugin, unanswered) = match self.load(&call.load).await? {
+            Ok((plugin, unanswered)) => (plugin.clone(), unanswered.clone()),
+            Err(problem) => bail!("it does not load: {problem}"),
+        };
+        if !unanswered.is_empty() {
+            return Ok(Replayed::Unanswered(unanswered));
+        }
+        let view = Arc::new(view(call)?);
+        let now = match plugin.wants_view(&call.occasion, &view) {
+            false => account::not_called(),
+            true => {
+                let player = Arc::new(Player::of(&call.asked, None));
+                let subject = Arc::clone(&view) as _;
+                let called = plugin
+                    .process_with(Arc::clone(&player) as _, call.occasion.clone(), subject)
+                    .await;
+                let unanswered = player.unanswered();
+                if !unanswered.is_empty() {
+                    return Ok(Replayed::Unanswered(unanswered));
+                }
+                account::lines(&called, &call.occasion, &view)
+            }
+        };
+        let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        Ok(match now == call.did {
+            true => Replayed::Same,
+            false => Replayed::Differs(difference(&text(&call.did), &text(&now), false)),
+        })
+    }
+
+    async fn load(&mut self, id: &str) -> anyhow::Result<&Result<(Plugin, Vec<String>), String>> {
+        if !self.loaded.contains_key(id) {
+            let load = LoadFile::read(&self.folder, id)
+                .with_context(|| format!("{}: {id}.load cannot be read", self.folder.display()))?;
+            let player = Arc::new(Player::of(&load.asked, None));
+            let spec = PluginSpec {
+                name: load.plugin,
+                wasm: PathBuf::new(),
+                settings: self.other.settings.clone().unwrap_or(load.settings),
+                grants: load.grants.union(&self.other.grants).copied().collect(),
+                limits: load.limits,
+            };
+            let wasm = self.other.wasm.clone();
+            let loading = self
+                .engine
+                .load_bytes(spec, wasm, Arc::clone(&player) as _, Arc::new(|_, _| {}));
+            let loaded = loading.await.map_err(|error| error.kind.to_string());
+            let loaded = loaded.map(|plugin| (plugin, player.unanswered()));
+            self.loaded.insert(id.to_owned(), loaded);
+        }
+        self.loaded.get(id).context("it was put there")
+    }
+}
+
+/// The message as the plug-in saw it.
+fn view(call: &CallFile) -> anyhow::Result<View> {
+    if matches!(call.occasion, mm4relay_engine::Occasion::Outcome(_)) {
+        let header = Arc::new(form::header(&call.octets)?);
+        return Ok(View::restored_bare(
+            call.message.clone(),
+            call.summary.clone(),
+            header,
+            call.envelope.clone(),
+        ));
+    }
+    let incoming = Incoming {
+        id: call.message.parse().unwrap_or(MessageId(0)),
+        origin: Origin {
+            peer: PeerName::new(&call.summary.source)?,
+            remote: ([127, 0, 0, 1], 0).into(),
+            helo: String::new(),
+            extended: true,
+            received_at: Timestamp(call.summary.received_at),
+        },
+        envelope: Envelope {
+            sender: None,
+            recipients: Vec::new(),
+        },
+        content: Content::from_bytes(call.octets.clone()),
+    };
+    let limits = mm4::Limits {
+        header_octets: u64::MAX,
+        fields: u32::MAX,
+        ..mm4::Limits::default()
+    };
+    let mut message = mm4::read(incoming, &limits).context("the recorded message cannot be read")?;
+    message.envelope = call.envelope.clone();
+    renumber(&mut message, &call.parts)?;
+    Ok(View::restored(call.summary.clone(), Arc::new(message)))
+}
+
+/// Gives the parts the ids that they had: edits before this plug-in may have removed and added some.
+fn renumber(message: &mut Message, ids: &[u32]) -> anyhow::Result<()> {
+    ensure!(
+        message.parts.len() == ids.len(),
+        "the recorded message has {} parts now, and had {}",
+        message.parts.len(),
+        ids.len()
+    );
+    let new: HashMap<u32, u32> = message
+        .parts
+        .iter()
+        .map(|part| part.id)
+        .zip(ids.iter().copied())
+        .collect();
+    for part in &mut message.parts {
+        part.id = new[&part.id];
+    }
+    for block in &mut message.body {
+        if let Block::Part(id) = block {
+            *id = new[id];
+        }
+    }
+    message.given.part = ids.iter().copied().max().unwrap_or_default();
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! What a plug-in asked of its host in one call and what it was told, written down and told again.
+//!
+//! A [`Tape`] stands between a plug-in and its services and writes; a [`Player`] stands in their place and answers from
+//! what was written. Look-ups and values are found by what was asked, in whatever order; the time is told in the order
+//! in which it was told before. A player never invents an answer: what was not asked before is passed on to live
+//! services where there are any, and counted as unanswered elsewhere.
+
+mod player;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
+use serde::{Deserialize, Serialize};
+
+pub use player::Player;
+
+/// Answers that are written down in one call: more is no question that a message asks.
+const ANSWERS_MAX: usize = 10_000;
+/// Octets of all questions and answers of one call.
+const OCTETS_MAX: usize = 1 << 20;
+
+/// A question and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "asked")]
+pub enum Answer {
+    Now {
+        at: u64,
+    },
+    NoTable {
+        table: String,
+    },
+    Lookup {
+        table: String,
+        key: String,
+        value: Option<String>,
+    },
+    LookupPrefix {
+        table: String,
+        text: String,
+        row: Option<(String, String)>,
+    },
+    KvGet {
+        key: String,
+        value: Result<Option<Vec<u8>>, String>,
+    },
+    Seed {
+        seed: [u8; 32],
+    },
+    Network {
+        number: String,
+        network: Result<Option<Network>, String>,
+    },
+}
+
+/// Everything that one call asked, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub answers: Vec<Answer>,
+    /// More was asked than is written down.
+    #[serde(default)]
+    pub cut: bool,
+}
+
+/// Services that write down what they are asked.
+#[derive(Clone)]
+pub struct Tape {
+    inner: Arc<dyn Services>,
+    written: Arc<Written>,
+}
+
+#[derive(Default)]
+struct Written {
+    asked: Mutex<(Asked, usize)>,
+    /// Nothing is written any more.
+    closed: AtomicBool,
+}
+
+impl Answer {
+    fn octets(&self) -> usize {
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        16 + match self {
+            Self::Now { .. } => 0,
+            Self::Seed { seed } => seed.len(),
+            // Names of networks and domains: short.
+            Self::Network { number, .. } => number.len() + 256,
+            Self::NoTable { table } => table.len(),
+            Self::Lookup { table, key, value } => table.len() + key.len() + of(value),
+            Self::LookupPrefix { table, text, row } => {
+                table.len() + text.len() + row.as_ref().map_or(0, |(key, value)| key.len() + value.len())
+            }
+            Self::KvGet { key, value } => {
+                key.len()
+                    + match value {
+                        Ok(value) => value.as_ref().map_or(0, Vec::len),
+                        Err(text) => text.len(),
+                    }
+            }
+        }
+    }
+}
+
+impl Tape {
+    /// Begins to write down what `inner` is asked.
+    pub fn over(inner: Arc<dyn Services>) -> Self {
+        Self {
+            inner,
+            written: Arc::default(),
+        }
+    }
+
+    /// Stops writing, and hands out what was written. Questions are answered as before.
+    pub fn close(&self) -> Asked {
+        self.written.closed.store(true, Ordering::Relaxed);
+        std::mem::take(&mut lock(&self.written.asked).0)
+    }
+}
+
+impl Written {
+    fn write(&self, answer: impl FnOnce() -> Answer) {
+        if self.closed.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut asked = lock(&self.asked);
+        if asked.0.cut {
+            return;
+        }
+        let answer = answer();
+        asked.1 += answer.octets();
+        match asked.0.answers.len() < ANSWERS_MAX && asked.1 <= OCTETS_MAX {
+            true => asked.0.answers.push(answer),
+            false => asked.0.cut = true,
+        }
+    }
+}
+
+impl Services for Tape {
+    fn now_ms(&self) -> u64 {
+        let at = self.inner.now_ms();
+        self.written.write(|| Answer::Now { at });
+        at
+    }
+
+    fn table(&self, name: &str) -> Option<Arc<dyn Table>> {
+        let table = self.inner.table(name);
+        if self.written.closed.load(Ordering::Relaxed) {
+            return table;
+        }
+        let Some(inner) = table else {
+            self.written.write(|| Answer::NoTable { table: name.to_owned() });
+            return None;
+        };
+        Some(Arc::new(TapedTable {
+            name: name.to_owned(),
+            inner,
+            written: Arc::clone(&self.written),
+        }))
+    }
+
+    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+        Box::pin(async move {
+            let value = self.inner.kv_get(plugin, key).await;
+            self.written.write(|| Answer::KvGet {
+                key: key.to_owned(),
+                value: value.clone(),
+            });
+            value
+        })
+    }
+
+    fn random_seed(&self) -> [u8; 32] {
+        let seed = self.inner.random_seed();
+        self.written.write(|| Answer::Seed { seed });
+        seed
+    }
+
+    fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
+        Box::pin(async move {
+            let network = self.inner.network(number).await;
+            self.written.write(|| Answer::Network {
+                number: number.to_owned(),
+                network: network.clone(),
+            });
+            network
+        })
+    }
+
+    fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
+        self.inner.log(plugin, message, level, text);
+    }
+}
+
+struct TapedTable {
+    name: String,
+    inner: Arc<dyn Table>,
+    written: Arc<Written>,
+}
+
+impl Table for TapedTable {
+    fn lookup(&self, key: &str) -> Option<&str> {
+        let value = self.inner.lookup(key);
+        self.written.write(|| Answer::Lookup {
+            table: self.name.clone(),
+            key: key.to_owned(),
+            value: value.map(str::to_owned),
+        });
+        value
+    }
+
+    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
+        let row = self.inner.lookup_prefix(text);
+        self.written.write(|| Answer::LookupPrefix {
+            table: self.name.clone(),
+            text: text.to_owned(),
+            row: row.map(|(key, value)| (key.to_owned(), value.to_owned())),
+        });
+        row
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
