@@ -19,3 +19,4 @@ mod rooms;
 mod routing;
 mod support;
 mod swap;
+mod trace;

@@ -18,7 +18,7 @@ pub use load::Load;
 pub use peer::{Peer, Taken};
 pub use plugins::{ALL_GRANTS, Link, guest, plugin, root};
 pub use postfix::Postfix;
-pub use process::{Process, binary, mm4relay};
+pub use process::{Process, Said, binary, mm4relay};
 pub use relay::{Relay, config, config_at, config_of};
 
 use std::sync::atomic::{AtomicU8, Ordering};

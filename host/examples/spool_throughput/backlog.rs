@@ -114,7 +114,7 @@ pub async fn small(folder: &Path, count: usize) -> anyhow::Result<()> {
 }
 
 /// The most memory that this process has had, in MB (proc(5): `VmHWM`).
-fn peak_memory() -> anyhow::Result<u64> {
+pub fn peak_memory() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status
         .lines()

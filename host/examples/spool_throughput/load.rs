@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use mm4relay::message::{
-    ChargingEntry, Content, Envelope, MmsAddress, Origin, Outgoing, OutgoingId, PeerName, Piece, Recipient, Rope,
-    Timestamp,
+    Change, ChargingEntry, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Origin,
+    Outgoing, OutgoingId, PeerName, Piece, Recipient, RepeatKey, Rope, Timestamp, Transaction, TransactionChange,
+    TransactionKey, Wants,
 };
 use mm4relay::spool::{Acceptance, DeliveryResult, Outcome, Spool};
 
@@ -58,6 +59,87 @@ pub fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Accept
         opens: None,
         changes: Vec::new(),
     })
+}
+
+/// The same, as a request that can be answered.
+pub fn asking(spool: &dyn Spool, content: &Content) -> anyhow::Result<Acceptance> {
+    let mut acceptance = acceptance(spool, content)?;
+    acceptance.opens = Some(request(acceptance.id, acceptance.origin.received_at)?);
+    Ok(acceptance)
+}
+
+/// A request with identifiers as real peers make them, all of them from its number.
+pub fn request(id: MessageId, received_at: Timestamp) -> anyhow::Result<Transaction> {
+    let number = id.0;
+    let recipient = Recipient {
+        id: 0,
+        address: MmsAddress::new("+15555550199/TYPE=PLMN@mms.b.example")?,
+    };
+    let leg = Leg {
+        ordinal: 1,
+        ..Leg::aside(PeerName::new("operator-b")?, vec![recipient], LegState::Waiting)
+    };
+    Ok(Transaction {
+        id,
+        kind: MessageType::ForwardRequest,
+        source: PeerName::new("operator-a")?,
+        transaction_id: format!("\"{}\"", transaction_id(number)),
+        message_id: format!("\"{number:016}@mmsc1.mms.a.example\""),
+        version: Some("6.10.0".into()),
+        answer_to: Some(MmsAddress::new("system-user@mms.a.example")?),
+        sender: Some(MmsAddress::new("+15555550100/TYPE=PLMN@mms.a.example")?),
+        originator: Some("+15555550100/TYPE=PLMN@mms.a.example".into()),
+        wants: Wants {
+            response: true,
+            delivery_report: true,
+            read_reply: false,
+        },
+        mode: Mode::Transparent,
+        received_at,
+        forget_at: Timestamp(received_at.0 + 3 * 86_400_000),
+        repeat: RepeatKey(scramble(number)),
+        body: u128::from(scramble(number + 1)) << 64 | u128::from(scramble(number + 2)),
+        legs: vec![leg],
+        answer: None,
+        again: false,
+        next: None,
+    })
+}
+
+/// What the response to that request brings.
+pub fn asked(number: u64) -> anyhow::Result<TransactionKey> {
+    Ok(TransactionKey::Asked {
+        peer: PeerName::new("operator-b")?,
+        kind: MessageType::ForwardRequest,
+        transaction_id: transaction_id(number),
+    })
+}
+
+fn transaction_id(number: u64) -> String {
+    format!("{number:016}-{:08x}", scramble(number) as u32)
+}
+
+/// As good as random, and the same again (splitmix64).
+fn scramble(number: u64) -> u64 {
+    let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// Taken by the next hop, and so noted in the transaction.
+pub fn handed_over(id: OutgoingId) -> Outcome {
+    let at = Timestamp(id.message.0 / 1000);
+    Outcome {
+        reply: Some("192.0.2.10:25: 250 2.0.0 Ok: queued as 4F1A2B3C4D".into()),
+        changes: leg(id.message, LegState::Delivered { at }),
+        ..delivered(id)
+    }
+}
+
+fn leg(id: MessageId, state: LegState) -> Vec<TransactionChange> {
+    let change = Change::Leg { ordinal: 1, state };
+    vec![TransactionChange { id, change }]
 }
 
 pub fn delivered(id: OutgoingId) -> Outcome {

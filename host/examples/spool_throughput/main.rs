@@ -3,11 +3,15 @@
 //!
 //! `cargo run --release --example spool_throughput [FOLDER [SECONDS [LOG-MIB]]]` for throughput: twenty committers each wait for
 //! their receipt before the next message, as SMTP sessions do, and each message is recorded as delivered soon after.
+//! Each size is measured twice: as messages alone, and as requests that can be answered, each of which opens a transaction.
+//! `... transactions FOLDER [COUNT [histories]]`: that many open transactions (20,000,000 unless told otherwise, which
+//! takes about 11 GB of disk, and twice that with their histories), then restart, pairing, traffic and forgetting.
 //! `... large FOLDER [COUNT]`: that many messages of 5 MB at once. `... backlog FOLDER [COUNT]`: that many messages of
 //! 1 kB that nobody delivers, and a restart.
 
 mod backlog;
 mod load;
+mod transactions;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +22,7 @@ use mm4relay::message::Content;
 use mm4relay::spool::Spool;
 use mm4relay::spool::sqlite::{Options, SqliteSpool};
 
-use load::{acceptance, delivered};
+use load::{acceptance, asking, delivered, handed_over};
 
 const COMMITTERS: usize = 20;
 
@@ -41,21 +45,32 @@ fn main() -> anyhow::Result<()> {
             let count = count.first().map_or(Ok(1_000_000), |text| text.parse())?;
             runtime.block_on(backlog::small(tempfile::tempdir_in(base)?.path(), count))
         }
+        ["transactions", base, ref rest @ ..] => {
+            let count = rest.first().map_or(Ok(20_000_000), |text| text.parse())?;
+            transactions::fill_and_measure(Path::new(base), count, rest.get(1) == Some(&"histories"))
+        }
+        // The program runs itself so, that its memory is not that of the filling.
+        ["measure", folder, count, first] => {
+            runtime.block_on(transactions::measure(Path::new(folder), count.parse()?, first.parse()?))
+        }
         ref rest => {
             let base = rest.first().map_or_else(std::env::temp_dir, PathBuf::from);
             let seconds = rest.get(1).map_or(Ok(5), |text| text.parse())?;
             let log = rest.get(2).map_or(Ok(64), |text| text.parse::<u64>())? << 20;
-            println!("   size   msg/s  MB/s  CPU s/1000  commit p50 ms  p99 ms  max ms  requests a flush");
+            println!("         size   msg/s  MB/s  CPU s/1000  commit p50 ms  p99 ms  max ms  requests a flush");
             for kilobytes in [10, 30, 300] {
-                let folder = tempfile::tempdir_in(&base)?;
-                runtime.block_on(measure(folder.path(), log, kilobytes, Duration::from_secs(seconds)))?;
+                for requests in [false, true] {
+                    let folder = tempfile::tempdir_in(&base)?;
+                    let duration = Duration::from_secs(seconds);
+                    runtime.block_on(measure(folder.path(), log, kilobytes, requests, duration))?;
+                }
             }
             Ok(())
         }
     }
 }
 
-async fn measure(folder: &Path, log: u64, kilobytes: usize, duration: Duration) -> anyhow::Result<()> {
+async fn measure(folder: &Path, log: u64, kilobytes: usize, requests: bool, duration: Duration) -> anyhow::Result<()> {
     let spool = SqliteSpool::open(
         folder,
         Options {
@@ -65,15 +80,16 @@ async fn measure(folder: &Path, log: u64, kilobytes: usize, duration: Duration) 
     )?;
     let content = Content::from_bytes(vec![b'x'; kilobytes * 1000]);
     // Fills the log once: from then on it is overwritten in place, as in a relay that has run for a while.
-    run(&spool, &content, Duration::from_secs(2)).await?;
+    run(&spool, &content, requests, Duration::from_secs(2)).await?;
     let (before, started, cpu) = (spool.counts(), Instant::now(), cpu_seconds()?);
-    let mut latencies = run(&spool, &content, duration).await?;
+    let mut latencies = run(&spool, &content, requests, duration).await?;
     let (elapsed, cpu, after) = (started.elapsed().as_secs_f64(), cpu_seconds()? - cpu, spool.counts());
     latencies.sort();
     let count = latencies.len() as f64;
     let at = |share: f64| latencies[((count - 1.0) * share) as usize].as_secs_f64() * 1e3;
     println!(
-        "{kilobytes:>4} kB {:>7.0} {:>5.0} {:>11.3} {:>14.1} {:>7.1} {:>7.1} {:>17.1}",
+        "{kilobytes:>4} kB {} {:>7.0} {:>5.0} {:>11.3} {:>14.1} {:>7.1} {:>7.1} {:>17.1}",
+        if requests { "asked" } else { "     " },
         count / elapsed,
         count / elapsed * kilobytes as f64 / 1000.0,
         cpu / count * 1000.0,
@@ -86,7 +102,12 @@ async fn measure(folder: &Path, log: u64, kilobytes: usize, duration: Duration) 
     Ok(())
 }
 
-async fn run(spool: &Arc<SqliteSpool>, content: &Content, duration: Duration) -> anyhow::Result<Vec<Duration>> {
+async fn run(
+    spool: &Arc<SqliteSpool>,
+    content: &Content,
+    requests: bool,
+    duration: Duration,
+) -> anyhow::Result<Vec<Duration>> {
     let end = Instant::now() + duration;
     // Committers wait when deliveries fall behind.
     let slots = Arc::new(tokio::sync::Semaphore::new(IN_FLIGHT));
@@ -97,14 +118,18 @@ async fn run(spool: &Arc<SqliteSpool>, content: &Content, duration: Duration) ->
             let mut latencies = Vec::new();
             while Instant::now() < end {
                 let slot = slots.clone().acquire_owned().await?;
-                let acceptance = acceptance(&*spool, &content)?;
+                let acceptance = match requests {
+                    true => asking(&*spool, &content)?,
+                    false => acceptance(&*spool, &content)?,
+                };
                 let id = acceptance.outgoing[0].id;
                 let started = Instant::now();
                 spool.commit(acceptance).await?;
                 latencies.push(started.elapsed());
                 let spool = spool.clone();
                 tokio::spawn(async move {
-                    let recorded = spool.record(delivered(id)).await;
+                    let outcome = if requests { handed_over(id) } else { delivered(id) };
+                    let recorded = spool.record(outcome).await;
                     drop(slot);
                     recorded
                 });

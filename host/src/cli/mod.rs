@@ -11,6 +11,7 @@ mod route;
 mod run;
 mod send;
 mod tally;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Command {
     /// Look at the messages in a spool, retry or drop them
     #[command(subcommand)]
     Queue(queue::Args),
+    /// Everything that is known about a message: hops, plug-ins, deliveries, responses, records, times
+    Trace(trace::Args),
     /// Export charging records
     #[command(subcommand)]
     Cdr(cdr::Args),
@@ -73,6 +76,7 @@ fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
             Command::Peer(args) => peer::run(args).await,
             Command::Plugin(args) => plugin::run(args).await,
             Command::Queue(args) => queue::run(args),
+            Command::Trace(args) => trace::run(&args),
             Command::Cdr(args) => cdr::run(args),
         }
         .map(|()| ExitCode::SUCCESS)

@@ -127,7 +127,7 @@ fn list(spool: &Inspector, peer: Option<&str>, state: Option<&str>, limit: usize
     Ok(())
 }
 
-fn line(entry: &QueueEntry) -> String {
+pub fn line(entry: &QueueEntry) -> String {
     let peer = entry.peer.as_ref().map_or("-", |peer| peer.as_str());
     let from = entry.envelope.sender.as_ref().map_or("<>", |sender| sender.as_str());
     let to: Vec<&str> = entry.envelope.recipients.iter().map(|r| r.address.as_str()).collect();

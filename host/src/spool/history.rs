@@ -128,6 +128,15 @@ pub struct Arrival {
 const MOST_SAID: usize = 512;
 
 impl Event {
+    /// The first and the last sequence number of the charging records that came with it.
+    pub fn charged(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Accepted(arrival) | Self::Finished(arrival) => arrival.charged,
+            Self::Outcome { charged, .. } | Self::Settled { charged, .. } => *charged,
+            Self::Later { .. } | Self::Refused { .. } | Self::Changed { .. } | Self::Operator { .. } => None,
+        }
+    }
+
     pub(super) fn outcome(outcome: &Outcome, changes: Vec<String>, charged: Option<(u64, u64)>) -> Self {
         let (became, reason, due) = match &outcome.result {
             DeliveryResult::Delivered => ("delivered", None, None),

@@ -3,6 +3,10 @@
 //! Everything here blocks. Changes are durable when a call returns, and the relay sees them when it next asks what is
 //! due.
 
+mod charging;
+mod operator;
+mod trace;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,11 +14,15 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params_from_iter};
 
-use super::SpoolError;
 use super::sqlite::readers::{read_chunks, sql_time};
 use super::sqlite::schema::{key, open_existing};
-use super::sqlite::{pieces, release};
+use super::sqlite::{history, pieces, release};
+use super::{Event, SpoolError};
+use crate::clock::{Clock, SystemClock};
 use crate::message::{Envelope, MessageId, OutgoingId, PeerName, Piece, Step, Timestamp};
+
+pub use charging::ChargingRow;
+pub use trace::{Trace, Traces};
 
 /// Octets of a message that [`Inspector::show`] looks through for the end of its header.
 const MOST_HEADER: u64 = 256 * 1024;
@@ -96,20 +104,6 @@ pub enum Selection<'a> {
     Ids(&'a [OutgoingId]),
     /// Everything that waits for this next hop or has failed there.
     Peer(&'a PeerName),
-}
-
-/// A charging record in its place in the sequence.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ChargingRow {
-    /// From 1, in the order of the commits, without gaps.
-    pub sequence: u64,
-    /// The delivery that caused it; ordinal 0 for what the acceptance caused.
-    pub id: OutgoingId,
-    /// When it was committed.
-    pub recorded_at: Timestamp,
-    pub plugin: String,
-    pub version: String,
-    pub record: serde_json::Value,
 }
 
 impl Default for Filter {
@@ -239,12 +233,15 @@ impl Inspector {
         };
         self.in_turns(&ids, |db, id| {
             let row = (key(id.message)?, id.ordinal, sql_time(now));
-            if id.ordinal == 0 {
-                return Ok(db.prepare_cached(CHAIN)?.execute(row)?);
-            }
-            db.prepare_cached(ASK)?.execute((row.0, row.1))?;
-            db.prepare_cached(AGE)?.execute(row)?;
-            Ok(db.prepare_cached(RETRY)?.execute(row)?)
+            let found = match id.ordinal {
+                0 => db.prepare_cached(CHAIN)?.execute(row)?,
+                _ => {
+                    db.prepare_cached(ASK)?.execute((row.0, row.1))?;
+                    db.prepare_cached(AGE)?.execute(row)?;
+                    db.prepare_cached(RETRY)?.execute(row)?
+                }
+            };
+            note(db, history::about(db, id.message)?, "retry", id, found)
         })
     }
 
@@ -253,9 +250,12 @@ impl Inspector {
     pub fn release(&mut self, ids: &[OutgoingId], now: Timestamp) -> Result<usize, SpoolError> {
         const RELEASE: &str = "
             UPDATE message SET due = ?2, failed = 0, attempts = 0 WHERE id = ?1 AND hold IS NOT NULL";
-        self.in_turns(ids, |db, id| match id.ordinal {
-            0 => Ok(db.prepare_cached(RELEASE)?.execute((key(id.message)?, sql_time(now)))?),
-            _ => Ok(0),
+        self.in_turns(ids, |db, id| {
+            let found = match id.ordinal {
+                0 => db.prepare_cached(RELEASE)?.execute((key(id.message)?, sql_time(now)))?,
+                _ => 0,
+            };
+            note(db, history::about(db, id.message)?, "release", id, found)
         })
     }
 
@@ -277,65 +277,14 @@ impl Inspector {
         const DESTINATION: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2";
         const HOLD: &str = "UPDATE message SET hold = NULL, due = NULL WHERE id = ?1 AND hold IS NOT NULL";
         self.in_turns(ids, |db, id| {
-            let message = key(id.message)?;
+            let (message, about) = (key(id.message)?, history::about(db, id.message)?);
             let found = match id.ordinal {
                 0 => db.prepare_cached(HOLD)?.execute([message])?,
                 ordinal => db.prepare_cached(DESTINATION)?.execute((message, ordinal))?,
             };
             release(db, message)?;
-            Ok(found)
+            note(db, about, "drop", id, found)
         })
-    }
-
-    /// At most `limit` charging records behind `sequence`, in order; 0 is before the first.
-    pub fn charging_after(&self, sequence: u64, limit: usize) -> Result<Vec<ChargingRow>, SpoolError> {
-        const QUERY: &str = "
-            SELECT message, ordinal, sequence, recorded_at, plugin, version, record
-            FROM charging WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
-        let mut query = self.db.prepare_cached(QUERY)?;
-        let rows = query.query_and_then((sequence as i64, limit as i64), |row| {
-            Ok(ChargingRow {
-                sequence: row.get::<_, i64>(2)? as u64,
-                id: outgoing_id(row, 0)?,
-                recorded_at: Timestamp(row.get::<_, i64>(3)? as u64),
-                plugin: row.get(4)?,
-                version: row.get(5)?,
-                record: parse(row.get_ref(6)?.as_str().unwrap_or_default())?,
-            })
-        })?;
-        rows.collect()
-    }
-
-    /// The sequence number up to which records have been exported; 0 when none were.
-    pub fn exported(&self) -> Result<u64, SpoolError> {
-        let sql = "SELECT value FROM counter WHERE name = 'exported'";
-        Ok(self.db.query_row(sql, (), |row| row.get::<_, i64>(0))? as u64)
-    }
-
-    /// Notes that the records up to `sequence` are safe in a file. Never goes back, nor beyond the last record.
-    pub fn mark_exported(&mut self, sequence: u64) -> Result<(), SpoolError> {
-        const MARK: &str = "
-            UPDATE counter SET value = max(value, min(?1, (SELECT coalesce(max(sequence), 0) FROM charging)))
-            WHERE name = 'exported'";
-        self.db.execute(MARK, [sequence as i64])?;
-        Ok(())
-    }
-
-    /// Removes exported records that were committed before `time`. Returns how many.
-    pub fn forget_exported(&mut self, time: Timestamp) -> Result<usize, SpoolError> {
-        const FORGET: &str = "
-            DELETE FROM charging WHERE sequence IN (
-                SELECT sequence FROM charging
-                WHERE sequence <= (SELECT value FROM counter WHERE name = 'exported') AND recorded_at < ?1
-                ORDER BY sequence LIMIT ?2)";
-        let mut total = 0;
-        loop {
-            let gone = self.db.execute(FORGET, (sql_time(time), BATCH as i64))?;
-            total += gone;
-            if gone < BATCH {
-                return Ok(total);
-            }
-        }
     }
 
     fn entry(&self, id: OutgoingId) -> Result<Option<QueueEntry>, SpoolError> {
@@ -406,6 +355,19 @@ impl Inspector {
         }
         Ok(total)
     }
+}
+
+/// Writes what an operator did into the history of the request `about`, unless nothing was `found` to do it to.
+fn note(db: &Connection, about: Option<i64>, did: &str, id: OutgoingId, found: usize) -> Result<usize, SpoolError> {
+    if let (Some(about), 1..) = (about, found) {
+        let event = Event::Operator {
+            who: operator::name(),
+            did: did.into(),
+            id: Some(id),
+        };
+        history::write(db, about, SystemClock.now(), &event)?;
+    }
+    Ok(found)
 }
 
 fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {

@@ -13,13 +13,13 @@ use super::writer::{Request, Tally, Work};
 use crate::clock::SharedClock;
 use crate::spool::SpoolError;
 
-/// Transactions that the writer forgets in one go, and how long that may take: it reads pages all over the database,
-/// and commits wait for it meanwhile.
-const MOST: usize = 64;
+/// Transactions that the writer forgets in one go, and how long that may take. Each stands in pages all over the database,
+/// which have to be read, and flushed: about 1 MiB a go, and commits wait for it.
+const MOST: usize = 16;
 const TURN: Duration = Duration::from_millis(2);
 
 /// Between two goes, as long as there is more: the commits come first.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Looks for what is to be forgotten, and asks the writer to. Ends with the spool.
 pub(super) struct Forgetter {

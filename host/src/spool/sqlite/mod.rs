@@ -44,6 +44,7 @@ mod forget;
 pub(super) mod history;
 pub(super) mod pieces;
 pub(super) mod readers;
+mod rows;
 pub(super) mod schema;
 pub(super) mod transactions;
 mod unit;

@@ -2,16 +2,14 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::history;
 use super::readers::sql_time;
-use super::schema::{CHUNK, chunk_key, key, max_content};
+use super::rows::ordinals;
+use super::schema::{chunk_key, key};
 use super::transactions::Changed;
 use super::writer::Work;
-use super::{history, pieces};
-use crate::message::{ChargingEntry, Envelope, KvWrite, MessageId, Outgoing, OutgoingId, Piece, Step, Timestamp};
-use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, NewEvent, Outcome, Settlement, SpoolError};
-
-/// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
-const ID_RESERVE: u64 = 60_000_000;
+use crate::message::{MessageId, OutgoingId, Step, Timestamp};
+use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Outcome, Settlement, SpoolError};
 
 /// Counters that the one writer carries in memory. It works on a copy, and keeps the copy when the transaction is
 /// durable: that is why no sequence number is ever skipped.
@@ -249,207 +247,13 @@ impl Unit<'_> {
         }
     }
 
-    fn reserve_ids(&mut self, acceptance: &Acceptance) -> Result<(), SpoolError> {
-        if acceptance.id.0 < self.counters.id_ceiling {
-            return Ok(());
-        }
-        key(acceptance.id)?;
-        self.counters.id_ceiling = acceptance.id.0 + ID_RESERVE;
-        let ceiling = self.counters.id_ceiling as i64;
-        self.run("UPDATE counter SET value = ?1 WHERE name = 'id-ceiling'", [ceiling])?;
-        Ok(())
-    }
-
-    fn insert_message(&self, acceptance: &Acceptance) -> Result<(), SpoolError> {
-        const INSERT: &str = "
-            INSERT INTO message(id, source, remote, helo, extended, received_at, since, size, hold, due, failed,
-                attempts, arrived, ordinals, envelope, journey, request)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13, ?14)";
-        let (origin, hold) = (&acceptance.origin, acceptance.hold.as_ref());
-        let row = (
-            key(acceptance.id)?,
-            origin.peer.as_str(),
-            origin.remote.to_string(),
-            &origin.helo,
-            origin.extended,
-            sql_time(origin.received_at),
-            acceptance.content.size() as i64,
-            hold.map(|hold| &hold.reason),
-            hold.and_then(|hold| hold.due).map(sql_time),
-            hold.is_some_and(|hold| hold.arrived),
-            ordinals(acceptance),
-            json(&acceptance.envelope)?,
-            json(&acceptance.journey)?,
-            acceptance_about(acceptance)?,
-        );
-        self.run(INSERT, row)?;
-        Ok(())
-    }
-
-    /// Chunk by chunk: a large message is never in memory as a whole.
-    fn insert_content(&self, acceptance: &Acceptance) -> Result<(), SpoolError> {
-        let (message, size) = (key(acceptance.id)?, acceptance.content.size());
-        if size > max_content() {
-            return Err(SpoolError::Unfit(format!(
-                "{size} octets are more than {}",
-                max_content()
-            )));
-        }
-        let mut insert = self
-            .db
-            .prepare_cached("INSERT INTO content(chunk, octets) VALUES(?1, ?2)")?;
-        for place in 0..size.div_ceil(CHUNK) {
-            let at = place * CHUNK;
-            let octets = acceptance.content.read(at..size.min(at + CHUNK)).map_err(|e| {
-                SpoolError::Unfit(format!("the content of message {} cannot be read: {e}", acceptance.id))
-            })?;
-            insert.execute((chunk_key(message, place), &octets[..]))?;
-        }
-        Ok(())
-    }
-
-    fn insert_outgoing(&self, of: &Acceptance, outgoing: &Outgoing, failed: Option<&String>) -> Result<(), SpoolError> {
-        const INSERT: &str = "
-            INSERT INTO outgoing(message, ordinal, peer, state, due, attempts, size, reason, envelope, pieces)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        let size = of.content.size();
-        // Ordinal 0 stands for the message as it was received.
-        if outgoing.id.message != of.id || outgoing.id.ordinal == 0 {
-            return Err(SpoolError::Unfit(format!(
-                "{} is no destination of message {}",
-                outgoing.id, of.id
-            )));
-        }
-        let outside = |piece: &Piece| matches!(piece, Piece::Received(r) if r.start > r.end || r.end > size);
-        if outgoing.rope.pieces.iter().any(outside) {
-            return Err(SpoolError::Unfit(format!(
-                "{} reaches behind the {size} octets received",
-                outgoing.id
-            )));
-        }
-        let row = (
-            key(outgoing.id.message)?,
-            outgoing.id.ordinal,
-            outgoing.peer.as_str(),
-            failed.is_some(),
-            sql_time(outgoing.received_at),
-            outgoing.attempts,
-            outgoing.rope.size() as i64,
-            failed,
-            json(&outgoing.envelope)?,
-            pieces::encode(&outgoing.rope.pieces),
-        );
-        self.run(INSERT, row)?;
-        Ok(())
-    }
-
-    fn insert_event(&self, id: OutgoingId, event: &NewEvent) -> Result<(), SpoolError> {
-        const INSERT: &str = "
-            INSERT INTO event(message, ordinal, peer, deliveries, due, attempts, outcome, envelope, pieces)
-            SELECT message, ordinal, peer, attempts, ?3, 0, ?4, envelope, pieces
-            FROM outgoing WHERE message = ?1 AND ordinal = ?2";
-        let row = (key(id.message)?, id.ordinal, sql_time(event.due), &event.outcome);
-        if self.run(INSERT, row)? == 0 {
-            tracing::warn!(%id, "dropped while it was on its way: its outcome is told to no plug-in");
-        }
-        Ok(())
-    }
-
-    fn defer(&self, id: OutgoingId, due: Timestamp, attempts: u32, reason: &str) -> Result<(), SpoolError> {
-        const DEFER: &str = "
-            UPDATE outgoing SET due = ?3, attempts = ?4, reason = ?5 WHERE message = ?1 AND ordinal = ?2";
-        self.run(DEFER, (key(id.message)?, id.ordinal, sql_time(due), attempts, reason))?;
-        Ok(())
-    }
-
-    fn keep_recipients(&self, id: OutgoingId, remaining: &[u32]) -> Result<(), SpoolError> {
-        let id = (key(id.message)?, id.ordinal);
-        let mut query = self
-            .db
-            .prepare_cached("SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2")?;
-        let Some(text) = query.query_row(id, |row| row.get::<_, String>(0)).optional()? else {
-            return Ok(());
-        };
-        let mut envelope: Envelope = serde_json::from_str(&text).map_err(|e| SpoolError::Broken(e.to_string()))?;
-        envelope
-            .recipients
-            .retain(|recipient| remaining.contains(&recipient.id));
-        const UPDATE: &str = "UPDATE outgoing SET envelope = ?3 WHERE message = ?1 AND ordinal = ?2";
-        self.run(UPDATE, (id.0, id.1, json(&envelope)?))?;
-        Ok(())
-    }
-
-    fn remove(&self, id: OutgoingId) -> Result<(), SpoolError> {
-        let message = key(id.message)?;
-        self.run(
-            "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2",
-            (message, id.ordinal),
-        )?;
-        release(self.db, message)
-    }
-
-    /// The first and the last sequence number given, if any was.
-    fn charge(&mut self, id: OutgoingId, entries: &[ChargingEntry]) -> Result<Option<(u64, u64)>, SpoolError> {
-        const INSERT: &str = "
-            INSERT INTO charging(sequence, message, ordinal, recorded_at, plugin, version, record)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let (message, first) = (key(id.message)?, self.counters.next_sequence);
-        for entry in entries {
-            let (sequence, now) = (self.counters.next_sequence, sql_time(self.now));
-            let row = (
-                sequence,
-                message,
-                id.ordinal,
-                now,
-                &entry.plugin,
-                &entry.version,
-                json(&entry.record)?,
-            );
-            self.run(INSERT, row)?;
-            self.counters.next_sequence += 1;
-        }
-        let last = self.counters.next_sequence - 1;
-        Ok((last >= first).then_some((first as u64, last as u64)))
-    }
-
-    fn keep_values(&self, writes: &[KvWrite]) -> Result<(), SpoolError> {
-        const SET: &str = "INSERT OR REPLACE INTO kv(plugin, key, value) VALUES(?1, ?2, ?3)";
-        for write in writes {
-            match write {
-                KvWrite::Set { plugin, key, value } => self.run(SET, (plugin, key, value))?,
-                KvWrite::Delete { plugin, key } => {
-                    self.run("DELETE FROM kv WHERE plugin = ?1 AND key = ?2", (plugin, key))?
-                }
-                KvWrite::Increment { plugin, key, by } => {
-                    let mut query = self
-                        .db
-                        .prepare_cached("SELECT value FROM kv WHERE plugin = ?1 AND key = ?2")?;
-                    let old: Option<Vec<u8>> = query.query_row((plugin, key), |row| row.get(0)).optional()?;
-                    let number = old.map_or(Some(0), |old| std::str::from_utf8(&old).ok()?.parse::<i64>().ok());
-                    match number {
-                        Some(number) => {
-                            let sum = number.saturating_add(*by).to_string();
-                            self.run(SET, (plugin, key, sum.as_bytes()))?
-                        }
-                        // The plug-in's slip, found out too late to tell it: the message matters more.
-                        None => {
-                            tracing::warn!(plugin, key, "not incremented: the value is not a number");
-                            0
-                        }
-                    }
-                }
-            };
-        }
-        Ok(())
-    }
-
     pub(super) fn run(&self, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<usize> {
         self.db.prepare_cached(sql)?.execute(parameters)
     }
 }
 
 /// Whose history an acceptance belongs to.
-fn acceptance_about(acceptance: &Acceptance) -> Result<Option<i64>, SpoolError> {
+pub(super) fn acceptance_about(acceptance: &Acceptance) -> Result<Option<i64>, SpoolError> {
     let opens = acceptance.opens.as_ref().map(|opens| opens.id);
     let changes = || acceptance.changes.first().map(|change| change.id);
     opens.or_else(changes).map(key).transpose()
@@ -459,13 +263,6 @@ fn acceptance_about(acceptance: &Acceptance) -> Result<Option<i64>, SpoolError> 
 fn keeps(changed: &[Changed], id: OutgoingId) -> bool {
     let mut own = changed.iter().map(|changed| &changed.transaction);
     own.any(|transaction| transaction.id == id.message && transaction.keeps(id.ordinal))
-}
-
-/// The last ordinal that a message's destinations have.
-fn ordinals(acceptance: &Acceptance) -> u32 {
-    let failed = acceptance.failed.iter().map(|(outgoing, _)| outgoing);
-    let all = acceptance.outgoing.iter().chain(failed);
-    all.map(|outgoing| outgoing.id.ordinal).max().unwrap_or(0)
 }
 
 /// Removes a received message when no destination, hold or pending event needs it any more.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
+use super::transactions::{asked, request};
 use super::*;
+use crate::message::{Answer, Change, LegState, Transaction, TransactionChange};
 use crate::spool::{Finish, Hold};
 
 const FOLDER: &str = "MM4RELAY_TEST_CRASH_FOLDER";
@@ -16,6 +18,7 @@ struct Promises {
     accepted: BTreeSet<MessageId>,
     delivered: BTreeSet<MessageId>,
     finished: BTreeSet<MessageId>,
+    answered: BTreeSet<MessageId>,
 }
 
 #[test]
@@ -48,6 +51,7 @@ fn run_and_kill(folder: &Path, promises: &mut Promises, last: usize) {
         Some(("accepted", number)) => promises.accepted.insert(number.parse().unwrap()),
         Some(("delivered", number)) => promises.delivered.insert(number.parse().unwrap()),
         Some(("finished", number)) => promises.finished.insert(number.parse().unwrap()),
+        Some(("answered", number)) => promises.answered.insert(number.parse().unwrap()),
         _ => false,
     };
     let mut made = 0;
@@ -126,6 +130,20 @@ fn check(folder: &Path, promises: &Promises) {
             "{number} was recorded as delivered, and waits again"
         );
     }
+    for number in &promises.accepted {
+        let found = runtime.block_on(spool.find(&asked(number.0))).unwrap();
+        assert_eq!(found.len(), 1, "the request of {number}");
+        let gone = !queue.contains(number) && !unfinished.contains(number);
+        match &found[0].legs[0].state {
+            LegState::Waiting => assert!(!gone, "{number} is delivered, and its request does not know"),
+            LegState::Delivered { .. } => {
+                assert!(gone, "{number} waits, and its request was delivered");
+                assert!(!promises.answered.contains(number), "{number} was answered");
+            }
+            LegState::Answered { .. } => assert!(gone, "{number} waits, and its request is answered"),
+            other => panic!("{number}: {other:?}"),
+        }
+    }
     // Those that were durable before their sender could be told keep the same rules.
     assert!(
         queue
@@ -168,13 +186,17 @@ fn commit_until_killed() {
 async fn commit_and_deliver(spool: Arc<SqliteSpool>) {
     loop {
         let number = spool.next_id();
-        let relayed = relayed(number, content(number));
+        let relayed = Acceptance {
+            opens: Some(request_of(number)),
+            ..relayed(number, content(number))
+        };
         if number.0 % 8 == 3 {
             let first = Acceptance {
                 hold: Some(Hold {
                     due: Some(NOW),
                     ..Hold::parked("its chain is not through")
                 }),
+                opens: Some(request_of(number)),
                 ..message(number, content(number))
             };
             say("accepted", spool.commit(first).await.unwrap().id());
@@ -188,11 +210,31 @@ async fn commit_and_deliver(spool: Arc<SqliteSpool>) {
         }
         let charged = Outcome {
             charging: vec![charge("relay-out")],
+            changes: vec![leg(number, LegState::Delivered { at: NOW })],
             ..delivered(id(number, 1))
         };
         spool.record(charged).await.unwrap();
         say("delivered", number);
+        if number.0.is_multiple_of(2) {
+            let answer = Answer::ok(NOW);
+            let answered = leg(number, LegState::Answered { answer });
+            spool.change(vec![answered]).await.unwrap();
+            say("answered", number);
+        }
     }
+}
+
+/// Never forgotten, whatever the time.
+fn request_of(number: MessageId) -> Transaction {
+    Transaction {
+        forget_at: Timestamp(u64::MAX >> 1),
+        ..request(number, number.0)
+    }
+}
+
+fn leg(id: MessageId, state: LegState) -> TransactionChange {
+    let change = Change::Leg { ordinal: 1, state };
+    TransactionChange { id, change }
 }
 
 /// One line, one write: a kill never leaves half a promise that reads as a whole one.

@@ -5,6 +5,7 @@ use crate::message::{
     Answer, Change, Leg, LegState, MessageType, Mode, RepeatKey, Task, Todo, Transaction, TransactionChange,
     TransactionKey, Wants,
 };
+use crate::spool::inspect::{Filter, QueueState, Selection};
 use crate::spool::sqlite::schema;
 use crate::spool::{Event, Finish, Hold, SpoolError};
 
@@ -411,6 +412,92 @@ async fn recipients_that_were_taken_first_are_asked_again_with_the_others() {
         .await
         .unwrap();
     assert_eq!(due(&spool, "operator-b").await[0].envelope, envelope(2));
+}
+
+#[tokio::test]
+async fn an_operator_sees_what_awaits_a_response_and_may_send_it_or_drop_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let number = spool.next_id();
+    spool.commit(taken_over(number, 1)).await.unwrap();
+    spool.record(handed_over(number)).await.unwrap();
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    let state = |operator: &Inspector, state| {
+        let entries = operator.list(&Filter {
+            state,
+            ..Filter::default()
+        });
+        entries.unwrap().iter().map(|entry| entry.state).collect::<Vec<_>>()
+    };
+    for filter in [None, Some(QueueState::Awaiting)] {
+        assert_eq!(state(&operator, filter), [QueueState::Awaiting]);
+    }
+    assert_eq!(state(&operator, Some(QueueState::Waiting)), []);
+    let of_peer = operator.retry(Selection::Peer(&peer("operator-b")), NOW).unwrap();
+    assert_eq!(of_peer, 0, "nothing of that peer's waits or has failed");
+    assert_eq!(operator.retry(Selection::Ids(&[id(number, 1)]), NOW).unwrap(), 1);
+    assert_eq!(due(&spool, "operator-b").await.len(), 1);
+    spool.record(handed_over(number)).await.unwrap();
+
+    assert_eq!(operator.drop(&[id(number, 1)]).unwrap(), 1);
+    let again = Change::Repeated { ordinal: 1, at: NOW };
+    let again = TransactionChange {
+        id: number,
+        change: again,
+    };
+    spool.change(vec![again]).await.unwrap();
+    assert!(due(&spool, "operator-b").await.is_empty(), "there is nothing to send");
+    assert_eq!(stored(folder.path()), (0, 0));
+    let done: Vec<_> = history(folder.path(), number)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Operator { who, did, .. } => Some((who.is_empty(), did)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(done, [(false, "retry".to_owned()), (false, "drop".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_refusal_from_the_spool_is_known_to_the_request_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let number = spool.next_id();
+    let mut held = asking(number, 1);
+    held.hold = Some(Hold {
+        due: Some(NOW),
+        ..Hold::parked("not through")
+    });
+    spool.commit(held).await.unwrap();
+    let busy = "busy".to_owned();
+    let again = Finish::Again { due: NOW, reason: busy };
+    spool.finish(number, again).await.unwrap();
+    let answer = Answer {
+        status: "Error-service-denied".into(),
+        text: None,
+        at: NOW,
+    };
+    let failed = Finish::Failed {
+        reason: "no".into(),
+        changes: leg(number, LegState::Answered { answer }),
+    };
+    spool.finish(number, failed).await.unwrap();
+    assert_eq!(
+        spool.transactions_due(NOW, 10, &[]).await.unwrap().len(),
+        1,
+        "it is to be told"
+    );
+    let expected = [
+        Event::Later {
+            reason: "busy".into(),
+            due: NOW,
+        },
+        Event::Refused {
+            reason: "no".into(),
+            changes: vec!["destination 1 answered: Error-service-denied".into()],
+        },
+    ];
+    assert_eq!(history(folder.path(), number)[1..], expected);
 }
 
 #[tokio::test]

@@ -1,0 +1,219 @@
+//! `mm4relay trace`: everything that is known about a message, in the order in which it happened.
+
+mod json;
+
+use crate::clock::{Clock, SystemClock};
+use crate::message::{Leg, OutgoingId, Timestamp, Todo, Transaction};
+use crate::spool::inspect::{ChargingRow, Trace, Traces};
+use crate::spool::{Arrival, Event, HistoryEntry};
+
+use super::queue::{self, SpoolArgs};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spool: SpoolArgs,
+    /// X-Mms-Message-ID or X-Mms-Transaction-ID, with or without quotes; or an id of the relay, as in its log
+    id: String,
+    /// As JSON, one request a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where what happened at a time begins: under the text behind the time.
+const INDENT: &str = "                          ";
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let traces = args.spool.open()?.trace(&args.id, SystemClock.now())?;
+    if args.json {
+        for trace in &traces.requests {
+            println!("{}", json::of(trace));
+        }
+    } else {
+        print(&traces);
+    }
+    if traces.requests.is_empty() && traces.queue.is_empty() {
+        anyhow::bail!(
+            "nothing is known of {}: a request is forgotten when its message has expired, at the earliest after \
+             `[transactions] keep` (3 days unless configured), and what is no request when it has left the queue",
+            args.id
+        );
+    }
+    Ok(())
+}
+
+fn print(traces: &Traces) {
+    for (place, trace) in traces.requests.iter().enumerate() {
+        if place > 0 {
+            println!();
+        }
+        request(&trace.transaction);
+        for entry in &trace.history {
+            happened(entry, &trace.charging);
+        }
+        now(trace);
+    }
+    if !traces.queue.is_empty() {
+        println!("no request is known under this id; in the queue:");
+    }
+    for entry in &traces.queue {
+        println!("{}", queue::line(entry));
+    }
+}
+
+fn request(of: &Transaction) {
+    println!("{} from {}, {}", of.kind.name(), of.source, of.id);
+    let version = of
+        .version
+        .as_deref()
+        .map_or_else(String::new, |version| format!(", version {version}"));
+    println!(
+        "    message ID {}, transaction ID {}{version}",
+        of.message_id, of.transaction_id
+    );
+    let wants = [
+        (of.wants.response, "a response"),
+        (of.wants.delivery_report, "a delivery report"),
+        (of.wants.read_reply, "a read-reply report"),
+    ];
+    let wants: Vec<&str> = wants
+        .iter()
+        .filter(|(wanted, _)| *wanted)
+        .map(|(_, what)| *what)
+        .collect();
+    let wants = if wants.is_empty() {
+        "nothing".into()
+    } else {
+        wants.join(", ")
+    };
+    println!("    asked for {wants}; handled {}", json::mode(of.mode));
+    println!("    known until {}", time(of.forget_at));
+}
+
+fn happened(entry: &HistoryEntry, charging: &[ChargingRow]) {
+    let at = time(entry.at);
+    match &entry.event {
+        Event::Accepted(arrival) => arrived(&at, "accepted", arrival),
+        Event::Finished(arrival) => arrived(&at, "through its plug-ins", arrival),
+        Event::Later { reason, due } => println!("{at}  not through its plug-ins: {reason}; again at {}", time(*due)),
+        Event::Refused { reason, changes } => {
+            println!("{at}  refused after it was accepted: {reason}");
+            lines(changes);
+        }
+        Event::Outcome {
+            id,
+            became,
+            said,
+            due,
+            changes,
+            ..
+        } => {
+            let said = said.as_deref().map_or_else(String::new, |said| format!(": {said}"));
+            let due = due.map_or_else(String::new, |due| format!("; again at {}", time(due)));
+            println!("{at}  {became} {id}{said}{due}");
+            lines(changes);
+        }
+        Event::Settled { id, .. } => println!("{at}  the plug-ins have taken the outcome of {id}"),
+        Event::Changed { changes } => {
+            let mut changes = changes.iter();
+            println!("{at}  {}", changes.next().map_or("", String::as_str));
+            lines(changes);
+        }
+        Event::Operator { who, did, id } => {
+            let id = id.map_or_else(String::new, |id| format!(" {id}"));
+            println!("{at}  {who}: {did}{id}");
+        }
+    }
+    if let Some((first, last)) = entry.event.charged() {
+        let kind = |sequence| {
+            charging
+                .iter()
+                .find(|row| row.sequence == sequence)
+                .map(json::record_type)
+        };
+        let records = (first..=last).map(|sequence| format!("{sequence} {}", kind(sequence).unwrap_or("(purged)")));
+        println!("{INDENT}charging records {}", records.collect::<Vec<_>>().join(", "));
+    }
+}
+
+fn arrived(at: &str, what: &str, arrival: &Arrival) {
+    let Arrival { id, source, size, .. } = arrival;
+    let id = id.message;
+    println!(
+        "{at}  {what} {id}: {source} at {} (said {}), {size} octets",
+        arrival.remote, arrival.helo
+    );
+    println!("{INDENT}MAIL FROM:<{}>", arrival.from.as_deref().unwrap_or_default());
+    lines(arrival.to.iter().map(|to| format!("RCPT TO:<{to}>")));
+    for step in &arrival.journey {
+        let (plugin, occasion, micros) = (&step.plugin, &step.occasion, step.micros);
+        println!(
+            "{INDENT}plug-in {plugin} on {occasion}, {micros} us: {}",
+            step.did.join("; ")
+        );
+    }
+    for (ordinal, peer, given_up) in &arrival.destinations {
+        let given_up = given_up
+            .as_deref()
+            .map_or_else(String::new, |why| format!(", given up: {why}"));
+        println!(
+            "{INDENT}to {peer} as {}{given_up}",
+            OutgoingId {
+                message: id,
+                ordinal: *ordinal
+            }
+        );
+    }
+    lines(arrival.hold.iter().map(|reason| format!("stays as received: {reason}")));
+    lines(&arrival.changes);
+}
+
+fn lines(texts: impl IntoIterator<Item = impl std::fmt::Display>) {
+    for text in texts {
+        println!("{INDENT}{text}");
+    }
+}
+
+fn now(trace: &Trace) {
+    let of = &trace.transaction;
+    println!("now");
+    for leg in &of.legs {
+        println!("    {}", destination(leg));
+    }
+    match &of.answer {
+        Some(answer) => println!("    {} was answered {answer} at {}", of.source, time(answer.at)),
+        None if of.wants.response => println!("    {} was not answered", of.source),
+        None => {}
+    }
+    if let Some(task) = of.next {
+        let what = match task.what {
+            Todo::Tell => "tells the sender",
+            Todo::Await => "looks whether responses have come",
+        };
+        println!("    the relay {what} at {}", time(task.due));
+    }
+    for entry in &trace.queue {
+        println!("    in the queue: {}", queue::line(entry));
+    }
+}
+
+fn destination(leg: &Leg) -> String {
+    let asked_with = leg.transaction_id.as_deref();
+    let asked_with = asked_with.map_or_else(String::new, |id| format!(" asked with {id}"));
+    let repeats = match leg.repeats {
+        0 => String::new(),
+        times => format!(", asked again {times} times"),
+    };
+    let to: Vec<&str> = leg
+        .recipients
+        .iter()
+        .map(|recipient| recipient.address.as_str())
+        .collect();
+    let (peer, state) = (&leg.peer, &leg.state);
+    format!("{peer}{asked_with} {state}{repeats}: {}", to.join(", "))
+}
+
+fn time(at: Timestamp) -> String {
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "?".into(), |time| format!("{time:.3}"))
+}

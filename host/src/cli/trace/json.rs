@@ -1,0 +1,132 @@
+//! The same as JSON, with names that last.
+
+use serde_json::{Value, json};
+
+use super::time;
+use crate::message::{Leg, Mode, Transaction};
+use crate::spool::inspect::{ChargingRow, QueueEntry, Trace};
+use crate::spool::{Arrival, Event, HistoryEntry};
+
+pub(super) fn of(trace: &Trace) -> Value {
+    let of = &trace.transaction;
+    json!({
+        "relay-id": of.id.to_string(),
+        "type": of.kind.name(),
+        "source": of.source.as_str(),
+        "message-id": of.message_id,
+        "transaction-id": of.transaction_id,
+        "version": of.version,
+        "mode": mode(of.mode),
+        "received-at": time(of.received_at),
+        "forgotten-at": time(of.forget_at),
+        "wants": wants(of),
+        "history": trace.history.iter().map(entry).collect::<Vec<_>>(),
+        "destinations": of.legs.iter().map(destination).collect::<Vec<_>>(),
+        "answer": of.answer.as_ref().map(|answer| json!({
+            "status": answer.status, "text": answer.text, "at": time(answer.at),
+        })),
+        "next": of.next.map(|task| json!({"what": format!("{:?}", task.what).to_lowercase(), "due": time(task.due)})),
+        "queue": trace.queue.iter().map(queued).collect::<Vec<_>>(),
+        "charging": trace.charging.iter().map(record).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Transparent => "transparent",
+        Mode::PreAcknowledge => "pre-acknowledge",
+    }
+}
+
+pub(super) fn record_type(row: &ChargingRow) -> &str {
+    row.record["record-type"].as_str().unwrap_or("of no type")
+}
+
+fn wants(of: &Transaction) -> Value {
+    let wants = of.wants;
+    json!({"response": wants.response, "delivery-report": wants.delivery_report, "read-reply": wants.read_reply})
+}
+
+fn entry(entry: &HistoryEntry) -> Value {
+    let (what, mut value) = match &entry.event {
+        Event::Accepted(arrival) => ("accepted", arrived(arrival)),
+        Event::Finished(arrival) => ("finished", arrived(arrival)),
+        Event::Later { reason, due } => ("later", json!({"reason": reason, "due": time(*due)})),
+        Event::Refused { reason, changes } => ("refused", json!({"reason": reason, "changes": changes})),
+        Event::Outcome {
+            id,
+            became,
+            said,
+            due,
+            changes,
+            ..
+        } => (
+            "outcome",
+            json!({
+                "id": id.to_string(), "became": became, "reply": said, "due": due.map(time), "changes": changes,
+            }),
+        ),
+        Event::Settled { id, .. } => ("outcome-taken", json!({"id": id.to_string()})),
+        Event::Changed { changes } => ("changed", json!({"changes": changes})),
+        Event::Operator { who, did, id } => {
+            let id = id.map(|id| id.to_string());
+            ("operator", json!({"who": who, "did": did, "id": id}))
+        }
+    };
+    value["at"] = time(entry.at).into();
+    value["event"] = what.into();
+    if let Some((first, last)) = entry.event.charged() {
+        value["charging-records"] = json!([first, last]);
+    }
+    value
+}
+
+fn arrived(arrival: &Arrival) -> Value {
+    let destinations = arrival.destinations.iter();
+    let destinations = destinations
+        .map(|(ordinal, peer, why)| json!({"ordinal": ordinal, "peer": peer.as_str(), "given-up": why}))
+        .collect::<Vec<_>>();
+    json!({
+        "relay-id": arrival.id.message.to_string(),
+        "source": arrival.source.as_str(),
+        "remote": arrival.remote,
+        "helo": arrival.helo,
+        "octets": arrival.size,
+        "from": arrival.from,
+        "to": arrival.to,
+        "plug-ins": arrival.journey,
+        "destinations": destinations,
+        "held": arrival.hold,
+        "changes": arrival.changes,
+    })
+}
+
+fn destination(leg: &Leg) -> Value {
+    let recipients = leg.recipients.iter();
+    let recipients: Vec<&str> = recipients.map(|recipient| recipient.address.as_str()).collect();
+    json!({
+        "ordinal": leg.ordinal,
+        "peer": leg.peer.as_str(),
+        "transaction-id": leg.transaction_id,
+        "recipients": recipients,
+        "state": leg.state.to_string(),
+        "repeats": leg.repeats,
+    })
+}
+
+fn queued(entry: &QueueEntry) -> Value {
+    json!({
+        "id": entry.id.to_string(),
+        "state": format!("{:?}", entry.state).to_lowercase(),
+        "peer": entry.peer.as_ref().map(|peer| peer.as_str()),
+        "attempts": entry.attempts,
+        "due": entry.due.map(time),
+        "reason": entry.reason,
+    })
+}
+
+fn record(row: &ChargingRow) -> Value {
+    json!({
+        "sequence": row.sequence, "id": row.id.to_string(), "plugin": row.plugin, "record-type": record_type(row),
+    })
+}
