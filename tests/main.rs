@@ -19,4 +19,6 @@ mod rooms;
 mod routing;
 mod support;
 mod swap;
+mod told;
 mod trace;
+mod transactions;

@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("numbering", &[]),
     ("spool", &["message", "clock"]),
     ("delivery", &["protocol", "spool", "message", "clock"]),
+    ("transactions", &["protocol", "spool", "message", "clock"]),
     ("charging", &["spool", "message"]),
 ];
 

@@ -107,6 +107,7 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
         },
         header: None,
         attempts: 0,
+        expires_at: None,
     });
     acceptance.journey.push(Step {
         plugin: "rewrite".into(),

@@ -12,6 +12,7 @@
 //! - [`numbering`]: from number to network, over DNS
 //! - [`spool`]: the durable store
 //! - [`delivery`]: the SMTP client and its queues
+//! - [`transactions`]: requests and their responses, and what the relay has to say itself
 //! - [`charging`]: charging records, out of the spool into files
 
 pub mod charging;
@@ -28,3 +29,4 @@ pub mod relay;
 pub mod routing;
 pub mod spool;
 pub mod telemetry;
+pub mod transactions;

@@ -4,6 +4,7 @@
 //! (cargo shows them when a test fails).
 
 mod conversation;
+mod exchange;
 mod load;
 mod peer;
 mod plugins;
@@ -14,6 +15,7 @@ pub mod sample;
 pub mod tools;
 
 pub use conversation::Conversation;
+pub use exchange::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Terms};
 pub use load::Load;
 pub use peer::{Peer, Taken};
 pub use plugins::{ALL_GRANTS, Link, guest, plugin, root};

@@ -27,7 +27,8 @@ pub fn config_at(host: &str, more: &str) -> String {
 }
 
 /// A configuration for operators by letter and host: `("b", "127.0.0.1:2525")` is `operator-b`, who has the domain
-/// `mms.b.example`. All come from loopback, so the sender's domain says who is who. Retries are fast.
+/// `mms.b.example`. All come from loopback, so the sender's domain says who is who. Retries are fast,
+/// and what fails is told by no bounce: see `Exchange` for who is told what.
 pub fn config_of(operators: &[(&str, &str)], more: &str) -> String {
     let operator = |(letter, host): &(&str, &str)| {
         format!(
@@ -38,6 +39,7 @@ domains = ["mms.{letter}.example"]
 from = ["127.0.0.1"]
 hosts = ["{host}"]
 retry = {{ first = "50 ms", longest = "200 ms" }}
+bounces = false
 "#
         )
     };

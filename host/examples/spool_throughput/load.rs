@@ -37,6 +37,7 @@ pub fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Accept
         },
         header: None,
         attempts: 0,
+        expires_at: None,
     };
     let remote: SocketAddr = ([127, 0, 0, 1], 2525).into();
     Ok(Acceptance {

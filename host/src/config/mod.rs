@@ -16,6 +16,7 @@ mod recording;
 mod relay_server;
 mod routing;
 mod tls;
+mod transactions;
 mod units;
 
 use std::collections::HashSet;
@@ -30,6 +31,7 @@ pub use recording::Recording;
 pub use relay_server::RelayServer;
 pub use routing::{Numbering, OnFailure, Routing, Step};
 pub use tls::ServerTls;
+pub use transactions::Transactions;
 pub use units::{show_duration, show_size};
 
 use self::file::{Report, Section};
@@ -45,6 +47,7 @@ use crate::message::{PeerName, SystemAddress};
 pub struct Config {
     pub relay: Relay,
     pub limits: Limits,
+    pub transactions: Transactions,
     /// With it, the relay offers STARTTLS to those who connect.
     pub tls: Option<ServerTls>,
     pub routing: Routing,
@@ -84,6 +87,9 @@ pub struct Relay {
     /// `hop-limit`: `Received` fields with which a message counts as looping. Default 50, as Postfix and Stalwart have
     /// it: RFC 5321, 6.3 asks for 100 on the open Internet, and between operators there are three or four hops.
     pub hop_limit: u32,
+    /// `pass-limit`: how often one message may go to the same recipients at the same next hop, and come back here. Default
+    /// 3: one pass, one more where a Relay/Server of our own sends on through the relay, and one to spare.
+    pub pass_limit: u32,
     /// `hold-after-deferrals`: a message that plug-ins defer so often is accepted and held for an operator. Default 10:
     /// several hours of most peers' retries, and well before they give up.
     pub hold_after_deferrals: u32,
@@ -155,9 +161,11 @@ impl Config {
                 spool: PathBuf::new(),
                 plugin_folder: PathBuf::new(),
                 hop_limit: 0,
+                pass_limit: 0,
                 hold_after_deferrals: 0,
             },
             limits: Limits::default(),
+            transactions: Transactions::default(),
             tls: None,
             routing: Routing::default(),
             peers: Vec::new(),
@@ -204,6 +212,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         must_exist,
     };
     let limits = root.section("limits", Limits::read);
+    let transactions = root.section("transactions", Transactions::read);
     let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
     let mut taken = Taken {
         own_domains: &relay.domains,
@@ -240,6 +249,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     };
     Config {
         limits,
+        transactions,
         tls: tls.flatten(),
         routing,
         peers,
@@ -276,6 +286,7 @@ fn relay(s: &mut Section<'_>, base: &Path) -> Relay {
         spool: path(s.optional("spool", text("the path of a folder")), "spool"),
         plugin_folder: path(s.optional("plugin-folder", text("the path of a folder")), "plugins"),
         hop_limit: s.optional("hop-limit", count(1..=1000)).unwrap_or(50),
+        pass_limit: s.optional("pass-limit", count(1..=100)).unwrap_or(3),
         hold_after_deferrals: s.optional("hold-after-deferrals", count(1..=10_000)).unwrap_or(10),
     };
     if !s.has_items("domains") {

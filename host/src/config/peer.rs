@@ -90,6 +90,9 @@ impl Peer {
         if name.as_ref().is_some_and(|name| !taken.names.insert(name.clone())) {
             s.refuse("name", "a name that no other peer has");
         }
+        if name == Some(PeerName::relay()) {
+            s.refuse("name", "a name that is not the relay's own");
+        }
         let domains = s.list("domains", |value| {
             let domain = domain(value)?;
             // Several of our own Relay/Servers may share a domain of ours: it recognises them, and routes nothing.

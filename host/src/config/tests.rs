@@ -43,6 +43,15 @@ fn complaints(rest: &str) -> Vec<String> {
 }
 
 #[test]
+fn no_peer_has_the_relays_own_name() {
+    let named = complaints("[[peer]]\nname = \"mm4relay\"\nfrom = [\"192.0.2.1\"]\n");
+    assert!(
+        named.iter().any(|problem| problem.contains("not the relay's own")),
+        "{named:?}"
+    );
+}
+
+#[test]
 fn the_example_file_says_what_it_seems_to_say() {
     let text = include_str!("../../../docs/relay.toml");
     let config = Config::parse(text, Path::new("/etc/mm4relay")).unwrap();
@@ -79,7 +88,8 @@ fn the_example_file_says_what_it_seems_to_say() {
 fn a_file_with_nothing_but_the_relay_has_all_defaults() {
     let config = parse("").unwrap();
     assert_eq!(config.limits, Limits::default());
-    assert_eq!(config.relay.hop_limit, 50);
+    assert_eq!((config.relay.hop_limit, config.relay.pass_limit), (50, 3));
+    assert_eq!(config.transactions.keep, Duration::from_secs(3 * 86_400));
     assert_eq!(config.relay.plugin_folder, Path::new("/etc/mm4relay/plugins"));
     assert!(config.peers.is_empty() && config.routes.is_empty() && config.plugins.is_empty());
 }

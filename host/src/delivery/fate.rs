@@ -24,6 +24,8 @@ pub(super) struct Answer {
     pub code: Option<u16>,
     pub enhanced: Option<Enhanced>,
     pub text: String,
+    /// Time decided, and no reply.
+    pub given_up: bool,
 }
 
 /// One record to make of an attempt.
@@ -73,6 +75,7 @@ impl Answer {
             code: Some(reply.code),
             enhanced: reply.enhanced,
             text: reply.lines.join(" "),
+            given_up: false,
         }
     }
 
@@ -81,6 +84,7 @@ impl Answer {
             code: None,
             enhanced: None,
             text: text.into(),
+            given_up: false,
         }
     }
 }
@@ -146,13 +150,13 @@ pub(super) fn entries(fates: Vec<Fate>) -> Vec<Entry> {
 }
 
 /// Makes waiting recipients failed ones: the message has been under way for too long.
-pub(super) fn give_up(fates: Vec<Fate>, attempts: u32, days: f64) -> Vec<Fate> {
-    let age = format!("given up after {attempts} attempts in {days:.1} days");
+pub(super) fn give_up(fates: Vec<Fate>, why: &str) -> Vec<Fate> {
     let bury = |fate: Fate| match fate.verdict {
         Verdict::Later => Fate {
             verdict: Verdict::Never,
             answer: Answer {
-                text: format!("{age}; the last answer: {}", fate.answer),
+                text: format!("{why}; the last answer: {}", fate.answer),
+                given_up: true,
                 ..fate.answer
             },
             ..fate

@@ -39,7 +39,7 @@ use tracing::warn;
 
 pub use client::{Client, ClientError};
 pub use options::{Convert, PeerOptions};
-pub use report::{Caused, DeliveryReport, FailedRecipient, OutcomeSink};
+pub use report::{Caused, DeliveryReport, Ended, FailedRecipient, OutcomeSink};
 pub use retry::Schedule;
 
 use crate::clock::SharedClock;

@@ -13,7 +13,7 @@ use super::fate::{Answer, Fate, Verdict};
 use super::queue::{Job, Limits, Next, Queue, Turn};
 use super::session::{Failure, Session, Unreachable};
 use super::settle::{self, Attempt};
-use super::{OutcomeSink, PeerOptions, retry};
+use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
 use crate::message::{Masked, OutgoingId};
 use crate::protocol::smtp::Reply;
@@ -136,7 +136,7 @@ impl Peer {
     /// One attempt at one message; `None` when it was not made, because the peer has enough sessions.
     async fn attempt(self: &Arc<Self>, job: &Job, session: &mut Option<Connection>) -> Option<Attempt> {
         let outgoing = &job.outgoing;
-        if retry::is_too_old(outgoing.received_at, self.options().give_up_after, self.clock.now()) {
+        if self.clock.now() >= outgoing.over_at(self.options().give_up_after) {
             let answer = Answer::ours("its time was over before it could be sent");
             let fates = Fate::all(&outgoing.envelope, Verdict::Later, &answer);
             return Some(Attempt { host: None, fates });

@@ -1,6 +1,6 @@
 //! What is told when the fate of recipients is decided, and to whom.
 
-use crate::message::{ChargingEntry, KvWrite, Outgoing, Timestamp};
+use crate::message::{ChargingEntry, KvWrite, Outgoing, Timestamp, TransactionChange};
 use crate::protocol::smtp::Enhanced;
 use crate::spool::{BoxFuture, NewEvent};
 
@@ -29,12 +29,33 @@ pub struct FailedRecipient {
     pub code: Option<u16>,
     pub enhanced: Option<Enhanced>,
     pub text: String,
+    pub ended: Ended,
+}
+
+/// Why recipients are given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// For good, by the next hop or because the message cannot be sent as it is.
+    Refused,
+    /// It took too long.
+    GivenUp,
+    /// The message was of no use any more.
+    Expired,
 }
 
 /// What a decided fate causes; recorded with it, or not at all.
-pub type Caused = (Vec<ChargingEntry>, Vec<KvWrite>, Option<NewEvent>);
+#[derive(Clone, Debug, Default)]
+pub struct Caused {
+    pub charging: Vec<ChargingEntry>,
+    pub kv: Vec<KvWrite>,
+    pub event: Option<NewEvent>,
+    /// What it means to the request that the message carried.
+    pub changes: Vec<TransactionChange>,
+    /// A failure ends the message, and is not kept for an operator: it was an answer, and nobody answers an answer.
+    pub drops: bool,
+}
 
-/// Who is told: the outcome plug-ins, behind the pipeline.
+/// Who is told: the outcome plug-ins, behind the pipeline, and the request that the message carried.
 pub trait OutcomeSink: Send + Sync + 'static {
     /// Called once for each decided fate, before it is recorded. After a crash between the two, the message is sent
     /// again, and the call made again: what is caused counts only once it is recorded.

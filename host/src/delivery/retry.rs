@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::message::Timestamp;
-
 /// How long a message, or a peer that cannot be reached, waits after each failure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
@@ -53,11 +51,6 @@ impl Schedule {
     }
 }
 
-/// Whether a message has been under way for longer than `give_up_after`.
-pub(super) fn is_too_old(received_at: Timestamp, give_up_after: Duration, now: Timestamp) -> bool {
-    now >= received_at.plus(give_up_after)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,12 +78,5 @@ mod tests {
             (wait(1), wait(2)),
             (Duration::from_millis(60), Duration::from_millis(120))
         );
-    }
-
-    #[test]
-    fn a_message_is_given_up_at_its_age_and_not_before() {
-        let (received, age) = (Timestamp(1_000), Duration::from_secs(3));
-        assert!(!is_too_old(received, age, Timestamp(3_999)));
-        assert!(is_too_old(received, age, Timestamp(4_000)));
     }
 }

@@ -385,6 +385,7 @@ impl Answer {
             code: Some(code),
             enhanced: Some(Enhanced { subject, detail }),
             text,
+            given_up: false,
         }
     }
 }

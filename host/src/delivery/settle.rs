@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::fate::{self, Answer, Entry, Fate, Rest};
 use super::peer::Peer;
 use super::queue::Job;
-use super::{DeliveryReport, FailedRecipient, retry};
+use super::{DeliveryReport, Ended, FailedRecipient};
 use crate::message::{Masked, Timestamp};
 use crate::spool::{DeliveryResult, Outcome, SpoolError};
 
@@ -42,9 +42,14 @@ impl Settling {
         let (peer, now) = (&self.peer, self.peer.clock.now());
         let mut fates = attempt.fates;
         let outgoing = &job.outgoing;
-        if retry::is_too_old(outgoing.received_at, peer.options().give_up_after, now) {
+        if now >= outgoing.over_at(peer.options().give_up_after) {
+            let attempts = attempts(&job, &attempt.host);
             let days = now.0.saturating_sub(outgoing.received_at.0) as f64 / 86_400_000.0;
-            fates = fate::give_up(fates, attempts(&job, &attempt.host), days);
+            let why = match outgoing.has_expired(now) {
+                true => format!("expired after {attempts} attempts"),
+                false => format!("given up after {attempts} attempts in {days:.1} days"),
+            };
+            fates = fate::give_up(fates, &why);
         }
         for entry in fate::entries(fates) {
             self.log(&job, attempt.host.as_deref(), &entry);
@@ -58,7 +63,14 @@ impl Settling {
                 event: None,
             };
             if let Some(report) = report(&job, &attempt.host, &entry, now) {
-                (outcome.charging, outcome.kv, outcome.event) = peer.outcomes.decide(outgoing, &report).await;
+                let caused = peer.outcomes.decide(outgoing, &report).await;
+                (outcome.charging, outcome.kv, outcome.event) = (caused.charging, caused.kv, caused.event);
+                outcome.changes = caused.changes;
+                if caused.drops
+                    && let DeliveryResult::Failed { reason } = outcome.result
+                {
+                    outcome.result = DeliveryResult::Dropped { reason };
+                }
             }
             if !self.record(outcome).await {
                 // The spool is closed: what was not recorded is sent again after the restart.
@@ -85,7 +97,7 @@ impl Settling {
                 let options = self.peer.options();
                 let next = now.plus(options.schedule.wait(attempts, (options.random)()));
                 // A message that will be too old by then fails when it is, not at its next turn.
-                let due = next.min(job.outgoing.received_at.plus(options.give_up_after));
+                let due = next.min(job.outgoing.over_at(options.give_up_after));
                 let reason = reason(host, waiting.first());
                 let remaining: Vec<u32> = waiting.iter().map(|fate| fate.id).collect();
                 match remaining.len() == job.outgoing.envelope.recipients.len() {
@@ -139,12 +151,20 @@ impl Drop for Settling {
 /// What the outcome plug-ins are told; `None` when nothing is decided yet.
 fn report(job: &Job, host: &Option<String>, entry: &Entry, now: Timestamp) -> Option<DeliveryReport> {
     let first = entry.delivered.first().or(entry.failed.first())?;
-    let Answer { code, enhanced, text } = first.answer.clone();
+    let Answer {
+        code, enhanced, text, ..
+    } = first.answer.clone();
+    let ended = |given_up| match given_up {
+        true if job.outgoing.has_expired(now) => Ended::Expired,
+        true => Ended::GivenUp,
+        false => Ended::Refused,
+    };
     let failed = entry.failed.iter().map(|fate| FailedRecipient {
         id: fate.id,
         code: fate.answer.code,
         enhanced: fate.answer.enhanced,
         text: fate.answer.text.clone(),
+        ended: ended(fate.answer.given_up),
     });
     Some(DeliveryReport {
         delivered: entry.delivered.iter().map(|fate| fate.id).collect(),

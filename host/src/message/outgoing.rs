@@ -1,6 +1,7 @@
 //! A message bound for one next hop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Envelope, Header, OutgoingId, PeerName, Rope, Timestamp};
 
@@ -23,4 +24,18 @@ pub struct Outgoing {
     pub header: Option<Arc<Header>>,
     /// Attempts that have failed so far.
     pub attempts: u32,
+    /// When it is of no use any more, if it says so (`X-Mms-Expiry`).
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Outgoing {
+    /// When it is given up: at the age that its next hop allows, or at its own expiry, whichever comes first.
+    pub fn over_at(&self, give_up_after: Duration) -> Timestamp {
+        let aged = self.received_at.plus(give_up_after);
+        self.expires_at.map_or(aged, |expires| expires.min(aged))
+    }
+
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires| expires <= now)
+    }
 }

@@ -313,6 +313,13 @@ impl Leg {
     }
 }
 
+impl Cause {
+    /// Whether a bounce is in place: it tells of mail that was not delivered, not of what a far end says of a message.
+    pub fn is_of_transport(self) -> bool {
+        matches!(self, Self::Refused | Self::Unreachable | Self::Expired | Self::NoRoute)
+    }
+}
+
 impl Answer {
     /// The status of a request that was accepted (TS 23.140, 8.4.1).
     pub const OK: &'static str = "Ok";

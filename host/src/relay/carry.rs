@@ -5,18 +5,22 @@
 //! the spool, where [`finish`](super::finish) asks for it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::message::{Field, Incoming, Masked, Message, Outgoing, PeerName, Recipient, Refusal, Timestamp};
+use crate::message::{
+    Field, Incoming, Masked, Message, Outgoing, PeerName, Recipient, Refusal, Timestamp, Transaction,
+};
 use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
 use crate::routing::{self, Split};
 use crate::spool::{Acceptance, Hold, Receipt, SpoolError, Unfinished};
+use crate::transactions::{Alone, Hop, Meaning};
 
 use super::Relay;
 use super::deferrals::Deferred;
-use super::gathered::{Gathered, discarded, held, is_for_later, nothing, only_received, with_recipients};
+use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, only_received, with_recipients};
+use super::telling::Own;
 
 /// For a peer that the configuration does not know any more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -25,13 +29,19 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 pub(super) struct Run {
     pub(super) chain: Arc<Chain>,
     /// The sender still waits: a message that cannot go on now can be left to it.
-    sender_waits: bool,
+    pub(super) sender_waits: bool,
     /// What arrival plug-ins asked for is durable from an earlier run, for other recipients of the same message.
     pub(super) arrived: bool,
     /// Ordinals up to this one belong to destinations of earlier runs.
     pub(super) ordinals: u32,
     /// What delivery counts a message's age from: time in which it was held is not the next hop's fault.
     pub(super) since: Timestamp,
+    /// What the relay itself has to say, and to whom.
+    pub(super) own: Option<Own>,
+    /// The request as it is remembered when its sender can wait no longer.
+    pub(super) opened: Mutex<Option<Transaction>>,
+    /// Nobody else answers the same request until this run is committed.
+    pub(super) alone: Mutex<Option<Alone>>,
 }
 
 impl Relay {
@@ -39,30 +49,50 @@ impl Relay {
     /// takes longer than the sender should wait, the message is committed as received instead, and starts anew from the
     /// spool. An error means that nothing has happened, and that the sender still owns the message.
     pub async fn carry(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
-        let run = Run::first(self.catalogue.chain(), &incoming);
-        let patience = self.patience(&incoming.origin.peer);
-        let acceptance = match tokio::time::timeout(patience, self.journey(incoming.clone(), &run)).await {
-            Ok(came_to) => came_to?,
-            Err(_) => self.for_later(incoming, patience),
-        };
+        loop {
+            let run = Run::first(self.catalogue.chain(), &incoming);
+            let patience = self.patience(&incoming.origin.peer);
+            let acceptance = match tokio::time::timeout(patience, self.journey(incoming.clone(), &run)).await {
+                Ok(came_to) => came_to?,
+                Err(_) => self.for_later(incoming.clone(), patience, &run),
+            };
+            match self.take(acceptance).await {
+                // Another copy of the request was faster: this one is a repeat by now.
+                Err(SpoolError::Repeat(_)) => continue,
+                taken => return taken.map_err(storage),
+            }
+        }
+    }
+
+    /// Commits, and only then hands over what goes out.
+    pub(super) async fn take(&self, acceptance: Acceptance) -> Result<Receipt, SpoolError> {
         let (outgoing, later) = (acceptance.outgoing.clone(), is_for_later(&acceptance));
+        let tells = acceptance.opens.is_some() || !acceptance.changes.is_empty();
         self.observer.accepted(&acceptance);
-        let receipt = self.spool.commit(acceptance).await.map_err(storage)?;
+        let receipt = self.spool.commit(acceptance).await?;
         self.send_off(outgoing);
         if later {
             self.unfinished.notify_one();
         }
+        if tells {
+            self.news.notify_one();
+        }
         Ok(receipt)
     }
 
-    /// The journey, wherever it is made: read the message, run the arrival plug-ins, route it, run the departure
-    /// plug-ins, gather everything that it causes. Nothing has happened yet when it returns, or is dropped on the way.
+    /// The journey, wherever it is made: read the message, see what it means to open requests, run the arrival plug-ins,
+    /// route it, run the departure plug-ins, gather everything that it causes. Nothing has happened yet when it returns,
+    /// or is dropped on the way.
     pub(super) async fn journey(&self, incoming: Incoming, run: &Run) -> Result<Acceptance, Refusal> {
         // Given back before the commit, which reads large messages in chunks.
         let _room = self.room_for(&incoming.content).await;
         let message = Arc::new(read(incoming, self.mm4_limits()).await?);
         self.refuse_loops(&message)?;
         self.refuse_claims(&message)?;
+        let meaning = self.meaning(&message, run).await?;
+        if let Meaning::Heard(heard) = meaning {
+            return Ok(self.heard(&message, heard));
+        }
 
         let mut effects = Effects::default();
         let passage = run.chain.arrive(Arc::clone(&message), &mut effects).await;
@@ -73,12 +103,15 @@ impl Relay {
             Passage::Go {
                 message: arrived,
                 routes,
-            } => self.depart(run, &message, arrived, routes, effects).await,
-            Passage::Hold { reason } => Ok(held(&message, reason, run)),
-            Passage::Discard { reason } => Ok(discarded(&message, &reason, effects)),
+            } => self.depart(run, &message, &meaning, arrived, routes, effects).await,
+            Passage::Hold { reason } => Ok(held(&message, reason, run, self.clock.now())),
+            Passage::Discard { reason } => Ok(discarded(&message, &reason, effects, self.clock.now())),
             Passage::Refuse(refusal) => Err(refusal),
         };
-        came_to.or_else(|refusal| self.hold_if_deferred_too_often(&message, refusal, run))
+        let came_to = came_to
+            .or_else(|refusal| self.hold_if_deferred_too_often(&message, refusal, run))
+            .or_else(|refusal| self.refuse_with_response(&message, &meaning, refusal, run));
+        Ok(self.remember(&meaning, came_to?, run).await)
     }
 
     /// To be called when what causes these is durable.
@@ -89,7 +122,7 @@ impl Relay {
     }
 
     fn refuse_loops(&self, message: &Message) -> Result<(), Refusal> {
-        let evidence = mm4::loop_evidence(&message.header, &self.name, self.hop_limit);
+        let evidence = mm4::loop_evidence(&message.header, &self.name, self.pass_limit, self.hop_limit);
         evidence.map_or(Ok(()), |evidence| Err(Refusal::Loop { evidence }))
     }
 
@@ -107,7 +140,7 @@ impl Relay {
     }
 
     /// The message as received, for the spool to give out at once.
-    fn for_later(&self, incoming: Incoming, patience: Duration) -> Acceptance {
+    fn for_later(&self, incoming: Incoming, patience: Duration, run: &Run) -> Acceptance {
         let reason = format!("its plug-ins were not done within {patience:?}; its sender has been answered");
         tracing::warn!(message = %incoming.id, peer = %incoming.origin.peer, "unfinished: {reason}");
         let hold = Hold {
@@ -116,18 +149,14 @@ impl Relay {
         };
         Acceptance {
             hold: Some(hold),
+            opens: lock(&run.opened).take(),
             ..nothing(incoming)
         }
     }
 
     /// A message that the chain defers again and again is taken in the end, and held: else it rots in its sender's
     /// queue, where nobody looks.
-    fn hold_if_deferred_too_often(
-        &self,
-        message: &Message,
-        refusal: Refusal,
-        run: &Run,
-    ) -> Result<Acceptance, Refusal> {
+    fn hold_if_deferred_too_often(&self, message: &Message, refusal: Refusal, run: &Run) -> Result<CameTo, Refusal> {
         if !run.sender_waits || !matches!(refusal, Refusal::Deferred { .. }) {
             return Err(refusal);
         }
@@ -135,7 +164,7 @@ impl Relay {
             Deferred::Again => Err(refusal),
             Deferred::TooOften { times } => {
                 let reason = format!("deferred {times} times; the last time: {}", why(&refusal));
-                Ok(held(message, reason, run))
+                Ok(held(message, reason, run, self.clock.now()))
             }
         }
     }
@@ -145,10 +174,11 @@ impl Relay {
         &self,
         run: &Run,
         received: &Message,
+        meaning: &Meaning,
         arrived: Arc<Message>,
         routes: BTreeMap<u32, PeerName>,
         effects: Effects,
-    ) -> Result<Acceptance, Refusal> {
+    ) -> Result<CameTo, Refusal> {
         let arrived = if run.arrived {
             only_received(received, arrived)
         } else {
@@ -157,8 +187,9 @@ impl Relay {
         for recipient in &arrived.envelope.recipients {
             self.ask_for(&arrived.origin.peer, &recipient.address).await;
         }
-        let split = self.split(&arrived, &routes);
-        let mut gathered = Gathered::new(received, run, effects);
+        let (arrived, split) = self.bound(meaning, arrived, &routes, run)?;
+        let several = split.destinations.len() > 1;
+        let mut gathered = Gathered::new(received, run, self.clock.now(), effects);
         let nobodys = split.system.into_iter().map(|(recipient, _)| {
             let address = recipient.address.to_string();
             (recipient, Refusal::NoRoute { recipient: address })
@@ -178,16 +209,34 @@ impl Relay {
             );
         }
         for routing::Destination { peer, recipients } in split.destinations {
+            let hop = Hop {
+                peer: &peer,
+                recipients: &recipients,
+                ordinal: gathered.next_ordinal(),
+                one_of_several: several,
+            };
+            let onward = match self.onward(meaning, &hop).await {
+                Ok(Some(onward)) => onward,
+                Ok(None) => {
+                    gathered.pass_over();
+                    continue;
+                }
+                Err(refusal) if refusal.is_temporary() => return Err(refusal),
+                Err(refusal) => {
+                    gathered.fail(&arrived, peer, recipients, refusal, self.trace(received));
+                    continue;
+                }
+            };
             let bound = with_recipients(&arrived, &recipients);
             let mut asked = Effects::default();
             match run.chain.depart(bound, self.destination(&peer), &mut asked).await {
-                Passage::Go { message, .. } => gathered.send(&message, peer, self.trace(received)),
+                Passage::Go { message, .. } => gathered.send(&message, peer, onward, self.trace(received)),
                 Passage::Hold { reason } => {
                     // What plug-ins asked for on the way to it is dropped: they will be asked anew.
-                    gathered.hold(recipients, reason);
+                    gathered.hold(peer, recipients, reason);
                     continue;
                 }
-                Passage::Discard { reason } => gathered.discard(&reason),
+                Passage::Discard { reason } => gathered.discard(peer, recipients, &reason),
                 Passage::Refuse(refusal) if refusal.is_temporary() => return Err(refusal),
                 Passage::Refuse(refusal) => {
                     gathered.fail(&arrived, peer, recipients, refusal, self.trace(received));
@@ -200,7 +249,7 @@ impl Relay {
 
     /// Which recipients go to which peer: where a plug-in sent them, else where routing says. What `RCPT` said may have
     /// changed meanwhile, because a plug-in gave a recipient another address.
-    fn split(&self, arrived: &Message, routes: &BTreeMap<u32, PeerName>) -> Split {
+    pub(super) fn split(&self, arrived: &Message, routes: &BTreeMap<u32, PeerName>) -> Split {
         let directory = self.directory.load();
         let chosen = |recipient: &Recipient| {
             // A plug-in can name a peer that is not configured: then routing decides.
@@ -259,6 +308,18 @@ impl Run {
             arrived: false,
             ordinals: 0,
             since: incoming.origin.received_at,
+            own: None,
+            opened: Mutex::default(),
+            alone: Mutex::default(),
+        }
+    }
+
+    /// Of what the relay itself says.
+    pub(super) fn own(chain: Arc<Chain>, incoming: &Incoming, own: Own) -> Self {
+        Self {
+            sender_waits: false,
+            own: Some(own),
+            ..Self::first(chain, incoming)
         }
     }
 
@@ -270,6 +331,9 @@ impl Run {
             arrived: unfinished.arrived,
             ordinals: unfinished.ordinals,
             since: now,
+            own: None,
+            opened: Mutex::default(),
+            alone: Mutex::default(),
         }
     }
 }
@@ -282,7 +346,12 @@ pub(super) fn why(refusal: &Refusal) -> String {
     }
 }
 
-fn storage(error: SpoolError) -> Refusal {
+pub(super) fn lock<T>(slot: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing can panic while it is held.
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn storage(error: SpoolError) -> Refusal {
     Refusal::Storage {
         reason: error.to_string(),
     }

@@ -11,11 +11,15 @@ use std::time::Duration;
 
 use tokio::task::{self, JoinError, JoinSet};
 
-use crate::message::MessageId;
+use crate::message::{
+    Change, Incoming, Leg, LegState, MessageId, Outgoing, OutgoingId, PeerName, Piece, Refusal, Rope, TransactionChange,
+};
 use crate::spool::{Finish, SpoolError, Unfinished};
+use crate::transactions;
 
 use super::Relay;
 use super::carry::{Run, why};
+use super::outcomes;
 
 /// How often the spool is asked: an operator's `queue release` is seen at the next time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -82,20 +86,55 @@ impl Relay {
     async fn finish(&self, unfinished: Unfinished) {
         let (id, attempts) = (unfinished.incoming.id, unfinished.attempts);
         let run = Run::again(self.catalogue.chain(), &unfinished, self.clock.now());
-        let came_to = tokio::time::timeout(BUDGET, self.journey(unfinished.incoming, &run)).await;
+        let came_to = tokio::time::timeout(BUDGET, self.journey(unfinished.incoming.clone(), &run)).await;
         let finish = match came_to {
             Ok(Ok(acceptance)) => {
                 self.observer.accepted(&acceptance);
                 Finish::Done(Box::new(acceptance))
             }
             Ok(Err(refusal)) if refusal.is_temporary() => self.again(attempts, why(&refusal)),
-            Ok(Err(refusal)) => Finish::Failed {
-                reason: refusal.to_string(),
-                changes: Vec::new(),
-            },
+            Ok(Err(refusal)) => self.refused(&unfinished.incoming, &refusal, &run).await,
             Err(_) => self.again(attempts, format!("its plug-ins were not done within {BUDGET:?}")),
         };
         self.record(id, finish).await;
+    }
+
+    /// What is refused after its sender heard 250 is told to its sender as MM4 tells it, and to outcome plug-ins.
+    async fn refused(&self, incoming: &Incoming, refusal: &Refusal, run: &Run) -> Finish {
+        let outgoing = Outgoing {
+            id: OutgoingId {
+                message: incoming.id,
+                ordinal: 0,
+            },
+            peer: PeerName::no_route(),
+            source: incoming.origin.peer.clone(),
+            received_at: run.since,
+            envelope: incoming.envelope.clone(),
+            rope: Rope {
+                pieces: vec![Piece::Received(0..incoming.content.size())],
+                content: incoming.content.clone(),
+            },
+            header: None,
+            attempts: 0,
+            expires_at: None,
+        };
+        let told = outcomes::tell_refused(&run.chain, &outgoing, refusal).await;
+        let (answer, cause) = transactions::of_refusal(refusal, self.clock.now());
+        let recipients = incoming.envelope.recipients.clone();
+        let legs = vec![Leg::aside(
+            outgoing.peer,
+            recipients,
+            LegState::Failed { answer, cause },
+        )];
+        Finish::Failed {
+            reason: refusal.to_string(),
+            changes: vec![TransactionChange {
+                id: incoming.id,
+                change: Change::Legs { legs },
+            }],
+            charging: told.charging,
+            kv: told.kv,
+        }
     }
 
     /// Makes it durable, and only then hands it to delivery.
@@ -116,6 +155,7 @@ impl Relay {
             Ok(()) => {
                 tracing::debug!(message = %id, destinations, "taken from the spool through its plug-ins");
                 self.send_off(outgoing);
+                self.news.notify_one();
             }
             Err(SpoolError::Gone(_)) => {
                 tracing::info!(message = %id, "dropped by an operator while it was in its plug-ins");

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::message::{Field, Incoming, Message, Outgoing, OutgoingId, PeerName, Recipient, Refusal};
+use crate::message::{
+    Answer, Field, Incoming, Leg, LegState, Message, Outgoing, OutgoingId, PeerName, Recipient, Refusal, Timestamp,
+};
 use crate::pipeline::Effects;
 use crate::protocol::mm4;
 use crate::spool::{Acceptance, Hold};
+use crate::transactions::{self, Onward};
 
 use super::carry::Run;
 use super::outcomes;
@@ -14,36 +17,57 @@ use super::outcomes;
 pub(super) struct Gathered<'a> {
     received: &'a Message,
     run: &'a Run,
+    now: Timestamp,
     /// What the arrival plug-ins asked for, and those of every destination that is not held.
     pub(super) effects: Effects,
     sent: Vec<Outgoing>,
     failed: Vec<(Outgoing, Refusal)>,
     discarded: bool,
     held: Option<(Vec<Recipient>, String)>,
+    /// What is to be remembered of each destination, if the message is a request.
+    legs: Vec<Leg>,
     ordinal: u32,
 }
 
+/// What is to be committed, and what became of each destination.
+pub(super) type CameTo = (Acceptance, Vec<Leg>);
+
 impl<'a> Gathered<'a> {
-    pub(super) fn new(received: &'a Message, run: &'a Run, effects: Effects) -> Self {
+    pub(super) fn new(received: &'a Message, run: &'a Run, now: Timestamp, effects: Effects) -> Self {
         Self {
             received,
             run,
+            now,
             effects,
             sent: Vec::new(),
             failed: Vec::new(),
             discarded: false,
             held: None,
+            legs: Vec::new(),
             ordinal: run.ordinals,
         }
     }
 
-    pub(super) fn discard(&mut self, reason: &str) {
+    /// The ordinal that the next destination gets.
+    pub(super) fn next_ordinal(&self) -> u32 {
+        self.ordinal + 1
+    }
+
+    pub(super) fn discard(&mut self, peer: PeerName, recipients: Vec<Recipient>, reason: &str) {
         log_discard(self.received, reason);
+        self.discarded = true;
+        self.legs.push(Leg::aside(peer, recipients, taken(self.now)));
+    }
+
+    /// A request that is not to be asked there again: that changes nothing, and is no failure either.
+    pub(super) fn pass_over(&mut self) {
         self.discarded = true;
     }
 
-    pub(super) fn send(&mut self, message: &Message, peer: PeerName, trace: Field) {
-        let outgoing = self.outgoing(message, peer, trace);
+    pub(super) fn send(&mut self, message: &Message, peer: PeerName, onward: Onward, trace: Field) {
+        let dressed = transactions::dressed(message, &onward);
+        let outgoing = self.outgoing(dressed.as_ref().unwrap_or(message), peer, trace);
+        self.remember(&outgoing, onward.transaction_id, LegState::Waiting);
         self.sent.push(outgoing);
     }
 
@@ -58,16 +82,28 @@ impl<'a> Gathered<'a> {
     ) {
         let bound = with_recipients(message, &recipients);
         let outgoing = self.outgoing(&bound, peer, trace);
+        let (answer, cause) = transactions::of_refusal(&refusal, self.now);
+        self.remember(&outgoing, None, LegState::Failed { answer, cause });
         self.failed.push((outgoing, refusal));
     }
 
-    pub(super) fn hold(&mut self, recipients: Vec<Recipient>, reason: String) {
+    pub(super) fn hold(&mut self, peer: PeerName, recipients: Vec<Recipient>, reason: String) {
+        self.legs.push(Leg::aside(peer, recipients.clone(), taken(self.now)));
         let (held, reasons) = self.held.get_or_insert_with(|| (Vec::new(), reason.clone()));
         held.extend(recipients);
         if *reasons != reason {
             reasons.push_str("; ");
             reasons.push_str(&reason);
         }
+    }
+
+    fn remember(&mut self, outgoing: &Outgoing, transaction_id: Option<String>, state: LegState) {
+        let recipients = outgoing.envelope.recipients.clone();
+        self.legs.push(Leg {
+            ordinal: outgoing.id.ordinal,
+            transaction_id,
+            ..Leg::aside(outgoing.peer.clone(), recipients, state)
+        });
     }
 
     fn outgoing(&mut self, message: &Message, peer: PeerName, trace: Field) -> Outgoing {
@@ -84,20 +120,22 @@ impl<'a> Gathered<'a> {
             rope: mm4::serialise(message, trace),
             header: Some(Arc::new(message.header.clone())),
             attempts: 0,
+            expires_at: transactions::expiry(self.received),
         }
     }
 
     /// One reply for all of them: a refusal only when every destination was refused. The refused ones among others
     /// become failed deliveries, which outcome plug-ins are told of at once. When all of them are held, the whole message
     /// is, as if arrival had held it.
-    pub(super) async fn settle(mut self) -> Result<Acceptance, Refusal> {
+    pub(super) async fn settle(mut self) -> Result<CameTo, Refusal> {
         let nothing_goes = self.sent.is_empty() && self.held.is_none() && !self.discarded;
         if let (true, Some((_, refusal))) = (nothing_goes, self.failed.first()) {
             return Err(refusal.clone());
         }
         let something_happens = self.discarded || !self.sent.is_empty() || !self.failed.is_empty();
         if let (Some((_, reason)), false) = (&self.held, something_happens) {
-            return Ok(held(self.received, reason.clone(), self.run));
+            let (whole, _) = held(self.received, reason.clone(), self.run, self.now);
+            return Ok((whole, self.legs));
         }
         for (outgoing, refusal) in &self.failed {
             let told = outcomes::tell_refused(&self.run.chain, outgoing, refusal).await;
@@ -118,7 +156,7 @@ impl<'a> Gathered<'a> {
                 ..Hold::parked(reason)
             });
         }
-        Ok(acceptance)
+        Ok((acceptance, self.legs))
     }
 }
 
@@ -150,7 +188,7 @@ pub(super) fn only_received(received: &Message, mut arrived: Arc<Message>) -> Ar
     arrived
 }
 
-fn acceptance(received: &Message, effects: Effects) -> Acceptance {
+pub(super) fn acceptance(received: &Message, effects: Effects) -> Acceptance {
     Acceptance {
         charging: effects.charging,
         kv: effects.kv,
@@ -192,22 +230,35 @@ pub(super) fn is_for_later(acceptance: &Acceptance) -> bool {
     acceptance.hold.as_ref().is_some_and(|hold| hold.due.is_some())
 }
 
-/// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released.
-pub(super) fn held(received: &Message, reason: String, run: &Run) -> Acceptance {
+/// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released. Whoever asks for
+/// a response hears that it was taken.
+pub(super) fn held(received: &Message, reason: String, run: &Run, now: Timestamp) -> CameTo {
     tracing::warn!(message = %received.id, "held: {reason}");
     let hold = Hold {
         arrived: run.arrived,
         ..Hold::parked(reason)
     };
-    Acceptance {
+    let held = Acceptance {
         hold: Some(hold),
         ..acceptance(received, Effects::default())
-    }
+    };
+    (held, everybody(received, taken(now)))
 }
 
-pub(super) fn discarded(received: &Message, reason: &str, effects: Effects) -> Acceptance {
+pub(super) fn discarded(received: &Message, reason: &str, effects: Effects, now: Timestamp) -> CameTo {
     log_discard(received, reason);
-    acceptance(received, effects)
+    (acceptance(received, effects), everybody(received, taken(now)))
+}
+
+/// All recipients, who have no next hop.
+pub(super) fn everybody(received: &Message, state: LegState) -> Vec<Leg> {
+    let recipients = received.envelope.recipients.clone();
+    vec![Leg::aside(PeerName::no_route(), recipients, state)]
+}
+
+/// What the relay answers in the next hop's place: a plug-in wanted the message to look taken.
+fn taken(at: Timestamp) -> LegState {
+    LegState::Answered { answer: Answer::ok(at) }
 }
 
 fn log_discard(received: &Message, reason: &str) {

@@ -2,8 +2,9 @@
 //!
 //! [`carry`] is the journey of one message, in one function. The rest of this room is what is around it: what intake
 //! asks before there is a message ([`doors`]), messages whose journey is made from the spool ([`finish`]), those that
-//! plug-ins defer again and again ([`deferrals`]), telling plug-ins of outcomes ([`outcomes`]), and starting, reloading
-//! and stopping the whole ([`start`]).
+//! plug-ins defer again and again ([`deferrals`]), what a message means to open requests ([`remembered`]), what the relay
+//! says itself ([`telling`]), telling plug-ins of outcomes ([`outcomes`]), and starting, reloading and stopping the whole
+//! ([`start`]).
 
 mod carry;
 mod chain;
@@ -14,8 +15,11 @@ mod finish;
 mod gathered;
 mod numbers;
 mod outcomes;
+mod remembered;
 mod start;
 mod tables;
+mod telling;
+mod terms;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +33,7 @@ use crate::message::{Content, MmsAddress, PeerName};
 use crate::pipeline::Catalogue;
 use crate::protocol::mm4;
 use crate::spool::{Acceptance, Spool};
+use crate::transactions::Transactions;
 
 use self::deferrals::Deferrals;
 
@@ -42,12 +47,17 @@ pub struct Relay {
     /// Our host name: in `Received`, and what loops are recognised by.
     name: String,
     hop_limit: u32,
+    /// How often a message may have passed here before.
+    pass_limit: u32,
     limits: mm4::Limits,
     /// Replaced as a whole when the configuration is reloaded.
     directory: ArcSwap<Directory>,
     deferrals: Deferrals,
     /// Told when a message has become unfinished.
     unfinished: Notify,
+    transactions: Arc<Transactions>,
+    /// Told when something may be due to be told.
+    news: Notify,
     catalogue: Arc<Catalogue>,
     spool: Arc<dyn Spool>,
     delivery: Arc<Delivery>,
@@ -102,7 +112,11 @@ impl Relay {
     }
 
     fn mm4_limits(&self) -> mm4::Limits {
-        self.limits
+        // Bounces are recognised, and carried where they are nobody's.
+        mm4::Limits {
+            notifications: mm4::Foreign::Pass,
+            ..self.limits
+        }
     }
 
     /// Waits until there is room for a message whose bytes are not in memory, and takes it: reading and adapting it

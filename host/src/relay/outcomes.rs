@@ -3,21 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mm4relay_engine::{Delivery, Outcome};
+use mm4relay_engine::{Delivery, Outcome, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::SharedClock;
-use crate::delivery::{DeliveryReport, OutcomeSink};
-use crate::message::{Header, Outgoing, Recipient, Refusal};
+use crate::delivery::{Caused, DeliveryReport, Ended, OutcomeSink};
+use crate::message::{
+    Change, Content, Envelope, Header, LegState, MessageType, Outgoing, OutgoingId, PeerName, Recipient, Refusal, Rope,
+    TransactionChange,
+};
 use crate::pipeline::{Catalogue, Chain, Effects, OutcomeTold, TellOutcome};
 use crate::protocol::mm4;
 use crate::spool::{BoxFuture, NewEvent, PendingEvent, Settlement, Spool};
-
-type Caused = (
-    Vec<crate::message::ChargingEntry>,
-    Vec<crate::message::KvWrite>,
-    Option<NewEvent>,
-);
+use crate::transactions::{self, Ending, Reply, Transactions};
 
 /// A plug-in that could not take an outcome is asked again after this long, then after twice as long, and so on.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -45,6 +43,7 @@ struct Untold {
 /// Tells plug-ins of outcomes.
 pub struct Outcomes {
     pub catalogue: Arc<Catalogue>,
+    pub transactions: Arc<Transactions>,
     pub clock: SharedClock,
 }
 
@@ -68,12 +67,50 @@ impl OutcomeSink for Outcomes {
                 outcome: serde_json::to_string(&untold).unwrap_or_default(),
                 due: self.clock.now().plus(FIRST_RETRY),
             });
-            (effects.charging, effects.kv, event)
+            Caused {
+                charging: effects.charging,
+                kv: effects.kv,
+                event,
+                changes: self.changes(outgoing, report),
+                drops: !report.failed.is_empty() && is_answer(outgoing).await,
+            }
         })
     }
 }
 
 impl Outcomes {
+    /// What the fate means to the request that the message carried, if it carried one.
+    fn changes(&self, outgoing: &Outgoing, report: &DeliveryReport) -> Vec<TransactionChange> {
+        let (ordinal, at) = (outgoing.id.ordinal, report.decided_at);
+        let mut changes = Vec::new();
+        if !report.delivered.is_empty() {
+            let state = LegState::Delivered { at };
+            let due = at.plus(self.transactions.response_within(&outgoing.peer));
+            changes.extend([Change::Leg { ordinal, state }, Change::Await { due }]);
+        }
+        changes.extend(report.failed.iter().map(|failed| {
+            let (answer, cause) = transactions::of_delivery(&Ending {
+                code: failed.code,
+                enhanced: failed.enhanced.map(|code| (code.subject, code.detail)),
+                text: &failed.text,
+                given_up: failed.ended != Ended::Refused,
+                expired: failed.ended == Ended::Expired,
+                at,
+            });
+            Change::Refused {
+                ordinal,
+                recipients: vec![failed.id],
+                answer,
+                cause,
+            }
+        }));
+        let id = outgoing.id.message;
+        changes
+            .into_iter()
+            .map(|change| TransactionChange { id, change })
+            .collect()
+    }
+
     /// Works on pending events until it is aborted.
     pub async fn keep_telling(self: Arc<Self>, spool: Arc<dyn Spool>) {
         loop {
@@ -159,6 +196,45 @@ pub async fn tell_refused(chain: &Chain, outgoing: &Outgoing, refusal: &Refusal)
     told.effects
 }
 
+/// Tells everybody that a request was answered; fallback records stand in for plug-ins that fail.
+pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
+    let (of, leg, answer) = (&reply.of, reply.leg(), reply.answer());
+    let Some(leg) = leg.filter(|_| chain.wants_outcomes()) else {
+        return Effects::default();
+    };
+    let outgoing = Outgoing {
+        id: OutgoingId {
+            message: of.id,
+            ordinal: leg.ordinal,
+        },
+        peer: leg.peer.clone(),
+        source: of.source.clone(),
+        received_at: of.received_at,
+        envelope: Envelope {
+            sender: of.sender.clone(),
+            recipients: leg.recipients.clone(),
+        },
+        rope: Rope {
+            content: Content::from_bytes(Vec::new()),
+            pieces: Vec::new(),
+        },
+        header: Some(Arc::new(transactions::header(of))),
+        attempts: 0,
+        expires_at: None,
+    };
+    let fate = Fate {
+        outcome: Outcome::Response(Response {
+            peer: leg.peer.to_string(),
+            status: answer.status.clone(),
+            text: answer.text.as_deref().map(cut),
+        }),
+        recipients: leg.recipients.clone(),
+    };
+    let mut told = tell(chain, &outgoing, &fate, None).await;
+    told.fallback(&outgoing, &fate.outcome);
+    told.effects
+}
+
 /// The fates that a report decides: those delivered, and those that failed, grouped by reason.
 fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
     let recipient = |id: &u32| outgoing.envelope.recipients.iter().find(|r| r.id == *id).cloned();
@@ -178,7 +254,11 @@ fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
         });
     }
     for failed in &report.failed {
-        let outcome = Outcome::Failed(delivery(failed.code, &failed.text));
+        let delivery = delivery(failed.code, &failed.text);
+        let outcome = match failed.ended {
+            Ended::Refused => Outcome::Failed(delivery),
+            Ended::GivenUp | Ended::Expired => Outcome::Expired(delivery),
+        };
         match fates.iter_mut().find(|fate| fate.outcome == outcome) {
             Some(fate) => fate.recipients.extend(recipient(&failed.id)),
             None => fates.push(Fate {
@@ -208,6 +288,20 @@ async fn tell(chain: &Chain, outgoing: &Outgoing, fate: &Fate, only: Option<&[St
             only,
         })
         .await
+}
+
+/// Whether nobody asks what became of it: a response, or what the relay said itself.
+async fn is_answer(outgoing: &Outgoing) -> bool {
+    if outgoing.source == PeerName::relay() {
+        return true;
+    }
+    let header = match &outgoing.header {
+        Some(header) => Arc::clone(header),
+        None => Arc::new(stored_header(outgoing).await),
+    };
+    let kind = header.value(mm4::MESSAGE_TYPE);
+    let kind = kind.and_then(|name| MessageType::from_name(mm4::headers::normalised_id(&name)));
+    kind.is_some_and(|kind| kind.request().is_some())
 }
 
 /// The header of a message that has been out of memory.

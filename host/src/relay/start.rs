@@ -22,12 +22,14 @@ use crate::protocol::mm4;
 use crate::routing::{Side, Tables};
 use crate::spool::sqlite::{self, SqliteSpool};
 use crate::spool::{BoxFuture, Careless, Spool};
+use crate::transactions::{Terms, Transactions};
 
 use super::deferrals::Deferrals;
 use super::directory::Directory;
 use super::doors::Door;
 use super::numbers::RoutedNumbers;
 use super::outcomes::Outcomes;
+use super::terms::terms;
 use super::{Nobody, Observer, ROOM_BLOCKS, Relay, chain, tables};
 
 /// What a start can be given besides the configuration.
@@ -56,6 +58,7 @@ pub struct Running {
     listeners: Vec<JoinHandle<()>>,
     events: JoinHandle<()>,
     finishing: JoinHandle<()>,
+    telling: JoinHandle<()>,
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
     /// Who writes down what plug-ins see; replaced at a reload.
@@ -75,8 +78,11 @@ impl Running {
         let given = services(&tables, &spool, &clock, &directory)?;
         let catalogue = load_catalogue(&config, given, recorder.as_ref()).await?;
 
+        let terms = terms(&config)?;
+        let transactions = Arc::new(Transactions::new(Arc::clone(&spool), Arc::clone(&clock), terms));
         let outcomes = Arc::new(Outcomes {
             catalogue: Arc::clone(&catalogue),
+            transactions: Arc::clone(&transactions),
             clock: Arc::clone(&clock),
         });
         let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&spool)));
@@ -94,10 +100,13 @@ impl Running {
         let relay = Arc::new(Relay {
             name: config.relay.name.clone(),
             hop_limit: config.relay.hop_limit,
+            pass_limit: config.relay.pass_limit,
             limits: mm4_limits(&config),
             directory: ArcSwap::new(directory),
             deferrals: Deferrals::new(config.relay.hold_after_deferrals),
             unfinished: Notify::new(),
+            transactions,
+            news: Notify::new(),
             catalogue: Arc::clone(&catalogue),
             spool,
             delivery,
@@ -110,6 +119,7 @@ impl Running {
             .await
             .context("the folders of the plug-ins cannot be watched")?;
         let finishing = tokio::spawn(Arc::clone(&relay).keep_finishing());
+        let telling = tokio::spawn(Arc::clone(&relay).keep_telling());
         let (stop_intake, intake_stops) = watch::channel(false);
         let (addresses, listeners) = listen(&config, &relay, &intake_stops).await?;
         Ok(Self {
@@ -120,6 +130,7 @@ impl Running {
             listeners,
             events,
             finishing,
+            telling,
             stop_intake,
             stop_delivery,
             recorder: Mutex::new(recorder),
@@ -152,6 +163,7 @@ impl Running {
         let tables = load_tables(&config).await?;
         let directory = Arc::new(Directory::new(&config, &tables, Some(&self.relay.directory.load()))?);
         let services = services(&tables, &self.relay.spool, &self.relay.clock, &directory)?;
+        let terms = terms(&config)?;
         let mut records = self.recorder.lock().await;
         let recorder = chain::recorder(&config, records.clone())?;
         let specs = chain::specs(&config, recorder.as_ref())?;
@@ -159,13 +171,13 @@ impl Running {
             bail!("plug-ins:\n{error}");
         }
         *records = recorder;
-        self.change_peers(&running, &config, directory).await;
+        self.change_peers(&running, &config, directory, terms).await;
         *running = config;
         Ok(())
     }
 
     /// Nobody is routed to before messages for it can be delivered, and nobody stops before it is routed to no more.
-    async fn change_peers(&self, old: &Config, new: &Config, directory: Arc<Directory>) {
+    async fn change_peers(&self, old: &Config, new: &Config, directory: Arc<Directory>, terms: Terms) {
         let name = &new.relay.name;
         let before = |peer: &config::Peer| next_hops(old).find(|old| old.name == peer.name);
         let changed: Vec<_> = next_hops(new).filter(|peer| before(peer) != Some(peer)).collect();
@@ -176,6 +188,7 @@ impl Running {
         let delivery = &self.relay.delivery;
         delivery.set_peers(changed.into_iter().map(|peer| peer_options(peer, name)).collect());
         self.relay.replace_directory(directory);
+        self.relay.transactions.agree(terms);
         let gone = next_hops(old).filter(|old| next_hops(new).all(|peer| peer.name != old.name));
         let gone: Vec<_> = gone.map(|peer| peer.name.clone()).collect();
         delivery.remove_peers(&gone);
@@ -197,6 +210,7 @@ impl Running {
         }
         // Whatever it was doing starts anew next time, or is in the spool already.
         self.finishing.abort();
+        self.telling.abort();
         let _ = self.stop_delivery.send(true);
         self.relay.delivery.drained().await;
         self.events.abort();

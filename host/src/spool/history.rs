@@ -142,6 +142,7 @@ impl Event {
             DeliveryResult::Delivered => ("delivered", None, None),
             DeliveryResult::Deferred { due, reason, .. } => ("deferred", Some(reason), Some(*due)),
             DeliveryResult::Failed { reason } => ("failed", Some(reason), None),
+            DeliveryResult::Dropped { reason } => ("dropped", Some(reason), None),
             DeliveryResult::Partly { due, reason, .. } => ("delivered in part", Some(reason), Some(*due)),
         };
         Self::Outcome {

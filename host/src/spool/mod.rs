@@ -200,6 +200,8 @@ pub enum Finish {
     Failed {
         reason: String,
         changes: Vec<TransactionChange>,
+        charging: Vec<ChargingEntry>,
+        kv: Vec<KvWrite>,
     },
 }
 
@@ -252,6 +254,8 @@ pub enum DeliveryResult {
     },
     /// Given up for good. Stays visible, bytes included, until an operator drops or retries it.
     Failed { reason: String },
+    /// Given up for good, and of no interest to anybody: it was an answer.
+    Dropped { reason: String },
     /// Some recipients are done (delivered or failed for good), the others wait: they stay in the queue under the
     /// same id, alone.
     Partly {

@@ -5,6 +5,12 @@ use super::{complaints, parse};
 /// Section, key, then the lowest value, one below it, the highest, one above it.
 const EDGES: &[(&str, &str, [&str; 4])] = &[
     ("[relay]", "hop-limit", ["1", "0", "1000", "1001"]),
+    ("[relay]", "pass-limit", ["1", "0", "100", "101"]),
+    (
+        "[transactions]",
+        "keep",
+        ["'1 h'", "'59 min'", "'60 days'", "'61 days'"],
+    ),
     ("[relay]", "hold-after-deferrals", ["1", "0", "10000", "10001"]),
     (
         "[limits]",

@@ -70,7 +70,7 @@ impl FakeSpool {
             return;
         };
         match &outcome.result {
-            DeliveryResult::Delivered | DeliveryResult::Failed { .. } => {
+            DeliveryResult::Delivered | DeliveryResult::Failed { .. } | DeliveryResult::Dropped { .. } => {
                 rows.remove(&outcome.id);
             }
             DeliveryResult::Deferred { due, attempts, .. } => (*row_due, outgoing.attempts) = (*due, *attempts),
@@ -195,7 +195,12 @@ impl OutcomeSink for FakeSink {
             plugin: "witness".into(),
             key: "told".into(),
         }];
-        Box::pin(async { (Vec::new(), kv, None) })
+        Box::pin(async {
+            Caused {
+                kv,
+                ..Caused::default()
+            }
+        })
     }
 }
 
@@ -347,6 +352,7 @@ pub fn message_to(number: u64, to: &[&str], text: impl Into<Bytes>) -> Outgoing 
         },
         header: None,
         attempts: 0,
+        expires_at: None,
     }
 }
 

@@ -29,6 +29,7 @@ impl Transaction {
             Change::Repeated { ordinal, .. } => {
                 if let Some(leg) = self.legs.iter_mut().find(|leg| leg.ordinal == *ordinal) {
                     leg.repeats += 1;
+                    leg.state = LegState::Waiting;
                 }
             }
             Change::Await { due } => self.wait_for_responses(*due),

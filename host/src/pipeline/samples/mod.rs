@@ -206,6 +206,7 @@ async fn put_through(case: &Case, chain: &Chain) -> anyhow::Result<String> {
                 },
                 header: None,
                 attempts: 0,
+                expires_at: None,
             };
             let header = Arc::new(message.header.clone());
             let tell = TellOutcome {

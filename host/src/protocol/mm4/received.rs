@@ -35,21 +35,25 @@ pub fn received_line(origin: &Origin, our_name: &str, id: MessageId, envelope: &
     Field::build("Received", &value)
 }
 
-/// Why this message seems to go round: a `Received` line by `our_name`, or more than `hop_limit` of them. `None` when
-/// it does not.
+/// Why this message seems to go round: `pass_limit` `Received` lines by `our_name`, or more than `hop_limit` in all.
+/// `None` when it does not.
 ///
+/// One line of our own is legitimate where a Relay/Server of our MMSE sends on, through us, what came to it through us.
 /// Real paths have four to five hops inside one operator, by mail security; RFC 5321, 6.3 asks for a limit of 100.
-pub fn loop_evidence(header: &Header, our_name: &str, hop_limit: u32) -> Option<String> {
+pub fn loop_evidence(header: &Header, our_name: &str, pass_limit: u32, hop_limit: u32) -> Option<String> {
     let ours = our_name.trim_end_matches('.');
-    let mut hops = 0u32;
+    let (mut hops, mut passes) = (0u32, 0u32);
     for field in header.all("Received") {
         hops += 1;
         let value = field.value();
-        if receiver(&value).is_some_and(|name| name.trim_end_matches('.').eq_ignore_ascii_case(ours)) {
-            return Some(format!("{ours} has received this message before"));
-        }
+        let is_ours = receiver(&value).is_some_and(|name| name.trim_end_matches('.').eq_ignore_ascii_case(ours));
+        passes += u32::from(is_ours);
     }
-    (hops > hop_limit).then(|| format!("{hops} hops, more than {hop_limit}"))
+    match () {
+        () if passes >= pass_limit => Some(format!("{ours} has received this message {passes} times before")),
+        () if hops > hop_limit => Some(format!("{hops} hops, more than {hop_limit}")),
+        () => None,
+    }
 }
 
 /// The name behind `by`, comments left out.
@@ -114,6 +118,7 @@ mod tests {
         loop_evidence(
             &read_text(&format!("{lines}{ids}\r\n")).unwrap().header,
             "relay.example",
+            1,
             hop_limit,
         )
     }

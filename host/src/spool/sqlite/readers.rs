@@ -265,12 +265,19 @@ pub(super) fn read_outgoing(
     id: OutgoingId,
 ) -> Result<Option<(Outgoing, usize)>, SpoolError> {
     const QUERY: &str = "
-        SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces
+        SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces, o.expires
         FROM outgoing o JOIN message m ON m.id = o.message WHERE o.message = ?1 AND o.ordinal = ?2";
     let mut query = db.prepare_cached(QUERY)?;
     let mut rows = query.query((schema::key(id.message)?, id.ordinal))?;
     match rows.next()? {
-        Some(row) => outgoing_of(row, readers, id),
+        Some(row) => {
+            let expires: Option<i64> = row.get(7)?;
+            let found = outgoing_of(row, readers, id)?;
+            Ok(found.map(|(outgoing, octets)| {
+                let expires_at = expires.map(|at| Timestamp(at as u64));
+                (Outgoing { expires_at, ..outgoing }, octets)
+            }))
+        }
         None => Ok(None),
     }
 }
@@ -297,6 +304,7 @@ fn outgoing_of(row: &Row, readers: &Arc<Readers>, id: OutgoingId) -> Result<Opti
         rope: Rope { content, pieces },
         header: None,
         attempts: row.get(4)?,
+        expires_at: None,
     };
     Ok(Some((outgoing, octets)))
 }

@@ -79,8 +79,8 @@ impl Unit<'_> {
         failed: Option<&String>,
     ) -> Result<(), SpoolError> {
         const INSERT: &str = "
-            INSERT INTO outgoing(message, ordinal, peer, state, due, attempts, size, reason, envelope, pieces)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+            INSERT INTO outgoing(message, ordinal, peer, state, due, attempts, size, reason, envelope, pieces, expires)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
         let size = of.content.size();
         // Ordinal 0 stands for the message as it was received.
         if outgoing.id.message != of.id || outgoing.id.ordinal == 0 {
@@ -107,6 +107,7 @@ impl Unit<'_> {
             failed,
             json(&outgoing.envelope)?,
             pieces::encode(&outgoing.rope.pieces),
+            outgoing.expires_at.map(sql_time),
         );
         self.run(INSERT, row)?;
         Ok(())

@@ -59,7 +59,7 @@ const TABLES: &str = "
     -- does not look into comes last, so that it is not read when it is not asked for.
     CREATE TABLE outgoing(
         message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL, state INTEGER NOT NULL,
-        due INTEGER NOT NULL, attempts INTEGER NOT NULL, size INTEGER NOT NULL, reason TEXT,
+        due INTEGER NOT NULL, attempts INTEGER NOT NULL, size INTEGER NOT NULL, reason TEXT, expires INTEGER,
         envelope TEXT NOT NULL, pieces BLOB NOT NULL, PRIMARY KEY(message, ordinal)) WITHOUT ROWID;
     CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = 0;
     CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = 1;

@@ -140,7 +140,20 @@ impl Unit<'_> {
                 let (reason, due) = (reason.clone(), *due);
                 self.note(about, &Event::Later { reason, due })
             }
-            Finish::Failed { reason, changes } => {
+            Finish::Failed {
+                reason,
+                changes,
+                charging,
+                kv,
+            } => {
+                self.charge(
+                    OutgoingId {
+                        message: id,
+                        ordinal: 0,
+                    },
+                    charging,
+                )?;
+                self.keep_values(kv)?;
                 let changed = self.change(changes)?;
                 let (reason, changes) = (reason.clone(), self.note_others(about, changed)?);
                 self.note(about, &Event::Refused { reason, changes })
@@ -192,7 +205,7 @@ impl Unit<'_> {
                     UPDATE outgoing SET state = 2, reason = NULL WHERE message = ?1 AND ordinal = ?2";
                 self.run(AWAIT, (key(outcome.id.message)?, outcome.id.ordinal))?;
             }
-            DeliveryResult::Delivered => self.remove(outcome.id)?,
+            DeliveryResult::Delivered | DeliveryResult::Dropped { .. } => self.remove(outcome.id)?,
             DeliveryResult::Failed { reason } => {
                 const FAIL: &str = "UPDATE outgoing SET state = 1, reason = ?3 WHERE message = ?1 AND ordinal = ?2";
                 let id = (key(outcome.id.message)?, outcome.id.ordinal);

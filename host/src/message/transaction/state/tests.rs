@@ -316,6 +316,20 @@ fn the_relay_looks_after_responses_only_where_nobody_else_would_miss_them() {
 }
 
 #[test]
+fn a_leg_that_is_asked_again_is_not_overdue_before_it_is_delivered_again() {
+    let mut asked = request(NOTHING, Mode::PreAcknowledge, &[leg(1, &[1])]);
+    asked.apply(&delivered(1));
+    assert_eq!(asked.unanswered().count(), 1);
+    asked.apply(&Change::Repeated {
+        ordinal: 1,
+        at: at(300),
+    });
+    assert_eq!((asked.unanswered().count(), asked.legs[0].repeats), (0, 1));
+    asked.apply(&delivered(1));
+    assert_eq!(asked.unanswered().count(), 1);
+}
+
+#[test]
 fn the_sooner_time_counts_and_news_come_before_waiting() {
     let mut asked = request(RESPONSE, Mode::Transparent, &[leg(1, &[1]), leg(2, &[2])]);
     for due in [60, 90, 30] {

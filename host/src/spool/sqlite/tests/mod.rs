@@ -96,6 +96,7 @@ fn destination(of: &Acceptance, ordinal: u32, to: &str) -> Outgoing {
         },
         header: None,
         attempts: 0,
+        expires_at: None,
     }
 }
 

@@ -480,6 +480,8 @@ async fn a_refusal_from_the_spool_is_known_to_the_request_at_once() {
     let failed = Finish::Failed {
         reason: "no".into(),
         changes: leg(number, LegState::Answered { answer }),
+        charging: Vec::new(),
+        kv: Vec::new(),
     };
     spool.finish(number, failed).await.unwrap();
     assert_eq!(

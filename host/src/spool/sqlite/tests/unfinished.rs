@@ -190,6 +190,8 @@ async fn a_refused_message_is_kept_as_failed_and_can_be_released() {
     let failed = Finish::Failed {
         reason: "no".into(),
         changes: Vec::new(),
+        charging: Vec::new(),
+        kv: Vec::new(),
     };
     spool.finish(held, failed).await.unwrap();
     assert_eq!(numbers(&spool, Timestamp(u64::MAX)).await, []);

@@ -1,0 +1,158 @@
+//! What a message means to the requests that are open, and what is remembered of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::message::{Edit, LegState, Message, MmsAddress, PeerName, Refusal};
+use crate::pipeline::Effects;
+use crate::protocol::mm4;
+use crate::routing::{self, Split};
+use crate::spool::Acceptance;
+use crate::transactions::{self, Heard, Hop, Meaning, Onward, Way};
+
+use super::Relay;
+use super::carry::{Run, lock, storage};
+use super::gathered::{CameTo, acceptance, everybody};
+use super::outcomes;
+
+impl Relay {
+    /// What the message is to open requests. What the relay says itself belongs to the one that it is about.
+    pub(super) async fn meaning(&self, message: &Message, run: &Run) -> Result<Meaning, Refusal> {
+        if message.origin.peer == PeerName::relay() {
+            return Ok(Meaning::Nothing);
+        }
+        let mut meaning = self.transactions.meaning(message).await.map_err(storage)?;
+        match &mut meaning {
+            Meaning::Question(question) => *lock(&run.opened) = question.opens(Vec::new()),
+            Meaning::Reply(reply) => *lock(&run.alone) = reply.alone.take(),
+            Meaning::Heard(_) | Meaning::Nothing => {}
+        }
+        Ok(meaning)
+    }
+
+    /// A message that is carried nowhere.
+    pub(super) fn heard(&self, message: &Message, heard: Heard) -> Acceptance {
+        let kind = message.kind.name();
+        tracing::info!(message = %message.id, peer = %message.origin.peer, kind, "taken and not carried: {}", heard.why);
+        Acceptance {
+            changes: heard.changes,
+            ..acceptance(message, Effects::default())
+        }
+    }
+
+    /// Where the message goes. A response goes to whoever asked, under the address that they gave.
+    pub(super) fn bound(
+        &self,
+        meaning: &Meaning,
+        arrived: Arc<Message>,
+        routes: &BTreeMap<u32, PeerName>,
+        run: &Run,
+    ) -> Result<(Arc<Message>, Split), Refusal> {
+        let way = match &run.own {
+            Some(own) => Way::To {
+                peer: own.peer.clone(),
+                recipient: None,
+            },
+            None => meaning.way(),
+        };
+        match way {
+            Way::Nowhere => Ok((arrived, Split::default())),
+            Way::To { peer, recipient } if self.takes_messages(&peer) => {
+                let readdressed = readdressed(arrived, recipient)?;
+                let recipients = readdressed.envelope.recipients.clone();
+                let destinations = vec![routing::Destination { peer, recipients }];
+                let split = Split {
+                    destinations,
+                    ..Split::default()
+                };
+                Ok((readdressed, split))
+            }
+            Way::Routed { home: Some(home) } if self.takes_messages(&home) => {
+                let homewards = arrived.envelope.recipients.iter().map(|r| (r.id, home.clone()));
+                let mut homewards: BTreeMap<u32, PeerName> = homewards.collect();
+                homewards.extend(routes.clone());
+                let split = self.split(&arrived, &homewards);
+                Ok((arrived, split))
+            }
+            Way::To { .. } | Way::Routed { .. } => {
+                let split = self.split(&arrived, routes);
+                Ok((arrived, split))
+            }
+        }
+    }
+
+    /// How the message goes to one of its next hops; `None` when it need not.
+    pub(super) async fn onward(&self, meaning: &Meaning, hop: &Hop<'_>) -> Result<Option<Onward>, Refusal> {
+        match meaning {
+            Meaning::Question(question) => self.transactions.onward(question, hop).await,
+            Meaning::Reply(reply) => Ok(Some(Onward {
+                transaction_id: reply.transaction_id.clone(),
+                ..Onward::default()
+            })),
+            Meaning::Heard(_) | Meaning::Nothing => Ok(Some(Onward::default())),
+        }
+    }
+
+    /// A request that is refused while its sender waits is answered instead, where both agreed on that.
+    pub(super) fn refuse_with_response(
+        &self,
+        message: &Message,
+        meaning: &Meaning,
+        refusal: Refusal,
+        run: &Run,
+    ) -> Result<CameTo, Refusal> {
+        let answers = match meaning {
+            Meaning::Question(question) => run.sender_waits && self.transactions.refuses_with_response(question),
+            _ => false,
+        };
+        if refusal.is_temporary() || !answers {
+            return Err(refusal);
+        }
+        tracing::info!(message = %message.id, peer = %message.origin.peer, "refused with a response: {refusal}");
+        let (answer, cause) = transactions::of_refusal(&refusal, self.clock.now());
+        let legs = everybody(message, LegState::Failed { answer, cause });
+        Ok((acceptance(message, Effects::default()), legs))
+    }
+
+    /// Adds what is to be remembered to what is to be committed.
+    pub(super) async fn remember(&self, meaning: &Meaning, (mut acceptance, legs): CameTo, run: &Run) -> Acceptance {
+        match (&run.own, meaning) {
+            (Some(own), _) => acceptance.changes = own.changes.clone(),
+            (None, Meaning::Question(question)) => {
+                acceptance.changes = question.changes(legs.clone(), self.clock.now());
+                acceptance.opens = question.opens(legs);
+            }
+            // A response that is held will be looked at anew when it is released.
+            (None, Meaning::Reply(reply)) if acceptance.hold.is_none() => {
+                let told = outcomes::tell_response(&run.chain, reply).await;
+                acceptance.charging.extend(told.charging);
+                acceptance.kv.extend(told.kv);
+                acceptance.changes = reply.changes();
+            }
+            _ => {}
+        }
+        acceptance
+    }
+}
+
+impl Relay {
+    fn takes_messages(&self, peer: &PeerName) -> bool {
+        self.directory.load().destinations.contains_key(peer)
+    }
+}
+
+/// The message for the one who asked. The header changes only where the old address stood.
+fn readdressed(message: Arc<Message>, recipient: Option<MmsAddress>) -> Result<Arc<Message>, Refusal> {
+    let (Some(address), [only]) = (recipient, message.envelope.recipients.as_slice()) else {
+        return Ok(message);
+    };
+    if only.address == address {
+        return Ok(message);
+    }
+    let edit = Edit::SetRecipient { id: only.id, address };
+    let edited = mm4::apply(Message::clone(&message), &[edit]).map_err(|error| Refusal::BadAddress {
+        text: only.address.to_string(),
+        reason: error.to_string(),
+    })?;
+    Ok(Arc::new(edited))
+}

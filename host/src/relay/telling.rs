@@ -1,0 +1,156 @@
+//! What the relay says itself: responses, reports and bounces, each carried down the street like any other message.
+//!
+//! What is due stands in the spool, so it survives a restart. A message of our own is committed together with the note
+//! that it was said: it is said once, whatever happens between. Plug-ins see it on arrival and on departure, and charging
+//! tells it from others by its source, which is the relay.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::message::{
+    Change, Content, Incoming, Masked, MessageId, Origin, PeerName, Refusal, Task, Todo, Transaction, TransactionChange,
+};
+use crate::spool::SpoolError;
+use crate::transactions::{Deed, Written};
+
+use super::Relay;
+use super::carry::{Run, why};
+
+/// How often the spool is asked; what a message makes due at once is seen at once.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Transactions that are looked after at the same time.
+const AT_ONCE: usize = 64;
+
+/// For one message of our own, plug-ins and all.
+const BUDGET: Duration = Duration::from_secs(60);
+
+/// Until something that could not be said now is tried again.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// What a message of our own belongs to.
+pub(super) struct Own {
+    /// Whom it is for.
+    pub(super) peer: PeerName,
+    /// Committed with it.
+    pub(super) changes: Vec<TransactionChange>,
+}
+
+impl Relay {
+    /// Looks after transactions until it is aborted, which undoes nothing and loses nothing.
+    pub(super) async fn keep_telling(self: Arc<Self>) {
+        let (mut tasks, mut at_work) = (JoinSet::new(), HashSet::new());
+        loop {
+            let room = AT_ONCE - at_work.len();
+            let known: Vec<MessageId> = at_work.iter().copied().collect();
+            let due = match self.spool.transactions_due(self.clock.now(), room, &known).await {
+                Ok(due) => due,
+                Err(error) => {
+                    tracing::error!("what is due to be told cannot be read: {error}");
+                    Vec::new()
+                }
+            };
+            for transaction in due {
+                at_work.insert(transaction.id);
+                let relay = Arc::clone(&self);
+                tasks.spawn(async move {
+                    relay.look_after(&transaction).await;
+                    transaction.id
+                });
+            }
+            tokio::select! {
+                Some(ended) = tasks.join_next() => match ended {
+                    Ok(id) => { at_work.remove(&id); }
+                    // A bug of ours; whose it was is not known, and all of them are looked at again in a while.
+                    Err(error) => {
+                        tracing::error!("looking after a transaction failed: {error}");
+                        tokio::time::sleep(LOOK).await;
+                        tasks.abort_all();
+                        at_work.clear();
+                    }
+                },
+                () = self.news.notified(), if room > 0 => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    async fn look_after(&self, found: &Transaction) {
+        let looked = self.transactions.look(found).await;
+        let done = match looked {
+            Ok(Some((_alone, Deed::Write(written)))) => self.say(found.id, *written).await,
+            Ok(Some((_alone, Deed::Change(changes)))) => self.spool.change(changes).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            tracing::error!(message = %found.id, "not told yet: {error}");
+            // It is due still, and comes again as soon as this returns.
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Carries a message of our own. When a plug-in refuses it for good, it is not said at all: nobody is left to hear it.
+    async fn say(&self, about: MessageId, written: Written) -> Result<(), SpoolError> {
+        let Written {
+            what,
+            peer,
+            envelope,
+            bytes,
+            changes,
+        } = written;
+        let incoming = Incoming {
+            id: self.spool.next_id(),
+            origin: self.ourselves(),
+            envelope,
+            content: Content::from_bytes(bytes),
+        };
+        let id = incoming.id;
+        let own = Own {
+            peer: peer.clone(),
+            changes: changes.clone(),
+        };
+        let run = Run::own(self.catalogue.chain(), &incoming, own);
+        match tokio::time::timeout(BUDGET, self.journey(incoming, &run)).await {
+            Ok(Ok(acceptance)) => {
+                self.take(acceptance).await?;
+                tracing::info!(message = %about, %peer, by = %id, "told: {what}");
+                Ok(())
+            }
+            Ok(Err(refusal)) if !refusal.is_temporary() => {
+                let reason = refusal.to_string();
+                tracing::error!(message = %about, %peer, "not told, {what} was refused: {}", Masked(&reason));
+                self.spool.change(changes).await
+            }
+            Ok(Err(refusal)) => self.later(about, &peer, &refusal).await,
+            Err(_) => {
+                let reason = format!("its plug-ins were not done within {BUDGET:?}");
+                self.later(about, &peer, &Refusal::Storage { reason }).await
+            }
+        }
+    }
+
+    async fn later(&self, about: MessageId, peer: &PeerName, refusal: &Refusal) -> Result<(), SpoolError> {
+        tracing::warn!(message = %about, %peer, "not told yet: {}", why(refusal));
+        let task = Task {
+            due: self.clock.now().plus(PAUSE),
+            what: Todo::Tell,
+        };
+        let change = Change::Next { task: Some(task) };
+        self.spool.change(vec![TransactionChange { id: about, change }]).await
+    }
+
+    fn ourselves(&self) -> Origin {
+        Origin {
+            peer: PeerName::relay(),
+            remote: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            helo: self.name.clone(),
+            extended: true,
+            received_at: self.clock.now(),
+        }
+    }
+}

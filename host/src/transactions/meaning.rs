@@ -1,0 +1,457 @@
+//! What an arriving message is to the requests that are open.
+
+use crate::message::{
+    Answer, Change, Leg, LegState, Message, MessageType, MmsAddress, Mode, PeerName, Recipient, RefuseWith, Timestamp,
+    Transaction, TransactionChange, TransactionKey,
+};
+use crate::protocol::mm4::{self, Action, DeliveryStatus, Pdu, RecipientStatus, Returned};
+use crate::spool::SpoolError;
+
+use super::{Alone, Terms, Transactions, status};
+
+/// An expiry later than this after reception is not believed: nothing is remembered for years.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(60 * 24 * 60 * 60);
+
+/// What a message is to the requests that are open.
+pub enum Meaning {
+    /// It asks: a request, which is carried onward and remembered.
+    Question(Box<Question>),
+    /// It answers a request that is remembered.
+    Reply(Box<Reply>),
+    /// It is taken, and carried nowhere: it was heard before, or is for nobody.
+    Heard(Heard),
+    /// Nothing: it is carried like any mail.
+    Nothing,
+}
+
+/// A request on its way through the relay.
+pub struct Question {
+    /// As it is remembered, or will be.
+    pub transaction: Transaction,
+    standing: Standing,
+    /// Earlier passes of a message with this ID, whoever sent it.
+    pub(super) passes: Vec<Transaction>,
+    /// Of a report: who sent the message that it is about.
+    home: Option<PeerName>,
+}
+
+/// Where a request stands when it comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nobody has seen it.
+    New,
+    /// It was accepted, and goes on from the spool.
+    Resumed,
+    /// It was carried before, and is asked again where no answer has come from.
+    Again,
+}
+
+/// A response that belongs to a request.
+pub struct Reply {
+    pub of: Transaction,
+    ordinal: u32,
+    answer: Answer,
+    /// Under which the one who asked knows it, when it was asked onward with another one.
+    pub transaction_id: Option<String>,
+    /// To be held until it is committed.
+    pub alone: Option<Alone>,
+}
+
+/// Why a message is carried nowhere.
+pub struct Heard {
+    pub changes: Vec<TransactionChange>,
+    /// For the log.
+    pub why: String,
+}
+
+/// Where a message goes.
+pub enum Way {
+    /// By its recipients, or, if it has a home, there.
+    Routed { home: Option<PeerName> },
+    /// To this peer, and to no other recipient than this one, if there is one.
+    To {
+        peer: PeerName,
+        recipient: Option<MmsAddress>,
+    },
+    /// No further.
+    Nowhere,
+}
+
+impl Meaning {
+    pub fn way(&self) -> Way {
+        match self {
+            Self::Question(question) => Way::Routed {
+                home: question.home.clone(),
+            },
+            Self::Reply(reply) => reply.way(),
+            Self::Heard(_) => Way::Nowhere,
+            Self::Nothing => Way::Routed { home: None },
+        }
+    }
+}
+
+impl Question {
+    /// A transaction to be opened, for what goes out as `legs`.
+    pub fn opens(&self, legs: Vec<Leg>) -> Option<Transaction> {
+        if self.standing != Standing::New {
+            return None;
+        }
+        let mut opened = self.transaction.clone();
+        opened.apply(&Change::Legs { legs });
+        Some(opened)
+    }
+
+    /// What `legs` change in a transaction that is open already.
+    pub fn changes(&self, legs: Vec<Leg>, now: Timestamp) -> Vec<TransactionChange> {
+        let change = match self.standing {
+            Standing::New => return Vec::new(),
+            Standing::Resumed => Change::Legs { legs },
+            Standing::Again => Change::CameAgain { at: now },
+        };
+        vec![TransactionChange {
+            id: self.transaction.id,
+            change,
+        }]
+    }
+
+    /// The leg that recipients at `peer` were asked in before.
+    pub(super) fn before(&self, peer: &PeerName, recipients: &[Recipient]) -> Option<&Leg> {
+        let addresses = |list: &[Recipient]| list.iter().map(|r| r.address.clone()).collect::<Vec<_>>();
+        let legs = &self.transaction.legs;
+        let same =
+            |leg: &&Leg| leg.ordinal > 0 && leg.peer == *peer && addresses(&leg.recipients) == addresses(recipients);
+        legs.iter().filter(|_| self.is_again()).find(same)
+    }
+
+    fn is_again(&self) -> bool {
+        self.standing == Standing::Again
+    }
+
+    pub(super) fn is_taken_over(&self) -> bool {
+        self.transaction.mode == Mode::PreAcknowledge
+    }
+}
+
+impl Reply {
+    pub fn changes(&self) -> Vec<TransactionChange> {
+        let mut changes = vec![Change::Leg {
+            ordinal: self.ordinal,
+            state: LegState::Answered {
+                answer: self.answer.clone(),
+            },
+        }];
+        if self.of.passes_on() {
+            changes.push(Change::Told {
+                answer: self.answer.clone(),
+            });
+        }
+        let id = self.of.id;
+        changes
+            .into_iter()
+            .map(|change| TransactionChange { id, change })
+            .collect()
+    }
+
+    /// The one that answers.
+    pub fn leg(&self) -> Option<&Leg> {
+        self.of.legs.iter().find(|leg| leg.ordinal == self.ordinal)
+    }
+
+    pub fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    fn way(&self) -> Way {
+        match self.of.passes_on() {
+            true => Way::To {
+                peer: self.of.source.clone(),
+                recipient: self.of.answer_to.clone(),
+            },
+            false => Way::Nowhere,
+        }
+    }
+}
+
+impl Transactions {
+    /// Looks what `message` is to the requests that are open.
+    pub async fn meaning(&self, message: &Message) -> Result<Meaning, SpoolError> {
+        match (message.kind.request(), message.kind.response()) {
+            (Some(request), _) => self.response(message, request).await,
+            (_, Some(_)) => self.request(message).await,
+            (None, None) => self.foreign(message).await,
+        }
+    }
+
+    async fn request(&self, message: &Message) -> Result<Meaning, SpoolError> {
+        let body = mm4::body_digest(message).map_err(|error| SpoolError::Unfit(error.to_string()))?;
+        let mut opened = self.opened(message, body);
+        let mut known = self.known(&opened).await?;
+        if let Some(other) = known.as_ref().filter(|known| known.body != opened.body) {
+            // Whatever it is, it is not lost.
+            tracing::warn!(message = %message.id, like = %other.id, "raised: the same IDs as an earlier request, and another body");
+            opened.repeat = mm4::salted(opened.repeat, opened.body);
+            known = self.known(&opened).await?;
+        }
+        let (transaction, standing) = match known {
+            None => (opened, Standing::New),
+            Some(own) if own.id == message.id => (own, Standing::Resumed),
+            Some(before) => match self.repeated(before) {
+                Ok(before) => (before, Standing::Again),
+                Err(heard) => return Ok(Meaning::Heard(heard)),
+            },
+        };
+        let key = TransactionKey::Message {
+            message_id: mm4::headers::normalised_id(&transaction.message_id).to_owned(),
+        };
+        let passes = self.spool.find(&key).await?;
+        let home = home(message, &passes);
+        Ok(Meaning::Question(Box::new(Question {
+            transaction,
+            standing,
+            passes,
+            home,
+        })))
+    }
+
+    /// As it is remembered when nobody has seen it before; the legs are not known yet.
+    fn opened(&self, message: &Message, body: u128) -> Transaction {
+        let pdu = Pdu::of(&message.header);
+        let text = |value: Option<std::borrow::Cow<'_, str>>| value.map(Into::into).unwrap_or_default();
+        let (terms, received_at) = (self.terms.load(), message.origin.received_at);
+        let sender = message.envelope.sender.clone();
+        let forget_at = received_at.plus(terms.keep);
+        Transaction {
+            id: message.id,
+            kind: message.kind,
+            source: message.origin.peer.clone(),
+            transaction_id: text(pdu.transaction_id()),
+            message_id: text(pdu.message_id()),
+            version: message.header.value(mm4::headers::VERSION).map(Into::into),
+            answer_to: pdu.answer_to().or(sender.clone()),
+            sender,
+            originator: message.header.value("From").map(Into::into),
+            wants: pdu.wants(),
+            mode: terms.peer(&message.origin.peer).mode,
+            received_at,
+            forget_at: expiry(message).map_or(forget_at, |expiry| expiry.min(received_at.plus(LONGEST)).max(forget_at)),
+            repeat: mm4::repeat_key(message),
+            body,
+            legs: Vec::new(),
+            answer: None,
+            again: false,
+            next: None,
+        }
+    }
+
+    async fn known(&self, opened: &Transaction) -> Result<Option<Transaction>, SpoolError> {
+        let found = self.spool.find(&TransactionKey::Repeat(opened.repeat)).await?;
+        Ok(found.into_iter().find(|known| known.is_copy_of(opened)))
+    }
+
+    /// What a copy of an earlier request comes to: it goes on as that did, or it was heard before.
+    fn repeated(&self, before: Transaction) -> Result<Transaction, Heard> {
+        let delivered = before.unanswered().next().is_some();
+        let why = match before.mode {
+            _ if before.answer.is_some() => "a repeat of a request that was answered: it gets that answer again",
+            Mode::PreAcknowledge => "a repeat of a request that the relay has taken over",
+            Mode::Transparent if before.wants.response && delivered || has_failed(&before) => return Ok(before),
+            Mode::Transparent if before.wants.response => "a repeat of a request that still waits to be delivered",
+            Mode::Transparent => "a copy of a request that asks for no answer",
+        };
+        let change = Change::CameAgain { at: self.clock.now() };
+        Err(Heard {
+            changes: vec![TransactionChange { id: before.id, change }],
+            why: format!("{why} (message {})", before.id),
+        })
+    }
+
+    /// Whether the peer that asked wants to hear of a refusal by a response.
+    pub fn refuses_with_response(&self, question: &Question) -> bool {
+        let asked = &question.transaction;
+        let peer = self.terms.load().peer(&asked.source);
+        asked.wants.response && question.standing == Standing::New && peer.refuse_with == RefuseWith::Response
+    }
+
+    /// A message that is neither: a bounce may be about a request.
+    async fn foreign(&self, message: &Message) -> Result<Meaning, SpoolError> {
+        let status = mm4::delivery_status(message, &mm4::Limits::default());
+        let Some(status) = status.map_err(|error| SpoolError::Unfit(error.to_string()))? else {
+            return Ok(Meaning::Nothing);
+        };
+        let changes = self.bounced(message, &status).await?;
+        let ours = |recipient: &Recipient| is_ours(&self.terms.load(), &recipient.address);
+        let why = match changes.first() {
+            Some(change) => format!("a bounce of message {}", change.id),
+            None if message.envelope.recipients.iter().all(ours) => "a bounce of nothing that is known here".into(),
+            None => return Ok(Meaning::Nothing),
+        };
+        Ok(Meaning::Heard(Heard { changes, why }))
+    }
+
+    /// What a bounce changes in the request that it returns.
+    async fn bounced(&self, message: &Message, status: &DeliveryStatus) -> Result<Vec<TransactionChange>, SpoolError> {
+        let Some((of, ordinal)) = self.returned(message, &status.returned).await? else {
+            return Ok(Vec::new());
+        };
+        let Some(leg) = of.legs.iter().find(|leg| leg.ordinal == ordinal) else {
+            return Ok(Vec::new());
+        };
+        let at = self.clock.now();
+        let change = |failed: &RecipientStatus| {
+            let named = |recipient: &&Recipient| {
+                let names = [&failed.address, &failed.original];
+                names
+                    .iter()
+                    .any(|name| name.as_ref().is_some_and(|name| same_user(name, &recipient.address)))
+            };
+            let named: Vec<u32> = leg.recipients.iter().filter(named).map(|r| r.id).collect();
+            // A bounce that names nobody we know is about everybody.
+            let recipients = match named.is_empty() {
+                true => leg.recipients.iter().map(|r| r.id).collect(),
+                false => named,
+            };
+            let (answer, cause) = status::of_bounce(failed, at);
+            let change = Change::Refused {
+                ordinal,
+                recipients,
+                answer,
+                cause,
+            };
+            TransactionChange { id: of.id, change }
+        };
+        let failed = status
+            .recipients
+            .iter()
+            .filter(|failed| failed.action == Action::Failed);
+        Ok(failed.map(change).collect())
+    }
+
+    /// The request that a bounce returns, and which of its legs: by the transaction ID that the bouncing peer was asked
+    /// with, else by the message ID.
+    async fn returned(&self, message: &Message, returned: &Returned) -> Result<Option<(Transaction, u32)>, SpoolError> {
+        let peer = &message.origin.peer;
+        if let Some(id) = &returned.transaction_id {
+            let transaction_id = mm4::headers::normalised_id(id);
+            let key = TransactionKey::Asked {
+                peer: peer.clone(),
+                kind: returned.kind.unwrap_or(MessageType::ForwardRequest),
+                transaction_id: transaction_id.to_owned(),
+            };
+            let found = self.spool.find(&key).await?;
+            let leg = found
+                .iter()
+                .find_map(|of| Some((of, of.leg_asked(peer, transaction_id)?.ordinal)));
+            if let Some((of, ordinal)) = leg {
+                return Ok(Some((of.clone(), ordinal)));
+            }
+        }
+        let Some(id) = &returned.message_id else {
+            return Ok(None);
+        };
+        let key = TransactionKey::Message {
+            message_id: mm4::headers::normalised_id(id).to_owned(),
+        };
+        let found = self.spool.find(&key).await?;
+        let of_peer = found.into_iter().find_map(|of| {
+            let leg = of.legs.iter().find(|leg| leg.ordinal > 0 && leg.peer == *peer)?.ordinal;
+            Some((of, leg))
+        });
+        Ok(of_peer)
+    }
+
+    async fn response(&self, message: &Message, request: MessageType) -> Result<Meaning, SpoolError> {
+        let pdu = Pdu::of(&message.header);
+        let transaction_id = pdu.transaction_id().unwrap_or_default();
+        let transaction_id = mm4::headers::normalised_id(&transaction_id);
+        let key = TransactionKey::Asked {
+            peer: message.origin.peer.clone(),
+            kind: request,
+            transaction_id: transaction_id.to_owned(),
+        };
+        let alone = self.alone(&key).await;
+        let found = self.spool.find(&key).await?;
+        let legs = found
+            .iter()
+            .filter_map(|of| of.leg_asked(&message.origin.peer, transaction_id).map(|leg| (of, leg)));
+        // Of several, the one that waits; their IDs collide only when one was asked before the relay knew of the other.
+        let Some((of, leg)) = legs.min_by_key(|(_, leg)| matches!(leg.state, LegState::Answered { .. })) else {
+            return Ok(self.stray(message));
+        };
+        if matches!(leg.state, LegState::Answered { .. }) {
+            return Ok(Meaning::Heard(Heard {
+                changes: Vec::new(),
+                why: format!("a second response to message {}", of.id),
+            }));
+        }
+        let answer = Answer {
+            status: text(message, mm4::headers::REQUEST_STATUS_CODE).unwrap_or_else(|| "Error-unspecified".into()),
+            text: text(message, mm4::headers::STATUS_TEXT),
+            at: self.clock.now(),
+        };
+        Ok(Meaning::Reply(Box::new(Reply {
+            ordinal: leg.ordinal,
+            transaction_id: leg.transaction_id.is_some().then(|| of.transaction_id.clone()),
+            of: of.clone(),
+            answer,
+            alone: Some(alone),
+        })))
+    }
+
+    /// A response that belongs to nothing known here: carried by its recipient, unless that is the relay itself.
+    fn stray(&self, message: &Message) -> Meaning {
+        let terms = self.terms.load();
+        let ours = |recipient: &Recipient| is_ours(&terms, &recipient.address);
+        if message.envelope.recipients.iter().all(ours) {
+            return Meaning::Heard(Heard {
+                changes: Vec::new(),
+                why: "a response to no request that is known here".into(),
+            });
+        }
+        Meaning::Nothing
+    }
+}
+
+fn same_user(one: &MmsAddress, other: &MmsAddress) -> bool {
+    one.user().eq_ignore_ascii_case(other.user())
+}
+
+/// Nobody got it: whoever sends it again may have more luck.
+fn has_failed(before: &Transaction) -> bool {
+    let failed = |leg: &Leg| matches!(leg.state, LegState::Failed { .. });
+    !before.legs.is_empty() && before.legs.iter().all(failed)
+}
+
+/// The relay itself, and not a Relay/Server that it speaks for.
+fn is_ours(terms: &Terms, address: &MmsAddress) -> bool {
+    let known = |tag: &crate::message::SystemTag| terms.peers.contains_key(&tag.relay_server);
+    let tag = terms.system.read(address);
+    tag.is_some_and(|tag| !tag.as_ref().is_some_and(known))
+}
+
+/// When the message is of no use any more, as late as its sender can have meant it. One that had passed before the message
+/// came is not believed: nobody sends what is of no use, but clocks are wrong.
+pub fn expiry(message: &Message) -> Option<Timestamp> {
+    let (pdu, received_at) = (Pdu::of(&message.header), message.origin.received_at);
+    let latest = pdu.expiry()?.latest(pdu.date(), received_at);
+    (latest > received_at).then_some(latest)
+}
+
+/// Who sent the message that a report is about, if the reporting peer was asked to take it.
+fn home(report: &Message, passes: &[Transaction]) -> Option<PeerName> {
+    let reports = [MessageType::DeliveryReportRequest, MessageType::ReadReplyReportRequest];
+    if !reports.contains(&report.kind) {
+        return None;
+    }
+    let asked = |of: &&Transaction| {
+        of.kind == MessageType::ForwardRequest && of.legs.iter().any(|leg| leg.peer == report.origin.peer)
+    };
+    passes.iter().find(asked).map(|of| of.source.clone())
+}
+
+fn text(message: &Message, name: &str) -> Option<String> {
+    message
+        .header
+        .value(name)
+        .map(Into::into)
+        .filter(|text: &String| !text.is_empty())
+}

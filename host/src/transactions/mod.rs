@@ -1,0 +1,91 @@
+//! Requests and their answers: who asked whom, what came back, and who is to be told what (TS 23.140, 8.4.1 to 8.4.3).
+//!
+//! A request that passes the relay is remembered as a [`Transaction`](crate::message::Transaction), committed with the
+//! message itself. Whatever is heard of it later finds it again:
+//!
+//! - [`meaning`] says what an arriving message is to those that are open: a new request, a copy of one, the response to
+//!   one, a report that has to find its originator, a bounce
+//! - [`onward`] says how a request goes to each of its next hops: under which transaction ID, in whose name, and whether
+//!   it has been there too often
+//! - [`status`] puts what went wrong into the words of a response
+//! - [`telling`] writes what the relay has to say itself
+//!
+//! Nothing here sends or commits: the relay does, and what this room decided is committed with it. So a crash leaves
+//! either a question that is still open, or its answer, once.
+//!
+//! **One response, once.** Two answers to one request could only come of two looks at it that both found it unanswered.
+//! [`Transactions::alone`] keeps them apart, from the look to the commit. That two copies of a request arrive together
+//! is found out by the spool.
+
+mod meaning;
+mod onward;
+mod status;
+mod telling;
+mod terms;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+pub use meaning::{Heard, Meaning, Question, Reply, Way, expiry};
+pub use onward::{Hop, Onward, dressed};
+pub use status::{Ending, of_delivery, of_refusal};
+pub use telling::{Deed, Written, header};
+pub use terms::{Profile, Terms};
+
+use crate::clock::SharedClock;
+use crate::message::{MmsAddress, PeerName, TransactionKey};
+use crate::spool::Spool;
+
+/// Transactions that are looked at alone, at the same time. More than the spool commits together.
+const DESKS: usize = 256;
+
+/// The rules, and what they need to look things up.
+pub struct Transactions {
+    spool: Arc<dyn Spool>,
+    clock: SharedClock,
+    /// Replaced as a whole when the configuration is reloaded.
+    terms: ArcSwap<Terms>,
+    desks: Vec<Arc<Mutex<()>>>,
+    hasher: RandomState,
+}
+
+/// Nobody else answers the same request while this is held.
+pub type Alone = OwnedMutexGuard<()>;
+
+impl Transactions {
+    pub fn new(spool: Arc<dyn Spool>, clock: SharedClock, terms: Terms) -> Self {
+        Self {
+            spool,
+            clock,
+            terms: ArcSwap::from_pointee(terms),
+            desks: (0..DESKS).map(|_| Arc::default()).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// From now on. What is open goes on under the mode that it was opened with.
+    pub fn agree(&self, terms: Terms) {
+        self.terms.store(Arc::new(terms));
+    }
+
+    /// Whether mail to this address is for the relay itself: responses, reports and bounces that it finds the way for.
+    pub fn is_for_the_system(&self, address: &MmsAddress) -> bool {
+        self.terms.load().system.read(address).is_some()
+    }
+
+    /// How long the peer may take to respond.
+    pub fn response_within(&self, peer: &PeerName) -> Duration {
+        self.terms.load().peer(peer).response_within
+    }
+
+    /// To be held from the look at a transaction to the commit of what answers it. Others share the desk by chance, and
+    /// wait for no longer than one journey takes.
+    pub async fn alone(&self, key: &TransactionKey) -> Alone {
+        let desk = self.hasher.hash_one(key) as usize % DESKS;
+        Arc::clone(&self.desks[desk]).lock_owned().await
+    }
+}

@@ -1,0 +1,150 @@
+//! How a request goes to one of its next hops.
+
+use crate::message::{LegState, Message, MessageType, MmsAddress, PeerName, Recipient, Refusal, SystemTag};
+use crate::protocol::mm4::{self, Amendment};
+use crate::spool::SpoolError;
+
+use super::{Question, Terms, Transactions};
+
+/// Under which ID and in whose name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Onward {
+    /// `None`: the received one.
+    pub transaction_id: Option<String>,
+    /// `X-Mms-Originator-System`; `None`: as received.
+    pub originator_system: Option<String>,
+    /// `X-Mms-Ack-Request: Yes`, whatever was received: the relay wants to know.
+    pub asks_for_response: bool,
+}
+
+/// One next hop of a request.
+pub struct Hop<'a> {
+    pub peer: &'a PeerName,
+    pub recipients: &'a [Recipient],
+    /// That of the message which goes there.
+    pub ordinal: u32,
+    /// The request has others.
+    pub one_of_several: bool,
+}
+
+impl Transactions {
+    /// How a request goes to `hop`; `None` when it has been asked there, and is not to be asked again.
+    ///
+    /// Refused when the same message has gone to the same recipients there too often: it goes round, through a peer
+    /// that deletes `Received` perhaps.
+    pub async fn onward(&self, question: &Question, hop: &Hop<'_>) -> Result<Option<Onward>, Refusal> {
+        let terms = self.terms.load();
+        let mut onward = Onward {
+            transaction_id: None,
+            ..in_whose_name(&terms, question, hop.peer)
+        };
+        if let Some(leg) = question.before(hop.peer, hop.recipients) {
+            let is_open = matches!(
+                leg.state,
+                LegState::Delivered { .. } | LegState::TimedOut { .. } | LegState::Failed { .. }
+            );
+            onward.transaction_id.clone_from(&leg.transaction_id);
+            return Ok(is_open.then_some(onward));
+        }
+        refuse_rounds(question, hop, terms.pass_limit)?;
+        // Where nobody will answer, no answer has to be told from others, and the message stays as it came.
+        let answered = question.transaction.wants.response || onward.asks_for_response;
+        let ambiguous = hop.one_of_several || onward.asks_for_response;
+        if answered && (ambiguous || self.is_taken(question, hop).await.map_err(storage)?) {
+            onward.transaction_id = Some(minted(&terms, question, hop));
+        }
+        Ok(Some(onward))
+    }
+
+    /// Whether another request is open at that peer under the same transaction ID: two Relay/Servers may both count
+    /// from 001.
+    async fn is_taken(&self, question: &Question, hop: &Hop<'_>) -> Result<bool, SpoolError> {
+        let key = question.transaction.asked(hop.peer, None);
+        let found = self.spool.find(&key).await?;
+        Ok(found.iter().any(|other| other.id != question.transaction.id))
+    }
+}
+
+/// The message as it goes onward; `None` when it goes as it is.
+pub fn dressed(message: &Message, onward: &Onward) -> Option<Message> {
+    let address = |text: &String| MmsAddress::new(text).ok();
+    let amendments = [
+        onward.transaction_id.clone().map(Amendment::TransactionId),
+        onward
+            .originator_system
+            .as_ref()
+            .and_then(address)
+            .map(Amendment::OriginatorSystem),
+        onward.asks_for_response.then_some(Amendment::AckRequest(true)),
+    ];
+    let mut amendments = amendments.iter().flatten().peekable();
+    amendments.peek()?;
+    let mut dressed = message.clone();
+    for amendment in amendments {
+        if let Err(error) = mm4::amend(&mut dressed, amendment) {
+            tracing::warn!(message = %message.id, "a header field stays as it was: {error}");
+        }
+    }
+    Some(dressed)
+}
+
+fn in_whose_name(terms: &Terms, question: &Question, peer: &PeerName) -> Onward {
+    let asked = &question.transaction;
+    if question.is_taken_over() {
+        return Onward {
+            transaction_id: None,
+            originator_system: Some(terms.system.plain()),
+            asks_for_response: true,
+        };
+    }
+    let leaves = terms.peer(&asked.source).inside && !terms.peer(peer).inside;
+    let tag = || SystemTag {
+        node: terms.node.clone(),
+        relay_server: asked.source.clone(),
+    };
+    let tagged = || terms.system.tagged(&tag()).unwrap_or_else(|_| terms.system.plain());
+    Onward {
+        originator_system: (leaves && asked.answer_to.is_some()).then(tagged),
+        ..Onward::default()
+    }
+}
+
+/// Passes are counted by who was asked for whom, because `Received` fields can be deleted on the way.
+fn refuse_rounds(question: &Question, hop: &Hop<'_>, limit: usize) -> Result<(), Refusal> {
+    let asked = &question.transaction;
+    let there = |leg: &&crate::message::Leg| {
+        let same = |recipient: &Recipient| hop.recipients.iter().any(|r| r.address == recipient.address);
+        leg.ordinal > 0 && leg.peer == *hop.peer && leg.recipients.iter().any(same)
+    };
+    let others = question
+        .passes
+        .iter()
+        .filter(|pass| pass.id != asked.id && pass.kind == asked.kind);
+    let passes = others.filter(|pass| pass.legs.iter().any(|leg| there(&leg))).count();
+    if passes < limit || asked.kind != MessageType::ForwardRequest {
+        return Ok(());
+    }
+    Err(Refusal::Loop {
+        evidence: format!(
+            "{passes} times the same message for the same recipients at {}",
+            hop.peer
+        ),
+    })
+}
+
+/// An ID of the relay's own: never given twice, and quoted where the received one is, or where the peer knows no other.
+fn minted(terms: &Terms, question: &Question, hop: &Hop<'_>) -> String {
+    let asked = &question.transaction;
+    let id = format!("{}-{}@{}", asked.id, hop.ordinal, terms.name);
+    let quoted = asked.transaction_id.starts_with('"') || terms.peer(hop.peer).ids_quoted;
+    match quoted {
+        true => format!("\"{id}\""),
+        false => id,
+    }
+}
+
+fn storage(error: SpoolError) -> Refusal {
+    Refusal::Storage {
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,189 @@
+//! What went wrong, in the words of a response.
+
+use crate::message::{Answer, Cause, Refusal, Timestamp};
+use crate::protocol::mm4;
+
+/// Of what the relay refuses itself. The text says no more than its peer may know.
+pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
+    let (text, cause) = match refusal {
+        Refusal::NoRoute { .. } => (Some("no route to the recipient".to_owned()), Cause::NoRoute),
+        Refusal::ByPlugin { text, .. } => (Some(text.clone()), Cause::Rejected),
+        Refusal::Loop { .. } => (Some("the message loops".to_owned()), Cause::Rejected),
+        _ => (None, Cause::Rejected),
+    };
+    let answer = Answer {
+        status: mm4::Cause::of_refusal(refusal).request_status().name().into(),
+        text,
+        at,
+    };
+    (answer, cause)
+}
+
+/// How a delivery ended that came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending<'a> {
+    /// The deciding reply; `None` when there was none.
+    pub code: Option<u16>,
+    /// Subject and detail (RFC 3463).
+    pub enhanced: Option<(u16, u16)>,
+    pub text: &'a str,
+    /// Time decided: the next hop was not reached, or never took it.
+    pub given_up: bool,
+    /// And it was the message's own time.
+    pub expired: bool,
+    pub at: Timestamp,
+}
+
+/// Of what a next hop refuses, or does not take in time.
+pub fn of_delivery(ending: &Ending<'_>) -> (Answer, Cause) {
+    let (cause, why) = match ending {
+        Ending { expired: true, .. } => (Cause::Expired, mm4::Cause::Expired),
+        Ending { given_up: true, .. } => (Cause::Unreachable, mm4::Cause::Network),
+        Ending { code, enhanced, .. } => (Cause::Refused, mm4::Cause::of_reply(code.unwrap_or(554), *enhanced)),
+    };
+    let answer = Answer {
+        status: why.request_status().name().into(),
+        text: Some(line(ending.text)),
+        at: ending.at,
+    };
+    (answer, cause)
+}
+
+/// Of what the mail system of a next hop says of one recipient, after it took the message.
+pub(super) fn of_bounce(failed: &mm4::RecipientStatus, at: Timestamp) -> (Answer, Cause) {
+    let why = failed.cause();
+    let cause = match why {
+        mm4::Cause::Expired => Cause::Unreachable,
+        _ => Cause::Refused,
+    };
+    let answer = Answer {
+        status: why.request_status().name().into(),
+        text: failed.diagnostic.as_deref().map(line),
+        at,
+    };
+    (answer, cause)
+}
+
+/// What a delivery report says.
+pub(super) fn mm_status(answer: &Answer, cause: Cause) -> mm4::MmStatus {
+    let why = match cause {
+        Cause::Expired => mm4::Cause::Expired,
+        Cause::NoAnswer => mm4::Cause::NoResponse,
+        Cause::Unreachable => mm4::Cause::Network,
+        Cause::NoRoute => mm4::Cause::UnknownRecipient,
+        // The next hop, or a plug-in, would not have it.
+        Cause::Refused | Cause::Rejected | Cause::AnsweredNo => {
+            let status = mm4::RequestStatus::read(&answer.status).unwrap_or(mm4::RequestStatus::Unspecified);
+            mm4::Cause::of_status(status).unwrap_or(mm4::Cause::Unspecified)
+        }
+    };
+    why.mm_status()
+}
+
+/// Subject and detail of what a bounce says (RFC 3463).
+pub(super) fn enhanced(answer: &Answer, cause: Cause) -> (u16, u16) {
+    match (cause, mm4::RequestStatus::read(&answer.status)) {
+        // Delivery time expired.
+        (Cause::Expired | Cause::Unreachable, _) => (4, 7),
+        // Bad destination system address.
+        (Cause::NoRoute, _) => (1, 2),
+        (_, Some(mm4::RequestStatus::SendingAddressUnresolved)) => (1, 1),
+        (_, Some(mm4::RequestStatus::ServiceDenied)) => (7, 1),
+        (_, Some(mm4::RequestStatus::ContentNotAccepted)) => (6, 0),
+        _ => (0, 0),
+    }
+}
+
+/// One line of what a peer may have said, for a header.
+fn line(text: &str) -> String {
+    let plain = text.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' });
+    plain.take(200).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp(7);
+
+    fn ending(code: Option<u16>, enhanced: Option<(u16, u16)>) -> Ending<'static> {
+        Ending {
+            code,
+            enhanced,
+            text: "no",
+            given_up: false,
+            expired: false,
+            at: AT,
+        }
+    }
+
+    #[test]
+    fn every_ending_has_its_status_in_a_response_a_report_and_a_bounce() {
+        let late = Ending {
+            given_up: true,
+            ..ending(Some(450), None)
+        };
+        let cases = [
+            (
+                ending(Some(550), Some((1, 1))),
+                "Error-sending-address-unresolved",
+                "Unreachable",
+                (1, 1),
+            ),
+            (
+                ending(Some(554), Some((7, 1))),
+                "Error-service-denied",
+                "Rejected",
+                (7, 1),
+            ),
+            (
+                ending(Some(552), Some((3, 4))),
+                "Error-content-not-accepted",
+                "Rejected",
+                (6, 0),
+            ),
+            (late, "Error-network-problem", "Unreachable", (4, 7)),
+            (
+                Ending { expired: true, ..late },
+                "Error-network-problem",
+                "Expired",
+                (4, 7),
+            ),
+        ];
+        for (ending, status, report, bounce) in cases {
+            let (answer, cause) = of_delivery(&ending);
+            assert_eq!(answer.status, status, "{ending:?}");
+            assert_eq!(mm_status(&answer, cause).name(), report, "{ending:?}");
+            assert_eq!(enhanced(&answer, cause), bounce, "{ending:?}");
+            assert!(cause.is_of_transport());
+        }
+    }
+
+    #[test]
+    fn what_is_refused_here_says_no_more_than_the_peer_may_know() {
+        let failed = Refusal::PluginFailed {
+            plugin: "secret".into(),
+            reason: "trap at 0x1234".into(),
+        };
+        let (answer, cause) = of_refusal(&failed, AT);
+        assert_eq!((answer.status.as_str(), answer.text), ("Error-unspecified", None));
+        assert!(!cause.is_of_transport());
+        let no_route = Refusal::NoRoute {
+            recipient: "+15555550199".into(),
+        };
+        let (answer, cause) = of_refusal(&no_route, AT);
+        assert_eq!(answer.status, "Error-sending-address-unresolved");
+        assert!(!answer.text.unwrap_or_default().contains("5555"));
+        assert_eq!(cause, Cause::NoRoute);
+    }
+
+    #[test]
+    fn a_reply_becomes_one_short_line() {
+        let hostile = format!("a\r\nBcc: x \u{fc}{}", "y".repeat(500));
+        let text = line(&hostile);
+        assert!(
+            text.len() <= 200 && text.is_ascii() && !text.contains(['\r', '\n']),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,332 @@
+//! What the relay has to say itself, and to whom.
+//!
+//! | the request | is answered, late | else | else | else |
+//! |---|---|---|---|---|
+//! | `MM4_forward.REQ` | by its response, if it asked for one that has not been sent | by a delivery report for each recipient, if it asked for them | by a bounce (RFC 3464) to a sender who is not null, if the transport failed and the peer takes bounces | by nobody: the failed queue, and the log |
+//! | a report | by its response, if it asked for one that has not been sent | | | by nobody |
+
+use bytes::Bytes;
+
+use crate::message::{
+    Answer, Cause, Change, Envelope, Field, Header, LegState, MessageType, MmsAddress, Mode, News, PeerName, Recipient,
+    ResponseSender, Timestamp, Transaction, TransactionChange,
+};
+use crate::protocol::mm4;
+use crate::spool::SpoolError;
+
+use super::{Alone, Profile, Terms, Transactions, status};
+
+/// What is to be done about a transaction now.
+pub enum Deed {
+    /// Something is to be said.
+    Write(Box<Written>),
+    /// Nothing is said: time passes, or nobody is there to hear it.
+    Change(Vec<TransactionChange>),
+}
+
+/// A message of the relay's own.
+pub struct Written {
+    /// For the log.
+    pub what: &'static str,
+    /// Whom it is for.
+    pub peer: PeerName,
+    pub envelope: Envelope,
+    pub bytes: Bytes,
+    /// To be committed with it.
+    pub changes: Vec<TransactionChange>,
+}
+
+impl Transactions {
+    /// Looks at a transaction that was due a moment ago. `None` when it is gone, or not due any more.
+    pub async fn look(&self, found: &Transaction) -> Result<Option<(Alone, Deed)>, SpoolError> {
+        let lone = found.legs.first().filter(|leg| leg.ordinal > 0);
+        let asked = lone.map(|leg| found.asked(&leg.peer, leg.transaction_id.as_deref()));
+        let key = asked.unwrap_or(crate::message::TransactionKey::Repeat(found.repeat));
+        let alone = self.alone(&key).await;
+        let same = self.spool.find(&key).await?;
+        let now = self.clock.now();
+        let current = same.into_iter().find(|current| current.id == found.id);
+        Ok(current
+            .filter(|current| current.next.is_some_and(|next| next.due <= now))
+            .map(|current| (alone, self.deed(&current, now))))
+    }
+
+    fn deed(&self, current: &Transaction, now: Timestamp) -> Deed {
+        let terms = self.terms.load();
+        let change = |change| TransactionChange { id: current.id, change };
+        match current.news() {
+            Some(News::Answer(answer)) => self.answer(&terms, current, answer, now),
+            Some(News::Failure {
+                leg,
+                recipients,
+                answer,
+                cause,
+            }) => {
+                let lost = Lost {
+                    leg,
+                    recipients,
+                    answer,
+                    cause,
+                };
+                self.failure(&terms, current, &lost, now)
+            }
+            None => Deed::Change(overdue(&terms, current, now).into_iter().map(change).collect()),
+        }
+    }
+}
+
+/// Recipients who will not get a request, and why.
+struct Lost {
+    /// The place of their leg.
+    leg: usize,
+    recipients: Vec<Recipient>,
+    answer: Answer,
+    cause: Cause,
+}
+
+impl Transactions {
+    fn answer(&self, terms: &Terms, current: &Transaction, answer: Answer, now: Timestamp) -> Deed {
+        let told = Change::Told { answer: answer.clone() };
+        let peer = terms.peer(&current.source);
+        let (Some(to), Some(system), true) = (&current.answer_to, terms.system_address(), peer.takes_messages) else {
+            tracing::error!(message = %current.id, peer = %current.source, "the response {} has nowhere to go", answer.status);
+            return changed(current, told);
+        };
+        let response = mm4::Response {
+            request: current.kind,
+            version: peer.version.as_deref().or(current.version.as_deref()),
+            transaction_id: &current.transaction_id,
+            message_id: &current.message_id,
+            status: &answer.status,
+            text: answer.text.as_deref(),
+            to,
+        };
+        match mm4::response(&self.author(terms, &system, &peer, now), &response) {
+            Some(bytes) => written("a response", current, &peer, system, to.clone(), bytes, told),
+            None => changed(current, told),
+        }
+    }
+
+    fn failure(&self, terms: &Terms, current: &Transaction, lost: &Lost, now: Timestamp) -> Deed {
+        let peer = terms.peer(&current.source);
+        let reports = current.kind == MessageType::ForwardRequest && peer.takes_messages;
+        let report = (reports && current.wants.delivery_report)
+            .then(|| self.report(terms, current, &peer, lost, now))
+            .flatten();
+        let bounce = || {
+            let bounces = reports && peer.bounces && lost.cause.is_of_transport();
+            bounces.then(|| self.bounce(terms, current, &peer, lost, now)).flatten()
+        };
+        report.or_else(bounce).unwrap_or_else(|| {
+            let recipients = lost.recipients.len();
+            let (status, cause) = (&lost.answer.status, lost.cause);
+            tracing::error!(
+                message = %current.id, peer = %current.source, recipients, status, ?cause,
+                "dead letter: nobody can be told that it did not arrive"
+            );
+            changed(current, lost.reported(&lost.recipients))
+        })
+    }
+
+    /// To the originator, about one recipient: a report tells of one.
+    fn report(
+        &self,
+        terms: &Terms,
+        current: &Transaction,
+        peer: &Profile,
+        lost: &Lost,
+        now: Timestamp,
+    ) -> Option<Deed> {
+        let originator = current.originator.as_deref()?;
+        let to = originator_address(originator, current.sender.as_ref())?;
+        let system = terms.system_address()?;
+        let recipient = lost.recipients.first()?;
+        let author = self.author(terms, &system, peer, now);
+        let status = status::mm_status(&lost.answer, lost.cause);
+        let bytes = mm4::delivery_report(
+            &author,
+            &mm4::DeliveryReport {
+                version: peer.version.as_deref().or(current.version.as_deref()),
+                transaction_id: &format!("{}@{}", author.id, terms.name),
+                message_id: &current.message_id,
+                from: recipient.address.as_str(),
+                to: originator,
+                status,
+                extension: (status == mm4::MmStatus::Rejected).then_some(mm4::StatusExtension::RejectionByOtherRs),
+                text: lost.answer.text.as_deref(),
+                ack_request: false,
+                for_user: true,
+            },
+        );
+        let reported = lost.reported(std::slice::from_ref(recipient));
+        Some(written("a delivery report", current, peer, system, to, bytes, reported))
+    }
+
+    /// To the envelope sender, about all of them.
+    fn bounce(
+        &self,
+        terms: &Terms,
+        current: &Transaction,
+        peer: &Profile,
+        lost: &Lost,
+        now: Timestamp,
+    ) -> Option<Deed> {
+        let to = current.sender.clone()?;
+        let system = terms.system_address()?;
+        let status = status::enhanced(&lost.answer, lost.cause);
+        let failed = |recipient: &'_ Recipient| recipient.address.clone();
+        let addresses: Vec<MmsAddress> = lost.recipients.iter().map(failed).collect();
+        let recipients: Vec<mm4::FailedRecipient<'_>> = addresses
+            .iter()
+            .map(|address| mm4::FailedRecipient {
+                address,
+                status,
+                diagnostic: lost.answer.text.as_deref(),
+                next_hop: None,
+            })
+            .collect();
+        let bytes = mm4::bounce(
+            &self.author(terms, &system, peer, now),
+            &mm4::Bounce {
+                to: &to,
+                received_at: current.received_at,
+                recipients: &recipients,
+                returned: &header(current),
+            },
+        );
+        let reported = lost.reported(&lost.recipients);
+        let mut deed = written("a bounce", current, peer, system, to, bytes, reported);
+        if let Deed::Write(written) = &mut deed {
+            // Bounces do not bounce (RFC 5321, 4.5.5).
+            written.envelope.sender = None;
+        }
+        Some(deed)
+    }
+
+    fn author<'a>(&self, terms: &'a Terms, system: &'a MmsAddress, peer: &Profile, at: Timestamp) -> mm4::Author<'a> {
+        mm4::Author {
+            id: self.spool.next_id(),
+            our_name: &terms.name,
+            system,
+            at,
+            body: match peer.response_body {
+                true => mm4::Body::OneLine,
+                false => mm4::Body::Empty,
+            },
+        }
+    }
+}
+
+impl Lost {
+    fn reported(&self, recipients: &[Recipient]) -> Change {
+        Change::Reported {
+            leg: self.leg,
+            recipients: recipients.iter().map(|recipient| recipient.id).collect(),
+        }
+    }
+}
+
+fn changed(current: &Transaction, change: Change) -> Deed {
+    Deed::Change(vec![TransactionChange { id: current.id, change }])
+}
+
+fn written(
+    what: &'static str,
+    current: &Transaction,
+    peer: &Profile,
+    system: MmsAddress,
+    to: MmsAddress,
+    bytes: Bytes,
+    change: Change,
+) -> Deed {
+    let sender = (peer.response_sender == ResponseSender::System).then_some(system);
+    let recipients = vec![Recipient { id: 1, address: to }];
+    Deed::Write(Box::new(Written {
+        what,
+        peer: current.source.clone(),
+        envelope: Envelope { sender, recipients },
+        bytes,
+        changes: vec![TransactionChange { id: current.id, change }],
+    }))
+}
+
+/// What is still known of the request's header: enough to know it again.
+pub fn header(current: &Transaction) -> Header {
+    let fields = [
+        ("From", current.originator.as_deref()),
+        (mm4::headers::VERSION, current.version.as_deref()),
+        (mm4::MESSAGE_TYPE, Some(current.kind.name())),
+        (mm4::TRANSACTION_ID, Some(current.transaction_id.as_str())),
+        (mm4::MESSAGE_ID, Some(current.message_id.as_str())),
+    ];
+    let known = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some(Field::build(name, value?)));
+    Header {
+        fields: known.collect(),
+    }
+}
+
+/// Where a report goes: what `From` says, if that has a domain, else the envelope sender.
+fn originator_address(from: &str, sender: Option<&MmsAddress>) -> Option<MmsAddress> {
+    let inner = from
+        .rsplit_once('<')
+        .map_or(from, |(_, rest)| rest.trim_end_matches('>'));
+    let stated = MmsAddress::new(inner.trim()).ok();
+    let with_domain = |address: &MmsAddress| address.domain().is_some();
+    stated
+        .clone()
+        .filter(with_domain)
+        .or_else(|| sender.cloned())
+        .or(stated)
+}
+
+/// Legs whose response has not come in time: asked again, or given up; and when to look at the others.
+fn overdue(terms: &Terms, current: &Transaction, now: Timestamp) -> Vec<Change> {
+    let mut changes = vec![Change::Next { task: None }];
+    if !current.awaits_responses() {
+        return changes;
+    }
+    changes.extend(current.unanswered().map(|(leg, delivered)| {
+        let peer = terms.peer(&leg.peer);
+        let due = delivered.plus(peer.response_within);
+        match () {
+            () if due > now => Change::Await { due },
+            () if current.mode == Mode::PreAcknowledge && leg.repeats < peer.repeats => Change::Repeated {
+                ordinal: leg.ordinal,
+                at: now,
+            },
+            () => Change::Leg {
+                ordinal: leg.ordinal,
+                state: LegState::TimedOut { at: now },
+            },
+        }
+    }));
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_goes_to_the_originator_where_that_leads_somewhere_and_else_to_the_envelope_sender() {
+        let address = |text: &str| MmsAddress::new(text).unwrap();
+        let sender = address("+15555550100/TYPE=PLMN@mms.a.example");
+        let cases = [
+            (
+                "+15555550101/TYPE=PLMN@mms.a.example",
+                "+15555550101/TYPE=PLMN@mms.a.example",
+            ),
+            ("Ann <ann@mail.example>", "ann@mail.example"),
+            ("+15555550101/TYPE=PLMN", sender.as_str()),
+            ("", sender.as_str()),
+        ];
+        for (from, expected) in cases {
+            let found = originator_address(from, Some(&sender)).unwrap();
+            assert_eq!(found.as_str(), expected, "{from}");
+        }
+        assert_eq!(originator_address("2020", None).unwrap().as_str(), "2020");
+        assert_eq!(originator_address("", None), None);
+    }
+}

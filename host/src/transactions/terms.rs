@@ -1,0 +1,74 @@
+//! What the operator says about transactions, and what every peer is like.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::message::{MmsAddress, Mode, PeerName, RefuseWith, ResponseSender, SystemAddress};
+
+/// What holds for all of them.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The relay's host name: in the IDs that it makes.
+    pub name: String,
+    /// What the relay is called as a system.
+    pub system: SystemAddress,
+    /// The part of the system address that says which relay of the MMSE asked.
+    pub node: String,
+    /// How long a request is remembered at least; longer, if it lives longer.
+    pub keep: Duration,
+    /// How often one message may go to the same recipients at the same next hop.
+    pub pass_limit: usize,
+    pub peers: HashMap<PeerName, Profile>,
+}
+
+/// How MM4 is spoken with a peer: see `[[peer]]` in the configuration.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Of what the peer asks.
+    pub mode: Mode,
+    pub refuse_with: RefuseWith,
+    /// For its response to what the relay asks in its own name, or has to wait for.
+    pub response_within: Duration,
+    /// How often the relay repeats what it asks in its own name.
+    pub repeats: u32,
+    pub response_sender: ResponseSender,
+    /// Responses get a line of text as their body.
+    pub response_body: bool,
+    pub bounces: bool,
+    pub version: Option<String>,
+    /// IDs that the relay makes for it are quoted.
+    pub ids_quoted: bool,
+    /// An MMS Relay/Server of our own MMSE: outside, its requests carry the address of the system.
+    pub inside: bool,
+    /// Whether anything can be sent to it.
+    pub takes_messages: bool,
+}
+
+impl Default for Profile {
+    /// Of a peer that is not configured any more: nothing can be sent to it, and nothing is expected of it.
+    fn default() -> Self {
+        Self {
+            mode: Mode::Transparent,
+            refuse_with: RefuseWith::Reply,
+            response_within: Duration::from_secs(5 * 60),
+            repeats: 0,
+            response_sender: ResponseSender::System,
+            response_body: false,
+            bounces: false,
+            version: None,
+            ids_quoted: false,
+            inside: false,
+            takes_messages: false,
+        }
+    }
+}
+
+impl Terms {
+    pub fn peer(&self, name: &PeerName) -> Profile {
+        self.peers.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn system_address(&self) -> Option<MmsAddress> {
+        MmsAddress::new(&self.system.plain()).ok()
+    }
+}

@@ -1,0 +1,407 @@
+//! Requests and responses: whoever asked hears the answer, once, and as it was given.
+
+use crate::support::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Peer, Relay, Taken, Terms, eventually, sample};
+
+const ACK: &str = "X-Mms-Ack-Request: Yes";
+const REPORT: &str = "X-Mms-Delivery-Report: Yes";
+
+/// As a request to subscribers of both B and C, who hear of it under IDs of the relay's own.
+fn asked_two_ways(exchange: &Exchange, id: &str, more: &[&str]) -> (Taken, Taken) {
+    let (at_b, at_c) = (exchange.b.taken().len(), exchange.c.taken().len());
+    let message = sample::with_body(id, more, b"hello\r\n");
+    exchange.say(sample::FROM, &[sample::TO, AT_C], &message);
+    (
+        exchange.b.wait_for(at_b + 1)[at_b].clone(),
+        exchange.c.wait_for(at_c + 1)[at_c].clone(),
+    )
+}
+
+/// Operator C answers.
+fn respond_as_c(exchange: &Exchange, to: &Taken, status: &str) {
+    let system = to.field("X-Mms-Originator-System");
+    exchange.say("system@mms.c.example", &[&system], &to.response(status));
+}
+
+#[test]
+fn a_asks_b_answers_and_a_hears_the_response_byte_for_byte() {
+    let exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[ACK]);
+    assert_eq!(at_b.without_trace(), sample::with_body("k1", &[ACK], b"hello\r\n"));
+    let response = exchange.respond(&at_b, "Ok");
+    let heard = &exchange.a.wait_for(1)[0];
+    assert_eq!(heard.without_trace(), response);
+    assert_eq!(
+        (heard.from.as_str(), heard.to.as_slice()),
+        (B_SYSTEM, &[A_SYSTEM.to_owned()][..])
+    );
+}
+
+#[test]
+fn a_response_finds_whoever_asked_whatever_address_it_comes_with() {
+    let exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[ACK]);
+    let response = at_b.response("Error-service-denied");
+    exchange.say(B_SYSTEM, &["mm4relay@mms.hub.example"], &response);
+    let heard = &exchange.a.wait_for(1)[0];
+    assert_eq!(
+        (heard.to.as_slice(), heard.without_trace()),
+        (&[A_SYSTEM.to_owned()][..], &response[..])
+    );
+}
+
+#[test]
+fn a_second_response_is_not_forwarded() {
+    let exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[ACK]);
+    exchange.respond(&at_b, "Ok");
+    exchange.respond(&at_b, "Error-unspecified");
+    exchange.wait_for_log("a second response");
+    let marker = exchange.asked("k2", &[ACK]);
+    exchange.respond(&marker, "Ok");
+    let heard = exchange.a.wait_for(2);
+    assert_eq!(
+        heard
+            .iter()
+            .map(|h| h.field("X-Mms-Transaction-ID"))
+            .collect::<Vec<_>>(),
+        ["\"k1@mms.a.example\"", "\"k2@mms.a.example\""]
+    );
+}
+
+#[test]
+fn two_copies_of_a_response_at_the_same_time_are_one() {
+    let exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[ACK]);
+    let (response, system) = (at_b.response("Ok"), at_b.field("X-Mms-Originator-System"));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| exchange.say(B_SYSTEM, &[&system], &response));
+        }
+    });
+    exchange.relay.wait_until_empty();
+    assert_eq!(exchange.a.taken().len(), 1);
+}
+
+#[test]
+fn a_response_is_paired_after_a_kill_between_request_and_response() {
+    let mut exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[ACK]);
+    exchange.relay.wait_until_empty();
+    exchange.relay.kill();
+    exchange.relay.start_again();
+    let response = at_b.response("Ok");
+    exchange.say(B_SYSTEM, &["mm4relay@mms.hub.example"], &response);
+    assert_eq!(exchange.a.wait_for(1)[0].without_trace(), response);
+    exchange.relay.wait_until_empty();
+    exchange.relay.kill();
+    exchange.relay.start_again();
+    exchange.say(B_SYSTEM, &["mm4relay@mms.hub.example"], &response);
+    exchange.wait_for_log("a second response");
+    assert_eq!(exchange.a.taken().len(), 1);
+}
+
+#[test]
+fn reports_and_their_responses_are_paired_too_and_a_read_reply_needs_no_message_id() {
+    let exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[REPORT]);
+    for (number, report) in [
+        at_b.delivery_report("\"d1\"", "Retrieved", &format!("{ACK}\r\n")),
+        at_b.read_reply_report("r1", &format!("{ACK}\r\n")),
+    ]
+    .iter()
+    .enumerate()
+    {
+        exchange.say(B_SYSTEM, &[sample::FROM], report);
+        let at_a = exchange.a.wait_for(number + 1)[number].clone();
+        assert_eq!(at_a.without_trace(), *report);
+        let response = at_a.response("Ok");
+        exchange.say(A_SYSTEM, &["mm4relay@mms.hub.example"], &response);
+        let heard = exchange.b.wait_for(number + 2)[number + 1].clone();
+        assert_eq!(
+            (heard.without_trace(), heard.to.as_slice()),
+            (&response[..], &[B_SYSTEM.to_owned()][..])
+        );
+    }
+}
+
+#[test]
+fn a_request_with_two_next_hops_has_one_answer_the_worst() {
+    let exchange = Exchange::start();
+    let (at_b, at_c) = asked_two_ways(&exchange, "k1", &[ACK]);
+    let ids = [&at_b, &at_c].map(|taken| taken.field("X-Mms-Transaction-ID"));
+    assert!(
+        ids[0] != ids[1] && ids.iter().all(|id| id.contains("@mm4.hub.example")),
+        "{ids:?}"
+    );
+    exchange.respond(&at_b, "Ok");
+    respond_as_c(&exchange, &at_c, "Error-content-not-accepted");
+    let heard = &exchange.a.wait_for(1)[0];
+    assert_eq!(heard.status(), "Error-content-not-accepted");
+    assert_eq!(heard.kind(), "MM4_forward.RES");
+    for field in ["X-Mms-Transaction-ID", "X-Mms-Message-ID"] {
+        assert_eq!(heard.field(field), "\"k1@mms.a.example\"", "as it was asked");
+    }
+    exchange.relay.wait_until_empty();
+    assert_eq!(exchange.a.taken().len(), 1);
+}
+
+#[test]
+fn a_next_hop_that_never_answers_does_not_keep_the_others_answer_for_ever() {
+    let exchange = Exchange::on(&Terms {
+        b: "response-within = \"1 s\"",
+        ..Terms::default()
+    });
+    let (at_b, at_c) = asked_two_ways(&exchange, "k1", &[ACK]);
+    exchange.respond(&at_b, "Ok");
+    let heard = &exchange.a.wait_for(1)[0];
+    assert_eq!(heard.status(), "Error-network-problem");
+    respond_as_c(&exchange, &at_c, "Ok");
+    exchange.relay.wait_until_empty();
+    assert_eq!(exchange.a.taken().len(), 1, "late");
+}
+
+#[test]
+fn a_time_out_that_passed_while_the_relay_was_down_is_heeded_after_the_start() {
+    let mut exchange = Exchange::on(&Terms {
+        b: "response-within = \"1 s\"",
+        ..Terms::default()
+    });
+    let (at_b, _) = asked_two_ways(&exchange, "k1", &[ACK]);
+    exchange.respond(&at_b, "Ok");
+    exchange.relay.wait_until_empty();
+    exchange.relay.kill();
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    exchange.relay.start_again();
+    assert_eq!(exchange.a.wait_for(1)[0].status(), "Error-network-problem");
+}
+
+#[test]
+fn two_relay_servers_that_both_count_from_001_are_told_apart() {
+    let exchange = Exchange::start();
+    let counted = |id: &str| {
+        let text = String::from_utf8(sample::with_body(id, &[ACK], b"hello\r\n")).unwrap();
+        let own = format!("X-Mms-Transaction-ID: \"{id}@mms.a.example\"");
+        text.replace(&own, "X-Mms-Transaction-ID: 001").into_bytes()
+    };
+    exchange.ask(&counted("k1"));
+    exchange.say("+15555550188@mms.c.example", &[sample::TO], &counted("k2"));
+    let asked = exchange.b.wait_for(2);
+    let of = |id: &str| {
+        asked
+            .iter()
+            .find(|taken| taken.field("X-Mms-Message-ID").contains(id))
+            .unwrap()
+    };
+    assert_eq!(of("k1").field("X-Mms-Transaction-ID"), "001");
+    assert_ne!(of("k2").field("X-Mms-Transaction-ID"), "001");
+    exchange.respond(of("k2"), "Error-unspecified");
+    exchange.respond(of("k1"), "Ok");
+    let (at_a, at_c) = (exchange.a.wait_for(1)[0].clone(), exchange.c.wait_for(1)[0].clone());
+    assert_eq!(
+        (at_a.status(), at_a.field("X-Mms-Transaction-ID")),
+        ("Ok".into(), "001".into())
+    );
+    assert_eq!(
+        (at_c.status(), at_c.field("X-Mms-Transaction-ID")),
+        ("Error-unspecified".into(), "001".into())
+    );
+}
+
+#[test]
+fn a_repeat_is_forwarded_again_until_it_is_answered_and_then_gets_that_answer_again() {
+    let exchange = Exchange::start();
+    let message = sample::with_body("k1", &[ACK], b"hello\r\n");
+    let at_b = exchange.asked("k1", &[ACK]);
+    exchange.relay.wait_until_empty();
+    exchange.ask(&message);
+    assert_eq!(exchange.b.wait_for(2)[1].without_trace(), message);
+    exchange.respond(&at_b, "Error-service-denied");
+    exchange.a.wait_for(1);
+    exchange.relay.wait_until_empty();
+    exchange.ask(&message);
+    let heard = exchange.a.wait_for(2)[1].clone();
+    assert_eq!(
+        (heard.status(), heard.field("X-Mms-Transaction-ID")),
+        ("Error-service-denied".into(), "\"k1@mms.a.example\"".into())
+    );
+    exchange.relay.wait_until_empty();
+    assert_eq!((exchange.a.taken().len(), exchange.b.taken().len()), (2, 2));
+}
+
+#[test]
+fn two_copies_of_a_request_at_the_same_time_are_one() {
+    let exchange = Exchange::start();
+    let message = sample::with_body("k1", &[], b"hello\r\n");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| exchange.ask(&message));
+        }
+    });
+    exchange.relay.wait_until_empty();
+    assert_eq!(exchange.b.taken().len(), 1);
+}
+
+#[test]
+fn the_same_ids_with_another_body_are_another_message() {
+    let exchange = Exchange::start();
+    exchange.asked("k1", &[]);
+    exchange.ask(&sample::with_body("k1", &[], b"something else\r\n"));
+    exchange.wait_for_log("another body");
+    assert!(exchange.b.wait_for(2)[1].text().contains("something else"));
+    exchange.ask(&sample::with_body("k1", &[], b"something else\r\n"));
+    exchange.wait_for_log("a copy of");
+    exchange.relay.wait_until_empty();
+    assert_eq!(exchange.b.taken().len(), 2, "and has copies of its own");
+}
+
+#[test]
+fn two_reports_that_differ_in_their_status_only_are_two() {
+    let exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[REPORT]);
+    for status in ["Deferred", "Retrieved", "Retrieved"] {
+        exchange.say(B_SYSTEM, &[sample::FROM], &at_b.delivery_report("d1", status, ""));
+    }
+    exchange.relay.wait_until_empty();
+    let heard = exchange.a.taken();
+    let statuses: Vec<String> = heard.iter().map(|h| h.field("X-Mms-MM-Status-Code")).collect();
+    assert_eq!(statuses, ["Deferred", "Retrieved"]);
+}
+
+#[test]
+fn a_response_to_nobody_is_taken_and_goes_nowhere() {
+    let exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[ACK]);
+    let stray = String::from_utf8(at_b.response("Ok")).unwrap().replace("k1@", "k9@");
+    exchange.say(B_SYSTEM, &["mm4relay@mms.hub.example"], stray.as_bytes());
+    exchange.wait_for_log("a response to no request");
+    // One that is addressed to somebody is mail like any other.
+    exchange.say(B_SYSTEM, &[A_SYSTEM], stray.as_bytes());
+    assert_eq!(exchange.a.wait_for(1)[0].without_trace(), stray.as_bytes());
+}
+
+#[test]
+fn pre_acknowledge_answers_at_once_asks_in_its_own_name_and_repeats() {
+    let exchange = Exchange::on(&Terms {
+        a: "mode = \"pre-acknowledge\"",
+        b: "response-within = \"1 s\"\nrepeats = 1",
+        ..Terms::default()
+    });
+    let at_b = exchange.asked("k1", &[ACK, REPORT]);
+    let heard = exchange.a.wait_for(1)[0].clone();
+    assert_eq!((heard.kind(), heard.status()), ("MM4_forward.RES".into(), "Ok".into()));
+    assert_eq!(at_b.field("X-Mms-Originator-System"), "mm4relay@mms.hub.example");
+    assert_eq!(at_b.field("X-Mms-Ack-Request"), "Yes");
+    assert!(at_b.field("X-Mms-Transaction-ID").contains("@mm4.hub.example"));
+    assert_eq!(at_b.field("X-Mms-Message-ID"), "\"k1@mms.a.example\"");
+    // Nothing is answered: once more, under the same ID, and then it is given up.
+    let again = exchange.b.wait_for(2)[1].clone();
+    assert_eq!(again.field("X-Mms-Transaction-ID"), at_b.field("X-Mms-Transaction-ID"));
+    let report = exchange.a.wait_for(2)[1].clone();
+    assert_eq!(
+        (report.kind(), report.field("X-Mms-MM-Status-Code")),
+        ("MM4_delivery_report.REQ".into(), "Indeterminate".into())
+    );
+    exchange.relay.wait_until_empty();
+    assert_eq!((exchange.a.taken().len(), exchange.b.taken().len()), (2, 2));
+}
+
+#[test]
+fn pre_acknowledge_keeps_the_far_ends_response_to_itself_and_reports_an_error() {
+    let exchange = Exchange::on(&Terms {
+        a: "mode = \"pre-acknowledge\"",
+        ..Terms::default()
+    });
+    let good = exchange.asked("k1", &[ACK, REPORT]);
+    exchange.respond(&good, "Ok");
+    let bad = exchange.asked("k2", &[ACK, REPORT]);
+    exchange.respond(&bad, "Error-content-not-accepted");
+    let report = eventually("a report", || {
+        exchange
+            .a
+            .taken()
+            .into_iter()
+            .find(|taken| taken.kind().contains("report"))
+    });
+    assert_eq!(report.field("X-Mms-MM-Status-Code"), "Rejected");
+    assert_eq!(report.field("X-Mms-Message-ID"), "\"k2@mms.a.example\"");
+    exchange.relay.wait_until_empty();
+    let statuses: Vec<String> = exchange
+        .a
+        .taken()
+        .iter()
+        .map(Taken::status)
+        .filter(|s| !s.is_empty())
+        .collect();
+    assert_eq!(statuses, ["Ok", "Ok"], "only the relay's own");
+    assert_eq!(exchange.a.taken().len(), 3);
+}
+
+#[test]
+fn a_repeat_in_pre_acknowledge_mode_is_answered_and_not_forwarded() {
+    let exchange = Exchange::on(&Terms {
+        a: "mode = \"pre-acknowledge\"",
+        ..Terms::default()
+    });
+    exchange.asked("k1", &[ACK]);
+    exchange.a.wait_for(1);
+    exchange.ask(&sample::with_body("k1", &[ACK], b"hello\r\n"));
+    assert_eq!(exchange.a.wait_for(2)[1].status(), "Ok");
+    assert_eq!(exchange.b.taken().len(), 1);
+}
+
+/// Two Relay/Servers of our own, with one face: A1 sends, and the number belongs to A2 by now.
+#[test]
+fn responses_and_reports_find_the_relay_server_that_asked_behind_one_system_address() {
+    let (a1, a2, b) = (Peer::start(), Peer::start(), Peer::start());
+    let section = |kind: &str, name: &str, peer: &Peer, more: &str| {
+        let address = peer.address();
+        format!("[[{kind}]]\nname = \"{name}\"\nfrom = [\"127.0.0.1\"]\nhosts = [\"{address}\"]\n{more}\n")
+    };
+    let relay = Relay::start(&format!(
+        "\n[relay]\nname = \"mm4.hub.example\"\ndomains = [\"mms.hub.example\", \"a1.hub.example\", \"a2.hub.example\"]\n\
+         listen = [\"127.0.0.1:0\"]\n{}{}{}",
+        section("relay-server", "a1", &a1, "domains = [\"a1.hub.example\"]"),
+        section(
+            "relay-server",
+            "a2",
+            &a2,
+            "domains = [\"a2.hub.example\"]\nnumbers = [\"+1555555010\"]"
+        ),
+        section("peer", "operator-b", &b, "domains = [\"mms.b.example\"]"),
+    ));
+    let exchange = |from: &str, to: &str, message: &[u8]| {
+        let answer = relay.client().transaction(from, &[to], message);
+        assert!(answer.starts_with("250"), "{answer}");
+    };
+    let text = String::from_utf8(sample::with_body("k1", &[ACK, REPORT], b"hello\r\n")).unwrap();
+    let message = text.replace(A_SYSTEM, "mmsc@a1.hub.example");
+    exchange("+15555550100/TYPE=PLMN@a1.hub.example", sample::TO, message.as_bytes());
+    let at_b = b.wait_for(1)[0].clone();
+    let system = at_b.field("X-Mms-Originator-System");
+    assert_eq!(
+        system, "mm4relay+mm4.a1@mms.hub.example",
+        "one face, and who asked in its tag"
+    );
+    let unchanged = at_b.text().replace(&system, "mmsc@a1.hub.example");
+    assert!(unchanged.ends_with(&message), "nothing else has changed");
+
+    let response = at_b.response("Ok");
+    exchange(B_SYSTEM, &system, &response);
+    let heard = a1.wait_for(1)[0].clone();
+    assert_eq!(heard.to, ["mmsc@a1.hub.example"]);
+    let expected = String::from_utf8(response)
+        .unwrap()
+        .replace(&system, "mmsc@a1.hub.example");
+    assert_eq!(String::from_utf8_lossy(heard.without_trace()), expected);
+
+    let report = at_b.delivery_report("d1", "Retrieved", "");
+    exchange(B_SYSTEM, "+15555550100/TYPE=PLMN@mms.hub.example", &report);
+    assert_eq!(a1.wait_for(2)[1].without_trace(), report);
+    // What belongs to no message that is known goes by the number.
+    let stray = String::from_utf8(report)
+        .unwrap()
+        .replace("k1@", "k9@")
+        .replace("d1", "d9");
+    exchange(B_SYSTEM, "+15555550100/TYPE=PLMN@mms.hub.example", stray.as_bytes());
+    assert_eq!(a2.wait_for(1)[0].without_trace(), stray.as_bytes());
+}
