@@ -481,6 +481,6 @@ fn a_recording_is_of_plug_ins_that_there_are_and_needs_a_folder() {
     );
     assert_eq!(
         complaints(&format!("{plugin}shadow-differences = \"maybe\"\n")),
-        ["plugin[0].shadow-differences is \"maybe\": expected report or refuse"]
+        ["plugin[0].shadow-differences is \"maybe\": expected one of report, refuse"]
     );
 }

@@ -51,7 +51,10 @@ impl Guest for Stamp {
             Occasion::Departure(_) => "Departure",
             _ => "Arrival",
         };
-        charging::emit(&record(current.transaction_id, format!("{on} {} {}", name(), version())))?;
+        charging::emit(&record(
+            current.transaction_id,
+            format!("{on} {} {}", name(), version()),
+        ))?;
         Ok(Verdict::Edit(vec![Edit::SetHeader(HeaderField {
             name: format!("X-Stamp-{on}-{}", name()),
             value: version(),
