@@ -5,7 +5,7 @@
 //! their receipt before the next message, as SMTP sessions do, and each message is recorded as delivered soon after.
 //! Each size is measured twice: as messages alone, and as requests that can be answered, each of which opens a transaction.
 //! `... transactions FOLDER [COUNT [histories]]`: that many open transactions (20,000,000 unless told otherwise, which
-//! takes about 11 GB of disk, and twice that with their histories), then restart, pairing, traffic and forgetting.
+//! takes about 14 GB of disk, and twice that with their histories), then restart, pairing, traffic and forgetting.
 //! `... large FOLDER [COUNT]`: that many messages of 5 MB at once. `... backlog FOLDER [COUNT]`: that many messages of
 //! 1 kB that nobody delivers, and a restart.
 
