@@ -1,14 +1,18 @@
-//! Measures look-up tables and routes of a million rows: `cargo run --release --example tables [ROWS]`.
+//! Measures look-up tables, routes and subscribers of a million rows, and what a reload costs meanwhile: `cargo run --release --example tables [ROWS]`.
 //!
 //! Rows look like a table of ported numbers, in random order. Look-ups go to random rows, so that the cache helps only
 //! where it would in traffic.
 
 use std::fmt::Write;
 use std::hint::black_box;
-use std::time::Instant;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use mm4relay::message::{MmsAddress, PeerName};
-use mm4relay::routing::{Calm, Plan, Route, Routing, Table};
+use mm4relay::routing::{Calm, NamedTable, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Table};
 
 const LOOK_UPS: usize = 1_000_000;
 const BATCH: usize = 200;
@@ -63,7 +67,119 @@ fn main() -> anyhow::Result<()> {
         .map(|number| MmsAddress::new(number))
         .collect::<Result<_, _>>()?;
     measure("route", &addresses, |address| routing.route(address, &Calm).is_ok());
-    Ok(())
+    drop((routing, table, addresses, longer, absent));
+    subscribers(&numbers, &sought, &mut random)
+}
+
+/// An MMSE with five Relay/Servers and a row for every subscriber.
+fn subscribers(numbers: &[String], sought: &[String], random: &mut fastrand::Rng) -> anyhow::Result<()> {
+    let file = tempfile::NamedTempFile::new()?;
+    let mut text = String::new();
+    for number in numbers {
+        writeln!(text, "{number},mmsc-{}", random.u16(1..=5))?;
+    }
+    std::fs::write(file.path(), &text)?;
+    drop(text);
+    let before = resident()?;
+    let start = Instant::now();
+    let routing = Arc::new(mmse(file.path())?);
+    let (now, _) = resident()?;
+    println!(
+        "subscribers     read, checked and built in {:.0} ms, {:.1} MB more resident",
+        start.elapsed().as_secs_f64() * 1e3,
+        now - before.0
+    );
+    let addresses: Vec<_> = sought
+        .iter()
+        .map(|number| MmsAddress::new(&format!("{number}/TYPE=PLMN@mms.own.example")))
+        .collect::<Result<_, _>>()?;
+    let outside = PeerName::new("operator-b")?;
+    measure("admit", &addresses, |address| {
+        routing.admit(&outside, address, &Calm).is_ok()
+    });
+    measure("may_originate", &addresses, |address| {
+        routing.may_originate(&outside, address).is_err()
+    });
+    reload(routing, file.path(), &outside, &addresses)
+}
+
+/// Looks up without a break while the table is read again and replaced, as the relay does it, and shows the longest
+/// pauses with and without.
+fn reload(routing: Arc<Routing>, file: &Path, source: &PeerName, addresses: &[MmsAddress]) -> anyhow::Result<()> {
+    let current = ArcSwap::new(routing);
+    let done = AtomicBool::new(false);
+    let pauses = |until: &dyn Fn() -> bool| {
+        let mut all = Vec::with_capacity(1 << 23);
+        let mut last = Instant::now();
+        for address in addresses.iter().cycle() {
+            let _ = black_box(current.load().admit(source, address, &Calm));
+            let now = Instant::now();
+            all.push((now - last).as_nanos() as u64);
+            last = now;
+            if until() {
+                break;
+            }
+        }
+        all.sort_unstable();
+        let at = |from_top: usize| all[all.len().saturating_sub(from_top)] as f64 / 1e3;
+        format!("{:.0}, {:.0}, {:.0} us; {} look-ups", at(1), at(2), at(3), all.len())
+    };
+    let quiet = Instant::now();
+    println!(
+        "no reload       longest pauses {}",
+        pauses(&|| quiet.elapsed().as_secs() >= 3)
+    );
+    std::thread::scope(|scope| {
+        let reloading = scope.spawn(|| {
+            for _ in 0..3 {
+                let old = current.swap(Arc::new(mmse(file)?));
+                while Arc::strong_count(&old) > 1 {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+            anyhow::Ok(())
+        });
+        println!(
+            "three reloads   longest pauses {}",
+            pauses(&|| done.load(Ordering::Relaxed))
+        );
+        reloading.join().map_err(|_| anyhow::anyhow!("the reload panicked"))?
+    })
+}
+
+fn mmse(subscribers: &Path) -> anyhow::Result<Routing> {
+    let table = Arc::new(Table::load("subscribers", subscribers)?);
+    let names = (1..=5).map(|number| PeerName::new(&format!("mmsc-{number}")));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let peer = |name: &PeerName, domain: &str, role| PeerEntry {
+        name: name.clone(),
+        domains: vec![domain.to_owned()],
+        from: Vec::new(),
+        role,
+    };
+    let mut peers: Vec<_> = names
+        .iter()
+        .map(|name| peer(name, "mms.own.example", Role::Inside))
+        .collect();
+    peers.push(peer(&PeerName::new("operator-b")?, "mms.b.example", Role::Outside));
+    let servers = names.into_iter().map(|name| ServerEntry {
+        name,
+        numbers: vec!["+999".to_owned()],
+        weight: 1,
+        failover: None,
+        drain: false,
+    });
+    let routing = Routing::new(Plan {
+        servers: servers.collect(),
+        subscribers: Some(NamedTable {
+            name: "subscribers".to_owned(),
+            table,
+        }),
+        ..Plan::simple(["mms.own.example".to_owned()], peers, [])
+    })?;
+    anyhow::ensure!(routing.bad_rows().is_empty(), "the table names nobody else");
+    Ok(routing)
 }
 
 /// The median over short batches: what else the machine does spoils some of them, and not the figure.

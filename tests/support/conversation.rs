@@ -18,8 +18,33 @@ impl Conversation {
         conversation
     }
 
+    /// As `open`, from this address of our own: a peer is known by where it comes from.
+    pub fn open_from(source: &str, address: &str) -> Self {
+        let mut conversation = Self::connect_from(source, address);
+        conversation.expect("220");
+        conversation
+    }
+
+    pub fn connect_from(source: &str, address: &str) -> Self {
+        // Only Tokio's sockets can be bound before they connect.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let stream = runtime.expect("a runtime").block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4()?;
+            socket.bind(format!("{source}:0").parse().expect("an address"))?;
+            let stream = socket.connect(address.parse().expect("an address")).await?;
+            stream.into_std()
+        });
+        let stream = stream.unwrap_or_else(|error| panic!("{address} does not listen: {error}"));
+        stream.set_nonblocking(false).expect("a connected socket");
+        Self::over(stream)
+    }
+
     pub fn connect(address: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address} does not listen: {error}"));
+        Self::over(stream)
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).expect("a legal time");
         stream.set_write_timeout(Some(DEADLINE)).expect("a legal time");
         stream.set_nodelay(true).expect("a connected socket");

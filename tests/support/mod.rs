@@ -5,6 +5,7 @@
 
 mod conversation;
 mod exchange;
+mod dns;
 mod load;
 mod peer;
 mod plugins;
@@ -16,6 +17,7 @@ pub mod tools;
 
 pub use conversation::Conversation;
 pub use exchange::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Terms};
+pub use dns::Dns;
 pub use load::Load;
 pub use peer::{Peer, Taken};
 pub use plugins::{ALL_GRANTS, Link, guest, plugin, root};

@@ -12,6 +12,8 @@ pub struct Relay {
     process: Option<Process>,
     folder: TempDir,
     address: String,
+    /// Where our own relay-servers come to, with `inside-listen`.
+    inside: String,
     flags: Vec<&'static str>,
 }
 
@@ -75,6 +77,7 @@ impl Relay {
             process: None,
             folder: tempfile::tempdir().expect("a temporary folder"),
             address: String::new(),
+            inside: String::new(),
             flags: Vec::new(),
         };
         relay.configure(config);
@@ -99,7 +102,19 @@ impl Relay {
         self.address = address
             .unwrap_or_else(|| panic!("unexpected first line: {line}"))
             .to_owned();
+        let config = std::fs::read_to_string(&path).expect("what was configured");
+        if config.contains("inside-listen") {
+            let line = process.line();
+            let inside = line.strip_suffix(" for our own relay-servers");
+            let inside = inside.and_then(|line| line.strip_prefix("listening on "));
+            self.inside = inside.unwrap_or_else(|| panic!("unexpected line: {line}")).to_owned();
+        }
         self.process = Some(process);
+    }
+
+    /// Where our own relay-servers come to.
+    pub fn inside_address(&self) -> &str {
+        &self.inside
     }
 
     pub fn address(&self) -> &str {

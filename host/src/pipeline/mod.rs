@@ -43,4 +43,4 @@ pub use chain::{Chain, Destination, Effects, Link, Passage};
 pub use loading::LinkSpec;
 pub use outcome::{OutcomeTold, TellOutcome};
 pub use services::{KvSource, NoNumbers, NoSecret, NoValues, Numbering, PluginServices, Seeds, TableSet};
-pub use watch::WatchGuard;
+pub use watch::{WatchGuard, Watched};

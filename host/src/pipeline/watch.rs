@@ -1,4 +1,4 @@
-//! Watching the folders of plug-ins, so that a replaced file goes live by itself.
+//! Watching folders, so that a replaced file goes live by itself: a plug-in here, a table in `relay`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -27,33 +27,21 @@ impl Catalogue {
     /// # Errors
     /// The system does not watch one of the folders.
     pub async fn watch(self: &Arc<Self>) -> notify::Result<WatchGuard> {
-        let (changed, changes) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a plug-in is an event too; only changes count. A full channel means that one is already due.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                let _ = changed.try_send(());
-            }
-        })?;
-        let mut watched = Watched {
-            watcher,
-            folders: BTreeSet::new(),
-        };
+        let mut watched = Watched::new()?;
         watched.follow(self.folders().await)?;
-        Ok(WatchGuard(tokio::spawn(
-            Arc::clone(self).keep_watching(watched, changes),
-        )))
+        Ok(WatchGuard(tokio::spawn(Arc::clone(self).keep_watching(watched))))
     }
 
-    async fn keep_watching(self: Arc<Self>, mut watched: Watched, mut changes: mpsc::Receiver<()>) {
+    async fn keep_watching(self: Arc<Self>, mut watched: Watched) {
         loop {
             tokio::select! {
-                Some(()) = changes.recv() => {}
+                () = watched.told() => {}
                 // Also said of the first chain: what changed between its loading and the watching is found here.
                 () = self.replaced.notified() => if let Err(error) = watched.follow(self.folders().await) {
                     tracing::error!("the folder of a plug-in cannot be watched, SIGHUP takes its new versions: {error}");
                 },
             }
-            settled(&mut changes).await;
+            watched.settled().await;
             if let Err(error) = self.refresh().await {
                 tracing::error!("the new plug-in does not go live, the running chain stays: {error}");
             }
@@ -61,26 +49,50 @@ impl Catalogue {
     }
 }
 
-/// Waits until the folders are quiet.
-async fn settled(changes: &mut mpsc::Receiver<()>) {
-    let latest = Instant::now() + LONGEST;
-    loop {
-        let quiet = latest.min(Instant::now() + QUIET);
-        match timeout_at(quiet, changes.recv()).await {
-            Ok(Some(())) if Instant::now() < latest => {}
-            _ => return,
-        }
-    }
-}
-
-struct Watched {
+/// Folders, and whether something has changed in them.
+pub struct Watched {
     watcher: RecommendedWatcher,
     folders: BTreeSet<PathBuf>,
+    changes: mpsc::Receiver<()>,
 }
 
 impl Watched {
+    /// No folder yet.
+    pub fn new() -> notify::Result<Self> {
+        let (changed, changes) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a file is an event too; only changes count. A full channel means that one is already due.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                let _ = changed.try_send(());
+            }
+        })?;
+        Ok(Self {
+            watcher,
+            folders: BTreeSet::new(),
+            changes,
+        })
+    }
+
+    /// Waits for a change. Nothing is lost when the wait is broken off.
+    pub async fn told(&mut self) {
+        // The sender lives in the watcher, as long as this does.
+        let _ = self.changes.recv().await;
+    }
+
+    /// Waits until the folders are quiet.
+    pub async fn settled(&mut self) {
+        let latest = Instant::now() + LONGEST;
+        loop {
+            let quiet = latest.min(Instant::now() + QUIET);
+            match timeout_at(quiet, self.changes.recv()).await {
+                Ok(Some(())) if Instant::now() < latest => {}
+                _ => return,
+            }
+        }
+    }
+
     /// Watches these folders, and no others any more.
-    fn follow(&mut self, folders: BTreeSet<PathBuf>) -> notify::Result<()> {
+    pub fn follow(&mut self, folders: BTreeSet<PathBuf>) -> notify::Result<()> {
         for gone in self.folders.difference(&folders) {
             // It may have been removed, and its watch with it.
             let _ = self.watcher.unwatch(gone);

@@ -58,6 +58,8 @@ pub struct Relay {
     transactions: Arc<Transactions>,
     /// Told when something may be due to be told.
     news: Notify,
+    /// Told when the configuration has been reloaded.
+    reloaded: Notify,
     catalogue: Arc<Catalogue>,
     spool: Arc<dyn Spool>,
     delivery: Arc<Delivery>,

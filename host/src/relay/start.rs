@@ -17,7 +17,7 @@ use crate::delivery::{Delivery, PeerOptions, Schedule};
 use crate::intake;
 use crate::pipeline::loading::history::History;
 use crate::pipeline::recording::Recorder;
-use crate::pipeline::{Catalogue, KvSource, PluginServices, Seeds, WatchGuard};
+use crate::pipeline::{Catalogue, KvSource, PluginServices, Seeds, WatchGuard, Watched};
 use crate::protocol::mm4;
 use crate::routing::{Side, Tables};
 use crate::spool::sqlite::{self, SqliteSpool};
@@ -29,6 +29,7 @@ use super::directory::Directory;
 use super::doors::Door;
 use super::numbers::RoutedNumbers;
 use super::outcomes::Outcomes;
+use super::tables::{Current, Loaded, load_aside};
 use super::terms::terms;
 use super::{Nobody, Observer, ROOM_BLOCKS, Relay, chain, tables};
 
@@ -53,16 +54,15 @@ pub struct Running {
     relay: Arc<Relay>,
     database: Arc<SqliteSpool>,
     /// What runs. Locked while a change is made, so that changes go one after the other.
-    config: Mutex<Config>,
+    current: Arc<Mutex<Current>>,
     addresses: Vec<(SocketAddr, Side)>,
     listeners: Vec<JoinHandle<()>>,
     events: JoinHandle<()>,
     finishing: JoinHandle<()>,
     telling: JoinHandle<()>,
+    tables: JoinHandle<()>,
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
-    /// Who writes down what plug-ins see; replaced at a reload.
-    recorder: Mutex<Option<Arc<Recorder>>>,
     _watch: WatchGuard,
 }
 
@@ -72,10 +72,9 @@ impl Running {
         let clock: SharedClock = Arc::new(SystemClock);
         let database = open_spool(&config)?;
         let spool = trusted(&database, &setup);
-        let tables = load_tables(&config).await?;
-        let directory = Arc::new(Directory::new(&config, &tables, None)?);
+        let (tables, directory) = load_aside(&config, &Loaded::default(), None).await?;
         let recorder = chain::recorder(&config, None)?;
-        let given = services(&tables, &spool, &clock, &directory)?;
+        let given = services(&tables.tables, &spool, &clock, &directory)?;
         let catalogue = load_catalogue(&config, given, recorder.as_ref()).await?;
 
         let terms = terms(&config)?;
@@ -107,6 +106,7 @@ impl Running {
             unfinished: Notify::new(),
             transactions,
             news: Notify::new(),
+            reloaded: Notify::new(),
             catalogue: Arc::clone(&catalogue),
             spool,
             delivery,
@@ -120,20 +120,27 @@ impl Running {
             .context("the folders of the plug-ins cannot be watched")?;
         let finishing = tokio::spawn(Arc::clone(&relay).keep_finishing());
         let telling = tokio::spawn(Arc::clone(&relay).keep_telling());
+        let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
         let (addresses, listeners) = listen(&config, &relay, &intake_stops).await?;
+        let current = Arc::new(Mutex::new(Current {
+            config,
+            tables,
+            recorder,
+        }));
+        let tables = tokio::spawn(Arc::clone(&relay).keep_tables(watched, Arc::clone(&current)));
         Ok(Self {
             relay,
             database,
-            config: Mutex::new(config),
+            current,
             addresses,
             listeners,
             events,
             finishing,
             telling,
+            tables,
             stop_intake,
             stop_delivery,
-            recorder: Mutex::new(recorder),
             _watch: watch,
         })
     }
@@ -146,7 +153,8 @@ impl Running {
     /// Reads the configuration again, and applies peers, Relay/Servers, routes, tables and plug-ins: all of them, or,
     /// when anything is wrong, none. What needs a restart is named in the log.
     pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
-        let mut running = self.config.lock().await;
+        let mut current = self.current.lock().await;
+        let running = &current.config;
         let read = Config::load(path)?;
         let same = |what: &str, same: bool| {
             if !same {
@@ -160,19 +168,22 @@ impl Running {
             limits: running.limits.clone(),
             ..read
         };
-        let tables = load_tables(&config).await?;
-        let directory = Arc::new(Directory::new(&config, &tables, Some(&self.relay.directory.load()))?);
-        let services = services(&tables, &self.relay.spool, &self.relay.clock, &directory)?;
+        let before = self.relay.directory.load_full();
+        let (tables, directory) = load_aside(&config, &current.tables, Some(before)).await?;
+        let services = services(&tables.tables, &self.relay.spool, &self.relay.clock, &directory)?;
         let terms = terms(&config)?;
-        let mut records = self.recorder.lock().await;
-        let recorder = chain::recorder(&config, records.clone())?;
+        let recorder = chain::recorder(&config, current.recorder.clone())?;
         let specs = chain::specs(&config, recorder.as_ref())?;
         if let Err(error) = self.relay.catalogue.replace(specs, services).await {
             bail!("plug-ins:\n{error}");
         }
-        *records = recorder;
-        self.change_peers(&running, &config, directory, terms).await;
-        *running = config;
+        self.change_peers(running, &config, directory, terms).await;
+        *current = Current {
+            config,
+            tables,
+            recorder,
+        };
+        self.relay.reloaded.notify_one();
         Ok(())
     }
 
@@ -211,6 +222,7 @@ impl Running {
         // Whatever it was doing starts anew next time, or is in the spool already.
         self.finishing.abort();
         self.telling.abort();
+        self.tables.abort();
         let _ = self.stop_delivery.send(true);
         self.relay.delivery.drained().await;
         self.events.abort();
@@ -243,7 +255,7 @@ impl KvSource for StoredValues {
 }
 
 /// What plug-ins get from the relay, with the tables and routes as they are now.
-fn services(
+pub(super) fn services(
     tables: &Tables,
     spool: &Arc<dyn Spool>,
     clock: &SharedClock,
@@ -256,11 +268,6 @@ fn services(
         numbering: Arc::new(RoutedNumbers(Arc::clone(directory))),
         seeds: Seeds::new()?,
     }))
-}
-
-async fn load_tables(config: &Config) -> anyhow::Result<Tables> {
-    let config = config.clone();
-    tokio::task::spawn_blocking(move || tables::load(&config)).await?
 }
 
 async fn load_catalogue(

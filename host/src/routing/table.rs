@@ -221,7 +221,15 @@ fn raw_row(line: &[u8]) -> Result<Option<(&str, &str)>, String> {
 impl Tables {
     /// Loads every table, whatever is wrong with others, and returns all of them or all that is wrong.
     pub fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a Path)>) -> Result<Self, Vec<TableError>> {
-        match Self::examine(files) {
+        Self::load_changed(files, |_| None)
+    }
+
+    /// As [`load`](Self::load), with the tables that `kept` has instead of reading them anew.
+    pub fn load_changed<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a Path)>,
+        kept: impl Fn(&str) -> Option<Arc<Table>>,
+    ) -> Result<Self, Vec<TableError>> {
+        match Self::read(files, kept) {
             (tables, errors) if errors.is_empty() => Ok(tables),
             (_, errors) => Err(errors),
         }
@@ -230,12 +238,23 @@ impl Tables {
     /// As [`load`](Self::load), but returns the tables that could be loaded beside what is wrong with the others. To
     /// be looked at, not to be run with.
     pub(crate) fn examine<'a>(files: impl IntoIterator<Item = (&'a str, &'a Path)>) -> (Self, Vec<TableError>) {
+        Self::read(files, |_| None)
+    }
+
+    fn read<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a Path)>,
+        kept: impl Fn(&str) -> Option<Arc<Table>>,
+    ) -> (Self, Vec<TableError>) {
         let mut tables = Self::default();
         let mut errors = Vec::new();
         for (name, file) in files {
-            match Table::load(name, file) {
+            let table = match kept(name) {
+                Some(table) => Ok(table),
+                None => Table::load(name, file).map(Arc::new),
+            };
+            match table {
                 Ok(table) => {
-                    tables.by_name.insert(name.to_owned(), Arc::new(table));
+                    tables.by_name.insert(name.to_owned(), table);
                 }
                 Err(error) => errors.push(error),
             }

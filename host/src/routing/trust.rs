@@ -78,9 +78,7 @@ impl Routing {
 
     /// Whether ENUM has to be asked before this recipient can be routed.
     pub fn number_for_enum(&self, source: &PeerName, address: &MmsAddress) -> Option<String> {
-        if self.numbering.is_none() {
-            return None;
-        }
+        self.numbering?;
         let asked = Asked::default();
         let _ = self.look_up(Some(source), address, &asked, &mut |_, _| {});
         asked.0.take()
