@@ -4,8 +4,8 @@
 //! (cargo shows them when a test fails).
 
 mod conversation;
-mod exchange;
 mod dns;
+mod exchange;
 mod load;
 mod peer;
 mod plugins;
@@ -16,8 +16,8 @@ pub mod sample;
 pub mod tools;
 
 pub use conversation::Conversation;
-pub use exchange::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Terms};
 pub use dns::Dns;
+pub use exchange::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Terms};
 pub use load::Load;
 pub use peer::{Peer, Taken};
 pub use plugins::{ALL_GRANTS, Link, guest, plugin, root};
