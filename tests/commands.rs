@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::support::{
-    Link, Peer, Process, Relay, config, config_at, guest, mm4relay, own_address, plugin, root, sample,
+    Authority, Link, Peer, Process, Relay, config, config_at, guest, mm4relay, own_address, plugin, root, sample,
 };
 
 fn text(path: &Path) -> &str {
@@ -81,6 +81,18 @@ fn the_example_configuration_in_the_docs_is_right() {
         };
         let built = plugin(&file.replace('_', "-"));
         std::fs::copy(built, folder.path().join(format!("plugins/{file}.wasm"))).unwrap();
+    }
+    let authority = Authority::new();
+    let issued = authority.issue("relay.mms.mnc001.mcc999.gprs");
+    std::fs::create_dir(folder.path().join("tls")).unwrap();
+    for (from, to) in [
+        (&issued.certificate, "relay.pem"),
+        (&issued.key, "relay.key"),
+        (&issued.certificate, "relay-for-b.pem"),
+        (&issued.key, "relay-for-b.key"),
+        (&authority.file(), "operator-b-ca.pem"),
+    ] {
+        std::fs::copy(from, folder.path().join("tls").join(to)).unwrap();
     }
     let samples = folder.path().join("plugins/samples");
     std::fs::create_dir(&samples).unwrap();
@@ -340,7 +352,7 @@ fn unknown_words_and_flags_are_answered_with_what_there_is() {
         (&["queue", "show", "--spool", "x", "nonsense"], "nonsense"),
         (
             &["peer", "--listen", "127.0.0.1:0", "--stall", "later"],
-            "connect, helo, mail",
+            "connect, helo, tls, mail",
         ),
         (&["plugin", "frobnicate"], "unrecognized subcommand 'frobnicate'"),
     ] {

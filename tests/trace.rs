@@ -62,7 +62,7 @@ fn message(id: MessageId, source: &str, now: Timestamp) -> Acceptance {
             peer: peer(source),
             remote: ([192, 0, 2, 1], 4711).into(),
             helo: "mms.a.example".into(),
-            extended: true,
+            protocol: mm4relay::message::Protocol::Esmtp,
             received_at: now,
         },
         envelope: Envelope {

@@ -157,6 +157,7 @@ fn mmse(subscribers: &Path) -> anyhow::Result<Routing> {
         domains: vec![domain.to_owned()],
         from: Vec::new(),
         role,
+        single_recipients: false,
     };
     let mut peers: Vec<_> = names
         .iter()

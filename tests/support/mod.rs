@@ -3,6 +3,7 @@
 //! Everything has a deadline, everything ends when it is dropped, and both directions of a conversation are printed
 //! (cargo shows them when a test fails).
 
+mod certificates;
 mod conversation;
 mod dns;
 mod exchange;
@@ -13,8 +14,10 @@ mod postfix;
 mod process;
 mod relay;
 pub mod sample;
+mod server;
 pub mod tools;
 
+pub use certificates::Authority;
 pub use conversation::Conversation;
 pub use dns::Dns;
 pub use exchange::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Terms};
@@ -24,6 +27,7 @@ pub use plugins::{ALL_GRANTS, Link, guest, plugin, root};
 pub use postfix::Postfix;
 pub use process::{Process, Said, binary, mm4relay};
 pub use relay::{Relay, config, config_at, config_of};
+pub use server::answer_as_server;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};

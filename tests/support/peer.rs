@@ -18,6 +18,8 @@ pub struct Peer {
 pub struct Taken {
     pub from: String,
     pub to: Vec<String>,
+    /// Over TLS.
+    pub encrypted: bool,
     /// Without dot-stuffing, as received.
     pub bytes: Vec<u8>,
 }
@@ -80,6 +82,7 @@ impl Peer {
         Some(Taken {
             from: text(&envelope["from"]),
             to,
+            encrypted: envelope["encrypted"].as_bool()?,
             bytes,
         })
     }

@@ -26,6 +26,18 @@ pub fn have_python(modules: &[&str]) -> bool {
     modules.iter().all(imports)
 }
 
+/// Whether `perl` is there with all of these modules.
+pub fn have_perl(modules: &[&str]) -> bool {
+    let loads = |module: &&str| {
+        let asked = Command::new("perl").args([&format!("-M{module}"), "-e1"]).output();
+        or_skip(
+            asked.is_ok_and(|output| output.status.success()),
+            &format!("perl with the module {module}"),
+        )
+    };
+    modules.iter().all(loads)
+}
+
 /// Whether this is root, without whom Postfix does not start.
 pub fn am_root() -> bool {
     or_skip(is_root(), "root")

@@ -46,7 +46,7 @@ pub fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Accept
             peer,
             remote,
             helo: "mms.a.example".into(),
-            extended: true,
+            protocol: mm4relay::message::Protocol::Esmtp,
             received_at,
         },
         envelope,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use tokio::runtime::Handle;
 
 use crate::config::{Config, Peer, Problems, RouteTo, show_size};
-use crate::relay::check_plugins;
+use crate::relay::{check_certificates, check_plugins};
 use crate::routing::Tables;
 
 /// Says everything that is wrong with a configuration, its tables and its plug-ins; runs nothing.
@@ -56,6 +56,9 @@ fn check(path: &Path, plugins: impl FnOnce(&Config, &Tables) -> PluginReport) ->
         problems.push(Problems { file, list }.to_string());
     }
     problems.extend(table_errors.iter().map(ToString::to_string));
+    let certificates = check_certificates(&config);
+    count += certificates.len();
+    problems.extend(certificates.iter().map(|error| format!("{error:#}")));
     match plugins {
         Ok(lines) if problems.is_empty() => return Ok(summary(path, &config, &tables, &lines)),
         Ok(_) => {}

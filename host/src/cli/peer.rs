@@ -21,7 +21,9 @@ use tokio::time::Instant;
 
 use super::mailer::Mailer;
 use crate::message::MmsAddress;
+use crate::relay::server_tls;
 use behaviour::{Action, Rule, Stage, StageCode};
+use message::Manners;
 
 pub use message::Received;
 pub use server::{Behaviour, Counts, Keep, OnMessage, serve};
@@ -29,7 +31,7 @@ pub use server::{Behaviour, Counts, Keep, OnMessage, serve};
 /// A programmable peer MMSE: takes messages, counts and keeps them, answers, or misbehaves as told.
 ///
 /// Recipients whose name begins with refuse, defer, stall, hang-up or garbage get what they ask for. Stages are
-/// connect, helo, mail, rcpt, data, body and end.
+/// connect, helo, tls, mail, rcpt, data, body and end.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Where to listen; with port 0, the address is printed.
@@ -74,12 +76,27 @@ pub struct Args {
     /// Write a line of JSON for each message to FILE, before it is answered.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// Answer requests that ask for it with MM4_forward.RES, sent there.
+    /// Answer requests that ask for it with MM4 responses, sent there.
     #[arg(long, value_name = "HOST:PORT")]
     answer_to: Option<String>,
-    /// The X-Mms-Request-Status-Code of answers.
+    /// The X-Mms-Request-Status-Code of responses.
     #[arg(long, default_value = "Ok")]
     status: String,
+    /// Answer so many milliseconds later.
+    #[arg(long, default_value_t = 0, value_name = "MS", requires = "answer_to")]
+    answer_after: u64,
+    /// Send delivery reports with this X-Mms-MM-Status-Code, such as Retrieved, to those who ask for them.
+    #[arg(long, value_name = "STATUS", requires = "answer_to")]
+    report: Option<String>,
+    /// Send read-reply reports to those who ask for them.
+    #[arg(long, requires = "answer_to")]
+    read: bool,
+    /// Offer STARTTLS with this certificate, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The key of the certificate, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// Stop after N messages.
     #[arg(long, value_name = "N")]
     messages: Option<u64>,
@@ -96,14 +113,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let listener = listen(&args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
-    println!("listening on {}", listener.local_addr()?);
     let counts = Arc::new(Counts::default());
     let (answers, to_answer) = mpsc::unbounded_channel();
     let answered = args
         .answer_to
         .clone()
         .map(|to| tokio::spawn(answer(to, args.host.clone(), to_answer)));
-    let behaviour = Arc::new(args.behaviour(answers)?);
+    let delay = Duration::from_millis(args.answer_after);
+    let behaviour = Arc::new(args.behaviour(answers, delay)?);
+    println!("listening on {}", listener.local_addr()?);
     let begun = Instant::now();
     let serving = tokio::spawn(serve(listener, behaviour, counts.clone()));
     tokio::select! {
@@ -136,7 +154,7 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
 }
 
 impl Args {
-    fn behaviour(&self, answers: mpsc::UnboundedSender<(String, Bytes)>) -> anyhow::Result<Behaviour> {
+    fn behaviour(&self, answers: mpsc::UnboundedSender<Answer>, delay: Duration) -> anyhow::Result<Behaviour> {
         let keep = match () {
             () if self.keep.is_some() || self.print => Keep::Everything,
             () if self.log.is_some() || self.answer_to.is_some() => Keep::Beginning,
@@ -147,9 +165,15 @@ impl Args {
             helo_only: self.helo_only,
             no_extensions: self.no_extensions,
             extensions: None,
+            tls: match (&self.tls_certificate, &self.tls_key) {
+                (Some(certificate), Some(key)) => Some(Arc::new(server_tls(certificate, key)?)),
+                _ => None,
+            },
             rules: self.rules(),
             keep,
-            on_message: (keep != Keep::Nothing).then(|| self.on_message(answers)).transpose()?,
+            on_message: (keep != Keep::Nothing)
+                .then(|| self.on_message(answers, delay))
+                .transpose()?,
         })
     }
 
@@ -166,7 +190,7 @@ impl Args {
     }
 
     /// What is done with each message. Files are written on the session's thread: the answer has to wait for them.
-    fn on_message(&self, answers: mpsc::UnboundedSender<(String, Bytes)>) -> anyhow::Result<OnMessage> {
+    fn on_message(&self, answers: mpsc::UnboundedSender<Answer>, delay: Duration) -> anyhow::Result<OnMessage> {
         let open = |path: &PathBuf| {
             let opened = File::options().append(true).create(true).open(path);
             opened.with_context(|| format!("cannot write to {}", path.display()))
@@ -176,10 +200,13 @@ impl Args {
             std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         }
         let (dir, print) = (self.keep.clone(), self.print);
-        let answer = self
-            .answer_to
-            .is_some()
-            .then(|| (self.status.clone(), self.host.clone()));
+        let manners = self.answer_to.is_some().then(|| Manners {
+            host: self.host.clone(),
+            status: self.status.clone(),
+            report: self.report.clone(),
+            read: self.read,
+            ..Manners::default()
+        });
         Ok(Box::new(move |received, code| {
             let line = format!("{}\n", received.to_json(code));
             if let Some(log) = &log {
@@ -195,9 +222,14 @@ impl Args {
             if print {
                 println!("{}{}", line, String::from_utf8_lossy(&received.data));
             }
-            if let Some((status, host)) = answer.as_ref().filter(|_| code == 250) {
+            for (to, text) in manners
+                .iter()
+                .filter(|_| code == 250)
+                .flat_map(|manners| received.answers(manners))
+            {
+                let due = Instant::now() + delay;
                 // The receiver is gone when the peer stops.
-                let _ = received.response(status, host).map(|response| answers.send(response));
+                let _ = answers.send(Answer { due, to, text });
             }
         }))
     }
@@ -209,22 +241,31 @@ fn report(written: bool, what: &str) {
     }
 }
 
-/// Sends responses, one after another over one connection, and returns how many were taken.
-async fn answer(to: String, host: String, mut responses: mpsc::UnboundedReceiver<(String, Bytes)>) -> u64 {
+/// A message that the peer sends because of one that it took.
+#[derive(Debug)]
+struct Answer {
+    due: Instant,
+    to: String,
+    text: Bytes,
+}
+
+/// Sends what is to be sent, one after another over one connection, and returns how many were taken.
+async fn answer(to: String, host: String, mut answers: mpsc::UnboundedReceiver<Answer>) -> u64 {
     let (mut mailer, mut taken) = (None, 0);
     let Ok(from) = MmsAddress::new(&format!("system-user@{host}")) else {
         eprintln!("mm4relay peer: \"{host}\" cannot be part of an address");
         return 0;
     };
-    while let Some((address, text)) = responses.recv().await {
+    while let Some(Answer { due, to: address, text }) = answers.recv().await {
+        tokio::time::sleep_until(due).await;
         for attempt in 0..2 {
             match answer_once(&mut mailer, &to, &host, &from, &address, text.clone()).await {
                 Ok(true) => taken += 1,
-                Ok(false) => eprintln!("mm4relay peer: the response to {address} was refused"),
+                Ok(false) => eprintln!("mm4relay peer: the answer to {address} was refused"),
                 Err(error) => {
                     mailer = None;
                     if attempt == 1 {
-                        eprintln!("mm4relay peer: the response to {address} was not sent: {error:#}");
+                        eprintln!("mm4relay peer: the answer to {address} was not sent: {error:#}");
                     }
                     continue;
                 }
@@ -277,6 +318,7 @@ fn summary(counts: &Counts, answers: u64, elapsed: Duration) -> serde_json::Valu
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     serde_json::json!({
         "connections": count(&counts.connections),
+        "encrypted": count(&counts.encrypted),
         "most_connections_at_once": count(&counts.most_open),
         "messages": count(&counts.messages),
         "recipients": count(&counts.recipients),

@@ -108,6 +108,7 @@ fn header_addresses(message: &Bytes, field: &str) -> Vec<String> {
     let received = Received {
         number: 0,
         from: String::new(),
+        encrypted: false,
         to: Vec::new(),
         octets: message.len() as u64,
         data: message.clone(),

@@ -1,23 +1,33 @@
 //! One connection to an SMTP server: octets out, replies in, each with a limit on its time.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::protocol::smtp::{Reply, ReplyError, ReplyReader};
 
 /// An open connection. Commands and replies are the caller's to keep in step.
 #[derive(Debug)]
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     received: BytesMut,
     replies: ReplyReader,
 }
+
+/// The connection itself, or TLS over it.
+trait Stream: AsyncRead + AsyncWrite + fmt::Debug + Send + Sync + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + fmt::Debug + Send + Sync + Unpin> Stream for S {}
 
 /// Why a connection is of no more use.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +42,13 @@ pub enum ClientError {
     HungUp { what: &'static str },
     #[error("instead of {what}: {error}")]
     Garbage { what: &'static str, error: ReplyError },
+    /// Somebody between may have put it there, to be taken for an answer over TLS (RFC 3207, 6).
+    #[error("the server said something behind its answer to STARTTLS, before TLS began")]
+    Injected,
+    #[error("{name} cannot be the name in a certificate")]
+    BadName { name: String },
+    #[error("the TLS handshake failed: {0}")]
+    Handshake(io::Error),
 }
 
 /// Room for the replies of a pipelined group in one read.
@@ -57,10 +74,34 @@ impl Client {
         // Whole groups and whole messages are written at once: there is nothing for Nagle's algorithm to gather.
         stream.set_nodelay(true).map_err(failed)?;
         Ok(Self {
-            stream,
+            stream: Box::new(stream),
             received: BytesMut::with_capacity(RECEIVE),
             replies: ReplyReader::default(),
         })
+    }
+
+    /// Begins TLS, behind the server's 220 to STARTTLS, with a server that calls itself `name`. Nothing that came before
+    /// the handshake is taken for an answer.
+    pub async fn secure(self, tls: Arc<ClientConfig>, name: &str, limit: Duration) -> Result<Self, ClientError> {
+        if !self.received.is_empty() {
+            return Err(ClientError::Injected);
+        }
+        let name = name.trim_end_matches('.');
+        let server =
+            ServerName::try_from(name.to_owned()).map_err(|_| ClientError::BadName { name: name.to_owned() })?;
+        let handshake = TlsConnector::from(tls).connect(server, self.stream);
+        match timeout(limit, handshake).await {
+            Ok(Ok(stream)) => Ok(Self {
+                stream: Box::new(stream),
+                received: self.received,
+                replies: ReplyReader::default(),
+            }),
+            Ok(Err(error)) => Err(ClientError::Handshake(error)),
+            Err(_) => {
+                let what = "end of the TLS handshake";
+                Err(ClientError::Timeout { what, limit })
+            }
+        }
     }
 
     /// The next reply. `what` names it in errors: `answer to MAIL`.
@@ -92,7 +133,7 @@ impl Client {
             let written = progress(self.stream.write(rest), limit).await?;
             rest.advance(written);
         }
-        Ok(())
+        self.flush(limit).await
     }
 
     /// Writes all `pieces` without gathering them, and leaves the queue empty. The limit is for each piece of progress.
@@ -106,14 +147,21 @@ impl Client {
             let written = progress(self.stream.write_vectored(&slices[..count]), limit).await?;
             drop_front(pieces, written);
         }
-        Ok(())
+        self.flush(limit).await
+    }
+
+    /// TLS keeps what the connection did not take at once.
+    async fn flush(&mut self, limit: Duration) -> Result<(), ClientError> {
+        progress(async { self.stream.flush().await.map(|()| 1) }, limit)
+            .await
+            .map(drop)
     }
 
     /// Waits until the server hangs up, or says something unasked: either way the connection is of no more use.
     pub async fn broken(&mut self) {
         if self.received.is_empty() {
-            // Readiness is enough: between transactions nothing is due from the server but the end.
-            let _ = self.stream.readable().await;
+            // Between transactions nothing is due from the server but the end.
+            let _ = self.stream.read_buf(&mut self.received).await;
         }
     }
 }

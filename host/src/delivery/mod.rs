@@ -16,7 +16,10 @@
 mod body;
 mod client;
 mod fate;
+mod greet;
+mod hosts;
 mod options;
+mod pacing;
 mod peer;
 mod queue;
 mod report;
@@ -38,7 +41,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 pub use client::{Client, ClientError};
-pub use options::{Convert, PeerOptions};
+pub use hosts::{Exchangers, Host, Hosts, MxRecords};
+pub use options::{Convert, PeerOptions, Tls};
 pub use report::{Caused, DeliveryReport, Ended, FailedRecipient, OutcomeSink};
 pub use retry::Schedule;
 
@@ -111,7 +115,7 @@ impl Delivery {
     pub fn remove_peers(&self, names: &[PeerName]) {
         let peers = self.peers.load();
         for peer in names.iter().filter_map(|name| peers.get(name)) {
-            peer.queue().stop();
+            peer.stop();
         }
     }
 
@@ -153,7 +157,7 @@ impl Delivery {
             _ = shutdown.wait_for(|stop| *stop) => {}
         }
         for peer in self.peers.load().values() {
-            peer.queue().stop();
+            peer.stop();
         }
         self.refills.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }

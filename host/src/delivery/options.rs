@@ -1,11 +1,14 @@
 //! What delivery must know about a peer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
+use tokio_rustls::rustls::ClientConfig;
 
-use super::Schedule;
-use crate::message::{PeerName, Timeouts};
+use super::{Host, Hosts, Schedule};
+use crate::message::{Extension, Hello, PeerName, Rate, Timeouts};
 
 /// Makes a message with octets above 127 into one without, for a next hop that does not take them (RFC 6152, 3).
 pub type Convert = fn(&Bytes) -> Result<Bytes, String>;
@@ -14,10 +17,19 @@ pub type Convert = fn(&Bytes) -> Result<Bytes, String>;
 #[derive(Clone, Debug)]
 pub struct PeerOptions {
     pub name: PeerName,
-    /// `name:port` or `address:port`, tried in this order.
-    pub hosts: Vec<String>,
+    pub hosts: Hosts,
     /// What we call ourselves in EHLO: our own domain.
     pub helo: String,
+    /// How a session begins.
+    pub hello: Hello,
+    /// Extensions that may be used, when they are offered.
+    pub extensions: Vec<Extension>,
+    /// `None`: never.
+    pub tls: Option<Tls>,
+    /// Octets of a message that the peer takes; larger ones fail without being sent.
+    pub max_message_size: Option<u64>,
+    /// Attempts in a time, over all connections.
+    pub rate: Option<Rate>,
     /// Connections at the same time, and so messages at the same time.
     pub sessions: usize,
     /// Messages over one connection, before it is closed and another one opened. Some servers refuse an endless one.
@@ -39,16 +51,37 @@ pub struct PeerOptions {
     pub random: fn() -> f64,
 }
 
+/// Encryption towards a peer (RFC 3207).
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// What to trust, and what to show. May be replaced at any time; new connections use it.
+    pub config: Arc<ArcSwap<ClientConfig>>,
+    /// Nothing is sent without it. Otherwise it is used when it can be had, whoever is at the other end (RFC 7435).
+    pub required: bool,
+    /// The name that the certificate has to be good for; `None`: the name of the host.
+    pub name: Option<String>,
+}
+
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl PeerOptions {
-    /// A peer with every default.
+    /// A peer with every default, whose hosts are tried in this order.
     pub fn new(name: PeerName, hosts: Vec<String>, helo: impl Into<String>) -> Self {
+        let host = |(priority, address)| Host {
+            address,
+            priority,
+            weight: 1,
+        };
         Self {
             name,
-            hosts,
+            hosts: Hosts::Fixed((0..).zip(hosts).map(host).collect()),
             helo: helo.into(),
+            hello: Hello::default(),
+            extensions: vec![Extension::Pipelining, Extension::EightBitMime, Extension::Size],
+            tls: None,
+            max_message_size: None,
+            rate: None,
             sessions: 20,
             messages_per_connection: 10_000,
             idle: 30 * SECOND,

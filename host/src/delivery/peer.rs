@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
 use super::fate::{Answer, Fate, Verdict};
+use super::greet::Unreachable;
+use super::hosts::{self, KnownHosts};
+use super::pacing::Pacing;
 use super::queue::{Job, Limits, Next, Queue, Turn};
-use super::session::{Failure, Session, Unreachable};
+use super::session::{Failure, Session};
 use super::settle::{self, Attempt};
 use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
@@ -27,8 +30,12 @@ pub(super) struct Peer {
     queue: Mutex<Queue>,
     /// Wakes the refill.
     refill: Notify,
+    hosts: ArcSwap<KnownHosts>,
     /// When hosts were last found dead.
     dead: Mutex<HashMap<String, Instant>>,
+    pacing: Mutex<Option<Pacing>>,
+    /// True while nothing new is to be begun.
+    stopping: watch::Sender<bool>,
     /// Messages whose last attempt ended in doubt, and the host that may have them.
     doubtful: Mutex<HashMap<OutgoingId, Doubt>>,
     /// Records that may be under way at once: past that, workers wait for the spool.
@@ -69,7 +76,10 @@ impl Peer {
         Arc::new(Self {
             queue: Mutex::new(Queue::new(limits)),
             refill: Notify::new(),
+            hosts: ArcSwap::from_pointee(KnownHosts::new(options.hosts.clone())),
             dead: Mutex::default(),
+            pacing: Mutex::new(options.rate.map(Pacing::new)),
+            stopping: watch::Sender::new(false),
             doubtful: Mutex::default(),
             recording: Arc::new(Semaphore::new(MAX_RECORDING)),
             options: ArcSwap::from_pointee(options),
@@ -92,11 +102,24 @@ impl Peer {
     /// Goes on with other options, also after its queue was stopped. What is in flight stays so; open connections carry
     /// no further message.
     pub fn change(self: &Arc<Self>, options: PeerOptions) {
-        lock(&self.dead).retain(|host, _| options.hosts.contains(host));
+        let known = KnownHosts::new(options.hosts.clone());
+        lock(&self.dead).retain(|host, _| known.may_be(host));
+        self.hosts.store(Arc::new(known));
         let limits = Limits::of(&options);
-        self.options.store(Arc::new(options));
+        let old = self.options.swap(Arc::new(options));
+        let rate = self.options().rate;
+        if rate != old.rate {
+            *lock(&self.pacing) = rate.map(Pacing::new);
+        }
+        self.stopping.send_replace(false);
         self.queue().go_on(limits);
         self.dispatch();
+    }
+
+    /// Nothing new is begun.
+    pub fn stop(&self) {
+        self.queue().stop();
+        self.stopping.send_replace(true);
     }
 
     /// Starts the workers that the queue asks for, and the refill when it runs low.
@@ -162,7 +185,12 @@ impl Peer {
         let mut last = (None, Answer::ours("the peer has no hosts"), Verdict::Later);
         let mut reached = false;
         let options = self.options();
-        for host in self.hosts(&options, wanted.as_deref()) {
+        let hosts = self.hosts(&options, wanted.as_deref()).await.unwrap_or_else(|reason| {
+            warn!(peer = %options.name, reason, "nobody says where the peer's hosts are");
+            last.1 = Answer::ours(reason);
+            Vec::new()
+        });
+        for host in &hosts {
             self.queue().opening();
             let opened = Session::open(host, &options).await;
             if self.queue().opened(opened.is_ok()) {
@@ -174,13 +202,13 @@ impl Peer {
                     lock(&self.dead).remove(host);
                     let open = Connection::new(session, &options, self);
                     let lost = Answer::ours("the connection was lost before the end of the message");
-                    last = (Some(host.to_owned()), lost, Verdict::Later);
+                    last = (Some(host.clone()), lost, Verdict::Later);
                     if let Some(attempt) = self.send(job, open, keep).await {
                         return Some(attempt);
                     }
                 }
                 Err(Unreachable { reply, reason }) => {
-                    lock(&self.dead).insert(host.to_owned(), Instant::now());
+                    lock(&self.dead).insert(host.clone(), Instant::now());
                     warn!(peer = %options.name, host, reason = %Masked(&reason), "host does not talk to us");
                     // Only a peer all of whose hosts refuse for good has refused for good.
                     let refused = reply.as_ref().is_some_and(Reply::is_permanent);
@@ -190,7 +218,7 @@ impl Peer {
                         _ => Verdict::Later,
                     };
                     let answer = reply.as_ref().map_or_else(|| Answer::ours(reason), Answer::of);
-                    last = (Some(host.to_owned()), answer, verdict);
+                    last = (Some(host.clone()), answer, verdict);
                 }
             }
         }
@@ -237,17 +265,36 @@ impl Peer {
         Some(Attempt { host, fates })
     }
 
-    /// The hosts to try, in order: those lately found dead last.
-    fn hosts<'a>(&self, options: &'a PeerOptions, wanted: Option<&str>) -> Vec<&'a str> {
+    /// The hosts to try, in order; only the one that may have the message already, when there is one.
+    async fn hosts(&self, options: &PeerOptions, wanted: Option<&str>) -> Result<Vec<String>, String> {
+        if let Some(host) = wanted {
+            return Ok(vec![host.to_owned()]);
+        }
+        let known = self.hosts.load_full();
+        let all = known.all().await?;
+        let mut dead = lock(&self.dead);
+        dead.retain(|_, since| since.elapsed() < DEAD_FOR);
+        Ok(hosts::order(all, |host| dead.contains_key(host), options.random))
+    }
+
+    /// Waits for the message's turn under the peer's rate, without holding a connection for longer than one is kept.
+    /// False when nothing is to be begun any more.
+    async fn pace(&self, connection: &mut Option<Connection>) -> bool {
         let now = Instant::now();
-        let dead = lock(&self.dead);
-        let is_dead = |host: &&str| dead.get(*host).is_some_and(|since| now - *since < DEAD_FOR);
-        let hosts = options.hosts.iter().map(String::as_str);
-        let mut hosts: Vec<&str> = hosts
-            .filter(|host| wanted.is_none_or(|wanted| wanted == *host))
-            .collect();
-        hosts.sort_by_key(is_dead);
-        hosts
+        let Some(turn) = lock(&self.pacing).as_mut().map(|pacing| pacing.reserve(now)) else {
+            return true;
+        };
+        let options = self.options();
+        if turn.duration_since(now) > options.idle
+            && let Some(open) = connection.take()
+        {
+            open.session.quit(&options).await;
+        }
+        let mut stopping = self.stopping.subscribe();
+        tokio::select! {
+            () = sleep_until(turn) => true,
+            _ = stopping.wait_for(|stop| *stop) => false,
+        }
     }
 
     fn unreachable(&self) {
@@ -259,7 +306,7 @@ impl Peer {
     fn doubt(&self, id: OutgoingId) -> Option<String> {
         let mut doubtful = lock(&self.doubtful);
         let doubt = doubtful.get(&id)?;
-        if doubt.since.elapsed() < DOUBT_FOR && self.options().hosts.contains(&doubt.host) {
+        if doubt.since.elapsed() < DOUBT_FOR && self.hosts.load().may_be(&doubt.host) {
             return Some(doubt.host.clone());
         }
         doubtful.remove(&id);
@@ -304,6 +351,10 @@ impl Worker {
         let mut session = None;
         let mut next = Some(first);
         while let Some(job) = next {
+            if !self.peer.pace(&mut session).await {
+                self.peer.queue().put_back(job);
+                break;
+            }
             match self.peer.attempt(&job, &mut session).await {
                 Some(attempt) => settle::spawn(self.peer.clone(), job, attempt).await,
                 None => {
@@ -363,6 +414,6 @@ impl Drop for Worker {
 }
 
 /// What a lock guards here stays whole even when a holder panics: it is changed by single calls.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

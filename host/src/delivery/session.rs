@@ -4,6 +4,7 @@ use super::PeerOptions;
 use super::body::{self, BodyError};
 use super::client::{Client, ClientError};
 use super::fate::{Answer, Fate, Verdict};
+use super::greet::{Unreachable, greet};
 use crate::message::{Envelope, Outgoing, Recipient, Rope};
 use crate::protocol::smtp::outbound::{self, Extensions};
 use crate::protocol::smtp::{Enhanced, Reply};
@@ -19,14 +20,6 @@ pub(super) struct Session {
     transactions: u32,
     /// The connection must not be used again: 421, or a message broken off in the middle.
     finished: bool,
-}
-
-/// A host that does not talk to us.
-#[derive(Debug)]
-pub(super) struct Unreachable {
-    /// What it said, when it said something.
-    pub reply: Option<Reply>,
-    pub reason: String,
 }
 
 /// A transaction that ended without an answer. The session is of no more use.
@@ -47,26 +40,15 @@ pub(super) enum Failure {
 struct Commands {
     octets: Vec<u8>,
     ends: Vec<usize>,
+    /// How many have been asked.
+    asked: usize,
+    /// RSET is the first.
+    reset: bool,
 }
 
 impl Session {
-    /// Connects and greets: EHLO, or HELO with a server that does not know EHLO.
     pub async fn open(host: &str, options: &PeerOptions) -> Result<Self, Unreachable> {
-        let limits = &options.timeouts;
-        let mut client = Client::connect(host, limits.connect).await?;
-        expect_positive(client.reply("greeting", limits.greeting).await?, "greeting")?;
-        let mut offered = Extensions::default();
-        let ehlo = format!("EHLO {}\r\n", options.helo);
-        client.write(ehlo.as_bytes(), limits.command).await?;
-        let answer = client.reply("answer to EHLO", limits.command).await?;
-        if answer.is_permanent() {
-            let helo = format!("HELO {}\r\n", options.helo);
-            client.write(helo.as_bytes(), limits.command).await?;
-            expect_positive(client.reply("answer to HELO", limits.command).await?, "HELO")?;
-        } else {
-            offered = Extensions::from_reply(&answer);
-            expect_positive(answer, "EHLO")?;
-        }
+        let (client, offered) = greet(host, options).await?;
         Ok(Self {
             client,
             host: host.to_owned(),
@@ -105,7 +87,7 @@ impl Session {
         self.transactions += 1;
         let reset = std::mem::take(&mut self.needs_reset);
         let commands = self.commands(envelope, rope.size(), eight_bit, reset);
-        let begun = self.begin(envelope, &commands, reset, used_before, options).await?;
+        let begun = self.begin(envelope, commands, used_before, options).await?;
         match begun {
             Begun::Refused(fates) => {
                 self.needs_reset = true;
@@ -136,7 +118,8 @@ impl Session {
             }
             None => return Err((Verdict::Never, Answer::conversion("no conversion is configured"))),
         };
-        match self.offered.size_limit() {
+        let limits = [self.offered.size_limit(), options.max_message_size];
+        match limits.into_iter().flatten().min() {
             Some(limit) if rope.size() > limit => {
                 let text = format!(
                     "the message of {} octets is larger than the {limit} it takes",
@@ -149,7 +132,10 @@ impl Session {
     }
 
     fn commands(&self, envelope: &Envelope, size: u64, eight_bit: bool, reset: bool) -> Commands {
-        let mut commands = Commands::default();
+        let mut commands = Commands {
+            reset,
+            ..Commands::default()
+        };
         if reset {
             commands.add(|out| out.extend_from_slice(b"RSET\r\n"));
         }
@@ -166,50 +152,19 @@ impl Session {
     async fn begin<'a>(
         &mut self,
         envelope: &'a Envelope,
-        commands: &Commands,
-        reset: bool,
+        mut commands: Commands,
         used_before: bool,
         options: &PeerOptions,
     ) -> Result<Begun<'a>, Failure> {
-        let lost_at_first = |error: ClientError| Failure::Lost {
-            stale: used_before && !matches!(error, ClientError::Timeout { .. }),
-            reason: error.to_string(),
-        };
-        if self.offered.pipelining {
-            let written = self.client.write(&commands.octets, options.timeouts.command).await;
-            written.map_err(lost_at_first)?;
-        }
-        let mut next = 0..commands.ends.len();
-        let mut command = || commands.at(next.next().unwrap_or_default());
-        let mut first = None;
-        if reset {
-            let answered = self.ask(command(), "answer to RSET", options).await;
-            first = Some(answered.map_err(lost_at_first)?);
-        }
-        let mail = match first {
-            Some(reply) if reply.code == 421 => reply,
-            Some(_) => self.ask(command(), "answer to MAIL", options).await?,
-            None => {
-                let answered = self.ask(command(), "answer to MAIL", options).await;
-                answered.map_err(lost_at_first)?
-            }
-        };
-        if mail.code == 421 && used_before {
-            // The server ended an idle connection, which says nothing about the message.
-            let reason = mail.to_string();
-            return Err(Failure::Lost { reason, stale: true });
-        }
+        let mail = self.ask_mail(&mut commands, used_before, options).await?;
         let mail_taken = self.is_taken(&mail)?;
-        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        let refused_by_mail = || Fate::all(envelope, Verdict::of(&mail), &Answer::of(&mail));
         if !mail_taken && (!self.offered.pipelining || self.finished) {
-            return Ok(Begun::Refused(Fate::all(
-                envelope,
-                Verdict::of(&mail),
-                &Answer::of(&mail),
-            )));
+            return Ok(Begun::Refused(refused_by_mail()));
         }
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
         for recipient in &envelope.recipients {
-            let reply = self.ask(command(), "answer to RCPT", options).await?;
+            let reply = self.ask(commands.next(), "answer to RCPT", options).await?;
             match self.is_taken(&reply)? {
                 true => accepted.push(recipient),
                 false => refused.push(Fate::new(recipient, Verdict::of_recipient(&reply), &Answer::of(&reply))),
@@ -220,23 +175,66 @@ impl Session {
         }
         let open = mail_taken && !accepted.is_empty();
         if open || self.offered.pipelining {
-            let data = self.ask(command(), "answer to DATA", options).await?;
-            match (data.code == 354, open) {
-                (true, true) => return Ok(Begun::Open { refused, accepted }),
-                // RFC 2920, 3.1: a server that opens data for nobody is given an empty message.
-                (true, false) => self.send_nothing(options).await?,
-                (false, true) => {
-                    self.is_taken(&data)?;
+            match self.ask_data(commands.next(), open, options).await? {
+                None if open => return Ok(Begun::Open { refused, accepted }),
+                None => {}
+                Some(data) => {
                     let answer = Answer::of(&data);
                     refused.extend(accepted.iter().map(|r| Fate::new(r, Verdict::of(&data), &answer)));
                 }
-                (false, false) => {}
             }
         }
-        Ok(Begun::Refused(match mail_taken {
-            true => refused,
-            false => Fate::all(envelope, Verdict::of(&mail), &Answer::of(&mail)),
-        }))
+        Ok(Begun::Refused(if mail_taken { refused } else { refused_by_mail() }))
+    }
+
+    /// RSET where it is due, and MAIL. A connection that was used before may be gone: that says nothing about the message.
+    async fn ask_mail(
+        &mut self,
+        commands: &mut Commands,
+        used_before: bool,
+        options: &PeerOptions,
+    ) -> Result<Reply, Failure> {
+        let lost_at_first = |error: ClientError| Failure::Lost {
+            stale: used_before && !matches!(error, ClientError::Timeout { .. }),
+            reason: error.to_string(),
+        };
+        if self.offered.pipelining {
+            let written = self.client.write(&commands.octets, options.timeouts.command).await;
+            written.map_err(lost_at_first)?;
+        }
+        let mail = if commands.reset {
+            let answered = self.ask(commands.next(), "answer to RSET", options).await;
+            match answered.map_err(lost_at_first)? {
+                reply if reply.code == 421 => reply,
+                _ => self.ask(commands.next(), "answer to MAIL", options).await?,
+            }
+        } else {
+            let answered = self.ask(commands.next(), "answer to MAIL", options).await;
+            answered.map_err(lost_at_first)?
+        };
+        if mail.code == 421 && used_before {
+            // The server ended an idle connection.
+            let reason = mail.to_string();
+            return Err(Failure::Lost { reason, stale: true });
+        }
+        Ok(mail)
+    }
+
+    /// DATA; `None` when the server waits for a message, or waited for one that there is not.
+    async fn ask_data(&mut self, data: &[u8], open: bool, options: &PeerOptions) -> Result<Option<Reply>, Failure> {
+        let reply = self.ask(data, "answer to DATA", options).await?;
+        match (reply.code == 354, open) {
+            (true, true) | (false, false) => Ok(None),
+            // RFC 2920, 3.1: a server that opens data for nobody is given an empty message.
+            (true, false) => {
+                self.send_nothing(options).await?;
+                Ok(None)
+            }
+            (false, true) => {
+                self.is_taken(&reply)?;
+                Ok(Some(reply))
+            }
+        }
     }
 
     /// Sends one command, unless it went out with its group, and waits for its answer.
@@ -331,28 +329,11 @@ impl Commands {
         self.ends.push(self.octets.len());
     }
 
-    fn at(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.octets[start..self.ends[index]]
-    }
-}
-
-fn expect_positive(reply: Reply, what: &str) -> Result<(), Unreachable> {
-    match reply.code {
-        200..300 => Ok(()),
-        _ => Err(Unreachable {
-            reason: format!("{what}: {reply}"),
-            reply: Some(reply),
-        }),
-    }
-}
-
-impl From<ClientError> for Unreachable {
-    fn from(error: ClientError) -> Self {
-        Self {
-            reply: None,
-            reason: error.to_string(),
-        }
+    fn next(&mut self) -> &[u8] {
+        let start = self.asked.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let end = self.ends[self.asked];
+        self.asked += 1;
+        &self.octets[start..end]
     }
 }
 

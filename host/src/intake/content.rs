@@ -1,7 +1,6 @@
 //! The message behind DATA: octets from the connection into a draft, as they come.
 
 use bytes::Buf;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::Options;
@@ -21,11 +20,7 @@ pub(super) struct Reception {
 
 /// Reads up to the end of data, whatever happens: a message that cannot be taken is drained, within limits, so that
 /// the peer hears why.
-pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
-    wire: &mut Wire<S>,
-    transaction: &Transaction,
-    options: &Options,
-) -> Result<Reception, Lost> {
+pub(super) async fn receive(wire: &mut Wire, transaction: &Transaction, options: &Options) -> Result<Reception, Lost> {
     let limits = DataLimits {
         message: transaction.terms.message.unwrap_or(options.message),
         header: options.header,

@@ -8,8 +8,8 @@ use crate::spool::{BoxFuture, Receipt};
 /// Who may talk, what is routable, and where messages go. The first three are asked in the middle of a session and
 /// must not wait for anything; what has to be waited for is asked before, by `look_up`.
 pub trait Handler: Send + Sync + 'static {
-    /// At the connection: who may talk at all.
-    fn greet(&self, remote: SocketAddr) -> Result<(), Refusal>;
+    /// At the connection: who may talk at all, and what is known of them already.
+    fn greet(&self, remote: SocketAddr) -> Result<Welcome, Refusal>;
 
     /// At MAIL: which peer this is, and on what terms it sends. `None` is the null sender.
     fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal>;
@@ -34,6 +34,16 @@ pub trait Handler: Send + Sync + 'static {
     fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>>;
 }
 
+/// What holds for a client before it has said who it is: it comes from an address of one or several peers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Welcome {
+    /// Octets of a message to announce as SIZE, instead of `Options::message`: the most that one of them may send.
+    pub message: Option<u64>,
+    /// One of them does not wait for its turn: octets that come before it are taken as if they had come in it, except
+    /// behind a DATA that was refused.
+    pub talks_early: bool,
+}
+
 /// A recognised peer, and what differs for it from the listener's options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SenderTerms {
@@ -42,12 +52,18 @@ pub struct SenderTerms {
     pub message: Option<u64>,
     /// Octets of a line, instead of `Options::line`: some peers put a whole SMIL on one.
     pub line: Option<u64>,
+    /// What it sends is taken over TLS only.
+    pub tls_required: bool,
 }
 
 impl SenderTerms {
     /// Nothing differs.
     pub fn new(peer: PeerName) -> Self {
-        let (message, line) = (None, None);
-        Self { peer, message, line }
+        Self {
+            peer,
+            message: None,
+            line: None,
+            tls_required: false,
+        }
     }
 }

@@ -13,8 +13,8 @@
 //! - `replies`: the one table from [`Refusal`](crate::message::Refusal) to what the peer hears
 //!
 //! Policy. A bare CR, bare LF or NUL in a message costs the message and the session: whoever sent it may have meant
-//! what follows as part of it. Octets that nobody asked for (behind EHLO and DATA, before the greeting) end the session
-//! too. 8-bit octets are taken with or without `BODY=8BITMIME`. A handler that has been given a message is never
+//! what follows as part of it. Octets that nobody asked for (behind EHLO, DATA and STARTTLS, before the greeting) end
+//! the session too, except those of a peer that is known to talk early. 8-bit octets are taken with or without `BODY=8BITMIME`. A handler that has been given a message is never
 //! interrupted by its peer: when the peer goes away meanwhile, the message is kept, and may come a second time.
 
 mod budget;
@@ -33,7 +33,7 @@ mod wire;
 mod tests;
 
 pub use budget::{Lease, MemoryBudget};
-pub use handler::{Handler, SenderTerms};
+pub use handler::{Handler, SenderTerms, Welcome};
 pub use listener::serve;
-pub use options::{EarlyTalk, Options};
+pub use options::Options;
 pub use replies::reply_to;

@@ -1,7 +1,11 @@
 //! What a listener is told: its name, its limits, its patience.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio_rustls::rustls::ServerConfig;
 
 use super::MemoryBudget;
 
@@ -10,6 +14,8 @@ use super::MemoryBudget;
 pub struct Options {
     /// How the relay calls itself in its greeting.
     pub host_name: String,
+    /// What STARTTLS is offered with. May be replaced at any time; new sessions use it.
+    pub tls: Option<Arc<ArcSwap<ServerConfig>>>,
     /// Where messages that do not stay in memory lie, as files without names, until they are committed or refused.
     pub folder: PathBuf,
     /// Octets of memory for messages, shared with whoever holds their contents. A message that finds no room in it goes
@@ -40,8 +46,6 @@ pub struct Options {
     /// The command line with a bare CR, bare LF or NUL that ends a session. Default the 3rd: no mailer sends any.
     pub framing_errors: u32,
 
-    /// What to do with octets that come before their turn.
-    pub early_talk: EarlyTalk,
     /// How long the greeting waits for clients that cannot wait. Default zero, because peers are known.
     pub greet_delay: Duration,
     /// Silence after which a session ends. Default 5 minutes (RFC 5321, 4.5.3.2.7). Also how far a message may
@@ -55,16 +59,6 @@ pub struct Options {
     pub octets_per_second: u64,
     /// How long sessions may go on with their transactions when the listener stops. Default 30 seconds.
     pub farewell: Duration,
-}
-
-/// What is done with a client that sends more behind EHLO, HELO or DATA without waiting for the answer, or anything
-/// before the greeting (RFC 2920, 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EarlyTalk {
-    /// 554, and the session ends: it may be a smuggled command.
-    Refuse,
-    /// Taken as if it had come in its turn, except behind a DATA that was refused.
-    Tolerate,
 }
 
 /// The longest command line in octets, CRLF included: far above the 512 of RFC 5321, 4.5.3.1.4 with all extensions.
@@ -90,7 +84,7 @@ impl Options {
             sessions_per_source: 1000,
             errors: 10,
             framing_errors: 3,
-            early_talk: EarlyTalk::Refuse,
+            tls: None,
             greet_delay: Duration::ZERO,
             idle: Duration::from_secs(300),
             command: Duration::from_secs(60),

@@ -118,11 +118,15 @@ pub(super) fn unwelcome(refusal: &Refusal) -> Reply {
     }
 }
 
-pub(super) fn ehlo(options: &Options) -> Reply {
+/// `size` is what is announced (RFC 1870).
+pub(super) fn ehlo(options: &Options, size: u64, starttls: bool) -> Reply {
     let mut reply = Reply::new(250, None, options.host_name.as_str());
     let extensions = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"];
-    reply.lines.push(format!("SIZE {}", options.message));
+    reply.lines.push(format!("SIZE {size}"));
     reply.lines.extend(extensions.map(str::to_owned));
+    if starttls {
+        reply.lines.push("STARTTLS".to_owned());
+    }
     reply
 }
 
@@ -158,7 +162,7 @@ pub(super) fn help() -> Reply {
     Reply::new(
         214,
         Some((0, 0)),
-        "EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321",
+        "EHLO HELO STARTTLS MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321",
     )
 }
 
@@ -209,6 +213,28 @@ pub(super) fn too_many_errors() -> Reply {
 
 pub(super) fn too_early() -> Reply {
     Reply::new(554, Some((5, 0)), "you talk before your turn, closing")
+}
+
+/// RFC 3207, 4.
+pub(super) fn tls_ready() -> Reply {
+    Reply::new(220, Some((0, 0)), "begin TLS")
+}
+
+pub(super) fn tls_not_offered() -> Reply {
+    Reply::new(502, Some((5, 1)), "STARTTLS is not offered here")
+}
+
+pub(super) fn tls_already() -> Reply {
+    Reply::new(503, Some((5, 1)), "TLS is on already")
+}
+
+/// RFC 3207, 4: what is not taken without TLS.
+pub(super) fn tls_first() -> Reply {
+    Reply::new(
+        530,
+        Some((7, 0)),
+        "STARTTLS first: your messages are taken over TLS only",
+    )
 }
 
 pub(super) fn too_slow() -> Reply {

@@ -4,25 +4,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Buf;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::content::{self, Reception};
-use super::options::{COMMAND_DRAIN_OCTETS, COMMAND_OCTETS, EarlyTalk};
+use super::options::{COMMAND_DRAIN_OCTETS, COMMAND_OCTETS};
 use super::state::{Desk, Next, State, Transaction};
-use super::wire::{Lost, Wire};
-use super::{Handler, Options, replies};
-use crate::message::{Incoming, Masked, MessageId, Origin, Refusal};
+use super::wire::{Lost, Stream, Wire};
+use super::{Handler, Options, Welcome, replies};
+use crate::message::{Incoming, Masked, MessageId, Origin, Protocol, Refusal};
 use crate::protocol::smtp::{Command, Found, LineError, LineReader, Reply};
 
-pub(super) struct Session<S, H> {
-    wire: Wire<S>,
+pub(super) struct Session<H> {
+    wire: Wire,
     lines: LineReader,
     options: Arc<Options>,
     handler: Arc<H>,
     remote: SocketAddr,
     shutdown: watch::Receiver<bool>,
+    welcome: Welcome,
+    encrypted: bool,
     errors: u32,
     framing_errors: u32,
     /// When the session began to wait for the command that it waits for now.
@@ -36,13 +37,9 @@ pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
-impl<S, H> Session<S, H>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    H: Handler,
-{
+impl<H: Handler> Session<H> {
     pub(super) fn new(
-        stream: S,
+        stream: impl Stream + 'static,
         remote: SocketAddr,
         options: Arc<Options>,
         handler: Arc<H>,
@@ -55,6 +52,8 @@ where
             handler,
             remote,
             shutdown,
+            welcome: Welcome::default(),
+            encrypted: false,
             errors: 0,
             framing_errors: 0,
             waiting: Instant::now(),
@@ -67,6 +66,10 @@ where
             Ok(()) => {}
             Err(lost @ (Lost::Closed | Lost::Broken(_))) => {
                 tracing::debug!(remote = %self.remote, "session lost: {lost}");
+                return;
+            }
+            Err(lost @ Lost::Handshake(_)) => {
+                tracing::warn!(remote = %self.remote, "session lost: {lost}");
                 return;
             }
             Err(lost @ Lost::Late) => {
@@ -86,11 +89,12 @@ where
         loop {
             let next = match self.step(state).await? {
                 Next::Content(transaction) => self.message(transaction).await?,
+                Next::Secure => self.secure().await?,
                 next => next,
             };
             match next {
                 Next::Expect(expected) => state = expected,
-                Next::Content(_) | Next::Close => return Ok(()),
+                Next::Content(_) | Next::Secure | Next::Close => return Ok(()),
             }
             if self.wire.is_full() {
                 self.flush().await?;
@@ -100,11 +104,14 @@ where
 
     /// Greets, or returns what a client hears that is not let in.
     async fn greet(&mut self) -> Result<Option<Reply>, Lost> {
-        if let Err(refusal) = self.handler.greet(self.remote) {
-            self.log_refusal(&refusal, None);
-            return Ok(Some(replies::unwelcome(&refusal)));
+        match self.handler.greet(self.remote) {
+            Ok(welcome) => self.welcome = welcome,
+            Err(refusal) => {
+                self.log_refusal(&refusal, None);
+                return Ok(Some(replies::unwelcome(&refusal)));
+            }
         }
-        if !self.options.greet_delay.is_zero() {
+        if !self.options.greet_delay.is_zero() && !self.welcome.talks_early {
             let until = Instant::now() + self.options.idle;
             // Octets in time are octets too early; silence is what a client should keep.
             if let Ok(talked) = timeout(self.options.greet_delay, self.wire.fill(until)).await {
@@ -133,6 +140,8 @@ where
                     options: &self.options,
                     handler: &*self.handler,
                     remote: self.remote,
+                    welcome: self.welcome,
+                    encrypted: self.encrypted,
                 };
                 let command = Command::parse(line);
                 let turn = Turn::behind(&command);
@@ -184,7 +193,9 @@ where
         match turn {
             Turn::Any => false,
             // What waits behind a refused DATA may be a message: its lines must not be taken for commands.
-            Turn::Hello | Turn::Data => waiting && (refused_data || self.options.early_talk == EarlyTalk::Refuse),
+            Turn::Hello | Turn::Data => waiting && (refused_data || !self.welcome.talks_early),
+            // Whoever put it there, it was not said over TLS (CVE-2011-0411).
+            Turn::Tls => waiting && matches!(next, Next::Secure),
         }
     }
 
@@ -225,6 +236,20 @@ where
         }
     }
 
+    /// The handshake behind STARTTLS. The client begins anew: nothing that it said before is known to be its own.
+    async fn secure(&mut self) -> Result<Next, Lost> {
+        self.flush().await?;
+        let Some(tls) = &self.options.tls else {
+            return Ok(Next::Close);
+        };
+        let until = Instant::now() + self.options.command;
+        self.wire.secure(tls.load_full(), until).await?;
+        self.encrypted = true;
+        self.lines = LineReader::new(COMMAND_OCTETS, COMMAND_DRAIN_OCTETS);
+        self.waiting = Instant::now();
+        Ok(Next::Expect(State::ExpectGreeting))
+    }
+
     /// Takes the message behind DATA and hands it over.
     async fn message(&mut self, transaction: Transaction) -> Result<Next, Lost> {
         self.flush().await?;
@@ -262,7 +287,11 @@ where
             peer: transaction.terms.peer,
             remote: self.remote,
             helo: transaction.hello.name,
-            extended: transaction.hello.extended,
+            protocol: match transaction.hello.extended {
+                _ if self.encrypted => Protocol::Esmtps,
+                true => Protocol::Esmtp,
+                false => Protocol::Smtp,
+            },
             received_at: self.handler.now(),
         };
         let envelope = transaction.envelope;
@@ -304,6 +333,8 @@ enum Turn {
     Hello,
     /// The same, behind DATA.
     Data,
+    /// The same, behind STARTTLS.
+    Tls,
 }
 
 impl Turn {
@@ -311,6 +342,7 @@ impl Turn {
         match command {
             Ok(Command::Ehlo(_) | Command::Helo(_)) => Self::Hello,
             Ok(Command::Data) => Self::Data,
+            Ok(Command::StartTls) => Self::Tls,
             _ => Self::Any,
         }
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::time::Instant;
 
-use super::{Handler, Options, SenderTerms, replies};
+use super::{Handler, Options, SenderTerms, Welcome, replies};
 use crate::message::{Envelope, Illegal, Masked, MmsAddress, Recipient, Refusal};
 use crate::protocol::smtp::{Command, Reply};
 use crate::spool::BoxFuture;
@@ -27,6 +27,8 @@ pub(super) enum Next {
     Expect(State),
     /// The message comes now.
     Content(Transaction),
+    /// The handshake comes now; nothing of before holds behind it.
+    Secure,
     Close,
 }
 
@@ -53,17 +55,20 @@ pub(super) struct Desk<'a, H> {
     pub(super) options: &'a Options,
     pub(super) handler: &'a H,
     pub(super) remote: SocketAddr,
+    pub(super) welcome: Welcome,
+    pub(super) encrypted: bool,
 }
 
 impl State {
     pub(super) fn answer<H: Handler>(self, command: &Command<'_>, desk: &Desk<'_, H>) -> (Reply, Next) {
         let reply = match command {
             Command::Quit => return (replies::bye(), Next::Close),
-            Command::Ehlo(name) => return Self::greeted(name, true, replies::ehlo(desk.options)),
+            Command::Ehlo(name) => return Self::greeted(name, true, desk.ehlo()),
             Command::Helo(name) => return Self::greeted(name, false, replies::helo(desk.options)),
             Command::Mail { from, size, .. } => return self.mail(command, *from, *size, desk),
             Command::Rcpt { to } => return self.rcpt(command, to, desk),
             Command::Data => return self.data(command),
+            Command::StartTls => return self.secure(command, desk),
             Command::Rset => return (replies::ok(), Next::Expect(self.reset())),
             Command::Noop => replies::ok(),
             Command::Vrfy => replies::vrfy(),
@@ -155,6 +160,18 @@ impl State {
         (reply, Next::Expect(state))
     }
 
+    /// RFC 3207, 4.
+    fn secure<H: Handler>(self, command: &Command<'_>, desk: &Desk<'_, H>) -> (Reply, Next) {
+        let reply = match self {
+            _ if desk.encrypted => replies::tls_already(),
+            _ if desk.options.tls.is_none() => replies::tls_not_offered(),
+            Self::ExpectMail(_) => return (replies::tls_ready(), Next::Secure),
+            Self::ExpectGreeting => replies::hello_first(),
+            Self::ExpectRcpt(_) | Self::ExpectData(_) => replies::out_of_order(command),
+        };
+        (reply, Next::Expect(self))
+    }
+
     fn data(self, command: &Command<'_>) -> (Reply, Next) {
         match self {
             Self::ExpectData(transaction) => (replies::go_ahead(), Next::Content(transaction)),
@@ -165,6 +182,11 @@ impl State {
 }
 
 impl<H: Handler> Desk<'_, H> {
+    fn ehlo(&self) -> Reply {
+        let size = self.welcome.message.unwrap_or(self.options.message);
+        replies::ehlo(self.options, size, self.options.tls.is_some() && !self.encrypted)
+    }
+
     fn open(&self, from: Option<&str>, declared: Option<u64>) -> Result<(Option<MmsAddress>, SenderTerms), Reply> {
         let sender = from
             .map(|text| MmsAddress::new(text).map_err(|Illegal(reason)| replies::bad_sender(text, &reason)))
@@ -173,6 +195,10 @@ impl<H: Handler> Desk<'_, H> {
             .handler
             .sender(self.remote, sender.as_ref())
             .map_err(|refusal| self.refuse(&refusal))?;
+        if terms.tls_required && !self.encrypted {
+            tracing::warn!(remote = %self.remote, peer = %terms.peer, "refused: its messages are taken over TLS only");
+            return Err(replies::tls_first());
+        }
         let limit = terms.message.unwrap_or(self.options.message);
         match declared {
             Some(size) if size > limit => Err(self.refuse(&Refusal::TooLarge { limit })),

@@ -3,11 +3,14 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use super::draft::FILL;
 use crate::protocol::smtp::Reply;
@@ -22,8 +25,13 @@ const OUTPUT_KEPT: usize = 512;
 const LINGER: Duration = Duration::from_secs(5);
 const LINGER_READS: usize = 64;
 
-pub(super) struct Wire<S> {
-    stream: S,
+/// The connection itself, or TLS over it.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
+
+pub(super) struct Wire {
+    stream: Box<dyn Stream>,
     /// What has come and has not been understood yet. Without memory while the connection waits for its peer.
     pub(super) input: BytesMut,
     output: Vec<u8>,
@@ -38,12 +46,26 @@ pub(super) enum Lost {
     Late,
     #[error("the connection broke: {0}")]
     Broken(#[from] io::Error),
+    #[error("the TLS handshake failed: {0}")]
+    Handshake(io::Error),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(super) fn new(stream: S) -> Self {
-        let (input, output) = (BytesMut::new(), Vec::new());
-        Self { stream, input, output }
+impl Wire {
+    pub(super) fn new(stream: impl Stream + 'static) -> Self {
+        Self {
+            stream: Box::new(stream),
+            input: BytesMut::new(),
+            output: Vec::new(),
+        }
+    }
+
+    /// Goes on over TLS. What was said before is forgotten; the caller has made sure that nothing waits unread.
+    pub(super) async fn secure(&mut self, tls: Arc<ServerConfig>, until: Instant) -> Result<(), Lost> {
+        let plain = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        let handshake = TlsAcceptor::from(tls).accept(plain);
+        let secured = timeout_at(until, handshake).await.map_err(|_| Lost::Late)?;
+        *self = Self::new(secured.map_err(Lost::Handshake)?);
+        Ok(())
     }
 
     /// Puts a reply into the group that is written next.
@@ -60,7 +82,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if self.output.is_empty() {
             return Ok(());
         }
-        let written = timeout_at(until, self.stream.write_all(&self.output)).await;
+        let writing = async {
+            self.stream.write_all(&self.output).await?;
+            self.stream.flush().await
+        };
+        let written = timeout_at(until, writing).await;
         self.output.clear();
         self.output.shrink_to(OUTPUT_KEPT);
         written.map_err(|_| Lost::Late)?.map_err(Lost::Broken)

@@ -69,6 +69,15 @@ impl MmsAddress {
         self.split_type().1
     }
 
+    /// The same without `/TYPE=`; `None` when it has none, or is nothing else.
+    pub fn without_type(&self) -> Option<Self> {
+        self.address_type()?;
+        let domain = self.domain().map(|domain| format!("@{domain}")).unwrap_or_default();
+        Self::new(self.user())
+            .ok()
+            .and_then(|user| Self::new(&format!("{user}{domain}")).ok())
+    }
+
     pub fn kind(&self) -> AddressKind {
         let user = self.user();
         let digits = user.strip_prefix('+').unwrap_or(user);
@@ -104,6 +113,23 @@ impl fmt::Display for MmsAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_type_only_the_type_is_missing() {
+        let without = |text: &str| {
+            MmsAddress::new(text)
+                .unwrap()
+                .without_type()
+                .map(|bare| bare.to_string())
+        };
+        assert_eq!(
+            without("+1555/TYPE=PLMN@mms.b.example").as_deref(),
+            Some("+1555@mms.b.example")
+        );
+        assert_eq!(without("+1555/type=plmn").as_deref(), Some("+1555"));
+        assert_eq!(without("+1555@mms.b.example"), None);
+        assert_eq!(without("/TYPE=PLMN@mms.b.example"), None, "nobody would be left");
+    }
 
     fn parts(text: &str) -> (AddressKind, String, Option<String>, Option<String>) {
         let address = MmsAddress::new(text).unwrap();

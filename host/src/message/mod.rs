@@ -38,7 +38,7 @@ pub use transaction::{
     Answer, Cause, Change, Leg, LegState, Mode, News, RepeatKey, Task, Todo, Transaction, TransactionChange,
     TransactionKey, Wants,
 };
-pub use whole::{Block, GivenIds, Incoming, Message, MessageType, Origin, Part, TransferEncoding};
+pub use whole::{Block, GivenIds, Incoming, Message, MessageType, Origin, Part, Protocol, TransferEncoding};
 
 /// Why a value from outside cannot become one of ours. The text names what was wrong, not whose it was: the caller
 /// knows that, and says it.

@@ -15,9 +15,29 @@ pub struct Origin {
     pub remote: SocketAddr,
     /// What the client said behind EHLO or HELO.
     pub helo: String,
-    /// Whether it was EHLO: "with ESMTP" in our `Received`, else "with SMTP" (RFC 5321, 4.4).
-    pub extended: bool,
+    pub protocol: Protocol,
     pub received_at: Timestamp,
+}
+
+/// How a client spoke, as our `Received` says (RFC 5321, 4.4; RFC 3848).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// It said HELO.
+    Smtp,
+    /// EHLO.
+    Esmtp,
+    /// EHLO, over TLS.
+    Esmtps,
+}
+
+impl Protocol {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Smtp => "SMTP",
+            Self::Esmtp => "ESMTP",
+            Self::Esmtps => "ESMTPS",
+        }
+    }
 }
 
 /// What intake hands over at the end of data: received, strictly framed, dot-unstuffed, and not looked into.

@@ -141,7 +141,7 @@ fn view(call: &CallFile) -> anyhow::Result<View> {
             peer: PeerName::new(&call.summary.source)?,
             remote: ([127, 0, 0, 1], 0).into(),
             helo: String::new(),
-            extended: true,
+            protocol: crate::message::Protocol::Esmtp,
             received_at: Timestamp(call.summary.received_at),
         },
         envelope: Envelope {

@@ -230,7 +230,10 @@ impl Relay {
             let bound = with_recipients(&arrived, &recipients);
             let mut asked = Effects::default();
             match run.chain.depart(bound, self.destination(&peer), &mut asked).await {
-                Passage::Go { message, .. } => gathered.send(&message, peer, onward, self.trace(received)),
+                Passage::Go { message, .. } => {
+                    let message = self.directory.load().quirks.suit(message, &peer);
+                    gathered.send(&message, peer, onward, self.trace(received));
+                }
                 Passage::Hold { reason } => {
                     // What plug-ins asked for on the way to it is dropped: they will be asked anew.
                     gathered.hold(peer, recipients, reason);

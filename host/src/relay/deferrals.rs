@@ -118,7 +118,7 @@ mod tests {
                 peer: PeerName::new(peer).unwrap(),
                 remote: ([127, 0, 0, 1], 2525).into(),
                 helo: "mms.a.example".into(),
-                extended: true,
+                protocol: crate::message::Protocol::Esmtp,
                 received_at: Timestamp(0),
             },
             envelope: Envelope {

@@ -9,18 +9,24 @@ use anyhow::{Context, bail};
 
 use crate::config::{self, Config, RouteTo};
 use crate::delivery::Delivery;
-use crate::message::{MmsAddress, PeerName, Refusal};
+use crate::message::{Choice, ContentClass, MmsAddress, PeerName, Quirk, Refusal};
 use crate::numbering::{self, Answer, Numbering};
 use crate::pipeline::Destination;
 use crate::routing::{
     Circumstances, EnumAnswer, NamedTable, OnSilence, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Step, Tables,
 };
 
+use super::doors::{SenderProfile, senders};
+use super::quirks::Quirks;
+
 /// One generation. A message asks for it at each step of its way, and may meet the next one at its next step.
 pub struct Directory {
     pub(super) routing: Routing,
     /// What each peer can take, as departure plug-ins are told. Peers without hosts are not here: nothing can go there.
     pub(super) destinations: HashMap<PeerName, Destination>,
+    /// What holds for messages of each peer.
+    pub(super) senders: HashMap<PeerName, SenderProfile>,
+    pub(super) quirks: Quirks,
     /// How long each peer may have to wait for the answer to its end of data.
     pub(super) answer_within: HashMap<PeerName, Duration>,
     /// What DNS says of numbers, if it is asked.
@@ -38,6 +44,8 @@ impl Directory {
             numbering: numbering(config, kept)?,
             routing: routing(config, tables)?,
             destinations: destinations(config),
+            senders: senders(config),
+            quirks: Quirks::of(config),
             answer_within: config
                 .peers
                 .iter()
@@ -151,6 +159,7 @@ fn routing(config: &Config, tables: &Tables) -> anyhow::Result<Routing> {
             () if peer.hub => Role::Hub,
             () => Role::Outside,
         },
+        single_recipients: peer.has(Quirk::OneRecipientPerTransaction),
     };
     let server = |server: &config::RelayServer| ServerEntry {
         name: server.name.clone(),
@@ -212,7 +221,7 @@ fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
         peer: peer.name.to_string(),
         domain: peer.domains.first().cloned().unwrap_or_default(),
         inside: peer.inside,
-        content_class: None,
+        content_class: peer.content_class.map(ContentClass::word).map(str::to_owned),
         max_message_size: peer.max_message_size,
         max_image_size: peer.max_image_size,
         max_image_width: peer.max_image_width,

@@ -1,10 +1,12 @@
 //! What intake asks before there is a message: who may talk, whose message it is, where a recipient would go.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::intake::{Handler, SenderTerms};
-use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
+use crate::config::{self, Config};
+use crate::intake::{Handler, SenderTerms, Welcome};
+use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Quirk, Refusal, Timestamp};
 use crate::routing::Side;
 use crate::spool::{BoxFuture, Receipt};
 
@@ -28,18 +30,35 @@ impl Door {
 
 impl Handler for Door {
     /// Only addresses that belong to some peer may talk at all: this is no open relay.
-    fn greet(&self, remote: SocketAddr) -> Result<(), Refusal> {
-        self.peer(remote, None).map(|_| ())
+    fn greet(&self, remote: SocketAddr) -> Result<Welcome, Refusal> {
+        self.peer(remote, None)?;
+        let directory = self.relay.directory.load();
+        let may_be = directory.routing.peers_at(self.side, remote.ip());
+        let terms = may_be.filter_map(|peer| directory.senders.get(peer));
+        let widest = |a: Welcome, b: &SenderProfile| Welcome {
+            message: a.message.max(Some(b.message)),
+            talks_early: a.talks_early || b.talks_early,
+        };
+        Ok(terms.fold(Welcome::default(), widest))
     }
 
     /// Which peer is talking: of those that may come from this address, the one whose domain the sender has. It must be
     /// allowed to speak for that sender.
     fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
         let peer = self.peer(remote, sender.and_then(|sender| sender.domain()))?;
+        let directory = self.relay.directory.load();
         if let Some(sender) = sender {
-            self.relay.directory.load().routing.may_originate(&peer, sender)?;
+            directory.routing.may_originate(&peer, sender)?;
         }
-        Ok(SenderTerms::new(peer))
+        let Some(profile) = directory.senders.get(&peer) else {
+            return Ok(SenderTerms::new(peer));
+        };
+        Ok(SenderTerms {
+            message: Some(profile.message),
+            line: Some(profile.line),
+            tls_required: profile.tls_required,
+            ..SenderTerms::new(peer)
+        })
     }
 
     fn recipient(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal> {
@@ -67,4 +86,24 @@ impl Handler for Door {
     fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>> {
         Box::pin(self.relay.carry(incoming))
     }
+}
+
+/// What holds for messages that come from a peer.
+pub(super) struct SenderProfile {
+    message: u64,
+    line: u64,
+    tls_required: bool,
+    talks_early: bool,
+}
+
+/// By peer: what its profile says, and what `[limits]` says where it is silent.
+pub(super) fn senders(config: &Config) -> HashMap<PeerName, SenderProfile> {
+    let profile = |peer: &config::Peer| SenderProfile {
+        message: peer.message_size.unwrap_or(config.limits.message_size),
+        line: peer.line_length.unwrap_or(config.limits.line_length).into(),
+        tls_required: peer.tls.from_required,
+        talks_early: peer.has(Quirk::TalksEarly),
+    };
+    let peers = config.peers.iter();
+    peers.map(|peer| (peer.name.clone(), profile(peer))).collect()
 }

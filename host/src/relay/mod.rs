@@ -7,14 +7,18 @@
 //! ([`start`]).
 
 mod carry;
+mod certificates;
 mod chain;
 mod deferrals;
 mod directory;
 mod doors;
+mod exchangers;
 mod finish;
 mod gathered;
+mod next_hops;
 mod numbers;
 mod outcomes;
+mod quirks;
 mod remembered;
 mod start;
 mod tables;
@@ -37,6 +41,7 @@ use crate::transactions::Transactions;
 
 use self::deferrals::Deferrals;
 
+pub use certificates::{check as check_certificates, server_tls};
 pub use chain::check as check_plugins;
 pub use directory::Directory;
 pub use start::{Running, Setup};

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config};
-use crate::delivery::{Delivery, PeerOptions, Schedule};
+use crate::delivery::Delivery;
 use crate::intake;
 use crate::pipeline::loading::history::History;
 use crate::pipeline::recording::Recorder;
@@ -24,9 +24,11 @@ use crate::spool::sqlite::{self, SqliteSpool};
 use crate::spool::{BoxFuture, Careless, Spool};
 use crate::transactions::{Terms, Transactions};
 
+use super::certificates::Certificates;
 use super::deferrals::Deferrals;
 use super::directory::Directory;
 use super::doors::Door;
+use super::next_hops::peer_options;
 use super::numbers::RoutedNumbers;
 use super::outcomes::Outcomes;
 use super::tables::{Current, Loaded, load_aside};
@@ -55,6 +57,7 @@ pub struct Running {
     database: Arc<SqliteSpool>,
     /// What runs. Locked while a change is made, so that changes go one after the other.
     current: Arc<Mutex<Current>>,
+    certificates: Certificates,
     addresses: Vec<(SocketAddr, Side)>,
     listeners: Vec<JoinHandle<()>>,
     events: JoinHandle<()>,
@@ -72,6 +75,7 @@ impl Running {
         let clock: SharedClock = Arc::new(SystemClock);
         let database = open_spool(&config)?;
         let spool = trusted(&database, &setup);
+        let certificates = Certificates::load(&config)?;
         let (tables, directory) = load_aside(&config, &Loaded::default(), None).await?;
         let recorder = chain::recorder(&config, None)?;
         let given = services(&tables.tables, &spool, &clock, &directory)?;
@@ -87,9 +91,7 @@ impl Running {
         let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&spool)));
         let (stop_delivery, delivery_stops) = watch::channel(false);
         let delivery = Delivery::start(
-            next_hops(&config)
-                .map(|peer| peer_options(peer, &config.relay.name))
-                .collect(),
+            peer_options(next_hops(&config), &config.relay.name, &certificates),
             Arc::clone(&spool),
             Arc::clone(&clock),
             outcomes,
@@ -122,7 +124,7 @@ impl Running {
         let telling = tokio::spawn(Arc::clone(&relay).keep_telling());
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
-        let (addresses, listeners) = listen(&config, &relay, &intake_stops).await?;
+        let (addresses, listeners) = listen(&config, &certificates, &relay, &intake_stops).await?;
         let current = Arc::new(Mutex::new(Current {
             config,
             tables,
@@ -133,6 +135,7 @@ impl Running {
             relay,
             database,
             current,
+            certificates,
             addresses,
             listeners,
             events,
@@ -150,8 +153,8 @@ impl Running {
         &self.addresses
     }
 
-    /// Reads the configuration again, and applies peers, Relay/Servers, routes, tables and plug-ins: all of them, or,
-    /// when anything is wrong, none. What needs a restart is named in the log.
+    /// Reads the configuration again, and applies peers, Relay/Servers, routes, tables, certificates and plug-ins:
+    /// all of them, or, when anything is wrong, none. What needs a restart is named in the log.
     pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
         let mut current = self.current.lock().await;
         let running = &current.config;
@@ -163,11 +166,13 @@ impl Running {
         };
         same("[relay]", read.relay == running.relay);
         same("[limits]", read.limits == running.limits);
+        same("[tls]", read.tls.is_some() == running.tls.is_some());
         let config = Config {
             relay: running.relay.clone(),
             limits: running.limits.clone(),
             ..read
         };
+        let certificates = Certificates::load(&config)?;
         let before = self.relay.directory.load_full();
         let (tables, directory) = load_aside(&config, &current.tables, Some(before)).await?;
         let services = services(&tables.tables, &self.relay.spool, &self.relay.clock, &directory)?;
@@ -177,6 +182,7 @@ impl Running {
         if let Err(error) = self.relay.catalogue.replace(specs, services).await {
             bail!("plug-ins:\n{error}");
         }
+        self.certificates.take_over(certificates);
         self.change_peers(running, &config, directory, terms).await;
         *current = Current {
             config,
@@ -197,7 +203,7 @@ impl Running {
             tracing::info!(peer = %peer.name, "peer {what}");
         }
         let delivery = &self.relay.delivery;
-        delivery.set_peers(changed.into_iter().map(|peer| peer_options(peer, name)).collect());
+        delivery.set_peers(peer_options(changed.into_iter(), name, &self.certificates));
         self.relay.replace_directory(directory);
         self.relay.transactions.agree(terms);
         let gone = next_hops(old).filter(|old| next_hops(new).all(|peer| peer.name != old.name));
@@ -313,25 +319,16 @@ fn mm4_limits(config: &Config) -> mm4::Limits {
     }
 }
 
-fn peer_options(peer: &config::Peer, our_name: &str) -> PeerOptions {
-    let hosts = peer.hosts.iter().map(ToString::to_string).collect();
-    PeerOptions {
-        sessions: peer.sessions as usize,
-        idle: peer.idle,
-        timeouts: peer.timeouts,
-        schedule: Schedule::new(peer.retry.steps()),
-        give_up_after: peer.give_up,
-        convert: Some(mm4::seven_bit),
-        ..PeerOptions::new(peer.name.clone(), hosts, our_name)
-    }
-}
-
 async fn listen(
     config: &Config,
+    certificates: &Certificates,
     relay: &Arc<Relay>,
     stop: &watch::Receiver<bool>,
 ) -> anyhow::Result<(Vec<(SocketAddr, Side)>, Vec<JoinHandle<()>>)> {
-    let options = Arc::new(intake_options(config));
+    let options = Arc::new(intake::Options {
+        tls: certificates.server(),
+        ..intake_options(config)
+    });
     let (mut addresses, mut listeners) = (Vec::new(), Vec::new());
     let inside = &config.relay.inside_listen;
     let side = if inside.is_empty() { Side::Both } else { Side::Outside };

@@ -149,7 +149,7 @@ impl Relay {
             peer: PeerName::relay(),
             remote: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             helo: self.name.clone(),
-            extended: true,
+            protocol: crate::message::Protocol::Esmtp,
             received_at: self.clock.now(),
         }
     }

@@ -32,6 +32,7 @@ fn peer(text: &str, domains: &[&str], role: Role) -> PeerEntry {
         domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
         from: vec!["127.0.0.1/32".parse().unwrap()],
         role,
+        single_recipients: false,
     }
 }
 

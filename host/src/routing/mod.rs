@@ -42,6 +42,8 @@ pub struct PeerEntry {
     /// Addresses that may speak as this peer.
     pub from: Vec<IpNet>,
     pub role: Role,
+    /// It takes one recipient at a time.
+    pub single_recipients: bool,
 }
 
 /// Everything that routes are made of.
@@ -123,7 +125,8 @@ impl Circumstances for Calm {
     }
 }
 
-/// One next hop, with its recipients in the order of the envelope.
+/// One message to a next hop, with its recipients in the order of the envelope. A peer that takes one recipient at a
+/// time has a destination for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     pub peer: PeerName,
@@ -153,6 +156,8 @@ pub struct Routing {
     targets: Vec<Target>,
     peers: Vec<PeerEntry>,
     roles: HashMap<PeerName, Role>,
+    /// Those that take one recipient at a time.
+    single: HashSet<PeerName>,
     servers: Servers,
     order: Vec<Step>,
     subscribers: Option<NamedTable>,
@@ -240,6 +245,12 @@ impl Routing {
             prefixes: builder.finish(),
             targets,
             roles: plan.peers.iter().map(|peer| (peer.name.clone(), peer.role)).collect(),
+            single: plan
+                .peers
+                .iter()
+                .filter(|peer| peer.single_recipients)
+                .map(|peer| peer.name.clone())
+                .collect(),
             peers: plan.peers,
             servers,
             order: plan.order,
@@ -272,6 +283,14 @@ impl Routing {
         first_best.map(|(_, peer)| peer.name.clone())
     }
 
+    /// The peers that a connection from `remote` may speak for.
+    pub fn peers_at(&self, side: Side, remote: IpAddr) -> impl Iterator<Item = &PeerName> {
+        let remote = remote.to_canonical();
+        let here = move |peer: &&PeerEntry| peer.from.iter().any(|network| network.contains(&remote));
+        let known = self.peers.iter().filter(move |peer| side.knows(peer.role));
+        known.filter(here).map(|peer| &peer.name)
+    }
+
     /// Groups the recipients of a message from `source` by next hop. `chosen` is the peer that a plug-in routed a
     /// recipient to, if one did; then nothing else is asked. A recipient that was left to plug-ins, and that none of them
     /// took, has no next hop.
@@ -289,6 +308,7 @@ impl Routing {
                 None => self.admit(source, &recipient.address, now),
             };
             match routed {
+                Ok(Route::Peer(peer)) if self.single.contains(&peer) => split.add_alone(peer, recipient.clone()),
                 Ok(Route::Peer(peer)) => split.add(peer, recipient.clone()),
                 Ok(Route::System(tag)) => split.system.push((recipient.clone(), tag)),
                 Ok(Route::PlugIns) => {
@@ -338,6 +358,12 @@ impl Routing {
 }
 
 impl Split {
+    /// A destination of its own.
+    fn add_alone(&mut self, peer: PeerName, recipient: Recipient) {
+        let recipients = vec![recipient];
+        self.destinations.push(Destination { peer, recipients });
+    }
+
     /// One more recipient for `peer`.
     pub fn add(&mut self, peer: PeerName, recipient: Recipient) {
         // There are few next hops in one message, mostly one: looking through them costs less than a map.

@@ -13,6 +13,7 @@ fn entry(name: &str, domains: &[&str], from: &[&str]) -> PeerEntry {
         domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
         from: from.iter().map(|network| network.parse().unwrap()).collect(),
         role: Role::Outside,
+        single_recipients: name == "hub",
     }
 }
 
@@ -175,6 +176,24 @@ fn recipients_are_grouped_by_next_hop_in_first_seen_order() {
         unrouted[0].1.contains(texts[3]) && unrouted[1].1.contains(texts[4]),
         "{unrouted:?}"
     );
+}
+
+#[test]
+fn a_peer_that_takes_one_recipient_at_a_time_has_a_destination_for_each() {
+    let recipient = |id, text| Recipient {
+        id,
+        address: MmsAddress::new(text).unwrap(),
+    };
+    let recipients = [
+        recipient(1, "+1@hub.example"),
+        recipient(2, "+2@mms.b.example"),
+        recipient(3, "+3@hub.example"),
+        recipient(4, "+4@mms.b.example"),
+    ];
+    let split = routing().split(&peer("b"), &recipients, |_| None, &Calm);
+    let ids = |destination: &Destination| destination.recipients.iter().map(|r| r.id).collect::<Vec<_>>();
+    let destinations: Vec<_> = split.destinations.iter().map(|d| (d.peer.as_str(), ids(d))).collect();
+    assert_eq!(destinations, [("hub", vec![1]), ("b", vec![2, 4]), ("hub", vec![3])]);
 }
 
 #[test]

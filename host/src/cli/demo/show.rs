@@ -109,7 +109,7 @@ fn read(bytes: Bytes) -> Option<Message> {
         peer: PeerName::new("demo").ok()?,
         remote: ([127, 0, 0, 1], 0).into(),
         helo: String::new(),
-        extended: true,
+        protocol: crate::message::Protocol::Esmtp,
         received_at: Timestamp(0),
     };
     let envelope = Envelope {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Stage {
     Connect,
     Helo,
+    /// In place of the handshake behind STARTTLS.
+    Tls,
     Mail,
     Rcpt,
     Data,
@@ -45,9 +47,10 @@ pub struct StageCode {
     pub code: Option<u16>,
 }
 
-const STAGES: [(&str, Stage); 7] = [
+const STAGES: [(&str, Stage); 8] = [
     ("connect", Stage::Connect),
     ("helo", Stage::Helo),
+    ("tls", Stage::Tls),
     ("mail", Stage::Mail),
     ("rcpt", Stage::Rcpt),
     ("data", Stage::Data),
@@ -158,7 +161,7 @@ mod tests {
         assert_eq!(read("rcpt:552"), Ok(StageCode { stage, code }));
         assert_eq!(read("End").map(|s| s.stage), Ok(Stage::End));
         assert!(read("rcpt:250").unwrap_err().contains("400 to 599"));
-        assert!(read("later").unwrap_err().contains("connect, helo, mail"));
+        assert!(read("later").unwrap_err().contains("connect, helo, tls, mail"));
     }
 
     #[test]

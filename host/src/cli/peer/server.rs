@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use super::behaviour::{self, Action, Rule, Stage};
 use super::message::{Received, unstuff};
@@ -22,6 +24,8 @@ pub struct Behaviour {
     pub no_extensions: bool,
     /// Offered instead of the usual extensions, one line each.
     pub extensions: Option<Vec<String>>,
+    /// Offers STARTTLS with it.
+    pub tls: Option<Arc<ServerConfig>>,
     pub rules: Vec<Rule>,
     /// How much of each message is kept for `on_message`.
     pub keep: Keep,
@@ -44,6 +48,8 @@ pub enum Keep {
 #[derive(Debug, Default)]
 pub struct Counts {
     pub connections: AtomicU64,
+    /// Of them, with a whole TLS handshake.
+    pub encrypted: AtomicU64,
     /// Answered with 250.
     pub messages: AtomicU64,
     pub recipients: AtomicU64,
@@ -80,8 +86,14 @@ pub async fn serve(listener: TcpListener, behaviour: Arc<Behaviour>, counts: Arc
     }
 }
 
+/// The connection itself, or TLS over it.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 struct Session {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    encrypted: bool,
     behaviour: Arc<Behaviour>,
     counts: Arc<Counts>,
     input: BytesMut,
@@ -105,8 +117,11 @@ impl Session {
         counts.connections.fetch_add(1, Ordering::Relaxed);
         let open = counts.open.fetch_add(1, Ordering::Relaxed) + 1;
         counts.most_open.fetch_max(open, Ordering::Relaxed);
+        // Replies leave in groups: nothing is to be gathered.
+        let _ = stream.set_nodelay(true);
         Self {
-            stream,
+            stream: Box::new(stream),
+            encrypted: false,
             behaviour,
             counts,
             input: BytesMut::new(),
@@ -117,7 +132,6 @@ impl Session {
     }
 
     async fn run(mut self) {
-        let _ = self.stream.set_nodelay(true);
         // The client sees a closed connection; there is nobody to tell why.
         let _: Result<(), Over> = self.converse().await;
         self.counts.open.fetch_sub(1, Ordering::Relaxed);
@@ -135,6 +149,7 @@ impl Session {
             let verb = text.split([' ', '\t']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
                 "EHLO" | "HELO" => self.hello(verb == "EHLO").await?,
+                "STARTTLS" => self.secure().await?,
                 "MAIL" => self.mail(&text).await?,
                 "RCPT" => self.rcpt(&text).await?,
                 "DATA" => self.data().await?,
@@ -167,13 +182,38 @@ impl Session {
             Some(own) => own.clone(),
             None => usual(),
         };
+        let starttls = (extended && behaviour.tls.is_some() && !self.encrypted).then_some("STARTTLS");
         let lines: Vec<&str> = std::iter::once(behaviour.host.as_str())
             .chain(offered.iter().map(String::as_str))
+            .chain(starttls)
             .collect();
         for (index, line) in lines.iter().enumerate() {
             let mark = if index + 1 == lines.len() { ' ' } else { '-' };
             self.say(&format!("250{mark}{line}"));
         }
+        Ok(())
+    }
+
+    /// Garbage at this stage comes in clear behind the 220, as somebody on the line would put it there.
+    async fn secure(&mut self) -> Result<(), Over> {
+        let Some(tls) = self.behaviour.tls.clone().filter(|_| !self.encrypted) else {
+            self.say("502 5.5.1 not offered");
+            return Ok(());
+        };
+        match self.rule(Stage::Tls) {
+            Some(Action::Garbage) => {
+                self.say("220 2.0.0 go on\r\n250-mms.peer.example\r\n250 SIZE 1");
+                return self.flush().await;
+            }
+            Some(action) => return self.act(action, Stage::Tls).await,
+            None => self.say("220 2.0.0 go on"),
+        }
+        self.flush().await?;
+        let plain = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        self.stream = Box::new(TlsAcceptor::from(tls).accept(plain).await?);
+        self.encrypted = true;
+        self.input.clear();
+        self.counts.encrypted.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -286,6 +326,7 @@ impl Session {
                 number,
                 from: self.from.clone().unwrap_or_default(),
                 to: self.to.clone(),
+                encrypted: self.encrypted,
                 octets,
                 data: unstuff(kept),
             };
@@ -374,6 +415,7 @@ impl Session {
     async fn flush(&mut self) -> Result<(), Over> {
         if !self.output.is_empty() {
             self.stream.write_all(&self.output).await?;
+            self.stream.flush().await?;
             self.output.clear();
         }
         Ok(())

@@ -20,7 +20,7 @@ pub struct Host {
     pub at: HostPort,
     /// Lower ones are tried first. Default: the place in the list, so that hosts without one are tried in its order.
     pub priority: u16,
-    /// The share of messages among hosts of one priority. Default 1.
+    /// The share of new connections among hosts of one priority (RFC 2782). Default 1.
     pub weight: u16,
 }
 

@@ -65,14 +65,13 @@ pub(super) fn timeouts(s: &mut Section<'_>) -> Timeouts {
     }
 }
 
-/// So many messages a second, a minute or an hour: `20/s`.
+/// So many messages a second or a minute: `20/s`.
 pub(super) fn rate(value: &DeValue<'_>) -> Read<Rate> {
     let read = |text: &str| {
         let (messages, unit) = text.split_once('/')?;
         let seconds = match unit.trim() {
             "s" => 1,
             "min" => 60,
-            "h" => 3600,
             _ => return None,
         };
         let messages: u32 = messages.trim().parse().ok()?;
@@ -80,7 +79,7 @@ pub(super) fn rate(value: &DeValue<'_>) -> Read<Rate> {
         (1..=100_000).contains(&messages).then_some(Rate { messages, per })
     };
     value.as_str().and_then(read).ok_or_else(|| {
-        "a number of messages and a time, from \"1/h\" to \"100000/s\", such as \"20/s\" or \"600/min\"".to_owned()
+        "a number of messages and a time, from \"1/min\" to \"100000/s\", such as \"20/s\" or \"600/min\"".to_owned()
     })
 }
 
@@ -105,13 +104,13 @@ mod tests {
         for (text, messages, seconds) in [
             ("20/s", 20, 1),
             ("600 / min", 600, 60),
-            ("1/h", 1, 3600),
+            ("1/min", 1, 60),
             ("100000/s", 100_000, 1),
         ] {
             let per = Duration::from_secs(seconds);
             assert_eq!(read(text), Ok(Rate { messages, per }), "{text}");
         }
-        for text in ["", "20", "0/s", "100001/s", "1/day", "-1/s", "1.5/s", "/s"] {
+        for text in ["", "20", "0/s", "100001/s", "1/h", "-1/s", "1.5/s", "/s"] {
             assert!(read(text).is_err(), "{text}");
         }
     }

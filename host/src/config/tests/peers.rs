@@ -80,7 +80,7 @@ fn a_wrong_word_is_answered_with_the_right_ones() {
             "quirks[1] is 7: expected one of ids-quoted, to-without-type, no-ehlo, one-recipient-per-transaction, talks-early",
             "version is \"6.16\": expected a version, such as \"6.16.0\"",
             "extensions[0] is \"CHUNKING\": expected one of PIPELINING, 8BITMIME, SIZE",
-            "rate is \"20\": expected a number of messages and a time, from \"1/h\" to \"100000/s\", such as \"20/s\" or \
+            "rate is \"20\": expected a number of messages and a time, from \"1/min\" to \"100000/s\", such as \"20/s\" or \
              \"600/min\"",
         ]
     );

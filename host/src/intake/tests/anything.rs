@@ -44,14 +44,15 @@ fn pieces() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
 }
 
-fn session(pieces: &[String], early_talk: crate::intake::EarlyTalk) -> (Vec<String>, usize) {
+fn session(pieces: &[String], talks_early: bool) -> (Vec<String>, usize) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut relay = Relay::with(|options| options.early_talk = early_talk).await;
+        let mut relay = Relay::start().await;
+        relay.script.welcome.lock().unwrap().talks_early = talks_early;
         let mut talk = relay.pipe();
         talk.runs("< 220\n> HELO a.example\n< 250").await;
         for piece in pieces {
@@ -71,8 +72,7 @@ proptest! {
         pieces in pieces(),
         tolerant in any::<bool>(),
     ) {
-        use crate::intake::EarlyTalk::{Refuse, Tolerate};
-        let (heard, arrived) = session(&pieces, if tolerant { Tolerate } else { Refuse });
+        let (heard, arrived) = session(&pieces, tolerant);
         for line in &heard {
             let code = line.get(..3).and_then(|code| code.parse::<u16>().ok());
             prop_assert!(code.is_some_and(|code| (200..600).contains(&code)), "{line:?}");
@@ -85,6 +85,6 @@ proptest! {
 
 #[test]
 fn the_transaction_of_the_property_above_is_accepted() {
-    let (heard, arrived) = session(&TRANSACTION.map(str::to_owned), crate::intake::EarlyTalk::Refuse);
+    let (heard, arrived) = session(&TRANSACTION.map(str::to_owned), false);
     assert_eq!(arrived, 1, "{heard:?}");
 }

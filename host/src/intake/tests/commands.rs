@@ -2,7 +2,6 @@
 
 use super::talk::{ENVELOPE, HELLO, MESSAGE};
 use super::*;
-use crate::intake::EarlyTalk;
 
 #[tokio::test]
 async fn ehlo_announces_what_is_offered_and_helo_does_not() {
@@ -223,7 +222,8 @@ async fn octets_behind_ehlo_or_data_end_the_session() {
 
 #[tokio::test]
 async fn a_message_behind_a_refused_data_is_never_taken_for_commands() {
-    let mut relay = Relay::with(|options| options.early_talk = EarlyTalk::Tolerate).await;
+    let mut relay = Relay::start().await;
+    relay.script.welcome.lock().unwrap().talks_early = true;
     let mut talk = relay.connect().await;
     talk.runs("< 220\n> HELO a.example\n> MAIL FROM:<>\n> RCPT TO:<1@b.example>\n> DATA\n> x: y\n> .")
         .await;

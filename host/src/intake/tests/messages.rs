@@ -17,7 +17,7 @@ async fn a_message_arrives_with_its_octets_envelope_and_origin() {
     let sender = incoming.envelope.sender.as_ref().map(MmsAddress::as_str);
     assert_eq!(sender, Some("+15555550100/TYPE=PLMN@a.example"));
     assert_eq!(incoming.origin.helo, "mms.a.example");
-    assert!(incoming.origin.extended && incoming.origin.remote.ip().is_loopback());
+    assert!(incoming.origin.protocol == crate::message::Protocol::Esmtp && incoming.origin.remote.ip().is_loopback());
     assert_eq!(incoming.origin.received_at, Timestamp(1_790_000_000_000));
 }
 

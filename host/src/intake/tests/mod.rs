@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use self::talk::Talk;
 use super::session::Session;
-use super::{Handler, Options, SenderTerms, serve};
+use super::{Handler, Options, SenderTerms, Welcome, serve};
 use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
 use crate::spool::{BoxFuture, Receipt};
 
@@ -31,6 +31,7 @@ struct Script {
     refusals: Mutex<Vec<Refusal>>,
     terms: Mutex<SenderTerms>,
     unwelcome: Mutex<Option<Refusal>>,
+    welcome: Mutex<Welcome>,
     arrived: mpsc::UnboundedSender<Incoming>,
     /// A message needs a permit to be carried.
     gate: Semaphore,
@@ -47,8 +48,9 @@ struct Relay {
 }
 
 impl Handler for Script {
-    fn greet(&self, _: SocketAddr) -> Result<(), Refusal> {
-        self.unwelcome.lock().unwrap().clone().map_or(Ok(()), Err)
+    fn greet(&self, _: SocketAddr) -> Result<Welcome, Refusal> {
+        let welcome = *self.welcome.lock().unwrap();
+        self.unwelcome.lock().unwrap().clone().map_or(Ok(welcome), Err)
     }
 
     fn sender(&self, _: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
@@ -107,6 +109,7 @@ impl Relay {
             refusals: Mutex::default(),
             terms: Mutex::new(SenderTerms::new(PeerName::new("a").unwrap())),
             unwelcome: Mutex::default(),
+            welcome: Mutex::default(),
             arrived: arrive,
             gate: Semaphore::new(1),
         });

@@ -167,7 +167,7 @@ impl Case {
             peer: PeerName::new(source)?,
             remote: ([127, 0, 0, 1], 0).into(),
             helo: "sample.example".into(),
-            extended: true,
+            protocol: crate::message::Protocol::Esmtp,
             received_at: self.now()?,
         };
         let nobody = Envelope {

@@ -14,20 +14,32 @@ use crate::message::{AddressKind, Field, MmsAddress};
 /// The field with `old` replaced by `new` wherever a mailbox of it names `old`; `None` when none does. All other octets
 /// stay, except that a line which grows too long is folded before the mailbox.
 pub(super) fn rewritten(field: &Field, old: &MmsAddress, new: &MmsAddress) -> Option<Field> {
+    replaced(field, old, |written| Some(in_the_form_of(written, old, new)))
+}
+
+/// The field with the mailboxes that name `address` without their type; `None` when none of them has one.
+pub(super) fn untyped(field: &Field, address: &MmsAddress) -> Option<Field> {
+    replaced(field, address, |written| {
+        written.without_type().map(|bare| bare.to_string())
+    })
+}
+
+/// The field with every mailbox that names `old` replaced by what `make` makes of it.
+fn replaced(field: &Field, old: &MmsAddress, make: impl Fn(&MmsAddress) -> Option<String>) -> Option<Field> {
     let raw = field.raw();
     let colon = memchr::memchr(b':', raw)?;
     let mut out: Vec<u8> = Vec::with_capacity(raw.len() + 64);
     let mut kept = 0;
     for mailbox in mailboxes(raw, colon + 1) {
-        let Some(written) = std::str::from_utf8(&raw[mailbox.address.clone()])
+        let Some(replacement) = std::str::from_utf8(&raw[mailbox.address.clone()])
             .ok()
             .and_then(|text| MmsAddress::new(text).ok())
             .filter(|written| names(written, old))
+            .and_then(|written| make(&written))
         else {
             continue;
         };
         out.extend_from_slice(&raw[kept..mailbox.start]);
-        let replacement = in_the_form_of(&written, old, new);
         let line = out.len() - memchr::memrchr(b'\n', &out).map_or(0, |end| end + 1);
         let grown = line + (mailbox.address.start - mailbox.start) + replacement.len() + 2;
         if grown > HARD_LIMIT && line > 1 {

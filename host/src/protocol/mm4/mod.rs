@@ -40,6 +40,7 @@ mod scan;
 mod serialise;
 mod seven_bit;
 mod status;
+mod untyped;
 mod unverified;
 mod values;
 
@@ -71,6 +72,7 @@ pub use repeats::{body_digest, repeat_key, salted};
 pub use serialise::serialise;
 pub use seven_bit::seven_bit;
 pub use status::Cause;
+pub use untyped::without_types;
 pub use values::{
     ContentClass, MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility,
 };

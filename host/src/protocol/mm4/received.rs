@@ -23,7 +23,7 @@ pub fn received_line(origin: &Origin, our_name: &str, id: MessageId, envelope: &
     if helo.is_empty() {
         helo.clone_from(&literal);
     }
-    let protocol = if origin.extended { "ESMTP" } else { "SMTP" };
+    let protocol = origin.protocol.as_str();
     let recipient = match envelope.recipients.as_slice() {
         [only] => format!("\r\n\tfor <{}>", only.address),
         _ => String::new(),
@@ -100,7 +100,7 @@ mod tests {
     fn a_client_cannot_write_into_our_line() {
         let mut hostile = origin();
         hostile.helo = "x)\r\nBcc: y (by relay.example".into();
-        hostile.extended = false;
+        hostile.protocol = crate::message::Protocol::Smtp;
         hostile.remote = "[2001:db8::1]:25".parse().unwrap();
         let line = line(&hostile, 1);
         assert!(

@@ -50,7 +50,7 @@ pub fn origin() -> Origin {
         peer: PeerName::new("operator-a").unwrap(),
         remote: "192.0.2.7:2525".parse().unwrap(),
         helo: "mta.a.example".into(),
-        extended: true,
+        protocol: crate::message::Protocol::Esmtp,
         received_at: Timestamp(1_795_298_400_000),
     }
 }

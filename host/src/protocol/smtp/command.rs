@@ -24,6 +24,8 @@ pub enum Command<'a> {
     Quit,
     Vrfy,
     Help,
+    /// RFC 3207.
+    StartTls,
 }
 
 /// `BODY=` of MAIL.
@@ -89,6 +91,7 @@ impl<'a> Command<'a> {
             _ if is("HELO") => host_name(rest).map(Self::Helo),
             _ if is("RSET") => alone(Self::Rset, rest, "RSET"),
             _ if is("QUIT") => alone(Self::Quit, rest, "QUIT"),
+            _ if is("STARTTLS") => alone(Self::StartTls, rest, "STARTTLS"),
             _ if is("NOOP") => Ok(Self::Noop),
             _ if is("HELP") => Ok(Self::Help),
             _ if is("VRFY") && rest.is_empty() => Err(CommandError::Syntax("VRFY address")),
@@ -100,7 +103,7 @@ impl<'a> Command<'a> {
 
 fn not_a_command(verb: &str) -> CommandError {
     let among = |names: &[&'static str]| names.iter().copied().find(|name| name.eq_ignore_ascii_case(verb));
-    if let Some(name) = among(&["AUTH", "STARTTLS", "EXPN", "ETRN", "TURN"]) {
+    if let Some(name) = among(&["AUTH", "EXPN", "ETRN", "TURN"]) {
         return CommandError::NotOffered(name);
     }
     // A web page can make a browser speak to us: the body of its request must not be read as commands.
@@ -335,7 +338,9 @@ mod tests {
     fn other_verbs_are_told_apart_by_what_may_follow_them() {
         assert_eq!(parse("XYZZY"), Err(CommandError::Unknown));
         assert_eq!(parse(""), Err(CommandError::Unknown));
-        assert_eq!(parse("starttls"), Err(CommandError::NotOffered("STARTTLS")));
+        assert_eq!(parse("starttls"), Ok(Command::StartTls));
+        assert_eq!(parse("STARTTLS now"), Err(CommandError::Syntax("STARTTLS")));
+        assert_eq!(parse("auth"), Err(CommandError::NotOffered("AUTH")));
         assert_eq!(parse("BDAT 10 LAST"), Err(CommandError::Hopeless("BDAT")));
         assert_eq!(parse("POST / HTTP/1.1"), Err(CommandError::Hopeless("POST")));
         assert_eq!(Command::parse(b"NOOP \xff"), Err(CommandError::NotAscii));

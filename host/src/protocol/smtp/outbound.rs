@@ -17,6 +17,8 @@ pub struct Extensions {
     /// The size of a message may be declared (RFC 1870). The number is the most octets that the server takes; 0 means
     /// that it names no limit.
     pub size: Option<u64>,
+    /// The session can be encrypted (RFC 3207).
+    pub starttls: bool,
 }
 
 /// A CR without LF behind it, or an LF without CR before it, in a message that is to be sent. Two servers may read
@@ -54,6 +56,7 @@ impl Extensions {
             match keyword.to_ascii_uppercase().as_str() {
                 "PIPELINING" => offered.pipelining = true,
                 "8BITMIME" => offered.eight_bit_mime = true,
+                "STARTTLS" => offered.starttls = true,
                 "ENHANCEDSTATUSCODES" => offered.enhanced_status_codes = true,
                 "SIZE" => offered.size = Some(words.next().and_then(|limit| limit.parse().ok()).unwrap_or(0)),
                 _ => {}
@@ -241,6 +244,7 @@ mod tests {
                 eight_bit_mime: true,
                 enhanced_status_codes: false,
                 size: Some(1000),
+                starttls: false,
             }
         );
         assert_eq!(Extensions::from_reply(&Reply::new(250, None, "SIZE 5")).size, None);

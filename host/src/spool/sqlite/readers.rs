@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::pieces;
 use super::schema::{self, CHUNK, chunk_key, kibibytes};
 use crate::message::{
-    Content, Envelope, Incoming, MessageId, Origin, Outgoing, OutgoingId, PeerName, ReadAt, Rope, Timestamp,
+    Content, Envelope, Incoming, MessageId, Origin, Outgoing, OutgoingId, PeerName, Protocol, ReadAt, Rope, Timestamp,
 };
 use crate::spool::{PendingEvent, SpoolError, Unfinished};
 
@@ -200,7 +200,7 @@ pub(super) fn unfinished(
     except: &HashSet<MessageId>,
 ) -> Result<Vec<Unfinished>, SpoolError> {
     const QUERY: &str = "
-        SELECT id, source, remote, helo, extended, received_at, size, attempts, arrived, ordinals, envelope
+        SELECT id, source, remote, helo, protocol, received_at, size, attempts, arrived, ordinals, envelope
         FROM message WHERE due <= ?1 ORDER BY due, id";
     readers.with(|db| {
         let mut query = db.prepare_cached(QUERY)?;
@@ -222,6 +222,14 @@ pub(super) fn unfinished(
     })
 }
 
+pub(super) fn protocol_code(protocol: Protocol) -> i64 {
+    match protocol {
+        Protocol::Smtp => 0,
+        Protocol::Esmtp => 1,
+        Protocol::Esmtps => 2,
+    }
+}
+
 /// An unfinished message from its columns; `None` when they are damaged.
 fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Option<Unfinished>, SpoolError> {
     let peer = PeerName::new(&row.get::<_, String>(1)?).ok();
@@ -234,7 +242,11 @@ fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Opt
         peer,
         remote,
         helo: row.get(3)?,
-        extended: row.get(4)?,
+        protocol: match row.get(4)? {
+            0 => Protocol::Smtp,
+            1 => Protocol::Esmtp,
+            _ => Protocol::Esmtps,
+        },
         received_at: time(row, 5)?,
     };
     let incoming = Incoming {

@@ -3,7 +3,7 @@
 use rusqlite::OptionalExtension;
 
 use super::pieces;
-use super::readers::sql_time;
+use super::readers::{protocol_code, sql_time};
 use super::schema::{CHUNK, chunk_key, key, max_content};
 use super::unit::{Unit, acceptance_about, json, release};
 use crate::message::{ChargingEntry, Envelope, KvWrite, Outgoing, OutgoingId, Piece, Timestamp};
@@ -26,7 +26,7 @@ impl Unit<'_> {
 
     pub(super) fn insert_message(&self, acceptance: &Acceptance) -> Result<(), SpoolError> {
         const INSERT: &str = "
-            INSERT INTO message(id, source, remote, helo, extended, received_at, since, size, hold, due, failed,
+            INSERT INTO message(id, source, remote, helo, protocol, received_at, since, size, hold, due, failed,
                 attempts, arrived, ordinals, envelope, journey, request)
             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13, ?14)";
         let (origin, hold) = (&acceptance.origin, acceptance.hold.as_ref());
@@ -35,7 +35,7 @@ impl Unit<'_> {
             origin.peer.as_str(),
             origin.remote.to_string(),
             &origin.helo,
-            origin.extended,
+            protocol_code(origin.protocol),
             sql_time(origin.received_at),
             acceptance.content.size() as i64,
             hold.map(|hold| &hold.reason),

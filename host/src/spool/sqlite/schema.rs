@@ -44,9 +44,10 @@ const TABLES: &str = "
     -- Then, with `due`, its chain is to be run at that time (`attempts` of that came to nothing); without, it is parked,
     -- or refused when `failed`. `arrived`: what its arrival plug-ins asked for is durable. `ordinals`: the last one given
     -- to a destination. `since`: what the age at which it is given up counts from. `request`: whose history it belongs to.
+    -- `protocol`: 0 SMTP, 1 ESMTP, 2 ESMTPS.
     CREATE TABLE message(
         id INTEGER PRIMARY KEY, source TEXT NOT NULL, remote TEXT NOT NULL, helo TEXT NOT NULL,
-        extended INTEGER NOT NULL, received_at INTEGER NOT NULL, since INTEGER NOT NULL, size INTEGER NOT NULL,
+        protocol INTEGER NOT NULL, received_at INTEGER NOT NULL, since INTEGER NOT NULL, size INTEGER NOT NULL,
         hold TEXT, due INTEGER, failed INTEGER NOT NULL, attempts INTEGER NOT NULL, arrived INTEGER NOT NULL,
         ordinals INTEGER NOT NULL, request INTEGER, envelope TEXT NOT NULL, journey TEXT NOT NULL);
     CREATE INDEX message_held ON message(id) WHERE hold IS NOT NULL;

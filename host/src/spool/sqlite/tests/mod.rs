@@ -63,7 +63,7 @@ fn message(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
             peer: peer("operator-a"),
             remote: ([127, 0, 0, 1], 2525).into(),
             helo: "mms.a.example".into(),
-            extended: true,
+            protocol: crate::message::Protocol::Esmtps,
             received_at: NOW,
         },
         envelope: envelope(2),

@@ -82,8 +82,8 @@ async fn a_held_message_waits_for_an_operator_and_is_given_out_when_released() {
     );
     let (is, was) = (&released.incoming.origin, &original.origin);
     assert_eq!(
-        (&is.peer, is.remote, &is.helo, is.extended, is.received_at),
-        (&was.peer, was.remote, &was.helo, was.extended, was.received_at)
+        (&is.peer, is.remote, &is.helo, is.protocol, is.received_at),
+        (&was.peer, was.remote, &was.helo, was.protocol, was.received_at)
     );
     assert_eq!((released.attempts, released.arrived, released.ordinals), (0, false, 0));
     assert_eq!(state(folder.path(), held).unwrap().0, QueueState::Unfinished);

@@ -1,0 +1,156 @@
+//! How a session with a next hop begins: connection, greeting, EHLO, and TLS where the peer's profile wants it.
+
+use tracing::{debug, warn};
+
+use super::client::{Client, ClientError};
+use super::options::{PeerOptions, Tls};
+use crate::message::{Extension, Hello, Masked};
+use crate::protocol::smtp::Reply;
+use crate::protocol::smtp::outbound::Extensions;
+
+/// A host that does not talk to us.
+#[derive(Debug)]
+pub(super) struct Unreachable {
+    /// What it said, when it said something.
+    pub reply: Option<Reply>,
+    pub reason: String,
+}
+
+/// Why a session could not be encrypted.
+enum NoTls {
+    /// Before the handshake: the host does not want to.
+    NotOffered(String),
+    /// In the handshake: the connection is lost.
+    Failed(ClientError),
+    Lost(Unreachable),
+}
+
+/// A client that may say MAIL, and what the server offers of what may be used.
+pub(super) async fn greet(host: &str, options: &PeerOptions) -> Result<(Client, Extensions), Unreachable> {
+    let (client, offered) = plain(host, options).await?;
+    let Some(tls) = &options.tls else {
+        return Ok((client, allowed(offered, options)));
+    };
+    if !offered.starttls && !tls.required {
+        return Ok((client, allowed(offered, options)));
+    }
+    let reason = match secure(client, host, tls, offered.starttls, options).await {
+        Ok((client, offered)) => return Ok((client, allowed(offered, options))),
+        Err(NoTls::Lost(unreachable)) => return Err(unreachable),
+        Err(NoTls::NotOffered(reason)) => reason,
+        Err(NoTls::Failed(error)) => error.to_string(),
+    };
+    if tls.required {
+        let reason = format!("TLS is required: {reason}");
+        return Err(Unreachable { reply: None, reason });
+    }
+    // RFC 7435: some encryption where it can be had, and never less mail for it.
+    warn!(peer = %options.name, host, reason = %Masked(&reason), "no TLS: goes on without");
+    let (client, offered) = plain(host, options).await?;
+    Ok((client, allowed(offered, options)))
+}
+
+/// Connects and greets: EHLO, or HELO with a server that does not know EHLO.
+async fn plain(host: &str, options: &PeerOptions) -> Result<(Client, Extensions), Unreachable> {
+    let limits = &options.timeouts;
+    let mut client = Client::connect(host, limits.connect).await?;
+    expect_positive(client.reply("greeting", limits.greeting).await?, "greeting")?;
+    let offered = hello(&mut client, options).await?;
+    Ok((client, offered))
+}
+
+async fn hello(client: &mut Client, options: &PeerOptions) -> Result<Extensions, Unreachable> {
+    let limit = options.timeouts.command;
+    if options.hello == Hello::Ehlo {
+        let ehlo = format!("EHLO {}\r\n", options.helo);
+        client.write(ehlo.as_bytes(), limit).await?;
+        let answer = client.reply("answer to EHLO", limit).await?;
+        if !answer.is_permanent() {
+            let offered = Extensions::from_reply(&answer);
+            return expect_positive(answer, "EHLO").map(|()| offered);
+        }
+    }
+    let helo = format!("HELO {}\r\n", options.helo);
+    client.write(helo.as_bytes(), limit).await?;
+    expect_positive(client.reply("answer to HELO", limit).await?, "HELO")?;
+    Ok(Extensions::default())
+}
+
+/// STARTTLS, the handshake, and EHLO once more: what was offered before may have come from anybody (RFC 3207, 4.2).
+async fn secure(
+    mut client: Client,
+    host: &str,
+    tls: &Tls,
+    offered: bool,
+    options: &PeerOptions,
+) -> Result<(Client, Extensions), NoTls> {
+    let limit = options.timeouts.command;
+    if !offered {
+        return Err(NoTls::NotOffered("the server does not offer STARTTLS".to_owned()));
+    }
+    client.write(b"STARTTLS\r\n", limit).await.map_err(NoTls::Failed)?;
+    let answer = client.reply("answer to STARTTLS", limit).await.map_err(NoTls::Failed)?;
+    if answer.code != 220 {
+        return Err(NoTls::NotOffered(format!("STARTTLS: {answer}")));
+    }
+    let name = tls.name.as_deref().unwrap_or_else(|| name_of(host));
+    let secured = client.secure(tls.config.load_full(), name, limit).await;
+    let mut client = secured.map_err(NoTls::Failed)?;
+    if tls.required {
+        debug!(peer = %options.name, host, name, "encrypted, and the certificate is good");
+    } else {
+        debug!(peer = %options.name, host, "encrypted; nobody looked at the certificate");
+    }
+    let offered = hello(&mut client, options).await.map_err(NoTls::Lost)?;
+    Ok((client, offered))
+}
+
+/// `name` of `name:port`, `address` of `[address]:port`.
+fn name_of(host: &str) -> &str {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name.strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name)
+}
+
+/// What is offered, without what may not be used towards this peer.
+fn allowed(offered: Extensions, options: &PeerOptions) -> Extensions {
+    let may = |extension| options.extensions.contains(&extension);
+    Extensions {
+        pipelining: offered.pipelining && may(Extension::Pipelining),
+        eight_bit_mime: offered.eight_bit_mime && may(Extension::EightBitMime),
+        size: offered.size.filter(|_| may(Extension::Size)),
+        ..offered
+    }
+}
+
+fn expect_positive(reply: Reply, what: &str) -> Result<(), Unreachable> {
+    match reply.code {
+        200..300 => Ok(()),
+        _ => Err(Unreachable {
+            reason: format!("{what}: {reply}"),
+            reply: Some(reply),
+        }),
+    }
+}
+
+impl From<ClientError> for Unreachable {
+    fn from(error: ClientError) -> Self {
+        Self {
+            reply: None,
+            reason: error.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_of;
+
+    #[test]
+    fn the_name_in_a_certificate_is_that_of_the_host() {
+        assert_eq!(name_of("mx.b.example:25"), "mx.b.example");
+        assert_eq!(name_of("192.0.2.1:25"), "192.0.2.1");
+        assert_eq!(name_of("[2001:db8::1]:25"), "2001:db8::1");
+    }
+}

@@ -1,0 +1,266 @@
+//! Which of a peer's hosts is tried first: pure, but for the records that say which hosts there are.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::peer::lock;
+use crate::spool::BoxFuture;
+
+/// One host of a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// `name:port` or `address:port`.
+    pub address: String,
+    /// Lower ones are tried first.
+    pub priority: u16,
+    /// Share of new connections among hosts of one priority, as in RFC 2782. At least 1.
+    pub weight: u16,
+}
+
+/// Where a peer's hosts come from.
+#[derive(Clone, Debug)]
+pub enum Hosts {
+    Fixed(Vec<Host>),
+    /// The MX records of a domain (RFC 5321, 5.1), port 25.
+    Mx {
+        domain: String,
+        records: std::sync::Arc<dyn MxRecords>,
+    },
+}
+
+/// Who knows the MX records of a domain.
+pub trait MxRecords: std::fmt::Debug + Send + Sync + 'static {
+    /// No record is no error.
+    fn exchangers<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Exchangers, String>>;
+}
+
+/// What MX records say.
+#[derive(Clone, Debug)]
+pub struct Exchangers {
+    /// Preference and name of each, in any order.
+    pub names: Vec<(u16, String)>,
+    /// For how long that is true.
+    pub life: Duration,
+}
+
+/// The hosts of one peer as they are known now.
+pub(super) struct KnownHosts {
+    from: Hosts,
+    found: Mutex<Option<Found>>,
+}
+
+#[derive(Clone)]
+struct Found {
+    hosts: Vec<Host>,
+    until: Instant,
+}
+
+/// What a record says of its own life is believed within these bounds: a minute, so that no resolver is asked for each
+/// message, and an hour, so that a mistake is mended in one.
+const SHORTEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(3600);
+
+const SMTP_PORT: u16 = 25;
+
+impl KnownHosts {
+    pub fn new(from: Hosts) -> Self {
+        let found = Mutex::default();
+        Self { from, found }
+    }
+
+    /// All hosts, in no order. When records cannot be had, those of the last time are used for as long as it takes.
+    pub async fn all(&self) -> Result<Vec<Host>, String> {
+        let (domain, records) = match &self.from {
+            Hosts::Fixed(hosts) => return Ok(hosts.clone()),
+            Hosts::Mx { domain, records } => (domain, records),
+        };
+        let found = lock(&self.found).clone();
+        if let Some(found) = found.as_ref().filter(|found| Instant::now() < found.until) {
+            return Ok(found.hosts.clone());
+        }
+        match (records.exchangers(domain).await, found) {
+            (Ok(Exchangers { names, life }), _) => {
+                let hosts = from_records(domain, names)?;
+                let until = Instant::now() + life.clamp(SHORTEST, LONGEST);
+                *lock(&self.found) = Some(Found {
+                    hosts: hosts.clone(),
+                    until,
+                });
+                Ok(hosts)
+            }
+            (Err(reason), Some(old)) => {
+                warn!(domain, reason, "no MX records now: those of the last time are used");
+                Ok(old.hosts)
+            }
+            (Err(reason), None) => Err(format!("no MX records of {domain}: {reason}")),
+        }
+    }
+
+    /// Whether a host that once was one of the peer's still may be.
+    pub fn may_be(&self, address: &str) -> bool {
+        match &self.from {
+            Hosts::Fixed(hosts) => hosts.iter().any(|host| host.address == address),
+            Hosts::Mx { .. } => true,
+        }
+    }
+}
+
+/// A domain without MX records is its own mail exchanger (RFC 5321, 5.1); one whose only record is `.` takes no mail
+/// (RFC 7505).
+fn from_records(domain: &str, exchangers: Vec<(u16, String)>) -> Result<Vec<Host>, String> {
+    let host = |priority, name: &str| Host {
+        address: format!("{}:{SMTP_PORT}", name.trim_end_matches('.')),
+        priority,
+        weight: 1,
+    };
+    if exchangers.is_empty() {
+        return Ok(vec![host(0, domain)]);
+    }
+    let real = |(_, name): &&(u16, String)| !name.trim_end_matches('.').is_empty();
+    let hosts: Vec<Host> = exchangers
+        .iter()
+        .filter(real)
+        .map(|(preference, name)| host(*preference, name))
+        .collect();
+    match hosts.is_empty() {
+        true => Err(format!("{domain} takes no mail: its MX record says so")),
+        false => Ok(hosts),
+    }
+}
+
+/// The addresses in the order in which they are tried: those that are not dead first, then by priority; among equals,
+/// one is drawn by weight, then another of the rest (RFC 2782). `random` is uniform in 0 to 1.
+pub(super) fn order(hosts: Vec<Host>, is_dead: impl Fn(&str) -> bool, random: impl Fn() -> f64) -> Vec<String> {
+    let mut rest: Vec<(bool, Host)> = hosts.into_iter().map(|host| (is_dead(&host.address), host)).collect();
+    rest.sort_by_key(|(dead, host)| (*dead, host.priority));
+    let mut ordered = Vec::with_capacity(rest.len());
+    while let Some((dead, first)) = rest.first() {
+        let rank = (*dead, first.priority);
+        let equals = rest.iter().take_while(|(dead, host)| (*dead, host.priority) == rank);
+        let drawn = draw(equals.map(|(_, host)| host.weight), random());
+        ordered.push(rest.remove(drawn).1.address);
+    }
+    ordered
+}
+
+/// The place of the one on whom a ball falls that is thrown at weights laid end to end.
+fn draw(weights: impl Iterator<Item = u16> + Clone, random: f64) -> usize {
+    let whole: u32 = weights.clone().map(u32::from).sum();
+    let mut ball = random.clamp(0.0, 1.0) * f64::from(whole);
+    let mut last = 0;
+    for (place, weight) in weights.enumerate() {
+        last = place;
+        ball -= f64::from(weight);
+        if ball < 0.0 {
+            break;
+        }
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn host(address: &str, priority: u16, weight: u16) -> Host {
+        Host {
+            address: address.to_owned(),
+            priority,
+            weight,
+        }
+    }
+
+    #[test]
+    fn lower_priorities_come_first_and_the_dead_last() {
+        let hosts = || vec![host("c", 20, 1), host("a", 1, 1), host("b", 10, 1)];
+        assert_eq!(order(hosts(), |_| false, || 0.5), ["a", "b", "c"]);
+        assert_eq!(order(hosts(), |host| host == "a", || 0.5), ["b", "c", "a"]);
+        assert_eq!(order(hosts(), |_| true, || 0.5), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn among_equals_the_weights_decide() {
+        let first = |random: f64| order(vec![host("light", 5, 1), host("heavy", 5, 3)], |_| false, || random).remove(0);
+        assert_eq!((first(0.0), first(0.24)), ("light".to_owned(), "light".to_owned()));
+        assert_eq!((first(0.26), first(1.0)), ("heavy".to_owned(), "heavy".to_owned()));
+        let all = order(vec![host("light", 5, 1), host("heavy", 5, 3)], |_| false, || 0.9);
+        assert_eq!(all, ["heavy", "light"], "the other one is tried next");
+    }
+
+    #[derive(Debug, Default)]
+    struct Zone {
+        asked: AtomicUsize,
+        answers: Mutex<Vec<Result<Exchangers, String>>>,
+    }
+
+    impl MxRecords for Zone {
+        fn exchangers<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Exchangers, String>> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            let answer = lock(&self.answers).pop().unwrap_or(Err("no answer".into()));
+            Box::pin(async move { answer })
+        }
+    }
+
+    fn known(answers: Vec<Result<Exchangers, String>>) -> (KnownHosts, Arc<Zone>) {
+        let zone = Arc::new(Zone {
+            asked: AtomicUsize::new(0),
+            answers: Mutex::new(answers.into_iter().rev().collect()),
+        });
+        let (domain, records) = ("b.example".to_owned(), zone.clone());
+        (KnownHosts::new(Hosts::Mx { domain, records }), zone)
+    }
+
+    fn records(names: &[(u16, &str)], life: Duration) -> Result<Exchangers, String> {
+        let names = names.iter().map(|(preference, name)| (*preference, (*name).to_owned()));
+        let names = names.collect();
+        Ok(Exchangers { names, life })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn records_are_believed_for_as_long_as_they_say_within_bounds() {
+        let mx = [(10, "mx1.b.example."), (20, "mx2.b.example.")];
+        let (known, zone) = known(vec![
+            records(&mx, Duration::from_secs(1)),
+            records(&mx[..1], Duration::from_secs(86_400)),
+            records(&mx, Duration::from_secs(120)),
+        ]);
+        assert_eq!(
+            known.all().await.unwrap(),
+            [host("mx1.b.example:25", 10, 1), host("mx2.b.example:25", 20, 1)]
+        );
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert_eq!(
+            (known.all().await.unwrap().len(), zone.asked.load(Ordering::SeqCst)),
+            (2, 1)
+        );
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(known.all().await.unwrap().len(), 1);
+        tokio::time::advance(Duration::from_secs(3601)).await;
+        assert_eq!(known.all().await.unwrap().len(), 2, "no longer than an hour");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_no_records_can_be_had_the_last_ones_are_used() {
+        let (known, _) = known(vec![records(&[(1, "mx.b.example.")], Duration::ZERO)]);
+        assert_eq!(known.all().await.unwrap().len(), 1);
+        tokio::time::advance(Duration::from_secs(600)).await;
+        assert_eq!(known.all().await.unwrap(), [host("mx.b.example:25", 1, 1)]);
+    }
+
+    #[tokio::test]
+    async fn without_records_the_domain_is_asked_and_a_null_record_means_nobody() {
+        let life = Duration::ZERO;
+        let (bare, _) = known(vec![records(&[], life)]);
+        assert_eq!(bare.all().await.unwrap(), [host("b.example:25", 0, 1)]);
+        let (null, _) = known(vec![records(&[(0, ".")], life)]);
+        assert!(null.all().await.unwrap_err().contains("takes no mail"));
+        let (dark, _) = known(vec![Err("timed out".into())]);
+        assert_eq!(dark.all().await.unwrap_err(), "no MX records of b.example: timed out");
+    }
+}
