@@ -190,7 +190,8 @@ mod tests {
             "y".repeat(2_000),
             "z ".repeat(1_000),
         );
-        let bounce = bounced(&hostile, "550 \u{fc}\r\n--=_000000000002D--\r\n.\r\n");
+        let diagnostic = format!("550 \u{fc}\r\n--=_000000000002D--\r\n.\r\n{}", "x".repeat(2_000));
+        let bounce = bounced(&hostile, &diagnostic);
         assert!(
             bounce.is_ascii() && bounce.len() < MAX_RETURNED + 4_000,
             "{}",

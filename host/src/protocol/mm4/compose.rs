@@ -172,8 +172,7 @@ impl Draft {
     fn finish(mut self, body: Body, line: &str) -> Bytes {
         self.lines(b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n");
         if body == Body::OneLine {
-            let line: String = ascii(line).chars().take(MAX_VALUE).collect();
-            self.lines(format!("{line}\r\n").as_bytes());
+            self.lines(format!("{}\r\n", ascii(line)).as_bytes());
         }
         self.octets()
     }
@@ -185,10 +184,10 @@ fn one_line(text: &str) -> String {
     text.trim().chars().map(blank).collect()
 }
 
-/// The same in ASCII.
+/// The same in ASCII, cut to what fits into a line.
 pub(super) fn ascii(text: &str) -> String {
     let known = |c: char| if c.is_ascii() { c } else { '?' };
-    one_line(text).chars().map(known).collect()
+    one_line(text).chars().take(MAX_VALUE).map(known).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What the `Content-` fields of a message or a part say (RFC 2045, RFC 2183), as tolerantly as real peers need it.
 
+use std::borrow::Cow;
+
 use mail_parser::ContentType;
 use mail_parser::parsers::MessageStream;
 
@@ -120,7 +122,7 @@ impl Entity {
     }
 }
 
-fn structured<'a>(name: &str, value: Option<&'a [u8]>) -> Result<Option<ContentType<'a>>, String> {
+fn structured(name: &str, value: Option<&[u8]>) -> Result<Option<ContentType<'static>>, String> {
     let Some(value) = value else { return Ok(None) };
     if value.len() > MAX_STRUCTURED_OCTETS {
         return Err(format!(
@@ -128,7 +130,13 @@ fn structured<'a>(name: &str, value: Option<&'a [u8]>) -> Result<Option<ContentT
             value.len()
         ));
     }
-    Ok(match MessageStream::new(value).parse_content_type() {
+    // The last line of a message that is nothing but a header may lack its end; without one, the parser reads another
+    // value than it will read once there is a line behind.
+    let ended = match value.ends_with(b"\n") {
+        true => Cow::Borrowed(value),
+        false => Cow::Owned([value, b"\r\n"].concat()),
+    };
+    Ok(match MessageStream::new(&ended).parse_content_type().into_owned() {
         mail_parser::HeaderValue::ContentType(parsed) => Some(parsed),
         _ => None,
     })
@@ -236,6 +244,24 @@ mod tests {
         );
         assert_eq!(encoding(b" 8bit\r\n"), TransferEncoding::Identity);
         assert_eq!(encoding(b" x-uuencode\r\n"), TransferEncoding::Unknown);
+    }
+
+    #[test]
+    fn a_field_that_ends_the_message_reads_as_if_its_line_had_an_end() {
+        for text in [
+            "multipart/report; boundary=\"=_1 2",
+            "multipart/mixed; boundary=x",
+            "text/html",
+        ] {
+            let read = |end: &str| {
+                let field = format!("Content-Type: {text}{end}");
+                let mut raw = Raw::default();
+                raw.note(field.as_bytes());
+                let entity = raw.read("text/plain").unwrap();
+                (entity.media_type, entity.boundary)
+            };
+            assert_eq!(read(""), read("\r\n"), "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,148 @@
+//! Targets over `protocol/smtp`. The first octet of the input says how the rest is cut up on the way.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::message::MmsAddress;
+use crate::protocol::smtp::outbound::{self, DotStuffer, Extensions};
+use crate::protocol::smtp::{Command, DataLimits, DataReader, Found, LineReader, MAX_REPLY_OCTETS, Reply, ReplyReader};
+
+pub fn smtp(octets: &[u8]) {
+    let Some((cut, stream)) = octets.split_first() else {
+        return;
+    };
+    let whole = lines(stream, stream.len().max(1));
+    assert_eq!(
+        lines(stream, usize::from(*cut).max(1)),
+        whole,
+        "splits make no difference"
+    );
+    for line in whole.iter().flatten() {
+        commanded(line);
+    }
+    let whole = replies(stream, stream.len().max(1));
+    assert_eq!(
+        replies(stream, usize::from(*cut).max(1)),
+        whole,
+        "splits make no difference"
+    );
+    for reply in whole {
+        let mut wire = Vec::new();
+        reply.encode(&mut wire);
+        let is_short = |line: &[u8]| line.len() <= MAX_REPLY_OCTETS;
+        assert!(wire.ends_with(b"\r\n") && wire.split(|octet| *octet == b'\n').all(is_short));
+        let _ = Extensions::from_reply(&reply);
+    }
+}
+
+/// What the relay takes an address from, it writes so that it takes the same.
+fn commanded(line: &[u8]) {
+    let (from, to) = match Command::parse(line) {
+        Ok(Command::Mail { from: Some(from), .. }) => (MmsAddress::new(from).ok(), None),
+        Ok(Command::Rcpt { to }) => (None, MmsAddress::new(to).ok()),
+        Ok(_) => return,
+        Err(error) => return drop(error.to_string()),
+    };
+    let mut wire = Vec::new();
+    if let Some(from) = &from {
+        outbound::mail(&mut wire, Some(from), Some(1), true);
+        let again = Command::parse(wire.trim_ascii_end()).expect("a command");
+        assert!(matches!(again, Command::Mail { from: Some(text), .. } if text == from.as_str()));
+    }
+    if let Some(to) = &to {
+        outbound::rcpt(&mut wire, to);
+        let again = Command::parse(wire.trim_ascii_end()).expect("a command");
+        assert!(matches!(again, Command::Rcpt { to: text } if text == to.as_str()));
+    }
+}
+
+/// Lines, and `None` for each that is a fault.
+fn lines(stream: &[u8], cut: usize) -> Vec<Option<Vec<u8>>> {
+    let mut reader = LineReader::new(512, 4_096);
+    let (mut buffer, mut found) = (Vec::new(), Vec::new());
+    for chunk in stream.chunks(cut) {
+        buffer.extend_from_slice(chunk);
+        loop {
+            let (line, consumed) = match reader.next(&buffer) {
+                Found::Line { line, consumed } => (Some(line.to_vec()), consumed),
+                Found::Fault { consumed, .. } => (None, consumed),
+                Found::More { consumed } => {
+                    buffer.drain(..consumed);
+                    break;
+                }
+            };
+            buffer.drain(..consumed);
+            found.push(line);
+        }
+    }
+    // How soon a line is known to be hopeless depends on how much of it is there.
+    found.truncate(found.iter().position(Option::is_none).unwrap_or(found.len()));
+    found
+}
+
+/// Replies up to the first that is none.
+fn replies(stream: &[u8], cut: usize) -> Vec<Reply> {
+    let mut reader = ReplyReader::default();
+    let (mut buffer, mut found) = (BytesMut::new(), Vec::new());
+    for chunk in stream.chunks(cut) {
+        buffer.extend_from_slice(chunk);
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(Some(reply)) => found.push(reply),
+                Ok(None) => break,
+                Err(_) => return found,
+            }
+        }
+    }
+    found
+}
+
+pub fn data(octets: &[u8]) {
+    let Some((cut, stream)) = octets.split_first() else {
+        return;
+    };
+    let cut = usize::from(*cut).max(1);
+    let whole = received(stream, stream.len().max(1));
+    assert_eq!(received(stream, cut), whole, "splits make no difference");
+    let (mut stuffer, mut out) = (DotStuffer::default(), Vec::new());
+    for chunk in stream.chunks(cut) {
+        if stuffer.encode(Bytes::copy_from_slice(chunk), &mut out).is_err() {
+            return;
+        }
+    }
+    if stuffer.finish(&mut out).is_err() || stream.contains(&0) || stream.len() > 4_096 {
+        return;
+    }
+    let wire = out.concat();
+    let (payload, consumed, ended, _) = received(&wire, cut);
+    assert!(ended && consumed == wire.len(), "the end of data is where we wrote it");
+    if let Some(payload) = payload {
+        let ends = stream.is_empty() || stream.ends_with(b"\r\n");
+        let expected = [stream, if ends { b"" } else { b"\r\n" }].concat();
+        assert_eq!(payload, expected);
+    }
+}
+
+/// The payload unless there was an error, the octets that were taken, whether the end was found, the size.
+fn received(stream: &[u8], cut: usize) -> (Option<Vec<u8>>, usize, bool, u64) {
+    let limits = DataLimits {
+        message: 8_192,
+        header: 8_192,
+        line: 998,
+    };
+    let mut reader = DataReader::new(limits);
+    let (mut payload, mut consumed) = (Vec::new(), 0);
+    for chunk in stream.chunks(cut) {
+        let progress = reader.read(chunk, |run| payload.extend_from_slice(run));
+        consumed += progress.consumed;
+        if progress.ended {
+            let whole = reader.error().is_none().then_some(payload);
+            return (whole, consumed, true, reader.size());
+        }
+    }
+    (
+        reader.error().is_none().then_some(payload),
+        consumed,
+        false,
+        reader.size(),
+    )
+}
