@@ -50,11 +50,12 @@ fn put(file: &Path, bytes: &[u8]) {
     fs::rename(new, file).expect("a writable folder");
 }
 
+/// Dropped in this order: the relay must not see its plug-ins go.
 struct Street {
-    _folder: tempfile::TempDir,
-    file: PathBuf,
-    peer: Peer,
     relay: Relay,
+    peer: Peer,
+    file: PathBuf,
+    _folder: tempfile::TempDir,
 }
 
 fn street(keys: &str) -> Street {
@@ -64,10 +65,10 @@ fn street(keys: &str) -> Street {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, &chain(&file, keys)));
     Street {
-        _folder: folder,
-        file,
-        peer,
         relay,
+        peer,
+        file,
+        _folder: folder,
     }
 }
 
