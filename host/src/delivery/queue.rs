@@ -72,6 +72,7 @@ pub(super) enum Circuit {
 
 /// What a worker does next.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "moved once for each message, and never kept")]
 pub(super) enum Turn {
     Send(Job),
     /// Wait with the connection open; work comes this way.
@@ -81,6 +82,7 @@ pub(super) enum Turn {
 
 /// What is to be done about a message that was just let in.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "moved once for each message, and never kept")]
 pub(super) enum Next {
     Nothing,
     /// A worker is to be started with this message. It is counted already.

@@ -171,12 +171,14 @@ impl Transaction {
 impl LegState {
     /// A response ends everything but an operator's retry; what was given up can still turn out to have arrived.
     fn may_become(&self, next: &LegState) -> bool {
-        match (self, next) {
-            (Self::Answered { .. }, _) | (_, Self::Waiting) => false,
-            (Self::TimedOut { .. }, Self::TimedOut { .. } | Self::Delivered { .. }) => false,
-            (Self::Failed { .. }, Self::Failed { .. } | Self::TimedOut { .. }) => false,
-            _ => true,
-        }
+        let too_late = matches!(
+            (self, next),
+            (Self::Answered { .. }, _)
+                | (_, Self::Waiting)
+                | (Self::TimedOut { .. }, Self::TimedOut { .. } | Self::Delivered { .. })
+                | (Self::Failed { .. }, Self::Failed { .. } | Self::TimedOut { .. })
+        );
+        !too_late
     }
 
     fn has_failed(&self) -> bool {
