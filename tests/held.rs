@@ -210,7 +210,10 @@ fn adapting(b: &Peer, c: &Peer, output: &str) -> String {
 fn what_is_held_for_one_destination_goes_there_alone_and_its_arrival_is_charged_once() {
     let (b, c) = (Peer::start(), Peer::start());
     let relay = Relay::start(&adapting(&b, &c, "100 B"));
-    let message = include_bytes!("../plugins/content-adapt/samples/photo-over-pixel-limit/message.eml");
+    let photo = include_str!("../plugins/content-adapt/samples/photo-over-pixel-limit/message.eml");
+    // Who asks for a response asks each of two next hops under an ID of the relay's own.
+    let message = photo.replace("X-Mms-Ack-Request: Yes", "X-Mms-Ack-Request: No");
+    let message = message.as_bytes();
     let at_c = sample::TO.replace("mms.b.example", "mms.c.example");
     let answer = Conversation::open(relay.address())
         .hello()
@@ -324,8 +327,10 @@ fn an_open_breaker_is_probed_and_closes_when_the_plug_in_works() {
         send_for_good(&relay, &picture(&format!("p{number}")));
     }
     relay.process().wait_for_log("breaker opened");
+    let mut number = 9;
     eventually("a probe holds a message", || {
-        send_for_good(&relay, &pictures("p9"));
+        number += 1;
+        send_for_good(&relay, &pictures(&format!("p{number}")));
         relay.print(&["queue", "list"]).contains("  held  ").then_some(())
     });
     let log = relay.process().log();

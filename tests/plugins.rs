@@ -161,9 +161,10 @@ fn verdicts_are_carried_out() {
 #[test]
 fn no_message_sees_what_another_left_in_the_sandbox() {
     let (_peer, relay) = scene("defer");
-    for _ in 0..3 {
+    for number in 0..3 {
         // The guest counts its calls in a static, and holds the message with the count as the reason.
-        assert!(relay.offer(&picture("count")).starts_with("250"));
+        let message = sample::picture(&format!("k{number}"), &["X-Do: count"]);
+        assert!(relay.offer(&message).starts_with("250"));
     }
     let held = relay.print(&["queue", "list", "--state", "held"]);
     let reasons: Vec<&str> = held
@@ -288,6 +289,7 @@ fn an_outcome_is_told_again_until_the_plug_in_takes_it_and_recorded_once() {
     assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
     relay.process().wait_for_log("plug-in failed to take an outcome: trap");
     assert_eq!(peer.wait_for(1).len(), 1, "the message itself is through");
+    relay.wait_until_empty();
     assert!(relay.charging_records().is_empty());
     // What is not told survives a crash.
     relay.kill();
