@@ -1,6 +1,6 @@
 //! Requests and responses: whoever asked hears the answer, once, and as it was given.
 
-use crate::support::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Peer, Relay, Taken, Terms, eventually, sample};
+use crate::support::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Link, Peer, Relay, Taken, Terms, eventually, sample};
 
 const ACK: &str = "X-Mms-Ack-Request: Yes";
 const REPORT: &str = "X-Mms-Delivery-Report: Yes";
@@ -281,9 +281,11 @@ fn a_response_to_nobody_is_taken_and_goes_nowhere() {
 
 #[test]
 fn pre_acknowledge_answers_at_once_asks_in_its_own_name_and_repeats() {
+    let charging = Link::bundled("charging", "").to_string();
     let exchange = Exchange::on(&Terms {
         a: "mode = \"pre-acknowledge\"",
         b: "response-within = \"1 s\"\nrepeats = 1",
+        more: &charging,
         ..Terms::default()
     });
     let at_b = exchange.asked("k1", &[ACK, REPORT]);
@@ -303,6 +305,14 @@ fn pre_acknowledge_answers_at_once_asks_in_its_own_name_and_repeats() {
     );
     exchange.relay.wait_until_empty();
     assert_eq!((exchange.a.taken().len(), exchange.b.taken().len()), (2, 2));
+    // A repeat is not charged; what the relay said itself is, under its own name.
+    let records = exchange.relay.charging_records();
+    let to_b = records
+        .iter()
+        .filter(|record| record["record-type"] == "relay-out" && record["destination-peer"] == "operator-b");
+    assert_eq!(to_b.count(), 1, "{records:?}");
+    let own = records.iter().filter(|record| record["source-peer"] == "mm4relay");
+    assert!(own.count() >= 2, "{records:?}");
 }
 
 #[test]

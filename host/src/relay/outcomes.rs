@@ -54,7 +54,10 @@ impl OutcomeSink for Outcomes {
             let chain = self.catalogue.chain();
             let mut effects = Effects::default();
             let mut untold = Vec::new();
-            for fate in fates(outgoing, report) {
+            // A request that the relay asks again has been charged.
+            let asked_again = self.asks_again(outgoing).await;
+            let fates = fates(outgoing, report);
+            for fate in fates.into_iter().filter(|_| !asked_again) {
                 let told = tell(&chain, outgoing, &fate, None).await;
                 effects.add(told.effects);
                 let left: Vec<String> = told.failed.into_iter().map(|(plugin, _)| plugin).collect();
@@ -79,6 +82,15 @@ impl OutcomeSink for Outcomes {
 }
 
 impl Outcomes {
+    async fn asks_again(&self, outgoing: &Outgoing) -> bool {
+        if !self.transactions.takes_over(&outgoing.source) {
+            return false;
+        }
+        let header = header(outgoing).await;
+        let message_id = header.value(mm4::MESSAGE_ID).unwrap_or_default();
+        self.transactions.asks_again(outgoing.id, &message_id).await
+    }
+
     /// What the fate means to the request that the message carried, if it carried one.
     fn changes(&self, outgoing: &Outgoing, report: &DeliveryReport) -> Vec<TransactionChange> {
         let (ordinal, at) = (outgoing.id.ordinal, report.decided_at);
@@ -274,10 +286,7 @@ async fn tell(chain: &Chain, outgoing: &Outgoing, fate: &Fate, only: Option<&[St
     if only.is_none() && !chain.wants_outcomes() {
         return OutcomeTold::default();
     }
-    let header = match &outgoing.header {
-        Some(header) => Arc::clone(header),
-        None => Arc::new(stored_header(outgoing).await),
-    };
+    let header = header(outgoing).await;
     let recipients = fate.recipients.clone();
     chain
         .tell(TellOutcome {
@@ -295,13 +304,17 @@ async fn is_answer(outgoing: &Outgoing) -> bool {
     if outgoing.source == PeerName::relay() {
         return true;
     }
-    let header = match &outgoing.header {
-        Some(header) => Arc::clone(header),
-        None => Arc::new(stored_header(outgoing).await),
-    };
+    let header = header(outgoing).await;
     let kind = header.value(mm4::MESSAGE_TYPE);
     let kind = kind.and_then(|name| MessageType::from_name(mm4::headers::normalised_id(&name)));
     kind.is_some_and(|kind| kind.request().is_some())
+}
+
+async fn header(outgoing: &Outgoing) -> Arc<Header> {
+    match &outgoing.header {
+        Some(header) => Arc::clone(header),
+        None => Arc::new(stored_header(outgoing).await),
+    }
 }
 
 /// The header of a message that has been out of memory.

@@ -37,7 +37,8 @@ pub use telling::{Deed, Written, header};
 pub use terms::{Profile, Terms};
 
 use crate::clock::SharedClock;
-use crate::message::{MmsAddress, PeerName, TransactionKey};
+use crate::message::{Leg, MmsAddress, Mode, OutgoingId, PeerName, Transaction, TransactionKey};
+use crate::protocol::mm4;
 use crate::spool::Spool;
 
 /// Transactions that are looked at alone, at the same time. More than the spool commits together.
@@ -80,6 +81,29 @@ impl Transactions {
     /// How long the peer may take to respond.
     pub fn response_within(&self, peer: &PeerName) -> Duration {
         self.terms.load().peer(peer).response_within
+    }
+
+    /// Whether the relay takes over what this peer asks.
+    pub fn takes_over(&self, peer: &PeerName) -> bool {
+        self.terms.load().peer(peer).mode == Mode::PreAcknowledge
+    }
+
+    /// Whether the relay has delivered this before, and repeats it because no response came.
+    pub async fn asks_again(&self, id: OutgoingId, message_id: &str) -> bool {
+        let key = TransactionKey::Message {
+            message_id: mm4::headers::normalised_id(message_id).to_owned(),
+        };
+        let repeated = |of: &Transaction| {
+            let is_it = |leg: &Leg| leg.ordinal == id.ordinal && leg.repeats > 0;
+            of.id == id.message && of.legs.iter().any(is_it)
+        };
+        match self.spool.find(&key).await {
+            Ok(found) => found.iter().any(repeated),
+            Err(error) => {
+                tracing::warn!(%id, "counted as asked for the first time: {error}");
+                false
+            }
+        }
     }
 
     /// To be held from the look at a transaction to the commit of what answers it. Others share the desk by chance, and
