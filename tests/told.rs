@@ -325,7 +325,7 @@ fn a_refusal_before_250_is_a_reply_or_a_response_as_both_agreed() {
 fn what_is_refused_from_the_spool_is_told() {
     let a = "answer-within = \"100 ms\"";
     let hostile = Link::hostile("do = \"ask\"")
-        .limits("time = \"300 ms\"")
+        .limits("time = \"1500 ms\"")
         .on_failure("refuse")
         .to_string();
     let exchange = Exchange::on(&Terms {
