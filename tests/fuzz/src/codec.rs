@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::message::{
     Content, Edit, Envelope, Field, HeaderName, HeaderValue, Incoming, Message, MessageId, MessageType, MmsAddress,
-    NewBody, Origin, PeerName, Recipient, Refusal, Timestamp,
+    NewBody, Origin, PeerName, Protocol, Recipient, Refusal, Timestamp,
 };
 use crate::protocol::mm4::{
     self, Amendment, Author, Body, Bounce, Cause, Date, DeliveryReport, Expiry, FailedRecipient, Foreign, Limits,
@@ -365,7 +365,7 @@ pub fn read(octets: &[u8]) -> Result<Message, Refusal> {
             peer: PeerName::new("operator-a").expect("a name"),
             remote: ([192, 0, 2, 7], 2525).into(),
             helo: "mta.a.example".into(),
-            extended: true,
+            protocol: Protocol::Esmtp,
             received_at: NOW,
         },
         envelope: Envelope {
