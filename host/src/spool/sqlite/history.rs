@@ -8,9 +8,6 @@ use super::unit::{Unit, json};
 use crate::message::{MessageId, Timestamp};
 use crate::spool::{Event, SpoolError};
 
-/// Entries of one request at the most: a peer that repeats for ever, or an operator who looks every second, ends there.
-const MOST_ENTRIES: u32 = 1000;
-
 impl Unit<'_> {
     /// Notes changes to transactions other than `about`, each in its own history; returns those to `about`.
     pub(super) fn note_others(&self, about: Option<i64>, changed: Vec<Changed>) -> Result<Vec<String>, SpoolError> {
@@ -33,12 +30,14 @@ impl Unit<'_> {
 
 /// Adds an event to the history of the request `about`, unless that is unknown or forgotten.
 pub(in crate::spool) fn write(db: &Connection, about: i64, now: Timestamp, event: &Event) -> Result<(), SpoolError> {
+    // 1000 at the most: a peer that repeats for ever, or an operator who looks every second, ends there. As a parameter
+    // it would make SQLite plan the statement anew each time.
     const ADD: &str = "
         INSERT INTO history(request, place, at, event) SELECT id, place, ?2, ?3
         FROM (SELECT id, coalesce((SELECT max(place) FROM history WHERE request = ?1), 0) + 1 AS place
               FROM request WHERE id = ?1)
-        WHERE place <= ?4";
-    let row = (about, sql_time(now), json(event)?, MOST_ENTRIES);
+        WHERE place <= 1000";
+    let row = (about, sql_time(now), json(event)?);
     db.prepare_cached(ADD)?.execute(row)?;
     Ok(())
 }

@@ -84,8 +84,9 @@ const TABLES: &str = "
     CREATE INDEX request_due ON request(due) WHERE due IS NOT NULL;
     CREATE INDEX request_forget ON request(forget_at);
 
-    -- Hashes of what it is found by.
+    -- Hashes of what it is found by. New ones come into a table of a few pages, and move on in the order of their hashes.
     CREATE TABLE lookup(hash INTEGER NOT NULL, request INTEGER NOT NULL, PRIMARY KEY(hash, request)) WITHOUT ROWID;
+    CREATE TABLE lookup_new(hash INTEGER NOT NULL, request INTEGER NOT NULL, PRIMARY KEY(hash, request)) WITHOUT ROWID;
 
     -- Everybody who was ever asked: an operator who has a transaction ID alone looks with each of them.
     CREATE TABLE asked(peer TEXT PRIMARY KEY) WITHOUT ROWID;

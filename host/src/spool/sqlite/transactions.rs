@@ -14,6 +14,10 @@ use super::unit::{Unit, json, release};
 use crate::message::{Change, Leg, MessageId, Timestamp, Transaction, TransactionChange, TransactionKey};
 use crate::spool::SpoolError;
 
+/// Hashes in `lookup_new`: as many as fill about ten pages, so that the requests of one flush share those instead of each
+/// writing pages of its own.
+const MOST_NEW: i64 = 8192;
+
 /// The most that [`find`] answers.
 const MOST_FOUND: usize = 100;
 
@@ -146,8 +150,32 @@ impl Unit<'_> {
         Ok(())
     }
 
+    /// Moves what is too many out of `lookup_new`, from where the last transaction ended: neighbours by hash share pages,
+    /// as long as there are not many more pages than new hashes.
+    pub(super) fn move_hashes(&mut self) -> Result<(), SpoolError> {
+        const LAST: &str = "
+            SELECT max(hash) FROM (SELECT hash FROM lookup_new WHERE hash > ?1 ORDER BY hash LIMIT ?2)";
+        const COPY: &str = "
+            INSERT OR IGNORE INTO lookup SELECT hash, request FROM lookup_new WHERE hash > ?1 AND hash <= ?2";
+        let one = |sql: &str| self.db.prepare_cached(sql)?.query_row((), |row| row.get::<_, i64>(0));
+        let excess = one("SELECT count(*) FROM lookup_new")? - MOST_NEW;
+        if excess <= 0 {
+            return Ok(());
+        }
+        let after = self.counters.moved;
+        let mut query = self.db.prepare_cached(LAST)?;
+        let last: Option<i64> = query.query_row((after, excess), |row| row.get(0))?;
+        if let Some(last) = last {
+            self.run(COPY, (after, last))?;
+            self.run("DELETE FROM lookup_new WHERE hash > ?1 AND hash <= ?2", (after, last))?;
+        }
+        // At the end it begins anew with the next transaction.
+        self.counters.moved = last.unwrap_or(i64::MIN);
+        Ok(())
+    }
+
     fn add_keys(&self, id: i64, keys: &[TransactionKey], legs: &[Leg]) -> Result<(), SpoolError> {
-        const ADD: &str = "INSERT OR IGNORE INTO lookup(hash, request) VALUES(?1, ?2)";
+        const ADD: &str = "INSERT OR IGNORE INTO lookup_new(hash, request) VALUES(?1, ?2)";
         for key in keys {
             self.run(ADD, (hash(self.salt, key), id))?;
         }
@@ -160,8 +188,10 @@ impl Unit<'_> {
 
     fn remove_keys(&self, id: i64, keys: &[TransactionKey]) -> Result<(), SpoolError> {
         for key in keys {
-            const REMOVE: &str = "DELETE FROM lookup WHERE hash = ?1 AND request = ?2";
-            self.run(REMOVE, (hash(self.salt, key), id))?;
+            let row = (hash(self.salt, key), id);
+            if self.run("DELETE FROM lookup_new WHERE hash = ?1 AND request = ?2", row)? == 0 {
+                self.run("DELETE FROM lookup WHERE hash = ?1 AND request = ?2", row)?;
+            }
         }
         Ok(())
     }
@@ -174,18 +204,19 @@ pub(in crate::spool) fn find(
     key: &TransactionKey,
     now: Timestamp,
 ) -> Result<Vec<Transaction>, SpoolError> {
-    const FIND: &str = "
-        SELECT r.id, r.state FROM lookup l CROSS JOIN request r ON r.id = l.request
-        WHERE l.hash = ?1 AND r.forget_at > ?2 ORDER BY l.request DESC";
-    let mut query = db.prepare_cached(FIND)?;
-    let mut rows = query.query((hash(salt, key), sql_time(now)))?;
-    let mut found = Vec::new();
+    const IDS: &str = "
+        SELECT request FROM lookup WHERE hash = ?1 UNION ALL SELECT request FROM lookup_new WHERE hash = ?1
+        ORDER BY 1 DESC";
+    let mut query = db.prepare_cached(IDS)?;
+    let mut rows = query.query([hash(salt, key)])?;
+    let mut found: Vec<Transaction> = Vec::new();
     while found.len() < MOST_FOUND
         && let Some(row) = rows.next()?
     {
-        let transaction = parse(row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default());
-        found.extend(transaction.filter(|transaction| transaction.keys().contains(key)));
+        let stored = read(db, row.get(0)?)?;
+        found.extend(stored.filter(|stored| stored.forget_at > now && stored.keys().contains(key)));
     }
+    found.dedup_by_key(|found| found.id);
     Ok(found)
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Counters {
     /// Every id in the store is below. It outlives the messages, so that ids are not given twice although the clock
     /// was set back while the relay was down.
     pub id_ceiling: u64,
+    /// Hashes up to this one were moved out of `lookup_new` in this round.
+    pub moved: i64,
 }
 
 /// One transaction.
@@ -41,6 +43,7 @@ impl Counters {
         Ok(Self {
             next_sequence: exported.max(written).unwrap_or(0) + 1,
             id_ceiling: ceiling.unwrap_or(0) as u64,
+            moved: i64::MIN,
         })
     }
 }

@@ -143,6 +143,7 @@ impl Writer {
                 Ok(()) => Ok(()),
             });
         }
+        unit.move_hashes()?;
         let (counters, forgotten) = (unit.counters, unit.forgotten);
         transaction.commit()?;
         self.counters = counters;

@@ -102,6 +102,10 @@ fn rows(folder: &Path, table: &str) -> u64 {
     db.query_row(&sql, (), |row| row.get::<_, i64>(0)).unwrap() as u64
 }
 
+fn hashes(folder: &Path) -> u64 {
+    rows(folder, "lookup") + rows(folder, "lookup_new")
+}
+
 fn history(folder: &Path, of: MessageId) -> Vec<Event> {
     let db = schema::open_existing(folder).unwrap();
     let mut query = db
@@ -140,6 +144,41 @@ async fn a_request_is_found_by_each_of_its_keys_after_a_restart() {
 }
 
 #[tokio::test]
+async fn every_request_is_found_while_hashes_move_on_and_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let ids: Vec<_> = (0..6000).map(|_| spool.next_id()).collect();
+    let requests = |range: std::ops::Range<u64>| {
+        let commits = range.map(|number| {
+            let spool = spool.clone();
+            let acceptance = Acceptance {
+                opens: Some(request(ids[number as usize], number)),
+                ..message(ids[number as usize], "")
+            };
+            tokio::spawn(async move { spool.commit(acceptance).await })
+        });
+        commits.collect::<Vec<_>>()
+    };
+    let mut known = 0;
+    while known < 6000 {
+        for commit in requests(known..known + 200) {
+            commit.await.unwrap().unwrap();
+        }
+        known += 200;
+        let number = fastrand::u64(0..known);
+        assert_eq!(found(&spool, &asked(number)).await, [ids[number as usize]]);
+    }
+    assert_eq!(hashes(folder.path()), 18_000);
+    assert!(
+        rows(folder.path(), "lookup_new") < 9000,
+        "the table of the new ones stays small"
+    );
+    for (number, id) in (0..).zip(&ids) {
+        assert_eq!(found(&spool, &asked(number)).await, [*id]);
+    }
+}
+
+#[tokio::test]
 async fn requests_that_share_a_key_are_found_newest_first() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
@@ -165,7 +204,7 @@ async fn keys_that_share_a_hash_are_told_apart() {
     spool.commit(asking(one, 1)).await.unwrap();
     spool.commit(asking(other, 2)).await.unwrap();
     let db = schema::open_existing(folder.path()).unwrap();
-    let sql = "INSERT OR IGNORE INTO lookup SELECT hash, ?1 FROM lookup WHERE request = ?2";
+    let sql = "INSERT OR IGNORE INTO lookup SELECT hash, ?1 FROM lookup_new WHERE request = ?2";
     db.execute(sql, (other.0 as i64, one.0 as i64)).unwrap();
     assert_eq!(found(&spool, &asked(1)).await, [one]);
     assert_eq!(found(&spool, &asked(2)).await, [other]);
@@ -559,7 +598,7 @@ async fn what_is_over_is_forgotten_with_everything_that_was_kept_for_it_alone() 
     spool.forget_now().await;
     assert_eq!(spool.counts().forgotten, 2);
     assert_eq!(found(&spool, &asked(3)).await, [lives]);
-    assert_eq!(rows(folder.path(), "lookup"), 3, "of the one that lives");
+    assert_eq!(hashes(folder.path()), 3, "of the one that lives");
     assert_eq!(rows(folder.path(), "history"), 1);
     let queue: Vec<_> = due(&spool, "operator-b").await.iter().map(|o| o.id.message).collect();
     assert_eq!(queue, [waits, lives], "what waits for its next hop still does");
@@ -588,7 +627,7 @@ fn the_spool_forgets_by_itself_a_few_at_a_time() {
         assert!(started.elapsed() < std::time::Duration::from_secs(10));
         std::thread::yield_now();
     }
-    assert_eq!(rows(folder.path(), "lookup"), 0);
+    assert_eq!(hashes(folder.path()), 0);
 }
 
 #[tokio::test]
@@ -687,8 +726,8 @@ async fn indexes_are_what_finds_requests() {
             "request_forget",
         ),
         (
-            "SELECT r.id FROM lookup l CROSS JOIN request r ON r.id = l.request WHERE l.hash = 1 ORDER BY l.request DESC",
-            "SEARCH l USING PRIMARY KEY (hash=?); SEARCH r USING INTEGER PRIMARY KEY",
+            "SELECT request FROM lookup WHERE hash = 1 UNION ALL SELECT request FROM lookup_new WHERE hash = 1 ORDER BY 1 DESC",
+            "MERGE (UNION ALL)",
         ),
         ("SELECT max(place) FROM history WHERE request = 1", "SEARCH history"),
     ] {
