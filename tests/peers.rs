@@ -145,6 +145,22 @@ fn a_peer_that_is_known_to_talk_early_is_heard() {
 }
 
 #[test]
+fn a_message_type_that_nobody_knows_is_refused_unless_the_peer_may_send_it() {
+    let peer = Peer::start();
+    let message = String::from_utf8(sample::forward_request("k1")).expect("ASCII");
+    let message = message.replace("MM4_forward.REQ", "MM4_capability_negotiation.REQ");
+    let offered = |profile: &str| {
+        let relay = Relay::start(&config_of(&[("b", peer.address())], &a(profile)));
+        (relay.offer(message.as_bytes()), relay)
+    };
+    let (answer, _refusing) = offered("");
+    assert!(answer.starts_with("554"), "{answer}");
+    let (answer, _passing) = offered("unknown-types = 'pass'\n");
+    assert!(answer.starts_with("250"), "{answer}");
+    assert_eq!(peer.wait_for(1)[0].without_trace(), message.as_bytes());
+}
+
+#[test]
 fn no_more_messages_leave_in_a_time_than_the_rate_says() {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, "rate = '10/s'\n"));

@@ -324,7 +324,7 @@ fn a_configuration_that_cannot_be_read_says_why() {
 }
 
 /// Keys that are read, and that nothing heeds yet: they are described when something does.
-const WITHOUT_EFFECT: [&str; 9] = [
+const WITHOUT_EFFECT: [&str; 8] = [
     "mode",
     "response-within",
     "repeats",
@@ -332,7 +332,6 @@ const WITHOUT_EFFECT: [&str; 9] = [
     "response-sender",
     "response-body",
     "bounces",
-    "unknown-types",
     "version",
 ];
 

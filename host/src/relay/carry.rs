@@ -86,7 +86,8 @@ impl Relay {
     pub(super) async fn journey(&self, incoming: Incoming, run: &Run) -> Result<Acceptance, Refusal> {
         // Given back before the commit, which reads large messages in chunks.
         let _room = self.room_for(&incoming.content).await;
-        let message = Arc::new(read(incoming, self.mm4_limits()).await?);
+        let limits = self.mm4_limits(&incoming.origin.peer);
+        let message = Arc::new(read(incoming, limits).await?);
         self.refuse_loops(&message)?;
         self.refuse_claims(&message)?;
         let meaning = self.meaning(&message, run).await?;

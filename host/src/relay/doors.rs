@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::config::{self, Config};
 use crate::intake::{Handler, SenderTerms, Welcome};
-use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Quirk, Refusal, Timestamp};
+use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Quirk, Refusal, Timestamp, UnknownTypes};
 use crate::routing::Side;
 use crate::spool::{BoxFuture, Receipt};
 
@@ -94,6 +94,7 @@ pub(super) struct SenderProfile {
     line: u64,
     tls_required: bool,
     talks_early: bool,
+    pub(super) unknown_types_pass: bool,
 }
 
 /// By peer: what its profile says, and what `[limits]` says where it is silent.
@@ -103,6 +104,7 @@ pub(super) fn senders(config: &Config) -> HashMap<PeerName, SenderProfile> {
         line: peer.line_length.unwrap_or(config.limits.line_length).into(),
         tls_required: peer.tls.from_required,
         talks_early: peer.has(Quirk::TalksEarly),
+        unknown_types_pass: peer.mm4.unknown_types == UnknownTypes::Pass,
     };
     let peers = config.peers.iter();
     peers.map(|peer| (peer.name.clone(), profile(peer))).collect()

@@ -118,10 +118,19 @@ impl Relay {
         }
     }
 
-    fn mm4_limits(&self) -> mm4::Limits {
+    fn mm4_limits(&self, source: &PeerName) -> mm4::Limits {
+        let directory = self.directory.load();
+        let passes = directory
+            .senders
+            .get(source)
+            .is_some_and(|sender| sender.unknown_types_pass);
         // Bounces are recognised, and carried where they are nobody's.
         mm4::Limits {
             notifications: mm4::Foreign::Pass,
+            unknown_types: match passes {
+                true => mm4::Foreign::Pass,
+                false => mm4::Foreign::Refuse,
+            },
             ..self.limits
         }
     }
