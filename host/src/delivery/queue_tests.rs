@@ -153,3 +153,36 @@ fn a_peer_with_enough_sessions_keeps_those_and_gets_no_more() {
     queue.probe(now + MINUTE);
     assert_eq!(started(&mut queue), [1], "a minute later another one is tried");
 }
+
+#[test]
+fn a_peer_counts_as_away_until_a_session_is_greeted_again() {
+    let (mut queue, now) = (queue(100, 4), Instant::now());
+    assert!(!queue.is_unreachable(), "nobody has tried yet");
+    queue.unreachable(now, |_| MINUTE);
+    assert!(queue.is_unreachable());
+    queue.probe(now + MINUTE);
+    assert!(queue.is_unreachable(), "it is being tried, and nobody knows");
+    queue.opening();
+    queue.opened(true);
+    assert!(!queue.is_unreachable());
+}
+
+#[test]
+fn a_removed_peer_that_comes_back_does_not_send_what_is_still_being_sent() {
+    let mut queue = queue(100, 1);
+    queue.hand_over(message(1));
+    assert_eq!(started(&mut queue), [1]);
+    queue.hand_over(message(2));
+    queue.stop();
+    queue.hand_over(message(3));
+    assert!(started(&mut queue).is_empty(), "nothing is begun");
+    queue.go_on(Limits {
+        messages: 100,
+        octets: 1 << 20,
+        workers: 2,
+    });
+    let (_, except) = queue.begin_refill().expect("the spool is asked at once");
+    assert_eq!(except.iter().map(|id| id.message.0).collect::<Vec<_>>(), [1]);
+    queue.end_refill(10, Some(vec![message(2), message(3)]));
+    assert_eq!(started(&mut queue), [2], "one beside the one that is still at work");
+}
