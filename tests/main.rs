@@ -4,12 +4,14 @@
 
 mod bad_input;
 mod commands;
+mod console;
 mod crash;
 mod golden;
 mod held;
 mod hot_loading;
 mod interop;
 mod journey;
+mod languages;
 mod loading;
 mod memory;
 mod mmse;

@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("delivery", &["protocol", "spool", "message", "clock"]),
     ("transactions", &["protocol", "spool", "message", "clock"]),
     ("charging", &["spool", "message"]),
+    ("console", &[]),
 ];
 
 /// These walk the street, or stand in front of it.

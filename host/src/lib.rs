@@ -14,11 +14,13 @@
 //! - [`delivery`]: the SMTP client and its queues
 //! - [`transactions`]: requests and their responses, and what the relay has to say itself
 //! - [`charging`]: charging records, out of the spool into files
+//! - [`console`]: metrics and health over HTTP
 
 pub mod charging;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod delivery;
 pub mod intake;
 pub mod message;

@@ -36,6 +36,7 @@ pub struct Link {
     grants: Vec<String>,
     on_failure: String,
     limits: String,
+    when: String,
     settings: String,
 }
 
@@ -63,12 +64,25 @@ impl Link {
             grants: grants.iter().map(|grant| (*grant).to_owned()).collect(),
             on_failure: "defer".to_owned(),
             limits: String::new(),
+            when: String::new(),
             settings: settings.to_owned(),
         }
     }
 
     pub fn on_failure(mut self, policy: &str) -> Self {
         self.on_failure = policy.to_owned();
+        self
+    }
+
+    /// Keys of `[plugin.when]`.
+    pub fn when(mut self, when: &str) -> Self {
+        self.when = when.to_owned();
+        self
+    }
+
+    /// Under another name than its own.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.to_owned();
         self
     }
 
@@ -87,12 +101,13 @@ impl std::fmt::Display for Link {
             grants,
             on_failure,
             limits,
+            when,
             settings,
         } = self;
         write!(
             f,
             "\n[[plugin]]\nname = {name:?}\nfile = {file:?}\ngrants = {grants:?}\non-failure = {on_failure:?}\n\
-             [plugin.limits]\n{limits}\n[plugin.settings]\n{settings}\n"
+             [plugin.limits]\n{limits}\n[plugin.when]\n{when}\n[plugin.settings]\n{settings}\n"
         )
     }
 }

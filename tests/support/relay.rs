@@ -1,7 +1,10 @@
 //! A relay in a folder of its own.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -15,6 +18,8 @@ pub struct Relay {
     /// Where our own relay-servers come to, with `inside-listen`.
     inside: String,
     flags: Vec<&'static str>,
+    /// Where its console listens, once it was asked for.
+    console: OnceLock<String>,
 }
 
 /// A configuration between operator A, who sends from loopback, and operator B, who is `peer`. `more` is appended:
@@ -79,6 +84,7 @@ impl Relay {
             address: String::new(),
             inside: String::new(),
             flags: Vec::new(),
+            console: OnceLock::new(),
         };
         relay.configure(config);
         relay
@@ -123,6 +129,26 @@ impl Relay {
 
     pub fn process(&self) -> &Process {
         self.process.as_ref().expect("it runs")
+    }
+
+    /// A page of its console, which must be answered with 200.
+    pub fn page(&self, path: &str) -> String {
+        let address = self.console.get_or_init(|| {
+            let line = self.process().line();
+            let address = line.strip_prefix("console on http://");
+            address.unwrap_or_else(|| panic!("no console: {line}")).to_owned()
+        });
+        let mut stream = TcpStream::connect(address).expect("the console listens");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: relay.example\r\nConnection: close\r\n\r\n"
+        )
+        .expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a header");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+        body.to_owned()
     }
 
     /// A client that has said EHLO.

@@ -1,5 +1,5 @@
 //! Ten thousand calls that have to be stopped, and what they leave behind:
-//! `cargo run --release -p mm4relay-engine --example endurance`.
+//! `cargo run --release --example endurance`.
 //!
 //! The resident memory of the process is printed after each tenth. It has to stay where it is after the first.
 

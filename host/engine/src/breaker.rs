@@ -61,6 +61,17 @@ pub struct Permit<'a> {
     probe: bool,
 }
 
+/// Where a breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// The plug-in is called.
+    Closed,
+    /// It is left alone, until the pause is over and somebody asks.
+    Open,
+    /// One message is being tried with it.
+    Probing,
+}
+
 /// The plug-in is not to be called now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerOpen {
@@ -106,6 +117,15 @@ impl Breaker {
                 Ok(permit(true))
             }
             Admission::Not(open) => Err(open),
+        }
+    }
+
+    /// Where it stands; for those who look on.
+    pub fn state(&self) -> BreakerState {
+        match self.lock().state {
+            State::Closed { .. } => BreakerState::Closed,
+            State::Open { .. } => BreakerState::Open,
+            State::Probing { .. } => BreakerState::Probing,
         }
     }
 

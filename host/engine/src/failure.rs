@@ -13,9 +13,9 @@ use crate::host::{Call, LimitPassed, OnlyInProcess};
 /// What a call cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spent {
-    /// Wall time from making the sandbox to its end.
+    /// Wall time from making the sandbox to its end, without waits for a turn.
     pub time: Duration,
-    /// Wall time before that, waiting for a free instance.
+    /// Wall time spent waiting: for a free instance, and for a turn when it took long.
     pub queue_wait: Duration,
     /// Octets of bodies copied into the sandbox; 0 when the plug-in read none.
     pub body_bytes_read: u64,

@@ -56,20 +56,26 @@ pub struct Memory {
 
 /// Validates the component as a whole, and reads its outside.
 pub(crate) fn inspect(wasm: &[u8]) -> Result<Inspection, LoadErrorKind> {
+    examine(wasm).map(|(inspection, _)| inspection)
+}
+
+/// As [`inspect`], with the outside as it was read.
+pub(crate) fn examine(wasm: &[u8]) -> Result<(Inspection, Surface), LoadErrorKind> {
     check_encoding(wasm)?;
     // Everything that the parser knows is let through here: what Wasmtime does not run, it refuses when it compiles.
     let mut validator = Validator::new_with_features(WasmFeatures::all());
     validator.validate_all(wasm).map_err(invalid)?;
     let surface = read_surface(wasm).map_err(invalid)?;
-    Ok(Inspection {
+    let inspection = Inspection {
         digest: digest(wasm),
         size: wasm.len() as u64,
         api_version: api_version(&surface)?,
         grants: grants(&surface.imports)?,
-        imports: surface.imports,
-        exports: surface.exports,
-        memories: surface.memories,
-    })
+        imports: surface.imports.clone(),
+        exports: surface.exports.clone(),
+        memories: surface.memories.clone(),
+    };
+    Ok((inspection, surface))
 }
 
 /// Tells a component from a module and from anything else by its first eight octets.

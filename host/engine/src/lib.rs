@@ -9,7 +9,8 @@
 //!    away. The memory that `configure` left is written back into the component ([`snapshot`]), compiled, and kept in
 //!    a file ([`cache`]) that is mapped and shared by every instance from then on.
 //! 3. [`plugin`]: every message gets a new instance of that snapshot in a new [`sandbox`]: already configured, and with
-//!    nothing in it from any message before. It calls back through [`host`], one file for each interface.
+//!    nothing in it from any message before. It calls back through [`host`], one file for each interface. When it takes
+//!    long, it takes [`turns`] with others that do.
 //! 4. [`verdict`]: what it answered comes out as plain data, together with the records and key/value writes that it
 //!    asked for, or as a [`Failure`] ([`failure`]). Nothing has been done yet: the caller applies all of it, or none.
 //! 5. [`breaker`]: the caller says how it went, and hears when a plug-in that keeps failing is to be left alone.
@@ -36,11 +37,13 @@ mod plugin;
 mod sandbox;
 mod services;
 mod snapshot;
+mod turns;
+mod unwrap;
 mod verdict;
 mod words;
 
 pub use allocation::Allocation;
-pub use breaker::{Breaker, BreakerOpen, BreakerOptions, Permit};
+pub use breaker::{Breaker, BreakerOpen, BreakerOptions, BreakerState, Permit};
 pub use cache::digest;
 pub use failure::{Failure, FailureClass, Spent};
 pub use inspect::{Inspection, Memory};

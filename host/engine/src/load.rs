@@ -17,12 +17,13 @@ use crate::cache::CacheError;
 use crate::failure::{FailureClass, classify};
 use crate::host::log::one_line;
 use crate::host::{Call, Owner};
-use crate::inspect::{Inspection, inspect};
+use crate::inspect::{Inspection, examine, inspect};
 use crate::limits::{Grant, Limits};
 use crate::plugin::Plugin;
 use crate::sandbox::{Engine, Inner};
 use crate::services::Services;
 use crate::snapshot;
+use crate::unwrap::unwrap;
 
 /// What the configuration says about a plug-in.
 #[derive(Debug, Clone)]
@@ -272,7 +273,7 @@ async fn load(
         Some(wasm) => wasm,
         None => read(&spec.wasm, spec.limits.component_bytes)?.into(),
     };
-    let inspection = inspect(&wasm)?;
+    let (inspection, surface) = examine(&wasm)?;
     let said = format!("a valid component, {} octets", inspection.size);
     progress(LoadStep::Parse, said);
     check_grants(&inspection.grants, &spec.grants)?;
@@ -288,7 +289,7 @@ async fn load(
         metrics: Default::default(),
         deterministic: engine.deterministic,
     });
-    let mut snapshot = snapshot::take(&engine, &owner, &wasm, &progress).await?;
+    let mut snapshot = snapshot::take(&engine, &owner, unwrap(&wasm, &surface), &progress).await?;
     drop(wasm);
     let component = engine.cache.compile(&engine.wasmtime, &snapshot.wasm)?;
     let pre = engine.linker.instantiate_pre(&component).and_then(FilterPre::new);

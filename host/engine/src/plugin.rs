@@ -15,6 +15,7 @@ use crate::host::log::one_line;
 use crate::host::{Call, Owner};
 use crate::sandbox::Inner;
 use crate::services::{Services, Subject};
+use crate::turns::within;
 use crate::verdict::{Judgement, Verdict, lift};
 use crate::words::{Description, Fault, MessageType, Occasion, OccasionKind};
 
@@ -94,7 +95,8 @@ impl Plugin {
         wants(&self.0.description, occasion, message_type, media_types)
     }
 
-    /// Carries one message through a new instance. Waits first while all instances of the engine are taken.
+    /// Carries one message through a new instance. Waits first while all instances of the engine are taken, and on the
+    /// way for its turns when it takes long.
     ///
     /// Nothing of what the judgement says has been done. Dropping the future stops the plug-in at its next tick.
     ///
@@ -143,17 +145,19 @@ impl Plugin {
         let observing = occasion.kind() == OccasionKind::Outcome;
         let mut store = live.engine.store(Call::new(owner, Some(subject)));
         let (fuel, wall) = live.engine.allow(&mut store, budget);
-        let ended = tokio::time::timeout(wall, live.run(&mut store, occasion.into())).await;
+        let waits = store.data().waits.clone();
+        let ended = within(wall, &waits, live.run(&mut store, occasion.into())).await;
+        let waited = waits.so_far();
         let fuel = deterministic::used(&store, fuel);
         let call = store.data_mut();
         let said = call.finish_log();
         let result = match ended {
-            Ok(answer) => judge(call, answer, observing, &said),
-            Err(_) => Err((FailureClass::Time, format!("it ran for longer than {budget:?}"))),
+            Some(answer) => judge(call, answer, observing, &said),
+            None => Err((FailureClass::Time, format!("it ran for longer than {budget:?}"))),
         };
         let spent = Spent {
-            time: started.elapsed(),
-            queue_wait: started - queued,
+            time: started.elapsed().saturating_sub(waited),
+            queue_wait: started - queued + waited,
             body_bytes_read: call.body_bytes_read,
             host_calls: call.host_calls,
             log_lines_dropped: call.log.dropped,

@@ -14,6 +14,8 @@ use crate::cache::Cache;
 use crate::deterministic;
 use crate::host::Call;
 use crate::options::{EngineError, EngineOptions};
+use crate::turns::Turns;
+use crate::unwrap::add_module_loader;
 
 /// How often a running plug-in comes up for air: it yields to other tasks, and can be stopped. A call is therefore
 /// stopped at most this long after its budget.
@@ -31,6 +33,8 @@ pub(crate) struct Inner {
     pub cache: Cache,
     /// One permit for each instance that a message may have.
     pub instances: Semaphore,
+    /// For calls that take long.
+    turns: Turns,
     /// One load at a time: compiling takes a core, and messages need the others.
     pub loading: Arc<Mutex<()>>,
     pub max_memory_bytes: usize,
@@ -58,10 +62,12 @@ impl Engine {
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(setup)?;
         Filter::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call).map_err(setup)?;
+        add_module_loader(&mut linker).map_err(setup)?;
         Ok(Engine(Arc::new(Inner {
             linker,
             cache: Cache::open(options.cache_dir.as_deref())?,
             instances: Semaphore::new(allocation.instances() as usize),
+            turns: Turns::of_this_machine(),
             loading: Arc::default(),
             max_memory_bytes: options.max_memory_bytes,
             deterministic: options.deterministic,
@@ -92,8 +98,7 @@ impl Inner {
         store.limiter(|call| &mut call.memory);
         store.set_hostcall_fuel(host_call_bytes);
         store.set_max_component_handles(handles);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        self.turns.govern(&mut store);
         if self.deterministic {
             // Bounded by whoever calls it: see `allow`.
             let _ = store.set_fuel(u64::MAX);

@@ -166,6 +166,16 @@ pub enum Outcome {
     Response(Response),
 }
 
+impl Outcome {
+    /// The peer whose doing it was, by its name in the configuration.
+    pub fn peer(&self) -> &str {
+        match self {
+            Outcome::Delivered(delivery) | Outcome::Failed(delivery) | Outcome::Expired(delivery) => &delivery.peer,
+            Outcome::Response(response) => &response.peer,
+        }
+    }
+}
+
 /// What the answer to a request says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Response {

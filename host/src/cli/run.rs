@@ -40,6 +40,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             Side::Outside | Side::Both => println!("listening on {address}"),
         }
     }
+    if let Some(address) = relay.console_address() {
+        println!("console on http://{address}");
+    }
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -6,6 +6,7 @@
 //!
 //! The keys, their defaults and bounds are described in `docs/configuration.md`.
 
+mod console;
 mod file;
 mod forms;
 mod limits;
@@ -23,9 +24,10 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use console::Console;
 pub use limits::Limits;
 pub use peer::{Host, HostPort, Identity, Mm4, Peer, PeerTls, Retry, Smtp};
-pub use plugin::{GRANTS, Plugin, PluginBreaker, PluginLimits, PluginSigning};
+pub use plugin::{GRANTS, Plugin, PluginBreaker, PluginLimits, PluginSigning, PluginWhen};
 pub use problem::{Found, Problem, Problems};
 pub use recording::Recording;
 pub use relay_server::RelayServer;
@@ -50,6 +52,8 @@ pub struct Config {
     pub transactions: Transactions,
     /// With it, the relay offers STARTTLS to those who connect.
     pub tls: Option<ServerTls>,
+    /// `[console]`; without it there is none.
+    pub console: Option<Console>,
     pub routing: Routing,
     /// The `[[peer]]`s, and behind them what each `[[relay-server]]` is as a peer.
     pub peers: Vec<Peer>,
@@ -167,6 +171,7 @@ impl Config {
             limits: Limits::default(),
             transactions: Transactions::default(),
             tls: None,
+            console: None,
             routing: Routing::default(),
             peers: Vec::new(),
             relay_servers: Vec::new(),
@@ -213,6 +218,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     };
     let limits = root.section("limits", Limits::read);
     let transactions = root.section("transactions", Transactions::read);
+    let console = root.optional_section("console", Console::read);
     let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
     let mut taken = Taken {
         own_domains: &relay.domains,
@@ -241,7 +247,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let routing = root.section("routing", |s| Routing::read(s, &tables));
     let plugin_signing = root.section("plugin-signing", PluginSigning::read);
     let mut names = HashSet::new();
-    let plugins = root.sections("plugin", |s| Plugin::read(s, &folders, &mut names));
+    let plugins = root.sections("plugin", |s| Plugin::read(s, &folders, &peers, &mut names));
     let plugins: Vec<Plugin> = plugins.into_iter().flatten().collect();
     let recording = match root.has("recording") {
         true => root.section("recording", |s| Recording::read(s, base, &plugins)),
@@ -251,6 +257,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         limits,
         transactions,
         tls: tls.flatten(),
+        console,
         routing,
         peers,
         relay_servers,

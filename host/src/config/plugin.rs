@@ -1,5 +1,7 @@
 //! `[[plugin]]`: the chain, in the order of the file.
 
+mod when;
+
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,8 +9,11 @@ use std::time::Duration;
 use super::Folders;
 use super::file::{Section, json};
 use super::forms::{NAME, count, duration, name, public_key, size, text, yes_or_no};
+use super::peer::Peer;
 use super::problem::one_of;
 use crate::message::OnFailure;
+
+pub use when::PluginWhen;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -36,6 +41,8 @@ pub struct Plugin {
     /// Of [`GRANTS`].
     pub grants: BTreeSet<String>,
     pub on_failure: OnFailure,
+    /// Which messages it may be called for at all.
+    pub when: PluginWhen,
     pub limits: PluginLimits,
     pub breaker: PluginBreaker,
     /// The folder of the sample cases that a version must pass; relative paths start at `plugin-folder`.
@@ -94,7 +101,12 @@ pub struct PluginBreaker {
 }
 
 impl Plugin {
-    pub(super) fn read(s: &mut Section<'_>, folders: &Folders<'_>, taken: &mut HashSet<String>) -> Option<Self> {
+    pub(super) fn read(
+        s: &mut Section<'_>,
+        folders: &Folders<'_>,
+        peers: &[Peer],
+        taken: &mut HashSet<String>,
+    ) -> Option<Self> {
         let name = s.required("name", NAME, name).map(|name| name.to_string());
         if name.as_ref().is_some_and(|name| !taken.insert(name.clone())) {
             s.refuse("name", "a name that no other plug-in has");
@@ -123,6 +135,7 @@ impl Plugin {
             "refuse" => Ok(true),
             other => Err(one_of(other, &["report", "refuse"])),
         });
+        let when = s.section("when", |s| PluginWhen::read(s, peers));
         let limits = s.section("limits", PluginLimits::read);
         let breaker = s.section("breaker", PluginBreaker::read);
         let settings = s.optional("settings", |value| match json(value)? {
@@ -134,6 +147,7 @@ impl Plugin {
             file: file?,
             grants: grants.into_iter().collect(),
             on_failure: on_failure.unwrap_or_default(),
+            when,
             limits,
             breaker,
             samples,

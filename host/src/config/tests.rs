@@ -246,6 +246,32 @@ fn unknown_grants_and_policies_are_answered_with_the_known_ones() {
 }
 
 #[test]
+fn when_knows_the_peers_and_the_words_of_the_contract() {
+    assert_eq!(
+        complaints(&format!(
+            "{PEER}[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n[plugin.when]\nfrom = [\"b\", \"c\"]\nto = [1]\ndirection = [\"up\"]\nmessage-types = [\"forward-requests\"]\n"
+        )),
+        [
+            "plugin[0].when.from[1] is \"c\": expected the name of a peer: one of b",
+            "plugin[0].when.to[0] is 1: expected the name of a peer: one of b",
+            "plugin[0].when.direction[0] is \"up\": expected one of inbound, outbound, internal, transit",
+            "plugin[0].when.message-types[0] is \"forward-requests\": expected one of forward-request, forward-response, delivery-report-request, delivery-report-response, read-reply-report-request, read-reply-report-response (did you mean forward-request?)",
+        ]
+    );
+}
+
+#[test]
+fn a_console_listens_on_loopback_unless_told_otherwise_and_not_at_all_without_its_section() {
+    assert_eq!(parse("").unwrap().console, None);
+    let at = |text: &str| parse(text).unwrap().console.map(|console| console.listen.to_string());
+    assert_eq!(at("[console]\n").as_deref(), Some("127.0.0.1:9464"));
+    assert_eq!(
+        at("[console]\nlisten = \"127.0.0.1:0\"\n").as_deref(),
+        Some("127.0.0.1:0")
+    );
+}
+
+#[test]
 fn settings_reach_the_plug_in_as_json() {
     let config = parse(
         "[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n[plugin.settings]\nn = 0x1F\nf = 1.5\nlist = [true, \"x\"]\nday = 2026-11-21\n[plugin.settings.deep]\nkey = \"v\"\n",

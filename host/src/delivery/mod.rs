@@ -15,6 +15,7 @@
 
 mod body;
 mod client;
+mod counts;
 mod fate;
 mod greet;
 mod hosts;
@@ -41,6 +42,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 pub use client::{Client, ClientError};
+pub use counts::Delivered;
 pub use hosts::{Exchangers, Host, Hosts, MxRecords};
 pub use options::{Convert, PeerOptions, Tls};
 pub use report::{Caused, DeliveryReport, Ended, FailedRecipient, OutcomeSink};
@@ -143,6 +145,13 @@ impl Delivery {
         };
         peer.queue().hand_over(outgoing);
         peer.dispatch();
+    }
+
+    /// What delivery to each peer has come to since the start.
+    pub fn counts(&self) -> Vec<(PeerName, Delivered)> {
+        let peers = self.peers.load();
+        let counts = peers.iter().map(|(name, peer)| (name.clone(), peer.counts.read()));
+        counts.collect()
     }
 
     /// Waits until no message is being sent or recorded. To be called after shutdown.

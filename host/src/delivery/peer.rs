@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::warn;
 
+use super::counts::Counts;
 use super::fate::{Answer, Fate, Verdict};
 use super::greet::Unreachable;
 use super::hosts::{self, KnownHosts};
@@ -40,6 +41,7 @@ pub(super) struct Peer {
     doubtful: Mutex<HashMap<OutgoingId, Doubt>>,
     /// Records that may be under way at once: past that, workers wait for the spool.
     pub recording: Arc<Semaphore>,
+    pub counts: Counts,
     /// Workers and records under way.
     pub busy: watch::Sender<usize>,
 }
@@ -82,6 +84,7 @@ impl Peer {
             stopping: watch::Sender::new(false),
             doubtful: Mutex::default(),
             recording: Arc::new(Semaphore::new(MAX_RECORDING)),
+            counts: Counts::default(),
             options: ArcSwap::from_pointee(options),
             spool,
             clock,

@@ -117,7 +117,10 @@ impl Settling {
     async fn record(&self, outcome: Outcome) -> bool {
         loop {
             match self.peer.spool.record(outcome.clone()).await {
-                Ok(()) => return true,
+                Ok(()) => {
+                    self.peer.counts.note(&outcome.result);
+                    return true;
+                }
                 Err(SpoolError::Closed) => return false,
                 Err(error) => warn!(id = %outcome.id, %error, "what became of a message is not recorded yet"),
             }

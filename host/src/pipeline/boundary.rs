@@ -66,7 +66,11 @@ fn optional(value: Option<String>) -> Result<Option<HeaderValue>, Illegal> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::message::{Content, Envelope, Incoming, Message, MessageId, Origin, Protocol, Recipient, Timestamp};
+    use crate::protocol::mm4;
 
     #[test]
     fn one_illegal_edit_makes_the_whole_list_illegal_and_is_named() {
@@ -81,5 +85,94 @@ mod tests {
         let edits = |n| vec![engine::Edit::DropRecipient(1); n];
         assert!(legal_edits(edits(MAX_EDITS)).is_ok());
         assert!(legal_edits(edits(MAX_EDITS + 1)).is_err());
+    }
+
+    /// A verdict's edits, with strings of anything: what a plug-in could return.
+    fn edit() -> impl Strategy<Value = engine::Edit> {
+        let text = || {
+            prop_oneof![
+                "\\PC{0,30}",
+                any::<String>(),
+                "[!-~]{1,20}",
+                "[ -~\r\n\0]{0,20}",
+                Just("+15555550101/TYPE=PLMN@mms.b.example".to_owned()),
+            ]
+        };
+        let body = || {
+            (text(), any::<Vec<u8>>()).prop_map(|(media_type, bytes)| engine::Body {
+                media_type,
+                bytes: bytes.into(),
+            })
+        };
+        let name = || prop::option::of(text());
+        prop_oneof![
+            (text(), text()).prop_map(|(name, value)| engine::Edit::SetHeader(engine::HeaderField { name, value })),
+            text().prop_map(engine::Edit::RemoveHeader),
+            text().prop_map(engine::Edit::SetOriginator),
+            (0..4_u32, text()).prop_map(|(id, address)| engine::Edit::SetRecipient { id, address }),
+            text().prop_map(engine::Edit::AddRecipient),
+            (0..4_u32).prop_map(engine::Edit::DropRecipient),
+            (0..4_u32, text()).prop_map(|(recipient, peer)| engine::Edit::Route { recipient, peer }),
+            (0..4_u32, body(), name()).prop_map(|(id, body, name)| engine::Edit::ReplacePart { id, body, name }),
+            (0..4_u32).prop_map(engine::Edit::RemovePart),
+            (body(), name(), name()).prop_map(|(body, name, content_id)| engine::Edit::AddPart {
+                body,
+                name,
+                content_id
+            }),
+        ]
+    }
+
+    fn message() -> Message {
+        let text = b"From: +15555550100/TYPE=PLMN\r\nTo: +15555550199/TYPE=PLMN\r\nMIME-Version: 1.0\r\n\
+                     Content-Type: multipart/mixed; boundary=b\r\nX-Mms-Message-Type: MM4_forward.REQ\r\n\
+                     X-Mms-Message-ID: \"m\"\r\nX-Mms-Transaction-ID: \"t\"\r\n\r\n--b\r\n\r\nHello\r\n--b--\r\n";
+        let address = |text| MmsAddress::new(text).unwrap();
+        let incoming = Incoming {
+            id: MessageId(1),
+            origin: Origin {
+                peer: PeerName::new("a").unwrap(),
+                remote: ([127, 0, 0, 1], 0).into(),
+                helo: "a.example".into(),
+                protocol: Protocol::Esmtp,
+                received_at: Timestamp(0),
+            },
+            envelope: Envelope {
+                sender: Some(address("+15555550100/TYPE=PLMN@mms.a.example")),
+                recipients: vec![Recipient {
+                    id: 1,
+                    address: address("+15555550199/TYPE=PLMN@mms.b.example"),
+                }],
+            },
+            content: Content::from_bytes(text.to_vec()),
+        };
+        mm4::read(incoming, &mm4::Limits::default()).unwrap()
+    }
+
+    fn breaks_a_line(text: &str) -> bool {
+        text.contains(['\r', '\n', '\0'])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_a_plug_in_returns_breaks_no_line_of_the_wire(edits in prop::collection::vec(edit(), 0..6)) {
+            let Ok(legal) = legal_edits(edits) else { return Ok(()) };
+            let Ok(edited) = mm4::apply(message(), &legal) else { return Ok(()) };
+            let envelope = edited.envelope.sender.iter().chain(edited.envelope.recipients.iter().map(|it| &it.address));
+            for address in envelope {
+                prop_assert!(!breaks_a_line(address.as_str()), "{address}");
+            }
+            for field in &edited.header.fields {
+                prop_assert!(!breaks_a_line(field.name()) && !breaks_a_line(&field.value()), "{field:?}");
+            }
+        }
+    }
+
+    /// `MM4RELAY_FUZZ=100` tries a hundred times as many.
+    fn cases() -> u32 {
+        let factor = std::env::var("MM4RELAY_FUZZ").ok().and_then(|text| text.parse().ok());
+        256 * factor.unwrap_or(1)
     }
 }

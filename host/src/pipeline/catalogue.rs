@@ -363,7 +363,7 @@ fn put_in(links: &mut [Link], running: &Chain, specs: &[LinkSpec], ready: &[Read
 fn link(spec: &LinkSpec, ready: &Ready, running: &Chain) -> Link {
     let new = Link {
         tap: Arc::new(Tap::new(ready.recording.clone())),
-        ..Link::new(ready.plugin.clone(), spec.on_failure)
+        ..Link::new(ready.plugin.clone(), spec.on_failure).when(Arc::clone(&spec.when))
     };
     let before = running.links.iter().find(|link| link.plugin.name() == spec.name());
     match before {

@@ -9,8 +9,10 @@ use crate::message::{ChargingEntry, KvWrite, Message, OnFailure, PeerName, Refus
 use crate::protocol::mm4;
 
 use super::loading::Health;
+use super::meter::Counted;
 use super::subject::{View, message_type};
 use super::tap::Tap;
+use super::when::When;
 use super::{boundary, describe};
 
 /// One plug-in in the chain.
@@ -18,6 +20,8 @@ use super::{boundary, describe};
 pub struct Link {
     pub plugin: Plugin,
     pub on_failure: OnFailure,
+    /// Which messages it may be called for.
+    pub when: Arc<When>,
     /// How the calls of this version went.
     pub health: Arc<Health>,
     /// Who listens to them.
@@ -80,12 +84,13 @@ impl Chain {
     async fn run(&self, mut message: Arc<Message>, occasion: &Occasion, effects: &mut Effects) -> Passage {
         let mut routes = BTreeMap::new();
         for link in &self.links {
+            let (kind, source) = (message_type(Some(message.kind)), message.origin.peer.as_str());
+            if !link.when.admits(source, kind, occasion) {
+                continue;
+            }
             let media_types = message.parts.iter().map(|part| part.media_type.as_str());
-            if !link
-                .plugin
-                .wants(occasion.kind(), message_type(Some(message.kind)), media_types)
-            {
-                link.overlook(occasion, || Arc::new(View::whole(Arc::clone(&message))));
+            if !link.plugin.wants(occasion.kind(), kind, media_types) {
+                link.overlook(occasion, || Arc::new(link.view(&message)));
                 continue;
             }
             let done = match link.ask(&message, occasion).await {
@@ -133,14 +138,31 @@ impl Link {
         Self {
             plugin,
             on_failure,
+            when: Arc::default(),
             health: Arc::default(),
             tap: Arc::default(),
         }
     }
 
+    /// For these messages only.
+    pub fn when(self, when: Arc<When>) -> Self {
+        Self { when, ..self }
+    }
+
+    /// The message as it sees it.
+    fn view(&self, message: &Arc<Message>) -> View {
+        let source_inside = self.when.is_inside(message.origin.peer.as_str());
+        View::whole(Arc::clone(message), source_inside)
+    }
+
     /// Calls the plug-in unless its breaker is open, and tells the breaker how it went.
     async fn ask(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, Trouble> {
-        let permit = self.plugin.breaker().admit().map_err(Trouble::Open)?;
+        let meter = &self.health.meter;
+        let permit = self.plugin.breaker().admit().map_err(|open| {
+            meter.not_called();
+            Trouble::Open(open)
+        })?;
+        let _underway = meter.begin();
         match self.health.note(self.call(message, occasion).await) {
             Ok(done) => {
                 permit.succeeded();
@@ -155,11 +177,20 @@ impl Link {
 
     /// Calls the plug-in and applies what it wants; the error is why the call counts as failed.
     async fn call(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, String> {
-        let view = Arc::new(View::whole(Arc::clone(message)));
-        let called = self.process(occasion, &view).await;
-        let mut judgement = called.map_err(|failure| failure.to_string())?;
+        let view = Arc::new(self.view(message));
+        let meter = &self.health.meter;
+        let mut judgement = self.process(occasion, &view).await.map_err(|failure| {
+            meter.failed(failure.class, &failure.spent);
+            failure.to_string()
+        })?;
+        let counted = Counted::of(&judgement);
         let verdict = std::mem::replace(&mut judgement.verdict, engine::Verdict::Pass);
-        let (did, came_to) = came_to(self.plugin.name(), verdict, message, occasion)?;
+        let came_to = came_to(self.plugin.name(), verdict, message, occasion);
+        match &came_to {
+            Ok(_) => meter.judged(counted, &judgement),
+            Err(_) => meter.failed(engine::FailureClass::Contract, &judgement.spent),
+        }
+        let (did, came_to) = came_to?;
         Ok(Done {
             judgement,
             did,

@@ -11,6 +11,8 @@
 //! - A failed call (trap, time, memory, fault, illegal edit) is the plug-in's `on-failure`: `defer` (default), `skip`,
 //!   `hold`, `refuse`. After repeated failures its breaker opens: then the plug-in is not called, and its `on-failure`
 //!   applies at once, until a probe succeeds. Being told of an outcome counts as a call too.
+//! - A plug-in is called when its `when` admits the message ([`when`]), and it asked for such messages itself. Neither costs
+//!   an instance.
 //! - A message sees one chain from end to end. Replacing plug-ins ([`catalogue`]) swaps the chain for messages to come;
 //!   what a version goes through before that is in [`loading`].
 //! - Others may listen to a call ([`tap`]): a version that is tried beside the running one, a [`recording`]. They never
@@ -27,6 +29,7 @@ mod catalogue;
 mod chain;
 mod describe;
 pub mod loading;
+mod meter;
 mod outcome;
 pub mod recording;
 pub mod replay;
@@ -36,11 +39,14 @@ mod subject;
 mod tap;
 mod tape;
 mod watch;
+mod when;
 
 pub use account::occasion as occasion_text;
 pub use catalogue::{Catalogue, CatalogueError};
 pub use chain::{Chain, Destination, Effects, Link, Passage};
 pub use loading::LinkSpec;
+pub use meter::{FAILURES, Histogram, Own, Reading, VERDICTS};
 pub use outcome::{OutcomeTold, TellOutcome};
 pub use services::{KvSource, NoNumbers, NoSecret, NoValues, Numbering, PluginServices, Seeds, TableSet};
 pub use watch::{WatchGuard, Watched};
+pub use when::{Direction, When};

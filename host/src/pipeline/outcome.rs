@@ -7,6 +7,7 @@ use mm4relay_engine::{Occasion, OccasionKind, Outcome, Subject};
 use crate::message::{ChargingEntry, Header, Outgoing, Recipient};
 
 use super::chain::{Chain, Effects, Link};
+use super::meter::Counted;
 use super::subject::View;
 
 /// An outcome to be told, and to whom.
@@ -54,7 +55,9 @@ impl Chain {
             recipients,
             ..OutcomeTold::default()
         };
-        let view = Arc::new(View::bare(tell.outgoing, tell.recipients, tell.header));
+        let source = tell.outgoing.source.as_str();
+        let source_inside = self.links.first().is_some_and(|link| link.when.is_inside(source));
+        let view = Arc::new(View::bare(tell.outgoing, tell.recipients, tell.header, source_inside));
         let summary = view.summary();
         let kind = summary.message_type;
         told.message_id = summary.message_id;
@@ -65,6 +68,9 @@ impl Chain {
         let occasion = Occasion::Outcome(tell.outcome);
         for link in &self.links {
             let name = link.plugin.name();
+            if !link.when.admits(source, kind, &occasion) {
+                continue;
+            }
             let wanted = link.plugin.wants(occasion.kind(), kind, std::iter::empty());
             if !wanted {
                 link.overlook(&occasion, || Arc::clone(&view));
@@ -75,17 +81,23 @@ impl Chain {
             let permit = match link.plugin.breaker().admit() {
                 Ok(permit) => permit,
                 Err(open) => {
+                    link.health.meter.not_called();
                     told.failed.push((name.to_owned(), open.to_string()));
                     continue;
                 }
             };
+            let meter = &link.health.meter;
+            let underway = meter.begin();
             let called = link.process(&occasion, &view).await;
+            drop(underway);
             match link.health.note(called) {
                 Ok(judgement) => {
+                    meter.judged(Counted::of(&judgement), &judgement);
                     permit.succeeded();
                     told.effects.keep(&link.plugin, judgement);
                 }
                 Err(failure) => {
+                    meter.failed(failure.class, &failure.spent);
                     permit.failed();
                     let message = tell.outgoing.id.to_string();
                     tracing::warn!(plugin = name, message, "plug-in failed to take an outcome: {failure}");

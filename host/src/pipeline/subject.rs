@@ -29,13 +29,14 @@ enum Shown {
 }
 
 impl View {
-    pub fn whole(message: Arc<Message>) -> Self {
+    /// `source_inside`: whether the peer that sent it is of our own MMSE.
+    pub fn whole(message: Arc<Message>, source_inside: bool) -> Self {
         let summary = engine::Summary {
             message_type: message_type(Some(message.kind)),
             message_id: owned(&message.header, mm4::MESSAGE_ID),
             transaction_id: owned(&message.header, mm4::TRANSACTION_ID),
             source: message.origin.peer.to_string(),
-            source_inside: false,
+            source_inside,
             received_at: message.origin.received_at.0,
             size: message.content.size(),
         };
@@ -48,7 +49,7 @@ impl View {
     }
 
     /// What was sent, or could not be: header and envelope without the parts.
-    pub fn bare(outgoing: &Outgoing, recipients: Vec<Recipient>, header: Arc<Header>) -> Self {
+    pub fn bare(outgoing: &Outgoing, recipients: Vec<Recipient>, header: Arc<Header>, source_inside: bool) -> Self {
         let kind = header
             .value(mm4::MESSAGE_TYPE)
             .and_then(|name| MessageType::from_name(&name));
@@ -57,7 +58,7 @@ impl View {
             message_id: owned(&header, mm4::MESSAGE_ID),
             transaction_id: owned(&header, mm4::TRANSACTION_ID),
             source: outgoing.source.to_string(),
-            source_inside: false,
+            source_inside,
             received_at: outgoing.received_at.0,
             size: outgoing.rope.content.size(),
         };
@@ -78,7 +79,7 @@ impl View {
     pub fn restored(summary: engine::Summary, message: Arc<Message>) -> Self {
         Self {
             summary,
-            ..Self::whole(message)
+            ..Self::whole(message, false)
         }
     }
 

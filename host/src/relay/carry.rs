@@ -49,6 +49,12 @@ impl Relay {
     /// takes longer than the sender should wait, the message is committed as received instead, and starts anew from the
     /// spool. An error means that nothing has happened, and that the sender still owns the message.
     pub async fn carry(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
+        let came_to = self.carry_uncounted(incoming).await;
+        self.counts.note(&came_to);
+        came_to
+    }
+
+    async fn carry_uncounted(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
         loop {
             let run = Run::first(self.catalogue.chain(), &incoming);
             let patience = self.patience(&incoming.origin.peer);

@@ -1,16 +1,17 @@
 //! The chain of plug-ins as the configuration states it, in the engine's words.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::Context;
-use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, PluginSpec};
+use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, MessageType, PluginSpec};
 
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::pipeline::loading::ShadowTerms;
 use crate::pipeline::loading::signing::{PublicKey, Signing};
 use crate::pipeline::recording::{Recorder, RecordingOptions};
-use crate::pipeline::{Catalogue, LinkSpec, NoNumbers, NoValues, PluginServices, Seeds};
+use crate::pipeline::{Catalogue, Direction, LinkSpec, NoNumbers, NoValues, PluginServices, Seeds, When};
 use crate::routing::Tables;
 
 use super::tables;
@@ -18,6 +19,7 @@ use super::tables;
 /// The links, in the order of the file; their calls go to `recorder`.
 pub fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Result<Vec<LinkSpec>> {
     let signing = Arc::new(signing(&config.plugin_signing)?);
+    let inside = Arc::new(inside(config));
     let spec = |plugin: &config::Plugin| {
         let grants = plugin
             .grants
@@ -34,6 +36,7 @@ pub fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Resul
         Ok(LinkSpec {
             plugin: plugin_spec,
             on_failure: plugin.on_failure,
+            when: Arc::new(when(&plugin.when, &inside)),
             samples: plugin.samples.clone(),
             watch: plugin.watch,
             signing: Arc::clone(&signing),
@@ -67,6 +70,32 @@ pub fn recorder(config: &Config, running: Option<Arc<Recorder>>) -> anyhow::Resu
     Ok(Some(
         Recorder::start(options).with_context(|| format!("recording folder {folder}"))?,
     ))
+}
+
+/// Peers of our own MMSE.
+fn inside(config: &Config) -> HashSet<String> {
+    let ours = config.peers.iter().filter(|peer| peer.inside);
+    ours.map(|peer| peer.name.to_string()).collect()
+}
+
+/// The configuration has checked the words.
+fn when(set: &config::PluginWhen, inside: &Arc<HashSet<String>>) -> When {
+    When {
+        from: set.from.iter().cloned().collect(),
+        to: set.to.iter().cloned().collect(),
+        directions: set
+            .direction
+            .iter()
+            .filter_map(|word| Direction::from_word(word))
+            .collect(),
+        message_types: set.message_types.iter().filter_map(|word| message_type(word)).collect(),
+        inside: Arc::clone(inside),
+    }
+}
+
+/// The contract's word is also how the engine writes a type.
+fn message_type(word: &str) -> Option<MessageType> {
+    serde_json::from_value(word.into()).ok()
 }
 
 /// Who may sign, as the pipeline verifies it.

@@ -9,12 +9,14 @@
 mod carry;
 mod certificates;
 mod chain;
+mod counts;
 mod deferrals;
 mod directory;
 mod doors;
 mod exchangers;
 mod finish;
 mod gathered;
+mod metrics;
 mod next_hops;
 mod numbers;
 mod outcomes;
@@ -39,6 +41,7 @@ use crate::protocol::mm4;
 use crate::spool::{Acceptance, Spool};
 use crate::transactions::Transactions;
 
+use self::counts::Counts;
 use self::deferrals::Deferrals;
 
 pub use certificates::{check as check_certificates, server_tls};
@@ -69,6 +72,7 @@ pub struct Relay {
     spool: Arc<dyn Spool>,
     delivery: Arc<Delivery>,
     clock: SharedClock,
+    counts: Arc<Counts>,
     /// Memory for messages that are not in memory: see [`ROOM_BLOCKS`].
     room: Semaphore,
     observer: Arc<dyn Observer>,

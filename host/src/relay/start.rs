@@ -28,6 +28,7 @@ use super::certificates::Certificates;
 use super::deferrals::Deferrals;
 use super::directory::Directory;
 use super::doors::Door;
+use super::metrics::{Console, Shown};
 use super::next_hops::peer_options;
 use super::numbers::RoutedNumbers;
 use super::outcomes::Outcomes;
@@ -66,6 +67,7 @@ pub struct Running {
     tables: JoinHandle<()>,
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
+    console: Option<Console>,
     _watch: WatchGuard,
 }
 
@@ -79,7 +81,8 @@ impl Running {
         let (tables, directory) = load_aside(&config, &Loaded::default(), None).await?;
         let recorder = chain::recorder(&config, None)?;
         let given = services(&tables.tables, &spool, &clock, &directory)?;
-        let catalogue = load_catalogue(&config, given, recorder.as_ref()).await?;
+        // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
+        let catalogue = Box::pin(load_catalogue(&config, given, recorder.as_ref())).await?;
 
         let terms = terms(&config)?;
         let transactions = Arc::new(Transactions::new(Arc::clone(&spool), Arc::clone(&clock), terms));
@@ -113,6 +116,7 @@ impl Running {
             spool,
             delivery,
             clock,
+            counts: Arc::default(),
             room: Semaphore::new(ROOM_BLOCKS as usize),
             observer: setup.observer,
         });
@@ -125,6 +129,10 @@ impl Running {
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
         let (addresses, listeners) = listen(&config, &certificates, &relay, &intake_stops).await?;
+        let console = match &config.console {
+            Some(config::Console { listen }) => Some(Console::start(*listen, Shown::of(&relay, &config)).await?),
+            None => None,
+        };
         let current = Arc::new(Mutex::new(Current {
             config,
             tables,
@@ -144,8 +152,14 @@ impl Running {
             tables,
             stop_intake,
             stop_delivery,
+            console,
             _watch: watch,
         })
+    }
+
+    /// Where its console listens, if it has one.
+    pub fn console_address(&self) -> Option<SocketAddr> {
+        self.console.as_ref().map(Console::address)
     }
 
     /// Where it listens, for whom, and with the ports that the system chose.
@@ -167,8 +181,10 @@ impl Running {
         same("[relay]", read.relay == running.relay);
         same("[limits]", read.limits == running.limits);
         same("[tls]", read.tls.is_some() == running.tls.is_some());
+        same("[console]", read.console == running.console);
         let config = Config {
             relay: running.relay.clone(),
+            console: running.console,
             limits: running.limits.clone(),
             ..read
         };
@@ -221,6 +237,9 @@ impl Running {
 
     /// Stops taking messages, lets what is under way finish, and closes the spool.
     pub async fn drain(self) {
+        if let Some(console) = &self.console {
+            console.drain();
+        }
         let _ = self.stop_intake.send(true);
         for listener in self.listeners {
             let _ = listener.await;

@@ -33,7 +33,7 @@ const TURN: Duration = Duration::from_millis(20);
 
 /// A connection to the spool beside the relay's.
 pub struct Inspector {
-    db: Connection,
+    pub(super) db: Connection,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -41,6 +41,7 @@
 //! | after it | the transaction is changed, and what changed it is in the queue, once |
 
 mod careless;
+mod depths;
 mod history;
 pub mod inspect;
 pub mod sqlite;
@@ -54,6 +55,7 @@ use crate::message::{
 };
 
 pub use careless::Careless;
+pub use depths::Depths;
 pub use history::{Arrival, Event, HistoryEntry};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -26,6 +26,7 @@ use wasmtime_wasi::WasiCtx;
 
 use crate::limits::{Grant, Limits};
 use crate::services::{Services, Subject, Table};
+use crate::turns::Waits;
 use crate::words::{ChargingRecord, Fault, Level};
 
 /// What every call of one plug-in has in common.
@@ -54,6 +55,8 @@ pub(crate) struct Call {
     pub kv: kv::Pending,
     pub metrics: metrics::Book,
     pub log: log::Book,
+    /// For its turn, when it takes long.
+    pub waits: Waits,
     /// `None` during `describe` and `configure`.
     subject: Option<Arc<dyn Subject>>,
     /// Octets in body writers, those already dropped included.
@@ -84,6 +87,7 @@ impl Call {
             kv: kv::Pending::default(),
             metrics: metrics::Book::default(),
             log: log::Book::default(),
+            waits: Waits::default(),
             subject,
             output_bytes: 0,
             record_bytes: 0,

@@ -3,6 +3,8 @@
 mod clocks_and_wasi;
 mod configure;
 mod deterministic;
+mod fairness;
+mod fuzz;
 mod host_functions;
 mod isolation;
 mod limits;

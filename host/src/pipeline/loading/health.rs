@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
+use super::super::meter::Meter;
+
 /// Fewer failures than this prove nothing.
 const MIN_FAILURES: u64 = 5;
 /// One failure in so many calls is still no reason to go back.
@@ -18,6 +20,8 @@ pub struct Health {
     failures: AtomicU64,
     /// Told of every failure; one watcher at most waits for it.
     failed: Notify,
+    /// The same calls in more detail, for whoever collects numbers.
+    pub meter: Meter,
 }
 
 /// Calls so far.

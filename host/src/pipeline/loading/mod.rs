@@ -36,6 +36,7 @@ use crate::message::OnFailure;
 
 use super::recording::{Recorder, Recording};
 use super::samples::SamplesError;
+use super::when::When;
 
 use history::{Cause, History, Verdict};
 use signing::{SignatureError, Signing};
@@ -49,6 +50,8 @@ pub use steps::Attempt;
 pub struct LinkSpec {
     pub plugin: PluginSpec,
     pub on_failure: OnFailure,
+    /// Which messages it may be called for.
+    pub when: Arc<When>,
     /// The folder of the sample cases that every version must pass.
     pub samples: Option<PathBuf>,
     /// For how long a new version is watched; zero means not at all.
@@ -67,6 +70,7 @@ impl LinkSpec {
         Self {
             plugin,
             on_failure,
+            when: Arc::default(),
             samples: None,
             watch: Duration::ZERO,
             signing: Arc::default(),

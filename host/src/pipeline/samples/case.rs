@@ -1,6 +1,6 @@
 //! A sample case: a message, and how it comes to the plug-in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -153,6 +153,16 @@ impl Case {
         }
     }
 
+    /// The peers of our own MMSE: the source, where the case says so.
+    pub fn inside(&self) -> HashSet<String> {
+        let source = self.settings.source_inside.then(|| self.source().to_owned());
+        source.into_iter().collect()
+    }
+
+    fn source(&self) -> &str {
+        self.settings.source.as_deref().unwrap_or("sample-peer")
+    }
+
     /// The seed of every call.
     pub fn random_seed(&self) -> [u8; 32] {
         let mut seed = [0; 32];
@@ -162,9 +172,8 @@ impl Case {
 
     /// The message as the pipeline would get it from intake.
     pub fn read_message(&self) -> anyhow::Result<Message> {
-        let source = self.settings.source.as_deref().unwrap_or("sample-peer");
         let origin = Origin {
-            peer: PeerName::new(source)?,
+            peer: PeerName::new(self.source())?,
             remote: ([127, 0, 0, 1], 0).into(),
             helo: "sample.example".into(),
             protocol: crate::message::Protocol::Esmtp,

@@ -22,6 +22,7 @@ use crate::message::{OnFailure, Outgoing, OutgoingId, PeerName, Rope};
 
 use super::chain::{Chain, Effects, Link};
 use super::outcome::TellOutcome;
+use super::when::When;
 
 pub use case::{Case, cases};
 
@@ -103,7 +104,11 @@ impl Bench {
     pub async fn made_of(&mut self, case: &Case) -> anyhow::Result<String> {
         match self.load(case).await? {
             Ok(plugin) => {
-                let link = Link::new(plugin, OnFailure::Defer);
+                let when = When {
+                    inside: Arc::new(case.inside()),
+                    ..When::default()
+                };
+                let link = Link::new(plugin, OnFailure::Defer).when(Arc::new(when));
                 let made = put_through(case, &Chain::of(link.clone())).await;
                 self.fuel = link.tap.fuel();
                 made

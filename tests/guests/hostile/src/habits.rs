@@ -5,10 +5,66 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::mm4::filter::charging::{self, ChargingRecord, RecordType};
 use crate::mm4::filter::types::{
-    AddPart, BodyWriter, Edit, Fault, HeaderField, Occasion, Refusal, ReplacePart, Verdict,
+    AddPart, BodyWriter, Edit, Fault, HeaderField, Occasion, Refusal, ReplacePart, Route, Verdict,
 };
 use crate::mm4::filter::{clock, config, kv, log, message, metrics, numbering, random, tables};
 use crate::{CONFIGURED_AT, TABLE, number, text};
+
+/// An answer made of random octets: any verdict, any edits, strings of any octets that are UTF-8.
+fn anything() -> Result<Verdict, Fault> {
+    let dice = random::bytes(4096);
+    let mut left = dice.iter().copied();
+    let mut byte = move || left.next().unwrap_or(0);
+    let mut verdict = byte();
+    let text = |byte: &mut dyn FnMut() -> u8| {
+        let length = byte() % 40;
+        let octets: Vec<u8> = (0..length).map(|_| byte()).collect();
+        String::from_utf8_lossy(&octets).into_owned()
+    };
+    if verdict % 8 == 0 {
+        return Ok(Verdict::Hold(text(&mut byte)));
+    }
+    if verdict % 8 == 1 {
+        let code = u16::from_le_bytes([byte(), byte()]);
+        let text = text(&mut byte);
+        return Ok(Verdict::Refuse(Refusal { code, text }));
+    }
+    let mut edits = Vec::new();
+    while edits.len() < 20 && verdict != 0 {
+        verdict = byte();
+        let id = u32::from(byte() % 4);
+        edits.push(match verdict % 9 {
+            0 => Edit::SetHeader(HeaderField {
+                name: text(&mut byte),
+                value: text(&mut byte),
+            }),
+            1 => Edit::RemoveHeader(text(&mut byte)),
+            2 => Edit::SetOriginator(text(&mut byte)),
+            3 => Edit::AddRecipient(text(&mut byte)),
+            4 => Edit::DropRecipient(id),
+            5 => Edit::RemovePart(id),
+            6 => {
+                let body = BodyWriter::new(&text(&mut byte));
+                body.write(text(&mut byte).as_bytes())?;
+                Edit::ReplacePart(ReplacePart {
+                    id,
+                    body,
+                    name: Some(text(&mut byte)),
+                })
+            }
+            7 => Edit::AddPart(AddPart {
+                body: BodyWriter::new(&text(&mut byte)),
+                name: Some(text(&mut byte)),
+                content_id: Some(text(&mut byte)),
+            }),
+            _ => Edit::Route(Route {
+                recipient: id,
+                peer: text(&mut byte),
+            }),
+        });
+    }
+    Ok(Verdict::Edit(edits))
+}
 
 /// Counts calls; in a world without leaks it never gets past 1.
 static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -37,6 +93,14 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
             Ok(Verdict::Pass)
         }
         "loop" => spin(),
+        "burn" => {
+            let mut n = 0_u64;
+            for round in 0..number("rounds") {
+                n = black_box(n.wrapping_mul(31).wrapping_add(round));
+            }
+            Ok(Verdict::Pass)
+        }
+        "anything" => anything(),
         "tick-loop" => loop {
             black_box(config::size());
         },
@@ -88,6 +152,7 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
         }
         "table" => hold(format!("{:?}", TABLE.lock().unwrap().get(&(number("rows") as u32 - 1)))),
         "read" => read_body(),
+        "skim" => skim(),
         "tables" => look_up(),
         "clock" => hold(format!(
             "{} {} {:?}",
@@ -299,6 +364,18 @@ fn read_body() -> Result<Verdict, Fault> {
     }
     let sum: u64 = body.iter().map(|octet| u64::from(*octet)).sum();
     hold(format!("{} {sum}", body.len()))
+}
+
+/// Reads a part in pieces, and keeps none of them.
+fn skim() -> Result<Verdict, Fault> {
+    let mut offset = 0;
+    loop {
+        let piece = message::read_part(number("part") as u32, offset, number("max") as u32)?;
+        if piece.is_empty() {
+            return hold(offset);
+        }
+        offset += black_box(piece).len() as u64;
+    }
 }
 
 fn look_up() -> Result<Verdict, Fault> {

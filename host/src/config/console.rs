@@ -1,0 +1,22 @@
+//! `[console]`: metrics and health over HTTP.
+
+use std::net::SocketAddr;
+
+use super::file::Section;
+use super::forms::listen;
+
+/// Where a running relay tells how it is. Without the section it does so nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// `listen`: default 127.0.0.1:9464. Nobody is asked who they are: what is not loopback is open to its network.
+    pub listen: SocketAddr,
+}
+
+impl Console {
+    pub(super) fn read(s: &mut Section<'_>) -> Self {
+        let default = SocketAddr::from(([127, 0, 0, 1], 9464));
+        Self {
+            listen: s.optional("listen", listen).unwrap_or(default),
+        }
+    }
+}

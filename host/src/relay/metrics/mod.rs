@@ -1,0 +1,160 @@
+//! What the console shows: the counters of all rooms, gathered when somebody asks.
+//!
+//! The rooms count for themselves and know nothing of who collects. Here each number gets its name and labels: one file
+//! for each group, and one line in [`Shown::of`]. Labels are names from the configuration, versions of plug-ins, and
+//! words; never a subscriber's number.
+
+mod plugins;
+mod rooms;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use anyhow::Context;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::console::{self, Health, Pages};
+use crate::spool::inspect::Inspector;
+
+use super::Relay;
+
+/// Stands before every name.
+const PREFIX: &str = "mm4relay";
+
+/// The console at work. It answers as long as this lives, through the drain as well.
+pub struct Console {
+    shown: Arc<Shown>,
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl Console {
+    pub async fn start(listen: SocketAddr, shown: Shown) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(listen).await;
+        let listener = listener.with_context(|| format!("the console cannot listen on {listen}"))?;
+        let address = listener.local_addr()?;
+        let shown = Arc::new(shown);
+        let pages = Arc::clone(&shown) as Arc<dyn Pages>;
+        let serving = tokio::spawn(async move {
+            if let Err(error) = console::serve(listener, pages).await {
+                tracing::error!("the console stopped: {error}");
+            }
+        });
+        Ok(Self {
+            shown,
+            address,
+            serving,
+        })
+    }
+
+    /// Where it listens, with the port that the system chose.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The relay takes no more messages.
+    pub fn drain(&self) {
+        self.shown.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// The pages of one relay.
+pub struct Shown {
+    spool: PathBuf,
+    rooms: Registry,
+    draining: AtomicBool,
+}
+
+impl Shown {
+    /// Every room that counts has its line here.
+    pub fn of(relay: &Relay, config: &Config) -> Self {
+        let mut rooms = Registry::with_prefix(PREFIX);
+        let mut add = |room: Box<dyn Collector>| rooms.register_collector(room);
+        add(Box::new(rooms::Intake(Arc::clone(&relay.counts))));
+        add(Box::new(rooms::Outgoing(Arc::downgrade(&relay.delivery))));
+        add(Box::new(plugins::Plugins(Arc::downgrade(&relay.catalogue))));
+        Self {
+            spool: config.relay.spool.clone(),
+            rooms,
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    async fn gather(&self) -> Result<String, String> {
+        let mut text = String::new();
+        encode_registry(&mut text, &self.rooms).map_err(|error| error.to_string())?;
+        let folder = self.spool.clone();
+        // SQLite blocks.
+        let counting = tokio::task::spawn_blocking(move || Inspector::open(&folder)?.depths());
+        let depths = counting.await.map_err(|error| error.to_string())?;
+        let mut lying = Registry::with_prefix(PREFIX);
+        lying.register_collector(Box::new(rooms::Lying(depths.map_err(|error| error.to_string())?)));
+        encode_registry(&mut text, &lying).map_err(|error| error.to_string())?;
+        encode_eof(&mut text).map_err(|error| error.to_string())?;
+        Ok(text)
+    }
+}
+
+impl Pages for Shown {
+    fn metrics(&self) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send + '_>> {
+        Box::pin(self.gather())
+    }
+
+    fn health(&self) -> Health {
+        match self.draining.load(Ordering::Relaxed) {
+            true => Health::Draining,
+            false => Health::Well,
+        }
+    }
+}
+
+/// Labels of one series, in their order.
+type Labels = Vec<(&'static str, String)>;
+
+/// A number that only grows; its name gets the ending `_total`.
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    rows: impl IntoIterator<Item = (Labels, u64)>,
+) -> std::fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (labels, value) in rows {
+        let mut series = metric.encode_family(&labels)?;
+        series.encode_counter::<NoLabelSet, u64, u64>(&value, None)?;
+    }
+    Ok(())
+}
+
+/// A number that rises and falls.
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    rows: impl IntoIterator<Item = (Labels, i64)>,
+) -> std::fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (labels, value) in rows {
+        metric.encode_family(&labels)?.encode_gauge(&value)?;
+    }
+    Ok(())
+}
+
+/// Whom a collector looks at: it must not keep the relay alive.
+type Watched<T> = Weak<T>;

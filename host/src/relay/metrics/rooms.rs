@@ -1,0 +1,133 @@
+//! Messages: those that came in, those that go out, those that lie in the spool.
+
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use crate::delivery::{Delivered, Delivery};
+use crate::message::PeerName;
+use crate::spool::Depths;
+
+use super::super::counts::{BLAMES, Counts};
+use super::{Labels, Watched, counter, gauge};
+
+#[derive(Debug)]
+pub(super) struct Intake(pub Arc<Counts>);
+
+impl Collector for Intake {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let came = self.0.read();
+        let by_blame = |counts: [u64; BLAMES.len()]| {
+            let rows = BLAMES.iter().zip(counts);
+            rows.map(|((_, blame), count)| (vec![("blame", (*blame).to_owned())], count))
+        };
+        let accepted = [(Labels::new(), came.accepted)];
+        counter(
+            &mut encoder,
+            "messages_accepted",
+            "Messages answered with 250",
+            accepted,
+        )?;
+        counter(
+            &mut encoder,
+            "messages_refused",
+            "Messages answered with 5xx at the end of data, by who is at fault",
+            by_blame(came.refused),
+        )?;
+        counter(
+            &mut encoder,
+            "messages_deferred",
+            "Messages answered with 4xx at the end of data, by who is at fault",
+            by_blame(came.deferred),
+        )
+    }
+}
+
+pub(super) struct Outgoing(pub Watched<Delivery>);
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Outgoing")
+    }
+}
+
+impl Collector for Outgoing {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let peers = self.0.upgrade().map(|delivery| delivery.counts()).unwrap_or_default();
+        let of = |number: fn(&Delivered) -> u64| {
+            let rows = peers.iter();
+            rows.map(move |(peer, counts)| (to(peer), number(counts)))
+        };
+        counter(
+            &mut encoder,
+            "deliveries",
+            "Outgoing messages that the next hop took",
+            of(|counts| counts.delivered),
+        )?;
+        counter(
+            &mut encoder,
+            "delivery_deferrals",
+            "Attempts after which an outgoing message waits for another",
+            of(|counts| counts.deferred),
+        )?;
+        counter(
+            &mut encoder,
+            "delivery_failures",
+            "Outgoing messages that were given up",
+            of(|counts| counts.failed),
+        )
+    }
+}
+
+/// What lay in the spool when somebody asked.
+#[derive(Debug)]
+pub(super) struct Lying(pub Depths);
+
+impl Collector for Lying {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let Depths {
+            waiting,
+            failed,
+            held,
+            unfinished,
+            untold,
+        } = &self.0;
+        let by_peer = |rows: &[(PeerName, i64)]| rows.iter().map(|(peer, n)| (to(peer), *n)).collect::<Vec<_>>();
+        let one = |n: i64| [(Labels::new(), n)];
+        gauge(
+            &mut encoder,
+            "queue_messages",
+            "Outgoing messages that wait in the spool",
+            by_peer(waiting),
+        )?;
+        gauge(
+            &mut encoder,
+            "queue_failed_messages",
+            "Outgoing messages that were given up and lie there for an operator",
+            by_peer(failed),
+        )?;
+        gauge(
+            &mut encoder,
+            "held_messages",
+            "Messages parked for an operator",
+            one(*held),
+        )?;
+        gauge(
+            &mut encoder,
+            "unfinished_messages",
+            "Accepted messages whose plug-ins have not run to the end",
+            one(*unfinished),
+        )?;
+        gauge(
+            &mut encoder,
+            "untold_outcomes",
+            "Outcomes that plug-ins must still be told",
+            one(*untold),
+        )
+    }
+}
+
+fn to(peer: &PeerName) -> Labels {
+    vec![("peer", peer.to_string())]
+}
