@@ -136,8 +136,13 @@ fn counter(
 ) -> std::fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
     for (labels, value) in rows {
-        let mut series = metric.encode_family(&labels)?;
-        series.encode_counter::<NoLabelSet, u64, u64>(&value, None)?;
+        // Without labels, and not with an empty set of them.
+        match labels.is_empty() {
+            true => metric.encode_counter::<NoLabelSet, u64, u64>(&value, None)?,
+            false => metric
+                .encode_family(&labels)?
+                .encode_counter::<NoLabelSet, u64, u64>(&value, None)?,
+        }
     }
     Ok(())
 }
@@ -151,7 +156,10 @@ fn gauge(
 ) -> std::fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     for (labels, value) in rows {
-        metric.encode_family(&labels)?.encode_gauge(&value)?;
+        match labels.is_empty() {
+            true => metric.encode_gauge(&value)?,
+            false => metric.encode_family(&labels)?.encode_gauge(&value)?,
+        }
     }
     Ok(())
 }
