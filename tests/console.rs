@@ -28,6 +28,7 @@ fn metrics_tell_what_became_of_messages_and_name_no_subscriber() {
         let answer = relay.offer(&sample::picture(habit, &[&format!("X-Do: {habit}")]));
         assert!(answer.starts_with("554"), "{answer}");
     }
+    // Three pictures on arrival, and the outcome of the text.
     let page = wait_for(&relay, "mm4relay_deliveries_total{peer=\"operator-b\"}", "1");
     let plugin = "plugin=\"hostile\",version=\"6.6.6\"";
     for (series, expected) in [
@@ -46,7 +47,7 @@ fn metrics_tell_what_became_of_messages_and_name_no_subscriber() {
             format!("mm4relay_plugin_failures_total{{{plugin},class=\"contract\"}}"),
             "1",
         ),
-        (format!("mm4relay_plugin_call_seconds_count{{{plugin}}}"), "3"),
+        (format!("mm4relay_plugin_call_seconds_count{{{plugin}}}"), "4"),
         (format!("mm4relay_plugin_instances{{{plugin}}}"), "0"),
         (format!("mm4relay_plugin_breaker_open{{{plugin}}}"), "0"),
         ("mm4relay_held_messages".to_owned(), "0"),
