@@ -73,7 +73,8 @@ impl Relay {
     /// Commits, and only then hands over what goes out.
     pub(super) async fn take(&self, acceptance: Acceptance) -> Result<Receipt, SpoolError> {
         let (outgoing, later) = (acceptance.outgoing.clone(), is_for_later(&acceptance));
-        let tells = acceptance.opens.is_some() || !acceptance.changes.is_empty();
+        let is_due = acceptance.opens.as_ref().is_some_and(|opened| opened.next.is_some());
+        let tells = is_due || !acceptance.changes.is_empty();
         self.observer.accepted(&acceptance);
         let receipt = self.spool.commit(acceptance).await?;
         self.send_off(outgoing);

@@ -65,7 +65,7 @@ pub struct Relay {
     unfinished: Notify,
     transactions: Arc<Transactions>,
     /// Told when something may be due to be told.
-    news: Notify,
+    news: Arc<Notify>,
     /// Told when the configuration has been reloaded.
     reloaded: Notify,
     catalogue: Arc<Catalogue>,

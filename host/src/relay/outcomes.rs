@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mm4relay_engine::{Delivery, Outcome, Response};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::clock::SharedClock;
 use crate::delivery::{Caused, DeliveryReport, Ended, OutcomeSink};
@@ -44,6 +45,8 @@ struct Untold {
 pub struct Outcomes {
     pub catalogue: Arc<Catalogue>,
     pub transactions: Arc<Transactions>,
+    /// Told when an outcome may have to be told to a peer.
+    pub news: Arc<Notify>,
     pub clock: SharedClock,
 }
 
@@ -70,6 +73,9 @@ impl OutcomeSink for Outcomes {
                 outcome: serde_json::to_string(&untold).unwrap_or_default(),
                 due: self.clock.now().plus(FIRST_RETRY),
             });
+            if !report.failed.is_empty() {
+                self.news.notify_one();
+            }
             Caused {
                 charging: effects.charging,
                 kv: effects.kv,

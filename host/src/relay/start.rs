@@ -86,9 +86,11 @@ impl Running {
 
         let terms = terms(&config)?;
         let transactions = Arc::new(Transactions::new(Arc::clone(&spool), Arc::clone(&clock), terms));
+        let news = Arc::new(Notify::new());
         let outcomes = Arc::new(Outcomes {
             catalogue: Arc::clone(&catalogue),
             transactions: Arc::clone(&transactions),
+            news: Arc::clone(&news),
             clock: Arc::clone(&clock),
         });
         let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&spool)));
@@ -110,7 +112,7 @@ impl Running {
             deferrals: Deferrals::new(config.relay.hold_after_deferrals),
             unfinished: Notify::new(),
             transactions,
-            news: Notify::new(),
+            news,
             reloaded: Notify::new(),
             catalogue: Arc::clone(&catalogue),
             spool,

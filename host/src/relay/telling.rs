@@ -23,6 +23,10 @@ use super::carry::{Run, why};
 /// How often the spool is asked; what a message makes due at once is seen at once.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// From the hint that something is due to the look: until then the commit that makes it so is mostly done, and others
+/// have come along.
+const MOMENT: Duration = Duration::from_millis(20);
+
 /// Transactions that are looked after at the same time.
 const AT_ONCE: usize = 64;
 
@@ -73,7 +77,7 @@ impl Relay {
                         at_work.clear();
                     }
                 },
-                () = self.news.notified(), if room > 0 => {}
+                () = self.news.notified(), if room > 0 => tokio::time::sleep(MOMENT).await,
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
