@@ -54,7 +54,12 @@ impl Transactions {
     fn deed(&self, current: &Transaction, now: Timestamp) -> Deed {
         let terms = self.terms.load();
         let change = |change| TransactionChange { id: current.id, change };
-        match current.news() {
+        // Telling took the place of waiting, also for what is delivered just now.
+        let within = current.legs.iter().map(|leg| terms.peer(&leg.peer).response_within);
+        let goes_on = within
+            .min()
+            .map(|within| change(Change::Await { due: now.plus(within) }));
+        let told = match current.news() {
             Some(News::Answer(answer)) => self.answer(&terms, current, answer, now),
             Some(News::Failure {
                 leg,
@@ -70,8 +75,19 @@ impl Transactions {
                 };
                 self.failure(&terms, current, &lost, now)
             }
-            None => Deed::Change(overdue(&terms, current, now).into_iter().map(change).collect()),
+            None => return Deed::Change(overdue(&terms, current, now).into_iter().map(change).collect()),
+        };
+        told.and(goes_on)
+    }
+}
+
+impl Deed {
+    fn and(mut self, change: Option<TransactionChange>) -> Self {
+        match &mut self {
+            Self::Write(written) => written.changes.extend(change),
+            Self::Change(changes) => changes.extend(change),
         }
+        self
     }
 }
 

@@ -348,6 +348,20 @@ fn the_sooner_time_counts_and_news_come_before_waiting() {
     );
 }
 
+/// Telling takes the place of waiting: whoever has told asks for the wait anew, and where nobody waits that is nothing.
+#[test]
+fn what_was_told_can_be_followed_by_a_wait() {
+    for (mode, waits) in [(Mode::PreAcknowledge, true), (Mode::Transparent, false)] {
+        let mut asked = request(RESPONSE, mode, &[leg(1, &[1])]);
+        asked.apply(&delivered(1));
+        asked.apply(&Change::Await { due: at(30) });
+        asked.apply(&told("Ok"));
+        assert_eq!(asked.next, None, "{mode:?}");
+        asked.apply(&Change::Await { due: at(40) });
+        assert_eq!(asked.next.is_some(), waits, "{mode:?}");
+    }
+}
+
 #[test]
 fn it_is_found_by_what_responses_repeats_and_reports_bring() {
     let mut minted = leg(2, &[2]);
