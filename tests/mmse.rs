@@ -1,7 +1,7 @@
 //! One MMSE with three Relay/Servers behind one face: every direction, one of them away, one of them leaving, and who may
 //! not speak for whom.
 
-use crate::support::{Conversation, Peer, Relay, eventually, own_address, sample};
+use crate::support::{Conversation, Peer, Relay, eventually, mm4relay, own_address, sample};
 
 /// Operator B and its subscribers; those of our three Relay/Servers a1, a2 and a3.
 const B: &str = "+15559990001/TYPE=PLMN@mms.b.example";
@@ -426,4 +426,18 @@ fn response(id: &str) -> Vec<u8> {
          X-Mms-Request-Status-Code: Ok\r\n\r\n"
     )
     .into_bytes()
+}
+
+/// The demo checks each step itself: who gets what, under which transaction ID, and that nobody gets anything else.
+#[test]
+fn the_demo_brings_every_message_between_two_operators_and_three_relay_servers_home() {
+    let played = mm4relay(&["demo", "--topology", "mmse", "--once"]);
+    assert!(played.ok, "{}{}", played.out, played.err);
+    assert!(
+        played
+            .out
+            .contains("50 messages were sent to the relay, 50 came out of it, nothing waits in its queue"),
+        "{}",
+        played.out
+    );
 }

@@ -1,5 +1,7 @@
-//! `mm4relay demo`: the bundled plug-ins, a relay and three operators on loopback, and what happens to each sample.
+//! `mm4relay demo`: the bundled plug-ins, a relay and three operators on loopback, and what happens to each sample. With
+//! `--topology mmse`: several MMS Relay/Servers behind one face.
 
+mod mmse;
 mod samples;
 mod show;
 mod stage;
@@ -18,6 +20,15 @@ pub struct Args {
     /// End when the samples are through
     #[arg(long)]
     once: bool,
+    /// Who there is: three operators around a hub, or one operator with three MMS Relay/Servers and another outside
+    #[arg(long, value_enum, default_value_t = Topology::Hub)]
+    topology: Topology,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Topology {
+    Hub,
+    Mmse,
 }
 
 const PLUGINS: [&str; 4] = ["address-rewrite", "content-adapt", "skeleton", "charging"];
@@ -25,10 +36,25 @@ const PLUGINS: [&str; 4] = ["address-rewrite", "content-adapt", "skeleton", "cha
 pub async fn run(args: Args) -> anyhow::Result<()> {
     telemetry::start("warn");
     let folder = tempfile::tempdir().context("a temporary folder cannot be made")?;
-    println!("building the bundled plug-ins: {}", PLUGINS.join(", "));
-    build_plugins(folder.path())?;
+    match args.topology {
+        Topology::Hub => hub(args.once, folder.path()).await,
+        Topology::Mmse => several_relay_servers(args.once, folder.path()).await,
+    }
+}
 
-    let mut stage = Stage::set(folder.path()).await?;
+async fn several_relay_servers(once: bool, folder: &Path) -> anyhow::Result<()> {
+    build_plugins(&["charging"], folder)?;
+    let stage = mmse::play(folder).await?;
+    if !once {
+        stay(&stage.relay_address(), stage.config_path()).await?;
+    }
+    stage.clear().await;
+    Ok(())
+}
+
+async fn hub(once: bool, folder: &Path) -> anyhow::Result<()> {
+    build_plugins(&PLUGINS, folder)?;
+    let mut stage = Stage::set(folder).await?;
     println!(
         "\nrelay       {}  (configuration: {})",
         stage.relay_address(),
@@ -52,8 +78,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         );
     }
     println!("\nall {} samples did what they should", SAMPLES.len());
-    if !args.once {
-        stay(&stage).await?;
+    if !once {
+        stay(&stage.relay_address(), stage.config_path()).await?;
     }
     stage.clear().await;
     Ok(())
@@ -61,7 +87,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Builds the plug-ins into `folder`. They are in the source tree: the one that we are in, else the one that this
 /// program was built from.
-fn build_plugins(folder: &Path) -> anyhow::Result<()> {
+fn build_plugins(plugins: &[&str], folder: &Path) -> anyhow::Result<()> {
+    println!("building the bundled plug-ins: {}", plugins.join(", "));
     let built_from = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .map(PathBuf::from)
@@ -69,18 +96,18 @@ fn build_plugins(folder: &Path) -> anyhow::Result<()> {
     let has_plugins = |root: &PathBuf| root.join("plugins/skeleton/Cargo.toml").exists();
     let root = [PathBuf::from("."), built_from].into_iter().find(has_plugins);
     let root = root.context("the sources of the bundled plug-ins are not here: run the demo in a checkout")?;
-    for plugin in PLUGINS {
+    for plugin in plugins {
         super::plugin::build(&root.join("plugins").join(plugin), Some(folder))?;
     }
     Ok(())
 }
 
 /// Leaves everything up until Ctrl-C or SIGTERM.
-async fn stay(stage: &Stage) -> anyhow::Result<()> {
+async fn stay(relay: &str, config: &Path) -> anyhow::Result<()> {
     println!("\nThe relay stays up until you interrupt it. To try your own message:\n");
-    println!("  mm4relay send FILE.eml --to {} --verbose", stage.relay_address());
-    println!("  mm4relay queue list --config {}", stage.config_path().display());
-    println!("  mm4relay cdr export --config {}", stage.config_path().display());
+    println!("  mm4relay send FILE.eml --to {} --verbose", relay);
+    println!("  mm4relay queue list --config {}", config.display());
+    println!("  mm4relay cdr export --config {}", config.display());
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,

@@ -1,6 +1,7 @@
 //! A plain client for a message at a time, that can show the conversation. Not for load.
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -32,7 +33,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 impl Mailer {
     /// Connects and greets: EHLO, or HELO with a server that does not know EHLO.
     pub async fn connect(host: &str, helo: &str, verbose: bool) -> anyhow::Result<Self> {
-        let client = Client::connect(host, LIMIT).await?;
+        Self::greet(Client::connect(host, LIMIT).await?, host, helo, verbose).await
+    }
+
+    /// As [`connect`](Self::connect), from this address of ours: peers are known by theirs.
+    pub async fn connect_from(source: IpAddr, host: SocketAddr, helo: &str) -> anyhow::Result<Self> {
+        let client = Client::connect_from(source, host, LIMIT).await?;
+        Self::greet(client, &host.to_string(), helo, false).await
+    }
+
+    async fn greet(client: Client, host: &str, helo: &str, verbose: bool) -> anyhow::Result<Self> {
         let offered = Extensions::default();
         let mut mailer = Self {
             client,

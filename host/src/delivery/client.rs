@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
@@ -60,11 +61,33 @@ const SLICES: usize = 64;
 impl Client {
     /// Connects to `host`, which is `name:port` or `address:port`.
     pub async fn connect(host: &str, limit: Duration) -> Result<Self, ClientError> {
+        Self::over(TcpStream::connect(host), host, limit).await
+    }
+
+    /// As [`connect`](Self::connect), from this address of ours: some servers know their clients by it.
+    pub async fn connect_from(source: IpAddr, host: SocketAddr, limit: Duration) -> Result<Self, ClientError> {
+        let connecting = async {
+            let socket = if host.is_ipv4() {
+                TcpSocket::new_v4()
+            } else {
+                TcpSocket::new_v6()
+            }?;
+            socket.bind((source, 0).into())?;
+            socket.connect(host).await
+        };
+        Self::over(connecting, &host.to_string(), limit).await
+    }
+
+    async fn over(
+        connecting: impl Future<Output = io::Result<TcpStream>>,
+        host: &str,
+        limit: Duration,
+    ) -> Result<Self, ClientError> {
         let failed = |error| ClientError::Connect {
             host: host.to_owned(),
             error,
         };
-        let stream = match timeout(limit, TcpStream::connect(host)).await {
+        let stream = match timeout(limit, connecting).await {
             Ok(connected) => connected.map_err(failed)?,
             Err(_) => {
                 let what = "connection";

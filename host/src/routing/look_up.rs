@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::servers::ServerEntry;
+use super::trust::Role;
 use super::{Circumstances, EnumAnswer, NamedTable, NetworkId, OnSilence, Route, Routing, Target, plain};
 use crate::message::{AddressKind, MmsAddress, PeerName, Refusal};
 
@@ -82,7 +83,8 @@ impl Routing {
         now: &dyn Circumstances,
         told: Told<'_>,
     ) -> Result<Route, Refusal> {
-        if let Some(route) = self.ourselves(address, told) {
+        let ours = self.ourselves(address, told);
+        if let Some(route) = ours.or_else(|| self.another_of_ours(source?, address, told)) {
             return Ok(route);
         }
         let foreign = address.domain().is_some_and(|domain| !self.is_own(domain));
@@ -152,6 +154,20 @@ impl Routing {
             None => told(None, format_args!("our system address: to this relay itself")),
         }
         Some(Route::System(tag))
+    }
+
+    /// What one of our Relay/Servers sends to another one's system address: all of them may share one, which then says
+    /// nothing of whose it is. The request that is answered does.
+    fn another_of_ours(&self, source: &PeerName, address: &MmsAddress, told: Told<'_>) -> Option<Route> {
+        let own = address.domain().is_some_and(|domain| self.is_own(domain));
+        let answers = own && number(address).is_none() && self.role(source) == Some(Role::Inside);
+        answers.then(|| {
+            told(
+                None,
+                format_args!("no number, in a domain of our own: a system address of one of our relay-servers"),
+            );
+            Route::System(None)
+        })
     }
 
     fn by_domain(&self, address: &MmsAddress, foreign: bool, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {

@@ -305,6 +305,10 @@ fn our_own_addresses_come_to_ourselves() {
     ] {
         assert!(from_b(nobody).starts_with("no route"), "{nobody}");
     }
+    // Relay/Servers answer each other at a system address that they may all share; nobody else may.
+    let shared = format!("system-user@{OWN}");
+    assert_eq!(sent(&plan(), "a3", &shared, &World::default()), "system -");
+    assert!(from_b(&shared).starts_with("no route"));
     let routing = Routing::new(plan()).unwrap();
     let home = |relay_server: &str| {
         let tag = SystemTag {

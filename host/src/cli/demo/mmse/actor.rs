@@ -1,0 +1,157 @@
+//! A system of the demo: an MMS Relay/Server of operator A, or operator B as a whole. It takes what comes, and sends what
+//! it is told from an address of its own.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::cli::mailer::Mailer;
+use crate::cli::peer::{Behaviour, Keep, Received, serve};
+use crate::message::MmsAddress;
+
+use super::pdu::Pdu;
+
+pub struct Actor {
+    pub name: &'static str,
+    /// Where it listens, and what it sends from.
+    pub address: SocketAddr,
+    domain: &'static str,
+    arrived: mpsc::UnboundedSender<Arrival>,
+    server: Option<JoinHandle<()>>,
+}
+
+/// A message that came to one of the systems.
+#[derive(Clone)]
+pub struct Arrival {
+    pub by: &'static str,
+    domain: &'static str,
+    message: Received,
+}
+
+impl Actor {
+    pub async fn start(
+        name: &'static str,
+        host: IpAddr,
+        domain: &'static str,
+        arrived: mpsc::UnboundedSender<Arrival>,
+    ) -> anyhow::Result<Self> {
+        let mut actor = Self {
+            name,
+            address: (host, 0).into(),
+            domain,
+            arrived,
+            server: None,
+        };
+        actor.listen().await?;
+        Ok(actor)
+    }
+
+    /// Listens, at the same address as before if there was one.
+    pub async fn listen(&mut self) -> anyhow::Result<()> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        let bound = socket.bind(self.address).and_then(|()| socket.listen(16));
+        let listener: TcpListener =
+            bound.with_context(|| format!("{} cannot listen on {}", self.name, self.address))?;
+        self.address = listener.local_addr()?;
+        let (by, domain, arrived) = (self.name, self.domain, self.arrived.clone());
+        let on_message = move |message, code| {
+            if code == 250 {
+                // Nobody listens any more when the demo ends.
+                let _ = arrived.send(Arrival { by, domain, message });
+            }
+        };
+        let behaviour = Behaviour {
+            host: format!("{}.{}", self.name, self.domain),
+            keep: Keep::Everything,
+            on_message: Some(Box::new(on_message)),
+            ..Behaviour::default()
+        };
+        self.server = Some(tokio::spawn(async move {
+            serve(listener, Arc::new(behaviour), Arc::default()).await;
+        }));
+        Ok(())
+    }
+
+    /// Stops listening; what is connected is cut off.
+    pub fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.abort();
+        }
+    }
+
+    /// Sends to the relay's `door`. An error when the relay does not take it as a whole.
+    pub async fn send(&self, door: SocketAddr, pdu: &Pdu) -> anyhow::Result<()> {
+        let helo = format!("{}.{}", self.name, self.domain);
+        let mut mailer = Mailer::connect_from(self.address.ip(), door, &helo).await?;
+        let from = MmsAddress::new(&pdu.sender)?;
+        let to: Vec<MmsAddress> = pdu
+            .recipients
+            .iter()
+            .map(|to| MmsAddress::new(to))
+            .collect::<Result<_, _>>()?;
+        let sent = mailer.send(Some(&from), &to, pdu.bytes.clone()).await?;
+        mailer.quit().await?;
+        let answer = sent.answer.map(|answer| answer.to_string()).unwrap_or_default();
+        let refused: Vec<String> = sent
+            .refused
+            .iter()
+            .map(|(to, reply)| format!("{to}: {reply}"))
+            .collect();
+        ensure!(
+            refused.is_empty() && answer.starts_with("250"),
+            "the relay did not take {} from {}: {} {answer}",
+            pdu.kind,
+            self.name,
+            refused.join(", ")
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Arrival {
+    /// A header field as it stands there; empty when it does not.
+    pub fn value(&self, name: &str) -> String {
+        self.message
+            .header()
+            .value(name)
+            .map(|value| value.into_owned())
+            .unwrap_or_default()
+    }
+
+    /// The header's lines, and the octets behind it.
+    pub fn lines(&self) -> Vec<String> {
+        let header = self.message.header();
+        header
+            .fields
+            .iter()
+            .map(|field| format!("{}: {}", field.name(), field.value()))
+            .collect()
+    }
+
+    /// Of the system that took it.
+    pub fn domain(&self) -> &'static str {
+        self.domain
+    }
+
+    /// Whether its originator belongs to the other operator.
+    pub fn from_abroad(&self) -> bool {
+        !self.message.from.ends_with(&format!("@{}", self.domain))
+    }
+
+    /// The first recipient, without a domain.
+    pub fn recipient(&self) -> String {
+        let first = self.message.to.first().map(String::as_str).unwrap_or_default();
+        first.split('@').next().unwrap_or_default().to_owned()
+    }
+}
