@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod commands;
+mod compatibility;
 mod console;
 mod crash;
 mod golden;

@@ -60,6 +60,12 @@ impl Conversation {
         self
     }
 
+    /// As `hello`, in other words: `HELO client.example`.
+    pub fn hello_with(mut self, line: &str) -> Self {
+        self.say(line).expect("250");
+        self
+    }
+
     /// One line out.
     pub fn say(&mut self, line: &str) -> &mut Self {
         println!("C: {line}");
