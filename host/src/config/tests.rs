@@ -252,8 +252,8 @@ fn when_knows_the_peers_and_the_words_of_the_contract() {
             "{PEER}[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n[plugin.when]\nfrom = [\"b\", \"c\"]\nto = [1]\ndirection = [\"up\"]\nmessage-types = [\"forward-requests\"]\n"
         )),
         [
-            "plugin[0].when.from[1] is \"c\": expected the name of a peer: one of b",
-            "plugin[0].when.to[0] is 1: expected the name of a peer: one of b",
+            "plugin[0].when.from[1] is \"c\": expected the name of a peer: b (did you mean b?)",
+            "plugin[0].when.to[0] is 1: expected the name of a peer: b",
             "plugin[0].when.direction[0] is \"up\": expected one of inbound, outbound, internal, transit",
             "plugin[0].when.message-types[0] is \"forward-requests\": expected one of forward-request, forward-response, delivery-report-request, delivery-report-response, read-reply-report-request, read-reply-report-response (did you mean forward-request?)",
         ]
