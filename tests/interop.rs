@@ -134,6 +134,8 @@ fn many_sessions_of_smtp_source_are_all_delivered() {
         "20",
         "-m",
         "500",
+        // A number before each recipient: the same message to the same recipient again would be a repeat.
+        "-N",
         "-M",
         "source.a.example",
         "-f",
