@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Options;
@@ -185,6 +186,9 @@ fn open_file(file: &Path) -> Result<Connection, SpoolError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(file, flags)?;
     db.busy_timeout(BUSY)?;
+    // Plans that do not look at the values: else SQLite plans a cached statement anew whenever a value is bound that might
+    // have made another plan better. That was a fifth of the relay's time.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(64);
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
@@ -235,6 +239,17 @@ mod tests {
             let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
             assert_eq!(pragma("journal_mode").unwrap(), "wal".to_owned().into());
             assert_eq!(pragma("synchronous").unwrap(), 2.into(), "2 is FULL");
+        }
+    }
+
+    /// Nothing shows it but the time that it costs when it is off.
+    #[test]
+    fn no_statement_is_planned_anew_for_the_values_that_are_bound_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = open_writer(folder.path(), &Options::default()).unwrap();
+        let operator = open_existing(folder.path()).unwrap();
+        for db in [writer, operator] {
+            assert!(db.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG).unwrap());
         }
     }
 
