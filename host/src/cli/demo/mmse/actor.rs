@@ -145,7 +145,7 @@ impl Arrival {
     }
 
     /// Whether its originator belongs to the other operator.
-    pub fn from_abroad(&self) -> bool {
+    pub fn is_from_abroad(&self) -> bool {
         !self.message.from.ends_with(&format!("@{}", self.domain))
     }
 

@@ -103,7 +103,7 @@ impl Pdu {
     /// From the recipient of the message to its originator.
     fn report(asked: &Arrival, kind: &'static str, status: &str, prefix: &str) -> Self {
         let own = asked.domain();
-        let home = if own == domain("a") && asked.from_abroad() {
+        let home = if own == domain("a") && asked.is_from_abroad() {
             domain("b")
         } else {
             domain("a")
