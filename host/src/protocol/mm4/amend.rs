@@ -22,7 +22,7 @@ pub enum Amendment {
 /// Refused: an empty transaction ID, or one with control characters other than tab.
 pub fn amend(message: &mut Message, amendment: &Amendment) -> Result<(), Illegal> {
     let (name, value) = amendment.field();
-    let value = value.trim();
+    let value = value.trim_ascii();
     if headers::normalised_id(value).is_empty() || value.chars().any(|c| c.is_control() && c != '\t') {
         return Err(Illegal(format!("{name} must not be {value:?}")));
     }
