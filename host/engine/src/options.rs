@@ -24,7 +24,7 @@ pub struct EngineOptions {
     /// `None`, the default: when the kernel has it. `Some(true)` fails where it does not.
     pub page_map_scan: Option<bool>,
     /// Whether a call comes out the same each time, given the same services: for sample cases and replay. Fuel bounds it
-    /// in place of the clock. Its code is another one, and about a tenth slower. Default false.
+    /// in place of the clock. Its code is another one. Default false.
     pub deterministic: bool,
 }
 

@@ -20,7 +20,7 @@ pub struct Depths {
 }
 
 impl Inspector {
-    /// Counts along indexes: about 50 ms for a million messages.
+    /// Counts along indexes, not through the messages.
     ///
     /// # Errors
     /// The database cannot be read.
