@@ -176,7 +176,9 @@ pub fn mime(octets: &[u8]) {
     assert_eq!(written(&message), octets);
     for part in &message.parts {
         if let Ok(body) = mm4::decode_part(&message, part.id) {
-            assert!(body.len() as u64 <= part.body.size(), "no body grows by being decoded");
+            // A bare LF becomes CRLF; intake takes none.
+            let grew = body.len() as u64 > part.body.size();
+            assert!(!grew || !is_framed(octets), "no body grows by being decoded");
         }
     }
     if !is_framed(octets) {

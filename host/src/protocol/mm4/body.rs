@@ -15,7 +15,8 @@ const MAX_LINE_OCTETS: usize = 998;
 /// The body of a part, decoded. Base64 may have blanks and line ends anywhere, and may lack its padding.
 ///
 /// Blocks on the disk when the message is not in memory. Refused: an unknown id, an encoding that nobody knows, octets
-/// that do not belong to the encoding, and a disk that does not answer. Never larger than the encoded body.
+/// that do not belong to the encoding, and a disk that does not answer. Never larger than the encoded body, as intake takes
+/// no bare LF: in quoted-printable one may come back as CRLF.
 pub fn decode_part(message: &Message, id: u32) -> Result<Bytes, Illegal> {
     let part = message
         .part(id)

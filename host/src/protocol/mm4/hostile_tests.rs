@@ -132,6 +132,24 @@ fn a_boundary_that_begins_another_is_not_taken_for_it() {
 }
 
 #[test]
+fn a_boundary_inside_the_same_boundary_is_refused() {
+    let inside = |boundary: &str| {
+        let body =
+            format!("--ab\r\nContent-Type: multipart/mixed; boundary={boundary}\r\n\r\n--ab\r\n\r\none\r\n--ab--\r\n");
+        quickly(&multipart("ab", &body))
+    };
+    for same in ["ab", "ab--"] {
+        let refused = inside(same).unwrap_err().to_string();
+        assert!(refused.contains("nobody can tell their lines apart"), "{refused}");
+    }
+    assert_eq!(inside("ab-").unwrap().parts.len(), 1);
+    // Inside a message of its own it is nobody's business: the outer lines end that message.
+    let body =
+        "--ab\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: multipart/mixed; boundary=ab\r\n\r\n--ab--\r\n";
+    assert_eq!(quickly(&multipart("ab", body)).unwrap().parts.len(), 1);
+}
+
+#[test]
 fn a_boundary_of_200_characters_works() {
     let boundary = "=_".repeat(100);
     let body = format!("--{boundary}\r\n\r\none\r\n--{boundary}--\r\n");

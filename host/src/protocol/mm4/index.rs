@@ -12,7 +12,8 @@
 //!
 //! A multipart that ends without its closing delimiter is carried as it is, its last part reaching to the end:
 //! ordinary mail relays pass such messages on unseen. A multipart in which no delimiter can be found at
-//! all cannot be indexed, and is refused.
+//! all cannot be indexed, and is refused. So is a multipart that takes the boundary of one that it stands in: readers
+//! differ about whose the lines are (RFC 2046, 5.1.2 rules it out), and removing a part could give them another owner.
 
 use std::ops::Range;
 
@@ -231,6 +232,13 @@ impl Walk<'_> {
         self.check_nesting()?;
         let default_type = multipart.default_of_parts();
         if let Some(boundary) = multipart.boundary {
+            if let Some(outer) = self.open.iter().find(|open| ambiguous(&open.boundary, &boundary)) {
+                return Err(broken(format!(
+                    "the boundary {:?} stands inside the boundary {:?}: nobody can tell their lines apart",
+                    String::from_utf8_lossy(&boundary),
+                    String::from_utf8_lossy(&outer.boundary),
+                )));
+            }
             self.open.push(Open { boundary, default_type });
         }
         Ok(())
@@ -373,6 +381,12 @@ impl Walk<'_> {
             parts: self.parts,
         }
     }
+}
+
+/// Whether one line can be a delimiter of both: `--x--` closes `x`, and opens `x--`.
+fn ambiguous(one: &[u8], other: &[u8]) -> bool {
+    let longer = |one: &[u8], other: &[u8]| one.strip_prefix(other).is_some_and(|rest| matches!(rest, b"" | b"--"));
+    longer(one, other) || longer(other, one)
 }
 
 fn broken(reason: impl Into<String>) -> Refusal {
