@@ -198,7 +198,7 @@ impl Relay {
         let (arrived, split) = self.bound(meaning, arrived, &routes, run)?;
         let several = split.destinations.len() > 1;
         let mut gathered = Gathered::new(received, run, self.clock.now(), effects);
-        let nobodys = split.system.into_iter().map(|(recipient, _)| {
+        let nobodys = split.system.into_iter().map(|recipient| {
             let address = recipient.address.to_string();
             (recipient, Refusal::NoRoute { recipient: address })
         });
@@ -268,17 +268,8 @@ impl Relay {
             peer.filter(|peer| directory.destinations.contains_key(*peer)).cloned()
         };
         let (source, recipients) = (&arrived.origin.peer, &arrived.envelope.recipients);
-        let mut split = directory
-            .routing
-            .split(source, recipients, chosen, &directory.now(&self.delivery));
-        // What comes to our own system address goes to the Relay/Server that its tag names.
-        for (recipient, tag) in std::mem::take(&mut split.system) {
-            match tag.and_then(|tag| directory.routing.home(&tag)) {
-                Some(home) => split.add(home, recipient),
-                None => split.system.push((recipient, None)),
-            }
-        }
-        split
+        let now = directory.now(&self.delivery);
+        directory.routing.split(source, recipients, chosen, &now)
     }
 
     fn destination(&self, peer: &PeerName) -> Destination {

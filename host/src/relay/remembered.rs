@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::message::{Edit, LegState, Message, MmsAddress, PeerName, Refusal};
 use crate::pipeline::Effects;
 use crate::protocol::mm4;
-use crate::routing::{self, Split};
+use crate::routing::Split;
 use crate::spool::Acceptance;
 use crate::transactions::{self, Heard, Hop, Meaning, Onward, Way};
 
@@ -59,17 +59,11 @@ impl Relay {
             Way::Nowhere => Ok((arrived, Split::default())),
             Way::To { peer, recipient } if self.takes_messages(&peer) => {
                 let readdressed = readdressed(arrived, recipient)?;
-                let recipients = readdressed.envelope.recipients.clone();
-                let destinations = vec![routing::Destination { peer, recipients }];
-                let split = Split {
-                    destinations,
-                    ..Split::default()
-                };
+                let split = self.split(&readdressed, &all_to(&peer, &readdressed));
                 Ok((readdressed, split))
             }
             Way::Routed { home: Some(home) } if self.takes_messages(&home) => {
-                let homewards = arrived.envelope.recipients.iter().map(|r| (r.id, home.clone()));
-                let mut homewards: BTreeMap<u32, PeerName> = homewards.collect();
+                let mut homewards = all_to(&home, &arrived);
                 homewards.extend(routes.clone());
                 let split = self.split(&arrived, &homewards);
                 Ok((arrived, split))
@@ -139,6 +133,11 @@ impl Relay {
     fn takes_messages(&self, peer: &PeerName) -> bool {
         self.directory.load().destinations.contains_key(peer)
     }
+}
+
+fn all_to(peer: &PeerName, message: &Message) -> BTreeMap<u32, PeerName> {
+    let recipients = &message.envelope.recipients;
+    recipients.iter().map(|r| (r.id, peer.clone())).collect()
 }
 
 /// The message for the one who asked. The header changes only where the old address stood.

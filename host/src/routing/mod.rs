@@ -138,8 +138,9 @@ pub struct Destination {
 pub struct Split {
     /// In the order in which the envelope first names each.
     pub destinations: Vec<Destination>,
-    /// Recipients that are our own system address, or the postmaster.
-    pub system: Vec<(Recipient, Option<SystemTag>)>,
+    /// Recipients that are the relay itself: the postmaster, our own system address, or that with a tag that names no
+    /// Relay/Server of ours any more.
+    pub system: Vec<Recipient>,
     /// Recipients that have no next hop.
     pub unrouted: Vec<(Recipient, Refusal)>,
 }
@@ -308,9 +309,12 @@ impl Routing {
                 None => self.admit(source, &recipient.address, now),
             };
             match routed {
-                Ok(Route::Peer(peer)) if self.single.contains(&peer) => split.add_alone(peer, recipient.clone()),
-                Ok(Route::Peer(peer)) => split.add(peer, recipient.clone()),
-                Ok(Route::System(tag)) => split.system.push((recipient.clone(), tag)),
+                Ok(Route::Peer(peer)) => self.add(&mut split, peer, recipient.clone()),
+                // What comes to our own system address goes to the Relay/Server that its tag names.
+                Ok(Route::System(tag)) => match tag.and_then(|tag| self.home(&tag)) {
+                    Some(home) => self.add(&mut split, home, recipient.clone()),
+                    None => split.system.push(recipient.clone()),
+                },
                 Ok(Route::PlugIns) => {
                     let recipient_text = recipient.address.to_string();
                     let refusal = Refusal::NoRoute {
@@ -322,6 +326,13 @@ impl Routing {
             }
         }
         split
+    }
+
+    fn add(&self, split: &mut Split, peer: PeerName, recipient: Recipient) {
+        match self.single.contains(&peer) {
+            true => split.add_alone(peer, recipient),
+            false => split.add(peer, recipient),
+        }
     }
 
     /// Rows of the routing tables whose value means nothing: the first 20, and how many more there are.
@@ -365,7 +376,7 @@ impl Split {
     }
 
     /// One more recipient for `peer`.
-    pub fn add(&mut self, peer: PeerName, recipient: Recipient) {
+    fn add(&mut self, peer: PeerName, recipient: Recipient) {
         // There are few next hops in one message, mostly one: looking through them costs less than a map.
         match self
             .destinations
