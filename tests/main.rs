@@ -9,6 +9,7 @@ mod console;
 mod crash;
 mod golden;
 mod held;
+mod home;
 mod hot_loading;
 mod interop;
 mod journey;

@@ -1,6 +1,6 @@
 //! Requests and responses: whoever asked hears the answer, once, and as it was given.
 
-use crate::support::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Link, Peer, Relay, Taken, Terms, eventually, sample};
+use crate::support::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Link, Taken, Terms, eventually, sample};
 
 const ACK: &str = "X-Mms-Ack-Request: Yes";
 const REPORT: &str = "X-Mms-Delivery-Report: Yes";
@@ -354,61 +354,4 @@ fn a_repeat_in_pre_acknowledge_mode_is_answered_and_not_forwarded() {
     exchange.ask(&sample::with_body("k1", &[ACK], b"hello\r\n"));
     assert_eq!(exchange.a.wait_for(2)[1].status(), "Ok");
     assert_eq!(exchange.b.taken().len(), 1);
-}
-
-/// Two Relay/Servers of our own, with one face: A1 sends, and the number belongs to A2 by now.
-#[test]
-fn responses_and_reports_find_the_relay_server_that_asked_behind_one_system_address() {
-    let (a1, a2, b) = (Peer::start(), Peer::start(), Peer::start());
-    let section = |kind: &str, name: &str, peer: &Peer, more: &str| {
-        let address = peer.address();
-        format!("[[{kind}]]\nname = \"{name}\"\nfrom = [\"127.0.0.1\"]\nhosts = [\"{address}\"]\n{more}\n")
-    };
-    let relay = Relay::start(&format!(
-        "\n[relay]\nname = \"mm4.hub.example\"\ndomains = [\"mms.hub.example\", \"a1.hub.example\", \"a2.hub.example\"]\n\
-         listen = [\"127.0.0.1:0\"]\n{}{}{}",
-        section("relay-server", "a1", &a1, "domains = [\"a1.hub.example\"]"),
-        section(
-            "relay-server",
-            "a2",
-            &a2,
-            "domains = [\"a2.hub.example\"]\nnumbers = [\"+1555555010\"]"
-        ),
-        section("peer", "operator-b", &b, "domains = [\"mms.b.example\"]"),
-    ));
-    let exchange = |from: &str, to: &str, message: &[u8]| {
-        let answer = relay.client().transaction(from, &[to], message);
-        assert!(answer.starts_with("250"), "{answer}");
-    };
-    let text = String::from_utf8(sample::with_body("k1", &[ACK, REPORT], b"hello\r\n")).unwrap();
-    let message = text.replace(A_SYSTEM, "mmsc@a1.hub.example");
-    exchange("+15555550100/TYPE=PLMN@a1.hub.example", sample::TO, message.as_bytes());
-    let at_b = b.wait_for(1)[0].clone();
-    let system = at_b.field("X-Mms-Originator-System");
-    assert_eq!(
-        system, "mm4relay+mm4.a1@mms.hub.example",
-        "one face, and who asked in its tag"
-    );
-    let unchanged = at_b.text().replace(&system, "mmsc@a1.hub.example");
-    assert!(unchanged.ends_with(&message), "nothing else has changed");
-
-    let response = at_b.response("Ok");
-    exchange(B_SYSTEM, &system, &response);
-    let heard = a1.wait_for(1)[0].clone();
-    assert_eq!(heard.to, ["mmsc@a1.hub.example"]);
-    let expected = String::from_utf8(response)
-        .unwrap()
-        .replace(&system, "mmsc@a1.hub.example");
-    assert_eq!(String::from_utf8_lossy(heard.without_trace()), expected);
-
-    let report = at_b.delivery_report("d1", "Retrieved", "");
-    exchange(B_SYSTEM, "+15555550100/TYPE=PLMN@mms.hub.example", &report);
-    assert_eq!(a1.wait_for(2)[1].without_trace(), report);
-    // What belongs to no message that is known goes by the number.
-    let stray = String::from_utf8(report)
-        .unwrap()
-        .replace("k1@", "k9@")
-        .replace("d1", "d9");
-    exchange(B_SYSTEM, "+15555550100/TYPE=PLMN@mms.hub.example", stray.as_bytes());
-    assert_eq!(a2.wait_for(1)[0].without_trace(), stray.as_bytes());
 }

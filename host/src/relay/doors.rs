@@ -64,7 +64,7 @@ impl Handler for Door {
     fn recipient(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal> {
         let directory = self.relay.directory.load();
         let now = directory.now(&self.relay.delivery);
-        directory.routing.admit(source, address, &now).map(|_| ())
+        directory.routing.admit_before_data(source, address, &now)
     }
 
     fn look_up<'a>(&'a self, source: &'a PeerName, recipient: &str) -> Option<BoxFuture<'a, ()>> {

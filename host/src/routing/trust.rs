@@ -45,6 +45,23 @@ impl Routing {
         self.explain(source, address, now, &mut |_, _| {})
     }
 
+    /// As [`admit`](Self::admit), before it is known what the message is. A report goes to whoever sent the message that
+    /// it is about, also when the number has moved meanwhile. So a number of ours that leads back to `source`, or on to a
+    /// third network, is taken here, and refused at the end of data to what is no report.
+    pub fn admit_before_data(
+        &self,
+        source: &PeerName,
+        address: &MmsAddress,
+        now: &dyn Circumstances,
+    ) -> Result<(), Refusal> {
+        let foreign = address.domain().is_some_and(|domain| !self.is_own(domain));
+        let may_have_moved = !foreign && number(address).is_some();
+        match self.admit(source, address, now) {
+            Err(Refusal::Loop { .. } | Refusal::ThirdParty { .. }) if may_have_moved => Ok(()),
+            admitted => admitted.map(|_| ()),
+        }
+    }
+
     /// As [`admit`](Self::admit); `told` hears everything that was considered.
     pub fn explain(
         &self,

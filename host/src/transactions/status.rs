@@ -8,7 +8,8 @@ pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
     let (text, cause) = match refusal {
         Refusal::NoRoute { .. } => (Some("no route to the recipient".to_owned()), Cause::NoRoute),
         Refusal::ByPlugin { text, .. } => (Some(text.clone()), Cause::Rejected),
-        Refusal::Loop { .. } => (Some("the message loops".to_owned()), Cause::Rejected),
+        Refusal::ThirdParty { .. } => (Some("nothing is carried to that network".to_owned()), Cause::NoRoute),
+        Refusal::Loop { .. } => (Some("the message loops".to_owned()), Cause::NoRoute),
         _ => (None, Cause::Rejected),
     };
     let answer = Answer {
