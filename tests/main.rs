@@ -17,6 +17,7 @@ mod languages;
 mod loading;
 mod memory;
 mod mmse;
+mod modes;
 mod next_hop;
 mod numbering;
 mod peers;

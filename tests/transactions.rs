@@ -1,6 +1,6 @@
 //! Requests and responses: whoever asked hears the answer, once, and as it was given.
 
-use crate::support::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Link, Taken, Terms, eventually, sample};
+use crate::support::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Taken, Terms, sample};
 
 const ACK: &str = "X-Mms-Ack-Request: Yes";
 const REPORT: &str = "X-Mms-Delivery-Report: Yes";
@@ -204,27 +204,6 @@ fn two_relay_servers_that_both_count_from_001_are_told_apart() {
 }
 
 #[test]
-fn a_repeat_is_forwarded_again_until_it_is_answered_and_then_gets_that_answer_again() {
-    let exchange = Exchange::start();
-    let message = sample::with_body("k1", &[ACK], b"hello\r\n");
-    let at_b = exchange.asked("k1", &[ACK]);
-    exchange.relay.wait_until_empty();
-    exchange.ask(&message);
-    assert_eq!(exchange.b.wait_for(2)[1].without_trace(), message);
-    exchange.respond(&at_b, "Error-service-denied");
-    exchange.a.wait_for(1);
-    exchange.relay.wait_until_empty();
-    exchange.ask(&message);
-    let heard = exchange.a.wait_for(2)[1].clone();
-    assert_eq!(
-        (heard.status(), heard.field("X-Mms-Transaction-ID")),
-        ("Error-service-denied".into(), "\"k1@mms.a.example\"".into())
-    );
-    exchange.relay.wait_until_empty();
-    assert_eq!((exchange.a.taken().len(), exchange.b.taken().len()), (2, 2));
-}
-
-#[test]
 fn two_copies_of_a_request_at_the_same_time_are_one() {
     let exchange = Exchange::start();
     let message = sample::with_body("k1", &[], b"hello\r\n");
@@ -274,84 +253,4 @@ fn a_response_to_nobody_is_taken_and_goes_nowhere() {
     // One that is addressed to somebody is mail like any other.
     exchange.say(B_SYSTEM, &[A_SYSTEM], stray.as_bytes());
     assert_eq!(exchange.a.wait_for(1)[0].without_trace(), stray.as_bytes());
-}
-
-#[test]
-fn pre_acknowledge_answers_at_once_asks_in_its_own_name_and_repeats() {
-    let charging = Link::bundled("charging", "").to_string();
-    let exchange = Exchange::on(&Terms {
-        a: "mode = \"pre-acknowledge\"",
-        b: "response-within = \"1 s\"\nrepeats = 1",
-        more: &charging,
-        ..Terms::default()
-    });
-    let at_b = exchange.asked("k1", &[ACK, REPORT]);
-    let heard = exchange.a.wait_for(1)[0].clone();
-    assert_eq!((heard.kind(), heard.status()), ("MM4_forward.RES".into(), "Ok".into()));
-    assert_eq!(at_b.field("X-Mms-Originator-System"), "mm4relay@mms.hub.example");
-    assert_eq!(at_b.field("X-Mms-Ack-Request"), "Yes");
-    assert!(at_b.field("X-Mms-Transaction-ID").contains("@mm4.hub.example"));
-    assert_eq!(at_b.field("X-Mms-Message-ID"), "\"k1@mms.a.example\"");
-    // Nothing is answered: once more, under the same ID, and then it is given up.
-    let again = exchange.b.wait_for(2)[1].clone();
-    assert_eq!(again.field("X-Mms-Transaction-ID"), at_b.field("X-Mms-Transaction-ID"));
-    let report = exchange.a.wait_for(2)[1].clone();
-    assert_eq!(
-        (report.kind(), report.field("X-Mms-MM-Status-Code")),
-        ("MM4_delivery_report.REQ".into(), "Indeterminate".into())
-    );
-    exchange.relay.wait_until_empty();
-    assert_eq!((exchange.a.taken().len(), exchange.b.taken().len()), (2, 2));
-    // A repeat is not charged; what the relay said itself is, under its own name.
-    let records = exchange.relay.charging_records();
-    let to_b = records
-        .iter()
-        .filter(|record| record["record-type"] == "relay-out" && record["destination-peer"] == "operator-b");
-    assert_eq!(to_b.count(), 1, "{records:?}");
-    let own = records.iter().filter(|record| record["source-peer"] == "mm4relay");
-    assert!(own.count() >= 2, "{records:?}");
-}
-
-#[test]
-fn pre_acknowledge_keeps_the_far_ends_response_to_itself_and_reports_an_error() {
-    let exchange = Exchange::on(&Terms {
-        a: "mode = \"pre-acknowledge\"",
-        ..Terms::default()
-    });
-    let good = exchange.asked("k1", &[ACK, REPORT]);
-    exchange.respond(&good, "Ok");
-    let bad = exchange.asked("k2", &[ACK, REPORT]);
-    exchange.respond(&bad, "Error-content-not-accepted");
-    let report = eventually("a report", || {
-        exchange
-            .a
-            .taken()
-            .into_iter()
-            .find(|taken| taken.kind().contains("report"))
-    });
-    assert_eq!(report.field("X-Mms-MM-Status-Code"), "Rejected");
-    assert_eq!(report.field("X-Mms-Message-ID"), "\"k2@mms.a.example\"");
-    exchange.relay.wait_until_empty();
-    let statuses: Vec<String> = exchange
-        .a
-        .taken()
-        .iter()
-        .map(Taken::status)
-        .filter(|s| !s.is_empty())
-        .collect();
-    assert_eq!(statuses, ["Ok", "Ok"], "only the relay's own");
-    assert_eq!(exchange.a.taken().len(), 3);
-}
-
-#[test]
-fn a_repeat_in_pre_acknowledge_mode_is_answered_and_not_forwarded() {
-    let exchange = Exchange::on(&Terms {
-        a: "mode = \"pre-acknowledge\"",
-        ..Terms::default()
-    });
-    exchange.asked("k1", &[ACK]);
-    exchange.a.wait_for(1);
-    exchange.ask(&sample::with_body("k1", &[ACK], b"hello\r\n"));
-    assert_eq!(exchange.a.wait_for(2)[1].status(), "Ok");
-    assert_eq!(exchange.b.taken().len(), 1);
 }

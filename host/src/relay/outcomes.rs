@@ -58,7 +58,7 @@ impl OutcomeSink for Outcomes {
             let mut effects = Effects::default();
             let mut untold = Vec::new();
             // A request that the relay asks again has been charged.
-            let asked_again = self.asks_again(outgoing).await;
+            let asked_again = chain.wants_outcomes() && self.asks_again(outgoing).await;
             let fates = fates(outgoing, report);
             for fate in fates.into_iter().filter(|_| !asked_again) {
                 let told = tell(&chain, outgoing, &fate, None).await;
@@ -89,7 +89,8 @@ impl OutcomeSink for Outcomes {
 
 impl Outcomes {
     async fn asks_again(&self, outgoing: &Outgoing) -> bool {
-        if !self.transactions.takes_over(&outgoing.source) {
+        // What has not been out of memory goes out for the first time.
+        if outgoing.header.is_some() || !self.transactions.may_ask_again(outgoing) {
             return false;
         }
         let header = header(outgoing).await;

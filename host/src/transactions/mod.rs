@@ -25,6 +25,7 @@ mod terms;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -37,7 +38,7 @@ pub use telling::{Deed, Written, header};
 pub use terms::{Profile, Terms};
 
 use crate::clock::SharedClock;
-use crate::message::{Leg, MmsAddress, Mode, OutgoingId, PeerName, Transaction, TransactionKey};
+use crate::message::{Leg, MmsAddress, Mode, Outgoing, OutgoingId, PeerName, Transaction, TransactionKey};
 use crate::protocol::mm4;
 use crate::spool::Spool;
 
@@ -50,6 +51,8 @@ pub struct Transactions {
     clock: SharedClock,
     /// Replaced as a whole when the configuration is reloaded.
     terms: ArcSwap<Terms>,
+    /// Requests with ids below this one may have been asked under other modes than those of `terms`.
+    modes_since: AtomicU64,
     desks: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
 }
@@ -60,6 +63,7 @@ pub type Alone = OwnedMutexGuard<()>;
 impl Transactions {
     pub fn new(spool: Arc<dyn Spool>, clock: SharedClock, terms: Terms) -> Self {
         Self {
+            modes_since: AtomicU64::new(spool.next_id().0),
             spool,
             clock,
             terms: ArcSwap::from_pointee(terms),
@@ -71,6 +75,8 @@ impl Transactions {
     /// From now on. What is open goes on under the mode that it was opened with.
     pub fn agree(&self, terms: Terms) {
         self.terms.store(Arc::new(terms));
+        // Taken after the terms were replaced: what looked at the old ones has an earlier id.
+        self.modes_since.store(self.spool.next_id().0, Ordering::Release);
     }
 
     /// Whether mail to this address is for the relay itself: responses, reports and bounces that it finds the way for.
@@ -83,9 +89,10 @@ impl Transactions {
         self.terms.load().peer(peer).response_within
     }
 
-    /// Whether the relay takes over what this peer asks.
-    pub fn takes_over(&self, peer: &PeerName) -> bool {
-        self.terms.load().peer(peer).mode == Mode::PreAcknowledge
+    /// Whether the relay may have to ask this again by itself: it was taken over, or the modes have changed since it came.
+    pub fn may_ask_again(&self, outgoing: &Outgoing) -> bool {
+        let earlier = outgoing.id.message.0 < self.modes_since.load(Ordering::Acquire);
+        earlier || self.terms.load().peer(&outgoing.source).mode == Mode::PreAcknowledge
     }
 
     /// Whether the relay has delivered this before, and repeats it because no response came.
