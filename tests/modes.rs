@@ -214,3 +214,44 @@ fn a_mode_that_changed_while_the_relay_was_down_holds_for_new_ones_only() {
     exchange.relay.wait_until_empty();
     assert_eq!(charged_to_b(&exchange), 1);
 }
+
+/// The first copy is delivered and never answered; the trace of the request says what becomes of the second.
+fn traced_repeat(b_does: &[&str], more: &str, expected: &str) -> (Exchange, String) {
+    let exchange = Exchange::on(&Terms {
+        b_does,
+        ..Terms::default()
+    });
+    exchange.asked("k1", &[ACK]);
+    exchange.relay.wait_until_empty();
+    exchange.ask(&sample::with_body("k1", &[ACK, more], b"hello\r\n"));
+    let traced = eventually(&format!("the trace says {expected:?}"), || {
+        let traced = exchange.relay.print(&["trace", "k1@mms.a.example"]);
+        let (_, repeat) = traced.split_once("the request came again")?;
+        repeat.contains(expected).then(|| traced.clone())
+    });
+    (exchange, traced)
+}
+
+#[test]
+fn what_becomes_of_a_repeat_that_is_forwarded_again_is_in_the_trace_of_its_request() {
+    let (exchange, traced) = traced_repeat(&[], "X-Again: yes", ": 250 ");
+    assert_eq!(traced.matches("  delivered ").count(), 2, "{traced}");
+    // Which of the two copies bounces is not known, and does not matter: nobody else will answer.
+    let bounce = exchange.b.wait_for(2)[1].bounce();
+    exchange.say("MAILER-DAEMON@mms.b.example", &[sample::FROM], &bounce);
+    assert_eq!(exchange.a.wait_for(1)[0].status(), "Error-sending-address-unresolved");
+    let traced = exchange.relay.print(&["trace", "k1@mms.a.example"]);
+    let refused = "destination 1 will not reach 1 of its recipients: Error-sending-address-unresolved";
+    assert!(traced.contains(refused), "{traced}");
+    for (b_does, expected) in [
+        (["--refuse", "rcpt", "--after", "1"], "  failed "),
+        (["--defer", "rcpt", "--after", "1"], "expired after "),
+    ] {
+        let (exchange, traced) = traced_repeat(&b_does, "X-Mms-Expiry: 1", expected);
+        // B has the first copy, and may answer it yet.
+        let now = traced.split_once("\nnow\n").expect("how it stands now").1;
+        assert!(now.starts_with("    operator-b is delivered"), "{traced}");
+        assert!(now.contains("operator-a was not answered\n"), "{traced}");
+        assert_eq!(exchange.a.taken().len(), 0);
+    }
+}

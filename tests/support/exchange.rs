@@ -152,6 +152,24 @@ impl Taken {
         )
     }
 
+    /// What operator B's mail system says when it cannot deliver this message after all (RFC 3464): no such user.
+    pub fn bounce(&self) -> Vec<u8> {
+        format!(
+            "From: MAILER-DAEMON@mms.b.example\r\nTo: {}\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=xx\r\n\r\n--xx\r\n\
+             Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.b.example\r\n\r\n\
+             Final-Recipient: rfc822; {}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--xx\r\n\
+             Content-Type: text/rfc822-headers\r\n\r\nX-Mms-Message-Type: {}\r\n\
+             X-Mms-Transaction-ID: {}\r\nX-Mms-Message-ID: {}\r\n\r\n--xx--\r\n",
+            self.from,
+            self.to[0],
+            self.kind(),
+            self.field("X-Mms-Transaction-ID"),
+            self.field("X-Mms-Message-ID"),
+        )
+        .into_bytes()
+    }
+
     fn report(&self, id: &str, kind: &str, lines: &str) -> Vec<u8> {
         format!(
             "X-Mms-3GPP-MMS-Version: 5.5.0\r\nX-Mms-Message-Type: {kind}\r\nX-Mms-Transaction-ID: {id}\r\n\

@@ -63,8 +63,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The durable store, as the other rooms see it.
 pub trait Spool: Send + Sync + 'static {
     /// Makes everything in `acceptance` durable, or nothing. Concurrent calls share one flush to disk.
-    /// [`SpoolError::Repeat`] when it opens a transaction that is a copy of one that lives: of two copies that arrive
-    /// together, one is accepted.
+    /// [`SpoolError::Repeat`] when it opens a transaction that is a copy of one that lives, unless that
+    /// [came to nothing](Transaction::came_to_nothing): of two copies that arrive together, one is accepted.
     fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>>;
 
     /// Makes what became of one delivery durable, with what its outcome caused. Unknown ids are not an error: an

@@ -192,7 +192,7 @@ impl Transactions {
             opened.repeat = mm4::salted(opened.repeat, opened.body);
             known = self.known(&opened).await?;
         }
-        let (transaction, standing) = match known {
+        let (transaction, standing) = match known.filter(|known| known.id == message.id || !known.came_to_nothing()) {
             None => (opened, Standing::New),
             Some(own) if own.id == message.id => (own, Standing::Resumed),
             Some(before) => match self.repeated(before) {
@@ -243,9 +243,12 @@ impl Transactions {
         }
     }
 
+    /// The request itself, if it goes on from the spool; else the last that it is a copy of.
     async fn known(&self, opened: &Transaction) -> Result<Option<Transaction>, SpoolError> {
-        let found = self.spool.find(&TransactionKey::Repeat(opened.repeat)).await?;
-        Ok(found.into_iter().find(|known| known.is_copy_of(opened)))
+        let mut found = self.spool.find(&TransactionKey::Repeat(opened.repeat)).await?;
+        found.retain(|known| known.is_copy_of(opened));
+        let own = found.iter().position(|known| known.id == opened.id);
+        Ok((!found.is_empty()).then(|| found.swap_remove(own.unwrap_or(0))))
     }
 
     /// What a copy of an earlier request comes to: it goes on as that did, or it was heard before.
@@ -254,7 +257,7 @@ impl Transactions {
         let why = match before.mode {
             _ if before.answer.is_some() => "a repeat of a request that was answered: it gets that answer again",
             Mode::PreAcknowledge => "a repeat of a request that the relay has taken over",
-            Mode::Transparent if before.wants.response && delivered || has_failed(&before) => return Ok(before),
+            Mode::Transparent if before.wants.response && delivered => return Ok(before),
             Mode::Transparent if before.wants.response => "a repeat of a request that still waits to be delivered",
             Mode::Transparent => "a copy of a request that asks for no answer",
         };
@@ -413,12 +416,6 @@ impl Transactions {
 
 fn same_user(one: &MmsAddress, other: &MmsAddress) -> bool {
     one.user().eq_ignore_ascii_case(other.user())
-}
-
-/// Nobody got it: whoever sends it again may have more luck.
-fn has_failed(before: &Transaction) -> bool {
-    let failed = |leg: &Leg| matches!(leg.state, LegState::Failed { .. });
-    !before.legs.is_empty() && before.legs.iter().all(failed)
 }
 
 /// The relay itself, and not a Relay/Server that it speaks for.

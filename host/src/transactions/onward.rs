@@ -119,7 +119,7 @@ fn refuse_rounds(question: &Question, hop: &Hop<'_>, limit: usize) -> Result<(),
     let others = question
         .passes
         .iter()
-        .filter(|pass| pass.id != asked.id && pass.kind == asked.kind);
+        .filter(|pass| pass.id != asked.id && pass.kind == asked.kind && !pass.came_to_nothing());
     let passes = others.filter(|pass| pass.legs.iter().any(|leg| there(&leg))).count();
     if passes < limit || asked.kind != MessageType::ForwardRequest {
         return Ok(());

@@ -56,6 +56,12 @@ impl Transaction {
         self.mode == Mode::Transparent && self.answer.is_none() && self.legs.len() == 1
     }
 
+    /// Whether nobody got it, and no response tells of that: nothing of it is open. Its copy is another request, which
+    /// may have more luck, and whose sender hears what became of it.
+    pub fn came_to_nothing(&self) -> bool {
+        !self.wants.response && !self.legs.is_empty() && self.legs.iter().all(|leg| leg.state.has_failed())
+    }
+
     /// Whether the relay is to look after responses: nobody else will miss them.
     pub fn awaits_responses(&self) -> bool {
         match self.mode {

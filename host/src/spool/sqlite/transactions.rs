@@ -28,12 +28,12 @@ pub(super) struct Changed {
 }
 
 impl Unit<'_> {
-    /// Fails when `opens` is a copy of another transaction that lives. Writes nothing.
+    /// Fails when `opens` is a copy of another transaction that lives and did not come to nothing. Writes nothing.
     pub(super) fn refuse_copy(&self, opens: &Transaction) -> Result<(), SpoolError> {
         let copies = find(self.db, self.salt, &TransactionKey::Repeat(opens.repeat), self.now)?;
         let other = copies
             .iter()
-            .find(|other| other.id != opens.id && other.is_copy_of(opens));
+            .find(|other| other.id != opens.id && other.is_copy_of(opens) && !other.came_to_nothing());
         other.map_or(Ok(()), |other| Err(SpoolError::Repeat(other.id)))
     }
 

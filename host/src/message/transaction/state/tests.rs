@@ -392,3 +392,19 @@ fn it_survives_the_spool() {
     let json = serde_json::to_string(&asked).unwrap();
     assert_eq!(serde_json::from_str::<Transaction>(&json).unwrap(), asked);
 }
+
+#[test]
+fn a_request_came_to_nothing_when_nobody_got_it_and_no_response_tells_of_it() {
+    let failed = |wants, legs: &[u32]| {
+        let mut made = request(wants, Mode::Transparent, &[leg(1, &[1]), leg(2, &[2])]);
+        for ordinal in legs {
+            made.apply(&refused(*ordinal, &[*ordinal]));
+        }
+        made.came_to_nothing()
+    };
+    assert!(failed(NOTHING, &[1, 2]));
+    assert!(!failed(NOTHING, &[1]), "the other may get it");
+    assert!(!failed(RESPONSE, &[1, 2]), "its copy gets the same response");
+    let nowhere_yet = request(NOTHING, Mode::Transparent, &[]);
+    assert!(!nowhere_yet.came_to_nothing(), "it may still be in its plug-ins");
+}
