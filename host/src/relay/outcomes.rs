@@ -107,8 +107,8 @@ impl Outcomes {
             let due = at.plus(self.transactions.response_within(&outgoing.peer));
             changes.extend([Change::Leg { ordinal, state }, Change::Await { due }]);
         }
-        changes.extend(report.failed.iter().map(|failed| {
-            let (answer, cause) = transactions::of_delivery(&Ending {
+        let failed = report.failed.iter().map(|failed| {
+            let why = transactions::of_delivery(&Ending {
                 code: failed.code,
                 enhanced: failed.enhanced.map(|code| (code.subject, code.detail)),
                 text: &failed.text,
@@ -116,13 +116,9 @@ impl Outcomes {
                 expired: failed.ended == Ended::Expired,
                 at,
             });
-            Change::Refused {
-                ordinal,
-                recipients: vec![failed.id],
-                answer,
-                cause,
-            }
-        }));
+            (vec![failed.id], why)
+        });
+        changes.extend(transactions::refused(ordinal, failed));
         let id = outgoing.id.message;
         changes
             .into_iter()

@@ -132,6 +132,10 @@ pub trait Spool: Send + Sync + 'static {
     /// transaction that is unknown, or forgotten, or that is as it would become, is none.
     fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>>;
 
+    /// The received bytes of a message, to be read by range; `None` when the message has left the spool. Reading fails
+    /// once it leaves.
+    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>>;
+
     /// A plug-in's durable value.
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>>;
 

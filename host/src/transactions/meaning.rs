@@ -300,7 +300,7 @@ impl Transactions {
             return Ok(Vec::new());
         };
         let at = self.clock.now();
-        let change = |failed: &RecipientStatus| {
+        let why = |failed: &RecipientStatus| {
             let named = |recipient: &&Recipient| {
                 let names = [&failed.address, &failed.original];
                 names
@@ -313,20 +313,14 @@ impl Transactions {
                 true => leg.recipients.iter().map(|r| r.id).collect(),
                 false => named,
             };
-            let (answer, cause) = status::of_bounce(failed, at);
-            let change = Change::Refused {
-                ordinal,
-                recipients,
-                answer,
-                cause,
-            };
-            TransactionChange { id: of.id, change }
+            (recipients, status::of_bounce(failed, at))
         };
         let failed = status
             .recipients
             .iter()
             .filter(|failed| failed.action == Action::Failed);
-        Ok(failed.map(change).collect())
+        let changes = status::refused(ordinal, failed.map(why)).into_iter();
+        Ok(changes.map(|change| TransactionChange { id: of.id, change }).collect())
     }
 
     /// The request that a bounce returns, and which of its legs: by the transaction ID that the bouncing peer was asked

@@ -33,7 +33,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use meaning::{Heard, Meaning, Question, Reply, Way, expiry};
 pub use onward::{Hop, Onward, dressed};
-pub use status::{Ending, of_delivery, of_refusal};
+pub use status::{Ending, of_delivery, of_refusal, refused};
 pub use telling::{Deed, Written, header};
 pub use terms::{Profile, Terms};
 

@@ -8,8 +8,8 @@
 use bytes::Bytes;
 
 use crate::message::{
-    Answer, Cause, Change, Envelope, Field, Header, LegState, MessageType, MmsAddress, Mode, News, PeerName, Recipient,
-    ResponseSender, Timestamp, Transaction, TransactionChange,
+    Answer, Cause, Change, Envelope, Field, Header, LegState, MessageType, MmsAddress, Mode, News, PeerName, Piece,
+    Recipient, ResponseSender, Rope, Timestamp, Transaction, TransactionChange,
 };
 use crate::protocol::mm4;
 use crate::spool::SpoolError;
@@ -46,12 +46,13 @@ impl Transactions {
         let same = self.spool.find(&key).await?;
         let now = self.clock.now();
         let current = same.into_iter().find(|current| current.id == found.id);
-        Ok(current
-            .filter(|current| current.next.is_some_and(|next| next.due <= now))
-            .map(|current| (alone, self.deed(&current, now))))
+        match current.filter(|current| current.next.is_some_and(|next| next.due <= now)) {
+            Some(current) => Ok(Some((alone, self.deed(&current, now).await))),
+            None => Ok(None),
+        }
     }
 
-    fn deed(&self, current: &Transaction, now: Timestamp) -> Deed {
+    async fn deed(&self, current: &Transaction, now: Timestamp) -> Deed {
         let terms = self.terms.load();
         let change = |change| TransactionChange { id: current.id, change };
         // Telling took the place of waiting, also for what is delivered just now.
@@ -73,7 +74,7 @@ impl Transactions {
                     answer,
                     cause,
                 };
-                self.failure(&terms, current, &lost, now)
+                self.failure(&terms, current, &lost, now).await
             }
             None => return Deed::Change(overdue(&terms, current, now).into_iter().map(change).collect()),
         };
@@ -123,25 +124,29 @@ impl Transactions {
         }
     }
 
-    fn failure(&self, terms: &Terms, current: &Transaction, lost: &Lost, now: Timestamp) -> Deed {
+    async fn failure(&self, terms: &Terms, current: &Transaction, lost: &Lost, now: Timestamp) -> Deed {
         let peer = terms.peer(&current.source);
         let reports = current.kind == MessageType::ForwardRequest && peer.takes_messages;
         let report = (reports && current.wants.delivery_report)
             .then(|| self.report(terms, current, &peer, lost, now))
             .flatten();
-        let bounce = || {
-            let bounces = reports && peer.bounces && lost.cause.is_of_transport();
-            bounces.then(|| self.bounce(terms, current, &peer, lost, now)).flatten()
-        };
-        report.or_else(bounce).unwrap_or_else(|| {
-            let recipients = lost.recipients.len();
-            let (status, cause) = (&lost.answer.status, lost.cause);
-            tracing::error!(
-                message = %current.id, peer = %current.source, recipients, status, ?cause,
-                "dead letter: nobody can be told that it did not arrive"
-            );
-            changed(current, lost.reported(&lost.recipients))
-        })
+        if let Some(report) = report {
+            return report;
+        }
+        if reports
+            && peer.bounces
+            && lost.cause.is_of_transport()
+            && let Some(bounce) = self.bounce(terms, current, &peer, lost, now).await
+        {
+            return bounce;
+        }
+        let recipients = lost.recipients.len();
+        let (status, cause) = (&lost.answer.status, lost.cause);
+        tracing::error!(
+            message = %current.id, peer = %current.source, recipients, status, ?cause,
+            "dead letter: nobody can be told that it did not arrive"
+        );
+        changed(current, lost.reported(&lost.recipients))
     }
 
     /// To the originator, about one recipient: a report tells of one.
@@ -179,7 +184,7 @@ impl Transactions {
     }
 
     /// To the envelope sender, about all of them.
-    fn bounce(
+    async fn bounce(
         &self,
         terms: &Terms,
         current: &Transaction,
@@ -207,7 +212,7 @@ impl Transactions {
                 to: &to,
                 received_at: current.received_at,
                 recipients: &recipients,
-                returned: &header(current),
+                returned: &self.header_to_return(current).await,
             },
         );
         let reported = lost.reported(&lost.recipients);
@@ -217,6 +222,30 @@ impl Transactions {
             written.envelope.sender = None;
         }
         Some(deed)
+    }
+
+    /// The header as it was received. What the next hop took, and its mail system bounced later, has left the spool by
+    /// then: of that one, what is still known.
+    async fn header_to_return(&self, of: &Transaction) -> Header {
+        match self.received_header(of).await {
+            Ok(Some(header)) => header,
+            Ok(None) => header(of),
+            Err(error) => {
+                tracing::debug!(message = %of.id, "its bounce returns the stored fields only: {error}");
+                header(of)
+            }
+        }
+    }
+
+    async fn received_header(&self, of: &Transaction) -> Result<Option<Header>, SpoolError> {
+        let Some(content) = self.spool.received(of.id).await? else {
+            return Ok(None);
+        };
+        let pieces = vec![Piece::Received(0..content.size())];
+        let rope = Rope { content, pieces };
+        let read = tokio::task::spawn_blocking(move || mm4::read_header(&rope)).await;
+        let read = read.map_err(std::io::Error::other).flatten();
+        read.map(Some).map_err(|error| SpoolError::Broken(error.to_string()))
     }
 
     fn author<'a>(&self, terms: &'a Terms, system: &'a MmsAddress, peer: &Profile, at: Timestamp) -> mm4::Author<'a> {

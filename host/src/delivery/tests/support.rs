@@ -179,6 +179,10 @@ impl Spool for FakeSpool {
         Box::pin(async { Ok(()) })
     }
 
+    fn received(&self, _: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn kv_get<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
         Box::pin(async { Ok(None) })
     }

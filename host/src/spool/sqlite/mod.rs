@@ -71,7 +71,7 @@ use self::writer::{Request, Tally, Work, Writer};
 use super::{Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError, Unfinished};
 use crate::clock::{SharedClock, SystemClock};
 use crate::message::{
-    MessageId, Outgoing, OutgoingId, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
+    Content, MessageId, Outgoing, OutgoingId, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 
 /// Requests that wait for the writer. Whoever comes on top waits to ask: back-pressure, not memory.
@@ -287,6 +287,10 @@ impl Spool for SqliteSpool {
 
     fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>> {
         Box::pin(self.submit(Work::Change(changes)))
+    }
+
+    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
+        Box::pin(self.read(move |readers| readers::received(readers, id)))
     }
 
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {

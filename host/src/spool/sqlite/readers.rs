@@ -263,6 +263,16 @@ fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Opt
     }))
 }
 
+pub(super) fn received(readers: &Arc<Readers>, id: MessageId) -> Result<Option<Content>, SpoolError> {
+    let size = readers.with(|db| {
+        let mut query = db.prepare_cached("SELECT size FROM message WHERE id = ?1")?;
+        Ok(query
+            .query_row([schema::key(id)?], |row| row.get::<_, i64>(0))
+            .optional()?)
+    })?;
+    size.map(|size| stored_content(readers, id, size as u64)).transpose()
+}
+
 pub(super) fn kv_get(readers: &Readers, plugin: &str, key: &str) -> Result<Option<Vec<u8>>, SpoolError> {
     readers.with(|db| {
         let mut query = db.prepare_cached("SELECT value FROM kv WHERE plugin = ?1 AND key = ?2")?;
