@@ -29,5 +29,7 @@ mod support;
 mod swap;
 mod tls;
 mod told;
+mod told_in_part;
+mod told_late;
 mod trace;
 mod transactions;

@@ -143,6 +143,27 @@ fn links_in_the_documentation_lead_somewhere() {
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
+/// `theme::claim` in a page is the test of that name in `tests/theme.rs`.
+#[test]
+fn tests_that_the_documentation_names_exist() {
+    let (mut named, mut missing) = (0, Vec::new());
+    for page in files_under("docs", "md") {
+        let text = read(&page);
+        let claims = text.split('`').filter_map(|word| word.split_once("::"));
+        for (theme, claim) in claims {
+            let file = root().join(format!("tests/{theme}.rs"));
+            if !file.exists() {
+                continue;
+            }
+            named += 1;
+            if !read(&file).contains(&format!("\nfn {claim}() {{")) {
+                missing.push(format!("{}: {theme}::{claim} is no test", shown(&page)));
+            }
+        }
+    }
+    assert!(named > 0 && missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
 /// What is written here must be true on any machine.
 #[test]
 fn nothing_names_the_machine_that_it_was_written_on() {
