@@ -18,6 +18,7 @@ mod loading;
 mod memory;
 mod mmse;
 mod modes;
+mod mx;
 mod next_hop;
 mod numbering;
 mod peers;

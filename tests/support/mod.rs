@@ -29,6 +29,7 @@ pub use process::{Process, Said, binary, mm4relay};
 pub use relay::{Relay, config, config_at, config_of};
 pub use server::answer_as_server;
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
@@ -48,11 +49,15 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// An address where nobody listens, and nobody else will: every address of 127.0.0.0/8 is this machine, and the system
-/// gives out ports of 127.0.0.1 only.
+/// An address where nobody listens, and nobody else will.
 pub fn own_address() -> String {
+    format!("{}:2525", own_host())
+}
+
+/// A host of this machine that is nobody else's: every address of 127.0.0.0/8 is this machine, and the system gives out
+/// ports of 127.0.0.1 only.
+pub fn own_host() -> Ipv4Addr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [.., high, low] = std::process::id().to_be_bytes();
-    let host = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("127.{}.{low}.{host}:2525", high.max(1))
+    Ipv4Addr::new(127, high.max(1), low, NEXT.fetch_add(1, Ordering::Relaxed))
 }

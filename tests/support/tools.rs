@@ -43,6 +43,12 @@ pub fn am_root() -> bool {
     or_skip(is_root(), "root")
 }
 
+/// Whether a process can be given mounts of its own.
+pub fn can_unshare() -> bool {
+    let tried = Command::new("unshare").args(["--mount", "true"]).output();
+    or_skip(tried.is_ok_and(|output| output.status.success()), "a mount namespace")
+}
+
 pub fn is_root() -> bool {
     let asked = Command::new("id").arg("-u").output();
     asked.is_ok_and(|output| output.stdout == b"0\n")

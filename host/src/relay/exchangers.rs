@@ -32,6 +32,7 @@ impl MxRecords for SystemNameServers {
                     let (names, life) = (Vec::new(), Duration::ZERO);
                     return Ok(Exchangers { names, life });
                 }
+                Err(error) if error.is_nx_domain() => return Err("it does not exist".into()),
                 Err(error) => return Err(error.to_string()),
             };
             let exchanger = |data: &RData| match data {
