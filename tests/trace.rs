@@ -10,7 +10,7 @@ use mm4relay::message::{
 use mm4relay::spool::sqlite::{Options, SqliteSpool};
 use mm4relay::spool::{Acceptance, DeliveryResult, Outcome, Spool};
 
-use crate::support::{Said, mm4relay};
+use crate::support::{Link, Peer, Relay, Said, config, eventually, mm4relay, sample};
 
 const FROM: &str = "+15555550100/TYPE=PLMN@mms.a.example";
 const TO: &str = "+15555550199/TYPE=PLMN@mms.b.example";
@@ -165,6 +165,17 @@ fn change(id: MessageId, state: LegState) -> Vec<TransactionChange> {
     vec![TransactionChange { id, change }]
 }
 
+/// Each of these comes behind the one before it.
+fn in_order(text: &str, expected: &[&str]) {
+    let mut rest = text;
+    for line in expected {
+        let Some((_, behind)) = rest.split_once(line) else {
+            panic!("{line:?} is missing, or out of order, in\n{text}")
+        };
+        rest = behind;
+    }
+}
+
 fn trace(folder: &Path, words: &[&str]) -> Said {
     let fixed = ["trace", "--spool", folder.to_str().unwrap()];
     mm4relay(&[&fixed[..], words].concat())
@@ -207,13 +218,7 @@ fn a_message_is_traced_by_each_of_its_ids_in_the_order_of_what_happened() {
             &format!("operator-b asked with minted-7 answered: Ok: {TO}"),
             "the relay tells the sender at ",
         ];
-        let mut rest = said.out.as_str();
-        for line in expected {
-            let Some((_, behind)) = rest.split_once(line) else {
-                panic!("{line:?} is missing, or out of order, in\n{}", said.out)
-            };
-            rest = behind;
-        }
+        in_order(&said.out, &expected);
         let looks = said.out.matches(&format!("  {}: trace\n", user.trim())).count();
         assert_eq!(looks, times, "everyone who looked before, by name");
     }
@@ -283,4 +288,27 @@ fn what_an_operator_does_to_a_message_is_in_its_trace() {
     }
     assert!(!said.out.contains("in the queue"), "{}", said.out);
     runtime.block_on(spool.close());
+}
+
+#[test]
+fn what_a_relay_relays_is_traced_while_it_runs() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, &Link::bundled("charging", "").to_string()));
+    assert!(relay.offer(&sample::forward_request("tr1")).starts_with("250"));
+    peer.wait_for(1);
+    let traced = eventually("the delivery is in the trace", || {
+        let traced = relay.print(&["trace", "tr1@mms.a.example"]);
+        traced.contains("destination 1 is delivered").then_some(traced)
+    });
+    let expected = [
+        "MM4_forward.REQ from operator-a, ",
+        "transaction ID \"tr1@mms.a.example\", version 6.5.0\n",
+        "plug-in charging on arrival, ",
+        " us: ",
+        "to operator-b as ",
+        " relay-in",
+        "destination 1 is delivered",
+        " relay-out",
+    ];
+    in_order(&traced, &expected);
 }
