@@ -1,6 +1,8 @@
 //! What a running relay tells those who look after it.
 
-use crate::support::{Link, Peer, Relay, config, config_at, eventually, guest, own_address, sample};
+use crate::support::{
+    AT_C, Exchange, Link, Peer, Relay, Terms, config, config_at, eventually, guest, own_address, sample,
+};
 
 const CONSOLE: &str = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
 
@@ -108,15 +110,59 @@ fn what_when_excludes_costs_no_call() {
     .collect();
     let relay = Relay::start(&config(&peer, &format!("{links}{CONSOLE}")));
     assert!(relay.offer(&sample::forward_request("m")).starts_with("250"));
-    let calls = |name: &str| format!("mm4relay_plugin_call_seconds_count{{plugin=\"{name}\",version=\"1\"}}");
     // Arrival, departure, outcome.
     let page = wait_for(&relay, &calls("everything"), "3");
-    assert_eq!(value(&page, &calls("others")), Some("0"));
-    assert_eq!(
-        value(&page, &calls("elsewhere")),
-        Some("1"),
-        "on arrival nobody knows where it goes"
-    );
-    assert_eq!(value(&page, &calls("reports")), Some("0"));
-    assert_eq!(value(&page, &calls("inside")), Some("0"));
+    for excluded in ["others", "elsewhere", "reports", "inside"] {
+        assert_eq!(value(&page, &calls(excluded)), Some("0"), "{excluded}");
+    }
+}
+
+/// The series that counts the calls of the guest `noop` under this name.
+fn calls(name: &str) -> String {
+    format!("mm4relay_plugin_call_seconds_count{{plugin=\"{name}\",version=\"1\"}}")
+}
+
+/// Operators A and B ask, B and C are asked; the plug-in is called for what goes to B, and the metrics say how often.
+#[test]
+fn on_arrival_a_message_goes_where_routing_would_send_it() {
+    let link = |name: &str, when: &str| Link::new(name, guest("noop"), &[], "").when(when).to_string();
+    let exchange = Exchange::on(&Terms {
+        more: &[
+            &link("to-b", "to = [\"operator-b\"]"),
+            &link("to-a", "to = [\"operator-a\"]"),
+            &link("all", ""),
+            CONSOLE,
+        ]
+        .concat(),
+        ..Terms::default()
+    });
+    let called = |all: &str, to_b: &str, to_a: &str| {
+        let page = wait_for(&exchange.relay, &calls("all"), all);
+        assert_eq!(value(&page, &calls("to-b")), Some(to_b), "to B, of {all}");
+        assert_eq!(value(&page, &calls("to-a")), Some(to_a), "to A, of {all}");
+    };
+    let asked = exchange.asked("k1", &["X-Mms-Ack-Request: Yes"]);
+    called("3", "3", "0");
+    // The response goes to A, whatever address it came with. Its arrival, its departure and its outcome, and that of the
+    // request, which is answered by B.
+    exchange.respond(&asked, "Ok");
+    exchange.a.wait_for(1);
+    called("7", "4", "3");
+    // Two next hops: one arrival, and what concerns B.
+    exchange.say(sample::FROM, &[sample::TO, AT_C], &sample::forward_request("k2"));
+    exchange.b.wait_for(2);
+    exchange.c.wait_for(1);
+    called("12", "7", "3");
+}
+
+#[test]
+fn a_message_whose_way_plug_ins_are_to_choose_is_excluded_by_no_destination() {
+    let peer = Peer::start();
+    let link = Link::new("to-b", guest("noop"), &[], "").when("to = [\"operator-b\"]\ndirection = [\"transit\"]");
+    let routes = "[[route]]\nprefix = \"+999\"\nplug-ins = true\n";
+    let relay = Relay::start(&config(&peer, &format!("{link}{routes}{CONSOLE}")));
+    let mut client = relay.client();
+    let answer = client.transaction(sample::FROM, &["+9995550199"], &sample::forward_request("m"));
+    assert!(answer.starts_with("550 5.1."), "no plug-in chose: {answer}");
+    wait_for(&relay, &calls("to-b"), "1");
 }

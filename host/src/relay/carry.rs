@@ -103,7 +103,8 @@ impl Relay {
         }
 
         let mut effects = Effects::default();
-        let passage = run.chain.arrive(Arc::clone(&message), &mut effects).await;
+        let next_hops = self.next_hops(&message, &meaning, run).await;
+        let passage = run.chain.arrive(Arc::clone(&message), &next_hops, &mut effects).await;
         if run.arrived {
             effects.forget_requests();
         }

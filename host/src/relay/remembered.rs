@@ -40,6 +40,26 @@ impl Relay {
         }
     }
 
+    /// Where the message would go if plug-ins left it as it is: what they are told on arrival, and chosen by. Empty when
+    /// nobody would ask.
+    pub(super) async fn next_hops(&self, message: &Arc<Message>, meaning: &Meaning, run: &Run) -> Vec<PeerName> {
+        if run.chain.links.is_empty() {
+            return Vec::new();
+        }
+        if let Meaning::Reply(reply) = meaning {
+            return vec![reply.of.source.clone()];
+        }
+        for recipient in &message.envelope.recipients {
+            self.ask_for(&message.origin.peer, &recipient.address).await;
+        }
+        let bound = self.bound(meaning, Arc::clone(message), &BTreeMap::new(), run);
+        let destinations = bound.map(|(_, split)| split.destinations).unwrap_or_default();
+        let mut next_hops: Vec<PeerName> = destinations.into_iter().map(|to| to.peer).collect();
+        // A peer that takes one recipient at a time is a destination for each.
+        next_hops.dedup();
+        next_hops
+    }
+
     /// Where the message goes. A response goes to whoever asked, under the address that they gave.
     pub(super) fn bound(
         &self,
