@@ -31,7 +31,8 @@ impl Relay {
     }
 
     /// A message that is carried nowhere.
-    pub(super) fn heard(&self, message: &Message, heard: Heard) -> Acceptance {
+    pub(super) fn heard(&self, message: &Message, heard: Heard, run: &Run) -> Acceptance {
+        lock(&run.noted).extend(heard.what.map(|what| what.with(&message.origin.peer)));
         let kind = message.kind.name();
         tracing::info!(message = %message.id, peer = %message.origin.peer, kind, "taken and not carried: {}", heard.why);
         Acceptance {
@@ -141,6 +142,7 @@ impl Relay {
             (None, Meaning::Question(question)) => {
                 acceptance.changes = question.changes(legs.clone(), self.clock.now());
                 acceptance.opens = question.opens(legs);
+                lock(&run.noted).extend(question.what().map(|what| what.with(&acceptance.origin.peer)));
             }
             // A response that is held will be looked at anew when it is released.
             (None, Meaning::Reply(reply)) if acceptance.hold.is_none() => {
@@ -148,6 +150,7 @@ impl Relay {
                 acceptance.charging.extend(told.charging);
                 acceptance.kv.extend(told.kv);
                 acceptance.changes = reply.changes();
+                lock(&run.noted).push(reply.what().with(&acceptance.origin.peer));
             }
             _ => {}
         }

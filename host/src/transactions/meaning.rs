@@ -7,7 +7,7 @@ use crate::message::{
 use crate::protocol::mm4::{self, Action, DeliveryStatus, Pdu, RecipientStatus, Returned};
 use crate::spool::SpoolError;
 
-use super::{Alone, Terms, Transactions, status};
+use super::{Alone, Repeat, Response, Terms, Transactions, What, status};
 
 /// An expiry later than this after reception is not believed: nothing is remembered for years.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(60 * 24 * 60 * 60);
@@ -62,6 +62,8 @@ pub struct Heard {
     pub changes: Vec<TransactionChange>,
     /// For the log.
     pub why: String,
+    /// To be counted.
+    pub what: Option<What>,
 }
 
 /// Where a message goes.
@@ -127,6 +129,11 @@ impl Question {
         self.standing == Standing::Again
     }
 
+    /// What the request counts as when it is carried; new ones are counted when they are opened.
+    pub fn what(&self) -> Option<What> {
+        self.is_again().then_some(What::Repeat(Repeat::Forwarded))
+    }
+
     pub(super) fn is_taken_over(&self) -> bool {
         self.transaction.mode == Mode::PreAcknowledge
     }
@@ -150,6 +157,18 @@ impl Reply {
             .into_iter()
             .map(|change| TransactionChange { id, change })
             .collect()
+    }
+
+    /// What the response comes to, to be counted.
+    pub fn what(&self) -> What {
+        let is_late = self
+            .leg()
+            .is_some_and(|leg| matches!(leg.state, LegState::TimedOut { .. }));
+        What::Response(match () {
+            () if self.of.passes_on() => Response::PassedOn,
+            () if is_late => Response::Late,
+            () => Response::Kept,
+        })
     }
 
     /// The one that answers.
@@ -189,6 +208,7 @@ impl Transactions {
         if let Some(other) = known.as_ref().filter(|known| known.body != opened.body) {
             // Whatever it is, it is not lost.
             tracing::warn!(message = %message.id, like = %other.id, "raised: the same IDs as an earlier request, and another body");
+            opened.like = Some(other.id);
             opened.repeat = mm4::salted(opened.repeat, opened.body);
             known = self.known(&opened).await?;
         }
@@ -236,6 +256,7 @@ impl Transactions {
             forget_at: expiry(message).map_or(forget_at, |expiry| expiry.min(received_at.plus(LONGEST)).max(forget_at)),
             repeat: mm4::repeat_key(message),
             body,
+            like: None,
             legs: Vec::new(),
             answer: None,
             again: false,
@@ -251,17 +272,25 @@ impl Transactions {
     /// What a copy of an earlier request comes to: it goes on as that did, or it was heard before.
     fn repeated(&self, before: Transaction) -> Result<Transaction, Heard> {
         let delivered = before.unanswered().next().is_some();
-        let why = match before.mode {
-            _ if before.answer.is_some() => "a repeat of a request that was answered: it gets that answer again",
-            Mode::PreAcknowledge => "a repeat of a request that the relay has taken over",
+        let came_to = match before.mode {
+            _ if before.answer.is_some() => Repeat::Answered,
+            Mode::PreAcknowledge => Repeat::TakenOver,
             Mode::Transparent if before.wants.response && delivered || has_failed(&before) => return Ok(before),
-            Mode::Transparent if before.wants.response => "a repeat of a request that still waits to be delivered",
-            Mode::Transparent => "a copy of a request that asks for no answer",
+            Mode::Transparent if before.wants.response => Repeat::Waiting,
+            Mode::Transparent => Repeat::Unasked,
+        };
+        let why = match came_to {
+            Repeat::Answered => "a repeat of a request that was answered: it gets that answer again",
+            Repeat::Forwarded => "a repeat that goes on",
+            Repeat::TakenOver => "a repeat of a request that the relay has taken over",
+            Repeat::Waiting => "a repeat of a request that still waits to be delivered",
+            Repeat::Unasked => "a copy of a request that asks for no answer",
         };
         let change = Change::CameAgain { at: self.clock.now() };
         Err(Heard {
             changes: vec![TransactionChange { id: before.id, change }],
             why: format!("{why} (message {})", before.id),
+            what: Some(What::Repeat(came_to)),
         })
     }
 
@@ -285,7 +314,11 @@ impl Transactions {
             None if message.envelope.recipients.iter().all(ours) => "a bounce of nothing that is known here".into(),
             None => return Ok(Meaning::Nothing),
         };
-        Ok(Meaning::Heard(Heard { changes, why }))
+        Ok(Meaning::Heard(Heard {
+            changes,
+            why,
+            what: None,
+        }))
     }
 
     /// What a bounce changes in the request that it returns.
@@ -381,6 +414,7 @@ impl Transactions {
             return Ok(Meaning::Heard(Heard {
                 changes: Vec::new(),
                 why: format!("a second response to message {}", of.id),
+                what: Some(What::Response(Response::Second)),
             }));
         }
         let answer = Answer {
@@ -405,6 +439,7 @@ impl Transactions {
             return Meaning::Heard(Heard {
                 changes: Vec::new(),
                 why: "a response to no request that is known here".into(),
+                what: Some(What::Response(Response::Stray)),
             });
         }
         Meaning::Nothing

@@ -9,6 +9,7 @@
 //!   it has been there too often
 //! - [`status`] puts what went wrong into the words of a response
 //! - [`telling`] writes what the relay has to say itself
+//! - [`counts`] counts what has happened, for the metrics
 //!
 //! Nothing here sends or commits: the relay does, and what this room decided is committed with it. So a crash leaves
 //! either a question that is still open, or its answer, once.
@@ -17,6 +18,7 @@
 //! [`Transactions::alone`] keeps them apart, from the look to the commit. That two copies of a request arrive together
 //! is found out by the spool.
 
+mod counts;
 mod meaning;
 mod onward;
 mod status;
@@ -30,6 +32,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub use counts::{Counts, Noted, Repeat, Response, Told, What};
 pub use meaning::{Heard, Meaning, Question, Reply, Way, expiry};
 pub use onward::{Hop, Onward, dressed};
 pub use status::{Ending, of_delivery, of_refusal};
@@ -52,6 +55,7 @@ pub struct Transactions {
     terms: ArcSwap<Terms>,
     desks: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
+    pub counts: Counts,
 }
 
 /// Nobody else answers the same request while this is held.
@@ -65,6 +69,7 @@ impl Transactions {
             terms: ArcSwap::from_pointee(terms),
             desks: (0..DESKS).map(|_| Arc::default()).collect(),
             hasher: RandomState::new(),
+            counts: Counts::default(),
         }
     }
 
