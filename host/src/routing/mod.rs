@@ -13,6 +13,7 @@ mod look_up;
 mod network;
 mod rows;
 mod servers;
+mod steps;
 mod table;
 mod trust;
 
