@@ -209,7 +209,7 @@ pub struct Delivery {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Network {
-    /// Its identity, as the source names it.
+    /// Its country and network code: `999-002`.
     pub id: Option<String>,
     /// The domain of its MMSE.
     pub domain: Option<String>,

@@ -70,6 +70,19 @@ impl Routing {
         now: &dyn Circumstances,
         told: Told<'_>,
     ) -> Result<Route, Refusal> {
+        self.search(source, address, now, told, &mut None)
+    }
+
+    /// As [`look_up`](Self::look_up). `named` is what the table of ported numbers or DNS says of the number, if they are
+    /// asked and know it: the last one counts.
+    pub(super) fn search(
+        &self,
+        source: Option<&PeerName>,
+        address: &MmsAddress,
+        now: &dyn Circumstances,
+        told: Told<'_>,
+        named: &mut Option<String>,
+    ) -> Result<Route, Refusal> {
         let ours = self.ourselves(address, told);
         if let Some(route) = ours.or_else(|| self.another_of_ours(source?, address, told)) {
             return Ok(route);
@@ -91,9 +104,9 @@ impl Routing {
                     Found::Next
                 }
                 (Step::Subscribers, Some(number)) => self.by_subscriber(number, &mut say),
-                (Step::Portability, Some(number)) => self.by_portability(number, &mut say),
+                (Step::Portability, Some(number)) => self.by_portability(number, named, &mut say),
                 (Step::Ranges, Some(number)) => self.by_range(number, &mut say),
-                (Step::Enum, Some(number)) => self.by_enum(number, address, now, &mut say),
+                (Step::Enum, Some(number)) => self.by_enum(number, address, now, named, &mut say),
             };
             theirs |= foreign && step == Step::Domain;
             match found {

@@ -362,6 +362,62 @@ fn rows_that_lead_nowhere_are_found_before_anybody_is_routed_by_them() {
     assert!(bad[21].starts_with("table ported: the value of +3 is \"somewhere\": expected a network such as 999-02"));
 }
 
+/// By the table, by DNS, by a peer's domain, by ours; ported back to us, and ported to a stranger.
+#[test]
+fn a_number_has_the_network_that_the_table_or_dns_or_a_domain_names() {
+    let mut world = World::default();
+    world
+        .dns
+        .insert("+49301", EnumAnswer::Domain("MMS.mnc07.mcc999.gprs.".into()));
+    world.dns.insert("+49302", EnumAnswer::Silence("nobody there".into()));
+    let routing = Routing::new(Plan {
+        peers: vec![
+            peer("a1", &[OWN], Role::Inside),
+            peer("b", &["mms.b.example", "mms.mnc002.mcc999.gprs"], Role::Outside),
+            peer("c", &["mms.c.example"], Role::Outside),
+        ],
+        servers: vec![server("a1", &["+1555"])],
+        prefixes: vec![
+            ("+1666".into(), Route::PlugIns),
+            ("+1777".into(), Route::Peer(name("b"))),
+        ],
+        portability: table(
+            "ported",
+            "+15551,999-02\n+15552,c\n+15553,mms.X.example\n+15554,999-01\n",
+        ),
+        numbering: Some(OnSilence::Defer),
+        ..plan()
+    })
+    .unwrap();
+    let whose = |number: &str| {
+        let found = routing.whose(&MmsAddress::new(number).unwrap(), &world)?;
+        let words = |Whose { network, domain, peer }| {
+            let peer = peer.map_or("-".into(), |peer: PeerName| peer.to_string());
+            let (network, domain) = (network.map(NetworkId::codes), domain);
+            format!(
+                "{} {} {peer}",
+                network.as_deref().unwrap_or("-"),
+                domain.as_deref().unwrap_or("-")
+            )
+        };
+        Ok::<_, Refusal>(found.map(words))
+    };
+    for (number, expected) in [
+        ("+15550", Some("999-001 - a1")),
+        ("+15551", Some("999-002 mms.mnc002.mcc999.gprs b")),
+        ("+15552", Some("- - c")),
+        ("+15553", Some("- mms.x.example -")),
+        ("+15554", Some("999-001 mms.mnc001.mcc999.gprs a1")),
+        ("+1777", Some("999-002 - b")),
+        ("+1666", None),
+        ("+49300", None),
+        ("+49301", Some("999-007 mms.mnc007.mcc999.gprs -")),
+    ] {
+        assert_eq!(whose(number).unwrap().as_deref(), expected, "{number}");
+    }
+    assert!(matches!(whose("+49302"), Err(Refusal::Numbering { .. })));
+}
+
 #[test]
 fn every_decision_is_explained() {
     let explain = |source: &str, to: &str, world: &World| {

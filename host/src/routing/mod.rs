@@ -5,7 +5,8 @@
 //! domain; one that is nobody's has no route, whatever the number before it: what was meant for somebody else's network
 //! must not end up in a third one. Of our own Relay/Servers, several may serve one range ([`servers`]).
 //!
-//! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom, and who carries for whom.
+//! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom, and who carries for whom. Plug-ins may ask
+//! for the network of a number without any message ([`whose`]).
 //!
 //! Nothing here asks anybody: what DNS said, and which peer cannot be reached, is told ([`Circumstances`]).
 
@@ -16,6 +17,7 @@ mod servers;
 mod steps;
 mod table;
 mod trust;
+mod whose;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -29,6 +31,7 @@ pub use network::NetworkId;
 pub use servers::ServerEntry;
 pub use table::{BadRow, MAX_KEY_OCTETS, MAX_VALUE_OCTETS, Table, TableError, Tables};
 pub use trust::{Role, Side};
+pub use whose::Whose;
 
 use self::rows::{Builder, Rows};
 use self::servers::Servers;

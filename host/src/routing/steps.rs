@@ -88,10 +88,16 @@ impl Routing {
 
     /// A number that was ported to somebody with whom we have no agreement goes to nobody: whoever had it before cannot
     /// deliver it.
-    pub(super) fn by_portability(&self, number: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
+    pub(super) fn by_portability(
+        &self,
+        number: &str,
+        named: &mut Option<String>,
+        say: &mut dyn FnMut(fmt::Arguments<'_>),
+    ) -> Found {
         let Some(value) = self.row(self.portability.as_ref(), number, say) else {
             return Found::Next;
         };
+        *named = Some(value.to_owned());
         match self.network_of(value, say) {
             Network::Own => Found::Next,
             Network::Peer(peer) => Found::Peer(peer),
@@ -123,6 +129,7 @@ impl Routing {
         number: &str,
         address: &MmsAddress,
         now: &dyn Circumstances,
+        named: &mut Option<String>,
         say: &mut dyn FnMut(fmt::Arguments<'_>),
     ) -> Found {
         let Some(on_silence) = self.numbering else {
@@ -140,6 +147,7 @@ impl Routing {
             }
             EnumAnswer::Domain(domain) => {
                 say(format_args!("DNS says {domain}"));
+                *named = Some(domain.clone());
                 match self.network_of(&domain, say) {
                     Network::Peer(peer) => Found::Peer(peer),
                     // Every step that knows our own numbers has been asked, or comes yet.
@@ -207,7 +215,7 @@ impl Routing {
         }
     }
 
-    fn named(&self, name: &str) -> Option<PeerName> {
+    pub(super) fn named(&self, name: &str) -> Option<PeerName> {
         self.roles.get_key_value(name).map(|(name, _)| name.clone())
     }
 }
