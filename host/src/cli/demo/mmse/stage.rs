@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use crate::config::Config;
 use crate::relay::{Running, Setup};
 use crate::routing::Side;
-use crate::spool::inspect::{Filter, Inspector};
+use crate::spool::inspect::Inspector;
 
+use super::super::{PATIENCE, queue_is_empty};
 use super::BETWEEN_OUR_OWN;
 use super::actor::{Actor, Arrival};
 use super::pdu::Pdu;
@@ -29,11 +30,8 @@ pub struct Stage {
     came: u32,
 }
 
-/// How long anything may take that is expected to happen.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long nothing must come after a message that goes nowhere yet.
 const QUIET: Duration = Duration::from_millis(300);
-const LOOK: Duration = Duration::from_millis(10);
 
 /// The systems, by name, last octet of their address, and domain.
 const SYSTEMS: [(&str, u8, &str); 4] = [
@@ -187,9 +185,7 @@ impl Stage {
 
     /// Nothing is on its way, nothing waits, and nothing came that was not expected.
     pub async fn account_for_everything(&mut self) -> anyhow::Result<()> {
-        timeout(PATIENCE, self.queue_is_empty())
-            .await
-            .context("the queue did not become empty")??;
+        queue_is_empty(&self.spool).await?;
         self.nothing_comes().await?;
         println!(
             "\n{} messages were sent to the relay, {} came out of it, nothing waits in its queue",
@@ -230,13 +226,6 @@ impl Stage {
     /// Drains the relay and stops everybody.
     pub async fn clear(self) {
         self.relay.drain().await;
-    }
-
-    async fn queue_is_empty(&self) -> anyhow::Result<()> {
-        while !self.spool.list(&Filter::default())?.is_empty() {
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
     }
 
     async fn nothing_comes(&mut self) -> anyhow::Result<()> {
