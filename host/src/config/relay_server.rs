@@ -90,7 +90,10 @@ impl RelayServer {
         if !others.contains(&failover.as_str()) {
             let expected = match others.as_slice() {
                 [] => "queue: there is no other relay-server that could stand in".to_owned(),
-                others => format!("queue, or the name of another relay-server: {}", one_of(&failover, others)),
+                others => format!(
+                    "queue, or the name of another relay-server: {}",
+                    one_of(&failover, others)
+                ),
             };
             s.refuse("failover", expected);
         }

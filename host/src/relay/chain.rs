@@ -22,16 +22,11 @@ pub fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Resul
     let signing = Arc::new(signing(&config.plugin_signing)?);
     let inside = Arc::new(inside(config));
     let spec = |plugin: &config::Plugin| {
-        let grants = plugin
-            .grants
-            .iter()
-            .map(|grant| grant.parse())
-            .collect::<Result<_, _>>()?;
         let plugin_spec = PluginSpec {
             name: plugin.name.clone(),
             wasm: plugin.file.clone(),
             settings: plugin.settings.clone(),
-            grants,
+            grants: plugin.grants.clone(),
             limits: limits(plugin),
         };
         Ok(LinkSpec {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{anyhow, bail};
+use mm4relay_engine::Grant;
 use tokio::sync::Mutex;
 
 use crate::config::Config;
@@ -175,7 +176,7 @@ impl Relay {
             plugin
                 .grants
                 .iter()
-                .any(|grant| matches!(grant.as_str(), "tables" | "numbering"))
+                .any(|grant| matches!(grant, Grant::Tables | Grant::Numbering))
         };
         if config.plugins.iter().any(granted) {
             let services = services(&loaded.tables, &self.spool, &self.clock, &directory)?;
