@@ -33,7 +33,10 @@ fn a_plug_in_in_javascript_is_configured_once_and_marks_large_messages() {
     assert!(output.status.success(), "{out}{err}");
     assert!(out.contains("3 cases, 0 differ"), "{out}");
 
-    let inspected = Command::new(binary()).args(["plugin", "inspect"]).arg(&component).output();
+    let inspected = Command::new(binary())
+        .args(["plugin", "inspect"])
+        .arg(&component)
+        .output();
     let inspected = String::from_utf8_lossy(&inspected.expect("the binary starts").stdout).into_owned();
     assert!(inspected.contains("grants = []\n"), "it needs none: {inspected}");
 

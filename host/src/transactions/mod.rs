@@ -4,7 +4,8 @@
 //! message itself. Whatever is heard of it later finds it again:
 //!
 //! - [`meaning`] says what an arriving message is to those that are open: a new request, a copy of one, the response to
-//!   one, a report that has to find its originator, a bounce
+//!   one, a report that has to find its originator
+//! - [`bounced`] finds the request that a bounce returns
 //! - [`onward`] says how a request goes to each of its next hops: under which transaction ID, in whose name, and whether
 //!   it has been there too often
 //! - [`status`] puts what went wrong into the words of a response
@@ -18,6 +19,7 @@
 //! [`Transactions::alone`] keeps them apart, from the look to the commit. That two copies of a request arrive together
 //! is found out by the spool.
 
+mod bounced;
 mod counts;
 mod meaning;
 mod onward;
