@@ -19,7 +19,7 @@ use crate::pipeline::{TableSet, Watched};
 use crate::routing::{Table, Tables};
 
 use super::directory::Directory;
-use super::start::services;
+use super::rooms::services;
 use super::{Relay, chain};
 
 /// What runs: a configuration, and its tables as they were last read.
