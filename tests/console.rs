@@ -1,6 +1,8 @@
 //! What a running relay tells those who look after it.
 
-use crate::support::{Link, Peer, Relay, config, config_at, eventually, guest, own_address, sample};
+use crate::support::{
+    AT_C, B_SYSTEM, Exchange, Link, Peer, Relay, Terms, config, config_at, eventually, guest, own_address, sample,
+};
 
 const CONSOLE: &str = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
 
@@ -108,15 +110,168 @@ fn what_when_excludes_costs_no_call() {
     .collect();
     let relay = Relay::start(&config(&peer, &format!("{links}{CONSOLE}")));
     assert!(relay.offer(&sample::forward_request("m")).starts_with("250"));
-    let calls = |name: &str| format!("mm4relay_plugin_call_seconds_count{{plugin=\"{name}\",version=\"1\"}}");
     // Arrival, departure, outcome.
     let page = wait_for(&relay, &calls("everything"), "3");
-    assert_eq!(value(&page, &calls("others")), Some("0"));
-    assert_eq!(
-        value(&page, &calls("elsewhere")),
-        Some("1"),
-        "on arrival nobody knows where it goes"
+    for excluded in ["others", "elsewhere", "reports", "inside"] {
+        assert_eq!(value(&page, &calls(excluded)), Some("0"), "{excluded}");
+    }
+}
+
+/// The series that counts the calls of the guest `noop` under this name.
+fn calls(name: &str) -> String {
+    format!("mm4relay_plugin_call_seconds_count{{plugin=\"{name}\",version=\"1\"}}")
+}
+
+/// Operators A and B ask, B and C are asked; the plug-in is called for what goes to B, and the metrics say how often.
+#[test]
+fn on_arrival_a_message_goes_where_routing_would_send_it() {
+    let link = |name: &str, when: &str| Link::new(name, guest("noop"), &[], "").when(when).to_string();
+    let exchange = Exchange::on(&Terms {
+        more: &[
+            &link("to-b", "to = [\"operator-b\"]"),
+            &link("to-a", "to = [\"operator-a\"]"),
+            &link("all", ""),
+            CONSOLE,
+        ]
+        .concat(),
+        ..Terms::default()
+    });
+    let called = |all: &str, to_b: &str, to_a: &str| {
+        let page = wait_for(&exchange.relay, &calls("all"), all);
+        assert_eq!(value(&page, &calls("to-b")), Some(to_b), "to B, of {all}");
+        assert_eq!(value(&page, &calls("to-a")), Some(to_a), "to A, of {all}");
+    };
+    let asked = exchange.asked("k1", &["X-Mms-Ack-Request: Yes"]);
+    called("3", "3", "0");
+    // The response goes to A, whatever address it came with. Its arrival, its departure and its outcome, and that of the
+    // request, which is answered by B.
+    exchange.respond(&asked, "Ok");
+    exchange.a.wait_for(1);
+    called("7", "4", "3");
+    // Two next hops: one arrival, and what concerns B.
+    exchange.say(sample::FROM, &[sample::TO, AT_C], &sample::forward_request("k2"));
+    exchange.b.wait_for(2);
+    exchange.c.wait_for(1);
+    called("12", "7", "3");
+}
+
+#[test]
+fn a_message_whose_way_plug_ins_are_to_choose_is_excluded_by_no_destination() {
+    let peer = Peer::start();
+    let link = Link::new("to-b", guest("noop"), &[], "").when("to = [\"operator-b\"]\ndirection = [\"transit\"]");
+    let routes = "[[route]]\nprefix = \"+999\"\nplug-ins = true\n";
+    let relay = Relay::start(&config(&peer, &format!("{link}{routes}{CONSOLE}")));
+    let mut client = relay.client();
+    let answer = client.transaction(sample::FROM, &["+9995550199"], &sample::forward_request("m"));
+    assert!(answer.starts_with("550 5.1."), "no plug-in chose: {answer}");
+    wait_for(&relay, &calls("to-b"), "1");
+}
+
+const ACK: &str = "X-Mms-Ack-Request: Yes";
+
+/// The lines about requests, without those that only explain.
+fn of_requests(page: &str) -> Vec<&str> {
+    let about = ["mm4relay_transaction", "mm4relay_told", "mm4relay_dead_letters"];
+    let lines = page
+        .lines()
+        .filter(|line| about.iter().any(|name| line.starts_with(name)));
+    lines.collect()
+}
+
+#[test]
+fn what_was_heard_of_requests_and_what_the_relay_told_is_counted() {
+    let exchange = Exchange::on(&Terms {
+        b: "response-within = \"1 s\"",
+        more: CONSOLE,
+        ..Terms::default()
+    });
+    let message = |id: &str, more: &[&str], body: &[u8]| sample::with_body(id, more, body);
+    // Asked, repeated, answered, repeated, answered twice; a response to nothing.
+    let at_b = exchange.asked("k1", &[ACK]);
+    exchange.relay.wait_until_empty();
+    exchange.ask(&message("k1", &[ACK], b"hello\r\n"));
+    exchange.b.wait_for(2);
+    exchange.respond(&at_b, "Ok");
+    exchange.a.wait_for(1);
+    exchange.relay.wait_until_empty();
+    exchange.ask(&message("k1", &[ACK], b"hello\r\n"));
+    exchange.a.wait_for(2);
+    exchange.respond(&at_b, "Ok");
+    let stray = String::from_utf8(at_b.response("Ok")).unwrap().replace("k1@", "k9@");
+    exchange.say(B_SYSTEM, &["mm4relay@mms.hub.example"], stray.as_bytes());
+    // The same IDs and another body, twice.
+    exchange.ask(&message("k1", &[], b"something else\r\n"));
+    exchange.ask(&message("k1", &[], b"something else\r\n"));
+    // To be bounced, to be reported, and a dead letter.
+    let refused = ["refuse-me@mms.b.example"];
+    exchange.say(sample::FROM, &refused, &message("k2", &[], b"hello\r\n"));
+    exchange.say(
+        sample::FROM,
+        &refused,
+        &message("k3", &["X-Mms-Delivery-Report: Yes"], b"hello\r\n"),
     );
-    assert_eq!(value(&page, &calls("reports")), Some("0"));
-    assert_eq!(value(&page, &calls("inside")), Some("0"));
+    exchange.say("", &refused, &message("k4", &[], b"hello\r\n"));
+    // Two next hops: one answers too late, after the relay has answered for it, and the other not at all.
+    exchange.say(sample::FROM, &[sample::TO, AT_C], &message("k5", &[ACK], b"hello\r\n"));
+    exchange.a.wait_for(5);
+    let asked = exchange
+        .b
+        .taken()
+        .into_iter()
+        .find(|taken| taken.text().contains("k5@"))
+        .unwrap();
+    exchange.respond(&asked, "Ok");
+
+    let late = "mm4relay_transaction_responses_total{peer=\"operator-b\",became=\"late\"}";
+    wait_for(&exchange.relay, late, "1");
+    let page = wait_for(&exchange.relay, "mm4relay_dead_letters_total{peer=\"operator-a\"}", "1");
+    assert_eq!(
+        of_requests(&page),
+        [
+            "mm4relay_transactions_opened_total{peer=\"operator-a\"} 6",
+            "mm4relay_transactions_raised_total{peer=\"operator-a\"} 1",
+            "mm4relay_transaction_repeats_total{peer=\"operator-a\",became=\"answered\"} 1",
+            "mm4relay_transaction_repeats_total{peer=\"operator-a\",became=\"forwarded\"} 1",
+            "mm4relay_transaction_repeats_total{peer=\"operator-a\",became=\"unasked\"} 1",
+            "mm4relay_transaction_responses_total{peer=\"operator-b\",became=\"passed-on\"} 1",
+            "mm4relay_transaction_responses_total{peer=\"operator-b\",became=\"late\"} 1",
+            "mm4relay_transaction_responses_total{peer=\"operator-b\",became=\"second\"} 1",
+            "mm4relay_transaction_responses_total{peer=\"operator-b\",became=\"stray\"} 1",
+            "mm4relay_transaction_timeouts_total{peer=\"operator-b\"} 1",
+            "mm4relay_transaction_timeouts_total{peer=\"operator-c\"} 1",
+            "mm4relay_told_total{peer=\"operator-a\",what=\"response\"} 2",
+            "mm4relay_told_total{peer=\"operator-a\",what=\"delivery-report\"} 1",
+            "mm4relay_told_total{peer=\"operator-a\",what=\"bounce\"} 1",
+            "mm4relay_dead_letters_total{peer=\"operator-a\"} 1",
+            "mm4relay_transactions_open 6",
+        ]
+    );
+}
+
+#[test]
+fn what_the_relay_took_over_is_counted_where_it_asks_again_and_keeps_the_answer() {
+    let exchange = Exchange::on(&Terms {
+        a: "mode = \"pre-acknowledge\"",
+        b: "response-within = \"2 s\"\nrepeats = 1",
+        more: CONSOLE,
+        ..Terms::default()
+    });
+    let at_b = exchange.asked("k1", &[ACK]);
+    exchange.b.wait_for(2);
+    exchange.respond(&at_b, "Ok");
+    exchange.ask(&sample::with_body("k1", &[ACK], b"hello\r\n"));
+    exchange.a.wait_for(2);
+    let told = "mm4relay_told_total{peer=\"operator-a\",what=\"response\"}";
+    let page = wait_for(&exchange.relay, told, "2");
+    assert_eq!(
+        of_requests(&page),
+        [
+            "mm4relay_transactions_opened_total{peer=\"operator-a\"} 1",
+            "mm4relay_transaction_repeats_total{peer=\"operator-a\",became=\"answered\"} 1",
+            "mm4relay_transaction_responses_total{peer=\"operator-b\",became=\"kept\"} 1",
+            "mm4relay_transaction_retries_total{peer=\"operator-b\"} 1",
+            "mm4relay_told_total{peer=\"operator-a\",what=\"response\"} 2",
+            "mm4relay_transactions_open 1",
+        ]
+    );
 }

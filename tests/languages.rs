@@ -33,6 +33,13 @@ fn a_plug_in_in_javascript_is_configured_once_and_marks_large_messages() {
     assert!(output.status.success(), "{out}{err}");
     assert!(out.contains("3 cases, 0 differ"), "{out}");
 
+    let inspected = Command::new(binary())
+        .args(["plugin", "inspect"])
+        .arg(&component)
+        .output();
+    let inspected = String::from_utf8_lossy(&inspected.expect("the binary starts").stdout).into_owned();
+    assert!(inspected.contains("grants = []\n"), "it needs none: {inspected}");
+
     let peer = Peer::start();
     let link = Link::new("large-mark", &component, &[], "larger-than = 100");
     let relay = Relay::start(&config(&peer, &link.to_string()));

@@ -1,7 +1,7 @@
 //! One MMSE with three Relay/Servers behind one face: every direction, one of them away, one of them leaving, and who may
 //! not speak for whom.
 
-use crate::support::{Conversation, Peer, Relay, eventually, mm4relay, own_address, sample};
+use crate::support::{Conversation, Link, Peer, Relay, eventually, mm4relay, own_address, sample};
 
 /// Operator B and its subscribers; those of our three Relay/Servers a1, a2 and a3.
 const B: &str = "+15559990001/TYPE=PLMN@mms.b.example";
@@ -437,11 +437,84 @@ fn response(id: &str) -> Vec<u8> {
 fn the_demo_brings_every_message_between_two_operators_and_three_relay_servers_home() {
     let played = mm4relay(&["demo", "--topology", "mmse", "--once"]);
     assert!(played.ok, "{}{}", played.out, played.err);
-    assert!(
-        played
-            .out
-            .contains("50 messages were sent to the relay, 50 came out of it, nothing waits in its queue"),
-        "{}",
-        played.out
+    let account = "50 messages were sent to the relay, 50 came out of it, nothing waits in its queue\n\
+                   50 relay-in and 50 relay-out records: 12 within operator A, 88 with operator B\n";
+    assert!(played.out.contains(account), "{}", played.out);
+}
+
+#[test]
+fn charging_records_tell_what_stays_within_the_mmse_from_what_another_operator_has_a_part_in() {
+    let (b, a1, a2) = (Peer::start(), Peer::start(), Peer::start());
+    let servers = [server(1, a1.address(), ""), server(2, a2.address(), "")];
+    let relay = Relay::start(&mmse(&b, &servers, &Link::bundled("charging", "").to_string()));
+    let charged = |before: usize, count: usize| {
+        let mut records: Vec<String> = relay.wait_for_records(before + count)[before..]
+            .iter()
+            .map(|record| {
+                let word = |field: &str| record[field].as_str().unwrap_or("-").to_owned();
+                let intra = record["intra-mmse"].as_bool().expect("it is in every record");
+                let (kind, from, to) = (word("record-type"), word("source-peer"), word("destination-peer"));
+                format!("{kind} {from} {to} intra-mmse={intra}")
+            })
+            .collect();
+        records.sort();
+        records
+    };
+
+    let answer = sends(&relay, 1, OF_A1, &[OF_A2], "k1");
+    assert!(answer.starts_with("250"), "{answer}");
+    assert_eq!(
+        charged(0, 2),
+        ["relay-in a1 - intra-mmse=true", "relay-out a1 a2 intra-mmse=true"]
+    );
+    let answer = sends(&relay, 1, OF_A1, &[OF_A2, B], "k2");
+    assert!(answer.starts_with("250"), "{answer}");
+    assert_eq!(
+        charged(2, 3),
+        [
+            "relay-in a1 - intra-mmse=false",
+            "relay-out a1 a2 intra-mmse=true",
+            "relay-out a1 operator-b intra-mmse=false"
+        ]
+    );
+    let answer = relay.client().transaction(B, &[OF_A1], &request("k3", B));
+    assert!(answer.starts_with("250"), "{answer}");
+    assert_eq!(
+        charged(5, 2),
+        [
+            "relay-in operator-b - intra-mmse=false",
+            "relay-out operator-b a1 intra-mmse=false"
+        ]
+    );
+}
+
+/// A bounce to each side: it came in from nowhere, and it is delivered like what comes from inside.
+#[test]
+fn what_the_relay_says_itself_is_charged_when_it_is_sent_and_not_as_if_it_had_come_in() {
+    let (b, a1, a2) = (Peer::start(), Peer::start(), Peer::start());
+    let servers = [server(1, a1.address(), ""), server(2, a2.address(), "")];
+    let relay = Relay::start(&mmse(&b, &servers, &Link::bundled("charging", "").to_string()));
+    let refused = "refuse-me@mms.b.example";
+    let answer = sends(&relay, 1, OF_A1, &[refused], "k1");
+    assert!(answer.starts_with("250"), "{answer}");
+    a1.wait_for(1);
+    let types = |records: &[serde_json::Value]| -> Vec<String> {
+        records
+            .iter()
+            .map(|record| {
+                format!(
+                    "{} {} {}",
+                    record["record-type"], record["source-peer"], record["intra-mmse"]
+                )
+            })
+            .collect()
+    };
+    assert_eq!(
+        types(&relay.wait_for_records(3)),
+        [
+            r#""relay-in" "a1" false"#,
+            r#""relay-failed" "a1" false"#,
+            r#""relay-out" "mm4relay" true"#
+        ]
     );
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Dns, Peer, Relay, config, sample, tools};
+use crate::support::{Dns, Link, Peer, Relay, config, sample, tools};
 
 const KNOWN: &str = "+493000001/TYPE=PLMN@mms.hub.example";
 const UNKNOWN: &str = "+493000002/TYPE=PLMN@mms.hub.example";
@@ -85,4 +85,32 @@ fn a_sender_waits_no_longer_for_dns_than_the_time_out_and_hears_what_is_configur
 
     let next = Relay::start(&config(&peer, &asking(&nobody, "on-failure = \"next\"")));
     assert!(asked(&next, KNOWN).starts_with("550 5.1.2 no route to"));
+}
+
+/// The guest asks for +15555550100, +15555550199 and +19995550100, and for one that is no number in E.164.
+#[test]
+fn a_plug_in_is_told_the_network_of_a_number_by_its_codes_where_somebody_knows_them() {
+    let peer = Peer::start();
+    let more = format!(
+        "[routing]\nportability = \"ported\"\n[[table]]\nname = \"ported\"\nfile = \"ported.csv\"\n\
+         [[peer]]\nname = \"operator-d\"\ndomains = [\"mms.mnc04.mcc999.gprs\"]\nhosts = [\"127.0.0.1:9\"]\n\
+         [[route]]\nprefix = \"+1555\"\npeer = \"operator-d\"\n{}",
+        Link::hostile("do = \"number\"")
+    );
+    let mut relay = Relay::stopped(&config(&peer, &more));
+    std::fs::write(
+        relay.path("ported.csv"),
+        "+15555550100,operator-b\n+19995550100,999-05\n",
+    )
+    .unwrap();
+    relay.start_again();
+    let answer = relay.offer(&sample::picture("k1", &[]));
+    assert!(answer.starts_with("250"), "{answer}");
+    let queue = relay.print(&["queue", "list"]);
+    let ported = "Ok(Some(Network { id: None, domain: Some(\"mms.b.example\"), peer: Some(\"operator-b\") }))";
+    let by_range = "Ok(Some(Network { id: Some(\"999-004\"), domain: Some(\"mms.mnc04.mcc999.gprs\"), peer: Some(\"operator-d\") }))";
+    let without_agreement =
+        "Ok(Some(Network { id: Some(\"999-005\"), domain: Some(\"mms.mnc005.mcc999.gprs\"), peer: None }))";
+    let told = format!("{ported} {by_range} {without_agreement} Err(");
+    assert!(queue.contains(&told), "{told} in {queue}");
 }

@@ -140,6 +140,7 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
         forget_at: Timestamp(now.0 + 3 * 86_400_000),
         repeat: RepeatKey(1),
         body: 1,
+        like: None,
         legs: vec![leg],
         answer: None,
         again: false,

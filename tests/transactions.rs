@@ -227,6 +227,15 @@ fn the_same_ids_with_another_body_are_another_message() {
     exchange.wait_for_log("a copy of");
     exchange.relay.wait_until_empty();
     assert_eq!(exchange.b.taken().len(), 2, "and has copies of its own");
+    let trace = exchange.relay.print(&["trace", "k1@mms.a.example"]);
+    assert_eq!(trace.matches("MM4_forward.REQ from operator-a").count(), 2, "{trace}");
+    let earlier = trace.strip_prefix("MM4_forward.REQ from operator-a, ").unwrap();
+    let (earlier, _) = earlier.split_once('\n').unwrap();
+    let raised = format!("    raised: the same IDs as {earlier}, and another body\n");
+    assert_eq!(trace.matches("    raised: ").count(), 1, "{trace}");
+    assert!(trace.contains(&raised), "{trace}");
+    let json = exchange.relay.print(&["trace", "k1@mms.a.example", "--json"]);
+    assert!(json.contains(&format!("\"raised-like\":\"{earlier}\"")), "{json}");
 }
 
 #[test]

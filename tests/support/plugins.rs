@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
+use mm4relay_engine::Grant;
+
 use super::binary;
 
 /// A bundled plug-in by the name of its folder.
@@ -18,16 +20,7 @@ pub fn guest(name: &str) -> PathBuf {
 }
 
 /// Everything that a plug-in can be granted, as the hostile guest needs it. As `{:?}` it is a line of the configuration.
-pub const ALL_GRANTS: [&str; 8] = [
-    "tables",
-    "log",
-    "clock",
-    "kv",
-    "charging",
-    "random",
-    "metrics",
-    "numbering",
-];
+pub const ALL_GRANTS: [&str; Grant::ALL.len()] = Grant::NAMES;
 
 /// A `[[plugin]]` section in the making.
 pub struct Link {

@@ -79,14 +79,14 @@ same_record!(words::Response => wit::Response { peer, status, text });
 same_record!(words::Network => wit_numbering::Network { id, domain, peer });
 same_record!(words::Address => wit::Address { text, kind, user, address_type, domain });
 same_record!(words::Summary => wit_message::Summary {
-    message_type, message_id, transaction_id, source, source_inside, received_at, size,
+    message_type, message_id, transaction_id, source, source_inside, intra_mmse, received_at, size,
 });
 same_record!(words::Destination => wit::Destination {
     peer, domain, inside, content_class, max_message_size, max_image_size, max_image_width, max_image_height,
 });
 same_record!(wit_charging::ChargingRecord => words::ChargingRecord {
-    record_type, message_id, transaction_id, source_peer, destination_peer, originator, recipients, content_type,
-    message_size, message_class, priority, submission_time, expiry, delivery_report_requested,
+    record_type, message_id, transaction_id, source_peer, destination_peer, intra_mmse, originator, recipients,
+    content_type, message_size, message_class, priority, submission_time, expiry, delivery_report_requested,
     read_reply_requested, acknowledgement_requested, sender_hidden, forward_counter, status_code, status_text,
 });
 

@@ -48,8 +48,19 @@ impl Grant {
         Grant::Numbering,
     ];
 
+    /// Their words, in the same order.
+    pub const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut place = 0;
+        while place < names.len() {
+            names[place] = Self::ALL[place].as_str();
+            place += 1;
+        }
+        names
+    };
+
     /// The word in the configuration, which is also the name of the interface in `wit/`.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Grant::Tables => "tables",
             Grant::Log => "log",
@@ -82,7 +93,7 @@ impl FromStr for Grant {
 
 /// A word that is no [`Grant`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no grant; there are tables, log, clock, kv, charging, random, metrics and numbering")]
+#[error("{0:?} is no grant; there are {names}", names = Grant::NAMES.join(", "))]
 pub struct UnknownGrant(pub String);
 
 /// How much one plug-in may use. All but `metrics`, `breaker`, `configure_time` and `component_bytes` hold for each call.

@@ -91,8 +91,11 @@ pub struct Summary {
     pub transaction_id: String,
     /// The configured name of the peer that sent it.
     pub source: String,
-    /// Whether that peer is a relay/server of our own MMSE.
+    /// Whether that peer is a relay/server of our own MMSE, or the relay itself.
     pub source_inside: bool,
+    /// Whether it is, and every next hop too.
+    #[serde(default)]
+    pub intra_mmse: bool,
     /// Milliseconds since 1970-01-01 UTC.
     pub received_at: u64,
     /// Octets as received.
@@ -206,7 +209,7 @@ pub struct Delivery {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Network {
-    /// Its identity, as the source names it.
+    /// Its country and network code: `999-002`.
     pub id: Option<String>,
     /// The domain of its MMSE.
     pub domain: Option<String>,
@@ -297,6 +300,7 @@ pub struct ChargingRecord {
     pub transaction_id: Option<String>,
     pub source_peer: Option<String>,
     pub destination_peer: Option<String>,
+    pub intra_mmse: Option<bool>,
     pub originator: Option<String>,
     pub recipients: Vec<String>,
     pub content_type: Option<String>,

@@ -100,6 +100,7 @@ pub fn request(id: MessageId, received_at: Timestamp) -> anyhow::Result<Transact
         forget_at: Timestamp(received_at.0 + 3 * 86_400_000),
         repeat: RepeatKey(scramble(number)),
         body: u128::from(scramble(number + 1)) << 64 | u128::from(scramble(number + 2)),
+        like: None,
         legs: vec![leg],
         answer: None,
         again: false,

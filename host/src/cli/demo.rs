@@ -7,9 +7,11 @@ mod show;
 mod stage;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use crate::spool::inspect::{Filter, Inspector};
 use crate::telemetry;
 
 use samples::SAMPLES;
@@ -30,6 +32,10 @@ enum Topology {
     Hub,
     Mmse,
 }
+
+/// How long anything may take that is expected to happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(10);
 
 const PLUGINS: [&str; 4] = ["address-rewrite", "content-adapt", "skeleton", "charging"];
 
@@ -100,6 +106,18 @@ fn build_plugins(plugins: &[&str], folder: &Path) -> anyhow::Result<()> {
         super::plugin::build(&root.join("plugins").join(plugin), Some(folder))?;
     }
     Ok(())
+}
+
+/// Waits until nothing is in the relay's queue.
+async fn queue_is_empty(spool: &Inspector) -> anyhow::Result<()> {
+    let emptied = async {
+        while !spool.list(&Filter::default())?.is_empty() {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    };
+    let emptied = tokio::time::timeout(PATIENCE, emptied).await;
+    emptied.context("the queue did not become empty")?
 }
 
 /// Leaves everything up until Ctrl-C or SIGTERM.

@@ -25,8 +25,9 @@ use crate::relay::server_tls;
 use behaviour::{Action, Rule, Stage, StageCode};
 use message::Manners;
 
+pub use behaviour::{Behaviour, Keep, OnMessage};
 pub use message::Received;
-pub use server::{Behaviour, Counts, Keep, OnMessage, serve};
+pub use server::{Counts, serve};
 
 /// A programmable peer MMSE: takes messages, counts and keeps them, answers, or misbehaves as told.
 ///

@@ -87,6 +87,9 @@ fn request(of: &Transaction) {
         wants.join(", ")
     };
     println!("    asked for {wants}; handled {}", json::mode(of.mode));
+    if let Some(other) = of.like {
+        println!("    raised: the same IDs as {other}, and another body");
+    }
     println!("    known until {}", time(of.forget_at));
 }
 

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 pub use console::Console;
 pub use limits::Limits;
 pub use peer::{Host, HostPort, Identity, Mm4, Peer, PeerTls, Retry, Smtp};
-pub use plugin::{GRANTS, Plugin, PluginBreaker, PluginLimits, PluginSigning, PluginWhen};
+pub use plugin::{Plugin, PluginBreaker, PluginLimits, PluginSigning, PluginWhen};
 pub use problem::{Found, Problem, Problems};
 pub use recording::Recording;
 pub use relay_server::RelayServer;

@@ -6,6 +6,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mm4relay_engine::Grant;
+
 use super::Folders;
 use super::file::{Section, json};
 use super::forms::{NAME, count, duration, name, public_key, size, text, yes_or_no};
@@ -19,18 +21,6 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// The interfaces of `wit/host.wit` that need a grant.
-pub const GRANTS: [&str; 8] = [
-    "tables",
-    "log",
-    "clock",
-    "kv",
-    "charging",
-    "random",
-    "metrics",
-    "numbering",
-];
-
 /// One step of the chain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plugin {
@@ -38,8 +28,7 @@ pub struct Plugin {
     pub name: String,
     /// The component; relative paths start at `plugin-folder`.
     pub file: PathBuf,
-    /// Of [`GRANTS`].
-    pub grants: BTreeSet<String>,
+    pub grants: BTreeSet<Grant>,
     pub on_failure: OnFailure,
     /// Which messages it may be called for at all.
     pub when: PluginWhen,
@@ -115,9 +104,9 @@ impl Plugin {
             .required("file", FILE, text(FILE))
             .map(|file| folders.plugins.join(file));
         let file = file.and_then(|file| folders.existing(s, "file", file, "a component that exists"));
-        let grants = s.list("grants", |value| match value.as_str() {
-            Some(grant) if GRANTS.contains(&grant) => Ok(grant.to_owned()),
-            other => Err(one_of(other.unwrap_or_default(), &GRANTS)),
+        let grants = s.list("grants", |value| {
+            let word = value.as_str().unwrap_or_default();
+            word.parse().map_err(|_| one_of(word, &Grant::NAMES))
         });
         let on_failure = s.optional("on-failure", |value| {
             let word = value.as_str().unwrap_or_default();

@@ -85,7 +85,7 @@ pub(super) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a s
 /// `a, b, c`, and the one that was probably meant. For what can be chosen from.
 pub(super) fn one_of(text: &str, candidates: &[&str]) -> String {
     let list = match candidates {
-        [] => return "nothing: there is none to choose from".to_owned(),
+        [] => return "none is configured".to_owned(),
         [only] => (*only).to_owned(),
         many => format!("one of {}", many.join(", ")),
     };
@@ -114,6 +114,6 @@ mod tests {
             "one of operator-a, other (did you mean operator-a?)"
         );
         assert_eq!(one_of("x", &["operator-a"]), "operator-a");
-        assert_eq!(one_of("x", &[]), "nothing: there is none to choose from");
+        assert_eq!(one_of("x", &[]), "none is configured");
     }
 }

@@ -88,11 +88,14 @@ impl RelayServer {
             .filter(|name| *name != own)
             .collect();
         if !others.contains(&failover.as_str()) {
-            let hint = one_of(&failover, &others);
-            s.refuse(
-                "failover",
-                format!("queue, or the name of another relay-server: {hint}"),
-            );
+            let expected = match others.as_slice() {
+                [] => "queue: there is no other relay-server that could stand in".to_owned(),
+                others => format!(
+                    "queue, or the name of another relay-server: {}",
+                    one_of(&failover, others)
+                ),
+            };
+            s.refuse("failover", expected);
         }
     }
 }

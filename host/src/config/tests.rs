@@ -5,8 +5,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod documents;
 mod edges;
 mod peers;
+mod plugins;
 mod relay_servers;
 
 const RELAY: &str = "[relay]\nname = \"relay.mms.example\"\ndomains = [\"mms.example\"]\nlisten = [\"127.0.0.1:0\"]\n";
@@ -49,39 +51,6 @@ fn no_peer_has_the_relays_own_name() {
         named.iter().any(|problem| problem.contains("not the relay's own")),
         "{named:?}"
     );
-}
-
-#[test]
-fn the_example_file_says_what_it_seems_to_say() {
-    let text = include_str!("../../../docs/relay.toml");
-    let config = Config::parse(text, Path::new("/etc/mm4relay")).unwrap();
-    assert_eq!(config.relay.spool, Path::new("/etc/mm4relay/spool"));
-    assert_eq!(config.limits, Limits::default(), "the example shows the defaults");
-    let b = &config.peers[0];
-    assert_eq!(
-        (b.retry.clone(), b.timeouts),
-        (Retry::default(), crate::message::Timeouts::default())
-    );
-    assert_eq!(b.give_up, Duration::from_secs(3 * 86_400));
-    assert_eq!(b.hosts[1].to_string(), "127.0.0.1:2527");
-    assert_eq!(b.max_image_size, Some(300_000));
-    assert_eq!(config.routes[0].to, RouteTo::PlugIns);
-    assert_eq!(config.relay_servers[0].numbers, ["+15550", "+15551"]);
-    assert_eq!(config.relay_servers[1].weight, 1);
-    assert_eq!(config.tables[0].file, Path::new("/etc/mm4relay/tables/ported.csv"));
-    let chain: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
-    assert_eq!(chain, ["address-rewrite", "content-adapt", "charging"]);
-    assert_eq!(
-        config.plugins[0].file,
-        Path::new("/etc/mm4relay/plugins/address-rewrite.wasm")
-    );
-    assert_eq!(
-        config.plugins[0].settings,
-        serde_json::json!({"portability-table": "ported"})
-    );
-    assert_eq!(config.plugins[1].limits.memory, Some(192 << 20));
-    assert_eq!(config.plugins[1].on_failure, crate::message::OnFailure::Skip);
-    assert_eq!(config.plugins[2].settings, serde_json::json!({}));
 }
 
 #[test]
@@ -231,36 +200,6 @@ fn a_route_leads_to_a_peer_or_to_plug_ins_and_not_to_both_or_neither() {
 }
 
 #[test]
-fn unknown_grants_and_policies_are_answered_with_the_known_ones() {
-    assert_eq!(
-        complaints(
-            "[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\ngrants = [\"kv\", \"network\", \"tabels\", 3]\non-failure = \"ignore\"\n"
-        ),
-        [
-            "plugin[0].grants[1] is \"network\": expected one of tables, log, clock, kv, charging, random, metrics, numbering",
-            "plugin[0].grants[2] is \"tabels\": expected one of tables, log, clock, kv, charging, random, metrics, numbering (did you mean tables?)",
-            "plugin[0].grants[3] is 3: expected one of tables, log, clock, kv, charging, random, metrics, numbering",
-            "plugin[0].on-failure is \"ignore\": expected one of defer, skip, hold, refuse",
-        ]
-    );
-}
-
-#[test]
-fn when_knows_the_peers_and_the_words_of_the_contract() {
-    assert_eq!(
-        complaints(&format!(
-            "{PEER}[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n[plugin.when]\nfrom = [\"b\", \"c\"]\nto = [1]\ndirection = [\"up\"]\nmessage-types = [\"forward-requests\"]\n"
-        )),
-        [
-            "plugin[0].when.from[1] is \"c\": expected the name of a peer: b (did you mean b?)",
-            "plugin[0].when.to[0] is 1: expected the name of a peer: b",
-            "plugin[0].when.direction[0] is \"up\": expected one of inbound, outbound, internal, transit",
-            "plugin[0].when.message-types[0] is \"forward-requests\": expected one of forward-request, forward-response, delivery-report-request, delivery-report-response, read-reply-report-request, read-reply-report-response (did you mean forward-request?)",
-        ]
-    );
-}
-
-#[test]
 fn a_console_listens_on_loopback_unless_told_otherwise_and_not_at_all_without_its_section() {
     assert_eq!(parse("").unwrap().console, None);
     let at = |text: &str| parse(text).unwrap().console.map(|console| console.listen.to_string());
@@ -268,23 +207,6 @@ fn a_console_listens_on_loopback_unless_told_otherwise_and_not_at_all_without_it
     assert_eq!(
         at("[console]\nlisten = \"127.0.0.1:0\"\n").as_deref(),
         Some("127.0.0.1:0")
-    );
-}
-
-#[test]
-fn settings_reach_the_plug_in_as_json() {
-    let config = parse(
-        "[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n[plugin.settings]\nn = 0x1F\nf = 1.5\nlist = [true, \"x\"]\nday = 2026-11-21\n[plugin.settings.deep]\nkey = \"v\"\n",
-    );
-    assert_eq!(
-        config.unwrap().plugins[0].settings,
-        serde_json::json!({"n": 31, "f": 1.5, "list": [true, "x"], "day": "2026-11-21", "deep": {"key": "v"}})
-    );
-    assert_eq!(
-        complaints("[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\nsettings = { f = nan }\n"),
-        [
-            "plugin[0].settings is a table: expected a finite number: JSON, in which plug-ins get their settings, has no other"
-        ]
     );
 }
 
@@ -349,103 +271,6 @@ fn a_configuration_that_cannot_be_read_says_why() {
     assert!(Config::load(&path).unwrap_err().to_string().contains("UTF-8"));
 }
 
-/// A key that is nobody's slip of the hand is answered with all keys of its section: those are what the page must have.
-#[test]
-fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
-    let page = include_str!("../../../docs/configuration.md");
-    let example = include_str!("../../../docs/relay.toml");
-    let odd = "zzzzzzzzzzzz = 1\n";
-    let sections = [
-        "[limits]",
-        "[[peer]]",
-        "[peer.tls]",
-        "[peer.retry]",
-        "[peer.timeouts]",
-        "[tls]",
-        "[[relay-server]]",
-        "[routing]",
-        "[routing.enum]",
-        "[[route]]",
-        "[[table]]",
-        "[plugin-signing]",
-        "[recording]",
-        "[[plugin]]",
-        "[plugin.limits]",
-        "[plugin.breaker]",
-    ];
-    let text: String = sections.iter().map(|section| format!("{section}\n{odd}")).collect();
-    let problems = Config::parse(&format!("{odd}[relay]\n{odd}{text}"), Path::new(""))
-        .unwrap_err()
-        .list;
-    let unknown: Vec<_> = problems
-        .iter()
-        .filter(|problem| problem.found == Found::UnknownKey)
-        .collect();
-    assert_eq!(unknown.len(), 2 + sections.len());
-    for problem in unknown {
-        let keys = problem.expected.strip_prefix("one of ").unwrap();
-        for key in keys.split(", ") {
-            assert!(
-                page.contains(&format!("`{key}`")) || page.contains(&format!("[{key}]")),
-                "{key} is not described"
-            );
-            let shown = example.contains(&format!("{key} = ")) || example.contains(&format!("{key}]"));
-            // The rarer limits of plug-ins would only lengthen the example.
-            assert!(
-                shown || problem.key.starts_with("plugin[0].limits"),
-                "{key} is not shown"
-            );
-        }
-    }
-}
-
-#[test]
-fn what_the_documentation_shows_is_what_happens() {
-    let page = include_str!("../../../docs/configuration.md");
-    let block = |start: &str| {
-        page.split(start)
-            .nth(1)
-            .and_then(|rest| rest.split("```").next())
-            .unwrap()
-    };
-    let config = Config::parse(block("```toml\n"), Path::new("")).unwrap();
-    assert_eq!(config.peers[0].name.as_str(), "operator-b");
-
-    let shown = Config::parse(THREE_MISTAKES, Path::new("")).unwrap_err().to_string();
-    assert_eq!(block("```text\n"), format!("{shown}\n3 problems\n"));
-}
-
-#[test]
-fn a_signing_key_is_a_name_and_32_octets_and_is_there_when_it_is_required() {
-    let key = "release-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
-    let signing = |rest: &str| format!("[plugin-signing]\n{rest}\n");
-    let config = parse(&signing(&format!("required = true\nkeys = [\"{key}\"]"))).unwrap();
-    assert!(config.plugin_signing.required);
-    assert_eq!(config.plugin_signing.keys[0].0, "release-1");
-    assert!(!parse("").unwrap().plugin_signing.required);
-
-    let form = "expected NAME:KEY as `mm4relay plugin keygen` prints it, the key being 32 octets in base64";
-    for bad in [
-        "release-1",
-        "release-1:AAAA",
-        "a b:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
-        ":=",
-    ] {
-        let found = complaints(&signing(&format!("keys = [\"{bad}\"]")));
-        assert_eq!(found, [format!("plugin-signing.keys[0] is \"{bad}\": {form}")]);
-    }
-    let twice = complaints(&signing(&format!("keys = [\"{key}\", \"{key}\"]")));
-    assert!(
-        twice[0].ends_with("expected a key whose name no other key has"),
-        "{twice:?}"
-    );
-    let none = complaints(&signing("required = true"));
-    assert!(
-        none[0].starts_with("plugin-signing.keys is missing: expected at least one key"),
-        "{none:?}"
-    );
-}
-
 proptest! {
     /// Whatever the text, the answer is a configuration or at least one problem, and never a panic.
     #[test]
@@ -466,26 +291,4 @@ proptest! {
         let text = format!("{}{key}{}\n{inner} = {value}\n", brackets.0, brackets.1);
         prop_assert!(!Config::parse(&text, Path::new("")).unwrap_err().list.is_empty());
     }
-}
-
-#[test]
-fn a_recording_is_of_plug_ins_that_there_are_and_needs_a_folder() {
-    let plugin = "[[plugin]]\nname = \"p\"\nfile = \"p.wasm\"\n";
-    let recording = parse(&format!("[recording]\nfolder = \"r\"\nplugins = [\"p\"]\n{plugin}"))
-        .unwrap()
-        .recording
-        .unwrap();
-    assert_eq!((recording.messages, recording.size), (1_000, 256 << 20));
-    assert_eq!(parse(plugin).unwrap().recording, None);
-    assert_eq!(
-        complaints(&format!("[recording]\nplugins = [\"q\"]\n{plugin}")),
-        [
-            "recording.folder is missing: expected the path of a folder, such as \"recording\"",
-            "recording.plugins[0] is \"q\": expected the name of a plug-in: p (did you mean p?)"
-        ]
-    );
-    assert_eq!(
-        complaints(&format!("{plugin}shadow-differences = \"maybe\"\n")),
-        ["plugin[0].shadow-differences is \"maybe\": expected one of report, refuse"]
-    );
 }

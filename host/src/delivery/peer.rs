@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
 use super::counts::Counts;
@@ -14,9 +14,10 @@ use super::fate::{Answer, Fate, Verdict};
 use super::greet::Unreachable;
 use super::hosts::{self, KnownHosts};
 use super::pacing::Pacing;
-use super::queue::{Job, Limits, Next, Queue, Turn};
+use super::queue::{Job, Limits, Next, Queue};
 use super::session::{Failure, Session};
-use super::settle::{self, Attempt};
+use super::settle::Attempt;
+use super::worker::{Connection, Worker};
 use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
 use crate::message::{Masked, OutgoingId};
@@ -160,7 +161,7 @@ impl Peer {
     }
 
     /// One attempt at one message; `None` when it was not made, because the peer has enough sessions.
-    async fn attempt(self: &Arc<Self>, job: &Job, session: &mut Option<Connection>) -> Option<Attempt> {
+    pub async fn attempt(self: &Arc<Self>, job: &Job, session: &mut Option<Connection>) -> Option<Attempt> {
         let outgoing = &job.outgoing;
         if self.clock.now() >= outgoing.over_at(self.options().give_up_after) {
             let answer = Answer::ours("its time was over before it could be sent");
@@ -282,7 +283,7 @@ impl Peer {
 
     /// Waits for the message's turn under the peer's rate, without holding a connection for longer than one is kept.
     /// False when nothing is to be begun any more.
-    async fn pace(&self, connection: &mut Option<Connection>) -> bool {
+    pub async fn pace(&self, connection: &mut Option<Connection>) -> bool {
         let now = Instant::now();
         let Some(turn) = lock(&self.pacing).as_mut().map(|pacing| pacing.reserve(now)) else {
             return true;
@@ -324,94 +325,6 @@ impl Peer {
         if doubtful.len() < MAX_DOUBTS {
             let (host, since) = (host.to_owned(), Instant::now());
             doubtful.entry(id).or_insert(Doubt { host, since });
-        }
-    }
-}
-
-/// A greeted session, counted while it lasts.
-struct Connection {
-    session: Session,
-    /// What it was opened with.
-    options: Arc<PeerOptions>,
-    #[expect(dead_code, reason = "counts the session until it is dropped")]
-    live: Live,
-}
-
-struct Live(Arc<Peer>);
-
-/// One slot of the peer's concurrency: sends message after message, over one connection while it lasts.
-struct Worker {
-    peer: Arc<Peer>,
-}
-
-impl Worker {
-    fn new(peer: Arc<Peer>) -> Self {
-        peer.busy.send_modify(|busy| *busy += 1);
-        Self { peer }
-    }
-
-    async fn run(self, first: Job) {
-        let mut session = None;
-        let mut next = Some(first);
-        while let Some(job) = next {
-            if !self.peer.pace(&mut session).await {
-                self.peer.queue().put_back(job);
-                break;
-            }
-            match self.peer.attempt(&job, &mut session).await {
-                Some(attempt) => settle::spawn(self.peer.clone(), job, attempt).await,
-                None => {
-                    self.peer.queue().put_back(job);
-                    return;
-                }
-            }
-            let turn = self.peer.queue().next(session.is_some());
-            self.peer.wake_refill();
-            next = match turn {
-                Turn::Send(job) => Some(job),
-                Turn::Wait(work) => self.wait(work, &mut session).await,
-                Turn::Leave => None,
-            };
-        }
-        if let Some(open) = session {
-            open.session.quit(&self.peer.options()).await;
-        }
-    }
-
-    /// Keeps the connection open for a while. A message may come in just as the connection ends: it is taken along.
-    async fn wait(&self, mut work: oneshot::Receiver<Job>, connection: &mut Option<Connection>) -> Option<Job> {
-        let open = connection.as_mut()?;
-        tokio::select! {
-            job = timeout(self.peer.options().idle, &mut work) => if let Ok(job) = job { return job.ok() },
-            () = open.session.broken() => *connection = None,
-        }
-        work.close();
-        work.try_recv().ok()
-    }
-}
-
-impl Connection {
-    /// Takes over the count of a session that was just opened.
-    fn new(session: Session, options: &Arc<PeerOptions>, peer: &Arc<Peer>) -> Self {
-        let (options, live) = (options.clone(), Live(peer.clone()));
-        Self { session, options, live }
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.queue().session_ended();
-    }
-}
-
-/// Even when a worker panics, its slot is free again.
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.peer.queue().worker_left();
-        self.peer.busy.send_modify(|busy| *busy -= 1);
-        // A message may have come in between the last look and now.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            self.peer.dispatch();
         }
     }
 }

@@ -110,6 +110,7 @@ mod tests {
             forget_at: Timestamp(2),
             repeat: RepeatKey(u64::MAX),
             body: u128::MAX,
+            like: None,
             legs,
             answer: None,
             again: false,

@@ -57,6 +57,9 @@ pub struct Transaction {
     /// Of the octets behind the header: a request with the same key and another body is not a repeat.
     #[serde(rename = "b")]
     pub body: u128,
+    /// An earlier request with the same IDs and another body.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<MessageId>,
     /// One for each next hop, and for recipients whose fate was decided without any. Never fewer than before, and
     /// always in the same places.
     #[serde(rename = "l", default)]

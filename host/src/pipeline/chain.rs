@@ -12,7 +12,7 @@ use super::loading::Health;
 use super::meter::Counted;
 use super::subject::{View, message_type};
 use super::tap::Tap;
-use super::when::When;
+use super::when::{Ends, When};
 use super::{boundary, describe};
 
 /// One plug-in in the chain.
@@ -71,29 +71,42 @@ impl Chain {
         Self { links: vec![link] }
     }
 
-    /// The arrival run: once per message, before routing.
-    pub async fn arrive(&self, message: Arc<Message>, effects: &mut Effects) -> Passage {
-        self.run(message, &Occasion::Arrival, effects).await
+    /// The arrival run: once per message, before routing. `next_hops` are those that routing would choose now.
+    pub async fn arrive(&self, message: Arc<Message>, next_hops: &[PeerName], effects: &mut Effects) -> Passage {
+        self.run(message, &Occasion::Arrival, next_hops, effects).await
     }
 
     /// The departure run: once per destination, with the recipients that go there.
     pub async fn depart(&self, message: Arc<Message>, destination: Destination, effects: &mut Effects) -> Passage {
-        self.run(message, &Occasion::Departure(destination), effects).await
+        let next_hop = PeerName::new(&destination.peer).ok();
+        let occasion = Occasion::Departure(destination);
+        self.run(message, &occasion, next_hop.as_slice(), effects).await
     }
 
-    async fn run(&self, mut message: Arc<Message>, occasion: &Occasion, effects: &mut Effects) -> Passage {
+    async fn run(
+        &self,
+        mut message: Arc<Message>,
+        occasion: &Occasion,
+        next_hops: &[PeerName],
+        effects: &mut Effects,
+    ) -> Passage {
+        let source = message.origin.peer.clone();
+        let ends = Ends {
+            source: source.as_str(),
+            next_hops,
+        };
         let mut routes = BTreeMap::new();
         for link in &self.links {
-            let (kind, source) = (message_type(Some(message.kind)), message.origin.peer.as_str());
-            if !link.when.admits(source, kind, occasion) {
+            let kind = message_type(Some(message.kind));
+            if !link.when.admits(ends, kind) {
                 continue;
             }
             let media_types = message.parts.iter().map(|part| part.media_type.as_str());
             if !link.plugin.wants(occasion.kind(), kind, media_types) {
-                link.overlook(occasion, || Arc::new(link.view(&message)));
+                link.overlook(occasion, || Arc::new(link.view(&message, ends)));
                 continue;
             }
-            let done = match link.ask(&message, occasion).await {
+            let done = match link.ask(&message, occasion, ends).await {
                 Ok(done) => done,
                 Err(trouble) => match link.failed(&trouble, &message) {
                     Some(passage) => return passage,
@@ -150,20 +163,19 @@ impl Link {
     }
 
     /// The message as it sees it.
-    fn view(&self, message: &Arc<Message>) -> View {
-        let source_inside = self.when.is_inside(message.origin.peer.as_str());
-        View::whole(Arc::clone(message), source_inside)
+    fn view(&self, message: &Arc<Message>, ends: Ends<'_>) -> View {
+        View::whole(Arc::clone(message), self.when.sides(ends))
     }
 
     /// Calls the plug-in unless its breaker is open, and tells the breaker how it went.
-    async fn ask(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, Trouble> {
+    async fn ask(&self, message: &Arc<Message>, occasion: &Occasion, ends: Ends<'_>) -> Result<Done, Trouble> {
         let meter = &self.health.meter;
         let permit = self.plugin.breaker().admit().map_err(|open| {
             meter.not_called();
             Trouble::Open(open)
         })?;
         let _underway = meter.begin();
-        match self.health.note(self.call(message, occasion).await) {
+        match self.health.note(self.call(message, occasion, ends).await) {
             Ok(done) => {
                 permit.succeeded();
                 Ok(done)
@@ -176,8 +188,8 @@ impl Link {
     }
 
     /// Calls the plug-in and applies what it wants; the error is why the call counts as failed.
-    async fn call(&self, message: &Arc<Message>, occasion: &Occasion) -> Result<Done, String> {
-        let view = Arc::new(self.view(message));
+    async fn call(&self, message: &Arc<Message>, occasion: &Occasion, ends: Ends<'_>) -> Result<Done, String> {
+        let view = Arc::new(self.view(message, ends));
         let meter = &self.health.meter;
         let mut judgement = self.process(occasion, &view).await.map_err(|failure| {
             meter.failed(failure.class, &failure.spent);

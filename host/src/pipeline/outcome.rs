@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use mm4relay_engine::{Occasion, OccasionKind, Outcome, Subject};
 
-use crate::message::{ChargingEntry, Header, Outgoing, Recipient};
+use crate::message::{ChargingEntry, Header, Outgoing, PeerName, Recipient};
 
 use super::chain::{Chain, Effects, Link};
 use super::meter::Counted;
 use super::subject::View;
+use super::when::Ends;
 
 /// An outcome to be told, and to whom.
 pub struct TellOutcome<'a> {
@@ -31,6 +32,7 @@ pub struct OutcomeTold {
     /// Whose fate it was, for records that stand in for others.
     message_id: String,
     recipients: Vec<String>,
+    intra_mmse: bool,
 }
 
 impl Chain {
@@ -55,12 +57,17 @@ impl Chain {
             recipients,
             ..OutcomeTold::default()
         };
-        let source = tell.outgoing.source.as_str();
-        let source_inside = self.links.first().is_some_and(|link| link.when.is_inside(source));
-        let view = Arc::new(View::bare(tell.outgoing, tell.recipients, tell.header, source_inside));
+        let next_hop = PeerName::new(tell.outcome.peer()).ok();
+        let ends = Ends {
+            source: tell.outgoing.source.as_str(),
+            next_hops: next_hop.as_slice(),
+        };
+        let sides = self.links.first().map(|link| link.when.sides(ends)).unwrap_or_default();
+        let view = Arc::new(View::bare(tell.outgoing, tell.recipients, tell.header, sides));
         let summary = view.summary();
         let kind = summary.message_type;
         told.message_id = summary.message_id;
+        told.intra_mmse = summary.intra_mmse;
         for gone in tell.only.unwrap_or_default().iter().filter(|name| !self.has(name)) {
             told.failed
                 .push((gone.clone(), "it is not in the chain any more".into()));
@@ -68,7 +75,7 @@ impl Chain {
         let occasion = Occasion::Outcome(tell.outcome);
         for link in &self.links {
             let name = link.plugin.name();
-            if !link.when.admits(source, kind, &occasion) {
+            if !link.when.admits(ends, kind) {
                 continue;
             }
             let wanted = link.plugin.wants(occasion.kind(), kind, std::iter::empty());
@@ -125,6 +132,7 @@ impl OutcomeTold {
                 "message-id": self.message_id,
                 "source-peer": outgoing.source.as_str(),
                 "destination-peer": outgoing.peer.as_str(),
+                "intra-mmse": self.intra_mmse,
                 "originator": outgoing.envelope.sender.as_ref().map(|sender| sender.as_str()),
                 "recipients": self.recipients,
                 "status-code": status,

@@ -9,6 +9,8 @@ use mm4relay_engine::{self as engine, BoxFuture, Fault, Subject};
 use crate::message::{AddressKind, Envelope, Header, Message, MessageType, MmsAddress, Outgoing, Recipient};
 use crate::protocol::mm4;
 
+use super::when::Sides;
+
 /// Larger bodies are decoded off the message path's threads: decoding is a few milliseconds for each MiB.
 const DECODE_IN_PLACE: u64 = 256 << 10;
 
@@ -29,14 +31,14 @@ enum Shown {
 }
 
 impl View {
-    /// `source_inside`: whether the peer that sent it is of our own MMSE.
-    pub fn whole(message: Arc<Message>, source_inside: bool) -> Self {
+    pub fn whole(message: Arc<Message>, sides: Sides) -> Self {
         let summary = engine::Summary {
             message_type: message_type(Some(message.kind)),
             message_id: owned(&message.header, mm4::MESSAGE_ID),
             transaction_id: owned(&message.header, mm4::TRANSACTION_ID),
             source: message.origin.peer.to_string(),
-            source_inside,
+            source_inside: sides.source_inside,
+            intra_mmse: sides.intra_mmse,
             received_at: message.origin.received_at.0,
             size: message.content.size(),
         };
@@ -49,7 +51,7 @@ impl View {
     }
 
     /// What was sent, or could not be: header and envelope without the parts.
-    pub fn bare(outgoing: &Outgoing, recipients: Vec<Recipient>, header: Arc<Header>, source_inside: bool) -> Self {
+    pub fn bare(outgoing: &Outgoing, recipients: Vec<Recipient>, header: Arc<Header>, sides: Sides) -> Self {
         let kind = header
             .value(mm4::MESSAGE_TYPE)
             .and_then(|name| MessageType::from_name(&name));
@@ -58,7 +60,8 @@ impl View {
             message_id: owned(&header, mm4::MESSAGE_ID),
             transaction_id: owned(&header, mm4::TRANSACTION_ID),
             source: outgoing.source.to_string(),
-            source_inside,
+            source_inside: sides.source_inside,
+            intra_mmse: sides.intra_mmse,
             received_at: outgoing.received_at.0,
             size: outgoing.rope.content.size(),
         };
@@ -79,7 +82,7 @@ impl View {
     pub fn restored(summary: engine::Summary, message: Arc<Message>) -> Self {
         Self {
             summary,
-            ..Self::whole(message, false)
+            ..Self::whole(message, Sides::default())
         }
     }
 

@@ -5,7 +5,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use mm4relay_engine::{MessageType, Occasion};
+use mm4relay_engine::MessageType;
+
+use crate::message::PeerName;
 
 /// The way of a message. Inside is our own MMSE, outside are other operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,39 +27,57 @@ pub enum Direction {
 pub struct When {
     /// Peers that the message comes from.
     pub from: HashSet<String>,
-    /// Peers that it goes to. On arrival nobody knows that yet, and nothing is excluded by it.
+    /// Peers that it goes to: one of its next hops is enough.
     pub to: HashSet<String>,
-    /// On arrival the side that it comes from decides alone.
     pub directions: Vec<Direction>,
     pub message_types: Vec<MessageType>,
-    /// The peers of our own MMSE; the same set for all plug-ins of a chain.
+    /// The peers of our own MMSE, and the relay itself; the same set for all plug-ins of a chain.
     pub inside: Arc<HashSet<String>>,
+}
+
+/// Where a message comes from, and where it goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends<'a> {
+    pub source: &'a str,
+    /// On arrival those that routing would choose now. Empty when only plug-ins can say: then no destination excludes it.
+    pub next_hops: &'a [PeerName],
+}
+
+/// Which of the two ends are of our own MMSE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sides {
+    pub source_inside: bool,
+    /// The source, and all next hops.
+    pub intra_mmse: bool,
 }
 
 impl When {
     /// Whether a plug-in may be called for this.
-    pub fn admits(&self, source: &str, kind: MessageType, occasion: &Occasion) -> bool {
-        let to = match occasion {
-            Occasion::Arrival => None,
-            Occasion::Departure(destination) => Some(destination.peer.as_str()),
-            Occasion::Outcome(outcome) => Some(outcome.peer()),
-        };
+    pub fn admits(&self, ends: Ends<'_>, kind: MessageType) -> bool {
+        let to = |hop: &PeerName| self.to.contains(hop.as_str());
         (self.message_types.is_empty() || self.message_types.contains(&kind))
-            && (self.from.is_empty() || self.from.contains(source))
-            && (self.to.is_empty() || to.is_none_or(|to| self.to.contains(to)))
-            && (self.directions.is_empty() || self.goes_one_of_its_ways(source, to))
+            && (self.from.is_empty() || self.from.contains(ends.source))
+            && (self.to.is_empty() || ends.next_hops.is_empty() || ends.next_hops.iter().any(to))
+            && (self.directions.is_empty() || self.goes_one_of_its_ways(ends))
     }
 
-    /// Whether a peer is a relay/server of our own MMSE.
-    pub fn is_inside(&self, peer: &str) -> bool {
-        self.inside.contains(peer)
+    pub fn sides(&self, ends: Ends<'_>) -> Sides {
+        let inside = |peer: &str| self.inside.contains(peer);
+        let source_inside = inside(ends.source);
+        Sides {
+            source_inside,
+            intra_mmse: source_inside && ends.next_hops.iter().all(|hop| inside(hop.as_str())),
+        }
     }
 
-    fn goes_one_of_its_ways(&self, source: &str, to: Option<&str>) -> bool {
-        let (from, to) = (self.is_inside(source), to.map(|to| self.is_inside(to)));
+    fn goes_one_of_its_ways(&self, ends: Ends<'_>) -> bool {
+        let from = self.inside.contains(ends.source);
+        let ends_there = |inside: bool| {
+            let mut hops = ends.next_hops.iter();
+            ends.next_hops.is_empty() || hops.any(|hop| self.inside.contains(hop.as_str()) == inside)
+        };
         let ways = self.directions.iter().map(|direction| direction.sides());
-        ways.into_iter()
-            .any(|(starts, ends)| starts == from && to.is_none_or(|to| to == ends))
+        ways.into_iter().any(|(starts, to)| starts == from && ends_there(to))
     }
 }
 
@@ -86,8 +106,6 @@ impl Direction {
 
 #[cfg(test)]
 mod tests {
-    use mm4relay_engine::{Delivery, Destination, Outcome};
-
     use super::*;
 
     const REQUEST: MessageType = MessageType::ForwardRequest;
@@ -96,40 +114,38 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn departure(peer: &str) -> Occasion {
-        Occasion::Departure(Destination {
-            peer: peer.into(),
-            ..Destination::default()
-        })
-    }
-
-    fn outcome(peer: &str) -> Occasion {
-        Occasion::Outcome(Outcome::Expired(Delivery {
-            peer: peer.into(),
-            ..Delivery::default()
-        }))
+    fn admits(when: &When, source: &str, next_hops: &[&str]) -> bool {
+        let next_hops: Vec<PeerName> = next_hops.iter().map(|name| PeerName::new(name).unwrap()).collect();
+        let ends = Ends {
+            source,
+            next_hops: &next_hops,
+        };
+        when.admits(ends, REQUEST)
     }
 
     #[test]
     fn nothing_said_admits_everything() {
-        let when = When::default();
-        for occasion in [Occasion::Arrival, departure("b"), outcome("b")] {
-            assert!(when.admits("a", REQUEST, &occasion));
+        for next_hops in [&[][..], &["b"], &["b", "c"]] {
+            assert!(admits(&When::default(), "a", next_hops));
         }
     }
 
     #[test]
-    fn both_ends_must_be_named_as_far_as_they_are_known() {
+    fn both_ends_must_be_named_and_one_of_several_next_hops_is_enough() {
         let when = When {
             from: set(&["a"]),
             to: set(&["b"]),
             ..When::default()
         };
-        assert!(when.admits("a", REQUEST, &Occasion::Arrival));
-        assert!(!when.admits("x", REQUEST, &Occasion::Arrival));
-        for (peer, admitted) in [("b", true), ("x", false)] {
-            assert_eq!(when.admits("a", REQUEST, &departure(peer)), admitted);
-            assert_eq!(when.admits("a", REQUEST, &outcome(peer)), admitted);
+        for (source, next_hops, admitted) in [
+            ("a", &["b"][..], true),
+            ("a", &["x", "b"], true),
+            ("a", &["x"], false),
+            ("x", &["b"], false),
+            ("a", &[], true),
+            ("x", &[], false),
+        ] {
+            assert_eq!(admits(&when, source, next_hops), admitted, "{source} to {next_hops:?}");
         }
     }
 
@@ -139,41 +155,67 @@ mod tests {
             message_types: vec![REQUEST],
             ..When::default()
         };
-        assert!(when.admits("a", REQUEST, &Occasion::Arrival));
-        assert!(!when.admits("a", MessageType::ForwardResponse, &Occasion::Arrival));
+        let ends = Ends {
+            source: "a",
+            next_hops: &[],
+        };
+        assert!(when.admits(ends, REQUEST));
+        assert!(!when.admits(ends, MessageType::ForwardResponse));
     }
 
     #[test]
     fn a_direction_is_a_pair_of_sides() {
-        let admits = |direction, source: &str, to: Option<&str>| {
+        let ends = ["rs-1", "a"];
+        for (direction, way) in [
+            (Direction::Inbound, ("a", "rs-1")),
+            (Direction::Outbound, ("rs-1", "a")),
+            (Direction::Internal, ("rs-1", "rs-1")),
+            (Direction::Transit, ("a", "a")),
+        ] {
             let when = When {
                 directions: vec![direction],
                 inside: Arc::new(set(&["rs-1", "rs-2"])),
                 ..When::default()
             };
-            when.admits(source, REQUEST, &to.map_or(Occasion::Arrival, departure))
-        };
-        let ends = ["rs-1", "a"];
-        for (direction, ways) in [
-            (Direction::Inbound, [("a", "rs-1")]),
-            (Direction::Outbound, [("rs-1", "a")]),
-            (Direction::Internal, [("rs-1", "rs-1")]),
-            (Direction::Transit, [("a", "a")]),
-        ] {
             for source in ends {
+                let starts = way.0 == source;
+                assert_eq!(admits(&when, source, &[]), starts, "{direction:?} from {source}");
                 assert_eq!(
-                    admits(direction, source, None),
-                    ways[0].0 == source,
-                    "{direction:?} from {source}"
+                    admits(&when, source, &ends),
+                    starts,
+                    "{direction:?} from {source} to both"
                 );
                 for to in ends {
-                    assert_eq!(
-                        admits(direction, source, Some(to)),
-                        ways == [(source, to)],
-                        "{direction:?} from {source} to {to}"
-                    );
+                    let admitted = admits(&when, source, &[to]);
+                    assert_eq!(admitted, way == (source, to), "{direction:?} from {source} to {to}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_message_stays_within_the_mmse_when_both_of_its_ends_are_in_it() {
+        let when = When {
+            inside: Arc::new(set(&["rs-1", "rs-2"])),
+            ..When::default()
+        };
+        for (source, next_hops, source_inside, intra_mmse) in [
+            ("rs-1", &["rs-2"][..], true, true),
+            ("rs-1", &["rs-2", "b"], true, false),
+            ("rs-1", &["b"], true, false),
+            ("b", &["rs-1"], false, false),
+            ("b", &["c"], false, false),
+        ] {
+            let next_hops: Vec<PeerName> = next_hops.iter().map(|name| PeerName::new(name).unwrap()).collect();
+            let ends = Ends {
+                source,
+                next_hops: &next_hops,
+            };
+            let sides = Sides {
+                source_inside,
+                intra_mmse,
+            };
+            assert_eq!(when.sides(ends), sides, "{source} to {next_hops:?}");
         }
     }
 }

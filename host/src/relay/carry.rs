@@ -15,7 +15,7 @@ use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
 use crate::routing::{self, Split};
 use crate::spool::{Acceptance, Hold, Receipt, SpoolError, Unfinished};
-use crate::transactions::{Alone, Hop, Meaning};
+use crate::transactions::{Alone, Hop, Meaning, Noted, What};
 
 use super::Relay;
 use super::deferrals::Deferred;
@@ -40,6 +40,8 @@ pub(super) struct Run {
     pub(super) own: Option<Own>,
     /// The request as it is remembered when its sender can wait no longer.
     pub(super) opened: Mutex<Option<Transaction>>,
+    /// To be counted when it is committed.
+    pub(super) noted: Mutex<Vec<Noted>>,
     /// Nobody else answers the same request until this run is committed.
     pub(super) alone: Mutex<Option<Alone>>,
 }
@@ -65,7 +67,11 @@ impl Relay {
             match self.take(acceptance).await {
                 // Another copy of the request was faster: this one is a repeat by now.
                 Err(SpoolError::Repeat(_)) => continue,
-                taken => return taken.map_err(storage),
+                taken => {
+                    let receipt = taken.map_err(storage)?;
+                    self.transactions.counts.note(lock(&run.noted).drain(..));
+                    return Ok(receipt);
+                }
             }
         }
     }
@@ -75,8 +81,10 @@ impl Relay {
         let (outgoing, later) = (acceptance.outgoing.clone(), is_for_later(&acceptance));
         let is_due = acceptance.opens.as_ref().is_some_and(|opened| opened.next.is_some());
         let tells = is_due || !acceptance.changes.is_empty();
+        let opening = acceptance.opens.as_ref().map(What::of_opening).unwrap_or_default();
         self.observer.accepted(&acceptance);
         let receipt = self.spool.commit(acceptance).await?;
+        self.transactions.counts.note(opening);
         self.send_off(outgoing);
         if later {
             self.unfinished.notify_one();
@@ -99,11 +107,12 @@ impl Relay {
         self.refuse_claims(&message)?;
         let meaning = self.meaning(&message, run).await?;
         if let Meaning::Heard(heard) = meaning {
-            return Ok(self.heard(&message, heard));
+            return Ok(self.heard(&message, heard, run));
         }
 
         let mut effects = Effects::default();
-        let passage = run.chain.arrive(Arc::clone(&message), &mut effects).await;
+        let next_hops = self.next_hops(&message, &meaning, run).await;
+        let passage = run.chain.arrive(Arc::clone(&message), &next_hops, &mut effects).await;
         if run.arrived {
             effects.forget_requests();
         }
@@ -312,6 +321,7 @@ impl Run {
             since: incoming.origin.received_at,
             own: None,
             opened: Mutex::default(),
+            noted: Mutex::default(),
             alone: Mutex::default(),
         }
     }
@@ -335,6 +345,7 @@ impl Run {
             since: now,
             own: None,
             opened: Mutex::default(),
+            noted: Mutex::default(),
             alone: Mutex::default(),
         }
     }

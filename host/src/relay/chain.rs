@@ -8,6 +8,7 @@ use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, MessageType
 
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
+use crate::message::PeerName;
 use crate::pipeline::loading::ShadowTerms;
 use crate::pipeline::loading::signing::{PublicKey, Signing};
 use crate::pipeline::recording::{Recorder, RecordingOptions};
@@ -21,16 +22,11 @@ pub fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Resul
     let signing = Arc::new(signing(&config.plugin_signing)?);
     let inside = Arc::new(inside(config));
     let spec = |plugin: &config::Plugin| {
-        let grants = plugin
-            .grants
-            .iter()
-            .map(|grant| grant.parse())
-            .collect::<Result<_, _>>()?;
         let plugin_spec = PluginSpec {
             name: plugin.name.clone(),
             wasm: plugin.file.clone(),
             settings: plugin.settings.clone(),
-            grants,
+            grants: plugin.grants.clone(),
             limits: limits(plugin),
         };
         Ok(LinkSpec {
@@ -72,10 +68,10 @@ pub fn recorder(config: &Config, running: Option<Arc<Recorder>>) -> anyhow::Resu
     ))
 }
 
-/// Peers of our own MMSE.
+/// Peers of our own MMSE, and the relay, which belongs to it with what it says itself.
 fn inside(config: &Config) -> HashSet<String> {
-    let ours = config.peers.iter().filter(|peer| peer.inside);
-    ours.map(|peer| peer.name.to_string()).collect()
+    let ours = config.peers.iter().filter(|peer| peer.inside).map(|peer| &peer.name);
+    ours.chain([&PeerName::relay()]).map(PeerName::to_string).collect()
 }
 
 /// The configuration has checked the words.

@@ -14,6 +14,7 @@ use crate::numbering::{self, Answer, Numbering};
 use crate::pipeline::Destination;
 use crate::routing::{
     Circumstances, EnumAnswer, NamedTable, OnSilence, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Step, Tables,
+    Whose,
 };
 
 use super::doors::{SenderProfile, senders};
@@ -94,6 +95,21 @@ impl Directory {
         self.routing.explain(source, address, &now, &mut |step, what| {
             told(step.map_or("", Step::name), what);
         })
+    }
+
+    /// Whose a number is. DNS is asked if need be.
+    ///
+    /// # Errors
+    /// DNS does not answer.
+    pub(super) async fn whose(&self, number: &MmsAddress) -> Result<Option<Whose>, Refusal> {
+        if let Some((numbering, number)) = self.to_be_asked(&PeerName::no_route(), number) {
+            numbering.ask(&number).await;
+        }
+        let now = Now {
+            delivery: None,
+            numbering: self.numbering.as_deref(),
+        };
+        self.routing.whose(number, &now)
     }
 
     /// Whom to ask, and for which number, before this recipient can be routed; `None` when nothing has to be asked.

@@ -15,10 +15,10 @@ use crate::message::{
     Change, Incoming, Leg, LegState, MessageId, Outgoing, OutgoingId, PeerName, Piece, Refusal, Rope, TransactionChange,
 };
 use crate::spool::{Finish, SpoolError, Unfinished};
-use crate::transactions;
+use crate::transactions::{self, Noted, What};
 
 use super::Relay;
-use super::carry::{Run, why};
+use super::carry::{Run, lock, why};
 use super::outcomes;
 
 /// How often the spool is asked: an operator's `queue release` is seen at the next time.
@@ -79,7 +79,8 @@ impl Relay {
         let message = under_way.messages.remove(&id);
         // A panic is a bug of ours; it must not be met again at once, for ever.
         if let (Err(error), Some((message, attempts))) = (ended, message) {
-            self.record(message, self.again(attempts, error.to_string())).await;
+            self.record(message, self.again(attempts, error.to_string()), Vec::new())
+                .await;
         }
     }
 
@@ -96,7 +97,13 @@ impl Relay {
             Ok(Err(refusal)) => self.refused(&unfinished.incoming, &refusal, &run).await,
             Err(_) => self.again(attempts, format!("its plug-ins were not done within {BUDGET:?}")),
         };
-        self.record(id, finish).await;
+        if let Finish::Done(acceptance) = &finish
+            && let Some(opens) = &acceptance.opens
+        {
+            lock(&run.noted).extend(What::of_opening(opens));
+        }
+        let noted = std::mem::take(&mut *lock(&run.noted));
+        self.record(id, finish, noted).await;
     }
 
     /// What is refused after its sender heard 250 is told to its sender as MM4 tells it, and to outcome plug-ins.
@@ -137,8 +144,8 @@ impl Relay {
         }
     }
 
-    /// Makes it durable, and only then hands it to delivery.
-    async fn record(&self, id: MessageId, finish: Finish) {
+    /// Makes it durable, and only then counts it and hands it to delivery.
+    async fn record(&self, id: MessageId, finish: Finish, noted: Vec<Noted>) {
         let outgoing = match &finish {
             Finish::Done(acceptance) => acceptance.outgoing.clone(),
             Finish::Again { reason, .. } => {
@@ -153,6 +160,7 @@ impl Relay {
         let destinations = outgoing.len();
         match self.spool.finish(id, finish).await {
             Ok(()) => {
+                self.transactions.counts.note(noted);
                 tracing::debug!(message = %id, destinations, "taken from the spool through its plug-ins");
                 self.send_off(outgoing);
                 self.news.notify_one();

@@ -3,8 +3,8 @@
 //! [`carry`] is the journey of one message, in one function. The rest of this room is what is around it: what intake
 //! asks before there is a message ([`doors`]), messages whose journey is made from the spool ([`finish`]), those that
 //! plug-ins defer again and again ([`deferrals`]), what a message means to open requests ([`remembered`]), what the relay
-//! says itself ([`telling`]), telling plug-ins of outcomes ([`outcomes`]), and starting, reloading and stopping the whole
-//! ([`start`]).
+//! says itself ([`telling`]), telling plug-ins of outcomes ([`outcomes`]), building the rooms ([`rooms`]),
+//! and starting, reloading and stopping the whole ([`start`]).
 
 mod carry;
 mod certificates;
@@ -22,6 +22,7 @@ mod numbers;
 mod outcomes;
 mod quirks;
 mod remembered;
+mod rooms;
 mod start;
 mod tables;
 mod telling;

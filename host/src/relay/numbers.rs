@@ -6,7 +6,7 @@ use mm4relay_engine::{BoxFuture, Network};
 
 use crate::message::{MmsAddress, Refusal};
 use crate::pipeline::Numbering;
-use crate::routing::Route;
+use crate::routing::{NetworkId, Whose};
 
 use super::Directory;
 
@@ -20,15 +20,20 @@ impl RoutedNumbers {
         let Ok(address) = MmsAddress::new(number) else {
             return Ok(None);
         };
-        match self.0.explain(None, &address, |_, _| {}).await {
-            Ok(Route::Peer(peer)) => Ok(Some(Network {
-                id: None,
-                domain: self.0.domain(&peer).map(str::to_owned),
-                peer: Some(peer.to_string()),
-            })),
-            Err(Refusal::Numbering { reason, .. }) => Err(reason),
-            Ok(Route::PlugIns | Route::System(_)) | Err(_) => Ok(None),
-        }
+        let whose = match self.0.whose(&address).await {
+            Ok(whose) => whose,
+            Err(Refusal::Numbering { reason, .. }) => return Err(reason),
+            Err(_) => None,
+        };
+        Ok(whose.map(|Whose { network, domain, peer }| Network {
+            id: network.map(NetworkId::codes),
+            domain: peer
+                .as_ref()
+                .and_then(|peer| self.0.domain(peer))
+                .map(str::to_owned)
+                .or(domain),
+            peer: peer.map(|peer| peer.to_string()),
+        }))
     }
 }
 
@@ -60,7 +65,7 @@ mod tests {
             peer: Some("b".into()),
         };
         assert_eq!(numbers.look_up("+15555550100").await, Ok(Some(network)));
-        assert_eq!(numbers.look_up("+15559550100").await, Ok(None));
+        assert_eq!(numbers.look_up("+15559550100").await, Ok(None), "left to plug-ins");
         assert_eq!(numbers.look_up("+9995550100").await, Ok(None));
     }
 }

@@ -31,13 +31,34 @@ impl Relay {
     }
 
     /// A message that is carried nowhere.
-    pub(super) fn heard(&self, message: &Message, heard: Heard) -> Acceptance {
+    pub(super) fn heard(&self, message: &Message, heard: Heard, run: &Run) -> Acceptance {
+        lock(&run.noted).extend(heard.what.map(|what| what.with(&message.origin.peer)));
         let kind = message.kind.name();
         tracing::info!(message = %message.id, peer = %message.origin.peer, kind, "taken and not carried: {}", heard.why);
         Acceptance {
             changes: heard.changes,
             ..acceptance(message, Effects::default())
         }
+    }
+
+    /// Where the message would go if plug-ins left it as it is: what they are told on arrival, and chosen by. Empty when
+    /// nobody would ask.
+    pub(super) async fn next_hops(&self, message: &Arc<Message>, meaning: &Meaning, run: &Run) -> Vec<PeerName> {
+        if run.chain.links.is_empty() {
+            return Vec::new();
+        }
+        if let Meaning::Reply(reply) = meaning {
+            return vec![reply.of.source.clone()];
+        }
+        for recipient in &message.envelope.recipients {
+            self.ask_for(&message.origin.peer, &recipient.address).await;
+        }
+        let bound = self.bound(meaning, Arc::clone(message), &BTreeMap::new(), run);
+        let destinations = bound.map(|(_, split)| split.destinations).unwrap_or_default();
+        let mut next_hops: Vec<PeerName> = destinations.into_iter().map(|to| to.peer).collect();
+        // A peer that takes one recipient at a time is a destination for each.
+        next_hops.dedup();
+        next_hops
     }
 
     /// Where the message goes. A response goes to whoever asked, under the address that they gave.
@@ -115,6 +136,7 @@ impl Relay {
             (None, Meaning::Question(question)) => {
                 acceptance.changes = question.changes(legs.clone(), self.clock.now());
                 acceptance.opens = question.opens(legs);
+                lock(&run.noted).extend(question.what().map(|what| what.with(&acceptance.origin.peer)));
             }
             // A response that is held will be looked at anew when it is released.
             (None, Meaning::Reply(reply)) if acceptance.hold.is_none() => {
@@ -122,6 +144,7 @@ impl Relay {
                 acceptance.charging.extend(told.charging);
                 acceptance.kv.extend(told.kv);
                 acceptance.changes = reply.changes();
+                lock(&run.noted).push(reply.what().with(&acceptance.origin.peer));
             }
             _ => {}
         }

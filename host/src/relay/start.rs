@@ -5,36 +5,28 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use arc_swap::ArcSwap;
-use mm4relay_engine::{Allocation, Engine, EngineOptions, Services};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config};
 use crate::delivery::Delivery;
 use crate::intake;
-use crate::pipeline::loading::history::History;
-use crate::pipeline::recording::Recorder;
-use crate::pipeline::{Catalogue, KvSource, PluginServices, Seeds, WatchGuard, Watched};
-use crate::protocol::mm4;
-use crate::routing::{Side, Tables};
-use crate::spool::sqlite::{self, SqliteSpool};
-use crate::spool::{BoxFuture, Careless, Spool};
-use crate::transactions::{Terms, Transactions};
+use crate::pipeline::{WatchGuard, Watched};
+use crate::routing::Side;
+use crate::spool::sqlite::SqliteSpool;
+use crate::transactions::Terms;
 
 use super::certificates::Certificates;
-use super::deferrals::Deferrals;
 use super::directory::Directory;
 use super::doors::Door;
 use super::metrics::{Console, Shown};
 use super::next_hops::peer_options;
-use super::numbers::RoutedNumbers;
-use super::outcomes::Outcomes;
-use super::tables::{Current, Loaded, load_aside};
+use super::rooms::{Rooms, next_hops, open_spool, services, trusted};
+use super::tables::{Current, load_aside};
 use super::terms::terms;
-use super::{Nobody, Observer, ROOM_BLOCKS, Relay, chain, tables};
+use super::{Nobody, Observer, Relay, chain};
 
 /// What a start can be given besides the configuration.
 pub struct Setup {
@@ -78,54 +70,18 @@ impl Running {
         let database = open_spool(&config)?;
         let spool = trusted(&database, &setup);
         let certificates = Certificates::load(&config)?;
-        let (tables, directory) = load_aside(&config, &Loaded::default(), None).await?;
-        let recorder = chain::recorder(&config, None)?;
-        let given = services(&tables.tables, &spool, &clock, &directory)?;
         // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
-        let catalogue = Box::pin(load_catalogue(&config, given, recorder.as_ref())).await?;
-
-        let terms = terms(&config)?;
-        let transactions = Arc::new(Transactions::new(Arc::clone(&spool), Arc::clone(&clock), terms));
-        let news = Arc::new(Notify::new());
-        let outcomes = Arc::new(Outcomes {
-            catalogue: Arc::clone(&catalogue),
-            transactions: Arc::clone(&transactions),
-            news: Arc::clone(&news),
-            clock: Arc::clone(&clock),
-        });
-        let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&spool)));
+        let (rooms, tables, recorder) = Box::pin(Rooms::load(&config, spool, clock)).await?;
+        let outcomes = Arc::new(rooms.outcomes());
+        let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&rooms.spool)));
         let (stop_delivery, delivery_stops) = watch::channel(false);
-        let delivery = Delivery::start(
-            peer_options(next_hops(&config), &config.relay.name, &certificates),
-            Arc::clone(&spool),
-            Arc::clone(&clock),
-            outcomes,
-            delivery_stops,
-        );
+        let sends_to = peer_options(next_hops(&config), &config.relay.name, &certificates);
+        let (stored, told) = (Arc::clone(&rooms.spool), Arc::clone(&rooms.clock));
+        let delivery = Delivery::start(sends_to, stored, told, outcomes, delivery_stops);
 
-        let relay = Arc::new(Relay {
-            name: config.relay.name.clone(),
-            hop_limit: config.relay.hop_limit,
-            pass_limit: config.relay.pass_limit,
-            limits: mm4_limits(&config),
-            directory: ArcSwap::new(directory),
-            deferrals: Deferrals::new(config.relay.hold_after_deferrals),
-            unfinished: Notify::new(),
-            transactions,
-            news,
-            reloaded: Notify::new(),
-            catalogue: Arc::clone(&catalogue),
-            spool,
-            delivery,
-            clock,
-            counts: Arc::default(),
-            room: Semaphore::new(ROOM_BLOCKS as usize),
-            observer: setup.observer,
-        });
-        let watch = catalogue
-            .watch()
-            .await
-            .context("the folders of the plug-ins cannot be watched")?;
+        let relay = Arc::new(Relay::of(&config, rooms, delivery, setup.observer));
+        let watch = relay.catalogue.watch().await;
+        let watch = watch.context("the folders of the plug-ins cannot be watched")?;
         let finishing = tokio::spawn(Arc::clone(&relay).keep_finishing());
         let telling = tokio::spawn(Arc::clone(&relay).keep_telling());
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
@@ -254,89 +210,6 @@ impl Running {
         self.relay.delivery.drained().await;
         self.events.abort();
         self.database.close().await;
-    }
-}
-
-fn open_spool(config: &Config) -> anyhow::Result<Arc<SqliteSpool>> {
-    let folder = &config.relay.spool;
-    SqliteSpool::open(folder, sqlite::Options::default()).with_context(|| format!("spool {}", folder.display()))
-}
-
-/// The spool as the rooms see it.
-fn trusted(database: &Arc<SqliteSpool>, setup: &Setup) -> Arc<dyn Spool> {
-    let spool = Arc::clone(database) as Arc<dyn Spool>;
-    if !setup.acknowledge_before_commit {
-        return spool;
-    }
-    tracing::error!("MESSAGES WILL BE LOST: this relay acknowledges before it commits, to test a test");
-    Arc::new(Careless(spool))
-}
-
-/// Plug-ins' durable values, from the spool.
-struct StoredValues(Arc<dyn Spool>);
-
-impl KvSource for StoredValues {
-    fn get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
-        Box::pin(async move { self.0.kv_get(plugin, key).await.map_err(|error| error.to_string()) })
-    }
-}
-
-/// What plug-ins get from the relay, with the tables and routes as they are now.
-pub(super) fn services(
-    tables: &Tables,
-    spool: &Arc<dyn Spool>,
-    clock: &SharedClock,
-    directory: &Arc<Directory>,
-) -> anyhow::Result<Arc<dyn Services>> {
-    Ok(Arc::new(PluginServices {
-        tables: tables::set(tables),
-        kv: Arc::new(StoredValues(Arc::clone(spool))),
-        clock: Arc::clone(clock),
-        numbering: Arc::new(RoutedNumbers(Arc::clone(directory))),
-        seeds: Seeds::new()?,
-    }))
-}
-
-async fn load_catalogue(
-    config: &Config,
-    services: Arc<dyn Services>,
-    recorder: Option<&Arc<Recorder>>,
-) -> anyhow::Result<Arc<Catalogue>> {
-    let cache_dir = Some(config.relay.spool.join("compiled"));
-    let engine = Engine::new(EngineOptions {
-        cache_dir,
-        ..EngineOptions::default()
-    })?;
-    if !engine.page_map_scan() {
-        tracing::warn!("this kernel has no page-map scan (Linux 6.7): each plug-in call costs about twice as much");
-    }
-    match engine.allocation() {
-        Allocation::Pool(instances) if instances == EngineOptions::default().max_instances => {}
-        Allocation::Pool(instances) => tracing::warn!(
-            instances,
-            "the address space (ulimit -v) holds a smaller pool of sandboxes only: fewer calls at the same time"
-        ),
-        Allocation::OnDemand(instances) => tracing::warn!(
-            instances,
-            "the address space (ulimit -v) holds no pool of sandboxes: each call reserves its own, which is slower"
-        ),
-    }
-    let history = History::open(&config.relay.spool);
-    Catalogue::open(engine, services, chain::specs(config, recorder)?, history)
-        .await
-        .context("plug-ins")
-}
-
-/// The peers that something can be sent to: the others only send.
-fn next_hops(config: &Config) -> impl Iterator<Item = &config::Peer> {
-    config.peers.iter().filter(|peer| peer.takes_messages())
-}
-
-fn mm4_limits(config: &Config) -> mm4::Limits {
-    mm4::Limits {
-        header_octets: config.limits.header_size,
-        nesting: config.limits.nesting,
-        ..mm4::Limits::default()
     }
 }
 

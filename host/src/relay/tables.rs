@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{anyhow, bail};
+use mm4relay_engine::Grant;
 use tokio::sync::Mutex;
 
 use crate::config::Config;
@@ -18,7 +19,7 @@ use crate::pipeline::{TableSet, Watched};
 use crate::routing::{Table, Tables};
 
 use super::directory::Directory;
-use super::start::services;
+use super::rooms::services;
 use super::{Relay, chain};
 
 /// What runs: a configuration, and its tables as they were last read.
@@ -175,7 +176,7 @@ impl Relay {
             plugin
                 .grants
                 .iter()
-                .any(|grant| matches!(grant.as_str(), "tables" | "numbering"))
+                .any(|grant| matches!(grant, Grant::Tables | Grant::Numbering))
         };
         if config.plugins.iter().any(granted) {
             let services = services(&loaded.tables, &self.spool, &self.clock, &directory)?;

@@ -15,7 +15,7 @@ use crate::message::{
     Change, Content, Incoming, Masked, MessageId, Origin, PeerName, Refusal, Task, Todo, Transaction, TransactionChange,
 };
 use crate::spool::SpoolError;
-use crate::transactions::{Deed, Written};
+use crate::transactions::{Deed, What, Written};
 
 use super::Relay;
 use super::carry::{Run, why};
@@ -87,7 +87,10 @@ impl Relay {
         let looked = self.transactions.look(found).await;
         let done = match looked {
             Ok(Some((_alone, Deed::Write(written)))) => self.say(found.id, *written).await,
-            Ok(Some((_alone, Deed::Change(changes)))) => self.spool.change(changes).await,
+            Ok(Some((_alone, Deed::Change { changes, noted }))) => {
+                let changed = self.spool.change(changes).await;
+                changed.inspect(|()| self.transactions.counts.note(noted))
+            }
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
@@ -122,6 +125,7 @@ impl Relay {
         match tokio::time::timeout(BUDGET, self.journey(incoming, &run)).await {
             Ok(Ok(acceptance)) => {
                 self.take(acceptance).await?;
+                self.transactions.counts.note([What::Told(what).with(&peer)]);
                 tracing::info!(message = %about, %peer, by = %id, "told: {what}");
                 Ok(())
             }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::servers::ServerEntry;
+use super::steps::Found;
 use super::trust::Role;
-use super::{Circumstances, EnumAnswer, NamedTable, NetworkId, OnSilence, Route, Routing, Target, plain};
+use super::{Circumstances, Route, Routing, Target};
 use crate::message::{AddressKind, MmsAddress, PeerName, Refusal};
 
 /// One step of `[routing] order`.
@@ -26,20 +27,6 @@ pub enum Step {
 
 /// Hears what each step finds, in words for people. `None` stands for what is decided behind the last step.
 pub type Told<'a> = &'a mut dyn FnMut(Option<Step>, fmt::Arguments<'_>);
-
-/// What a step comes to.
-enum Found {
-    /// A peer, by name; or one of our Relay/Servers, for which another may stand in.
-    Peer(PeerName),
-    /// As configured for a range: the row of it.
-    Range(usize),
-    /// Nothing: the next step.
-    Next,
-    /// Nobody can take it, and no other step is asked.
-    Nobody,
-    /// Not known now.
-    Later(Refusal),
-}
 
 impl Step {
     pub const ALL: [Self; 6] = [
@@ -83,6 +70,19 @@ impl Routing {
         now: &dyn Circumstances,
         told: Told<'_>,
     ) -> Result<Route, Refusal> {
+        self.search(source, address, now, told, &mut None)
+    }
+
+    /// As [`look_up`](Self::look_up). `named` is what the table of ported numbers or DNS says of the number, if they are
+    /// asked and know it: the last one counts.
+    pub(super) fn search(
+        &self,
+        source: Option<&PeerName>,
+        address: &MmsAddress,
+        now: &dyn Circumstances,
+        told: Told<'_>,
+        named: &mut Option<String>,
+    ) -> Result<Route, Refusal> {
         let ours = self.ourselves(address, told);
         if let Some(route) = ours.or_else(|| self.another_of_ours(source?, address, told)) {
             return Ok(route);
@@ -104,9 +104,9 @@ impl Routing {
                     Found::Next
                 }
                 (Step::Subscribers, Some(number)) => self.by_subscriber(number, &mut say),
-                (Step::Portability, Some(number)) => self.by_portability(number, &mut say),
+                (Step::Portability, Some(number)) => self.by_portability(number, named, &mut say),
                 (Step::Ranges, Some(number)) => self.by_range(number, &mut say),
-                (Step::Enum, Some(number)) => self.by_enum(number, address, now, &mut say),
+                (Step::Enum, Some(number)) => self.by_enum(number, address, now, named, &mut say),
             };
             theirs |= foreign && step == Step::Domain;
             match found {
@@ -170,179 +170,6 @@ impl Routing {
         })
     }
 
-    fn by_domain(&self, address: &MmsAddress, foreign: bool, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
-        let Some(domain) = address.domain().map(plain) else {
-            say(format_args!("the address has no domain: it counts as one of ours"));
-            return Found::Next;
-        };
-        if !foreign {
-            say(format_args!("{domain} is one of our own"));
-            return Found::Next;
-        }
-        match self.by_domain.get(&*domain) {
-            Some(peer) => {
-                say(format_args!("{domain} is a domain of {peer}"));
-                Found::Peer(peer.clone())
-            }
-            None => {
-                say(format_args!("{domain} is no peer's domain"));
-                Found::Next
-            }
-        }
-    }
-
-    fn by_network(&self, address: &MmsAddress, foreign: bool, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
-        let domain = address.domain().map(plain);
-        let network = domain.as_deref().and_then(NetworkId::of_domain);
-        let Some(network) = network.filter(|_| foreign) else {
-            say(format_args!("the domain names no other mobile network by its codes"));
-            return Found::Next;
-        };
-        self.of_network(network, say).map_or(Found::Next, Found::Peer)
-    }
-
-    fn of_network(&self, network: NetworkId, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Option<PeerName> {
-        let peer = self.by_network.get(&network).cloned();
-        match &peer {
-            Some(peer) => say(format_args!("network {network} is a domain of {peer}")),
-            None => say(format_args!("network {network} is no peer's")),
-        }
-        peer
-    }
-
-    fn by_subscriber(&self, number: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
-        let Some(value) = self.row(self.subscribers.as_ref(), number, say) else {
-            return Found::Next;
-        };
-        // The table was compared with the configuration when it was loaded.
-        self.named(value).map_or(Found::Next, Found::Peer)
-    }
-
-    /// A number that was ported to somebody with whom we have no agreement goes to nobody: whoever had it before cannot
-    /// deliver it.
-    fn by_portability(&self, number: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
-        let Some(value) = self.row(self.portability.as_ref(), number, say) else {
-            return Found::Next;
-        };
-        match self.network_of(value, say) {
-            Network::Own => Found::Next,
-            Network::Peer(peer) => Found::Peer(peer),
-            Network::Unknown => Found::Nobody,
-        }
-    }
-
-    fn by_range(&self, number: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
-        let Some(row) = self.prefixes.find_longest_beginning(number) else {
-            say(format_args!("no range begins this number"));
-            return Found::Next;
-        };
-        let prefix = self.prefixes.key(row);
-        match &self.targets[row] {
-            Target::Route(Route::Peer(peer)) => say(format_args!("{prefix} is a route to {peer}")),
-            Target::Route(_) => say(format_args!("{prefix} is left to plug-ins")),
-            Target::Servers(group) => {
-                say(format_args!(
-                    "{prefix} is served by {} of our relay-servers",
-                    group.len()
-                ));
-            }
-        }
-        Found::Range(row)
-    }
-
-    fn by_enum(
-        &self,
-        number: &str,
-        address: &MmsAddress,
-        now: &dyn Circumstances,
-        say: &mut dyn FnMut(fmt::Arguments<'_>),
-    ) -> Found {
-        let Some(on_silence) = self.numbering else {
-            say(format_args!("passed over: no [routing.enum] is configured"));
-            return Found::Next;
-        };
-        if !number.starts_with('+') {
-            say(format_args!("passed over: only numbers with + are in E.164"));
-            return Found::Next;
-        }
-        match now.enum_answer(number) {
-            EnumAnswer::Nothing => {
-                say(format_args!("DNS has no mms:mailto for the number"));
-                Found::Next
-            }
-            EnumAnswer::Domain(domain) => {
-                say(format_args!("DNS says {domain}"));
-                match self.network_of(&domain, say) {
-                    Network::Peer(peer) => Found::Peer(peer),
-                    // Every step that knows our own numbers has been asked, or comes yet.
-                    Network::Own | Network::Unknown => Found::Next,
-                }
-            }
-            EnumAnswer::Silence(reason) if on_silence == OnSilence::Next => {
-                say(format_args!(
-                    "DNS did not answer ({reason}): the next step, as configured"
-                ));
-                Found::Next
-            }
-            EnumAnswer::Silence(reason) => {
-                say(format_args!(
-                    "DNS did not answer ({reason}): the sender tries again later"
-                ));
-                Found::Later(Refusal::Numbering {
-                    recipient: address.to_string(),
-                    reason,
-                })
-            }
-        }
-    }
-
-    /// The value of the row for `number`, if there is one.
-    fn row<'a>(
-        &self,
-        table: Option<&'a NamedTable>,
-        number: &str,
-        say: &mut dyn FnMut(fmt::Arguments<'_>),
-    ) -> Option<&'a str> {
-        let Some(NamedTable { name, table }) = table else {
-            say(format_args!("passed over: no table is configured"));
-            return None;
-        };
-        let value = table.lookup(number);
-        match value {
-            Some(value) => say(format_args!("table {name}, row {number},{value}")),
-            None => say(format_args!("table {name} has no row for {number}")),
-        }
-        value
-    }
-
-    /// Whose network a portability row or an ENUM record means: a peer by name, a network by its codes, a domain.
-    pub(super) fn network_of(&self, value: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Network {
-        if let Some(peer) = self.named(value) {
-            return Network::Peer(peer);
-        }
-        let domain = plain(value);
-        let network = NetworkId::read(value).or_else(|| NetworkId::of_domain(&domain));
-        if self.own_domains.contains(&*domain) || network.is_some_and(|network| self.own_networks.contains(&network)) {
-            say(format_args!("that is our own network"));
-            return Network::Own;
-        }
-        if let Some(peer) = self.by_domain.get(&*domain) {
-            say(format_args!("{domain} is a domain of {peer}"));
-            return Network::Peer(peer.clone());
-        }
-        match network {
-            Some(network) => self.of_network(network, say).map_or(Network::Unknown, Network::Peer),
-            None => {
-                say(format_args!("{value} is nobody's"));
-                Network::Unknown
-            }
-        }
-    }
-
-    fn named(&self, name: &str) -> Option<PeerName> {
-        self.roles.get_key_value(name).map(|(name, _)| name.clone())
-    }
-
     /// To a peer that was found, or to whoever takes its messages now.
     fn to(
         &self,
@@ -402,14 +229,6 @@ impl Routing {
             .map(|server| Route::Peer(server.name.clone()))
             .ok_or_else(|| nobody(address))
     }
-}
-
-/// Whose network something is in.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Network {
-    Own,
-    Peer(PeerName),
-    Unknown,
 }
 
 /// The number that an address stands for.

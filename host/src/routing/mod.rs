@@ -5,7 +5,8 @@
 //! domain; one that is nobody's has no route, whatever the number before it: what was meant for somebody else's network
 //! must not end up in a third one. Of our own Relay/Servers, several may serve one range ([`servers`]).
 //!
-//! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom, and who carries for whom.
+//! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom, and who carries for whom. Plug-ins may ask
+//! for the network of a number without any message ([`whose`]).
 //!
 //! Nothing here asks anybody: what DNS said, and which peer cannot be reached, is told ([`Circumstances`]).
 
@@ -13,8 +14,11 @@ mod look_up;
 mod network;
 mod rows;
 mod servers;
+mod split;
+mod steps;
 mod table;
 mod trust;
+mod whose;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -26,12 +30,14 @@ use ipnet::IpNet;
 pub use look_up::{Step, Told};
 pub use network::NetworkId;
 pub use servers::ServerEntry;
+pub use split::{Destination, Split};
 pub use table::{BadRow, MAX_KEY_OCTETS, MAX_VALUE_OCTETS, Table, TableError, Tables};
 pub use trust::{Role, Side};
+pub use whose::Whose;
 
 use self::rows::{Builder, Rows};
 use self::servers::Servers;
-use crate::message::{PeerName, Recipient, Refusal, SystemAddress, SystemTag};
+use crate::message::{PeerName, SystemAddress, SystemTag};
 
 /// What routing knows of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,26 +129,6 @@ impl Circumstances for Calm {
     fn enum_answer(&self, _: &str) -> EnumAnswer {
         EnumAnswer::Nothing
     }
-}
-
-/// One message to a next hop, with its recipients in the order of the envelope. A peer that takes one recipient at a
-/// time has a destination for each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Destination {
-    pub peer: PeerName,
-    pub recipients: Vec<Recipient>,
-}
-
-/// A message's recipients, by next hop.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Split {
-    /// In the order in which the envelope first names each.
-    pub destinations: Vec<Destination>,
-    /// Recipients that are the relay itself: the postmaster, our own system address, or that with a tag that names no
-    /// Relay/Server of ours any more.
-    pub system: Vec<Recipient>,
-    /// Recipients that have no next hop.
-    pub unrouted: Vec<(Recipient, Refusal)>,
 }
 
 /// All look-ups of one configuration. Memory: 37 octets for each prefix besides its text, and the tables.
@@ -292,49 +278,6 @@ impl Routing {
         known.filter(here).map(|peer| &peer.name)
     }
 
-    /// Groups the recipients of a message from `source` by next hop. `chosen` is the peer that a plug-in routed a
-    /// recipient to, if one did; then nothing else is asked. A recipient that was left to plug-ins, and that none of them
-    /// took, has no next hop.
-    pub fn split(
-        &self,
-        source: &PeerName,
-        recipients: &[Recipient],
-        chosen: impl Fn(&Recipient) -> Option<PeerName>,
-        now: &dyn Circumstances,
-    ) -> Split {
-        let mut split = Split::default();
-        for recipient in recipients {
-            let routed = match chosen(recipient) {
-                Some(peer) => Ok(Route::Peer(peer)),
-                None => self.admit(source, &recipient.address, now),
-            };
-            match routed {
-                Ok(Route::Peer(peer)) => self.add(&mut split, peer, recipient.clone()),
-                // What comes to our own system address goes to the Relay/Server that its tag names.
-                Ok(Route::System(tag)) => match tag.and_then(|tag| self.home(&tag)) {
-                    Some(home) => self.add(&mut split, home, recipient.clone()),
-                    None => split.system.push(recipient.clone()),
-                },
-                Ok(Route::PlugIns) => {
-                    let recipient_text = recipient.address.to_string();
-                    let refusal = Refusal::NoRoute {
-                        recipient: recipient_text,
-                    };
-                    split.unrouted.push((recipient.clone(), refusal));
-                }
-                Err(refusal) => split.unrouted.push((recipient.clone(), refusal)),
-            }
-        }
-        split
-    }
-
-    fn add(&self, split: &mut Split, peer: PeerName, recipient: Recipient) {
-        match self.single.contains(&peer) {
-            true => split.add_alone(peer, recipient),
-            false => split.add(peer, recipient),
-        }
-    }
-
     /// Rows of the routing tables whose value means nothing: the first 20, and how many more there are.
     pub fn bad_rows(&self) -> Vec<String> {
         let peer = |value: &str| self.roles.contains_key(value);
@@ -365,30 +308,6 @@ impl Routing {
         let domain = plain(domain);
         let network = || NetworkId::of_domain(&domain);
         self.own_domains.contains(&*domain) || network().is_some_and(|network| self.own_networks.contains(&network))
-    }
-}
-
-impl Split {
-    /// A destination of its own.
-    fn add_alone(&mut self, peer: PeerName, recipient: Recipient) {
-        let recipients = vec![recipient];
-        self.destinations.push(Destination { peer, recipients });
-    }
-
-    /// One more recipient for `peer`.
-    fn add(&mut self, peer: PeerName, recipient: Recipient) {
-        // There are few next hops in one message, mostly one: looking through them costs less than a map.
-        match self
-            .destinations
-            .iter_mut()
-            .find(|destination| destination.peer == peer)
-        {
-            Some(destination) => destination.recipients.push(recipient),
-            None => self.destinations.push(Destination {
-                peer,
-                recipients: vec![recipient],
-            }),
-        }
     }
 }
 

@@ -17,6 +17,11 @@ impl NetworkId {
         Self::of(mcc, mnc)
     }
 
+    /// `MCC-MNC` with three digits each, whatever it was written with: `999-002`.
+    pub fn codes(self) -> String {
+        format!("{:03}-{:03}", self.mcc, self.mnc)
+    }
+
     /// The network whose domain this is: `mncNNN.mccNNN.gprs` or `mncNNN.mccNNN.3gppnetwork.org`, with any labels in
     /// front, and with two digits where some write two. In lower case.
     pub fn of_domain(domain: &str) -> Option<Self> {
@@ -53,6 +58,7 @@ mod tests {
     fn one_network_is_one_however_it_is_written() {
         let network = NetworkId::read("999-02").unwrap();
         assert_eq!(network.to_string(), "mms.mnc002.mcc999.gprs");
+        assert_eq!(network.codes(), "999-002");
         assert_eq!(NetworkId::read("999-002"), Some(network));
         for domain in [
             "mms.mnc002.mcc999.gprs",

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::MmsAddress;
+use crate::message::{MmsAddress, Recipient, Refusal};
 
 fn peer(name: &str) -> PeerName {
     PeerName::new(name).unwrap()

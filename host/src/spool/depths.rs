@@ -17,6 +17,8 @@ pub struct Depths {
     pub unfinished: i64,
     /// Outcomes that plug-ins must still be told.
     pub untold: i64,
+    /// Requests that are remembered.
+    pub transactions: i64,
 }
 
 impl Inspector {
@@ -44,6 +46,7 @@ impl Inspector {
             held: count("SELECT count(*) FROM message WHERE hold IS NOT NULL AND due IS NULL AND NOT failed")?,
             unfinished: count("SELECT count(*) FROM message WHERE due IS NOT NULL")?,
             untold: count("SELECT count(*) FROM event")?,
+            transactions: count("SELECT count(*) FROM request")?,
         })
     }
 }

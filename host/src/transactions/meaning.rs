@@ -4,10 +4,10 @@ use crate::message::{
     Answer, Change, Leg, LegState, Message, MessageType, MmsAddress, Mode, PeerName, Recipient, RefuseWith, Timestamp,
     Transaction, TransactionChange, TransactionKey,
 };
-use crate::protocol::mm4::{self, Action, DeliveryStatus, Pdu, RecipientStatus, Returned};
+use crate::protocol::mm4::{self, Pdu};
 use crate::spool::SpoolError;
 
-use super::{Alone, Terms, Transactions, status};
+use super::{Alone, Repeat, Response, Terms, Transactions, What};
 
 /// An expiry later than this after reception is not believed: nothing is remembered for years.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(60 * 24 * 60 * 60);
@@ -62,6 +62,8 @@ pub struct Heard {
     pub changes: Vec<TransactionChange>,
     /// For the log.
     pub why: String,
+    /// To be counted.
+    pub what: Option<What>,
 }
 
 /// Where a message goes.
@@ -127,6 +129,11 @@ impl Question {
         self.standing == Standing::Again
     }
 
+    /// What the request counts as when it is carried; new ones are counted when they are opened.
+    pub fn what(&self) -> Option<What> {
+        self.is_again().then_some(What::Repeat(Repeat::Forwarded))
+    }
+
     pub(super) fn is_taken_over(&self) -> bool {
         self.transaction.mode == Mode::PreAcknowledge
     }
@@ -150,6 +157,18 @@ impl Reply {
             .into_iter()
             .map(|change| TransactionChange { id, change })
             .collect()
+    }
+
+    /// What the response comes to, to be counted.
+    pub fn what(&self) -> What {
+        let is_late = self
+            .leg()
+            .is_some_and(|leg| matches!(leg.state, LegState::TimedOut { .. }));
+        What::Response(match () {
+            () if self.of.passes_on() => Response::PassedOn,
+            () if is_late => Response::Late,
+            () => Response::Kept,
+        })
     }
 
     /// The one that answers.
@@ -189,6 +208,7 @@ impl Transactions {
         if let Some(other) = known.as_ref().filter(|known| known.body != opened.body) {
             // Whatever it is, it is not lost.
             tracing::warn!(message = %message.id, like = %other.id, "raised: the same IDs as an earlier request, and another body");
+            opened.like = Some(other.id);
             opened.repeat = mm4::salted(opened.repeat, opened.body);
             known = self.known(&opened).await?;
         }
@@ -236,6 +256,7 @@ impl Transactions {
             forget_at: expiry(message).map_or(forget_at, |expiry| expiry.min(received_at.plus(LONGEST)).max(forget_at)),
             repeat: mm4::repeat_key(message),
             body,
+            like: None,
             legs: Vec::new(),
             answer: None,
             again: false,
@@ -254,17 +275,25 @@ impl Transactions {
     /// What a copy of an earlier request comes to: it goes on as that did, or it was heard before.
     fn repeated(&self, before: Transaction) -> Result<Transaction, Heard> {
         let delivered = before.unanswered().next().is_some();
-        let why = match before.mode {
-            _ if before.answer.is_some() => "a repeat of a request that was answered: it gets that answer again",
-            Mode::PreAcknowledge => "a repeat of a request that the relay has taken over",
+        let came_to = match before.mode {
+            _ if before.answer.is_some() => Repeat::Answered,
+            Mode::PreAcknowledge => Repeat::TakenOver,
             Mode::Transparent if before.wants.response && delivered => return Ok(before),
-            Mode::Transparent if before.wants.response => "a repeat of a request that still waits to be delivered",
-            Mode::Transparent => "a copy of a request that asks for no answer",
+            Mode::Transparent if before.wants.response => Repeat::Waiting,
+            Mode::Transparent => Repeat::Unasked,
+        };
+        let why = match came_to {
+            Repeat::Answered => "a repeat of a request that was answered: it gets that answer again",
+            Repeat::Forwarded => "a repeat that goes on",
+            Repeat::TakenOver => "a repeat of a request that the relay has taken over",
+            Repeat::Waiting => "a repeat of a request that still waits to be delivered",
+            Repeat::Unasked => "a copy of a request that asks for no answer",
         };
         let change = Change::CameAgain { at: self.clock.now() };
         Err(Heard {
             changes: vec![TransactionChange { id: before.id, change }],
             why: format!("{why} (message {})", before.id),
+            what: Some(What::Repeat(came_to)),
         })
     }
 
@@ -273,87 +302,6 @@ impl Transactions {
         let asked = &question.transaction;
         let peer = self.terms.load().peer(&asked.source);
         asked.wants.response && question.standing == Standing::New && peer.refuse_with == RefuseWith::Response
-    }
-
-    /// A message that is neither: a bounce may be about a request.
-    async fn foreign(&self, message: &Message) -> Result<Meaning, SpoolError> {
-        let status = mm4::delivery_status(message, &mm4::Limits::default());
-        let Some(status) = status.map_err(|error| SpoolError::Unfit(error.to_string()))? else {
-            return Ok(Meaning::Nothing);
-        };
-        let changes = self.bounced(message, &status).await?;
-        let ours = |recipient: &Recipient| is_ours(&self.terms.load(), &recipient.address);
-        let why = match changes.first() {
-            Some(change) => format!("a bounce of message {}", change.id),
-            None if message.envelope.recipients.iter().all(ours) => "a bounce of nothing that is known here".into(),
-            None => return Ok(Meaning::Nothing),
-        };
-        Ok(Meaning::Heard(Heard { changes, why }))
-    }
-
-    /// What a bounce changes in the request that it returns.
-    async fn bounced(&self, message: &Message, status: &DeliveryStatus) -> Result<Vec<TransactionChange>, SpoolError> {
-        let Some((of, ordinal)) = self.returned(message, &status.returned).await? else {
-            return Ok(Vec::new());
-        };
-        let Some(leg) = of.legs.iter().find(|leg| leg.ordinal == ordinal) else {
-            return Ok(Vec::new());
-        };
-        let at = self.clock.now();
-        let why = |failed: &RecipientStatus| {
-            let named = |recipient: &&Recipient| {
-                let names = [&failed.address, &failed.original];
-                names
-                    .iter()
-                    .any(|name| name.as_ref().is_some_and(|name| same_user(name, &recipient.address)))
-            };
-            let named: Vec<u32> = leg.recipients.iter().filter(named).map(|r| r.id).collect();
-            // A bounce that names nobody we know is about everybody.
-            let recipients = match named.is_empty() {
-                true => leg.recipients.iter().map(|r| r.id).collect(),
-                false => named,
-            };
-            (recipients, status::of_bounce(failed, at))
-        };
-        let failed = status
-            .recipients
-            .iter()
-            .filter(|failed| failed.action == Action::Failed);
-        let changes = status::refused(ordinal, failed.map(why)).into_iter();
-        Ok(changes.map(|change| TransactionChange { id: of.id, change }).collect())
-    }
-
-    /// The request that a bounce returns, and which of its legs: by the transaction ID that the bouncing peer was asked
-    /// with, else by the message ID.
-    async fn returned(&self, message: &Message, returned: &Returned) -> Result<Option<(Transaction, u32)>, SpoolError> {
-        let peer = &message.origin.peer;
-        if let Some(id) = &returned.transaction_id {
-            let transaction_id = mm4::headers::normalised_id(id);
-            let key = TransactionKey::Asked {
-                peer: peer.clone(),
-                kind: returned.kind.unwrap_or(MessageType::ForwardRequest),
-                transaction_id: transaction_id.to_owned(),
-            };
-            let found = self.spool.find(&key).await?;
-            let leg = found
-                .iter()
-                .find_map(|of| Some((of, of.leg_asked(peer, transaction_id)?.ordinal)));
-            if let Some((of, ordinal)) = leg {
-                return Ok(Some((of.clone(), ordinal)));
-            }
-        }
-        let Some(id) = &returned.message_id else {
-            return Ok(None);
-        };
-        let key = TransactionKey::Message {
-            message_id: mm4::headers::normalised_id(id).to_owned(),
-        };
-        let found = self.spool.find(&key).await?;
-        let of_peer = found.into_iter().find_map(|of| {
-            let leg = of.legs.iter().find(|leg| leg.ordinal > 0 && leg.peer == *peer)?.ordinal;
-            Some((of, leg))
-        });
-        Ok(of_peer)
     }
 
     async fn response(&self, message: &Message, request: MessageType) -> Result<Meaning, SpoolError> {
@@ -378,6 +326,7 @@ impl Transactions {
             return Ok(Meaning::Heard(Heard {
                 changes: Vec::new(),
                 why: format!("a second response to message {}", of.id),
+                what: Some(What::Response(Response::Second)),
             }));
         }
         let answer = Answer {
@@ -402,18 +351,15 @@ impl Transactions {
             return Meaning::Heard(Heard {
                 changes: Vec::new(),
                 why: "a response to no request that is known here".into(),
+                what: Some(What::Response(Response::Stray)),
             });
         }
         Meaning::Nothing
     }
 }
 
-fn same_user(one: &MmsAddress, other: &MmsAddress) -> bool {
-    one.user().eq_ignore_ascii_case(other.user())
-}
-
 /// The relay itself, and not a Relay/Server that it speaks for.
-fn is_ours(terms: &Terms, address: &MmsAddress) -> bool {
+pub(super) fn is_ours(terms: &Terms, address: &MmsAddress) -> bool {
     let known = |tag: &crate::message::SystemTag| terms.peers.contains_key(&tag.relay_server);
     let tag = terms.system.read(address);
     tag.is_some_and(|tag| !tag.as_ref().is_some_and(known))

@@ -4,11 +4,13 @@
 //! message itself. Whatever is heard of it later finds it again:
 //!
 //! - [`meaning`] says what an arriving message is to those that are open: a new request, a copy of one, the response to
-//!   one, a report that has to find its originator, a bounce
+//!   one, a report that has to find its originator
+//! - [`bounced`] finds the request that a bounce returns
 //! - [`onward`] says how a request goes to each of its next hops: under which transaction ID, in whose name, and whether
 //!   it has been there too often
 //! - [`status`] puts what went wrong into the words of a response
 //! - [`telling`] writes what the relay has to say itself
+//! - [`counts`] counts what has happened, for the metrics
 //!
 //! Nothing here sends or commits: the relay does, and what this room decided is committed with it. So a crash leaves
 //! either a question that is still open, or its answer, once.
@@ -17,6 +19,8 @@
 //! [`Transactions::alone`] keeps them apart, from the look to the commit. That two copies of a request arrive together
 //! is found out by the spool.
 
+mod bounced;
+mod counts;
 mod meaning;
 mod onward;
 mod status;
@@ -31,6 +35,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub use counts::{Counts, Noted, Repeat, Response, Told, What};
 pub use meaning::{Heard, Meaning, Question, Reply, Way, expiry};
 pub use onward::{Hop, Onward, dressed};
 pub use status::{Ending, of_delivery, of_refusal, refused};
@@ -55,6 +60,7 @@ pub struct Transactions {
     modes_since: AtomicU64,
     desks: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
+    pub counts: Counts,
 }
 
 /// Nobody else answers the same request while this is held.
@@ -69,6 +75,7 @@ impl Transactions {
             terms: ArcSwap::from_pointee(terms),
             desks: (0..DESKS).map(|_| Arc::default()).collect(),
             hasher: RandomState::new(),
+            counts: Counts::default(),
         }
     }
 

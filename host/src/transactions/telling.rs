@@ -14,20 +14,23 @@ use crate::message::{
 use crate::protocol::mm4;
 use crate::spool::SpoolError;
 
-use super::{Alone, Profile, Terms, Transactions, status};
+use super::{Alone, Noted, Profile, Terms, Told, Transactions, What, status};
 
 /// What is to be done about a transaction now.
 pub enum Deed {
     /// Something is to be said.
     Write(Box<Written>),
     /// Nothing is said: time passes, or nobody is there to hear it.
-    Change(Vec<TransactionChange>),
+    Change {
+        changes: Vec<TransactionChange>,
+        /// To be counted.
+        noted: Vec<Noted>,
+    },
 }
 
 /// A message of the relay's own.
 pub struct Written {
-    /// For the log.
-    pub what: &'static str,
+    pub what: Told,
     /// Whom it is for.
     pub peer: PeerName,
     pub envelope: Envelope,
@@ -76,7 +79,11 @@ impl Transactions {
                 };
                 self.failure(&terms, current, &lost, now).await
             }
-            None => return Deed::Change(overdue(&terms, current, now).into_iter().map(change).collect()),
+            None => {
+                let changes: Vec<TransactionChange> = overdue(&terms, current, now).into_iter().map(change).collect();
+                let noted = What::of_time(current, &changes);
+                return Deed::Change { changes, noted };
+            }
         };
         told.and(goes_on)
     }
@@ -86,7 +93,7 @@ impl Deed {
     fn and(mut self, change: Option<TransactionChange>) -> Self {
         match &mut self {
             Self::Write(written) => written.changes.extend(change),
-            Self::Change(changes) => changes.extend(change),
+            Self::Change { changes, .. } => changes.extend(change),
         }
         self
     }
@@ -107,7 +114,7 @@ impl Transactions {
         let peer = terms.peer(&current.source);
         let (Some(to), Some(system), true) = (&current.answer_to, terms.system_address(), peer.takes_messages) else {
             tracing::error!(message = %current.id, peer = %current.source, "the response {} has nowhere to go", answer.status);
-            return changed(current, told);
+            return changed(current, told, None);
         };
         let response = mm4::Response {
             request: current.kind,
@@ -119,8 +126,8 @@ impl Transactions {
             to,
         };
         match mm4::response(&self.author(terms, &system, &peer, now), &response) {
-            Some(bytes) => written("a response", current, &peer, system, to.clone(), bytes, told),
-            None => changed(current, told),
+            Some(bytes) => written(Told::Response, current, &peer, system, to.clone(), bytes, told),
+            None => changed(current, told, None),
         }
     }
 
@@ -146,7 +153,7 @@ impl Transactions {
             message = %current.id, peer = %current.source, recipients, status, ?cause,
             "dead letter: nobody can be told that it did not arrive"
         );
-        changed(current, lost.reported(&lost.recipients))
+        changed(current, lost.reported(&lost.recipients), Some(What::DeadLetter))
     }
 
     /// To the originator, about one recipient: a report tells of one.
@@ -180,7 +187,15 @@ impl Transactions {
             },
         );
         let reported = lost.reported(std::slice::from_ref(recipient));
-        Some(written("a delivery report", current, peer, system, to, bytes, reported))
+        Some(written(
+            Told::DeliveryReport,
+            current,
+            peer,
+            system,
+            to,
+            bytes,
+            reported,
+        ))
     }
 
     /// To the envelope sender, about all of them.
@@ -216,7 +231,7 @@ impl Transactions {
             },
         );
         let reported = lost.reported(&lost.recipients);
-        let mut deed = written("a bounce", current, peer, system, to, bytes, reported);
+        let mut deed = written(Told::Bounce, current, peer, system, to, bytes, reported);
         if let Deed::Write(written) = &mut deed {
             // Bounces do not bounce (RFC 5321, 4.5.5).
             written.envelope.sender = None;
@@ -271,12 +286,15 @@ impl Lost {
     }
 }
 
-fn changed(current: &Transaction, change: Change) -> Deed {
-    Deed::Change(vec![TransactionChange { id: current.id, change }])
+fn changed(current: &Transaction, change: Change, what: Option<What>) -> Deed {
+    Deed::Change {
+        changes: vec![TransactionChange { id: current.id, change }],
+        noted: what.map(|what| what.with(&current.source)).into_iter().collect(),
+    }
 }
 
 fn written(
-    what: &'static str,
+    what: Told,
     current: &Transaction,
     peer: &Profile,
     system: MmsAddress,

@@ -30,12 +30,20 @@
 //! *arrival* counts only for messages from peers that are not inside, and *delivered* only for messages from peers that are. Load the
 //! plug-in twice, once per role, for both sets of records.
 //!
+//! What the relay says itself (a response, a report, a bounce) came in from nowhere: it makes no record on arrival, and
+//! when it is delivered the one of a message from inside, with `mm4relay` as its source.
+//!
 //! # Fields
 //!
 //! From the message's headers, as received. What is missing is left out, except the booleans that TS 32.298 makes mandatory: reports
 //! and acknowledgements not asked for, sender shown. In the records of a report request the originator and the recipient are
 //! those of the original message, as TS 32.270 wants them: the report's own, exchanged. The records of responses
 //! name neither, for a response travels between systems.
+//!
+//! `intra-mmse` is there in each record: whether both ends are of our own MMSE. TS 32.270 (5.1, 6.1.1.0) makes MM4 records
+//! wherever two Relay/Servers are not one, within an MMSE too, and this tells the two cases apart. A relay-in record of a
+//! message that goes to several next hops says `true` only if all are inside; the records of what was sent say it for
+//! each.
 //!
 //! Status: the request status of a response, the MM status or read status of a report, `Ok` for an accepted request, the SMTP
 //! code for what was sent or failed.

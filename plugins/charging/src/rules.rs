@@ -2,7 +2,7 @@
 
 use mm4_filter::charging::{ChargingRecord, RecordType};
 use mm4_filter::message::Summary;
-use mm4_filter::{Delivery, HeaderField, MessageType};
+use mm4_filter::{Delivery, HeaderField, MessageType, RELAY};
 use serde::Deserialize;
 
 /// The relay takes no longer string in a record, in octets.
@@ -66,6 +66,7 @@ impl Settings {
     /// The record that an event makes, if it makes one. `source` is the peer that the message came from.
     pub fn record_type(&self, event: &Event, message: MessageType, source: &str) -> Option<RecordType> {
         match event {
+            Event::Arrived if source == RELAY => None,
             Event::Arrived => self
                 .counts(source, Side::Outside)
                 .then(|| self.received(message))
@@ -80,7 +81,7 @@ impl Settings {
 
     /// What crosses the border is charged; what stays on one side of it is not.
     fn counts(&self, source: &str, wanted: Side) -> bool {
-        let side = if self.inside.iter().any(|name| name == source) {
+        let side = if source == RELAY || self.inside.iter().any(|name| name == source) {
             Side::Inside
         } else {
             Side::Outside
@@ -133,6 +134,7 @@ impl Facts {
             transaction_id: non_empty(&self.summary.transaction_id),
             source_peer: non_empty(&self.summary.source),
             destination_peer: delivery.and_then(|delivery| non_empty(&delivery.peer)),
+            intra_mmse: Some(self.summary.intra_mmse),
             originator,
             recipients,
             content_type: self.text("Content-Type"),

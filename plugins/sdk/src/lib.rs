@@ -78,6 +78,9 @@ pub use bindings::mm4::filter::types::{
 };
 pub use bindings::mm4::filter::{charging, clock, kv, log, message, metrics, numbering, random, tables};
 
+/// The `source` of a message that the relay wrote itself: a response, a report or a bounce. Nobody sent it to the relay.
+pub const RELAY: &str = "mm4relay";
+
 /// What `wit-bindgen` makes of the contract in `wit/`. Everything that plug-ins need of it is re-exported above.
 #[doc(hidden)]
 pub mod bindings {

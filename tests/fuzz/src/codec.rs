@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 
 use crate::message::{
-    Content, Edit, Envelope, Field, HeaderName, HeaderValue, Incoming, Message, MessageId, MessageType, MmsAddress,
-    NewBody, Origin, PeerName, Protocol, Recipient, Refusal, Timestamp,
+    Choice, Content, ContentClass, Edit, Envelope, Field, HeaderName, HeaderValue, Incoming, Message, MessageId,
+    MessageType, MmsAddress, NewBody, Origin, PeerName, Protocol, Recipient, Refusal, Timestamp,
 };
 use crate::protocol::mm4::{
     self, Amendment, Author, Body, Bounce, Cause, Date, DeliveryReport, Expiry, FailedRecipient, Foreign, Limits,
@@ -127,9 +127,11 @@ fn lists(value: &str) {
         ReadStatus,
         MessageClass,
         Priority,
-        Visibility,
-        ContentClass
+        Visibility
     );
+    if let Some(class) = ContentClass::read(value) {
+        assert_eq!(ContentClass::read(class.word()), Some(class));
+    }
     if let Some(status) = mm4::RequestStatus::read(value) {
         let _ = (status.charging_code(), mm4::RequestStatus::worst([status]));
         assert!(Cause::of_status(status).is_none_or(|cause| cause.request_status() == status));

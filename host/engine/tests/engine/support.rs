@@ -269,6 +269,7 @@ impl Subject for Message {
             transaction_id: "t-1".into(),
             source: "north".into(),
             source_inside: true,
+            intra_mmse: true,
             received_at: NOW_MS,
             size: self.size,
         }

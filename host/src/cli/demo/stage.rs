@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -18,13 +17,10 @@ use crate::config::Config;
 use crate::message::MmsAddress;
 use crate::relay::{Observer, Running, Setup};
 use crate::spool::Acceptance;
-use crate::spool::inspect::{ChargingRow, Filter, Inspector};
+use crate::spool::inspect::{ChargingRow, Inspector};
 
 use super::samples::Sample;
-
-/// How long anything may take that is expected to happen.
-const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK: Duration = Duration::from_millis(10);
+use super::{PATIENCE, queue_is_empty};
 
 pub struct Stage {
     relay: Running,
@@ -145,9 +141,7 @@ impl Stage {
             );
         }
         arrivals.sort_by_key(|arrival| arrival.operator);
-        timeout(PATIENCE, self.queue_is_empty())
-            .await
-            .context("the queue did not become empty")??;
+        queue_is_empty(&self.spool).await?;
         let records = self.spool.charging_after(self.shown, 1000)?;
         self.shown = records.last().map_or(self.shown, |row| row.sequence);
         Ok(Played {
@@ -156,13 +150,6 @@ impl Stage {
             arrivals,
             records,
         })
-    }
-
-    async fn queue_is_empty(&self) -> anyhow::Result<()> {
-        while !self.spool.list(&Filter::default())?.is_empty() {
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
     }
 
     /// Drains the relay and stops the operators.

@@ -1,7 +1,43 @@
-//! What a programmable peer does wrong, and when.
+//! What a programmable peer does, and what it does wrong, and when.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_rustls::rustls::ServerConfig;
+
+use super::message::Received;
+
+/// What a peer does.
+#[derive(Default)]
+pub struct Behaviour {
+    /// What it calls itself.
+    pub host: String,
+    /// Answers 500 to EHLO.
+    pub helo_only: bool,
+    /// Offers nothing in its answer to EHLO.
+    pub no_extensions: bool,
+    /// Offered instead of the usual extensions, one line each.
+    pub extensions: Option<Vec<String>>,
+    /// Offers STARTTLS with it.
+    pub tls: Option<Arc<ServerConfig>>,
+    pub rules: Vec<Rule>,
+    /// How much of each message is kept for `on_message`.
+    pub keep: Keep,
+    /// Called with each message before it is answered, and with the code of the answer; 0 when none will be given.
+    pub on_message: Option<OnMessage>,
+}
+
+pub type OnMessage = Box<dyn Fn(Received, u16) + Send + Sync>;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    #[default]
+    Nothing,
+    /// The first 64 KiB: the header.
+    Beginning,
+    Everything,
+}
 
 /// A point of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

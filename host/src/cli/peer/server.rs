@@ -8,41 +8,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
-use super::behaviour::{self, Action, Rule, Stage};
+use super::behaviour::{self, Action, Behaviour, Keep, Stage};
 use super::message::{Received, unstuff};
-
-/// What a peer does.
-#[derive(Default)]
-pub struct Behaviour {
-    /// What it calls itself.
-    pub host: String,
-    /// Answers 500 to EHLO.
-    pub helo_only: bool,
-    /// Offers nothing in its answer to EHLO.
-    pub no_extensions: bool,
-    /// Offered instead of the usual extensions, one line each.
-    pub extensions: Option<Vec<String>>,
-    /// Offers STARTTLS with it.
-    pub tls: Option<Arc<ServerConfig>>,
-    pub rules: Vec<Rule>,
-    /// How much of each message is kept for `on_message`.
-    pub keep: Keep,
-    /// Called with each message before it is answered, and with the code of the answer; 0 when none will be given.
-    pub on_message: Option<OnMessage>,
-}
-
-pub type OnMessage = Box<dyn Fn(Received, u16) + Send + Sync>;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keep {
-    #[default]
-    Nothing,
-    /// The first 64 KiB: the header.
-    Beginning,
-    Everything,
-}
 
 /// What a peer has seen.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use mm4relay_engine::{Limits, PluginSpec};
 
 use crate::clock::SystemClock;
-use crate::message::OnFailure;
+use crate::message::{OnFailure, PeerName};
 use crate::pipeline::samples::{Case, cases};
 use crate::pipeline::{
     Catalogue, Chain, Effects, LinkSpec, NoNumbers, NoValues, Passage, PluginServices, Seeds, TableSet,
@@ -69,12 +69,13 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
 
 async fn measure(chain: &Chain, case: &Case, runs: usize) -> anyhow::Result<()> {
     let message = Arc::new(case.read_message()?);
+    let next_hops = [PeerName::new(&case.next_hop())?];
     let mut times = Vec::with_capacity(runs);
     // The first runs touch code and pages for the first time; they are not what a message costs.
     for run in 0..runs + runs / 10 + 10 {
         let mut effects = Effects::default();
         let started = Instant::now();
-        let passage = chain.arrive(Arc::clone(&message), &mut effects).await;
+        let passage = chain.arrive(Arc::clone(&message), &next_hops, &mut effects).await;
         let nanos = u64::try_from(started.elapsed().as_nanos())?;
         if let Passage::Refuse(refusal) = passage {
             bail!("the chain refused the message: {refusal}");

@@ -20,6 +20,7 @@ pub(super) fn of(trace: &Trace) -> Value {
         "received-at": time(of.received_at),
         "forgotten-at": time(of.forget_at),
         "wants": wants(of),
+        "raised-like": of.like.map(|other| other.to_string()),
         "history": trace.history.iter().map(entry).collect::<Vec<_>>(),
         "destinations": of.legs.iter().map(destination).collect::<Vec<_>>(),
         "answer": of.answer.as_ref().map(|answer| json!({

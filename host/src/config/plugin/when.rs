@@ -22,9 +22,9 @@ pub const DIRECTIONS: [&str; 4] = ["inbound", "outbound", "internal", "transit"]
 pub struct PluginWhen {
     /// Peers that the message comes from.
     pub from: Vec<String>,
-    /// Peers that it goes to. Not known yet on arrival.
+    /// Peers that it goes to; on arrival one of its next hops is enough.
     pub to: Vec<String>,
-    /// Of [`DIRECTIONS`]. On arrival its first half alone is known.
+    /// Of [`DIRECTIONS`]; on arrival one of its next hops is enough.
     pub direction: Vec<String>,
     /// `message-types`: of [`MESSAGE_TYPES`].
     pub message_types: Vec<String>,

@@ -36,8 +36,7 @@ fn what_does_not_fit_a_relay_server_is_said() {
     let bad = |more: &str| read(&format!("{A1}{more}")).unwrap_err().join("\n");
     assert_eq!(
         bad("failover = \"a1\"\n"),
-        "relay-server[0].failover is \"a1\": expected queue, or the name of another relay-server: nothing: there is none \
-         to choose from"
+        "relay-server[0].failover is \"a1\": expected queue: there is no other relay-server that could stand in"
     );
     assert!(bad("failover = \"b\"\nweight = 0\n").contains("weight is 0: expected a whole number from 1 to 1000"));
     assert!(bad("domains = [\"b.example\"]\n").contains("domains of our own"));

@@ -14,6 +14,9 @@ use crate::message::{
 use crate::pipeline::TableSet;
 use crate::protocol::mm4;
 
+/// The next hop of a case that names none.
+const NEXT_HOP: &str = "sample-destination";
+
 /// A folder of `samples/`: `message.eml`, optionally `case.toml`, and `expected.txt`.
 pub struct Case {
     pub name: String,
@@ -78,6 +81,8 @@ struct Outcome {
     /// `delivered` (default), `failed`, `expired` or `response`.
     result: Option<String>,
     peer: Option<String>,
+    /// Whether that peer is a relay/server of our own MMSE. Default: false.
+    inside: bool,
     host: Option<String>,
     code: Option<u16>,
     text: Option<String>,
@@ -153,10 +158,30 @@ impl Case {
         }
     }
 
-    /// The peers of our own MMSE: the source, where the case says so.
+    /// The peers of our own MMSE: those of which the case says so, and the relay.
     pub fn inside(&self) -> HashSet<String> {
         let source = self.settings.source_inside.then(|| self.source().to_owned());
-        source.into_iter().collect()
+        let next_hop = self.is_bound_inside().then(|| self.next_hop());
+        let relay = PeerName::relay().to_string();
+        source.into_iter().chain(next_hop).chain([relay]).collect()
+    }
+
+    /// Where the message goes, or would go.
+    pub fn next_hop(&self) -> String {
+        match self.settings.occasion {
+            Occasion::Arrival | Occasion::Departure => self.destination().peer,
+            Occasion::Outcome => {
+                let named = self.settings.outcome.as_ref().and_then(|outcome| outcome.peer.clone());
+                named.unwrap_or_else(|| NEXT_HOP.into())
+            }
+        }
+    }
+
+    fn is_bound_inside(&self) -> bool {
+        match self.settings.occasion {
+            Occasion::Arrival | Occasion::Departure => self.destination().inside,
+            Occasion::Outcome => self.settings.outcome.as_ref().is_some_and(|outcome| outcome.inside),
+        }
     }
 
     fn source(&self) -> &str {
@@ -243,12 +268,12 @@ impl Case {
             Occasion::Outcome => {
                 let given = self.settings.outcome.clone().unwrap_or_default();
                 let response = engine::Response {
-                    peer: given.peer.clone().unwrap_or_else(|| "sample-destination".into()),
+                    peer: self.next_hop(),
                     status: given.status.unwrap_or_else(|| "Ok".into()),
                     text: given.text.clone(),
                 };
                 let delivery = engine::Delivery {
-                    peer: given.peer.unwrap_or_else(|| "sample-destination".into()),
+                    peer: self.next_hop(),
                     host: given.host.unwrap_or_else(|| "192.0.2.1:25".into()),
                     code: given.code.unwrap_or(250),
                     text: given.text.unwrap_or_else(|| "2.0.0 taken".into()),
@@ -271,7 +296,7 @@ impl Case {
     fn destination(&self) -> engine::Destination {
         let given = self.settings.destination.clone().unwrap_or_default();
         engine::Destination {
-            peer: given.peer.unwrap_or_else(|| "sample-destination".into()),
+            peer: given.peer.unwrap_or_else(|| NEXT_HOP.into()),
             domain: given.domain.unwrap_or_else(|| "mms.b.example".into()),
             inside: given.inside,
             content_class: given.content_class,

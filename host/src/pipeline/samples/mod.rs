@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
 use bytes::Bytes;
 use mm4relay_engine::{
     BoxFuture, Engine, Grant, Level, Limits, Network, Occasion, Plugin, PluginSpec, Services, Table,
@@ -190,8 +189,9 @@ fn cut(difference: &str) -> String {
 async fn put_through(case: &Case, chain: &Chain) -> anyhow::Result<String> {
     let message = Arc::new(case.read_message()?);
     let mut effects = Effects::default();
+    let next_hop = PeerName::new(&case.next_hop())?;
     Ok(match case.occasion()? {
-        Occasion::Arrival => snapshot::passage(&chain.arrive(message, &mut effects).await, &effects),
+        Occasion::Arrival => snapshot::passage(&chain.arrive(message, &[next_hop], &mut effects).await, &effects),
         Occasion::Departure(destination) => {
             snapshot::passage(&chain.depart(message, destination, &mut effects).await, &effects)
         }
@@ -201,7 +201,7 @@ async fn put_through(case: &Case, chain: &Chain) -> anyhow::Result<String> {
                     message: message.id,
                     ordinal: 1,
                 },
-                peer: PeerName::new("sample-destination").context("a legal name")?,
+                peer: next_hop,
                 source: message.origin.peer.clone(),
                 received_at: message.origin.received_at,
                 envelope: message.envelope.clone(),

@@ -73,9 +73,7 @@ pub use serialise::serialise;
 pub use seven_bit::seven_bit;
 pub use status::Cause;
 pub use untyped::without_types;
-pub use values::{
-    ContentClass, MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility,
-};
+pub use values::{MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility};
 
 /// How much structure one message may have. Every limit protects time or memory; none is near what MMS needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

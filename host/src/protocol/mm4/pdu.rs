@@ -9,10 +9,10 @@ use mail_parser::parsers::MessageStream;
 
 use super::dates::{Date, Expiry};
 use super::values::{
-    ContentClass, MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility,
+    MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility,
 };
 use super::{addresses, headers, unverified};
-use crate::message::{Field, Header, MessageType, MmsAddress, Wants};
+use crate::message::{ContentClass, Field, Header, MessageType, MmsAddress, Wants};
 
 /// A view over a header. Costs nothing to make; each method looks its field up.
 #[derive(Clone, Copy, Debug)]

@@ -6,10 +6,11 @@
 
 use super::headers as h;
 use super::status::Cause;
-use super::values::{ContentClass, MmStatus, RequestStatus, StatusExtension};
+use super::values::{MmStatus, RequestStatus, StatusExtension};
 use crate::message::MessageType;
 
-/// Field names of Release 6.
+/// Field names of Release 6. The values of the first are remembered too; they stand in
+/// [`ContentClass`](crate::message::ContentClass), because operators write them as well.
 pub const CONTENT_CLASS: &str = "X-Mms-Content-Class";
 pub const DRM_CONTENT: &str = "X-Mms-Drm-Content";
 /// One implementation writes it so; from memory it is `X-Mms-Adaptations`. Both are read.
@@ -25,17 +26,6 @@ pub const OWN_VERSION: &str = "5.5.0";
 pub(super) const STATUS_EXTENSIONS: [(StatusExtension, &str); 2] = [
     (StatusExtension::RejectionByRecipient, "Rejection-By-MMS-Recipient"),
     (StatusExtension::RejectionByOtherRs, "Rejection-By-Other-RS"),
-];
-
-pub(super) const CONTENT_CLASSES: [(ContentClass, &str); 8] = [
-    (ContentClass::Text, "text"),
-    (ContentClass::ImageBasic, "image-basic"),
-    (ContentClass::ImageRich, "image-rich"),
-    (ContentClass::VideoBasic, "video-basic"),
-    (ContentClass::VideoRich, "video-rich"),
-    (ContentClass::Megapixel, "megapixel"),
-    (ContentClass::ContentBasic, "content-basic"),
-    (ContentClass::ContentRich, "content-rich"),
 ];
 
 /// Which status when: what a response says (8.4.1.4), and what a delivery report says when it is too late for a

@@ -4,7 +4,8 @@
 //! met in the field. What is read serves decisions and charging; what leaves the relay is the value as it was received.
 //! Numbers for charging are those of TS 32.298.
 
-use super::unverified::{CONTENT_CLASSES, STATUS_EXTENSIONS};
+use super::unverified::STATUS_EXTENSIONS;
+use crate::message::{Choice, ContentClass};
 
 /// `X-Mms-Request-Status-Code`: what a response says of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,19 +72,6 @@ pub enum Priority {
 pub enum Visibility {
     Show,
     Hide,
-}
-
-/// `X-Mms-Content-Class`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ContentClass {
-    Text,
-    ImageBasic,
-    ImageRich,
-    VideoBasic,
-    VideoRich,
-    Megapixel,
-    ContentBasic,
-    ContentRich,
 }
 
 /// `X-Mms-3GPP-MMS-Version`: major, minor and service, the last two 0 when the peer left them out.
@@ -302,12 +290,11 @@ impl Visibility {
 }
 
 impl ContentClass {
+    /// Reads `X-Mms-Content-Class`, whose words are those of the configuration.
     pub fn read(value: &str) -> Option<Self> {
-        found(&CONTENT_CLASSES, &bare(value))
-    }
-
-    pub fn name(self) -> &'static str {
-        name(&CONTENT_CLASSES, self)
+        let value = bare(value);
+        let known = Self::WORDS.iter().find(|(word, _)| bare(word) == value);
+        known.map(|(_, class)| *class)
     }
 }
 
@@ -369,8 +356,8 @@ mod tests {
         for (extension, _) in STATUS_EXTENSIONS {
             assert_eq!(StatusExtension::read(extension.name()), Some(extension));
         }
-        for (class, _) in CONTENT_CLASSES {
-            assert_eq!(ContentClass::read(class.name()), Some(class));
+        for (word, class) in ContentClass::WORDS {
+            assert_eq!(ContentClass::read(word), Some(*class));
         }
         for (status, _) in READ_STATUSES {
             assert_eq!(ReadStatus::read(status.name()), Some(status));

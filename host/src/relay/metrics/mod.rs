@@ -6,6 +6,7 @@
 
 mod plugins;
 mod rooms;
+mod transactions;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -88,6 +89,7 @@ impl Shown {
         let mut add = |room: Box<dyn Collector>| rooms.register_collector(room);
         add(Box::new(rooms::Intake(Arc::clone(&relay.counts))));
         add(Box::new(rooms::Outgoing(Arc::downgrade(&relay.delivery))));
+        add(Box::new(transactions::Requests(Arc::downgrade(&relay.transactions))));
         add(Box::new(plugins::Plugins(Arc::downgrade(&relay.catalogue))));
         Self {
             spool: config.relay.spool.clone(),

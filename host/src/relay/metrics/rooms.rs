@@ -92,6 +92,7 @@ impl Collector for Lying {
             held,
             unfinished,
             untold,
+            transactions,
         } = &self.0;
         let by_peer = |rows: &[(PeerName, i64)]| rows.iter().map(|(peer, n)| (to(peer), *n)).collect::<Vec<_>>();
         let one = |n: i64| [(Labels::new(), n)];
@@ -124,6 +125,12 @@ impl Collector for Lying {
             "untold_outcomes",
             "Outcomes that plug-ins must still be told",
             one(*untold),
+        )?;
+        gauge(
+            &mut encoder,
+            "transactions_open",
+            "Requests that are remembered",
+            one(*transactions),
         )
     }
 }

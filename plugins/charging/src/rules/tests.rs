@@ -25,6 +25,7 @@ fn facts(message_type: MessageType, headers: &[(&str, &str)]) -> Facts {
             transaction_id: "\"t1@mms.a.example\"".into(),
             source: "operator-a".into(),
             source_inside: false,
+            intra_mmse: false,
             received_at: 1_769_386_663_000,
             size: 30_000,
         },
@@ -128,6 +129,20 @@ fn only_what_crosses_the_border_is_charged() {
 }
 
 #[test]
+fn what_the_relay_says_itself_has_not_come_in_and_goes_out_as_from_inside() {
+    let (sent, report) = (delivery(250), MessageType::DeliveryReportRequest);
+    for (role, inside, sent_makes) in [
+        (Role::Relay, &[][..], RecordType::RelayOut),
+        (Role::Recipient, &[], RecordType::R4drq),
+        (Role::Recipient, &["rs-1"], RecordType::R4drq),
+    ] {
+        let made = |event: &Event| settings(role, inside).record_type(event, report, RELAY);
+        assert_eq!(made(&Event::Arrived), None, "{role:?}");
+        assert_eq!(made(&Event::Delivered(&sent)), Some(sent_makes), "{role:?}");
+    }
+}
+
+#[test]
 fn fields_come_from_the_headers_whatever_their_case() {
     let facts = facts(
         MessageType::ForwardRequest,
@@ -151,6 +166,7 @@ fn fields_come_from_the_headers_whatever_their_case() {
         transaction_id: Some("\"t1@mms.a.example\"".into()),
         source_peer: Some("operator-a".into()),
         destination_peer: None,
+        intra_mmse: Some(false),
         originator: Some("+15555550100/TYPE=PLMN@mms.a.example".into()),
         recipients: facts.recipients.clone(),
         content_type: Some("multipart/related;Start=\"<smil>\"".into()),

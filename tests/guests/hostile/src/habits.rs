@@ -412,6 +412,7 @@ pub fn record(message_id: String) -> ChargingRecord {
         transaction_id: None,
         source_peer: None,
         destination_peer: None,
+        intra_mmse: None,
         originator: Some("+15555550100".into()),
         recipients: vec!["+15555550101".into()],
         content_type: None,

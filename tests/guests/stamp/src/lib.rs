@@ -69,6 +69,7 @@ fn record(transaction_id: String, status: String) -> ChargingRecord {
         transaction_id: Some(transaction_id),
         source_peer: None,
         destination_peer: None,
+        intra_mmse: None,
         originator: None,
         recipients: vec![],
         content_type: None,

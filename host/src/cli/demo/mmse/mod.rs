@@ -31,6 +31,8 @@ const OF_A1: &str = "+15551000001";
 const OF_A2: &str = "+15552000001";
 const OF_A3: &str = "+15553000001";
 const OF_B: &str = "+15559990001";
+/// How the IDs of the one request begin with which operator B has nothing to do.
+const BETWEEN_OUR_OWN: &str = "k3@mms.a.example";
 
 async fn inbound(stage: &mut Stage) -> anyhow::Result<()> {
     stage.step(

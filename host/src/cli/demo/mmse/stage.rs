@@ -12,8 +12,10 @@ use tokio::time::timeout;
 use crate::config::Config;
 use crate::relay::{Running, Setup};
 use crate::routing::Side;
-use crate::spool::inspect::{Filter, Inspector};
+use crate::spool::inspect::Inspector;
 
+use super::super::{PATIENCE, queue_is_empty};
+use super::BETWEEN_OUR_OWN;
 use super::actor::{Actor, Arrival};
 use super::pdu::Pdu;
 
@@ -28,11 +30,8 @@ pub struct Stage {
     came: u32,
 }
 
-/// How long anything may take that is expected to happen.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long nothing must come after a message that goes nowhere yet.
 const QUIET: Duration = Duration::from_millis(300);
-const LOOK: Duration = Duration::from_millis(10);
 
 /// The systems, by name, last octet of their address, and domain.
 const SYSTEMS: [(&str, u8, &str); 4] = [
@@ -186,14 +185,40 @@ impl Stage {
 
     /// Nothing is on its way, nothing waits, and nothing came that was not expected.
     pub async fn account_for_everything(&mut self) -> anyhow::Result<()> {
-        timeout(PATIENCE, self.queue_is_empty())
-            .await
-            .context("the queue did not become empty")??;
+        queue_is_empty(&self.spool).await?;
         self.nothing_comes().await?;
-        let records = self.spool.charging_after(0, 10_000)?.len();
         println!(
-            "\n{} messages were sent to the relay, {} came out of it, nothing waits in its queue; {records} charging records",
+            "\n{} messages were sent to the relay, {} came out of it, nothing waits in its queue",
             self.sent, self.came
+        );
+        self.account_for_records()
+    }
+
+    /// What came in and what went out has a record each, which says whether operator B had a part in it.
+    fn account_for_records(&self) -> anyhow::Result<()> {
+        let records = self.spool.charging_after(0, 10_000)?;
+        let of_type = |wanted: &str| records.iter().filter(|row| row.record["record-type"] == wanted).count();
+        let (came_in, went_out) = (of_type("relay-in"), of_type("relay-out"));
+        ensure!(
+            (came_in, went_out, records.len()) == (self.sent as usize, self.came as usize, came_in + went_out),
+            "{came_in} relay-in and {went_out} relay-out among {} charging records",
+            records.len()
+        );
+        for row in &records {
+            // The response to a read-reply report has no message ID; the IDs of all the others begin with their message's.
+            let ids = [&row.record["message-id"], &row.record["transaction-id"]];
+            let is_between_our_own = ids.iter().any(|id| id.to_string().contains(BETWEEN_OUR_OWN));
+            ensure!(
+                row.record["intra-mmse"] == is_between_our_own,
+                "charging record {} is wrong about whom the message was between: {}",
+                row.sequence,
+                row.record
+            );
+        }
+        let intra = records.iter().filter(|row| row.record["intra-mmse"] == true).count();
+        println!(
+            "{came_in} relay-in and {went_out} relay-out records: {intra} within operator A, {} with operator B",
+            records.len() - intra
         );
         Ok(())
     }
@@ -201,13 +226,6 @@ impl Stage {
     /// Drains the relay and stops everybody.
     pub async fn clear(self) {
         self.relay.drain().await;
-    }
-
-    async fn queue_is_empty(&self) -> anyhow::Result<()> {
-        while !self.spool.list(&Filter::default())?.is_empty() {
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
     }
 
     async fn nothing_comes(&mut self) -> anyhow::Result<()> {

@@ -59,6 +59,7 @@ fn request(wants: Wants, mode: Mode, legs: &[Leg]) -> Transaction {
         forget_at: at(1000),
         repeat: RepeatKey(7),
         body: 0,
+        like: None,
         legs: Vec::new(),
         answer: None,
         again: false,

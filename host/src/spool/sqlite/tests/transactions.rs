@@ -36,6 +36,7 @@ pub(super) fn request(id: MessageId, number: u64) -> Transaction {
         forget_at: FORGET,
         repeat: RepeatKey(number),
         body: 7,
+        like: None,
         legs: vec![leg],
         answer: None,
         again: false,

@@ -1,0 +1,99 @@
+//! A worker of a peer, and the connection that it keeps while there is something to send.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::peer::Peer;
+use super::queue::{Job, Turn};
+use super::session::Session;
+use super::{PeerOptions, settle};
+
+/// A greeted session, counted while it lasts.
+pub(super) struct Connection {
+    pub session: Session,
+    /// What it was opened with.
+    pub options: Arc<PeerOptions>,
+    #[expect(dead_code, reason = "counts the session until it is dropped")]
+    live: Live,
+}
+
+struct Live(Arc<Peer>);
+
+/// One slot of the peer's concurrency: sends message after message, over one connection while it lasts.
+pub(super) struct Worker {
+    peer: Arc<Peer>,
+}
+
+impl Worker {
+    pub fn new(peer: Arc<Peer>) -> Self {
+        peer.busy.send_modify(|busy| *busy += 1);
+        Self { peer }
+    }
+
+    pub async fn run(self, first: Job) {
+        let mut session = None;
+        let mut next = Some(first);
+        while let Some(job) = next {
+            if !self.peer.pace(&mut session).await {
+                self.peer.queue().put_back(job);
+                break;
+            }
+            match self.peer.attempt(&job, &mut session).await {
+                Some(attempt) => settle::spawn(self.peer.clone(), job, attempt).await,
+                None => {
+                    self.peer.queue().put_back(job);
+                    return;
+                }
+            }
+            let turn = self.peer.queue().next(session.is_some());
+            self.peer.wake_refill();
+            next = match turn {
+                Turn::Send(job) => Some(job),
+                Turn::Wait(work) => self.wait(work, &mut session).await,
+                Turn::Leave => None,
+            };
+        }
+        if let Some(open) = session {
+            open.session.quit(&self.peer.options()).await;
+        }
+    }
+
+    /// Keeps the connection open for a while. A message may come in just as the connection ends: it is taken along.
+    async fn wait(&self, mut work: oneshot::Receiver<Job>, connection: &mut Option<Connection>) -> Option<Job> {
+        let open = connection.as_mut()?;
+        tokio::select! {
+            job = timeout(self.peer.options().idle, &mut work) => if let Ok(job) = job { return job.ok() },
+            () = open.session.broken() => *connection = None,
+        }
+        work.close();
+        work.try_recv().ok()
+    }
+}
+
+impl Connection {
+    /// Takes over the count of a session that was just opened.
+    pub fn new(session: Session, options: &Arc<PeerOptions>, peer: &Arc<Peer>) -> Self {
+        let (options, live) = (options.clone(), Live(peer.clone()));
+        Self { session, options, live }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.queue().session_ended();
+    }
+}
+
+/// Even when a worker panics, its slot is free again.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.peer.queue().worker_left();
+        self.peer.busy.send_modify(|busy| *busy -= 1);
+        // A message may have come in between the last look and now.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.peer.dispatch();
+        }
+    }
+}

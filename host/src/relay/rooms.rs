@@ -1,0 +1,179 @@
+//! The rooms of a configuration, one by one, before any of them is at work.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use mm4relay_engine::{Allocation, Engine, EngineOptions, Services};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::clock::SharedClock;
+use crate::config::{self, Config};
+use crate::delivery::Delivery;
+use crate::pipeline::loading::history::History;
+use crate::pipeline::recording::Recorder;
+use crate::pipeline::{Catalogue, KvSource, PluginServices, Seeds};
+use crate::protocol::mm4;
+use crate::routing::Tables;
+use crate::spool::sqlite::{self, SqliteSpool};
+use crate::spool::{BoxFuture, Careless, Spool};
+use crate::transactions::Transactions;
+
+use super::deferrals::Deferrals;
+use super::directory::Directory;
+use super::numbers::RoutedNumbers;
+use super::outcomes::Outcomes;
+use super::start::Setup;
+use super::tables::{Loaded, load_aside};
+use super::terms::terms;
+use super::{Observer, ROOM_BLOCKS, Relay, chain, tables};
+
+/// What a relay is made of.
+pub(super) struct Rooms {
+    pub(super) directory: Arc<Directory>,
+    pub(super) transactions: Arc<Transactions>,
+    pub(super) news: Arc<Notify>,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) spool: Arc<dyn Spool>,
+    pub(super) clock: SharedClock,
+}
+
+impl Rooms {
+    /// With the tables and the recorder that its plug-ins were loaded with.
+    pub(super) async fn load(
+        config: &Config,
+        spool: Arc<dyn Spool>,
+        clock: SharedClock,
+    ) -> anyhow::Result<(Self, Loaded, Option<Arc<Recorder>>)> {
+        let (tables, directory) = load_aside(config, &Loaded::default(), None).await?;
+        let recorder = chain::recorder(config, None)?;
+        let given = services(&tables.tables, &spool, &clock, &directory)?;
+        let catalogue = load_catalogue(config, given, recorder.as_ref()).await?;
+        let transactions = Transactions::new(Arc::clone(&spool), Arc::clone(&clock), terms(config)?);
+        let rooms = Self {
+            directory,
+            transactions: Arc::new(transactions),
+            news: Arc::default(),
+            catalogue,
+            spool,
+            clock,
+        };
+        Ok((rooms, tables, recorder))
+    }
+
+    pub(super) fn outcomes(&self) -> Outcomes {
+        Outcomes {
+            catalogue: Arc::clone(&self.catalogue),
+            transactions: Arc::clone(&self.transactions),
+            news: Arc::clone(&self.news),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
+impl Relay {
+    pub(super) fn of(config: &Config, rooms: Rooms, delivery: Arc<Delivery>, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            name: config.relay.name.clone(),
+            hop_limit: config.relay.hop_limit,
+            pass_limit: config.relay.pass_limit,
+            limits: mm4_limits(config),
+            directory: ArcSwap::new(rooms.directory),
+            deferrals: Deferrals::new(config.relay.hold_after_deferrals),
+            unfinished: Notify::new(),
+            transactions: rooms.transactions,
+            news: rooms.news,
+            reloaded: Notify::new(),
+            catalogue: rooms.catalogue,
+            spool: rooms.spool,
+            delivery,
+            clock: rooms.clock,
+            counts: Arc::default(),
+            room: Semaphore::new(ROOM_BLOCKS as usize),
+            observer,
+        }
+    }
+}
+
+pub(super) fn open_spool(config: &Config) -> anyhow::Result<Arc<SqliteSpool>> {
+    let folder = &config.relay.spool;
+    SqliteSpool::open(folder, sqlite::Options::default()).with_context(|| format!("spool {}", folder.display()))
+}
+
+/// The spool as the rooms see it.
+pub(super) fn trusted(database: &Arc<SqliteSpool>, setup: &Setup) -> Arc<dyn Spool> {
+    let spool = Arc::clone(database) as Arc<dyn Spool>;
+    if !setup.acknowledge_before_commit {
+        return spool;
+    }
+    tracing::error!("MESSAGES WILL BE LOST: this relay acknowledges before it commits, to test a test");
+    Arc::new(Careless(spool))
+}
+
+/// Plug-ins' durable values, from the spool.
+struct StoredValues(Arc<dyn Spool>);
+
+impl KvSource for StoredValues {
+    fn get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+        Box::pin(async move { self.0.kv_get(plugin, key).await.map_err(|error| error.to_string()) })
+    }
+}
+
+/// What plug-ins get from the relay, with the tables and routes as they are now.
+pub(super) fn services(
+    tables: &Tables,
+    spool: &Arc<dyn Spool>,
+    clock: &SharedClock,
+    directory: &Arc<Directory>,
+) -> anyhow::Result<Arc<dyn Services>> {
+    Ok(Arc::new(PluginServices {
+        tables: tables::set(tables),
+        kv: Arc::new(StoredValues(Arc::clone(spool))),
+        clock: Arc::clone(clock),
+        numbering: Arc::new(RoutedNumbers(Arc::clone(directory))),
+        seeds: Seeds::new()?,
+    }))
+}
+
+async fn load_catalogue(
+    config: &Config,
+    services: Arc<dyn Services>,
+    recorder: Option<&Arc<Recorder>>,
+) -> anyhow::Result<Arc<Catalogue>> {
+    let cache_dir = Some(config.relay.spool.join("compiled"));
+    let engine = Engine::new(EngineOptions {
+        cache_dir,
+        ..EngineOptions::default()
+    })?;
+    if !engine.page_map_scan() {
+        tracing::warn!("this kernel has no page-map scan (Linux 6.7): each plug-in call costs about twice as much");
+    }
+    match engine.allocation() {
+        Allocation::Pool(instances) if instances == EngineOptions::default().max_instances => {}
+        Allocation::Pool(instances) => tracing::warn!(
+            instances,
+            "the address space (ulimit -v) holds a smaller pool of sandboxes only: fewer calls at the same time"
+        ),
+        Allocation::OnDemand(instances) => tracing::warn!(
+            instances,
+            "the address space (ulimit -v) holds no pool of sandboxes: each call reserves its own, which is slower"
+        ),
+    }
+    let history = History::open(&config.relay.spool);
+    Catalogue::open(engine, services, chain::specs(config, recorder)?, history)
+        .await
+        .context("plug-ins")
+}
+
+/// The peers that something can be sent to: the others only send.
+pub(super) fn next_hops(config: &Config) -> impl Iterator<Item = &config::Peer> {
+    config.peers.iter().filter(|peer| peer.takes_messages())
+}
+
+fn mm4_limits(config: &Config) -> mm4::Limits {
+    mm4::Limits {
+        header_octets: config.limits.header_size,
+        nesting: config.limits.nesting,
+        ..mm4::Limits::default()
+    }
+}

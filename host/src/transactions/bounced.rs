@@ -1,0 +1,98 @@
+//! A bounce (RFC 3464): which request it returns, and what it changes in that one.
+
+use super::meaning::{Heard, Meaning, is_ours};
+use super::{Transactions, status};
+use crate::message::{Message, MessageType, MmsAddress, Recipient, Transaction, TransactionChange, TransactionKey};
+use crate::protocol::mm4::{self, Action, DeliveryStatus, RecipientStatus, Returned};
+use crate::spool::SpoolError;
+
+impl Transactions {
+    /// A message that is neither: a bounce may be about a request.
+    pub(super) async fn foreign(&self, message: &Message) -> Result<Meaning, SpoolError> {
+        let status = mm4::delivery_status(message, &mm4::Limits::default());
+        let Some(status) = status.map_err(|error| SpoolError::Unfit(error.to_string()))? else {
+            return Ok(Meaning::Nothing);
+        };
+        let changes = self.bounced(message, &status).await?;
+        let ours = |recipient: &Recipient| is_ours(&self.terms.load(), &recipient.address);
+        let why = match changes.first() {
+            Some(change) => format!("a bounce of message {}", change.id),
+            None if message.envelope.recipients.iter().all(ours) => "a bounce of nothing that is known here".into(),
+            None => return Ok(Meaning::Nothing),
+        };
+        Ok(Meaning::Heard(Heard {
+            changes,
+            why,
+            what: None,
+        }))
+    }
+
+    /// What a bounce changes in the request that it returns.
+    async fn bounced(&self, message: &Message, status: &DeliveryStatus) -> Result<Vec<TransactionChange>, SpoolError> {
+        let Some((of, ordinal)) = self.returned(message, &status.returned).await? else {
+            return Ok(Vec::new());
+        };
+        let Some(leg) = of.legs.iter().find(|leg| leg.ordinal == ordinal) else {
+            return Ok(Vec::new());
+        };
+        let at = self.clock.now();
+        let why = |failed: &RecipientStatus| {
+            let named = |recipient: &&Recipient| {
+                let names = [&failed.address, &failed.original];
+                names
+                    .iter()
+                    .any(|name| name.as_ref().is_some_and(|name| same_user(name, &recipient.address)))
+            };
+            let named: Vec<u32> = leg.recipients.iter().filter(named).map(|r| r.id).collect();
+            // A bounce that names nobody we know is about everybody.
+            let recipients = match named.is_empty() {
+                true => leg.recipients.iter().map(|r| r.id).collect(),
+                false => named,
+            };
+            (recipients, status::of_bounce(failed, at))
+        };
+        let failed = status
+            .recipients
+            .iter()
+            .filter(|failed| failed.action == Action::Failed);
+        let changes = status::refused(ordinal, failed.map(why)).into_iter();
+        Ok(changes.map(|change| TransactionChange { id: of.id, change }).collect())
+    }
+
+    /// The request that a bounce returns, and which of its legs: by the transaction ID that the bouncing peer was asked
+    /// with, else by the message ID.
+    async fn returned(&self, message: &Message, returned: &Returned) -> Result<Option<(Transaction, u32)>, SpoolError> {
+        let peer = &message.origin.peer;
+        if let Some(id) = &returned.transaction_id {
+            let transaction_id = mm4::headers::normalised_id(id);
+            let key = TransactionKey::Asked {
+                peer: peer.clone(),
+                kind: returned.kind.unwrap_or(MessageType::ForwardRequest),
+                transaction_id: transaction_id.to_owned(),
+            };
+            let found = self.spool.find(&key).await?;
+            let leg = found
+                .iter()
+                .find_map(|of| Some((of, of.leg_asked(peer, transaction_id)?.ordinal)));
+            if let Some((of, ordinal)) = leg {
+                return Ok(Some((of.clone(), ordinal)));
+            }
+        }
+        let Some(id) = &returned.message_id else {
+            return Ok(None);
+        };
+        let key = TransactionKey::Message {
+            message_id: mm4::headers::normalised_id(id).to_owned(),
+        };
+        let found = self.spool.find(&key).await?;
+        let of_peer = found.into_iter().find_map(|of| {
+            let leg = of.legs.iter().find(|leg| leg.ordinal > 0 && leg.peer == *peer)?.ordinal;
+            Some((of, leg))
+        });
+        Ok(of_peer)
+    }
+}
+
+fn same_user(one: &MmsAddress, other: &MmsAddress) -> bool {
+    one.user().eq_ignore_ascii_case(other.user())
+}

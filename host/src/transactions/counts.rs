@@ -1,0 +1,133 @@
+//! What has happened to requests since the relay started. Counted when it is durable, by whoever made it so.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::message::{Change, LegState, PeerName, Transaction, TransactionChange};
+
+/// Something to be counted, and the peer that it happened with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Noted {
+    pub what: What,
+    pub peer: PeerName,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The peer's request is remembered.
+    Opened,
+    /// It has the IDs of an earlier one, and another body.
+    Raised,
+    /// The peer sent a request again.
+    Repeat(Repeat),
+    /// The peer sent a response.
+    Response(Response),
+    /// The peer's response did not come in time.
+    TimedOut,
+    /// The relay asked the peer again.
+    AskedAgain,
+    /// The relay told the peer something in its own name.
+    Told(Told),
+    /// A message of the peer's did not arrive, and nobody can be told.
+    DeadLetter,
+}
+
+/// What a repeat came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Repeat {
+    /// It gets the answer that the request got.
+    Answered,
+    /// It goes on to next hops that owe a response.
+    Forwarded,
+    /// The relay asks by itself.
+    TakenOver,
+    /// The request itself is not delivered yet.
+    Waiting,
+    /// The request asked for no response.
+    Unasked,
+}
+
+/// What a response came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Response {
+    /// It went to whoever asked.
+    PassedOn,
+    /// The relay's own answer was made of it, or had been given before.
+    Kept,
+    /// It came after the relay had given it up.
+    Late,
+    /// There was one before it.
+    Second,
+    /// No request is known that it belongs to.
+    Stray,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Told {
+    Response,
+    DeliveryReport,
+    Bounce,
+}
+
+#[derive(Debug, Default)]
+pub struct Counts {
+    counts: Mutex<BTreeMap<Noted, u64>>,
+}
+
+impl Counts {
+    pub fn note(&self, noted: impl IntoIterator<Item = Noted>) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for noted in noted {
+            *counts.entry(noted).or_default() += 1;
+        }
+    }
+
+    /// Everything that has happened at least once.
+    pub fn read(&self) -> Vec<(Noted, u64)> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(noted, count)| (noted.clone(), *count)).collect()
+    }
+}
+
+impl What {
+    pub fn with(self, peer: &PeerName) -> Noted {
+        Noted {
+            what: self,
+            peer: peer.clone(),
+        }
+    }
+
+    /// What a new transaction counts as.
+    pub fn of_opening(opened: &Transaction) -> Vec<Noted> {
+        let raised = opened.like.map(|_| Self::Raised);
+        let noted = [Self::Opened].into_iter().chain(raised);
+        noted.map(|what| what.with(&opened.source)).collect()
+    }
+
+    /// What changes count as that only time has caused.
+    pub(super) fn of_time(of: &Transaction, changes: &[TransactionChange]) -> Vec<Noted> {
+        let noted = changes.iter().filter_map(|change| {
+            let (what, ordinal) = match &change.change {
+                Change::Leg {
+                    ordinal,
+                    state: LegState::TimedOut { .. },
+                } => (Self::TimedOut, ordinal),
+                Change::Repeated { ordinal, .. } => (Self::AskedAgain, ordinal),
+                _ => return None,
+            };
+            let leg = of.legs.iter().find(|leg| leg.ordinal == *ordinal)?;
+            Some(what.with(&leg.peer))
+        });
+        noted.collect()
+    }
+}
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Response => "a response",
+            Self::DeliveryReport => "a delivery report",
+            Self::Bounce => "a bounce",
+        })
+    }
+}
