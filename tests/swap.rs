@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use crate::support::{Load, Peer, Relay, config, eventually, guest, mm4relay, sam
 const VERSION: &str = "version-00000000";
 /// Messages per second: well below what the machine carries, so that a delay is the swap's and not a queue's.
 const RATE: u64 = 200;
+/// Swaps in a row, before as much time without any: what the machine does besides strikes both alike.
+const ROUND: u64 = 10;
 /// Between the beginnings of two swaps.
 const PERIOD: Duration = Duration::from_secs(1);
 /// How much the traffic's 99th percentile may grow while versions are swapped; asked of long runs only.
@@ -76,9 +79,9 @@ fn lives(relay: &Relay) -> usize {
     relay.process().log().matches("plug-in is live").count()
 }
 
-/// Swaps `swaps` times, a version never seen before each time, so that compiling is included.
-fn swap(street: &Street, swaps: u64) {
-    for number in 1..=swaps {
+/// Swaps to the versions of these numbers, never seen before, so that compiling is included.
+fn swap(street: &Street, numbers: RangeInclusive<u64>) {
+    for number in numbers {
         let begun = Instant::now();
         let live = lives(&street.relay);
         put(&street.file, &stamp(&format!("version-{number:08}")));
@@ -161,12 +164,19 @@ fn versions_are_swapped_under_load_and_nothing_is_lost_doubled_or_mixed() {
     let long: Option<u64> = std::env::var("MM4RELAY_SWAPS").ok().and_then(|text| text.parse().ok());
     let swaps = long.unwrap_or(3);
     let street = street("watch = \"0 ms\"");
-    let (mut all, steady) = send(&street.relay, if long.is_some() { 20 } else { 2 }, || ());
-    let (acknowledged, swapped) = send(&street.relay, swaps + 1, || swap(&street, swaps));
-    all.extend(acknowledged);
-    for report in [&steady, &swapped] {
+    let mut all = Vec::new();
+    let mut p99 = [Vec::new(), Vec::new()];
+    let mut take = |(acknowledged, report): (Vec<String>, serde_json::Value), p99: &mut Vec<f64>| {
         let lost = ["refused", "deferred", "lost"].map(|key| report[key].as_u64());
         assert_eq!(lost, [Some(0); 3], "{report}");
+        p99.push(report["latency_ms"]["p99"].as_f64().expect("a percentile"));
+        all.extend(acknowledged);
+    };
+    for first in (0..swaps).step_by(ROUND as usize) {
+        let numbers = first + 1..=swaps.min(first + ROUND);
+        let seconds = numbers.clone().count() as u64 + 1;
+        take(send(&street.relay, seconds, || ()), &mut p99[0]);
+        take(send(&street.relay, seconds, || swap(&street, numbers)), &mut p99[1]);
     }
     street.relay.wait_until_empty();
     let versions = account(&street, &all);
@@ -174,18 +184,23 @@ fn versions_are_swapped_under_load_and_nothing_is_lost_doubled_or_mixed() {
         versions as u64 > swaps / 2,
         "{versions} versions were seen in {swaps} swaps"
     );
-    let p99 = |report: &serde_json::Value| report["latency_ms"]["p99"].as_f64().expect("a percentile");
-    let growth = p99(&swapped) / p99(&steady);
+    let [steady, swapping] = p99.map(median);
+    let growth = swapping / steady;
     println!(
-        "{swaps} swaps: {} messages, {} records, {versions} versions; p99 {:.2} ms steady, {:.2} ms while swapping, {growth:.2} x",
+        "{swaps} swaps: {} messages, {} records, {versions} versions; p99 {steady:.2} ms steady, {swapping:.2} ms while swapping, {growth:.2} x",
         all.len(),
         all.len() * 4,
-        p99(&steady),
-        p99(&swapped),
     );
     if long.is_some() {
         assert!(growth <= P99_GROWTH, "p99 grows {growth:.2} x");
     }
+}
+
+/// Of the rounds: on a machine with neighbours one of them may be out of line.
+fn median(mut values: Vec<f64>) -> f64 {
+    println!("p99 of each round, in ms: {values:.2?}");
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 #[test]

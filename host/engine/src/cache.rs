@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::background;
 use crate::options::EngineError;
 
 /// Files that are kept. Each plug-in needs two (one to configure it, one to run it) for each version and setting.
@@ -103,7 +104,8 @@ impl Cache {
                 }
             }
         }
-        let component = Component::new(engine, wasm).map_err(|error| CacheError::Compile(format!("{error:#}")))?;
+        let component = background::compile(engine, wasm);
+        let component = component.map_err(|error| CacheError::Compile(format!("{error:#}")))?;
         let code = component
             .serialize()
             .map_err(|error| CacheError::Compile(format!("{error:#}")))?;

@@ -22,6 +22,7 @@
 #![warn(missing_docs)]
 
 mod allocation;
+mod background;
 #[allow(unsafe_code)] // generated
 mod bindings;
 mod breaker;

@@ -249,8 +249,8 @@ impl Engine {
 /// How far behind the threads of messages a load stands in line for a core (nice, 0 to 19).
 const NICE: i32 = 15;
 
-/// Compiling takes a core for a while, and messages must not notice. For the whole life of this thread, since only a
-/// privileged process could take it back. A system that refuses has slower messages during a load, and nothing worse.
+/// A load takes a core for a while, and messages must not notice; most of it is compiling, which has a thread of its own
+/// ([`crate::background`]). For the whole life of this thread, since only a privileged process could take it back. A system that refuses has slower messages during a load, and nothing worse.
 fn give_way() {
     if let Err(error) = rustix::process::nice(NICE) {
         tracing::debug!("a load runs with the priority of messages: {error}");

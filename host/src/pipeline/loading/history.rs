@@ -4,15 +4,16 @@
 //! `plugin list` prints it, and `plugin load` follows an attempt by it. It is bounded: the last [`ATTEMPTS_MAX`] attempts
 //! and [`VERSIONS_MAX`] versions of each plug-in.
 //!
-//! A step of a load does not wait for the disk: what is noted is written soon, and what comes meanwhile is written with
-//! it. Whoever must not go on before it is durable waits for that ([`History::change`]).
+//! A step of a load does not wait for the disk, and does not keep it from those who do: what is noted is written soon,
+//! together with what comes meanwhile. Whoever must not go on before it is durable waits for that ([`History::change`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::files;
 
@@ -20,6 +21,8 @@ use super::files;
 pub const ATTEMPTS_MAX: usize = 10;
 /// Versions that are kept for each plug-in: the running one, and five before it.
 pub const VERSIONS_MAX: usize = 6;
+/// How long a change that nobody waits for may wait for others: a load takes several steps in a row.
+const SOON: Duration = Duration::from_millis(100);
 /// Its name in the spool's folder.
 pub const FILE: &str = "plugins.json";
 
@@ -129,6 +132,8 @@ struct Inner {
     /// The folder of the spool; none for commands that leave nothing behind.
     folder: Option<PathBuf>,
     writing: Mutex<Writing>,
+    /// Somebody waits for the file.
+    hurry: Notify,
     /// The number of the last change that is in the file.
     written: watch::Sender<u64>,
 }
@@ -283,6 +288,7 @@ impl History {
     pub async fn written(&self) {
         if self.0.folder.is_some() {
             let last = lock(&self.0.writing).last;
+            self.0.hurry.notify_one();
             // The sender lives as long as this.
             let _ = self.0.written.subscribe().wait_for(|written| *written >= last).await;
         }
@@ -296,35 +302,48 @@ impl History {
         let _ = tokio::task::spawn_blocking(move || files::sweep(&folder, book.plugins.values())).await;
     }
 
-    /// Has the present state written, by somebody who is at it or by a new thread.
+    /// Has the present state written, by the task that is at it or by a new one.
     fn save(&self) {
         let Some(folder) = self.0.folder.clone() else { return };
         let mut writing = lock(&self.0.writing);
         writing.last += 1;
         if !std::mem::replace(&mut writing.under_way, true) {
-            let inner = Arc::clone(&self.0);
-            tokio::task::spawn_blocking(move || inner.write(&folder));
+            tokio::spawn(write(Arc::clone(&self.0), folder));
+        }
+    }
+}
+
+/// Writes until the file has the last change.
+async fn write(inner: Arc<Inner>, folder: PathBuf) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SOON) => {}
+            () = inner.hurry.notified() => {}
+        }
+        let (of_it, folder) = (Arc::clone(&inner), folder.clone());
+        let Ok(last) = tokio::task::spawn_blocking(move || of_it.write(&folder)).await else {
+            return;
+        };
+        let mut writing = lock(&inner.writing);
+        if writing.last == last {
+            writing.under_way = false;
+            return;
         }
     }
 }
 
 impl Inner {
-    /// Writes until the file has the last change. Failing to is logged: the history must not stop what it tells of.
-    fn write(&self, folder: &Path) {
-        loop {
-            let last = lock(&self.writing).last;
-            let book = lock(&self.book).clone();
-            let text = serde_json::to_vec_pretty(&book).map_err(std::io::Error::other);
-            if let Err(error) = text.and_then(|text| files::put(&folder.join(FILE), &text, 0o640)) {
-                tracing::error!("the history of plug-ins cannot be written: {error}");
-            }
-            self.written.send_replace(last);
-            let mut writing = lock(&self.writing);
-            if writing.last == last {
-                writing.under_way = false;
-                return;
-            }
+    /// Writes the present state, and returns the number of the last change in it. Failing to is logged: the history must
+    /// not stop what it tells of.
+    fn write(&self, folder: &Path) -> u64 {
+        let last = lock(&self.writing).last;
+        let book = lock(&self.book).clone();
+        let text = serde_json::to_vec_pretty(&book).map_err(std::io::Error::other);
+        if let Err(error) = text.and_then(|text| files::put(&folder.join(FILE), &text, 0o640)) {
+            tracing::error!("the history of plug-ins cannot be written: {error}");
         }
+        self.written.send_replace(last);
+        last
     }
 }
 
