@@ -220,10 +220,13 @@ fn what_is_held_for_one_destination_goes_there_alone_and_its_arrival_is_charged_
         .transaction(sample::FROM, &[sample::TO, &at_c], message);
     assert!(answer.starts_with("250 "), "{answer}");
     assert_eq!(c.wait_for(1)[0].without_trace(), message);
-    let list = queue_shows(&relay, "plug-in content-adapt failed");
-    let (of_b, of_c) = (format!("-> {}", sample::TO), "mms.c.example");
+    // C has it, but whether the relay has settled that yet is another question.
+    let list = eventually("only the destination at B is left", || {
+        let list = queue_shows(&relay, "plug-in content-adapt failed");
+        (!list.contains("mms.c.example")).then_some(list)
+    });
     assert!(
-        list.contains("  held  ") && list.contains(&of_b) && !list.contains(of_c),
+        list.contains("  held  ") && list.contains(&format!("-> {}", sample::TO)),
         "{list}"
     );
 

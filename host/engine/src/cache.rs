@@ -1,16 +1,21 @@
 //! Compiled code in files: compiled once, and mapped by every process and instance that runs it.
 //!
-//! A file is named after what was compiled (its SHA-256) and what compiled it (Wasmtime's version, target and
-//! settings), so a name never stands for two contents. Files are mapped and executed. Therefore the directory belongs
-//! to the relay alone, a file is complete and on the disk before it gets its name, and no file is ever changed
-//! afterwards: the oldest are removed, which hurts no one who has them mapped.
+//! A file is named after what was compiled (its SHA-256), what compiled it (Wasmtime's version, target and settings) and
+//! its content (SHA-256 again), so a name never stands for two contents. Files are mapped and executed. Therefore the
+//! directory belongs to the relay alone, no process runs a file before it has compared its content with its name, and no
+//! file is ever changed: the oldest are removed, which hurts no one who has them mapped.
+//!
+//! Nothing is flushed, since the spool is on the same disk and messages wait for that. What a crash cuts short no longer
+//! is what its name says, and is compiled again.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
@@ -32,6 +37,8 @@ pub(crate) struct Cache {
     dir: PathBuf,
     /// Removed with the engine.
     temporary: bool,
+    /// The files whose content was found to be what their names say.
+    compared: Mutex<HashSet<PathBuf>>,
 }
 
 /// Why a component could not be had from the cache.
@@ -61,6 +68,7 @@ impl Cache {
         let cache = Cache {
             dir: dir.clone(),
             temporary,
+            compared: Mutex::default(),
         };
         cache.check_private().map_err(refuse)?;
         Ok(cache)
@@ -92,15 +100,16 @@ impl Cache {
     /// The compiled form of `wasm`, always from its file: a mapped file is ready in half a millisecond and shared,
     /// freshly compiled code is neither. Takes seconds of a core when it is new; call it off the async threads.
     pub fn compile(&self, engine: &Engine, wasm: &[u8]) -> Result<Component, CacheError> {
-        let path = self.path(engine, wasm);
-        if path.exists() {
-            match load(engine, &path) {
+        let source = source(engine, wasm);
+        if let Some(path) = self.find(&source) {
+            match self.load(engine, &path) {
                 Ok(component) => {
                     touch(&path);
                     return Ok(component);
                 }
                 Err(problem) => {
-                    tracing::warn!(path = %path.display(), %problem, "compiled code is unusable, compiling again")
+                    tracing::warn!(path = %path.display(), %problem, "compiled code is unusable, compiling again");
+                    let _ = fs::remove_file(&path);
                 }
             }
         }
@@ -109,40 +118,63 @@ impl Cache {
         let code = component
             .serialize()
             .map_err(|error| CacheError::Compile(format!("{error:#}")))?;
+        let path = self.dir.join(format!("{source}{}.{EXTENSION}", digest(&code)));
         self.store(&path, &code).map_err(|error| CacheError::Store {
             path: path.clone(),
             error,
         })?;
-        let mapped = load(engine, &path).map_err(|problem| CacheError::Load { path, problem });
+        let mapped = self
+            .load(engine, &path)
+            .map_err(|problem| CacheError::Load { path, problem });
         self.prune();
         mapped
     }
 
     /// Whether it has been compiled before.
     pub fn has(&self, engine: &Engine, wasm: &[u8]) -> bool {
-        self.path(engine, wasm).exists()
+        self.find(&source(engine, wasm)).is_some()
     }
 
-    fn path(&self, engine: &Engine, wasm: &[u8]) -> PathBuf {
-        let mut compiler = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut compiler);
-        self.dir
-            .join(format!("{}-{:016x}.{EXTENSION}", digest(wasm), compiler.finish()))
+    /// The file whose name begins so.
+    fn find(&self, source: &str) -> Option<PathBuf> {
+        let entries = fs::read_dir(&self.dir).ok()?.flatten();
+        let named = |entry: fs::DirEntry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name.starts_with(source))
+                .then(|| entry.path())
+        };
+        entries.into_iter().find_map(named)
     }
 
-    /// Written under another name, flushed, and only then renamed: a file cut short by a crash would be run as code.
+    /// Written under another name and only then renamed: nobody finds half a file.
     fn store(&self, path: &Path, code: &[u8]) -> io::Result<()> {
         let unfinished = self.unfinished();
         let written = create(&unfinished)
-            .and_then(|mut file| {
-                file.write_all(code)?;
-                file.sync_all()
-            })
+            .and_then(|mut file| file.write_all(code))
             .and_then(|()| fs::rename(&unfinished, path));
         if written.is_err() {
             let _ = fs::remove_file(&unfinished);
         }
         written
+    }
+
+    fn load(&self, engine: &Engine, path: &Path) -> Result<Component, String> {
+        if !lock(&self.compared).contains(path) {
+            let content = fs::read(path).map_err(|error| error.to_string())?;
+            let named = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            if !named.ends_with(&digest(&content)) {
+                return Err("its content is not what its name says".to_owned());
+            }
+            lock(&self.compared).insert(path.to_owned());
+        }
+        // SAFETY: the file is the unchanged output of `Component::serialize`: its content is what its name says, or was
+        // when this process first saw it. It lies in a directory that only this user can write to (`check_private`), and
+        // is never written to again. Wasmtime itself refuses files of another version or configuration.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize_file(engine, path) };
+        component.map_err(|error| format!("{error:#}"))
     }
 
     /// A name that no other write uses, not even one that a crash left behind under the same process number.
@@ -173,6 +205,7 @@ impl Cache {
         files.sort();
         let excess = files.len().saturating_sub(FILES_MAX);
         for (_, path) in files.drain(..excess) {
+            lock(&self.compared).remove(&path);
             let _ = fs::remove_file(path);
         }
     }
@@ -192,13 +225,15 @@ pub fn digest(bytes: &[u8]) -> String {
     digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-fn load(engine: &Engine, path: &Path) -> Result<Component, String> {
-    // SAFETY: the file is the unchanged output of `Component::serialize`. It lies in a directory that only this user
-    // can write to (`check_private`), got its name after it was complete and flushed (`store`), and is never written to
-    // again. Wasmtime itself refuses files of another version or configuration.
-    #[allow(unsafe_code)]
-    let component = unsafe { Component::deserialize_file(engine, path) };
-    component.map_err(|error| format!("{error:#}"))
+/// How the name of the file begins that has the code of `wasm`.
+fn source(engine: &Engine, wasm: &[u8]) -> String {
+    let mut compiler = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut compiler);
+    format!("{}-{:016x}-", digest(wasm), compiler.finish())
+}
+
+fn lock(files: &Mutex<HashSet<PathBuf>>) -> MutexGuard<'_, HashSet<PathBuf>> {
+    files.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -268,10 +303,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
         let engine = Engine::default();
-        let path = cache.path(&engine, &empty_component());
-        fs::write(&path, b"not code").unwrap();
         cache.compile(&engine, &empty_component()).unwrap();
-        assert_ne!(fs::read(&path).unwrap(), b"not code");
+        let path = cache.find(&source(&engine, &empty_component())).unwrap();
+        let code = fs::read(&path).unwrap();
+        // What a crash can leave of a file, and what bad memory can.
+        let mut flipped = code.clone();
+        flipped[code.len() / 2] ^= 1;
+        for spoilt in [&code[..code.len() / 2], &[], &flipped] {
+            fs::write(&path, spoilt).unwrap();
+            let another = Cache::open(Some(&cache.dir)).unwrap();
+            another.compile(&engine, &empty_component()).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), code);
+        }
     }
 
     #[test]

@@ -253,9 +253,7 @@ impl Catalogue {
                 self.watch_over(new.clone(), old.clone(), version, spec.watch);
             }
         }
-        for version in ready {
-            self.loader.live(version).await;
-        }
+        self.loader.live(ready).await;
     }
 
     /// Counts the failures of a new version for a while. The version before stays loaded for as long, and takes its

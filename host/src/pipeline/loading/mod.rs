@@ -199,16 +199,24 @@ impl Loader {
         self.history.change(&attempt.plugin, note).await;
     }
 
-    /// Writes down that a version is live, and keeps its bytes.
-    pub async fn live(&self, ready: &Ready) {
+    /// Writes down that versions are live, and keeps their bytes.
+    pub async fn live(&self, ready: &[Ready]) {
+        for version in ready {
+            self.keep(version).await;
+            self.note_live(version);
+        }
+        self.history.written().await;
+        self.history.sweep().await;
+    }
+
+    fn note_live(&self, ready: &Ready) {
         let (name, digest) = (ready.plugin.name(), ready.candidate.digest.as_str());
-        self.keep(ready).await;
         let (version, now, number) = (
             ready.plugin.description().version.clone(),
             self.now(),
             ready.attempt.number,
         );
-        let note = |record: &mut history::Record| {
+        self.history.note(name, |record| {
             let ran_before = record.running.as_deref() == Some(digest);
             record.went_live(digest, &version, &now);
             // Else a few reloads would push what is worth remembering out of the history.
@@ -221,9 +229,7 @@ impl Loader {
             if let Some(attempt) = record.attempt(number) {
                 attempt.verdict = Verdict::Live;
             }
-        };
-        self.history.change(name, note).await;
-        self.history.sweep().await;
+        });
     }
 
     /// Failing to keep the bytes does not keep a version from going live: only going back to it will not work.
