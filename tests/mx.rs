@@ -3,7 +3,12 @@
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use crate::support::{Dns, Peer, Relay, asking, config_of, own_host, sample, tools};
+use crate::support::{Dns, Exchange, Peer, Relay, Terms, asking, config_of, own_host, sample, tools};
+use crate::told::{
+    FOR_A_REPORT, FOR_ALL, FOR_NOTHING, FROM_NOBODY,
+    Hears::{Bounce, Nothing, Report, Response},
+    told,
+};
 
 /// A peer that is found by MX, named after its domain.
 fn by_mx(domain: &str) -> String {
@@ -228,4 +233,42 @@ fn a_reload_takes_other_name_servers_and_what_waited_for_a_name_goes() {
     peer.wait_for(1);
     relay.wait_until_empty();
     assert!(!relay.process().log().contains("that takes a restart"));
+}
+
+/// RFC 7505, 3.
+#[test]
+fn a_domain_that_takes_no_mail_fails_its_messages_at_once_and_its_senders_are_told() {
+    if !Dns::is_there() {
+        return;
+    }
+    // Preference 0, and the root.
+    let dns = Dns::of_hosts(&["--dns-rr=mms.null.example,15,000000".into()]);
+    let exchange = Exchange::on(&Terms {
+        relay: &format!("name-servers = [\"{}\"]", dns.address()),
+        more: &by_mx("mms.null.example"),
+        ..Terms::default()
+    });
+    told(
+        &exchange,
+        &["+15555550199/TYPE=PLMN@mms.null.example"],
+        &[],
+        &[
+            (FOR_ALL, Response("Error-sending-address-unresolved")),
+            (FOR_A_REPORT, Report("Unreachable")),
+            (FOR_NOTHING, Bounce),
+            (FROM_NOBODY, Nothing),
+        ],
+    );
+    let bounce = exchange.a.taken().pop().expect("the last that was told").text();
+    for line in [
+        "Status: 5.1.1\r\n",
+        "mms.null.example takes no mail: its MX record says so",
+    ] {
+        assert!(bounce.contains(line), "{line} in {bounce}");
+    }
+    let failed = exchange.relay.print(&["queue", "list", "--state", "failed"]);
+    assert!(
+        failed.contains("556 5.1.10 mms.null.example takes no mail: its MX record says so"),
+        "{failed}"
+    );
 }
