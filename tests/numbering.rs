@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Dns, Link, Peer, Relay, config, sample, tools};
+use crate::support::{Dns, Link, Peer, Relay, asking, config, sample, tools};
 
 const KNOWN: &str = "+493000001/TYPE=PLMN@mms.hub.example";
 const UNKNOWN: &str = "+493000002/TYPE=PLMN@mms.hub.example";
@@ -16,7 +16,7 @@ fn dns() -> Dns {
     ])
 }
 
-fn asking(server: &str, more: &str) -> String {
+fn of_enum(server: &str, more: &str) -> String {
     format!("[routing.enum]\nservers = [\"{server}\"]\ntime-out = \"300 ms\"\n{more}\n")
 }
 
@@ -33,7 +33,7 @@ fn a_number_goes_to_the_network_that_dns_names_and_the_answer_is_kept() {
         return;
     }
     let (dns, peer) = (dns(), Peer::start());
-    let relay = Relay::start(&config(&peer, &asking(&dns.address(), "")));
+    let relay = Relay::start(&config(&peer, &of_enum(&dns.address(), "")));
     let mut client = relay.client();
     let answer = client.transaction(sample::FROM, &[KNOWN], &sample::forward_request("k1"));
     assert!(answer.starts_with("250"), "{answer}");
@@ -70,7 +70,7 @@ fn a_number_goes_to_the_network_that_dns_names_and_the_answer_is_kept() {
 #[test]
 fn a_sender_waits_no_longer_for_dns_than_the_time_out_and_hears_what_is_configured() {
     let (peer, nobody) = (Peer::start(), format!("127.0.0.1:{}", tools::free_port()));
-    let defer = Relay::start(&config(&peer, &asking(&nobody, "")));
+    let defer = Relay::start(&config(&peer, &of_enum(&nobody, "")));
     let begun = Instant::now();
     let reply = asked(&defer, KNOWN);
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
@@ -83,7 +83,7 @@ fn a_sender_waits_no_longer_for_dns_than_the_time_out_and_hears_what_is_configur
         "whom DNS is not asked for is not delayed"
     );
 
-    let next = Relay::start(&config(&peer, &asking(&nobody, "on-failure = \"next\"")));
+    let next = Relay::start(&config(&peer, &of_enum(&nobody, "on-failure = \"next\"")));
     assert!(asked(&next, KNOWN).starts_with("550 5.1.2 no route to"));
 }
 
@@ -113,4 +113,15 @@ fn a_plug_in_is_told_the_network_of_a_number_by_its_codes_where_somebody_knows_t
         "Ok(Some(Network { id: Some(\"999-005\"), domain: Some(\"mms.mnc005.mcc999.gprs\"), peer: None }))";
     let told = format!("{ported} {by_range} {without_agreement} Err(");
     assert!(queue.contains(&told), "{told} in {queue}");
+}
+
+#[test]
+fn without_servers_of_its_own_enum_asks_the_name_servers_of_the_relay() {
+    if !Dns::is_there() {
+        return;
+    }
+    let (dns, peer) = (dns(), Peer::start());
+    let relay = Relay::start(&asking(&[&dns.address()], &config(&peer, "[routing.enum]\n")));
+    assert!(asked(&relay, KNOWN).starts_with("250"));
+    assert!(relay.print(&["route", "+493000001"]).contains("DNS says mms.b.example"));
 }

@@ -19,7 +19,7 @@ pub mod tools;
 
 pub use certificates::Authority;
 pub use conversation::Conversation;
-pub use dns::Dns;
+pub use dns::{Dns, asking};
 pub use exchange::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Terms};
 pub use load::Load;
 pub use peer::{Peer, Taken};

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use super::{Conversation, Dns, Peer, Process, binary, eventually, sample};
+use super::{Conversation, Peer, Process, binary, eventually, sample};
 
 /// A running relay.
 pub struct Relay {
@@ -76,15 +76,6 @@ impl Relay {
         relay
     }
 
-    /// As `start`, with `dns` in place of the system's name servers.
-    pub fn start_asking(dns: &Dns, config: &str) -> Self {
-        let mut relay = Self::stopped(config);
-        let servers = format!("nameserver {}\noptions timeout:1 attempts:1\n", dns.host());
-        std::fs::write(relay.path("resolv.conf"), servers).expect("a writable folder");
-        relay.start_again();
-        relay
-    }
-
     /// A relay that does not run yet: its folder can be filled before `start_again`.
     pub fn stopped(config: &str) -> Self {
         let relay = Self {
@@ -111,7 +102,7 @@ impl Relay {
         let path = self.path("relay.toml");
         let mut arguments = vec!["run", "--config", path.to_str().expect("UTF-8")];
         arguments.extend(&self.flags);
-        let process = Process::spawn("relay", self.run(&arguments));
+        let process = Process::start("relay", &arguments);
         let line = process.line();
         let address = line.strip_prefix("listening on ");
         self.address = address
@@ -125,24 +116,6 @@ impl Relay {
             self.inside = inside.unwrap_or_else(|| panic!("unexpected line: {line}")).to_owned();
         }
         self.process = Some(process);
-    }
-
-    /// The command; in a mount namespace of its own when it has name servers of its own.
-    fn run(&self, arguments: &[&str]) -> Command {
-        const WITH_RESOLVER: &str = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
-        let resolver = self.path("resolv.conf");
-        let mut command = match resolver.exists() {
-            true => Command::new("unshare"),
-            false => Command::new(binary()),
-        };
-        if resolver.exists() {
-            command
-                .args(["--mount", "sh", "-c", WITH_RESOLVER])
-                .arg(resolver)
-                .arg(binary());
-        }
-        command.args(arguments);
-        command
     }
 
     /// Where our own relay-servers come to.

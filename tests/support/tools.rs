@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use super::own_host;
+
 /// Whether all of these can be run by name.
 pub fn have_programs(names: &[&str]) -> bool {
     names.iter().all(|name| or_skip(program(name).exists(), name))
@@ -43,10 +45,12 @@ pub fn am_root() -> bool {
     or_skip(is_root(), "root")
 }
 
-/// Whether a process can be given mounts of its own.
-pub fn can_unshare() -> bool {
-    let tried = Command::new("unshare").args(["--mount", "true"]).output();
-    or_skip(tried.is_ok_and(|output| output.status.success()), "a mount namespace")
+/// Whether a test may listen at the port of SMTP, where mail exchangers are.
+pub fn may_be_an_exchanger() -> bool {
+    or_skip(
+        TcpListener::bind((own_host(), 25)).is_ok(),
+        "the right to listen at port 25",
+    )
 }
 
 pub fn is_root() -> bool {

@@ -80,6 +80,7 @@ fn summary(path: &Path, config: &Config, tables: &Tables, plugins: &[String]) ->
     };
     line(&"relay", format!("{} on {}", relay.name, join(&relay.listen)));
     line(&"own domains", join(&relay.domains));
+    line(&"name servers", or(&relay.name_servers, "the system's"));
     line(&"spool", relay.spool.display().to_string());
     line(&"peers", config.peers.len().to_string());
     for peer in &config.peers {
@@ -184,6 +185,7 @@ file = "charging.wasm"
 
         relay            relay.mms.example on 127.0.0.1:2525
         own domains      mms.example
+        name servers     the system's
         spool            /var/spool/mm4relay
         peers            2
           operator-b     mms.b.example; to 127.0.0.1:2526; from 10.20.0.0/16

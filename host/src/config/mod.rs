@@ -10,6 +10,7 @@ mod console;
 mod file;
 mod forms;
 mod limits;
+mod name_servers;
 mod peer;
 mod plugin;
 mod problem;
@@ -79,6 +80,8 @@ pub struct Relay {
     /// `inside-listen`: where to listen for our own Relay/Servers, and for nobody else. Default: they come to `listen`
     /// like everybody.
     pub inside_listen: Vec<SocketAddr>,
+    /// `name-servers`: who is asked for mail exchangers, for the addresses of hosts, and for numbers. Empty: the system.
+    pub name_servers: Vec<SocketAddr>,
     /// `system-address`: whom other operators' systems answer. Default `mm4relay@` and the first of `domains`; absent
     /// only when there is none.
     pub system_address: Option<SystemAddress>,
@@ -160,6 +163,7 @@ impl Config {
                 domains: Vec::new(),
                 listen: Vec::new(),
                 inside_listen: Vec::new(),
+                name_servers: Vec::new(),
                 system_address: None,
                 node: String::new(),
                 spool: PathBuf::new(),
@@ -290,6 +294,7 @@ fn relay(s: &mut Section<'_>, base: &Path) -> Relay {
         domains,
         listen: s.list("listen", listen),
         inside_listen: s.list("inside-listen", listen),
+        name_servers: name_servers::read(s, "name-servers", "then the system is asked"),
         spool: path(s.optional("spool", text("the path of a folder")), "spool"),
         plugin_folder: path(s.optional("plugin-folder", text("the path of a folder")), "plugins"),
         hop_limit: s.optional("hop-limit", count(1..=1000)).unwrap_or(50),

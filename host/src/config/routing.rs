@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::Table;
 use super::file::{Read, Section};
-use super::forms::{domain, duration, listen};
+use super::forms::{domain, duration};
+use super::name_servers;
 use super::problem::one_of;
 
 /// `[routing]`
@@ -37,7 +38,7 @@ pub enum Step {
 pub struct Numbering {
     /// `suffix`: the domain under which the digits are. Default `e164.arpa`.
     pub suffix: String,
-    /// `servers`: name servers. Empty: those of the system.
+    /// `servers`: name servers. Empty: `name-servers` of `[relay]`, or those of the system.
     pub servers: Vec<SocketAddr>,
     /// `time-out`: for one look-up, with its repeats. Default 2 s: a sender waits at RCPT, and others behind it.
     pub time_out: Duration,
@@ -149,7 +150,7 @@ impl Numbering {
         let (second, day) = (Duration::from_secs(1), Duration::from_secs(86_400));
         let read = Self {
             suffix: s.optional("suffix", domain).unwrap_or_else(|| "e164.arpa".to_owned()),
-            servers: s.list("servers", server),
+            servers: name_servers::read(s, "servers", "then those of [relay] are asked"),
             time_out: s
                 .optional("time-out", time(Duration::from_millis(50), 30 * second))
                 .unwrap_or(2 * second),
@@ -179,9 +180,4 @@ fn on_failure(value: &toml::de::DeValue<'_>) -> Read<OnFailure> {
         Some("next") => Ok(OnFailure::Next),
         _ => Err("defer or next".to_owned()),
     }
-}
-
-fn server(value: &toml::de::DeValue<'_>) -> Read<SocketAddr> {
-    let address = listen(value).ok().filter(|address| address.port() > 0);
-    address.ok_or_else(|| "ADDRESS:PORT of a name server, such as 192.0.2.53:53".to_owned())
 }

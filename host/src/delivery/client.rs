@@ -64,6 +64,11 @@ impl Client {
         Self::over(TcpStream::connect(host), host, limit).await
     }
 
+    /// As [`connect`](Self::connect), to the first of these addresses of `host` that answers.
+    pub async fn connect_to(addresses: &[SocketAddr], host: &str, limit: Duration) -> Result<Self, ClientError> {
+        Self::over(TcpStream::connect(addresses), host, limit).await
+    }
+
     /// As [`connect`](Self::connect), from this address of ours: some servers know their clients by it.
     pub async fn connect_from(source: IpAddr, host: SocketAddr, limit: Duration) -> Result<Self, ClientError> {
         let connecting = async {

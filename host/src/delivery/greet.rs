@@ -2,6 +2,7 @@
 
 use tracing::{debug, warn};
 
+use super::addresses;
 use super::client::{Client, ClientError};
 use super::options::{PeerOptions, Tls};
 use crate::message::{Extension, Hello, Masked};
@@ -53,7 +54,9 @@ pub(super) async fn greet(host: &str, options: &PeerOptions) -> Result<(Client, 
 /// Connects and greets: EHLO, or HELO with a server that does not know EHLO.
 async fn plain(host: &str, options: &PeerOptions) -> Result<(Client, Extensions), Unreachable> {
     let limits = &options.timeouts;
-    let mut client = Client::connect(host, limits.connect).await?;
+    let addresses = addresses::of_host(host, options).await;
+    let addresses = addresses.map_err(|reason| Unreachable { reply: None, reason })?;
+    let mut client = Client::connect_to(&addresses, host, limits.connect).await?;
     expect_positive(client.reply("greeting", limits.greeting).await?, "greeting")?;
     let offered = hello(&mut client, options).await?;
     Ok((client, offered))

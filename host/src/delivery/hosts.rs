@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::fate::{Answer, Verdict};
 use super::peer::lock;
 use crate::spool::BoxFuture;
 
@@ -34,6 +35,9 @@ pub enum Hosts {
 /// Who knows the MX records of a domain.
 pub trait MxRecords: std::fmt::Debug + Send + Sync + 'static {
     /// No record is no error.
+    ///
+    /// # Errors
+    /// Who was asked, and what came back.
     fn exchangers<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Exchangers, String>>;
 }
 
@@ -54,9 +58,13 @@ pub(super) struct KnownHosts {
 
 #[derive(Clone)]
 struct Found {
+    /// None where a null MX says so.
     hosts: Vec<Host>,
     until: Instant,
 }
+
+/// Why there is no host to try, and whether there may be one later.
+pub(super) type NoHosts = (Verdict, Answer);
 
 /// What a record says of its own life is believed within these bounds: a minute, so that no resolver is asked for each
 /// message, and an hour, so that a mistake is mended in one.
@@ -72,30 +80,37 @@ impl KnownHosts {
     }
 
     /// All hosts, in no order. When records cannot be had, those of the last time are used for as long as it takes.
-    pub async fn all(&self) -> Result<Vec<Host>, String> {
+    ///
+    /// A domain that takes no mail refuses for good (RFC 7505, 3). Of one that does not exist RFC 5321, 5.1 wants the same;
+    /// but here an operator has named it, and mends it while its messages wait.
+    pub async fn all(&self) -> Result<Vec<Host>, NoHosts> {
         let (domain, records) = match &self.from {
             Hosts::Fixed(hosts) => return Ok(hosts.clone()),
             Hosts::Mx { domain, records } => (domain, records),
         };
         let found = lock(&self.found).clone();
         if let Some(found) = found.as_ref().filter(|found| Instant::now() < found.until) {
-            return Ok(found.hosts.clone());
+            return or_refuse(domain, found.hosts.clone());
         }
         match (records.exchangers(domain).await, found) {
             (Ok(Exchangers { names, life }), _) => {
-                let hosts = from_records(domain, names)?;
+                let hosts = from_records(domain, names);
                 let until = Instant::now() + life.clamp(SHORTEST, LONGEST);
                 *lock(&self.found) = Some(Found {
                     hosts: hosts.clone(),
                     until,
                 });
-                Ok(hosts)
+                or_refuse(domain, hosts)
             }
-            (Err(reason), Some(old)) => {
+            (Err(reason), Some(old)) if !old.hosts.is_empty() => {
                 warn!(domain, reason, "no MX records now: those of the last time are used");
                 Ok(old.hosts)
             }
-            (Err(reason), None) => Err(format!("no MX records of {domain}: {reason}")),
+            // What refused the last time may not any more: nothing fails for it.
+            (Err(reason), _) => {
+                let why = format!("no MX records of {domain}: {reason}");
+                Err((Verdict::Later, Answer::ours(why)))
+            }
         }
     }
 
@@ -108,27 +123,29 @@ impl KnownHosts {
     }
 }
 
-/// A domain without MX records is its own mail exchanger (RFC 5321, 5.1); one whose only record is `.` takes no mail
-/// (RFC 7505).
-fn from_records(domain: &str, exchangers: Vec<(u16, String)>) -> Result<Vec<Host>, String> {
+/// The hosts of a domain, if it has any.
+fn or_refuse(domain: &str, hosts: Vec<Host>) -> Result<Vec<Host>, NoHosts> {
+    if !hosts.is_empty() {
+        return Ok(hosts);
+    }
+    let why = format!("{domain} takes no mail: its MX record says so");
+    Err((Verdict::Never, Answer::ruled(556, (1, 10), why)))
+}
+
+/// A domain without MX records is its own mail exchanger (RFC 5321, 5.1); one whose only record is `.` has none (RFC
+/// 7505).
+fn from_records(domain: &str, exchangers: Vec<(u16, String)>) -> Vec<Host> {
     let host = |priority, name: &str| Host {
         address: format!("{}:{SMTP_PORT}", name.trim_end_matches('.')),
         priority,
         weight: 1,
     };
     if exchangers.is_empty() {
-        return Ok(vec![host(0, domain)]);
+        return vec![host(0, domain)];
     }
     let real = |(_, name): &&(u16, String)| !name.trim_end_matches('.').is_empty();
-    let hosts: Vec<Host> = exchangers
-        .iter()
-        .filter(real)
-        .map(|(preference, name)| host(*preference, name))
-        .collect();
-    match hosts.is_empty() {
-        true => Err(format!("{domain} takes no mail: its MX record says so")),
-        false => Ok(hosts),
-    }
+    let real = exchangers.iter().filter(real);
+    real.map(|(preference, name)| host(*preference, name)).collect()
 }
 
 /// The addresses in the order in which they are tried: those that are not dead first, then by priority; among equals,
@@ -259,8 +276,28 @@ mod tests {
         let (bare, _) = known(vec![records(&[], life)]);
         assert_eq!(bare.all().await.unwrap(), [host("b.example:25", 0, 1)]);
         let (null, _) = known(vec![records(&[(0, ".")], life)]);
-        assert!(null.all().await.unwrap_err().contains("takes no mail"));
+        let (verdict, answer) = null.all().await.unwrap_err();
+        let said = "556 5.1.10 b.example takes no mail: its MX record says so";
+        assert_eq!((verdict, answer.to_string().as_str()), (Verdict::Never, said));
         let (dark, _) = known(vec![Err("timed out".into())]);
-        assert_eq!(dark.all().await.unwrap_err(), "no MX records of b.example: timed out");
+        let (verdict, answer) = dark.all().await.unwrap_err();
+        let said = "no MX records of b.example: timed out";
+        assert_eq!((verdict, answer.to_string().as_str()), (Verdict::Later, said));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_null_record_is_believed_for_as_long_as_others_and_fails_nothing_when_it_has_run_out() {
+        let life = Duration::from_secs(120);
+        let (known, zone) = known(vec![records(&[(1, "mx.b.example.")], life), records(&[(0, ".")], life)]);
+        assert!(known.all().await.is_ok());
+        for (seconds, verdict, asked) in [
+            (121, Verdict::Never, 2),
+            (119, Verdict::Never, 2),
+            (2, Verdict::Later, 3),
+        ] {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            assert_eq!(known.all().await.unwrap_err().0, verdict);
+            assert_eq!(zone.asked.load(Ordering::SeqCst), asked);
+        }
     }
 }

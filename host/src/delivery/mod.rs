@@ -13,6 +13,7 @@
 //!   message; it does not fail all that wait.
 //! - A next hop that stalls, hangs up or talks garbage costs its own message and one connection.
 
+mod addresses;
 mod body;
 mod client;
 mod counts;
@@ -42,6 +43,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
+pub use addresses::{Addresses, SystemAddresses};
 pub use client::{Client, ClientError};
 pub use counts::Delivered;
 pub use hosts::{Exchangers, Host, Hosts, MxRecords};

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio_rustls::rustls::ClientConfig;
 
-use super::{Host, Hosts, Schedule};
+use super::{Addresses, Host, Hosts, Schedule, SystemAddresses};
 use crate::message::{Extension, Hello, PeerName, Rate, Timeouts};
 
 /// Makes a message with octets above 127 into one without, for a next hop that does not take them (RFC 6152, 3).
@@ -45,6 +45,8 @@ pub struct PeerOptions {
     pub schedule: Schedule,
     /// A message that has been under way for this long fails.
     pub give_up_after: Duration,
+    /// Who knows the addresses of its hosts.
+    pub addresses: Arc<dyn Addresses>,
     /// Without it, a message with octets above 127 fails at a peer without 8BITMIME: 5.6.3.
     pub convert: Option<Convert>,
     /// Uniform in 0 to 1; spreads the waits.
@@ -90,6 +92,7 @@ impl PeerOptions {
             timeouts: Timeouts::default(),
             schedule: Schedule::default(),
             give_up_after: 3 * DAY,
+            addresses: Arc::new(SystemAddresses),
             convert: None,
             random: fastrand::f64,
         }

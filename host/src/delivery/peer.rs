@@ -12,7 +12,7 @@ use tracing::warn;
 use super::counts::Counts;
 use super::fate::{Answer, Fate, Verdict};
 use super::greet::Unreachable;
-use super::hosts::{self, KnownHosts};
+use super::hosts::{self, KnownHosts, NoHosts};
 use super::pacing::Pacing;
 use super::queue::{Job, Limits, Next, Queue};
 use super::session::{Failure, Session};
@@ -189,11 +189,18 @@ impl Peer {
         let mut last = (None, Answer::ours("the peer has no hosts"), Verdict::Later);
         let mut reached = false;
         let options = self.options();
-        let hosts = self.hosts(&options, wanted.as_deref()).await.unwrap_or_else(|reason| {
-            warn!(peer = %options.name, reason, "nobody says where the peer's hosts are");
-            last.1 = Answer::ours(reason);
-            Vec::new()
-        });
+        let hosts = match self.hosts(&options, wanted.as_deref()).await {
+            Ok(hosts) => hosts,
+            Err((verdict, answer)) => {
+                warn!(peer = %options.name, reason = %answer, "nobody says where the peer's hosts are");
+                if verdict == Verdict::Never {
+                    let fates = Fate::all(&outgoing.envelope, verdict, &answer);
+                    return Some(Attempt { host: None, fates });
+                }
+                last.1 = answer;
+                Vec::new()
+            }
+        };
         for host in &hosts {
             self.queue().opening();
             let opened = Session::open(host, &options).await;
@@ -270,7 +277,7 @@ impl Peer {
     }
 
     /// The hosts to try, in order; only the one that may have the message already, when there is one.
-    async fn hosts(&self, options: &PeerOptions, wanted: Option<&str>) -> Result<Vec<String>, String> {
+    async fn hosts(&self, options: &PeerOptions, wanted: Option<&str>) -> Result<Vec<String>, NoHosts> {
         if let Some(host) = wanted {
             return Ok(vec![host.to_owned()]);
         }

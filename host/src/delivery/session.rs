@@ -361,7 +361,7 @@ impl Answer {
     }
 
     /// Our own ruling in the words of a reply, where the host would have said the same.
-    fn ruled(code: u16, (subject, detail): (u16, u16), text: String) -> Self {
+    pub(super) fn ruled(code: u16, (subject, detail): (u16, u16), text: String) -> Self {
         Self {
             code: Some(code),
             enhanced: Some(Enhanced { subject, detail }),

@@ -5,20 +5,22 @@
 //! is kept, and never waits.
 
 mod naptr;
+mod resolver;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::ResolverOpts;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{RData, RecordType};
-use hickory_resolver::{Resolver, TokioResolver};
 use tokio::time::{Instant, timeout};
 
 use self::naptr::Naptr;
+
+pub use resolver::resolver;
 
 /// Where and how to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,13 +69,7 @@ impl Numbering {
     /// # Errors
     /// The system's name servers are wanted, and not known.
     pub fn new(options: Options) -> Result<Self, NetError> {
-        let mut builder = match options.servers.as_slice() {
-            [] => Resolver::builder_tokio()?,
-            servers => {
-                let config = ResolverConfig::from_name_servers(servers.iter().map(name_server).collect());
-                Resolver::builder_with_config(config, TokioRuntimeProvider::default())
-            }
-        };
+        let mut builder = resolver(&options.servers)?;
         set(builder.options_mut(), &options);
         Ok(Self {
             resolver: builder.build()?,
@@ -152,21 +148,10 @@ impl Numbering {
     }
 }
 
-fn name_server(address: &SocketAddr) -> NameServerConfig {
-    let connection = |mut connection: ConnectionConfig| {
-        connection.port = address.port();
-        connection
-    };
-    let connections = vec![connection(ConnectionConfig::udp()), connection(ConnectionConfig::tcp())];
-    // That a name does not exist is an answer, whoever gives it: there is nobody better to ask.
-    NameServerConfig::new(address.ip(), true, connections)
-}
-
 fn set(opts: &mut ResolverOpts, options: &Options) {
     // Two tries fit into the time for all of it.
     opts.attempts = 2;
     opts.timeout = options.time_out / 2;
-    opts.try_tcp_on_error = true;
     // Kept here, where routing can look.
     opts.cache_size = 0;
 }

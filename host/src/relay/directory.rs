@@ -152,7 +152,10 @@ fn numbering(config: &Config, kept: Option<Arc<Numbering>>) -> anyhow::Result<Op
     };
     let options = numbering::Options {
         suffix: wanted.suffix.clone(),
-        servers: wanted.servers.clone(),
+        servers: match wanted.servers.is_empty() {
+            true => config.relay.name_servers.clone(),
+            false => wanted.servers.clone(),
+        },
         time_out: wanted.time_out,
         keep_at_least: wanted.keep_at_least,
         keep_at_most: wanted.keep_at_most,

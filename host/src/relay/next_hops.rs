@@ -1,35 +1,38 @@
 //! From a peer's profile to what delivery must know of it.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use super::certificates::Certificates;
-use super::exchangers::SystemNameServers;
+use super::name_servers::NameServers;
 use crate::config;
-use crate::delivery::{Host, Hosts, MxRecords, PeerOptions, Schedule, Tls};
+use crate::delivery::{Addresses, Host, Hosts, PeerOptions, Schedule, SystemAddresses, Tls};
 use crate::message::TlsTo;
 use crate::protocol::mm4;
 
 /// One for each peer. The name servers are looked for only when one of them wants them.
 pub(super) fn peer_options<'a>(
     peers: impl Iterator<Item = &'a config::Peer>,
-    our_name: &str,
+    relay: &config::Relay,
     certificates: &Certificates,
 ) -> Vec<PeerOptions> {
-    let mut name_servers = None;
-    let mut all = Vec::new();
-    for peer in peers {
-        let hosts = match &peer.mx {
+    let name_servers = LazyCell::new(|| Arc::new(NameServers::new(&relay.name_servers)));
+    let system: Arc<dyn Addresses> = Arc::new(SystemAddresses);
+    let of_peer = |peer: &config::Peer| PeerOptions {
+        hosts: match &peer.mx {
             Some(domain) => Hosts::Mx {
                 domain: domain.clone(),
-                records: name_servers
-                    .get_or_insert_with(|| Arc::new(SystemNameServers::new()) as Arc<dyn MxRecords>)
-                    .clone(),
+                records: Arc::<NameServers>::clone(&name_servers),
             },
             None => Hosts::Fixed(peer.hosts.iter().map(host).collect()),
-        };
-        all.push(options(peer, hosts, our_name, certificates));
-    }
-    all
+        },
+        addresses: match relay.name_servers.is_empty() {
+            true => Arc::clone(&system),
+            false => Arc::<NameServers>::clone(&name_servers),
+        },
+        ..options(peer, &relay.name, certificates)
+    };
+    peers.map(of_peer).collect()
 }
 
 fn host(host: &config::Host) -> Host {
@@ -40,14 +43,13 @@ fn host(host: &config::Host) -> Host {
     }
 }
 
-fn options(peer: &config::Peer, hosts: Hosts, our_name: &str, certificates: &Certificates) -> PeerOptions {
+fn options(peer: &config::Peer, our_name: &str, certificates: &Certificates) -> PeerOptions {
     let tls = certificates.towards(&peer.name).map(|config| Tls {
         config,
         required: peer.tls.to == TlsTo::Required,
         name: peer.tls.name.clone(),
     });
     PeerOptions {
-        hosts,
         hello: peer.smtp.hello,
         extensions: peer.smtp.extensions.clone(),
         tls,

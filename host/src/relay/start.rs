@@ -75,7 +75,7 @@ impl Running {
         let outcomes = Arc::new(rooms.outcomes());
         let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&rooms.spool)));
         let (stop_delivery, delivery_stops) = watch::channel(false);
-        let sends_to = peer_options(next_hops(&config), &config.relay.name, &certificates);
+        let sends_to = peer_options(next_hops(&config), &config.relay, &certificates);
         let (stored, told) = (Arc::clone(&rooms.spool), Arc::clone(&rooms.clock));
         let delivery = Delivery::start(sends_to, stored, told, outcomes, delivery_stops);
 
@@ -125,8 +125,8 @@ impl Running {
         &self.addresses
     }
 
-    /// Reads the configuration again, and applies peers, Relay/Servers, routes, tables, certificates and plug-ins:
-    /// all of them, or, when anything is wrong, none. What needs a restart is named in the log.
+    /// Reads the configuration again, and applies name servers, peers, Relay/Servers, routes, tables, certificates and
+    /// plug-ins: all of them, or, when anything is wrong, none. What needs a restart is named in the log.
     pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
         let mut current = self.current.lock().await;
         let running = &current.config;
@@ -136,12 +136,16 @@ impl Running {
                 tracing::warn!("{what} changed in the configuration: that takes a restart");
             }
         };
-        same("[relay]", read.relay == running.relay);
+        let relay = config::Relay {
+            name_servers: read.relay.name_servers.clone(),
+            ..running.relay.clone()
+        };
+        same("[relay]", read.relay == relay);
         same("[limits]", read.limits == running.limits);
         same("[tls]", read.tls.is_some() == running.tls.is_some());
         same("[console]", read.console == running.console);
         let config = Config {
-            relay: running.relay.clone(),
+            relay,
             console: running.console,
             limits: running.limits.clone(),
             ..read
@@ -169,15 +173,16 @@ impl Running {
 
     /// Nobody is routed to before messages for it can be delivered, and nobody stops before it is routed to no more.
     async fn change_peers(&self, old: &Config, new: &Config, directory: Arc<Directory>, terms: Terms) {
-        let name = &new.relay.name;
         let before = |peer: &config::Peer| next_hops(old).find(|old| old.name == peer.name);
-        let changed: Vec<_> = next_hops(new).filter(|peer| before(peer) != Some(peer)).collect();
+        let others_are_asked = new.relay.name_servers != old.relay.name_servers;
+        let is_changed = |peer: &&config::Peer| others_are_asked || before(peer) != Some(peer);
+        let changed: Vec<_> = next_hops(new).filter(is_changed).collect();
         for peer in &changed {
             let what = if before(peer).is_some() { "changed" } else { "added" };
             tracing::info!(peer = %peer.name, "peer {what}");
         }
         let delivery = &self.relay.delivery;
-        delivery.set_peers(peer_options(changed.into_iter(), name, &self.certificates));
+        delivery.set_peers(peer_options(changed.into_iter(), &new.relay, &self.certificates));
         self.relay.replace_directory(directory);
         self.relay.transactions.agree(terms);
         let gone = next_hops(old).filter(|old| next_hops(new).all(|peer| peer.name != old.name));

@@ -85,6 +85,28 @@ fn the_system_address_and_the_node_have_good_defaults() {
 }
 
 #[test]
+fn name_servers_are_addresses_and_each_is_listed_once() {
+    assert!(read("").unwrap().relay.name_servers.is_empty());
+    let config = read("name-servers = [\"192.0.2.53\", \"192.0.2.53:5353\"]\n").unwrap();
+    let servers: Vec<_> = config.relay.name_servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["192.0.2.53:53", "192.0.2.53:5353"]);
+    let bad = |text: &str| read(&format!("name-servers = {text}\n")).unwrap_err();
+    assert_eq!(
+        bad("[\"ns.example\"]"),
+        [
+            "relay.name-servers[0] is \"ns.example\": expected ADDRESS or ADDRESS:PORT of one name server, such as \
+          192.0.2.53:53 or 2001:db8::53"
+        ]
+    );
+    assert!(
+        bad("[\"192.0.2.53\", \"192.0.2.53:53\"]")[0]
+            .contains("[1] is \"192.0.2.53:53\": expected a name server that is listed only once")
+    );
+    assert!(bad("[]")[0].contains("at least one name server, or no name-servers at all: then the system is asked"));
+    assert!(bad("\"192.0.2.53\"")[0].contains("a list in square brackets"));
+}
+
+#[test]
 fn the_order_names_each_step_once_and_what_it_looks_into_is_there() {
     let config = read("").unwrap();
     assert_eq!(config.routing.order.len(), 6);
@@ -112,8 +134,7 @@ fn enum_has_defaults_and_bounds() {
     assert_eq!(numbering.on_failure, OnFailure::Defer);
     assert!(numbering.servers.is_empty());
     let bad = |text: &str| read(&format!("[routing.enum]\n{text}")).unwrap_err().join("\n");
-    assert!(bad("servers = [\"127.0.0.1\"]\n").contains("ADDRESS:PORT of a name server"));
-    assert!(bad("servers = [\"127.0.0.1:0\"]\n").contains("ADDRESS:PORT of a name server"));
+    assert!(bad("servers = [\"127.0.0.1:0\"]\n").contains("ADDRESS:PORT of one name server"));
     assert!(bad("time-out = \"31 s\"\n").contains("from 50 ms to 30 s"));
     assert!(bad("on-failure = \"refuse\"\n").contains("defer or next"));
     assert!(bad("keep-at-least = \"2 h\"\n").contains("not above keep-at-most"));

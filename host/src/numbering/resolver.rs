@@ -1,0 +1,36 @@
+//! Resolvers that ask whom they are told to.
+
+use std::net::SocketAddr;
+
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{Resolver, ResolverBuilder};
+
+/// One that asks these name servers and nothing else, not even `/etc/hosts`; without any, those of the system.
+///
+/// # Errors
+/// The system's name servers are wanted, and not known.
+pub fn resolver(servers: &[SocketAddr]) -> Result<ResolverBuilder<TokioRuntimeProvider>, NetError> {
+    let mut builder = match servers {
+        [] => Resolver::builder_tokio()?,
+        servers => {
+            let config = ResolverConfig::from_name_servers(servers.iter().map(name_server).collect());
+            let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
+            builder.options_mut().use_hosts_file = ResolveHosts::Never;
+            builder
+        }
+    };
+    builder.options_mut().try_tcp_on_error = true;
+    Ok(builder)
+}
+
+fn name_server(address: &SocketAddr) -> NameServerConfig {
+    let connection = |mut connection: ConnectionConfig| {
+        connection.port = address.port();
+        connection
+    };
+    let connections = vec![connection(ConnectionConfig::udp()), connection(ConnectionConfig::tcp())];
+    // That a name does not exist is an answer, whoever gives it: there is nobody better to ask.
+    NameServerConfig::new(address.ip(), true, connections)
+}

@@ -1,0 +1,127 @@
+//! MX records, and the addresses of hosts, from the name servers that the operator has named, or from the system's.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::RData;
+use tokio::time::timeout;
+
+use crate::delivery::{Addresses, Exchangers, MxRecords, SystemAddresses};
+use crate::numbering::resolver;
+use crate::spool::BoxFuture;
+
+/// Asks some name servers.
+#[derive(Debug)]
+pub(super) struct NameServers {
+    /// When the system does not say who its name servers are, that is the answer to every question.
+    resolver: Result<TokioResolver, String>,
+    /// Who is asked, for those who read a reason.
+    who: String,
+    /// For one look-up, with its repeats.
+    limit: Duration,
+}
+
+/// For name servers that the operator has named: one repeat fits into it.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// For the system's; within it, `/etc/resolv.conf` says how long they may take.
+const SYSTEM_LIMIT: Duration = Duration::from_secs(30);
+
+/// A record is believed up to here, whatever it says of its own life, and that there is none up to a minute: so a mistake
+/// is mended in time.
+const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST_NEGATIVE: Duration = Duration::from_secs(60);
+
+impl NameServers {
+    /// Those at these addresses; without any, the system's.
+    pub(super) fn new(servers: &[SocketAddr]) -> Self {
+        let (who, limit) = match servers {
+            [] => ("the system's name servers".to_owned(), SYSTEM_LIMIT),
+            servers => {
+                let all: Vec<_> = servers.iter().map(ToString::to_string).collect();
+                (all.join(", "), LIMIT)
+            }
+        };
+        let built = resolver(servers).and_then(|mut builder| {
+            let options = builder.options_mut();
+            options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+            options.positive_max_ttl = Some(LONGEST);
+            options.negative_max_ttl = Some(LONGEST_NEGATIVE);
+            if !servers.is_empty() {
+                (options.attempts, options.timeout) = (1, LIMIT / 2);
+            }
+            builder.build()
+        });
+        let resolver = built.map_err(|error| format!("asked {who}: {error}"));
+        Self { resolver, who, limit }
+    }
+
+    fn resolver(&self) -> Result<&TokioResolver, String> {
+        self.resolver.as_ref().map_err(String::clone)
+    }
+
+    /// Who was asked, and what came back.
+    fn said(&self, error: &NetError) -> String {
+        let what = match error {
+            error if error.is_nx_domain() => "it does not exist".to_owned(),
+            error if error.is_no_records_found() => "it has none".to_owned(),
+            NetError::Dns(DnsError::ResponseCode(code)) => format!("the answer is {code}"),
+            NetError::Timeout => "no answer in time".to_owned(),
+            error => error.to_string(),
+        };
+        format!("asked {}: {what}", self.who)
+    }
+}
+
+impl MxRecords for NameServers {
+    fn exchangers<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Exchangers, String>> {
+        Box::pin(async move {
+            let asking = self.resolver()?.mx_lookup(absolute(domain));
+            let found = match within(self.limit, asking).await {
+                Ok(found) => found,
+                Err(error) if error.is_no_records_found() && !error.is_nx_domain() => {
+                    let (names, life) = (Vec::new(), Duration::ZERO);
+                    return Ok(Exchangers { names, life });
+                }
+                Err(error) => return Err(self.said(&error)),
+            };
+            let exchanger = |data: &RData| match data {
+                RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii())),
+                _ => None,
+            };
+            let names = found.answers().iter().filter_map(|record| exchanger(&record.data));
+            Ok(Exchangers {
+                names: names.collect(),
+                life: found.valid_until().saturating_duration_since(Instant::now()),
+            })
+        })
+    }
+}
+
+impl Addresses for NameServers {
+    fn of<'a>(&'a self, name: &'a str, limit: Duration) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
+        // No name server has to know it (RFC 6761, 6.3).
+        if name == "localhost" {
+            return SystemAddresses.of(name, limit);
+        }
+        Box::pin(async move {
+            let asking = self.resolver()?.lookup_ip(absolute(name));
+            let found = within(self.limit.min(limit), asking).await;
+            found
+                .map(|found| found.iter().collect())
+                .map_err(|error| self.said(&error))
+        })
+    }
+}
+
+/// The dot keeps the system's search list out of it.
+fn absolute(name: &str) -> String {
+    format!("{name}.")
+}
+
+async fn within<T>(limit: Duration, asking: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+    timeout(limit, asking).await.unwrap_or(Err(NetError::Timeout))
+}
