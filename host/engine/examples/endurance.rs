@@ -1,7 +1,8 @@
 //! Ten thousand calls that have to be stopped, and what they leave behind:
 //! `cargo run --release --example endurance`.
 //!
-//! The resident memory of the process is printed after each tenth. It has to stay where it is after the first.
+//! As many come before them, until every slot and every stack of the pool has been used. The resident memory of the
+//! process is printed after each tenth of both. In the second half it has to stay where it is.
 
 #[path = "../tests/engine/support.rs"]
 #[allow(dead_code)]
@@ -14,7 +15,7 @@ use serde_json::json;
 
 use support::{Message, World, habit, spec};
 
-const CALLS: usize = 10_000;
+const CALLS: usize = 20_000;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
@@ -41,19 +42,22 @@ async fn main() {
     let message = Message::new();
     for call in 0..CALLS {
         if call % (CALLS / 10) == 0 {
-            println!("{call:>6} calls, {} kB resident", resident());
+            println!("{call:>6} calls, {}", resident());
         }
         // How it ends is the tests' business; here it only has to end.
         let _ = plugins[call % plugins.len()]
             .process(Occasion::Arrival, message.clone())
             .await;
     }
-    println!("{CALLS:>6} calls, {} kB resident", resident());
+    println!("{CALLS:>6} calls, {}", resident());
 }
 
-/// `VmRSS` of this process, as the kernel prints it.
+/// What this process holds in memory, as the kernel prints it: all, and of that what is mapped from files.
 fn resident() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.map_or("?", |rest| rest.trim().trim_end_matches(" kB")).to_owned()
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.map_or("?", |rest| rest.trim().trim_end_matches(" kB")).to_owned()
+    };
+    format!("{} kB resident, {} kB of it from files", of("VmRSS:"), of("RssFile:"))
 }

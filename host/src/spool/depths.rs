@@ -1,5 +1,8 @@
 //! How much lies in the spool, for those who watch over it.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use super::SpoolError;
 use super::inspect::Inspector;
 use crate::message::PeerName;
@@ -17,16 +20,44 @@ pub struct Depths {
     pub unfinished: i64,
     /// Outcomes that plug-ins must still be told.
     pub untold: i64,
-    /// Requests that are remembered.
+    /// Requests that are remembered, as [`Requests`] last counted them.
     pub transactions: i64,
 }
 
+/// How many requests are remembered. There can be tens of millions, and counting goes through all of them: the last count
+/// stands for a hundred times as long as it took.
+#[derive(Debug, Default)]
+pub struct Requests(Mutex<Option<Counted>>);
+
+#[derive(Debug)]
+struct Counted {
+    count: i64,
+    until: Instant,
+}
+
+const STANDS: u32 = 100;
+
+impl Requests {
+    fn count<E>(&self, anew: impl FnOnce() -> Result<i64, E>) -> Result<i64, E> {
+        // Held while somebody counts: two need not.
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = Instant::now();
+        if let Some(counted) = last.as_ref().filter(|counted| begun < counted.until) {
+            return Ok(counted.count);
+        }
+        let count = anew()?;
+        let until = Instant::now() + begun.elapsed().max(Duration::from_micros(1)) * STANDS;
+        *last = Some(Counted { count, until });
+        Ok(count)
+    }
+}
+
 impl Inspector {
-    /// Counts along indexes, not through the messages.
+    /// Counts along indexes, not through the messages; `requests` is kept from one time to the next.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn depths(&self) -> Result<Depths, SpoolError> {
+    pub fn depths(&self, requests: &Requests) -> Result<Depths, SpoolError> {
         let _snapshot = self.db.unchecked_transaction()?;
         let by_peer = |state: i64| -> Result<Vec<(PeerName, i64)>, SpoolError> {
             let sql = format!("SELECT peer, count(*) FROM outgoing WHERE state = {state} GROUP BY peer");
@@ -46,7 +77,29 @@ impl Inspector {
             held: count("SELECT count(*) FROM message WHERE hold IS NOT NULL AND due IS NULL AND NOT failed")?,
             unfinished: count("SELECT count(*) FROM message WHERE due IS NOT NULL")?,
             untold: count("SELECT count(*) FROM event")?,
-            transactions: count("SELECT count(*) FROM request")?,
+            transactions: requests.count(|| count("SELECT count(*) FROM request"))?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_takes_long_stands_for_a_hundred_times_as_long() {
+        let requests = Requests::default();
+        let slowly = |count| {
+            requests.count(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                Ok::<_, ()>(count)
+            })
+        };
+        assert_eq!(slowly(1), Ok(1));
+        assert_eq!(slowly(2), Ok(1), "two seconds have not passed");
+        requests.0.lock().unwrap().as_mut().unwrap().until = Instant::now();
+        assert_eq!(slowly(3), Ok(3));
+        requests.0.lock().unwrap().as_mut().unwrap().until = Instant::now();
+        assert_eq!(requests.count(|| Err(())), Err(()), "no old count hides that the database cannot be read");
     }
 }

@@ -55,7 +55,7 @@ use crate::message::{
 };
 
 pub use careless::Careless;
-pub use depths::Depths;
+pub use depths::{Depths, Requests};
 pub use history::{Arrival, Event, HistoryEntry};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::console::{self, Health, Pages};
+use crate::spool::Requests;
 use crate::spool::inspect::Inspector;
 
 use super::Relay;
@@ -78,6 +79,7 @@ impl Drop for Console {
 /// The pages of one relay.
 pub struct Shown {
     spool: PathBuf,
+    requests: Arc<Requests>,
     rooms: Registry,
     draining: AtomicBool,
 }
@@ -93,6 +95,7 @@ impl Shown {
         add(Box::new(plugins::Plugins(Arc::downgrade(&relay.catalogue))));
         Self {
             spool: config.relay.spool.clone(),
+            requests: Arc::default(),
             rooms,
             draining: AtomicBool::new(false),
         }
@@ -101,9 +104,9 @@ impl Shown {
     async fn gather(&self) -> Result<String, String> {
         let mut text = String::new();
         encode_registry(&mut text, &self.rooms).map_err(|error| error.to_string())?;
-        let folder = self.spool.clone();
+        let (folder, requests) = (self.spool.clone(), Arc::clone(&self.requests));
         // SQLite blocks.
-        let counting = tokio::task::spawn_blocking(move || Inspector::open(&folder)?.depths());
+        let counting = tokio::task::spawn_blocking(move || Inspector::open(&folder)?.depths(&requests));
         let depths = counting.await.map_err(|error| error.to_string())?;
         let mut lying = Registry::with_prefix(PREFIX);
         lying.register_collector(Box::new(rooms::Lying(depths.map_err(|error| error.to_string())?)));
