@@ -100,6 +100,10 @@ mod tests {
         requests.0.lock().unwrap().as_mut().unwrap().until = Instant::now();
         assert_eq!(slowly(3), Ok(3));
         requests.0.lock().unwrap().as_mut().unwrap().until = Instant::now();
-        assert_eq!(requests.count(|| Err(())), Err(()), "no old count hides that the database cannot be read");
+        assert_eq!(
+            requests.count(|| Err(())),
+            Err(()),
+            "no old count hides that the database cannot be read"
+        );
     }
 }
