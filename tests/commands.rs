@@ -36,6 +36,23 @@ fn check_reports_every_problem_at_once_with_key_value_and_what_is_expected() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_ends_a_command_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relay.toml");
+    std::fs::write(&path, config_at("127.0.0.1:2525", "")).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mm4relay"));
+    let ended = command
+        .args(["check", "--config", text(&path)])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(141));
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+#[test]
 fn check_loads_the_plug_ins_and_names_each() {
     let chain = format!(
         "{}{}",

@@ -112,7 +112,10 @@ fn a_message_that_is_refused_for_good_is_shown_retried_and_dropped_by_the_operat
     let said = relay.print(&["queue", "retry", &id]);
     assert_eq!(said, "1 will be tried now\n");
     relay.wait_for_queue("failed");
-    relay.print(&["queue", "retry", "--peer", "operator-b"]);
+    let said = relay.print(&["queue", "retry", "--peer", "operator-b"]);
+    assert_eq!(said, "0 will be tried now\n", "its sender was told that it failed");
+    let said = relay.print(&["queue", "retry", "--peer", "operator-b", "--failed"]);
+    assert_eq!(said, "1 will be tried now\n");
     relay.wait_until_empty();
     // The peer keeps refused messages too: the last of them is the one that it took.
     let taken = peer.taken();

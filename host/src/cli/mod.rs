@@ -54,6 +54,7 @@ enum Command {
 
 /// Parses the command line and runs it. Errors go to standard error with their causes, and make the exit code 1.
 pub fn main() -> ExitCode {
+    end_quietly_with_the_reader();
     let cli = Cli::parse();
     match in_runtime(cli.command) {
         Ok(code) => code,
@@ -62,6 +63,19 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whoever reads what a command prints may have seen enough (`| head`): that is nothing to report. Ends as if by SIGPIPE.
+fn end_quietly_with_the_reader() {
+    const BY_SIGPIPE: i32 = 128 + 13;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(BY_SIGPIPE);
+        }
+        usual(panic);
+    }));
 }
 
 fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {

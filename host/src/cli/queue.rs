@@ -38,9 +38,12 @@ pub enum Args {
         #[command(flatten)]
         spool: SpoolArgs,
         ids: Vec<OutgoingId>,
-        /// Everything for this peer
+        /// Everything that waits for this peer
         #[arg(long, conflicts_with = "ids")]
         peer: Option<String>,
+        /// What was given up for the peer instead; its senders were told so, and do not hear of the new attempt
+        #[arg(long, requires = "peer")]
+        failed: bool,
     },
     /// Carry held messages on: through the plug-ins as they are now, from the beginning, as received
     Release {
@@ -97,7 +100,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             limit,
         } => list(&spool.open()?, peer.as_deref(), state.as_deref(), limit),
         Args::Show { spool, id } => show(&spool.open()?, id),
-        Args::Retry { spool, ids, peer } => retry(&mut spool.open()?, &ids, peer.as_deref()),
+        Args::Retry {
+            spool,
+            ids,
+            peer,
+            failed,
+        } => retry(&mut spool.open()?, &ids, peer.as_deref(), failed),
         Args::Release { spool, ids, all } => release(&mut spool.open()?, &ids, all),
         Args::Drop { spool, ids } => forget(&mut spool.open()?, &ids),
     }
@@ -182,10 +190,11 @@ fn show(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn retry(spool: &mut Inspector, ids: &[OutgoingId], peer: Option<&str>) -> anyhow::Result<()> {
+fn retry(spool: &mut Inspector, ids: &[OutgoingId], peer: Option<&str>, failed: bool) -> anyhow::Result<()> {
     let now = SystemClock.now();
     let count = match peer {
-        Some(peer) => spool.retry(Selection::Peer(&PeerName::new(peer)?), now)?,
+        Some(peer) if failed => spool.retry(Selection::FailedAt(&PeerName::new(peer)?), now)?,
+        Some(peer) => spool.retry(Selection::WaitingFor(&PeerName::new(peer)?), now)?,
         None if ids.is_empty() => bail!("which ones? Name ids, or --peer NAME"),
         None => {
             refuse_without_next_hop(spool, ids)?;

@@ -39,7 +39,7 @@ pub enum ClientError {
     Timeout { what: &'static str, limit: Duration },
     #[error("the connection was lost while waiting for {what}: {error}")]
     Lost { what: &'static str, error: io::Error },
-    #[error("the server hung up instead of {what}")]
+    #[error("the server hung up; no {what}")]
     HungUp { what: &'static str },
     #[error("instead of {what}: {error}")]
     Garbage { what: &'static str, error: ReplyError },

@@ -44,10 +44,15 @@ impl Settling {
         let outgoing = &job.outgoing;
         if now >= outgoing.over_at(peer.options().give_up_after) {
             let attempts = attempts(&job, &attempt.host);
-            let days = now.0.saturating_sub(outgoing.received_at.0) as f64 / 86_400_000.0;
+            let minutes = now.0.saturating_sub(outgoing.received_at.0) / 60_000;
+            let time = match minutes {
+                0..120 => format!("{minutes} min"),
+                120..2_880 => format!("{} h", minutes / 60),
+                _ => format!("{} days", minutes / 1_440),
+            };
             let why = match outgoing.has_expired(now) {
                 true => format!("expired after {attempts} attempts"),
-                false => format!("given up after {attempts} attempts in {days:.1} days"),
+                false => format!("given up after {attempts} attempts in {time}"),
             };
             fates = fate::give_up(fates, &why);
         }

@@ -102,8 +102,10 @@ pub struct Details {
 #[derive(Clone, Copy, Debug)]
 pub enum Selection<'a> {
     Ids(&'a [OutgoingId]),
-    /// Everything that waits for this next hop or has failed there.
-    Peer(&'a PeerName),
+    /// Everything that waits for this next hop.
+    WaitingFor(&'a PeerName),
+    /// Everything that has failed there. Who sent it was told so, and does not hear that it is tried again.
+    FailedAt(&'a PeerName),
 }
 
 impl Default for Filter {
@@ -220,16 +222,17 @@ impl Inspector {
         const CHAIN: &str = "
             UPDATE message SET due = ?3, attempts = iif(failed, 0, attempts), failed = 0
             WHERE id = ?1 AND ?2 = 0 AND hold IS NOT NULL AND (due IS NOT NULL OR failed)";
-        const OF_PEER: &str = "
-            SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1
-            UNION ALL SELECT message, ordinal FROM outgoing WHERE state = 1 AND peer = ?1";
+        const WAITING: &str = "SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1";
+        const FAILED: &str = "SELECT message, ordinal FROM outgoing WHERE state = 1 AND peer = ?1";
+        let of = |peer: &PeerName, sql| -> rusqlite::Result<Vec<OutgoingId>> {
+            let mut query = self.db.prepare_cached(sql)?;
+            let ids = query.query_map([peer.as_str()], |row| outgoing_id(row, 0))?;
+            ids.collect()
+        };
         let ids = match selection {
             Selection::Ids(ids) => ids.to_vec(),
-            Selection::Peer(peer) => {
-                let mut query = self.db.prepare_cached(OF_PEER)?;
-                let ids = query.query_map([peer.as_str()], |row| outgoing_id(row, 0))?;
-                ids.collect::<rusqlite::Result<_>>()?
-            }
+            Selection::WaitingFor(peer) => of(peer, WAITING)?,
+            Selection::FailedAt(peer) => of(peer, FAILED)?,
         };
         self.in_turns(&ids, |db, id| {
             let row = (key(id.message)?, id.ordinal, sql_time(now));

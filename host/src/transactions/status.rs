@@ -44,10 +44,22 @@ pub fn of_delivery(ending: &Ending<'_>) -> (Answer, Cause) {
     };
     let answer = Answer {
         status: why.request_status().name().into(),
-        text: Some(line(ending.text)),
+        text: Some(line(&reply(ending))),
         at: ending.at,
     };
     (answer, cause)
+}
+
+/// The reply as it came, with its codes; what the relay says when it gives up has none.
+fn reply(ending: &Ending<'_>) -> String {
+    let text = ending.text;
+    match (ending.code, ending.enhanced) {
+        (Some(code), Some((subject, detail))) if !ending.given_up => {
+            format!("{code} {}.{subject}.{detail} {text}", code / 100)
+        }
+        (Some(code), None) if !ending.given_up => format!("{code} {text}"),
+        _ => text.to_owned(),
+    }
 }
 
 /// Recipients of one leg who will not get it: one change for all that failed alike, so that one bounce tells of them.
@@ -101,6 +113,10 @@ pub(super) fn mm_status(answer: &Answer, cause: Cause) -> mm4::MmStatus {
 
 /// Subject and detail of what a bounce says (RFC 3463).
 pub(super) fn enhanced(answer: &Answer, cause: Cause) -> (u16, u16) {
+    // What the next hop said of it comes first (RFC 3464, 2.3.4).
+    if let (Cause::Refused, Some(said)) = (cause, answer.text.as_deref().and_then(codes)) {
+        return said;
+    }
     match (cause, mm4::RequestStatus::read(&answer.status)) {
         // Delivery time expired.
         (Cause::Expired | Cause::Unreachable, _) => (4, 7),
@@ -110,6 +126,17 @@ pub(super) fn enhanced(answer: &Answer, cause: Cause) -> (u16, u16) {
         (_, Some(mm4::RequestStatus::ServiceDenied)) => (7, 1),
         (_, Some(mm4::RequestStatus::ContentNotAccepted)) => (6, 0),
         _ => (0, 0),
+    }
+}
+
+/// Subject and detail in a reply such as `550 5.7.26 not from there`.
+fn codes(reply: &str) -> Option<(u16, u16)> {
+    let mut words = reply.split(' ');
+    words.next().filter(|code| code.len() == 3 && code.starts_with('5'))?;
+    let mut numbers = words.next()?.split('.').map(|number| number.parse().ok());
+    match (numbers.next()?, numbers.next()?, numbers.next()?, numbers.next()) {
+        (Some(5), Some(subject), Some(detail), None) => Some((subject, detail)),
+        _ => None,
     }
 }
 
@@ -157,6 +184,12 @@ mod tests {
             ),
             (
                 ending(Some(552), Some((3, 4))),
+                "Error-content-not-accepted",
+                "Rejected",
+                (3, 4),
+            ),
+            (
+                ending(Some(552), None),
                 "Error-content-not-accepted",
                 "Rejected",
                 (6, 0),

@@ -73,6 +73,11 @@ fn kind(header: &Header, is_notification: bool, limits: &Limits) -> Result<Messa
         let passes = is_notification && limits.notifications == Foreign::Pass;
         return passes.then_some(MessageType::Other).ok_or(Refusal::NotMm4);
     };
+    // Whoever reads the other one would take it for another message.
+    let mut all = header.fields.iter().filter(|field| field.is(headers::MESSAGE_TYPE));
+    if !all.all(|field| headers::normalised_id(&field.value()).eq_ignore_ascii_case(headers::normalised_id(&name))) {
+        return Err(Refusal::AmbiguousMessageType);
+    }
     match MessageType::from_name(headers::normalised_id(&name)) {
         Some(kind) => Ok(kind),
         None if limits.unknown_types == Foreign::Pass => Ok(MessageType::Other),

@@ -57,6 +57,7 @@ impl Cause {
             | Refusal::NoHeader
             | Refusal::BadHeader { .. }
             | Refusal::NotMm4
+            | Refusal::AmbiguousMessageType
             | Refusal::MissingHeader { .. }
             | Refusal::BrokenMime { .. } => Self::BadMessage,
             Refusal::UnknownMessageType { .. } => Self::Unsupported,

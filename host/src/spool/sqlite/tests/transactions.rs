@@ -473,8 +473,11 @@ async fn an_operator_sees_what_awaits_a_response_and_may_send_it_or_drop_it() {
         assert_eq!(state(&operator, filter), [QueueState::Awaiting]);
     }
     assert_eq!(state(&operator, Some(QueueState::Waiting)), []);
-    let of_peer = operator.retry(Selection::Peer(&peer("operator-b")), NOW).unwrap();
-    assert_eq!(of_peer, 0, "nothing of that peer's waits or has failed");
+    let b = peer("operator-b");
+    for of_peer in [Selection::WaitingFor(&b), Selection::FailedAt(&b)] {
+        let count = operator.retry(of_peer, NOW).unwrap();
+        assert_eq!(count, 0, "nothing of that peer's waits or has failed");
+    }
     assert_eq!(operator.retry(Selection::Ids(&[id(number, 1)]), NOW).unwrap(), 1);
     assert_eq!(due(&spool, "operator-b").await.len(), 1);
     spool.record(handed_over(number)).await.unwrap();
