@@ -261,7 +261,7 @@ fn a_domain_that_takes_no_mail_fails_its_messages_at_once_and_its_senders_are_to
     );
     let bounce = exchange.a.taken().pop().expect("the last that was told").text();
     for line in [
-        "Status: 5.1.1\r\n",
+        "Status: 5.1.10\r\n",
         "mms.null.example takes no mail: its MX record says so",
     ] {
         assert!(bounce.contains(line), "{line} in {bounce}");

@@ -159,11 +159,10 @@ async fn retrying_makes_what_waits_or_failed_due_now() {
     assert_eq!((found.len(), found[0].id, found[0].attempts), (1, id(ids[1], 1), 0));
     assert_eq!(spool.retries_asked().await.unwrap(), [(peer("operator-b"), 1)]);
 
-    // The first one waits again by now; the other one failed.
+    // What had failed waits again by now.
     let b = peer("operator-b");
-    for of_peer in [Selection::WaitingFor(&b), Selection::FailedAt(&b)] {
-        assert_eq!(operator.retry(of_peer, NOW).unwrap(), 1);
-    }
+    assert_eq!(operator.retry(Selection::FailedAt(&b), NOW).unwrap(), 0);
+    assert_eq!(operator.retry(Selection::WaitingFor(&b), NOW).unwrap(), 2);
     let attempts: Vec<_> = due(&spool, "operator-b")
         .await
         .iter()
