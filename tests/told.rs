@@ -176,6 +176,13 @@ fn peers_that_want_no_bounces_get_none() {
         &[],
         &[(FOR_NOTHING, Nothing), (FOR_A_REPORT, Report("Rejected"))],
     );
+    exchange.say(sample::FROM, &[REFUSED], &sample::with_body("k7", &[], b"hello\r\n"));
+    eventually("the trace says that nobody is told", || {
+        let traced = exchange.relay.print(&["trace", "k7@mms.a.example"]);
+        traced
+            .contains("the failure of 1 recipients can be told to nobody")
+            .then_some(())
+    });
 }
 
 #[test]

@@ -48,7 +48,15 @@ impl fmt::Display for Change {
                 write!(f, "more destinations: {}", peers.join(", "))
             }
             Self::Told { answer } => write!(f, "the sender is answered: {answer}"),
-            Self::Reported { recipients, .. } => write!(f, "the failure of {} recipients is told", recipients.len()),
+            Self::Reported {
+                recipients, to_nobody, ..
+            } => {
+                let (count, told) = (
+                    recipients.len(),
+                    if *to_nobody { "can be told to nobody" } else { "is told" },
+                );
+                write!(f, "the failure of {count} recipients {told}")
+            }
             Self::CameAgain { .. } => f.write_str("the request came again"),
             Self::Repeated { ordinal, .. } => write!(f, "destination {ordinal} is asked again"),
             Self::Await { .. } => f.write_str("responses are awaited"),

@@ -230,8 +230,12 @@ pub enum Change {
     Legs { legs: Vec<Leg> },
     /// The asking peer is sent this response.
     Told { answer: Answer },
-    /// The failure of these recipients is told, or nobody can be told; `leg` is its place.
-    Reported { leg: usize, recipients: Vec<u32> },
+    /// The failure of these recipients is told, or there is nobody to tell; `leg` is its place.
+    Reported {
+        leg: usize,
+        recipients: Vec<u32>,
+        to_nobody: bool,
+    },
     /// The request came again.
     CameAgain { at: Timestamp },
     /// The relay asked a leg again.

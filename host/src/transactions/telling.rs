@@ -153,7 +153,7 @@ impl Transactions {
             message = %current.id, peer = %current.source, recipients, status, ?cause,
             "dead letter: nobody can be told that it did not arrive"
         );
-        changed(current, lost.reported(&lost.recipients), Some(What::DeadLetter))
+        changed(current, lost.buried(), Some(What::DeadLetter))
     }
 
     /// To the originator, about one recipient: a report tells of one.
@@ -282,6 +282,15 @@ impl Lost {
         Change::Reported {
             leg: self.leg,
             recipients: recipients.iter().map(|recipient| recipient.id).collect(),
+            to_nobody: false,
+        }
+    }
+
+    fn buried(&self) -> Change {
+        Change::Reported {
+            leg: self.leg,
+            recipients: self.recipients.iter().map(|recipient| recipient.id).collect(),
+            to_nobody: true,
         }
     }
 }

@@ -20,7 +20,7 @@ impl Transaction {
             } => self.refuse(*ordinal, recipients, answer, *cause),
             Change::Legs { legs } => self.legs.extend(legs.iter().cloned()),
             Change::Told { answer } => self.told(answer),
-            Change::Reported { leg, recipients } => {
+            Change::Reported { leg, recipients, .. } => {
                 if let Some(leg) = self.legs.get_mut(*leg) {
                     leg.told.extend(recipients);
                 }

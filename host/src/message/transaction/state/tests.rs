@@ -107,6 +107,7 @@ fn reported(leg: usize, recipients: &[u32]) -> Change {
     Change::Reported {
         leg,
         recipients: recipients.to_vec(),
+        to_nobody: false,
     }
 }
 
