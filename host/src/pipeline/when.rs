@@ -66,7 +66,10 @@ impl When {
         let source_inside = inside(ends.source);
         Sides {
             source_inside,
-            intra_mmse: source_inside && ends.next_hops.iter().all(|hop| inside(hop.as_str())),
+            // Of a message whose next hop nobody knows yet, nobody knows it.
+            intra_mmse: source_inside
+                && !ends.next_hops.is_empty()
+                && ends.next_hops.iter().all(|hop| inside(hop.as_str())),
         }
     }
 
@@ -203,6 +206,7 @@ mod tests {
             ("rs-1", &["rs-2"][..], true, true),
             ("rs-1", &["rs-2", "b"], true, false),
             ("rs-1", &["b"], true, false),
+            ("rs-1", &[], true, false),
             ("b", &["rs-1"], false, false),
             ("b", &["c"], false, false),
         ] {
