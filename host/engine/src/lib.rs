@@ -31,6 +31,7 @@ mod deterministic;
 mod failure;
 mod host;
 mod inspect;
+mod instance_state;
 mod limits;
 mod load;
 mod options;

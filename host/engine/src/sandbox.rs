@@ -152,11 +152,10 @@ fn config(options: &EngineOptions) -> Config {
         .memory_guaranteed_dense_image_size(options.max_memory_bytes as u64)
         // Only native debuggers and profilers need it, and registering it gets slower with every plug-in loaded.
         .native_unwind_info(false)
-        // Threads within a plug-in could not be bounded by its store; a 64-bit memory would buy nothing below 4 GiB.
-        .wasm_threads(false)
-        .wasm_memory64(false)
-        // A load must leave the other cores to the messages.
-        .parallel_compilation(false);
+        // A 64-bit memory would buy nothing below 4 GiB.
+        .wasm_memory64(false);
+    // Two features of Wasmtime are left out of the build: threads within a plug-in could not be bounded by its store,
+    // and a compilation on several cores would take them from the messages.
     if options.deterministic {
         deterministic::settle(&mut config);
     }

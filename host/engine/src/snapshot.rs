@@ -1,20 +1,21 @@
 //! `configure` once, and the memory that it leaves put back into the component.
 //!
 //! The steps are Wizer's, taken one by one: its own `run_component` would also keep the state of a `configure` that
-//! said no, and panics where a limit is met while it reads the memory.
+//! said no.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance};
-use wasmtime_wizer::{WasmtimeWizerComponent, Wizer};
+use wasmtime_wizer::Wizer;
 
 use crate::allocation::PAGE;
 use crate::bindings::Filter;
 use crate::failure::{FailureClass, classify};
 use crate::host::log::one_line;
 use crate::host::{Call, OnlyInProcess, Owner};
+use crate::instance_state::InstanceState;
 use crate::load::{LoadErrorKind, LoadStep, Progress};
 use crate::sandbox::Inner;
 use crate::words::Description;
@@ -53,11 +54,9 @@ pub(crate) async fn take(
     store.data_mut().memory.raise(PAGE);
     store.set_hostcall_fuel(usize::MAX);
     store.set_epoch_deadline(NO_DEADLINE);
-    let mut state = WasmtimeWizerComponent {
-        store: &mut store,
-        instance,
-    };
+    let mut state = InstanceState::new(&mut store, instance);
     let wasm = wizer.snapshot_component(&context, &mut state).await.map_err(unfit)?;
+    state.finish().map_err(unfit)?;
     Ok(Snapshot { description, wasm })
 }
 

@@ -42,6 +42,29 @@ pub fn guest(name: &str) -> PathBuf {
     dir.join(format!("{name}.wasm"))
 }
 
+/// The folder with the random components and modules that `tests/guests/smith` makes of so many seeds.
+pub fn smith(seeds: u64) -> PathBuf {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let made = root.join("target/guests/smith");
+        // Unoptimised: it runs for a moment, and an optimised build takes a minute.
+        let status = Command::new(env!("CARGO"))
+            .args(["run", "--quiet", "--package", "smith", "--manifest-path"])
+            .arg(root.join("tests/guests/Cargo.toml"))
+            .arg("--target-dir")
+            .arg(root.join("target/guests"))
+            .arg("--")
+            .arg(&made)
+            .arg(seeds.to_string())
+            .status()
+            .expect("cargo starts");
+        assert!(status.success(), "tests/guests/smith does not run");
+        made
+    };
+    MADE.get_or_init(make).clone()
+}
+
 /// One engine for all tests: every test that shares a component compiles it once.
 pub fn engine() -> Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
