@@ -16,6 +16,9 @@
 //! - [`charging`]: charging records, out of the spool into files
 //! - [`console`]: metrics and health over HTTP
 
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 pub mod charging;
 pub mod cli;
 pub mod clock;

@@ -18,7 +18,6 @@
 //! What lives how long: an [`Engine`] as long as the relay, with one thread that ticks; a [`Plugin`] from its load until
 //! the last message that holds it is through; a sandbox for one call.
 
-#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 mod allocation;

@@ -9,7 +9,7 @@
 //! [`Unfinished`]: the spool has it as it was received, and gives it out when it is due. [`Spool::finish`] makes what it
 //! comes to durable in the same transaction that ends its waiting, so that it happens once.
 //!
-//! A request that may be answered is a [`Transaction`](crate::message::Transaction). It is opened in the acceptance of
+//! A request that may be answered is a [`Transaction`]. It is opened in the acceptance of
 //! its message, and every change to it is durable with what caused it: an outcome, the acceptance of a response, or a
 //! call of [`Spool::change`]. It stays until its time is over, however long its bytes have gone, and with it its history:
 //! what [`inspect`] shows for `mm4relay trace`.

@@ -1,6 +1,6 @@
 //! Requests and their answers: who asked whom, what came back, and who is to be told what (TS 23.140, 8.4.1 to 8.4.3).
 //!
-//! A request that passes the relay is remembered as a [`Transaction`](crate::message::Transaction), committed with the
+//! A request that passes the relay is remembered as a [`Transaction`], committed with the
 //! message itself. Whatever is heard of it later finds it again:
 //!
 //! - [`meaning`] says what an arriving message is to those that are open: a new request, a copy of one, the response to

@@ -1,19 +1,19 @@
 //! MM4 (TS 23.140, 6.6 and 8.4) at the byte: an index over received bytes, edits of it, and bytes again.
 //!
-//! - [`read`] indexes a received message: fields, leaves of the MIME structure, and what stands between them
-//! - [`apply`] makes a new index in which the edits of a plug-in are done; what they do not name keeps its bytes
-//! - [`serialise`] turns an index into a rope, in which received octets are ranges and not copies
+//! - [`read()`] indexes a received message: fields, leaves of the MIME structure, and what stands between them
+//! - [`apply()`] makes a new index in which the edits of a plug-in are done; what they do not name keeps its bytes
+//! - [`serialise()`] turns an index into a rope, in which received octets are ranges and not copies
 //! - [`decode_part`] undoes a part's transfer encoding, for those who look inside
 //! - [`Pdu`] reads what the header says, field by field
 //! - [`Cause`] says in MM4's words why a request failed
-//! - [`response`], [`delivery_report`] and [`bounce`] write what the relay says in its own name; [`amend`] what it changes
+//! - [`response`], [`delivery_report`] and [`bounce()`] write what the relay says in its own name; [`amend()`] what it changes
 //! - [`delivery_status`] reads the bounces of others (RFC 3464)
 //! - [`repeat_key`] and [`body_digest`] tell a request that comes again
-//! - [`seven_bit`] makes a message fit for a next hop without 8BITMIME (RFC 6152)
+//! - [`seven_bit()`] makes a message fit for a next hop without 8BITMIME (RFC 6152)
 //! - [`received_line`] and [`loop_evidence`] write and read the trace (RFC 5321, 4.4 and 6.3)
 //!
 //! **Tolerance.** What a real peer leaves out (Date, MIME-Version, Content-Type, Subject, the empty line before an
-//! empty body) is not missed. Refused is only what nobody could relay safely or answer: see [`read`].
+//! empty body) is not missed. Refused is only what nobody could relay safely or answer: see [`read()`].
 //!
 //! **Cost.** Everything is linear in the size of the message and free of recursion. Bodies are searched for
 //! delimiters, never decoded.

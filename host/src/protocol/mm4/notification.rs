@@ -1,7 +1,7 @@
 //! Delivery status notifications that come in (RFC 3464): what a next hop's mail system says of a message that it took
 //! and could not deliver.
 //!
-//! Linear, without recursion, and under the limits of [`read`](super::read), which has to let such messages pass. What
+//! Linear, without recursion, and under the limits of [`read`](super::read()), which has to let such messages pass. What
 //! cannot be made out is left out.
 
 use std::io;

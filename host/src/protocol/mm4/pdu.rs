@@ -117,7 +117,7 @@ impl<'a> Pdu<'a> {
     }
 
     /// Fields that a message of this type must have, and does not. Nothing is refused for that: real peers leave out
-    /// what they please. See [`read`](super::read) for what is.
+    /// what they please. See [`read`](super::read()) for what is.
     pub fn missing(&self) -> Vec<&'static str> {
         let mandatory = unverified::mandatory(self.kind().unwrap_or(MessageType::Other));
         let mandatory = mandatory.iter().copied();

@@ -65,7 +65,7 @@ pub(super) const STATUSES: [(Cause, RequestStatus, MmStatus); 11] = [
     (Cause::Discarded, RequestStatus::ServiceDenied, MmStatus::Rejected),
 ];
 
-/// The fields that each type must have (8.4.4). The relay refuses only what lacks the IDs, see [`read`](super::read);
+/// The fields that each type must have (8.4.4). The relay refuses only what lacks the IDs, see [`read`](super::read());
 /// [`Pdu::missing`](super::Pdu::missing) tells the rest.
 pub(super) fn mandatory(kind: MessageType) -> &'static [&'static str] {
     match kind {
