@@ -165,6 +165,33 @@ fn tests_that_the_documentation_names_exist() {
 }
 
 /// What is written here must be true on any machine.
+/// A term that nothing in the code is called by would be a word of the documentation only.
+#[test]
+fn the_terms_of_the_glossary_are_words_of_the_code() {
+    let page = read(&root().join("docs/architecture.md"));
+    let section = page.split("\n## ").find(|section| section.starts_with("The terms"));
+    let rows = section
+        .expect("a section on the terms")
+        .lines()
+        .filter(|line| line.starts_with("| "));
+    let terms: Vec<String> = rows
+        .skip(1)
+        .filter_map(|row| row.split('|').nth(1))
+        .map(|term| term.trim().to_lowercase())
+        .collect();
+    assert!(terms.len() >= 25, "only {} terms", terms.len());
+    let code: String = files_under("host/src", "rs")
+        .iter()
+        .map(|file| read(file).to_lowercase())
+        .collect();
+    let is_said = |term: &&String| {
+        let spellings = [" ", "-", "_", ""].map(|between| term.replace([' ', '-'], between));
+        spellings.iter().any(|spelling| code.contains(spelling.as_str()))
+    };
+    let unknown: Vec<&String> = terms.iter().filter(|term| !is_said(term)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
 #[test]
 fn nothing_names_the_machine_that_it_was_written_on() {
     // Put together, so that this file does not hold them.
