@@ -77,7 +77,7 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
         | Refusal::NoHeader
         | Refusal::BadHeader { .. }
         | Refusal::NotMm4
-        | Refusal::AmbiguousMessageType
+        | Refusal::Contradiction { .. }
         | Refusal::UnknownMessageType { .. }
         | Refusal::MissingHeader { .. }
         | Refusal::BrokenMime { .. } => (554, (6, 0), refusal.to_string()),

@@ -65,6 +65,16 @@ impl Field {
         }
     }
 
+    /// As [`Field::build`], of a text that [`octets::text`](super::octets::text) made: its octets come back.
+    pub fn exact(name: &str, text: &str) -> Self {
+        let value = super::octets::of(text);
+        Self {
+            raw: [name.as_bytes(), b": ", &value, b"\r\n"].concat().into(),
+            name_end: name.len(),
+            place: None,
+        }
+    }
+
     /// The field as it goes on the wire, CRLF included.
     pub fn raw(&self) -> &Bytes {
         &self.raw
@@ -80,15 +90,28 @@ impl Field {
 
     /// The value: unfolded (RFC 5322, 2.2.3), without the blanks at both ends, bad UTF-8 replaced.
     pub fn value(&self) -> Cow<'_, str> {
+        unfolded(String::from_utf8_lossy(self.body()))
+    }
+
+    /// The value as [`Field::value`], of which [`octets::of`](super::octets::of) gives back every octet: for what is
+    /// echoed.
+    pub fn exact_value(&self) -> Cow<'_, str> {
+        unfolded(super::octets::text(self.body()))
+    }
+
+    fn body(&self) -> &[u8] {
         let colon = self.raw[self.name_end..]
             .iter()
             .position(|b| *b == b':')
             .map_or(self.name_end, |i| self.name_end + i + 1);
-        let body = self.raw[colon..].trim_ascii();
-        match String::from_utf8_lossy(body) {
-            Cow::Borrowed(text) if !text.contains("\r\n") => Cow::Borrowed(text),
-            text => Cow::Owned(text.replace("\r\n", "")),
-        }
+        self.raw[colon..].trim_ascii()
+    }
+}
+
+fn unfolded(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        text if text.contains("\r\n") => Cow::Owned(text.replace("\r\n", "")),
+        text => text,
     }
 }
 

@@ -10,6 +10,7 @@ mod header;
 mod ids;
 mod journey;
 mod masked;
+pub mod octets;
 mod outgoing;
 mod policy;
 mod profile;

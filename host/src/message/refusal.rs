@@ -49,8 +49,9 @@ pub enum Refusal {
     BadHeader { line: u32, reason: String },
     #[error("not an MM4 message: it has no X-Mms-Message-Type")]
     NotMm4,
-    #[error("it has two X-Mms-Message-Type fields, which say different things")]
-    AmbiguousMessageType,
+    /// A field that may stand once, and decides something, says two things: see `mm4::contradicted`.
+    #[error("it has two {header} fields, which say different things")]
+    Contradiction { header: &'static str },
     #[error("X-Mms-Message-Type {name:?} is not a message type of TS 23.140, 8.4.4")]
     UnknownMessageType { name: String },
     #[error("{message_type} without {header}")]

@@ -330,6 +330,8 @@ impl Cause {
 impl Answer {
     /// The status of a request that was accepted (TS 23.140, 8.4.1).
     pub const OK: &'static str = "Ok";
+    /// One peer was seen to write the number of TS 32.298 instead.
+    pub const OK_AS_A_NUMBER: &'static str = "0";
 
     pub fn ok(at: Timestamp) -> Self {
         Self {
@@ -339,10 +341,14 @@ impl Answer {
         }
     }
 
-    /// Whether the request was accepted. Peers differ in case, and some put blanks in.
+    /// Whether the request was accepted, as `RequestStatus::read` reads it: peers differ in case, and some put blanks,
+    /// quotes and hyphens in.
     pub fn is_ok(&self) -> bool {
-        let plain = self.status.chars().filter(|c| !c.is_ascii_whitespace() && *c != '"');
-        plain.flat_map(char::to_lowercase).eq("ok".chars())
+        let noise = |c: &char| c.is_ascii_whitespace() || matches!(c, '"' | '-' | '_');
+        let plain: String = self.status.chars().filter(|c| !noise(c)).collect();
+        [Self::OK, Self::OK_AS_A_NUMBER]
+            .iter()
+            .any(|ok| plain.eq_ignore_ascii_case(ok))
     }
 }
 

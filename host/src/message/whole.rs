@@ -130,7 +130,8 @@ pub enum TransferEncoding {
 }
 
 impl MessageType {
-    const NAMES: [(MessageType, &str); 6] = [
+    /// The types, and how TS 23.140 spells them. What a header says is read by [`MessageType::of`].
+    pub const NAMES: [(MessageType, &str); 6] = [
         (Self::ForwardRequest, "MM4_forward.REQ"),
         (Self::ForwardResponse, "MM4_forward.RES"),
         (Self::DeliveryReportRequest, "MM4_delivery_report.REQ"),
@@ -138,14 +139,6 @@ impl MessageType {
         (Self::ReadReplyReportRequest, "MM4_read_reply_report.REQ"),
         (Self::ReadReplyReportResponse, "MM4_read_reply_report.RES"),
     ];
-
-    /// The type with this name, in whatever case; never [`MessageType::Other`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(_, known)| known.eq_ignore_ascii_case(name))
-            .map(|(kind, _)| *kind)
-    }
 
     /// The name as TS 23.140 spells it; for logs only when it is another type.
     pub fn name(self) -> &'static str {

@@ -1,5 +1,6 @@
 //! A message as a plug-in sees it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use mm4relay_engine::{self as engine, BoxFuture, Fault, Subject};
 
 use crate::message::{AddressKind, Envelope, Header, Message, MessageType, MmsAddress, Outgoing, Recipient};
-use crate::protocol::mm4;
+use crate::protocol::mm4::{self, Pdu};
 
 use super::when::Sides;
 
@@ -34,8 +35,8 @@ impl View {
     pub fn whole(message: Arc<Message>, sides: Sides) -> Self {
         let summary = engine::Summary {
             message_type: message_type(Some(message.kind)),
-            message_id: owned(&message.header, mm4::MESSAGE_ID),
-            transaction_id: owned(&message.header, mm4::TRANSACTION_ID),
+            message_id: owned(Pdu::of(&message.header).message_id()),
+            transaction_id: owned(Pdu::of(&message.header).transaction_id()),
             source: message.origin.peer.to_string(),
             source_inside: sides.source_inside,
             intra_mmse: sides.intra_mmse,
@@ -52,13 +53,10 @@ impl View {
 
     /// What was sent, or could not be: header and envelope without the parts.
     pub fn bare(outgoing: &Outgoing, recipients: Vec<Recipient>, header: Arc<Header>, sides: Sides) -> Self {
-        let kind = header
-            .value(mm4::MESSAGE_TYPE)
-            .and_then(|name| MessageType::from_name(&name));
         let summary = engine::Summary {
-            message_type: message_type(kind),
-            message_id: owned(&header, mm4::MESSAGE_ID),
-            transaction_id: owned(&header, mm4::TRANSACTION_ID),
+            message_type: message_type(MessageType::of(&header)),
+            message_id: owned(Pdu::of(&header).message_id()),
+            transaction_id: owned(Pdu::of(&header).transaction_id()),
             source: outgoing.source.to_string(),
             source_inside: sides.source_inside,
             intra_mmse: sides.intra_mmse,
@@ -247,6 +245,6 @@ fn address(address: &MmsAddress) -> engine::Address {
     }
 }
 
-fn owned(header: &Header, name: &str) -> String {
-    header.value(name).map(Into::into).unwrap_or_default()
+fn owned(id: Option<Cow<'_, str>>) -> String {
+    id.map(Cow::into_owned).unwrap_or_default()
 }

@@ -64,19 +64,15 @@ impl Deferrals {
     /// The same message is one from the same peer, of the same type, with the same identifiers, for the same recipients
     /// in whatever order. Its bytes may differ: a peer may stamp each attempt.
     fn key(&self, message: &Message) -> u64 {
-        let id = |name: &str| {
-            message
-                .header
-                .value(name)
-                .map(|id| mm4::headers::normalised_id(&id).to_owned())
-        };
+        let pdu = mm4::Pdu::of(&message.header);
+        let normalised = |id: std::borrow::Cow<'_, str>| mm4::headers::normalised_id(&id).to_owned();
         let mut recipients: Vec<&str> = message.envelope.recipients.iter().map(|r| r.address.as_str()).collect();
         recipients.sort_unstable();
         self.hasher.hash_one((
             message.origin.peer.as_str(),
             message.kind,
-            id(mm4::MESSAGE_ID),
-            id(mm4::TRANSACTION_ID),
+            pdu.message_id().map(normalised),
+            pdu.transaction_id().map(normalised),
             recipients,
         ))
     }

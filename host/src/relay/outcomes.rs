@@ -94,7 +94,7 @@ impl Outcomes {
             return false;
         }
         let header = header(outgoing).await;
-        let message_id = header.value(mm4::MESSAGE_ID).unwrap_or_default();
+        let message_id = mm4::Pdu::of(&header).message_id().unwrap_or_default();
         self.transactions.asks_again(outgoing.id, &message_id).await
     }
 
@@ -308,9 +308,7 @@ async fn is_answer(outgoing: &Outgoing) -> bool {
         return true;
     }
     let header = header(outgoing).await;
-    let kind = header.value(mm4::MESSAGE_TYPE);
-    let kind = kind.and_then(|name| MessageType::from_name(mm4::headers::normalised_id(&name)));
-    kind.is_some_and(|kind| kind.request().is_some())
+    MessageType::of(&header).is_some_and(|kind| kind.request().is_some())
 }
 
 async fn header(outgoing: &Outgoing) -> Arc<Header> {

@@ -246,7 +246,7 @@ impl Transactions {
             source: message.origin.peer.clone(),
             transaction_id: text(pdu.transaction_id()),
             message_id: text(pdu.message_id()),
-            version: message.header.value(mm4::headers::VERSION).map(Into::into),
+            version: pdu.value(mm4::headers::VERSION).map(Into::into),
             answer_to: pdu.answer_to().or(sender.clone()),
             sender,
             originator: message.header.value("From").map(Into::into),
@@ -329,9 +329,10 @@ impl Transactions {
                 what: Some(What::Response(Response::Second)),
             }));
         }
+        let text = |name| pdu.value(name).map(std::borrow::Cow::into_owned);
         let answer = Answer {
-            status: text(message, mm4::headers::REQUEST_STATUS_CODE).unwrap_or_else(|| "Error-unspecified".into()),
-            text: text(message, mm4::headers::STATUS_TEXT),
+            status: text(mm4::headers::REQUEST_STATUS_CODE).unwrap_or_else(|| "Error-unspecified".into()),
+            text: text(mm4::headers::STATUS_TEXT),
             at: self.clock.now(),
         };
         Ok(Meaning::Reply(Box::new(Reply {
@@ -383,12 +384,4 @@ fn home(report: &Message, passes: &[Transaction]) -> Option<PeerName> {
         of.kind == MessageType::ForwardRequest && of.legs.iter().any(|leg| leg.peer == report.origin.peer)
     };
     passes.iter().find(asked).map(|of| of.source.clone())
-}
-
-fn text(message: &Message, name: &str) -> Option<String> {
-    message
-        .header
-        .value(name)
-        .map(Into::into)
-        .filter(|text: &String| !text.is_empty())
 }

@@ -170,17 +170,19 @@ impl Transactions {
         let system = terms.system_address()?;
         let recipient = lost.recipients.first()?;
         let author = self.author(terms, &system, peer, now);
-        let status = status::mm_status(&lost.answer, lost.cause);
+        let version = peer.version.as_deref().or(current.version.as_deref());
+        let status = status::mm_status(&lost.answer, lost.cause).known_to(version);
+        let rejected = (status == mm4::MmStatus::Rejected).then_some(mm4::StatusExtension::RejectionByOtherRs);
         let bytes = mm4::delivery_report(
             &author,
             &mm4::DeliveryReport {
-                version: peer.version.as_deref().or(current.version.as_deref()),
+                version,
                 transaction_id: &format!("{}@{}", author.id, terms.name),
                 message_id: &current.message_id,
                 from: recipient.address.as_str(),
                 to: originator,
                 status,
-                extension: (status == mm4::MmStatus::Rejected).then_some(mm4::StatusExtension::RejectionByOtherRs),
+                extension: rejected.and_then(|extension| extension.known_to(version)),
                 text: lost.answer.text.as_deref(),
                 ack_request: false,
                 for_user: true,
@@ -333,7 +335,7 @@ pub fn header(current: &Transaction) -> Header {
     ];
     let known = fields
         .into_iter()
-        .filter_map(|(name, value)| Some(Field::build(name, value?)));
+        .filter_map(|(name, value)| Some(Field::exact(name, value?)));
     Header {
         fields: known.collect(),
     }
@@ -341,10 +343,10 @@ pub fn header(current: &Transaction) -> Header {
 
 /// Where a report goes: what `From` says, if that has a domain, else the envelope sender.
 fn originator_address(from: &str, sender: Option<&MmsAddress>) -> Option<MmsAddress> {
-    let inner = from
-        .rsplit_once('<')
-        .map_or(from, |(_, rest)| rest.trim_end_matches('>'));
-    let stated = MmsAddress::new(inner.trim()).ok();
+    let header = Header {
+        fields: vec![Field::build("From", from)],
+    };
+    let stated = mm4::Pdu::of(&header).from();
     let with_domain = |address: &MmsAddress| address.domain().is_some();
     stated
         .clone()

@@ -3,7 +3,7 @@
 
 use super::apply::complete_last_line;
 use super::headers;
-use crate::message::{Field, Illegal, Message, MmsAddress};
+use crate::message::{Field, Illegal, Message, MmsAddress, octets};
 
 /// One change that only the relay makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,25 +16,29 @@ pub enum Amendment {
 }
 
 /// Puts the new value where the old one stood: name, colon, blanks and folds around it keep their octets, and so does
-/// every other field. Fields of the same name that come more than once all get it, so that every reader reads the
-/// same. A field that is not there is added behind the others.
+/// every other field. Fields of the same name that come more than once all get it, and so do those under another name
+/// that peers give it, so that every reader reads the same. A field that is not there is added behind the others.
 ///
-/// Refused: an empty transaction ID, or one with control characters other than tab.
+/// IDs are opaque, so each octet of the value is written as it was received. Refused: an empty transaction ID, or one with a
+/// CR, LF or NUL.
 pub fn amend(message: &mut Message, amendment: &Amendment) -> Result<(), Illegal> {
     let (name, value) = amendment.field();
     let value = value.trim_ascii();
-    if headers::normalised_id(value).is_empty() || value.chars().any(|c| c.is_control() && c != '\t') {
+    if headers::normalised_id(value).is_empty() || value.contains(['\r', '\n', '\0']) {
         return Err(Illegal(format!("{name} must not be {value:?}")));
     }
     let fields = &mut message.header.fields;
     let mut found = false;
-    for field in fields.iter_mut().filter(|field| field.is(name)) {
+    for field in fields
+        .iter_mut()
+        .filter(|field| headers::spellings(name).any(|name| field.is(name)))
+    {
         *field = with_value(field, value);
         found = true;
     }
     if !found {
         complete_last_line(fields);
-        fields.push(Field::build(name, value));
+        fields.push(Field::exact(name, value));
     }
     Ok(())
 }
@@ -56,10 +60,10 @@ fn with_value(field: &Field, value: &str) -> Field {
     let old = raw[body..].trim_ascii();
     let start = raw.len() - raw[body..].trim_ascii_start().len();
     if old.is_empty() {
-        return Field::build(field.name(), value);
+        return Field::exact(field.name(), value);
     }
-    let changed = [&raw[..start], value.as_bytes(), &raw[start + old.len()..]].concat();
-    Field::parse(changed.into()).unwrap_or_else(|| Field::build(field.name(), value))
+    let changed = [&raw[..start], &octets::of(value), &raw[start + old.len()..]].concat();
+    Field::parse(changed.into()).unwrap_or_else(|| Field::exact(field.name(), value))
 }
 
 #[cfg(test)]
@@ -90,10 +94,38 @@ mod tests {
 
     #[test]
     fn an_id_comes_back_exactly_as_it_was() {
-        for received in ["\"t1@mms.a.example\"", "t1.+15555550100", "\"a\tb\" c", "\u{fc}"] {
+        for received in [
+            "\"t1@mms.a.example\"",
+            "t1.+15555550100",
+            "\"a\tb\" c",
+            "\u{fc}",
+            "a\u{1b}\u{85}b",
+        ] {
             let back = amended(RESPONSE, &[id("relay-7"), id(received)]);
             assert_eq!(back, RESPONSE.replace("\"t 1\"", received));
         }
+    }
+
+    #[test]
+    fn an_id_with_octets_that_are_no_utf_8_comes_back_to_the_octet() {
+        let received: Vec<u8> = RESPONSE
+            .bytes()
+            .flat_map(|octet| {
+                if octet == b'1' {
+                    vec![0xFC, b'1', 0x80]
+                } else {
+                    vec![octet]
+                }
+            })
+            .collect();
+        let mut message = super::super::samples::read_bytes(&received).unwrap();
+        let original = super::super::Pdu::of(&message.header)
+            .transaction_id()
+            .unwrap()
+            .into_owned();
+        amend(&mut message, &id("relay-7")).unwrap();
+        amend(&mut message, &id(&original)).unwrap();
+        assert!(written(&message) == received);
     }
 
     #[test]
@@ -123,7 +155,7 @@ mod tests {
 
     #[test]
     fn no_id_breaks_a_line() {
-        for bad in ["", "\"\"", "a\r\nBcc: x", "a\nb", "\0"] {
+        for bad in ["", "\"\"", "a\r\nBcc: x", "a\nb", "a\rb", "\0"] {
             let mut message = read_text(RESPONSE).unwrap();
             assert!(amend(&mut message, &id(bad)).is_err(), "{bad:?}");
             assert_eq!(written(&message), RESPONSE);

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::{MmStatus, StatusExtension, dates, fold, headers, unverified};
-use crate::message::{MessageId, MessageType, MmsAddress, Timestamp};
+use crate::message::{Field, MessageId, MessageType, MmsAddress, Timestamp};
 
 /// Who writes, and how: the same for all messages of a relay, but for the number and the time.
 #[derive(Clone, Copy, Debug)]
@@ -154,10 +154,10 @@ impl Draft {
         }
     }
 
-    /// A field with the value as it is, but for what would end the line.
+    /// A field with the octets of the value as they were received, but for those that would end the line.
     pub fn exact(&mut self, name: &str, value: &str) {
-        let field = format!("{name}: {}\r\n", one_line(value));
-        self.0.extend_from_slice(field.as_bytes());
+        let value = value.trim_ascii().replace(['\r', '\n', '\0'], " ");
+        self.0.extend_from_slice(Field::exact(name, &value).raw());
     }
 
     /// Octets that are known to be lines.

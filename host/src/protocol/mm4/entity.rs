@@ -104,7 +104,9 @@ impl Entity {
     /// Whether this is the outside of a delivery status notification (RFC 3464, 2). Some leave out what they report.
     pub fn is_delivery_report(&self) -> bool {
         let what = self.report_type.as_deref().unwrap_or("delivery-status");
-        self.media_type == "multipart/report" && what.trim() == "delivery-status"
+        // RFC 6533 has the second, for notifications with addresses beyond ASCII.
+        let is_status = matches!(what.trim(), "delivery-status" | "global-delivery-status");
+        self.media_type == "multipart/report" && is_status
     }
 
     /// Whether the body is a message of its own, with a header, that can be looked into as it stands.

@@ -3,6 +3,10 @@
 //! Names are compared without regard to case: real peers write `-ID` and `-Id` in one conversation. Names that are only
 //! remembered, and not verified, are in [`unverified`](super::unverified).
 
+use std::borrow::Cow;
+
+use crate::message::{Field, Header};
+
 /// `X-Mms-3GPP-MMS-Version`: `6.16.0`.
 pub const VERSION: &str = "X-Mms-3GPP-MMS-Version";
 pub const MESSAGE_TYPE: &str = "X-Mms-Message-Type";
@@ -35,13 +39,54 @@ pub const APPLIC_ID: &str = "X-Mms-Applic-ID";
 pub const REPLY_APPLIC_ID: &str = "X-Mms-Reply-Applic-ID";
 pub const AUX_APPLIC_INFO: &str = "X-Mms-Aux-Applic-Info";
 
-/// Other names that real peers give a field, tried in order when the right one is missing.
-pub(super) const ALSO_CALLED: [(&str, &[&str]); 4] = [
+/// Other names that peers give a field, tried in order where the standard's name is missing or empty: those met on MM4,
+/// and those that the same element has on MM1 (OMA-TS-MMS_ENC, 7.3), which come through where a Relay/Server copies its
+/// MM1 header. Every reader of the relay looks fields up through this table, and plug-ins can: `message.field`.
+///
+/// Not in it is `X-Mms-MMS-Version`, which peers send beside the version of 3GPP: it is the version of MM1.
+pub(super) const ALSO_CALLED: [(&str, &[&str]); 10] = [
+    // A test client's.
     (VERSION, &["X-Mms-3GPP-Version"]),
+    // MM1's, and Mbuni's on MM4.
+    (READ_REPLY, &["X-Mms-Read-Report"]),
+    // MM1's, and VectorCore's on MM4.
     (MM_STATUS_CODE, &["X-Mms-Status"]),
+    // A gateway's in Python.
     (READ_STATUS, &["X-Mms-MM-Read-Status"]),
+    // MM1's.
+    (REQUEST_STATUS_CODE, &["X-Mms-Response-Status"]),
+    (STATUS_TEXT, &["X-Mms-Response-Text"]),
+    (PREVIOUSLY_SENT_DATE, &["X-Mms-Previously-Sent-Date"]),
+    // That of several MM1 implementations.
+    (AUX_APPLIC_INFO, &["X-Mms-Aux-Applic-ID"]),
+    super::unverified::ORIGINATOR_RS_ALSO_CALLED,
     super::unverified::ADAPTATION_ALSO_CALLED,
 ];
+
+/// The name, and the others under which [`value`] finds the field. Any of the names may be asked for.
+pub fn spellings(name: &str) -> impl Iterator<Item = &str> {
+    let is_it = |known: &str| known.eq_ignore_ascii_case(name);
+    let row = ALSO_CALLED
+        .iter()
+        .find(|(known, others)| is_it(known) || others.iter().any(|other| is_it(other)));
+    let (first, others) = row.map_or((name, &[][..]), |(known, others)| (*known, *others));
+    std::iter::once(first).chain(others.iter().copied())
+}
+
+/// The field that says what `name` stands for: the first of that name which is not empty, else the first of another
+/// name that peers give it.
+pub fn field<'h>(header: &'h Header, name: &str) -> Option<&'h Field> {
+    let said = |name: &str| {
+        let mut fields = header.fields.iter().filter(|field| field.is(name));
+        fields.find(|field| !field.value().is_empty())
+    };
+    spellings(name).find_map(said)
+}
+
+/// The value of [`field`].
+pub fn value<'h>(header: &'h Header, name: &str) -> Option<Cow<'h, str>> {
+    field(header, name).map(Field::value)
+}
 
 /// `Yes` and `No` in whatever case, with the blanks and quotes that peers put around them; `None` for anything else.
 pub fn yes_no(value: &str) -> Option<bool> {
@@ -73,6 +118,43 @@ mod tests {
         assert!(same_id(" \" t1\" ", "t1"));
         assert!(!same_id("t1@mms.a.example", "T1@mms.a.example"), "ids are opaque");
         assert!(!same_id("t1.+15555550100", "t1.+15555550101"));
+    }
+
+    #[test]
+    fn a_field_is_found_under_every_name_that_peers_give_it() {
+        for (name, others) in ALSO_CALLED {
+            for spelled in std::iter::once(&name).chain(others) {
+                let header = |value: &str| Header {
+                    fields: vec![Field::build(name, ""), Field::build(&spelled.to_lowercase(), value)],
+                };
+                for asked in std::iter::once(&name).chain(others) {
+                    assert_eq!(value(&header("x"), asked).as_deref(), Some("x"), "{asked} in {spelled}");
+                    assert_eq!(value(&header(""), asked), None);
+                }
+            }
+        }
+        let both = Header {
+            fields: vec![Field::build("X-Mms-Read-Report", "Yes"), Field::build(READ_REPLY, "No")],
+        };
+        assert_eq!(
+            value(&both, READ_REPLY).as_deref(),
+            Some("No"),
+            "the standard's name comes first"
+        );
+        assert_eq!(value(&both, "X-Mms-MMS-Version"), None);
+    }
+
+    #[test]
+    fn no_name_stands_for_two_fields() {
+        let mut names: Vec<String> = ALSO_CALLED
+            .iter()
+            .flat_map(|(name, others)| std::iter::once(name).chain(*others))
+            .map(|name| name.to_lowercase())
+            .collect();
+        names.sort();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all, "{names:?}");
     }
 
     #[test]

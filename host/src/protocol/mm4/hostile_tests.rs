@@ -134,7 +134,12 @@ fn a_boundary_that_begins_another_is_not_taken_for_it() {
 #[test]
 fn two_types_that_differ_are_refused_and_two_that_do_not_pass() {
     let with = |second: &str| quickly(&format!("{HEAD}X-Mms-Message-Type: {second}\r\n\r\nbody\r\n"));
-    assert_eq!(with("MM4_forward.RES").unwrap_err(), Refusal::AmbiguousMessageType);
+    assert_eq!(
+        with("MM4_forward.RES").unwrap_err(),
+        Refusal::Contradiction {
+            header: "X-Mms-Message-Type"
+        }
+    );
     assert!(with(" \"mm4_forward.req\"").is_ok());
 }
 

@@ -4,7 +4,7 @@
 //! - [`apply()`] makes a new index in which the edits of a plug-in are done; what they do not name keeps its bytes
 //! - [`serialise()`] turns an index into a rope, in which received octets are ranges and not copies
 //! - [`decode_part`] undoes a part's transfer encoding, for those who look inside
-//! - [`Pdu`] reads what the header says, field by field
+//! - [`Pdu`] reads what the header says, field by field; [`MessageType::of`](crate::message::MessageType::of) its type
 //! - [`Cause`] says in MM4's words why a request failed
 //! - [`response`], [`delivery_report`] and [`bounce()`] write what the relay says in its own name; [`amend()`] what it changes
 //! - [`delivery_status`] reads the bounces of others (RFC 3464)
@@ -29,6 +29,7 @@ mod entity;
 mod fold;
 pub mod headers;
 mod index;
+mod kind;
 mod notification;
 mod param;
 mod part_edits;
@@ -39,6 +40,7 @@ mod repeats;
 mod scan;
 mod serialise;
 mod seven_bit;
+mod single;
 mod status;
 mod untyped;
 mod unverified;
@@ -71,6 +73,7 @@ pub use received::{loop_evidence, received_line};
 pub use repeats::{body_digest, repeat_key, salted};
 pub use serialise::serialise;
 pub use seven_bit::seven_bit;
+pub use single::contradicted;
 pub use status::Cause;
 pub use untyped::without_types;
 pub use values::{MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility};

@@ -4,13 +4,14 @@
 //! Linear, without recursion, and under the limits of [`read`](super::read()), which has to let such messages pass. What
 //! cannot be made out is left out.
 
+use std::borrow::Cow;
 use std::io;
 
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 
 use super::entity::Raw;
-use super::{Cause, Limits, headers};
-use crate::message::{Message, MessageType, MmsAddress, Part, Piece, TransferEncoding};
+use super::{Cause, Limits, Pdu, headers};
+use crate::message::{Field, Header, Message, MessageType, MmsAddress, Part, Piece, TransferEncoding, octets};
 
 /// A notification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,11 +119,14 @@ fn start(message: &Message, part: &Part, limits: &Limits) -> io::Result<Vec<u8>>
 fn recipients(text: &[u8], limits: &Limits) -> Vec<RecipientStatus> {
     let mut recipients = Vec::new();
     for group in groups(text, limits) {
+        // Each stands once (RFC 3464, 2.3); one that says two things says nothing.
         let value = |name: &str| {
-            group
+            let mut values = group
                 .iter()
-                .find(|field| field.is(name))
-                .map(|field| field.value.as_str())
+                .filter(|field| field.is(name))
+                .map(|field| field.value.as_str());
+            let first = values.next()?;
+            values.all(|other| other.eq_ignore_ascii_case(first)).then_some(first)
         };
         let address = |name| value(name).and_then(address);
         let is_recipient = ["Final-Recipient", "Original-Recipient", "Action"]
@@ -141,18 +145,26 @@ fn recipients(text: &[u8], limits: &Limits) -> Vec<RecipientStatus> {
     recipients
 }
 
-fn returned(text: &[u8], limits: &Limits) -> Returned {
-    let groups = groups(text, limits);
-    let value = |name: &str| {
-        let field = groups.first()?.iter().find(|field| field.is(name))?;
-        (!field.value.is_empty()).then(|| field.value.clone())
+/// Read as any header is: a bounce is found by the same facts as the request was remembered under. A header with two types
+/// or IDs returns nothing: whose it is would depend on the reader.
+fn returned(octets: &[u8], limits: &Limits) -> Returned {
+    let fields = groups(octets, limits).into_iter().next().unwrap_or_default();
+    let header = Header {
+        fields: fields
+            .iter()
+            .map(|field| Field::exact(&field.name, &field.value))
+            .collect(),
     };
-    let kind = value(headers::MESSAGE_TYPE);
+    let identity = [headers::MESSAGE_TYPE, headers::TRANSACTION_ID, headers::MESSAGE_ID];
+    if super::contradicted(&header).is_some_and(|name| identity.contains(&name)) {
+        return Returned::default();
+    }
+    let (pdu, text) = (Pdu::of(&header), |id: Cow<'_, str>| id.into_owned());
     Returned {
-        kind: kind.map(|name| MessageType::from_name(headers::normalised_id(&name)).unwrap_or(MessageType::Other)),
-        message_id: value(headers::MESSAGE_ID),
-        transaction_id: value(headers::TRANSACTION_ID),
-        rfc_message_id: value("Message-ID").map(|id| id.trim_matches(['<', '>']).to_owned()),
+        kind: MessageType::of(&header),
+        message_id: pdu.message_id().map(text),
+        transaction_id: pdu.transaction_id().map(text),
+        rfc_message_id: headers::value(&header, "Message-ID").map(|id| id.trim_matches(['<', '>']).to_owned()),
     }
 }
 
@@ -200,7 +212,7 @@ impl NamedValue {
 /// Fields, in groups with empty lines between them. Lines that are no fields are passed over; fields past the limit
 /// too.
 fn groups(text: &[u8], limits: &Limits) -> Vec<Vec<NamedValue>> {
-    let text = String::from_utf8_lossy(text);
+    let text = octets::text(text);
     let mut groups: Vec<Vec<NamedValue>> = Vec::new();
     let (mut fields, mut begun, mut continues) = (0, false, false);
     for line in text.split('\n').map(|line| line.trim_end_matches('\r')) {

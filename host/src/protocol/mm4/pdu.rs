@@ -35,22 +35,22 @@ impl<'a> Pdu<'a> {
 
     /// [`MessageType::Other`] for a type that TS 23.140 does not name; `None` without `X-Mms-Message-Type`.
     pub fn kind(&self) -> Option<MessageType> {
-        let name = self.value(headers::MESSAGE_TYPE)?;
-        Some(MessageType::from_name(headers::normalised_id(&name)).unwrap_or(MessageType::Other))
+        MessageType::of(self.0)
     }
 
     pub fn version(&self) -> Option<Version> {
         self.read(headers::VERSION, Version::read)
     }
 
-    /// As received, quotes included; compare with [`headers::same_id`].
+    /// As received, quotes included; compare with [`headers::same_id`]. [`octets::of`](crate::message::octets::of) gives
+    /// back its octets, also those that are no UTF-8.
     pub fn transaction_id(&self) -> Option<Cow<'a, str>> {
-        self.value(headers::TRANSACTION_ID)
+        self.field(headers::TRANSACTION_ID).map(Field::exact_value)
     }
 
-    /// `X-Mms-Message-ID` as received, quotes included; compare with [`headers::same_id`].
+    /// `X-Mms-Message-ID`, as [`Pdu::transaction_id`].
     pub fn message_id(&self) -> Option<Cow<'a, str>> {
-        self.value(headers::MESSAGE_ID)
+        self.field(headers::MESSAGE_ID).map(Field::exact_value)
     }
 
     pub fn from(&self) -> Option<MmsAddress> {
@@ -228,18 +228,13 @@ impl Pdu<'_> {
 }
 
 impl<'a> Pdu<'a> {
-    /// The first field of that name, or of another that peers give it, if it is not empty.
-    fn field(&self, name: &str) -> Option<&'a Field> {
-        let others = headers::ALSO_CALLED.iter().find(|(known, _)| *known == name);
-        let others = others.map_or(&[][..], |(_, others)| *others);
-        let filled = |name: &&str| self.0.first(name).filter(|field| !field.value().is_empty());
-        std::iter::once(name)
-            .chain(others.iter().copied())
-            .find_map(|name| filled(&name))
+    /// The field's value as it was received, under whichever name peers give it.
+    pub fn value(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.field(name).map(Field::value)
     }
 
-    fn value(&self, name: &str) -> Option<Cow<'a, str>> {
-        self.field(name).map(Field::value)
+    fn field(&self, name: &str) -> Option<&'a Field> {
+        headers::field(self.0, name)
     }
 
     fn read<T>(&self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
@@ -247,7 +242,7 @@ impl<'a> Pdu<'a> {
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        let raw = self.0.first(name)?.raw();
+        let raw = self.field(name).or_else(|| self.0.first(name))?.raw();
         let value = &raw[memchr::memchr(b':', raw)? + 1..];
         match MessageStream::new(value).parse_unstructured() {
             mail_parser::HeaderValue::Text(text) => Some(text.trim().to_owned()),
@@ -261,11 +256,13 @@ impl<'a> Pdu<'a> {
 
     /// Values of the form `n, rest`.
     fn numbered(&self, name: &'a str) -> impl Iterator<Item = (u32, String)> + use<'a> {
-        self.0.all(name).filter_map(|field| {
-            let value = field.value();
-            let (number, rest) = value.split_once(',')?;
-            Some((headers::normalised_id(number).parse().ok()?, rest.trim().to_owned()))
-        })
+        headers::spellings(name)
+            .flat_map(|name| self.0.all(name))
+            .filter_map(|field| {
+                let value = field.value();
+                let (number, rest) = value.split_once(',')?;
+                Some((headers::normalised_id(number).parse().ok()?, rest.trim().to_owned()))
+            })
     }
 }
 

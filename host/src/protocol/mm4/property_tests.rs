@@ -65,7 +65,8 @@ fn pdu() -> impl Strategy<Value = String> {
     let value = prop_oneof![value.prop_map(str::to_owned), "[ -~]{0,40}"];
     let name = prop::sample::select(&NAMES[..]);
     let kind = prop::sample::select(&KINDS[..]);
-    (kind, prop::collection::vec((name, value), 0..12)).prop_map(|(kind, fields)| {
+    // Each name once: what stands twice and differs is refused.
+    (kind, prop::collection::btree_map(name, value, 0..12)).prop_map(|(kind, fields)| {
         let fields: String = fields
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))

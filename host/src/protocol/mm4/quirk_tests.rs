@@ -253,6 +253,8 @@ fn quirk_17_values_and_dates_are_read_in_other_spellings() {
     );
     assert_eq!(texts(&Pdu::of(&read_reply).recipients()), ["15555550100"]);
     assert_eq!(Pdu::of(&read_reply).date().unwrap().at, at("26 Jan 2022 00:30 GMT"));
+    let mm1 = read("17-read-reply-under-the-name-of-mm1");
+    assert_eq!(Pdu::of(&mm1).read_reply(), Some(true));
     let script = read("17-dates-of-a-script");
     assert_eq!(Pdu::of(&script).date().unwrap().at, at("25 Jan 2022 22:17:43 GMT"));
     assert!(Pdu::of(&script).expiry().is_some());

@@ -1,13 +1,14 @@
 //! From received bytes to a message: header, MIME structure, and the checks of TS 23.140, 8.4.4.
 
 use super::entity::{Entity, Raw};
-use super::{Foreign, Limits, headers, index, scan};
+use super::{Foreign, Limits, Pdu, headers, index, scan, single};
 use crate::message::{GivenIds, Header, Incoming, Message, MessageType, Refusal, Rope};
 
 /// Reads a received message into an index of its bytes.
 ///
 /// Refused are: no header, a header line that is no field, bare CR or LF or NUL in the header, more than the limits, a
-/// multipart in which no part can be found, and messages that are not MM4 or lack what every answer to them needs:
+/// multipart in which no part can be found, fields that may stand once and say two things, and messages that are not MM4
+/// or lack what every answer to them needs:
 ///
 /// | type | must have |
 /// |---|---|
@@ -69,21 +70,18 @@ pub fn read_header(rope: &Rope) -> std::io::Result<Header> {
 }
 
 fn kind(header: &Header, is_notification: bool, limits: &Limits) -> Result<MessageType, Refusal> {
-    let Some(name) = header.value(headers::MESSAGE_TYPE) else {
-        let passes = is_notification && limits.notifications == Foreign::Pass;
-        return passes.then_some(MessageType::Other).ok_or(Refusal::NotMm4);
-    };
-    // Whoever reads the other one would take it for another message.
-    let mut all = header.fields.iter().filter(|field| field.is(headers::MESSAGE_TYPE));
-    if !all.all(|field| headers::normalised_id(&field.value()).eq_ignore_ascii_case(headers::normalised_id(&name))) {
-        return Err(Refusal::AmbiguousMessageType);
+    if let Some(header) = single::contradicted(header) {
+        return Err(Refusal::Contradiction { header });
     }
-    match MessageType::from_name(headers::normalised_id(&name)) {
-        Some(kind) => Ok(kind),
-        None if limits.unknown_types == Foreign::Pass => Ok(MessageType::Other),
-        None => Err(Refusal::UnknownMessageType {
-            name: name.chars().take(80).collect(),
+    match MessageType::of(header) {
+        Some(MessageType::Other) if limits.unknown_types == Foreign::Refuse => Err(Refusal::UnknownMessageType {
+            name: headers::value(header, headers::MESSAGE_TYPE)
+                .map(|name| name.chars().take(80).collect())
+                .unwrap_or_default(),
         }),
+        Some(kind) => Ok(kind),
+        None if is_notification && limits.notifications == Foreign::Pass => Ok(MessageType::Other),
+        None => Err(Refusal::NotMm4),
     }
 }
 
@@ -91,12 +89,14 @@ fn require_ids(header: &Header, kind: MessageType) -> Result<(), Refusal> {
     if kind == MessageType::Other {
         return Ok(());
     }
+    let pdu = Pdu::of(header);
     let needs_message_id = kind != MessageType::ReadReplyReportResponse;
-    let required = [(headers::TRANSACTION_ID, true), (headers::MESSAGE_ID, needs_message_id)];
-    for (name, needed) in required {
-        let present = header
-            .value(name)
-            .is_some_and(|value| !headers::normalised_id(&value).is_empty());
+    let required = [
+        (headers::TRANSACTION_ID, pdu.transaction_id(), true),
+        (headers::MESSAGE_ID, pdu.message_id(), needs_message_id),
+    ];
+    for (name, id, needed) in required {
+        let present = id.is_some_and(|id| !headers::normalised_id(&id).is_empty());
         if needed && !present {
             return Err(Refusal::MissingHeader {
                 message_type: kind.name(),

@@ -9,7 +9,7 @@ use std::io;
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::headers;
+use super::{Pdu, headers};
 use crate::message::{Message, MessageType, RepeatKey};
 
 /// What two copies of one request share: the peer, the type, both IDs normalised, the envelope's recipients in any
@@ -18,12 +18,13 @@ use crate::message::{Message, MessageType, RepeatKey};
 /// Cut from SHA-256, so that no peer can make a request that passes for another peer's. Two requests share a key by
 /// accident with a chance of n/2^64 for n that are remembered; their bodies still tell them apart, see [`body_digest`].
 pub fn repeat_key(message: &Message) -> RepeatKey {
+    let pdu = Pdu::of(&message.header);
     let value = |name| message.header.value(name).unwrap_or_default();
     let mut key = Key::default();
     key.add(message.origin.peer.as_str());
     key.add(message.kind.name());
-    key.add(headers::normalised_id(&value(headers::TRANSACTION_ID)));
-    key.add(headers::normalised_id(&value(headers::MESSAGE_ID)));
+    key.add(headers::normalised_id(&pdu.transaction_id().unwrap_or_default()));
+    key.add(headers::normalised_id(&pdu.message_id().unwrap_or_default()));
     let recipients = message.envelope.recipients.iter();
     let mut recipients: Vec<String> = recipients.map(|r| r.address.as_str().to_ascii_lowercase()).collect();
     recipients.sort_unstable();
@@ -70,7 +71,7 @@ pub fn body_digest(message: &Message) -> io::Result<u128> {
     Ok(digest.digest128())
 }
 
-/// Every field that a report's status may stand in, by whatever name.
+/// Every field that a report's status may stand in, by whatever name. The order is part of the stored keys.
 const STATUSES: [&str; 4] = [
     headers::MM_STATUS_CODE,
     headers::READ_STATUS,

@@ -57,7 +57,7 @@ impl Cause {
             | Refusal::NoHeader
             | Refusal::BadHeader { .. }
             | Refusal::NotMm4
-            | Refusal::AmbiguousMessageType
+            | Refusal::Contradiction { .. }
             | Refusal::MissingHeader { .. }
             | Refusal::BrokenMime { .. } => Self::BadMessage,
             Refusal::UnknownMessageType { .. } => Self::Unsupported,

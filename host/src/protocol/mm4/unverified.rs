@@ -17,6 +17,12 @@ pub const DRM_CONTENT: &str = "X-Mms-Drm-Content";
 pub const ADAPTATION_ALLOWED: &str = "X-Mms-Adaptation-Allowed";
 pub(super) const ADAPTATION_ALSO_CALLED: (&str, &[&str]) = (ADAPTATION_ALLOWED, &["X-Mms-Adaptations"]);
 
+/// The slash is legal in a field name (RFC 5322, 3.6.8), and not everywhere that headers pass: some leave it out.
+pub(super) const ORIGINATOR_RS_ALSO_CALLED: (&str, &[&str]) = (
+    h::ORIGINATOR_RS_DELIVERY_REPORT,
+    &["X-Mms-Originator-RS-Delivery-Report"],
+);
+
 /// What the relay says in `X-Mms-3GPP-MMS-Version` when the peer did not say its own: every live peer seen says this.
 /// How versions are negotiated (8.4.6) is remembered only: the same major version, or `Error-unsupported-message`. No
 /// peer was seen to refuse one, and the relay refuses none.
@@ -27,6 +33,17 @@ pub(super) const STATUS_EXTENSIONS: [(StatusExtension, &str); 2] = [
     (StatusExtension::RejectionByRecipient, "Rejection-By-MMS-Recipient"),
     (StatusExtension::RejectionByOtherRs, "Rejection-By-Other-RS"),
 ];
+
+/// The first release, by its major version, that knows an MM status; what is not here all know. A user agent behind an
+/// older Relay/Server is shown a report without a status when it gets a word that neither knows. `Unreachable` is in
+/// TS 33.128 and in the list of OMA's version 1.3, and not in those of 1.1 and 1.2, which are of Release 5's time.
+pub(super) const STATUS_SINCE: [(MmStatus, u32, MmStatus); 1] = [
+    // What is not known to have arrived is the nearest.
+    (MmStatus::Unreachable, 6, MmStatus::Indeterminate),
+];
+
+/// The first release that knows `X-Mms-MM-Status-Extension`.
+pub(super) const STATUS_EXTENSION_SINCE: u32 = 6;
 
 /// Which status when: what a response says (8.4.1.4), and what a delivery report says when it is too late for a
 /// response. `Unreachable` is in TS 33.128 and in OMA's list, and not in old releases of TS 23.140.

@@ -4,8 +4,8 @@
 //! met in the field. What is read serves decisions and charging; what leaves the relay is the value as it was received.
 //! Numbers for charging are those of TS 32.298.
 
-use super::unverified::STATUS_EXTENSIONS;
-use crate::message::{Choice, ContentClass};
+use super::unverified::{OWN_VERSION, STATUS_EXTENSION_SINCE, STATUS_EXTENSIONS, STATUS_SINCE};
+use crate::message::{Answer, Choice, ContentClass};
 
 /// `X-Mms-Request-Status-Code`: what a response says of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,9 +84,9 @@ pub struct Version {
 
 /// Spellings of each value; the first one of a value is the standard's, and what the relay writes.
 const REQUEST_STATUSES: [(RequestStatus, &str); 11] = [
-    (RequestStatus::Ok, "Ok"),
+    (RequestStatus::Ok, Answer::OK),
     // A test client's.
-    (RequestStatus::Ok, "0"),
+    (RequestStatus::Ok, Answer::OK_AS_A_NUMBER),
     (RequestStatus::Unspecified, "Error-unspecified"),
     (RequestStatus::ServiceDenied, "Error-service-denied"),
     (RequestStatus::MessageFormatCorrupt, "Error-message-format-corrupt"),
@@ -214,6 +214,13 @@ impl MmStatus {
         }
     }
 
+    /// The value that is told to a peer of this version: the same, or the nearest that its release knows. A peer that
+    /// does not say its version has [`OWN_VERSION`], which the relay then writes.
+    pub fn known_to(self, version: Option<&str>) -> Self {
+        let newer = |(status, since, _): &&(Self, u32, Self)| *status == self && major(version) < *since;
+        STATUS_SINCE.iter().find(newer).map_or(self, |(_, _, older)| *older)
+    }
+
     /// Whether a later report about the same recipient is to be expected.
     pub fn is_final(self) -> bool {
         self != Self::Deferred
@@ -229,6 +236,20 @@ impl StatusExtension {
     pub fn name(self) -> &'static str {
         name(&STATUS_EXTENSIONS, self)
     }
+}
+
+impl StatusExtension {
+    /// As [`MmStatus::known_to`]; `None` where the release does not know the field.
+    pub fn known_to(self, version: Option<&str>) -> Option<Self> {
+        (major(version) >= STATUS_EXTENSION_SINCE).then_some(self)
+    }
+}
+
+/// What cannot be read is no newer release than the relay's own.
+fn major(version: Option<&str>) -> u32 {
+    let said = version.and_then(Version::read);
+    said.or_else(|| Version::read(OWN_VERSION))
+        .map_or(0, |version| version.major)
 }
 
 impl ReadStatus {
@@ -428,6 +449,45 @@ mod tests {
             Some(StatusExtension::RejectionByRecipient)
         );
         assert_eq!(StatusExtension::read("Rejected-by-VAS-area-limit"), None);
+    }
+
+    #[test]
+    fn an_answer_is_ok_when_its_status_is_read_so() {
+        let spelled = [
+            "Ok", "OK ", "\"ok\"", "o k", "o-k", "0", " \"0\"", "Okay", "1", "", "Error", "Error-Ok",
+        ];
+        for status in spelled {
+            let answer = Answer {
+                status: status.into(),
+                text: None,
+                at: crate::message::Timestamp(0),
+            };
+            let read = RequestStatus::read(status) == Some(RequestStatus::Ok);
+            assert_eq!(answer.is_ok(), read, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_peer_is_told_no_value_that_its_release_does_not_know() {
+        for (version, expected) in [
+            (None, MmStatus::Indeterminate),
+            (Some("4.2.0"), MmStatus::Indeterminate),
+            (Some("5.5.0"), MmStatus::Indeterminate),
+            (Some("\"5\""), MmStatus::Indeterminate),
+            (Some("what?"), MmStatus::Indeterminate),
+            (Some("6.0.0"), MmStatus::Unreachable),
+            (Some("16.1.0"), MmStatus::Unreachable),
+        ] {
+            assert_eq!(MmStatus::Unreachable.known_to(version), expected, "{version:?}");
+            let extension = StatusExtension::RejectionByOtherRs.known_to(version);
+            assert_eq!(extension.is_some(), expected == MmStatus::Unreachable, "{version:?}");
+        }
+        for (status, _) in MM_STATUSES
+            .iter()
+            .filter(|(status, _)| *status != MmStatus::Unreachable)
+        {
+            assert_eq!(status.known_to(Some("4.0.0")), *status);
+        }
     }
 
     #[test]
