@@ -34,3 +34,4 @@ mod told_in_part;
 mod told_late;
 mod trace;
 mod transactions;
+mod upgrade;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use mm4relay::clock::FixedClock;
 use mm4relay::message::{Content, MessageId, OutgoingId, Timestamp};
-use mm4relay::spool::sqlite::{Options, SqliteSpool, hash};
+use mm4relay::spool::sqlite::{Options, SqliteSpool, hash, write_event, write_request};
 use mm4relay::spool::{Arrival, Event, Spool};
 use rusqlite::Connection;
 
@@ -70,11 +70,7 @@ fn fill(folder: &Path, count: u64, first: u64, histories: bool) -> anyhow::Resul
             let id = MessageId(first + place * STEP);
             let at = Timestamp(id.0 / 1000);
             let request = request(id, at)?;
-            insert.execute((
-                id.0 as i64,
-                request.forget_at.0 as i64,
-                serde_json::to_string(&request)?,
-            ))?;
+            insert.execute((id.0 as i64, request.forget_at.0 as i64, write_request(&request)?))?;
             let history = if histories {
                 history(&model, id)?.to_vec()
             } else {
@@ -143,7 +139,7 @@ fn history(model: &mm4relay::spool::Acceptance, id: MessageId) -> anyhow::Result
         changes: vec!["destination 1 is delivered".into()],
         charged: Some((2, 2)),
     };
-    Ok([serde_json::to_string(&accepted)?, serde_json::to_string(&outcome)?])
+    Ok([write_event(&accepted)?, write_event(&outcome)?])
 }
 
 pub async fn measure(folder: &Path, count: u64, first: u64) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ mod queue;
 mod route;
 mod run;
 mod send;
+mod spool;
 mod tally;
 mod trace;
 
@@ -45,6 +46,9 @@ enum Command {
     /// Look at the messages in a spool, retry or drop them
     #[command(subcommand)]
     Queue(queue::Args),
+    /// Bring a spool that an earlier version wrote up to date, or see whether that is needed
+    #[command(subcommand)]
+    Spool(spool::Args),
     /// Everything that is known about a message: hops, plug-ins, deliveries, responses, records, times
     Trace(trace::Args),
     /// Export charging records
@@ -90,6 +94,7 @@ fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
             Command::Peer(args) => peer::run(args).await,
             Command::Plugin(args) => plugin::run(args).await,
             Command::Queue(args) => queue::run(args),
+            Command::Spool(args) => spool::run(args),
             Command::Trace(args) => trace::run(&args),
             Command::Cdr(args) => cdr::run(args),
         }

@@ -78,12 +78,16 @@ pub struct SpoolArgs {
 
 impl SpoolArgs {
     pub fn open(&self) -> anyhow::Result<Inspector> {
-        let folder = match (&self.spool, &self.config) {
-            (Some(folder), _) => folder.clone(),
-            (None, Some(config)) => Config::load(config)?.relay.spool,
+        open(&self.folder()?)
+    }
+
+    /// The spool's folder.
+    pub fn folder(&self) -> anyhow::Result<PathBuf> {
+        match (&self.spool, &self.config) {
+            (Some(folder), _) => Ok(folder.clone()),
+            (None, Some(config)) => Ok(Config::load(config)?.relay.spool),
             (None, None) => bail!("--config or --spool is needed"),
-        };
-        open(&folder)
+        }
     }
 }
 
@@ -113,13 +117,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 fn list(spool: &Inspector, peer: Option<&str>, state: Option<&str>, limit: usize) -> anyhow::Result<()> {
     let peer = peer.map(PeerName::new).transpose()?;
-    let state = state.map(|text| match text {
-        "failed" => QueueState::Failed,
-        "held" => QueueState::Held,
-        "unfinished" => QueueState::Unfinished,
-        "awaiting" => QueueState::Awaiting,
-        _ => QueueState::Waiting,
-    });
+    let state = state.and_then(QueueState::from_word);
     let entries = spool.list(&Filter {
         peer,
         state,

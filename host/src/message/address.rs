@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use super::Illegal;
 
 /// RFC 5321, 4.5.3.1.3 limits a path to 256 octets, its angle brackets included; we count without them.
@@ -13,7 +11,7 @@ pub const MAX_ADDRESS_OCTETS: usize = 256;
 ///
 /// Reading is tolerant, because real peers leave out the domain, the type, or both; what leaves the relay is the
 /// text that came in. Never empty; at most 256 octets; visible ASCII without `<`, `>` and blanks.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MmsAddress(String);
 
 /// What stands before the domain.
@@ -49,6 +47,16 @@ impl MmsAddress {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Takes an address that the relay accepted once and has kept since. Only what could break a command line is
+    /// refused: a rule of [`MmsAddress::new`] that came later must not make what is stored unreadable.
+    pub fn from_store(text: String) -> Result<Self, Illegal> {
+        match text.bytes().find(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'>')) {
+            Some(bad) => Err(Illegal(format!("an address must not hold the octet 0x{bad:02x}"))),
+            None if text.is_empty() => Err(Illegal("an address must not be empty".into())),
+            None => Ok(Self(text)),
+        }
     }
 
     /// What stands behind the last `@`.

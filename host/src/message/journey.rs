@@ -1,9 +1,7 @@
 //! What a message causes on its way besides other messages: steps to show, records to charge, values to keep.
 
-use serde::{Deserialize, Serialize};
-
 /// What one plug-in did with the message, for people: `demo`, `queue show`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub plugin: String,
     /// `arrival`, or `departure to operator-b`.
@@ -12,12 +10,11 @@ pub struct Step {
     pub did: Vec<String>,
     pub micros: u64,
     /// Octets of bodies that it read: 0 for a plug-in that left them alone.
-    #[serde(default)]
     pub body_octets_read: u64,
 }
 
 /// A charging record as a plug-in asked for it, with what the host knows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ChargingEntry {
     pub plugin: String,
     pub version: String,
@@ -26,7 +23,7 @@ pub struct ChargingEntry {
 }
 
 /// A change to a plug-in's durable values, committed with the message that caused it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KvWrite {
     Set {
         plugin: String,

@@ -127,14 +127,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_takes_no_room_in_the_store() {
-        let request = request(Mode::Transparent, Vec::new());
-        let json = serde_json::to_string(&request).unwrap();
-        assert!(json.len() < 210, "{json}");
-        assert_eq!(serde_json::from_str::<Transaction>(&json).unwrap(), request);
-    }
-
-    #[test]
     fn only_what_was_taken_over_and_is_undecided_stays_behind_its_delivery() {
         let at = Timestamp(1);
         let states = [

@@ -1,96 +1,70 @@
 //! A transaction: a request that this relay took, whom it asked onward, and what came back (TS 23.140, 8.4.1 to 8.4.3).
 //!
 //! The three MM4 requests (forward, delivery report, read-reply report) may each be answered by one response. A request
-//! that was split over several next hops has a leg for each, and still one answer. The spool keeps transactions as they
-//! are written here, and changes them through [`Transaction::apply`] alone: a pure function, called in the one place
+//! that was split over several next hops has a leg for each, and still one answer. The spool keeps transactions, and
+//! changes them through [`Transaction::apply`] alone: a pure function, called in the one place
 //! where changes are in order. What a change makes due is decided there too, so that no caller can forget it.
 
 mod state;
 
-use serde::{Deserialize, Serialize};
-
 use super::{MessageId, MessageType, MmsAddress, PeerName, Recipient, Timestamp};
 
-/// A request, and everything that is known of its fate. Kept by the million, so its names in JSON are short, and what is
-/// not set is left out; a field that comes later has a default.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A request, and everything that is known of its fate.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
     /// The relay's own id of the message that carried the request.
-    #[serde(rename = "i")]
     pub id: MessageId,
     /// One of the three requests.
-    #[serde(rename = "k")]
     pub kind: MessageType,
     /// Who asked.
-    #[serde(rename = "s")]
     pub source: PeerName,
     /// Exactly as received, quotes included; compared normalised.
-    #[serde(rename = "t")]
     pub transaction_id: String,
     /// `X-Mms-Message-ID`, exactly as received.
-    #[serde(rename = "m")]
     pub message_id: String,
     /// `X-Mms-3GPP-MMS-Version`, as received.
-    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Where a response goes: `X-Mms-Originator-System`, else `Sender`, else the envelope sender.
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub answer_to: Option<MmsAddress>,
     /// The envelope sender: whom a bounce goes to. `None` is the null sender, who gets none.
-    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<MmsAddress>,
     /// `From`, as received: whom a delivery report goes to.
-    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub originator: Option<String>,
-    #[serde(rename = "w", default)]
     pub wants: Wants,
-    #[serde(rename = "p", default)]
     pub mode: Mode,
-    #[serde(rename = "r")]
     pub received_at: Timestamp,
     /// From then on nothing is known of it any more: the expiry of the message, and at least the configured time.
-    #[serde(rename = "x")]
     pub forget_at: Timestamp,
     /// The same for every copy of this request from this peer: see [`RepeatKey`].
-    #[serde(rename = "h")]
     pub repeat: RepeatKey,
     /// Of the octets behind the header: a request with the same key and another body is not a repeat.
-    #[serde(rename = "b")]
     pub body: u128,
     /// An earlier request with the same IDs and another body.
-    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub like: Option<MessageId>,
     /// One for each next hop, and for recipients whose fate was decided without any. Never fewer than before, and
     /// always in the same places.
-    #[serde(rename = "l", default)]
     pub legs: Vec<Leg>,
     /// The response that the asking peer was sent, once it was.
-    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
     /// The request came again after it was answered: the same answer is due once more.
-    #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
     /// What the relay still has to do about it, and when.
-    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Task>,
 }
 
 /// What the request asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wants {
     /// `X-Mms-Ack-Request: Yes`.
-    #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub response: bool,
     /// `X-Mms-Delivery-Report: Yes`.
-    #[serde(rename = "d", default, skip_serializing_if = "std::ops::Not::not")]
     pub delivery_report: bool,
     /// `X-Mms-Read-Reply: Yes`.
-    #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
     pub read_reply: bool,
 }
 
 /// Who owns a request once the relay has said 250.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// The peer that asked: it repeats what is not answered, and hears what the far end says. The relay repeats nothing.
     #[default]
@@ -101,35 +75,28 @@ pub enum Mode {
 
 /// A number that two copies of one request share: made of the peer, the type, both normalised IDs and the envelope's
 /// recipients; of a report, of its status and date too, because several reports about one message differ in these only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RepeatKey(pub u64);
 
 /// One next hop of a request, or recipients whose fate was decided without one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leg {
     /// That of the outgoing message; 0 when there is none, or no longer one for these recipients.
-    #[serde(rename = "o")]
     pub ordinal: u32,
     /// Who is asked.
-    #[serde(rename = "p")]
     pub peer: PeerName,
     /// The transaction ID that it was asked with; `None`: the received one.
-    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
-    #[serde(rename = "r")]
     pub recipients: Vec<Recipient>,
-    #[serde(rename = "s")]
     pub state: LegState,
     /// How often it was asked again.
-    #[serde(rename = "n", default)]
     pub repeats: u32,
     /// Recipients whose failure the asking peer knows of, or cannot be told.
-    #[serde(rename = "k", default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<u32>,
 }
 
 /// How far a leg has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LegState {
     /// In the spool.
     Waiting,
@@ -144,20 +111,17 @@ pub enum LegState {
 }
 
 /// A status, as a response carries it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// `X-Mms-Request-Status-Code`, as received or as the relay writes it.
-    #[serde(rename = "s")]
     pub status: String,
     /// `X-Mms-Status-Text`.
-    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    #[serde(rename = "a")]
     pub at: Timestamp,
 }
 
 /// Why recipients did not get a request: what a delivery report says of them, and whether a bounce is in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The next hop refused it for good, in its session or by a bounce.
     Refused,
@@ -176,15 +140,13 @@ pub enum Cause {
 }
 
 /// What the relay has to do of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Task {
-    #[serde(rename = "d")]
     pub due: Timestamp,
-    #[serde(rename = "w")]
     pub what: Todo,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Todo {
     /// Tell the asking peer its [`News`]: by a response, a report, a bounce, or not at all.
     Tell,

@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
-
 use super::{Content, Envelope, Header, MessageId, PeerName, Piece, Timestamp};
 
 /// Where a message came from, and when.
@@ -51,7 +49,7 @@ pub struct Incoming {
 
 /// The MM4 message types (TS 23.140, 8.4.4), compared without regard to case; and one for all others, which only pass
 /// where the relay was told to let them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageType {
     ForwardRequest,
     ForwardResponse,

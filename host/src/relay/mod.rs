@@ -24,6 +24,7 @@ mod quirks;
 mod remembered;
 mod rooms;
 mod start;
+mod stored_outcome;
 mod tables;
 mod telling;
 mod terms;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mm4relay_engine::{Delivery, Outcome, Response};
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::clock::SharedClock;
@@ -17,6 +16,8 @@ use crate::pipeline::{Catalogue, Chain, Effects, OutcomeTold, TellOutcome};
 use crate::protocol::mm4;
 use crate::spool::{BoxFuture, NewEvent, PendingEvent, Settlement, Spool};
 use crate::transactions::{self, Ending, Reply, Transactions};
+
+use super::stored_outcome;
 
 /// A plug-in that could not take an outcome is asked again after this long, then after twice as long, and so on.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -32,13 +33,13 @@ struct Fate {
     recipients: Vec<Recipient>,
 }
 
-/// A fate that some plug-ins still have to be told, as the spool keeps it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Untold {
-    outcome: Outcome,
-    recipients: Vec<Recipient>,
+/// A fate that some plug-ins still have to be told.
+#[derive(Debug)]
+pub(super) struct Untold {
+    pub(super) outcome: Outcome,
+    pub(super) recipients: Vec<Recipient>,
     /// The plug-ins that are left.
-    plugins: Vec<String>,
+    pub(super) plugins: Vec<String>,
 }
 
 /// Tells plug-ins of outcomes.
@@ -69,8 +70,7 @@ impl OutcomeSink for Outcomes {
                 }
             }
             let event = (!untold.is_empty()).then(|| NewEvent {
-                // Strings and numbers only: encoding them cannot fail.
-                outcome: serde_json::to_string(&untold).unwrap_or_default(),
+                outcome: stored_outcome::write(&untold),
                 due: self.clock.now().plus(FIRST_RETRY),
             });
             if !report.failed.is_empty() {
@@ -147,7 +147,7 @@ impl Outcomes {
 
     /// Whether the event is settled, or has another time to be told at.
     async fn tell_again(&self, event: &PendingEvent, spool: &dyn Spool) -> bool {
-        let settlement = match serde_json::from_str::<Vec<Untold>>(&event.outcome) {
+        let settlement = match stored_outcome::read(&event.outcome) {
             Ok(untold) => self.settle(event, &untold).await,
             Err(error) => {
                 tracing::error!(message = %event.outgoing.id, "a stored outcome cannot be read, and is dropped: {error}");
@@ -363,25 +363,6 @@ impl Untold {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_untold_outcome_survives_the_spool() {
-        let delivery = Delivery {
-            peer: "b".into(),
-            host: "192.0.2.1:25".into(),
-            code: 550,
-            text: "no".into(),
-            attempts: 3,
-        };
-        let fate = Fate {
-            outcome: Outcome::Failed(delivery),
-            recipients: Vec::new(),
-        };
-        let json = serde_json::to_string(&Untold::new(&fate, vec!["charging".into()])).unwrap();
-        let read: Untold = serde_json::from_str(&json).unwrap();
-        assert_eq!(read.fate().outcome, fate.outcome);
-        assert_eq!(read.plugins, ["charging"]);
-    }
 
     #[test]
     fn a_long_reply_is_cut_at_a_character() {

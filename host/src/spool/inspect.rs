@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params_f
 
 use super::sqlite::readers::{read_chunks, sql_time};
 use super::sqlite::schema::{key, open_existing};
-use super::sqlite::{history, pieces, release};
+use super::sqlite::{history, pieces, release, stored};
 use super::{Event, SpoolError};
 use crate::clock::{Clock, SystemClock};
 use crate::message::{Envelope, MessageId, OutgoingId, PeerName, Piece, Step, Timestamp};
@@ -49,6 +49,31 @@ pub enum QueueState {
     Awaiting,
     /// As received too: released, or answered before its chain was through. The relay runs the chain when it is due.
     Unfinished,
+}
+
+impl QueueState {
+    const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Failed,
+        Self::Held,
+        Self::Awaiting,
+        Self::Unfinished,
+    ];
+
+    /// The word for it: in what commands print and take, and in exported JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+            Self::Held => "held",
+            Self::Awaiting => "awaiting",
+            Self::Unfinished => "unfinished",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
 }
 
 /// One line of the queue.
@@ -129,7 +154,8 @@ const AS_RECEIVED: &str = "
     FROM message m WHERE m.hold IS NOT NULL";
 
 impl Inspector {
-    /// Fails when there is no spool in `folder`, or one of another format.
+    /// Fails when there is no spool in `folder`, or one of another format: only the relay and
+    /// [`upgrade`](super::upgrade) change that.
     pub fn open(folder: &Path) -> Result<Self, SpoolError> {
         Ok(Self {
             db: open_existing(folder)?,
@@ -199,8 +225,8 @@ impl Inspector {
             entry,
             remote,
             helo,
-            envelope: parse(&envelope)?,
-            journey: parse(&journey)?,
+            envelope: stored::read_envelope(&envelope)?,
+            journey: stored::read_journey(&journey)?,
         }))
     }
 
@@ -387,7 +413,7 @@ fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
         state,
         peer: row.get::<_, Option<String>>(3)?.map(name).transpose()?,
         source: name(row.get(4)?)?,
-        envelope: parse(row.get_ref(5)?.as_str().unwrap_or_default())?,
+        envelope: stored::read_envelope(row.get_ref(5)?.as_str().unwrap_or_default())?,
         size: row.get::<_, i64>(6)? as u64,
         attempts: row.get(7)?,
         due: match state {
@@ -405,8 +431,4 @@ fn outgoing_id(row: &Row, column: usize) -> rusqlite::Result<OutgoingId> {
         message,
         ordinal: row.get(column + 1)?,
     })
-}
-
-fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, SpoolError> {
-    serde_json::from_str(text).map_err(|e| SpoolError::Broken(format!("a row is damaged: {e}")))
 }

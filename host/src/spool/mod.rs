@@ -45,6 +45,7 @@ mod depths;
 mod history;
 pub mod inspect;
 pub mod sqlite;
+pub mod upgrade;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -317,11 +318,23 @@ pub enum SpoolError {
     Repeat(MessageId),
     #[error("another relay uses the spool in {0}")]
     InUse(String),
+    /// A later version of the program has upgraded it.
     #[error(
-        "the spool in {folder} has format {found}, and this program reads format {expected}: run the program that \
-         wrote it until its queue is empty, or name another folder"
+        "the spool in {folder} has format {found}, and this program knows formats up to {known}: run the newer program \
+         that wrote it, or restore the backup that was made before its upgrade"
     )]
-    Format { folder: String, found: i64, expected: i64 },
+    Newer { folder: String, found: i64, known: i64 },
+    /// Only the relay's writer and `mm4relay spool upgrade` bring it up to date.
+    #[error(
+        "the spool in {folder} has format {found}, and this program works on format {known}: `mm4relay spool upgrade \
+         --run` brings it up to date, as a start of the relay does"
+    )]
+    Older { folder: String, found: i64, known: i64 },
+    /// No upgrade leads from its format.
+    #[error(
+        "the database in {folder} has format {found}: no upgrade is known from there, and it may be no spool at all"
+    )]
+    Unknown { folder: String, found: i64 },
     #[error("the spool is closed")]
     Closed,
 }

@@ -87,6 +87,16 @@ fn arrived(arrival: &Arrival) -> Value {
     let destinations = destinations
         .map(|(ordinal, peer, why)| json!({"ordinal": ordinal, "peer": peer.as_str(), "given-up": why}))
         .collect::<Vec<_>>();
+    let plug_ins = arrival.journey.iter().map(|step| {
+        json!({
+            "plugin": step.plugin,
+            "occasion": step.occasion,
+            "did": step.did,
+            "micros": step.micros,
+            "body_octets_read": step.body_octets_read,
+        })
+    });
+    let plug_ins = plug_ins.collect::<Vec<_>>();
     json!({
         "relay-id": arrival.id.message.to_string(),
         "source": arrival.source.as_str(),
@@ -95,7 +105,7 @@ fn arrived(arrival: &Arrival) -> Value {
         "octets": arrival.size,
         "from": arrival.from,
         "to": arrival.to,
-        "plug-ins": arrival.journey,
+        "plug-ins": plug_ins,
         "destinations": destinations,
         "held": arrival.hold,
         "changes": arrival.changes,
@@ -118,7 +128,7 @@ fn destination(leg: &Leg) -> Value {
 fn queued(entry: &QueueEntry) -> Value {
     json!({
         "id": entry.id.to_string(),
-        "state": format!("{:?}", entry.state).to_lowercase(),
+        "state": entry.state.as_str(),
         "peer": entry.peer.as_ref().map(|peer| peer.as_str()),
         "attempts": entry.attempts,
         "due": entry.due.map(time),

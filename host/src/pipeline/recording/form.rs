@@ -56,6 +56,7 @@ pub struct CallFile {
     pub message: String,
     pub occasion: Occasion,
     pub summary: Summary,
+    #[serde(with = "recorded_envelope")]
     pub envelope: Envelope,
     /// The ids of the parts, in order: those of removed parts are missing, those of added ones come last.
     pub parts: Vec<u32>,
@@ -65,6 +66,58 @@ pub struct CallFile {
     /// Behind the line.
     #[serde(skip)]
     pub octets: Bytes,
+}
+
+/// The envelope's form in a recording.
+mod recorded_envelope {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::message::{Envelope, MmsAddress, Recipient};
+
+    #[derive(Serialize, Deserialize)]
+    struct Form {
+        #[serde(rename = "sender")]
+        sender: Option<String>,
+        #[serde(rename = "recipients")]
+        recipients: Vec<RecipientForm>,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct RecipientForm {
+        #[serde(rename = "id")]
+        id: u32,
+        #[serde(rename = "address")]
+        address: String,
+    }
+
+    pub(super) fn serialize<S: Serializer>(envelope: &Envelope, to: S) -> Result<S::Ok, S::Error> {
+        let recipient = |recipient: &Recipient| RecipientForm {
+            id: recipient.id,
+            address: recipient.address.to_string(),
+        };
+        let form = Form {
+            sender: envelope.sender.as_ref().map(ToString::to_string),
+            recipients: envelope.recipients.iter().map(recipient).collect(),
+        };
+        form.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Envelope, D::Error> {
+        let form = Form::deserialize(from)?;
+        let recipient = |form: RecipientForm| {
+            let address = MmsAddress::from_store(form.address).map_err(D::Error::custom)?;
+            Ok(Recipient { id: form.id, address })
+        };
+        Ok(Envelope {
+            sender: form
+                .sender
+                .map(MmsAddress::from_store)
+                .transpose()
+                .map_err(D::Error::custom)?,
+            recipients: form.recipients.into_iter().map(recipient).collect::<Result<_, _>>()?,
+        })
+    }
 }
 
 impl LoadFile {

@@ -2,7 +2,8 @@
 
 use super::super::SpoolError;
 use super::super::sqlite::readers::sql_time;
-use super::{BATCH, Inspector, outgoing_id, parse};
+use super::super::sqlite::stored;
+use super::{BATCH, Inspector, outgoing_id};
 use crate::message::{OutgoingId, Timestamp};
 
 /// A charging record in its place in the sequence.
@@ -33,7 +34,7 @@ impl Inspector {
                 recorded_at: Timestamp(row.get::<_, i64>(3)? as u64),
                 plugin: row.get(4)?,
                 version: row.get(5)?,
-                record: parse(row.get_ref(6)?.as_str().unwrap_or_default())?,
+                record: stored::read(row.get_ref(6)?.as_str().unwrap_or_default())?,
             })
         })?;
         rows.collect()

@@ -2,9 +2,9 @@
 
 use super::super::history::{Event, HistoryEntry};
 use super::super::sqlite::schema::salt;
-use super::super::sqlite::{history, transactions};
+use super::super::sqlite::{history, stored, transactions};
 use super::super::{SpoolError, inspect::operator};
-use super::{ChargingRow, Inspector, QueueEntry, outgoing_id, parse};
+use super::{ChargingRow, Inspector, QueueEntry, outgoing_id};
 use crate::message::{MessageId, MessageType, OutgoingId, PeerName, Timestamp, Transaction, TransactionKey};
 
 /// What an id leads to.
@@ -135,7 +135,7 @@ impl Inspector {
         let entry = |(at, event): (i64, String)| {
             Some(HistoryEntry {
                 at: Timestamp(at as u64),
-                event: parse(&event).ok()?,
+                event: stored::read_event(&event).ok()?,
             })
         };
         Ok(rows.into_iter().filter_map(entry).collect())

@@ -3,8 +3,9 @@
 use rusqlite::Connection;
 
 use super::readers::sql_time;
+use super::stored;
 use super::transactions::Changed;
-use super::unit::{Unit, json};
+use super::unit::Unit;
 use crate::message::{MessageId, Timestamp};
 use crate::spool::{Event, SpoolError};
 
@@ -37,7 +38,7 @@ pub(in crate::spool) fn write(db: &Connection, about: i64, now: Timestamp, event
         FROM (SELECT id, coalesce((SELECT max(place) FROM history WHERE request = ?1), 0) + 1 AS place
               FROM request WHERE id = ?1)
         WHERE place <= 1000";
-    let row = (about, sql_time(now), json(event)?);
+    let row = (about, sql_time(now), stored::write_event(event)?);
     db.prepare_cached(ADD)?.execute(row)?;
     Ok(())
 }

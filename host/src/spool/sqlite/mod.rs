@@ -46,8 +46,10 @@ pub(super) mod pieces;
 pub(super) mod readers;
 mod rows;
 pub(super) mod schema;
+pub(super) mod stored;
 pub(super) mod transactions;
 mod unit;
+pub(super) mod upgrade;
 mod writer;
 
 #[cfg(test)]
@@ -64,6 +66,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::checkpoint::Checkpoints;
 use self::forget::Forgetter;
 use self::readers::Readers;
+pub use self::stored::{write_event, write_request};
 pub use self::transactions::hash;
 use self::unit::Counters;
 pub(super) use self::unit::release;
@@ -92,6 +95,8 @@ pub struct Options {
     pub cache: u64,
     /// How often the spool looks for transactions whose time is over. `None`: never, and they stay.
     pub forget: Option<Duration>,
+    /// Whether the database is copied before it is upgraded from an older format.
+    pub backup: bool,
 }
 
 impl Default for Options {
@@ -102,6 +107,7 @@ impl Default for Options {
             log: 64 * 1024 * 1024,
             cache: 24 * 1024 * 1024,
             forget: Some(Duration::from_secs(1)),
+            backup: true,
         }
     }
 }
@@ -132,7 +138,8 @@ pub struct SqliteSpool {
 impl SqliteSpool {
     /// Opens the spool in `folder`, and makes both when they are not there. Blocks.
     ///
-    /// Fails when another relay runs on it, when it is of another format, and when it cannot be read and written.
+    /// An older format is upgraded first. Fails when another relay runs on it, when it is of a newer format, and when it
+    /// cannot be read and written.
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, SpoolError> {
         let lock = schema::claim(folder)?;
         let db = schema::open_writer(folder, &options)?;

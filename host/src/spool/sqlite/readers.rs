@@ -11,8 +11,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::pieces;
 use super::schema::{self, CHUNK, chunk_key, kibibytes};
+use super::stored;
 use crate::message::{
-    Content, Envelope, Incoming, MessageId, Origin, Outgoing, OutgoingId, PeerName, Protocol, ReadAt, Rope, Timestamp,
+    Content, Incoming, MessageId, Origin, Outgoing, OutgoingId, PeerName, Protocol, ReadAt, Rope, Timestamp,
 };
 use crate::spool::{PendingEvent, SpoolError, Unfinished};
 
@@ -234,7 +235,7 @@ pub(super) fn protocol_code(protocol: Protocol) -> i64 {
 fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Option<Unfinished>, SpoolError> {
     let peer = PeerName::new(&row.get::<_, String>(1)?).ok();
     let remote = row.get::<_, String>(2)?.parse().ok();
-    let envelope: Option<Envelope> = serde_json::from_str(row.get_ref(10)?.as_str().unwrap_or_default()).ok();
+    let envelope = stored::read_envelope(row.get_ref(10)?.as_str().unwrap_or_default()).ok();
     let (Some(peer), Some(remote), Some(envelope)) = (peer, remote, envelope) else {
         return Ok(None);
     };
@@ -308,7 +309,7 @@ pub(super) fn read_outgoing(
 fn outgoing_of(row: &Row, readers: &Arc<Readers>, id: OutgoingId) -> Result<Option<(Outgoing, usize)>, SpoolError> {
     let stored = Bytes::from(row.get::<_, Vec<u8>>(6)?);
     let octets = stored.len();
-    let envelope: Option<Envelope> = serde_json::from_str(row.get_ref(5)?.as_str().unwrap_or_default()).ok();
+    let envelope = stored::read_envelope(row.get_ref(5)?.as_str().unwrap_or_default()).ok();
     let peers = (
         PeerName::new(&row.get::<_, String>(0)?),
         PeerName::new(&row.get::<_, String>(1)?),

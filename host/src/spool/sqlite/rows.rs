@@ -5,8 +5,9 @@ use rusqlite::OptionalExtension;
 use super::pieces;
 use super::readers::{protocol_code, sql_time};
 use super::schema::{CHUNK, chunk_key, key, max_content};
-use super::unit::{Unit, acceptance_about, json, release};
-use crate::message::{ChargingEntry, Envelope, KvWrite, Outgoing, OutgoingId, Piece, Timestamp};
+use super::stored;
+use super::unit::{Unit, acceptance_about, release};
+use crate::message::{ChargingEntry, KvWrite, Outgoing, OutgoingId, Piece, Timestamp};
 use crate::spool::{Acceptance, NewEvent, SpoolError};
 
 /// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
@@ -42,8 +43,8 @@ impl Unit<'_> {
             hold.and_then(|hold| hold.due).map(sql_time),
             hold.is_some_and(|hold| hold.arrived),
             ordinals(acceptance),
-            json(&acceptance.envelope)?,
-            json(&acceptance.journey)?,
+            stored::write_envelope(&acceptance.envelope)?,
+            stored::write_journey(&acceptance.journey)?,
             acceptance_about(acceptance)?,
         );
         self.run(INSERT, row)?;
@@ -105,7 +106,7 @@ impl Unit<'_> {
             outgoing.attempts,
             outgoing.rope.size() as i64,
             failed,
-            json(&outgoing.envelope)?,
+            stored::write_envelope(&outgoing.envelope)?,
             pieces::encode(&outgoing.rope.pieces),
             outgoing.expires_at.map(sql_time),
         );
@@ -140,12 +141,12 @@ impl Unit<'_> {
         let Some(text) = query.query_row(id, |row| row.get::<_, String>(0)).optional()? else {
             return Ok(());
         };
-        let mut envelope: Envelope = serde_json::from_str(&text).map_err(|e| SpoolError::Broken(e.to_string()))?;
+        let mut envelope = stored::read_envelope(&text)?;
         envelope
             .recipients
             .retain(|recipient| remaining.contains(&recipient.id));
         const UPDATE: &str = "UPDATE outgoing SET envelope = ?3 WHERE message = ?1 AND ordinal = ?2";
-        self.run(UPDATE, (id.0, id.1, json(&envelope)?))?;
+        self.run(UPDATE, (id.0, id.1, stored::write_envelope(&envelope)?))?;
         Ok(())
     }
 
@@ -177,7 +178,7 @@ impl Unit<'_> {
                 now,
                 &entry.plugin,
                 &entry.version,
-                json(&entry.record)?,
+                stored::write(&entry.record)?,
             );
             self.run(INSERT, row)?;
             self.counters.next_sequence += 1;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::Options;
+use super::{Options, upgrade};
 use crate::message::MessageId;
 use crate::spool::SpoolError;
 
@@ -19,8 +19,9 @@ const FILE: &str = "spool.db";
 /// Locked by the relay for as long as it runs. Operators' commands do not take it.
 const LOCK: &str = "spool.lock";
 
-/// The format of the tables below, as SQLite's `user_version`. A spool of another format is refused, not guessed at.
-const FORMAT: i64 = 3;
+/// The format of the tables below, as SQLite's `user_version`. The relay's writer brings an older one up to it, see
+/// [`upgrade`]; a newer one is refused, not guessed at.
+pub(super) const FORMAT: i64 = 4;
 
 /// Octets in a database page. See the module's documentation for the measurement.
 pub(super) const PAGE: u32 = 16 * 1024;
@@ -35,7 +36,7 @@ const PLACE_BITS: u32 = 12;
 /// How long a connection waits for another process's transaction: an operator's command, a backup.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
     -- Counters that outlive the rows they count. `retry:PEER` counts how often an operator asked to try a peer again.
     -- `salt` goes into the hashes of `lookup`.
     CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -45,23 +46,27 @@ const TABLES: &str = "
     -- Then, with `due`, its chain is to be run at that time (`attempts` of that came to nothing); without, it is parked,
     -- or refused when `failed`. `arrived`: what its arrival plug-ins asked for is durable. `ordinals`: the last one given
     -- to a destination. `since`: what the age at which it is given up counts from. `request`: whose history it belongs to.
-    -- `protocol`: 0 SMTP, 1 ESMTP, 2 ESMTPS.
+    -- `protocol`: 0 SMTP, 1 ESMTP, 2 ESMTPS. `holders`: who holds it, as JSON; null when that is not known. `past`: the
+    -- plug-ins that an operator releases it past, as JSON; null for none.
     CREATE TABLE message(
         id INTEGER PRIMARY KEY, source TEXT NOT NULL, remote TEXT NOT NULL, helo TEXT NOT NULL,
         protocol INTEGER NOT NULL, received_at INTEGER NOT NULL, since INTEGER NOT NULL, size INTEGER NOT NULL,
         hold TEXT, due INTEGER, failed INTEGER NOT NULL, attempts INTEGER NOT NULL, arrived INTEGER NOT NULL,
-        ordinals INTEGER NOT NULL, request INTEGER, envelope TEXT NOT NULL, journey TEXT NOT NULL);
+        ordinals INTEGER NOT NULL, request INTEGER, envelope TEXT NOT NULL, journey TEXT NOT NULL,
+        holders TEXT, past TEXT);
     CREATE INDEX message_held ON message(id) WHERE hold IS NOT NULL;
     CREATE INDEX message_due ON message(due) WHERE due IS NOT NULL;
 
     -- Its bytes, as received.
     CREATE TABLE content(chunk INTEGER PRIMARY KEY, octets BLOB NOT NULL);
 
-    -- One destination of it. `state`: 0 waits, 1 failed, 2 is delivered and awaits what its transaction comes to. What SQL
-    -- does not look into comes last, so that it is not read when it is not asked for.
+    -- One destination of it. `state`: 0 waits, 1 failed, 2 is delivered and awaits what its transaction comes to. `kind`:
+    -- the MM4 message type; null in rows of format 3, which did not say. `repeats`: how often the relay has asked again.
+    -- What SQL does not look into comes last, so that it is not read when it is not asked for.
     CREATE TABLE outgoing(
         message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL, state INTEGER NOT NULL,
         due INTEGER NOT NULL, attempts INTEGER NOT NULL, size INTEGER NOT NULL, reason TEXT, expires INTEGER,
+        kind TEXT, repeats INTEGER NOT NULL DEFAULT 0,
         envelope TEXT NOT NULL, pieces BLOB NOT NULL, PRIMARY KEY(message, ordinal)) WITHOUT ROWID;
     CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = 0;
     CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = 1;
@@ -70,7 +75,7 @@ const TABLES: &str = "
     -- Its id is never given again: whoever settles an event late must not settle another.
     CREATE TABLE event(
         id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL,
-        deliveries INTEGER NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL,
+        deliveries INTEGER NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL, kind TEXT,
         outcome TEXT NOT NULL, envelope TEXT NOT NULL, pieces BLOB NOT NULL);
     CREATE INDEX event_due ON event(due);
     CREATE INDEX event_message ON event(message);
@@ -113,7 +118,7 @@ pub(super) fn claim(folder: &Path) -> Result<File, SpoolError> {
     }
 }
 
-/// Opens the database for the relay's writer, and makes the tables when it is new.
+/// Opens the database for the relay's writer: makes the tables when it is new, and upgrades an older format.
 pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection, SpoolError> {
     let file = database(folder);
     private_file(&file).map_err(|e| broken(folder, &e))?;
@@ -129,14 +134,7 @@ pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection
     if let Some(octets) = options.limit {
         db.pragma_update(None, "max_page_count", (octets / u64::from(PAGE)) as i64)?;
     }
-    let empty = 0 == db.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0))?;
-    if empty {
-        let transaction = db.transaction()?;
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "user_version", FORMAT)?;
-        transaction.commit()?;
-    }
-    check_format(&db, folder)?;
+    upgrade::bring_up(&mut db, folder, options.backup)?;
     // SQLite flushes the folder for its log, not for the database itself.
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|e| broken(folder, &e))?;
@@ -145,13 +143,22 @@ pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection
 
 /// Opens a database that must be there already, for reading or for an operator's command.
 pub(in crate::spool) fn open_existing(folder: &Path) -> Result<Connection, SpoolError> {
+    let db = open_any_format(folder)?;
+    let found = format(&db)?;
+    match found == FORMAT {
+        true => Ok(db),
+        false => Err(wrong_format(folder, found)),
+    }
+}
+
+/// As [`open_existing`], whatever the format. For the upgrade alone.
+pub(super) fn open_any_format(folder: &Path) -> Result<Connection, SpoolError> {
     let file = database(folder);
     if !file.exists() {
         return Err(SpoolError::Broken(format!("there is no spool in {}", folder.display())));
     }
     let db = open_file(&file)?;
     db.pragma_update(None, "synchronous", "FULL")?;
-    check_format(&db, folder)?;
     Ok(db)
 }
 
@@ -177,7 +184,7 @@ pub(super) const fn max_content() -> u64 {
     CHUNK << PLACE_BITS
 }
 
-fn database(folder: &Path) -> PathBuf {
+pub(super) fn database(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
@@ -195,24 +202,34 @@ fn open_file(file: &Path) -> Result<Connection, SpoolError> {
     Ok(db)
 }
 
-fn check_format(db: &Connection, folder: &Path) -> Result<(), SpoolError> {
-    match db.pragma_query_value(None, "user_version", |row| row.get(0))? {
-        FORMAT => Ok(()),
-        found => Err(SpoolError::Format {
-            folder: folder.display().to_string(),
+/// The format of an open spool.
+pub(super) fn format(db: &Connection) -> Result<i64, SpoolError> {
+    Ok(db.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+pub(super) fn wrong_format(folder: &Path, found: i64) -> SpoolError {
+    let folder = folder.display().to_string();
+    match found {
+        newer if newer > FORMAT => SpoolError::Newer {
+            folder,
             found,
-            expected: FORMAT,
-        }),
+            known: FORMAT,
+        },
+        _ => SpoolError::Older {
+            folder,
+            found,
+            known: FORMAT,
+        },
     }
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     options.mode(0o600).open(path)
 }
 
-fn broken(path: &Path, error: &io::Error) -> SpoolError {
+pub(super) fn broken(path: &Path, error: &io::Error) -> SpoolError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             SpoolError::Full(format!("{}: {error}", path.display()))

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::readers::sql_time;
 use super::schema::key;
-use super::unit::{Unit, json, release};
+use super::stored;
+use super::unit::{Unit, release};
 use crate::message::{Change, Leg, MessageId, Timestamp, Transaction, TransactionChange, TransactionKey};
 use crate::spool::SpoolError;
 
@@ -46,7 +47,10 @@ impl Unit<'_> {
             return self.rewrite(id, &before, &joined);
         }
         let due = opens.next.map(|task| sql_time(task.due));
-        self.run(INSERT, (id, due, sql_time(opens.forget_at), json(opens)?))?;
+        self.run(
+            INSERT,
+            (id, due, sql_time(opens.forget_at), stored::write_request(opens)?),
+        )?;
         self.add_keys(id, &opens.keys(), &opens.legs)
     }
 
@@ -91,7 +95,10 @@ impl Unit<'_> {
             return Ok(());
         }
         let due = after.next.map(|task| sql_time(task.due));
-        self.run(UPDATE, (id, due, sql_time(after.forget_at), json(after)?))?;
+        self.run(
+            UPDATE,
+            (id, due, sql_time(after.forget_at), stored::write_request(after)?),
+        )?;
         let (old, new) = (before.keys(), after.keys());
         let added: Vec<_> = new.iter().filter(|key| !old.contains(key)).cloned().collect();
         self.add_keys(id, &added, &after.legs)?;
@@ -120,10 +127,9 @@ impl Unit<'_> {
             tracing::warn!(message = %of.id, ordinal, "not sent again: it is not in the spool any more");
             return Ok(());
         };
-        let mut envelope: crate::message::Envelope =
-            serde_json::from_str(&text).map_err(|e| SpoolError::Broken(e.to_string()))?;
+        let mut envelope = stored::read_envelope(&text)?;
         envelope.recipients.clone_from(&leg.recipients);
-        self.run(AGAIN, (id, ordinal, sql_time(at), json(&envelope)?))?;
+        self.run(AGAIN, (id, ordinal, sql_time(at), stored::write_envelope(&envelope)?))?;
         Ok(())
     }
 
@@ -301,7 +307,7 @@ pub fn hash(salt: i64, key: &TransactionKey) -> i64 {
 
 /// One damaged row must not stop the others.
 fn parse(id: i64, state: &str) -> Option<Transaction> {
-    let parsed = serde_json::from_str(state);
+    let parsed = stored::read_request(state);
     let id = MessageId(id as u64);
     parsed
         .inspect_err(|error| tracing::error!(message = %id, "its transaction is damaged, and left alone: {error}"))

@@ -6,6 +6,7 @@ use super::history;
 use super::readers::sql_time;
 use super::rows::ordinals;
 use super::schema::{chunk_key, key};
+use super::stored;
 use super::transactions::Changed;
 use super::writer::Work;
 use crate::message::{MessageId, OutgoingId, Step, Timestamp};
@@ -174,7 +175,7 @@ impl Unit<'_> {
         let before = query.query_row([message], |row| row.get::<_, String>(0)).optional()?;
         // Steps are shown to people and decide nothing: damaged ones are not worth a message.
         let mut journey: Vec<Step> = before
-            .and_then(|json| serde_json::from_str(&json).ok())
+            .and_then(|text| stored::read_journey(&text).ok())
             .unwrap_or_default();
         journey.extend_from_slice(&acceptance.journey);
         let hold = acceptance.hold.as_ref();
@@ -185,8 +186,8 @@ impl Unit<'_> {
             hold.is_some_and(|hold| hold.arrived),
             ordinals(acceptance),
             sql_time(self.now),
-            json(&acceptance.envelope)?,
-            json(&journey)?,
+            stored::write_envelope(&acceptance.envelope)?,
+            stored::write_journey(&journey)?,
             acceptance_about(acceptance)?,
         );
         Ok(self.run(DONE, row)?)
@@ -292,8 +293,4 @@ pub(in crate::spool) fn release(db: &Connection, message: i64) -> Result<(), Spo
         chunks.execute((chunk_key(message, 0), chunk_key(message + 1, 0)))?;
     }
     Ok(())
-}
-
-pub(super) fn json(value: &impl serde::Serialize) -> Result<String, SpoolError> {
-    serde_json::to_string(value).map_err(|e| SpoolError::Unfit(e.to_string()))
 }

@@ -387,15 +387,6 @@ fn it_is_found_by_what_responses_repeats_and_reports_bring() {
 }
 
 #[test]
-fn it_survives_the_spool() {
-    let mut asked = request(RESPONSE, Mode::PreAcknowledge, &[leg(1, &[1, 2])]);
-    asked.apply(&refused(1, &[2]));
-    asked.apply(&told("Ok"));
-    let json = serde_json::to_string(&asked).unwrap();
-    assert_eq!(serde_json::from_str::<Transaction>(&json).unwrap(), asked);
-}
-
-#[test]
 fn a_request_came_to_nothing_when_nobody_got_it_and_no_response_tells_of_it() {
     let failed = |wants, legs: &[u32]| {
         let mut made = request(wants, Mode::Transparent, &[leg(1, &[1]), leg(2, &[2])]);

@@ -53,20 +53,6 @@ async fn a_second_relay_on_the_same_folder_is_refused() {
 }
 
 #[tokio::test]
-async fn a_spool_of_another_format_is_refused_with_a_remedy() {
-    let folder = tempfile::tempdir().unwrap();
-    open(folder.path()).close().await;
-    let db = schema::open_existing(folder.path()).unwrap();
-    db.pragma_update(None, "user_version", 7).unwrap();
-    let error = SqliteSpool::open(folder.path(), options()).err().unwrap().to_string();
-    assert!(
-        error.contains("format 7") && error.contains("format 3") && error.contains("another folder"),
-        "{error}"
-    );
-    assert!(Inspector::open(folder.path()).is_err());
-}
-
-#[tokio::test]
 async fn a_folder_that_cannot_be_made_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");

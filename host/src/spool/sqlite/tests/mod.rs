@@ -8,6 +8,7 @@ mod life;
 mod operator;
 mod transactions;
 mod unfinished;
+mod upgrade;
 
 use std::path::Path;
 use std::sync::Arc;

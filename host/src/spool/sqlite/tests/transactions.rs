@@ -6,7 +6,7 @@ use crate::message::{
     TransactionKey, Wants,
 };
 use crate::spool::inspect::{Filter, QueueState, Selection};
-use crate::spool::sqlite::schema;
+use crate::spool::sqlite::{schema, stored};
 use crate::spool::{Event, Finish, Hold, SpoolError};
 
 const FORGET: Timestamp = Timestamp(NOW.0 + 3 * 86_400_000);
@@ -114,7 +114,7 @@ fn history(folder: &Path, of: MessageId) -> Vec<Event> {
         .unwrap();
     let events = query.query_map([of.0 as i64], |row| row.get::<_, String>(0)).unwrap();
     events
-        .map(|event| serde_json::from_str(&event.unwrap()).unwrap())
+        .map(|event| stored::read_event(&event.unwrap()).unwrap())
         .collect()
 }
 

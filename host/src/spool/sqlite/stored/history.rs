@@ -1,0 +1,298 @@
+//! What happened to a request, in the column `history.event`; and the steps of plug-ins, also in `message.journey`.
+//! Kept by the million, so the names are short.
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::peer;
+use crate::message::{MessageId, OutgoingId, PeerName, Step, Timestamp};
+use crate::spool::{Arrival, Event};
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum StoredEvent {
+    #[serde(rename = "a")]
+    Accepted(Box<StoredArrival>),
+    #[serde(rename = "f")]
+    Finished(Box<StoredArrival>),
+    #[serde(rename = "l")]
+    Later {
+        #[serde(rename = "r")]
+        reason: String,
+        #[serde(rename = "d")]
+        due: u64,
+    },
+    #[serde(rename = "x")]
+    Refused {
+        #[serde(rename = "r")]
+        reason: String,
+        #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<String>,
+    },
+    #[serde(rename = "o")]
+    Outcome {
+        #[serde(rename = "i")]
+        id: StoredId,
+        #[serde(rename = "w")]
+        became: String,
+        #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
+        #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+        due: Option<u64>,
+        #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<String>,
+        #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+        charged: Option<(u64, u64)>,
+    },
+    #[serde(rename = "s")]
+    Settled {
+        #[serde(rename = "i")]
+        id: StoredId,
+        #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+        charged: Option<(u64, u64)>,
+    },
+    #[serde(rename = "c")]
+    Changed {
+        #[serde(rename = "c")]
+        changes: Vec<String>,
+    },
+    #[serde(rename = "p")]
+    Operator {
+        #[serde(rename = "u")]
+        who: String,
+        #[serde(rename = "w")]
+        did: String,
+        #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+        id: Option<StoredId>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredArrival {
+    #[serde(rename = "i")]
+    id: StoredId,
+    #[serde(rename = "s")]
+    source: String,
+    #[serde(rename = "r")]
+    remote: String,
+    #[serde(rename = "h")]
+    helo: String,
+    #[serde(rename = "z")]
+    size: u64,
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
+    to: Vec<String>,
+    #[serde(rename = "j", default, skip_serializing_if = "Vec::is_empty")]
+    journey: Vec<StoredStep>,
+    /// Ordinal, next hop, and the reason when that was given up at once.
+    #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
+    destinations: Vec<(u32, String, Option<String>)>,
+    #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+    hold: Option<String>,
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<String>,
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    charged: Option<(u64, u64)>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredStep {
+    #[serde(rename = "plugin")]
+    plugin: String,
+    #[serde(rename = "occasion")]
+    occasion: String,
+    #[serde(rename = "did")]
+    did: Vec<String>,
+    #[serde(rename = "micros")]
+    micros: u64,
+    #[serde(rename = "body_octets_read", default)]
+    body_octets_read: u64,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct StoredId {
+    #[serde(rename = "message")]
+    message: u64,
+    #[serde(rename = "ordinal")]
+    ordinal: u32,
+}
+
+impl From<&Event> for StoredEvent {
+    fn from(plain: &Event) -> Self {
+        match plain.clone() {
+            Event::Accepted(arrival) => Self::Accepted(Box::new((*arrival).into())),
+            Event::Finished(arrival) => Self::Finished(Box::new((*arrival).into())),
+            Event::Later { reason, due } => Self::Later { reason, due: due.0 },
+            Event::Refused { reason, changes } => Self::Refused { reason, changes },
+            Event::Outcome {
+                id,
+                became,
+                said,
+                due,
+                changes,
+                charged,
+            } => Self::Outcome {
+                id: id.into(),
+                became,
+                said,
+                due: due.map(|due| due.0),
+                changes,
+                charged,
+            },
+            Event::Settled { id, charged } => Self::Settled { id: id.into(), charged },
+            Event::Changed { changes } => Self::Changed { changes },
+            Event::Operator { who, did, id } => Self::Operator {
+                who,
+                did,
+                id: id.map(StoredId::from),
+            },
+        }
+    }
+}
+
+impl TryFrom<StoredEvent> for Event {
+    type Error = String;
+
+    fn try_from(stored: StoredEvent) -> Result<Self, String> {
+        Ok(match stored {
+            StoredEvent::Accepted(arrival) => Self::Accepted(Box::new((*arrival).try_into()?)),
+            StoredEvent::Finished(arrival) => Self::Finished(Box::new((*arrival).try_into()?)),
+            StoredEvent::Later { reason, due } => Self::Later {
+                reason,
+                due: Timestamp(due),
+            },
+            StoredEvent::Refused { reason, changes } => Self::Refused { reason, changes },
+            StoredEvent::Outcome {
+                id,
+                became,
+                said,
+                due,
+                changes,
+                charged,
+            } => Self::Outcome {
+                id: id.into(),
+                became,
+                said,
+                due: due.map(Timestamp),
+                changes,
+                charged,
+            },
+            StoredEvent::Settled { id, charged } => Self::Settled { id: id.into(), charged },
+            StoredEvent::Changed { changes } => Self::Changed { changes },
+            StoredEvent::Operator { who, did, id } => Self::Operator {
+                who,
+                did,
+                id: id.map(OutgoingId::from),
+            },
+        })
+    }
+}
+
+impl From<Arrival> for StoredArrival {
+    fn from(plain: Arrival) -> Self {
+        let Arrival {
+            id,
+            source,
+            remote,
+            helo,
+            size,
+            from,
+            to,
+            journey,
+            destinations,
+            hold,
+            changes,
+            charged,
+        } = plain;
+        let destination = |(ordinal, peer, why): (u32, PeerName, Option<String>)| (ordinal, peer.to_string(), why);
+        Self {
+            id: id.into(),
+            source: source.to_string(),
+            remote,
+            helo,
+            size,
+            from,
+            to,
+            journey: journey.iter().map(StoredStep::from).collect(),
+            destinations: destinations.into_iter().map(destination).collect(),
+            hold,
+            changes,
+            charged,
+        }
+    }
+}
+
+impl TryFrom<StoredArrival> for Arrival {
+    type Error = String;
+
+    fn try_from(stored: StoredArrival) -> Result<Self, String> {
+        let destination = |(ordinal, name, why): (u32, String, Option<String>)| Ok((ordinal, peer(&name)?, why));
+        Ok(Self {
+            id: stored.id.into(),
+            source: peer(&stored.source)?,
+            remote: stored.remote,
+            helo: stored.helo,
+            size: stored.size,
+            from: stored.from,
+            to: stored.to,
+            journey: stored.journey.into_iter().map(Step::from).collect(),
+            destinations: stored
+                .destinations
+                .into_iter()
+                .map(destination)
+                .collect::<Result<_, String>>()?,
+            hold: stored.hold,
+            changes: stored.changes,
+            charged: stored.charged,
+        })
+    }
+}
+
+impl From<&Step> for StoredStep {
+    fn from(plain: &Step) -> Self {
+        let Step {
+            plugin,
+            occasion,
+            did,
+            micros,
+            body_octets_read,
+        } = plain;
+        Self {
+            plugin: plugin.clone(),
+            occasion: occasion.clone(),
+            did: did.clone(),
+            micros: *micros,
+            body_octets_read: *body_octets_read,
+        }
+    }
+}
+
+impl From<StoredStep> for Step {
+    fn from(stored: StoredStep) -> Self {
+        Self {
+            plugin: stored.plugin,
+            occasion: stored.occasion,
+            did: stored.did,
+            micros: stored.micros,
+            body_octets_read: stored.body_octets_read,
+        }
+    }
+}
+
+impl From<OutgoingId> for StoredId {
+    fn from(plain: OutgoingId) -> Self {
+        let OutgoingId { message, ordinal } = plain;
+        Self {
+            message: message.0,
+            ordinal,
+        }
+    }
+}
+
+impl From<StoredId> for OutgoingId {
+    fn from(stored: StoredId) -> Self {
+        Self {
+            message: MessageId(stored.message),
+            ordinal: stored.ordinal,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What a row holds as JSON: types of their own, with names that last.
+//!
+//! The names in here are the storage format. A field or a variant elsewhere may be renamed at will; here a name is
+//! written once, in `rename`, and stays for as long as a spool may hold it. What may be done without a new format: add a
+//! field with a default, add a variant that older rows do not have. Anything else takes a migration in
+//! [`schema`](super::schema), and new fixtures beside the old ones in `tests/fixtures`: see `docs/versions.md`.
+//!
+//! Conversions go both ways and name every field and variant, so that the compiler asks for a decision about each new
+//! one. Reading trusts what was accepted once: a rule that became stricter since must not make an old row unreadable.
+
+mod envelope;
+mod history;
+mod request;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use self::envelope::StoredEnvelope;
+use self::history::{StoredEvent, StoredStep};
+use self::request::StoredRequest;
+use crate::message::{Envelope, Step, Transaction};
+use crate::spool::{Event, SpoolError};
+
+pub(in crate::spool) fn write_envelope(envelope: &Envelope) -> Result<String, SpoolError> {
+    write(&StoredEnvelope::from(envelope))
+}
+
+pub(in crate::spool) fn read_envelope(text: &str) -> Result<Envelope, SpoolError> {
+    Envelope::try_from(read::<StoredEnvelope>(text)?).map_err(SpoolError::Broken)
+}
+
+pub(in crate::spool) fn write_journey(journey: &[Step]) -> Result<String, SpoolError> {
+    write(&journey.iter().map(StoredStep::from).collect::<Vec<_>>())
+}
+
+pub(in crate::spool) fn read_journey(text: &str) -> Result<Vec<Step>, SpoolError> {
+    Ok(read::<Vec<StoredStep>>(text)?.into_iter().map(Step::from).collect())
+}
+
+/// Public for programs that fill a spool by themselves, to measure it.
+pub fn write_request(request: &Transaction) -> Result<String, SpoolError> {
+    write(&StoredRequest::from(request))
+}
+
+pub(in crate::spool) fn read_request(text: &str) -> Result<Transaction, SpoolError> {
+    Transaction::try_from(read::<StoredRequest>(text)?).map_err(SpoolError::Broken)
+}
+
+/// Public for programs that fill a spool by themselves, to measure it.
+pub fn write_event(event: &Event) -> Result<String, SpoolError> {
+    write(&StoredEvent::from(event))
+}
+
+pub(in crate::spool) fn read_event(text: &str) -> Result<Event, SpoolError> {
+    Event::try_from(read::<StoredEvent>(text)?).map_err(SpoolError::Broken)
+}
+
+/// Any JSON that the spool keeps for others without looking into it: a charging record.
+pub(in crate::spool) fn write(value: &impl Serialize) -> Result<String, SpoolError> {
+    serde_json::to_string(value).map_err(|e| SpoolError::Unfit(e.to_string()))
+}
+
+pub(in crate::spool) fn read<T: DeserializeOwned>(text: &str) -> Result<T, SpoolError> {
+    serde_json::from_str(text).map_err(|e| SpoolError::Broken(format!("a row is damaged: {e}")))
+}
+
+/// A conversion between an enum and its stored words, both ways and complete.
+macro_rules! stored_words {
+    ($(#[$about:meta])* $stored:ident is $plain:ty { $($variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub(super) enum $stored {
+            $(#[serde(rename = $word)] $variant),+
+        }
+
+        impl From<$plain> for $stored {
+            fn from(plain: $plain) -> Self {
+                match plain {
+                    $(<$plain>::$variant => Self::$variant),+
+                }
+            }
+        }
+
+        impl From<$stored> for $plain {
+            fn from(stored: $stored) -> Self {
+                match stored {
+                    $($stored::$variant => Self::$variant),+
+                }
+            }
+        }
+    };
+}
+use stored_words;

@@ -1,0 +1,98 @@
+//! A relay on a spool that an earlier version wrote, and `mm4relay spool upgrade`. Under test: `spool/sqlite/upgrade.rs`,
+//! `cli/spool.rs`.
+
+use std::path::Path;
+
+use crate::support::{Peer, Relay, Said, config, mm4relay, root};
+
+/// Puts the spool that the program of format 3 wrote into this folder.
+fn put_spool_of_format_3(spool: &Path) {
+    std::fs::create_dir_all(spool).expect("a writable folder");
+    let fixture = root().join("tests/fixtures/spool-3/spool.db");
+    std::fs::copy(fixture, spool.join("spool.db")).expect("the fixture");
+}
+
+fn upgrade(spool: &Path, flags: &[&str]) -> Said {
+    let mut words = vec!["spool", "upgrade", "--spool", spool.to_str().expect("UTF-8")];
+    words.extend(flags);
+    mm4relay(&words)
+}
+
+#[test]
+fn check_says_what_an_upgrade_would_do_and_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    put_spool_of_format_3(folder.path());
+    let before = std::fs::read(folder.path().join("spool.db")).expect("a file");
+    let said = upgrade(folder.path(), &["--check"]);
+    assert!(said.ok);
+    let text = said.out;
+    assert!(text.starts_with("format 3: can be upgraded to format 4\n"), "{text}");
+    for line in [
+        "          11 received messages\n",
+        "          13 requests\n",
+        "          35 charging records\n",
+        "           1 values of plug-ins\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert_eq!(std::fs::read(folder.path().join("spool.db")).expect("a file"), before);
+}
+
+#[test]
+fn run_upgrades_once_and_leaves_a_backup() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    put_spool_of_format_3(folder.path());
+    let text = upgrade(folder.path(), &["--run"]).out;
+    assert!(text.starts_with("upgraded from format 3 to 4\nas it was: "), "{text}");
+    assert!(folder.path().join("spool.db.format-3").exists());
+    assert_eq!(upgrade(folder.path(), &["--run"]).out, "up to date\n");
+    let text = upgrade(folder.path(), &["--check"]).out;
+    assert!(text.starts_with("format 4: up to date\n"), "{text}");
+}
+
+#[test]
+fn the_upgrade_asks_which_of_both_it_is_to_do() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for flags in [&[][..], &["--check", "--run"], &["--check", "--no-backup"]] {
+        assert!(!upgrade(folder.path(), flags).ok, "{flags:?}");
+    }
+    let text = upgrade(folder.path(), &["--run"]).err;
+    assert!(text.contains("there is no spool in"), "{text}");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("a folder").count(),
+        0,
+        "nothing is made"
+    );
+}
+
+/// The queue, what failed, and what is known of requests, through the commands of today.
+#[test]
+fn a_relay_that_starts_on_a_spool_of_format_3_upgrades_it_and_goes_on_where_that_was() {
+    let peer = Peer::start();
+    let mut relay = Relay::stopped(&config(&peer, ""));
+    put_spool_of_format_3(&relay.path("spool"));
+    let refused = relay.command(&["queue", "list"]);
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(text.contains("mm4relay spool upgrade --run"), "{text}");
+
+    relay.start_again();
+    relay
+        .process()
+        .wait_for_log("the spool is upgraded to the format of this version");
+    assert!(relay.path("spool/spool.db.format-3").exists());
+    // What waited for operator B, and what was released while no relay ran, goes out.
+    let taken = peer.wait_for(2);
+    let ids: Vec<String> = taken.iter().map(|taken| taken.field("X-Mms-Message-ID")).collect();
+    for id in ["\"deferred@mms.a.example\"", "\"unfinished@mms.a.example\""] {
+        assert!(ids.iter().any(|taken| taken == id), "{ids:?}");
+    }
+    let list = relay.print(&["queue", "list"]);
+    for state in ["  held  ", "  failed  ", "  awaiting  "] {
+        assert!(list.contains(state), "{list}");
+    }
+    // The export goes on behind the mark.
+    let records = relay.print(&["cdr", "export"]);
+    let first = records.lines().next().expect("records that were not exported");
+    let first: serde_json::Value = serde_json::from_str(first).expect("JSON lines");
+    assert_eq!(first["sequence"], 33, "{first}");
+}
