@@ -92,6 +92,10 @@ fn a_message_that_we_have_received_three_times_before_is_refused_as_a_loop() {
     assert!(answer.starts_with("250"), "{answer}");
     let answer = relay.offer(&passed(3, "k2"));
     assert!(answer.starts_with("554 5.4.6 the message loops"), "{answer}");
+    assert!(
+        answer.contains("mm4.hub.example has received this message 3 times before"),
+        "{answer}"
+    );
     peer.wait_for(1);
     relay.wait_until_empty();
 }
@@ -117,6 +121,8 @@ fn a_message_that_goes_round_without_a_trace_is_refused_after_as_many_passes_as_
     }
     let answer = pass(4);
     assert!(answer.starts_with("554 5.4.6 the message loops"), "{answer}");
+    assert!(answer.contains("k1@mms.a.example"), "it is named: {answer}");
+    assert!(answer.contains("to the same recipients 3 times before"), "{answer}");
     assert_eq!(peer.wait_for(3).len(), 3);
 }
 

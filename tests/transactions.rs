@@ -216,6 +216,51 @@ fn two_copies_of_a_request_at_the_same_time_are_one() {
     assert_eq!(exchange.b.taken().len(), 1);
 }
 
+/// As Mbuni does: the IDs, the recipients and the date stay, and the MIME structure is made anew for each try.
+#[test]
+fn a_request_that_comes_again_in_another_mime_structure_is_a_repeat() {
+    let exchange = Exchange::start();
+    let try_with = |boundary: &str, encoding: &str, text: &str| {
+        let body = format!(
+            "--{boundary}\r\nContent-Type: text/plain; charset=utf-8; name=t.txt\r\nContent-Transfer-Encoding: \
+             {encoding}\r\n\r\n{text}\r\n--{boundary}--\r\n"
+        );
+        let media_type = format!("multipart/mixed; boundary=\"{boundary}\"");
+        exchange.ask(&sample::of_type(
+            &media_type,
+            "k1",
+            &[ACK, "Subject: Ann"],
+            body.as_bytes(),
+        ));
+    };
+    try_with("_boundary_1_1767", "8bit", "gr\u{fc}n");
+    let at_b = exchange.b.wait_for(1)[0].clone();
+    exchange.respond(&at_b, "Ok");
+    exchange.a.wait_for(1);
+    let tries = [
+        ("_boundary_2_1768", "8bit", "gr\u{fc}n"),
+        ("_boundary_3_1769", "base64", "Z3LDvG4="),
+        ("_boundary_4_1770", "quoted-printable", "gr=C3=BCn"),
+    ];
+    for (answered, (boundary, encoding, text)) in (1..).zip(tries) {
+        try_with(boundary, encoding, text);
+        exchange.a.wait_for(answered + 1);
+    }
+    for answer in &exchange.a.taken() {
+        assert_eq!(
+            (answer.status(), answer.field("X-Mms-Transaction-ID")),
+            ("Ok".into(), "\"k1@mms.a.example\"".into()),
+            "each try hears the one answer"
+        );
+    }
+    exchange.relay.wait_until_empty();
+    assert_eq!(exchange.b.taken().len(), 1, "the subscriber gets it once");
+    let trace = exchange.relay.print(&["trace", "k1@mms.a.example"]);
+    assert!(!trace.contains("raised"), "{trace}");
+    try_with("_boundary_5_1771", "8bit", "another text");
+    assert!(exchange.b.wait_for(2)[1].text().contains("another text"));
+}
+
 #[test]
 fn the_same_ids_with_another_body_are_another_message() {
     let exchange = Exchange::start();

@@ -81,7 +81,11 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
         | Refusal::UnknownMessageType { .. }
         | Refusal::MissingHeader { .. }
         | Refusal::BrokenMime { .. } => (554, (6, 0), refusal.to_string()),
-        Refusal::Loop { .. } => (554, (4, 6), "the message loops; check the routes on both sides".into()),
+        Refusal::Loop { evidence } => (
+            554,
+            (4, 6),
+            format!("the message loops; check the routes on both sides: {evidence}"),
+        ),
         // The boundary has checked the code; another one could turn a refusal into something else.
         Refusal::ByPlugin { code, text, .. } if (550..=554).contains(code) => (*code, (7, 1), text.clone()),
         Refusal::ByPlugin { text, .. } => (554, (7, 1), text.clone()),

@@ -41,8 +41,7 @@ pub enum Edit {
 /// A new part's body, before transfer encoding.
 #[derive(Clone, Debug)]
 pub struct NewBody {
-    /// A whole Content-Type value: `text/plain; charset=utf-8`.
-    pub media_type: HeaderValue,
+    pub media_type: MediaType,
     pub bytes: Bytes,
 }
 
@@ -53,6 +52,10 @@ pub struct HeaderName(String);
 /// A header value: no control characters but tab, at most 16,384 octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderValue(String);
+
+/// A whole Content-Type value of a leaf: `text/plain; charset=utf-8`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaType(HeaderValue);
 
 /// Headers that carry the identity or the structure of the message: the same in all charging records of one MM
 /// (TS 32.298), or the business of the relay alone.
@@ -69,6 +72,8 @@ const PROTECTED: [&str; 8] = [
 
 const MAX_HEADER_NAME: usize = 76;
 const MAX_HEADER_VALUE: usize = 16_384;
+/// As `wit/types.wit` says of a body writer.
+const MAX_MEDIA_TYPE: usize = 1_024;
 
 impl HeaderName {
     pub fn new(text: &str) -> Result<Self, Illegal> {
@@ -116,6 +121,81 @@ impl HeaderValue {
     }
 }
 
+impl MediaType {
+    /// Takes what RFC 2045, 5.1 allows: `type/subtype`, both tokens, and parameters whose values are tokens or quoted.
+    /// A multipart is refused: its parts are parts of the message, and are added one by one.
+    pub fn new(text: &str) -> Result<Self, Illegal> {
+        let value = HeaderValue::new(text)?;
+        let illegal = |why: &str| Err(Illegal(format!("media type {text:?}: {why}")));
+        if text.len() > MAX_MEDIA_TYPE {
+            return Err(Illegal(format!(
+                "a media type of {} octets is longer than {MAX_MEDIA_TYPE}",
+                text.len()
+            )));
+        }
+        let (essence, mut rest) = text.split_at(text.find(';').unwrap_or(text.len()));
+        match essence.trim().split_once('/') {
+            Some((kind, subtype)) if is_token(kind) && is_token(subtype) => {
+                if kind.eq_ignore_ascii_case("multipart") {
+                    return illegal("a multipart is no body of a part; add its parts one by one");
+                }
+            }
+            _ => return illegal("type/subtype is expected, as in image/png (RFC 2045, 5.1)"),
+        }
+        while let Some(parameter) = rest.strip_prefix(';') {
+            let Some(behind) = parameter_end(parameter) else {
+                return illegal("a parameter is name=value or name=\"value\" (RFC 2045, 5.1)");
+            };
+            rest = behind;
+        }
+        match rest.is_empty() {
+            true => Ok(Self(value)),
+            false => illegal("parameters are separated by semicolons (RFC 2045, 5.1)"),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Whether it is a message of its own, or what tells of one.
+    pub fn is_message(&self) -> bool {
+        let kind = self.as_str().split('/').next().unwrap_or_default();
+        kind.trim().eq_ignore_ascii_case("message")
+    }
+}
+
+/// What stands behind the parameter at the beginning of `text`; `None` when there is none.
+fn parameter_end(text: &str) -> Option<&str> {
+    let (name, value) = text.trim_start().split_once('=')?;
+    if !is_token(name) {
+        return None;
+    }
+    let Some(quoted) = value.strip_prefix('"') else {
+        let end = value.find([';', ' ', '\t']).unwrap_or(value.len());
+        return is_token(&value[..end]).then(|| value[end..].trim_start());
+    };
+    let mut escaped = false;
+    let end = quoted.bytes().position(|byte| match byte {
+        _ if escaped => {
+            escaped = false;
+            false
+        }
+        b'\\' => {
+            escaped = true;
+            false
+        }
+        other => other == b'"',
+    })?;
+    Some(quoted[end + 1..].trim_start())
+}
+
+/// RFC 2045, 5.1.
+fn is_token(text: &str) -> bool {
+    let special = b"()<>@,;:\\\"/[]?=";
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !special.contains(&b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +208,44 @@ mod tests {
         assert!(HeaderValue::new("a\tb ü").is_ok());
         assert!(HeaderValue::new(&"v".repeat(16_384)).is_ok());
         assert!(HeaderValue::new(&"v".repeat(16_385)).is_err());
+    }
+
+    #[test]
+    fn a_media_type_is_a_type_a_subtype_and_parameters() {
+        for text in [
+            "image/png",
+            "application/vnd.wap.mms-message",
+            "text/plain; charset=utf-8",
+            "text/plain;charset=\"utf-8\" ; name=\"a;b \\\" gr\u{fc}n.txt\"",
+            "message/rfc822",
+        ] {
+            assert!(MediaType::new(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "png",
+            "not a type",
+            "image/",
+            "/png",
+            "image/png/x",
+            "image/p ng",
+            "image/png charset=utf-8",
+            "image/png;",
+            "image/png; name",
+            "image/png; name=",
+            "image/png; na me=x",
+            "image/png; name=\"x",
+            "image/png; name=\"x\"y",
+            "image/gr\u{fc}n",
+            "image/png, text/plain",
+            "<image/png>",
+            "image/png\r\nBcc: x",
+            "multipart/mixed; boundary=b",
+            "Multipart/Related",
+        ] {
+            assert!(MediaType::new(text).is_err(), "{text:?}");
+        }
+        assert!(MediaType::new(&format!("text/{}", "x".repeat(1_024))).is_err());
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod whole;
 
 pub use address::{AddressKind, MAX_ADDRESS_OCTETS, MmsAddress};
 pub use content::{Content, Piece, ReadAt, Rope};
-pub use edit::{Edit, HeaderName, HeaderValue, NewBody};
+pub use edit::{Edit, HeaderName, HeaderValue, MediaType, NewBody};
 pub use envelope::{Envelope, Recipient};
 pub use header::{Field, Header};
 pub use ids::{MessageId, OutgoingId, PeerName, Timestamp};

@@ -2,7 +2,7 @@
 
 use mm4relay_engine as engine;
 
-use crate::message::{Edit, HeaderName, HeaderValue, Illegal, MmsAddress, NewBody, PeerName};
+use crate::message::{Edit, HeaderName, HeaderValue, Illegal, MediaType, MmsAddress, NewBody, PeerName};
 
 /// More edits than this in one verdict is a mistake: a message has at most a thousand recipients and a few parts.
 const MAX_EDITS: usize = 10_000;
@@ -55,7 +55,7 @@ fn legal(edit: engine::Edit) -> Result<Edit, Illegal> {
 
 fn new_body(body: engine::Body) -> Result<NewBody, Illegal> {
     Ok(NewBody {
-        media_type: HeaderValue::new(&body.media_type)?,
+        media_type: MediaType::new(&body.media_type)?,
         bytes: body.bytes,
     })
 }
@@ -87,6 +87,35 @@ mod tests {
         assert!(legal_edits(edits(MAX_EDITS + 1)).is_err());
     }
 
+    #[test]
+    fn a_media_type_is_checked_like_a_header() {
+        let body = |media_type: &str| engine::Body {
+            media_type: media_type.into(),
+            bytes: "x".into(),
+        };
+        let replaced = |media_type: &str| {
+            legal_edits(vec![engine::Edit::ReplacePart {
+                id: 1,
+                body: body(media_type),
+                name: None,
+            }])
+        };
+        let added = |media_type: &str| {
+            legal_edits(vec![engine::Edit::AddPart {
+                body: body(media_type),
+                name: None,
+                content_id: None,
+            }])
+        };
+        assert!(replaced("image/png; name=\"a b.png\"").is_ok());
+        for illegal in ["not a type", "text", "text/plain; x", "multipart/mixed; boundary=b"] {
+            for refused in [replaced(illegal), added(illegal)] {
+                let why = refused.unwrap_err().0;
+                assert!(why.starts_with("edit 1: media type ") && why.contains(illegal), "{why}");
+            }
+        }
+    }
+
     /// A verdict's edits, with strings of anything: what a plug-in could return.
     fn edit() -> impl Strategy<Value = engine::Edit> {
         let text = || {
@@ -99,9 +128,13 @@ mod tests {
             ]
         };
         let body = || {
-            (text(), any::<Vec<u8>>()).prop_map(|(media_type, bytes)| engine::Body {
-                media_type,
-                bytes: bytes.into(),
+            let legal =
+                "(text/plain|image/png|message/rfc822|application/x)(; ?[a-z]{1,4}=([a-z]{1,4}|\"[ -!#-\\[ü]{0,9}\"))?";
+            (prop_oneof![text().boxed(), legal.boxed()], any::<Vec<u8>>()).prop_map(|(media_type, bytes)| {
+                engine::Body {
+                    media_type,
+                    bytes: bytes.into(),
+                }
             })
         };
         let name = || prop::option::of(text());

@@ -1,5 +1,7 @@
 //! What an arriving message is to the requests that are open.
 
+use std::io;
+
 use crate::message::{
     Answer, Change, Leg, LegState, Message, MessageType, MmsAddress, Mode, PeerName, Recipient, RefuseWith, Timestamp,
     Transaction, TransactionChange, TransactionKey,
@@ -8,6 +10,9 @@ use crate::protocol::mm4::{self, Pdu};
 use crate::spool::SpoolError;
 
 use super::{Alone, Repeat, Response, Terms, Transactions, What};
+
+/// Larger messages are decoded off the message path's threads: decoding is a few milliseconds for each MiB.
+const DIGEST_IN_PLACE: u64 = 256 << 10;
 
 /// An expiry later than this after reception is not believed: nothing is remembered for years.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(60 * 24 * 60 * 60);
@@ -202,10 +207,12 @@ impl Transactions {
     }
 
     async fn request(&self, message: &Message) -> Result<Meaning, SpoolError> {
-        let body = mm4::body_digest(message).map_err(|error| SpoolError::Unfit(error.to_string()))?;
+        let body = digest(message, mm4::body_digest).await?;
         let mut opened = self.opened(message, body);
         let mut known = self.known(&opened).await?;
-        if let Some(other) = known.as_ref().filter(|known| known.body != opened.body) {
+        if let Some(other) = known.as_ref().filter(|known| known.body != opened.body)
+            && digest(message, mm4::octets_digest).await? != other.body
+        {
             // Whatever it is, it is not lost.
             tracing::warn!(message = %message.id, like = %other.id, "raised: the same IDs as an earlier request, and another body");
             opened.like = Some(other.id);
@@ -357,6 +364,18 @@ impl Transactions {
         }
         Meaning::Nothing
     }
+}
+
+/// Takes the digest on another thread where it takes long, or waits for a disk.
+async fn digest(message: &Message, of: fn(&Message) -> io::Result<u128>) -> Result<u128, SpoolError> {
+    let digest = if message.content.is_in_memory() && message.content.size() <= DIGEST_IN_PLACE {
+        of(message)
+    } else {
+        let message = message.clone();
+        let digesting = tokio::task::spawn_blocking(move || of(&message));
+        digesting.await.map_err(io::Error::other).flatten()
+    };
+    digest.map_err(|error| SpoolError::Unfit(error.to_string()))
 }
 
 /// The relay itself, and not a Relay/Server that it speaks for.

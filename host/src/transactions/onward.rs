@@ -124,10 +124,12 @@ fn refuse_rounds(question: &Question, hop: &Hop<'_>, limit: usize) -> Result<(),
     if passes < limit || asked.kind != MessageType::ForwardRequest {
         return Ok(());
     }
+    let id: String = asked.message_id.chars().take(80).collect();
     Err(Refusal::Loop {
         evidence: format!(
-            "{passes} times the same message for the same recipients at {}",
-            hop.peer
+            "the message {} went to the same recipients {passes} times before, by another peer, under another transaction \
+             ID or with other content each time",
+            id.escape_debug()
         ),
     })
 }

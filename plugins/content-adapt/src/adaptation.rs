@@ -233,8 +233,9 @@ impl<'a> Adaptation<'a> {
                 media_type: media_type.split(';').next().unwrap_or(media_type).into(),
             });
         }
+        let others = self.names_of_the_unchanged();
         for (id, smil) in presentations.unwrap_or_default() {
-            if let Some(text) = smil::updated(&smil, &changes) {
+            if let Some(text) = smil::updated(&smil, &changes, &others) {
                 edits.push(edit::replace_part(
                     id,
                     body("application/smil; charset=utf-8", text.as_bytes())?,
@@ -243,6 +244,12 @@ impl<'a> Adaptation<'a> {
             }
         }
         Ok(edits)
+    }
+
+    fn names_of_the_unchanged(&self) -> Vec<String> {
+        let unchanged = self.items.iter().filter(|item| matches!(item.fate, Fate::Stays));
+        let names = unchanged.flat_map(|item| [&item.part.name, &item.part.content_location]);
+        names.flatten().cloned().collect()
     }
 
     /// The presentations, if anything changed that they may refer to. `None`: there is one that cannot be followed.

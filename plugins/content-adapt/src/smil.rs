@@ -27,9 +27,12 @@ impl Change {
 
 /// The presentation with its references brought up to date; `None` when none of them is concerned.
 ///
-/// `src="photo.png"` follows the file name. `src="cid:..."` stays, for Content-IDs do not change. An element whose
-/// part became a text becomes a `text` element, its end tag included. A `type` attribute follows the media type.
-pub fn updated(smil: &str, changes: &[Change]) -> Option<String> {
+/// `src="photo.png"` follows the file name, and so do `src="./photo.png"` and `src="PHOTO.PNG"` unless they are the exact
+/// name of another part: `others` holds the names of the parts that did not change. `src="cid:..."` stays, for
+/// Content-IDs do not change. An element whose part became a text becomes a `text` element, its end tag included. A `type`
+/// attribute follows the media type.
+pub fn updated(smil: &str, changes: &[Change], others: &[String]) -> Option<String> {
+    let parts = Parts { changes, others };
     let mut splices = Vec::new();
     let mut open: Vec<Open> = Vec::new();
     let mut at = 0;
@@ -47,7 +50,7 @@ pub fn updated(smil: &str, changes: &[Change]) -> Option<String> {
                 }
             }
             Kind::Start { empty } => {
-                let becomes_text = start_tag(smil, &tag, changes, &mut splices);
+                let becomes_text = start_tag(smil, &tag, &parts, &mut splices);
                 if !empty {
                     open.push(Open {
                         name: &smil[tag.name.clone()],
@@ -69,28 +72,26 @@ struct Open<'a> {
 type Splice = (Range<usize>, String);
 
 /// Notes what must change in a start tag. Returns whether the element becomes a `text`.
-fn start_tag(smil: &str, tag: &Tag, changes: &[Change], splices: &mut Vec<Splice>) -> bool {
+fn start_tag(smil: &str, tag: &Tag, parts: &Parts<'_>, splices: &mut Vec<Splice>) -> bool {
     let attributes = attributes(smil, tag);
     let find = |name: &str| {
         attributes
             .iter()
-            .find(|(range, _)| smil[range.clone()].eq_ignore_ascii_case(name))
+            .find(|attribute| smil[attribute.name.clone()].eq_ignore_ascii_case(name))
     };
-    let Some((_, source)) = find("src") else {
+    let Some(source) = find("src") else {
         return false;
     };
-    let reference = unescaped(&smil[source.clone()]);
-    let Some((change, by_name)) = changes
-        .iter()
-        .find_map(|change| matches(change, &reference).map(|by| (change, by)))
-    else {
+    let reference = unescaped(&smil[source.value.clone()]);
+    let Some((change, by_name)) = parts.meant_by(&reference) else {
         return false;
     };
     if let (Some(name), Some(spelling)) = (&change.new_name, by_name) {
-        splices.push((source.clone(), escaped(&spelling.write(name))));
+        let here = if reference.starts_with("./") { "./" } else { "" };
+        splices.push(source.set(&escaped(&format!("{here}{}", spelling.write(name)))));
     }
-    if let Some((_, value)) = find("type") {
-        splices.push((value.clone(), change.media_type.clone()));
+    if let Some(media_type) = find("type") {
+        splices.push(media_type.set(&change.media_type));
     }
     let name = local(smil, &tag.name);
     let becomes_text = change.is_text() && matches!(&smil[name.clone()], "img" | "video" | "audio" | "animation");
@@ -127,16 +128,52 @@ impl Spelling {
     }
 }
 
+/// What references can mean.
+struct Parts<'a> {
+    changes: &'a [Change],
+    /// Names of the parts that did not change.
+    others: &'a [String],
+}
+
+impl<'a> Parts<'a> {
+    /// The changed part that the reference means, and if by its name, in which spelling. A part of exactly that name
+    /// comes before one whose name differs in its case or in a `./`.
+    fn meant_by(&self, reference: &str) -> Option<(&'a Change, Option<Spelling>)> {
+        let find = |same: fn(&str, &str) -> bool| {
+            self.changes
+                .iter()
+                .find_map(|change| matches(change, reference, same).map(|by| (change, by)))
+        };
+        let exact = find(|one, other| one == other);
+        exact.or_else(|| {
+            let decoded = percent_decoded(reference);
+            let is_another = self.others.iter().any(|name| name == reference || *name == decoded);
+            if is_another { None } else { find(alike) }
+        })
+    }
+}
+
+/// Whether two file names are the same for whoever does not look closely: in whatever case, and from the same folder.
+fn alike(one: &str, other: &str) -> bool {
+    fn plain(mut name: &str) -> &str {
+        while let Some(rest) = name.strip_prefix("./") {
+            name = rest;
+        }
+        name.trim()
+    }
+    plain(one).to_lowercase() == plain(other).to_lowercase()
+}
+
 /// Whether the reference means the part, and if by its name, in which spelling.
-fn matches(change: &Change, reference: &str) -> Option<Option<Spelling>> {
+fn matches(change: &Change, reference: &str, same: fn(&str, &str) -> bool) -> Option<Option<Spelling>> {
     let decoded = percent_decoded(reference);
-    let is_id = |text: &str| change.content_id.as_deref() == Some(text);
+    let is_id = |text: &str| change.content_id.as_deref().is_some_and(|id| same(id, text));
     if let Some((scheme, id)) = reference.split_once(':')
         && scheme.eq_ignore_ascii_case("cid")
     {
         return (is_id(id) || is_id(&percent_decoded(id))).then_some(None);
     }
-    let is_name = |text: &str| change.old_names.iter().any(|name| name == text);
+    let is_name = |text: &str| change.old_names.iter().any(|name| same(name, text));
     if is_name(reference) {
         Some(Some(Spelling::Plain))
     } else if is_name(&decoded) {
@@ -211,8 +248,23 @@ fn tag_end(tag: &str) -> Option<usize> {
     None
 }
 
-/// Names and values, without their quotes, of a start tag's attributes.
-fn attributes(smil: &str, tag: &Tag) -> Vec<(Range<usize>, Range<usize>)> {
+/// An attribute of a start tag.
+struct Attribute {
+    name: Range<usize>,
+    /// Without its quotes.
+    value: Range<usize>,
+    is_quoted: bool,
+}
+
+impl Attribute {
+    /// The change that gives the attribute another value, in quotes where there were none.
+    fn set(&self, value: &str) -> Splice {
+        let quote = if self.is_quoted { "" } else { "\"" };
+        (self.value.clone(), format!("{quote}{value}{quote}"))
+    }
+}
+
+fn attributes(smil: &str, tag: &Tag) -> Vec<Attribute> {
     let mut found = Vec::new();
     let mut at = tag.name.end;
     while let Some(equals) = smil[at..tag.whole.end].find('=').map(|index| at + index) {
@@ -222,16 +274,28 @@ fn attributes(smil: &str, tag: &Tag) -> Vec<(Range<usize>, Range<usize>)> {
             .rfind(|c: char| c.is_whitespace() || c == '/')
             .map_or(at, |index| at + index + 1);
         let after = &smil[equals + 1..tag.whole.end];
-        let value = equals + 1 + (after.len() - after.trim_start().len());
-        let Some(quote) = smil[value..].chars().next().filter(|c| matches!(c, '"' | '\'')) else {
-            at = equals + 1;
-            continue;
+        let start = equals + 1 + (after.len() - after.trim_start().len());
+        let quote = smil[start..].chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (value, end) = match quote {
+            Some(quote) => {
+                let Some(length) = smil[start + 1..tag.whole.end].find(quote) else {
+                    break;
+                };
+                (start + 1..start + 1 + length, start + length + 2)
+            }
+            None => {
+                let rest = smil[start..tag.whole.end].trim_end_matches('>');
+                let rest = rest.strip_suffix('/').unwrap_or(rest);
+                let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                (start..start + length, (start + length).max(equals + 1))
+            }
         };
-        let Some(length) = smil[value + 1..tag.whole.end].find(quote) else {
-            break;
-        };
-        found.push((name_start..name_end, value + 1..value + 1 + length));
-        at = value + length + 2;
+        found.push(Attribute {
+            name: name_start..name_end,
+            value,
+            is_quoted: quote.is_some(),
+        });
+        at = end;
     }
     found
 }

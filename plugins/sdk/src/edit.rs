@@ -7,7 +7,9 @@ use crate::{BodyWriter, Edit, Fault, HeaderField, Verdict};
 /// How much [`body`] writes at a time, in octets.
 const WRITE_PIECE: usize = 64 * 1024;
 
-/// A finished body for [`replace_part`] or [`add_part`]. `media_type` is a whole Content-Type value, parameters included.
+/// A finished body for [`replace_part`] or [`add_part`]. `media_type` is a whole Content-Type value, parameters included:
+/// `text/plain; charset=utf-8`. A text that is none makes the edit illegal, and so does `multipart/`; a `message/` type is
+/// legal only for lines of ASCII that need no transfer encoding.
 ///
 /// # Errors
 /// [`Fault::Limit`] when all bodies of this call together exceed the plug-in's limit `output`.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 
 use crate::message::{
-    Choice, Content, ContentClass, Edit, Envelope, Field, HeaderName, HeaderValue, Incoming, Message, MessageId,
-    MessageType, MmsAddress, NewBody, Origin, PeerName, Protocol, Recipient, Refusal, Timestamp,
+    Choice, Content, ContentClass, Edit, Envelope, Field, HeaderName, HeaderValue, Incoming, MediaType, Message,
+    MessageId, MessageType, MmsAddress, NewBody, Origin, PeerName, Protocol, Recipient, Refusal, Timestamp,
 };
 use crate::protocol::mm4::{
     self, Amendment, Author, Body, Bounce, Cause, Date, DeliveryReport, Expiry, FailedRecipient, Foreign, Limits,
@@ -205,7 +205,7 @@ fn is_framed(octets: &[u8]) -> bool {
 
 fn edit(message: Message) {
     let body = NewBody {
-        media_type: HeaderValue::new("application/x-new").expect("a value"),
+        media_type: MediaType::new("application/x-new").expect("a value"),
         bytes: Bytes::from_static(b"\x00\xff--"),
     };
     let Some(first) = message.parts.first().map(|part| part.id) else {

@@ -3,7 +3,7 @@
 use super::samples::{MULTIPART, read_text, written};
 use super::{apply, decode_part};
 use crate::message::{
-    Edit, HeaderName, HeaderValue, Illegal, Message, MmsAddress, NewBody, PeerName, TransferEncoding,
+    Edit, HeaderName, HeaderValue, Illegal, MediaType, Message, MmsAddress, NewBody, PeerName, TransferEncoding,
 };
 
 const HEAD: &str = "X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\n";
@@ -25,7 +25,7 @@ fn set(name: &str, text: &str) -> Edit {
 
 fn body(media_type: &str, bytes: &'static [u8]) -> NewBody {
     NewBody {
-        media_type: value(media_type),
+        media_type: MediaType::new(media_type).unwrap(),
         bytes: bytes.into(),
     }
 }
@@ -349,4 +349,39 @@ fn a_body_of_an_unknown_encoding_can_be_replaced() {
     }];
     let message = edited(MULTIPART, &edits).unwrap();
     assert_eq!(message.part(4).map(|p| p.encoding), Some(TransferEncoding::Identity));
+}
+
+#[test]
+fn a_message_as_a_part_stays_as_it_is_or_is_refused() {
+    let add = |bytes: &'static [u8]| Edit::AddPart {
+        body: body("Message/RFC822", bytes),
+        name: None,
+        content_id: None,
+    };
+    let text = text_after(MULTIPART, &[add(b"Subject: x\r\n\r\nhello")]);
+    assert!(
+        text.contains(
+            "Content-Type: Message/RFC822\r\nContent-Transfer-Encoding: 7bit\r\n\r\nSubject: x\r\n\r\nhello\r\n--b1--"
+        ),
+        "{text}"
+    );
+    for needs_encoding in [
+        &b"Subject: gr\xc3\xbcn\r\n\r\n"[..],
+        b"Subject: x\n\ny",
+        b"Subject: x\r\n\r\n--b1\r\n",
+    ] {
+        let refused = edited(MULTIPART, &[add(needs_encoding)]).unwrap_err();
+        assert!(
+            refused
+                .0
+                .contains("edit 1: a body of the type Message/RFC822 must not be encoded"),
+            "{refused}"
+        );
+        let replace = Edit::ReplacePart {
+            id: 1,
+            body: body("message/rfc822", needs_encoding),
+            name: None,
+        };
+        assert!(edited(MULTIPART, &[replace]).is_err());
+    }
 }

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::samples::{incoming, read_bytes, trace, written};
 use super::{Foreign, Limits, Pdu, apply, decode_part, delivery_status, headers, read, serialise, seven_bit};
-use crate::message::{Edit, HeaderName, HeaderValue, Message, NewBody, Piece};
+use crate::message::{Edit, HeaderName, HeaderValue, MediaType, Message, NewBody, Piece};
 
 fn quirks() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/quirks");
@@ -250,7 +250,7 @@ fn python_finds_in_edited_messages_what_we_say_is_there() {
             edits.push(Edit::ReplacePart {
                 id: part.id,
                 body: NewBody {
-                    media_type: HeaderValue::new("application/x-new; a=b").unwrap(),
+                    media_type: MediaType::new("application/x-new; a=b").unwrap(),
                     bytes: bytes::Bytes::from((0..=255).collect::<Vec<u8>>()),
                 },
                 name: Some(HeaderValue::new("new name.bin").unwrap()),
@@ -260,7 +260,7 @@ fn python_finds_in_edited_messages_what_we_say_is_there() {
             edits.push(Edit::RemovePart(message.parts[1].id));
             edits.push(Edit::AddPart {
                 body: NewBody {
-                    media_type: HeaderValue::new("text/plain").unwrap(),
+                    media_type: MediaType::new("text/plain").unwrap(),
                     bytes: bytes::Bytes::from_static(b"added"),
                 },
                 name: None,

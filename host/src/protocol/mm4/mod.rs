@@ -24,6 +24,7 @@ mod apply;
 mod body;
 mod bounce;
 mod compose;
+mod contents;
 mod dates;
 mod entity;
 mod fold;
@@ -70,7 +71,7 @@ pub use notification::{Action, DeliveryStatus, RecipientStatus, Returned, delive
 pub use pdu::{Pdu, PreviouslySent};
 pub use read::{read, read_header};
 pub use received::{loop_evidence, received_line};
-pub use repeats::{body_digest, repeat_key, salted};
+pub use repeats::{body_digest, octets_digest, repeat_key, salted};
 pub use serialise::serialise;
 pub use seven_bit::seven_bit;
 pub use single::contradicted;

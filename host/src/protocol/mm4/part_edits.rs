@@ -6,7 +6,7 @@ use super::apply::complete_header;
 use super::body::{self, piece_octets};
 use super::entity::{Entity, Raw};
 use super::{fold, param};
-use crate::message::{Block, Field, HeaderValue, Illegal, Message, NewBody, Part, Piece};
+use crate::message::{Block, Field, HeaderValue, Illegal, MediaType, Message, NewBody, Part, Piece};
 
 /// Fields that describe octets which are gone after a replacement.
 const STALE: [&str; 2] = ["Content-MD5", "Content-Length"];
@@ -19,12 +19,7 @@ pub(super) fn replace(
     name: Option<&HeaderValue>,
 ) -> Result<(), Illegal> {
     let at = place(message, id)?;
-    let (encoding, octets) = body::encode(&body.bytes);
-    let (encoding, octets) = if ends_message(message, id) {
-        as_last_octets(encoding, octets, &body.bytes)
-    } else {
-        (encoding, octets)
-    };
+    let (encoding, octets) = encoded(body, ends_message(message, id))?;
     let entity = if boundary(message).is_some() {
         redescribe_part(message, at, body, encoding, name)?
     } else {
@@ -96,7 +91,7 @@ pub(super) fn add(
         boundary(message).ok_or_else(|| Illegal("the message is not multipart: no part can be added".into()))?;
     let delimiter = [b"\r\n--", boundary.as_slice()].concat();
     let closing = [&delimiter, &b"--"[..]].concat();
-    let (encoding, octets) = body::encode(&body.bytes);
+    let (encoding, octets) = encoded(body, false)?;
     let fields = described(body, encoding, name, content_id)?;
     let entity = entity_of(&fields)?;
     message.parts.push(Part {
@@ -130,6 +125,25 @@ fn place(message: &Message, id: u32) -> Result<usize, Illegal> {
         .iter()
         .position(|part| part.id == id)
         .ok_or_else(|| Illegal(format!("the message has no part {id}")))
+}
+
+/// The body as it stands in the message, and what Content-Transfer-Encoding must say. `is_last`: nothing follows it.
+///
+/// A message as a part is legal only where it needs no encoding (RFC 2045, 6.4; RFC 2046, 5.2).
+fn encoded(body: &NewBody, is_last: bool) -> Result<(&'static str, Bytes), Illegal> {
+    let (encoding, octets) = body::encode(&body.bytes);
+    let (encoding, octets) = match is_last {
+        true => as_last_octets(encoding, octets, &body.bytes),
+        false => (encoding, octets),
+    };
+    if body.media_type.is_message() && encoding != "7bit" {
+        return Err(Illegal(format!(
+            "a body of the type {} must not be encoded: lines of ASCII that end in CRLF, of at most 998 octets, and \
+             none that begins with two hyphens, are expected",
+            body.media_type.as_str()
+        )));
+    }
+    Ok((encoding, octets))
 }
 
 /// What ends the message ends with a CRLF, and no delimiter brings that along: the body of a message that is not
@@ -177,7 +191,7 @@ fn redescribed(
 }
 
 /// The new Content-Type value, with the part's name if the old one had it.
-fn media_type(new: &HeaderValue, old_field: &Field, old: &Entity, name: Option<&HeaderValue>) -> String {
+fn media_type(new: &MediaType, old_field: &Field, old: &Entity, name: Option<&HeaderValue>) -> String {
     let new = new.as_str();
     if !param::has(&old_field.value(), "name") {
         return new.to_owned();

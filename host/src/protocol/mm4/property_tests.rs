@@ -8,7 +8,9 @@ use super::{
     Amendment, Author, Body, Date, Expiry, Pdu, RequestStatus, Response, Version, amend, apply, decode_part, headers,
     response, seven_bit,
 };
-use crate::message::{Edit, HeaderName, HeaderValue, MessageId, MessageType, MmsAddress, NewBody, Timestamp};
+use crate::message::{
+    Edit, HeaderName, HeaderValue, MediaType, MessageId, MessageType, MmsAddress, NewBody, Timestamp,
+};
 
 /// Fields as peers write them: odd case, no blank behind the colon, folds, lines of nothing but blanks.
 fn field() -> impl Strategy<Value = String> {
@@ -225,7 +227,7 @@ proptest! {
         let body = Bytes::from(body);
         let edit = Edit::ReplacePart {
             id,
-            body: NewBody { media_type: HeaderValue::new("application/x-new").unwrap(), bytes: body.clone() },
+            body: NewBody { media_type: MediaType::new("application/x-new").unwrap(), bytes: body.clone() },
             name: None,
         };
         let edited = apply(message.clone(), &[edit]).unwrap();
@@ -268,7 +270,7 @@ proptest! {
         let message = read_bytes(&text).unwrap();
         let id = message.parts[which.index(message.parts.len())].id;
         let add = Edit::AddPart {
-            body: NewBody { media_type: HeaderValue::new("text/plain").unwrap(), bytes: Bytes::from_static(b"added") },
+            body: NewBody { media_type: MediaType::new("text/plain").unwrap(), bytes: Bytes::from_static(b"added") },
             name: None,
             content_id: None,
         };
@@ -298,7 +300,7 @@ proptest! {
         let _ = seven_bit(&Bytes::from(text));
         let edit = Edit::ReplacePart {
             id: 1,
-            body: NewBody { media_type: HeaderValue::new("image/png").unwrap(), bytes: Bytes::from_static(b"new") },
+            body: NewBody { media_type: MediaType::new("image/png").unwrap(), bytes: Bytes::from_static(b"new") },
             name: Some(HeaderValue::new("n").unwrap()),
         };
         if let Ok(edited) = apply(message, &[edit]) {

@@ -9,7 +9,7 @@ use std::io;
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Pdu, headers};
+use super::{Pdu, contents, headers};
 use crate::message::{Message, MessageType, RepeatKey};
 
 /// What two copies of one request share: the peer, the type, both IDs normalised, the envelope's recipients in any
@@ -51,13 +51,40 @@ pub fn salted(key: RepeatKey, body: u128) -> RepeatKey {
     salted.finish()
 }
 
-/// A number for the octets behind the header, as received: two requests with one [`repeat_key`] and different bodies
-/// are no repeats. Call it before edits.
+/// A number for what the message says: the originator, the subject, and of each part the type, the name and the decoded
+/// body. Two requests with one [`repeat_key`] and different numbers are no repeats. Call it before edits.
+///
+/// Octets do not count, because some peers make the MIME structure anew for each try, with another boundary, and because
+/// a message changes its transfer encodings where it passes a host without 8BITMIME.
 ///
 /// XXH3 in 128 bits, which is fast and not made against those who look for collisions. Whoever finds one makes two
 /// requests of his own, under the same IDs and to the same recipients, of which the second counts as a repeat: the peer
-/// itself is in the key. Reads the whole content once, in blocks; blocks on the disk when it is not in memory.
+/// itself is in the key. Reads the whole content once, part by part; blocks on the disk when it is not in memory.
 pub fn body_digest(message: &Message) -> io::Result<u128> {
+    let pdu = Pdu::of(&message.header);
+    let mut digest = Xxh3::new();
+    // Each text behind its length, so that no two lists of texts look the same.
+    let mut add = |text: &str| {
+        digest.update(&(text.len() as u64).to_be_bytes());
+        digest.update(text.as_bytes());
+    };
+    add(&pdu
+        .from()
+        .map(|from| from.to_string().to_ascii_lowercase())
+        .unwrap_or_default());
+    add(&pdu.subject().unwrap_or_default());
+    let leaves = contents::leaves(message)?;
+    for leaf in &leaves {
+        add(&leaf.media_type);
+        add(leaf.name.as_deref().unwrap_or_default());
+        add(&leaf.digest.to_string());
+    }
+    Ok(digest.digest128())
+}
+
+/// A number for the octets behind the header, as received: what stands in a spool of format 3 or
+/// before where [`body_digest`] stands now. A request that was taken then is known again by it, if its octets are the same.
+pub fn octets_digest(message: &Message) -> io::Result<u128> {
     const BLOCK: u64 = 256 * 1024;
     let size = message.content.size();
     let places = message.header.fields.iter().filter_map(|field| field.place());
@@ -164,13 +191,49 @@ mod tests {
         );
     }
 
+    fn digest(text: &str) -> u128 {
+        body_digest(&read_text(text).unwrap()).unwrap()
+    }
+
     #[test]
-    fn the_body_is_what_stands_behind_the_header() {
-        let digest = |text: &str| body_digest(&read_text(text).unwrap()).unwrap();
+    fn a_message_that_is_written_anew_says_the_same() {
         let first = digest(MULTIPART);
-        assert_eq!(digest(&format!("Received: by another way\r\n{MULTIPART}")), first);
-        assert_ne!(digest(&MULTIPART.replace("epilogue", "Epilogue")), first);
-        assert_ne!(digest(&format!("{MULTIPART}x")), first);
+        let others = [
+            format!("Received: by another way\r\n{MULTIPART}"),
+            MULTIPART.replace("b1", "another boundary"),
+            MULTIPART.replace("epilogue", "Epilogue").replace("preamble", ""),
+            MULTIPART.replace("/9j/4A==", "/9j/\r\n4A=="),
+            MULTIPART.replace("gr=C3=BCn", "gr=c3=bcn"),
+            MULTIPART
+                .replace("quoted-printable", "8bit")
+                .replace("gr=C3=BCn", "gr\u{fc}n"),
+            MULTIPART
+                .replace("quoted-printable", "BASE64")
+                .replace("gr=C3=BCn", "Z3LDvG4="),
+            MULTIPART.replace("Subject: hello", "Subject: =?utf-8?B?aGVsbG8=?="),
+            MULTIPART.replace("Content-Type: image/jpeg;\r\n Name", "content-type:  IMAGE/jpeg; name"),
+            MULTIPART.replace("Content-ID: <smil>\r\n", "Content-ID: <2>\r\nX-Other: y\r\n"),
+        ];
+        for other in others {
+            assert_eq!(digest(&other), first, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_says_something_else_is_another() {
+        let first = digest(MULTIPART);
+        let others = [
+            MULTIPART.replace("gr=C3=BCn", "gr=C3=BCn!"),
+            MULTIPART.replace("image/jpeg", "image/png"),
+            MULTIPART.replace("Name=\"a.jpg\"", "Name=\"b.jpg\""),
+            MULTIPART.replace("Subject: hello", "Subject: bye"),
+            MULTIPART.replace("From: +15555550100", "From: +15555550109"),
+            MULTIPART.replace("--b1\r\nContent-Transfer-Encoding: x-uue\r\n\r\nbegin\r\n", ""),
+            MULTIPART.replace("begin", "Begin"),
+        ];
+        for other in others {
+            assert_ne!(digest(&other), first, "{other}");
+        }
     }
 
     #[test]
@@ -187,8 +250,12 @@ mod tests {
         let message = read_text(MULTIPART).unwrap();
         assert_eq!(repeat_key(&message).0, 7_852_435_471_229_459_720);
         assert_eq!(
-            body_digest(&message).unwrap(),
+            octets_digest(&message).unwrap(),
             65_692_027_073_274_177_548_644_901_423_278_468_632
+        );
+        assert_eq!(
+            body_digest(&message).unwrap(),
+            284_387_624_710_312_900_152_987_195_077_475_152_989
         );
     }
 }

@@ -1,4 +1,8 @@
-use super::*;
+use super::{Change, updated as updated_among};
+
+fn updated(smil: &str, changes: &[Change]) -> Option<String> {
+    updated_among(smil, changes, &[])
+}
 
 fn renamed() -> Change {
     Change {
@@ -141,5 +145,45 @@ fn an_unknown_reference_is_left_alone() {
             &[renamed()]
         ),
         None
+    );
+}
+
+#[test]
+fn a_name_is_followed_in_another_case_and_with_a_dot_in_front() {
+    for (before, after) in [
+        ("<img src=\"./photo.png\"/>", "<img src=\"./photo.jpg\"/>"),
+        ("<img src=\"././photo.png\"/>", "<img src=\"./photo.jpg\"/>"),
+        ("<img src='PHOTO.PNG'/>", "<img src='photo.jpg'/>"),
+        ("<img src='./Photo.Png'/>", "<img src='./photo.jpg'/>"),
+        ("<img src='.%2Fphoto%2Epng'/>", "<img src='photo.jpg'/>"),
+        ("<img src=photo.png region=a/>", "<img src=\"photo.jpg\" region=a/>"),
+        ("<img src=photo.png>", "<img src=\"photo.jpg\">"),
+        ("<img region=a src=photo.png/>", "<img region=a src=\"photo.jpg\"/>"),
+    ] {
+        assert_eq!(updated(before, &[renamed()]).as_deref(), Some(after), "{before}");
+    }
+    let located = Change {
+        old_names: vec!["./photo.png".into()],
+        ..renamed()
+    };
+    assert_eq!(
+        updated("<img src='photo.png'/>", &[located]).as_deref(),
+        Some("<img src='photo.jpg'/>")
+    );
+}
+
+#[test]
+fn the_exact_name_of_another_part_is_that_other_part() {
+    let others = ["Photo.png".to_owned()];
+    assert_eq!(updated_among("<img src='Photo.png'/>", &[renamed()], &others), None);
+    let also = Change {
+        content_id: None,
+        old_names: vec!["Photo.png".into()],
+        new_name: Some("Photo.jpg".into()),
+        media_type: "image/jpeg".into(),
+    };
+    assert_eq!(
+        updated_among("<img src='Photo.png'/>", &[renamed(), also], &[]).as_deref(),
+        Some("<img src='Photo.jpg'/>")
     );
 }
