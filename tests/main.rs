@@ -34,4 +34,5 @@ mod told_in_part;
 mod told_late;
 mod trace;
 mod transactions;
+mod unasked;
 mod upgrade;

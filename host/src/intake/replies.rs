@@ -48,6 +48,11 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
             (7, 1),
             format!("<{recipient}>: nothing is carried from you to other networks here"),
         ),
+        Refusal::NotAsked { kind } => (
+            550,
+            (7, 1),
+            format!("{kind} answers a request that was not asked of you"),
+        ),
         Refusal::NobodyServes { recipient } => (
             451,
             (3, 2),

@@ -63,6 +63,9 @@ pub enum Refusal {
     BrokenMime { reason: String },
     #[error("loop: {evidence}")]
     Loop { evidence: String },
+    /// A response, a report or a bounce: see `transactions::Unasked`.
+    #[error("{kind} answers a request that was not asked of this peer")]
+    NotAsked { kind: &'static str },
     /// A plug-in's verdict. `code` is 550 to 554.
     #[error("refused by {plugin}: {text}")]
     ByPlugin { plugin: String, code: u16, text: String },

@@ -259,11 +259,13 @@ impl Transaction {
 
     /// The leg that a response from `peer` to this transaction ID, normalised, is about.
     pub fn leg_asked(&self, peer: &PeerName, transaction_id: &str) -> Option<&Leg> {
-        let is_it = |leg: &&Leg| {
-            let asked_with = leg.transaction_id.as_deref().unwrap_or(&self.transaction_id);
-            leg.ordinal > 0 && leg.peer == *peer && normalised(asked_with) == transaction_id
-        };
+        let is_it = |leg: &&Leg| leg.ordinal > 0 && leg.peer == *peer && self.asked_with(leg, transaction_id);
         self.legs.iter().find(is_it)
+    }
+
+    /// Whether one of its legs was asked with this transaction ID, normalised.
+    pub fn asked_with(&self, leg: &Leg, transaction_id: &str) -> bool {
+        normalised(leg.transaction_id.as_deref().unwrap_or(&self.transaction_id)) == transaction_id
     }
 }
 

@@ -205,6 +205,7 @@ impl Relay {
             self.ask_for(&arrived.origin.peer, &recipient.address).await;
         }
         let (arrived, split) = self.bound(meaning, arrived, &routes, run)?;
+        self.refuse_unasked(received, meaning, &split)?;
         let several = split.destinations.len() > 1;
         let mut gathered = Gathered::new(received, run, self.clock.now(), effects);
         let nobodys = split.system.into_iter().map(|recipient| {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::message::{Edit, LegState, Message, MmsAddress, PeerName, Refusal};
+use crate::message::{Edit, LegState, Message, MessageType, MmsAddress, PeerName, Refusal};
 use crate::pipeline::Effects;
 use crate::protocol::mm4;
-use crate::routing::Split;
+use crate::routing::{Side, Split};
 use crate::spool::Acceptance;
-use crate::transactions::{self, Heard, Hop, Meaning, Onward, Way};
+use crate::transactions::{self, Answers, Heard, Hop, Meaning, Onward, Way, What};
 
 use super::Relay;
 use super::carry::{Run, lock, storage};
@@ -21,13 +21,45 @@ impl Relay {
         if message.origin.peer == PeerName::relay() {
             return Ok(Meaning::Nothing);
         }
-        let mut meaning = self.transactions.meaning(message).await.map_err(storage)?;
+        let speakers = self.speakers(message);
+        let mut meaning = self.transactions.meaning(message, &speakers).await.map_err(storage)?;
         match &mut meaning {
             Meaning::Question(question) => *lock(&run.opened) = question.opens(Vec::new()),
             Meaning::Reply(reply) => *lock(&run.alone) = reply.alone.take(),
-            Meaning::Heard(_) | Meaning::Nothing => {}
+            Meaning::Unasked(_) | Meaning::Heard(_) | Meaning::Nothing => {}
         }
         Ok(meaning)
+    }
+
+    /// Whom a message may be from. A null sender does not say which of the peers behind its address speaks.
+    fn speakers(&self, message: &Message) -> Vec<PeerName> {
+        let mut speakers = vec![message.origin.peer.clone()];
+        if message.envelope.sender.is_none() {
+            let directory = self.directory.load();
+            let here = directory.routing.peers_at(Side::Both, message.origin.remote.ip());
+            speakers.extend(here.filter(|peer| **peer != message.origin.peer).cloned());
+        }
+        speakers
+    }
+
+    /// Refuses an answer that would reach a peer which asked somebody else, or this relay, which asked for that peer.
+    pub(super) fn refuse_unasked(&self, message: &Message, meaning: &Meaning, split: &Split) -> Result<(), Refusal> {
+        let Some(unasked) = meaning.unasked() else {
+            return Ok(());
+        };
+        let reaches = split.destinations.iter().any(|to| unasked.askers.contains(&to.peer));
+        if !reaches && split.system.is_empty() {
+            return Ok(());
+        }
+        let kind = match message.kind {
+            MessageType::Other => "a bounce",
+            kind => kind.name(),
+        };
+        let peer = &message.origin.peer;
+        tracing::warn!(message = %message.id, %peer, kind, about = %unasked.of, "refused: an answer from a peer that was not asked");
+        let what = What::Unasked(Answers::of(message.kind));
+        self.transactions.counts.note([what.with(peer)]);
+        Err(Refusal::NotAsked { kind })
     }
 
     /// A message that is carried nowhere.
@@ -104,7 +136,7 @@ impl Relay {
                 transaction_id: reply.transaction_id.clone(),
                 ..Onward::default()
             })),
-            Meaning::Heard(_) | Meaning::Nothing => Ok(Some(Onward::default())),
+            Meaning::Unasked(_) | Meaning::Heard(_) | Meaning::Nothing => Ok(Some(Onward::default())),
         }
     }
 

@@ -1,19 +1,32 @@
 //! A bounce (RFC 3464): which request it returns, and what it changes in that one.
 
 use super::meaning::{Heard, Meaning, is_ours};
-use super::{Transactions, status};
-use crate::message::{Message, MessageType, MmsAddress, Recipient, Transaction, TransactionChange, TransactionKey};
+use super::{Speakers, Transactions, status};
+use crate::message::{
+    Message, MessageType, MmsAddress, PeerName, Recipient, Transaction, TransactionChange, TransactionKey,
+};
 use crate::protocol::mm4::{self, Action, DeliveryStatus, RecipientStatus, Returned};
 use crate::spool::SpoolError;
 
 impl Transactions {
     /// A message that is neither: a bounce may be about a request.
-    pub(super) async fn foreign(&self, message: &Message) -> Result<Meaning, SpoolError> {
+    pub(super) async fn foreign(&self, message: &Message, speakers: &Speakers) -> Result<Meaning, SpoolError> {
         let status = mm4::delivery_status(message, &mm4::Limits::default());
         let Some(status) = status.map_err(|error| SpoolError::Unfit(error.to_string()))? else {
             return Ok(Meaning::Nothing);
         };
-        let changes = self.bounced(message, &status).await?;
+        let mut changes = Vec::new();
+        for speaker in speakers {
+            changes = self.bounced(speaker, &status).await?;
+            if !changes.is_empty() {
+                break;
+            }
+        }
+        if changes.is_empty()
+            && let Some(unasked) = self.unasked_bounce(&status.returned, speakers).await?
+        {
+            return Ok(Meaning::Unasked(unasked));
+        }
         let ours = |recipient: &Recipient| is_ours(&self.terms.load(), &recipient.address);
         let why = match changes.first() {
             Some(change) => format!("a bounce of message {}", change.id),
@@ -28,8 +41,8 @@ impl Transactions {
     }
 
     /// What a bounce changes in the request that it returns.
-    async fn bounced(&self, message: &Message, status: &DeliveryStatus) -> Result<Vec<TransactionChange>, SpoolError> {
-        let Some((of, ordinal)) = self.returned(message, &status.returned).await? else {
+    async fn bounced(&self, peer: &PeerName, status: &DeliveryStatus) -> Result<Vec<TransactionChange>, SpoolError> {
+        let Some((of, ordinal)) = self.returned(peer, &status.returned).await? else {
             return Ok(Vec::new());
         };
         let Some(leg) = of.legs.iter().find(|leg| leg.ordinal == ordinal) else {
@@ -61,8 +74,7 @@ impl Transactions {
 
     /// The request that a bounce returns, and which of its legs: by the transaction ID that the bouncing peer was asked
     /// with, else by the message ID.
-    async fn returned(&self, message: &Message, returned: &Returned) -> Result<Option<(Transaction, u32)>, SpoolError> {
-        let peer = &message.origin.peer;
+    async fn returned(&self, peer: &PeerName, returned: &Returned) -> Result<Option<(Transaction, u32)>, SpoolError> {
         if let Some(id) = &returned.transaction_id {
             let transaction_id = mm4::headers::normalised_id(id);
             let key = TransactionKey::Asked {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::message::{Change, LegState, PeerName, Transaction, TransactionChange};
+use crate::message::{Change, LegState, MessageType, PeerName, Transaction, TransactionChange};
 
 /// Something to be counted, and the peer that it happened with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,8 @@ pub enum What {
     Repeat(Repeat),
     /// The peer sent a response.
     Response(Response),
+    /// The peer sent an answer to a request that it was not asked.
+    Unasked(Answers),
     /// The peer's response did not come in time.
     TimedOut,
     /// The relay asked the peer again.
@@ -30,6 +32,14 @@ pub enum What {
     Told(Told),
     /// A message of the peer's did not arrive, and nobody can be told.
     DeadLetter,
+}
+
+/// What answers a request, in one way or another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answers {
+    Response,
+    Report,
+    Bounce,
 }
 
 /// What a repeat came to.
@@ -86,6 +96,16 @@ impl Counts {
     pub fn read(&self) -> Vec<(Noted, u64)> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.iter().map(|(noted, count)| (noted.clone(), *count)).collect()
+    }
+}
+
+impl Answers {
+    pub fn of(kind: MessageType) -> Self {
+        match kind {
+            MessageType::Other => Self::Bounce,
+            kind if kind.request().is_some() => Self::Response,
+            _ => Self::Report,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::message::{
 use crate::protocol::mm4::{self, Pdu};
 use crate::spool::SpoolError;
 
-use super::{Alone, Repeat, Response, Terms, Transactions, What};
+use super::{Alone, Repeat, Response, Speakers, Terms, Transactions, Unasked, What};
 
 /// Larger messages are decoded off the message path's threads: decoding is a few milliseconds for each MiB.
 const DIGEST_IN_PLACE: u64 = 256 << 10;
@@ -25,6 +25,8 @@ pub enum Meaning {
     Reply(Box<Reply>),
     /// It is taken, and carried nowhere: it was heard before, or is for nobody.
     Heard(Heard),
+    /// It answers a request that its sender was not asked: it is carried like any mail, but not to whoever asked.
+    Unasked(Unasked),
     /// Nothing: it is carried like any mail.
     Nothing,
 }
@@ -38,6 +40,8 @@ pub struct Question {
     pub(super) passes: Vec<Transaction>,
     /// Of a report: who sent the message that it is about.
     home: Option<PeerName>,
+    /// Of a report: it is about a message that its sender was not asked to take.
+    unasked: Option<Unasked>,
 }
 
 /// Where a request stands when it comes.
@@ -92,7 +96,16 @@ impl Meaning {
             },
             Self::Reply(reply) => reply.way(),
             Self::Heard(_) => Way::Nowhere,
-            Self::Nothing => Way::Routed { home: None },
+            Self::Unasked(_) | Self::Nothing => Way::Routed { home: None },
+        }
+    }
+
+    /// Whom the message must not reach, because they asked somebody else.
+    pub fn unasked(&self) -> Option<&Unasked> {
+        match self {
+            Self::Question(question) => question.unasked.as_ref(),
+            Self::Unasked(unasked) => Some(unasked),
+            Self::Reply(_) | Self::Heard(_) | Self::Nothing => None,
         }
     }
 }
@@ -197,16 +210,16 @@ impl Reply {
 }
 
 impl Transactions {
-    /// Looks what `message` is to the requests that are open.
-    pub async fn meaning(&self, message: &Message) -> Result<Meaning, SpoolError> {
+    /// Looks what `message`, which is from one of `speakers`, is to the requests that are open.
+    pub async fn meaning(&self, message: &Message, speakers: &Speakers) -> Result<Meaning, SpoolError> {
         match (message.kind.request(), message.kind.response()) {
-            (Some(request), _) => self.response(message, request).await,
-            (_, Some(_)) => self.request(message).await,
-            (None, None) => self.foreign(message).await,
+            (Some(request), _) => self.response(message, request, speakers).await,
+            (_, Some(_)) => self.request(message, speakers).await,
+            (None, None) => self.foreign(message, speakers).await,
         }
     }
 
-    async fn request(&self, message: &Message) -> Result<Meaning, SpoolError> {
+    async fn request(&self, message: &Message, speakers: &Speakers) -> Result<Meaning, SpoolError> {
         let body = digest(message, mm4::body_digest).await?;
         let mut opened = self.opened(message, body);
         let mut known = self.known(&opened).await?;
@@ -232,11 +245,13 @@ impl Transactions {
         };
         let passes = self.spool.find(&key).await?;
         let home = home(message, &passes);
+        let unasked = self.unasked_report(message, &passes, speakers);
         Ok(Meaning::Question(Box::new(Question {
             transaction,
             standing,
             passes,
             home,
+            unasked,
         })))
     }
 
@@ -311,12 +326,33 @@ impl Transactions {
         asked.wants.response && question.standing == Standing::New && peer.refuse_with == RefuseWith::Response
     }
 
-    async fn response(&self, message: &Message, request: MessageType) -> Result<Meaning, SpoolError> {
+    async fn response(
+        &self,
+        message: &Message,
+        request: MessageType,
+        speakers: &Speakers,
+    ) -> Result<Meaning, SpoolError> {
+        for speaker in speakers {
+            if let Some(meaning) = self.response_of(message, request, speaker).await? {
+                return Ok(meaning);
+            }
+        }
+        let unasked = self.unasked_response(message, request, speakers).await?;
+        Ok(unasked.map_or_else(|| self.stray(message), Meaning::Unasked))
+    }
+
+    /// What a response is if it comes from `speaker`; `None` when that peer was not asked with its transaction ID.
+    async fn response_of(
+        &self,
+        message: &Message,
+        request: MessageType,
+        speaker: &PeerName,
+    ) -> Result<Option<Meaning>, SpoolError> {
         let pdu = Pdu::of(&message.header);
         let transaction_id = pdu.transaction_id().unwrap_or_default();
         let transaction_id = mm4::headers::normalised_id(&transaction_id);
         let key = TransactionKey::Asked {
-            peer: message.origin.peer.clone(),
+            peer: speaker.clone(),
             kind: request,
             transaction_id: transaction_id.to_owned(),
         };
@@ -324,17 +360,17 @@ impl Transactions {
         let found = self.spool.find(&key).await?;
         let legs = found
             .iter()
-            .filter_map(|of| of.leg_asked(&message.origin.peer, transaction_id).map(|leg| (of, leg)));
+            .filter_map(|of| of.leg_asked(speaker, transaction_id).map(|leg| (of, leg)));
         // Of several, the one that waits; their IDs collide only when one was asked before the relay knew of the other.
         let Some((of, leg)) = legs.min_by_key(|(_, leg)| matches!(leg.state, LegState::Answered { .. })) else {
-            return Ok(self.stray(message));
+            return Ok(None);
         };
         if matches!(leg.state, LegState::Answered { .. }) {
-            return Ok(Meaning::Heard(Heard {
+            return Ok(Some(Meaning::Heard(Heard {
                 changes: Vec::new(),
                 why: format!("a second response to message {}", of.id),
                 what: Some(What::Response(Response::Second)),
-            }));
+            })));
         }
         let text = |name| pdu.value(name).map(std::borrow::Cow::into_owned);
         let answer = Answer {
@@ -342,13 +378,13 @@ impl Transactions {
             text: text(mm4::headers::STATUS_TEXT),
             at: self.clock.now(),
         };
-        Ok(Meaning::Reply(Box::new(Reply {
+        Ok(Some(Meaning::Reply(Box::new(Reply {
             ordinal: leg.ordinal,
             transaction_id: leg.transaction_id.is_some().then(|| of.transaction_id.clone()),
             of: of.clone(),
             answer,
             alone: Some(alone),
-        })))
+        }))))
     }
 
     /// A response that belongs to nothing known here: carried by its recipient, unless that is the relay itself.

@@ -6,6 +6,7 @@
 //! - [`meaning`] says what an arriving message is to those that are open: a new request, a copy of one, the response to
 //!   one, a report that has to find its originator
 //! - [`bounced`] finds the request that a bounce returns
+//! - [`unasked`] finds out that an answer comes from somebody who was not asked
 //! - [`onward`] says how a request goes to each of its next hops: under which transaction ID, in whose name, and whether
 //!   it has been there too often
 //! - [`status`] puts what went wrong into the words of a response
@@ -26,6 +27,7 @@ mod onward;
 mod status;
 mod telling;
 mod terms;
+mod unasked;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -35,12 +37,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-pub use counts::{Counts, Noted, Repeat, Response, Told, What};
+pub use counts::{Answers, Counts, Noted, Repeat, Response, Told, What};
 pub use meaning::{Heard, Meaning, Question, Reply, Way, expiry};
 pub use onward::{Hop, Onward, dressed};
 pub use status::{Ending, of_delivery, of_refusal, refused};
 pub use telling::{Deed, Written, header};
 pub use terms::{Profile, Terms};
+pub use unasked::{Speakers, Unasked};
 
 use crate::clock::SharedClock;
 use crate::message::{Leg, MmsAddress, Mode, Outgoing, OutgoingId, PeerName, Transaction, TransactionKey};

@@ -44,9 +44,10 @@ impl Cause {
     /// Why this relay does not take a request.
     pub fn of_refusal(refusal: &Refusal) -> Self {
         match refusal {
-            Refusal::UnknownClient { .. } | Refusal::SenderNotAllowed { .. } | Refusal::ThirdParty { .. } => {
-                Self::NotAllowed
-            }
+            Refusal::UnknownClient { .. }
+            | Refusal::SenderNotAllowed { .. }
+            | Refusal::ThirdParty { .. }
+            | Refusal::NotAsked { .. } => Self::NotAllowed,
             Refusal::NoRoute { .. } | Refusal::BadAddress { .. } => Self::UnknownRecipient,
             Refusal::TooLarge { .. } => Self::Content,
             Refusal::HeaderTooLarge { .. }

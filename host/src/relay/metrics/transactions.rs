@@ -3,7 +3,7 @@
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use crate::transactions::{Noted, Repeat, Response, Told, Transactions, What};
+use crate::transactions::{Answers, Noted, Repeat, Response, Told, Transactions, What};
 
 use super::{Labels, Watched, counter};
 
@@ -33,7 +33,7 @@ impl Collector for Requests {
 
 type Family = (&'static str, &'static str, fn(What) -> bool);
 
-const FAMILIES: [Family; 8] = [
+const FAMILIES: [Family; 9] = [
     ("transactions_opened", "New requests, by the peer that asked", |what| {
         matches!(what, What::Opened)
     }),
@@ -51,6 +51,11 @@ const FAMILIES: [Family; 8] = [
         "transaction_responses",
         "Responses, by the peer that answered and what became of them",
         |what| matches!(what, What::Response(_)),
+    ),
+    (
+        "answers_unasked",
+        "Answers to requests that the peer was not asked, refused, by that peer and what they were",
+        |what| matches!(what, What::Unasked(_)),
     ),
     (
         "transaction_timeouts",
@@ -79,6 +84,7 @@ fn labels(noted: &Noted) -> Labels {
         What::Repeat(repeat) => Some(("became", of_repeat(repeat))),
         What::Response(response) => Some(("became", of_response(response))),
         What::Told(told) => Some(("what", of_told(told))),
+        What::Unasked(answers) => Some(("what", of_answers(answers))),
         _ => None,
     };
     let peer = ("peer", noted.peer.to_string());
@@ -103,6 +109,14 @@ fn of_response(response: Response) -> &'static str {
         Response::Late => "late",
         Response::Second => "second",
         Response::Stray => "stray",
+    }
+}
+
+fn of_answers(answers: Answers) -> &'static str {
+    match answers {
+        Answers::Response => "response",
+        Answers::Report => "report",
+        Answers::Bounce => "bounce",
     }
 }
 

@@ -1,0 +1,300 @@
+//! Answers from somebody who was not asked.
+//!
+//! Whoever asked sees only the relay, and believes what comes from it. So a response, a report or a bounce passes on to
+//! the peer that asked only if it comes from whom that peer's request went to. Identifiers are no secret: every network on
+//! the way has seen them.
+//!
+//! "From whom" is the peer, not the host: an answer may come from any address that the peer is known by, and from any
+//! Relay/Server of our own MMSE where one of them was asked. An answer to what nobody here knows says nothing about
+//! anybody's request; it is carried by its recipient.
+
+use super::{Terms, Transactions};
+use crate::message::{Leg, Message, MessageId, MessageType, MmsAddress, PeerName, Transaction, TransactionKey};
+use crate::protocol::mm4::{self, Pdu, Returned};
+use crate::spool::SpoolError;
+
+/// An answer to a request that its sender was not asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unasked {
+    /// That request, for the log.
+    pub of: MessageId,
+    /// The peers that asked. The answer goes to none of them.
+    pub askers: Vec<PeerName>,
+}
+
+/// Who an arriving message may be from: the peer that it is taken for, first. A null sender has no domain by which peers
+/// behind one address are told apart, so it may be any of them.
+pub type Speakers = [PeerName];
+
+impl Transactions {
+    /// Of a response that no request was found for at its sender.
+    pub(super) async fn unasked_response(
+        &self,
+        message: &Message,
+        request: MessageType,
+        speakers: &Speakers,
+    ) -> Result<Option<Unasked>, SpoolError> {
+        let pdu = Pdu::of(&message.header);
+        let (transaction_id, message_id) = (pdu.transaction_id(), pdu.message_id());
+        self.unasked(transaction_id.as_deref(), message_id.as_deref(), request, speakers)
+            .await
+    }
+
+    /// Of a bounce that no request was found for at its sender.
+    pub(super) async fn unasked_bounce(
+        &self,
+        returned: &Returned,
+        speakers: &Speakers,
+    ) -> Result<Option<Unasked>, SpoolError> {
+        let kind = returned.kind.unwrap_or(MessageType::ForwardRequest);
+        let (transaction_id, message_id) = (returned.transaction_id.as_deref(), returned.message_id.as_deref());
+        self.unasked(transaction_id, message_id, kind, speakers).await
+    }
+
+    /// Of a report; `passes` are the requests that have its message ID.
+    pub(super) fn unasked_report(
+        &self,
+        report: &Message,
+        passes: &[Transaction],
+        speakers: &Speakers,
+    ) -> Option<Unasked> {
+        let reports = [MessageType::DeliveryReportRequest, MessageType::ReadReplyReportRequest];
+        if !reports.contains(&report.kind) {
+            return None;
+        }
+        let terms = self.terms.load();
+        let about = Pdu::of(&report.header).from();
+        let forwards = passes.iter().filter(|of| of.kind == MessageType::ForwardRequest);
+        let judged = forwards.map(|of| (of, may_report(&terms, of, about.as_ref(), speakers)));
+        unasked(&terms, judged)
+    }
+
+    /// Of an answer under these IDs. Whoever asked looks for its request by the transaction ID, so one that is known is
+    /// answered by nobody but whom it was asked with that ID; some look by the message ID.
+    async fn unasked(
+        &self,
+        transaction_id: Option<&str>,
+        message_id: Option<&str>,
+        kind: MessageType,
+        speakers: &Speakers,
+    ) -> Result<Option<Unasked>, SpoolError> {
+        let terms = self.terms.load_full();
+        let id = transaction_id
+            .map(mm4::headers::normalised_id)
+            .filter(|id| !id.is_empty());
+        let mut judged = Vec::new();
+        for key in id.iter().flat_map(|id| keys(&terms, kind, id)) {
+            let found = self.spool.find(&key).await?;
+            judged.extend(found.into_iter().map(|of| {
+                let asked = id.is_some_and(|id| asked(&terms, &of, speakers).any(|leg| of.asked_with(leg, id)));
+                (of, asked)
+            }));
+        }
+        if let Some(message_id) = message_id.map(mm4::headers::normalised_id).filter(|id| !id.is_empty()) {
+            let message_id = message_id.to_owned();
+            let found = self.spool.find(&TransactionKey::Message { message_id }).await?;
+            judged.extend(found.into_iter().map(|of| {
+                let asked = asked(&terms, &of, speakers).next().is_some();
+                (of, asked)
+            }));
+        }
+        judged.retain(|(of, _)| of.kind == kind);
+        Ok(unasked(&terms, judged.iter().map(|(of, asked)| (of, *asked))))
+    }
+}
+
+/// Everything that a request asked with this transaction ID may be found by, whoever was asked.
+fn keys(terms: &Terms, kind: MessageType, id: &str) -> Vec<TransactionKey> {
+    let received = TransactionKey::Received {
+        transaction_id: id.to_owned(),
+    };
+    let asked = terms.peers.keys().map(|peer| TransactionKey::Asked {
+        peer: peer.clone(),
+        kind,
+        transaction_id: id.to_owned(),
+    });
+    asked.chain([received]).collect()
+}
+
+/// The peers whose request was not asked of the sender; not those that asked the same of the sender as well. A leg at a
+/// peer that is not configured any more may have been the sender's, under another name.
+fn unasked<'a>(terms: &Terms, judged: impl Iterator<Item = (&'a Transaction, bool)>) -> Option<Unasked> {
+    let renamed = |of: &Transaction| {
+        of.legs
+            .iter()
+            .any(|leg| leg.ordinal > 0 && !terms.peers.contains_key(&leg.peer))
+    };
+    let (may, not): (Vec<_>, Vec<_>) = judged.partition(|(of, asked)| *asked || renamed(of));
+    let mut askers: Vec<PeerName> = not.iter().map(|(of, _)| of.source.clone()).collect();
+    askers.retain(|asker| !may.iter().any(|(of, _)| of.source == *asker));
+    askers.sort();
+    askers.dedup();
+    let of = not.iter().find(|(of, _)| askers.contains(&of.source))?.0.id;
+    Some(Unasked { of, askers })
+}
+
+/// What a request was asked of the sender.
+fn asked<'a>(terms: &Terms, of: &'a Transaction, speakers: &'a Speakers) -> impl Iterator<Item = &'a Leg> {
+    let inside = |peer: &PeerName| terms.peer(peer).inside;
+    let is_inside = speakers.iter().any(inside);
+    let legs = of.legs.iter().filter(|leg| leg.ordinal > 0);
+    let theirs: Vec<&Leg> = legs
+        .filter(|leg| speakers.contains(&leg.peer) || (is_inside && inside(&leg.peer)))
+        .collect();
+    theirs.into_iter()
+}
+
+/// Whether the sender may report on a request: it was asked, and the recipient that it tells of was not asked of somebody
+/// else. Who cannot be made out may be anybody of those that it was asked for: some Relay/Servers report in the name of
+/// their host, or of a subscriber's other number.
+fn may_report(terms: &Terms, of: &Transaction, about: Option<&MmsAddress>, speakers: &Speakers) -> bool {
+    let theirs: Vec<&PeerName> = asked(terms, of, speakers).map(|leg| &leg.peer).collect();
+    let names = |leg: &Leg| {
+        let mut recipients = leg.recipients.iter();
+        about.is_some_and(|about| recipients.any(|recipient| same_user(about, &recipient.address)))
+    };
+    let (own, others): (Vec<&Leg>, Vec<&Leg>) = of.legs.iter().partition(|leg| theirs.contains(&&leg.peer));
+    let somebody_elses = !own.into_iter().any(names) && others.into_iter().any(names);
+    !theirs.is_empty() && !somebody_elses
+}
+
+/// Whether both name the same user, with and without the plus sign of a number.
+fn same_user(one: &MmsAddress, other: &MmsAddress) -> bool {
+    let bare = |address: &MmsAddress| address.user().trim_start_matches('+').to_ascii_lowercase();
+    bare(one) == bare(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::super::Profile;
+    use super::*;
+    use crate::message::{LegState, Mode, Recipient, RepeatKey, SystemAddress, Timestamp, Wants};
+
+    fn name(text: &str) -> PeerName {
+        PeerName::new(text).unwrap()
+    }
+
+    fn terms(inside: &[&str], outside: &[&str]) -> Terms {
+        let profile = |name: &&str, inside| {
+            let profile = Profile {
+                inside,
+                ..Profile::default()
+            };
+            (self::name(name), profile)
+        };
+        let inside = inside.iter().map(|name| profile(name, true));
+        let peers: HashMap<_, _> = inside.chain(outside.iter().map(|name| profile(name, false))).collect();
+        Terms {
+            name: "mm4.hub.example".into(),
+            system: SystemAddress::new("mm4relay@mms.hub.example").unwrap(),
+            node: "mm4".into(),
+            keep: std::time::Duration::from_secs(1),
+            pass_limit: 3,
+            peers,
+        }
+    }
+
+    /// A request of `source`, with a leg for each peer and recipient.
+    fn request(source: &str, legs: &[(&str, &str)]) -> Transaction {
+        let leg = |(ordinal, (peer, recipient)): (u32, &(&str, &str))| Leg {
+            ordinal,
+            ..Leg::aside(
+                name(peer),
+                vec![Recipient {
+                    id: ordinal,
+                    address: MmsAddress::new(recipient).unwrap(),
+                }],
+                LegState::Waiting,
+            )
+        };
+        Transaction {
+            id: MessageId(7),
+            kind: MessageType::ForwardRequest,
+            source: name(source),
+            transaction_id: "\"t-1\"".into(),
+            message_id: "m-1".into(),
+            version: None,
+            answer_to: None,
+            sender: None,
+            originator: None,
+            wants: Wants::default(),
+            mode: Mode::Transparent,
+            received_at: Timestamp(1),
+            forget_at: Timestamp(2),
+            repeat: RepeatKey(1),
+            body: 1,
+            like: None,
+            legs: (1..).zip(legs).map(leg).collect(),
+            answer: None,
+            again: false,
+            next: None,
+        }
+    }
+
+    fn reports(terms: &Terms, of: &Transaction, speakers: &[&str], about: Option<&str>) -> bool {
+        let speakers: Vec<PeerName> = speakers.iter().map(|speaker| name(speaker)).collect();
+        let about = about.map(|about| MmsAddress::new(about).unwrap());
+        may_report(terms, of, about.as_ref(), &speakers)
+    }
+
+    const AT_B: &str = "+15555550199/TYPE=PLMN@mms.b.example";
+    const AT_C: &str = "+15555550188/TYPE=PLMN@mms.c.example";
+
+    #[test]
+    fn a_peer_reports_on_the_recipients_that_it_was_asked_for_and_on_no_others() {
+        let terms = terms(&[], &["a", "b", "c", "d"]);
+        let of = request("a", &[("b", AT_B), ("c", AT_C)]);
+        let cases = [
+            ("b", Some(AT_B), true),
+            ("c", Some(AT_C), true),
+            ("b", Some(AT_C), false),
+            ("c", Some(AT_B), false),
+            // As peers write them.
+            ("b", Some("15555550199"), true),
+            ("b", Some("15555550188"), false),
+            ("b", Some("mms.b.example"), true),
+            ("b", Some("+15555550123/TYPE=PLMN"), true),
+            ("b", None, true),
+            ("d", Some(AT_B), false),
+            ("d", None, false),
+            ("a", Some(AT_B), false),
+        ];
+        for (speaker, about, expected) in cases {
+            assert_eq!(
+                reports(&terms, &of, &[speaker], about),
+                expected,
+                "{speaker} about {about:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_null_sender_may_be_any_peer_at_its_address_and_our_own_relay_servers_are_one() {
+        let terms = terms(&["a1", "a2"], &["b", "c"]);
+        let of = request("b", &[("a1", AT_B)]);
+        assert!(reports(&terms, &of, &["a2"], Some(AT_B)));
+        assert!(!reports(&terms, &of, &["c"], Some(AT_B)));
+        assert!(reports(&terms, &of, &["c", "a1"], Some(AT_B)));
+    }
+
+    #[test]
+    fn whoever_asked_the_sender_too_may_be_meant() {
+        let terms = terms(&[], &["a", "b", "c"]);
+        let (of_b, of_c) = (request("a", &[("b", AT_B)]), request("a", &[("c", AT_C)]));
+        let other = request("c", &[("b", AT_B)]);
+        let judge = |all: &[(&Transaction, bool)]| unasked(&terms, all.iter().copied()).map(|it| it.askers);
+        assert_eq!(judge(&[(&of_b, false)]), Some(vec![name("a")]));
+        assert_eq!(judge(&[(&of_b, false), (&of_c, true)]), None);
+        assert_eq!(judge(&[(&of_b, true), (&other, false)]), Some(vec![name("c")]));
+        assert_eq!(judge(&[]), None);
+    }
+
+    #[test]
+    fn a_peer_that_is_not_configured_any_more_may_have_another_name_now() {
+        let terms = terms(&[], &["a", "b2"]);
+        let of = request("a", &[("b", AT_B)]);
+        assert_eq!(unasked(&terms, [(&of, false)].into_iter()), None);
+    }
+}
