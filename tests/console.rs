@@ -159,7 +159,7 @@ fn on_arrival_a_message_goes_where_routing_would_send_it() {
 fn a_message_whose_way_plug_ins_are_to_choose_is_excluded_by_no_destination() {
     let peer = Peer::start();
     let link = Link::new("to-b", guest("noop"), &[], "").when("to = [\"operator-b\"]\ndirection = [\"transit\"]");
-    let routes = "[[route]]\nprefix = \"+999\"\nplug-ins = true\n";
+    let routes = "[[route]]\nprefix = \"+999\"\nplugins = true\n";
     let relay = Relay::start(&config(&peer, &format!("{link}{routes}{CONSOLE}")));
     let mut client = relay.client();
     let answer = client.transaction(sample::FROM, &["+9995550199"], &sample::forward_request("m"));

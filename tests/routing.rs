@@ -62,7 +62,7 @@ fn an_unknown_recipient_is_refused_by_itself_and_the_others_get_the_message() {
 fn a_number_that_is_left_to_plug_ins_goes_where_they_say() {
     let peer = Peer::start();
     let more = format!(
-        "[[route]]\nprefix = \"+1555\"\nplug-ins = true\n[[table]]\nname = \"ported\"\nfile = \"ported.csv\"\n{}",
+        "[[route]]\nprefix = \"+1555\"\nplugins = true\n[[table]]\nname = \"ported\"\nfile = \"ported.csv\"\n{}",
         Link::bundled("address-rewrite", "portability-table = \"ported\"")
     );
     let mut relay = Relay::stopped(&config(&peer, &more));

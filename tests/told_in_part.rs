@@ -38,7 +38,7 @@ fn one_recipient_of_two_is_refused() {
 #[test]
 fn one_destination_among_others_has_no_route() {
     let exchange = Exchange::on(&Terms {
-        more: "[[route]]\nprefix = \"+1777\"\nplug-ins = true\n",
+        more: "[[route]]\nprefix = \"+1777\"\nplugins = true\n",
         ..Terms::default()
     });
     // Left to plug-ins, of which there are none.

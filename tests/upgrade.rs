@@ -96,3 +96,19 @@ fn a_relay_that_starts_on_a_spool_of_format_3_upgrades_it_and_goes_on_where_that
     let first: serde_json::Value = serde_json::from_str(first).expect("JSON lines");
     assert_eq!(first["sequence"], 33, "{first}");
 }
+
+#[test]
+fn a_renamed_key_works_under_its_old_name_and_check_and_the_log_say_the_new_one() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, "[[route]]\nprefix = \"+1777\"\nplug-ins = true\n"));
+    let told = "route[0].plug-ins is called plugins now; the old name still works";
+    relay.process().wait_for_log(told);
+    let path = relay.path("relay.toml");
+    let said = mm4relay(&["check", "--config", path.to_str().expect("UTF-8")]);
+    assert!(said.ok && said.out.contains(told), "{}", said.out);
+    let mut client = relay.client();
+    client.say("MAIL FROM:<+15555550100/TYPE=PLMN@mms.a.example>");
+    client.expect("250");
+    client.say("RCPT TO:<+17775550100/TYPE=PLMN@mms.hub.example>");
+    client.expect("250");
+}

@@ -78,6 +78,9 @@ fn summary(path: &Path, config: &Config, tables: &Tables, plugins: &[String]) ->
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{left:<16} {right}");
     };
+    for renamed in &config.renamed {
+        line(&"renamed key", renamed.to_string());
+    }
     line(&"relay", format!("{} on {}", relay.name, join(&relay.listen)));
     line(&"own domains", join(&relay.domains));
     line(&"name servers", or(&relay.name_servers, "the system's"));
@@ -150,7 +153,7 @@ prefix = "+1555"
 peer = "operator-b"
 [[route]]
 prefix = "+1556"
-plug-ins = true
+plugins = true
 [[table]]
 name = "ported"
 file = "ported.csv"
@@ -204,7 +207,7 @@ file = "charging.wasm"
     fn problems_of_configuration_tables_and_plug_ins_come_together() {
         let bad = GOOD
             .replace("10.20.0.0/16", "10.20.0.1/16")
-            .replace("plug-ins = true", "peer = \"operator-c\"");
+            .replace("plugins = true", "peer = \"operator-c\"");
         let folder = folder(&bad, "+15550\n");
         let text = in_folder(&folder, Err(vec!["plug-in charging: not a component".into()])).unwrap_err();
         insta::assert_snapshot!(text, @r#"

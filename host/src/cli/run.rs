@@ -27,6 +27,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut reload = signal(SignalKind::hangup())?;
 
     let config = Config::load(&args.config)?;
+    config.warn_of_renamed(&args.config);
     let setup = Setup {
         acknowledge_before_commit: args.test_hook_acknowledge_before_commit,
         ..Setup::default()

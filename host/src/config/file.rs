@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Found, Problem, nearest};
+use super::renamed::{Renamed, old_name};
 
 /// Values longer than this are cut in messages; characters.
 const SHOWN_VALUE: usize = 80;
@@ -22,6 +23,7 @@ pub(super) type Read<T> = Result<T, String>;
 pub(super) struct Report<'d> {
     text: &'d str,
     problems: RefCell<Vec<Problem>>,
+    renamed: RefCell<Vec<Renamed>>,
 }
 
 /// A table of the file, or an absent one, of which every key is absent.
@@ -39,22 +41,41 @@ impl<'d> Report<'d> {
         Self {
             text,
             problems: RefCell::default(),
+            renamed: RefCell::default(),
         }
     }
 
     /// Notes a problem; `at` is an offset in the file.
     pub(super) fn note(&self, at: Option<usize>, key: impl Display, found: Found, expected: impl Into<String>) {
         self.problems.borrow_mut().push(Problem {
-            line: at.map(|at| {
-                1 + self.text.as_bytes()[..at.min(self.text.len())]
-                    .iter()
-                    .filter(|b| **b == b'\n')
-                    .count()
-            }),
+            line: at.map(|at| self.line(at)),
             key: key.to_string(),
             found,
             expected: expected.into(),
         });
+    }
+
+    /// Notes that the key at this offset has another name now.
+    fn note_renamed(&self, at: usize, key: String, new_name: &'static str) {
+        let line = Some(self.line(at));
+        let renamed = Renamed { line, key, new_name };
+        let mut all = self.renamed.borrow_mut();
+        // A section may be looked at more than once.
+        if !all.contains(&renamed) {
+            all.push(renamed);
+        }
+    }
+
+    fn line(&self, at: usize) -> usize {
+        let before = &self.text.as_bytes()[..at.min(self.text.len())];
+        1 + before.iter().filter(|octet| **octet == b'\n').count()
+    }
+
+    /// The keys that stand under their old names so far, in the order of the file.
+    pub(super) fn renamed(&self) -> Vec<Renamed> {
+        let mut renamed = self.renamed.borrow().clone();
+        renamed.sort_by_key(|renamed| renamed.line);
+        renamed
     }
 
     /// All problems, in the order of the file; those without a line first.
@@ -216,10 +237,23 @@ impl<'d> Section<'d> {
     }
 
     fn find(&mut self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
-        if !self.known.contains(&key) {
+        let new = !self.known.contains(&key);
+        if new {
             self.known.push(key);
         }
-        self.table?.get(key)
+        let table = self.table?;
+        let old = old_name(&self.path, key).and_then(|old| Some((old, table.get_key_value(old)?)));
+        let Some((old, (name, value))) = old else {
+            return table.get(key);
+        };
+        if new {
+            self.known.push(old);
+            match table.get(key) {
+                Some(_) => self.wrong(&self.key(old), value, format!("{key} alone: {old} is its old name")),
+                None => self.report.note_renamed(name.span().start, self.key(old), key),
+            }
+        }
+        table.get(key).or(Some(value))
     }
 
     fn wrong(&self, path: &str, found: &Spanned<DeValue<'d>>, expected: impl Into<String>) {

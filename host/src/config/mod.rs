@@ -16,6 +16,7 @@ mod plugin;
 mod problem;
 mod recording;
 mod relay_server;
+mod renamed;
 mod routing;
 mod tls;
 mod transactions;
@@ -32,6 +33,7 @@ pub use plugin::{Plugin, PluginBreaker, PluginLimits, PluginSigning, PluginWhen}
 pub use problem::{Found, Problem, Problems};
 pub use recording::Recording;
 pub use relay_server::RelayServer;
+pub use renamed::Renamed;
 pub use routing::{Numbering, OnFailure, Routing, Step};
 pub use tls::ServerTls;
 pub use transactions::Transactions;
@@ -66,6 +68,8 @@ pub struct Config {
     pub plugins: Vec<Plugin>,
     /// `[recording]`; nothing is recorded without it.
     pub recording: Option<Recording>,
+    /// Keys that stand in the file under old names: to be told to whoever runs or checks it.
+    pub renamed: Vec<Renamed>,
 }
 
 /// `[relay]`: who we are.
@@ -113,7 +117,7 @@ pub struct Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteTo {
     Peer(PeerName),
-    /// `plug-ins = true`: taken at `RCPT`, because a plug-in will give it another address or a peer.
+    /// `plugins = true`: taken at `RCPT`, because a plug-in will give it another address or a peer.
     PlugIns,
 }
 
@@ -135,6 +139,13 @@ impl Config {
     /// Reads `path`. The files that it names must exist; what is in them is checked when they are loaded.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         whole(path, Self::examine(path))
+    }
+
+    /// Logs each key that stands in `path` under its old name.
+    pub fn warn_of_renamed(&self, path: &Path) {
+        for renamed in &self.renamed {
+            tracing::warn!(file = %path.display(), "{renamed}");
+        }
     }
 
     /// Reads a text as if it stood in a file in the folder `base`, and looks at no other file.
@@ -184,6 +195,7 @@ impl Config {
             plugin_signing: PluginSigning::default(),
             plugins: Vec::new(),
             recording: None,
+            renamed: Vec::new(),
         }
     }
 }
@@ -202,7 +214,8 @@ fn read(text: &str, base: &Path, must_exist: bool) -> (Config, Vec<Problem>) {
     let report = Report::new(text);
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        let config = report.root(table.get_ref(), |root| config(root, base, must_exist));
+        let mut config = report.root(table.get_ref(), |root| config(root, base, must_exist));
+        config.renamed = report.renamed();
         return (config, report.finish());
     }
     // What the parser made of the rest may be nonsense: its own complaints come alone.
@@ -270,6 +283,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         plugin_signing,
         plugins,
         recording,
+        renamed: Vec::new(),
         relay,
     }
 }
@@ -328,17 +342,17 @@ fn route(s: &mut Section<'_>, peers: &[Peer], taken: &mut HashSet<String>) -> Op
             false => Err("a peer that has hosts, where messages can go".to_owned()),
         }
     });
-    let plug_ins = s.optional("plug-ins", yes_or_no);
+    let plug_ins = s.optional("plugins", yes_or_no);
     let to = match (peer, plug_ins) {
         (Some(_), Some(true)) => {
-            s.refuse("plug-ins", "either peer or plug-ins = true, not both");
+            s.refuse("plugins", "either peer or plugins = true, not both");
             None
         }
         (Some(peer), _) => Some(RouteTo::Peer(peer)),
         (None, Some(true)) => Some(RouteTo::PlugIns),
         (None, _) => {
             if !s.has("peer") {
-                s.refuse("peer", "the name of a peer, or plug-ins = true");
+                s.refuse("peer", "the name of a peer, or plugins = true");
             }
             None
         }

@@ -151,7 +151,7 @@ fn names_and_domains_and_prefixes_belong_to_one_only() {
         ]
     );
     assert_eq!(
-        complaints(&twice("[[route]]\nprefix = \"+1\"\nplug-ins = true\n")),
+        complaints(&twice("[[route]]\nprefix = \"+1\"\nplugins = true\n")),
         ["route[1].prefix is \"+1\": expected a prefix that no other route has, nor a relay-server among its numbers"]
     );
     assert_eq!(
@@ -189,12 +189,12 @@ fn a_peer_without_hosts_gets_no_messages() {
 fn a_route_leads_to_a_peer_or_to_plug_ins_and_not_to_both_or_neither() {
     assert_eq!(
         complaints(&format!(
-            "{PEER}[[route]]\nprefix = \"+1\"\npeer = \"b\"\nplug-ins = true\n[[route]]\nprefix = \"+2\"\n[[route]]\nprefix = \"+3\"\nplug-ins = false\n"
+            "{PEER}[[route]]\nprefix = \"+1\"\npeer = \"b\"\nplugins = true\n[[route]]\nprefix = \"+2\"\n[[route]]\nprefix = \"+3\"\nplugins = false\n"
         )),
         [
-            "route[0].plug-ins is true: expected either peer or plug-ins = true, not both",
-            "route[1].peer is missing: expected the name of a peer, or plug-ins = true",
-            "route[2].peer is missing: expected the name of a peer, or plug-ins = true",
+            "route[0].plugins is true: expected either peer or plugins = true, not both",
+            "route[1].peer is missing: expected the name of a peer, or plugins = true",
+            "route[2].peer is missing: expected the name of a peer, or plugins = true",
         ]
     );
 }
@@ -291,4 +291,24 @@ proptest! {
         let text = format!("{}{key}{}\n{inner} = {value}\n", brackets.0, brackets.1);
         prop_assert!(!Config::parse(&text, Path::new("")).unwrap_err().list.is_empty());
     }
+}
+
+#[test]
+fn a_renamed_key_means_the_same_under_its_old_name_and_is_told() {
+    let with = |keys: &str| format!("{PEER}[[route]]\nprefix = \"+1\"\n{keys}\n");
+    let read = |keys: &str| parse(&with(keys)).unwrap();
+    let (old, new) = (read("plug-ins = true"), read("plugins = true"));
+    assert_eq!(old.routes, new.routes);
+    assert_eq!(new.renamed, []);
+    let told: Vec<String> = old.renamed.iter().map(ToString::to_string).collect();
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.starts_with("line "), "{told}");
+    assert!(
+        told.ends_with(": route[0].plug-ins is called plugins now; the old name still works"),
+        "{told}"
+    );
+    assert_eq!(
+        complaints(&with("plug-ins = true\nplugins = true")),
+        ["route[0].plug-ins is true: expected plugins alone: plug-ins is its old name"]
+    );
 }

@@ -55,7 +55,7 @@ mod tests {
     async fn a_number_has_the_network_of_its_longest_prefix() {
         let config = "[relay]\nname = \"r.example\"\ndomains = [\"mms.r.example\"]\nlisten = [\"127.0.0.1:0\"]\n\
                       [[peer]]\nname = \"b\"\ndomains = [\"mms.b.example\"]\nhosts = [\"127.0.0.1:25\"]\nfrom = [\"127.0.0.1\"]\n\
-                      [[route]]\nprefix = \"+1555\"\npeer = \"b\"\n[[route]]\nprefix = \"+15559\"\nplug-ins = true\n";
+                      [[route]]\nprefix = \"+1555\"\npeer = \"b\"\n[[route]]\nprefix = \"+15559\"\nplugins = true\n";
         let config = Config::parse(config, Path::new("")).unwrap();
         let directory = Directory::new(&config, &Tables::default(), None).unwrap();
         let numbers = RoutedNumbers(Arc::new(directory));

@@ -131,6 +131,7 @@ impl Running {
         let mut current = self.current.lock().await;
         let running = &current.config;
         let read = Config::load(path)?;
+        read.warn_of_renamed(path);
         let same = |what: &str, same: bool| {
             if !same {
                 tracing::warn!("{what} changed in the configuration: that takes a restart");

@@ -1,0 +1,204 @@
+//! The plug-in interface as it was published, and that today's can still serve every plug-in that was built with it.
+//!
+//! A component carries the structure of the types that it was built with. Functions and interfaces may be added; records,
+//! variants, enums and flags are closed, functions keep their signatures, and the world exports what it exported. See
+//! `docs/versions.md`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::support::root;
+
+/// Interfaces and worlds by name, each with its items: by name, with what must not change.
+type Package = BTreeMap<String, BTreeMap<String, String>>;
+
+#[test]
+fn todays_interface_extends_every_published_one() {
+    let today = package_in(&root().join("wit"));
+    let published = std::fs::read_dir(root().join("tests/contract")).expect("the published versions");
+    let mut versions = 0;
+    for version in published {
+        let folder = version.expect("a folder").path();
+        let then = package_in(&folder);
+        assert!(then.contains_key("interface plugin") && then.contains_key("world filter"));
+        let broken = broken_promises(&then, &today);
+        assert!(broken.is_empty(), "{}:\n{}", folder.display(), broken.join("\n"));
+        versions += 1;
+    }
+    assert!(versions >= 1);
+}
+
+#[test]
+fn what_would_break_a_compiled_plug_in_is_noticed_and_what_would_not_is_allowed() {
+    let then = "package a:b@0.1.0;
+        interface host { record pair { a: u32, b: string, } get: func() -> pair; /// Said.
+            resource writer { constructor(x: string); write: func(o: list<u8>); } }
+        interface plugin { run: func(); }
+        world filter { import host; export plugin; }";
+    let broken = |from: &str, to: &str| {
+        let today = then.replace(from, to);
+        assert_ne!(today, then, "{from}");
+        broken_promises(&package(then), &package(&today))
+    };
+    let nothing: [&str; 0] = [];
+    assert_eq!(broken("/// Said.", "/// Said otherwise."), nothing);
+    assert_eq!(broken("get: func()", "more: func(); get: func()"), nothing);
+    assert_eq!(broken("write: func", "flush: func(); write: func"), nothing);
+    assert_eq!(broken("import host;", "import host; import other;"), nothing);
+    assert_eq!(
+        broken("interface plugin", "interface other { f: func(); } interface plugin"),
+        nothing
+    );
+    for (from, to, what) in [
+        ("b: string,", "", "interface host: record pair"),
+        ("b: string,", "b: string, c: u8,", "interface host: record pair"),
+        ("get: func() -> pair;", "", "interface host: get"),
+        ("get: func()", "get: func(x: u8)", "interface host: get"),
+        ("write: func(o: list<u8>);", "", "interface host: resource writer write"),
+        ("import host;", "", "world filter: import host"),
+        (
+            "export plugin;",
+            "export plugin; export more;",
+            "world filter: export more",
+        ),
+        // A plug-in exports what its own version names: one function more is one that it lacks.
+        ("run: func();", "run: func(); stop: func();", "interface plugin: stop"),
+    ] {
+        let found = broken(from, to);
+        assert!(
+            found.iter().any(|line| line.starts_with(what)),
+            "{from:?} to {to:?}: {found:?}"
+        );
+    }
+}
+
+/// What a plug-in that was built with `then` would miss in `today`, a line each.
+fn broken_promises(then: &Package, today: &Package) -> Vec<String> {
+    let mut broken = Vec::new();
+    let exported = |name: &str| {
+        let export = format!("export {}", name.trim_start_matches("interface "));
+        then.iter()
+            .any(|(world, items)| world.starts_with("world ") && items.contains_key(&export))
+    };
+    for (name, items) in then {
+        let nothing = BTreeMap::new();
+        let now = today.get(name).unwrap_or(&nothing);
+        for (item, text) in items {
+            match now.get(item) {
+                Some(same) if same == text => {}
+                Some(other) => broken.push(format!("{name}: {item} was `{text}` and is `{other}`")),
+                None => broken.push(format!("{name}: {item} is gone")),
+            }
+        }
+        let added = now.keys().filter(|item| !items.contains_key(*item));
+        let of_the_plugin = |item: &&String| item.starts_with("export ") || exported(name);
+        broken.extend(added.filter(of_the_plugin).map(|item| format!("{name}: {item} is new")));
+    }
+    broken
+}
+
+fn package_in(folder: &Path) -> Package {
+    let mut all = Package::new();
+    for file in std::fs::read_dir(folder).expect("a folder with WIT files") {
+        let path = file.expect("a file").path();
+        all.extend(package(&std::fs::read_to_string(&path).expect("UTF-8")));
+    }
+    all
+}
+
+fn package(text: &str) -> Package {
+    let mut blocks = Package::new();
+    for item in items(&tokens(text)) {
+        if let Some((head, body)) = block(&item) {
+            assert!(head.starts_with("interface ") || head.starts_with("world "), "{head}");
+            let mut inside = BTreeMap::new();
+            for item in items(body) {
+                take_apart(&item, &mut inside);
+            }
+            blocks.insert(head, inside);
+        }
+    }
+    blocks
+}
+
+/// Adds an item of an interface or a world under its name; a resource as its functions, of which there may be more.
+fn take_apart(item: &[String], into: &mut BTreeMap<String, String>) {
+    match (item[0].as_str(), block(item)) {
+        ("resource", Some((head, body))) => {
+            into.insert(head.clone(), String::new());
+            for method in items(body) {
+                into.insert(format!("{head} {}", method[0]), method.join(" "));
+            }
+        }
+        (_, Some((head, _))) => {
+            into.insert(head, item.join(" "));
+        }
+        ("use" | "import" | "export", None) => {
+            // What is used is seen in the signatures.
+            if item[0] != "use" {
+                into.insert(item.join(" "), String::new());
+            }
+        }
+        ("type", None) => {
+            into.insert(item[..2].join(" "), item.join(" "));
+        }
+        (name, None) => {
+            into.insert(name.to_owned(), item.join(" "));
+        }
+    }
+}
+
+/// `record pair { ... }` as `record pair` and what is between the braces.
+fn block(item: &[String]) -> Option<(String, &[String])> {
+    let open = item.iter().position(|token| token == "{")?;
+    let is_block = item.last().is_some_and(|last| last == "}") && item[0] != "use";
+    is_block.then(|| (item[..open].join(" "), &item[open + 1..item.len() - 1]))
+}
+
+/// Splits at the `;` and closing braces of the outermost level.
+fn items(tokens: &[String]) -> Vec<Vec<String>> {
+    let (mut items, mut item, mut depth) = (Vec::new(), Vec::new(), 0);
+    for token in tokens {
+        match token.as_str() {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            _ => {}
+        }
+        let is_use = item.first().is_some_and(|first: &String| first == "use");
+        let ends = depth == 0 && (token == ";" || token == "}" && !is_use);
+        if !(ends && token == ";") {
+            item.push(token.clone());
+        }
+        if ends && !item.is_empty() {
+            items.push(std::mem::take(&mut item));
+        }
+    }
+    assert!(item.is_empty(), "not closed: {item:?}");
+    items
+}
+
+/// Words and marks, without comments; a comma before a closing brace is a matter of taste.
+fn tokens(text: &str) -> Vec<String> {
+    let mut tokens: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let mut word = String::new();
+        for character in line.split("//").next().unwrap_or_default().chars() {
+            let is_mark = "{}();,<>:=".contains(character);
+            if (is_mark || character.is_whitespace()) && !word.is_empty() {
+                tokens.push(std::mem::take(&mut word));
+            }
+            if is_mark {
+                if character == '}' && tokens.last().is_some_and(|last| last == ",") {
+                    tokens.pop();
+                }
+                tokens.push(character.to_string());
+            } else if !character.is_whitespace() {
+                word.push(character);
+            }
+        }
+        if !word.is_empty() {
+            tokens.push(word);
+        }
+    }
+    tokens
+}
