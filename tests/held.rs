@@ -340,3 +340,109 @@ fn an_open_breaker_is_probed_and_closes_when_the_plug_in_works() {
     let places = ["breaker opened", "breaker probing", "breaker closed"].map(|text| log.find(text));
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
 }
+
+/// The plug-in that holds would hold again: an operator who has looked at the message sends it past that plug-in.
+#[test]
+fn a_message_is_released_past_the_plug_in_that_holds_it_and_every_other_is_called() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, &(charging() + &hostile("occasion", ""))));
+    send_for_good(&relay, &picture("p1"));
+    let list = queue_shows(&relay, "  held  ");
+    let by = "held by plug-in hostile, by its verdict on arrival";
+    assert!(list.contains(by), "{list}");
+    let id = only_id(&list);
+    assert!(relay.print(&["queue", "show", &id]).contains(by));
+    assert!(relay.print(&["trace", "p1@mms.a.example"]).contains(by));
+    let json = relay.print(&["trace", "p1@mms.a.example", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let held_by = &json["queue"][0]["held-by"][0];
+    assert_eq!(
+        (held_by["plugin"].as_str(), held_by["rule"].as_str()),
+        (Some("hostile"), Some("verdict"))
+    );
+
+    // Through the whole chain it is held again, which says so.
+    relay.print(&["queue", "release", &id]);
+    let list = queue_shows(&relay, "held again after its release");
+    assert!(list.contains(by), "{list}");
+    relay.process().wait_for_log("held again after its release: ");
+    assert_eq!(peer.taken().len(), 0);
+
+    let printed = relay.print(&["queue", "release", &id, "--past", "hostile"]);
+    assert!(printed.starts_with("1 released past hostile"), "{printed}");
+    let taken = &peer.wait_for(1)[0];
+    assert_eq!(taken.without_trace(), picture("p1"));
+    assert_eq!(charged(&relay), (1, 1), "the others are called");
+    let trace = relay.print(&["trace", "p1@mms.a.example"]);
+    assert!(trace.contains(": release past hostile "), "{trace}");
+    assert!(
+        trace.contains("not called: an operator released the message past it"),
+        "{trace}"
+    );
+}
+
+#[test]
+fn a_plug_in_that_failed_and_holds_is_named_and_passed_by_peer() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, &hostile("trap", "on-failure = \"hold\"")));
+    for id in ["f1", "f2"] {
+        send_for_good(&relay, &picture(id));
+    }
+    let list = queue_shows(&relay, "  held  ");
+    assert!(
+        list.contains("held by plug-in hostile, by on-failure = \"hold\" on arrival"),
+        "{list}"
+    );
+    let none = relay.print(&["queue", "release", "--peer", "operator-b", "--past", "hostile"]);
+    assert!(none.starts_with("0 released"), "nothing came from there: {none}");
+    let printed = relay.print(&["queue", "release", "--peer", "operator-a", "--past", "hostile"]);
+    assert!(printed.starts_with("2 released past hostile"), "{printed}");
+    peer.wait_for(2);
+    queue_shows(&relay, "nothing in the queue");
+}
+
+/// Held by one plug-in, then by the next: whom it was released past stays past.
+#[test]
+fn releases_past_one_plug_in_after_another_add_up_and_a_plain_release_forgets_them() {
+    let peer = Peer::start();
+    let named = |name: &str| hostile("occasion", "").replace("name = \"hostile\"", &format!("name = \"{name}\""));
+    let relay = Relay::start(&config(&peer, &(named("first") + &named("second"))));
+    send_for_good(&relay, &picture("s1"));
+    let id = only_id(&queue_shows(&relay, "held by plug-in first,"));
+    relay.print(&["queue", "release", &id, "--past", "first"]);
+    queue_shows(&relay, "held by plug-in second,");
+    relay.print(&["queue", "release", &id]);
+    queue_shows(&relay, "held by plug-in first,");
+    // Of what is held, those that the named plug-in holds.
+    let printed = relay.print(&["queue", "release", "--all", "--past", "second"]);
+    assert!(printed.starts_with("0 released"), "{printed}");
+    relay.print(&["queue", "release", "--all", "--past", "first"]);
+    queue_shows(&relay, "held by plug-in second,");
+    relay.print(&["queue", "release", &id, "--past", "second"]);
+    peer.wait_for(1);
+    queue_shows(&relay, "nothing in the queue");
+}
+
+#[test]
+fn a_release_past_a_plug_in_or_of_a_peer_that_is_not_configured_is_refused_and_names_those_that_are() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, &hostile("occasion", "")));
+    send_for_good(&relay, &picture("u1"));
+    queue_shows(&relay, "  held  ");
+    for (flags, told) in [
+        (
+            ["--all", "--past", "hostil"],
+            "there is no plug-in hostil; there are: hostile",
+        ),
+        (
+            ["--past", "hostile", "--peer=operator-x"],
+            "there is no peer operator-x; there are: operator-a, operator-b",
+        ),
+    ] {
+        let words: Vec<&str> = ["queue", "release"].into_iter().chain(flags).collect();
+        let output = relay.command(&words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(told), "{said}");
+    }
+    queue_shows(&relay, "  held  ");
+}

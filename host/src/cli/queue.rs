@@ -50,11 +50,17 @@ pub enum Args {
         #[command(flatten)]
         spool: SpoolArgs,
         /// As `queue list` prints them; also those that the plug-ins refused after they were accepted
-        #[arg(required_unless_present = "all")]
+        #[arg(required_unless_present_any = ["all", "peer"])]
         ids: Vec<OutgoingId>,
-        /// Every held message
+        /// Every held message; with --past, those that these plug-ins hold
         #[arg(long, conflicts_with = "ids")]
         all: bool,
+        /// As --all, of those that came from this peer or are held on their way to it
+        #[arg(long, value_name = "PEER", conflicts_with_all = ["ids", "all"])]
+        peer: Option<String>,
+        /// Do not call this plug-in for them, on arrival and departure; may be given more than once
+        #[arg(long, value_name = "PLUGIN")]
+        past: Vec<String>,
     },
     /// Forget messages for good
     Drop {
@@ -79,6 +85,22 @@ pub struct SpoolArgs {
 impl SpoolArgs {
     pub fn open(&self) -> anyhow::Result<Inspector> {
         open(&self.folder()?)
+    }
+
+    /// Fails when the configuration, if that was named, has no such peer or plug-in: a slip would select nothing, or pass
+    /// nobody.
+    fn refuse_unknown(&self, peer: Option<&str>, plugins: &[String]) -> anyhow::Result<()> {
+        let Some(path) = &self.config else { return Ok(()) };
+        let config = Config::load(path)?;
+        let peers: Vec<&str> = config.peers.iter().map(|peer| peer.name.as_str()).collect();
+        if let Some(unknown) = peer.filter(|peer| !peers.contains(peer)) {
+            bail!("there is no peer {unknown}; there are: {}", peers.join(", "));
+        }
+        let known: Vec<&str> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
+        if let Some(unknown) = plugins.iter().find(|name| !known.contains(&name.as_str())) {
+            bail!("there is no plug-in {unknown}; there are: {}", known.join(", "));
+        }
+        Ok(())
     }
 
     /// The spool's folder.
@@ -110,7 +132,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             peer,
             failed,
         } => retry(&mut spool.open()?, &ids, peer.as_deref(), failed),
-        Args::Release { spool, ids, all } => release(&mut spool.open()?, &ids, all),
+        Args::Release {
+            spool, ids, peer, past, ..
+        } => {
+            spool.refuse_unknown(peer.as_deref(), &past)?;
+            release(&mut spool.open()?, ids, peer.as_deref(), &past)
+        }
         Args::Drop { spool, ids } => forget(&mut spool.open()?, &ids),
     }
 }
@@ -150,8 +177,18 @@ pub fn line(entry: &QueueEntry) -> String {
         .as_deref()
         .map(|reason| format!("\n    {reason}"))
         .unwrap_or_default();
+    let holders = entry.holders.iter().map(|holder| format!("\n    held by {holder}"));
+    let again = match (entry.state, entry.released) {
+        (QueueState::Held, 1) => "\n    held again after its release",
+        (QueueState::Held, 2..) => "\n    held again after each of its releases",
+        _ => "",
+    };
+    let holders = match entry.state {
+        QueueState::Held => holders.collect::<String>(),
+        _ => String::new(),
+    };
     format!(
-        "{}  {peer}  {state}  {} attempts  {} octets  received {}\n    {from} -> {}{reason}",
+        "{}  {peer}  {state}  {} attempts  {} octets  received {}\n    {from} -> {}{reason}{holders}{again}",
         entry.id,
         entry.attempts,
         entry.size,
@@ -214,13 +251,18 @@ fn refuse_without_next_hop(spool: &Inspector, ids: &[OutgoingId]) -> anyhow::Res
     Ok(())
 }
 
-fn release(spool: &mut Inspector, ids: &[OutgoingId], all: bool) -> anyhow::Result<()> {
-    let now = SystemClock.now();
-    let count = match all {
-        true => spool.release_all(now)?,
-        false => spool.release(ids, now)?,
+/// Without ids, what is held: of this peer when one is named.
+fn release(spool: &mut Inspector, mut ids: Vec<OutgoingId>, peer: Option<&str>, past: &[String]) -> anyhow::Result<()> {
+    if ids.is_empty() {
+        let peer = peer.map(PeerName::new).transpose()?;
+        ids = spool.held(peer.as_ref(), past)?;
+    }
+    let count = spool.release(&ids, past, SystemClock.now())?;
+    let past = match past {
+        [] => String::new(),
+        past => format!(" past {}", past.join(", ")),
     };
-    println!("{count} released; a running relay takes them up within a second");
+    println!("{count} released{past}; a running relay takes them up within a second");
     if count < ids.len() {
         bail!("{} of {} ids are not held", ids.len() - count, ids.len());
     }

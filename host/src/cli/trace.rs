@@ -168,6 +168,7 @@ fn arrived(at: &str, what: &str, arrival: &Arrival) {
         );
     }
     lines(arrival.hold.iter().map(|reason| format!("stays as received: {reason}")));
+    lines(arrival.holders.iter().map(|holder| format!("held by {holder}")));
     lines(&arrival.changes);
 }
 

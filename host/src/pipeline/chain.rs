@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mm4relay_engine::{self as engine, Occasion, Plugin};
 
-use crate::message::{ChargingEntry, KvWrite, Message, OnFailure, PeerName, Refusal, Step};
+use crate::message::{ChargingEntry, HoldRule, Holder, KvWrite, Message, OnFailure, PeerName, Refusal, Step};
 use crate::protocol::mm4;
 
 use super::loading::Health;
@@ -53,9 +53,7 @@ pub enum Passage {
         message: Arc<Message>,
         routes: BTreeMap<u32, PeerName>,
     },
-    Hold {
-        reason: String,
-    },
+    Hold(Holder),
     Discard {
         reason: String,
     },
@@ -69,6 +67,15 @@ impl Chain {
     /// A chain of one.
     pub fn of(link: Link) -> Self {
         Self { links: vec![link] }
+    }
+
+    /// The chain without these plug-ins.
+    pub fn without(&self, names: &[String]) -> Self {
+        let links = self.links.iter();
+        let stays = |link: &&Link| !names.iter().any(|name| name == link.plugin.name());
+        Self {
+            links: links.filter(stays).cloned().collect(),
+        }
     }
 
     /// The arrival run: once per message, before routing. `next_hops` are those that routing would choose now.
@@ -108,7 +115,7 @@ impl Chain {
             }
             let done = match link.ask(&message, occasion, ends).await {
                 Ok(done) => done,
-                Err(trouble) => match link.failed(&trouble, &message) {
+                Err(trouble) => match link.failed(&trouble, &message, occasion) {
                     Some(passage) => return passage,
                     None => continue,
                 },
@@ -211,7 +218,7 @@ impl Link {
     }
 
     /// The plug-in's failure policy: how the run ends, or `None` when it goes on as if the plug-in were not there.
-    fn failed(&self, trouble: &Trouble, message: &Message) -> Option<Passage> {
+    fn failed(&self, trouble: &Trouble, message: &Message, occasion: &Occasion) -> Option<Passage> {
         let plugin = self.plugin.name().to_owned();
         let reason = match trouble {
             Trouble::Failed(reason) => {
@@ -228,9 +235,12 @@ impl Link {
             OnFailure::Skip => None,
             OnFailure::Defer => Some(Passage::Refuse(Refusal::Deferred { plugin, reason })),
             OnFailure::Refuse => Some(Passage::Refuse(Refusal::PluginFailed { plugin, reason })),
-            OnFailure::Hold => Some(Passage::Hold {
+            OnFailure::Hold => Some(Passage::Hold(Holder {
                 reason: format!("plug-in {plugin} failed: {reason}"),
-            }),
+                plugin,
+                rule: HoldRule::Failure,
+                to: next_hop(occasion),
+            })),
         }
     }
 }
@@ -256,13 +266,28 @@ pub(super) fn came_to(
         }
         engine::Verdict::Hold(reason) => {
             let reason = legal_reason(reason)?;
-            (vec![format!("hold: {reason}")], Passage::Hold { reason })
+            let did = vec![format!("hold: {reason}")];
+            let holder = Holder {
+                plugin: plugin.to_owned(),
+                rule: HoldRule::Verdict,
+                to: next_hop(occasion),
+                reason,
+            };
+            (did, Passage::Hold(holder))
         }
         engine::Verdict::Discard(reason) => {
             let reason = legal_reason(reason)?;
             (vec![format!("discard: {reason}")], Passage::Discard { reason })
         }
     })
+}
+
+/// Where the message would go on departure.
+fn next_hop(occasion: &Occasion) -> Option<PeerName> {
+    match occasion {
+        Occasion::Departure(destination) => PeerName::new(&destination.peer).ok(),
+        Occasion::Arrival | Occasion::Outcome(_) => None,
+    }
 }
 
 /// The refusal that a plug-in asked for, if it is one that may go on the wire.

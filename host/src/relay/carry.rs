@@ -4,12 +4,14 @@
 //! commits what it comes to. A message that took too long, or that an operator released, makes the same journey from
 //! the spool, where [`finish`](super::finish) asks for it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::message::{
-    Field, Incoming, Masked, Message, Outgoing, PeerName, Recipient, Refusal, Timestamp, Transaction,
+    Field, HoldRule, Holder, Incoming, Masked, Message, Outgoing, PeerName, Recipient, Refusal, Step, Timestamp,
+    Transaction,
 };
 use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
@@ -28,6 +30,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// One run of the chain.
 pub(super) struct Run {
     pub(super) chain: Arc<Chain>,
+    /// Plug-ins that are not called on arrival and departure: an operator released the message past them.
+    pub(super) past: Vec<String>,
+    /// How often an operator has released the message.
+    pub(super) released: u32,
     /// The sender still waits: a message that cannot go on now can be left to it.
     pub(super) sender_waits: bool,
     /// What arrival plug-ins asked for is durable from an earlier run, for other recipients of the same message.
@@ -112,7 +118,11 @@ impl Relay {
 
         let mut effects = Effects::default();
         let next_hops = self.next_hops(&message, &meaning, run).await;
-        let passage = run.chain.arrive(Arc::clone(&message), &next_hops, &mut effects).await;
+        effects.journey.extend(run.passed_over());
+        let passage = run
+            .called()
+            .arrive(Arc::clone(&message), &next_hops, &mut effects)
+            .await;
         if run.arrived {
             effects.forget_requests();
         }
@@ -121,7 +131,7 @@ impl Relay {
                 message: arrived,
                 routes,
             } => self.depart(run, &message, &meaning, arrived, routes, effects).await,
-            Passage::Hold { reason } => Ok(held(&message, reason, run, self.clock.now())),
+            Passage::Hold(holder) => Ok(held(&message, vec![holder], run, self.clock.now())),
             Passage::Discard { reason } => Ok(discarded(&message, &reason, effects, self.clock.now())),
             Passage::Refuse(refusal) => Err(refusal),
         };
@@ -174,14 +184,20 @@ impl Relay {
     /// A message that the chain defers again and again is taken in the end, and held: else it rots in its sender's
     /// queue, where nobody looks.
     fn hold_if_deferred_too_often(&self, message: &Message, refusal: Refusal, run: &Run) -> Result<CameTo, Refusal> {
-        if !run.sender_waits || !matches!(refusal, Refusal::Deferred { .. }) {
-            return Err(refusal);
-        }
+        let plugin = match &refusal {
+            Refusal::Deferred { plugin, .. } if run.sender_waits => plugin.clone(),
+            _ => return Err(refusal),
+        };
         match self.deferrals.count(message) {
             Deferred::Again => Err(refusal),
             Deferred::TooOften { times } => {
-                let reason = format!("deferred {times} times; the last time: {}", why(&refusal));
-                Ok(held(message, reason, run, self.clock.now()))
+                let holder = Holder {
+                    plugin,
+                    rule: HoldRule::Deferrals,
+                    to: None,
+                    reason: format!("deferred {times} times; the last time: {}", why(&refusal)),
+                };
+                Ok(held(message, vec![holder], run, self.clock.now()))
             }
         }
     }
@@ -247,14 +263,14 @@ impl Relay {
             };
             let bound = with_recipients(&arrived, &recipients);
             let mut asked = Effects::default();
-            match run.chain.depart(bound, self.destination(&peer), &mut asked).await {
+            match run.called().depart(bound, self.destination(&peer), &mut asked).await {
                 Passage::Go { message, .. } => {
                     let message = self.directory.load().quirks.suit(message, &peer);
                     gathered.send(&message, peer, onward, self.trace(received));
                 }
-                Passage::Hold { reason } => {
+                Passage::Hold(holder) => {
                     // What plug-ins asked for on the way to it is dropped: they will be asked anew.
-                    gathered.hold(peer, recipients, reason);
+                    gathered.hold(peer, recipients, holder);
                     continue;
                 }
                 Passage::Discard { reason } => gathered.discard(peer, recipients, &reason),
@@ -316,6 +332,8 @@ impl Run {
     fn first(chain: Arc<Chain>, incoming: &Incoming) -> Self {
         Self {
             chain,
+            past: Vec::new(),
+            released: 0,
             sender_waits: true,
             arrived: false,
             ordinals: 0,
@@ -325,6 +343,25 @@ impl Run {
             noted: Mutex::default(),
             alone: Mutex::default(),
         }
+    }
+
+    /// The plug-ins that are called on arrival and departure.
+    fn called(&self) -> Cow<'_, Chain> {
+        match self.past.is_empty() {
+            true => Cow::Borrowed(&*self.chain),
+            false => Cow::Owned(self.chain.without(&self.past)),
+        }
+    }
+
+    /// Shows which plug-ins are not called.
+    fn passed_over(&self) -> impl Iterator<Item = Step> {
+        self.past.iter().map(|plugin| Step {
+            plugin: plugin.clone(),
+            occasion: "arrival and departure".into(),
+            did: vec!["not called: an operator released the message past it".into()],
+            micros: 0,
+            body_octets_read: 0,
+        })
     }
 
     /// Of what the relay itself says.
@@ -340,6 +377,8 @@ impl Run {
     pub(super) fn again(chain: Arc<Chain>, unfinished: &Unfinished, now: Timestamp) -> Self {
         Self {
             chain,
+            past: unfinished.past.clone(),
+            released: unfinished.released,
             sender_waits: false,
             arrived: unfinished.arrived,
             ordinals: unfinished.ordinals,

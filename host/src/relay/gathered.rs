@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::message::{
-    Answer, Field, Incoming, Leg, LegState, Message, Outgoing, OutgoingId, PeerName, Recipient, Refusal, Timestamp,
+    Answer, Field, Holder, Incoming, Leg, LegState, Message, Outgoing, OutgoingId, PeerName, Recipient, Refusal,
+    Timestamp,
 };
 use crate::pipeline::Effects;
 use crate::protocol::mm4;
@@ -23,7 +24,7 @@ pub(super) struct Gathered<'a> {
     sent: Vec<Outgoing>,
     failed: Vec<(Outgoing, Refusal)>,
     discarded: bool,
-    held: Option<(Vec<Recipient>, String)>,
+    held: Option<(Vec<Recipient>, Vec<Holder>)>,
     /// What is to be remembered of each destination, if the message is a request.
     legs: Vec<Leg>,
     ordinal: u32,
@@ -87,14 +88,11 @@ impl<'a> Gathered<'a> {
         self.failed.push((outgoing, refusal));
     }
 
-    pub(super) fn hold(&mut self, peer: PeerName, recipients: Vec<Recipient>, reason: String) {
+    pub(super) fn hold(&mut self, peer: PeerName, recipients: Vec<Recipient>, holder: Holder) {
         self.legs.push(Leg::aside(peer, recipients.clone(), taken(self.now)));
-        let (held, reasons) = self.held.get_or_insert_with(|| (Vec::new(), reason.clone()));
+        let (held, holders) = self.held.get_or_insert_default();
         held.extend(recipients);
-        if *reasons != reason {
-            reasons.push_str("; ");
-            reasons.push_str(&reason);
-        }
+        holders.push(holder);
     }
 
     fn remember(&mut self, outgoing: &Outgoing, transaction_id: Option<String>, state: LegState) {
@@ -133,8 +131,8 @@ impl<'a> Gathered<'a> {
             return Err(refusal.clone());
         }
         let something_happens = self.discarded || !self.sent.is_empty() || !self.failed.is_empty();
-        if let (Some((_, reason)), false) = (&self.held, something_happens) {
-            let (whole, _) = held(self.received, reason.clone(), self.run, self.now);
+        if let (Some((_, holders)), false) = (&self.held, something_happens) {
+            let (whole, _) = held(self.received, holders.clone(), self.run, self.now);
             return Ok((whole, self.legs));
         }
         for (outgoing, refusal) in &self.failed {
@@ -148,13 +146,14 @@ impl<'a> Gathered<'a> {
             .into_iter()
             .map(|(outgoing, why)| (outgoing, why.to_string()))
             .collect();
-        if let Some((recipients, reason)) = self.held {
-            tracing::warn!(message = %self.received.id, "held for {} recipients: {reason}", recipients.len());
-            acceptance.envelope.recipients = as_received(self.received, recipients);
-            acceptance.hold = Some(Hold {
+        if let Some((recipients, holders)) = self.held {
+            let hold = Hold {
                 arrived: true,
-                ..Hold::parked(reason)
-            });
+                ..Hold::by(holders)
+            };
+            log_hold(self.received, &hold, recipients.len(), self.run);
+            acceptance.envelope.recipients = as_received(self.received, recipients);
+            acceptance.hold = Some(hold);
         }
         Ok((acceptance, self.legs))
     }
@@ -232,12 +231,12 @@ pub(super) fn is_for_later(acceptance: &Acceptance) -> bool {
 
 /// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released. Whoever asks for
 /// a response hears that it was taken.
-pub(super) fn held(received: &Message, reason: String, run: &Run, now: Timestamp) -> CameTo {
-    tracing::warn!(message = %received.id, "held: {reason}");
+pub(super) fn held(received: &Message, holders: Vec<Holder>, run: &Run, now: Timestamp) -> CameTo {
     let hold = Hold {
         arrived: run.arrived,
-        ..Hold::parked(reason)
+        ..Hold::by(holders)
     };
+    log_hold(received, &hold, received.envelope.recipients.len(), run);
     let held = Acceptance {
         hold: Some(hold),
         ..acceptance(received, Effects::default())
@@ -259,6 +258,16 @@ pub(super) fn everybody(received: &Message, state: LegState) -> Vec<Leg> {
 /// What the relay answers in the next hop's place: a plug-in wanted the message to look taken.
 fn taken(at: Timestamp) -> LegState {
     LegState::Answered { answer: Answer::ok(at) }
+}
+
+fn log_hold(received: &Message, hold: &Hold, recipients: usize, run: &Run) {
+    let by: Vec<String> = hold.holders.iter().map(ToString::to_string).collect();
+    let (by, reason, released) = (by.join("; "), &hold.reason, run.released);
+    let message = received.id;
+    match released {
+        0 => tracing::warn!(%message, recipients, by, "held: {reason}"),
+        _ => tracing::warn!(%message, recipients, by, released, "held again after its release: {reason}"),
+    }
 }
 
 fn log_discard(received: &Message, reason: &str) {

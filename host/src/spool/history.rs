@@ -1,7 +1,7 @@
 //! What happened to a request and to everything about it, for `mm4relay trace`. The spool writes it beside what it records,
 //! in the same transaction, and removes it with the transaction that it belongs to. Nothing is decided by it.
 
-use crate::message::{OutgoingId, PeerName, Step, Timestamp};
+use crate::message::{Holder, OutgoingId, PeerName, Step, Timestamp};
 
 use super::{Acceptance, DeliveryResult, Outcome};
 
@@ -71,6 +71,8 @@ pub struct Arrival {
     pub destinations: Vec<(u32, PeerName, Option<String>)>,
     /// Why it is held, or not through its chain yet.
     pub hold: Option<String>,
+    /// The plug-ins that hold it.
+    pub holders: Vec<Holder>,
     pub changes: Vec<String>,
     /// The first and the last sequence number of the charging records that it caused.
     pub charged: Option<(u64, u64)>,
@@ -130,6 +132,10 @@ impl Arrival {
                 .map(|(outgoing, why)| (outgoing.id.ordinal, outgoing.peer.clone(), why.map(|why| cut(why))))
                 .collect(),
             hold: acceptance.hold.as_ref().map(|hold| hold.reason.clone()),
+            holders: acceptance
+                .hold
+                .as_ref()
+                .map_or_else(Vec::new, |hold| hold.holders.clone()),
             changes,
             charged,
         }

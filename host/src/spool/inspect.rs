@@ -19,7 +19,7 @@ use super::sqlite::schema::{key, open_existing};
 use super::sqlite::{history, pieces, release, stored};
 use super::{Event, SpoolError};
 use crate::clock::{Clock, SystemClock};
-use crate::message::{Envelope, MessageId, OutgoingId, PeerName, Piece, Step, Timestamp};
+use crate::message::{Envelope, Holder, MessageId, OutgoingId, PeerName, Piece, Step, Timestamp};
 
 pub use charging::ChargingRow;
 pub use trace::{Trace, Traces};
@@ -96,6 +96,10 @@ pub struct QueueEntry {
     pub received_at: Timestamp,
     /// Why it failed last, or why it is held or unfinished.
     pub reason: Option<String>,
+    /// The plug-ins that hold it, or held it before its release. Empty also where an earlier version did not say.
+    pub holders: Vec<Holder>,
+    /// How often an operator has released it.
+    pub released: u32,
 }
 
 /// What to list. The default is the first 1,000 entries of everything.
@@ -146,11 +150,12 @@ impl Default for Filter {
 
 /// The columns of [`entry`].
 const DESTINATIONS: &str = "
-    SELECT o.message, o.ordinal, o.state, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at, o.reason
+    SELECT o.message, o.ordinal, o.state, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at, o.reason,
+        NULL, 0
     FROM outgoing o JOIN message m ON m.id = o.message";
 const AS_RECEIVED: &str = "
     SELECT m.id, 0, CASE WHEN m.due IS NOT NULL THEN 4 WHEN m.failed THEN 1 ELSE 3 END, NULL, m.source, m.envelope, m.size,
-        m.attempts, m.due, m.received_at, m.hold
+        m.attempts, m.due, m.received_at, m.hold, m.holders, m.released
     FROM message m WHERE m.hold IS NOT NULL";
 
 impl Inspector {
@@ -276,28 +281,61 @@ impl Inspector {
 
     /// Lets the relay run the chain of messages that are held, or that their chain refused, from its beginning at
     /// `now`; those that wait for that anyhow become due. Returns how many entries there were.
-    pub fn release(&mut self, ids: &[OutgoingId], now: Timestamp) -> Result<usize, SpoolError> {
+    ///
+    /// The plug-ins in `past` are not called for them on arrival and departure, nor are those of earlier releases past
+    /// plug-ins. When `past` is empty, all plug-ins are called, whatever was said before.
+    pub fn release(&mut self, ids: &[OutgoingId], past: &[String], now: Timestamp) -> Result<usize, SpoolError> {
+        const PAST: &str = "SELECT past FROM message WHERE id = ?1";
         const RELEASE: &str = "
-            UPDATE message SET due = ?2, failed = 0, attempts = 0 WHERE id = ?1 AND hold IS NOT NULL";
+            UPDATE message SET due = ?2, failed = 0, attempts = 0, past = ?3, released = released + (due IS NULL)
+            WHERE id = ?1 AND hold IS NOT NULL";
+        let did = match past {
+            [] => "release".to_owned(),
+            past => format!("release past {}", past.join(", ")),
+        };
         self.in_turns(ids, |db, id| {
-            let found = match id.ordinal {
-                0 => db.prepare_cached(RELEASE)?.execute((key(id.message)?, sql_time(now)))?,
-                _ => 0,
+            let message = key(id.message)?;
+            if id.ordinal != 0 {
+                return Ok(0);
+            }
+            let before: Option<Option<String>> = db
+                .prepare_cached(PAST)?
+                .query_row([message], |row| row.get(0))
+                .optional()?;
+            let mut all = match past {
+                [] => Vec::new(),
+                _ => stored::read_past(before.flatten().as_deref())?,
             };
-            note(db, history::about(db, id.message)?, "release", id, found)
+            for name in past {
+                if !all.contains(name) {
+                    all.push(name.clone());
+                }
+            }
+            let row = (message, sql_time(now), stored::write_past(&all)?);
+            let found = db.prepare_cached(RELEASE)?.execute(row)?;
+            note(db, history::about(db, id.message)?, &did, id, found)
         })
     }
 
-    /// As [`release`](Self::release), for every message that is held at the time of the call. What its chain refused
-    /// is left alone: that takes its id.
-    pub fn release_all(&mut self, now: Timestamp) -> Result<usize, SpoolError> {
-        const HELD: &str = "SELECT id, 0 FROM message WHERE hold IS NOT NULL AND due IS NULL AND NOT failed";
-        let mut query = self.db.prepare_cached(HELD)?;
-        let ids: Vec<_> = query
-            .query_map((), |row| outgoing_id(row, 0))?
-            .collect::<rusqlite::Result<_>>()?;
-        drop(query);
-        self.release(&ids, now)
+    /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way to
+    /// it; with `by`, those that one of these plug-ins holds, and those of which nobody knows who does. What its chain
+    /// refused is not among them: that takes its id.
+    pub fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<OutgoingId>, SpoolError> {
+        let entries = self.list(&Filter {
+            state: Some(QueueState::Held),
+            limit: i64::MAX as usize,
+            ..Filter::default()
+        })?;
+        let of_peer = |entry: &QueueEntry| {
+            let bound = |peer: &PeerName| entry.holders.iter().any(|holder| holder.to.as_ref() == Some(peer));
+            peer.is_none_or(|peer| entry.source == *peer || bound(peer))
+        };
+        let held_by = |entry: &QueueEntry| {
+            let named = |holder: &Holder| by.contains(&holder.plugin);
+            by.is_empty() || entry.holders.is_empty() || entry.holders.iter().any(named)
+        };
+        let chosen = entries.into_iter().filter(|entry| of_peer(entry) && held_by(entry));
+        Ok(chosen.map(|entry| entry.id).collect())
     }
 
     /// Removes entries for good, whatever their state. What the relay is sending at this moment may still arrive.
@@ -422,6 +460,8 @@ fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
         },
         received_at: Timestamp(row.get::<_, i64>(9)? as u64),
         reason: row.get(10)?,
+        holders: stored::read_holders(row.get::<_, Option<String>>(11)?.as_deref())?,
+        released: row.get(12)?,
     })
 }
 

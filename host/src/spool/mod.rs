@@ -51,8 +51,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::message::{
-    ChargingEntry, Content, Envelope, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, PeerName, Step,
-    Timestamp, Transaction, TransactionChange, TransactionKey,
+    ChargingEntry, Content, Envelope, Holder, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, PeerName,
+    Step, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 
 pub use careless::Careless;
@@ -176,6 +176,8 @@ pub struct Acceptance {
 pub struct Hold {
     /// For people.
     pub reason: String,
+    /// The plug-ins because of which it is parked.
+    pub holders: Vec<Holder>,
     /// When the relay itself runs its chain. `None`: it is parked until an operator releases it.
     pub due: Option<Timestamp>,
     /// What its arrival plug-ins asked for is durable already, with other recipients of the same message: whatever they
@@ -194,6 +196,10 @@ pub struct Unfinished {
     pub arrived: bool,
     /// Ordinals up to this one belong to destinations that it had before.
     pub ordinals: u32,
+    /// Plug-ins that are not to be called for it on arrival and departure: an operator released it past them.
+    pub past: Vec<String>,
+    /// How often an operator has released it.
+    pub released: u32,
 }
 
 /// What a run of the chain from the spool came to.
@@ -340,10 +346,27 @@ pub enum SpoolError {
 }
 
 impl Hold {
+    /// Parked because of these plug-ins, for each of their reasons once.
+    pub fn by(holders: Vec<Holder>) -> Self {
+        let mut reasons: Vec<&str> = Vec::new();
+        for holder in &holders {
+            if !reasons.contains(&holder.reason.as_str()) {
+                reasons.push(&holder.reason);
+            }
+        }
+        Self {
+            reason: reasons.join("; "),
+            due: None,
+            arrived: false,
+            holders,
+        }
+    }
+
     /// Parked for an operator.
     pub fn parked(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
+            holders: Vec::new(),
             due: None,
             arrived: false,
         }

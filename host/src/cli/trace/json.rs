@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::time;
-use crate::message::{Leg, Mode, Transaction};
+use crate::message::{Holder, Leg, Mode, Transaction};
 use crate::spool::inspect::{ChargingRow, QueueEntry, Trace};
 use crate::spool::{Arrival, Event, HistoryEntry};
 
@@ -108,8 +108,21 @@ fn arrived(arrival: &Arrival) -> Value {
         "plug-ins": plug_ins,
         "destinations": destinations,
         "held": arrival.hold,
+        "held-by": held_by(&arrival.holders),
         "changes": arrival.changes,
     })
+}
+
+fn held_by(holders: &[Holder]) -> Vec<Value> {
+    let holder = |holder: &Holder| {
+        json!({
+            "plugin": holder.plugin,
+            "rule": holder.rule.as_str(),
+            "next-hop": holder.to.as_ref().map(|peer| peer.as_str()),
+            "reason": holder.reason,
+        })
+    };
+    holders.iter().map(holder).collect()
 }
 
 fn destination(leg: &Leg) -> Value {
@@ -133,6 +146,8 @@ fn queued(entry: &QueueEntry) -> Value {
         "attempts": entry.attempts,
         "due": entry.due.map(time),
         "reason": entry.reason,
+        "held-by": held_by(&entry.holders),
+        "released": entry.released,
     })
 }
 

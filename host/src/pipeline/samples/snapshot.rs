@@ -24,7 +24,7 @@ pub fn passage(passage: &Passage, effects: &Effects) -> String {
             values(&mut text, effects);
             whole(&mut text, message);
         }
-        Passage::Hold { reason } => line(&mut text, "verdict", [&format!("hold: {reason}")]),
+        Passage::Hold(holder) => line(&mut text, "verdict", [&format!("hold: {}", holder.reason)]),
         Passage::Discard { .. } => {
             line(&mut text, "verdict", did);
             values(&mut text, effects);

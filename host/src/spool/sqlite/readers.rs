@@ -201,7 +201,7 @@ pub(super) fn unfinished(
     except: &HashSet<MessageId>,
 ) -> Result<Vec<Unfinished>, SpoolError> {
     const QUERY: &str = "
-        SELECT id, source, remote, helo, protocol, received_at, size, attempts, arrived, ordinals, envelope
+        SELECT id, source, remote, helo, protocol, received_at, size, attempts, arrived, ordinals, envelope, past, released
         FROM message WHERE due <= ?1 ORDER BY due, id";
     readers.with(|db| {
         let mut query = db.prepare_cached(QUERY)?;
@@ -236,7 +236,9 @@ fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Opt
     let peer = PeerName::new(&row.get::<_, String>(1)?).ok();
     let remote = row.get::<_, String>(2)?.parse().ok();
     let envelope = stored::read_envelope(row.get_ref(10)?.as_str().unwrap_or_default()).ok();
-    let (Some(peer), Some(remote), Some(envelope)) = (peer, remote, envelope) else {
+    let past = row.get::<_, Option<String>>(11)?;
+    let past = stored::read_past(past.as_deref()).ok();
+    let (Some(peer), Some(remote), Some(envelope), Some(past)) = (peer, remote, envelope, past) else {
         return Ok(None);
     };
     let origin = Origin {
@@ -261,6 +263,8 @@ fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Opt
         attempts: row.get(7)?,
         arrived: row.get(8)?,
         ordinals: row.get(9)?,
+        past,
+        released: row.get(12)?,
     }))
 }
 

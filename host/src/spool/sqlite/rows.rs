@@ -28,8 +28,8 @@ impl Unit<'_> {
     pub(super) fn insert_message(&self, acceptance: &Acceptance) -> Result<(), SpoolError> {
         const INSERT: &str = "
             INSERT INTO message(id, source, remote, helo, protocol, received_at, since, size, hold, due, failed,
-                attempts, arrived, ordinals, envelope, journey, request)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13, ?14)";
+                attempts, arrived, ordinals, envelope, journey, request, holders)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13, ?14, ?15)";
         let (origin, hold) = (&acceptance.origin, acceptance.hold.as_ref());
         let row = (
             key(acceptance.id)?,
@@ -46,6 +46,7 @@ impl Unit<'_> {
             stored::write_envelope(&acceptance.envelope)?,
             stored::write_journey(&acceptance.journey)?,
             acceptance_about(acceptance)?,
+            stored::write_holders(hold.map_or(&[], |hold| hold.holders.as_slice()))?,
         );
         self.run(INSERT, row)?;
         Ok(())

@@ -47,13 +47,13 @@ pub(super) const TABLES: &str = "
     -- or refused when `failed`. `arrived`: what its arrival plug-ins asked for is durable. `ordinals`: the last one given
     -- to a destination. `since`: what the age at which it is given up counts from. `request`: whose history it belongs to.
     -- `protocol`: 0 SMTP, 1 ESMTP, 2 ESMTPS. `holders`: who holds it, as JSON; null when that is not known. `past`: the
-    -- plug-ins that an operator releases it past, as JSON; null for none.
+    -- plug-ins that an operator released it past, as JSON; null for none. `released`: how often an operator released it.
     CREATE TABLE message(
         id INTEGER PRIMARY KEY, source TEXT NOT NULL, remote TEXT NOT NULL, helo TEXT NOT NULL,
         protocol INTEGER NOT NULL, received_at INTEGER NOT NULL, since INTEGER NOT NULL, size INTEGER NOT NULL,
         hold TEXT, due INTEGER, failed INTEGER NOT NULL, attempts INTEGER NOT NULL, arrived INTEGER NOT NULL,
         ordinals INTEGER NOT NULL, request INTEGER, envelope TEXT NOT NULL, journey TEXT NOT NULL,
-        holders TEXT, past TEXT);
+        holders TEXT, past TEXT, released INTEGER NOT NULL DEFAULT 0);
     CREATE INDEX message_held ON message(id) WHERE hold IS NOT NULL;
     CREATE INDEX message_due ON message(due) WHERE due IS NOT NULL;
 

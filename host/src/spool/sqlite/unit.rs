@@ -169,7 +169,7 @@ impl Unit<'_> {
     fn come_to(&self, message: i64, acceptance: &Acceptance) -> Result<usize, SpoolError> {
         const DONE: &str = "
             UPDATE message SET hold = ?2, due = ?3, arrived = arrived OR ?4, ordinals = max(ordinals, ?5), since = ?6,
-                envelope = ?7, journey = ?8, request = coalesce(request, ?9), failed = 0, attempts = 0
+                envelope = ?7, journey = ?8, request = coalesce(request, ?9), holders = ?10, failed = 0, attempts = 0
             WHERE id = ?1 AND due IS NOT NULL";
         let mut query = self.db.prepare_cached("SELECT journey FROM message WHERE id = ?1")?;
         let before = query.query_row([message], |row| row.get::<_, String>(0)).optional()?;
@@ -189,6 +189,7 @@ impl Unit<'_> {
             stored::write_envelope(&acceptance.envelope)?,
             stored::write_journey(&journey)?,
             acceptance_about(acceptance)?,
+            stored::write_holders(hold.map_or(&[], |hold| hold.holders.as_slice()))?,
         );
         Ok(self.run(DONE, row)?)
     }

@@ -23,6 +23,7 @@ const MIGRATIONS: &[(i64, &str)] = &[(3, FROM_3)];
 const FROM_3: &str = "
     ALTER TABLE message ADD COLUMN holders TEXT;
     ALTER TABLE message ADD COLUMN past TEXT;
+    ALTER TABLE message ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE outgoing ADD COLUMN kind TEXT;
     ALTER TABLE outgoing ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE event ADD COLUMN kind TEXT;

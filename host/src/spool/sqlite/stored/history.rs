@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::envelope::peer;
+use super::envelope::{all, peer};
+use super::holder::StoredHolder;
 use crate::message::{MessageId, OutgoingId, PeerName, Step, Timestamp};
 use crate::spool::{Arrival, Event};
 
@@ -88,6 +89,8 @@ pub(super) struct StoredArrival {
     destinations: Vec<(u32, String, Option<String>)>,
     #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
     hold: Option<String>,
+    #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
+    holders: Vec<StoredHolder>,
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
     changes: Vec<String>,
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
@@ -200,6 +203,7 @@ impl From<Arrival> for StoredArrival {
             journey,
             destinations,
             hold,
+            holders,
             changes,
             charged,
         } = plain;
@@ -215,6 +219,7 @@ impl From<Arrival> for StoredArrival {
             journey: journey.iter().map(StoredStep::from).collect(),
             destinations: destinations.into_iter().map(destination).collect(),
             hold,
+            holders: holders.iter().map(StoredHolder::from).collect(),
             changes,
             charged,
         }
@@ -241,6 +246,7 @@ impl TryFrom<StoredArrival> for Arrival {
                 .map(destination)
                 .collect::<Result<_, String>>()?,
             hold: stored.hold,
+            holders: all(stored.holders)?,
             changes: stored.changes,
             charged: stored.charged,
         })

@@ -10,6 +10,7 @@
 
 mod envelope;
 mod history;
+mod holder;
 mod request;
 
 #[cfg(test)]
@@ -20,8 +21,9 @@ use serde::de::DeserializeOwned;
 
 use self::envelope::StoredEnvelope;
 use self::history::{StoredEvent, StoredStep};
+use self::holder::StoredHolder;
 use self::request::StoredRequest;
-use crate::message::{Envelope, Step, Transaction};
+use crate::message::{Envelope, Holder, Step, Transaction};
 use crate::spool::{Event, SpoolError};
 
 pub(in crate::spool) fn write_envelope(envelope: &Envelope) -> Result<String, SpoolError> {
@@ -56,6 +58,27 @@ pub fn write_event(event: &Event) -> Result<String, SpoolError> {
 
 pub(in crate::spool) fn read_event(text: &str) -> Result<Event, SpoolError> {
     Event::try_from(read::<StoredEvent>(text)?).map_err(SpoolError::Broken)
+}
+
+/// `None` when nobody holds it.
+pub(in crate::spool) fn write_holders(holders: &[Holder]) -> Result<Option<String>, SpoolError> {
+    let stored: Vec<StoredHolder> = holders.iter().map(StoredHolder::from).collect();
+    (!stored.is_empty()).then(|| write(&stored)).transpose()
+}
+
+/// Empty when it is not known who: an earlier version did not say.
+pub(in crate::spool) fn read_holders(text: Option<&str>) -> Result<Vec<Holder>, SpoolError> {
+    let stored: Vec<StoredHolder> = text.map_or(Ok(Vec::new()), read)?;
+    envelope::all(stored).map_err(SpoolError::Broken)
+}
+
+/// Names of plug-ins; `None` for none.
+pub(in crate::spool) fn write_past(names: &[String]) -> Result<Option<String>, SpoolError> {
+    (!names.is_empty()).then(|| write(&names)).transpose()
+}
+
+pub(in crate::spool) fn read_past(text: Option<&str>) -> Result<Vec<String>, SpoolError> {
+    text.map_or(Ok(Vec::new()), read)
 }
 
 /// Any JSON that the spool keeps for others without looking into it: a charging record.

@@ -68,3 +68,19 @@ fn an_address_that_was_accepted_once_is_read_however_strict_the_rule_has_become(
     assert_eq!(sender.as_str(), long);
     assert!(read_envelope(r#"{"sender":"a b\r\nRCPT TO:<c>","recipients":[]}"#).is_err());
 }
+
+/// Written by format 4; an earlier version did not say who holds a message.
+#[test]
+fn holders_and_whom_a_message_was_released_past_are_read() {
+    use crate::message::HoldRule;
+    let row = r#"[{"plugin":"scanner","rule":"verdict","reason":"looks like fraud"},{"plugin":"adapt","rule":"failure","to":"operator-b","reason":"trap"},{"plugin":"adapt","rule":"deferrals","reason":"deferred 3 times"}]"#;
+    let holders = read_holders(Some(row)).unwrap();
+    let rules: Vec<HoldRule> = holders.iter().map(|holder| holder.rule).collect();
+    assert_eq!(rules, [HoldRule::Verdict, HoldRule::Failure, HoldRule::Deferrals]);
+    assert_eq!(holders[1].to.as_ref().map(|peer| peer.as_str()), Some("operator-b"));
+    assert_eq!(write_holders(&holders).unwrap().as_deref(), Some(row));
+    assert_eq!(read_holders(None).unwrap(), []);
+    let past = ["scanner".to_owned(), "adapt".to_owned()];
+    assert_eq!(write_past(&past).unwrap().as_deref(), Some(r#"["scanner","adapt"]"#));
+    assert_eq!(read_past(Some(r#"["scanner","adapt"]"#)).unwrap(), past);
+}

@@ -68,7 +68,7 @@ async fn a_held_message_waits_for_an_operator_and_is_given_out_when_released() {
     assert_eq!(numbers(&spool, Timestamp(u64::MAX)).await, []);
 
     let mut operator = Inspector::open(folder.path()).unwrap();
-    assert_eq!(operator.release(&[id(held, 0), id(held, 1)], NOW).unwrap(), 1);
+    assert_eq!(operator.release(&[id(held, 0), id(held, 1)], &[], NOW).unwrap(), 1);
     let found = unfinished(&spool, NOW).await;
     let [released] = found.as_slice() else {
         panic!("{found:?}")
@@ -208,8 +208,8 @@ async fn a_refused_message_is_kept_as_failed_and_can_be_released() {
     };
     assert_eq!(of_state(&operator, QueueState::Failed), 1);
     assert_eq!(of_state(&operator, QueueState::Held), 0);
-    assert_eq!(operator.release_all(NOW).unwrap(), 0, "it is not held");
-    assert_eq!(operator.release(&[id(held, 0)], NOW).unwrap(), 1);
+    assert_eq!(release_all(&mut operator).unwrap(), 0, "it is not held");
+    assert_eq!(operator.release(&[id(held, 0)], &[], NOW).unwrap(), 1);
     assert_eq!(of_state(&operator, QueueState::Unfinished), 1);
     assert_eq!(numbers(&spool, NOW).await, [held]);
 }
@@ -222,7 +222,7 @@ async fn all_held_messages_are_released_at_once() {
     hold(&spool, Some(LATER)).await;
     let other = hold(&spool, None).await;
     let mut operator = Inspector::open(folder.path()).unwrap();
-    assert_eq!(operator.release_all(NOW).unwrap(), 2);
+    assert_eq!(release_all(&mut operator).unwrap(), 2);
     assert_eq!(numbers(&spool, NOW).await, [one, other]);
 }
 
@@ -261,7 +261,7 @@ async fn a_partly_held_message_remembers_its_arrival_and_its_ordinals() {
     assert_eq!(stored(folder.path()).0, 1, "it is held for somebody still");
 
     let mut operator = Inspector::open(folder.path()).unwrap();
-    operator.release_all(NOW).unwrap();
+    release_all(&mut operator).unwrap();
     let found = unfinished(&spool, NOW).await.remove(0);
     assert_eq!((found.arrived, found.ordinals), (true, 2));
     assert_eq!(found.incoming.envelope.recipients.len(), 1);
@@ -303,4 +303,9 @@ async fn the_index_is_what_finds_due_messages() {
     let sql = "EXPLAIN QUERY PLAN SELECT id FROM message WHERE due <= 1 ORDER BY due, id";
     let plan: String = db.query_row(sql, (), |row| row.get(3)).unwrap();
     assert!(plan.contains("USING") && plan.contains("message_due"), "{plan}");
+}
+
+fn release_all(operator: &mut Inspector) -> Result<usize, SpoolError> {
+    let held = operator.held(None, &[])?;
+    operator.release(&held, &[], NOW)
 }
