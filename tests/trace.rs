@@ -105,6 +105,8 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
             content: acceptance.content.clone(),
             pieces: vec![Piece::Received(0..5)],
         },
+        kind: Some(MessageType::ForwardRequest),
+        repeats: 0,
         header: None,
         attempts: 0,
         expires_at: None,

@@ -112,3 +112,43 @@ fn a_renamed_key_works_under_its_old_name_and_check_and_the_log_say_the_new_one(
     client.say("RCPT TO:<+17775550100/TYPE=PLMN@mms.hub.example>");
     client.expect("250");
 }
+
+/// The fixture has a recipient without a next hop.
+#[test]
+fn what_has_no_next_hop_cannot_be_retried_by_id_or_by_peer() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    put_spool_of_format_3(folder.path());
+    assert!(upgrade(folder.path(), &["--run", "--no-backup"]).ok);
+    let spool = folder.path().to_str().expect("UTF-8");
+    for which in [
+        &["--peer", "no-route", "--failed"][..],
+        &["--peer", "no-route"],
+        &["001K16M28T6G8-1"],
+    ] {
+        let mut words = vec!["queue", "retry", "--spool", spool];
+        words.extend(which);
+        let said = mm4relay(&words);
+        assert!(
+            !said.ok && said.err.contains("has no next hop to try"),
+            "{which:?}: {}",
+            said.err
+        );
+    }
+    let list = mm4relay(&["queue", "list", "--spool", spool, "--state", "failed"]).out;
+    assert!(list.contains("001K16M28T6G8-1  no-route  failed"), "{list}");
+}
+
+#[test]
+fn what_failed_at_a_peer_that_is_not_configured_any_more_is_not_made_to_wait_for_it() {
+    let relay = Relay::stopped(&config(&Peer::start(), "").replace("operator-b", "operator-x"));
+    put_spool_of_format_3(&relay.path("spool"));
+    let spool = relay.path("spool");
+    assert!(upgrade(&spool, &["--run"]).ok);
+    for which in [&["--peer", "operator-b", "--failed"][..], &["001K16M28RVH8-1"]] {
+        let words: Vec<&str> = ["queue", "retry"].iter().chain(which).copied().collect();
+        let output = relay.command(&words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let told = "there is no peer operator-b; there are: operator-a, operator-x";
+        assert!(!output.status.success() && said.contains(told), "{which:?}: {said}");
+    }
+}

@@ -35,6 +35,8 @@ pub fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Accept
             content: content.clone(),
             pieces: vec![header, Piece::Received(0..content.size())],
         },
+        kind: Some(MessageType::ForwardRequest),
+        repeats: 0,
         header: None,
         attempts: 0,
         expires_at: None,

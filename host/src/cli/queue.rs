@@ -87,20 +87,13 @@ impl SpoolArgs {
         open(&self.folder()?)
     }
 
-    /// Fails when the configuration, if that was named, has no such peer or plug-in: a slip would select nothing, or pass
-    /// nobody.
-    fn refuse_unknown(&self, peer: Option<&str>, plugins: &[String]) -> anyhow::Result<()> {
-        let Some(path) = &self.config else { return Ok(()) };
-        let config = Config::load(path)?;
-        let peers: Vec<&str> = config.peers.iter().map(|peer| peer.name.as_str()).collect();
-        if let Some(unknown) = peer.filter(|peer| !peers.contains(peer)) {
-            bail!("there is no peer {unknown}; there are: {}", peers.join(", "));
-        }
-        let known: Vec<&str> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
-        if let Some(unknown) = plugins.iter().find(|name| !known.contains(&name.as_str())) {
-            bail!("there is no plug-in {unknown}; there are: {}", known.join(", "));
-        }
-        Ok(())
+    /// Who is configured, when a configuration was named.
+    fn known(&self) -> anyhow::Result<Option<Known>> {
+        let config = self.config.as_deref().map(Config::load).transpose()?;
+        Ok(config.map(|config| Known {
+            peers: config.peers.into_iter().map(|peer| peer.name.to_string()).collect(),
+            plugins: config.plugins.into_iter().map(|plugin| plugin.name).collect(),
+        }))
     }
 
     /// The spool's folder.
@@ -110,6 +103,32 @@ impl SpoolArgs {
             (None, Some(config)) => Ok(Config::load(config)?.relay.spool),
             (None, None) => bail!("--config or --spool is needed"),
         }
+    }
+}
+
+/// The names of a configuration. A slip would select nothing, or let messages wait for a peer that never comes.
+struct Known {
+    peers: Vec<String>,
+    plugins: Vec<String>,
+}
+
+impl Known {
+    fn refuse_other_peer(&self, name: &str) -> anyhow::Result<()> {
+        one_of("peer", name, &self.peers)
+    }
+
+    fn refuse_other_plugin(&self, name: &str) -> anyhow::Result<()> {
+        one_of("plug-in", name, &self.plugins)
+    }
+}
+
+fn one_of(what: &str, name: &str, known: &[String]) -> anyhow::Result<()> {
+    match known {
+        [] => bail!("there is no {what} {name}; none is configured"),
+        known if !known.iter().any(|known| known == name) => {
+            bail!("there is no {what} {name}; there are: {}", known.join(", "))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -131,11 +150,20 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             ids,
             peer,
             failed,
-        } => retry(&mut spool.open()?, &ids, peer.as_deref(), failed),
+        } => retry(
+            &mut spool.open()?,
+            spool.known()?.as_ref(),
+            &ids,
+            peer.as_deref(),
+            failed,
+        ),
         Args::Release {
             spool, ids, peer, past, ..
         } => {
-            spool.refuse_unknown(peer.as_deref(), &past)?;
+            if let Some(known) = spool.known()? {
+                peer.iter().try_for_each(|peer| known.refuse_other_peer(peer))?;
+                past.iter().try_for_each(|plugin| known.refuse_other_plugin(plugin))?;
+            }
             release(&mut spool.open()?, ids, peer.as_deref(), &past)
         }
         Args::Drop { spool, ids } => forget(&mut spool.open()?, &ids),
@@ -225,14 +253,31 @@ fn show(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn retry(spool: &mut Inspector, ids: &[OutgoingId], peer: Option<&str>, failed: bool) -> anyhow::Result<()> {
+fn retry(
+    spool: &mut Inspector,
+    known: Option<&Known>,
+    ids: &[OutgoingId],
+    peer: Option<&str>,
+    failed: bool,
+) -> anyhow::Result<()> {
     let now = SystemClock.now();
-    let count = match peer {
-        Some(peer) if failed => spool.retry(Selection::FailedAt(&PeerName::new(peer)?), now)?,
-        Some(peer) => spool.retry(Selection::WaitingFor(&PeerName::new(peer)?), now)?,
+    let peer = peer.map(PeerName::new).transpose()?;
+    let count = match &peer {
+        Some(peer) => {
+            refuse_nowhere(peer, peer, known)?;
+            let selection = match failed {
+                true => Selection::FailedAt(peer),
+                false => Selection::WaitingFor(peer),
+            };
+            spool.retry(selection, now)?
+        }
         None if ids.is_empty() => bail!("which ones? Name ids, or --peer NAME"),
         None => {
-            refuse_without_next_hop(spool, ids)?;
+            for id in ids {
+                if let Some(peer) = spool.show(*id)?.and_then(|details| details.entry.peer) {
+                    refuse_nowhere(id, &peer, known)?;
+                }
+            }
             spool.retry(Selection::Ids(ids), now)?
         }
     };
@@ -240,15 +285,12 @@ fn retry(spool: &mut Inspector, ids: &[OutgoingId], peer: Option<&str>, failed: 
     missing(count, ids)
 }
 
-/// A recipient that no route was found for has nowhere to be tried again.
-fn refuse_without_next_hop(spool: &Inspector, ids: &[OutgoingId]) -> anyhow::Result<()> {
-    for id in ids {
-        let peer = spool.show(*id)?.and_then(|details| details.entry.peer);
-        if peer.is_some_and(|peer| peer == PeerName::no_route()) {
-            bail!("{id} has no next hop to try; its sender has to send it again once there is a route, or drop it");
-        }
+/// What has no next hop, or one that nobody knows, would wait for ever.
+fn refuse_nowhere(what: &dyn std::fmt::Display, peer: &PeerName, known: Option<&Known>) -> anyhow::Result<()> {
+    if peer.is_reserved() {
+        bail!("{what} has no next hop to try; its sender has to send it again once there is a route, or drop it");
     }
-    Ok(())
+    known.map_or(Ok(()), |known| known.refuse_other_peer(peer.as_str()))
 }
 
 /// Without ids, what is held: of this peer when one is named.

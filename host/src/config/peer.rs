@@ -90,8 +90,11 @@ impl Peer {
         if name.as_ref().is_some_and(|name| !taken.names.insert(name.clone())) {
             s.refuse("name", "a name that no other peer has");
         }
-        if name == Some(PeerName::relay()) {
-            s.refuse("name", "a name that is not the relay's own");
+        if name.as_ref().is_some_and(PeerName::is_reserved) {
+            s.refuse(
+                "name",
+                "another name: mm4relay stands for the relay itself, no-route for recipients that have no next hop",
+            );
         }
         let domains = s.list("domains", |value| {
             let domain = domain(value)?;

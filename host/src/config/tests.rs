@@ -45,15 +45,6 @@ fn complaints(rest: &str) -> Vec<String> {
 }
 
 #[test]
-fn no_peer_has_the_relays_own_name() {
-    let named = complaints("[[peer]]\nname = \"mm4relay\"\nfrom = [\"192.0.2.1\"]\n");
-    assert!(
-        named.iter().any(|problem| problem.contains("not the relay's own")),
-        "{named:?}"
-    );
-}
-
-#[test]
 fn a_file_with_nothing_but_the_relay_has_all_defaults() {
     let config = parse("").unwrap();
     assert_eq!(config.limits, Limits::default());
@@ -311,4 +302,13 @@ fn a_renamed_key_means_the_same_under_its_old_name_and_is_told() {
         complaints(&with("plug-ins = true\nplugins = true")),
         ["route[0].plug-ins is true: expected plugins alone: plug-ins is its old name"]
     );
+}
+
+#[test]
+fn no_peer_has_a_name_that_stands_for_something_else() {
+    for name in ["no-route", "mm4relay"] {
+        let found = complaints(&PEER.replace("name = \"b\"", &format!("name = \"{name}\"")));
+        let expected = format!("peer[0].name is \"{name}\": expected another name: ");
+        assert!(found.iter().any(|text| text.starts_with(&expected)), "{found:?}");
+    }
 }

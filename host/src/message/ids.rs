@@ -97,14 +97,19 @@ impl PeerName {
         Ok(Self(text.into()))
     }
 
-    /// Stands for the next hop of recipients that have none. A peer may be called so; then messages to it look alike.
+    /// Stands for the next hop of recipients that have none. No peer can be called so.
     pub fn no_route() -> Self {
         Self("no-route".into())
     }
 
-    /// Stands for the relay itself: where messages come from that it writes.
+    /// Stands for the relay itself: where messages come from that it writes. No peer can be called so.
     pub fn relay() -> Self {
         Self("mm4relay".into())
+    }
+
+    /// Whether it stands for something else than a peer of the configuration.
+    pub fn is_reserved(&self) -> bool {
+        [Self::no_route(), Self::relay()].contains(self)
     }
 
     pub fn as_str(&self) -> &str {

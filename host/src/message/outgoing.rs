@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Envelope, Header, OutgoingId, PeerName, Rope, Timestamp};
+use super::{Envelope, Header, MessageType, OutgoingId, PeerName, Rope, Timestamp};
 
 /// What delivery works on: one destination of one message.
 #[derive(Clone, Debug)]
@@ -20,7 +20,11 @@ pub struct Outgoing {
     pub envelope: Envelope,
     /// The bytes to send, before dot-stuffing.
     pub rope: Rope,
-    /// The header of what is sent, kept while the message has not been out of memory; outcome plug-ins see it.
+    /// What it is. `None` where nobody said: in a row that an earlier version stored, whose header says it.
+    pub kind: Option<MessageType>,
+    /// How often the relay has sent it before, because no response came. Plug-ins were told of its delivery then.
+    pub repeats: u32,
+    /// The header of what is sent, where it is in memory: it saves reading it, and decides nothing.
     pub header: Option<Arc<Header>>,
     /// Attempts that have failed so far.
     pub attempts: u32,

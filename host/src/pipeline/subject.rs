@@ -54,7 +54,7 @@ impl View {
     /// What was sent, or could not be: header and envelope without the parts.
     pub fn bare(outgoing: &Outgoing, recipients: Vec<Recipient>, header: Arc<Header>, sides: Sides) -> Self {
         let summary = engine::Summary {
-            message_type: message_type(MessageType::of(&header)),
+            message_type: message_type(outgoing.kind.or_else(|| MessageType::of(&header))),
             message_id: owned(Pdu::of(&header).message_id()),
             transaction_id: owned(Pdu::of(&header).transaction_id()),
             source: outgoing.source.to_string(),

@@ -121,6 +121,8 @@ impl Relay {
                 pieces: vec![Piece::Received(0..incoming.content.size())],
                 content: incoming.content.clone(),
             },
+            kind: None,
+            repeats: 0,
             header: None,
             attempts: 0,
             expires_at: None,

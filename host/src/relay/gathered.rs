@@ -116,6 +116,8 @@ impl<'a> Gathered<'a> {
             received_at: self.run.since,
             envelope: message.envelope.clone(),
             rope: mm4::serialise(message, trace),
+            kind: Some(message.kind),
+            repeats: 0,
             header: Some(Arc::new(message.header.clone())),
             attempts: 0,
             expires_at: transactions::expiry(self.received),

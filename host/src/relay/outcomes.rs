@@ -59,7 +59,7 @@ impl OutcomeSink for Outcomes {
             let mut effects = Effects::default();
             let mut untold = Vec::new();
             // A request that the relay asks again has been charged.
-            let asked_again = chain.wants_outcomes() && self.asks_again(outgoing).await;
+            let asked_again = outgoing.repeats > 0;
             let fates = fates(outgoing, report);
             for fate in fates.into_iter().filter(|_| !asked_again) {
                 let told = tell(&chain, outgoing, &fate, None).await;
@@ -88,16 +88,6 @@ impl OutcomeSink for Outcomes {
 }
 
 impl Outcomes {
-    async fn asks_again(&self, outgoing: &Outgoing) -> bool {
-        // What has not been out of memory goes out for the first time.
-        if outgoing.header.is_some() || !self.transactions.may_ask_again(outgoing) {
-            return false;
-        }
-        let header = header(outgoing).await;
-        let message_id = mm4::Pdu::of(&header).message_id().unwrap_or_default();
-        self.transactions.asks_again(outgoing.id, &message_id).await
-    }
-
     /// What the fate means to the request that the message carried, if it carried one.
     fn changes(&self, outgoing: &Outgoing, report: &DeliveryReport) -> Vec<TransactionChange> {
         let (ordinal, at) = (outgoing.id.ordinal, report.decided_at);
@@ -233,6 +223,8 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
             content: Content::from_bytes(Vec::new()),
             pieces: Vec::new(),
         },
+        kind: Some(of.kind),
+        repeats: 0,
         header: Some(Arc::new(transactions::header(of))),
         attempts: 0,
         expires_at: None,
@@ -307,8 +299,11 @@ async fn is_answer(outgoing: &Outgoing) -> bool {
     if outgoing.source == PeerName::relay() {
         return true;
     }
-    let header = header(outgoing).await;
-    MessageType::of(&header).is_some_and(|kind| kind.request().is_some())
+    let kind = match outgoing.kind {
+        Some(kind) => Some(kind),
+        None => MessageType::of(&*header(outgoing).await),
+    };
+    kind.is_some_and(|kind| kind.request().is_some())
 }
 
 async fn header(outgoing: &Outgoing) -> Arc<Header> {

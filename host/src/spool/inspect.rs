@@ -236,16 +236,15 @@ impl Inspector {
     }
 
     /// Makes what waits due at `now`, its chain or its delivery; lets what has failed wait again, and by its id what
-    /// awaits a response, with its attempts and
-    /// its age counted anew, and asks for its peers to be tried at once. Held messages are left alone. Returns how many
-    /// entries there were.
+    /// awaits a response, with its attempts and its age counted anew, and asks for its peers to be tried at once. Held
+    /// messages are left alone, and so are recipients that have no next hop. Returns how many entries there were.
     pub fn retry(&mut self, selection: Selection, now: Timestamp) -> Result<usize, SpoolError> {
         const AGE: &str = "
             UPDATE message SET since = ?3
             WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state <> 0)";
         const RETRY: &str = "
             UPDATE outgoing SET due = ?3, attempts = iif(state = 1, 0, attempts), state = 0
-            WHERE message = ?1 AND ordinal = ?2";
+            WHERE message = ?1 AND ordinal = ?2 AND peer <> ?4";
         // A peer that could not be reached is left alone for a while: this is how the relay hears that it is to try now.
         const ASK: &str = "
             INSERT INTO counter SELECT 'retry:' || peer, 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2
@@ -272,7 +271,9 @@ impl Inspector {
                 _ => {
                     db.prepare_cached(ASK)?.execute((row.0, row.1))?;
                     db.prepare_cached(AGE)?.execute(row)?;
-                    db.prepare_cached(RETRY)?.execute(row)?
+                    let nowhere = PeerName::no_route();
+                    db.prepare_cached(RETRY)?
+                        .execute((row.0, row.1, row.2, nowhere.as_str()))?
                 }
             };
             note(db, history::about(db, id.message)?, "retry", id, found)

@@ -31,7 +31,6 @@ mod unasked;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -46,8 +45,7 @@ pub use terms::{Profile, Terms};
 pub use unasked::{Speakers, Unasked};
 
 use crate::clock::SharedClock;
-use crate::message::{Leg, MmsAddress, Mode, Outgoing, OutgoingId, PeerName, Transaction, TransactionKey};
-use crate::protocol::mm4;
+use crate::message::{MmsAddress, PeerName, TransactionKey};
 use crate::spool::Spool;
 
 /// Transactions that are looked at alone, at the same time. More than the spool commits together.
@@ -59,8 +57,6 @@ pub struct Transactions {
     clock: SharedClock,
     /// Replaced as a whole when the configuration is reloaded.
     terms: ArcSwap<Terms>,
-    /// Requests with ids below this one may have been asked under other modes than those of `terms`.
-    modes_since: AtomicU64,
     desks: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
     pub counts: Counts,
@@ -72,7 +68,6 @@ pub type Alone = OwnedMutexGuard<()>;
 impl Transactions {
     pub fn new(spool: Arc<dyn Spool>, clock: SharedClock, terms: Terms) -> Self {
         Self {
-            modes_since: AtomicU64::new(spool.next_id().0),
             spool,
             clock,
             terms: ArcSwap::from_pointee(terms),
@@ -85,8 +80,6 @@ impl Transactions {
     /// From now on. What is open goes on under the mode that it was opened with.
     pub fn agree(&self, terms: Terms) {
         self.terms.store(Arc::new(terms));
-        // Taken after the terms were replaced: what looked at the old ones has an earlier id.
-        self.modes_since.store(self.spool.next_id().0, Ordering::Release);
     }
 
     /// Whether mail to this address is for the relay itself: responses, reports and bounces that it finds the way for.
@@ -97,30 +90,6 @@ impl Transactions {
     /// How long the peer may take to respond.
     pub fn response_within(&self, peer: &PeerName) -> Duration {
         self.terms.load().peer(peer).response_within
-    }
-
-    /// Whether the relay may have to ask this again by itself: it was taken over, or the modes have changed since it came.
-    pub fn may_ask_again(&self, outgoing: &Outgoing) -> bool {
-        let earlier = outgoing.id.message.0 < self.modes_since.load(Ordering::Acquire);
-        earlier || self.terms.load().peer(&outgoing.source).mode == Mode::PreAcknowledge
-    }
-
-    /// Whether the relay has delivered this before, and repeats it because no response came.
-    pub async fn asks_again(&self, id: OutgoingId, message_id: &str) -> bool {
-        let key = TransactionKey::Message {
-            message_id: mm4::headers::normalised_id(message_id).to_owned(),
-        };
-        let repeated = |of: &Transaction| {
-            let is_it = |leg: &Leg| leg.ordinal == id.ordinal && leg.repeats > 0;
-            of.id == id.message && of.legs.iter().any(is_it)
-        };
-        match self.spool.find(&key).await {
-            Ok(found) => found.iter().any(repeated),
-            Err(error) => {
-                tracing::warn!(%id, "counted as asked for the first time: {error}");
-                false
-            }
-        }
     }
 
     /// To be held from the look at a transaction to the commit of what answers it. Others share the desk by chance, and

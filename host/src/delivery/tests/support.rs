@@ -354,6 +354,8 @@ pub fn message_to(number: u64, to: &[&str], text: impl Into<Bytes>) -> Outgoing 
             pieces: vec![Piece::Received(0..content.size())],
             content,
         },
+        kind: Some(MessageType::ForwardRequest),
+        repeats: 0,
         header: None,
         attempts: 0,
         expires_at: None,

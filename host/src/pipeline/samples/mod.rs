@@ -209,6 +209,8 @@ async fn put_through(case: &Case, chain: &Chain) -> anyhow::Result<String> {
                     content: message.content.clone(),
                     pieces: Vec::new(),
                 },
+                kind: Some(message.kind),
+                repeats: 0,
                 header: None,
                 attempts: 0,
                 expires_at: None,

@@ -13,7 +13,8 @@ use super::pieces;
 use super::schema::{self, CHUNK, chunk_key, kibibytes};
 use super::stored;
 use crate::message::{
-    Content, Incoming, MessageId, Origin, Outgoing, OutgoingId, PeerName, Protocol, ReadAt, Rope, Timestamp,
+    Content, Incoming, MessageId, MessageType, Origin, Outgoing, OutgoingId, PeerName, Protocol, ReadAt, Rope,
+    Timestamp,
 };
 use crate::spool::{PendingEvent, SpoolError, Unfinished};
 
@@ -163,7 +164,7 @@ pub(super) fn pending_events(
 ) -> Result<Vec<PendingEvent>, SpoolError> {
     const QUERY: &str = "
         SELECT e.peer, m.source, m.since, m.size, e.deliveries, e.envelope, e.pieces,
-            e.message, e.ordinal, e.id, e.outcome, e.attempts
+            e.message, e.ordinal, e.id, e.outcome, e.attempts, e.kind
         FROM event e JOIN message m ON m.id = e.message WHERE e.due <= ?1 ORDER BY e.due, e.id";
     readers.with(|db| {
         let mut query = db.prepare_cached(QUERY)?;
@@ -178,10 +179,11 @@ pub(super) fn pending_events(
                 message,
                 ordinal: row.get(8)?,
             };
-            let Some((outgoing, size)) = outgoing_of(row, readers, id)? else {
+            let Some((mut outgoing, size)) = outgoing_of(row, readers, id)? else {
                 tracing::error!(%id, "an outcome is damaged in the spool, and left alone");
                 continue;
             };
+            outgoing.kind = kind(row, 12)?;
             octets += size;
             found.push(PendingEvent {
                 id: row.get::<_, i64>(9)? as u64,
@@ -292,24 +294,36 @@ pub(super) fn read_outgoing(
     id: OutgoingId,
 ) -> Result<Option<(Outgoing, usize)>, SpoolError> {
     const QUERY: &str = "
-        SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces, o.expires
+        SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces, o.expires, o.kind, o.repeats
         FROM outgoing o JOIN message m ON m.id = o.message WHERE o.message = ?1 AND o.ordinal = ?2";
     let mut query = db.prepare_cached(QUERY)?;
     let mut rows = query.query((schema::key(id.message)?, id.ordinal))?;
     match rows.next()? {
         Some(row) => {
             let expires: Option<i64> = row.get(7)?;
+            let (kind, repeats) = (kind(row, 8)?, row.get(9)?);
             let found = outgoing_of(row, readers, id)?;
             Ok(found.map(|(outgoing, octets)| {
-                let expires_at = expires.map(|at| Timestamp(at as u64));
-                (Outgoing { expires_at, ..outgoing }, octets)
+                let outgoing = Outgoing {
+                    expires_at: expires.map(|at| Timestamp(at as u64)),
+                    kind,
+                    repeats,
+                    ..outgoing
+                };
+                (outgoing, octets)
             }))
         }
         None => Ok(None),
     }
 }
 
-/// An outgoing message from its columns, in the order of the queries above.
+/// The type of an outgoing message: unknown in a row of format 3, and of a later version's making.
+fn kind(row: &Row, column: usize) -> rusqlite::Result<Option<MessageType>> {
+    let word: Option<String> = row.get(column)?;
+    Ok(word.and_then(|word| stored::read_kind(&word)))
+}
+
+/// An outgoing message from its columns, in the order of the queries above: without what only one of them asks for.
 fn outgoing_of(row: &Row, readers: &Arc<Readers>, id: OutgoingId) -> Result<Option<(Outgoing, usize)>, SpoolError> {
     let stored = Bytes::from(row.get::<_, Vec<u8>>(6)?);
     let octets = stored.len();
@@ -329,6 +343,8 @@ fn outgoing_of(row: &Row, readers: &Arc<Readers>, id: OutgoingId) -> Result<Opti
         received_at: time(row, 2)?,
         envelope,
         rope: Rope { content, pieces },
+        kind: None,
+        repeats: 0,
         header: None,
         attempts: row.get(4)?,
         expires_at: None,

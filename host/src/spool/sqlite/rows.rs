@@ -81,8 +81,9 @@ impl Unit<'_> {
         failed: Option<&String>,
     ) -> Result<(), SpoolError> {
         const INSERT: &str = "
-            INSERT INTO outgoing(message, ordinal, peer, state, due, attempts, size, reason, envelope, pieces, expires)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+            INSERT INTO outgoing(message, ordinal, peer, state, due, attempts, size, reason, envelope, pieces, expires,
+                kind, repeats)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
         let size = of.content.size();
         // Ordinal 0 stands for the message as it was received.
         if outgoing.id.message != of.id || outgoing.id.ordinal == 0 {
@@ -110,6 +111,8 @@ impl Unit<'_> {
             stored::write_envelope(&outgoing.envelope)?,
             pieces::encode(&outgoing.rope.pieces),
             outgoing.expires_at.map(sql_time),
+            outgoing.kind.map(stored::write_kind),
+            outgoing.repeats,
         );
         self.run(INSERT, row)?;
         Ok(())
@@ -117,8 +120,8 @@ impl Unit<'_> {
 
     pub(super) fn insert_event(&self, id: OutgoingId, event: &NewEvent) -> Result<(), SpoolError> {
         const INSERT: &str = "
-            INSERT INTO event(message, ordinal, peer, deliveries, due, attempts, outcome, envelope, pieces)
-            SELECT message, ordinal, peer, attempts, ?3, 0, ?4, envelope, pieces
+            INSERT INTO event(message, ordinal, peer, deliveries, due, attempts, kind, outcome, envelope, pieces)
+            SELECT message, ordinal, peer, attempts, ?3, 0, kind, ?4, envelope, pieces
             FROM outgoing WHERE message = ?1 AND ordinal = ?2";
         let row = (key(id.message)?, id.ordinal, sql_time(event.due), &event.outcome);
         if self.run(INSERT, row)? == 0 {

@@ -116,7 +116,8 @@ impl Unit<'_> {
     fn send_again(&self, id: i64, of: &Transaction, ordinal: u32, at: Timestamp) -> Result<(), SpoolError> {
         const ENVELOPE: &str = "SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = 2";
         const AGAIN: &str = "
-            UPDATE outgoing SET state = 0, due = ?3, attempts = 0, reason = 'sent again: no response came', envelope = ?4
+            UPDATE outgoing SET state = 0, due = ?3, attempts = 0, repeats = repeats + 1,
+                reason = 'sent again: no response came', envelope = ?4
             WHERE message = ?1 AND ordinal = ?2";
         let mut query = self.db.prepare_cached(ENVELOPE)?;
         let stored = query

@@ -19,7 +19,7 @@ use crate::spool::upgrade::{Survey, Upgraded};
 const MIGRATIONS: &[(i64, &str)] = &[(3, FROM_3)];
 
 /// Format 3 did not say what type an outgoing message has, nor who holds a received one: null says the same. How often the
-/// relay asked again was known to the request alone.
+/// relay asked again was known to the request alone. What had no next hop could be told to wait, for ever: it has failed.
 const FROM_3: &str = "
     ALTER TABLE message ADD COLUMN holders TEXT;
     ALTER TABLE message ADD COLUMN past TEXT;
@@ -32,6 +32,7 @@ const FROM_3: &str = "
         FROM request, json_each(request.state, '$.l') AS leg
         WHERE request.id = outgoing.message AND json_valid(request.state)
             AND json_extract(leg.value, '$.o') = outgoing.ordinal), 0);
+    UPDATE outgoing SET state = 1 WHERE peer = 'no-route' AND state = 0;
 ";
 
 /// Damaged rows that are named one by one.

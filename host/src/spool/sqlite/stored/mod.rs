@@ -22,8 +22,8 @@ use serde::de::DeserializeOwned;
 use self::envelope::StoredEnvelope;
 use self::history::{StoredEvent, StoredStep};
 use self::holder::StoredHolder;
-use self::request::StoredRequest;
-use crate::message::{Envelope, Holder, Step, Transaction};
+use self::request::{StoredKind, StoredRequest};
+use crate::message::{Envelope, Holder, MessageType, Step, Transaction};
 use crate::spool::{Event, SpoolError};
 
 pub(in crate::spool) fn write_envelope(envelope: &Envelope) -> Result<String, SpoolError> {
@@ -60,6 +60,16 @@ pub(in crate::spool) fn read_event(text: &str) -> Result<Event, SpoolError> {
     Event::try_from(read::<StoredEvent>(text)?).map_err(SpoolError::Broken)
 }
 
+/// A message type, in the columns `kind`.
+pub(super) fn write_kind(kind: MessageType) -> &'static str {
+    StoredKind::from(kind).word()
+}
+
+/// `None` for a word that this version does not know.
+pub(super) fn read_kind(word: &str) -> Option<MessageType> {
+    StoredKind::from_word(word).map(MessageType::from)
+}
+
 /// `None` when nobody holds it.
 pub(in crate::spool) fn write_holders(holders: &[Holder]) -> Result<Option<String>, SpoolError> {
     let stored: Vec<StoredHolder> = holders.iter().map(StoredHolder::from).collect();
@@ -90,13 +100,42 @@ pub(in crate::spool) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Spool
     serde_json::from_str(text).map_err(|e| SpoolError::Broken(format!("a row is damaged: {e}")))
 }
 
-/// A conversion between an enum and its stored words, both ways and complete.
+/// An enum that is stored as words, and the conversions between it and the plain one, both ways and complete.
 macro_rules! stored_words {
     ($(#[$about:meta])* $stored:ident is $plain:ty { $($variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum $stored {
-            $(#[serde(rename = $word)] $variant),+
+            $($variant),+
+        }
+
+        impl $stored {
+            pub(super) fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+
+            pub(super) fn from_word(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl serde::Serialize for $stored {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $stored {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let word = <std::borrow::Cow<'_, str>>::deserialize(from)?;
+                let unknown = || serde::de::Error::custom(format!("{word:?} is no word that this version knows"));
+                Self::from_word(&word).ok_or_else(unknown)
+            }
         }
 
         impl From<$plain> for $stored {

@@ -18,8 +18,8 @@ use serde_json::json;
 use super::{Options, SqliteSpool};
 use crate::clock::FixedClock;
 use crate::message::{
-    ChargingEntry, Content, Envelope, MessageId, MmsAddress, Origin, Outgoing, OutgoingId, PeerName, Piece, Recipient,
-    Rope, Timestamp,
+    ChargingEntry, Content, Envelope, MessageId, MessageType, MmsAddress, Origin, Outgoing, OutgoingId, PeerName,
+    Piece, Recipient, Rope, Timestamp,
 };
 use crate::spool::inspect::Inspector;
 use crate::spool::{Acceptance, DeliveryResult, NewEvent, Outcome, Spool};
@@ -95,6 +95,8 @@ fn destination(of: &Acceptance, ordinal: u32, to: &str) -> Outgoing {
             content: of.content.clone(),
             pieces: vec![Piece::Received(0..of.content.size())],
         },
+        kind: Some(MessageType::ForwardRequest),
+        repeats: 0,
         header: None,
         attempts: 0,
         expires_at: None,

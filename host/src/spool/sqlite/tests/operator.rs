@@ -230,3 +230,22 @@ fn a_folder_without_a_spool_is_named() {
     let error = Inspector::open(folder.path()).err().unwrap().to_string();
     assert!(error.contains(&folder.path().display().to_string()), "{error}");
 }
+
+/// Nobody would ever look whether it is due.
+#[tokio::test]
+async fn what_has_no_next_hop_is_never_made_to_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let mut acceptance = message(spool.next_id(), "Subject: one\r\n\r\n");
+    let nowhere = destination(&acceptance, 1, PeerName::no_route().as_str());
+    acceptance.failed.push((nowhere, "no route".into()));
+    let failed = id(acceptance.id, 1);
+    spool.commit(acceptance).await.unwrap();
+    let mut operator = Inspector::open(folder.path()).unwrap();
+    for selection in [Selection::FailedAt(&PeerName::no_route()), Selection::Ids(&[failed])] {
+        assert_eq!(operator.retry(selection, NOW).unwrap(), 0);
+    }
+    let state = operator.show(failed).unwrap().map(|details| details.entry.state);
+    assert_eq!(state, Some(QueueState::Failed));
+    assert_eq!(spool.next_due().await.unwrap(), []);
+}

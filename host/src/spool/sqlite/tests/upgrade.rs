@@ -360,3 +360,15 @@ async fn a_spool_with_ten_thousand_open_requests_is_upgraded_and_nothing_is_lost
     assert_eq!(survey.damaged, [] as [&str; 0]);
     spool.close().await;
 }
+
+/// Format 3 let an operator retry what has no next hop: it waited for ever.
+#[test]
+fn what_format_3_let_wait_for_no_next_hop_has_failed_after_the_upgrade() {
+    let folder = of_format_3();
+    let retry = "UPDATE outgoing SET state = 0 WHERE peer = 'no-route'";
+    assert_eq!(raw(folder.path()).execute(retry, ()).unwrap(), 1);
+    upgrade::run(folder.path(), false).unwrap();
+    let states = "SELECT group_concat(state) FROM outgoing WHERE peer = 'no-route'";
+    let states: String = raw(folder.path()).query_row(states, (), |row| row.get(0)).unwrap();
+    assert_eq!(states, "1");
+}
