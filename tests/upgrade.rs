@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::support::{Peer, Relay, Said, config, mm4relay, root};
+use crate::support::{Peer, Relay, Said, config, eventually, mm4relay, root};
 
 /// Puts the spool that the program of format 3 wrote into this folder.
 fn put_spool_of_format_3(spool: &Path) {
@@ -80,14 +80,15 @@ fn a_relay_that_starts_on_a_spool_of_format_3_upgrades_it_and_goes_on_where_that
         .process()
         .wait_for_log("the spool is upgraded to the format of this version");
     assert!(relay.path("spool/spool.db.format-3").exists());
-    // What waited for operator B, and what was released while no relay ran, goes out.
-    let taken = peer.wait_for(2);
-    let ids: Vec<String> = taken.iter().map(|taken| taken.field("X-Mms-Message-ID")).collect();
-    for id in ["\"deferred@mms.a.example\"", "\"unfinished@mms.a.example\""] {
-        assert!(ids.iter().any(|taken| taken == id), "{ids:?}");
-    }
+    // What was released while no relay ran goes out. What else there is to do depends on the day on which this test runs:
+    // what time makes of the rest is claimed beside the code, where the clock stands still.
+    eventually("the released message arrives", || {
+        let taken = peer.taken();
+        let mut ids = taken.iter().map(|taken| taken.field("X-Mms-Message-ID"));
+        ids.any(|id| id == "\"unfinished@mms.a.example\"").then_some(())
+    });
     let list = relay.print(&["queue", "list"]);
-    for state in ["  held  ", "  failed  ", "  awaiting  "] {
+    for state in ["  held  ", "  failed  "] {
         assert!(list.contains(state), "{list}");
     }
     // The export goes on behind the mark.
