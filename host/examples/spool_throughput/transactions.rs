@@ -125,6 +125,7 @@ fn history(model: &mm4relay::spool::Acceptance, id: MessageId) -> anyhow::Result
         journey: Vec::new(),
         destinations: vec![(1, model.outgoing[0].peer.clone(), None)],
         hold: None,
+        holders: Vec::new(),
         changes: Vec::new(),
         charged: Some((1, 1)),
     }));
