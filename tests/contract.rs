@@ -1,13 +1,16 @@
-//! The plug-in interface as it was published, and that today's can still serve every plug-in that was built with it.
+//! What was published, and that today's program still keeps it: the plug-in interface, the fields of exported JSON, the
+//! names of metrics. Each version has a folder in `tests/contract`.
 //!
 //! A component carries the structure of the types that it was built with. Functions and interfaces may be added; records,
 //! variants, enums and flags are closed, functions keep their signatures, and the world exports what it exported. See
 //! `docs/versions.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::support::root;
+use serde_json::Value;
+
+use crate::support::{Peer, Relay, config, mm4relay, root};
 
 /// Interfaces and worlds by name, each with its items: by name, with what must not change.
 type Package = BTreeMap<String, BTreeMap<String, String>>;
@@ -26,6 +29,90 @@ fn todays_interface_extends_every_published_one() {
         versions += 1;
     }
     assert!(versions >= 1);
+}
+
+/// The spool of `tests/fixtures`, read by the program that published the fields and by today's.
+#[test]
+fn exported_json_has_every_field_that_it_had() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let database = folder.path().join("spool.db");
+    std::fs::copy(root().join("tests/fixtures/spool-3/spool.db"), &database).expect("the fixture");
+    let spool = folder.path().to_str().expect("UTF-8");
+    assert!(mm4relay(&["spool", "upgrade", "--run", "--no-backup", "--spool", spool]).ok);
+    // Else its requests are forgotten one day.
+    let forget_never = "UPDATE request SET forget_at = 1 << 60, state = json_set(state, '$.x', 1 << 60)";
+    let db = rusqlite::Connection::open(&database).expect("the database");
+    db.execute(forget_never, ()).expect("requests");
+    drop(db);
+
+    let records = mm4relay(&["cdr", "export", "--spool", spool, "--after", "0"]).out;
+    assert_eq!(missing("cdr-export.fields", &fields(&records)), nothing());
+    let requests = [
+        "open", "answered", "denied", "refused", "deferred", "two-ways", "no-way", "held", "values",
+    ];
+    let traces = requests.map(|id| {
+        let said = mm4relay(&["trace", "--spool", spool, &format!("{id}@mms.a.example"), "--json"]);
+        assert!(said.ok, "{}", said.err);
+        said.out
+    });
+    assert_eq!(missing("trace.fields", &fields(&traces.concat())), nothing());
+}
+
+#[test]
+fn metrics_have_every_name_that_they_had() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, "\n[console]\nlisten = \"127.0.0.1:0\"\n"));
+    let page = relay.page("/metrics");
+    let names = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    assert_eq!(missing("metrics.names", &names.map(str::to_owned).collect()), nothing());
+}
+
+/// The lines of a file of any published version that are not in `today`.
+fn missing(file: &str, today: &BTreeSet<String>) -> BTreeSet<String> {
+    let versions = std::fs::read_dir(root().join("tests/contract")).expect("the published versions");
+    let mut missing = BTreeSet::new();
+    for version in versions {
+        let published = std::fs::read_to_string(version.expect("a folder").path().join(file)).expect("UTF-8");
+        assert!(!published.is_empty());
+        let gone = published.lines().filter(|name| !today.contains(*name));
+        missing.extend(gone.map(str::to_owned));
+    }
+    missing
+}
+
+fn nothing() -> BTreeSet<String> {
+    BTreeSet::new()
+}
+
+/// The paths of all fields in lines of JSON: `history[].event`.
+fn fields(lines: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for line in lines.lines() {
+        add_fields(&serde_json::from_str(line).expect("JSON lines"), "", &mut found);
+    }
+    found
+}
+
+fn add_fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                add_fields(value, &path, found);
+                found.insert(path);
+            }
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| add_fields(item, &format!("{path}[]"), found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 #[test]
@@ -101,6 +188,9 @@ fn package_in(folder: &Path) -> Package {
     let mut all = Package::new();
     for file in std::fs::read_dir(folder).expect("a folder with WIT files") {
         let path = file.expect("a file").path();
+        if path.extension().is_none_or(|end| end != "wit") {
+            continue;
+        }
         all.extend(package(&std::fs::read_to_string(&path).expect("UTF-8")));
     }
     all

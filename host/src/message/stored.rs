@@ -10,14 +10,13 @@ impl Transaction {
     /// be sent again: it was taken over for the peer that asked, and its next hop has not decided yet.
     pub fn keeps(&self, ordinal: u32) -> bool {
         let open = |state: &LegState| matches!(state, LegState::Waiting | LegState::Delivered { .. });
-        let leg = self.legs.iter().find(|leg| leg.ordinal == ordinal && ordinal > 0);
-        self.mode == Mode::PreAcknowledge && leg.is_some_and(|leg| open(&leg.state))
+        self.mode == Mode::PreAcknowledge && self.leg(ordinal).is_some_and(|leg| open(&leg.state))
     }
 
     /// Adds what a later run of the chain opened under the same id: legs that are new, and its wait for responses. What
     /// has become of the others stays, and so does the answer.
     pub fn join(&mut self, later: Self) {
-        let known = |leg: &Leg| leg.ordinal > 0 && self.legs.iter().any(|old| old.ordinal == leg.ordinal);
+        let known = |leg: &Leg| self.leg(leg.ordinal).is_some();
         let legs: Vec<Leg> = later.legs.into_iter().filter(|leg| !known(leg)).collect();
         self.apply(&Change::Legs { legs });
         if let Some(task) = later.next {

@@ -228,7 +228,7 @@ pub enum TransactionKey {
 impl Transaction {
     /// Everything that it must be found by. A change can add keys, and takes none away.
     pub fn keys(&self) -> Vec<TransactionKey> {
-        let asked = self.legs.iter().filter(|leg| leg.ordinal > 0);
+        let asked = self.asked_legs();
         let unasked = asked.clone().all(|leg| leg.transaction_id.is_some());
         let received = unasked.then(|| TransactionKey::Received {
             transaction_id: normalised(&self.transaction_id).to_owned(),
@@ -259,8 +259,19 @@ impl Transaction {
 
     /// The leg that a response from `peer` to this transaction ID, normalised, is about.
     pub fn leg_asked(&self, peer: &PeerName, transaction_id: &str) -> Option<&Leg> {
-        let is_it = |leg: &&Leg| leg.ordinal > 0 && leg.peer == *peer && self.asked_with(leg, transaction_id);
-        self.legs.iter().find(is_it)
+        let is_it = |leg: &&Leg| leg.peer == *peer && self.asked_with(leg, transaction_id);
+        self.asked_legs().find(is_it)
+    }
+
+    /// The leg of the outgoing message with this ordinal. There is none for 0, which several legs may have: those of
+    /// recipients whose fate was decided without a next hop.
+    pub fn leg(&self, ordinal: u32) -> Option<&Leg> {
+        self.asked_legs().find(|leg| leg.ordinal == ordinal)
+    }
+
+    /// The legs in which a next hop was asked.
+    pub fn asked_legs(&self) -> impl Iterator<Item = &Leg> + Clone {
+        self.legs.iter().filter(|leg| leg.is_asked())
     }
 
     /// Whether one of its legs was asked with this transaction ID, normalised.
@@ -270,6 +281,11 @@ impl Transaction {
 }
 
 impl Leg {
+    /// Whether a next hop is asked in it.
+    pub fn is_asked(&self) -> bool {
+        self.ordinal > 0
+    }
+
     /// Recipients whose fate is decided without a next hop: held, discarded, refused.
     pub fn aside(peer: PeerName, recipients: Vec<Recipient>, state: LegState) -> Self {
         Self {

@@ -60,6 +60,21 @@ impl QueueState {
         Self::Unfinished,
     ];
 
+    /// Its number in the queries below; the first three stand in `outgoing.state` as they are.
+    fn code(self) -> i64 {
+        match self {
+            Self::Waiting => 0,
+            Self::Failed => 1,
+            Self::Awaiting => 2,
+            Self::Held => 3,
+            Self::Unfinished => 4,
+        }
+    }
+
+    fn from_code(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+
     /// The word for it: in what commands print and take, and in exported JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -177,11 +192,9 @@ impl Inspector {
         let mut values = vec![Value::from(after.0), after.1.into(), (filter.limit as i64).into()];
         if !matches!(filter.state, Some(QueueState::Held | QueueState::Unfinished)) {
             let mut select = format!("SELECT * FROM ({DESTINATIONS} WHERE (o.message, o.ordinal) > (?1, ?2)");
-            match filter.state {
-                Some(QueueState::Waiting) => select.push_str(" AND o.state = 0"),
-                Some(QueueState::Failed) => select.push_str(" AND o.state = 1"),
-                Some(QueueState::Awaiting) => select.push_str(" AND o.state = 2"),
-                _ => {}
+            if let Some(state) = filter.state {
+                // A number in the text, so that SQLite sees which index is for this state alone.
+                select.push_str(&format!(" AND o.state = {}", state.code()));
             }
             if let Some(peer) = &filter.peer {
                 values.push(peer.as_str().to_owned().into());
@@ -439,13 +452,9 @@ fn note(db: &Connection, about: Option<i64>, did: &str, id: OutgoingId, found: u
 }
 
 fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
-    let state = match row.get(2)? {
-        0 => QueueState::Waiting,
-        1 => QueueState::Failed,
-        2 => QueueState::Awaiting,
-        3 => QueueState::Held,
-        _ => QueueState::Unfinished,
-    };
+    let code = row.get(2)?;
+    let state = QueueState::from_code(code);
+    let state = state.ok_or_else(|| SpoolError::Broken(format!("a row is damaged: it has the state {code}")))?;
     let name = |text: String| PeerName::new(&text).map_err(|e| SpoolError::Broken(e.0));
     Ok(QueueEntry {
         id: outgoing_id(row, 0)?,

@@ -45,7 +45,7 @@ impl Transactions {
         let Some((of, ordinal)) = self.returned(peer, &status.returned).await? else {
             return Ok(Vec::new());
         };
-        let Some(leg) = of.legs.iter().find(|leg| leg.ordinal == ordinal) else {
+        let Some(leg) = of.leg(ordinal) else {
             return Ok(Vec::new());
         };
         let at = self.clock.now();
@@ -98,7 +98,7 @@ impl Transactions {
         };
         let found = self.spool.find(&key).await?;
         let of_peer = found.into_iter().find_map(|of| {
-            let leg = of.legs.iter().find(|leg| leg.ordinal > 0 && leg.peer == *peer)?.ordinal;
+            let leg = of.asked_legs().find(|leg| leg.peer == *peer)?.ordinal;
             Some((of, leg))
         });
         Ok(of_peer)

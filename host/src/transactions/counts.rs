@@ -135,7 +135,7 @@ impl What {
                 Change::Repeated { ordinal, .. } => (Self::AskedAgain, ordinal),
                 _ => return None,
             };
-            let leg = of.legs.iter().find(|leg| leg.ordinal == *ordinal)?;
+            let leg = of.leg(*ordinal)?;
             Some(what.with(&leg.peer))
         });
         noted.collect()

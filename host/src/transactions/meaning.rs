@@ -139,7 +139,7 @@ impl Question {
         let addresses = |list: &[Recipient]| list.iter().map(|r| r.address.clone()).collect::<Vec<_>>();
         let legs = &self.transaction.legs;
         let same =
-            |leg: &&Leg| leg.ordinal > 0 && leg.peer == *peer && addresses(&leg.recipients) == addresses(recipients);
+            |leg: &&Leg| leg.is_asked() && leg.peer == *peer && addresses(&leg.recipients) == addresses(recipients);
         legs.iter().filter(|_| self.is_again()).find(same)
     }
 
@@ -191,7 +191,7 @@ impl Reply {
 
     /// The one that answers.
     pub fn leg(&self) -> Option<&Leg> {
-        self.of.legs.iter().find(|leg| leg.ordinal == self.ordinal)
+        self.of.leg(self.ordinal)
     }
 
     pub fn answer(&self) -> &Answer {

@@ -114,7 +114,7 @@ fn refuse_rounds(question: &Question, hop: &Hop<'_>, limit: usize) -> Result<(),
     let asked = &question.transaction;
     let there = |leg: &&crate::message::Leg| {
         let same = |recipient: &Recipient| hop.recipients.iter().any(|r| r.address == recipient.address);
-        leg.ordinal > 0 && leg.peer == *hop.peer && leg.recipients.iter().any(same)
+        leg.is_asked() && leg.peer == *hop.peer && leg.recipients.iter().any(same)
     };
     let others = question
         .passes

@@ -42,7 +42,7 @@ pub struct Written {
 impl Transactions {
     /// Looks at a transaction that was due a moment ago. `None` when it is gone, or not due any more.
     pub async fn look(&self, found: &Transaction) -> Result<Option<(Alone, Deed)>, SpoolError> {
-        let lone = found.legs.first().filter(|leg| leg.ordinal > 0);
+        let lone = found.legs.first().filter(|leg| leg.is_asked());
         let asked = lone.map(|leg| found.asked(&leg.peer, leg.transaction_id.as_deref()));
         let key = asked.unwrap_or(crate::message::TransactionKey::Repeat(found.repeat));
         let alone = self.alone(&key).await;

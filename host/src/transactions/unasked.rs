@@ -122,7 +122,7 @@ fn unasked<'a>(terms: &Terms, judged: impl Iterator<Item = (&'a Transaction, boo
     let renamed = |of: &Transaction| {
         of.legs
             .iter()
-            .any(|leg| leg.ordinal > 0 && !terms.peers.contains_key(&leg.peer))
+            .any(|leg| leg.is_asked() && !terms.peers.contains_key(&leg.peer))
     };
     let (may, not): (Vec<_>, Vec<_>) = judged.partition(|(of, asked)| *asked || renamed(of));
     let mut askers: Vec<PeerName> = not.iter().map(|(of, _)| of.source.clone()).collect();
@@ -137,7 +137,7 @@ fn unasked<'a>(terms: &Terms, judged: impl Iterator<Item = (&'a Transaction, boo
 fn asked<'a>(terms: &Terms, of: &'a Transaction, speakers: &'a Speakers) -> impl Iterator<Item = &'a Leg> {
     let inside = |peer: &PeerName| terms.peer(peer).inside;
     let is_inside = speakers.iter().any(inside);
-    let legs = of.legs.iter().filter(|leg| leg.ordinal > 0);
+    let legs = of.asked_legs();
     let theirs: Vec<&Leg> = legs
         .filter(|leg| speakers.contains(&leg.peer) || (is_inside && inside(&leg.peer)))
         .collect();

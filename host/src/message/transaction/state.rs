@@ -27,7 +27,7 @@ impl Transaction {
             }
             Change::CameAgain { .. } => self.again = self.answer.is_some(),
             Change::Repeated { ordinal, .. } => {
-                if let Some(leg) = self.legs.iter_mut().find(|leg| leg.ordinal == *ordinal) {
+                if let Some(leg) = self.leg_mut(*ordinal) {
                     leg.repeats += 1;
                     leg.state = LegState::Waiting;
                 }
@@ -94,9 +94,15 @@ impl Transaction {
         }
     }
 
+    /// As [`leg`](Self::leg).
+    fn leg_mut(&mut self, ordinal: u32) -> Option<&mut Leg> {
+        self.legs
+            .iter_mut()
+            .find(|leg| leg.is_asked() && leg.ordinal == ordinal)
+    }
+
     fn move_leg(&mut self, ordinal: u32, state: &LegState) {
-        let leg = self.legs.iter_mut().find(|leg| leg.ordinal == ordinal && ordinal > 0);
-        if let Some(leg) = leg
+        if let Some(leg) = self.leg_mut(ordinal)
             && leg.state.may_become(state)
         {
             leg.state = state.clone();
@@ -105,7 +111,7 @@ impl Transaction {
 
     /// Parts the recipients from their leg, unless they are all that it has.
     fn refuse(&mut self, ordinal: u32, recipients: &[u32], answer: &Answer, cause: Cause) {
-        let Some(leg) = self.legs.iter_mut().find(|leg| leg.ordinal == ordinal && ordinal > 0) else {
+        let Some(leg) = self.leg_mut(ordinal) else {
             return;
         };
         let state = LegState::Failed {

@@ -123,7 +123,7 @@ impl Unit<'_> {
         let stored = query
             .query_row((id, ordinal), |row| row.get::<_, String>(0))
             .optional()?;
-        let leg = of.legs.iter().find(|leg| leg.ordinal == ordinal);
+        let leg = of.leg(ordinal);
         let (Some(text), Some(leg)) = (stored, leg) else {
             tracing::warn!(message = %of.id, ordinal, "not sent again: it is not in the spool any more");
             return Ok(());
