@@ -15,6 +15,7 @@
 //! - [`transactions`]: requests and their responses, and what the relay has to say itself
 //! - [`charging`]: charging records, out of the spool into files
 //! - [`console`]: metrics and health over HTTP
+//! - [`vitals`]: the tasks that must not die unnoticed
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
@@ -35,3 +36,4 @@ pub mod routing;
 pub mod spool;
 pub mod telemetry;
 pub mod transactions;
+pub mod vitals;

@@ -1,17 +1,205 @@
 //! The log: to standard error, so that standard output belongs to what a command prints.
+//!
+//! Logging is best effort, bounded, and off the path. Whoever logs puts a line into a queue and goes on; a thread of its own
+//! writes. When the queue is full (a reader that stalls) or a line cannot be written (a full disk, a pipe that nobody reads
+//! any more), lines are dropped and counted, and the log says how many once it can be written again.
+//!
+//! A line is one line, whatever strangers wrote: every text in it is shown by [`Masked`], so nothing hides in it and
+//! subscribers' numbers are masked. Numbers that the relay recorded as numbers are its own figures and stay, and so do
+//! the fields in [`OURS`].
 
+mod writer;
+
+use std::fmt::{self, Debug};
 use std::io::IsTerminal;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
+use tracing::field::{Field, Visit};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::Writer;
+
+use crate::message::{Masked, Visible};
+
+use self::writer::Sink;
+
+/// Fields that hold names, addresses and ids of the relay's own, in which a long run of digits is no subscriber's number.
+const OURS: &[&str] = &[
+    "id", "by", "like", "peer", "plugin", "remote", "host", "digest", "folder", "version",
+];
+
+static SINK: OnceLock<Sink> = OnceLock::new();
+static PANICS: AtomicU64 = AtomicU64::new(0);
 
 /// Starts logging. `RUST_LOG` overrides the level, in the usual syntax of tracing's filters.
+///
+/// From here on a panic is a line of the log too, and counted.
 pub fn start(default_level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
+    // Without a thread for it there is no log; the relay works all the same.
+    let Ok(sink) = Sink::start(std::io::stderr()) else {
+        return;
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
+        .with_target(false)
+        .fmt_fields(Fields)
+        .with_writer(sink.clone());
     // A second start (tests, or the demo inside another command) keeps the first.
-    let _ = subscriber.try_init();
+    if subscriber.try_init().is_ok() && SINK.set(sink).is_ok() {
+        std::panic::set_hook(Box::new(|panic| {
+            PANICS.fetch_add(1, Relaxed);
+            let said = panic.payload_as_str().unwrap_or("without a text");
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(place, "a bug: panicked: {said}");
+        }));
+    }
+}
+
+/// Lines of the log that were dropped since the start.
+pub fn lost_lines() -> u64 {
+    SINK.get().map_or(0, Sink::lost)
+}
+
+/// Panics since the start. Each has cost one session, one call or one task, never the process.
+pub fn panics() -> u64 {
+    PANICS.load(Relaxed)
+}
+
+/// Writes a line as it is behind everything that was logged, without waiting for it.
+pub fn say(line: &str) -> bool {
+    SINK.get()
+        .is_some_and(|sink| sink.line(format!("{line}\n").into_bytes()))
+}
+
+/// Waits until what was logged is written, but not for longer than this: whoever reads it may have stalled.
+pub fn finish(within: Duration) {
+    if let Some(sink) = SINK.get() {
+        sink.finish(within);
+    }
+}
+
+/// The text first, then the other fields as `name=value`.
+struct Fields;
+
+impl<'writer> FormatFields<'writer> for Fields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut line = Line {
+            writer,
+            is_empty: true,
+            result: Ok(()),
+        };
+        fields.record(&mut line);
+        line.result
+    }
+}
+
+struct Line<'writer> {
+    writer: Writer<'writer>,
+    is_empty: bool,
+    result: fmt::Result,
+}
+
+impl Line<'_> {
+    fn push(&mut self, field: &Field, value: &dyn fmt::Display) {
+        let space = if std::mem::take(&mut self.is_empty) { "" } else { " " };
+        let written = match field.name() {
+            "message" => write!(self.writer, "{space}{value}"),
+            name => write!(self.writer, "{space}{name}={value}"),
+        };
+        self.result = self.result.and(written);
+    }
+
+    fn push_text(&mut self, field: &Field, text: &str) {
+        match OURS.contains(&field.name()) {
+            true => self.push(field, &Visible(text)),
+            false => self.push(field, &Masked(text)),
+        }
+    }
+}
+
+impl Visit for Line<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.push(field, &value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.push(field, &value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.push(field, &value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.push(field, &value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => self.push_text(field, value),
+            _ => self.push_text(field, &format!("\"{value}\"")),
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.push_text(field, &format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(log: impl FnOnce()) -> String {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .fmt_fields(Fields)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, log);
+        let octets = kept.0.lock().unwrap().clone();
+        String::from_utf8(octets).unwrap()
+    }
+
+    #[test]
+    fn a_line_of_the_log_is_one_line_without_numbers_whatever_strangers_wrote() {
+        let hostile = "x\n2026-11-24 INFO forged \u{1b}[2J\u{7}\u{202e}\u{2028} +1-555-777-0006";
+        let line = logged(|| {
+            tracing::warn!(id = %"001K0TA9BWMH8-1", reply = hostile, host = %hostile, octets = 5_242_880, "{hostile}");
+        });
+        assert_eq!(line.matches('\n').count(), 1, "{line}");
+        let shown = "x\\n2026-11-24 INFO forged \\u{1b}[2J\\u{7}\\u{202e}\\u{2028} +1-555****006";
+        assert!(
+            line.contains(&format!(" WARN {shown} id=001K0TA9BWMH8-1 reply=\"{shown}\"")),
+            "{line}"
+        );
+        assert!(line.contains("octets=5242880"), "{line}");
+        assert!(!line.contains(['\u{1b}', '\u{7}', '\u{202e}', '\u{2028}']), "{line}");
+    }
 }

@@ -141,7 +141,7 @@ impl Relay {
         let mut stream = TcpStream::connect(address).expect("the console listens");
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: relay.example\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
         )
         .expect("a request");
         let mut answer = String::new();

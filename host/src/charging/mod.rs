@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::message::Timestamp;
+use crate::message::{Timestamp, visible_json};
 use crate::spool::inspect::{ChargingRow, Inspector};
 
 /// Rows that are read at once.
@@ -20,8 +20,8 @@ pub fn export(spool: &Inspector, mut after: u64, out: &mut impl Write) -> anyhow
     loop {
         let rows = spool.charging_after(after, BATCH)?;
         for row in &rows {
-            serde_json::to_writer(&mut *out, &line(row))?;
-            out.write_all(b"\n")?;
+            let json = serde_json::to_string(&line(row))?;
+            writeln!(out, "{}", visible_json(&json))?;
             after = row.sequence;
         }
         if rows.len() < BATCH {

@@ -1,5 +1,9 @@
 //! The command line: flags in, exit code out. One file for each subcommand.
 
+// First, because its macros are for all that follow.
+#[macro_use]
+mod print;
+
 mod cdr;
 mod check;
 mod demo;
@@ -15,8 +19,12 @@ mod tally;
 mod trace;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+
+use crate::relay::Died;
+use crate::telemetry;
 
 /// An MM4 relay whose behaviour operators write themselves, as WebAssembly plug-ins.
 #[derive(Debug, Parser)]
@@ -58,29 +66,23 @@ enum Command {
 
 /// Parses the command line and runs it. Errors go to standard error with their causes, and make the exit code 1.
 pub fn main() -> ExitCode {
-    end_quietly_with_the_reader();
     let cli = Cli::parse();
-    match in_runtime(cli.command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("mm4relay: {error:#}");
-            ExitCode::FAILURE
+    let code = in_runtime(cli.command).unwrap_or_else(|error| {
+        eprintln!("mm4relay: {error:#}");
+        match error.is::<Died>() {
+            true => ExitCode::from(DIED),
+            false => ExitCode::FAILURE,
         }
-    }
+    });
+    telemetry::finish(LAST_WORDS);
+    code
 }
 
-/// Whoever reads what a command prints may have seen enough (`| head`): that is nothing to report. Ends as if by SIGPIPE.
-fn end_quietly_with_the_reader() {
-    const BY_SIGPIPE: i32 = 128 + 13;
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let said = panic.payload_as_str().unwrap_or_default();
-        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
-            std::process::exit(BY_SIGPIPE);
-        }
-        usual(panic);
-    }));
-}
+/// The exit code of a relay that could not go on: EX_SOFTWARE of sysexits.h. Start another.
+const DIED: u8 = 70;
+
+/// How long the end waits for whoever reads the log.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

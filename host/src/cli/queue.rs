@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::message::{OutgoingId, PeerName, Timestamp};
+use crate::message::{OutgoingId, PeerName, Timestamp, Visible};
 use crate::spool::inspect::{Filter, Inspector, QueueEntry, QueueState, Selection};
 
 #[derive(Debug, Subcommand)]
@@ -203,7 +203,7 @@ pub fn line(entry: &QueueEntry) -> String {
     let reason = entry
         .reason
         .as_deref()
-        .map(|reason| format!("\n    {reason}"))
+        .map(|reason| format!("\n    {}", Visible(reason)))
         .unwrap_or_default();
     let holders = entry.holders.iter().map(|holder| format!("\n    held by {holder}"));
     let again = match (entry.state, entry.released) {
@@ -243,7 +243,7 @@ fn show(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
             step.plugin, step.occasion, step.micros, step.body_octets_read
         );
         for did in &step.did {
-            println!("            {did}");
+            println!("            {}", Visible(did));
         }
     }
     println!("header");

@@ -1,12 +1,14 @@
 //! `mm4relay run`: the relay itself.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::print;
 use crate::config::Config;
-use crate::relay::{Running, Setup};
+use crate::relay::{Died, Running, Setup};
 use crate::routing::Side;
 use crate::telemetry;
 
@@ -35,17 +37,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let relay = Running::start(config, setup)
         .await
         .context("the relay does not start")?;
-    for (address, side) in relay.addresses() {
-        match side {
-            Side::Inside => println!("listening on {address} for our own relay-servers"),
-            Side::Outside | Side::Both => println!("listening on {address}"),
-        }
-    }
-    if let Some(address) = relay.console_address() {
-        println!("console on http://{address}");
-    }
+    announce(&relay);
     loop {
         tokio::select! {
+            died = relay.died() => return give_up(relay, died).await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = reload.recv() => match relay.reload(&args.config).await {
@@ -59,5 +54,30 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         () = relay.drain() => Ok(()),
         _ = terminate.recv() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
         _ = interrupt.recv() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
+    }
+}
+
+/// Ends with an error, after what is under way had the time to be recorded.
+async fn give_up(relay: Running, died: Died) -> anyhow::Result<()> {
+    const FAREWELL: Duration = Duration::from_secs(30);
+    let _ = tokio::time::timeout(FAREWELL, relay.drain()).await;
+    Err(died.into())
+}
+
+/// Where it listens, for whoever started it. The relay does without a reader.
+fn announce(relay: &Running) {
+    let print = |line: String| {
+        if let Err(error) = print::try_out(format_args!("{line}\n")) {
+            tracing::warn!("standard output cannot be written: {error}");
+        }
+    };
+    for (address, side) in relay.addresses() {
+        print(match side {
+            Side::Inside => format!("listening on {address} for our own relay-servers"),
+            Side::Outside | Side::Both => format!("listening on {address}"),
+        });
+    }
+    if let Some(address) = relay.console_address() {
+        print(format!("console on http://{address}"));
     }
 }

@@ -3,7 +3,7 @@
 mod json;
 
 use crate::clock::{Clock, SystemClock};
-use crate::message::{Leg, OutgoingId, Timestamp, Todo, Transaction};
+use crate::message::{Leg, OutgoingId, Timestamp, Todo, Transaction, Visible, visible_json};
 use crate::spool::inspect::{ChargingRow, Trace, Traces};
 use crate::spool::{Arrival, Event, HistoryEntry};
 
@@ -27,7 +27,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let traces = args.spool.open()?.trace(&args.id, SystemClock.now())?;
     if args.json {
         for trace in &traces.requests {
-            println!("{}", json::of(trace));
+            println!("{}", visible_json(&json::of(trace).to_string()));
         }
     } else {
         print(&traces);
@@ -98,9 +98,12 @@ fn happened(entry: &HistoryEntry, charging: &[ChargingRow]) {
     match &entry.event {
         Event::Accepted(arrival) => arrived(&at, "accepted", arrival),
         Event::Finished(arrival) => arrived(&at, "through its plug-ins", arrival),
-        Event::Later { reason, due } => println!("{at}  not through its plug-ins: {reason}; again at {}", time(*due)),
+        Event::Later { reason, due } => {
+            let reason = Visible(reason);
+            println!("{at}  not through its plug-ins: {reason}; again at {}", time(*due));
+        }
         Event::Refused { reason, changes } => {
-            println!("{at}  refused after it was accepted: {reason}");
+            println!("{at}  refused after it was accepted: {}", Visible(reason));
             lines(changes);
         }
         Event::Outcome {
@@ -111,7 +114,9 @@ fn happened(entry: &HistoryEntry, charging: &[ChargingRow]) {
             changes,
             ..
         } => {
-            let said = said.as_deref().map_or_else(String::new, |said| format!(": {said}"));
+            let said = said
+                .as_deref()
+                .map_or_else(String::new, |said| format!(": {}", Visible(said)));
             let due = due.map_or_else(String::new, |due| format!("; again at {}", time(due)));
             println!("{at}  {became} {id}{said}{due}");
             lines(changes);
@@ -119,7 +124,7 @@ fn happened(entry: &HistoryEntry, charging: &[ChargingRow]) {
         Event::Settled { id, .. } => println!("{at}  the plug-ins have taken the outcome of {id}"),
         Event::Changed { changes } => {
             let mut changes = changes.iter();
-            println!("{at}  {}", changes.next().map_or("", String::as_str));
+            println!("{at}  {}", Visible(changes.next().map_or("", String::as_str)));
             lines(changes);
         }
         Event::Operator { who, did, id } => {
@@ -152,13 +157,13 @@ fn arrived(at: &str, what: &str, arrival: &Arrival) {
         let (plugin, occasion, micros) = (&step.plugin, &step.occasion, step.micros);
         println!(
             "{INDENT}plug-in {plugin} on {occasion}, {micros} us: {}",
-            step.did.join("; ")
+            Visible(&step.did.join("; "))
         );
     }
     for (ordinal, peer, given_up) in &arrival.destinations {
         let given_up = given_up
             .as_deref()
-            .map_or_else(String::new, |why| format!(", given up: {why}"));
+            .map_or_else(String::new, |why| format!(", given up: {}", Visible(why)));
         println!(
             "{INDENT}to {peer} as {}{given_up}",
             OutgoingId {
@@ -174,7 +179,7 @@ fn arrived(at: &str, what: &str, arrival: &Arrival) {
 
 fn lines(texts: impl IntoIterator<Item = impl std::fmt::Display>) {
     for text in texts {
-        println!("{INDENT}{text}");
+        println!("{INDENT}{}", Visible(&text.to_string()));
     }
 }
 

@@ -29,10 +29,19 @@ pub struct Limits {
     pub sessions: u32,
     /// `sessions-per-source`: connections from one address. Default 500: half, so that one peer leaves room for others.
     pub sessions_per_source: u32,
+    /// `sessions-reserved`: connections that are kept free for each peer, so that no peer takes all, from however many
+    /// addresses. Default 10; of all peers together never more than half of `sessions`.
+    pub sessions_reserved: u32,
+    /// `useless-commands`: NOOP, RSET, EHLO and the like, and MAIL, since the last message, after which a client is sent away.
+    /// Default 100, as in Postfix.
+    pub useless_commands: u32,
     /// `errors-per-session`: bad commands before a client is sent away. Default 20: more than any slip needs.
     pub errors_per_session: u32,
     /// `idle`: silence before a session is closed. Default 5 min (RFC 5321, 4.5.3.2.7).
     pub idle: Duration,
+    /// `before-mail`: from the greeting, or the last message, to MAIL, whatever is said meanwhile. Default 10 min: twice
+    /// `idle`, for clients that keep a connection for the next message.
+    pub before_mail: Duration,
     /// `transaction`: from MAIL to the end of data. Default 1 h: the largest message over a line of 12 kbit/s.
     pub transaction: Duration,
     /// `data-rate`: octets a second that a sending client keeps up. Default 500 B/s, as Postfix has it: slower ones
@@ -40,6 +49,10 @@ pub struct Limits {
     pub data_rate: u64,
     /// `memory`: for the messages of all sessions together; what finds no room goes through a file. Default 64 MiB.
     pub memory: u64,
+    /// `disk-reserve`: free space on the spool's disk below which no message is taken, so that what becomes of those that
+    /// are there can still be recorded. Default 64 MiB, about what the spool's log grows to; never more than a tenth of the
+    /// disk.
+    pub disk_reserve: u64,
 }
 
 impl Default for Limits {
@@ -52,11 +65,15 @@ impl Default for Limits {
             line_length: 16_384,
             sessions: 1000,
             sessions_per_source: 500,
+            sessions_reserved: 10,
+            useless_commands: 100,
             errors_per_session: 20,
             idle: Duration::from_secs(5 * 60),
+            before_mail: Duration::from_secs(10 * 60),
             transaction: Duration::from_secs(60 * 60),
             data_rate: 500,
             memory: 64 * MIB,
+            disk_reserve: 64 * MIB,
         }
     }
 }
@@ -83,17 +100,29 @@ impl Limits {
             sessions_per_source: s
                 .optional("sessions-per-source", count(1..=1_000_000))
                 .unwrap_or(default.sessions_per_source),
+            sessions_reserved: s
+                .optional("sessions-reserved", count(0..=10_000))
+                .unwrap_or(default.sessions_reserved),
+            useless_commands: s
+                .optional("useless-commands", count(2..=1_000_000))
+                .unwrap_or(default.useless_commands),
             errors_per_session: s
                 .optional("errors-per-session", count(1..=10_000))
                 .unwrap_or(default.errors_per_session),
             idle: s
                 .optional("idle", duration(seconds(1)..=seconds(86_400)))
                 .unwrap_or(default.idle),
+            before_mail: s
+                .optional("before-mail", duration(seconds(1)..=seconds(86_400)))
+                .unwrap_or(default.before_mail),
             transaction: s
                 .optional("transaction", duration(seconds(1)..=seconds(86_400)))
                 .unwrap_or(default.transaction),
             data_rate: s.optional("data-rate", rate(1..=GIB)).unwrap_or(default.data_rate),
             memory: s.optional("memory", size(MIB..=1024 * GIB)).unwrap_or(default.memory),
+            disk_reserve: s
+                .optional("disk-reserve", size(MIB..=1024 * GIB))
+                .unwrap_or(default.disk_reserve),
         };
         if limits.header_size > limits.message_size && s.has("header-size") {
             s.refuse(

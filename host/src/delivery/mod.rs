@@ -34,12 +34,11 @@ mod tests;
 mod worker;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
@@ -53,7 +52,8 @@ pub use retry::Schedule;
 
 use crate::clock::SharedClock;
 use crate::message::{Outgoing, PeerName};
-use crate::spool::Spool;
+use crate::spool::{Room, Spool};
+use crate::vitals::{Standing, Vitals};
 use peer::Peer;
 
 /// All peers at work.
@@ -61,7 +61,9 @@ pub struct Delivery {
     /// Those that were removed too, with stopped queues: what is in flight for one of them stays known, should it come
     /// back.
     peers: ArcSwap<HashMap<PeerName, Arc<Peer>>>,
-    refills: Mutex<JoinSet<()>>,
+    refills: Mutex<Vec<Standing>>,
+    watching: Mutex<Option<Standing>>,
+    vitals: Arc<Vitals>,
     spool: Arc<dyn Spool>,
     clock: SharedClock,
     outcomes: Arc<dyn OutcomeSink>,
@@ -89,14 +91,26 @@ impl Delivery {
         let delivery = Arc::new(Self {
             peers: ArcSwap::default(),
             refills: Mutex::default(),
+            watching: Mutex::default(),
+            vitals: Arc::default(),
             spool,
             clock,
             outcomes,
             busy: watch::channel(0).0,
         });
         delivery.set_peers(options);
-        tokio::spawn(delivery.clone().run(shutdown));
+        let run = {
+            let delivery = Arc::downgrade(&delivery);
+            move || Self::run(delivery.clone(), shutdown.clone())
+        };
+        let watching = delivery.vitals.keep("delivery", run);
+        *delivery.watching.lock().unwrap_or_else(PoisonError::into_inner) = Some(watching);
         delivery
+    }
+
+    /// Its standing tasks.
+    pub fn vitals(&self) -> &Arc<Vitals> {
+        &self.vitals
     }
 
     /// Adds those that are new, and goes on with the others under what has changed for them.
@@ -134,7 +148,9 @@ impl Delivery {
         let (spool, clock, outcomes) = (self.spool.clone(), self.clock.clone(), self.outcomes.clone());
         let peer = Peer::new(options, spool, clock, outcomes, self.busy.clone());
         let mut refills = self.refills.lock().unwrap_or_else(PoisonError::into_inner);
-        refills.spawn(peer.clone().refill());
+        let refilled = peer.clone();
+        let name = format!("refill of {}", peer.options().name);
+        refills.push(self.vitals.keep(name, move || refilled.clone().refill()));
         peer
     }
 
@@ -163,15 +179,17 @@ impl Delivery {
         let _ = self.busy.subscribe().wait_for(|busy| *busy == 0).await;
     }
 
-    async fn run(self: Arc<Self>, mut shutdown: watch::Receiver<bool>) {
+    async fn run(delivery: Weak<Self>, mut shutdown: watch::Receiver<bool>) {
+        let Some(delivery) = delivery.upgrade() else { return };
         tokio::select! {
-            () = self.watch_spool() => {}
+            () = delivery.watch_spool() => {}
             _ = shutdown.wait_for(|stop| *stop) => {}
         }
-        for peer in self.peers.load().values() {
+        delivery.vitals.end();
+        for peer in delivery.peers.load().values() {
             peer.stop();
         }
-        self.refills.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        delivery.refills.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Once a second: who has messages due, and whom to try again.
@@ -196,7 +214,9 @@ impl Delivery {
                 Ok(counts) => self.heed(counts, &mut asked),
                 Err(error) => warn!(%error, "the spool did not say which peers an operator wants to be tried"),
             }
+            let suspended = self.spool.room() == Room::None;
             for peer in self.peers.load().values() {
+                peer.queue().suspend(suspended);
                 peer.queue().probe(Instant::now());
                 if tick % TICKS_PER_AGE == 0 {
                     peer.queue().age();

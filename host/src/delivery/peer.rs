@@ -126,6 +126,11 @@ impl Peer {
         self.stopping.send_replace(true);
     }
 
+    /// Whether nothing new is to be begun.
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     /// Starts the workers that the queue asks for, and the refill when it runs low.
     pub fn dispatch(self: &Arc<Self>) {
         loop {

@@ -46,6 +46,8 @@ pub(super) struct Queue {
     idle: Vec<oneshot::Sender<Job>>,
     circuit: Circuit,
     stopping: bool,
+    /// What became of a message could not be recorded: nothing is begun.
+    suspended: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +121,7 @@ impl Queue {
             idle: Vec::new(),
             circuit: Circuit::Closed,
             stopping: false,
+            suspended: false,
         }
     }
 
@@ -131,7 +134,7 @@ impl Queue {
         }
         let octets = self.octets.saturating_add(in_memory(&outgoing));
         let full = self.waiting.len() >= self.limits.messages || octets > self.limits.octets;
-        if full || self.stopping || matches!(self.circuit, Circuit::Open { .. }) {
+        if full || self.stopping || self.suspended || matches!(self.circuit, Circuit::Open { .. }) {
             self.more = true;
             return;
         }
@@ -166,7 +169,7 @@ impl Queue {
 
     /// The next message for a worker; `None` when there is none, or none may be tried now.
     pub fn take(&mut self) -> Option<Job> {
-        if self.stopping || matches!(self.circuit, Circuit::Open { .. }) {
+        if self.stopping || self.suspended || matches!(self.circuit, Circuit::Open { .. }) {
             return None;
         }
         let job = self.waiting.pop_front()?;
@@ -179,7 +182,7 @@ impl Queue {
         if let Some(job) = self.take() {
             return Turn::Send(job);
         }
-        if !has_session || self.stopping || self.circuit != Circuit::Closed {
+        if !has_session || self.stopping || self.suspended || self.circuit != Circuit::Closed {
             return Turn::Leave;
         }
         self.idle.retain(|idle| !idle.is_closed());
@@ -206,7 +209,13 @@ impl Queue {
     /// Whether the spool is to be asked for more, and then: how many, and which not.
     pub fn begin_refill(&mut self) -> Option<(usize, Vec<OutgoingId>)> {
         let open = matches!(self.circuit, Circuit::Open { .. });
-        if !self.more || open || self.stopping || !self.is_low() || self.settled_during_refill.is_some() {
+        if !self.more
+            || open
+            || self.stopping
+            || self.suspended
+            || !self.is_low()
+            || self.settled_during_refill.is_some()
+        {
             return None;
         }
         self.settled_during_refill = Some(HashSet::new());
@@ -308,6 +317,11 @@ impl Queue {
             Circuit::Open { until, failures } if until <= now => self.circuit = Circuit::Probing { failures },
             _ => {}
         }
+    }
+
+    /// While the spool may not be able to record what becomes of a message, nothing is begun.
+    pub fn suspend(&mut self, suspended: bool) {
+        self.suspended = suspended;
     }
 
     /// An operator wants the peer to be tried, whatever the schedule says.

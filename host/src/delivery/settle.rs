@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::fate::{self, Answer, Entry, Fate, Rest};
 use super::peer::Peer;
@@ -22,6 +22,9 @@ pub(super) struct Attempt {
 
 /// Between tries of a record that the spool does not take.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
+
+/// Tries once the relay is to end: an end that does not come is followed by a kill.
+const TRIES_AT_THE_END: u32 = 10;
 
 /// Records what became of `job` beside the worker, which goes on with the next message: a flush to disk takes longer
 /// than a message. Waits only when too many records are under way.
@@ -120,6 +123,7 @@ impl Settling {
 
     /// Until the record is made, the message stays in flight, and is not sent again. `false` when it never will be.
     async fn record(&self, outcome: Outcome) -> bool {
+        let (mut said, mut last_tries) = (false, TRIES_AT_THE_END);
         loop {
             match self.peer.spool.record(outcome.clone()).await {
                 Ok(()) => {
@@ -127,8 +131,17 @@ impl Settling {
                     return true;
                 }
                 Err(SpoolError::Closed) => return false,
-                Err(error) => warn!(id = %outcome.id, %error, "what became of a message is not recorded yet"),
+                Err(error) if self.peer.is_stopping() && last_tries == 0 => {
+                    error!(id = %outcome.id, %error, "the relay ends, and what became of a message is not recorded: it will be sent again");
+                    return false;
+                }
+                Err(error) if !said => {
+                    warn!(id = %outcome.id, %error, "what became of a message is not recorded yet");
+                    said = true;
+                }
+                Err(_) => {}
             }
+            last_tries -= u32::from(self.peer.is_stopping());
             tokio::time::sleep(RECORD_AGAIN).await;
         }
     }

@@ -9,6 +9,8 @@ use super::peer::Peer;
 use super::queue::{Job, Turn};
 use super::session::Session;
 use super::{PeerOptions, settle};
+use crate::message::OutgoingId;
+use crate::spool::Room;
 
 /// A greeted session, counted while it lasts.
 pub(super) struct Connection {
@@ -24,15 +26,17 @@ struct Live(Arc<Peer>);
 /// One slot of the peer's concurrency: sends message after message, over one connection while it lasts.
 pub(super) struct Worker {
     peer: Arc<Peer>,
+    /// What it is sending.
+    sending: Option<(OutgoingId, bool)>,
 }
 
 impl Worker {
     pub fn new(peer: Arc<Peer>) -> Self {
         peer.busy.send_modify(|busy| *busy += 1);
-        Self { peer }
+        Self { peer, sending: None }
     }
 
-    pub async fn run(self, first: Job) {
+    pub async fn run(mut self, first: Job) {
         let mut session = None;
         let mut next = Some(first);
         while let Some(job) = next {
@@ -40,7 +44,15 @@ impl Worker {
                 self.peer.queue().put_back(job);
                 break;
             }
-            match self.peer.attempt(&job, &mut session).await {
+            if self.peer.spool.room() == Room::None {
+                self.peer.queue().suspend(true);
+                self.peer.queue().put_back(job);
+                break;
+            }
+            self.sending = Some((job.outgoing.id, job.leased));
+            let attempt = self.peer.attempt(&job, &mut session).await;
+            self.sending = None;
+            match attempt {
                 Some(attempt) => settle::spawn(self.peer.clone(), job, attempt).await,
                 None => {
                     self.peer.queue().put_back(job);
@@ -89,6 +101,10 @@ impl Drop for Live {
 /// Even when a worker panics, its slot is free again.
 impl Drop for Worker {
     fn drop(&mut self) {
+        // It panicked: the message is in the spool, and comes again from there, within a second at the earliest.
+        if let Some((id, leased)) = self.sending {
+            self.peer.queue().settled(id, leased);
+        }
         self.peer.queue().worker_left();
         self.peer.busy.send_modify(|busy| *busy -= 1);
         // A message may have come in between the last look and now.

@@ -8,6 +8,17 @@ use crate::spool::{BoxFuture, Receipt};
 /// Who may talk, what is routable, and where messages go. The first three are asked in the middle of a session and
 /// must not wait for anything; what has to be waited for is asked before, by `look_up`.
 pub trait Handler: Send + Sync + 'static {
+    /// At the connection, before it is given a place: which peers may come from this address, the first of them standing
+    /// for all, and how many they are. `None`: none.
+    fn party(&self, _remote: SocketAddr) -> Option<Party> {
+        None
+    }
+
+    /// How many peers may come at all.
+    fn peers(&self) -> usize {
+        0
+    }
+
     /// At the connection: who may talk at all, and what is known of them already.
     fn greet(&self, remote: SocketAddr) -> Result<Welcome, Refusal>;
 
@@ -32,6 +43,15 @@ pub trait Handler: Send + Sync + 'static {
     /// At the end of data: the whole journey, up to the commit. It is not cancelled when the peer goes away, only when
     /// the listener's farewell is over; until it has returned, nobody has been told anything.
     fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>>;
+}
+
+/// Whom a connection is counted for: the peers that its address belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Party {
+    /// One of them, always the same.
+    pub name: PeerName,
+    /// How many they are.
+    pub peers: usize,
 }
 
 /// What holds for a client before it has said who it is: it comes from an address of one or several peers.

@@ -6,7 +6,8 @@
 //!
 //! What is where:
 //!
-//! - `listener`: connections in, sessions counted, and their end
+//! - `listener`: connections in, and their end
+//! - `guests`: whose place a connection takes, and whether there is one
 //! - `session`: one connection: reading, deadlines, replies in groups
 //! - `state`: what each command means, by what was said before it
 //! - `content`: the message behind DATA, into memory or a file
@@ -20,6 +21,7 @@
 mod budget;
 mod content;
 mod draft;
+mod guests;
 mod handler;
 mod listener;
 mod options;
@@ -33,7 +35,7 @@ mod wire;
 mod tests;
 
 pub use budget::{Lease, MemoryBudget};
-pub use handler::{Handler, SenderTerms, Welcome};
+pub use handler::{Handler, Party, SenderTerms, Welcome};
 pub use listener::serve;
 pub use options::Options;
 pub use replies::reply_to;

@@ -39,10 +39,16 @@ pub struct Options {
 
     /// Sessions at once. Default 16,384: each costs a file descriptor and a few kilobytes.
     pub sessions: usize,
-    /// Sessions at once from one address. Default 1000, so that no peer takes all.
+    /// Sessions at once from one address. Default 1000.
     pub sessions_per_source: usize,
+    /// Sessions that are kept free for each peer, whatever the others take, so that no peer can take all. Default 10.
+    /// All of them together are at most half of `sessions`.
+    pub reserved: usize,
     /// The protocol error that ends a session, with 421. Default the 10th. Refused recipients and messages do not count.
     pub errors: u32,
+    /// Commands that bring no message nearer (NOOP, RSET, VRFY, HELP, EHLO, HELO, and MAIL) since the last message: the one
+    /// that ends a session, with 421. Default the 100th, as in Postfix.
+    pub useless: u32,
     /// The command line with a bare CR, bare LF or NUL that ends a session. Default the 3rd: no mailer sends any.
     pub framing_errors: u32,
 
@@ -51,6 +57,9 @@ pub struct Options {
     /// Silence after which a session ends. Default 5 minutes (RFC 5321, 4.5.3.2.7). Also how far a message may
     /// fall behind `octets_per_second`.
     pub idle: Duration,
+    /// From the greeting, or the last message, to MAIL. Default 10 minutes: twice the silence that is borne, whatever the
+    /// client says meanwhile.
+    pub before_mail: Duration,
     /// From the first octet of a command line to its last. Default 1 minute.
     pub command: Duration,
     /// From MAIL to the end of data. Default 30 minutes.
@@ -82,11 +91,14 @@ impl Options {
             recipients: 1000,
             sessions: 16_384,
             sessions_per_source: 1000,
+            reserved: 10,
             errors: 10,
+            useless: 100,
             framing_errors: 3,
             tls: None,
             greet_delay: Duration::ZERO,
             idle: Duration::from_secs(300),
+            before_mail: Duration::from_secs(600),
             command: Duration::from_secs(60),
             transaction: Duration::from_secs(1800),
             octets_per_second: 500,

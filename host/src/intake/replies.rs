@@ -1,6 +1,8 @@
 //! What the peer hears. The one table from a [`Refusal`] to a reply: class, enhanced code (RFC 3463), and a short text
 //! that says what was wrong and what to do. What went wrong inside stays in the log, under the same id.
 
+use std::time::Duration;
+
 use crate::message::{MessageId, Refusal};
 use crate::protocol::smtp::{Command, CommandError, LineError, Reply};
 use crate::spool::Receipt;
@@ -104,7 +106,9 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
             (3, 0),
             "the message cannot be processed now; send it again later".into(),
         ),
-        Refusal::Storage { .. } => (452, (3, 1), "no room for the message now; send it again later".into()),
+        Refusal::Storage { .. } | Refusal::NoSpace => {
+            (452, (3, 1), "no room for the message now; send it again later".into())
+        }
         Refusal::Stopping => (421, (3, 2), "stopping; send it again later".into()),
     }
 }
@@ -219,6 +223,15 @@ pub(super) fn is_protocol_error(reply: &Reply) -> bool {
 
 pub(super) fn too_many_errors() -> Reply {
     Reply::new(421, Some((7, 0)), "too many errors, closing")
+}
+
+pub(super) fn too_many_useless() -> Reply {
+    Reply::new(421, Some((7, 0)), "many commands and no message, closing")
+}
+
+pub(super) fn no_mail(within: Duration) -> Reply {
+    let seconds = within.as_secs();
+    Reply::new(421, Some((4, 2)), format!("no MAIL within {seconds} s, closing"))
 }
 
 pub(super) fn too_early() -> Reply {

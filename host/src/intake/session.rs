@@ -26,6 +26,10 @@ pub(super) struct Session<H> {
     encrypted: bool,
     errors: u32,
     framing_errors: u32,
+    /// Commands since the last message that brought none nearer.
+    useless: u32,
+    /// When the last message ended, or the session began.
+    last_message: Instant,
     /// When the session began to wait for the command that it waits for now.
     waiting: Instant,
     /// When the first octets of that command came.
@@ -56,6 +60,8 @@ impl<H: Handler> Session<H> {
             encrypted: false,
             errors: 0,
             framing_errors: 0,
+            useless: 0,
+            last_message: Instant::now(),
             waiting: Instant::now(),
             begun: None,
         }
@@ -150,6 +156,7 @@ impl<H: Handler> Session<H> {
                 {
                     looked_up.await;
                 }
+                let useless = command.as_ref().is_ok_and(Command::brings_no_message);
                 let (reply, next) = match &command {
                     Ok(Command::Mail { .. }) if *self.shutdown.borrow() => (replies::stopping(), Next::Close),
                     Ok(command) => state.answer(command, &desk),
@@ -157,6 +164,12 @@ impl<H: Handler> Session<H> {
                     Err(error) => (replies::command_error(error), Next::Expect(state)),
                 };
                 self.line_is_over(consumed);
+                self.useless += u32::from(useless);
+                if self.useless >= self.options.useless && matches!(next, Next::Expect(_) | Next::Secure) {
+                    tracing::warn!(remote = %self.remote, commands = self.useless, "commands and no message: sent away");
+                    self.wire.say(&replies::too_many_useless());
+                    return Ok(Next::Close);
+                }
                 Ok(self.reply(reply, next, turn))
             }
         }
@@ -213,8 +226,13 @@ impl<H: Handler> Session<H> {
     /// Writes what is to be said and waits for octets; sessions that do nothing end when the relay stops.
     async fn wait(&mut self, state: State) -> Result<Next, Lost> {
         self.flush().await?;
-        let until = self.deadline(&state);
         let idle = state.is_idle();
+        let until = self.deadline(&state);
+        if idle && Instant::now() >= self.mail_due() {
+            tracing::warn!(remote = %self.remote, "no message for {:?}: sent away", self.options.before_mail);
+            self.wire.say(&replies::no_mail(self.options.before_mail));
+            return Ok(Next::Close);
+        }
         tokio::select! {
             biased;
             () = stopped(&mut self.shutdown), if idle => {
@@ -232,8 +250,13 @@ impl<H: Handler> Session<H> {
         };
         match state.transaction_started() {
             Some(started) => command.min(started + self.options.transaction),
-            None => command,
+            None => command.min(self.mail_due()),
         }
+    }
+
+    /// Until when MAIL must have come. Whoever keeps a session for later by NOOP gives it up then.
+    fn mail_due(&self) -> Instant {
+        self.last_message + self.options.before_mail
     }
 
     /// The handshake behind STARTTLS. The client begins anew: nothing that it said before is known to be its own.
@@ -264,6 +287,7 @@ impl<H: Handler> Session<H> {
             Err(refusal) => Err(refusal),
         };
         self.waiting = Instant::now();
+        (self.last_message, self.useless) = (self.waiting, 0);
         let next = Next::Expect(State::ExpectMail(hello));
         match result {
             Ok(reply) => {

@@ -77,6 +77,9 @@ pub enum Refusal {
     Deferred { plugin: String, reason: String },
     #[error("the spool did not take the message: {reason}")]
     Storage { reason: String },
+    /// Before the message: what is left on the spool's disk is for what becomes of those that are there.
+    #[error("the spool's disk is nearly full, or cannot be written")]
+    NoSpace,
     #[error("the relay is stopping")]
     Stopping,
 }
@@ -88,6 +91,7 @@ impl Refusal {
             self,
             Self::Deferred { .. }
                 | Self::Storage { .. }
+                | Self::NoSpace
                 | Self::Stopping
                 | Self::TooManyRecipients { .. }
                 | Self::NobodyServes { .. }
@@ -98,7 +102,11 @@ impl Refusal {
     pub fn blame(&self) -> Blame {
         match self {
             Self::ByPlugin { .. } | Self::PluginFailed { .. } | Self::Deferred { .. } => Blame::Plugin,
-            Self::Storage { .. } | Self::Stopping | Self::NobodyServes { .. } | Self::Numbering { .. } => Blame::Relay,
+            Self::Storage { .. }
+            | Self::NoSpace
+            | Self::Stopping
+            | Self::NobodyServes { .. }
+            | Self::Numbering { .. } => Blame::Relay,
             _ => Blame::Peer,
         }
     }

@@ -48,5 +48,5 @@ pub use loading::LinkSpec;
 pub use meter::{FAILURES, Histogram, Own, Reading, VERDICTS};
 pub use outcome::{OutcomeTold, TellOutcome};
 pub use services::{KvSource, NoNumbers, NoSecret, NoValues, Numbering, PluginServices, Seeds, TableSet};
-pub use watch::{WatchGuard, Watched};
+pub use watch::Watched;
 pub use when::{Direction, When};

@@ -2,18 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::Catalogue;
-
-/// Ends the watching when it is dropped.
-pub struct WatchGuard(JoinHandle<()>);
+use crate::vitals::{Standing, Vitals};
 
 /// A replaced file is looked at when its folder has been quiet for this long: copying a component takes several writes.
 const QUIET: Duration = Duration::from_millis(150);
@@ -22,17 +19,29 @@ const QUIET: Duration = Duration::from_millis(150);
 const LONGEST: Duration = Duration::from_secs(2);
 
 impl Catalogue {
-    /// Refreshes the chain whenever a plug-in's file is replaced, for as long as the returned guard lives.
+    /// Refreshes the chain whenever a plug-in's file is replaced, for as long as the returned task stands.
     ///
     /// # Errors
     /// The system does not watch one of the folders.
-    pub async fn watch(self: &Arc<Self>) -> notify::Result<WatchGuard> {
+    pub async fn watch(self: &Arc<Self>, vitals: &Arc<Vitals>) -> notify::Result<Standing> {
         let mut watched = Watched::new()?;
         watched.follow(self.folders().await)?;
-        Ok(WatchGuard(tokio::spawn(Arc::clone(self).keep_watching(watched))))
+        let (catalogue, first) = (Arc::clone(self), Mutex::new(Some(watched)));
+        Ok(vitals.keep("folders of plug-ins", move || {
+            let watched = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Arc::clone(&catalogue).keep_watching(watched)
+        }))
     }
 
-    async fn keep_watching(self: Arc<Self>, mut watched: Watched) {
+    /// `watched`: the first time.
+    async fn keep_watching(self: Arc<Self>, watched: Option<Watched>) {
+        let mut watched = match watched.map_or_else(Watched::new, Ok) {
+            Ok(watched) => watched,
+            Err(error) => return tracing::error!("the folders of plug-ins cannot be watched: {error}"),
+        };
+        if let Err(error) = watched.follow(self.folders().await) {
+            tracing::error!("the folder of a plug-in cannot be watched, SIGHUP takes its new versions: {error}");
+        }
         loop {
             tokio::select! {
                 () = watched.told() => {}
@@ -105,11 +114,5 @@ impl Watched {
             }
         }
         Ok(())
-    }
-}
-
-impl Drop for WatchGuard {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::{self, Config};
-use crate::intake::{Handler, SenderTerms, Welcome};
+use crate::intake::{Handler, Party, SenderTerms, Welcome};
 use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Quirk, Refusal, Timestamp, UnknownTypes};
 use crate::routing::Side;
-use crate::spool::{BoxFuture, Receipt};
+use crate::spool::{BoxFuture, Receipt, Room};
 
 use super::Relay;
 
@@ -29,6 +29,18 @@ impl Door {
 }
 
 impl Handler for Door {
+    fn party(&self, remote: SocketAddr) -> Option<Party> {
+        let directory = self.relay.directory.load();
+        let mut peers = directory.routing.peers_at(self.side, remote.ip());
+        let name = peers.next()?.clone();
+        let peers = 1 + peers.count();
+        Some(Party { name, peers })
+    }
+
+    fn peers(&self) -> usize {
+        self.relay.directory.load().routing.count_peers(self.side)
+    }
+
     /// Only addresses that belong to some peer may talk at all: this is no open relay.
     fn greet(&self, remote: SocketAddr) -> Result<Welcome, Refusal> {
         self.peer(remote, None)?;
@@ -45,6 +57,9 @@ impl Handler for Door {
     /// Which peer is talking: of those that may come from this address, the one whose domain the sender has. It must be
     /// allowed to speak for that sender.
     fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
+        if self.relay.spool.room() != Room::Ample {
+            return Err(Refusal::NoSpace);
+        }
         let peer = self.peer(remote, sender.and_then(|sender| sender.domain()))?;
         let directory = self.relay.directory.load();
         if let Some(sender) = sender {

@@ -14,7 +14,7 @@ use tokio::task::{self, JoinError, JoinSet};
 use crate::message::{
     Change, Incoming, Leg, LegState, MessageId, Outgoing, OutgoingId, PeerName, Piece, Refusal, Rope, TransactionChange,
 };
-use crate::spool::{Finish, SpoolError, Unfinished};
+use crate::spool::{Finish, Room, SpoolError, Unfinished};
 use crate::transactions::{self, Noted, What};
 
 use super::Relay;
@@ -60,7 +60,7 @@ impl Relay {
     /// Begins as many journeys as there are messages due, and room.
     async fn take_up(self: &Arc<Self>, under_way: &mut UnderWay) {
         let room = AT_ONCE.saturating_sub(under_way.tasks.len());
-        if room == 0 {
+        if room == 0 || self.spool.room() == Room::None {
             return;
         }
         let known: Vec<MessageId> = under_way.messages.values().map(|(id, _)| *id).collect();

@@ -49,7 +49,7 @@ use self::deferrals::Deferrals;
 pub use certificates::{check as check_certificates, server_tls};
 pub use chain::check as check_plugins;
 pub use directory::Directory;
-pub use start::{Running, Setup};
+pub use start::{Died, Running, Setup};
 pub use tables::load as load_tables;
 
 /// Everything that a message needs on its way.

@@ -97,7 +97,11 @@ impl Relay {
 
 pub(super) fn open_spool(config: &Config) -> anyhow::Result<Arc<SqliteSpool>> {
     let folder = &config.relay.spool;
-    SqliteSpool::open(folder, sqlite::Options::default()).with_context(|| format!("spool {}", folder.display()))
+    let options = sqlite::Options {
+        reserve: Some(config.limits.disk_reserve),
+        ..sqlite::Options::default()
+    };
+    SqliteSpool::open(folder, options).with_context(|| format!("spool {}", folder.display()))
 }
 
 /// The spool as the rooms see it.

@@ -2,21 +2,22 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Mutex, watch};
-use tokio::task::JoinHandle;
 
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Config};
 use crate::delivery::Delivery;
 use crate::intake;
-use crate::pipeline::{WatchGuard, Watched};
+use crate::pipeline::Watched;
 use crate::routing::Side;
 use crate::spool::sqlite::SqliteSpool;
 use crate::transactions::Terms;
+use crate::vitals::{Standing, Vitals};
 
 use super::certificates::Certificates;
 use super::directory::Directory;
@@ -51,17 +52,30 @@ pub struct Running {
     /// What runs. Locked while a change is made, so that changes go one after the other.
     current: Arc<Mutex<Current>>,
     certificates: Certificates,
-    addresses: Vec<(SocketAddr, Side)>,
-    listeners: Vec<JoinHandle<()>>,
-    events: JoinHandle<()>,
-    finishing: JoinHandle<()>,
-    telling: JoinHandle<()>,
-    tables: JoinHandle<()>,
+    listeners: Vec<Listening>,
+    /// What happens with outcomes while messages are still delivered.
+    events: Standing,
+    /// The other tasks that stand behind no message that is under way.
+    standing: Vec<Standing>,
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
     console: Option<Console>,
-    _watch: WatchGuard,
+    vitals: Arc<Vitals>,
 }
+
+/// A listener at work.
+struct Listening {
+    address: SocketAddr,
+    side: Side,
+    /// Open as long as this lives: a task that has to begin anew goes on with it.
+    socket: Arc<TcpListener>,
+    task: Standing,
+}
+
+/// The process cannot go on, and whoever supervises it should start another.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Died(pub String);
 
 impl Running {
     /// Starts everything. When this returns, the relay listens, and delivers what its spool held.
@@ -72,23 +86,30 @@ impl Running {
         let certificates = Certificates::load(&config)?;
         // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
         let (rooms, tables, recorder) = Box::pin(Rooms::load(&config, spool, clock)).await?;
+        let vitals = Arc::<Vitals>::default();
         let outcomes = Arc::new(rooms.outcomes());
-        let events = tokio::spawn(Arc::clone(&outcomes).keep_telling(Arc::clone(&rooms.spool)));
+        let (told, spool) = (Arc::clone(&outcomes), Arc::clone(&rooms.spool));
+        let events = vitals.keep("outcomes", move || Arc::clone(&told).keep_telling(Arc::clone(&spool)));
         let (stop_delivery, delivery_stops) = watch::channel(false);
         let sends_to = peer_options(next_hops(&config), &config.relay, &certificates);
         let (stored, told) = (Arc::clone(&rooms.spool), Arc::clone(&rooms.clock));
         let delivery = Delivery::start(sends_to, stored, told, outcomes, delivery_stops);
 
         let relay = Arc::new(Relay::of(&config, rooms, delivery, setup.observer));
-        let watch = relay.catalogue.watch().await;
-        let watch = watch.context("the folders of the plug-ins cannot be watched")?;
-        let finishing = tokio::spawn(Arc::clone(&relay).keep_finishing());
-        let telling = tokio::spawn(Arc::clone(&relay).keep_telling());
+        let watch = relay.catalogue.watch(&vitals).await;
+        let mut standing = vec![watch.context("the folders of the plug-ins cannot be watched")?];
+        let (finishing, telling) = (Arc::clone(&relay), Arc::clone(&relay));
+        standing.push(vitals.keep("unfinished messages", move || Arc::clone(&finishing).keep_finishing()));
+        standing.push(vitals.keep("transactions", move || Arc::clone(&telling).keep_telling()));
+        standing.push(watch_writer(&vitals, &database));
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
-        let (addresses, listeners) = listen(&config, &certificates, &relay, &intake_stops).await?;
+        let listeners = listen(&config, &certificates, &relay, &intake_stops, &vitals)?;
         let console = match &config.console {
-            Some(config::Console { listen }) => Some(Console::start(*listen, Shown::of(&relay, &config)).await?),
+            Some(console) => {
+                let shown = Shown::of(&relay, &config, &database, &vitals);
+                Some(Console::start(console, shown, &vitals).await?)
+            }
             None => None,
         };
         let current = Arc::new(Mutex::new(Current {
@@ -96,22 +117,19 @@ impl Running {
             tables,
             recorder,
         }));
-        let tables = tokio::spawn(Arc::clone(&relay).keep_tables(watched, Arc::clone(&current)));
+        standing.push(keep_tables(&vitals, &relay, watched, &current));
         Ok(Self {
             relay,
             database,
             current,
             certificates,
-            addresses,
             listeners,
             events,
-            finishing,
-            telling,
-            tables,
+            standing,
             stop_intake,
             stop_delivery,
             console,
-            _watch: watch,
+            vitals,
         })
     }
 
@@ -121,8 +139,19 @@ impl Running {
     }
 
     /// Where it listens, for whom, and with the ports that the system chose.
-    pub fn addresses(&self) -> &[(SocketAddr, Side)] {
-        &self.addresses
+    pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Side)> {
+        self.listeners
+            .iter()
+            .map(|listening| (listening.address, listening.side))
+    }
+
+    /// Waits until it cannot go on.
+    pub async fn died(&self) -> Died {
+        let why = tokio::select! {
+            why = self.vitals.failed() => why,
+            why = self.relay.delivery.vitals().failed() => why,
+        };
+        Died(why)
     }
 
     /// Reads the configuration again, and applies name servers, peers, Relay/Servers, routes, tables, certificates and
@@ -147,7 +176,7 @@ impl Running {
         same("[console]", read.console == running.console);
         let config = Config {
             relay,
-            console: running.console,
+            console: running.console.clone(),
             limits: running.limits.clone(),
             ..read
         };
@@ -204,48 +233,90 @@ impl Running {
         if let Some(console) = &self.console {
             console.drain();
         }
+        self.vitals.end();
         let _ = self.stop_intake.send(true);
-        for listener in self.listeners {
-            let _ = listener.await;
+        for Listening { socket, task, .. } in self.listeners {
+            drop(socket);
+            task.ended().await;
         }
-        // Whatever it was doing starts anew next time, or is in the spool already.
-        self.finishing.abort();
-        self.telling.abort();
-        self.tables.abort();
+        // Whatever they were doing starts anew next time, or is in the spool already.
+        drop(self.standing);
         let _ = self.stop_delivery.send(true);
         self.relay.delivery.drained().await;
-        self.events.abort();
+        drop(self.events);
         self.database.close().await;
     }
 }
 
-async fn listen(
+/// Nothing that the relay does makes sense without the thread that writes the spool, and it cannot begin anew.
+fn watch_writer(vitals: &Arc<Vitals>, database: &Arc<SqliteSpool>) -> Standing {
+    const LOOK: Duration = Duration::from_secs(1);
+    let (watched, database) = (Arc::clone(vitals), Arc::clone(database));
+    vitals.keep("watch of the spool", move || {
+        let (vitals, database) = (Arc::clone(&watched), Arc::clone(&database));
+        async move {
+            while !database.is_closed() {
+                tokio::time::sleep(LOOK).await;
+            }
+            vitals.fail("the thread that writes the spool has ended".into());
+            std::future::pending().await
+        }
+    })
+}
+
+fn keep_tables(vitals: &Arc<Vitals>, relay: &Arc<Relay>, watched: Watched, current: &Arc<Mutex<Current>>) -> Standing {
+    let (relay, current) = (Arc::clone(relay), Arc::clone(current));
+    let first = std::sync::Mutex::new(Some(watched));
+    vitals.keep("tables", move || {
+        let watched = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (relay, current) = (Arc::clone(&relay), Arc::clone(&current));
+        async move {
+            match watched.map_or_else(Watched::new, Ok) {
+                Ok(watched) => relay.keep_tables(watched, current).await,
+                Err(error) => tracing::error!("the folders of the tables cannot be watched: {error}"),
+            }
+        }
+    })
+}
+
+fn listen(
     config: &Config,
     certificates: &Certificates,
     relay: &Arc<Relay>,
     stop: &watch::Receiver<bool>,
-) -> anyhow::Result<(Vec<(SocketAddr, Side)>, Vec<JoinHandle<()>>)> {
+    vitals: &Arc<Vitals>,
+) -> anyhow::Result<Vec<Listening>> {
     let options = Arc::new(intake::Options {
         tls: certificates.server(),
         ..intake_options(config)
     });
-    let (mut addresses, mut listeners) = (Vec::new(), Vec::new());
+    let mut listeners = Vec::new();
     let inside = &config.relay.inside_listen;
     let side = if inside.is_empty() { Side::Both } else { Side::Outside };
     let outside = config.relay.listen.iter().map(|address| (address, side));
     for (address, side) in outside.chain(inside.iter().map(|address| (address, Side::Inside))) {
-        let listener = bind(*address).with_context(|| format!("cannot listen on {address}"))?;
-        addresses.push((listener.local_addr()?, side));
-        let relay = Arc::clone(relay);
-        let served = intake::serve(
-            listener,
-            Arc::clone(&options),
-            Arc::new(Door { relay, side }),
-            stop.clone(),
-        );
-        listeners.push(tokio::spawn(served));
+        let socket = Arc::new(bind(*address).with_context(|| format!("cannot listen on {address}"))?);
+        let address = socket.local_addr()?;
+        let (relay, options, stop) = (Arc::clone(relay), Arc::clone(&options), stop.clone());
+        // Weak, so that the socket closes when the relay stops, and not only when all of its sessions have ended.
+        let open = Arc::downgrade(&socket);
+        let task = vitals.keep(format!("listener {address}"), move || {
+            let (relay, open) = (Arc::clone(&relay), open.clone());
+            let (options, stop) = (Arc::clone(&options), stop.clone());
+            async move {
+                if let Some(socket) = open.upgrade() {
+                    intake::serve(socket, options, Arc::new(Door { relay, side }), stop).await;
+                }
+            }
+        });
+        listeners.push(Listening {
+            address,
+            side,
+            socket,
+            task,
+        });
     }
-    Ok((addresses, listeners))
+    Ok(listeners)
 }
 
 /// A listener whose queue holds a burst of connections: with the usual 128, a thousand peers that come at once wait for
@@ -272,6 +343,9 @@ fn intake_options(config: &Config) -> intake::Options {
         recipients: limits.recipients,
         sessions: limits.sessions as usize,
         sessions_per_source: limits.sessions_per_source as usize,
+        reserved: limits.sessions_reserved as usize,
+        useless: limits.useless_commands,
+        before_mail: limits.before_mail,
         errors: limits.errors_per_session,
         idle: limits.idle,
         transaction: limits.transaction,

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::message::{
     Change, Content, Incoming, Masked, MessageId, Origin, PeerName, Refusal, Task, Todo, Transaction, TransactionChange,
 };
-use crate::spool::SpoolError;
+use crate::spool::{Room, SpoolError};
 use crate::transactions::{Deed, What, Written};
 
 use super::Relay;
@@ -49,6 +49,11 @@ impl Relay {
     pub(super) async fn keep_telling(self: Arc<Self>) {
         let (mut tasks, mut at_work) = (JoinSet::new(), HashSet::new());
         loop {
+            // What it would say finds no room either.
+            if self.spool.room() != Room::Ample {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
             let room = AT_ONCE - at_work.len();
             let known: Vec<MessageId> = at_work.iter().copied().collect();
             let due = match self.spool.transactions_due(self.clock.now(), room, &known).await {

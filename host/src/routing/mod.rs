@@ -278,6 +278,12 @@ impl Routing {
         known.filter(here).map(|peer| &peer.name)
     }
 
+    /// How many peers may come to this side at all.
+    pub fn count_peers(&self, side: Side) -> usize {
+        let comes = |peer: &&PeerEntry| side.knows(peer.role) && !peer.from.is_empty();
+        self.peers.iter().filter(comes).count()
+    }
+
     /// Rows of the routing tables whose value means nothing: the first 20, and how many more there are.
     pub fn bad_rows(&self) -> Vec<String> {
         let peer = |value: &str| self.roles.contains_key(value);

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError, Unfinished};
+use super::{
+    Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Room, Settlement, Spool, SpoolError, Unfinished,
+};
 use crate::message::{
     Content, MessageId, Outgoing, OutgoingId, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
@@ -101,5 +103,9 @@ impl Spool for Careless {
 
     fn next_id(&self) -> MessageId {
         self.0.next_id()
+    }
+
+    fn room(&self) -> Room {
+        self.0.room()
     }
 }

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params_from_iter};
 
+use super::reserve::{OPERATOR, Reserve};
 use super::sqlite::readers::{read_chunks, sql_time};
 use super::sqlite::schema::{key, open_existing};
 use super::sqlite::{history, pieces, release, stored};
@@ -34,6 +35,7 @@ const TURN: Duration = Duration::from_millis(20);
 /// A connection to the spool beside the relay's.
 pub struct Inspector {
     pub(super) db: Connection,
+    reserve: Reserve,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,9 +179,13 @@ impl Inspector {
     /// Fails when there is no spool in `folder`, or one of another format: only the relay and
     /// [`upgrade`](super::upgrade) change that.
     pub fn open(folder: &Path) -> Result<Self, SpoolError> {
-        Ok(Self {
-            db: open_existing(folder)?,
-        })
+        let reserve = Reserve::new(folder, OPERATOR);
+        let db = match open_existing(folder) {
+            // On a full disk SQLite cannot even make the files that it works with.
+            Err(SpoolError::Full(_)) if reserve.release() => open_existing(folder)?,
+            opened => opened?,
+        };
+        Ok(Self { db, reserve })
     }
 
     /// The entries that `filter` names, in the order of their ids.
@@ -417,24 +423,40 @@ impl Inspector {
         ids: &[OutgoingId],
         change: impl Fn(&Connection, OutgoingId) -> Result<usize, SpoolError>,
     ) -> Result<usize, SpoolError> {
-        let mut total = 0;
-        let mut left = ids.iter().copied().peekable();
-        while left.peek().is_some() {
-            let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (mut total, mut done) = (0, 0);
+        while done < ids.len() {
             let started = Instant::now();
-            for id in left.by_ref().take(BATCH) {
-                total += change(&transaction, id)?;
-                if started.elapsed() > TURN {
-                    break;
-                }
-            }
-            transaction.commit()?;
+            let (found, tried) = match self.turn(&ids[done..], &change) {
+                // On a full disk: this is what the operator's reserve is for.
+                Err(SpoolError::Full(_)) if self.reserve.release() => self.turn(&ids[done..], &change)?,
+                turn => turn?,
+            };
+            (total, done) = (total + found, done + tried);
             // Then it is the relay's turn: SQLite's locks know no queue.
-            if left.peek().is_some() {
+            if done < ids.len() {
                 std::thread::sleep(started.elapsed());
             }
         }
         Ok(total)
+    }
+
+    /// One transaction: how many entries were found for how many of the ids.
+    fn turn(
+        &mut self,
+        ids: &[OutgoingId],
+        change: impl Fn(&Connection, OutgoingId) -> Result<usize, SpoolError>,
+    ) -> Result<(usize, usize), SpoolError> {
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (started, mut found, mut tried) = (Instant::now(), 0, 0);
+        for id in ids.iter().take(BATCH) {
+            found += change(&transaction, *id)?;
+            tried += 1;
+            if started.elapsed() > TURN {
+                break;
+            }
+        }
+        transaction.commit()?;
+        Ok((found, tried))
     }
 }
 

@@ -44,6 +44,7 @@ mod careless;
 mod depths;
 mod history;
 pub mod inspect;
+mod reserve;
 pub mod sqlite;
 pub mod upgrade;
 
@@ -142,6 +143,22 @@ pub trait Spool: Send + Sync + 'static {
 
     /// The next free message id: greater than every id in the store.
     fn next_id(&self) -> MessageId;
+
+    /// What there is room for. Cheap: asked for every message.
+    fn room(&self) -> Room {
+        Room::Ample
+    }
+}
+
+/// What the store has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Messages.
+    Ample,
+    /// No message more: what is left is for what becomes of those that are there.
+    Low,
+    /// Nobody knows whether an outcome could be recorded, so nothing may be delivered: it would be again.
+    None,
 }
 
 /// Everything that one received message causes.

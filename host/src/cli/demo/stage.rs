@@ -112,7 +112,6 @@ impl Stage {
     pub fn relay_address(&self) -> String {
         self.relay
             .addresses()
-            .iter()
             .map(|(address, _)| address.to_string())
             .collect::<Vec<_>>()
             .join(", ")

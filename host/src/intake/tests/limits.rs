@@ -90,6 +90,24 @@ async fn protocol_errors() {
 }
 
 #[tokio::test]
+async fn commands_that_bring_no_message() {
+    let relay = Relay::with(|options| options.useless = 4).await;
+    let mut talk = relay.connect().await;
+    talk.runs(HELLO).await;
+    talk.runs("> NOOP\n< 250\n> RSET\n< 250").await;
+    talk.runs("> MAIL FROM:<>\n< 421 4.7.0 many commands and no message\n< end")
+        .await;
+    let mut talk = relay.connect().await;
+    talk.runs(HELLO).await;
+    for _ in 0..3 {
+        talk.runs("> RSET\n< 250").await;
+        talk.runs(ENVELOPE).await;
+        talk.runs(MESSAGE).await;
+        talk.runs("< 250 2.0.0").await;
+    }
+}
+
+#[tokio::test]
 async fn refused_recipients_are_not_protocol_errors() {
     let relay = Relay::with(|options| options.errors = 2).await;
     let mut talk = relay.connect().await;

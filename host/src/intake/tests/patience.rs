@@ -114,11 +114,54 @@ async fn a_client_that_cannot_wait_for_the_greeting_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_its_replies_loses_the_session() {
-    let relay = Relay::start().await;
+    let relay = Relay::with(|options| options.useless = u32::MAX).await;
     let mut talk = relay.pipe();
     talk.runs(HELLO).await;
     let began = Instant::now();
     // More commands than the pipe holds, and more replies: saying them ends only when the relay has gone.
     talk.says("NOOP\r\n".repeat(40_000).as_bytes()).await;
     assert_eq!(began.elapsed().as_secs(), 305);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_never_comes_to_mail_ends_after_ten_minutes_whatever_it_says() {
+    for keeps in ["> NOOP\n< 250", "> RSET\n< 250", "> EHLO again.example\n< 250"] {
+        let relay = Relay::start().await;
+        let mut talk = relay.pipe();
+        let began = Instant::now();
+        talk.runs(HELLO).await;
+        for _ in 0..4 {
+            sleep(seconds(120)).await;
+            talk.runs(keeps).await;
+        }
+        talk.runs("< 421 4.4.2 no MAIL within 600 s\n< end").await;
+        assert_eq!(began.elapsed().as_secs(), 600, "{keeps}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_and_rset_keep_no_session() {
+    let relay = Relay::start().await;
+    let mut talk = relay.pipe();
+    let began = Instant::now();
+    talk.runs(HELLO).await;
+    for _ in 0..4 {
+        sleep(seconds(120)).await;
+        talk.runs("> MAIL FROM:<>\n< 250\n> RSET\n< 250").await;
+    }
+    talk.runs("< 421 4.4.2 no MAIL\n< end").await;
+    assert_eq!(began.elapsed().as_secs(), 600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_brings_messages_stays() {
+    let relay = Relay::start().await;
+    let mut talk = relay.pipe();
+    talk.runs(HELLO).await;
+    for _ in 0..10 {
+        sleep(seconds(280)).await;
+        talk.runs(ENVELOPE).await;
+        talk.runs(MESSAGE).await;
+        talk.runs("< 250 2.0.0").await;
+    }
 }

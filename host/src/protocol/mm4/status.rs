@@ -72,6 +72,7 @@ impl Cause {
             | Refusal::NobodyServes { .. }
             | Refusal::Numbering { .. }
             | Refusal::Storage { .. }
+            | Refusal::NoSpace
             | Refusal::Stopping => Self::Network,
         }
     }

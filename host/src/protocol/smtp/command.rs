@@ -28,6 +28,17 @@ pub enum Command<'a> {
     StartTls,
 }
 
+impl Command<'_> {
+    /// Whether it may be said for ever without a message coming nearer. MAIL is among them: it may be followed by RSET.
+    pub fn brings_no_message(&self) -> bool {
+        match self {
+            Self::Ehlo(_) | Self::Helo(_) | Self::Mail { .. } | Self::StartTls => true,
+            Self::Rset | Self::Noop | Self::Vrfy | Self::Help => true,
+            Self::Rcpt { .. } | Self::Data | Self::Quit => false,
+        }
+    }
+}
+
 /// `BODY=` of MAIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {

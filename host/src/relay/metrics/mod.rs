@@ -4,6 +4,7 @@
 //! for each group, and one line in [`Shown::of`]. Labels are names from the configuration, versions of plug-ins, and
 //! words; never a subscriber's number.
 
+mod life;
 mod plugins;
 mod rooms;
 mod transactions;
@@ -21,13 +22,16 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
-use crate::config::Config;
-use crate::console::{self, Health, Pages};
+use crate::config::{self, Config};
+use crate::console::{self, Health, Names, Pages, Visitors};
+use crate::message::Visible;
 use crate::spool::Requests;
 use crate::spool::inspect::Inspector;
+use crate::spool::sqlite::SqliteSpool;
+use crate::vitals::{Standing, Vitals};
 
+use self::life::Life;
 use super::Relay;
 
 /// Stands before every name.
@@ -37,21 +41,28 @@ const PREFIX: &str = "mm4relay";
 pub struct Console {
     shown: Arc<Shown>,
     address: SocketAddr,
-    serving: JoinHandle<()>,
+    #[expect(dead_code, reason = "serves until it is dropped")]
+    serving: Standing,
 }
 
 impl Console {
-    pub async fn start(listen: SocketAddr, shown: Shown) -> anyhow::Result<Self> {
+    pub async fn start(console: &config::Console, shown: Shown, vitals: &Arc<Vitals>) -> anyhow::Result<Self> {
+        let listen = console.listen;
         let listener = TcpListener::bind(listen).await;
-        let listener = listener.with_context(|| format!("the console cannot listen on {listen}"))?;
+        let listener = Arc::new(listener.with_context(|| format!("the console cannot listen on {listen}"))?);
         let address = listener.local_addr()?;
+        let names = Names::new(console.hosts.iter().cloned());
         let shown = Arc::new(shown);
         let pages = Arc::clone(&shown) as Arc<dyn Pages>;
-        let serving = tokio::spawn(async move {
-            if let Err(error) = console::serve(listener, pages).await {
-                tracing::error!("the console stopped: {error}");
-            }
-        });
+        let serve = move || {
+            console::serve(
+                Arc::clone(&listener),
+                Arc::clone(&pages),
+                names.clone(),
+                Visitors::default(),
+            )
+        };
+        let serving = vitals.keep("console", serve);
         Ok(Self {
             shown,
             address,
@@ -70,38 +81,43 @@ impl Console {
     }
 }
 
-impl Drop for Console {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
-}
-
 /// The pages of one relay.
 pub struct Shown {
     spool: PathBuf,
     requests: Arc<Requests>,
     rooms: Registry,
     draining: AtomicBool,
+    life: Life,
+    /// Counting what lies in the spool reads all of it: one visitor after the other.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Shown {
     /// Every room that counts has its line here.
-    pub fn of(relay: &Relay, config: &Config) -> Self {
+    pub fn of(relay: &Relay, config: &Config, database: &Arc<SqliteSpool>, vitals: &Arc<Vitals>) -> Self {
+        let life = Life {
+            database: Arc::clone(database),
+            tasks: [Arc::clone(vitals), Arc::clone(relay.delivery.vitals())],
+        };
         let mut rooms = Registry::with_prefix(PREFIX);
         let mut add = |room: Box<dyn Collector>| rooms.register_collector(room);
         add(Box::new(rooms::Intake(Arc::clone(&relay.counts))));
         add(Box::new(rooms::Outgoing(Arc::downgrade(&relay.delivery))));
         add(Box::new(transactions::Requests(Arc::downgrade(&relay.transactions))));
         add(Box::new(plugins::Plugins(Arc::downgrade(&relay.catalogue))));
+        add(Box::new(life.clone()));
         Self {
             spool: config.relay.spool.clone(),
             requests: Arc::default(),
             rooms,
             draining: AtomicBool::new(false),
+            life,
+            turn: tokio::sync::Mutex::default(),
         }
     }
 
     async fn gather(&self) -> Result<String, String> {
+        let _turn = self.turn.lock().await;
         let mut text = String::new();
         encode_registry(&mut text, &self.rooms).map_err(|error| error.to_string())?;
         let (folder, requests) = (self.spool.clone(), Arc::clone(&self.requests));
@@ -122,9 +138,11 @@ impl Pages for Shown {
     }
 
     fn health(&self) -> Health {
+        let troubles = self.life.troubles();
         match self.draining.load(Ordering::Relaxed) {
             true => Health::Draining,
-            false => Health::Well,
+            false if troubles.is_empty() => Health::Well,
+            false => Health::Unwell(troubles),
         }
     }
 }
@@ -145,7 +163,7 @@ fn counter(
         match labels.is_empty() {
             true => metric.encode_counter::<NoLabelSet, u64, u64>(&value, None)?,
             false => metric
-                .encode_family(&labels)?
+                .encode_family(&shown(labels))?
                 .encode_counter::<NoLabelSet, u64, u64>(&value, None)?,
         }
     }
@@ -163,10 +181,18 @@ fn gauge(
     for (labels, value) in rows {
         match labels.is_empty() {
             true => metric.encode_gauge(&value)?,
-            false => metric.encode_family(&labels)?.encode_gauge(&value)?,
+            false => metric.encode_family(&shown(labels))?.encode_gauge(&value)?,
         }
     }
     Ok(())
+}
+
+/// Values may be a plug-in's words, and stand on one line.
+fn shown(labels: Labels) -> Labels {
+    labels
+        .into_iter()
+        .map(|(name, value)| (name, Visible(&value).to_string()))
+        .collect()
 }
 
 /// Whom a collector looks at: it must not keep the relay alive.

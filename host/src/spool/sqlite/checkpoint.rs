@@ -107,6 +107,16 @@ impl Checkpoints {
         waits(schema::BUSY);
     }
 
+    /// On a full disk: so that the log can be written from its start again, or, to be `shorter`, gives its blocks back.
+    pub(super) fn make_room(&mut self, db: &Connection, shorter: bool) {
+        let mode = if shorter { "TRUNCATE" } else { "RESTART" };
+        if db.busy_timeout(PATIENCE).is_ok() {
+            // It needs room itself, and may find none.
+            let _ = try_checkpoint(db, mode);
+            let _ = db.busy_timeout(schema::BUSY);
+        }
+    }
+
     /// At the end: leaves an empty log.
     pub(super) fn last(&mut self, db: &Connection) {
         self.copier = None;
@@ -125,16 +135,19 @@ fn copy_most(db: &Connection) {
 
 /// An error is no reason to stop: nothing is lost, the log only grows until a later checkpoint succeeds.
 fn checkpoint(db: &Connection, mode: &str) -> Option<Log> {
-    let sql = format!("PRAGMA wal_checkpoint({mode})");
-    let log = db.prepare_cached(&sql).and_then(|mut query| {
-        query.query_row((), |row| {
-            Ok(Log {
-                blocked: row.get(0)?,
-                length: row.get(1)?,
-                copied: row.get(2)?,
-            })
-        })
-    });
+    let log = try_checkpoint(db, mode);
     log.inspect_err(|error| tracing::warn!(%error, mode, "the spool's checkpoint failed, and is tried again"))
         .ok()
+}
+
+fn try_checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<Log> {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    let mut query = db.prepare_cached(&sql)?;
+    query.query_row((), |row| {
+        Ok(Log {
+            blocked: row.get(0)?,
+            length: row.get(1)?,
+            copied: row.get(2)?,
+        })
+    })
 }

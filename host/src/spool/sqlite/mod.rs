@@ -35,7 +35,8 @@
 //!
 //! A full disk or an I/O error fails the request, never the answer: [`Receipt`] exists only behind a flush that succeeded.
 //! The writer tries again with the next request, so it recovers as soon as there is space. The log's blocks stay its own,
-//! so that outcomes, which free space, can mostly be recorded on a full disk too. After a failed flush SQLite
+//! so that outcomes, which free space, can mostly be recorded on a full disk too; when they cannot, the log is moved into
+//! the database, and then the reserve is given up for them: see `room`. After a failed flush SQLite
 //! writes the same stretch of the log anew, and never trusts pages that the kernel may have dropped.
 //! Space that a drained queue leaves behind is used again, and not given back to the file system.
 
@@ -44,6 +45,7 @@ mod forget;
 pub(super) mod history;
 pub(super) mod pieces;
 pub(super) mod readers;
+mod room;
 mod rows;
 pub(super) mod schema;
 pub(super) mod stored;
@@ -66,12 +68,15 @@ use tokio::sync::{mpsc, oneshot};
 use self::checkpoint::Checkpoints;
 use self::forget::Forgetter;
 use self::readers::Readers;
+use self::room::{Gauge, Watch};
 pub use self::stored::{write_event, write_request};
 pub use self::transactions::hash;
 use self::unit::Counters;
 pub(super) use self::unit::release;
 use self::writer::{Request, Tally, Work, Writer};
-use super::{Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Settlement, Spool, SpoolError, Unfinished};
+use super::{
+    Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Room, Settlement, Spool, SpoolError, Unfinished,
+};
 use crate::clock::{SharedClock, SystemClock};
 use crate::message::{
     Content, MessageId, Outgoing, OutgoingId, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
@@ -97,6 +102,9 @@ pub struct Options {
     pub forget: Option<Duration>,
     /// Whether the database is copied before it is upgraded from an older format.
     pub backup: bool,
+    /// Octets of the disk below which no message is taken; part of them is kept in files for outcomes and for the
+    /// operator. `None`: the disk is not watched, and a commit fails when it is full.
+    pub reserve: Option<u64>,
 }
 
 impl Default for Options {
@@ -108,6 +116,7 @@ impl Default for Options {
             cache: 24 * 1024 * 1024,
             forget: Some(Duration::from_secs(1)),
             backup: true,
+            reserve: None,
         }
     }
 }
@@ -133,6 +142,7 @@ pub struct SqliteSpool {
     last_id: AtomicU64,
     clock: SharedClock,
     tally: Arc<Tally>,
+    gauge: Arc<Gauge>,
 }
 
 impl SqliteSpool {
@@ -142,7 +152,13 @@ impl SqliteSpool {
     /// cannot be read and written.
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, SpoolError> {
         let lock = schema::claim(folder)?;
-        let db = schema::open_writer(folder, &options)?;
+        let gauge = Arc::new(Gauge::new(folder, options.reserve));
+        // On a full disk SQLite cannot even make the files that it works with.
+        let db = match schema::open_writer(folder, &options) {
+            Err(SpoolError::Full(_) | SpoolError::Broken(_)) if gauge.spend() => schema::open_writer(folder, &options)?,
+            opened => opened?,
+        };
+        gauge.look(folder, 0);
         let (counters, salt) = (Counters::read(&db)?, schema::salt(&db)?);
         let (sender, requests) = mpsc::channel(QUEUE);
         let tally = Arc::new(Tally::default());
@@ -154,12 +170,22 @@ impl SqliteSpool {
             checkpoints: Checkpoints::start(folder, options.log)?,
             clock: options.clock.clone(),
             tally: tally.clone(),
+            gauge: gauge.clone(),
             lock,
         };
         let thread = std::thread::Builder::new().name("spool-writer".into());
         let spawned = thread.spawn(move || writer.run());
         spawned.map_err(|e| SpoolError::Broken(format!("no thread for the spool's writer: {e}")))?;
         let readers = Arc::new(Readers::new(folder));
+        if options.reserve.is_some() {
+            let watch = Watch {
+                requests: sender.downgrade(),
+                readers: readers.clone(),
+                gauge: gauge.clone(),
+                folder: folder.to_owned(),
+            };
+            watch.start()?;
+        }
         if let Some(every) = options.forget {
             let forgetter = Forgetter {
                 requests: sender.downgrade(),
@@ -177,7 +203,23 @@ impl SqliteSpool {
             last_id: AtomicU64::new(counters.id_ceiling),
             clock: options.clock,
             tally,
+            gauge,
         }))
+    }
+
+    /// Octets that are free on its disk, if they are watched.
+    pub fn free(&self) -> Option<u64> {
+        self.gauge.free()
+    }
+
+    /// Why there is not ample room, for people.
+    pub fn trouble(&self) -> Option<String> {
+        self.gauge.why()
+    }
+
+    /// Whether its writer is gone: nothing can be written any more.
+    pub fn is_closed(&self) -> bool {
+        self.requests.is_closed()
     }
 
     /// Finishes what was asked before, then lets go of the folder. Every later request fails with
@@ -223,6 +265,10 @@ impl Spool for SqliteSpool {
     fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
         Box::pin(async move {
             let id = acceptance.id;
+            // For messages that came while there was room.
+            if self.gauge.room() == Room::Low {
+                return Err(SpoolError::Full(self.gauge.why().unwrap_or_default()));
+            }
             self.submit(Work::Accept(Box::new(acceptance))).await?;
             Ok(Receipt { id })
         })
@@ -303,6 +349,10 @@ impl Spool for SqliteSpool {
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
         let (plugin, key) = (plugin.to_owned(), key.to_owned());
         Box::pin(self.read(move |db| readers::kv_get(db, &plugin, &key)))
+    }
+
+    fn room(&self) -> Room {
+        self.gauge.room()
     }
 
     fn next_id(&self) -> MessageId {

@@ -50,10 +50,20 @@ impl Counters {
 }
 
 impl Unit<'_> {
+    /// Writes a page, and changes nothing.
+    fn probe(&self) -> Result<(), SpoolError> {
+        let mut write = self
+            .db
+            .prepare_cached("UPDATE counter SET value = value WHERE name = 'salt'")?;
+        write.execute(())?;
+        Ok(())
+    }
+
     /// `Repeat` and `Gone` come before anything is written; after any other error the transaction must be given up.
     pub(super) fn work(&mut self, work: &Work) -> Result<(), SpoolError> {
         match work {
             Work::Accept(acceptance) => self.accept(acceptance),
+            Work::Probe => self.probe(),
             Work::Record(outcome) => self.record(outcome),
             Work::Settle(event, settlement) => self.settle(*event, settlement),
             Work::Finish(id, finish) => self.finish(*id, finish),

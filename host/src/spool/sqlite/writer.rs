@@ -9,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Checkpoints;
+use super::room::Gauge;
 use super::unit::{Counters, Unit};
 use crate::clock::SharedClock;
 use crate::message::{MessageId, TransactionChange};
@@ -34,6 +35,8 @@ pub(super) enum Work {
     Change(Vec<TransactionChange>),
     /// Forget some transactions whose time is over.
     Forget,
+    /// Find out whether anything can be written, and make the log short.
+    Probe,
     /// Finish what has been asked, and stop.
     Close,
 }
@@ -55,6 +58,7 @@ pub(super) struct Writer {
     pub checkpoints: Checkpoints,
     pub clock: SharedClock,
     pub tally: Arc<Tally>,
+    pub gauge: Arc<Gauge>,
     /// Keeps a second relay out until the last transaction is through.
     pub lock: File,
 }
@@ -71,6 +75,9 @@ impl Writer {
                 closing.extend(close);
             }
             if !batch.is_empty() {
+                if batch.iter().any(|request| matches!(request.work, Work::Probe)) {
+                    self.checkpoints.make_room(&self.db, true);
+                }
                 self.flush(batch);
                 self.checkpoints.after_flush(&self.db);
             }
@@ -101,7 +108,9 @@ impl Writer {
     /// Makes the whole batch durable at once. When that fails, each request is tried alone: then only the one at fault
     /// fails, and on a full disk those that free space still succeed.
     fn flush(&mut self, batch: Vec<Request>) {
-        let asked = batch.iter().filter(|request| !matches!(request.work, Work::Forget));
+        let asked = batch
+            .iter()
+            .filter(|request| !matches!(request.work, Work::Forget | Work::Probe));
         self.tally.requests.fetch_add(asked.count() as u64, Relaxed);
         match self.transact(&batch) {
             Ok(results) => {
@@ -109,18 +118,31 @@ impl Writer {
                     answer(request, result);
                 }
             }
-            Err(error) if batch.len() == 1 => {
-                for request in batch {
-                    answer(request, Err(error.clone()));
-                }
-            }
             Err(_) => {
                 for request in batch {
-                    let alone = self.transact(std::slice::from_ref(&request));
+                    let alone = self.alone(&request);
                     answer(request, alone.and_then(|results| results.into_iter().collect()));
                 }
             }
         }
+    }
+
+    /// What finds the disk full is tried again with the log's blocks, and, unless it is a message that its sender
+    /// still has, with the reserve's.
+    fn alone(&mut self, request: &Request) -> Result<Vec<Result<(), SpoolError>>, SpoolError> {
+        let batch = std::slice::from_ref(request);
+        let full = |result: &Result<_, SpoolError>| matches!(result, Err(SpoolError::Full(_)));
+        let mut result = self.transact(batch);
+        if full(&result) {
+            self.checkpoints.make_room(&self.db, false);
+            result = self.transact(batch);
+        }
+        let is_owed = !matches!(request.work, Work::Accept(_) | Work::Forget | Work::Probe);
+        if full(&result) && is_owed && self.gauge.spend() {
+            result = self.transact(batch);
+        }
+        self.gauge.wrote(result.as_ref().map(|_| ()));
+        result
     }
 
     /// One transaction: all of `batch`, durable when this returns `Ok`; nothing of it otherwise. A request that was
@@ -147,6 +169,7 @@ impl Writer {
         let (counters, forgotten) = (unit.counters, unit.forgotten);
         transaction.commit()?;
         self.counters = counters;
+        self.gauge.wrote(Ok(()));
         self.tally.flushes.fetch_add(1, Relaxed);
         self.tally.forgotten.fetch_add(forgotten, Relaxed);
         Ok(results)

@@ -249,8 +249,8 @@ impl Stage {
     }
 
     fn door(&self, side: Side) -> anyhow::Result<SocketAddr> {
-        let mut doors = self.relay.addresses().iter();
-        let door = doors.find(|(_, of)| *of == side).map(|(address, _)| *address);
+        let mut doors = self.relay.addresses();
+        let door = doors.find(|(_, of)| *of == side).map(|(address, _)| address);
         door.context("the relay has no such listener")
     }
 }

@@ -1,0 +1,57 @@
+//! What commands print. The macros here stand in for those of the standard library in every module of `cli`, so that
+//! whatever is printed goes through one function: strangers' text shows everything that is in it, and a reader that goes
+//! away or a disk that is full is no panic.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
+use std::process::exit;
+
+use crate::message::VisibleLines;
+use crate::telemetry;
+
+macro_rules! println {
+    () => { $crate::cli::print::out(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::cli::print::out(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+macro_rules! print {
+    ($($text:tt)*) => { $crate::cli::print::out(format_args!($($text)*)) };
+}
+
+macro_rules! eprintln {
+    ($($text:tt)*) => { $crate::cli::print::err(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+macro_rules! eprint {
+    ($($text:tt)*) => { $crate::cli::print::err(format_args!($($text)*)) };
+}
+
+/// As a shell shows the end by SIGPIPE: whoever reads what a command prints may have seen enough (`| head`).
+const BY_SIGPIPE: i32 = 128 + 13;
+
+/// Prints to standard output, and ends the command when that cannot be: an answer that nobody got is no success.
+pub fn out(text: fmt::Arguments<'_>) {
+    match try_out(text) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(BY_SIGPIPE),
+        Err(error) => {
+            err(format_args!("mm4relay: standard output cannot be written: {error}\n"));
+            exit(1)
+        }
+    }
+}
+
+/// Prints to standard output, for whoever goes on without a reader.
+pub fn try_out(text: fmt::Arguments<'_>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    write!(out, "{}", VisibleLines(&text.to_string()))?;
+    out.flush()
+}
+
+/// Prints to standard error, behind the log when there is one. Nothing can be done when that fails.
+pub fn err(text: fmt::Arguments<'_>) {
+    let text = VisibleLines(&text.to_string()).to_string();
+    if !telemetry::say(text.trim_end_matches('\n')) {
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,87 @@
+//! Whether the relay does what it should: its tasks, its disk, its log.
+
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use crate::spool::sqlite::SqliteSpool;
+use crate::spool::{Room, Spool};
+use crate::telemetry;
+use crate::vitals::Vitals;
+
+use super::{Labels, counter, gauge};
+
+#[derive(Clone)]
+pub(super) struct Life {
+    pub database: Arc<SqliteSpool>,
+    /// Of the relay, and of delivery.
+    pub tasks: [Arc<Vitals>; 2],
+}
+
+impl Life {
+    /// What is not as it should be, for people and for whoever asks for `/health`.
+    pub fn troubles(&self) -> Vec<String> {
+        let tasks = self.tasks.iter().flat_map(|tasks| tasks.troubles());
+        let writer = self
+            .database
+            .is_closed()
+            .then(|| "the thread that writes the spool has ended".to_owned());
+        tasks.chain(writer).chain(self.database.trouble()).collect()
+    }
+}
+
+impl std::fmt::Debug for Life {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Life")
+    }
+}
+
+impl Collector for Life {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let one = |n: i64| [(Labels::new(), n)];
+        let deaths = self.tasks.iter().flat_map(|tasks| tasks.deaths());
+        let deaths = deaths.map(|(task, deaths)| (vec![("task", task)], deaths));
+        counter(
+            &mut encoder,
+            "task_deaths",
+            "How often a task of the relay died, and began anew",
+            deaths,
+        )?;
+        let panics = [(Labels::new(), telemetry::panics())];
+        counter(
+            &mut encoder,
+            "panics",
+            "Bugs that cost a session, a call or a task",
+            panics,
+        )?;
+        let lost = [(Labels::new(), telemetry::lost_lines())];
+        counter(
+            &mut encoder,
+            "log_lines_lost",
+            "Lines of the log that could not be written",
+            lost,
+        )?;
+        let room = self.database.room();
+        gauge(
+            &mut encoder,
+            "spool_takes_messages",
+            "1 while there is room for messages, 0 while they are refused with 452",
+            one((room == Room::Ample).into()),
+        )?;
+        gauge(
+            &mut encoder,
+            "spool_delivers_messages",
+            "1 while what becomes of a message can be recorded, 0 while nothing is delivered",
+            one((room != Room::None).into()),
+        )?;
+        let free = self.database.free().and_then(|free| i64::try_from(free).ok());
+        let free = free.map(|free| (Labels::new(), free));
+        gauge(
+            &mut encoder,
+            "spool_disk_free_bytes",
+            "Free space on the spool's disk",
+            free,
+        )
+    }
+}

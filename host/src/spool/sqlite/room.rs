@@ -1,0 +1,235 @@
+//! Whether there is room on the disk: looked at once a second, and told to whoever takes and delivers messages.
+//!
+//! Three things are kept apart. Under the low-water mark no message is taken; what is there is delivered, and its outcomes
+//! are recorded. When SQLite finds the disk full all the same, because somebody else has filled it, the reserve is given up,
+//! so that what is on its way can be recorded. While the reserve is gone, or the last write failed, nothing is delivered:
+//! it would be delivered again. All of it mends itself when there is space.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::readers::Readers;
+use super::schema::PAGE;
+use super::writer::{Request, Work};
+use crate::spool::reserve::{OPERATOR, RELAY, Reserve};
+use crate::spool::{Room, SpoolError};
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The mark is never more than this part of the disk.
+const PART_OF_DISK: u64 = 10;
+
+/// Parts of the mark that are kept in files.
+const FOR_RELAY: u64 = 4;
+const FOR_OPERATOR: u64 = 8;
+
+/// What is known of it, shared by the writer, the watch, and whoever asks.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    /// The low-water mark in octets. 0: it is not watched.
+    mark: u64,
+    relay: Reserve,
+    operator: Reserve,
+    free: AtomicU64,
+    low: AtomicBool,
+    /// The reserve was given up.
+    spent: AtomicBool,
+    /// Why the last write failed.
+    failed: Mutex<Option<String>>,
+}
+
+impl Gauge {
+    /// `wanted`: the mark as configured.
+    pub fn new(folder: &Path, wanted: Option<u64>) -> Self {
+        let mark = match (wanted, disk(folder)) {
+            (Some(wanted), Ok(disk)) => wanted.min(disk.size / PART_OF_DISK),
+            (wanted, _) => wanted.unwrap_or(0),
+        };
+        Self {
+            mark,
+            relay: Reserve::new(folder, RELAY),
+            operator: Reserve::new(folder, OPERATOR),
+            free: AtomicU64::new(u64::MAX),
+            low: AtomicBool::new(false),
+            spent: AtomicBool::new(false),
+            failed: Mutex::default(),
+        }
+    }
+
+    pub fn room(&self) -> Room {
+        if self.spent.load(Relaxed) || self.failure().is_some() {
+            return Room::None;
+        }
+        match self.low.load(Relaxed) {
+            true => Room::Low,
+            false => Room::Ample,
+        }
+    }
+
+    /// Octets that were free at the last look; `None` when nobody looks.
+    pub fn free(&self) -> Option<u64> {
+        (self.mark > 0).then(|| self.free.load(Relaxed))
+    }
+
+    /// For people, when there is not ample room.
+    pub fn why(&self) -> Option<String> {
+        let free = self.free.load(Relaxed) / 1024;
+        match self.room() {
+            Room::Ample => None,
+            Room::Low => Some(format!(
+                "the spool's disk has {free} KiB left, less than its reserve of {} KiB: no message is taken",
+                self.mark / 1024
+            )),
+            Room::None => Some(match self.failure() {
+                Some(why) => {
+                    format!("nothing is taken and nothing delivered, because the spool cannot be written: {why}")
+                }
+                None => format!("nothing is taken and nothing delivered: the spool's disk is full ({free} KiB left)"),
+            }),
+        }
+    }
+
+    /// The writer's last transaction succeeded, or failed for no fault of a request's.
+    pub fn wrote(&self, result: Result<(), &SpoolError>) {
+        let why = match result {
+            Ok(()) => None,
+            Err(error @ (SpoolError::Full(_) | SpoolError::Broken(_))) => Some(error.to_string()),
+            Err(_) => return,
+        };
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Gives up the relay's reserve, once. Whether there was any.
+    pub fn spend(&self) -> bool {
+        if self.mark == 0 || !self.relay.release() {
+            return false;
+        }
+        self.spent.store(true, Relaxed);
+        tracing::error!(
+            "the spool's disk is full: the reserve is given up for what is on its way, and nothing more is delivered"
+        );
+        true
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks at the disk, and keeps the reserves if there is space. `reusable`: octets within the database.
+    pub fn look(&self, folder: &Path, reusable: u64) {
+        if self.mark == 0 {
+            return;
+        }
+        let Ok(Disk { free, .. }) = disk(folder) else { return };
+        self.keep_reserves(free);
+        let free = disk(folder).map_or(free, |disk| disk.free);
+        self.free.store(free, Relaxed);
+        // A backlog that has left the database leaves room in it, and none beside it.
+        let ample = free >= self.mark || (free >= self.mark / 4 && free.saturating_add(reusable) >= 2 * self.mark);
+        // Once low, a little more than the mark is wanted, so that it does not change with every message.
+        let ample = ample && (!self.low.load(Relaxed) || free >= self.mark + self.mark / 8 || reusable >= self.mark);
+        self.low.store(!ample, Relaxed);
+    }
+
+    fn keep_reserves(&self, free: u64) {
+        let (relay, operator) = (self.mark / FOR_RELAY, self.mark / FOR_OPERATOR);
+        let missing = |reserve: &Reserve, octets: u64| octets.saturating_sub(reserve.octets());
+        let wanted = missing(&self.relay, relay) + missing(&self.operator, operator);
+        // Some stays beside it, or the next write would take it away again.
+        if wanted > 0 && free > wanted + self.mark / 8 {
+            // What cannot be kept now is tried again at the next look.
+            let _ = self.operator.keep(operator);
+            let _ = self.relay.keep(relay);
+        }
+        self.spent.store(self.relay.octets() < relay, Relaxed);
+    }
+}
+
+struct Disk {
+    size: u64,
+    free: u64,
+}
+
+/// The file system of a folder, as it is for a user without privileges.
+fn disk(folder: &Path) -> std::io::Result<Disk> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(Disk {
+        size: disk.f_blocks.saturating_mul(disk.f_frsize),
+        free: disk.f_bavail.saturating_mul(disk.f_frsize),
+    })
+}
+
+/// Looks once a second, until the spool is closed.
+pub(super) struct Watch {
+    pub requests: mpsc::WeakSender<Request>,
+    pub readers: Arc<Readers>,
+    pub gauge: Arc<Gauge>,
+    pub folder: PathBuf,
+}
+
+impl Watch {
+    pub fn start(self) -> Result<(), SpoolError> {
+        let thread = std::thread::Builder::new().name("spool-room".into());
+        let spawned = thread.spawn(move || self.run());
+        spawned.map_err(|e| SpoolError::Broken(format!("no thread for the spool's room: {e}")))?;
+        Ok(())
+    }
+
+    fn run(self) {
+        let mut said = Room::Ample;
+        loop {
+            if !self.try_to_write() {
+                return;
+            }
+            self.gauge.look(&self.folder, self.reusable());
+            let room = self.gauge.room();
+            if room != said {
+                self.say(room);
+                said = room;
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// After a write that failed, or without a reserve: whether it goes now, with the log moved into the database so that
+    /// its blocks come free. False when the spool is closed.
+    fn try_to_write(&self) -> bool {
+        let Some(requests) = self.requests.upgrade() else {
+            return false;
+        };
+        if self.gauge.room() != Room::None {
+            return true;
+        }
+        let (reply, answer) = oneshot::channel();
+        let work = Work::Probe;
+        // A full queue means that others are trying.
+        match requests.try_send(Request { work, reply }) {
+            Ok(()) => answer.blocking_recv().is_ok(),
+            Err(mpsc::error::TrySendError::Full(_)) => true,
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        }
+    }
+
+    fn reusable(&self) -> u64 {
+        let pages = self.readers.with(|db| {
+            let pages = db.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0))?;
+            Ok(u64::try_from(pages).unwrap_or(0))
+        });
+        pages.unwrap_or(0).saturating_mul(PAGE.into())
+    }
+
+    /// Once for each change.
+    fn say(&self, room: Room) {
+        let why = self.gauge.why().unwrap_or_default();
+        match room {
+            Room::Ample => tracing::info!("the spool has room again: messages are taken and delivered"),
+            Room::Low => tracing::warn!("{why}; what is there is delivered"),
+            Room::None => tracing::error!("{why}"),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What has to be alive while the relay runs: its standing tasks, which end only when the relay does.
+//!
+//! One rule for all of them. A standing task that panics, or ends before its time, is a line of the log at level error,
+//! is counted, makes `/health` untrue, and begins anew after a second. When one and the same dies for the sixth time within a
+//! minute, beginning anew does not help: then the process ends, with an exit code of its own, and whoever supervises it
+//! starts another. Nothing that was acknowledged is lost by either.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep};
+
+/// Until a task begins anew.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Deaths of one task within [`WITHIN`] that are borne.
+const MOST_DEATHS: usize = 5;
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// The standing tasks of one relay.
+#[derive(Debug)]
+pub struct Vitals {
+    tasks: Mutex<BTreeMap<String, Life>>,
+    /// True once tasks may end.
+    ending: watch::Sender<bool>,
+    /// Why the process must end.
+    failed: watch::Sender<Option<String>>,
+}
+
+#[derive(Debug, Default)]
+struct Life {
+    deaths: u64,
+    lately: Vec<Instant>,
+    /// What it died of, until it has begun anew.
+    dead: Option<String>,
+}
+
+/// A standing task. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Standing(JoinHandle<()>);
+
+impl Default for Vitals {
+    fn default() -> Self {
+        Self {
+            tasks: Mutex::default(),
+            ending: watch::Sender::new(false),
+            failed: watch::Sender::new(None),
+        }
+    }
+}
+
+impl Vitals {
+    /// Keeps what `begin` makes going until [`end`](Self::end), or until the returned value is dropped.
+    ///
+    /// To be called within a Tokio runtime.
+    pub fn keep<F>(self: &Arc<Self>, name: impl Into<String>, begin: impl Fn() -> F + Send + 'static) -> Standing
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (vitals, name) = (Arc::clone(self), name.into());
+        vitals.tasks().entry(name.clone()).or_default();
+        Standing(tokio::spawn(async move {
+            loop {
+                // A set, because it takes its task along when this is aborted.
+                let mut task = JoinSet::new();
+                task.spawn(begin());
+                let ended = task.join_next().await;
+                if *vitals.ending.borrow() {
+                    return;
+                }
+                let why = match ended {
+                    Some(Err(error)) => format!("it failed: {error}"),
+                    _ => "it ended before its time".to_owned(),
+                };
+                if !vitals.died(&name, why) {
+                    return;
+                }
+                sleep(PAUSE).await;
+                vitals.tasks().entry(name.clone()).or_default().dead = None;
+            }
+        }))
+    }
+
+    /// Tasks may end now.
+    pub fn end(&self) {
+        self.ending.send_replace(true);
+    }
+
+    /// The process cannot go on.
+    pub fn fail(&self, why: String) {
+        tracing::error!("the relay cannot go on: {why}");
+        self.failed.send_replace(Some(why));
+    }
+
+    /// Waits until the process cannot go on, and says why.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.failed.subscribe();
+        let why = failed.wait_for(Option::is_some).await.map(|why| why.clone());
+        // The sender lives as long as this does.
+        why.ok().flatten().unwrap_or_default()
+    }
+
+    /// What does not live at the moment, and why.
+    pub fn troubles(&self) -> Vec<String> {
+        let tasks = self.tasks();
+        let dead = tasks
+            .iter()
+            .filter_map(|(name, life)| Some((name, life.dead.as_ref()?)));
+        let failed = self.failed.borrow().clone();
+        dead.map(|(name, why)| format!("task {name}: {why}"))
+            .chain(failed)
+            .collect()
+    }
+
+    /// By name: how often each task has died.
+    pub fn deaths(&self) -> Vec<(String, u64)> {
+        let tasks = self.tasks();
+        tasks.iter().map(|(name, life)| (name.clone(), life.deaths)).collect()
+    }
+
+    /// False when it must not begin again.
+    fn died(&self, name: &str, why: String) -> bool {
+        let now = Instant::now();
+        let mut tasks = self.tasks();
+        let life = tasks.entry(name.to_owned()).or_default();
+        life.deaths += 1;
+        life.lately.retain(|at| now.duration_since(*at) < WITHIN);
+        life.lately.push(now);
+        let often = life.lately.len();
+        life.dead = Some(why.clone());
+        drop(tasks);
+        if often > MOST_DEATHS {
+            self.fail(format!(
+                "its task \"{name}\" died {often} times within {WITHIN:?}, the last time because {why}"
+            ));
+            return false;
+        }
+        tracing::error!(task = name, "a task of the relay died, and begins anew: {why}");
+        true
+    }
+
+    /// Changed by single calls, so whole even when a holder panicked.
+    fn tasks(&self) -> MutexGuard<'_, BTreeMap<String, Life>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Standing {
+    /// Waits for its end, behind [`Vitals::end`].
+    pub async fn ended(mut self) {
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_is_noticed_and_begins_anew() {
+        let (vitals, begun) = (Arc::new(Vitals::default()), Arc::new(AtomicU32::new(0)));
+        let count = Arc::clone(&begun);
+        let _task = vitals.keep("accepting", move || {
+            let count = Arc::clone(&count);
+            async move {
+                assert!(count.fetch_add(1, Ordering::Relaxed) > 0, "the first one dies");
+                std::future::pending().await
+            }
+        });
+        while vitals.troubles().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            vitals.troubles()[0].starts_with("task accepting: it failed: "),
+            "{:?}",
+            vitals.troubles()
+        );
+        sleep(PAUSE * 2).await;
+        assert_eq!(vitals.troubles(), Vec::<String>::new());
+        assert_eq!(vitals.deaths(), [("accepting".to_owned(), 1)]);
+        assert_eq!(begun.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_dies_again_and_again_ends_the_process() {
+        let vitals = Arc::new(Vitals::default());
+        let _task = vitals.keep("accepting", || async {});
+        let began = Instant::now();
+        let why = vitals.failed().await;
+        assert!(why.contains("\"accepting\" died 6 times within 60s"), "{why}");
+        assert_eq!(began.elapsed().as_secs(), 5);
+        assert!(!vitals.troubles().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_dies_now_and_then_goes_on() {
+        let vitals = Arc::new(Vitals::default());
+        let _task = vitals.keep("accepting", || sleep(WITHIN / 4));
+        sleep(WITHIN * 20).await;
+        assert!(vitals.failed.borrow().is_none() && vitals.deaths()[0].1 > 50);
+    }
+
+    #[tokio::test]
+    async fn at_the_end_tasks_may_end() {
+        let vitals = Arc::new(Vitals::default());
+        let (stop, stopped) = watch::channel(false);
+        let task = vitals.keep("accepting", move || {
+            let mut stopped = stopped.clone();
+            async move {
+                let _ = stopped.wait_for(|stop| *stop).await;
+            }
+        });
+        vitals.end();
+        stop.send_replace(true);
+        task.ended().await;
+        assert_eq!(vitals.troubles(), Vec::<String>::new());
+    }
+}
