@@ -1,5 +1,8 @@
 //! What a running relay tells those who look after it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use crate::support::{
     AT_C, B_SYSTEM, Exchange, Link, Peer, Relay, Terms, config, config_at, eventually, guest, own_address, sample,
 };
@@ -92,6 +95,85 @@ fn a_relay_that_takes_messages_is_well() {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, CONSOLE));
     assert_eq!(relay.page("/health"), "well\n");
+}
+
+/// What the console answers to these octets.
+fn ask(relay: &Relay, request: &str) -> String {
+    let mut stream = TcpStream::connect(relay.console()).expect("the console listens");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+#[test]
+fn a_request_under_a_name_that_is_not_the_relays_is_refused() {
+    let peer = Peer::start();
+    let console = format!("{CONSOLE}hosts = [\"relay.ops.example\"]\n");
+    let relay = Relay::start(&config(&peer, &console));
+    let status = |request: &str| ask(&relay, request).split(' ').nth(1).unwrap_or_default().to_owned();
+    for host in ["127.0.0.1:9464", "[::1]", "localhost", "relay.ops.example:9464"] {
+        assert_eq!(
+            status(&format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n")),
+            "200",
+            "{host}"
+        );
+    }
+    for host in ["rebound.evil.example", "127.0.0.1.evil.example:9464", "mm4.hub.example"] {
+        for page in ["/metrics", "/health", "/nothing"] {
+            let answer = ask(&relay, &format!("GET {page} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+            assert!(answer.starts_with("HTTP/1.1 421 "), "{host}{page}: {answer}");
+            assert!(!answer.contains("operator-"), "{answer}");
+        }
+    }
+    assert_eq!(status("GET /metrics HTTP/1.1\r\n\r\n"), "400");
+    assert_eq!(
+        status("GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        "421"
+    );
+    assert_eq!(
+        status("POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"),
+        "405"
+    );
+    let answer = relay.visit("/metrics").to_lowercase();
+    for header in [
+        "cache-control: no-store",
+        "x-content-type-options: nosniff",
+        "content-security-policy: default-src 'none'",
+    ] {
+        assert!(answer.contains(header), "{header} in {answer}");
+    }
+}
+
+#[test]
+fn half_requests_take_nothing_from_smtp_and_end() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, CONSOLE));
+    relay.console();
+    let open = || {
+        std::fs::read_dir(format!("/proc/{}/fd", relay.process().id()))
+            .expect("Linux")
+            .count()
+    };
+    let before = open();
+    let mut halves: Vec<TcpStream> = (0..500)
+        .map(|_| TcpStream::connect(relay.console()).expect("the console listens"))
+        .collect();
+    for half in &mut halves {
+        // The relay may have closed it already.
+        let _ = half.write_all(b"GET /metrics HTTP/1.1\r\nHost: loc");
+    }
+    assert!(relay.offer(&sample::forward_request("m")).starts_with("250"));
+    // Those that are let in, and what delivery needs.
+    assert!(open() < before + 32 + 30, "{} descriptors, {before} before", open());
+    // None holds its place for longer than the time for a header, and then others are answered, while all stay.
+    eventually("the console answers", || {
+        let mut stream = TcpStream::connect(relay.console()).ok()?;
+        stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.ends_with("well\n").then_some(())
+    });
 }
 
 #[test]

@@ -27,6 +27,8 @@ mod plugins;
 mod replay;
 mod rooms;
 mod routing;
+mod stays_up;
+mod strangers;
 mod support;
 mod swap;
 mod tls;

@@ -131,13 +131,26 @@ impl Relay {
         self.process.as_ref().expect("it runs")
     }
 
-    /// A page of its console, which must be answered with 200.
-    pub fn page(&self, path: &str) -> String {
-        let address = self.console.get_or_init(|| {
+    /// Where its console listens.
+    pub fn console(&self) -> &str {
+        self.console.get_or_init(|| {
             let line = self.process().line();
             let address = line.strip_prefix("console on http://");
             address.unwrap_or_else(|| panic!("no console: {line}")).to_owned()
-        });
+        })
+    }
+
+    /// A page of its console, which must be answered with 200.
+    pub fn page(&self, path: &str) -> String {
+        let answer = self.visit(path);
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a header");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+        body.to_owned()
+    }
+
+    /// What its console answers, header and all.
+    pub fn visit(&self, path: &str) -> String {
+        let address = self.console();
         let mut stream = TcpStream::connect(address).expect("the console listens");
         write!(
             stream,
@@ -146,9 +159,7 @@ impl Relay {
         .expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a header");
-        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
-        body.to_owned()
+        answer
     }
 
     /// A client that has said EHLO.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::print;
@@ -30,6 +31,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let config = Config::load(&args.config)?;
     config.warn_of_renamed(&args.config);
+    raise_descriptors(&config);
     let setup = Setup {
         acknowledge_before_commit: args.test_hook_acknowledge_before_commit,
         ..Setup::default()
@@ -54,6 +56,31 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         () = relay.drain() => Ok(()),
         _ = terminate.recv() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
         _ = interrupt.recv() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
+    }
+}
+
+/// Asks for as many file descriptors as it may have. Sessions are a limit that an operator set; running out of descriptors
+/// before is a surprise for everybody.
+fn raise_descriptors(config: &Config) {
+    const OTHERS: u64 = 512;
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let listeners = config.relay.listen.len() + config.relay.inside_listen.len();
+    let wanted = u64::from(config.limits.sessions) * listeners as u64 + OTHERS;
+    // None is no limit.
+    if let Some(current) = current.filter(|current| *current < wanted) {
+        tracing::warn!(
+            current,
+            wanted,
+            "fewer file descriptors than [limits] sessions may need: raise LimitNOFILE, or lower sessions"
+        );
     }
 }
 

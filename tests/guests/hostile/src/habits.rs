@@ -101,6 +101,11 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
             Ok(Verdict::Pass)
         }
         "anything" => anything(),
+        "say" => {
+            log::write(log::Level::Warn, &text("words"));
+            hold(text("words"))
+        }
+        "say-fault" => Err(Fault::Unavailable(text("words"))),
         "tick-loop" => loop {
             black_box(config::size());
         },
