@@ -12,7 +12,7 @@ use super::options::{COMMAND_DRAIN_OCTETS, COMMAND_OCTETS};
 use super::state::{Desk, Next, State, Transaction};
 use super::wire::{Lost, Stream, Wire};
 use super::{Handler, Options, Welcome, replies};
-use crate::message::{Incoming, Masked, MessageId, Origin, Protocol, Refusal};
+use crate::message::{Incoming, MessageId, Origin, Protocol, Refusal};
 use crate::protocol::smtp::{Command, Found, LineError, LineReader, Reply};
 
 pub(super) struct Session<H> {
@@ -189,7 +189,7 @@ impl<H: Handler> Session<H> {
             return Next::Close;
         }
         if replies::is_protocol_error(&reply) {
-            tracing::warn!(remote = %self.remote, "refused a command: {}", Masked(&reply.to_string()));
+            tracing::warn!(remote = %self.remote, "refused a command: {reply}");
             self.errors += 1;
             if self.errors >= self.options.errors {
                 self.wire.say(&replies::too_many_errors());
@@ -228,19 +228,24 @@ impl<H: Handler> Session<H> {
         self.flush().await?;
         let idle = state.is_idle();
         let until = self.deadline(&state);
-        if idle && Instant::now() >= self.mail_due() {
-            tracing::warn!(remote = %self.remote, "no message for {:?}: sent away", self.options.before_mail);
-            self.wire.say(&replies::no_mail(self.options.before_mail));
-            return Ok(Next::Close);
-        }
         tokio::select! {
             biased;
             () = stopped(&mut self.shutdown), if idle => {
                 self.wire.say(&replies::stopping());
                 Ok(Next::Close)
             }
-            filled = self.wire.fill(until) => filled.map(|()| Next::Expect(state)),
+            filled = self.wire.fill(until) => match filled {
+                Err(Lost::Late) if idle && Instant::now() >= self.mail_due() => Ok(self.without_mail()),
+                filled => filled.map(|()| Next::Expect(state)),
+            },
         }
+    }
+
+    /// For whoever keeps a session for later by NOOP and the like.
+    fn without_mail(&mut self) -> Next {
+        tracing::warn!(remote = %self.remote, "no message for {:?}: sent away", self.options.before_mail);
+        self.wire.say(&replies::no_mail(self.options.before_mail));
+        Next::Close
     }
 
     fn deadline(&mut self, state: &State) -> Instant {
@@ -254,7 +259,7 @@ impl<H: Handler> Session<H> {
         }
     }
 
-    /// Until when MAIL must have come. Whoever keeps a session for later by NOOP gives it up then.
+    /// Until when MAIL must have come.
     fn mail_due(&self) -> Instant {
         self.last_message + self.options.before_mail
     }
@@ -339,8 +344,7 @@ impl<H: Handler> Session<H> {
 
     fn log_refusal(&self, refusal: &Refusal, id: Option<MessageId>) {
         let id = id.map(tracing::field::display);
-        let text = refusal.to_string();
-        tracing::warn!(id, remote = %self.remote, blame = ?refusal.blame(), "refused: {}", Masked(&text));
+        tracing::warn!(id, remote = %self.remote, blame = ?refusal.blame(), "refused: {refusal}");
     }
 
     async fn flush(&mut self) -> Result<(), Lost> {

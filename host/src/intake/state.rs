@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::time::Instant;
 
 use super::{Handler, Options, SenderTerms, Welcome, replies};
-use crate::message::{Envelope, Illegal, Masked, MmsAddress, Recipient, Refusal};
+use crate::message::{Envelope, Illegal, MmsAddress, Recipient, Refusal};
 use crate::protocol::smtp::{Command, Reply};
 use crate::spool::BoxFuture;
 
@@ -222,8 +222,11 @@ impl<H: Handler> Desk<'_, H> {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Reply {
-        let text = refusal.to_string();
-        tracing::warn!(remote = %self.remote, blame = ?refusal.blame(), "refused: {}", Masked(&text));
+        match refusal {
+            // Said once, by the spool, and not for every message of every peer.
+            Refusal::NoSpace => tracing::debug!(remote = %self.remote, "refused: {refusal}"),
+            _ => tracing::warn!(remote = %self.remote, blame = ?refusal.blame(), "refused: {refusal}"),
+        }
         replies::refused(refusal, None)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
+use crate::message::Masked;
 use crate::spool::sqlite::SqliteSpool;
 use crate::spool::{Room, Spool};
 use crate::telemetry;
@@ -27,7 +28,9 @@ impl Life {
             .database
             .is_closed()
             .then(|| "the thread that writes the spool has ended".to_owned());
-        tasks.chain(writer).chain(self.database.trouble()).collect()
+        let troubles = tasks.chain(writer).chain(self.database.trouble());
+        // A panic may repeat what a stranger wrote.
+        troubles.map(|trouble| Masked(&trouble).to_string()).collect()
     }
 }
 

@@ -187,12 +187,11 @@ fn gauge(
     Ok(())
 }
 
-/// Values may be a plug-in's words, and stand on one line.
+/// Values may be a plug-in's words: visible, and escaped as OpenMetrics wants it (1.0, "Escaping"), which the library
+/// leaves to its callers.
 fn shown(labels: Labels) -> Labels {
-    labels
-        .into_iter()
-        .map(|(name, value)| (name, Visible(&value).to_string()))
-        .collect()
+    let escaped = |value: String| Visible(&value).to_string().replace('\\', "\\\\").replace('"', "\\\"");
+    labels.into_iter().map(|(name, value)| (name, escaped(value))).collect()
 }
 
 /// Whom a collector looks at: it must not keep the relay alive.

@@ -7,7 +7,7 @@ use prometheus_client::metrics::MetricType;
 
 use crate::pipeline::{Catalogue, FAILURES, Histogram, Link, Own, Reading, VERDICTS};
 
-use super::{Labels, Watched, counter, gauge};
+use super::{Labels, Watched, counter, gauge, shown};
 
 pub(super) struct Plugins(pub Watched<Catalogue>);
 
@@ -162,6 +162,7 @@ fn histogram<'a>(
 ) -> std::fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
     for (labels, it) in rows {
+        let labels = shown(labels);
         let mut series = metric.encode_family(&labels)?;
         series.encode_histogram::<NoLabelSet>(it.sum, it.count(), &it.buckets, None)?;
     }
