@@ -11,7 +11,9 @@ const NUMBER_DIGITS: usize = 7;
 const MOST_SEPARATORS: usize = 3;
 
 /// What follows a figure that counts something, and so is nobody's number.
-const UNITS: &[&str] = &["octets", "bytes", "KiB", "MiB", "rows", "records", "messages", "us", "ms", "s"];
+const UNITS: &[&str] = &[
+    "octets", "bytes", "KiB", "MiB", "rows", "records", "messages", "us", "ms", "s",
+];
 
 /// Shows a text on one line, everything in it [`Visible`], with its numbers masked: `+1555****100`.
 ///

@@ -107,11 +107,15 @@ impl Checkpoints {
         waits(schema::BUSY);
     }
 
-    /// On a full disk: so that the log can be written from its start again, or, to be `shorter`, gives its blocks back.
-    pub(super) fn make_room(&mut self, db: &Connection, shorter: bool) {
+    /// On a full disk, with so many octets `free`: so that the log can be written from its start again, or, to be `shorter`,
+    /// gives its blocks back. The database may grow by what is copied into it, and half a copy only takes what is left: so
+    /// it is made when all of it fits.
+    pub(super) fn make_room(&mut self, db: &Connection, shorter: bool, free: u64) {
         let mode = if shorter { "TRUNCATE" } else { "RESTART" };
-        if db.busy_timeout(PATIENCE).is_ok() {
-            // It needs room itself, and may find none.
+        let left = |log: Log| u64::try_from(log.length - log.copied).unwrap_or(0) * u64::from(PAGE);
+        let fits = try_checkpoint(db, "NOOP").is_ok_and(|log| left(log) <= free);
+        if fits && db.busy_timeout(PATIENCE).is_ok() {
+            // It is tried again when there is more room.
             let _ = try_checkpoint(db, mode);
             let _ = db.busy_timeout(schema::BUSY);
         }

@@ -158,7 +158,7 @@ impl SqliteSpool {
             Err(SpoolError::Full(_) | SpoolError::Broken(_)) if gauge.spend() => schema::open_writer(folder, &options)?,
             opened => opened?,
         };
-        gauge.look(folder, 0);
+        gauge.look(0);
         let (counters, salt) = (Counters::read(&db)?, schema::salt(&db)?);
         let (sender, requests) = mpsc::channel(QUEUE);
         let tally = Arc::new(Tally::default());
@@ -182,7 +182,6 @@ impl SqliteSpool {
                 requests: sender.downgrade(),
                 readers: readers.clone(),
                 gauge: gauge.clone(),
-                folder: folder.to_owned(),
             };
             watch.start()?;
         }

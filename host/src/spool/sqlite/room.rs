@@ -31,6 +31,7 @@ const FOR_OPERATOR: u64 = 8;
 /// What is known of it, shared by the writer, the watch, and whoever asks.
 #[derive(Debug)]
 pub(super) struct Gauge {
+    folder: PathBuf,
     /// The low-water mark in octets. 0: it is not watched.
     mark: u64,
     relay: Reserve,
@@ -51,6 +52,7 @@ impl Gauge {
             (wanted, _) => wanted.unwrap_or(0),
         };
         Self {
+            folder: folder.to_owned(),
             mark,
             relay: Reserve::new(folder, RELAY),
             operator: Reserve::new(folder, OPERATOR),
@@ -74,6 +76,11 @@ impl Gauge {
     /// Octets that were free at the last look; `None` when nobody looks.
     pub fn free(&self) -> Option<u64> {
         (self.mark > 0).then(|| self.free.load(Relaxed))
+    }
+
+    /// Octets that are free at this moment.
+    pub fn free_now(&self) -> u64 {
+        disk(&self.folder).map_or(0, |disk| disk.free)
     }
 
     /// For people, when there is not ample room.
@@ -121,13 +128,12 @@ impl Gauge {
     }
 
     /// Looks at the disk, and keeps the reserves if there is space. `reusable`: octets within the database.
-    pub fn look(&self, folder: &Path, reusable: u64) {
+    pub fn look(&self, reusable: u64) {
         if self.mark == 0 {
             return;
         }
-        let Ok(Disk { free, .. }) = disk(folder) else { return };
-        self.keep_reserves(free);
-        let free = disk(folder).map_or(free, |disk| disk.free);
+        self.keep_reserves(self.free_now());
+        let free = self.free_now();
         self.free.store(free, Relaxed);
         // A backlog that has left the database leaves room in it, and none beside it.
         let ample = free >= self.mark || (free >= self.mark / 4 && free.saturating_add(reusable) >= 2 * self.mark);
@@ -169,7 +175,6 @@ pub(super) struct Watch {
     pub requests: mpsc::WeakSender<Request>,
     pub readers: Arc<Readers>,
     pub gauge: Arc<Gauge>,
-    pub folder: PathBuf,
 }
 
 impl Watch {
@@ -186,7 +191,7 @@ impl Watch {
             if !self.try_to_write() {
                 return;
             }
-            self.gauge.look(&self.folder, self.reusable());
+            self.gauge.look(self.reusable());
             let room = self.gauge.room();
             if room != said {
                 self.say(room);

@@ -76,7 +76,7 @@ impl Writer {
             }
             if !batch.is_empty() {
                 if batch.iter().any(|request| matches!(request.work, Work::Probe)) {
-                    self.checkpoints.make_room(&self.db, true);
+                    self.checkpoints.make_room(&self.db, true, self.gauge.free_now());
                 }
                 self.flush(batch);
                 self.checkpoints.after_flush(&self.db);
@@ -134,7 +134,7 @@ impl Writer {
         let full = |result: &Result<_, SpoolError>| matches!(result, Err(SpoolError::Full(_)));
         let mut result = self.transact(batch);
         if full(&result) {
-            self.checkpoints.make_room(&self.db, false);
+            self.checkpoints.make_room(&self.db, false, self.gauge.free_now());
             result = self.transact(batch);
         }
         let is_owed = !matches!(request.work, Work::Accept(_) | Work::Forget | Work::Probe);
