@@ -125,7 +125,7 @@ async fn a_client_that_does_not_read_its_replies_loses_the_session() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_never_comes_to_mail_ends_after_ten_minutes_whatever_it_says() {
-    for keeps in ["> NOOP\n< 250", "> RSET\n< 250", "> EHLO again.example\n< 250"] {
+    for keeps in ["> NOOP\n< 250", "> RSET\n< 250", "> HELO again.example\n< 250"] {
         let relay = Relay::start().await;
         let mut talk = relay.pipe();
         let began = Instant::now();

@@ -21,6 +21,9 @@ use crate::spool::{Room, SpoolError};
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Looks for each write that only finds out whether the disk can be written.
+const LOOKS_PER_WRITE: u64 = 10;
+
 /// The mark is never more than this part of the disk.
 const PART_OF_DISK: u64 = 10;
 
@@ -187,8 +190,8 @@ impl Watch {
 
     fn run(self) {
         let mut said = Room::Ample;
-        loop {
-            if !self.try_to_write() {
+        for look in 0u64.. {
+            if !self.try_to_write(look % LOOKS_PER_WRITE == 0) {
                 return;
             }
             self.gauge.look(self.reusable());
@@ -201,17 +204,19 @@ impl Watch {
         }
     }
 
-    /// After a write that failed, or without a reserve: whether it goes now, with the log moved into the database so that
-    /// its blocks come free. False when the spool is closed.
-    fn try_to_write(&self) -> bool {
+    /// Whether anything can be written: asked now and `then`, because nobody may write for hours. After a write that
+    /// failed, or without a reserve, it is tried every time, with the log moved into the database so that its blocks come
+    /// free. False when the spool is closed.
+    fn try_to_write(&self, then: bool) -> bool {
         let Some(requests) = self.requests.upgrade() else {
             return false;
         };
-        if self.gauge.room() != Room::None {
+        let shorten = self.gauge.room() == Room::None;
+        if !shorten && !then {
             return true;
         }
         let (reply, answer) = oneshot::channel();
-        let work = Work::Probe;
+        let work = Work::Probe { shorten };
         // A full queue means that others are trying.
         match requests.try_send(Request { work, reply }) {
             Ok(()) => answer.blocking_recv().is_ok(),

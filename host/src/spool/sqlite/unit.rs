@@ -63,7 +63,7 @@ impl Unit<'_> {
     pub(super) fn work(&mut self, work: &Work) -> Result<(), SpoolError> {
         match work {
             Work::Accept(acceptance) => self.accept(acceptance),
-            Work::Probe => self.probe(),
+            Work::Probe { .. } => self.probe(),
             Work::Record(outcome) => self.record(outcome),
             Work::Settle(event, settlement) => self.settle(*event, settlement),
             Work::Finish(id, finish) => self.finish(*id, finish),

@@ -35,8 +35,11 @@ pub(super) enum Work {
     Change(Vec<TransactionChange>),
     /// Forget some transactions whose time is over.
     Forget,
-    /// Find out whether anything can be written, and make the log short.
-    Probe,
+    /// Find out whether anything can be written.
+    Probe {
+        /// The last write failed: make the log short before.
+        shorten: bool,
+    },
     /// Finish what has been asked, and stop.
     Close,
 }
@@ -75,7 +78,10 @@ impl Writer {
                 closing.extend(close);
             }
             if !batch.is_empty() {
-                if batch.iter().any(|request| matches!(request.work, Work::Probe)) {
+                if batch
+                    .iter()
+                    .any(|request| matches!(request.work, Work::Probe { shorten: true }))
+                {
                     self.checkpoints.make_room(&self.db, true, self.gauge.free_now());
                 }
                 self.flush(batch);
@@ -110,7 +116,7 @@ impl Writer {
     fn flush(&mut self, batch: Vec<Request>) {
         let asked = batch
             .iter()
-            .filter(|request| !matches!(request.work, Work::Forget | Work::Probe));
+            .filter(|request| !matches!(request.work, Work::Forget | Work::Probe { .. }));
         self.tally.requests.fetch_add(asked.count() as u64, Relaxed);
         match self.transact(&batch) {
             Ok(results) => {
@@ -137,7 +143,7 @@ impl Writer {
             self.checkpoints.make_room(&self.db, false, self.gauge.free_now());
             result = self.transact(batch);
         }
-        let is_owed = !matches!(request.work, Work::Accept(_) | Work::Forget | Work::Probe);
+        let is_owed = !matches!(request.work, Work::Accept(_) | Work::Forget | Work::Probe { .. });
         if full(&result) && is_owed && self.gauge.spend() {
             result = self.transact(batch);
         }
