@@ -15,23 +15,32 @@
 //! [settings.domains]                        # domain before -> domain after, for every address
 //! "mms.old.example" = "mms.new.example"
 //!
-//! [settings.short-codes]                    # 1 to 6 digits -> whole address, for recipients
-//! "12345" = "+15555550142/TYPE=PLMN@mms.vasp.example"
+//! [settings.short-codes]                    # 1 to 15 digits of one network -> whole address, for recipients
+//! "12345" = "+15555550142/TYPE=PLMN@mms.vasp.example"       # ours: in `own-domains`, or without a domain
+//! "12345@mms.b.example" = "vote@mms.b.example"              # that of another network
+//! "12345678@mms.b.example" = "keep"                         # a code, and no number that lost its "+"
 //! ```
+//!
+//! Beside them stands `own-domains = ["mms.own.example"]`: where a code without a domain in `short-codes` is the one that is
+//! meant; default: none, so that it is meant only where an address has no domain.
 //!
 //! # What happens to an address, in this order
 //!
-//! 1. A recipient that is a listed short code becomes its address, and that is all.
+//! 1. A recipient that is a listed short code of its network becomes its address, and that is all. A listed code is never
+//!    taken for a number.
 //! 2. A telephone number becomes `+E164/TYPE=PLMN`. What is not a valid E.164 number afterwards (7 to 15 digits), or has an address
 //!    type other than PLMN, keeps its spelling.
 //! 3. A recipient with an E.164 number is looked up in the portability table: key `+15555550199`, value a domain, or
 //!    `mnc002.mcc310` for `mms.mnc002.mcc310.gprs`. A hit is final. A value that is neither is logged and ignored.
 //! 4. A domain that `domains` lists is replaced, compared without regard to case.
 //!
+//! Only of `MM4_forward.REQ` are recipients changed. A report or a response goes to the address that was asked from, as it was:
+//! whoever asked would not know it again otherwise.
+//!
 //! The originator's number is never looked up: the domain that a message came from stays, unless `domains` renames it.
 //! Headers change only where the old address stood in them; that is the relay's business.
 
-use mm4_filter::{Address, AddressExt, AddressKind, Fault, Plugin, Verdict, edit, log, message, tables};
+use mm4_filter::{Address, AddressExt, AddressKind, Fault, MessageType, Plugin, Verdict, edit, log, message, tables};
 use rules::{Kind, Parts, Rules};
 
 pub mod rules;
@@ -55,7 +64,8 @@ impl Plugin for AddressRewrite {
         {
             edits.push(edit::set_originator(address));
         }
-        for recipient in message::recipients() {
+        let is_request = message::current().message_type == MessageType::ForwardRequest;
+        for recipient in message::recipients().into_iter().filter(|_| is_request) {
             let change = rules.recipient(&parts(&recipient.address), |table, number| {
                 let row = tables::lookup(table, number)?;
                 let domain = row.as_deref().and_then(rules::ported_domain);

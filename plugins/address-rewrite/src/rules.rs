@@ -12,7 +12,45 @@ pub struct Rules {
     pub portability_table: Option<String>,
     /// Keys in lower case.
     pub domains: BTreeMap<String, String>,
-    pub short_codes: BTreeMap<String, String>,
+    pub codes: Codes,
+}
+
+/// Short codes, each of one network: `7788` of one operator is not `7788` of another.
+#[derive(Debug, Default)]
+pub struct Codes {
+    /// In lower case: a code in one of them, or in none, is ours.
+    pub own_domains: Vec<String>,
+    pub listed: BTreeMap<Code, Meaning>,
+}
+
+/// Digits, and the domain of their network in lower case; `None`: ours.
+pub type Code = (String, Option<String>);
+
+/// What a code stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A recipient gets this address.
+    Address(String),
+    /// It is a code, and no number, however many digits it has.
+    Keep,
+}
+
+impl Codes {
+    fn meaning(&self, address: &Parts) -> Option<&Meaning> {
+        if address.kind == Kind::Other {
+            return None;
+        }
+        let domain = address.domain.map(plain);
+        let is_ours = domain.as_ref().is_none_or(|domain| self.own_domains.contains(domain));
+        let listed = |network: Option<String>| self.listed.get(&(address.user.to_owned(), network));
+        let of_domain = domain.clone().and_then(|domain| listed(Some(domain)));
+        of_domain.or_else(|| listed(None).filter(|_| is_ours))
+    }
+}
+
+/// A domain as it is compared.
+pub fn plain(domain: &str) -> String {
+    domain.strip_suffix('.').unwrap_or(domain).to_ascii_lowercase()
 }
 
 /// How telephone numbers are written where these messages come from.
@@ -73,9 +111,7 @@ impl Rules {
         address: &Parts,
         ported: impl FnOnce(&str, &str) -> Result<Option<String>, E>,
     ) -> Result<Option<String>, E> {
-        if address.kind == Kind::ShortCode
-            && let Some(whole) = self.short_codes.get(address.user)
-        {
+        if let Some(Meaning::Address(whole)) = self.codes.meaning(address) {
             return Ok((whole != address.text).then(|| whole.clone()));
         }
         let found = match (&self.portability_table, self.number(address)) {
@@ -89,7 +125,7 @@ impl Rules {
     }
 
     fn number(&self, address: &Parts) -> Option<String> {
-        (address.kind == Kind::Number)
+        (address.kind == Kind::Number && self.codes.meaning(address).is_none())
             .then(|| self.numbering.e164(address.user))
             .flatten()
     }
@@ -293,18 +329,61 @@ mod tests {
         assert_eq!(recipient(&rules, "postmaster", Kind::Other), None);
     }
 
+    fn codes(listed: &[(&str, Option<&str>, Option<&str>)]) -> Rules {
+        let meaning = |to: &Option<&str>| to.map_or(Meaning::Keep, |to| Meaning::Address(to.to_owned()));
+        let listed = listed
+            .iter()
+            .map(|(code, domain, to)| (((*code).to_owned(), domain.map(str::to_owned)), meaning(to)));
+        Rules {
+            codes: Codes {
+                own_domains: vec!["mms.own.example".into()],
+                listed: listed.collect(),
+            },
+            ..german()
+        }
+    }
+
     #[test]
-    fn a_short_code_of_a_recipient_becomes_its_address_and_of_an_originator_stays() {
-        let mut rules = german();
-        rules
-            .short_codes
-            .insert("12345".into(), "+15555550142/TYPE=PLMN@mms.vasp.example".into());
+    fn a_code_is_that_of_its_network() {
+        let rules = codes(&[
+            ("7788", None, Some("+15555550142/TYPE=PLMN@mms.own.example")),
+            ("7788", Some("mms.c.example"), Some("vote@mms.c.example")),
+        ]);
+        for ours in ["7788", "7788/TYPE=PLMN@mms.own.example", "7788@MMS.own.example."] {
+            assert_eq!(
+                recipient(&rules, ours, Kind::ShortCode).as_deref(),
+                Some("+15555550142/TYPE=PLMN@mms.own.example"),
+                "{ours}"
+            );
+        }
         assert_eq!(
-            recipient(&rules, "12345@mms.b.example", Kind::ShortCode).as_deref(),
-            Some("+15555550142/TYPE=PLMN@mms.vasp.example")
+            recipient(&rules, "7788/TYPE=PLMN@mms.C.example", Kind::ShortCode).as_deref(),
+            Some("vote@mms.c.example")
         );
-        assert_eq!(recipient(&rules, "99999@mms.b.example", Kind::ShortCode), None);
-        assert_eq!(rules.originator(&parts("12345@mms.b.example", Kind::ShortCode)), None);
+        for others in ["7788@mms.b.example", "77881", "77881@mms.own.example", "778"] {
+            assert_eq!(recipient(&rules, others, Kind::ShortCode), None, "{others}");
+        }
+        assert_eq!(rules.originator(&parts("7788@mms.own.example", Kind::ShortCode)), None);
+    }
+
+    #[test]
+    fn a_listed_code_is_no_number_however_many_digits_it_has() {
+        let rules = codes(&[
+            ("12345678", None, Some("+15555550142/TYPE=PLMN@mms.own.example")),
+            ("87654321", Some("mms.b.example"), None),
+        ]);
+        assert_eq!(
+            recipient(&rules, "12345678", Kind::Number).as_deref(),
+            Some("+15555550142/TYPE=PLMN@mms.own.example")
+        );
+        assert_eq!(rules.originator(&parts("12345678@mms.own.example", Kind::Number)), None);
+        assert_eq!(recipient(&rules, "87654321@mms.b.example", Kind::Number), None);
+        assert_eq!(rules.originator(&parts("87654321/TYPE=PLMN@mms.b.example", Kind::Number)), None);
+        assert_eq!(
+            recipient(&rules, "87654321@mms.c.example", Kind::Number).as_deref(),
+            Some("+87654321/TYPE=PLMN@mms.c.example"),
+            "of another network nothing is known"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mm4_filter::address::is_domain;
 use serde::Deserialize;
 
-use crate::rules::{BareNumbers, Numbering, Rules};
+use crate::rules::{BareNumbers, Code, Codes, Meaning, Numbering, Rules, plain};
 
 /// See the crate's documentation for each setting's meaning.
 #[derive(Deserialize)]
@@ -17,6 +17,7 @@ pub struct Settings {
     pub bare_numbers: BareNumbers,
     pub portability_table: Option<String>,
     pub domains: BTreeMap<String, String>,
+    pub own_domains: Vec<String>,
     pub short_codes: BTreeMap<String, String>,
 }
 
@@ -30,6 +31,7 @@ impl Default for Settings {
             bare_numbers: BareNumbers::International,
             portability_table: None,
             domains: BTreeMap::new(),
+            own_domains: Vec::new(),
             short_codes: BTreeMap::new(),
         }
     }
@@ -62,7 +64,10 @@ impl Settings {
                 .into_iter()
                 .map(|(from, to)| (from.to_ascii_lowercase(), to))
                 .collect(),
-            short_codes: self.short_codes,
+            codes: Codes {
+                own_domains: self.own_domains.iter().map(|domain| plain(domain)).collect(),
+                listed: self.short_codes.iter().map(|(code, to)| (read_code(code), read_meaning(to))).collect(),
+            },
         })
     }
 
@@ -115,19 +120,47 @@ impl Settings {
     }
 
     fn check_short_codes(&self, problems: &mut Vec<String>) {
-        for (code, address) in &self.short_codes {
-            if !is_digits(code, 1, 6) {
-                problems.push(format!(
-                    "short-codes holds the code {code:?}, but a short code is 1 to 6 digits"
-                ));
-            }
-            if !is_whole_address(address) {
-                problems.push(format!(
-                    "short-codes maps {code:?} to {address:?}, but must map to a whole address such as \
-                     \"+15555550142/TYPE=PLMN@mms.vasp.example\""
-                ));
+        for domain in &self.own_domains {
+            if !is_domain(&plain(domain)) {
+                problems.push(format!("own-domains holds {domain:?}, which is not a domain name"));
             }
         }
+        let mut seen = BTreeMap::new();
+        for (code, address) in &self.short_codes {
+            let (digits, domain) = read_code(code);
+            if !is_digits(&digits, 1, 15) || domain.is_some_and(|domain| !is_domain(&domain)) {
+                problems.push(format!(
+                    "short-codes holds the code {code:?}, but a short code is 1 to 15 digits, of ours, or behind them @ and the \
+                     domain of its network"
+                ));
+            }
+            if address != KEEP && !is_whole_address(address) {
+                problems.push(format!(
+                    "short-codes maps {code:?} to {address:?}, but must map to a whole address such as \
+                     \"+15555550142/TYPE=PLMN@mms.vasp.example\", or to \"keep\""
+                ));
+            }
+            if let Some(other) = seen.insert(read_code(code), code) {
+                problems.push(format!("short-codes holds {other:?} and {code:?}, which are the same code"));
+            }
+        }
+    }
+}
+
+/// In place of an address: the code stays, and is no number.
+const KEEP: &str = "keep";
+
+fn read_code(text: &str) -> Code {
+    match text.split_once('@') {
+        Some((digits, domain)) => (digits.to_owned(), Some(plain(domain))),
+        None => (text.to_owned(), None),
+    }
+}
+
+fn read_meaning(text: &str) -> Meaning {
+    match text {
+        KEEP => Meaning::Keep,
+        address => Meaning::Address(address.to_owned()),
     }
 }
 
@@ -210,6 +243,22 @@ mod tests {
             settings.domains.insert("a.example".into(), "c.example".into());
         });
         assert!(error.contains("same domain"), "{error}");
+    }
+
+    #[test]
+    fn a_code_has_at_most_one_meaning_in_each_network() {
+        let error = problems(|settings| {
+            settings.short_codes.insert("7788@A.example".into(), "keep".into());
+            settings.short_codes.insert("7788@a.example".into(), "x@a.example".into());
+            settings.short_codes.insert("7788".into(), "keep".into());
+        });
+        assert!(error.contains("same code") && error.matches("7788").count() == 2, "{error}");
+        for wrong in ["", "+7788", "news", "7788@", "7788@a b", "1234567890123456"] {
+            let error = problems(|settings| {
+                settings.short_codes.insert(wrong.into(), "keep".into());
+            });
+            assert!(error.contains("a short code is 1 to 15 digits"), "{wrong}: {error}");
+        }
     }
 
     #[test]
