@@ -25,6 +25,7 @@ mod numbering;
 mod peers;
 mod plugins;
 mod replay;
+mod rights;
 mod rooms;
 mod routing;
 mod stays_up;

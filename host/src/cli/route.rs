@@ -86,6 +86,16 @@ fn show(config: &Config, directory: &Directory, source: Option<&Peer>, address: 
             ),
         },
         Route::System(None) => line("goes to", "this relay itself"),
+        Route::Postmaster => match &config.relay.postmaster {
+            Some(person) => line(
+                "goes to",
+                format_args!("{person}, who reads what is sent to the postmaster"),
+            ),
+            None => line(
+                "goes to",
+                "the queue, held for an operator to read: postmaster of [relay] is not set",
+            ),
+        },
     }
 }
 

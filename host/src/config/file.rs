@@ -186,11 +186,15 @@ impl<'d> Section<'d> {
         all
     }
 
-    /// Looks once more at the tables `[[key]]`, which have been read by [`sections`](Self::sections): for what depends on
-    /// all of them.
+    /// Looks once more at the table `[key]` or the tables `[[key]]`, which have been read: for what depends on others.
     pub(super) fn again(&mut self, key: &'static str, mut look: impl FnMut(&mut Section<'d>)) {
-        let Some(DeValue::Array(items)) = self.find(key).map(Spanned::get_ref) else {
-            return;
+        let found = self.find(key);
+        let items = match found.map(|found| (found.get_ref(), found.span().start)) {
+            Some((DeValue::Array(items), _)) => items,
+            Some((DeValue::Table(table), at)) => {
+                return look(&mut Section::over(self.key(key), Some((table, at)), self.report));
+            }
+            _ => return,
         };
         for (at, item) in items.iter().enumerate() {
             if let DeValue::Table(table) = item.get_ref() {

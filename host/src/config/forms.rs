@@ -12,12 +12,12 @@ use super::HostPort;
 use super::file::Read;
 use super::problem::one_of;
 use super::units::{parse_duration, parse_size, show_duration, show_size};
-use crate::message::{Choice, PeerName, SystemAddress};
+use crate::message::{AddressKind, Choice, MAX_LOCAL_OCTETS, MmsAddress, PeerName, SystemAddress};
 
 pub(super) const HOST_NAME: &str = "a host name, such as relay.mms.example";
 pub(super) const NAME: &str = "1 to 64 letters, digits, '-', '_' or '.'";
 pub(super) const PREFIX: &str =
-    "the beginning of a number: at most 15 digits, with or without a leading +, such as \"+1555\"";
+    "the beginning of an international number, such as \"+1555\", or a whole code, such as \"2020\": at most 15 digits";
 
 /// A whole number within `range`.
 pub(super) fn count(range: RangeInclusive<u32>) -> impl Fn(&DeValue<'_>) -> Read<u32> {
@@ -184,7 +184,45 @@ pub(super) fn network(value: &DeValue<'_>) -> Read<IpNet> {
     }
 }
 
-/// The beginning of a number, as routes compare it.
+/// A local part that is a word, in lower case: what stands before the `@` of an address in our own domains.
+pub(super) fn local_part(value: &DeValue<'_>) -> Read<String> {
+    let is_word = |address: &MmsAddress| {
+        let word = matches!(address.kind(), AddressKind::Other) && address.is_unambiguous();
+        word && address.address_type().is_none() && address.user().len() <= MAX_LOCAL_OCTETS
+    };
+    value
+        .as_str()
+        .and_then(|text| MmsAddress::new(text).ok())
+        .filter(is_word)
+        .map(|address| address.user().to_ascii_lowercase())
+        .ok_or_else(|| {
+            "a word such as \"news\", without a domain; numbers and codes have a key of their own".to_owned()
+        })
+}
+
+/// A whole address of a person.
+pub(super) fn mailbox(value: &DeValue<'_>) -> Read<MmsAddress> {
+    value
+        .as_str()
+        .and_then(|text| MmsAddress::new(text).ok())
+        .filter(|address| address.domain().is_some() && address.is_unambiguous())
+        .ok_or_else(|| "NAME@DOMAIN".to_owned())
+}
+
+/// So many digits.
+pub(super) fn digits(count: RangeInclusive<usize>) -> impl Fn(&DeValue<'_>) -> Read<String> {
+    move |value| {
+        let legal = |text: &&str| count.contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
+        let (least, most) = (count.start(), count.end());
+        value
+            .as_str()
+            .filter(legal)
+            .map(str::to_owned)
+            .ok_or_else(|| format!("{least} to {most} digits, in quotes"))
+    }
+}
+
+/// The beginning of an international number, or a code, as routes compare them.
 pub(super) fn prefix(value: &DeValue<'_>) -> Read<String> {
     let legal = |text: &&str| {
         let digits = text.strip_prefix('+').unwrap_or(text);

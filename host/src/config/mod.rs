@@ -34,18 +34,19 @@ pub use problem::{Found, Problem, Problems};
 pub use recording::Recording;
 pub use relay_server::RelayServer;
 pub use renamed::Renamed;
-pub use routing::{Numbering, OnFailure, Routing, Step};
+pub use routing::{Dialling, Numbering, OnFailure, Routing, Step};
 pub use tls::ServerTls;
 pub use transactions::Transactions;
 pub use units::{show_duration, show_size};
 
 use self::file::{Report, Section};
 use self::forms::{
-    HOST_NAME, NAME, PREFIX, count, domain, host_name, listen, name, node, prefix, system_address, text, yes_or_no,
+    HOST_NAME, NAME, PREFIX, count, domain, host_name, listen, local_part, mailbox, name, node, prefix, system_address,
+    text, yes_or_no,
 };
 use self::peer::Taken;
 use self::problem::one_of;
-use crate::message::{PeerName, SystemAddress};
+use crate::message::{MmsAddress, PeerName, SystemAddress};
 
 /// A whole configuration. Paths are resolved: relative ones start at the folder of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +90,9 @@ pub struct Relay {
     /// `system-address`: whom other operators' systems answer. Default `mm4relay@` and the first of `domains`; absent
     /// only when there is none.
     pub system_address: Option<SystemAddress>,
+    /// `postmaster`: who reads what is sent to the postmaster of our domains: an address in the domain of a peer. `None`: it is
+    /// held for an operator.
+    pub postmaster: Option<MmsAddress>,
     /// `node`: which of several relays with one system address this is. Default: the first label of `name`.
     pub node: String,
     /// `spool`: the folder of the durable store. Default `spool`.
@@ -106,10 +110,10 @@ pub struct Relay {
     pub hold_after_deferrals: u32,
 }
 
-/// `[[route]]`: numbers in our own domains that begin with `prefix`; the longest prefix wins.
+/// `[[route]]`: addresses in our own domains. Of several prefixes the longest wins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// At most 15 digits, with or without a leading `+`; compared as written.
+    /// `prefix`: with a leading `+`, the beginning of a number; without, a whole code. Or `local-part`: a word, in lower case.
     pub prefix: String,
     pub to: RouteTo,
 }
@@ -176,6 +180,7 @@ impl Config {
                 inside_listen: Vec::new(),
                 name_servers: Vec::new(),
                 system_address: None,
+                postmaster: None,
                 node: String::new(),
                 spool: PathBuf::new(),
                 plugin_folder: PathBuf::new(),
@@ -255,6 +260,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         peers.push(peer);
     }
     root.again("relay-server", |s| RelayServer::check(s, &relay_servers));
+    root.again("relay", |s| check_postmaster(s, &peers));
     let served = relay_servers.iter().flat_map(|server| server.numbers.iter().cloned());
     let mut prefixes = served.collect();
     let routes = root.sections("route", |s| route(s, &peers, &mut prefixes));
@@ -301,6 +307,7 @@ fn relay(s: &mut Section<'_>, base: &Path) -> Relay {
                 .first()
                 .and_then(|domain| SystemAddress::new(&format!("mm4relay@{domain}")).ok()),
         },
+        postmaster: s.optional("postmaster", mailbox),
         node: s
             .optional("node", node)
             .unwrap_or_else(|| first_label.take(32).collect()),
@@ -324,14 +331,48 @@ fn relay(s: &mut Section<'_>, base: &Path) -> Relay {
     read
 }
 
-fn route(s: &mut Section<'_>, peers: &[Peer], taken: &mut HashSet<String>) -> Option<Route> {
-    let prefix = s.required("prefix", PREFIX, prefix);
-    if prefix.as_ref().is_some_and(|prefix| !taken.insert(prefix.clone())) {
+/// What is for the postmaster goes to a peer like any message: only the domains of peers lead somewhere for sure.
+fn check_postmaster(s: &mut Section<'_>, peers: &[Peer]) {
+    let Some(address) = MmsAddress::new(s.peek("postmaster"))
+        .ok()
+        .filter(|address| address.domain().is_some())
+    else {
+        return;
+    };
+    let leads = |peer: &&Peer| !peer.inside && peer.takes_messages() && peer.has_domain_of(&address);
+    if !peers.iter().any(|peer| leads(&peer)) {
+        s.refuse("postmaster", "an address in a domain of a [[peer]] that has hosts");
+    }
+}
+
+/// What a route is for: `prefix` or `local-part`.
+fn route_key(s: &mut Section<'_>, taken: &mut HashSet<String>) -> Option<String> {
+    let word = s.optional("local-part", local_part);
+    let (key, read) = match (s.has("local-part"), s.has("prefix")) {
+        (true, false) => ("local-part", word),
+        (false, _) => ("prefix", s.required("prefix", PREFIX, prefix)),
+        (true, true) => {
+            s.refuse("local-part", "either prefix or local-part, not both");
+            ("prefix", s.optional("prefix", prefix))
+        }
+    };
+    if read.as_ref().is_some_and(|read| !taken.insert(read.clone())) {
         s.refuse(
-            "prefix",
-            "a prefix that no other route has, nor a relay-server among its numbers",
+            key,
+            format!(
+                "a {key} that no other route has, nor a relay-server among its {}",
+                match key {
+                    "prefix" => "numbers",
+                    _ => "local-parts",
+                }
+            ),
         );
     }
+    read
+}
+
+fn route(s: &mut Section<'_>, peers: &[Peer], taken: &mut HashSet<String>) -> Option<Route> {
+    let prefix = route_key(s, taken);
     let peer = s.optional("peer", |value| {
         let name = value.as_str().unwrap_or_default();
         let known = || peers.iter().map(|peer| peer.name.as_str()).collect::<Vec<_>>();

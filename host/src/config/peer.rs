@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::Folders;
 use super::file::Section;
 use super::forms::{NAME, choice, count, domain, duration, name, network, size, yes_or_no};
-use crate::message::{ContentClass, PeerName, Quirk, Rate, Timeouts};
+use crate::message::{ContentClass, MmsAddress, PeerName, Quirk, Rate, Timeouts};
 
 pub use hosts::{Host, HostPort};
 pub use pace::Retry;
@@ -145,6 +145,13 @@ impl Peer {
             name: name?,
         };
         Some(peer)
+    }
+
+    /// Whether an address is in one of its domains.
+    pub fn has_domain_of(&self, address: &MmsAddress) -> bool {
+        let domain = address.domain().unwrap_or_default();
+        let domain = domain.strip_suffix('.').unwrap_or(domain);
+        self.domains.iter().any(|own| own.eq_ignore_ascii_case(domain))
     }
 
     /// Whether anything can be sent to it.

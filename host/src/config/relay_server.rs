@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Relay;
 use super::file::Section;
-use super::forms::{count, name, prefix, yes_or_no};
+use super::forms::{count, local_part, name, prefix, yes_or_no};
 use super::peer::{Peer, Taken};
 use super::problem::one_of;
 use crate::message::{PeerName, SystemTag};
@@ -13,7 +13,8 @@ use crate::message::{PeerName, SystemTag};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayServer {
     pub name: PeerName,
-    /// Beginnings of the numbers that it serves. Several may serve the same ones.
+    /// Beginnings of the numbers that it serves, and whole codes. Several may serve the same ones. Behind them its
+    /// `local-parts`: words, in lower case.
     pub numbers: Vec<String>,
     /// `weight`: its share of the numbers that others serve too. Default 1.
     pub weight: u32,
@@ -31,13 +32,12 @@ impl RelayServer {
     /// Reads the section, the peer half included. `None` when it has no name to call it by.
     pub(super) fn read(s: &mut Section<'_>, taken: &mut Taken<'_>, relay: &Relay) -> Option<(Self, Peer)> {
         let mut seen = HashSet::new();
-        let numbers = s.list("numbers", |value| {
-            let prefix = prefix(value)?;
-            match seen.insert(prefix.clone()) {
-                true => Ok(prefix),
-                false => Err("a prefix that is listed only once".to_owned()),
-            }
-        });
+        let mut once = |read: String, what: &str| match seen.insert(read.clone()) {
+            true => Ok(read),
+            false => Err(format!("a {what} that is listed only once")),
+        };
+        let mut numbers = s.list("numbers", |value| once(prefix(value)?, "prefix"));
+        numbers.extend(s.list("local-parts", |value| once(local_part(value)?, "local part")));
         let failover = s.optional("failover", |value| match value.as_str() {
             Some(QUEUE) => Ok(None),
             _ => name(value).map(Some).map_err(|_| FAILOVER.to_owned()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Table;
 use super::file::{Read, Section};
-use super::forms::{domain, duration};
+use super::forms::{digits, domain, duration};
 use super::name_servers;
 use super::problem::one_of;
 
@@ -20,6 +20,18 @@ pub struct Routing {
     pub portability: Option<String>,
     /// `[routing.enum]`. Absent: DNS is not asked.
     pub numbering: Option<Numbering>,
+    pub dialling: Dialling,
+}
+
+/// How numbers are dialled where our subscribers are: in which spellings an originator counts as one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dialling {
+    /// `country-code`. Absent: no number is read as a national one.
+    pub country_code: Option<String>,
+    /// `national-prefix`. Default `0`.
+    pub national_prefix: String,
+    /// `international-prefixes`. Default `00`.
+    pub international_prefixes: Vec<String>,
 }
 
 /// A step of `order`, in the default order.
@@ -75,6 +87,41 @@ impl Default for Routing {
             subscribers: None,
             portability: None,
             numbering: None,
+            dialling: Dialling::default(),
+        }
+    }
+}
+
+impl Default for Dialling {
+    fn default() -> Self {
+        Self {
+            country_code: None,
+            national_prefix: "0".to_owned(),
+            international_prefixes: vec!["00".to_owned()],
+        }
+    }
+}
+
+impl Dialling {
+    fn read(s: &mut Section<'_>) -> Self {
+        let default = Self::default();
+        let country_code = s.optional("country-code", |value| {
+            let read = digits(1..=3)(value)?;
+            match read.starts_with('0') {
+                true => Err("1 to 3 digits that do not begin with 0 (ITU-T E.164)".to_owned()),
+                false => Ok(read),
+            }
+        });
+        let international_prefixes = s.list("international-prefixes", digits(1..=6));
+        Self {
+            country_code,
+            national_prefix: s
+                .optional("national-prefix", digits(1..=5))
+                .unwrap_or(default.national_prefix),
+            international_prefixes: match s.has("international-prefixes") {
+                true => international_prefixes,
+                false => default.international_prefixes,
+            },
         }
     }
 }
@@ -118,6 +165,7 @@ impl Routing {
             subscribers,
             portability,
             numbering,
+            dialling: Dialling::read(s),
         };
         if ordered {
             read.refuse_idle_steps(s);

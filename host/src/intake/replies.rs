@@ -37,6 +37,11 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
             format!("{remote} is not a peer here; ask for an agreement"),
         ),
         Refusal::SenderNotAllowed { sender } => (550, (7, 1), format!("<{sender}> is not yours to send from")),
+        Refusal::UnclearOriginator { field, why } => (
+            550,
+            (7, 1),
+            format!("{field} names an originator that cannot be understood: {why}"),
+        ),
         Refusal::NoRoute { recipient } => {
             let detail = if recipient.contains('@') { 2 } else { 1 };
             (

@@ -1,16 +1,18 @@
 //! MM4 addresses: `+15555550100/TYPE=PLMN@mms.a.example` (TS 23.140, 7.2 and 8.4.4).
 
+use std::borrow::Cow;
 use std::fmt;
 
-use super::Illegal;
+use super::{Illegal, path};
 
 /// RFC 5321, 4.5.3.1.3 limits a path to 256 octets, its angle brackets included; we count without them.
 pub const MAX_ADDRESS_OCTETS: usize = 256;
 
-/// An address exactly as it was received, and taken apart on demand.
+/// An address as it was received, and taken apart on demand.
 ///
 /// Reading is tolerant, because real peers leave out the domain, the type, or both; what leaves the relay is the
-/// text that came in. Never empty; at most 256 octets; visible ASCII without `<`, `>` and blanks.
+/// text that came in, without what means nothing: a source route, and quotes that are not needed. So two addresses of one
+/// mailbox cannot differ in these. Never empty; at most 256 octets; visible ASCII without `<`, `>` and blanks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MmsAddress(String);
 
@@ -30,6 +32,8 @@ pub enum AddressKind {
 impl MmsAddress {
     /// Takes the text between the angle brackets of a path, or an address from a header.
     pub fn new(text: &str) -> Result<Self, Illegal> {
+        let text = path::without_source_route(text)
+            .ok_or_else(|| Illegal("a source route must have a mailbox behind it".into()))?;
         if text.is_empty() {
             return Err(Illegal("an address must not be empty".into()));
         }
@@ -42,7 +46,7 @@ impl MmsAddress {
         if let Some(bad) = text.bytes().find(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'>')) {
             return Err(Illegal(format!("an address must not hold the octet 0x{bad:02x}")));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(path::in_one_spelling(text)?.into_owned()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -55,19 +59,45 @@ impl MmsAddress {
         match text.bytes().find(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'>')) {
             Some(bad) => Err(Illegal(format!("an address must not hold the octet 0x{bad:02x}"))),
             None if text.is_empty() => Err(Illegal("an address must not be empty".into())),
-            None => Ok(Self(text)),
+            None => Ok(Self::new(&text).unwrap_or(Self(text))),
         }
     }
 
-    /// What stands behind the last `@`.
+    /// What stands behind the `@`.
     pub fn domain(&self) -> Option<&str> {
-        self.0
-            .rsplit_once('@')
-            .map(|(_, domain)| domain)
-            .filter(|domain| !domain.is_empty())
+        path::split(&self.0).1
     }
 
-    /// What stands before `/TYPE=` and the last `@`.
+    /// What stands before the `@`, with its type; without quotes.
+    pub fn local_part(&self) -> Cow<'_, str> {
+        path::unquoted(path::split(&self.0).0)
+    }
+
+    /// Whether every reader takes the address apart as we do: its local part is a dot-string, or quoted, and its domain,
+    /// if it has one, is a host name or an address literal (RFC 5321, 4.1.2 and 4.1.3; underscores are tolerated).
+    pub fn is_unambiguous(&self) -> bool {
+        let legal = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_');
+        let literal = |domain: &str| {
+            let inner = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            inner.is_some_and(|inner| inner.bytes().all(|octet| legal(octet) || octet == b':'))
+        };
+        let local = path::split(&self.0).0;
+        (local.starts_with('"') || path::is_dot_string(local))
+            && !self.0.ends_with('@')
+            && self
+                .domain()
+                .is_none_or(|domain| domain.bytes().all(legal) || literal(domain))
+    }
+
+    /// The same local part in another domain.
+    ///
+    /// # Errors
+    /// The address would be longer than [`MAX_ADDRESS_OCTETS`].
+    pub fn at(&self, domain: &str) -> Result<Self, Illegal> {
+        Self::new(&format!("{}@{domain}", path::split(&self.0).0))
+    }
+
+    /// What stands before `/TYPE=` and the `@`.
     pub fn user(&self) -> &str {
         self.split_type().0
     }
@@ -100,7 +130,7 @@ impl MmsAddress {
     }
 
     fn split_type(&self) -> (&str, Option<&str>) {
-        let local = self.0.rsplit_once('@').map_or(self.0.as_str(), |(local, _)| local);
+        let local = path::split(&self.0).0;
         let marker = local
             .as_bytes()
             .windows(6)
@@ -183,6 +213,37 @@ mod tests {
             parts("PostMaster"),
             (AddressKind::Other, "PostMaster".into(), None, None)
         );
+    }
+
+    #[test]
+    fn only_what_everybody_reads_alike_is_unambiguous() {
+        for text in [
+            "+15555550100/TYPE=PLMN@mms.a.example",
+            "2020",
+            "\"a b\"".replace(' ', ",").as_str(),
+            "x@[192.0.2.1]",
+            "x@mms_1.a.example.",
+        ] {
+            assert!(MmsAddress::new(text).unwrap().is_unambiguous(), "{text}");
+        }
+        for text in [
+            "a(b)@c.example",
+            "a,b@c.example",
+            "x@c.example(d)",
+            "x@",
+            "a:b@c.example",
+            "x@[1",
+            "a;b",
+        ] {
+            assert!(!MmsAddress::new(text).unwrap().is_unambiguous(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_source_route_and_idle_quotes_are_not_part_of_an_address() {
+        let address = MmsAddress::new("@one.example,@two.example:\"+15555550100\"@mms.a.example").unwrap();
+        assert_eq!(address.as_str(), "+15555550100@mms.a.example");
+        assert_eq!(address.kind(), AddressKind::Number);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod journey;
 mod masked;
 pub mod octets;
 mod outgoing;
+mod path;
 mod policy;
 mod profile;
 mod refusal;
@@ -33,6 +34,7 @@ pub use ids::{MessageId, OutgoingId, PeerName, Timestamp};
 pub use journey::{ChargingEntry, KvWrite, Step};
 pub use masked::Masked;
 pub use outgoing::Outgoing;
+pub use path::without_source_route;
 pub use policy::OnFailure;
 pub use profile::{
     Choice, ContentClass, Extension, Hello, Quirk, Rate, RefuseWith, ResponseSender, Timeouts, TlsTo, UnknownTypes,

@@ -17,6 +17,9 @@ pub enum Refusal {
     UnknownClient { remote: String },
     #[error("sender {sender} is not one that this peer may use")]
     SenderNotAllowed { sender: String },
+    /// Of a peer that must prove who it is.
+    #[error("{field} names an originator that cannot be understood: {why}")]
+    UnclearOriginator { field: &'static str, why: &'static str },
     #[error("no route to {recipient}: its domain is no peer's, and neither a route nor a plug-in took it")]
     NoRoute { recipient: String },
     #[error("{recipient} is another network's, and neither the sending peer nor that network's has hub = true")]

@@ -223,6 +223,23 @@ pub enum TransactionKey {
     Message { message_id: String },
     /// What an operator brings: the normalised transaction ID as received, where no next hop was asked with it.
     Received { transaction_id: String },
+    /// What a report or response brings at `RCPT`, before it is known to be one: the peer that was asked, and what stands
+    /// before the `@` of an address that may have no route, in lower case: of an originator that is no international number,
+    /// of an originator system in another domain than its peer's sender.
+    Originator { peer: PeerName, local_part: String },
+}
+
+/// Digits of `+` and a number that is taken for a subscriber's; shorter ones are codes that somebody wrote a `+` before.
+const SUBSCRIBER_DIGITS: usize = 9;
+
+impl TransactionKey {
+    /// By what a message is found that this originator sent, and that `peer` was asked to take.
+    pub fn originator(peer: &PeerName, originator: &MmsAddress) -> Self {
+        Self::Originator {
+            peer: peer.clone(),
+            local_part: originator.user().to_ascii_lowercase(),
+        }
+    }
 }
 
 impl Transaction {
@@ -233,13 +250,48 @@ impl Transaction {
         let received = unasked.then(|| TransactionKey::Received {
             transaction_id: normalised(&self.transaction_id).to_owned(),
         });
+        let unroutable = [self.unroutable_originator(), self.unroutable_system()];
+        let sent = asked.clone().flat_map(|leg| {
+            let addresses = unroutable.iter().flatten();
+            addresses.map(|address| TransactionKey::originator(&leg.peer, address))
+        });
+        let sent: Vec<_> = sent.collect();
         let asked = asked.map(|leg| self.asked(&leg.peer, leg.transaction_id.as_deref()));
         let message_id = normalised(&self.message_id).to_owned();
         let others = [
             TransactionKey::Repeat(self.repeat),
             TransactionKey::Message { message_id },
         ];
-        asked.chain(others).chain(received).collect()
+        asked.chain(others).chain(received).chain(sent).collect()
+    }
+
+    /// Where a response goes, unless that is in the domain of the envelope's sender: there is a route to that one.
+    fn unroutable_system(&self) -> Option<MmsAddress> {
+        let sender = self.sender.as_ref().and_then(MmsAddress::domain).unwrap_or_default();
+        let elsewhere = |system: &&MmsAddress| {
+            system
+                .domain()
+                .is_some_and(|domain| !domain.eq_ignore_ascii_case(sender))
+        };
+        self.answer_to
+            .as_ref()
+            .filter(|_| self.wants.response)
+            .filter(elsewhere)
+            .cloned()
+    }
+
+    /// The originator of a message, unless it is an international number.
+    fn unroutable_originator(&self) -> Option<MmsAddress> {
+        let from = self
+            .originator
+            .as_deref()
+            .filter(|_| self.kind == MessageType::ForwardRequest)?;
+        let inner = from
+            .rsplit_once('<')
+            .map_or(from, |(_, rest)| rest.split('>').next().unwrap_or_default());
+        let address = MmsAddress::new(inner.trim()).ok()?;
+        let is_number = address.user().starts_with('+') && address.user().len() > SUBSCRIBER_DIGITS;
+        Some(address).filter(|_| !is_number)
     }
 
     /// Whether both are copies of one request: the same number, and what that number was made of as far as it is stored.

@@ -21,7 +21,8 @@ use crate::transactions::{Alone, Hop, Meaning, Noted, What};
 
 use super::Relay;
 use super::deferrals::Deferred;
-use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, only_received, with_recipients};
+use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, only_received};
+use super::rights::Entitled;
 use super::telling::Own;
 
 /// For a peer that the configuration does not know any more.
@@ -107,10 +108,11 @@ impl Relay {
     pub(super) async fn journey(&self, incoming: Incoming, run: &Run) -> Result<Acceptance, Refusal> {
         // Given back before the commit, which reads large messages in chunks.
         let _room = self.room_for(&incoming.content).await;
-        let limits = self.mm4_limits(&incoming.origin.peer);
+        let limits = self.mm4_limits(&incoming);
         let message = Arc::new(read(incoming, limits).await?);
         self.refuse_loops(&message)?;
-        self.refuse_claims(&message)?;
+        // Before any plug-in sees it. What they make of it is asked again where it goes out.
+        self.directory.load().entitled(Arc::clone(&message))?;
         let meaning = self.meaning(&message, run).await?;
         if let Meaning::Heard(heard) = meaning {
             return Ok(self.heard(&message, heard, run));
@@ -131,7 +133,7 @@ impl Relay {
                 message: arrived,
                 routes,
             } => self.depart(run, &message, &meaning, arrived, routes, effects).await,
-            Passage::Hold(holder) => Ok(held(&message, vec![holder], run, self.clock.now())),
+            Passage::Hold(holder) => Ok(held(&message, Hold::by(vec![holder]), run, self.clock.now())),
             Passage::Discard { reason } => Ok(discarded(&message, &reason, effects, self.clock.now())),
             Passage::Refuse(refusal) => Err(refusal),
         };
@@ -151,14 +153,6 @@ impl Relay {
     fn refuse_loops(&self, message: &Message) -> Result<(), Refusal> {
         let evidence = mm4::loop_evidence(&message.header, &self.name, self.pass_limit, self.hop_limit);
         evidence.map_or(Ok(()), |evidence| Err(Refusal::Loop { evidence }))
-    }
-
-    /// What `MAIL` was asked of the envelope's sender is asked of `From` here.
-    fn refuse_claims(&self, message: &Message) -> Result<(), Refusal> {
-        let Some(from) = mm4::Pdu::of(&message.header).from() else {
-            return Ok(());
-        };
-        self.directory.load().routing.may_originate(&message.origin.peer, &from)
     }
 
     fn patience(&self, peer: &PeerName) -> Duration {
@@ -197,7 +191,7 @@ impl Relay {
                     to: None,
                     reason: format!("deferred {times} times; the last time: {}", why(&refusal)),
                 };
-                Ok(held(message, vec![holder], run, self.clock.now()))
+                Ok(held(message, Hold::by(vec![holder]), run, self.clock.now()))
             }
         }
     }
@@ -220,8 +214,10 @@ impl Relay {
         for recipient in &arrived.envelope.recipients {
             self.ask_for(&arrived.origin.peer, &recipient.address).await;
         }
-        let (arrived, split) = self.bound(meaning, arrived, &routes, run)?;
+        let (arrived, mut split) = self.bound(meaning, arrived, &routes, run)?;
+        let arrived = self.directory.load().entitled(arrived)?;
         self.refuse_unasked(received, meaning, &split)?;
+        let letters = self.to_postmaster(&mut split);
         let several = split.destinations.len() > 1;
         let mut gathered = Gathered::new(received, run, self.clock.now(), effects);
         let nobodys = split.system.into_iter().map(|recipient| {
@@ -242,12 +238,16 @@ impl Relay {
                 self.trace(received),
             );
         }
+        if !letters.is_empty() {
+            gathered.hold_for_postmaster(letters);
+        }
         for routing::Destination { peer, recipients } in split.destinations {
             let hop = Hop {
                 peer: &peer,
                 recipients: &recipients,
                 ordinal: gathered.next_ordinal(),
                 one_of_several: several,
+                answer_leads_back: self.answer_leads_back(meaning, &peer),
             };
             let onward = match self.onward(meaning, &hop).await {
                 Ok(Some(onward)) => onward,
@@ -261,13 +261,17 @@ impl Relay {
                     continue;
                 }
             };
-            let bound = with_recipients(&arrived, &recipients);
+            let bound = Arc::clone(arrived.with_recipients(&recipients).message());
             let mut asked = Effects::default();
             match run.called().depart(bound, self.destination(&peer), &mut asked).await {
-                Passage::Go { message, .. } => {
-                    let message = self.directory.load().quirks.suit(message, &peer);
-                    gathered.send(&message, peer, onward, self.trace(received));
-                }
+                Passage::Go { message, .. } => match self.leaving(message, &peer) {
+                    Ok(message) => gathered.send(&message, peer, onward, self.trace(received)),
+                    Err(refusal) => {
+                        let why = refusal.to_string();
+                        tracing::warn!(message = %received.id, %peer, "not sent, a plug-in changed who it is from: {}", Masked(&why));
+                        gathered.fail(&arrived, peer, recipients, refusal, self.trace(received));
+                    }
+                },
                 Passage::Hold(holder) => {
                     // What plug-ins asked for on the way to it is dropped: they will be asked anew.
                     gathered.hold(peer, recipients, holder);
@@ -282,6 +286,31 @@ impl Relay {
             gathered.effects.add(asked);
         }
         gathered.settle().await
+    }
+
+    /// The message as it goes out to `peer`, if it may.
+    fn leaving(&self, message: Arc<Message>, peer: &PeerName) -> Result<Entitled, Refusal> {
+        let directory = self.directory.load();
+        let suited = directory.quirks.suit(message, peer);
+        directory.entitled(directory.faced(suited, peer))
+    }
+
+    /// Sends what is for the postmaster to the person who reads it; what is left has to be held.
+    fn to_postmaster(&self, split: &mut Split) -> Vec<Recipient> {
+        let letters = std::mem::take(&mut split.postmaster);
+        let directory = self.directory.load();
+        let (Some((address, peer)), Some(first)) = (&directory.postmaster, letters.first()) else {
+            return letters;
+        };
+        let person = Recipient {
+            id: first.id,
+            address: address.clone(),
+        };
+        split.destinations.push(routing::Destination {
+            peer: peer.clone(),
+            recipients: vec![person],
+        });
+        Vec::new()
     }
 
     /// Which recipients go to which peer: where a plug-in sent them, else where routing says. What `RCPT` said may have

@@ -9,15 +9,16 @@ use anyhow::{Context, bail};
 
 use crate::config::{self, Config, RouteTo};
 use crate::delivery::Delivery;
-use crate::message::{Choice, ContentClass, MmsAddress, PeerName, Quirk, Refusal};
+use crate::message::{Choice, ContentClass, Envelope, MmsAddress, PeerName, Quirk, Recipient, Refusal};
 use crate::numbering::{self, Answer, Numbering};
 use crate::pipeline::Destination;
 use crate::routing::{
-    Circumstances, EnumAnswer, NamedTable, OnSilence, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Step, Tables,
-    Whose,
+    Circumstances, Dialling, EnumAnswer, NamedTable, OnSilence, PeerEntry, Plan, Role, Route, Routing, ServerEntry,
+    Step, Tables, Whose,
 };
 
 use super::doors::{SenderProfile, senders};
+use super::face::Face;
 use super::quirks::Quirks;
 
 /// One generation. A message asks for it at each step of its way, and may meet the next one at its next step.
@@ -30,6 +31,10 @@ pub struct Directory {
     pub(super) quirks: Quirks,
     /// How long each peer may have to wait for the answer to its end of data.
     pub(super) answer_within: HashMap<PeerName, Duration>,
+    /// How we look from outside.
+    pub(super) face: Face,
+    /// Who reads what is sent to the postmaster, and the peer through which that goes. `None`: an operator, in the queue.
+    pub(super) postmaster: Option<(MmsAddress, PeerName)>,
     /// What DNS says of numbers, if it is asked.
     numbering: Option<Arc<Numbering>>,
 }
@@ -47,6 +52,8 @@ impl Directory {
             destinations: destinations(config),
             senders: senders(config),
             quirks: Quirks::of(config),
+            face: Face::of(config),
+            postmaster: postmaster(config),
             answer_within: config
                 .peers
                 .iter()
@@ -69,6 +76,13 @@ impl Directory {
     pub(super) fn domain(&self, peer: &PeerName) -> Option<&str> {
         let destination = self.destinations.get(peer)?;
         Some(destination.domain.as_str()).filter(|domain| !domain.is_empty())
+    }
+
+    /// Whether a message is for the postmaster and nobody else: then it need not be MM4.
+    pub(super) fn is_for_postmaster(&self, envelope: &Envelope) -> bool {
+        let recipients = &envelope.recipients;
+        let is_it = |recipient: &Recipient| self.routing.is_postmaster(&recipient.address);
+        !recipients.is_empty() && recipients.iter().all(is_it)
     }
 
     pub fn routing(&self) -> &Routing {
@@ -217,11 +231,38 @@ fn routing(config: &Config, tables: &Tables) -> anyhow::Result<Routing> {
         portability: named(&config.routing.portability),
         numbering: on_silence,
         system: config.relay.system_address.clone(),
+        dialling: dialling(&config.routing.dialling),
+        relay_name: config.relay.name.clone(),
+        inner_hosts: inner_hosts(config),
     })?;
     match routing.bad_rows() {
         bad if bad.is_empty() => Ok(routing),
         bad => bail!("{}", bad.join("\n")),
     }
+}
+
+fn dialling(dialling: &config::Dialling) -> Dialling {
+    Dialling {
+        country_code: dialling.country_code.clone(),
+        national_prefix: dialling.national_prefix.clone(),
+        international_prefixes: dialling.international_prefixes.clone(),
+    }
+}
+
+/// The names of the hosts of our own Relay/Servers.
+fn inner_hosts(config: &Config) -> Vec<String> {
+    let servers = config.peers.iter().filter(|peer| peer.inside);
+    servers
+        .flat_map(|peer| &peer.hosts)
+        .map(|host| host.at.host.clone())
+        .collect()
+}
+
+/// Where mail for the postmaster goes. The configuration has checked that a peer has the domain.
+fn postmaster(config: &Config) -> Option<(MmsAddress, PeerName)> {
+    let address = config.relay.postmaster.clone()?;
+    let peer = config.peers.iter().find(|peer| peer.has_domain_of(&address))?;
+    Some((address, peer.name.clone()))
 }
 
 fn step(step: config::Step) -> Step {

@@ -79,14 +79,29 @@ impl Handler for Door {
     fn recipient(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal> {
         let directory = self.relay.directory.load();
         let now = directory.now(&self.relay.delivery);
-        directory.routing.admit_before_data(source, address, &now)
+        match directory.routing.admit_before_data(source, address, &now) {
+            Err(Refusal::NoRoute { .. }) if self.relay.has_home(source, address) => Ok(()),
+            admitted => admitted,
+        }
     }
 
     fn look_up<'a>(&'a self, source: &'a PeerName, recipient: &str) -> Option<BoxFuture<'a, ()>> {
         let address = MmsAddress::new(recipient).ok()?;
-        let (numbering, number) = self.relay.directory.load().to_be_asked(source, &address)?;
+        let directory = self.relay.directory.load();
+        let asked = directory.to_be_asked(source, &address);
+        let now = directory.now(&self.relay.delivery);
+        let is_lost = || {
+            let admitted = directory.routing.admit_before_data(source, &address, &now);
+            matches!(admitted, Err(Refusal::NoRoute { .. }))
+        };
+        if asked.is_none() && !is_lost() {
+            return None;
+        }
         Some(Box::pin(async move {
-            numbering.ask(&number).await;
+            if let Some((numbering, number)) = asked {
+                numbering.ask(&number).await;
+            }
+            self.relay.look_for_home(source, &address).await;
         }))
     }
 

@@ -13,6 +13,7 @@ use crate::transactions::{self, Onward};
 
 use super::carry::Run;
 use super::outcomes;
+use super::rights::Entitled;
 
 /// What the destinations of one message came to.
 pub(super) struct Gathered<'a> {
@@ -24,11 +25,16 @@ pub(super) struct Gathered<'a> {
     sent: Vec<Outgoing>,
     failed: Vec<(Outgoing, Refusal)>,
     discarded: bool,
+    /// Mail for the postmaster is among what is held.
+    has_letters: bool,
     held: Option<(Vec<Recipient>, Vec<Holder>)>,
     /// What is to be remembered of each destination, if the message is a request.
     legs: Vec<Leg>,
     ordinal: u32,
 }
+
+/// Why mail for the postmaster is held, where no person is configured: an operator is one.
+const FOR_POSTMASTER: &str = "mail for the postmaster, to be read by an operator: postmaster of [relay] is not set";
 
 /// What is to be committed, and what became of each destination.
 pub(super) type CameTo = (Acceptance, Vec<Leg>);
@@ -43,6 +49,7 @@ impl<'a> Gathered<'a> {
             sent: Vec::new(),
             failed: Vec::new(),
             discarded: false,
+            has_letters: false,
             held: None,
             legs: Vec::new(),
             ordinal: run.ordinals,
@@ -65,9 +72,8 @@ impl<'a> Gathered<'a> {
         self.discarded = true;
     }
 
-    pub(super) fn send(&mut self, message: &Message, peer: PeerName, onward: Onward, trace: Field) {
-        let dressed = transactions::dressed(message, &onward);
-        let outgoing = self.outgoing(dressed.as_ref().unwrap_or(message), peer, trace);
+    pub(super) fn send(&mut self, message: &Entitled, peer: PeerName, onward: Onward, trace: Field) {
+        let outgoing = self.outgoing(&message.dressed(&onward), peer, trace);
         self.remember(&outgoing, onward.transaction_id, LegState::Waiting);
         self.sent.push(outgoing);
     }
@@ -75,13 +81,13 @@ impl<'a> Gathered<'a> {
     /// A destination that is given up. An operator may retry it, so what is kept is what would have been sent.
     pub(super) fn fail(
         &mut self,
-        message: &Arc<Message>,
+        message: &Entitled,
         peer: PeerName,
         recipients: Vec<Recipient>,
         refusal: Refusal,
         trace: Field,
     ) {
-        let bound = with_recipients(message, &recipients);
+        let bound = message.with_recipients(&recipients);
         let outgoing = self.outgoing(&bound, peer, trace);
         let (answer, cause) = transactions::of_refusal(&refusal, self.now);
         self.remember(&outgoing, None, LegState::Failed { answer, cause });
@@ -95,6 +101,28 @@ impl<'a> Gathered<'a> {
         holders.push(holder);
     }
 
+    /// Mail for the postmaster, and nobody is configured who reads it: an operator does.
+    pub(super) fn hold_for_postmaster(&mut self, recipients: Vec<Recipient>) {
+        self.legs
+            .push(Leg::aside(PeerName::no_route(), recipients.clone(), taken(self.now)));
+        self.held.get_or_insert_default().0.extend(recipients);
+        self.has_letters = true;
+    }
+
+    /// What is held, and why.
+    fn hold_of(&self, holders: Vec<Holder>) -> Hold {
+        let by_plugins = holders.clone();
+        let hold = Hold::by(holders);
+        match (self.has_letters, by_plugins.is_empty()) {
+            (false, _) => hold,
+            (true, true) => Hold::parked(FOR_POSTMASTER),
+            (true, false) => Hold {
+                reason: format!("{FOR_POSTMASTER}; {}", hold.reason),
+                ..hold
+            },
+        }
+    }
+
     fn remember(&mut self, outgoing: &Outgoing, transaction_id: Option<String>, state: LegState) {
         let recipients = outgoing.envelope.recipients.clone();
         self.legs.push(Leg {
@@ -104,7 +132,9 @@ impl<'a> Gathered<'a> {
         });
     }
 
-    fn outgoing(&mut self, message: &Message, peer: PeerName, trace: Field) -> Outgoing {
+    /// The one place where something is made that goes out: the right to it has been asked for.
+    fn outgoing(&mut self, message: &Entitled, peer: PeerName, trace: Field) -> Outgoing {
+        let message = message.message();
         self.ordinal += 1;
         Outgoing {
             id: OutgoingId {
@@ -134,13 +164,14 @@ impl<'a> Gathered<'a> {
         }
         let something_happens = self.discarded || !self.sent.is_empty() || !self.failed.is_empty();
         if let (Some((_, holders)), false) = (&self.held, something_happens) {
-            let (whole, _) = held(self.received, holders.clone(), self.run, self.now);
+            let (whole, _) = held(self.received, self.hold_of(holders.clone()), self.run, self.now);
             return Ok((whole, self.legs));
         }
         for (outgoing, refusal) in &self.failed {
             let told = outcomes::tell_refused(&self.run.chain, outgoing, refusal).await;
             self.effects.add(told);
         }
+        let hold = self.held.as_ref().map(|(_, holders)| self.hold_of(holders.clone()));
         let mut acceptance = acceptance(self.received, self.effects);
         acceptance.outgoing = self.sent;
         acceptance.failed = self
@@ -148,27 +179,14 @@ impl<'a> Gathered<'a> {
             .into_iter()
             .map(|(outgoing, why)| (outgoing, why.to_string()))
             .collect();
-        if let Some((recipients, holders)) = self.held {
-            let hold = Hold {
-                arrived: true,
-                ..Hold::by(holders)
-            };
+        if let (Some((recipients, _)), Some(hold)) = (self.held, hold) {
+            let hold = Hold { arrived: true, ..hold };
             log_hold(self.received, &hold, recipients.len(), self.run);
             acceptance.envelope.recipients = as_received(self.received, recipients);
             acceptance.hold = Some(hold);
         }
         Ok((acceptance, self.legs))
     }
-}
-
-/// The message with only these recipients; the same message when they are all that it has.
-pub(super) fn with_recipients(message: &Arc<Message>, recipients: &[Recipient]) -> Arc<Message> {
-    if message.envelope.recipients == recipients {
-        return Arc::clone(message);
-    }
-    let mut bound = Message::clone(message);
-    bound.envelope.recipients = recipients.to_vec();
-    Arc::new(bound)
 }
 
 /// Held recipients under their received addresses: the chain will run anew for them.
@@ -233,10 +251,10 @@ pub(super) fn is_for_later(acceptance: &Acceptance) -> bool {
 
 /// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released. Whoever asks for
 /// a response hears that it was taken.
-pub(super) fn held(received: &Message, holders: Vec<Holder>, run: &Run, now: Timestamp) -> CameTo {
+pub(super) fn held(received: &Message, hold: Hold, run: &Run, now: Timestamp) -> CameTo {
     let hold = Hold {
         arrived: run.arrived,
-        ..Hold::by(holders)
+        ..hold
     };
     log_hold(received, &hold, received.envelope.recipients.len(), run);
     let held = Acceptance {

@@ -1,7 +1,8 @@
 //! The street: builds the rooms, carries messages through them, and drains them.
 //!
 //! [`carry`] is the journey of one message, in one function. The rest of this room is what is around it: what intake
-//! asks before there is a message ([`doors`]), messages whose journey is made from the spool ([`finish`]), those that
+//! asks before there is a message ([`doors`], [`homes`]), who may speak as whom ([`rights`]), what of the inside is seen
+//! outside ([`face`]), messages whose journey is made from the spool ([`finish`]), those that
 //! plug-ins defer again and again ([`deferrals`]), what a message means to open requests ([`remembered`]), what the relay
 //! says itself ([`telling`]), telling plug-ins of outcomes ([`outcomes`]), building the rooms ([`rooms`]),
 //! and starting, reloading and stopping the whole ([`start`]).
@@ -13,8 +14,10 @@ mod counts;
 mod deferrals;
 mod directory;
 mod doors;
+mod face;
 mod finish;
 mod gathered;
+mod homes;
 mod metrics;
 mod name_servers;
 mod next_hops;
@@ -22,6 +25,7 @@ mod numbers;
 mod outcomes;
 mod quirks;
 mod remembered;
+mod rights;
 mod rooms;
 mod start;
 mod stored_outcome;
@@ -37,7 +41,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::clock::SharedClock;
 use crate::delivery::Delivery;
-use crate::message::{Content, MmsAddress, PeerName};
+use crate::message::{Content, Incoming, MmsAddress, PeerName};
 use crate::pipeline::Catalogue;
 use crate::protocol::mm4;
 use crate::spool::{Acceptance, Spool};
@@ -45,6 +49,7 @@ use crate::transactions::Transactions;
 
 use self::counts::Counts;
 use self::deferrals::Deferrals;
+use self::homes::Homes;
 
 pub use certificates::{check as check_certificates, server_tls};
 pub use chain::check as check_plugins;
@@ -63,6 +68,7 @@ pub struct Relay {
     /// Replaced as a whole when the configuration is reloaded.
     directory: ArcSwap<Directory>,
     deferrals: Deferrals,
+    homes: Homes,
     /// Told when a message has become unfinished.
     unfinished: Notify,
     transactions: Arc<Transactions>,
@@ -124,19 +130,19 @@ impl Relay {
         }
     }
 
-    fn mm4_limits(&self, source: &PeerName) -> mm4::Limits {
+    fn mm4_limits(&self, incoming: &Incoming) -> mm4::Limits {
         let directory = self.directory.load();
-        let passes = directory
-            .senders
-            .get(source)
-            .is_some_and(|sender| sender.unknown_types_pass);
+        let sender = directory.senders.get(&incoming.origin.peer);
+        let is_letter = directory.is_for_postmaster(&incoming.envelope);
+        let pass = |passes: bool| match passes {
+            true => mm4::Foreign::Pass,
+            false => mm4::Foreign::Refuse,
+        };
         // Bounces are recognised, and carried where they are nobody's.
         mm4::Limits {
             notifications: mm4::Foreign::Pass,
-            unknown_types: match passes {
-                true => mm4::Foreign::Pass,
-                false => mm4::Foreign::Refuse,
-            },
+            unknown_types: pass(is_letter || sender.is_some_and(|sender| sender.unknown_types_pass)),
+            untyped: pass(is_letter),
             ..self.limits
         }
     }

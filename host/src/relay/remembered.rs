@@ -140,6 +140,20 @@ impl Relay {
         }
     }
 
+    /// Whether what `peer` answers to this request comes here, if it answers at the address in it.
+    pub(super) fn answer_leads_back(&self, meaning: &Meaning, peer: &PeerName) -> bool {
+        let Meaning::Question(question) = meaning else {
+            return true;
+        };
+        let asked = &question.transaction;
+        let Some(address) = asked.answer_to.as_ref().filter(|_| asked.wants.response) else {
+            return true;
+        };
+        let directory = self.directory.load();
+        let now = directory.now(&self.delivery);
+        directory.routing.admit_before_data(peer, address, &now).is_ok()
+    }
+
     /// A request that is refused while its sender waits is answered instead, where both agreed on that.
     pub(super) fn refuse_with_response(
         &self,
@@ -200,7 +214,9 @@ fn readdressed(message: Arc<Message>, recipient: Option<MmsAddress>) -> Result<A
     let (Some(address), [only]) = (recipient, message.envelope.recipients.as_slice()) else {
         return Ok(message);
     };
-    if only.address == address {
+    // An address in a command keeps the domain that it had (RFC 5321, 4.1.1.3): without one it leads nowhere.
+    let loses_domain = address.domain().is_none() && only.address.domain().is_some();
+    if only.address == address || loses_domain {
         return Ok(message);
     }
     let edit = Edit::SetRecipient { id: only.id, address };

@@ -21,6 +21,7 @@ use crate::transactions::Transactions;
 
 use super::deferrals::Deferrals;
 use super::directory::Directory;
+use super::homes::Homes;
 use super::numbers::RoutedNumbers;
 use super::outcomes::Outcomes;
 use super::start::Setup;
@@ -80,6 +81,7 @@ impl Relay {
             limits: mm4_limits(config),
             directory: ArcSwap::new(rooms.directory),
             deferrals: Deferrals::new(config.relay.hold_after_deferrals),
+            homes: Homes::default(),
             unfinished: Notify::new(),
             transactions: rooms.transactions,
             news: rooms.news,

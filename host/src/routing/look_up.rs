@@ -5,7 +5,7 @@ use std::fmt;
 use super::servers::ServerEntry;
 use super::steps::Found;
 use super::trust::Role;
-use super::{Circumstances, Route, Routing, Target};
+use super::{Circumstances, Route, Routing, Target, plain};
 use crate::message::{AddressKind, MmsAddress, PeerName, Refusal};
 
 /// One step of `[routing] order`.
@@ -96,17 +96,25 @@ impl Routing {
                 say(format_args!("passed over: the address has somebody else's domain"));
                 continue;
             }
-            let found = match (step, number(address)) {
+            let found = match (step, subject(address)) {
                 (Step::Domain, _) => self.by_domain(address, foreign, &mut say),
                 (Step::MccMnc, _) => self.by_network(address, foreign, &mut say),
-                (_, None) => {
+                (_, Subject::Code(_) | Subject::Word(_)) if foreign => {
+                    say(format_args!("passed over: it belongs to the network of its domain"));
+                    Found::Next
+                }
+                (Step::Ranges, subject) => self.by_range(subject, &mut say),
+                (_, Subject::Word(_)) => {
                     say(format_args!("passed over: this is no number"));
                     Found::Next
                 }
-                (Step::Subscribers, Some(number)) => self.by_subscriber(number, &mut say),
-                (Step::Portability, Some(number)) => self.by_portability(number, named, &mut say),
-                (Step::Ranges, Some(number)) => self.by_range(number, &mut say),
-                (Step::Enum, Some(number)) => self.by_enum(number, address, now, named, &mut say),
+                (Step::Subscribers, Subject::Number(key) | Subject::Code(key)) => self.by_subscriber(key, &mut say),
+                (Step::Portability, Subject::Number(key) | Subject::Code(key)) => {
+                    self.by_portability(key, named, &mut say)
+                }
+                (Step::Enum, Subject::Number(key) | Subject::Code(key)) => {
+                    self.by_enum(key, address, now, named, &mut say)
+                }
             };
             theirs |= foreign && step == Step::Domain;
             match found {
@@ -126,21 +134,21 @@ impl Routing {
         })
     }
 
+    /// The postmaster of an own domain, of the relay's host name, or of none (RFC 5321, 4.5.1).
+    pub fn is_postmaster(&self, address: &MmsAddress) -> bool {
+        let here = |domain: &str| self.is_own(domain) || *plain(domain) == *self.relay_name;
+        address.local_part().eq_ignore_ascii_case("postmaster") && address.domain().is_none_or(here)
+    }
+
     /// Our system address, with or without a tag, and the postmaster of every own domain, whom RFC 5321, 4.5.1 wants to
     /// be reached.
     fn ourselves(&self, address: &MmsAddress, told: Told<'_>) -> Option<Route> {
-        let local = address.as_str().split('@').next().unwrap_or_default();
-        let postmaster = local.eq_ignore_ascii_case("postmaster");
-        let own = match address.domain() {
-            Some(domain) => self.is_own(domain),
-            None => postmaster,
-        };
-        if !own {
-            return None;
+        if self.is_postmaster(address) {
+            told(None, format_args!("the postmaster of this relay"));
+            return Some(Route::Postmaster);
         }
-        if postmaster {
-            told(None, format_args!("the postmaster: to this relay itself"));
-            return Some(Route::System(None));
+        if !address.domain().is_some_and(|domain| self.is_own(domain)) {
+            return None;
         }
         let tag = self.system.as_ref()?.read(address)?;
         match &tag {
@@ -160,7 +168,8 @@ impl Routing {
     /// nothing of whose it is. The request that is answered does.
     fn another_of_ours(&self, source: &PeerName, address: &MmsAddress, told: Told<'_>) -> Option<Route> {
         let own = address.domain().is_some_and(|domain| self.is_own(domain));
-        let answers = own && number(address).is_none() && self.role(source) == Some(Role::Inside);
+        let is_word = matches!(subject(address), Subject::Word(word) if self.prefixes.find(&word).is_none());
+        let answers = own && is_word && self.role(source) == Some(Role::Inside);
         answers.then(|| {
             told(
                 None,
@@ -186,7 +195,7 @@ impl Routing {
             return self.to_server(server, source, address, now, told);
         }
         // Somebody else may serve the range that the number is in.
-        let range = self.prefixes.find_longest_beginning(address.user());
+        let range = self.row_of(&subject(address));
         match range.map(|row| &self.targets[row]) {
             Some(Target::Servers(group)) => {
                 told(None, format_args!("{peer} drains: another of its range is taken"));
@@ -231,9 +240,22 @@ impl Routing {
     }
 }
 
-/// The number that an address stands for.
-pub(super) fn number(address: &MmsAddress) -> Option<&str> {
-    matches!(address.kind(), AddressKind::Number | AddressKind::ShortCode).then(|| address.user())
+/// What stands before the domain, as routes compare it.
+pub(super) enum Subject<'a> {
+    /// `+` and digits: ranges are its beginnings.
+    Number(&'a str),
+    /// Digits: matches exactly, and belongs to the network of its domain.
+    Code(&'a str),
+    /// Anything else, in lower case: as a code.
+    Word(String),
+}
+
+pub(super) fn subject(address: &MmsAddress) -> Subject<'_> {
+    match address.kind() {
+        AddressKind::Number if address.user().starts_with('+') => Subject::Number(address.user()),
+        AddressKind::Number | AddressKind::ShortCode => Subject::Code(address.user()),
+        AddressKind::Email | AddressKind::Other => Subject::Word(address.user().to_ascii_lowercase()),
+    }
 }
 
 fn nobody(address: &MmsAddress) -> Refusal {

@@ -93,6 +93,7 @@ fn sent(plan: &Plan, source: &str, to: &str, world: &World) -> String {
     match routing.admit(&name(source), &MmsAddress::new(to).unwrap(), world) {
         Ok(Route::Peer(peer)) => peer.to_string(),
         Ok(Route::PlugIns) => "plug-ins".to_owned(),
+        Ok(Route::Postmaster) => "postmaster".to_owned(),
         Ok(Route::System(tag)) => format!(
             "system {}",
             tag.map_or("-".to_owned(), |tag| tag.relay_server.to_string())

@@ -5,11 +5,15 @@
 //! domain; one that is nobody's has no route, whatever the number before it: what was meant for somebody else's network
 //! must not end up in a third one. Of our own Relay/Servers, several may serve one range ([`servers`]).
 //!
-//! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom, and who carries for whom. Plug-ins may ask
-//! for the network of a number without any message ([`whose`]).
+//! A *number* is international, and ranges are beginnings of it. A *code* (`2020`) and a *local part* that is a word (`news`)
+//! belong to the network whose domain they are in: ours match exactly, in our own domains and without any.
+//!
+//! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom ([`dialling`] says in which spellings), who
+//! carries for whom, and which host names stay inside. Plug-ins may ask for the network of a number without any message ([`whose`]).
 //!
 //! Nothing here asks anybody: what DNS said, and which peer cannot be reached, is told ([`Circumstances`]).
 
+mod dialling;
 mod look_up;
 mod network;
 mod rows;
@@ -27,6 +31,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+pub use dialling::Dialling;
 pub use look_up::{Step, Told};
 pub use network::NetworkId;
 pub use servers::ServerEntry;
@@ -60,7 +65,8 @@ pub struct Plan {
     pub peers: Vec<PeerEntry>,
     /// Those of the peers that are Relay/Servers of our own MMSE.
     pub servers: Vec<ServerEntry>,
-    /// Beginnings of numbers, as routes compare them. When two are equal the later counts.
+    /// Beginnings of international numbers, which begin with `+`; and codes and local parts, which match exactly and in any
+    /// case. When two are equal the later counts.
     pub prefixes: Vec<(String, Route)>,
     pub order: Vec<Step>,
     /// From number to the name of a peer.
@@ -70,6 +76,12 @@ pub struct Plan {
     /// `None`: ENUM is not asked.
     pub numbering: Option<OnSilence>,
     pub system: Option<SystemAddress>,
+    /// How originators' numbers are read.
+    pub dialling: Dialling,
+    /// The relay's host name. The postmaster is reached there too.
+    pub relay_name: String,
+    /// Host names of our own Relay/Servers, which nobody outside should see.
+    pub inner_hosts: Vec<String>,
 }
 
 /// A table, and what it is called in the configuration.
@@ -94,8 +106,10 @@ pub enum Route {
     Peer(PeerName),
     /// A plug-in will give it another address, or a peer.
     PlugIns,
-    /// To ourselves: our system address, with its tag if it has one, or the postmaster of an own domain.
+    /// To ourselves: our system address, with its tag if it has one.
     System(Option<SystemTag>),
+    /// To a person: the postmaster of an own domain.
+    Postmaster,
 }
 
 /// What routing is told about the world outside.
@@ -151,6 +165,9 @@ pub struct Routing {
     portability: Option<NamedTable>,
     numbering: Option<OnSilence>,
     system: Option<SystemAddress>,
+    dialling: Dialling,
+    relay_name: String,
+    inner_hosts: HashSet<String>,
 }
 
 /// Where a range of numbers goes.
@@ -183,6 +200,9 @@ impl Plan {
             portability: None,
             numbering: None,
             system: None,
+            dialling: Dialling::default(),
+            relay_name: String::new(),
+            inner_hosts: Vec::new(),
         }
     }
 }
@@ -210,10 +230,10 @@ impl Routing {
         let mut sorted: BTreeMap<_, _> = plan
             .prefixes
             .into_iter()
-            .map(|(prefix, route)| (prefix, Target::Route(route)))
+            .map(|(prefix, route)| (prefix.to_ascii_lowercase(), Target::Route(route)))
             .collect();
         for prefix in servers.prefixes() {
-            sorted.insert(prefix.to_owned(), Target::Servers(servers.of_range(prefix)));
+            sorted.insert(prefix.to_ascii_lowercase(), Target::Servers(servers.of_range(prefix)));
         }
         let mut builder = Builder::with_capacity(sorted.len(), sorted.keys().map(String::len).sum());
         let mut targets = Vec::with_capacity(sorted.len());
@@ -245,6 +265,9 @@ impl Routing {
             portability: plan.portability,
             numbering: plan.numbering,
             system: plan.system,
+            dialling: plan.dialling,
+            relay_name: plain(&plan.relay_name).into_owned(),
+            inner_hosts: plan.inner_hosts.iter().map(|host| plain(host).into_owned()).collect(),
         })
     }
 
@@ -310,7 +333,7 @@ impl Routing {
     }
 
     /// Whether a domain is one of ours, in any spelling.
-    fn is_own(&self, domain: &str) -> bool {
+    pub fn is_own(&self, domain: &str) -> bool {
         let domain = plain(domain);
         let network = || NetworkId::of_domain(&domain);
         self.own_domains.contains(&*domain) || network().is_some_and(|network| self.own_networks.contains(&network))

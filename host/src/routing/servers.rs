@@ -12,7 +12,7 @@ use crate::message::PeerName;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerEntry {
     pub name: PeerName,
-    /// Beginnings of the numbers that it serves.
+    /// Beginnings of the numbers that it serves, and its codes and local parts: see [`Plan`](super::Plan).
     pub numbers: Vec<String>,
     /// Its share of the numbers that others serve too.
     pub weight: u32,
@@ -59,7 +59,7 @@ impl Servers {
 
     /// Those that serve exactly this range: the longest beginning of a number has been found.
     pub(super) fn of_range(&self, prefix: &str) -> Vec<PeerName> {
-        let serves = |server: &&ServerEntry| server.numbers.iter().any(|number| number == prefix);
+        let serves = |server: &&ServerEntry| server.numbers.iter().any(|number| number.eq_ignore_ascii_case(prefix));
         self.0.iter().filter(serves).map(|server| server.name.clone()).collect()
     }
 

@@ -16,9 +16,11 @@ pub struct Destination {
 pub struct Split {
     /// In the order in which the envelope first names each.
     pub destinations: Vec<Destination>,
-    /// Recipients that are the relay itself: the postmaster, our own system address, or that with a tag that names no
-    /// Relay/Server of ours any more.
+    /// Recipients that are the relay itself: our own system address, or that with a tag that names no Relay/Server of ours
+    /// any more.
     pub system: Vec<Recipient>,
+    /// Recipients that are the postmaster of one of our domains.
+    pub postmaster: Vec<Recipient>,
     /// Recipients that have no next hop.
     pub unrouted: Vec<(Recipient, Refusal)>,
 }
@@ -47,6 +49,7 @@ impl Routing {
                     Some(home) => self.add(&mut split, home, recipient.clone()),
                     None => split.system.push(recipient.clone()),
                 },
+                Ok(Route::Postmaster) => split.postmaster.push(recipient.clone()),
                 Ok(Route::PlugIns) => {
                     let recipient_text = recipient.address.to_string();
                     let refusal = Refusal::NoRoute {

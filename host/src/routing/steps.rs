@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::look_up::Subject;
 use super::{Circumstances, EnumAnswer, NamedTable, NetworkId, OnSilence, Route, Routing, Target, plain};
 use crate::message::{MmsAddress, PeerName, Refusal};
 
@@ -105,9 +106,12 @@ impl Routing {
         }
     }
 
-    pub(super) fn by_range(&self, number: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
-        let Some(row) = self.prefixes.find_longest_beginning(number) else {
-            say(format_args!("no range begins this number"));
+    pub(super) fn by_range(&self, subject: Subject<'_>, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Found {
+        let Some(row) = self.row_of(&subject) else {
+            match subject {
+                Subject::Number(_) => say(format_args!("no range begins this number")),
+                Subject::Code(_) | Subject::Word(_) => say(format_args!("no code or local part is exactly this")),
+            }
             return Found::Next;
         };
         let prefix = self.prefixes.key(row);
@@ -122,6 +126,15 @@ impl Routing {
             }
         }
         Found::Range(row)
+    }
+
+    /// The row of `prefixes` that an address in our own domains goes by.
+    pub(super) fn row_of(&self, subject: &Subject<'_>) -> Option<usize> {
+        match subject {
+            Subject::Number(number) => self.prefixes.find_longest_beginning(number),
+            Subject::Code(code) => self.prefixes.find(code),
+            Subject::Word(word) => self.prefixes.find(word),
+        }
     }
 
     pub(super) fn by_enum(

@@ -29,6 +29,7 @@ fn routing() -> Routing {
         ("+15557", Route::PlugIns),
         ("+155570", Route::Peer(peer("rs-2"))),
         ("2020", Route::Peer(peer("rs-2"))),
+        ("News", Route::Peer(peer("rs-1"))),
     ];
     let prefixes = prefixes.map(|(prefix, route)| (prefix.to_owned(), route));
     Routing::new(Plan::simple(["MMS.own.example".to_owned()], peers, prefixes)).unwrap()
@@ -39,7 +40,7 @@ fn route(text: &str) -> String {
     match routing().route(&MmsAddress::new(text).unwrap(), &Calm) {
         Ok(Route::Peer(peer)) => peer.to_string(),
         Ok(Route::PlugIns) => "plug-ins".to_owned(),
-        Ok(Route::System(_)) => "ourselves".to_owned(),
+        Ok(Route::System(_) | Route::Postmaster) => "ourselves".to_owned(),
         Err(Refusal::NoRoute { recipient }) => {
             assert_eq!(recipient, text);
             "no route".to_owned()
@@ -72,6 +73,12 @@ fn our_own_domain_or_none_is_routed_by_the_longest_prefix() {
         ("+15557010100/TYPE=PLMN@mms.own.example", "rs-2"),
         ("2020@mms.own.example", "rs-2"),
         ("2020", "rs-2"),
+        ("2020/TYPE=PLMN@mms.own.example", "rs-2"),
+        ("news@mms.own.example", "rs-1"),
+        ("NEWS", "rs-1"),
+        ("\"news\"@mms.own.example", "rs-1"),
+        ("2020@mms.b.example", "b"),
+        ("news@mms.b.example", "b"),
     ] {
         assert_eq!(route(text), expected, "{text}");
     }
@@ -85,6 +92,10 @@ fn what_nobody_has_is_not_routed() {
         "15555550100",
         "+155",
         "202",
+        "20201",
+        "20201234567@mms.own.example",
+        "+2020@mms.own.example",
+        "newsletter@mms.own.example",
         "ann@mms.own.example",
         "postmasters",
         "postmaster@mms.nobody.example",
@@ -216,7 +227,9 @@ proptest! {
         let name = |prefix: &str| peer(&prefix.replace('+', "p"));
         let routes = prefixes.iter().map(|prefix| (prefix.clone(), Route::Peer(name(prefix))));
         let routing = Routing::new(Plan::simple([], Vec::new(), routes)).unwrap();
-        let longest = prefixes.iter().filter(|prefix| number.starts_with(prefix.as_str())).max_by_key(|prefix| prefix.len());
+        // A code is no beginning of anything.
+        let matches = |prefix: &&String| **prefix == number || prefix.starts_with('+') && number.starts_with(prefix.as_str());
+        let longest = prefixes.iter().filter(matches).max_by_key(|prefix| prefix.len());
         let found = routing.route(&MmsAddress::new(&number).unwrap(), &Calm).ok();
         prop_assert_eq!(found, longest.map(|prefix| Route::Peer(name(prefix))));
     }

@@ -3,9 +3,9 @@
 //! There is an inside when at least one peer is a Relay/Server of our own. Without any, the relay is a hub: it carries
 //! between all its peers, and there is nobody whom an outside peer could pretend to be.
 
-use super::look_up::{Told, number};
+use super::look_up::Told;
 use super::steps::Network;
-use super::{Calm, Circumstances, EnumAnswer, Route, Routing, Step, Target};
+use super::{Calm, Circumstances, EnumAnswer, NetworkId, Route, Routing, Step, Target, plain};
 use crate::message::{MmsAddress, PeerName, Refusal, SystemTag};
 
 /// What a peer is to us.
@@ -55,8 +55,7 @@ impl Routing {
         address: &MmsAddress,
         now: &dyn Circumstances,
     ) -> Result<(), Refusal> {
-        let foreign = address.domain().is_some_and(|domain| !self.is_own(domain));
-        let may_have_moved = !foreign && number(address).is_some();
+        let may_have_moved = address.domain().is_none_or(|domain| self.is_own(domain));
         match self.admit(source, address, now) {
             Err(Refusal::Loop { .. } | Refusal::ThirdParty { .. }) if may_have_moved => Ok(()),
             admitted => admitted.map(|_| ()),
@@ -79,19 +78,87 @@ impl Routing {
         Ok(route)
     }
 
-    /// Whether a message from `source` may name `address` as its originator. An own domain, and a number that one of our
-    /// Relay/Servers serves, are claimed from inside only. Whose a number is, the tables say before its range: one that
-    /// was ported away may well come from outside, and one that was ported to us may not.
+    /// Whether what `source` claims is looked at: there is an inside, and it is neither of it nor the relay itself. So is what
+    /// a peer has sent that is not configured any more.
+    pub fn must_prove(&self, source: &PeerName) -> bool {
+        self.has_inside() && !self.is_inside(source) && *source != PeerName::relay()
+    }
+
+    /// Whether a message from `source` may name `address` as its originator. From inside only are claimed an own domain,
+    /// what is below it, a host name of ours, and a number that one of our Relay/Servers serves, in whatever spelling and
+    /// domain. Whose a number is, the tables say before its range: one that was ported away may well come from outside, and
+    /// one that was ported to us may not. A code or a word is its domain's.
+    ///
+    /// # Errors
+    /// It may not, or other readers may take the address for another one.
     pub fn may_originate(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal> {
-        let checked = self.has_inside() && matches!(self.roles.get(source), Some(Role::Outside | Role::Hub));
-        let own_domain = address.domain().is_some_and(|domain| self.is_own(domain));
-        let own_number = || number(address).is_some_and(|number| self.is_ours(number));
-        match checked && (own_domain || own_number()) {
-            true => Err(Refusal::SenderNotAllowed {
-                sender: address.to_string(),
-            }),
-            false => Ok(()),
+        if !self.must_prove(source) {
+            return Ok(());
         }
+        if !address.is_unambiguous() {
+            return Err(Refusal::BadAddress {
+                text: address.to_string(),
+                reason: "it can be read in several ways, and so is no originator".into(),
+            });
+        }
+        let mut read = Some(address.clone());
+        while let Some(claimed) = read {
+            if self.is_of_ours(&claimed) {
+                return Err(Refusal::SenderNotAllowed {
+                    sender: address.to_string(),
+                });
+            }
+            read = routed_on(&claimed);
+        }
+        Ok(())
+    }
+
+    /// Whether an originator is one of our own, for somebody who reads it in any way.
+    fn is_of_ours(&self, address: &MmsAddress) -> bool {
+        let ours = |domain: &str| self.is_ours_or_below(domain) || self.is_a_host_of_ours(domain);
+        let numbers = self.dialling.readings(&address.local_part());
+        address.domain().is_some_and(ours) || numbers.iter().any(|number| self.is_ours(number))
+    }
+
+    /// Whether a domain is one of our own or below one, and no peer's.
+    fn is_ours_or_below(&self, domain: &str) -> bool {
+        if self.is_own(domain) {
+            return true;
+        }
+        let domain = plain(domain);
+        let mut rest = Some(&*domain);
+        while let Some(suffix) = rest {
+            if self.own_domains.contains(suffix) || self.by_domain.contains_key(suffix) {
+                return self.own_domains.contains(suffix);
+            }
+            rest = suffix.split_once('.').map(|(_, rest)| rest);
+        }
+        false
+    }
+
+    fn is_a_host_of_ours(&self, domain: &str) -> bool {
+        let domain = plain(domain);
+        *domain == *self.relay_name || self.inner_hosts.contains(&*domain)
+    }
+
+    /// Whether a domain that a Relay/Server of ours writes names a host inside: below an own domain, a configured host, what
+    /// the Relay/Server calls itself behind EHLO, an address, or a name without a dot. An own domain does not, nor does
+    /// another spelling of it.
+    pub fn is_inner(&self, domain: &str, helo: &str) -> bool {
+        let domain = plain(domain);
+        let front = |domain: &str| domain.split_once("mnc").map(|(front, _)| front.to_owned());
+        let spelled_otherwise = NetworkId::of_domain(&domain).is_some_and(|network| {
+            let of_it = self
+                .own_domains
+                .iter()
+                .filter(|own| NetworkId::of_domain(own) == Some(network));
+            of_it.map(|own| front(own)).any(|own| own == front(&domain))
+        });
+        let host = self.inner_hosts.contains(&*domain)
+            || *domain == *plain(helo)
+            || !domain.contains('.')
+            || domain.starts_with('[');
+        !self.own_domains.contains(&*domain) && !spelled_otherwise && (host || self.is_ours_or_below(&domain))
     }
 
     /// Whether ENUM has to be asked before this recipient can be routed.
@@ -185,6 +252,17 @@ impl Routing {
             recipient: address.to_string(),
         })
     }
+}
+
+/// Where a system that heeds explicit routing in local parts would send mail for this address (RFC 5321, appendix F.2, and
+/// RFC 1123, 5.3.5): `x%d@e`, `"x@d"@e` and `d!x@e` lead to `x@d`.
+fn routed_on(address: &MmsAddress) -> Option<MmsAddress> {
+    let local = address.local_part();
+    let (user, domain) = match local.rsplit_once(['%', '@']) {
+        Some((user, domain)) => (user, domain),
+        None => local.split_once('!').map(|(domain, user)| (user, domain))?,
+    };
+    MmsAddress::new(&format!("{user}@{domain}")).ok()
 }
 
 /// Finds out which number ENUM would be asked for.

@@ -26,7 +26,7 @@ impl Routing {
         let peer = match self.search(None, number, now, &mut |_, _| {}, &mut named) {
             Ok(Route::Peer(peer)) => Some(peer),
             Err(refusal @ Refusal::Numbering { .. }) => return Err(refusal),
-            Ok(Route::PlugIns | Route::System(_)) | Err(_) => None,
+            Ok(Route::PlugIns | Route::System(_) | Route::Postmaster) | Err(_) => None,
         };
         let named = named.filter(|named| self.named(named).is_none());
         let named_network = named.as_deref().and_then(network);

@@ -269,7 +269,7 @@ impl Transactions {
             transaction_id: text(pdu.transaction_id()),
             message_id: text(pdu.message_id()),
             version: pdu.value(mm4::headers::VERSION).map(Into::into),
-            answer_to: pdu.answer_to().or(sender.clone()),
+            answer_to: pdu.answer_to_or(sender.as_ref()),
             sender,
             originator: message.header.value("From").map(Into::into),
             wants: pdu.wants(),

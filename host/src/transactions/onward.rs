@@ -25,6 +25,8 @@ pub struct Hop<'a> {
     pub ordinal: u32,
     /// The request has others.
     pub one_of_several: bool,
+    /// An answer that it sends to the address in the request comes here, and not to nowhere.
+    pub answer_leads_back: bool,
 }
 
 impl Transactions {
@@ -36,7 +38,7 @@ impl Transactions {
         let terms = self.terms.load();
         let mut onward = Onward {
             transaction_id: None,
-            ..in_whose_name(&terms, question, hop.peer)
+            ..in_whose_name(&terms, question, hop)
         };
         if let Some(leg) = question.before(hop.peer, hop.recipients) {
             let is_open = matches!(
@@ -88,7 +90,7 @@ pub fn dressed(message: &Message, onward: &Onward) -> Option<Message> {
     Some(dressed)
 }
 
-fn in_whose_name(terms: &Terms, question: &Question, peer: &PeerName) -> Onward {
+fn in_whose_name(terms: &Terms, question: &Question, hop: &Hop<'_>) -> Onward {
     let asked = &question.transaction;
     if question.is_taken_over() {
         return Onward {
@@ -97,14 +99,16 @@ fn in_whose_name(terms: &Terms, question: &Question, peer: &PeerName) -> Onward 
             asks_for_response: true,
         };
     }
-    let leaves = terms.peer(&asked.source).inside && !terms.peer(peer).inside;
+    // Inside, only the address of a host that nobody else knows gives way. What an outside peer wrote stays: it is found by
+    // what is remembered.
+    let needs_tag = terms.peer(&asked.source).inside && !(terms.peer(hop.peer).inside && hop.answer_leads_back);
     let tag = || SystemTag {
         node: terms.node.clone(),
         relay_server: asked.source.clone(),
     };
     let tagged = || terms.system.tagged(&tag()).unwrap_or_else(|_| terms.system.plain());
     Onward {
-        originator_system: (leaves && asked.answer_to.is_some()).then(tagged),
+        originator_system: (needs_tag && asked.answer_to.is_some()).then(tagged),
         ..Onward::default()
     }
 }

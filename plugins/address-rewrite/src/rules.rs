@@ -378,7 +378,10 @@ mod tests {
         );
         assert_eq!(rules.originator(&parts("12345678@mms.own.example", Kind::Number)), None);
         assert_eq!(recipient(&rules, "87654321@mms.b.example", Kind::Number), None);
-        assert_eq!(rules.originator(&parts("87654321/TYPE=PLMN@mms.b.example", Kind::Number)), None);
+        assert_eq!(
+            rules.originator(&parts("87654321/TYPE=PLMN@mms.b.example", Kind::Number)),
+            None
+        );
         assert_eq!(
             recipient(&rules, "87654321@mms.c.example", Kind::Number).as_deref(),
             Some("+87654321/TYPE=PLMN@mms.c.example"),

@@ -66,7 +66,11 @@ impl Settings {
                 .collect(),
             codes: Codes {
                 own_domains: self.own_domains.iter().map(|domain| plain(domain)).collect(),
-                listed: self.short_codes.iter().map(|(code, to)| (read_code(code), read_meaning(to))).collect(),
+                listed: self
+                    .short_codes
+                    .iter()
+                    .map(|(code, to)| (read_code(code), read_meaning(to)))
+                    .collect(),
             },
         })
     }
@@ -141,7 +145,9 @@ impl Settings {
                 ));
             }
             if let Some(other) = seen.insert(read_code(code), code) {
-                problems.push(format!("short-codes holds {other:?} and {code:?}, which are the same code"));
+                problems.push(format!(
+                    "short-codes holds {other:?} and {code:?}, which are the same code"
+                ));
             }
         }
     }
@@ -249,10 +255,15 @@ mod tests {
     fn a_code_has_at_most_one_meaning_in_each_network() {
         let error = problems(|settings| {
             settings.short_codes.insert("7788@A.example".into(), "keep".into());
-            settings.short_codes.insert("7788@a.example".into(), "x@a.example".into());
+            settings
+                .short_codes
+                .insert("7788@a.example".into(), "x@a.example".into());
             settings.short_codes.insert("7788".into(), "keep".into());
         });
-        assert!(error.contains("same code") && error.matches("7788").count() == 2, "{error}");
+        assert!(
+            error.contains("same code") && error.matches("7788").count() == 2,
+            "{error}"
+        );
         for wrong in ["", "+7788", "news", "7788@", "7788@a b", "1234567890123456"] {
             let error = problems(|settings| {
                 settings.short_codes.insert(wrong.into(), "keep".into());

@@ -140,3 +140,74 @@ fn enum_has_defaults_and_bounds() {
     assert!(bad("keep-at-least = \"2 h\"\n").contains("not above keep-at-most"));
     assert!(bad("keep-at-most = \"5 s\"\n").contains("not below keep-at-least"));
 }
+
+#[test]
+fn codes_and_words_are_listed_beside_ranges_and_belong_to_one_only() {
+    let config = read(&format!(
+        "{A1}numbers = [\"+1555\", \"7788\"]\nlocal-parts = [\"News\"]\n"
+    ))
+    .unwrap();
+    assert_eq!(config.relay_servers[0].numbers, ["+1555", "7788", "news"]);
+    let bad = |more: &str| {
+        read(&format!("{A1}local-parts = [\"news\"]\n{more}"))
+            .unwrap_err()
+            .join("\n")
+    };
+    assert!(
+        bad("[[route]]\nlocal-part = \"NEWS\"\npeer = \"a1\"\n")
+            .contains("a local-part that no other route has, nor a relay-server among its local-parts")
+    );
+    assert!(
+        bad("[[route]]\nlocal-part = \"x\"\nprefix = \"+1\"\npeer = \"a1\"\n")
+            .contains("either prefix or local-part, not both")
+    );
+    for wrong in ["7788", "+1555", "news@own.example", "a b", ""] {
+        let said = bad(&format!("[[route]]\nlocal-part = \"{wrong}\"\npeer = \"a1\"\n"));
+        assert!(said.contains("expected a word such as \"news\""), "{wrong}: {said}");
+    }
+}
+
+#[test]
+fn the_postmaster_is_a_person_whom_a_peer_reaches() {
+    let peer = "[[peer]]\nname = \"desk\"\ndomains = [\"office.example\"]\nhosts = [\"127.0.0.1:25\"]\n";
+    let read = |address: &str| {
+        let config = Config::parse(&format!("{OWN}postmaster = \"{address}\"\n{peer}"), Path::new(""));
+        config.map_err(|problems| problems.to_string())
+    };
+    let config = read("noc@OFFICE.example").unwrap();
+    assert_eq!(config.relay.postmaster.unwrap().as_str(), "noc@OFFICE.example");
+    for nowhere in ["noc@elsewhere.example", "noc@own.example"] {
+        let said = read(nowhere).unwrap_err();
+        assert!(
+            said.contains("expected an address in a domain of a [[peer]] that has hosts"),
+            "{said}"
+        );
+    }
+    let said = read("noc").unwrap_err();
+    assert!(
+        said.contains("relay.postmaster is \"noc\": expected NAME@DOMAIN"),
+        "{said}"
+    );
+}
+
+#[test]
+fn how_numbers_are_dialled_is_in_digits() {
+    let read = |keys: &str| read(&format!("[routing]\n{keys}"));
+    let dialling = read("country-code = \"1\"\nnational-prefix = \"9\"\ninternational-prefixes = [\"011\"]\n")
+        .unwrap()
+        .routing
+        .dialling;
+    assert_eq!(
+        (dialling.country_code.as_deref(), dialling.national_prefix.as_str()),
+        (Some("1"), "9")
+    );
+    assert_eq!(dialling.international_prefixes, ["011"]);
+    for wrong in [
+        "country-code = \"+1\"",
+        "country-code = \"049\"",
+        "national-prefix = \"\"",
+        "international-prefixes = [\"x\"]",
+    ] {
+        assert!(read(&format!("{wrong}\n")).is_err(), "{wrong}");
+    }
+}

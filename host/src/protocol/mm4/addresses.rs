@@ -4,11 +4,10 @@
 //! `+15555550100/TYPE=PLMN@mms.a.example`, the header only `+15555550100/TYPE=PLMN` or `+15555550100`. A mailbox names
 //! an address when nothing that both state differs, and keeps its own length when it is rewritten.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 
 use super::fold::HARD_LIMIT;
+use super::mailboxes::{self, Mailbox, Mailboxes};
 use crate::message::{AddressKind, Field, MmsAddress};
 
 /// The field with `old` replaced by `new` wherever a mailbox of it names `old`; `None` when none does. All other octets
@@ -26,28 +25,32 @@ pub(super) fn untyped(field: &Field, address: &MmsAddress) -> Option<Field> {
 
 /// The field with every mailbox that names `old` replaced by what `make` makes of it.
 fn replaced(field: &Field, old: &MmsAddress, make: impl Fn(&MmsAddress) -> Option<String>) -> Option<Field> {
+    // One that was written in another way than an address is may have a reason for it: its octets stay.
+    exchanged(field, |written, octets| {
+        make(written).filter(|_| names(written, old) && octets == written.as_str().as_bytes())
+    })
+}
+
+/// The field with the addresses for which `make` has another one replaced; `None` when there is none. `make` is asked with
+/// the address and its octets as they stand.
+pub(super) fn exchanged(field: &Field, make: impl Fn(&MmsAddress, &[u8]) -> Option<String>) -> Option<Field> {
     let raw = field.raw();
     let colon = memchr::memchr(b':', raw)?;
     let mut out: Vec<u8> = Vec::with_capacity(raw.len() + 64);
     let mut kept = 0;
-    for mailbox in mailboxes(raw, colon + 1) {
-        let Some(replacement) = std::str::from_utf8(&raw[mailbox.address.clone()])
-            .ok()
-            .and_then(|text| MmsAddress::new(text).ok())
-            .filter(|written| names(written, old))
-            .and_then(|written| make(&written))
-        else {
+    for Mailbox { start, place, address } in mailboxes::read(raw, colon + 1).known {
+        let Some(replacement) = make(&address, &raw[place.clone()]) else {
             continue;
         };
-        out.extend_from_slice(&raw[kept..mailbox.start]);
+        out.extend_from_slice(&raw[kept..start]);
         let line = out.len() - memchr::memrchr(b'\n', &out).map_or(0, |end| end + 1);
-        let grown = line + (mailbox.address.start - mailbox.start) + replacement.len() + 2;
+        let grown = line + (place.start - start) + replacement.len() + 2;
         if grown > HARD_LIMIT && line > 1 {
             out.extend_from_slice(b"\r\n ");
         }
-        out.extend_from_slice(&raw[mailbox.start..mailbox.address.start]);
+        out.extend_from_slice(&raw[start..place.start]);
         out.extend_from_slice(replacement.as_bytes());
-        kept = mailbox.address.end;
+        kept = place.end;
     }
     if kept == 0 {
         return None;
@@ -58,14 +61,17 @@ fn replaced(field: &Field, old: &MmsAddress, make: impl Fn(&MmsAddress) -> Optio
 
 /// The addresses of a field, in order. What is no address, or not one that can stand in a command, is passed over.
 pub(super) fn listed(field: &Field) -> Vec<MmsAddress> {
-    let raw = field.raw();
-    let Some(colon) = memchr::memchr(b':', raw) else {
-        return Vec::new();
-    };
-    let texts = mailboxes(raw, colon + 1).into_iter().map(|mailbox| mailbox.address);
-    texts
-        .filter_map(|place| MmsAddress::new(std::str::from_utf8(&raw[place]).ok()?).ok())
+    mailboxes_of(field)
+        .known
+        .into_iter()
+        .map(|mailbox| mailbox.address)
         .collect()
+}
+
+/// The mailboxes of a field, and whether all of it was understood.
+pub(super) fn mailboxes_of(field: &Field) -> Mailboxes {
+    let raw = field.raw();
+    memchr::memchr(b':', raw).map_or_else(Mailboxes::default, |colon| mailboxes::read(raw, colon + 1))
 }
 
 /// Whether `written` in a header and `known` from the envelope are the same address, as far as both say.
@@ -96,121 +102,6 @@ fn in_the_form_of(written: &MmsAddress, old: &MmsAddress, new: &MmsAddress) -> S
         text.push_str(new.domain().unwrap_or(domain));
     }
     text
-}
-
-struct Mailbox {
-    /// Of the mailbox, its display name included.
-    start: usize,
-    address: Range<usize>,
-}
-
-/// The mailboxes of an address list from `from` on (RFC 5322, 3.4), read tolerantly: what stands in angle brackets, or
-/// the only word between two commas. Quoted names and comments are passed over.
-fn mailboxes(raw: &[u8], from: usize) -> Vec<Mailbox> {
-    let mut found = Vec::new();
-    let mut scan = Scan::default();
-    let mut at = from;
-    while at < raw.len() {
-        match raw[at] {
-            b'"' => {
-                let end = skip_quoted(raw, at);
-                scan.word(at..end);
-                at = end;
-            }
-            b'(' => at = skip_comment(raw, at),
-            b'<' => {
-                let end = memchr::memchr2(b'>', b',', &raw[at..]).map_or(raw.len(), |length| at + length);
-                scan.angle(trimmed(raw, at + 1..end), at);
-                at = end + usize::from(raw.get(end) == Some(&b'>'));
-            }
-            b',' | b';' => {
-                found.extend(scan.take());
-                at += 1;
-            }
-            octet if octet.is_ascii_whitespace() => at += 1,
-            _ => {
-                let end = raw[at..]
-                    .iter()
-                    .position(|o| o.is_ascii_whitespace() || matches!(o, b'"' | b'(' | b'<' | b',' | b';'))
-                    .map_or(raw.len(), |length| at + length);
-                scan.word(at..end);
-                at = end;
-            }
-        }
-    }
-    found.extend(scan.take());
-    found
-}
-
-#[derive(Default)]
-struct Scan {
-    start: Option<usize>,
-    /// The words of the mailbox so far, neighbours joined: `"a b"@c.example` is one.
-    first: Option<Range<usize>>,
-    words: u32,
-    in_brackets: Option<Range<usize>>,
-}
-
-impl Scan {
-    fn word(&mut self, range: Range<usize>) {
-        self.start.get_or_insert(range.start);
-        match &mut self.first {
-            Some(first) if first.end == range.start => first.end = range.end,
-            Some(_) => self.words += 1,
-            None => {
-                self.words = 1;
-                self.first = Some(range);
-            }
-        }
-    }
-
-    fn angle(&mut self, address: Range<usize>, at: usize) {
-        self.start.get_or_insert(at);
-        self.in_brackets.get_or_insert(address);
-    }
-
-    fn take(&mut self) -> Option<Mailbox> {
-        let scan = std::mem::take(self);
-        let only_word = scan.first.filter(|_| scan.words == 1);
-        Some(Mailbox {
-            start: scan.start?,
-            address: scan.in_brackets.or(only_word)?,
-        })
-    }
-}
-
-fn skip_quoted(raw: &[u8], at: usize) -> usize {
-    let mut end = at + 1;
-    while let Some(octet) = raw.get(end) {
-        match octet {
-            b'\\' => end += 2,
-            b'"' => return end + 1,
-            _ => end += 1,
-        }
-    }
-    raw.len()
-}
-
-fn skip_comment(raw: &[u8], at: usize) -> usize {
-    let (mut depth, mut end) = (0u32, at);
-    while let Some(octet) = raw.get(end) {
-        end += 1;
-        match octet {
-            b'\\' => end += 1,
-            b'(' => depth += 1,
-            b')' if depth == 1 => return end,
-            b')' => depth -= 1,
-            _ => (),
-        }
-    }
-    raw.len()
-}
-
-fn trimmed(raw: &[u8], range: Range<usize>) -> Range<usize> {
-    let inner = &raw[range.clone()];
-    let lead = inner.len() - inner.trim_ascii_start().len();
-    let start = range.start + lead;
-    start..start + inner.trim_ascii().len()
 }
 
 #[cfg(test)]

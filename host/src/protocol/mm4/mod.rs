@@ -5,6 +5,7 @@
 //! - [`serialise()`] turns an index into a rope, in which received octets are ranges and not copies
 //! - [`decode_part`] undoes a part's transfer encoding, for those who look inside
 //! - [`Pdu`] reads what the header says, field by field; [`MessageType::of`](crate::message::MessageType::of) its type
+//! - [`originators()`] says whom a message claims to be from, in every field that somebody may read so
 //! - [`Cause`] says in MM4's words why a request failed
 //! - [`response`], [`delivery_report`] and [`bounce()`] write what the relay says in its own name; [`amend()`] what it changes
 //! - [`delivery_status`] reads the bounces of others (RFC 3464)
@@ -31,7 +32,9 @@ mod fold;
 pub mod headers;
 mod index;
 mod kind;
+mod mailboxes;
 mod notification;
+mod originators;
 mod param;
 mod part_edits;
 mod pdu;
@@ -68,6 +71,7 @@ pub use compose::{Author, Body, DeliveryReport, Response, delivery_report, respo
 pub use dates::{Date, Expiry, Zone};
 pub use headers::{MESSAGE_ID, MESSAGE_TYPE, TRANSACTION_ID};
 pub use notification::{Action, DeliveryStatus, RecipientStatus, Returned, delivery_status};
+pub use originators::{ORIGINATOR_FIELDS, Originators, exchange_originators, originators};
 pub use pdu::{Pdu, PreviouslySent};
 pub use read::{read, read_header};
 pub use received::{loop_evidence, received_line};
@@ -94,6 +98,8 @@ pub struct Limits {
     pub unknown_types: Foreign,
     /// Delivery status notifications (RFC 3464), which have no `X-Mms-Message-Type`: see [`delivery_status`].
     pub notifications: Foreign,
+    /// Any other mail without `X-Mms-Message-Type`.
+    pub untyped: Foreign,
 }
 
 /// What becomes of messages that are not one of the six.
@@ -114,6 +120,7 @@ impl Default for Limits {
             parts: 1_000,
             unknown_types: Foreign::Refuse,
             notifications: Foreign::Refuse,
+            untyped: Foreign::Refuse,
         }
     }
 }

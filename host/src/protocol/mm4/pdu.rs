@@ -86,6 +86,15 @@ impl<'a> Pdu<'a> {
             .or_else(|| candidates().find(|address| !address.as_str().contains('=')))
     }
 
+    /// As [`answer_to`](Self::answer_to), with the sender of the envelope as the last to be asked. An address that leads
+    /// somewhere is better than one that stands in the right place.
+    pub fn answer_to_or(&self, sender: Option<&MmsAddress>) -> Option<MmsAddress> {
+        let stated = self.answer_to();
+        let leads = |address: &&MmsAddress| address.domain().is_some();
+        let best = stated.iter().chain(sender).find(leads).cloned();
+        best.or(stated).or_else(|| sender.cloned())
+    }
+
     /// What the message asks of whoever takes it. A field that is missing or cannot be read asks for nothing.
     pub fn wants(&self) -> Wants {
         Wants {
@@ -378,6 +387,21 @@ mod tests {
         );
         assert_eq!(answer("From: +15555550100\r\n"), None);
         assert_eq!(answer(odd), None);
+        let envelope = MmsAddress::new("+15555550100@mms.a.example").unwrap();
+        let or = |text: &str| {
+            Pdu::of(&header(text))
+                .answer_to_or(Some(&envelope))
+                .map(|address| address.to_string())
+        };
+        for nowhere in [
+            "",
+            odd,
+            "X-Mms-Originator-System: undisclosed:;\r\n",
+            "X-Mms-Originator-System: PostMaster\r\n",
+        ] {
+            assert_eq!(or(nowhere).as_deref(), Some(envelope.as_str()), "{nowhere}");
+        }
+        assert_eq!(or(system).as_deref(), Some("PostMaster@mms.a.example"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::message::{GivenIds, Header, Incoming, Message, MessageType, Refusal, 
 /// | all | `X-Mms-Message-Type`, `X-Mms-Transaction-ID` |
 /// | all but `MM4_read_reply_report.RES` | `X-Mms-Message-ID` (real peers send that one response without) |
 ///
-/// Where `limits` let them pass, messages of unknown types and delivery status notifications (RFC 3464) become
+/// Where `limits` let them pass, messages of unknown types, mail without any, and delivery status notifications (RFC 3464) become
 /// [`MessageType::Other`], and need none of this.
 ///
 /// Blocks on the disk, once, when the content is not in memory; then the whole message is in memory for the time of
@@ -81,6 +81,7 @@ fn kind(header: &Header, is_notification: bool, limits: &Limits) -> Result<Messa
         }),
         Some(kind) => Ok(kind),
         None if is_notification && limits.notifications == Foreign::Pass => Ok(MessageType::Other),
+        None if limits.untyped == Foreign::Pass => Ok(MessageType::Other),
         None => Err(Refusal::NotMm4),
     }
 }

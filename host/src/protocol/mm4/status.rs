@@ -46,6 +46,7 @@ impl Cause {
         match refusal {
             Refusal::UnknownClient { .. }
             | Refusal::SenderNotAllowed { .. }
+            | Refusal::UnclearOriginator { .. }
             | Refusal::ThirdParty { .. }
             | Refusal::NotAsked { .. } => Self::NotAllowed,
             Refusal::NoRoute { .. } | Refusal::BadAddress { .. } => Self::UnknownRecipient,

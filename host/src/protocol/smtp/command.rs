@@ -3,6 +3,8 @@
 //! Strict about what could be read in two ways, tolerant where real peers are sloppy and the meaning is clear: blanks
 //! behind `FROM:` and `TO:` and at the end of a line, verbs in any case, source routes (dropped, RFC 5321, appendix C).
 
+use crate::message::without_source_route;
+
 /// A command, taken apart. Texts borrow from the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
@@ -184,10 +186,7 @@ fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     if !parameters.is_empty() && !parameters.starts_with(' ') {
         return None;
     }
-    match path.starts_with('@') {
-        true => path.split_once(':').map(|(_, mailbox)| (mailbox, parameters)),
-        false => Some((path, parameters)),
-    }
+    Some((without_source_route(path)?, parameters))
 }
 
 /// The first `>` that does not stand in a quoted string.

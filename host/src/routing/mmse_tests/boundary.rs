@@ -66,12 +66,165 @@ fn an_originator_inside_is_not_claimed_from_outside() {
     assert!(may("mm4relay", "+15550000009"), "the relay itself");
 }
 
+/// Relay/Server a1 serves +15550, the code 7788 and the word news; b is another operator. Our country code is 1.
+fn claims(plan: Plan) -> impl Fn(&str) -> bool {
+    let routing = Routing::new(plan).unwrap();
+    move |address: &str| {
+        let address = MmsAddress::new(address).unwrap();
+        assert!(
+            routing.may_originate(&name("a1"), &address).is_ok(),
+            "from inside: {address}"
+        );
+        routing.may_originate(&name("b"), &address).is_ok()
+    }
+}
+
+fn with_codes() -> Plan {
+    let mut plan = plan();
+    plan.servers[0].numbers.extend(["7788".to_owned(), "news".to_owned()]);
+    plan.dialling.country_code = Some("1".into());
+    plan.relay_name = "mm4.own.example".into();
+    plan.inner_hosts = vec!["mmsc-1.own.example".into()];
+    plan
+}
+
+#[test]
+fn an_originator_inside_is_claimed_in_no_spelling_from_outside() {
+    let may = claims(with_codes());
+    for claimed in [
+        "\"+15550000009\"@mms.mnc001.mcc999.gprs",
+        "\"+15550000009/TYPE=PLMN\"@mms.b.example",
+        "@mms.b.example:+15550000009@mms.b.example",
+        "0015550000009/TYPE=PLMN@mms.b.example",
+        "15550000009@mms.b.example",
+        "05550000009@mms.b.example",
+        "5550000009",
+        "+1-555-000-0009@mms.b.example",
+        "+1.555.000.0009@mms.b.example",
+        "\"(+1)555,0000009\"@mms.b.example",
+        "+15550000009/TYPE=IPv4@mms.b.example",
+        "+15550000009%mms.mnc001.mcc999.gprs@mms.b.example",
+        "ann%mms.mnc001.mcc999.gprs@mms.b.example",
+        "mms.mnc001.mcc999.gprs!ann@mms.b.example",
+        "\"ann@mms.mnc001.mcc999.gprs\"@mms.b.example",
+        "ann@MMS.mnc01.mcc999.3gppnetwork.org.",
+        "system@a1.mms.mnc001.mcc999.gprs",
+        "system@mmsc-1.own.example",
+        "system@mm4.own.example",
+    ] {
+        assert!(!may(claimed), "{claimed}");
+    }
+    for ambiguous in [
+        "ann(x)@mms.b.example",
+        "ann@mms.b.example(x)",
+        "a,b@mms.b.example",
+        "ann@mms.b.example/x",
+    ] {
+        let said = Routing::new(with_codes())
+            .unwrap()
+            .may_originate(&name("b"), &MmsAddress::new(ambiguous).unwrap());
+        assert!(matches!(said, Err(Refusal::BadAddress { .. })), "{ambiguous}");
+    }
+}
+
+#[test]
+fn a_code_and_a_word_belong_to_the_network_of_their_domain() {
+    let may = claims(with_codes());
+    for theirs in [
+        "7788/TYPE=PLMN@mms.b.example",
+        "7788",
+        "77881@mms.b.example",
+        "77881234567@mms.b.example",
+        "news@mms.b.example",
+        "news",
+        "postmaster",
+        "\"a b\"@mms.b.example".replace(' ', ",").as_str(),
+    ] {
+        assert!(may(theirs), "{theirs}");
+    }
+    assert!(!may("7788@mms.mnc001.mcc999.gprs") && !may("news@mms.mnc001.mcc999.gprs"));
+    let goes = |source: &str, to: &str| sent(&with_codes(), source, to, &World::default());
+    for ours in [
+        "7788",
+        "7788/TYPE=PLMN@mms.mnc001.mcc999.gprs",
+        "News@mms.mnc001.mcc999.gprs",
+        "news",
+    ] {
+        assert_eq!(
+            (goes("b", ours).as_str(), goes("a3", ours).as_str()),
+            ("a1", "a1"),
+            "{ours}"
+        );
+    }
+    for nobodys in [
+        "77881@mms.mnc001.mcc999.gprs",
+        "77881234567",
+        "+7788",
+        "newsletter",
+        "778",
+    ] {
+        assert!(goes("b", nobodys).starts_with("no route"), "{nobodys}");
+    }
+    let mut first_by_number = with_codes();
+    first_by_number.order = vec![Step::Subscribers, Step::Ranges, Step::Domain];
+    first_by_number.subscribers = table("subscribers", "7788,a2\n");
+    let goes = |to: &str| sent(&first_by_number, "a3", to, &World::default());
+    assert_eq!(goes("7788@mms.b.example"), "b", "whatever the order");
+    assert_eq!(goes("7788@mms.mnc001.mcc999.gprs"), "a2");
+}
+
+#[test]
+fn a_host_inside_is_known_from_our_own_domains_and_from_others() {
+    let routing = Routing::new(Plan {
+        own_domains: vec![OWN.to_owned(), "mms.own.example".to_owned()],
+        peers: vec![
+            peer("a1", &[OWN], Role::Inside),
+            peer("mvno", &["mvno.mms.own.example"], Role::Outside),
+        ],
+        ..with_codes()
+    })
+    .unwrap();
+    for inner in [
+        "a1.mms.own.example",
+        "A1.mms.own.example.",
+        "mmsc-1.own.example",
+        "mmsc1",
+        "[10.0.0.1]",
+        "RS.example",
+        "a1.mms.mnc001.mcc999.gprs",
+    ] {
+        assert!(routing.is_inner(inner, "rs.example"), "{inner}");
+    }
+    for public in [
+        OWN,
+        "MMS.mnc01.mcc999.gprs.",
+        "mms.mnc001.mcc999.3gppnetwork.org",
+        "mms.own.example",
+        "mvno.mms.own.example",
+        "x.mvno.mms.own.example",
+        "mail.example",
+    ] {
+        assert!(!routing.is_inner(public, "mms.own.example"), "{public}");
+    }
+    let may = |address: &str| {
+        routing
+            .may_originate(&name("mvno"), &MmsAddress::new(address).unwrap())
+            .is_ok()
+    };
+    assert!(may("ann@x.mvno.mms.own.example") && !may("ann@x.mms.own.example"));
+}
+
 #[test]
 fn our_own_addresses_come_to_ourselves() {
     assert_eq!(from_b(&format!("mm4relay@{OWN}")), "system -");
     assert_eq!(from_b(&format!("mm4relay+n.a1@{OWN}")), "system a1");
-    assert_eq!(from_b(&format!("PostMaster@{OWN}")), "system -");
-    assert_eq!(from_b("postmaster"), "system -");
+    for postmaster in [
+        "PostMaster@mms.mnc001.mcc999.gprs",
+        "postmaster",
+        "\"postmaster\"@MMS.mnc01.mcc999.gprs.",
+    ] {
+        assert_eq!(from_b(postmaster), "postmaster", "{postmaster}");
+    }
     for nobody in [
         "mm4relay@mms.b.nobody.example",
         "mm4relay",

@@ -300,6 +300,13 @@ pub fn hash(salt: i64, key: &TransactionKey) -> i64 {
             digest.update(b"received\0");
             digest.update(transaction_id);
         }
+        TransactionKey::Originator { peer, local_part } => {
+            for text in ["originator", peer.as_str()] {
+                digest.update(text);
+                digest.update([0]);
+            }
+            digest.update(local_part);
+        }
     }
     let mut first = [0; 8];
     first.copy_from_slice(&digest.finalize()[..8]);

@@ -1,0 +1,102 @@
+//! What other operators see of our own MMSE: one face. Host names inside stay inside.
+//!
+//! A Relay/Server that was set up for itself writes its own host into `Sender`, `MAIL` or `From`. Outside, nobody could
+//! answer such an address, and everybody could read how our network is built. So towards others an address at a host
+//! inside becomes one of our own domain: a subscriber's, or an application's, keeps what stands before the `@`; a system's
+//! becomes our system address, with the Relay/Server in its tag, which leads back to it.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::message::{AddressKind, Message, MmsAddress, PeerName, SystemAddress, SystemTag};
+use crate::protocol::mm4::{self, Pdu};
+use crate::routing::Role;
+
+use super::directory::Directory;
+
+/// Under which name we are known outside.
+pub(super) struct Face {
+    system: Option<SystemAddress>,
+    node: String,
+}
+
+impl Face {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            system: config.relay.system_address.clone(),
+            node: config.relay.node.clone(),
+        }
+    }
+
+    /// The system address that leads back to one of our Relay/Servers.
+    fn system_of(&self, server: &PeerName) -> Option<MmsAddress> {
+        let system = self.system.as_ref()?;
+        let tag = SystemTag {
+            node: self.node.clone(),
+            relay_server: server.clone(),
+        };
+        let text = system.tagged(&tag).unwrap_or_else(|_| system.plain());
+        MmsAddress::new(&text).ok()
+    }
+}
+
+impl Directory {
+    /// The message as `peer` may see it. Only what goes from inside to outside changes.
+    pub(super) fn faced(&self, message: Arc<Message>, peer: &PeerName) -> Arc<Message> {
+        let inside = |peer: &PeerName| self.routing.role(peer) == Some(Role::Inside);
+        if !inside(&message.origin.peer) || inside(peer) {
+            return message;
+        }
+        let seen = Seen::new(self, &message);
+        let sender = message.envelope.sender.as_ref();
+        let new_sender = sender.and_then(|sender| seen.instead_of(None, sender));
+        let mut header = message.header.clone();
+        mm4::exchange_originators(&mut header, |field, address| seen.instead_of(Some(field), address));
+        if new_sender.is_none() && header == message.header {
+            return message;
+        }
+        let mut faced = Message::clone(&message);
+        faced.header = header;
+        faced.envelope.sender = new_sender.or_else(|| sender.cloned());
+        Arc::new(faced)
+    }
+}
+
+/// A message of one of our Relay/Servers, seen from outside.
+struct Seen<'a> {
+    directory: &'a Directory,
+    message: &'a Message,
+    /// `X-Mms-Originator-System`, as the Relay/Server wrote it: outside, it is ours.
+    system: Option<MmsAddress>,
+    /// `From`, of a message that has a person or an application there.
+    originator: Option<MmsAddress>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(directory: &'a Directory, message: &'a Message) -> Self {
+        let pdu = Pdu::of(&message.header);
+        Self {
+            directory,
+            message,
+            system: pdu.originator_system(),
+            // A response comes from a system.
+            originator: pdu.from().filter(|_| message.kind.request().is_none()),
+        }
+    }
+
+    /// What stands for an address of the envelope, or of a field; `None` when it may stay.
+    fn instead_of(&self, field: Option<&str>, address: &MmsAddress) -> Option<MmsAddress> {
+        let (face, routing) = (&self.directory.face, &self.directory.routing);
+        let domain = address.domain()?;
+        let names_originator = self.originator.as_ref().is_some_and(|of| of.user() == address.user());
+        let is_system = self.system.as_ref() == Some(address) && !names_originator && !routing.is_own(domain);
+        if !routing.is_inner(domain, &self.message.origin.helo) && !is_system {
+            return None;
+        }
+        let is_number = matches!(address.kind(), AddressKind::Number | AddressKind::ShortCode);
+        if is_number || names_originator || field == Some("From") && self.originator.is_some() {
+            return address.at(face.system.as_ref()?.domain()).ok();
+        }
+        face.system_of(&self.message.origin.peer)
+    }
+}
