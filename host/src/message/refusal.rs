@@ -90,27 +90,46 @@ pub enum Refusal {
 impl Refusal {
     /// Whether the same message may succeed later: 4xx, and the sender keeps it.
     pub fn is_temporary(&self) -> bool {
-        matches!(
-            self,
-            Self::Deferred { .. }
-                | Self::Storage { .. }
-                | Self::NoSpace
-                | Self::Stopping
-                | Self::TooManyRecipients { .. }
-                | Self::NobodyServes { .. }
-                | Self::Numbering { .. }
-        )
+        self.class().0
     }
 
     pub fn blame(&self) -> Blame {
+        self.class().1
+    }
+
+    /// The one table: whether it is temporary, and who is at fault. Without a wildcard, so that each new refusal is
+    /// decided here.
+    fn class(&self) -> (bool, Blame) {
         match self {
-            Self::ByPlugin { .. } | Self::PluginFailed { .. } | Self::Deferred { .. } => Blame::Plugin,
-            Self::Storage { .. }
+            Self::UnknownClient { .. }
+            | Self::SenderNotAllowed { .. }
+            | Self::NotAsked { .. }
+            | Self::NoRoute { .. }
+            | Self::ThirdParty { .. }
+            | Self::BadAddress { .. }
+            | Self::TooLarge { .. }
+            | Self::HeaderTooLarge { .. }
+            | Self::LineTooLong { .. }
+            | Self::BareLineEnd
+            | Self::NulOctet
+            | Self::NestedTooDeep { .. }
+            | Self::NoHeader
+            | Self::BadHeader { .. }
+            | Self::NotMm4
+            | Self::Contradiction { .. }
+            | Self::UnknownMessageType { .. }
+            | Self::MissingHeader { .. }
+            | Self::BrokenMime { .. }
+            | Self::Loop { .. } => (false, Blame::Peer),
+            // The sender sends to the others in another transaction (RFC 5321, 4.5.3.1.10).
+            Self::TooManyRecipients { .. } => (true, Blame::Peer),
+            Self::ByPlugin { .. } | Self::PluginFailed { .. } => (false, Blame::Plugin),
+            Self::Deferred { .. } => (true, Blame::Plugin),
+            Self::NobodyServes { .. }
+            | Self::Numbering { .. }
+            | Self::Storage { .. }
             | Self::NoSpace
-            | Self::Stopping
-            | Self::NobodyServes { .. }
-            | Self::Numbering { .. } => Blame::Relay,
-            _ => Blame::Peer,
+            | Self::Stopping => (true, Blame::Relay),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::SpoolError;
-use super::inspect::Inspector;
+use super::inspect::{Inspector, QueueState};
 use crate::message::PeerName;
 
 /// Counts at one time. Waiting and failed messages are told by their next hop.
@@ -59,8 +59,9 @@ impl Inspector {
     /// The database cannot be read.
     pub fn depths(&self, requests: &Requests) -> Result<Depths, SpoolError> {
         let _snapshot = self.db.unchecked_transaction()?;
-        let by_peer = |state: i64| -> Result<Vec<(PeerName, i64)>, SpoolError> {
-            let sql = format!("SELECT peer, count(*) FROM outgoing WHERE state = {state} GROUP BY peer");
+        let by_peer = |state: QueueState| -> Result<Vec<(PeerName, i64)>, SpoolError> {
+            let code = state.code();
+            let sql = format!("SELECT peer, count(*) FROM outgoing WHERE state = {code} GROUP BY peer");
             let mut query = self.db.prepare(&sql)?;
             let rows = query.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
             let named = rows.map(|row| {
@@ -71,11 +72,15 @@ impl Inspector {
             named.collect()
         };
         let count = |sql: &str| self.db.query_row(sql, (), |row| row.get(0));
+        let as_received = |state: QueueState| match state.as_received() {
+            Some(condition) => count(&format!("SELECT count(*) FROM message m WHERE {condition}")),
+            None => Ok(0),
+        };
         Ok(Depths {
-            waiting: by_peer(0)?,
-            failed: by_peer(1)?,
-            held: count("SELECT count(*) FROM message WHERE hold IS NOT NULL AND due IS NULL AND NOT failed")?,
-            unfinished: count("SELECT count(*) FROM message WHERE due IS NOT NULL")?,
+            waiting: by_peer(QueueState::Waiting)?,
+            failed: by_peer(QueueState::Failed)?,
+            held: as_received(QueueState::Held)?,
+            unfinished: as_received(QueueState::Unfinished)?,
             untold: count("SELECT count(*) FROM event")?,
             transactions: requests.count(|| count("SELECT count(*) FROM request"))?,
         })

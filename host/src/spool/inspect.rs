@@ -63,7 +63,7 @@ impl QueueState {
     ];
 
     /// Its number in the queries below; the first three stand in `outgoing.state` as they are.
-    fn code(self) -> i64 {
+    pub(super) fn code(self) -> i64 {
         match self {
             Self::Waiting => 0,
             Self::Failed => 1,
@@ -75,6 +75,16 @@ impl QueueState {
 
     fn from_code(code: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+
+    /// What the row `m` of a received message has in this state; `None` for the states that only destinations have.
+    pub(super) fn as_received(self) -> Option<&'static str> {
+        match self {
+            Self::Waiting | Self::Awaiting => None,
+            Self::Failed => Some("m.hold IS NOT NULL AND m.due IS NULL AND m.failed"),
+            Self::Held => Some("m.hold IS NOT NULL AND m.due IS NULL AND NOT m.failed"),
+            Self::Unfinished => Some("m.due IS NOT NULL"),
+        }
     }
 
     /// The word for it: in what commands print and take, and in exported JSON.
@@ -209,14 +219,11 @@ impl Inspector {
             selects.push(select + " ORDER BY 1, 2 LIMIT ?3)");
         }
         let of_state = match filter.state {
-            None => Some(""),
-            Some(QueueState::Waiting | QueueState::Awaiting) => None,
-            Some(QueueState::Failed) => Some("AND m.failed AND m.due IS NULL"),
-            Some(QueueState::Held) => Some("AND NOT m.failed AND m.due IS NULL"),
-            Some(QueueState::Unfinished) => Some("AND m.due IS NOT NULL"),
+            None => Some("TRUE"),
+            Some(state) => state.as_received(),
         };
         if let (Some(of_state), None) = (of_state, &filter.peer) {
-            let select = format!("{AS_RECEIVED} {of_state} AND (m.id, 0) > (?1, ?2) ORDER BY m.id LIMIT ?3");
+            let select = format!("{AS_RECEIVED} AND {of_state} AND (m.id, 0) > (?1, ?2) ORDER BY m.id LIMIT ?3");
             selects.push(format!("SELECT * FROM ({select})"));
         }
         if selects.is_empty() {

@@ -10,7 +10,32 @@ pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
         Refusal::ByPlugin { text, .. } => (Some(text.clone()), Cause::Rejected),
         Refusal::ThirdParty { .. } => (Some("nothing is carried to that network".to_owned()), Cause::NoRoute),
         Refusal::Loop { .. } => (Some("the message loops".to_owned()), Cause::NoRoute),
-        _ => (None, Cause::Rejected),
+        // Of these, the sender learns the status alone.
+        Refusal::UnknownClient { .. }
+        | Refusal::SenderNotAllowed { .. }
+        | Refusal::NotAsked { .. }
+        | Refusal::NobodyServes { .. }
+        | Refusal::Numbering { .. }
+        | Refusal::BadAddress { .. }
+        | Refusal::TooManyRecipients { .. }
+        | Refusal::TooLarge { .. }
+        | Refusal::HeaderTooLarge { .. }
+        | Refusal::LineTooLong { .. }
+        | Refusal::BareLineEnd
+        | Refusal::NulOctet
+        | Refusal::NestedTooDeep { .. }
+        | Refusal::NoHeader
+        | Refusal::BadHeader { .. }
+        | Refusal::NotMm4
+        | Refusal::Contradiction { .. }
+        | Refusal::UnknownMessageType { .. }
+        | Refusal::MissingHeader { .. }
+        | Refusal::BrokenMime { .. }
+        | Refusal::PluginFailed { .. }
+        | Refusal::Deferred { .. }
+        | Refusal::Storage { .. }
+        | Refusal::NoSpace
+        | Refusal::Stopping => (None, Cause::Rejected),
     };
     let answer = Answer {
         status: mm4::Cause::of_refusal(refusal).request_status().name().into(),

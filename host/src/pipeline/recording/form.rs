@@ -227,3 +227,38 @@ pub fn header(octets: &Bytes) -> io::Result<crate::message::Header> {
         content: Content::from_bytes(octets.clone()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// `tests/fixtures/recording-1` was written by the program that made this form.
+    #[test]
+    fn recordings_of_form_1_are_read_and_written_octet_for_octet() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recording-1");
+        let (mut loads, mut occasions, mut asked) = (0, BTreeSet::new(), 0);
+        for file in std::fs::read_dir(&folder).unwrap() {
+            let path = file.unwrap().path();
+            let octets = std::fs::read(&path).unwrap();
+            match path.extension().and_then(|end| end.to_str()) {
+                Some("load") => {
+                    let id = path.file_stem().unwrap().to_string_lossy();
+                    let load = LoadFile::read(&folder, &id).unwrap();
+                    assert_eq!(load.to_bytes().unwrap(), octets, "{}", path.display());
+                    loads += 1;
+                }
+                _ => {
+                    let call = CallFile::read(&path).unwrap();
+                    assert_eq!(call.to_bytes().unwrap(), octets, "{}", path.display());
+                    assert_eq!(call.envelope.recipients.len(), 1);
+                    occasions.insert(call.occasion.kind());
+                    asked += call.asked.answers.len();
+                }
+            }
+        }
+        assert_eq!((loads, occasions.len()), (3, 3), "arrival, departure and outcome");
+        assert!(asked > 5, "what plug-ins asked of the relay, and were told");
+    }
+}

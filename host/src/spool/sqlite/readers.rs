@@ -240,6 +240,12 @@ fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Opt
     let envelope = stored::read_envelope(row.get_ref(10)?.as_str().unwrap_or_default()).ok();
     let past = row.get::<_, Option<String>>(11)?;
     let past = stored::read_past(past.as_deref()).ok();
+    let protocol = match row.get(4)? {
+        0 => Protocol::Smtp,
+        1 => Protocol::Esmtp,
+        2 => Protocol::Esmtps,
+        _ => return Ok(None),
+    };
     let (Some(peer), Some(remote), Some(envelope), Some(past)) = (peer, remote, envelope, past) else {
         return Ok(None);
     };
@@ -247,11 +253,7 @@ fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Opt
         peer,
         remote,
         helo: row.get(3)?,
-        protocol: match row.get(4)? {
-            0 => Protocol::Smtp,
-            1 => Protocol::Esmtp,
-            _ => Protocol::Esmtps,
-        },
+        protocol,
         received_at: time(row, 5)?,
     };
     let incoming = Incoming {

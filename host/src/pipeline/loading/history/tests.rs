@@ -103,3 +103,15 @@ fn a_spoilt_book_is_put_aside_and_the_relay_goes_on() {
     assert_eq!(History::open(folder.path()).record("p"), Record::default());
     assert!(folder.path().join("plugins.json.bad").exists());
 }
+
+/// `tests/fixtures/plugins-1` was written by the first program that kept this file.
+#[test]
+fn a_history_that_an_earlier_version_wrote_is_read_and_written_as_it_was() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/plugins-1");
+    let book = Book::read(&folder).unwrap();
+    let then: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join(FILE)).unwrap()).unwrap();
+    assert_eq!(serde_json::to_value(&book).unwrap(), then);
+    let charging = &book.plugins["charging"];
+    assert_eq!(charging.running.as_deref(), Some(charging.versions[0].digest.as_str()));
+    assert_eq!(charging.attempts[0].verdict, Verdict::Live);
+}

@@ -451,7 +451,9 @@ async fn recipients_that_were_taken_first_are_asked_again_with_the_others() {
         .change(vec![TransactionChange { id: number, change }])
         .await
         .unwrap();
-    assert_eq!(due(&spool, "operator-b").await[0].envelope, envelope(2));
+    let again = &due(&spool, "operator-b").await[0];
+    assert_eq!(again.envelope, envelope(2));
+    assert_eq!((again.repeats, again.kind), (1, Some(MessageType::ForwardRequest)));
 }
 
 #[tokio::test]
