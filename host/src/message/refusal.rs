@@ -103,6 +103,7 @@ impl Refusal {
         match self {
             Self::UnknownClient { .. }
             | Self::SenderNotAllowed { .. }
+            | Self::UnclearOriginator { .. }
             | Self::NotAsked { .. }
             | Self::NoRoute { .. }
             | Self::ThirdParty { .. }

@@ -13,6 +13,7 @@ pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
         // Of these, the sender learns the status alone.
         Refusal::UnknownClient { .. }
         | Refusal::SenderNotAllowed { .. }
+        | Refusal::UnclearOriginator { .. }
         | Refusal::NotAsked { .. }
         | Refusal::NobodyServes { .. }
         | Refusal::Numbering { .. }
