@@ -213,7 +213,8 @@ impl SqliteSpool {
 
     /// Why there is not ample room, for people.
     pub fn trouble(&self) -> Option<String> {
-        self.gauge.why()
+        let unseen = |unseen: Duration| format!("the spool's disk has not answered for {} s", unseen.as_secs());
+        self.gauge.why().or_else(|| self.gauge.unseen().map(unseen))
     }
 
     /// Whether its writer is gone: nothing can be written any more.

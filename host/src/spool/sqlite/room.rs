@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,6 +20,9 @@ use crate::spool::{Room, SpoolError};
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Without a look for so long, something hangs.
+const TOO_LONG: Duration = Duration::from_secs(60);
 
 /// Looks for each write that only finds out whether the disk can be written.
 const LOOKS_PER_WRITE: u64 = 10;
@@ -45,6 +48,8 @@ pub(super) struct Gauge {
     spent: AtomicBool,
     /// Why the last write failed.
     failed: Mutex<Option<String>>,
+    /// When the disk was last looked at.
+    looked: Mutex<Instant>,
 }
 
 impl Gauge {
@@ -63,6 +68,7 @@ impl Gauge {
             low: AtomicBool::new(false),
             spent: AtomicBool::new(false),
             failed: Mutex::default(),
+            looked: Mutex::new(Instant::now()),
         }
     }
 
@@ -104,6 +110,12 @@ impl Gauge {
         }
     }
 
+    /// For how long nobody has looked, when that is too long: the thread is gone, or the disk hangs.
+    pub fn unseen(&self) -> Option<Duration> {
+        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(looked.elapsed()).filter(|unseen| self.mark > 0 && *unseen > TOO_LONG)
+    }
+
     /// The writer's last transaction succeeded, or failed for no fault of a request's.
     pub fn wrote(&self, result: Result<(), &SpoolError>) {
         let why = match result {
@@ -136,6 +148,7 @@ impl Gauge {
             return;
         }
         self.keep_reserves(self.free_now());
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let free = self.free_now();
         self.free.store(free, Relaxed);
         // A backlog that has left the database leaves room in it, and none beside it.
@@ -155,7 +168,12 @@ impl Gauge {
             let _ = self.operator.keep(operator);
             let _ = self.relay.keep(relay);
         }
-        self.spent.store(self.relay.octets() < relay, Relaxed);
+        // A disk that has never had room for the files, and has room for outcomes, is none that is full.
+        if self.relay.octets() == relay {
+            self.spent.store(false, Relaxed);
+        } else if free < relay {
+            self.spent.store(true, Relaxed);
+        }
     }
 }
 
