@@ -422,3 +422,111 @@ fn send_says_what_became_of_a_message() {
         said.err
     );
 }
+
+#[test]
+fn plugin_test_goes_on_behind_a_broken_case_and_names_the_cases_that_there_are() {
+    let folder = skeleton_with_one_case();
+    let broken = folder.path().join("samples/a-broken-one");
+    std::fs::create_dir(&broken).unwrap();
+    std::fs::copy(
+        folder.path().join("samples/stamped/message.eml"),
+        broken.join("message.eml"),
+    )
+    .unwrap();
+    std::fs::write(broken.join("case.toml"), "ocasion = \"arrival\"\n").unwrap();
+    let wasm = plugin("skeleton");
+    let test =
+        |more: &[&str]| mm4relay(&[&["plugin", "test", text(folder.path()), "--wasm", text(&wasm)], more].concat());
+    let said = test(&[]);
+    assert!(
+        !said.ok && said.err.contains("1 of 2 cases cannot be run"),
+        "{}",
+        said.err
+    );
+    assert!(
+        said.out.contains("broken   a-broken-one") && said.out.contains("ocasion"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("ok       stamped"), "{}", said.out);
+    let said = test(&["--case", "nosuch"]);
+    let names = "no sample case has \"nosuch\" in its name; there are a-broken-one, stamped";
+    assert!(!said.ok && said.err.contains(names), "{}", said.err);
+}
+
+#[test]
+fn plugin_test_does_not_bless_a_trap() {
+    let folder = skeleton_with_one_case();
+    std::fs::write(
+        folder.path().join("plugin.toml"),
+        format!("grants = {:?}\n", crate::support::ALL_GRANTS),
+    )
+    .unwrap();
+    let case = folder.path().join("samples/stamped");
+    std::fs::write(case.join("case.toml"), "settings = { do = \"trap\" }\n").unwrap();
+    let message = std::fs::read_to_string(case.join("message.eml")).unwrap();
+    let typed: Vec<String> = message
+        .lines()
+        .map(|line| match line.to_ascii_lowercase().starts_with("content-type:") {
+            true => "Content-Type: image/gif\r\n".to_owned(),
+            false => format!("{line}\r\n"),
+        })
+        .collect();
+    std::fs::write(case.join("message.eml"), typed.concat()).unwrap();
+    let expected = std::fs::read_to_string(case.join("expected.txt")).unwrap();
+    let wasm = crate::support::guest("hostile");
+    let said = mm4relay(&["plugin", "test", text(folder.path()), "--wasm", text(&wasm), "--bless"]);
+    assert!(
+        !said.ok && said.out.contains("not blessed: trap: it panicked or aborted"),
+        "{}",
+        said.out
+    );
+    assert_eq!(std::fs::read_to_string(case.join("expected.txt")).unwrap(), expected);
+}
+
+#[test]
+fn plugin_bench_follows_the_occasion_of_its_case_and_takes_a_component() {
+    let folder = root().join("plugins/content-adapt");
+    let wasm = plugin("content-adapt");
+    let bench = |case: &str| {
+        let words = [
+            "plugin",
+            "bench",
+            text(&folder),
+            "--wasm",
+            text(&wasm),
+            "--runs",
+            "3",
+            "--case",
+            case,
+        ];
+        mm4relay(&words)
+    };
+    let said = bench("protected-content");
+    assert!(said.ok, "a refusal is a verdict: {}", said.err);
+    assert!(
+        said.out.contains(" on departure to ") && !said.out.contains("never called"),
+        "{}",
+        said.out
+    );
+    let said = bench("nosuch");
+    assert!(
+        !said.ok && said.err.contains("there are ") && said.err.contains("protected-content"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn plugin_new_refuses_the_names_of_its_own_crates_and_makes_no_folders_above() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = mm4relay(&["plugin", "new", "mm4-filter", "--into", text(folder.path())]);
+    assert!(!said.ok && said.err.contains("choose another one"), "{}", said.err);
+    let missing = folder.path().join("nowhere");
+    let said = mm4relay(&["plugin", "new", "mine", "--into", text(&missing)]);
+    assert!(
+        !said.ok && said.err.contains("there is no folder") && !missing.exists(),
+        "{}",
+        said.err
+    );
+}

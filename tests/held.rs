@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{ALL_GRANTS, Conversation, Peer, Relay, config, eventually, guest, plugin, sample};
+use crate::support::{ALL_GRANTS, Conversation, Peer, Relay, config, config_of, eventually, guest, plugin, sample};
 
 /// The plug-in of many habits, as configured with `more`: `on-failure`, sections. It sees only messages with pictures.
 fn hostile(habit: &str, more: &str) -> String {
@@ -445,4 +445,47 @@ fn a_release_past_a_plug_in_or_of_a_peer_that_is_not_configured_is_refused_and_n
         assert!(!output.status.success() && said.contains(told), "{said}");
     }
     queue_shows(&relay, "  held  ");
+}
+
+#[test]
+fn a_peer_whose_messages_make_a_plug_in_fail_does_not_take_it_from_the_others() {
+    let breaker = "on-failure = \"defer\"\nbreaker = { failures = 3, first = \"1 min\" }";
+    let console = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
+    let peers = [("a", "127.0.0.1:9"), ("b", "127.0.0.1:9"), ("c", "127.0.0.1:9")];
+    let relay = Relay::start(&config_of(&peers, &(hostile("ask", breaker) + console)));
+    let send = |from: &str, number: usize, habit: &str| {
+        let message = String::from_utf8(picture(&format!("{from}{number}"))).expect("ASCII");
+        let message = message
+            .replace("mms.a.example", &format!("mms.{from}.example"))
+            .replace("MIME-Version", &format!("X-Do: {habit}\r\nMIME-Version"));
+        let sender = format!("+15555550100/TYPE=PLMN@mms.{from}.example");
+        Conversation::open(relay.address()).hello().transaction(
+            &sender,
+            &["+15555550199/TYPE=PLMN@mms.b.example"],
+            message.as_bytes(),
+        )
+    };
+    for number in 0..10 {
+        let answer = send("a", number, "trap");
+        assert!(answer.starts_with("451 "), "{answer}");
+    }
+    let calls = relay.process().log().matches("plug-in failed: ").count();
+    assert_eq!(calls, 3, "the other seven were not tried");
+    for number in 0..20 {
+        let answer = send("c", number, "pass");
+        assert!(answer.starts_with("250 "), "{number}: {answer}");
+    }
+    let metrics = relay.page("/metrics");
+    for line in [
+        "mm4relay_plugin_breaker_open_for_peer{plugin=\"hostile\",version=\"6.6.6\",peer=\"operator-a\"} 1",
+        "mm4relay_plugin_breaker_open{plugin=\"hostile\",version=\"6.6.6\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+    eventually("the list says so too", || {
+        let listed = relay.print(&["plugin", "list"]);
+        listed
+            .contains("breaker    open for peer operator-a since ")
+            .then_some(())
+    });
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod compatibility;
 mod console;
+mod contained;
 mod contract;
 mod crash;
 mod golden;

@@ -217,3 +217,36 @@ fn sample_cases_come_out_the_same_twice_with_the_same_fuel() {
     let fuel: Vec<u64> = first.out.lines().filter_map(spent).collect();
     assert!(fuel.iter().any(|fuel| *fuel > 1_000), "{fuel:?}");
 }
+
+/// A message whose parts are so deep inside one another.
+fn nested(id: &str, levels: usize) -> Vec<u8> {
+    let open = |level: usize| {
+        format!(
+            "--b{level}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n",
+            level + 1
+        )
+    };
+    let body: String = (0..levels - 1).map(open).collect();
+    let body = format!("{body}--b{0}\r\n\r\nleaf\r\n--b{0}--\r\n", levels - 1);
+    sample::of_type("multipart/mixed; boundary=b0", id, &[], body.as_bytes())
+}
+
+#[test]
+fn whatever_a_relay_takes_can_be_recorded_and_replayed() {
+    let peer = Peer::start();
+    let chain = Link::new("stamp", plugin("skeleton"), &[], "relay-name = \"hub\"").to_string();
+    let more = format!("[recording]\nfolder = \"recording\"\n{chain}");
+    let config = config(&peer, &more).replace(
+        "name = \"operator-a\"",
+        "name = \"operator-a\"\nunknown-types = \"pass\"",
+    );
+    let relay = Relay::start(&config);
+    let unknown = String::from_utf8(sample::forward_request("k1")).expect("ASCII");
+    let unknown = unknown.replace("MM4_forward.REQ", "MM4_example.REQ");
+    for message in [unknown.as_bytes(), &nested("k2", 90), &sample::forward_request("k3")] {
+        assert!(relay.offer(message).starts_with("250"));
+    }
+    wait_for_calls(&relay, 3);
+    let (same, said) = replay(&relay, &["--wasm", text(&plugin("skeleton"))]);
+    assert!(same && said.contains("3 calls: 3 same, 0 differ, 0 ask"), "{said}");
+}

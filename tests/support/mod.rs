@@ -4,6 +4,7 @@
 //! (cargo shows them when a test fails).
 
 mod certificates;
+mod component;
 mod conversation;
 mod dns;
 mod exchange;
@@ -18,6 +19,7 @@ mod server;
 pub mod tools;
 
 pub use certificates::Authority;
+pub use component::fattened;
 pub use conversation::Conversation;
 pub use dns::{Dns, asking};
 pub use exchange::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Terms};

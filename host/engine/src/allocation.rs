@@ -4,6 +4,7 @@
 //! bounded (`ulimit -v`, some containers), a smaller pool is tried, and in the end each instance reserves its own when
 //! it is made: slower, and still within its limits.
 
+use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::host::TABLE_ELEMENTS;
@@ -31,7 +32,7 @@ const SMALLEST_POOL: u32 = 8;
 const WITHOUT_POOL: u32 = 8;
 
 /// How the instances of an engine get their memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Allocation {
     /// From a pool with room for so many messages at the same time.
     Pool(u32),
@@ -69,16 +70,29 @@ pub(crate) fn engine(
             Err(_) => instances = (instances / 2).max(SMALLEST_POOL),
         }
     };
+    match wasmtime::Engine::new(&on_demand(options, base)) {
+        Ok(engine) => Ok((engine, Allocation::OnDemand(options.max_instances.min(WITHOUT_POOL)))),
+        // Then the pool was not the problem.
+        Err(_) => Err(EngineError::Setup(format!("{first:#}"))),
+    }
+}
+
+fn on_demand(options: &EngineOptions, base: &Config) -> Config {
     let mut config = base.clone();
     config
         .allocation_strategy(InstanceAllocationStrategy::OnDemand)
         .memory_reservation(memory(options) as u64)
         .memory_reservation_for_growth(0)
         .memory_guard_size(PAGE as u64);
-    match wasmtime::Engine::new(&config) {
-        Ok(engine) => Ok((engine, Allocation::OnDemand(options.max_instances.min(WITHOUT_POOL)))),
-        // Then the pool was not the problem.
-        Err(_) => Err(EngineError::Setup(format!("{first:#}"))),
+    config
+}
+
+/// For an engine that only makes code, for others that allocate so: it reserves nothing itself.
+pub(crate) fn for_code(options: &EngineOptions, base: &Config, allocation: Allocation) -> Config {
+    match allocation {
+        // A pool leaves no trace in the code.
+        Allocation::Pool(_) => base.clone(),
+        Allocation::OnDemand(_) => on_demand(options, base),
     }
 }
 

@@ -11,20 +11,34 @@
 //! While it is open or probing, everybody else is told at once that the plug-in is not to be called: what a failure
 //! costs (a time budget, say) is then paid by the probes only. The state belongs to one loaded version of a plug-in;
 //! another version begins closed.
+//!
+//! One peer whose messages make a plug-in fail must not take it from the others. So there is one such machine for each
+//! peer, which opens by the failures of calls that this peer had a part in, and is asked for such calls only; and one
+//! for everybody, which opens when no single peer explains the failures in a row: whichever peer is left out, at least
+//! half as many remain as it takes to open. While it is open, a peer that had no part in the failures need not wait for
+//! the pause: its message is the next probe.
+//!
+//! [`machine`] is one machine; this file is the set of them.
 
+mod machine;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+
+use machine::{Change, Machine, State};
 
 /// When a breaker opens, and how long it stays open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakerOptions {
     /// Failed calls in a row after which it opens; 0 counts as 1. Default 20: one bad message that its sender repeats
     /// does not get there before something else succeeds, and a plug-in that is really broken does so within seconds.
+    /// Calls for one peer count for that peer; see [`Breaker`].
     pub failures: u32,
     /// From opening to the first probe. Default 1 s: a hiccup of something outside is over by then.
     pub first: Duration,
@@ -43,13 +57,27 @@ impl Default for BreakerOptions {
 }
 
 /// The breaker of one loaded version of a plug-in. Asking it costs one relaxed load for as long as nothing fails.
-#[derive(Debug)]
+///
+/// Whoever asks names the peers that the call is about: the one that a message comes from, and on an outcome also the
+/// one that it went to. There are as many machines as peers had a part in failures lately, so at most as many as peers.
 pub struct Breaker {
     plugin: String,
-    /// Closed, and the last call succeeded: nothing to look up and nothing to change. May be stale for as long as two
-    /// calls race; whoever finds it false takes the lock and sees the truth.
+    /// Closed for everybody, and nothing has failed since something succeeded: nothing to look up and nothing to
+    /// change. May be stale for as long as two calls race; whoever finds it false takes the lock and sees the truth.
     calm: AtomicBool,
-    machine: Mutex<Machine>,
+    machines: Mutex<Machines>,
+    listener: OnceLock<Listener>,
+}
+
+/// Told of what is not closed: the peer, or `None` for everybody, and where it stands.
+type Listener = Box<dyn Fn(Vec<(Option<String>, BreakerState)>) + Send + Sync>;
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Breaker")
+            .field("plugin", &self.plugin)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The right to call the plug-in once. Say how it went; a call that is given up says nothing about the plug-in, and a
@@ -58,7 +86,15 @@ pub struct Breaker {
 #[must_use = "the breaker wants to hear how the call went"]
 pub struct Permit<'a> {
     breaker: &'a Breaker,
-    probe: bool,
+    peers: &'a [&'a str],
+    probe: Probe,
+}
+
+/// For whom a call is a probe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Probe {
+    everybody: bool,
+    peers: Vec<String>,
 }
 
 /// Where a breaker stands.
@@ -73,15 +109,23 @@ pub enum BreakerState {
 }
 
 /// The plug-in is not to be called now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakerOpen {
+    /// The peer whose messages it fails on; `None`: it fails on those of several.
+    pub peer: Option<String>,
     /// Until the next probe; `None` while one is under way.
     pub probe_in: Option<Duration>,
 }
 
 impl fmt::Display for BreakerOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("its breaker is open after repeated failures, so it was not called; ")?;
+        match &self.peer {
+            Some(peer) => write!(
+                f,
+                "its breaker is open for peer {peer} after repeated failures, so it was not called; "
+            )?,
+            None => f.write_str("its breaker is open after repeated failures, so it was not called; ")?,
+        }
         match self.probe_in {
             Some(pause) => write!(f, "it is tried again in {} ms", pause.as_millis()),
             None => f.write_str("it is being tried with another message"),
@@ -94,68 +138,77 @@ impl Breaker {
         Breaker {
             plugin,
             calm: AtomicBool::new(true),
-            machine: Mutex::new(Machine::new(options)),
+            machines: Mutex::new(Machines::new(options)),
+            listener: OnceLock::new(),
         }
     }
 
-    /// Asks for one call.
+    /// Has somebody told whenever it opens or closes, for a peer or for everybody. The first who asks is the one.
+    pub fn on_change(&self, listener: impl Fn(Vec<(Option<String>, BreakerState)>) + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
+    }
+
+    /// Asks for one call that is about these peers.
     ///
     /// # Errors
     /// [`BreakerOpen`] when the plug-in is to be left alone.
-    pub fn admit(&self) -> Result<Permit<'_>, BreakerOpen> {
-        let permit = |probe| Permit { breaker: self, probe };
+    pub fn admit<'a>(&'a self, peers: &'a [&'a str]) -> Result<Permit<'a>, BreakerOpen> {
+        let permit = |probe| Permit {
+            breaker: self,
+            peers,
+            probe,
+        };
         if self.calm.load(Relaxed) {
-            return Ok(permit(false));
+            return Ok(permit(Probe::default()));
         }
-        match self.lock().admit(Instant::now()) {
-            Admission::Call => Ok(permit(false)),
-            Admission::Probe => {
-                tracing::warn!(
-                    plugin = self.plugin,
-                    "breaker probing: the next message is tried with it"
-                );
-                Ok(permit(true))
-            }
-            Admission::Not(open) => Err(open),
-        }
-    }
-
-    /// Where it stands; for those who look on.
-    pub fn state(&self) -> BreakerState {
-        match self.lock().state {
-            State::Closed { .. } => BreakerState::Closed,
-            State::Open { .. } => BreakerState::Open,
-            State::Probing { .. } => BreakerState::Probing,
-        }
-    }
-
-    /// Tells the machine of an event, then the log what it changed.
-    fn change(&self, event: impl FnOnce(&mut Machine) -> Option<Change>) {
-        let mut machine = self.lock();
-        let change = event(&mut machine);
-        self.calm.store(machine.is_calm(), Relaxed);
-        drop(machine);
+        let probe = self.lock().admit(peers, Instant::now())?;
         let plugin = self.plugin.as_str();
-        match change {
-            None => {}
-            Some(Change::Closed) => tracing::warn!(plugin, "breaker closed: the plug-in works again"),
-            Some(Change::Opened { failures, pause }) => tracing::warn!(
+        if probe.everybody {
+            tracing::warn!(plugin, "breaker probing: the next message is tried with it");
+        }
+        for peer in &probe.peers {
+            tracing::warn!(
                 plugin,
-                failures,
-                "breaker opened: the plug-in is not called for {pause:?}, and its on-failure applies at once"
-            ),
-            Some(Change::Reopened { pause }) => {
-                tracing::warn!(
-                    plugin,
-                    "breaker stays open: the probe failed, the next one comes in {pause:?}"
-                );
-            }
+                peer,
+                "breaker probing: the peer's next message is tried with it"
+            );
+        }
+        Ok(permit(probe))
+    }
+
+    /// Where it stands for everybody; for those who look on.
+    pub fn state(&self) -> BreakerState {
+        self.lock().everybody.state().into()
+    }
+
+    /// The peers for which it does not stand as for everybody: it is open for them, or probing.
+    pub fn open_for(&self) -> Vec<(String, BreakerState)> {
+        let machines = self.lock();
+        let all = machines.peers.iter();
+        all.map(|(peer, machine)| (peer.clone(), machine.state().into()))
+            .filter(|(_, state)| *state != BreakerState::Closed)
+            .collect()
+    }
+
+    /// Tells the machines of an event, then the log what it changed.
+    fn change(&self, event: impl FnOnce(&mut Machines) -> Vec<Changed>) {
+        let mut machines = self.lock();
+        let changes = event(&mut machines);
+        self.calm.store(machines.are_calm(), Relaxed);
+        drop(machines);
+        for changed in &changes {
+            changed.log(&self.plugin);
+        }
+        if let Some(listener) = self.listener.get().filter(|_| !changes.is_empty()) {
+            let everybody = Some((None, self.state())).filter(|(_, state)| *state != BreakerState::Closed);
+            let peers = self.open_for().into_iter().map(|(peer, state)| (Some(peer), state));
+            listener(everybody.into_iter().chain(peers).collect());
         }
     }
 
-    /// A thread that panicked left the machine in one of its states: it changes by single assignments.
-    fn lock(&self) -> MutexGuard<'_, Machine> {
-        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A thread that panicked left each machine in one of its states: they change by single assignments.
+    fn lock(&self) -> MutexGuard<'_, Machines> {
+        self.machines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,132 +216,207 @@ impl Permit<'_> {
     /// The call succeeded.
     pub fn succeeded(mut self) {
         let probe = std::mem::take(&mut self.probe);
-        if probe || !self.breaker.calm.load(Relaxed) {
-            self.breaker.change(|machine| machine.succeeded(probe));
+        if probe.is_any() || !self.breaker.calm.load(Relaxed) {
+            self.breaker.change(|machines| machines.succeeded(self.peers, &probe));
         }
     }
 
     /// The call failed, for whatever reason.
     pub fn failed(mut self) {
         let probe = std::mem::take(&mut self.probe);
-        self.breaker.change(|machine| machine.failed(probe, Instant::now()));
+        self.breaker
+            .change(|machines| machines.failed(self.peers, &probe, Instant::now()));
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         // Neither of the above: the caller was stopped. Else the breaker would wait for this probe for ever.
-        if self.probe {
-            self.breaker.change(|machine| machine.gave_up(Instant::now()));
+        let probe = std::mem::take(&mut self.probe);
+        if probe.is_any() {
+            self.breaker.change(|machines| {
+                machines.gave_up(&probe, Instant::now());
+                Vec::new()
+            });
         }
     }
 }
 
-/// The state machine, without clock, lock or log.
+impl Probe {
+    fn is_any(&self) -> bool {
+        self.everybody || !self.peers.is_empty()
+    }
+
+    fn is_for(&self, peer: &str) -> bool {
+        self.peers.iter().any(|it| it == peer)
+    }
+}
+
+/// A machine changed: that of a peer, or the one for everybody.
+#[derive(Debug, PartialEq, Eq)]
+struct Changed {
+    peer: Option<String>,
+    change: Change,
+}
+
+impl Changed {
+    fn log(&self, plugin: &str) {
+        let peer = self.peer.as_deref().unwrap_or("all");
+        match self.change {
+            Change::Closed => tracing::warn!(plugin, peer, "breaker closed: the plug-in works again"),
+            Change::Opened { failures, pause } => tracing::warn!(
+                plugin,
+                peer,
+                failures,
+                "breaker opened: the plug-in is not called for {pause:?}, and its on-failure applies at once"
+            ),
+            Change::Reopened { pause } => tracing::warn!(
+                plugin,
+                peer,
+                "breaker stays open: the probe failed, the next one comes in {pause:?}"
+            ),
+        }
+    }
+}
+
+/// All machines of one breaker, without clock, lock or log.
 #[derive(Debug)]
-struct Machine {
+struct Machines {
     options: BreakerOptions,
-    state: State,
+    everybody: Machine,
+    /// How many of the failures in a row that `everybody` counts each peer had a part in.
+    parts: BTreeMap<String, u32>,
+    /// The peers that had a part in what opened `everybody`.
+    blamed: BTreeSet<String>,
+    /// Those that are not closed without a failure.
+    peers: BTreeMap<String, Machine>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Closed { failures: u32 },
-    Open { until: Instant, pause: Duration },
-    Probing { pause: Duration },
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Admission {
-    Call,
-    Probe,
-    Not(BreakerOpen),
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Change {
-    Opened { failures: u32, pause: Duration },
-    Reopened { pause: Duration },
-    Closed,
-}
-
-impl Machine {
+impl Machines {
     fn new(options: BreakerOptions) -> Self {
-        Machine {
+        Machines {
+            everybody: Machine::default(),
+            parts: BTreeMap::new(),
+            blamed: BTreeSet::new(),
+            peers: BTreeMap::new(),
             options,
-            state: State::Closed { failures: 0 },
         }
     }
 
-    fn is_calm(&self) -> bool {
-        self.state == State::Closed { failures: 0 }
+    fn are_calm(&self) -> bool {
+        self.everybody.is_calm() && self.peers.is_empty()
     }
 
-    fn admit(&mut self, now: Instant) -> Admission {
-        match self.state {
-            State::Closed { .. } => Admission::Call,
-            State::Open { until, pause } if until <= now => {
-                self.state = State::Probing { pause };
-                Admission::Probe
+    fn admit(&mut self, peers: &[&str], now: Instant) -> Result<Probe, BreakerOpen> {
+        let mut probe = Probe::default();
+        for peer in peers {
+            let Some(machine) = self.peers.get(*peer) else { continue };
+            let open = |probe_in| BreakerOpen {
+                peer: Some((*peer).to_owned()),
+                probe_in,
+            };
+            match machine.is_due(now) {
+                Ok(true) => probe.peers.push((*peer).to_owned()),
+                Ok(false) => {}
+                Err(probe_in) => return Err(open(probe_in)),
             }
-            State::Open { until, .. } => Admission::Not(BreakerOpen {
-                probe_in: Some(until - now),
-            }),
-            State::Probing { .. } => Admission::Not(BreakerOpen { probe_in: None }),
         }
-    }
-
-    /// Calls that began before the breaker opened end while it is open: they decide nothing then.
-    fn succeeded(&mut self, probe: bool) -> Option<Change> {
-        match self.state {
-            State::Closed { .. } => {
-                self.state = State::Closed { failures: 0 };
-                None
-            }
-            State::Probing { .. } if probe => {
-                self.state = State::Closed { failures: 0 };
-                Some(Change::Closed)
-            }
-            _ => None,
+        let unblamed = !peers.is_empty() && peers.iter().all(|peer| !self.blamed.contains(*peer));
+        match (self.everybody.is_due(now), self.everybody.state()) {
+            (Ok(due), _) => probe.everybody = due,
+            (Err(_), State::Open { .. }) if unblamed => probe.everybody = true,
+            (Err(probe_in), _) => return Err(BreakerOpen { peer: None, probe_in }),
         }
-    }
-
-    fn failed(&mut self, probe: bool, now: Instant) -> Option<Change> {
-        match self.state {
-            State::Closed { failures } => {
-                let failures = failures.saturating_add(1);
-                if failures < self.options.failures {
-                    self.state = State::Closed { failures };
-                    return None;
-                }
-                let pause = self.options.first;
-                self.open(now, pause);
-                Some(Change::Opened { failures, pause })
+        for peer in &probe.peers {
+            if let Some(machine) = self.peers.get_mut(peer) {
+                machine.probe();
             }
-            State::Probing { pause } if probe => {
-                let pause = pause
-                    .saturating_mul(2)
-                    .min(self.options.longest)
-                    .max(self.options.first);
-                self.open(now, pause);
-                Some(Change::Reopened { pause })
+        }
+        if probe.everybody {
+            self.everybody.probe();
+        }
+        Ok(probe)
+    }
+
+    /// Calls that began before a machine opened end while it is open: they decide nothing then.
+    fn succeeded(&mut self, peers: &[&str], probe: &Probe) -> Vec<Changed> {
+        let mut changes = Vec::new();
+        for peer in peers {
+            let Some(machine) = self.peers.get_mut(*peer) else {
+                continue;
+            };
+            let change = machine.succeeded(probe.is_for(peer));
+            if machine.is_calm() {
+                self.peers.remove(*peer);
             }
-            _ => None,
+            changes.extend(of(Some(peer), change));
         }
+        changes.extend(of(None, self.everybody.succeeded(probe.everybody)));
+        if self.everybody.is_calm() {
+            self.parts.clear();
+            self.blamed.clear();
+        }
+        changes
     }
 
-    fn gave_up(&mut self, now: Instant) -> Option<Change> {
-        if let State::Probing { pause } = self.state {
-            self.open(now, pause);
+    fn failed(&mut self, peers: &[&str], probe: &Probe, now: Instant) -> Vec<Changed> {
+        let mut changes = Vec::new();
+        let enough = |failures| failures >= self.options.failures.max(1);
+        for peer in peers {
+            let machine = self.peers.entry((*peer).to_owned()).or_default();
+            let change = machine.failed(probe.is_for(peer), now, &self.options, enough);
+            changes.extend(of(Some(peer), change));
         }
-        None
-    }
-
-    fn open(&mut self, now: Instant, pause: Duration) {
-        self.state = State::Open {
-            until: now + pause,
-            pause,
+        if !matches!(self.everybody.state(), State::Closed { .. }) {
+            if probe.everybody {
+                self.blamed.extend(peers.iter().map(|peer| (*peer).to_owned()));
+            }
+        } else {
+            for peer in peers {
+                let part = self.parts.entry((*peer).to_owned()).or_default();
+                *part = part.saturating_add(1);
+            }
+        }
+        let most = self.parts.values().copied().max().unwrap_or_default();
+        let several = |failures: u32| {
+            // With no peer named there is nobody to blame but the plug-in.
+            let others = failures.saturating_sub(most);
+            enough(failures) && others >= self.options.failures.div_ceil(2).max(1)
         };
+        let change = self.everybody.failed(probe.everybody, now, &self.options, several);
+        if matches!(change, Some(Change::Opened { .. })) {
+            self.blamed = std::mem::take(&mut self.parts).into_keys().collect();
+        }
+        changes.extend(of(None, change));
+        changes
+    }
+
+    fn gave_up(&mut self, probe: &Probe, now: Instant) {
+        for peer in &probe.peers {
+            if let Some(machine) = self.peers.get_mut(peer) {
+                machine.gave_up(now);
+            }
+        }
+        if probe.everybody {
+            self.everybody.gave_up(now);
+        }
+    }
+}
+
+fn of(peer: Option<&&str>, change: Option<Change>) -> Option<Changed> {
+    change.map(|change| Changed {
+        peer: peer.map(|peer| (*peer).to_owned()),
+        change,
+    })
+}
+
+impl From<State> for BreakerState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Closed { .. } => BreakerState::Closed,
+            State::Open { .. } => BreakerState::Open,
+            State::Probing { .. } => BreakerState::Probing,
+        }
     }
 }
 
@@ -305,116 +433,188 @@ mod tests {
         }
     }
 
-    /// A machine that has just opened, after three failures.
-    fn opened(now: Instant) -> Machine {
-        let mut machine = Machine::new(options(3));
-        let changes = [1, 2, 3].map(|_| machine.failed(false, now));
-        let opened = Change::Opened {
-            failures: 3,
-            pause: SECOND,
-        };
-        assert_eq!(changes, [None, None, Some(opened)]);
-        machine
+    /// Calls of `peer` that fail, each if it is let through. How many were.
+    fn fail(machines: &mut Machines, peer: &str, times: u32, now: Instant) -> u32 {
+        let mut called = 0;
+        for _ in 0..times {
+            if let Ok(probe) = machines.admit(&[peer], now) {
+                machines.failed(&[peer], &probe, now);
+                called += 1;
+            }
+        }
+        called
+    }
+
+    fn passes(machines: &mut Machines, peer: &str, now: Instant) -> bool {
+        let admitted = machines.admit(&[peer], now);
+        admitted.is_ok_and(|probe| {
+            machines.succeeded(&[peer], &probe);
+            true
+        })
     }
 
     #[test]
-    fn only_failures_in_a_row_open_it() {
+    fn the_poison_of_one_peer_opens_it_for_that_peer_only() {
         let now = Instant::now();
-        let mut machine = Machine::new(options(3));
+        let mut machines = Machines::new(options(20));
+        assert_eq!(fail(&mut machines, "poison", 1_000, now), 20);
+        for _ in 0..80 {
+            assert!(passes(&mut machines, "victim", now));
+        }
+        let open = machines.admit(&["poison"], now).unwrap_err();
+        assert_eq!((open.peer.as_deref(), open.probe_in), (Some("poison"), Some(SECOND)));
+        assert!(open.to_string().contains("open for peer poison"), "{open}");
+    }
+
+    #[test]
+    fn a_bad_message_of_another_peer_in_the_middle_of_the_poison_changes_nothing() {
+        let now = Instant::now();
+        let mut machines = Machines::new(options(20));
+        fail(&mut machines, "poison", 19, now);
+        fail(&mut machines, "victim", 9, now);
+        fail(&mut machines, "poison", 100, now);
+        assert!(passes(&mut machines, "victim", now));
+    }
+
+    #[test]
+    fn failures_of_several_peers_open_it_for_everybody() {
+        let now = Instant::now();
+        let mut machines = Machines::new(options(20));
         for _ in 0..10 {
-            assert_eq!(machine.failed(false, now), None);
-            assert_eq!(machine.failed(false, now), None);
-            assert_eq!(machine.succeeded(false), None);
-            assert!(machine.is_calm());
+            fail(&mut machines, "a", 1, now);
+            fail(&mut machines, "b", 1, now);
         }
-        assert_eq!(machine.admit(now), Admission::Call);
-        opened(now);
+        assert_eq!(
+            machines.everybody.state(),
+            State::Open {
+                until: now + SECOND,
+                pause: SECOND
+            }
+        );
+        let open = machines.admit(&["a"], now).unwrap_err();
+        assert_eq!(open.peer, None, "neither of them is to blame alone");
+        assert_eq!(machines.parts, BTreeMap::new());
     }
 
     #[test]
-    fn nobody_is_let_through_before_the_pause_is_over() {
+    fn calls_that_name_no_peer_open_it_for_everybody() {
         let now = Instant::now();
-        let mut machine = opened(now);
-        let almost = SECOND - Duration::from_millis(1);
-        let told = BreakerOpen {
-            probe_in: Some(Duration::from_millis(1)),
+        let mut machines = Machines::new(options(3));
+        let results = [1, 2, 3].map(|_| machines.failed(&[], &Probe::default(), now).len());
+        assert_eq!(results, [0, 0, 1]);
+        assert_eq!(machines.admit(&[], now).unwrap_err().peer, None);
+    }
+
+    #[test]
+    fn a_peer_that_had_no_part_in_the_failures_is_the_next_probe_without_a_pause() {
+        let now = Instant::now();
+        let mut machines = Machines::new(options(4));
+        for _ in 0..2 {
+            fail(&mut machines, "a", 1, now);
+            fail(&mut machines, "b", 1, now);
+        }
+        assert!(machines.admit(&["a"], now).is_err());
+        let probe = machines.admit(&["victim"], now).unwrap();
+        assert!(probe.everybody);
+        assert!(machines.admit(&["another"], now).is_err(), "one probe at a time");
+        let changes = machines.succeeded(&["victim"], &probe);
+        assert_eq!(
+            changes,
+            [Changed {
+                peer: None,
+                change: Change::Closed
+            }]
+        );
+        assert!(
+            machines.admit(&["a"], now).is_ok(),
+            "two failures are not enough for a machine of its own"
+        );
+    }
+
+    #[test]
+    fn a_probe_that_fails_makes_its_peer_wait_like_the_others() {
+        let now = Instant::now();
+        let mut machines = Machines::new(options(4));
+        for _ in 0..2 {
+            fail(&mut machines, "a", 1, now);
+            fail(&mut machines, "b", 1, now);
+        }
+        assert_eq!(fail(&mut machines, "victim", 5, now), 1);
+        assert_eq!(fail(&mut machines, "another", 5, now), 1);
+        let later = now + 4 * SECOND;
+        assert!(
+            passes(&mut machines, "a", later),
+            "after the pause, anybody's message is the probe"
+        );
+        assert_eq!(machines.everybody.state(), State::Closed { failures: 0 });
+    }
+
+    #[test]
+    fn the_peer_that_it_is_open_for_probes_with_its_own_messages() {
+        let now = Instant::now();
+        let mut machines = Machines::new(options(3));
+        fail(&mut machines, "poison", 3, now);
+        assert_eq!(fail(&mut machines, "poison", 5, now + SECOND), 1);
+        assert!(
+            !passes(&mut machines, "poison", now + 2 * SECOND),
+            "the pause has doubled"
+        );
+        assert!(passes(&mut machines, "poison", now + 3 * SECOND));
+        assert!(machines.are_calm());
+    }
+
+    #[test]
+    fn on_an_outcome_the_next_hop_can_be_the_one_to_blame() {
+        let now = Instant::now();
+        let mut machines = Machines::new(options(4));
+        // Whoever sends there, the outcome fails.
+        for source in ["a", "b", "c", "d"] {
+            let probe = machines.admit(&[source, "poison"], now).unwrap();
+            machines.failed(&[source, "poison"], &probe, now);
+        }
+        assert!(machines.admit(&["a", "poison"], now).is_err());
+        assert!(passes(&mut machines, "a", now), "what a sends elsewhere goes on");
+        assert_eq!(machines.everybody.state(), State::Closed { failures: 0 });
+    }
+
+    fn of_one_failure() -> Breaker {
+        let options = BreakerOptions {
+            failures: 1,
+            first: Duration::ZERO,
+            longest: Duration::ZERO,
         };
-        assert_eq!(machine.admit(now + almost), Admission::Not(told));
-        assert_eq!(machine.admit(now + SECOND), Admission::Probe);
-    }
-
-    #[test]
-    fn one_probe_is_let_through_at_a_time() {
-        let now = Instant::now();
-        let mut machine = opened(now);
-        assert_eq!(machine.admit(now + SECOND), Admission::Probe);
-        let not = || Admission::Not(BreakerOpen { probe_in: None });
-        assert_eq!(machine.admit(now + SECOND), not());
-        assert_eq!(machine.admit(now + 100 * SECOND), not());
-    }
-
-    #[test]
-    fn pauses_double_up_to_the_longest() {
-        let mut now = Instant::now();
-        let mut machine = opened(now);
-        let mut pauses = Vec::new();
-        let mut pause = SECOND;
-        for _ in 0..8 {
-            now += pause;
-            assert_eq!(machine.admit(now), Admission::Probe);
-            let Some(Change::Reopened { pause: next }) = machine.failed(true, now) else {
-                panic!("a failed probe opens it again")
-            };
-            pauses.push(next.as_secs());
-            pause = next;
-        }
-        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
-    }
-
-    #[test]
-    fn a_probe_that_succeeds_closes_it_and_failures_count_anew() {
-        let now = Instant::now();
-        let mut machine = opened(now);
-        assert_eq!(machine.admit(now + SECOND), Admission::Probe);
-        assert_eq!(machine.succeeded(true), Some(Change::Closed));
-        assert_eq!(machine.failed(false, now), None);
-        assert_eq!(machine.admit(now), Admission::Call);
-    }
-
-    #[test]
-    fn calls_from_before_it_opened_decide_nothing() {
-        let now = Instant::now();
-        let mut machine = opened(now);
-        let state = machine.state;
-        assert_eq!(machine.succeeded(false), None);
-        assert_eq!(machine.failed(false, now + SECOND), None);
-        assert_eq!(machine.state, state);
-        assert_eq!(machine.admit(now + SECOND), Admission::Probe);
-        assert_eq!(machine.succeeded(false), None);
-        assert_eq!(machine.failed(false, now + SECOND), None);
-        assert_eq!(machine.state, State::Probing { pause: SECOND });
+        Breaker::new("p".into(), options)
     }
 
     #[test]
     fn a_probe_that_is_given_up_is_made_again_after_the_same_pause() {
-        let breaker = Breaker::new(
-            "p".into(),
-            BreakerOptions {
-                failures: 1,
-                first: Duration::ZERO,
-                longest: Duration::ZERO,
-            },
-        );
-        breaker.admit().unwrap().failed();
-        let probe = breaker.admit().unwrap();
-        assert!(probe.probe);
-        assert_eq!(breaker.admit().unwrap_err(), BreakerOpen { probe_in: None });
+        let breaker = of_one_failure();
+        breaker.admit(&["a"]).unwrap().failed();
+        assert_eq!(breaker.open_for(), [("a".to_owned(), BreakerState::Open)]);
+        let probe = breaker.admit(&["a"]).unwrap();
+        assert!(probe.probe.is_for("a"));
+        assert_eq!(breaker.admit(&["a"]).unwrap_err().probe_in, None);
         drop(probe);
-        let again = breaker.admit().unwrap();
-        assert!(again.probe);
+        let again = breaker.admit(&["a"]).unwrap();
+        assert!(again.probe.is_for("a"));
         again.succeeded();
-        assert!(!breaker.admit().unwrap().probe);
+        assert!(!breaker.admit(&["a"]).unwrap().probe.is_any());
         assert!(breaker.calm.load(Relaxed));
+        assert_eq!(breaker.open_for(), []);
+    }
+
+    #[test]
+    fn whoever_listens_is_told_of_each_change_and_of_nothing_else() {
+        let breaker = of_one_failure();
+        let told = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let to = std::sync::Arc::clone(&told);
+        breaker.on_change(move |standing| to.lock().unwrap().push(standing));
+        breaker.admit(&["a"]).unwrap().succeeded();
+        breaker.admit(&["a"]).unwrap().failed();
+        breaker.admit(&["a"]).unwrap().succeeded();
+        breaker.admit(&["a"]).unwrap().succeeded();
+        let open = vec![(Some("a".to_owned()), BreakerState::Open)];
+        assert_eq!(*told.lock().unwrap(), [open, vec![]]);
     }
 
     #[test]
@@ -423,7 +623,7 @@ mod tests {
         let pass = || {
             let started = std::time::Instant::now();
             for _ in 0..10_000 {
-                std::hint::black_box(&breaker).admit().unwrap().succeeded();
+                std::hint::black_box(&breaker).admit(&["a"]).unwrap().succeeded();
             }
             started.elapsed() / 10_000
         };
@@ -436,9 +636,9 @@ mod tests {
     #[test]
     fn a_call_that_is_given_up_says_nothing_about_the_plug_in() {
         let breaker = Breaker::new("p".into(), options(1));
-        drop(breaker.admit().unwrap());
-        assert!(breaker.admit().is_ok());
-        breaker.admit().unwrap().failed();
-        assert!(breaker.admit().is_err());
+        drop(breaker.admit(&["a"]).unwrap());
+        assert!(breaker.admit(&["a"]).is_ok());
+        breaker.admit(&["a"]).unwrap().failed();
+        assert!(breaker.admit(&["a"]).is_err());
     }
 }

@@ -22,7 +22,6 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::background;
 use crate::options::EngineError;
 
 /// Files that are kept. Each plug-in needs two (one to configure it, one to run it) for each version and setting.
@@ -41,11 +40,39 @@ pub(crate) struct Cache {
     compared: Mutex<HashSet<PathBuf>>,
 }
 
+/// A file for code that is being made.
+pub(crate) struct Unfinished {
+    path: PathBuf,
+    file: File,
+}
+
+impl Unfinished {
+    /// Writes all of it.
+    pub fn write(&mut self, code: &[u8]) -> Result<(), CacheError> {
+        self.file.write_all(code).map_err(|error| self.failed(error))
+    }
+
+    /// The file, for somebody else to write to.
+    pub fn file(&self) -> Result<File, CacheError> {
+        self.file.try_clone().map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> CacheError {
+        let path = self.path.clone();
+        CacheError::Store { path, error }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // It is not there any more where it was adopted.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
 /// Why a component could not be had from the cache.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    #[error("{0}")]
-    Compile(String),
     #[error("compiled code could not be stored in {}: {error}", path.display())]
     Store { path: PathBuf, error: io::Error },
     #[error("compiled code could not be loaded from {}: {problem}", path.display())]
@@ -84,7 +111,7 @@ impl Cache {
                 dir.permissions().mode() & 0o777
             ));
         }
-        let probe = self.unfinished();
+        let probe = self.unfinished_name();
         let own = create(&probe).and_then(|file| file.metadata()).map_err(failed)?;
         fs::remove_file(&probe).map_err(failed)?;
         if own.uid() != dir.uid() {
@@ -97,32 +124,45 @@ impl Cache {
         Ok(())
     }
 
-    /// The compiled form of `wasm`, always from its file: a mapped file is ready in half a millisecond and shared,
-    /// freshly compiled code is neither. Takes seconds of a core when it is new; call it off the async threads.
-    pub fn compile(&self, engine: &Engine, wasm: &[u8]) -> Result<Component, CacheError> {
-        let source = source(engine, wasm);
-        if let Some(path) = self.find(&source) {
-            match self.load(engine, &path) {
-                Ok(component) => {
-                    touch(&path);
-                    return Ok(component);
-                }
-                Err(problem) => {
-                    tracing::warn!(path = %path.display(), %problem, "compiled code is unusable, compiling again");
-                    let _ = fs::remove_file(&path);
-                }
+    /// The compiled form of `wasm`, if there is one that can be used.
+    pub fn get(&self, engine: &Engine, wasm: &[u8]) -> Option<Component> {
+        let path = self.find(&source(engine, wasm))?;
+        match self.load(engine, &path) {
+            Ok(component) => {
+                touch(&path);
+                Some(component)
+            }
+            Err(problem) => {
+                tracing::warn!(path = %path.display(), %problem, "compiled code is unusable, compiling again");
+                let _ = fs::remove_file(&path);
+                None
             }
         }
-        let component = background::compile(engine, wasm);
-        let component = component.map_err(|error| CacheError::Compile(format!("{error:#}")))?;
-        let code = component
-            .serialize()
-            .map_err(|error| CacheError::Compile(format!("{error:#}")))?;
-        let path = self.dir.join(format!("{source}{}.{EXTENSION}", digest(&code)));
-        self.store(&path, &code).map_err(|error| CacheError::Store {
-            path: path.clone(),
-            error,
-        })?;
+    }
+
+    /// A new file for code that is being made. It is gone when it is dropped before it is adopted.
+    pub fn unfinished(&self) -> Result<Unfinished, CacheError> {
+        let path = self.unfinished_name();
+        match create(&path) {
+            Ok(file) => Ok(Unfinished { path, file }),
+            Err(error) => Err(CacheError::Store { path, error }),
+        }
+    }
+
+    /// Takes in what `wasm` was compiled to, under the name of its content. Written under another name and only then
+    /// renamed: nobody finds half a file.
+    pub fn adopt(&self, engine: &Engine, wasm: &[u8], code: Unfinished) -> Result<Component, CacheError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            |error| CacheError::Store { path, error }
+        };
+        let content = fs::read(&code.path).map_err(failed(&code.path))?;
+        let path = self
+            .dir
+            .join(format!("{}{}.{EXTENSION}", source(engine, wasm), digest(&content)));
+        fs::rename(&code.path, &path).map_err(failed(&path))?;
+        // What it was named after is what it is: nobody else can write to it.
+        lock(&self.compared).insert(path.clone());
         let mapped = self
             .load(engine, &path)
             .map_err(|problem| CacheError::Load { path, problem });
@@ -148,18 +188,6 @@ impl Cache {
         entries.into_iter().find_map(named)
     }
 
-    /// Written under another name and only then renamed: nobody finds half a file.
-    fn store(&self, path: &Path, code: &[u8]) -> io::Result<()> {
-        let unfinished = self.unfinished();
-        let written = create(&unfinished)
-            .and_then(|mut file| file.write_all(code))
-            .and_then(|()| fs::rename(&unfinished, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&unfinished);
-        }
-        written
-    }
-
     fn load(&self, engine: &Engine, path: &Path) -> Result<Component, String> {
         if !lock(&self.compared).contains(path) {
             let content = fs::read(path).map_err(|error| error.to_string())?;
@@ -178,7 +206,7 @@ impl Cache {
     }
 
     /// A name that no other write uses, not even one that a crash left behind under the same process number.
-    fn unfinished(&self) -> PathBuf {
+    fn unfinished_name(&self) -> PathBuf {
         self.dir.join(format!("{UNFINISHED}{}", unique()))
     }
 
@@ -268,6 +296,17 @@ mod tests {
         b"\0asm\x0d\0\x01\0".to_vec()
     }
 
+    /// As a load does it: from its file, or compiled and kept. Whether it had to be compiled.
+    fn have(cache: &Cache, engine: &Engine, wasm: &[u8]) -> bool {
+        if cache.get(engine, wasm).is_some() {
+            return false;
+        }
+        let mut code = cache.unfinished().unwrap();
+        code.write(&engine.precompile_component(wasm).unwrap()).unwrap();
+        cache.adopt(engine, wasm, code).unwrap();
+        true
+    }
+
     #[test]
     fn a_directory_that_others_can_enter_is_refused() {
         let dir = tempfile::tempdir().unwrap();
@@ -290,9 +329,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
         let engine = Engine::default();
-        for _ in 0..2 {
-            cache.compile(&engine, &empty_component()).unwrap();
-        }
+        assert!(have(&cache, &engine, &empty_component()));
+        assert!(!have(&cache, &engine, &empty_component()));
         let files: Vec<_> = fs::read_dir(&cache.dir).unwrap().flatten().collect();
         assert_eq!(files.len(), 1, "{files:?}");
         assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -303,7 +341,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
         let engine = Engine::default();
-        cache.compile(&engine, &empty_component()).unwrap();
+        have(&cache, &engine, &empty_component());
         let path = cache.find(&source(&engine, &empty_component())).unwrap();
         let code = fs::read(&path).unwrap();
         // What a crash can leave of a file, and what bad memory can.
@@ -312,9 +350,20 @@ mod tests {
         for spoilt in [&code[..code.len() / 2], &[], &flipped] {
             fs::write(&path, spoilt).unwrap();
             let another = Cache::open(Some(&cache.dir)).unwrap();
-            another.compile(&engine, &empty_component()).unwrap();
+            assert!(have(&another, &engine, &empty_component()));
             assert_eq!(fs::read(&path).unwrap(), code);
         }
+    }
+
+    #[test]
+    fn code_that_is_never_finished_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
+        let mut code = cache.unfinished().unwrap();
+        code.write(b"half of it").unwrap();
+        assert_eq!(fs::read_dir(&cache.dir).unwrap().count(), 1);
+        drop(code);
+        assert_eq!(fs::read_dir(&cache.dir).unwrap().count(), 0);
     }
 
     #[test]
@@ -336,7 +385,7 @@ mod tests {
     fn what_a_crash_left_unfinished_is_swept_and_what_is_being_written_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(Some(&dir.path().join("code"))).unwrap();
-        let (left, writing) = (cache.unfinished(), cache.unfinished());
+        let (left, writing) = (cache.unfinished_name(), cache.unfinished_name());
         let old = create(&left).unwrap();
         old.set_modified(SystemTime::now() - 2 * UNFINISHED_MAX).unwrap();
         create(&writing).unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wasmtime::Trap;
 use wasmtime::component::ResourceTableError;
+use wasmtime_wasi::I32Exit;
 
 use crate::host::log::one_line;
 use crate::host::{Call, LimitPassed, OnlyInProcess};
@@ -90,16 +91,45 @@ pub(crate) fn classify(call: &Call, error: &wasmtime::Error, said: &str) -> (Fai
             call.owner.limits.memory_bytes
         ),
         FailureClass::Trap => match error.downcast_ref::<Trap>() {
-            Some(trap) => trap.to_string(),
+            Some(trap) => trap_text(*trap),
             None => error.root_cause().to_string(),
         },
-        _ => error.root_cause().to_string(),
+        FailureClass::Limit if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) => format!(
+            "it had {} handles open, which is its limit handles; it must drop body writers that it does not need",
+            call.owner.limits.handles
+        ),
+        _ => match error.downcast_ref::<I32Exit>() {
+            Some(I32Exit(code)) => format!("it ended itself with exit code {code}"),
+            None => error.root_cause().to_string(),
+        },
     };
+    let said = without_advice(said);
     if !said.is_empty() {
         text.push_str("; it printed: ");
         text.push_str(said);
     }
     (class, one_line(&text).into_owned())
+}
+
+/// What a trap means to the author of a plug-in.
+fn trap_text(trap: Trap) -> String {
+    match trap {
+        // What panics, failed assertions and `abort` compile to: what it printed says which.
+        Trap::UnreachableCodeReached => "it panicked or aborted".to_owned(),
+        Trap::StackOverflow => "call stack exhausted: its calls were nested too deep (endless recursion?)".to_owned(),
+        Trap::MemoryOutOfBounds => {
+            "out of bounds memory access: a bad pointer, or calls nested too deep for the stack \
+                                    that its memory holds (endless recursion?)"
+                .to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Rust ends what it says of a panic with advice that cannot be followed in a sandbox.
+fn without_advice(said: &str) -> &str {
+    const ADVICE: &str = "note: run with `RUST_BACKTRACE=1`";
+    said.split_once(ADVICE).map_or(said, |(before, _)| before).trim_end()
 }
 
 fn class(call: &Call, error: &wasmtime::Error) -> FailureClass {
@@ -130,4 +160,25 @@ fn is_host_call_bytes(error: &wasmtime::Error) -> bool {
         .root_cause()
         .to_string()
         .contains("fuel allocated for hostcalls has been exhausted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_that_cannot_be_followed_is_left_out() {
+        let said =
+            "thread 'main' panicked at src/lib.rs:3:\nno\nnote: run with `RUST_BACKTRACE=1` environment variable";
+        assert_eq!(without_advice(said), "thread 'main' panicked at src/lib.rs:3:\nno");
+        assert_eq!(without_advice("no"), "no");
+    }
+
+    #[test]
+    fn a_trap_is_told_in_words_that_its_author_can_follow() {
+        assert_eq!(trap_text(Trap::UnreachableCodeReached), "it panicked or aborted");
+        for trap in [Trap::StackOverflow, Trap::MemoryOutOfBounds] {
+            assert!(trap_text(trap).contains("endless recursion"), "{trap}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::API_VERSION;
 use crate::cache::digest;
 use crate::limits::Grant;
 use crate::load::LoadErrorKind;
+use crate::structure;
 
 /// The package of the contract.
 const PACKAGE: &str = "mm4:filter/";
@@ -62,6 +63,8 @@ pub(crate) fn inspect(wasm: &[u8]) -> Result<Inspection, LoadErrorKind> {
 /// As [`inspect`], with the outside as it was read.
 pub(crate) fn examine(wasm: &[u8]) -> Result<(Inspection, Surface), LoadErrorKind> {
     check_encoding(wasm)?;
+    // First of all: what is not bounded there would not be bounded in the validator either.
+    structure::check(wasm)?;
     // Everything that the parser knows is let through here: what Wasmtime does not run, it refuses when it compiles.
     let mut validator = Validator::new_with_features(WasmFeatures::all());
     validator.validate_all(wasm).map_err(invalid)?;

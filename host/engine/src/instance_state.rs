@@ -4,6 +4,8 @@
 //! compiles parts of Wasmtime that the relay never runs (garbage collection, a disk cache, text formats), and it
 //! panics where a read fails, which a plug-in can cause.
 
+use std::collections::HashMap;
+
 use wasmtime::Store;
 use wasmtime::component::{Instance, Lift, WasmList};
 use wasmtime_wizer::ComponentInstanceState;
@@ -14,6 +16,9 @@ use crate::host::Call;
 pub(crate) struct InstanceState<'a> {
     store: &'a mut Store<Call>,
     instance: Instance,
+    /// The memories that were read. Wizer reads each of them twice, and what it has added to the component grows a memory by
+    /// a page to say where it is: a memory at its limit could not be read again.
+    memories: HashMap<String, WasmList<u8>>,
     /// The first read that failed. Wizer's trait has no room for an error, so Wizer was given zeros in its place.
     failed: Option<wasmtime::Error>,
 }
@@ -23,6 +28,7 @@ impl<'a> InstanceState<'a> {
         Self {
             store,
             instance,
+            memories: HashMap::new(),
             failed: None,
         }
     }
@@ -60,13 +66,17 @@ impl<'a> InstanceState<'a> {
 
 impl ComponentInstanceState for InstanceState<'_> {
     async fn call_func_ret_list_u8(&mut self, instance: &str, func: &str, contents: impl FnOnce(&[u8]) + Send) {
-        match self.call::<WasmList<u8>>(instance, func).await {
-            Ok(list) => contents(list.as_le_slice(&*self.store)),
-            Err(error) => {
-                self.failed.get_or_insert(error);
-                // Wizer expects one call for each memory, and loses count without it.
-                contents(&[]);
+        let name = format!("{instance}#{func}");
+        if !self.memories.contains_key(&name) {
+            match self.call::<WasmList<u8>>(instance, func).await {
+                Ok(list) => drop(self.memories.insert(name.clone(), list)),
+                Err(error) => drop(self.failed.get_or_insert(error)),
             }
+        }
+        match self.memories.get(&name) {
+            Some(list) => contents(list.as_le_slice(&*self.store)),
+            // Wizer expects one call for each memory, and loses count without it.
+            None => contents(&[]),
         }
     }
 

@@ -3,11 +3,11 @@
 //! A plug-in is a WebAssembly component against the contract in `wit/`. Its life, which is also the order in which to
 //! read this crate:
 //!
-//! 1. [`inspect`]: the bytes are validated as a whole, and what they import is compared with what is granted. Nothing
-//!    of the plug-in has run yet.
+//! 1. [`inspect`]: what the component consists of is counted ([`structure`]), its bytes are validated as a whole, and
+//!    what they import is compared with what is granted. Nothing of the plug-in has run yet.
 //! 2. [`load`]: off the message path, the component runs `describe` and `configure` once, in a sandbox that is thrown
-//!    away. The memory that `configure` left is written back into the component ([`snapshot`]), compiled, and kept in
-//!    a file ([`cache`]) that is mapped and shared by every instance from then on.
+//!    away. The memory that `configure` left is written back into the component ([`snapshot`]), compiled ([`compiler`]),
+//!    and kept in a file ([`cache`]) that is mapped and shared by every instance from then on.
 //! 3. [`plugin`]: every message gets a new instance of that snapshot in a new [`sandbox`]: already configured, and with
 //!    nothing in it from any message before. It calls back through [`host`], one file for each interface. When it takes
 //!    long, it takes [`turns`] with others that do.
@@ -21,13 +21,15 @@
 #![warn(missing_docs)]
 
 mod allocation;
-mod background;
 #[allow(unsafe_code)] // generated
 mod bindings;
 mod breaker;
 mod cache;
+mod compiler;
+mod component_file;
 mod deterministic;
 mod failure;
+mod fit;
 mod host;
 mod inspect;
 mod instance_state;
@@ -38,6 +40,7 @@ mod plugin;
 mod sandbox;
 mod services;
 mod snapshot;
+mod structure;
 mod turns;
 mod unwrap;
 mod verdict;
@@ -46,6 +49,9 @@ mod words;
 pub use allocation::Allocation;
 pub use breaker::{Breaker, BreakerOpen, BreakerOptions, BreakerState, Permit};
 pub use cache::digest;
+pub use compiler::CompilerProcess;
+pub use compiler::child::compile_as_told;
+pub use component_file::{FileError, read_file};
 pub use failure::{Failure, FailureClass, Spent};
 pub use inspect::{Inspection, Memory};
 pub use limits::{Grant, Limits, UnknownGrant};

@@ -96,8 +96,10 @@ impl FromStr for Grant {
 #[error("{0:?} is no grant; there are {names}", names = Grant::NAMES.join(", "))]
 pub struct UnknownGrant(pub String);
 
-/// How much one plug-in may use. All but `metrics`, `breaker`, `configure_time` and `component_bytes` hold for each call.
+/// How much one plug-in may use. All but `metrics`, `breaker`, and those that bound its load (`configure_time`,
+/// `component_bytes`, `compile_time`, `compile_memory`) hold for each call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Octets of linear memory, all memories together. Default 128 MiB: decoding an image of 12 megapixels takes about
     /// 100 MB. Never above [`EngineOptions::max_memory_bytes`](crate::EngineOptions::max_memory_bytes).
@@ -132,6 +134,13 @@ pub struct Limits {
     pub configure_time: Duration,
     /// Size of the component's file. Default 64 MiB: one that carries a whole Python has 20.
     pub component_bytes: u64,
+    /// Time on a core for compiling it, in whole seconds, once for each of the two forms that a load compiles. Default
+    /// 60 s: a whole Python takes about 10. By the clock it may take ten times as long, since it waits for everybody
+    /// else. Holds where a [`CompilerProcess`](crate::CompilerProcess) compiles.
+    pub compile_time: Duration,
+    /// Octets of address space for compiling it. Default 1 GiB: a whole Python takes about a third of it. Holds where a
+    /// [`CompilerProcess`](crate::CompilerProcess) compiles.
+    pub compile_memory: u64,
 }
 
 impl Default for Limits {
@@ -150,6 +159,8 @@ impl Default for Limits {
             breaker: BreakerOptions::default(),
             configure_time: Duration::from_secs(10),
             component_bytes: 64 * MIB as u64,
+            compile_time: Duration::from_secs(60),
+            compile_memory: 1024 * MIB as u64,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,8 @@ use tokio::sync::oneshot;
 
 use crate::API_VERSION;
 use crate::bindings::FilterPre;
-use crate::cache::CacheError;
+use crate::compiler::Bounds;
+use crate::component_file::{FileError, read_file};
 use crate::failure::{FailureClass, classify};
 use crate::host::log::one_line;
 use crate::host::{Call, Owner};
@@ -65,11 +65,19 @@ impl fmt::Display for LoadError {
 #[allow(missing_docs)]
 pub enum LoadErrorKind {
     #[error("{} cannot be read: {error}; is `wasm` the path of the component?", path.display())]
-    Read { path: PathBuf, error: std::io::Error },
+    Read { path: PathBuf, error: FileError },
     #[error(
         "the component has more than {limit} octets; make it smaller (opt-level, strip) or raise the limit component"
     )]
     TooLarge { limit: u64 },
+    #[error(
+        "the component has {figure} {what}, which is more than the {limit} that are compiled; it would take too much time or memory: make it simpler, or split it into several plug-ins"
+    )]
+    TooComplex {
+        what: &'static str,
+        figure: u64,
+        limit: u64,
+    },
     #[error("the file is no WebAssembly: it does not begin with the octets 00 61 73 6d")]
     NotWebAssembly,
     #[error(
@@ -100,6 +108,17 @@ pub enum LoadErrorKind {
     MemoryLimit { asked: usize, available: usize },
     #[error("it cannot be compiled: {problem}")]
     Compile { problem: String },
+    #[error("compiling it took more than {} s of a core; make it simpler, or raise the limit compile-time", limit.as_secs())]
+    CompileTime { limit: Duration },
+    #[error(
+        "compiling it was not over after {} s, because the machine had little time for it; try again when it is less busy, or raise the limit compile-time",
+        limit.as_secs()
+    )]
+    CompileClock { limit: Duration },
+    #[error("compiling it took more than {limit} octets of memory; make it simpler, or raise the limit compile-memory")]
+    CompileMemory { limit: u64 },
+    #[error("the process that compiles it failed: {problem}")]
+    CompilerProcess { problem: String },
     #[error("no instance can be made of it ({class}): {text}")]
     Instantiate { class: FailureClass, text: String },
     #[error("`configure` said no: {text}")]
@@ -171,17 +190,6 @@ impl PluginSpec {
     }
 }
 
-impl From<CacheError> for LoadErrorKind {
-    fn from(error: CacheError) -> Self {
-        match error {
-            CacheError::Compile(problem) => LoadErrorKind::Compile { problem },
-            other => LoadErrorKind::Cache {
-                problem: other.to_string(),
-            },
-        }
-    }
-}
-
 impl Engine {
     /// Reads what a component is and asks for. Nothing of it runs. Takes milliseconds for each megabyte.
     ///
@@ -249,8 +257,8 @@ impl Engine {
 /// How far behind the threads of messages a load stands in line for a core (nice, 0 to 19).
 const NICE: i32 = 15;
 
-/// A load takes a core for a while, and messages must not notice; most of it is compiling, which has a thread of its own
-/// ([`crate::background`]). For the whole life of this thread, since only a privileged process could take it back. A system that refuses has slower messages during a load, and nothing worse.
+/// A load takes a core for a while, and messages must not notice; most of it is compiling, which is still more modest
+/// ([`crate::compiler`]). For the whole life of this thread, since only a privileged process could take it back. A system that refuses has slower messages during a load, and nothing worse.
 fn give_way() {
     if let Err(error) = rustix::process::nice(NICE) {
         tracing::debug!("a load runs with the priority of messages: {error}");
@@ -265,8 +273,8 @@ async fn load(
     services: Arc<dyn Services>,
     progress: Progress,
 ) -> Result<Plugin, LoadErrorKind> {
-    if spec.limits.memory_bytes > engine.max_memory_bytes {
-        let (asked, available) = (spec.limits.memory_bytes, engine.max_memory_bytes);
+    if spec.limits.memory_bytes > engine.options.max_memory_bytes {
+        let (asked, available) = (spec.limits.memory_bytes, engine.options.max_memory_bytes);
         return Err(LoadErrorKind::MemoryLimit { asked, available });
     }
     let wasm = match wasm {
@@ -287,11 +295,11 @@ async fn load(
         limits: spec.limits,
         services,
         metrics: Default::default(),
-        deterministic: engine.deterministic,
+        deterministic: engine.options.deterministic,
     });
     let mut snapshot = snapshot::take(&engine, &owner, unwrap(&wasm, &surface), &progress).await?;
     drop(wasm);
-    let component = engine.cache.compile(&engine.wasmtime, &snapshot.wasm)?;
+    let component = engine.compile(&snapshot.wasm, Bounds::from(&owner.limits)).await?;
     let pre = engine.linker.instantiate_pre(&component).and_then(FilterPre::new);
     let pre = pre.map_err(|error| LoadErrorKind::Compile {
         problem: format!("{error:#}"),
@@ -305,21 +313,14 @@ async fn load(
     Ok(Plugin::new(engine, owner, pre, snapshot.description, inspection.digest))
 }
 
-/// At most `limit` octets, and not one more in memory: the size is not taken from the directory, the file may grow.
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadErrorKind> {
-    let failed = |error| LoadErrorKind::Read {
-        path: path.to_owned(),
-        error,
-    };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let mut wasm = Vec::new();
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut wasm)
-        .map_err(failed)?;
-    if wasm.len() as u64 > limit {
-        return Err(LoadErrorKind::TooLarge { limit });
-    }
-    Ok(wasm)
+    read_file(path, limit).map_err(|error| match error {
+        FileError::TooLarge(limit) => LoadErrorKind::TooLarge { limit },
+        error => LoadErrorKind::Read {
+            path: path.to_owned(),
+            error,
+        },
+    })
 }
 
 fn check_grants(needed: &BTreeSet<Grant>, granted: &BTreeSet<Grant>) -> Result<(), LoadErrorKind> {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::compiler::CompilerProcess;
+
 /// What all plug-ins of one engine share.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -26,6 +28,9 @@ pub struct EngineOptions {
     /// Whether a call comes out the same each time, given the same services: for sample cases and replay. Fuel bounds it
     /// in place of the clock. Its code is another one. Default false.
     pub deterministic: bool,
+    /// The process that compiles, which bounds what hostile components cost; see
+    /// [`Limits::compile_memory`](crate::Limits::compile_memory). `None`, the default: this one, without these bounds.
+    pub compiler: Option<CompilerProcess>,
 }
 
 impl Default for EngineOptions {
@@ -37,6 +42,7 @@ impl Default for EngineOptions {
             cache_dir: None,
             page_map_scan: None,
             deterministic: false,
+            compiler: None,
         }
     }
 }

@@ -37,9 +37,7 @@ pub(crate) struct Inner {
     turns: Turns,
     /// One load at a time: compiling takes a core, and messages need the others.
     pub loading: Arc<Mutex<()>>,
-    pub max_memory_bytes: usize,
-    /// Calls are bounded by fuel, and come out the same each time.
-    pub deterministic: bool,
+    pub options: EngineOptions,
     allocation: Allocation,
     page_map_scan: bool,
     /// Dropping it ends the ticker.
@@ -69,8 +67,7 @@ impl Engine {
             instances: Semaphore::new(allocation.instances() as usize),
             turns: Turns::of_this_machine(),
             loading: Arc::default(),
-            max_memory_bytes: options.max_memory_bytes,
-            deterministic: options.deterministic,
+            options,
             allocation,
             page_map_scan,
             _ticker: start_ticker(wasmtime.clone()).map_err(EngineError::Ticker)?,
@@ -85,11 +82,15 @@ impl Engine {
 
     /// Where its instances get their memory, which may be less than what was asked for.
     pub fn allocation(&self) -> Allocation {
-        self.0.allocation
+        self.0.allocation()
     }
 }
 
 impl Inner {
+    pub fn allocation(&self) -> Allocation {
+        self.allocation
+    }
+
     /// A store for one call, limited as its plug-in is.
     pub fn store(&self, call: Call) -> Store<Call> {
         let limits = &call.owner.limits;
@@ -99,7 +100,7 @@ impl Inner {
         store.set_hostcall_fuel(host_call_bytes);
         store.set_max_component_handles(handles);
         self.turns.govern(&mut store);
-        if self.deterministic {
+        if self.options.deterministic {
             // Bounded by whoever calls it: see `allow`.
             let _ = store.set_fuel(u64::MAX);
         }
@@ -108,7 +109,7 @@ impl Inner {
 
     /// Gives a call its budget. The fuel that it got, and the wall time after which it is stopped.
     pub fn allow(&self, store: &mut Store<Call>, budget: Duration) -> (u64, Duration) {
-        if !self.deterministic {
+        if !self.options.deterministic {
             return (0, budget);
         }
         let fuel = deterministic::fuel(budget);
@@ -141,7 +142,8 @@ fn check(options: &EngineOptions) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn config(options: &EngineOptions) -> Config {
+/// What decides which code is made, and nothing that is reserved.
+pub(crate) fn config(options: &EngineOptions) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)

@@ -3,7 +3,10 @@
 //! The steps are Wizer's, taken one by one: its own `run_component` would also keep the state of a `configure` that
 //! said no.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use wasmtime::Store;
@@ -12,7 +15,9 @@ use wasmtime_wizer::Wizer;
 
 use crate::allocation::PAGE;
 use crate::bindings::Filter;
+use crate::compiler::Bounds;
 use crate::failure::{FailureClass, classify};
+use crate::fit;
 use crate::host::log::one_line;
 use crate::host::{Call, OnlyInProcess, Owner};
 use crate::instance_state::InstanceState;
@@ -38,10 +43,11 @@ pub(crate) async fn take(
     wasm: &[u8],
     progress: &Progress,
 ) -> Result<Snapshot, LoadErrorKind> {
+    fit::check(wasm)?;
     let wizer = Wizer::new();
-    let (context, instrumented) = wizer.instrument_component(wasm).map_err(unfit)?;
+    let (context, instrumented) = contained(async { wizer.instrument_component(wasm) }).await?;
     let cached = engine.cache.has(&engine.wasmtime, &instrumented);
-    let component = engine.cache.compile(&engine.wasmtime, &instrumented)?;
+    let component = engine.compile(&instrumented, Bounds::from(&owner.limits)).await?;
     let said = if cached { "from the cache" } else { "compiled" };
     progress(LoadStep::Compile, said.to_owned());
     let mut store = engine.store(Call::new(owner.clone(), None));
@@ -55,7 +61,7 @@ pub(crate) async fn take(
     store.set_hostcall_fuel(usize::MAX);
     store.set_epoch_deadline(NO_DEADLINE);
     let mut state = InstanceState::new(&mut store, instance);
-    let wasm = wizer.snapshot_component(&context, &mut state).await.map_err(unfit)?;
+    let wasm = contained(wizer.snapshot_component(&context, &mut state)).await?;
     state.finish().map_err(unfit)?;
     Ok(Snapshot { description, wasm })
 }
@@ -96,6 +102,31 @@ fn failed(call: &Call, error: &wasmtime::Error, said: &str) -> LoadErrorKind {
         },
         (class, text) => LoadErrorKind::ConfigureFailed { class, text },
     }
+}
+
+/// Awaits a step of Wizer's. A panic is a refusal of the component: Wizer expects what compilers make, and this is from
+/// somebody else. What is known to end so is refused before ([`fit`]).
+async fn contained<T>(step: impl Future<Output = wasmtime::Result<T>>) -> Result<T, LoadErrorKind> {
+    let mut step = std::pin::pin!(step);
+    let ended = poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(context)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(ended)) => Poll::Ready(ended.map_err(unfit)),
+            Err(panic) => Poll::Ready(Err(LoadErrorKind::Snapshot {
+                problem: format!("the tool that makes snapshots cannot handle it ({})", text(&*panic)),
+            })),
+        }
+    });
+    ended.await
+}
+
+fn text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    one_line(text.unwrap_or("it panicked")).into_owned()
 }
 
 fn unfit(error: wasmtime::Error) -> LoadErrorKind {

@@ -1,10 +1,11 @@
 //! What comes out of a call that went well.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use wasmtime::component::Resource;
 
 use crate::bindings::mm4::filter::types as wit;
+use crate::cache::digest;
 use crate::failure::Spent;
 use crate::host::Call;
 use crate::host::writer::BodyWriter;
@@ -26,7 +27,10 @@ pub struct Judgement {
 }
 
 /// What is to become of the message. The strings are the plug-in's: whoever puts them on the wire checks them first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Two verdicts are compared by what they serialise to, so that whatever is added to them is compared as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Nothing changes.
     Pass,
@@ -46,7 +50,8 @@ pub enum Verdict {
 }
 
 /// One change; see `edit` in `wit/types.wit`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 #[allow(missing_docs)]
 pub enum Edit {
     SetHeader(HeaderField),
@@ -76,11 +81,13 @@ pub enum Edit {
 }
 
 /// A new part's body: what was written into a body writer that came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Body {
     /// A whole Content-Type value, parameters included; at most 1,024 octets.
     pub media_type: String,
-    /// The decoded body.
+    /// The decoded body. Serialised as its size and SHA-256.
+    #[serde(serialize_with = "size_and_digest")]
     pub bytes: Bytes,
 }
 
@@ -102,6 +109,10 @@ pub enum KvWrite {
         key: String,
         by: i64,
     },
+}
+
+fn size_and_digest<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{} octets, sha256 {}", bytes.len(), digest(bytes)))
 }
 
 /// Turns the answer of the sandbox into plain data; body writers become bytes. The error says how the contract was
@@ -157,6 +168,30 @@ fn take_body(call: &mut Call, writer: Resource<BodyWriter>) -> Result<Body, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_verdict_is_serialised_with_everything_that_is_in_it() {
+        let body = Body {
+            media_type: "text/plain".into(),
+            bytes: Bytes::from_static(b"x"),
+        };
+        let edit = Edit::AddPart {
+            body,
+            name: Some("a.txt".into()),
+            content_id: None,
+        };
+        let text = serde_json::to_string(&Verdict::Edit(vec![edit])).unwrap();
+        for said in ["add-part", "text/plain", "1 octets, sha256 2d71", "a.txt", "content-id"] {
+            assert!(text.contains(said), "{said} is not in {text}");
+        }
+        let refuse = |code| {
+            serde_json::to_string(&Verdict::Refuse {
+                code,
+                text: "no".into(),
+            })
+        };
+        assert_ne!(refuse(550).unwrap(), refuse(553).unwrap());
+    }
 
     #[test]
     fn writes_keep_their_documented_names_in_json() {

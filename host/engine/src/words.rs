@@ -55,7 +55,7 @@ pub struct Recipient {
 }
 
 /// A header field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeaderField {
     /// As received.
     pub name: String,

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::pipeline::{COMPILER_COMMAND, compile_as_told};
 use crate::relay::Died;
 use crate::telemetry;
 
@@ -66,6 +67,9 @@ enum Command {
 
 /// Parses the command line and runs it. Errors go to standard error with their causes, and make the exit code 1.
 pub fn main() -> ExitCode {
+    if let Some(order) = order_to_compile() {
+        return compile_as_told(&order);
+    }
     let cli = Cli::parse();
     let code = in_runtime(cli.command).unwrap_or_else(|error| {
         eprintln!("mm4relay: {error:#}");
@@ -83,6 +87,14 @@ const DIED: u8 = 70;
 
 /// How long the end waits for whoever reads the log.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// This process was started by a relay, to compile a plug-in. That is no command for people, and it is asked for before
+/// anything else: the process limits its memory, and threads of a runtime would take some of that.
+fn order_to_compile() -> Option<String> {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next()?;
+    (command == COMPILER_COMMAND).then(|| arguments.next().unwrap_or_default())
+}
 
 fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -1,11 +1,12 @@
 //! `mm4relay run`: the relay itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
 use crate::config::Config;
@@ -23,12 +24,50 @@ pub struct Args {
     test_hook_acknowledge_before_commit: bool,
 }
 
+/// The signals that the relay heeds, at all times: also while it starts, and while it reloads, which can take minutes
+/// where plug-ins are compiled.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// SIGTERM or SIGINT.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// SIGHUP, or a request to stop.
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Reload,
+    Stop,
+}
+
 pub async fn run(args: Args) -> anyhow::Result<()> {
     telemetry::start("info");
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut reload = signal(SignalKind::hangup())?;
-
+    let mut signals = Signals::listen()?;
     let config = Config::load(&args.config)?;
     config.warn_of_renamed(&args.config);
     raise_descriptors(&config);
@@ -36,27 +75,62 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         acknowledge_before_commit: args.test_hook_acknowledge_before_commit,
         ..Setup::default()
     };
-    let relay = Running::start(config, setup)
-        .await
-        .context("the relay does not start")?;
-    announce(&relay);
-    loop {
-        tokio::select! {
-            died = relay.died() => return give_up(relay, died).await,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = reload.recv() => match relay.reload(&args.config).await {
-                Ok(()) => tracing::info!("configuration reloaded"),
-                Err(error) => tracing::error!("the configuration is not reloaded, the running one stays: {error:#}"),
-            },
+    let relay = tokio::select! {
+        started = Running::start(config, setup) => started.context("the relay does not start")?,
+        () = signals.stop() => {
+            tracing::info!("stopped before it had started");
+            return Ok(());
         }
+    };
+    announce(&relay);
+    let stopped = tokio::select! {
+        died = relay.died() => Err(died),
+        () = heed(&relay, &args.config, &mut signals) => Ok(()),
+    };
+    if let Err(died) = stopped {
+        return give_up(relay, died).await;
     }
     tracing::info!("draining; another signal ends it at once");
     tokio::select! {
         () = relay.drain() => Ok(()),
-        _ = terminate.recv() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
-        _ = interrupt.recv() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
+        () = signals.stop() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
     }
+}
+
+/// Reloads whenever it is asked to, until it is asked to stop.
+async fn heed(relay: &Running, config: &Path, signals: &mut Signals) {
+    while signals.next().await == Asked::Reload {
+        if reload(relay, config, signals).await == Asked::Stop {
+            return;
+        }
+    }
+}
+
+/// Reloads until nobody asks for it any more. A request that comes meanwhile is a reload of its own afterwards, since the
+/// files may have changed once more. Says whether the relay was asked to stop: then what was being loaded is dropped.
+async fn reload(relay: &Running, config: &Path, signals: &mut Signals) -> Asked {
+    let mut again = true;
+    while again {
+        again = false;
+        let mut reloading = pin!(relay.reload(config));
+        let ended = loop {
+            tokio::select! {
+                ended = &mut reloading => break ended,
+                asked = signals.next() => match asked {
+                    Asked::Stop => return Asked::Stop,
+                    Asked::Reload => {
+                        tracing::info!("a reload is under way, and another one will follow it");
+                        again = true;
+                    }
+                },
+            }
+        };
+        match ended {
+            Ok(()) => tracing::info!("configuration reloaded"),
+            Err(error) => tracing::error!("the configuration is not reloaded, the running one stays: {error:#}"),
+        }
+    }
+    Asked::Reload
 }
 
 /// Asks for as many file descriptors as it may have. Sessions are a limit that an operator set; running out of descriptors

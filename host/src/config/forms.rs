@@ -15,7 +15,7 @@ use super::units::{parse_duration, parse_size, show_duration, show_size};
 use crate::message::{AddressKind, Choice, MAX_LOCAL_OCTETS, MmsAddress, PeerName, SystemAddress};
 
 pub(super) const HOST_NAME: &str = "a host name, such as relay.mms.example";
-pub(super) const NAME: &str = "1 to 64 letters, digits, '-', '_' or '.'";
+pub(super) const NAME: &str = "1 to 64 letters, digits, '-', '_' or '.', the first no '-' or '.'";
 pub(super) const PREFIX: &str =
     "the beginning of an international number, such as \"+1555\", or a whole code, such as \"2020\": at most 15 digits";
 
@@ -95,10 +95,15 @@ pub(super) fn host_name(value: &DeValue<'_>) -> Read<String> {
 
 /// A name of ours: of a peer, a table or a plug-in.
 pub(super) fn name(value: &DeValue<'_>) -> Read<PeerName> {
-    value
-        .as_str()
-        .and_then(|text| PeerName::new(text).ok())
-        .ok_or_else(|| NAME.to_owned())
+    value.as_str().and_then(our_name).ok_or_else(|| NAME.to_owned())
+}
+
+/// Names become labels, arguments on a command line and parts of file names, where `..` or `-x` would be something else.
+/// Narrower than [`PeerName`] itself, which also reads names that were stored before.
+fn our_name(text: &str) -> Option<PeerName> {
+    PeerName::new(text)
+        .ok()
+        .filter(|name| !name.as_str().starts_with(['-', '.']))
 }
 
 /// A key that signatures are verified with: `NAME:BASE64`.
@@ -106,7 +111,7 @@ pub(super) fn public_key(value: &DeValue<'_>) -> Read<(String, [u8; 32])> {
     let read = |text: &str| {
         let (name, key) = text.split_once(':')?;
         let key = base64::engine::general_purpose::STANDARD.decode(key).ok()?;
-        Some((PeerName::new(name).ok()?.to_string(), key.try_into().ok()?))
+        Some((our_name(name)?.to_string(), key.try_into().ok()?))
     };
     value
         .as_str()
@@ -251,6 +256,29 @@ fn is_host_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_also_a_file_name_and_an_argument() {
+        for good in ["a", "operator-b", "_x", "9", "mms.a.example"] {
+            assert!(read(name, good).is_ok(), "{good}");
+        }
+        for bad in [
+            ".",
+            "..",
+            ".hidden",
+            "-x",
+            "--config",
+            "",
+            "a/b",
+            "a b",
+            "a\u{e9}",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(read(name, bad).unwrap_err(), NAME, "{bad}");
+        }
+        let key = format!("..:{}", "A".repeat(43) + "=");
+        assert!(read(public_key, &key).is_err());
+    }
 
     fn read<T>(form: impl Fn(&DeValue<'_>) -> Read<T>, text: &str) -> Read<T> {
         form(&DeValue::String(text.into()))

@@ -422,7 +422,15 @@ impl Folders<'_> {
     /// `file`, when it is there or need not be. Otherwise refuses `key`, and says where the file was looked for.
     fn existing(&self, s: &mut Section<'_>, key: &'static str, file: PathBuf, expected: &str) -> Option<PathBuf> {
         if self.must_exist && !file.is_file() {
-            s.refuse(key, format!("{expected}; there is no file {}", file.display()));
+            let exists = file.exists();
+            let file = file.display();
+            s.refuse(
+                key,
+                match exists {
+                    true => format!("{expected}; {file} is no regular file"),
+                    false => format!("{expected}; there is no file {file}"),
+                },
+            );
             return None;
         }
         Some(file)

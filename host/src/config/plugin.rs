@@ -76,6 +76,10 @@ pub struct PluginLimits {
     pub configure_time: Option<Duration>,
     /// `component`: octets of the file.
     pub component: Option<u64>,
+    /// `compile-time`: on a core, for each of the two compilations of a load.
+    pub compile_time: Option<Duration>,
+    /// `compile-memory`: octets of address space of the process that compiles.
+    pub compile_memory: Option<u64>,
 }
 
 /// `[plugin.breaker]`. What is not set is the engine's default, which stands beside the same option there.
@@ -221,6 +225,9 @@ impl PluginLimits {
             metrics: s.optional("metrics", count(0..=1_000)),
             configure_time: s.optional("configure-time", duration(MILLISECOND..=seconds(600))),
             component: s.optional("component", size(KIB..=256 * MIB)),
+            // The kernel counts whole seconds, and a compiler needs some memory to begin at all.
+            compile_time: s.optional("compile-time", duration(seconds(1)..=seconds(3600))),
+            compile_memory: s.optional("compile-memory", size(256 * MIB..=64 * 1024 * MIB)),
         }
     }
 }

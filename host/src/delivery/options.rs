@@ -84,7 +84,7 @@ impl PeerOptions {
             tls: None,
             max_message_size: None,
             rate: None,
-            sessions: 20,
+            sessions: 10,
             messages_per_connection: 10_000,
             idle: 30 * SECOND,
             hot_messages: 1_000,

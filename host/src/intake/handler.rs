@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
 use crate::spool::{BoxFuture, Receipt};
 
-/// Who may talk, what is routable, and where messages go. The first three are asked in the middle of a session and
-/// must not wait for anything; what has to be waited for is asked before, by `look_up`.
+/// Who may talk, what is routable, and where messages go. What is asked in the middle of a
+/// session must not wait for anything (`greet`, `sender`, `recipient`); what has to be waited for is asked before, by
+/// `look_up`.
 pub trait Handler: Send + Sync + 'static {
     /// At the connection, before it is given a place: which peers may come from this address, the first of them standing
     /// for all, and how many they are. `None`: none.

@@ -29,7 +29,8 @@ pub struct Options {
     pub message: u64,
     /// Octets of a message's header with its empty line. Default 100 KiB, as in Postfix.
     pub header: u64,
-    /// Octets of a message's line, without its CRLF. Default 998 (RFC 5321, 4.5.3.1.6). A peer may have its own.
+    /// Octets of a message's line, without its CRLF. Default 16,384: real peers send a whole SMIL on one line. A peer may
+    /// have its own.
     pub line: u64,
     /// Octets of a refused message that are still read in search of its end, so that the peer can hear why. Behind
     /// them the connection ends. Default 64 MiB.
@@ -37,14 +38,14 @@ pub struct Options {
     /// Recipients of a message. Default 1000; RFC 5321, 4.5.3.1.8 wants at least 100.
     pub recipients: u32,
 
-    /// Sessions at once. Default 16,384: each costs a file descriptor and a few kilobytes.
+    /// Sessions at once. Default 1000: each costs a file descriptor and some 20 KiB.
     pub sessions: usize,
-    /// Sessions at once from one address. Default 1000.
+    /// Sessions at once from one address. Default 500.
     pub sessions_per_source: usize,
     /// Sessions that are kept free for each peer, whatever the others take, so that no peer can take all. Default 10.
     /// All of them together are at most half of `sessions`.
     pub reserved: usize,
-    /// The protocol error that ends a session, with 421. Default the 10th. Refused recipients and messages do not count.
+    /// The protocol error that ends a session, with 421. Default the 20th. Refused recipients and messages do not count.
     pub errors: u32,
     /// Commands that bring no message nearer (NOOP, RSET, VRFY, HELP, EHLO, HELO, and MAIL) since the last message: the one
     /// that ends a session, with 421. Default the 100th, as in Postfix.
@@ -62,7 +63,7 @@ pub struct Options {
     pub before_mail: Duration,
     /// From the first octet of a command line to its last. Default 1 minute.
     pub command: Duration,
-    /// From MAIL to the end of data. Default 30 minutes.
+    /// From MAIL to the end of data. Default 1 hour: the largest message over a line of 12 kbit/s.
     pub transaction: Duration,
     /// The least pace of a message. Default 500 octets a second, as in Postfix.
     pub octets_per_second: u64,
@@ -77,7 +78,7 @@ pub(super) const COMMAND_OCTETS: usize = 4096;
 pub(super) const COMMAND_DRAIN_OCTETS: usize = 64 << 10;
 
 impl Options {
-    /// The defaults, with 64 MiB of memory for messages.
+    /// The defaults, with 64 MiB of memory for messages: those of `[limits]`, which a test compares.
     pub fn new(host_name: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
         Self {
             host_name: host_name.into(),
@@ -86,13 +87,13 @@ impl Options {
             memory_message: 1 << 20,
             message: 5 << 20,
             header: 100 << 10,
-            line: 998,
+            line: 16_384,
             drain: 64 << 20,
             recipients: 1000,
-            sessions: 16_384,
-            sessions_per_source: 1000,
+            sessions: 1000,
+            sessions_per_source: 500,
             reserved: 10,
-            errors: 10,
+            errors: 20,
             useless: 100,
             framing_errors: 3,
             tls: None,
@@ -100,7 +101,7 @@ impl Options {
             idle: Duration::from_secs(300),
             before_mail: Duration::from_secs(600),
             command: Duration::from_secs(60),
-            transaction: Duration::from_secs(1800),
+            transaction: Duration::from_secs(3600),
             octets_per_second: 500,
             farewell: Duration::from_secs(30),
         }

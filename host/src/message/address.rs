@@ -44,7 +44,13 @@ impl MmsAddress {
             )));
         }
         if let Some(bad) = text.bytes().find(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'>')) {
-            return Err(Illegal(format!("an address must not hold the octet 0x{bad:02x}")));
+            let shown = Some(bad)
+                .filter(u8::is_ascii_graphic)
+                .map(|bad| format!(" ({})", char::from(bad)));
+            let shown = shown.unwrap_or_default();
+            return Err(Illegal(format!(
+                "an address must not hold the octet 0x{bad:02x}{shown}"
+            )));
         }
         Ok(Self(path::in_one_spelling(text)?.into_owned()))
     }

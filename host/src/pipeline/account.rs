@@ -1,32 +1,35 @@
 //! What one call came to, in lines that two versions can be compared by: for shadow runs, recordings and replays.
+//!
+//! Everything that anybody can see of what a plug-in did is in the lines. They are not picked by hand: a verdict is
+//! written as it is serialised, and a judgement is taken apart field by field, so that what is added to either is
+//! compared, or does not compile.
 
-use mm4relay_engine::{Edit, Failure, Judgement, KvWrite, Occasion, Verdict, digest};
+use mm4relay_engine::{Failure, Judgement, KvWrite, Measure, MeasureValue, Occasion, Verdict};
 
 use super::chain::came_to;
 use super::subject::View;
 
-/// The lines: the verdict with its edits, then records and values. A verdict that could not be carried out is a failure,
-/// as it is in traffic.
+/// The lines: the verdict with its edits, first for people and then exactly; then records, values and measures. A
+/// verdict that could not be carried out is a failure, as it is in traffic.
 pub fn account(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &View) -> Result<Vec<String>, String> {
-    let judgement = called.as_ref().map_err(ToString::to_string)?;
+    let Judgement {
+        verdict,
+        records,
+        kv,
+        measures,
+        // What it cost is another thing than what it did, and another one each time.
+        spent: _,
+    } = called.as_ref().map_err(ToString::to_string)?;
     let mut lines = match view.message() {
-        Some(message) => came_to("it", judgement.verdict.clone(), message, occasion)?.0,
+        Some(message) => came_to("it", verdict.clone(), message, occasion)?.0,
         None => vec!["pass".to_owned()],
     };
-    if let Verdict::Edit(edits) = &judgement.verdict {
-        lines.extend(edits.iter().enumerate().filter_map(|(at, edit)| body_line(at, edit)));
-    }
+    lines.extend(exactly(verdict));
     // Strings and numbers only: encoding them cannot fail.
-    let records = judgement
-        .records
-        .iter()
-        .filter_map(|record| serde_json::to_value(record).ok());
+    let records = records.iter().filter_map(|record| serde_json::to_value(record).ok());
     lines.extend(records.map(|record| format!("record {}", without_nulls(record))));
-    lines.extend(judgement.kv.iter().map(|write| match write {
-        KvWrite::Set { key, value } => format!("set value {key} = {}", String::from_utf8_lossy(value).escape_debug()),
-        KvWrite::Delete { key } => format!("delete value {key}"),
-        KvWrite::Increment { key, by } => format!("increment value {key} by {by}"),
-    }));
+    lines.extend(kv.iter().map(write));
+    lines.extend(measures.iter().map(measure));
     Ok(lines)
 }
 
@@ -49,17 +52,36 @@ pub fn occasion(occasion: &Occasion) -> String {
     }
 }
 
-/// New bodies are told apart by their digests.
-fn body_line(at: usize, edit: &Edit) -> Option<String> {
-    let body = match edit {
-        Edit::ReplacePart { body, .. } | Edit::AddPart { body, .. } => body,
-        _ => return None,
-    };
-    Some(format!(
-        "body of edit {}: sha256 {}",
-        at + 1,
-        &digest(&body.bytes)[..16]
-    ))
+/// A verdict as it is serialised: a line for each edit, or one for everything else but `pass`.
+fn exactly(verdict: &Verdict) -> Vec<String> {
+    let line = |value: serde_json::Result<String>| value.unwrap_or_else(|error| format!("unencodable: {error}"));
+    match verdict {
+        Verdict::Pass => Vec::new(),
+        Verdict::Edit(edits) => {
+            let numbered = edits.iter().enumerate();
+            numbered
+                .map(|(at, edit)| format!("edit {} {}", at + 1, line(serde_json::to_string(edit))))
+                .collect()
+        }
+        other => vec![format!("verdict {}", line(serde_json::to_string(other)))],
+    }
+}
+
+/// A value that is written.
+pub fn write(write: &KvWrite) -> String {
+    match write {
+        KvWrite::Set { key, value } => format!("set value {key} = {}", String::from_utf8_lossy(value).escape_debug()),
+        KvWrite::Delete { key } => format!("delete value {key}"),
+        KvWrite::Increment { key, by } => format!("increment value {key} by {by}"),
+    }
+}
+
+/// Something that is counted.
+pub fn measure(Measure { name, value }: &Measure) -> String {
+    match value {
+        MeasureValue::Count(by) => format!("count {name} by {by}"),
+        MeasureValue::Observe(value) => format!("observe {name} = {value}"),
+    }
 }
 
 fn without_nulls(mut record: serde_json::Value) -> serde_json::Value {
@@ -67,4 +89,63 @@ fn without_nulls(mut record: serde_json::Value) -> serde_json::Value {
         fields.retain(|_, value| !value.is_null());
     }
     record
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mm4relay_engine::{Body, Edit, HeaderField};
+
+    use super::*;
+    use crate::pipeline::samples::message_for_tests;
+    use crate::pipeline::when::Sides;
+
+    fn lines_of(verdict: Verdict) -> Vec<String> {
+        let view = View::whole(Arc::new(message_for_tests()), Sides::default());
+        let judgement = Judgement {
+            verdict,
+            records: Vec::new(),
+            kv: Vec::new(),
+            measures: Vec::new(),
+            spent: mm4relay_engine::Spent::default(),
+        };
+        lines(&Ok(judgement), &Occasion::Arrival, &view)
+    }
+
+    #[test]
+    fn whatever_differs_in_two_verdicts_differs_in_their_lines() {
+        let refuse = |code, text: &str| Verdict::Refuse {
+            code,
+            text: text.to_owned(),
+        };
+        let set = |value: String| {
+            Verdict::Edit(vec![Edit::SetHeader(HeaderField {
+                name: "X-A".into(),
+                value,
+            })])
+        };
+        let part = |name: Option<&str>, content_id: Option<&str>| {
+            let body = Body {
+                media_type: "text/plain".into(),
+                bytes: "same".into(),
+            };
+            let (name, content_id) = (name.map(Into::into), content_id.map(Into::into));
+            Verdict::Edit(vec![Edit::AddPart { body, name, content_id }])
+        };
+        let long = "x".repeat(200);
+        let pairs = [
+            (refuse(550, "no"), refuse(553, "no")),
+            (refuse(550, "no"), refuse(550, "never")),
+            // What is shown to people is cut.
+            (set(format!("{long}a")), set(format!("{long}b"))),
+            (part(Some("a.txt"), None), part(Some("b.txt"), None)),
+            (part(None, Some("a")), part(None, Some("b"))),
+            (Verdict::Hold("a".into()), Verdict::Discard("a".into())),
+        ];
+        for (one, other) in pairs {
+            assert_eq!(lines_of(one.clone()), lines_of(one.clone()));
+            assert_ne!(lines_of(one.clone()), lines_of(other), "{one:?}");
+        }
+    }
 }

@@ -160,15 +160,24 @@ impl Catalogue {
     async fn prepare(&self, spec: &LinkSpec, cause: Cause) -> Result<Ready, RefusedVersion> {
         let candidate = match self.loader.stand_in(spec).await {
             Some(candidate) => candidate,
-            None => Candidate::read(spec).await?,
+            None => self.read(spec, cause).await?,
         };
         let running = self.running(spec.name());
         self.loader.prepare(spec, candidate, cause, running.as_ref()).await
     }
 
+    /// The version in the file. That it cannot be read is remembered as an attempt.
+    async fn read(&self, spec: &LinkSpec, cause: Cause) -> Result<Candidate, RefusedVersion> {
+        let read = Candidate::read(spec).await;
+        if let Err(refusal) = &read {
+            self.loader.unread(spec, cause, refusal).await;
+        }
+        read
+    }
+
     /// The version in the file, if it is not the one that runs.
     async fn prepare_changed(&self, spec: &LinkSpec, link: &Link) -> Result<Option<Ready>, RefusedVersion> {
-        let candidate = Candidate::read(spec).await?;
+        let candidate = self.read(spec, Cause::File).await?;
         if candidate.digest == link.plugin.digest() {
             return Ok(None);
         }
@@ -241,7 +250,10 @@ impl Catalogue {
             let (name, version, digest) = (plugin.name(), &described.version, short(plugin));
             tracing::info!(plugin = name, %version, digest, known, "plug-in is live");
         }
-        ready.iter().for_each(|version| self.loader.swapped(version));
+        for version in ready {
+            self.loader.swapped(version);
+            self.loader.follow_breaker(&version.plugin);
+        }
         for version in ready {
             let named = |link: &&Link| link.plugin.name() == version.plugin.name();
             if let Some(new) = links.iter().find(named)

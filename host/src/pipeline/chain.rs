@@ -177,7 +177,8 @@ impl Link {
     /// Calls the plug-in unless its breaker is open, and tells the breaker how it went.
     async fn ask(&self, message: &Arc<Message>, occasion: &Occasion, ends: Ends<'_>) -> Result<Done, Trouble> {
         let meter = &self.health.meter;
-        let permit = self.plugin.breaker().admit().map_err(|open| {
+        let peers = [message.origin.peer.as_str()];
+        let permit = self.plugin.breaker().admit(&peers).map_err(|open| {
             meter.not_called();
             Trouble::Open(open)
         })?;

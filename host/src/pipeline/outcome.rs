@@ -72,6 +72,8 @@ impl Chain {
             told.failed
                 .push((gone.clone(), "it is not in the chain any more".into()));
         }
+        // Either of them can be the one whose doing makes a plug-in fail: the header is the one's, the reply the other's.
+        let peers = [tell.outgoing.source.as_str(), tell.outgoing.peer.as_str()];
         let occasion = Occasion::Outcome(tell.outcome);
         for link in &self.links {
             let name = link.plugin.name();
@@ -85,7 +87,7 @@ impl Chain {
             if !wanted || tell.only.is_some_and(|only| !only.iter().any(|n| n == name)) {
                 continue;
             }
-            let permit = match link.plugin.breaker().admit() {
+            let permit = match link.plugin.breaker().admit(&peers) {
                 Ok(permit) => permit,
                 Err(open) => {
                     link.health.meter.not_called();

@@ -150,11 +150,7 @@ fn view(call: &CallFile) -> anyhow::Result<View> {
         },
         content: Content::from_bytes(call.octets.clone()),
     };
-    let limits = mm4::Limits {
-        header_octets: u64::MAX,
-        fields: u32::MAX,
-        ..mm4::Limits::default()
-    };
+    let limits = mm4::Limits::of_taken();
     let mut message = mm4::read(incoming, &limits).context("the recorded message cannot be read")?;
     message.envelope = call.envelope.clone();
     renumber(&mut message, &call.parts)?;

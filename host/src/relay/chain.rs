@@ -12,7 +12,9 @@ use crate::message::PeerName;
 use crate::pipeline::loading::ShadowTerms;
 use crate::pipeline::loading::signing::{PublicKey, Signing};
 use crate::pipeline::recording::{Recorder, RecordingOptions};
-use crate::pipeline::{Catalogue, Direction, LinkSpec, NoNumbers, NoValues, PluginServices, Seeds, When};
+use crate::pipeline::{
+    Catalogue, Direction, LinkSpec, NoNumbers, NoValues, PluginServices, Seeds, When, engine_options,
+};
 use crate::routing::Tables;
 
 use super::tables;
@@ -109,7 +111,7 @@ pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<
     let specs = specs(config, None).map_err(one)?;
     let options = EngineOptions {
         max_instances: 4,
-        ..EngineOptions::default()
+        ..engine_options()
     };
     let engine = Engine::new(options).map_err(|error| one(error.into()))?;
     let services = Arc::new(PluginServices {
@@ -157,5 +159,7 @@ fn limits(plugin: &config::Plugin) -> Limits {
         },
         configure_time: set.configure_time.unwrap_or(default.configure_time),
         component_bytes: set.component.unwrap_or(default.component_bytes),
+        compile_time: set.compile_time.unwrap_or(default.compile_time),
+        compile_memory: set.compile_memory.unwrap_or(default.compile_memory),
     }
 }

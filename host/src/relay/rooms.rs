@@ -12,7 +12,7 @@ use crate::config::{self, Config};
 use crate::delivery::Delivery;
 use crate::pipeline::loading::history::History;
 use crate::pipeline::recording::Recorder;
-use crate::pipeline::{Catalogue, KvSource, PluginServices, Seeds};
+use crate::pipeline::{Catalogue, KvSource, PluginServices, Seeds, engine_options};
 use crate::protocol::mm4;
 use crate::routing::Tables;
 use crate::spool::sqlite::{self, SqliteSpool};
@@ -149,7 +149,7 @@ async fn load_catalogue(
     let cache_dir = Some(config.relay.spool.join("compiled"));
     let engine = Engine::new(EngineOptions {
         cache_dir,
-        ..EngineOptions::default()
+        ..engine_options()
     })?;
     if !engine.page_map_scan() {
         tracing::warn!("this kernel has no page-map scan (Linux 6.7): each plug-in call costs about twice as much");
@@ -176,7 +176,7 @@ pub(super) fn next_hops(config: &Config) -> impl Iterator<Item = &config::Peer> 
     config.peers.iter().filter(|peer| peer.takes_messages())
 }
 
-fn mm4_limits(config: &Config) -> mm4::Limits {
+pub(super) fn mm4_limits(config: &Config) -> mm4::Limits {
     mm4::Limits {
         header_octets: config.limits.header_size,
         nesting: config.limits.nesting,

@@ -353,3 +353,56 @@ fn intake_options(config: &Config) -> intake::Options {
         ..intake::Options::new(config.relay.name.clone(), config.relay.spool.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::PeerOptions;
+    use crate::message::PeerName;
+    use crate::protocol::mm4;
+
+    const SMALLEST: &str = "[relay]\nname = \"r.example\"\ndomains = [\"r.example\"]\nlisten = [\"127.0.0.1:0\"]\n\
+                            [[peer]]\nname = \"b\"\ndomains = [\"b.example\"]\nhosts = [\"127.0.0.1:2525\"]\n";
+
+    fn config() -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.toml");
+        std::fs::write(&path, SMALLEST).unwrap();
+        Config::load(&path).unwrap()
+    }
+
+    #[test]
+    fn the_documented_defaults_of_intake_are_what_runs_when_the_configuration_says_nothing() {
+        let (runs, documented) = (intake_options(&config()), intake::Options::new("r.example", "spool"));
+        let numbers = |it: &intake::Options| {
+            let sizes = [it.message, it.header, it.line, it.drain, it.octets_per_second];
+            let counts = [it.recipients, it.errors, it.framing_errors, it.useless];
+            let sessions = [it.sessions, it.sessions_per_source, it.reserved, it.memory_message];
+            let times = [
+                it.greet_delay,
+                it.idle,
+                it.command,
+                it.before_mail,
+                it.transaction,
+                it.farewell,
+            ];
+            (sizes, counts, sessions, times)
+        };
+        assert_eq!(numbers(&runs), numbers(&documented));
+    }
+
+    #[test]
+    fn the_documented_defaults_of_reading_and_of_delivery_are_what_runs_too() {
+        let config = config();
+        assert_eq!(crate::relay::rooms::mm4_limits(&config), mm4::Limits::default());
+        let certificates = Certificates::load(&config).unwrap();
+        let runs = peer_options(next_hops(&config), &config.relay, &certificates);
+        let documented = PeerOptions::new(PeerName::new("b").unwrap(), Vec::new(), "r.example");
+        let numbers = |it: &PeerOptions| {
+            let counts = [it.sessions, it.messages_per_connection as usize, it.hot_messages];
+            (counts, it.idle, it.give_up_after, it.rate, it.max_message_size)
+        };
+        assert_eq!(numbers(&runs[0]), numbers(&documented));
+        assert_eq!(runs[0].timeouts, documented.timeouts);
+    }
+}

@@ -11,7 +11,8 @@
 //! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom ([`dialling`] says in which spellings), who
 //! carries for whom, and which host names stay inside. Plug-ins may ask for the network of a number without any message ([`whose`]).
 //!
-//! Nothing here asks anybody: what DNS said, and which peer cannot be reached, is told ([`Circumstances`]).
+//! Nothing that is asked about a message waits or asks anybody: what DNS said, and which peer cannot be reached, is told
+//! ([`Circumstances`]). Only [`Table::load`] reads a file, before its table is used.
 
 mod dialling;
 mod look_up;

@@ -60,12 +60,14 @@
 
 pub mod address;
 pub mod edit;
+mod fault;
 mod part;
 mod plugin;
 mod settings;
 
 pub use address::AddressExt;
 pub use edit::{body, verdict};
+pub use fault::FaultExt;
 pub use part::{PartExt, PartReader, READ_PIECE};
 #[doc(hidden)]
 pub use plugin::glue;

@@ -242,7 +242,10 @@ mod tests {
             pending.put("key".into(), set("1234567"), 10).unwrap();
         }
         let refusal = pending.put("key".into(), set("12345678"), 10);
-        assert_eq!(refusal, Err(Fault::Limit("kv is 10".into())));
+        assert_eq!(
+            refusal,
+            Err(Fault::Limit("its limit kv is 10, and it asked for more".into()))
+        );
         assert_eq!(pending.over("key", None), Ok(Some(b"1234567".to_vec())));
     }
 

@@ -164,7 +164,7 @@ mod tests {
         names.admit("b", Kind::Histogram, 2).unwrap();
         assert_eq!(
             names.admit("c", Kind::Counter, 2),
-            Err(Fault::Limit("metrics is 2".into()))
+            Err(Fault::Limit("its limit metrics is 2, and it asked for more".into()))
         );
         names.admit("a", Kind::Counter, 2).unwrap();
     }

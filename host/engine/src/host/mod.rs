@@ -144,7 +144,7 @@ pub(crate) struct LimitPassed(pub String);
 
 /// The fault for a limit, named as it is in the configuration.
 fn limit(name: &str, bound: impl std::fmt::Display) -> Fault {
-    Fault::Limit(format!("{name} is {bound}"))
+    Fault::Limit(format!("its limit {name} is {bound}, and it asked for more"))
 }
 
 /// Bounds all memories of a store together, and remembers that the bound was met: a plug-in that is denied memory

@@ -171,6 +171,35 @@ async fn an_unknown_import_is_refused_by_name() {
     says(&error, &["mm4:filter/cables@0.1.0"]);
 }
 
+/// The hostile component with a core module more, which nobody instantiates, of these sections.
+fn with_module(sections: &[u8]) -> (TempDir, PluginSpec) {
+    changed(|mut wasm| {
+        wasm.extend([1, 8 + u8::try_from(sections.len()).unwrap()]);
+        wasm.extend(b"\0asm\x01\0\0\0");
+        wasm.extend(sections);
+        wasm
+    })
+}
+
+#[tokio::test]
+async fn what_a_snapshot_cannot_hold_is_a_refusal_that_says_so() {
+    let vector = [&[6, 22, 1, 0x7b, 1, 0xfd, 0x0c][..], &[0; 16], &[0x0b]].concat();
+    for (sections, words) in [(&[5, 3, 1, 0, 1][..], "2 memories"), (&vector, "v128")] {
+        let (_dir, spec) = with_module(sections);
+        let error = refusal(spec).await;
+        assert!(matches!(error.kind, LoadErrorKind::Snapshot { .. }), "{error}");
+        says(&error, &["cannot be put into a snapshot", words]);
+    }
+}
+
+#[tokio::test]
+async fn what_consists_of_too_much_is_refused_before_it_is_validated() {
+    // So many memories that a module could not have them, and no valid one anyway.
+    let (_dir, spec) = with_module(&[5, 1, 100]);
+    let error = refusal(spec).await;
+    says(&error, &["memories", "more than the 4"]);
+}
+
 #[tokio::test]
 async fn more_memory_than_a_sandbox_has_is_refused() {
     let mut spec = spec(habit("pass"));

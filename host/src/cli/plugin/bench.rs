@@ -1,6 +1,6 @@
 //! `mm4relay plugin bench`: what a chain of plug-ins costs each message.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,43 +8,53 @@ use anyhow::{Context, bail, ensure};
 use mm4relay_engine::{Limits, PluginSpec};
 
 use crate::clock::SystemClock;
-use crate::message::{OnFailure, PeerName};
-use crate::pipeline::samples::{Case, cases};
+use crate::message::OnFailure;
+use crate::pipeline::samples::{Case, Rehearsal, cases};
 use crate::pipeline::{
-    Catalogue, Chain, Effects, LinkSpec, NoNumbers, NoValues, Passage, PluginServices, Seeds, TableSet,
+    Catalogue, Chain, LinkSpec, NoNumbers, NoValues, PluginServices, Seeds, TableSet, occasion_text,
 };
 
 use super::Manifest;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folders of plug-ins, in the order of the chain; settings and tables are those of each one's first sample case
+    /// Folders of plug-ins, in the order of the chain
     #[arg(required = true)]
     folders: Vec<PathBuf>,
     /// How often the message goes through the chain
     #[arg(long, default_value_t = 10_000)]
     runs: usize,
-    /// The sample case whose message is used, by name; default: the first case of the first plug-in
+    /// The sample case whose message and occasion are used, by name; default: the first case of the first plug-in.
+    /// Settings and tables of each plug-in are those of its own case of that name, else of its first one
     #[arg(long)]
     case: Option<String>,
+    /// Measure this component instead of building the folder's; once for each folder, in their order
+    #[arg(long, value_name = "FILE")]
+    wasm: Vec<PathBuf>,
 }
 
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.runs > 0, "--runs 0 measures nothing");
+    ensure!(
+        args.wasm.is_empty() || args.wasm.len() == args.folders.len(),
+        "--wasm is given {} times for {} folders: once for each, or not at all",
+        args.wasm.len(),
+        args.folders.len()
+    );
     let mut specs = Vec::new();
     let mut all_cases = Vec::new();
     let mut tables = TableSet::new();
-    for folder in &args.folders {
+    for (at, folder) in args.folders.iter().enumerate() {
         let mut found = cases(&folder.join("samples"))?;
-        let first = found
-            .first()
-            .with_context(|| format!("no sample case in {}/samples", folder.display()))?;
-        tables.extend(first.tables());
-        let built = super::build(folder, None)?;
+        let own = found.iter().find(|case| args.case.as_ref() == Some(&case.name));
+        let own = own.or_else(|| found.first());
+        let own = own.with_context(|| format!("no sample case in {}/samples", folder.display()))?;
+        tables.extend(own.tables());
+        let (name, wasm) = component(folder, args.wasm.get(at))?;
         let plugin = PluginSpec {
-            name: built.name,
-            wasm: built.wasm,
-            settings: first.settings_json()?,
+            name,
+            wasm,
+            settings: own.settings_json()?,
             grants: Manifest::read(folder)?.grants()?,
             limits: Limits::default(),
         };
@@ -59,28 +69,36 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         seeds: Seeds::new()?,
     });
     let catalogue = Catalogue::load(super::small_engine(false)?, services, specs).await?;
+    let names: Vec<String> = all_cases.iter().map(|case| case.name.clone()).collect();
     let wanted = |case: &Case| args.case.as_ref().is_none_or(|name| case.name == *name);
-    let case = all_cases
-        .into_iter()
-        .find(wanted)
-        .context("there is no such sample case")?;
+    let case = all_cases.into_iter().find(wanted);
+    let case = case.with_context(|| format!("there is no such sample case; there are {}", names.join(", ")))?;
     measure(&catalogue.chain(), &case, args.runs).await
 }
 
+/// The name of a plug-in, and its component: the one that is given, or the folder's own.
+fn component(folder: &Path, given: Option<&PathBuf>) -> anyhow::Result<(String, PathBuf)> {
+    let Some(wasm) = given else {
+        let built = super::build(folder, None)?;
+        return Ok((built.name, built.wasm));
+    };
+    let name = wasm.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    Ok((name.context("--wasm is the path of a component")?, wasm.clone()))
+}
+
 async fn measure(chain: &Chain, case: &Case, runs: usize) -> anyhow::Result<()> {
-    let message = Arc::new(case.read_message()?);
-    let next_hops = [PeerName::new(&case.next_hop())?];
+    let rehearsal = Rehearsal::of(case)?;
     let mut times = Vec::with_capacity(runs);
     // The first runs touch code and pages for the first time; they are not what a message costs.
-    for run in 0..runs + runs / 10 + 10 {
-        let mut effects = Effects::default();
+    let warm = runs / 10 + 10;
+    for run in 0..runs + warm {
         let started = Instant::now();
-        let passage = chain.arrive(Arc::clone(&message), &next_hops, &mut effects).await;
+        let rehearsed = rehearsal.run(chain).await;
         let nanos = u64::try_from(started.elapsed().as_nanos())?;
-        if let Passage::Refuse(refusal) = passage {
-            bail!("the chain refused the message: {refusal}");
+        if let Some(failure) = rehearsed.failure() {
+            bail!("a plug-in fails, and what that costs is no measure of anything: {failure}");
         }
-        if run >= runs / 10 + 10 {
+        if run >= warm {
             times.push(nanos);
         }
     }
@@ -88,8 +106,9 @@ async fn measure(chain: &Chain, case: &Case, runs: usize) -> anyhow::Result<()> 
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize] as f64 / 1000.0;
     let names: Vec<&str> = chain.links.iter().map(|link| link.plugin.name()).collect();
     println!(
-        "{} on arrival, message {}, {} octets, {runs} runs",
+        "{} on {}, message {}, {} octets, {runs} runs",
         names.join(" -> "),
+        occasion_text(rehearsal.occasion()),
         case.name,
         case.message.len()
     );
@@ -100,5 +119,13 @@ async fn measure(chain: &Chain, case: &Case, runs: usize) -> anyhow::Result<()> 
         at(0.99),
         at(1.0)
     );
+    for link in &chain.links {
+        if link.health.tally().calls == 0 {
+            println!(
+                "{} was never called: it asks for no such message on this occasion, or one before it ended the run",
+                link.plugin.name()
+            );
+        }
+    }
     Ok(())
 }

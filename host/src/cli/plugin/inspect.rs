@@ -11,7 +11,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let bytes = std::fs::read(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
+    let bytes = super::read_component(&args.file)?;
     let engine = super::small_engine(false)?;
     let inspection = engine
         .inspect(&bytes)

@@ -65,6 +65,17 @@ fn describe(name: &str, record: Option<&Record>) -> String {
             ),
         );
     }
+    for open in &record.breaker {
+        let whom = match &open.peer {
+            Some(peer) => format!("peer {peer}"),
+            None => "everybody".to_owned(),
+        };
+        line(
+            2,
+            "breaker",
+            format!("open for {whom} since {}: it is not called, after failures", open.since),
+        );
+    }
     if let Some(barred) = &record.barred {
         line(
             2,

@@ -64,7 +64,7 @@ struct Target {
 pub async fn load(args: &LoadArgs) -> anyhow::Result<()> {
     let target = Target::find(&args.name, &args.relay)?;
     let file = &args.file;
-    let wasm = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let wasm = super::read_component(file)?;
     let signature = files::read_signature(file).with_context(|| format!("{}.sig cannot be read", file.display()))?;
     target.deliver(Parcel::new(wasm, signature)).await
 }
@@ -94,12 +94,14 @@ impl Parcel {
     }
 
     /// What stands at `path` now; nothing when there is no file.
-    fn at(path: &Path) -> io::Result<Option<Self>> {
-        match fs::read(path) {
-            Ok(wasm) => Ok(Some(Self::new(wasm, files::read_signature(path)?))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+    fn at(path: &Path) -> anyhow::Result<Option<Self>> {
+        if !path.exists() {
+            return Ok(None);
         }
+        let wasm = super::read_component(path)?;
+        let signature = files::read_signature(path)
+            .with_context(|| format!("{} cannot be read", files::signature_path(path).display()))?;
+        Ok(Some(Self::new(wasm, signature)))
     }
 
     /// The signature first: a component is looked at as soon as it is there, and must not be found with another's.
@@ -151,8 +153,7 @@ impl Target {
         }
         let before_it = self
             .running(record)
-            .map_or_else(|| Parcel::at(path), |running| Ok(Some(running)));
-        let before_it = before_it.with_context(|| format!("{} cannot be read", path.display()))?;
+            .map_or_else(|| Parcel::at(path), |running| Ok(Some(running)))?;
         parcel
             .put(path)
             .with_context(|| format!("{} cannot be written", path.display()))?;
@@ -170,6 +171,16 @@ impl Target {
         }
     }
 
+    /// The plug-in that the relay loads now, if any: it loads one after the other.
+    fn busy_with(&self) -> Option<String> {
+        let plugins = self.book().ok()?.plugins;
+        let under_way = |record: &Record| record.attempts.last().is_some_and(|it| it.verdict == Verdict::UnderWay);
+        plugins
+            .into_iter()
+            .find(|(_, record)| under_way(record))
+            .map(|(name, _)| name)
+    }
+
     /// What runs, as it was kept. What stands in its file may be another version, which was refused or rolled back, and
     /// must not be put there again.
     fn running(&self, record: Option<&Record>) -> Option<Parcel> {
@@ -183,7 +194,10 @@ impl Target {
         let following = async {
             loop {
                 let record = self.record()?;
-                let ours = |attempt: &&Attempt| attempt.number > after && attempt.digest == digest;
+                // One without a digest could not even be read.
+                let ours = |attempt: &&Attempt| {
+                    attempt.number > after && (attempt.digest == digest || attempt.digest.is_empty())
+                };
                 if let Some(attempt) = record.attempts.iter().find(ours) {
                     for step in attempt.steps.iter().skip(shown) {
                         println!("{:<9} {:>8.1} ms  {}", step.step, step.after_ms, step.said);
@@ -197,7 +211,13 @@ impl Target {
             }
         };
         let Ok(attempt) = tokio::time::timeout(self.wait, following).await else {
-            bail!("the relay said nothing within {} s: does it run?", self.wait.as_secs());
+            let why = match self.busy_with() {
+                Some(name) => {
+                    format!("it is busy with a load of plug-in {name:?}, see `plugin list`; this one follows")
+                }
+                None => "does it run?".to_owned(),
+            };
+            bail!("the relay said nothing of it within {} s: {why}", self.wait.as_secs());
         };
         let attempt = attempt?;
         ensure!(attempt.verdict == Verdict::Live, "it does not go live: {}", attempt.why);

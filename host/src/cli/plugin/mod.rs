@@ -10,12 +10,14 @@ mod replay;
 mod sign;
 mod test;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Subcommand;
-use mm4relay_engine::{Engine, EngineOptions, Grant};
+use mm4relay_engine::{Engine, EngineError, EngineOptions, Grant, read_file};
 use serde::Deserialize;
+
+use crate::pipeline::engine_options;
 
 pub use build::build;
 
@@ -88,12 +90,34 @@ impl Manifest {
     }
 }
 
-/// An engine for one command: few instances, nothing kept.
+/// The octets of a component, no more than any relay would load.
+fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
+    const LARGEST: u64 = 256 << 20;
+    read_file(path, LARGEST).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// An engine for one command: few instances. Compiled code is kept for the next command, where there is a place for it.
 fn small_engine(deterministic: bool) -> anyhow::Result<Engine> {
-    let options = EngineOptions {
+    let options = |cache_dir| EngineOptions {
         max_instances: 4,
         deterministic,
-        ..EngineOptions::default()
+        cache_dir,
+        ..engine_options()
     };
-    Ok(Engine::new(options)?)
+    match Engine::new(options(cache_folder())) {
+        // A home that cannot be written to, or one that others can write to.
+        Err(EngineError::CacheDir { .. }) => Ok(Engine::new(options(None))?),
+        made => Ok(made?),
+    }
+}
+
+/// Where the user's caches are (XDG Base Directory), if that is known.
+fn cache_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(caches.join("mm4relay/compiled"))
 }

@@ -26,7 +26,9 @@ macro_rules! sample {
 }
 
 /// The skeleton as it was when this program was built: path, content.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
+    // Lines of a message end in CRLF, whatever git makes of other texts.
+    (".gitattributes", "*.eml -text\n"),
     ("plugin.toml", include_str!("../../../../plugins/skeleton/plugin.toml")),
     ("src/lib.rs", include_str!("../../../../plugins/skeleton/src/lib.rs")),
     (
@@ -56,11 +58,23 @@ strip = true
 [workspace]
 "#;
 
+/// Two crates of one name cannot be built together.
+const TAKEN: [&str; 7] = ["mm4-filter", "serde", "wit-bindgen", "core", "alloc", "std", "test"];
+
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let name = args.name.as_str();
     ensure!(
         is_name(name),
         "{name:?} is no name for a plug-in: lower-case letters, digits and '-', a letter first"
+    );
+    ensure!(
+        !TAKEN.contains(&name),
+        "{name:?} is the name of a crate that every plug-in is built with: choose another one"
+    );
+    ensure!(
+        args.into.is_dir(),
+        "there is no folder {}; --into makes the plug-in's folder, and none above it",
+        args.into.display()
     );
     let sdk = sdk(args)?;
     let folder = args.into.join(name);

@@ -92,7 +92,7 @@ fn other(args: &Args) -> anyhow::Result<Other> {
         (None, Some(wasm)) => (wasm.clone(), BTreeSet::new()),
         (None, None) => bail!("either --plugin FOLDER or --wasm FILE"),
     };
-    let wasm = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let wasm = super::read_component(&path)?;
     let settings = args.settings.as_ref().map(|path| settings(path)).transpose()?;
     Ok(Other {
         wasm: wasm.into(),

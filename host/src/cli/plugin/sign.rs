@@ -55,7 +55,7 @@ pub fn sign(args: &SignArgs) -> anyhow::Result<()> {
     let key: SecretKey = text
         .parse()
         .with_context(|| format!("{} is no key file", path.display()))?;
-    let wasm = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let wasm = super::read_component(file)?;
     let signature = files::signature_path(file);
     files::put(&signature, key.sign(&mm4relay_engine::digest(&wasm)).as_bytes(), 0o644)
         .with_context(|| format!("{} cannot be written", signature.display()))?;

@@ -133,6 +133,16 @@ const EDGES: &[(&str, &str, [&str; 4])] = &[
         "component",
         ["'1 KiB'", "'1023 B'", "'256 MiB'", "'257 MiB'"],
     ),
+    (
+        "[plugin.limits]",
+        "compile-time",
+        ["'1 s'", "'999 ms'", "'1 h'", "'3601 s'"],
+    ),
+    (
+        "[plugin.limits]",
+        "compile-memory",
+        ["'256 MiB'", "'255 MiB'", "'64 GiB'", "'65 GiB'"],
+    ),
     ("[plugin.breaker]", "failures", ["1", "0", "1000000", "1000001"]),
     (
         "[plugin.breaker]",

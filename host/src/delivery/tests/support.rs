@@ -328,6 +328,7 @@ pub fn options(hosts: &[&str]) -> PeerOptions {
     PeerOptions {
         random: || 0.5,
         schedule: Schedule::default(),
+        sessions: 20,
         ..PeerOptions::new(peer_name(), hosts, "relay.example")
     }
 }

@@ -101,7 +101,13 @@ impl Relay {
 
     async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut options = Options::new("relay.example", folder.path());
+        // Small limits, which messages of a few lines reach.
+        let mut options = Options {
+            line: 998,
+            errors: 10,
+            transaction: std::time::Duration::from_secs(30 * 60),
+            ..Options::new("relay.example", folder.path())
+        };
         change(&mut options);
         let options = Arc::new(options);
         let (arrive, arrived) = mpsc::unbounded_channel();

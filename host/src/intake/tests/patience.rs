@@ -73,7 +73,7 @@ async fn a_slow_message_that_keeps_its_pace_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transaction_ends_after_half_an_hour_come_what_may() {
+async fn a_transaction_ends_when_its_time_is_over_come_what_may() {
     let relay = Relay::start().await;
     let mut talk = relay.pipe();
     talk.runs(HELLO).await;

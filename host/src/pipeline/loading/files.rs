@@ -1,11 +1,12 @@
 //! Files that are put in place whole, and the components that are kept for going back.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use mm4relay_engine::{FileError, read_file};
 
 use super::history::Record;
 use super::signing::SIGNATURE_MAX;
@@ -21,14 +22,12 @@ pub fn signature_path(component: &Path) -> PathBuf {
 }
 
 /// The signature beside a component; none when there is no such file.
-pub fn read_signature(component: &Path) -> io::Result<Option<String>> {
-    let file = match fs::File::open(signature_path(component)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+pub fn read_signature(component: &Path) -> Result<Option<String>, FileError> {
+    let octets = match read_file(&signature_path(component), SIGNATURE_MAX) {
+        Ok(octets) => octets,
+        Err(error) if error.is_missing() => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut octets = Vec::new();
-    file.take(SIGNATURE_MAX).read_to_end(&mut octets)?;
     // What is no text is no signature either, and is refused as one that is malformed.
     Ok(Some(String::from_utf8_lossy(&octets).into_owned()))
 }
@@ -100,7 +99,7 @@ pub fn kept(spool: &Path, digest: &str) -> io::Result<(Bytes, Option<String>)> {
     if mm4relay_engine::digest(&wasm) != digest {
         return Err(io::Error::other(format!("{} was changed", path.display())));
     }
-    Ok((wasm.into(), read_signature(&path)?))
+    Ok((wasm.into(), read_signature(&path).map_err(io::Error::other)?))
 }
 
 /// Removes the components that no record keeps. Failing to costs disk space, and nothing else.

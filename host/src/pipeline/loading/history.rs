@@ -45,8 +45,20 @@ pub struct Record {
     pub versions: Vec<Version>,
     /// The file that was rolled back, and is not loaded again until it is replaced.
     pub barred: Option<Barred>,
+    /// For whom the running version is left alone after failures; empty while it is called for everybody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub breaker: Vec<OpenBreaker>,
     /// The last attempts, oldest first.
     pub attempts: Vec<Attempt>,
+}
+
+/// An open breaker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenBreaker {
+    /// The peer whose messages the version fails on; none when it fails on those of several.
+    pub peer: Option<String>,
+    /// RFC 3339.
+    pub since: String,
 }
 
 /// A version that was live.
@@ -212,6 +224,19 @@ impl Record {
         }
     }
 
+    /// Notes for whom the breaker of the running version is open now.
+    pub fn breaker_is_open_for(&mut self, peers: Vec<Option<String>>, now: &str) {
+        let before = std::mem::take(&mut self.breaker);
+        let open = |peer: Option<String>| {
+            let known = before.iter().find(|it| it.peer == peer);
+            known.cloned().unwrap_or_else(|| OpenBreaker {
+                peer,
+                since: now.to_owned(),
+            })
+        };
+        self.breaker = peers.into_iter().map(open).collect();
+    }
+
     pub fn attempt(&mut self, number: u64) -> Option<&mut Attempt> {
         self.attempts.iter_mut().find(|attempt| attempt.number == number)
     }
@@ -226,6 +251,10 @@ impl History {
             let _ = std::fs::rename(&path, path.with_extension("json.bad"));
             Book::default()
         });
+        for record in book.plugins.values_mut() {
+            // Every version that is loaded now begins anew.
+            record.breaker.clear();
+        }
         for attempt in book.plugins.values_mut().flat_map(|record| &mut record.attempts) {
             if attempt.verdict == Verdict::UnderWay {
                 attempt.verdict = Verdict::Refused;

@@ -182,10 +182,7 @@ impl Loader {
 
     /// The time, as the history writes it: RFC 3339, in UTC.
     pub fn now(&self) -> String {
-        let millis = i64::try_from(self.services().now_ms()).unwrap_or(i64::MAX);
-        jiff::Timestamp::from_millisecond(millis)
-            .unwrap_or_default()
-            .to_string()
+        timestamp(self.services().now_ms())
     }
 
     /// Writes down how an attempt ended.
@@ -219,6 +216,7 @@ impl Loader {
         self.history.note(name, |record| {
             let ran_before = record.running.as_deref() == Some(digest);
             record.went_live(digest, &version, &now);
+            record.breaker.clear();
             // Else a few reloads would push what is worth remembering out of the history.
             record
                 .attempts
@@ -229,6 +227,21 @@ impl Loader {
             if let Some(attempt) = record.attempt(number) {
                 attempt.verdict = Verdict::Live;
             }
+        });
+    }
+
+    /// Has the history follow the breaker of a version, for as long as that version runs.
+    pub fn follow_breaker(&self, plugin: &Plugin) {
+        let (history, services) = (Arc::clone(&self.history), self.services());
+        let (name, digest) = (plugin.name().to_owned(), plugin.digest().to_owned());
+        plugin.breaker().on_change(move |standing| {
+            let peers: Vec<_> = standing.into_iter().map(|(peer, _)| peer).collect();
+            let now = timestamp(services.now_ms());
+            history.note(&name, |record| {
+                if record.running.as_deref() == Some(digest.as_str()) {
+                    record.breaker_is_open_for(peers, &now);
+                }
+            });
         });
     }
 
@@ -281,6 +294,13 @@ impl Loader {
             }
         }
     }
+}
+
+fn timestamp(millis: u64) -> String {
+    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis)
+        .unwrap_or_default()
+        .to_string()
 }
 
 fn internal(spec: &LinkSpec, error: &tokio::task::JoinError) -> RefusedVersion {

@@ -52,6 +52,17 @@ impl Loader {
         }
     }
 
+    /// Writes down an attempt that was over before it began: its file cannot be read, so it has no digest.
+    pub async fn unread(&self, spec: &LinkSpec, cause: Cause, refusal: &RefusedVersion) {
+        let plugin = spec.name().to_owned();
+        let attempt = Attempt {
+            number: self.history.begin(&plugin, cause, "", self.now()),
+            plugin,
+            began: Instant::now(),
+        };
+        self.end(&attempt, Verdict::Refused, &refusal.to_string()).await;
+    }
+
     async fn steps(
         &self,
         spec: &LinkSpec,

@@ -19,7 +19,7 @@ use super::super::tap::Heard;
 use super::super::tape::Asked;
 
 /// The number of this form. Recordings of another are not read.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// What a version was loaded with.
 #[derive(Clone, Debug, Serialize, Deserialize)]

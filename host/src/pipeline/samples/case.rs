@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use mm4relay_engine::{self as engine, Table};
+use mm4relay_engine::{self as engine, Table, read_file};
 use serde::Deserialize;
 
 use crate::message::{
@@ -93,29 +93,54 @@ struct Outcome {
 
 /// Every case in `samples`, by name.
 pub fn cases(samples: &Path) -> anyhow::Result<Vec<Case>> {
+    each_case(samples)?.into_iter().map(|(_, case)| case).collect()
+}
+
+/// As [`cases`], with those that cannot be read, each by its name.
+pub fn each_case(samples: &Path) -> anyhow::Result<Vec<(String, anyhow::Result<Case>)>> {
     let entries = std::fs::read_dir(samples)
         .with_context(|| format!("{} cannot be read: sample cases belong there", samples.display()))?;
     let mut folders: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     folders.retain(|path| path.join("message.eml").exists());
     folders.sort();
-    folders.into_iter().map(Case::read).collect()
+    let read = |folder: PathBuf| (name_of(&folder), Case::read(folder));
+    Ok(folders.into_iter().map(read).collect())
+}
+
+fn name_of(folder: &Path) -> String {
+    folder
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// More than any message that a relay takes.
+const MESSAGE_MAX: u64 = 256 << 20;
+/// More than anybody writes by hand.
+const TEXT_MAX: u64 = 16 << 20;
+
+/// A file of a case as text; none when there is none.
+fn read_text(path: &Path) -> anyhow::Result<Option<String>> {
+    match read_file(path, TEXT_MAX) {
+        Ok(octets) => Ok(Some(
+            String::from_utf8(octets).with_context(|| format!("{} is no text in UTF-8", path.display()))?,
+        )),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
 }
 
 impl Case {
     fn read(folder: PathBuf) -> anyhow::Result<Self> {
-        let name = folder
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let message = std::fs::read(folder.join("message.eml"))
+        let name = name_of(&folder);
+        let message = read_file(&folder.join("message.eml"), MESSAGE_MAX)
             .with_context(|| format!("{}/message.eml cannot be read", folder.display()))?;
         let file = folder.join("case.toml");
-        let settings = match std::fs::read_to_string(&file) {
-            Ok(text) => {
+        let settings = match read_text(&file)? {
+            Some(text) => {
                 toml::from_str(&text).with_context(|| format!("{} is not what it should be", file.display()))?
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => CaseFile::default(),
-            Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
+            None => CaseFile::default(),
         };
         Ok(Self {
             name,
@@ -125,21 +150,26 @@ impl Case {
         })
     }
 
+    /// A case that is nothing but a message.
+    #[cfg(test)]
+    pub fn of_message(name: &str, message: &[u8]) -> Self {
+        Self {
+            name: name.to_owned(),
+            folder: PathBuf::new(),
+            settings: CaseFile::default(),
+            message: message.to_vec(),
+        }
+    }
+
     /// What stands in `expected.txt`; nothing when there is none yet.
     pub fn expected(&self) -> anyhow::Result<String> {
         let path = self.folder.join("expected.txt");
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-            Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
-        }
+        Ok(read_text(&path)?.unwrap_or_default())
     }
 
     pub fn now(&self) -> anyhow::Result<Timestamp> {
         let text = self.settings.now.as_deref().unwrap_or("2026-01-26T00:17:43Z");
-        let parsed: jiff::Timestamp = text
-            .parse()
-            .with_context(|| format!("case {}: now = {text:?}", self.name))?;
+        let parsed: jiff::Timestamp = text.parse().with_context(|| format!("case.toml: now = {text:?}"))?;
         Ok(Timestamp(u64::try_from(parsed.as_millisecond())?))
     }
 
@@ -215,12 +245,15 @@ impl Case {
             envelope: nobody,
             content,
         };
-        let mut message = mm4::read(incoming, &mm4::Limits::default()).with_context(|| {
-            format!(
-                "case {}: the relay would refuse this message before any plug-in",
-                self.name
-            )
-        })?;
+        // Those of a relay whose configuration says nothing; messages of other types pass where a peer's says so.
+        let limits = mm4::Limits {
+            unknown_types: mm4::Foreign::Pass,
+            notifications: mm4::Foreign::Pass,
+            untyped: mm4::Foreign::Pass,
+            ..mm4::Limits::default()
+        };
+        let message = mm4::read(incoming, &limits);
+        let mut message = message.context("the relay would refuse this message before any plug-in")?;
         message.envelope = self.envelope(&message.header)?;
         Ok(message)
     }
@@ -239,10 +272,7 @@ impl Case {
                 .unwrap_or_default(),
         };
         if recipients.is_empty() {
-            bail!(
-                "case {}: the message has no To, so case.toml must name recipients",
-                self.name
-            );
+            bail!("the message has no To, so case.toml must name recipients");
         }
         let sender = if sender.is_empty() {
             None
@@ -284,10 +314,9 @@ impl Case {
                     Some("failed") => engine::Outcome::Failed(delivery),
                     Some("expired") => engine::Outcome::Expired(delivery),
                     Some("response") => engine::Outcome::Response(response),
-                    Some(other) => bail!(
-                        "case {}: outcome.result = {other:?}: delivered, failed, expired or response",
-                        self.name
-                    ),
+                    Some(other) => {
+                        bail!("case.toml: outcome.result = {other:?}: delivered, failed, expired or response")
+                    }
                 })
             }
         })

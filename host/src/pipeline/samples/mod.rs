@@ -17,13 +17,13 @@ use mm4relay_engine::{
 };
 use similar::{ChangeTag, TextDiff};
 
-use crate::message::{OnFailure, Outgoing, OutgoingId, PeerName, Rope};
+use crate::message::{Header, Message, OnFailure, Outgoing, OutgoingId, PeerName, Refusal, Rope};
 
-use super::chain::{Chain, Effects, Link};
-use super::outcome::TellOutcome;
+use super::chain::{Chain, Effects, Link, Passage};
+use super::outcome::{OutcomeTold, TellOutcome};
 use super::when::When;
 
-pub use case::{Case, cases};
+pub use case::{Case, cases, each_case};
 
 /// A component under test.
 pub struct Bench {
@@ -35,6 +35,14 @@ pub struct Bench {
     /// each load costs a compilation.
     loaded: Option<(String, Result<Plugin, String>)>,
     fuel: u64,
+}
+
+/// What a plug-in makes of a case.
+pub struct Made {
+    /// For a person to read, and for `expected.txt`.
+    pub text: String,
+    /// Why the plug-in failed, beginning with the class of the failure, if it did.
+    pub failed: Option<String>,
 }
 
 /// Why samples do not let a version go live.
@@ -80,8 +88,9 @@ impl Bench {
         }
         let mut differing = Vec::new();
         for case in &cases {
-            let now = self.made_of(case).await.map_err(unusable)?;
-            let expected = case.expected().map_err(unusable)?;
+            let of_case = |error: anyhow::Error| unusable(error.context(format!("case {}", case.name)));
+            let now = self.made_of(case).await.map_err(of_case)?.text;
+            let expected = case.expected().map_err(of_case)?;
             if expected != now {
                 differing.push((case.name.clone(), cut(&difference(&expected, &now, false))));
             }
@@ -98,9 +107,8 @@ impl Bench {
         }
     }
 
-    /// What the plug-in makes of the case, as text. A plug-in that does not load is a result too: samples show bad
-    /// settings.
-    pub async fn made_of(&mut self, case: &Case) -> anyhow::Result<String> {
+    /// What the plug-in makes of the case. A plug-in that does not load is a result too: samples show bad settings.
+    pub async fn made_of(&mut self, case: &Case) -> anyhow::Result<Made> {
         match self.load(case).await? {
             Ok(plugin) => {
                 let when = When {
@@ -108,13 +116,16 @@ impl Bench {
                     ..When::default()
                 };
                 let link = Link::new(plugin, OnFailure::Defer).when(Arc::new(when));
-                let made = put_through(case, &Chain::of(link.clone())).await;
+                let made = Rehearsal::of(case)?.run(&Chain::of(link.clone())).await.made();
                 self.fuel = link.tap.fuel();
-                made
+                Ok(made)
             }
             Err(problem) => {
                 self.fuel = 0;
-                Ok(format!("does not load:\n  {problem}\n"))
+                Ok(Made {
+                    text: format!("does not load:\n  {problem}\n"),
+                    failed: None,
+                })
             }
         }
     }
@@ -186,46 +197,105 @@ fn cut(difference: &str) -> String {
     text
 }
 
-async fn put_through(case: &Case, chain: &Chain) -> anyhow::Result<String> {
-    let message = Arc::new(case.read_message()?);
-    let mut effects = Effects::default();
-    let next_hop = PeerName::new(&case.next_hop())?;
-    Ok(match case.occasion()? {
-        Occasion::Arrival => snapshot::passage(&chain.arrive(message, &[next_hop], &mut effects).await, &effects),
-        Occasion::Departure(destination) => {
-            snapshot::passage(&chain.depart(message, destination, &mut effects).await, &effects)
+/// A case that is ready to be put through a chain, as often as one likes.
+pub struct Rehearsal {
+    message: Arc<Message>,
+    next_hop: PeerName,
+    occasion: Occasion,
+    /// On an outcome.
+    outgoing: Outgoing,
+    header: Arc<Header>,
+}
+
+/// What a chain made of a case.
+pub enum Rehearsed {
+    Passed(Passage, Effects),
+    Told(OutcomeTold),
+}
+
+impl Rehearsal {
+    /// Reads the case.
+    pub fn of(case: &Case) -> anyhow::Result<Self> {
+        let message = Arc::new(case.read_message()?);
+        let next_hop = PeerName::new(&case.next_hop())?;
+        let outgoing = Outgoing {
+            id: OutgoingId {
+                message: message.id,
+                ordinal: 1,
+            },
+            peer: next_hop.clone(),
+            source: message.origin.peer.clone(),
+            received_at: message.origin.received_at,
+            envelope: message.envelope.clone(),
+            rope: Rope {
+                content: message.content.clone(),
+                pieces: Vec::new(),
+            },
+            kind: Some(message.kind),
+            repeats: 0,
+            header: None,
+            attempts: 0,
+            expires_at: None,
+        };
+        Ok(Self {
+            header: Arc::new(message.header.clone()),
+            occasion: case.occasion()?,
+            message,
+            next_hop,
+            outgoing,
+        })
+    }
+
+    /// The occasion of the case.
+    pub fn occasion(&self) -> &Occasion {
+        &self.occasion
+    }
+
+    /// Once through the chain.
+    pub async fn run(&self, chain: &Chain) -> Rehearsed {
+        let mut effects = Effects::default();
+        let message = Arc::clone(&self.message);
+        let passage = match &self.occasion {
+            Occasion::Arrival => {
+                let next_hops = std::slice::from_ref(&self.next_hop);
+                chain.arrive(message, next_hops, &mut effects).await
+            }
+            Occasion::Departure(destination) => chain.depart(message, destination.clone(), &mut effects).await,
+            Occasion::Outcome(outcome) => {
+                let tell = TellOutcome {
+                    outgoing: &self.outgoing,
+                    recipients: self.message.envelope.recipients.clone(),
+                    header: Arc::clone(&self.header),
+                    outcome: outcome.clone(),
+                    only: None,
+                };
+                return Rehearsed::Told(chain.tell(tell).await);
+            }
+        };
+        Rehearsed::Passed(passage, effects)
+    }
+}
+
+impl Rehearsed {
+    fn made(&self) -> Made {
+        let text = match self {
+            Self::Passed(passage, effects) => snapshot::passage(passage, effects),
+            Self::Told(told) => snapshot::told(told),
+        };
+        Made {
+            text,
+            failed: self.failure().map(str::to_owned),
         }
-        Occasion::Outcome(outcome) => {
-            let outgoing = Outgoing {
-                id: OutgoingId {
-                    message: message.id,
-                    ordinal: 1,
-                },
-                peer: next_hop,
-                source: message.origin.peer.clone(),
-                received_at: message.origin.received_at,
-                envelope: message.envelope.clone(),
-                rope: Rope {
-                    content: message.content.clone(),
-                    pieces: Vec::new(),
-                },
-                kind: Some(message.kind),
-                repeats: 0,
-                header: None,
-                attempts: 0,
-                expires_at: None,
-            };
-            let header = Arc::new(message.header.clone());
-            let tell = TellOutcome {
-                outgoing: &outgoing,
-                recipients: message.envelope.recipients.clone(),
-                header,
-                outcome,
-                only: None,
-            };
-            snapshot::told(&chain.tell(tell).await)
+    }
+
+    /// Why the plug-in failed, if it did.
+    pub fn failure(&self) -> Option<&str> {
+        match self {
+            Self::Passed(Passage::Refuse(Refusal::Deferred { reason, .. }), _) => Some(reason),
+            Self::Passed(..) => None,
+            Self::Told(told) => told.failed.first().map(|(_, reason)| reason.as_str()),
         }
-    })
+    }
 }
 
 /// The world of a case: its tables, networks, time and seed, no values, and a log that nobody takes for that of live
@@ -276,6 +346,14 @@ impl Table for Inline {
         rows.max_by_key(|(key, _)| key.len())
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
+}
+
+/// A message for the tests of other files.
+#[cfg(test)]
+pub(super) fn message_for_tests() -> Message {
+    let text = b"From: +15555550100/TYPE=PLMN\r\nTo: +15555550199/TYPE=PLMN\r\nX-Mms-Message-Type: MM4_forward.REQ\r\n\
+                 X-Mms-Message-ID: \"m\"\r\nX-Mms-Transaction-ID: \"t\"\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b--\r\n";
+    Case::of_message("test", text).read_message().expect("it is a message")
 }
 
 #[cfg(test)]

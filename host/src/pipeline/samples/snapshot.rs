@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use mm4relay_engine::{Measure, MeasureValue};
 use sha2::{Digest, Sha256};
 
-use crate::message::{ChargingEntry, KvWrite, Message, TransferEncoding};
+use crate::message::{ChargingEntry, KvWrite, Message, Refusal, TransferEncoding};
 use crate::protocol::mm4;
 
+use super::super::account;
 use super::super::chain::{Effects, Passage};
 use super::super::outcome::OutcomeTold;
 
@@ -29,16 +29,25 @@ pub fn passage(passage: &Passage, effects: &Effects) -> String {
             line(&mut text, "verdict", did);
             values(&mut text, effects);
         }
-        Passage::Refuse(refusal) => line(&mut text, "verdict", [&format!("refuse: {refusal}")]),
+        Passage::Refuse(refusal) => line(&mut text, "verdict", [&refused(refusal)]),
     }
     text
+}
+
+/// A refusal with everything that its sender would see, or why there is none: the plug-in failed.
+fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::ByPlugin { plugin: _, code, text } => format!("refuse with {code}: {text}"),
+        Refusal::Deferred { plugin: _, reason } => format!("none, it failed: {reason}"),
+        other => format!("refuse: {other}"),
+    }
 }
 
 /// After an outcome.
 pub fn told(told: &OutcomeTold) -> String {
     let mut text = String::new();
     match told.failed.first() {
-        Some((_, reason)) => line(&mut text, "verdict", [&format!("failed: {reason}")]),
+        Some((_, reason)) => line(&mut text, "verdict", [&format!("none, it failed: {reason}")]),
         None => line(&mut text, "verdict", [&"pass".to_owned()]),
     }
     values(&mut text, &told.effects);
@@ -68,7 +77,7 @@ fn values(text: &mut String, effects: &Effects) {
         line(
             text,
             "metrics",
-            &effects.measures.iter().map(measure).collect::<Vec<_>>(),
+            &effects.measures.iter().map(account::measure).collect::<Vec<_>>(),
         );
     }
 }
@@ -89,13 +98,6 @@ fn write(write: &KvWrite) -> String {
         KvWrite::Set { key, value, .. } => format!("set {key} = {}", String::from_utf8_lossy(value).escape_debug()),
         KvWrite::Delete { key, .. } => format!("delete {key}"),
         KvWrite::Increment { key, by, .. } => format!("increment {key} by {by}"),
-    }
-}
-
-fn measure(Measure { name, value }: &Measure) -> String {
-    match value {
-        MeasureValue::Count(by) => format!("count {name} by {by}"),
-        MeasureValue::Observe(value) => format!("observe {name} = {value}"),
     }
 }
 

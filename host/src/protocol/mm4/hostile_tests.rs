@@ -26,7 +26,7 @@ fn multipart(boundary: &str, body: &str) -> String {
 #[test]
 fn thirty_thousand_messages_in_messages_are_refused() {
     let text = format!("{HEAD}{}\r\n", "Content-Type: message/rfc822\r\n\r\n".repeat(30_000));
-    assert_eq!(quickly(&text).unwrap_err(), Refusal::NestedTooDeep { limit: 16 });
+    assert_eq!(quickly(&text).unwrap_err(), Refusal::NestedTooDeep { limit: 100 });
     let inside = multipart(
         "b",
         &format!(
@@ -34,7 +34,7 @@ fn thirty_thousand_messages_in_messages_are_refused() {
             "Content-Type: message/rfc822\r\n\r\n".repeat(30_000)
         ),
     );
-    assert_eq!(quickly(&inside).unwrap_err(), Refusal::NestedTooDeep { limit: 16 });
+    assert_eq!(quickly(&inside).unwrap_err(), Refusal::NestedTooDeep { limit: 100 });
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn thirty_thousand_multiparts_in_multiparts_are_refused() {
     let body: String = (0..30_000).map(inner).collect();
     assert_eq!(
         quickly(&multipart("b0", &body)).unwrap_err(),
-        Refusal::NestedTooDeep { limit: 16 }
+        Refusal::NestedTooDeep { limit: 100 }
     );
     let message = "Content-Type: message/rfc822\r\n\r\n";
     let mixed: String = (0..30_000)
@@ -51,7 +51,7 @@ fn thirty_thousand_multiparts_in_multiparts_are_refused() {
         .collect();
     assert_eq!(
         quickly(&multipart("b", &format!("--b\r\n{mixed}"))).unwrap_err(),
-        Refusal::NestedTooDeep { limit: 16 }
+        Refusal::NestedTooDeep { limit: 100 }
     );
 }
 
@@ -62,8 +62,11 @@ fn the_nesting_limit_holds_to_the_level() {
         let open: String = (0..levels - 1).map(inner).collect();
         multipart("b0", &format!("{open}--b{}\r\n\r\nleaf\r\n", levels - 1))
     };
-    assert_eq!(quickly(&nested(16)).unwrap().parts.len(), 1);
-    assert_eq!(quickly(&nested(17)).unwrap_err(), Refusal::NestedTooDeep { limit: 16 });
+    assert_eq!(quickly(&nested(100)).unwrap().parts.len(), 1);
+    assert_eq!(
+        quickly(&nested(101)).unwrap_err(),
+        Refusal::NestedTooDeep { limit: 100 }
+    );
 }
 
 #[test]

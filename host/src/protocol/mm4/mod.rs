@@ -111,12 +111,30 @@ pub enum Foreign {
     Pass,
 }
 
+impl Limits {
+    /// For what a relay has taken before, under whatever limits stood then: they only keep it readable. Whether it may
+    /// be taken is no question any more, so it is not refused for its type either.
+    pub fn of_taken() -> Self {
+        Self {
+            header_octets: u64::MAX,
+            fields: u32::MAX,
+            // The most that the configuration can allow.
+            nesting: 1_000,
+            parts: u32::MAX,
+            unknown_types: Foreign::Pass,
+            notifications: Foreign::Pass,
+            untyped: Foreign::Pass,
+        }
+    }
+}
+
+/// What a relay has whose configuration says nothing: `[limits]` begins with these.
 impl Default for Limits {
     fn default() -> Self {
         Self {
             header_octets: 100 * 1024,
             fields: 1_000,
-            nesting: 16,
+            nesting: 100,
             parts: 1_000,
             unknown_types: Foreign::Refuse,
             notifications: Foreign::Refuse,

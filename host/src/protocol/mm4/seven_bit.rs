@@ -16,14 +16,7 @@ pub fn seven_bit(bytes: &Bytes) -> Result<Bytes, String> {
     if bytes.is_ascii() {
         return Ok(bytes.clone());
     }
-    // It has been read before, under the limits that stand then; these only keep it readable.
-    let limits = Limits {
-        header_octets: u64::MAX,
-        fields: u32::MAX,
-        nesting: 1_000,
-        parts: u32::MAX,
-        ..Limits::default()
-    };
+    let limits = Limits::of_taken();
     let (header, end) = scan::header(bytes, &limits).map_err(|refusal| refusal.to_string())?;
     let top = entity_of(&header.fields).map_err(|illegal| illegal.0)?;
     let is_multipart = top.boundary.is_some();

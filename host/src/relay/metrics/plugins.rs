@@ -23,6 +23,8 @@ struct Row {
     digest: String,
     reading: Reading,
     breaker: BreakerState,
+    /// The peers for which it stands otherwise.
+    breaker_of_peers: Vec<(String, BreakerState)>,
 }
 
 impl Collector for Plugins {
@@ -42,6 +44,7 @@ fn row(link: &Link) -> Row {
         digest: link.plugin.digest()[..12].to_owned(),
         reading: link.health.meter.read(),
         breaker: link.plugin.breaker().state(),
+        breaker_of_peers: link.plugin.breaker().open_for(),
     }
 }
 
@@ -56,13 +59,15 @@ fn what_runs(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> std::fmt::Res
         encoder,
         "plugin_breaker_open",
         "0: called; 1: left alone after failures; 2: tried with one message at a time",
-        rows.iter().map(|row| {
-            let state = match row.breaker {
-                BreakerState::Closed => 0,
-                BreakerState::Open => 1,
-                BreakerState::Probing => 2,
-            };
-            (row.labels.clone(), state)
+        rows.iter().map(|row| (row.labels.clone(), number(row.breaker))),
+    )?;
+    gauge(
+        encoder,
+        "plugin_breaker_open_for_peer",
+        "1: left alone with this peer's messages, after failures on those; 2: tried with one at a time",
+        rows.iter().flat_map(|row| {
+            let peers = row.breaker_of_peers.iter();
+            peers.map(|(peer, state)| (with(row, "peer", peer), number(*state)))
         }),
     )?;
     gauge(
@@ -71,6 +76,14 @@ fn what_runs(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> std::fmt::Res
         "Calls under way, those that wait for an instance included",
         rows.iter().map(|row| (row.labels.clone(), row.reading.running)),
     )
+}
+
+fn number(state: BreakerState) -> i64 {
+    match state {
+        BreakerState::Closed => 0,
+        BreakerState::Open => 1,
+        BreakerState::Probing => 2,
+    }
 }
 
 fn calls(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> std::fmt::Result {

@@ -1,0 +1,137 @@
+//! Compiling in a process of its own, from that process's side. Nothing but its standard streams is open to it.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+
+use super::process::fingerprint;
+use crate::allocation::{self, Allocation};
+use crate::options::EngineOptions;
+use crate::sandbox::config;
+
+/// The exit code for a component that cannot be compiled. The reason is on the standard error.
+pub(super) const REFUSED: i32 = 3;
+/// Octets of code that are written at most: many times what any plug-in has.
+const CODE_MAX: u64 = 1 << 30;
+
+/// What is to be compiled, for which engine, and what that may cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Order {
+    /// Of the component, on the standard input.
+    pub octets: usize,
+    /// Octets of address space.
+    pub memory: u64,
+    /// Time on a core.
+    pub seconds: u64,
+    pub max_memory_bytes: usize,
+    pub wasm_stack: usize,
+    pub deterministic: bool,
+    pub allocation: Allocation,
+    /// What the engine that will run the code says of itself. Code of another would not run.
+    pub compiler: u64,
+}
+
+impl Order {
+    pub fn to_text(&self) -> String {
+        // Numbers and words: encoding them cannot fail, and an empty order is refused.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What a [`CompilerProcess`](crate::CompilerProcess) does with the order on its command line, in place of everything
+/// else that its program does: limits itself, reads a component from its standard input, and writes its code to its
+/// standard output. For a process that has no other thread yet.
+pub fn compile_as_told(order: &str) -> ExitCode {
+    match obey(order) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Refused(problem)) => {
+            eprintln!("{problem}");
+            ExitCode::from(REFUSED as u8)
+        }
+        Err(Stop::Broken(problem)) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why there is no code.
+enum Stop {
+    /// It is the component's fault.
+    Refused(String),
+    /// It is not.
+    Broken(String),
+}
+
+fn obey(order: &str) -> Result<(), Stop> {
+    let broken = |what: &'static str| move |error: io::Error| Stop::Broken(format!("{what}: {error}"));
+    let order: Order = serde_json::from_str(order).map_err(|error| Stop::Broken(format!("the order: {error}")))?;
+    limit(&order).map_err(broken("limits"))?;
+    let wasm = read(order.octets).map_err(broken("standard input"))?;
+    end_with_the_relay().map_err(broken("threads"))?;
+    let engine = engine(&order)?;
+    let code = engine.precompile_component(&wasm);
+    let code = code.map_err(|error| Stop::Refused(format!("{error:#}")))?;
+    let mut output = io::stdout().lock();
+    output
+        .write_all(&code)
+        .and_then(|()| output.flush())
+        .map_err(broken("standard output"))
+}
+
+fn limit(order: &Order) -> io::Result<()> {
+    let both = |value: u64| Rlimit {
+        current: Some(value),
+        maximum: Some(value),
+    };
+    // The soft limit ends the process by a signal of its own (SIGXCPU), which tells what was the matter.
+    let core = Rlimit {
+        current: Some(order.seconds),
+        maximum: Some(order.seconds.saturating_add(2)),
+    };
+    setrlimit(Resource::Cpu, core)?;
+    setrlimit(Resource::As, both(order.memory))?;
+    setrlimit(Resource::Fsize, both(CODE_MAX))?;
+    // A compiler that dies of its input leaves nothing behind.
+    setrlimit(Resource::Core, both(0))?;
+    Ok(())
+}
+
+fn read(octets: usize) -> io::Result<Vec<u8>> {
+    let mut wasm = vec![0; octets];
+    io::stdin().lock().read_exact(&mut wasm)?;
+    Ok(wasm)
+}
+
+/// The standard input stays open for as long as somebody wants the code.
+fn end_with_the_relay() -> io::Result<()> {
+    let watching = || {
+        let _ = io::stdin().lock().read(&mut [0]);
+        std::process::exit(1);
+    };
+    std::thread::Builder::new()
+        .name("relay-watch".into())
+        .stack_size(64 << 10)
+        .spawn(watching)?;
+    Ok(())
+}
+
+/// An engine that makes the same code as the one that will run it.
+fn engine(order: &Order) -> Result<wasmtime::Engine, Stop> {
+    let options = EngineOptions {
+        max_memory_bytes: order.max_memory_bytes,
+        wasm_stack: order.wasm_stack,
+        deterministic: order.deterministic,
+        ..EngineOptions::default()
+    };
+    let engine = wasmtime::Engine::new(&allocation::for_code(&options, &config(&options), order.allocation));
+    let engine = engine.map_err(|error| Stop::Broken(format!("{error:#}")))?;
+    match fingerprint(&engine) == order.compiler {
+        true => Ok(engine),
+        false => Err(Stop::Broken(
+            "this program is another one than the relay that runs".to_owned(),
+        )),
+    }
+}

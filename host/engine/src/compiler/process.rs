@@ -1,0 +1,215 @@
+//! Compiling in a process of its own, from the relay's side.
+//!
+//! The process is given the component on its standard input, which then stays open: when it ends, the relay is gone,
+//! and so is whoever would want the code. The process writes the code into a file of the cache that is not finished
+//! yet, which it has as its standard output; it opens no file and needs no path. What it says on its standard error is
+//! why there is no code.
+
+use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use super::child::{Order, REFUSED};
+use super::idle::try_to_be_idle;
+use super::{Bounds, patience};
+use crate::cache::Unfinished;
+use crate::host::log::one_line;
+use crate::load::LoadErrorKind;
+use crate::sandbox::Inner;
+
+/// How much longer by the clock than on a core a compilation may take: it stands behind everybody else in line.
+const CLOCK: u32 = 10;
+/// Octets that are kept of what the process says.
+const SAID_MAX: u64 = 4096;
+
+/// The program that compiles: it must call [`compile_as_told`](crate::compile_as_told) with what follows `arguments` on
+/// its command line. As a rule it is the program that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompilerProcess {
+    /// Its file. `/proc/self/exe` is the program that runs, also when its file has been replaced meanwhile.
+    pub program: PathBuf,
+    /// What stands in front of the order.
+    pub arguments: Vec<OsString>,
+}
+
+/// How a process is to be started.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    /// It has the core when nobody else wants it.
+    Idle,
+    /// It stands in line, as far behind as the thread of the load.
+    InLine,
+}
+
+/// How a process ended.
+enum End {
+    Done(Unfinished),
+    /// It was stopped, because it had not ended by then.
+    Late,
+}
+
+impl CompilerProcess {
+    /// Compiles `wasm`. Where the machine is never idle, another process has a second try, in line with others.
+    pub(super) async fn compile(
+        &self,
+        engine: &Inner,
+        wasm: &[u8],
+        bounds: Bounds,
+    ) -> Result<Unfinished, LoadErrorKind> {
+        let longest = bounds.time.saturating_mul(CLOCK);
+        let began = Instant::now();
+        let order = Order::new(engine, wasm.len(), bounds);
+        // The second try must have the larger part, where patience alone would leave none.
+        let idle = patience(wasm.len()).min(longest / 3);
+        if let End::Done(code) = self.run(engine, &order, wasm, Turn::Idle, idle).await? {
+            return Ok(code);
+        }
+        tracing::debug!("the machine is never idle: compiling takes time that messages could use");
+        let left = longest.saturating_sub(began.elapsed());
+        match self.run(engine, &order, wasm, Turn::InLine, left).await? {
+            End::Done(code) => Ok(code),
+            End::Late => Err(LoadErrorKind::CompileClock { limit: longest }),
+        }
+    }
+
+    async fn run(
+        &self,
+        engine: &Inner,
+        order: &Order,
+        wasm: &[u8],
+        turn: Turn,
+        longest: Duration,
+    ) -> Result<End, LoadErrorKind> {
+        let code = engine.cache.unfinished()?;
+        let output = code.file()?;
+        let worked = async {
+            let mut child = self.start(order, output, turn).await?;
+            let said = converse(&mut child, wasm).await;
+            let status = child.wait().await.map_err(no_process)?;
+            Ok((status, said))
+        };
+        // A process that is late is killed by being dropped.
+        match timeout(longest, worked).await {
+            Err(_) => Ok(End::Late),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok((status, _))) if status.success() => Ok(End::Done(code)),
+            Ok(Ok((status, said))) => Err(failed(status, &said, order)),
+        }
+    }
+
+    /// Policy and place in line are those of the thread that starts a process, from its first instruction on.
+    async fn start(&self, order: &Order, output: std::fs::File, turn: Turn) -> Result<Child, LoadErrorKind> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .arg(order.to_text())
+            .env_clear()
+            // What a terminal sends to the relay (Ctrl-C) is not for this process: the relay may be draining.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(output)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        if let Turn::InLine = turn {
+            return command.spawn().map_err(no_process);
+        }
+        let (started, child) = oneshot::channel();
+        let runtime = Handle::current();
+        let starting = move || {
+            try_to_be_idle();
+            let _runtime = runtime.enter();
+            // Nobody may be waiting any more; then it is killed at once.
+            let _ = started.send(command.spawn());
+        };
+        let thread = std::thread::Builder::new().name("plugin-compile".into());
+        thread.spawn(starting).map_err(no_process)?;
+        match child.await {
+            Ok(child) => child.map_err(no_process),
+            Err(_) => Err(no_process(std::io::Error::other("the thread that starts it panicked"))),
+        }
+    }
+}
+
+/// Hands over the component, and listens until the process has ended, or has nothing more to say.
+async fn converse(child: &mut Child, wasm: &[u8]) -> String {
+    // Kept open until the end: see above.
+    let mut stdin = child.stdin.take();
+    let mut said = Vec::new();
+    let giving = async {
+        if let Some(stdin) = &mut stdin {
+            // A process that ends before it has read everything says why.
+            let _ = stdin.write_all(wasm).await;
+            let _ = stdin.flush().await;
+        }
+    };
+    let stderr = child.stderr.take();
+    let listening = async {
+        if let Some(stderr) = stderr {
+            let _ = stderr.take(SAID_MAX).read_to_end(&mut said).await;
+        }
+    };
+    tokio::join!(giving, listening);
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+fn no_process(error: std::io::Error) -> LoadErrorKind {
+    LoadErrorKind::CompilerProcess {
+        problem: error.to_string(),
+    }
+}
+
+/// Why there is no code, from how the process ended.
+fn failed(status: ExitStatus, said: &str, order: &Order) -> LoadErrorKind {
+    /// What Rust says when it ends for want of memory; the kernel refuses in other words.
+    const NO_MEMORY: [&str; 2] = ["memory allocation of", "Cannot allocate memory"];
+    if NO_MEMORY.iter().any(|words| said.contains(words)) {
+        return LoadErrorKind::CompileMemory { limit: order.memory };
+    }
+    match (status.code(), status.signal()) {
+        (Some(REFUSED), _) => LoadErrorKind::Compile {
+            problem: one_line(said.trim()).into_owned(),
+        },
+        (_, Some(libc::SIGXCPU)) => LoadErrorKind::CompileTime {
+            limit: Duration::from_secs(order.seconds),
+        },
+        _ => {
+            let said = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
+            LoadErrorKind::CompilerProcess {
+                problem: format!("it ended with {status}, and said: {}", one_line(said)),
+            }
+        }
+    }
+}
+
+impl Order {
+    fn new(engine: &Inner, octets: usize, bounds: Bounds) -> Self {
+        let options = &engine.options;
+        Order {
+            octets,
+            memory: bounds.memory,
+            // The kernel counts whole seconds.
+            seconds: bounds.time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX),
+            max_memory_bytes: options.max_memory_bytes,
+            wasm_stack: options.wasm_stack,
+            deterministic: options.deterministic,
+            allocation: engine.allocation(),
+            compiler: fingerprint(&engine.wasmtime),
+        }
+    }
+}
+
+/// The same for two engines whose code is the same.
+pub(super) fn fingerprint(engine: &wasmtime::Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}

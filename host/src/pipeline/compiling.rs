@@ -1,0 +1,20 @@
+//! Who compiles plug-ins: this program, in a process of its own for each compilation.
+
+use mm4relay_engine::{CompilerProcess, EngineOptions};
+
+pub use mm4relay_engine::compile_as_told;
+
+/// The hidden command of this program that compiles a plug-in; an order of the engine follows on the command line.
+pub const COMPILER_COMMAND: &str = "compile-plugin";
+
+/// What all engines of this program have in common.
+pub fn engine_options() -> EngineOptions {
+    EngineOptions {
+        compiler: Some(CompilerProcess {
+            // Not the path that it was started by: an upgrade puts another program there while this one runs.
+            program: "/proc/self/exe".into(),
+            arguments: vec![COMPILER_COMMAND.into()],
+        }),
+        ..EngineOptions::default()
+    }
+}
