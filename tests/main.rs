@@ -3,6 +3,7 @@
 //! Every test is a claim. `support` is the small language that they are written in; each other module is a theme.
 
 mod bad_input;
+mod charging;
 mod commands;
 mod compatibility;
 mod console;

@@ -76,6 +76,7 @@ fn message(id: MessageId, source: &str, now: Timestamp) -> Acceptance {
         charging: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),
+        says: None,
         opens: None,
         changes: Vec::new(),
     }

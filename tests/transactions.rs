@@ -308,3 +308,74 @@ fn a_response_to_nobody_is_taken_and_goes_nowhere() {
     exchange.say(B_SYSTEM, &[A_SYSTEM], stray.as_bytes());
     assert_eq!(exchange.a.wait_for(1)[0].without_trace(), stray.as_bytes());
 }
+
+#[test]
+fn the_trace_says_what_reports_and_responses_said() {
+    let exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[ACK, REPORT]);
+    exchange.respond(&at_b, "Error- service-denied");
+    let ack = format!("{ACK}\r\n");
+    exchange.say(
+        B_SYSTEM,
+        &[sample::FROM],
+        &at_b.delivery_report("d1", "Retrieved", &ack),
+    );
+    exchange.say(B_SYSTEM, &[sample::FROM], &at_b.read_reply_report("r1", ""));
+    let at_a = exchange.a.wait_for(3);
+    let report = at_a
+        .iter()
+        .find(|taken| taken.kind() == "MM4_delivery_report.REQ")
+        .unwrap();
+    exchange.say(A_SYSTEM, &[B_SYSTEM], &report.response("Ok"));
+    exchange.b.wait_for(2);
+    let traced = exchange.relay.print(&["trace", "k1@mms.a.example"]);
+    for said in [
+        "    MM4_forward.REQ\n",
+        "    MM4_forward.RES: Error- service-denied (as operator B says)\n",
+        "    MM4_delivery_report.REQ: Retrieved\n",
+        "    MM4_delivery_report.RES: Ok (as operator B says)\n",
+        "    MM4_read_reply_report.REQ: Read\n",
+    ] {
+        assert!(traced.contains(said), "{said:?} in {traced}");
+    }
+    let json = exchange.relay.print(&["trace", "k1@mms.a.example", "--json"]);
+    for said in [
+        "\"type\":\"MM4_delivery_report.REQ\"",
+        "\"status\":\"Retrieved\"",
+        "\"status\":\"Error- service-denied\"",
+        "\"type\":\"MM4_forward.RES\"",
+    ] {
+        assert!(json.contains(said), "{said} in {json}");
+    }
+}
+
+#[test]
+fn a_report_with_two_transaction_ids_is_refused_and_an_id_comes_back_to_the_octet() {
+    let exchange = Exchange::start();
+    let at_b = exchange.asked("k1", &[REPORT]);
+    let report = at_b.delivery_report("d1", "Retrieved", "X-Mms-Transaction-Id: d2\r\n");
+    let answer = exchange.offer(B_SYSTEM, &[sample::FROM], &report);
+    assert!(
+        answer.starts_with("554 5.6.0 ") && answer.contains("two X-Mms-Transaction-ID fields"),
+        "{answer}"
+    );
+    // What the relay answers itself.
+    let taken_over = Exchange::on(&Terms {
+        a: "mode = \"pre-acknowledge\"",
+        ..Terms::default()
+    });
+    let octets = b"k\xfc\x80\xe41";
+    let request = String::from_utf8(sample::with_body("k1", &[ACK], b"hello\r\n")).unwrap();
+    let parts: Vec<&[u8]> = request.split("\"k1@").map(str::as_bytes).collect();
+    let request = parts.join(&[&b"\""[..], octets, b"@"].concat()[..]);
+    taken_over.ask(&request);
+    let response = taken_over.a.wait_for(1)[0].bytes.clone();
+    for field in ["X-Mms-Transaction-ID: \"", "X-Mms-Message-ID: \""] {
+        let expected = [field.as_bytes(), octets, b"@mms.a.example\"\r\n"].concat();
+        assert!(
+            response.windows(expected.len()).any(|part| part == expected),
+            "{}",
+            String::from_utf8_lossy(&response)
+        );
+    }
+}

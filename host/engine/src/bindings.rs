@@ -22,12 +22,12 @@ use self::mm4::filter::{
     charging as wit_charging, log as wit_log, message as wit_message, numbering as wit_numbering, types as wit,
 };
 
-/// A record whose fields have the same names and types on both sides.
+/// A record whose fields have the same names and types on both sides; behind `+`, what only ours has.
 macro_rules! same_record {
-    ($from:ty => $to:path { $($field:ident),* $(,)? }) => {
+    ($from:ty => $to:path { $($field:ident),* $(,)? } $(+ $more:ident)?) => {
         impl From<$from> for $to {
             fn from(value: $from) -> Self {
-                Self { $($field: value.$field.into()),* }
+                Self { $($field: value.$field.into(),)* $($more: Default::default())? }
             }
         }
     };
@@ -88,7 +88,8 @@ same_record!(wit_charging::ChargingRecord => words::ChargingRecord {
     record_type, message_id, transaction_id, source_peer, destination_peer, intra_mmse, originator, recipients,
     content_type, message_size, message_class, priority, submission_time, expiry, delivery_report_requested,
     read_reply_requested, acknowledgement_requested, sender_hidden, forward_counter, status_code, status_text,
-});
+} + more);
+same_record!(words::Request => wit_message::Request { message_type, message_id, transaction_id, source });
 
 impl From<words::Occasion> for wit::Occasion {
     fn from(occasion: words::Occasion) -> Self {

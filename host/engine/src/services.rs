@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::words::{Address, Fault, HeaderField, Level, Network, Part, Recipient, Summary};
+use crate::words::{Address, Fault, HeaderField, Level, Network, Part, Recipient, Request, Summary};
 
 /// A future behind a pointer, so that traits with waiting methods can be objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -62,6 +62,10 @@ pub trait Subject: Send + Sync + 'static {
     fn recipients(&self) -> Vec<Recipient>;
     /// The first field of that name, compared without regard to case, unfolded.
     fn header(&self, name: &str) -> Option<String>;
+    /// What the message says in the field of that name, as the relay reads it.
+    fn field(&self, name: &str) -> Option<String>;
+    /// The request that this response answers.
+    fn answered(&self) -> Option<Request>;
     /// All header fields, in order.
     fn headers(&self) -> Vec<HeaderField>;
     /// The leaves of the MIME structure, in order.

@@ -1,5 +1,7 @@
 //! The words of the contract, as plain Rust. Their meaning is documented in `wit/`; field for field the same.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What the message is, from `X-Mms-Message-Type` (TS 23.140, 8.4.4).
@@ -100,6 +102,19 @@ pub struct Summary {
     pub received_at: u64,
     /// Octets as received.
     pub size: u64,
+}
+
+/// The request that a response answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// One of the three requests.
+    pub message_type: MessageType,
+    /// As received, quotes included.
+    pub message_id: String,
+    /// As received from the peer that asked.
+    pub transaction_id: String,
+    /// The configured name of the peer that asked.
+    pub source: String,
 }
 
 /// Why a plug-in is called.
@@ -316,9 +331,77 @@ pub struct ChargingRecord {
     pub forward_counter: Option<u32>,
     pub status_code: Option<String>,
     pub status_text: Option<String>,
+    /// Fields that the plug-in named itself: none of [`ChargingRecord::FIELDS`].
+    #[serde(flatten, default)]
+    pub more: BTreeMap<String, String>,
 }
 
 impl ChargingRecord {
+    /// The names of the record's own fields, in the contract and in the export.
+    pub const FIELDS: [&'static str; 21] = [
+        "record-type",
+        "message-id",
+        "transaction-id",
+        "source-peer",
+        "destination-peer",
+        "intra-mmse",
+        "originator",
+        "recipients",
+        "content-type",
+        "message-size",
+        "message-class",
+        "priority",
+        "submission-time",
+        "expiry",
+        "delivery-report-requested",
+        "read-reply-requested",
+        "acknowledgement-requested",
+        "sender-hidden",
+        "forward-counter",
+        "status-code",
+        "status-text",
+    ];
+
+    /// What the relay adds to every record, or writes itself in a fallback record.
+    pub const OF_THE_EXPORT: [&'static str; 8] = [
+        "sequence",
+        "recorded-at",
+        "relay-id",
+        "plugin",
+        "plugin-version",
+        "outcome",
+        "reason",
+        "record",
+    ];
+
+    /// A record of that type that says nothing yet.
+    pub fn of(record_type: RecordType) -> Self {
+        Self {
+            record_type,
+            message_id: String::new(),
+            transaction_id: None,
+            source_peer: None,
+            destination_peer: None,
+            intra_mmse: None,
+            originator: None,
+            recipients: Vec::new(),
+            content_type: None,
+            message_size: None,
+            message_class: None,
+            priority: None,
+            submission_time: None,
+            expiry: None,
+            delivery_report_requested: None,
+            read_reply_requested: None,
+            acknowledgement_requested: None,
+            sender_hidden: None,
+            forward_counter: None,
+            status_code: None,
+            status_text: None,
+            more: BTreeMap::new(),
+        }
+    }
+
     /// Every string in the record, for checks that hold for all of them.
     pub(crate) fn strings(&self) -> impl Iterator<Item = &str> {
         let optional = [
@@ -337,5 +420,10 @@ impl ChargingRecord {
         std::iter::once(self.message_id.as_str())
             .chain(self.recipients.iter().map(String::as_str))
             .chain(optional.into_iter().flatten().map(String::as_str))
+            .chain(
+                self.more
+                    .iter()
+                    .flat_map(|(name, value)| [name.as_str(), value.as_str()]),
+            )
     }
 }

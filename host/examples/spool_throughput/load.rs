@@ -59,6 +59,7 @@ pub fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Accept
         charging: vec![charging("relay-in")],
         kv: Vec::new(),
         journey: Vec::new(),
+        says: None,
         opens: None,
         changes: Vec::new(),
     })

@@ -123,6 +123,7 @@ fn history(model: &mm4relay::spool::Acceptance, id: MessageId) -> anyhow::Result
             .map(|r| r.address.to_string())
             .collect(),
         journey: Vec::new(),
+        says: None,
         destinations: vec![(1, model.outgoing[0].peer.clone(), None)],
         hold: None,
         holders: Vec::new(),

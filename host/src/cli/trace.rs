@@ -3,7 +3,7 @@
 mod json;
 
 use crate::clock::{Clock, SystemClock};
-use crate::message::{Leg, OutgoingId, Timestamp, Todo, Transaction, Visible, visible_json};
+use crate::message::{Leg, OutgoingId, Said, Timestamp, Todo, Transaction, Visible, visible_json};
 use crate::spool::inspect::{ChargingRow, Trace, Traces};
 use crate::spool::{Arrival, Event, HistoryEntry};
 
@@ -151,6 +151,7 @@ fn arrived(at: &str, what: &str, arrival: &Arrival) {
         "{at}  {what} {id}: {source} at {} (said {}), {size} octets",
         arrival.remote, arrival.helo
     );
+    lines(arrival.says.iter().map(said));
     println!("{INDENT}MAIL FROM:<{}>", arrival.from.as_deref().unwrap_or_default());
     lines(arrival.to.iter().map(|to| format!("RCPT TO:<{to}>")));
     for step in &arrival.journey {
@@ -175,6 +176,17 @@ fn arrived(at: &str, what: &str, arrival: &Arrival) {
     lines(arrival.hold.iter().map(|reason| format!("stays as received: {reason}")));
     lines(arrival.holders.iter().map(|holder| format!("held by {holder}")));
     lines(&arrival.changes);
+}
+
+/// As it came from outside: [`lines`] makes it visible.
+fn said(said: &Said) -> String {
+    let status = said
+        .status
+        .as_deref()
+        .map_or_else(String::new, |status| format!(": {status}"));
+    let text = said.text.as_deref().filter(|text| !text.is_empty());
+    let text = text.map_or_else(String::new, |text| format!(" ({text})"));
+    format!("{}{status}{text}", said.kind)
 }
 
 fn lines(texts: impl IntoIterator<Item = impl std::fmt::Display>) {

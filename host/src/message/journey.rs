@@ -13,6 +13,17 @@ pub struct Step {
     pub body_octets_read: u64,
 }
 
+/// What a message says it is, for people: its type, and of a report or a response what that says. As received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// `MM4_delivery_report.REQ`; for what is of no such type, words.
+    pub kind: String,
+    /// `Retrieved`, `Read`, `Ok`.
+    pub status: Option<String>,
+    /// `X-Mms-Status-Text`, decoded.
+    pub text: Option<String>,
+}
+
 /// A charging record as a plug-in asked for it, with what the host knows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChargingEntry {

@@ -31,7 +31,7 @@ pub use foreign::{Visible, VisibleLines, visible_json};
 pub use header::{Field, Header};
 pub use holder::{HoldRule, Holder};
 pub use ids::{MessageId, OutgoingId, PeerName, Timestamp};
-pub use journey::{ChargingEntry, KvWrite, Step};
+pub use journey::{ChargingEntry, KvWrite, Said, Step};
 pub use masked::Masked;
 pub use outgoing::Outgoing;
 pub use path::without_source_route;
@@ -45,7 +45,7 @@ pub use transaction::{
     Answer, Cause, Change, Leg, LegState, Mode, News, RepeatKey, Task, Todo, Transaction, TransactionChange,
     TransactionKey, Wants,
 };
-pub use whole::{Block, GivenIds, Incoming, Message, MessageType, Origin, Part, Protocol, TransferEncoding};
+pub use whole::{Answered, Block, GivenIds, Incoming, Message, MessageType, Origin, Part, Protocol, TransferEncoding};
 
 /// Why a value from outside cannot become one of ours. The text names what was wrong, not whose it was: the caller
 /// knows that, and says it.

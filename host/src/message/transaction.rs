@@ -7,7 +7,7 @@
 
 mod state;
 
-use super::{MessageId, MessageType, MmsAddress, PeerName, Recipient, Timestamp};
+use super::{Answered, MessageId, MessageType, MmsAddress, PeerName, Recipient, Timestamp};
 
 /// A request, and everything that is known of its fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,6 +306,16 @@ impl Transaction {
             peer: peer.clone(),
             kind: self.kind,
             transaction_id: normalised(transaction_id.unwrap_or(&self.transaction_id)).to_owned(),
+        }
+    }
+
+    /// What a response to it answers, as the peer that asked knows it.
+    pub fn answered(&self) -> Answered {
+        Answered {
+            kind: self.kind,
+            message_id: self.message_id.clone(),
+            transaction_id: self.transaction_id.clone(),
+            source: self.source.clone(),
         }
     }
 

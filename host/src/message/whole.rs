@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::{Content, Envelope, Header, MessageId, PeerName, Piece, Timestamp};
 
@@ -77,6 +78,21 @@ pub struct Message {
     pub content: Content,
     /// The highest ids that edits have given so far, so that none is given twice.
     pub given: GivenIds,
+    /// Of a response: the request that it answers, once that was found. Plug-ins see it.
+    pub answers: Option<Arc<Answered>>,
+}
+
+/// The request that a response answers, as the peer that asked knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// One of the three requests.
+    pub kind: MessageType,
+    /// As received, quotes included.
+    pub message_id: String,
+    /// As received, quotes included.
+    pub transaction_id: String,
+    /// Who asked.
+    pub source: PeerName,
 }
 
 /// The highest recipient and part ids that were ever given in a message; 0 when only intake and reading gave any.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mm4relay_engine::{Occasion, OccasionKind, Outcome, Subject};
 
-use crate::message::{ChargingEntry, Header, Outgoing, PeerName, Recipient};
+use crate::message::{Answered, ChargingEntry, Header, Outgoing, PeerName, Recipient};
 
 use super::chain::{Chain, Effects, Link};
 use super::meter::Counted;
@@ -17,6 +17,8 @@ pub struct TellOutcome<'a> {
     /// Those whose fate it is.
     pub recipients: Vec<Recipient>,
     pub header: Arc<Header>,
+    /// Of a response: the request that it answers.
+    pub answers: Option<Answered>,
     pub outcome: Outcome,
     /// `None`: everybody who wants outcomes. Else only these: the others have been told before.
     pub only: Option<&'a [String]>,
@@ -63,7 +65,13 @@ impl Chain {
             next_hops: next_hop.as_slice(),
         };
         let sides = self.links.first().map(|link| link.when.sides(ends)).unwrap_or_default();
-        let view = Arc::new(View::bare(tell.outgoing, tell.recipients, tell.header, sides));
+        let view = Arc::new(View::bare(
+            tell.outgoing,
+            tell.recipients,
+            tell.header,
+            tell.answers.as_ref(),
+            sides,
+        ));
         let summary = view.summary();
         let kind = summary.message_type;
         told.message_id = summary.message_id;

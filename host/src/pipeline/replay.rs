@@ -131,6 +131,7 @@ fn view(call: &CallFile) -> anyhow::Result<View> {
         return Ok(View::restored_bare(
             call.message.clone(),
             call.summary.clone(),
+            call.answered.clone(),
             header,
             call.envelope.clone(),
         ));
@@ -154,7 +155,11 @@ fn view(call: &CallFile) -> anyhow::Result<View> {
     let mut message = mm4::read(incoming, &limits).context("the recorded message cannot be read")?;
     message.envelope = call.envelope.clone();
     renumber(&mut message, &call.parts)?;
-    Ok(View::restored(call.summary.clone(), Arc::new(message)))
+    Ok(View::restored(
+        call.summary.clone(),
+        call.answered.clone(),
+        Arc::new(message),
+    ))
 }
 
 /// Gives the parts the ids that they had: edits before this plug-in may have removed and added some.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use mm4relay_engine::{self as engine, BoxFuture, Fault, Subject};
 
-use crate::message::{AddressKind, Envelope, Header, Message, MessageType, MmsAddress, Outgoing, Recipient};
+use crate::message::{AddressKind, Answered, Envelope, Header, Message, MessageType, MmsAddress, Outgoing, Recipient};
 use crate::protocol::mm4::{self, Pdu};
 
 use super::when::Sides;
@@ -20,6 +20,8 @@ pub struct View {
     id: String,
     summary: engine::Summary,
     shown: Shown,
+    /// Of a response: the request that it answers.
+    answered: Option<engine::Request>,
     /// Bodies that some plug-in has read, decoded once.
     decoded: Mutex<HashMap<u32, Bytes>>,
 }
@@ -46,13 +48,20 @@ impl View {
         Self {
             id: message.id.to_string(),
             summary,
+            answered: message.answers.as_deref().map(request),
             shown: Shown::Whole(message),
             decoded: Mutex::default(),
         }
     }
 
     /// What was sent, or could not be: header and envelope without the parts.
-    pub fn bare(outgoing: &Outgoing, recipients: Vec<Recipient>, header: Arc<Header>, sides: Sides) -> Self {
+    pub fn bare(
+        outgoing: &Outgoing,
+        recipients: Vec<Recipient>,
+        header: Arc<Header>,
+        answers: Option<&Answered>,
+        sides: Sides,
+    ) -> Self {
         let summary = engine::Summary {
             message_type: message_type(outgoing.kind.or_else(|| MessageType::of(&header))),
             message_id: owned(Pdu::of(&header).message_id()),
@@ -71,24 +80,33 @@ impl View {
         Self {
             id: outgoing.id.message.to_string(),
             summary,
+            answered: answers.map(request),
             shown,
             decoded: Mutex::default(),
         }
     }
 
     /// What a recording holds of a message on arrival or departure; its size is that of the received one.
-    pub fn restored(summary: engine::Summary, message: Arc<Message>) -> Self {
+    pub fn restored(summary: engine::Summary, answered: Option<engine::Request>, message: Arc<Message>) -> Self {
         Self {
             summary,
+            answered,
             ..Self::whole(message, Sides::default())
         }
     }
 
     /// What a recording holds of an outcome.
-    pub fn restored_bare(id: String, summary: engine::Summary, header: Arc<Header>, envelope: Envelope) -> Self {
+    pub fn restored_bare(
+        id: String,
+        summary: engine::Summary,
+        answered: Option<engine::Request>,
+        header: Arc<Header>,
+        envelope: Envelope,
+    ) -> Self {
         Self {
             id,
             summary,
+            answered,
             shown: Shown::Bare { header, envelope },
             decoded: Mutex::default(),
         }
@@ -182,6 +200,14 @@ impl Subject for View {
         self.shown_header().value(name).map(Into::into)
     }
 
+    fn field(&self, name: &str) -> Option<String> {
+        Pdu::of(self.shown_header()).stated(name)
+    }
+
+    fn answered(&self) -> Option<engine::Request> {
+        self.answered.clone()
+    }
+
     fn headers(&self) -> Vec<engine::HeaderField> {
         let fields = self.shown_header().fields.iter();
         fields
@@ -227,6 +253,15 @@ pub fn message_type(kind: Option<MessageType>) -> engine::MessageType {
         Some(MessageType::ReadReplyReportRequest) => engine::MessageType::ReadReplyReportRequest,
         Some(MessageType::ReadReplyReportResponse) => engine::MessageType::ReadReplyReportResponse,
         Some(MessageType::Other) | None => engine::MessageType::Other,
+    }
+}
+
+fn request(of: &Answered) -> engine::Request {
+    engine::Request {
+        message_type: message_type(Some(of.kind)),
+        message_id: of.message_id.clone(),
+        transaction_id: of.transaction_id.clone(),
+        source: of.source.to_string(),
     }
 }
 

@@ -109,14 +109,18 @@ impl Relay {
         // Given back before the commit, which reads large messages in chunks.
         let _room = self.room_for(&incoming.content).await;
         let limits = self.mm4_limits(&incoming);
-        let message = Arc::new(read(incoming, limits).await?);
+        let mut message = Arc::new(read(incoming, limits).await?);
         self.refuse_loops(&message)?;
         // Before any plug-in sees it. What they make of it is asked again where it goes out.
         self.directory.load().entitled(Arc::clone(&message))?;
         let meaning = self.meaning(&message, run).await?;
+        let says = Some(mm4::Pdu::of(&message.header).said(message.kind));
         if let Meaning::Heard(heard) = meaning {
-            return Ok(self.heard(&message, heard, run));
+            let acceptance = self.heard(&message, heard, run);
+            return Ok(Acceptance { says, ..acceptance });
         }
+        // Nobody else holds it yet: nothing is copied.
+        Arc::make_mut(&mut message).answers = meaning.answers().map(Arc::new);
 
         let mut effects = Effects::default();
         let next_hops = self.next_hops(&message, &meaning, run).await;
@@ -140,7 +144,8 @@ impl Relay {
         let came_to = came_to
             .or_else(|refusal| self.hold_if_deferred_too_often(&message, refusal, run))
             .or_else(|refusal| self.refuse_with_response(&message, &meaning, refusal, run));
-        Ok(self.remember(&meaning, came_to?, run).await)
+        let acceptance = self.remember(&meaning, came_to?, run).await;
+        Ok(Acceptance { says, ..acceptance })
     }
 
     /// To be called when what causes these is durable.

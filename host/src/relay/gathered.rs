@@ -240,6 +240,7 @@ pub(super) fn nothing(incoming: Incoming) -> Acceptance {
         charging: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),
+        says: None,
         opens: None,
         changes: Vec::new(),
     }

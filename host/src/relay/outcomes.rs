@@ -62,7 +62,7 @@ impl OutcomeSink for Outcomes {
             let asked_again = outgoing.repeats > 0;
             let fates = fates(outgoing, report);
             for fate in fates.into_iter().filter(|_| !asked_again) {
-                let told = tell(&chain, outgoing, &fate, None).await;
+                let told = tell(&chain, outgoing, &fate, None, Some(&self.transactions)).await;
                 effects.add(told.effects);
                 let left: Vec<String> = told.failed.into_iter().map(|(plugin, _)| plugin).collect();
                 if !left.is_empty() {
@@ -163,7 +163,14 @@ impl Outcomes {
         let mut effects = Effects::default();
         for left in untold {
             let fate = left.fate();
-            let mut told = tell(&chain, &event.outgoing, &fate, Some(&left.plugins)).await;
+            let mut told = tell(
+                &chain,
+                &event.outgoing,
+                &fate,
+                Some(&left.plugins),
+                Some(&self.transactions),
+            )
+            .await;
             if !told.failed.is_empty() {
                 if event.attempts + 1 < MAX_ATTEMPTS {
                     let wait = FIRST_RETRY * 2u32.saturating_pow(event.attempts + 1);
@@ -196,7 +203,7 @@ pub async fn tell_refused(chain: &Chain, outgoing: &Outgoing, refusal: &Refusal)
         outcome: Outcome::Failed(delivery),
         recipients: outgoing.envelope.recipients.clone(),
     };
-    let mut told = tell(chain, outgoing, &fate, None).await;
+    let mut told = tell(chain, outgoing, &fate, None, None).await;
     told.fallback(outgoing, &fate.outcome);
     told.effects
 }
@@ -237,7 +244,7 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
         }),
         recipients: leg.recipients.clone(),
     };
-    let mut told = tell(chain, &outgoing, &fate, None).await;
+    let mut told = tell(chain, &outgoing, &fate, None, None).await;
     told.fallback(&outgoing, &fate.outcome);
     told.effects
 }
@@ -277,17 +284,29 @@ fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
     fates
 }
 
-async fn tell(chain: &Chain, outgoing: &Outgoing, fate: &Fate, only: Option<&[String]>) -> OutcomeTold {
+/// With `transactions`, a response is told with the request that it answers.
+async fn tell(
+    chain: &Chain,
+    outgoing: &Outgoing,
+    fate: &Fate,
+    only: Option<&[String]>,
+    transactions: Option<&Transactions>,
+) -> OutcomeTold {
     if only.is_none() && !chain.wants_outcomes() {
         return OutcomeTold::default();
     }
     let header = header(outgoing).await;
     let recipients = fate.recipients.clone();
+    let answers = match transactions {
+        Some(transactions) => transactions.answered(&header, &outgoing.source, &outgoing.peer).await,
+        None => None,
+    };
     chain
         .tell(TellOutcome {
             outgoing,
             recipients,
             header,
+            answers,
             outcome: fate.outcome.clone(),
             only,
         })

@@ -1,7 +1,7 @@
 //! What happened to a request and to everything about it, for `mm4relay trace`. The spool writes it beside what it records,
 //! in the same transaction, and removes it with the transaction that it belongs to. Nothing is decided by it.
 
-use crate::message::{Holder, OutgoingId, PeerName, Step, Timestamp};
+use crate::message::{Holder, OutgoingId, PeerName, Said, Step, Timestamp};
 
 use super::{Acceptance, DeliveryResult, Outcome};
 
@@ -67,6 +67,8 @@ pub struct Arrival {
     pub from: Option<String>,
     pub to: Vec<String>,
     pub journey: Vec<Step>,
+    /// What the message says it is.
+    pub says: Option<Said>,
     /// Where it goes: ordinal and next hop, and the reason when that was given up at once.
     pub destinations: Vec<(u32, PeerName, Option<String>)>,
     /// Why it is held, or not through its chain yet.
@@ -128,6 +130,7 @@ impl Arrival {
             from: envelope.sender.as_ref().map(ToString::to_string),
             to: envelope.recipients.iter().map(|r| r.address.to_string()).collect(),
             journey: acceptance.journey.clone(),
+            says: acceptance.says.clone(),
             destinations: destinations
                 .map(|(outgoing, why)| (outgoing.id.ordinal, outgoing.peer.clone(), why.map(|why| cut(why))))
                 .collect(),

@@ -53,7 +53,7 @@ use std::pin::Pin;
 
 use crate::message::{
     ChargingEntry, Content, Envelope, Holder, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, PeerName,
-    Step, Timestamp, Transaction, TransactionChange, TransactionKey,
+    Said, Step, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 
 pub use careless::Careless;
@@ -180,6 +180,8 @@ pub struct Acceptance {
     pub kv: Vec<KvWrite>,
     /// What the plug-ins did, to show to people.
     pub journey: Vec<Step>,
+    /// What the message says it is, to show to people; `None` when it has not been read yet.
+    pub says: Option<Said>,
     /// The transaction that its request opens, under the same id. In what an unfinished message comes to it may be open
     /// already: then its legs that are new are added, and the others stay as they have become.
     pub opens: Option<Transaction>,

@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::message::{
-    Answer, Change, Leg, LegState, Message, MessageType, MmsAddress, Mode, PeerName, Recipient, RefuseWith, Timestamp,
-    Transaction, TransactionChange, TransactionKey,
+    Answer, Answered, Change, Leg, LegState, Message, MessageType, MmsAddress, Mode, PeerName, Recipient, RefuseWith,
+    Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 use crate::protocol::mm4::{self, Pdu};
 use crate::spool::SpoolError;
@@ -97,6 +97,14 @@ impl Meaning {
             Self::Reply(reply) => reply.way(),
             Self::Heard(_) => Way::Nowhere,
             Self::Unasked(_) | Self::Nothing => Way::Routed { home: None },
+        }
+    }
+
+    /// Of a response: the request that it answers.
+    pub fn answers(&self) -> Option<Answered> {
+        match self {
+            Self::Reply(reply) => Some(reply.of.answered()),
+            _ => None,
         }
     }
 

@@ -45,7 +45,8 @@ pub use terms::{Profile, Terms};
 pub use unasked::{Speakers, Unasked};
 
 use crate::clock::SharedClock;
-use crate::message::{MmsAddress, PeerName, TransactionKey};
+use crate::message::{Answered, Header, MessageType, MmsAddress, PeerName, Transaction, TransactionKey};
+use crate::protocol::mm4;
 use crate::spool::Spool;
 
 /// Transactions that are looked at alone, at the same time. More than the spool commits together.
@@ -90,6 +91,33 @@ impl Transactions {
     /// How long the peer may take to respond.
     pub fn response_within(&self, peer: &PeerName) -> Duration {
         self.terms.load().peer(peer).response_within
+    }
+
+    /// The request that a response answers which goes from `answering` to `asking`; `None` when it is not known, or when the
+    /// message is no response. The header is that of the response as it goes out.
+    pub async fn answered(&self, header: &Header, answering: &PeerName, asking: &PeerName) -> Option<Answered> {
+        let kind = MessageType::of(header)?.request()?;
+        let transaction_id = mm4::Pdu::of(header).transaction_id()?;
+        let transaction_id = mm4::headers::normalised_id(&transaction_id).to_owned();
+        // One that was asked onward under another ID has its own back by now.
+        let keys = [
+            TransactionKey::Asked {
+                peer: answering.clone(),
+                kind,
+                transaction_id: transaction_id.clone(),
+            },
+            TransactionKey::Received { transaction_id },
+        ];
+        for key in keys {
+            let found = self.spool.find(&key).await.unwrap_or_default();
+            let is_it = |of: &&Transaction| {
+                of.kind == kind && of.source == *asking && of.legs.iter().any(|leg| leg.peer == *answering)
+            };
+            if let Some(of) = found.iter().find(is_it) {
+                return Some(of.answered());
+            }
+        }
+        None
     }
 
     /// To be held from the look at a transaction to the commit of what answers it. Others share the desk by chance, and

@@ -35,10 +35,20 @@
 //!
 //! # Fields
 //!
-//! From the message's headers, as received. What is missing is left out, except the booleans that TS 32.298 makes mandatory: reports
-//! and acknowledgements not asked for, sender shown. In the records of a report request the originator and the recipient are
-//! those of the original message, as TS 32.270 wants them: the report's own, exchanged. The records of responses
+//! From the message's headers, as the relay reads them: under every name that peers give a field, and values of the standard's lists
+//! in the standard's spelling. What is missing is left out, except the booleans that TS 32.298 makes mandatory: reports and
+//! acknowledgements not asked for, sender shown. In the records of a report request, in every role, the originator and the
+//! recipient are those of the original message, as TS 32.270 wants them: the report's own, exchanged. The records of responses
 //! name neither, for a response travels between systems.
+//!
+//! IDs are as received. Beside the fields of the contract's record stand:
+//!
+//! - `message-type`: which MM4 message the record is about, `MM4_forward.REQ`; `notification` for a bounce.
+//! - `message-id-unquoted`, `transaction-id-unquoted`: the IDs without the quotes and blanks around them, to join records by.
+//!   Peers quote one and the same ID or do not.
+//! - `response-message-id`: what a response says as its message ID, where that is not the request's. The record's `message-id` is
+//!   always that of the message which the request was about, as far as the relay knows the request: some peers answer under an ID
+//!   of their own, and a response to a read-reply report has none.
 //!
 //! `intra-mmse` is there in each record: whether both ends are of our own MMSE. TS 32.270 (5.1, 6.1.1.0) makes MM4 records
 //! wherever two Relay/Servers are not one, within an MMSE too, and this tells the two cases apart. A relay-in record of a
@@ -49,7 +59,7 @@
 //! code for what was sent or failed.
 
 use mm4_filter::{Fault, Outcome, Plugin, Verdict, charging, message};
-use rules::{Event, Facts, Settings};
+use rules::{Event, Facts, Record, Settings};
 
 pub mod rules;
 
@@ -95,9 +105,14 @@ fn record(settings: &Settings, event: &Event) -> Result<(), Fault> {
             .into_iter()
             .map(|recipient| recipient.address.text)
             .collect(),
-        headers: message::headers(),
+        answered: message::answered(),
+        fields: rules::FIELDS
+            .into_iter()
+            .filter_map(|name| Some((name, message::field(name)?)))
+            .collect(),
     };
-    charging::emit(&facts.record(record_type, event))
+    let Record { record, more } = facts.record(record_type, event);
+    charging::emit_with(&record, &more)
 }
 
 mm4_filter::export_plugin!(Charging);

@@ -1,8 +1,8 @@
 //! Which event makes which record, and what is in it.
 
 use mm4_filter::charging::{ChargingRecord, RecordType};
-use mm4_filter::message::Summary;
-use mm4_filter::{Delivery, HeaderField, MessageType, RELAY};
+use mm4_filter::message::{Request, Summary};
+use mm4_filter::{Delivery, MessageType, RELAY};
 use serde::Deserialize;
 
 /// The relay takes no longer string in a record, in octets.
@@ -45,7 +45,36 @@ pub struct Facts {
     /// The envelope sender; `None` for the null sender.
     pub originator: Option<String>,
     pub recipients: Vec<String>,
-    pub headers: Vec<HeaderField>,
+    /// Of a response: the request that it answers, where the relay knows it.
+    pub answered: Option<Request>,
+    /// What the message says, by the names of [`FIELDS`], as the relay reads it.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// The fields of the message that a record can have something of.
+pub const FIELDS: [&str; 15] = [
+    "X-Mms-Message-Type",
+    "Content-Type",
+    "Date",
+    "X-Mms-Message-Class",
+    "X-Mms-Priority",
+    "X-Mms-Expiry",
+    "X-Mms-Delivery-Report",
+    "X-Mms-Read-Reply",
+    "X-Mms-Ack-Request",
+    "X-Mms-Sender-Visibility",
+    "X-Mms-Forward-Counter",
+    "X-Mms-MM-Status-Code",
+    "X-Mms-Read-Status",
+    "X-Mms-Request-Status-Code",
+    "X-Mms-Status-Text",
+];
+
+/// A record, and the fields that the contract's has no place for.
+#[derive(Debug, PartialEq)]
+pub struct Record {
+    pub record: ChargingRecord,
+    pub more: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -121,16 +150,16 @@ enum Side {
 
 impl Facts {
     /// The record of that type, all fields filled that the message or the event has.
-    pub fn record(&self, record_type: RecordType, event: &Event) -> ChargingRecord {
-        let (originator, recipients) = self.parties(record_type);
+    pub fn record(&self, record_type: RecordType, event: &Event) -> Record {
+        let (originator, recipients) = self.parties();
         let (status_code, status_text) = self.status(event);
         let delivery = match event {
             Event::Arrived => None,
             Event::Delivered(delivery) | Event::Failed(delivery) => Some(delivery),
         };
-        ChargingRecord {
+        let record = ChargingRecord {
             record_type,
-            message_id: clipped(&self.summary.message_id),
+            message_id: clipped(self.message_id()),
             transaction_id: non_empty(&self.summary.transaction_id),
             source_peer: non_empty(&self.summary.source),
             destination_peer: delivery.and_then(|delivery| non_empty(&delivery.peer)),
@@ -148,21 +177,66 @@ impl Facts {
             acknowledgement_requested: Some(self.is("X-Mms-Ack-Request", "Yes")),
             sender_hidden: Some(self.is("X-Mms-Sender-Visibility", "Hide")),
             forward_counter: self
-                .header("X-Mms-Forward-Counter")
-                .and_then(|value| value.parse().ok()),
+                .field("X-Mms-Forward-Counter")
+                .and_then(|value| unquoted(value).parse().ok()),
             status_code,
             status_text,
+        };
+        Record {
+            record,
+            more: self.more(),
         }
     }
 
+    /// What a record says besides: which MM4 message it is about, and under which IDs records of one message are joined.
+    fn more(&self) -> Vec<(String, String)> {
+        let own = &self.summary.message_id;
+        let differs = self.is_response() && !own.is_empty() && unquoted(own) != unquoted(self.message_id());
+        let fields = [
+            ("message-type", Some(self.message_type())),
+            ("message-id-unquoted", Some(unquoted(self.message_id()))),
+            ("transaction-id-unquoted", Some(unquoted(&self.summary.transaction_id))),
+            ("response-message-id", differs.then_some(own.as_str())),
+        ];
+        let said = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, non_empty(value?)?)));
+        said.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// That of the message that the record is about. A response is about the one that its request named: some peers answer
+    /// under an ID of their own.
+    fn message_id(&self) -> &str {
+        let answered = self
+            .answered
+            .as_ref()
+            .filter(|answered| !answered.message_id.is_empty());
+        answered.map_or(&self.summary.message_id, |answered| &answered.message_id)
+    }
+
+    fn message_type(&self) -> &str {
+        // What is of no type is somebody's bounce.
+        self.field("X-Mms-Message-Type").unwrap_or("notification")
+    }
+
+    fn is_response(&self) -> bool {
+        use MessageType::{DeliveryReportResponse, ForwardResponse, ReadReplyReportResponse};
+        matches!(
+            self.summary.message_type,
+            ForwardResponse | DeliveryReportResponse | ReadReplyReportResponse
+        )
+    }
+
     /// Whom the record names: see "Fields" in the crate's documentation.
-    fn parties(&self, record_type: RecordType) -> (Option<String>, Vec<String>) {
-        use RecordType::{O4d, O4frs, O4r, R4drq, R4drs, R4rrq, R4rrs};
+    fn parties(&self) -> (Option<String>, Vec<String>) {
+        use MessageType::{DeliveryReportRequest, ReadReplyReportRequest};
         let sender = self.originator.as_deref().map(clipped);
         let recipients: Vec<String> = self.recipients.iter().map(|address| clipped(address)).collect();
-        match record_type {
-            O4d | O4r | R4drq | R4rrq => (recipients.into_iter().next(), sender.into_iter().collect()),
-            O4frs | R4drs | R4rrs => (None, Vec::new()),
+        match self.summary.message_type {
+            DeliveryReportRequest | ReadReplyReportRequest => {
+                (recipients.into_iter().next(), sender.into_iter().collect())
+            }
+            _ if self.is_response() => (None, Vec::new()),
             _ => (sender, recipients),
         }
     }
@@ -182,21 +256,25 @@ impl Facts {
         (code, self.text("X-Mms-Status-Text"))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|field| field.name.eq_ignore_ascii_case(name))
-            .map(|field| field.value.trim())
+    fn field(&self, name: &str) -> Option<&str> {
+        let mut fields = self.fields.iter();
+        fields
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        self.header(name).and_then(non_empty)
+        self.field(name).and_then(non_empty)
     }
 
     fn is(&self, name: &str, value: &str) -> bool {
-        self.header(name)
-            .is_some_and(|present| present.eq_ignore_ascii_case(value))
+        self.field(name) == Some(value)
     }
+}
+
+/// An ID without the blanks and quotes around it, as IDs are compared.
+fn unquoted(id: &str) -> &str {
+    id.trim_matches(|c: char| c.is_ascii_whitespace() || c == '"')
 }
 
 fn non_empty(text: &str) -> Option<String> {

@@ -32,6 +32,16 @@ impl message::Host for Call {
         Ok(self.subject(NAME)?.header(&name))
     }
 
+    fn field(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+        self.host_calls += 1;
+        Ok(self.subject(NAME)?.field(&name))
+    }
+
+    fn answered(&mut self) -> wasmtime::Result<Option<message::Request>> {
+        self.host_calls += 1;
+        Ok(self.subject(NAME)?.answered().map(Into::into))
+    }
+
     fn headers(&mut self) -> wasmtime::Result<Vec<types::HeaderField>> {
         self.host_calls += 1;
         let fields = self.subject(NAME)?.headers();

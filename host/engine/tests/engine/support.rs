@@ -313,6 +313,14 @@ impl Subject for Message {
         name.eq_ignore_ascii_case("subject").then(|| "greetings".into())
     }
 
+    fn field(&self, name: &str) -> Option<String> {
+        self.header(name)
+    }
+
+    fn answered(&self) -> Option<Request> {
+        None
+    }
+
     fn headers(&self) -> Vec<HeaderField> {
         vec![HeaderField {
             name: "Subject".into(),

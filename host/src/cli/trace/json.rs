@@ -99,6 +99,9 @@ fn arrived(arrival: &Arrival) -> Value {
     let plug_ins = plug_ins.collect::<Vec<_>>();
     json!({
         "relay-id": arrival.id.message.to_string(),
+        "type": arrival.says.as_ref().map(|says| &says.kind),
+        "status": arrival.says.as_ref().and_then(|says| says.status.as_ref()),
+        "status-text": arrival.says.as_ref().and_then(|says| says.text.as_ref()),
         "source": arrival.source.as_str(),
         "remote": arrival.remote,
         "helo": arrival.helo,

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use mm4relay_engine::{Grant, Limits, Occasion, Plugin, PluginSpec, Subject, Summary, digest};
+use mm4relay_engine::{Grant, Limits, Occasion, Plugin, PluginSpec, Request, Subject, Summary, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Content, Envelope, Field, Piece, Rope};
@@ -56,6 +56,9 @@ pub struct CallFile {
     pub message: String,
     pub occasion: Occasion,
     pub summary: Summary,
+    /// Of a response: the request that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Request>,
     #[serde(with = "recorded_envelope")]
     pub envelope: Envelope,
     /// The ids of the parts, in order: those of removed parts are missing, those of added ones come last.
@@ -165,6 +168,7 @@ impl CallFile {
             message: view.id_text().to_owned(),
             occasion: heard.occasion.clone(),
             summary: view.summary(),
+            answered: view.answered(),
             envelope: view.envelope().clone(),
             parts: view
                 .message()

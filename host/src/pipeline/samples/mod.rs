@@ -266,6 +266,7 @@ impl Rehearsal {
                     outgoing: &self.outgoing,
                     recipients: self.message.envelope.recipients.clone(),
                     header: Arc::clone(&self.header),
+                    answers: None,
                     outcome: outcome.clone(),
                     only: None,
                 };

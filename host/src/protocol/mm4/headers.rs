@@ -73,6 +73,34 @@ pub fn spellings(name: &str) -> impl Iterator<Item = &str> {
     std::iter::once(first).chain(others.iter().copied())
 }
 
+/// The name as the standard spells it, where the relay knows it.
+pub(super) fn in_standard_spelling(name: &str) -> &str {
+    let name = spellings(name).next().unwrap_or(name);
+    let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name));
+    known.copied().unwrap_or(name)
+}
+
+/// The fields that are more than text to the relay.
+const KNOWN: [&str; 17] = [
+    VERSION,
+    MESSAGE_TYPE,
+    TRANSACTION_ID,
+    MESSAGE_ID,
+    ACK_REQUEST,
+    REQUEST_STATUS_CODE,
+    MM_STATUS_CODE,
+    MM_STATUS_EXTENSION,
+    READ_STATUS,
+    MESSAGE_CLASS,
+    PRIORITY,
+    DELIVERY_REPORT,
+    ORIGINATOR_RS_DELIVERY_REPORT,
+    FORWARD_TO_ORIGINATOR_UA,
+    READ_REPLY,
+    SENDER_VISIBILITY,
+    super::unverified::DRM_CONTENT,
+];
+
 /// The field that says what `name` stands for: the first of that name which is not empty, else the first of another
 /// name that peers give it.
 pub fn field<'h>(header: &'h Header, name: &str) -> Option<&'h Field> {

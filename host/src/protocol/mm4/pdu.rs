@@ -12,7 +12,7 @@ use super::values::{
     MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility,
 };
 use super::{addresses, headers, unverified};
-use crate::message::{ContentClass, Field, Header, MessageType, MmsAddress, Wants};
+use crate::message::{ContentClass, Field, Header, MessageType, MmsAddress, Said, Wants};
 
 /// A view over a header. Costs nothing to make; each method looks its field up.
 #[derive(Clone, Copy, Debug)]
@@ -236,10 +236,56 @@ impl Pdu<'_> {
     }
 }
 
+/// Longest status, and longest text of one, that is kept to be shown, in characters.
+const MOST_SHOWN: (usize, usize) = (80, 200);
+
 impl<'a> Pdu<'a> {
+    /// What a message of this type says, for people.
+    pub fn said(&self, kind: MessageType) -> Said {
+        let status = match kind {
+            MessageType::ForwardRequest | MessageType::Other => None,
+            MessageType::DeliveryReportRequest => self.value(headers::MM_STATUS_CODE),
+            MessageType::ReadReplyReportRequest => self.value(headers::READ_STATUS),
+            MessageType::ForwardResponse
+            | MessageType::DeliveryReportResponse
+            | MessageType::ReadReplyReportResponse => self.value(headers::REQUEST_STATUS_CODE),
+        };
+        let cut = |text: &str, most| text.chars().take(most).collect::<String>();
+        let other = || self.stated(headers::MESSAGE_TYPE).unwrap_or_else(|| "a bounce".into());
+        Said {
+            kind: match kind {
+                MessageType::Other => cut(&other(), MOST_SHOWN.0),
+                kind => kind.name().to_owned(),
+            },
+            text: status
+                .is_some()
+                .then(|| self.status_text())
+                .flatten()
+                .map(|text| cut(&text, MOST_SHOWN.1)),
+            status: status.map(|status| cut(&status, MOST_SHOWN.0)),
+        }
+    }
+
     /// The field's value as it was received, under whichever name peers give it.
     pub fn value(&self, name: &str) -> Option<Cow<'a, str>> {
         self.field(name).map(Field::value)
+    }
+
+    /// What the field says, as [`Pdu`]'s methods read it, in text: a value of a list in the standard's spelling, IDs and the
+    /// version without the blanks and quotes around them, and every other value as it was received. A value that is none
+    /// of its list stays as it is.
+    pub fn stated(&self, name: &str) -> Option<String> {
+        let field = self.field(name)?;
+        let value = field.exact_value();
+        let stated = match headers::in_standard_spelling(name) {
+            headers::MESSAGE_TYPE => {
+                let kind = self.kind().filter(|kind| *kind != MessageType::Other);
+                kind.map_or(&*value, |kind| kind.name())
+            }
+            headers::TRANSACTION_ID | headers::MESSAGE_ID | headers::VERSION => headers::normalised_id(&value),
+            name => super::values::in_standard_spelling(name, &value).unwrap_or(&value),
+        };
+        Some(stated.to_owned())
     }
 
     fn field(&self, name: &str) -> Option<&'a Field> {
@@ -402,6 +448,49 @@ mod tests {
             assert_eq!(or(nowhere).as_deref(), Some(envelope.as_str()), "{nowhere}");
         }
         assert_eq!(or(system).as_deref(), Some("PostMaster@mms.a.example"));
+    }
+
+    #[test]
+    fn what_a_field_states_is_in_the_words_of_the_standard() {
+        let stated = |line: &str, name: &str| Pdu::of(&header(&format!("{line}\r\n"))).stated(name);
+        let cases = [
+            (
+                "X-Mms-Message-Type: \"mm4_FORWARD.req\"",
+                "x-mms-message-type",
+                "MM4_forward.REQ",
+            ),
+            ("X-Mms-Message-Type: MM4_x.REQ", "X-Mms-Message-Type", "MM4_x.REQ"),
+            ("X-Mms-Transaction-Id: \" t1\" ", "X-Mms-Transaction-ID", "t1"),
+            ("X-Mms-3GPP-Version: \"5.5.0\"", "X-Mms-3GPP-MMS-Version", "5.5.0"),
+            ("X-Mms-Read-Report: \"yes \"", "X-Mms-Read-Reply", "Yes"),
+            ("X-Mms-Ack-Request: NO", "X-Mms-Ack-Request", "No"),
+            ("X-Mms-Ack-Request: perhaps", "X-Mms-Ack-Request", "perhaps"),
+            (
+                "X-Mms-Request-Status-Code: Error- service-denied",
+                "X-Mms-Request-Status-Code",
+                "Error-service-denied",
+            ),
+            ("X-Mms-Request-Status-Code: 0", "X-Mms-Request-Status-Code", "Ok"),
+            // It counts as another, and is not it.
+            (
+                "X-Mms-Request-Status-Code: Error-test-failed",
+                "X-Mms-Request-Status-Code",
+                "Error-test-failed",
+            ),
+            ("X-Mms-Status: unrecognized", "X-Mms-MM-Status-Code", "Unrecognised"),
+            (
+                "X-Mms-MM-Read-Status: Deletedwithoutbeingread",
+                "X-Mms-Read-Status",
+                "Deleted without being read",
+            ),
+            ("X-Mms-Priority: HIGH", "X-Mms-Priority", "High"),
+            ("X-Mms-Expiry: 600 ", "X-Mms-Expiry", "600"),
+            ("Subject: \"x\" Y", "subject", "\"x\" Y"),
+        ];
+        for (line, name, expected) in cases {
+            assert_eq!(stated(line, name).as_deref(), Some(expected), "{line}");
+        }
+        assert_eq!(stated("X-Mms-Priority:", "X-Mms-Priority"), None);
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
         parts: index.parts,
         content: incoming.content,
         given: GivenIds::default(),
+        answers: None,
     })
 }
 

@@ -4,7 +4,10 @@
 //! met in the field. What is read serves decisions and charging; what leaves the relay is the value as it was received.
 //! Numbers for charging are those of TS 32.298.
 
-use super::unverified::{OWN_VERSION, STATUS_EXTENSION_SINCE, STATUS_EXTENSIONS, STATUS_SINCE};
+use super::headers as h;
+use super::unverified::{
+    ADAPTATION_ALLOWED, DRM_CONTENT, OWN_VERSION, STATUS_EXTENSION_SINCE, STATUS_EXTENSIONS, STATUS_SINCE,
+};
 use crate::message::{Answer, Choice, ContentClass};
 
 /// `X-Mms-Request-Status-Code`: what a response says of the request.
@@ -353,6 +356,32 @@ fn found<T: Copy>(table: &[(T, &str)], bare_value: &str) -> Option<T> {
         .iter()
         .find(|(_, spelling)| bare(spelling) == bare_value)
         .map(|(value, _)| *value)
+}
+
+/// The standard's spelling of a value of the list that belongs to the field; `None` where no list does, or none of its
+/// values is meant.
+pub(super) fn in_standard_spelling(field: &str, value: &str) -> Option<&'static str> {
+    fn of<T: Copy + PartialEq>(table: &[(T, &'static str)], value: &str) -> Option<&'static str> {
+        found(table, &bare(value)).map(|known| name(table, known))
+    }
+    const YES_OR_NO: [(bool, &str); 2] = [(true, "Yes"), (false, "No")];
+    match field {
+        h::ACK_REQUEST
+        | h::DELIVERY_REPORT
+        | h::ORIGINATOR_RS_DELIVERY_REPORT
+        | h::FORWARD_TO_ORIGINATOR_UA
+        | h::READ_REPLY
+        | DRM_CONTENT
+        | ADAPTATION_ALLOWED => h::yes_no(value).map(|yes| name(&YES_OR_NO, yes)),
+        h::REQUEST_STATUS_CODE => of(&REQUEST_STATUSES, value),
+        h::MM_STATUS_CODE => of(&MM_STATUSES, value),
+        h::MM_STATUS_EXTENSION => of(&STATUS_EXTENSIONS, value),
+        h::READ_STATUS => of(&READ_STATUSES, value),
+        h::MESSAGE_CLASS => of(&CLASSES, value),
+        h::PRIORITY => of(&PRIORITIES, value),
+        h::SENDER_VISIBILITY => of(&VISIBILITIES, value),
+        _ => None,
+    }
 }
 
 fn name<T: PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {

@@ -17,7 +17,7 @@ fn delivery(code: u16) -> Delivery {
     }
 }
 
-fn facts(message_type: MessageType, headers: &[(&str, &str)]) -> Facts {
+fn facts(message_type: MessageType, fields: &[(&'static str, &str)]) -> Facts {
     Facts {
         summary: Summary {
             message_type,
@@ -34,13 +34,8 @@ fn facts(message_type: MessageType, headers: &[(&str, &str)]) -> Facts {
             "+15555550199/TYPE=PLMN@mms.b.example".into(),
             "+15555550188/TYPE=PLMN@mms.b.example".into(),
         ],
-        headers: headers
-            .iter()
-            .map(|&(name, value)| HeaderField {
-                name: name.into(),
-                value: value.into(),
-            })
-            .collect(),
+        answered: None,
+        fields: fields.iter().map(|&(name, value)| (name, value.to_owned())).collect(),
     }
 }
 
@@ -143,23 +138,24 @@ fn what_the_relay_says_itself_has_not_come_in_and_goes_out_as_from_inside() {
 }
 
 #[test]
-fn fields_come_from_the_headers_whatever_their_case() {
+fn fields_come_from_what_the_message_says() {
     let facts = facts(
         MessageType::ForwardRequest,
         &[
-            ("content-type", "multipart/related;Start=\"<smil>\""),
-            ("DATE", "Mon, 26 Jan 2026 00:17:43 +0200"),
+            ("X-Mms-Message-Type", "MM4_forward.REQ"),
+            ("Content-Type", "multipart/related;Start=\"<smil>\""),
+            ("Date", "Mon, 26 Jan 2026 00:17:43 +0200"),
             ("X-Mms-Message-Class", "Personal"),
             ("X-Mms-Priority", "High"),
-            ("X-Mms-Expiry", "600 "),
-            ("X-Mms-Delivery-Report", "yes"),
+            ("X-Mms-Expiry", "600"),
+            ("X-Mms-Delivery-Report", "Yes"),
             ("X-Mms-Read-Reply", "Yes"),
-            ("X-Mms-Ack-Request", "YES"),
-            ("X-Mms-Sender-Visibility", "hide"),
+            ("X-Mms-Ack-Request", "Yes"),
+            ("X-Mms-Sender-Visibility", "Hide"),
             ("X-Mms-Forward-Counter", "2"),
         ],
     );
-    let record = facts.record(RecordType::RelayIn, &Event::Arrived);
+    let Record { record, more } = facts.record(RecordType::RelayIn, &Event::Arrived);
     let expected = ChargingRecord {
         record_type: RecordType::RelayIn,
         message_id: "\"k1@mms.a.example\"".into(),
@@ -184,11 +180,23 @@ fn fields_come_from_the_headers_whatever_their_case() {
         status_text: None,
     };
     assert_eq!(record, expected);
+    let more: Vec<(&str, &str)> = more
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let expected = [
+        ("message-type", "MM4_forward.REQ"),
+        ("message-id-unquoted", "k1@mms.a.example"),
+        ("transaction-id-unquoted", "t1@mms.a.example"),
+    ];
+    assert_eq!(more, expected);
 }
 
 #[test]
 fn mandatory_booleans_have_values_when_the_message_says_nothing() {
-    let record = facts(MessageType::ForwardRequest, &[]).record(RecordType::R4f, &Event::Arrived);
+    let record = facts(MessageType::ForwardRequest, &[])
+        .record(RecordType::R4f, &Event::Arrived)
+        .record;
     assert_eq!(record.delivery_report_requested, Some(false));
     assert_eq!(record.read_reply_requested, Some(false));
     assert_eq!(record.acknowledgement_requested, Some(false));
@@ -202,17 +210,18 @@ fn the_record_of_a_report_names_the_parties_of_the_original_message() {
         &[("X-Mms-MM-Status-Code", "Retrieved")],
     );
     facts.recipients.truncate(1);
-    let record = facts.record(RecordType::O4d, &Event::Arrived);
+    let record = facts.record(RecordType::O4d, &Event::Arrived).record;
     assert_eq!(
         record.originator.as_deref(),
         Some("+15555550199/TYPE=PLMN@mms.b.example")
     );
     assert_eq!(record.recipients, ["+15555550100/TYPE=PLMN@mms.a.example"]);
     assert_eq!(record.status_code.as_deref(), Some("Retrieved"));
-    let relayed = facts.record(RecordType::RelayIn, &Event::Arrived);
+    let relayed = facts.record(RecordType::RelayIn, &Event::Arrived).record;
     assert_eq!(
-        relayed.originator.as_deref(),
-        Some("+15555550100/TYPE=PLMN@mms.a.example")
+        (relayed.originator, relayed.recipients),
+        (record.originator, record.recipients),
+        "in every role"
     );
 }
 
@@ -222,16 +231,56 @@ fn the_record_of_a_response_has_its_status_and_no_parties() {
         ("X-Mms-Request-Status-Code", "Error-service-denied"),
         ("X-Mms-Status-Text", "not here"),
     ];
-    let record = facts(MessageType::ForwardResponse, &headers).record(RecordType::O4frs, &Event::Arrived);
-    assert_eq!((record.originator, record.recipients.len()), (None, 0));
-    assert_eq!(record.status_code.as_deref(), Some("Error-service-denied"));
-    assert_eq!(record.status_text.as_deref(), Some("not here"));
+    let facts = facts(MessageType::ForwardResponse, &headers);
+    for record_type in [RecordType::O4frs, RecordType::RelayIn, RecordType::RelayOut] {
+        let record = facts.record(record_type, &Event::Arrived).record;
+        assert_eq!(
+            (record.originator, record.recipients.len()),
+            (None, 0),
+            "{record_type:?}"
+        );
+        assert_eq!(record.status_code.as_deref(), Some("Error-service-denied"));
+        assert_eq!(record.status_text.as_deref(), Some("not here"));
+    }
+}
+
+#[test]
+fn the_record_of_a_response_is_about_the_message_of_its_request() {
+    let request = |message_id: &str| Request {
+        message_type: MessageType::ForwardRequest,
+        message_id: message_id.into(),
+        transaction_id: "\"t1\"".into(),
+        source: "operator-b".into(),
+    };
+    let of = |own: &str, answered: Option<Request>| {
+        let mut facts = facts(MessageType::ForwardResponse, &[]);
+        facts.summary.message_id = own.into();
+        facts.answered = answered;
+        let Record { record, more } = facts.record(RecordType::RelayIn, &Event::Arrived);
+        let more = |name: &str| {
+            let field = more.iter().find(|(known, _)| known == name);
+            field.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        (
+            record.message_id,
+            more("message-id-unquoted"),
+            more("response-message-id"),
+        )
+    };
+    let texts = |one: &str, two: &str, three: &str| (one.to_owned(), two.to_owned(), three.to_owned());
+    let known = || Some(request("\"k1\""));
+    assert_eq!(of("mbuni-7", known()), texts("\"k1\"", "k1", "mbuni-7"));
+    assert_eq!(of("k1", known()), texts("\"k1\"", "k1", ""));
+    assert_eq!(of("", known()), texts("\"k1\"", "k1", ""));
+    assert_eq!(of("\"mbuni-7\"", None), texts("\"mbuni-7\"", "mbuni-7", ""));
 }
 
 #[test]
 fn an_outcome_is_recorded_with_its_peer_and_reply() {
     let refused = delivery(550);
-    let record = facts(MessageType::ForwardRequest, &[]).record(RecordType::RelayFailed, &Event::Failed(&refused));
+    let record = facts(MessageType::ForwardRequest, &[])
+        .record(RecordType::RelayFailed, &Event::Failed(&refused))
+        .record;
     assert_eq!(record.destination_peer.as_deref(), Some("operator-b"));
     assert_eq!(record.status_code.as_deref(), Some("550"));
     assert_eq!(record.status_text.as_deref(), Some("queued"));
@@ -243,7 +292,9 @@ fn a_destination_that_was_never_reached_has_no_code() {
         text: "no route to host".into(),
         ..delivery(0)
     };
-    let record = facts(MessageType::ForwardRequest, &[]).record(RecordType::RelayFailed, &Event::Failed(&silent));
+    let record = facts(MessageType::ForwardRequest, &[])
+        .record(RecordType::RelayFailed, &Event::Failed(&silent))
+        .record;
     assert_eq!(
         (record.status_code.as_deref(), record.status_text.as_deref()),
         (None, Some("no route to host"))
@@ -256,7 +307,7 @@ fn a_counter_that_is_no_number_is_left_out_and_loses_nothing_else() {
         MessageType::ForwardRequest,
         &[("X-Mms-Forward-Counter", "many"), ("X-Mms-Priority", "Low")],
     );
-    let record = facts.record(RecordType::R4f, &Event::Arrived);
+    let record = facts.record(RecordType::R4f, &Event::Arrived).record;
     assert_eq!(
         (record.forward_counter, record.priority.as_deref()),
         (None, Some("Low"))
@@ -266,8 +317,9 @@ fn a_counter_that_is_no_number_is_left_out_and_loses_nothing_else() {
 #[test]
 fn a_string_too_long_for_a_record_is_cut_between_characters() {
     let long = "\u{e4}".repeat(700);
-    let record =
-        facts(MessageType::ForwardRequest, &[("Content-Type", &long)]).record(RecordType::R4f, &Event::Arrived);
+    let record = facts(MessageType::ForwardRequest, &[("Content-Type", &long)])
+        .record(RecordType::R4f, &Event::Arrived)
+        .record;
     assert_eq!(record.content_type.map(|text| text.len()), Some(LONGEST_STRING));
     assert_eq!(clipped(&format!("x{long}")).len(), LONGEST_STRING - 1);
 }
@@ -278,8 +330,17 @@ fn a_null_sender_is_recorded_as_none() {
         originator: None,
         ..facts(MessageType::DeliveryReportRequest, &[])
     };
-    assert_eq!(facts.record(RecordType::RelayIn, &Event::Arrived).originator, None);
-    assert!(facts.record(RecordType::O4d, &Event::Arrived).recipients.is_empty());
+    assert_eq!(
+        facts.record(RecordType::RelayIn, &Event::Arrived).record.originator,
+        None
+    );
+    assert!(
+        facts
+            .record(RecordType::O4d, &Event::Arrived)
+            .record
+            .recipients
+            .is_empty()
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::{all, peer};
 use super::holder::StoredHolder;
-use crate::message::{MessageId, OutgoingId, PeerName, Step, Timestamp};
+use crate::message::{MessageId, OutgoingId, PeerName, Said, Step, Timestamp};
 use crate::spool::{Arrival, Event};
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +84,8 @@ pub(super) struct StoredArrival {
     to: Vec<String>,
     #[serde(rename = "j", default, skip_serializing_if = "Vec::is_empty")]
     journey: Vec<StoredStep>,
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    says: Option<StoredSaid>,
     /// Ordinal, next hop, and the reason when that was given up at once.
     #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
     destinations: Vec<(u32, String, Option<String>)>,
@@ -95,6 +97,16 @@ pub(super) struct StoredArrival {
     changes: Vec<String>,
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     charged: Option<(u64, u64)>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredSaid {
+    #[serde(rename = "k")]
+    kind: String,
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -201,6 +213,7 @@ impl From<Arrival> for StoredArrival {
             from,
             to,
             journey,
+            says,
             destinations,
             hold,
             holders,
@@ -217,6 +230,7 @@ impl From<Arrival> for StoredArrival {
             from,
             to,
             journey: journey.iter().map(StoredStep::from).collect(),
+            says: says.map(StoredSaid::from),
             destinations: destinations.into_iter().map(destination).collect(),
             hold,
             holders: holders.iter().map(StoredHolder::from).collect(),
@@ -240,6 +254,7 @@ impl TryFrom<StoredArrival> for Arrival {
             from: stored.from,
             to: stored.to,
             journey: stored.journey.into_iter().map(Step::from).collect(),
+            says: stored.says.map(Said::from),
             destinations: stored
                 .destinations
                 .into_iter()
@@ -250,6 +265,20 @@ impl TryFrom<StoredArrival> for Arrival {
             changes: stored.changes,
             charged: stored.charged,
         })
+    }
+}
+
+impl From<Said> for StoredSaid {
+    fn from(plain: Said) -> Self {
+        let Said { kind, status, text } = plain;
+        Self { kind, status, text }
+    }
+}
+
+impl From<StoredSaid> for Said {
+    fn from(stored: StoredSaid) -> Self {
+        let StoredSaid { kind, status, text } = stored;
+        Self { kind, status, text }
     }
 }
 

@@ -75,6 +75,7 @@ fn message(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
         charging: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),
+        says: None,
         opens: None,
         changes: Vec::new(),
     }

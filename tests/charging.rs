@@ -1,0 +1,265 @@
+//! Charging records: every message of `tests/golden/quirks`, on every occasion, in every role of the bundled plug-in; and
+//! what a record says of the MM4 message that it is about. The file under test is `plugins/charging/src/rules.rs`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::support::{A_SYSTEM, B_SYSTEM, Exchange, Link, Taken, Terms, eventually, root, sample};
+
+const ROLES: [&str; 3] = ["relay", "originator", "recipient"];
+const ACK: &str = "X-Mms-Ack-Request: Yes";
+const REPORT: &str = "X-Mms-Delivery-Report: Yes";
+
+/// Operators whose messages of any type pass, and the plug-in once for each role, under the role's name.
+fn exchange() -> Exchange {
+    let link = |role: &&str| {
+        Link::bundled("charging", &format!("role = {role:?}"))
+            .named(role)
+            .to_string()
+    };
+    let links: String = ROLES.iter().map(link).collect();
+    Exchange::on(&Terms {
+        a: "unknown-types = \"pass\"\nbounces = false",
+        more: &links,
+        ..Terms::default()
+    })
+}
+
+/// What TS 32.270 wants of a message of that type, by role: on arrival, and when it was delivered. Nothing is an empty
+/// name. What is not delivered is `relay-failed`, where its delivery would have made a record.
+fn wanted(kind: &str, role: &str) -> (&'static str, &'static str) {
+    match (role, kind) {
+        ("relay", _) => ("relay-in", "relay-out"),
+        ("originator", "MM4_forward.REQ") => ("", "o4frq"),
+        ("originator", "MM4_forward.RES") => ("o4frs", ""),
+        ("originator", "MM4_delivery_report.REQ") => ("o4d", ""),
+        ("originator", "MM4_read_reply_report.REQ") => ("o4r", ""),
+        ("recipient", "MM4_forward.REQ") => ("r4f", ""),
+        ("recipient", "MM4_delivery_report.REQ") => ("", "r4drq"),
+        ("recipient", "MM4_delivery_report.RES") => ("r4drs", ""),
+        ("recipient", "MM4_read_reply_report.REQ") => ("", "r4rrq"),
+        ("recipient", "MM4_read_reply_report.RES") => ("r4rrs", ""),
+        _ => ("", ""),
+    }
+}
+
+struct Quirk {
+    name: String,
+    /// As it is written beside the message, in the standard's spelling; `another type` for those that it does not name.
+    kind: String,
+    message: Vec<u8>,
+}
+
+/// Those that are carried.
+fn quirks() -> Vec<Quirk> {
+    let folder = root().join("tests/golden/quirks");
+    let files = std::fs::read_dir(folder)
+        .expect("golden messages")
+        .map(|entry| entry.expect("a file").path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|is| is == "eml"))
+        .collect();
+    files.sort();
+    let quirk = |path: &PathBuf| {
+        let expected = std::fs::read_to_string(path.with_extension("expected")).expect("an expectation");
+        let kind = expected
+            .lines()
+            .find_map(|line| line.strip_prefix("type: "))?
+            .to_owned();
+        Some(Quirk {
+            name: path.file_stem()?.to_string_lossy().into_owned(),
+            kind,
+            message: std::fs::read(path).expect("a message"),
+        })
+    };
+    files.iter().filter_map(quirk).collect()
+}
+
+/// The message under IDs of its own, so that none is a copy of another.
+fn alone(message: &[u8], number: usize) -> Vec<u8> {
+    let end = message
+        .windows(4)
+        .position(|octets| octets == b"\r\n\r\n")
+        .unwrap_or(message.len());
+    let (header, rest) = message.split_at(end);
+    let lines = header.split_inclusive(|octet| *octet == b'\n').map(|line| {
+        let lower = line.to_ascii_lowercase();
+        let is_id = [&b"x-mms-transaction-id"[..], b"x-mms-message-id"]
+            .iter()
+            .any(|name| lower.starts_with(name));
+        let body = line.trim_ascii_end();
+        let (id, quote) = body.strip_suffix(b"\"").map_or((body, &b""[..]), |id| (id, b"\""));
+        match is_id {
+            true => [id, format!("-{number}").as_bytes(), quote, &line[body.len()..]].concat(),
+            false => line.to_vec(),
+        }
+    });
+    let mut changed = lines.collect::<Vec<_>>().concat();
+    changed.extend_from_slice(rest);
+    if !changed.ends_with(b"\r\n") {
+        changed.extend_from_slice(b"\r\n");
+    }
+    changed
+}
+
+#[test]
+fn every_quirk_has_its_records_on_every_occasion_in_every_role() {
+    let exchange = exchange();
+    let quirks = quirks();
+    assert!(quirks.len() >= 44, "{} messages: some are missing", quirks.len());
+    // By the relay's id: whose record it is, and how it ends.
+    let mut sent: BTreeMap<String, (&Quirk, bool)> = BTreeMap::new();
+    let mut client = exchange.client();
+    for (number, quirk) in quirks.iter().enumerate() {
+        for (arrives, to) in [(true, sample::TO), (false, "refuse-me@mms.b.example")] {
+            let message = alone(&quirk.message, number * 2 + usize::from(arrives));
+            let answer = client.transaction(sample::FROM, &[to], &message);
+            assert!(answer.starts_with("250 2.0.0 "), "{}: {answer}", quirk.name);
+            let id = answer.split(' ').nth(2).expect("an id").to_owned();
+            sent.insert(id, (quirk, arrives));
+        }
+    }
+    let mut expected: Vec<(String, &str, &str, &str)> = Vec::new();
+    for (id, (quirk, arrives)) in &sent {
+        for role in ROLES {
+            let (arrival, delivered) = wanted(&quirk.kind, role);
+            let outcome = if *arrives || delivered.is_empty() {
+                delivered
+            } else {
+                "relay-failed"
+            };
+            let records = [arrival, outcome].into_iter().filter(|record| !record.is_empty());
+            expected.extend(records.map(|record| (id.clone(), quirk.name.as_str(), role, record)));
+        }
+    }
+    expected.sort();
+    // What the relay says of the failures has records of its own.
+    let of_ours = |record: &serde_json::Value| sent.contains_key(&id_of(record));
+    let records = eventually("every message has its records", || {
+        let mut records = exchange.relay.charging_records();
+        records.retain(of_ours);
+        (records.len() >= expected.len()).then_some(records)
+    });
+    let text = |record: &serde_json::Value, name: &str| record[name].as_str().unwrap_or_default().to_owned();
+    let mut found: Vec<(String, &str, &str, String)> = Vec::new();
+    for record in &records {
+        let id = id_of(record);
+        let (quirk, _) = sent[&id];
+        let role = ROLES
+            .into_iter()
+            .find(|role| record["plugin"] == **role)
+            .expect("a role");
+        found.push((id, quirk.name.as_str(), role, text(record, "record-type")));
+        if quirk.kind != "another type" {
+            assert_eq!(text(record, "message-type"), quirk.kind, "{}", quirk.name);
+        }
+        for id in ["message-id", "transaction-id"] {
+            let unquoted = text(record, id).trim_matches(|c: char| c == '"' || c == ' ').to_owned();
+            assert_eq!(text(record, &format!("{id}-unquoted")), unquoted, "{}", quirk.name);
+        }
+    }
+    found.sort();
+    let found: Vec<(String, &str, &str, &str)> = found
+        .iter()
+        .map(|(a, b, c, d)| (a.clone(), *b, *c, d.as_str()))
+        .collect();
+    assert_eq!(found, expected);
+    let of_mm1 = |record: &&serde_json::Value| sent[&id_of(record)].0.name == "17-read-reply-under-the-name-of-mm1";
+    let mm1 = records.iter().find(of_mm1).expect("a record");
+    assert_eq!(mm1["read-reply-requested"], true, "{mm1}");
+}
+
+/// The relay's id of the message that a record is about.
+fn id_of(record: &serde_json::Value) -> String {
+    let id = record["relay-id"].as_str().unwrap_or_default();
+    id.split('-').next().unwrap_or_default().to_owned()
+}
+
+/// The records of role `relay`: of which type, about which message, from whom to whom.
+fn transit(records: &[serde_json::Value], kind: &str) -> Vec<serde_json::Value> {
+    let of = |record: &&serde_json::Value| record["plugin"] == "relay" && record["message-type"] == kind;
+    records.iter().filter(of).cloned().collect()
+}
+
+fn replaced(message: &[u8], old: &str, new: &str) -> Vec<u8> {
+    let text = String::from_utf8(message.to_vec()).expect("ASCII");
+    assert!(text.contains(old), "{text}");
+    text.replace(old, new).into_bytes()
+}
+
+#[test]
+fn records_of_a_transit_say_which_message_they_are_about() {
+    let exchange = exchange();
+    let at_b: Taken = exchange.asked("k1", &[ACK, REPORT]);
+    // Mbuni answers under a message ID of its own.
+    let response = replaced(
+        &at_b.response("Ok"),
+        "X-Mms-Message-Id: \"k1@mms.a.example\"",
+        "X-Mms-Message-Id: \"mbuni-7\"",
+    );
+    exchange.say(B_SYSTEM, &[A_SYSTEM], &response);
+    exchange.say(B_SYSTEM, &[sample::FROM], &at_b.delivery_report("d1", "Retrieved", ""));
+    exchange.a.wait_for(2);
+    // Three messages, on arrival and delivered, by the relay's records; and those of the other two roles.
+    let records = exchange.relay.wait_for_records(6 + 5);
+    for record in records.iter().filter(|record| record["plugin"] == "relay") {
+        assert_eq!(record["message-id-unquoted"], "k1@mms.a.example", "{record}");
+    }
+    let responses = transit(&records, "MM4_forward.RES");
+    assert_eq!(responses.len(), 2, "{records:?}");
+    for response in &responses {
+        assert_eq!(response["message-id"], "\"k1@mms.a.example\"", "{response}");
+        assert_eq!(response["response-message-id"], "\"mbuni-7\"", "{response}");
+        assert_eq!(
+            response["recipients"],
+            serde_json::json!([]),
+            "a response names no parties: {response}"
+        );
+        assert!(response.get("originator").is_none(), "{response}");
+    }
+    for report in transit(&records, "MM4_delivery_report.REQ") {
+        assert_eq!(
+            report["originator"],
+            sample::FROM,
+            "the originator of the message: {report}"
+        );
+        assert_eq!(report["recipients"], serde_json::json!([B_SYSTEM]), "{report}");
+    }
+    assert_eq!(transit(&records, "MM4_forward.REQ").len(), 2);
+}
+
+#[test]
+fn the_response_to_a_request_that_was_asked_under_another_id_is_about_its_message_too() {
+    let exchange = exchange();
+    // Two Relay/Servers count from 001; B is asked under an ID of the relay's for the second.
+    let counted = |id: &str| {
+        let own = format!("X-Mms-Transaction-ID: \"{id}@mms.a.example\"");
+        replaced(
+            &sample::with_body(id, &[ACK], b"hello\r\n"),
+            &own,
+            "X-Mms-Transaction-ID: 001",
+        )
+    };
+    exchange.ask(&counted("k1"));
+    exchange.say("+15555550188@mms.c.example", &[sample::TO], &counted("k2"));
+    let asked = exchange.b.wait_for(2);
+    let second = asked
+        .iter()
+        .find(|taken| taken.field("X-Mms-Message-ID").contains("k2"))
+        .expect("both");
+    assert_ne!(second.field("X-Mms-Transaction-ID"), "001");
+    let response = replaced(
+        &second.response("Ok"),
+        "X-Mms-Message-Id: \"k2@mms.a.example\"",
+        "X-Mms-Message-Id: other",
+    );
+    exchange.say(B_SYSTEM, &[A_SYSTEM], &response);
+    exchange.c.wait_for(1);
+    // Two requests and the response, in and out, of the relay's; o4frq and r4f of each request; o4frs.
+    let records = exchange.relay.wait_for_records(6 + 4 + 1);
+    let responses = transit(&records, "MM4_forward.RES");
+    assert_eq!(responses.len(), 2);
+    for response in responses {
+        assert_eq!(response["message-id-unquoted"], "k2@mms.a.example", "{response}");
+    }
+}
