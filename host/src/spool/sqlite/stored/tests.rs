@@ -119,7 +119,7 @@ fn histories_of_format_3_are_read_with_every_event() {
 
 #[test]
 fn envelopes_and_steps_of_format_3_are_read() {
-    let envelopes = same(ENVELOPES_3, read_envelope, |it| write_envelope(it));
+    let envelopes = same(ENVELOPES_3, read_envelope, write_envelope);
     assert_eq!(envelopes[0].recipients[1].id, 1);
     assert_eq!(envelopes[1].sender, None);
     let journeys: Vec<Vec<Step>> = JOURNEYS_3.lines().map(|row| read_journey(row).unwrap()).collect();

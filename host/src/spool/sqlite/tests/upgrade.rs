@@ -372,3 +372,44 @@ fn what_format_3_let_wait_for_no_next_hop_has_failed_after_the_upgrade() {
     let states: String = raw(folder.path()).query_row(states, (), |row| row.get(0)).unwrap();
     assert_eq!(states, "1");
 }
+
+#[test]
+fn without_room_for_the_backup_nothing_is_upgraded_and_the_way_round_is_named() {
+    let folder = of_format_3();
+    // Whatever keeps the copy from being written; here, somebody's folder.
+    std::fs::create_dir(folder.path().join("spool.db.format-3.part")).unwrap();
+    let before = everything(&raw(folder.path()));
+    let refusal = upgrade::run(folder.path(), true).unwrap_err();
+    assert!(
+        refusal.to_string().contains("mm4relay spool upgrade --run --no-backup"),
+        "{refusal}"
+    );
+    assert!(
+        SqliteSpool::open(folder.path(), options()).is_err(),
+        "the relay does not start either"
+    );
+    assert_eq!(schema::format(&raw(folder.path())).unwrap(), 3);
+    assert_eq!(everything(&raw(folder.path())), before);
+    assert!(upgrade::run(folder.path(), false).unwrap().is_some());
+}
+
+/// A program that was killed leaves its last commits in the log.
+#[test]
+fn what_is_in_the_log_of_a_killed_program_is_upgraded_and_in_the_backup() {
+    let (running, killed) = (of_format_3(), tempfile::tempdir().unwrap());
+    let writer = raw(running.path());
+    writer.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
+    writer
+        .execute("INSERT INTO kv VALUES('late', 'key', x'01')", ())
+        .unwrap();
+    for file in ["spool.db", "spool.db-wal"] {
+        std::fs::copy(running.path().join(file), killed.path().join(file)).unwrap();
+    }
+    let done = upgrade::run(killed.path(), true).unwrap().expect("an upgrade");
+    let late = |db: &Connection| {
+        let sql = "SELECT count(*) FROM kv WHERE plugin = 'late'";
+        db.query_row(sql, (), |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(late(&raw(killed.path())), 1);
+    assert_eq!(late(&Connection::open(done.backup.unwrap()).unwrap()), 1);
+}
