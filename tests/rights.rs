@@ -282,6 +282,28 @@ fn the_host_name_of_a_relay_server_stays_inside() {
     assert!(!at_b.text().contains("a1.mms.own.example"), "{}", at_b.text());
 }
 
+/// Neither is the host below our domain, nor is it configured: the Relay/Server says itself that it is its system's.
+#[test]
+fn a_host_that_a_relay_server_states_as_its_system_stays_inside_too() {
+    let house = House::start("");
+    let text = String::from_utf8(sample::forward_request("k1")).expect("ASCII");
+    let text = text.replace("system@mms.a.example", "system@core.example");
+    let from =
+        "Sender: system@core.example\r\nFrom: +17771230001/TYPE=PLMN@core.example\r\nResent-From: ann@mail.example";
+    let text = text.replace("From: +15555550100/TYPE=PLMN", from);
+    let sender = "+17771230001/TYPE=PLMN@core.example";
+    let answer = house.inside(1).transaction(sender, &[B], text.as_bytes());
+    assert!(answer.starts_with("250"), "{answer}");
+    let at_b = house.b.wait_for(1)[0].clone();
+    assert_eq!((at_b.from.as_str(), at_b.field("From").as_str()), (OURS, OURS));
+    assert_eq!(at_b.field("Sender"), "mm4relay+mm4.a1@mms.own.example");
+    assert_eq!(
+        at_b.field("Resent-From"),
+        "ann@mail.example",
+        "what comes through a mail gateway stays"
+    );
+}
+
 /// `7788`, `NEWS` and what nobody lists are no numbers: a report about their messages goes by what the relay remembers.
 #[test]
 fn a_report_about_a_message_of_an_application_goes_home() {

@@ -89,11 +89,14 @@ impl<'a> Seen<'a> {
         let (face, routing) = (&self.directory.face, &self.directory.routing);
         let domain = address.domain()?;
         let names_originator = self.originator.as_ref().is_some_and(|of| of.user() == address.user());
-        let is_system = self.system.as_ref() == Some(address) && !names_originator && !routing.is_own(domain);
-        if !routing.is_inner(domain, &self.message.origin.helo) && !is_system {
+        let is_number = matches!(address.kind(), AddressKind::Number | AddressKind::ShortCode);
+        let is_of_system = self.system.as_ref().is_some_and(|system| {
+            let there = system.domain().is_some_and(|host| host.eq_ignore_ascii_case(domain));
+            there && !routing.is_own(domain) && (is_number || system == address && !names_originator)
+        });
+        if !routing.is_inner(domain, &self.message.origin.helo) && !is_of_system {
             return None;
         }
-        let is_number = matches!(address.kind(), AddressKind::Number | AddressKind::ShortCode);
         if is_number || names_originator || field == Some("From") && self.originator.is_some() {
             return address.at(face.system.as_ref()?.domain()).ok();
         }

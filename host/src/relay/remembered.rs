@@ -146,7 +146,7 @@ impl Relay {
             return true;
         };
         let asked = &question.transaction;
-        let Some(address) = asked.answer_to.as_ref().filter(|_| asked.wants.response) else {
+        let Some(address) = &asked.answer_to else {
             return true;
         };
         let directory = self.directory.load();

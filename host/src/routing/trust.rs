@@ -138,7 +138,8 @@ impl Routing {
 
     fn is_a_host_of_ours(&self, domain: &str) -> bool {
         let domain = plain(domain);
-        *domain == *self.relay_name || self.inner_hosts.contains(&*domain)
+        let literal = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        *domain == *self.relay_name || self.inner_hosts.contains(literal.unwrap_or(&*domain))
     }
 
     /// Whether a domain that a Relay/Server of ours writes names a host inside: below an own domain, a configured host, what

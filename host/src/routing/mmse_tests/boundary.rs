@@ -1,5 +1,7 @@
 //! Who may speak for whom, who carries for whom, and who is known where.
 
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -84,7 +86,7 @@ fn with_codes() -> Plan {
     plan.servers[0].numbers.extend(["7788".to_owned(), "news".to_owned()]);
     plan.dialling.country_code = Some("1".into());
     plan.relay_name = "mm4.own.example".into();
-    plan.inner_hosts = vec!["mmsc-1.own.example".into()];
+    plan.inner_hosts = vec!["mmsc-1.own.example".into(), "10.0.0.7".into()];
     plan
 }
 
@@ -111,6 +113,7 @@ fn an_originator_inside_is_claimed_in_no_spelling_from_outside() {
         "system@a1.mms.mnc001.mcc999.gprs",
         "system@mmsc-1.own.example",
         "system@mm4.own.example",
+        "system@[10.0.0.7]",
     ] {
         assert!(!may(claimed), "{claimed}");
     }
@@ -269,4 +272,25 @@ fn who_is_known_depends_on_the_listener() {
         "the relay-servers are not known outside"
     );
     assert_eq!(who(Side::Outside, "mms.c.example").as_deref(), Some("c"));
+}
+
+proptest! {
+    /// Whatever stands before the digits of one of our numbers, between them and around them.
+    #[test]
+    fn no_spelling_of_a_number_of_ours_passes_from_outside(
+        prefix in "(\\+|00|0|)",
+        separators in prop::collection::vec("[-._()~]?", 11),
+        kind in "(/TYPE=PLMN|/type=plmn|/x|)",
+        quoted: bool,
+        domain in "(|@mms\\.b\\.example|@MMS\\.C\\.example\\.|@\\[192\\.0\\.2\\.1\\])",
+    ) {
+        // With `0` in front it is a national number.
+        let digits = if prefix == "0" { "5550000009" } else { "15550000009" };
+        let local: String = digits.chars().zip(&separators).map(|(digit, separator)| format!("{separator}{digit}")).collect();
+        let local = format!("{prefix}{local}{kind}");
+        let text = if quoted { format!("\"{local}\"{domain}") } else { format!("{local}{domain}") };
+        let routing = Routing::new(with_codes()).unwrap();
+        let taken = MmsAddress::new(&text).is_ok_and(|address| routing.may_originate(&name("b"), &address).is_ok());
+        prop_assert!(!taken, "{}", text);
+    }
 }
