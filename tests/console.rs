@@ -357,3 +357,15 @@ fn what_the_relay_took_over_is_counted_where_it_asks_again_and_keeps_the_answer(
         ]
     );
 }
+
+#[test]
+fn a_peer_for_whom_nothing_waits_has_a_queue_of_none() {
+    let relay = Relay::start(&config_at(&own_address(), CONSOLE));
+    let page = relay.page("/metrics");
+    for series in ["mm4relay_queue_messages", "mm4relay_queue_failed_messages"] {
+        let of_b = format!("{series}{{peer=\"operator-b\"}}");
+        assert_eq!(value(&page, &of_b), Some("0"), "{page}");
+    }
+    assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
+    wait_for(&relay, "mm4relay_queue_messages{peer=\"operator-b\"}", "1");
+}

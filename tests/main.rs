@@ -3,7 +3,9 @@
 //! Every test is a claim. `support` is the small language that they are written in; each other module is a theme.
 
 mod bad_input;
+mod bundled;
 mod charging;
+mod charging_export;
 mod commands;
 mod compatibility;
 mod console;
@@ -24,8 +26,10 @@ mod modes;
 mod mx;
 mod next_hop;
 mod numbering;
+mod operator;
 mod peers;
 mod plugins;
+mod problems;
 mod replay;
 mod rights;
 mod rooms;

@@ -272,3 +272,16 @@ fn a_domain_that_takes_no_mail_fails_its_messages_at_once_and_its_senders_are_to
         "{failed}"
     );
 }
+
+#[test]
+fn a_host_with_an_underscore_in_its_name_is_looked_up_like_any_other() {
+    if !Dns::is_there() {
+        return;
+    }
+    let peer = Peer::start();
+    let port = peer.address().rsplit(':').next().expect("HOST:PORT").to_owned();
+    let dns = Dns::of_hosts(&["--host-record=mms_1.b_2.example,127.0.0.1".into()]);
+    let relay = relay(&dns, &[at_host("mms.b.example", &format!("mms_1.b_2.example:{port}"))]);
+    send_to("mms.b.example", &relay);
+    peer.wait_for(1);
+}

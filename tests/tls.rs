@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::support::{Authority, Conversation, Peer, Relay, config, eventually, sample, tools};
+use crate::support::{
+    Authority, Certificate, Conversation, Peer, Relay, SelfSigned, config, eventually, sample, tools,
+};
 
 /// Operator B must be reached over TLS, as `mx.b.example`, vouched for by `authority`.
 fn required(authority: &Authority) -> String {
@@ -85,6 +87,79 @@ fn required_tls_refuses_another_name_an_old_certificate_and_a_strange_authority(
         &Peer::told(&Authority::new().issue("mx.b.example").flags()),
         &authority,
         "invalid peer certificate",
+    );
+}
+
+/// Operator B must be reached over TLS, as somebody whose certificate is in `ca`.
+fn pinned(ca: &Certificate) -> String {
+    format!("tls = {{ to = 'required', ca = '{}' }}\n", ca.certificate.display())
+}
+
+#[test]
+fn a_certificate_that_signed_itself_is_taken_from_the_peer_that_shows_it() {
+    let authority = Authority::new();
+    for kind in [SelfSigned::Authority, SelfSigned::Plain, SelfSigned::Old] {
+        let own = authority.issue_itself("elsewhere.example", "own", kind, None);
+        let peer = Peer::told(&own.flags());
+        let relay = Relay::start(&config(&peer, &pinned(&own)));
+        assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
+        assert!(peer.wait_for(1)[0].encrypted, "whatever name and dates stand in it");
+    }
+}
+
+#[test]
+fn a_pinned_peer_may_renew_its_certificate_and_not_change_its_key() {
+    let authority = Authority::new();
+    let own = authority.issue_itself("b.example", "own", SelfSigned::Plain, None);
+    let renewed = authority.issue_itself("b2.example", "renewed", SelfSigned::Plain, Some(&own));
+    let peer = Peer::told(&renewed.flags());
+    let relay = Relay::start(&config(&peer, &pinned(&own)));
+    assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
+    assert!(peer.wait_for(1)[0].encrypted);
+
+    let other = authority.issue_itself("b.example", "other", SelfSigned::Plain, None);
+    let peer = Peer::told(&other.flags());
+    let relay = Relay::start(&config(&peer, &pinned(&own)));
+    assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
+    relay.wait_for_queue("it is not the one pinned in");
+    assert!(peer.taken().is_empty());
+}
+
+#[test]
+fn a_pinned_certificate_that_is_no_authority_vouches_for_nobody_else() {
+    let ours = Authority::new();
+    let leaf = ours.issue("mx.b.example");
+    // Signed by the same authority, which is not in the file.
+    let peer = Peer::told(&ours.issue("mx2.b.example").flags());
+    let more = pinned(&leaf).replace("ca =", "name = 'mx2.b.example', ca =");
+    let relay = Relay::start(&config(&peer, &more));
+    assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
+    relay.wait_for_queue("invalid peer certificate");
+    assert!(peer.taken().is_empty());
+
+    let peer = Peer::told(&leaf.flags());
+    let relay = Relay::start(&config(&peer, &pinned(&leaf)));
+    assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
+    assert!(peer.wait_for(1)[0].encrypted, "it is good for itself");
+}
+
+#[test]
+fn check_says_what_is_pinned_and_when_it_ends() {
+    let authority = Authority::new();
+    let old = authority.issue_itself("b.example", "old", SelfSigned::Old, None);
+    let plain = authority.issue_itself("b.example", "plain", SelfSigned::Plain, None);
+    let peer = Peer::start();
+    let said = |of: &Certificate| Relay::stopped(&config(&peer, &pinned(of))).print(&["check"]);
+    let about_old = said(&old);
+    assert!(
+        about_old.contains("old.pem: it expired at 2021-01-01T00:00:00Z"),
+        "{about_old}"
+    );
+    assert!(about_old.contains("taken from the peer itself (pinned)"), "{about_old}");
+    let about_plain = said(&plain);
+    assert!(
+        about_plain.contains("plain.pem is no authority, so it is pinned") && !about_plain.contains("to see to"),
+        "{about_plain}"
     );
 }
 

@@ -11,6 +11,17 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
+/// How a certificate is that has signed itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SelfSigned {
+    /// It calls itself an authority.
+    Authority,
+    /// It does not.
+    Plain,
+    /// An authority, and expired.
+    Old,
+}
+
 /// The files of one certificate.
 pub struct Certificate {
     pub certificate: PathBuf,
@@ -50,12 +61,39 @@ impl Authority {
         self.sign(name, params)
     }
 
+    /// A certificate for `name` that only its own key has signed, as `openssl req -x509` makes one: an authority, unless
+    /// `plain`. Good until 2021 when it is `old`. `key` is that of an earlier one, if any.
+    pub fn issue_itself(&self, name: &str, file: &str, kind: SelfSigned, key: Option<&Certificate>) -> Certificate {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        if kind != SelfSigned::Plain {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        if kind == SelfSigned::Old {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(2021, 1, 1);
+        }
+        let key = match key {
+            Some(other) => {
+                let pem = std::fs::read_to_string(&other.key).expect("a key");
+                KeyPair::from_pem(&pem).expect("a key")
+            }
+            None => KeyPair::generate().expect("a key"),
+        };
+        params.distinguished_name.push(DnType::CommonName, name);
+        let signed = params.self_signed(&key).expect("it signs itself");
+        self.written(file, &signed.pem(), &key)
+    }
+
     fn sign(&self, name: &str, mut params: CertificateParams) -> Certificate {
         let key = KeyPair::generate().expect("a key");
         params.distinguished_name.push(DnType::CommonName, name);
         let signed = params.signed_by(&key, &self.issuer).expect("it signs");
+        self.written(name, &signed.pem(), &key)
+    }
+
+    fn written(&self, name: &str, certificate: &str, key: &KeyPair) -> Certificate {
         let path = |extension: &str| self.folder.path().join(format!("{name}.{extension}"));
-        std::fs::write(path("pem"), signed.pem()).expect("a writable folder");
+        std::fs::write(path("pem"), certificate).expect("a writable folder");
         std::fs::write(path("key"), key.serialize_pem()).expect("a writable folder");
         Certificate {
             certificate: path("pem"),

@@ -18,7 +18,7 @@ pub mod sample;
 mod server;
 pub mod tools;
 
-pub use certificates::Authority;
+pub use certificates::{Authority, Certificate, SelfSigned};
 pub use component::fattened;
 pub use conversation::Conversation;
 pub use dns::{Dns, asking};

@@ -1,5 +1,7 @@
 //! Charging records on their way out of the spool: one JSON object a line.
 
+mod marked;
+
 use std::io::Write;
 
 use serde::Serialize;
@@ -7,6 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::message::{Timestamp, visible_json};
 use crate::spool::inspect::{ChargingRow, Inspector};
+
+pub use marked::MarkedExport;
 
 /// Rows that are read at once.
 const BATCH: usize = 1000;

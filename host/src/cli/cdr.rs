@@ -1,17 +1,18 @@
 //! `mm4relay cdr`: charging records.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Subcommand;
 
-use crate::charging;
+use crate::charging::{self, MarkedExport};
 use crate::clock::{Clock, SystemClock};
 use crate::message::Timestamp;
 use crate::spool::inspect::Inspector;
 
+use super::counted;
 use super::queue::SpoolArgs;
 
 #[derive(Debug, Subcommand)]
@@ -21,12 +22,13 @@ pub enum Args {
         #[command(flatten)]
         spool: SpoolArgs,
         /// Only records behind this sequence number; default: behind the last export with --mark
-        #[arg(long)]
+        #[arg(long, conflicts_with = "mark")]
         after: Option<u64>,
         /// Into this file, which must not exist yet; default: standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Remember how far this export got: the next one goes on from there
+        /// Remember how far this export got: the next one goes on from there. With --out each record is exported exactly
+        /// once, however often this is run, at whatever time, and wherever it is interrupted
         #[arg(long)]
         mark: bool,
     },
@@ -47,7 +49,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             after,
             out,
             mark,
-        } => export(spool.open()?, after, out, mark),
+        } => match mark {
+            true => export_and_mark(&spool, out.as_deref()),
+            false => export(&spool, after, out.as_deref()),
+        },
         Args::Purge { spool, days } => purge(spool.open()?, days),
     }
 }
@@ -56,34 +61,38 @@ fn purge(mut spool: Inspector, days: u32) -> anyhow::Result<()> {
     const DAY: u64 = 86_400_000;
     let before = Timestamp(SystemClock.now().0.saturating_sub(u64::from(days) * DAY));
     let gone = spool.forget_exported(before)?;
-    println!("{gone} records removed");
+    println!("{} removed", counted(gone as u64, "record"));
     Ok(())
 }
 
-fn export(mut spool: Inspector, after: Option<u64>, out: Option<PathBuf>, mark: bool) -> anyhow::Result<()> {
+fn export(args: &SpoolArgs, after: Option<u64>, out: Option<&Path>) -> anyhow::Result<()> {
+    let spool = args.open()?;
     let after = match after {
         Some(sequence) => sequence,
         None => spool.exported()?,
     };
-    let last = match out {
-        Some(path) => {
-            let file = File::create_new(&path).with_context(|| format!("{} cannot be made", path.display()))?;
-            let mut writer = BufWriter::new(file);
-            let last = charging::export(&spool, after, &mut writer)?;
-            // The mark says that they are safe elsewhere: only when they are.
-            writer.into_inner().map_err(|error| error.into_error())?.sync_all()?;
-            eprintln!("{} records in {}", last - after, path.display());
-            last
-        }
-        None => {
-            let mut out = BufWriter::new(std::io::stdout().lock());
-            let last = charging::export(&spool, after, &mut out)?;
-            out.flush()?;
-            last
-        }
+    let Some(path) = out else {
+        charging::export(&spool, after, &mut BufWriter::new(std::io::stdout().lock()))?;
+        return Ok(());
     };
-    if mark {
-        spool.mark_exported(last)?;
-    }
+    let file = File::create_new(path).with_context(|| format!("{} cannot be made", path.display()))?;
+    let mut writer = BufWriter::new(file);
+    let last = charging::export(&spool, after, &mut writer)?;
+    writer.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+    say(last.saturating_sub(after), path);
     Ok(())
+}
+
+fn export_and_mark(args: &SpoolArgs, out: Option<&Path>) -> anyhow::Result<()> {
+    let export = MarkedExport::begin(args.open()?, &args.folder()?, |text| eprintln!("{text}"))?;
+    let Some(path) = out else {
+        export.to_writer(&mut BufWriter::new(std::io::stdout().lock()))?;
+        return Ok(());
+    };
+    say(export.to_file(path)?, path);
+    Ok(())
+}
+
+fn say(count: u64, file: &Path) {
+    eprintln!("{} in {}", counted(count, "record"), file.display());
 }

@@ -96,13 +96,22 @@ fn order_to_compile() -> Option<String> {
     (command == COMPILER_COMMAND).then(|| arguments.next().unwrap_or_default())
 }
 
+/// `1 record`, `2 records`, `2 entries`: a number with what it counts.
+fn counted(number: u64, word: &str) -> String {
+    match (number, word.strip_suffix('y')) {
+        (1, _) => format!("1 {word}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {word}s"),
+    }
+}
+
 fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match command {
             Command::Demo(args) => demo::run(args).await,
             Command::Run(args) => run::run(args).await,
-            Command::Check(args) => return Ok(check::run(&args)),
+            Command::Check(args) => return Ok(check::run(&args).await),
             Command::Route(args) => return route::run(args).await,
             Command::Send(args) => send::run(args).await,
             Command::Peer(args) => peer::run(args).await,

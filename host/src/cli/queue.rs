@@ -7,8 +7,10 @@ use clap::Subcommand;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::message::{OutgoingId, PeerName, Timestamp, Visible};
+use crate::message::{MessageId, OutgoingId, PeerName, Timestamp, Visible};
 use crate::spool::inspect::{Filter, Inspector, QueueEntry, QueueState, Selection};
+
+use super::counted;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -22,22 +24,26 @@ pub enum Args {
         /// Only messages in this state
         #[arg(long, value_parser = ["waiting", "failed", "held", "unfinished", "awaiting"])]
         state: Option<String>,
-        /// At most so many
-        #[arg(long, default_value_t = 1000)]
-        limit: usize,
+        /// At most so many; when there are more, the end says how to see them
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        /// Only what stands behind this id: the last one of the page before
+        #[arg(long, value_name = "ID")]
+        after: Option<QueueId>,
     },
     /// Everything that is known about a message
     Show {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// As `queue list` prints it
-        id: OutgoingId,
+        /// As `queue list` prints it; or a message's, as it stands in the 250: then all of it
+        id: QueueId,
     },
     /// Try again now; failed messages wait again
     Retry {
         #[command(flatten)]
         spool: SpoolArgs,
-        ids: Vec<OutgoingId>,
+        /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
+        ids: Vec<QueueId>,
         /// Everything that waits for this peer
         #[arg(long, conflicts_with = "ids")]
         peer: Option<String>,
@@ -49,9 +55,10 @@ pub enum Args {
     Release {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// As `queue list` prints them; also those that the plug-ins refused after they were accepted
+        /// As `queue list` prints them, or as they stand in the 250; also those that the plug-ins refused after they were
+        /// accepted
         #[arg(required_unless_present_any = ["all", "peer"])]
-        ids: Vec<OutgoingId>,
+        ids: Vec<QueueId>,
         /// Every held message; with --past, those that these plug-ins hold
         #[arg(long, conflicts_with = "ids")]
         all: bool,
@@ -66,8 +73,9 @@ pub enum Args {
     Drop {
         #[command(flatten)]
         spool: SpoolArgs,
+        /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
         #[arg(required = true)]
-        ids: Vec<OutgoingId>,
+        ids: Vec<QueueId>,
     },
 }
 
@@ -94,6 +102,20 @@ impl SpoolArgs {
             peers: config.peers.into_iter().map(|peer| peer.name.to_string()).collect(),
             plugins: config.plugins.into_iter().map(|plugin| plugin.name).collect(),
         }))
+    }
+
+    /// A peer by its name: one of the configuration, or one that something in the queue is for.
+    fn peer_in(&self, spool: &Inspector, name: &str) -> anyhow::Result<PeerName> {
+        let peer = PeerName::new(name)?;
+        let mut known = self.known()?.map(|known| known.peers).unwrap_or_default();
+        for other in spool.peers()? {
+            let other = other.to_string();
+            if !known.contains(&other) {
+                known.push(other);
+            }
+        }
+        one_of("peer", name, &known)?;
+        Ok(peer)
     }
 
     /// The spool's folder.
@@ -124,7 +146,7 @@ impl Known {
 
 fn one_of(what: &str, name: &str, known: &[String]) -> anyhow::Result<()> {
     match known {
-        [] => bail!("there is no {what} {name}; none is configured"),
+        [] => bail!("there is no {what} {name}; there is none at all"),
         known if !known.iter().any(|known| known == name) => {
             bail!("there is no {what} {name}; there are: {}", known.join(", "))
         }
@@ -133,7 +155,7 @@ fn one_of(what: &str, name: &str, known: &[String]) -> anyhow::Result<()> {
 }
 
 fn open(folder: &Path) -> anyhow::Result<Inspector> {
-    Inspector::open(folder).with_context(|| format!("spool {}", folder.display()))
+    Ok(Inspector::open(folder)?)
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
@@ -143,7 +165,17 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             peer,
             state,
             limit,
-        } => list(&spool.open()?, peer.as_deref(), state.as_deref(), limit),
+            after,
+        } => {
+            let inspector = spool.open()?;
+            let filter = Filter {
+                peer: peer.map(|peer| spool.peer_in(&inspector, &peer)).transpose()?,
+                state: state.as_deref().and_then(QueueState::from_word),
+                after: after.map(QueueId::last),
+                limit: limit as usize,
+            };
+            list(&inspector, &filter)
+        }
         Args::Show { spool, id } => show(&spool.open()?, id),
         Args::Retry {
             spool,
@@ -164,28 +196,40 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 peer.iter().try_for_each(|peer| known.refuse_other_peer(peer))?;
                 past.iter().try_for_each(|plugin| known.refuse_other_plugin(plugin))?;
             }
+            let ids = ids.into_iter().map(QueueId::as_received).collect();
             release(&mut spool.open()?, ids, peer.as_deref(), &past)
         }
         Args::Drop { spool, ids } => forget(&mut spool.open()?, &ids),
     }
 }
 
-fn list(spool: &Inspector, peer: Option<&str>, state: Option<&str>, limit: usize) -> anyhow::Result<()> {
-    let peer = peer.map(PeerName::new).transpose()?;
-    let state = state.and_then(QueueState::from_word);
-    let entries = spool.list(&Filter {
-        peer,
-        state,
-        limit,
-        ..Filter::default()
+fn list(spool: &Inspector, filter: &Filter) -> anyhow::Result<()> {
+    // One more tells whether there is a next page.
+    let mut entries = spool.list(&Filter {
+        limit: filter.limit + 1,
+        ..filter.clone()
     })?;
+    let more = entries.len() > filter.limit;
+    entries.truncate(filter.limit);
     if entries.is_empty() {
-        println!("nothing in the queue");
+        println!("{}", nothing(filter));
     }
     for entry in &entries {
         println!("{}", line(entry));
     }
+    if let (true, Some(last)) = (more, entries.last()) {
+        let shown = counted(entries.len() as u64, "entry");
+        println!("{shown} shown, there are more: go on with --after {}", last.id);
+    }
     Ok(())
+}
+
+fn nothing(filter: &Filter) -> &'static str {
+    match (filter.after.is_some(), filter.peer.is_some() || filter.state.is_some()) {
+        (true, _) => "nothing behind that",
+        (false, true) => "nothing of that in the queue",
+        (false, false) => "nothing in the queue",
+    }
 }
 
 pub fn line(entry: &QueueEntry) -> String {
@@ -216,16 +260,27 @@ pub fn line(entry: &QueueEntry) -> String {
         _ => String::new(),
     };
     format!(
-        "{}  {peer}  {state}  {} attempts  {} octets  received {}\n    {from} -> {}{reason}{holders}{again}",
+        "{}  {peer}  {state}  {}  {}  received {}\n    {from} -> {}{reason}{holders}{again}",
         entry.id,
-        entry.attempts,
-        entry.size,
+        counted(entry.attempts.into(), "attempt"),
+        counted(entry.size, "octet"),
         time(entry.received_at),
         to.join(", "),
     )
 }
 
-fn show(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
+fn show(spool: &Inspector, id: QueueId) -> anyhow::Result<()> {
+    let ids = in_queue(spool, &[id])?;
+    for (place, id) in ids.iter().enumerate() {
+        if place > 0 {
+            println!();
+        }
+        show_one(spool, *id)?;
+    }
+    Ok(())
+}
+
+fn show_one(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
     let details = spool.show(id)?.with_context(|| format!("{id} is not in the queue"))?;
     println!("{}", line(&details.entry));
     println!(
@@ -239,8 +294,11 @@ fn show(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
     }
     for step in &details.journey {
         println!(
-            "plug-in     {} on {}, {} us, {} octets of bodies read",
-            step.plugin, step.occasion, step.micros, step.body_octets_read
+            "plug-in     {} on {}, {} us, {} of bodies read",
+            step.plugin,
+            step.occasion,
+            step.micros,
+            counted(step.body_octets_read, "octet")
         );
         for did in &step.did {
             println!("            {}", Visible(did));
@@ -256,7 +314,7 @@ fn show(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
 fn retry(
     spool: &mut Inspector,
     known: Option<&Known>,
-    ids: &[OutgoingId],
+    ids: &[QueueId],
     peer: Option<&str>,
     failed: bool,
 ) -> anyhow::Result<()> {
@@ -273,16 +331,21 @@ fn retry(
         }
         None if ids.is_empty() => bail!("which ones? Name ids, or --peer NAME"),
         None => {
-            for id in ids {
-                if let Some(peer) = spool.show(*id)?.and_then(|details| details.entry.peer) {
-                    refuse_nowhere(id, &peer, known)?;
+            let ids = in_queue(spool, ids)?;
+            for id in &ids {
+                let Some(details) = spool.show(*id)? else { continue };
+                if let Some(peer) = &details.entry.peer {
+                    refuse_nowhere(id, peer, known)?;
+                }
+                if details.entry.state == QueueState::Held {
+                    bail!("{id} is held, and has no next hop yet: `mm4relay queue release` carries it on");
                 }
             }
-            spool.retry(Selection::Ids(ids), now)?
+            spool.retry(Selection::Ids(&ids), now)?
         }
     };
     println!("{count} will be tried now");
-    missing(count, ids)
+    Ok(())
 }
 
 /// What has no next hop, or one that nobody knows, would wait for ever.
@@ -311,17 +374,80 @@ fn release(spool: &mut Inspector, mut ids: Vec<OutgoingId>, peer: Option<&str>, 
     Ok(())
 }
 
-fn forget(spool: &mut Inspector, ids: &[OutgoingId]) -> anyhow::Result<()> {
-    let count = spool.drop(ids)?;
+fn forget(spool: &mut Inspector, ids: &[QueueId]) -> anyhow::Result<()> {
+    let ids = in_queue(spool, ids)?;
+    let count = spool.drop(&ids)?;
     println!("{count} dropped");
-    missing(count, ids)
+    Ok(())
 }
 
-fn missing(count: usize, ids: &[OutgoingId]) -> anyhow::Result<()> {
-    if count < ids.len() {
-        bail!("{} of {} ids are not in the queue", ids.len() - count, ids.len());
+/// What an operator names: an entry of the queue, or a message with everything of it that is there.
+#[derive(Clone, Copy, Debug)]
+pub enum QueueId {
+    Entry(OutgoingId),
+    Message(MessageId),
+}
+
+impl QueueId {
+    /// The entry that can be held.
+    fn as_received(self) -> OutgoingId {
+        match self {
+            Self::Entry(id) => id,
+            Self::Message(message) => OutgoingId { message, ordinal: 0 },
+        }
     }
-    Ok(())
+
+    /// Where a list goes on that has come to here.
+    fn last(self) -> OutgoingId {
+        match self {
+            Self::Entry(id) => id,
+            Self::Message(message) => OutgoingId {
+                message,
+                ordinal: u32::MAX,
+            },
+        }
+    }
+}
+
+impl std::str::FromStr for QueueId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = match text.contains('-') {
+            true => text.parse().map(Self::Entry),
+            false => text.parse().map(Self::Message),
+        };
+        read.map_err(|error| error.to_string())
+    }
+}
+
+impl std::fmt::Display for QueueId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Entry(id) => id.fmt(f),
+            Self::Message(id) => id.fmt(f),
+        }
+    }
+}
+
+/// The entries that are named. Nothing is done to any when one of the names means nothing.
+fn in_queue(spool: &Inspector, named: &[QueueId]) -> anyhow::Result<Vec<OutgoingId>> {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for id in named {
+        let entries = match id {
+            QueueId::Entry(id) => spool.show(*id)?.map(|_| *id).into_iter().collect(),
+            QueueId::Message(message) => spool.entries_of(*message)?,
+        };
+        match entries.is_empty() {
+            true => missing.push(id.to_string()),
+            false => found.extend(entries),
+        }
+    }
+    match missing.as_slice() {
+        [] => Ok(found),
+        [one] => bail!("{one} is not in the queue"),
+        many => bail!("{} are not in the queue", many.join(", ")),
+    }
 }
 
 pub fn time(at: Timestamp) -> String {

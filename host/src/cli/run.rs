@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{anyhow, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
 use crate::config::Config;
-use crate::relay::{Died, Running, Setup};
+use crate::relay::{Died, Findings, Running, Setup};
 use crate::routing::Side;
 use crate::telemetry;
 
@@ -68,20 +68,25 @@ enum Asked {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     telemetry::start("info");
     let mut signals = Signals::listen()?;
-    let config = Config::load(&args.config)?;
-    config.warn_of_renamed(&args.config);
-    raise_descriptors(&config);
     let setup = Setup {
         acknowledge_before_commit: args.test_hook_acknowledge_before_commit,
         ..Setup::default()
     };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = %args.config.display(),
+        "mm4relay starts"
+    );
     let relay = tokio::select! {
-        started = Running::start(config, setup) => started.context("the relay does not start")?,
+        started = start(&args, setup) => started?,
         () = signals.stop() => {
-            tracing::info!("stopped before it had started");
+            tracing::info!("mm4relay ends: stopped before it had started");
             return Ok(());
         }
     };
+    for (address, side) in relay.addresses() {
+        tracing::info!(%address, ?side, "listening");
+    }
     announce(&relay);
     let stopped = tokio::select! {
         died = relay.died() => Err(died),
@@ -91,10 +96,29 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         return give_up(relay, died).await;
     }
     tracing::info!("draining; another signal ends it at once");
-    tokio::select! {
-        () = relay.drain() => Ok(()),
-        () = signals.stop() => anyhow::bail!("ended before the drain was over: what was not acknowledged is with its sender"),
+    let drained = tokio::select! {
+        () = relay.drain() => true,
+        () = signals.stop() => false,
+    };
+    if !drained {
+        tracing::warn!("mm4relay ends before the drain was over");
+        bail!("ended before the drain was over: what was not acknowledged is with its sender");
     }
+    tracing::info!("mm4relay ends: everything under way is finished, or in the spool");
+    Ok(())
+}
+
+/// What is wrong is printed as `check` prints it.
+async fn start(args: &Args, setup: Setup) -> anyhow::Result<Running> {
+    raise_descriptors(&Config::examine(&args.config).config);
+    let started = Running::start(&args.config, setup).await;
+    started.map_err(|error| match error.downcast::<Findings>() {
+        Ok(found) => {
+            found.problems.iter().for_each(|problem| eprintln!("{problem}"));
+            anyhow!("the relay does not start: {}", found.count())
+        }
+        Err(error) => error.context("the relay does not start"),
+    })
 }
 
 /// Reloads whenever it is asked to, until it is asked to stop.
@@ -127,7 +151,13 @@ async fn reload(relay: &Running, config: &Path, signals: &mut Signals) -> Asked 
         };
         match ended {
             Ok(()) => tracing::info!("configuration reloaded"),
-            Err(error) => tracing::error!("the configuration is not reloaded, the running one stays: {error:#}"),
+            Err(found) => {
+                found.log();
+                tracing::error!(
+                    "the configuration is not reloaded, the running one stays: {}",
+                    found.count()
+                );
+            }
         }
     }
     Asked::Reload

@@ -5,8 +5,9 @@ mod json;
 use crate::clock::{Clock, SystemClock};
 use crate::message::{Leg, OutgoingId, Said, Timestamp, Todo, Transaction, Visible, visible_json};
 use crate::spool::inspect::{ChargingRow, Trace, Traces};
-use crate::spool::{Arrival, Event, HistoryEntry};
+use crate::spool::{Arrival, Event, HistoryEntry, Refused};
 
+use super::counted;
 use super::queue::{self, SpoolArgs};
 
 #[derive(Debug, clap::Args)]
@@ -32,10 +33,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         print(&traces);
     }
-    if traces.requests.is_empty() && traces.queue.is_empty() {
+    if let Some(refused) = &traces.refused {
+        match args.json {
+            true => println!("{}", serde_json::json!({"refused": refused})),
+            false => print_refused(refused),
+        }
+    }
+    if traces.requests.is_empty() && traces.queue.is_empty() && traces.refused.is_none() {
         anyhow::bail!(
             "nothing is known of {}: a request is forgotten when its message has expired, at the earliest after \
-             `[transactions] keep` (3 days unless configured), and what is no request when it has left the queue",
+             `[transactions] keep` (3 days unless configured), and what is no request when it has left the queue; what was \
+             refused, when ten thousand others have been since",
             args.id
         );
     }
@@ -59,6 +67,22 @@ fn print(traces: &Traces) {
     for entry in &traces.queue {
         println!("{}", queue::line(entry));
     }
+}
+
+fn print_refused(of: &Refused) {
+    let at = time(Timestamp(of.at));
+    println!(
+        "{at}  refused {}: {} at {} (said {})",
+        of.id, of.peer, of.remote, of.helo
+    );
+    println!("{INDENT}MAIL FROM:<{}>", of.from);
+    lines(of.to.iter().map(|to| format!("RCPT TO:<{to}>")));
+    let others = of.recipients.saturating_sub(of.to.len() as u64);
+    if others > 0 {
+        println!("{INDENT}and {}", counted(others, "other recipient"));
+    }
+    println!("{INDENT}{}", of.reason);
+    println!("{INDENT}it heard: {}", of.reply);
 }
 
 fn request(of: &Transaction) {
@@ -148,8 +172,10 @@ fn arrived(at: &str, what: &str, arrival: &Arrival) {
     let Arrival { id, source, size, .. } = arrival;
     let id = id.message;
     println!(
-        "{at}  {what} {id}: {source} at {} (said {}), {size} octets",
-        arrival.remote, arrival.helo
+        "{at}  {what} {id}: {source} at {} (said {}), {}",
+        arrival.remote,
+        arrival.helo,
+        counted(*size, "octet")
     );
     lines(arrival.says.iter().map(said));
     println!("{INDENT}MAIL FROM:<{}>", arrival.from.as_deref().unwrap_or_default());
@@ -223,6 +249,7 @@ fn destination(leg: &Leg) -> String {
     let asked_with = asked_with.map_or_else(String::new, |id| format!(" asked with {id}"));
     let repeats = match leg.repeats {
         0 => String::new(),
+        1 => ", asked again once".to_owned(),
         times => format!(", asked again {times} times"),
     };
     let to: Vec<&str> = leg

@@ -221,6 +221,26 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// Looks once more at the table `[key]`, which has been read.
+    pub(super) fn look_into(&mut self, key: &'static str, look: impl FnOnce(&mut Section<'d>)) {
+        let table = self.find(key).and_then(|found| match found.get_ref() {
+            DeValue::Table(table) => Some((table, found.span().start)),
+            _ => None,
+        });
+        look(&mut Section::over(self.key(key), table, self.report));
+    }
+
+    /// Reports the last item of the list `key` that is this text.
+    pub(super) fn refuse_item(&mut self, key: &'static str, text: &str, expected: impl Into<String>) {
+        let found = self.find(key).map(Spanned::get_ref);
+        let items = found.and_then(DeValue::as_array).into_iter().flatten().enumerate();
+        let same = items.filter(|(_, item)| item.get_ref().as_str() == Some(text));
+        match same.last() {
+            Some((at, item)) => self.wrong(&format!("{}[{at}]", self.key(key)), item, expected),
+            None => self.refuse(key, expected),
+        }
+    }
+
     /// Whether `key` is there at all.
     pub(super) fn has(&mut self, key: &'static str) -> bool {
         self.find(key).is_some()

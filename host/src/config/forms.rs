@@ -153,8 +153,13 @@ pub(super) fn host_port(value: &DeValue<'_>) -> Read<HostPort> {
     let read = |text: &str| {
         let (host, port) = text.rsplit_once(':')?;
         let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
-        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().ok()?.to_string(),
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let address = match bracketed {
+            Some(address) => Some(IpAddr::V6(address.parse().ok()?)),
+            None => host.parse().ok().map(IpAddr::V4),
+        };
+        let host = match address {
+            Some(address) => Some(address).filter(|address| is_one_host(*address))?.to_string(),
             None => Some(host).filter(|host| is_host_name(host))?.to_owned(),
         };
         Some(HostPort { host, port })
@@ -240,7 +245,8 @@ pub(super) fn prefix(value: &DeValue<'_>) -> Read<String> {
         .ok_or_else(|| PREFIX.to_owned())
 }
 
-/// RFC 1123, 2.1, and underscores, which private networks use.
+/// RFC 1123, 2.1, and underscores, which private networks use. A last label of digits alone is a mistaken address (RFC
+/// 3696, 2), and nothing is ever found below `invalid` (RFC 6761, 6.4).
 fn is_host_name(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -250,7 +256,14 @@ fn is_host_name(text: &str) -> bool {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
-    text.len() <= 253 && text.split('.').all(label)
+    let last = text.rsplit('.').next().unwrap_or_default();
+    let can_exist = !last.bytes().all(|b| b.is_ascii_digit()) && !last.eq_ignore_ascii_case("invalid");
+    text.len() <= 253 && text.split('.').all(label) && can_exist
+}
+
+/// Whether something can listen there for others: no wildcard, no group.
+pub(super) fn is_one_host(address: IpAddr) -> bool {
+    !address.is_unspecified() && !address.is_multicast() && address != IpAddr::from([255; 4])
 }
 
 #[cfg(test)]
@@ -290,6 +303,7 @@ mod tests {
             ("127.0.0.1:2525", "127.0.0.1:2525"),
             ("mms.a.example:25", "mms.a.example:25"),
             ("[::1]:25", "[::1]:25"),
+            ("mms_1.b_2.example:25", "mms_1.b_2.example:25"),
         ] {
             assert_eq!(read(host_port, text).unwrap().to_string(), shown);
         }
@@ -303,6 +317,16 @@ mod tests {
             "a b:25",
             "-a:25",
             "",
+            // What cannot exist: octets above 255, an address that lacks one, wildcards, groups, a name that never is.
+            "256.0.0.1:25",
+            "192.0.2:25",
+            "10:25",
+            "0.0.0.0:25",
+            "[::]:25",
+            "224.0.0.1:25",
+            "[ff02::1]:25",
+            "255.255.255.255:25",
+            "mms.b.invalid:25",
         ] {
             assert!(read(host_port, text).is_err(), "{text}");
         }
@@ -331,7 +355,17 @@ mod tests {
         assert!(read(domain, &format!("{longest}a")).is_err());
         assert!(read(domain, &"a".repeat(63)).is_ok());
         assert!(read(domain, &"a".repeat(64)).is_err());
-        for text in ["", ".", "a..b", "a b", "a@b", "-a.example"] {
+        for text in [
+            "",
+            ".",
+            "a..b",
+            "a b",
+            "a@b",
+            "-a.example",
+            "192.0.2.300",
+            "1",
+            "a.invalid",
+        ] {
             assert!(read(domain, text).is_err(), "{text}");
         }
     }

@@ -10,8 +10,10 @@ mod console;
 mod file;
 mod forms;
 mod limits;
+mod listening;
 mod name_servers;
 mod peer;
+mod places;
 mod plugin;
 mod problem;
 mod recording;
@@ -28,7 +30,9 @@ use std::path::{Path, PathBuf};
 
 pub use console::Console;
 pub use limits::Limits;
+pub use listening::overlap;
 pub use peer::{Host, HostPort, Identity, Mm4, Peer, PeerTls, Retry, Smtp};
+pub use places::Places;
 pub use plugin::{Plugin, PluginBreaker, PluginLimits, PluginSigning, PluginWhen};
 pub use problem::{Found, Problem, Problems};
 pub use recording::Recording;
@@ -99,7 +103,7 @@ pub struct Relay {
     pub spool: PathBuf,
     /// `plugin-folder`: where the files of plug-ins are. Default `plugins`.
     pub plugin_folder: PathBuf,
-    /// `hop-limit`: `Received` fields with which a message counts as looping. Default 50, as Postfix and Stalwart have
+    /// `hop-limit`: `Received` fields that a message may come with; one more counts as a loop. Default 50, as Postfix and Stalwart have
     /// it: RFC 5321, 6.3 asks for 100 on the open Internet, and between operators there are three or four hops.
     pub hop_limit: u32,
     /// `pass-limit`: how often one message may go to the same recipients at the same next hop, and come back here. Default
@@ -142,7 +146,7 @@ struct Folders<'a> {
 impl Config {
     /// Reads `path`. The files that it names must exist; what is in them is checked when they are loaded.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        whole(path, Self::examine(path))
+        Self::examine(path).whole()
     }
 
     /// Logs each key that stands in `path` under its old name.
@@ -154,19 +158,24 @@ impl Config {
 
     /// Reads a text as if it stood in a file in the folder `base`, and looks at no other file.
     pub fn parse(text: &str, base: &Path) -> Result<Self, Problems> {
-        whole(&base.join("relay.toml"), read(text, base, false))
+        read(text, &base.join("relay.toml"), false).whole()
     }
 
-    /// As [`load`](Self::load), but returns what could be read beside the problems, so that a check can look at the
-    /// tables and plug-ins of a file that is wrong elsewhere. To be looked at, not to be run.
-    pub(crate) fn examine(path: &Path) -> (Self, Vec<Problem>) {
+    /// As [`load`](Self::load), but returns what could be read beside the problems, so that everything else that the file
+    /// names can be looked at too. To be looked at, not to be run.
+    pub fn examine(path: &Path) -> Examined {
         match std::fs::read_to_string(path) {
-            Ok(text) => read(&text, path.parent().unwrap_or(Path::new("")), true),
+            Ok(text) => read(&text, path, true),
             Err(error) => {
                 let report = Report::new("");
                 let expected = "a configuration file, in UTF-8";
                 report.note(None, "", Found::NoFile(error.to_string()), expected);
-                (Self::empty(), report.finish())
+                Examined {
+                    file: path.to_owned(),
+                    config: Self::empty(),
+                    problems: report.finish(),
+                    places: Places::default(),
+                }
             }
         }
     }
@@ -205,30 +214,52 @@ impl Config {
     }
 }
 
-fn whole(file: &Path, (config, list): (Config, Vec<Problem>)) -> Result<Config, Problems> {
-    match list.is_empty() {
-        true => Ok(config),
-        false => Err(Problems {
-            file: file.to_owned(),
-            list,
-        }),
+/// What a file says, as far as it could be read.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    pub file: PathBuf,
+    pub config: Config,
+    /// In the order of the lines; empty when the configuration makes sense as a whole.
+    pub problems: Vec<Problem>,
+    pub places: Places,
+}
+
+impl Examined {
+    fn whole(self) -> Result<Config, Problems> {
+        match self.problems.is_empty() {
+            true => Ok(self.config),
+            false => Err(Problems {
+                file: self.file,
+                list: self.problems,
+            }),
+        }
     }
 }
 
-fn read(text: &str, base: &Path, must_exist: bool) -> (Config, Vec<Problem>) {
+/// Relative paths in `text` start at the folder of `file`.
+fn read(text: &str, file: &Path, must_exist: bool) -> Examined {
+    let base = file.parent().unwrap_or(Path::new(""));
     let report = Report::new(text);
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
-    if errors.is_empty() {
-        let mut config = report.root(table.get_ref(), |root| config(root, base, must_exist));
-        config.renamed = report.renamed();
-        return (config, report.finish());
-    }
+    let (config, places) = match errors.is_empty() {
+        true => {
+            let mut config = report.root(table.get_ref(), |root| config(root, base, must_exist));
+            config.renamed = report.renamed();
+            (config, Places::of(text, table.get_ref()))
+        }
+        false => (Config::empty(), Places::default()),
+    };
     // What the parser made of the rest may be nonsense: its own complaints come alone.
     for error in errors {
         let at = error.span().map(|span| span.start);
         report.note(at, "", Found::NotToml, error.message().replace('\n', ", "));
     }
-    (Config::empty(), report.finish())
+    Examined {
+        file: file.to_owned(),
+        config,
+        problems: report.finish(),
+        places,
+    }
 }
 
 fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
@@ -242,6 +273,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let transactions = root.section("transactions", Transactions::read);
     let console = root.optional_section("console", Console::read);
     let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
+    listening::refuse_twice(root, &relay, console.as_ref());
     let mut taken = Taken {
         own_domains: &relay.domains,
         folders: &folders,
@@ -411,7 +443,7 @@ fn table(s: &mut Section<'_>, folders: &Folders<'_>, taken: &mut HashSet<String>
         s.refuse("name", "a name that no other table has");
     }
     let file = s.required("file", FILE, text(FILE)).map(|file| folders.base.join(file));
-    let file = file.and_then(|file| folders.existing(s, "file", file, "a table that exists"));
+    let file = file.map(|file| folders.existing(s, "file", file, "a table that exists"));
     Some(Table {
         name: name?,
         file: file?,
@@ -419,8 +451,9 @@ fn table(s: &mut Section<'_>, folders: &Folders<'_>, taken: &mut HashSet<String>
 }
 
 impl Folders<'_> {
-    /// `file`, when it is there or need not be. Otherwise refuses `key`, and says where the file was looked for.
-    fn existing(&self, s: &mut Section<'_>, key: &'static str, file: PathBuf, expected: &str) -> Option<PathBuf> {
+    /// `file`. When it is not there and must be, refuses `key`, and says where the file was looked for; what refers to it
+    /// by its name is right all the same.
+    fn existing(&self, s: &mut Section<'_>, key: &'static str, file: PathBuf, expected: &str) -> PathBuf {
         if self.must_exist && !file.is_file() {
             let exists = file.exists();
             let file = file.display();
@@ -431,20 +464,18 @@ impl Folders<'_> {
                     false => format!("{expected}; there is no file {file}"),
                 },
             );
-            return None;
         }
-        Some(file)
+        file
     }
 
-    fn existing_folder(&self, s: &mut Section<'_>, key: &'static str, folder: PathBuf) -> Option<PathBuf> {
+    fn existing_folder(&self, s: &mut Section<'_>, key: &'static str, folder: PathBuf) -> PathBuf {
         if self.must_exist && !folder.is_dir() {
             s.refuse(
                 key,
                 format!("a folder that exists; there is no folder {}", folder.display()),
             );
-            return None;
         }
-        Some(folder)
+        folder
     }
 }
 

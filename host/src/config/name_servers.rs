@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use toml::de::DeValue;
 
 use super::file::{Read, Section};
+use super::forms::is_one_host;
 
 const SERVER: &str = "ADDRESS or ADDRESS:PORT of one name server, such as 192.0.2.53:53 or 2001:db8::53";
 
@@ -38,10 +39,6 @@ fn server(value: &DeValue<'_>) -> Read<SocketAddr> {
         .and_then(read)
         .filter(|server| server.port() > 0 && is_one_host(server.ip()))
         .ok_or_else(|| SERVER.to_owned())
-}
-
-fn is_one_host(address: IpAddr) -> bool {
-    !address.is_unspecified() && !address.is_multicast() && address != IpAddr::from([255; 4])
 }
 
 #[cfg(test)]

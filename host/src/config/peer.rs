@@ -83,6 +83,18 @@ pub(super) struct Taken<'a> {
     pub(super) domains: HashSet<String>,
 }
 
+/// `from`: each network once.
+fn from(s: &mut Section<'_>) -> Vec<IpNet> {
+    let mut seen = HashSet::new();
+    s.list("from", |value| {
+        let network = network(value)?;
+        match seen.insert(network) {
+            true => Ok(network),
+            false => Err("an address or a network that is listed only once".to_owned()),
+        }
+    })
+}
+
 impl Peer {
     /// `None` when it has no name to call it by; every other problem leaves a peer that later sections may refer to.
     pub(super) fn read(s: &mut Section<'_>, taken: &mut Taken<'_>) -> Option<Self> {
@@ -115,7 +127,7 @@ impl Peer {
             hub: s.optional("hub", yes_or_no).unwrap_or(false),
             hosts,
             mx,
-            from: s.list("from", network),
+            from: from(s),
             sessions: s.optional("sessions", count(1..=1000)).unwrap_or(10),
             rate: s.optional("rate", pace::rate),
             max_message_size: s.optional("max-message-size", size(1..=1 << 30)),

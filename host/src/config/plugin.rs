@@ -107,7 +107,7 @@ impl Plugin {
         let file = s
             .required("file", FILE, text(FILE))
             .map(|file| folders.plugins.join(file));
-        let file = file.and_then(|file| folders.existing(s, "file", file, "a component that exists"));
+        let file = file.map(|file| folders.existing(s, "file", file, "a component that exists"));
         let grants = s.list("grants", |value| {
             let word = value.as_str().unwrap_or_default();
             word.parse().map_err(|_| one_of(word, &Grant::NAMES))
@@ -119,7 +119,7 @@ impl Plugin {
         let samples = s
             .optional("samples", text(SAMPLES))
             .map(|samples| folders.plugins.join(samples));
-        let samples = samples.and_then(|samples| folders.existing_folder(s, "samples", samples));
+        let samples = samples.map(|samples| folders.existing_folder(s, "samples", samples));
         let watch = s.optional("watch", duration(Duration::ZERO..=Duration::from_secs(86_400)));
         let shadow = s.optional("shadow", count(0..=1_000_000));
         let shadow_within = s.optional("shadow-within", duration(MILLISECOND..=Duration::from_secs(3_600)));

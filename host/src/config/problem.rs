@@ -27,6 +27,8 @@ pub enum Found {
     NotToml,
     /// The file itself cannot be read; the reason of the operating system.
     NoFile(String),
+    /// A value of the right form, and what it names is of no use; `expected` says what is wrong with that.
+    OfNoUse,
 }
 
 /// Everything that is wrong with one file, in the order of its lines. Never empty when it is an error.
@@ -46,6 +48,7 @@ impl fmt::Display for Problem {
             Found::Nothing => write!(f, "{key} is missing: expected {expected}"),
             Found::UnknownKey => write!(f, "{key} is not a known key: expected {expected}"),
             Found::NotToml => write!(f, "not TOML: {expected}"),
+            Found::OfNoUse => write!(f, "{key}: {expected}"),
             Found::NoFile(reason) => write!(f, "cannot be read ({reason}): expected {expected}"),
         }
     }

@@ -22,11 +22,15 @@ impl ServerTls {
     pub(super) fn read(s: &mut Section<'_>, folders: &Folders<'_>) -> Option<Self> {
         let certificate = s.required("certificate", CERTIFICATE, text(CERTIFICATE));
         let key = s.required("key", KEY, text(KEY));
-        let certificate = folders.base.join(certificate?);
-        let key = folders.base.join(key?);
+        // Both are looked for before either is missed.
+        let mut file = |name, path: Option<String>| {
+            let path = folders.base.join(path?);
+            Some(folders.existing(s, name, path, "a file that exists"))
+        };
+        let (certificate, key) = (file("certificate", certificate), file("key", key));
         Some(Self {
-            certificate: folders.existing(s, "certificate", certificate, "a file that exists")?,
-            key: folders.existing(s, "key", key, "a file that exists")?,
+            certificate: certificate?,
+            key: key?,
         })
     }
 }

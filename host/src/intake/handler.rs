@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
+use crate::protocol::smtp::Reply;
 use crate::spool::{BoxFuture, Receipt};
 
 /// Who may talk, what is routable, and where messages go. What is asked in the middle of a
@@ -44,6 +45,23 @@ pub trait Handler: Send + Sync + 'static {
     /// At the end of data: the whole journey, up to the commit. It is not cancelled when the peer goes away, only when
     /// the listener's farewell is over; until it has returned, nobody has been told anything.
     fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>>;
+
+    /// Behind the end of data, when the message was refused: for those who are asked about it later.
+    fn refused(&self, _message: &RefusedMessage, _refusal: &Refusal, _reply: &Reply) {}
+}
+
+/// What is known of a message that was refused at the end of its data.
+#[derive(Clone, Debug)]
+pub struct RefusedMessage {
+    pub id: MessageId,
+    pub peer: PeerName,
+    pub remote: SocketAddr,
+    pub helo: String,
+    pub from: Option<MmsAddress>,
+    /// The first of them.
+    pub to: Vec<MmsAddress>,
+    /// How many there were.
+    pub recipients: usize,
 }
 
 /// Whom a connection is counted for: the peers that its address belongs to.

@@ -35,7 +35,7 @@ mod wire;
 mod tests;
 
 pub use budget::{Lease, MemoryBudget};
-pub use handler::{Handler, Party, SenderTerms, Welcome};
+pub use handler::{Handler, Party, RefusedMessage, SenderTerms, Welcome};
 pub use listener::serve;
 pub use options::Options;
 pub use replies::reply_to;

@@ -177,12 +177,11 @@ pub(super) fn vrfy() -> Reply {
     Reply::new(252, Some((5, 0)), "send a message to find out")
 }
 
-pub(super) fn help() -> Reply {
-    Reply::new(
-        214,
-        Some((0, 0)),
-        "EHLO HELO STARTTLS MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321",
-    )
+/// STARTTLS is named where EHLO offers it, and nowhere else.
+pub(super) fn help(starttls: bool) -> Reply {
+    let starttls = if starttls { " STARTTLS" } else { "" };
+    let commands = format!("EHLO HELO{starttls} MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321");
+    Reply::new(214, Some((0, 0)), commands)
 }
 
 /// A sender that cannot be read has a code of its own (RFC 3463, X.1.7).

@@ -11,7 +11,7 @@ use super::content::{self, Reception};
 use super::options::{COMMAND_DRAIN_OCTETS, COMMAND_OCTETS};
 use super::state::{Desk, Next, State, Transaction};
 use super::wire::{Lost, Stream, Wire};
-use super::{Handler, Options, Welcome, replies};
+use super::{Handler, Options, RefusedMessage, Welcome, replies};
 use crate::message::{Incoming, MessageId, Origin, Protocol, Refusal};
 use crate::protocol::smtp::{Command, Found, LineError, LineReader, Reply};
 
@@ -282,6 +282,7 @@ impl<H: Handler> Session<H> {
     async fn message(&mut self, transaction: Transaction) -> Result<Next, Lost> {
         self.flush().await?;
         let id = self.handler.next_id();
+        let about = self.about(id, &transaction);
         let Reception { content, ended } = content::receive(&mut self.wire, &transaction, &self.options).await?;
         let hello = transaction.hello.clone();
         let result = match content {
@@ -301,13 +302,34 @@ impl<H: Handler> Session<H> {
             }
             Err(refusal) => {
                 self.log_refusal(&refusal, Some(id));
-                self.wire.say(&replies::refused(&refusal, Some(id)));
+                let reply = replies::refused(&refusal, Some(id));
+                self.handler.refused(&about, &refusal, &reply);
+                self.wire.say(&reply);
                 Ok(if ended && !replies::ends_session(&refusal) {
                     next
                 } else {
                     Next::Close
                 })
             }
+        }
+    }
+
+    /// What is said of the message if it is refused.
+    fn about(&self, id: MessageId, transaction: &Transaction) -> RefusedMessage {
+        const NAMED: usize = 10;
+        let recipients = &transaction.envelope.recipients;
+        RefusedMessage {
+            id,
+            peer: transaction.terms.peer.clone(),
+            remote: self.remote,
+            helo: transaction.hello.name.clone(),
+            from: transaction.envelope.sender.clone(),
+            to: recipients
+                .iter()
+                .take(NAMED)
+                .map(|recipient| recipient.address.clone())
+                .collect(),
+            recipients: recipients.len(),
         }
     }
 

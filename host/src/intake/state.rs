@@ -72,7 +72,7 @@ impl State {
             Command::Rset => return (replies::ok(), Next::Expect(self.reset())),
             Command::Noop => replies::ok(),
             Command::Vrfy => replies::vrfy(),
-            Command::Help => replies::help(),
+            Command::Help => replies::help(desk.offers_tls()),
         };
         (reply, Next::Expect(self))
     }
@@ -184,7 +184,11 @@ impl State {
 impl<H: Handler> Desk<'_, H> {
     fn ehlo(&self) -> Reply {
         let size = self.welcome.message.unwrap_or(self.options.message);
-        replies::ehlo(self.options, size, self.options.tls.is_some() && !self.encrypted)
+        replies::ehlo(self.options, size, self.offers_tls())
+    }
+
+    fn offers_tls(&self) -> bool {
+        self.options.tls.is_some() && !self.encrypted
     }
 
     fn open(&self, from: Option<&str>, declared: Option<u64>) -> Result<(Option<MmsAddress>, SenderTerms), Reply> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::ResolverOpts;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::time::{Instant, timeout};
 
 use self::naptr::Naptr;
@@ -95,6 +95,10 @@ impl Numbering {
             return answer;
         }
         let Some(name) = naptr::query_name(number, &self.options.suffix) else {
+            return Answer::Nothing;
+        };
+        // As it is: read as an internationalised name, as text is by default, one with an underscore would be refused.
+        let Ok(name) = Name::from_ascii(name) else {
             return Answer::Nothing;
         };
         let asking = self.resolver.lookup(name, RecordType::NAPTR);

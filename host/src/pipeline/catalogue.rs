@@ -27,6 +27,13 @@ use super::tap::Tap;
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct CatalogueError(pub Vec<RefusedVersion>);
 
+impl CatalogueError {
+    /// What is wrong with each plug-in, on a line of its own: a log is read line by line.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(RefusedVersion::line)
+    }
+}
+
 /// Holds the running chain.
 pub struct Catalogue {
     loader: Loader,

@@ -52,7 +52,9 @@ impl Catalogue {
             }
             watched.settled().await;
             if let Err(error) = self.refresh().await {
-                tracing::error!("the new plug-in does not go live, the running chain stays: {error}");
+                for refused in error.lines() {
+                    tracing::error!("the new plug-in does not go live, the running chain stays: {refused}");
+                }
             }
         }
     }

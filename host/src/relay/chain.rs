@@ -1,10 +1,12 @@
 //! The chain of plug-ins as the configuration states it, in the engine's words.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, MessageType, PluginSpec};
+use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, MessageType, PluginSpec, Services};
 
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
@@ -17,6 +19,7 @@ use crate::pipeline::{
 };
 use crate::routing::Tables;
 
+use super::findings::Findings;
 use super::tables;
 
 /// The links, in the order of the file; their calls go to `recorder`.
@@ -105,24 +108,27 @@ fn signing(set: &config::PluginSigning) -> anyhow::Result<Signing> {
     })
 }
 
-/// Loads every plug-in as a start would, and throws the result away. A line for each, or all that is wrong.
-pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<String>> {
-    let one = |error: anyhow::Error| vec![error.to_string()];
-    let specs = specs(config, None).map_err(one)?;
-    let options = EngineOptions {
-        max_instances: 4,
-        ..engine_options()
+/// Loads every plug-in as a start would, and throws the result away. A line for each, when nothing is wrong with any.
+///
+/// Code that was compiled for a relay of this user is used, and kept for the next one: compiling takes seconds.
+pub(super) async fn check(config: &Config, tables: &Tables, found: &mut Findings) -> Vec<String> {
+    if config.plugins.is_empty() {
+        return Vec::new();
+    }
+    let catalogue = match trial(config, tables) {
+        Ok((engine, services, specs)) => Catalogue::load(engine, services, specs).await,
+        Err(error) => {
+            found.problem("plugin", format!("{error:#}"));
+            return Vec::new();
+        }
     };
-    let engine = Engine::new(options).map_err(|error| one(error.into()))?;
-    let services = Arc::new(PluginServices {
-        tables: tables::set(tables),
-        kv: Arc::new(NoValues),
-        clock: Arc::new(SystemClock),
-        numbering: Arc::new(NoNumbers),
-        seeds: Seeds::new().map_err(|error| one(error.into()))?,
-    });
-    let catalogue = Catalogue::load(engine, services, specs).await;
-    let catalogue = catalogue.map_err(|error| error.0.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let catalogue = match catalogue {
+        Ok(catalogue) => catalogue,
+        Err(error) => {
+            found.plugins(&error);
+            return Vec::new();
+        }
+    };
     let line = |link: &crate::pipeline::Link| {
         let described = link.plugin.description();
         format!(
@@ -133,7 +139,36 @@ pub async fn check(config: &Config, tables: &Tables) -> Result<Vec<String>, Vec<
             link.on_failure
         )
     };
-    Ok(catalogue.chain().links.iter().map(line).collect())
+    catalogue.chain().links.iter().map(line).collect()
+}
+
+fn trial(config: &Config, tables: &Tables) -> anyhow::Result<(Engine, Arc<dyn Services>, Vec<LinkSpec>)> {
+    let engine = Engine::new(EngineOptions {
+        max_instances: 4,
+        cache_dir: cache_of_ours(&config.relay.spool),
+        ..engine_options()
+    })?;
+    let services = PluginServices {
+        tables: tables::set(tables),
+        kv: Arc::new(NoValues),
+        clock: Arc::new(SystemClock),
+        numbering: Arc::new(NoNumbers),
+        seeds: Seeds::new()?,
+    };
+    Ok((engine, Arc::new(services), specs(config, None)?))
+}
+
+/// Where the relay keeps compiled code.
+pub(super) fn cache(spool: &Path) -> PathBuf {
+    spool.join("compiled")
+}
+
+/// The same, when the spool is this user's: nobody runs what another user has compiled, and what is written there as root
+/// would be of no use to the relay.
+fn cache_of_ours(spool: &Path) -> Option<PathBuf> {
+    // A process's entry in /proc belongs to its effective user (proc(5)).
+    let (spool_of, us) = (std::fs::metadata(spool).ok()?, std::fs::metadata("/proc/self").ok()?);
+    (spool_of.is_dir() && spool_of.uid() == us.uid()).then(|| cache(spool))
 }
 
 /// What the configuration does not say is the engine's default.

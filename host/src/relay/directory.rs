@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::config::{self, Config, RouteTo};
 use crate::delivery::Delivery;
@@ -19,6 +20,7 @@ use crate::routing::{
 
 use super::doors::{SenderProfile, senders};
 use super::face::Face;
+use super::findings::Findings;
 use super::quirks::Quirks;
 
 /// One generation. A message asks for it at each step of its way, and may meet the next one at its next step.
@@ -40,15 +42,26 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// What DNS said is kept from the generation `before`, if it is asked as it was.
-    ///
-    /// # Errors
-    /// A row of a routing table that leads nowhere, more prefixes than fit, name servers that are not known.
-    pub fn new(config: &Config, tables: &Tables, before: Option<&Self>) -> anyhow::Result<Self> {
+    /// What DNS said is kept from the generation `before`, if it is asked as it was. `None` when it cannot be made; what is
+    /// wrong, rows of routing tables that lead nowhere too, is added to `found`.
+    pub(super) fn new(config: &Config, tables: &Tables, before: Option<&Self>, found: &mut Findings) -> Option<Self> {
         let kept = before.and_then(|before| before.numbering.clone());
-        Ok(Self {
-            numbering: numbering(config, kept)?,
-            routing: routing(config, tables)?,
+        let numbering = numbering(config, kept).map_err(|error| found.problem("routing.enum", format!("{error:#}")));
+        let routing = routing(config, tables).map_err(|error| found.problem("route", format!("{error:#}")));
+        let routing = routing.ok()?;
+        let takes = |name: &str| {
+            config
+                .peers
+                .iter()
+                .any(|peer| peer.name.as_str() == name && peer.takes_messages())
+        };
+        for bad in routing.bad_values(takes) {
+            let table = config.tables.iter().find(|table| table.name == bad.table);
+            found.bad_values(&bad, table.map_or(Path::new(""), |table| &table.file));
+        }
+        Some(Self {
+            numbering: numbering.ok()?,
+            routing,
             destinations: destinations(config),
             senders: senders(config),
             quirks: Quirks::of(config),
@@ -221,7 +234,7 @@ fn routing(config: &Config, tables: &Tables) -> anyhow::Result<Routing> {
             config::OnFailure::Defer => OnSilence::Defer,
             config::OnFailure::Next => OnSilence::Next,
         });
-    let routing = Routing::new(Plan {
+    Ok(Routing::new(Plan {
         own_domains: config.relay.domains.clone(),
         peers: config.peers.iter().map(peer).collect(),
         servers: config.relay_servers.iter().map(server).collect(),
@@ -234,11 +247,7 @@ fn routing(config: &Config, tables: &Tables) -> anyhow::Result<Routing> {
         dialling: dialling(&config.routing.dialling),
         relay_name: config.relay.name.clone(),
         inner_hosts: inner_hosts(config),
-    })?;
-    match routing.bad_rows() {
-        bad if bad.is_empty() => Ok(routing),
-        bad => bail!("{}", bad.join("\n")),
-    }
+    })?)
 }
 
 fn dialling(dialling: &config::Dialling) -> Dialling {

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::{self, Config};
-use crate::intake::{Handler, Party, SenderTerms, Welcome};
+use crate::intake::{Handler, Party, RefusedMessage, SenderTerms, Welcome};
 use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Quirk, Refusal, Timestamp, UnknownTypes};
+use crate::protocol::smtp::Reply;
 use crate::routing::Side;
-use crate::spool::{BoxFuture, Receipt, Room};
+use crate::spool::{BoxFuture, Receipt, Refused, Room};
 
 use super::Relay;
 
@@ -115,6 +116,22 @@ impl Handler for Door {
 
     fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>> {
         Box::pin(self.relay.carry(incoming))
+    }
+
+    fn refused(&self, message: &RefusedMessage, refusal: &Refusal, reply: &Reply) {
+        let from = message.from.as_ref().map(MmsAddress::to_string);
+        self.relay.refusals.note(Refused {
+            id: message.id.to_string(),
+            at: self.relay.clock.now().0,
+            peer: message.peer.to_string(),
+            remote: message.remote.to_string(),
+            helo: message.helo.clone(),
+            from: from.unwrap_or_default(),
+            to: message.to.iter().map(MmsAddress::to_string).collect(),
+            recipients: message.recipients as u64,
+            reply: reply.to_string(),
+            reason: refusal.to_string(),
+        });
     }
 }
 

@@ -4,8 +4,8 @@
 //! asks before there is a message ([`doors`], [`homes`]), who may speak as whom ([`rights`]), what of the inside is seen
 //! outside ([`face`]), messages whose journey is made from the spool ([`finish`]), those that
 //! plug-ins defer again and again ([`deferrals`]), what a message means to open requests ([`remembered`]), what the relay
-//! says itself ([`telling`]), telling plug-ins of outcomes ([`outcomes`]), building the rooms ([`rooms`]),
-//! and starting, reloading and stopping the whole ([`start`]).
+//! says itself ([`telling`]), telling plug-ins of outcomes ([`outcomes`]), what is wrong with a configuration and with what
+//! it names ([`prepare`]), building the rooms ([`rooms`]), and starting, reloading and stopping the whole ([`start`]).
 
 mod carry;
 mod certificates;
@@ -15,14 +15,17 @@ mod deferrals;
 mod directory;
 mod doors;
 mod face;
+mod findings;
 mod finish;
 mod gathered;
 mod homes;
+mod listening;
 mod metrics;
 mod name_servers;
 mod next_hops;
 mod numbers;
 mod outcomes;
+mod prepare;
 mod quirks;
 mod remembered;
 mod rights;
@@ -44,18 +47,18 @@ use crate::delivery::Delivery;
 use crate::message::{Content, Incoming, MmsAddress, PeerName};
 use crate::pipeline::Catalogue;
 use crate::protocol::mm4;
-use crate::spool::{Acceptance, Spool};
+use crate::spool::{Acceptance, Refusals, Spool};
 use crate::transactions::Transactions;
 
 use self::counts::Counts;
 use self::deferrals::Deferrals;
 use self::homes::Homes;
 
-pub use certificates::{check as check_certificates, server_tls};
-pub use chain::check as check_plugins;
+pub use certificates::server_tls;
 pub use directory::Directory;
+pub use findings::Findings;
+pub use prepare::{Checked, check, directory};
 pub use start::{Died, Running, Setup};
-pub use tables::load as load_tables;
 
 /// Everything that a message needs on its way.
 pub struct Relay {
@@ -81,6 +84,8 @@ pub struct Relay {
     delivery: Arc<Delivery>,
     clock: SharedClock,
     counts: Arc<Counts>,
+    /// What is known of refused messages.
+    refusals: Refusals,
     /// Memory for messages that are not in memory: see [`ROOM_BLOCKS`].
     room: Semaphore,
     observer: Arc<dyn Observer>,

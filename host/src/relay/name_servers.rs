@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{Name, RData};
 use tokio::time::timeout;
 
 use crate::delivery::{Addresses, Exchangers, MxRecords, SystemAddresses};
@@ -79,7 +79,7 @@ impl NameServers {
 impl MxRecords for NameServers {
     fn exchangers<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Exchangers, String>> {
         Box::pin(async move {
-            let asking = self.resolver()?.mx_lookup(absolute(domain));
+            let asking = self.resolver()?.mx_lookup(absolute(domain)?);
             let found = match within(self.limit, asking).await {
                 Ok(found) => found,
                 Err(error) if error.is_no_records_found() && !error.is_nx_domain() => {
@@ -108,7 +108,7 @@ impl Addresses for NameServers {
             return SystemAddresses.of(name, limit);
         }
         Box::pin(async move {
-            let asking = self.resolver()?.lookup_ip(absolute(name));
+            let asking = self.resolver()?.lookup_ip(absolute(name)?);
             let found = within(self.limit.min(limit), asking).await;
             found
                 .map(|found| found.iter().collect())
@@ -117,9 +117,10 @@ impl Addresses for NameServers {
     }
 }
 
-/// The dot keeps the system's search list out of it.
-fn absolute(name: &str) -> String {
-    format!("{name}.")
+/// The dot keeps the system's search list out of it. The name is ASCII, and is asked for as it is: reading it as an
+/// internationalised one, as text is read by default, would refuse an underscore.
+fn absolute(name: &str) -> Result<Name, String> {
+    Name::from_ascii(format!("{name}.")).map_err(|error| format!("{name:?} is no name to ask for: {error}"))
 }
 
 async fn within<T>(limit: Duration, asking: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {

@@ -49,6 +49,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::relay::Findings;
     use crate::routing::Tables;
 
     #[tokio::test]
@@ -57,7 +58,7 @@ mod tests {
                       [[peer]]\nname = \"b\"\ndomains = [\"mms.b.example\"]\nhosts = [\"127.0.0.1:25\"]\nfrom = [\"127.0.0.1\"]\n\
                       [[route]]\nprefix = \"+1555\"\npeer = \"b\"\n[[route]]\nprefix = \"+15559\"\nplugins = true\n";
         let config = Config::parse(config, Path::new("")).unwrap();
-        let directory = Directory::new(&config, &Tables::default(), None).unwrap();
+        let directory = Directory::new(&config, &Tables::default(), None, &mut Findings::default()).unwrap();
         let numbers = RoutedNumbers(Arc::new(directory));
         let network = Network {
             id: None,

@@ -16,17 +16,17 @@ use crate::pipeline::{Catalogue, KvSource, PluginServices, Seeds, engine_options
 use crate::protocol::mm4;
 use crate::routing::Tables;
 use crate::spool::sqlite::{self, SqliteSpool};
-use crate::spool::{BoxFuture, Careless, Spool};
+use crate::spool::{BoxFuture, Careless, Refusals, Spool};
 use crate::transactions::Transactions;
 
 use super::deferrals::Deferrals;
 use super::directory::Directory;
+use super::findings::Findings;
 use super::homes::Homes;
 use super::numbers::RoutedNumbers;
 use super::outcomes::Outcomes;
+use super::prepare::Prepared;
 use super::start::Setup;
-use super::tables::{Loaded, load_aside};
-use super::terms::terms;
 use super::{Observer, ROOM_BLOCKS, Relay, chain, tables};
 
 /// What a relay is made of.
@@ -37,20 +37,25 @@ pub(super) struct Rooms {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) spool: Arc<dyn Spool>,
     pub(super) clock: SharedClock,
+    pub(super) refusals: Refusals,
 }
 
 impl Rooms {
-    /// With the tables and the recorder that its plug-ins were loaded with.
+    /// With the recorder that its plug-ins were loaded with.
+    ///
+    /// # Errors
+    /// What is wrong with the plug-ins, among them.
     pub(super) async fn load(
-        config: &Config,
+        prepared: &Prepared,
         spool: Arc<dyn Spool>,
         clock: SharedClock,
-    ) -> anyhow::Result<(Self, Loaded, Option<Arc<Recorder>>)> {
-        let (tables, directory) = load_aside(config, &Loaded::default(), None).await?;
+    ) -> anyhow::Result<(Self, Option<Arc<Recorder>>)> {
+        let config = &prepared.examined.config;
+        let directory = Arc::clone(&prepared.directory);
         let recorder = chain::recorder(config, None)?;
-        let given = services(&tables.tables, &spool, &clock, &directory)?;
-        let catalogue = load_catalogue(config, given, recorder.as_ref()).await?;
-        let transactions = Transactions::new(Arc::clone(&spool), Arc::clone(&clock), terms(config)?);
+        let given = services(&prepared.tables.tables, &spool, &clock, &directory)?;
+        let catalogue = load_catalogue(config, given, recorder.as_ref(), &prepared.found).await?;
+        let transactions = Transactions::new(Arc::clone(&spool), Arc::clone(&clock), prepared.terms.clone());
         let rooms = Self {
             directory,
             transactions: Arc::new(transactions),
@@ -58,8 +63,9 @@ impl Rooms {
             catalogue,
             spool,
             clock,
+            refusals: Refusals::start(&config.relay.spool).context("no thread for refusals")?,
         };
-        Ok((rooms, tables, recorder))
+        Ok((rooms, recorder))
     }
 
     pub(super) fn outcomes(&self) -> Outcomes {
@@ -91,19 +97,23 @@ impl Relay {
             delivery,
             clock: rooms.clock,
             counts: Arc::default(),
+            refusals: rooms.refusals,
             room: Semaphore::new(ROOM_BLOCKS as usize),
             observer,
         }
     }
 }
 
-pub(super) fn open_spool(config: &Config) -> anyhow::Result<Arc<SqliteSpool>> {
-    let folder = &config.relay.spool;
+pub(super) fn open_spool(config: &Config, found: &Findings) -> Result<Arc<SqliteSpool>, Findings> {
     let options = sqlite::Options {
         reserve: Some(config.limits.disk_reserve),
         ..sqlite::Options::default()
     };
-    SqliteSpool::open(folder, options).with_context(|| format!("spool {}", folder.display()))
+    SqliteSpool::open(&config.relay.spool, options).map_err(|error| {
+        let mut found = found.blank();
+        found.problem("relay.spool", error);
+        found
+    })
 }
 
 /// The spool as the rooms see it.
@@ -145,8 +155,9 @@ async fn load_catalogue(
     config: &Config,
     services: Arc<dyn Services>,
     recorder: Option<&Arc<Recorder>>,
+    found: &Findings,
 ) -> anyhow::Result<Arc<Catalogue>> {
-    let cache_dir = Some(config.relay.spool.join("compiled"));
+    let cache_dir = Some(chain::cache(&config.relay.spool));
     let engine = Engine::new(EngineOptions {
         cache_dir,
         ..engine_options()
@@ -166,9 +177,12 @@ async fn load_catalogue(
         ),
     }
     let history = History::open(&config.relay.spool);
-    Catalogue::open(engine, services, chain::specs(config, recorder)?, history)
-        .await
-        .context("plug-ins")
+    let catalogue = Catalogue::open(engine, services, chain::specs(config, recorder)?, history).await;
+    catalogue.map_err(|error| {
+        let mut found = found.blank();
+        found.plugins(&error);
+        found.into()
+    })
 }
 
 /// The peers that something can be sent to: the others only send.

@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, bail};
-use tokio::net::{TcpListener, TcpSocket};
+use anyhow::Context;
+use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 
 use crate::clock::{SharedClock, SystemClock};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Examined};
 use crate::delivery::Delivery;
 use crate::intake;
 use crate::pipeline::Watched;
@@ -22,11 +22,12 @@ use crate::vitals::{Standing, Vitals};
 use super::certificates::Certificates;
 use super::directory::Directory;
 use super::doors::Door;
+use super::findings::Findings;
 use super::metrics::{Console, Shown};
 use super::next_hops::peer_options;
-use super::rooms::{Rooms, next_hops, open_spool, services, trusted};
-use super::tables::{Current, load_aside};
-use super::terms::terms;
+use super::prepare::{Asking, Beside, prepare};
+use super::rooms::{Rooms, next_hops, open_spool, trusted};
+use super::tables::Current;
 use super::{Nobody, Observer, Relay, chain};
 
 /// What a start can be given besides the configuration.
@@ -78,14 +79,22 @@ struct Listening {
 pub struct Died(pub String);
 
 impl Running {
-    /// Starts everything. When this returns, the relay listens, and delivers what its spool held.
-    pub async fn start(config: Config, setup: Setup) -> anyhow::Result<Self> {
+    /// Starts everything, as the configuration in `file` says. When this returns, the relay listens, and delivers what its
+    /// spool held.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the configuration and what it names, as [`Findings`]; or what the system does not give.
+    pub async fn start(file: &Path, setup: Setup) -> anyhow::Result<Self> {
+        let mut prepared = prepare(Config::examine(file), Asking::Start).await?;
+        prepared.found.log();
+        let config = prepared.examined.config.clone();
+        config.warn_of_renamed(file);
         let clock: SharedClock = Arc::new(SystemClock);
-        let database = open_spool(&config)?;
+        let database = open_spool(&config, &prepared.found)?;
         let spool = trusted(&database, &setup);
-        let certificates = Certificates::load(&config)?;
         // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
-        let (rooms, tables, recorder) = Box::pin(Rooms::load(&config, spool, clock)).await?;
+        let (rooms, recorder) = Box::pin(Rooms::load(&prepared, spool, clock)).await?;
+        let certificates = prepared.certificates;
         let vitals = Arc::<Vitals>::default();
         let outcomes = Arc::new(rooms.outcomes());
         let (told, spool) = (Arc::clone(&outcomes), Arc::clone(&rooms.spool));
@@ -104,7 +113,11 @@ impl Running {
         standing.push(watch_writer(&vitals, &database));
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
-        let listeners = listen(&config, &certificates, &relay, &intake_stops, &vitals)?;
+        let sockets = prepared.sockets.listen(&mut prepared.found);
+        if !prepared.found.is_empty() {
+            return Err(prepared.found.into());
+        }
+        let listeners = serve(sockets, &config, &certificates, &relay, &intake_stops, &vitals)?;
         let console = match &config.console {
             Some(console) => {
                 let shown = Shown::of(&relay, &config, &database, &vitals);
@@ -114,10 +127,15 @@ impl Running {
         };
         let current = Arc::new(Mutex::new(Current {
             config,
-            tables,
+            tables: prepared.tables,
             recorder,
+            found: prepared.found.blank(),
         }));
         standing.push(keep_tables(&vitals, &relay, watched, &current));
+        let looked_at = Arc::clone(&current);
+        standing.push(vitals.keep("dates of certificates", move || {
+            keep_looking_at_certificates(Arc::clone(&looked_at))
+        }));
         Ok(Self {
             relay,
             database,
@@ -156,46 +174,51 @@ impl Running {
 
     /// Reads the configuration again, and applies name servers, peers, Relay/Servers, routes, tables, certificates and
     /// plug-ins: all of them, or, when anything is wrong, none. What needs a restart is named in the log.
-    pub async fn reload(&self, path: &Path) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Everything that is wrong, as a start with this configuration would say it.
+    pub async fn reload(&self, file: &Path) -> Result<(), Findings> {
         let mut current = self.current.lock().await;
-        let running = &current.config;
-        let read = Config::load(path)?;
-        read.warn_of_renamed(path);
-        let same = |what: &str, same: bool| {
-            if !same {
-                tracing::warn!("{what} changed in the configuration: that takes a restart");
+        let console = self.console.as_ref().map(Console::address);
+        let listening = self.addresses().map(|(address, _)| address).chain(console);
+        let asking = Asking::Reload(Beside {
+            tables: current.tables.clone(),
+            directory: self.relay.directory.load_full(),
+            listening: listening.collect(),
+        });
+        let read = prepare(Config::examine(file), asking.clone()).await?;
+        // What takes a restart stays as it is; the rest must be good with that too.
+        let mut prepared = match with_what_stays(&read.examined.config, &current.config) {
+            None => read,
+            Some(config) => {
+                let examined = Examined {
+                    config,
+                    ..read.examined
+                };
+                prepare(examined, asking).await?
             }
         };
-        let relay = config::Relay {
-            name_servers: read.relay.name_servers.clone(),
-            ..running.relay.clone()
-        };
-        same("[relay]", read.relay == relay);
-        same("[limits]", read.limits == running.limits);
-        same("[tls]", read.tls.is_some() == running.tls.is_some());
-        same("[console]", read.console == running.console);
-        let config = Config {
-            relay,
-            console: running.console.clone(),
-            limits: running.limits.clone(),
-            ..read
-        };
-        let certificates = Certificates::load(&config)?;
-        let before = self.relay.directory.load_full();
-        let (tables, directory) = load_aside(&config, &current.tables, Some(before)).await?;
-        let services = services(&tables.tables, &self.relay.spool, &self.relay.clock, &directory)?;
-        let terms = terms(&config)?;
-        let recorder = chain::recorder(&config, current.recorder.clone())?;
-        let specs = chain::specs(&config, recorder.as_ref())?;
-        if let Err(error) = self.relay.catalogue.replace(specs, services).await {
-            bail!("plug-ins:\n{error}");
-        }
-        self.certificates.take_over(certificates);
-        self.change_peers(running, &config, directory, terms).await;
+        let config = prepared.examined.config;
+        let recorder = chain::recorder(&config, current.recorder.clone());
+        let recorder = recorder.map_err(|error| prepared.found.problem("recording.folder", format!("{error:#}")));
+        let recorder = recorder.unwrap_or_default();
+        let (tables, directory) = (&prepared.tables.tables, &prepared.directory);
+        // Boxed for the reason that a start has.
+        Box::pin(
+            self.relay
+                .replace_plugins(&config, tables, directory, recorder.as_ref(), &mut prepared.found),
+        )
+        .await?;
+        prepared.found.log();
+        config.warn_of_renamed(file);
+        self.certificates.take_over(prepared.certificates);
+        self.change_peers(&current.config, &config, prepared.directory, prepared.terms)
+            .await;
         *current = Current {
             config,
-            tables,
+            tables: prepared.tables,
             recorder,
+            found: prepared.found.blank(),
         };
         self.relay.reloaded.notify_one();
         Ok(())
@@ -279,7 +302,51 @@ fn keep_tables(vitals: &Arc<Vitals>, relay: &Arc<Relay>, watched: Watched, curre
     })
 }
 
-fn listen(
+/// `read`, with what a reload does not change as it runs. `None` when that makes no difference. What differs is named in
+/// the log.
+fn with_what_stays(read: &Config, running: &Config) -> Option<Config> {
+    let same = |what: &str, same: bool| {
+        if !same {
+            tracing::warn!("{what} changed in the configuration: that takes a restart");
+        }
+    };
+    let relay = config::Relay {
+        name_servers: read.relay.name_servers.clone(),
+        ..running.relay.clone()
+    };
+    same("[relay]", read.relay == relay);
+    same("[limits]", read.limits == running.limits);
+    same("[tls]", read.tls.is_some() == running.tls.is_some());
+    same("[console]", read.console == running.console);
+    let config = Config {
+        relay,
+        console: running.console.clone(),
+        limits: running.limits.clone(),
+        ..read.clone()
+    };
+    (config != *read).then_some(config)
+}
+
+/// Says twice a day which certificates are about to expire, or have: nothing else happens on that day that would say so.
+async fn keep_looking_at_certificates(current: Arc<Mutex<Current>>) {
+    const EVERY: Duration = Duration::from_secs(12 * 60 * 60);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let current = current.lock().await;
+        let (config, mut found) = (current.config.clone(), current.found.blank());
+        drop(current);
+        let looking = tokio::task::spawn_blocking(move || {
+            Certificates::load(&config, &mut found, SystemTime::now());
+            found.log();
+        });
+        if let Err(error) = looking.await {
+            tracing::error!("certificates cannot be looked at: {error}");
+        }
+    }
+}
+
+fn serve(
+    sockets: Vec<(TcpListener, Side)>,
     config: &Config,
     certificates: &Certificates,
     relay: &Arc<Relay>,
@@ -291,11 +358,8 @@ fn listen(
         ..intake_options(config)
     });
     let mut listeners = Vec::new();
-    let inside = &config.relay.inside_listen;
-    let side = if inside.is_empty() { Side::Both } else { Side::Outside };
-    let outside = config.relay.listen.iter().map(|address| (address, side));
-    for (address, side) in outside.chain(inside.iter().map(|address| (address, Side::Inside))) {
-        let socket = Arc::new(bind(*address).with_context(|| format!("cannot listen on {address}"))?);
+    for (socket, side) in sockets {
+        let socket = Arc::new(socket);
         let address = socket.local_addr()?;
         let (relay, options, stop) = (Arc::clone(relay), Arc::clone(&options), stop.clone());
         // Weak, so that the socket closes when the relay stops, and not only when all of its sessions have ended.
@@ -317,20 +381,6 @@ fn listen(
         });
     }
     Ok(listeners)
-}
-
-/// A listener whose queue holds a burst of connections: with the usual 128, a thousand peers that come at once wait for
-/// seconds.
-fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    const BACKLOG: u32 = 4096;
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
 }
 
 fn intake_options(config: &Config) -> intake::Options {
@@ -395,7 +445,7 @@ mod tests {
     fn the_documented_defaults_of_reading_and_of_delivery_are_what_runs_too() {
         let config = config();
         assert_eq!(crate::relay::rooms::mm4_limits(&config), mm4::Limits::default());
-        let certificates = Certificates::load(&config).unwrap();
+        let certificates = Certificates::load(&config, &mut Findings::default(), SystemTime::now());
         let runs = peer_options(next_hops(&config), &config.relay, &certificates);
         let documented = PeerOptions::new(PeerName::new("b").unwrap(), Vec::new(), "r.example");
         let numbers = |it: &PeerOptions| {

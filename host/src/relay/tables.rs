@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::{anyhow, bail};
 use mm4relay_engine::Grant;
 use tokio::sync::Mutex;
 
@@ -19,6 +18,7 @@ use crate::pipeline::{TableSet, Watched};
 use crate::routing::{Table, Tables};
 
 use super::directory::Directory;
+use super::findings::Findings;
 use super::rooms::services;
 use super::{Relay, chain};
 
@@ -28,6 +28,8 @@ pub(super) struct Current {
     pub(super) tables: Loaded,
     /// Who writes down what plug-ins see.
     pub(super) recorder: Option<Arc<Recorder>>,
+    /// Where in the configuration what is found later belongs.
+    pub(super) found: Findings,
 }
 
 /// Tables, and the files as they were when they were read.
@@ -48,30 +50,31 @@ struct Stamp {
     inode: u64,
 }
 
-/// The tables of a configuration; all errors at once. Takes a second for a million rows: not for a thread that serves
-/// others.
-pub fn load(config: &Config) -> anyhow::Result<Tables> {
-    Loaded::default().again(config).map(|loaded| loaded.tables)
-}
-
-/// Reads what has changed, and makes the directory that goes with it, on a thread that serves nobody.
-pub(super) async fn load_aside(
-    config: &Config,
-    before: &Loaded,
+/// Reads the tables that have changed since `before`, and makes the directory that goes with them, on a thread that serves
+/// nobody: a million rows take a second. What is wrong is added to `found`; the tables are those that could be read.
+pub(super) async fn load(
+    config: Config,
+    before: Loaded,
     directory: Option<Arc<Directory>>,
-) -> anyhow::Result<(Loaded, Arc<Directory>)> {
-    let (config, before) = (config.clone(), before.clone());
+    found: Findings,
+) -> (Loaded, Option<Arc<Directory>>, Findings) {
+    let blank = found.blank();
     let loading = tokio::task::spawn_blocking(move || {
-        let loaded = before.again(&config)?;
-        let directory = Directory::new(&config, &loaded.tables, directory.as_deref())?;
-        anyhow::Ok((loaded, Arc::new(directory)))
+        let mut found = found;
+        let loaded = before.again(&config, &mut found);
+        let directory = Directory::new(&config, &loaded.tables, directory.as_deref(), &mut found);
+        (loaded, directory.map(Arc::new), found)
     });
-    loading.await?
+    loading.await.unwrap_or_else(|error| {
+        let mut found = blank;
+        found.problem("table", format!("the tables cannot be read: {error}"));
+        (Loaded::default(), None, found)
+    })
 }
 
 impl Loaded {
     /// With every table read again whose file has changed.
-    fn again(&self, config: &Config) -> anyhow::Result<Self> {
+    fn again(&self, config: &Config, found: &mut Findings) -> Self {
         // Before reading: a file that changes meanwhile differs from its stamp, and is read once more.
         let stamped = config.tables.iter().map(|table| {
             let stamp = Stamp::of(&table.file);
@@ -87,11 +90,9 @@ impl Loaded {
             .tables
             .iter()
             .map(|table| (table.name.as_str(), table.file.as_path()));
-        let tables = Tables::load_changed(files, kept).map_err(|errors| {
-            let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
-            anyhow!("{}", errors.join("\n"))
-        })?;
-        Ok(Self { tables, stamps })
+        let (tables, errors) = Tables::examine(files, kept);
+        errors.iter().for_each(|error| found.table(error));
+        Self { tables, stamps }
     }
 
     /// The files as they are now.
@@ -153,8 +154,9 @@ impl Relay {
                         tracing::info!("tables replaced: {}", loaded.news(&running.tables));
                         running.tables = loaded;
                     }
-                    Err(error) => {
-                        tracing::error!("no table is replaced, the running ones stay: {error:#}");
+                    Err(found) => {
+                        found.log();
+                        tracing::error!("no table is replaced, the running ones stay: {}", found.count());
                         refused = Some(now);
                     }
                 }
@@ -168,10 +170,14 @@ impl Relay {
         }
     }
 
-    async fn take_tables(&self, current: &Current) -> anyhow::Result<Loaded> {
+    async fn take_tables(&self, current: &Current) -> Result<Loaded, Findings> {
         let config = &current.config;
         let before = self.directory.load_full();
-        let (loaded, directory) = load_aside(config, &current.tables, Some(before)).await?;
+        let (tables, found) = (current.tables.clone(), current.found.blank());
+        let (loaded, directory, mut found) = load(config.clone(), tables, Some(before), found).await;
+        let Some(directory) = directory.filter(|_| found.is_empty()) else {
+            return Err(found);
+        };
         let granted = |plugin: &crate::config::Plugin| {
             plugin
                 .grants
@@ -179,17 +185,37 @@ impl Relay {
                 .any(|grant| matches!(grant, Grant::Tables | Grant::Numbering))
         };
         if config.plugins.iter().any(granted) {
-            let services = services(&loaded.tables, &self.spool, &self.clock, &directory)?;
-            if let Err(error) = self
-                .catalogue
-                .replace(chain::specs(config, current.recorder.as_ref())?, services)
-                .await
-            {
-                bail!("plug-ins:\n{error}");
-            }
+            let recorder = current.recorder.as_ref();
+            self.replace_plugins(config, &loaded.tables, &directory, recorder, &mut found)
+                .await?;
         }
         self.replace_directory(directory);
         Ok(loaded)
+    }
+
+    /// Loads every plug-in of a configuration anew, with these tables and routes; all take their places, or none does.
+    pub(super) async fn replace_plugins(
+        &self,
+        config: &Config,
+        tables: &Tables,
+        directory: &Arc<Directory>,
+        recorder: Option<&Arc<Recorder>>,
+        found: &mut Findings,
+    ) -> Result<(), Findings> {
+        let made = services(tables, &self.spool, &self.clock, directory)
+            .and_then(|services| Ok((chain::specs(config, recorder)?, services)));
+        match made {
+            Err(error) => found.problem("plugin", format!("{error:#}")),
+            Ok((specs, services)) => {
+                if let Err(error) = self.catalogue.replace(specs, services).await {
+                    found.plugins(&error);
+                }
+            }
+        }
+        match found.is_empty() {
+            true => Ok(()),
+            false => Err(std::mem::take(found)),
+        }
     }
 }
 

@@ -239,14 +239,13 @@ fn rows_that_lead_nowhere_are_found_before_anybody_is_routed_by_them() {
         portability: table("ported", "+1,999-02\n+2,b\n+3,somewhere\n+4,mms.x.example\n"),
         ..plan()
     };
-    let bad = Routing::new(plan).unwrap().bad_rows();
-    assert_eq!(bad.len(), 22);
-    assert_eq!(
-        bad[0],
-        "table subscribers: the value of +100 is \"a9\": expected the name of a relay-server or peer"
-    );
-    assert_eq!(bad[20], "table subscribers: 5 more of these");
-    assert!(bad[21].starts_with("table ported: the value of +3 is \"somewhere\": expected a network such as 999-02"));
+    let bad = Routing::new(plan).unwrap().bad_values(|name| name == "b");
+    let [subscribers, ported] = &bad[..] else {
+        panic!("{bad:?}")
+    };
+    assert_eq!((subscribers.rows.len(), subscribers.more), (20, 5));
+    assert_eq!(subscribers.rows[0], ("+100".to_owned(), "a9".to_owned()));
+    assert_eq!(ported.rows, [("+3".to_owned(), "somewhere".to_owned())]);
 }
 
 /// By the table, by DNS, by a peer's domain, by ours; ported back to us, and ported to a stranger.

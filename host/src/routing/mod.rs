@@ -1,4 +1,4 @@
-//! From recipient to peer, and from connection to peer: pure look-ups.
+//! From recipient to peer, and from connection to peer: pure look-ups, in tables that [`table`] reads from files.
 //!
 //! A recipient goes through the steps of `[routing] order` until one of them has an answer ([`look_up`]). In one of our
 //! own domains, or without any, it goes by its number: tables, ranges, ENUM. With somebody else's domain it goes by that
@@ -308,9 +308,9 @@ impl Routing {
         self.peers.iter().filter(comes).count()
     }
 
-    /// Rows of the routing tables whose value means nothing: the first 20, and how many more there are.
-    pub fn bad_rows(&self) -> Vec<String> {
-        let peer = |value: &str| self.roles.contains_key(value);
+    /// Rows of the routing tables whose value leads nowhere. `takes` says of a name whether it is that of a peer that
+    /// messages can be sent to.
+    pub fn bad_values(&self, takes: impl Fn(&str) -> bool) -> Vec<BadValues> {
         let network = |value: &str| {
             let label = |label: &str| {
                 !label.is_empty()
@@ -319,18 +319,19 @@ impl Routing {
                         .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
             };
             let domain = value.contains('.') && plain(value).split('.').all(label);
-            peer(value) || NetworkId::read(value).is_some() || domain
+            takes(value) || NetworkId::read(value).is_some() || domain
         };
-        let mut bad = Vec::new();
-        bad_rows(
+        let subscribers = bad_values(
             self.subscribers.as_ref(),
-            peer,
-            "the name of a relay-server or peer",
-            &mut bad,
+            &takes,
+            "the name of a relay-server or peer that has hosts",
         );
-        let expected = "a network such as 999-02, a domain, or the name of a peer";
-        bad_rows(self.portability.as_ref(), network, expected, &mut bad);
-        bad
+        let portability = bad_values(
+            self.portability.as_ref(),
+            network,
+            "a network such as 999-02, a domain, or the name of a peer that has hosts",
+        );
+        subscribers.into_iter().chain(portability).collect()
     }
 
     /// Whether a domain is one of ours, in any spelling.
@@ -341,26 +342,33 @@ impl Routing {
     }
 }
 
-fn bad_rows(named: Option<&NamedTable>, good: impl Fn(&str) -> bool, expected: &str, bad: &mut Vec<String>) {
+/// Rows of one table whose values are not what is expected there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadValues {
+    pub table: String,
+    /// Keys and values: the first 20, in the order of the keys.
+    pub rows: Vec<(String, String)>,
+    /// How many there are besides.
+    pub more: usize,
+    pub expected: &'static str,
+}
+
+fn bad_values(named: Option<&NamedTable>, good: impl Fn(&str) -> bool, expected: &'static str) -> Option<BadValues> {
     const REPORTED: usize = 20;
-    let Some(NamedTable { name, table }) = named else {
-        return;
-    };
+    let NamedTable { name, table } = named?;
     // A million rows have a handful of values.
     let mut known: HashMap<&str, bool> = HashMap::new();
     let mut wrong = table
         .iter()
-        .filter(|(_, value)| !*known.entry(value).or_insert_with(|| good(value)));
-    bad.extend(
-        wrong
-            .by_ref()
-            .take(REPORTED)
-            .map(|(key, value)| format!("table {name}: the value of {key} is {value:?}: expected {expected}")),
-    );
-    match wrong.count() {
-        0 => {}
-        more => bad.push(format!("table {name}: {more} more of these")),
-    }
+        .filter(|(_, value)| !*known.entry(value).or_insert_with(|| good(value)))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let rows: Vec<_> = wrong.by_ref().take(REPORTED).collect();
+    (!rows.is_empty()).then(|| BadValues {
+        table: name.clone(),
+        rows,
+        more: wrong.count(),
+        expected,
+    })
 }
 
 /// Domains compare without regard to case and to the dot at their end.

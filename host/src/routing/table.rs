@@ -229,19 +229,15 @@ impl Tables {
         files: impl IntoIterator<Item = (&'a str, &'a Path)>,
         kept: impl Fn(&str) -> Option<Arc<Table>>,
     ) -> Result<Self, Vec<TableError>> {
-        match Self::read(files, kept) {
+        match Self::examine(files, kept) {
             (tables, errors) if errors.is_empty() => Ok(tables),
             (_, errors) => Err(errors),
         }
     }
 
-    /// As [`load`](Self::load), but returns the tables that could be loaded beside what is wrong with the others. To
-    /// be looked at, not to be run with.
-    pub(crate) fn examine<'a>(files: impl IntoIterator<Item = (&'a str, &'a Path)>) -> (Self, Vec<TableError>) {
-        Self::read(files, |_| None)
-    }
-
-    fn read<'a>(
+    /// As [`load_changed`](Self::load_changed), but returns the tables that could be loaded beside what is wrong with the
+    /// others. To be looked at, not to be run with.
+    pub(crate) fn examine<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a Path)>,
         kept: impl Fn(&str) -> Option<Arc<Table>>,
     ) -> (Self, Vec<TableError>) {

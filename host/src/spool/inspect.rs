@@ -7,7 +7,7 @@ mod charging;
 mod operator;
 mod trace;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -36,6 +36,7 @@ const TURN: Duration = Duration::from_millis(20);
 pub struct Inspector {
     pub(super) db: Connection,
     reserve: Reserve,
+    pub(super) folder: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +196,11 @@ impl Inspector {
             Err(SpoolError::Full(_)) if reserve.release() => open_existing(folder)?,
             opened => opened?,
         };
-        Ok(Self { db, reserve })
+        Ok(Self {
+            db,
+            reserve,
+            folder: folder.to_owned(),
+        })
     }
 
     /// The entries that `filter` names, in the order of their ids.
@@ -259,6 +264,24 @@ impl Inspector {
             envelope: stored::read_envelope(&envelope)?,
             journey: stored::read_journey(&journey)?,
         }))
+    }
+
+    /// Everything of a message that is in the queue, in the order of the ids.
+    pub fn entries_of(&self, message: MessageId) -> Result<Vec<OutgoingId>, SpoolError> {
+        const ENTRIES: &str = "
+            SELECT id, 0 FROM message WHERE id = ?1 AND hold IS NOT NULL
+            UNION ALL SELECT message, ordinal FROM outgoing WHERE message = ?1 ORDER BY 2";
+        let mut query = self.db.prepare_cached(ENTRIES)?;
+        let ids = query.query_map([key(message)?], |row| outgoing_id(row, 0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The next hops of everything in the queue.
+    pub fn peers(&self) -> Result<Vec<PeerName>, SpoolError> {
+        let mut query = self.db.prepare_cached("SELECT DISTINCT peer FROM outgoing")?;
+        let names = query.query_map((), |row| row.get::<_, String>(0))?;
+        let names = names.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(names.iter().filter_map(|name| PeerName::new(name).ok()).collect())
     }
 
     /// Makes what waits due at `now`, its chain or its delivery; lets what has failed wait again, and by its id what

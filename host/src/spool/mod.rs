@@ -44,6 +44,7 @@ mod careless;
 mod depths;
 mod history;
 pub mod inspect;
+mod refused;
 mod reserve;
 pub mod sqlite;
 pub mod upgrade;
@@ -59,6 +60,7 @@ use crate::message::{
 pub use careless::Careless;
 pub use depths::{Depths, Requests};
 pub use history::{Arrival, Event, HistoryEntry};
+pub use refused::{Refusals, Refused};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

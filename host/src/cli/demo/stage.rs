@@ -87,10 +87,9 @@ impl Stage {
 
         let accepted = Arc::new(Accepted::default());
         let observer = Arc::clone(&accepted) as Arc<dyn Observer>;
-        let config = Config::load(&config_path)?;
-        let spool_folder = config.relay.spool.clone();
+        let spool_folder = Config::load(&config_path)?.relay.spool;
         let relay = Running::start(
-            config,
+            &config_path,
             Setup {
                 observer,
                 ..Setup::default()

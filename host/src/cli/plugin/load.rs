@@ -123,10 +123,17 @@ impl Target {
     fn find(name: &str, args: &RelayArgs) -> anyhow::Result<Self> {
         let config = Config::load(&args.config)?;
         let spool = config.relay.spool.clone();
+        let names: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.clone()).collect();
+        let names = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
         let mut plugins = config.plugins.into_iter();
         let plugin = plugins.find(|plugin| plugin.name == name);
+        let unknown = || format!("{} has no plug-in {name:?}: there are {names}", args.config.display());
         Ok(Self {
-            plugin: plugin.with_context(|| format!("{} has no plug-in {name:?}", args.config.display()))?,
+            plugin: plugin.with_context(unknown)?,
             spool,
             wait: Duration::from_secs(args.wait),
         })

@@ -1,5 +1,6 @@
 //! Where a peer listens.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use toml::de::DeValue;
@@ -45,9 +46,14 @@ const TABLE: &str = "HOST:PORT, or a table such as { host = \"mms.a.example:25\"
 /// `hosts` and `mx`. A peer with a domain of its own has one of the two.
 pub(super) fn read(s: &mut Section<'_>, has_own_domain: bool) -> (Vec<Host>, Option<String>) {
     let mut place = 0;
+    let mut seen = HashSet::new();
     let hosts = s.list("hosts", |value| {
         place += 1;
-        host(value, place)
+        let host = host(value, place)?;
+        match seen.insert(host.at.clone()) {
+            true => Ok(host),
+            false => Err(format!("a host that is listed only once: {} stands before it", host.at)),
+        }
     });
     let mx = s.optional("mx", domain);
     match (s.has_items("hosts"), s.has("mx")) {

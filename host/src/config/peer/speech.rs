@@ -111,7 +111,7 @@ impl PeerTls {
     pub(super) fn read(s: &mut Section<'_>, folders: &Folders<'_>) -> Self {
         let mut file = |key: &'static str| {
             let path = folders.base.join(s.optional(key, text(PEM))?);
-            folders.existing(s, key, path, "a file that exists")
+            Some(folders.existing(s, key, path, "a file that exists"))
         };
         let (ca, certificate, key) = (file("ca"), file("certificate"), file("key"));
         let identity = match (certificate, key) {

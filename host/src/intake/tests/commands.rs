@@ -132,7 +132,7 @@ async fn vrfy_noop_help_and_refused_commands_leave_the_envelope_alone() {
     let mut relay = Relay::start().await;
     let mut talk = relay.connect().await;
     talk.runs(HELLO).await;
-    talk.runs("> MAIL FROM:<>\n< 250\n> RCPT TO:<1@b.example>\n< 250\n> VRFY x\n< 252\n> NOOP\n< 250\n> HELP\n< 214")
+    talk.runs("> MAIL FROM:<>\n< 250\n> RCPT TO:<1@b.example>\n< 250\n> VRFY x\n< 252\n> NOOP\n< 250\n> HELP\n< 214 2.0.0 EHLO HELO MAIL")
         .await;
     talk.runs("> RCPT TO:<x y@b.example>\n< 553 5.1.3\n> XYZZY\n< 500 5.5.2\n> EXPN x\n< 502 5.5.1\n> DATA\n< 354")
         .await;

@@ -45,7 +45,7 @@ async fn header_size() {
 
 #[tokio::test]
 async fn line_length() {
-    let relay = Relay::start().await;
+    let relay = Relay::with(|options| options.line = 998).await;
     let message = |size: usize| format!("A: b\r\n\r\n{}\r\n", "x".repeat(size));
     reply_to(&relay, &message(998), "250 2.0.0").await;
     reply_to(&relay, &message(999), "554 5.6.0 a line is longer than 998 octets").await;

@@ -103,6 +103,15 @@ pub enum RefusedVersion {
     Barred { plugin: String },
 }
 
+impl RefusedVersion {
+    /// On one line, whatever the plug-in said of itself.
+    pub fn line(&self) -> String {
+        let text = self.to_string();
+        let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+        lines.collect::<Vec<_>>().join(" | ")
+    }
+}
+
 /// The bytes of a version, read once.
 #[derive(Clone)]
 pub struct Candidate {

@@ -9,11 +9,12 @@ mod plugins;
 mod rooms;
 mod transactions;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::Context;
 use prometheus_client::collector::Collector;
@@ -25,10 +26,11 @@ use tokio::net::TcpListener;
 
 use crate::config::{self, Config};
 use crate::console::{self, Health, Names, Pages, Visitors};
-use crate::message::Visible;
-use crate::spool::Requests;
+use crate::delivery::Delivery;
+use crate::message::{PeerName, Visible};
 use crate::spool::inspect::Inspector;
 use crate::spool::sqlite::SqliteSpool;
+use crate::spool::{Depths, Requests};
 use crate::vitals::{Standing, Vitals};
 
 use self::life::Life;
@@ -86,6 +88,10 @@ pub struct Shown {
     spool: PathBuf,
     requests: Arc<Requests>,
     rooms: Registry,
+    /// Knows every peer that there is.
+    delivery: Weak<Delivery>,
+    /// The peers that were told of: theirs do not vanish when nothing lies there any more.
+    seen: Mutex<BTreeSet<PeerName>>,
     draining: AtomicBool,
     life: Life,
     /// Counting what lies in the spool reads all of it: one visitor after the other.
@@ -110,6 +116,8 @@ impl Shown {
             spool: config.relay.spool.clone(),
             requests: Arc::default(),
             rooms,
+            delivery: Arc::downgrade(&relay.delivery),
+            seen: Mutex::default(),
             draining: AtomicBool::new(false),
             life,
             turn: tokio::sync::Mutex::default(),
@@ -124,11 +132,29 @@ impl Shown {
         // SQLite blocks.
         let counting = tokio::task::spawn_blocking(move || Inspector::open(&folder)?.depths(&requests));
         let depths = counting.await.map_err(|error| error.to_string())?;
+        let depths = self.with_empty_ones(depths.map_err(|error| error.to_string())?);
         let mut lying = Registry::with_prefix(PREFIX);
-        lying.register_collector(Box::new(rooms::Lying(depths.map_err(|error| error.to_string())?)));
+        lying.register_collector(Box::new(rooms::Lying(depths)));
         encode_registry(&mut text, &lying).map_err(|error| error.to_string())?;
         encode_eof(&mut text).map_err(|error| error.to_string())?;
         Ok(text)
+    }
+}
+
+impl Shown {
+    /// With a 0 for each peer that nothing lies for: a series that ends looks like a relay that was not asked.
+    fn with_empty_ones(&self, mut depths: Depths) -> Depths {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(delivery) = self.delivery.upgrade() {
+            seen.extend(delivery.counts().into_iter().map(|(peer, _)| peer));
+        }
+        for rows in [&mut depths.waiting, &mut depths.failed] {
+            let mut all: BTreeMap<_, _> = seen.iter().map(|peer| (peer.clone(), 0)).collect();
+            all.extend(rows.drain(..));
+            seen.extend(all.keys().cloned());
+            rows.extend(all);
+        }
+        depths
     }
 }
 

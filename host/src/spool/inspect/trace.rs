@@ -1,6 +1,7 @@
 //! Everything that is known about a message, for `mm4relay trace`.
 
 use super::super::history::{Event, HistoryEntry};
+use super::super::refused::{self, Refused};
 use super::super::sqlite::schema::salt;
 use super::super::sqlite::{history, stored, transactions};
 use super::super::{SpoolError, inspect::operator};
@@ -14,6 +15,8 @@ pub struct Traces {
     pub requests: Vec<Trace>,
     /// What is in the queue under a relay's id that no request is known of.
     pub queue: Vec<QueueEntry>,
+    /// A message that was refused at the end of its data, under the id in its reply.
+    pub refused: Option<Refused>,
 }
 
 /// One request, and what is known about it.
@@ -61,7 +64,12 @@ impl Inspector {
         for request in &requests {
             self.note_look(request.transaction.id, now)?;
         }
-        Ok(Traces { requests, queue })
+        let refused = own.ok().and_then(|own| refused::find(&self.folder, &own.to_string()));
+        Ok(Traces {
+            requests,
+            queue,
+            refused,
+        })
     }
 
     fn by_key(&self, id: &str, now: Timestamp) -> Result<Vec<Transaction>, SpoolError> {

@@ -145,6 +145,16 @@ pub struct SqliteSpool {
     gauge: Arc<Gauge>,
 }
 
+/// Whether there is a spool in `folder`, of whatever format.
+pub fn is_there(folder: &Path) -> bool {
+    schema::is_there(folder)
+}
+
+/// Whether a relay runs on the spool in `folder`.
+pub fn is_in_use(folder: &Path) -> bool {
+    schema::is_claimed(folder)
+}
+
 impl SqliteSpool {
     /// Opens the spool in `folder`, and makes both when they are not there. Blocks.
     ///

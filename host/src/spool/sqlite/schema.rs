@@ -118,6 +118,18 @@ pub(super) fn claim(folder: &Path) -> Result<File, SpoolError> {
     }
 }
 
+/// Whether a relay has ever run on the folder.
+pub(super) fn is_there(folder: &Path) -> bool {
+    database(folder).exists()
+}
+
+/// Whether a relay has claimed the folder.
+pub(super) fn is_claimed(folder: &Path) -> bool {
+    let lock = File::open(folder.join(LOCK));
+    // The lock, if it was free, goes with the file.
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
 /// Opens the database for the relay's writer: makes the tables when it is new, and upgrades an older format.
 pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection, SpoolError> {
     let file = database(folder);

@@ -53,9 +53,8 @@ impl Stage {
         let config_path = folder.join("relay.toml");
         std::fs::write(&config_path, configuration(&actors))?;
         std::fs::write(folder.join(SUBSCRIBERS), NOBODY_MOVED)?;
-        let config = Config::load(&config_path)?;
-        let spool_folder = config.relay.spool.clone();
-        let relay = Running::start(config, Setup::default()).await?;
+        let spool_folder = Config::load(&config_path)?.relay.spool;
+        let relay = Running::start(&config_path, Setup::default()).await?;
         Ok(Self {
             relay,
             config_path,

@@ -1,0 +1,120 @@
+//! PEM files: certificates, keys, and what a certificate says of itself.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+
+use super::super::findings::Findings;
+
+/// How long before its end a certificate is spoken of: renewing one takes two operators and a change window.
+const AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What is read of a certificate (RFC 5280).
+pub(super) struct Facts {
+    /// It may vouch for others: `basicConstraints` says so.
+    pub(super) is_authority: bool,
+    /// `SubjectPublicKeyInfo`, encoded.
+    pub(super) key: Vec<u8>,
+    /// Seconds since 1970.
+    not_before: i64,
+    not_after: i64,
+}
+
+/// How a certificate's dates stand to a time.
+pub(super) enum Dates {
+    Good,
+    /// It is good still, and has less than 30 days.
+    Ending(String),
+    Bad(String),
+}
+
+impl Facts {
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Result<Self, String> {
+        let (_, read) = X509Certificate::from_der(certificate).map_err(|error| format!("not X.509: {error}"))?;
+        Ok(Self {
+            is_authority: read.is_ca(),
+            key: read.public_key().raw.to_vec(),
+            not_before: read.validity().not_before.timestamp(),
+            not_after: read.validity().not_after.timestamp(),
+        })
+    }
+
+    pub(super) fn dates(&self, now: SystemTime) -> Dates {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as i64;
+        match () {
+            () if now > self.not_after => Dates::Bad(format!("it expired at {}", time(self.not_after))),
+            () if now < self.not_before => Dates::Bad(format!("it is not valid before {}", time(self.not_before))),
+            () if now + AHEAD.as_secs() as i64 > self.not_after => {
+                Dates::Ending(format!("it expires at {}", time(self.not_after)))
+            }
+            () => Dates::Good,
+        }
+    }
+}
+
+fn time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("second {seconds}"), |time| time.to_string())
+}
+
+/// Every certificate of a file, at least one, with what it says of itself.
+pub(super) fn certificates(file: &Path) -> anyhow::Result<Vec<(CertificateDer<'static>, Facts)>> {
+    let name = file.display();
+    let read = || CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>();
+    let chain = read().with_context(|| format!("certificate {name}"))?;
+    if chain.is_empty() {
+        bail!("certificate {name}: there is none in the file");
+    }
+    let with_facts = chain.into_iter().map(|certificate| {
+        let facts = Facts::of(&certificate).map_err(|error| anyhow::anyhow!("certificate {name}: {error}"))?;
+        Ok((certificate, facts))
+    });
+    with_facts.collect()
+}
+
+pub(super) fn key(file: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_file(file).with_context(|| format!("private key {}", file.display()))
+}
+
+/// A certificate of ours with its key, as other files of the configuration name them.
+pub(super) struct Identity {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// Both files are read whatever is wrong with the other. `keys` name them in the configuration.
+    pub(super) fn read(files: [&Path; 2], keys: [&str; 2], found: &mut Findings, now: SystemTime) -> Option<Self> {
+        let [certificate_file, key_file] = files;
+        let chain = certificates(certificate_file);
+        let key = key(key_file).map_err(|error| found.problem(keys[1], format!("{error:#}")));
+        let chain = chain
+            .map_err(|error| found.problem(keys[0], format!("{error:#}")))
+            .ok()?;
+        for (at, (_, facts)) in chain.iter().enumerate() {
+            let name = numbered(certificate_file, at, chain.len());
+            match facts.dates(now) {
+                Dates::Good => {}
+                // Whoever checks it would refuse it, today or in a few days.
+                Dates::Bad(why) => found.problem(keys[0], format!("{name}: {why}")),
+                Dates::Ending(why) => found.notice(keys[0], format!("{name}: {why}")),
+            }
+        }
+        Some(Self {
+            chain: chain.into_iter().map(|(certificate, _)| certificate).collect(),
+            key: key.ok()?,
+        })
+    }
+}
+
+/// `certificate FILE`, or which one in it.
+pub(super) fn numbered(file: &Path, at: usize, of: usize) -> String {
+    match of {
+        1 => format!("certificate {}", file.display()),
+        _ => format!("certificate {} in {}", at + 1, file.display()),
+    }
+}

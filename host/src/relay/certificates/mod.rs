@@ -1,0 +1,152 @@
+//! TLS: the relay's certificate, and whom it believes. Read from files at the start, and again at a reload.
+
+mod files;
+mod trust;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio_rustls::rustls::crypto::{self, CryptoProvider};
+use tokio_rustls::rustls::{ClientConfig, Error as TlsError, ServerConfig};
+
+use crate::config::{Config, Peer, ServerTls};
+use crate::message::{PeerName, TlsTo};
+
+use super::findings::Findings;
+use files::Identity;
+use trust::Trust;
+
+/// Everything that TLS needs, replaced in its place when the files change.
+pub(super) struct Certificates {
+    server: Option<Arc<ArcSwap<ServerConfig>>>,
+    towards: Mutex<HashMap<PeerName, Arc<ArcSwap<ClientConfig>>>>,
+}
+
+impl Certificates {
+    /// Reads every file that the configuration names. Whole only when nothing of it is of no use.
+    pub(super) fn load(config: &Config, found: &mut Findings, now: SystemTime) -> Self {
+        let tls = config.tls.as_ref();
+        let server = tls.and_then(|tls| server(tls, found, now));
+        let mut all = HashMap::new();
+        for peer in &config.peers {
+            if let Some(client) = towards(peer, found, now) {
+                all.insert(peer.name.clone(), Arc::new(ArcSwap::from_pointee(client)));
+            }
+        }
+        Self {
+            server: server.map(|server| Arc::new(ArcSwap::from_pointee(server))),
+            towards: Mutex::new(all),
+        }
+    }
+
+    /// What intake offers STARTTLS with.
+    pub(super) fn server(&self) -> Option<Arc<ArcSwap<ServerConfig>>> {
+        self.server.clone()
+    }
+
+    /// `None` for a peer that is never encrypted to.
+    pub(super) fn towards(&self, peer: &PeerName) -> Option<Arc<ArcSwap<ClientConfig>>> {
+        lock(&self.towards).get(peer).cloned()
+    }
+
+    /// Takes over what was loaded anew. Sessions that are encrypted already stay as they are.
+    pub(super) fn take_over(&self, new: Self) {
+        if let (Some(server), Some(new)) = (&self.server, &new.server) {
+            server.store(new.load_full());
+        }
+        let mut new = std::mem::take(&mut *lock(&new.towards));
+        let mut towards = lock(&self.towards);
+        for (peer, client) in &mut new {
+            // Whoever holds the old one sees what is in the new one.
+            if let Some(held) = towards.get(peer) {
+                held.store(client.load_full());
+                client.clone_from(held);
+            }
+        }
+        *towards = new;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A server's side of TLS 1.2 and 1.3 with the certificate and key of these PEM files, whatever their dates. Clients show
+/// none.
+pub fn server_tls(certificate: &Path, key_file: &Path) -> anyhow::Result<ServerConfig> {
+    let chain = files::certificates(certificate)?;
+    let identity = Identity {
+        chain: chain.into_iter().map(|(certificate, _)| certificate).collect(),
+        key: files::key(key_file)?,
+    };
+    let built = serve_with(identity);
+    built.with_context(|| format!("certificate {} and key {}", certificate.display(), key_file.display()))
+}
+
+fn serve_with(identity: Identity) -> Result<ServerConfig, TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    builder
+        .with_no_client_auth()
+        .with_single_cert(identity.chain, identity.key)
+}
+
+fn server(tls: &ServerTls, found: &mut Findings, now: SystemTime) -> Option<ServerConfig> {
+    let (files, keys) = ([&*tls.certificate, &*tls.key], ["tls.certificate", "tls.key"]);
+    let identity = Identity::read(files, keys, found, now)?;
+    let built = serve_with(identity);
+    built
+        .map_err(|error| found.problem(keys[1], no_pair(&error, files)))
+        .ok()
+}
+
+fn towards(peer: &Peer, found: &mut Findings, now: SystemTime) -> Option<ClientConfig> {
+    let tls = &peer.tls;
+    let key = |key: &str, found: &Findings| found.places().key_of_peer(peer.name.as_str(), key);
+    let ca_key = key("tls.ca", found);
+    let known = tls.ca.as_ref().map(|ca| {
+        if tls.to != TlsTo::Required {
+            let said = "nobody's certificate is compared with it, because to is not \"required\"";
+            found.notice(&ca_key, said);
+        }
+        Trust::read(provider(), ca, &ca_key, found, now)
+    });
+    let identity = tls.identity.as_ref().map(|identity| {
+        let files = [&*identity.certificate, &*identity.key];
+        let keys = [key("tls.certificate", found), key("tls.key", found)];
+        let read = Identity::read(files, [&keys[0], &keys[1]], found, now);
+        (read, keys, files)
+    });
+    let trust = match tls.to {
+        TlsTo::Never => return None,
+        // That `ca` is missing, the configuration has found.
+        TlsTo::Required => known??,
+        _ => Trust::anybody(provider()),
+    };
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| found.problem(&ca_key, error)).ok()?;
+    let verified = builder.dangerous().with_custom_certificate_verifier(Arc::new(trust));
+    let Some((identity, keys, files)) = identity else {
+        return Some(verified.with_no_client_auth());
+    };
+    let Identity { chain, key } = identity?;
+    let shown = verified.with_client_auth_cert(chain, key);
+    shown
+        .map_err(|error| found.problem(&keys[1], no_pair(&error, files)))
+        .ok()
+}
+
+fn no_pair(error: &TlsError, [certificate, key]: [&Path; 2]) -> String {
+    let (certificate, key) = (certificate.display(), key.display());
+    match error {
+        TlsError::InconsistentKeys(_) => format!("the key {key} is not that of the certificate {certificate}"),
+        error => format!("certificate {certificate} and key {key}: {error}"),
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(crypto::ring::default_provider())
+}

@@ -1,0 +1,160 @@
+//! Whom the relay believes when it sends: authorities, pinned certificates, or anybody.
+//!
+//! `ca` of a peer names a file of certificates. Those of authorities vouch for what they have signed, as always. And each
+//! of them, an authority's too, is *pinned*: a peer that shows it, or another certificate with the same key, has proved
+//! that it is the one whose file the operators exchanged. Names and dates say nothing beyond that, and are not looked at
+//! (as RFC 7671, 5.1 has it for DANE-EE). So what `openssl req -x509` makes, which calls itself an authority and is
+//! shown by the server itself, is good for what two operators mean by it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{self, CryptoProvider};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
+
+use super::super::findings::Findings;
+use super::files::{Dates, Facts, certificates, numbered};
+
+/// How a peer's certificate is looked at. That the peer holds its key is always checked.
+#[derive(Debug)]
+pub(super) struct Trust {
+    provider: Arc<CryptoProvider>,
+    whom: Whom,
+}
+
+#[derive(Debug)]
+enum Whom {
+    /// Opportunistic TLS (RFC 7435): whoever is there, only the two of us can read it.
+    Anybody,
+    Known {
+        authorities: Option<Arc<WebPkiServerVerifier>>,
+        /// `SubjectPublicKeyInfo`s.
+        pinned: Vec<Vec<u8>>,
+        /// The file of them, for errors.
+        file: String,
+    },
+}
+
+impl Trust {
+    pub(super) fn anybody(provider: Arc<CryptoProvider>) -> Self {
+        let whom = Whom::Anybody;
+        Self { provider, whom }
+    }
+
+    /// The certificates of `file`, which is the value of `key`. What will become of them is noted for the operator.
+    pub(super) fn read(
+        provider: Arc<CryptoProvider>,
+        file: &Path,
+        key: &str,
+        found: &mut Findings,
+        now: SystemTime,
+    ) -> Option<Self> {
+        let all = certificates(file).map_err(|error| found.problem(key, format!("{error:#}")));
+        let all = all.ok()?;
+        let mut roots = RootCertStore::empty();
+        for (at, (certificate, facts)) in all.iter().enumerate() {
+            let name = numbered(file, at, all.len());
+            // Neither an authority nor a pinned certificate is looked at for its dates. It may be what the peer renews next.
+            if let Dates::Ending(why) | Dates::Bad(why) = facts.dates(now) {
+                found.notice(
+                    key,
+                    format!(
+                        "{name}: {why}; ask the peer for its next one, this one is trusted for as long as it is here"
+                    ),
+                );
+            }
+            if facts.is_authority {
+                if let Err(error) = roots.add(certificate.clone()) {
+                    found.problem(key, format!("{name}: {error}"));
+                }
+                found.remark(
+                    key,
+                    format!(
+                        "{name} vouches for the certificates that it signed, and is taken from the peer itself (pinned)"
+                    ),
+                );
+            } else {
+                found.remark(
+                    key,
+                    format!(
+                        "{name} is no authority, so it is pinned: the peer must show it, or another one with its key; name and \
+                         dates are not looked at"
+                    ),
+                );
+            }
+        }
+        let authorities = match roots.is_empty() {
+            true => None,
+            false => {
+                let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+                let built =
+                    built.map_err(|error| found.problem(key, format!("certificate {}: {error}", file.display())));
+                Some(built.ok()?)
+            }
+        };
+        let whom = Whom::Known {
+            authorities,
+            pinned: all.into_iter().map(|(_, facts)| facts.key).collect(),
+            file: file.display().to_string(),
+        };
+        Some(Self { provider, whom })
+    }
+}
+
+impl ServerCertVerifier for Trust {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        let Whom::Known {
+            authorities,
+            pinned,
+            file,
+        } = &self.whom
+        else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        // What cannot be read has no key that is pinned.
+        if Facts::of(shown).is_ok_and(|facts| pinned.contains(&facts.key)) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        match authorities {
+            Some(authorities) => authorities.verify_server_cert(shown, others, name, ocsp, now),
+            None => Err(TlsError::General(format!(
+                "invalid peer certificate: it is not the one pinned in {file}, nor has it the same key"
+            ))),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let known = &self.provider.signature_verification_algorithms;
+        crypto::verify_tls12_signature(message, certificate, signed, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let known = &self.provider.signature_verification_algorithms;
+        crypto::verify_tls13_signature(message, certificate, signed, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,202 @@
+//! What is wrong with a configuration and with what it names, in words for the person who has to put it right.
+
+use std::fmt::{self, Display};
+use std::path::{Path, PathBuf};
+
+use mm4relay_engine::LoadErrorKind;
+
+use crate::config::{Examined, Found, Places, Problem, Problems};
+use crate::message::{Masked, Visible};
+use crate::pipeline::CatalogueError;
+use crate::pipeline::loading::RefusedVersion;
+use crate::routing::{BadValues, TableError};
+
+/// Everything that was found, each on one line: `relay.toml:12: peer[0].tls.ca: ...`.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// The configuration's file.
+    file: PathBuf,
+    places: Places,
+    /// Keys that something is wrong with. What a broken key leads to is not said beside it.
+    keys: Vec<String>,
+    /// What keeps a relay from starting, and a running one from taking the configuration.
+    pub problems: Vec<String>,
+    /// What keeps nobody from anything, and yet an operator should see to.
+    pub notices: Vec<String>,
+    /// What will become of things, where that is not plain.
+    pub remarks: Vec<String>,
+}
+
+impl Findings {
+    /// Those of the configuration itself.
+    pub(super) fn of(examined: &Examined) -> Self {
+        let list = examined.problems.iter().map(|problem| {
+            let (file, list) = (examined.file.clone(), vec![problem.clone()]);
+            Problems { file, list }.to_string()
+        });
+        Self {
+            file: examined.file.clone(),
+            places: examined.places.clone(),
+            keys: examined.problems.iter().map(|problem| problem.key.clone()).collect(),
+            problems: list.collect(),
+            notices: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+
+    /// Nothing yet, about the same file.
+    pub(super) fn blank(&self) -> Self {
+        Self {
+            file: self.file.clone(),
+            places: self.places.clone(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// What `key` names is of no use.
+    pub(super) fn problem(&mut self, key: &str, said: impl Display) {
+        if !self.keys.iter().any(|known| known == key) {
+            self.keys.push(key.to_owned());
+            let line = self.line(key, said);
+            self.problems.push(line);
+        }
+    }
+
+    pub(super) fn notice(&mut self, key: &str, said: impl Display) {
+        let line = self.line(key, said);
+        self.notices.push(line);
+    }
+
+    pub(super) fn remark(&mut self, key: &str, said: impl Display) {
+        let line = self.line(key, said);
+        self.remarks.push(line);
+    }
+
+    fn line(&self, key: &str, said: impl Display) -> String {
+        let problem = Problem {
+            line: self.places.line(key),
+            key: key.to_owned(),
+            found: Found::OfNoUse,
+            expected: said.to_string(),
+        };
+        let (file, list) = (self.file.clone(), vec![problem]);
+        Problems { file, list }.to_string()
+    }
+
+    pub(super) fn table(&mut self, error: &TableError) {
+        match error {
+            TableError::BadRows { name, file, rows, more } => {
+                let rows = rows
+                    .iter()
+                    .map(|row| format!("{}:{}: table {name}: {}", file.display(), row.line, row.reason));
+                self.problems.extend(rows);
+                self.more(name, file, *more);
+            }
+            TableError::Unreadable { name, .. } | TableError::TooLarge { name, .. } => {
+                let key = self.places.key("table", name, "file");
+                self.problem(&key, error);
+            }
+        }
+    }
+
+    /// Rows of the table in `file` that routing can make nothing of.
+    pub(super) fn bad_values(&mut self, bad: &BadValues, file: &Path) {
+        let BadValues {
+            table, rows, expected, ..
+        } = bad;
+        // Tables do not remember lines; the file does.
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        for (key, value) in rows {
+            let is_it = |line: &str| {
+                line.split_once(',')
+                    .is_some_and(|(k, v)| k.trim() == key && v.trim() == value)
+            };
+            let line = text.lines().position(is_it);
+            let line = line.map_or_else(String::new, |at| format!(":{}", at + 1));
+            self.problems.push(format!(
+                "{}{line}: table {table}: the value of {key} is {value:?}: expected {expected}",
+                file.display()
+            ));
+        }
+        self.more(table, file, bad.more);
+    }
+
+    fn more(&mut self, table: &str, file: &Path, more: usize) {
+        if more > 0 {
+            let file = file.display();
+            self.problems
+                .push(format!("{file}: table {table}: {more} more bad rows"));
+        }
+    }
+
+    pub(super) fn plugins(&mut self, error: &CatalogueError) {
+        for refused in &error.0 {
+            let (name, key) = match refused {
+                RefusedVersion::Load(error) => (&error.plugin, key_of(&error.kind)),
+                RefusedVersion::Signature { plugin, .. } => (plugin, "file"),
+                RefusedVersion::Samples { plugin, .. } => (plugin, "samples"),
+                RefusedVersion::Shadow { plugin, .. } | RefusedVersion::Barred { plugin } => (plugin, "file"),
+            };
+            let key = self.places.key("plugin", name, key);
+            self.problem(&key, refused.line());
+        }
+    }
+
+    /// Writes each problem, and each notice, into the log, on a line of its own.
+    pub fn log(&self) {
+        for problem in &self.problems {
+            tracing::error!("{}", self.for_the_log(problem));
+        }
+        for notice in &self.notices {
+            tracing::warn!("{}", self.for_the_log(notice));
+        }
+    }
+
+    /// Rows of tables hold numbers of subscribers, which are masked: the line says where they stand. What stands in the
+    /// configuration is the operator's own.
+    fn for_the_log(&self, line: &str) -> String {
+        match line.starts_with(&*self.file.to_string_lossy()) {
+            true => Visible(line).to_string(),
+            false => Masked(line).to_string(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// `3 problems`.
+    pub fn count(&self) -> String {
+        match self.problems.len() {
+            1 => "1 problem".to_owned(),
+            many => format!("{many} problems"),
+        }
+    }
+}
+
+/// The key that an operator would change first.
+fn key_of(kind: &LoadErrorKind) -> &'static str {
+    match kind {
+        LoadErrorKind::NotGranted { .. } => "grants",
+        LoadErrorKind::ConfigureRefused { .. } => "settings",
+        LoadErrorKind::MemoryLimit { .. } | LoadErrorKind::ConfigureMemory { .. } => "limits.memory",
+        LoadErrorKind::ConfigureTime { .. } => "limits.configure-time",
+        _ => "file",
+    }
+}
+
+/// The problems, a line each, and how many there are.
+impl Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.problems {
+            writeln!(f, "{problem}")?;
+        }
+        f.write_str(&self.count())
+    }
+}
+
+impl std::error::Error for Findings {}
