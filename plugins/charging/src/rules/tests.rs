@@ -326,21 +326,14 @@ fn a_string_too_long_for_a_record_is_cut_between_characters() {
 
 #[test]
 fn a_null_sender_is_recorded_as_none() {
-    let facts = Facts {
+    let from_nobody = |message_type| Facts {
         originator: None,
-        ..facts(MessageType::DeliveryReportRequest, &[])
+        ..facts(message_type, &[])
     };
-    assert_eq!(
-        facts.record(RecordType::RelayIn, &Event::Arrived).record.originator,
-        None
-    );
-    assert!(
-        facts
-            .record(RecordType::O4d, &Event::Arrived)
-            .record
-            .recipients
-            .is_empty()
-    );
+    let request = from_nobody(MessageType::ForwardRequest).record(RecordType::RelayIn, &Event::Arrived);
+    assert_eq!(request.record.originator, None);
+    let report = from_nobody(MessageType::DeliveryReportRequest).record(RecordType::O4d, &Event::Arrived);
+    assert!(report.record.recipients.is_empty());
 }
 
 #[test]
