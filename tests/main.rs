@@ -6,6 +6,7 @@ mod bad_input;
 mod bundled;
 mod charging;
 mod charging_export;
+mod charging_files;
 mod commands;
 mod compatibility;
 mod console;

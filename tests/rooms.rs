@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("spool", &["message", "clock"]),
     ("delivery", &["protocol", "spool", "message", "clock", "vitals"]),
     ("transactions", &["protocol", "spool", "message", "clock"]),
-    ("charging", &["spool", "message"]),
+    ("charging", &["protocol", "spool", "message"]),
     ("console", &[]),
     ("vitals", &[]),
 ];

@@ -1,8 +1,18 @@
-//! Charging records on their way out of the spool: one JSON object a line.
+//! Charging records on their way out of the spool.
+//!
+//! - `record`: a record as the encoders see it
+//! - [`ber`], [`file`], [`csv`]: records of TS 32.298, in files of TS 32.297; comma-separated values
+//! - [`output`]: files that are written while the relay runs
+//! - [`export`]: one JSON object a line, for the command `cdr export`
 
+pub mod ber;
+pub mod csv;
+pub mod file;
 mod marked;
+pub mod output;
+mod record;
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -10,7 +20,8 @@ use serde_json::{Map, Value};
 use crate::message::{Timestamp, visible_json};
 use crate::spool::inspect::{ChargingRow, Inspector};
 
-pub use marked::MarkedExport;
+pub use self::marked::MarkedExport;
+pub use self::record::{Fields, Kind, Record};
 
 /// Rows that are read at once.
 const BATCH: usize = 1000;
@@ -24,8 +35,7 @@ pub fn export(spool: &Inspector, mut after: u64, out: &mut impl Write) -> anyhow
     loop {
         let rows = spool.charging_after(after, BATCH)?;
         for row in &rows {
-            let json = serde_json::to_string(&line(row))?;
-            writeln!(out, "{}", visible_json(&json))?;
+            out.write_all(&json(row)?)?;
             after = row.sequence;
         }
         if rows.len() < BATCH {
@@ -33,6 +43,13 @@ pub fn export(spool: &Inspector, mut after: u64, out: &mut impl Write) -> anyhow
             return Ok(after);
         }
     }
+}
+
+/// A record as one line of JSON, with its line end.
+pub fn json(row: &ChargingRow) -> io::Result<Vec<u8>> {
+    let mut line = visible_json(&serde_json::to_string(&self::line(row))?).into_owned();
+    line.push('\n');
+    Ok(line.into_bytes())
 }
 
 /// The host's fields come first, for people who read along.

@@ -15,8 +15,22 @@ use crate::spool::inspect::Inspector;
 use super::counted;
 use super::queue::SpoolArgs;
 
+mod decode;
+
 #[derive(Debug, Subcommand)]
 pub enum Args {
+    /// Show files of TS 32.297 as text, and whether they are whole
+    Decode {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Forget how far an output came that has left the configuration: records wait for it no more
+    ForgetOutput {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// The output's name
+        name: String,
+    },
     /// Write charging records as JSON lines, in the order in which they were committed
     Export {
         #[command(flatten)]
@@ -32,7 +46,7 @@ pub enum Args {
         #[arg(long)]
         mark: bool,
     },
-    /// Remove records that an export with --mark has passed
+    /// Remove records that the export with --mark and every output have passed
     Purge {
         #[command(flatten)]
         spool: SpoolArgs,
@@ -44,6 +58,8 @@ pub enum Args {
 
 pub fn run(args: Args) -> anyhow::Result<()> {
     match args {
+        Args::Decode { files } => decode::run(&files),
+        Args::ForgetOutput { spool, name } => forget_output(spool.open()?, &name),
         Args::Export {
             spool,
             after,
@@ -55,6 +71,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         },
         Args::Purge { spool, days } => purge(spool.open()?, days),
     }
+}
+
+fn forget_output(mut spool: Inspector, name: &str) -> anyhow::Result<()> {
+    if !spool.forget_output(name)? {
+        anyhow::bail!("no output called {name} has written anything");
+    }
+    println!("output {name} is forgotten");
+    Ok(())
 }
 
 fn purge(mut spool: Inspector, days: u32) -> anyhow::Result<()> {

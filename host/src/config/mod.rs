@@ -6,6 +6,7 @@
 //!
 //! The keys, their defaults and bounds are described in `docs/configuration.md`.
 
+mod charging_output;
 mod console;
 mod file;
 mod forms;
@@ -28,6 +29,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub use charging_output::{ChargingFormat, ChargingOutput};
 pub use console::Console;
 pub use limits::Limits;
 pub use listening::overlap;
@@ -75,6 +77,7 @@ pub struct Config {
     pub recording: Option<Recording>,
     /// Keys that stand in the file under old names: to be told to whoever runs or checks it.
     pub renamed: Vec<Renamed>,
+    pub charging_outputs: Vec<ChargingOutput>,
 }
 
 /// `[relay]`: who we are.
@@ -210,6 +213,7 @@ impl Config {
             plugins: Vec::new(),
             recording: None,
             renamed: Vec::new(),
+            charging_outputs: Vec::new(),
         }
     }
 }
@@ -308,7 +312,10 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         true => root.section("recording", |s| Recording::read(s, base, &plugins)),
         false => None,
     };
+    let mut names = HashSet::new();
+    let outputs = root.sections("charging-output", |s| ChargingOutput::read(s, base, &peers, &mut names));
     Config {
+        charging_outputs: outputs.into_iter().flatten().collect(),
         limits,
         transactions,
         tls: tls.flatten(),

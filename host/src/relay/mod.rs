@@ -10,6 +10,7 @@
 mod carry;
 mod certificates;
 mod chain;
+mod charging_files;
 mod counts;
 mod deferrals;
 mod directory;

@@ -20,6 +20,7 @@ use crate::transactions::Terms;
 use crate::vitals::{Standing, Vitals};
 
 use super::certificates::Certificates;
+use super::charging_files::ChargingFiles;
 use super::directory::Directory;
 use super::doors::Door;
 use super::findings::Findings;
@@ -61,6 +62,7 @@ pub struct Running {
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
     console: Option<Console>,
+    charging_files: Option<Arc<ChargingFiles>>,
     vitals: Arc<Vitals>,
 }
 
@@ -111,6 +113,10 @@ impl Running {
         standing.push(vitals.keep("unfinished messages", move || Arc::clone(&finishing).keep_finishing()));
         standing.push(vitals.keep("transactions", move || Arc::clone(&telling).keep_telling()));
         standing.push(watch_writer(&vitals, &database));
+        let charging_files = ChargingFiles::of(&config, &relay.clock);
+        if let Some(files) = charging_files.clone() {
+            standing.push(vitals.keep("charging files", move || Arc::clone(&files).keep_writing()));
+        }
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
         let sockets = prepared.sockets.listen(&mut prepared.found);
@@ -120,7 +126,7 @@ impl Running {
         let listeners = serve(sockets, &config, &certificates, &relay, &intake_stops, &vitals)?;
         let console = match &config.console {
             Some(console) => {
-                let shown = Shown::of(&relay, &config, &database, &vitals);
+                let shown = Shown::of(&relay, &config, &database, &vitals, charging_files.clone());
                 Some(Console::start(console, shown, &vitals).await?)
             }
             None => None,
@@ -147,6 +153,7 @@ impl Running {
             stop_intake,
             stop_delivery,
             console,
+            charging_files,
             vitals,
         })
     }
@@ -267,6 +274,10 @@ impl Running {
         let _ = self.stop_delivery.send(true);
         self.relay.delivery.drained().await;
         drop(self.events);
+        // Behind the last outcome, so that its records leave with this run.
+        if let Some(files) = self.charging_files {
+            files.finish().await;
+        }
         self.database.close().await;
     }
 }
@@ -318,10 +329,12 @@ fn with_what_stays(read: &Config, running: &Config) -> Option<Config> {
     same("[limits]", read.limits == running.limits);
     same("[tls]", read.tls.is_some() == running.tls.is_some());
     same("[console]", read.console == running.console);
+    same("[[charging-output]]", read.charging_outputs == running.charging_outputs);
     let config = Config {
         relay,
         console: running.console.clone(),
         limits: running.limits.clone(),
+        charging_outputs: running.charging_outputs.clone(),
         ..read.clone()
     };
     (config != *read).then_some(config)

@@ -22,7 +22,7 @@ use super::{Event, SpoolError};
 use crate::clock::{Clock, SystemClock};
 use crate::message::{Envelope, Holder, MessageId, OutgoingId, PeerName, Piece, Step, Timestamp};
 
-pub use charging::ChargingRow;
+pub use charging::{ChargingRow, OutputMark};
 pub use trace::{Trace, Traces};
 
 /// Octets of a message that [`Inspector::show`] looks through for the end of its header.

@@ -54,6 +54,7 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
         "[[route]]",
         "[[table]]",
         "[plugin-signing]",
+        "[[charging-output]]",
         "[recording]",
         "[[plugin]]",
         "[plugin.limits]",

@@ -11,6 +11,7 @@ use crate::spool::{Room, Spool};
 use crate::telemetry;
 use crate::vitals::Vitals;
 
+use super::super::charging_files::ChargingFiles;
 use super::{Labels, counter, gauge};
 
 #[derive(Clone)]
@@ -18,6 +19,7 @@ pub(super) struct Life {
     pub database: Arc<SqliteSpool>,
     /// Of the relay, and of delivery.
     pub tasks: [Arc<Vitals>; 2],
+    pub files: Option<Arc<ChargingFiles>>,
 }
 
 impl Life {
@@ -28,7 +30,8 @@ impl Life {
             .database
             .is_closed()
             .then(|| "the thread that writes the spool has ended".to_owned());
-        let troubles = tasks.chain(writer).chain(self.database.trouble());
+        let outputs = self.files.iter().flat_map(|files| files.troubles());
+        let troubles = tasks.chain(writer).chain(self.database.trouble()).chain(outputs);
         // A panic may repeat what a stranger wrote.
         troubles.map(|trouble| Masked(&trouble).to_string()).collect()
     }

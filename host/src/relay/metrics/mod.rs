@@ -4,6 +4,7 @@
 //! for each group, and one line in [`Shown::of`]. Labels are names from the configuration, versions of plug-ins, and
 //! words; never a subscriber's number.
 
+mod charging;
 mod life;
 mod plugins;
 mod rooms;
@@ -35,6 +36,7 @@ use crate::vitals::{Standing, Vitals};
 
 use self::life::Life;
 use super::Relay;
+use super::charging_files::ChargingFiles;
 
 /// Stands before every name.
 const PREFIX: &str = "mm4relay";
@@ -100,10 +102,17 @@ pub struct Shown {
 
 impl Shown {
     /// Every room that counts has its line here.
-    pub fn of(relay: &Relay, config: &Config, database: &Arc<SqliteSpool>, vitals: &Arc<Vitals>) -> Self {
+    pub fn of(
+        relay: &Relay,
+        config: &Config,
+        database: &Arc<SqliteSpool>,
+        vitals: &Arc<Vitals>,
+        files: Option<Arc<ChargingFiles>>,
+    ) -> Self {
         let life = Life {
             database: Arc::clone(database),
             tasks: [Arc::clone(vitals), Arc::clone(relay.delivery.vitals())],
+            files: files.clone(),
         };
         let mut rooms = Registry::with_prefix(PREFIX);
         let mut add = |room: Box<dyn Collector>| rooms.register_collector(room);
@@ -112,6 +121,9 @@ impl Shown {
         add(Box::new(transactions::Requests(Arc::downgrade(&relay.transactions))));
         add(Box::new(plugins::Plugins(Arc::downgrade(&relay.catalogue))));
         add(Box::new(life.clone()));
+        if let Some(files) = files {
+            add(Box::new(charging::ChargingOutputs(files)));
+        }
         Self {
             spool: config.relay.spool.clone(),
             requests: Arc::default(),

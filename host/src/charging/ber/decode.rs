@@ -1,0 +1,178 @@
+//! Octets back into something that a person can read: for `mm4relay cdr decode`, and for tests.
+
+use std::fmt::Write;
+
+use super::super::record::Kind;
+use super::layout::{self, Field};
+use super::tlv::{self, CONSTRUCTED, CONTEXT, SEQUENCE, TlvError};
+use super::values;
+
+/// One record: its type, and its fields by name, in the order in which they stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    pub kind: Kind,
+    pub fields: Vec<(String, String)>,
+}
+
+/// Why octets are no record that this program knows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("{0}")]
+    Tlv(#[from] TlvError),
+    #[error("a record of type {0}, which does not belong to MM4")]
+    Unknown(u32),
+    #[error("an element of class {0:#04x} stands where a record should")]
+    NotARecord(u8),
+    #[error("{field}: {problem}")]
+    Field { field: String, problem: &'static str },
+}
+
+/// Reads the first record off `octets`. Fields with tags that the type does not have are shown by number and in
+/// hexadecimal: later releases add some.
+pub fn decode(octets: &mut &[u8]) -> Result<Decoded, DecodeError> {
+    let record = tlv::take(octets)?;
+    if record.class_and_form != CONTEXT | CONSTRUCTED {
+        return Err(DecodeError::NotARecord(record.class_and_form));
+    }
+    let kind = Kind::of_number(record.tag).ok_or(DecodeError::Unknown(record.tag))?;
+    let mut rest = record.content;
+    let mut fields = Vec::new();
+    while !rest.is_empty() {
+        let element = tlv::take(&mut rest)?;
+        let known = layout::fields(kind).iter().find(|(tag, _)| *tag == element.tag);
+        fields.push(match known {
+            Some((_, field)) => (field.name().to_owned(), shown(*field, element.content)?),
+            None => (format!("[{}]", element.tag), hexadecimal(element.content)),
+        });
+    }
+    Ok(Decoded { kind, fields })
+}
+
+fn shown(field: Field, content: &[u8]) -> Result<String, DecodeError> {
+    use Field::*;
+    let problem = |problem| DecodeError::Field {
+        field: field.name().to_owned(),
+        problem,
+    };
+    let number = || integer(content).ok_or_else(|| problem("a number of no octets, or of more than nine"));
+    Ok(match field {
+        RecordType | MessageSize | ForwardCounter | LocalSequenceNumber => number()?.to_string(),
+        RequestStatus | MandatoryRequestStatus => named(number()?, values::request_status_name),
+        MmStatus | MandatoryMmStatus | ReadStatus => named(number()?, values::mm_status_name),
+        MessageClass => named(number()?, values::message_class_name),
+        Priority => named(number()?, values::priority_name),
+        DeliveryReportRequested | ReadReplyRequested | AcknowledgementRequest | SenderVisibility => match content {
+            [0] => "no".to_owned(),
+            [_] => "yes".to_owned(),
+            _ => return Err(problem("a truth value of more or less than one octet")),
+        },
+        SubmissionTime | DateAndTime | MandatoryDateAndTime | RecordTimeStamp => {
+            moment(content).ok_or_else(|| problem("a time that is not nine octets of digits"))?
+        }
+        TimeOfExpiry => {
+            let choice = tlv::take(&mut { content })?;
+            match choice.tag {
+                0 => moment(choice.content).ok_or_else(|| problem("a time that is not nine octets of digits"))?,
+                _ => format!("after {}", hexadecimal(choice.content)),
+            }
+        }
+        OriginatorSystem | RecipientSystem => system(content)?,
+        Originator | Recipient => agent(content)?,
+        Recipients => {
+            let mut all = Vec::new();
+            let mut rest = content;
+            while !rest.is_empty() {
+                let element = tlv::take(&mut rest)?;
+                if element.class_and_form | element.tag as u8 != SEQUENCE {
+                    return Err(problem("an address that is no SEQUENCE"));
+                }
+                all.push(agent(element.content)?);
+            }
+            all.join(", ")
+        }
+        MessageId | Version | ContentType | StatusText | MandatoryStatusText => {
+            String::from_utf8_lossy(content).into_owned()
+        }
+    })
+}
+
+fn named(number: u64, name: fn(u64) -> &'static str) -> String {
+    format!("{number} ({})", name(number))
+}
+
+fn integer(content: &[u8]) -> Option<u64> {
+    let octets = match content {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        other => other,
+    };
+    (1..=8)
+        .contains(&octets.len())
+        .then(|| octets.iter().fold(0, |number, octet| number << 8 | u64::from(*octet)))
+}
+
+fn moment(content: &[u8]) -> Option<String> {
+    let [
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+        sign @ (b'+' | b'-'),
+        hours,
+        minutes,
+    ] = *content
+    else {
+        return None;
+    };
+    let digits = [year, month, day, hour, minute, second, hours, minutes];
+    if digits.iter().any(|octet| octet >> 4 > 9 || octet & 0xf > 9) {
+        return None;
+    }
+    let sign = char::from(sign);
+    Some(format!(
+        "20{year:02x}-{month:02x}-{day:02x} {hour:02x}:{minute:02x}:{second:02x} {sign}{hours:02x}{minutes:02x}"
+    ))
+}
+
+fn system(content: &[u8]) -> Result<String, DecodeError> {
+    let mut rest = content;
+    let mut parts = Vec::new();
+    while !rest.is_empty() {
+        let element = tlv::take(&mut rest)?;
+        parts.push(match element.tag {
+            0 => String::from_utf8_lossy(element.content).into_owned(),
+            _ => format!("[{}] {}", element.tag, hexadecimal(element.content)),
+        });
+    }
+    Ok(parts.join(" "))
+}
+
+fn agent(content: &[u8]) -> Result<String, DecodeError> {
+    let data = tlv::take(&mut { content })?;
+    let choice = tlv::take(&mut { data.content })?;
+    Ok(match choice.tag {
+        1 => isdn(choice.content),
+        _ => String::from_utf8_lossy(choice.content).into_owned(),
+    })
+}
+
+fn isdn(content: &[u8]) -> String {
+    let Some((kind, digits)) = content.split_first() else {
+        return String::new();
+    };
+    let mut number = String::from(if kind & 0x70 == 0x10 { "+" } else { "" });
+    for digit in digits.iter().flat_map(|octet| [octet & 0xf, octet >> 4]) {
+        if digit <= 9 {
+            number.push(char::from(b'0' + digit));
+        }
+    }
+    number
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().fold(String::new(), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}

@@ -1,0 +1,206 @@
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_795_298_400_000);
+
+struct Fixture {
+    spool_folder: tempfile::TempDir,
+    files: tempfile::TempDir,
+    inspector: Inspector,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        use crate::spool::sqlite::{Options, SqliteSpool};
+        let spool_folder = tempfile::tempdir().unwrap();
+        // The relay makes the tables; records are written behind its back here.
+        let spool = SqliteSpool::open(spool_folder.path(), Options::default()).unwrap();
+        spool.close().await;
+        Self {
+            inspector: Inspector::open(spool_folder.path()).unwrap(),
+            files: tempfile::tempdir().unwrap(),
+            spool_folder,
+        }
+    }
+
+    fn add(&self, sequences: std::ops::RangeInclusive<u64>, kind: &str, peer: &str) {
+        let mut db = Connection::open(self.spool_folder.path().join("spool.db")).unwrap();
+        let db = db.transaction().unwrap();
+        for sequence in sequences {
+            let record = serde_json::json!({
+                "record-type": kind, "message-id": format!("k{sequence}"), "source-peer": peer, "recipients": [],
+            });
+            db.execute(
+                "INSERT INTO charging VALUES(?1, ?1, 0, ?2, 'charging', '0.1.0', ?3)",
+                (sequence as i64, NOW.0 as i64, record.to_string()),
+            )
+            .unwrap();
+        }
+        db.commit().unwrap();
+    }
+
+    fn output(&mut self, format: Format, max_records: u32) -> Output {
+        let options = OutputOptions {
+            name: "settlement".into(),
+            folder: self.files.path().into(),
+            format,
+            record_types: Vec::new(),
+            peers: Vec::new(),
+            max_size: 1 << 30,
+            max_records,
+            max_age: Duration::from_secs(60),
+        };
+        Output::resume(options, &mut self.inspector).unwrap()
+    }
+
+    /// The sequence numbers in each file, by its name.
+    fn files(&self) -> BTreeMap<String, Vec<u64>> {
+        let entries = fs::read_dir(self.files.path()).unwrap().flatten();
+        entries
+            .map(|entry| (entry.file_name().into_string().unwrap(), sequences(&entry.path())))
+            .collect()
+    }
+}
+
+fn sequences(path: &Path) -> Vec<u64> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("cdr") => {
+            let mut all = Vec::new();
+            super::super::file::read(&fs::read(path).unwrap(), |record| {
+                all.push(record.fields.last().unwrap().1.parse().unwrap());
+            })
+            .unwrap();
+            all
+        }
+        Some("csv") => {
+            let text = fs::read_to_string(path).unwrap();
+            text.lines()
+                .skip(1)
+                .map(|line| line.split(',').next().unwrap().parse().unwrap())
+                .collect()
+        }
+        Some("jsonl") => {
+            let text = fs::read_to_string(path).unwrap();
+            let sequence = |line| {
+                serde_json::from_str::<serde_json::Value>(line).unwrap()["sequence"]
+                    .as_u64()
+                    .unwrap()
+            };
+            text.lines().map(sequence).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+const ALL: [(Format, &str); 3] = [(Format::Ber, "cdr"), (Format::Json, "jsonl"), (Format::Csv, "csv")];
+
+#[tokio::test]
+async fn files_hold_every_record_once_and_are_numbered_without_gaps() {
+    for (format, extension) in ALL {
+        let mut fixture = Fixture::new().await;
+        fixture.add(1..=2500, "o4frq", "operator-a");
+        let mut output = fixture.output(format, 1000);
+        while output.step(&mut fixture.inspector, NOW).unwrap() {}
+        output.close(&mut fixture.inspector, Closed::Normally).unwrap();
+        let files = fixture.files();
+        let name = |number: u32| format!("settlement-{number:08}.{extension}");
+        assert_eq!(files.keys().cloned().collect::<Vec<_>>(), [name(1), name(2), name(3)]);
+        let all: Vec<u64> = files.into_values().flatten().collect();
+        assert_eq!(all, (1..=2500).collect::<Vec<_>>(), "{extension}");
+        assert_eq!(
+            output.mark(),
+            OutputMark {
+                sequence: 2500,
+                file: 3
+            }
+        );
+    }
+}
+
+/// A crash leaves a file that is not finished, or one whose mark was not set: neither is lost, neither is written twice.
+#[tokio::test]
+async fn a_crash_at_any_step_of_closing_neither_loses_nor_doubles_records() {
+    for (format, extension) in ALL {
+        let mut fixture = Fixture::new().await;
+        fixture.add(1..=5, "o4frq", "operator-a");
+        // Killed while it wrote: the part file stays behind.
+        let mut output = fixture.output(format, 1000);
+        output.step(&mut fixture.inspector, NOW).unwrap();
+        drop(output);
+        assert_eq!(fixture.files().len(), 1, "the part file");
+        let mut output = fixture.output(format, 1000);
+        assert!(fixture.files().is_empty(), "a part file was kept");
+        output.step(&mut fixture.inspector, NOW).unwrap();
+        output.close(&mut fixture.inspector, Closed::Normally).unwrap();
+        // Killed between the rename and the mark.
+        fixture
+            .inspector
+            .set_output_mark("settlement", OutputMark::default())
+            .unwrap();
+        fixture.add(6..=7, "o4frq", "operator-a");
+        let mut output = fixture.output(format, 1000);
+        assert_eq!(output.mark(), OutputMark { sequence: 5, file: 1 }, "{extension}");
+        output.step(&mut fixture.inspector, NOW).unwrap();
+        output.close(&mut fixture.inspector, Closed::Normally).unwrap();
+        let all: Vec<Vec<u64>> = fixture.files().into_values().collect();
+        assert_eq!(all, [vec![1, 2, 3, 4, 5], vec![6, 7]], "{extension}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_closed_when_its_first_record_is_old_enough() {
+    let mut fixture = Fixture::new().await;
+    fixture.add(1..=1, "o4frq", "operator-a");
+    let mut output = fixture.output(Format::Json, 1000);
+    output.step(&mut fixture.inspector, NOW).unwrap();
+    output.step(&mut fixture.inspector, Timestamp(NOW.0 + 59_999)).unwrap();
+    assert_eq!(output.mark().file, 0);
+    output.step(&mut fixture.inspector, Timestamp(NOW.0 + 60_000)).unwrap();
+    assert_eq!(output.mark(), OutputMark { sequence: 1, file: 1 });
+}
+
+#[tokio::test]
+async fn an_output_takes_the_types_and_peers_that_it_was_asked_for_and_passes_the_others() {
+    let mut fixture = Fixture::new().await;
+    fixture.add(1..=2, "o4frq", "operator-a");
+    fixture.add(3..=4, "r4f", "operator-a");
+    fixture.add(5..=6, "o4frq", "operator-b");
+    let mut output = fixture.output(Format::Csv, 1000);
+    output.options.record_types = vec!["o4frq".into()];
+    output.options.peers = vec![PeerName::new("operator-a").unwrap()];
+    output.step(&mut fixture.inspector, NOW).unwrap();
+    output.close(&mut fixture.inspector, Closed::Normally).unwrap();
+    assert_eq!(fixture.files().into_values().flatten().collect::<Vec<_>>(), [1, 2]);
+    // What nobody wants does not keep records from being purged.
+    assert_eq!(output.mark().sequence, 6);
+}
+
+#[tokio::test]
+async fn what_has_no_form_in_ber_is_left_out_and_counted() {
+    let mut fixture = Fixture::new().await;
+    fixture.add(1..=1, "relay-failed", "operator-a");
+    fixture.add(2..=2, "o4frq", "operator-a");
+    let mut output = fixture.output(Format::Ber, 1000);
+    output.step(&mut fixture.inspector, NOW).unwrap();
+    output.close(&mut fixture.inspector, Closed::Normally).unwrap();
+    assert_eq!(output.left_out(), 1);
+    assert_eq!(fixture.files().into_values().flatten().collect::<Vec<_>>(), [2]);
+}
+
+/// A folder that cannot be written keeps the records in the spool, and the output goes on when it can be again.
+#[tokio::test]
+async fn a_folder_that_is_gone_for_a_while_loses_nothing() {
+    let mut fixture = Fixture::new().await;
+    fixture.add(1..=3, "o4frq", "operator-a");
+    let mut output = fixture.output(Format::Json, 1000);
+    let away = fixture.files.path().with_extension("away");
+    fs::rename(fixture.files.path(), &away).unwrap();
+    output.step(&mut fixture.inspector, NOW).unwrap_err();
+    fs::rename(&away, fixture.files.path()).unwrap();
+    output.step(&mut fixture.inspector, NOW).unwrap();
+    output.close(&mut fixture.inspector, Closed::Normally).unwrap();
+    assert_eq!(fixture.files().into_values().flatten().collect::<Vec<_>>(), [1, 2, 3]);
+}

@@ -1,0 +1,109 @@
+//! `[[charging-output]]`: where charging records go while the relay runs.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::file::Section;
+use super::forms::{choice, count, duration, name, size, text};
+use super::peer::Peer;
+use super::problem::one_of;
+use crate::message::{Choice, PeerName};
+
+const MIB: u64 = 1 << 20;
+
+/// One stream of files with charging records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargingOutput {
+    /// `name`: files are called after it, and so is the mark in the spool. Another name starts from the first record.
+    pub name: String,
+    /// `folder`: made at the start when it is missing. Several outputs may share one.
+    pub folder: PathBuf,
+    pub format: ChargingFormat,
+    /// `record-types`: only these; empty: all that the format can say.
+    pub record_types: Vec<String>,
+    /// `peers`: only records that name one of these as source or destination; empty: all.
+    pub peers: Vec<PeerName>,
+    /// `max-size`: octets at which a file is closed. Default 10 MiB.
+    pub max_size: u64,
+    /// `max-records`: records at which a file is closed. Default 100,000.
+    pub max_records: u32,
+    /// `max-age`: the age of its first record at which a file is closed. Default 15 min.
+    pub max_age: Duration,
+    /// `fetch-within`: a file that is still in the folder then raises an alarm. Default 1 d.
+    pub fetch_within: Duration,
+}
+
+/// `format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChargingFormat {
+    /// 3GPP TS 32.298 records in a TS 32.297 file.
+    Ber,
+    /// One JSON object a line.
+    Json,
+    /// RFC 4180.
+    Csv,
+}
+
+impl Choice for ChargingFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("ber", Self::Ber), ("json", Self::Json), ("csv", Self::Csv)];
+}
+
+impl ChargingOutput {
+    pub(super) fn read(s: &mut Section<'_>, base: &Path, peers: &[Peer], taken: &mut HashSet<String>) -> Option<Self> {
+        const NAME: &str = "a name for the output, such as \"settlement\"";
+        const FOLDER: &str = "the path of a folder, such as \"cdr\"";
+        const FORMAT: &str = "\"ber\", \"json\" or \"csv\"";
+        let name = s.required("name", NAME, name).map(|name| name.to_string());
+        if name.as_ref().is_some_and(|name| !taken.insert(name.clone())) {
+            s.refuse("name", "a name that no other charging-output has");
+        }
+        let folder = s.required("folder", FOLDER, text(FOLDER));
+        let format = s.required("format", FORMAT, choice);
+        let types = RECORD_TYPES;
+        let record_types = s.list("record-types", |value| match value.as_str() {
+            Some(word) if types.contains(&word) => Ok(word.to_owned()),
+            other => Err(format!("a record type: {}", one_of(other.unwrap_or_default(), &types))),
+        });
+        let known: Vec<&str> = peers.iter().map(|peer| peer.name.as_str()).collect();
+        let peers = s.list("peers", |value| {
+            let name = value.as_str().unwrap_or_default();
+            let peer = peers.iter().find(|peer| peer.name.as_str() == name);
+            peer.map(|peer| peer.name.clone())
+                .ok_or_else(|| format!("the name of a peer: {}", one_of(name, &known)))
+        });
+        let max_size = s.optional("max-size", size(64 << 10..=1024 * MIB));
+        let max_records = s.optional("max-records", count(1..=10_000_000));
+        let day = Duration::from_secs(86_400);
+        let max_age = s.optional("max-age", duration(Duration::from_secs(1)..=7 * day));
+        let fetch_within = s.optional("fetch-within", duration(Duration::from_secs(60)..=365 * day));
+        Some(Self {
+            name: name?,
+            folder: base.join(folder?),
+            format: format?,
+            record_types,
+            peers,
+            max_size: max_size.unwrap_or(10 * MIB),
+            max_records: max_records.unwrap_or(100_000),
+            max_age: max_age.unwrap_or(Duration::from_secs(15 * 60)),
+            fetch_within: fetch_within.unwrap_or(day),
+        })
+    }
+}
+
+/// The words of the contract's `record-type`, and the relay's own record of an event that no plug-in took.
+const RECORD_TYPES: [&str; 13] = [
+    "o4frq",
+    "o4frs",
+    "o4d",
+    "o4r",
+    "r4f",
+    "r4drq",
+    "r4drs",
+    "r4rrq",
+    "r4rrs",
+    "relay-in",
+    "relay-out",
+    "relay-failed",
+    "fallback",
+];

@@ -1,0 +1,221 @@
+//! The files with charging records, written while the relay runs: what keeps `charging::output` going.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::charging::file::Closed;
+use crate::charging::output::{Format, Output, OutputOptions};
+use crate::clock::SharedClock;
+use crate::config::{ChargingFormat, ChargingOutput, Config};
+use crate::spool::inspect::Inspector;
+
+/// How long the spool is left alone when it had nothing new.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often the folders are looked through for files that nobody has fetched.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// All outputs of one relay.
+pub(super) struct ChargingFiles {
+    outputs: Vec<(OutputOptions, Duration)>,
+    spool: PathBuf,
+    clock: SharedClock,
+    work: Mutex<Work>,
+    standing: Mutex<BTreeMap<String, OutputStanding>>,
+}
+
+/// What is open between two rounds.
+#[derive(Default)]
+struct Work {
+    inspector: Option<Inspector>,
+    outputs: BTreeMap<String, Output>,
+    looked_at: Option<std::time::Instant>,
+    stopped: bool,
+}
+
+/// How one output stands, for metrics and health.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OutputStanding {
+    /// The number of the last closed file.
+    pub files: u32,
+    /// The last record that is in a closed file or was not wanted there.
+    pub sequence: u64,
+    /// Records that the format has no form for, since the start.
+    pub left_out: u64,
+    /// Closed files in the folder, and the age of the oldest.
+    pub waiting: u64,
+    pub oldest: Duration,
+    /// Why it cannot write at the moment.
+    pub trouble: Option<String>,
+}
+
+impl ChargingFiles {
+    /// `None` when the configuration has no outputs.
+    pub fn of(config: &Config, clock: &SharedClock) -> Option<Arc<Self>> {
+        let outputs: Vec<_> = config.charging_outputs.iter().map(options).collect();
+        (!outputs.is_empty()).then(|| {
+            Arc::new(Self {
+                outputs,
+                spool: config.relay.spool.clone(),
+                clock: Arc::clone(clock),
+                work: Mutex::default(),
+                standing: Mutex::default(),
+            })
+        })
+    }
+
+    /// Writes what is new, for ever.
+    pub async fn keep_writing(self: Arc<Self>) {
+        loop {
+            let this = Arc::clone(&self);
+            // The files and the spool block. A panic in there is this task's: it begins anew, from the marks.
+            match tokio::task::spawn_blocking(move || this.round()).await {
+                Ok(true) => {}
+                Ok(false) => tokio::time::sleep(PAUSE).await,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+    }
+
+    /// Writes what is left, and closes all files: what was recorded until now leaves with this run of the relay.
+    pub async fn finish(self: Arc<Self>) {
+        let closing = tokio::task::spawn_blocking(move || {
+            while self.round() {}
+            let mut work = self.work();
+            work.stopped = true;
+            let Work { inspector, outputs, .. } = &mut *work;
+            let Some(inspector) = inspector else { return };
+            for output in outputs.values_mut() {
+                if let Err(error) = output.close(inspector, Closed::Normally) {
+                    tracing::error!(
+                        output = output.name(),
+                        "a file of charging records is not closed: {error:#}"
+                    );
+                }
+            }
+        });
+        // Whatever went wrong was said; the next start goes on from the marks.
+        let _ = closing.await;
+    }
+
+    pub fn standing(&self) -> Vec<(String, OutputStanding)> {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.iter().map(|(name, one)| (name.clone(), one.clone())).collect()
+    }
+
+    /// What keeps records from their files, for `/health`.
+    pub fn troubles(&self) -> Vec<String> {
+        let trouble = |(name, one): (String, OutputStanding)| Some(format!("charging output {name}: {}", one.trouble?));
+        self.standing().into_iter().filter_map(trouble).collect()
+    }
+
+    /// One look at everything. Says whether there may be more at once.
+    fn round(&self) -> bool {
+        let mut work = self.work();
+        if work.stopped {
+            return false;
+        }
+        let mut more = false;
+        let look = work.looked_at.is_none_or(|at| at.elapsed() >= LOOK);
+        for (options, fetch_within) in &self.outputs {
+            let stepped = self.step(&mut work, options);
+            self.note(options, &work, stepped.as_ref().err());
+            more |= stepped.unwrap_or(false);
+            if look {
+                self.look_for_files(options, *fetch_within);
+            }
+        }
+        if look {
+            work.looked_at = Some(std::time::Instant::now());
+        }
+        more
+    }
+
+    fn step(&self, work: &mut Work, options: &OutputOptions) -> anyhow::Result<bool> {
+        let inspector = match &mut work.inspector {
+            Some(inspector) => inspector,
+            None => work.inspector.insert(Inspector::open(&self.spool)?),
+        };
+        let output = match work.outputs.entry(options.name.clone()) {
+            std::collections::btree_map::Entry::Occupied(output) => output.into_mut(),
+            std::collections::btree_map::Entry::Vacant(place) => {
+                place.insert(Output::resume(options.clone(), inspector)?)
+            }
+        };
+        output.step(inspector, self.clock.now())
+    }
+
+    /// Keeps what metrics show, and says once that an output cannot write, and once that it can again.
+    fn note(&self, options: &OutputOptions, work: &Work, error: Option<&anyhow::Error>) {
+        let name = &options.name;
+        let mut all = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = all.entry(name.clone()).or_default();
+        if let Some(output) = work.outputs.get(name) {
+            one.files = output.mark().file;
+            one.sequence = output.mark().sequence;
+            one.left_out = output.left_out();
+        }
+        match (error, one.trouble.is_some()) {
+            (Some(error), false) => {
+                tracing::error!(output = %name, "charging records cannot be written, and wait in the spool: {error:#}");
+            }
+            (None, true) => tracing::info!(output = %name, "charging records are written again"),
+            _ => {}
+        }
+        one.trouble = error.map(|error| format!("{error:#}"));
+    }
+
+    fn look_for_files(&self, options: &OutputOptions, fetch_within: Duration) {
+        let ages = ages(options);
+        let oldest = ages.iter().max().copied().unwrap_or_default();
+        let mut all = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = all.entry(options.name.clone()).or_default();
+        if oldest > fetch_within && one.oldest <= fetch_within {
+            tracing::warn!(
+                output = %options.name,
+                files = ages.len(),
+                "charging files wait in {} for longer than fetch-within: nobody fetches them",
+                options.folder.display()
+            );
+        }
+        one.waiting = ages.len() as u64;
+        one.oldest = oldest;
+    }
+
+    fn work(&self) -> std::sync::MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn options(output: &ChargingOutput) -> (OutputOptions, Duration) {
+    let options = OutputOptions {
+        name: output.name.clone(),
+        folder: output.folder.clone(),
+        format: match output.format {
+            ChargingFormat::Ber => Format::Ber,
+            ChargingFormat::Json => Format::Json,
+            ChargingFormat::Csv => Format::Csv,
+        },
+        record_types: output.record_types.clone(),
+        peers: output.peers.clone(),
+        max_size: output.max_size,
+        max_records: output.max_records,
+        max_age: output.max_age,
+    };
+    (options, output.fetch_within)
+}
+
+/// The ages of the closed files that are still in the folder.
+fn ages(options: &OutputOptions) -> Vec<Duration> {
+    let Ok(entries) = std::fs::read_dir(&options.folder) else {
+        return Vec::new();
+    };
+    let now = SystemTime::now();
+    let age = |entry: std::fs::DirEntry| {
+        options.is_file_of(Path::new(&entry.file_name())).then_some(())?;
+        let modified = entry.metadata().ok()?.modified().ok()?;
+        Some(now.duration_since(modified).unwrap_or_default())
+    };
+    entries.flatten().filter_map(age).collect()
+}
