@@ -3,7 +3,8 @@
 
 The relay's side is the example program seen, which this builds, or finds under the name that it is given. Compared are, over the golden messages, the samples of
 the plug-ins and the fuzzing corpus: every field with its unfolded value; every leaf of the MIME structure with its type,
-name, Content-ID and decoded body; the addresses of From, To and Cc.
+name, Content-ID and decoded body; the addresses of From, To and Cc. And what Python sees in a message is compared with what
+it sees in the same message after the relay's conversion to 7bit.
 
 Where the two differ, one of EXPLAINED must say why, by looking at the message and not at the difference. A difference
 that none explains is an error. Each explanation is printed with how often it was needed: one that is not needed any more
@@ -26,7 +27,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 def main():
     program = sys.argv[1] if len(sys.argv) > 1 else built()
     seen = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    counts, unexplained, compared = collections.Counter(), [], 0
+    counts, unexplained, compared, converted = collections.Counter(), [], 0, 0
     for path in messages():
         octets = path.read_bytes()
         seen.stdin.write(b"%d\n" % len(octets) + octets)
@@ -42,6 +43,13 @@ def main():
             for key in PART:
                 ours.setdefault(key, []).append(part[key])
         theirs = python_sees(octets)
+        ascii = ours.pop("ascii")
+        if ascii is not None and not octets.isascii():
+            converted += 1
+            before, after = ({key: seen[key] for key in CONVERTED} for seen in (theirs, python_sees(ascii.encode())))
+            for key in CONVERTED:
+                if before[key] != after[key] and not is_unknown_text(octets):
+                    unexplained.append(difference(path, f"{key} after the conversion", after[key], before[key]))
         for key in theirs:
             if ours.get(key, []) == theirs[key]:
                 continue
@@ -49,7 +57,7 @@ def main():
             counts[why] += 1
             if why is None:
                 unexplained.append(difference(path, key, ours.get(key, []), theirs[key]))
-    print(f"{compared} messages compared")
+    print(f"{compared} messages compared, {converted} of them before and after a conversion to 7bit")
     for name, count in sorted((str(name), count) for name, count in counts.items()):
         print(f"{count:6}  {name}")
     print("\n".join(unexplained[:20]))
@@ -131,6 +139,17 @@ def python_part(part):
 
 
 PART = ("type", "name", "id", "body")
+CONVERTED = (*PART, "from", "to")
+
+
+def is_unknown_text(octets):
+    """Octets above 127 that are no UTF-8 have no name in any charset that Python knows."""
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
 
 def field_values(octets, *names):
     """Of the message and of all its parts, unfolded."""

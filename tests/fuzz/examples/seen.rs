@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, Read as _, Write as _, stdin, stdout};
 
+use bytes::Bytes;
 use mm4relay_fuzz::protocol::mm4::{self, Pdu};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -38,6 +39,7 @@ fn seen(octets: &[u8]) -> Value {
         });
         json!({ "type": part.media_type, "name": part.name, "id": part.content_id, "body": hash })
     });
+    let ascii = mm4::seven_bit(&Bytes::copy_from_slice(octets)).ok();
     let pdu = Pdu::of(&message.header);
     let texts = |addresses: Vec<Address>| addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
@@ -45,6 +47,7 @@ fn seen(octets: &[u8]) -> Value {
         "parts": parts.collect::<Vec<_>>(),
         "from": texts(pdu.from().into_iter().collect()),
         "to": texts(pdu.recipients()),
+        "ascii": ascii.map(|ascii| String::from_utf8_lossy(&ascii).into_owned()),
     })
 }
 

@@ -189,11 +189,26 @@ pub fn mime(octets: &[u8]) {
     if let Ok(ascii) = mm4::seven_bit(&Bytes::copy_from_slice(octets)) {
         assert!(ascii.is_ascii());
         assert_eq!(mm4::seven_bit(&ascii).as_ref(), Ok(&ascii));
+        same(&message, &read(&ascii).expect("a converted message is a message"));
     }
     // With its Content-Type a notification loses what it passes by.
     if message.kind != MessageType::Other {
         edit(message);
     }
+}
+
+/// What a conversion must not change.
+fn same(received: &Message, converted: &Message) {
+    assert_eq!(received.parts.len(), converted.parts.len(), "no part comes or goes");
+    for (one, other) in received.parts.iter().zip(&converted.parts) {
+        assert_eq!(one.media_type, other.media_type);
+        assert_eq!((&one.name, &one.content_id), (&other.name, &other.content_id));
+        let bodies = [received, converted].map(|message| mm4::decode_part(message, one.id).ok());
+        // SMTP ends the last line of a message, whoever carries it.
+        let ends = |body: &Option<Bytes>| body.as_ref().map(|body| body.trim_ascii_end().to_vec());
+        assert_eq!(ends(&bodies[0]), ends(&bodies[1]), "no text vanishes");
+    }
+    assert_eq!(Pdu::of(&received.header).subject(), Pdu::of(&converted.header).subject());
 }
 
 /// Whether intake would have taken these octets: without bare CR, bare LF and NUL.

@@ -34,6 +34,8 @@ pub(super) struct Raw<'a> {
     id: Option<&'a [u8]>,
     location: Option<&'a [u8]>,
     disposition: Option<&'a [u8]>,
+    /// A field that says what the octets are, and stands there twice with two values.
+    contradiction: Option<&'static str>,
 }
 
 impl<'a> Raw<'a> {
@@ -57,7 +59,23 @@ impl<'a> Raw<'a> {
             n if n.eq_ignore_ascii_case(b"disposition") => &mut self.disposition,
             _ => return,
         };
-        slot.get_or_insert(value);
+        let first = *slot.get_or_insert(value);
+        let decides = ["type", "transfer-encoding"]
+            .iter()
+            .position(|one| name.eq_ignore_ascii_case(one.as_bytes()));
+        if let Some(which) = decides
+            && !first.trim_ascii().eq_ignore_ascii_case(value.trim_ascii())
+        {
+            self.contradiction = Some(["Content-Type", "Content-Transfer-Encoding"][which]);
+        }
+    }
+
+    /// Refuses what readers take for different things: some take the first of two fields, and some the last.
+    pub fn check(&self) -> Result<(), String> {
+        match self.contradiction {
+            Some(name) => Err(format!("two {name} fields that say different things")),
+            None => Ok(()),
+        }
     }
 
     /// Reads what was noted. `default_type` counts when there is no usable Content-Type.
@@ -113,6 +131,11 @@ impl Entity {
     pub fn is_message(&self) -> bool {
         matches!(self.media_type.as_str(), "message/rfc822" | "message/global")
             && self.encoding == TransferEncoding::Identity
+    }
+
+    /// Whether the octets inside are signed or encrypted (RFC 1847): nobody on the way may change them.
+    pub fn is_sealed(&self) -> bool {
+        matches!(self.media_type.as_str(), "multipart/signed" | "multipart/encrypted")
     }
 
     /// The media type of parts that do not say theirs (RFC 2046, 5.1.5).

@@ -1,9 +1,8 @@
 //! New header fields: folded lines (RFC 5322, 2.2.3) and encoded words (RFC 2047).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
+use super::{headers, param, words};
 use crate::message::{Field, Illegal};
 
 /// Where a line should end (RFC 5322, 2.1.1).
@@ -11,46 +10,24 @@ pub(super) const SOFT_LIMIT: usize = 78;
 /// Where a line must end, without its CRLF.
 pub(super) const HARD_LIMIT: usize = 998;
 
-/// Octets of text in one encoded word: with base64 and the longer charset, 72 characters of the 75 that are legal.
-const OCTETS_A_WORD: usize = 39;
-/// Octets in a word that begins late in its line, and might have to stay there.
-const OCTETS_A_SHORT_WORD: usize = 12;
-/// What an encoded word has around its text.
-const WORD_FRAME: usize = "=?unknown-8bit?B??=".len();
-/// Longest line that may hold an encoded word (RFC 2047, 2).
-const WORD_LINE: usize = 76;
-
-/// Fields whose values have a grammar: an encoded word in them ends at a special character, not only at a blank.
-const STRUCTURED: [&str; 10] = [
-    "From",
-    "Sender",
-    "To",
-    "Cc",
-    "Bcc",
-    "Reply-To",
-    "Content-Type",
-    "Content-Disposition",
-    "Content-ID",
-    "Content-Location",
-];
-
 /// Builds a field whose lines are legal: without the blanks at both ends, folded at blanks, words beyond ASCII encoded
-/// (RFC 2047, UTF-8). Unfolding gives the value back.
+/// (RFC 2047, UTF-8; in parameters RFC 2231). Unfolding gives the value back.
 ///
-/// Refused when a run without a blank is too long for any line.
+/// Refused when a run without a blank is too long for any line, and when octets above 127 stand where no encoding is
+/// allowed: in an address, and in an identifier.
 pub(super) fn field(name: &str, value: &str) -> Result<Field, Illegal> {
-    let line = encode(name, format!("{name}: {}\r\n", value.trim()).as_bytes());
+    let line = encode(name, format!("{name}: {}\r\n", value.trim()).as_bytes())?;
     finished(name, wrap(&line, SOFT_LIMIT))
 }
 
-/// The field with every octet above 127 in encoded words, and the rest as it was. Text that is not UTF-8 is labelled
-/// `unknown-8bit` (RFC 1428).
+/// The field with every octet above 127 encoded, and the rest as it was. Text that is not UTF-8 is labelled
+/// `unknown-8bit` (RFC 1428). Refused as by [`field`].
 pub(super) fn seven_bit(field: &Field) -> Result<Field, Illegal> {
     let raw = field.raw();
     if raw.is_ascii() {
         return Ok(field.clone());
     }
-    finished(field.name(), wrap(&encode(field.name(), raw), HARD_LIMIT))
+    finished(field.name(), wrap(&encode(field.name(), raw)?, HARD_LIMIT))
 }
 
 fn finished(name: &str, raw: Vec<u8>) -> Result<Field, Illegal> {
@@ -65,91 +42,81 @@ fn finished(name: &str, raw: Vec<u8>) -> Result<Field, Illegal> {
     Field::parse(raw.into()).ok_or_else(|| Illegal(format!("header {name}: not a legal field")))
 }
 
-/// Replaces runs of words beyond ASCII in a field by encoded words.
-fn encode(name: &str, field: &[u8]) -> Vec<u8> {
+/// What may stand in a field's value, and so how octets above 127 are written in it.
+enum Grammar {
+    /// Text: encoded words (RFC 2047, 5 (1)).
+    Text,
+    /// Addresses: encoded words in display names and comments only (RFC 2047, 5 (2) and (3)).
+    Addresses,
+    /// A value with parameters: RFC 2231.
+    Parameters,
+    /// Compared octet for octet, by whoever answers: an encoded one would be another.
+    Identifier,
+}
+
+impl Grammar {
+    const ADDRESSES: [&'static str; 6] = ["From", "Sender", "To", "Cc", "Bcc", "Reply-To"];
+    const PARAMETERS: [&'static str; 2] = ["Content-Type", "Content-Disposition"];
+    const IDENTIFIERS: [&'static str; 7] = [
+        "Message-ID",
+        "In-Reply-To",
+        "References",
+        "Content-ID",
+        headers::MESSAGE_ID,
+        headers::TRANSACTION_ID,
+        headers::ORIGINATOR_SYSTEM,
+    ];
+
+    fn of(name: &str) -> Self {
+        let is_among = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        match () {
+            () if is_among(&Self::ADDRESSES) => Self::Addresses,
+            () if is_among(&Self::PARAMETERS) => Self::Parameters,
+            () if is_among(&Self::IDENTIFIERS) => Self::Identifier,
+            () => Self::Text,
+        }
+    }
+}
+
+/// The field's octets in ASCII.
+fn encode(name: &str, field: &[u8]) -> Result<Vec<u8>, Illegal> {
     if field.is_ascii() {
-        return field.to_vec();
+        return Ok(field.to_vec());
     }
-    let structured = STRUCTURED.iter().any(|known| known.eq_ignore_ascii_case(name));
-    let ends_word = |octet: u8| match octet {
-        b' ' | b'\t' | b'\r' | b'\n' => true,
-        b'"' | b'<' | b'>' | b'(' | b')' | b',' | b';' | b':' | b'=' | b'\'' => structured,
-        _ => false,
-    };
-    let mut out = Vec::with_capacity(field.len() * 2);
     // Names are ASCII, so the first colon is the one behind the name, which must not become part of a word.
-    let (head, mut rest) = field.split_at(memchr::memchr(b':', field).map_or(0, |colon| colon + 1));
+    let (head, value) = field.split_at(memchr::memchr(b':', field).map_or(0, |colon| colon + 1));
+    let mut out = Vec::with_capacity(field.len() * 2);
     out.extend_from_slice(head);
-    while let Some(first) = rest.iter().position(|octet| !octet.is_ascii()) {
-        let start = rest[..first]
-            .iter()
-            .rposition(|octet| ends_word(*octet))
-            .map_or(0, |at| at + 1);
-        let end = end_of_run(rest, first, &ends_word);
-        out.extend_from_slice(&rest[..start]);
-        encoded_words(&rest[start..end], &mut out);
-        rest = &rest[end..];
+    match Grammar::of(name) {
+        Grammar::Text => words::text(value, &mut out),
+        Grammar::Addresses => {
+            words::addresses(value, &mut out).map_err(|Illegal(why)| Illegal(format!("header {name}: {why}")))?
+        }
+        Grammar::Parameters => out.extend(param::in_ascii(value)),
+        Grammar::Identifier => {
+            return Err(Illegal(format!(
+                "header {name}: an identifier with octets above 127 cannot be encoded"
+            )));
+        }
     }
-    out.extend_from_slice(rest);
-    out
+    // In a place where no parameter can be: a comment, most likely.
+    if !out.is_ascii() {
+        let rest = out.split_off(head.len());
+        words::text(&rest, &mut out);
+    }
+    Ok(out)
 }
 
-/// The end of the word at `at`, and of the words behind it as long as they are beyond ASCII too: readers drop the
-/// blanks between two encoded words (RFC 2047, 6.2), so these blanks have to be encoded.
-fn end_of_run(text: &[u8], at: usize, ends_word: &dyn Fn(u8) -> bool) -> usize {
-    let word_end = |from: usize| {
-        text[from..]
-            .iter()
-            .position(|octet| ends_word(*octet))
-            .map_or(text.len(), |length| from + length)
-    };
-    let mut end = word_end(at);
-    loop {
-        let blanks = text[end..]
-            .iter()
-            .take_while(|octet| octet.is_ascii_whitespace())
-            .count();
-        let next = word_end(end + blanks);
-        if blanks == 0 || text[end + blanks..next].is_ascii() {
-            return end;
-        }
-        end = next;
-    }
-}
-
-fn encoded_words(run: &[u8], out: &mut Vec<u8>) {
-    let unfolded: Vec<u8> = run
-        .iter()
-        .copied()
-        .filter(|octet| !matches!(octet, b'\r' | b'\n'))
-        .collect();
-    let is_utf8 = std::str::from_utf8(&unfolded).is_ok();
-    let charset = if is_utf8 { "utf-8" } else { "unknown-8bit" };
-    let column = out.len() - memchr::memrchr(b'\n', out).map_or(0, |end| end + 1);
-    let room = WORD_LINE.saturating_sub(column + WORD_FRAME) / 4 * 3;
-    let mut most = room.clamp(OCTETS_A_SHORT_WORD, OCTETS_A_WORD);
-    let mut rest = unfolded.as_slice();
-    while !rest.is_empty() {
-        let mut cut = rest.len().min(most);
-        // A character must not be split (RFC 2047, 5).
-        while is_utf8 && cut < rest.len() && rest[cut] & 0xC0 == 0x80 {
-            cut -= 1;
-        }
-        out.extend_from_slice(format!("=?{charset}?B?{}?=", STANDARD.encode(&rest[..cut])).as_bytes());
-        rest = &rest[cut..];
-        if !rest.is_empty() {
-            out.push(b' ');
-        }
-        most = OCTETS_A_WORD;
-    }
-}
-
-/// Folds lines longer than `limit` before blanks, and leaves all others as they are. No line is left with nothing but
-/// blanks. A run without blanks that is longer than `limit` stays whole.
+/// Folds lines longer than `limit`, or than a line with encoded words may be, before blanks, and leaves all others as
+/// they are. No line is left with nothing but blanks. A run without blanks that is longer than `limit` stays whole.
 pub(super) fn wrap(raw: &[u8], limit: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len() + raw.len() / 32);
     for line in raw.split_inclusive(|octet| *octet == b'\n') {
         let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+        let limit = match words::has_encoded_word(text) {
+            true => limit.min(words::LONGEST_LINE),
+            false => limit,
+        };
         let mut from = 0;
         while text.len() - from > limit {
             let Some(at) = fold_at(&text[from..], limit) else { break };
@@ -264,12 +231,115 @@ mod tests {
         assert_eq!(seven_bit(&encoded).unwrap(), encoded);
     }
 
+    fn in_ascii(text: &str) -> Result<String, Illegal> {
+        let field = Field::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+        let encoded = seven_bit(&field)?;
+        assert_eq!(seven_bit(&encoded).unwrap(), encoded, "twice is once");
+        Ok(String::from_utf8(encoded.raw().to_vec()).unwrap())
+    }
+
     #[test]
-    fn only_the_words_within_the_quotes_of_a_parameter_are_encoded() {
-        let field = Field::parse("Content-Type: image/jpeg; name=\"gr\u{fc}n.jpg\"\r\n".into()).unwrap();
+    fn a_parameter_beyond_ascii_is_written_as_rfc_2231_says_and_its_neighbours_stay() {
+        for (before, after) in [
+            (
+                "Content-Type: image/jpeg; name=\"gr\u{fc}n.jpg\"; x=\"a;b\"\r\n",
+                "Content-Type: image/jpeg; name*=utf-8''gr%C3%BCn.jpg; x=\"a;b\"\r\n",
+            ),
+            (
+                "Content-Type: image/jpeg;\r\n\tName=gr\u{fc}n.jpg\r\n",
+                "Content-Type: image/jpeg;\r\n\tName*=utf-8''gr%C3%BCn.jpg\r\n",
+            ),
+            (
+                "content-disposition:attachment;filename=\"gr\u{fc} \\\"n\\\".jpg\" ; size=4\r\n",
+                "content-disposition:attachment;filename*=utf-8''gr%C3%BC%20%22n%22.jpg ; size=4\r\n",
+            ),
+        ] {
+            assert_eq!(in_ascii(before).unwrap(), after);
+        }
+        let latin = Field::parse(Bytes::from_static(b"Content-Type: a/b; name=gr\xfcn\r\n")).unwrap();
         assert_eq!(
-            seven_bit(&field).unwrap().raw(),
-            "Content-Type: image/jpeg; name=\"=?utf-8?B?Z3LDvG4uanBn?=\"\r\n"
+            seven_bit(&latin).unwrap().raw(),
+            "Content-Type: a/b; name*=unknown-8bit''gr%FCn\r\n"
         );
+    }
+
+    #[test]
+    fn a_long_parameter_is_cut_into_continuations_that_read_as_one() {
+        let name = format!("{}.jpg", "\u{fc}ber ".repeat(60));
+        let encoded = in_ascii(&format!("Content-Type: image/jpeg; name=\"{name}\"\r\n")).unwrap();
+        assert!(encoded.lines().all(|line| line.len() <= SOFT_LIMIT), "{encoded}");
+        assert!(
+            encoded.contains("name*0*=utf-8''") && encoded.contains(";\r\n name*10*="),
+            "{encoded}"
+        );
+        let value = &encoded["Content-Type:".len()..];
+        let mail_parser::HeaderValue::ContentType(read) =
+            mail_parser::parsers::MessageStream::new(value.as_bytes()).parse_content_type()
+        else {
+            panic!("{encoded}")
+        };
+        assert_eq!(read.attribute("name"), Some(name.as_str()));
+    }
+
+    #[test]
+    fn a_display_name_is_encoded_without_its_quotes_and_addresses_are_not_touched() {
+        for (before, after) in [
+            (
+                "To: \"M\u{fc}ller, Ann\" <+15555550100>, +15555550101/TYPE=PLMN\r\n",
+                "To: =?utf-8?B?TcO8bGxlciwgQW5u?= <+15555550100>, +15555550101/TYPE=PLMN\r\n",
+            ),
+            (
+                "From: \"M\u{fc}ller\"<a@b.example>\r\n",
+                "From: =?utf-8?B?TcO8bGxlcg==?= <a@b.example>\r\n",
+            ),
+            (
+                "From:M\u{fc}ller Ann <a@b.example> (\u{fc}, x)\r\n",
+                "From:=?utf-8?B?TcO8bGxlcg==?= Ann <a@b.example> (=?utf-8?B?w7ws?= x)\r\n",
+            ),
+        ] {
+            assert_eq!(in_ascii(before).unwrap(), after);
+        }
+    }
+
+    #[test]
+    fn what_names_somebody_or_something_is_refused_rather_than_changed() {
+        for text in [
+            "To: gr\u{fc}n@mms.b.example\r\n",
+            "To: Ann <gr\u{fc}n@mms.b.example>\r\n",
+            "To: \"gr\u{fc}n\"@mms.b.example\r\n",
+            "X-Mms-Transaction-Id: \"t\u{fc}\"\r\n",
+            "Message-ID: <\u{fc}@a.example>\r\n",
+            "Content-ID: <\u{fc}>\r\n",
+        ] {
+            assert!(in_ascii(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_with_encoded_words_has_76_octets_at_most() {
+        for text in [
+            format!("Subject: {} gr\u{fc}n {}", "plain ".repeat(30), "\u{fc}".repeat(200)),
+            format!("Subject:{}", "\u{fc}".repeat(300)),
+            format!("{}:\u{fc}", "X-Long".repeat(12)),
+            format!("Subject: {}\u{fc}{}", "x".repeat(300), "y".repeat(300)),
+            format!("To: {},\"\u{fc}\"<+15555550101>", "+15555550100/TYPE=PLMN,".repeat(5)),
+        ] {
+            let encoded = in_ascii(&format!("{text}\r\n")).unwrap();
+            let with_words = encoded.lines().filter(|line| line.contains("=?"));
+            assert!(with_words.clone().all(|line| line.len() <= 76), "{encoded}");
+            assert!(with_words.count() > 0);
+        }
+    }
+
+    #[test]
+    fn a_blank_between_an_encoded_word_and_a_new_one_is_not_lost() {
+        for (before, text) in [
+            ("=?utf-8?Q?a?= \u{fc}", "a \u{fc}"),
+            ("\u{fc} =?utf-8?Q?a?=", "\u{fc} a"),
+            ("=?utf-8?Q?a?= \u{fc} \u{e4} =?utf-8?Q?b?= c", "a \u{fc} \u{e4} b c"),
+        ] {
+            let encoded = in_ascii(&format!("Subject: {before}\r\n")).unwrap();
+            assert_eq!(seen(&encoded), text, "{encoded}");
+        }
     }
 }

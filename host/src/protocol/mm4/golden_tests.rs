@@ -270,7 +270,13 @@ fn python_finds_in_edited_messages_what_we_say_is_there() {
         let edited = apply(message, &edits).unwrap();
         let out = written(&edited);
         assert_eq!(python.finds(&out), ours(&edited, "yes"), "{}", path.display());
-        let ascii = seven_bit(&out).unwrap();
+        let ascii = match seven_bit(&out) {
+            Ok(ascii) => ascii,
+            Err(reason) => {
+                assert!(reason.contains("an identifier with octets above 127"), "{reason}");
+                continue;
+            }
+        };
         let again = read_bytes(&ascii).unwrap();
         assert_eq!(python.finds(&ascii), ours(&again, "yes"), "7bit {}", path.display());
         assert_eq!(ours(&again, ""), ours(&edited, ""), "7bit {}", path.display());

@@ -7,6 +7,10 @@
 //!   The one exception is a delimiter at the very start of the body.
 //! - If the outermost multipart is closed, its closing delimiter begins the last block.
 //!
+//! What strict and lenient readers take for different messages is refused: a line in the header of a part that is no
+//! field (some end the header there, and read what follows as text; some pass over it), two fields that say different
+//! things of the octets, and a boundary that is not ASCII. What the relay reads is what the next hop will read.
+//!
 //! `message/rfc822` is a leaf. What it holds is followed all the same, to bound its nesting: those behind us parse it
 //! with less care. That never moves the end of the leaf, because delimiters of the indexed multiparts come first.
 //!
@@ -26,6 +30,10 @@ use crate::message::{Block, Part, Piece, Refusal};
 pub(super) struct Index {
     pub body: Vec<Block>,
     pub parts: Vec<Part>,
+    /// Where the headers of inner multiparts stand, their empty lines included.
+    pub inner_headers: Vec<Range<usize>>,
+    /// The bodies of multiparts whose octets are signed or encrypted (RFC 1847): none of them may change.
+    pub sealed: Vec<Range<usize>>,
 }
 
 /// Indexes the body of `message`, which begins at `start` with the empty line behind the header. `top` is what the
@@ -42,6 +50,8 @@ pub(super) fn index(message: &[u8], start: usize, top: Entity, limits: &Limits) 
         done: start,
         blocks: Vec::new(),
         parts: Vec::new(),
+        inner_headers: Vec::new(),
+        sealed: Vec::new(),
     };
     walk.verbatim_to(body);
     if top.boundary.is_none() {
@@ -52,7 +62,7 @@ pub(super) fn index(message: &[u8], start: usize, top: Entity, limits: &Limits) 
         walk.verbatim_to(message.len());
         return Ok(walk.finish());
     }
-    walk.enter(top)?;
+    walk.enter(top, body)?;
     walk.run(body)
 }
 
@@ -60,6 +70,8 @@ pub(super) fn index(message: &[u8], start: usize, top: Entity, limits: &Limits) 
 struct Open {
     boundary: Vec<u8>,
     default_type: &'static str,
+    /// Where the body of one begins whose octets must not change.
+    sealed_from: Option<usize>,
 }
 
 /// What is open inside the current leaf, if that is a message.
@@ -104,6 +116,17 @@ struct Walk<'a> {
     done: usize,
     blocks: Vec<Block>,
     parts: Vec<Part>,
+    inner_headers: Vec<Range<usize>>,
+    sealed: Vec<Range<usize>>,
+}
+
+/// How the header of an entity is read.
+#[derive(Clone, Copy, PartialEq)]
+enum Header {
+    /// Of a part: what readers differ about is refused.
+    Indexed,
+    /// Inside a leaf: nobody acts on it here.
+    Embedded,
 }
 
 impl Walk<'_> {
@@ -151,6 +174,7 @@ impl Walk<'_> {
         }
         self.end_of_leaf(self.text.len())?;
         self.verbatim_to(self.text.len());
+        self.close(0, self.text.len());
         Ok(self.finish())
     }
 
@@ -161,7 +185,7 @@ impl Walk<'_> {
         let start = if owns_crlf { before } else { delimiter.at };
         self.end_of_leaf(start)?;
         if delimiter.closing {
-            self.open.truncate(depth);
+            self.close(depth, start);
             if depth == 0 {
                 // A block of its own, so that parts can be added before it.
                 self.verbatim_to(start);
@@ -170,10 +194,11 @@ impl Walk<'_> {
             }
             return Ok(delimiter.end);
         }
-        self.open.truncate(depth + 1);
-        let (entity, body) = self.entity_at(delimiter.end, self.open[depth].default_type)?;
+        self.close(depth + 1, start);
+        let (entity, body) = self.entity_at(delimiter.end, self.open[depth].default_type, Header::Indexed)?;
         if entity.boundary.is_some() {
-            self.enter(entity)?;
+            self.inner_headers.push(delimiter.end..body);
+            self.enter(entity, body)?;
             return Ok(body);
         }
         self.verbatim_to(start);
@@ -190,6 +215,13 @@ impl Walk<'_> {
         }
     }
 
+    /// Ends the multiparts at `depth` and inside.
+    fn close(&mut self, depth: usize, at: usize) {
+        let closed = self.open.drain(depth.min(self.open.len())..);
+        let sealed = closed.filter_map(|open| open.sealed_from.map(|from| from.min(at)..at));
+        self.sealed.extend(sealed);
+    }
+
     /// Takes a delimiter inside the current leaf. Returns where to go on.
     fn embedded_delimiter(&mut self, delimiter: &Delimiter, depth: usize) -> Result<usize, Refusal> {
         if delimiter.closing {
@@ -201,7 +233,7 @@ impl Walk<'_> {
             Embedded::Multipart(open) => open.default_type,
             Embedded::Message => "text/plain",
         };
-        let (entity, body) = self.entity_at(delimiter.end, default_type)?;
+        let (entity, body) = self.entity_at(delimiter.end, default_type, Header::Embedded)?;
         self.look_into(entity, body)
     }
 
@@ -209,7 +241,7 @@ impl Walk<'_> {
     fn look_into_message(&mut self, at: usize) -> Result<usize, Refusal> {
         self.check_nesting()?;
         self.embedded.push(Embedded::Message);
-        let (entity, body) = self.entity_at(at, "text/plain")?;
+        let (entity, body) = self.entity_at(at, "text/plain", Header::Embedded)?;
         self.look_into(entity, body)
     }
 
@@ -217,21 +249,29 @@ impl Walk<'_> {
         while entity.is_message() {
             self.check_nesting()?;
             self.embedded.push(Embedded::Message);
-            (entity, body) = self.entity_at(body, "text/plain")?;
+            (entity, body) = self.entity_at(body, "text/plain", Header::Embedded)?;
         }
         let default_type = entity.default_of_parts();
         if let Some(boundary) = entity.boundary {
             self.check_nesting()?;
-            self.embedded.push(Embedded::Multipart(Open { boundary, default_type }));
+            self.embedded.push(Embedded::Multipart(Open {
+                boundary,
+                default_type,
+                sealed_from: None,
+            }));
         }
         Ok(body)
     }
 
-    /// Opens an indexed multipart.
-    fn enter(&mut self, multipart: Entity) -> Result<(), Refusal> {
+    /// Opens an indexed multipart, whose body begins at `body`.
+    fn enter(&mut self, multipart: Entity, body: usize) -> Result<(), Refusal> {
         self.check_nesting()?;
         let default_type = multipart.default_of_parts();
+        let sealed_from = multipart.is_sealed().then_some(body);
         if let Some(boundary) = multipart.boundary {
+            if !boundary.is_ascii() {
+                return Err(broken("a boundary that is not ASCII (RFC 2046, 5.1.1)"));
+            }
             if let Some(outer) = self.open.iter().find(|open| ambiguous(&open.boundary, &boundary)) {
                 return Err(broken(format!(
                     "the boundary {:?} stands inside the boundary {:?}: nobody can tell their lines apart",
@@ -239,7 +279,11 @@ impl Walk<'_> {
                     String::from_utf8_lossy(&outer.boundary),
                 )));
             }
-            self.open.push(Open { boundary, default_type });
+            self.open.push(Open {
+                boundary,
+                default_type,
+                sealed_from,
+            });
         }
         Ok(())
     }
@@ -309,13 +353,20 @@ impl Walk<'_> {
     }
 
     /// The header at `at`, and where the body behind it begins. It ends at an empty line, at a delimiter line, or with
-    /// the message. Lines that are no field are passed over.
-    fn entity_at(&self, at: usize, default_type: &str) -> Result<(Entity, usize), Refusal> {
+    /// the message. Lines that are no field are refused in a part, and passed over inside a leaf.
+    fn entity_at(&self, at: usize, default_type: &str, header: Header) -> Result<(Entity, usize), Refusal> {
+        let is_indexed = header == Header::Indexed;
         let (mut line, mut field) = (at, at);
         let mut raw = Raw::default();
         let body = loop {
             let rest = &self.text[line..];
             if line > field && !matches!(rest.first(), Some(b' ' | b'\t')) {
+                if is_indexed && !is_field(&self.text[field..line]) {
+                    return Err(broken(format!(
+                        "the header of part {} has a line that is no field; an empty line ends a header",
+                        self.parts.len() + 1
+                    )));
+                }
                 raw.note(&self.text[field..line]);
                 field = line;
             }
@@ -333,6 +384,9 @@ impl Walk<'_> {
             }
             line += memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
         };
+        if is_indexed {
+            raw.check().map_err(broken)?;
+        }
         let entity = raw.read(default_type).map_err(broken)?;
         Ok((entity, body))
     }
@@ -379,8 +433,18 @@ impl Walk<'_> {
         Index {
             body: self.blocks,
             parts: self.parts,
+            inner_headers: self.inner_headers,
+            sealed: self.sealed,
         }
     }
+}
+
+/// Whether the line, or the lines that continue one, are a field with a name (RFC 5322, 2.2; blanks before the colon as
+/// in 4.5).
+fn is_field(lines: &[u8]) -> bool {
+    let name = lines.split(|octet| *octet == b':').next().unwrap_or_default();
+    let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    name.len() < lines.len() && is_name(name.trim_ascii_end())
 }
 
 /// Whether one line can be a delimiter of both: `--x--` closes `x`, and opens `x--`.

@@ -49,6 +49,7 @@ mod status;
 mod untyped;
 mod unverified;
 mod values;
+mod words;
 
 #[cfg(test)]
 mod apply_tests;

@@ -26,6 +26,109 @@ pub(super) fn with(value: &str, attribute: &str, text: &str) -> String {
     out
 }
 
+/// Longest line of a parameter that is cut into continuations, without what is before it.
+const SECTION: usize = 60;
+
+/// The value with every parameter beyond ASCII written as RFC 2231 says, and the rest as it was. What is not UTF-8 is
+/// labelled `unknown-8bit` (RFC 1428). Octets above 127 outside of parameters stay.
+pub(super) fn in_ascii(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len() * 2);
+    let mut cuts = semicolons(value);
+    cuts.push(value.len());
+    out.extend_from_slice(&value[..cuts[0]]);
+    for cut in cuts.windows(2) {
+        let parameter = &value[cut[0]..cut[1]];
+        match parameter.iter().position(|octet| *octet == b'=') {
+            Some(equals) if !parameter.is_ascii() && parameter[..equals].is_ascii() => {
+                extended(&parameter[..equals], &parameter[equals + 1..], &mut out);
+            }
+            _ => out.extend_from_slice(parameter),
+        }
+    }
+    out
+}
+
+/// One parameter, behind the semicolon and the blanks that `name` begins with.
+fn extended(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    let (name, text) = (name.trim_ascii_end(), value.trim_ascii());
+    let behind = &value[value.trim_ascii_end().len()..];
+    let text = if text.starts_with(b"\"") {
+        unquoted(text)
+    } else {
+        text.to_vec()
+    };
+    let text: Vec<u8> = text
+        .into_iter()
+        .filter(|octet| !matches!(octet, b'\r' | b'\n'))
+        .collect();
+    let charset = if std::str::from_utf8(&text).is_ok() {
+        "utf-8''"
+    } else {
+        "unknown-8bit''"
+    };
+    if name.ends_with(b"*") {
+        // It says its charset already, and only failed to encode.
+        out.extend_from_slice(name);
+        out.push(b'=');
+        out.extend(text.iter().flat_map(|octet| match octet {
+            0..0x80 => vec![*octet],
+            _ => format!("%{octet:02X}").into_bytes(),
+        }));
+    } else if let [section] = &sections(&text, charset.len())[..] {
+        out.extend_from_slice(name);
+        out.extend_from_slice(format!("*={charset}{section}").as_bytes());
+    } else {
+        let blank = |octet: &&u8| matches!(octet, b';' | b' ' | b'\t' | b'\r' | b'\n');
+        let plain = &name[name.iter().take_while(blank).count()..];
+        for (number, section) in sections(&text, charset.len()).iter().enumerate() {
+            let charset = if number == 0 { charset } else { "" };
+            out.extend_from_slice(b";\r\n ");
+            out.extend_from_slice(plain);
+            out.extend_from_slice(format!("*{number}*={charset}{section}").as_bytes());
+        }
+    }
+    out.extend_from_slice(behind);
+}
+
+/// The text percent-encoded, cut where no section gets too long. No character is cut in two, because some readers decode
+/// section by section.
+fn sections(text: &[u8], first_has: usize) -> Vec<String> {
+    let escaped = |octets: &[u8]| octets.iter().map(|octet| percent_octet(*octet)).collect::<String>();
+    let characters: Vec<String> = match std::str::from_utf8(text) {
+        Ok(text) => text
+            .chars()
+            .map(|c| escaped(c.encode_utf8(&mut [0; 4]).as_bytes()))
+            .collect(),
+        Err(_) => text.iter().map(|octet| percent_octet(*octet)).collect(),
+    };
+    let mut sections = vec![String::new()];
+    let mut used = first_has;
+    for character in characters {
+        if used + character.len() > SECTION {
+            sections.push(String::new());
+            used = 0;
+        }
+        used += character.len();
+        if let Some(last) = sections.last_mut() {
+            last.push_str(&character);
+        }
+    }
+    sections
+}
+
+/// A quoted string without its quotes and escapes.
+pub(super) fn unquoted(quoted: &[u8]) -> Vec<u8> {
+    let inner = quoted.strip_prefix(b"\"").unwrap_or(quoted);
+    let inner = inner.strip_suffix(b"\"").unwrap_or(inner);
+    let mut escaped = false;
+    let kept = |octet: &u8| {
+        let is_escape = *octet == b'\\' && !escaped;
+        escaped = is_escape;
+        !is_escape
+    };
+    inner.iter().copied().filter(kept).collect()
+}
+
 /// Whether the value has the parameter, in any spelling.
 pub(super) fn has(value: &str, attribute: &str) -> bool {
     parameters(value).iter().any(|p| is(&value[p.name.clone()], attribute))
@@ -33,14 +136,14 @@ pub(super) fn has(value: &str, attribute: &str) -> bool {
 
 /// RFC 3986, 2.1: all but unreserved characters as `%XX` of UTF-8.
 pub(super) fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 3);
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte as char),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
+    text.bytes().map(percent_octet).collect()
+}
+
+fn percent_octet(octet: u8) -> String {
+    match octet {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(octet).to_string(),
+        _ => format!("%{octet:02X}"),
     }
-    out
 }
 
 fn without(value: &str, attribute: &str) -> String {
@@ -63,7 +166,7 @@ struct Parameter {
 }
 
 fn parameters(value: &str) -> Vec<Parameter> {
-    let mut cuts = semicolons(value);
+    let mut cuts = semicolons(value.as_bytes());
     cuts.push(value.len());
     cuts.windows(2)
         .map(|cut| {
@@ -79,10 +182,10 @@ fn parameters(value: &str) -> Vec<Parameter> {
 }
 
 /// Where semicolons stand outside of quotes.
-fn semicolons(value: &str) -> Vec<usize> {
+fn semicolons(value: &[u8]) -> Vec<usize> {
     let (mut quoted, mut escaped) = (false, false);
     let mut found = Vec::new();
-    for (at, byte) in value.bytes().enumerate() {
+    for (at, byte) in value.iter().enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,

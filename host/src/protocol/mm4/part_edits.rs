@@ -255,7 +255,7 @@ fn location(name: &str) -> String {
     }
 }
 
-/// The fields of a part's header. Lines that are no field are left behind.
+/// The fields of a part's header. A part with a line that is none is refused when the message is read.
 pub(super) fn fields_of(header: &Bytes) -> Vec<Field> {
     let mut fields = Vec::new();
     let (mut line, mut field) = (0, 0);

@@ -32,7 +32,7 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
         Just("Content-Type: image/jpeg; name=\"a.jpg\"\r\nContent-ID:<a>\r\n"),
         Just("content-transfer-encoding: BASE64\r\nContent-Location: x\r\n"),
         Just("Content-Type: message/rfc822\r\n"),
-        Just("no field\r\nContent-Disposition: attachment;\r\n filename=y\r\n"),
+        Just("X-No-Value:\r\nContent-Disposition : attachment;\r\n filename=y\r\n"),
     ];
     (
         header,
@@ -137,6 +137,108 @@ prop_compose! {
         out.extend_from_slice(epilogue.as_bytes());
         out
     }
+}
+
+/// A value with octets above 127 in the places where peers put them.
+fn beyond_ascii() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z\u{e4}\u{fc}\u{20ac}]{1,30}",
+        "([a-z]{0,9}|\u{fc}{1,30}|=\\?utf-8\\?Q\\?a\\?=)( ([a-z]{1,90}|\u{e4}{1,60}|=\\?utf-8\\?B\\?w7w=\\?=)){0,6}",
+    ]
+}
+
+/// A leaf with text in some transfer encoding, described in fields beyond ASCII.
+fn text_leaf() -> impl Strategy<Value = String> {
+    let name = prop_oneof![
+        Just(String::new()),
+        "; name=[a-z\u{fc}]{1,40}",
+        "; name=\"[a-z\u{fc} ;,=]{1,200}\"",
+        ";\r\n\tName=\"[a-z]{1,9}\"",
+    ];
+    let more = prop_oneof![
+        Just(String::new()),
+        beyond_ascii().prop_map(|text| format!("Content-Description: {text}\r\n")),
+        "[a-z\u{fc}]{1,20}".prop_map(|name| format!("Content-Disposition: attachment; filename=\"{name}\"\r\n")),
+        Just("Content-Length: 3\r\nContent-ID: <a>\r\n".to_owned()),
+    ];
+    let body = prop::collection::vec("[ -~\u{e4}\u{20ac}]{0,60}[!-~]", 0..4).prop_map(|lines| lines.join("\r\n"));
+    (name, more, 0..3usize, body).prop_map(|(name, more, encoding, body)| {
+        let (label, body) = match encoding {
+            0 => ("8bit", body),
+            1 => (
+                "base64",
+                String::from_utf8(super::body::base64_lines(body.as_bytes()).to_vec()).unwrap(),
+            ),
+            _ => (
+                "quoted-printable",
+                String::from_utf8(super::body::quoted_printable(body.as_bytes())).unwrap(),
+            ),
+        };
+        format!(
+            "Content-Type: text/plain; charset=utf-8{name}\r\nContent-Transfer-Encoding: {label}\r\n{more}\r\n{body}"
+        )
+    })
+}
+
+prop_compose! {
+    /// A message that can be converted to 7bit: closed, unsigned, and with octets above 127 all over.
+    fn convertible()(
+        subject in beyond_ascii(),
+        display in beyond_ascii(),
+        leaves in prop::collection::vec(text_leaf(), 1..4),
+        between in "(pr\u{e4}amble[ -,.-~\u{fc}]{0,90}\r\n)?",
+        nested in any::<bool>(),
+        mime_version in any::<bool>(),
+    ) -> String {
+        let version = if mime_version { "MIME-Version: 1.0\r\n" } else { "" };
+        let display = display.replace(['=', '?'], "");
+        let mut out = format!(
+            "From: \"{display}\" <+15555550100@mms.a.example>\r\nSubject: {subject}\r\n{version}X-Mms-Message-Type: \
+             MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\nContent-Type: multipart/mixed; \
+             boundary=\"=_out\"\r\n\r\n{between}"
+        );
+        let boundary = if nested { "=_in" } else { "=_out" };
+        if nested {
+            out.push_str("--=_out\r\nContent-Type: multipart/related; boundary=\"=_in\"\r\n\r\n");
+        }
+        for leaf in leaves {
+            out.push_str(&format!("--{boundary}\r\n{leaf}\r\n"));
+        }
+        if nested {
+            out.push_str("--=_in--\r\n");
+        }
+        out.push_str(&format!("--=_out--\r\n{between}"));
+        out
+    }
+}
+
+/// What mail-parser, which is lenient and shares no code with the index, sees in a message.
+fn as_seen_by_mail_parser(octets: &[u8]) -> Vec<(String, Option<String>, Option<String>, Vec<u8>)> {
+    use mail_parser::{MessageParser, MimeHeaders as _};
+    let message = MessageParser::default().parse(octets).unwrap();
+    let shown = |part: &mail_parser::MessagePart<'_>| {
+        let media_type = part
+            .content_type()
+            .map(|of| format!("{}/{:?}", of.c_type, of.c_subtype));
+        (
+            media_type.unwrap_or_default(),
+            part.attachment_name().map(str::to_owned),
+            part.content_id().map(str::to_owned),
+            part.contents().to_vec(),
+        )
+    };
+    let leaves = message.parts.iter().filter(|part| !part.is_multipart());
+    let header = (
+        message.subject().unwrap_or_default().to_owned(),
+        message
+            .from()
+            .and_then(|from| from.first()?.name.as_deref().map(str::to_owned)),
+        message
+            .from()
+            .and_then(|from| from.first()?.address.as_deref().map(str::to_owned)),
+        Vec::new(),
+    );
+    std::iter::once(header).chain(leaves.map(shown)).collect()
 }
 
 proptest! {
@@ -289,6 +391,46 @@ proptest! {
                 prop_assert_eq!(seven_bit(&once).unwrap(), once);
             }
             Err(reason) => prop_assert!(!reason.is_empty()),
+        }
+    }
+
+    #[test]
+    fn what_readers_see_in_a_message_is_the_same_before_and_after_the_conversion(text in convertible()) {
+        let message = read_bytes(text.as_bytes()).unwrap();
+        let ascii = seven_bit(&Bytes::from(text.clone())).unwrap();
+        let converted = read_bytes(&ascii).unwrap();
+        prop_assert!(ascii.is_ascii());
+        for line in ascii.split(|octet| *octet == b'\n') {
+            let has_word = line.windows(2).any(|two| two == b"=?");
+            let is_new = memchr::memmem::find(text.as_bytes(), line).is_none();
+            prop_assert!(!is_new || line.len() <= if has_word { 77 } else { 999 }, "{}", String::from_utf8_lossy(line));
+        }
+        let (before, after) = (Pdu::of(&message.header), Pdu::of(&converted.header));
+        prop_assert_eq!(before.subject(), after.subject());
+        prop_assert_eq!(before.from(), after.from());
+        prop_assert_eq!(super::contents::leaves(&message).unwrap(), super::contents::leaves(&converted).unwrap());
+        prop_assert_eq!(super::body_digest(&message).unwrap(), super::body_digest(&converted).unwrap());
+        prop_assert_eq!(as_seen_by_mail_parser(text.as_bytes()), as_seen_by_mail_parser(&ascii), "{}", text);
+    }
+
+    #[test]
+    fn a_part_whose_header_no_two_readers_end_alike_is_refused_on_arrival(
+        header in "(Content-Type: text/plain; charset=utf-8\r\n)?",
+        line in "(\u{fc}ber text|text|\u{fc}ber: text|: text|two words: text| \u{fc}ber)",
+        more in "(\r\n|\r\nContent-ID: <a>\r\n|\r\n\r\n)body",
+    ) {
+        let text = format!(
+            "X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\nContent-Type: \
+             multipart/mixed; boundary=b\r\n\r\n--b\r\n{header}{line}{more}\r\n--b--\r\n"
+        );
+        // A blank at its beginning makes a line part of the field before.
+        let continues = line.starts_with(' ') && !header.is_empty() && more.starts_with("\r\n\r\n");
+        match read_bytes(text.as_bytes()) {
+            Ok(message) => {
+                prop_assert!(continues || line.starts_with(' ') && more.contains("Content-ID"), "{}", text);
+                prop_assert_eq!(message.parts.len(), 1);
+            }
+            Err(refusal) => prop_assert!(refusal.to_string().contains("part 1 has a line that is no field"), "{}", refusal),
         }
     }
 

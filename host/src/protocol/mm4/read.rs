@@ -34,7 +34,9 @@ pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
     let is_notification = top.as_ref().is_ok_and(Entity::is_delivery_report);
     let kind = kind(&header, is_notification, limits)?;
     require_ids(&header, kind)?;
-    let top = top.map_err(|reason| Refusal::BrokenMime { reason })?;
+    let broken = |reason| Refusal::BrokenMime { reason };
+    raw.check().map_err(broken)?;
+    let top = top.map_err(broken)?;
     let index = index::index(&bytes, end, top, limits)?;
     Ok(Message {
         id: incoming.id,

@@ -1,101 +1,228 @@
-//! A message for a next hop without 8BITMIME (RFC 6152, 3): every octet above 127 goes, nothing else changes.
+//! A message for a next hop without 8BITMIME (RFC 6152, 3): every octet above 127 goes, and what readers see stays.
+//!
+//! The result is read again and compared with what was received, leaf by leaf: type, name, Content-ID, location and decoded
+//! body. A message that cannot be converted without a difference is not converted, whatever the reason.
+
+use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-use super::body::base64_lines;
+use super::body::{self, base64_lines};
+use super::contents::{self, Leaf};
+use super::index::Index;
 use super::part_edits::{entity_of, fields_of};
 use super::{Limits, fold, index, scan};
-use crate::message::{Block, Field, Part, Piece, TransferEncoding};
+use crate::message::{Block, Field, Header, Part, Piece, TransferEncoding};
 
-/// The message in 7bit: leaves with octets above 127 in base64, header values in encoded words (RFC 2047). A message
-/// in ASCII comes back as it is, so doing it twice does no harm.
+/// The message in 7bit: leaves with octets above 127 in base64, header values in encoded words (RFC 2047) or RFC 2231's
+/// parameters, such lines of a preamble in quoted-printable. A message in ASCII comes back as it is, so doing it twice
+/// does no harm.
 ///
-/// Refused, with the reason: octets above 127 where no encoding is allowed or possible (inside `message/rfc822`, in a
-/// body that claims to be encoded already, between the parts), and what cannot be read as a message.
+/// Refused, with the reason: octets above 127 where no encoding is allowed or possible (inside `message/rfc822`, in what
+/// is signed or encrypted, in addresses and identifiers, in a body with an encoding that nobody knows), and what cannot
+/// be read as a message.
 pub fn seven_bit(bytes: &Bytes) -> Result<Bytes, String> {
     if bytes.is_ascii() {
         return Ok(bytes.clone());
     }
-    let limits = Limits::of_taken();
-    let (header, end) = scan::header(bytes, &limits).map_err(|refusal| refusal.to_string())?;
-    let top = entity_of(&header.fields).map_err(|illegal| illegal.0)?;
-    let is_multipart = top.boundary.is_some();
-    let index = index::index(bytes, end, top, &limits).map_err(|refusal| refusal.to_string())?;
-    let alone = index.parts.first().filter(|_| !is_multipart);
-    let encode_whole = match alone {
-        Some(part) => must_encode(part, octets(bytes, &part.body))?,
-        None => false,
+    // As it would leave: SMTP ends the last line.
+    let bytes = match bytes.ends_with(b"\r\n") {
+        true => bytes.clone(),
+        false => [&bytes[..], b"\r\n"].concat().into(),
     };
-    let label = match (encode_whole, is_multipart) {
-        (true, _) => Some("base64"),
-        (false, true) => Some("7bit"),
-        (false, false) => None,
-    };
-    let mut out = BytesMut::with_capacity(bytes.len() + bytes.len() / 2);
-    for field in labelled(header.fields, label) {
-        out.extend_from_slice(in_ascii(&field)?.raw());
+    let received = Whole::read(&bytes)?;
+    let converted = received.in_ascii()?;
+    same(&received.leaves(), &Whole::read(&converted)?.leaves())?;
+    Ok(converted)
+}
+
+/// Whether the leaves are the same; an error names the first that is not.
+fn same(received: &[Leaf], converted: &[Leaf]) -> Result<(), String> {
+    let differs = received.iter().zip(converted).position(|(one, other)| one != other);
+    match differs {
+        Some(at) => Err(format!("part {} would not be the same in 7bit", at + 1)),
+        None if received.len() != converted.len() => Err("the parts would not be the same in 7bit".into()),
+        None => Ok(()),
     }
-    for block in &index.body {
-        match block {
-            Block::Verbatim(piece) => out.extend_from_slice(verbatim(octets(bytes, piece))?),
-            Block::Part(id) => {
-                let part = index.parts.iter().find(|part| part.id == *id);
-                part.map_or(Ok(()), |part| write_part(bytes, part, &mut out))?;
+}
+
+/// A message and its index.
+struct Whole<'a> {
+    bytes: &'a Bytes,
+    header: Header,
+    index: Index,
+    is_multipart: bool,
+}
+
+impl<'a> Whole<'a> {
+    fn read(bytes: &'a Bytes) -> Result<Self, String> {
+        let limits = Limits::of_taken();
+        let (header, end) = scan::header(bytes, &limits).map_err(|refusal| refusal.to_string())?;
+        let top = entity_of(&header.fields).map_err(|illegal| illegal.0)?;
+        let is_multipart = top.boundary.is_some();
+        let index = index::index(bytes, end, top, &limits).map_err(|refusal| refusal.to_string())?;
+        Ok(Self {
+            bytes,
+            header,
+            index,
+            is_multipart,
+        })
+    }
+
+    fn leaves(&self) -> Vec<Leaf> {
+        let leaf = |part: &Part| contents::leaf(part, self.slice(&range(&part.body)));
+        self.index.parts.iter().map(leaf).collect()
+    }
+
+    fn in_ascii(&self) -> Result<Bytes, String> {
+        let is_changed = |sealed: &Range<usize>| !self.bytes[sealed.clone()].is_ascii();
+        if self.index.sealed.iter().any(is_changed) {
+            return Err("octets above 127 in what is signed or encrypted, which must not change (RFC 1847)".into());
+        }
+        let parts = self.index.parts.iter().map(|part| self.new_body(part));
+        let bodies: Vec<Option<NewBody>> = parts.collect::<Result<_, _>>()?;
+        let mut out = BytesMut::with_capacity(self.bytes.len() + self.bytes.len() / 2);
+        self.write_header(&bodies, &mut out)?;
+        for block in &self.index.body {
+            match block {
+                Block::Verbatim(piece) => self.write_between(range(piece), &mut out)?,
+                Block::Part(id) => {
+                    let at = *id as usize - 1;
+                    self.write_part(&self.index.parts[at], bodies[at].as_ref(), &mut out)?;
+                }
             }
         }
+        // The line end of a body that ended the message is inside its base64 now.
+        if !out.ends_with(b"\r\n") {
+            out.extend_from_slice(b"\r\n");
+        }
+        Ok(out.freeze())
     }
-    // The line end of a body that ended the message is inside its base64 now.
-    if !out.ends_with(b"\r\n") {
-        out.extend_from_slice(b"\r\n");
-    }
-    Ok(out.freeze())
-}
 
-fn write_part(bytes: &Bytes, part: &Part, out: &mut BytesMut) -> Result<(), String> {
-    let (header, body) = (octets(bytes, &part.header), octets(bytes, &part.body));
-    out.extend_from_slice(octets(bytes, &part.delimiter));
-    let encode = must_encode(part, body)?;
-    if header.is_empty() && part.delimiter.size() > 0 && encode {
-        return Err(format!("part {} has octets above 127 and no header", part.id));
-    }
-    if header.is_ascii() && !encode {
-        out.extend_from_slice(header);
-    } else if !header.is_empty() {
-        let fields = fields_of(&Bytes::copy_from_slice(header));
-        for field in labelled(fields, encode.then_some("base64")) {
+    fn write_header(&self, bodies: &[Option<NewBody>], out: &mut BytesMut) -> Result<(), String> {
+        let label = match (bodies, self.is_multipart) {
+            ([Some(alone)], false) => Some(alone.encoding),
+            (_, true) => Some("7bit"),
+            _ => None,
+        };
+        for field in labelled(self.header.fields.clone(), label) {
             out.extend_from_slice(in_ascii(&field)?.raw());
         }
-        out.extend_from_slice(b"\r\n");
+        // Without it a strict reader decodes nothing (RFC 2045, 4).
+        if bodies.iter().any(Option::is_some) && self.header.first("MIME-Version").is_none() {
+            out.extend_from_slice(Field::build("MIME-Version", "1.0").raw());
+        }
+        Ok(())
     }
-    if encode {
-        out.extend_from_slice(&base64_lines(body));
-    } else {
-        out.extend_from_slice(body);
-    }
-    Ok(())
-}
 
-/// Whether the body needs base64; an error when it needs what is not allowed.
-fn must_encode(part: &Part, body: &[u8]) -> Result<bool, String> {
-    if body.is_ascii() {
-        return Ok(false);
+    fn write_part(&self, part: &Part, new: Option<&NewBody>, out: &mut BytesMut) -> Result<(), String> {
+        let header = self.slice(&range(&part.header));
+        out.extend_from_slice(&self.slice(&range(&part.delimiter)));
+        if new.is_none() && header.is_ascii() {
+            out.extend_from_slice(&header);
+        } else if !header.is_empty() {
+            for field in labelled(fields_of(&header), new.map(|new| new.encoding)) {
+                out.extend_from_slice(in_ascii(&field)?.raw());
+            }
+            out.extend_from_slice(b"\r\n");
+        }
+        match new {
+            Some(new) => out.extend_from_slice(&new.octets),
+            None => out.extend_from_slice(&self.slice(&range(&part.body))),
+        }
+        Ok(())
     }
-    let composite = part.media_type.starts_with("message/") || part.media_type.starts_with("multipart/");
-    match part.encoding {
+
+    /// What stands between the leaves: the headers of inner multiparts, delimiters, and text that no reader shows.
+    fn write_between(&self, between: Range<usize>, out: &mut BytesMut) -> Result<(), String> {
+        let mut done = between.start;
+        for header in &self.index.inner_headers {
+            if header.start < done || header.end > between.end {
+                continue;
+            }
+            out.extend_from_slice(&unshown(&self.bytes[done..header.start]));
+            let octets = self.bytes.slice(header.clone());
+            if octets.is_ascii() {
+                out.extend_from_slice(&octets);
+            } else {
+                for field in labelled(fields_of(&octets), Some("7bit")) {
+                    out.extend_from_slice(in_ascii(&field)?.raw());
+                }
+                if octets.ends_with(b"\r\n\r\n") {
+                    out.extend_from_slice(b"\r\n");
+                }
+            }
+            done = header.end;
+        }
+        out.extend_from_slice(&unshown(&self.bytes[done..between.end]));
+        Ok(())
+    }
+
+    /// The body of a part in ASCII; `None` when it is.
+    fn new_body(&self, part: &Part) -> Result<Option<NewBody>, String> {
+        let octets = self.slice(&range(&part.body));
+        if octets.is_ascii() {
+            return Ok(None);
+        }
+        let composite = part.media_type.starts_with("message/") || part.media_type.starts_with("multipart/");
         // RFC 2045, 6.4: only 7bit, 8bit and binary are allowed for these.
-        TransferEncoding::Identity if composite => Err(format!(
-            "part {} is {} with octets above 127, which must not be encoded",
-            part.id, part.media_type
-        )),
-        TransferEncoding::Identity => Ok(true),
-        encoding => Err(format!(
-            "part {} claims to be {encoding:?} and has octets above 127",
-            part.id
-        )),
+        if composite && part.encoding == TransferEncoding::Identity {
+            return Err(format!(
+                "part {} is {} with octets above 127, which must not be encoded",
+                part.id, part.media_type
+            ));
+        }
+        let Some(plain) = body::decoded(part.encoding, octets) else {
+            return Err(format!(
+                "part {} has octets above 127 and a transfer encoding that nobody knows",
+                part.id
+            ));
+        };
+        // Readers differ about the line end behind the last part of a multipart that was never closed. In
+        // quoted-printable it stays outside of the encoded text, and every reader sees what it saw before.
+        let is_open = self.is_multipart && self.index.body.last() == Some(&Block::Part(part.id));
+        let quoted = part.encoding == TransferEncoding::QuotedPrintable
+            || (is_open && part.encoding == TransferEncoding::Identity);
+        Ok(Some(match quoted {
+            true => NewBody {
+                encoding: "quoted-printable",
+                octets: body::quoted_printable(&plain).into(),
+            },
+            false => NewBody {
+                encoding: "base64",
+                octets: base64_lines(&plain),
+            },
+        }))
+    }
+
+    fn slice(&self, range: &Range<usize>) -> Bytes {
+        self.bytes.slice(range.clone())
     }
 }
 
-/// The fields with Content-Transfer-Encoding set to `label`. A multipart that is 7bit need not say so.
+/// A body as it goes out, and what Content-Transfer-Encoding says of it.
+struct NewBody {
+    encoding: &'static str,
+    octets: Bytes,
+}
+
+/// Text that no reader shows (RFC 2046, 5.1.1): lines with octets above 127 in quoted-printable, which keeps them
+/// legible, and makes no delimiter of any line.
+fn unshown(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    let line = |line: &[u8]| match line.is_ascii() {
+        true => line.to_vec(),
+        false => body::quoted_printable(line),
+    };
+    let lines = text.split_inclusive(|octet| *octet == b'\n');
+    lines.flat_map(line).collect::<Vec<u8>>().into()
+}
+
+/// The fields with Content-Transfer-Encoding set to `label`. A multipart that is 7bit need not say so. A length that is
+/// not true any more goes.
 fn labelled(fields: Vec<Field>, label: Option<&str>) -> Vec<Field> {
     let Some(label) = label else { return fields };
     let mut out: Vec<Field> = Vec::with_capacity(fields.len() + 1);
@@ -105,7 +232,7 @@ fn labelled(fields: Vec<Field>, label: Option<&str>) -> Vec<Field> {
             if !std::mem::replace(&mut done, true) || label == "7bit" {
                 out.push(Field::build(field.name(), label));
             }
-        } else {
+        } else if !field.is("Content-Length") {
             out.push(field);
         }
     }
@@ -119,19 +246,11 @@ fn in_ascii(field: &Field) -> Result<Field, String> {
     fold::seven_bit(field).map_err(|illegal| illegal.0)
 }
 
-fn verbatim(text: &[u8]) -> Result<&[u8], String> {
-    if text.is_ascii() {
-        Ok(text)
-    } else {
-        Err("octets above 127 between the parts".into())
-    }
-}
-
-/// The octets of a piece of an index that was made of these bytes: every piece is a received range.
-fn octets<'a>(bytes: &'a Bytes, piece: &'a Piece) -> &'a [u8] {
+/// Every piece of an index is a range of the bytes that it was made of.
+fn range(piece: &Piece) -> Range<usize> {
     match piece {
-        Piece::Received(range) => bytes.get(range.start as usize..range.end as usize).unwrap_or_default(),
-        Piece::New(new) => new,
+        Piece::Received(range) => range.start as usize..range.end as usize,
+        Piece::New(_) => 0..0,
     }
 }
 
@@ -178,7 +297,10 @@ mod tests {
         let converted = convert(&text).unwrap();
         assert_eq!(
             converted,
-            format!("{head}Subject: =?utf-8?B?Z3LDvG4=?=\r\ncontent-transfer-encoding: base64\r\n\r\nw7wNCg==\r\n")
+            format!(
+                "{head}Subject: =?utf-8?B?Z3LDvG4=?=\r\ncontent-transfer-encoding: base64\r\nMIME-Version: 1.0\r\n\r\n\
+                 w7wNCg==\r\n"
+            )
         );
         let message = read_text(&converted).unwrap();
         assert_eq!(super::super::decode_part(&message, 1).unwrap(), "\u{fc}\r\n");
@@ -189,7 +311,7 @@ mod tests {
         let end = MULTIPART.find("\r\n--b1\r\nContent-Type: text/plain").unwrap();
         let converted = convert(&format!("{}gr\u{fc}n\r\n", &MULTIPART[..end])).unwrap();
         assert!(
-            converted.ends_with("\r\nPHNtaWw+PC9zbWlsPmdyw7xuDQo=\r\n"),
+            converted.ends_with("\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<smil></smil>gr=C3=BCn\r\n"),
             "{converted}"
         );
     }
@@ -200,9 +322,68 @@ mod tests {
             .replace("application/smil", "message/rfc822")
             .replace("<smil></smil>", "Subject: x\r\n\r\ngr\u{fc}n");
         assert!(convert(&inside).unwrap_err().contains("part 1 is message/rfc822"));
-        let lie = MULTIPART.replace("/9j/4A==", "/9j/\u{fc}");
-        assert!(convert(&lie).unwrap_err().contains("part 3 claims to be Base64"));
-        let between = MULTIPART.replace("preamble", "pr\u{e4}amble");
-        assert!(convert(&between).unwrap_err().contains("between the parts"));
+        let unknown = MULTIPART.replace("begin", "b\u{e9}gin");
+        assert!(convert(&unknown).unwrap_err().contains("part 4 has octets above 127"));
+        let sealed = MULTIPART
+            .replace("multipart/related;", "multipart/signed; protocol=\"application/x\";")
+            .replace("<smil></smil>", "gr\u{fc}n");
+        assert!(convert(&sealed).unwrap_err().contains("signed or encrypted"));
+        let named = MULTIPART.replace("<img>", "<\u{ef}mg>");
+        assert!(convert(&named).unwrap_err().contains("Content-Id: an identifier"));
+    }
+
+    #[test]
+    fn a_part_inside_what_is_signed_fails_and_a_subject_outside_does_not() {
+        let inner = "--b1\r\nContent-Type: multipart/signed; boundary=in\r\n\r\n--in\r\n\r\ntext\r\n--in\r\n\
+                     Content-Type: application/pgp-signature\r\n\r\nx\r\n--in--\r\n--b1--";
+        let signed = MULTIPART.replace("--b1--", inner);
+        let outside = signed
+            .replace("Subject: hello", "Subject: gr\u{fc}n")
+            .replace("preamble", "pr\u{e4}amble");
+        let converted = convert(&outside).unwrap();
+        assert!(converted.contains(&inner[6..]), "{converted}");
+        assert!(convert(&signed.replace("\r\ntext", "\r\nt\u{eb}xt")).is_err());
+    }
+
+    #[test]
+    fn text_that_no_reader_shows_stays_legible() {
+        let text = MULTIPART
+            .replace("preamble", &format!("pr\u{e4}amble = 1 {}", "\u{fc}".repeat(400)))
+            .replace("epilogue", "\u{e9}pilogue");
+        let converted = convert(&text).unwrap();
+        assert!(converted.contains("\r\n\r\npr=C3=A4amble =3D 1 =C3=BC"), "{converted}");
+        assert!(converted.contains("--b1--\r\n=C3=A9pilogue\r\n"), "{converted}");
+        assert!(converted.lines().all(|line| line.len() <= 78));
+    }
+
+    #[test]
+    fn the_header_of_an_inner_multipart_is_converted_like_any_other() {
+        let inner = "--b1\r\nContent-Description: gr\u{fc}n\r\nContent-Type: multipart/mixed; boundary=in\r\n\
+                     Content-Transfer-Encoding: 8bit\r\n\r\n\u{fc}\r\n--in\r\n\r\ntext\r\n--in--\r\n--b1--";
+        let converted = convert(&MULTIPART.replace("--b1--", inner)).unwrap();
+        let expected = "--b1\r\nContent-Description: =?utf-8?B?Z3LDvG4=?=\r\nContent-Type: multipart/mixed; boundary=in\r\n\
+                        Content-Transfer-Encoding: 7bit\r\n\r\n=C3=BC\r\n--in\r\n\r\ntext\r\n--in--\r\n--b1--";
+        assert!(converted.contains(expected), "{converted}");
+    }
+
+    #[test]
+    fn a_body_with_stray_octets_is_encoded_anew() {
+        let text = MULTIPART
+            .replace("/9j/4A==", "/9j/\u{fc}4A==")
+            .replace("gr=C3=BCn", "gr\u{fc}n=");
+        let converted = convert(&text).unwrap();
+        assert!(converted.contains("\r\n/9j/4A==\r\n--b1"), "{converted}");
+        assert!(converted.contains("\r\ngr=C3=BCn\r\n--b1"), "{converted}");
+    }
+
+    #[test]
+    fn a_name_beyond_ascii_is_kept_quoted_or_not() {
+        for name in ["\"gr\u{fc}n.jpg\"", "gr\u{fc}n.jpg", "gr\u{fc}n bild.jpg"] {
+            let text = MULTIPART.replace("\"a.jpg\"", name);
+            let before = read_text(&text).unwrap();
+            let after = read_text(&convert(&text).unwrap()).unwrap();
+            assert_eq!(after.parts[2].name, before.parts[2].name, "{name}");
+            assert_eq!(after.parts[2].name.as_deref(), Some(name.trim_matches('"')));
+        }
     }
 }
