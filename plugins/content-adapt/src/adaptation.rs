@@ -2,7 +2,7 @@
 
 use mm4_filter::{Destination, Edit, Fault, Part, PartExt, Refusal, Verdict, body, edit, log, message, verdict};
 
-use crate::header::{Header, probe};
+use crate::header::{Header, Probed, probe};
 use crate::picture::{self, Failure, Picture};
 use crate::rules::{self, Content, PictureLimits, Role};
 use crate::settings::{Settings, TooLarge};
@@ -93,12 +93,13 @@ impl<'a> Adaptation<'a> {
         let pixels_matter = all || limits.width.is_some() || limits.height.is_some();
         for item in self.items.iter_mut().filter(|item| item.role == Role::Picture) {
             match item.look(&limits, pixels_matter) {
-                // Not this message's fault to wait for: a body that cannot be decoded leaves as it came.
+                // Nobody knows what the receiver's device will make of it. Where the destination limits pictures, it is
+                // none that is known to be within the limits.
                 Err(Fault::Invalid(reason)) => {
-                    item.role = Role::Fixed;
+                    item.over = limits.are_set();
                     log::write(
                         log::Level::Warn,
-                        &format!("part {} cannot be read and stays: {reason}", item.part.id),
+                        &format!("part {} cannot be read: {reason}", item.part.id),
                     );
                 }
                 other => other?,
@@ -155,21 +156,26 @@ impl<'a> Adaptation<'a> {
             size: Some(size),
             ..self.limits
         };
-        Ok(match picture::adapt(&source, &header, &limits, self.settings) {
-            Ok(picture) => Fate::Smaller(picture),
-            Err(Failure::Undecodable(reason)) => self.note_for(item, reason.trim()),
-            Err(Failure::TooLarge) => self.note_for(item, "even a tiny version would be too large"),
-        })
+        Ok(
+            match picture::adapt(&source, &header, &limits, self.settings, &message::time_left) {
+                Ok(picture) => Fate::Smaller(picture),
+                Err(Failure::Undecodable(reason)) => self.note_for(item, reason.trim()),
+                Err(Failure::NoTime) => {
+                    self.note_for(item, "it might take longer than the limits time and time-per-mib allow")
+                }
+                Err(Failure::TooLarge) => self.note_for(item, "even a tiny version would be too large"),
+            },
+        )
     }
 
     /// The picture's header and all of its octets, or why it is not even worth decoding.
     fn decodable(&self, item: &Item) -> Result<Result<(Header, Vec<u8>), &'static str>, Fault> {
         let header = match item.header {
             Some(header) => Some(header),
-            None => item.probe()?,
+            None => item.probe()?.header(),
         };
         let Some(header) = header else {
-            return Ok(Err("its format is not known"));
+            return Ok(Err("its format or its size is not known"));
         };
         let source = item.part.read_all(self.settings.max_source_size.into())?;
         Ok(source
@@ -358,21 +364,25 @@ impl<'a> Adaptation<'a> {
 
 impl Item {
     fn look(&mut self, limits: &PictureLimits, pixels_matter: bool) -> Result<(), Fault> {
-        if pixels_matter {
-            self.header = self.probe()?;
-        }
+        let probed = match pixels_matter {
+            true => self.probe()?,
+            false => Probed::Other,
+        };
+        self.header = probed.header();
         let fits = match limits.size {
             Some(size) => self.part.fits(size)?,
             None => true,
         };
+        let hides_its_size = probed == Probed::Unsized && (limits.width.is_some() || limits.height.is_some());
         self.over = !fits
+            || hides_its_size
             || self
                 .header
                 .is_some_and(|header| !limits.holds(header.width, header.height));
         Ok(())
     }
 
-    fn probe(&self) -> Result<Option<Header>, Fault> {
+    fn probe(&self) -> Result<Probed, Fault> {
         probe(|offset, max| self.part.read(offset, max))
     }
 }

@@ -17,32 +17,53 @@ pub struct Header {
     pub height: u32,
 }
 
+/// What the first octets of a picture say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probed {
+    Picture(Header),
+    /// A format that can be decoded, and no size: it is cut off or broken, or hides its size where nobody looks.
+    Unsized,
+    /// No known format.
+    Other,
+}
+
+impl Probed {
+    pub fn header(self) -> Option<Header> {
+        match self {
+            Self::Picture(header) => Some(header),
+            Self::Unsized | Self::Other => None,
+        }
+    }
+}
+
 /// How much is read at a time, in octets. Mostly once: only JPEGs with large EXIF blocks need a second read, at the place
 /// where the first one ended.
 const WINDOW: u32 = 2048;
 /// More segments than any real JPEG has before its frame header. Bounds the reads that a hostile one can cause.
 const MAX_SEGMENTS: usize = 128;
 
-/// Reads a picture's header. `None`: no known format, or cut off, or broken.
+/// Reads a picture's header.
 ///
 /// # Errors
 /// Those of `read`, which gets an offset and a maximum, both in octets.
-pub fn probe<E>(read: impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> Result<Option<Header>, E> {
+pub fn probe<E>(read: impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> Result<Probed, E> {
     let mut window = Window {
         read,
         start: 0,
         bytes: Vec::new(),
     };
     let head = window.at(0, 30)?.to_vec();
-    let header = |format, size: Option<(u32, u32)>| size.map(|(width, height)| Header { format, width, height });
-    let found = match head.as_slice() {
-        [0xff, 0xd8, 0xff, ..] => header(Format::Jpeg, jpeg(&mut window)?),
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => header(Format::Png, png(&head)),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => header(Format::Gif, gif(&head)),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => header(Format::WebP, webp(&head)),
-        _ => None,
+    let (format, size) = match head.as_slice() {
+        [0xff, 0xd8, 0xff, ..] => (Format::Jpeg, jpeg(&mut window)?),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => (Format::Png, png(&head)),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => (Format::Gif, gif(&head)),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => (Format::WebP, webp(&head)),
+        _ => return Ok(Probed::Other),
     };
-    Ok(found.filter(|header| header.width > 0 && header.height > 0))
+    let size = size.filter(|(width, height)| *width > 0 && *height > 0);
+    Ok(size.map_or(Probed::Unsized, |(width, height)| {
+        Probed::Picture(Header { format, width, height })
+    }))
 }
 
 /// Walks the segments (ITU-T T.81, B.1) to the frame header; their contents are skipped, not read.
@@ -134,13 +155,13 @@ mod tests {
     /// The header, and how many octets were read for it.
     fn probed(bytes: &[u8]) -> (Option<Header>, usize) {
         let mut octets = 0;
-        let Ok(header) = probe(|offset, max| {
+        let Ok(probed) = probe(|offset, max| {
             let from = (offset as usize).min(bytes.len());
             let piece = bytes[from..(from + max as usize).min(bytes.len())].to_vec();
             octets += piece.len();
             Ok::<_, Infallible>(piece)
         });
-        (header, octets)
+        (probed.header(), octets)
     }
 
     fn encoded(format: ImageFormat, width: u32, height: u32) -> Vec<u8> {
@@ -227,6 +248,17 @@ mod tests {
         let (header, octets) = probed(&bytes);
         assert_eq!(header, None);
         assert!(octets <= 2 * WINDOW as usize);
+    }
+
+    #[test]
+    fn a_picture_that_hides_its_size_is_told_from_what_is_no_picture() {
+        let probed =
+            |bytes: &[u8]| probe(|offset, _| Ok::<_, Infallible>(bytes[(offset as usize).min(bytes.len())..].to_vec()));
+        let endless = [&[0xff, 0xd8][..], &[0xff, 0xe0, 0x00, 0x02].repeat(200)].concat();
+        for hidden in [&endless[..], b"\x89PNG\r\n\x1a\n", b"GIF89a\0\0\0\0"] {
+            assert_eq!(probed(hidden), Ok(Probed::Unsized));
+        }
+        assert_eq!(probed(b"BM\0\0\0\0"), Ok(Probed::Other));
     }
 
     #[test]

@@ -13,9 +13,24 @@
 //! 2. A message over `max-message-size` has its largest pictures shrunk first, down to 8 KiB each. If that cannot be
 //!    enough, the largest other media go, one after the other.
 //!    A message that would be too large even without them is left alone.
-//! 3. What cannot be made small enough, or cannot be decoded, is replaced by a short text that says so.
+//! 3. What cannot be made small enough, cannot be decoded, or might take longer than the call has, is replaced by a short
+//!    text that says so.
 //!
-//! Pictures within the limits are not even read: a few hundred octets tell their size, and the bytes leave as they came.
+//! # Time
+//!
+//! What a picture costs is told from its header, before it is decoded: pixels, format, and the scans of a progressive JPEG.
+//! It is begun only when that takes at most half of what the call has left of its limits `time` and `time-per-mib`
+//! (`message.time-left`), and so is each attempt to encode it. So no picture that is small in octets and large in pixels
+//! makes the call fail, and `on-failure` does not decide about it: with the default of 250 ms, pictures of about two
+//! megapixels and more become a note when the message is small. `time = "2 s"` is enough for every picture under
+//! `max-pixels` on a usual core, and costs nothing where nothing is to be done.
+//!
+//! `on-failure = "skip"` means that a message goes on unadapted, above the destination's limits, whenever this plug-in fails for
+//! a reason of the relay's: no memory, a disk that does not answer, an open breaker, a machine many times slower than
+//! estimated. With `defer`, its sender keeps it instead.
+//!
+//! Pictures within the limits are not even read: a few hundred octets tell their size, and the bytes leave as they came. A
+//! picture whose transfer encoding nobody can undo, or whose size stands nowhere, is none that is known to be within them.
 //!
 //! # What stays valid
 //!
@@ -49,6 +64,7 @@ use mm4_filter::{Destination, Fault, MessageType, Occasions, Plugin, Verdict};
 use settings::Settings;
 
 mod adaptation;
+pub mod cost;
 pub mod header;
 pub mod picture;
 pub mod rules;

@@ -11,6 +11,7 @@ use image::{
     DynamicImage, GrayImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, ImageResult, Limits, RgbImage,
 };
 
+use crate::cost;
 use crate::header::{Format, Header};
 use crate::rules::{PictureLimits, scaled};
 use crate::settings::Settings;
@@ -33,7 +34,12 @@ pub enum Failure {
     Undecodable(String),
     /// Even the smallest picture worth sending is too large.
     TooLarge,
+    /// It might not be finished within the time of the call.
+    NoTime,
 }
+
+/// Milliseconds that the call still has.
+pub type TimeLeft<'a> = &'a dyn Fn() -> u64;
 
 /// A side below this shows nothing any more, in pixels.
 const SMALLEST_SIDE: u32 = 16;
@@ -55,8 +61,15 @@ const DECODER_OCTETS_PER_PIXEL: u64 = 9;
 /// (it holds places and times), after the picture was turned the way it says.
 ///
 /// # Errors
-/// See [`Failure`]. `source` is decoded only if `header` promises no more than [`Settings::max_pixels`].
-pub fn adapt(source: &[u8], header: &Header, limits: &PictureLimits, settings: &Settings) -> Result<Picture, Failure> {
+/// See [`Failure`]. `source` is decoded only if `header` promises no more than [`Settings::max_pixels`], and no more work
+/// than there is time for.
+pub fn adapt(
+    source: &[u8],
+    header: &Header,
+    limits: &PictureLimits,
+    settings: &Settings,
+    time_left: TimeLeft<'_>,
+) -> Result<Picture, Failure> {
     let pixels = u64::from(header.width) * u64::from(header.height);
     if pixels > u64::from(settings.max_pixels) {
         return Err(Failure::Undecodable(format!(
@@ -64,9 +77,12 @@ pub fn adapt(source: &[u8], header: &Header, limits: &PictureLimits, settings: &
             header.width, header.height
         )));
     }
+    if !cost::is_affordable(cost::decoding(source, header), time_left()) {
+        return Err(Failure::NoTime);
+    }
     let decoded =
         Decoded::new(source, header.format, settings).map_err(|error| Failure::Undecodable(error.to_string()))?;
-    Draft::new(decoded, limits).within(limits, settings)
+    Draft::new(decoded, limits).within(limits, settings, time_left)
 }
 
 /// As it was stored: before any rotation.
@@ -148,17 +164,21 @@ impl Draft {
         }
     }
 
-    fn within(&self, limits: &PictureLimits, settings: &Settings) -> Result<Picture, Failure> {
+    fn within(&self, limits: &PictureLimits, settings: &Settings, time_left: TimeLeft<'_>) -> Result<Picture, Failure> {
+        let can_encode = |width, height| cost::is_affordable(cost::encoding(width, height), time_left());
         let budget = limits.size.unwrap_or(u64::MAX);
         let (mut width, mut height) = (self.image.width(), self.image.height());
         for _ in 0..MOST_ROUNDS {
+            if !can_encode(width, height) {
+                return Err(Failure::NoTime);
+            }
             let image = shrunk(&self.image, width, height);
             if self.lossless
                 && let Some(picture) = self.png(&image, budget)
             {
                 return Ok(picture);
             }
-            let smallest = match self.jpeg(&image, budget, settings) {
+            let smallest = match self.jpeg(&image, budget, settings, &|| can_encode(width, height)) {
                 Ok(picture) => return Ok(picture),
                 Err(smallest) => smallest,
             };
@@ -193,11 +213,20 @@ impl Draft {
     }
 
     /// Down the ladder of qualities to the first that fits, or else the smallest size that was seen, in octets.
-    fn jpeg(&self, image: &DynamicImage, budget: u64, settings: &Settings) -> Result<Picture, u64> {
+    fn jpeg(
+        &self,
+        image: &DynamicImage,
+        budget: u64,
+        settings: &Settings,
+        can_encode: &dyn Fn() -> bool,
+    ) -> Result<Picture, u64> {
         let image = flattened(image);
         let mut smallest = u64::MAX;
         let mut quality = settings.jpeg_quality;
         loop {
+            if !can_encode() {
+                return Err(smallest);
+            }
             let mut bytes = Vec::new();
             let mut encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
             self.keep_profile(&mut encoder, image.color().has_color());

@@ -35,6 +35,11 @@ pub struct PictureLimits {
 }
 
 impl PictureLimits {
+    /// Whether anything is limited.
+    pub fn are_set(&self) -> bool {
+        self.width.is_some() || self.height.is_some() || self.size.is_some()
+    }
+
     /// Whether a picture of these pixels is small enough.
     pub fn holds(&self, width: u32, height: u32) -> bool {
         self.width.is_none_or(|max| width <= max) && self.height.is_none_or(|max| height <= max)

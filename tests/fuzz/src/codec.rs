@@ -208,7 +208,13 @@ fn same(received: &Message, converted: &Message) {
         let ends = |body: &Option<Bytes>| body.as_ref().map(|body| body.trim_ascii_end().to_vec());
         assert_eq!(ends(&bodies[0]), ends(&bodies[1]), "no text vanishes");
     }
-    assert_eq!(Pdu::of(&received.header).subject(), Pdu::of(&converted.header).subject());
+    // Of text that is no UTF-8, and of a fold with more than one blank, readers make what they like.
+    let subject = |message: &Message| Pdu::of(&message.header).subject().unwrap_or_default();
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let before = subject(received);
+    if !before.contains(char::REPLACEMENT_CHARACTER) {
+        assert_eq!(words(&before), words(&subject(converted)));
+    }
 }
 
 /// Whether intake would have taken these octets: without bare CR, bare LF and NUL.

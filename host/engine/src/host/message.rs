@@ -54,6 +54,13 @@ impl message::Host for Call {
         Ok(parts.into_iter().map(Into::into).collect())
     }
 
+    fn time_left(&mut self) -> wasmtime::Result<u64> {
+        self.host_calls += 1;
+        let budget = self.owner.limits.budget(self.subject(NAME)?.size());
+        let left = budget.saturating_sub(self.time_used());
+        Ok(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+
     async fn read_part(&mut self, id: u32, offset: u64, max: u32) -> wasmtime::Result<Result<Vec<u8>, types::Fault>> {
         self.host_calls += 1;
         let subject = self.subject(NAME)?.clone();

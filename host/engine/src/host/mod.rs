@@ -18,6 +18,7 @@ pub(crate) mod writer;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use wasmtime::ResourceLimiter;
@@ -57,6 +58,7 @@ pub(crate) struct Call {
     pub log: log::Book,
     /// For its turn, when it takes long.
     pub waits: Waits,
+    started: Instant,
     /// `None` during `describe` and `configure`.
     subject: Option<Arc<dyn Subject>>,
     /// Octets in body writers, those already dropped included.
@@ -88,6 +90,7 @@ impl Call {
             metrics: metrics::Book::default(),
             log: log::Book::default(),
             waits: Waits::default(),
+            started: Instant::now(),
             subject,
             output_bytes: 0,
             record_bytes: 0,
@@ -117,6 +120,14 @@ impl Call {
         }
         let start = said.floor_char_boundary(said.len().saturating_sub(300));
         said[start..].trim().to_owned()
+    }
+
+    /// The wall time that counts against its budget until now. None where fuel is counted instead.
+    fn time_used(&self) -> Duration {
+        match self.owner.deterministic {
+            true => Duration::ZERO,
+            false => self.started.elapsed().saturating_sub(self.waits.so_far()),
+        }
     }
 
     /// The message of this call. The error ends a `configure` that asked for it.

@@ -72,7 +72,9 @@ pub fn body_digest(message: &Message) -> io::Result<u128> {
         .from()
         .map(|from| from.to_string().to_ascii_lowercase())
         .unwrap_or_default());
-    add(&pdu.subject().unwrap_or_default());
+    // Folds are not told from blanks by everybody.
+    let subject = pdu.subject().unwrap_or_default();
+    add(&subject.split_whitespace().collect::<Vec<_>>().join(" "));
     let leaves = contents::leaves(message)?;
     for leaf in &leaves {
         add(&leaf.media_type);

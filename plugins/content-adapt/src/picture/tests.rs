@@ -27,11 +27,11 @@ fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
 }
 
 fn header(bytes: &[u8]) -> Header {
-    let Ok(header) = probe(|offset, max| {
+    let Ok(probed) = probe(|offset, max| {
         let from = (offset as usize).min(bytes.len());
         Ok::<_, Infallible>(bytes[from..(from + max as usize).min(bytes.len())].to_vec())
     });
-    header.expect("a picture")
+    probed.header().expect("a picture")
 }
 
 fn within(width: u32, height: u32, size: Option<u64>) -> PictureLimits {
@@ -42,8 +42,13 @@ fn within(width: u32, height: u32, size: Option<u64>) -> PictureLimits {
     }
 }
 
+/// As much time as there can be.
+fn for_ever() -> u64 {
+    u64::MAX
+}
+
 fn adapted(source: &[u8], limits: &PictureLimits) -> Result<Picture, Failure> {
-    adapt(source, &header(source), limits, &Settings::default())
+    adapt(source, &header(source), limits, &Settings::default(), &for_ever)
 }
 
 fn decoded(picture: &Picture) -> DynamicImage {
@@ -188,7 +193,7 @@ fn a_picture_with_more_pixels_than_allowed_is_not_decoded() {
         max_pixels: 39_999,
         ..Settings::default()
     };
-    let result = adapt(&source, &header(&source), &within(100, 100, None), &settings);
+    let result = adapt(&source, &header(&source), &within(100, 100, None), &settings, &for_ever);
     assert!(matches!(result, Err(Failure::Undecodable(text)) if text.contains("max-pixels")));
 }
 
@@ -205,7 +210,7 @@ fn a_picture_that_lies_about_its_size_does_not_get_the_memory() {
         ..Settings::default()
     };
     assert!(matches!(
-        adapt(&source, &lie, &within(5, 5, None), &settings),
+        adapt(&source, &lie, &within(5, 5, None), &settings, &for_ever),
         Err(Failure::Undecodable(_))
     ));
 }
@@ -216,12 +221,54 @@ fn broken_pictures_are_undecodable_and_never_a_panic() {
         let source = encoded(&photo(64, 64), format);
         let header = header(&source);
         for cut in (0..source.len()).step_by(source.len() / 40 + 1) {
-            let _ = adapt(&source[..cut], &header, &within(8, 8, None), &Settings::default());
+            let _ = adapt(
+                &source[..cut],
+                &header,
+                &within(8, 8, None),
+                &Settings::default(),
+                &for_ever,
+            );
             let mut flipped = source.clone();
             flipped[cut] ^= 0x55;
-            let _ = adapt(&flipped, &header, &within(8, 8, None), &Settings::default());
+            let _ = adapt(&flipped, &header, &within(8, 8, None), &Settings::default(), &for_ever);
         }
-        let result = adapt(&source[..12], &header, &within(8, 8, None), &Settings::default());
+        let result = adapt(
+            &source[..12],
+            &header,
+            &within(8, 8, None),
+            &Settings::default(),
+            &for_ever,
+        );
         assert!(matches!(result, Err(Failure::Undecodable(_))), "{format:?}: {result:?}");
     }
+}
+
+#[test]
+fn a_picture_for_which_there_is_no_time_is_not_begun() {
+    let source = encoded(&photo(1000, 1000), ImageFormat::Jpeg);
+    let of = |time_left: &dyn Fn() -> u64| {
+        adapt(
+            &source,
+            &header(&source),
+            &within(320, 240, None),
+            &Settings::default(),
+            time_left,
+        )
+    };
+    assert!(matches!(of(&|| 100), Err(Failure::NoTime)));
+    assert!(of(&|| 200).is_ok());
+}
+
+#[test]
+fn time_that_ends_between_two_attempts_ends_the_attempts() {
+    let source = encoded(&photo(900, 700), ImageFormat::Jpeg);
+    let looks = std::cell::Cell::new(0);
+    // Enough for decoding and one attempt, which is too large.
+    let time_left = || {
+        looks.set(looks.get() + 1);
+        if looks.get() <= 3 { 1_000 } else { 0 }
+    };
+    let limits = within(640, 480, Some(3000));
+    let result = adapt(&source, &header(&source), &limits, &Settings::default(), &time_left);
+    assert!(matches!(result, Err(Failure::NoTime)), "{result:?}");
 }
