@@ -43,7 +43,7 @@ pub fn encoding(width: u32, height: u32) -> u64 {
 
 /// Whether work of `cost` can be begun with `left`; both in milliseconds.
 pub fn is_affordable(cost: u64, left: u64) -> bool {
-    cost.saturating_mul(SHARE) <= left
+    cost.checked_mul(SHARE).is_some_and(|needed| needed <= left)
 }
 
 fn milliseconds(nanoseconds: u64) -> u64 {

@@ -57,11 +57,12 @@ enum Grammar {
 impl Grammar {
     const ADDRESSES: [&'static str; 6] = ["From", "Sender", "To", "Cc", "Bcc", "Reply-To"];
     const PARAMETERS: [&'static str; 2] = ["Content-Type", "Content-Disposition"];
-    const IDENTIFIERS: [&'static str; 7] = [
+    const IDENTIFIERS: [&'static str; 8] = [
         "Message-ID",
         "In-Reply-To",
         "References",
         "Content-ID",
+        headers::MESSAGE_TYPE,
         headers::MESSAGE_ID,
         headers::TRANSACTION_ID,
         headers::ORIGINATOR_SYSTEM,

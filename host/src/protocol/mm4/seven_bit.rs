@@ -12,7 +12,7 @@ use super::body::{self, base64_lines};
 use super::contents::{self, Leaf};
 use super::index::Index;
 use super::part_edits::{entity_of, fields_of};
-use super::{Limits, fold, index, scan};
+use super::{Limits, contradicted, fold, index, scan};
 use crate::message::{Block, Field, Header, Part, Piece, TransferEncoding};
 
 /// The message in 7bit: leaves with octets above 127 in base64, header values in encoded words (RFC 2047) or RFC 2231's
@@ -33,8 +33,12 @@ pub fn seven_bit(bytes: &Bytes) -> Result<Bytes, String> {
     };
     let received = Whole::read(&bytes)?;
     let converted = received.in_ascii()?;
-    same(&received.leaves(), &Whole::read(&converted)?.leaves())?;
-    Ok(converted)
+    let after = Whole::read(&converted)?;
+    same(&received.leaves(), &after.leaves())?;
+    match contradicted(&after.header) == contradicted(&received.header) {
+        true => Ok(converted),
+        false => Err("two fields that say the same would not in 7bit".into()),
+    }
 }
 
 /// Whether the leaves are the same; an error names the first that is not.
