@@ -1,6 +1,6 @@
 //! What a next hop can do to us, and that each message is delivered or given up visibly, and once.
 
-use crate::support::{Peer, Relay, config, config_at, own_address, sample};
+use crate::support::{Peer, Relay, config, config_at, eventually, own_address, sample};
 
 /// Patience for tests: what takes minutes with the defaults takes a moment.
 const IMPATIENT: &str = r#"
@@ -152,10 +152,61 @@ fn a_next_hop_that_is_down_gets_everything_when_it_comes_up() {
     }
     relay.process().wait_for_log("host does not talk to us");
     let list = relay.print(&["queue", "list", "--state", "waiting"]);
-    assert_eq!(list.matches("operator-b").count(), 3, "{list}");
+    assert_eq!(list.matches("  operator-b  waiting").count(), 3, "{list}");
+    let list = eventually("the peer is shown as down", || {
+        let list = relay.print(&["queue", "list"]);
+        list.contains("peer operator-b is down since").then_some(list)
+    });
+    assert!(
+        list.contains(&format!("host {address} of operator-b is down since")),
+        "{list}"
+    );
     let peer = Peer::at(&address, &[]);
     relay.wait_until_empty();
     assert_eq!(peer.taken().len(), 3);
+    relay.process().wait_for_log("peer is up again");
+    let log = relay.process().log();
+    for line in [
+        "host does not talk to us",
+        "peer is down",
+        "host talks to us again",
+        "peer is up again",
+    ] {
+        assert_eq!(log.matches(line).count(), 1, "one line at each change: {line} in {log}");
+    }
+}
+
+#[test]
+fn a_recipient_that_is_named_twice_gets_the_message_once() {
+    for quirks in ["", "quirks = [\"one-recipient-per-transaction\"]\n"] {
+        let peer = Peer::start();
+        let relay = Relay::start(&config(&peer, quirks));
+        let answer =
+            relay
+                .client()
+                .transaction(sample::FROM, &[sample::TO, sample::TO], &sample::forward_request("k1"));
+        assert!(answer.starts_with("250"), "{answer}");
+        relay.wait_until_empty();
+        let taken = peer.taken();
+        assert_eq!((taken.len(), taken[0].to.len()), (1, 1), "{quirks}");
+    }
+}
+
+#[test]
+fn a_next_hop_that_greets_with_a_refusal_makes_no_message_fail() {
+    let peer = Peer::told(&["--refuse", "connect:554", "--times", "2"]);
+    let relay = Relay::start(&config(&peer, ""));
+    for number in 0..5 {
+        assert!(
+            relay
+                .offer(&sample::forward_request(&format!("k{number}")))
+                .starts_with("250")
+        );
+    }
+    relay.wait_until_empty();
+    assert_eq!(peer.taken().len(), 5);
+    let log = relay.process().log();
+    assert!(log.contains("peer is down") && !log.contains(" failed id="), "{log}");
 }
 
 /// What an operator asks for is not kept waiting by the schedule.

@@ -27,12 +27,25 @@ fn one_recipient_of_two_is_refused() {
     let before = exchange.a.taken().len();
     let at_b = exchange.b.wait_for(taken + 1)[taken].clone();
     eventually("the other has failed", || {
-        (exchange.relay.process().log().matches("INFO failed").count() >= 4).then_some(())
+        (exchange.relay.process().log().matches("WARN failed").count() >= 4).then_some(())
     });
     exchange.respond(&at_b, "Ok");
     let heard = exchange.a.wait_for(before + 1)[before].clone();
     assert_ne!(heard.status(), "Ok", "the worst");
     assert!(heard.status().starts_with("Error-"));
+}
+
+#[test]
+fn a_bounce_names_the_host_that_refused_and_what_it_said() {
+    let exchange = Exchange::start();
+    exchange.say(sample::FROM, &[REFUSED], &sample::with_body("k1", &[], b"hello\r\n"));
+    let bounce = exchange.a.wait_for(1)[0].text();
+    for line in [
+        "Remote-MTA: dns; [127.0.0.1]",
+        "Diagnostic-Code: smtp; 550 5.7.1 told to, at Rcpt",
+    ] {
+        assert!(bounce.contains(line), "{line} in {bounce}");
+    }
 }
 
 #[test]

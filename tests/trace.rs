@@ -110,6 +110,7 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
         repeats: 0,
         header: None,
         attempts: 0,
+        said: None,
         expires_at: None,
     });
     acceptance.journey.push(Step {
@@ -157,6 +158,7 @@ fn outcome(message: MessageId, result: DeliveryResult, reply: Option<&str>) -> O
         id: OutgoingId { message, ordinal: 1 },
         result,
         reply: reply.map(str::to_owned),
+        attempts: 1,
         changes: Vec::new(),
         charging: Vec::new(),
         kv: Vec::new(),

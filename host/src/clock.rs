@@ -1,7 +1,12 @@
 //! Time, handed in: rooms ask the clock that they were given, so that tests can hold it.
+//!
+//! A running relay has one clock, the [`SteadyClock`]: the system's time at the start, and the time that has passed since.
+//! Everything that the relay times (pauses, expiry, ages, responses) is stored in it, so that a system clock that is put
+//! right, or wrong, changes no duration: nothing is given up for it, and nothing waits for it.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::message::Timestamp;
 
@@ -18,7 +23,31 @@ pub struct SystemClock;
 #[derive(Clone, Copy, Debug)]
 pub struct FixedClock(pub Timestamp);
 
+/// Follows the machine's clock, but not when that jumps.
+#[derive(Debug)]
+pub struct SteadyClock {
+    begun: Instant,
+    /// The system's time when this clock began, in milliseconds; moved by small steps of the system's clock.
+    base: AtomicI64,
+    /// By how much the system's clock was away when it was last looked at, if that was a jump. In milliseconds.
+    offset: AtomicI64,
+}
+
+/// What a look at the system's clock has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing new.
+    Same,
+    /// It is away by so many milliseconds, and was not before: behind where that is negative.
+    Jumped(i64),
+    /// It agrees again.
+    Agrees,
+}
+
 pub type SharedClock = Arc<dyn Clock>;
+
+/// A system's clock that is adjusted in steps up to this one is followed: no message feels it.
+const SMALL_STEP: i64 = 60_000;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -30,5 +59,100 @@ impl Clock for SystemClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         self.0
+    }
+}
+
+impl Default for SteadyClock {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            base: AtomicI64::new(millis(SystemClock.now())),
+            offset: AtomicI64::new(0),
+        }
+    }
+}
+
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        self.at(self.begun.elapsed())
+    }
+}
+
+impl SteadyClock {
+    fn at(&self, passed: Duration) -> Timestamp {
+        let passed = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
+        let now = self.base.load(Ordering::Relaxed).saturating_add(passed);
+        Timestamp(u64::try_from(now).unwrap_or(0))
+    }
+
+    /// Compares with the system's clock. To be called about once a second.
+    pub fn look(&self) -> Look {
+        self.compare(SystemClock.now(), self.begun.elapsed())
+    }
+
+    /// By how many milliseconds the system's clock is away since it jumped: 0 when it has not.
+    pub fn offset(&self) -> i64 {
+        self.offset.load(Ordering::Relaxed)
+    }
+
+    fn compare(&self, system: Timestamp, passed: Duration) -> Look {
+        let away = millis(system).saturating_sub(millis(self.at(passed)));
+        let before = self.offset();
+        if away.abs() <= SMALL_STEP {
+            self.base.fetch_add(away, Ordering::Relaxed);
+            self.offset.store(0, Ordering::Relaxed);
+            return match before {
+                0 => Look::Same,
+                _ => Look::Agrees,
+            };
+        }
+        self.offset.store(away, Ordering::Relaxed);
+        match (away - before).abs() > SMALL_STEP {
+            true => Look::Jumped(away),
+            false => Look::Same,
+        }
+    }
+}
+
+fn millis(time: Timestamp) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400_000;
+    const BASE: u64 = 1_790_000_000_000;
+
+    fn clock() -> SteadyClock {
+        SteadyClock {
+            base: AtomicI64::new(BASE as i64),
+            ..SteadyClock::default()
+        }
+    }
+
+    #[test]
+    fn a_jump_either_way_moves_nothing_and_is_said_once() {
+        for (jumped, away) in [(BASE + 5 * DAY, 5 * DAY as i64), (BASE - 2 * DAY, -2 * DAY as i64)] {
+            let clock = clock();
+            let second = Duration::from_secs(1);
+            assert_eq!(clock.compare(Timestamp(jumped + 1_000), second), Look::Jumped(away));
+            assert_eq!(clock.at(second), Timestamp(BASE + 1_000), "time goes on as it did");
+            assert_eq!(clock.compare(Timestamp(jumped + 2_000), 2 * second), Look::Same);
+            assert_eq!(clock.offset(), away);
+            assert_eq!(clock.compare(Timestamp(BASE + 3_000), 3 * second), Look::Agrees);
+            assert_eq!((clock.offset(), clock.at(3 * second)), (0, Timestamp(BASE + 3_000)));
+        }
+    }
+
+    #[test]
+    fn small_steps_are_followed() {
+        let clock = clock();
+        let second = Duration::from_secs(1);
+        assert_eq!(clock.compare(Timestamp(BASE + 31_000), second), Look::Same);
+        assert_eq!(clock.at(second), Timestamp(BASE + 31_000));
+        assert_eq!(clock.compare(Timestamp(BASE + 2_000), 2 * second), Look::Same);
+        assert_eq!(clock.at(2 * second), Timestamp(BASE + 2_000));
     }
 }

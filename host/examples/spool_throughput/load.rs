@@ -39,6 +39,7 @@ pub fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Accept
         repeats: 0,
         header: None,
         attempts: 0,
+        said: None,
         expires_at: None,
     };
     let remote: SocketAddr = ([127, 0, 0, 1], 2525).into();
@@ -152,6 +153,7 @@ pub fn delivered(id: OutgoingId) -> Outcome {
         id,
         result: DeliveryResult::Delivered,
         reply: None,
+        attempts: 1,
         changes: Vec::new(),
         charging: vec![charging("relay-out")],
         kv: Vec::new(),

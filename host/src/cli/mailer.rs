@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use crate::delivery::Client;
 use crate::message::MmsAddress;
-use crate::protocol::smtp::Reply;
 use crate::protocol::smtp::outbound::{self, DotStuffer, Extensions};
+use crate::protocol::smtp::{Question, Reply};
 
 pub(super) struct Mailer {
     client: Client,
@@ -49,20 +49,18 @@ impl Mailer {
             offered,
             verbose,
         };
-        let greeting = mailer.reply("greeting").await?;
+        let greeting = mailer.answer().await?;
         if greeting.code != 220 {
             bail!("{host} does not let us in: {greeting}");
         }
-        let ehlo = mailer
-            .ask(format!("EHLO {helo}\r\n").as_bytes(), "answer to EHLO")
-            .await?;
+        let ehlo = format!("EHLO {helo}\r\n");
+        let ehlo = mailer.ask(Question::Ehlo, ehlo.as_bytes()).await?;
         if ehlo.code == 250 {
             mailer.offered = Extensions::from_reply(&ehlo);
             return Ok(mailer);
         }
-        let answer = mailer
-            .ask(format!("HELO {helo}\r\n").as_bytes(), "answer to HELO")
-            .await?;
+        let answer = format!("HELO {helo}\r\n");
+        let answer = mailer.ask(Question::Helo, answer.as_bytes()).await?;
         if answer.code != 250 {
             bail!("{host} takes neither EHLO ({ehlo}) nor HELO ({answer})");
         }
@@ -87,7 +85,7 @@ impl Mailer {
             self.offered.size.map(|_| message.len() as u64),
             eight_bit,
         );
-        let mail = self.ask(&line, "answer to MAIL").await?;
+        let mail = self.ask(Question::Mail, &line).await?;
         if mail.code != 250 {
             sent.answer = Some(mail);
             return self.reset(sent).await;
@@ -95,7 +93,7 @@ impl Mailer {
         for recipient in to {
             line.clear();
             outbound::rcpt(&mut line, recipient);
-            let reply = self.ask(&line, "answer to RCPT").await?;
+            let reply = self.ask(Question::Rcpt, &line).await?;
             if !reply.is_positive() {
                 sent.refused.push((recipient.to_string(), reply));
             }
@@ -103,7 +101,7 @@ impl Mailer {
         if sent.refused.len() == to.len() {
             return self.reset(sent).await;
         }
-        let data = self.ask(b"DATA\r\n", "answer to DATA").await?;
+        let data = self.ask(Question::Data, b"DATA\r\n").await?;
         if data.code != 354 {
             sent.answer = Some(data);
             return self.reset(sent).await;
@@ -111,30 +109,31 @@ impl Mailer {
         if self.verbose {
             eprintln!("C: ({} octets of message)\nC: .", message.len());
         }
-        self.client.write_pieces(&mut VecDeque::from(framed), LIMIT).await?;
-        sent.answer = Some(self.reply("answer to the end of data").await?);
+        let mut framed = VecDeque::from(framed);
+        self.client.write_message(&mut framed, true, LIMIT).await?;
+        sent.answer = Some(self.answer().await?);
         Ok(sent)
     }
 
     pub async fn quit(mut self) -> anyhow::Result<()> {
-        self.ask(b"QUIT\r\n", "answer to QUIT").await.map(drop)
+        self.ask(Question::Quit, b"QUIT\r\n").await.map(drop)
     }
 
     async fn reset(&mut self, sent: Sent) -> anyhow::Result<Sent> {
-        self.ask(b"RSET\r\n", "answer to RSET").await?;
+        self.ask(Question::Rset, b"RSET\r\n").await?;
         Ok(sent)
     }
 
-    async fn ask(&mut self, line: &[u8], what: &'static str) -> anyhow::Result<Reply> {
+    async fn ask(&mut self, question: Question, line: &[u8]) -> anyhow::Result<Reply> {
         if self.verbose {
             eprint!("C: {}", String::from_utf8_lossy(line));
         }
-        self.client.write(line, LIMIT).await?;
-        self.reply(what).await
+        self.client.ask(question, line, LIMIT).await?;
+        self.answer().await
     }
 
-    async fn reply(&mut self, what: &'static str) -> anyhow::Result<Reply> {
-        let reply = self.client.reply(what, LIMIT).await.context("the session broke")?;
+    async fn answer(&mut self) -> anyhow::Result<Reply> {
+        let reply = self.client.answer(LIMIT).await.context("the session broke")?;
         if self.verbose {
             eprintln!("S: {reply}");
         }

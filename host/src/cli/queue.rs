@@ -1,5 +1,7 @@
 //! `mm4relay queue`: the operator's hand on the spool, beside a running relay or without one.
 
+mod standing;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -169,12 +171,17 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         } => {
             let inspector = spool.open()?;
             let filter = Filter {
-                peer: peer.map(|peer| spool.peer_in(&inspector, &peer)).transpose()?,
+                peer: peer
+                    .as_deref()
+                    .map(|peer| spool.peer_in(&inspector, peer))
+                    .transpose()?,
                 state: state.as_deref().and_then(QueueState::from_word),
                 after: after.map(QueueId::last),
                 limit: limit as usize,
             };
-            list(&inspector, &filter)
+            list(&inspector, &filter)?;
+            standing::print(&spool.folder()?, peer.as_deref());
+            Ok(())
         }
         Args::Show { spool, id } => show(&spool.open()?, id),
         Args::Retry {

@@ -4,7 +4,7 @@ mod json;
 
 use crate::clock::{Clock, SystemClock};
 use crate::message::{Leg, OutgoingId, Said, Timestamp, Todo, Transaction, Visible, visible_json};
-use crate::spool::inspect::{ChargingRow, Trace, Traces};
+use crate::spool::inspect::{ChargingRow, QueueEntry, Trace, Traces};
 use crate::spool::{Arrival, Event, HistoryEntry, Refused};
 
 use super::counted;
@@ -228,7 +228,13 @@ fn now(trace: &Trace) {
         println!("    {}", destination(leg));
     }
     match &of.answer {
-        Some(answer) => println!("    {} was answered {answer} at {}", of.source, time(answer.at)),
+        Some(answer) => {
+            // What the relay wrote to the peer that asked is a message of its own, and may wait like any other.
+            let is_for_it = |entry: &&QueueEntry| entry.peer.as_ref() == Some(&of.source) && entry.id.message != of.id;
+            let waits = trace.queue.iter().find(is_for_it);
+            let waits = waits.map_or_else(String::new, |entry| format!("; not delivered yet: {} waits", entry.id));
+            println!("    {} was answered {answer} at {}{waits}", of.source, time(answer.at));
+        }
         None if of.wants.response => println!("    {} was not answered", of.source),
         None => {}
     }

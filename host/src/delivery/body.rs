@@ -42,9 +42,9 @@ pub(super) async fn write(client: &mut Client, rope: &Rope, timeouts: &Timeouts)
         if cursor.is_done() {
             stuffer.finish(&mut framed)?;
             pieces.extend(framed);
-            return Ok(client.write_pieces(&mut pieces, timeouts.block).await?);
+            return Ok(client.write_message(&mut pieces, true, timeouts.block).await?);
         }
-        client.write_pieces(&mut pieces, timeouts.block).await?;
+        client.write_message(&mut pieces, false, timeouts.block).await?;
     }
 }
 

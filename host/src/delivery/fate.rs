@@ -1,7 +1,7 @@
 //! What became of each recipient in one attempt, and what is to be recorded of it: pure.
 
 use crate::message::{Envelope, Recipient};
-use crate::protocol::smtp::{Enhanced, Reply};
+use crate::protocol::smtp::{Enhanced, Question, Reply};
 
 /// What one attempt decided about one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) enum Verdict {
     Taken,
     Later,
     Never,
+    /// There was no room in the transaction, and nothing else is wrong: it goes in the next one, at once.
+    Next,
 }
 
 /// Why: the host's reply, or our own words.
@@ -24,9 +26,14 @@ pub(super) struct Answer {
     pub code: Option<u16>,
     pub enhanced: Option<Enhanced>,
     pub text: String,
+    /// What the host was asked when it said this; `None` where that goes without saying, or nothing was asked.
+    pub to: Option<Question>,
     /// Time decided, and no reply.
     pub given_up: bool,
 }
+
+/// Octets of a reply's text that are kept: it stands in the log, in the queue, and in what senders are told.
+const MAX_TEXT: usize = 1024;
 
 /// One record to make of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +66,10 @@ impl Verdict {
         }
     }
 
-    /// What a reply to RCPT says. 552 there means "too many recipients": 452 (RFC 5321, 4.5.3.1.10).
+    /// What a reply to RCPT says of a recipient that is the only one, or the first. 552 there means "too many recipients":
+    /// 452 (RFC 5321, 4.5.3.1.10), and whatever is about their number says nothing about this one.
     pub fn of_recipient(reply: &Reply) -> Self {
-        if reply.code == 552 {
+        if reply.code == 552 || Answer::of(reply).is_about_number() {
             Self::Later
         } else {
             Self::of(reply)
@@ -71,11 +79,20 @@ impl Verdict {
 
 impl Answer {
     pub fn of(reply: &Reply) -> Self {
+        let mut text = reply.lines.join(" ");
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
         Self {
             code: Some(reply.code),
             enhanced: reply.enhanced,
-            text: reply.lines.join(" "),
-            given_up: false,
+            ..Self::ours(text)
+        }
+    }
+
+    /// The answer to this question.
+    pub fn to(question: Question, reply: &Reply) -> Self {
+        Self {
+            to: Some(question),
+            ..Self::of(reply)
         }
     }
 
@@ -84,8 +101,48 @@ impl Answer {
             code: None,
             enhanced: None,
             text: text.into(),
+            to: None,
             given_up: false,
         }
+    }
+
+    /// With what it answers: `550 5.1.1 no such user (answer to RCPT)`.
+    pub fn with_step(&self) -> String {
+        match self.to {
+            Some(question) => format!("{self} ({})", question.answer()),
+            None => self.to_string(),
+        }
+    }
+
+    /// With the host that said it, and what it answers.
+    pub fn at(&self, host: Option<&str>) -> String {
+        match host {
+            Some(host) => format!("{host}: {}", self.with_step()),
+            None => self.with_step(),
+        }
+    }
+
+    /// Our own ruling in the words of a reply, where the host would have said the same.
+    pub fn ruled(code: u16, (subject, detail): (u16, u16), text: String) -> Self {
+        Self {
+            code: Some(code),
+            enhanced: Some(Enhanced { subject, detail }),
+            ..Self::ours(text)
+        }
+    }
+
+    /// Whether it says that there are too many recipients in the transaction: X.5.3 (RFC 3463), 452 or 552 without a code
+    /// that says otherwise (RFC 5321, 4.5.3.1.10), or so many words.
+    pub fn is_about_number(&self) -> bool {
+        let refuses = self.code.is_some_and(|code| code >= 400);
+        let words = self.text.to_ascii_lowercase();
+        let says_so = ["too many recipients", "too many rcpt", "too many addresses"];
+        refuses
+            && match self.enhanced {
+                Some(Enhanced { subject: 5, detail: 3 }) => true,
+                None if matches!(self.code, Some(452 | 552)) => true,
+                _ => says_so.iter().any(|phrase| words.contains(phrase)),
+            }
     }
 }
 
@@ -111,6 +168,12 @@ impl Fate {
         }
     }
 
+    /// There was no room for it.
+    pub fn next(recipient: &Recipient) -> Self {
+        let answer = Answer::ours("there was no room in the transaction");
+        Self::new(recipient, Verdict::Next, &answer)
+    }
+
     /// The same for every recipient.
     pub fn all(envelope: &Envelope, verdict: Verdict, answer: &Answer) -> Vec<Self> {
         let recipients = envelope.recipients.iter();
@@ -129,7 +192,7 @@ pub(super) fn entries(fates: Vec<Fate>) -> Vec<Entry> {
     let of = |verdict| fates.iter().filter(move |fate| fate.verdict == verdict).cloned();
     let delivered: Vec<Fate> = of(Verdict::Taken).collect();
     let failed: Vec<Fate> = of(Verdict::Never).collect();
-    let waiting: Vec<Fate> = of(Verdict::Later).collect();
+    let waiting: Vec<Fate> = of(Verdict::Later).chain(of(Verdict::Next)).collect();
     let entry = |delivered, failed, rest| Entry {
         delivered,
         failed,
@@ -152,7 +215,7 @@ pub(super) fn entries(fates: Vec<Fate>) -> Vec<Entry> {
 /// Makes waiting recipients failed ones: the message has been under way for too long.
 pub(super) fn give_up(fates: Vec<Fate>, why: &str) -> Vec<Fate> {
     let bury = |fate: Fate| match fate.verdict {
-        Verdict::Later => Fate {
+        Verdict::Later | Verdict::Next => Fate {
             verdict: Verdict::Never,
             answer: Answer {
                 text: format!("{why}; the last answer: {}", fate.answer),

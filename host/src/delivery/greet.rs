@@ -1,21 +1,22 @@
 //! How a session with a next hop begins: connection, greeting, EHLO, and TLS where the peer's profile wants it.
 
+use std::sync::Arc;
+
 use tracing::{debug, warn};
 
 use super::addresses;
 use super::client::{Client, ClientError};
+use super::fate::Answer;
 use super::options::{PeerOptions, Tls};
+use super::running::Running;
 use crate::message::{Extension, Hello, Masked};
-use crate::protocol::smtp::Reply;
 use crate::protocol::smtp::outbound::Extensions;
+use crate::protocol::smtp::{Question, Reply, Unusable};
 
-/// A host that does not talk to us.
+/// A host that does not talk to us: what it said, or why it said nothing. Whatever its code, that is no refusal of a
+/// message, which the host has not seen.
 #[derive(Debug)]
-pub(super) struct Unreachable {
-    /// What it said, when it said something.
-    pub reply: Option<Reply>,
-    pub reason: String,
-}
+pub(super) struct Unreachable(pub Answer);
 
 /// Why a session could not be encrypted.
 enum NoTls {
@@ -27,8 +28,12 @@ enum NoTls {
 }
 
 /// A client that may say MAIL, and what the server offers of what may be used.
-pub(super) async fn greet(host: &str, options: &PeerOptions) -> Result<(Client, Extensions), Unreachable> {
-    let (client, offered) = plain(host, options).await?;
+pub(super) async fn greet(
+    host: &str,
+    options: &PeerOptions,
+    running: &Arc<Running>,
+) -> Result<(Client, Extensions), Unreachable> {
+    let (client, offered) = plain(host, options, running).await?;
     let Some(tls) = &options.tls else {
         return Ok((client, allowed(offered, options)));
     };
@@ -42,22 +47,23 @@ pub(super) async fn greet(host: &str, options: &PeerOptions) -> Result<(Client, 
         Err(NoTls::Failed(error)) => error.to_string(),
     };
     if tls.required {
-        let reason = format!("TLS is required: {reason}");
-        return Err(Unreachable { reply: None, reason });
+        return Err(Unreachable(Answer::ours(format!("TLS is required: {reason}"))));
     }
     // RFC 7435: some encryption where it can be had, and never less mail for it.
     warn!(peer = %options.name, host, reason = %Masked(&reason), "no TLS: goes on without");
-    let (client, offered) = plain(host, options).await?;
+    let (client, offered) = plain(host, options, running).await?;
     Ok((client, allowed(offered, options)))
 }
 
 /// Connects and greets: EHLO, or HELO with a server that does not know EHLO.
-async fn plain(host: &str, options: &PeerOptions) -> Result<(Client, Extensions), Unreachable> {
+async fn plain(host: &str, options: &PeerOptions, running: &Arc<Running>) -> Result<(Client, Extensions), Unreachable> {
     let limits = &options.timeouts;
+    running.goes_to(host);
     let addresses = addresses::of_host(host, options).await;
-    let addresses = addresses.map_err(|reason| Unreachable { reply: None, reason })?;
+    let addresses = addresses.map_err(|reason| Unreachable(Answer::ours(reason)))?;
     let mut client = Client::connect_to(&addresses, host, limits.connect).await?;
-    expect_positive(client.reply("greeting", limits.greeting).await?, "greeting")?;
+    client.watched_by(Some(Arc::clone(running)));
+    expect_positive(client.answer(limits.greeting).await?, Question::Greeting)?;
     let offered = hello(&mut client, options).await?;
     Ok((client, offered))
 }
@@ -66,16 +72,16 @@ async fn hello(client: &mut Client, options: &PeerOptions) -> Result<Extensions,
     let limit = options.timeouts.command;
     if options.hello == Hello::Ehlo {
         let ehlo = format!("EHLO {}\r\n", options.helo);
-        client.write(ehlo.as_bytes(), limit).await?;
-        let answer = client.reply("answer to EHLO", limit).await?;
+        client.ask(Question::Ehlo, ehlo.as_bytes(), limit).await?;
+        let answer = client.answer(limit).await?;
         if !answer.is_permanent() {
             let offered = Extensions::from_reply(&answer);
-            return expect_positive(answer, "EHLO").map(|()| offered);
+            return expect_positive(answer, Question::Ehlo).map(|()| offered);
         }
     }
     let helo = format!("HELO {}\r\n", options.helo);
-    client.write(helo.as_bytes(), limit).await?;
-    expect_positive(client.reply("answer to HELO", limit).await?, "HELO")?;
+    client.ask(Question::Helo, helo.as_bytes(), limit).await?;
+    expect_positive(client.answer(limit).await?, Question::Helo)?;
     Ok(Extensions::default())
 }
 
@@ -91,8 +97,12 @@ async fn secure(
     if !offered {
         return Err(NoTls::NotOffered("the server does not offer STARTTLS".to_owned()));
     }
-    client.write(b"STARTTLS\r\n", limit).await.map_err(NoTls::Failed)?;
-    let answer = client.reply("answer to STARTTLS", limit).await.map_err(NoTls::Failed)?;
+    let asked = client.ask(Question::StartTls, b"STARTTLS\r\n", limit).await;
+    asked.map_err(NoTls::Failed)?;
+    let answer = client.answer(limit).await.map_err(|error| match error {
+        ClientError::Unusable(Unusable::Unasked { .. }) => NoTls::Failed(ClientError::Injected),
+        error => NoTls::Failed(error),
+    })?;
     if answer.code != 220 {
         return Err(NoTls::NotOffered(format!("STARTTLS: {answer}")));
     }
@@ -127,22 +137,16 @@ fn allowed(offered: Extensions, options: &PeerOptions) -> Extensions {
     }
 }
 
-fn expect_positive(reply: Reply, what: &str) -> Result<(), Unreachable> {
+fn expect_positive(reply: Reply, question: Question) -> Result<(), Unreachable> {
     match reply.code {
         200..300 => Ok(()),
-        _ => Err(Unreachable {
-            reason: format!("{what}: {reply}"),
-            reply: Some(reply),
-        }),
+        _ => Err(Unreachable(Answer::to(question, &reply))),
     }
 }
 
 impl From<ClientError> for Unreachable {
     fn from(error: ClientError) -> Self {
-        Self {
-            reply: None,
-            reason: error.to_string(),
-        }
+        Self(Answer::ours(error.to_string()))
     }
 }
 

@@ -26,8 +26,11 @@ mod peer;
 mod queue;
 mod report;
 mod retry;
+mod running;
+mod script;
 mod session;
 mod settle;
+mod standing;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +52,7 @@ pub use hosts::{Exchangers, Host, Hosts, MxRecords};
 pub use options::{Convert, PeerOptions, Tls};
 pub use report::{Caused, DeliveryReport, Ended, FailedRecipient, OutcomeSink};
 pub use retry::Schedule;
+pub use standing::{Down, HostDown, PeerStanding, RunningAttempt};
 
 use crate::clock::SharedClock;
 use crate::message::{Outgoing, PeerName};
@@ -173,6 +177,13 @@ impl Delivery {
         counts.collect()
     }
 
+    /// How each peer stands now, by name.
+    pub fn standings(&self) -> Vec<PeerStanding> {
+        let mut standings: Vec<PeerStanding> = self.peers.load().values().map(|peer| peer.standing()).collect();
+        standings.sort_by(|one, other| one.peer.cmp(&other.peer));
+        standings
+    }
+
     /// Waits until no message is being sent or recorded. To be called after shutdown.
     pub async fn drained(&self) {
         // An error means that every peer is gone, which is drained too.
@@ -217,6 +228,10 @@ impl Delivery {
             let suspended = self.spool.room() == Room::None;
             for peer in self.peers.load().values() {
                 peer.queue().suspend(suspended);
+                if !suspended {
+                    peer.give_up_overdue().await;
+                }
+                peer.tell_slow();
                 peer.queue().probe(Instant::now());
                 if tick % TICKS_PER_AGE == 0 {
                     peer.queue().age();

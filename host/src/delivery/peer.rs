@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::counts::Counts;
 use super::fate::{Answer, Fate, Verdict};
@@ -15,13 +15,14 @@ use super::greet::Unreachable;
 use super::hosts::{self, KnownHosts, NoHosts};
 use super::pacing::Pacing;
 use super::queue::{Job, Limits, Next, Queue};
-use super::session::{Failure, Session};
-use super::settle::Attempt;
+use super::running::Running;
+use super::session::{Failure, How, Sent, Session};
+use super::settle::{self, Attempt};
+use super::standing::{PeerStanding, RunningAttempt, Standing};
 use super::worker::{Connection, Worker};
 use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
-use crate::message::{Masked, OutgoingId};
-use crate::protocol::smtp::Reply;
+use crate::message::{Masked, Outgoing, OutgoingId, Timestamp};
 use crate::spool::Spool;
 
 pub(super) struct Peer {
@@ -33,8 +34,13 @@ pub(super) struct Peer {
     /// Wakes the refill.
     refill: Notify,
     hosts: ArcSwap<KnownHosts>,
-    /// When hosts were last found dead.
-    dead: Mutex<HashMap<String, Instant>>,
+    standing: Standing,
+    /// Attempts that are under way.
+    running: Mutex<HashMap<OutgoingId, Arc<Running>>>,
+    /// How many recipients hosts take in one transaction, and when that was learnt.
+    rooms: Mutex<HashMap<String, (usize, Instant)>>,
+    /// By the relay's clock.
+    started: Timestamp,
     pacing: Mutex<Option<Pacing>>,
     /// True while nothing new is to be begun.
     stopping: watch::Sender<bool>,
@@ -47,13 +53,35 @@ pub(super) struct Peer {
     pub busy: watch::Sender<usize>,
 }
 
+/// What a round of hosts came to.
+#[derive(Default)]
+struct Met {
+    /// One of them talked to us, and lost the message on the way.
+    talked: bool,
+    /// One of them closed the session when it was open: 421.
+    closed: bool,
+}
+
 struct Doubt {
     host: String,
     since: Instant,
 }
 
-/// A host that was found dead is tried after the others for this long.
-const DEAD_FOR: Duration = Duration::from_secs(60);
+/// What was learnt about a host's room is asked anew after this long: it may take more by then.
+const ROOM_FOR: Duration = Duration::from_secs(3600);
+
+/// What is too old already when the relay starts is tried for this long before it is given up, or for as long as the peer is
+/// left alone at the most, if that is less.
+const AFTER_START: Duration = Duration::from_secs(600);
+
+/// Attempts are shown when they have taken this long: others are over before anybody has read of them.
+const SHOWN_AFTER: Duration = Duration::from_secs(2);
+
+/// Attempts get a line in the log when they have taken this long.
+const SLOW: Duration = Duration::from_secs(30);
+
+/// Messages that are given up at a time.
+const OVERDUE: usize = 256;
 
 /// For this long only the host that may have a message is asked to take it again; then a double is better than a loss.
 const DOUBT_FOR: Duration = Duration::from_secs(4 * 3600);
@@ -80,7 +108,10 @@ impl Peer {
             queue: Mutex::new(Queue::new(limits)),
             refill: Notify::new(),
             hosts: ArcSwap::from_pointee(KnownHosts::new(options.hosts.clone())),
-            dead: Mutex::default(),
+            standing: Standing::new(options.name.clone()),
+            running: Mutex::default(),
+            rooms: Mutex::default(),
+            started: clock.now(),
             pacing: Mutex::new(options.rate.map(Pacing::new)),
             stopping: watch::Sender::new(false),
             doubtful: Mutex::default(),
@@ -107,7 +138,8 @@ impl Peer {
     /// no further message.
     pub fn change(self: &Arc<Self>, options: PeerOptions) {
         let known = KnownHosts::new(options.hosts.clone());
-        lock(&self.dead).retain(|host, _| known.may_be(host));
+        self.standing.keep(|host| known.may_be(host));
+        lock(&self.rooms).clear();
         self.hosts.store(Arc::new(known));
         let limits = Limits::of(&options);
         let old = self.options.swap(Arc::new(options));
@@ -165,99 +197,129 @@ impl Peer {
         }
     }
 
+    /// When it is given up: see [`Outgoing::over_at`]. What was too old when the relay started is given time for an attempt
+    /// first: perhaps only the clock was wrong.
+    pub fn over_at(&self, outgoing: &Outgoing) -> Timestamp {
+        let options = self.options();
+        let aged = outgoing.received_at.plus(options.give_up_after);
+        let time = AFTER_START.min(options.give_up_after).min(options.schedule.longest());
+        let aged = aged.max(self.started.plus(time));
+        outgoing.expires_at.map_or(aged, |expires| expires.min(aged))
+    }
+
     /// One attempt at one message; `None` when it was not made, because the peer has enough sessions.
-    pub async fn attempt(self: &Arc<Self>, job: &Job, session: &mut Option<Connection>) -> Option<Attempt> {
-        let outgoing = &job.outgoing;
-        if self.clock.now() >= outgoing.over_at(self.options().give_up_after) {
-            let answer = Answer::ours("its time was over before it could be sent");
-            let fates = Fate::all(&outgoing.envelope, Verdict::Later, &answer);
-            return Some(Attempt { host: None, fates });
+    pub async fn attempt(
+        self: &Arc<Self>,
+        outgoing: &Outgoing,
+        session: &mut Option<Connection>,
+        running: &Arc<Running>,
+    ) -> Option<Attempt> {
+        if self.clock.now() >= self.over_at(outgoing) {
+            return Some(Attempt::none(outgoing));
         }
         let wanted = self.doubt(outgoing.id);
         if let Some(open) = session.take()
             && wanted.as_ref().is_none_or(|host| *host == open.session.host)
-            && let Some(attempt) = self.send(job, open, session).await
+            && let Ok(attempt) = self.send(outgoing, open, session, running).await
         {
             return Some(attempt);
         }
-        self.attempt_hosts(job, wanted, session).await
+        self.attempt_hosts(outgoing, wanted, session, running).await
     }
 
-    /// Tries host after host on new connections, until one has an answer.
+    /// Tries host after host on new connections, until one has an answer. A host that does not talk to us decides nothing
+    /// about the message, whatever it says: with the last of them, the peer is down.
     async fn attempt_hosts(
         self: &Arc<Self>,
-        job: &Job,
+        outgoing: &Outgoing,
         wanted: Option<String>,
         keep: &mut Option<Connection>,
+        running: &Arc<Running>,
     ) -> Option<Attempt> {
-        let outgoing = &job.outgoing;
-        let mut last = (None, Answer::ours("the peer has no hosts"), Verdict::Later);
-        let mut reached = false;
         let options = self.options();
-        let hosts = match self.hosts(&options, wanted.as_deref()).await {
+        let hosts = self.hosts(&options, wanted.as_deref()).await;
+        self.standing
+            .hosts_known(hosts.as_ref().map(drop).map_err(|(_, why)| why));
+        let mut last = (None, Answer::ours("the peer has no hosts"));
+        let hosts = match hosts {
             Ok(hosts) => hosts,
-            Err((verdict, answer)) => {
-                warn!(peer = %options.name, reason = %answer, "nobody says where the peer's hosts are");
-                if verdict == Verdict::Never {
-                    let fates = Fate::all(&outgoing.envelope, verdict, &answer);
-                    return Some(Attempt { host: None, fates });
-                }
+            Err((Verdict::Never, answer)) => {
+                return Some(Attempt::all(None, &outgoing.envelope, Verdict::Never, &answer));
+            }
+            Err((_, answer)) => {
                 last.1 = answer;
                 Vec::new()
             }
         };
+        let mut met = Met::default();
         for host in &hosts {
-            self.queue().opening();
-            let opened = Session::open(host, &options).await;
-            if self.queue().opened(opened.is_ok()) {
-                self.dispatch();
+            let lost = match self.open(host, &options, running).await {
+                Ok(open) => self.send(outgoing, open, keep, running).await,
+                Err(Unreachable(answer)) => Err((None, answer)),
+            };
+            let (how, answer) = match lost {
+                Ok(attempt) => return Some(attempt),
+                Err(lost) => lost,
+            };
+            met.note(how);
+            // A peer that has sessions enough is not down.
+            let is_enough = answer.code.is_some() && self.queue().has_sessions();
+            if matches!(how, None | Some(How::Closing)) && !is_enough {
+                self.standing.host_is_down(host, &answer, self.clock.now());
             }
-            match opened {
-                Ok(session) => {
-                    reached = true;
-                    lock(&self.dead).remove(host);
-                    let open = Connection::new(session, &options, self);
-                    let lost = Answer::ours("the connection was lost before the end of the message");
-                    last = (Some(host.clone()), lost, Verdict::Later);
-                    if let Some(attempt) = self.send(job, open, keep).await {
-                        return Some(attempt);
-                    }
-                }
-                Err(Unreachable { reply, reason }) => {
-                    lock(&self.dead).insert(host.clone(), Instant::now());
-                    warn!(peer = %options.name, host, reason = %Masked(&reason), "host does not talk to us");
-                    // Only a peer all of whose hosts refuse for good has refused for good.
-                    let refused = reply.as_ref().is_some_and(Reply::is_permanent);
-                    let verdict = match last {
-                        (Some(_), _, Verdict::Later) => Verdict::Later,
-                        _ if refused => Verdict::Never,
-                        _ => Verdict::Later,
-                    };
-                    let answer = reply.as_ref().map_or_else(|| Answer::ours(reason), Answer::of);
-                    last = (Some(host.clone()), answer, verdict);
-                }
-            }
+            last = (Some(host.clone()), answer);
         }
-        if !reached && wanted.is_none() {
-            if self.queue().is_crowded(Instant::now() + CROWDED_FOR) {
-                return None;
-            }
-            self.unreachable();
+        let (host, answer) = last;
+        let mut attempt = Attempt::all(host.clone(), &outgoing.envelope, Verdict::Later, &answer);
+        if met.talked || wanted.is_some() {
+            return Some(attempt);
         }
-        let (host, answer, verdict) = last;
-        let fates = Fate::all(&outgoing.envelope, verdict, &answer);
-        Some(Attempt { host, fates })
+        if self.is_crowded() {
+            return met.closed.then_some(attempt);
+        }
+        attempt.again = Some(self.unreachable(host.as_deref(), &answer));
+        Some(attempt)
     }
 
-    /// Sends over an open session, and keeps it when it can be used again. `None` when the server cannot have taken the
+    async fn open(
+        self: &Arc<Self>,
+        host: &str,
+        options: &Arc<PeerOptions>,
+        running: &Arc<Running>,
+    ) -> Result<Connection, Unreachable> {
+        self.queue().opening();
+        let opened = Session::open(host, options, running).await;
+        let back = self.queue().opened(opened.is_ok());
+        let session = opened?;
+        self.standing.host_is_up(host);
+        self.standing.peer_is_up();
+        if back {
+            self.dispatch();
+        }
+        Ok(Connection::new(session, options, self))
+    }
+
+    /// Sends over an open session, and keeps it when it can be used again. An error when the server cannot have taken the
     /// message, and another host may be tried.
-    async fn send(&self, job: &Job, mut open: Connection, keep: &mut Option<Connection>) -> Option<Attempt> {
-        let outgoing = &job.outgoing;
+    async fn send(
+        &self,
+        outgoing: &Outgoing,
+        mut open: Connection,
+        keep: &mut Option<Connection>,
+        running: &Arc<Running>,
+    ) -> Result<Attempt, (Option<How>, Answer)> {
         let host = open.session.host.clone();
-        let fates = match open.session.send(outgoing, &self.options()).await {
-            Ok(fates) => {
+        let options = self.options();
+        running.goes_to(&host);
+        open.session.serves(Some(running));
+        let sent = open.session.send(outgoing, self.room(&host), &options).await;
+        let fates = match sent {
+            Ok(Sent { fates, room }) => {
                 lock(&self.doubtful).remove(&outgoing.id);
-                let options = self.options();
+                if let Some(room) = room {
+                    self.learn_room(&host, room);
+                }
+                open.session.serves(None);
                 if open.session.is_usable(&options) && Arc::ptr_eq(&options, &open.options) {
                     *keep = Some(open);
                 } else {
@@ -265,11 +327,12 @@ impl Peer {
                 }
                 fates
             }
-            Err(Failure::Lost { reason, stale }) => {
-                if !stale {
-                    warn!(id = %outgoing.id, host, reason = %Masked(&reason), "lost the connection before the end of the message");
+            Err(Failure::Lost { how, answer }) => {
+                if how != How::Stale {
+                    let (peer, reason) = (&options.name, answer.with_step());
+                    info!(id = %outgoing.id, %peer, host, reason = %Masked(&reason), "lost the session before the end of the message");
                 }
-                return None;
+                return Err((Some(how), answer));
             }
             Err(Failure::Unknown { reason }) => {
                 self.remember_doubt(outgoing.id, &host);
@@ -277,8 +340,7 @@ impl Peer {
                 Fate::all(&outgoing.envelope, Verdict::Later, &answer)
             }
         };
-        let host = Some(host);
-        Some(Attempt { host, fates })
+        Ok(Attempt::new(Some(host), fates))
     }
 
     /// The hosts to try, in order; only the one that may have the message already, when there is one.
@@ -288,19 +350,111 @@ impl Peer {
         }
         let known = self.hosts.load_full();
         let all = known.all().await?;
-        let mut dead = lock(&self.dead);
-        dead.retain(|_, since| since.elapsed() < DEAD_FOR);
-        Ok(hosts::order(all, |host| dead.contains_key(host), options.random))
+        Ok(hosts::order(all, |host| self.standing.is_dead(host), options.random))
+    }
+
+    /// How many recipients a host takes in one transaction, as far as it has shown.
+    fn room(&self, host: &str) -> Option<usize> {
+        let rooms = lock(&self.rooms);
+        let (room, since) = rooms.get(host)?;
+        (since.elapsed() < ROOM_FOR).then_some(*room)
+    }
+
+    fn learn_room(&self, host: &str, room: usize) {
+        let before = lock(&self.rooms).insert(host.to_owned(), (room, Instant::now()));
+        if before.is_none_or(|(before, _)| before != room) {
+            let peer = &self.options().name;
+            info!(%peer, host, recipients = room, "takes no more recipients in one transaction");
+        }
+    }
+
+    fn is_crowded(&self) -> bool {
+        let mut queue = self.queue();
+        let knew = queue.is_held_back();
+        let crowded = queue.is_crowded(Instant::now() + CROWDED_FOR);
+        drop(queue);
+        if crowded && !knew {
+            info!(peer = %self.options().name, "takes no more sessions at the same time");
+        }
+        crowded
+    }
+
+    /// Registers an attempt for as long as it lasts.
+    pub fn begin(&self, id: OutgoingId) -> Arc<Running> {
+        let running = Arc::new(Running::begin());
+        lock(&self.running).insert(id, Arc::clone(&running));
+        running
+    }
+
+    pub fn end(&self, id: OutgoingId) {
+        lock(&self.running).remove(&id);
+    }
+
+    /// How it stands. Attempts are shown when they have taken some time.
+    pub fn standing(&self) -> PeerStanding {
+        let now = self.clock.now();
+        let again = self
+            .queue()
+            .next_probe()
+            .map(|at| now.plus(at.saturating_duration_since(Instant::now())));
+        let running = lock(&self.running);
+        let long = running.iter().filter(|(_, running)| running.age() >= SHOWN_AFTER);
+        let long = long.map(|(id, running)| RunningAttempt::of(*id, running, now));
+        let mut long: Vec<RunningAttempt> = long.collect();
+        long.sort_by(|one, other| one.id.cmp(&other.id));
+        self.standing.shown(again, long)
+    }
+
+    /// One line for each attempt that takes long.
+    pub fn tell_slow(&self) {
+        let running = lock(&self.running);
+        for (id, running) in running.iter().filter(|(_, running)| running.is_slow(SLOW)) {
+            let place = running.place();
+            let (peer, host, waits_for) = (&self.options().name, place.host, place.waits_for);
+            info!(%id, %peer, host, waits_for, s = running.age().as_secs(), "still being sent");
+        }
+    }
+
+    async fn bury(self: &Arc<Self>, job: Job) {
+        let attempt = Attempt::none(&job.outgoing);
+        settle::spawn(Arc::clone(self), job, attempt).await;
+    }
+
+    /// Gives up what is too old, or of no use any more, whatever keeps it from being sent.
+    pub async fn give_up_overdue(self: &Arc<Self>) {
+        let now = self.clock.now();
+        let waiting = self.queue().take_overdue(|outgoing| now >= self.over_at(outgoing));
+        for job in waiting {
+            self.bury(job).await;
+        }
+        let options = self.options();
+        let aged = now.minus(options.give_up_after);
+        let Some(except) = self.queue().begin_review() else {
+            return;
+        };
+        let overdue = self.spool.overdue(&options.name, now, aged, OVERDUE, &except).await;
+        if let Err(error) = &overdue {
+            warn!(peer = %options.name, %error, "the spool did not say what is overdue");
+        }
+        let mut overdue = overdue.unwrap_or_default();
+        overdue.retain(|outgoing| now >= self.over_at(outgoing));
+        let jobs = self.queue().end_review(overdue);
+        for job in jobs {
+            self.bury(job).await;
+        }
     }
 
     /// Waits for the message's turn under the peer's rate, without holding a connection for longer than one is kept.
     /// False when nothing is to be begun any more.
-    pub async fn pace(&self, connection: &mut Option<Connection>) -> bool {
+    pub async fn pace(&self, outgoing: &Outgoing, connection: &mut Option<Connection>) -> bool {
         let now = Instant::now();
         let Some(turn) = lock(&self.pacing).as_mut().map(|pacing| pacing.reserve(now)) else {
             return true;
         };
         let options = self.options();
+        // What is of no use any more does not wait for its turn.
+        let left = self.over_at(outgoing).since(self.clock.now());
+        let turn = turn.min(now + left);
         if turn.duration_since(now) > options.idle
             && let Some(open) = connection.take()
         {
@@ -313,10 +467,18 @@ impl Peer {
         }
     }
 
-    fn unreachable(&self) {
+    /// For how long the peer is left alone.
+    fn unreachable(&self, host: Option<&str>, why: &Answer) -> Duration {
         let random = (self.options().random)();
         let wait = |failures| self.options().schedule.wait(failures, random);
-        self.queue().unreachable(Instant::now(), wait);
+        let (now, mut queue) = (Instant::now(), self.queue());
+        queue.unreachable(now, wait);
+        let wait = queue
+            .next_probe()
+            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        drop(queue);
+        self.standing.peer_is_down(host, why, self.clock.now(), wait);
+        wait
     }
 
     fn doubt(&self, id: OutgoingId) -> Option<String> {
@@ -338,6 +500,14 @@ impl Peer {
             let (host, since) = (host.to_owned(), Instant::now());
             doubtful.entry(id).or_insert(Doubt { host, since });
         }
+    }
+}
+
+impl Met {
+    /// `None`: it did not talk to us.
+    fn note(&mut self, how: Option<How>) {
+        self.closed |= how == Some(How::Closing);
+        self.talked |= how.is_some_and(|how| how != How::Closing);
     }
 }
 

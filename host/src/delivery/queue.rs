@@ -33,6 +33,8 @@ pub(super) struct Queue {
     more: bool,
     /// While the spool is asked: what was settled meanwhile, and may stand in its answer all the same.
     settled_during_refill: Option<HashSet<OutgoingId>>,
+    /// The same, while it is asked what is overdue.
+    settled_during_review: Option<HashSet<OutgoingId>>,
     /// What came by a refill and was settled lately. Its hand-over may still be on its way.
     settled_leases: [HashSet<OutgoingId>; 2],
     workers: usize,
@@ -113,6 +115,7 @@ impl Queue {
             in_flight: HashSet::new(),
             more: false,
             settled_during_refill: None,
+            settled_during_review: None,
             settled_leases: Default::default(),
             workers: 0,
             live: 0,
@@ -243,6 +246,36 @@ impl Queue {
         }
     }
 
+    /// Takes out what waits here and is overdue: it stays in flight until it is settled.
+    pub fn take_overdue(&mut self, is_over: impl Fn(&Outgoing) -> bool) -> Vec<Job> {
+        if !self.waiting.iter().any(|job| is_over(&job.outgoing)) {
+            return Vec::new();
+        }
+        let (over, waiting) = self.waiting.drain(..).partition(|job| is_over(&job.outgoing));
+        self.waiting = waiting;
+        self.octets = self.waiting.iter().map(|job| in_memory(&job.outgoing)).sum();
+        Vec::from(over)
+    }
+
+    /// The spool is about to be asked what else is overdue: all but these.
+    pub fn begin_review(&mut self) -> Option<Vec<OutgoingId>> {
+        if self.stopping {
+            return None;
+        }
+        self.settled_during_review = Some(HashSet::new());
+        Some(self.in_flight.iter().copied().collect())
+    }
+
+    /// What it answered; what of that nobody works on is in flight from now on.
+    pub fn end_review(&mut self, overdue: Vec<Outgoing>) -> Vec<Job> {
+        let settled = self.settled_during_review.take().unwrap_or_default();
+        let idle = |outgoing: &Outgoing| !settled.contains(&outgoing.id) && !self.in_flight.contains(&outgoing.id);
+        let overdue: Vec<Outgoing> = overdue.into_iter().filter(idle).collect();
+        self.in_flight.extend(overdue.iter().map(|outgoing| outgoing.id));
+        let job = |outgoing| Job { outgoing, leased: true };
+        overdue.into_iter().map(job).collect()
+    }
+
     /// The spool says that messages are due.
     pub fn there_is_more(&mut self) {
         self.more = true;
@@ -255,7 +288,8 @@ impl Queue {
     /// What became of a message is recorded.
     pub fn settled(&mut self, id: OutgoingId, leased: bool) {
         self.in_flight.remove(&id);
-        if let Some(settled) = &mut self.settled_during_refill {
+        let asked = [&mut self.settled_during_refill, &mut self.settled_during_review];
+        for settled in asked.into_iter().flatten() {
             settled.insert(id);
         }
         if leased {
@@ -293,6 +327,24 @@ impl Queue {
             self.crowded = Some((others, until));
         }
         others > 0
+    }
+
+    /// Whether the peer talks to us over some session, or may be about to.
+    pub fn has_sessions(&self) -> bool {
+        self.live + self.opening > 0
+    }
+
+    /// Whether the peer has as many sessions as it wants.
+    pub fn is_held_back(&self) -> bool {
+        self.crowded.is_some()
+    }
+
+    /// When the next try is, at a peer that could not be reached.
+    pub fn next_probe(&self) -> Option<Instant> {
+        match self.circuit {
+            Circuit::Open { until, .. } => Some(until),
+            Circuit::Closed | Circuit::Probing { .. } => None,
+        }
     }
 
     /// A worker could not reach the peer. What waits goes back to the spool, which keeps it for nothing; `wait` says

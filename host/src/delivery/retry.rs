@@ -43,6 +43,11 @@ impl Schedule {
         self
     }
 
+    /// The longest wait, which repeats.
+    pub fn longest(&self) -> Duration {
+        self.steps.iter().copied().max().unwrap_or(MINUTE)
+    }
+
     /// The wait after `failures` failures in a row, counted from 1. `random` is uniform in 0 to 1.
     pub fn wait(&self, failures: u32, random: f64) -> Duration {
         let index = (failures.max(1) - 1) as usize;

@@ -1,13 +1,18 @@
 //! A session with a next hop: greeting, then one transaction after another.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::PeerOptions;
 use super::body::{self, BodyError};
 use super::client::{Client, ClientError};
 use super::fate::{Answer, Fate, Verdict};
 use super::greet::{Unreachable, greet};
+use super::running::Running;
+use super::script::Script;
 use crate::message::{Envelope, Outgoing, Recipient, Rope};
 use crate::protocol::smtp::outbound::{self, Extensions};
-use crate::protocol::smtp::{Enhanced, Reply};
+use crate::protocol::smtp::{Question, Reply};
 
 /// A greeted connection, between transactions.
 pub(super) struct Session {
@@ -18,37 +23,56 @@ pub(super) struct Session {
     /// The last transaction was broken off: RSET goes before the next one.
     needs_reset: bool,
     transactions: u32,
-    /// The connection must not be used again: 421, or a message broken off in the middle.
+    /// The connection must not be used again: 421, a message broken off in the middle, or out of step.
     finished: bool,
+}
+
+/// What one transaction came to.
+pub(super) struct Sent {
+    pub fates: Vec<Fate>,
+    /// So many recipients in one transaction are enough for this host: it has said so.
+    pub room: Option<usize>,
 }
 
 /// A transaction that ended without an answer. The session is of no more use.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Before the end of data: the server cannot have taken the message.
-    Lost {
-        reason: String,
-        /// A connection that was used before, and was gone when this transaction began.
-        stale: bool,
-    },
-    /// After it: nobody knows.
+    /// The server has not taken the message: the end of data was not sent, or was answered with 421.
+    Lost { how: How, answer: Answer },
+    /// The end of data was sent, and nobody knows.
     Unknown { reason: String },
 }
 
-/// Encoded commands, each of which can be sent by itself.
-#[derive(Default)]
-struct Commands {
-    octets: Vec<u8>,
-    ends: Vec<usize>,
-    /// How many have been asked.
-    asked: usize,
-    /// RSET is the first.
-    reset: bool,
+/// How a session was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// The server hung up, or cannot be understood.
+    Gone,
+    /// It did not answer in time.
+    Silent,
+    /// It takes nothing now, from whomever it comes: 421.
+    Closing,
+    /// It was used before, and was gone when this transaction began: that says nothing about the message.
+    Stale,
 }
 
+/// How far the envelope came.
+enum Begun<'a> {
+    /// Nobody is left to send to.
+    Refused(Vec<Fate>),
+    /// The server waits for the message.
+    Open {
+        refused: Vec<Fate>,
+        accepted: Vec<&'a Recipient>,
+    },
+}
+
+/// What a server that hung up in the middle of a message may have said before is waited for so long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 impl Session {
-    pub async fn open(host: &str, options: &PeerOptions) -> Result<Self, Unreachable> {
-        let (client, offered) = greet(host, options).await?;
+    pub async fn open(host: &str, options: &PeerOptions, running: &Arc<Running>) -> Result<Self, Unreachable> {
+        let (client, offered) = greet(host, options, running).await?;
         Ok(Self {
             client,
             host: host.to_owned(),
@@ -64,6 +88,11 @@ impl Session {
         !self.finished && self.transactions < options.messages_per_connection
     }
 
+    /// The attempt that this connection serves from now on.
+    pub fn serves(&mut self, running: Option<&Arc<Running>>) {
+        self.client.watched_by(running.cloned());
+    }
+
     /// Waits until the server ends the connection.
     pub async fn broken(&mut self) {
         self.client.broken().await;
@@ -72,33 +101,52 @@ impl Session {
     /// Takes leave without waiting for the answer: nothing hangs on it.
     pub async fn quit(mut self, options: &PeerOptions) {
         if !self.finished {
-            let _ = self.client.write(b"QUIT\r\n", options.timeouts.connect).await;
+            let limit = options.timeouts.connect;
+            let _ = self.client.ask(Question::Quit, b"QUIT\r\n", limit).await;
         }
     }
 
-    /// One transaction. Every recipient has a fate afterwards, or none has.
-    pub async fn send(&mut self, outgoing: &Outgoing, options: &PeerOptions) -> Result<Vec<Fate>, Failure> {
-        let envelope = &outgoing.envelope;
+    /// One transaction, with at most `room` of the recipients. Every recipient has a fate afterwards, or none has; those
+    /// that found no room are [`Verdict::Next`].
+    pub async fn send(
+        &mut self,
+        outgoing: &Outgoing,
+        room: Option<usize>,
+        options: &PeerOptions,
+    ) -> Result<Sent, Failure> {
         let (rope, eight_bit) = match self.fit(&outgoing.rope, options).await {
             Ok(fitting) => fitting,
-            Err((verdict, answer)) => return Ok(Fate::all(envelope, verdict, &answer)),
+            Err((verdict, answer)) => {
+                let fates = Fate::all(&outgoing.envelope, verdict, &answer);
+                return Ok(Sent { fates, room: None });
+            }
         };
+        let rooms = [room, self.offered.most_recipients];
+        let room = rooms.into_iter().flatten().min().map_or(usize::MAX, |room| room.max(1));
+        let (envelope, left) = parted(&outgoing.envelope, room);
         let used_before = self.transactions > 0;
         self.transactions += 1;
-        let reset = std::mem::take(&mut self.needs_reset);
-        let commands = self.commands(envelope, rope.size(), eight_bit, reset);
-        let begun = self.begin(envelope, commands, used_before, options).await?;
-        match begun {
+        let script = self.script(&envelope, rope.size(), eight_bit);
+        let begun = self.begin(&envelope, script, used_before, options).await?;
+        let (mut fates, accepted) = match begun {
             Begun::Refused(fates) => {
+                match self.client.in_step().await {
+                    Err(ClientError::Unusable(fault)) if fault.is_farewell() => self.finished = true,
+                    in_step => in_step?,
+                }
                 self.needs_reset = true;
-                Ok(fates)
+                (fates, 0)
             }
             Begun::Open { refused, accepted } => {
                 let (verdict, answer) = self.body(&rope, options).await?;
                 let decided = accepted.iter().map(|recipient| Fate::new(recipient, verdict, &answer));
-                Ok(refused.into_iter().chain(decided).collect())
+                (refused.into_iter().chain(decided).collect(), accepted.len())
             }
-        }
+        };
+        let room = room_learnt(&mut fates, accepted);
+        fates.extend(left.iter().map(|recipient| Fate::next(recipient)));
+        stay_together(&mut fates);
+        Ok(Sent { fates, room })
     }
 
     /// The rope as this server can take it, and whether it has octets above 127; or why it cannot take it.
@@ -131,56 +179,67 @@ impl Session {
         }
     }
 
-    fn commands(&self, envelope: &Envelope, size: u64, eight_bit: bool, reset: bool) -> Commands {
-        let mut commands = Commands {
-            reset,
-            ..Commands::default()
-        };
-        if reset {
-            commands.add(|out| out.extend_from_slice(b"RSET\r\n"));
+    fn script(&self, envelope: &Envelope, size: u64, eight_bit: bool) -> Script {
+        let mut script = Script::default();
+        if self.needs_reset {
+            script.add(Question::Rset, |out| out.extend_from_slice(b"RSET\r\n"));
         }
         let size = self.offered.size.map(|_| size);
-        commands.add(|out| outbound::mail(out, envelope.sender.as_ref(), size, eight_bit));
+        script.add(Question::Mail, |out| {
+            outbound::mail(out, envelope.sender.as_ref(), size, eight_bit);
+        });
         for recipient in &envelope.recipients {
-            commands.add(|out| outbound::rcpt(out, &recipient.address));
+            script.add(Question::Rcpt, |out| outbound::rcpt(out, &recipient.address));
         }
-        commands.add(|out| out.extend_from_slice(b"DATA\r\n"));
-        commands
+        script.add(Question::Data, |out| out.extend_from_slice(b"DATA\r\n"));
+        script
     }
 
-    /// MAIL, RCPT and DATA: in one write where the server allows it, else one by one.
+    /// MAIL, RCPT and DATA: in few writes where the server allows it, else one by one.
     async fn begin<'a>(
         &mut self,
         envelope: &'a Envelope,
-        mut commands: Commands,
+        mut script: Script,
         used_before: bool,
         options: &PeerOptions,
     ) -> Result<Begun<'a>, Failure> {
-        let mail = self.ask_mail(&mut commands, used_before, options).await?;
-        let mail_taken = self.is_taken(&mail)?;
-        let refused_by_mail = || Fate::all(envelope, Verdict::of(&mail), &Answer::of(&mail));
-        if !mail_taken && (!self.offered.pipelining || self.finished) {
+        let first_recipient = 1 + usize::from(self.needs_reset);
+        let mail = self.ask_mail(&mut script, used_before, options).await?;
+        let mail_taken = is_taken(&mail);
+        let refused_by_mail = || Fate::all(envelope, Verdict::of(&mail), &Answer::to(Question::Mail, &mail));
+        if !mail_taken && !self.offered.pipelining {
             return Ok(Begun::Refused(refused_by_mail()));
         }
-        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
-        for recipient in &envelope.recipients {
-            let reply = self.ask(commands.next(), "answer to RCPT", options).await?;
-            match self.is_taken(&reply)? {
-                true => accepted.push(recipient),
-                false => refused.push(Fate::new(recipient, Verdict::of_recipient(&reply), &Answer::of(&reply))),
+        let (mut accepted, mut refused, mut is_full) = (Vec::new(), Vec::new(), !mail_taken);
+        for (place, recipient) in (first_recipient..).zip(&envelope.recipients) {
+            if is_full && !script.was_sent(place) {
+                refused.push(Fate::next(recipient));
+                continue;
             }
-            if self.finished {
-                return Ok(Begun::Refused(Fate::all(envelope, Verdict::Later, &Answer::of(&reply))));
+            let reply = self.ask(&mut script, place, options).await?;
+            if is_taken(&reply) {
+                accepted.push(recipient);
+                continue;
             }
+            let answer = Answer::to(Question::Rcpt, &reply);
+            let no_room = answer.is_about_number() && !accepted.is_empty();
+            is_full |= no_room;
+            refused.push(match no_room {
+                true => Fate::new(recipient, Verdict::Next, &answer),
+                false => Fate::new(recipient, Verdict::of_recipient(&reply), &answer),
+            });
         }
-        let open = mail_taken && !accepted.is_empty();
-        if open || self.offered.pipelining {
-            match self.ask_data(commands.next(), open, options).await? {
+        let (open, data) = (
+            mail_taken && !accepted.is_empty(),
+            first_recipient + envelope.recipients.len(),
+        );
+        if open || script.was_sent(data) {
+            match self.ask_data(&mut script, data, open, options).await? {
                 None if open => return Ok(Begun::Open { refused, accepted }),
                 None => {}
-                Some(data) => {
-                    let answer = Answer::of(&data);
-                    refused.extend(accepted.iter().map(|r| Fate::new(r, Verdict::of(&data), &answer)));
+                Some(reply) => {
+                    let answer = Answer::to(Question::Data, &reply);
+                    refused.extend(accepted.iter().map(|r| Fate::new(r, Verdict::of(&reply), &answer)));
                 }
             }
         }
@@ -190,95 +249,103 @@ impl Session {
     /// RSET where it is due, and MAIL. A connection that was used before may be gone: that says nothing about the message.
     async fn ask_mail(
         &mut self,
-        commands: &mut Commands,
+        script: &mut Script,
         used_before: bool,
         options: &PeerOptions,
     ) -> Result<Reply, Failure> {
-        let lost_at_first = |error: ClientError| Failure::Lost {
-            stale: used_before && !matches!(error, ClientError::Timeout { .. }),
-            reason: error.to_string(),
-        };
-        if self.offered.pipelining {
-            let written = self.client.write(&commands.octets, options.timeouts.command).await;
-            written.map_err(lost_at_first)?;
-        }
-        let mail = if commands.reset {
-            let answered = self.ask(commands.next(), "answer to RSET", options).await;
-            match answered.map_err(lost_at_first)? {
-                reply if reply.code == 421 => reply,
-                _ => self.ask(commands.next(), "answer to MAIL", options).await?,
+        let reset = std::mem::take(&mut self.needs_reset);
+        let first = match self.ask(script, 0, options).await {
+            Err(Failure::Lost { how, answer }) if used_before && how != How::Silent => {
+                let how = How::Stale;
+                return Err(Failure::Lost { how, answer });
             }
-        } else {
-            let answered = self.ask(commands.next(), "answer to MAIL", options).await;
-            answered.map_err(lost_at_first)?
+            asked => asked?,
         };
-        if mail.code == 421 && used_before {
-            // The server ended an idle connection.
-            let reason = mail.to_string();
-            return Err(Failure::Lost { reason, stale: true });
+        match reset {
+            true => self.ask(script, 1, options).await,
+            false => Ok(first),
         }
-        Ok(mail)
     }
 
     /// DATA; `None` when the server waits for a message, or waited for one that there is not.
-    async fn ask_data(&mut self, data: &[u8], open: bool, options: &PeerOptions) -> Result<Option<Reply>, Failure> {
-        let reply = self.ask(data, "answer to DATA", options).await?;
+    async fn ask_data(
+        &mut self,
+        script: &mut Script,
+        place: usize,
+        open: bool,
+        options: &PeerOptions,
+    ) -> Result<Option<Reply>, Failure> {
+        let reply = self.ask(script, place, options).await?;
         match (reply.code == 354, open) {
-            (true, true) | (false, false) => Ok(None),
+            (true, true) => Ok(None),
             // RFC 2920, 3.1: a server that opens data for nobody is given an empty message.
             (true, false) => {
                 self.send_nothing(options).await?;
                 Ok(None)
             }
+            (false, false) => Ok(None),
             (false, true) => {
-                self.is_taken(&reply)?;
+                self.confirm_refusal(options).await?;
                 Ok(Some(reply))
             }
         }
     }
 
-    /// Sends one command, unless it went out with its group, and waits for its answer.
-    async fn ask(&mut self, command: &[u8], what: &'static str, options: &PeerOptions) -> Result<Reply, ClientError> {
-        let limits = &options.timeouts;
-        if !self.offered.pipelining {
-            self.client.write(command, limits.command).await?;
-        }
-        let limit = if command == b"DATA\r\n" {
-            limits.data
-        } else {
-            limits.command
+    /// A reply too many shifts the answers: then what refused DATA was meant for a recipient, and the server waits for a
+    /// message by now. RSET finds out, before a message fails for it. A server that hangs up instead has refused.
+    async fn confirm_refusal(&mut self, options: &PeerOptions) -> Result<(), Failure> {
+        let limit = options.timeouts.connect.min(options.timeouts.command);
+        self.finished = true;
+        let asked = match self.client.ask(Question::Rset, b"RSET\r\n", limit).await {
+            Ok(()) => self.client.answer(limit).await,
+            Err(error) => Err(error),
         };
-        let reply = self.client.reply(what, limit).await?;
-        self.finished |= reply.code == 421;
+        match asked {
+            Ok(reply) if is_taken(&reply) => {
+                self.finished = false;
+                Ok(())
+            }
+            Err(error @ ClientError::Unusable(_)) => Err(error.into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Sends a command, unless it went out with its group, and waits for its answer. 421 ends the session.
+    async fn ask(&mut self, script: &mut Script, place: usize, options: &PeerOptions) -> Result<Reply, Failure> {
+        let limits = &options.timeouts;
+        let limit = match script.question(place) {
+            Some(Question::Data) => limits.data,
+            _ => limits.command,
+        };
+        if let Some((octets, questions)) = script.next(place, self.offered.pipelining) {
+            let asked = self.client.ask_all(octets, &questions, limits.command).await;
+            asked.inspect_err(|_| self.finished = true)?;
+        }
+        let reply = self.client.answer(limit).await;
+        let reply = reply.inspect_err(|_| self.finished = true)?;
+        if reply.code == 421 {
+            self.finished = true;
+            let answer = Answer {
+                to: script.question(place),
+                ..Answer::of(&reply)
+            };
+            let how = How::Closing;
+            return Err(Failure::Lost { how, answer });
+        }
         Ok(reply)
     }
 
-    /// Whether a reply to a command is 2xx. 3xx answers nothing that was asked here.
-    fn is_taken(&mut self, reply: &Reply) -> Result<bool, Failure> {
-        match reply.code {
-            200..300 => Ok(true),
-            400..600 => Ok(false),
-            _ => {
-                self.finished = true;
-                Err(Failure::Lost {
-                    reason: format!("out of step: {reply}"),
-                    stale: false,
-                })
-            }
-        }
-    }
-
     async fn send_nothing(&mut self, options: &PeerOptions) -> Result<(), ClientError> {
-        self.client.write(b".\r\n", options.timeouts.block).await?;
-        let limit = options.timeouts.end_of_data;
-        self.client.reply("answer to an empty message", limit).await.map(drop)
+        let limit = options.timeouts.block;
+        self.client.ask(Question::EndOfData, b".\r\n", limit).await?;
+        self.client.answer(options.timeouts.end_of_data).await.map(drop)
     }
 
     /// The message and its end, and what the server says to it.
     async fn body(&mut self, rope: &Rope, options: &PeerOptions) -> Result<(Verdict, Answer), Failure> {
         match body::write(&mut self.client, rope, &options.timeouts).await {
             Ok(()) => {}
-            Err(BodyError::Client(error)) => return self.early_answer(error, options).await,
+            Err(BodyError::Client(error)) => return Err(self.broken_off(error).await),
             Err(error @ BodyError::Unreadable(_)) => {
                 self.finished = true;
                 return Ok((Verdict::Later, Answer::ours(error.to_string())));
@@ -288,61 +355,90 @@ impl Session {
                 return Ok((Verdict::Never, Answer::bare_line_end(error.to_string())));
             }
         }
-        let unknown = |reason: String| Err(Failure::Unknown { reason });
-        let limit = options.timeouts.end_of_data;
-        match self.client.reply("answer to the end of data", limit).await {
-            Ok(reply) if (300..400).contains(&reply.code) => unknown(format!("out of step: {reply}")),
+        match self.client.answer(options.timeouts.end_of_data).await {
             Ok(reply) => {
-                self.finished |= reply.code == 421;
-                Ok((Verdict::of(&reply), Answer::of(&reply)))
+                self.finished |= reply.code == 421 || self.client.in_step().await.is_err();
+                Ok((Verdict::of(&reply), Answer::to(Question::EndOfData, &reply)))
             }
-            Err(error) => unknown(error.to_string()),
+            Err(error) => {
+                self.finished = true;
+                let reason = error.to_string();
+                Err(Failure::Unknown { reason })
+            }
         }
     }
 
-    /// A server may refuse in the middle of a message, and hang up. What it said counts, if it said no: a message
-    /// without its end cannot have been taken.
-    async fn early_answer(&mut self, error: ClientError, options: &PeerOptions) -> Result<(Verdict, Answer), Failure> {
+    /// The server did not take the message to its end. Whatever it said in the middle of it was no answer to its end, and
+    /// decides nothing; but it tells people why.
+    async fn broken_off(&mut self, error: ClientError) -> Failure {
         self.finished = true;
-        let limit = options.timeouts.connect;
-        match self.client.reply("answer in the middle of a message", limit).await {
-            Ok(reply) if reply.code >= 400 => Ok((Verdict::of(&reply), Answer::of(&reply))),
-            _ => Err(error.into()),
+        let said = match error {
+            ClientError::Unusable(_) => None,
+            _ => self.client.last_words(LAST_WORDS).await,
+        };
+        let reason = match said {
+            Some(said) => format!("{error}; in the middle of the message the server said \"{said}\""),
+            None => format!("{error}, in the middle of the message"),
+        };
+        Failure::Lost {
+            how: How::Gone,
+            answer: Answer::ours(reason),
         }
     }
 }
 
-/// How far the envelope came.
-enum Begun<'a> {
-    /// Nobody is left to send to.
-    Refused(Vec<Fate>),
-    /// The server waits for the message.
-    Open {
-        refused: Vec<Fate>,
-        accepted: Vec<&'a Recipient>,
-    },
+/// The first `room` recipients, and the others.
+fn parted(envelope: &Envelope, room: usize) -> (Envelope, &[Recipient]) {
+    let (now, left) = envelope.recipients.split_at(room.min(envelope.recipients.len()));
+    let envelope = Envelope {
+        sender: envelope.sender.clone(),
+        recipients: now.to_vec(),
+    };
+    (envelope, left)
 }
 
-impl Commands {
-    fn add(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
-        encode(&mut self.octets);
-        self.ends.push(self.octets.len());
+/// How many recipients the host takes in one transaction, if this one has shown it: those that it took before it said that
+/// there were too many, or half of those that it took before it refused the message for their number.
+fn room_learnt(fates: &mut [Fate], accepted: usize) -> Option<usize> {
+    if fates.iter().any(|fate| fate.verdict == Verdict::Next) && accepted > 0 {
+        return Some(accepted);
     }
+    let of_message = |answer: &Answer| matches!(answer.to, Some(Question::Data | Question::EndOfData));
+    let refused_for_number = |fate: &&mut Fate| of_message(&fate.answer) && fate.answer.is_about_number();
+    let mut refused: Vec<&mut Fate> = fates.iter_mut().filter(refused_for_number).collect();
+    if refused.len() < 2 {
+        return None;
+    }
+    refused.iter_mut().for_each(|fate| fate.verdict = Verdict::Next);
+    Some(refused.len() / 2)
+}
 
-    fn next(&mut self) -> &[u8] {
-        let start = self.asked.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let end = self.ends[self.asked];
-        self.asked += 1;
-        &self.octets[start..end]
+/// Recipients that found no room go into the next transaction only when this one has come to something: else they would
+/// find none there either.
+fn stay_together(fates: &mut [Fate]) {
+    let waits = fates
+        .iter()
+        .find(|fate| fate.verdict == Verdict::Later && fate.answer.to != Some(Question::Rcpt));
+    let Some(answer) = waits.map(|fate| fate.answer.clone()) else {
+        return;
+    };
+    for fate in fates.iter_mut().filter(|fate| fate.verdict == Verdict::Next) {
+        (fate.verdict, fate.answer) = (Verdict::Later, answer.clone());
     }
+}
+
+fn is_taken(reply: &Reply) -> bool {
+    (200..300).contains(&reply.code)
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self::Lost {
-            reason: error.to_string(),
-            stale: false,
-        }
+        let how = match error {
+            ClientError::Timeout { .. } => How::Silent,
+            _ => How::Gone,
+        };
+        let answer = Answer::ours(error.to_string());
+        Self::Lost { how, answer }
     }
 }
 
@@ -358,15 +454,5 @@ impl Answer {
 
     fn bare_line_end(text: String) -> Self {
         Self::ruled(554, (6, 11), text)
-    }
-
-    /// Our own ruling in the words of a reply, where the host would have said the same.
-    pub(super) fn ruled(code: u16, (subject, detail): (u16, u16), text: String) -> Self {
-        Self {
-            code: Some(code),
-            enhanced: Some(Enhanced { subject, detail }),
-            text,
-            given_up: false,
-        }
     }
 }

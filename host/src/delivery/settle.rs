@@ -6,18 +6,24 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, info, warn};
 
-use super::fate::{self, Answer, Entry, Fate, Rest};
+use super::fate::{self, Answer, Entry, Fate, Rest, Verdict};
 use super::peer::Peer;
 use super::queue::Job;
 use super::{DeliveryReport, Ended, FailedRecipient};
-use crate::message::{Masked, Timestamp};
+use crate::message::{Envelope, Masked, Outgoing, Timestamp};
 use crate::spool::{DeliveryResult, Outcome, SpoolError};
 
 /// What one attempt came to.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub host: Option<String>,
+    /// The host was spoken to, or tried to be, this time.
+    was_made: bool,
     pub fates: Vec<Fate>,
+    /// When the peer is tried again, where that and no schedule of the message says it.
+    pub again: Option<Duration>,
+    /// An earlier transaction of the same attempt delivered something: what is left has not failed.
+    progressed: bool,
 }
 
 /// Between tries of a record that the spool does not take.
@@ -25,6 +31,66 @@ const RECORD_AGAIN: Duration = Duration::from_secs(1);
 
 /// Tries once the relay is to end: an end that does not come is followed by a kill.
 const TRIES_AT_THE_END: u32 = 10;
+impl Attempt {
+    pub fn new(host: Option<String>, fates: Vec<Fate>) -> Self {
+        Self {
+            was_made: host.is_some(),
+            host,
+            fates,
+            again: None,
+            progressed: false,
+        }
+    }
+
+    /// The same for every recipient.
+    pub fn all(host: Option<String>, envelope: &Envelope, verdict: Verdict, answer: &Answer) -> Self {
+        Self::new(host, Fate::all(envelope, verdict, answer))
+    }
+
+    /// None was made, because the time of the message is over. What was said last is still the reason.
+    pub fn none(outgoing: &Outgoing) -> Self {
+        let said = outgoing.said.as_deref().unwrap_or("it was not tried");
+        let (host, said) = match said.split_once(": ") {
+            Some((host, said)) if is_host(host) => (Some(host.to_owned()), said),
+            _ => (None, said),
+        };
+        Self {
+            was_made: false,
+            ..Self::all(host, &outgoing.envelope, Verdict::Later, &Answer::ours(said))
+        }
+    }
+
+    /// As the end of an attempt that left these recipients waiting in its earlier transactions, if there were any.
+    pub fn after(mut self, rest: Vec<Fate>, progressed: bool) -> Self {
+        self.fates.extend(rest);
+        self.progressed = progressed;
+        self
+    }
+
+    /// What there was no room for in this transaction.
+    pub fn next_transaction(&self, of: &Outgoing) -> Option<Outgoing> {
+        let is_next = |id: u32| {
+            self.fates
+                .iter()
+                .any(|fate| fate.id == id && fate.verdict == Verdict::Next)
+        };
+        let mut next = of.clone();
+        next.envelope.recipients.retain(|recipient| is_next(recipient.id));
+        (!next.envelope.recipients.is_empty()).then_some(next)
+    }
+
+    /// Recipients that wait for another attempt.
+    pub fn waiting(&self) -> Vec<Fate> {
+        let waiting = self.fates.iter().filter(|fate| fate.verdict == Verdict::Later);
+        waiting.cloned().collect()
+    }
+}
+
+/// Whether it reads `name:port`, as hosts do.
+fn is_host(text: &str) -> bool {
+    let port = text.rsplit_once(':').map(|(_, port)| port);
+    port.is_some_and(|port| port.parse::<u16>().is_ok()) && !text.contains(' ')
+}
 
 /// Records what became of `job` beside the worker, which goes on with the next message: a flush to disk takes longer
 /// than a message. Waits only when too many records are under way.
@@ -34,43 +100,80 @@ pub(super) async fn spawn(peer: Arc<Peer>, job: Job, attempt: Attempt) {
     tokio::spawn(Settling { peer, permit }.run(job, attempt));
 }
 
+/// Records what one of several transactions decided. The message stays in flight. `false` when that cannot be recorded any
+/// more.
+pub(super) async fn record_progress(peer: &Arc<Peer>, job: &Job, attempt: Attempt) -> bool {
+    let decided = |fate: &Fate| matches!(fate.verdict, Verdict::Taken | Verdict::Never);
+    if !attempt.fates.iter().any(decided) {
+        return true;
+    }
+    peer.busy.send_modify(|busy| *busy += 1);
+    let settling = Settling {
+        peer: Arc::clone(peer),
+        permit: None,
+    };
+    settling.record_all(job, attempt).await
+}
+
 struct Settling {
     peer: Arc<Peer>,
     #[expect(dead_code, reason = "held until the record is made")]
     permit: Option<OwnedSemaphorePermit>,
 }
 
+/// What is the same for all records of an attempt.
+struct Context<'a> {
+    job: &'a Job,
+    host: Option<&'a str>,
+    /// So far, this one included.
+    attempts: u32,
+    /// Of them, those that have failed: progress is no failure.
+    failures: u32,
+    again: Option<Duration>,
+    /// Recipients that wait are tried again as after a first failure.
+    progressed: bool,
+    now: Timestamp,
+}
+
 impl Settling {
     async fn run(self, job: Job, attempt: Attempt) {
+        if self.record_all(&job, attempt).await {
+            self.peer.queue().settled(job.outgoing.id, job.leased);
+        }
+    }
+
+    /// `false` when the spool is closed: what was not recorded is sent again after the restart.
+    async fn record_all(&self, job: &Job, attempt: Attempt) -> bool {
         let (peer, now) = (&self.peer, self.peer.clock.now());
-        let mut fates = attempt.fates;
         let outgoing = &job.outgoing;
-        if now >= outgoing.over_at(peer.options().give_up_after) {
-            let attempts = attempts(&job, &attempt.host);
-            let minutes = now.0.saturating_sub(outgoing.received_at.0) / 60_000;
-            let time = match minutes {
-                0..120 => format!("{minutes} min"),
-                120..2_880 => format!("{} h", minutes / 60),
-                _ => format!("{} days", minutes / 1_440),
-            };
-            let why = match outgoing.has_expired(now) {
-                true => format!("expired after {attempts} attempts"),
-                false => format!("given up after {attempts} attempts in {time}"),
-            };
-            fates = fate::give_up(fates, &why);
+        let was_tried = u32::from(attempt.was_made);
+        let goes_on = attempt.progressed || attempt.fates.iter().any(|fate| fate.verdict == Verdict::Next);
+        let context = Context {
+            job,
+            host: attempt.host.as_deref(),
+            attempts: outgoing.attempts.saturating_add(was_tried),
+            failures: outgoing.attempts.saturating_add(if goes_on { 0 } else { was_tried }),
+            again: attempt.again,
+            progressed: attempt.progressed,
+            now,
+        };
+        let mut fates = attempt.fates;
+        if now >= peer.over_at(outgoing) {
+            fates = fate::give_up(fates, &context.why_given_up());
         }
         for entry in fate::entries(fates) {
-            self.log(&job, attempt.host.as_deref(), &entry);
+            context.log(&entry);
             let mut outcome = Outcome {
                 id: outgoing.id,
-                result: self.result(&job, &entry, attempt.host.as_deref(), now),
-                reply: said(attempt.host.as_deref(), &entry),
+                result: self.result(&context, &entry),
+                reply: context.said(&entry),
+                attempts: context.attempts,
                 changes: Vec::new(),
                 charging: Vec::new(),
                 kv: Vec::new(),
                 event: None,
             };
-            if let Some(report) = report(&job, &attempt.host, &entry, now) {
+            if let Some(report) = context.report(&entry) {
                 let caused = peer.outcomes.decide(outgoing, &report).await;
                 (outcome.charging, outcome.kv, outcome.event) = (caused.charging, caused.kv, caused.event);
                 outcome.changes = caused.changes;
@@ -81,34 +184,30 @@ impl Settling {
                 }
             }
             if !self.record(outcome).await {
-                // The spool is closed: what was not recorded is sent again after the restart.
-                return;
+                return false;
             }
         }
-        peer.queue().settled(outgoing.id, job.leased);
+        true
     }
 
-    fn result(&self, job: &Job, entry: &Entry, host: Option<&str>, now: Timestamp) -> DeliveryResult {
-        let attempts = attempts(job, &host);
+    fn result(&self, context: &Context<'_>, entry: &Entry) -> DeliveryResult {
+        let attempts = context.failures;
         match &entry.rest {
             Rest::Done => DeliveryResult::Delivered,
             Rest::Dead => DeliveryResult::Failed {
-                reason: reason(host, entry.failed.first()),
+                reason: context.reason(entry.failed.first()),
             },
             Rest::Doomed(remaining) => DeliveryResult::Partly {
                 remaining: remaining.clone(),
-                due: now,
+                due: context.now,
                 attempts,
                 reason: "the other recipients were delivered".into(),
             },
             Rest::Waiting(waiting) => {
-                let options = self.peer.options();
-                let next = now.plus(options.schedule.wait(attempts, (options.random)()));
-                // A message that will be too old by then fails when it is, not at its next turn.
-                let due = next.min(job.outgoing.over_at(options.give_up_after));
-                let reason = reason(host, waiting.first());
+                let due = self.due(context, waiting);
+                let reason = context.reason(waiting.first());
                 let remaining: Vec<u32> = waiting.iter().map(|fate| fate.id).collect();
-                match remaining.len() == job.outgoing.envelope.recipients.len() {
+                match entry.delivered.is_empty() && entry.failed.is_empty() {
                     true => DeliveryResult::Deferred { due, attempts, reason },
                     false => DeliveryResult::Partly {
                         remaining,
@@ -119,6 +218,19 @@ impl Settling {
                 }
             }
         }
+    }
+
+    /// When what waits is tried again.
+    fn due(&self, context: &Context<'_>, waiting: &[Fate]) -> Timestamp {
+        let options = self.peer.options();
+        if waiting.iter().any(|fate| fate.verdict == Verdict::Next) {
+            return context.now;
+        }
+        let failures = if context.progressed { 1 } else { context.failures };
+        let wait = context.again;
+        let wait = wait.unwrap_or_else(|| options.schedule.wait(failures, (options.random)()));
+        // A message that will be too old by then fails when it is, not at its next turn.
+        context.now.plus(wait).min(self.peer.over_at(&context.job.outgoing))
     }
 
     /// Until the record is made, the message stays in flight, and is not sent again. `false` when it never will be.
@@ -145,79 +257,91 @@ impl Settling {
             tokio::time::sleep(RECORD_AGAIN).await;
         }
     }
+}
 
-    fn log(&self, job: &Job, host: Option<&str>, entry: &Entry) {
-        let (id, peer) = (job.outgoing.id, &job.outgoing.peer);
+impl Context<'_> {
+    fn why_given_up(&self) -> String {
+        let outgoing = &self.job.outgoing;
+        let attempts = match self.attempts {
+            1 => "1 attempt".to_owned(),
+            attempts => format!("{attempts} attempts"),
+        };
+        let seconds = self.now.since(outgoing.received_at).as_secs();
+        let time = match seconds {
+            0..120 => format!("{seconds} s"),
+            120..7_200 => format!("{} min", seconds / 60),
+            7_200..172_800 => format!("{} h", seconds / 3_600),
+            _ => format!("{} days", seconds / 86_400),
+        };
+        match outgoing.has_expired(self.now) {
+            true => format!("expired after {attempts} in {time}"),
+            false => format!("given up after {attempts} in {time}"),
+        }
+    }
+
+    fn log(&self, entry: &Entry) {
+        let (id, peer, host) = (self.job.outgoing.id, &self.job.outgoing.peer, self.host);
+        let attempts = self.attempts;
         // Peers repeat the numbers of recipients in their replies.
-        let reply = |fates: &[Fate]| fates.first().map(|fate| Masked(&fate.answer.to_string()).to_string());
+        let reply = |fates: &[Fate]| fates.first().map(|fate| Masked(&fate.answer.with_step()).to_string());
         if let Some(reply) = reply(&entry.delivered) {
-            info!(%id, %peer, host, reply, recipients = entry.delivered.len(), "delivered");
+            info!(%id, %peer, host, reply, recipients = entry.delivered.len(), attempts, "delivered");
         }
         if let Some(reply) = reply(&entry.failed) {
-            info!(%id, %peer, host, reply, recipients = entry.failed.len(), "failed");
+            warn!(%id, %peer, host, reply, recipients = entry.failed.len(), attempts, "failed");
         }
         if let Rest::Waiting(waiting) = &entry.rest {
-            let attempts = attempts(job, &host);
             info!(%id, %peer, host, reply = reply(waiting), recipients = waiting.len(), attempts, "deferred");
         }
+    }
+
+    /// What the outcome plug-ins are told; `None` when nothing is decided yet.
+    fn report(&self, entry: &Entry) -> Option<DeliveryReport> {
+        let first = entry.delivered.first().or(entry.failed.first())?;
+        let Answer {
+            code, enhanced, text, ..
+        } = first.answer.clone();
+        let ended = |given_up| match given_up {
+            true if self.job.outgoing.has_expired(self.now) => Ended::Expired,
+            true => Ended::GivenUp,
+            false => Ended::Refused,
+        };
+        let failed = entry.failed.iter().map(|fate| FailedRecipient {
+            id: fate.id,
+            code: fate.answer.code,
+            enhanced: fate.answer.enhanced,
+            text: fate.answer.text.clone(),
+            ended: ended(fate.answer.given_up),
+        });
+        Some(DeliveryReport {
+            delivered: entry.delivered.iter().map(|fate| fate.id).collect(),
+            failed: failed.collect(),
+            host: self.host.map(str::to_owned),
+            code,
+            enhanced,
+            text,
+            attempts: self.attempts,
+            decided_at: self.now,
+        })
+    }
+
+    /// The reply that decided, or the last one; those of the others are in the log.
+    fn said(&self, entry: &Entry) -> Option<String> {
+        let waiting = match &entry.rest {
+            Rest::Waiting(waiting) => waiting.first(),
+            _ => None,
+        };
+        let fate = entry.failed.first().or(waiting).or(entry.delivered.first())?;
+        Some(self.reason(Some(fate)))
+    }
+
+    fn reason(&self, fate: Option<&Fate>) -> String {
+        fate.map(|fate| fate.answer.at(self.host)).unwrap_or_default()
     }
 }
 
 impl Drop for Settling {
     fn drop(&mut self) {
         self.peer.busy.send_modify(|busy| *busy -= 1);
-    }
-}
-
-/// What the outcome plug-ins are told; `None` when nothing is decided yet.
-fn report(job: &Job, host: &Option<String>, entry: &Entry, now: Timestamp) -> Option<DeliveryReport> {
-    let first = entry.delivered.first().or(entry.failed.first())?;
-    let Answer {
-        code, enhanced, text, ..
-    } = first.answer.clone();
-    let ended = |given_up| match given_up {
-        true if job.outgoing.has_expired(now) => Ended::Expired,
-        true => Ended::GivenUp,
-        false => Ended::Refused,
-    };
-    let failed = entry.failed.iter().map(|fate| FailedRecipient {
-        id: fate.id,
-        code: fate.answer.code,
-        enhanced: fate.answer.enhanced,
-        text: fate.answer.text.clone(),
-        ended: ended(fate.answer.given_up),
-    });
-    Some(DeliveryReport {
-        delivered: entry.delivered.iter().map(|fate| fate.id).collect(),
-        failed: failed.collect(),
-        host: host.clone(),
-        code,
-        enhanced,
-        text,
-        attempts: attempts(job, host),
-        decided_at: now,
-    })
-}
-
-/// Attempts so far; one without a host was none.
-fn attempts<T>(job: &Job, host: &Option<T>) -> u32 {
-    job.outgoing.attempts.saturating_add(u32::from(host.is_some()))
-}
-
-/// The reply that decided, or the last one; those of the others are in the log.
-fn said(host: Option<&str>, entry: &Entry) -> Option<String> {
-    let waiting = match &entry.rest {
-        Rest::Waiting(waiting) => waiting.first(),
-        _ => None,
-    };
-    let fate = entry.failed.first().or(waiting).or(entry.delivered.first())?;
-    Some(reason(host, Some(fate)))
-}
-
-fn reason(host: Option<&str>, fate: Option<&Fate>) -> String {
-    let answer = fate.map(|fate| fate.answer.to_string()).unwrap_or_default();
-    match host {
-        Some(host) => format!("{host}: {answer}"),
-        None => answer,
     }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::fate::Fate;
 use super::peer::Peer;
 use super::queue::{Job, Turn};
+use super::running::Running;
 use super::session::Session;
 use super::{PeerOptions, settle};
-use crate::message::OutgoingId;
+use crate::message::{Outgoing, OutgoingId};
 use crate::spool::Room;
 
 /// A greeted session, counted while it lasts.
@@ -22,6 +24,15 @@ pub(super) struct Connection {
 }
 
 struct Live(Arc<Peer>);
+
+/// What a worker does after a message.
+enum Went {
+    On,
+    /// The relay stops, the peer was removed, or nothing could be recorded.
+    Stopping,
+    /// The peer has as many sessions as it wants.
+    Crowded,
+}
 
 /// One slot of the peer's concurrency: sends message after message, over one connection while it lasts.
 pub(super) struct Worker {
@@ -40,24 +51,16 @@ impl Worker {
         let mut session = None;
         let mut next = Some(first);
         while let Some(job) = next {
-            if !self.peer.pace(&mut session).await {
-                self.peer.queue().put_back(job);
-                break;
-            }
-            if self.peer.spool.room() == Room::None {
-                self.peer.queue().suspend(true);
-                self.peer.queue().put_back(job);
-                break;
-            }
-            self.sending = Some((job.outgoing.id, job.leased));
-            let attempt = self.peer.attempt(&job, &mut session).await;
+            let id = job.outgoing.id;
+            self.sending = Some((id, job.leased));
+            let running = self.peer.begin(id);
+            let went_on = self.deliver(job, &mut session, &running).await;
+            self.peer.end(id);
             self.sending = None;
-            match attempt {
-                Some(attempt) => settle::spawn(self.peer.clone(), job, attempt).await,
-                None => {
-                    self.peer.queue().put_back(job);
-                    return;
-                }
+            match went_on {
+                Went::On => {}
+                Went::Stopping => break,
+                Went::Crowded => return,
             }
             let turn = self.peer.queue().next(session.is_some());
             self.peer.wake_refill();
@@ -70,6 +73,50 @@ impl Worker {
         if let Some(open) = session {
             open.session.quit(&self.peer.options()).await;
         }
+    }
+
+    /// One message, in as many transactions as the host wants it in. Each is recorded before the next one begins: what was
+    /// delivered is not delivered again, whatever happens then.
+    async fn deliver(&self, job: Job, session: &mut Option<Connection>, running: &Arc<Running>) -> Went {
+        let (mut rest, mut progressed) = (Vec::new(), false);
+        let mut outgoing = job.outgoing.clone();
+        loop {
+            if !self.peer.pace(&outgoing, session).await {
+                self.put_back(job, &rest, &outgoing);
+                return Went::Stopping;
+            }
+            if self.peer.spool.room() == Room::None {
+                self.peer.queue().suspend(true);
+                self.put_back(job, &rest, &outgoing);
+                return Went::Stopping;
+            }
+            let Some(attempt) = self.peer.attempt(&outgoing, session, running).await else {
+                self.put_back(job, &rest, &outgoing);
+                return Went::Crowded;
+            };
+            let attempt = attempt.after(rest, progressed);
+            let Some(next) = attempt.next_transaction(&job.outgoing) else {
+                settle::spawn(self.peer.clone(), job, attempt).await;
+                return Went::On;
+            };
+            rest = attempt.waiting();
+            progressed = true;
+            if !settle::record_progress(&self.peer, &job, attempt).await {
+                return Went::Stopping;
+            }
+            outgoing = next;
+        }
+    }
+
+    /// Puts a message back with the recipients that are left of it.
+    fn put_back(&self, mut job: Job, rest: &[Fate], now: &Outgoing) {
+        let is_left =
+            |id: u32| rest.iter().any(|fate| fate.id == id) || now.envelope.recipients.iter().any(|r| r.id == id);
+        job.outgoing
+            .envelope
+            .recipients
+            .retain(|recipient| is_left(recipient.id));
+        self.peer.queue().put_back(job);
     }
 
     /// Keeps the connection open for a while. A message may come in just as the connection ends: it is taken along.
@@ -103,6 +150,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // It panicked: the message is in the spool, and comes again from there, within a second at the earliest.
         if let Some((id, leased)) = self.sending {
+            self.peer.end(id);
             self.peer.queue().settled(id, leased);
         }
         self.peer.queue().worker_left();

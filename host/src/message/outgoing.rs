@@ -28,6 +28,8 @@ pub struct Outgoing {
     pub header: Option<Arc<Header>>,
     /// Attempts that have failed so far.
     pub attempts: u32,
+    /// What was said at the last of them, and by whom: for people.
+    pub said: Option<String>,
     /// When it is of no use any more, if it says so (`X-Mms-Expiry`).
     pub expires_at: Option<Timestamp>,
 }

@@ -118,6 +118,9 @@ pub struct Answer {
     /// `X-Mms-Status-Text`.
     pub text: Option<String>,
     pub at: Timestamp,
+    /// The host of the next hop that said so, `name:port`; `None` where nobody outside said it, or an earlier version did
+    /// not keep it.
+    pub host: Option<String>,
 }
 
 /// Why recipients did not get a request: what a delivery report says of them, and whether a bounce is in place.
@@ -380,6 +383,7 @@ impl Answer {
             status: Self::OK.into(),
             text: None,
             at,
+            host: None,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::transactions::{Alone, Hop, Meaning, Noted, What};
 
 use super::Relay;
 use super::deferrals::Deferred;
-use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, only_received};
+use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, once_each, only_received};
 use super::rights::Entitled;
 use super::telling::Own;
 
@@ -109,7 +109,7 @@ impl Relay {
         // Given back before the commit, which reads large messages in chunks.
         let _room = self.room_for(&incoming.content).await;
         let limits = self.mm4_limits(&incoming);
-        let mut message = Arc::new(read(incoming, limits).await?);
+        let mut message = once_each(Arc::new(read(incoming, limits).await?));
         self.refuse_loops(&message)?;
         // Before any plug-in sees it. What they make of it is asked again where it goes out.
         self.directory.load().entitled(Arc::clone(&message))?;
@@ -216,6 +216,7 @@ impl Relay {
         } else {
             arrived
         };
+        let arrived = once_each(arrived);
         for recipient in &arrived.envelope.recipients {
             self.ask_for(&arrived.origin.peer, &recipient.address).await;
         }

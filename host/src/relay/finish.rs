@@ -125,6 +125,7 @@ impl Relay {
             repeats: 0,
             header: None,
             attempts: 0,
+            said: None,
             expires_at: None,
         };
         let told = outcomes::tell_refused(&run.chain, &outgoing, refusal).await;

@@ -150,6 +150,7 @@ impl<'a> Gathered<'a> {
             repeats: 0,
             header: Some(Arc::new(message.header.clone())),
             attempts: 0,
+            said: None,
             expires_at: transactions::expiry(self.received),
         }
     }
@@ -187,6 +188,18 @@ impl<'a> Gathered<'a> {
         }
         Ok((acceptance, self.legs))
     }
+}
+
+/// With each recipient once: plug-ins may have given two of them one address.
+pub(super) fn once_each(message: Arc<Message>) -> Arc<Message> {
+    let mut envelope = message.envelope.clone();
+    envelope.once_each();
+    if envelope == message.envelope {
+        return message;
+    }
+    let mut once = Message::clone(&message);
+    once.envelope = envelope;
+    Arc::new(once)
 }
 
 /// Held recipients under their received addresses: the chain will run anew for them.

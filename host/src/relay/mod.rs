@@ -31,6 +31,7 @@ mod quirks;
 mod remembered;
 mod rights;
 mod rooms;
+pub mod standing;
 mod start;
 mod stored_outcome;
 mod tables;
@@ -43,7 +44,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, SteadyClock};
 use crate::delivery::Delivery;
 use crate::message::{Content, Incoming, MmsAddress, PeerName};
 use crate::pipeline::Catalogue;
@@ -84,6 +85,8 @@ pub struct Relay {
     spool: Arc<dyn Spool>,
     delivery: Arc<Delivery>,
     clock: SharedClock,
+    /// The same, as one that can be compared with the system's.
+    steady: Arc<SteadyClock>,
     counts: Arc<Counts>,
     /// What is known of refused messages.
     refusals: Refusals,

@@ -102,6 +102,7 @@ impl Outcomes {
                 code: failed.code,
                 enhanced: failed.enhanced.map(|code| (code.subject, code.detail)),
                 text: &failed.text,
+                host: report.host.as_deref(),
                 given_up: failed.ended != Ended::Refused,
                 expired: failed.ended == Ended::Expired,
                 at,
@@ -234,6 +235,7 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
         repeats: 0,
         header: Some(Arc::new(transactions::header(of))),
         attempts: 0,
+        said: None,
         expires_at: None,
     };
     let fate = Fate {

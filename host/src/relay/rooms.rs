@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use mm4relay_engine::{Allocation, Engine, EngineOptions, Services};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, SteadyClock};
 use crate::config::{self, Config};
 use crate::delivery::Delivery;
 use crate::pipeline::loading::history::History;
@@ -79,7 +79,13 @@ impl Rooms {
 }
 
 impl Relay {
-    pub(super) fn of(config: &Config, rooms: Rooms, delivery: Arc<Delivery>, observer: Arc<dyn Observer>) -> Self {
+    pub(super) fn of(
+        config: &Config,
+        rooms: Rooms,
+        delivery: Arc<Delivery>,
+        observer: Arc<dyn Observer>,
+        steady: Arc<SteadyClock>,
+    ) -> Self {
         Self {
             name: config.relay.name.clone(),
             hop_limit: config.relay.hop_limit,
@@ -96,6 +102,7 @@ impl Relay {
             spool: rooms.spool,
             delivery,
             clock: rooms.clock,
+            steady,
             counts: Arc::default(),
             refusals: rooms.refusals,
             room: Semaphore::new(ROOM_BLOCKS as usize),
@@ -104,9 +111,10 @@ impl Relay {
     }
 }
 
-pub(super) fn open_spool(config: &Config, found: &Findings) -> Result<Arc<SqliteSpool>, Findings> {
+pub(super) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) -> Result<Arc<SqliteSpool>, Findings> {
     let options = sqlite::Options {
         reserve: Some(config.limits.disk_reserve),
+        clock,
         ..sqlite::Options::default()
     };
     SqliteSpool::open(&config.relay.spool, options).map_err(|error| {

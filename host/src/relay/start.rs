@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::{SharedClock, SteadyClock};
 use crate::config::{self, Config, Examined};
 use crate::delivery::Delivery;
 use crate::intake;
@@ -28,6 +28,7 @@ use super::metrics::{Console, Shown};
 use super::next_hops::peer_options;
 use super::prepare::{Asking, Beside, prepare};
 use super::rooms::{Rooms, next_hops, open_spool, trusted};
+use super::standing;
 use super::tables::Current;
 use super::{Nobody, Observer, Relay, chain};
 
@@ -91,8 +92,9 @@ impl Running {
         prepared.found.log();
         let config = prepared.examined.config.clone();
         config.warn_of_renamed(file);
-        let clock: SharedClock = Arc::new(SystemClock);
-        let database = open_spool(&config, &prepared.found)?;
+        let steady = Arc::new(SteadyClock::default());
+        let clock = Arc::clone(&steady) as SharedClock;
+        let database = open_spool(&config, Arc::clone(&clock), &prepared.found)?;
         let spool = trusted(&database, &setup);
         // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
         let (rooms, recorder) = Box::pin(Rooms::load(&prepared, spool, clock)).await?;
@@ -106,7 +108,7 @@ impl Running {
         let (stored, told) = (Arc::clone(&rooms.spool), Arc::clone(&rooms.clock));
         let delivery = Delivery::start(sends_to, stored, told, outcomes, delivery_stops);
 
-        let relay = Arc::new(Relay::of(&config, rooms, delivery, setup.observer));
+        let relay = Arc::new(Relay::of(&config, rooms, delivery, setup.observer, steady));
         let watch = relay.catalogue.watch(&vitals).await;
         let mut standing = vec![watch.context("the folders of the plug-ins cannot be watched")?];
         let (finishing, telling) = (Arc::clone(&relay), Arc::clone(&relay));
@@ -117,6 +119,10 @@ impl Running {
         if let Some(files) = charging_files.clone() {
             standing.push(vitals.keep("charging files", move || Arc::clone(&files).keep_writing()));
         }
+        let (looking, folder) = (Arc::clone(&relay), config.relay.spool.clone());
+        standing.push(vitals.keep("how it stands", move || {
+            Arc::clone(&looking).keep_standing(folder.clone())
+        }));
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
         let sockets = prepared.sockets.listen(&mut prepared.found);
@@ -260,6 +266,7 @@ impl Running {
 
     /// Stops taking messages, lets what is under way finish, and closes the spool.
     pub async fn drain(self) {
+        let folder = self.current.lock().await.config.relay.spool.clone();
         if let Some(console) = &self.console {
             console.drain();
         }
@@ -278,6 +285,7 @@ impl Running {
         if let Some(files) = self.charging_files {
             files.finish().await;
         }
+        standing::forget(&folder);
         self.database.close().await;
     }
 }

@@ -43,6 +43,17 @@ impl Spool for Careless {
         self.0.due(peer, now, limit, except)
     }
 
+    fn overdue<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        aged: Timestamp,
+        limit: usize,
+        except: &'a [OutgoingId],
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
+        self.0.overdue(peer, now, aged, limit, except)
+    }
+
     fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
         self.0.next_due()
     }

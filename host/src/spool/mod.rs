@@ -88,6 +88,18 @@ pub trait Spool: Send + Sync + 'static {
         except: &'a [OutgoingId],
     ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
 
+    /// At most `limit` waiting messages for `peer`, not in `except`, that have expired at `now` (`X-Mms-Expiry`), or may
+    /// have been received before `aged`; whether they are due or not. Who asks looks closer: a message whose chain ran
+    /// from the spool counts as younger than its id. Cheap when there are none.
+    fn overdue<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        aged: Timestamp,
+        limit: usize,
+        except: &'a [OutgoingId],
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
+
     /// For each peer with waiting messages: when the earliest of them is due. Cheap; asked after a restart, and
     /// about once a second, because an operator's `queue retry` may have changed the answer.
     fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>>;
@@ -267,6 +279,8 @@ pub struct Outcome {
     pub result: DeliveryResult,
     /// What the next hop said, and where it did: for people. `None` when nobody said anything.
     pub reply: Option<String>,
+    /// Attempts so far, the last one included.
+    pub attempts: u32,
     /// What it means for the transaction of the message.
     pub changes: Vec<TransactionChange>,
     pub charging: Vec<ChargingEntry>,

@@ -385,6 +385,7 @@ impl Transactions {
             status: text(mm4::headers::REQUEST_STATUS_CODE).unwrap_or_else(|| "Error-unspecified".into()),
             text: text(mm4::headers::STATUS_TEXT),
             at: self.clock.now(),
+            host: None,
         };
         Ok(Some(Meaning::Reply(Box::new(Reply {
             ordinal: leg.ordinal,

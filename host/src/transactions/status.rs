@@ -42,6 +42,7 @@ pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
         status: mm4::Cause::of_refusal(refusal).request_status().name().into(),
         text,
         at,
+        host: None,
     };
     (answer, cause)
 }
@@ -54,6 +55,8 @@ pub struct Ending<'a> {
     /// Subject and detail (RFC 3463).
     pub enhanced: Option<(u16, u16)>,
     pub text: &'a str,
+    /// The host that replied, or was tried last.
+    pub host: Option<&'a str>,
     /// Time decided: the next hop was not reached, or never took it.
     pub given_up: bool,
     /// And it was the message's own time.
@@ -72,6 +75,7 @@ pub fn of_delivery(ending: &Ending<'_>) -> (Answer, Cause) {
         status: why.request_status().name().into(),
         text: Some(line(&reply(ending))),
         at: ending.at,
+        host: ending.host.map(str::to_owned),
     };
     (answer, cause)
 }
@@ -117,6 +121,7 @@ pub(super) fn of_bounce(failed: &mm4::RecipientStatus, at: Timestamp) -> (Answer
         status: why.request_status().name().into(),
         text: failed.diagnostic.as_deref().map(line),
         at,
+        host: None,
     };
     (answer, cause)
 }
@@ -183,6 +188,7 @@ mod tests {
             code,
             enhanced,
             text: "no",
+            host: None,
             given_up: false,
             expired: false,
             at: AT,

@@ -220,7 +220,7 @@ impl Transactions {
                 address,
                 status,
                 diagnostic: lost.answer.text.as_deref(),
-                next_hop: None,
+                next_hop: lost.answer.host.as_deref(),
             })
             .collect();
         let bytes = mm4::bounce(

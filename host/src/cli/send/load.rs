@@ -16,6 +16,7 @@ use super::request::Requests;
 use crate::cli::tally::Latencies;
 use crate::delivery::{Client, ClientError};
 use crate::message::MmsAddress;
+use crate::protocol::smtp::Question;
 use crate::protocol::smtp::outbound::{self, Extensions};
 
 #[derive(clap::Args, Debug)]
@@ -159,14 +160,14 @@ impl Load {
                     if open.messages < self.per_connection {
                         connection = Some(open);
                     } else {
-                        let _ = open.client.write(b"QUIT\r\n", LIMIT).await;
+                        let _ = open.client.ask(Question::Quit, b"QUIT\r\n", LIMIT).await;
                     }
                 }
                 Err(_) => tally.lost += 1,
             }
         }
         if let Some(mut open) = connection {
-            let _ = open.client.write(b"QUIT\r\n", LIMIT).await;
+            let _ = open.client.ask(Question::Quit, b"QUIT\r\n", LIMIT).await;
         }
         (tally, Ok(()))
     }
@@ -186,13 +187,12 @@ impl Load {
         let limit = self.patience;
         let mut client = Client::connect(&self.to, limit).await?;
         let refused = |what| ClientError::HungUp { what };
-        if client.reply("greeting", limit).await?.code != 220 {
+        if client.answer(limit).await?.code != 220 {
             return Err(refused("a greeting"));
         }
-        client
-            .write(format!("EHLO {}\r\n", self.helo).as_bytes(), limit)
-            .await?;
-        let reply = client.reply("answer to EHLO", LIMIT).await?;
+        let ehlo = format!("EHLO {}\r\n", self.helo);
+        client.ask(Question::Ehlo, ehlo.as_bytes(), limit).await?;
+        let reply = client.answer(LIMIT).await?;
         if reply.code != 250 {
             return Err(refused("EHLO"));
         }
@@ -209,34 +209,34 @@ impl Load {
         let mut line = Vec::with_capacity(160);
         let size = open.offered.size.map(|_| self.requests.size() as u64);
         outbound::mail(&mut line, Some(&self.from), size, false);
-        lines.push(line.len());
+        lines.push((Question::Mail, line.len()));
         for recipient in &self.recipients {
             outbound::rcpt(&mut line, recipient);
-            lines.push(line.len());
+            lines.push((Question::Rcpt, line.len()));
         }
         line.extend_from_slice(b"DATA\r\n");
-        lines.push(line.len());
+        lines.push((Question::Data, line.len()));
         let client = &mut open.client;
         if open.offered.pipelining {
-            client.write(&line, LIMIT).await?;
+            client.ask_all(&line, &lines, LIMIT).await?;
         }
         let (mut start, mut worst, mut last) = (0, 0, 0);
-        for end in lines {
+        for (question, end) in lines {
             if !open.offered.pipelining {
-                client.write(&line[start..end], LIMIT).await?;
+                client.ask(question, &line[start..end], LIMIT).await?;
                 start = end;
             }
-            last = client.reply("answer to an envelope", LIMIT).await?.code;
+            last = client.answer(LIMIT).await?.code;
             worst = worst.max(last);
         }
         if last != 354 {
             tally.count(worst);
-            client.write(b"RSET\r\n", LIMIT).await?;
-            return client.reply("answer to RSET", LIMIT).await.map(drop);
+            client.ask(Question::Rset, b"RSET\r\n", LIMIT).await?;
+            return client.answer(LIMIT).await.map(drop);
         }
         self.write_message(client, number).await?;
         let dot = Instant::now();
-        let code = client.reply("answer to the end of data", LIMIT).await?.code;
+        let code = client.answer(LIMIT).await?.code;
         tally.latencies.add(dot.elapsed());
         tally.count(code);
         if code == 250 {
@@ -248,14 +248,17 @@ impl Load {
     async fn write_message(&self, client: &mut Client, number: u64) -> Result<(), ClientError> {
         let (head, body) = (self.requests.head(number), self.requests.body());
         let Some(pace) = self.pace else {
-            return client.write_pieces(&mut VecDeque::from([head, body]), LIMIT).await;
+            return client
+                .write_message(&mut VecDeque::from([head, body]), true, LIMIT)
+                .await;
         };
         let step = usize::try_from((pace / 10).max(1)).unwrap_or(usize::MAX);
         let mut rest = body;
         let mut slice: Bytes = head;
         loop {
-            client.write(&slice, LIMIT).await?;
-            if rest.is_empty() {
+            let last = rest.is_empty();
+            client.write_message(&mut VecDeque::from([slice]), last, LIMIT).await?;
+            if last {
                 return Ok(());
             }
             sleep(PACE).await;

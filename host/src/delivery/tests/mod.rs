@@ -2,5 +2,7 @@
 
 mod failures;
 mod queueing;
+mod room;
 mod sessions;
+mod step;
 pub(super) mod support;

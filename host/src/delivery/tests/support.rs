@@ -73,7 +73,10 @@ impl FakeSpool {
             DeliveryResult::Delivered | DeliveryResult::Failed { .. } | DeliveryResult::Dropped { .. } => {
                 rows.remove(&outcome.id);
             }
-            DeliveryResult::Deferred { due, attempts, .. } => (*row_due, outgoing.attempts) = (*due, *attempts),
+            DeliveryResult::Deferred { due, attempts, reason } => {
+                (*row_due, outgoing.attempts) = (*due, *attempts);
+                outgoing.said = Some(reason.clone());
+            }
             DeliveryResult::Partly {
                 remaining,
                 due,
@@ -119,6 +122,24 @@ impl Spool for FakeSpool {
                 .values()
                 .filter(|(o, due)| o.peer == *peer && *due <= now && !except.contains(&o.id));
             Ok(due.take(limit).map(|(outgoing, _)| outgoing.clone()).collect())
+        })
+    }
+
+    fn overdue<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        aged: Timestamp,
+        limit: usize,
+        except: &'a [OutgoingId],
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
+        Box::pin(async move {
+            let rows = self.rows.lock().unwrap();
+            let is_over = |o: &Outgoing| o.has_expired(now) || o.received_at <= aged;
+            let over = rows
+                .values()
+                .filter(|(o, _)| o.peer == *peer && is_over(o) && !except.contains(&o.id));
+            Ok(over.take(limit).map(|(outgoing, _)| outgoing.clone()).collect())
         })
     }
 
@@ -359,6 +380,7 @@ pub fn message_to(number: u64, to: &[&str], text: impl Into<Bytes>) -> Outgoing 
         repeats: 0,
         header: None,
         attempts: 0,
+        said: None,
         expires_at: None,
     }
 }

@@ -246,6 +246,7 @@ fn silence(at: Timestamp) -> Answer {
         status: MAY_PASS.into(),
         text: Some("no response came in time".into()),
         at,
+        host: None,
     }
 }
 

@@ -235,6 +235,7 @@ impl Rehearsal {
             repeats: 0,
             header: None,
             attempts: 0,
+            said: None,
             expires_at: None,
         };
         Ok(Self {

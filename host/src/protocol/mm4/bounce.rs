@@ -25,7 +25,7 @@ pub struct FailedRecipient<'a> {
     pub status: (u16, u16),
     /// What the next hop replied.
     pub diagnostic: Option<&'a str>,
-    /// The next hop's host name.
+    /// The next hop's host, `name:port` or `address:port`.
     pub next_hop: Option<&'a str>,
 }
 
@@ -77,11 +77,21 @@ fn statuses(author: &Author<'_>, bounce: &Bounce<'_>, out: &mut Draft) {
         out.line("Action", "failed");
         out.line("Status", &status(recipient));
         if let Some(host) = recipient.next_hop {
-            out.line("Remote-MTA", &format!("dns; {}", ascii(host)));
+            out.line("Remote-MTA", &format!("dns; {}", ascii(&mta_name(host))));
         }
         if let Some(diagnostic) = recipient.diagnostic {
             out.line("Diagnostic-Code", &format!("smtp; {}", ascii(diagnostic)));
         }
+    }
+}
+
+/// `name` of `name:port`; an address as an address literal (RFC 3464, 2.1.2).
+fn mta_name(host: &str) -> String {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    match name.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(address)) => format!("[{address}]"),
+        Ok(std::net::IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+        Err(_) => name.to_owned(),
     }
 }
 
@@ -141,7 +151,7 @@ mod tests {
             address: &address,
             status,
             diagnostic: Some(diagnostic),
-            next_hop: Some("mta.b.example"),
+            next_hop: Some("mta.b.example:25"),
         };
         let message = read_text(text).unwrap();
         bounce(
@@ -180,6 +190,17 @@ mod tests {
         );
         let header = MULTIPART.split_inclusive("\r\n\r\n").next().unwrap().trim_end();
         assert_eq!(parts[2].1.trim_end(), header);
+    }
+
+    #[test]
+    fn a_next_hop_is_named_without_its_port() {
+        for (host, name) in [
+            ("mta.b.example:25", "mta.b.example"),
+            ("192.0.2.1:25", "[192.0.2.1]"),
+            ("[2001:db8::1]:25", "[IPv6:2001:db8::1]"),
+        ] {
+            assert_eq!(mta_name(host), name);
+        }
     }
 
     #[test]

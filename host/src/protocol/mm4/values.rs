@@ -490,6 +490,7 @@ mod tests {
                 status: status.into(),
                 text: None,
                 at: crate::message::Timestamp(0),
+                host: None,
             };
             let read = RequestStatus::read(status) == Some(RequestStatus::Ok);
             assert_eq!(answer.is_ok(), read, "{status:?}");

@@ -1,11 +1,12 @@
 //! SMTP (RFC 5321) at the byte: commands, replies, and the framing of messages, for both ends of a session.
 //!
 //! The server's half reads lines and commands ([`LineReader`], [`Command`]) and the data between DATA and its end
-//! ([`DataReader`]); the client's half reads replies ([`ReplyReader`]) and writes commands and dot-stuffed data
-//! ([`outbound`]).
+//! ([`DataReader`]); the client's half reads replies ([`ReplyReader`]), knows which of them answers what ([`Dialogue`]), and
+//! writes commands and dot-stuffed data ([`outbound`]).
 
 mod command;
 mod data;
+mod dialogue;
 mod encode;
 mod line;
 pub mod outbound;
@@ -13,6 +14,7 @@ mod reply;
 
 pub use command::{Body, Command, CommandError};
 pub use data::{DataError, DataLimits, DataReader, Progress};
+pub use dialogue::{Dialogue, Question, Unusable};
 pub use encode::MAX_REPLY_OCTETS;
 pub use line::{Found, LineError, LineReader};
-pub use reply::{Enhanced, MAX_REPLY_LINE, MAX_REPLY_LINES, Reply, ReplyError, ReplyReader};
+pub use reply::{Enhanced, MAX_REPLY_LINE, MAX_REPLY_LINES, MAX_REPLY_SIZE, Reply, ReplyError, ReplyReader};

@@ -19,6 +19,8 @@ pub struct Extensions {
     pub size: Option<u64>,
     /// The session can be encrypted (RFC 3207).
     pub starttls: bool,
+    /// The most recipients that it takes in one transaction (RFC 9422).
+    pub most_recipients: Option<usize>,
 }
 
 /// A CR without LF behind it, or an LF without CR before it, in a message that is to be sent. Two servers may read
@@ -58,6 +60,7 @@ impl Extensions {
                 "8BITMIME" => offered.eight_bit_mime = true,
                 "STARTTLS" => offered.starttls = true,
                 "ENHANCEDSTATUSCODES" => offered.enhanced_status_codes = true,
+                "LIMITS" => offered.most_recipients = words.find_map(limit_of_recipients),
                 "SIZE" => offered.size = Some(words.next().and_then(|limit| limit.parse().ok()).unwrap_or(0)),
                 _ => {}
             }
@@ -69,6 +72,13 @@ impl Extensions {
     pub fn size_limit(&self) -> Option<u64> {
         self.size.filter(|limit| *limit > 0)
     }
+}
+
+/// The number in `RCPTMAX=100`, if it is a sensible one.
+fn limit_of_recipients(word: &str) -> Option<usize> {
+    let (name, value) = word.split_once('=')?;
+    let limit = value.parse().ok().filter(|limit| *limit > 0);
+    limit.filter(|_| name.eq_ignore_ascii_case("RCPTMAX"))
 }
 
 /// Appends `MAIL FROM`, with `SIZE=` and `BODY=8BITMIME` where given.
@@ -233,9 +243,17 @@ mod tests {
     #[test]
     fn offers_are_read_in_any_case_and_unknown_ones_passed_over() {
         let mut reply = Reply::new(250, None, "SIZE is my name");
-        reply
-            .lines
-            .extend(["size 1000", "Pipelining", "8BITMIME", "X-ODD 1", "DSN"].map(str::to_owned));
+        reply.lines.extend(
+            [
+                "size 1000",
+                "Pipelining",
+                "8BITMIME",
+                "X-ODD 1",
+                "DSN",
+                "LIMITS MAILMAX=5 RcptMax=100",
+            ]
+            .map(str::to_owned),
+        );
         let offered = Extensions::from_reply(&reply);
         assert_eq!(
             offered,
@@ -245,6 +263,7 @@ mod tests {
                 enhanced_status_codes: false,
                 size: Some(1000),
                 starttls: false,
+                most_recipients: Some(100),
             }
         );
         assert_eq!(Extensions::from_reply(&Reply::new(250, None, "SIZE 5")).size, None);

@@ -4,12 +4,19 @@ use std::fmt;
 
 use bytes::{Buf, BytesMut};
 
-/// The longest reply line taken, in octets without its line end. RFC 5321, 4.5.3.1.5 allows 512; real servers with long
-/// explanations and links send more.
+/// Octets of a reply line that are kept, without its line end. RFC 5321, 4.5.3.1.5 allows 512; real servers with long
+/// explanations and links send more. The rest of a longer line is read and dropped: its code stands at its beginning.
 pub const MAX_REPLY_LINE: usize = 2048;
 
-/// The most lines taken in one reply. The longest EHLO answers met in the field stay under 30.
+/// Lines of one reply that are kept. The longest EHLO answers met in the field stay under 30. More are read and dropped.
 pub const MAX_REPLY_LINES: usize = 128;
+
+/// Octets of one reply that are read. A server that says more has given its code by then, and is not listened to any
+/// longer.
+pub const MAX_REPLY_SIZE: usize = 256 << 10;
+
+/// Lines that are no reply, and are passed over before one.
+const MAX_JUNK_LINES: usize = 16;
 
 /// An enhanced status code: `5.1.1`. The class is the reply code's first digit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,79 +72,167 @@ impl fmt::Display for Reply {
 
 /// Reads replies out of the octets that a server sent, however they were cut up on the way.
 ///
-/// Lines end in CRLF; a bare LF is taken too, because nothing that a server says can be smuggled past us by it. Control
-/// characters in the text become `?`, so that a reply cannot forge a line of a log.
+/// **The code decides** (RFC 5321, 4.2), and whatever else a server does to its text must not hide it. So a bare LF ends a
+/// line too, because nothing that a server says can be smuggled past us by it; empty lines are passed over, and lines that
+/// are no reply where that is [allowed](ReplyReader::pass_junk); a line of a multi-line reply may lack its code; long lines,
+/// and replies of many lines, are cut. Control characters in the text become `?`, so that a reply cannot forge a line of a log.
 #[derive(Debug, Default)]
 pub struct ReplyReader {
     /// The lines so far of a reply that is not complete.
     partial: Option<Reply>,
-    /// Octets of the buffer that are known to hold no line end.
-    scanned: usize,
+    /// The beginning of a line whose end has not come.
+    line: Vec<u8>,
+    /// Octets of the reply so far.
+    octets: usize,
+    junk: Junk,
+    /// Lines that are no reply may be passed over.
+    passes_junk: bool,
+    /// The last reply did not end: what follows cannot be told from it.
+    endless: bool,
+}
+
+/// Lines before a reply that are none.
+#[derive(Debug, Default)]
+struct Junk {
+    first: Option<String>,
+    lines: usize,
 }
 
 /// Why what a server sent is not a reply. The session cannot go on: nobody knows what the next octets answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
-    #[error("a reply line is longer than {MAX_REPLY_LINE} octets")]
-    LineTooLong,
-    #[error("a reply has more than {MAX_REPLY_LINES} lines")]
-    TooManyLines,
     #[error("\"{line}\" is not an SMTP reply: three digits, 200 to 599, are expected")]
     NotAReply { line: String },
-    #[error("one reply with two codes, {first} and {second}")]
+    #[error("one reply with codes of two classes, {first} and {second}")]
     CodesDiffer { first: u16, second: u16 },
+    #[error("the reply before had no end within {MAX_REPLY_SIZE} octets")]
+    Endless,
 }
 
 impl ReplyReader {
     /// Takes one whole reply off the front of `buffer`; `None` when more octets are needed. Octets behind the reply
     /// stay: they are the next one, when commands are pipelined.
     pub fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Reply>, ReplyError> {
-        while let Some(line_end) = memchr::memchr(b'\n', &buffer[self.scanned..]).map(|at| self.scanned + at) {
-            let line = buffer[..line_end].strip_suffix(b"\r").unwrap_or(&buffer[..line_end]);
-            let complete = self.take_line(line)?;
-            buffer.advance(line_end + 1);
-            self.scanned = 0;
-            if complete {
-                return Ok(self.partial.take());
+        if self.endless {
+            return Err(ReplyError::Endless);
+        }
+        while !buffer.is_empty() {
+            let within = &buffer[..buffer.len().min(MAX_REPLY_SIZE - self.octets)];
+            let line_end = memchr::memchr(b'\n', within);
+            let taken = line_end.map_or(within.len(), |at| at + 1);
+            let text = &buffer[..line_end.unwrap_or(taken)];
+            // One octet more than is kept: it may be the CR.
+            let room = (MAX_REPLY_LINE + 1).saturating_sub(self.line.len());
+            self.line.extend_from_slice(&text[..text.len().min(room)]);
+            self.octets += taken;
+            buffer.advance(taken);
+            if line_end.is_some()
+                && let Some(reply) = self.end_line()?
+            {
+                return Ok(Some(reply));
+            }
+            if self.octets == MAX_REPLY_SIZE {
+                self.endless = true;
+                return match self.finish() {
+                    Some(reply) => Ok(Some(reply)),
+                    None => Err(self.not_a_reply()),
+                };
             }
         }
-        if buffer.len() > MAX_REPLY_LINE + 1 {
-            return Err(ReplyError::LineTooLong);
-        }
-        self.scanned = buffer.len();
         Ok(None)
     }
 
-    /// Adds a line to the reply, and says whether it was the last one.
-    fn take_line(&mut self, line: &[u8]) -> Result<bool, ReplyError> {
-        if line.len() > MAX_REPLY_LINE {
-            return Err(ReplyError::LineTooLong);
+    /// Whether a few lines that are no reply may come before the next one. Otherwise the first of them is an error.
+    pub fn pass_junk(&mut self, pass: bool) {
+        self.passes_junk = pass;
+    }
+
+    /// The server says no more: a reply whose code has come is one, although its end has not.
+    pub fn finish(&mut self) -> Option<Reply> {
+        self.octets = 0;
+        if split_line(trimmed(&self.line)).is_some()
+            && let Ok(Some(reply)) = self.end_line()
+        {
+            return Some(reply);
         }
-        let (code, last, text) = split_line(line).ok_or_else(|| ReplyError::NotAReply {
-            line: printable(&line[..line.len().min(60)]),
-        })?;
+        self.line.clear();
+        self.partial.take()
+    }
+
+    /// The first line that came instead of the reply that is due, if one did.
+    pub fn junk(&self) -> Option<&str> {
+        self.junk.first.as_deref()
+    }
+
+    /// Whether nothing of a reply has come.
+    pub fn is_between(&self) -> bool {
+        self.partial.is_none() && trimmed(&self.line).is_empty()
+    }
+
+    /// The line is whole; the reply, when that was its last one.
+    fn end_line(&mut self) -> Result<Option<Reply>, ReplyError> {
+        let line = std::mem::take(&mut self.line);
+        let line = trimmed(&line);
+        match (split_line(line), &mut self.partial) {
+            (Some((code, last, text)), _) => {
+                if self.add(code, text)? && last {
+                    (self.octets, self.junk) = (0, Junk::default());
+                    return Ok(self.partial.take());
+                }
+            }
+            (None, Some(partial)) => keep(&mut partial.lines, line),
+            (None, None) if line.is_empty() => {}
+            (None, None) => {
+                self.junk.lines += 1;
+                self.junk
+                    .first
+                    .get_or_insert_with(|| printable(&line[..line.len().min(60)]));
+                if !self.passes_junk || self.junk.lines > MAX_JUNK_LINES {
+                    return Err(self.not_a_reply());
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Adds a line to the reply; always true.
+    fn add(&mut self, code: u16, text: &[u8]) -> Result<bool, ReplyError> {
         let (enhanced, text) = split_enhanced(code, text);
         let reply = self.partial.get_or_insert_with(|| Reply {
             code,
             enhanced,
             lines: Vec::new(),
         });
-        if reply.code != code {
-            return Err(ReplyError::CodesDiffer {
-                first: reply.code,
-                second: code,
-            });
+        if reply.code / 100 != code / 100 {
+            let (first, second) = (reply.code, code);
+            return Err(ReplyError::CodesDiffer { first, second });
         }
-        if reply.lines.len() == MAX_REPLY_LINES {
-            return Err(ReplyError::TooManyLines);
-        }
-        reply.lines.push(printable(text));
-        Ok(last)
+        // Some servers change the code on the way. The last line is the one that ends the reply.
+        reply.code = code;
+        keep(&mut reply.lines, text);
+        Ok(true)
+    }
+
+    fn not_a_reply(&self) -> ReplyError {
+        let line = self.junk.first.clone();
+        let line = line.unwrap_or_else(|| printable(&self.line[..self.line.len().min(60)]));
+        ReplyError::NotAReply { line }
     }
 }
 
+fn keep(lines: &mut Vec<String>, text: &[u8]) {
+    if lines.len() < MAX_REPLY_LINES {
+        lines.push(printable(&text[..text.len().min(MAX_REPLY_LINE)]));
+    }
+}
+
+/// Without white space around it, and without the CR.
+fn trimmed(line: &[u8]) -> &[u8] {
+    line.trim_ascii()
+}
+
 /// Code, whether it is the last line, and text: `250-SIZE`, `250 done`, and the bare `250` that RFC 5321, 4.2 asks
-/// clients to accept.
+/// clients to accept. What else some servers put behind the code, a tab or a letter, belongs to the text.
 fn split_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let digits = line.get(..3)?;
     if !digits.iter().all(u8::is_ascii_digit) || !(b'2'..=b'5').contains(&digits[0]) {
@@ -146,9 +241,10 @@ fn split_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let code = digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
     match line.get(3) {
         None => Some((code, true, &[])),
-        Some(b' ') => Some((code, true, &line[4..])),
+        Some(b' ' | b'\t') => Some((code, true, &line[4..])),
         Some(b'-') => Some((code, false, &line[4..])),
-        Some(_) => None,
+        Some(b'0'..=b'9') => None,
+        Some(_) => Some((code, true, &line[3..])),
     }
 }
 
@@ -180,6 +276,7 @@ mod tests {
 
     fn read_all(octets: &[u8], step: usize) -> Result<Vec<Reply>, ReplyError> {
         let (mut reader, mut buffer, mut replies) = (ReplyReader::default(), BytesMut::new(), Vec::new());
+        reader.pass_junk(true);
         for chunk in octets.chunks(step) {
             buffer.extend_from_slice(chunk);
             while let Some(reply) = reader.read(&mut buffer)? {
@@ -187,6 +284,16 @@ mod tests {
             }
         }
         Ok(replies)
+    }
+
+    /// The one reply in these octets, however they are cut up.
+    fn one(octets: &[u8]) -> Reply {
+        let whole = read_all(octets, octets.len()).unwrap();
+        for step in [1, 2, 3, 7, 1460] {
+            assert_eq!(read_all(octets, step).unwrap(), whole, "in steps of {step}");
+        }
+        assert_eq!(whole.len(), 1, "{whole:?}");
+        whole.into_iter().next().unwrap()
     }
 
     #[test]
@@ -207,58 +314,101 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_an_error_that_shows_it() {
-        for octets in [
-            "HTTP/1.1 400 Bad Request\r\n",
-            "25\r\n",
-            "\r\n",
-            "250_ok\r\n",
-            "199 x\r\n",
-            "600 x\r\n",
+    fn the_code_decides_whatever_stands_around_it() {
+        for (octets, code) in [
+            ("\r\n250 ok\r\n", 250),
+            ("\r\n\r\n\n250 ok\r\n", 250),
+            (" 250 ok\r\n", 250),
+            ("250\tok\r\n", 250),
+            ("250_ok\r\n", 250),
+            ("250ok\r\n", 250),
+            ("250 ok\r\r\n", 250),
+            ("250 ok\n", 250),
+            ("warning: the disk is nearly full\r\n250 ok\r\n", 250),
+            ("250-taken\r\nas 4711\r\n250 ok\r\n", 250),
+            ("250-taken\r\n\r\n250 ok\r\n", 250),
+            ("250-one\r\n251 two\r\n", 251),
+            ("550-no\r\n550\r\n", 550),
         ] {
-            let error = read_all(octets.as_bytes(), 3).unwrap_err();
-            assert!(matches!(error, ReplyError::NotAReply { .. }), "{octets:?}: {error}");
+            assert_eq!(one(octets.as_bytes()).code, code, "{octets:?}");
         }
-        assert_eq!(
-            read_all(b"\x1b[2J\r\n", 99).unwrap_err(),
-            ReplyError::NotAReply { line: "?[2J".into() }
-        );
     }
 
     #[test]
-    fn one_reply_has_one_code() {
-        let error = read_all(b"250-one\r\n251 two\r\n", 99).unwrap_err();
-        assert_eq!(
-            error,
-            ReplyError::CodesDiffer {
-                first: 250,
-                second: 251
+    fn long_replies_are_cut_and_keep_their_code() {
+        for code in [250, 451, 554] {
+            for text in [MAX_REPLY_LINE - 4, MAX_REPLY_LINE, 20_000, MAX_REPLY_SIZE - 100] {
+                let reply = one(format!("{code} {}\r\n", "x".repeat(text)).as_bytes());
+                assert_eq!(reply.code, code);
+                assert!(reply.lines[0].len() <= MAX_REPLY_LINE, "{text} octets");
             }
-        );
+            let lines = format!("{}{code} end\r\n", format!("{code}-x\r\n").repeat(MAX_REPLY_LINES * 4));
+            let reply = one(lines.as_bytes());
+            assert_eq!((reply.code, reply.lines.len()), (code, MAX_REPLY_LINES));
+        }
     }
 
     #[test]
-    fn lines_and_their_number_are_bounded() {
-        let line = |text: usize| format!("250 {}\r\n", "x".repeat(text));
-        assert!(read_all(line(MAX_REPLY_LINE - 4).as_bytes(), 7).is_ok());
-        assert_eq!(
-            read_all(line(MAX_REPLY_LINE - 3).as_bytes(), 7).unwrap_err(),
-            ReplyError::LineTooLong
-        );
-        assert_eq!(
-            read_all(&[b'2'; MAX_REPLY_LINE + 2], 100).unwrap_err(),
-            ReplyError::LineTooLong,
-            "without waiting for a line end"
-        );
-        let many = |lines: usize| format!("{}250 end\r\n", "250-x\r\n".repeat(lines - 1));
-        assert_eq!(
-            read_all(many(MAX_REPLY_LINES).as_bytes(), 99).unwrap()[0].lines.len(),
-            MAX_REPLY_LINES
-        );
-        assert_eq!(
-            read_all(many(MAX_REPLY_LINES + 1).as_bytes(), 99).unwrap_err(),
-            ReplyError::TooManyLines
-        );
+    fn a_reply_without_end_has_its_code_and_is_the_last_one() {
+        for endless in [
+            format!("250 {}", "x".repeat(MAX_REPLY_SIZE)),
+            "250-x\r\n".repeat(MAX_REPLY_SIZE / 7 + 2),
+        ] {
+            let (mut reader, mut buffer) = (ReplyReader::default(), BytesMut::from(endless.as_bytes()));
+            assert_eq!(reader.read(&mut buffer).unwrap().unwrap().code, 250);
+            assert_eq!(reader.read(&mut buffer), Err(ReplyError::Endless));
+        }
+        let junk = "x".repeat(MAX_REPLY_SIZE + 1);
+        assert!(matches!(
+            read_all(junk.as_bytes(), 1000),
+            Err(ReplyError::NotAReply { .. })
+        ));
+    }
+
+    #[test]
+    fn a_reply_that_was_cut_off_behind_its_code_is_one() {
+        for (octets, code) in [
+            ("250", Some(250)),
+            ("250 2.0.0 queued as", Some(250)),
+            ("554-no\r\n", Some(554)),
+            ("554-no\r\n55", Some(554)),
+            ("25", None),
+            ("", None),
+            ("oops", None),
+        ] {
+            let (mut reader, mut buffer) = (ReplyReader::default(), BytesMut::from(octets.as_bytes()));
+            assert_eq!(reader.read(&mut buffer).unwrap(), None, "{octets:?}");
+            assert_eq!(reader.finish().map(|reply| reply.code), code, "{octets:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_shown_and_passed_over_a_few_times_at_most() {
+        for line in ["HTTP/1.1 400 Bad Request", "25", "199 x", "600 x", "2500 octets"] {
+            let octets = format!("{line}\r\n");
+            let (mut reader, mut buffer) = (ReplyReader::default(), BytesMut::from(octets.as_bytes()));
+            reader.pass_junk(true);
+            assert_eq!(reader.read(&mut buffer).unwrap(), None);
+            assert_eq!(reader.junk(), Some(line));
+            let (mut reader, mut buffer) = (ReplyReader::default(), BytesMut::from(octets.as_bytes()));
+            let error = reader.read(&mut buffer).unwrap_err();
+            assert_eq!(
+                error,
+                ReplyError::NotAReply { line: line.into() },
+                "where it is not allowed"
+            );
+            let error = read_all(octets.repeat(MAX_JUNK_LINES + 1).as_bytes(), 3).unwrap_err();
+            assert_eq!(error, ReplyError::NotAReply { line: line.into() });
+        }
+        let error = read_all("\x1b[2J\r\n".repeat(MAX_JUNK_LINES + 1).as_bytes(), 99).unwrap_err();
+        assert_eq!(error, ReplyError::NotAReply { line: "?[2J".into() });
+    }
+
+    #[test]
+    fn one_reply_does_not_say_yes_and_no() {
+        let error = read_all(b"250-one\r\n550 two\r\n", 99).unwrap_err();
+        let (first, second) = (250, 550);
+        assert_eq!(error, ReplyError::CodesDiffer { first, second });
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl Shown {
         };
         let mut rooms = Registry::with_prefix(PREFIX);
         let mut add = |room: Box<dyn Collector>| rooms.register_collector(room);
+        add(Box::new(rooms::Clock(Arc::clone(&relay.steady))));
         add(Box::new(rooms::Intake(Arc::clone(&relay.counts))));
         add(Box::new(rooms::Outgoing(Arc::downgrade(&relay.delivery))));
         add(Box::new(transactions::Requests(Arc::downgrade(&relay.transactions))));

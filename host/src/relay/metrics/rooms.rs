@@ -5,7 +5,8 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use crate::delivery::{Delivered, Delivery};
+use crate::clock::SteadyClock;
+use crate::delivery::{Delivered, Delivery, PeerStanding};
 use crate::message::PeerName;
 use crate::spool::Depths;
 
@@ -76,6 +77,59 @@ impl Collector for Outgoing {
             "delivery_failures",
             "Outgoing messages that were given up",
             of(|counts| counts.failed),
+        )?;
+        let standings = self
+            .0
+            .upgrade()
+            .map(|delivery| delivery.standings())
+            .unwrap_or_default();
+        let of = |number: fn(&PeerStanding) -> i64| {
+            let rows = standings.iter();
+            rows.map(move |standing| (to(&standing.peer), number(standing)))
+        };
+        gauge(
+            &mut encoder,
+            "peer_up",
+            "0 while none of the peer's hosts talks to us, else 1",
+            of(|standing| i64::from(standing.down.is_none())),
+        )?;
+        gauge(
+            &mut encoder,
+            "peer_down_since_seconds",
+            "When the peer went down, in seconds since 1970; 0 while it is up",
+            of(|standing| standing.down.as_ref().map_or(0, |down| (down.since.0 / 1000) as i64)),
+        )?;
+        gauge(
+            &mut encoder,
+            "peer_hosts_down",
+            "Hosts of the peer that did not talk to us when they were last tried",
+            of(|standing| standing.hosts_down.len() as i64),
+        )?;
+        gauge(
+            &mut encoder,
+            "deliveries_running_long",
+            "Attempts that have taken more than 2 s so far",
+            of(|standing| standing.running.len() as i64),
+        )
+    }
+}
+
+/// How far the system's clock is away.
+pub(super) struct Clock(pub Arc<SteadyClock>);
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl Collector for Clock {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        gauge(
+            &mut encoder,
+            "clock_offset_seconds",
+            "How far the system's clock is ahead of the relay's since it jumped; 0 when it has not",
+            [(Labels::new(), self.0.offset() / 1000)],
         )
     }
 }

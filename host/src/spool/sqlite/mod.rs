@@ -299,6 +299,18 @@ impl Spool for SqliteSpool {
         Box::pin(self.read(move |db| readers::due(db, &peer, now, limit, &except)))
     }
 
+    fn overdue<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        aged: Timestamp,
+        limit: usize,
+        except: &'a [OutgoingId],
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
+        let (peer, except) = (peer.clone(), HashSet::from_iter(except.iter().copied()));
+        Box::pin(self.read(move |db| readers::overdue(db, &peer, now, aged, limit, &except)))
+    }
+
     fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
         Box::pin(self.read(|db| readers::next_due(db)))
     }

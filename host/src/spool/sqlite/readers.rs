@@ -98,11 +98,39 @@ pub(super) fn due(
     except: &HashSet<OutgoingId>,
 ) -> Result<Vec<Outgoing>, SpoolError> {
     const IDS: &str = "SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1 AND due <= ?2 ORDER BY due";
+    waiting(readers, IDS, (peer.as_str(), sql_time(now)), limit, except)
+}
+
+/// Ids are times, in microseconds: what was received before `aged` has an id below it.
+pub(super) fn overdue(
+    readers: &Arc<Readers>,
+    peer: &PeerName,
+    now: Timestamp,
+    aged: Timestamp,
+    limit: usize,
+    except: &HashSet<OutgoingId>,
+) -> Result<Vec<Outgoing>, SpoolError> {
+    const IDS: &str = "
+        SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1 AND expires <= ?2
+        UNION
+        SELECT message, ordinal FROM outgoing INDEXED BY outgoing_due WHERE state = 0 AND peer = ?1 AND message <= ?3";
+    let aged = i64::try_from(aged.0.saturating_mul(1000)).unwrap_or(i64::MAX);
+    waiting(readers, IDS, (peer.as_str(), sql_time(now), aged), limit, except)
+}
+
+/// Waiting messages by a query for their ids.
+fn waiting(
+    readers: &Arc<Readers>,
+    ids: &str,
+    parameters: impl rusqlite::Params,
+    limit: usize,
+    except: &HashSet<OutgoingId>,
+) -> Result<Vec<Outgoing>, SpoolError> {
     readers.with(|db| {
         // One snapshot for the ids and for what they stand for.
         let _snapshot = db.unchecked_transaction()?;
-        let mut query = db.prepare_cached(IDS)?;
-        let mut rows = query.query((peer.as_str(), sql_time(now)))?;
+        let mut query = db.prepare_cached(ids)?;
+        let mut rows = query.query(parameters)?;
         let (mut found, mut octets) = (Vec::new(), 0);
         while found.len() < limit
             && octets < MOST_NEW_OCTETS
@@ -296,7 +324,7 @@ pub(super) fn read_outgoing(
     id: OutgoingId,
 ) -> Result<Option<(Outgoing, usize)>, SpoolError> {
     const QUERY: &str = "
-        SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces, o.expires, o.kind, o.repeats
+        SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces, o.expires, o.kind, o.repeats, o.reason
         FROM outgoing o JOIN message m ON m.id = o.message WHERE o.message = ?1 AND o.ordinal = ?2";
     let mut query = db.prepare_cached(QUERY)?;
     let mut rows = query.query((schema::key(id.message)?, id.ordinal))?;
@@ -304,12 +332,14 @@ pub(super) fn read_outgoing(
         Some(row) => {
             let expires: Option<i64> = row.get(7)?;
             let (kind, repeats) = (kind(row, 8)?, row.get(9)?);
+            let said = row.get(10)?;
             let found = outgoing_of(row, readers, id)?;
             Ok(found.map(|(outgoing, octets)| {
                 let outgoing = Outgoing {
                     expires_at: expires.map(|at| Timestamp(at as u64)),
                     kind,
                     repeats,
+                    said,
                     ..outgoing
                 };
                 (outgoing, octets)
@@ -349,6 +379,7 @@ fn outgoing_of(row: &Row, readers: &Arc<Readers>, id: OutgoingId) -> Result<Opti
         repeats: 0,
         header: None,
         attempts: row.get(4)?,
+        said: None,
         expires_at: None,
     };
     Ok(Some((outgoing, octets)))

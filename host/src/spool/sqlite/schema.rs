@@ -70,6 +70,7 @@ pub(super) const TABLES: &str = "
         envelope TEXT NOT NULL, pieces BLOB NOT NULL, PRIMARY KEY(message, ordinal)) WITHOUT ROWID;
     CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = 0;
     CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = 1;
+    CREATE INDEX outgoing_expires ON outgoing(peer, expires) WHERE state = 0 AND expires IS NOT NULL;
 
     -- An outcome that plug-ins must still be told, with its own copy of the outgoing message as it was at the attempt.
     -- Its id is never given again: whoever settles an event late must not settle another.
@@ -104,6 +105,30 @@ pub(super) const TABLES: &str = "
 
     CREATE TABLE kv(plugin TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(plugin, key)) WITHOUT ROWID;
 ";
+
+/// Pauses are a day at the longest, and a little more for their spread: what is due later was stored by a clock that was
+/// ahead. It is due now.
+fn believe_no_far_times(db: &Connection, now: crate::message::Timestamp) -> Result<(), SpoolError> {
+    let times = (now.0 as i64, now.plus(FAR).0 as i64);
+    let mut corrected = 0;
+    for rows in [
+        "outgoing SET due = ?1 WHERE state = 0 AND",
+        "event SET due = ?1 WHERE",
+        "message SET due = ?1 WHERE",
+    ] {
+        corrected += db.execute(&format!("UPDATE {rows} due > ?2"), times)?;
+    }
+    if corrected > 0 {
+        tracing::warn!(
+            rows = corrected,
+            "the clock was ahead when these were stored: what was to wait for days is due now"
+        );
+    }
+    Ok(())
+}
+
+/// See [`believe_no_far_times`].
+const FAR: Duration = Duration::from_secs(30 * 3600);
 
 /// Makes the folder, and takes the lock that keeps a second relay out for as long as the file is open.
 pub(super) fn claim(folder: &Path) -> Result<File, SpoolError> {
@@ -147,6 +172,7 @@ pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection
         db.pragma_update(None, "max_page_count", (octets / u64::from(PAGE)) as i64)?;
     }
     upgrade::bring_up(&mut db, folder, options.backup)?;
+    believe_no_far_times(&db, options.clock.now())?;
     // SQLite flushes the folder for its log, not for the database itself.
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|e| broken(folder, &e))?;
@@ -166,8 +192,10 @@ pub(in crate::spool) fn open_existing(folder: &Path) -> Result<Connection, Spool
 /// As [`open_existing`], whatever the format. For the upgrade alone.
 pub(super) fn open_any_format(folder: &Path) -> Result<Connection, SpoolError> {
     let file = database(folder);
-    if !file.exists() {
-        return Err(SpoolError::Broken(format!("there is no spool in {}", folder.display())));
+    match file.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Err(SpoolError::Broken(format!("there is no spool in {}", folder.display()))),
+        Err(error) => return Err(broken(folder, &error)),
     }
     let db = open_file(&file)?;
     db.pragma_update(None, "synchronous", "FULL")?;

@@ -222,9 +222,10 @@ impl Unit<'_> {
             }
             DeliveryResult::Delivered | DeliveryResult::Dropped { .. } => self.remove(outcome.id)?,
             DeliveryResult::Failed { reason } => {
-                const FAIL: &str = "UPDATE outgoing SET state = 1, reason = ?3 WHERE message = ?1 AND ordinal = ?2";
+                const FAIL: &str = "
+                    UPDATE outgoing SET state = 1, reason = ?3, attempts = ?4 WHERE message = ?1 AND ordinal = ?2";
                 let id = (key(outcome.id.message)?, outcome.id.ordinal);
-                self.run(FAIL, (id.0, id.1, reason))?;
+                self.run(FAIL, (id.0, id.1, reason, outcome.attempts))?;
             }
             DeliveryResult::Deferred { due, attempts, reason } => self.defer(outcome.id, *due, *attempts, reason)?,
             DeliveryResult::Partly {

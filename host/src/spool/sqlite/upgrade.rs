@@ -27,6 +27,7 @@ const FROM_3: &str = "
     ALTER TABLE outgoing ADD COLUMN kind TEXT;
     ALTER TABLE outgoing ADD COLUMN repeats INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE event ADD COLUMN kind TEXT;
+    CREATE INDEX outgoing_expires ON outgoing(peer, expires) WHERE state = 0 AND expires IS NOT NULL;
     UPDATE outgoing SET repeats = coalesce((
         SELECT max(coalesce(json_extract(leg.value, '$.n'), 0))
         FROM request, json_each(request.state, '$.l') AS leg

@@ -24,6 +24,7 @@ fn answer(status: &str) -> Answer {
         status: status.into(),
         text: None,
         at: at(5),
+        host: None,
     }
 }
 

@@ -116,6 +116,8 @@ struct StoredAnswer {
     text: Option<String>,
     #[serde(rename = "a")]
     at: u64,
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -343,11 +345,12 @@ impl From<StoredState> for LegState {
 
 impl From<&Answer> for StoredAnswer {
     fn from(plain: &Answer) -> Self {
-        let Answer { status, text, at } = plain;
+        let Answer { status, text, at, host } = plain;
         Self {
             status: status.clone(),
             text: text.clone(),
             at: at.0,
+            host: host.clone(),
         }
     }
 }
@@ -358,6 +361,7 @@ impl From<StoredAnswer> for Answer {
             status: stored.status,
             text: stored.text,
             at: Timestamp(stored.at),
+            host: stored.host,
         }
     }
 }

@@ -100,6 +100,7 @@ fn destination(of: &Acceptance, ordinal: u32, to: &str) -> Outgoing {
         repeats: 0,
         header: None,
         attempts: 0,
+        said: None,
         expires_at: None,
     }
 }
@@ -122,6 +123,7 @@ fn charge(kind: &str) -> ChargingEntry {
 
 fn outcome(id: OutgoingId, result: DeliveryResult) -> Outcome {
     Outcome {
+        attempts: 1,
         id,
         result,
         reply: None,

@@ -81,6 +81,7 @@ fn ok() -> Answer {
 /// A delivery, with what it means for the transaction.
 fn handed_over(number: MessageId) -> Outcome {
     Outcome {
+        attempts: 1,
         changes: leg(number, LegState::Delivered { at: NOW }),
         ..delivered(id(number, 1))
     }
@@ -521,6 +522,7 @@ async fn a_refusal_from_the_spool_is_known_to_the_request_at_once() {
         status: "Error-service-denied".into(),
         text: None,
         at: NOW,
+        host: None,
     };
     let failed = Finish::Failed {
         reason: "no".into(),

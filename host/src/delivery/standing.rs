@@ -1,0 +1,209 @@
+//! How a peer and its hosts stand: what is down, since when, and what it said. One line in the log at each change.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::fate::Answer;
+use super::peer::lock;
+use crate::message::{Masked, OutgoingId, PeerName, Timestamp};
+
+/// How one peer stands, for the metrics and for `queue list`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStanding {
+    pub peer: PeerName,
+    /// Set while none of its hosts talks to us.
+    pub down: Option<Down>,
+    /// Those that did not talk to us when they were last tried.
+    pub hosts_down: Vec<HostDown>,
+    /// Attempts that have taken some time already.
+    pub running: Vec<RunningAttempt>,
+}
+
+/// A peer that is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Down {
+    pub since: Timestamp,
+    /// What the last host that was tried said, or why it said nothing.
+    pub said: String,
+    /// When the next message tries the door; `None` while one does.
+    pub again: Option<Timestamp>,
+}
+
+/// A host that does not talk to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostDown {
+    pub host: String,
+    pub since: Timestamp,
+    pub said: String,
+}
+
+/// An attempt that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningAttempt {
+    /// As `queue list` prints it.
+    pub id: String,
+    pub since: Timestamp,
+    pub host: Option<String>,
+    /// `answer to MAIL`.
+    pub waits_for: String,
+    pub waits_since: Timestamp,
+}
+
+/// What is known of the hosts of one peer.
+#[derive(Debug)]
+pub(super) struct Standing {
+    peer: PeerName,
+    hosts: Mutex<BTreeMap<String, Failing>>,
+    down: Mutex<Option<Trouble>>,
+    /// Why nobody knows which hosts there are.
+    hostless: Mutex<Option<String>>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    trouble: Trouble,
+    /// When it was last found so.
+    last: Instant,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    /// For people.
+    since: Timestamp,
+    /// For how long.
+    begun: Instant,
+    said: String,
+}
+
+/// A host that was found dead is tried after the others for this long.
+const DEAD_FOR: Duration = Duration::from_secs(60);
+
+impl Standing {
+    pub fn new(peer: PeerName) -> Self {
+        Self {
+            peer,
+            hosts: Mutex::default(),
+            down: Mutex::default(),
+            hostless: Mutex::default(),
+        }
+    }
+
+    /// Forgets hosts that are the peer's no more.
+    pub fn keep(&self, may_be: impl Fn(&str) -> bool) {
+        lock(&self.hosts).retain(|host, _| may_be(host));
+    }
+
+    /// Whether a host was found down lately.
+    pub fn is_dead(&self, host: &str) -> bool {
+        let hosts = lock(&self.hosts);
+        hosts.get(host).is_some_and(|failing| failing.last.elapsed() < DEAD_FOR)
+    }
+
+    pub fn host_is_down(&self, host: &str, why: &Answer, now: Timestamp) {
+        let said = why.with_step();
+        let mut hosts = lock(&self.hosts);
+        if let Some(known) = hosts.get_mut(host) {
+            (known.trouble.said, known.last) = (said, Instant::now());
+            return;
+        }
+        warn!(peer = %self.peer, host, reason = %Masked(&said), "host does not talk to us");
+        let trouble = Trouble::new(said, now);
+        let last = trouble.begun;
+        hosts.insert(host.to_owned(), Failing { trouble, last });
+    }
+
+    pub fn host_is_up(&self, host: &str) {
+        // Looked at for each connection, and hardly ever there.
+        let failing = lock(&self.hosts).remove(host);
+        if let Some(Failing { trouble, .. }) = failing {
+            info!(peer = %self.peer, host, down_s = trouble.begun.elapsed().as_secs(), "host talks to us again");
+        }
+    }
+
+    /// Nobody says where the hosts are, or that there are some again.
+    pub fn hosts_known(&self, known: Result<(), &Answer>) {
+        let mut hostless = lock(&self.hostless);
+        match known {
+            Ok(()) if hostless.is_none() => {}
+            Ok(()) => {
+                *hostless = None;
+                info!(peer = %self.peer, "it is known again where the peer's hosts are");
+            }
+            Err(why) => {
+                let why = why.to_string();
+                if hostless.as_ref() != Some(&why) {
+                    warn!(peer = %self.peer, reason = why, "nobody says where the peer's hosts are");
+                    *hostless = Some(why);
+                }
+            }
+        }
+    }
+
+    /// None of its hosts talks to us; the next try is after `wait`.
+    pub fn peer_is_down(&self, host: Option<&str>, why: &Answer, now: Timestamp, wait: Duration) {
+        let said = why.at(host);
+        let mut down = lock(&self.down);
+        if let Some(known) = down.as_mut() {
+            known.said = said;
+            return;
+        }
+        let again_in_s = wait.as_secs_f64().round();
+        warn!(peer = %self.peer, reason = %Masked(&said), again_in_s, "peer is down: its messages wait");
+        *down = Some(Trouble::new(said, now));
+    }
+
+    pub fn peer_is_up(&self) {
+        if let Some(trouble) = lock(&self.down).take() {
+            info!(peer = %self.peer, down_s = trouble.begun.elapsed().as_secs(), "peer is up again");
+        }
+    }
+
+    /// As it is shown; `again` is when the next try is.
+    pub fn shown(&self, again: Option<Timestamp>, running: Vec<RunningAttempt>) -> PeerStanding {
+        let down = lock(&self.down);
+        let down = down.as_ref().map(|trouble| Down {
+            since: trouble.since,
+            said: trouble.said.clone(),
+            again,
+        });
+        let hosts = lock(&self.hosts);
+        let hosts_down = hosts.iter().map(|(host, failing)| HostDown {
+            host: host.clone(),
+            since: failing.trouble.since,
+            said: failing.trouble.said.clone(),
+        });
+        PeerStanding {
+            peer: self.peer.clone(),
+            down,
+            hosts_down: hosts_down.collect(),
+            running,
+        }
+    }
+}
+
+impl Trouble {
+    fn new(said: String, now: Timestamp) -> Self {
+        Self {
+            since: now,
+            begun: Instant::now(),
+            said,
+        }
+    }
+}
+
+impl RunningAttempt {
+    pub(super) fn of(id: OutgoingId, running: &super::running::Running, now: Timestamp) -> Self {
+        let place = running.place();
+        Self {
+            id: id.to_string(),
+            since: now.minus(running.age()),
+            host: place.host,
+            waits_for: place.waits_for.to_owned(),
+            waits_since: now.minus(place.since.elapsed()),
+        }
+    }
+}
