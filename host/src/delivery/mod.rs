@@ -5,12 +5,14 @@
 //! - A message is in the spool until what became of it is recorded there. Memory only makes it faster: a message is
 //!   handed over straight after its commit, or leased from the spool when there was no room for it.
 //! - One message is never sent twice at once, and never sent again once its end is recorded.
+//! - A reply answers a question that had been asked when it came, or nothing: see
+//!   [`Dialogue`](crate::protocol::smtp::Dialogue).
 //! - Replies decide: 2xx takes, 4xx waits ([`Schedule`]), 5xx fails, each recipient for itself where the peer answers
 //!   each for itself. A connection that is lost before the end of data decides nothing, and the peer's next host is
 //!   tried at once; lost after it, nobody knows, and the same host is asked again later.
-//! - A peer whose hosts do not talk to us (no connection, no greeting, a greeting of 4xx or 5xx) is left alone:
-//!   everything for it waits in the spool, and one message at a time tries the door. A 5xx greeting fails that one
-//!   message; it does not fail all that wait.
+//! - A peer whose hosts do not talk to us (no connection, no greeting, a greeting of 4xx or 5xx, 421) is down, and left
+//!   alone: everything for it waits in the spool, and one message at a time tries the door. That fails no message.
+//! - What expires or is too old is given up in time, whatever keeps it waiting.
 //! - A next hop that stalls, hangs up or talks garbage costs its own message and one connection.
 
 mod addresses;
