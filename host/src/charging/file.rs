@@ -12,7 +12,7 @@ use super::ber;
 const RELEASE: u8 = 7 << 5;
 const RELEASE_EXTENSION: u8 = 16 - 10;
 /// BER, of TS 32.270 (TS 32.297, 6.1.2).
-const BER_OF_MMS: u8 = 1 << 5 | 10;
+const BER_OF_MMS: u8 = (1 << 5) | 10;
 const HEADER: u32 = 54;
 const RECORD_HEADER: usize = 5;
 
@@ -127,13 +127,13 @@ fn moment(time: &Zoned) -> u32 {
     let offset = time.offset().seconds();
     let minutes = offset.unsigned_abs() / 60;
     let small = |value: i8| u32::from(value.unsigned_abs());
-    small(time.month()) << 28
-        | small(time.day()) << 23
-        | small(time.hour()) << 18
-        | small(time.minute()) << 12
-        | u32::from(offset >= 0) << 11
-        | (minutes / 60) << 6
-        | minutes % 60
+    (small(time.month()) << 28)
+        | (small(time.day()) << 23)
+        | (small(time.hour()) << 18)
+        | (small(time.minute()) << 12)
+        | (u32::from(offset >= 0) << 11)
+        | ((minutes / 60) << 6)
+        | (minutes % 60)
 }
 
 /// What a file's header says, for people.
@@ -235,7 +235,7 @@ fn record_at(file: &[u8], at: usize) -> Option<(&[u8], usize)> {
 }
 
 fn shown(moment: u32) -> String {
-    let part = |shift: u32, bits: u32| moment >> shift & ((1 << bits) - 1);
+    let part = |shift: u32, bits: u32| (moment >> shift) & ((1 << bits) - 1);
     let sign = if part(11, 1) == 1 { '+' } else { '-' };
     let (month, day, hour, minute) = (part(28, 4), part(23, 5), part(18, 5), part(12, 6));
     format!(
@@ -299,7 +299,7 @@ mod tests {
         fewer[21] = 2;
         assert!(matches!(read(&fewer, drop), Err(FileError::Count { said: 2, is: 3 })));
         let mut foreign = whole;
-        foreign[57] = 3 << 5 | 10;
+        foreign[57] = (3 << 5) | 10;
         assert!(matches!(
             read(&foreign, drop),
             Err(FileError::Encoding { encoding: 3, .. })

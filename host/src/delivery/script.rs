@@ -12,6 +12,9 @@ pub(super) struct Script {
     sent: usize,
 }
 
+/// A question, and where it ends in what is sent.
+pub(super) type Asked = (Question, usize);
+
 /// Commands in one pipelined group. Their answers fit into what systems keep for a connection, so that a server which
 /// answers while it is still being asked never has to wait for us to read (RFC 2920, 3.1).
 const GROUP: usize = 100;
@@ -35,7 +38,7 @@ impl Script {
     /// What is to be sent so that command number `place` can be answered: nothing when it was sent, it alone, or the group
     /// that it begins. Where each question ends counts from the beginning of what is sent. What was not sent before it is
     /// passed over.
-    pub fn next(&mut self, place: usize, pipelining: bool) -> Option<(&[u8], Vec<(Question, usize)>)> {
+    pub fn next(&mut self, place: usize, pipelining: bool) -> Option<(&[u8], Vec<Asked>)> {
         if self.was_sent(place) {
             return None;
         }
@@ -43,7 +46,7 @@ impl Script {
         let until = until.min(self.ends.len());
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before].1);
         let questions = &self.ends[place..until];
-        let questions: Vec<(Question, usize)> = questions
+        let questions: Vec<Asked> = questions
             .iter()
             .map(|(question, end)| (*question, end - start))
             .collect();

@@ -144,7 +144,7 @@ impl Session {
             }
         };
         let room = room_learnt(&mut fates, accepted);
-        fates.extend(left.iter().map(|recipient| Fate::next(recipient)));
+        fates.extend(left.iter().map(Fate::next));
         stay_together(&mut fates);
         Ok(Sent { fates, room })
     }

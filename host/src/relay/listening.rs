@@ -99,10 +99,10 @@ fn cannot(address: SocketAddr, error: &io::Error) -> String {
 fn addresses(config: &Config) -> impl Iterator<Item = (String, SocketAddr, Side)> {
     let inside = &config.relay.inside_listen;
     let side = if inside.is_empty() { Side::Both } else { Side::Outside };
-    let keyed = |list: &'static str, addresses: &[SocketAddr], side| {
-        let addresses = addresses.to_vec().into_iter().enumerate();
+    fn keyed(list: &str, addresses: &[SocketAddr], side: Side) -> impl Iterator<Item = (String, SocketAddr, Side)> {
+        let addresses = addresses.iter().copied().enumerate();
         addresses.map(move |(at, address)| (format!("relay.{list}[{at}]"), address, side))
-    };
+    }
     keyed("listen", &config.relay.listen, side).chain(keyed("inside-listen", inside, Side::Inside))
 }
 

@@ -111,6 +111,7 @@ impl Relay {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "made once, at a start")]
 pub(super) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) -> Result<Arc<SqliteSpool>, Findings> {
     let options = sqlite::Options {
         reserve: Some(config.limits.disk_reserve),

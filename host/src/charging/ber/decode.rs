@@ -107,7 +107,7 @@ fn integer(content: &[u8]) -> Option<u64> {
     };
     (1..=8)
         .contains(&octets.len())
-        .then(|| octets.iter().fold(0, |number, octet| number << 8 | u64::from(*octet)))
+        .then(|| octets.iter().fold(0, |number, octet| (number << 8) | u64::from(*octet)))
 }
 
 fn moment(content: &[u8]) -> Option<String> {

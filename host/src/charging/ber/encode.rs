@@ -223,7 +223,7 @@ fn number(address: &str) -> Option<Number<'_>> {
 fn tbcd(digits: &str) -> impl Iterator<Item = u8> {
     digits.as_bytes().chunks(2).map(|pair| {
         let high = pair.get(1).map_or(0xf, |digit| digit - b'0');
-        high << 4 | (pair[0] - b'0')
+        (high << 4) | (pair[0] - b'0')
     })
 }
 
@@ -262,7 +262,7 @@ fn at(time: Timestamp) -> Zoned {
 
 /// TimeStamp: local time `YYMMDDhhmmss` in BCD, the sign of the offset to UTC as a character, `hhmm` in BCD.
 fn moment(time: &Zoned) -> [u8; 9] {
-    let bcd = |value: u64| ((value / 10 % 10) << 4 | value % 10) as u8;
+    let bcd = |value: u64| (((value / 10 % 10) << 4) | (value % 10)) as u8;
     let small = |value: i8| bcd(u64::from(value.unsigned_abs()));
     let offset = time.offset().seconds();
     let (hours, minutes) = (offset.unsigned_abs() / 3600, offset.unsigned_abs() / 60 % 60);

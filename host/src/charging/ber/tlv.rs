@@ -102,7 +102,7 @@ pub fn take<'a>(octets: &mut &'a [u8]) -> Result<Element<'a>, TlvError> {
                 return Err(TlvError::LongTag);
             }
             let next = octet(octets)?;
-            tag = tag << 7 | u32::from(next & 0x7f);
+            tag = (tag << 7) | u32::from(next & 0x7f);
             if next & 0x80 == 0 {
                 break;
             }
@@ -132,7 +132,7 @@ fn taken_length(octets: &mut &[u8]) -> Result<usize, TlvError> {
     }
     let mut length = 0u64;
     for _ in 0..count {
-        length = length << 8 | u64::from(octet(octets)?);
+        length = (length << 8) | u64::from(octet(octets)?);
     }
     usize::try_from(length).map_err(|_| TlvError::Truncated)
 }

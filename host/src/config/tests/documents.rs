@@ -31,7 +31,7 @@ fn the_example_file_says_what_it_seems_to_say() {
         serde_json::json!({"portability-table": "ported"})
     );
     assert_eq!(config.plugins[1].limits.memory, Some(192 << 20));
-    assert_eq!(config.plugins[1].on_failure, crate::message::OnFailure::Skip);
+    assert_eq!(config.plugins[1].on_failure, crate::message::OnFailure::Defer);
     assert_eq!(config.plugins[2].settings, serde_json::json!({}));
 }
 

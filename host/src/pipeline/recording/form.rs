@@ -238,10 +238,23 @@ mod tests {
 
     use super::*;
 
-    /// `tests/fixtures/recording-1` was written by the program that made this form.
+    /// What a refusal looked like in form 1 did not say its code, so a comparison with it would be worth nothing.
     #[test]
-    fn recordings_of_form_1_are_read_and_written_octet_for_octet() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recording-1");
+    fn a_recording_of_form_1_is_refused_and_both_forms_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("000000000001-945671b04b19eae8.call");
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recording-2");
+        let octets = std::fs::read(fixtures.join(path.file_name().unwrap())).unwrap();
+        std::fs::write(&path, [b"{\"form\":1", &octets[b"{\"form\":2".len()..]].concat()).unwrap();
+        let error = CallFile::read(&path).unwrap_err().to_string();
+        assert!(error.contains("form 1, this is 2"), "{error}");
+    }
+
+    /// `tests/fixtures/recording-2` was written by a program of form 1, and differs from it in the number alone: none of
+    /// its calls ended in a refusal, whose text is what changed.
+    #[test]
+    fn recordings_of_form_2_are_read_and_written_octet_for_octet() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recording-2");
         let (mut loads, mut occasions, mut asked) = (0, BTreeSet::new(), 0);
         for file in std::fs::read_dir(&folder).unwrap() {
             let path = file.unwrap().path();

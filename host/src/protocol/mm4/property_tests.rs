@@ -212,8 +212,11 @@ prop_compose! {
     }
 }
 
+/// A part's media type, name, Content-ID or the like, and decoded body.
+type SeenPart = (String, Option<String>, Option<String>, Vec<u8>);
+
 /// What mail-parser, which is lenient and shares no code with the index, sees in a message.
-fn as_seen_by_mail_parser(octets: &[u8]) -> Vec<(String, Option<String>, Option<String>, Vec<u8>)> {
+fn as_seen_by_mail_parser(octets: &[u8]) -> Vec<SeenPart> {
     use mail_parser::{MessageParser, MimeHeaders as _};
     let message = MessageParser::default().parse(octets).unwrap();
     let shown = |part: &mail_parser::MessagePart<'_>| {

@@ -5,8 +5,6 @@
 //! hop passes every rule that was made for reports. RFC 5322, 3.6 allows one of each. Copies that say the same are
 //! harmless, and pass.
 
-use std::borrow::Cow;
-
 use super::{headers as h, unverified};
 use crate::message::{Field, Header};
 
@@ -73,9 +71,7 @@ impl Same {
             Self::Id => Some(h::normalised_id(&field.exact_value()).to_owned()),
             Self::Type => Some(h::normalised_id(&field.value()).to_ascii_lowercase()),
             Self::Word => Some(word(&field.value())).filter(|word| !word.is_empty()),
-            Self::Octets => Some(field.exact_value())
-                .map(Cow::into_owned)
-                .filter(|value| !value.is_empty()),
+            Self::Octets => Some(field.exact_value().into_owned()).filter(|value| !value.is_empty()),
         }
     }
 }
