@@ -29,11 +29,15 @@ impl Default for Dialling {
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 impl Dialling {
-    /// The numbers in E.164, with `+`; none when the local part is no number in any reading.
+    /// The numbers in E.164, with `+`; none when the local part neither is a number nor holds one, in any reading.
     pub fn readings(&self, local_part: &str) -> Vec<String> {
-        let Some((has_plus, digits)) = digits(local_part) else {
-            return Vec::new();
-        };
+        let whole = digits(local_part).into_iter();
+        let all = whole.chain(within(local_part).into_iter().filter_map(digits));
+        all.flat_map(|(has_plus, digits)| self.readings_of(has_plus, digits))
+            .collect()
+    }
+
+    fn readings_of(&self, has_plus: bool, digits: String) -> Vec<String> {
         let mut readings = vec![digits.clone()];
         if !has_plus || digits.starts_with('0') {
             let after = self
@@ -71,9 +75,34 @@ impl Dialling {
 /// stands behind a slash is the address's type.
 fn digits(local_part: &str) -> Option<(bool, String)> {
     let number = local_part.split('/').next().unwrap_or_default();
-    let legal = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '_' | '(' | ')' | ' ' | ',' | '~');
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    (number.chars().all(legal) && !digits.is_empty()).then(|| (number.starts_with('+'), digits))
+    (number.chars().all(is_of_a_number) && !digits.is_empty()).then(|| (number.starts_with('+'), digits))
+}
+
+fn is_of_a_number(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '_' | '(' | ')' | ' ' | ',' | '~')
+}
+
+/// The numbers beside which something else stands, as in `FAX=+15555550100` (RFC 3191), `tel:+15555550100;ext=1` (RFC 3966)
+/// and `+15555550100+x`. One that begins with `+` counts wherever it is. Other digits count where no letter touches them:
+/// `order-5555550100` is a word.
+fn within(local_part: &str) -> Vec<&str> {
+    let mut numbers = Vec::new();
+    let mut before = None;
+    let mut rest = local_part;
+    while let Some(first) = rest.chars().next() {
+        // A `+` begins a number, so it also ends the one before.
+        let is_end = |(at, c): (usize, char)| (!is_of_a_number(c) || (c == '+' && at > 0)).then_some(at);
+        let length = rest.char_indices().find_map(is_end).unwrap_or(rest.len()).max(first.len_utf8());
+        let (number, behind) = rest.split_at(length);
+        let touches = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+        if first == '+' || !(touches(before) || touches(behind.chars().next())) {
+            numbers.push(number);
+        }
+        before = number.chars().next_back();
+        rest = behind;
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -107,6 +136,24 @@ mod tests {
             "+0017771230001",
             "+17771230001/TYPE=PLMN",
             "+17771230001/anything",
+            "FAX=+17771230001",
+            "FAX=+1-777-123-0001/T33S=1",
+            "WAPPUSH=+17771230001/TYPE=PLMN",
+            "wappush=0017771230001",
+            "/TYPE=PLMN/+17771230001",
+            "tel:+17771230001",
+            "sip:+1.777.123.0001;user=phone",
+            "+17771230001;ext=1",
+            "+17771230001:5060",
+            "+17771230001+x",
+            "x+17771230001",
+            "0+17771230001",
+            "+1555+17771230001",
+            "*31#+17771230001",
+            "+17771230001#",
+            "'+17771230001'",
+            "+17771230001x5",
+            "+1/7771230001",
         ] {
             assert!(home().readings(spelled).contains(&NUMBER.to_owned()), "{spelled}");
         }
@@ -123,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for other in ["", "+", "7788", "ann", "+1777ann", "a17771230001", "1234567890123456"] {
+        for other in ["", "+", "7788", "ann", "+1777ann", "a17771230001", "order-17771230001", "17771230001x", "1234567890123456"] {
             assert_eq!(
                 home().readings(other).iter().filter(|r| r.len() < 8).count(),
                 0,
