@@ -92,6 +92,8 @@ fn no_spelling_of_an_own_address_is_taken_at_mail_from_outside() {
         "97771230001/TYPE=PLMN@mms.b.example",
         "+1-777-123-0001@mms.b.example",
         "+17771230001%mms.own.example@mms.b.example",
+        "FAX=+17771230001@mms.b.example",
+        "\"tel:+17771230001;ext=1\"@mms.b.example",
         "anybody@a1.mms.own.example",
         "7788@mms.own.example",
     ] {

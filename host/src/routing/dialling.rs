@@ -31,10 +31,14 @@ const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 impl Dialling {
     /// The numbers in E.164, with `+`; none when the local part neither is a number nor holds one, in any reading.
     pub fn readings(&self, local_part: &str) -> Vec<String> {
-        let whole = digits(local_part).into_iter();
-        let all = whole.chain(within(local_part).into_iter().filter_map(digits));
-        all.flat_map(|(has_plus, digits)| self.readings_of(has_plus, digits))
-            .collect()
+        let mut numbers = Vec::from_iter(digits(local_part));
+        for within in within(local_part).into_iter().filter_map(digits) {
+            if !numbers.contains(&within) {
+                numbers.push(within);
+            }
+        }
+        let read = |(has_plus, digits)| self.readings_of(has_plus, digits);
+        numbers.into_iter().flat_map(read).collect()
     }
 
     fn readings_of(&self, has_plus: bool, digits: String) -> Vec<String> {
@@ -93,7 +97,11 @@ fn within(local_part: &str) -> Vec<&str> {
     while let Some(first) = rest.chars().next() {
         // A `+` begins a number, so it also ends the one before.
         let is_end = |(at, c): (usize, char)| (!is_of_a_number(c) || (c == '+' && at > 0)).then_some(at);
-        let length = rest.char_indices().find_map(is_end).unwrap_or(rest.len()).max(first.len_utf8());
+        let length = rest
+            .char_indices()
+            .find_map(is_end)
+            .unwrap_or(rest.len())
+            .max(first.len_utf8());
         let (number, behind) = rest.split_at(length);
         let touches = |c: Option<char>| c.is_some_and(char::is_alphabetic);
         if first == '+' || !(touches(before) || touches(behind.chars().next())) {
@@ -170,7 +178,17 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for other in ["", "+", "7788", "ann", "+1777ann", "a17771230001", "order-17771230001", "17771230001x", "1234567890123456"] {
+        for other in [
+            "",
+            "+",
+            "7788",
+            "ann",
+            "+1777ann",
+            "a17771230001",
+            "order-17771230001",
+            "17771230001x",
+            "1234567890123456",
+        ] {
             assert_eq!(
                 home().readings(other).iter().filter(|r| r.len() < 8).count(),
                 0,
