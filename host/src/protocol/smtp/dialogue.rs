@@ -139,7 +139,13 @@ impl Dialogue {
         let said = rest.trim_ascii();
         if self.fault.is_none() && !said.is_empty() {
             let said = printable(&said[..said.len().min(SHOWN)]);
-            self.fault = Some(Unusable::Unasked { said });
+            self.fault = Some(match self.reader.is_endless() {
+                true => Unusable::Garbage {
+                    question: Question::Quit,
+                    error: ReplyError::Endless,
+                },
+                false => Unusable::Unasked { said },
+            });
         }
     }
 
@@ -156,12 +162,12 @@ impl Dialogue {
     /// The answer to the earliest question that has not been handed out; `None` when it has not come.
     ///
     /// Out of step, nothing is answered, because nobody knows by how many places. Two answers stand all the same: one that
-    /// a server sends 421 behind, as it may at any time (RFC 5321, 3.8); and the answer to the end of data, when what came
+    /// a server sends 421 behind, as it may at any time (RFC 5321, 3.8), or the rest of a text without end; and the answer to the end of data, when what came
     /// behind it says the same, because the message was there, and one of the two answers it.
     pub fn answer(&mut self) -> Result<Option<Reply>, Unusable> {
         if let Some(fault) = &self.fault {
             match self.answers.front() {
-                Some(_) if fault.is_farewell() => {}
+                Some(_) if fault.is_farewell() || fault.is_endless() => {}
                 Some((Question::EndOfData, reply)) if fault.agrees_with(reply) => {}
                 _ => return Err(fault.clone()),
             }
@@ -215,6 +221,17 @@ impl Unusable {
     /// Whether the server has said unasked that it closes the connection.
     pub fn is_farewell(&self) -> bool {
         matches!(self, Self::Unasked { said } if said.starts_with("421"))
+    }
+
+    /// Whether it is the rest of a reply whose code has come, and which is not listened to any longer.
+    fn is_endless(&self) -> bool {
+        matches!(
+            self,
+            Self::Garbage {
+                error: ReplyError::Endless,
+                ..
+            }
+        )
     }
 
     /// Whether what came behind a reply leaves no doubt about it: it is of the same class.

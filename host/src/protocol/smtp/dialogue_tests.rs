@@ -145,6 +145,25 @@ fn codes() -> impl Strategy<Value = Vec<u16>> {
     prop::collection::vec(code, 0..20)
 }
 
+#[test]
+fn a_text_without_end_hides_no_answer_and_nothing_is_asked_behind_it() {
+    for begin in ["250 taken ", "250-taken\r\n", "550 no "] {
+        let mut dialogue = Dialogue::after_handshake();
+        dialogue.ask(Question::EndOfData);
+        let mut text = BytesMut::from(begin);
+        text.resize(3 << 20, b'y');
+        for _ in 0..48 {
+            dialogue.hear(&mut text.split_to(text.len().min(65_536)));
+        }
+        let code = dialogue.answer().unwrap().unwrap().code;
+        assert_eq!(code.to_string(), begin[..3]);
+        assert!(dialogue.in_step().is_err());
+        dialogue.ask(Question::Mail);
+        dialogue.hear(&mut BytesMut::from("\r\n250 ok\r\n"));
+        assert!(dialogue.answer().is_err());
+    }
+}
+
 proptest! {
     /// Whatever a server says, whenever, and however it is cut up: an answer that is handed out is the reply of the same
     /// number, fits its question, and did not begin to arrive before its question was asked.

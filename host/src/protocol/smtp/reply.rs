@@ -159,6 +159,11 @@ impl ReplyReader {
         self.partial.take()
     }
 
+    /// Whether the last reply did not end within the octets that are read.
+    pub fn is_endless(&self) -> bool {
+        self.endless
+    }
+
     /// The first line that came instead of the reply that is due, if one did.
     pub fn junk(&self) -> Option<&str> {
         self.junk.first.as_deref()
