@@ -41,8 +41,9 @@ impl Names {
     }
 
     fn is_ours(&self, named: &Authority) -> bool {
-        // `user@host` is for people who are to be led astray.
-        if named.as_str().contains('@') {
+        // `user@host` is for people who are to be led astray; and behind `[::1]` or a colon the parser lets pass what is no port.
+        let port = named.as_str().strip_prefix(named.host());
+        if !port.is_some_and(|port| matches!(port, "" | ":") || named.port_u16().is_some()) {
             return false;
         }
         let host = plain(named.host());
@@ -92,6 +93,8 @@ mod tests {
             "127.0.0.1.evil.example",
             "127.0.0.1@evil.example",
             "evil.example@127.0.0.1",
+            "[::1].evil.example",
+            "localhost:evil.example",
             "0x7f000001",
         ] {
             assert_eq!(status(Version::HTTP_11, "/metrics", &[host]), 421, "{host}");
