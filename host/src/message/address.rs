@@ -92,7 +92,7 @@ impl MmsAddress {
             && !self.0.ends_with('@')
             && self
                 .domain()
-                .is_none_or(|domain| domain.bytes().all(legal) || literal(domain))
+                .is_none_or(|domain| (domain.bytes().all(legal) && !domain.contains("..")) || literal(domain))
     }
 
     /// The same local part in another domain.

@@ -197,6 +197,9 @@ impl Reader<'_> {
     fn address(&self, tokens: &[Token]) -> Option<MmsAddress> {
         let at = tokens.iter().position(|token| token.kind == Kind::Special(b'@'));
         let (local, domain) = tokens.split_at(at.unwrap_or(tokens.len()));
+        if local.windows(2).any(|pair| self.has_digits_between(&pair[0], &pair[1])) {
+            return None;
+        }
         let local = self.local_part(local)?;
         let domain = match domain.get(1..) {
             None => String::new(),
@@ -204,6 +207,11 @@ impl Reader<'_> {
             Some(labels) => format!("@{}", self.joined(labels, |token| token.kind == Kind::Atom)?),
         };
         MmsAddress::new(&format!("{local}{domain}")).ok()
+    }
+
+    /// `+1.(777).1230001` is a comment to those who know RFC 5322, and a telephone number to others.
+    fn has_digits_between(&self, one: &Token, next: &Token) -> bool {
+        self.raw[one.place.end..next.place.start].iter().any(u8::is_ascii_digit)
     }
 
     /// Atoms as they stand; in quotes when one of the words is: the address knows whether they are needed.
@@ -337,6 +345,8 @@ mod tests {
     fn what_another_reader_may_read_otherwise_is_said_to_be_unclear() {
         for unclear in [
             "+1555 two words",
+            "+1.(777).1230001@x.example",
+            "+1(7)771230001@x.example",
             "+1(555)1230001",
             "<+1(555)1230001@mms.b.example>",
             "a@x.example b@y.example",
