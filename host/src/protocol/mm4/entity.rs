@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use mail_parser::ContentType;
 use mail_parser::parsers::MessageStream;
 
+use super::param;
 use crate::message::TransferEncoding;
 
 /// Longest Content-Type or Content-Disposition that is looked into, in octets. mail-parser's reading of parameters is
@@ -36,6 +37,8 @@ pub(super) struct Raw<'a> {
     disposition: Option<&'a [u8]>,
     /// A field that says what the octets are, and stands there twice with two values.
     contradiction: Option<&'static str>,
+    /// Blanks stand between a name and its colon (RFC 5322, 4.5.8).
+    detached: bool,
 }
 
 impl<'a> Raw<'a> {
@@ -59,6 +62,7 @@ impl<'a> Raw<'a> {
             n if n.eq_ignore_ascii_case(b"disposition") => &mut self.disposition,
             _ => return,
         };
+        self.detached |= name.len() < colon - 8;
         let first = *slot.get_or_insert(value);
         let decides = ["type", "transfer-encoding"]
             .iter()
@@ -70,11 +74,21 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Refuses what readers take for different things: some take the first of two fields, and some the last.
+    /// Refuses what readers take for different things: some take the first of two fields, and some the last; to some a
+    /// field with blanks before its colon is one, to others the beginning of the body; and boundaries in other forms than a
+    /// token or a quoted string are unfolded, unescaped or decoded by some only.
     pub fn check(&self) -> Result<(), String> {
-        match self.contradiction {
-            Some(name) => Err(format!("two {name} fields that say different things")),
-            None => Ok(()),
+        if let Some(name) = self.contradiction {
+            return Err(format!("two {name} fields that say different things"));
+        }
+        if self.detached {
+            return Err("blanks before the colon of a Content field".into());
+        }
+        match self.content_type {
+            Some(value) if !param::has_one_boundary(value) => {
+                Err("a boundary that is neither one token nor one quoted string without backslashes".into())
+            }
+            _ => Ok(()),
         }
     }
 

@@ -147,6 +147,76 @@ fn two_types_that_differ_are_refused_and_two_that_do_not_pass() {
 }
 
 #[test]
+fn blanks_before_the_colon_of_a_content_field_are_refused_and_elsewhere_they_are_not() {
+    let part = |field: &str| multipart("b", &format!("--b\r\n{field}\r\n\r\naGVsbG8=\r\n--b--\r\n"));
+    let top = |field: &str| format!("{HEAD}{field}\r\n\r\naGVsbG8=\r\n");
+    for blanks in [" ", "\t", "  \t"] {
+        for field in [
+            "Content-Transfer-Encoding#: base64",
+            "content-type#: text/html",
+            "Content-Disposition#: x",
+        ] {
+            let field = field.replace('#', blanks);
+            assert!(
+                matches!(quickly(&top(&field)), Err(Refusal::BrokenMime { .. })),
+                "{field}"
+            );
+            assert!(
+                matches!(quickly(&part(&field)), Err(Refusal::BrokenMime { .. })),
+                "{field}"
+            );
+        }
+        let other = format!("X-Mms-Content-Class{blanks}: image-rich");
+        assert!(
+            matches!(quickly(&part(&other)), Err(Refusal::BrokenMime { .. })),
+            "{other}"
+        );
+        quickly(&top(&other)).unwrap();
+    }
+}
+
+#[test]
+fn a_boundary_in_a_form_that_readers_read_differently_is_refused() {
+    let reads = |parameters: &str, boundary: &str| {
+        let text = |kind: &str| {
+            format!("{HEAD}Content-Type: {kind}{parameters}\r\n\r\n--{boundary}\r\n\r\nx\r\n--{boundary}--\r\n")
+        };
+        let inside = multipart(
+            "outer",
+            &format!("--outer\r\n{}\r\n--outer--\r\n", &text("multipart/mixed")[HEAD.len()..]),
+        );
+        let taken = quickly(&text("multipart/mixed")).is_ok();
+        assert_eq!(quickly(&inside).is_ok(), taken, "{parameters}");
+        taken
+    };
+    for (parameters, boundary) in [
+        ("; boundary=B(x)", "B"),
+        ("; boundary=(x)B", "B"),
+        ("; (x) boundary=B", "B"),
+        ("; boundary=\"B\\B\"", "BB"),
+        ("; boundary=\"B\" C", "B"),
+        ("; boundary=\"B\"C", "B"),
+        ("; boundary=B; boundary=C", "B"),
+        ("; boundary=C; Boundary=B", "B"),
+        ("; boundary*=utf-8''B", "B"),
+        ("; boundary*0=B; boundary*1=C", "BC"),
+        ("; boundary=B B", "B B"),
+        ("; boundary=B\r\n B", "BB"),
+    ] {
+        assert!(!reads(parameters, boundary), "{parameters}");
+    }
+    for (parameters, boundary) in [
+        ("; boundary=B", "B"),
+        (";BOUNDARY = B ;", "B"),
+        ("; type=\"a;boundary=C\"; boundary=\"B C\"", "B C"),
+        (";\r\n\tboundary=\"----=_Part(1)\"; start=\"<s>\"", "----=_Part(1)"),
+        ("; boundary='B'", "'B'"),
+    ] {
+        assert!(reads(parameters, boundary), "{parameters}");
+    }
+}
+
+#[test]
 fn a_boundary_inside_the_same_boundary_is_refused() {
     let inside = |boundary: &str| {
         let body =

@@ -444,7 +444,7 @@ impl Walk<'_> {
 fn is_field(lines: &[u8]) -> bool {
     let name = lines.split(|octet| *octet == b':').next().unwrap_or_default();
     let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-    name.len() < lines.len() && is_name(name.trim_ascii_end())
+    name.len() < lines.len() && is_name(name)
 }
 
 /// Whether one line can be a delimiter of both: `--x--` closes `x`, and opens `x--`.

@@ -129,6 +129,37 @@ pub(super) fn unquoted(quoted: &[u8]) -> Vec<u8> {
     inner.iter().copied().filter(kept).collect()
 }
 
+/// Whether every reader finds the same boundary in a Content-Type, or none: it is there once, as a token or as a quoted
+/// string without escapes, and no comment touches it. What is no multipart has none.
+pub(super) fn has_one_boundary(value: &[u8]) -> bool {
+    let mentions = |text: &[u8], word: &[u8]| text.windows(word.len()).any(|at| at.eq_ignore_ascii_case(word));
+    if !mentions(value, b"multipart/") || !mentions(value, b"boundary") {
+        return true;
+    }
+    let mut cuts = semicolons(value);
+    cuts.push(value.len());
+    let parameters = cuts.windows(2).map(|cut| value[cut[0] + 1..cut[1]].trim_ascii());
+    let mut said = parameters.filter_map(|parameter| {
+        let (name, text) = parameter.split_at_checked(b"boundary".len())?;
+        name.eq_ignore_ascii_case(b"boundary").then_some(text.trim_ascii())
+    });
+    let (Some(only), None) = (said.next(), said.next()) else {
+        return false;
+    };
+    only.strip_prefix(b"=").is_some_and(|text| match text.trim_ascii() {
+        [b'"', quoted @ ..] => {
+            !quoted.contains(&b'\\')
+                && quoted
+                    .iter()
+                    .position(|octet| *octet == b'"')
+                    .is_none_or(|end| end + 1 == quoted.len())
+        }
+        token => !token
+            .iter()
+            .any(|octet| octet.is_ascii_whitespace() || b"\"\\()".contains(octet)),
+    })
+}
+
 /// Whether the value has the parameter, in any spelling.
 pub(super) fn has(value: &str, attribute: &str) -> bool {
     parameters(value).iter().any(|p| is(&value[p.name.clone()], attribute))

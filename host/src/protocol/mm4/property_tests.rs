@@ -32,7 +32,7 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
         Just("Content-Type: image/jpeg; name=\"a.jpg\"\r\nContent-ID:<a>\r\n"),
         Just("content-transfer-encoding: BASE64\r\nContent-Location: x\r\n"),
         Just("Content-Type: message/rfc822\r\n"),
-        Just("X-No-Value:\r\nContent-Disposition : attachment;\r\n filename=y\r\n"),
+        Just("X-No-Value:\r\nContent-Disposition: attachment;\r\n filename=y\r\n"),
     ];
     (
         header,
