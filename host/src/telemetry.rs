@@ -106,10 +106,12 @@ struct Line<'writer> {
 
 impl Line<'_> {
     fn push(&mut self, field: &Field, value: &dyn fmt::Display) {
-        let space = if std::mem::take(&mut self.is_empty) { "" } else { " " };
-        let written = match field.name() {
-            "message" => write!(self.writer, "{space}{value}"),
-            name => write!(self.writer, "{space}{name}={value}"),
+        // The text is called `message` and comes first; a field of that name may follow.
+        let is_first = std::mem::take(&mut self.is_empty);
+        let written = match (field.name(), is_first) {
+            ("message", true) => write!(self.writer, "{value}"),
+            (name, true) => write!(self.writer, "{name}={value}"),
+            (name, false) => write!(self.writer, " {name}={value}"),
         };
         self.result = self.result.and(written);
     }
@@ -185,6 +187,15 @@ mod tests {
         tracing::subscriber::with_default(subscriber, log);
         let octets = kept.0.lock().unwrap().clone();
         String::from_utf8(octets).unwrap()
+    }
+
+    #[test]
+    fn every_field_of_a_line_has_its_name_also_one_that_is_called_as_the_text_is() {
+        let line = logged(|| tracing::info!(peer = "operator-b", message = %"001K0TA9BWMH8", "told: a response"));
+        assert!(
+            line.contains("told: a response peer=\"operator-b\" message=001K0TA9BWMH8"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl fmt::Display for LoadError {
 #[non_exhaustive]
 #[allow(missing_docs)]
 pub enum LoadErrorKind {
-    #[error("{} cannot be read: {error}; is `wasm` the path of the component?", path.display())]
+    #[error("{} cannot be read: {error}", path.display())]
     Read { path: PathBuf, error: FileError },
     #[error(
         "the component has more than {limit} octets; make it smaller (opt-level, strip) or raise the limit component"
@@ -78,7 +78,7 @@ pub enum LoadErrorKind {
         figure: u64,
         limit: u64,
     },
-    #[error("the file is no WebAssembly: it does not begin with the octets 00 61 73 6d")]
+    #[error("the file is no WebAssembly: it does not begin with `\\0asm`")]
     NotWebAssembly,
     #[error(
         "the file is a core module, not a component: build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"

@@ -12,7 +12,7 @@ use super::options::{COMMAND_DRAIN_OCTETS, COMMAND_OCTETS};
 use super::state::{Desk, Next, State, Transaction};
 use super::wire::{Lost, Stream, Wire};
 use super::{Handler, Options, RefusedMessage, Welcome, replies};
-use crate::message::{Incoming, MessageId, Origin, Protocol, Refusal};
+use crate::message::{Incoming, MessageId, Origin, PeerName, Protocol, Refusal};
 use crate::protocol::smtp::{Command, Found, LineError, LineReader, Reply};
 
 pub(super) struct Session<H> {
@@ -113,7 +113,7 @@ impl<H: Handler> Session<H> {
         match self.handler.greet(self.remote) {
             Ok(welcome) => self.welcome = welcome,
             Err(refusal) => {
-                self.log_refusal(&refusal, None);
+                self.log_refusal(&refusal, None, None);
                 return Ok(Some(replies::unwelcome(&refusal)));
             }
         }
@@ -301,7 +301,7 @@ impl<H: Handler> Session<H> {
                 Ok(next)
             }
             Err(refusal) => {
-                self.log_refusal(&refusal, Some(id));
+                self.log_refusal(&refusal, Some(id), Some(&about.peer));
                 let reply = replies::refused(&refusal, Some(id));
                 self.handler.refused(&about, &refusal, &reply);
                 self.wire.say(&reply);
@@ -364,9 +364,9 @@ impl<H: Handler> Session<H> {
         Ok(replies::accepted(&receipt))
     }
 
-    fn log_refusal(&self, refusal: &Refusal, id: Option<MessageId>) {
-        let id = id.map(tracing::field::display);
-        tracing::warn!(id, remote = %self.remote, blame = ?refusal.blame(), "refused: {refusal}");
+    fn log_refusal(&self, refusal: &Refusal, id: Option<MessageId>, peer: Option<&PeerName>) {
+        let (id, peer) = (id.map(tracing::field::display), peer.map(tracing::field::display));
+        tracing::warn!(id, peer, remote = %self.remote, blame = ?refusal.blame(), "refused: {refusal}");
     }
 
     async fn flush(&mut self) -> Result<(), Lost> {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::time::Instant;
 
 use super::{Handler, Options, SenderTerms, Welcome, replies};
-use crate::message::{Envelope, Illegal, MmsAddress, Recipient, Refusal};
+use crate::message::{Envelope, Illegal, MmsAddress, PeerName, Recipient, Refusal};
 use crate::protocol::smtp::{Command, Reply};
 use crate::spool::BoxFuture;
 
@@ -151,7 +151,7 @@ impl State {
                 transaction.envelope.recipients.push(recipient);
                 replies::rcpt_ok()
             }
-            Err(refusal) => desk.refuse(&refusal),
+            Err(refusal) => desk.refuse(&refusal, Some(&transaction.terms.peer)),
         };
         let state = match transaction.envelope.recipients.is_empty() {
             true => Self::ExpectRcpt(transaction),
@@ -198,14 +198,14 @@ impl<H: Handler> Desk<'_, H> {
         let terms = self
             .handler
             .sender(self.remote, sender.as_ref())
-            .map_err(|refusal| self.refuse(&refusal))?;
+            .map_err(|refusal| self.refuse(&refusal, None))?;
         if terms.tls_required && !self.encrypted {
             tracing::warn!(remote = %self.remote, peer = %terms.peer, "refused: its messages are taken over TLS only");
             return Err(replies::tls_first());
         }
         let limit = terms.message.unwrap_or(self.options.message);
         match declared {
-            Some(size) if size > limit => Err(self.refuse(&Refusal::TooLarge { limit })),
+            Some(size) if size > limit => Err(self.refuse(&Refusal::TooLarge { limit }, Some(&terms.peer))),
             _ => Ok((sender, terms)),
         }
     }
@@ -225,11 +225,13 @@ impl<H: Handler> Desk<'_, H> {
         Ok(Recipient { id, address })
     }
 
-    fn refuse(&self, refusal: &Refusal) -> Reply {
+    /// `peer` is not known before MAIL.
+    fn refuse(&self, refusal: &Refusal, peer: Option<&PeerName>) -> Reply {
+        let peer = peer.map(tracing::field::display);
         match refusal {
             // Said once, by the spool, and not for every message of every peer.
             Refusal::NoSpace => tracing::debug!(remote = %self.remote, "refused: {refusal}"),
-            _ => tracing::warn!(remote = %self.remote, blame = ?refusal.blame(), "refused: {refusal}"),
+            _ => tracing::warn!(peer, remote = %self.remote, blame = ?refusal.blame(), "refused: {refusal}"),
         }
         replies::refused(refusal, None)
     }

@@ -19,7 +19,7 @@ const UNITS: &[&str] = &[
 ///
 /// A number is seven digits or more, of any script, also with separators between them: spaces, dashes, dots,
 /// parentheses, slashes, and characters that nobody sees. What only looks like one stays: addresses of IPv4, dates, the
-/// codes of an SMTP reply, the relay's own ids, and figures with their unit (`5242880 octets`).
+/// codes of an SMTP reply, the relay's own ids, SHA-256 digests, and figures with their unit (`5242880 octets`).
 pub struct Masked<'a>(pub &'a str);
 
 impl fmt::Display for Masked<'_> {
@@ -61,7 +61,7 @@ fn kept(text: &str, before: Option<char>) -> usize {
     if before.is_some_and(|c| c.is_alphanumeric() || c == '+') {
         return 0;
     }
-    let shapes = [own_id, internet_address, date, reply_codes];
+    let shapes = [own_id, digest, internet_address, date, reply_codes];
     shapes.iter().find_map(|shape| shape(text)).unwrap_or(0)
 }
 
@@ -143,6 +143,14 @@ fn own_id(text: &str) -> Option<usize> {
     (is_id && word.contains(|c: char| c.is_ascii_uppercase())).then_some(word.len() + ordinal)
 }
 
+/// A SHA-256, as files of plug-ins are named by. Hexadecimal digits alone could be anybody's number.
+fn digest(text: &str) -> Option<usize> {
+    let word = &text[..text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len())];
+    let is_hex = word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_digest = is_hex && word.len() == 64 && word.contains(|c: char| c.is_ascii_lowercase());
+    is_digest.then_some(word.len())
+}
+
 fn internet_address(text: &str) -> Option<usize> {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -198,6 +206,24 @@ mod tests {
         assert_eq!(masked("123456 \u{fc}"), "123456 \u{fc}");
         assert_eq!(masked(""), "");
         assert_eq!(masked(&masked("+15555550100")), "+1555****100");
+    }
+
+    #[test]
+    fn a_digest_is_shown_whole_and_what_only_resembles_one_is_not() {
+        let digest = "86c4965d21e661e9d6c649aebb79ec35137f83a80bf6254472b3c0139ed2127b";
+        assert_eq!(masked(digest), digest);
+        assert_eq!(
+            masked(&format!("sha256:{digest}, new")),
+            format!("sha256:{digest}, new")
+        );
+        for other in [
+            &digest[1..],
+            &format!("{digest}0"),
+            &digest.to_uppercase(),
+            &"15557770006".repeat(6)[..64],
+        ] {
+            assert!(masked(other).contains("****"), "{other}");
+        }
     }
 
     #[test]
