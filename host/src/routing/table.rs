@@ -13,6 +13,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mm4relay_engine::{FileError, read_file};
+
 use super::rows::{Builder, Full, Rows};
 
 /// Octets of a key. A look-up key is a number or an address; an address has at most 256 octets.
@@ -43,7 +45,7 @@ pub enum TableError {
     Unreadable {
         name: String,
         file: PathBuf,
-        reason: std::io::Error,
+        reason: FileError,
     },
     /// Offsets into a table are 32 bits wide.
     #[error("table {name}: {} is larger than 4 GiB", file.display())]
@@ -114,18 +116,18 @@ impl Table {
 
     /// Reads and sorts the file. Takes about a second for a million rows: not for a thread that serves others.
     pub fn load(name: &str, file: &Path) -> Result<Self, TableError> {
-        let text = std::fs::read(file).map_err(|reason| TableError::Unreadable {
-            name: name.to_owned(),
-            file: file.to_owned(),
-            reason,
-        })?;
         let too_large = || TableError::TooLarge {
             name: name.to_owned(),
             file: file.to_owned(),
         };
-        if u32::try_from(text.len()).is_err() {
-            return Err(too_large());
-        }
+        let text = read_file(file, u32::MAX.into()).map_err(|reason| match reason {
+            FileError::TooLarge(_) => too_large(),
+            reason => TableError::Unreadable {
+                name: name.to_owned(),
+                file: file.to_owned(),
+                reason,
+            },
+        })?;
         match Self::parse(&text) {
             Ok(rows) => Ok(Self {
                 rows: rows.map_err(|Full| too_large())?,
@@ -307,6 +309,18 @@ mod tests {
         assert_eq!(table.lookup_prefix("+155511"), Some(("+1555", "b")));
         assert_eq!(table.lookup_prefix("+2"), None);
         assert!(load("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_no_table_and_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        for (path, kind) in [(pipe.as_path(), "a pipe"), (folder.path(), "a folder")] {
+            let refused = Table::load("ported", path).unwrap_err().to_string();
+            assert!(refused.contains(kind), "{refused}");
+        }
     }
 
     #[test]

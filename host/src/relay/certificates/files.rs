@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use mm4relay_engine::{FileError, read_file};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
@@ -13,6 +14,9 @@ use super::super::findings::Findings;
 
 /// How long before its end a certificate is spoken of: renewing one takes two operators and a change window.
 const AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Octets of a PEM file: room for every root that there is.
+const MOST_PEM: u64 = 16 * 1024 * 1024;
 
 /// What is read of a certificate (RFC 5280).
 pub(super) struct Facts {
@@ -64,7 +68,7 @@ fn time(seconds: i64) -> String {
 /// Every certificate of a file, at least one, with what it says of itself.
 pub(super) fn certificates(file: &Path) -> anyhow::Result<Vec<(CertificateDer<'static>, Facts)>> {
     let name = file.display();
-    let read = || CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>();
+    let read = || anyhow::Ok(CertificateDer::pem_slice_iter(&octets(file)?).collect::<Result<Vec<_>, _>>()?);
     let chain = read().with_context(|| format!("certificate {name}"))?;
     if chain.is_empty() {
         bail!("certificate {name}: there is none in the file");
@@ -77,7 +81,16 @@ pub(super) fn certificates(file: &Path) -> anyhow::Result<Vec<(CertificateDer<'s
 }
 
 pub(super) fn key(file: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
-    PrivateKeyDer::from_pem_file(file).with_context(|| format!("private key {}", file.display()))
+    let read = || match PrivateKeyDer::from_pem_slice(&octets(file)?) {
+        Err(pem::Error::NoItemsFound) => bail!("there is none in the file"),
+        read => Ok(read?),
+    };
+    read().with_context(|| format!("private key {}", file.display()))
+}
+
+/// A pipe in the place of a file would block `check`, a start or a reload for ever, and a device has no end.
+fn octets(file: &Path) -> Result<Vec<u8>, FileError> {
+    read_file(file, MOST_PEM)
 }
 
 /// A certificate of ours with its key, as other files of the configuration name them.
@@ -116,5 +129,31 @@ pub(super) fn numbered(file: &Path, at: usize, of: usize) -> String {
     match of {
         1 => format!("certificate {}", file.display()),
         _ => format!("certificate {} in {}", at + 1, file.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_what_is_wanted_and_what_is_no_file_say_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, empty) = (folder.path().join("pipe"), folder.path().join("empty"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        std::fs::write(&empty, "").unwrap();
+        for (path, why) in [
+            (&pipe, "it is a pipe (FIFO), not a regular file"),
+            (&empty, "there is none in the file"),
+        ] {
+            let refused = [
+                format!("{:#}", certificates(path).err().unwrap()),
+                format!("{:#}", key(path).unwrap_err()),
+            ];
+            for text in refused {
+                assert!(text.contains(why), "{text}");
+            }
+        }
     }
 }
