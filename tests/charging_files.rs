@@ -138,4 +138,36 @@ fn a_file_that_was_cut_or_is_something_else_is_told_so() {
     let said = mm4relay(&["cdr", "decode", file.to_str().unwrap()]);
     assert!(!said.ok);
     assert!(said.err.contains("is not a whole file of TS 32.297"), "{}", said.err);
+    for text in ["{\"sequence\":1}\n", "sequence,recorded-at\r\n"] {
+        std::fs::write(&file, text).unwrap();
+        let said = mm4relay(&["cdr", "decode", file.to_str().unwrap()]);
+        assert!(!said.ok && said.err.contains("is text already"), "{}", said.err);
+    }
+}
+
+/// It would begin anew, and every record would be in two of its files.
+#[test]
+fn an_output_that_is_still_configured_is_not_forgotten() {
+    let peer = Peer::start();
+    let mut relay = relay(&peer);
+    assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
+    relay.wait_for_records(1);
+    eventually("a file is closed by age", || {
+        relay.path("cdr").join("lines-00000001.jsonl").exists().then_some(())
+    });
+    relay.stop();
+    let (file, spool) = (relay.path("relay.toml"), relay.path("spool"));
+    let (file, spool) = (file.to_str().unwrap(), spool.to_str().unwrap());
+    let said = mm4relay(&["cdr", "forget-output", "--config", file, "lines"]);
+    assert!(!said.ok && said.err.contains("is in the configuration"), "{}", said.err);
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, text.replace("name = \"lines\"", "name = \"rows\"")).unwrap();
+    let said = mm4relay(&["cdr", "forget-output", "--config", file, "lines"]);
+    assert!(
+        said.ok && said.out.contains("output lines is forgotten"),
+        "{}",
+        said.err
+    );
+    let said = mm4relay(&["cdr", "forget-output", "--spool", spool, "lines"]);
+    assert!(!said.ok && said.err.contains("no output called lines"), "{}", said.err);
 }

@@ -59,7 +59,7 @@ pub enum Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     match args {
         Args::Decode { files } => decode::run(&files),
-        Args::ForgetOutput { spool, name } => forget_output(spool.open()?, &name),
+        Args::ForgetOutput { spool, name } => forget_output(&spool, &name),
         Args::Export {
             spool,
             after,
@@ -73,7 +73,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-fn forget_output(mut spool: Inspector, name: &str) -> anyhow::Result<()> {
+fn forget_output(args: &SpoolArgs, name: &str) -> anyhow::Result<()> {
+    // It would begin anew, and write again what is in its files.
+    if args.charging_outputs()?.iter().any(|known| known == name) {
+        anyhow::bail!(
+            "output {name} is in the configuration: a forgotten one begins anew and writes every record a second time; take it out of the configuration and send SIGHUP first"
+        );
+    }
+    let mut spool = args.open()?;
     if !spool.forget_output(name)? {
         anyhow::bail!("no output called {name} has written anything");
     }

@@ -106,6 +106,13 @@ impl SpoolArgs {
         }))
     }
 
+    /// The names of the charging outputs; none, when only the spool's folder was named.
+    pub fn charging_outputs(&self) -> anyhow::Result<Vec<String>> {
+        let config = self.config.as_deref().map(Config::load).transpose()?;
+        let outputs = config.map(|config| config.charging_outputs).unwrap_or_default();
+        Ok(outputs.into_iter().map(|output| output.name.to_string()).collect())
+    }
+
     /// A peer by its name: one of the configuration, or one that something in the queue is for.
     fn peer_in(&self, spool: &Inspector, name: &str) -> anyhow::Result<PeerName> {
         let peer = PeerName::new(name)?;
@@ -313,7 +320,11 @@ fn show_one(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
     }
     println!("header");
     for header in String::from_utf8_lossy(&details.header).lines() {
-        println!("    {header}");
+        match header.strip_prefix('\t') {
+            // A folded line, not something hidden.
+            Some(folded) => println!("            {folded}"),
+            None => println!("    {header}"),
+        }
     }
     Ok(())
 }

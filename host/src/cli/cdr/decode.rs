@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::charging::ber::Decoded;
 use crate::charging::file;
@@ -17,6 +17,12 @@ pub(super) fn run(files: &[PathBuf]) -> anyhow::Result<()> {
 
 fn decode(path: &Path) -> anyhow::Result<()> {
     let octets = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if octets.starts_with(b"{") || octets.starts_with(b"sequence,") {
+        bail!(
+            "{} is text already, JSON lines or CSV: files in BER end in .cdr",
+            path.display()
+        );
+    }
     let mut records = 0;
     // Records come first: where a file is cut or changed, the last one that is shown stands before that place.
     let header = file::read(&octets, |record| {
