@@ -185,7 +185,7 @@ fn releasing_what_is_not_held_says_so() {
     let output = relay.command(&["queue", "release", "0000000000001-0"]);
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("1 of 1 ids are not held"), "{said}");
+    assert!(said.contains("not held: 1 of 1 id"), "{said}");
     assert!(!relay.command(&["queue", "release"]).status.success(), "which ones?");
 }
 

@@ -4,6 +4,7 @@ use std::fmt::{Display, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::cli::counted;
 use crate::config::{Peer, RouteTo, show_size};
 use crate::relay::{Checked, check};
 
@@ -72,7 +73,7 @@ fn summary(path: &Path, checked: &Checked) -> String {
         let memory = show_size((table.memory() as u64).next_multiple_of(1 << 10));
         line(
             &format!("  {name}"),
-            format!("{} rows, {memory} in memory", table.len()),
+            format!("{}, {memory} in memory", counted(table.len() as u64, "row")),
         );
     }
     line(&"plug-ins", format!("{}, in this order", plugins.len()));

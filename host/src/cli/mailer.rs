@@ -33,12 +33,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 impl Mailer {
     /// Connects and greets: EHLO, or HELO with a server that does not know EHLO.
     pub async fn connect(host: &str, helo: &str, verbose: bool) -> anyhow::Result<Self> {
-        Self::greet(Client::connect(host, LIMIT).await?, host, helo, verbose).await
+        let client = Client::connect(host, LIMIT).await.with_context(|| host.to_owned())?;
+        Self::greet(client, host, helo, verbose).await
     }
 
     /// As [`connect`](Self::connect), from this address of ours: peers are known by theirs.
     pub async fn connect_from(source: IpAddr, host: SocketAddr, helo: &str) -> anyhow::Result<Self> {
-        let client = Client::connect_from(source, host, LIMIT).await?;
+        let client = Client::connect_from(source, host, LIMIT).await;
+        let client = client.with_context(|| host.to_string())?;
         Self::greet(client, &host.to_string(), helo, false).await
     }
 

@@ -387,7 +387,7 @@ fn release(spool: &mut Inspector, mut ids: Vec<OutgoingId>, peer: Option<&str>, 
     };
     println!("{count} released{past}; a running relay takes them up within a second");
     if count < ids.len() {
-        bail!("{} of {} ids are not held", ids.len() - count, ids.len());
+        bail!("not held: {} of {}", ids.len() - count, counted(ids.len() as u64, "id"));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 
+use super::counted;
 use super::mailer::Mailer;
 use super::peer::Received;
 use crate::message::MmsAddress;
@@ -60,7 +61,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     mailer.quit().await?;
     match refused {
         0 => Ok(()),
-        refused => bail!("{refused} recipients were not taken"),
+        refused => bail!("not taken: {}", counted(refused as u64, "recipient")),
     }
 }
 

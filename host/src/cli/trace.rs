@@ -246,7 +246,7 @@ fn now(trace: &Trace) {
         println!("    the relay {what} at {}", time(task.due));
     }
     for entry in &trace.queue {
-        println!("    in the queue: {}", queue::line(entry));
+        println!("    in the queue: {}", queue::line(entry).replace('\n', "\n    "));
     }
 }
 

@@ -57,8 +57,9 @@ impl Stream for TlsStream<Box<dyn Stream>> {
 /// Why a connection is of no more use.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error("{host} cannot be reached: {error}")]
-    Connect { host: String, error: io::Error },
+    /// Without the host: whoever says this names it in front, or beside it.
+    #[error("cannot be reached: {0}")]
+    Connect(io::Error),
     #[error("no {what} within {} s", limit.as_secs_f64())]
     Timeout { what: &'static str, limit: Duration },
     #[error("the connection was lost while waiting for {what}: {error}")]
@@ -88,12 +89,12 @@ const JUNK_GRACE: Duration = Duration::from_secs(10);
 impl Client {
     /// Connects to `host`, which is `name:port` or `address:port`. The greeting is the first answer.
     pub async fn connect(host: &str, limit: Duration) -> Result<Self, ClientError> {
-        Self::over(TcpStream::connect(host), host, limit).await
+        Self::over(TcpStream::connect(host), limit).await
     }
 
-    /// As [`connect`](Self::connect), to the first of these addresses of `host` that answers.
-    pub async fn connect_to(addresses: &[SocketAddr], host: &str, limit: Duration) -> Result<Self, ClientError> {
-        Self::over(TcpStream::connect(addresses), host, limit).await
+    /// As [`connect`](Self::connect), to the first of these addresses that answers.
+    pub async fn connect_to(addresses: &[SocketAddr], limit: Duration) -> Result<Self, ClientError> {
+        Self::over(TcpStream::connect(addresses), limit).await
     }
 
     /// As [`connect`](Self::connect), from this address of ours: some servers know their clients by it.
@@ -107,27 +108,22 @@ impl Client {
             socket.bind((source, 0).into())?;
             socket.connect(host).await
         };
-        Self::over(connecting, &host.to_string(), limit).await
+        Self::over(connecting, limit).await
     }
 
     async fn over(
         connecting: impl Future<Output = io::Result<TcpStream>>,
-        host: &str,
         limit: Duration,
     ) -> Result<Self, ClientError> {
-        let failed = |error| ClientError::Connect {
-            host: host.to_owned(),
-            error,
-        };
         let stream = match timeout(limit, connecting).await {
-            Ok(connected) => connected.map_err(failed)?,
+            Ok(connected) => connected.map_err(ClientError::Connect)?,
             Err(_) => {
                 let what = "connection";
                 return Err(ClientError::Timeout { what, limit });
             }
         };
         // Whole groups and whole messages are written at once: there is nothing for Nagle's algorithm to gather.
-        stream.set_nodelay(true).map_err(failed)?;
+        stream.set_nodelay(true).map_err(ClientError::Connect)?;
         Ok(Self {
             stream: Box::new(stream),
             received: BytesMut::with_capacity(RECEIVE),

@@ -9,7 +9,7 @@ use super::client::{Client, ClientError};
 use super::fate::Answer;
 use super::options::{PeerOptions, Tls};
 use super::running::Running;
-use crate::message::{Extension, Hello, Masked};
+use crate::message::{Extension, Hello};
 use crate::protocol::smtp::outbound::Extensions;
 use crate::protocol::smtp::{Question, Reply, Unusable};
 
@@ -50,7 +50,7 @@ pub(super) async fn greet(
         return Err(Unreachable(Answer::ours(format!("TLS is required: {reason}"))));
     }
     // RFC 7435: some encryption where it can be had, and never less mail for it.
-    warn!(peer = %options.name, host, reason = %Masked(&reason), "no TLS: goes on without");
+    warn!(peer = %options.name, host, reason = reason.as_str(), "no TLS: goes on without");
     let (client, offered) = plain(host, options, running).await?;
     Ok((client, allowed(offered, options)))
 }
@@ -61,7 +61,7 @@ async fn plain(host: &str, options: &PeerOptions, running: &Arc<Running>) -> Res
     running.goes_to(host);
     let addresses = addresses::of_host(host, options).await;
     let addresses = addresses.map_err(|reason| Unreachable(Answer::ours(reason)))?;
-    let mut client = Client::connect_to(&addresses, host, limits.connect).await?;
+    let mut client = Client::connect_to(&addresses, limits.connect).await?;
     client.watched_by(Some(Arc::clone(running)));
     expect_positive(client.answer(limits.greeting).await?, Question::Greeting)?;
     let offered = hello(&mut client, options).await?;

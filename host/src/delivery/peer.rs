@@ -22,7 +22,7 @@ use super::standing::{PeerStanding, RunningAttempt, Standing};
 use super::worker::{Connection, Worker};
 use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
-use crate::message::{Masked, Outgoing, OutgoingId, Timestamp};
+use crate::message::{Outgoing, OutgoingId, Timestamp};
 use crate::spool::Spool;
 
 pub(super) struct Peer {
@@ -330,7 +330,7 @@ impl Peer {
             Err(Failure::Lost { how, answer }) => {
                 if how != How::Stale {
                     let (peer, reason) = (&options.name, answer.with_step());
-                    info!(id = %outgoing.id, %peer, host, reason = %Masked(&reason), "lost the session before the end of the message");
+                    info!(id = %outgoing.id, %peer, host, reason = reason.as_str(), "lost the session before the end of the message");
                 }
                 return Err((Some(how), answer));
             }

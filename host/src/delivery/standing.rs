@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::fate::Answer;
 use super::peer::lock;
-use crate::message::{Masked, OutgoingId, PeerName, Timestamp};
+use crate::message::{OutgoingId, PeerName, Timestamp};
 
 /// How one peer stands, for the metrics and for `queue list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Standing {
             (known.trouble.said, known.last) = (said, Instant::now());
             return;
         }
-        warn!(peer = %self.peer, host, reason = %Masked(&said), "host does not talk to us");
+        warn!(peer = %self.peer, host, reason = said.as_str(), "host does not talk to us");
         let trouble = Trouble::new(said, now);
         let last = trouble.begun;
         hosts.insert(host.to_owned(), Failing { trouble, last });
@@ -152,7 +152,7 @@ impl Standing {
             return;
         }
         let again_in_s = wait.as_secs_f64().round();
-        warn!(peer = %self.peer, reason = %Masked(&said), again_in_s, "peer is down: its messages wait");
+        warn!(peer = %self.peer, reason = said.as_str(), again_in_s, "peer is down: its messages wait");
         *down = Some(Trouble::new(said, now));
     }
 

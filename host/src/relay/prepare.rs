@@ -138,7 +138,13 @@ async fn look(examined: Examined, asking: Asking) -> Looked {
     };
     let (tables, directory, mut found) = load(config.clone(), before, directory, Findings::of(&examined)).await;
     let certificates = Certificates::load(&config, &mut found, SystemTime::now());
-    let terms = terms(&config).map_err(|error| found.problem("relay.system-address", error));
+    // Without `domains` there is none: the configuration's own problems say so already.
+    let is_whole = examined.problems.is_empty();
+    let terms = terms(&config).map_err(|error| {
+        if is_whole {
+            found.problem("relay.system-address", error);
+        }
+    });
     let only_looking = matches!(asking, Asking::Check);
     folders(&config, only_looking, &mut found);
     spool(&config, &mut found);

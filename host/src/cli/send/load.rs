@@ -128,7 +128,7 @@ pub(super) async fn run(
         let (tally, ended) = session.await?;
         total.merge(tally);
         if let Err(error) = ended {
-            eprintln!("mm4relay send: a session gave up: {error}");
+            eprintln!("mm4relay send: a session gave up: {}: {error}", load.to);
             given_up += 1;
         }
     }
