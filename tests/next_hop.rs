@@ -222,7 +222,7 @@ fn a_message_that_waits_for_an_hour_is_sent_at_once_when_the_operator_says_so() 
         assert!(relay.offer(&sample::forward_request(id)).starts_with("250"));
     }
     relay.process().wait_for_log("host does not talk to us");
-    relay.wait_for_queue("  1 attempts");
+    relay.wait_for_queue("  1 attempt");
     let peer = Peer::at(&address, &[]);
     relay.print(&["queue", "retry", "--peer", "operator-b"]);
     relay.wait_until_empty();

@@ -133,13 +133,15 @@ fn a_held_message_is_not_retried_but_the_way_to_carry_it_on_is_named() {
 #[test]
 fn the_log_begins_with_version_and_configuration_and_says_how_it_ended() {
     let mut relay = Relay::start(&config_at(&own_address(), ""));
+    relay
+        .process()
+        .wait_for_log(&format!("listening address={}", relay.address()));
     let log = relay.process().log();
     let first = log.lines().next().expect("a line");
     assert!(
         first.contains("mm4relay starts") && first.contains("version=\"") && first.contains("relay.toml"),
         "{first}"
     );
-    assert!(log.contains(&format!("listening address={}", relay.address())), "{log}");
     relay.process().signal("TERM");
     relay
         .process()

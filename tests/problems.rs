@@ -274,7 +274,8 @@ fn the_running_relay_says_of_a_table_what_check_says() {
 
 #[test]
 fn an_address_that_somebody_else_listens_on_is_a_problem_and_ones_own_is_none() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    // An address that no other test uses: nobody takes the port between the two starts.
+    let taken = std::net::TcpListener::bind("127.0.0.9:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let relay = Relay::stopped(&good().replace("127.0.0.1:0", &address));
     let lines = checked(&relay);

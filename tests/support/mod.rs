@@ -36,7 +36,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that is expected to happen.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Asks until the answer is there; panics with `what` at the deadline. For state that has no event to wait for, such
 /// as a queue that a command prints.
