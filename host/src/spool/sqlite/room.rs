@@ -30,8 +30,10 @@ const LOOKS_PER_WRITE: u64 = 10;
 /// The mark is never more than this part of the disk.
 const PART_OF_DISK: u64 = 10;
 
-/// Parts of the mark that are kept in files.
-const FOR_RELAY: u64 = 4;
+/// Parts of the mark that are kept in files. An outcome writes up to 250 KB of log, a page of 16 KiB for each table and index
+/// that it touches, and every session of every peer may have one on its way: with the default of 64 MiB that is room for
+/// more than a hundred.
+const FOR_RELAY: u64 = 2;
 const FOR_OPERATOR: u64 = 8;
 
 /// What is known of it, shared by the writer, the watch, and whoever asks.
