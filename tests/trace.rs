@@ -293,6 +293,18 @@ fn what_an_operator_does_to_a_message_is_in_its_trace() {
         assert!(said.out.contains(&format!(": {did} {destination}\n")), "{}", said.out);
     }
     assert!(!said.out.contains("in the queue"), "{}", said.out);
+    // What is gone does not wait.
+    assert!(
+        before.out.contains("    operator-b asked with minted-7 waits: "),
+        "{}",
+        before.out
+    );
+    assert!(
+        said.out
+            .contains("    operator-b asked with minted-7 was dropped from the queue: "),
+        "{}",
+        said.out
+    );
     runtime.block_on(spool.close());
 }
 

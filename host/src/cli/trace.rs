@@ -225,7 +225,7 @@ fn now(trace: &Trace) {
     let of = &trace.transaction;
     println!("now");
     for leg in &of.legs {
-        println!("    {}", destination(leg));
+        println!("    {}", destination(leg, &trace.state_of(leg)));
     }
     match &of.answer {
         Some(answer) => {
@@ -250,7 +250,7 @@ fn now(trace: &Trace) {
     }
 }
 
-fn destination(leg: &Leg) -> String {
+fn destination(leg: &Leg, state: &str) -> String {
     let asked_with = leg.transaction_id.as_deref();
     let asked_with = asked_with.map_or_else(String::new, |id| format!(" asked with {id}"));
     let repeats = match leg.repeats {
@@ -263,7 +263,7 @@ fn destination(leg: &Leg) -> String {
         .iter()
         .map(|recipient| recipient.address.as_str())
         .collect();
-    let (peer, state) = (&leg.peer, &leg.state);
+    let peer = &leg.peer;
     format!("{peer}{asked_with} {state}{repeats}: {}", to.join(", "))
 }
 

@@ -22,7 +22,7 @@ pub(super) fn of(trace: &Trace) -> Value {
         "wants": wants(of),
         "raised-like": of.like.map(|other| other.to_string()),
         "history": trace.history.iter().map(entry).collect::<Vec<_>>(),
-        "destinations": of.legs.iter().map(destination).collect::<Vec<_>>(),
+        "destinations": of.legs.iter().map(|leg| destination(leg, &trace.state_of(leg))).collect::<Vec<_>>(),
         "answer": of.answer.as_ref().map(|answer| json!({
             "status": answer.status, "text": answer.text, "at": time(answer.at),
         })),
@@ -128,7 +128,7 @@ fn held_by(holders: &[Holder]) -> Vec<Value> {
     holders.iter().map(holder).collect()
 }
 
-fn destination(leg: &Leg) -> Value {
+fn destination(leg: &Leg, state: &str) -> Value {
     let recipients = leg.recipients.iter();
     let recipients: Vec<&str> = recipients.map(|recipient| recipient.address.as_str()).collect();
     json!({
@@ -136,7 +136,7 @@ fn destination(leg: &Leg) -> Value {
         "peer": leg.peer.as_str(),
         "transaction-id": leg.transaction_id,
         "recipients": recipients,
-        "state": leg.state.to_string(),
+        "state": state,
         "repeats": leg.repeats,
     })
 }

@@ -6,7 +6,9 @@ use super::super::sqlite::schema::salt;
 use super::super::sqlite::{history, stored, transactions};
 use super::super::{SpoolError, inspect::operator};
 use super::{ChargingRow, Inspector, QueueEntry, outgoing_id};
-use crate::message::{MessageId, MessageType, OutgoingId, PeerName, Timestamp, Transaction, TransactionKey};
+use crate::message::{
+    Leg, LegState, MessageId, MessageType, OutgoingId, PeerName, Timestamp, Transaction, TransactionKey,
+};
 
 /// What an id leads to.
 #[derive(Debug, Default)]
@@ -29,6 +31,25 @@ pub struct Trace {
     pub queue: Vec<QueueEntry>,
     /// The charging records that the history names, as far as they have not been purged.
     pub charging: Vec<ChargingRow>,
+}
+
+impl Trace {
+    /// What is true of a destination now, in words. The request itself does not know of a drop: nobody is told of it.
+    pub fn state_of(&self, leg: &Leg) -> String {
+        match leg.state {
+            LegState::Waiting if self.is_dropped(leg) => "was dropped from the queue".to_owned(),
+            _ => leg.state.to_string(),
+        }
+    }
+
+    fn is_dropped(&self, leg: &Leg) -> bool {
+        let is_its = |id: &OutgoingId| id.message == self.transaction.id && id.ordinal == leg.ordinal;
+        let dropped = self.history.iter().any(|entry| match &entry.event {
+            Event::Operator { did, id: Some(id), .. } => did == "drop" && is_its(id),
+            _ => false,
+        });
+        dropped && !self.queue.iter().any(|entry| is_its(&entry.id))
+    }
 }
 
 /// Requests shown at the most.
