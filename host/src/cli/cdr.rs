@@ -1,7 +1,7 @@
 //! `mm4relay cdr`: charging records.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, StdoutLock};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -103,8 +103,7 @@ fn export(args: &SpoolArgs, after: Option<u64>, out: Option<&Path>) -> anyhow::R
         None => spool.exported()?,
     };
     let Some(path) = out else {
-        charging::export(&spool, after, &mut BufWriter::new(std::io::stdout().lock()))?;
-        return Ok(());
+        return to_standard_output(|out| charging::export(&spool, after, out));
     };
     let file = File::create_new(path).with_context(|| format!("{} cannot be made", path.display()))?;
     let mut writer = BufWriter::new(file);
@@ -117,11 +116,18 @@ fn export(args: &SpoolArgs, after: Option<u64>, out: Option<&Path>) -> anyhow::R
 fn export_and_mark(args: &SpoolArgs, out: Option<&Path>) -> anyhow::Result<()> {
     let export = MarkedExport::begin(args.open()?, &args.folder()?, |text| eprintln!("{text}"))?;
     let Some(path) = out else {
-        export.to_writer(&mut BufWriter::new(std::io::stdout().lock()))?;
-        return Ok(());
+        return to_standard_output(|out| export.to_writer(out));
     };
     say(export.to_file(path)?, path);
     Ok(())
+}
+
+fn to_standard_output(write: impl FnOnce(&mut BufWriter<StdoutLock<'_>>) -> anyhow::Result<u64>) -> anyhow::Result<()> {
+    match write(&mut BufWriter::new(std::io::stdout().lock())) {
+        Ok(_) => Ok(()),
+        Err(error) if error.is::<std::io::Error>() => Err(error.context("standard output cannot be written")),
+        Err(error) => Err(error),
+    }
 }
 
 fn say(count: u64, file: &Path) {

@@ -85,7 +85,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     };
     for (address, side) in relay.addresses() {
-        tracing::info!(%address, ?side, "listening");
+        tracing::info!(%address, side = side.as_str(), "listening");
     }
     announce(&relay);
     let stopped = tokio::select! {

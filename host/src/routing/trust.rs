@@ -31,6 +31,15 @@ pub enum Side {
 }
 
 impl Side {
+    /// As the log says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inside => "inside",
+            Self::Outside => "outside",
+            Self::Both => "both",
+        }
+    }
+
     pub(super) fn knows(self, role: Role) -> bool {
         match self {
             Self::Inside => role == Role::Inside,
