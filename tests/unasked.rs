@@ -201,3 +201,31 @@ fn an_answer_comes_from_any_address_of_the_peer_and_an_unknown_one_goes_by_its_r
     assert!(say("127.0.0.14", C_SYSTEM, A_SYSTEM, &stray).starts_with("250"));
     a.wait_for(2);
 }
+
+/// Whoever asked may be less strict about an ID than the relay.
+#[test]
+fn an_id_is_known_in_every_spelling_that_the_asker_may_take_for_its_own() {
+    let exchange = Exchange::on(&Terms::default());
+    let at_b = exchange.asked("k1", &[ACK, REPORT]);
+    let (transaction, message) = (at_b.field("X-Mms-Transaction-ID"), at_b.field("X-Mms-Message-ID"));
+    for (before, behind) in [
+        ("<", ">"),
+        ("\"<", ">\""),
+        ("'", "'"),
+        ("\"\\", "\""),
+        ("", ";"),
+        ("", " (x)"),
+        ("\"< ", " >\""),
+    ] {
+        let spelled =
+            |answer: &[u8], id: &str| replaced(answer, id, &format!("{before}{}{behind}", id.trim_matches('"')));
+        for answer in [
+            spelled(&at_b.response("Error-service-denied"), &transaction),
+            spelled(&at_b.delivery_report("d1", "Rejected", ""), &message),
+            spelled(&at_b.read_reply_report("r1", ""), &message),
+        ] {
+            refused_of_c(&exchange, sample::FROM, &answer);
+        }
+    }
+    assert!(exchange.a.taken().is_empty());
+}

@@ -253,7 +253,10 @@ impl Transactions {
         };
         let passes = self.spool.find(&key).await?;
         let home = home(message, &passes);
-        let unasked = self.unasked_report(message, &passes, speakers);
+        let unasked = match passes.is_empty() {
+            true => self.unasked_report(message, &self.passes_read_otherwise(message).await?, speakers),
+            false => self.unasked_report(message, &passes, speakers),
+        };
         Ok(Meaning::Question(Box::new(Question {
             transaction,
             standing,

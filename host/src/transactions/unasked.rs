@@ -13,6 +13,8 @@ use crate::message::{Leg, Message, MessageId, MessageType, MmsAddress, PeerName,
 use crate::protocol::mm4::{self, Pdu, Returned};
 use crate::spool::SpoolError;
 
+const REPORTS: [MessageType; 2] = [MessageType::DeliveryReportRequest, MessageType::ReadReplyReportRequest];
+
 /// An answer to a request that its sender was not asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unasked {
@@ -51,6 +53,17 @@ impl Transactions {
         self.unasked(transaction_id, message_id, kind, speakers).await
     }
 
+    /// The requests that somebody may take a report to be about, under whose message ID nothing is known.
+    pub(super) async fn passes_read_otherwise(&self, report: &Message) -> Result<Vec<Transaction>, SpoolError> {
+        let mut passes = Vec::new();
+        let id = Pdu::of(&report.header).message_id().map(|id| id.into_owned());
+        let id = id.filter(|_| REPORTS.contains(&report.kind)).unwrap_or_default();
+        for message_id in mm4::headers::other_readings(mm4::headers::normalised_id(&id)) {
+            passes.extend(self.spool.find(&TransactionKey::Message { message_id }).await?);
+        }
+        Ok(passes)
+    }
+
     /// Of a report; `passes` are the requests that have its message ID.
     pub(super) fn unasked_report(
         &self,
@@ -58,8 +71,7 @@ impl Transactions {
         passes: &[Transaction],
         speakers: &Speakers,
     ) -> Option<Unasked> {
-        let reports = [MessageType::DeliveryReportRequest, MessageType::ReadReplyReportRequest];
-        if !reports.contains(&report.kind) {
+        if !REPORTS.contains(&report.kind) {
             return None;
         }
         let terms = self.terms.load();
@@ -83,15 +95,17 @@ impl Transactions {
             .map(mm4::headers::normalised_id)
             .filter(|id| !id.is_empty());
         let mut judged = Vec::new();
-        for key in id.iter().flat_map(|id| keys(&terms, kind, id)) {
-            let found = self.spool.find(&key).await?;
-            judged.extend(found.into_iter().map(|of| {
-                let asked = id.is_some_and(|id| asked(&terms, &of, speakers).any(|leg| of.asked_with(leg, id)));
-                (of, asked)
-            }));
+        for id in id.into_iter().flat_map(readings) {
+            for key in keys(&terms, kind, &id) {
+                let found = self.spool.find(&key).await?;
+                judged.extend(found.into_iter().map(|of| {
+                    let asked = asked(&terms, &of, speakers).any(|leg| of.asked_with(leg, &id));
+                    (of, asked)
+                }));
+            }
         }
-        if let Some(message_id) = message_id.map(mm4::headers::normalised_id).filter(|id| !id.is_empty()) {
-            let message_id = message_id.to_owned();
+        let message_id = message_id.map(mm4::headers::normalised_id).filter(|id| !id.is_empty());
+        for message_id in message_id.into_iter().flat_map(readings) {
             let found = self.spool.find(&TransactionKey::Message { message_id }).await?;
             judged.extend(found.into_iter().map(|of| {
                 let asked = asked(&terms, &of, speakers).next().is_some();
@@ -101,6 +115,13 @@ impl Transactions {
         judged.retain(|(of, _)| of.kind == kind);
         Ok(unasked(&terms, judged.iter().map(|(of, asked)| (of, *asked))))
     }
+}
+
+/// An ID as it is compared here, and as whoever asked may read it.
+fn readings(id: &str) -> Vec<String> {
+    let mut readings = mm4::headers::other_readings(id);
+    readings.insert(0, id.to_owned());
+    readings
 }
 
 /// Everything that a request asked with this transaction ID may be found by, whoever was asked.

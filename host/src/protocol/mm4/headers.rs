@@ -131,6 +131,16 @@ pub fn normalised_id(value: &str) -> &str {
     value.trim_matches(|c: char| c.is_ascii_whitespace() || c == '"')
 }
 
+/// For what else somebody may take an ID who is not strict about what stands around and in it: without angle brackets,
+/// single quotes, escapes, blanks, semicolons and a comment behind it, and in angle brackets.
+pub fn other_readings(id: &str) -> Vec<String> {
+    let noise = |c: char| c.is_ascii_whitespace() || matches!(c, '<' | '>' | '\'' | '"' | '\\' | ';' | ',');
+    let plain: String = id.split(" (").next().unwrap_or(id).replace(noise, "");
+    let mut readings = vec![format!("<{plain}>"), plain];
+    readings.retain(|reading| reading != id && reading.len() > "<>".len());
+    readings
+}
+
 /// Whether two IDs name the same message or transaction.
 pub fn same_id(one: &str, other: &str) -> bool {
     normalised_id(one) == normalised_id(other)
