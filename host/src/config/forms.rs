@@ -152,7 +152,7 @@ pub(super) fn listen(value: &DeValue<'_>) -> Read<SocketAddr> {
 pub(super) fn host_port(value: &DeValue<'_>) -> Read<HostPort> {
     let read = |text: &str| {
         let (host, port) = text.rsplit_once(':')?;
-        let port: u16 = port.parse().ok().filter(|port| *port > 0)?;
+        let port = read_port(port)?;
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let address = match bracketed {
             Some(address) => Some(IpAddr::V6(address.parse().ok()?)),
@@ -164,10 +164,16 @@ pub(super) fn host_port(value: &DeValue<'_>) -> Read<HostPort> {
         };
         Some(HostPort { host, port })
     };
-    value
-        .as_str()
-        .and_then(read)
-        .ok_or_else(|| "HOST:PORT, such as 127.0.0.1:2525 or mms.a.example:25".to_owned())
+    value.as_str().and_then(read).ok_or_else(|| {
+        // Of the right form, all the same: without the reason, nobody would see what is wrong with it.
+        let cannot_be = match value.as_str().and_then(|text| text.rsplit_once(':')) {
+            Some((host, port)) if !host.is_empty() && read_port(port).is_some() && ends_nowhere(host) => {
+                "a host that can exist, "
+            }
+            _ => "",
+        };
+        format!("{cannot_be}HOST:PORT, such as 127.0.0.1:2525 or mms.a.example:25")
+    })
 }
 
 /// A choice among words.
@@ -256,9 +262,17 @@ fn is_host_name(text: &str) -> bool {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
-    let last = text.rsplit('.').next().unwrap_or_default();
-    let can_exist = !last.bytes().all(|b| b.is_ascii_digit()) && !last.eq_ignore_ascii_case("invalid");
-    text.len() <= 253 && text.split('.').all(label) && can_exist
+    text.len() <= 253 && text.split('.').all(label) && !ends_nowhere(text)
+}
+
+fn read_port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port| *port > 0)
+}
+
+/// Whether the last label is one below which there is nothing.
+fn ends_nowhere(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    last.bytes().all(|b| b.is_ascii_digit()) || last.eq_ignore_ascii_case("invalid")
 }
 
 /// Whether something can listen there for others: no wildcard, no group.
@@ -329,6 +343,22 @@ mod tests {
             "mms.b.invalid:25",
         ] {
             assert!(read(host_port, text).is_err(), "{text}");
+        }
+        for (text, is_said) in [
+            ("mms.b.invalid:25", true),
+            ("256.0.0.1:25", true),
+            ("0.0.0.0:25", true),
+            ("127.0.0.1", false),
+            ("127.0.0.1:0", false),
+            (":25", false),
+            ("a b:25", false),
+        ] {
+            let expected = read(host_port, text).unwrap_err();
+            assert_eq!(
+                expected.starts_with("a host that can exist, "),
+                is_said,
+                "{text}: {expected}"
+            );
         }
     }
 
