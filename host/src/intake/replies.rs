@@ -55,7 +55,7 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
             (7, 1),
             format!("<{recipient}>: nothing is carried from you to other networks here"),
         ),
-        Refusal::NotAsked { kind } => (
+        Refusal::NotAsked { kind, .. } => (
             550,
             (7, 1),
             format!("{kind} answers a request that was not asked of you"),

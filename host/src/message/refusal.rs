@@ -67,8 +67,11 @@ pub enum Refusal {
     #[error("loop: {evidence}")]
     Loop { evidence: String },
     /// A response, a report or a bounce: see `transactions::Unasked`.
-    #[error("{kind} answers a request that was not asked of this peer")]
-    NotAsked { kind: &'static str },
+    #[error("{kind} answers {about}, a request that was not asked of this peer")]
+    NotAsked {
+        kind: &'static str,
+        about: super::MessageId,
+    },
     /// A plug-in's verdict. `code` is 550 to 554.
     #[error("refused by {plugin}: {text}")]
     ByPlugin { plugin: String, code: u16, text: String },

@@ -55,11 +55,10 @@ impl Relay {
             MessageType::Other => "a bounce",
             kind => kind.name(),
         };
-        let peer = &message.origin.peer;
-        tracing::warn!(message = %message.id, %peer, kind, about = %unasked.of, "refused: an answer from a peer that was not asked");
         let what = What::Unasked(Answers::of(message.kind));
-        self.transactions.counts.note([what.with(peer)]);
-        Err(Refusal::NotAsked { kind })
+        self.transactions.counts.note([what.with(&message.origin.peer)]);
+        let about = unasked.of;
+        Err(Refusal::NotAsked { kind, about })
     }
 
     /// A message that is carried nowhere.
