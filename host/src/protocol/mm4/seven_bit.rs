@@ -12,7 +12,7 @@ use super::body::{self, base64_lines};
 use super::contents::{self, Leaf};
 use super::index::Index;
 use super::part_edits::{entity_of, fields_of};
-use super::{Limits, contradicted, fold, index, scan};
+use super::{Limits, Pdu, contradicted, fold, index, scan};
 use crate::message::{Block, Field, Header, Part, Piece, TransferEncoding};
 
 /// The message in 7bit: leaves with octets above 127 in base64, header values in encoded words (RFC 2047) or RFC 2231's
@@ -35,10 +35,25 @@ pub fn seven_bit(bytes: &Bytes) -> Result<Bytes, String> {
     let converted = received.in_ascii()?;
     let after = Whole::read(&converted)?;
     same(&received.leaves(), &after.leaves())?;
+    if !same_subject(&received.header, &after.header) {
+        return Err("the subject would not be the same in 7bit".into());
+    }
     match contradicted(&after.header) == contradicted(&received.header) {
         true => Ok(converted),
         false => Err("two fields that say the same would not in 7bit".into()),
     }
+}
+
+/// Whether readers see the same subject. What looks like an encoded word and has octets above 127 in it is decoded by some
+/// and not by others; in ASCII it would be text to all. Of octets that are no UTF-8, and of more blanks than one, readers make
+/// what they like.
+fn same_subject(received: &Header, converted: &Header) -> bool {
+    let words = |header: &Header| -> Vec<String> {
+        let subject = Pdu::of(header).subject().unwrap_or_default();
+        subject.split_whitespace().map(str::to_owned).collect()
+    };
+    let before = words(received);
+    before.iter().any(|word| word.contains(char::REPLACEMENT_CHARACTER)) || before == words(converted)
 }
 
 /// Whether the leaves are the same; an error names the first that is not.
@@ -334,6 +349,13 @@ mod tests {
         assert!(convert(&sealed).unwrap_err().contains("signed or encrypted"));
         let named = MULTIPART.replace("<img>", "<\u{ef}mg>");
         assert!(convert(&named).unwrap_err().contains("Content-Id: an identifier"));
+    }
+
+    #[test]
+    fn a_subject_that_some_readers_decode_and_others_do_not_is_not_converted() {
+        let subject = "Subject: =?\u{fc}utf-8?B?Z3LDvG4=?= =?utf-8?Q?_und_blau?=\r\n\r\nhello\r\n";
+        let refused = convert(subject).unwrap_err();
+        assert!(refused.contains("the subject"), "{refused}");
     }
 
     #[test]
