@@ -171,11 +171,14 @@ pub fn addresses(octets: &[u8]) {
     }
     // Blanks, comments and idle quotes are no part of an address (RFC 5322, 3.4.1): the rest comes from the list, in order.
     let named = Pdu::of(&message.header).recipients();
-    assert!(
-        named
-            .iter()
-            .all(|address| is_within(address.as_str().as_bytes(), &text))
-    );
+    for address in named {
+        let octets: Vec<u8> = address
+            .as_str()
+            .bytes()
+            .filter(|octet| !b"\"\\".contains(octet))
+            .collect();
+        assert!(is_within(&octets, &text), "{address:?}");
+    }
 }
 
 pub fn mime(octets: &[u8]) {
@@ -430,10 +433,6 @@ fn written(message: &Message) -> Bytes {
     let length = trace.raw().len();
     let rope = mm4::serialise(message, trace);
     rope.to_bytes().expect("memory does not fail").slice(length..)
-}
-
-fn contains(text: &[u8], part: &str) -> bool {
-    memchr::memmem::find(text, part.as_bytes()).is_some()
 }
 
 fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {

@@ -86,6 +86,11 @@ fn encode(name: &str, field: &[u8]) -> Result<Vec<u8>, Illegal> {
     }
     // Names are ASCII, so the first colon is the one behind the name, which must not become part of a word.
     let (head, value) = field.split_at(memchr::memchr(b':', field).map_or(0, |colon| colon + 1));
+    // The line end is the field's, and no part of a quoted string or comment that is not closed.
+    let (value, end) = match value.strip_suffix(b"\r\n") {
+        Some(value) => (value, &b"\r\n"[..]),
+        None => (value, &b""[..]),
+    };
     let mut out = Vec::with_capacity(field.len() * 2);
     out.extend_from_slice(head);
     match Grammar::of(name) {
@@ -105,6 +110,7 @@ fn encode(name: &str, field: &[u8]) -> Result<Vec<u8>, Illegal> {
         let rest = out.split_off(head.len());
         words::text(&rest, &mut out);
     }
+    out.extend_from_slice(end);
     Ok(out)
 }
 

@@ -283,6 +283,7 @@ pub(super) fn entity_of(fields: &[Field]) -> Result<Entity, Illegal> {
     for field in fields {
         raw.note(field.raw());
     }
+    raw.check().map_err(Illegal)?;
     raw.read("text/plain").map_err(Illegal)
 }
 

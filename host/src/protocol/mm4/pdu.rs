@@ -298,8 +298,12 @@ impl<'a> Pdu<'a> {
 
     fn text(&self, name: &str) -> Option<String> {
         let raw = self.field(name).or_else(|| self.0.first(name))?.raw();
-        let value = &raw[memchr::memchr(b':', raw)? + 1..];
-        match MessageStream::new(value).parse_unstructured() {
+        let mut value = Cow::Borrowed(&raw[memchr::memchr(b':', raw)? + 1..]);
+        // A message that is nothing but a header may end without a line end, and mail-parser reads no text without one.
+        if !value.ends_with(b"\n") {
+            value.to_mut().extend_from_slice(b"\r\n");
+        }
+        match MessageStream::new(&value).parse_unstructured() {
             mail_parser::HeaderValue::Text(text) => Some(text.trim().to_owned()),
             _ => Some(String::new()),
         }

@@ -301,9 +301,11 @@ proptest! {
         prop_assert_eq!(pdu.transaction_id().unwrap(), id.as_str());
         prop_assert_eq!(pdu.message_id().unwrap(), id.as_str());
         prop_assert_eq!(message.header.value(headers::REQUEST_STATUS_CODE).unwrap(), status.trim());
-        // An encoded word may look like one by accident; nobody writes those.
+        // An encoded word may look like one by accident; nobody writes those. Of several blanks before an encoded word, one
+        // is the separator that readers drop (RFC 2047, 6.2).
         if !text.contains("=?") {
-            prop_assert_eq!(pdu.status_text().unwrap(), text.trim());
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            prop_assert_eq!(words(&pdu.status_text().unwrap()), words(&text));
         }
     }
 

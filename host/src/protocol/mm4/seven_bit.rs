@@ -35,6 +35,9 @@ pub fn seven_bit(bytes: &Bytes) -> Result<Bytes, String> {
     let converted = received.in_ascii()?;
     let after = Whole::read(&converted)?;
     same(&received.leaves(), &after.leaves())?;
+    if after.is_notification != received.is_notification {
+        return Err("a delivery status notification would not be one in 7bit".into());
+    }
     if !same_subject(&received.header, &after.header) {
         return Err("the subject would not be the same in 7bit".into());
     }
@@ -72,6 +75,7 @@ struct Whole<'a> {
     header: Header,
     index: Index,
     is_multipart: bool,
+    is_notification: bool,
 }
 
 impl<'a> Whole<'a> {
@@ -79,13 +83,14 @@ impl<'a> Whole<'a> {
         let limits = Limits::of_taken();
         let (header, end) = scan::header(bytes, &limits).map_err(|refusal| refusal.to_string())?;
         let top = entity_of(&header.fields).map_err(|illegal| illegal.0)?;
-        let is_multipart = top.boundary.is_some();
+        let (is_multipart, is_notification) = (top.boundary.is_some(), top.is_delivery_report());
         let index = index::index(bytes, end, top, &limits).map_err(|refusal| refusal.to_string())?;
         Ok(Self {
             bytes,
             header,
             index,
             is_multipart,
+            is_notification,
         })
     }
 
@@ -356,6 +361,14 @@ mod tests {
         let subject = "Subject: =?\u{fc}utf-8?B?Z3LDvG4=?= =?utf-8?Q?_und_blau?=\r\n\r\nhello\r\n";
         let refused = convert(subject).unwrap_err();
         assert!(refused.contains("the subject"), "{refused}");
+    }
+
+    /// Its line end belongs to the field, not to the string: the next field would vanish.
+    #[test]
+    fn a_field_behind_an_open_quoted_string_stays_a_field() {
+        let message = "Sender: +15555550101 \"gr\u{fc}n\r\nX-Kept: yes\r\n\r\nhello\r\n";
+        let converted = convert(message).unwrap();
+        assert!(converted.contains("\r\nX-Kept: yes\r\n"), "{converted}");
     }
 
     #[test]
