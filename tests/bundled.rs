@@ -133,9 +133,11 @@ fn the_example_passes_its_check_and_carries_messages_both_ways() {
     assert!(said.ok, "{}", said.err);
 
     let relay = Process::start("example", &["run", "--config", text(&file)]);
-    let outside = relay.line().replace("listening on ", "");
+    let outside = relay
+        .line_within(std::time::Duration::from_secs(240))
+        .replace("listening on ", "");
     let inside = relay
-        .line()
+        .line_within(std::time::Duration::from_secs(240))
         .replace("listening on ", "")
         .replace(" for our own relay-servers", "");
 

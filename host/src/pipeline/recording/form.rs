@@ -250,8 +250,8 @@ mod tests {
         assert!(error.contains("form 1, this is 2"), "{error}");
     }
 
-    /// `tests/fixtures/recording-2` was written by a program of form 1, and differs from it in the number alone: none of
-    /// its calls ended in a refusal, whose text is what changed.
+    /// `tests/fixtures/recording-2` was written by a program of form 1. It differs from that in the number, and in the two
+    /// limits on compiling that loads have since: none of its calls ended in a refusal, whose text is what changed.
     #[test]
     fn recordings_of_form_2_are_read_and_written_octet_for_octet() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recording-2");
