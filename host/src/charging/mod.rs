@@ -1,7 +1,7 @@
 //! Charging records on their way out of the spool.
 //!
 //! - `record`: a record as the encoders see it
-//! - [`ber`], [`file`], [`csv`]: records of TS 32.298, in files of TS 32.297; comma-separated values
+//! - [`ber`], [`mod@file`], [`csv`]: records of TS 32.298, in files of TS 32.297; comma-separated values
 //! - [`output`]: files that are written while the relay runs
 //! - [`export`]: one JSON object a line, for the command `cdr export`
 

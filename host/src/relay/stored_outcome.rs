@@ -69,7 +69,7 @@ pub(super) fn write(untold: &[Untold]) -> String {
 }
 
 /// # Errors
-/// It is not what [`write`] writes, or has written in an earlier version.
+/// It is not what [`write()`] writes, or has written in an earlier version.
 pub(super) fn read(text: &str) -> Result<Vec<Untold>, String> {
     let stored: Vec<StoredUntold> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     stored.into_iter().map(Untold::try_from).collect()

@@ -1,7 +1,7 @@
 //! What a message says to whoever reads it, however it is written: the leaves of its MIME structure, decoded.
 //!
 //! Two writings of one message differ in boundaries, transfer encodings, folding and encoded words, and have the same
-//! leaves. A conversion is right when the leaves before and behind it are the same ([`seven_bit`](super::seven_bit)),
+//! leaves. A conversion is right when the leaves before and behind it are the same ([`seven_bit`](super::seven_bit())),
 //! and a request is a repeat when its leaves are those of an earlier one ([`body_digest`](super::body_digest)).
 
 use std::io;

@@ -1,7 +1,7 @@
 //! From the format of an earlier version to today's: in one transaction, the writer's first.
 //!
 //! A migration is SQL that changes tables of one format into the next. It is never edited once a version with it is
-//! out. What rows hold as JSON or as pieces stays readable as it is, see [`stored`](super::stored), so an upgrade
+//! out. What rows hold as JSON or as pieces stays readable as it is, see [`stored`], so an upgrade
 //! rewrites no message however many there are.
 
 use std::path::{Path, PathBuf};
