@@ -222,7 +222,8 @@ fn a_disk_that_gets_full_is_refused_early_and_drained_and_mends_by_itself() {
     let relay = Relay::start(&disk.config(&host));
     offer(&relay, 0..20);
     wait_for_health(&relay, "well\n");
-    disk.fill(1 << 20);
+    // Less than the reserve, and enough for what becomes of twenty messages: up to 100 KB of log for each.
+    disk.fill(4 << 20);
     let health = wait_for_health(&relay, "unwell\n");
     assert!(
         health.starts_with("HTTP/1.1 503 ") && health.contains("no message is taken"),
