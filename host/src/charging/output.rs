@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use jiff::Zoned;
 
 use super::file::{Closed, FileWriter};
+use super::record::zoned;
 use super::{Record, ber, csv, json};
 use crate::message::{PeerName, Timestamp};
 use crate::spool::inspect::{ChargingRow, Inspector, OutputMark};
@@ -352,13 +352,6 @@ fn last_line(path: &Path) -> anyhow::Result<String> {
     let text = String::from_utf8_lossy(&octets);
     let line = text.trim_end().rsplit('\n').next().unwrap_or_default();
     Ok(line.to_owned())
-}
-
-fn zoned(at: Timestamp) -> Zoned {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis)
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        .to_zoned(jiff::tz::TimeZone::UTC)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A charging record as the encoders see it: typed, whatever plug-in it came from.
 
+use jiff::Zoned;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::message::Timestamp;
@@ -127,4 +129,12 @@ impl Record {
             name => Kind::of_name(name),
         }
     }
+}
+
+/// A point in time as the encoders write it: in UTC.
+pub(super) fn zoned(at: Timestamp) -> Zoned {
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_zoned(TimeZone::UTC)
 }

@@ -5,13 +5,11 @@
 //! own ([`expiry`], [`agent`]).
 
 use jiff::fmt::rfc2822;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Zoned};
 
-use super::super::record::{Kind, Record};
+use super::super::record::{Kind, Record, zoned};
 use super::layout::{self, Field};
 use super::{tlv, values};
-use crate::message::Timestamp;
 use crate::protocol::mm4::{MessageClass, Priority};
 
 /// The most octets of a text: status texts and content types of strangers have no bound of their own.
@@ -115,7 +113,7 @@ fn write(out: &mut Vec<u8>, tag: u32, field: Field, record: &Record, kind: Kind)
                 tlv::constructed(out, tag, &expiry(&time));
             }
         }
-        Field::RecordTimeStamp => tlv::primitive(out, tag, &moment(&at(record.recorded_at))),
+        Field::RecordTimeStamp => tlv::primitive(out, tag, &moment(&zoned(record.recorded_at))),
     }
 }
 
@@ -246,18 +244,11 @@ fn expires(text: &str, record: &Record) -> Option<Zoned> {
 
 fn submitted(record: &Record) -> Zoned {
     let date = record.fields.submission_time.as_deref().and_then(parsed);
-    date.unwrap_or_else(|| at(record.recorded_at))
+    date.unwrap_or_else(|| zoned(record.recorded_at))
 }
 
 fn parsed(text: &str) -> Option<Zoned> {
     rfc2822::parse(text.trim()).ok()
-}
-
-fn at(time: Timestamp) -> Zoned {
-    let millis = i64::try_from(time.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis)
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        .to_zoned(TimeZone::UTC)
 }
 
 /// TimeStamp: local time `YYMMDDhhmmss` in BCD, the sign of the offset to UTC as a character, `hhmm` in BCD.
