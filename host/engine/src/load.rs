@@ -241,7 +241,9 @@ impl Engine {
         let (ended, end) = oneshot::channel();
         let job = move || {
             let _turn = turn;
-            give_way();
+            if engine.gives_way() {
+                stand_behind();
+            }
             // Nobody may be waiting any more.
             let _ = ended.send(runtime.block_on(load(engine, spec, wasm, services, progress)));
         };
@@ -259,7 +261,7 @@ const NICE: i32 = 15;
 
 /// A load takes a core for a while, and messages must not notice; most of it is compiling, which is still more modest
 /// ([`crate::compiler`]). For the whole life of this thread, since only a privileged process could take it back. A system that refuses has slower messages during a load, and nothing worse.
-fn give_way() {
+fn stand_behind() {
     if let Err(error) = rustix::process::nice(NICE) {
         tracing::debug!("a load runs with the priority of messages: {error}");
     }

@@ -1,6 +1,7 @@
 //! The engine, and the stores that it makes: Wasmtime's configuration in one place.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct Inner {
     pub options: EngineOptions,
     allocation: Allocation,
     page_map_scan: bool,
+    /// Whether messages may be under way, which a load must not hold up.
+    gives_way: AtomicBool,
     /// Dropping it ends the ticker.
     _ticker: mpsc::Sender<()>,
 }
@@ -70,6 +73,7 @@ impl Engine {
             options,
             allocation,
             page_map_scan,
+            gives_way: AtomicBool::new(false),
             _ticker: start_ticker(wasmtime.clone()).map_err(EngineError::Ticker)?,
             wasmtime,
         })))
@@ -80,6 +84,12 @@ impl Engine {
         self.0.page_map_scan
     }
 
+    /// From now on messages pass: loads wait for time that nobody else wants. Until then nothing waits but the load, as at
+    /// the start of a relay, which on a busy machine would take minutes of idle time.
+    pub fn give_way(&self) {
+        self.0.gives_way.store(true, Ordering::Relaxed);
+    }
+
     /// Where its instances get their memory, which may be less than what was asked for.
     pub fn allocation(&self) -> Allocation {
         self.0.allocation()
@@ -87,6 +97,10 @@ impl Engine {
 }
 
 impl Inner {
+    pub fn gives_way(&self) -> bool {
+        self.gives_way.load(Ordering::Relaxed)
+    }
+
     pub fn allocation(&self) -> Allocation {
         self.allocation
     }

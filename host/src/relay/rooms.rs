@@ -186,7 +186,8 @@ async fn load_catalogue(
         ),
     }
     let history = History::open(&config.relay.spool);
-    let catalogue = Catalogue::open(engine, services, chain::specs(config, recorder)?, history).await;
+    let catalogue = Catalogue::open(engine.clone(), services, chain::specs(config, recorder)?, history).await;
+    engine.give_way();
     catalogue.map_err(|error| {
         let mut found = found.blank();
         found.plugins(&error);

@@ -9,8 +9,9 @@ use wasmtime::component::Component;
 use super::idle::try_to_be_idle;
 use super::patience;
 
-/// Compiles a component. Blocks its thread, which does the work itself when the machine has no time to spare.
-pub(super) fn compile(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Component> {
+/// Compiles a component in idle time. Blocks its thread, which does the work itself when the machine has no time to
+/// spare.
+pub(super) fn compile_idle(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Component> {
     let (done, compiled) = mpsc::channel();
     let (its_engine, its_wasm) = (engine.clone(), wasm.to_vec());
     let work = move || {
@@ -33,7 +34,7 @@ mod tests {
 
     #[test]
     fn what_does_not_compile_is_told_to_who_asked() {
-        let error = compile(&Engine::default(), b"\0asm\x0d\0\x01\0 and more").err();
+        let error = compile_idle(&Engine::default(), b"\0asm\x0d\0\x01\0 and more").err();
         assert!(error.is_some());
     }
 }

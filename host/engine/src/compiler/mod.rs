@@ -8,8 +8,8 @@
 //! A program that embeds this crate and gives no [`CompilerProcess`] compiles in its own process ([`in_process`]),
 //! without these bounds.
 //!
-//! Either way the work waits for time that nobody else wants, because messages must not notice that a plug-in is
-//! loaded; see [`idle`].
+//! Either way the work waits for time that nobody else wants once messages pass, because they must not notice that a
+//! plug-in is loaded; see [`idle`].
 
 pub(crate) mod child;
 pub(crate) mod idle;
@@ -62,7 +62,11 @@ impl Inner {
         let code = match &self.options.compiler {
             Some(compiler) => compiler.compile(self, wasm, bounds).await?,
             None => {
-                let code = in_process::compile(&self.wasmtime, wasm).and_then(|component| component.serialize());
+                let component = match self.gives_way() {
+                    true => in_process::compile_idle(&self.wasmtime, wasm),
+                    false => Component::new(&self.wasmtime, wasm),
+                };
+                let code = component.and_then(|component| component.serialize());
                 let code = code.map_err(|error| LoadErrorKind::Compile {
                     problem: format!("{error:#}"),
                 })?;

@@ -46,7 +46,7 @@ pub struct CompilerProcess {
 enum Turn {
     /// It has the core when nobody else wants it.
     Idle,
-    /// It stands in line, as far behind as the thread of the load.
+    /// It stands in line, where the thread of the load does.
     InLine,
 }
 
@@ -58,7 +58,8 @@ enum End {
 }
 
 impl CompilerProcess {
-    /// Compiles `wasm`. Where the machine is never idle, another process has a second try, in line with others.
+    /// Compiles `wasm`: in idle time while messages pass. Where the machine is never idle, another process has a second
+    /// try, in line with others.
     pub(super) async fn compile(
         &self,
         engine: &Inner,
@@ -68,6 +69,9 @@ impl CompilerProcess {
         let longest = bounds.time.saturating_mul(CLOCK);
         let began = Instant::now();
         let order = Order::new(engine, wasm.len(), bounds);
+        if !engine.gives_way() {
+            return self.finished(engine, &order, wasm, longest, longest).await;
+        }
         // The second try must have the larger part, where patience alone would leave none.
         let idle = patience(wasm.len()).min(longest / 3);
         if let End::Done(code) = self.run(engine, &order, wasm, Turn::Idle, idle).await? {
@@ -75,9 +79,21 @@ impl CompilerProcess {
         }
         tracing::debug!("the machine is never idle: compiling takes time that messages could use");
         let left = longest.saturating_sub(began.elapsed());
-        match self.run(engine, &order, wasm, Turn::InLine, left).await? {
+        self.finished(engine, &order, wasm, left, longest).await
+    }
+
+    /// The last try: what is not done when the time `left` is over is refused, with the whole time that it had.
+    async fn finished(
+        &self,
+        engine: &Inner,
+        order: &Order,
+        wasm: &[u8],
+        left: Duration,
+        limit: Duration,
+    ) -> Result<Unfinished, LoadErrorKind> {
+        match self.run(engine, order, wasm, Turn::InLine, left).await? {
             End::Done(code) => Ok(code),
-            End::Late => Err(LoadErrorKind::CompileClock { limit: longest }),
+            End::Late => Err(LoadErrorKind::CompileClock { limit }),
         }
     }
 
