@@ -8,9 +8,11 @@ use serde_json::json;
 use crate::support::*;
 
 /// About as long as scaling a photograph.
-const LONG: Duration = Duration::from_millis(100);
-/// Many times more than there are cores.
-const LONG_CALLS: usize = 64;
+const LONG: Duration = Duration::from_millis(50);
+/// How many times as long a call may run before it is stopped: other programs may want the cores, too.
+const PATIENCE: u32 = 30;
+/// Many times more than there are cores. On two cores they take 48 times [`LONG`] together.
+const LONG_CALLS: usize = 96;
 
 fn burning(rounds: u64, time: Duration) -> PluginSpec {
     let mut spec = spec(json!({ "do": "burn", "rounds": rounds }));
@@ -19,7 +21,7 @@ fn burning(rounds: u64, time: Duration) -> PluginSpec {
     spec
 }
 
-/// A plug-in whose calls take about [`LONG`] on this machine as it is now, and may take ten times as long.
+/// A plug-in whose calls take about [`LONG`] on this machine as it is now, and may run [`PATIENCE`] times as long.
 async fn long_plugin(engine: &Engine) -> Plugin {
     const TRIED: u64 = 20_000_000;
     let load = |spec| async {
@@ -31,7 +33,7 @@ async fn long_plugin(engine: &Engine) -> Plugin {
     let tried = judge(&load(burning(TRIED, Duration::from_secs(60))).await).await;
     let took = tried.unwrap().spent.time;
     let rounds = TRIED as f64 * LONG.as_secs_f64() / took.as_secs_f64();
-    load(burning(rounds as u64, 10 * LONG)).await
+    load(burning(rounds as u64, PATIENCE * LONG)).await
 }
 
 #[test]
