@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Each room, and the rooms that it may call. A room may always call itself; `relay` and `cli` may call every room.
+/// Each room, and the rooms that it may call. A room may always call itself; `cli` may call every room.
+/// Only `assembly` and `cli` may say `config`: what the operator's file says is translated once, where the rooms are built.
 const EDGES: &[(&str, &[&str])] = &[
     ("message", &[]),
     ("protocol", &["message"]),
@@ -20,10 +21,47 @@ const EDGES: &[(&str, &[&str])] = &[
     ("charging", &["protocol", "spool", "message"]),
     ("console", &[]),
     ("vitals", &[]),
+    ("relay", RELAY),
+    ("assembly", ASSEMBLY),
 ];
 
-/// These walk the street, or stand in front of it.
-const WALKERS: &[&str] = &["relay", "cli", "main", "lib"];
+/// Whoever carries a message through the rooms calls each of them, and knows nothing of how they were built.
+const RELAY: &[&str] = &[
+    "message",
+    "protocol",
+    "clock",
+    "vitals",
+    "intake",
+    "pipeline",
+    "routing",
+    "numbering",
+    "spool",
+    "delivery",
+    "transactions",
+];
+
+/// Whoever builds the rooms calls each of them.
+const ASSEMBLY: &[&str] = &[
+    "message",
+    "protocol",
+    "config",
+    "clock",
+    "telemetry",
+    "vitals",
+    "intake",
+    "pipeline",
+    "routing",
+    "numbering",
+    "spool",
+    "delivery",
+    "transactions",
+    "charging",
+    "console",
+    "relay",
+];
+
+/// These stand in front of the street.
+const WALKERS: &[&str] = &["cli", "main", "lib"];
 
 /// Of the spool, intake knows the proof that lets it say 250, and nothing else.
 const INTAKE_TAKES_FROM_SPOOL: &[&str] = &["Receipt", "BoxFuture"];

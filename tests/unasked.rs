@@ -1,5 +1,5 @@
 //! Answers from somebody who was not asked: who may answer what, in every mode. The files under test are
-//! `transactions/unasked.rs` and `relay/remembered.rs`.
+//! `transactions/unasked.rs` and `relay/open_requests.rs`.
 
 use crate::support::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Peer, Relay, Taken, Terms, sample};
 

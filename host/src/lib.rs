@@ -3,7 +3,8 @@
 //! The rooms, in the order in which a message passes them:
 //!
 //! - [`config`]: what the operator's file says, and what it means
-//! - [`relay`]: builds the rooms, and carries each message through them
+//! - [`assembly`]: builds the rooms of a configuration, reloads and drains them
+//! - [`relay`]: carries each message through the rooms
 //! - [`message`]: the shared words
 //! - [`protocol`]: bytes to types and back, for SMTP and MM4
 //! - [`intake`]: the SMTP server
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+pub mod assembly;
 pub mod charging;
 pub mod cli;
 pub mod clock;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::cli::counted;
 use crate::config::{Peer, RouteTo, show_size};
-use crate::relay::{Checked, check};
+use crate::assembly::{Checked, check};
 
 /// Says everything that is wrong with a configuration, its tables and its plug-ins; runs nothing.
 #[derive(Debug, clap::Args)]

@@ -24,7 +24,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::pipeline::{COMPILER_COMMAND, compile_as_told};
-use crate::relay::Died;
+use crate::assembly::Died;
 use crate::telemetry;
 
 /// An MM4 relay whose behaviour operators write themselves, as WebAssembly plug-ins.

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::mailer::Mailer;
 use crate::message::MmsAddress;
-use crate::relay::server_tls;
+use crate::assembly::server_tls;
 use behaviour::{Action, Rule, Stage, StageCode};
 use message::Manners;
 

@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use crate::config::{Config, Peer};
 use crate::intake::reply_to;
 use crate::message::{MmsAddress, PeerName, SystemTag};
-use crate::relay::{self, Directory};
+use crate::assembly;
+use crate::relay::Directory;
 use crate::routing::{Role, Route};
 
 /// Says where a recipient would go, and what each step of `[routing] order` found. DNS is asked; no message is sent.
@@ -30,7 +31,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let address = MmsAddress::new(&args.recipient).with_context(|| format!("{:?} is no recipient", args.recipient))?;
     let config = Config::load(&args.config)?;
     let source = args.from.as_deref().map(|name| peer(&config, name)).transpose()?;
-    let directory = relay::directory(config.clone(), &args.config).await?;
+    let directory = assembly::directory(config.clone(), &args.config).await?;
 
     line("recipient", &address);
     match source {

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
 use crate::config::Config;
-use crate::relay::{Died, Findings, Running, Setup};
+use crate::assembly::{Died, Findings, Running, Setup};
 use crate::routing::Side;
 use crate::telemetry;
 

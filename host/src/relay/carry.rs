@@ -23,7 +23,7 @@ use super::Relay;
 use super::deferrals::Deferred;
 use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, once_each, only_received};
 use super::rights::Entitled;
-use super::telling::Own;
+use super::own_messages::Own;
 
 /// For a peer that the configuration does not know any more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use crate::config::Config;
 use crate::message::{AddressKind, Message, MmsAddress, PeerName, SystemAddress, SystemTag};
 use crate::protocol::mm4::{self, Pdu};
 use crate::routing::Role;
@@ -15,19 +14,12 @@ use crate::routing::Role;
 use super::directory::Directory;
 
 /// Under which name we are known outside.
-pub(super) struct Face {
-    system: Option<SystemAddress>,
-    node: String,
+pub(crate) struct Face {
+    pub(crate) system: Option<SystemAddress>,
+    pub(crate) node: String,
 }
 
 impl Face {
-    pub(super) fn of(config: &Config) -> Self {
-        Self {
-            system: config.relay.system_address.clone(),
-            node: config.relay.node.clone(),
-        }
-    }
-
     /// The system address that leads back to one of our Relay/Servers.
     fn system_of(&self, server: &PeerName) -> Option<MmsAddress> {
         let system = self.system.as_ref()?;

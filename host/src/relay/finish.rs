@@ -19,7 +19,7 @@ use crate::transactions::{self, Noted, What};
 
 use super::Relay;
 use super::carry::{Run, lock, why};
-use super::outcomes;
+use super::plugin_outcomes;
 
 /// How often the spool is asked: an operator's `queue release` is seen at the next time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ struct UnderWay {
 
 impl Relay {
     /// Finishes unfinished messages until it is aborted.
-    pub(super) async fn keep_finishing(self: Arc<Self>) {
+    pub(crate) async fn keep_finishing(self: Arc<Self>) {
         let mut under_way = UnderWay::default();
         loop {
             self.take_up(&mut under_way).await;
@@ -128,7 +128,7 @@ impl Relay {
             said: None,
             expires_at: None,
         };
-        let told = outcomes::tell_refused(&run.chain, &outgoing, refusal).await;
+        let told = plugin_outcomes::tell_refused(&run.chain, &outgoing, refusal).await;
         let (answer, cause) = transactions::of_refusal(refusal, self.clock.now());
         let recipients = incoming.envelope.recipients.clone();
         let legs = vec![Leg::aside(

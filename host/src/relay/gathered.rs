@@ -12,7 +12,7 @@ use crate::spool::{Acceptance, Hold};
 use crate::transactions::{self, Onward};
 
 use super::carry::Run;
-use super::outcomes;
+use super::plugin_outcomes;
 use super::rights::Entitled;
 
 /// What the destinations of one message came to.
@@ -169,7 +169,7 @@ impl<'a> Gathered<'a> {
             return Ok((whole, self.legs));
         }
         for (outgoing, refusal) in &self.failed {
-            let told = outcomes::tell_refused(&self.run.chain, outgoing, refusal).await;
+            let told = plugin_outcomes::tell_refused(&self.run.chain, outgoing, refusal).await;
             self.effects.add(told);
         }
         let hold = self.held.as_ref().map(|(_, holders)| self.hold_of(holders.clone()));

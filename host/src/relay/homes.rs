@@ -22,7 +22,7 @@ const MOST: usize = 10_000;
 
 /// What look-ups have found, for a moment.
 #[derive(Default)]
-pub(super) struct Homes(Mutex<HashMap<(PeerName, MmsAddress), Timestamp>>);
+pub(crate) struct Homes(Mutex<HashMap<(PeerName, MmsAddress), Timestamp>>);
 
 impl Homes {
     fn remember(&self, reporter: &PeerName, address: &MmsAddress, until: Timestamp) {

@@ -1,42 +1,30 @@
-//! The street: builds the rooms, carries messages through them, and drains them.
+//! The street: carries messages through the rooms. What is here was built by [`assembly`](crate::assembly), and knows
+//! nothing of configuration files.
 //!
-//! [`carry`] is the journey of one message, in one function. The rest of this room is what is around it: what intake
-//! asks before there is a message ([`doors`], [`homes`]), who may speak as whom ([`rights`]), what of the inside is seen
-//! outside ([`face`]), messages whose journey is made from the spool ([`finish`]), those that
-//! plug-ins defer again and again ([`deferrals`]), what a message means to open requests ([`remembered`]), what the relay
-//! says itself ([`telling`]), telling plug-ins of outcomes ([`outcomes`]), what is wrong with a configuration and with what
-//! it names ([`prepare`]), building the rooms ([`rooms`]), and starting, reloading and stopping the whole ([`start`]).
+//! [`carry`] is the journey of one message, in one function; [`gathered`] makes one acceptance of what its destinations
+//! came to. The rest of this room is what is around the journey: what intake
+//! asks before there is a message ([`intake_handler`], [`homes`]), who may speak as whom ([`rights`]), what of the inside
+//! is seen outside ([`face`], [`quirks`]), messages whose journey is made from the spool ([`finish`]), those that
+//! plug-ins defer again and again ([`deferrals`]), what a message means to open requests ([`open_requests`]), what the
+//! relay says itself ([`own_messages`]), telling plug-ins of outcomes ([`plugin_outcomes`], [`stored_outcome`]), what is
+//! known of peers and numbers ([`directory`]), and what the running relay tells other processes ([`standing`]).
 
 mod carry;
-mod certificates;
-mod chain;
-mod charging_files;
-mod counts;
-mod deferrals;
-mod directory;
-mod doors;
-mod face;
-mod findings;
+pub(crate) mod counts;
+pub(crate) mod deferrals;
+pub(crate) mod directory;
+pub(crate) mod face;
 mod finish;
 mod gathered;
-mod homes;
-mod listening;
-mod metrics;
-mod name_servers;
-mod next_hops;
-mod numbers;
-mod outcomes;
-mod prepare;
-mod quirks;
-mod remembered;
+pub(crate) mod homes;
+pub(crate) mod intake_handler;
+mod open_requests;
+mod own_messages;
+pub(crate) mod plugin_outcomes;
+pub(crate) mod quirks;
 mod rights;
-mod rooms;
 pub mod standing;
-mod start;
 mod stored_outcome;
-mod tables;
-mod telling;
-mod terms;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,49 +44,45 @@ use self::counts::Counts;
 use self::deferrals::Deferrals;
 use self::homes::Homes;
 
-pub use certificates::server_tls;
 pub use directory::Directory;
-pub use findings::Findings;
-pub use prepare::{Checked, check, directory};
-pub use start::{Died, Running, Setup};
 
 /// Everything that a message needs on its way.
 pub struct Relay {
     /// Our host name: in `Received`, and what loops are recognised by.
-    name: String,
-    hop_limit: u32,
+    pub(crate) name: String,
+    pub(crate) hop_limit: u32,
     /// How often a message may have passed here before.
-    pass_limit: u32,
-    limits: mm4::Limits,
+    pub(crate) pass_limit: u32,
+    pub(crate) limits: mm4::Limits,
     /// Replaced as a whole when the configuration is reloaded.
-    directory: ArcSwap<Directory>,
-    deferrals: Deferrals,
-    homes: Homes,
+    pub(crate) directory: ArcSwap<Directory>,
+    pub(crate) deferrals: Deferrals,
+    pub(crate) homes: Homes,
     /// Told when a message has become unfinished.
-    unfinished: Notify,
-    transactions: Arc<Transactions>,
+    pub(crate) unfinished: Notify,
+    pub(crate) transactions: Arc<Transactions>,
     /// Told when something may be due to be told.
-    news: Arc<Notify>,
+    pub(crate) news: Arc<Notify>,
     /// Told when the configuration has been reloaded.
-    reloaded: Notify,
-    catalogue: Arc<Catalogue>,
-    spool: Arc<dyn Spool>,
-    delivery: Arc<Delivery>,
-    clock: SharedClock,
+    pub(crate) reloaded: Notify,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) spool: Arc<dyn Spool>,
+    pub(crate) delivery: Arc<Delivery>,
+    pub(crate) clock: SharedClock,
     /// The same, as one that can be compared with the system's.
-    steady: Arc<SteadyClock>,
-    counts: Arc<Counts>,
+    pub(crate) steady: Arc<SteadyClock>,
+    pub(crate) counts: Arc<Counts>,
     /// What is known of refused messages.
-    refusals: Refusals,
+    pub(crate) refusals: Refusals,
     /// Memory for messages that are not in memory: see [`ROOM_BLOCKS`].
-    room: Semaphore,
-    observer: Arc<dyn Observer>,
+    pub(crate) room: Semaphore,
+    pub(crate) observer: Arc<dyn Observer>,
 }
 
 /// Large messages come into memory to be read and adapted. All of them together get 64 MiB, in blocks of 64 KiB; the
 /// others wait, and their senders with them.
 const ROOM_BLOCK: u64 = 64 << 10;
-const ROOM_BLOCKS: u32 = 1024;
+pub(crate) const ROOM_BLOCKS: u32 = 1024;
 
 /// How often it is asked whether somebody still uses an old directory.
 const LOOK: Duration = Duration::from_millis(50);
@@ -118,7 +102,7 @@ impl Observer for Nobody {}
 impl Relay {
     /// The next look-up sees this one. The old one goes when nobody looks into it any more, on a thread that serves nobody:
     /// freeing a million rows takes a while.
-    fn replace_directory(&self, directory: Arc<Directory>) {
+    pub(crate) fn replace_directory(&self, directory: Arc<Directory>) {
         let old = self.directory.swap(directory);
         tokio::spawn(async move {
             let mut looks = 0;

@@ -3,24 +3,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::config::Config;
-use crate::message::{Message, PeerName, Quirk};
+use crate::message::{Message, PeerName};
 use crate::protocol::mm4;
 
 /// The peers with quirks that touch the bytes. Each is an exception to bytes leaving as they came, and listed as such in
 /// `docs/architecture.md`.
-pub(super) struct Quirks {
-    without_type: HashSet<PeerName>,
+pub(crate) struct Quirks {
+    pub(crate) without_type: HashSet<PeerName>,
 }
 
 impl Quirks {
-    pub(super) fn of(config: &Config) -> Self {
-        let peers = config.peers.iter().filter(|peer| peer.has(Quirk::ToWithoutType));
-        Self {
-            without_type: peers.map(|peer| peer.name.clone()).collect(),
-        }
-    }
-
     /// The message as `peer` takes it.
     pub(super) fn suit(&self, mut message: Arc<Message>, peer: &PeerName) -> Arc<Message> {
         if self.without_type.contains(peer) {

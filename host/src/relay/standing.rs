@@ -24,7 +24,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 impl Relay {
     /// Writes the file and looks at the clocks until it is aborted.
-    pub(super) async fn keep_standing(self: Arc<Self>, folder: PathBuf) {
+    pub(crate) async fn keep_standing(self: Arc<Self>, folder: PathBuf) {
         let mut written = Value::Null;
         loop {
             tell(self.steady.look());
@@ -53,7 +53,7 @@ pub fn read(folder: &Path) -> Option<Value> {
 }
 
 /// The relay runs no more.
-pub(super) fn forget(folder: &Path) {
+pub(crate) fn forget(folder: &Path) {
     let _ = std::fs::remove_file(folder.join(FILE));
 }
 

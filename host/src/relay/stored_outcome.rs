@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::{MmsAddress, Recipient};
 
-use super::outcomes::Untold;
+use super::plugin_outcomes::Untold;
 
 #[derive(Serialize, Deserialize)]
 struct StoredUntold {

@@ -15,7 +15,8 @@ use crate::cli::mailer::{Mailer, Sent};
 use crate::cli::peer::{Behaviour, Keep, Received, serve};
 use crate::config::Config;
 use crate::message::MmsAddress;
-use crate::relay::{Observer, Running, Setup};
+use crate::assembly::{Running, Setup};
+use crate::relay::Observer;
 use crate::spool::Acceptance;
 use crate::spool::inspect::{ChargingRow, Inspector};
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::config::Config;
-use crate::relay::{Running, Setup};
+use crate::assembly::{Running, Setup};
 use crate::routing::Side;
 use crate::spool::inspect::Inspector;
 

@@ -21,14 +21,14 @@ use files::Identity;
 use trust::Trust;
 
 /// Everything that TLS needs, replaced in its place when the files change.
-pub(super) struct Certificates {
+pub(crate) struct Certificates {
     server: Option<Arc<ArcSwap<ServerConfig>>>,
     towards: Mutex<HashMap<PeerName, Arc<ArcSwap<ClientConfig>>>>,
 }
 
 impl Certificates {
     /// Reads every file that the configuration names. Whole only when nothing of it is of no use.
-    pub(super) fn load(config: &Config, found: &mut Findings, now: SystemTime) -> Self {
+    pub(crate) fn load(config: &Config, found: &mut Findings, now: SystemTime) -> Self {
         let tls = config.tls.as_ref();
         let server = tls.and_then(|tls| server(tls, found, now));
         let mut all = HashMap::new();
@@ -44,17 +44,17 @@ impl Certificates {
     }
 
     /// What intake offers STARTTLS with.
-    pub(super) fn server(&self) -> Option<Arc<ArcSwap<ServerConfig>>> {
+    pub(crate) fn server(&self) -> Option<Arc<ArcSwap<ServerConfig>>> {
         self.server.clone()
     }
 
     /// `None` for a peer that is never encrypted to.
-    pub(super) fn towards(&self, peer: &PeerName) -> Option<Arc<ArcSwap<ClientConfig>>> {
+    pub(crate) fn towards(&self, peer: &PeerName) -> Option<Arc<ArcSwap<ClientConfig>>> {
         lock(&self.towards).get(peer).cloned()
     }
 
     /// Takes over what was loaded anew. Sessions that are encrypted already stay as they are.
-    pub(super) fn take_over(&self, new: Self) {
+    pub(crate) fn take_over(&self, new: Self) {
         if let (Some(server), Some(new)) = (&self.server, &new.server) {
             server.store(new.load_full());
         }

@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(60);
 
 /// All outputs of one relay.
-pub(super) struct ChargingFiles {
+pub(crate) struct ChargingFiles {
     outputs: Vec<(OutputOptions, Duration)>,
     spool: PathBuf,
     clock: SharedClock,
@@ -36,7 +36,7 @@ struct Work {
 
 /// How one output stands, for metrics and health.
 #[derive(Clone, Debug, Default)]
-pub(super) struct OutputStanding {
+pub(crate) struct OutputStanding {
     /// The number of the last closed file.
     pub files: u32,
     /// The last record that is in a closed file or was not wanted there.

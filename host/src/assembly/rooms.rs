@@ -19,25 +19,26 @@ use crate::spool::sqlite::{self, SqliteSpool};
 use crate::spool::{BoxFuture, Careless, Refusals, Spool};
 use crate::transactions::Transactions;
 
-use super::deferrals::Deferrals;
-use super::directory::Directory;
+use crate::relay::deferrals::Deferrals;
+use crate::relay::directory::Directory;
 use super::findings::Findings;
-use super::homes::Homes;
+use crate::relay::homes::Homes;
 use super::numbers::RoutedNumbers;
-use super::outcomes::Outcomes;
+use crate::relay::plugin_outcomes::Outcomes;
 use super::prepare::Prepared;
 use super::start::Setup;
-use super::{Observer, ROOM_BLOCKS, Relay, chain, tables};
+use super::{plugins, tables};
+use crate::relay::{Observer, ROOM_BLOCKS, Relay};
 
 /// What a relay is made of.
-pub(super) struct Rooms {
-    pub(super) directory: Arc<Directory>,
-    pub(super) transactions: Arc<Transactions>,
-    pub(super) news: Arc<Notify>,
-    pub(super) catalogue: Arc<Catalogue>,
-    pub(super) spool: Arc<dyn Spool>,
-    pub(super) clock: SharedClock,
-    pub(super) refusals: Refusals,
+pub(crate) struct Rooms {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) transactions: Arc<Transactions>,
+    pub(crate) news: Arc<Notify>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) spool: Arc<dyn Spool>,
+    pub(crate) clock: SharedClock,
+    pub(crate) refusals: Refusals,
 }
 
 impl Rooms {
@@ -45,14 +46,14 @@ impl Rooms {
     ///
     /// # Errors
     /// What is wrong with the plug-ins, among them.
-    pub(super) async fn load(
+    pub(crate) async fn load(
         prepared: &Prepared,
         spool: Arc<dyn Spool>,
         clock: SharedClock,
     ) -> anyhow::Result<(Self, Option<Arc<Recorder>>)> {
         let config = &prepared.examined.config;
         let directory = Arc::clone(&prepared.directory);
-        let recorder = chain::recorder(config, None)?;
+        let recorder = plugins::recorder(config, None)?;
         let given = services(&prepared.tables.tables, &spool, &clock, &directory)?;
         let catalogue = load_catalogue(config, given, recorder.as_ref(), &prepared.found).await?;
         let transactions = Transactions::new(Arc::clone(&spool), Arc::clone(&clock), prepared.terms.clone());
@@ -68,7 +69,7 @@ impl Rooms {
         Ok((rooms, recorder))
     }
 
-    pub(super) fn outcomes(&self) -> Outcomes {
+    pub(crate) fn outcomes(&self) -> Outcomes {
         Outcomes {
             catalogue: Arc::clone(&self.catalogue),
             transactions: Arc::clone(&self.transactions),
@@ -79,7 +80,7 @@ impl Rooms {
 }
 
 impl Relay {
-    pub(super) fn of(
+    pub(crate) fn of(
         config: &Config,
         rooms: Rooms,
         delivery: Arc<Delivery>,
@@ -112,7 +113,7 @@ impl Relay {
 }
 
 #[expect(clippy::result_large_err, reason = "made once, at a start")]
-pub(super) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) -> Result<Arc<SqliteSpool>, Findings> {
+pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) -> Result<Arc<SqliteSpool>, Findings> {
     let options = sqlite::Options {
         reserve: Some(config.limits.disk_reserve),
         clock,
@@ -126,7 +127,7 @@ pub(super) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) 
 }
 
 /// The spool as the rooms see it.
-pub(super) fn trusted(database: &Arc<SqliteSpool>, setup: &Setup) -> Arc<dyn Spool> {
+pub(crate) fn trusted(database: &Arc<SqliteSpool>, setup: &Setup) -> Arc<dyn Spool> {
     let spool = Arc::clone(database) as Arc<dyn Spool>;
     if !setup.acknowledge_before_commit {
         return spool;
@@ -145,7 +146,7 @@ impl KvSource for StoredValues {
 }
 
 /// What plug-ins get from the relay, with the tables and routes as they are now.
-pub(super) fn services(
+pub(crate) fn services(
     tables: &Tables,
     spool: &Arc<dyn Spool>,
     clock: &SharedClock,
@@ -166,7 +167,7 @@ async fn load_catalogue(
     recorder: Option<&Arc<Recorder>>,
     found: &Findings,
 ) -> anyhow::Result<Arc<Catalogue>> {
-    let cache_dir = Some(chain::cache(&config.relay.spool));
+    let cache_dir = Some(plugins::cache(&config.relay.spool));
     let engine = Engine::new(EngineOptions {
         cache_dir,
         ..engine_options()
@@ -186,7 +187,7 @@ async fn load_catalogue(
         ),
     }
     let history = History::open(&config.relay.spool);
-    let catalogue = Catalogue::open(engine.clone(), services, chain::specs(config, recorder)?, history).await;
+    let catalogue = Catalogue::open(engine.clone(), services, plugins::specs(config, recorder)?, history).await;
     engine.give_way();
     catalogue.map_err(|error| {
         let mut found = found.blank();
@@ -196,11 +197,11 @@ async fn load_catalogue(
 }
 
 /// The peers that something can be sent to: the others only send.
-pub(super) fn next_hops(config: &Config) -> impl Iterator<Item = &config::Peer> {
+pub(crate) fn next_hops(config: &Config) -> impl Iterator<Item = &config::Peer> {
     config.peers.iter().filter(|peer| peer.takes_messages())
 }
 
-pub(super) fn mm4_limits(config: &Config) -> mm4::Limits {
+pub(crate) fn mm4_limits(config: &Config) -> mm4::Limits {
     mm4::Limits {
         header_octets: config.limits.header_size,
         nesting: config.limits.nesting,

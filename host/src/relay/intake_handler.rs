@@ -1,12 +1,10 @@
 //! What intake asks before there is a message: who may talk, whose message it is, where a recipient would go.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::config::{self, Config};
 use crate::intake::{Handler, Party, RefusedMessage, SenderTerms, Welcome};
-use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Quirk, Refusal, Timestamp, UnknownTypes};
+use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
 use crate::protocol::smtp::Reply;
 use crate::routing::Side;
 use crate::spool::{BoxFuture, Receipt, Refused, Room};
@@ -14,9 +12,9 @@ use crate::spool::{BoxFuture, Receipt, Refused, Room};
 use super::Relay;
 
 /// One listener's view of the relay: who is known depends on the side of the house on which it stands.
-pub(super) struct Door {
-    pub(super) relay: Arc<Relay>,
-    pub(super) side: Side,
+pub(crate) struct Door {
+    pub(crate) relay: Arc<Relay>,
+    pub(crate) side: Side,
 }
 
 impl Door {
@@ -136,23 +134,10 @@ impl Handler for Door {
 }
 
 /// What holds for messages that come from a peer.
-pub(super) struct SenderProfile {
-    message: u64,
-    line: u64,
-    tls_required: bool,
-    talks_early: bool,
-    pub(super) unknown_types_pass: bool,
-}
-
-/// By peer: what its profile says, and what `[limits]` says where it is silent.
-pub(super) fn senders(config: &Config) -> HashMap<PeerName, SenderProfile> {
-    let profile = |peer: &config::Peer| SenderProfile {
-        message: peer.message_size.unwrap_or(config.limits.message_size),
-        line: peer.line_length.unwrap_or(config.limits.line_length).into(),
-        tls_required: peer.tls.from_required,
-        talks_early: peer.has(Quirk::TalksEarly),
-        unknown_types_pass: peer.mm4.unknown_types == UnknownTypes::Pass,
-    };
-    let peers = config.peers.iter();
-    peers.map(|peer| (peer.name.clone(), profile(peer))).collect()
+pub(crate) struct SenderProfile {
+    pub(crate) message: u64,
+    pub(crate) line: u64,
+    pub(crate) tls_required: bool,
+    pub(crate) talks_early: bool,
+    pub(crate) unknown_types_pass: bool,
 }

@@ -111,7 +111,7 @@ fn signing(set: &config::PluginSigning) -> anyhow::Result<Signing> {
 /// Loads every plug-in as a start would, and throws the result away. A line for each, when nothing is wrong with any.
 ///
 /// Code that was compiled for a relay of this user is used, and kept for the next one: compiling takes seconds.
-pub(super) async fn check(config: &Config, tables: &Tables, found: &mut Findings) -> Vec<String> {
+pub(crate) async fn check(config: &Config, tables: &Tables, found: &mut Findings) -> Vec<String> {
     if config.plugins.is_empty() {
         return Vec::new();
     }
@@ -159,7 +159,7 @@ fn trial(config: &Config, tables: &Tables) -> anyhow::Result<(Engine, Arc<dyn Se
 }
 
 /// Where the relay keeps compiled code.
-pub(super) fn cache(spool: &Path) -> PathBuf {
+pub(crate) fn cache(spool: &Path) -> PathBuf {
     spool.join("compiled")
 }
 

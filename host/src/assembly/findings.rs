@@ -28,7 +28,7 @@ pub struct Findings {
 
 impl Findings {
     /// Those of the configuration itself.
-    pub(super) fn of(examined: &Examined) -> Self {
+    pub(crate) fn of(examined: &Examined) -> Self {
         let list = examined.problems.iter().map(|problem| {
             let (file, list) = (examined.file.clone(), vec![problem.clone()]);
             Problems { file, list }.to_string()
@@ -44,7 +44,7 @@ impl Findings {
     }
 
     /// Nothing yet, about the same file.
-    pub(super) fn blank(&self) -> Self {
+    pub(crate) fn blank(&self) -> Self {
         Self {
             file: self.file.clone(),
             places: self.places.clone(),
@@ -52,12 +52,12 @@ impl Findings {
         }
     }
 
-    pub(super) fn places(&self) -> &Places {
+    pub(crate) fn places(&self) -> &Places {
         &self.places
     }
 
     /// What `key` names is of no use.
-    pub(super) fn problem(&mut self, key: &str, said: impl Display) {
+    pub(crate) fn problem(&mut self, key: &str, said: impl Display) {
         if !self.keys.iter().any(|known| known == key) {
             self.keys.push(key.to_owned());
             let line = self.line(key, said);
@@ -65,12 +65,12 @@ impl Findings {
         }
     }
 
-    pub(super) fn notice(&mut self, key: &str, said: impl Display) {
+    pub(crate) fn notice(&mut self, key: &str, said: impl Display) {
         let line = self.line(key, said);
         self.notices.push(line);
     }
 
-    pub(super) fn remark(&mut self, key: &str, said: impl Display) {
+    pub(crate) fn remark(&mut self, key: &str, said: impl Display) {
         let line = self.line(key, said);
         self.remarks.push(line);
     }
@@ -86,7 +86,7 @@ impl Findings {
         Problems { file, list }.to_string()
     }
 
-    pub(super) fn table(&mut self, error: &TableError) {
+    pub(crate) fn table(&mut self, error: &TableError) {
         match error {
             TableError::BadRows { name, file, rows, more } => {
                 let rows = rows
@@ -103,7 +103,7 @@ impl Findings {
     }
 
     /// Rows of the table in `file` that routing can make nothing of.
-    pub(super) fn bad_values(&mut self, bad: &BadValues, file: &Path) {
+    pub(crate) fn bad_values(&mut self, bad: &BadValues, file: &Path) {
         let BadValues {
             table, rows, expected, ..
         } = bad;
@@ -132,7 +132,7 @@ impl Findings {
         }
     }
 
-    pub(super) fn plugins(&mut self, error: &CatalogueError) {
+    pub(crate) fn plugins(&mut self, error: &CatalogueError) {
         for refused in &error.0 {
             let (name, key) = match refused {
                 RefusedVersion::Load(error) => (&error.plugin, key_of(&error.kind)),

@@ -35,7 +35,7 @@ use crate::spool::{Depths, Requests};
 use crate::vitals::{Standing, Vitals};
 
 use self::life::Life;
-use super::Relay;
+use crate::relay::Relay;
 use super::charging_files::ChargingFiles;
 
 /// Stands before every name.

@@ -8,10 +8,10 @@ use crate::message::{MmsAddress, Refusal};
 use crate::pipeline::Numbering;
 use crate::routing::{NetworkId, Whose};
 
-use super::Directory;
+use crate::relay::Directory;
 
 /// Answers from the routes of one configuration.
-pub(super) struct RoutedNumbers(pub(super) Arc<Directory>);
+pub(crate) struct RoutedNumbers(pub(crate) Arc<Directory>);
 
 impl RoutedNumbers {
     /// # Errors
@@ -49,7 +49,8 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::relay::Findings;
+    use crate::assembly::Findings;
+    use crate::assembly::directory::directory;
     use crate::routing::Tables;
 
     #[tokio::test]
@@ -58,7 +59,7 @@ mod tests {
                       [[peer]]\nname = \"b\"\ndomains = [\"mms.b.example\"]\nhosts = [\"127.0.0.1:25\"]\nfrom = [\"127.0.0.1\"]\n\
                       [[route]]\nprefix = \"+1555\"\npeer = \"b\"\n[[route]]\nprefix = \"+15559\"\nplugins = true\n";
         let config = Config::parse(config, Path::new("")).unwrap();
-        let directory = Directory::new(&config, &Tables::default(), None, &mut Findings::default()).unwrap();
+        let directory = directory(&config, &Tables::default(), None, &mut Findings::default()).unwrap();
         let numbers = RoutedNumbers(Arc::new(directory));
         let network = Network {
             id: None,

@@ -15,7 +15,7 @@ use crate::spool::BoxFuture;
 
 /// Asks some name servers.
 #[derive(Debug)]
-pub(super) struct NameServers {
+pub(crate) struct NameServers {
     /// When the system does not say who its name servers are, that is the answer to every question.
     resolver: Result<TokioResolver, String>,
     /// Who is asked, for those who read a reason.
@@ -37,7 +37,7 @@ const LONGEST_NEGATIVE: Duration = Duration::from_secs(60);
 
 impl NameServers {
     /// Those at these addresses; without any, the system's.
-    pub(super) fn new(servers: &[SocketAddr]) -> Self {
+    pub(crate) fn new(servers: &[SocketAddr]) -> Self {
         let (who, limit) = match servers {
             [] => ("the system's name servers".to_owned(), SYSTEM_LIMIT),
             servers => {

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::certificates::Certificates;
-use super::chain;
-use super::directory::Directory;
+use super::plugins;
+use crate::relay::directory::Directory;
 use super::findings::Findings;
 use super::listening::{Sockets, TakenBy};
 use super::tables::{Loaded, load};
@@ -28,7 +28,7 @@ use crate::transactions::Terms;
 
 /// Who asks, and what is there already.
 #[derive(Clone)]
-pub(super) enum Asking {
+pub(crate) enum Asking {
     /// Somebody who wants to know, perhaps beside a running relay.
     Check,
     Start,
@@ -37,23 +37,23 @@ pub(super) enum Asking {
 
 /// What runs while a configuration is looked at.
 #[derive(Clone)]
-pub(super) struct Beside {
-    pub(super) tables: Loaded,
-    pub(super) directory: Arc<Directory>,
+pub(crate) struct Beside {
+    pub(crate) tables: Loaded,
+    pub(crate) directory: Arc<Directory>,
     /// Where it listens, the console too.
-    pub(super) listening: Vec<SocketAddr>,
+    pub(crate) listening: Vec<SocketAddr>,
 }
 
 /// Everything but the plug-ins, made and found good.
-pub(super) struct Prepared {
-    pub(super) examined: Examined,
-    pub(super) tables: Loaded,
-    pub(super) directory: Arc<Directory>,
-    pub(super) certificates: Certificates,
-    pub(super) terms: Terms,
-    pub(super) sockets: Sockets,
+pub(crate) struct Prepared {
+    pub(crate) examined: Examined,
+    pub(crate) tables: Loaded,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) certificates: Certificates,
+    pub(crate) terms: Terms,
+    pub(crate) sockets: Sockets,
     /// Without problems.
-    pub(super) found: Findings,
+    pub(crate) found: Findings,
 }
 
 /// What a check has to say when nothing is wrong.
@@ -99,7 +99,7 @@ pub async fn check(file: &Path) -> Result<Checked, Findings> {
 
 /// What a start or a reload goes on with. The plug-ins are loaded by whoever goes on, since they go live there; they are
 /// tried here when something else is wrong, so that the whole list is said at once.
-pub(super) async fn prepare(examined: Examined, asking: Asking) -> Result<Prepared, Findings> {
+pub(crate) async fn prepare(examined: Examined, asking: Asking) -> Result<Prepared, Findings> {
     let mut looked = look(examined, asking).await;
     match (looked.directory, looked.terms) {
         (Some(directory), Some(terms)) if looked.found.is_empty() => Ok(Prepared {
@@ -170,7 +170,7 @@ impl Looked {
     async fn try_plugins(&mut self) -> Vec<String> {
         let config = &self.examined.config;
         // Boxed: loading is the deepest future of all.
-        Box::pin(chain::check(config, &self.tables.tables, &mut self.found)).await
+        Box::pin(plugins::check(config, &self.tables.tables, &mut self.found)).await
     }
 }
 

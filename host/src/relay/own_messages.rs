@@ -46,7 +46,7 @@ pub(super) struct Own {
 
 impl Relay {
     /// Looks after transactions until it is aborted, which undoes nothing and loses nothing.
-    pub(super) async fn keep_telling(self: Arc<Self>) {
+    pub(crate) async fn keep_telling(self: Arc<Self>) {
         let (mut tasks, mut at_work) = (JoinSet::new(), HashSet::new());
         loop {
             // What it would say finds no room either.

@@ -17,25 +17,26 @@ use crate::pipeline::recording::Recorder;
 use crate::pipeline::{TableSet, Watched};
 use crate::routing::{Table, Tables};
 
-use super::directory::Directory;
+use crate::relay::directory::Directory;
 use super::findings::Findings;
 use super::rooms::services;
-use super::{Relay, chain};
+use super::plugins;
+use crate::relay::Relay;
 
 /// What runs: a configuration, and its tables as they were last read.
-pub(super) struct Current {
-    pub(super) config: Config,
-    pub(super) tables: Loaded,
+pub(crate) struct Current {
+    pub(crate) config: Config,
+    pub(crate) tables: Loaded,
     /// Who writes down what plug-ins see.
-    pub(super) recorder: Option<Arc<Recorder>>,
+    pub(crate) recorder: Option<Arc<Recorder>>,
     /// Where in the configuration what is found later belongs.
-    pub(super) found: Findings,
+    pub(crate) found: Findings,
 }
 
 /// Tables, and the files as they were when they were read.
 #[derive(Clone, Default)]
-pub(super) struct Loaded {
-    pub(super) tables: Tables,
+pub(crate) struct Loaded {
+    pub(crate) tables: Tables,
     stamps: Stamps,
 }
 
@@ -52,7 +53,7 @@ struct Stamp {
 
 /// Reads the tables that have changed since `before`, and makes the directory that goes with them, on a thread that serves
 /// nobody: a million rows take a second. What is wrong is added to `found`; the tables are those that could be read.
-pub(super) async fn load(
+pub(crate) async fn load(
     config: Config,
     before: Loaded,
     directory: Option<Arc<Directory>>,
@@ -62,7 +63,7 @@ pub(super) async fn load(
     let loading = tokio::task::spawn_blocking(move || {
         let mut found = found;
         let loaded = before.again(&config, &mut found);
-        let directory = Directory::new(&config, &loaded.tables, directory.as_deref(), &mut found);
+        let directory = super::directory::directory(&config, &loaded.tables, directory.as_deref(), &mut found);
         (loaded, directory.map(Arc::new), found)
     });
     loading.await.unwrap_or_else(|error| {
@@ -137,7 +138,7 @@ impl Stamp {
 
 impl Relay {
     /// Reads tables again whenever their files change, until it is aborted.
-    pub(super) async fn keep_tables(self: Arc<Self>, mut watched: Watched, current: Arc<Mutex<Current>>) {
+    pub(crate) async fn keep_tables(self: Arc<Self>, mut watched: Watched, current: Arc<Mutex<Current>>) {
         // Files as they were when they were refused: they are not complained of again before they change.
         let mut refused = None;
         loop {
@@ -194,7 +195,7 @@ impl Relay {
     }
 
     /// Loads every plug-in of a configuration anew, with these tables and routes; all take their places, or none does.
-    pub(super) async fn replace_plugins(
+    pub(crate) async fn replace_plugins(
         &self,
         config: &Config,
         tables: &Tables,
@@ -203,7 +204,7 @@ impl Relay {
         found: &mut Findings,
     ) -> Result<(), Findings> {
         let made = services(tables, &self.spool, &self.clock, directory)
-            .and_then(|services| Ok((chain::specs(config, recorder)?, services)));
+            .and_then(|services| Ok((plugins::specs(config, recorder)?, services)));
         match made {
             Err(error) => found.problem("plugin", format!("{error:#}")),
             Ok((specs, services)) => {

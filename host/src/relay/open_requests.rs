@@ -13,7 +13,7 @@ use crate::transactions::{self, Answers, Heard, Hop, Meaning, Onward, Way, What}
 use super::Relay;
 use super::carry::{Run, lock, storage};
 use super::gathered::{CameTo, acceptance, everybody};
-use super::outcomes;
+use super::plugin_outcomes;
 
 impl Relay {
     /// What the message is to open requests. What the relay says itself belongs to the one that it is about.
@@ -185,7 +185,7 @@ impl Relay {
             }
             // A response that is held will be looked at anew when it is released.
             (None, Meaning::Reply(reply)) if acceptance.hold.is_none() => {
-                let told = outcomes::tell_response(&run.chain, reply).await;
+                let told = plugin_outcomes::tell_response(&run.chain, reply).await;
                 acceptance.charging.extend(told.charging);
                 acceptance.kv.extend(told.kv);
                 acceptance.changes = reply.changes();

@@ -15,7 +15,7 @@ use crate::routing::Side;
 const BACKLOG: u32 = 4096;
 
 /// Bound, and nobody is let in yet.
-pub(super) struct Sockets(Vec<Bound>);
+pub(crate) struct Sockets(Vec<Bound>);
 
 struct Bound {
     socket: TcpSocket,
@@ -25,7 +25,7 @@ struct Bound {
 }
 
 /// Which addresses may be taken already, by whom it does not matter.
-pub(super) enum TakenBy<'a> {
+pub(crate) enum TakenBy<'a> {
     Nobody,
     /// This relay listens there itself.
     Us(&'a [SocketAddr]),
@@ -36,7 +36,7 @@ pub(super) enum TakenBy<'a> {
 impl Sockets {
     /// Binds every address of the configuration. Each one that cannot be had is a problem, or with `only_looking` a notice
     /// where it is this user's rights that do not suffice.
-    pub(super) fn bind(config: &Config, taken: &TakenBy<'_>, only_looking: bool, found: &mut Findings) -> Self {
+    pub(crate) fn bind(config: &Config, taken: &TakenBy<'_>, only_looking: bool, found: &mut Findings) -> Self {
         let mut sockets = Vec::new();
         for (key, address, side) in addresses(config) {
             if let TakenBy::Us(ours) = taken
@@ -73,7 +73,7 @@ impl Sockets {
     }
 
     /// Lets peers in, or rather queue up: whoever holds the listeners serves them.
-    pub(super) fn listen(self, found: &mut Findings) -> Vec<(TcpListener, Side)> {
+    pub(crate) fn listen(self, found: &mut Findings) -> Vec<(TcpListener, Side)> {
         let mut listeners = Vec::new();
         for Bound {
             socket,

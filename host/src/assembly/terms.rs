@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::message::Quirk;
 use crate::transactions::{Profile, Terms};
 
-pub(super) fn terms(config: &Config) -> anyhow::Result<Terms> {
+pub(crate) fn terms(config: &Config) -> anyhow::Result<Terms> {
     let relay = &config.relay;
     let profile = |peer: &config::Peer| {
         let mm4 = &peer.mm4;

@@ -10,7 +10,7 @@ use crate::delivery::{Delivered, Delivery, PeerStanding};
 use crate::message::PeerName;
 use crate::spool::Depths;
 
-use super::super::counts::{BLAMES, Counts};
+use crate::relay::counts::{BLAMES, Counts};
 use super::{Labels, Watched, counter, gauge};
 
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::message::TlsTo;
 use crate::protocol::mm4;
 
 /// One for each peer. The name servers are looked for only when one of them wants them.
-pub(super) fn peer_options<'a>(
+pub(crate) fn peer_options<'a>(
     peers: impl Iterator<Item = &'a config::Peer>,
     relay: &config::Relay,
     certificates: &Certificates,

@@ -21,16 +21,17 @@ use crate::vitals::{Standing, Vitals};
 
 use super::certificates::Certificates;
 use super::charging_files::ChargingFiles;
-use super::directory::Directory;
-use super::doors::Door;
+use crate::relay::directory::Directory;
+use crate::relay::intake_handler::Door;
 use super::findings::Findings;
 use super::metrics::{Console, Shown};
-use super::next_hops::peer_options;
+use super::peers::peer_options;
 use super::prepare::{Asking, Beside, prepare};
 use super::rooms::{Rooms, next_hops, open_spool, trusted};
-use super::standing;
+use crate::relay::standing;
 use super::tables::Current;
-use super::{Nobody, Observer, Relay, chain};
+use super::plugins;
+use crate::relay::{Nobody, Observer, Relay};
 
 /// What a start can be given besides the configuration.
 pub struct Setup {
@@ -212,7 +213,7 @@ impl Running {
             }
         };
         let config = prepared.examined.config;
-        let recorder = chain::recorder(&config, current.recorder.clone());
+        let recorder = plugins::recorder(&config, current.recorder.clone());
         let recorder = recorder.map_err(|error| prepared.found.problem("recording.folder", format!("{error:#}")));
         let recorder = recorder.unwrap_or_default();
         let (tables, directory) = (&prepared.tables.tables, &prepared.directory);
@@ -465,7 +466,7 @@ mod tests {
     #[test]
     fn the_documented_defaults_of_reading_and_of_delivery_are_what_runs_too() {
         let config = config();
-        assert_eq!(crate::relay::rooms::mm4_limits(&config), mm4::Limits::default());
+        assert_eq!(crate::assembly::rooms::mm4_limits(&config), mm4::Limits::default());
         let certificates = Certificates::load(&config, &mut Findings::default(), SystemTime::now());
         let runs = peer_options(next_hops(&config), &config.relay, &certificates);
         let documented = PeerOptions::new(PeerName::new("b").unwrap(), Vec::new(), "r.example");

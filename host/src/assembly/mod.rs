@@ -1,0 +1,29 @@
+//! Builds the relay from a configuration: the rooms one by one, their wiring, and starting, reloading and stopping the
+//! whole.
+//!
+//! [`prepare`] looks at a configuration and at everything that it names, and collects what is wrong ([`findings`]);
+//! [`start`] goes on with what was made on the way, and reloads it. Between them, each file translates one part of the
+//! configuration into what its room takes: [`rooms`] (the spool, the services, the chain), [`directory`] (routes and what
+//! holds for each peer), [`peers`] and [`name_servers`] (delivery), [`plugins`], [`numbers`], [`tables`], [`terms`]
+//! (transactions), [`certificates`], [`listening`] (sockets), [`charging_files`], and [`metrics`] (what the console shows).
+
+mod certificates;
+mod charging_files;
+mod directory;
+mod findings;
+mod listening;
+mod metrics;
+mod name_servers;
+mod numbers;
+mod peers;
+mod plugins;
+mod prepare;
+mod rooms;
+mod start;
+mod tables;
+mod terms;
+
+pub use certificates::server_tls;
+pub use findings::Findings;
+pub use prepare::{Checked, check, directory};
+pub use start::{Died, Running, Setup};
