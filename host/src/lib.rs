@@ -9,6 +9,8 @@
 //! - [`protocol`]: bytes to types and back, for SMTP and MM4
 //! - [`intake`]: the SMTP server
 //! - [`pipeline`]: the chain of plug-ins
+//! - [`versions`]: which version of each plug-in runs: loading, replacing, going back
+//! - [`rehearsal`]: plug-ins without traffic: samples, recordings, replays
 //! - [`routing`]: from recipient to peer
 //! - [`numbering`]: from number to network, over DNS
 //! - [`spool`]: the durable store
@@ -33,9 +35,11 @@ pub mod message;
 pub mod numbering;
 pub mod pipeline;
 pub mod protocol;
+pub mod rehearsal;
 pub mod relay;
 pub mod routing;
 pub mod spool;
 pub mod telemetry;
 pub mod transactions;
+pub mod versions;
 pub mod vitals;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use mm4relay_engine::LoadErrorKind;
 
 use crate::config::{Examined, Found, Places, Problem, Problems};
-use crate::pipeline::CatalogueError;
-use crate::pipeline::loading::RefusedVersion;
+use crate::versions::CatalogueError;
+use crate::versions::RefusedVersion;
 use crate::routing::{BadValues, TableError};
 
 /// Everything that was found, each on one line: `relay.toml:12: peer[0].tls.ca: ...`.

@@ -13,7 +13,7 @@ use crate::clock::{SharedClock, SteadyClock};
 use crate::config::{self, Config, Examined};
 use crate::delivery::Delivery;
 use crate::intake;
-use crate::pipeline::Watched;
+use crate::versions::Watched;
 use crate::routing::Side;
 use crate::spool::sqlite::SqliteSpool;
 use crate::transactions::Terms;

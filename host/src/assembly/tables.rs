@@ -13,8 +13,9 @@ use mm4relay_engine::Grant;
 use tokio::sync::Mutex;
 
 use crate::config::Config;
-use crate::pipeline::recording::Recorder;
-use crate::pipeline::{TableSet, Watched};
+use crate::rehearsal::recording::Recorder;
+use crate::pipeline::TableSet;
+use crate::versions::Watched;
 use crate::routing::{Table, Tables};
 
 use crate::relay::directory::Directory;

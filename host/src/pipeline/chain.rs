@@ -8,7 +8,7 @@ use mm4relay_engine::{self as engine, Occasion, Plugin};
 use crate::message::{ChargingEntry, HoldRule, Holder, KvWrite, Message, OnFailure, PeerName, Refusal, Step};
 use crate::protocol::mm4;
 
-use super::loading::Health;
+use super::health::Health;
 use super::meter::Counted;
 use super::subject::{View, message_type};
 use super::tap::Tap;
@@ -25,7 +25,7 @@ pub struct Link {
     /// How the calls of this version went.
     pub health: Arc<Health>,
     /// Who listens to them.
-    pub(super) tap: Arc<Tap>,
+    pub(crate) tap: Arc<Tap>,
 }
 
 /// The plug-ins in their order. Immutable: a message keeps the chain that it began with.
@@ -248,7 +248,7 @@ impl Link {
 
 /// What a verdict of `plugin` makes of a message, and a line for each thing that it did. The error is why it cannot be
 /// carried out.
-pub(super) fn came_to(
+pub(crate) fn came_to(
     plugin: &str,
     verdict: engine::Verdict,
     message: &Arc<Message>,

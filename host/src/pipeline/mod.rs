@@ -13,42 +13,34 @@
 //!   applies at once, until a probe succeeds. Being told of an outcome counts as a call too.
 //! - A plug-in is called when its `when` admits the message ([`when`]), and it asked for such messages itself. Neither costs
 //!   an instance.
-//! - A message sees one chain from end to end. Replacing plug-ins ([`catalogue`]) swaps the chain for messages to come;
-//!   what a version goes through before that is in [`loading`].
-//! - Others may listen to a call ([`tap`]): a version that is tried beside the running one, a [`recording`]. They never
-//!   delay a message, nor change it.
+//! - A message sees one chain from end to end. Replacing plug-ins ([`versions`](crate::versions)) swaps the chain for
+//!   messages to come.
+//! - Others may listen to a call ([`tap`]): a version that is tried beside the running one, a
+//!   [recording](crate::rehearsal::recording). They never delay a message, nor change it.
 //! - `hold` parks the message as it was received. Whatever plug-ins before it asked for is dropped: the chain runs anew
 //!   when the message is released, and nothing may be charged twice. When only some destinations are held, what arrival
 //!   plug-ins asked for is kept with the others, and dropped when the chain runs anew for the rest.
 //! - If any destination of a message is deferred, the whole message is: nothing is committed, so there is nothing to
 //!   send twice.
 
-mod account;
 mod boundary;
-mod catalogue;
-mod chain;
+pub(crate) mod chain;
 mod compiling;
 mod describe;
-pub mod loading;
+mod health;
 mod meter;
 mod outcome;
-pub mod recording;
-pub mod replay;
-pub mod samples;
 mod services;
 mod subject;
-mod tap;
-mod tape;
-mod watch;
-mod when;
+pub mod tap;
+pub mod tape;
+pub(crate) mod when;
 
-pub use account::occasion as occasion_text;
-pub use catalogue::{Catalogue, CatalogueError};
 pub use chain::{Chain, Destination, Effects, Link, Passage};
 pub use compiling::{COMPILER_COMMAND, compile_as_told, engine_options};
-pub use loading::LinkSpec;
+pub use health::{Health, Tally};
 pub use meter::{FAILURES, Histogram, Own, Reading, VERDICTS};
 pub use outcome::{OutcomeTold, TellOutcome};
 pub use services::{KvSource, NoNumbers, NoSecret, NoValues, Numbering, PluginServices, Seeds, TableSet};
-pub use watch::Watched;
+pub use subject::View;
 pub use when::{Direction, When};

@@ -12,7 +12,6 @@ use mm4relay_engine::{Failure, Judgement, Occasion, Plugin, Subject};
 use tokio::sync::mpsc;
 
 use super::chain::Link;
-use super::recording::Recording;
 use super::subject::View;
 use super::tape::{Asked, Tape};
 
@@ -20,9 +19,14 @@ use super::tape::{Asked, Tape};
 #[derive(Default)]
 pub struct Tap {
     shadow: ArcSwapOption<Ear>,
-    recording: Option<Recording>,
+    recording: Option<Arc<dyn Listener>>,
     /// All that its calls used, where the engine counts it.
     fuel: AtomicU64,
+}
+
+/// Hears of every call of one version, for as long as that version runs. Must not block.
+pub trait Listener: Send + Sync + 'static {
+    fn hear(&self, plugin: &Plugin, heard: Heard);
 }
 
 /// Listens for a shadow run.
@@ -43,7 +47,7 @@ pub struct Heard {
 }
 
 impl Tap {
-    pub fn new(recording: Option<Recording>) -> Self {
+    pub fn new(recording: Option<Arc<dyn Listener>>) -> Self {
         Self {
             recording,
             ..Self::default()

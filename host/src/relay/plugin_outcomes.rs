@@ -12,7 +12,8 @@ use crate::message::{
     Change, Content, Envelope, Header, LegState, MessageType, Outgoing, OutgoingId, PeerName, Recipient, Refusal, Rope,
     TransactionChange,
 };
-use crate::pipeline::{Catalogue, Chain, Effects, OutcomeTold, TellOutcome};
+use crate::versions::Catalogue;
+use crate::pipeline::{Chain, Effects, OutcomeTold, TellOutcome};
 use crate::protocol::mm4;
 use crate::spool::{BoxFuture, NewEvent, PendingEvent, Settlement, Spool};
 use crate::transactions::{self, Ending, Reply, Transactions};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::config::Config;
-use crate::pipeline::loading::history::{Attempt, Book, Cause, FILE, Record, Step, Verdict};
+use crate::versions::history::{Attempt, Book, Cause, FILE, Record, Step, Verdict};
 
 /// Attempts that are shown for each plug-in.
 const SHOWN: usize = 5;

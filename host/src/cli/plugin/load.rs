@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 
 use crate::config::{Config, Plugin};
-use crate::pipeline::loading::files;
-use crate::pipeline::loading::history::{Attempt, Book, FILE, Record, Verdict};
+use crate::versions::files;
+use crate::versions::history::{Attempt, Book, FILE, Record, Verdict};
 
 /// How often the history is looked at. It is a file: there is nothing else to wait for.
 const LOOK: Duration = Duration::from_millis(50);

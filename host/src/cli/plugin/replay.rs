@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::pipeline::occasion_text;
-use crate::pipeline::recording::form::CallFile;
-use crate::pipeline::replay::{Other, Replay, Replayed, files};
+use crate::rehearsal::occasion_text;
+use crate::rehearsal::recording::form::CallFile;
+use crate::rehearsal::replay::{Other, Replay, Replayed, files};
 
 use super::Manifest;
 

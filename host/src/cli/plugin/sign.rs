@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::pipeline::loading::files;
-use crate::pipeline::loading::signing::SecretKey;
+use crate::versions::files;
+use crate::versions::signing::SecretKey;
 
 #[derive(Debug, clap::Args)]
 pub struct KeygenArgs {

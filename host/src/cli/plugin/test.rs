@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use mm4relay_engine::Limits;
 
-use crate::pipeline::samples::{Bench, Case, Made, difference, each_case};
+use crate::rehearsal::samples::{Bench, Case, Made, difference, each_case};
 
 use super::Manifest;
 

@@ -8,8 +8,7 @@ use crate::message::{ChargingEntry, KvWrite, Message, Refusal, TransferEncoding}
 use crate::protocol::mm4;
 
 use super::super::account;
-use super::super::chain::{Effects, Passage};
-use super::super::outcome::OutcomeTold;
+use crate::pipeline::{Effects, OutcomeTold, Passage};
 
 /// Text parts up to this size are shown whole.
 const SHOWN_TEXT: usize = 4096;

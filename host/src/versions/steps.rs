@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use mm4relay_engine::{LoadStep, Plugin};
 
-use super::super::chain::Link;
-use super::super::recording::Recording;
-use super::super::samples::Bench;
-use super::super::tape::Tape;
 use super::history::{self, Cause, History, Verdict};
 use super::{Candidate, LinkSpec, Loader, Ready, RefusedVersion, shadow};
+use crate::pipeline::Link;
+use crate::pipeline::tape::Tape;
+use crate::rehearsal::recording::Recording;
+use crate::rehearsal::samples::Bench;
 
 /// An attempt under way.
 #[derive(Clone)]

@@ -14,9 +14,9 @@ use crate::message::{Content, Envelope, Field, Piece, Rope};
 use crate::protocol::mm4;
 
 use super::super::account;
-use super::super::subject::View;
-use super::super::tap::Heard;
-use super::super::tape::Asked;
+use crate::pipeline::View;
+use crate::pipeline::tap::Heard;
+use crate::pipeline::tape::Asked;
 
 /// The number of this form. Recordings of another are not read.
 const FORM: u32 = 2;

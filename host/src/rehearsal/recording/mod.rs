@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mm4relay_engine::{Plugin, Subject};
 
-use super::tap::{Heard, InLane, Lane};
-use super::tape::Asked;
+use crate::pipeline::tap::{Heard, InLane, Lane, Listener};
+use crate::pipeline::tape::Asked;
 use form::{CallFile, LoadFile};
 use ring::Ring;
 
@@ -109,9 +109,9 @@ impl Recorder {
     }
 }
 
-impl Recording {
+impl Listener for Recording {
     /// Has a call written down, if there is room.
-    pub(super) fn hear(&self, plugin: &Plugin, heard: Heard) {
+    fn hear(&self, plugin: &Plugin, heard: Heard) {
         let recorder = &self.recorder;
         self.write_load();
         let octets = heard.view.size();
@@ -129,6 +129,9 @@ impl Recording {
         }
     }
 
+}
+
+impl Recording {
     /// Once for each load, before its first call.
     fn write_load(&self) {
         let mut loads = self.recorder.loads.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
 
-use super::{Answer, Asked, lock};
+use crate::pipeline::tape::{Answer, Asked, lock};
 
 /// Services that answer from a recording.
 pub struct Player {
@@ -206,3 +206,6 @@ impl Table for PlayedTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

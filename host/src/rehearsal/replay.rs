@@ -15,11 +15,11 @@ use crate::message::{Block, Content, Envelope, Incoming, Message, MessageId, Ori
 use crate::protocol::mm4;
 
 use super::account;
+use super::player::Player;
 use super::recording::form::{self, CallFile, LoadFile};
 use super::samples::difference;
-use super::subject::View;
-use super::tap::WantsView;
-use super::tape::Player;
+use crate::pipeline::View;
+use crate::pipeline::tap::WantsView;
 
 /// What is replayed instead of what was recorded.
 pub struct Other {

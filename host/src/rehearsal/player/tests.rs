@@ -1,4 +1,5 @@
 use super::*;
+use crate::pipeline::tape::{ANSWERS_MAX, Tape};
 
 struct World;
 

@@ -1,13 +1,9 @@
 //! What a plug-in asked of its host in one call and what it was told, written down and told again.
 //!
-//! A [`Tape`] stands between a plug-in and its services and writes; a [`Player`] stands in their place and answers from
+//! A [`Tape`] stands between a plug-in and its services and writes; a [`Player`](crate::rehearsal::player::Player) stands in their place and answers from
 //! what was written. Look-ups and values are found by what was asked, in whatever order; the time is told in the order
 //! in which it was told before. A player never invents an answer: what was not asked before is passed on to live
 //! services where there are any, and counted as unanswered elsewhere.
-
-mod player;
-#[cfg(test)]
-mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
 use serde::{Deserialize, Serialize};
 
-pub use player::Player;
-
 /// Answers that are written down in one call: more is no question that a message asks.
-const ANSWERS_MAX: usize = 10_000;
+pub(crate) const ANSWERS_MAX: usize = 10_000;
 /// Octets of all questions and answers of one call.
 const OCTETS_MAX: usize = 1 << 20;
 
@@ -220,6 +214,6 @@ impl Table for TapedTable {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,9 +19,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::message::{Header, Message, OnFailure, Outgoing, OutgoingId, PeerName, Refusal, Rope};
 
-use super::chain::{Chain, Effects, Link, Passage};
-use super::outcome::{OutcomeTold, TellOutcome};
-use super::when::When;
+use crate::pipeline::{Chain, Effects, Link, OutcomeTold, Passage, TellOutcome, When};
 
 pub use case::{Case, cases, each_case};
 
@@ -352,7 +350,7 @@ impl Table for Inline {
 
 /// A message for the tests of other files.
 #[cfg(test)]
-pub(super) fn message_for_tests() -> Message {
+pub(crate) fn message_for_tests() -> Message {
     let text = b"From: +15555550100/TYPE=PLMN\r\nTo: +15555550199/TYPE=PLMN\r\nX-Mms-Message-Type: MM4_forward.REQ\r\n\
                  X-Mms-Message-ID: \"m\"\r\nX-Mms-Transaction-ID: \"t\"\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b--\r\n";
     Case::of_message("test", text).read_message().expect("it is a message")

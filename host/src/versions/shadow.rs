@@ -13,12 +13,11 @@ use mm4relay_engine::Plugin;
 
 use crate::message::Masked;
 
-use super::super::account::{account, not_called, occasion};
-use super::super::chain::Link;
-use super::super::samples::difference;
-use super::super::tap::{Ear, Heard, Lane, WantsView};
-use super::super::tape::Player;
-use super::health::Tally;
+use crate::pipeline::tap::{Ear, Heard, Lane, WantsView};
+use crate::pipeline::{Link, Tally};
+use crate::rehearsal::account::{account, not_called, occasion};
+use crate::rehearsal::player::Player;
+use crate::rehearsal::samples::difference;
 
 /// Messages that wait to be tried, and their octets together.
 const WAITING: usize = 16;

@@ -8,22 +8,23 @@
 //! 4. `imports`: its contract is one that this relay has, and it imports nothing that is not granted.
 //! 5. `compile`: off the messages' threads, and behind them in line for a core; or there is code for it already.
 //! 6. `configure`: it configures itself, in a sandbox that goes, and is snapshotted.
-//! 7. `samples`: its sample cases come out as expected ([`super::samples`]), where the configuration names any. A version
+//! 7. `samples`: its sample cases come out as expected ([`rehearsal::samples`](crate::rehearsal::samples)), where the configuration names any. A version
 //!    that has passed and runs, or ran, is not asked again.
 //! 8. `shadow`: the next messages go through it as well, beside the running version, and nothing of it is applied
 //!    ([`shadow`]), where the configuration asks for that.
-//! 9. `swap`: it takes its place in the chain ([`super::catalogue`]), and its bytes are kept for going back ([`files`]).
-//! 10. `watch`: for a while its failures are compared with those of the version before ([`health`]): clearly more, and
+//! 9. `swap`: it takes its place in the chain ([`catalogue`]), and its bytes are kept for going back ([`files`]).
+//! 10. `watch`: for a while its failures are compared with those of the version before ([`Health`](crate::pipeline::Health)): clearly more, and
 //!     that version is put back.
 //!
 //! Every attempt is written down step by step ([`history`]).
 
+mod catalogue;
 pub mod files;
-mod health;
 pub mod history;
 mod shadow;
 pub mod signing;
 mod steps;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -34,16 +35,17 @@ use mm4relay_engine::{Engine, LoadError, LoadErrorKind, Plugin, PluginSpec, Serv
 
 use crate::message::OnFailure;
 
-use super::recording::{Recorder, Recording};
-use super::samples::SamplesError;
-use super::when::When;
+use crate::pipeline::When;
+use crate::rehearsal::recording::{Recorder, Recording};
+use crate::rehearsal::samples::SamplesError;
 
 use history::{Cause, History, Verdict};
 use signing::{SignatureError, Signing};
 
-pub use health::{Health, Tally};
+pub use catalogue::{Catalogue, CatalogueError};
 pub use shadow::ShadowTerms;
 pub use steps::Attempt;
+pub use watch::Watched;
 
 /// A link of the chain as configured.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-use super::super::meter::Meter;
+use super::meter::Meter;
 
 /// Fewer failures than this prove nothing.
 const MIN_FAILURES: u64 = 5;

@@ -1,7 +1,7 @@
 //! The running chain, and replacing it while traffic flows.
 //!
 //! A change goes live as a whole or not at all: every plug-in of the new chain is loaded, configured and compiled
-//! beside the running one ([`super::loading`] has the steps), and then one pointer changes. Messages under way keep the
+//! beside the running one ([the room's page](super) has the steps), and then one pointer changes. Messages under way keep the
 //! chain that they began with.
 //!
 //! Changes are prepared one after the other, which may take long. The swap itself is short and has a lock of its own, so
@@ -17,10 +17,10 @@ use arc_swap::ArcSwap;
 use mm4relay_engine::{Engine, Plugin, Services};
 use tokio::sync::{Mutex, Notify};
 
-use super::chain::{Chain, Link};
-use super::loading::history::{Cause, History, Verdict};
-use super::loading::{Attempt, Candidate, LinkSpec, Loader, Ready, RefusedVersion, Tally, files};
-use super::tap::Tap;
+use super::history::{Cause, History, Verdict};
+use super::{Attempt, Candidate, LinkSpec, Loader, Ready, RefusedVersion, files};
+use crate::pipeline::tap::{Listener, Tap};
+use crate::pipeline::{Chain, Link, Tally};
 
 /// Why a chain does not go live. The running one is untouched.
 #[derive(Debug, thiserror::Error)]
@@ -323,7 +323,7 @@ impl Catalogue {
             digest,
             "the new plug-in is rolled back, the version before is live: {why}"
         );
-        let note = |record: &mut super::loading::history::Record| {
+        let note = |record: &mut super::history::Record| {
             record.rolled_back(new.plugin.digest(), old.plugin.digest(), &why, stamp);
         };
         self.loader.history.change(plugin, note).await;
@@ -378,8 +378,10 @@ fn put_in(links: &mut [Link], running: &Chain, specs: &[LinkSpec], ready: &[Read
 
 /// A version in its place. The same version as before goes on, and so do its counts and whoever watches them.
 fn link(spec: &LinkSpec, ready: &Ready, running: &Chain) -> Link {
+    let recording = ready.recording.clone();
+    let recording = recording.map(|recording| Arc::new(recording) as Arc<dyn Listener>);
     let new = Link {
-        tap: Arc::new(Tap::new(ready.recording.clone())),
+        tap: Arc::new(Tap::new(recording)),
         ..Link::new(ready.plugin.clone(), spec.on_failure).when(Arc::clone(&spec.when))
     };
     let before = running.links.iter().find(|link| link.plugin.name() == spec.name());

@@ -6,8 +6,8 @@
 
 use mm4relay_engine::{Failure, Judgement, KvWrite, Measure, MeasureValue, Occasion, Verdict};
 
-use super::chain::came_to;
-use super::subject::View;
+use crate::pipeline::View;
+use crate::pipeline::chain::came_to;
 
 /// The lines: the verdict with its edits, first for people and then exactly; then records, values and measures. A
 /// verdict that could not be carried out is a failure, as it is in traffic.
@@ -98,7 +98,7 @@ mod tests {
     use mm4relay_engine::{Body, Edit, HeaderField};
 
     use super::*;
-    use crate::pipeline::samples::message_for_tests;
+    use crate::rehearsal::samples::message_for_tests;
     use crate::pipeline::when::Sides;
 
     fn lines_of(verdict: Verdict) -> Vec<String> {
