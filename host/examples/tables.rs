@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use mm4relay::message::{MmsAddress, PeerName};
-use mm4relay::routing::{Calm, NamedTable, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Table};
+use mm4relay::routing::{Calm, NamedTable, PeerEntry, Plan, Role, Route, Routing, ServerEntry};
+use mm4relay::tables::Table;
 
 const LOOK_UPS: usize = 1_000_000;
 const BATCH: usize = 200;

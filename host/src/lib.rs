@@ -12,6 +12,7 @@
 //! - [`versions`]: which version of each plug-in runs: loading, replacing, going back
 //! - [`rehearsal`]: plug-ins without traffic: samples, recordings, replays
 //! - [`routing`]: from recipient to peer
+//! - [`tables`]: look-up tables out of files, for routing and for plug-ins
 //! - [`numbering`]: from number to network, over DNS
 //! - [`spool`]: the durable store
 //! - [`delivery`]: the SMTP client and its queues
@@ -39,6 +40,7 @@ pub mod rehearsal;
 pub mod relay;
 pub mod routing;
 pub mod spool;
+pub mod tables;
 pub mod telemetry;
 pub mod transactions;
 pub mod versions;

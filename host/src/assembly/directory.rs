@@ -15,7 +15,8 @@ use crate::relay::directory::Directory;
 use crate::relay::face::Face;
 use crate::relay::intake_handler::SenderProfile;
 use crate::relay::quirks::Quirks;
-use crate::routing::{Dialling, NamedTable, OnSilence, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Step, Tables};
+use crate::routing::{Dialling, NamedTable, OnSilence, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Step};
+use crate::tables::Tables;
 
 /// What DNS said is kept from the generation `before`, if it is asked as it was. `None` when it cannot be made; what is
 /// wrong, rows of routing tables that lead nowhere too, is added to `found`.

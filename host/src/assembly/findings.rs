@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use mm4relay_engine::LoadErrorKind;
 
 use crate::config::{Examined, Found, Places, Problem, Problems};
+use crate::routing::BadValues;
+use crate::tables::TableError;
 use crate::versions::CatalogueError;
 use crate::versions::RefusedVersion;
-use crate::routing::{BadValues, TableError};
 
 /// Everything that was found, each on one line: `relay.toml:12: peer[0].tls.ca: ...`.
 #[derive(Clone, Debug, Default)]

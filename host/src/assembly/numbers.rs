@@ -48,10 +48,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::Config;
     use crate::assembly::Findings;
     use crate::assembly::directory::directory;
-    use crate::routing::Tables;
+    use crate::config::Config;
+    use crate::tables::Tables;
 
     #[tokio::test]
     async fn a_number_has_the_network_of_its_longest_prefix() {

@@ -11,12 +11,12 @@ use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, MessageType
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::message::PeerName;
+use crate::pipeline::{Direction, NoNumbers, NoValues, PluginServices, Seeds, When, engine_options};
+use crate::rehearsal::recording::{Recorder, RecordingOptions};
+use crate::tables::Tables;
 use crate::versions::ShadowTerms;
 use crate::versions::signing::{PublicKey, Signing};
-use crate::rehearsal::recording::{Recorder, RecordingOptions};
-use crate::pipeline::{Direction, NoNumbers, NoValues, PluginServices, Seeds, When, engine_options};
 use crate::versions::{Catalogue, LinkSpec};
-use crate::routing::Tables;
 
 use super::findings::Findings;
 use super::tables;

@@ -14,16 +14,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::certificates::Certificates;
-use super::plugins;
-use crate::relay::directory::Directory;
 use super::findings::Findings;
 use super::listening::{Sockets, TakenBy};
+use super::plugins;
 use super::tables::{Loaded, load};
 use super::terms::terms;
 use crate::config::{Config, Examined};
-use crate::routing::Tables;
+use crate::relay::directory::Directory;
 use crate::spool::inspect::Inspector;
 use crate::spool::{SpoolError, sqlite};
+use crate::tables::Tables;
 use crate::transactions::Terms;
 
 /// Who asks, and what is there already.

@@ -10,25 +10,25 @@ use tokio::sync::{Notify, Semaphore};
 use crate::clock::{SharedClock, SteadyClock};
 use crate::config::{self, Config};
 use crate::delivery::Delivery;
-use crate::versions::history::History;
-use crate::rehearsal::recording::Recorder;
-use crate::versions::Catalogue;
 use crate::pipeline::{KvSource, PluginServices, Seeds, engine_options};
 use crate::protocol::mm4;
-use crate::routing::Tables;
+use crate::rehearsal::recording::Recorder;
 use crate::spool::sqlite::{self, SqliteSpool};
 use crate::spool::{BoxFuture, Careless, Refusals, Spool};
+use crate::tables::Tables;
 use crate::transactions::Transactions;
+use crate::versions::Catalogue;
+use crate::versions::history::History;
 
-use crate::relay::deferrals::Deferrals;
-use crate::relay::directory::Directory;
 use super::findings::Findings;
-use crate::relay::homes::Homes;
 use super::numbers::RoutedNumbers;
-use crate::relay::plugin_outcomes::Outcomes;
 use super::prepare::Prepared;
 use super::start::Setup;
 use super::{plugins, tables};
+use crate::relay::deferrals::Deferrals;
+use crate::relay::directory::Directory;
+use crate::relay::homes::Homes;
+use crate::relay::plugin_outcomes::Outcomes;
 use crate::relay::{Observer, ROOM_BLOCKS, Relay};
 
 /// What a relay is made of.

@@ -13,24 +13,24 @@ use crate::clock::{SharedClock, SteadyClock};
 use crate::config::{self, Config, Examined};
 use crate::delivery::Delivery;
 use crate::intake;
-use crate::versions::Watched;
 use crate::routing::Side;
 use crate::spool::sqlite::SqliteSpool;
 use crate::transactions::Terms;
+use crate::versions::Watched;
 use crate::vitals::{Standing, Vitals};
 
 use super::certificates::Certificates;
 use super::charging_files::ChargingFiles;
-use crate::relay::directory::Directory;
-use crate::relay::intake_handler::Door;
 use super::findings::Findings;
 use super::metrics::{Console, Shown};
 use super::peers::peer_options;
+use super::plugins;
 use super::prepare::{Asking, Beside, prepare};
 use super::rooms::{Rooms, next_hops, open_spool, trusted};
-use crate::relay::standing;
 use super::tables::Current;
-use super::plugins;
+use crate::relay::directory::Directory;
+use crate::relay::intake_handler::Door;
+use crate::relay::standing;
 use crate::relay::{Nobody, Observer, Relay};
 
 /// What a start can be given besides the configuration.

@@ -13,16 +13,16 @@ use mm4relay_engine::Grant;
 use tokio::sync::Mutex;
 
 use crate::config::Config;
-use crate::rehearsal::recording::Recorder;
 use crate::pipeline::TableSet;
+use crate::rehearsal::recording::Recorder;
+use crate::tables::{Table, Tables};
 use crate::versions::Watched;
-use crate::routing::{Table, Tables};
 
-use crate::relay::directory::Directory;
 use super::findings::Findings;
-use super::rooms::services;
 use super::plugins;
+use super::rooms::services;
 use crate::relay::Relay;
+use crate::relay::directory::Directory;
 
 /// What runs: a configuration, and its tables as they were last read.
 pub(crate) struct Current {
@@ -228,14 +228,4 @@ pub fn set(tables: &Tables) -> TableSet {
         (name.to_owned(), table)
     };
     tables.iter().map(shared).collect()
-}
-
-impl mm4relay_engine::Table for Table {
-    fn lookup(&self, key: &str) -> Option<&str> {
-        Table::lookup(self, key)
-    }
-
-    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
-        Table::lookup_prefix(self, text)
-    }
 }

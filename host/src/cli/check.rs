@@ -4,9 +4,9 @@ use std::fmt::{Display, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::assembly::{Checked, check};
 use crate::cli::counted;
 use crate::config::{Peer, RouteTo, show_size};
-use crate::assembly::{Checked, check};
 
 /// Says everything that is wrong with a configuration, its tables and its plug-ins; runs nothing.
 #[derive(Debug, clap::Args)]

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::pipeline::{COMPILER_COMMAND, compile_as_told};
 use crate::assembly::Died;
+use crate::pipeline::{COMPILER_COMMAND, compile_as_told};
 use crate::telemetry;
 
 /// An MM4 relay whose behaviour operators write themselves, as WebAssembly plug-ins.

@@ -20,8 +20,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::mailer::Mailer;
-use crate::message::MmsAddress;
 use crate::assembly::server_tls;
+use crate::message::MmsAddress;
 use behaviour::{Action, Rule, Stage, StageCode};
 use message::Manners;
 

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+use crate::assembly;
 use crate::config::{Config, Peer};
 use crate::intake::reply_to;
 use crate::message::{MmsAddress, PeerName, SystemTag};
-use crate::assembly;
 use crate::relay::Directory;
 use crate::routing::{Role, Route};
 

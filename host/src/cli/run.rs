@@ -9,8 +9,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::print;
-use crate::config::Config;
 use crate::assembly::{Died, Findings, Running, Setup};
+use crate::config::Config;
 use crate::routing::Side;
 use crate::telemetry;
 

@@ -98,8 +98,8 @@ mod tests {
     use mm4relay_engine::{Body, Edit, HeaderField};
 
     use super::*;
-    use crate::rehearsal::samples::message_for_tests;
     use crate::pipeline::when::Sides;
+    use crate::rehearsal::samples::message_for_tests;
 
     fn lines_of(verdict: Verdict) -> Vec<String> {
         let view = View::whole(Arc::new(message_for_tests()), Sides::default());

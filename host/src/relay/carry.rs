@@ -22,8 +22,8 @@ use crate::transactions::{Alone, Hop, Meaning, Noted, What};
 use super::Relay;
 use super::deferrals::Deferred;
 use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, once_each, only_received};
-use super::rights::Entitled;
 use super::own_messages::Own;
+use super::rights::Entitled;
 
 /// For a peer that the configuration does not know any more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);

@@ -35,10 +35,10 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use crate::clock::{SharedClock, SteadyClock};
 use crate::delivery::Delivery;
 use crate::message::{Content, Incoming, MmsAddress, PeerName};
-use crate::versions::Catalogue;
 use crate::protocol::mm4;
 use crate::spool::{Acceptance, Refusals, Spool};
 use crate::transactions::Transactions;
+use crate::versions::Catalogue;
 
 use self::counts::Counts;
 use self::deferrals::Deferrals;

@@ -12,11 +12,11 @@ use crate::message::{
     Change, Content, Envelope, Header, LegState, MessageType, Outgoing, OutgoingId, PeerName, Recipient, Refusal, Rope,
     TransactionChange,
 };
-use crate::versions::Catalogue;
 use crate::pipeline::{Chain, Effects, OutcomeTold, TellOutcome};
 use crate::protocol::mm4;
 use crate::spool::{BoxFuture, NewEvent, PendingEvent, Settlement, Spool};
 use crate::transactions::{self, Ending, Reply, Transactions};
+use crate::versions::Catalogue;
 
 use super::stored_outcome;
 

@@ -1,4 +1,4 @@
-//! From recipient to peer, and from connection to peer: pure look-ups, in tables that [`table`] reads from files.
+//! From recipient to peer, and from connection to peer: pure look-ups, in [tables](crate::tables) that were read before.
 //!
 //! A recipient goes through the steps of `[routing] order` until one of them has an answer ([`look_up`]). In one of our
 //! own domains, or without any, it goes by its number: tables, ranges, ENUM. With somebody else's domain it goes by that
@@ -12,16 +12,14 @@
 //! carries for whom, and which host names stay inside. Plug-ins may ask for the network of a number without any message ([`whose`]).
 //!
 //! Nothing that is asked about a message waits or asks anybody: what DNS said, and which peer cannot be reached, is told
-//! ([`Circumstances`]). Only [`Table::load`] reads a file, before its table is used.
+//! ([`Circumstances`]).
 
 mod dialling;
 mod look_up;
 mod network;
-mod rows;
 mod servers;
 mod split;
 mod steps;
-mod table;
 mod trust;
 mod whose;
 
@@ -37,13 +35,13 @@ pub use look_up::{Step, Told};
 pub use network::NetworkId;
 pub use servers::ServerEntry;
 pub use split::{Destination, Split};
-pub use table::{BadRow, MAX_KEY_OCTETS, MAX_VALUE_OCTETS, Table, TableError, Tables};
 pub use trust::{Role, Side};
 pub use whose::Whose;
 
-use self::rows::{Builder, Rows};
 use self::servers::Servers;
 use crate::message::{PeerName, SystemAddress, SystemTag};
+use crate::tables::Table;
+use crate::tables::rows::{Builder, Rows};
 
 /// What routing knows of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]

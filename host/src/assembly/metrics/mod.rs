@@ -35,8 +35,8 @@ use crate::spool::{Depths, Requests};
 use crate::vitals::{Standing, Vitals};
 
 use self::life::Life;
-use crate::relay::Relay;
 use super::charging_files::ChargingFiles;
+use crate::relay::Relay;
 
 /// Stands before every name.
 const PREFIX: &str = "mm4relay";

@@ -5,8 +5,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
-use crate::versions::Catalogue;
 use crate::pipeline::{FAILURES, Histogram, Link, Own, Reading, VERDICTS};
+use crate::versions::Catalogue;
 
 use super::{Labels, Watched, counter, gauge, shown};
 

@@ -10,8 +10,8 @@ use crate::delivery::{Delivered, Delivery, PeerStanding};
 use crate::message::PeerName;
 use crate::spool::Depths;
 
-use crate::relay::counts::{BLAMES, Counts};
 use super::{Labels, Watched, counter, gauge};
+use crate::relay::counts::{BLAMES, Counts};
 
 #[derive(Debug)]
 pub(super) struct Intake(pub Arc<Counts>);

@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::assembly::{Running, Setup};
 use crate::cli::mailer::{Mailer, Sent};
 use crate::cli::peer::{Behaviour, Keep, Received, serve};
 use crate::config::Config;
 use crate::message::MmsAddress;
-use crate::assembly::{Running, Setup};
 use crate::relay::Observer;
 use crate::spool::Acceptance;
 use crate::spool::inspect::{ChargingRow, Inspector};

@@ -9,9 +9,9 @@ use mm4relay_engine::{Limits, PluginSpec};
 
 use crate::clock::SystemClock;
 use crate::message::OnFailure;
-use crate::rehearsal::samples::{Case, Rehearsal, cases};
 use crate::pipeline::{Chain, NoNumbers, NoValues, PluginServices, Seeds, TableSet};
 use crate::rehearsal::occasion_text;
+use crate::rehearsal::samples::{Case, Rehearsal, cases};
 use crate::versions::{Catalogue, LinkSpec};
 
 use super::Manifest;

@@ -128,7 +128,6 @@ impl Listener for Recording {
             }
         }
     }
-
 }
 
 impl Recording {

@@ -9,8 +9,8 @@ use anyhow::{Context, bail, ensure};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::config::Config;
 use crate::assembly::{Running, Setup};
+use crate::config::Config;
 use crate::routing::Side;
 use crate::spool::inspect::Inspector;
 

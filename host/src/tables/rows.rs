@@ -20,7 +20,7 @@ const NONE: u32 = u32::MAX;
 
 /// See the module. Rows are named by their position in the order of their keys.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     /// Keys and values: key 0, value 0, key 1, value 1, ...
     arena: Box<str>,
     rows: Box<[Row]>,
@@ -41,17 +41,17 @@ struct Row {
 
 /// Collects rows in the strictly ascending order of their keys.
 #[derive(Debug, Default)]
-pub(super) struct Builder {
+pub(crate) struct Builder {
     arena: String,
     rows: Vec<Row>,
 }
 
 /// More text or rows than 32 bits can count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(crate) struct Full;
 
 impl Builder {
-    pub(super) fn with_capacity(rows: usize, text: usize) -> Self {
+    pub(crate) fn with_capacity(rows: usize, text: usize) -> Self {
         Self {
             arena: String::with_capacity(text),
             rows: Vec::with_capacity(rows),
@@ -59,7 +59,7 @@ impl Builder {
     }
 
     /// Adds a row. Its key must be greater than the last one's, and at most 255 octets long.
-    pub(super) fn push(&mut self, key: &str, value: &str) -> Result<(), Full> {
+    pub(crate) fn push(&mut self, key: &str, value: &str) -> Result<(), Full> {
         let end = self.arena.len() + key.len() + value.len();
         u32::try_from(end).map_err(|_| Full)?;
         self.rows.push(Row {
@@ -73,7 +73,7 @@ impl Builder {
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Rows {
+    pub(crate) fn finish(self) -> Rows {
         let mut rows = Rows {
             arena: self.arena.into_boxed_str(),
             rows: self.rows.into_boxed_slice(),
@@ -88,16 +88,16 @@ impl Builder {
 }
 
 impl Rows {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    pub(super) fn key(&self, row: usize) -> &str {
+    pub(crate) fn key(&self, row: usize) -> &str {
         let Row { start, key_length, .. } = self.rows[row];
         &self.arena[start as usize..start as usize + usize::from(key_length)]
     }
 
-    pub(super) fn value(&self, row: usize) -> &str {
+    pub(crate) fn value(&self, row: usize) -> &str {
         let Row { start, key_length, .. } = self.rows[row];
         let end = self
             .rows
@@ -107,12 +107,12 @@ impl Rows {
     }
 
     /// The row with exactly this key.
-    pub(super) fn find(&self, key: &str) -> Option<usize> {
+    pub(crate) fn find(&self, key: &str) -> Option<usize> {
         self.last_not_after(key).filter(|row| self.key(*row) == key)
     }
 
     /// The row whose key is the longest beginning of `text`.
-    pub(super) fn find_longest_beginning(&self, text: &str) -> Option<usize> {
+    pub(crate) fn find_longest_beginning(&self, text: &str) -> Option<usize> {
         let mut row = self.last_not_after(text)?;
         while !text.starts_with(self.key(row)) {
             row = match self.rows[row].shelter {
@@ -124,7 +124,7 @@ impl Rows {
     }
 
     /// Octets in memory.
-    pub(super) fn memory(&self) -> usize {
+    pub(crate) fn memory(&self) -> usize {
         self.arena.len() + size_of_val(&*self.rows) + size_of_val(&*self.windows) + size_of_val(&*self.index)
     }
 

@@ -1,4 +1,4 @@
-//! Look-up tables that the host holds for plug-ins, and how they are read from files.
+//! Look-up tables that the host holds for routing and for plug-ins, and how they are read from files.
 //!
 //! A file is CSV of the plainest kind: `key,value`, one row a line, in UTF-8; a line that begins with `#` and an empty
 //! one are passed over, and so are blanks around keys and values. The value is everything behind the first comma. There
@@ -8,6 +8,8 @@
 //! A row that says what another said already is dropped; two rows that give one key different values are an error,
 //! because nobody can tell which of them is right.
 
+pub(crate) mod rows;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use std::sync::Arc;
 
 use mm4relay_engine::{FileError, read_file};
 
-use super::rows::{Builder, Full, Rows};
+use self::rows::{Builder, Full, Rows};
 
 /// Octets of a key. A look-up key is a number or an address; an address has at most 256 octets.
 pub const MAX_KEY_OCTETS: usize = 255;
@@ -186,6 +188,17 @@ impl Table {
         let mut builder = Builder::with_capacity(rows.len(), octets);
         let built = rows.iter().try_for_each(|row| builder.push(row.key, row.value));
         Ok(built.map(|()| builder.finish()))
+    }
+}
+
+/// As plug-ins ask it.
+impl mm4relay_engine::Table for Table {
+    fn lookup(&self, key: &str) -> Option<&str> {
+        Table::lookup(self, key)
+    }
+
+    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
+        Table::lookup_prefix(self, text)
     }
 }
 
