@@ -158,6 +158,26 @@ fn only_the_engine_knows_wasmtime() {
     }
 }
 
+/// A second store must not find SQLite in its way: no command, metric or demo opens the database by itself. `open.rs` says
+/// of what kind a store is, and `upgrade.rs` is about the database's format.
+#[test]
+fn only_the_spool_knows_sqlite() {
+    let may = ["mod.rs", "open.rs", "upgrade.rs"].map(|name| root().join("host/src/spool").join(name));
+    let sqlite = root().join("host/src/spool/sqlite");
+    let mut found = Vec::new();
+    for file in files_under("host/src", "rs") {
+        if file.starts_with(&sqlite) || may.contains(&file) {
+            continue;
+        }
+        for (number, line) in code_lines(&product_code(&file)) {
+            if line.to_lowercase().contains("sqlite") {
+                found.push(format!("{}:{number}: {line}", shown(&file)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
 /// What strangers wrote is printed by one function. Whoever took a standard stream for himself would go around it.
 #[test]
 fn nothing_prints_but_the_log_and_the_printer_of_commands() {

@@ -8,7 +8,7 @@ use mm4relay::message::{
     Wants,
 };
 use mm4relay::spool::sqlite::{Options, SqliteSpool};
-use mm4relay::spool::{Acceptance, DeliveryResult, Outcome, Spool};
+use mm4relay::spool::{Acceptance, DeliveryResult, Inbox, Outcome, Queue, Spool};
 
 use crate::support::{Link, Peer, Relay, Said, config, eventually, mm4relay, sample};
 

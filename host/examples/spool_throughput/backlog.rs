@@ -9,8 +9,8 @@ use std::time::Instant;
 use anyhow::Context;
 use bytes::Bytes;
 use mm4relay::message::{Content, PeerName, ReadAt, Timestamp};
-use mm4relay::spool::Spool;
 use mm4relay::spool::sqlite::{Options, SqliteSpool};
+use mm4relay::spool::{Inbox, Queue, Spool};
 use tokio::task::JoinSet;
 
 use crate::load::{acceptance, delivered};

@@ -7,9 +7,9 @@ use mm4relay::message::{
     Outgoing, OutgoingId, PeerName, Piece, Recipient, RepeatKey, Rope, Timestamp, Transaction, TransactionChange,
     TransactionKey, Wants,
 };
-use mm4relay::spool::{Acceptance, DeliveryResult, Outcome, Spool};
+use mm4relay::spool::{Acceptance, DeliveryResult, Inbox, Outcome};
 
-pub fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Acceptance> {
+pub fn acceptance(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Acceptance> {
     let id = spool.next_id();
     let recipient = Recipient {
         id: 0,
@@ -67,7 +67,7 @@ pub fn acceptance(spool: &dyn Spool, content: &Content) -> anyhow::Result<Accept
 }
 
 /// The same, as a request that can be answered.
-pub fn asking(spool: &dyn Spool, content: &Content) -> anyhow::Result<Acceptance> {
+pub fn asking(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Acceptance> {
     let mut acceptance = acceptance(spool, content)?;
     acceptance.opens = Some(request(acceptance.id, acceptance.origin.received_at)?);
     Ok(acceptance)

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use mm4relay::message::Content;
-use mm4relay::spool::Spool;
 use mm4relay::spool::sqlite::{Options, SqliteSpool};
+use mm4relay::spool::{Inbox, Queue, Spool};
 
 use load::{acceptance, asking, delivered, handed_over};
 

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use mm4relay::clock::FixedClock;
 use mm4relay::message::{Content, MessageId, OutgoingId, Timestamp};
 use mm4relay::spool::sqlite::{Options, SqliteSpool, hash, write_event, write_request};
-use mm4relay::spool::{Arrival, Event, Spool};
+use mm4relay::spool::{Arrival, Event, Inbox, Requests, Spool};
 use rusqlite::Connection;
 
 use crate::load::{acceptance, asked, request};

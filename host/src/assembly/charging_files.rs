@@ -1,7 +1,7 @@
 //! The files with charging records, written while the relay runs: what keeps `charging::output` going.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use crate::charging::file::Closed;
 use crate::charging::output::{Format, Output, OutputOptions};
 use crate::clock::SharedClock;
 use crate::config::{ChargingFormat, ChargingOutput, Config};
-use crate::spool::inspect::Inspector;
+use crate::spool::{Spool, Streams};
 
 /// How long the spool is left alone when it had nothing new.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_secs(60);
 /// All outputs of one relay.
 pub(crate) struct ChargingFiles {
     outputs: Vec<(OutputOptions, Duration)>,
-    spool: PathBuf,
+    streams: Arc<dyn Streams>,
     clock: SharedClock,
     work: Mutex<Work>,
     standing: Mutex<BTreeMap<String, OutputStanding>>,
@@ -28,7 +28,6 @@ pub(crate) struct ChargingFiles {
 /// What is open between two rounds.
 #[derive(Default)]
 struct Work {
-    inspector: Option<Inspector>,
     outputs: BTreeMap<String, Output>,
     looked_at: Option<std::time::Instant>,
     stopped: bool,
@@ -52,12 +51,12 @@ pub(crate) struct OutputStanding {
 
 impl ChargingFiles {
     /// `None` when the configuration has no outputs.
-    pub fn of(config: &Config, clock: &SharedClock) -> Option<Arc<Self>> {
+    pub fn of(config: &Config, spool: &Arc<dyn Spool>, clock: &SharedClock) -> Option<Arc<Self>> {
         let outputs: Vec<_> = config.charging_outputs.iter().map(options).collect();
         (!outputs.is_empty()).then(|| {
             Arc::new(Self {
                 outputs,
-                spool: config.relay.spool.clone(),
+                streams: Arc::clone(spool) as Arc<dyn Streams>,
                 clock: Arc::clone(clock),
                 work: Mutex::default(),
                 standing: Mutex::default(),
@@ -84,10 +83,8 @@ impl ChargingFiles {
             while self.round() {}
             let mut work = self.work();
             work.stopped = true;
-            let Work { inspector, outputs, .. } = &mut *work;
-            let Some(inspector) = inspector else { return };
-            for output in outputs.values_mut() {
-                if let Err(error) = output.close(inspector, Closed::Normally) {
+            for output in work.outputs.values_mut() {
+                if let Err(error) = output.close(&*self.streams, Closed::Normally) {
                     tracing::error!(
                         output = output.name(),
                         "a file of charging records is not closed: {error:#}"
@@ -133,17 +130,14 @@ impl ChargingFiles {
     }
 
     fn step(&self, work: &mut Work, options: &OutputOptions) -> anyhow::Result<bool> {
-        let inspector = match &mut work.inspector {
-            Some(inspector) => inspector,
-            None => work.inspector.insert(Inspector::open(&self.spool)?),
-        };
+        let streams = &*self.streams;
         let output = match work.outputs.entry(options.name.clone()) {
             std::collections::btree_map::Entry::Occupied(output) => output.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(Output::resume(options.clone(), inspector)?)
+                place.insert(Output::resume(options.clone(), streams)?)
             }
         };
-        output.step(inspector, self.clock.now())
+        output.step(streams, self.clock.now())
     }
 
     /// Keeps what metrics show, and says once that an output cannot write, and once that it can again.

@@ -21,8 +21,7 @@ use super::tables::{Loaded, load};
 use super::terms::terms;
 use crate::config::{Config, Examined};
 use crate::relay::directory::Directory;
-use crate::spool::inspect::Inspector;
-use crate::spool::{SpoolError, sqlite};
+use crate::spool::{self, SpoolError};
 use crate::tables::Tables;
 use crate::transactions::Terms;
 
@@ -150,7 +149,7 @@ async fn look(examined: Examined, asking: Asking) -> Looked {
     spool(&config, &mut found);
     let taken = match &asking {
         Asking::Reload(beside) => TakenBy::Us(&beside.listening),
-        Asking::Check if sqlite::is_in_use(&config.relay.spool) => TakenBy::RelayOnSpool,
+        Asking::Check if spool::is_in_use(&config.relay.spool) => TakenBy::RelayOnSpool,
         Asking::Check | Asking::Start => TakenBy::Nobody,
     };
     let sockets = Sockets::bind(&config, &taken, only_looking, &mut found);
@@ -177,10 +176,10 @@ impl Looked {
 /// Whether this program can run on the spool that is there. Opening it for good takes its lock, and upgrades it.
 fn spool(config: &Config, found: &mut Findings) {
     let folder = &config.relay.spool;
-    if !sqlite::is_there(folder) {
+    if !spool::is_there(folder) {
         return;
     }
-    match Inspector::open(folder) {
+    match spool::open_beside(folder) {
         Ok(_) => {}
         Err(error @ SpoolError::Older { .. }) => found.remark("relay.spool", error),
         Err(error) => found.problem("relay.spool", error),

@@ -13,8 +13,7 @@ use crate::delivery::Delivery;
 use crate::pipeline::{KvSource, PluginServices, Seeds, engine_options};
 use crate::protocol::mm4;
 use crate::rehearsal::recording::Recorder;
-use crate::spool::sqlite::{self, SqliteSpool};
-use crate::spool::{BoxFuture, Careless, Refusals, Spool};
+use crate::spool::{self, BoxFuture, Careless, Facets, Refusals, Spool, Values};
 use crate::tables::Tables;
 use crate::transactions::Transactions;
 use crate::versions::Catalogue;
@@ -37,7 +36,7 @@ pub(crate) struct Rooms {
     pub(crate) transactions: Arc<Transactions>,
     pub(crate) news: Arc<Notify>,
     pub(crate) catalogue: Arc<Catalogue>,
-    pub(crate) spool: Arc<dyn Spool>,
+    pub(crate) store: Facets,
     pub(crate) clock: SharedClock,
     pub(crate) refusals: Refusals,
 }
@@ -49,21 +48,26 @@ impl Rooms {
     /// What is wrong with the plug-ins, among them.
     pub(crate) async fn load(
         prepared: &Prepared,
-        spool: Arc<dyn Spool>,
+        store: Facets,
         clock: SharedClock,
     ) -> anyhow::Result<(Self, Option<Arc<Recorder>>)> {
         let config = &prepared.examined.config;
         let directory = Arc::clone(&prepared.directory);
         let recorder = plugins::recorder(config, None)?;
-        let given = services(&prepared.tables.tables, &spool, &clock, &directory)?;
+        let given = services(&prepared.tables.tables, &store.values, &clock, &directory)?;
         let catalogue = load_catalogue(config, given, recorder.as_ref(), &prepared.found).await?;
-        let transactions = Transactions::new(Arc::clone(&spool), Arc::clone(&clock), prepared.terms.clone());
+        let transactions = Transactions::new(
+            Arc::clone(&store.requests),
+            Arc::clone(&store.inbox),
+            Arc::clone(&clock),
+            prepared.terms.clone(),
+        );
         let rooms = Self {
             directory,
             transactions: Arc::new(transactions),
             news: Arc::default(),
             catalogue,
-            spool,
+            store,
             clock,
             refusals: Refusals::start(&config.relay.spool).context("no thread for refusals")?,
         };
@@ -101,7 +105,7 @@ impl Relay {
             news: rooms.news,
             reloaded: Notify::new(),
             catalogue: rooms.catalogue,
-            spool: rooms.spool,
+            store: rooms.store,
             delivery,
             clock: rooms.clock,
             steady,
@@ -114,31 +118,33 @@ impl Relay {
 }
 
 #[expect(clippy::result_large_err, reason = "made once, at a start")]
-pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) -> Result<Arc<SqliteSpool>, Findings> {
-    let options = sqlite::Options {
-        reserve: Some(config.limits.disk_reserve),
+pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) -> Result<Arc<dyn Spool>, Findings> {
+    let options = spool::Options {
+        reserve: config.limits.disk_reserve,
         clock,
-        ..sqlite::Options::default()
     };
-    SqliteSpool::open(&config.relay.spool, options).map_err(|error| {
+    spool::open(&config.relay.spool, options).map_err(|error| {
         let mut found = found.blank();
         found.problem("relay.spool", error);
         found
     })
 }
 
-/// The spool as the rooms see it.
-pub(crate) fn trusted(database: &Arc<SqliteSpool>, setup: &Setup) -> Arc<dyn Spool> {
-    let spool = Arc::clone(database) as Arc<dyn Spool>;
+/// The facets of the spool, as the rooms see them.
+pub(crate) fn trusted(spool: &Arc<dyn Spool>, setup: &Setup) -> Facets {
+    let facets = Facets::of(spool);
     if !setup.acknowledge_before_commit {
-        return spool;
+        return facets;
     }
     tracing::error!("MESSAGES WILL BE LOST: this relay acknowledges before it commits, to test a test");
-    Arc::new(Careless(spool))
+    Facets {
+        inbox: Arc::new(Careless(Arc::clone(&facets.inbox))),
+        ..facets
+    }
 }
 
 /// Plug-ins' durable values, from the spool.
-struct StoredValues(Arc<dyn Spool>);
+struct StoredValues(Arc<dyn Values>);
 
 impl KvSource for StoredValues {
     fn get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
@@ -149,13 +155,13 @@ impl KvSource for StoredValues {
 /// What plug-ins get from the relay, with the tables and routes as they are now.
 pub(crate) fn services(
     tables: &Tables,
-    spool: &Arc<dyn Spool>,
+    values: &Arc<dyn Values>,
     clock: &SharedClock,
     directory: &Arc<Directory>,
 ) -> anyhow::Result<Arc<dyn Services>> {
     Ok(Arc::new(PluginServices {
         tables: tables::set(tables),
-        kv: Arc::new(StoredValues(Arc::clone(spool))),
+        kv: Arc::new(StoredValues(Arc::clone(values))),
         clock: Arc::clone(clock),
         numbering: Arc::new(RoutedNumbers(Arc::clone(directory))),
         seeds: Seeds::new()?,

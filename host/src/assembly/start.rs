@@ -14,7 +14,7 @@ use crate::config::{self, Config, Examined};
 use crate::delivery::Delivery;
 use crate::intake;
 use crate::routing::Side;
-use crate::spool::sqlite::SqliteSpool;
+use crate::spool::Spool;
 use crate::transactions::Terms;
 use crate::versions::Watched;
 use crate::vitals::{Standing, Vitals};
@@ -52,7 +52,7 @@ impl Default for Setup {
 /// A relay at work.
 pub struct Running {
     relay: Arc<Relay>,
-    database: Arc<SqliteSpool>,
+    database: Arc<dyn Spool>,
     /// What runs. Locked while a change is made, so that changes go one after the other.
     current: Arc<Mutex<Current>>,
     certificates: Certificates,
@@ -96,17 +96,17 @@ impl Running {
         let steady = Arc::new(SteadyClock::default());
         let clock = Arc::clone(&steady) as SharedClock;
         let database = open_spool(&config, Arc::clone(&clock), &prepared.found)?;
-        let spool = trusted(&database, &setup);
+        let store = trusted(&database, &setup);
         // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
-        let (rooms, recorder) = Box::pin(Rooms::load(&prepared, spool, clock)).await?;
+        let (rooms, recorder) = Box::pin(Rooms::load(&prepared, store, clock)).await?;
         let certificates = prepared.certificates;
         let vitals = Arc::<Vitals>::default();
         let outcomes = Arc::new(rooms.outcomes());
-        let (told, spool) = (Arc::clone(&outcomes), Arc::clone(&rooms.spool));
-        let events = vitals.keep("outcomes", move || Arc::clone(&told).keep_telling(Arc::clone(&spool)));
+        let (told, stored) = (Arc::clone(&outcomes), Arc::clone(&rooms.store.events));
+        let events = vitals.keep("outcomes", move || Arc::clone(&told).keep_telling(Arc::clone(&stored)));
         let (stop_delivery, delivery_stops) = watch::channel(false);
         let sends_to = peer_options(next_hops(&config), &config.relay, &certificates);
-        let (stored, told) = (Arc::clone(&rooms.spool), Arc::clone(&rooms.clock));
+        let (stored, told) = (Arc::clone(&rooms.store.queue), Arc::clone(&rooms.clock));
         let delivery = Delivery::start(sends_to, stored, told, outcomes, delivery_stops);
 
         let relay = Arc::new(Relay::of(&config, rooms, delivery, setup.observer, steady));
@@ -116,7 +116,7 @@ impl Running {
         standing.push(vitals.keep("unfinished messages", move || Arc::clone(&finishing).keep_finishing()));
         standing.push(vitals.keep("transactions", move || Arc::clone(&telling).keep_telling()));
         standing.push(watch_writer(&vitals, &database));
-        let charging_files = ChargingFiles::of(&config, &relay.clock);
+        let charging_files = ChargingFiles::of(&config, &database, &relay.clock);
         if let Some(files) = charging_files.clone() {
             standing.push(vitals.keep("charging files", move || Arc::clone(&files).keep_writing()));
         }
@@ -133,7 +133,7 @@ impl Running {
         let listeners = serve(sockets, &config, &certificates, &relay, &intake_stops, &vitals)?;
         let console = match &config.console {
             Some(console) => {
-                let shown = Shown::of(&relay, &config, &database, &vitals, charging_files.clone());
+                let shown = Shown::of(&relay, &database, &vitals, charging_files.clone());
                 Some(Console::start(console, shown, &vitals).await?)
             }
             None => None,
@@ -256,7 +256,7 @@ impl Running {
         let gone: Vec<_> = gone.map(|peer| peer.name.clone()).collect();
         delivery.remove_peers(&gone);
         for peer in gone {
-            match self.relay.spool.next_due().await {
+            match self.relay.store.queue.next_due().await {
                 Ok(due) if due.iter().any(|(waiting, _)| *waiting == peer) => {
                     tracing::warn!(%peer, "peer removed: what waits for it stays in the spool, until it is added again or dropped");
                 }
@@ -292,7 +292,7 @@ impl Running {
 }
 
 /// Nothing that the relay does makes sense without the thread that writes the spool, and it cannot begin anew.
-fn watch_writer(vitals: &Arc<Vitals>, database: &Arc<SqliteSpool>) -> Standing {
+fn watch_writer(vitals: &Arc<Vitals>, database: &Arc<dyn Spool>) -> Standing {
     const LOOK: Duration = Duration::from_secs(1);
     let (watched, database) = (Arc::clone(vitals), Arc::clone(database));
     vitals.keep("watch of the spool", move || {

@@ -204,7 +204,7 @@ impl Relay {
         recorder: Option<&Arc<Recorder>>,
         found: &mut Findings,
     ) -> Result<(), Findings> {
-        let made = services(tables, &self.spool, &self.clock, directory)
+        let made = services(tables, &self.store.values, &self.clock, directory)
             .and_then(|services| Ok((plugins::specs(config, recorder)?, services)));
         match made {
             Err(error) => found.problem("plugin", format!("{error:#}")),

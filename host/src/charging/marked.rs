@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::spool::inspect::Inspector;
+use crate::spool::Hand;
 
 /// The turn to export: nobody else does while this lives.
 pub struct MarkedExport {
-    spool: Inspector,
+    spool: Box<dyn Hand>,
     /// The spool's folder.
     folder: PathBuf,
     /// Holds the lock.
@@ -44,7 +44,7 @@ impl MarkedExport {
     ///
     /// # Errors
     /// What an earlier export left is neither there nor marked, or the folder of the spool cannot be locked.
-    pub fn begin(spool: Inspector, folder: &Path, told: impl Fn(&str)) -> anyhow::Result<Self> {
+    pub fn begin(spool: Box<dyn Hand>, folder: &Path, told: impl Fn(&str)) -> anyhow::Result<Self> {
         let turn = File::open(folder).with_context(|| format!("the folder {} cannot be opened", folder.display()))?;
         if let Err(TryLockError::WouldBlock) = turn.try_lock() {
             told("another export with --mark is under way; this one begins when it has ended");
@@ -64,9 +64,9 @@ impl MarkedExport {
     ///
     /// # Errors
     /// `out` does not take them; then nothing is marked.
-    pub fn to_writer(mut self, out: &mut impl Write) -> anyhow::Result<u64> {
+    pub fn to_writer(self, out: &mut impl Write) -> anyhow::Result<u64> {
         let after = self.spool.exported()?;
-        let last = super::export(&self.spool, after, out)?;
+        let last = super::export(&*self.spool, after, out)?;
         self.spool.mark_exported(last)?;
         Ok(last - after)
     }
@@ -75,7 +75,7 @@ impl MarkedExport {
     ///
     /// # Errors
     /// The file is there already, or cannot be written; then nothing is marked.
-    pub fn to_file(mut self, file: &Path) -> anyhow::Result<u64> {
+    pub fn to_file(self, file: &Path) -> anyhow::Result<u64> {
         let file = std::path::absolute(file)?;
         let cannot = || format!("{} cannot be made", file.display());
         if file.symlink_metadata().is_ok() {
@@ -84,7 +84,7 @@ impl MarkedExport {
         let after = self.spool.exported()?;
         let unmarked = unmarked(&file);
         let mut writer = BufWriter::new(File::create(&unmarked).with_context(cannot)?);
-        let last = super::export(&self.spool, after, &mut writer).with_context(cannot)?;
+        let last = super::export(&*self.spool, after, &mut writer).with_context(cannot)?;
         writer.into_inner().map_err(|error| error.into_error())?.sync_all()?;
         self.write(&Note {
             file: file.clone(),

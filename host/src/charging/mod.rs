@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::message::{Timestamp, visible_json};
-use crate::spool::inspect::{ChargingRow, Inspector};
+use crate::spool::{ChargingRow, Streams};
 
 pub use self::marked::MarkedExport;
 pub use self::record::{Fields, Kind, Record};
@@ -31,7 +31,7 @@ const BATCH: usize = 1000;
 ///
 /// Each line has `sequence` (from 1, without gaps, in the order of the commits), `recorded-at` (RFC 3339), `relay-id`
 /// (the message's id in the relay, with the destination's ordinal), `plugin`, `plugin-version`, and the plug-in's record.
-pub fn export(spool: &Inspector, mut after: u64, out: &mut impl Write) -> anyhow::Result<u64> {
+pub fn export(spool: &dyn Streams, mut after: u64, out: &mut impl Write) -> anyhow::Result<u64> {
     loop {
         let rows = spool.charging_after(after, BATCH)?;
         for row in &rows {

@@ -20,7 +20,7 @@ use super::file::{Closed, FileWriter};
 use super::record::zoned;
 use super::{Record, ber, csv, json};
 use crate::message::{PeerName, Timestamp};
-use crate::spool::inspect::{ChargingRow, Inspector, OutputMark};
+use crate::spool::{ChargingRow, OutputMark, Streams};
 
 /// Records that are read at once. What is in memory at a time is this much and one file's buffer.
 const BATCH: usize = 1000;
@@ -108,7 +108,7 @@ impl Output {
     ///
     /// # Errors
     /// The folder or the spool cannot be read, or a file that this output must have written is not readable.
-    pub fn resume(options: OutputOptions, spool: &mut Inspector) -> anyhow::Result<Self> {
+    pub fn resume(options: OutputOptions, spool: &dyn Streams) -> anyhow::Result<Self> {
         fs::create_dir_all(&options.folder)
             .with_context(|| format!("the folder {} cannot be made", options.folder.display()))?;
         let mut output = Self {
@@ -152,7 +152,7 @@ impl Output {
     /// Writes what is new, and closes files that are full or old enough. Says whether more may be there at once.
     ///
     /// After an error the file that was open is given up, and its records are written anew by the next call.
-    pub fn step(&mut self, spool: &mut Inspector, now: Timestamp) -> anyhow::Result<bool> {
+    pub fn step(&mut self, spool: &dyn Streams, now: Timestamp) -> anyhow::Result<bool> {
         let done = self.try_step(spool, now);
         if done.is_err() {
             self.give_up();
@@ -161,7 +161,7 @@ impl Output {
     }
 
     /// Closes the file that is open, if there is one: because the relay stops, or an operator asked.
-    pub fn close(&mut self, spool: &mut Inspector, closed: Closed) -> anyhow::Result<()> {
+    pub fn close(&mut self, spool: &dyn Streams, closed: Closed) -> anyhow::Result<()> {
         let done = self.try_close(spool, closed);
         if done.is_err() {
             self.give_up();
@@ -169,7 +169,7 @@ impl Output {
         done
     }
 
-    fn try_step(&mut self, spool: &mut Inspector, now: Timestamp) -> anyhow::Result<bool> {
+    fn try_step(&mut self, spool: &dyn Streams, now: Timestamp) -> anyhow::Result<bool> {
         let rows = spool.charging_after(self.seen, BATCH)?;
         for row in &rows {
             if self.is_wanted(row) {
@@ -235,7 +235,7 @@ impl Output {
         Ok(())
     }
 
-    fn try_close(&mut self, spool: &mut Inspector, closed: Closed) -> anyhow::Result<()> {
+    fn try_close(&mut self, spool: &dyn Streams, closed: Closed) -> anyhow::Result<()> {
         let Some(open) = self.open.take() else {
             return Ok(());
         };

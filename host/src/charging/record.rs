@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::message::Timestamp;
-use crate::spool::inspect::ChargingRow;
+use crate::spool::ChargingRow;
 
 /// The record types of TS 32.270 that belong to MM4. The number is the `RecordType` of TS 32.298, 5.1.4, and the tag
 /// of the record.

@@ -10,7 +10,7 @@ use clap::Subcommand;
 use crate::charging::{self, MarkedExport};
 use crate::clock::{Clock, SystemClock};
 use crate::message::Timestamp;
-use crate::spool::inspect::Inspector;
+use crate::spool::Streams;
 
 use super::counted;
 use super::queue::SpoolArgs;
@@ -69,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             true => export_and_mark(&spool, out.as_deref()),
             false => export(&spool, after, out.as_deref()),
         },
-        Args::Purge { spool, days } => purge(spool.open()?, days),
+        Args::Purge { spool, days } => purge(&*spool.open()?, days),
     }
 }
 
@@ -80,7 +80,7 @@ fn forget_output(args: &SpoolArgs, name: &str) -> anyhow::Result<()> {
             "output {name} is in the configuration: a forgotten one begins anew and writes every record a second time; take it out of the configuration and send SIGHUP first"
         );
     }
-    let mut spool = args.open()?;
+    let spool = args.open()?;
     if !spool.forget_output(name)? {
         anyhow::bail!("no output called {name} has written anything");
     }
@@ -88,7 +88,7 @@ fn forget_output(args: &SpoolArgs, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn purge(mut spool: Inspector, days: u32) -> anyhow::Result<()> {
+fn purge(spool: &dyn Streams, days: u32) -> anyhow::Result<()> {
     const DAY: u64 = 86_400_000;
     let before = Timestamp(SystemClock.now().0.saturating_sub(u64::from(days) * DAY));
     let gone = spool.forget_exported(before)?;
@@ -103,11 +103,11 @@ fn export(args: &SpoolArgs, after: Option<u64>, out: Option<&Path>) -> anyhow::R
         None => spool.exported()?,
     };
     let Some(path) = out else {
-        return to_standard_output(|out| charging::export(&spool, after, out));
+        return to_standard_output(|out| charging::export(&*spool, after, out));
     };
     let file = File::create_new(path).with_context(|| format!("{} cannot be made", path.display()))?;
     let mut writer = BufWriter::new(file);
-    let last = charging::export(&spool, after, &mut writer)?;
+    let last = charging::export(&*spool, after, &mut writer)?;
     writer.into_inner().map_err(|error| error.into_error())?.sync_all()?;
     say(last.saturating_sub(after), path);
     Ok(())

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::spool::inspect::{Filter, Inspector};
+use crate::spool::{Filter, Operator};
 use crate::telemetry;
 
 use samples::SAMPLES;
@@ -109,7 +109,7 @@ fn build_plugins(plugins: &[&str], folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Waits until nothing is in the relay's queue.
-async fn queue_is_empty(spool: &Inspector) -> anyhow::Result<()> {
+async fn queue_is_empty(spool: &dyn Operator) -> anyhow::Result<()> {
     let emptied = async {
         while !spool.list(&Filter::default())?.is_empty() {
             tokio::time::sleep(LOOK).await;

@@ -17,6 +17,7 @@ mod send;
 mod spool;
 mod tally;
 mod trace;
+mod who;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
-use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::message::{MessageId, OutgoingId, PeerName, Timestamp, Visible};
-use crate::spool::inspect::{Filter, Inspector, QueueEntry, QueueState, Selection};
+use crate::spool::{self, Filter, Hand, Operator, QueueEntry, QueueState, Selection};
 
-use super::counted;
+use super::{counted, who};
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -93,7 +92,7 @@ pub struct SpoolArgs {
 }
 
 impl SpoolArgs {
-    pub fn open(&self) -> anyhow::Result<Inspector> {
+    pub fn open(&self) -> anyhow::Result<Box<dyn Hand>> {
         open(&self.folder()?)
     }
 
@@ -114,7 +113,7 @@ impl SpoolArgs {
     }
 
     /// A peer by its name: one of the configuration, or one that something in the queue is for.
-    fn peer_in(&self, spool: &Inspector, name: &str) -> anyhow::Result<PeerName> {
+    fn peer_in(&self, spool: &dyn Operator, name: &str) -> anyhow::Result<PeerName> {
         let peer = PeerName::new(name)?;
         let mut known = self.known()?.map(|known| known.peers).unwrap_or_default();
         for other in spool.peers()? {
@@ -163,8 +162,8 @@ fn one_of(what: &str, name: &str, known: &[String]) -> anyhow::Result<()> {
     }
 }
 
-fn open(folder: &Path) -> anyhow::Result<Inspector> {
-    Ok(Inspector::open(folder)?)
+fn open(folder: &Path) -> anyhow::Result<Box<dyn Hand>> {
+    Ok(spool::open_beside(folder)?)
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
@@ -176,33 +175,24 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             limit,
             after,
         } => {
-            let inspector = spool.open()?;
+            let hand = spool.open()?;
             let filter = Filter {
-                peer: peer
-                    .as_deref()
-                    .map(|peer| spool.peer_in(&inspector, peer))
-                    .transpose()?,
+                peer: peer.as_deref().map(|peer| spool.peer_in(&*hand, peer)).transpose()?,
                 state: state.as_deref().and_then(QueueState::from_word),
                 after: after.map(QueueId::last),
                 limit: limit as usize,
             };
-            list(&inspector, &filter)?;
+            list(&*hand, &filter)?;
             standing::print(&spool.folder()?, peer.as_deref());
             Ok(())
         }
-        Args::Show { spool, id } => show(&spool.open()?, id),
+        Args::Show { spool, id } => show(&*spool.open()?, id),
         Args::Retry {
             spool,
             ids,
             peer,
             failed,
-        } => retry(
-            &mut spool.open()?,
-            spool.known()?.as_ref(),
-            &ids,
-            peer.as_deref(),
-            failed,
-        ),
+        } => retry(&*spool.open()?, spool.known()?.as_ref(), &ids, peer.as_deref(), failed),
         Args::Release {
             spool, ids, peer, past, ..
         } => {
@@ -211,13 +201,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 past.iter().try_for_each(|plugin| known.refuse_other_plugin(plugin))?;
             }
             let ids = ids.into_iter().map(QueueId::as_received).collect();
-            release(&mut spool.open()?, ids, peer.as_deref(), &past)
+            release(&*spool.open()?, ids, peer.as_deref(), &past)
         }
-        Args::Drop { spool, ids } => forget(&mut spool.open()?, &ids),
+        Args::Drop { spool, ids } => forget(&*spool.open()?, &ids),
     }
 }
 
-fn list(spool: &Inspector, filter: &Filter) -> anyhow::Result<()> {
+fn list(spool: &dyn Operator, filter: &Filter) -> anyhow::Result<()> {
     // One more tells whether there is a next page.
     let mut entries = spool.list(&Filter {
         limit: filter.limit + 1,
@@ -283,7 +273,7 @@ pub fn line(entry: &QueueEntry) -> String {
     )
 }
 
-fn show(spool: &Inspector, id: QueueId) -> anyhow::Result<()> {
+fn show(spool: &dyn Operator, id: QueueId) -> anyhow::Result<()> {
     let ids = in_queue(spool, &[id])?;
     for (place, id) in ids.iter().enumerate() {
         if place > 0 {
@@ -294,7 +284,7 @@ fn show(spool: &Inspector, id: QueueId) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show_one(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
+fn show_one(spool: &dyn Operator, id: OutgoingId) -> anyhow::Result<()> {
     let details = spool.show(id)?.with_context(|| format!("{id} is not in the queue"))?;
     println!("{}", line(&details.entry));
     println!(
@@ -330,13 +320,13 @@ fn show_one(spool: &Inspector, id: OutgoingId) -> anyhow::Result<()> {
 }
 
 fn retry(
-    spool: &mut Inspector,
+    spool: &dyn Operator,
     known: Option<&Known>,
     ids: &[QueueId],
     peer: Option<&str>,
     failed: bool,
 ) -> anyhow::Result<()> {
-    let now = SystemClock.now();
+    let by = who::me();
     let peer = peer.map(PeerName::new).transpose()?;
     let count = match &peer {
         Some(peer) => {
@@ -345,7 +335,7 @@ fn retry(
                 true => Selection::FailedAt(peer),
                 false => Selection::WaitingFor(peer),
             };
-            spool.retry(selection, now)?
+            spool.retry(selection, &by)?
         }
         None if ids.is_empty() => bail!("which ones? Name ids, or --peer NAME"),
         None => {
@@ -359,7 +349,7 @@ fn retry(
                     bail!("{id} is held, and has no next hop yet: `mm4relay queue release` carries it on");
                 }
             }
-            spool.retry(Selection::Ids(&ids), now)?
+            spool.retry(Selection::Ids(&ids), &by)?
         }
     };
     println!("{count} will be tried now");
@@ -375,12 +365,12 @@ fn refuse_nowhere(what: &dyn std::fmt::Display, peer: &PeerName, known: Option<&
 }
 
 /// Without ids, what is held: of this peer when one is named.
-fn release(spool: &mut Inspector, mut ids: Vec<OutgoingId>, peer: Option<&str>, past: &[String]) -> anyhow::Result<()> {
+fn release(spool: &dyn Operator, mut ids: Vec<OutgoingId>, peer: Option<&str>, past: &[String]) -> anyhow::Result<()> {
     if ids.is_empty() {
         let peer = peer.map(PeerName::new).transpose()?;
         ids = spool.held(peer.as_ref(), past)?;
     }
-    let count = spool.release(&ids, past, SystemClock.now())?;
+    let count = spool.release(&ids, past, &who::me())?;
     let past = match past {
         [] => String::new(),
         past => format!(" past {}", past.join(", ")),
@@ -392,9 +382,9 @@ fn release(spool: &mut Inspector, mut ids: Vec<OutgoingId>, peer: Option<&str>, 
     Ok(())
 }
 
-fn forget(spool: &mut Inspector, ids: &[QueueId]) -> anyhow::Result<()> {
+fn forget(spool: &dyn Operator, ids: &[QueueId]) -> anyhow::Result<()> {
     let ids = in_queue(spool, ids)?;
-    let count = spool.drop(&ids)?;
+    let count = spool.remove(&ids, &who::me())?;
     println!("{count} dropped");
     Ok(())
 }
@@ -449,7 +439,7 @@ impl std::fmt::Display for QueueId {
 }
 
 /// The entries that are named. Nothing is done to any when one of the names means nothing.
-fn in_queue(spool: &Inspector, named: &[QueueId]) -> anyhow::Result<Vec<OutgoingId>> {
+fn in_queue(spool: &dyn Operator, named: &[QueueId]) -> anyhow::Result<Vec<OutgoingId>> {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for id in named {
         let entries = match id {

@@ -2,13 +2,11 @@
 
 mod json;
 
-use crate::clock::{Clock, SystemClock};
 use crate::message::{Leg, OutgoingId, Said, Timestamp, Todo, Transaction, Visible, visible_json};
-use crate::spool::inspect::{ChargingRow, QueueEntry, Trace, Traces};
-use crate::spool::{Arrival, Event, HistoryEntry, Refused};
+use crate::spool::{Arrival, ChargingRow, Event, HistoryEntry, QueueEntry, Refused, Trace, Traces};
 
-use super::counted;
 use super::queue::{self, SpoolArgs};
+use super::{counted, who};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -25,7 +23,7 @@ pub struct Args {
 const INDENT: &str = "                          ";
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let traces = args.spool.open()?.trace(&args.id, SystemClock.now())?;
+    let traces = args.spool.open()?.trace(&args.id, &who::me())?;
     if args.json {
         for trace in &traces.requests {
             println!("{}", visible_json(&json::of(trace).to_string()));

@@ -58,7 +58,7 @@ pub use standing::{Down, HostDown, PeerStanding, RunningAttempt};
 
 use crate::clock::SharedClock;
 use crate::message::{Outgoing, PeerName};
-use crate::spool::{Room, Spool};
+use crate::spool::{Queue, Room};
 use crate::vitals::{Standing, Vitals};
 use peer::Peer;
 
@@ -70,7 +70,7 @@ pub struct Delivery {
     refills: Mutex<Vec<Standing>>,
     watching: Mutex<Option<Standing>>,
     vitals: Arc<Vitals>,
-    spool: Arc<dyn Spool>,
+    spool: Arc<dyn Queue>,
     clock: SharedClock,
     outcomes: Arc<dyn OutcomeSink>,
     busy: watch::Sender<usize>,
@@ -89,7 +89,7 @@ impl Delivery {
     /// To be called within a Tokio runtime.
     pub fn start(
         options: Vec<PeerOptions>,
-        spool: Arc<dyn Spool>,
+        spool: Arc<dyn Queue>,
         clock: SharedClock,
         outcomes: Arc<dyn OutcomeSink>,
         shutdown: watch::Receiver<bool>,

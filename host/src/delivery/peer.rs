@@ -23,11 +23,11 @@ use super::worker::{Connection, Worker};
 use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
 use crate::message::{Outgoing, OutgoingId, Timestamp};
-use crate::spool::Spool;
+use crate::spool;
 
 pub(super) struct Peer {
     options: ArcSwap<PeerOptions>,
-    pub spool: Arc<dyn Spool>,
+    pub spool: Arc<dyn spool::Queue>,
     pub clock: SharedClock,
     pub outcomes: Arc<dyn OutcomeSink>,
     queue: Mutex<Queue>,
@@ -98,7 +98,7 @@ const MAX_RECORDING: usize = 1024;
 impl Peer {
     pub fn new(
         options: PeerOptions,
-        spool: Arc<dyn Spool>,
+        spool: Arc<dyn spool::Queue>,
         clock: SharedClock,
         outcomes: Arc<dyn OutcomeSink>,
         busy: watch::Sender<usize>,

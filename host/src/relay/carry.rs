@@ -90,7 +90,7 @@ impl Relay {
         let tells = is_due || !acceptance.changes.is_empty();
         let opening = acceptance.opens.as_ref().map(What::of_opening).unwrap_or_default();
         self.observer.accepted(&acceptance);
-        let receipt = self.spool.commit(acceptance).await?;
+        let receipt = self.store.inbox.commit(acceptance).await?;
         self.transactions.counts.note(opening);
         self.send_off(outgoing);
         if later {

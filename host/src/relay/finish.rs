@@ -60,11 +60,11 @@ impl Relay {
     /// Begins as many journeys as there are messages due, and room.
     async fn take_up(self: &Arc<Self>, under_way: &mut UnderWay) {
         let room = AT_ONCE.saturating_sub(under_way.tasks.len());
-        if room == 0 || self.spool.room() == Room::None {
+        if room == 0 || self.store.inbox.room() == Room::None {
             return;
         }
         let known: Vec<MessageId> = under_way.messages.values().map(|(id, _)| *id).collect();
-        match self.spool.unfinished(self.clock.now(), room, &known).await {
+        match self.store.inbox.unfinished(self.clock.now(), room, &known).await {
             Ok(found) => {
                 for unfinished in found {
                     under_way.start(Arc::clone(self), unfinished);
@@ -161,7 +161,7 @@ impl Relay {
             }
         };
         let destinations = outgoing.len();
-        match self.spool.finish(id, finish).await {
+        match self.store.inbox.finish(id, finish).await {
             Ok(()) => {
                 self.transactions.counts.note(noted);
                 tracing::debug!(message = %id, destinations, "taken from the spool through its plug-ins");

@@ -50,7 +50,12 @@ impl Relay {
             let asker = of.answer_to.as_ref();
             own || asker.is_some_and(|asker| asker.as_str().eq_ignore_ascii_case(address.as_str()))
         };
-        match self.spool.find(&TransactionKey::originator(reporter, address)).await {
+        match self
+            .store
+            .requests
+            .find(&TransactionKey::originator(reporter, address))
+            .await
+        {
             Ok(found) if found.iter().any(is_asker) => {
                 self.homes.remember(reporter, address, self.clock.now().plus(KEPT));
             }

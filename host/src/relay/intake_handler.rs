@@ -56,7 +56,7 @@ impl Handler for Door {
     /// Which peer is talking: of those that may come from this address, the one whose domain the sender has. It must be
     /// allowed to speak for that sender.
     fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
-        if self.relay.spool.room() != Room::Ample {
+        if self.relay.store.inbox.room() != Room::Ample {
             return Err(Refusal::NoSpace);
         }
         let peer = self.peer(remote, sender.and_then(|sender| sender.domain()))?;
@@ -105,7 +105,7 @@ impl Handler for Door {
     }
 
     fn next_id(&self) -> MessageId {
-        self.relay.spool.next_id()
+        self.relay.store.inbox.next_id()
     }
 
     fn now(&self) -> Timestamp {

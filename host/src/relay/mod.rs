@@ -36,7 +36,7 @@ use crate::clock::{SharedClock, SteadyClock};
 use crate::delivery::Delivery;
 use crate::message::{Content, Incoming, MmsAddress, PeerName};
 use crate::protocol::mm4;
-use crate::spool::{Acceptance, Refusals, Spool};
+use crate::spool::{Acceptance, Facets, Refusals};
 use crate::transactions::Transactions;
 use crate::versions::Catalogue;
 
@@ -66,7 +66,7 @@ pub struct Relay {
     /// Told when the configuration has been reloaded.
     pub(crate) reloaded: Notify,
     pub(crate) catalogue: Arc<Catalogue>,
-    pub(crate) spool: Arc<dyn Spool>,
+    pub(crate) store: Facets,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) clock: SharedClock,
     /// The same, as one that can be compared with the system's.

@@ -50,13 +50,18 @@ impl Relay {
         let (mut tasks, mut at_work) = (JoinSet::new(), HashSet::new());
         loop {
             // What it would say finds no room either.
-            if self.spool.room() != Room::Ample {
+            if self.store.inbox.room() != Room::Ample {
                 tokio::time::sleep(LOOK).await;
                 continue;
             }
             let room = AT_ONCE - at_work.len();
             let known: Vec<MessageId> = at_work.iter().copied().collect();
-            let due = match self.spool.transactions_due(self.clock.now(), room, &known).await {
+            let due = match self
+                .store
+                .requests
+                .transactions_due(self.clock.now(), room, &known)
+                .await
+            {
                 Ok(due) => due,
                 Err(error) => {
                     tracing::error!("what is due to be told cannot be read: {error}");
@@ -93,7 +98,7 @@ impl Relay {
         let done = match looked {
             Ok(Some((_alone, Deed::Write(written)))) => self.say(found.id, *written).await,
             Ok(Some((_alone, Deed::Change { changes, noted }))) => {
-                let changed = self.spool.change(changes).await;
+                let changed = self.store.requests.change(changes).await;
                 changed.inspect(|()| self.transactions.counts.note(noted))
             }
             Ok(None) => Ok(()),
@@ -116,7 +121,7 @@ impl Relay {
             changes,
         } = written;
         let incoming = Incoming {
-            id: self.spool.next_id(),
+            id: self.store.inbox.next_id(),
             origin: self.ourselves(),
             envelope,
             content: Content::from_bytes(bytes),
@@ -137,7 +142,7 @@ impl Relay {
             Ok(Err(refusal)) if !refusal.is_temporary() => {
                 let reason = refusal.to_string();
                 tracing::error!(message = %about, %peer, "not told, {what} was refused: {}", Masked(&reason));
-                self.spool.change(changes).await
+                self.store.requests.change(changes).await
             }
             Ok(Err(refusal)) => self.later(about, &peer, &refusal).await,
             Err(_) => {
@@ -154,7 +159,10 @@ impl Relay {
             what: Todo::Tell,
         };
         let change = Change::Next { task: Some(task) };
-        self.spool.change(vec![TransactionChange { id: about, change }]).await
+        self.store
+            .requests
+            .change(vec![TransactionChange { id: about, change }])
+            .await
     }
 
     fn ourselves(&self) -> Origin {

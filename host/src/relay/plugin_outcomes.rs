@@ -14,7 +14,7 @@ use crate::message::{
 };
 use crate::pipeline::{Chain, Effects, OutcomeTold, TellOutcome};
 use crate::protocol::mm4;
-use crate::spool::{BoxFuture, NewEvent, PendingEvent, Settlement, Spool};
+use crate::spool::{BoxFuture, Events, NewEvent, PendingEvent, Settlement};
 use crate::transactions::{self, Ending, Reply, Transactions};
 use crate::versions::Catalogue;
 
@@ -119,7 +119,7 @@ impl Outcomes {
     }
 
     /// Works on pending events until it is aborted.
-    pub async fn keep_telling(self: Arc<Self>, spool: Arc<dyn Spool>) {
+    pub async fn keep_telling(self: Arc<Self>, spool: Arc<dyn Events>) {
         loop {
             match spool.pending_events(self.clock.now(), BATCH).await {
                 Ok(events) => {
@@ -138,7 +138,7 @@ impl Outcomes {
     }
 
     /// Whether the event is settled, or has another time to be told at.
-    async fn tell_again(&self, event: &PendingEvent, spool: &dyn Spool) -> bool {
+    async fn tell_again(&self, event: &PendingEvent, spool: &dyn Events) -> bool {
         let settlement = match stored_outcome::read(&event.outcome) {
             Ok(untold) => self.settle(event, &untold).await,
             Err(error) => {

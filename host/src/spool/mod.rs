@@ -1,30 +1,30 @@
 //! The durable store: what the relay has promised to deliver, and what it must not forget.
 //!
 //! One message, one commit. Everything that a message causes (outgoing messages, charging records, plug-ins' values,
-//! a hold) goes into one [`Acceptance`], which [`Spool::commit`] makes durable as a whole; only then there is a
+//! a hold) goes into one [`Acceptance`], which [`Inbox::commit`] makes durable as a whole; only then there is a
 //! [`Receipt`], and only with a receipt does intake answer `250` to the end of data. What became of a delivery is
-//! recorded the same way, with everything that its outcome caused: [`Spool::record`].
+//! recorded the same way, with everything that its outcome caused: [`Queue::record`].
 //!
 //! A message whose chain has not ended (answered before it was through, or released by an operator) is
-//! [`Unfinished`]: the spool has it as it was received, and gives it out when it is due. [`Spool::finish`] makes what it
+//! [`Unfinished`]: the spool has it as it was received, and gives it out when it is due. [`Inbox::finish`] makes what it
 //! comes to durable in the same transaction that ends its waiting, so that it happens once.
 //!
 //! A request that may be answered is a [`Transaction`]. It is opened in the acceptance of
 //! its message, and every change to it is durable with what caused it: an outcome, the acceptance of a response, or a
-//! call of [`Spool::change`]. It stays until its time is over, however long its bytes have gone, and with it its history:
-//! what [`inspect`] shows for `mm4relay trace`.
+//! call of [`Requests::change`]. It stays until its time is over, however long its bytes have gone, and with it its history:
+//! what `mm4relay trace` shows.
 //!
 //! An outgoing message is in one of these states:
 //!
 //! | state | how it came there | what ends it |
 //! |---|---|---|
-//! | waiting | accepted, deferred, retried, or to be sent again | [`Spool::record`] |
+//! | waiting | accepted, deferred, retried, or to be sent again | [`Queue::record`] |
 //! | failed | given up | an operator's retry or drop |
 //! | awaiting | delivered, and its transaction [keeps](crate::message::Transaction::keeps) it: the relay may have to send it again | its leg is decided: gone; [`Change::Repeated`](crate::message::Change::Repeated): waiting; its transaction is forgotten: gone |
 //!
-//! The trait is what rooms see. [`sqlite`] implements it on an embedded database; the verbs are such that a replicated
-//! log can implement them too: commit a batch, lease due work, record an outcome. [`inspect`] is the operator's hand on
-//! the same store, from another process, while the relay runs.
+//! Rooms see the store through its [`facets`], a trait each; [`open()`] and [`open_beside`] say which store that is. Today
+//! that is [`sqlite`], an embedded database, and nothing outside that module knows it. The verbs are such that a shared
+//! database can implement them too.
 //!
 //! What a kill at any instant, or a power cut, leaves behind:
 //!
@@ -41,128 +41,28 @@
 //! | after it | the transaction is changed, and what changed it is in the queue, once |
 
 mod careless;
-mod depths;
+mod facets;
 mod history;
-pub mod inspect;
+mod open;
+mod operator;
 mod refused;
 mod reserve;
 pub mod sqlite;
+mod streams;
 pub mod upgrade;
 
-use std::future::Future;
-use std::pin::Pin;
-
 use crate::message::{
-    ChargingEntry, Content, Envelope, Holder, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, PeerName,
-    Said, Step, Timestamp, Transaction, TransactionChange, TransactionKey,
+    ChargingEntry, Content, Envelope, Holder, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, Said, Step,
+    Timestamp, Transaction, TransactionChange,
 };
 
 pub use careless::Careless;
-pub use depths::{Depths, Requests};
+pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, Values};
 pub use history::{Arrival, Event, HistoryEntry};
+pub use open::{Hand, Options, is_in_use, is_there, open, open_beside};
+pub use operator::{By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, Trace, Traces};
 pub use refused::{Refusals, Refused};
-
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// The durable store, as the other rooms see it.
-pub trait Spool: Send + Sync + 'static {
-    /// Makes everything in `acceptance` durable, or nothing. Concurrent calls share one flush to disk.
-    /// [`SpoolError::Repeat`] when it opens a transaction that is a copy of one that lives, unless that
-    /// [came to nothing](Transaction::came_to_nothing): of two copies that arrive together, one is accepted.
-    fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>>;
-
-    /// Makes what became of one delivery durable, with what its outcome caused. Unknown ids are not an error: an
-    /// operator may have dropped the message meanwhile. The delivery happened all the same, and is charged.
-    /// After an error nothing is recorded, and the message still counts as waiting: ask again with the same outcome
-    /// before that message is tried again, else its next hop gets it twice.
-    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>>;
-
-    /// At most `limit` waiting messages for `peer` that are due at `now` and not in `except`, oldest due time first.
-    /// Their received bytes stay in the store, to be read by range; bytes that plug-ins made come along, and once these
-    /// fill 16 MiB the answer ends, short of `limit` perhaps, but never empty while something is due.
-    fn due<'a>(
-        &'a self,
-        peer: &'a PeerName,
-        now: Timestamp,
-        limit: usize,
-        except: &'a [OutgoingId],
-    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
-
-    /// At most `limit` waiting messages for `peer`, not in `except`, that have expired at `now` (`X-Mms-Expiry`), or may
-    /// have been received before `aged`; whether they are due or not. Who asks looks closer: a message whose chain ran
-    /// from the spool counts as younger than its id. Cheap when there are none.
-    fn overdue<'a>(
-        &'a self,
-        peer: &'a PeerName,
-        now: Timestamp,
-        aged: Timestamp,
-        limit: usize,
-        except: &'a [OutgoingId],
-    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
-
-    /// For each peer with waiting messages: when the earliest of them is due. Cheap; asked after a restart, and
-    /// about once a second, because an operator's `queue retry` may have changed the answer.
-    fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>>;
-
-    /// How often an operator has asked for each peer to be tried again at once. Whoever waits for a peer that could not
-    /// be reached compares with what it saw before.
-    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>>;
-
-    /// Outcomes whose plug-ins have not succeeded yet, due at `now`, oldest first.
-    fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>>;
-
-    /// Settles a pending event: what its plug-ins asked for at last, or when to try again. An event is settled once;
-    /// settling it again changes and charges nothing.
-    fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>>;
-
-    /// At most `limit` messages whose chain is to be run from the spool, due at `now` and not in `except`, oldest due
-    /// time first. Asked about once a second, because an operator may have released some.
-    fn unfinished<'a>(
-        &'a self,
-        now: Timestamp,
-        limit: usize,
-        except: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>>;
-
-    /// Makes what became of an unfinished message durable, with everything that it causes, and ends its waiting: all
-    /// of it or nothing. [`SpoolError::Gone`] when it is not unfinished any more, because an operator dropped it or it
-    /// has been finished before: then nothing that it would have caused may happen.
-    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>>;
-
-    /// Transactions with this key that are not forgotten, newest first, at most 100. Fast whatever their number: two
-    /// look-ups for each that is found.
-    fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>>;
-
-    /// At most `limit` transactions whose task is due at `now` and not in `except`, oldest due time first.
-    fn transactions_due<'a>(
-        &'a self,
-        now: Timestamp,
-        limit: usize,
-        except: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>>;
-
-    /// When the next task of any transaction is due. Cheap at any number of them.
-    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>>;
-
-    /// Makes changes that no message and no delivery caused durable, in this order, all of them or none. A change to a
-    /// transaction that is unknown, or forgotten, or that is as it would become, is none.
-    fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>>;
-
-    /// The received bytes of a message, to be read by range; `None` when the message has left the spool. Reading fails
-    /// once it leaves.
-    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>>;
-
-    /// A plug-in's durable value.
-    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>>;
-
-    /// The next free message id: greater than every id in the store.
-    fn next_id(&self) -> MessageId;
-
-    /// What there is room for. Cheap: asked for every message.
-    fn room(&self) -> Room {
-        Room::Ample
-    }
-}
+pub use streams::{ChargingRow, OutputMark, Streams};
 
 /// What the store has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

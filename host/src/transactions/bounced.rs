@@ -82,7 +82,7 @@ impl Transactions {
                 kind: returned.kind.unwrap_or(MessageType::ForwardRequest),
                 transaction_id: transaction_id.to_owned(),
             };
-            let found = self.spool.find(&key).await?;
+            let found = self.requests.find(&key).await?;
             let leg = found
                 .iter()
                 .find_map(|of| Some((of, of.leg_asked(peer, transaction_id)?.ordinal)));
@@ -96,7 +96,7 @@ impl Transactions {
         let key = TransactionKey::Message {
             message_id: mm4::headers::normalised_id(id).to_owned(),
         };
-        let found = self.spool.find(&key).await?;
+        let found = self.requests.find(&key).await?;
         let of_peer = found.into_iter().find_map(|of| {
             let leg = of.asked_legs().find(|leg| leg.peer == *peer)?.ordinal;
             Some((of, leg))

@@ -251,7 +251,7 @@ impl Transactions {
         let key = TransactionKey::Message {
             message_id: mm4::headers::normalised_id(&transaction.message_id).to_owned(),
         };
-        let passes = self.spool.find(&key).await?;
+        let passes = self.requests.find(&key).await?;
         let home = home(message, &passes);
         let unasked = match passes.is_empty() {
             true => self.unasked_report(message, &self.passes_read_otherwise(message).await?, speakers),
@@ -299,7 +299,7 @@ impl Transactions {
 
     /// The request itself, if it goes on from the spool; else the last that it is a copy of.
     async fn known(&self, opened: &Transaction) -> Result<Option<Transaction>, SpoolError> {
-        let mut found = self.spool.find(&TransactionKey::Repeat(opened.repeat)).await?;
+        let mut found = self.requests.find(&TransactionKey::Repeat(opened.repeat)).await?;
         found.retain(|known| known.is_copy_of(opened));
         let own = found.iter().position(|known| known.id == opened.id);
         Ok((!found.is_empty()).then(|| found.swap_remove(own.unwrap_or(0))))
@@ -368,7 +368,7 @@ impl Transactions {
             transaction_id: transaction_id.to_owned(),
         };
         let alone = self.alone(&key).await;
-        let found = self.spool.find(&key).await?;
+        let found = self.requests.find(&key).await?;
         let legs = found
             .iter()
             .filter_map(|of| of.leg_asked(speaker, transaction_id).map(|leg| (of, leg)));

@@ -47,14 +47,15 @@ pub use unasked::{Speakers, Unasked};
 use crate::clock::SharedClock;
 use crate::message::{Answered, Header, MessageType, MmsAddress, PeerName, Transaction, TransactionKey};
 use crate::protocol::mm4;
-use crate::spool::Spool;
+use crate::spool::{Inbox, Requests};
 
 /// Transactions that are looked at alone, at the same time. More than the spool commits together.
 const DESKS: usize = 256;
 
 /// The rules, and what they need to look things up.
 pub struct Transactions {
-    spool: Arc<dyn Spool>,
+    requests: Arc<dyn Requests>,
+    inbox: Arc<dyn Inbox>,
     clock: SharedClock,
     /// Replaced as a whole when the configuration is reloaded.
     terms: ArcSwap<Terms>,
@@ -67,9 +68,10 @@ pub struct Transactions {
 pub type Alone = OwnedMutexGuard<()>;
 
 impl Transactions {
-    pub fn new(spool: Arc<dyn Spool>, clock: SharedClock, terms: Terms) -> Self {
+    pub fn new(requests: Arc<dyn Requests>, inbox: Arc<dyn Inbox>, clock: SharedClock, terms: Terms) -> Self {
         Self {
-            spool,
+            requests,
+            inbox,
             clock,
             terms: ArcSwap::from_pointee(terms),
             desks: (0..DESKS).map(|_| Arc::default()).collect(),
@@ -109,7 +111,7 @@ impl Transactions {
             TransactionKey::Received { transaction_id },
         ];
         for key in keys {
-            let found = self.spool.find(&key).await.unwrap_or_default();
+            let found = self.requests.find(&key).await.unwrap_or_default();
             let is_it = |of: &&Transaction| {
                 of.kind == kind && of.source == *asking && of.legs.iter().any(|leg| leg.peer == *answering)
             };

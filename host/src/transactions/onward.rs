@@ -62,7 +62,7 @@ impl Transactions {
     /// from 001.
     async fn is_taken(&self, question: &Question, hop: &Hop<'_>) -> Result<bool, SpoolError> {
         let key = question.transaction.asked(hop.peer, None);
-        let found = self.spool.find(&key).await?;
+        let found = self.requests.find(&key).await?;
         Ok(found.iter().any(|other| other.id != question.transaction.id))
     }
 }

@@ -46,7 +46,7 @@ impl Transactions {
         let asked = lone.map(|leg| found.asked(&leg.peer, leg.transaction_id.as_deref()));
         let key = asked.unwrap_or(crate::message::TransactionKey::Repeat(found.repeat));
         let alone = self.alone(&key).await;
-        let same = self.spool.find(&key).await?;
+        let same = self.requests.find(&key).await?;
         let now = self.clock.now();
         let current = same.into_iter().find(|current| current.id == found.id);
         match current.filter(|current| current.next.is_some_and(|next| next.due <= now)) {
@@ -255,7 +255,7 @@ impl Transactions {
     }
 
     async fn received_header(&self, of: &Transaction) -> Result<Option<Header>, SpoolError> {
-        let Some(content) = self.spool.received(of.id).await? else {
+        let Some(content) = self.inbox.received(of.id).await? else {
             return Ok(None);
         };
         let pieces = vec![Piece::Received(0..content.size())];
@@ -267,7 +267,7 @@ impl Transactions {
 
     fn author<'a>(&self, terms: &'a Terms, system: &'a MmsAddress, peer: &Profile, at: Timestamp) -> mm4::Author<'a> {
         mm4::Author {
-            id: self.spool.next_id(),
+            id: self.inbox.next_id(),
             our_name: &terms.name,
             system,
             at,

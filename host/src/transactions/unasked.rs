@@ -59,7 +59,7 @@ impl Transactions {
         let id = Pdu::of(&report.header).message_id().map(|id| id.into_owned());
         let id = id.filter(|_| REPORTS.contains(&report.kind)).unwrap_or_default();
         for message_id in mm4::headers::other_readings(mm4::headers::normalised_id(&id)) {
-            passes.extend(self.spool.find(&TransactionKey::Message { message_id }).await?);
+            passes.extend(self.requests.find(&TransactionKey::Message { message_id }).await?);
         }
         Ok(passes)
     }
@@ -97,7 +97,7 @@ impl Transactions {
         let mut judged = Vec::new();
         for id in id.into_iter().flat_map(readings) {
             for key in keys(&terms, kind, &id) {
-                let found = self.spool.find(&key).await?;
+                let found = self.requests.find(&key).await?;
                 judged.extend(found.into_iter().map(|of| {
                     let asked = asked(&terms, &of, speakers).any(|leg| of.asked_with(leg, &id));
                     (of, asked)
@@ -106,7 +106,7 @@ impl Transactions {
         }
         let message_id = message_id.map(mm4::headers::normalised_id).filter(|id| !id.is_empty());
         for message_id in message_id.into_iter().flat_map(readings) {
-            let found = self.spool.find(&TransactionKey::Message { message_id }).await?;
+            let found = self.requests.find(&TransactionKey::Message { message_id }).await?;
             judged.extend(found.into_iter().map(|of| {
                 let asked = asked(&terms, &of, speakers).next().is_some();
                 (of, asked)

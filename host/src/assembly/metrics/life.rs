@@ -6,7 +6,6 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::message::Masked;
-use crate::spool::sqlite::SqliteSpool;
 use crate::spool::{Room, Spool};
 use crate::telemetry;
 use crate::vitals::Vitals;
@@ -16,7 +15,7 @@ use super::{Labels, counter, gauge};
 
 #[derive(Clone)]
 pub(super) struct Life {
-    pub database: Arc<SqliteSpool>,
+    pub database: Arc<dyn Spool>,
     /// Of the relay, and of delivery.
     pub tasks: [Arc<Vitals>; 2],
     pub files: Option<Arc<ChargingFiles>>,

@@ -12,7 +12,6 @@ mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -25,13 +24,11 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
-use crate::config::{self, Config};
+use crate::config;
 use crate::console::{self, Health, Names, Pages, Visitors};
 use crate::delivery::Delivery;
 use crate::message::{PeerName, Visible};
-use crate::spool::inspect::Inspector;
-use crate::spool::sqlite::SqliteSpool;
-use crate::spool::{Depths, Requests};
+use crate::spool::{Depths, Operator, Spool};
 use crate::vitals::{Standing, Vitals};
 
 use self::life::Life;
@@ -87,8 +84,7 @@ impl Console {
 
 /// The pages of one relay.
 pub struct Shown {
-    spool: PathBuf,
-    requests: Arc<Requests>,
+    spool: Arc<dyn Operator>,
     rooms: Registry,
     /// Knows every peer that there is.
     delivery: Weak<Delivery>,
@@ -104,8 +100,7 @@ impl Shown {
     /// Every room that counts has its line here.
     pub fn of(
         relay: &Relay,
-        config: &Config,
-        database: &Arc<SqliteSpool>,
+        database: &Arc<dyn Spool>,
         vitals: &Arc<Vitals>,
         files: Option<Arc<ChargingFiles>>,
     ) -> Self {
@@ -126,8 +121,7 @@ impl Shown {
             add(Box::new(charging::ChargingOutputs(files)));
         }
         Self {
-            spool: config.relay.spool.clone(),
-            requests: Arc::default(),
+            spool: Arc::clone(database) as Arc<dyn Operator>,
             rooms,
             delivery: Arc::downgrade(&relay.delivery),
             seen: Mutex::default(),
@@ -141,9 +135,8 @@ impl Shown {
         let _turn = self.turn.lock().await;
         let mut text = String::new();
         encode_registry(&mut text, &self.rooms).map_err(|error| error.to_string())?;
-        let (folder, requests) = (self.spool.clone(), Arc::clone(&self.requests));
-        // SQLite blocks.
-        let counting = tokio::task::spawn_blocking(move || Inspector::open(&folder)?.depths(&requests));
+        let spool = Arc::clone(&self.spool);
+        let counting = tokio::task::spawn_blocking(move || spool.depths());
         let depths = counting.await.map_err(|error| error.to_string())?;
         let depths = self.with_empty_ones(depths.map_err(|error| error.to_string())?);
         let mut lying = Registry::with_prefix(PREFIX);

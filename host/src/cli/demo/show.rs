@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::message::{Content, Envelope, Incoming, Message, MessageId, Origin, PeerName, Timestamp};
 use crate::protocol::mm4;
-use crate::spool::inspect::ChargingRow;
+use crate::spool::ChargingRow;
 
 use super::samples::Sample;
 use super::stage::{Arrival, Played};

@@ -17,8 +17,7 @@ use crate::cli::peer::{Behaviour, Keep, Received, serve};
 use crate::config::Config;
 use crate::message::MmsAddress;
 use crate::relay::Observer;
-use crate::spool::Acceptance;
-use crate::spool::inspect::{ChargingRow, Inspector};
+use crate::spool::{self, Acceptance, ChargingRow, Hand};
 
 use super::samples::Sample;
 use super::{PATIENCE, queue_is_empty};
@@ -27,7 +26,7 @@ pub struct Stage {
     relay: Running,
     operators: Vec<Operator>,
     config_path: PathBuf,
-    spool: Inspector,
+    spool: Box<dyn Hand>,
     /// Charging records that have been shown.
     shown: u64,
     accepted: Arc<Accepted>,
@@ -97,7 +96,7 @@ impl Stage {
             },
         )
         .await?;
-        let spool = Inspector::open(&spool_folder)?;
+        let spool = spool::open_beside(&spool_folder)?;
         Ok(Self {
             relay,
             operators,
@@ -140,7 +139,7 @@ impl Stage {
             );
         }
         arrivals.sort_by_key(|arrival| arrival.operator);
-        queue_is_empty(&self.spool).await?;
+        queue_is_empty(&*self.spool).await?;
         let records = self.spool.charging_after(self.shown, 1000)?;
         self.shown = records.last().map_or(self.shown, |row| row.sequence);
         Ok(Played {

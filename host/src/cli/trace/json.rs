@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::time;
 use crate::message::{Holder, Leg, Mode, Transaction};
-use crate::spool::inspect::{ChargingRow, QueueEntry, Trace};
-use crate::spool::{Arrival, Event, HistoryEntry};
+use crate::spool::{Arrival, ChargingRow, Event, HistoryEntry, QueueEntry, Trace};
 
 pub(super) fn of(trace: &Trace) -> Value {
     let of = &trace.transaction;

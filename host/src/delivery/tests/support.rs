@@ -90,25 +90,9 @@ impl FakeSpool {
     }
 }
 
-impl Spool for FakeSpool {
-    fn commit(&self, _: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
-        Box::pin(async { Err(SpoolError::Closed) })
-    }
+impl Space for FakeSpool {}
 
-    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(async move {
-            let broken = self
-                .broken
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-            if broken.is_ok() {
-                return Err(SpoolError::Full("told to".into()));
-            }
-            self.apply(&outcome);
-            let _ = self.recorded.send(outcome);
-            Ok(())
-        })
-    }
-
+impl Queue for FakeSpool {
     fn due<'a>(
         &'a self,
         peer: &'a PeerName,
@@ -143,8 +127,18 @@ impl Spool for FakeSpool {
         })
     }
 
-    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async move {
+            let broken = self
+                .broken
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            if broken.is_ok() {
+                return Err(SpoolError::Full("told to".into()));
+            }
+            self.apply(&outcome);
+            let _ = self.recorded.send(outcome);
+            Ok(())
+        })
     }
 
     fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
@@ -158,58 +152,8 @@ impl Spool for FakeSpool {
         })
     }
 
-    fn pending_events(&self, _: Timestamp, _: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
+    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>> {
         Box::pin(async { Ok(Vec::new()) })
-    }
-
-    fn settle_event(&self, _: u64, _: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn unfinished<'a>(
-        &'a self,
-        _: Timestamp,
-        _: usize,
-        _: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
-    fn finish(&self, id: MessageId, _: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(async move { Err(SpoolError::Gone(id)) })
-    }
-
-    fn find<'a>(&'a self, _: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
-    fn transactions_due<'a>(
-        &'a self,
-        _: Timestamp,
-        _: usize,
-        _: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
-    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn change(&self, _: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn received(&self, _: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn kv_get<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn next_id(&self) -> MessageId {
-        MessageId(0)
     }
 }
 

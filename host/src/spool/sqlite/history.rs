@@ -30,7 +30,7 @@ impl Unit<'_> {
 }
 
 /// Adds an event to the history of the request `about`, unless that is unknown or forgotten.
-pub(in crate::spool) fn write(db: &Connection, about: i64, now: Timestamp, event: &Event) -> Result<(), SpoolError> {
+pub(super) fn write(db: &Connection, about: i64, now: Timestamp, event: &Event) -> Result<(), SpoolError> {
     // 1000 at the most: a peer that repeats for ever, or an operator who looks every second, ends there. As a parameter
     // it would make SQLite plan the statement anew each time.
     const ADD: &str = "
@@ -44,7 +44,7 @@ pub(in crate::spool) fn write(db: &Connection, about: i64, now: Timestamp, event
 }
 
 /// The request whose history a message belongs to, as long as the message is in the spool.
-pub(in crate::spool) fn about(db: &Connection, message: MessageId) -> Result<Option<i64>, SpoolError> {
+pub(super) fn about(db: &Connection, message: MessageId) -> Result<Option<i64>, SpoolError> {
     let mut query = db.prepare_cached("SELECT request FROM message WHERE id = ?1")?;
     let mut rows = query.query([message.0 as i64])?;
     Ok(rows.next()?.map(|row| row.get(0)).transpose()?.flatten())

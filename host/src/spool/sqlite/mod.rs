@@ -40,16 +40,19 @@
 //! writes the same stretch of the log anew, and never trusts pages that the kernel may have dropped.
 //! Space that a drained queue leaves behind is used again, and not given back to the file system.
 
+mod access;
 mod checkpoint;
 mod forget;
-pub(super) mod history;
-pub(super) mod pieces;
-pub(super) mod readers;
+mod history;
+mod operator;
+mod pieces;
+mod readers;
 mod room;
 mod rows;
-pub(super) mod schema;
-pub(super) mod stored;
-pub(super) mod transactions;
+mod schema;
+mod stored;
+mod streams;
+mod transactions;
 mod unit;
 pub(super) mod upgrade;
 mod writer;
@@ -65,17 +68,19 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub(super) use self::access::Beside;
 use self::checkpoint::Checkpoints;
 use self::forget::Forgetter;
+use self::operator::RequestCount;
 use self::readers::Readers;
 use self::room::{Gauge, Watch};
 pub use self::stored::{write_event, write_request};
 pub use self::transactions::hash;
 use self::unit::Counters;
-pub(super) use self::unit::release;
 use self::writer::{Request, Tally, Work, Writer};
 use super::{
-    Acceptance, BoxFuture, Finish, Outcome, PendingEvent, Receipt, Room, Settlement, Spool, SpoolError, Unfinished,
+    Acceptance, BoxFuture, Events, Finish, Inbox, Outcome, PendingEvent, Queue, Receipt, Requests, Room, Settlement,
+    Space, Spool, SpoolError, Unfinished, Values,
 };
 use crate::clock::{SharedClock, SystemClock};
 use crate::message::{
@@ -132,7 +137,7 @@ pub struct Counts {
     pub forgotten: u64,
 }
 
-/// A spool in a folder of its own. Dropping it lets the writer finish what was asked; [`SqliteSpool::close`] waits for
+/// A spool in a folder of its own. Dropping it lets the writer finish what was asked; [`Spool::close`] waits for
 /// that.
 pub struct SqliteSpool {
     requests: mpsc::Sender<Request>,
@@ -143,6 +148,7 @@ pub struct SqliteSpool {
     clock: SharedClock,
     tally: Arc<Tally>,
     gauge: Arc<Gauge>,
+    requests_counted: RequestCount,
 }
 
 /// Whether there is a spool in `folder`, of whatever format.
@@ -213,29 +219,8 @@ impl SqliteSpool {
             clock: options.clock,
             tally,
             gauge,
+            requests_counted: RequestCount::default(),
         }))
-    }
-
-    /// Octets that are free on its disk, if they are watched.
-    pub fn free(&self) -> Option<u64> {
-        self.gauge.free()
-    }
-
-    /// Why there is not ample room, for people.
-    pub fn trouble(&self) -> Option<String> {
-        let unseen = |unseen: Duration| format!("the spool's disk has not answered for {} s", unseen.as_secs());
-        self.gauge.why().or_else(|| self.gauge.unseen().map(unseen))
-    }
-
-    /// Whether its writer is gone: nothing can be written any more.
-    pub fn is_closed(&self) -> bool {
-        self.requests.is_closed()
-    }
-
-    /// Finishes what was asked before, then lets go of the folder. Every later request fails with
-    /// [`SpoolError::Closed`]. Closing twice does nothing.
-    pub async fn close(&self) {
-        let _ = self.submit(Work::Close).await;
     }
 
     pub fn counts(&self) -> Counts {
@@ -260,6 +245,14 @@ impl SqliteSpool {
         answer.await.map_err(|_| SpoolError::Closed)?
     }
 
+    /// As [`submit`](Self::submit), for a thread that may block; on one that runs tasks it panics.
+    fn submit_and_block(&self, work: Work) -> Result<(), SpoolError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.requests.blocking_send(Request { work, reply });
+        sent.map_err(|_| SpoolError::Closed)?;
+        answer.blocking_recv().map_err(|_| SpoolError::Closed)?
+    }
+
     /// Reads on a thread that may block.
     async fn read<T: Send + 'static>(
         &self,
@@ -271,7 +264,21 @@ impl SqliteSpool {
     }
 }
 
-impl Spool for SqliteSpool {
+impl Space for SqliteSpool {
+    fn room(&self) -> Room {
+        self.gauge.room()
+    }
+}
+
+impl Inbox for SqliteSpool {
+    fn next_id(&self) -> MessageId {
+        let micros = self.clock.now().0.saturating_mul(1000);
+        let next = |last: u64| Some(micros.max(last + 1));
+        // The closure never declines, so there is always a previous value.
+        let last = self.last_id.fetch_update(Relaxed, Relaxed, next).unwrap_or_default();
+        MessageId(micros.max(last + 1))
+    }
+
     fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
         Box::pin(async move {
             let id = acceptance.id;
@@ -284,10 +291,26 @@ impl Spool for SqliteSpool {
         })
     }
 
-    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(self.submit(Work::Record(Box::new(outcome))))
+    fn unfinished<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>> {
+        let except = HashSet::from_iter(except.iter().copied());
+        Box::pin(self.read(move |db| readers::unfinished(db, now, limit, &except)))
     }
 
+    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Finish(id, Box::new(finish))))
+    }
+
+    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
+        Box::pin(self.read(move |readers| readers::received(readers, id)))
+    }
+}
+
+impl Queue for SqliteSpool {
     fn due<'a>(
         &'a self,
         peer: &'a PeerName,
@@ -311,6 +334,10 @@ impl Spool for SqliteSpool {
         Box::pin(self.read(move |db| readers::overdue(db, &peer, now, aged, limit, &except)))
     }
 
+    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Record(Box::new(outcome))))
+    }
+
     fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
         Box::pin(self.read(|db| readers::next_due(db)))
     }
@@ -318,29 +345,9 @@ impl Spool for SqliteSpool {
     fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>> {
         Box::pin(self.read(|db| readers::retries_asked(db)))
     }
+}
 
-    fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
-        Box::pin(self.read(move |db| readers::pending_events(db, now, limit)))
-    }
-
-    fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(self.submit(Work::Settle(id, settlement)))
-    }
-
-    fn unfinished<'a>(
-        &'a self,
-        now: Timestamp,
-        limit: usize,
-        except: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>> {
-        let except = HashSet::from_iter(except.iter().copied());
-        Box::pin(self.read(move |db| readers::unfinished(db, now, limit, &except)))
-    }
-
-    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(self.submit(Work::Finish(id, Box::new(finish))))
-    }
-
+impl Requests for SqliteSpool {
     fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
         let (key, salt, now) = (key.clone(), self.salt, self.clock.now());
         Box::pin(self.read(move |readers| readers.with(|db| transactions::find(db, salt, &key, now))))
@@ -363,26 +370,43 @@ impl Spool for SqliteSpool {
     fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>> {
         Box::pin(self.submit(Work::Change(changes)))
     }
+}
 
-    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
-        Box::pin(self.read(move |readers| readers::received(readers, id)))
+impl Events for SqliteSpool {
+    fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
+        Box::pin(self.read(move |db| readers::pending_events(db, now, limit)))
     }
 
+    fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Settle(id, settlement)))
+    }
+}
+
+impl Values for SqliteSpool {
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
         let (plugin, key) = (plugin.to_owned(), key.to_owned());
         Box::pin(self.read(move |db| readers::kv_get(db, &plugin, &key)))
     }
+}
 
-    fn room(&self) -> Room {
-        self.gauge.room()
+impl Spool for SqliteSpool {
+    fn free(&self) -> Option<u64> {
+        self.gauge.free()
     }
 
-    fn next_id(&self) -> MessageId {
-        let micros = self.clock.now().0.saturating_mul(1000);
-        let next = |last: u64| Some(micros.max(last + 1));
-        // The closure never declines, so there is always a previous value.
-        let last = self.last_id.fetch_update(Relaxed, Relaxed, next).unwrap_or_default();
-        MessageId(micros.max(last + 1))
+    fn trouble(&self) -> Option<String> {
+        let unseen = |unseen: Duration| format!("the spool's disk has not answered for {} s", unseen.as_secs());
+        self.gauge.why().or_else(|| self.gauge.unseen().map(unseen))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.requests.is_closed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let _ = self.submit(Work::Close).await;
+        })
     }
 }
 

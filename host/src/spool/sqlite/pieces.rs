@@ -35,7 +35,7 @@ pub(super) fn encode(pieces: &[Piece]) -> Vec<u8> {
 
 /// `None` when `stored` is not what [`encode`] writes: the row is damaged, or of another version. New octets share
 /// the buffer.
-pub(in crate::spool) fn decode(stored: &Bytes) -> Option<Vec<Piece>> {
+pub(super) fn decode(stored: &Bytes) -> Option<Vec<Piece>> {
     let mut rest = stored.clone();
     if take_octet(&mut rest)? != VERSION {
         return None;

@@ -56,6 +56,10 @@ impl Readers {
         }
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Runs `read` with a connection, and waits for one when all are in use. Blocks.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
         let db = self.take()?;
@@ -416,7 +420,7 @@ impl ReadAt for StoredContent {
 }
 
 /// Appends the octets of `range` that are there.
-pub(in crate::spool) fn read_chunks(
+pub(super) fn read_chunks(
     db: &Connection,
     message: i64,
     range: &Range<u64>,
@@ -440,7 +444,7 @@ pub(in crate::spool) fn read_chunks(
     Ok(())
 }
 
-pub(in crate::spool) fn sql_time(time: Timestamp) -> i64 {
+pub(super) fn sql_time(time: Timestamp) -> i64 {
     i64::try_from(time.0).unwrap_or(i64::MAX)
 }
 

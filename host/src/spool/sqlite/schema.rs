@@ -180,7 +180,7 @@ pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection
 }
 
 /// Opens a database that must be there already, for reading or for an operator's command.
-pub(in crate::spool) fn open_existing(folder: &Path) -> Result<Connection, SpoolError> {
+pub(super) fn open_existing(folder: &Path) -> Result<Connection, SpoolError> {
     let db = open_any_format(folder)?;
     let found = format(&db)?;
     match found == FORMAT {
@@ -203,12 +203,12 @@ pub(super) fn open_any_format(folder: &Path) -> Result<Connection, SpoolError> {
 }
 
 /// What goes into the hashes of this spool: see [`hash`](super::transactions::hash).
-pub(in crate::spool) fn salt(db: &Connection) -> Result<i64, SpoolError> {
+pub(super) fn salt(db: &Connection) -> Result<i64, SpoolError> {
     Ok(db.query_row("SELECT value FROM counter WHERE name = 'salt'", (), |row| row.get(0))?)
 }
 
 /// The row key of a message. Ids beyond 51 bits are refused, see [`PLACE_BITS`].
-pub(in crate::spool) fn key(id: MessageId) -> Result<i64, SpoolError> {
+pub(super) fn key(id: MessageId) -> Result<i64, SpoolError> {
     let fits = id.0 < 1 << (63 - PLACE_BITS);
     fits.then_some(id.0 as i64)
         .ok_or_else(|| SpoolError::Unfit(format!("message id {} is out of range", id.0)))

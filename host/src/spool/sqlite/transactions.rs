@@ -205,7 +205,7 @@ impl Unit<'_> {
 }
 
 /// The transactions that have this key and are not forgotten at `now`, newest first.
-pub(in crate::spool) fn find(
+pub(super) fn find(
     db: &Connection,
     salt: i64,
     key: &TransactionKey,
@@ -228,7 +228,7 @@ pub(in crate::spool) fn find(
 }
 
 /// `None` when it is not there, or damaged.
-pub(in crate::spool) fn read(db: &Connection, id: i64) -> Result<Option<Transaction>, SpoolError> {
+pub(super) fn read(db: &Connection, id: i64) -> Result<Option<Transaction>, SpoolError> {
     let mut query = db.prepare_cached("SELECT state FROM request WHERE id = ?1")?;
     let mut rows = query.query([id])?;
     let row = rows.next()?;

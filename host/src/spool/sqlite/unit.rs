@@ -71,6 +71,7 @@ impl Unit<'_> {
                 let changed = self.change(changes)?;
                 self.note_others(None, changed).map(|_| ())
             }
+            Work::Operate(operation) => (operation.0)(self.db),
             Work::Forget => self.forget_some(),
             Work::Close => Ok(()),
         }
@@ -295,7 +296,7 @@ fn keeps(changed: &[Changed], id: OutgoingId) -> bool {
 }
 
 /// Removes a received message when no destination, hold or pending event needs it any more.
-pub(in crate::spool) fn release(db: &Connection, message: i64) -> Result<(), SpoolError> {
+pub(super) fn release(db: &Connection, message: i64) -> Result<(), SpoolError> {
     const NEEDLESS: &str = "
         DELETE FROM message WHERE id = ?1 AND hold IS NULL
             AND NOT EXISTS (SELECT 1 FROM outgoing WHERE message = ?1)

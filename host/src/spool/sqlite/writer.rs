@@ -33,6 +33,8 @@ pub(super) enum Work {
     Settle(u64, Settlement),
     Finish(MessageId, Box<Finish>),
     Change(Vec<TransactionChange>),
+    /// What an operator or a reader of a stream writes.
+    Operate(Operation),
     /// Forget some transactions whose time is over.
     Forget,
     /// Find out whether anything can be written.
@@ -43,6 +45,11 @@ pub(super) enum Work {
     /// Finish what has been asked, and stop.
     Close,
 }
+
+/// A change to the database. It may be made more than once before it is committed.
+pub(super) struct Operation(pub Box<OperationOn>);
+
+type OperationOn = dyn Fn(&Connection) -> Result<(), SpoolError> + Send + Sync;
 
 /// What the writer has done since it started.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::assembly::{Running, Setup};
 use crate::config::Config;
 use crate::routing::Side;
-use crate::spool::inspect::Inspector;
+use crate::spool::{self, Hand};
 
 use super::super::{PATIENCE, queue_is_empty};
 use super::BETWEEN_OUR_OWN;
@@ -24,7 +24,7 @@ pub struct Stage {
     config_path: PathBuf,
     actors: Vec<Actor>,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
-    spool: Inspector,
+    spool: Box<dyn Hand>,
     step: u32,
     sent: u32,
     came: u32,
@@ -60,7 +60,7 @@ impl Stage {
             config_path,
             actors,
             arrivals,
-            spool: Inspector::open(&spool_folder)?,
+            spool: spool::open_beside(&spool_folder)?,
             step: 0,
             sent: 0,
             came: 0,
@@ -184,7 +184,7 @@ impl Stage {
 
     /// Nothing is on its way, nothing waits, and nothing came that was not expected.
     pub async fn account_for_everything(&mut self) -> anyhow::Result<()> {
-        queue_is_empty(&self.spool).await?;
+        queue_is_empty(&*self.spool).await?;
         self.nothing_comes().await?;
         println!(
             "\n{} messages were sent to the relay, {} came out of it, nothing waits in its queue",

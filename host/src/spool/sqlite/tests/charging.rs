@@ -16,7 +16,7 @@ async fn a_discarded_message_leaves_its_record_and_nothing_else() {
         .await
         .unwrap();
     assert_eq!(stored(folder.path()), (0, 0));
-    let rows = Inspector::open(folder.path()).unwrap().charging_after(0, 10).unwrap();
+    let rows = Beside::open(folder.path()).unwrap().charging_after(0, 10).unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(
         (rows[0].sequence, rows[0].id, rows[0].recorded_at),
@@ -31,8 +31,8 @@ async fn an_outcome_of_a_dropped_message_is_charged_all_the_same() {
     let spool = open(folder.path());
     let number = spool.next_id();
     spool.commit(relayed(number, "bytes")).await.unwrap();
-    let mut operator = Inspector::open(folder.path()).unwrap();
-    assert_eq!(operator.drop(&[id(number, 1)]).unwrap(), 1);
+    let operator = Beside::open(folder.path()).unwrap();
+    assert_eq!(operator.remove(&[id(number, 1)], &by()).unwrap(), 1);
     let charged = Outcome {
         charging: vec![charge("relay-out")],
         ..delivered(id(number, 1))
@@ -69,7 +69,7 @@ async fn the_sequence_goes_on_after_everything_was_exported_and_forgotten() {
     for _ in 0..3 {
         spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
     }
-    let mut operator = Inspector::open(folder.path()).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
     operator.mark_exported(2).unwrap();
     operator.mark_exported(1).unwrap();
     assert_eq!(operator.exported().unwrap(), 2, "never goes back");

@@ -87,7 +87,7 @@ fn check(folder: &Path, promises: &Promises) {
         .unwrap();
     let unfinished: BTreeSet<_> = unfinished.iter().map(|unfinished| unfinished.incoming.id).collect();
     let mut records: BTreeMap<MessageId, Vec<u32>> = BTreeMap::new();
-    let rows = Inspector::open(folder)
+    let rows = Beside::open(folder)
         .unwrap()
         .charging_after(0, usize::MAX >> 1)
         .unwrap();

@@ -21,8 +21,10 @@ use crate::message::{
     ChargingEntry, Content, Envelope, MessageId, MessageType, MmsAddress, Origin, Outgoing, OutgoingId, PeerName,
     Piece, Recipient, Rope, Timestamp,
 };
-use crate::spool::inspect::Inspector;
-use crate::spool::{Acceptance, DeliveryResult, NewEvent, Outcome, Spool};
+use crate::spool::sqlite::Beside;
+use crate::spool::{
+    Acceptance, By, DeliveryResult, Events, Inbox, NewEvent, Operator, Outcome, Queue, Requests, Spool, Streams, Values,
+};
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
@@ -36,6 +38,14 @@ fn options() -> Options {
 
 fn open(folder: &Path) -> Arc<SqliteSpool> {
     SqliteSpool::open(folder, options()).unwrap()
+}
+
+/// The operator, now.
+fn by() -> By {
+    By {
+        who: "root".into(),
+        at: NOW,
+    }
 }
 
 fn peer(name: &str) -> PeerName {
@@ -164,6 +174,6 @@ fn stored(folder: &Path) -> (u64, u64) {
 }
 
 fn sequences(folder: &Path) -> Vec<u64> {
-    let rows = Inspector::open(folder).unwrap().charging_after(0, 100_000).unwrap();
+    let rows = Beside::open(folder).unwrap().charging_after(0, 100_000).unwrap();
     rows.iter().map(|row| row.sequence).collect()
 }

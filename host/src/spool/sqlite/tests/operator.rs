@@ -3,7 +3,7 @@
 use super::*;
 use crate::message::Step;
 use crate::spool::Hold;
-use crate::spool::inspect::{Filter, QueueState, Selection};
+use crate::spool::{Filter, QueueState, Selection};
 
 const CONTENT: &str = "Subject: one\r\nX-Mms-3GPP-MMS-Version: 6.3.0\r\n\r\nbody";
 
@@ -41,7 +41,7 @@ async fn the_list_shows_what_waits_has_failed_or_is_held() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let ids = three(&spool).await;
-    let operator = Inspector::open(folder.path()).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
     let all = operator.list(&Filter::default()).unwrap();
     let seen: Vec<_> = all
         .iter()
@@ -66,7 +66,7 @@ async fn the_list_can_be_narrowed_and_paged() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let ids = three(&spool).await;
-    let operator = Inspector::open(folder.path()).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
     let list = |filter: Filter| {
         let entries = operator.list(&filter).unwrap();
         entries.iter().map(|entry| entry.id.message).collect::<Vec<_>>()
@@ -117,7 +117,7 @@ async fn show_has_the_journey_and_the_header_that_will_be_sent() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let ids = three(&spool).await;
-    let operator = Inspector::open(folder.path()).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
     let waiting = operator.show(id(ids[0], 1)).unwrap().unwrap();
     assert_eq!(
         waiting.header,
@@ -148,10 +148,10 @@ async fn retrying_makes_what_waits_or_failed_due_now() {
     assert!(due(&spool, "operator-b").await.is_empty());
     assert_eq!(spool.retries_asked().await.unwrap(), []);
 
-    let mut operator = Inspector::open(folder.path()).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
     assert_eq!(
         operator
-            .retry(Selection::Ids(&[id(ids[1], 1), id(ids[1], 9), id(ids[2], 0)]), NOW)
+            .retry(Selection::Ids(&[id(ids[1], 1), id(ids[1], 9), id(ids[2], 0)]), &by())
             .unwrap(),
         1
     );
@@ -161,8 +161,8 @@ async fn retrying_makes_what_waits_or_failed_due_now() {
 
     // What had failed waits again by now.
     let b = peer("operator-b");
-    assert_eq!(operator.retry(Selection::FailedAt(&b), NOW).unwrap(), 0);
-    assert_eq!(operator.retry(Selection::WaitingFor(&b), NOW).unwrap(), 2);
+    assert_eq!(operator.retry(Selection::FailedAt(&b), &by()).unwrap(), 0);
+    assert_eq!(operator.retry(Selection::WaitingFor(&b), &by()).unwrap(), 2);
     let attempts: Vec<_> = due(&spool, "operator-b")
         .await
         .iter()
@@ -176,15 +176,15 @@ async fn dropping_removes_every_state_with_its_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let ids = three(&spool).await;
-    let mut operator = Inspector::open(folder.path()).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
     let entries: Vec<_> = operator
         .list(&Filter::default())
         .unwrap()
         .iter()
         .map(|entry| entry.id)
         .collect();
-    assert_eq!(operator.drop(&entries).unwrap(), 3);
-    assert_eq!(operator.drop(&entries).unwrap(), 0);
+    assert_eq!(operator.remove(&entries, &by()).unwrap(), 3);
+    assert_eq!(operator.remove(&entries, &by()).unwrap(), 0);
     assert_eq!(stored(folder.path()), (0, 0));
     // The relay did not notice, and finishes its delivery.
     let deferred = DeliveryResult::Deferred {
@@ -211,11 +211,11 @@ async fn an_operator_gets_through_while_the_relay_is_busy() {
         })
     });
     let busy: Vec<_> = busy.collect();
-    let mut operator = Inspector::open(folder.path()).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
     let retries = tokio::task::spawn_blocking(move || {
         let started = std::time::Instant::now();
         for _ in 0..50 {
-            operator.retry(Selection::Ids(&[id(number, 1)]), NOW).unwrap();
+            operator.retry(Selection::Ids(&[id(number, 1)]), &by()).unwrap();
         }
         started.elapsed()
     });
@@ -227,7 +227,7 @@ async fn an_operator_gets_through_while_the_relay_is_busy() {
 #[test]
 fn a_folder_without_a_spool_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Inspector::open(folder.path()).err().unwrap().to_string();
+    let error = Beside::open(folder.path()).err().unwrap().to_string();
     assert!(error.contains(&folder.path().display().to_string()), "{error}");
 }
 
@@ -241,9 +241,9 @@ async fn what_has_no_next_hop_is_never_made_to_wait() {
     acceptance.failed.push((nowhere, "no route".into()));
     let failed = id(acceptance.id, 1);
     spool.commit(acceptance).await.unwrap();
-    let mut operator = Inspector::open(folder.path()).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
     for selection in [Selection::FailedAt(&PeerName::no_route()), Selection::Ids(&[failed])] {
-        assert_eq!(operator.retry(selection, NOW).unwrap(), 0);
+        assert_eq!(operator.retry(selection, &by()).unwrap(), 0);
     }
     let state = operator.show(failed).unwrap().map(|details| details.entry.state);
     assert_eq!(state, Some(QueueState::Failed));

@@ -5,9 +5,9 @@ use crate::message::{
     Answer, Change, Leg, LegState, MessageType, Mode, RepeatKey, Task, Todo, Transaction, TransactionChange,
     TransactionKey, Wants,
 };
-use crate::spool::inspect::{Filter, QueueState, Selection};
 use crate::spool::sqlite::{schema, stored};
 use crate::spool::{Event, Finish, Hold, SpoolError};
+use crate::spool::{Filter, QueueState, Selection};
 
 const FORGET: Timestamp = Timestamp(NOW.0 + 3 * 86_400_000);
 
@@ -464,8 +464,8 @@ async fn an_operator_sees_what_awaits_a_response_and_may_send_it_or_drop_it() {
     let number = spool.next_id();
     spool.commit(taken_over(number, 1)).await.unwrap();
     spool.record(handed_over(number)).await.unwrap();
-    let mut operator = Inspector::open(folder.path()).unwrap();
-    let state = |operator: &Inspector, state| {
+    let operator = Beside::open(folder.path()).unwrap();
+    let state = |operator: &Beside, state| {
         let entries = operator.list(&Filter {
             state,
             ..Filter::default()
@@ -478,14 +478,14 @@ async fn an_operator_sees_what_awaits_a_response_and_may_send_it_or_drop_it() {
     assert_eq!(state(&operator, Some(QueueState::Waiting)), []);
     let b = peer("operator-b");
     for of_peer in [Selection::WaitingFor(&b), Selection::FailedAt(&b)] {
-        let count = operator.retry(of_peer, NOW).unwrap();
+        let count = operator.retry(of_peer, &by()).unwrap();
         assert_eq!(count, 0, "nothing of that peer's waits or has failed");
     }
-    assert_eq!(operator.retry(Selection::Ids(&[id(number, 1)]), NOW).unwrap(), 1);
+    assert_eq!(operator.retry(Selection::Ids(&[id(number, 1)]), &by()).unwrap(), 1);
     assert_eq!(due(&spool, "operator-b").await.len(), 1);
     spool.record(handed_over(number)).await.unwrap();
 
-    assert_eq!(operator.drop(&[id(number, 1)]).unwrap(), 1);
+    assert_eq!(operator.remove(&[id(number, 1)], &by()).unwrap(), 1);
     let again = Change::Repeated { ordinal: 1, at: NOW };
     let again = TransactionChange {
         id: number,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::message::KvWrite;
-use crate::spool::inspect::{Filter, QueueState, Selection};
+use crate::spool::{Filter, QueueState, Selection};
 use crate::spool::{Finish, Hold, SpoolError, Unfinished};
 
 const CONTENT: &str = "Subject: one\r\n\r\nbody";
@@ -54,7 +54,7 @@ fn done(of: &Unfinished) -> Acceptance {
 }
 
 fn state(folder: &Path, number: MessageId) -> Option<(QueueState, u32, Option<String>)> {
-    let operator = Inspector::open(folder).unwrap();
+    let operator = Beside::open(folder).unwrap();
     let entries = operator.list(&Filter::default()).unwrap();
     let entry = entries.into_iter().find(|entry| entry.id == id(number, 0))?;
     Some((entry.state, entry.attempts, entry.reason))
@@ -67,8 +67,8 @@ async fn a_held_message_waits_for_an_operator_and_is_given_out_when_released() {
     let held = hold(&spool, None).await;
     assert_eq!(numbers(&spool, Timestamp(u64::MAX)).await, []);
 
-    let mut operator = Inspector::open(folder.path()).unwrap();
-    assert_eq!(operator.release(&[id(held, 0), id(held, 1)], &[], NOW).unwrap(), 1);
+    let operator = Beside::open(folder.path()).unwrap();
+    assert_eq!(operator.release(&[id(held, 0), id(held, 1)], &[], &by()).unwrap(), 1);
     let found = unfinished(&spool, NOW).await;
     let [released] = found.as_slice() else {
         panic!("{found:?}")
@@ -137,7 +137,10 @@ async fn one_message_that_is_gone_does_not_spoil_the_transaction_of_others() {
     let spool = open(folder.path());
     let (one, other) = (hold(&spool, Some(NOW)).await, hold(&spool, Some(NOW)).await);
     let found = unfinished(&spool, NOW).await;
-    Inspector::open(folder.path()).unwrap().drop(&[id(one, 0)]).unwrap();
+    Beside::open(folder.path())
+        .unwrap()
+        .remove(&[id(one, 0)], &by())
+        .unwrap();
     let finish = |n: usize| Finish::Done(Box::new(done(&found[n])));
     let (dropped, kept) = tokio::join!(spool.finish(one, finish(0)), spool.finish(other, finish(1)));
     assert!(matches!(dropped, Err(SpoolError::Gone(_))), "{dropped:?}");
@@ -177,8 +180,8 @@ async fn a_deferred_message_waits_until_it_is_due_and_counts_its_runs() {
     let expected = (QueueState::Unfinished, 1, Some("busy".to_owned()));
     assert_eq!(state(folder.path(), held), Some(expected));
 
-    let mut operator = Inspector::open(folder.path()).unwrap();
-    assert_eq!(operator.retry(Selection::Ids(&[id(held, 0)]), NOW).unwrap(), 1);
+    let operator = Beside::open(folder.path()).unwrap();
+    assert_eq!(operator.retry(Selection::Ids(&[id(held, 0)]), &by()).unwrap(), 1);
     assert_eq!(numbers(&spool, NOW).await, [held]);
 }
 
@@ -198,8 +201,8 @@ async fn a_refused_message_is_kept_as_failed_and_can_be_released() {
     let expected = (QueueState::Failed, 0, Some("no".to_owned()));
     assert_eq!(state(folder.path(), held), Some(expected));
 
-    let mut operator = Inspector::open(folder.path()).unwrap();
-    let of_state = |operator: &Inspector, state| {
+    let operator = Beside::open(folder.path()).unwrap();
+    let of_state = |operator: &Beside, state| {
         let filter = Filter {
             state: Some(state),
             ..Filter::default()
@@ -208,8 +211,8 @@ async fn a_refused_message_is_kept_as_failed_and_can_be_released() {
     };
     assert_eq!(of_state(&operator, QueueState::Failed), 1);
     assert_eq!(of_state(&operator, QueueState::Held), 0);
-    assert_eq!(release_all(&mut operator).unwrap(), 0, "it is not held");
-    assert_eq!(operator.release(&[id(held, 0)], &[], NOW).unwrap(), 1);
+    assert_eq!(release_all(&operator).unwrap(), 0, "it is not held");
+    assert_eq!(operator.release(&[id(held, 0)], &[], &by()).unwrap(), 1);
     assert_eq!(of_state(&operator, QueueState::Unfinished), 1);
     assert_eq!(numbers(&spool, NOW).await, [held]);
 }
@@ -221,8 +224,8 @@ async fn all_held_messages_are_released_at_once() {
     let one = hold(&spool, None).await;
     hold(&spool, Some(LATER)).await;
     let other = hold(&spool, None).await;
-    let mut operator = Inspector::open(folder.path()).unwrap();
-    assert_eq!(release_all(&mut operator).unwrap(), 2);
+    let operator = Beside::open(folder.path()).unwrap();
+    assert_eq!(release_all(&operator).unwrap(), 2);
     assert_eq!(numbers(&spool, NOW).await, [one, other]);
 }
 
@@ -232,7 +235,10 @@ async fn a_dropped_message_is_not_finished() {
     let spool = open(folder.path());
     let held = hold(&spool, Some(NOW)).await;
     let found = unfinished(&spool, NOW).await.remove(0);
-    Inspector::open(folder.path()).unwrap().drop(&[id(held, 0)]).unwrap();
+    Beside::open(folder.path())
+        .unwrap()
+        .remove(&[id(held, 0)], &by())
+        .unwrap();
     assert_eq!(stored(folder.path()), (0, 0));
     let late = spool.finish(held, Finish::Done(Box::new(done(&found)))).await;
     assert!(matches!(late, Err(SpoolError::Gone(_))), "{late:?}");
@@ -260,8 +266,8 @@ async fn a_partly_held_message_remembers_its_arrival_and_its_ordinals() {
     }
     assert_eq!(stored(folder.path()).0, 1, "it is held for somebody still");
 
-    let mut operator = Inspector::open(folder.path()).unwrap();
-    release_all(&mut operator).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
+    release_all(&operator).unwrap();
     let found = unfinished(&spool, NOW).await.remove(0);
     assert_eq!((found.arrived, found.ordinals), (true, 2));
     assert_eq!(found.incoming.envelope.recipients.len(), 1);
@@ -305,7 +311,7 @@ async fn the_index_is_what_finds_due_messages() {
     assert!(plan.contains("USING") && plan.contains("message_due"), "{plan}");
 }
 
-fn release_all(operator: &mut Inspector) -> Result<usize, SpoolError> {
+fn release_all(operator: &Beside) -> Result<usize, SpoolError> {
     let held = operator.held(None, &[])?;
-    operator.release(&held, &[], NOW)
+    operator.release(&held, &[], &by())
 }

@@ -10,8 +10,8 @@ use super::super::{schema, transactions, upgrade};
 use super::*;
 use crate::message::{LegState, TransactionKey};
 use crate::spool::SpoolError;
-use crate::spool::inspect::{Filter, QueueState};
 use crate::spool::upgrade::Upgraded;
+use crate::spool::{Filter, QueueState};
 
 /// When the fixtures were written; nothing in them is forgotten then.
 const THEN: Timestamp = Timestamp(1_795_730_210_000);
@@ -113,7 +113,7 @@ async fn a_spool_of_format_3_opens_with_its_queue_requests_records_values_and_ou
     };
     assert!(matches!(&request.legs[0].state, LegState::Answered { answer } if !answer.is_ok()));
 
-    let operator = Inspector::open(folder.path()).unwrap();
+    let operator = Beside::open(folder.path()).unwrap();
     let states = |state| {
         let state = Some(state);
         operator
@@ -184,7 +184,7 @@ fn a_spool_of_a_newer_format_is_refused_and_left_as_it_is() {
     let before = everything(&raw(folder.path()));
     let refusals = [
         SqliteSpool::open(folder.path(), options()).map(drop).unwrap_err(),
-        Inspector::open(folder.path()).map(drop).unwrap_err(),
+        Beside::open(folder.path()).map(drop).unwrap_err(),
         upgrade::run(folder.path(), true).map(drop).unwrap_err(),
         upgrade::survey(folder.path()).map(drop).unwrap_err(),
     ];
@@ -207,7 +207,7 @@ fn a_database_of_no_known_format_is_refused() {
 #[test]
 fn an_operators_command_does_not_upgrade_and_says_what_does() {
     let folder = of_format_3();
-    let refusal = Inspector::open(folder.path()).map(drop).unwrap_err();
+    let refusal = Beside::open(folder.path()).map(drop).unwrap_err();
     assert!(
         refusal.to_string().contains("mm4relay spool upgrade --run"),
         "{refusal}"

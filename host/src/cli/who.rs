@@ -2,8 +2,19 @@
 
 use std::os::unix::fs::MetadataExt;
 
+use crate::clock::{Clock, SystemClock};
+use crate::spool::By;
+
+/// This user, now.
+pub fn me() -> By {
+    By {
+        who: name(),
+        at: SystemClock.now(),
+    }
+}
+
 /// The name of the user that this program runs as; with `sudo`, of the one who called it too.
-pub(super) fn name() -> String {
+fn name() -> String {
     // A process's entry in /proc belongs to its effective user (proc(5)).
     let uid = std::fs::metadata("/proc/self").map(|own| own.uid()).ok();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();

@@ -1,0 +1,187 @@
+//! The facets of a store: what each room may ask of it, as a trait of its own.
+//!
+//! A room takes the facets that it needs and no others, so that a test can give it a small stand-in, and so that a second
+//! store knows what it has to promise. [`Spool`] is all of them, for whoever opens a store and hands its facets out.
+//!
+//! | facet | what it is for | who asks |
+//! |---|---|---|
+//! | [`Inbox`] | messages come in; those whose chain has not ended are finished | `relay` |
+//! | [`Queue`] | messages go out, peer by peer | `delivery` |
+//! | [`Requests`] | requests are found, and changed | `transactions`, `relay` |
+//! | [`Events`] | outcomes that plug-ins must still be told | `relay` |
+//! | [`Values`] | plug-ins' durable values | `relay`, for `pipeline` |
+//! | [`Operator`](super::Operator) | what people see and do | `cli`, `relay` for the metrics |
+//! | [`Streams`](super::Streams) | records in their order | `charging` |
+//!
+//! The verbs of [`Operator`](super::Operator) and [`Streams`](super::Streams) block: whoever uses them writes files and
+//! lines, and has a thread for it. All others are asynchronous.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{
+    Acceptance, Finish, Operator, Outcome, PendingEvent, Receipt, Room, Settlement, SpoolError, Streams, Unfinished,
+};
+use crate::message::{
+    Content, MessageId, Outgoing, OutgoingId, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
+};
+
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Whether there is space for more.
+pub trait Space: Send + Sync + 'static {
+    /// What there is room for. Cheap: asked for every message.
+    fn room(&self) -> Room {
+        Room::Ample
+    }
+}
+
+/// Messages that come in, until their chain has ended.
+pub trait Inbox: Space {
+    /// The next free message id: greater than every id in the store.
+    fn next_id(&self) -> MessageId;
+
+    /// Makes everything in `acceptance` durable, or nothing. Concurrent calls share one flush to disk.
+    /// [`SpoolError::Repeat`] when it opens a transaction that is a copy of one that lives, unless that
+    /// [came to nothing](Transaction::came_to_nothing): of two copies that arrive together, one is accepted.
+    fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>>;
+
+    /// At most `limit` messages whose chain is to be run from the spool, due at `now` and not in `except`, oldest due
+    /// time first. Asked about once a second, because an operator may have released some.
+    fn unfinished<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>>;
+
+    /// Makes what became of an unfinished message durable, with everything that it causes, and ends its waiting: all
+    /// of it or nothing. [`SpoolError::Gone`] when it is not unfinished any more, because an operator dropped it or it
+    /// has been finished before: then nothing that it would have caused may happen.
+    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>>;
+
+    /// The received bytes of a message, to be read by range; `None` when the message has left the spool. Reading fails
+    /// once it leaves.
+    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>>;
+}
+
+/// Messages that go out.
+pub trait Queue: Space {
+    /// At most `limit` waiting messages for `peer` that are due at `now` and not in `except`, oldest due time first.
+    /// Their received bytes stay in the store, to be read by range; bytes that plug-ins made come along, and once these
+    /// fill 16 MiB the answer ends, short of `limit` perhaps, but never empty while something is due.
+    fn due<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [OutgoingId],
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
+
+    /// At most `limit` waiting messages for `peer`, not in `except`, that have expired at `now` (`X-Mms-Expiry`), or may
+    /// have been received before `aged`; whether they are due or not. Who asks looks closer: a message whose chain ran
+    /// from the spool counts as younger than its id. Cheap when there are none.
+    fn overdue<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        aged: Timestamp,
+        limit: usize,
+        except: &'a [OutgoingId],
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
+
+    /// Makes what became of one delivery durable, with what its outcome caused. Unknown ids are not an error: an
+    /// operator may have dropped the message meanwhile. The delivery happened all the same, and is charged.
+    /// After an error nothing is recorded, and the message still counts as waiting: ask again with the same outcome
+    /// before that message is tried again, else its next hop gets it twice.
+    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>>;
+
+    /// For each peer with waiting messages: when the earliest of them is due. Cheap; asked after a restart, and
+    /// about once a second, because an operator's `queue retry` may have changed the answer.
+    fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>>;
+
+    /// How often an operator has asked for each peer to be tried again at once. Whoever waits for a peer that could not
+    /// be reached compares with what it saw before.
+    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>>;
+}
+
+/// Requests that may be answered.
+pub trait Requests: Send + Sync + 'static {
+    /// Transactions with this key that are not forgotten, newest first, at most 100. Fast whatever their number: two
+    /// look-ups for each that is found.
+    fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>>;
+
+    /// At most `limit` transactions whose task is due at `now` and not in `except`, oldest due time first.
+    fn transactions_due<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>>;
+
+    /// When the next task of any transaction is due. Cheap at any number of them.
+    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>>;
+
+    /// Makes changes that no message and no delivery caused durable, in this order, all of them or none. A change to a
+    /// transaction that is unknown, or forgotten, or that is as it would become, is none.
+    fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>>;
+}
+
+/// Outcomes that plug-ins must still be told.
+pub trait Events: Send + Sync + 'static {
+    /// Outcomes whose plug-ins have not succeeded yet, due at `now`, oldest first.
+    fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>>;
+
+    /// Settles a pending event: what its plug-ins asked for at last, or when to try again. An event is settled once;
+    /// settling it again changes and charges nothing.
+    fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>>;
+}
+
+/// Plug-ins' durable values. They are written by what commits them: an acceptance, an outcome, a settlement.
+pub trait Values: Send + Sync + 'static {
+    /// The committed value.
+    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>>;
+}
+
+/// The facets that a running relay hands out to its rooms.
+#[derive(Clone)]
+pub struct Facets {
+    pub inbox: Arc<dyn Inbox>,
+    pub queue: Arc<dyn Queue>,
+    pub requests: Arc<dyn Requests>,
+    pub events: Arc<dyn Events>,
+    pub values: Arc<dyn Values>,
+}
+
+impl Facets {
+    pub fn of(spool: &Arc<dyn Spool>) -> Self {
+        Self {
+            inbox: Arc::clone(spool) as Arc<dyn Inbox>,
+            queue: Arc::clone(spool) as Arc<dyn Queue>,
+            requests: Arc::clone(spool) as Arc<dyn Requests>,
+            events: Arc::clone(spool) as Arc<dyn Events>,
+            values: Arc::clone(spool) as Arc<dyn Values>,
+        }
+    }
+}
+
+/// The whole store, in the hands of whoever opened it.
+pub trait Spool: Inbox + Queue + Requests + Events + Values + Operator + Streams {
+    /// Octets that are free where it stores things, if somebody watches that.
+    fn free(&self) -> Option<u64> {
+        None
+    }
+
+    /// Why there is not ample room, for people.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether nothing can be written any more, ever.
+    fn is_closed(&self) -> bool;
+
+    /// Finishes what was asked before, then lets go of the store. Every later request fails with [`SpoolError::Closed`].
+    /// Closing twice does nothing.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

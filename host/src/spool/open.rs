@@ -1,0 +1,53 @@
+//! Opening a store. This file alone knows of what kind it is: SQLite, in a folder.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::sqlite::{self, SqliteSpool};
+use super::{Operator, Spool, SpoolError, Streams};
+use crate::clock::SharedClock;
+
+/// What a relay gives to the store that it opens.
+#[derive(Clone)]
+pub struct Options {
+    /// What ids are made from, and the times in rows.
+    pub clock: SharedClock,
+    /// Octets of the disk below which no message is taken.
+    pub reserve: u64,
+}
+
+/// What a command may do beside a relay, which may run or not.
+pub trait Hand: Operator + Streams {}
+
+impl<T: Operator + Streams> Hand for T {}
+
+/// Opens the store in `folder` for a relay, and makes both when they are not there. Blocks.
+///
+/// # Errors
+/// Another relay runs on it, it is of a newer format, or it cannot be read and written. An older format is upgraded first.
+pub fn open(folder: &Path, options: Options) -> Result<Arc<dyn Spool>, SpoolError> {
+    let options = sqlite::Options {
+        reserve: Some(options.reserve),
+        clock: options.clock,
+        ..sqlite::Options::default()
+    };
+    Ok(SqliteSpool::open(folder, options)?)
+}
+
+/// Opens the store in `folder` for a command. Blocks.
+///
+/// # Errors
+/// There is none, or one of another format: only the relay and [`upgrade`](super::upgrade) change that.
+pub fn open_beside(folder: &Path) -> Result<Box<dyn Hand>, SpoolError> {
+    Ok(Box::new(sqlite::Beside::open(folder)?))
+}
+
+/// Whether there is a store in `folder`, of whatever format.
+pub fn is_there(folder: &Path) -> bool {
+    sqlite::is_there(folder)
+}
+
+/// Whether a relay runs on the store in `folder`.
+pub fn is_in_use(folder: &Path) -> bool {
+    sqlite::is_in_use(folder)
+}

@@ -1,0 +1,234 @@
+//! What people see of the store, and what they do to it: the words, and the facet [`Operator`].
+
+use bytes::Bytes;
+
+use super::{HistoryEntry, Refused, SpoolError};
+use crate::message::{Envelope, Holder, Leg, LegState, MessageId, OutgoingId, PeerName, Step, Timestamp, Transaction};
+
+use super::history::Event;
+use super::streams::ChargingRow;
+
+/// The operator's hand on the store, while the relay runs or while it does not. Every verb blocks. A change is durable
+/// when its verb returns, and the relay sees it when it next asks what is due.
+pub trait Operator: Send + Sync + 'static {
+    /// The entries that `filter` names, in the order of their ids.
+    fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError>;
+
+    /// `None` when nothing of that id is in the queue.
+    fn show(&self, id: OutgoingId) -> Result<Option<Details>, SpoolError>;
+
+    /// Everything of a message that is in the queue, in the order of the ids.
+    fn entries_of(&self, message: MessageId) -> Result<Vec<OutgoingId>, SpoolError>;
+
+    /// The next hops of everything in the queue.
+    fn peers(&self) -> Result<Vec<PeerName>, SpoolError>;
+
+    /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way
+    /// to it; with `by`, those that one of these plug-ins holds, and those of which nobody knows who does. What its chain
+    /// refused is not among them: that takes its id.
+    fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<OutgoingId>, SpoolError>;
+
+    /// Makes what waits due now, its chain or its delivery; lets what has failed wait again, and by its id what awaits a
+    /// response, with its attempts and its age counted anew, and asks for its peers to be tried at once. Held messages are
+    /// left alone, and so are recipients that have no next hop. Returns how many entries there were.
+    fn retry(&self, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError>;
+
+    /// Lets the relay run the chain of messages that are held, or that their chain refused, from its beginning; those
+    /// that wait for that anyhow become due. Returns how many entries there were.
+    ///
+    /// The plug-ins in `past` are not called for them on arrival and departure, nor are those of earlier releases past
+    /// plug-ins. When `past` is empty, all plug-ins are called, whatever was said before.
+    fn release(&self, ids: &[OutgoingId], past: &[String], by: &By) -> Result<usize, SpoolError>;
+
+    /// Removes entries for good, whatever their state. What the relay is sending at this moment may still arrive.
+    /// Returns how many there were.
+    fn remove(&self, ids: &[OutgoingId], by: &By) -> Result<usize, SpoolError>;
+
+    /// What is known under `id`: an `X-Mms-Message-ID` or a transaction ID, with or without quotes, or an id of the relay
+    /// with or without a destination. Nothing is known of what has been forgotten. Whoever looks is noted in the history
+    /// of what was found.
+    fn trace(&self, id: &str, by: &By) -> Result<Traces, SpoolError>;
+
+    /// How much lies in the store. Counts along indexes, not through the messages.
+    fn depths(&self) -> Result<Depths, SpoolError>;
+}
+
+/// Who does something to the store, or looks at subscribers' numbers, and when. Whoever calls says so: the store asks no
+/// clock and no system for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// The name of a person, as it is to stand in histories.
+    pub who: String,
+    pub at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueState {
+    /// Will be sent when it is due.
+    Waiting,
+    /// Given up; stays until it is retried or dropped. With the ordinal 0: refused by its chain when that ran from the
+    /// spool; stays until it is released or dropped.
+    Failed,
+    /// Parked as received. It has no next hop yet: its queue id has the ordinal 0.
+    Held,
+    /// Delivered, and kept because no response has come: it may have to be sent again.
+    Awaiting,
+    /// As received too: released, or answered before its chain was through. The relay runs the chain when it is due.
+    Unfinished,
+}
+
+impl QueueState {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Failed,
+        Self::Held,
+        Self::Awaiting,
+        Self::Unfinished,
+    ];
+
+    /// The word for it: in what commands print and take, and in exported JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+            Self::Held => "held",
+            Self::Awaiting => "awaiting",
+            Self::Unfinished => "unfinished",
+        }
+    }
+
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// One line of the queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueEntry {
+    pub id: OutgoingId,
+    pub state: QueueState,
+    /// The next hop; `None` for a message as it was received.
+    pub peer: Option<PeerName>,
+    /// The peer that it came from.
+    pub source: PeerName,
+    /// Sender and recipients that are left.
+    pub envelope: Envelope,
+    /// Of what will be sent, in octets; of what was received for a held message.
+    pub size: u64,
+    /// Attempts that have failed: deliveries, or runs of the chain.
+    pub attempts: u32,
+    /// `None` unless it waits, or is unfinished.
+    pub due: Option<Timestamp>,
+    pub received_at: Timestamp,
+    /// Why it failed last, or why it is held or unfinished.
+    pub reason: Option<String>,
+    /// The plug-ins that hold it, or held it before its release. Empty also where an earlier version did not say.
+    pub holders: Vec<Holder>,
+    /// How often an operator has released it.
+    pub released: u32,
+}
+
+/// What to list. The default is the first 1,000 entries of everything.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// The next hop. Messages as they were received have none, and are then left out.
+    pub peer: Option<PeerName>,
+    pub state: Option<QueueState>,
+    /// Entries behind this one only: the last one of the page before.
+    pub after: Option<OutgoingId>,
+    pub limit: usize,
+}
+
+/// One entry with what is known about its message.
+#[derive(Clone, Debug)]
+pub struct Details {
+    pub entry: QueueEntry,
+    /// Address and port that it came from.
+    pub remote: String,
+    pub helo: String,
+    /// As received, before any plug-in; the entry has what goes to its next hop.
+    pub envelope: Envelope,
+    pub journey: Vec<Step>,
+    /// The header that will be sent, with the empty line behind it; as received for a held message. Cut at 256 KiB.
+    pub header: Bytes,
+}
+
+/// What to retry.
+#[derive(Clone, Copy, Debug)]
+pub enum Selection<'a> {
+    Ids(&'a [OutgoingId]),
+    /// Everything that waits for this next hop.
+    WaitingFor(&'a PeerName),
+    /// Everything that has failed there. Who sent it was told so, and does not hear that it is tried again.
+    FailedAt(&'a PeerName),
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            peer: None,
+            state: None,
+            after: None,
+            limit: 1000,
+        }
+    }
+}
+
+/// What an id leads to.
+#[derive(Debug, Default)]
+pub struct Traces {
+    /// Requests, in the order in which they came: one, and the reports about its message.
+    pub requests: Vec<Trace>,
+    /// What is in the queue under a relay's id that no request is known of.
+    pub queue: Vec<QueueEntry>,
+    /// A message that was refused at the end of its data, under the id in its reply.
+    pub refused: Option<Refused>,
+}
+
+/// One request, and what is known about it.
+#[derive(Debug)]
+pub struct Trace {
+    pub transaction: Transaction,
+    /// In the order in which it happened.
+    pub history: Vec<HistoryEntry>,
+    /// What of it is in the queue still: it, responses to it, messages of the relay about it.
+    pub queue: Vec<QueueEntry>,
+    /// The charging records that the history names, as far as they have not been purged.
+    pub charging: Vec<ChargingRow>,
+}
+
+impl Trace {
+    /// What is true of a destination now, in words. The request itself does not know of a drop: nobody is told of it.
+    pub fn state_of(&self, leg: &Leg) -> String {
+        match leg.state {
+            LegState::Waiting if self.is_dropped(leg) => "was dropped from the queue".to_owned(),
+            _ => leg.state.to_string(),
+        }
+    }
+
+    fn is_dropped(&self, leg: &Leg) -> bool {
+        let is_its = |id: &OutgoingId| id.message == self.transaction.id && id.ordinal == leg.ordinal;
+        let dropped = self.history.iter().any(|entry| match &entry.event {
+            Event::Operator { did, id: Some(id), .. } => did == "drop" && is_its(id),
+            _ => false,
+        });
+        dropped && !self.queue.iter().any(|entry| is_its(&entry.id))
+    }
+}
+
+/// Counts at one time. Waiting and failed messages are told by their next hop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Depths {
+    /// Will be sent when they are due.
+    pub waiting: Vec<(PeerName, i64)>,
+    /// Given up; for an operator to retry or drop.
+    pub failed: Vec<(PeerName, i64)>,
+    /// Parked as received, for an operator to release or drop.
+    pub held: i64,
+    /// As received; their chain is to be run.
+    pub unfinished: i64,
+    /// Outcomes that plug-ins must still be told.
+    pub untold: i64,
+    /// Requests that are remembered, as they were last counted: there can be tens of millions.
+    pub transactions: i64,
+}

@@ -1,0 +1,129 @@
+//! Two ways to the database, for what operators and readers of streams do: through a spool that is open, or on a
+//! connection beside it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::SqliteSpool;
+use super::operator::RequestCount;
+use super::schema::open_existing;
+use super::writer::{Operation, Work};
+use crate::spool::SpoolError;
+use crate::spool::reserve::{OPERATOR, Reserve};
+
+/// A way to the database. Both verbs block.
+pub(super) trait Access: Send + Sync + 'static {
+    fn read<T: Send>(&self, read: impl FnOnce(&Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError>;
+
+    /// Makes a change in one transaction, durable when this returns; nothing of it has happened after an error. It may be
+    /// made more than once before it is committed, so it must not do anything but write.
+    fn write<T: Send + 'static>(
+        &self,
+        change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
+    ) -> Result<T, SpoolError>;
+
+    /// The spool's folder.
+    fn folder(&self) -> &Path;
+
+    /// What is known of the number of requests.
+    fn request_count(&self) -> &RequestCount;
+}
+
+/// A connection to the spool of a relay, which may run or not: what commands use.
+pub(in crate::spool) struct Beside {
+    db: Mutex<Connection>,
+    reserve: Reserve,
+    folder: PathBuf,
+    requests: RequestCount,
+}
+
+impl Beside {
+    /// Fails when there is no spool in `folder`, or one of another format: only the relay and
+    /// [`upgrade`](crate::spool::upgrade) change that.
+    pub fn open(folder: &Path) -> Result<Self, SpoolError> {
+        let reserve = Reserve::new(folder, OPERATOR);
+        let db = match open_existing(folder) {
+            // On a full disk SQLite cannot even make the files that it works with.
+            Err(SpoolError::Full(_)) if reserve.release() => open_existing(folder)?,
+            opened => opened?,
+        };
+        Ok(Self {
+            db: Mutex::new(db),
+            reserve,
+            folder: folder.to_owned(),
+            requests: RequestCount::default(),
+        })
+    }
+
+    /// A transaction that a panic left open was rolled back when it was dropped.
+    fn db(&self) -> MutexGuard<'_, Connection> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn transact<T>(&self, change: &impl Fn(&Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        let mut db = self.db();
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let changed = change(&transaction)?;
+        transaction.commit()?;
+        Ok(changed)
+    }
+}
+
+impl Access for Beside {
+    fn read<T: Send>(&self, read: impl FnOnce(&Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        read(&self.db())
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
+    ) -> Result<T, SpoolError> {
+        match self.transact(&change) {
+            // On a full disk: this is what the operator's reserve is for.
+            Err(SpoolError::Full(_)) if self.reserve.release() => self.transact(&change),
+            changed => changed,
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn request_count(&self) -> &RequestCount {
+        &self.requests
+    }
+}
+
+/// Reads on the spool's own connections, and writes through its one writer: no connection is opened, and no lock is
+/// fought for.
+impl Access for SqliteSpool {
+    fn read<T: Send>(&self, read: impl FnOnce(&Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        self.readers.with(read)
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
+    ) -> Result<T, SpoolError> {
+        let changed = Arc::new(Mutex::new(None));
+        let kept = Arc::clone(&changed);
+        let operation = move |db: &Connection| {
+            let value = change(db)?;
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            Ok(())
+        };
+        self.submit_and_block(Work::Operate(Operation(Box::new(operation))))?;
+        let value = changed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        value.ok_or(SpoolError::Closed)
+    }
+
+    fn folder(&self) -> &Path {
+        self.readers.folder()
+    }
+
+    fn request_count(&self) -> &RequestCount {
+        &self.requests_counted
+    }
+}

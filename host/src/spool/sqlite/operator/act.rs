@@ -1,0 +1,183 @@
+//! What operators change.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::super::access::Access;
+use super::super::readers::sql_time;
+use super::super::schema::key;
+use super::super::unit::release;
+use super::super::{history, stored};
+use super::look::outgoing_id;
+use crate::message::{OutgoingId, PeerName};
+use crate::spool::{By, Event, Selection, SpoolError};
+
+/// Changes in one transaction at the most, and how long it may take: the relay's commits wait for it meanwhile.
+const BATCH: usize = 1000;
+const TURN: Duration = Duration::from_millis(20);
+
+/// See [`Operator::retry`](crate::spool::Operator::retry).
+pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError> {
+    const AGE: &str = "
+        UPDATE message SET since = ?3
+        WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state <> 0)";
+    const RETRY: &str = "
+        UPDATE outgoing SET due = ?3, attempts = iif(state = 1, 0, attempts), state = 0
+        WHERE message = ?1 AND ordinal = ?2 AND peer <> ?4";
+    // A peer that could not be reached is left alone for a while: this is how the relay hears that it is to try now.
+    const ASK: &str = "
+        INSERT INTO counter SELECT 'retry:' || peer, 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2
+        ON CONFLICT(name) DO UPDATE SET value = value + 1";
+    const CHAIN: &str = "
+        UPDATE message SET due = ?3, attempts = iif(failed, 0, attempts), failed = 0
+        WHERE id = ?1 AND ?2 = 0 AND hold IS NOT NULL AND (due IS NOT NULL OR failed)";
+    let by = by.clone();
+    let change = move |db: &Connection, id: OutgoingId| {
+        let row = (key(id.message)?, id.ordinal, sql_time(by.at));
+        let found = match id.ordinal {
+            0 => db.prepare_cached(CHAIN)?.execute(row)?,
+            _ => {
+                db.prepare_cached(ASK)?.execute((row.0, row.1))?;
+                db.prepare_cached(AGE)?.execute(row)?;
+                let nowhere = PeerName::no_route();
+                db.prepare_cached(RETRY)?
+                    .execute((row.0, row.1, row.2, nowhere.as_str()))?
+            }
+        };
+        note(db, history::about(db, id.message)?, "retry", id, found, &by)
+    };
+    in_turns(access, selected(access, selection)?, change)
+}
+
+fn selected(access: &impl Access, selection: Selection<'_>) -> Result<Vec<OutgoingId>, SpoolError> {
+    const WAITING: &str = "SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1";
+    const FAILED: &str = "SELECT message, ordinal FROM outgoing WHERE state = 1 AND peer = ?1";
+    let (peer, sql) = match selection {
+        Selection::Ids(ids) => return Ok(ids.to_vec()),
+        Selection::WaitingFor(peer) => (peer, WAITING),
+        Selection::FailedAt(peer) => (peer, FAILED),
+    };
+    access.read(|db| {
+        let mut query = db.prepare_cached(sql)?;
+        let ids = query.query_map([peer.as_str()], |row| outgoing_id(row, 0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    })
+}
+
+/// See [`Operator::release`](crate::spool::Operator::release).
+pub(super) fn let_go_on(
+    access: &impl Access,
+    ids: &[OutgoingId],
+    past: &[String],
+    by: &By,
+) -> Result<usize, SpoolError> {
+    const PAST: &str = "SELECT past FROM message WHERE id = ?1";
+    const RELEASE: &str = "
+        UPDATE message SET due = ?2, failed = 0, attempts = 0, past = ?3, released = released + (due IS NULL)
+        WHERE id = ?1 AND hold IS NOT NULL";
+    let (past, by) = (past.to_vec(), by.clone());
+    let did = match past.as_slice() {
+        [] => "release".to_owned(),
+        past => format!("release past {}", past.join(", ")),
+    };
+    let change = move |db: &Connection, id: OutgoingId| {
+        let message = key(id.message)?;
+        if id.ordinal != 0 {
+            return Ok(0);
+        }
+        let before: Option<Option<String>> = db
+            .prepare_cached(PAST)?
+            .query_row([message], |row| row.get(0))
+            .optional()?;
+        let mut all = match past.as_slice() {
+            [] => Vec::new(),
+            _ => stored::read_past(before.flatten().as_deref())?,
+        };
+        for name in &past {
+            if !all.contains(name) {
+                all.push(name.clone());
+            }
+        }
+        let row = (message, sql_time(by.at), stored::write_past(&all)?);
+        let found = db.prepare_cached(RELEASE)?.execute(row)?;
+        note(db, history::about(db, id.message)?, &did, id, found, &by)
+    };
+    in_turns(access, ids.to_vec(), change)
+}
+
+/// See [`Operator::remove`](crate::spool::Operator::remove).
+pub(super) fn remove(access: &impl Access, ids: &[OutgoingId], by: &By) -> Result<usize, SpoolError> {
+    const DESTINATION: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2";
+    const HOLD: &str = "UPDATE message SET hold = NULL, due = NULL WHERE id = ?1 AND hold IS NOT NULL";
+    let by = by.clone();
+    let change = move |db: &Connection, id: OutgoingId| {
+        let (message, about) = (key(id.message)?, history::about(db, id.message)?);
+        let found = match id.ordinal {
+            0 => db.prepare_cached(HOLD)?.execute([message])?,
+            ordinal => db.prepare_cached(DESTINATION)?.execute((message, ordinal))?,
+        };
+        release(db, message)?;
+        note(db, about, "drop", id, found, &by)
+    };
+    in_turns(access, ids.to_vec(), change)
+}
+
+/// Makes `change` for each id, in short transactions: each is durable as a whole, the sum of them is not.
+fn in_turns(
+    access: &impl Access,
+    ids: Vec<OutgoingId>,
+    change: impl Fn(&Connection, OutgoingId) -> Result<usize, SpoolError> + Send + Sync + 'static,
+) -> Result<usize, SpoolError> {
+    let (ids, change) = (Arc::<[OutgoingId]>::from(ids), Arc::new(change));
+    let (mut total, mut done) = (0, 0);
+    while done < ids.len() {
+        let started = Instant::now();
+        let (these, make) = (Arc::clone(&ids), Arc::clone(&change));
+        let (found, tried) = access.write(move |db| turn(db, &these[done..], &*make))?;
+        (total, done) = (total + found, done + tried);
+        // Then it is the relay's turn: SQLite's locks know no queue.
+        if done < ids.len() {
+            std::thread::sleep(started.elapsed());
+        }
+    }
+    Ok(total)
+}
+
+/// What one transaction does: how many entries were found for how many of the ids.
+fn turn(
+    db: &Connection,
+    ids: &[OutgoingId],
+    change: impl Fn(&Connection, OutgoingId) -> Result<usize, SpoolError>,
+) -> Result<(usize, usize), SpoolError> {
+    let (started, mut found, mut tried) = (Instant::now(), 0, 0);
+    for id in ids.iter().take(BATCH) {
+        found += change(db, *id)?;
+        tried += 1;
+        if started.elapsed() > TURN {
+            break;
+        }
+    }
+    Ok((found, tried))
+}
+
+/// Writes what an operator did into the history of the request `about`, unless nothing was `found` to do it to.
+fn note(
+    db: &Connection,
+    about: Option<i64>,
+    did: &str,
+    id: OutgoingId,
+    found: usize,
+    by: &By,
+) -> Result<usize, SpoolError> {
+    if let (Some(about), 1..) = (about, found) {
+        let event = Event::Operator {
+            who: by.who.clone(),
+            did: did.into(),
+            id: Some(id),
+        };
+        history::write(db, about, by.at, &event)?;
+    }
+    Ok(found)
+}

@@ -1,0 +1,235 @@
+//! Reading what is in the queue, for people.
+
+use bytes::{Bytes, BytesMut};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+
+use super::super::readers::read_chunks;
+use super::super::schema::key;
+use super::super::{pieces, stored};
+use crate::message::{Holder, MessageId, OutgoingId, PeerName, Piece, Timestamp};
+use crate::spool::{Details, Filter, QueueEntry, QueueState, SpoolError};
+
+/// Octets of a message that [`Look::show`] looks through for the end of its header.
+const MOST_HEADER: u64 = 256 * 1024;
+
+/// A look at the queue, on some connection.
+pub(super) struct Look<'db> {
+    pub db: &'db Connection,
+}
+
+impl QueueState {
+    /// Its number in the queries below; the first three stand in `outgoing.state` as they are.
+    pub(super) fn code(self) -> i64 {
+        match self {
+            Self::Waiting => 0,
+            Self::Failed => 1,
+            Self::Awaiting => 2,
+            Self::Held => 3,
+            Self::Unfinished => 4,
+        }
+    }
+
+    fn from_code(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+
+    /// What the row `m` of a received message has in this state; `None` for the states that only destinations have.
+    pub(super) fn as_received(self) -> Option<&'static str> {
+        match self {
+            Self::Waiting | Self::Awaiting => None,
+            Self::Failed => Some("m.hold IS NOT NULL AND m.due IS NULL AND m.failed"),
+            Self::Held => Some("m.hold IS NOT NULL AND m.due IS NULL AND NOT m.failed"),
+            Self::Unfinished => Some("m.due IS NOT NULL"),
+        }
+    }
+}
+
+/// The columns of [`entry`].
+const DESTINATIONS: &str = "
+    SELECT o.message, o.ordinal, o.state, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at, o.reason,
+        NULL, 0
+    FROM outgoing o JOIN message m ON m.id = o.message";
+const AS_RECEIVED: &str = "
+    SELECT m.id, 0, CASE WHEN m.due IS NOT NULL THEN 4 WHEN m.failed THEN 1 ELSE 3 END, NULL, m.source, m.envelope, m.size,
+        m.attempts, m.due, m.received_at, m.hold, m.holders, m.released
+    FROM message m WHERE m.hold IS NOT NULL";
+
+impl Look<'_> {
+    /// The entries that `filter` names, in the order of their ids.
+    pub(super) fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError> {
+        let after = match filter.after {
+            Some(id) => (key(id.message)?, i64::from(id.ordinal)),
+            None => (-1, 0),
+        };
+        let mut selects = Vec::new();
+        let mut values = vec![Value::from(after.0), after.1.into(), (filter.limit as i64).into()];
+        if !matches!(filter.state, Some(QueueState::Held | QueueState::Unfinished)) {
+            let mut select = format!("SELECT * FROM ({DESTINATIONS} WHERE (o.message, o.ordinal) > (?1, ?2)");
+            if let Some(state) = filter.state {
+                // A number in the text, so that SQLite sees which index is for this state alone.
+                select.push_str(&format!(" AND o.state = {}", state.code()));
+            }
+            if let Some(peer) = &filter.peer {
+                values.push(peer.as_str().to_owned().into());
+                select.push_str(" AND o.peer = ?4");
+            }
+            selects.push(select + " ORDER BY 1, 2 LIMIT ?3)");
+        }
+        let of_state = match filter.state {
+            None => Some("TRUE"),
+            Some(state) => state.as_received(),
+        };
+        if let (Some(of_state), None) = (of_state, &filter.peer) {
+            let select = format!("{AS_RECEIVED} AND {of_state} AND (m.id, 0) > (?1, ?2) ORDER BY m.id LIMIT ?3");
+            selects.push(format!("SELECT * FROM ({select})"));
+        }
+        if selects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = selects.join(" UNION ALL ") + " ORDER BY 1, 2 LIMIT ?3";
+        let mut query = self.db.prepare(&sql)?;
+        query.query_and_then(params_from_iter(values), entry)?.collect()
+    }
+
+    /// `None` when nothing of that id is in the queue.
+    pub(super) fn show(&self, id: OutgoingId) -> Result<Option<Details>, SpoolError> {
+        const ORIGIN: &str = "SELECT remote, helo, envelope, journey FROM message WHERE id = ?1";
+        let _snapshot = self.db.unchecked_transaction()?;
+        let message = key(id.message)?;
+        let Some(entry) = self.entry(id)? else {
+            return Ok(None);
+        };
+        let origin = |row: &Row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get::<_, String>(2)?,
+                row.get::<_, String>(3)?,
+            ))
+        };
+        let (remote, helo, envelope, journey) = self.db.query_row(ORIGIN, [message], origin)?;
+        Ok(Some(Details {
+            header: self.header(id, &entry)?,
+            entry,
+            remote,
+            helo,
+            envelope: stored::read_envelope(&envelope)?,
+            journey: stored::read_journey(&journey)?,
+        }))
+    }
+
+    /// Everything of a message that is in the queue, in the order of the ids.
+    pub(super) fn entries_of(&self, message: MessageId) -> Result<Vec<OutgoingId>, SpoolError> {
+        const ENTRIES: &str = "
+            SELECT id, 0 FROM message WHERE id = ?1 AND hold IS NOT NULL
+            UNION ALL SELECT message, ordinal FROM outgoing WHERE message = ?1 ORDER BY 2";
+        let mut query = self.db.prepare_cached(ENTRIES)?;
+        let ids = query.query_map([key(message)?], |row| outgoing_id(row, 0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The next hops of everything in the queue.
+    pub(super) fn peers(&self) -> Result<Vec<PeerName>, SpoolError> {
+        let mut query = self.db.prepare_cached("SELECT DISTINCT peer FROM outgoing")?;
+        let names = query.query_map((), |row| row.get::<_, String>(0))?;
+        let names = names.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(names.iter().filter_map(|name| PeerName::new(name).ok()).collect())
+    }
+
+    /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way to
+    /// it; with `by`, those that one of these plug-ins holds, and those of which nobody knows who does. What its chain
+    /// refused is not among them: that takes its id.
+    pub(super) fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<OutgoingId>, SpoolError> {
+        let entries = self.list(&Filter {
+            state: Some(QueueState::Held),
+            limit: i64::MAX as usize,
+            ..Filter::default()
+        })?;
+        let of_peer = |entry: &QueueEntry| {
+            let bound = |peer: &PeerName| entry.holders.iter().any(|holder| holder.to.as_ref() == Some(peer));
+            peer.is_none_or(|peer| entry.source == *peer || bound(peer))
+        };
+        let held_by = |entry: &QueueEntry| {
+            let named = |holder: &Holder| by.contains(&holder.plugin);
+            by.is_empty() || entry.holders.is_empty() || entry.holders.iter().any(named)
+        };
+        let chosen = entries.into_iter().filter(|entry| of_peer(entry) && held_by(entry));
+        Ok(chosen.map(|entry| entry.id).collect())
+    }
+
+    pub(super) fn entry(&self, id: OutgoingId) -> Result<Option<QueueEntry>, SpoolError> {
+        let sql = match id.ordinal {
+            0 => format!("{AS_RECEIVED} AND m.id = ?1 AND ?2 = 0"),
+            _ => format!("{DESTINATIONS} WHERE o.message = ?1 AND o.ordinal = ?2"),
+        };
+        let mut query = self.db.prepare_cached(&sql)?;
+        let mut rows = query.query((key(id.message)?, id.ordinal))?;
+        rows.next()?.map(entry).transpose()
+    }
+
+    fn header(&self, id: OutgoingId, entry: &QueueEntry) -> Result<Bytes, SpoolError> {
+        const PIECES: &str = "SELECT pieces FROM outgoing WHERE message = ?1 AND ordinal = ?2";
+        let message = key(id.message)?;
+        let stored: Option<Vec<u8>> = self
+            .db
+            .query_row(PIECES, (message, id.ordinal), |row| row.get(0))
+            .optional()?;
+        let pieces = match stored {
+            None => vec![Piece::Received(0..entry.size)],
+            Some(stored) => pieces::decode(&stored.into())
+                .ok_or_else(|| SpoolError::Broken(format!("the pieces of {id} are damaged")))?,
+        };
+        let mut header = BytesMut::new();
+        for piece in pieces {
+            let room = MOST_HEADER - header.len() as u64;
+            match piece {
+                Piece::New(new) => header.extend_from_slice(&new[..new.len().min(room as usize)]),
+                Piece::Received(range) => {
+                    let end = range.end.min(range.start + room);
+                    read_chunks(self.db, message, &(range.start..end), &mut header)?;
+                }
+            }
+            if let Some(end) = header.windows(4).position(|octets| octets == b"\r\n\r\n") {
+                header.truncate(end + 4);
+                break;
+            }
+            if header.len() as u64 == MOST_HEADER {
+                break;
+            }
+        }
+        Ok(header.freeze())
+    }
+}
+
+fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
+    let code = row.get(2)?;
+    let state = QueueState::from_code(code);
+    let state = state.ok_or_else(|| SpoolError::Broken(format!("a row is damaged: it has the state {code}")))?;
+    let name = |text: String| PeerName::new(&text).map_err(|e| SpoolError::Broken(e.0));
+    Ok(QueueEntry {
+        id: outgoing_id(row, 0)?,
+        state,
+        peer: row.get::<_, Option<String>>(3)?.map(name).transpose()?,
+        source: name(row.get(4)?)?,
+        envelope: stored::read_envelope(row.get_ref(5)?.as_str().unwrap_or_default())?,
+        size: row.get::<_, i64>(6)? as u64,
+        attempts: row.get(7)?,
+        due: match state {
+            QueueState::Waiting | QueueState::Unfinished => Some(Timestamp(row.get::<_, i64>(8)? as u64)),
+            _ => None,
+        },
+        received_at: Timestamp(row.get::<_, i64>(9)? as u64),
+        reason: row.get(10)?,
+        holders: stored::read_holders(row.get::<_, Option<String>>(11)?.as_deref())?,
+        released: row.get(12)?,
+    })
+}
+
+pub(in crate::spool::sqlite) fn outgoing_id(row: &Row, column: usize) -> rusqlite::Result<OutgoingId> {
+    let message = MessageId(row.get::<_, i64>(column)? as u64);
+    Ok(OutgoingId {
+        message,
+        ordinal: row.get(column + 1)?,
+    })
+}

@@ -1,0 +1,56 @@
+//! The facet of operators, on SQLite: through the running relay's spool, or on a connection beside it.
+
+mod act;
+mod depths;
+mod look;
+mod trace;
+
+use super::access::Access;
+use crate::message::{MessageId, OutgoingId, PeerName};
+use crate::spool::{By, Depths, Details, Filter, Operator, QueueEntry, Selection, SpoolError, Traces};
+
+pub(super) use self::depths::RequestCount;
+use self::look::Look;
+pub(super) use self::look::outgoing_id;
+
+impl<A: Access> Operator for A {
+    fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError> {
+        self.read(|db| Look { db }.list(filter))
+    }
+
+    fn show(&self, id: OutgoingId) -> Result<Option<Details>, SpoolError> {
+        self.read(|db| Look { db }.show(id))
+    }
+
+    fn entries_of(&self, message: MessageId) -> Result<Vec<OutgoingId>, SpoolError> {
+        self.read(|db| Look { db }.entries_of(message))
+    }
+
+    fn peers(&self) -> Result<Vec<PeerName>, SpoolError> {
+        self.read(|db| Look { db }.peers())
+    }
+
+    fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<OutgoingId>, SpoolError> {
+        self.read(|db| Look { db }.held(peer, by))
+    }
+
+    fn retry(&self, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError> {
+        act::retry(self, selection, by)
+    }
+
+    fn release(&self, ids: &[OutgoingId], past: &[String], by: &By) -> Result<usize, SpoolError> {
+        act::let_go_on(self, ids, past, by)
+    }
+
+    fn remove(&self, ids: &[OutgoingId], by: &By) -> Result<usize, SpoolError> {
+        act::remove(self, ids, by)
+    }
+
+    fn trace(&self, id: &str, by: &By) -> Result<Traces, SpoolError> {
+        trace::trace(self, id, by)
+    }
+
+    fn depths(&self) -> Result<Depths, SpoolError> {
+        self.read(|db| depths::depths(db, self.request_count()))
+    }
+}
