@@ -6,9 +6,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mm4relay::assembly::{Running, Setup};
+use mm4relay::clock::SystemClock;
+use mm4relay::spool::{Inbox, Options};
+use mm4relay_lab::careless::Careless;
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::support::{Load, Process, binary, eventually, plugin, tools};
 
@@ -31,7 +37,7 @@ const REPEATED_PER_KILL: usize = 10 + 1024;
 #[test]
 fn no_acknowledged_message_is_lost_or_charged_twice_when_the_relay_is_killed() {
     let kills = std::env::var("MM4RELAY_KILLS").map_or(10, |number| number.parse().expect("a number of kills"));
-    let found = Trial::start(&[]).run(kills);
+    let found = Trial::start(honest).run(kills);
     found.print(kills);
     assert!(
         found.acknowledged.len() > 10 * kills,
@@ -65,7 +71,7 @@ fn no_acknowledged_message_is_lost_or_charged_twice_when_the_relay_is_killed() {
 #[test]
 fn a_relay_that_acknowledges_before_it_commits_is_found_out() {
     let kills = 6;
-    let found = Trial::start(&["--test-hook-acknowledge-before-commit"]).run(kills);
+    let found = Trial::start(careless).run(kills);
     found.print(kills);
     assert!(!found.lost().is_empty(), "the harness would not see a lost message");
     assert!(!found.uncharged().is_empty(), "the harness would not see a lost record");
@@ -74,7 +80,8 @@ fn a_relay_that_acknowledges_before_it_commits_is_found_out() {
 /// A relay that is killed again and again, between two load generators and a next hop that live on.
 struct Trial {
     folder: TempDir,
-    flags: &'static [&'static str],
+    /// Starts a relay on the configuration in a folder.
+    start: fn(&Path) -> Process,
     address: String,
     peer: Process,
     relay: Process,
@@ -82,7 +89,7 @@ struct Trial {
 }
 
 impl Trial {
-    fn start(flags: &'static [&'static str]) -> Self {
+    fn start(start: fn(&Path) -> Process) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = folder.path().join("arrived");
         let arguments = ["peer", "--listen", "127.0.0.1:0", "--log", log.to_str().expect("UTF-8")];
@@ -91,13 +98,14 @@ impl Trial {
         let next_hop = line.strip_prefix("listening on ").expect("the peer listens");
         let address = format!("127.0.0.1:{}", tools::free_port());
         std::fs::write(folder.path().join("relay.toml"), config(&address, next_hop)).expect("a writable folder");
-        let relay = run(folder.path(), flags);
-        relay.line();
+        let relay = start(folder.path());
+        let listens = format!("listening on {address}");
+        wait_for_line(&relay, &listens);
         let load = |flags: &&[&str]| Load::start(&address, &[*flags, ENDLESS].concat());
         let loads = LOADS.iter().map(load).collect();
         Self {
             folder,
-            flags,
+            start,
             address,
             peer,
             relay,
@@ -132,12 +140,11 @@ impl Trial {
         std::thread::sleep(after);
         self.relay.signal("KILL");
         self.relay.wait();
-        self.relay = run(self.folder.path(), self.flags);
+        self.relay = (self.start)(self.folder.path());
     }
 
     fn wait_until_it_listens(&self) {
-        let expected = format!("listening on {}", self.address);
-        assert_eq!(self.relay.line(), expected);
+        wait_for_line(&self.relay, &format!("listening on {}", self.address));
     }
 
     /// Waits until both loads get their messages acknowledged again.
@@ -188,15 +195,67 @@ impl Trial {
     }
 }
 
-fn run(folder: &Path, flags: &[&str]) -> Process {
+/// A test program says more on its standard output than a relay does.
+fn wait_for_line(relay: &Process, end: &str) {
+    while !relay.line().ends_with(end) {}
+}
+
+fn honest(folder: &Path) -> Process {
     let mut command = Command::new(binary());
     // A line for each delivery would be most of what the test does.
     command.env("RUST_LOG", "error");
-    command
-        .args(["run", "--config"])
-        .arg(folder.join("relay.toml"))
-        .args(flags);
+    command.args(["run", "--config"]).arg(folder.join("relay.toml"));
     Process::spawn("relay", command)
+}
+
+/// Names the configuration of [`be_a_careless_relay`].
+const CARELESS: &str = "MM4RELAY_CARELESS_CONFIG";
+
+/// A relay that no program contains: this test program, as another process, with a spool that is none in front.
+///
+/// The honest relay comes first, for a moment, because it compiles the plug-in: a relay lets its own program do that in a
+/// process of its own, and this program cannot. The code is kept.
+fn careless(folder: &Path) -> Process {
+    if !folder.join("spool/compiled").exists() {
+        let mut first = honest(folder);
+        first.line();
+        first.signal("TERM");
+        first.wait();
+    }
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command
+        .args(["--exact", "crash::be_a_careless_relay", "--ignored", "--nocapture"])
+        .env(CARELESS, folder.join("relay.toml"));
+    Process::spawn("careless relay", command)
+}
+
+#[test]
+#[ignore = "the relay of a_relay_that_acknowledges_before_it_commits_is_found_out"]
+fn be_a_careless_relay() {
+    let file = PathBuf::from(std::env::var_os(CARELESS).expect("a configuration"));
+    let beside = file.with_file_name("thrown-away");
+    let options = Options {
+        reserve: 0,
+        clock: Arc::new(SystemClock),
+    };
+    let in_front = move |honest| {
+        let careless = Careless::new(honest, &beside, options);
+        Arc::new(careless.expect("a spool to throw away")) as Arc<dyn Inbox>
+    };
+    let setup = Setup {
+        inbox: Some(Box::new(in_front)),
+        ..Setup::default()
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let mut stop = signal(SignalKind::terminate()).expect("signals");
+        let relay = Running::start(&file, setup).await.expect("the relay starts");
+        for (address, _) in relay.addresses() {
+            println!("listening on {address}");
+        }
+        stop.recv().await;
+        relay.drain().await;
+    });
 }
 
 fn command(folder: &Path, words: &[&str]) -> String {

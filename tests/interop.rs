@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Conversation, Peer, Postfix, Process, Relay, config, eventually, plugin, sample, tools};
+use crate::support::{Conversation, Peer, Postfix, Process, Relay, config, eventually, plugin, root, sample, tools};
 
 /// Everything that a program on the way may be tempted to touch: dots at line starts, folding, odd spacing, trailing
 /// blanks, empty lines at the end.
@@ -278,9 +278,8 @@ fn python_and_pillow_open_what_content_adapt_made() {
     for (name, limits, format) in cases {
         let peer = Peer::start();
         let relay = Relay::start(&config(&peer, &adapting(limits)));
-        let host = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let sample = host
-            .join("../plugins/content-adapt/samples")
+        let sample = root()
+            .join("plugins/content-adapt/samples")
             .join(name)
             .join("message.eml");
         send(&relay, &std::fs::read(sample).expect("the sample"));

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 use crate::support::{
-    ALL_GRANTS, Conversation, Peer, Process, Relay, binary, config, eventually, guest, plugin, sample,
+    ALL_GRANTS, Conversation, Peer, Process, Relay, binary, config, eventually, guest, plugin, root, sample,
 };
 
 /// A folder with the component of a plug-in, where a relay looks for it.
@@ -230,7 +230,7 @@ fn where_signatures_are_required_only_what_was_signed_goes_live() {
 fn a_version_whose_samples_differ_does_not_go_live_and_the_case_is_shown() {
     let skeleton = plugin("skeleton");
     let shelf = Shelf::with(&skeleton);
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/skeleton/samples");
+    let samples = root().join("plugins/skeleton/samples");
     let keys = format!("samples = {samples:?}\n[plugin.settings]\nrelay-name = \"relay-1\"\n");
     let peer = Peer::start();
     let relay = Relay::start(&shelf.config(&peer, &keys));

@@ -68,7 +68,7 @@ const ASSEMBLY: &[&str] = &[
 ];
 
 /// These stand in front of the street.
-const WALKERS: &[&str] = &["cli", "main", "lib"];
+const WALKERS: &[&str] = &["cli", "lib"];
 
 /// Of the spool, intake knows the proof that lets it say 250, and nothing else.
 const INTAKE_TAKES_FROM_SPOOL: &[&str] = &["Receipt", "BoxFuture"];
@@ -519,8 +519,7 @@ fn repository() -> Vec<PathBuf> {
 }
 
 fn root() -> PathBuf {
-    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
-    host.parent().expect("the workspace").to_owned()
+    crate::support::root()
 }
 
 fn read(file: &Path) -> String {

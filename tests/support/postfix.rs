@@ -1,6 +1,6 @@
 //! A Postfix of the test's own: its own folders, its own port, nobody else's mail.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::{eventually, tools};
@@ -60,8 +60,7 @@ impl Drop for Postfix {
 }
 
 fn target() -> PathBuf {
-    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
-    host.parent().expect("the workspace").join("target")
+    super::root().join("target")
 }
 
 /// No address is rewritten, so that what arrives behind it can be compared octet for octet.

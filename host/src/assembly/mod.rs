@@ -26,4 +26,4 @@ mod terms;
 pub use certificates::server_tls;
 pub use findings::Findings;
 pub use prepare::{Checked, check, directory};
-pub use start::{Died, Running, Setup};
+pub use start::{Died, InFrontOfInbox, Running, Setup};

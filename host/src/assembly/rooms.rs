@@ -13,7 +13,7 @@ use crate::delivery::Delivery;
 use crate::pipeline::{KvSource, PluginServices, Seeds, engine_options};
 use crate::protocol::mm4;
 use crate::rehearsal::recording::Recorder;
-use crate::spool::{self, BoxFuture, Careless, Facets, Refusals, Spool, Values};
+use crate::spool::{self, BoxFuture, Facets, Refusals, Spool, Values};
 use crate::tables::Tables;
 use crate::transactions::Transactions;
 use crate::versions::Catalogue;
@@ -22,7 +22,6 @@ use crate::versions::history::History;
 use super::findings::Findings;
 use super::numbers::RoutedNumbers;
 use super::prepare::Prepared;
-use super::start::Setup;
 use super::{plugins, tables};
 use crate::relay::deferrals::Deferrals;
 use crate::relay::directory::Directory;
@@ -128,19 +127,6 @@ pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) 
         found.problem("relay.spool", error);
         found
     })
-}
-
-/// The facets of the spool, as the rooms see them.
-pub(crate) fn trusted(spool: &Arc<dyn Spool>, setup: &Setup) -> Facets {
-    let facets = Facets::of(spool);
-    if !setup.acknowledge_before_commit {
-        return facets;
-    }
-    tracing::error!("MESSAGES WILL BE LOST: this relay acknowledges before it commits, to test a test");
-    Facets {
-        inbox: Arc::new(Careless(Arc::clone(&facets.inbox))),
-        ..facets
-    }
 }
 
 /// Plug-ins' durable values, from the spool.

@@ -1,24 +1,21 @@
-//! The command line: flags in, exit code out. One file for each subcommand.
+//! The operators' commands: flags in, exit code out. One file for each subcommand. The program (`host/program`) puts those
+//! of the lab beside them.
 
 // First, because its macros are for all that follow.
 #[macro_use]
-mod print;
+pub mod print;
 
 mod cdr;
 mod check;
-mod demo;
-mod mailer;
-pub(crate) mod peer;
-mod plugin;
+pub mod plugin;
 mod queue;
 mod route;
 mod run;
-mod send;
 mod spool;
-mod tally;
 mod trace;
 mod who;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,28 +25,14 @@ use crate::assembly::Died;
 use crate::pipeline::{COMPILER_COMMAND, compile_as_told};
 use crate::telemetry;
 
-/// An MM4 relay whose behaviour operators write themselves, as WebAssembly plug-ins.
-#[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Build the bundled plug-ins, start a relay and a peer on loopback, and send samples through
-    Demo(demo::Args),
+pub enum Command {
     /// Run the relay; SIGHUP reloads the configuration and the plug-ins, SIGTERM drains and stops
     Run(run::Args),
     /// Report every problem in the configuration, the tables and the plug-ins at once
     Check(check::Args),
     /// Say where a recipient would go, and why, step by step
     Route(route::Args),
-    /// Send messages to an SMTP server, or load it
-    Send(send::Args),
-    /// Be a programmable peer MMSE: accept MM4, answer it, or misbehave as told
-    Peer(peer::Args),
     /// Build, inspect and test plug-ins
     #[command(subcommand)]
     Plugin(plugin::Args),
@@ -66,13 +49,14 @@ enum Command {
     Cdr(cdr::Args),
 }
 
-/// Parses the command line and runs it. Errors go to standard error with their causes, and make the exit code 1.
-pub fn main() -> ExitCode {
+/// Parses the command line of a program and runs it. Errors go to standard error with their causes, and make the exit
+/// code 1.
+pub fn main<P: Parser>(run: impl FnOnce(P) -> Underway) -> ExitCode {
     if let Some(order) = order_to_compile() {
         return compile_as_told(&order);
     }
-    let cli = Cli::parse();
-    let code = in_runtime(cli.command).unwrap_or_else(|error| {
+    let program = P::parse();
+    let code = in_runtime(run(program)).unwrap_or_else(|error| {
         eprintln!("mm4relay: {error:#}");
         match error.is::<Died>() {
             true => ExitCode::from(DIED),
@@ -98,7 +82,7 @@ fn order_to_compile() -> Option<String> {
 }
 
 /// `1 record`, `2 records`, `2 entries`: a number with what it counts.
-fn counted(number: u64, word: &str) -> String {
+pub fn counted(number: u64, word: &str) -> String {
     match (number, word.strip_suffix('y')) {
         (1, _) => format!("1 {word}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
@@ -106,16 +90,16 @@ fn counted(number: u64, word: &str) -> String {
     }
 }
 
-fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(async {
+/// A command under way, and how it ends. Boxed and without its type: the compiler gives up on the depth of what a relay and
+/// a demo hold as a whole.
+pub type Underway = Pin<Box<dyn Future<Output = anyhow::Result<ExitCode>>>>;
+
+pub fn run(command: Command) -> Underway {
+    Box::pin(async {
         match command {
-            Command::Demo(args) => demo::run(args).await,
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => return Ok(check::run(&args).await),
             Command::Route(args) => return route::run(args).await,
-            Command::Send(args) => send::run(args).await,
-            Command::Peer(args) => peer::run(args).await,
             Command::Plugin(args) => plugin::run(args).await,
             Command::Queue(args) => queue::run(args),
             Command::Spool(args) => spool::run(args),
@@ -123,7 +107,12 @@ fn in_runtime(command: Command) -> anyhow::Result<ExitCode> {
             Command::Cdr(args) => cdr::run(args),
         }
         .map(|()| ExitCode::SUCCESS)
-    });
+    })
+}
+
+fn in_runtime(command: Underway) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(command);
     // Whoever still waits for a file or a socket must not keep the process.
     runtime.shutdown_background();
     done

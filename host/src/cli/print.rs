@@ -1,5 +1,5 @@
-//! What commands print. The macros here stand in for those of the standard library in every module of `cli`, so that
-//! whatever is printed goes through one function: strangers' text shows everything that is in it, and a reader that goes
+//! What commands print. The macros here stand in for those of the standard library in every module of `cli`, and in the lab,
+//! so that whatever is printed goes through one function: strangers' text shows everything that is in it, and a reader that goes
 //! away or a disk that is full is no panic.
 
 use std::fmt;
@@ -9,19 +9,23 @@ use std::process::exit;
 use crate::message::VisibleLines;
 use crate::telemetry;
 
+#[macro_export]
 macro_rules! println {
     () => { $crate::cli::print::out(format_args!("\n")) };
     ($($text:tt)*) => { $crate::cli::print::out(format_args!("{}\n", format_args!($($text)*))) };
 }
 
+#[macro_export]
 macro_rules! print {
     ($($text:tt)*) => { $crate::cli::print::out(format_args!($($text)*)) };
 }
 
+#[macro_export]
 macro_rules! eprintln {
     ($($text:tt)*) => { $crate::cli::print::err(format_args!("{}\n", format_args!($($text)*))) };
 }
 
+#[macro_export]
 macro_rules! eprint {
     ($($text:tt)*) => { $crate::cli::print::err(format_args!($($text)*)) };
 }

@@ -19,9 +19,6 @@ pub struct Args {
     /// The configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// For tests of the tests only: acknowledge messages before they are on disk, and so lose some in a crash
-    #[arg(long, hide = true)]
-    test_hook_acknowledge_before_commit: bool,
 }
 
 /// The signals that the relay heeds, at all times: also while it starts, and while it reloads, which can take minutes
@@ -68,17 +65,13 @@ enum Asked {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     telemetry::start("info");
     let mut signals = Signals::listen()?;
-    let setup = Setup {
-        acknowledge_before_commit: args.test_hook_acknowledge_before_commit,
-        ..Setup::default()
-    };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = %args.config.display(),
         "mm4relay starts"
     );
     let relay = tokio::select! {
-        started = start(&args, setup) => started?,
+        started = start(&args) => started?,
         () = signals.stop() => {
             tracing::info!("mm4relay ends: stopped before it had started");
             return Ok(());
@@ -109,9 +102,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// What is wrong is printed as `check` prints it.
-async fn start(args: &Args, setup: Setup) -> anyhow::Result<Running> {
+async fn start(args: &Args) -> anyhow::Result<Running> {
     raise_descriptors(&Config::examine(&args.config).config);
-    let started = Running::start(&args.config, setup).await;
+    let started = Running::start(&args.config, Setup::default()).await;
     started.map_err(|error| match error.downcast::<Findings>() {
         Ok(found) => {
             found.problems.iter().for_each(|problem| eprintln!("{problem}"));

@@ -40,7 +40,6 @@
 //! | before the flush of a response, a repeat, or an answer of our own | the transaction is as before, and due as before |
 //! | after it | the transaction is changed, and what changed it is in the queue, once |
 
-mod careless;
 mod facets;
 mod history;
 mod open;
@@ -56,7 +55,6 @@ use crate::message::{
     Timestamp, Transaction, TransactionChange,
 };
 
-pub use careless::Careless;
 pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, Values};
 pub use history::{Arrival, Event, HistoryEntry};
 pub use open::{Hand, Options, is_in_use, is_there, open, open_beside};

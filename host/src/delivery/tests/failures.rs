@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::support::*;
-use crate::cli::peer::Behaviour;
-use crate::cli::peer::behaviour::{Action, Rule, Stage};
 use crate::message::Timestamp;
 use crate::spool::DeliveryResult;
+use mm4relay_lab::peer::Behaviour;
+use mm4relay_lab::peer::behaviour::{Action, Rule, Stage};
 
 const WITHIN: [Stage; 5] = [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Body, Stage::End];
 const BEFORE_THE_END: [Stage; 4] = [Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Body];

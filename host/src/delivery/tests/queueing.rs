@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::support::*;
-use crate::cli::peer::Behaviour;
-use crate::cli::peer::behaviour::{Action, Stage};
 use crate::message::Outgoing;
 use crate::spool::DeliveryResult;
+use mm4relay_lab::peer::Behaviour;
+use mm4relay_lab::peer::behaviour::{Action, Stage};
 
 #[tokio::test(start_paused = true)]
 async fn what_the_spool_holds_at_the_start_is_delivered() {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::support::*;
-use crate::cli::peer::Behaviour;
 use crate::delivery::PeerOptions;
 use crate::message::{Content, Piece, ReadAt, Rope};
 use crate::spool::DeliveryResult;
+use mm4relay_lab::peer::Behaviour;
 
 struct OnDisk(Bytes);
 

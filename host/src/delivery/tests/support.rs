@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::cli::peer::behaviour::{Action, Rule, Stage};
-use crate::cli::peer::{Behaviour, Counts, Keep, Received, serve};
 use crate::clock::Clock;
 use crate::delivery::{Caused, Delivery, DeliveryReport, OutcomeSink, PeerOptions, Schedule};
 use crate::message::*;
 use crate::spool::*;
+use mm4relay_lab::peer::behaviour::{Action, Rule, Stage};
+use mm4relay_lab::peer::{Behaviour, Counts, Keep, Received, serve};
 
 /// Follows Tokio's clock, which tests hold still.
 pub struct TestClock(pub Instant);

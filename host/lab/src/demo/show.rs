@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
-use crate::message::{Content, Envelope, Incoming, Message, MessageId, Origin, PeerName, Timestamp};
-use crate::protocol::mm4;
-use crate::spool::ChargingRow;
+use mm4relay::message::{Content, Envelope, Incoming, Message, MessageId, Origin, PeerName, Timestamp};
+use mm4relay::protocol::mm4;
+use mm4relay::spool::ChargingRow;
 
 use super::samples::Sample;
 use super::stage::{Arrival, Played};
@@ -90,8 +90,8 @@ fn described(bytes: Bytes) -> (Vec<String>, Vec<String>) {
         let lines = String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect();
         return (lines, Vec::new());
     };
-    let field = |field: &crate::message::Field| format!("{}: {}", field.name(), field.value());
-    let part = |part: &crate::message::Part| {
+    let field = |field: &mm4relay::message::Field| format!("{}: {}", field.name(), field.value());
+    let part = |part: &mm4relay::message::Part| {
         let name = part.name.as_deref().unwrap_or("unnamed");
         let size = mm4::decode_part(&message, part.id)
             .map(|body| body.len())
@@ -109,7 +109,7 @@ fn read(bytes: Bytes) -> Option<Message> {
         peer: PeerName::new("demo").ok()?,
         remote: ([127, 0, 0, 1], 0).into(),
         helo: String::new(),
-        protocol: crate::message::Protocol::Esmtp,
+        protocol: mm4relay::message::Protocol::Esmtp,
         received_at: Timestamp(0),
     };
     let envelope = Envelope {

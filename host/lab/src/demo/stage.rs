@@ -11,13 +11,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::assembly::{Running, Setup};
-use crate::cli::mailer::{Mailer, Sent};
-use crate::cli::peer::{Behaviour, Keep, Received, serve};
-use crate::config::Config;
-use crate::message::MmsAddress;
-use crate::relay::Observer;
-use crate::spool::{self, Acceptance, ChargingRow, Hand};
+use crate::mailer::{Mailer, Sent};
+use crate::peer::{Behaviour, Keep, Received, serve};
+use mm4relay::assembly::{Running, Setup};
+use mm4relay::config::Config;
+use mm4relay::message::MmsAddress;
+use mm4relay::relay::Observer;
+use mm4relay::spool::{self, Acceptance, ChargingRow, Hand};
 
 use super::samples::Sample;
 use super::{PATIENCE, queue_is_empty};

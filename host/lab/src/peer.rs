@@ -20,10 +20,10 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::mailer::Mailer;
-use crate::assembly::server_tls;
-use crate::message::MmsAddress;
 use behaviour::{Action, Rule, Stage, StageCode};
 use message::Manners;
+use mm4relay::assembly::server_tls;
+use mm4relay::message::MmsAddress;
 
 pub use behaviour::{Behaviour, Keep, OnMessage};
 pub use message::Received;

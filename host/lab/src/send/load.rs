@@ -13,11 +13,11 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::request::Requests;
-use crate::cli::tally::Latencies;
-use crate::delivery::{Client, ClientError};
-use crate::message::MmsAddress;
-use crate::protocol::smtp::Question;
-use crate::protocol::smtp::outbound::{self, Extensions};
+use crate::tally::Latencies;
+use mm4relay::delivery::{Client, ClientError};
+use mm4relay::message::MmsAddress;
+use mm4relay::protocol::smtp::Question;
+use mm4relay::protocol::smtp::outbound::{self, Extensions};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {

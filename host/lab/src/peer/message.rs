@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use crate::message::{Field, Header};
+use mm4relay::message::{Field, Header};
 
 /// A message as it came in.
 #[derive(Clone, Debug)]

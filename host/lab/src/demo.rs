@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::spool::{Filter, Operator};
-use crate::telemetry;
+use mm4relay::spool::{Filter, Operator};
+use mm4relay::telemetry;
 
 use samples::SAMPLES;
 use stage::Stage;
@@ -95,15 +95,12 @@ async fn hub(once: bool, folder: &Path) -> anyhow::Result<()> {
 /// program was built from.
 fn build_plugins(plugins: &[&str], folder: &Path) -> anyhow::Result<()> {
     println!("building the bundled plug-ins: {}", plugins.join(", "));
-    let built_from = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map(PathBuf::from)
-        .unwrap_or_default();
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let has_plugins = |root: &PathBuf| root.join("plugins/skeleton/Cargo.toml").exists();
     let root = [PathBuf::from("."), built_from].into_iter().find(has_plugins);
     let root = root.context("the sources of the bundled plug-ins are not here: run the demo in a checkout")?;
     for plugin in plugins {
-        super::plugin::build(&root.join("plugins").join(plugin), Some(folder))?;
+        mm4relay::cli::plugin::build(&root.join("plugins").join(plugin), Some(folder))?;
     }
     Ok(())
 }

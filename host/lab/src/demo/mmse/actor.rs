@@ -9,9 +9,9 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::cli::mailer::Mailer;
-use crate::cli::peer::{Behaviour, Keep, Received, serve};
-use crate::message::MmsAddress;
+use crate::mailer::Mailer;
+use crate::peer::{Behaviour, Keep, Received, serve};
+use mm4relay::message::MmsAddress;
 
 use super::pdu::Pdu;
 

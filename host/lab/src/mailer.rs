@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 
-use crate::delivery::Client;
-use crate::message::MmsAddress;
-use crate::protocol::smtp::outbound::{self, DotStuffer, Extensions};
-use crate::protocol::smtp::{Question, Reply};
+use mm4relay::delivery::Client;
+use mm4relay::message::MmsAddress;
+use mm4relay::protocol::smtp::outbound::{self, DotStuffer, Extensions};
+use mm4relay::protocol::smtp::{Question, Reply};
 
 pub(super) struct Mailer {
     client: Client,

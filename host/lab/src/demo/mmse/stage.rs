@@ -9,10 +9,10 @@ use anyhow::{Context, bail, ensure};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::assembly::{Running, Setup};
-use crate::config::Config;
-use crate::routing::Side;
-use crate::spool::{self, Hand};
+use mm4relay::assembly::{Running, Setup};
+use mm4relay::config::Config;
+use mm4relay::routing::Side;
+use mm4relay::spool::{self, Hand};
 
 use super::super::{PATIENCE, queue_is_empty};
 use super::BETWEEN_OUR_OWN;

@@ -15,7 +15,7 @@ macro_rules! plugin_sample {
     ($path:literal) => {
         include_bytes!(concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/../plugins/",
+            "/../../plugins/",
             $path,
             "/message.eml"
         ))

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 
-use super::counted;
 use super::mailer::Mailer;
 use super::peer::Received;
-use crate::message::MmsAddress;
+use mm4relay::cli::counted;
+use mm4relay::message::MmsAddress;
 
 /// Sends message files, or generated messages as a load.
 #[derive(clap::Args, Debug)]

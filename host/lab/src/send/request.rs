@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use crate::message::MmsAddress;
+use mm4relay::message::MmsAddress;
 
 /// Makes requests that differ in nothing but their ids, so that they share their body.
 pub(super) struct Requests {

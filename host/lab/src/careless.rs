@@ -1,0 +1,74 @@
+//! A spool that loses mail, for a test of a test: the crash test must find out a relay that acknowledges too early.
+//!
+//! Nothing but a spool can make a receipt, so this one has two. The receipt comes from a spool that is thrown away; the
+//! relay's own spool hears of the message later.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mm4relay::message::{Content, MessageId, Timestamp};
+use mm4relay::spool::{
+    self, Acceptance, BoxFuture, Finish, Inbox, Options, Receipt, Room, Space, Spool, SpoolError, Unfinished,
+};
+
+/// Gives out receipts for what is not in the relay's spool yet.
+pub struct Careless {
+    honest: Arc<dyn Inbox>,
+    thrown_away: Arc<dyn Spool>,
+}
+
+/// How far the relay's spool stays behind the word given.
+const BEHIND: Duration = Duration::from_millis(20);
+
+impl Careless {
+    /// In front of `honest`. The folder `beside` is emptied: it holds what nobody will look for.
+    ///
+    /// # Errors
+    /// The folder cannot be emptied, or holds no spool.
+    pub fn new(honest: Arc<dyn Inbox>, beside: &Path, options: Options) -> anyhow::Result<Self> {
+        if beside.exists() {
+            std::fs::remove_dir_all(beside)?;
+        }
+        let thrown_away = spool::open(beside, options)?;
+        Ok(Self { honest, thrown_away })
+    }
+}
+
+impl Space for Careless {
+    fn room(&self) -> Room {
+        self.honest.room()
+    }
+}
+
+impl Inbox for Careless {
+    fn next_id(&self) -> MessageId {
+        self.honest.next_id()
+    }
+
+    fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
+        let (honest, too_late) = (Arc::clone(&self.honest), acceptance.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(BEHIND).await;
+            honest.commit(too_late).await
+        });
+        self.thrown_away.commit(acceptance)
+    }
+
+    fn unfinished<'a>(
+        &'a self,
+        now: Timestamp,
+        limit: usize,
+        except: &'a [MessageId],
+    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>> {
+        self.honest.unfinished(now, limit, except)
+    }
+
+    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
+        self.honest.finish(id, finish)
+    }
+
+    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
+        self.honest.received(id)
+    }
+}

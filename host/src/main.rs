@@ -1,9 +1,0 @@
-//! The binary: see `cli`.
-
-#![forbid(unsafe_code)]
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    mm4relay::cli::main()
-}
