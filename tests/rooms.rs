@@ -178,6 +178,23 @@ fn only_the_spool_knows_sqlite() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
+/// Whoever has a reader can read that stream, and no other: so readers are made only where the store is opened.
+#[test]
+fn only_those_who_open_the_store_make_readers_of_its_streams() {
+    let mut found = Vec::new();
+    for file in files_under("host/src", "rs") {
+        if ["assembly", "cli", "spool"].contains(&room_of(&file).as_str()) {
+            continue;
+        }
+        for (number, line) in code_lines(&product_code(&file)) {
+            if line.contains("StreamReader::new") || line.contains("dyn Streams") {
+                found.push(format!("{}:{number}: {line}", shown(&file)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
 /// What strangers wrote is printed by one function. Whoever took a standard stream for himself would go around it.
 #[test]
 fn nothing_prints_but_the_log_and_the_printer_of_commands() {

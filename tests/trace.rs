@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mm4relay::message::{
-    Answer, Change, ChargingEntry, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Origin,
+    Answer, Append, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Origin,
     Outgoing, OutgoingId, PeerName, Piece, Recipient, RepeatKey, Rope, Step, Timestamp, Transaction, TransactionChange,
     Wants,
 };
@@ -73,7 +73,7 @@ fn message(id: MessageId, source: &str, now: Timestamp) -> Acceptance {
         outgoing: Vec::new(),
         failed: Vec::new(),
         hold: None,
-        charging: Vec::new(),
+        appends: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),
         says: None,
@@ -120,7 +120,8 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
         micros: 12,
         body_octets_read: 0,
     });
-    acceptance.charging.push(ChargingEntry {
+    acceptance.appends.push(Append {
+        stream: mm4relay::message::StreamName::CHARGING,
         plugin: "charging".into(),
         version: "0.1.0".into(),
         record: serde_json::json!({"record-type": "relay-in"}),
@@ -160,7 +161,7 @@ fn outcome(message: MessageId, result: DeliveryResult, reply: Option<&str>) -> O
         reply: reply.map(str::to_owned),
         attempts: 1,
         changes: Vec::new(),
-        charging: Vec::new(),
+        appends: Vec::new(),
         kv: Vec::new(),
         event: None,
     }

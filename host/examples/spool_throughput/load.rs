@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use mm4relay::message::{
-    Change, ChargingEntry, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Origin,
-    Outgoing, OutgoingId, PeerName, Piece, Recipient, RepeatKey, Rope, Timestamp, Transaction, TransactionChange,
+    Append, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Origin, Outgoing,
+    OutgoingId, PeerName, Piece, Recipient, RepeatKey, Rope, StreamName, Timestamp, Transaction, TransactionChange,
     TransactionKey, Wants,
 };
 use mm4relay::spool::{Acceptance, DeliveryResult, Inbox, Outcome};
@@ -57,7 +57,7 @@ pub fn acceptance(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Accept
         outgoing: vec![outgoing],
         failed: Vec::new(),
         hold: None,
-        charging: vec![charging("relay-in")],
+        appends: vec![charging("relay-in")],
         kv: Vec::new(),
         journey: Vec::new(),
         says: None,
@@ -155,15 +155,16 @@ pub fn delivered(id: OutgoingId) -> Outcome {
         reply: None,
         attempts: 1,
         changes: Vec::new(),
-        charging: vec![charging("relay-out")],
+        appends: vec![charging("relay-out")],
         kv: Vec::new(),
         event: None,
     }
 }
 
-fn charging(kind: &str) -> ChargingEntry {
+fn charging(kind: &str) -> Append {
     let record = serde_json::json!({"record-type": kind, "originator": "+15555550100", "message-size": 30000});
-    ChargingEntry {
+    Append {
+        stream: StreamName::CHARGING,
         plugin: "charging".into(),
         version: "0.1.0".into(),
         record,

@@ -9,17 +9,20 @@ use crate::charging::file::Closed;
 use crate::charging::output::{Format, Output, OutputOptions};
 use crate::clock::SharedClock;
 use crate::config::{ChargingFormat, ChargingOutput, Config};
-use crate::spool::{Spool, Streams};
+use crate::message::StreamName;
+use crate::spool::{Spool, StreamReader, Streams};
 
-/// How long the spool is left alone when it had nothing new.
-const PAUSE: Duration = Duration::from_secs(1);
+/// From a record that was appended to the look at the stream.
+const GATHER: Duration = Duration::from_millis(200);
+/// Until an output that cannot write tries again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How often the folders are looked through for files that nobody has fetched.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// All outputs of one relay.
 pub(crate) struct ChargingFiles {
     outputs: Vec<(OutputOptions, Duration)>,
-    streams: Arc<dyn Streams>,
+    stream: StreamReader,
     clock: SharedClock,
     work: Mutex<Work>,
     standing: Mutex<BTreeMap<String, OutputStanding>>,
@@ -56,7 +59,7 @@ impl ChargingFiles {
         (!outputs.is_empty()).then(|| {
             Arc::new(Self {
                 outputs,
-                streams: Arc::clone(spool) as Arc<dyn Streams>,
+                stream: StreamReader::new(Arc::clone(spool) as Arc<dyn Streams>, StreamName::CHARGING),
                 clock: Arc::clone(clock),
                 work: Mutex::default(),
                 standing: Mutex::default(),
@@ -67,14 +70,30 @@ impl ChargingFiles {
     /// Writes what is new, for ever.
     pub async fn keep_writing(self: Arc<Self>) {
         loop {
+            // From before the look: what is appended behind it ends the wait.
+            let appended = self.stream.appended();
             let this = Arc::clone(&self);
             // The files and the spool block. A panic in there is this task's: it begins anew, from the marks.
             match tokio::task::spawn_blocking(move || this.round()).await {
-                Ok(true) => {}
-                Ok(false) => tokio::time::sleep(PAUSE).await,
+                Ok(true) => continue,
+                Ok(false) => {}
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             }
+            tokio::select! {
+                // More comes along with it, for one look.
+                () = appended => tokio::time::sleep(GATHER).await,
+                () = tokio::time::sleep(self.pause()) => {}
+            }
         }
+    }
+
+    /// Until something has to be done although nothing is appended.
+    fn pause(&self) -> Duration {
+        let (now, work) = (self.clock.now(), self.work());
+        let troubled = self.standing().iter().any(|(_, one)| one.trouble.is_some());
+        let closes = work.outputs.values().filter_map(Output::closes_at).min();
+        let closes = closes.map_or(LOOK, |at| at.since(now).clamp(GATHER, LOOK));
+        if troubled { closes.min(AGAIN) } else { closes }
     }
 
     /// Writes what is left, and closes all files: what was recorded until now leaves with this run of the relay.
@@ -84,7 +103,7 @@ impl ChargingFiles {
             let mut work = self.work();
             work.stopped = true;
             for output in work.outputs.values_mut() {
-                if let Err(error) = output.close(&*self.streams, Closed::Normally) {
+                if let Err(error) = output.close(&self.stream, Closed::Normally) {
                     tracing::error!(
                         output = output.name(),
                         "a file of charging records is not closed: {error:#}"
@@ -130,14 +149,13 @@ impl ChargingFiles {
     }
 
     fn step(&self, work: &mut Work, options: &OutputOptions) -> anyhow::Result<bool> {
-        let streams = &*self.streams;
         let output = match work.outputs.entry(options.name.clone()) {
             std::collections::btree_map::Entry::Occupied(output) => output.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(Output::resume(options.clone(), streams)?)
+                place.insert(Output::resume(options.clone(), &self.stream)?)
             }
         };
-        output.step(streams, self.clock.now())
+        output.step(&self.stream, self.clock.now())
     }
 
     /// Keeps what metrics show, and says once that an output cannot write, and once that it can again.

@@ -19,11 +19,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::spool::Hand;
+use crate::spool::{Mark, StreamReader};
+
+/// Its name among the readers of the stream.
+pub const READER: &str = "export";
 
 /// The turn to export: nobody else does while this lives.
 pub struct MarkedExport {
-    spool: Box<dyn Hand>,
+    spool: StreamReader,
     /// The spool's folder.
     folder: PathBuf,
     /// Holds the lock.
@@ -44,7 +47,7 @@ impl MarkedExport {
     ///
     /// # Errors
     /// What an earlier export left is neither there nor marked, or the folder of the spool cannot be locked.
-    pub fn begin(spool: Box<dyn Hand>, folder: &Path, told: impl Fn(&str)) -> anyhow::Result<Self> {
+    pub fn begin(spool: StreamReader, folder: &Path, told: impl Fn(&str)) -> anyhow::Result<Self> {
         let turn = File::open(folder).with_context(|| format!("the folder {} cannot be opened", folder.display()))?;
         if let Err(TryLockError::WouldBlock) = turn.try_lock() {
             told("another export with --mark is under way; this one begins when it has ended");
@@ -65,9 +68,9 @@ impl MarkedExport {
     /// # Errors
     /// `out` does not take them; then nothing is marked.
     pub fn to_writer(self, out: &mut impl Write) -> anyhow::Result<u64> {
-        let after = self.spool.exported()?;
-        let last = super::export(&*self.spool, after, out)?;
-        self.spool.mark_exported(last)?;
+        let after = self.exported()?;
+        let last = super::export(&self.spool, after, out)?;
+        self.mark(last)?;
         Ok(last - after)
     }
 
@@ -81,18 +84,32 @@ impl MarkedExport {
         if file.symlink_metadata().is_ok() {
             bail!("{}: it exists already", cannot());
         }
-        let after = self.spool.exported()?;
+        let after = self.exported()?;
         let unmarked = unmarked(&file);
         let mut writer = BufWriter::new(File::create(&unmarked).with_context(cannot)?);
-        let last = super::export(&*self.spool, after, &mut writer).with_context(cannot)?;
+        let last = super::export(&self.spool, after, &mut writer).with_context(cannot)?;
         writer.into_inner().map_err(|error| error.into_error())?.sync_all()?;
         self.write(&Note {
             file: file.clone(),
             last,
         })?;
-        self.spool.mark_exported(last)?;
+        self.mark(last)?;
         self.give_name(&file)?;
         Ok(last - after)
+    }
+
+    /// The number up to which records have been exported; 0 when none were.
+    fn exported(&self) -> anyhow::Result<u64> {
+        Ok(self.spool.mark(READER)?.sequence)
+    }
+
+    /// The records up to `last` are safe in a file.
+    fn mark(&self, last: u64) -> anyhow::Result<()> {
+        let mark = Mark {
+            sequence: last,
+            file: 0,
+        };
+        Ok(self.spool.set_mark(READER, mark)?)
     }
 
     /// Ends what an export that was broken off has begun.
@@ -105,7 +122,7 @@ impl MarkedExport {
         };
         let Note { file, last } = serde_json::from_str(&text).with_context(|| place.display().to_string())?;
         let unmarked = unmarked(&file);
-        if self.spool.exported()? < last {
+        if self.exported()? < last {
             remove(&unmarked)?;
             return remove(&place);
         }

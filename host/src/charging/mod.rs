@@ -18,9 +18,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::message::{Timestamp, visible_json};
-use crate::spool::{ChargingRow, Streams};
+use crate::spool::{Recorded, StreamReader};
 
-pub use self::marked::MarkedExport;
+pub use self::marked::{MarkedExport, READER};
 pub use self::record::{Fields, Kind, Record};
 
 /// Rows that are read at once.
@@ -31,9 +31,9 @@ const BATCH: usize = 1000;
 ///
 /// Each line has `sequence` (from 1, without gaps, in the order of the commits), `recorded-at` (RFC 3339), `relay-id`
 /// (the message's id in the relay, with the destination's ordinal), `plugin`, `plugin-version`, and the plug-in's record.
-pub fn export(spool: &dyn Streams, mut after: u64, out: &mut impl Write) -> anyhow::Result<u64> {
+pub fn export(spool: &StreamReader, mut after: u64, out: &mut impl Write) -> anyhow::Result<u64> {
     loop {
-        let rows = spool.charging_after(after, BATCH)?;
+        let rows = spool.records(after, BATCH)?;
         for row in &rows {
             out.write_all(&json(row)?)?;
             after = row.sequence;
@@ -46,7 +46,7 @@ pub fn export(spool: &dyn Streams, mut after: u64, out: &mut impl Write) -> anyh
 }
 
 /// A record as one line of JSON, with its line end.
-pub fn json(row: &ChargingRow) -> io::Result<Vec<u8>> {
+pub fn json(row: &Recorded) -> io::Result<Vec<u8>> {
     let mut line = visible_json(&serde_json::to_string(&self::line(row))?).into_owned();
     line.push('\n');
     Ok(line.into_bytes())
@@ -65,7 +65,7 @@ struct Line<'a> {
     record: Map<String, Value>,
 }
 
-fn line(row: &ChargingRow) -> Line<'_> {
+fn line(row: &Recorded) -> Line<'_> {
     let record = match &row.record {
         Value::Object(fields) => fields
             .iter()

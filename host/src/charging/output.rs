@@ -20,7 +20,7 @@ use super::file::{Closed, FileWriter};
 use super::record::zoned;
 use super::{Record, ber, csv, json};
 use crate::message::{PeerName, Timestamp};
-use crate::spool::{ChargingRow, OutputMark, Streams};
+use crate::spool::{Mark, Recorded, StreamReader};
 
 /// Records that are read at once. What is in memory at a time is this much and one file's buffer.
 const BATCH: usize = 1000;
@@ -72,7 +72,7 @@ impl OutputOptions {
 #[derive(Debug)]
 pub struct Output {
     options: OutputOptions,
-    mark: OutputMark,
+    mark: Mark,
     open: Option<Open>,
     /// The last record that was looked at. Beyond the mark while a file is open.
     seen: u64,
@@ -103,16 +103,21 @@ impl std::fmt::Debug for Sink {
     }
 }
 
+/// An output's name among the readers of the stream.
+pub fn reader(output: &str) -> String {
+    format!("output:{output}")
+}
+
 impl Output {
     /// Goes on where the mark says, after whatever ended the last run.
     ///
     /// # Errors
     /// The folder or the spool cannot be read, or a file that this output must have written is not readable.
-    pub fn resume(options: OutputOptions, spool: &dyn Streams) -> anyhow::Result<Self> {
+    pub fn resume(options: OutputOptions, spool: &StreamReader) -> anyhow::Result<Self> {
         fs::create_dir_all(&options.folder)
             .with_context(|| format!("the folder {} cannot be made", options.folder.display()))?;
         let mut output = Self {
-            mark: spool.output_mark(&options.name)?,
+            mark: spool.mark(&reader(&options.name))?,
             options,
             open: None,
             seen: 0,
@@ -126,21 +131,27 @@ impl Output {
         if next.exists() {
             let last = last_sequence(&next, output.options.format, output.mark.sequence)
                 .with_context(|| format!("{} is in the way of the next file", next.display()))?;
-            output.mark = OutputMark {
+            output.mark = Mark {
                 sequence: last,
                 file: output.mark.file + 1,
             };
-            spool.set_output_mark(&output.options.name, output.mark)?;
+            spool.set_mark(&reader(&output.options.name), output.mark)?;
         }
         output.seen = output.mark.sequence;
         Ok(output)
+    }
+
+    /// When its open file is old enough to be closed; `None` when none is open.
+    pub fn closes_at(&self) -> Option<Timestamp> {
+        let open = self.open.as_ref()?;
+        Some(open.since.plus(self.options.max_age))
     }
 
     pub fn name(&self) -> &str {
         &self.options.name
     }
 
-    pub fn mark(&self) -> OutputMark {
+    pub fn mark(&self) -> Mark {
         self.mark
     }
 
@@ -152,7 +163,7 @@ impl Output {
     /// Writes what is new, and closes files that are full or old enough. Says whether more may be there at once.
     ///
     /// After an error the file that was open is given up, and its records are written anew by the next call.
-    pub fn step(&mut self, spool: &dyn Streams, now: Timestamp) -> anyhow::Result<bool> {
+    pub fn step(&mut self, spool: &StreamReader, now: Timestamp) -> anyhow::Result<bool> {
         let done = self.try_step(spool, now);
         if done.is_err() {
             self.give_up();
@@ -161,7 +172,7 @@ impl Output {
     }
 
     /// Closes the file that is open, if there is one: because the relay stops, or an operator asked.
-    pub fn close(&mut self, spool: &dyn Streams, closed: Closed) -> anyhow::Result<()> {
+    pub fn close(&mut self, spool: &StreamReader, closed: Closed) -> anyhow::Result<()> {
         let done = self.try_close(spool, closed);
         if done.is_err() {
             self.give_up();
@@ -169,8 +180,8 @@ impl Output {
         done
     }
 
-    fn try_step(&mut self, spool: &dyn Streams, now: Timestamp) -> anyhow::Result<bool> {
-        let rows = spool.charging_after(self.seen, BATCH)?;
+    fn try_step(&mut self, spool: &StreamReader, now: Timestamp) -> anyhow::Result<bool> {
+        let rows = spool.records(self.seen, BATCH)?;
         for row in &rows {
             if self.is_wanted(row) {
                 self.append(row, now)?;
@@ -190,14 +201,14 @@ impl Output {
             // Nothing of these was wanted: the mark may pass them, so that they can be purged.
             None if self.seen > self.mark.sequence => {
                 self.mark.sequence = self.seen;
-                spool.set_output_mark(&self.options.name, self.mark)?;
+                spool.set_mark(&reader(&self.options.name), self.mark)?;
             }
             _ => {}
         }
         Ok(rows.len() == BATCH)
     }
 
-    fn is_wanted(&self, row: &ChargingRow) -> bool {
+    fn is_wanted(&self, row: &Recorded) -> bool {
         let text = |key: &str| row.record.get(key).and_then(|value| value.as_str());
         let types = &self.options.record_types;
         let of_type = types.is_empty() || text("record-type").is_some_and(|word| types.iter().any(|one| one == word));
@@ -206,7 +217,7 @@ impl Output {
         of_type && (peers.is_empty() || is_theirs("source-peer") || is_theirs("destination-peer"))
     }
 
-    fn append(&mut self, row: &ChargingRow, now: Timestamp) -> anyhow::Result<()> {
+    fn append(&mut self, row: &Recorded, now: Timestamp) -> anyhow::Result<()> {
         let record = Record::of(row).with_context(|| format!("charging record {} cannot be read", row.sequence))?;
         let Some(octets) = encoded(&record, row, self.options.format)? else {
             self.left_out += 1;
@@ -235,7 +246,7 @@ impl Output {
         Ok(())
     }
 
-    fn try_close(&mut self, spool: &dyn Streams, closed: Closed) -> anyhow::Result<()> {
+    fn try_close(&mut self, spool: &StreamReader, closed: Closed) -> anyhow::Result<()> {
         let Some(open) = self.open.take() else {
             return Ok(());
         };
@@ -248,11 +259,11 @@ impl Output {
         fs::rename(&open.part, &path).with_context(|| format!("{} cannot be put in place", path.display()))?;
         File::open(&self.options.folder)?.sync_all()?;
         // From here on the file is there. The mark follows; a crash in between is what `resume` looks for.
-        let mark = OutputMark {
+        let mark = Mark {
             sequence: self.seen,
             file: self.mark.file + 1,
         };
-        spool.set_output_mark(&self.options.name, mark)?;
+        spool.set_mark(&reader(&self.options.name), mark)?;
         self.mark = mark;
         Ok(())
     }
@@ -293,7 +304,7 @@ impl Open {
 }
 
 /// The record's octets in that format; `None` when the format has no form for it.
-fn encoded(record: &Record, row: &ChargingRow, format: Format) -> io::Result<Option<Vec<u8>>> {
+fn encoded(record: &Record, row: &Recorded, format: Format) -> io::Result<Option<Vec<u8>>> {
     Ok(match format {
         Format::Ber => record.kind().map(|kind| ber::encode(record, kind)),
         Format::Json => Some(json(row)?),

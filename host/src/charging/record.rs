@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::message::Timestamp;
-use crate::spool::ChargingRow;
+use crate::spool::Recorded;
 
 /// The record types of TS 32.270 that belong to MM4. The number is the `RecordType` of TS 32.298, 5.1.4, and the tag
 /// of the record.
@@ -108,7 +108,7 @@ pub struct Fields {
 impl Record {
     /// # Errors
     /// The stored record is not of the shape that the contract gives it.
-    pub fn of(row: &ChargingRow) -> Result<Self, serde_json::Error> {
+    pub fn of(row: &Recorded) -> Result<Self, serde_json::Error> {
         Ok(Self {
             sequence: row.sequence,
             recorded_at: row.recorded_at,

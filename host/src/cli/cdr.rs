@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Subcommand;
 
-use crate::charging::{self, MarkedExport};
+use crate::charging::{self, MarkedExport, READER, output};
 use crate::clock::{Clock, SystemClock};
 use crate::message::Timestamp;
-use crate::spool::Streams;
+use crate::spool::StreamReader;
 
 use super::counted;
 use super::queue::SpoolArgs;
@@ -69,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             true => export_and_mark(&spool, out.as_deref()),
             false => export(&spool, after, out.as_deref()),
         },
-        Args::Purge { spool, days } => purge(&*spool.open()?, days),
+        Args::Purge { spool, days } => purge(&spool.charging()?, days),
     }
 }
 
@@ -80,41 +80,41 @@ fn forget_output(args: &SpoolArgs, name: &str) -> anyhow::Result<()> {
             "output {name} is in the configuration: a forgotten one begins anew and writes every record a second time; take it out of the configuration and send SIGHUP first"
         );
     }
-    let spool = args.open()?;
-    if !spool.forget_output(name)? {
+    let stream = args.charging()?;
+    if !stream.forget_mark(&output::reader(name))? {
         anyhow::bail!("no output called {name} has written anything");
     }
     println!("output {name} is forgotten");
     Ok(())
 }
 
-fn purge(spool: &dyn Streams, days: u32) -> anyhow::Result<()> {
+fn purge(stream: &StreamReader, days: u32) -> anyhow::Result<()> {
     const DAY: u64 = 86_400_000;
     let before = Timestamp(SystemClock.now().0.saturating_sub(u64::from(days) * DAY));
-    let gone = spool.forget_exported(before)?;
+    let gone = stream.purge(before)?;
     println!("{} removed", counted(gone as u64, "record"));
     Ok(())
 }
 
 fn export(args: &SpoolArgs, after: Option<u64>, out: Option<&Path>) -> anyhow::Result<()> {
-    let spool = args.open()?;
+    let stream = args.charging()?;
     let after = match after {
         Some(sequence) => sequence,
-        None => spool.exported()?,
+        None => stream.mark(READER)?.sequence,
     };
     let Some(path) = out else {
-        return to_standard_output(|out| charging::export(&*spool, after, out));
+        return to_standard_output(|out| charging::export(&stream, after, out));
     };
     let file = File::create_new(path).with_context(|| format!("{} cannot be made", path.display()))?;
     let mut writer = BufWriter::new(file);
-    let last = charging::export(&*spool, after, &mut writer)?;
+    let last = charging::export(&stream, after, &mut writer)?;
     writer.into_inner().map_err(|error| error.into_error())?.sync_all()?;
     say(last.saturating_sub(after), path);
     Ok(())
 }
 
 fn export_and_mark(args: &SpoolArgs, out: Option<&Path>) -> anyhow::Result<()> {
-    let export = MarkedExport::begin(args.open()?, &args.folder()?, |text| eprintln!("{text}"))?;
+    let export = MarkedExport::begin(args.charging()?, &args.folder()?, |text| eprintln!("{text}"))?;
     let Some(path) = out else {
         return to_standard_output(|out| export.to_writer(out));
     };

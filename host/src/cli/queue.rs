@@ -3,13 +3,14 @@
 mod standing;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
 use crate::config::Config;
-use crate::message::{MessageId, OutgoingId, PeerName, Timestamp, Visible};
-use crate::spool::{self, Filter, Hand, Operator, QueueEntry, QueueState, Selection};
+use crate::message::{MessageId, OutgoingId, PeerName, StreamName, Timestamp, Visible};
+use crate::spool::{self, Filter, Hand, Operator, QueueEntry, QueueState, Selection, StreamReader};
 
 use super::{counted, who};
 
@@ -92,8 +93,13 @@ pub struct SpoolArgs {
 }
 
 impl SpoolArgs {
-    pub fn open(&self) -> anyhow::Result<Box<dyn Hand>> {
+    pub fn open(&self) -> anyhow::Result<Arc<dyn Hand>> {
         open(&self.folder()?)
+    }
+
+    /// The charging records in it.
+    pub fn charging(&self) -> anyhow::Result<StreamReader> {
+        Ok(StreamReader::new(self.open()?, StreamName::CHARGING))
     }
 
     /// Who is configured, when a configuration was named.
@@ -162,7 +168,7 @@ fn one_of(what: &str, name: &str, known: &[String]) -> anyhow::Result<()> {
     }
 }
 
-fn open(folder: &Path) -> anyhow::Result<Box<dyn Hand>> {
+fn open(folder: &Path) -> anyhow::Result<Arc<dyn Hand>> {
     Ok(spool::open_beside(folder)?)
 }
 

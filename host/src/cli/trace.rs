@@ -3,7 +3,7 @@
 mod json;
 
 use crate::message::{Leg, OutgoingId, Said, Timestamp, Todo, Transaction, Visible, visible_json};
-use crate::spool::{Arrival, ChargingRow, Event, HistoryEntry, QueueEntry, Refused, Trace, Traces};
+use crate::spool::{Arrival, Event, HistoryEntry, QueueEntry, Recorded, Refused, Trace, Traces};
 
 use super::queue::{self, SpoolArgs};
 use super::{counted, who};
@@ -115,7 +115,7 @@ fn request(of: &Transaction) {
     println!("    known until {}", time(of.forget_at));
 }
 
-fn happened(entry: &HistoryEntry, charging: &[ChargingRow]) {
+fn happened(entry: &HistoryEntry, charging: &[Recorded]) {
     let at = time(entry.at);
     match &entry.event {
         Event::Accepted(arrival) => arrived(&at, "accepted", arrival),

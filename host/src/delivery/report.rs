@@ -1,6 +1,6 @@
 //! What is told when the fate of recipients is decided, and to whom.
 
-use crate::message::{ChargingEntry, KvWrite, Outgoing, Timestamp, TransactionChange};
+use crate::message::{Append, KvWrite, Outgoing, Timestamp, TransactionChange};
 use crate::protocol::smtp::Enhanced;
 use crate::spool::{BoxFuture, NewEvent};
 
@@ -46,7 +46,7 @@ pub enum Ended {
 /// What a decided fate causes; recorded with it, or not at all.
 #[derive(Clone, Debug, Default)]
 pub struct Caused {
-    pub charging: Vec<ChargingEntry>,
+    pub appends: Vec<Append>,
     pub kv: Vec<KvWrite>,
     pub event: Option<NewEvent>,
     /// What it means to the request that the message carried.

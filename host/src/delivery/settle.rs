@@ -169,13 +169,13 @@ impl Settling {
                 reply: context.said(&entry),
                 attempts: context.attempts,
                 changes: Vec::new(),
-                charging: Vec::new(),
+                appends: Vec::new(),
                 kv: Vec::new(),
                 event: None,
             };
             if let Some(report) = context.report(&entry) {
                 let caused = peer.outcomes.decide(outgoing, &report).await;
-                (outcome.charging, outcome.kv, outcome.event) = (caused.charging, caused.kv, caused.event);
+                (outcome.appends, outcome.kv, outcome.event) = (caused.appends, caused.kv, caused.event);
                 outcome.changes = caused.changes;
                 if caused.drops
                     && let DeliveryResult::Failed { reason } = outcome.result

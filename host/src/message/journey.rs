@@ -1,4 +1,8 @@
-//! What a message causes on its way besides other messages: steps to show, records to charge, values to keep.
+//! What a message causes on its way besides other messages: steps to show, records to append, values to keep.
+
+use std::borrow::Cow;
+
+use super::Illegal;
 
 /// What one plug-in did with the message, for people: `demo`, `queue show`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +28,39 @@ pub struct Said {
     pub text: Option<String>,
 }
 
-/// A charging record as a plug-in asked for it, with what the host knows.
+/// A record that a commit appends to a stream, besides mail: as a plug-in asked for it, with what the host knows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ChargingEntry {
+pub struct Append {
+    pub stream: StreamName,
     pub plugin: String,
     pub version: String,
-    /// The plug-in's record, as a JSON object with the field names of `wit/host.wit`.
+    /// A JSON object. Of a charging record, with the field names of `wit/host.wit`.
     pub record: serde_json::Value,
+}
+
+/// The name of a stream of records: 1 to 32 lower-case letters and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamName(Cow<'static, str>);
+
+impl StreamName {
+    /// Records that plug-ins write for charging.
+    pub const CHARGING: Self = Self(Cow::Borrowed("charging"));
+
+    /// # Errors
+    /// It is empty, longer than 32 letters, or has anything but lower-case letters and hyphens.
+    pub fn new(name: &str) -> Result<Self, Illegal> {
+        let legal = |c: char| c.is_ascii_lowercase() || c == '-';
+        match !name.is_empty() && name.len() <= 32 && name.chars().all(legal) {
+            true => Ok(Self(Cow::Owned(name.to_owned()))),
+            false => Err(Illegal(format!(
+                "\"{name}\" is no name of a stream: 1 to 32 lower-case letters and hyphens are expected"
+            ))),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A change to a plug-in's durable values, committed with the message that caused it.

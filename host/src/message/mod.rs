@@ -31,7 +31,7 @@ pub use foreign::{Visible, VisibleLines, visible_json};
 pub use header::{Field, Header};
 pub use holder::{HoldRule, Holder};
 pub use ids::{MessageId, OutgoingId, PeerName, Timestamp};
-pub use journey::{ChargingEntry, KvWrite, Said, Step};
+pub use journey::{Append, KvWrite, Said, Step, StreamName};
 pub use masked::Masked;
 pub use outgoing::Outgoing;
 pub use path::without_source_route;

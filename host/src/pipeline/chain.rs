@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mm4relay_engine::{self as engine, Occasion, Plugin};
 
-use crate::message::{ChargingEntry, HoldRule, Holder, KvWrite, Message, OnFailure, PeerName, Refusal, Step};
+use crate::message::{Append, HoldRule, Holder, KvWrite, Message, OnFailure, PeerName, Refusal, Step, StreamName};
 use crate::protocol::mm4;
 
 use super::health::Health;
@@ -37,7 +37,7 @@ pub struct Chain {
 /// What plug-ins asked for besides edits, to be committed with the message.
 #[derive(Clone, Debug, Default)]
 pub struct Effects {
-    pub charging: Vec<ChargingEntry>,
+    pub appends: Vec<Append>,
     pub kv: Vec<KvWrite>,
     /// What plug-ins counted of their own. It has been counted already, and is not committed: here it is for those who
     /// look on.
@@ -356,13 +356,13 @@ impl Effects {
 
     /// Forgets what plug-ins asked for; what they did is still shown.
     pub fn forget_requests(&mut self) {
-        self.charging.clear();
+        self.appends.clear();
         self.kv.clear();
     }
 
     /// Joins what another run asked for.
     pub fn add(&mut self, more: Effects) {
-        self.charging.extend(more.charging);
+        self.appends.extend(more.appends);
         self.kv.extend(more.kv);
         self.measures.extend(more.measures);
         self.journey.extend(more.journey);
@@ -375,7 +375,8 @@ impl Effects {
         for record in &judgement.records {
             // Serialising plain strings and numbers cannot fail; were it ever to, the record must not vanish silently.
             let record = serde_json::to_value(record).unwrap_or_else(|error| format!("unencodable: {error}").into());
-            self.charging.push(ChargingEntry {
+            self.appends.push(Append {
+                stream: StreamName::CHARGING,
                 plugin: name.to_owned(),
                 version: version.clone(),
                 record,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mm4relay_engine::{Occasion, OccasionKind, Outcome, Subject};
 
-use crate::message::{Answered, ChargingEntry, Header, Outgoing, PeerName, Recipient};
+use crate::message::{Answered, Append, Header, Outgoing, PeerName, Recipient, StreamName};
 
 use super::chain::{Chain, Effects, Link};
 use super::meter::Counted;
@@ -149,7 +149,8 @@ impl OutcomeTold {
                 "status-text": text,
                 "reason": reason,
             });
-            self.effects.charging.push(ChargingEntry {
+            self.effects.appends.push(Append {
+                stream: StreamName::CHARGING,
                 plugin,
                 version: String::new(),
                 record,

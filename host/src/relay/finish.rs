@@ -142,7 +142,7 @@ impl Relay {
                 id: incoming.id,
                 change: Change::Legs { legs },
             }],
-            charging: told.charging,
+            appends: told.appends,
             kv: told.kv,
         }
     }

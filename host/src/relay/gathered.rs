@@ -222,7 +222,7 @@ pub(super) fn only_received(received: &Message, mut arrived: Arc<Message>) -> Ar
 
 pub(super) fn acceptance(received: &Message, effects: Effects) -> Acceptance {
     Acceptance {
-        charging: effects.charging,
+        appends: effects.appends,
         kv: effects.kv,
         journey: effects.journey,
         ..nothing(Incoming {
@@ -250,7 +250,7 @@ pub(super) fn nothing(incoming: Incoming) -> Acceptance {
         outgoing: Vec::new(),
         failed: Vec::new(),
         hold: None,
-        charging: Vec::new(),
+        appends: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),
         says: None,

@@ -186,7 +186,7 @@ impl Relay {
             // A response that is held will be looked at anew when it is released.
             (None, Meaning::Reply(reply)) if acceptance.hold.is_none() => {
                 let told = plugin_outcomes::tell_response(&run.chain, reply).await;
-                acceptance.charging.extend(told.charging);
+                acceptance.appends.extend(told.appends);
                 acceptance.kv.extend(told.kv);
                 acceptance.changes = reply.changes();
                 lock(&run.noted).push(reply.what().with(&acceptance.origin.peer));

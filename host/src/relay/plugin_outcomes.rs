@@ -78,7 +78,7 @@ impl OutcomeSink for Outcomes {
                 self.news.notify_one();
             }
             Caused {
-                charging: effects.charging,
+                appends: effects.appends,
                 kv: effects.kv,
                 event,
                 changes: self.changes(outgoing, report),
@@ -144,7 +144,7 @@ impl Outcomes {
             Err(error) => {
                 tracing::error!(message = %event.outgoing.id, "a stored outcome cannot be read, and is dropped: {error}");
                 Settlement::Done {
-                    charging: Vec::new(),
+                    appends: Vec::new(),
                     kv: Vec::new(),
                 }
             }
@@ -185,7 +185,7 @@ impl Outcomes {
             effects.add(told.effects);
         }
         Settlement::Done {
-            charging: effects.charging,
+            appends: effects.appends,
             kv: effects.kv,
         }
     }

@@ -51,7 +51,7 @@ mod streams;
 pub mod upgrade;
 
 use crate::message::{
-    ChargingEntry, Content, Envelope, Holder, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, Said, Step,
+    Append, Content, Envelope, Holder, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, Said, Step,
     Timestamp, Transaction, TransactionChange,
 };
 
@@ -60,7 +60,7 @@ pub use history::{Arrival, Event, HistoryEntry};
 pub use open::{Hand, Options, is_in_use, is_there, open, open_beside};
 pub use operator::{By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, Trace, Traces};
 pub use refused::{Refusals, Refused};
-pub use streams::{ChargingRow, OutputMark, Streams};
+pub use streams::{Mark, Recorded, StreamReader, Streams};
 
 /// What the store has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub struct Acceptance {
     pub failed: Vec<(Outgoing, String)>,
     /// Set when the message stays in the spool as it was received, in addition to what goes out of it.
     pub hold: Option<Hold>,
-    pub charging: Vec<ChargingEntry>,
+    pub appends: Vec<Append>,
     pub kv: Vec<KvWrite>,
     /// What the plug-ins did, to show to people.
     pub journey: Vec<Step>,
@@ -144,7 +144,7 @@ pub enum Finish {
     Failed {
         reason: String,
         changes: Vec<TransactionChange>,
-        charging: Vec<ChargingEntry>,
+        appends: Vec<Append>,
         kv: Vec<KvWrite>,
     },
 }
@@ -181,7 +181,7 @@ pub struct Outcome {
     pub attempts: u32,
     /// What it means for the transaction of the message.
     pub changes: Vec<TransactionChange>,
-    pub charging: Vec<ChargingEntry>,
+    pub appends: Vec<Append>,
     pub kv: Vec<KvWrite>,
     /// Set when outcome plug-ins failed and are to be asked again later: the outcome, for `pending_events`.
     pub event: Option<NewEvent>,
@@ -232,7 +232,7 @@ pub struct PendingEvent {
 pub enum Settlement {
     /// The plug-ins are done, or a fallback record stands for them.
     Done {
-        charging: Vec<ChargingEntry>,
+        appends: Vec<Append>,
         kv: Vec<KvWrite>,
     },
     Again {

@@ -38,8 +38,8 @@ pub fn open(folder: &Path, options: Options) -> Result<Arc<dyn Spool>, SpoolErro
 ///
 /// # Errors
 /// There is none, or one of another format: only the relay and [`upgrade`](super::upgrade) change that.
-pub fn open_beside(folder: &Path) -> Result<Box<dyn Hand>, SpoolError> {
-    Ok(Box::new(sqlite::Beside::open(folder)?))
+pub fn open_beside(folder: &Path) -> Result<Arc<dyn Hand>, SpoolError> {
+    Ok(Arc::new(sqlite::Beside::open(folder)?))
 }
 
 /// Whether there is a store in `folder`, of whatever format.

@@ -6,7 +6,7 @@ use super::{HistoryEntry, Refused, SpoolError};
 use crate::message::{Envelope, Holder, Leg, LegState, MessageId, OutgoingId, PeerName, Step, Timestamp, Transaction};
 
 use super::history::Event;
-use super::streams::ChargingRow;
+use super::streams::Recorded;
 
 /// The operator's hand on the store, while the relay runs or while it does not. Every verb blocks. A change is durable
 /// when its verb returns, and the relay sees it when it next asks what is due.
@@ -194,7 +194,7 @@ pub struct Trace {
     /// What of it is in the queue still: it, responses to it, messages of the relay about it.
     pub queue: Vec<QueueEntry>,
     /// The charging records that the history names, as far as they have not been purged.
-    pub charging: Vec<ChargingRow>,
+    pub charging: Vec<Recorded>,
 }
 
 impl Trace {

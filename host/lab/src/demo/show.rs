@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use mm4relay::message::{Content, Envelope, Incoming, Message, MessageId, Origin, PeerName, Timestamp};
 use mm4relay::protocol::mm4;
-use mm4relay::spool::ChargingRow;
+use mm4relay::spool::Recorded;
 
 use super::samples::Sample;
 use super::stage::{Arrival, Played};
@@ -125,7 +125,7 @@ fn read(bytes: Bytes) -> Option<Message> {
     mm4::read(incoming, &mm4::Limits::default()).ok()
 }
 
-fn record(row: &ChargingRow) -> String {
+fn record(row: &Recorded) -> String {
     let text = |key: &str| match &row.record[key] {
         serde_json::Value::Null => None,
         serde_json::Value::String(text) => Some(format!("{key}={text}")),

@@ -15,9 +15,9 @@ use crate::mailer::{Mailer, Sent};
 use crate::peer::{Behaviour, Keep, Received, serve};
 use mm4relay::assembly::{Running, Setup};
 use mm4relay::config::Config;
-use mm4relay::message::MmsAddress;
+use mm4relay::message::{MmsAddress, StreamName};
 use mm4relay::relay::Observer;
-use mm4relay::spool::{self, Acceptance, ChargingRow, Hand};
+use mm4relay::spool::{self, Acceptance, Hand, Recorded};
 
 use super::samples::Sample;
 use super::{PATIENCE, queue_is_empty};
@@ -26,7 +26,7 @@ pub struct Stage {
     relay: Running,
     operators: Vec<Operator>,
     config_path: PathBuf,
-    spool: Box<dyn Hand>,
+    spool: Arc<dyn Hand>,
     /// Charging records that have been shown.
     shown: u64,
     accepted: Arc<Accepted>,
@@ -51,7 +51,7 @@ pub struct Played {
     /// What the relay was about to commit, if it came that far.
     pub acceptance: Option<Acceptance>,
     pub arrivals: Vec<Arrival>,
-    pub records: Vec<ChargingRow>,
+    pub records: Vec<Recorded>,
 }
 
 impl Played {
@@ -140,7 +140,7 @@ impl Stage {
         }
         arrivals.sort_by_key(|arrival| arrival.operator);
         queue_is_empty(&*self.spool).await?;
-        let records = self.spool.charging_after(self.shown, 1000)?;
+        let records = self.spool.records(&StreamName::CHARGING, self.shown, 1000)?;
         self.shown = records.last().map_or(self.shown, |row| row.sequence);
         Ok(Played {
             sent,

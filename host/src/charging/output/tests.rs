@@ -9,7 +9,7 @@ const NOW: Timestamp = Timestamp(1_795_298_400_000);
 struct Fixture {
     spool_folder: tempfile::TempDir,
     files: tempfile::TempDir,
-    inspector: Box<dyn crate::spool::Hand>,
+    stream: StreamReader,
 }
 
 impl Fixture {
@@ -21,7 +21,10 @@ impl Fixture {
         let spool = SqliteSpool::open(spool_folder.path(), Options::default()).unwrap();
         spool.close().await;
         Self {
-            inspector: crate::spool::open_beside(spool_folder.path()).unwrap(),
+            stream: StreamReader::new(
+                crate::spool::open_beside(spool_folder.path()).unwrap(),
+                crate::message::StreamName::CHARGING,
+            ),
             files: tempfile::tempdir().unwrap(),
             spool_folder,
         }
@@ -35,7 +38,7 @@ impl Fixture {
                 "record-type": kind, "message-id": format!("k{sequence}"), "source-peer": peer, "recipients": [],
             });
             db.execute(
-                "INSERT INTO charging VALUES(?1, ?1, 0, ?2, 'charging', '0.1.0', ?3)",
+                "INSERT INTO record VALUES('charging', ?1, ?1, 0, ?2, 'charging', '0.1.0', ?3)",
                 (sequence as i64, NOW.0 as i64, record.to_string()),
             )
             .unwrap();
@@ -54,7 +57,7 @@ impl Fixture {
             max_records,
             max_age: Duration::from_secs(60),
         };
-        Output::resume(options, &*self.inspector).unwrap()
+        Output::resume(options, &self.stream).unwrap()
     }
 
     /// The sequence numbers in each file, by its name.
@@ -104,8 +107,8 @@ async fn files_hold_every_record_once_and_are_numbered_without_gaps() {
         let mut fixture = Fixture::new().await;
         fixture.add(1..=2500, "o4frq", "operator-a");
         let mut output = fixture.output(format, 1000);
-        while output.step(&*fixture.inspector, NOW).unwrap() {}
-        output.close(&*fixture.inspector, Closed::Normally).unwrap();
+        while output.step(&fixture.stream, NOW).unwrap() {}
+        output.close(&fixture.stream, Closed::Normally).unwrap();
         let files = fixture.files();
         let name = |number: u32| format!("settlement-{number:08}.{extension}");
         assert_eq!(files.keys().cloned().collect::<Vec<_>>(), [name(1), name(2), name(3)]);
@@ -113,7 +116,7 @@ async fn files_hold_every_record_once_and_are_numbered_without_gaps() {
         assert_eq!(all, (1..=2500).collect::<Vec<_>>(), "{extension}");
         assert_eq!(
             output.mark(),
-            OutputMark {
+            Mark {
                 sequence: 2500,
                 file: 3
             }
@@ -129,23 +132,20 @@ async fn a_crash_at_any_step_of_closing_neither_loses_nor_doubles_records() {
         fixture.add(1..=5, "o4frq", "operator-a");
         // Killed while it wrote: the part file stays behind.
         let mut output = fixture.output(format, 1000);
-        output.step(&*fixture.inspector, NOW).unwrap();
+        output.step(&fixture.stream, NOW).unwrap();
         drop(output);
         assert_eq!(fixture.files().len(), 1, "the part file");
         let mut output = fixture.output(format, 1000);
         assert!(fixture.files().is_empty(), "a part file was kept");
-        output.step(&*fixture.inspector, NOW).unwrap();
-        output.close(&*fixture.inspector, Closed::Normally).unwrap();
+        output.step(&fixture.stream, NOW).unwrap();
+        output.close(&fixture.stream, Closed::Normally).unwrap();
         // Killed between the rename and the mark.
-        fixture
-            .inspector
-            .set_output_mark("settlement", OutputMark::default())
-            .unwrap();
+        fixture.stream.forget_mark(&reader("settlement")).unwrap();
         fixture.add(6..=7, "o4frq", "operator-a");
         let mut output = fixture.output(format, 1000);
-        assert_eq!(output.mark(), OutputMark { sequence: 5, file: 1 }, "{extension}");
-        output.step(&*fixture.inspector, NOW).unwrap();
-        output.close(&*fixture.inspector, Closed::Normally).unwrap();
+        assert_eq!(output.mark(), Mark { sequence: 5, file: 1 }, "{extension}");
+        output.step(&fixture.stream, NOW).unwrap();
+        output.close(&fixture.stream, Closed::Normally).unwrap();
         let all: Vec<Vec<u64>> = fixture.files().into_values().collect();
         assert_eq!(all, [vec![1, 2, 3, 4, 5], vec![6, 7]], "{extension}");
     }
@@ -156,11 +156,11 @@ async fn a_file_is_closed_when_its_first_record_is_old_enough() {
     let mut fixture = Fixture::new().await;
     fixture.add(1..=1, "o4frq", "operator-a");
     let mut output = fixture.output(Format::Json, 1000);
-    output.step(&*fixture.inspector, NOW).unwrap();
-    output.step(&*fixture.inspector, Timestamp(NOW.0 + 59_999)).unwrap();
+    output.step(&fixture.stream, NOW).unwrap();
+    output.step(&fixture.stream, Timestamp(NOW.0 + 59_999)).unwrap();
     assert_eq!(output.mark().file, 0);
-    output.step(&*fixture.inspector, Timestamp(NOW.0 + 60_000)).unwrap();
-    assert_eq!(output.mark(), OutputMark { sequence: 1, file: 1 });
+    output.step(&fixture.stream, Timestamp(NOW.0 + 60_000)).unwrap();
+    assert_eq!(output.mark(), Mark { sequence: 1, file: 1 });
 }
 
 #[tokio::test]
@@ -172,8 +172,8 @@ async fn an_output_takes_the_types_and_peers_that_it_was_asked_for_and_passes_th
     let mut output = fixture.output(Format::Csv, 1000);
     output.options.record_types = vec!["o4frq".into()];
     output.options.peers = vec![PeerName::new("operator-a").unwrap()];
-    output.step(&*fixture.inspector, NOW).unwrap();
-    output.close(&*fixture.inspector, Closed::Normally).unwrap();
+    output.step(&fixture.stream, NOW).unwrap();
+    output.close(&fixture.stream, Closed::Normally).unwrap();
     assert_eq!(fixture.files().into_values().flatten().collect::<Vec<_>>(), [1, 2]);
     // What nobody wants does not keep records from being purged.
     assert_eq!(output.mark().sequence, 6);
@@ -185,8 +185,8 @@ async fn what_has_no_form_in_ber_is_left_out_and_counted() {
     fixture.add(1..=1, "relay-failed", "operator-a");
     fixture.add(2..=2, "o4frq", "operator-a");
     let mut output = fixture.output(Format::Ber, 1000);
-    output.step(&*fixture.inspector, NOW).unwrap();
-    output.close(&*fixture.inspector, Closed::Normally).unwrap();
+    output.step(&fixture.stream, NOW).unwrap();
+    output.close(&fixture.stream, Closed::Normally).unwrap();
     assert_eq!(output.left_out(), 1);
     assert_eq!(fixture.files().into_values().flatten().collect::<Vec<_>>(), [2]);
 }
@@ -199,9 +199,9 @@ async fn a_folder_that_is_gone_for_a_while_loses_nothing() {
     let mut output = fixture.output(Format::Json, 1000);
     let away = fixture.files.path().with_extension("away");
     fs::rename(fixture.files.path(), &away).unwrap();
-    output.step(&*fixture.inspector, NOW).unwrap_err();
+    output.step(&fixture.stream, NOW).unwrap_err();
     fs::rename(&away, fixture.files.path()).unwrap();
-    output.step(&*fixture.inspector, NOW).unwrap();
-    output.close(&*fixture.inspector, Closed::Normally).unwrap();
+    output.step(&fixture.stream, NOW).unwrap();
+    output.close(&fixture.stream, Closed::Normally).unwrap();
     assert_eq!(fixture.files().into_values().flatten().collect::<Vec<_>>(), [1, 2, 3]);
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::time;
 use crate::message::{Holder, Leg, Mode, Transaction};
-use crate::spool::{Arrival, ChargingRow, Event, HistoryEntry, QueueEntry, Trace};
+use crate::spool::{Arrival, Event, HistoryEntry, QueueEntry, Recorded, Trace};
 
 pub(super) fn of(trace: &Trace) -> Value {
     let of = &trace.transaction;
@@ -38,7 +38,7 @@ pub(super) fn mode(mode: Mode) -> &'static str {
     }
 }
 
-pub(super) fn record_type(row: &ChargingRow) -> &str {
+pub(super) fn record_type(row: &Recorded) -> &str {
     row.record["record-type"].as_str().unwrap_or("of no type")
 }
 
@@ -153,7 +153,7 @@ fn queued(entry: &QueueEntry) -> Value {
     })
 }
 
-fn record(row: &ChargingRow) -> Value {
+fn record(row: &Recorded) -> Value {
     json!({
         "sequence": row.sequence, "id": row.id.to_string(), "plugin": row.plugin, "record-type": record_type(row),
     })

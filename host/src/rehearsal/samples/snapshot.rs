@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::message::{ChargingEntry, KvWrite, Message, Refusal, TransferEncoding};
+use crate::message::{Append, KvWrite, Message, Refusal, TransferEncoding};
 use crate::protocol::mm4;
 
 use super::super::account;
@@ -62,11 +62,11 @@ fn line<'a>(text: &mut String, title: &str, items: impl IntoIterator<Item = &'a 
 }
 
 fn values(text: &mut String, effects: &Effects) {
-    if !effects.charging.is_empty() {
+    if !effects.appends.is_empty() {
         line(
             text,
             "records",
-            &effects.charging.iter().flat_map(record).collect::<Vec<_>>(),
+            &effects.appends.iter().flat_map(record).collect::<Vec<_>>(),
         );
     }
     if !effects.kv.is_empty() {
@@ -81,7 +81,7 @@ fn values(text: &mut String, effects: &Effects) {
     }
 }
 
-fn record(entry: &ChargingEntry) -> Vec<String> {
+fn record(entry: &Append) -> Vec<String> {
     let Some(fields) = entry.record.as_object() else {
         return vec![entry.record.to_string()];
     };

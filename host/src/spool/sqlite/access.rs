@@ -9,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::SqliteSpool;
 use super::operator::RequestCount;
 use super::schema::open_existing;
+use super::streams::Growth;
 use super::writer::{Operation, Work};
 use crate::spool::SpoolError;
 use crate::spool::reserve::{OPERATOR, Reserve};
@@ -29,6 +30,9 @@ pub(super) trait Access: Send + Sync + 'static {
 
     /// What is known of the number of requests.
     fn request_count(&self) -> &RequestCount;
+
+    /// What tells of records that are appended, where somebody can.
+    fn growth(&self) -> Option<Growth>;
 }
 
 /// A connection to the spool of a relay, which may run or not: what commands use.
@@ -94,6 +98,11 @@ impl Access for Beside {
     fn request_count(&self) -> &RequestCount {
         &self.requests
     }
+
+    /// What another process appends, nobody tells here.
+    fn growth(&self) -> Option<Growth> {
+        None
+    }
 }
 
 /// Reads on the spool's own connections, and writes through its one writer: no connection is opened, and no lock is
@@ -125,5 +134,11 @@ impl Access for SqliteSpool {
 
     fn request_count(&self) -> &RequestCount {
         &self.requests_counted
+    }
+
+    fn growth(&self) -> Option<Growth> {
+        let mut growth = self.growth.clone();
+        growth.mark_unchanged();
+        Some(growth)
     }
 }

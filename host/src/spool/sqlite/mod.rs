@@ -66,7 +66,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub(super) use self::access::Beside;
 use self::checkpoint::Checkpoints;
@@ -75,6 +75,7 @@ use self::operator::RequestCount;
 use self::readers::Readers;
 use self::room::{Gauge, Watch};
 pub use self::stored::{write_event, write_request};
+use self::streams::Growth;
 pub use self::transactions::hash;
 use self::unit::Counters;
 use self::writer::{Request, Tally, Work, Writer};
@@ -149,6 +150,7 @@ pub struct SqliteSpool {
     tally: Arc<Tally>,
     gauge: Arc<Gauge>,
     requests_counted: RequestCount,
+    growth: Growth,
 }
 
 /// Whether there is a spool in `folder`, of whatever format.
@@ -178,15 +180,17 @@ impl SqliteSpool {
         let (counters, salt) = (Counters::read(&db)?, schema::salt(&db)?);
         let (sender, requests) = mpsc::channel(QUEUE);
         let tally = Arc::new(Tally::default());
+        let (grows, growth) = watch::channel(());
         let writer = Writer {
             db,
             requests,
-            counters,
+            counters: counters.clone(),
             salt,
             checkpoints: Checkpoints::start(folder, options.log)?,
             clock: options.clock.clone(),
             tally: tally.clone(),
             gauge: gauge.clone(),
+            grows,
             lock,
         };
         let thread = std::thread::Builder::new().name("spool-writer".into());
@@ -220,6 +224,7 @@ impl SqliteSpool {
             tally,
             gauge,
             requests_counted: RequestCount::default(),
+            growth,
         }))
     }
 

@@ -7,7 +7,7 @@ use super::readers::{protocol_code, sql_time};
 use super::schema::{CHUNK, chunk_key, key, max_content};
 use super::stored;
 use super::unit::{Unit, acceptance_about, release};
-use crate::message::{ChargingEntry, KvWrite, Outgoing, OutgoingId, Piece, Timestamp};
+use crate::message::{KvWrite, Outgoing, OutgoingId, Piece, Timestamp};
 use crate::spool::{Acceptance, NewEvent, SpoolError};
 
 /// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
@@ -161,34 +161,6 @@ impl Unit<'_> {
             (message, id.ordinal),
         )?;
         release(self.db, message)
-    }
-
-    /// The first and the last sequence number given, if any was.
-    pub(super) fn charge(
-        &mut self,
-        id: OutgoingId,
-        entries: &[ChargingEntry],
-    ) -> Result<Option<(u64, u64)>, SpoolError> {
-        const INSERT: &str = "
-            INSERT INTO charging(sequence, message, ordinal, recorded_at, plugin, version, record)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let (message, first) = (key(id.message)?, self.counters.next_sequence);
-        for entry in entries {
-            let (sequence, now) = (self.counters.next_sequence, sql_time(self.now));
-            let row = (
-                sequence,
-                message,
-                id.ordinal,
-                now,
-                &entry.plugin,
-                &entry.version,
-                stored::write(&entry.record)?,
-            );
-            self.run(INSERT, row)?;
-            self.counters.next_sequence += 1;
-        }
-        let last = self.counters.next_sequence - 1;
-        Ok((last >= first).then_some((first as u64, last as u64)))
     }
 
     pub(super) fn keep_values(&self, writes: &[KvWrite]) -> Result<(), SpoolError> {

@@ -21,7 +21,7 @@ const LOCK: &str = "spool.lock";
 
 /// The format of the tables below, as SQLite's `user_version`. The relay's writer brings an older one up to it, see
 /// [`upgrade`]; a newer one is refused, not guessed at.
-pub(super) const FORMAT: i64 = 4;
+pub(super) const FORMAT: i64 = 5;
 
 /// Octets in a database page. See the module's documentation for the measurement.
 pub(super) const PAGE: u32 = 16 * 1024;
@@ -40,7 +40,7 @@ pub(super) const TABLES: &str = "
     -- Counters that outlive the rows they count. `retry:PEER` counts how often an operator asked to try a peer again.
     -- `salt` goes into the hashes of `lookup`.
     CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-    INSERT INTO counter VALUES('id-ceiling', 0), ('exported', 0), ('salt', random());
+    INSERT INTO counter VALUES('id-ceiling', 0), ('salt', random());
 
     -- A received message, for as long as anything below needs it. `hold` is the reason why it stays as it was received.
     -- Then, with `due`, its chain is to be run at that time (`attempts` of that came to nothing); without, it is parked,
@@ -81,10 +81,19 @@ pub(super) const TABLES: &str = "
     CREATE INDEX event_due ON event(due);
     CREATE INDEX event_message ON event(message);
 
-    -- Ordinal 0: caused by the acceptance, not by a delivery.
-    CREATE TABLE charging(
-        sequence INTEGER PRIMARY KEY, message INTEGER NOT NULL, ordinal INTEGER NOT NULL,
-        recorded_at INTEGER NOT NULL, plugin TEXT NOT NULL, version TEXT NOT NULL, record TEXT NOT NULL);
+    -- Records of each stream, numbered from 1. Ordinal 0: caused by the acceptance, not by a delivery.
+    CREATE TABLE record(
+        stream TEXT NOT NULL, sequence INTEGER NOT NULL, message INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+        recorded_at INTEGER NOT NULL, plugin TEXT NOT NULL, version TEXT NOT NULL, record TEXT NOT NULL,
+        PRIMARY KEY(stream, sequence)) WITHOUT ROWID;
+
+    -- How far each reader of a stream has come. `file`: the last one that it closed, if it writes numbered files.
+    CREATE TABLE mark(
+        stream TEXT NOT NULL, reader TEXT NOT NULL, sequence INTEGER NOT NULL, file INTEGER NOT NULL,
+        PRIMARY KEY(stream, reader)) WITHOUT ROWID;
+
+    -- The last number of each stream whose record was removed: numbers go on behind it.
+    CREATE TABLE purged(stream TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
 
     -- A request and its fate, as JSON; it outlives its message. `due`: when the relay has something to do about it.
     CREATE TABLE request(id INTEGER PRIMARY KEY, due INTEGER, forget_at INTEGER NOT NULL, state TEXT NOT NULL);

@@ -1,99 +1,146 @@
-//! Records in their order, on SQLite.
+//! Streams of records, on SQLite.
+
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::watch;
 
 use super::access::Access;
 use super::operator::outgoing_id;
 use super::readers::sql_time;
+use super::schema::key;
 use super::stored;
-use crate::message::Timestamp;
-use crate::spool::{ChargingRow, OutputMark, SpoolError, Streams};
+use super::unit::Unit;
+use crate::message::{Append, OutgoingId, StreamName, Timestamp};
+use crate::spool::{BoxFuture, Mark, Recorded, SpoolError, Streams};
 
 /// Records that are removed in one transaction.
 const BATCH: usize = 1000;
 
+/// The number of the next record of each stream that something was appended to since the start. The writer works on a
+/// copy, and keeps the copy when the transaction is durable: that is why no number is ever skipped.
+pub(super) type Numbers = BTreeMap<StreamName, i64>;
+
+impl Unit<'_> {
+    /// Appends records that `id` caused. Returns the first and the last number that the stream of charging records gave,
+    /// if it gave any.
+    pub(super) fn append(&mut self, id: OutgoingId, appends: &[Append]) -> Result<Option<(u64, u64)>, SpoolError> {
+        const INSERT: &str = "
+            INSERT INTO record(stream, sequence, message, ordinal, recorded_at, plugin, version, record)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let (message, now) = (key(id.message)?, sql_time(self.now));
+        let mut charged = None;
+        for append in appends {
+            let sequence = self.next_number(&append.stream)?;
+            let row = (
+                append.stream.as_str(),
+                sequence,
+                message,
+                id.ordinal,
+                now,
+                &append.plugin,
+                &append.version,
+                stored::write(&append.record)?,
+            );
+            self.run(INSERT, row)?;
+            if append.stream == StreamName::CHARGING {
+                let (first, _) = charged.unwrap_or((sequence as u64, 0));
+                charged = Some((first, sequence as u64));
+            }
+        }
+        Ok(charged)
+    }
+
+    fn next_number(&mut self, stream: &StreamName) -> Result<i64, SpoolError> {
+        if let Some(next) = self.counters.numbers.get_mut(stream) {
+            *next += 1;
+            return Ok(*next - 1);
+        }
+        let next = last(self.db, stream)? + 1;
+        self.counters.numbers.insert(stream.clone(), next + 1);
+        Ok(next)
+    }
+}
+
+/// The last number that the stream has given: that of its last record, or of the last that was purged.
+fn last(db: &Connection, stream: &StreamName) -> Result<i64, SpoolError> {
+    const LAST: &str = "
+        SELECT max(coalesce((SELECT max(sequence) FROM record WHERE stream = ?1), 0),
+                   coalesce((SELECT sequence FROM purged WHERE stream = ?1), 0))";
+    let mut query = db.prepare_cached(LAST)?;
+    Ok(query.query_row([stream.as_str()], |row| row.get(0))?)
+}
+
 impl<A: Access> Streams for A {
-    fn charging_after(&self, sequence: u64, limit: usize) -> Result<Vec<ChargingRow>, SpoolError> {
-        self.read(|db| after(db, sequence, limit))
+    fn records(&self, stream: &StreamName, after: u64, limit: usize) -> Result<Vec<Recorded>, SpoolError> {
+        self.read(|db| records(db, stream, after, limit))
     }
 
-    fn output_mark(&self, name: &str) -> Result<OutputMark, SpoolError> {
-        self.read(|db| {
-            let counter = |key: String| {
-                let mut query = db.prepare_cached("SELECT value FROM counter WHERE name = ?1")?;
-                let value = query.query_row([key], |row| row.get::<_, i64>(0));
-                value.optional().map(Option::unwrap_or_default)
-            };
-            Ok(OutputMark {
-                sequence: counter(format!("output:{name}"))? as u64,
-                file: u32::try_from(counter(format!("output-file:{name}"))?).unwrap_or(u32::MAX),
-            })
-        })
+    fn mark(&self, stream: &StreamName, reader: &str) -> Result<Option<Mark>, SpoolError> {
+        self.read(|db| mark(db, stream, reader))
     }
 
-    fn set_output_mark(&self, name: &str, mark: OutputMark) -> Result<(), SpoolError> {
-        const SET: &str = "INSERT INTO counter VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
-        let names = (format!("output:{name}"), format!("output-file:{name}"));
+    fn set_mark(&self, stream: &StreamName, reader: &str, to: Mark) -> Result<(), SpoolError> {
+        const SET: &str = "INSERT OR REPLACE INTO mark(stream, reader, sequence, file) VALUES(?1, ?2, ?3, ?4)";
+        let (stream, reader) = (stream.clone(), reader.to_owned());
         self.write(move |db| {
-            let mut set = db.prepare_cached(SET)?;
-            set.execute((&names.0, mark.sequence as i64))?;
-            set.execute((&names.1, i64::from(mark.file)))?;
+            let before = mark(db, &stream, &reader)?;
+            let sequence = (to.sequence as i64).min(last(db, &stream)?);
+            if before.is_none_or(|before| before.sequence as i64 <= sequence) {
+                let mut set = db.prepare_cached(SET)?;
+                set.execute((stream.as_str(), &reader, sequence, to.file))?;
+            }
             Ok(())
         })
     }
 
-    fn forget_output(&self, name: &str) -> Result<bool, SpoolError> {
-        let names = (format!("output:{name}"), format!("output-file:{name}"));
-        let forget = move |db: &Connection| {
-            let mut forget = db.prepare_cached("DELETE FROM counter WHERE name IN (?1, ?2)")?;
-            Ok(forget.execute((&names.0, &names.1))? > 0)
-        };
-        self.write(forget)
+    fn forget_mark(&self, stream: &StreamName, reader: &str) -> Result<bool, SpoolError> {
+        const FORGET: &str = "DELETE FROM mark WHERE stream = ?1 AND reader = ?2";
+        let (stream, reader) = (stream.clone(), reader.to_owned());
+        self.write(move |db| Ok(db.prepare_cached(FORGET)?.execute((stream.as_str(), &reader))? > 0))
     }
 
-    fn exported(&self) -> Result<u64, SpoolError> {
-        let sql = "SELECT value FROM counter WHERE name = 'exported'";
-        self.read(|db| Ok(db.query_row(sql, (), |row| row.get::<_, i64>(0))? as u64))
-    }
-
-    fn mark_exported(&self, sequence: u64) -> Result<(), SpoolError> {
-        const MARK: &str = "
-            UPDATE counter SET value = max(value, min(?1, (SELECT coalesce(max(sequence), 0) FROM charging)))
-            WHERE name = 'exported'";
-        self.write(move |db| {
-            db.prepare_cached(MARK)?.execute([sequence as i64])?;
-            Ok(())
-        })
-    }
-
-    fn forget_exported(&self, time: Timestamp) -> Result<usize, SpoolError> {
-        const FORGET: &str = "
-            DELETE FROM charging WHERE sequence IN (
-                SELECT sequence FROM charging
-                WHERE recorded_at < ?1 AND sequence <= coalesce((
-                    SELECT min(value) FROM counter
-                    WHERE name = 'exported' AND value > 0 OR name GLOB 'output:*'), 0)
-                ORDER BY sequence LIMIT ?2)";
-        let forget = move |db: &Connection| Ok(db.prepare_cached(FORGET)?.execute((sql_time(time), BATCH as i64))?);
+    fn purge(&self, stream: &StreamName, before: Timestamp) -> Result<usize, SpoolError> {
         let mut total = 0;
         loop {
-            let gone = self.write(forget)?;
+            let stream = stream.clone();
+            let gone = self.write(move |db| purge_some(db, &stream, before))?;
             total += gone;
             if gone < BATCH {
                 return Ok(total);
             }
         }
     }
+
+    fn appended(&self) -> BoxFuture<'static, ()> {
+        match self.growth() {
+            Some(mut growth) => Box::pin(async move {
+                // An error: the spool is closed, and nothing is appended any more.
+                if growth.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }),
+            None => Box::pin(tokio::time::sleep(std::time::Duration::from_secs(1))),
+        }
+    }
 }
 
-/// See [`Streams::charging_after`].
-pub(super) fn after(db: &Connection, sequence: u64, limit: usize) -> Result<Vec<ChargingRow>, SpoolError> {
+/// Told after each flush that appended records.
+pub(super) type Growth = watch::Receiver<()>;
+
+/// See [`Streams::records`].
+pub(super) fn records(
+    db: &Connection,
+    stream: &StreamName,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Recorded>, SpoolError> {
     const QUERY: &str = "
         SELECT message, ordinal, sequence, recorded_at, plugin, version, record
-        FROM charging WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
+        FROM record WHERE stream = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3";
     let mut query = db.prepare_cached(QUERY)?;
-    let rows = query.query_and_then((sequence as i64, limit as i64), |row| {
-        Ok(ChargingRow {
+    let rows = query.query_and_then((stream.as_str(), after as i64, limit as i64), |row| {
+        Ok(Recorded {
             sequence: row.get::<_, i64>(2)? as u64,
             id: outgoing_id(row, 0)?,
             recorded_at: Timestamp(row.get::<_, i64>(3)? as u64),
@@ -103,4 +150,38 @@ pub(super) fn after(db: &Connection, sequence: u64, limit: usize) -> Result<Vec<
         })
     })?;
     rows.collect()
+}
+
+fn mark(db: &Connection, stream: &StreamName, reader: &str) -> Result<Option<Mark>, SpoolError> {
+    let mut query = db.prepare_cached("SELECT sequence, file FROM mark WHERE stream = ?1 AND reader = ?2")?;
+    let mark = query.query_row((stream.as_str(), reader), |row| {
+        Ok(Mark {
+            sequence: row.get::<_, i64>(0)? as u64,
+            file: row.get(1)?,
+        })
+    });
+    Ok(mark.optional()?)
+}
+
+/// One transaction's worth of [`Streams::purge`].
+fn purge_some(db: &Connection, stream: &StreamName, before: Timestamp) -> Result<usize, SpoolError> {
+    const UP_TO: &str = "
+        SELECT max(sequence) FROM (
+            SELECT sequence FROM record
+            WHERE stream = ?1 AND recorded_at < ?2
+                AND sequence <= coalesce((SELECT min(sequence) FROM mark WHERE stream = ?1), 0)
+            ORDER BY sequence LIMIT ?3)";
+    const NOTE: &str = "
+        INSERT INTO purged(stream, sequence) VALUES(?1, ?2)
+        ON CONFLICT(stream) DO UPDATE SET sequence = max(sequence, excluded.sequence)";
+    const PURGE: &str = "DELETE FROM record WHERE stream = ?1 AND sequence <= ?2 AND recorded_at < ?3";
+    let mut query = db.prepare_cached(UP_TO)?;
+    let row = (stream.as_str(), sql_time(before), BATCH as i64);
+    let Some(up_to) = query.query_row(row, |row| row.get::<_, Option<i64>>(0))? else {
+        return Ok(0);
+    };
+    db.prepare_cached(NOTE)?.execute((stream.as_str(), up_to))?;
+    Ok(db
+        .prepare_cached(PURGE)?
+        .execute((stream.as_str(), up_to, sql_time(before)))?)
 }

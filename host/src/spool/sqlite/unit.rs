@@ -7,6 +7,7 @@ use super::readers::sql_time;
 use super::rows::ordinals;
 use super::schema::{chunk_key, key};
 use super::stored;
+use super::streams::Numbers;
 use super::transactions::Changed;
 use super::writer::Work;
 use crate::message::{MessageId, OutgoingId, Step, Timestamp};
@@ -14,9 +15,9 @@ use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Outcome, 
 
 /// Counters that the one writer carries in memory. It works on a copy, and keeps the copy when the transaction is
 /// durable: that is why no sequence number is ever skipped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Counters {
-    pub next_sequence: i64,
+    pub numbers: Numbers,
     /// Every id in the store is below. It outlives the messages, so that ids are not given twice although the clock
     /// was set back while the relay was down.
     pub id_ceiling: u64,
@@ -38,11 +39,9 @@ pub(super) struct Unit<'db> {
 impl Counters {
     pub(super) fn read(db: &Connection) -> Result<Self, SpoolError> {
         let one = |sql: &str| db.query_row(sql, (), |row| row.get::<_, Option<i64>>(0));
-        let exported = one("SELECT value FROM counter WHERE name = 'exported'")?;
-        let written = one("SELECT max(sequence) FROM charging")?;
         let ceiling = one("SELECT value FROM counter WHERE name = 'id-ceiling'")?;
         Ok(Self {
-            next_sequence: exported.max(written).unwrap_or(0) + 1,
+            numbers: Numbers::new(),
             id_ceiling: ceiling.unwrap_or(0) as u64,
             moved: i64::MIN,
         })
@@ -107,7 +106,7 @@ impl Unit<'_> {
             message: acceptance.id,
             ordinal: 0,
         };
-        let charged = self.charge(id, &acceptance.charging)?;
+        let charged = self.append(id, &acceptance.appends)?;
         self.keep_values(&acceptance.kv)?;
         if let Some(opens) = &acceptance.opens {
             self.open(opens)?;
@@ -158,15 +157,15 @@ impl Unit<'_> {
             Finish::Failed {
                 reason,
                 changes,
-                charging,
+                appends,
                 kv,
             } => {
-                self.charge(
+                self.append(
                     OutgoingId {
                         message: id,
                         ordinal: 0,
                     },
-                    charging,
+                    appends,
                 )?;
                 self.keep_values(kv)?;
                 let changed = self.change(changes)?;
@@ -239,7 +238,7 @@ impl Unit<'_> {
                 self.defer(outcome.id, *due, *attempts, reason)?;
             }
         }
-        let charged = self.charge(outcome.id, &outcome.charging)?;
+        let charged = self.append(outcome.id, &outcome.appends)?;
         self.keep_values(&outcome.kv)?;
         let changes = self.note_others(about, changed)?;
         if about.is_some() {
@@ -256,7 +255,7 @@ impl Unit<'_> {
                 self.run(AGAIN, (event, sql_time(*due)))?;
                 Ok(())
             }
-            Settlement::Done { charging, kv } => {
+            Settlement::Done { appends, kv } => {
                 let mut gone = self
                     .db
                     .prepare_cached("DELETE FROM event WHERE id = ?1 RETURNING message, ordinal")?;
@@ -270,7 +269,7 @@ impl Unit<'_> {
                 };
                 let about = history::about(self.db, id.message)?;
                 release(self.db, message)?;
-                let charged = self.charge(id, charging)?;
+                let charged = self.append(id, appends)?;
                 self.keep_values(kv)?;
                 self.note(about, &Event::Settled { id, charged })
             }

@@ -16,7 +16,7 @@ use crate::spool::SpoolError;
 use crate::spool::upgrade::{Survey, Upgraded};
 
 /// Each with the format that it starts from; it leads to the next.
-const MIGRATIONS: &[(i64, &str)] = &[(3, FROM_3)];
+const MIGRATIONS: &[(i64, &str)] = &[(3, FROM_3), (4, FROM_4)];
 
 /// Format 3 did not say what type an outgoing message has, nor who holds a received one: null says the same. How often the
 /// relay asked again was known to the request alone. What had no next hop could be told to wait, for ever: it has failed.
@@ -34,6 +34,29 @@ const FROM_3: &str = "
         WHERE request.id = outgoing.message AND json_valid(request.state)
             AND json_extract(leg.value, '$.o') = outgoing.ordinal), 0);
     UPDATE outgoing SET state = 1 WHERE peer = 'no-route' AND state = 0;
+";
+
+/// Format 4 had a table for charging records alone, and kept the marks of their readers among other counters. Where no
+/// record is left, the marks say what number was the last.
+const FROM_4: &str = "
+    CREATE TABLE record(
+        stream TEXT NOT NULL, sequence INTEGER NOT NULL, message INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+        recorded_at INTEGER NOT NULL, plugin TEXT NOT NULL, version TEXT NOT NULL, record TEXT NOT NULL,
+        PRIMARY KEY(stream, sequence)) WITHOUT ROWID;
+    CREATE TABLE mark(
+        stream TEXT NOT NULL, reader TEXT NOT NULL, sequence INTEGER NOT NULL, file INTEGER NOT NULL,
+        PRIMARY KEY(stream, reader)) WITHOUT ROWID;
+    CREATE TABLE purged(stream TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
+    INSERT INTO record SELECT 'charging', sequence, message, ordinal, recorded_at, plugin, version, record FROM charging
+        ORDER BY sequence;
+    INSERT INTO mark SELECT 'charging', 'export', value, 0 FROM counter WHERE name = 'exported' AND value > 0;
+    INSERT INTO mark SELECT 'charging', name, value, coalesce((
+            SELECT file.value FROM counter AS file WHERE file.name = 'output-file:' || substr(counter.name, 8)), 0)
+        FROM counter WHERE name GLOB 'output:*';
+    INSERT INTO purged SELECT 'charging', coalesce(
+        (SELECT min(sequence) - 1 FROM charging), (SELECT max(sequence) FROM mark), 0);
+    DELETE FROM counter WHERE name = 'exported' OR name GLOB 'output:*' OR name GLOB 'output-file:*';
+    DROP TABLE charging;
 ";
 
 /// Damaged rows that are named one by one.
@@ -161,12 +184,17 @@ pub(in crate::spool) fn survey(folder: &Path) -> Result<Survey, SpoolError> {
         Ok(db.query_row(&sql, (), |row| row.get::<_, i64>(0))? as u64)
     };
     let mut rows = Vec::new();
-    for (what, table) in WHAT {
-        rows.push((*what, count(table)?));
+    let (table, sql) = match format {
+        3 | 4 => ("charging", "SELECT record, sequence FROM charging"),
+        _ => ("record", "SELECT record, stream || ' ' || sequence FROM record"),
+    };
+    for (what, table) in WHAT.iter().copied().chain([("charging records", table)]) {
+        rows.push((what, count(table)?));
     }
     let mut damaged = Vec::new();
-    for (what, sql, read) in READS {
-        look_through(&db, what, sql, *read, &mut damaged)?;
+    let record: Read = |row| stored::read::<serde_json::Value>(&row.get::<_, String>(0)?).map(drop);
+    for (what, sql, read) in READS.iter().copied().chain([("charging record", sql, record)]) {
+        look_through(&db, what, sql, read, &mut damaged)?;
     }
     Ok(Survey {
         format,
@@ -183,7 +211,6 @@ const WHAT: &[(&str, &str)] = &[
     ("outcomes that plug-ins must still be told", "event"),
     ("requests", "request"),
     ("events in their histories", "history"),
-    ("charging records", "charging"),
     ("values of plug-ins", "kv"),
 ];
 
@@ -212,9 +239,6 @@ const READS: &[(&str, &str, Read)] = &[
         "SELECT event, request || ', ' || place FROM history",
         |row| stored::read_event(&row.get::<_, String>(0)?).map(drop),
     ),
-    ("charging record", "SELECT record, sequence FROM charging", |row| {
-        stored::read::<serde_json::Value>(&row.get::<_, String>(0)?).map(drop)
-    }),
 ];
 
 fn whole(row: &rusqlite::Row) -> Result<(), SpoolError> {

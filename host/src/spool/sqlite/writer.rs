@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::checkpoint::Checkpoints;
 use super::room::Gauge;
@@ -69,6 +69,8 @@ pub(super) struct Writer {
     pub clock: SharedClock,
     pub tally: Arc<Tally>,
     pub gauge: Arc<Gauge>,
+    /// Told when records were appended.
+    pub grows: watch::Sender<()>,
     /// Keeps a second relay out until the last transaction is through.
     pub lock: File,
 }
@@ -165,7 +167,7 @@ impl Writer {
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut unit = Unit {
             db: &transaction,
-            counters: self.counters,
+            counters: self.counters.clone(),
             salt: self.salt,
             now: self.clock.now(),
             forgotten: 0,
@@ -181,8 +183,12 @@ impl Writer {
         unit.move_hashes()?;
         let (counters, forgotten) = (unit.counters, unit.forgotten);
         transaction.commit()?;
+        let grown = counters.numbers != self.counters.numbers;
         self.counters = counters;
         self.gauge.wrote(Ok(()));
+        if grown {
+            self.grows.send_replace(());
+        }
         self.tally.flushes.fetch_add(1, Relaxed);
         self.tally.forgotten.fetch_add(forgotten, Relaxed);
         Ok(results)

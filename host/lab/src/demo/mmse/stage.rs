@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -11,6 +12,7 @@ use tokio::time::timeout;
 
 use mm4relay::assembly::{Running, Setup};
 use mm4relay::config::Config;
+use mm4relay::message::StreamName;
 use mm4relay::routing::Side;
 use mm4relay::spool::{self, Hand};
 
@@ -24,7 +26,7 @@ pub struct Stage {
     config_path: PathBuf,
     actors: Vec<Actor>,
     arrivals: mpsc::UnboundedReceiver<Arrival>,
-    spool: Box<dyn Hand>,
+    spool: Arc<dyn Hand>,
     step: u32,
     sent: u32,
     came: u32,
@@ -195,7 +197,7 @@ impl Stage {
 
     /// What came in and what went out has a record each, which says whether operator B had a part in it.
     fn account_for_records(&self) -> anyhow::Result<()> {
-        let records = self.spool.charging_after(0, 10_000)?;
+        let records = self.spool.records(&StreamName::CHARGING, 0, 10_000)?;
         let of_type = |wanted: &str| records.iter().filter(|row| row.record["record-type"] == wanted).count();
         let (came_in, went_out) = (of_type("relay-in"), of_type("relay-out"));
         ensure!(

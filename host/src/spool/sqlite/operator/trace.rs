@@ -4,7 +4,9 @@ use super::super::access::Access;
 use super::super::schema::salt;
 use super::super::{history, stored, streams, transactions};
 use super::look::{Look, outgoing_id};
-use crate::message::{MessageId, MessageType, OutgoingId, PeerName, Timestamp, Transaction, TransactionKey};
+use crate::message::{
+    MessageId, MessageType, OutgoingId, PeerName, StreamName, Timestamp, Transaction, TransactionKey,
+};
 use crate::spool::{By, Event, HistoryEntry, QueueEntry, SpoolError, Trace, Traces, refused};
 
 /// Requests shown at the most.
@@ -114,7 +116,7 @@ impl Look<'_> {
             queue.extend(self.queue_of(message)?);
         }
         for (first, last) in history.iter().filter_map(|entry| entry.event.charged()) {
-            let records = streams::after(self.db, first - 1, (last + 1 - first) as usize)?;
+            let records = streams::records(self.db, &StreamName::CHARGING, first - 1, (last + 1 - first) as usize)?;
             charging.extend(records.into_iter().filter(|record| record.sequence <= last));
         }
         Ok(Trace {

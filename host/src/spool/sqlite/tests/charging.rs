@@ -10,13 +10,16 @@ async fn a_discarded_message_leaves_its_record_and_nothing_else() {
     let number = spool.next_id();
     spool
         .commit(Acceptance {
-            charging: vec![charge("relay-in")],
+            appends: vec![charge("relay-in")],
             ..message(number, "bytes")
         })
         .await
         .unwrap();
     assert_eq!(stored(folder.path()), (0, 0));
-    let rows = Beside::open(folder.path()).unwrap().charging_after(0, 10).unwrap();
+    let rows = Beside::open(folder.path())
+        .unwrap()
+        .records(&StreamName::CHARGING, 0, 10)
+        .unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(
         (rows[0].sequence, rows[0].id, rows[0].recorded_at),
@@ -34,7 +37,7 @@ async fn an_outcome_of_a_dropped_message_is_charged_all_the_same() {
     let operator = Beside::open(folder.path()).unwrap();
     assert_eq!(operator.remove(&[id(number, 1)], &by()).unwrap(), 1);
     let charged = Outcome {
-        charging: vec![charge("relay-out")],
+        appends: vec![charge("relay-out")],
         ..delivered(id(number, 1))
     };
     spool.record(charged).await.unwrap();
@@ -70,20 +73,24 @@ async fn the_sequence_goes_on_after_everything_was_exported_and_forgotten() {
         spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
     }
     let operator = Beside::open(folder.path()).unwrap();
-    operator.mark_exported(2).unwrap();
-    operator.mark_exported(1).unwrap();
-    assert_eq!(operator.exported().unwrap(), 2, "never goes back");
-    assert_eq!(operator.forget_exported(NOW).unwrap(), 0, "not older than now");
-    assert_eq!(operator.forget_exported(Timestamp(NOW.0 + 1)).unwrap(), 2);
-    operator.mark_exported(99).unwrap();
-    assert_eq!(operator.exported().unwrap(), 3, "never beyond the last record");
-    assert_eq!(operator.forget_exported(Timestamp(NOW.0 + 1)).unwrap(), 1);
-    operator.mark_exported(99).unwrap();
-    assert_eq!(operator.exported().unwrap(), 3);
+    mark_exported(&operator, 2);
+    mark_exported(&operator, 1);
+    assert_eq!(exported(&operator), 2, "never goes back");
+    assert_eq!(
+        operator.purge(&StreamName::CHARGING, NOW).unwrap(),
+        0,
+        "not older than now"
+    );
+    assert_eq!(operator.purge(&StreamName::CHARGING, Timestamp(NOW.0 + 1)).unwrap(), 2);
+    mark_exported(&operator, 99);
+    assert_eq!(exported(&operator), 3, "never beyond the last record");
+    assert_eq!(operator.purge(&StreamName::CHARGING, Timestamp(NOW.0 + 1)).unwrap(), 1);
+    mark_exported(&operator, 99);
+    assert_eq!(exported(&operator), 3);
     spool.close().await;
 
     let spool = open(folder.path());
     spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
     assert_eq!(sequences(folder.path()), [4]);
-    assert_eq!(operator.charging_after(4, 10).unwrap(), []);
+    assert_eq!(operator.records(&StreamName::CHARGING, 4, 10).unwrap(), []);
 }

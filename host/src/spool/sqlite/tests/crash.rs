@@ -89,7 +89,7 @@ fn check(folder: &Path, promises: &Promises) {
     let mut records: BTreeMap<MessageId, Vec<u32>> = BTreeMap::new();
     let rows = Beside::open(folder)
         .unwrap()
-        .charging_after(0, usize::MAX >> 1)
+        .records(&StreamName::CHARGING, 0, usize::MAX >> 1)
         .unwrap();
     for (row, expected) in rows.iter().zip(1..) {
         assert_eq!(row.sequence, expected, "a gap in the sequence");
@@ -209,7 +209,7 @@ async fn commit_and_deliver(spool: Arc<SqliteSpool>) {
             continue;
         }
         let charged = Outcome {
-            charging: vec![charge("relay-out")],
+            appends: vec![charge("relay-out")],
             changes: vec![leg(number, LegState::Delivered { at: NOW })],
             ..delivered(id(number, 1))
         };

@@ -235,7 +235,7 @@ async fn an_event_waits_with_its_message_until_it_is_settled_once() {
 
     for _ in 0..2 {
         let done = Settlement::Done {
-            charging: vec![charge("relay-out")],
+            appends: vec![charge("relay-out")],
             kv: Vec::new(),
         };
         spool.settle_event(pending.id, done).await.unwrap();
@@ -260,7 +260,7 @@ async fn an_event_settled_late_leaves_a_newer_one_alone() {
         spool.record(told_later).await.unwrap();
         seen.push(spool.pending_events(NOW, 10).await.unwrap()[0].id);
         let done = Settlement::Done {
-            charging: Vec::new(),
+            appends: Vec::new(),
             kv: Vec::new(),
         };
         spool.settle_event(seen[0], done).await.unwrap();

@@ -18,12 +18,13 @@ use serde_json::json;
 use super::{Options, SqliteSpool};
 use crate::clock::FixedClock;
 use crate::message::{
-    ChargingEntry, Content, Envelope, MessageId, MessageType, MmsAddress, Origin, Outgoing, OutgoingId, PeerName,
-    Piece, Recipient, Rope, Timestamp,
+    Append, Content, Envelope, MessageId, MessageType, MmsAddress, Origin, Outgoing, OutgoingId, PeerName, Piece,
+    Recipient, Rope, StreamName, Timestamp,
 };
 use crate::spool::sqlite::Beside;
 use crate::spool::{
-    Acceptance, By, DeliveryResult, Events, Inbox, NewEvent, Operator, Outcome, Queue, Requests, Spool, Streams, Values,
+    Acceptance, By, DeliveryResult, Events, Inbox, Mark, NewEvent, Operator, Outcome, Queue, Requests, Spool, Streams,
+    Values,
 };
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -38,6 +39,16 @@ fn options() -> Options {
 
 fn open(folder: &Path) -> Arc<SqliteSpool> {
     SqliteSpool::open(folder, options()).unwrap()
+}
+
+fn exported(streams: &dyn Streams) -> u64 {
+    let mark = streams.mark(&StreamName::CHARGING, "export").unwrap();
+    mark.map_or(0, |mark| mark.sequence)
+}
+
+fn mark_exported(streams: &dyn Streams, sequence: u64) {
+    let mark = Mark { sequence, file: 0 };
+    streams.set_mark(&StreamName::CHARGING, "export", mark).unwrap();
 }
 
 /// The operator, now.
@@ -82,7 +93,7 @@ fn message(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
         outgoing: Vec::new(),
         failed: Vec::new(),
         hold: None,
-        charging: Vec::new(),
+        appends: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),
         says: None,
@@ -119,12 +130,13 @@ fn destination(of: &Acceptance, ordinal: u32, to: &str) -> Outgoing {
 fn relayed(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
     let mut acceptance = message(id, content);
     acceptance.outgoing.push(destination(&acceptance, 1, "operator-b"));
-    acceptance.charging.push(charge("relay-in"));
+    acceptance.appends.push(charge("relay-in"));
     acceptance
 }
 
-fn charge(kind: &str) -> ChargingEntry {
-    ChargingEntry {
+fn charge(kind: &str) -> Append {
+    Append {
+        stream: StreamName::CHARGING,
         plugin: "charging".into(),
         version: "0.1.0".into(),
         record: json!({ "record-type": kind }),
@@ -138,7 +150,7 @@ fn outcome(id: OutgoingId, result: DeliveryResult) -> Outcome {
         result,
         reply: None,
         changes: Vec::new(),
-        charging: Vec::new(),
+        appends: Vec::new(),
         kv: Vec::new(),
         event: None,
     }
@@ -174,6 +186,9 @@ fn stored(folder: &Path) -> (u64, u64) {
 }
 
 fn sequences(folder: &Path) -> Vec<u64> {
-    let rows = Beside::open(folder).unwrap().charging_after(0, 100_000).unwrap();
+    let rows = Beside::open(folder)
+        .unwrap()
+        .records(&StreamName::CHARGING, 0, 100_000)
+        .unwrap();
     rows.iter().map(|row| row.sequence).collect()
 }

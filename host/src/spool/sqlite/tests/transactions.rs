@@ -527,7 +527,7 @@ async fn a_refusal_from_the_spool_is_known_to_the_request_at_once() {
     let failed = Finish::Failed {
         reason: "no".into(),
         changes: leg(number, LegState::Answered { answer }),
-        charging: Vec::new(),
+        appends: Vec::new(),
         kv: Vec::new(),
     };
     spool.finish(number, failed).await.unwrap();
@@ -654,7 +654,7 @@ async fn everything_that_happens_to_a_request_is_in_its_history() {
     spool
         .record(Outcome {
             reply: Some("127.0.0.1:25: 250 taken".into()),
-            charging: vec![charge("relay-out")],
+            appends: vec![charge("relay-out")],
             ..handed_over(number)
         })
         .await

@@ -44,7 +44,7 @@ fn done(of: &Unfinished) -> Acceptance {
     acceptance
         .outgoing
         .push(destination(&acceptance, ordinal, "operator-b"));
-    acceptance.charging.push(charge("relay-in"));
+    acceptance.appends.push(charge("relay-in"));
     acceptance.kv.push(KvWrite::Increment {
         plugin: "charging".into(),
         key: "relayed".into(),
@@ -193,7 +193,7 @@ async fn a_refused_message_is_kept_as_failed_and_can_be_released() {
     let failed = Finish::Failed {
         reason: "no".into(),
         changes: Vec::new(),
-        charging: Vec::new(),
+        appends: Vec::new(),
         kv: Vec::new(),
     };
     spool.finish(held, failed).await.unwrap();
