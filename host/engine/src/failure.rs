@@ -9,7 +9,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use crate::host::log::one_line;
-use crate::host::{Call, LimitPassed, OnlyInProcess};
+use crate::host::{Call, LimitPassed, NotGranted, OnlyInProcess};
 
 /// What a call cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -138,7 +138,7 @@ fn class(call: &Call, error: &wasmtime::Error) -> FailureClass {
         || is_host_call_bytes(error)
     {
         FailureClass::Limit
-    } else if error.is::<OnlyInProcess>() || error.is::<ResourceTableError>() {
+    } else if error.is::<OnlyInProcess>() || error.is::<NotGranted>() || error.is::<ResourceTableError>() {
         FailureClass::Contract
     } else if call.memory.denied() {
         // A program that is refused memory traps on the spot, or fails to be instantiated.

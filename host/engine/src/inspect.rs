@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use wasmparser::component_types::ComponentEntityType;
+use wasmparser::types::TypesRef;
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 
 use crate::API_VERSION;
@@ -38,8 +40,10 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// The names of its exports, in its own order.
     pub exports: Vec<String>,
-    /// What the configuration has to grant.
+    /// What the configuration has to grant; what it can grant, where `asks_for_grants`.
     pub grants: BTreeSet<Grant>,
+    /// Whether it asks what it is granted, and so loads without the rest.
+    pub asks_for_grants: bool,
     /// The version of the contract that it was built against.
     pub api_version: String,
     /// Its linear memories, in the order of its modules.
@@ -67,13 +71,14 @@ pub(crate) fn examine(wasm: &[u8]) -> Result<(Inspection, Surface), LoadErrorKin
     structure::check(wasm)?;
     // Everything that the parser knows is let through here: what Wasmtime does not run, it refuses when it compiles.
     let mut validator = Validator::new_with_features(WasmFeatures::all());
-    validator.validate_all(wasm).map_err(invalid)?;
+    let types = validator.validate_all(wasm).map_err(invalid)?;
     let surface = read_surface(wasm).map_err(invalid)?;
     let inspection = Inspection {
         digest: digest(wasm),
         size: wasm.len() as u64,
         api_version: api_version(&surface)?,
         grants: grants(&surface.imports)?,
+        asks_for_grants: asks_for_grants(types.as_ref(), &surface.imports),
         imports: surface.imports.clone(),
         exports: surface.exports.clone(),
         memories: surface.memories.clone(),
@@ -217,6 +222,17 @@ fn grants(imports: &[String]) -> Result<BTreeSet<Grant>, LoadErrorKind> {
         }
     }
     Ok(grants)
+}
+
+/// Whether the function `granted` of `config` is among what it imports.
+fn asks_for_grants(types: TypesRef<'_>, imports: &[String]) -> bool {
+    let mut config = imports
+        .iter()
+        .filter(|name| contract_name(name).is_some_and(|(interface, _)| interface == "config"));
+    config.any(|name| match types.component_item_for_import(name).map(|item| item.ty) {
+        Some(ComponentEntityType::Instance(instance)) => types[instance].exports.contains_key("granted"),
+        _ => false,
+    })
 }
 
 #[cfg(test)]

@@ -286,7 +286,9 @@ async fn load(
     let (inspection, surface) = examine(&wasm)?;
     let said = format!("a valid component, {} octets", inspection.size);
     progress(LoadStep::Parse, said);
-    check_grants(&inspection.grants, &spec.grants)?;
+    if !inspection.asks_for_grants {
+        check_grants(&inspection.grants, &spec.grants)?;
+    }
     let needs: Vec<_> = inspection.grants.iter().map(|grant| grant.as_str()).collect();
     let said = format!("mm4:filter@{}, uses [{}]", inspection.api_version, needs.join(", "));
     progress(LoadStep::Imports, said);
@@ -312,7 +314,8 @@ async fn load(
     }
     let described = &snapshot.description;
     progress(LoadStep::Configure, format!("{} {}", described.name, described.version));
-    Ok(Plugin::new(engine, owner, pre, snapshot.description, inspection.digest))
+    let said_of_itself = (snapshot.description, snapshot.rules);
+    Ok(Plugin::new(engine, owner, pre, said_of_itself, inspection.digest))
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, LoadErrorKind> {

@@ -30,6 +30,7 @@ struct Live {
     owner: Arc<Owner>,
     pre: FilterPre<Call>,
     description: Description,
+    rules: Vec<String>,
     digest: String,
     engine: Arc<Inner>,
     breaker: Breaker,
@@ -49,7 +50,7 @@ impl Plugin {
         engine: Arc<Inner>,
         owner: Arc<Owner>,
         pre: FilterPre<Call>,
-        description: Description,
+        (description, rules): (Description, Vec<String>),
         digest: String,
     ) -> Self {
         let breaker = Breaker::new(owner.name.clone(), owner.limits.breaker.clone());
@@ -58,6 +59,7 @@ impl Plugin {
             owner,
             pre,
             description,
+            rules,
             digest,
             engine,
         }))
@@ -71,6 +73,11 @@ impl Plugin {
     /// What it says about itself. Texts hold at most 1,024 octets, without control characters.
     pub fn description(&self) -> &Description {
         &self.0.description
+    }
+
+    /// The rules of its settings that `configure` named, in their order. Short texts without control characters.
+    pub fn rules(&self) -> &[String] {
+        &self.0.rules
     }
 
     /// SHA-256 of the component's file in lower-case hexadecimal.
@@ -169,6 +176,7 @@ impl Plugin {
                 records: std::mem::take(&mut call.records),
                 kv: std::mem::take(&mut call.kv).into_writes(),
                 measures: std::mem::take(&mut call.metrics).into_measures(),
+                rules: call.rules.take(),
                 spent,
             }),
             Err((class, text)) => Err(Failure { class, text, spent }),

@@ -28,6 +28,8 @@ use crate::words::Description;
 /// A component that has configured itself.
 pub(crate) struct Snapshot {
     pub description: Description,
+    /// The rules that `configure` named.
+    pub rules: Vec<String>,
     pub wasm: Vec<u8>,
 }
 
@@ -56,6 +58,7 @@ pub(crate) async fn take(
     if !store.data().handles.is_empty() {
         return Err(LoadErrorKind::HandlesLeft);
     }
+    let rules = store.data_mut().rules.take();
     // Reading the memory out goes through the sandbox's own exports, which need a page, and must not be cut short.
     store.data_mut().memory.raise(PAGE);
     store.set_hostcall_fuel(usize::MAX);
@@ -63,7 +66,11 @@ pub(crate) async fn take(
     let mut state = InstanceState::new(&mut store, instance);
     let wasm = contained(wizer.snapshot_component(&context, &mut state)).await?;
     state.finish().map_err(unfit)?;
-    Ok(Snapshot { description, wasm })
+    Ok(Snapshot {
+        description,
+        rules,
+        wasm,
+    })
 }
 
 async fn configure(

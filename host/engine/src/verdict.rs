@@ -22,6 +22,8 @@ pub struct Judgement {
     pub kv: Vec<KvWrite>,
     /// What it counted: at most one for each counter, and each value of its histograms.
     pub measures: Vec<Measure>,
+    /// The rules of its settings that had a part in it, each once, as it named them.
+    pub rules: Vec<String>,
     /// What the call cost.
     pub spent: Spent,
 }

@@ -42,6 +42,8 @@ pub struct Effects {
     /// What plug-ins counted of their own. It has been counted already, and is not committed: here it is for those who
     /// look on.
     pub measures: Vec<engine::Measure>,
+    /// The rules of their settings that had a part in it, for those who look on.
+    pub rules: Vec<String>,
     pub journey: Vec<Step>,
 }
 
@@ -210,7 +212,8 @@ impl Link {
             Ok(_) => meter.judged(counted, &judgement),
             Err(_) => meter.failed(engine::FailureClass::Contract, &judgement.spent),
         }
-        let (did, came_to) = came_to?;
+        let (mut did, came_to) = came_to?;
+        did.extend(judgement.rules.iter().map(|rule| describe::rule(rule)));
         Ok(Done {
             judgement,
             did,
@@ -365,6 +368,7 @@ impl Effects {
         self.appends.extend(more.appends);
         self.kv.extend(more.kv);
         self.measures.extend(more.measures);
+        self.rules.extend(more.rules);
         self.journey.extend(more.journey);
     }
 
@@ -383,6 +387,7 @@ impl Effects {
             });
         }
         self.measures.extend(judgement.measures);
+        self.rules.extend(judgement.rules);
         self.kv.extend(judgement.kv.into_iter().map(|write| match write {
             engine::KvWrite::Set { key, value } => KvWrite::Set {
                 plugin: name.to_owned(),

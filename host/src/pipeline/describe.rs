@@ -72,3 +72,8 @@ fn shortened(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+/// A rule of the plug-in's settings that had a part in it.
+pub fn rule(name: &str) -> String {
+    format!("by rule {name}")
+}

@@ -258,6 +258,7 @@ mod tests {
             records: Vec::new(),
             kv: Vec::new(),
             measures,
+            rules: Vec::new(),
             spent: Spent {
                 time: Duration::from_micros(10),
                 queue_wait: Duration::from_micros(11),

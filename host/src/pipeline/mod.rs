@@ -38,6 +38,7 @@ pub(crate) mod when;
 
 pub use chain::{Chain, Destination, Effects, Link, Passage};
 pub use compiling::{COMPILER_COMMAND, compile_as_told, engine_options};
+pub use describe::rule as rule_line;
 pub use health::{Health, Tally};
 pub use meter::{FAILURES, Histogram, Own, Reading, VERDICTS};
 pub use outcome::{OutcomeTold, TellOutcome};

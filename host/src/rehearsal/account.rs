@@ -6,8 +6,8 @@
 
 use mm4relay_engine::{Failure, Judgement, KvWrite, Measure, MeasureValue, Occasion, Verdict};
 
-use crate::pipeline::View;
 use crate::pipeline::chain::came_to;
+use crate::pipeline::{View, rule_line};
 
 /// The lines: the verdict with its edits, first for people and then exactly; then records, values and measures. A
 /// verdict that could not be carried out is a failure, as it is in traffic.
@@ -17,6 +17,7 @@ pub fn account(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &
         records,
         kv,
         measures,
+        rules,
         // What it cost is another thing than what it did, and another one each time.
         spent: _,
     } = called.as_ref().map_err(ToString::to_string)?;
@@ -30,6 +31,7 @@ pub fn account(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &
     lines.extend(records.map(|record| format!("record {}", without_nulls(record))));
     lines.extend(kv.iter().map(write));
     lines.extend(measures.iter().map(measure));
+    lines.extend(rules.iter().map(|name| rule_line(name)));
     Ok(lines)
 }
 
@@ -108,6 +110,7 @@ mod tests {
             records: Vec::new(),
             kv: Vec::new(),
             measures: Vec::new(),
+            rules: Vec::new(),
             spent: mm4relay_engine::Spent::default(),
         };
         lines(&Ok(judgement), &Occasion::Arrival, &view)

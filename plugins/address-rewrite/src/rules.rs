@@ -1,456 +1,298 @@
-//! From one address to another. Nothing here knows of the relay.
+//! Rules: what is done to which address, tried in their order. Nothing here knows of the relay; what rules ask of it, they
+//! ask a [`World`].
 
-use std::collections::BTreeMap;
+mod conditions;
+#[cfg(test)]
+mod tests;
 
-use mm4_filter::address::{is_domain, is_e164, plmn};
-use serde::Deserialize;
+use mm4_filter::address::plmn;
+use mm4_filter::{Fault, FaultExt};
 
-/// What is done to addresses. Made by [`Settings::check`](crate::settings::Settings::check).
+use crate::plan::{Plan, Plans};
+use crate::spelled::{Parts, is_address, is_whole_address};
+use crate::standard::{Standard, ported_domain};
+
+pub use conditions::{AddressKind, PairTable, When};
+
+/// Everything that the settings say.
 #[derive(Debug, Default)]
 pub struct Rules {
-    pub numbering: Numbering,
-    pub portability_table: Option<String>,
-    /// Keys in lower case.
-    pub domains: BTreeMap<String, String>,
-    pub codes: Codes,
+    pub plans: Plans,
+    pub standard: Standard,
+    /// One that does the standard steps, where the settings have none.
+    pub rules: Vec<Rule>,
+    /// Whether the settings name rules. Without, nobody is told which rule did something.
+    pub named: bool,
 }
 
-/// Short codes, each of one network: `7788` of one operator is not `7788` of another.
-#[derive(Debug, Default)]
-pub struct Codes {
-    /// In lower case: a code in one of them, or in none, is ours.
-    pub own_domains: Vec<String>,
-    pub listed: BTreeMap<Code, Meaning>,
+/// One step for one address.
+#[derive(Debug)]
+pub struct Rule {
+    pub name: String,
+    pub who: Who,
+    pub when: When,
+    pub action: Action,
+    /// An address that it matched is not shown to the rules behind it.
+    pub stop: bool,
 }
 
-/// Digits, and the domain of their network in lower case; `None`: ours.
-pub type Code = (String, Option<String>);
-
-/// What a code stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Meaning {
-    /// A recipient gets this address.
-    Address(String),
-    /// It is a code, and no number, however many digits it has.
-    Keep,
-}
-
-impl Codes {
-    fn meaning(&self, address: &Parts) -> Option<&Meaning> {
-        if address.kind == Kind::Other {
-            return None;
-        }
-        let domain = address.domain.map(plain);
-        let is_ours = domain.as_ref().is_none_or(|domain| self.own_domains.contains(domain));
-        let listed = |network: Option<String>| self.listed.get(&(address.user.to_owned(), network));
-        let of_domain = domain.clone().and_then(|domain| listed(Some(domain)));
-        of_domain.or_else(|| listed(None).filter(|_| is_ours))
-    }
-}
-
-/// A domain as it is compared.
-pub fn plain(domain: &str) -> String {
-    domain.strip_suffix('.').unwrap_or(domain).to_ascii_lowercase()
-}
-
-/// How telephone numbers are written where these messages come from.
-#[derive(Debug, Default)]
-pub struct Numbering {
-    pub country_code: Option<String>,
-    /// Empty: there is none.
-    pub national_prefix: String,
-    pub international_prefixes: Vec<String>,
-    pub bare_numbers: BareNumbers,
-}
-
-/// What digits are that have no prefix at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+/// Whose address a rule is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum BareNumbers {
-    /// A country code and a number; only the `+` got lost. Real peers do that.
+pub enum Who {
+    Originator,
     #[default]
-    International,
-    /// A number of our own country.
-    National,
-    /// Nobody knows: leave them.
+    Recipients,
+    Both,
+}
+
+/// What is done to an address that matches.
+#[derive(Debug, PartialEq)]
+pub enum Action {
+    /// Nothing: it is the exception to rules behind it.
     Keep,
+    Standard,
+    Form(Form),
+    /// This address takes its place.
+    Set(String),
+    /// Another beginning of what stands before `/TYPE=` and `@`.
+    Prefix {
+        from: String,
+        to: String,
+    },
+    Domain(String),
+    /// The value of a table's row takes its place.
+    LookUp(LookUp),
+    PortedByTable(LookUp),
+    PortedByNumbering,
+    /// To a peer, whatever routing says.
+    Route(String),
+    Block(Block),
 }
 
-/// What these rules distinguish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Number,
-    ShortCode,
-    Other,
+/// A look-up in a host table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookUp {
+    pub table: String,
+    /// The longest key that is a beginning of the end point; otherwise the same key.
+    pub by_prefix: bool,
 }
 
-/// An address, taken apart.
+/// How a telephone number is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// `+E164/TYPE=PLMN`.
+    International,
+    /// With the trunk prefix, a number of the plan's country; others stay.
+    National,
+    /// As somebody in the plan's country dials it.
+    Dialled,
+}
+
+/// How a blocked address ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// The message is refused for all its recipients.
+    Refuse { code: u16, text: String },
+    /// This recipient is dropped; when none is left, the message is refused so.
+    Drop { code: u16, text: String },
+}
+
+/// What rules ask of the relay.
+pub trait World {
+    /// # Errors
+    /// There is no such table, or it is not there now.
+    fn look_up(&self, of: &LookUp, key: &str) -> Result<Option<String>, Fault>;
+    /// The domain of the network that serves a number.
+    ///
+    /// # Errors
+    /// The answer did not come.
+    fn network(&self, number: &str) -> Result<Option<String>, Fault>;
+    /// Something that an operator should put right.
+    fn warn(&self, text: &str);
+}
+
+/// The message, as far as rules look at it.
 #[derive(Clone, Copy, Debug)]
-pub struct Parts<'a> {
-    /// All of it, as received.
-    pub text: &'a str,
-    pub kind: Kind,
-    /// What stands before `/TYPE=` and `@`.
-    pub user: &'a str,
-    pub domain: Option<&'a str>,
+pub struct Message<'a> {
+    pub source: &'a str,
+    pub source_inside: bool,
+    /// As the rules before have left it.
+    pub originator: Option<&'a str>,
+}
+
+/// What rules made of one address.
+#[derive(Debug, Default, PartialEq)]
+pub struct Made {
+    /// The new address, where it is another one.
+    pub address: Option<String>,
+    pub route: Option<String>,
+    pub block: Option<Block>,
+    /// The rules that had a part in it: by their place.
+    pub rules: Vec<usize>,
 }
 
 impl Rules {
-    /// The originator's new address; `None` when it is right already.
-    pub fn originator(&self, address: &Parts) -> Option<String> {
-        self.rewritten(address, address.domain.map(|domain| self.renamed(domain)))
+    /// Every table that they ask, each once.
+    pub fn tables(&self) -> Vec<&str> {
+        let asks_standard = self.rules.iter().any(|rule| rule.action == Action::Standard);
+        let of_standard = self.standard.portability_table.as_deref().filter(|_| asks_standard);
+        let of_actions = self.rules.iter().filter_map(|rule| match &rule.action {
+            Action::LookUp(of) | Action::PortedByTable(of) => Some(of.table.as_str()),
+            _ => None,
+        });
+        let of_conditions = self.rules.iter().flat_map(|rule| rule.when.tables());
+        let mut tables: Vec<_> = of_standard.into_iter().chain(of_actions).chain(of_conditions).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        tables
     }
 
-    /// A recipient's new address; `None` when it is right already. `ported` is asked with the table's name and an E.164 number,
-    /// and answers with the domain that the number was ported to.
+    /// What becomes of the originator.
     ///
     /// # Errors
-    /// Those of `ported`.
-    pub fn recipient<E>(
-        &self,
-        address: &Parts,
-        ported: impl FnOnce(&str, &str) -> Result<Option<String>, E>,
-    ) -> Result<Option<String>, E> {
-        if let Some(Meaning::Address(whole)) = self.codes.meaning(address) {
-            return Ok((whole != address.text).then(|| whole.clone()));
-        }
-        let found = match (&self.portability_table, self.number(address)) {
-            (Some(table), Some(number)) => ported(table, &number)?,
-            _ => None,
-        };
-        let domain = found
-            .as_deref()
-            .or_else(|| address.domain.map(|domain| self.renamed(domain)));
-        Ok(self.rewritten(address, domain))
+    /// Those of `world`.
+    pub fn originator(&self, message: &Message, address: &str, world: &impl World) -> Result<Made, Fault> {
+        self.run(false, message, address, world)
     }
 
-    fn number(&self, address: &Parts) -> Option<String> {
-        (address.kind == Kind::Number && self.codes.meaning(address).is_none())
-            .then(|| self.numbering.e164(address.user))
-            .flatten()
+    /// What becomes of a recipient of an `MM4_forward.REQ`.
+    ///
+    /// # Errors
+    /// Those of `world`.
+    pub fn recipient(&self, message: &Message, address: &str, world: &impl World) -> Result<Made, Fault> {
+        self.run(true, message, address, world)
     }
 
-    fn renamed<'a>(&'a self, domain: &'a str) -> &'a str {
-        self.domains
-            .get(&domain.to_ascii_lowercase())
-            .map_or(domain, String::as_str)
-    }
-
-    fn rewritten(&self, address: &Parts, domain: Option<&str>) -> Option<String> {
-        let text = match (self.number(address), domain) {
-            (Some(number), domain) => plmn(&number, domain),
-            (None, Some(domain)) => format!("{}@{domain}", address.local()),
-            (None, None) => return None,
-        };
-        (text != address.text).then_some(text)
-    }
-}
-
-impl<'a> Parts<'a> {
-    /// Everything before the `@` of the domain, as received.
-    fn local(&self) -> &'a str {
-        match self.domain {
-            Some(domain) => self
-                .text
-                .get(..self.text.len().saturating_sub(domain.len() + 1))
-                .unwrap_or(self.text),
-            None => self.text,
-        }
-    }
-}
-
-impl Numbering {
-    /// The number in E.164, with `+`; `None` when these rules cannot make one of it.
-    pub fn e164(&self, user: &str) -> Option<String> {
-        let number = if user.starts_with('+') {
-            user.to_owned()
-        } else if let Some(rest) = self.after_international_prefix(user) {
-            format!("+{rest}")
-        } else if let Some(rest) = user
-            .strip_prefix(self.national_prefix.as_str())
-            .filter(|_| !self.national_prefix.is_empty())
-        {
-            self.national(rest)?
-        } else {
-            match self.bare_numbers {
-                BareNumbers::International => format!("+{user}"),
-                BareNumbers::National => self.national(user)?,
-                BareNumbers::Keep => return None,
+    fn run(&self, is_recipient: bool, message: &Message, address: &str, world: &impl World) -> Result<Made, Fault> {
+        let plan = self.plans.of(message.source);
+        let mut made = Made::default();
+        let mut now = address.to_owned();
+        for (at, rule) in self.rules.iter().enumerate() {
+            if !rule.who.includes(is_recipient)
+                || !rule.when.holds(message, &Parts::of(&now), is_recipient, plan, world)?
+            {
+                continue;
             }
-        };
-        is_e164(&number).then_some(number)
+            let before = (now.clone(), made.route.clone());
+            match &rule.action {
+                Action::Route(peer) => made.route = Some(peer.clone()),
+                Action::Block(block) => made.block = Some(block.clone()),
+                action => {
+                    let parts = Parts::of(&now);
+                    if let Some(address) = self.changed(action, &parts, is_recipient, plan, world)? {
+                        match is_address(&address) {
+                            true => now = address,
+                            false => world.warn(&format!("rule {}: it makes no legal address", rule.name)),
+                        }
+                    }
+                }
+            }
+            let did = before != (now.clone(), made.route.clone()) || made.block.is_some();
+            if did || rule.action == Action::Keep {
+                made.rules.push(at);
+            }
+            if rule.stop || made.block.is_some() {
+                break;
+            }
+        }
+        made.address = (now != address).then_some(now);
+        Ok(made)
     }
 
-    /// The longest prefix counts: `011` and `01` may both be listed.
-    fn after_international_prefix<'a>(&self, user: &'a str) -> Option<&'a str> {
-        self.international_prefixes
-            .iter()
-            .filter_map(|prefix| user.strip_prefix(prefix.as_str()))
-            .min_by_key(|rest| rest.len())
+    fn changed(
+        &self,
+        action: &Action,
+        parts: &Parts,
+        is_recipient: bool,
+        plan: &Plan,
+        world: &impl World,
+    ) -> Result<Option<String>, Fault> {
+        Ok(match action {
+            Action::Keep | Action::Route(_) | Action::Block(_) => None,
+            Action::Standard => self.standard(parts, is_recipient, plan, world)?,
+            Action::Form(form) => form.of(parts, plan),
+            Action::Set(address) => Some(address.clone()),
+            Action::Prefix { from, to } => parts
+                .user
+                .strip_prefix(from.as_str())
+                .map(|rest| parts.with_user(&format!("{to}{rest}"))),
+            Action::Domain(domain) => Some(parts.with_domain(domain)),
+            Action::LookUp(of) => {
+                let found = world.look_up(of, &parts.end_point(plan))?;
+                let (legal, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|value| is_whole_address(value));
+                if !other.is_empty() {
+                    world.warn(&format!("table {}: a row's value is no whole address", of.table));
+                }
+                legal.into_iter().next()
+            }
+            Action::PortedByTable(of) => match parts.number(plan) {
+                Some(number) => ported(of, &number, world)?.map(|domain| plmn(&number, Some(&domain))),
+                None => None,
+            },
+            Action::PortedByNumbering => match parts.number(plan) {
+                Some(number) => world.network(&number)?.map(|domain| plmn(&number, Some(&domain))),
+                None => None,
+            },
+        })
     }
 
-    fn national(&self, rest: &str) -> Option<String> {
-        self.country_code.as_ref().map(|code| format!("+{code}{rest}"))
+    fn standard(
+        &self,
+        parts: &Parts,
+        is_recipient: bool,
+        plan: &Plan,
+        world: &impl World,
+    ) -> Result<Option<String>, Fault> {
+        match is_recipient {
+            false => Ok(self.standard.originator(plan, parts)),
+            true => self.standard.recipient(plan, parts, |table, number| {
+                let of = LookUp {
+                    table: table.to_owned(),
+                    by_prefix: false,
+                };
+                ported(&of, number, world)
+            }),
+        }
     }
 }
 
-/// The domain that a row of the portability table means: itself, or for `mncNN.mccNNN` the one of TS 23.140's GRX scheme, the
-/// network code in three digits. `None` when the value is neither.
-pub fn ported_domain(value: &str) -> Option<String> {
-    let value = value.trim();
-    if let Some((mnc, mcc)) = value.split_once('.').filter(|(_, mcc)| !mcc.contains('.')) {
-        let digits = |text: &str, name: &str| {
-            let (head, tail) = text.split_at_checked(3)?;
-            (head.eq_ignore_ascii_case(name) && tail.bytes().all(|byte| byte.is_ascii_digit())).then(|| tail.to_owned())
-        };
-        if let (Some(mnc), Some(mcc)) = (digits(mnc, "mnc"), digits(mcc, "mcc")) {
-            let legal = (2..=3).contains(&mnc.len()) && mcc.len() == 3;
-            return legal.then(|| format!("mms.mnc{mnc:0>3}.mcc{mcc}.gprs"));
+impl Who {
+    pub fn includes(self, is_recipient: bool) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Originator => !is_recipient,
+            Self::Recipients => is_recipient,
         }
     }
-    (value.contains('.') && is_domain(value)).then(|| value.to_owned())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::convert::Infallible;
-
-    fn parts<'a>(text: &'a str, kind: Kind) -> Parts<'a> {
-        let (local, domain) = match text.rsplit_once('@') {
-            Some((local, domain)) => (local, Some(domain)),
-            None => (text, None),
-        };
-        Parts {
-            text,
-            kind,
-            user: local.split("/TYPE=").next().unwrap_or(local),
-            domain,
+impl Form {
+    fn of(self, parts: &Parts, plan: &Plan) -> Option<String> {
+        let number = parts.number(plan)?;
+        match self {
+            Self::International => Some(plmn(&number, parts.domain)),
+            Self::National => plan.national(&number).map(|user| parts.with_user(&user)),
+            Self::Dialled => plan.dialled(&number).map(|user| parts.with_user(&user)),
         }
     }
+}
 
-    fn german() -> Rules {
-        Rules {
-            numbering: Numbering {
-                country_code: Some("49".into()),
-                national_prefix: "0".into(),
-                international_prefixes: vec!["00".into()],
-                bare_numbers: BareNumbers::International,
-            },
-            ..Rules::default()
-        }
+/// The domain that a number was ported to. A row that is none is said, and ignored.
+fn ported(of: &LookUp, number: &str, world: &impl World) -> Result<Option<String>, Fault> {
+    let row = world.look_up(of, number)?;
+    let domain = row.as_deref().and_then(ported_domain);
+    if let (Some(value), None) = (&row, &domain) {
+        world.warn(&format!(
+            "table {}: {value:?} is neither a domain nor mncNNN.mccNNN",
+            of.table
+        ));
     }
+    Ok(domain)
+}
 
-    fn recipient(rules: &Rules, text: &str, kind: Kind) -> Option<String> {
-        let Ok(change) = rules.recipient(&parts(text, kind), |_, _| Ok::<_, Infallible>(None));
-        change
-    }
-
-    #[test]
-    fn numbers_of_every_spelling_become_e164() {
-        let numbering = german().numbering;
-        for (spelled, expected) in [
-            ("+15555550100", Some("+15555550100")),
-            ("0015555550100", Some("+15555550100")),
-            ("01715550100", Some("+491715550100")),
-            ("15555550100", Some("+15555550100")),
-            ("00", None),
-            ("0012", None),
-            ("+0123456789", None),
-            ("1234567890123456", None),
-        ] {
-            assert_eq!(numbering.e164(spelled).as_deref(), expected, "{spelled}");
-        }
-    }
-
-    #[test]
-    fn a_north_american_number_may_come_with_and_without_its_prefix() {
-        let numbering = Numbering {
-            country_code: Some("1".into()),
-            national_prefix: "1".into(),
-            international_prefixes: vec!["011".into()],
-            bare_numbers: BareNumbers::National,
-        };
-        for spelled in ["15555550100", "5555550100", "+15555550100", "01115555550100"] {
-            assert_eq!(numbering.e164(spelled).as_deref(), Some("+15555550100"), "{spelled}");
-        }
-    }
-
-    #[test]
-    fn bare_numbers_can_be_left_alone() {
-        let numbering = Numbering {
-            bare_numbers: BareNumbers::Keep,
-            ..Numbering::default()
-        };
-        assert_eq!(numbering.e164("15555550100"), None);
-    }
-
-    #[test]
-    fn the_longest_international_prefix_counts() {
-        let numbering = Numbering {
-            international_prefixes: vec!["01".into(), "011".into()],
-            ..Numbering::default()
-        };
-        assert_eq!(numbering.e164("01115555550100").as_deref(), Some("+15555550100"));
-    }
-
-    #[test]
-    fn a_right_address_is_not_touched() {
-        assert_eq!(
-            recipient(&german(), "+15555550199/TYPE=PLMN@mms.b.example", Kind::Number),
-            None
-        );
-        assert_eq!(
-            german().originator(&parts("+15555550100/TYPE=PLMN", Kind::Number)),
-            None
-        );
-    }
-
-    #[test]
-    fn a_number_without_a_type_gets_one() {
-        assert_eq!(
-            recipient(&german(), "15555550199@mms.b.example", Kind::Number).as_deref(),
-            Some("+15555550199/TYPE=PLMN@mms.b.example")
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_a_number_keeps_its_spelling_but_not_its_old_domain() {
-        let mut rules = german();
-        rules.domains.insert("old.example".into(), "new.example".into());
-        assert_eq!(
-            recipient(&rules, "Some.One@OLD.example", Kind::Other).as_deref(),
-            Some("Some.One@new.example")
-        );
-        assert_eq!(
-            recipient(&rules, "0012/TYPE=plmn@old.example", Kind::Number).as_deref(),
-            Some("0012/TYPE=plmn@new.example")
-        );
-        assert_eq!(recipient(&rules, "postmaster", Kind::Other), None);
-    }
-
-    fn codes(listed: &[(&str, Option<&str>, Option<&str>)]) -> Rules {
-        let meaning = |to: &Option<&str>| to.map_or(Meaning::Keep, |to| Meaning::Address(to.to_owned()));
-        let listed = listed
-            .iter()
-            .map(|(code, domain, to)| (((*code).to_owned(), domain.map(str::to_owned)), meaning(to)));
-        Rules {
-            codes: Codes {
-                own_domains: vec!["mms.own.example".into()],
-                listed: listed.collect(),
-            },
-            ..german()
-        }
-    }
-
-    #[test]
-    fn a_code_is_that_of_its_network() {
-        let rules = codes(&[
-            ("7788", None, Some("+15555550142/TYPE=PLMN@mms.own.example")),
-            ("7788", Some("mms.c.example"), Some("vote@mms.c.example")),
-        ]);
-        for ours in ["7788", "7788/TYPE=PLMN@mms.own.example", "7788@MMS.own.example."] {
-            assert_eq!(
-                recipient(&rules, ours, Kind::ShortCode).as_deref(),
-                Some("+15555550142/TYPE=PLMN@mms.own.example"),
-                "{ours}"
-            );
-        }
-        assert_eq!(
-            recipient(&rules, "7788/TYPE=PLMN@mms.C.example", Kind::ShortCode).as_deref(),
-            Some("vote@mms.c.example")
-        );
-        for others in ["7788@mms.b.example", "77881", "77881@mms.own.example", "778"] {
-            assert_eq!(recipient(&rules, others, Kind::ShortCode), None, "{others}");
-        }
-        assert_eq!(rules.originator(&parts("7788@mms.own.example", Kind::ShortCode)), None);
-    }
-
-    #[test]
-    fn a_listed_code_is_no_number_however_many_digits_it_has() {
-        let rules = codes(&[
-            ("12345678", None, Some("+15555550142/TYPE=PLMN@mms.own.example")),
-            ("87654321", Some("mms.b.example"), None),
-        ]);
-        assert_eq!(
-            recipient(&rules, "12345678", Kind::Number).as_deref(),
-            Some("+15555550142/TYPE=PLMN@mms.own.example")
-        );
-        assert_eq!(rules.originator(&parts("12345678@mms.own.example", Kind::Number)), None);
-        assert_eq!(recipient(&rules, "87654321@mms.b.example", Kind::Number), None);
-        assert_eq!(
-            rules.originator(&parts("87654321/TYPE=PLMN@mms.b.example", Kind::Number)),
-            None
-        );
-        assert_eq!(
-            recipient(&rules, "87654321@mms.c.example", Kind::Number).as_deref(),
-            Some("+87654321/TYPE=PLMN@mms.c.example"),
-            "of another network nothing is known"
-        );
-    }
-
-    #[test]
-    fn a_ported_number_goes_to_the_domain_that_serves_it() {
-        let mut rules = german();
-        rules.portability_table = Some("portability".into());
-        rules.domains.insert("b.example".into(), "never.example".into());
-        let address = parts("01715550100@b.example", Kind::Number);
-        let mut asked = Vec::new();
-        let Ok(change) = rules.recipient(&address, |table, number| {
-            asked.push(format!("{table} {number}"));
-            Ok::<_, Infallible>(Some("mms.c.example".into()))
-        });
-        assert_eq!(change.as_deref(), Some("+491715550100/TYPE=PLMN@mms.c.example"));
-        assert_eq!(asked, ["portability +491715550100"]);
-    }
-
-    #[test]
-    fn a_number_that_was_not_ported_follows_the_domain_map() {
-        let mut rules = german();
-        rules.portability_table = Some("portability".into());
-        rules.domains.insert("b.example".into(), "c.example".into());
-        assert_eq!(
-            recipient(&rules, "+15555550199/TYPE=PLMN@B.example", Kind::Number).as_deref(),
-            Some("+15555550199/TYPE=PLMN@c.example")
-        );
-    }
-
-    #[test]
-    fn only_numbers_are_looked_up() {
-        let mut rules = german();
-        rules.portability_table = Some("portability".into());
-        for (text, kind) in [
-            ("a@b.example", Kind::Other),
-            ("12345@b.example", Kind::ShortCode),
-            ("0012@b.example", Kind::Number),
-        ] {
-            let result = rules.recipient(&parts(text, kind), |_, _| Err::<Option<String>, _>("asked"));
-            assert_eq!(result, Ok(None), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_failing_table_is_not_taken_for_a_number_that_was_not_ported() {
-        let mut rules = german();
-        rules.portability_table = Some("portability".into());
-        let address = parts("+15555550199@b.example", Kind::Number);
-        assert_eq!(rules.recipient(&address, |_, _| Err("not loaded")), Err("not loaded"));
-    }
-
-    #[test]
-    fn table_values_are_network_codes_or_domains() {
-        for (value, domain) in [
-            ("mnc002.mcc310", Some("mms.mnc002.mcc310.gprs")),
-            (" MNC02.mcc310 ", Some("mms.mnc002.mcc310.gprs")),
-            ("mms.c.example", Some("mms.c.example")),
-            ("mnc1.mcc310", None),
-            ("mnc0002.mcc310", None),
-            ("mnc002.mcc31", None),
-            ("", None),
-            ("nowhere", None),
-            ("a b.example", None),
-        ] {
-            assert_eq!(ported_domain(value).as_deref(), domain, "{value:?}");
-        }
-    }
+/// Why a table cannot be used, for an operator.
+pub fn unusable(table: &str, fault: &Fault) -> String {
+    format!("table {table:?}: {}", fault.explained())
 }

@@ -1,11 +1,17 @@
 //! What the operator writes, and the check that turns it into [`Rules`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+mod rule;
 
 use mm4_filter::address::is_domain;
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::rules::{BareNumbers, Code, Codes, Meaning, Numbering, Rules, plain};
+use crate::plan::{BareNumbers, Plan, Plans};
+use crate::rules::{Action, Rule, Rules, When, Who};
+use crate::spelled::{is_whole_address, plain};
+use crate::standard::{Code, Codes, Meaning, Standard};
 
 /// See the crate's documentation for each setting's meaning.
 #[derive(Deserialize)]
@@ -19,9 +25,23 @@ pub struct Settings {
     pub domains: BTreeMap<String, String>,
     pub own_domains: Vec<String>,
     pub short_codes: BTreeMap<String, String>,
+    /// Numbering plans of peers, each whole: nothing of the default plan is added.
+    pub peers: BTreeMap<String, PlanSettings>,
+    /// Each is read by itself, so that what is wrong is said with its name.
+    pub rules: Vec<Value>,
 }
 
-impl Default for Settings {
+/// How telephone numbers are written in the messages of one peer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PlanSettings {
+    pub country_code: Option<String>,
+    pub national_prefix: Option<String>,
+    pub international_prefixes: Vec<String>,
+    pub bare_numbers: BareNumbers,
+}
+
+impl Default for PlanSettings {
     fn default() -> Self {
         Self {
             country_code: None,
@@ -29,10 +49,24 @@ impl Default for Settings {
             // ITU-T E.164: the recommended international prefix.
             international_prefixes: vec!["00".into()],
             bare_numbers: BareNumbers::International,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let plan = PlanSettings::default();
+        Self {
+            country_code: plan.country_code,
+            national_prefix: plan.national_prefix,
+            international_prefixes: plan.international_prefixes,
+            bare_numbers: plan.bare_numbers,
             portability_table: None,
             domains: BTreeMap::new(),
             own_domains: Vec::new(),
             short_codes: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            rules: Vec::new(),
         }
     }
 }
@@ -40,71 +74,88 @@ impl Default for Settings {
 impl Settings {
     /// # Errors
     /// Every problem at once, separated by `; `, each with its setting, value and expected form.
-    pub fn check(self) -> Result<Rules, String> {
+    pub fn check(mut self) -> Result<Rules, String> {
         let mut problems = Vec::new();
-        self.check_numbering(&mut problems);
+        let default = PlanSettings {
+            country_code: self.country_code.take(),
+            national_prefix: self.national_prefix.take(),
+            international_prefixes: std::mem::take(&mut self.international_prefixes),
+            bare_numbers: self.bare_numbers,
+        };
+        default.check("", &mut problems);
+        for (peer, plan) in &self.peers {
+            plan.check(&format!("peers.{peer}."), &mut problems);
+        }
         self.check_domains(&mut problems);
         self.check_short_codes(&mut problems);
         if self.portability_table.as_deref() == Some("") {
             problems.push("portability-table is empty, but must name a table of the relay's configuration".into());
         }
+        let named = !self.rules.is_empty();
+        let rules = self.checked_rules(&mut problems);
         if !problems.is_empty() {
             return Err(format!("settings: {}", problems.join("; ")));
         }
         Ok(Rules {
-            numbering: Numbering {
-                country_code: self.country_code,
-                national_prefix: self.national_prefix.unwrap_or_default(),
-                international_prefixes: self.international_prefixes,
-                bare_numbers: self.bare_numbers,
+            plans: Plans {
+                default: default.into(),
+                peers: self.peers.into_iter().map(|(peer, plan)| (peer, plan.into())).collect(),
             },
-            portability_table: self.portability_table,
-            domains: self
-                .domains
-                .into_iter()
-                .map(|(from, to)| (from.to_ascii_lowercase(), to))
-                .collect(),
-            codes: Codes {
-                own_domains: self.own_domains.iter().map(|domain| plain(domain)).collect(),
-                listed: self
-                    .short_codes
-                    .iter()
-                    .map(|(code, to)| (read_code(code), read_meaning(to)))
+            standard: Standard {
+                portability_table: self.portability_table,
+                domains: self
+                    .domains
+                    .into_iter()
+                    .map(|(from, to)| (from.to_ascii_lowercase(), to))
                     .collect(),
+                codes: Codes {
+                    own_domains: self.own_domains.iter().map(|domain| plain(domain)).collect(),
+                    listed: self
+                        .short_codes
+                        .iter()
+                        .map(|(code, to)| (read_code(code), read_meaning(to)))
+                        .collect(),
+                },
             },
+            rules,
+            named,
         })
     }
 
-    fn check_numbering(&self, problems: &mut Vec<String>) {
-        if let Some(code) = &self.country_code
-            && (!is_digits(code, 1, 3) || code.starts_with('0'))
-        {
-            problems.push(format!(
-                "country-code is {code:?}, but must be 1 to 3 digits that do not begin with 0"
-            ));
+    /// Without rules, the standard steps are the only one.
+    fn checked_rules(&mut self, problems: &mut Vec<String>) -> Vec<Rule> {
+        if self.rules.is_empty() {
+            return vec![Rule {
+                name: "standard".into(),
+                who: Who::Both,
+                when: When::default(),
+                action: Action::Standard,
+                stop: false,
+            }];
         }
-        if let Some(prefix) = &self.national_prefix
-            && !is_digits(prefix, 1, 5)
-        {
-            problems.push(format!(
-                "national-prefix is {prefix:?}, but must be 1 to 5 digits, or left out"
-            ));
-        }
-        for prefix in &self.international_prefixes {
-            if !is_digits(prefix, 1, 6) {
-                problems.push(format!(
-                    "international-prefixes holds {prefix:?}, but each must be 1 to 6 digits"
-                ));
+        let items = std::mem::take(&mut self.rules).into_iter().enumerate();
+        let before = problems.len();
+        let rules: Vec<Rule> = items
+            .filter_map(|(at, item)| rule::read(at + 1, item, problems))
+            .collect();
+        let mut seen = BTreeSet::new();
+        for rule in &rules {
+            if !seen.insert(rule.name.as_str()) {
+                problems.push(format!("rules holds the name {:?} twice", rule.name));
             }
         }
-        if self.country_code.is_none() {
-            if self.national_prefix.is_some() {
-                problems.push("national-prefix needs country-code beside it".into());
-            }
-            if self.bare_numbers == BareNumbers::National {
-                problems.push("bare-numbers = \"national\" needs country-code beside it".into());
+        let has_standard = rules.iter().any(|rule| rule.action == Action::Standard);
+        let of_standard = [
+            ("portability-table", self.portability_table.is_some()),
+            ("domains", !self.domains.is_empty()),
+            ("short-codes", !self.short_codes.is_empty()),
+        ];
+        for (key, _) in of_standard.iter().filter(|(_, is_set)| *is_set) {
+            if !has_standard && problems.len() == before {
+                problems.push(format!("{key} has no effect, because no rule has standard = true"));
             }
         }
+        rules
     }
 
     fn check_domains(&self, problems: &mut Vec<String>) {
@@ -174,14 +225,52 @@ fn is_digits(text: &str, min: usize, max: usize) -> bool {
     (min..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What the relay accepts as an address (256 octets of ASCII without blanks and brackets), with a domain.
-fn is_whole_address(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b',' | b';');
-    text.len() <= 256
-        && text.bytes().all(plain)
-        && text
-            .rsplit_once('@')
-            .is_some_and(|(local, domain)| !local.is_empty() && is_domain(domain))
+impl PlanSettings {
+    /// `place` stands before each key.
+    fn check(&self, place: &str, problems: &mut Vec<String>) {
+        if let Some(code) = &self.country_code
+            && (!is_digits(code, 1, 3) || code.starts_with('0'))
+        {
+            problems.push(format!(
+                "{place}country-code is {code:?}, but must be 1 to 3 digits that do not begin with 0"
+            ));
+        }
+        if let Some(prefix) = &self.national_prefix
+            && !is_digits(prefix, 1, 5)
+        {
+            problems.push(format!(
+                "{place}national-prefix is {prefix:?}, but must be 1 to 5 digits, or left out"
+            ));
+        }
+        for prefix in &self.international_prefixes {
+            if !is_digits(prefix, 1, 6) {
+                problems.push(format!(
+                    "{place}international-prefixes holds {prefix:?}, but each must be 1 to 6 digits"
+                ));
+            }
+        }
+        if self.country_code.is_none() {
+            if self.national_prefix.is_some() {
+                problems.push(format!("{place}national-prefix needs country-code beside it"));
+            }
+            if self.bare_numbers == BareNumbers::National {
+                problems.push(format!(
+                    "{place}bare-numbers = \"national\" needs country-code beside it"
+                ));
+            }
+        }
+    }
+}
+
+impl From<PlanSettings> for Plan {
+    fn from(settings: PlanSettings) -> Self {
+        Self {
+            country_code: settings.country_code,
+            national_prefix: settings.national_prefix.unwrap_or_default(),
+            international_prefixes: settings.international_prefixes,
+            bare_numbers: settings.bare_numbers,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub use part::{PartExt, PartReader, READ_PIECE};
 #[doc(hidden)]
 pub use plugin::glue;
 pub use plugin::{Occasions, Plugin};
-pub use settings::config;
+pub use settings::{config, granted};
 
 pub use bindings::mm4::filter::types::{
     Address, AddressKind, BodyWriter, Delivery, Destination, Edit, Fault, HeaderField, MessageType, Outcome, Part,

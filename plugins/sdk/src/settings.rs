@@ -15,6 +15,15 @@ pub fn config<T: DeserializeOwned>() -> Result<T, String> {
     parse(&read_all(host::size(), host::read))
 }
 
+/// Whether the configuration grants that, by the word that stands there: `numbering`.
+///
+/// A plug-in that asks this anywhere loads without the grants that it is not given, where it would be refused otherwise. So
+/// ask in [`configure`](crate::Plugin::configure) for each grant that the settings need, and refuse settings that need what
+/// is not there: calling a function of an interface that is not granted ends the call.
+pub fn granted(grant: &str) -> bool {
+    host::granted(grant)
+}
+
 /// Reads `size` octets in pieces. Stops where the host has no more, whatever size it promised.
 fn read_all(size: u64, read: impl Fn(u64, u32) -> Vec<u8>) -> Vec<u8> {
     let mut bytes = Vec::new();

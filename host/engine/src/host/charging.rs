@@ -1,6 +1,7 @@
 //! `charging`: records that are kept when the message is committed.
 
 use crate::bindings::mm4::filter::{charging, types};
+use crate::limits::Grant;
 use crate::words::{ChargingRecord, Fault};
 
 use super::{Call, limit};
@@ -22,7 +23,7 @@ fn is_legal(name: &str) -> bool {
 
 impl charging::Host for Call {
     fn emit(&mut self, entry: charging::ChargingRecord) -> wasmtime::Result<Result<(), types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Charging)?;
         self.subject("charging")?;
         Ok(self.keep_record(entry.into()).map_err(Into::into))
     }
@@ -32,7 +33,7 @@ impl charging::Host for Call {
         entry: charging::ChargingRecord,
         more: Vec<(String, String)>,
     ) -> wasmtime::Result<Result<(), types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Charging)?;
         self.subject("charging")?;
         let record = Self::extended(entry.into(), more);
         Ok(record.and_then(|record| self.keep_record(record)).map_err(Into::into))

@@ -1,6 +1,7 @@
 //! `config`: the settings from the configuration, read in pieces.
 
 use crate::bindings::mm4::filter::config;
+use crate::limits::Grant;
 
 use super::Call;
 
@@ -19,5 +20,11 @@ impl config::Host for Call {
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(settings.len());
         let end = start.saturating_add(max.min(READ_MAX) as usize).min(settings.len());
         Ok(settings[start..end].to_vec())
+    }
+
+    fn granted(&mut self, grant: String) -> wasmtime::Result<bool> {
+        self.host_calls += 1;
+        let known = grant.parse::<Grant>();
+        Ok(known.is_ok_and(|grant| self.owner.grants.contains(&grant)))
     }
 }

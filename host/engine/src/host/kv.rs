@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::bindings::mm4::filter::{kv, types};
+use crate::limits::Grant;
 use crate::verdict::KvWrite;
 use crate::words::Fault;
 
@@ -138,13 +139,13 @@ impl Call {
 
 impl kv::Host for Call {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Kv)?;
         self.subject("kv")?;
         Ok(self.kv_read(&key).await.map_err(Into::into))
     }
 
     fn set(&mut self, key: String, value: Vec<u8>) -> wasmtime::Result<Result<(), types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Kv)?;
         self.subject("kv")?;
         if value.len() > VALUE_MAX {
             let text = format!("the value has {} octets, at most {VALUE_MAX} are allowed", value.len());
@@ -154,13 +155,13 @@ impl kv::Host for Call {
     }
 
     fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Kv)?;
         self.subject("kv")?;
         Ok(self.kv_write(key, Change::Delete).map_err(Into::into))
     }
 
     async fn increment(&mut self, key: String, by: i64) -> wasmtime::Result<Result<(), types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Kv)?;
         self.subject("kv")?;
         Ok(self.kv_add(key, by).await.map_err(Into::into))
     }

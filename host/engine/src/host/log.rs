@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::bindings::mm4::filter::log;
+use crate::limits::Grant;
 use crate::words::Level;
 
 use super::Call;
@@ -34,8 +35,14 @@ impl Call {
 
 impl log::Host for Call {
     fn write(&mut self, level: log::Level, text: String) -> wasmtime::Result<()> {
-        self.host_calls += 1;
+        self.ask(Grant::Log)?;
         self.log_line(level.into(), &text);
+        Ok(())
+    }
+
+    fn rule(&mut self, name: String) -> wasmtime::Result<()> {
+        self.ask(Grant::Log)?;
+        self.rules.add(&name);
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::bindings::mm4::filter::{metrics, types};
+use crate::limits::Grant;
 use crate::words::{Fault, Measure, MeasureValue};
 
 use super::{Call, limit};
@@ -95,13 +96,13 @@ impl Call {
 
 impl metrics::Host for Call {
     fn count(&mut self, name: String, by: u64) -> wasmtime::Result<Result<(), types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Metrics)?;
         self.subject("metrics")?;
         Ok(self.add(name, by).map_err(Into::into))
     }
 
     fn observe(&mut self, name: String, value: f64) -> wasmtime::Result<Result<(), types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Metrics)?;
         self.subject("metrics")?;
         Ok(self.put(name, value).map_err(Into::into))
     }

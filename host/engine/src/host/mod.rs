@@ -12,6 +12,7 @@ mod message;
 mod metrics;
 mod numbering;
 mod random;
+pub(crate) mod rules;
 mod tables;
 mod wasi;
 pub(crate) mod writer;
@@ -56,6 +57,8 @@ pub(crate) struct Call {
     pub kv: kv::Pending,
     pub metrics: metrics::Book,
     pub log: log::Book,
+    /// Rules of its settings that it named.
+    pub rules: rules::Named,
     /// For its turn, when it takes long.
     pub waits: Waits,
     started: Instant,
@@ -89,6 +92,7 @@ impl Call {
             kv: kv::Pending::default(),
             metrics: metrics::Book::default(),
             log: log::Book::default(),
+            rules: rules::Named::new(subject.is_none()),
             waits: Waits::default(),
             started: Instant::now(),
             subject,
@@ -130,6 +134,16 @@ impl Call {
         }
     }
 
+    /// Counts a call of a host function that needs a grant. The error ends a call that has not got it: a component that
+    /// asks what it is granted loads without the rest.
+    fn ask(&mut self, grant: Grant) -> wasmtime::Result<()> {
+        self.host_calls += 1;
+        match self.owner.grants.contains(&grant) {
+            true => Ok(()),
+            false => Err(NotGranted { grant }.into()),
+        }
+    }
+
     /// The message of this call. The error ends a `configure` that asked for it.
     fn subject(&self, interface: &'static str) -> wasmtime::Result<&Arc<dyn Subject>> {
         self.subject.as_ref().ok_or_else(|| OnlyInProcess { interface }.into())
@@ -146,6 +160,13 @@ impl Call {
 #[error("asked for `{interface}`, which exists only in `process`")]
 pub(crate) struct OnlyInProcess {
     pub interface: &'static str,
+}
+
+/// It called what the configuration does not grant.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("it asked for `{grant}`, which is not granted: add it to the plug-in's grants")]
+pub(crate) struct NotGranted {
+    pub grant: Grant,
 }
 
 /// A bound that is no `fault` of the contract was passed: the call ends.

@@ -1,6 +1,7 @@
 //! `numbering`: the network that serves a telephone number.
 
 use crate::bindings::mm4::filter::{numbering, types};
+use crate::limits::Grant;
 use crate::words::Fault;
 
 use super::Call;
@@ -10,7 +11,7 @@ const DIGITS_MAX: usize = 15;
 
 impl numbering::Host for Call {
     async fn lookup(&mut self, number: String) -> wasmtime::Result<Result<Option<numbering::Network>, types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Numbering)?;
         self.subject("numbering")?;
         if !is_e164(&number) {
             let text = format!(

@@ -9,6 +9,7 @@ use rand_core::TryRng;
 use sha2::{Digest, Sha256};
 
 use crate::bindings::mm4::filter::random;
+use crate::limits::Grant;
 
 use super::Call;
 
@@ -101,12 +102,12 @@ impl Call {
 
 impl random::Host for Call {
     fn number(&mut self) -> wasmtime::Result<u64> {
-        self.host_calls += 1;
+        self.ask(Grant::Random)?;
         Ok(self.stream()?.number())
     }
 
     fn bytes(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
-        self.host_calls += 1;
+        self.ask(Grant::Random)?;
         let mut bytes = vec![0; count.min(BYTES_MAX) as usize];
         self.stream()?.fill(&mut bytes);
         Ok(bytes)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::bindings::mm4::filter::{tables, types};
+use crate::limits::Grant;
 use crate::services::Table;
 use crate::words::Fault;
 
@@ -25,7 +26,7 @@ impl Call {
 
 impl tables::Host for Call {
     fn lookup(&mut self, table: String, key: String) -> wasmtime::Result<Result<Option<String>, types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Tables)?;
         let found = self
             .pinned_table(&table)
             .map(|table| table.lookup(&key).map(str::to_owned));
@@ -37,7 +38,7 @@ impl tables::Host for Call {
         table: String,
         text: String,
     ) -> wasmtime::Result<Result<Option<(String, String)>, types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Tables)?;
         let found = self.pinned_table(&table).map(|table| {
             let row = table.lookup_prefix(&text);
             row.map(|(key, value)| (key.to_owned(), value.to_owned()))

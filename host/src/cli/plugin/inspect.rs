@@ -27,7 +27,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     println!("memory     {} KiB at the start", memory.div_ceil(1024));
     println!("imports    {}", inspection.imports.join("\n           "));
     println!("exports    {}", inspection.exports.join("\n           "));
+    let label = if inspection.asks_for_grants { "can use" } else { "needs" };
     let grants: Vec<String> = inspection.grants.iter().map(|grant| format!("\"{grant}\"")).collect();
-    println!("needs      grants = [{}]", grants.join(", "));
+    println!("{label:<10} grants = [{}]", grants.join(", "));
     Ok(())
 }

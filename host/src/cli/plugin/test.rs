@@ -42,8 +42,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         Limits::default(),
     );
     let (mut differ, mut broken) = (0, 0);
+    let mut rules = Rules::default();
     for (name, case) in &cases {
-        match run_one(&mut bench, case, args).await {
+        match run_one(&mut bench, case, args, &mut rules).await {
             Ok(same) => differ += usize::from(!same),
             // The others may be right: one slip does not hide them.
             Err(error) => {
@@ -58,6 +59,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         String::new()
     };
+    print!("{}", rules.report());
     println!("{all} cases, {differ} differ{unusable}");
     ensure!(broken == 0, "{broken} of {all} cases cannot be run");
     ensure!(
@@ -91,17 +93,56 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<NamedCase>> {
 }
 
 /// Whether the plug-in does what is expected.
-async fn run_one(bench: &mut Bench, case: &anyhow::Result<Case>, args: &Args) -> anyhow::Result<bool> {
+async fn run_one(
+    bench: &mut Bench,
+    case: &anyhow::Result<Case>,
+    args: &Args,
+    rules: &mut Rules,
+) -> anyhow::Result<bool> {
     let case = match case {
         Ok(case) => case,
         Err(error) => bail!("{error:#}"),
     };
     let now = bench.made_of(case).await?;
+    rules.note(&case.name, &now);
     let same = compare(case, &now, args.bless)?;
     if args.deterministic {
         println!("         fuel {}", bench.fuel());
     }
     Ok(same)
+}
+
+/// The rules of the settings of all cases, as the plug-in names them, and the cases that each had a part in.
+#[derive(Default)]
+struct Rules(Vec<(String, Vec<String>)>);
+
+impl Rules {
+    fn note(&mut self, case: &str, made: &Made) {
+        for rule in &made.rules {
+            self.of(rule);
+        }
+        for rule in &made.used {
+            self.of(rule).push(case.to_owned());
+        }
+    }
+
+    fn of(&mut self, rule: &str) -> &mut Vec<String> {
+        let at = self.0.iter().position(|(name, _)| name == rule);
+        let at = at.unwrap_or_else(|| {
+            self.0.push((rule.to_owned(), Vec::new()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+
+    /// A line for each rule; nothing for a plug-in that has none.
+    fn report(&self) -> String {
+        let line = |(rule, cases): &(String, Vec<String>)| match cases.is_empty() {
+            true => format!("rule {rule}: touched by no case\n"),
+            false => format!("rule {rule}: {}\n", cases.join(", ")),
+        };
+        self.0.iter().map(line).collect()
+    }
 }
 
 /// Whether the snapshot is the expected one. A difference is shown.

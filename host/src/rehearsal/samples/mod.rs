@@ -41,6 +41,10 @@ pub struct Made {
     pub text: String,
     /// Why the plug-in failed, beginning with the class of the failure, if it did.
     pub failed: Option<String>,
+    /// The rules of the case's settings, as the plug-in named them.
+    pub rules: Vec<String>,
+    /// Those that had a part in it.
+    pub used: Vec<String>,
 }
 
 /// Why samples do not let a version go live.
@@ -113,16 +117,19 @@ impl Bench {
                     inside: Arc::new(case.inside()),
                     ..When::default()
                 };
+                let rules = plugin.rules().to_vec();
                 let link = Link::new(plugin, OnFailure::Defer).when(Arc::new(when));
-                let made = Rehearsal::of(case)?.run(&Chain::of(link.clone())).await.made();
+                let rehearsed = Rehearsal::of(case)?.run(&Chain::of(link.clone())).await;
                 self.fuel = link.tap.fuel();
-                Ok(made)
+                Ok(rehearsed.made(rules))
             }
             Err(problem) => {
                 self.fuel = 0;
                 Ok(Made {
                     text: format!("does not load:\n  {problem}\n"),
                     failed: None,
+                    rules: Vec::new(),
+                    used: Vec::new(),
                 })
             }
         }
@@ -277,14 +284,16 @@ impl Rehearsal {
 }
 
 impl Rehearsed {
-    fn made(&self) -> Made {
-        let text = match self {
-            Self::Passed(passage, effects) => snapshot::passage(passage, effects),
-            Self::Told(told) => snapshot::told(told),
+    fn made(&self, rules: Vec<String>) -> Made {
+        let (text, effects) = match self {
+            Self::Passed(passage, effects) => (snapshot::passage(passage, effects), effects),
+            Self::Told(told) => (snapshot::told(told), &told.effects),
         };
         Made {
             text,
             failed: self.failure().map(str::to_owned),
+            rules,
+            used: effects.rules.clone(),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::message::{Append, KvWrite, Message, Refusal, TransferEncoding};
 use crate::protocol::mm4;
 
 use super::super::account;
-use crate::pipeline::{Effects, OutcomeTold, Passage};
+use crate::pipeline::{Effects, OutcomeTold, Passage, rule_line};
 
 /// Text parts up to this size are shown whole.
 const SHOWN_TEXT: usize = 4096;
@@ -17,18 +17,19 @@ const SHOWN_TEXT: usize = 4096;
 pub fn passage(passage: &Passage, effects: &Effects) -> String {
     let mut text = String::new();
     let did = effects.journey.iter().flat_map(|step| &step.did);
+    let ended = |how: String| std::iter::once(how).chain(rules(effects)).collect::<Vec<_>>();
     match passage {
         Passage::Go { message, .. } => {
             line(&mut text, "verdict", did);
             values(&mut text, effects);
             whole(&mut text, message);
         }
-        Passage::Hold(holder) => line(&mut text, "verdict", [&format!("hold: {}", holder.reason)]),
+        Passage::Hold(holder) => line(&mut text, "verdict", &ended(format!("hold: {}", holder.reason))),
         Passage::Discard { .. } => {
             line(&mut text, "verdict", did);
             values(&mut text, effects);
         }
-        Passage::Refuse(refusal) => line(&mut text, "verdict", [&refused(refusal)]),
+        Passage::Refuse(refusal) => line(&mut text, "verdict", &ended(refused(refusal))),
     }
     text
 }
@@ -47,10 +48,20 @@ pub fn told(told: &OutcomeTold) -> String {
     let mut text = String::new();
     match told.failed.first() {
         Some((_, reason)) => line(&mut text, "verdict", [&format!("none, it failed: {reason}")]),
-        None => line(&mut text, "verdict", [&"pass".to_owned()]),
+        None => line(
+            &mut text,
+            "verdict",
+            &std::iter::once("pass".to_owned())
+                .chain(rules(&told.effects))
+                .collect::<Vec<_>>(),
+        ),
     }
     values(&mut text, &told.effects);
     text
+}
+
+fn rules(effects: &Effects) -> impl Iterator<Item = String> + '_ {
+    effects.rules.iter().map(|name| rule_line(name))
 }
 
 fn line<'a>(text: &mut String, title: &str, items: impl IntoIterator<Item = &'a String>) {
