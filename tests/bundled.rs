@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::support::{Authority, Conversation, Link, Peer, Process, config_at, mm4relay, plugin, root, sample};
+use crate::support::{
+    Authority, Conversation, Link, Peer, Process, Relay, config, config_at, mm4relay, plugin, root, sample,
+};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -14,33 +16,77 @@ fn quoted(text: &str) -> BTreeSet<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The keys of a table in docs/plugins.md: the first cells of its rows.
-fn documented(name: &str) -> BTreeSet<String> {
-    let page = std::fs::read_to_string(root().join("docs/plugins.md")).expect("the page");
-    let section = page.split(&format!("\n### `{name}`\n")).nth(1).expect("its section");
-    let section = section.split("\n### ").next().unwrap_or_default();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
-    rows.filter_map(|row| row.split('`').next())
-        .map(str::to_owned)
-        .collect()
+/// The keys of a table in a page: the first cells of the rows under the heading `name`.
+fn documented(page: &str, name: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join(page)).expect("the page");
+    let section = text.split(&format!("\n### `{name}`\n")).nth(1).expect("its section");
+    let section = section
+        .split("\n## ")
+        .next()
+        .and_then(|section| section.split("\n### ").next());
+    let rows = section
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.filter_map(|row| row.split(" | ").next());
+    cells.flat_map(|cell| quoted(&format!("`{cell}"))).collect()
 }
 
 /// A plug-in names its settings when it is given one that it does not have.
+fn known(name: &str, settings: &str) -> BTreeSet<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("relay.toml");
+    let odd = Link::bundled(name, settings).to_string();
+    std::fs::write(&file, config_at("127.0.0.1:2526", &odd)).expect("a writable folder");
+    let said = mm4relay(&["check", "--config", text(&file)]);
+    let expected = said.err.split("unknown field `zzzzzz`, expected").nth(1);
+    let expected = expected.unwrap_or_else(|| panic!("{name} does not name its settings: {}", said.err));
+    quoted(expected)
+}
+
 #[test]
 fn every_setting_of_a_bundled_plug_in_is_documented_and_no_other() {
-    for name in ["address-rewrite", "content-adapt", "charging", "skeleton"] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("relay.toml");
-        let odd = Link::bundled(name, "zzzzzz = 1").to_string();
-        std::fs::write(&file, config_at("127.0.0.1:2526", &odd)).expect("a writable folder");
-        let said = mm4relay(&["check", "--config", text(&file)]);
-        let expected = said.err.split("unknown field `zzzzzz`, expected").nth(1);
-        let known = quoted(expected.expect("the plug-in names its settings"));
+    for name in ["address-rewrite", "screen", "content-adapt", "charging", "skeleton"] {
+        let known = known(name, "zzzzzz = 1");
         assert!(!known.is_empty());
         assert_eq!(
             known,
-            documented(name),
+            documented("docs/plugins.md", name),
             "{name}: its settings, and those in docs/plugins.md"
+        );
+    }
+}
+
+#[test]
+fn every_key_of_a_rule_is_documented_and_no_other() {
+    for (name, section, settings) in [
+        ("address-rewrite", "peers", "peers = { a = { zzzzzz = 1 } }"),
+        ("address-rewrite", "rules", "rules = [{ name = \"a\", zzzzzz = 1 }]"),
+        (
+            "address-rewrite",
+            "when",
+            "rules = [{ name = \"a\", when = { zzzzzz = 1 } }]",
+        ),
+        ("screen", "settings", "zzzzzz = 1"),
+        ("screen", "rules", "rules = [{ name = \"a\", zzzzzz = 1 }]"),
+        ("screen", "when", "rules = [{ name = \"a\", when = { zzzzzz = 1 } }]"),
+        (
+            "screen",
+            "except",
+            "rules = [{ name = \"a\", except = { zzzzzz = 1 } }]",
+        ),
+        ("screen", "flood", "rules = [{ name = \"a\", flood = { zzzzzz = 1 } }]"),
+        (
+            "screen",
+            "duplicates",
+            "rules = [{ name = \"a\", duplicates = { zzzzzz = 1 } }]",
+        ),
+    ] {
+        let page = format!("docs/{name}.md");
+        assert_eq!(
+            known(name, settings),
+            documented(&page, section),
+            "{name}: keys of {section}, and those in {page}"
         );
     }
 }
@@ -59,6 +105,7 @@ impl Example {
         for name in ["tables", "plugins/samples", "tls"] {
             std::fs::create_dir_all(path(name)).expect("a writable folder");
         }
+        std::fs::write(path("tables/blocked.csv"), "*>+15550000666,2026-11-01\n").expect("a writable folder");
         let ported = "+15557000002,mms.mnc002.mcc999.gprs\n";
         std::fs::write(path("tables/ported.csv"), ported).expect("a writable folder");
         std::fs::write(path("tables/subscribers.csv"), "+15550000001,mmsc-2\n").expect("a writable folder");
@@ -77,7 +124,7 @@ impl Example {
             std::fs::copy(from, path(to)).expect("a copy");
         }
         let example = std::fs::read_to_string(root().join("docs/relay.toml")).expect("the example");
-        for name in ["address-rewrite", "content-adapt", "charging"] {
+        for name in ["address-rewrite", "screen", "content-adapt", "charging"] {
             std::fs::copy(plugin(name), path(&format!("plugins/{name}.wasm"))).expect("a copy");
         }
         let copied = std::process::Command::new("cp")
@@ -166,4 +213,26 @@ fn the_example_passes_its_check_and_carries_messages_both_ways() {
     client
         .say("MAIL FROM:<+15990000001/TYPE=PLMN@mms.b.example>")
         .expect("530 5.7.0");
+}
+
+#[test]
+fn rules_rewrite_what_a_peer_sends_and_trace_says_which() {
+    let rules = r#"
+country-code = "999"
+rules = [
+    { name = "moved range", when = { users = ["+1555*"] }, prefix = { from = "+1555", to = "+1666" } },
+    { name = "nobody's", when = { users = ["+1777*"] }, domain = "mms.c.example" },
+]
+"#;
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, &Link::bundled("address-rewrite", rules).to_string()));
+    let answer = relay.offer(&sample::forward_request("moved"));
+    assert!(answer.starts_with("250"), "{answer}");
+    let to = sample::TO.replace("+1555", "+1666");
+    assert_eq!(peer.wait_for(1)[0].to, [to.as_str()]);
+    let trace = relay.print(&["trace", "moved@mms.a.example"]);
+    assert!(
+        trace.contains("by rule moved range") && !trace.contains("nobody's"),
+        "{trace}"
+    );
 }

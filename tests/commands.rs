@@ -131,7 +131,7 @@ fn the_example_configuration_in_the_docs_is_right() {
 
 #[test]
 fn the_samples_of_each_bundled_plug_in_pass() {
-    for name in ["skeleton", "address-rewrite", "content-adapt", "charging"] {
+    for name in ["skeleton", "address-rewrite", "screen", "content-adapt", "charging"] {
         let folder = root().join("plugins").join(name);
         let wasm = plugin(name);
         let said = mm4relay(&["plugin", "test", text(&folder), "--wasm", text(&wasm)]);

@@ -35,6 +35,7 @@ mod replay;
 mod rights;
 mod rooms;
 mod routing;
+mod screening;
 mod stays_up;
 mod strangers;
 mod support;

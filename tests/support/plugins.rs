@@ -38,6 +38,7 @@ impl Link {
     pub fn bundled(name: &str, settings: &str) -> Self {
         let grants: &[&str] = match name {
             "address-rewrite" => &["tables", "log"],
+            "screen" => &["log", "kv", "tables", "metrics"],
             "content-adapt" => &["log"],
             "charging" => &["charging"],
             _ => &[],

@@ -9,6 +9,7 @@ wasmtime::component::bindgen!({
     with: { "mm4:filter/types.body-writer": crate::host::writer::BodyWriter },
     imports: {
         "mm4:filter/message.read-part": async | trappable,
+        "mm4:filter/message.part-header": async | trappable,
         "mm4:filter/kv.get": async | trappable,
         "mm4:filter/kv.increment": async | trappable,
         "mm4:filter/numbering.lookup": async | trappable,

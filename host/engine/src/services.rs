@@ -70,6 +70,8 @@ pub trait Subject: Send + Sync + 'static {
     fn headers(&self) -> Vec<HeaderField>;
     /// The leaves of the MIME structure, in order.
     fn parts(&self) -> Vec<Part>;
+    /// The first field of that name in a part's own header, unfolded.
+    fn part_header<'a>(&'a self, id: u32, name: &'a str) -> BoxFuture<'a, Result<Option<String>, Fault>>;
     /// At most `max` octets (never more than 1 MiB) of a part's decoded body from `offset` on; empty at or behind its end.
     fn read_part<'a>(&'a self, id: u32, offset: u64, max: u32) -> BoxFuture<'a, Result<Bytes, Fault>>;
 }

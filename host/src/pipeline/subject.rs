@@ -233,6 +233,22 @@ impl Subject for View {
         message.parts.iter().map(part).collect()
     }
 
+    fn part_header<'a>(&'a self, id: u32, name: &'a str) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        Box::pin(async move {
+            let Shown::Whole(message) = &self.shown else {
+                return Err(Fault::Invalid(format!("the message has no part {id}")));
+            };
+            let found = if message.content.is_in_memory() {
+                mm4::part_header(message, id, name)
+            } else {
+                let (message, name) = (Arc::clone(message), name.to_owned());
+                let reading = tokio::task::spawn_blocking(move || mm4::part_header(&message, id, &name));
+                reading.await.map_err(|error| Fault::Unavailable(error.to_string()))?
+            };
+            found.map_err(|error| Fault::Invalid(error.to_string()))
+        })
+    }
+
     fn read_part<'a>(&'a self, id: u32, offset: u64, max: u32) -> BoxFuture<'a, Result<Bytes, Fault>> {
         Box::pin(async move {
             let bytes = self.decoded(id).await?;

@@ -8,6 +8,8 @@ pub trait AddressExt {
     fn may_be_plmn(&self) -> bool;
     /// The E.164 number with its `+`, if the address is one already.
     fn e164(&self) -> Option<&str>;
+    /// What tables of end points know it by: the E.164 number, or else the user with its domain, in lower case.
+    fn end_point(&self) -> String;
     /// The same address in another domain; everything before the `@` stays as it was received.
     fn with_domain(&self, domain: &str) -> String;
 }
@@ -21,6 +23,17 @@ impl AddressExt for Address {
 
     fn e164(&self) -> Option<&str> {
         (self.may_be_plmn() && is_e164(&self.user)).then_some(self.user.as_str())
+    }
+
+    fn end_point(&self) -> String {
+        match (self.e164(), &self.domain) {
+            (Some(number), _) => number.to_owned(),
+            (None, Some(domain)) => {
+                let domain = domain.strip_suffix('.').unwrap_or(domain);
+                format!("{}@{domain}", self.user).to_ascii_lowercase()
+            }
+            (None, None) => self.user.to_ascii_lowercase(),
+        }
     }
 
     fn with_domain(&self, domain: &str) -> String {
@@ -106,6 +119,19 @@ mod tests {
     fn a_number_of_another_address_type_is_not_e164() {
         assert_eq!(address("+15555550100", Some("plmn"), None).e164(), Some("+15555550100"));
         assert_eq!(address("+15555550100", Some("IPv4"), None).e164(), None);
+    }
+
+    #[test]
+    fn an_end_point_is_a_number_or_a_user_in_a_domain() {
+        assert_eq!(
+            address("+15555550100", Some("PLMN"), Some("b.example")).end_point(),
+            "+15555550100"
+        );
+        assert_eq!(
+            address("7788", None, Some("MMS.b.example.")).end_point(),
+            "7788@mms.b.example"
+        );
+        assert_eq!(address("PostMaster", None, None).end_point(), "postmaster");
     }
 
     #[test]

@@ -47,6 +47,7 @@
 //! - [`message`]: the message of this call; bodies through [`PartExt`].
 //! - [`config()`]: the plug-in's settings, typed.
 //! - [`edit`] and [`body`]: what a verdict is made of.
+//! - [`Pattern`]: texts with `*` in them, for settings. With the feature `text`, texts in whatever charset.
 //! - [`AddressExt`], [`address`]: MMS addresses, taken apart and put together.
 //! - [`tables`], [`kv`], [`charging`], [`clock`], [`log`], [`random`], [`metrics`], [`numbering`]: the relay's services.
 //!   Each needs a grant of its name in the relay's configuration, and in `plugin.toml` for `mm4relay plugin test`.
@@ -62,13 +63,17 @@ pub mod address;
 pub mod edit;
 mod fault;
 mod part;
+mod pattern;
 mod plugin;
 mod settings;
+#[cfg(feature = "text")]
+pub mod text;
 
 pub use address::AddressExt;
 pub use edit::{body, verdict};
 pub use fault::FaultExt;
 pub use part::{PartExt, PartReader, READ_PIECE};
+pub use pattern::Pattern;
 #[doc(hidden)]
 pub use plugin::glue;
 pub use plugin::{Occasions, Plugin};

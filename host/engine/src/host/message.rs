@@ -61,6 +61,12 @@ impl message::Host for Call {
         Ok(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
     }
 
+    async fn part_header(&mut self, id: u32, name: String) -> wasmtime::Result<Result<Option<String>, types::Fault>> {
+        self.host_calls += 1;
+        let subject = self.subject(NAME)?.clone();
+        Ok(subject.part_header(id, &name).await.map_err(Into::into))
+    }
+
     async fn read_part(&mut self, id: u32, offset: u64, max: u32) -> wasmtime::Result<Result<Vec<u8>, types::Fault>> {
         self.host_calls += 1;
         let subject = self.subject(NAME)?.clone();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use mm4relay_engine::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -238,6 +238,62 @@ fn inspection_runs_nothing_and_tells_what_to_grant() {
 fn a_plug_in_that_uses_nothing_needs_no_grant() {
     let wasm = fs::read(guest("noop")).unwrap();
     assert_eq!(engine().inspect(&wasm).unwrap().grants, BTreeSet::new());
+}
+
+fn modest(settings: Value, grants: &[Grant]) -> PluginSpec {
+    PluginSpec {
+        wasm: guest("modest"),
+        grants: grants.iter().copied().collect(),
+        ..spec(settings)
+    }
+}
+
+#[tokio::test]
+async fn a_plug_in_that_asks_what_it_is_granted_loads_without_the_rest() {
+    let wasm = fs::read(guest("modest")).unwrap();
+    let inspection = engine().inspect(&wasm).unwrap();
+    assert!(inspection.asks_for_grants);
+    assert!(inspection.grants.contains(&Grant::Numbering));
+    assert!(
+        !engine()
+            .inspect(&fs::read(guest("hostile")).unwrap())
+            .unwrap()
+            .asks_for_grants
+    );
+    for (grants, known) in [
+        (&[][..], ""),
+        (&[Grant::Tables, Grant::Log], "log tables"),
+        (&[Grant::Kv], "kv"),
+    ] {
+        let plugin = load(modest(json!({}), grants)).await;
+        assert_eq!(held(judge(&plugin).await), known);
+    }
+}
+
+#[tokio::test]
+async fn calling_what_is_not_granted_ends_the_call() {
+    for (settings, grant) in [
+        (json!({ "a": 1 }), Grant::Numbering),
+        (json!({ "aaaaaaaa": 1 }), Grant::Tables),
+        (json!({ "aaaaaaaaaaaaaaaaaaaa": 1 }), Grant::Clock),
+    ] {
+        let failure = judge(&load(modest(settings.clone(), &[])).await).await.unwrap_err();
+        assert_eq!(failure.class, FailureClass::Contract);
+        assert!(
+            failure.text.contains(&format!("`{grant}`, which is not granted")),
+            "{failure}"
+        );
+        held(judge(&load(modest(settings, &[grant])).await).await);
+    }
+}
+
+#[tokio::test]
+async fn rules_are_named_once_and_on_one_line_and_each_call_names_its_own() {
+    let plugin = load(modest(json!({}), &[Grant::Log])).await;
+    assert_eq!(plugin.rules(), ["one", "two\\nforged"]);
+    assert_eq!(judge(&plugin).await.unwrap().rules, ["two\\nforged"]);
+    let silent = load(modest(json!({}), &[])).await;
+    assert!(silent.rules().is_empty() && judge(&silent).await.unwrap().rules.is_empty());
 }
 
 #[tokio::test]

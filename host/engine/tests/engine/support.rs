@@ -339,6 +339,15 @@ impl Subject for Message {
         }]
     }
 
+    fn part_header<'a>(&'a self, id: u32, name: &'a str) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        Box::pin(async move {
+            match id {
+                2 => Ok(name.eq_ignore_ascii_case("content-type").then(|| "image/jpeg".into())),
+                _ => Err(Fault::Invalid(format!("no part {id}"))),
+            }
+        })
+    }
+
     fn read_part<'a>(&'a self, id: u32, offset: u64, max: u32) -> BoxFuture<'a, Result<Bytes, Fault>> {
         Box::pin(async move {
             if id != 2 {

@@ -21,18 +21,18 @@ fn the_example_file_says_what_it_seems_to_say() {
     assert_eq!(config.relay_servers[1].weight, 1);
     assert_eq!(config.tables[0].file, Path::new("/etc/mm4relay/tables/ported.csv"));
     let chain: Vec<_> = config.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
-    assert_eq!(chain, ["address-rewrite", "content-adapt", "charging"]);
+    assert_eq!(chain, ["address-rewrite", "screen", "content-adapt", "charging"]);
     assert_eq!(
         config.plugins[0].file,
         Path::new("/etc/mm4relay/plugins/address-rewrite.wasm")
     );
     assert_eq!(
-        config.plugins[0].settings,
-        serde_json::json!({"portability-table": "ported"})
+        config.plugins[0].settings["portability-table"],
+        serde_json::json!("ported")
     );
-    assert_eq!(config.plugins[1].limits.memory, Some(192 << 20));
-    assert_eq!(config.plugins[1].on_failure, crate::message::OnFailure::Defer);
-    assert_eq!(config.plugins[2].settings, serde_json::json!({}));
+    assert_eq!(config.plugins[2].limits.memory, Some(192 << 20));
+    assert_eq!(config.plugins[2].on_failure, crate::message::OnFailure::Defer);
+    assert_eq!(config.plugins[3].settings, serde_json::json!({}));
 }
 
 /// A key that is nobody's slip of the hand is answered with all keys of its section: those are what the page must have.

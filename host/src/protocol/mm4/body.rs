@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 
+use super::part_edits::fields_of;
 use crate::message::{Content, Illegal, Message, Piece, TransferEncoding};
 
 /// RFC 2045, 6.8: encoded lines are at most 76 characters, which hold 57 octets.
@@ -26,6 +27,21 @@ pub fn decode_part(message: &Message, id: u32) -> Result<Bytes, Illegal> {
     let encoded = piece_octets(&message.content, &part.body)?;
     decoded(part.encoding, encoded)
         .ok_or_else(|| Illegal(format!("part {id} has a transfer encoding that nobody knows")))
+}
+
+/// The first field of that name in a part's own header, unfolded; in that of the message when it is not multipart.
+///
+/// Blocks on the disk when the message is not in memory. Refused: an unknown id, and a disk that does not answer.
+pub fn part_header(message: &Message, id: u32, name: &str) -> Result<Option<String>, Illegal> {
+    let part = message
+        .part(id)
+        .ok_or_else(|| Illegal(format!("the message has no part {id}")))?;
+    if part.header.size() == 0 && part.delimiter.size() == 0 {
+        return Ok(message.header.value(name).map(Into::into));
+    }
+    let fields = fields_of(&piece_octets(&message.content, &part.header)?);
+    let field = fields.iter().find(|field| field.is(name));
+    Ok(field.map(|field| field.value().into_owned()))
 }
 
 /// The body decoded; `None` when nobody knows the encoding.

@@ -66,7 +66,7 @@ mod samples;
 
 pub use amend::{Amendment, amend};
 pub use apply::apply;
-pub use body::decode_part;
+pub use body::{decode_part, part_header};
 pub use bounce::{Bounce, FailedRecipient, bounce};
 pub use compose::{Author, Body, DeliveryReport, Response, delivery_report, response};
 pub use dates::{Date, Expiry, Zone};

@@ -49,6 +49,8 @@ pub struct CaseFile {
     outcome: Option<Outcome>,
     /// Rows of the tables that the plug-in looks up.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
+    /// The plug-in's durable values before the call.
+    pub values: BTreeMap<String, String>,
     /// The networks of telephone numbers, which are the keys. Others are unknown.
     pub numbering: BTreeMap<String, engine::Network>,
 }

@@ -138,7 +138,8 @@ impl Bench {
     async fn load(&mut self, case: &Case) -> anyhow::Result<Result<Plugin, String>> {
         let (settings, tables, now) = (case.settings_json()?, &case.settings.tables, case.now()?);
         let (numbering, seed) = (&case.settings.numbering, case.random_seed());
-        let circumstances = serde_json::json!([settings, tables, numbering, seed, now.0]).to_string();
+        let values = &case.settings.values;
+        let circumstances = serde_json::json!([settings, tables, numbering, values, seed, now.0]).to_string();
         if let Some((key, loaded)) = &self.loaded
             && *key == circumstances
         {
@@ -150,6 +151,7 @@ impl Bench {
                 .map(|(name, rows)| (name.clone(), Arc::new(Inline(rows.clone())) as Arc<dyn Table>))
                 .collect(),
             networks: numbering.clone(),
+            values: values.clone(),
             seed,
             now: now.0,
         });
@@ -307,11 +309,12 @@ impl Rehearsed {
     }
 }
 
-/// The world of a case: its tables, networks, time and seed, no values, and a log that nobody takes for that of live
+/// The world of a case: its tables, values, networks, time and seed, and a log that nobody takes for that of live
 /// traffic.
 struct Circumstances {
     tables: BTreeMap<String, Arc<dyn Table>>,
     networks: BTreeMap<String, Network>,
+    values: BTreeMap<String, String>,
     seed: [u8; 32],
     now: u64,
 }
@@ -325,8 +328,9 @@ impl Services for Circumstances {
         self.tables.get(name).cloned()
     }
 
-    fn kv_get<'a>(&'a self, _plugin: &'a str, _key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
-        Box::pin(async { Ok(None) })
+    fn kv_get<'a>(&'a self, _plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+        let value = self.values.get(key).map(|value| value.clone().into_bytes());
+        Box::pin(async move { Ok(value) })
     }
 
     fn random_seed(&self) -> [u8; 32] {

@@ -1,10 +1,10 @@
 //! When a rule applies to an address: what is named must all hold, and of the items of a list one is enough.
 
-use mm4_filter::Fault;
+use mm4_filter::{Fault, Pattern};
 use serde::Deserialize;
 
 use crate::plan::Plan;
-use crate::spelled::{Kind, Parts, Pattern, plain};
+use crate::spelled::{Kind, Parts, plain};
 
 use super::{LookUp, Message, World};
 

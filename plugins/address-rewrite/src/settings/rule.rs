@@ -1,11 +1,12 @@
 //! One item of `rules`, as an operator writes it, and the check that turns it into a [`Rule`].
 
+use mm4_filter::Pattern;
+use mm4_filter::address::is_domain;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::rules::{Action, AddressKind, Block, Form, LookUp, PairTable, Rule, When, Who};
-use crate::spelled::{Pattern, is_address, is_whole_address};
-use mm4_filter::address::is_domain;
+use crate::spelled::{is_address, is_whole_address};
 
 /// Longest name of a rule, in octets.
 const NAME_MAX: usize = 64;
