@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use mm4relay::message::{
-    Answer, Append, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Origin,
-    Outgoing, OutgoingId, PeerName, Piece, Recipient, RepeatKey, Rope, Step, Timestamp, Transaction, TransactionChange,
-    Wants,
+    Answer, Append, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Ordinal,
+    Origin, Outgoing, OutgoingId, PeerName, Piece, Recipient, RecipientId, RepeatKey, Rope, Step, Timestamp,
+    Transaction, TransactionChange, Wants,
 };
 use mm4relay::spool::sqlite::{Options, SqliteSpool};
 use mm4relay::spool::{Acceptance, DeliveryResult, Inbox, Outcome, Queue, Spool};
@@ -53,7 +53,7 @@ fn peer(name: &str) -> PeerName {
 fn message(id: MessageId, source: &str, now: Timestamp) -> Acceptance {
     let address = |text| MmsAddress::new(text).unwrap();
     let recipient = Recipient {
-        id: 0,
+        id: RecipientId(0),
         address: address(TO),
     };
     Acceptance {
@@ -85,7 +85,7 @@ fn message(id: MessageId, source: &str, now: Timestamp) -> Acceptance {
 fn request(id: MessageId, now: Timestamp) -> Acceptance {
     let mut acceptance = message(id, "operator-a", now);
     let leg = Leg {
-        ordinal: 1,
+        ordinal: Some(Ordinal::FIRST),
         transaction_id: Some("minted-7".into()),
         ..Leg::aside(
             peer("operator-b"),
@@ -96,7 +96,7 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
     acceptance.outgoing.push(Outgoing {
         id: OutgoingId {
             message: id,
-            ordinal: 1,
+            ordinal: Ordinal::FIRST,
         },
         peer: peer("operator-b"),
         source: peer("operator-a"),
@@ -156,7 +156,10 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
 
 fn outcome(message: MessageId, result: DeliveryResult, reply: Option<&str>) -> Outcome {
     Outcome {
-        id: OutgoingId { message, ordinal: 1 },
+        id: OutgoingId {
+            message,
+            ordinal: Ordinal::FIRST,
+        },
         result,
         reply: reply.map(str::to_owned),
         attempts: 1,
@@ -168,7 +171,10 @@ fn outcome(message: MessageId, result: DeliveryResult, reply: Option<&str>) -> O
 }
 
 fn change(id: MessageId, state: LegState) -> Vec<TransactionChange> {
-    let change = Change::Leg { ordinal: 1, state };
+    let change = Change::Leg {
+        ordinal: Ordinal::FIRST,
+        state,
+    };
     vec![TransactionChange { id, change }]
 }
 

@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use mm4relay::message::{
     Content, Edit, Envelope, Field, HeaderName, HeaderValue, Incoming, Message, MessageId, MmsAddress, Origin,
-    PeerName, Protocol, Recipient, Timestamp,
+    PeerName, Protocol, Recipient, RecipientId, Timestamp,
 };
 use mm4relay::protocol::mm4::{self, Limits};
 use mm4relay::protocol::smtp::{DataLimits, DataReader};
@@ -81,7 +81,7 @@ fn read(received: &Bytes) -> anyhow::Result<Message> {
         envelope: Envelope {
             sender: Some(MmsAddress::new("+15555550100/TYPE=PLMN@mms.a.example")?),
             recipients: vec![Recipient {
-                id: 1,
+                id: RecipientId(1),
                 address: MmsAddress::new("+15555550201/TYPE=PLMN@mms.b.example")?,
             }],
         },
@@ -95,7 +95,7 @@ fn edits() -> anyhow::Result<Vec<Edit>> {
     Ok(vec![
         Edit::SetOriginator(MmsAddress::new("+15555550999/TYPE=PLMN@mms.hub.example")?),
         Edit::SetRecipient {
-            id: 1,
+            id: RecipientId(1),
             address: MmsAddress::new("+15555550777/TYPE=PLMN@mms.c.example")?,
         },
         Edit::SetHeader {

@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 
 use mm4relay::message::{
-    Append, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Origin, Outgoing,
-    OutgoingId, PeerName, Piece, Recipient, RepeatKey, Rope, StreamName, Timestamp, Transaction, TransactionChange,
-    TransactionKey, Wants,
+    Append, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Ordinal, Origin,
+    Outgoing, OutgoingId, PeerName, Piece, Recipient, RecipientId, RepeatKey, Rope, StreamName, Timestamp, Transaction,
+    TransactionChange, TransactionKey, Wants,
 };
 use mm4relay::spool::{Acceptance, DeliveryResult, Inbox, Outcome};
 
 pub fn acceptance(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Acceptance> {
     let id = spool.next_id();
     let recipient = Recipient {
-        id: 0,
+        id: RecipientId(0),
         address: MmsAddress::new("+15555550199/TYPE=PLMN@mms.b.example")?,
     };
     let envelope = Envelope {
@@ -25,7 +25,7 @@ pub fn acceptance(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Accept
     let outgoing = Outgoing {
         id: OutgoingId {
             message: id,
-            ordinal: 1,
+            ordinal: Ordinal::FIRST,
         },
         peer: PeerName::new("operator-b")?,
         source: peer.clone(),
@@ -77,19 +77,19 @@ pub fn asking(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Acceptance
 pub fn request(id: MessageId, received_at: Timestamp) -> anyhow::Result<Transaction> {
     let number = id.0;
     let recipient = Recipient {
-        id: 0,
+        id: RecipientId(0),
         address: MmsAddress::new("+15555550199/TYPE=PLMN@mms.b.example")?,
     };
     let leg = Leg {
-        ordinal: 1,
+        ordinal: Some(Ordinal::FIRST),
         ..Leg::aside(PeerName::new("operator-b")?, vec![recipient], LegState::Waiting)
     };
     Ok(Transaction {
         id,
         kind: MessageType::ForwardRequest,
         source: PeerName::new("operator-a")?,
-        transaction_id: format!("\"{}\"", transaction_id(number)),
-        message_id: format!("\"{number:016}@mmsc1.mms.a.example\""),
+        transaction_id: format!("\"{}\"", transaction_id(number)).into(),
+        message_id: format!("\"{number:016}@mmsc1.mms.a.example\"").into(),
         version: Some("6.10.0".into()),
         answer_to: Some(MmsAddress::new("system-user@mms.a.example")?),
         sender: Some(MmsAddress::new("+15555550100/TYPE=PLMN@mms.a.example")?),
@@ -117,7 +117,7 @@ pub fn asked(number: u64) -> anyhow::Result<TransactionKey> {
     Ok(TransactionKey::Asked {
         peer: PeerName::new("operator-b")?,
         kind: MessageType::ForwardRequest,
-        transaction_id: transaction_id(number),
+        transaction_id: transaction_id(number).into(),
     })
 }
 
@@ -144,7 +144,10 @@ pub fn handed_over(id: OutgoingId) -> Outcome {
 }
 
 fn leg(id: MessageId, state: LegState) -> Vec<TransactionChange> {
-    let change = Change::Leg { ordinal: 1, state };
+    let change = Change::Leg {
+        ordinal: Ordinal::FIRST,
+        state,
+    };
     vec![TransactionChange { id, change }]
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use mm4relay::clock::FixedClock;
-use mm4relay::message::{Content, MessageId, OutgoingId, Timestamp};
+use mm4relay::message::{Content, MessageId, Ordinal, OutgoingId, Timestamp};
 use mm4relay::spool::sqlite::{Options, SqliteSpool, hash, write_event, write_request};
 use mm4relay::spool::{Arrival, Event, Inbox, Requests, Spool};
 use rusqlite::Connection;
@@ -104,13 +104,9 @@ fn fill(folder: &Path, count: u64, first: u64, histories: bool) -> anyhow::Resul
 }
 
 fn history(model: &mm4relay::spool::Acceptance, id: MessageId) -> anyhow::Result<[String; 2]> {
-    let message = OutgoingId {
-        message: id,
-        ordinal: 0,
-    };
     let origin = &model.origin;
     let accepted = Event::Accepted(Box::new(Arrival {
-        id: message,
+        id,
         source: origin.peer.clone(),
         remote: origin.remote.to_string(),
         helo: origin.helo.clone(),
@@ -124,7 +120,7 @@ fn history(model: &mm4relay::spool::Acceptance, id: MessageId) -> anyhow::Result
             .collect(),
         journey: Vec::new(),
         says: None,
-        destinations: vec![(1, model.outgoing[0].peer.clone(), None)],
+        destinations: vec![(Ordinal::FIRST, model.outgoing[0].peer.clone(), None)],
         hold: None,
         holders: Vec::new(),
         changes: Vec::new(),
@@ -133,7 +129,7 @@ fn history(model: &mm4relay::spool::Acceptance, id: MessageId) -> anyhow::Result
     let outcome = Event::Outcome {
         id: OutgoingId {
             message: id,
-            ordinal: 1,
+            ordinal: Ordinal::FIRST,
         },
         became: "delivered".into(),
         said: Some("192.0.2.10:25: 250 2.0.0 Ok: queued as 4F1A2B3C4D".into()),

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 
 use crate::config::Config;
-use crate::message::{MessageId, OutgoingId, PeerName, StreamName, Timestamp, Visible};
+use crate::message::{MessageId, Ordinal, OutgoingId, PeerName, QueueId, StreamName, Timestamp, Visible};
 use crate::spool::{self, Filter, Hand, Operator, QueueEntry, QueueState, Selection, StreamReader};
 
 use super::{counted, who};
@@ -31,21 +31,21 @@ pub enum Args {
         limit: u32,
         /// Only what stands behind this id: the last one of the page before
         #[arg(long, value_name = "ID")]
-        after: Option<QueueId>,
+        after: Option<Named>,
     },
     /// Everything that is known about a message
     Show {
         #[command(flatten)]
         spool: SpoolArgs,
         /// As `queue list` prints it; or a message's, as it stands in the 250: then all of it
-        id: QueueId,
+        id: Named,
     },
     /// Try again now; failed messages wait again
     Retry {
         #[command(flatten)]
         spool: SpoolArgs,
         /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
-        ids: Vec<QueueId>,
+        ids: Vec<Named>,
         /// Everything that waits for this peer
         #[arg(long, conflicts_with = "ids")]
         peer: Option<String>,
@@ -60,7 +60,7 @@ pub enum Args {
         /// As `queue list` prints them, or as they stand in the 250; also those that the plug-ins refused after they were
         /// accepted
         #[arg(required_unless_present_any = ["all", "peer"])]
-        ids: Vec<QueueId>,
+        ids: Vec<Named>,
         /// Every held message; with --past, those that these plug-ins hold
         #[arg(long, conflicts_with = "ids")]
         all: bool,
@@ -77,7 +77,7 @@ pub enum Args {
         spool: SpoolArgs,
         /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
         #[arg(required = true)]
-        ids: Vec<QueueId>,
+        ids: Vec<Named>,
     },
 }
 
@@ -185,7 +185,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             let filter = Filter {
                 peer: peer.as_deref().map(|peer| spool.peer_in(&*hand, peer)).transpose()?,
                 state: state.as_deref().and_then(QueueState::from_word),
-                after: after.map(QueueId::last),
+                after: after.map(Named::last),
                 limit: limit as usize,
             };
             list(&*hand, &filter)?;
@@ -206,7 +206,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 peer.iter().try_for_each(|peer| known.refuse_other_peer(peer))?;
                 past.iter().try_for_each(|plugin| known.refuse_other_plugin(plugin))?;
             }
-            let ids = ids.into_iter().map(QueueId::as_received).collect();
+            let ids = ids.into_iter().map(Named::as_received).collect();
             release(&*spool.open()?, ids, peer.as_deref(), &past)
         }
         Args::Drop { spool, ids } => forget(&*spool.open()?, &ids),
@@ -279,7 +279,7 @@ pub fn line(entry: &QueueEntry) -> String {
     )
 }
 
-fn show(spool: &dyn Operator, id: QueueId) -> anyhow::Result<()> {
+fn show(spool: &dyn Operator, id: Named) -> anyhow::Result<()> {
     let ids = in_queue(spool, &[id])?;
     for (place, id) in ids.iter().enumerate() {
         if place > 0 {
@@ -290,7 +290,7 @@ fn show(spool: &dyn Operator, id: QueueId) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show_one(spool: &dyn Operator, id: OutgoingId) -> anyhow::Result<()> {
+fn show_one(spool: &dyn Operator, id: QueueId) -> anyhow::Result<()> {
     let details = spool.show(id)?.with_context(|| format!("{id} is not in the queue"))?;
     println!("{}", line(&details.entry));
     println!(
@@ -328,7 +328,7 @@ fn show_one(spool: &dyn Operator, id: OutgoingId) -> anyhow::Result<()> {
 fn retry(
     spool: &dyn Operator,
     known: Option<&Known>,
-    ids: &[QueueId],
+    ids: &[Named],
     peer: Option<&str>,
     failed: bool,
 ) -> anyhow::Result<()> {
@@ -371,7 +371,7 @@ fn refuse_nowhere(what: &dyn std::fmt::Display, peer: &PeerName, known: Option<&
 }
 
 /// Without ids, what is held: of this peer when one is named.
-fn release(spool: &dyn Operator, mut ids: Vec<OutgoingId>, peer: Option<&str>, past: &[String]) -> anyhow::Result<()> {
+fn release(spool: &dyn Operator, mut ids: Vec<QueueId>, peer: Option<&str>, past: &[String]) -> anyhow::Result<()> {
     if ids.is_empty() {
         let peer = peer.map(PeerName::new).transpose()?;
         ids = spool.held(peer.as_ref(), past)?;
@@ -388,7 +388,7 @@ fn release(spool: &dyn Operator, mut ids: Vec<OutgoingId>, peer: Option<&str>, p
     Ok(())
 }
 
-fn forget(spool: &dyn Operator, ids: &[QueueId]) -> anyhow::Result<()> {
+fn forget(spool: &dyn Operator, ids: &[Named]) -> anyhow::Result<()> {
     let ids = in_queue(spool, ids)?;
     let count = spool.remove(&ids, &who::me())?;
     println!("{count} dropped");
@@ -397,33 +397,33 @@ fn forget(spool: &dyn Operator, ids: &[QueueId]) -> anyhow::Result<()> {
 
 /// What an operator names: an entry of the queue, or a message with everything of it that is there.
 #[derive(Clone, Copy, Debug)]
-pub enum QueueId {
-    Entry(OutgoingId),
+pub enum Named {
+    Entry(QueueId),
     Message(MessageId),
 }
 
-impl QueueId {
+impl Named {
     /// The entry that can be held.
-    fn as_received(self) -> OutgoingId {
+    fn as_received(self) -> QueueId {
         match self {
             Self::Entry(id) => id,
-            Self::Message(message) => OutgoingId { message, ordinal: 0 },
+            Self::Message(message) => QueueId::AsReceived(message),
         }
     }
 
     /// Where a list goes on that has come to here.
-    fn last(self) -> OutgoingId {
+    fn last(self) -> QueueId {
         match self {
             Self::Entry(id) => id,
-            Self::Message(message) => OutgoingId {
+            Self::Message(message) => QueueId::Destination(OutgoingId {
                 message,
-                ordinal: u32::MAX,
-            },
+                ordinal: Ordinal::LAST,
+            }),
         }
     }
 }
 
-impl std::str::FromStr for QueueId {
+impl std::str::FromStr for Named {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -435,7 +435,7 @@ impl std::str::FromStr for QueueId {
     }
 }
 
-impl std::fmt::Display for QueueId {
+impl std::fmt::Display for Named {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Entry(id) => id.fmt(f),
@@ -445,12 +445,12 @@ impl std::fmt::Display for QueueId {
 }
 
 /// The entries that are named. Nothing is done to any when one of the names means nothing.
-fn in_queue(spool: &dyn Operator, named: &[QueueId]) -> anyhow::Result<Vec<OutgoingId>> {
+fn in_queue(spool: &dyn Operator, named: &[Named]) -> anyhow::Result<Vec<QueueId>> {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for id in named {
         let entries = match id {
-            QueueId::Entry(id) => spool.show(*id)?.map(|_| *id).into_iter().collect(),
-            QueueId::Message(message) => spool.entries_of(*message)?,
+            Named::Entry(id) => spool.show(*id)?.map(|_| *id).into_iter().collect(),
+            Named::Message(message) => spool.entries_of(*message)?,
         };
         match entries.is_empty() {
             true => missing.push(id.to_string()),

@@ -168,7 +168,6 @@ fn happened(entry: &HistoryEntry, charging: &[Recorded]) {
 
 fn arrived(at: &str, what: &str, arrival: &Arrival) {
     let Arrival { id, source, size, .. } = arrival;
-    let id = id.message;
     println!(
         "{at}  {what} {id}: {source} at {} (said {}), {}",
         arrival.remote,
@@ -192,7 +191,7 @@ fn arrived(at: &str, what: &str, arrival: &Arrival) {
         println!(
             "{INDENT}to {peer} as {}{given_up}",
             OutgoingId {
-                message: id,
+                message: arrival.id,
                 ordinal: *ordinal
             }
         );
@@ -228,7 +227,8 @@ fn now(trace: &Trace) {
     match &of.answer {
         Some(answer) => {
             // What the relay wrote to the peer that asked is a message of its own, and may wait like any other.
-            let is_for_it = |entry: &&QueueEntry| entry.peer.as_ref() == Some(&of.source) && entry.id.message != of.id;
+            let is_for_it =
+                |entry: &&QueueEntry| entry.peer.as_ref() == Some(&of.source) && entry.id.message() != of.id;
             let waits = trace.queue.iter().find(is_for_it);
             let waits = waits.map_or_else(String::new, |entry| format!("; not delivered yet: {} waits", entry.id));
             println!("    {} was answered {answer} at {}{waits}", of.source, time(answer.at));
@@ -249,7 +249,7 @@ fn now(trace: &Trace) {
 }
 
 fn destination(leg: &Leg, state: &str) -> String {
-    let asked_with = leg.transaction_id.as_deref();
+    let asked_with = leg.transaction_id.as_ref();
     let asked_with = asked_with.map_or_else(String::new, |id| format!(" asked with {id}"));
     let repeats = match leg.repeats {
         0 => String::new(),

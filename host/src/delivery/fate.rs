@@ -1,12 +1,12 @@
 //! What became of each recipient in one attempt, and what is to be recorded of it: pure.
 
-use crate::message::{Envelope, Recipient};
+use crate::message::{Envelope, Recipient, RecipientId};
 use crate::protocol::smtp::{Enhanced, Question, Reply};
 
 /// What one attempt decided about one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fate {
-    pub id: u32,
+    pub id: RecipientId,
     pub verdict: Verdict,
     pub answer: Answer,
 }
@@ -53,7 +53,7 @@ pub(super) enum Rest {
     /// These recipients, to be tried again.
     Waiting(Vec<Fate>),
     /// These recipients, which the next record buries.
-    Doomed(Vec<u32>),
+    Doomed(Vec<RecipientId>),
 }
 
 impl Verdict {
@@ -233,13 +233,16 @@ pub(super) fn give_up(fates: Vec<Fate>, why: &str) -> Vec<Fate> {
 mod tests {
     use super::*;
 
-    fn fate(id: u32, verdict: Verdict) -> Fate {
+    fn fate(id: RecipientId, verdict: Verdict) -> Fate {
         let answer = Answer::ours("because");
         Fate { id, verdict, answer }
     }
 
     fn shape(verdicts: &[Verdict]) -> Vec<(usize, usize, Rest)> {
-        let fates = (0..).zip(verdicts).map(|(id, verdict)| fate(id, *verdict)).collect();
+        let fates = (0..)
+            .zip(verdicts)
+            .map(|(id, verdict)| fate(RecipientId(id), *verdict))
+            .collect();
         let shape = |entry: Entry| (entry.delivered.len(), entry.failed.len(), entry.rest);
         entries(fates).into_iter().map(shape).collect()
     }
@@ -249,7 +252,10 @@ mod tests {
         use Verdict::*;
         assert_eq!(shape(&[Taken, Taken]), [(2, 0, Rest::Done)]);
         assert_eq!(shape(&[Never, Never]), [(0, 2, Rest::Dead)]);
-        assert_eq!(shape(&[Later]), [(0, 0, Rest::Waiting(vec![fate(0, Later)]))]);
+        assert_eq!(
+            shape(&[Later]),
+            [(0, 0, Rest::Waiting(vec![fate(RecipientId(0), Later)]))]
+        );
     }
 
     #[test]
@@ -257,7 +263,7 @@ mod tests {
         use Verdict::*;
         assert_eq!(
             shape(&[Taken, Later, Never]),
-            [(1, 1, Rest::Waiting(vec![fate(1, Later)]))]
+            [(1, 1, Rest::Waiting(vec![fate(RecipientId(1), Later)]))]
         );
     }
 
@@ -266,7 +272,7 @@ mod tests {
         use Verdict::*;
         assert_eq!(
             shape(&[Never, Taken]),
-            [(1, 0, Rest::Doomed(vec![0])), (0, 1, Rest::Dead)]
+            [(1, 0, Rest::Doomed(vec![RecipientId(0)])), (0, 1, Rest::Dead)]
         );
     }
 

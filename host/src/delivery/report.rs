@@ -1,6 +1,6 @@
 //! What is told when the fate of recipients is decided, and to whom.
 
-use crate::message::{Append, KvWrite, Outgoing, Timestamp, TransactionChange};
+use crate::message::{Append, KvWrite, Outgoing, RecipientId, Timestamp, TransactionChange};
 use crate::protocol::smtp::Enhanced;
 use crate::spool::{BoxFuture, NewEvent};
 
@@ -8,7 +8,7 @@ use crate::spool::{BoxFuture, NewEvent};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryReport {
     /// Recipients, by id, that the next hop took.
-    pub delivered: Vec<u32>,
+    pub delivered: Vec<RecipientId>,
     /// Recipients that are given up.
     pub failed: Vec<FailedRecipient>,
     /// The host that answered, or was last tried; `None` when none was tried.
@@ -25,7 +25,7 @@ pub struct DeliveryReport {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedRecipient {
-    pub id: u32,
+    pub id: RecipientId,
     pub code: Option<u16>,
     pub enhanced: Option<Enhanced>,
     pub text: String,

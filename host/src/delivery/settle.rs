@@ -10,7 +10,7 @@ use super::fate::{self, Answer, Entry, Fate, Rest, Verdict};
 use super::peer::Peer;
 use super::queue::Job;
 use super::{DeliveryReport, Ended, FailedRecipient};
-use crate::message::{Envelope, Masked, Outgoing, Timestamp};
+use crate::message::{Envelope, Masked, Outgoing, RecipientId, Timestamp};
 use crate::spool::{DeliveryResult, Outcome, SpoolError};
 
 /// What one attempt came to.
@@ -69,7 +69,7 @@ impl Attempt {
 
     /// What there was no room for in this transaction.
     pub fn next_transaction(&self, of: &Outgoing) -> Option<Outgoing> {
-        let is_next = |id: u32| {
+        let is_next = |id: RecipientId| {
             self.fates
                 .iter()
                 .any(|fate| fate.id == id && fate.verdict == Verdict::Next)
@@ -206,7 +206,7 @@ impl Settling {
             Rest::Waiting(waiting) => {
                 let due = self.due(context, waiting);
                 let reason = context.reason(waiting.first());
-                let remaining: Vec<u32> = waiting.iter().map(|fate| fate.id).collect();
+                let remaining: Vec<RecipientId> = waiting.iter().map(|fate| fate.id).collect();
                 match entry.delivered.is_empty() && entry.failed.is_empty() {
                     true => DeliveryResult::Deferred { due, attempts, reason },
                     false => DeliveryResult::Partly {

@@ -11,7 +11,7 @@ use super::queue::{Job, Turn};
 use super::running::Running;
 use super::session::Session;
 use super::{PeerOptions, settle};
-use crate::message::{Outgoing, OutgoingId};
+use crate::message::{Outgoing, OutgoingId, RecipientId};
 use crate::spool::Room;
 
 /// A greeted session, counted while it lasts.
@@ -110,8 +110,9 @@ impl Worker {
 
     /// Puts a message back with the recipients that are left of it.
     fn put_back(&self, mut job: Job, rest: &[Fate], now: &Outgoing) {
-        let is_left =
-            |id: u32| rest.iter().any(|fate| fate.id == id) || now.envelope.recipients.iter().any(|r| r.id == id);
+        let is_left = |id: RecipientId| {
+            rest.iter().any(|fate| fate.id == id) || now.envelope.recipients.iter().any(|r| r.id == id)
+        };
         job.outgoing
             .envelope
             .recipients

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::time::Instant;
 
 use super::{Handler, Options, SenderTerms, Welcome, replies};
-use crate::message::{Envelope, Illegal, MmsAddress, PeerName, Recipient, Refusal};
+use crate::message::{Envelope, Illegal, MmsAddress, PeerName, Recipient, RecipientId, Refusal};
 use crate::protocol::smtp::{Command, Reply};
 use crate::spool::BoxFuture;
 
@@ -221,7 +221,7 @@ impl<H: Handler> Desk<'_, H> {
             reason,
         })?;
         self.handler.recipient(&transaction.terms.peer, &address)?;
-        let id = accepted + 1;
+        let id = RecipientId(accepted + 1);
         Ok(Recipient { id, address })
     }
 

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::{Illegal, MmsAddress, PeerName};
+use super::{Illegal, MmsAddress, PartId, PeerName, RecipientId};
 
 /// One change to a message. See `wit/types.wit` for what each means.
 #[derive(Clone, Debug)]
@@ -16,21 +16,21 @@ pub enum Edit {
     RemoveHeader(HeaderName),
     SetOriginator(MmsAddress),
     SetRecipient {
-        id: u32,
+        id: RecipientId,
         address: MmsAddress,
     },
     AddRecipient(MmsAddress),
-    DropRecipient(u32),
+    DropRecipient(RecipientId),
     Route {
-        recipient: u32,
+        recipient: RecipientId,
         peer: PeerName,
     },
     ReplacePart {
-        id: u32,
+        id: PartId,
         body: NewBody,
         name: Option<HeaderValue>,
     },
-    RemovePart(u32),
+    RemovePart(PartId),
     AddPart {
         body: NewBody,
         name: Option<HeaderValue>,

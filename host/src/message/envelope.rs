@@ -1,6 +1,6 @@
 //! The SMTP envelope: whom the message is from and for, as far as this relay is concerned.
 
-use super::MmsAddress;
+use super::{MmsAddress, RecipientId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -32,6 +32,6 @@ fn same_mailbox(address: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
     /// Stable over the whole journey: plug-ins name recipients by it.
-    pub id: u32,
+    pub id: RecipientId,
     pub address: MmsAddress,
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::OpaqueId;
+
 /// One field, folding and final CRLF included, byte for byte. Two fields are equal when their bytes are.
 #[derive(Clone, Debug)]
 pub struct Field {
@@ -65,11 +67,10 @@ impl Field {
         }
     }
 
-    /// As [`Field::build`], of a text that [`octets::text`](super::octets::text) made: its octets come back.
-    pub fn exact(name: &str, text: &str) -> Self {
-        let value = super::octets::of(text);
+    /// As [`Field::build`], of a value that need not be UTF-8: an ID as it was received.
+    pub fn exact(name: &str, value: &[u8]) -> Self {
         Self {
-            raw: [name.as_bytes(), b": ", &value, b"\r\n"].concat().into(),
+            raw: [name.as_bytes(), b": ", value, b"\r\n"].concat().into(),
             name_end: name.len(),
             place: None,
         }
@@ -93,10 +94,25 @@ impl Field {
         unfolded(String::from_utf8_lossy(self.body()))
     }
 
-    /// The value as [`Field::value`], of which [`octets::of`](super::octets::of) gives back every octet: for what is
-    /// echoed.
-    pub fn exact_value(&self) -> Cow<'_, str> {
-        unfolded(super::octets::text(self.body()))
+    /// The value as [`Field::value`], octet for octet: for what is echoed.
+    pub fn id(&self) -> OpaqueId {
+        OpaqueId::of(&self.octets())
+    }
+
+    /// The octets of the value: unfolded, without the blanks at both ends.
+    pub fn octets(&self) -> Cow<'_, [u8]> {
+        let body = self.body();
+        if memchr::memmem::find(body, b"\r\n").is_none() {
+            return Cow::Borrowed(body);
+        }
+        let mut unfolded = Vec::with_capacity(body.len());
+        let mut rest = body;
+        while let Some(fold) = memchr::memmem::find(rest, b"\r\n") {
+            unfolded.extend_from_slice(&rest[..fold]);
+            rest = &rest[fold + 2..];
+        }
+        unfolded.extend_from_slice(rest);
+        Cow::Owned(unfolded)
     }
 
     fn body(&self) -> &[u8] {

@@ -1,6 +1,7 @@
 //! Identifiers, and time as the relay counts it.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use super::Illegal;
@@ -12,14 +13,36 @@ use super::Illegal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
 
-/// One destination of a message: the message's id and the ordinal of the destination, counted from 1.
+/// The number of a destination within its message, from 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ordinal(NonZeroU32);
+
+/// One destination of a message.
 ///
 /// Printed as `001K0TA9BWMH8-1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutgoingId {
     pub message: MessageId,
-    pub ordinal: u32,
+    pub ordinal: Ordinal,
 }
+
+/// An entry of the queue, as operators name it.
+///
+/// Printed, and read back, as `001K0TA9BWMH8-0` for a message as it was received, and `001K0TA9BWMH8-1` for its first
+/// destination. Stored, the ordinal of a message as received is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueueId {
+    AsReceived(MessageId),
+    Destination(OutgoingId),
+}
+
+/// A recipient of one message. Stable over the whole journey, while plug-ins give the recipient another address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecipientId(pub u32);
+
+/// A leaf of one message's MIME structure. Stable over edits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartId(pub u32);
 
 /// A peer's name in the configuration: 1 to 64 letters, digits, `-`, `_` and `.`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,13 +85,97 @@ impl FromStr for MessageId {
     }
 }
 
+impl fmt::Display for RecipientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for PartId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Ordinal {
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+    pub const LAST: Self = Self(NonZeroU32::MAX);
+
+    /// `None` for 0.
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    /// The one behind it. No message has four milliards of destinations.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Debug for Ordinal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Ordinal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl fmt::Display for OutgoingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.message, self.ordinal)
     }
 }
 
-impl FromStr for OutgoingId {
+impl QueueId {
+    /// From its parts as they are stored.
+    pub fn of(message: MessageId, ordinal: u32) -> Self {
+        match Ordinal::new(ordinal) {
+            Some(ordinal) => Self::Destination(OutgoingId { message, ordinal }),
+            None => Self::AsReceived(message),
+        }
+    }
+
+    pub fn message(self) -> MessageId {
+        match self {
+            Self::AsReceived(message) => message,
+            Self::Destination(id) => id.message,
+        }
+    }
+
+    pub fn destination(self) -> Option<OutgoingId> {
+        match self {
+            Self::AsReceived(_) => None,
+            Self::Destination(id) => Some(id),
+        }
+    }
+
+    /// As it is stored: 0 for a message as received.
+    pub fn number(self) -> u32 {
+        self.destination().map_or(0, |id| id.ordinal.get())
+    }
+}
+
+impl From<OutgoingId> for QueueId {
+    fn from(id: OutgoingId) -> Self {
+        Self::Destination(id)
+    }
+}
+
+impl fmt::Display for QueueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.message(), self.number())
+    }
+}
+
+impl FromStr for QueueId {
     type Err = Illegal;
 
     fn from_str(text: &str) -> Result<Self, Illegal> {
@@ -78,10 +185,8 @@ impl FromStr for OutgoingId {
             ))
         };
         let (message, ordinal) = text.split_once('-').ok_or_else(wrong)?;
-        Ok(Self {
-            message: message.parse()?,
-            ordinal: ordinal.parse().map_err(|_| wrong())?,
-        })
+        let ordinal = ordinal.parse().map_err(|_| wrong())?;
+        Ok(Self::of(message.parse()?, ordinal))
     }
 }
 
@@ -173,11 +278,10 @@ mod tests {
     #[test]
     fn ids_survive_being_printed_and_read() {
         for value in [0, 1, 31, 32, 1_790_000_000_000_000, u64::MAX] {
-            let id = OutgoingId {
-                message: MessageId(value),
-                ordinal: 7,
-            };
-            assert_eq!(id.to_string().parse(), Ok(id));
+            for ordinal in [0, 1, 7, u32::MAX] {
+                let id = QueueId::of(MessageId(value), ordinal);
+                assert_eq!(id.to_string().parse(), Ok(id));
+            }
         }
     }
 

@@ -3,12 +3,12 @@
 
 use std::fmt;
 
-use super::{Answer, Change, Leg, LegState, Mode, Transaction};
+use super::{Answer, Change, Leg, LegState, Mode, Ordinal, Transaction};
 
 impl Transaction {
     /// Whether the outgoing message with this ordinal must stay in the spool behind its delivery, because it may have to
     /// be sent again: it was taken over for the peer that asked, and its next hop has not decided yet.
-    pub fn keeps(&self, ordinal: u32) -> bool {
+    pub fn keeps(&self, ordinal: Ordinal) -> bool {
         let open = |state: &LegState| matches!(state, LegState::Waiting | LegState::Delivered { .. });
         self.mode == Mode::PreAcknowledge && self.leg(ordinal).is_some_and(|leg| open(&leg.state))
     }
@@ -16,7 +16,7 @@ impl Transaction {
     /// Adds what a later run of the chain opened under the same id: legs that are new, and its wait for responses. What
     /// has become of the others stays, and so does the answer.
     pub fn join(&mut self, later: Self) {
-        let known = |leg: &Leg| self.leg(leg.ordinal).is_some();
+        let known = |leg: &Leg| leg.ordinal.is_some_and(|ordinal| self.leg(ordinal).is_some());
         let legs: Vec<Leg> = later.legs.into_iter().filter(|leg| !known(leg)).collect();
         self.apply(&Change::Legs { legs });
         if let Some(task) = later.next {
@@ -95,7 +95,7 @@ mod tests {
     fn leg(ordinal: u32, state: LegState) -> Leg {
         let peer = PeerName::new("operator-b").unwrap();
         Leg {
-            ordinal,
+            ordinal: Ordinal::new(ordinal),
             ..Leg::aside(peer, Vec::new(), state)
         }
     }
@@ -136,10 +136,13 @@ mod tests {
         ];
         for (state, stays) in states {
             let legs = vec![leg(1, state)];
-            assert_eq!(request(Mode::PreAcknowledge, legs.clone()).keeps(1), stays, "{legs:?}");
-            assert!(!request(Mode::Transparent, legs).keeps(1));
+            assert_eq!(
+                request(Mode::PreAcknowledge, legs.clone()).keeps(Ordinal::FIRST),
+                stays,
+                "{legs:?}"
+            );
+            assert!(!request(Mode::Transparent, legs).keeps(Ordinal::FIRST));
         }
-        assert!(!request(Mode::PreAcknowledge, vec![leg(0, LegState::Waiting)]).keeps(0));
     }
 
     #[test]

@@ -7,7 +7,10 @@
 
 mod state;
 
-use super::{Answered, MessageId, MessageType, MmsAddress, PeerName, Recipient, Timestamp};
+use super::{
+    Answered, BareId, MessageId, MessageType, MmsAddress, OpaqueId, Ordinal, PeerName, Recipient, RecipientId,
+    Timestamp,
+};
 
 /// A request, and everything that is known of its fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +21,10 @@ pub struct Transaction {
     pub kind: MessageType,
     /// Who asked.
     pub source: PeerName,
-    /// Exactly as received, quotes included; compared normalised.
-    pub transaction_id: String,
+    /// Exactly as received, quotes included; compared [bare](OpaqueId::bare).
+    pub transaction_id: OpaqueId,
     /// `X-Mms-Message-ID`, exactly as received.
-    pub message_id: String,
+    pub message_id: OpaqueId,
     /// `X-Mms-3GPP-MMS-Version`, as received.
     pub version: Option<String>,
     /// Where a response goes: `X-Mms-Originator-System`, else `Sender`, else the envelope sender.
@@ -81,18 +84,18 @@ pub struct RepeatKey(pub u64);
 /// One next hop of a request, or recipients whose fate was decided without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leg {
-    /// That of the outgoing message; 0 when there is none, or no longer one for these recipients.
-    pub ordinal: u32,
+    /// That of the outgoing message; `None` when there is none, or no longer one for these recipients.
+    pub ordinal: Option<Ordinal>,
     /// Who is asked.
     pub peer: PeerName,
     /// The transaction ID that it was asked with; `None`: the received one.
-    pub transaction_id: Option<String>,
+    pub transaction_id: Option<OpaqueId>,
     pub recipients: Vec<Recipient>,
     pub state: LegState,
     /// How often it was asked again.
     pub repeats: u32,
     /// Recipients whose failure the asking peer knows of, or cannot be told.
-    pub told: Vec<u32>,
+    pub told: Vec<RecipientId>,
 }
 
 /// How far a leg has come.
@@ -183,11 +186,11 @@ pub struct TransactionChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// What became of one leg.
-    Leg { ordinal: u32, state: LegState },
+    Leg { ordinal: Ordinal, state: LegState },
     /// Recipients of one leg who will not get it, while others may.
     Refused {
-        ordinal: u32,
-        recipients: Vec<u32>,
+        ordinal: Ordinal,
+        recipients: Vec<RecipientId>,
         answer: Answer,
         cause: Cause,
     },
@@ -198,34 +201,34 @@ pub enum Change {
     /// The failure of these recipients is told, or there is nobody to tell; `leg` is its place.
     Reported {
         leg: usize,
-        recipients: Vec<u32>,
+        recipients: Vec<RecipientId>,
         to_nobody: bool,
     },
     /// The request came again.
     CameAgain { at: Timestamp },
     /// The relay asked a leg again.
-    Repeated { ordinal: u32, at: Timestamp },
+    Repeated { ordinal: Ordinal, at: Timestamp },
     /// A response may be overdue then.
     Await { due: Timestamp },
     /// The relay has nothing to do now, or at another time.
     Next { task: Option<Task> },
 }
 
-/// By what a transaction is found. Text is compared exactly: normalise it before.
+/// By what a transaction is found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TransactionKey {
-    /// What a response brings: the peer that it comes from, the request's type, the normalised transaction ID.
+    /// What a response brings: the peer that it comes from, the request's type, the transaction ID.
     Asked {
         peer: PeerName,
         kind: MessageType,
-        transaction_id: String,
+        transaction_id: BareId,
     },
     /// What a repeat brings.
     Repeat(RepeatKey),
-    /// What a report, or an operator, brings: the normalised message ID, whoever sent it.
-    Message { message_id: String },
-    /// What an operator brings: the normalised transaction ID as received, where no next hop was asked with it.
-    Received { transaction_id: String },
+    /// What a report, or an operator, brings: the message ID, whoever sent it.
+    Message { message_id: BareId },
+    /// What an operator brings: the transaction ID as received, where no next hop was asked with it.
+    Received { transaction_id: BareId },
     /// What a report or response brings at `RCPT`, before it is known to be one: the peer that was asked, and what stands
     /// before the `@` of an address that may have no route, in lower case: of an originator that is no international number,
     /// of an originator system in another domain than its peer's sender.
@@ -251,7 +254,7 @@ impl Transaction {
         let asked = self.asked_legs();
         let unasked = asked.clone().all(|leg| leg.transaction_id.is_some());
         let received = unasked.then(|| TransactionKey::Received {
-            transaction_id: normalised(&self.transaction_id).to_owned(),
+            transaction_id: self.transaction_id.bare(),
         });
         let unroutable = [self.unroutable_originator(), self.unroutable_system()];
         let sent = asked.clone().flat_map(|leg| {
@@ -259,8 +262,8 @@ impl Transaction {
             addresses.map(|address| TransactionKey::originator(&leg.peer, address))
         });
         let sent: Vec<_> = sent.collect();
-        let asked = asked.map(|leg| self.asked(&leg.peer, leg.transaction_id.as_deref()));
-        let message_id = normalised(&self.message_id).to_owned();
+        let asked = asked.map(|leg| self.asked(&leg.peer, leg.transaction_id.as_ref()));
+        let message_id = self.message_id.bare();
         let others = [
             TransactionKey::Repeat(self.repeat),
             TransactionKey::Message { message_id },
@@ -299,16 +302,16 @@ impl Transaction {
 
     /// Whether both are copies of one request: the same number, and what that number was made of as far as it is stored.
     pub fn is_copy_of(&self, other: &Self) -> bool {
-        let ids = |of: &Self| [&of.transaction_id, &of.message_id].map(|id| normalised(id).to_owned());
+        let ids = |of: &Self| [&of.transaction_id, &of.message_id].map(OpaqueId::bare);
         self.repeat == other.repeat && self.kind == other.kind && self.source == other.source && ids(self) == ids(other)
     }
 
     /// What a response from `peer` to this transaction ID brings; `None` is the received one.
-    pub fn asked(&self, peer: &PeerName, transaction_id: Option<&str>) -> TransactionKey {
+    pub fn asked(&self, peer: &PeerName, transaction_id: Option<&OpaqueId>) -> TransactionKey {
         TransactionKey::Asked {
             peer: peer.clone(),
             kind: self.kind,
-            transaction_id: normalised(transaction_id.unwrap_or(&self.transaction_id)).to_owned(),
+            transaction_id: transaction_id.unwrap_or(&self.transaction_id).bare(),
         }
     }
 
@@ -322,16 +325,15 @@ impl Transaction {
         }
     }
 
-    /// The leg that a response from `peer` to this transaction ID, normalised, is about.
-    pub fn leg_asked(&self, peer: &PeerName, transaction_id: &str) -> Option<&Leg> {
+    /// The leg that a response from `peer` to this transaction ID is about.
+    pub fn leg_asked(&self, peer: &PeerName, transaction_id: &BareId) -> Option<&Leg> {
         let is_it = |leg: &&Leg| leg.peer == *peer && self.asked_with(leg, transaction_id);
         self.asked_legs().find(is_it)
     }
 
-    /// The leg of the outgoing message with this ordinal. There is none for 0, which several legs may have: those of
-    /// recipients whose fate was decided without a next hop.
-    pub fn leg(&self, ordinal: u32) -> Option<&Leg> {
-        self.asked_legs().find(|leg| leg.ordinal == ordinal)
+    /// The leg of the outgoing message with this ordinal.
+    pub fn leg(&self, ordinal: Ordinal) -> Option<&Leg> {
+        self.legs.iter().find(|leg| leg.ordinal == Some(ordinal))
     }
 
     /// The legs in which a next hop was asked.
@@ -339,22 +341,22 @@ impl Transaction {
         self.legs.iter().filter(|leg| leg.is_asked())
     }
 
-    /// Whether one of its legs was asked with this transaction ID, normalised.
-    pub fn asked_with(&self, leg: &Leg, transaction_id: &str) -> bool {
-        normalised(leg.transaction_id.as_deref().unwrap_or(&self.transaction_id)) == transaction_id
+    /// Whether one of its legs was asked with this transaction ID.
+    pub fn asked_with(&self, leg: &Leg, transaction_id: &BareId) -> bool {
+        leg.transaction_id.as_ref().unwrap_or(&self.transaction_id).bare() == *transaction_id
     }
 }
 
 impl Leg {
     /// Whether a next hop is asked in it.
     pub fn is_asked(&self) -> bool {
-        self.ordinal > 0
+        self.ordinal.is_some()
     }
 
     /// Recipients whose fate is decided without a next hop: held, discarded, refused.
     pub fn aside(peer: PeerName, recipients: Vec<Recipient>, state: LegState) -> Self {
         Self {
-            ordinal: 0,
+            ordinal: None,
             peer,
             transaction_id: None,
             recipients,
@@ -396,9 +398,4 @@ impl Answer {
             .iter()
             .any(|ok| plain.eq_ignore_ascii_case(ok))
     }
-}
-
-/// An ID as it is compared: without the blanks and quotes around it.
-fn normalised(id: &str) -> &str {
-    id.trim_matches(|c: char| c.is_ascii_whitespace() || c == '"')
 }

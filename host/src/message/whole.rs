@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Content, Envelope, Header, MessageId, PeerName, Piece, Timestamp};
+use super::{Content, Envelope, Header, MessageId, OpaqueId, PartId, PeerName, Piece, RecipientId, Timestamp};
 
 /// Where a message came from, and when.
 #[derive(Clone, Debug)]
@@ -88,18 +88,18 @@ pub struct Answered {
     /// One of the three requests.
     pub kind: MessageType,
     /// As received, quotes included.
-    pub message_id: String,
+    pub message_id: OpaqueId,
     /// As received, quotes included.
-    pub transaction_id: String,
+    pub transaction_id: OpaqueId,
     /// Who asked.
     pub source: PeerName,
 }
 
-/// The highest recipient and part ids that were ever given in a message; 0 when only intake and reading gave any.
+/// The highest recipient and part ids that edits have given in a message; `None` when only intake and reading gave any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GivenIds {
-    pub recipient: u32,
-    pub part: u32,
+    pub recipient: Option<RecipientId>,
+    pub part: Option<PartId>,
 }
 
 /// A stretch of the body.
@@ -108,13 +108,13 @@ pub enum Block {
     /// What belongs to no leaf: preamble, epilogue, closing delimiters, the headers of inner multiparts.
     Verbatim(Piece),
     /// The part with this id: delimiter, header and body.
-    Part(u32),
+    Part(PartId),
 }
 
 /// A leaf of the MIME structure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    pub id: u32,
+    pub id: PartId,
     /// In lower case, without parameters.
     pub media_type: String,
     /// `name` of Content-Type, else `filename` of Content-Disposition.
@@ -184,7 +184,7 @@ impl MessageType {
 }
 
 impl Message {
-    pub fn part(&self, id: u32) -> Option<&Part> {
+    pub fn part(&self, id: PartId) -> Option<&Part> {
         self.parts.iter().find(|part| part.id == id)
     }
 }

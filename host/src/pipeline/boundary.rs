@@ -2,7 +2,9 @@
 
 use mm4relay_engine as engine;
 
-use crate::message::{Edit, HeaderName, HeaderValue, Illegal, MediaType, MmsAddress, NewBody, PeerName};
+use crate::message::{
+    Edit, HeaderName, HeaderValue, Illegal, MediaType, MmsAddress, NewBody, PartId, PeerName, RecipientId,
+};
 
 /// More edits than this in one verdict is a mistake: a message has at most a thousand recipients and a few parts.
 const MAX_EDITS: usize = 10_000;
@@ -30,21 +32,21 @@ fn legal(edit: engine::Edit) -> Result<Edit, Illegal> {
         engine::Edit::RemoveHeader(name) => Edit::RemoveHeader(HeaderName::new(&name)?),
         engine::Edit::SetOriginator(address) => Edit::SetOriginator(MmsAddress::new(&address)?),
         engine::Edit::SetRecipient { id, address } => Edit::SetRecipient {
-            id,
+            id: RecipientId(id),
             address: MmsAddress::new(&address)?,
         },
         engine::Edit::AddRecipient(address) => Edit::AddRecipient(MmsAddress::new(&address)?),
-        engine::Edit::DropRecipient(id) => Edit::DropRecipient(id),
+        engine::Edit::DropRecipient(id) => Edit::DropRecipient(RecipientId(id)),
         engine::Edit::Route { recipient, peer } => Edit::Route {
-            recipient,
+            recipient: RecipientId(recipient),
             peer: PeerName::new(&peer)?,
         },
         engine::Edit::ReplacePart { id, body, name } => Edit::ReplacePart {
-            id,
+            id: PartId(id),
             body: new_body(body)?,
             name: optional(name)?,
         },
-        engine::Edit::RemovePart(id) => Edit::RemovePart(id),
+        engine::Edit::RemovePart(id) => Edit::RemovePart(PartId(id)),
         engine::Edit::AddPart { body, name, content_id } => Edit::AddPart {
             body: new_body(body)?,
             name: optional(name)?,
@@ -173,7 +175,7 @@ mod tests {
             envelope: Envelope {
                 sender: Some(address("+15555550100/TYPE=PLMN@mms.a.example")),
                 recipients: vec![Recipient {
-                    id: 1,
+                    id: RecipientId(1),
                     address: address("+15555550199/TYPE=PLMN@mms.b.example"),
                 }],
             },

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use mm4relay_engine::{self as engine, Occasion, Plugin};
 
-use crate::message::{Append, HoldRule, Holder, KvWrite, Message, OnFailure, PeerName, Refusal, Step, StreamName};
+use crate::message::{
+    Append, HoldRule, Holder, KvWrite, Message, OnFailure, PeerName, RecipientId, Refusal, Step, StreamName,
+};
 use crate::protocol::mm4;
 
 use super::health::Health;
@@ -53,7 +55,7 @@ pub enum Passage {
     /// It goes on, as edited. `routes` are the recipients that plug-ins sent to a named peer.
     Go {
         message: Arc<Message>,
-        routes: BTreeMap<u32, PeerName>,
+        routes: BTreeMap<RecipientId, PeerName>,
     },
     Hold(Holder),
     Discard {
@@ -320,7 +322,7 @@ fn legal_reason(reason: String) -> Result<String, String> {
     Ok(reason)
 }
 
-type Edited = (Vec<String>, Message, BTreeMap<u32, PeerName>);
+type Edited = (Vec<String>, Message, BTreeMap<RecipientId, PeerName>);
 
 fn edited(message: &Arc<Message>, edits: Vec<engine::Edit>, occasion: &Occasion) -> Result<Edited, String> {
     let illegal = |error: crate::message::Illegal| format!("contract: {error}");

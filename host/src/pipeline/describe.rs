@@ -1,6 +1,6 @@
 //! What a plug-in did, in words: for the demo, for `queue show`, for the snapshots of `plugin test`.
 
-use crate::message::{Edit, Message};
+use crate::message::{Edit, Message, PartId, RecipientId};
 
 /// One line for each edit. `before` is the message as the plug-in saw it.
 pub fn edits(edits: &[Edit], before: &Message) -> Vec<String> {
@@ -44,12 +44,12 @@ fn line(edit: &Edit, before: &Message) -> String {
     }
 }
 
-fn recipient(message: &Message, id: u32) -> String {
+fn recipient(message: &Message, id: RecipientId) -> String {
     let found = message.envelope.recipients.iter().find(|r| r.id == id);
     found.map_or_else(|| format!("#{id}"), |r| r.address.to_string())
 }
 
-fn part(message: &Message, id: u32) -> String {
+fn part(message: &Message, id: PartId) -> String {
     let Some(part) = message.part(id) else {
         return format!("part {id}");
     };

@@ -41,7 +41,7 @@ pub use compiling::{COMPILER_COMMAND, compile_as_told, engine_options};
 pub use describe::rule as rule_line;
 pub use health::{Health, Tally};
 pub use meter::{FAILURES, Histogram, Own, Reading, VERDICTS};
-pub use outcome::{OutcomeTold, TellOutcome};
+pub use outcome::{Concerned, OutcomeTold, TellOutcome};
 pub use services::{KvSource, NoNumbers, NoSecret, NoValues, Numbering, PluginServices, Seeds, TableSet};
 pub use subject::View;
 pub use when::{Direction, When};

@@ -4,16 +4,35 @@ use std::sync::Arc;
 
 use mm4relay_engine::{Occasion, OccasionKind, Outcome, Subject};
 
-use crate::message::{Answered, Append, Header, Outgoing, PeerName, Recipient, StreamName};
+use crate::message::{
+    Answered, Append, Header, MessageType, MmsAddress, Outgoing, PeerName, QueueId, Recipient, StreamName, Timestamp,
+};
 
 use super::chain::{Chain, Effects, Link};
 use super::meter::Counted;
 use super::subject::View;
 use super::when::Ends;
 
+/// The message whose outcome is told: what plug-ins are shown of it besides its header and recipients.
+#[derive(Clone, Debug)]
+pub struct Concerned {
+    pub id: QueueId,
+    /// Where it came from.
+    pub source: PeerName,
+    /// Where it was to go.
+    pub next_hop: PeerName,
+    /// The envelope sender.
+    pub sender: Option<MmsAddress>,
+    /// `None` where only the header says it.
+    pub kind: Option<MessageType>,
+    pub received_at: Timestamp,
+    /// In octets, as received.
+    pub size: u64,
+}
+
 /// An outcome to be told, and to whom.
 pub struct TellOutcome<'a> {
-    pub outgoing: &'a Outgoing,
+    pub concerned: &'a Concerned,
     /// Those whose fate it is.
     pub recipients: Vec<Recipient>,
     pub header: Arc<Header>,
@@ -35,6 +54,20 @@ pub struct OutcomeTold {
     message_id: String,
     recipients: Vec<String>,
     intra_mmse: bool,
+}
+
+impl Concerned {
+    pub fn of(outgoing: &Outgoing) -> Self {
+        Self {
+            id: outgoing.id.into(),
+            source: outgoing.source.clone(),
+            next_hop: outgoing.peer.clone(),
+            sender: outgoing.envelope.sender.clone(),
+            kind: outgoing.kind,
+            received_at: outgoing.received_at,
+            size: outgoing.rope.content.size(),
+        }
+    }
 }
 
 impl Chain {
@@ -61,12 +94,12 @@ impl Chain {
         };
         let next_hop = PeerName::new(tell.outcome.peer()).ok();
         let ends = Ends {
-            source: tell.outgoing.source.as_str(),
+            source: tell.concerned.source.as_str(),
             next_hops: next_hop.as_slice(),
         };
         let sides = self.links.first().map(|link| link.when.sides(ends)).unwrap_or_default();
         let view = Arc::new(View::bare(
-            tell.outgoing,
+            tell.concerned,
             tell.recipients,
             tell.header,
             tell.answers.as_ref(),
@@ -81,7 +114,7 @@ impl Chain {
                 .push((gone.clone(), "it is not in the chain any more".into()));
         }
         // Either of them can be the one whose doing makes a plug-in fail: the header is the one's, the reply the other's.
-        let peers = [tell.outgoing.source.as_str(), tell.outgoing.peer.as_str()];
+        let peers = [tell.concerned.source.as_str(), tell.concerned.next_hop.as_str()];
         let occasion = Occasion::Outcome(tell.outcome);
         for link in &self.links {
             let name = link.plugin.name();
@@ -116,7 +149,7 @@ impl Chain {
                 Err(failure) => {
                     meter.failed(failure.class, &failure.spent);
                     permit.failed();
-                    let message = tell.outgoing.id.to_string();
+                    let message = tell.concerned.id.to_string();
                     tracing::warn!(plugin = name, message, "plug-in failed to take an outcome: {failure}");
                     told.failed.push((name.to_owned(), failure.to_string()));
                 }
@@ -128,7 +161,7 @@ impl Chain {
 
 impl OutcomeTold {
     /// Records that stand in for plug-ins that kept failing, so that no event goes unrecorded.
-    pub fn fallback(&mut self, outgoing: &Outgoing, outcome: &Outcome) {
+    pub fn fallback(&mut self, concerned: &Concerned, outcome: &Outcome) {
         let (result, status, text) = match outcome {
             Outcome::Delivered(it) => ("delivered", it.code.to_string(), Some(&it.text)),
             Outcome::Failed(it) => ("failed", it.code.to_string(), Some(&it.text)),
@@ -140,10 +173,10 @@ impl OutcomeTold {
                 "record-type": "fallback",
                 "outcome": result,
                 "message-id": self.message_id,
-                "source-peer": outgoing.source.as_str(),
-                "destination-peer": outgoing.peer.as_str(),
+                "source-peer": concerned.source.as_str(),
+                "destination-peer": concerned.next_hop.as_str(),
                 "intra-mmse": self.intra_mmse,
-                "originator": outgoing.envelope.sender.as_ref().map(|sender| sender.as_str()),
+                "originator": concerned.sender.as_ref().map(|sender| sender.as_str()),
                 "recipients": self.recipients,
                 "status-code": status,
                 "status-text": text,

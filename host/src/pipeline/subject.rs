@@ -1,15 +1,17 @@
 //! A message as a plug-in sees it.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use mm4relay_engine::{self as engine, BoxFuture, Fault, Subject};
 
-use crate::message::{AddressKind, Answered, Envelope, Header, Message, MessageType, MmsAddress, Outgoing, Recipient};
+use crate::message::{
+    AddressKind, Answered, Envelope, Header, Message, MessageType, MmsAddress, OpaqueId, PartId, Recipient,
+};
 use crate::protocol::mm4::{self, Pdu};
 
+use super::outcome::Concerned;
 use super::when::Sides;
 
 /// Larger bodies are decoded off the message path's threads: decoding is a few milliseconds for each MiB.
@@ -23,7 +25,7 @@ pub struct View {
     /// Of a response: the request that it answers.
     answered: Option<engine::Request>,
     /// Bodies that some plug-in has read, decoded once.
-    decoded: Mutex<HashMap<u32, Bytes>>,
+    decoded: Mutex<HashMap<PartId, Bytes>>,
 }
 
 enum Shown {
@@ -37,8 +39,8 @@ impl View {
     pub fn whole(message: Arc<Message>, sides: Sides) -> Self {
         let summary = engine::Summary {
             message_type: message_type(Some(message.kind)),
-            message_id: owned(Pdu::of(&message.header).message_id()),
-            transaction_id: owned(Pdu::of(&message.header).transaction_id()),
+            message_id: id_text(Pdu::of(&message.header).message_id()),
+            transaction_id: id_text(Pdu::of(&message.header).transaction_id()),
             source: message.origin.peer.to_string(),
             source_inside: sides.source_inside,
             intra_mmse: sides.intra_mmse,
@@ -56,29 +58,29 @@ impl View {
 
     /// What was sent, or could not be: header and envelope without the parts.
     pub fn bare(
-        outgoing: &Outgoing,
+        concerned: &Concerned,
         recipients: Vec<Recipient>,
         header: Arc<Header>,
         answers: Option<&Answered>,
         sides: Sides,
     ) -> Self {
         let summary = engine::Summary {
-            message_type: message_type(outgoing.kind.or_else(|| MessageType::of(&header))),
-            message_id: owned(Pdu::of(&header).message_id()),
-            transaction_id: owned(Pdu::of(&header).transaction_id()),
-            source: outgoing.source.to_string(),
+            message_type: message_type(concerned.kind.or_else(|| MessageType::of(&header))),
+            message_id: id_text(Pdu::of(&header).message_id()),
+            transaction_id: id_text(Pdu::of(&header).transaction_id()),
+            source: concerned.source.to_string(),
             source_inside: sides.source_inside,
             intra_mmse: sides.intra_mmse,
-            received_at: outgoing.received_at.0,
-            size: outgoing.rope.content.size(),
+            received_at: concerned.received_at.0,
+            size: concerned.size,
         };
         let envelope = Envelope {
-            sender: outgoing.envelope.sender.clone(),
+            sender: concerned.sender.clone(),
             recipients,
         };
         let shown = Shown::Bare { header, envelope };
         Self {
-            id: outgoing.id.message.to_string(),
+            id: concerned.id.message().to_string(),
             summary,
             answered: answers.map(request),
             shown,
@@ -143,7 +145,7 @@ impl View {
         }
     }
 
-    async fn decoded(&self, id: u32) -> Result<Bytes, Fault> {
+    async fn decoded(&self, id: PartId) -> Result<Bytes, Fault> {
         let unknown = || Fault::Invalid(format!("the message has no part {id}"));
         let Shown::Whole(message) = &self.shown else {
             return Err(unknown());
@@ -164,7 +166,7 @@ impl View {
         Ok(bytes)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Bytes>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PartId, Bytes>> {
         self.decoded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -190,7 +192,7 @@ impl Subject for View {
         let recipients = self.envelope().recipients.iter();
         recipients
             .map(|r| engine::Recipient {
-                id: r.id,
+                id: r.id.0,
                 address: address(&r.address),
             })
             .collect()
@@ -223,7 +225,7 @@ impl Subject for View {
             return Vec::new();
         };
         let part = |part: &crate::message::Part| engine::Part {
-            id: part.id,
+            id: part.id.0,
             media_type: part.media_type.clone(),
             name: part.name.clone(),
             content_id: part.content_id.clone(),
@@ -239,10 +241,10 @@ impl Subject for View {
                 return Err(Fault::Invalid(format!("the message has no part {id}")));
             };
             let found = if message.content.is_in_memory() {
-                mm4::part_header(message, id, name)
+                mm4::part_header(message, PartId(id), name)
             } else {
                 let (message, name) = (Arc::clone(message), name.to_owned());
-                let reading = tokio::task::spawn_blocking(move || mm4::part_header(&message, id, &name));
+                let reading = tokio::task::spawn_blocking(move || mm4::part_header(&message, PartId(id), &name));
                 reading.await.map_err(|error| Fault::Unavailable(error.to_string()))?
             };
             found.map_err(|error| Fault::Invalid(error.to_string()))
@@ -251,7 +253,7 @@ impl Subject for View {
 
     fn read_part<'a>(&'a self, id: u32, offset: u64, max: u32) -> BoxFuture<'a, Result<Bytes, Fault>> {
         Box::pin(async move {
-            let bytes = self.decoded(id).await?;
+            let bytes = self.decoded(PartId(id)).await?;
             let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
             let end = start.saturating_add(max as usize).min(bytes.len());
             Ok(bytes.slice(start..end))
@@ -275,8 +277,8 @@ pub fn message_type(kind: Option<MessageType>) -> engine::MessageType {
 fn request(of: &Answered) -> engine::Request {
     engine::Request {
         message_type: message_type(Some(of.kind)),
-        message_id: of.message_id.clone(),
-        transaction_id: of.transaction_id.clone(),
+        message_id: of.message_id.as_text().to_owned(),
+        transaction_id: of.transaction_id.as_text().to_owned(),
         source: of.source.to_string(),
     }
 }
@@ -296,6 +298,7 @@ fn address(address: &MmsAddress) -> engine::Address {
     }
 }
 
-fn owned(id: Option<Cow<'_, str>>) -> String {
-    id.map(Cow::into_owned).unwrap_or_default()
+/// The contract's form of an ID; empty when there is none.
+fn id_text(id: Option<OpaqueId>) -> String {
+    id.map(|id| id.as_text().to_owned()).unwrap_or_default()
 }

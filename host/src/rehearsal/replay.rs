@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use mm4relay_engine::{Engine, Grant, Plugin, PluginSpec};
 
-use crate::message::{Block, Content, Envelope, Incoming, Message, MessageId, Origin, PeerName, Timestamp};
+use crate::message::{Block, Content, Envelope, Incoming, Message, MessageId, Origin, PartId, PeerName, Timestamp};
 use crate::protocol::mm4;
 
 use super::account;
@@ -170,11 +170,11 @@ fn renumber(message: &mut Message, ids: &[u32]) -> anyhow::Result<()> {
         message.parts.len(),
         ids.len()
     );
-    let new: HashMap<u32, u32> = message
+    let new: HashMap<PartId, PartId> = message
         .parts
         .iter()
         .map(|part| part.id)
-        .zip(ids.iter().copied())
+        .zip(ids.iter().copied().map(PartId))
         .collect();
     for part in &mut message.parts {
         part.id = new[&part.id];
@@ -184,6 +184,6 @@ fn renumber(message: &mut Message, ids: &[u32]) -> anyhow::Result<()> {
             *id = new[id];
         }
     }
-    message.given.part = ids.iter().copied().max().unwrap_or_default();
+    message.given.part = ids.iter().copied().map(PartId).max();
     Ok(())
 }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::message::{
-    Field, HoldRule, Holder, Incoming, Masked, Message, Outgoing, PeerName, Recipient, Refusal, Step, Timestamp,
-    Transaction,
+    Field, HoldRule, Holder, Incoming, Masked, Message, Ordinal, Outgoing, PeerName, Recipient, RecipientId, Refusal,
+    Step, Timestamp, Transaction,
 };
 use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
@@ -39,8 +39,8 @@ pub(super) struct Run {
     pub(super) sender_waits: bool,
     /// What arrival plug-ins asked for is durable from an earlier run, for other recipients of the same message.
     pub(super) arrived: bool,
-    /// Ordinals up to this one belong to destinations of earlier runs.
-    pub(super) ordinals: u32,
+    /// The last that a destination of an earlier run has.
+    pub(super) ordinals: Option<Ordinal>,
     /// What delivery counts a message's age from: time in which it was held is not the next hop's fault.
     pub(super) since: Timestamp,
     /// What the relay itself has to say, and to whom.
@@ -208,7 +208,7 @@ impl Relay {
         received: &Message,
         meaning: &Meaning,
         arrived: Arc<Message>,
-        routes: BTreeMap<u32, PeerName>,
+        routes: BTreeMap<RecipientId, PeerName>,
         effects: Effects,
     ) -> Result<CameTo, Refusal> {
         let arrived = if run.arrived {
@@ -321,7 +321,7 @@ impl Relay {
 
     /// Which recipients go to which peer: where a plug-in sent them, else where routing says. What `RCPT` said may have
     /// changed meanwhile, because a plug-in gave a recipient another address.
-    pub(super) fn split(&self, arrived: &Message, routes: &BTreeMap<u32, PeerName>) -> Split {
+    pub(super) fn split(&self, arrived: &Message, routes: &BTreeMap<RecipientId, PeerName>) -> Split {
         let directory = self.directory.load();
         let chosen = |recipient: &Recipient| {
             // A plug-in can name a peer that is not configured: then routing decides.
@@ -371,7 +371,7 @@ impl Run {
             released: 0,
             sender_waits: true,
             arrived: false,
-            ordinals: 0,
+            ordinals: None,
             since: incoming.origin.received_at,
             own: None,
             opened: Mutex::default(),

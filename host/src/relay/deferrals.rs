@@ -65,14 +65,13 @@ impl Deferrals {
     /// in whatever order. Its bytes may differ: a peer may stamp each attempt.
     fn key(&self, message: &Message) -> u64 {
         let pdu = mm4::Pdu::of(&message.header);
-        let normalised = |id: std::borrow::Cow<'_, str>| mm4::headers::normalised_id(&id).to_owned();
         let mut recipients: Vec<&str> = message.envelope.recipients.iter().map(|r| r.address.as_str()).collect();
         recipients.sort_unstable();
         self.hasher.hash_one((
             message.origin.peer.as_str(),
             message.kind,
-            pdu.message_id().map(normalised),
-            pdu.transaction_id().map(normalised),
+            pdu.message_id().map(|id| id.bare()),
+            pdu.transaction_id().map(|id| id.bare()),
             recipients,
         ))
     }
@@ -96,7 +95,9 @@ impl Generations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Content, Envelope, Incoming, MessageId, MmsAddress, Origin, PeerName, Recipient, Timestamp};
+    use crate::message::{
+        Content, Envelope, Incoming, MessageId, MmsAddress, Origin, PeerName, Recipient, RecipientId, Timestamp,
+    };
 
     fn message(peer: &str, id: &str, to: &[&str]) -> Message {
         let header = format!(
@@ -105,7 +106,7 @@ mod tests {
              X-Mms-Originator-System: system@mms.a.example\r\n\r\nhello\r\n"
         );
         let recipient = |(id, address): (u32, &&str)| Recipient {
-            id,
+            id: RecipientId(id),
             address: MmsAddress::new(address).unwrap(),
         };
         let incoming = Incoming {

@@ -12,14 +12,15 @@ use std::time::Duration;
 use tokio::task::{self, JoinError, JoinSet};
 
 use crate::message::{
-    Change, Incoming, Leg, LegState, MessageId, Outgoing, OutgoingId, PeerName, Piece, Refusal, Rope, TransactionChange,
+    Change, Incoming, Leg, LegState, MessageId, PeerName, Piece, QueueId, Refusal, Rope, TransactionChange,
 };
+use crate::pipeline::Concerned;
 use crate::spool::{Finish, Room, SpoolError, Unfinished};
 use crate::transactions::{self, Noted, What};
 
 use super::Relay;
 use super::carry::{Run, lock, why};
-use super::plugin_outcomes;
+use super::plugin_outcomes::{self, HeaderIn};
 
 /// How often the spool is asked: an operator's `queue release` is seen at the next time.
 const LOOK: Duration = Duration::from_secs(1);
@@ -108,31 +109,25 @@ impl Relay {
 
     /// What is refused after its sender heard 250 is told to its sender as MM4 tells it, and to outcome plug-ins.
     async fn refused(&self, incoming: &Incoming, refusal: &Refusal, run: &Run) -> Finish {
-        let outgoing = Outgoing {
-            id: OutgoingId {
-                message: incoming.id,
-                ordinal: 0,
-            },
-            peer: PeerName::no_route(),
+        let concerned = Concerned {
+            id: QueueId::AsReceived(incoming.id),
             source: incoming.origin.peer.clone(),
-            received_at: run.since,
-            envelope: incoming.envelope.clone(),
-            rope: Rope {
-                pieces: vec![Piece::Received(0..incoming.content.size())],
-                content: incoming.content.clone(),
-            },
+            next_hop: PeerName::no_route(),
+            sender: incoming.envelope.sender.clone(),
             kind: None,
-            repeats: 0,
-            header: None,
-            attempts: 0,
-            said: None,
-            expires_at: None,
+            received_at: run.since,
+            size: incoming.content.size(),
         };
-        let told = plugin_outcomes::tell_refused(&run.chain, &outgoing, refusal).await;
-        let (answer, cause) = transactions::of_refusal(refusal, self.clock.now());
+        let rope = Rope {
+            pieces: vec![Piece::Received(0..incoming.content.size())],
+            content: incoming.content.clone(),
+        };
         let recipients = incoming.envelope.recipients.clone();
+        let header = HeaderIn::Rope(&rope, concerned.id);
+        let told = plugin_outcomes::tell_refused(&run.chain, &concerned, &recipients, header, refusal).await;
+        let (answer, cause) = transactions::of_refusal(refusal, self.clock.now());
         let legs = vec![Leg::aside(
-            outgoing.peer,
+            PeerName::no_route(),
             recipients,
             LegState::Failed { answer, cause },
         )];

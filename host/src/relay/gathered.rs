@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use crate::message::{
-    Answer, Field, Holder, Incoming, Leg, LegState, Message, Outgoing, OutgoingId, PeerName, Recipient, Refusal,
-    Timestamp,
+    Answer, Field, Holder, Incoming, Leg, LegState, Message, OpaqueId, Ordinal, Outgoing, OutgoingId, PeerName,
+    Recipient, RecipientId, Refusal, Timestamp,
 };
-use crate::pipeline::Effects;
+use crate::pipeline::{Concerned, Effects};
 use crate::protocol::mm4;
 use crate::spool::{Acceptance, Hold};
 use crate::transactions::{self, Onward};
 
 use super::carry::Run;
-use super::plugin_outcomes;
+use super::plugin_outcomes::{self, HeaderIn};
 use super::rights::Entitled;
 
 /// What the destinations of one message came to.
@@ -30,7 +30,8 @@ pub(super) struct Gathered<'a> {
     held: Option<(Vec<Recipient>, Vec<Holder>)>,
     /// What is to be remembered of each destination, if the message is a request.
     legs: Vec<Leg>,
-    ordinal: u32,
+    /// Of the last destination.
+    ordinal: Option<Ordinal>,
 }
 
 /// Why mail for the postmaster is held, where no person is configured: an operator is one.
@@ -57,8 +58,8 @@ impl<'a> Gathered<'a> {
     }
 
     /// The ordinal that the next destination gets.
-    pub(super) fn next_ordinal(&self) -> u32 {
-        self.ordinal + 1
+    pub(super) fn next_ordinal(&self) -> Ordinal {
+        self.ordinal.map_or(Ordinal::FIRST, Ordinal::next)
     }
 
     pub(super) fn discard(&mut self, peer: PeerName, recipients: Vec<Recipient>, reason: &str) {
@@ -123,10 +124,10 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn remember(&mut self, outgoing: &Outgoing, transaction_id: Option<String>, state: LegState) {
+    fn remember(&mut self, outgoing: &Outgoing, transaction_id: Option<OpaqueId>, state: LegState) {
         let recipients = outgoing.envelope.recipients.clone();
         self.legs.push(Leg {
-            ordinal: outgoing.id.ordinal,
+            ordinal: Some(outgoing.id.ordinal),
             transaction_id,
             ..Leg::aside(outgoing.peer.clone(), recipients, state)
         });
@@ -135,11 +136,12 @@ impl<'a> Gathered<'a> {
     /// The one place where something is made that goes out: the right to it has been asked for.
     fn outgoing(&mut self, message: &Entitled, peer: PeerName, trace: Field) -> Outgoing {
         let message = message.message();
-        self.ordinal += 1;
+        let ordinal = self.next_ordinal();
+        self.ordinal = Some(ordinal);
         Outgoing {
             id: OutgoingId {
                 message: self.received.id,
-                ordinal: self.ordinal,
+                ordinal,
             },
             peer,
             source: self.received.origin.peer.clone(),
@@ -169,7 +171,14 @@ impl<'a> Gathered<'a> {
             return Ok((whole, self.legs));
         }
         for (outgoing, refusal) in &self.failed {
-            let told = plugin_outcomes::tell_refused(&self.run.chain, outgoing, refusal).await;
+            let told = plugin_outcomes::tell_refused(
+                &self.run.chain,
+                &Concerned::of(outgoing),
+                &outgoing.envelope.recipients,
+                HeaderIn::of(outgoing),
+                refusal,
+            )
+            .await;
             self.effects.add(told);
         }
         let hold = self.held.as_ref().map(|(_, holders)| self.hold_of(holders.clone()));
@@ -204,7 +213,7 @@ pub(super) fn once_each(message: Arc<Message>) -> Arc<Message> {
 
 /// Held recipients under their received addresses: the chain will run anew for them.
 fn as_received(received: &Message, held: Vec<Recipient>) -> Vec<Recipient> {
-    let original = |id: u32| received.envelope.recipients.iter().find(|r| r.id == id).cloned();
+    let original = |id: RecipientId| received.envelope.recipients.iter().find(|r| r.id == id).cloned();
     held.into_iter()
         .map(|recipient| original(recipient.id).unwrap_or(recipient))
         .collect()
@@ -213,7 +222,7 @@ fn as_received(received: &Message, held: Vec<Recipient>) -> Vec<Recipient> {
 /// Without the recipients that arrival plug-ins added: in a run for those that an earlier run held, the others have got
 /// theirs, and those that were held are recipients of the received message by now.
 pub(super) fn only_received(received: &Message, mut arrived: Arc<Message>) -> Arc<Message> {
-    let known = |id: u32| received.envelope.recipients.iter().any(|r| r.id == id);
+    let known = |id: RecipientId| received.envelope.recipients.iter().any(|r| r.id == id);
     if !arrived.envelope.recipients.iter().all(|r| known(r.id)) {
         Arc::make_mut(&mut arrived).envelope.recipients.retain(|r| known(r.id));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::message::{Edit, LegState, Message, MessageType, MmsAddress, PeerName, Refusal};
+use crate::message::{Edit, LegState, Message, MessageType, MmsAddress, PeerName, RecipientId, Refusal};
 use crate::pipeline::Effects;
 use crate::protocol::mm4;
 use crate::routing::{Side, Split};
@@ -97,7 +97,7 @@ impl Relay {
         &self,
         meaning: &Meaning,
         arrived: Arc<Message>,
-        routes: &BTreeMap<u32, PeerName>,
+        routes: &BTreeMap<RecipientId, PeerName>,
         run: &Run,
     ) -> Result<(Arc<Message>, Split), Refusal> {
         let way = match &run.own {
@@ -203,7 +203,7 @@ impl Relay {
     }
 }
 
-fn all_to(peer: &PeerName, message: &Message) -> BTreeMap<u32, PeerName> {
+fn all_to(peer: &PeerName, message: &Message) -> BTreeMap<RecipientId, PeerName> {
     let recipients = &message.envelope.recipients;
     recipients.iter().map(|r| (r.id, peer.clone())).collect()
 }

@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 use crate::clock::SharedClock;
 use crate::delivery::{Caused, DeliveryReport, Ended, OutcomeSink};
 use crate::message::{
-    Change, Content, Envelope, Header, LegState, MessageType, Outgoing, OutgoingId, PeerName, Recipient, Refusal, Rope,
+    Change, Header, LegState, MessageType, Ordinal, Outgoing, PeerName, QueueId, Recipient, RecipientId, Refusal, Rope,
     TransactionChange,
 };
-use crate::pipeline::{Chain, Effects, OutcomeTold, TellOutcome};
+use crate::pipeline::{Chain, Concerned, Effects, OutcomeTold, TellOutcome};
 use crate::protocol::mm4;
 use crate::spool::{BoxFuture, Events, NewEvent, PendingEvent, Settlement};
 use crate::transactions::{self, Ending, Reply, Transactions};
@@ -61,9 +61,14 @@ impl OutcomeSink for Outcomes {
             let mut untold = Vec::new();
             // A request that the relay asks again has been charged.
             let asked_again = outgoing.repeats > 0;
-            let fates = fates(outgoing, report);
-            for fate in fates.into_iter().filter(|_| !asked_again) {
-                let told = tell(&chain, outgoing, &fate, None, Some(&self.transactions)).await;
+            let fates = match asked_again || !chain.wants_outcomes() {
+                true => Vec::new(),
+                false => fates(outgoing, report),
+            };
+            let concerned = Concerned::of(outgoing);
+            for fate in fates {
+                let header = HeaderIn::of(outgoing).read().await;
+                let told = tell(&chain, &concerned, header, &fate, None, Some(&self.transactions)).await;
                 effects.add(told.effects);
                 let left: Vec<String> = told.failed.into_iter().map(|(plugin, _)| plugin).collect();
                 if !left.is_empty() {
@@ -163,11 +168,13 @@ impl Outcomes {
     async fn settle(&self, event: &PendingEvent, untold: &[Untold]) -> Settlement {
         let chain = self.catalogue.chain();
         let mut effects = Effects::default();
+        let concerned = Concerned::of(&event.outgoing);
         for left in untold {
             let fate = left.fate();
             let mut told = tell(
                 &chain,
-                &event.outgoing,
+                &concerned,
+                HeaderIn::of(&event.outgoing).read().await,
                 &fate,
                 Some(&left.plugins),
                 Some(&self.transactions),
@@ -180,7 +187,7 @@ impl Outcomes {
                         due: self.clock.now().plus(wait),
                     };
                 }
-                told.fallback(&event.outgoing, &fate.outcome);
+                told.fallback(&concerned, &fate.outcome);
             }
             effects.add(told.effects);
         }
@@ -193,9 +200,18 @@ impl Outcomes {
 
 /// Tells everybody that a destination was refused before it was accepted, once; fallback records stand in for plug-ins
 /// that fail.
-pub async fn tell_refused(chain: &Chain, outgoing: &Outgoing, refusal: &Refusal) -> Effects {
+pub async fn tell_refused(
+    chain: &Chain,
+    concerned: &Concerned,
+    recipients: &[Recipient],
+    header: HeaderIn<'_>,
+    refusal: &Refusal,
+) -> Effects {
+    if !chain.wants_outcomes() {
+        return Effects::default();
+    }
     let delivery = Delivery {
-        peer: outgoing.peer.to_string(),
+        peer: concerned.next_hop.to_string(),
         host: String::new(),
         code: 0,
         text: cut(&refusal.to_string()),
@@ -203,10 +219,10 @@ pub async fn tell_refused(chain: &Chain, outgoing: &Outgoing, refusal: &Refusal)
     };
     let fate = Fate {
         outcome: Outcome::Failed(delivery),
-        recipients: outgoing.envelope.recipients.clone(),
+        recipients: recipients.to_vec(),
     };
-    let mut told = tell(chain, outgoing, &fate, None, None).await;
-    told.fallback(outgoing, &fate.outcome);
+    let mut told = tell(chain, concerned, header.read().await, &fate, None, None).await;
+    told.fallback(concerned, &fate.outcome);
     told.effects
 }
 
@@ -216,29 +232,17 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
     let Some(leg) = leg.filter(|_| chain.wants_outcomes()) else {
         return Effects::default();
     };
-    let outgoing = Outgoing {
-        id: OutgoingId {
-            message: of.id,
-            ordinal: leg.ordinal,
-        },
-        peer: leg.peer.clone(),
+    let concerned = Concerned {
+        id: QueueId::of(of.id, leg.ordinal.map_or(0, Ordinal::get)),
         source: of.source.clone(),
-        received_at: of.received_at,
-        envelope: Envelope {
-            sender: of.sender.clone(),
-            recipients: leg.recipients.clone(),
-        },
-        rope: Rope {
-            content: Content::from_bytes(Vec::new()),
-            pieces: Vec::new(),
-        },
+        next_hop: leg.peer.clone(),
+        sender: of.sender.clone(),
         kind: Some(of.kind),
-        repeats: 0,
-        header: Some(Arc::new(transactions::header(of))),
-        attempts: 0,
-        said: None,
-        expires_at: None,
+        received_at: of.received_at,
+        // It has left the spool.
+        size: 0,
     };
+    let header = Arc::new(transactions::header(of));
     let fate = Fate {
         outcome: Outcome::Response(Response {
             peer: leg.peer.to_string(),
@@ -247,14 +251,14 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
         }),
         recipients: leg.recipients.clone(),
     };
-    let mut told = tell(chain, &outgoing, &fate, None, None).await;
-    told.fallback(&outgoing, &fate.outcome);
+    let mut told = tell(chain, &concerned, header, &fate, None, None).await;
+    told.fallback(&concerned, &fate.outcome);
     told.effects
 }
 
 /// The fates that a report decides: those delivered, and those that failed, grouped by reason.
 fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
-    let recipient = |id: &u32| outgoing.envelope.recipients.iter().find(|r| r.id == *id).cloned();
+    let recipient = |id: &RecipientId| outgoing.envelope.recipients.iter().find(|r| r.id == *id).cloned();
     let delivery = |code: Option<u16>, text: &str| Delivery {
         peer: outgoing.peer.to_string(),
         host: report.host.clone().unwrap_or_default(),
@@ -290,23 +294,24 @@ fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
 /// With `transactions`, a response is told with the request that it answers.
 async fn tell(
     chain: &Chain,
-    outgoing: &Outgoing,
+    concerned: &Concerned,
+    header: Arc<Header>,
     fate: &Fate,
     only: Option<&[String]>,
     transactions: Option<&Transactions>,
 ) -> OutcomeTold {
-    if only.is_none() && !chain.wants_outcomes() {
-        return OutcomeTold::default();
-    }
-    let header = header(outgoing).await;
     let recipients = fate.recipients.clone();
     let answers = match transactions {
-        Some(transactions) => transactions.answered(&header, &outgoing.source, &outgoing.peer).await,
+        Some(transactions) => {
+            transactions
+                .answered(&header, &concerned.source, &concerned.next_hop)
+                .await
+        }
         None => None,
     };
     chain
         .tell(TellOutcome {
-            outgoing,
+            concerned,
             recipients,
             header,
             answers,
@@ -323,21 +328,36 @@ async fn is_answer(outgoing: &Outgoing) -> bool {
     }
     let kind = match outgoing.kind {
         Some(kind) => Some(kind),
-        None => MessageType::of(&*header(outgoing).await),
+        None => MessageType::of(&*HeaderIn::of(outgoing).read().await),
     };
     kind.is_some_and(|kind| kind.request().is_some())
 }
 
-async fn header(outgoing: &Outgoing) -> Arc<Header> {
-    match &outgoing.header {
-        Some(header) => Arc::clone(header),
-        None => Arc::new(stored_header(outgoing).await),
+/// Where the header of a message is.
+#[derive(Clone, Copy)]
+pub enum HeaderIn<'a> {
+    Memory(&'a Arc<Header>),
+    /// In the bytes of the message with this id.
+    Rope(&'a Rope, QueueId),
+}
+
+impl<'a> HeaderIn<'a> {
+    pub fn of(outgoing: &'a Outgoing) -> Self {
+        match &outgoing.header {
+            Some(header) => Self::Memory(header),
+            None => Self::Rope(&outgoing.rope, outgoing.id.into()),
+        }
+    }
+
+    async fn read(self) -> Arc<Header> {
+        match self {
+            Self::Memory(header) => Arc::clone(header),
+            Self::Rope(rope, id) => Arc::new(stored_header(rope.clone(), id).await),
+        }
     }
 }
 
-/// The header of a message that has been out of memory.
-async fn stored_header(outgoing: &Outgoing) -> Header {
-    let rope = outgoing.rope.clone();
+async fn stored_header(rope: Rope, id: QueueId) -> Header {
     let read = tokio::task::spawn_blocking(move || mm4::read_header(&rope)).await;
     match read
         .map_err(|error| error.to_string())
@@ -345,7 +365,7 @@ async fn stored_header(outgoing: &Outgoing) -> Header {
     {
         Ok(header) => header,
         Err(error) => {
-            tracing::error!(message = %outgoing.id, "the header of a stored message cannot be read: {error}");
+            tracing::error!(message = %id, "the header of a stored message cannot be read: {error}");
             Header::default()
         }
     }

@@ -4,7 +4,7 @@
 use mm4relay_engine::{Delivery, Outcome, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::message::{MmsAddress, Recipient};
+use crate::message::{MmsAddress, Recipient, RecipientId};
 
 use super::plugin_outcomes::Untold;
 
@@ -83,7 +83,7 @@ impl From<&Untold> for StoredUntold {
             plugins,
         } = plain;
         let recipient = |Recipient { id, address }: &Recipient| StoredRecipient {
-            id: *id,
+            id: id.0,
             address: address.to_string(),
         };
         Self {
@@ -100,7 +100,10 @@ impl TryFrom<StoredUntold> for Untold {
     fn try_from(stored: StoredUntold) -> Result<Self, String> {
         let recipient = |StoredRecipient { id, address }: StoredRecipient| {
             let address = MmsAddress::from_store(address).map_err(|e| e.to_string())?;
-            Ok(Recipient { id, address })
+            Ok(Recipient {
+                id: RecipientId(id),
+                address,
+            })
         };
         let recipients = stored.recipients.into_iter().map(recipient);
         Ok(Self {
@@ -191,6 +194,6 @@ mod tests {
             .collect();
         assert_eq!(kinds, ["delivered", "failed", "expired", "response", "response"]);
         assert_eq!(all[0].plugins, ["hostile"]);
-        assert_eq!(all[0].recipients[0].id, 1);
+        assert_eq!(all[0].recipients[0].id, RecipientId(1));
     }
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{MmsAddress, Recipient, Refusal};
+use crate::message::{MmsAddress, Recipient, RecipientId, Refusal};
 
 fn peer(name: &str) -> PeerName {
     PeerName::new(name).unwrap()
@@ -160,13 +160,13 @@ fn recipients_are_grouped_by_next_hop_in_first_seen_order() {
     let recipients: Vec<_> = (1..)
         .zip(texts)
         .map(|(id, text)| Recipient {
-            id,
+            id: RecipientId(id),
             address: MmsAddress::new(text).unwrap(),
         })
         .collect();
-    let chosen = |recipient: &Recipient| (recipient.id == 6).then(|| peer("b"));
+    let chosen = |recipient: &Recipient| (recipient.id == RecipientId(6)).then(|| peer("b"));
     let split = routing().split(&peer("hub"), &recipients, chosen, &Calm);
-    let ids = |recipients: &[Recipient]| recipients.iter().map(|recipient| recipient.id).collect::<Vec<_>>();
+    let ids = |recipients: &[Recipient]| recipients.iter().map(|recipient| recipient.id.0).collect::<Vec<_>>();
     let destinations: Vec<_> = split
         .destinations
         .iter()
@@ -176,7 +176,7 @@ fn recipients_are_grouped_by_next_hop_in_first_seen_order() {
     let unrouted: Vec<_> = split
         .unrouted
         .iter()
-        .map(|(recipient, refusal)| (recipient.id, refusal.to_string()))
+        .map(|(recipient, refusal)| (recipient.id.0, refusal.to_string()))
         .collect();
     assert_eq!(
         unrouted.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
@@ -192,7 +192,7 @@ fn recipients_are_grouped_by_next_hop_in_first_seen_order() {
 #[test]
 fn a_peer_that_takes_one_recipient_at_a_time_has_a_destination_for_each() {
     let recipient = |id, text| Recipient {
-        id,
+        id: RecipientId(id),
         address: MmsAddress::new(text).unwrap(),
     };
     let recipients = [
@@ -202,7 +202,7 @@ fn a_peer_that_takes_one_recipient_at_a_time_has_a_destination_for_each() {
         recipient(4, "+4@mms.b.example"),
     ];
     let split = routing().split(&peer("b"), &recipients, |_| None, &Calm);
-    let ids = |destination: &Destination| destination.recipients.iter().map(|r| r.id).collect::<Vec<_>>();
+    let ids = |destination: &Destination| destination.recipients.iter().map(|r| r.id.0).collect::<Vec<_>>();
     let destinations: Vec<_> = split.destinations.iter().map(|d| (d.peer.as_str(), ids(d))).collect();
     assert_eq!(destinations, [("hub", vec![1]), ("b", vec![2, 4]), ("hub", vec![3])]);
 }

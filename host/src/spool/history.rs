@@ -1,7 +1,7 @@
 //! What happened to a request and to everything about it, for `mm4relay trace`. The spool writes it beside what it records,
 //! in the same transaction, and removes it with the transaction that it belongs to. Nothing is decided by it.
 
-use crate::message::{Holder, OutgoingId, PeerName, Said, Step, Timestamp};
+use crate::message::{Holder, MessageId, Ordinal, OutgoingId, PeerName, QueueId, Said, Step, Timestamp};
 
 use super::{Acceptance, DeliveryResult, Outcome};
 
@@ -48,15 +48,14 @@ pub enum Event {
         /// The user's name on this machine.
         who: String,
         did: String,
-        id: Option<OutgoingId>,
+        id: Option<QueueId>,
     },
 }
 
 /// A message that came in, and what it came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// The ordinal is 0.
-    pub id: OutgoingId,
+    pub id: MessageId,
     pub source: PeerName,
     /// Address and port.
     pub remote: String,
@@ -70,7 +69,7 @@ pub struct Arrival {
     /// What the message says it is.
     pub says: Option<Said>,
     /// Where it goes: ordinal and next hop, and the reason when that was given up at once.
-    pub destinations: Vec<(u32, PeerName, Option<String>)>,
+    pub destinations: Vec<(Ordinal, PeerName, Option<String>)>,
     /// Why it is held, or not through its chain yet.
     pub hold: Option<String>,
     /// The plug-ins that hold it.
@@ -119,10 +118,7 @@ impl Arrival {
         let destinations = sent.chain(failed);
         let (origin, envelope) = (&acceptance.origin, &acceptance.envelope);
         Self {
-            id: OutgoingId {
-                message: acceptance.id,
-                ordinal: 0,
-            },
+            id: acceptance.id,
             source: origin.peer.clone(),
             remote: origin.remote.to_string(),
             helo: origin.helo.clone(),

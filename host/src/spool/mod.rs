@@ -51,8 +51,8 @@ mod streams;
 pub mod upgrade;
 
 use crate::message::{
-    Append, Content, Envelope, Holder, Incoming, KvWrite, MessageId, Origin, Outgoing, OutgoingId, Said, Step,
-    Timestamp, Transaction, TransactionChange,
+    Append, Content, Envelope, Holder, Incoming, KvWrite, MessageId, Ordinal, Origin, Outgoing, OutgoingId,
+    RecipientId, Said, Step, Timestamp, Transaction, TransactionChange,
 };
 
 pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, Values};
@@ -125,8 +125,8 @@ pub struct Unfinished {
     pub attempts: u32,
     /// As in [`Hold`].
     pub arrived: bool,
-    /// Ordinals up to this one belong to destinations that it had before.
-    pub ordinals: u32,
+    /// The last that a destination of it had before.
+    pub ordinals: Option<Ordinal>,
     /// Plug-ins that are not to be called for it on arrival and departure: an operator released it past them.
     pub past: Vec<String>,
     /// How often an operator has released it.
@@ -205,7 +205,7 @@ pub enum DeliveryResult {
     /// Some recipients are done (delivered or failed for good), the others wait: they stay in the queue under the
     /// same id, alone.
     Partly {
-        remaining: Vec<u32>,
+        remaining: Vec<RecipientId>,
         due: Timestamp,
         attempts: u32,
         reason: String,

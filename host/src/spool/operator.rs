@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{HistoryEntry, Refused, SpoolError};
-use crate::message::{Envelope, Holder, Leg, LegState, MessageId, OutgoingId, PeerName, Step, Timestamp, Transaction};
+use crate::message::{Envelope, Holder, Leg, LegState, MessageId, PeerName, QueueId, Step, Timestamp, Transaction};
 
 use super::history::Event;
 use super::streams::Recorded;
@@ -15,10 +15,10 @@ pub trait Operator: Send + Sync + 'static {
     fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError>;
 
     /// `None` when nothing of that id is in the queue.
-    fn show(&self, id: OutgoingId) -> Result<Option<Details>, SpoolError>;
+    fn show(&self, id: QueueId) -> Result<Option<Details>, SpoolError>;
 
     /// Everything of a message that is in the queue, in the order of the ids.
-    fn entries_of(&self, message: MessageId) -> Result<Vec<OutgoingId>, SpoolError>;
+    fn entries_of(&self, message: MessageId) -> Result<Vec<QueueId>, SpoolError>;
 
     /// The next hops of everything in the queue.
     fn peers(&self) -> Result<Vec<PeerName>, SpoolError>;
@@ -26,7 +26,7 @@ pub trait Operator: Send + Sync + 'static {
     /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way
     /// to it; with `by`, those that one of these plug-ins holds, and those of which nobody knows who does. What its chain
     /// refused is not among them: that takes its id.
-    fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<OutgoingId>, SpoolError>;
+    fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<QueueId>, SpoolError>;
 
     /// Makes what waits due now, its chain or its delivery; lets what has failed wait again, and by its id what awaits a
     /// response, with its attempts and its age counted anew, and asks for its peers to be tried at once. Held messages are
@@ -38,11 +38,11 @@ pub trait Operator: Send + Sync + 'static {
     ///
     /// The plug-ins in `past` are not called for them on arrival and departure, nor are those of earlier releases past
     /// plug-ins. When `past` is empty, all plug-ins are called, whatever was said before.
-    fn release(&self, ids: &[OutgoingId], past: &[String], by: &By) -> Result<usize, SpoolError>;
+    fn release(&self, ids: &[QueueId], past: &[String], by: &By) -> Result<usize, SpoolError>;
 
     /// Removes entries for good, whatever their state. What the relay is sending at this moment may still arrive.
     /// Returns how many there were.
-    fn remove(&self, ids: &[OutgoingId], by: &By) -> Result<usize, SpoolError>;
+    fn remove(&self, ids: &[QueueId], by: &By) -> Result<usize, SpoolError>;
 
     /// What is known under `id`: an `X-Mms-Message-ID` or a transaction ID, with or without quotes, or an id of the relay
     /// with or without a destination. Nothing is known of what has been forgotten. Whoever looks is noted in the history
@@ -66,10 +66,10 @@ pub struct By {
 pub enum QueueState {
     /// Will be sent when it is due.
     Waiting,
-    /// Given up; stays until it is retried or dropped. With the ordinal 0: refused by its chain when that ran from the
-    /// spool; stays until it is released or dropped.
+    /// Given up; stays until it is retried or dropped. As received: refused by its chain when that ran from the spool;
+    /// stays until it is released or dropped.
     Failed,
-    /// Parked as received. It has no next hop yet: its queue id has the ordinal 0.
+    /// Parked as received. It has no next hop yet.
     Held,
     /// Delivered, and kept because no response has come: it may have to be sent again.
     Awaiting,
@@ -105,7 +105,7 @@ impl QueueState {
 /// One line of the queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueEntry {
-    pub id: OutgoingId,
+    pub id: QueueId,
     pub state: QueueState,
     /// The next hop; `None` for a message as it was received.
     pub peer: Option<PeerName>,
@@ -135,7 +135,7 @@ pub struct Filter {
     pub peer: Option<PeerName>,
     pub state: Option<QueueState>,
     /// Entries behind this one only: the last one of the page before.
-    pub after: Option<OutgoingId>,
+    pub after: Option<QueueId>,
     pub limit: usize,
 }
 
@@ -156,7 +156,7 @@ pub struct Details {
 /// What to retry.
 #[derive(Clone, Copy, Debug)]
 pub enum Selection<'a> {
-    Ids(&'a [OutgoingId]),
+    Ids(&'a [QueueId]),
     /// Everything that waits for this next hop.
     WaitingFor(&'a PeerName),
     /// Everything that has failed there. Who sent it was told so, and does not hear that it is tried again.
@@ -207,7 +207,10 @@ impl Trace {
     }
 
     fn is_dropped(&self, leg: &Leg) -> bool {
-        let is_its = |id: &OutgoingId| id.message == self.transaction.id && id.ordinal == leg.ordinal;
+        let is_its = |id: &QueueId| {
+            let its = id.destination().filter(|id| id.message == self.transaction.id);
+            its.is_some_and(|id| Some(id.ordinal) == leg.ordinal)
+        };
         let dropped = self.history.iter().any(|entry| match &entry.event {
             Event::Operator { did, id: Some(id), .. } => did == "drop" && is_its(id),
             _ => false,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{BoxFuture, SpoolError};
-use crate::message::{OutgoingId, StreamName, Timestamp};
+use crate::message::{QueueId, StreamName, Timestamp};
 
 /// The streams in the store. Every verb but [`appended`](Self::appended) blocks.
 pub trait Streams: Send + Sync + 'static {
@@ -45,8 +45,8 @@ pub trait Streams: Send + Sync + 'static {
 pub struct Recorded {
     /// From 1, in the order of the commits, without gaps.
     pub sequence: u64,
-    /// The delivery that caused it; ordinal 0 for what the acceptance caused.
-    pub id: OutgoingId,
+    /// The delivery that caused it, or the message as received for what its acceptance caused.
+    pub id: QueueId,
     /// When it was committed.
     pub recorded_at: Timestamp,
     pub plugin: String,

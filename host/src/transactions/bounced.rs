@@ -3,7 +3,8 @@
 use super::meaning::{Heard, Meaning, is_ours};
 use super::{Speakers, Transactions, status};
 use crate::message::{
-    Message, MessageType, MmsAddress, PeerName, Recipient, Transaction, TransactionChange, TransactionKey,
+    Message, MessageType, MmsAddress, Ordinal, PeerName, Recipient, RecipientId, Transaction, TransactionChange,
+    TransactionKey,
 };
 use crate::protocol::mm4::{self, Action, DeliveryStatus, RecipientStatus, Returned};
 use crate::spool::SpoolError;
@@ -56,7 +57,7 @@ impl Transactions {
                     .iter()
                     .any(|name| name.as_ref().is_some_and(|name| same_user(name, &recipient.address)))
             };
-            let named: Vec<u32> = leg.recipients.iter().filter(named).map(|r| r.id).collect();
+            let named: Vec<RecipientId> = leg.recipients.iter().filter(named).map(|r| r.id).collect();
             // A bounce that names nobody we know is about everybody.
             let recipients = match named.is_empty() {
                 true => leg.recipients.iter().map(|r| r.id).collect(),
@@ -74,18 +75,22 @@ impl Transactions {
 
     /// The request that a bounce returns, and which of its legs: by the transaction ID that the bouncing peer was asked
     /// with, else by the message ID.
-    async fn returned(&self, peer: &PeerName, returned: &Returned) -> Result<Option<(Transaction, u32)>, SpoolError> {
+    async fn returned(
+        &self,
+        peer: &PeerName,
+        returned: &Returned,
+    ) -> Result<Option<(Transaction, Ordinal)>, SpoolError> {
         if let Some(id) = &returned.transaction_id {
-            let transaction_id = mm4::headers::normalised_id(id);
+            let transaction_id = id.bare();
             let key = TransactionKey::Asked {
                 peer: peer.clone(),
                 kind: returned.kind.unwrap_or(MessageType::ForwardRequest),
-                transaction_id: transaction_id.to_owned(),
+                transaction_id: transaction_id.clone(),
             };
             let found = self.requests.find(&key).await?;
             let leg = found
                 .iter()
-                .find_map(|of| Some((of, of.leg_asked(peer, transaction_id)?.ordinal)));
+                .find_map(|of| Some((of, of.leg_asked(peer, &transaction_id)?.ordinal?)));
             if let Some((of, ordinal)) = leg {
                 return Ok(Some((of.clone(), ordinal)));
             }
@@ -93,12 +98,10 @@ impl Transactions {
         let Some(id) = &returned.message_id else {
             return Ok(None);
         };
-        let key = TransactionKey::Message {
-            message_id: mm4::headers::normalised_id(id).to_owned(),
-        };
+        let key = TransactionKey::Message { message_id: id.bare() };
         let found = self.requests.find(&key).await?;
         let of_peer = found.into_iter().find_map(|of| {
-            let leg = of.asked_legs().find(|leg| leg.peer == *peer)?.ordinal;
+            let leg = of.asked_legs().find(|leg| leg.peer == *peer)?.ordinal?;
             Some((of, leg))
         });
         Ok(of_peer)

@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::message::{
-    Answer, Answered, Change, Leg, LegState, Message, MessageType, MmsAddress, Mode, PeerName, Recipient, RefuseWith,
-    Timestamp, Transaction, TransactionChange, TransactionKey,
+    Answer, Answered, Change, Leg, LegState, Message, MessageType, MmsAddress, Mode, OpaqueId, Ordinal, PeerName,
+    Recipient, RefuseWith, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 use crate::protocol::mm4::{self, Pdu};
 use crate::spool::SpoolError;
@@ -58,10 +58,10 @@ enum Standing {
 /// A response that belongs to a request.
 pub struct Reply {
     pub of: Transaction,
-    ordinal: u32,
+    ordinal: Ordinal,
     answer: Answer,
     /// Under which the one who asked knows it, when it was asked onward with another one.
-    pub transaction_id: Option<String>,
+    pub transaction_id: Option<OpaqueId>,
     /// To be held until it is committed.
     pub alone: Option<Alone>,
 }
@@ -249,7 +249,7 @@ impl Transactions {
             },
         };
         let key = TransactionKey::Message {
-            message_id: mm4::headers::normalised_id(&transaction.message_id).to_owned(),
+            message_id: transaction.message_id.bare(),
         };
         let passes = self.requests.find(&key).await?;
         let home = home(message, &passes);
@@ -269,7 +269,6 @@ impl Transactions {
     /// As it is remembered when nobody has seen it before; the legs are not known yet.
     fn opened(&self, message: &Message, body: u128) -> Transaction {
         let pdu = Pdu::of(&message.header);
-        let text = |value: Option<std::borrow::Cow<'_, str>>| value.map(Into::into).unwrap_or_default();
         let (terms, received_at) = (self.terms.load(), message.origin.received_at);
         let sender = message.envelope.sender.clone();
         let forget_at = received_at.plus(terms.keep);
@@ -277,8 +276,8 @@ impl Transactions {
             id: message.id,
             kind: message.kind,
             source: message.origin.peer.clone(),
-            transaction_id: text(pdu.transaction_id()),
-            message_id: text(pdu.message_id()),
+            transaction_id: pdu.transaction_id().unwrap_or_default(),
+            message_id: pdu.message_id().unwrap_or_default(),
             version: pdu.value(mm4::headers::VERSION).map(Into::into),
             answer_to: pdu.answer_to_or(sender.as_ref()),
             sender,
@@ -360,20 +359,21 @@ impl Transactions {
         speaker: &PeerName,
     ) -> Result<Option<Meaning>, SpoolError> {
         let pdu = Pdu::of(&message.header);
-        let transaction_id = pdu.transaction_id().unwrap_or_default();
-        let transaction_id = mm4::headers::normalised_id(&transaction_id);
+        let transaction_id = pdu.transaction_id().unwrap_or_default().bare();
         let key = TransactionKey::Asked {
             peer: speaker.clone(),
             kind: request,
-            transaction_id: transaction_id.to_owned(),
+            transaction_id: transaction_id.clone(),
         };
         let alone = self.alone(&key).await;
         let found = self.requests.find(&key).await?;
         let legs = found
             .iter()
-            .filter_map(|of| of.leg_asked(speaker, transaction_id).map(|leg| (of, leg)));
+            .filter_map(|of| of.leg_asked(speaker, &transaction_id).map(|leg| (of, leg)))
+            .filter_map(|(of, leg)| Some((of, leg, leg.ordinal?)));
         // Of several, the one that waits; their IDs collide only when one was asked before the relay knew of the other.
-        let Some((of, leg)) = legs.min_by_key(|(_, leg)| matches!(leg.state, LegState::Answered { .. })) else {
+        let Some((of, leg, ordinal)) = legs.min_by_key(|(_, leg, _)| matches!(leg.state, LegState::Answered { .. }))
+        else {
             return Ok(None);
         };
         if matches!(leg.state, LegState::Answered { .. }) {
@@ -391,7 +391,7 @@ impl Transactions {
             host: None,
         };
         Ok(Some(Meaning::Reply(Box::new(Reply {
-            ordinal: leg.ordinal,
+            ordinal,
             transaction_id: leg.transaction_id.is_some().then(|| of.transaction_id.clone()),
             of: of.clone(),
             answer,

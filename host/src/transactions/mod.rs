@@ -99,8 +99,7 @@ impl Transactions {
     /// message is no response. The header is that of the response as it goes out.
     pub async fn answered(&self, header: &Header, answering: &PeerName, asking: &PeerName) -> Option<Answered> {
         let kind = MessageType::of(header)?.request()?;
-        let transaction_id = mm4::Pdu::of(header).transaction_id()?;
-        let transaction_id = mm4::headers::normalised_id(&transaction_id).to_owned();
+        let transaction_id = mm4::Pdu::of(header).transaction_id()?.bare();
         // One that was asked onward under another ID has its own back by now.
         let keys = [
             TransactionKey::Asked {

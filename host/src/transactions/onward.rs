@@ -1,6 +1,8 @@
 //! How a request goes to one of its next hops.
 
-use crate::message::{LegState, Message, MessageType, MmsAddress, PeerName, Recipient, Refusal, SystemTag};
+use crate::message::{
+    LegState, Message, MessageType, MmsAddress, OpaqueId, Ordinal, PeerName, Recipient, Refusal, SystemTag,
+};
 use crate::protocol::mm4::{self, Amendment};
 use crate::spool::SpoolError;
 
@@ -10,7 +12,7 @@ use super::{Question, Terms, Transactions};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Onward {
     /// `None`: the received one.
-    pub transaction_id: Option<String>,
+    pub transaction_id: Option<OpaqueId>,
     /// `X-Mms-Originator-System`; `None`: as received.
     pub originator_system: Option<String>,
     /// `X-Mms-Ack-Request: Yes`, whatever was received: the relay wants to know.
@@ -22,7 +24,7 @@ pub struct Hop<'a> {
     pub peer: &'a PeerName,
     pub recipients: &'a [Recipient],
     /// That of the message which goes there.
-    pub ordinal: u32,
+    pub ordinal: Ordinal,
     /// The request has others.
     pub one_of_several: bool,
     /// An answer that it sends to the address in the request comes here, and not to nowhere.
@@ -128,7 +130,7 @@ fn refuse_rounds(question: &Question, hop: &Hop<'_>, limit: usize) -> Result<(),
     if passes < limit || asked.kind != MessageType::ForwardRequest {
         return Ok(());
     }
-    let id: String = asked.message_id.chars().take(80).collect();
+    let id: String = asked.message_id.as_text().chars().take(80).collect();
     Err(Refusal::Loop {
         evidence: format!(
             "the message {} went to the same recipients {passes} times before, by another peer, under another transaction \
@@ -139,13 +141,13 @@ fn refuse_rounds(question: &Question, hop: &Hop<'_>, limit: usize) -> Result<(),
 }
 
 /// An ID of the relay's own: never given twice, and quoted where the received one is, or where the peer knows no other.
-fn minted(terms: &Terms, question: &Question, hop: &Hop<'_>) -> String {
+fn minted(terms: &Terms, question: &Question, hop: &Hop<'_>) -> OpaqueId {
     let asked = &question.transaction;
     let id = format!("{}-{}@{}", asked.id, hop.ordinal, terms.name);
-    let quoted = asked.transaction_id.starts_with('"') || terms.peer(hop.peer).ids_quoted;
+    let quoted = asked.transaction_id.is_quoted() || terms.peer(hop.peer).ids_quoted;
     match quoted {
-        true => format!("\"{id}\""),
-        false => id,
+        true => format!("\"{id}\"").into(),
+        false => id.into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What went wrong, in the words of a response.
 
-use crate::message::{Answer, Cause, Change, Refusal, Timestamp};
+use crate::message::{Answer, Cause, Change, Ordinal, RecipientId, Refusal, Timestamp};
 use crate::protocol::mm4;
 
 /// Of what the relay refuses itself. The text says no more than its peer may know.
@@ -93,8 +93,8 @@ fn reply(ending: &Ending<'_>) -> String {
 }
 
 /// Recipients of one leg who will not get it: one change for all that failed alike, so that one bounce tells of them.
-pub fn refused(ordinal: u32, failed: impl Iterator<Item = (Vec<u32>, (Answer, Cause))>) -> Vec<Change> {
-    let mut alike: Vec<(Vec<u32>, (Answer, Cause))> = Vec::new();
+pub fn refused(ordinal: Ordinal, failed: impl Iterator<Item = (Vec<RecipientId>, (Answer, Cause))>) -> Vec<Change> {
+    let mut alike: Vec<(Vec<RecipientId>, (Answer, Cause))> = Vec::new();
     for (recipients, why) in failed {
         match alike.iter_mut().find(|(_, known)| *known == why) {
             Some((known, _)) => known.extend(recipients),

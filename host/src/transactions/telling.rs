@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::message::{
     Answer, Cause, Change, Envelope, Field, Header, LegState, MessageType, MmsAddress, Mode, News, PeerName, Piece,
-    Recipient, ResponseSender, Rope, Timestamp, Transaction, TransactionChange,
+    Recipient, RecipientId, ResponseSender, Rope, Timestamp, Transaction, TransactionChange,
 };
 use crate::protocol::mm4;
 use crate::spool::SpoolError;
@@ -43,7 +43,7 @@ impl Transactions {
     /// Looks at a transaction that was due a moment ago. `None` when it is gone, or not due any more.
     pub async fn look(&self, found: &Transaction) -> Result<Option<(Alone, Deed)>, SpoolError> {
         let lone = found.legs.first().filter(|leg| leg.is_asked());
-        let asked = lone.map(|leg| found.asked(&leg.peer, leg.transaction_id.as_deref()));
+        let asked = lone.map(|leg| found.asked(&leg.peer, leg.transaction_id.as_ref()));
         let key = asked.unwrap_or(crate::message::TransactionKey::Repeat(found.repeat));
         let alone = self.alone(&key).await;
         let same = self.requests.find(&key).await?;
@@ -177,7 +177,7 @@ impl Transactions {
             &author,
             &mm4::DeliveryReport {
                 version,
-                transaction_id: &format!("{}@{}", author.id, terms.name),
+                transaction_id: &format!("{}@{}", author.id, terms.name).into(),
                 message_id: &current.message_id,
                 from: recipient.address.as_str(),
                 to: originator,
@@ -314,7 +314,10 @@ fn written(
     change: Change,
 ) -> Deed {
     let sender = (peer.response_sender == ResponseSender::System).then_some(system);
-    let recipients = vec![Recipient { id: 1, address: to }];
+    let recipients = vec![Recipient {
+        id: RecipientId(1),
+        address: to,
+    }];
     Deed::Write(Box::new(Written {
         what,
         peer: current.source.clone(),
@@ -326,18 +329,21 @@ fn written(
 
 /// What is still known of the request's header: enough to know it again.
 pub fn header(current: &Transaction) -> Header {
-    let fields = [
+    let texts = [
         ("From", current.originator.as_deref()),
         (mm4::headers::VERSION, current.version.as_deref()),
         (mm4::MESSAGE_TYPE, Some(current.kind.name())),
-        (mm4::TRANSACTION_ID, Some(current.transaction_id.as_str())),
-        (mm4::MESSAGE_ID, Some(current.message_id.as_str())),
     ];
-    let known = fields
+    let ids = [
+        (mm4::TRANSACTION_ID, &current.transaction_id),
+        (mm4::MESSAGE_ID, &current.message_id),
+    ];
+    let texts = texts
         .into_iter()
-        .filter_map(|(name, value)| Some(Field::exact(name, value?)));
+        .filter_map(|(name, value)| Some(Field::build(name, value?)));
+    let ids = ids.into_iter().map(|(name, id)| Field::exact(name, &id.octets()));
     Header {
-        fields: known.collect(),
+        fields: texts.chain(ids).collect(),
     }
 }
 
@@ -361,20 +367,20 @@ fn overdue(terms: &Terms, current: &Transaction, now: Timestamp) -> Vec<Change> 
     if !current.awaits_responses() {
         return changes;
     }
-    changes.extend(current.unanswered().map(|(leg, delivered)| {
+    changes.extend(current.unanswered().filter_map(|(leg, delivered)| {
+        let ordinal = leg.ordinal?;
         let peer = terms.peer(&leg.peer);
         let due = delivered.plus(peer.response_within);
-        match () {
+        Some(match () {
             () if due > now => Change::Await { due },
-            () if current.mode == Mode::PreAcknowledge && leg.repeats < peer.repeats => Change::Repeated {
-                ordinal: leg.ordinal,
-                at: now,
-            },
+            () if current.mode == Mode::PreAcknowledge && leg.repeats < peer.repeats => {
+                Change::Repeated { ordinal, at: now }
+            }
             () => Change::Leg {
-                ordinal: leg.ordinal,
+                ordinal,
                 state: LegState::TimedOut { at: now },
             },
-        }
+        })
     }));
     changes
 }

@@ -9,8 +9,10 @@
 //! anybody's request; it is carried by its recipient.
 
 use super::{Terms, Transactions};
-use crate::message::{Leg, Message, MessageId, MessageType, MmsAddress, PeerName, Transaction, TransactionKey};
-use crate::protocol::mm4::{self, Pdu, Returned};
+use crate::message::{
+    BareId, Leg, Message, MessageId, MessageType, MmsAddress, OpaqueId, PeerName, Transaction, TransactionKey,
+};
+use crate::protocol::mm4::{Pdu, Returned};
 use crate::spool::SpoolError;
 
 const REPORTS: [MessageType; 2] = [MessageType::DeliveryReportRequest, MessageType::ReadReplyReportRequest];
@@ -37,9 +39,8 @@ impl Transactions {
         speakers: &Speakers,
     ) -> Result<Option<Unasked>, SpoolError> {
         let pdu = Pdu::of(&message.header);
-        let (transaction_id, message_id) = (pdu.transaction_id(), pdu.message_id());
-        self.unasked(transaction_id.as_deref(), message_id.as_deref(), request, speakers)
-            .await
+        let ids = [pdu.transaction_id(), pdu.message_id()];
+        self.unasked(ids, request, speakers).await
     }
 
     /// Of a bounce that no request was found for at its sender.
@@ -49,16 +50,16 @@ impl Transactions {
         speakers: &Speakers,
     ) -> Result<Option<Unasked>, SpoolError> {
         let kind = returned.kind.unwrap_or(MessageType::ForwardRequest);
-        let (transaction_id, message_id) = (returned.transaction_id.as_deref(), returned.message_id.as_deref());
-        self.unasked(transaction_id, message_id, kind, speakers).await
+        let ids = [returned.transaction_id.clone(), returned.message_id.clone()];
+        self.unasked(ids, kind, speakers).await
     }
 
     /// The requests that somebody may take a report to be about, under whose message ID nothing is known.
     pub(super) async fn passes_read_otherwise(&self, report: &Message) -> Result<Vec<Transaction>, SpoolError> {
         let mut passes = Vec::new();
-        let id = Pdu::of(&report.header).message_id().map(|id| id.into_owned());
+        let id = Pdu::of(&report.header).message_id();
         let id = id.filter(|_| REPORTS.contains(&report.kind)).unwrap_or_default();
-        for message_id in mm4::headers::other_readings(mm4::headers::normalised_id(&id)) {
+        for message_id in id.bare().other_readings() {
             passes.extend(self.requests.find(&TransactionKey::Message { message_id }).await?);
         }
         Ok(passes)
@@ -81,21 +82,19 @@ impl Transactions {
         unasked(&terms, judged)
     }
 
-    /// Of an answer under these IDs. Whoever asked looks for its request by the transaction ID, so one that is known is
+    /// Of an answer under this transaction ID and this message ID. Whoever asked looks for its request by the transaction ID, so one that is known is
     /// answered by nobody but whom it was asked with that ID; some look by the message ID.
     async fn unasked(
         &self,
-        transaction_id: Option<&str>,
-        message_id: Option<&str>,
+        ids: [Option<OpaqueId>; 2],
         kind: MessageType,
         speakers: &Speakers,
     ) -> Result<Option<Unasked>, SpoolError> {
         let terms = self.terms.load_full();
-        let id = transaction_id
-            .map(mm4::headers::normalised_id)
-            .filter(|id| !id.is_empty());
+        let bare = |id: Option<OpaqueId>| id.map(|id| id.bare()).filter(|id| !id.is_empty());
+        let [transaction_id, message_id] = ids.map(bare);
         let mut judged = Vec::new();
-        for id in id.into_iter().flat_map(readings) {
+        for id in transaction_id.into_iter().flat_map(readings) {
             for key in keys(&terms, kind, &id) {
                 let found = self.requests.find(&key).await?;
                 judged.extend(found.into_iter().map(|of| {
@@ -104,7 +103,6 @@ impl Transactions {
                 }));
             }
         }
-        let message_id = message_id.map(mm4::headers::normalised_id).filter(|id| !id.is_empty());
         for message_id in message_id.into_iter().flat_map(readings) {
             let found = self.requests.find(&TransactionKey::Message { message_id }).await?;
             judged.extend(found.into_iter().map(|of| {
@@ -118,21 +116,21 @@ impl Transactions {
 }
 
 /// An ID as it is compared here, and as whoever asked may read it.
-fn readings(id: &str) -> Vec<String> {
-    let mut readings = mm4::headers::other_readings(id);
-    readings.insert(0, id.to_owned());
+fn readings(id: BareId) -> Vec<BareId> {
+    let mut readings = id.other_readings();
+    readings.insert(0, id);
     readings
 }
 
 /// Everything that a request asked with this transaction ID may be found by, whoever was asked.
-fn keys(terms: &Terms, kind: MessageType, id: &str) -> Vec<TransactionKey> {
+fn keys(terms: &Terms, kind: MessageType, id: &BareId) -> Vec<TransactionKey> {
     let received = TransactionKey::Received {
-        transaction_id: id.to_owned(),
+        transaction_id: id.clone(),
     };
     let asked = terms.peers.keys().map(|peer| TransactionKey::Asked {
         peer: peer.clone(),
         kind,
-        transaction_id: id.to_owned(),
+        transaction_id: id.clone(),
     });
     asked.chain([received]).collect()
 }
@@ -191,7 +189,7 @@ mod tests {
 
     use super::super::Profile;
     use super::*;
-    use crate::message::{LegState, Mode, Recipient, RepeatKey, SystemAddress, Timestamp, Wants};
+    use crate::message::{LegState, Mode, Ordinal, Recipient, RecipientId, RepeatKey, SystemAddress, Timestamp, Wants};
 
     fn name(text: &str) -> PeerName {
         PeerName::new(text).unwrap()
@@ -220,11 +218,11 @@ mod tests {
     /// A request of `source`, with a leg for each peer and recipient.
     fn request(source: &str, legs: &[(&str, &str)]) -> Transaction {
         let leg = |(ordinal, (peer, recipient)): (u32, &(&str, &str))| Leg {
-            ordinal,
+            ordinal: Ordinal::new(ordinal),
             ..Leg::aside(
                 name(peer),
                 vec![Recipient {
-                    id: ordinal,
+                    id: RecipientId(ordinal),
                     address: MmsAddress::new(recipient).unwrap(),
                 }],
                 LegState::Waiting,

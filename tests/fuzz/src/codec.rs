@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::message::{
     Choice, Content, ContentClass, Edit, Envelope, Field, HeaderName, HeaderValue, Incoming, MediaType, Message,
-    MessageId, MessageType, MmsAddress, NewBody, Origin, PeerName, Protocol, Recipient, Refusal, Timestamp,
+    MessageId, MessageType, MmsAddress, NewBody, OpaqueId, Origin, PartId, PeerName, Protocol, Recipient, RecipientId,
+    Refusal, Timestamp,
 };
 use crate::protocol::mm4::{
     self, Amendment, Author, Body, Bounce, Cause, Date, DeliveryReport, Expiry, FailedRecipient, Foreign, Limits,
@@ -37,9 +38,8 @@ fn amend(message: Message) {
     let before = message.header.fields.clone();
     let id = mm4::headers::TRANSACTION_ID;
     let mut there = message;
-    // An id is text that stands for octets: the lossy value of the same field may be another text.
-    let exact = |message: &Message| message.header.first(id).map(|field| field.exact_value().into_owned());
-    let old = exact(&there);
+    let of = |message: &Message| message.header.first(id).map(Field::id);
+    let old = of(&there);
     mm4::amend(&mut there, &Amendment::TransactionId("relay-1".into())).expect("a legal id");
     for (old, new) in before.iter().zip(&there.header.fields) {
         // A message may end within its last field; what is added behind it completes it.
@@ -52,7 +52,7 @@ fn amend(message: Message) {
         let single = before.iter().filter(|field| field.is(id)).count() == 1;
         let mut back = again;
         if single && mm4::amend(&mut back, &Amendment::TransactionId(old.clone())).is_ok() {
-            assert_eq!(exact(&back), Some(old));
+            assert_eq!(of(&back), Some(old));
         }
     }
 }
@@ -109,8 +109,12 @@ pub fn values(octets: &[u8]) {
         let cause = Cause::of_reply(u16::from(*class) * 100, Some((u16::from(*subject), u16::from(*detail))));
         let _ = (cause.request_status().name(), cause.mm_status().name());
     }
-    let id = mm4::headers::normalised_id(value);
-    assert_eq!(mm4::headers::normalised_id(id), id);
+    let id = mm4::headers::unquoted(value);
+    assert_eq!(mm4::headers::unquoted(id), id);
+    let id = OpaqueId::of(octets);
+    assert_eq!(id.octets(), octets, "an id loses no octet");
+    assert_eq!(OpaqueId::from_text(id.as_text().to_owned()), id);
+    assert_eq!(id.bare().is_empty(), id.is_blank());
 }
 
 /// What is read as a value has a name that is read as the same.
@@ -162,7 +166,7 @@ pub fn addresses(octets: &[u8]) {
     let text = [b"To: ", &list[..], b"\r\n", ids.as_bytes()].concat();
     let Ok(message) = read(&text) else { return };
     let there = |address| Edit::SetRecipient {
-        id: 1,
+        id: RecipientId(1),
         address: MmsAddress::new(address).expect("an address"),
     };
     let marked = mm4::apply(message.clone(), &[there("+99920100/TYPE=PLMN@mms.b.example")]).expect("a legal edit");
@@ -273,7 +277,7 @@ fn edit(message: Message) {
     assert!(again.header.value("X-Added").is_some());
 }
 
-fn replace_all_but_one(message: Message, first: u32, body: &NewBody) {
+fn replace_all_but_one(message: Message, first: PartId, body: &NewBody) {
     let count = message.parts.len();
     let name = HeaderValue::new("n\u{e4}me.bin").expect("a value");
     let edits = [
@@ -320,8 +324,8 @@ pub fn compose(octets: &[u8]) {
     let response = Response {
         request: MessageType::ForwardRequest,
         version: Some(version),
-        transaction_id: id,
-        message_id: id,
+        transaction_id: &id.into(),
+        message_id: &id.into(),
         status,
         text: Some(words),
         to: &system,
@@ -330,8 +334,8 @@ pub fn compose(octets: &[u8]) {
     composed(&bytes, MessageType::ForwardResponse, id);
     let report = DeliveryReport {
         version: None,
-        transaction_id: id,
-        message_id: id,
+        transaction_id: &id.into(),
+        message_id: &id.into(),
         from,
         to: from,
         status: MmStatus::Expired,
@@ -353,7 +357,7 @@ fn composed(bytes: &Bytes, kind: MessageType, id: &str) {
         line.len() > 999 && !line.starts_with(b"X-Mms-Transaction-ID") && !line.starts_with(b"X-Mms-Message-ID")
     };
     assert!(!bytes.split(|octet| *octet == b'\n').any(long), "lines are short");
-    let without_id = mm4::headers::normalised_id(&id.replace(char::is_control, " ")).is_empty();
+    let without_id = OpaqueId::from(id.replace(char::is_control, " ")).is_blank();
     if without_id {
         return;
     }
@@ -412,7 +416,7 @@ pub fn read(octets: &[u8]) -> Result<Message, Refusal> {
         envelope: Envelope {
             sender: Some(address("+15555550100/TYPE=PLMN@mms.a.example")),
             recipients: vec![Recipient {
-                id: 1,
+                id: RecipientId(1),
                 address: address("+15555550201/TYPE=PLMN@mms.b.example"),
             }],
         },

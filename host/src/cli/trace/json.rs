@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::time;
-use crate::message::{Holder, Leg, Mode, Transaction};
+use crate::message::{Holder, Leg, Mode, OpaqueId, Ordinal, Transaction};
 use crate::spool::{Arrival, Event, HistoryEntry, QueueEntry, Recorded, Trace};
 
 pub(super) fn of(trace: &Trace) -> Value {
@@ -12,8 +12,8 @@ pub(super) fn of(trace: &Trace) -> Value {
         "relay-id": of.id.to_string(),
         "type": of.kind.name(),
         "source": of.source.as_str(),
-        "message-id": of.message_id,
-        "transaction-id": of.transaction_id,
+        "message-id": of.message_id.as_text(),
+        "transaction-id": of.transaction_id.as_text(),
         "version": of.version,
         "mode": mode(of.mode),
         "received-at": time(of.received_at),
@@ -84,7 +84,7 @@ fn entry(entry: &HistoryEntry) -> Value {
 fn arrived(arrival: &Arrival) -> Value {
     let destinations = arrival.destinations.iter();
     let destinations = destinations
-        .map(|(ordinal, peer, why)| json!({"ordinal": ordinal, "peer": peer.as_str(), "given-up": why}))
+        .map(|(ordinal, peer, why)| json!({"ordinal": ordinal.get(), "peer": peer.as_str(), "given-up": why}))
         .collect::<Vec<_>>();
     let plug_ins = arrival.journey.iter().map(|step| {
         json!({
@@ -97,7 +97,7 @@ fn arrived(arrival: &Arrival) -> Value {
     });
     let plug_ins = plug_ins.collect::<Vec<_>>();
     json!({
-        "relay-id": arrival.id.message.to_string(),
+        "relay-id": arrival.id.to_string(),
         "type": arrival.says.as_ref().map(|says| &says.kind),
         "status": arrival.says.as_ref().and_then(|says| says.status.as_ref()),
         "status-text": arrival.says.as_ref().and_then(|says| says.text.as_ref()),
@@ -131,9 +131,9 @@ fn destination(leg: &Leg, state: &str) -> Value {
     let recipients = leg.recipients.iter();
     let recipients: Vec<&str> = recipients.map(|recipient| recipient.address.as_str()).collect();
     json!({
-        "ordinal": leg.ordinal,
+        "ordinal": leg.ordinal.map_or(0, Ordinal::get),
         "peer": leg.peer.as_str(),
-        "transaction-id": leg.transaction_id,
+        "transaction-id": leg.transaction_id.as_ref().map(OpaqueId::as_text),
         "recipients": recipients,
         "state": state,
         "repeats": leg.repeats,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::support::*;
-use crate::message::Timestamp;
+use crate::message::{RecipientId, Timestamp};
 use crate::spool::DeliveryResult;
 use mm4relay_lab::peer::Behaviour;
 use mm4relay_lab::peer::behaviour::{Action, Rule, Stage};
@@ -152,10 +152,13 @@ async fn each_recipient_has_its_own_fate() {
     else {
         panic!("one of three waits");
     };
-    assert_eq!((remaining, attempts), (vec![2], 1));
+    assert_eq!((remaining, attempts), (vec![RecipientId(2)], 1));
     let report = room.reports().remove(0);
-    assert_eq!(report.delivered, [1]);
-    assert_eq!((report.failed[0].id, report.failed[0].code), (0, Some(550)));
+    assert_eq!(report.delivered, [RecipientId(1)]);
+    assert_eq!(
+        (report.failed[0].id, report.failed[0].code),
+        (RecipientId(0), Some(550))
+    );
     let (_, attempts, reason) = deferred(room.result().await);
     assert!(attempts == 2 && reason.contains("450"), "{reason}");
     assert_eq!(peer.received.lock().unwrap()[0].to, ["ok@b.example"]);
@@ -167,7 +170,7 @@ async fn a_message_that_partly_failed_is_left_with_its_failed_recipients() {
     let peer = TestPeer::start(Behaviour::default()).await;
     let mut room = Room::open(options(&[&peer.address]), &[]);
     room.enqueue(message_to(1, &["ok@b.example", "refuse@b.example"], "hello\r\n"));
-    assert!(matches!(room.result().await, DeliveryResult::Partly { remaining, .. } if remaining == [1]));
+    assert!(matches!(room.result().await, DeliveryResult::Partly { remaining, .. } if remaining == [RecipientId(1)]));
     assert!(matches!(room.result().await, DeliveryResult::Failed { .. }));
     let reports = room.reports();
     assert_eq!((reports[0].delivered.len(), reports[0].failed.len()), (1, 0));

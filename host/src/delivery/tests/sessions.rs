@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::support::*;
 use crate::delivery::PeerOptions;
-use crate::message::{Content, Piece, ReadAt, Rope};
+use crate::message::{Content, Piece, ReadAt, RecipientId, Rope};
 use crate::spool::DeliveryResult;
 use mm4relay_lab::peer::Behaviour;
 
@@ -36,7 +36,10 @@ async fn arrives(behaviour: Behaviour) {
     assert_eq!(received.from, "+15555550100/TYPE=PLMN@mms.a.example");
     assert_eq!(received.to, to);
     let report = room.reports().remove(0);
-    assert_eq!((report.delivered, report.failed), (vec![0, 1], vec![]));
+    assert_eq!(
+        (report.delivered, report.failed),
+        ([0, 1].map(RecipientId).to_vec(), vec![])
+    );
     assert_eq!((report.code, report.attempts), (Some(250), 1));
     assert_eq!(report.host, Some(peer.address));
 }

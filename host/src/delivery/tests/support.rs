@@ -301,13 +301,13 @@ pub fn options(hosts: &[&str]) -> PeerOptions {
 pub fn message_to(number: u64, to: &[&str], text: impl Into<Bytes>) -> Outgoing {
     let content = Content::from_bytes(text);
     let recipients = (0..).zip(to).map(|(id, address)| Recipient {
-        id,
+        id: RecipientId(id),
         address: MmsAddress::new(address).unwrap(),
     });
     Outgoing {
         id: OutgoingId {
             message: MessageId(number),
-            ordinal: 1,
+            ordinal: Ordinal::FIRST,
         },
         peer: peer_name(),
         source: PeerName::new("operator-a").unwrap(),

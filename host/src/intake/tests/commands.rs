@@ -204,7 +204,7 @@ async fn a_group_of_commands_is_answered_in_order() {
     .await;
     let recipients = relay.arrived.recv().await.unwrap().envelope.recipients;
     let seen: Vec<_> = recipients.iter().map(|r| (r.id, r.address.as_str())).collect();
-    assert_eq!(seen, [(1, "1@b.example"), (2, "2@b.example")]);
+    assert_eq!(seen, [(RecipientId(1), "1@b.example"), (RecipientId(2), "2@b.example")]);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use self::talk::Talk;
 use super::session::Session;
 use super::{Handler, Options, SenderTerms, Welcome, serve};
-use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
+use crate::message::{Incoming, MessageId, MmsAddress, PeerName, RecipientId, Refusal, Timestamp};
 use crate::spool::{BoxFuture, Receipt};
 
 /// Knows the peer `a`, routes everything to `b.example`, and takes what it gets unless it has been told otherwise.

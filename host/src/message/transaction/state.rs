@@ -1,7 +1,7 @@
 //! What a change does to a transaction, and what it makes due.
 
 use super::{Answer, Cause, Change, Leg, LegState, Mode, News, Task, Todo, Transaction};
-use crate::message::{Recipient, Timestamp};
+use crate::message::{Ordinal, Recipient, RecipientId, Timestamp};
 
 /// A response that tells of several recipients says the worst of them; what may pass is better than what will not.
 const MAY_PASS: &str = "Error-network-problem";
@@ -95,13 +95,11 @@ impl Transaction {
     }
 
     /// As [`leg`](Self::leg).
-    fn leg_mut(&mut self, ordinal: u32) -> Option<&mut Leg> {
-        self.legs
-            .iter_mut()
-            .find(|leg| leg.is_asked() && leg.ordinal == ordinal)
+    fn leg_mut(&mut self, ordinal: Ordinal) -> Option<&mut Leg> {
+        self.legs.iter_mut().find(|leg| leg.ordinal == Some(ordinal))
     }
 
-    fn move_leg(&mut self, ordinal: u32, state: &LegState) {
+    fn move_leg(&mut self, ordinal: Ordinal, state: &LegState) {
         if let Some(leg) = self.leg_mut(ordinal)
             && leg.state.may_become(state)
         {
@@ -110,7 +108,7 @@ impl Transaction {
     }
 
     /// Parts the recipients from their leg, unless they are all that it has.
-    fn refuse(&mut self, ordinal: u32, recipients: &[u32], answer: &Answer, cause: Cause) {
+    fn refuse(&mut self, ordinal: Ordinal, recipients: &[RecipientId], answer: &Answer, cause: Cause) {
         let Some(leg) = self.leg_mut(ordinal) else {
             return;
         };

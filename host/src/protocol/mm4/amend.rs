@@ -3,13 +3,13 @@
 
 use super::apply::complete_last_line;
 use super::headers;
-use crate::message::{Field, Illegal, Message, MmsAddress, octets};
+use crate::message::{Field, Illegal, Message, MmsAddress, OpaqueId};
 
 /// One change that only the relay makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Amendment {
     /// One of our own, towards a next hop; or the one that was received, on the way back.
-    TransactionId(String),
+    TransactionId(OpaqueId),
     OriginatorSystem(MmsAddress),
     AckRequest(bool),
     ForwardCounter(u32),
@@ -23,9 +23,10 @@ pub enum Amendment {
 /// CR, LF or NUL.
 pub fn amend(message: &mut Message, amendment: &Amendment) -> Result<(), Illegal> {
     let (name, value) = amendment.field();
-    let value = value.trim_ascii();
-    if headers::normalised_id(value).is_empty() || value.contains(['\r', '\n', '\0']) {
-        return Err(Illegal(format!("{name} must not be {value:?}")));
+    let octets = value.octets();
+    let octets = octets.trim_ascii();
+    if value.is_blank() || octets.iter().any(|octet| matches!(octet, b'\r' | b'\n' | b'\0')) {
+        return Err(Illegal(format!("{name} must not be {:?}", value.as_text())));
     }
     let fields = &mut message.header.fields;
     let mut found = false;
@@ -33,28 +34,28 @@ pub fn amend(message: &mut Message, amendment: &Amendment) -> Result<(), Illegal
         .iter_mut()
         .filter(|field| headers::spellings(name).any(|name| field.is(name)))
     {
-        *field = with_value(field, value);
+        *field = with_value(field, octets);
         found = true;
     }
     if !found {
         complete_last_line(fields);
-        fields.push(Field::exact(name, value));
+        fields.push(Field::exact(name, octets));
     }
     Ok(())
 }
 
 impl Amendment {
-    fn field(&self) -> (&'static str, String) {
+    fn field(&self) -> (&'static str, OpaqueId) {
         match self {
             Self::TransactionId(id) => (headers::TRANSACTION_ID, id.clone()),
-            Self::OriginatorSystem(address) => (headers::ORIGINATOR_SYSTEM, address.to_string()),
-            Self::AckRequest(wanted) => (headers::ACK_REQUEST, if *wanted { "Yes" } else { "No" }.to_owned()),
-            Self::ForwardCounter(count) => (headers::FORWARD_COUNTER, count.to_string()),
+            Self::OriginatorSystem(address) => (headers::ORIGINATOR_SYSTEM, address.as_str().into()),
+            Self::AckRequest(wanted) => (headers::ACK_REQUEST, if *wanted { "Yes" } else { "No" }.into()),
+            Self::ForwardCounter(count) => (headers::FORWARD_COUNTER, count.to_string().into()),
         }
     }
 }
 
-fn with_value(field: &Field, value: &str) -> Field {
+fn with_value(field: &Field, value: &[u8]) -> Field {
     let raw = field.raw();
     let body = memchr::memchr(b':', raw).map_or(raw.len(), |colon| colon + 1);
     let old = raw[body..].trim_ascii();
@@ -62,7 +63,7 @@ fn with_value(field: &Field, value: &str) -> Field {
     if old.is_empty() {
         return Field::exact(field.name(), value);
     }
-    let changed = [&raw[..start], &octets::of(value), &raw[start + old.len()..]].concat();
+    let changed = [&raw[..start], value, &raw[start + old.len()..]].concat();
     Field::parse(changed.into()).unwrap_or_else(|| Field::exact(field.name(), value))
 }
 
@@ -119,12 +120,9 @@ mod tests {
             })
             .collect();
         let mut message = super::super::samples::read_bytes(&received).unwrap();
-        let original = super::super::Pdu::of(&message.header)
-            .transaction_id()
-            .unwrap()
-            .into_owned();
+        let original = super::super::Pdu::of(&message.header).transaction_id().unwrap();
         amend(&mut message, &id("relay-7")).unwrap();
-        amend(&mut message, &id(&original)).unwrap();
+        amend(&mut message, &Amendment::TransactionId(original)).unwrap();
         assert!(written(&message) == received);
     }
 

@@ -2,7 +2,8 @@
 
 use super::{addresses, fold, part_edits};
 use crate::message::{
-    Block, Edit, Field, GivenIds, HeaderName, HeaderValue, Illegal, Message, MmsAddress, Piece, Recipient,
+    Block, Edit, Field, GivenIds, HeaderName, HeaderValue, Illegal, Message, MmsAddress, PartId, Piece, Recipient,
+    RecipientId,
 };
 
 /// Does `edits` in order, each on what those before it made. Fields and parts that no edit names keep their bytes.
@@ -18,8 +19,8 @@ pub fn apply(mut message: Message, edits: &[Edit]) -> Result<Message, Illegal> {
         one(&mut message, edit, &mut ids).map_err(|Illegal(reason)| Illegal(format!("edit {}: {reason}", i + 1)))?;
     }
     message.given = GivenIds {
-        recipient: ids.recipient - 1,
-        part: ids.part - 1,
+        recipient: ids.recipient.checked_sub(1).map(RecipientId),
+        part: ids.part.checked_sub(1).map(PartId),
     };
     Ok(message)
 }
@@ -35,10 +36,12 @@ impl NextIds {
     fn of(message: &Message) -> Self {
         let recipients = message.envelope.recipients.iter().map(|r| r.id);
         let parts = message.parts.iter().map(|p| p.id);
-        let above = |given: u32, highest: Option<u32>| given.max(highest.unwrap_or(0)).saturating_add(1);
+        let recipient = recipients.chain(message.given.recipient).max();
+        let part = parts.chain(message.given.part).max();
+        let above = |highest: Option<u32>| highest.unwrap_or(0).saturating_add(1);
         Self {
-            recipient: above(message.given.recipient, recipients.max()),
-            part: above(message.given.part, parts.max()),
+            recipient: above(recipient.map(|id| id.0)),
+            part: above(part.map(|id| id.0)),
         }
     }
 
@@ -62,7 +65,7 @@ fn one(message: &mut Message, edit: &Edit, ids: &mut NextIds) -> Result<(), Ille
         }
         Edit::SetRecipient { id, address } => set_recipient(message, *id, address),
         Edit::AddRecipient(address) => {
-            let id = NextIds::take(&mut ids.recipient)?;
+            let id = RecipientId(NextIds::take(&mut ids.recipient)?);
             message.envelope.recipients.push(Recipient {
                 id,
                 address: address.clone(),
@@ -74,7 +77,7 @@ fn one(message: &mut Message, edit: &Edit, ids: &mut NextIds) -> Result<(), Ille
         Edit::ReplacePart { id, body, name } => part_edits::replace(message, *id, body, name.as_ref()),
         Edit::RemovePart(id) => part_edits::remove(message, *id),
         Edit::AddPart { body, name, content_id } => {
-            let id = NextIds::take(&mut ids.part)?;
+            let id = PartId(NextIds::take(&mut ids.part)?);
             part_edits::add(message, id, body, name.as_ref(), content_id.as_ref())
         }
     }
@@ -105,7 +108,7 @@ fn set_originator(message: &mut Message, address: &MmsAddress) {
     }
 }
 
-fn set_recipient(message: &mut Message, id: u32, address: &MmsAddress) -> Result<(), Illegal> {
+fn set_recipient(message: &mut Message, id: RecipientId, address: &MmsAddress) -> Result<(), Illegal> {
     let recipient = find_recipient(message, id)?;
     let old = std::mem::replace(&mut recipient.address, address.clone());
     rewrite(message, &["To", "Cc", "Bcc"], &old, address);
@@ -122,7 +125,7 @@ fn rewrite(message: &mut Message, names: &[&str], old: &MmsAddress, new: &MmsAdd
     }
 }
 
-fn drop_recipient(message: &mut Message, id: u32) -> Result<(), Illegal> {
+fn drop_recipient(message: &mut Message, id: RecipientId) -> Result<(), Illegal> {
     find_recipient(message, id)?;
     if message.envelope.recipients.len() == 1 {
         return Err(Illegal(format!(
@@ -133,7 +136,7 @@ fn drop_recipient(message: &mut Message, id: u32) -> Result<(), Illegal> {
     Ok(())
 }
 
-fn find_recipient(message: &mut Message, id: u32) -> Result<&mut Recipient, Illegal> {
+fn find_recipient(message: &mut Message, id: RecipientId) -> Result<&mut Recipient, Illegal> {
     message
         .envelope
         .recipients

@@ -3,7 +3,8 @@
 use super::samples::{MULTIPART, read_text, written};
 use super::{apply, decode_part};
 use crate::message::{
-    Edit, HeaderName, HeaderValue, Illegal, MediaType, Message, MmsAddress, NewBody, PeerName, TransferEncoding,
+    Edit, HeaderName, HeaderValue, Illegal, MediaType, Message, MmsAddress, NewBody, PartId, PeerName, RecipientId,
+    TransferEncoding,
 };
 
 const HEAD: &str = "X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\n";
@@ -96,17 +97,17 @@ fn a_new_recipient_address_replaces_the_listed_one_and_lists_no_other() {
         address: address(text),
     };
     assert_eq!(
-        text_after(MULTIPART, &[change(2, "+999202/TYPE=PLMN@mms.c.example")]),
+        text_after(MULTIPART, &[change(RecipientId(2), "+999202/TYPE=PLMN@mms.c.example")]),
         MULTIPART.replace("\t+15555550202", "\t+999202")
     );
     let unlisted = MULTIPART.replace("+15555550202", "+15555550777");
     assert_eq!(
-        text_after(&unlisted, &[change(2, "+999202/TYPE=PLMN@mms.c.example")]),
+        text_after(&unlisted, &[change(RecipientId(2), "+999202/TYPE=PLMN@mms.c.example")]),
         unlisted
     );
     let chained = [
-        change(1, "+999201/TYPE=PLMN@c.example"),
-        change(1, "+999301/TYPE=PLMN@d.example"),
+        change(RecipientId(1), "+999201/TYPE=PLMN@c.example"),
+        change(RecipientId(1), "+999301/TYPE=PLMN@d.example"),
     ];
     assert_eq!(
         text_after(MULTIPART, &chained),
@@ -117,29 +118,32 @@ fn a_new_recipient_address_replaces_the_listed_one_and_lists_no_other() {
 #[test]
 fn added_recipients_get_ids_that_nobody_had_and_change_no_header() {
     let edits = [
-        Edit::DropRecipient(2),
+        Edit::DropRecipient(RecipientId(2)),
         Edit::AddRecipient(address("+999203@c.example")),
         Edit::AddRecipient(address("+999204@c.example")),
     ];
     let message = edited(MULTIPART, &edits).unwrap();
-    let ids: Vec<u32> = message.envelope.recipients.iter().map(|r| r.id).collect();
+    let ids: Vec<u32> = message.envelope.recipients.iter().map(|r| r.id.0).collect();
     assert_eq!(ids, [1, 3, 4]);
     assert_eq!(written(&message), MULTIPART);
 }
 
 #[test]
 fn the_id_of_a_dropped_recipient_is_not_given_again_by_a_later_plug_in() {
-    let first = [Edit::AddRecipient(address("+999203@c.example")), Edit::DropRecipient(3)];
+    let first = [
+        Edit::AddRecipient(address("+999203@c.example")),
+        Edit::DropRecipient(RecipientId(3)),
+    ];
     let message = edited(MULTIPART, &first).unwrap();
     let message = apply(message, &[Edit::AddRecipient(address("+999204@c.example"))]).unwrap();
-    let ids: Vec<u32> = message.envelope.recipients.iter().map(|r| r.id).collect();
+    let ids: Vec<u32> = message.envelope.recipients.iter().map(|r| r.id.0).collect();
     assert_eq!(ids, [1, 2, 4]);
 }
 
 #[test]
 fn a_replaced_part_keeps_its_id_and_foreign_fields_and_gets_its_name_everywhere() {
     let edits = [Edit::ReplacePart {
-        id: 3,
+        id: PartId(3),
         body: body("image/png", b"\x89PNG"),
         name: Some(value("b.png")),
     }];
@@ -160,7 +164,7 @@ fn a_replaced_part_keeps_its_id_and_foreign_fields_and_gets_its_name_everywhere(
 #[test]
 fn a_replaced_part_keeps_its_name_when_no_other_is_given() {
     let edits = [Edit::ReplacePart {
-        id: 2,
+        id: PartId(2),
         body: body("text/plain; charset=us-ascii", b"short\r\n"),
         name: None,
     }];
@@ -174,7 +178,7 @@ fn a_replaced_part_keeps_its_name_when_no_other_is_given() {
 #[test]
 fn a_location_that_bears_the_name_changes_with_it() {
     let edits = [Edit::ReplacePart {
-        id: 2,
+        id: PartId(2),
         body: body("text/plain", b"x"),
         name: Some(value("gr\u{fc}n.txt")),
     }];
@@ -191,7 +195,7 @@ fn the_only_body_of_a_message_is_described_in_its_own_header() {
     for (before, end) in [("hello\r\n", "\r\n"), ("", "\r\n"), ("", "")] {
         let text = format!("Content-type: text/plain\r\n{HEAD}{end}{before}");
         let edits = [Edit::ReplacePart {
-            id: 1,
+            id: PartId(1),
             body: body("text/x", b"no line end"),
             name: None,
         }];
@@ -207,7 +211,7 @@ fn the_only_body_of_a_message_is_described_in_its_own_header() {
 #[test]
 fn a_message_that_is_an_unfinished_header_line_can_get_a_body() {
     let edits = [Edit::ReplacePart {
-        id: 1,
+        id: PartId(1),
         body: body("text/plain", b"x\r\n"),
         name: None,
     }];
@@ -229,8 +233,8 @@ fn an_empty_multipart_can_get_its_first_part() {
             content_id: None,
         };
         let again = read_text(&text_after(&text, &[add(b"first"), add(b"second")])).unwrap();
-        assert_eq!(decode_part(&again, 1).unwrap(), "first", "{end:?}");
-        assert_eq!(decode_part(&again, 2).unwrap(), "second", "{end:?}");
+        assert_eq!(decode_part(&again, PartId(1)).unwrap(), "first", "{end:?}");
+        assert_eq!(decode_part(&again, PartId(2)).unwrap(), "second", "{end:?}");
     }
 }
 
@@ -239,7 +243,7 @@ fn a_removed_part_takes_its_delimiter_along() {
     let end = MULTIPART.find("--b1\r\nContent-Type: text").unwrap();
     let start = MULTIPART.find("--b1\r\n").unwrap();
     let expected = [&MULTIPART[..start], &MULTIPART[end..]].concat();
-    assert_eq!(text_after(MULTIPART, &[Edit::RemovePart(1)]), expected);
+    assert_eq!(text_after(MULTIPART, &[Edit::RemovePart(PartId(1))]), expected);
 }
 
 #[test]
@@ -253,7 +257,7 @@ fn an_added_part_comes_last_in_the_outermost_multipart() {
                 Content-ID: <id1>\r\nContent-Location: n.txt\r\n\r\nadded\r\n--b1--";
     assert_eq!(text_after(MULTIPART, &edits), MULTIPART.replace("\r\n--b1--", part));
     let message = edited(MULTIPART, &edits).unwrap();
-    assert_eq!(message.parts.last().map(|p| p.id), Some(5));
+    assert_eq!(message.parts.last().map(|p| p.id), Some(PartId(5)));
 }
 
 #[test]
@@ -278,12 +282,15 @@ fn a_body_at_the_end_of_a_truncated_multipart_is_replaced_exactly() {
         (b"a line\r\n", "a line\r\n"),
     ] {
         let edits = [Edit::ReplacePart {
-            id: 1,
+            id: PartId(1),
             body: body("text/plain", octets),
             name: None,
         }];
         assert!(text_after(truncated, &edits).ends_with(&format!("\r\n\r\n{written}")));
-        assert_eq!(decode_part(&edited(truncated, &edits).unwrap(), 1).unwrap(), octets);
+        assert_eq!(
+            decode_part(&edited(truncated, &edits).unwrap(), PartId(1)).unwrap(),
+            octets
+        );
     }
 }
 
@@ -299,15 +306,15 @@ fn parts_that_share_their_line_ends_can_be_edited_one_by_one() {
         let replaced = text_after(
             &text,
             &[Edit::ReplacePart {
-                id,
+                id: PartId(id),
                 body: body("text/plain", b"new"),
                 name: None,
             }],
         );
         let again = read_text(&replaced).unwrap();
-        assert_eq!(decode_part(&again, id).unwrap(), "new", "{replaced}");
+        assert_eq!(decode_part(&again, PartId(id)).unwrap(), "new", "{replaced}");
         assert_eq!(
-            read_text(&text_after(&text, &[Edit::RemovePart(id)]))
+            read_text(&text_after(&text, &[Edit::RemovePart(PartId(id))]))
                 .unwrap()
                 .parts
                 .len(),
@@ -319,13 +326,13 @@ fn parts_that_share_their_line_ends_can_be_edited_one_by_one() {
 #[test]
 fn what_cannot_be_done_is_refused_by_number_and_nothing_is_done() {
     let refused = |edits: &[Edit]| edited(MULTIPART, edits).unwrap_err().0;
-    assert!(refused(&[set("X", "1"), Edit::DropRecipient(9)]).starts_with("edit 2: "));
-    assert!(refused(&[Edit::DropRecipient(1), Edit::DropRecipient(2)]).contains("last one"));
-    let all: Vec<Edit> = (1..=4).map(Edit::RemovePart).collect();
+    assert!(refused(&[set("X", "1"), Edit::DropRecipient(RecipientId(9))]).starts_with("edit 2: "));
+    assert!(refused(&[Edit::DropRecipient(RecipientId(1)), Edit::DropRecipient(RecipientId(2))]).contains("last one"));
+    let all: Vec<Edit> = (1..=4).map(PartId).map(Edit::RemovePart).collect();
     assert!(refused(&all).starts_with("edit 4: part 4 is the last one"));
-    assert!(refused(&[Edit::RemovePart(7)]).contains("no part 7"));
+    assert!(refused(&[Edit::RemovePart(PartId(7))]).contains("no part 7"));
     let route = Edit::Route {
-        recipient: 8,
+        recipient: RecipientId(8),
         peer: PeerName::new("b").unwrap(),
     };
     assert!(refused(&[route]).contains("no recipient 8"));
@@ -337,18 +344,21 @@ fn what_cannot_be_done_is_refused_by_number_and_nothing_is_done() {
     };
     let plain = format!("{HEAD}\r\nplain\r\n");
     assert!(edited(&plain, &[add]).unwrap_err().0.contains("not multipart"));
-    assert!(edited(&plain, &[Edit::RemovePart(1)]).is_err());
+    assert!(edited(&plain, &[Edit::RemovePart(PartId(1))]).is_err());
 }
 
 #[test]
 fn a_body_of_an_unknown_encoding_can_be_replaced() {
     let edits = [Edit::ReplacePart {
-        id: 4,
+        id: PartId(4),
         body: body("text/plain", b"x"),
         name: None,
     }];
     let message = edited(MULTIPART, &edits).unwrap();
-    assert_eq!(message.part(4).map(|p| p.encoding), Some(TransferEncoding::Identity));
+    assert_eq!(
+        message.part(PartId(4)).map(|p| p.encoding),
+        Some(TransferEncoding::Identity)
+    );
 }
 
 #[test]
@@ -378,7 +388,7 @@ fn a_message_as_a_part_stays_as_it_is_or_is_refused() {
             "{refused}"
         );
         let replace = Edit::ReplacePart {
-            id: 1,
+            id: PartId(1),
             body: body("message/rfc822", needs_encoding),
             name: None,
         };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 
 use super::part_edits::fields_of;
-use crate::message::{Content, Illegal, Message, Piece, TransferEncoding};
+use crate::message::{Content, Illegal, Message, PartId, Piece, TransferEncoding};
 
 /// RFC 2045, 6.8: encoded lines are at most 76 characters, which hold 57 octets.
 const OCTETS_A_LINE: usize = 57;
@@ -20,7 +20,7 @@ const MAX_LINE_OCTETS: usize = 998;
 /// Blocks on the disk when the message is not in memory. Refused: an unknown id, an encoding that nobody knows, and a
 /// disk that does not answer. Never larger than the encoded body, as intake takes
 /// no bare LF: in quoted-printable one may come back as CRLF.
-pub fn decode_part(message: &Message, id: u32) -> Result<Bytes, Illegal> {
+pub fn decode_part(message: &Message, id: PartId) -> Result<Bytes, Illegal> {
     let part = message
         .part(id)
         .ok_or_else(|| Illegal(format!("the message has no part {id}")))?;
@@ -32,7 +32,7 @@ pub fn decode_part(message: &Message, id: u32) -> Result<Bytes, Illegal> {
 /// The first field of that name in a part's own header, unfolded; in that of the message when it is not multipart.
 ///
 /// Blocks on the disk when the message is not in memory. Refused: an unknown id, and a disk that does not answer.
-pub fn part_header(message: &Message, id: u32, name: &str) -> Result<Option<String>, Illegal> {
+pub fn part_header(message: &Message, id: PartId, name: &str) -> Result<Option<String>, Illegal> {
     let part = message
         .part(id)
         .ok_or_else(|| Illegal(format!("the message has no part {id}")))?;
@@ -224,11 +224,11 @@ mod tests {
     #[test]
     fn every_encoding_is_undone_and_an_unknown_one_refused() {
         let message = read_text(MULTIPART).unwrap();
-        assert_eq!(decode_part(&message, 1).unwrap(), "<smil></smil>");
-        assert_eq!(decode_part(&message, 2).unwrap(), "gr\u{fc}n");
-        assert_eq!(decode_part(&message, 3).unwrap(), &b"\xff\xd8\xff\xe0"[..]);
-        assert!(decode_part(&message, 4).unwrap_err().0.contains("nobody knows"));
-        assert!(decode_part(&message, 5).unwrap_err().0.contains("no part 5"));
+        assert_eq!(decode_part(&message, PartId(1)).unwrap(), "<smil></smil>");
+        assert_eq!(decode_part(&message, PartId(2)).unwrap(), "gr\u{fc}n");
+        assert_eq!(decode_part(&message, PartId(3)).unwrap(), &b"\xff\xd8\xff\xe0"[..]);
+        assert!(decode_part(&message, PartId(4)).unwrap_err().0.contains("nobody knows"));
+        assert!(decode_part(&message, PartId(5)).unwrap_err().0.contains("no part 5"));
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
             "\u{ff}/9j/4A==",
         ] {
             let text = MULTIPART.replace("/9j/4A==", stray);
-            let decoded = decode_part(&read_text(&text).unwrap(), 3).unwrap();
+            let decoded = decode_part(&read_text(&text).unwrap(), PartId(3)).unwrap();
             assert_eq!(decoded, &b"\xff\xd8\xff\xe0"[..], "{stray}");
         }
         // The octet at which mail-parser stops.
@@ -290,7 +290,7 @@ mod tests {
     fn base64_without_padding_and_with_stray_blanks_is_read() {
         let text = MULTIPART.replace("/9j/4A==", " /9 j/\r\n4A");
         assert_eq!(
-            decode_part(&read_text(&text).unwrap(), 3).unwrap(),
+            decode_part(&read_text(&text).unwrap(), PartId(3)).unwrap(),
             &b"\xff\xd8\xff\xe0"[..]
         );
     }

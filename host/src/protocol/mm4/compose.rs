@@ -7,7 +7,7 @@
 use bytes::Bytes;
 
 use super::{MmStatus, StatusExtension, dates, fold, headers, unverified};
-use crate::message::{Field, MessageId, MessageType, MmsAddress, Timestamp};
+use crate::message::{Field, MessageId, MessageType, MmsAddress, OpaqueId, Timestamp};
 
 /// Who writes, and how: the same for all messages of a relay, but for the number and the time.
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +39,9 @@ pub struct Response<'a> {
     /// That of the request as received, if it had one.
     pub version: Option<&'a str>,
     /// Exactly as received.
-    pub transaction_id: &'a str,
+    pub transaction_id: &'a OpaqueId,
     /// Exactly as received. A read-reply report's response has none, whatever stands here.
-    pub message_id: &'a str,
+    pub message_id: &'a OpaqueId,
     /// [`RequestStatus::name`](super::RequestStatus::name), or what a peer answered, which passes on as it is.
     pub status: &'a str,
     pub text: Option<&'a str>,
@@ -55,9 +55,9 @@ pub struct DeliveryReport<'a> {
     /// That of the message as received, if it had one.
     pub version: Option<&'a str>,
     /// A new one of the relay.
-    pub transaction_id: &'a str,
+    pub transaction_id: &'a OpaqueId,
     /// That of the message, exactly as received.
-    pub message_id: &'a str,
+    pub message_id: &'a OpaqueId,
     /// The recipient of the message.
     pub from: &'a str,
     /// Its originator: what `From` said.
@@ -135,10 +135,8 @@ impl Draft {
         self.line("Message-ID", &format!("<{}@{}>", author.id, author.our_name));
     }
 
-    fn pdu(&mut self, kind: MessageType, version: Option<&str>, transaction_id: &str) {
-        let version = version
-            .map(headers::normalised_id)
-            .filter(|version| !version.is_empty());
+    fn pdu(&mut self, kind: MessageType, version: Option<&str>, transaction_id: &OpaqueId) {
+        let version = version.map(headers::unquoted).filter(|version| !version.is_empty());
         self.line(headers::VERSION, version.unwrap_or(unverified::OWN_VERSION));
         self.line(headers::MESSAGE_TYPE, kind.name());
         self.exact(headers::TRANSACTION_ID, transaction_id);
@@ -150,14 +148,17 @@ impl Draft {
         match fold::field(name, &value) {
             Ok(field) => self.0.extend_from_slice(field.raw()),
             // Cut as it is, no value is too long; this one would be missed less than a line that is.
-            Err(_) => self.exact(name, ""),
+            Err(_) => self.exact(name, &OpaqueId::default()),
         }
     }
 
-    /// A field with the octets of the value as they were received, but for those that would end the line.
-    pub fn exact(&mut self, name: &str, value: &str) {
-        let value = value.trim_ascii().replace(['\r', '\n', '\0'], " ");
-        self.0.extend_from_slice(Field::exact(name, &value).raw());
+    /// A field with the octets of the ID as they were received, but for those that would end the line.
+    pub fn exact(&mut self, name: &str, id: &OpaqueId) {
+        let mut octets = id.octets().trim_ascii().to_vec();
+        for octet in octets.iter_mut().filter(|octet| matches!(octet, b'\r' | b'\n' | b'\0')) {
+            *octet = b' ';
+        }
+        self.0.extend_from_slice(Field::exact(name, &octets).raw());
     }
 
     /// Octets that are known to be lines.
@@ -193,6 +194,8 @@ pub(super) fn ascii(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::samples::read_bytes;
+    use std::sync::LazyLock;
+
     use super::super::{Pdu, RequestStatus};
     use super::*;
 
@@ -212,12 +215,15 @@ pub(super) mod tests {
         }
     }
 
+    /// A transaction ID and a message ID.
+    static IDS: LazyLock<[OpaqueId; 2]> = LazyLock::new(|| ["\"t1@mms.a.example\"".into(), "\"k1\"".into()]);
+
     fn answer<'a>(to: &'a MmsAddress, text: Option<&'a str>) -> Response<'a> {
         Response {
             request: MessageType::ForwardRequest,
             version: Some("6.3.0"),
-            transaction_id: "\"t1@mms.a.example\"",
-            message_id: "\"k1\"",
+            transaction_id: &IDS[0],
+            message_id: &IDS[1],
             status: RequestStatus::ServiceDenied.name(),
             text,
             to,
@@ -268,8 +274,8 @@ pub(super) mod tests {
         let system = system();
         let report = DeliveryReport {
             version: None,
-            transaction_id: "relay-9",
-            message_id: "\"k1\"",
+            transaction_id: &"relay-9".into(),
+            message_id: &IDS[1],
             from: "+15555550201/TYPE=PLMN",
             to: "\"J\u{f6}rg\" <+15555550100/TYPE=PLMN>",
             status: MmStatus::Expired,
@@ -287,7 +293,7 @@ pub(super) mod tests {
         assert_eq!(pdu.recipients()[0].as_str(), "+15555550100/TYPE=PLMN");
         assert_eq!(pdu.mm_status(), Some(MmStatus::Expired));
         assert_eq!(pdu.mm_status_extension(), Some(StatusExtension::RejectionByOtherRs));
-        assert_eq!(pdu.message_id().as_deref(), Some("\"k1\""));
+        assert_eq!(pdu.message_id().as_ref(), Some(&IDS[1]));
         assert_eq!(
             (pdu.ack_request(), pdu.forward_to_originator_ua()),
             (Some(true), Some(true))
@@ -310,8 +316,8 @@ pub(super) mod tests {
             &"x".repeat(5_000),
         ] {
             let hostile = Response {
-                transaction_id: bad,
-                message_id: bad,
+                transaction_id: &bad.into(),
+                message_id: &bad.into(),
                 status: bad,
                 version: Some(bad),
                 ..answer(&to, Some(bad))

@@ -41,7 +41,7 @@ impl Date {
     /// leaves no doubt, in any case; names of weekdays are not checked. `None` for everything else, for days that do not
     /// exist, and for instants before 1970.
     pub fn read(value: &str) -> Option<Self> {
-        let text = headers::normalised_id(value);
+        let text = headers::unquoted(value);
         if text.len() > MAX_DATE_OCTETS {
             return None;
         }
@@ -51,7 +51,7 @@ impl Date {
 
 impl Expiry {
     pub fn read(value: &str) -> Option<Self> {
-        let text = headers::normalised_id(value);
+        let text = headers::unquoted(value);
         if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit()) {
             // More digits than fit are a time that nobody will see either.
             return Some(Self::After(Duration::from_secs(text.parse().unwrap_or(u64::MAX))));

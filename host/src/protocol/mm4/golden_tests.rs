@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::samples::{incoming, read_bytes, trace, written};
-use super::{Foreign, Limits, Pdu, apply, decode_part, delivery_status, headers, read, serialise, seven_bit};
-use crate::message::{Edit, HeaderName, HeaderValue, MediaType, Message, NewBody, Piece};
+use super::{Foreign, Limits, Pdu, apply, decode_part, delivery_status, read, serialise, seven_bit};
+use crate::message::{Edit, HeaderName, HeaderValue, MediaType, Message, NewBody, OpaqueId, Piece};
 
 fn quirks() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/quirks");
@@ -61,9 +61,7 @@ fn described(bytes: &[u8]) -> String {
 /// What the header says: what is missing or cannot be read has no line.
 fn say_header(message: &Message, out: &mut String) {
     let pdu = Pdu::of(&message.header);
-    let id = |id: Option<std::borrow::Cow<'_, str>>| {
-        id.map(|id| format!("{id} (compared as {})", headers::normalised_id(&id)))
-    };
+    let id = |id: Option<OpaqueId>| id.map(|id| format!("{id} (compared as {})", id.bare()));
     let date = |at: crate::message::Timestamp| super::dates::written(at);
     let addresses: Vec<String> = pdu.recipients().iter().map(ToString::to_string).collect();
     let expiry = pdu.expiry().map(|expiry| {

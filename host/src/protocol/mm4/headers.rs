@@ -118,45 +118,22 @@ pub fn value<'h>(header: &'h Header, name: &str) -> Option<Cow<'h, str>> {
 
 /// `Yes` and `No` in whatever case, with the blanks and quotes that peers put around them; `None` for anything else.
 pub fn yes_no(value: &str) -> Option<bool> {
-    match normalised_id(value) {
+    match unquoted(value) {
         yes if yes.eq_ignore_ascii_case("yes") => Some(true),
         no if no.eq_ignore_ascii_case("no") => Some(false),
         _ => None,
     }
 }
 
-/// A message or transaction ID as it is compared: without the blanks and double quotes around it. Some peers quote
-/// IDs and are answered without quotes. What goes on the wire is always the ID as received.
-pub fn normalised_id(value: &str) -> &str {
+/// A word as it is read: without the blanks and double quotes that peers put around it. IDs are
+/// [compared so](crate::message::OpaqueId::bare) too.
+pub fn unquoted(value: &str) -> &str {
     value.trim_matches(|c: char| c.is_ascii_whitespace() || c == '"')
-}
-
-/// For what else somebody may take an ID who is not strict about what stands around and in it: without angle brackets,
-/// single quotes, escapes, blanks, semicolons and a comment behind it, and in angle brackets.
-pub fn other_readings(id: &str) -> Vec<String> {
-    let noise = |c: char| c.is_ascii_whitespace() || matches!(c, '<' | '>' | '\'' | '"' | '\\' | ';' | ',');
-    let plain: String = id.split(" (").next().unwrap_or(id).replace(noise, "");
-    let mut readings = vec![format!("<{plain}>"), plain];
-    readings.retain(|reading| reading != id && reading.len() > "<>".len());
-    readings
-}
-
-/// Whether two IDs name the same message or transaction.
-pub fn same_id(one: &str, other: &str) -> bool {
-    normalised_id(one) == normalised_id(other)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_the_same_with_and_without_quotes_and_blanks() {
-        assert!(same_id("\"t1@mms.a.example\"", " t1@mms.a.example "));
-        assert!(same_id(" \" t1\" ", "t1"));
-        assert!(!same_id("t1@mms.a.example", "T1@mms.a.example"), "ids are opaque");
-        assert!(!same_id("t1.+15555550100", "t1.+15555550101"));
-    }
 
     #[test]
     fn a_field_is_found_under_every_name_that_peers_give_it() {

@@ -130,7 +130,9 @@ fn a_boundary_that_begins_another_is_not_taken_for_it() {
     let body = "--ab\r\nContent-Type: multipart/mixed; boundary=abc\r\n\r\n--abc\r\n\r\ninner\r\n--abc--\r\n--ab\r\n\r\n\
                 --abcd\r\n--ab x\r\n--ab--x\r\n--ab  \t\r\n\r\nlast\r\n--ab--\t\r\n";
     let message = quickly(&multipart("ab", body)).unwrap();
-    let bodies: Vec<_> = (1..=3).map(|id| super::decode_part(&message, id).unwrap()).collect();
+    let bodies: Vec<_> = (1..=3)
+        .map(|id| super::decode_part(&message, crate::message::PartId(id)).unwrap())
+        .collect();
     assert_eq!(bodies, ["inner", "--abcd\r\n--ab x\r\n--ab--x", "last"]);
 }
 

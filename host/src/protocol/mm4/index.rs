@@ -25,7 +25,7 @@ use memchr::{memchr, memmem};
 
 use super::Limits;
 use super::entity::{Entity, Raw};
-use crate::message::{Block, Part, Piece, Refusal};
+use crate::message::{Block, Part, PartId, Piece, Refusal};
 
 pub(super) struct Index {
     pub body: Vec<Block>,
@@ -400,7 +400,7 @@ impl Walk<'_> {
             return Err(broken(format!("more than {} parts", self.limits.parts)));
         }
         let piece = |range: Range<usize>| Piece::Received(range.start.min(cut) as u64..range.end.min(cut) as u64);
-        let id = self.parts.len() as u32 + 1;
+        let id = PartId(self.parts.len() as u32 + 1);
         self.parts.push(Part {
             id,
             delimiter: piece(leaf.delimiter.clone()),

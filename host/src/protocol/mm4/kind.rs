@@ -14,7 +14,7 @@ impl MessageType {
     /// of these.
     pub fn of(header: &Header) -> Option<Self> {
         let name = headers::value(header, headers::MESSAGE_TYPE)?;
-        let name = headers::normalised_id(&name);
+        let name = headers::unquoted(&name);
         (!name.is_empty()).then(|| from_name(name).unwrap_or(Self::Other))
     }
 }

@@ -4,14 +4,13 @@
 //! Linear, without recursion, and under the limits of [`read`](super::read()), which has to let such messages pass. What
 //! cannot be made out is left out.
 
-use std::borrow::Cow;
 use std::io;
 
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 
 use super::entity::Raw;
 use super::{Cause, Limits, Pdu, headers};
-use crate::message::{Field, Header, Message, MessageType, MmsAddress, Part, Piece, TransferEncoding, octets};
+use crate::message::{Field, Header, Message, MessageType, MmsAddress, OpaqueId, Part, Piece, TransferEncoding};
 
 /// A notification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,10 +49,10 @@ pub enum Action {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Returned {
     pub kind: Option<MessageType>,
-    /// `X-Mms-Message-ID`, as it stands there; compare with [`headers::same_id`].
-    pub message_id: Option<String>,
+    /// `X-Mms-Message-ID`, as it stands there; quotes included.
+    pub message_id: Option<OpaqueId>,
     /// `X-Mms-Transaction-ID`, as it stands there.
-    pub transaction_id: Option<String>,
+    pub transaction_id: Option<OpaqueId>,
     /// `Message-ID` (RFC 5322), without its brackets.
     pub rfc_message_id: Option<String>,
 }
@@ -121,14 +120,12 @@ fn recipients(text: &[u8], limits: &Limits) -> Vec<RecipientStatus> {
     for group in groups(text, limits) {
         // Each stands once (RFC 3464, 2.3); one that says two things says nothing.
         let value = |name: &str| {
-            let mut values = group
-                .iter()
-                .filter(|field| field.is(name))
-                .map(|field| field.value.as_str());
-            let first = values.next()?;
-            values.all(|other| other.eq_ignore_ascii_case(first)).then_some(first)
+            let mut fields = group.iter().filter(|field| field.is(name));
+            let first = &fields.next()?.octets;
+            let is_same = fields.all(|other| other.octets.eq_ignore_ascii_case(first));
+            is_same.then(|| String::from_utf8_lossy(first))
         };
-        let address = |name| value(name).and_then(address);
+        let address = |name| value(name).and_then(|value| address(&value));
         let is_recipient = ["Final-Recipient", "Original-Recipient", "Action"]
             .iter()
             .any(|name| value(name).is_some());
@@ -136,9 +133,9 @@ fn recipients(text: &[u8], limits: &Limits) -> Vec<RecipientStatus> {
             recipients.push(RecipientStatus {
                 address: address("Final-Recipient").or_else(|| address("Original-Recipient")),
                 original: address("Original-Recipient"),
-                action: value("Action").map_or(Action::Unknown, action),
-                status: value("Status").and_then(status),
-                diagnostic: value("Diagnostic-Code").map(|code| typed(code).to_owned()),
+                action: value("Action").map_or(Action::Unknown, |value| action(&value)),
+                status: value("Status").and_then(|value| status(&value)),
+                diagnostic: value("Diagnostic-Code").map(|code| typed(&code).to_owned()),
             });
         }
     }
@@ -152,18 +149,18 @@ fn returned(octets: &[u8], limits: &Limits) -> Returned {
     let header = Header {
         fields: fields
             .iter()
-            .map(|field| Field::exact(&field.name, &field.value))
+            .map(|field| Field::exact(&field.name, &field.octets))
             .collect(),
     };
     let identity = [headers::MESSAGE_TYPE, headers::TRANSACTION_ID, headers::MESSAGE_ID];
     if super::contradicted(&header).is_some_and(|name| identity.contains(&name)) {
         return Returned::default();
     }
-    let (pdu, text) = (Pdu::of(&header), |id: Cow<'_, str>| id.into_owned());
+    let pdu = Pdu::of(&header);
     Returned {
         kind: MessageType::of(&header),
-        message_id: pdu.message_id().map(text),
-        transaction_id: pdu.transaction_id().map(text),
+        message_id: pdu.message_id(),
+        transaction_id: pdu.transaction_id(),
         rfc_message_id: headers::value(&header, "Message-ID").map(|id| id.trim_matches(['<', '>']).to_owned()),
     }
 }
@@ -200,7 +197,7 @@ fn status(value: &str) -> Option<(u16, u16, u16)> {
 
 struct NamedValue {
     name: String,
-    value: String,
+    octets: Vec<u8>,
 }
 
 impl NamedValue {
@@ -212,26 +209,30 @@ impl NamedValue {
 /// Fields, in groups with empty lines between them. Lines that are no fields are passed over; fields past the limit
 /// too.
 fn groups(text: &[u8], limits: &Limits) -> Vec<Vec<NamedValue>> {
-    let text = octets::text(text);
     let mut groups: Vec<Vec<NamedValue>> = Vec::new();
     let (mut fields, mut begun, mut continues) = (0, false, false);
-    for line in text.split('\n').map(|line| line.trim_end_matches('\r')) {
+    for line in text.split(|octet| *octet == b'\n') {
+        let end = line
+            .iter()
+            .rposition(|octet| *octet != b'\r')
+            .map_or(0, |last| last + 1);
+        let line = &line[..end];
         if line.is_empty() {
             (begun, continues) = (false, false);
             continue;
         }
-        if line.starts_with([' ', '\t']) {
+        if matches!(line.first(), Some(b' ' | b'\t')) {
             let last = groups
                 .last_mut()
                 .and_then(|group| group.last_mut())
                 .filter(|_| continues);
             if let Some(field) = last {
-                field.value.push_str(line);
+                field.octets.extend_from_slice(line);
             }
             continue;
         }
         continues = false;
-        let Some((name, value)) = line.split_once(':').filter(|_| fields < limits.fields) else {
+        let Some(colon) = memchr::memchr(b':', line).filter(|_| fields < limits.fields) else {
             continue;
         };
         fields += 1;
@@ -242,13 +243,13 @@ fn groups(text: &[u8], limits: &Limits) -> Vec<Vec<NamedValue>> {
         continues = true;
         if let Some(group) = groups.last_mut() {
             group.push(NamedValue {
-                name: name.trim().to_owned(),
-                value: value.to_owned(),
+                name: String::from_utf8_lossy(&line[..colon]).trim().to_owned(),
+                octets: line[colon + 1..].to_owned(),
             });
         }
     }
     for field in groups.iter_mut().flatten() {
-        field.value = field.value.trim().to_owned();
+        field.octets = field.octets.trim_ascii().to_owned();
     }
     groups
 }
@@ -310,8 +311,8 @@ mod tests {
             assert_eq!((delayed.action, delayed.status), (Action::Delayed, Some((4, 4, 1))));
             assert_eq!(delayed.address.as_ref().unwrap().user(), "+15555550202");
             assert_eq!(found.returned.kind, Some(MessageType::ForwardRequest));
-            assert_eq!(found.returned.message_id.as_deref(), Some("\"k1\""));
-            assert_eq!(found.returned.transaction_id.as_deref(), Some("\"t1\""));
+            assert_eq!(found.returned.message_id, Some("\"k1\"".into()));
+            assert_eq!(found.returned.transaction_id, Some("\"t1\"".into()));
             assert_eq!(found.returned.rfc_message_id, None);
         }
     }
@@ -346,13 +347,13 @@ mod tests {
             "text/rfc822-headers; x=y\r\nContent-Transfer-Encoding: base64",
             "WC1NbXMtTWVzc2FnZS1JRDogazENCg==",
         );
-        assert_eq!(of(&text).unwrap().returned.message_id.as_deref(), Some("k1"));
+        assert_eq!(of(&text).unwrap().returned.message_id, Some("k1".into()));
         let text = notification(
             "",
             "text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable",
             "X-Mms-Message-ID: k=31",
         );
-        assert_eq!(of(&text).unwrap().returned.message_id.as_deref(), Some("k1"));
+        assert_eq!(of(&text).unwrap().returned.message_id, Some("k1".into()));
     }
 
     #[test]
@@ -394,6 +395,6 @@ mod tests {
         let found = of(std::str::from_utf8(&bytes).unwrap()).unwrap();
         assert_eq!(found.recipients[0].cause(), Cause::Expired);
         assert_eq!(found.recipients[0].address.as_ref(), Some(&to));
-        assert_eq!(found.returned.transaction_id.as_deref(), Some("\"t1\""));
+        assert_eq!(found.returned.transaction_id, Some("\"t1\"".into()));
     }
 }

@@ -6,7 +6,7 @@ use super::apply::complete_header;
 use super::body::{self, piece_octets};
 use super::entity::{Entity, Raw};
 use super::{fold, param};
-use crate::message::{Block, Field, HeaderValue, Illegal, MediaType, Message, NewBody, Part, Piece};
+use crate::message::{Block, Field, HeaderValue, Illegal, MediaType, Message, NewBody, Part, PartId, Piece};
 
 /// Fields that describe octets which are gone after a replacement.
 const STALE: [&str; 2] = ["Content-MD5", "Content-Length"];
@@ -14,7 +14,7 @@ const STALE: [&str; 2] = ["Content-MD5", "Content-Length"];
 /// Gives part `id` another body, media type and, wherever it has a name, another name.
 pub(super) fn replace(
     message: &mut Message,
-    id: u32,
+    id: PartId,
     body: &NewBody,
     name: Option<&HeaderValue>,
 ) -> Result<(), Illegal> {
@@ -69,7 +69,7 @@ fn redescribe_message(
 }
 
 /// Takes part `id` out, its delimiter and header included.
-pub(super) fn remove(message: &mut Message, id: u32) -> Result<(), Illegal> {
+pub(super) fn remove(message: &mut Message, id: PartId) -> Result<(), Illegal> {
     let at = place(message, id)?;
     if message.parts.len() == 1 {
         return Err(Illegal(format!("part {id} is the last one, and must not be removed")));
@@ -82,7 +82,7 @@ pub(super) fn remove(message: &mut Message, id: u32) -> Result<(), Illegal> {
 /// Adds a part at the end of the outermost multipart.
 pub(super) fn add(
     message: &mut Message,
-    id: u32,
+    id: PartId,
     body: &NewBody,
     name: Option<&HeaderValue>,
     content_id: Option<&HeaderValue>,
@@ -119,7 +119,7 @@ pub(super) fn add(
     Ok(())
 }
 
-fn place(message: &Message, id: u32) -> Result<usize, Illegal> {
+fn place(message: &Message, id: PartId) -> Result<usize, Illegal> {
     message
         .parts
         .iter()
@@ -315,6 +315,6 @@ fn closing_block(message: &Message, closing: &[u8]) -> Result<Option<Block>, Ill
 }
 
 /// Whether nothing follows the part.
-fn ends_message(message: &Message, id: u32) -> bool {
+fn ends_message(message: &Message, id: PartId) -> bool {
     matches!(message.body.last(), Some(Block::Part(last)) if *last == id)
 }

@@ -12,7 +12,7 @@ use super::values::{
     MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility,
 };
 use super::{addresses, headers, unverified};
-use crate::message::{ContentClass, Field, Header, MessageType, MmsAddress, Said, Wants};
+use crate::message::{ContentClass, Field, Header, MessageType, MmsAddress, OpaqueId, Said, Wants};
 
 /// A view over a header. Costs nothing to make; each method looks its field up.
 #[derive(Clone, Copy, Debug)]
@@ -42,15 +42,14 @@ impl<'a> Pdu<'a> {
         self.read(headers::VERSION, Version::read)
     }
 
-    /// As received, quotes included; compare with [`headers::same_id`]. [`octets::of`](crate::message::octets::of) gives
-    /// back its octets, also those that are no UTF-8.
-    pub fn transaction_id(&self) -> Option<Cow<'a, str>> {
-        self.field(headers::TRANSACTION_ID).map(Field::exact_value)
+    /// As received, quotes included.
+    pub fn transaction_id(&self) -> Option<OpaqueId> {
+        self.field(headers::TRANSACTION_ID).map(Field::id)
     }
 
     /// `X-Mms-Message-ID`, as [`Pdu::transaction_id`].
-    pub fn message_id(&self) -> Option<Cow<'a, str>> {
-        self.field(headers::MESSAGE_ID).map(Field::exact_value)
+    pub fn message_id(&self) -> Option<OpaqueId> {
+        self.field(headers::MESSAGE_ID).map(Field::id)
     }
 
     pub fn from(&self) -> Option<MmsAddress> {
@@ -173,9 +172,7 @@ impl<'a> Pdu<'a> {
 
     /// How many times the message was forwarded.
     pub fn forward_counter(&self) -> Option<u32> {
-        self.read(headers::FORWARD_COUNTER, |value| {
-            headers::normalised_id(value).parse().ok()
-        })
+        self.read(headers::FORWARD_COUNTER, |value| headers::unquoted(value).parse().ok())
     }
 
     /// In the order of their numbers. Lines without a number or an address are passed over.
@@ -276,13 +273,14 @@ impl<'a> Pdu<'a> {
     /// of its list stays as it is.
     pub fn stated(&self, name: &str) -> Option<String> {
         let field = self.field(name)?;
-        let value = field.exact_value();
+        let value = field.value();
         let stated = match headers::in_standard_spelling(name) {
             headers::MESSAGE_TYPE => {
                 let kind = self.kind().filter(|kind| *kind != MessageType::Other);
                 kind.map_or(&*value, |kind| kind.name())
             }
-            headers::TRANSACTION_ID | headers::MESSAGE_ID | headers::VERSION => headers::normalised_id(&value),
+            headers::TRANSACTION_ID | headers::MESSAGE_ID => return Some(field.id().bare().as_text().to_owned()),
+            headers::VERSION => headers::unquoted(&value),
             name => super::values::in_standard_spelling(name, &value).unwrap_or(&value),
         };
         Some(stated.to_owned())
@@ -320,7 +318,7 @@ impl<'a> Pdu<'a> {
             .filter_map(|field| {
                 let value = field.value();
                 let (number, rest) = value.split_once(',')?;
-                Some((headers::normalised_id(number).parse().ok()?, rest.trim().to_owned()))
+                Some((headers::unquoted(number).parse().ok()?, rest.trim().to_owned()))
             })
     }
 }
@@ -366,8 +364,8 @@ mod tests {
         );
         assert_eq!(pdu.subject().as_deref(), Some("gr\u{fc}n"));
         assert_eq!(pdu.version().unwrap().major, 6);
-        assert_eq!(pdu.transaction_id().as_deref(), Some("\"t1@mms.a.example\""));
-        assert_eq!(pdu.message_id().as_deref(), Some("k1"));
+        assert_eq!(pdu.transaction_id(), Some("\"t1@mms.a.example\"".into()));
+        assert_eq!(pdu.message_id(), Some("k1".into()));
         assert_eq!(pdu.message_class(), Some(MessageClass::Personal));
         assert_eq!(pdu.priority(), Some(Priority::High));
         assert_eq!(pdu.sender_visibility(), Some(Visibility::Hide));

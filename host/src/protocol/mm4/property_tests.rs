@@ -9,7 +9,8 @@ use super::{
     response, seven_bit,
 };
 use crate::message::{
-    Edit, HeaderName, HeaderValue, MediaType, MessageId, MessageType, MmsAddress, NewBody, Timestamp,
+    Edit, HeaderName, HeaderValue, MediaType, MessageId, MessageType, MmsAddress, NewBody, OpaqueId, PartId,
+    RecipientId, Timestamp,
 };
 
 /// Fields as peers write them: odd case, no blank behind the colon, folds, lines of nothing but blanks.
@@ -257,7 +258,7 @@ proptest! {
     fn a_new_transaction_id_changes_its_own_octets_and_comes_back_as_it_was(text in message(), id in "[a-z+]([ -~]{0,60}[!-~])?") {
         let message = read_bytes(&text).unwrap();
         let mut there = message.clone();
-        amend(&mut there, &Amendment::TransactionId(id)).unwrap();
+        amend(&mut there, &Amendment::TransactionId(id.into())).unwrap();
         for (old, new) in message.header.fields.iter().zip(&there.header.fields) {
             prop_assert!(old == new || old.is(headers::TRANSACTION_ID));
         }
@@ -285,21 +286,21 @@ proptest! {
         let told = Response {
             request: MessageType::ForwardRequest,
             version: Some(&version),
-            transaction_id: &id,
-            message_id: &id,
+            transaction_id: &id.as_str().into(),
+            message_id: &id.as_str().into(),
             status: &status,
             text: Some(&text),
             to: &system,
         };
         let message = read_bytes(&response(&author, &told).unwrap());
-        if headers::normalised_id(&id).is_empty() {
+        if OpaqueId::from(id.as_str()).is_blank() {
             return Ok(());
         }
         let message = message.unwrap();
         let pdu = Pdu::of(&message.header);
         prop_assert_eq!(message.kind, MessageType::ForwardResponse);
-        prop_assert_eq!(pdu.transaction_id().unwrap(), id.as_str());
-        prop_assert_eq!(pdu.message_id().unwrap(), id.as_str());
+        prop_assert_eq!(pdu.transaction_id().unwrap(), OpaqueId::from(id.as_str()));
+        prop_assert_eq!(pdu.message_id().unwrap(), OpaqueId::from(id.as_str()));
         prop_assert_eq!(message.header.value(headers::REQUEST_STATUS_CODE).unwrap(), status.trim());
         // An encoded word may look like one by accident; nobody writes those. Of several blanks before an encoded word, one
         // is the separator that readers drop (RFC 2047, 6.2).
@@ -446,12 +447,12 @@ proptest! {
         prop_assert_eq!(written(&message), text.clone());
         let _ = seven_bit(&Bytes::from(text));
         let edit = Edit::ReplacePart {
-            id: 1,
+            id: PartId(1),
             body: NewBody { media_type: MediaType::new("image/png").unwrap(), bytes: Bytes::from_static(b"new") },
             name: Some(HeaderValue::new("n").unwrap()),
         };
         if let Ok(edited) = apply(message, &[edit]) {
-            prop_assert_eq!(decode_part(&edited, 1).unwrap(), "new");
+            prop_assert_eq!(decode_part(&edited, PartId(1)).unwrap(), "new");
             read_bytes(&written(&edited)).unwrap();
         }
     }
@@ -460,7 +461,7 @@ proptest! {
     fn no_address_list_makes_it_panic_or_loses_what_is_not_named(list in "([,;<>()\"\\\\@ a-c:/=]|\r\n[ \t]|\\+15555550201|/TYPE=PLMN){0,30}") {
         let text = format!("To: {list}\r\nX-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\n\r\n");
         let message = read_bytes(text.as_bytes()).unwrap();
-        let edit = |address: &str| Edit::SetRecipient { id: 1, address: MmsAddress::new(address).unwrap() };
+        let edit = |address: &str| Edit::SetRecipient { id: RecipientId(1), address: MmsAddress::new(address).unwrap() };
         let there = apply(message, &[edit("+999201/TYPE=PLMN@mms.b.example")]).unwrap();
         let out = String::from_utf8(written(&there).to_vec()).unwrap();
         prop_assert_eq!(out.replace("+999201", "+15555550201"), text);

@@ -100,7 +100,7 @@ fn require_ids(header: &Header, kind: MessageType) -> Result<(), Refusal> {
         (headers::MESSAGE_ID, pdu.message_id(), needs_message_id),
     ];
     for (name, id, needed) in required {
-        let present = id.is_some_and(|id| !headers::normalised_id(&id).is_empty());
+        let present = id.is_some_and(|id| !id.is_blank());
         if needed && !present {
             return Err(Refusal::MissingHeader {
                 message_type: kind.name(),
@@ -116,7 +116,7 @@ mod tests {
     use super::super::samples::{MULTIPART, written};
     use super::super::samples::{incoming, read_text};
     use super::*;
-    use crate::message::{Block, Content, ReadAt};
+    use crate::message::{Block, Content, PartId, ReadAt};
     use std::io;
     use std::ops::Range;
     use std::sync::Arc;
@@ -223,7 +223,7 @@ mod tests {
             assert_eq!(message.parts.len(), 1, "{end:?}");
             assert_eq!(message.parts[0].media_type, "text/plain");
             assert_eq!(message.parts[0].body.size(), end.len().saturating_sub(2) as u64);
-            assert!(matches!(message.body.last(), Some(Block::Part(1))));
+            assert!(matches!(message.body.last(), Some(Block::Part(PartId(1)))));
         }
     }
 

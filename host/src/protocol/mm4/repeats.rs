@@ -23,8 +23,9 @@ pub fn repeat_key(message: &Message) -> RepeatKey {
     let mut key = Key::default();
     key.add(message.origin.peer.as_str());
     key.add(message.kind.name());
-    key.add(headers::normalised_id(&pdu.transaction_id().unwrap_or_default()));
-    key.add(headers::normalised_id(&pdu.message_id().unwrap_or_default()));
+    for id in [pdu.transaction_id(), pdu.message_id()] {
+        key.add(id.unwrap_or_default().bare().as_text());
+    }
     let recipients = message.envelope.recipients.iter();
     let mut recipients: Vec<String> = recipients.map(|r| r.address.as_str().to_ascii_lowercase()).collect();
     recipients.sort_unstable();
@@ -36,7 +37,7 @@ pub fn repeat_key(message: &Message) -> RepeatKey {
     );
     if is_report {
         for name in STATUSES {
-            key.add(headers::normalised_id(&value(name)));
+            key.add(headers::unquoted(&value(name)));
         }
         key.add(&value("Date"));
     }

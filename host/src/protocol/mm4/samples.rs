@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::{Limits, read};
 use crate::message::{
-    Content, Envelope, Field, Incoming, Message, MessageId, MmsAddress, Origin, PeerName, Recipient, Refusal, Timestamp,
+    Content, Envelope, Field, Incoming, Message, MessageId, MmsAddress, Origin, PeerName, Recipient, RecipientId,
+    Refusal, Timestamp,
 };
 
 /// Four parts: text as it is, quoted-printable, base64, and an encoding that nobody knows.
@@ -62,7 +63,7 @@ pub fn envelope(recipients: u32) -> Envelope {
         sender: Some(MmsAddress::new("+15555550100/TYPE=PLMN@mms.a.example").unwrap()),
         recipients: (1..=recipients)
             .map(|id| Recipient {
-                id,
+                id: RecipientId(id),
                 address: address(200 + id),
             })
             .collect(),

@@ -112,7 +112,7 @@ impl<'a> Whole<'a> {
             match block {
                 Block::Verbatim(piece) => self.write_between(range(piece), &mut out)?,
                 Block::Part(id) => {
-                    let at = *id as usize - 1;
+                    let at = id.0 as usize - 1;
                     self.write_part(&self.index.parts[at], bodies[at].as_ref(), &mut out)?;
                 }
             }
@@ -282,6 +282,7 @@ fn range(piece: &Piece) -> Range<usize> {
 mod tests {
     use super::super::samples::{MULTIPART, read_text};
     use super::*;
+    use crate::message::PartId;
 
     fn convert(text: &str) -> Result<String, String> {
         let once = seven_bit(&Bytes::copy_from_slice(text.as_bytes()))?;
@@ -327,7 +328,7 @@ mod tests {
             )
         );
         let message = read_text(&converted).unwrap();
-        assert_eq!(super::super::decode_part(&message, 1).unwrap(), "\u{fc}\r\n");
+        assert_eq!(super::super::decode_part(&message, PartId(1)).unwrap(), "\u{fc}\r\n");
     }
 
     #[test]

@@ -66,12 +66,12 @@ pub fn contradicted(header: &Header) -> Option<&'static str> {
 
 impl Same {
     /// What the field says, as it is compared; `None` is nothing.
-    fn said(self, field: &Field) -> Option<String> {
+    fn said(self, field: &Field) -> Option<Vec<u8>> {
         match self {
-            Self::Id => Some(h::normalised_id(&field.exact_value()).to_owned()),
-            Self::Type => Some(h::normalised_id(&field.value()).to_ascii_lowercase()),
-            Self::Word => Some(word(&field.value())).filter(|word| !word.is_empty()),
-            Self::Octets => Some(field.exact_value().into_owned()).filter(|value| !value.is_empty()),
+            Self::Id => Some(field.id().bare().as_text().as_bytes().to_owned()),
+            Self::Type => Some(h::unquoted(&field.value()).to_ascii_lowercase().into()),
+            Self::Word => Some(word(&field.value()).into()).filter(|word: &Vec<u8>| !word.is_empty()),
+            Self::Octets => Some(field.octets().into_owned()).filter(|value| !value.is_empty()),
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn without_types(message: &mut Message) {
 mod tests {
     use super::super::samples;
     use super::*;
-    use crate::message::{Field, MmsAddress, Recipient};
+    use crate::message::{Field, MmsAddress, Recipient, RecipientId};
 
     #[test]
     fn the_types_of_its_recipients_go_and_nothing_else_does() {
@@ -38,7 +38,7 @@ mod tests {
         )
         .unwrap();
         let recipient = |id, text: &str| Recipient {
-            id,
+            id: RecipientId(id),
             address: MmsAddress::new(text).unwrap(),
         };
         message.envelope.recipients = vec![

@@ -76,7 +76,7 @@ mod recorded_envelope {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::message::{Envelope, MmsAddress, Recipient};
+    use crate::message::{Envelope, MmsAddress, Recipient, RecipientId};
 
     #[derive(Serialize, Deserialize)]
     struct Form {
@@ -96,7 +96,7 @@ mod recorded_envelope {
 
     pub(super) fn serialize<S: Serializer>(envelope: &Envelope, to: S) -> Result<S::Ok, S::Error> {
         let recipient = |recipient: &Recipient| RecipientForm {
-            id: recipient.id,
+            id: recipient.id.0,
             address: recipient.address.to_string(),
         };
         let form = Form {
@@ -110,7 +110,10 @@ mod recorded_envelope {
         let form = Form::deserialize(from)?;
         let recipient = |form: RecipientForm| {
             let address = MmsAddress::from_store(form.address).map_err(D::Error::custom)?;
-            Ok(Recipient { id: form.id, address })
+            Ok(Recipient {
+                id: RecipientId(form.id),
+                address,
+            })
         };
         Ok(Envelope {
             sender: form
@@ -172,7 +175,7 @@ impl CallFile {
             envelope: view.envelope().clone(),
             parts: view
                 .message()
-                .map(|it| it.parts.iter().map(|part| part.id).collect())
+                .map(|it| it.parts.iter().map(|part| part.id.0).collect())
                 .unwrap_or_default(),
             asked: heard.asked.clone(),
             did: did.map_or_else(account::not_called, |called| {

@@ -9,7 +9,8 @@ use mm4relay_engine::{self as engine, Table, read_file};
 use serde::Deserialize;
 
 use crate::message::{
-    Content, Envelope, Header, Incoming, Message, MessageId, MmsAddress, Origin, PeerName, Recipient, Timestamp,
+    Content, Envelope, Header, Incoming, Message, MessageId, MmsAddress, Origin, PeerName, Recipient, RecipientId,
+    Timestamp,
 };
 use crate::pipeline::TableSet;
 use crate::protocol::mm4;
@@ -285,7 +286,7 @@ impl Case {
         let recipients = numbered
             .map(|(text, id)| {
                 Ok(Recipient {
-                    id,
+                    id: RecipientId(id),
                     address: MmsAddress::new(text)?,
                 })
             })

@@ -17,9 +17,9 @@ use mm4relay_engine::{
 };
 use similar::{ChangeTag, TextDiff};
 
-use crate::message::{Header, Message, OnFailure, Outgoing, OutgoingId, PeerName, Refusal, Rope};
+use crate::message::{Header, Message, OnFailure, PeerName, QueueId, Refusal};
 
-use crate::pipeline::{Chain, Effects, Link, OutcomeTold, Passage, TellOutcome, When};
+use crate::pipeline::{Chain, Concerned, Effects, Link, OutcomeTold, Passage, TellOutcome, When};
 
 pub use case::{Case, cases, each_case};
 
@@ -210,7 +210,7 @@ pub struct Rehearsal {
     next_hop: PeerName,
     occasion: Occasion,
     /// On an outcome.
-    outgoing: Outgoing,
+    concerned: Concerned,
     header: Arc<Header>,
 }
 
@@ -225,32 +225,21 @@ impl Rehearsal {
     pub fn of(case: &Case) -> anyhow::Result<Self> {
         let message = Arc::new(case.read_message()?);
         let next_hop = PeerName::new(&case.next_hop())?;
-        let outgoing = Outgoing {
-            id: OutgoingId {
-                message: message.id,
-                ordinal: 1,
-            },
-            peer: next_hop.clone(),
+        let concerned = Concerned {
+            id: QueueId::of(message.id, 1),
             source: message.origin.peer.clone(),
-            received_at: message.origin.received_at,
-            envelope: message.envelope.clone(),
-            rope: Rope {
-                content: message.content.clone(),
-                pieces: Vec::new(),
-            },
+            next_hop: next_hop.clone(),
+            sender: message.envelope.sender.clone(),
             kind: Some(message.kind),
-            repeats: 0,
-            header: None,
-            attempts: 0,
-            said: None,
-            expires_at: None,
+            received_at: message.origin.received_at,
+            size: message.content.size(),
         };
         Ok(Self {
             header: Arc::new(message.header.clone()),
             occasion: case.occasion()?,
             message,
             next_hop,
-            outgoing,
+            concerned,
         })
     }
 
@@ -271,7 +260,7 @@ impl Rehearsal {
             Occasion::Departure(destination) => chain.depart(message, destination.clone(), &mut effects).await,
             Occasion::Outcome(outcome) => {
                 let tell = TellOutcome {
-                    outgoing: &self.outgoing,
+                    concerned: &self.concerned,
                     recipients: self.message.envelope.recipients.clone(),
                     header: Arc::clone(&self.header),
                     answers: None,

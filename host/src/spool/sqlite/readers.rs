@@ -13,8 +13,8 @@ use super::pieces;
 use super::schema::{self, CHUNK, chunk_key, kibibytes};
 use super::stored;
 use crate::message::{
-    Content, Incoming, MessageId, MessageType, Origin, Outgoing, OutgoingId, PeerName, Protocol, ReadAt, Rope,
-    Timestamp,
+    Content, Incoming, MessageId, MessageType, Ordinal, Origin, Outgoing, OutgoingId, PeerName, Protocol, QueueId,
+    ReadAt, Rope, Timestamp,
 };
 use crate::spool::{PendingEvent, SpoolError, Unfinished};
 
@@ -140,7 +140,7 @@ fn waiting(
             && octets < MOST_NEW_OCTETS
             && let Some(row) = rows.next()?
         {
-            let id = outgoing_id(row)?;
+            let id = outgoing_id(row, 0)?;
             if except.contains(&id) {
                 continue;
             }
@@ -206,11 +206,7 @@ pub(super) fn pending_events(
             && octets < MOST_NEW_OCTETS
             && let Some(row) = rows.next()?
         {
-            let message = MessageId(row.get::<_, i64>(7)? as u64);
-            let id = OutgoingId {
-                message,
-                ordinal: row.get(8)?,
-            };
+            let id = outgoing_id(row, 7)?;
             let Some((mut outgoing, size)) = outgoing_of(row, readers, id)? else {
                 tracing::error!(%id, "an outcome is damaged in the spool, and left alone");
                 continue;
@@ -298,7 +294,7 @@ fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Opt
         incoming,
         attempts: row.get(7)?,
         arrived: row.get(8)?,
-        ordinals: row.get(9)?,
+        ordinals: Ordinal::new(row.get(9)?),
         past,
         released: row.get(12)?,
     }))
@@ -331,7 +327,7 @@ pub(super) fn read_outgoing(
         SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces, o.expires, o.kind, o.repeats, o.reason
         FROM outgoing o JOIN message m ON m.id = o.message WHERE o.message = ?1 AND o.ordinal = ?2";
     let mut query = db.prepare_cached(QUERY)?;
-    let mut rows = query.query((schema::key(id.message)?, id.ordinal))?;
+    let mut rows = query.query((schema::key(id.message)?, id.ordinal.get()))?;
     match rows.next()? {
         Some(row) => {
             let expires: Option<i64> = row.get(7)?;
@@ -452,10 +448,15 @@ fn time(row: &Row, column: usize) -> rusqlite::Result<Timestamp> {
     Ok(Timestamp(row.get::<_, i64>(column)? as u64))
 }
 
-fn outgoing_id(row: &Row) -> rusqlite::Result<OutgoingId> {
-    let message = MessageId(row.get::<_, i64>(0)? as u64);
-    Ok(OutgoingId {
-        message,
-        ordinal: row.get(1)?,
-    })
+/// A message's id in this column and an ordinal in the next.
+pub(in crate::spool) fn queue_id(row: &Row, column: usize) -> rusqlite::Result<QueueId> {
+    let message = MessageId(row.get::<_, i64>(column)? as u64);
+    Ok(QueueId::of(message, row.get(column + 1)?))
+}
+
+/// As [`queue_id`], where only destinations are.
+pub(in crate::spool) fn outgoing_id(row: &Row, column: usize) -> rusqlite::Result<OutgoingId> {
+    let id = queue_id(row, column)?;
+    id.destination()
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column + 1, 0))
 }

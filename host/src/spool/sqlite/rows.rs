@@ -7,7 +7,7 @@ use super::readers::{protocol_code, sql_time};
 use super::schema::{CHUNK, chunk_key, key, max_content};
 use super::stored;
 use super::unit::{Unit, acceptance_about, release};
-use crate::message::{KvWrite, Outgoing, OutgoingId, Piece, Timestamp};
+use crate::message::{KvWrite, Outgoing, OutgoingId, Piece, RecipientId, Timestamp};
 use crate::spool::{Acceptance, NewEvent, SpoolError};
 
 /// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
@@ -85,8 +85,7 @@ impl Unit<'_> {
                 kind, repeats)
             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
         let size = of.content.size();
-        // Ordinal 0 stands for the message as it was received.
-        if outgoing.id.message != of.id || outgoing.id.ordinal == 0 {
+        if outgoing.id.message != of.id {
             return Err(SpoolError::Unfit(format!(
                 "{} is no destination of message {}",
                 outgoing.id, of.id
@@ -101,7 +100,7 @@ impl Unit<'_> {
         }
         let row = (
             key(outgoing.id.message)?,
-            outgoing.id.ordinal,
+            outgoing.id.ordinal.get(),
             outgoing.peer.as_str(),
             failed.is_some(),
             sql_time(outgoing.received_at),
@@ -123,7 +122,7 @@ impl Unit<'_> {
             INSERT INTO event(message, ordinal, peer, deliveries, due, attempts, kind, outcome, envelope, pieces)
             SELECT message, ordinal, peer, attempts, ?3, 0, kind, ?4, envelope, pieces
             FROM outgoing WHERE message = ?1 AND ordinal = ?2";
-        let row = (key(id.message)?, id.ordinal, sql_time(event.due), &event.outcome);
+        let row = (key(id.message)?, id.ordinal.get(), sql_time(event.due), &event.outcome);
         if self.run(INSERT, row)? == 0 {
             tracing::warn!(%id, "dropped while it was on its way: its outcome is told to no plug-in");
         }
@@ -133,12 +132,15 @@ impl Unit<'_> {
     pub(super) fn defer(&self, id: OutgoingId, due: Timestamp, attempts: u32, reason: &str) -> Result<(), SpoolError> {
         const DEFER: &str = "
             UPDATE outgoing SET due = ?3, attempts = ?4, reason = ?5 WHERE message = ?1 AND ordinal = ?2";
-        self.run(DEFER, (key(id.message)?, id.ordinal, sql_time(due), attempts, reason))?;
+        self.run(
+            DEFER,
+            (key(id.message)?, id.ordinal.get(), sql_time(due), attempts, reason),
+        )?;
         Ok(())
     }
 
-    pub(super) fn keep_recipients(&self, id: OutgoingId, remaining: &[u32]) -> Result<(), SpoolError> {
-        let id = (key(id.message)?, id.ordinal);
+    pub(super) fn keep_recipients(&self, id: OutgoingId, remaining: &[RecipientId]) -> Result<(), SpoolError> {
+        let id = (key(id.message)?, id.ordinal.get());
         let mut query = self
             .db
             .prepare_cached("SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2")?;
@@ -158,7 +160,7 @@ impl Unit<'_> {
         let message = key(id.message)?;
         self.run(
             "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2",
-            (message, id.ordinal),
+            (message, id.ordinal.get()),
         )?;
         release(self.db, message)
     }
@@ -199,5 +201,5 @@ impl Unit<'_> {
 pub(super) fn ordinals(acceptance: &Acceptance) -> u32 {
     let failed = acceptance.failed.iter().map(|(outgoing, _)| outgoing);
     let all = acceptance.outgoing.iter().chain(failed);
-    all.map(|outgoing| outgoing.id.ordinal).max().unwrap_or(0)
+    all.map(|outgoing| outgoing.id.ordinal.get()).max().unwrap_or(0)
 }

@@ -6,12 +6,11 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
 use super::access::Access;
-use super::operator::outgoing_id;
-use super::readers::sql_time;
+use super::readers::{queue_id, sql_time};
 use super::schema::key;
 use super::stored;
 use super::unit::Unit;
-use crate::message::{Append, OutgoingId, StreamName, Timestamp};
+use crate::message::{Append, QueueId, StreamName, Timestamp};
 use crate::spool::{BoxFuture, Mark, Recorded, SpoolError, Streams};
 
 /// Records that are removed in one transaction.
@@ -24,11 +23,11 @@ pub(super) type Numbers = BTreeMap<StreamName, i64>;
 impl Unit<'_> {
     /// Appends records that `id` caused. Returns the first and the last number that the stream of charging records gave,
     /// if it gave any.
-    pub(super) fn append(&mut self, id: OutgoingId, appends: &[Append]) -> Result<Option<(u64, u64)>, SpoolError> {
+    pub(super) fn append(&mut self, id: QueueId, appends: &[Append]) -> Result<Option<(u64, u64)>, SpoolError> {
         const INSERT: &str = "
             INSERT INTO record(stream, sequence, message, ordinal, recorded_at, plugin, version, record)
             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let (message, now) = (key(id.message)?, sql_time(self.now));
+        let (message, now) = (key(id.message())?, sql_time(self.now));
         let mut charged = None;
         for append in appends {
             let sequence = self.next_number(&append.stream)?;
@@ -36,7 +35,7 @@ impl Unit<'_> {
                 append.stream.as_str(),
                 sequence,
                 message,
-                id.ordinal,
+                id.number(),
                 now,
                 &append.plugin,
                 &append.version,
@@ -142,7 +141,7 @@ pub(super) fn records(
     let rows = query.query_and_then((stream.as_str(), after as i64, limit as i64), |row| {
         Ok(Recorded {
             sequence: row.get::<_, i64>(2)? as u64,
-            id: outgoing_id(row, 0)?,
+            id: queue_id(row, 0)?,
             recorded_at: Timestamp(row.get::<_, i64>(3)? as u64),
             plugin: row.get(4)?,
             version: row.get(5)?,

@@ -12,7 +12,7 @@ use super::readers::sql_time;
 use super::schema::key;
 use super::stored;
 use super::unit::{Unit, release};
-use crate::message::{Change, Leg, MessageId, Timestamp, Transaction, TransactionChange, TransactionKey};
+use crate::message::{Change, Leg, MessageId, Ordinal, Timestamp, Transaction, TransactionChange, TransactionKey};
 use crate::spool::SpoolError;
 
 /// Hashes in `lookup_new`: as many as fill about ten pages, so that the requests of one flush share those instead of each
@@ -104,16 +104,16 @@ impl Unit<'_> {
         self.add_keys(id, &added, &after.legs)?;
         let gone: Vec<_> = old.into_iter().filter(|key| !new.contains(key)).collect();
         self.remove_keys(id, &gone)?;
-        for leg in before.legs.iter().filter(|leg| before.keeps(leg.ordinal)) {
-            if !after.keeps(leg.ordinal) {
-                self.let_go(id, leg.ordinal)?;
+        for ordinal in before.legs.iter().filter_map(|leg| leg.ordinal) {
+            if before.keeps(ordinal) && !after.keeps(ordinal) {
+                self.let_go(id, ordinal)?;
             }
         }
         Ok(())
     }
 
     /// A kept outgoing message waits once more, for the recipients that its leg has now.
-    fn send_again(&self, id: i64, of: &Transaction, ordinal: u32, at: Timestamp) -> Result<(), SpoolError> {
+    fn send_again(&self, id: i64, of: &Transaction, ordinal: Ordinal, at: Timestamp) -> Result<(), SpoolError> {
         const ENVELOPE: &str = "SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = 2";
         const AGAIN: &str = "
             UPDATE outgoing SET state = 0, due = ?3, attempts = 0, repeats = repeats + 1,
@@ -121,23 +121,26 @@ impl Unit<'_> {
             WHERE message = ?1 AND ordinal = ?2";
         let mut query = self.db.prepare_cached(ENVELOPE)?;
         let stored = query
-            .query_row((id, ordinal), |row| row.get::<_, String>(0))
+            .query_row((id, ordinal.get()), |row| row.get::<_, String>(0))
             .optional()?;
         let leg = of.leg(ordinal);
         let (Some(text), Some(leg)) = (stored, leg) else {
-            tracing::warn!(message = %of.id, ordinal, "not sent again: it is not in the spool any more");
+            tracing::warn!(message = %of.id, %ordinal, "not sent again: it is not in the spool any more");
             return Ok(());
         };
         let mut envelope = stored::read_envelope(&text)?;
         envelope.recipients.clone_from(&leg.recipients);
-        self.run(AGAIN, (id, ordinal, sql_time(at), stored::write_envelope(&envelope)?))?;
+        self.run(
+            AGAIN,
+            (id, ordinal.get(), sql_time(at), stored::write_envelope(&envelope)?),
+        )?;
         Ok(())
     }
 
     /// Removes an outgoing message that was kept for its transaction.
-    fn let_go(&self, id: i64, ordinal: u32) -> Result<(), SpoolError> {
+    fn let_go(&self, id: i64, ordinal: Ordinal) -> Result<(), SpoolError> {
         const GONE: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = 2";
-        match self.run(GONE, (id, ordinal))? {
+        match self.run(GONE, (id, ordinal.get()))? {
             0 => Ok(()),
             _ => release(self.db, id),
         }
@@ -286,7 +289,7 @@ pub fn hash(salt: i64, key: &TransactionKey) -> i64 {
                 digest.update(text);
                 digest.update([0]);
             }
-            digest.update(transaction_id);
+            digest.update(transaction_id.as_text());
         }
         TransactionKey::Repeat(number) => {
             digest.update(b"repeat\0");
@@ -294,11 +297,11 @@ pub fn hash(salt: i64, key: &TransactionKey) -> i64 {
         }
         TransactionKey::Message { message_id } => {
             digest.update(b"message\0");
-            digest.update(message_id);
+            digest.update(message_id.as_text());
         }
         TransactionKey::Received { transaction_id } => {
             digest.update(b"received\0");
-            digest.update(transaction_id);
+            digest.update(transaction_id.as_text());
         }
         TransactionKey::Originator { peer, local_part } => {
             for text in ["originator", peer.as_str()] {

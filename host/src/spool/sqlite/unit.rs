@@ -3,14 +3,14 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::history;
-use super::readers::sql_time;
+use super::readers::{outgoing_id, sql_time};
 use super::rows::ordinals;
 use super::schema::{chunk_key, key};
 use super::stored;
 use super::streams::Numbers;
 use super::transactions::Changed;
 use super::writer::Work;
-use crate::message::{MessageId, OutgoingId, Step, Timestamp};
+use crate::message::{MessageId, OutgoingId, QueueId, Step, Timestamp};
 use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Outcome, Settlement, SpoolError};
 
 /// Counters that the one writer carries in memory. It works on a copy, and keeps the copy when the transaction is
@@ -102,10 +102,7 @@ impl Unit<'_> {
         for (outgoing, reason) in &acceptance.failed {
             self.insert_outgoing(acceptance, outgoing, Some(reason))?;
         }
-        let id = OutgoingId {
-            message: acceptance.id,
-            ordinal: 0,
-        };
+        let id = QueueId::AsReceived(acceptance.id);
         let charged = self.append(id, &acceptance.appends)?;
         self.keep_values(&acceptance.kv)?;
         if let Some(opens) = &acceptance.opens {
@@ -160,13 +157,7 @@ impl Unit<'_> {
                 appends,
                 kv,
             } => {
-                self.append(
-                    OutgoingId {
-                        message: id,
-                        ordinal: 0,
-                    },
-                    appends,
-                )?;
+                self.append(QueueId::AsReceived(id), appends)?;
                 self.keep_values(kv)?;
                 let changed = self.change(changes)?;
                 let (reason, changes) = (reason.clone(), self.note_others(about, changed)?);
@@ -218,13 +209,13 @@ impl Unit<'_> {
             DeliveryResult::Delivered if keeps(&changed, outcome.id) => {
                 const AWAIT: &str = "
                     UPDATE outgoing SET state = 2, reason = NULL WHERE message = ?1 AND ordinal = ?2";
-                self.run(AWAIT, (key(outcome.id.message)?, outcome.id.ordinal))?;
+                self.run(AWAIT, (key(outcome.id.message)?, outcome.id.ordinal.get()))?;
             }
             DeliveryResult::Delivered | DeliveryResult::Dropped { .. } => self.remove(outcome.id)?,
             DeliveryResult::Failed { reason } => {
                 const FAIL: &str = "
                     UPDATE outgoing SET state = 1, reason = ?3, attempts = ?4 WHERE message = ?1 AND ordinal = ?2";
-                let id = (key(outcome.id.message)?, outcome.id.ordinal);
+                let id = (key(outcome.id.message)?, outcome.id.ordinal.get());
                 self.run(FAIL, (id.0, id.1, reason, outcome.attempts))?;
             }
             DeliveryResult::Deferred { due, attempts, reason } => self.defer(outcome.id, *due, *attempts, reason)?,
@@ -238,7 +229,7 @@ impl Unit<'_> {
                 self.defer(outcome.id, *due, *attempts, reason)?;
             }
         }
-        let charged = self.append(outcome.id, &outcome.appends)?;
+        let charged = self.append(outcome.id.into(), &outcome.appends)?;
         self.keep_values(&outcome.kv)?;
         let changes = self.note_others(about, changed)?;
         if about.is_some() {
@@ -259,17 +250,13 @@ impl Unit<'_> {
                 let mut gone = self
                     .db
                     .prepare_cached("DELETE FROM event WHERE id = ?1 RETURNING message, ordinal")?;
-                let found = gone.query_row([event], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
-                let Some((message, ordinal)) = found.optional()? else {
+                let found = gone.query_row([event], |row| outgoing_id(row, 0));
+                let Some(id) = found.optional()? else {
                     return Ok(());
                 };
-                let id = OutgoingId {
-                    message: MessageId(message as u64),
-                    ordinal,
-                };
                 let about = history::about(self.db, id.message)?;
-                release(self.db, message)?;
-                let charged = self.append(id, appends)?;
+                release(self.db, key(id.message)?)?;
+                let charged = self.append(id.into(), appends)?;
                 self.keep_values(kv)?;
                 self.note(about, &Event::Settled { id, charged })
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::message::transaction::{RepeatKey, TransactionKey, Wants};
-use crate::message::{MessageId, MessageType, MmsAddress, PeerName};
+use crate::message::{MessageId, MessageType, MmsAddress, Ordinal, PeerName, RecipientId};
 
 const RESPONSE: Wants = Wants {
     response: true,
@@ -28,13 +28,17 @@ fn answer(status: &str) -> Answer {
     }
 }
 
+fn n(ordinal: u32) -> Ordinal {
+    Ordinal::new(ordinal).unwrap()
+}
+
 fn leg(ordinal: u32, recipients: &[u32]) -> Leg {
     let recipient = |id: &u32| Recipient {
-        id: *id,
+        id: RecipientId(*id),
         address: MmsAddress::new(&format!("+1555555010{id}@mms.b.example")).unwrap(),
     };
     Leg {
-        ordinal,
+        ordinal: Ordinal::new(ordinal),
         ..Leg::aside(
             PeerName::new("b").unwrap(),
             recipients.iter().map(recipient).collect(),
@@ -72,22 +76,22 @@ fn request(wants: Wants, mode: Mode, legs: &[Leg]) -> Transaction {
 
 fn delivered(ordinal: u32) -> Change {
     Change::Leg {
-        ordinal,
+        ordinal: n(ordinal),
         state: LegState::Delivered { at: at(2) },
     }
 }
 
 fn answered(ordinal: u32, status: &str) -> Change {
     Change::Leg {
-        ordinal,
+        ordinal: n(ordinal),
         state: LegState::Answered { answer: answer(status) },
     }
 }
 
 fn refused(ordinal: u32, recipients: &[u32]) -> Change {
     Change::Refused {
-        ordinal,
-        recipients: recipients.to_vec(),
+        ordinal: n(ordinal),
+        recipients: recipients.iter().copied().map(RecipientId).collect(),
         answer: answer("Error-service-denied"),
         cause: Cause::Refused,
     }
@@ -95,7 +99,7 @@ fn refused(ordinal: u32, recipients: &[u32]) -> Change {
 
 fn timed_out(ordinal: u32) -> Change {
     Change::Leg {
-        ordinal,
+        ordinal: n(ordinal),
         state: LegState::TimedOut { at: at(9) },
     }
 }
@@ -107,7 +111,7 @@ fn told(status: &str) -> Change {
 fn reported(leg: usize, recipients: &[u32]) -> Change {
     Change::Reported {
         leg,
-        recipients: recipients.to_vec(),
+        recipients: recipients.iter().copied().map(RecipientId).collect(),
         to_nobody: false,
     }
 }
@@ -122,7 +126,7 @@ fn news(transaction: &Transaction) -> String {
         Some(News::Failure {
             leg, recipients, cause, ..
         }) => {
-            let ids: Vec<u32> = recipients.iter().map(|r| r.id).collect();
+            let ids: Vec<u32> = recipients.iter().map(|r| r.id.0).collect();
             format!("lost {leg} {ids:?} {cause:?}")
         }
     }
@@ -324,7 +328,7 @@ fn a_leg_that_is_asked_again_is_not_overdue_before_it_is_delivered_again() {
     asked.apply(&delivered(1));
     assert_eq!(asked.unanswered().count(), 1);
     asked.apply(&Change::Repeated {
-        ordinal: 1,
+        ordinal: n(1),
         at: at(300),
     });
     assert_eq!((asked.unanswered().count(), asked.legs[0].repeats), (0, 1));
@@ -374,17 +378,23 @@ fn it_is_found_by_what_responses_repeats_and_reports_bring() {
     assert_eq!(
         asked.keys(),
         [
-            asked.asked(&b, Some("t1@mms.a.example")),
-            asked.asked(&b, Some("\"001-2@relay.example\"")),
+            asked.asked(&b, Some(&"t1@mms.a.example".into())),
+            asked.asked(&b, Some(&"\"001-2@relay.example\"".into())),
             TransactionKey::Repeat(RepeatKey(7)),
             TransactionKey::Message {
                 message_id: "k1@mms.a.example".into()
             },
         ]
     );
-    assert_eq!(asked.leg_asked(&b, "t1@mms.a.example").unwrap().ordinal, 1);
-    assert_eq!(asked.leg_asked(&b, "001-2@relay.example").unwrap().ordinal, 2);
-    assert!(asked.leg_asked(&asked.source, "t1@mms.a.example").is_none());
+    assert_eq!(
+        asked.leg_asked(&b, &"t1@mms.a.example".into()).unwrap().ordinal,
+        Ordinal::new(1)
+    );
+    assert_eq!(
+        asked.leg_asked(&b, &"001-2@relay.example".into()).unwrap().ordinal,
+        Ordinal::new(2)
+    );
+    assert!(asked.leg_asked(&asked.source, &"t1@mms.a.example".into()).is_none());
 }
 
 #[test]

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::access::Access;
-use super::super::readers::sql_time;
+use super::super::readers::{queue_id, sql_time};
 use super::super::schema::key;
 use super::super::unit::release;
 use super::super::{history, stored};
-use super::look::outgoing_id;
-use crate::message::{OutgoingId, PeerName};
+use crate::message::{PeerName, QueueId};
 use crate::spool::{By, Event, Selection, SpoolError};
 
 /// Changes in one transaction at the most, and how long it may take: the relay's commits wait for it meanwhile.
@@ -31,14 +30,14 @@ pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> 
         INSERT INTO counter SELECT 'retry:' || peer, 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2
         ON CONFLICT(name) DO UPDATE SET value = value + 1";
     const CHAIN: &str = "
-        UPDATE message SET due = ?3, attempts = iif(failed, 0, attempts), failed = 0
-        WHERE id = ?1 AND ?2 = 0 AND hold IS NOT NULL AND (due IS NOT NULL OR failed)";
+        UPDATE message SET due = ?2, attempts = iif(failed, 0, attempts), failed = 0
+        WHERE id = ?1 AND hold IS NOT NULL AND (due IS NOT NULL OR failed)";
     let by = by.clone();
-    let change = move |db: &Connection, id: OutgoingId| {
-        let row = (key(id.message)?, id.ordinal, sql_time(by.at));
-        let found = match id.ordinal {
-            0 => db.prepare_cached(CHAIN)?.execute(row)?,
-            _ => {
+    let change = move |db: &Connection, id: QueueId| {
+        let row = (key(id.message())?, id.number(), sql_time(by.at));
+        let found = match id {
+            QueueId::AsReceived(_) => db.prepare_cached(CHAIN)?.execute((row.0, row.2))?,
+            QueueId::Destination(_) => {
                 db.prepare_cached(ASK)?.execute((row.0, row.1))?;
                 db.prepare_cached(AGE)?.execute(row)?;
                 let nowhere = PeerName::no_route();
@@ -46,12 +45,12 @@ pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> 
                     .execute((row.0, row.1, row.2, nowhere.as_str()))?
             }
         };
-        note(db, history::about(db, id.message)?, "retry", id, found, &by)
+        note(db, history::about(db, id.message())?, "retry", id, found, &by)
     };
     in_turns(access, selected(access, selection)?, change)
 }
 
-fn selected(access: &impl Access, selection: Selection<'_>) -> Result<Vec<OutgoingId>, SpoolError> {
+fn selected(access: &impl Access, selection: Selection<'_>) -> Result<Vec<QueueId>, SpoolError> {
     const WAITING: &str = "SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1";
     const FAILED: &str = "SELECT message, ordinal FROM outgoing WHERE state = 1 AND peer = ?1";
     let (peer, sql) = match selection {
@@ -61,18 +60,13 @@ fn selected(access: &impl Access, selection: Selection<'_>) -> Result<Vec<Outgoi
     };
     access.read(|db| {
         let mut query = db.prepare_cached(sql)?;
-        let ids = query.query_map([peer.as_str()], |row| outgoing_id(row, 0))?;
+        let ids = query.query_map([peer.as_str()], |row| queue_id(row, 0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     })
 }
 
 /// See [`Operator::release`](crate::spool::Operator::release).
-pub(super) fn let_go_on(
-    access: &impl Access,
-    ids: &[OutgoingId],
-    past: &[String],
-    by: &By,
-) -> Result<usize, SpoolError> {
+pub(super) fn let_go_on(access: &impl Access, ids: &[QueueId], past: &[String], by: &By) -> Result<usize, SpoolError> {
     const PAST: &str = "SELECT past FROM message WHERE id = ?1";
     const RELEASE: &str = "
         UPDATE message SET due = ?2, failed = 0, attempts = 0, past = ?3, released = released + (due IS NULL)
@@ -82,11 +76,11 @@ pub(super) fn let_go_on(
         [] => "release".to_owned(),
         past => format!("release past {}", past.join(", ")),
     };
-    let change = move |db: &Connection, id: OutgoingId| {
-        let message = key(id.message)?;
-        if id.ordinal != 0 {
+    let change = move |db: &Connection, id: QueueId| {
+        let QueueId::AsReceived(message) = id else {
             return Ok(0);
-        }
+        };
+        let message = key(message)?;
         let before: Option<Option<String>> = db
             .prepare_cached(PAST)?
             .query_row([message], |row| row.get(0))
@@ -102,21 +96,21 @@ pub(super) fn let_go_on(
         }
         let row = (message, sql_time(by.at), stored::write_past(&all)?);
         let found = db.prepare_cached(RELEASE)?.execute(row)?;
-        note(db, history::about(db, id.message)?, &did, id, found, &by)
+        note(db, history::about(db, id.message())?, &did, id, found, &by)
     };
     in_turns(access, ids.to_vec(), change)
 }
 
 /// See [`Operator::remove`](crate::spool::Operator::remove).
-pub(super) fn remove(access: &impl Access, ids: &[OutgoingId], by: &By) -> Result<usize, SpoolError> {
+pub(super) fn remove(access: &impl Access, ids: &[QueueId], by: &By) -> Result<usize, SpoolError> {
     const DESTINATION: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2";
     const HOLD: &str = "UPDATE message SET hold = NULL, due = NULL WHERE id = ?1 AND hold IS NOT NULL";
     let by = by.clone();
-    let change = move |db: &Connection, id: OutgoingId| {
-        let (message, about) = (key(id.message)?, history::about(db, id.message)?);
-        let found = match id.ordinal {
-            0 => db.prepare_cached(HOLD)?.execute([message])?,
-            ordinal => db.prepare_cached(DESTINATION)?.execute((message, ordinal))?,
+    let change = move |db: &Connection, id: QueueId| {
+        let (message, about) = (key(id.message())?, history::about(db, id.message())?);
+        let found = match id {
+            QueueId::AsReceived(_) => db.prepare_cached(HOLD)?.execute([message])?,
+            QueueId::Destination(_) => db.prepare_cached(DESTINATION)?.execute((message, id.number()))?,
         };
         release(db, message)?;
         note(db, about, "drop", id, found, &by)
@@ -127,10 +121,10 @@ pub(super) fn remove(access: &impl Access, ids: &[OutgoingId], by: &By) -> Resul
 /// Makes `change` for each id, in short transactions: each is durable as a whole, the sum of them is not.
 fn in_turns(
     access: &impl Access,
-    ids: Vec<OutgoingId>,
-    change: impl Fn(&Connection, OutgoingId) -> Result<usize, SpoolError> + Send + Sync + 'static,
+    ids: Vec<QueueId>,
+    change: impl Fn(&Connection, QueueId) -> Result<usize, SpoolError> + Send + Sync + 'static,
 ) -> Result<usize, SpoolError> {
-    let (ids, change) = (Arc::<[OutgoingId]>::from(ids), Arc::new(change));
+    let (ids, change) = (Arc::<[QueueId]>::from(ids), Arc::new(change));
     let (mut total, mut done) = (0, 0);
     while done < ids.len() {
         let started = Instant::now();
@@ -148,8 +142,8 @@ fn in_turns(
 /// What one transaction does: how many entries were found for how many of the ids.
 fn turn(
     db: &Connection,
-    ids: &[OutgoingId],
-    change: impl Fn(&Connection, OutgoingId) -> Result<usize, SpoolError>,
+    ids: &[QueueId],
+    change: impl Fn(&Connection, QueueId) -> Result<usize, SpoolError>,
 ) -> Result<(usize, usize), SpoolError> {
     let (started, mut found, mut tried) = (Instant::now(), 0, 0);
     for id in ids.iter().take(BATCH) {
@@ -167,7 +161,7 @@ fn note(
     db: &Connection,
     about: Option<i64>,
     did: &str,
-    id: OutgoingId,
+    id: QueueId,
     found: usize,
     by: &By,
 ) -> Result<usize, SpoolError> {

@@ -4,10 +4,10 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::super::readers::read_chunks;
+use super::super::readers::{queue_id, read_chunks};
 use super::super::schema::key;
 use super::super::{pieces, stored};
-use crate::message::{Holder, MessageId, OutgoingId, PeerName, Piece, Timestamp};
+use crate::message::{Holder, MessageId, PeerName, Piece, QueueId, Timestamp};
 use crate::spool::{Details, Filter, QueueEntry, QueueState, SpoolError};
 
 /// Octets of a message that [`Look::show`] looks through for the end of its header.
@@ -59,7 +59,7 @@ impl Look<'_> {
     /// The entries that `filter` names, in the order of their ids.
     pub(super) fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError> {
         let after = match filter.after {
-            Some(id) => (key(id.message)?, i64::from(id.ordinal)),
+            Some(id) => (key(id.message())?, i64::from(id.number())),
             None => (-1, 0),
         };
         let mut selects = Vec::new();
@@ -93,10 +93,10 @@ impl Look<'_> {
     }
 
     /// `None` when nothing of that id is in the queue.
-    pub(super) fn show(&self, id: OutgoingId) -> Result<Option<Details>, SpoolError> {
+    pub(super) fn show(&self, id: QueueId) -> Result<Option<Details>, SpoolError> {
         const ORIGIN: &str = "SELECT remote, helo, envelope, journey FROM message WHERE id = ?1";
         let _snapshot = self.db.unchecked_transaction()?;
-        let message = key(id.message)?;
+        let message = key(id.message())?;
         let Some(entry) = self.entry(id)? else {
             return Ok(None);
         };
@@ -120,12 +120,12 @@ impl Look<'_> {
     }
 
     /// Everything of a message that is in the queue, in the order of the ids.
-    pub(super) fn entries_of(&self, message: MessageId) -> Result<Vec<OutgoingId>, SpoolError> {
+    pub(super) fn entries_of(&self, message: MessageId) -> Result<Vec<QueueId>, SpoolError> {
         const ENTRIES: &str = "
             SELECT id, 0 FROM message WHERE id = ?1 AND hold IS NOT NULL
             UNION ALL SELECT message, ordinal FROM outgoing WHERE message = ?1 ORDER BY 2";
         let mut query = self.db.prepare_cached(ENTRIES)?;
-        let ids = query.query_map([key(message)?], |row| outgoing_id(row, 0))?;
+        let ids = query.query_map([key(message)?], |row| queue_id(row, 0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -140,7 +140,7 @@ impl Look<'_> {
     /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way to
     /// it; with `by`, those that one of these plug-ins holds, and those of which nobody knows who does. What its chain
     /// refused is not among them: that takes its id.
-    pub(super) fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<OutgoingId>, SpoolError> {
+    pub(super) fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<QueueId>, SpoolError> {
         let entries = self.list(&Filter {
             state: Some(QueueState::Held),
             limit: i64::MAX as usize,
@@ -158,22 +158,22 @@ impl Look<'_> {
         Ok(chosen.map(|entry| entry.id).collect())
     }
 
-    pub(super) fn entry(&self, id: OutgoingId) -> Result<Option<QueueEntry>, SpoolError> {
-        let sql = match id.ordinal {
-            0 => format!("{AS_RECEIVED} AND m.id = ?1 AND ?2 = 0"),
-            _ => format!("{DESTINATIONS} WHERE o.message = ?1 AND o.ordinal = ?2"),
+    pub(super) fn entry(&self, id: QueueId) -> Result<Option<QueueEntry>, SpoolError> {
+        let sql = match id {
+            QueueId::AsReceived(_) => format!("{AS_RECEIVED} AND m.id = ?1 AND ?2 = 0"),
+            QueueId::Destination(_) => format!("{DESTINATIONS} WHERE o.message = ?1 AND o.ordinal = ?2"),
         };
         let mut query = self.db.prepare_cached(&sql)?;
-        let mut rows = query.query((key(id.message)?, id.ordinal))?;
+        let mut rows = query.query((key(id.message())?, id.number()))?;
         rows.next()?.map(entry).transpose()
     }
 
-    fn header(&self, id: OutgoingId, entry: &QueueEntry) -> Result<Bytes, SpoolError> {
+    fn header(&self, id: QueueId, entry: &QueueEntry) -> Result<Bytes, SpoolError> {
         const PIECES: &str = "SELECT pieces FROM outgoing WHERE message = ?1 AND ordinal = ?2";
-        let message = key(id.message)?;
+        let message = key(id.message())?;
         let stored: Option<Vec<u8>> = self
             .db
-            .query_row(PIECES, (message, id.ordinal), |row| row.get(0))
+            .query_row(PIECES, (message, id.number()), |row| row.get(0))
             .optional()?;
         let pieces = match stored {
             None => vec![Piece::Received(0..entry.size)],
@@ -208,7 +208,7 @@ fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
     let state = state.ok_or_else(|| SpoolError::Broken(format!("a row is damaged: it has the state {code}")))?;
     let name = |text: String| PeerName::new(&text).map_err(|e| SpoolError::Broken(e.0));
     Ok(QueueEntry {
-        id: outgoing_id(row, 0)?,
+        id: queue_id(row, 0)?,
         state,
         peer: row.get::<_, Option<String>>(3)?.map(name).transpose()?,
         source: name(row.get(4)?)?,
@@ -223,13 +223,5 @@ fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
         reason: row.get(10)?,
         holders: stored::read_holders(row.get::<_, Option<String>>(11)?.as_deref())?,
         released: row.get(12)?,
-    })
-}
-
-pub(in crate::spool::sqlite) fn outgoing_id(row: &Row, column: usize) -> rusqlite::Result<OutgoingId> {
-    let message = MessageId(row.get::<_, i64>(column)? as u64);
-    Ok(OutgoingId {
-        message,
-        ordinal: row.get(column + 1)?,
     })
 }

@@ -6,23 +6,22 @@ mod look;
 mod trace;
 
 use super::access::Access;
-use crate::message::{MessageId, OutgoingId, PeerName};
+use crate::message::{MessageId, PeerName, QueueId};
 use crate::spool::{By, Depths, Details, Filter, Operator, QueueEntry, Selection, SpoolError, Traces};
 
 pub(super) use self::depths::RequestCount;
 use self::look::Look;
-pub(super) use self::look::outgoing_id;
 
 impl<A: Access> Operator for A {
     fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError> {
         self.read(|db| Look { db }.list(filter))
     }
 
-    fn show(&self, id: OutgoingId) -> Result<Option<Details>, SpoolError> {
+    fn show(&self, id: QueueId) -> Result<Option<Details>, SpoolError> {
         self.read(|db| Look { db }.show(id))
     }
 
-    fn entries_of(&self, message: MessageId) -> Result<Vec<OutgoingId>, SpoolError> {
+    fn entries_of(&self, message: MessageId) -> Result<Vec<QueueId>, SpoolError> {
         self.read(|db| Look { db }.entries_of(message))
     }
 
@@ -30,7 +29,7 @@ impl<A: Access> Operator for A {
         self.read(|db| Look { db }.peers())
     }
 
-    fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<OutgoingId>, SpoolError> {
+    fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<QueueId>, SpoolError> {
         self.read(|db| Look { db }.held(peer, by))
     }
 
@@ -38,11 +37,11 @@ impl<A: Access> Operator for A {
         act::retry(self, selection, by)
     }
 
-    fn release(&self, ids: &[OutgoingId], past: &[String], by: &By) -> Result<usize, SpoolError> {
+    fn release(&self, ids: &[QueueId], past: &[String], by: &By) -> Result<usize, SpoolError> {
         act::let_go_on(self, ids, past, by)
     }
 
-    fn remove(&self, ids: &[OutgoingId], by: &By) -> Result<usize, SpoolError> {
+    fn remove(&self, ids: &[QueueId], by: &By) -> Result<usize, SpoolError> {
         act::remove(self, ids, by)
     }
 

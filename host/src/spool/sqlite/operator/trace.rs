@@ -1,11 +1,12 @@
 //! Everything that is known about a message, for `mm4relay trace`.
 
 use super::super::access::Access;
+use super::super::readers::queue_id;
 use super::super::schema::salt;
 use super::super::{history, stored, streams, transactions};
-use super::look::{Look, outgoing_id};
+use super::look::Look;
 use crate::message::{
-    MessageId, MessageType, OutgoingId, PeerName, StreamName, Timestamp, Transaction, TransactionKey,
+    BareId, MessageId, MessageType, PeerName, QueueId, StreamName, Timestamp, Transaction, TransactionKey,
 };
 use crate::spool::{By, Event, HistoryEntry, QueueEntry, SpoolError, Trace, Traces, refused};
 
@@ -50,7 +51,7 @@ impl Look<'_> {
         own: Option<MessageId>,
         now: Timestamp,
     ) -> Result<(Vec<Trace>, Vec<QueueEntry>), SpoolError> {
-        let mut found = self.by_key(bare, now)?;
+        let mut found = self.by_key(&bare.into(), now)?;
         let mut queue = Vec::new();
         if let Some(own) = own {
             let about = history::about(self.db, own)?.unwrap_or(own.0 as i64);
@@ -67,12 +68,12 @@ impl Look<'_> {
         Ok((requests.collect::<Result<_, _>>()?, queue))
     }
 
-    fn by_key(&self, id: &str, now: Timestamp) -> Result<Vec<Transaction>, SpoolError> {
+    fn by_key(&self, id: &BareId, now: Timestamp) -> Result<Vec<Transaction>, SpoolError> {
         let salt = salt(self.db)?;
         let mut keys = vec![
-            TransactionKey::Message { message_id: id.into() },
+            TransactionKey::Message { message_id: id.clone() },
             TransactionKey::Received {
-                transaction_id: id.into(),
+                transaction_id: id.clone(),
             },
         ];
         for peer in self.asked()? {
@@ -84,7 +85,7 @@ impl Look<'_> {
             keys.extend(requests.map(|kind| TransactionKey::Asked {
                 peer: peer.clone(),
                 kind,
-                transaction_id: id.into(),
+                transaction_id: id.clone(),
             }));
         }
         let mut found = Vec::new();
@@ -106,7 +107,7 @@ impl Look<'_> {
         let history = self.history(transaction.id)?;
         let mut messages = vec![transaction.id];
         messages.extend(history.iter().filter_map(|entry| match &entry.event {
-            Event::Accepted(arrival) => Some(arrival.id.message),
+            Event::Accepted(arrival) => Some(arrival.id),
             _ => None,
         }));
         messages.sort();
@@ -148,8 +149,8 @@ impl Look<'_> {
         const IDS: &str = "
             SELECT id, 0 FROM message WHERE id = ?1 UNION ALL SELECT message, ordinal FROM outgoing WHERE message = ?1";
         let mut query = self.db.prepare_cached(IDS)?;
-        let ids = query.query_map([message.0 as i64], |row| outgoing_id(row, 0))?;
-        let ids: Vec<OutgoingId> = ids.collect::<rusqlite::Result<_>>()?;
+        let ids = query.query_map([message.0 as i64], |row| queue_id(row, 0))?;
+        let ids: Vec<QueueId> = ids.collect::<rusqlite::Result<_>>()?;
         let entries = ids.into_iter().map(|id| self.entry(id));
         entries.filter_map(Result::transpose).collect()
     }

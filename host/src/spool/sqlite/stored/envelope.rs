@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Envelope, MmsAddress, PeerName, Recipient};
+use crate::message::{Envelope, MmsAddress, PeerName, Recipient, RecipientId};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredEnvelope {
@@ -46,7 +46,7 @@ impl From<&Recipient> for StoredRecipient {
     fn from(recipient: &Recipient) -> Self {
         let Recipient { id, address } = recipient;
         Self {
-            id: *id,
+            id: id.0,
             address: address.to_string(),
         }
     }
@@ -57,7 +57,7 @@ impl TryFrom<StoredRecipient> for Recipient {
 
     fn try_from(stored: StoredRecipient) -> Result<Self, String> {
         Ok(Self {
-            id: stored.id,
+            id: RecipientId(stored.id),
             address: address(stored.address)?,
         })
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::{all, peer};
 use super::holder::StoredHolder;
-use crate::message::{MessageId, OutgoingId, PeerName, Said, Step, Timestamp};
+use crate::message::{MessageId, Ordinal, OutgoingId, PeerName, QueueId, Said, Step, Timestamp};
 use crate::spool::{Arrival, Event};
 
 #[derive(Serialize, Deserialize)]
@@ -184,19 +184,22 @@ impl TryFrom<StoredEvent> for Event {
                 changes,
                 charged,
             } => Self::Outcome {
-                id: id.into(),
+                id: id.try_into()?,
                 became,
                 said,
                 due: due.map(Timestamp),
                 changes,
                 charged,
             },
-            StoredEvent::Settled { id, charged } => Self::Settled { id: id.into(), charged },
+            StoredEvent::Settled { id, charged } => Self::Settled {
+                id: id.try_into()?,
+                charged,
+            },
             StoredEvent::Changed { changes } => Self::Changed { changes },
             StoredEvent::Operator { who, did, id } => Self::Operator {
                 who,
                 did,
-                id: id.map(OutgoingId::from),
+                id: id.map(QueueId::from),
             },
         })
     }
@@ -220,9 +223,10 @@ impl From<Arrival> for StoredArrival {
             changes,
             charged,
         } = plain;
-        let destination = |(ordinal, peer, why): (u32, PeerName, Option<String>)| (ordinal, peer.to_string(), why);
+        let destination =
+            |(ordinal, peer, why): (Ordinal, PeerName, Option<String>)| (ordinal.get(), peer.to_string(), why);
         Self {
-            id: id.into(),
+            id: QueueId::AsReceived(id).into(),
             source: source.to_string(),
             remote,
             helo,
@@ -244,9 +248,10 @@ impl TryFrom<StoredArrival> for Arrival {
     type Error = String;
 
     fn try_from(stored: StoredArrival) -> Result<Self, String> {
-        let destination = |(ordinal, name, why): (u32, String, Option<String>)| Ok((ordinal, peer(&name)?, why));
+        let destination =
+            |(number, name, why): (u32, String, Option<String>)| Ok((ordinal(number)?, peer(&name)?, why));
         Ok(Self {
-            id: stored.id.into(),
+            id: QueueId::from(stored.id).message(),
             source: peer(&stored.source)?,
             remote: stored.remote,
             helo: stored.helo,
@@ -313,21 +318,39 @@ impl From<StoredStep> for Step {
     }
 }
 
-impl From<OutgoingId> for StoredId {
-    fn from(plain: OutgoingId) -> Self {
-        let OutgoingId { message, ordinal } = plain;
+/// 0 stands for a message as received.
+impl From<QueueId> for StoredId {
+    fn from(plain: QueueId) -> Self {
         Self {
-            message: message.0,
-            ordinal,
+            message: plain.message().0,
+            ordinal: plain.number(),
         }
     }
 }
 
-impl From<StoredId> for OutgoingId {
-    fn from(stored: StoredId) -> Self {
-        Self {
-            message: MessageId(stored.message),
-            ordinal: stored.ordinal,
-        }
+impl From<OutgoingId> for StoredId {
+    fn from(plain: OutgoingId) -> Self {
+        QueueId::from(plain).into()
     }
+}
+
+impl From<StoredId> for QueueId {
+    fn from(stored: StoredId) -> Self {
+        Self::of(MessageId(stored.message), stored.ordinal)
+    }
+}
+
+impl TryFrom<StoredId> for OutgoingId {
+    type Error = String;
+
+    fn try_from(stored: StoredId) -> Result<Self, String> {
+        Ok(Self {
+            message: MessageId(stored.message),
+            ordinal: ordinal(stored.ordinal)?,
+        })
+    }
+}
+
+fn ordinal(number: u32) -> Result<Ordinal, String> {
+    Ordinal::new(number).ok_or_else(|| "a stored destination has the ordinal 0".to_owned())
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::envelope::{StoredRecipient, address, all, peer};
 use super::stored_words;
 use crate::message::{
-    Answer, Cause, Leg, LegState, MessageId, MessageType, Mode, RepeatKey, Task, Timestamp, Todo, Transaction, Wants,
+    Answer, Cause, Leg, LegState, MessageId, MessageType, Mode, OpaqueId, Ordinal, RecipientId, RepeatKey, Task,
+    Timestamp, Todo, Transaction, Wants,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -199,8 +200,8 @@ impl From<&Transaction> for StoredRequest {
             id: id.0,
             kind: (*kind).into(),
             source: source.to_string(),
-            transaction_id: transaction_id.clone(),
-            message_id: message_id.clone(),
+            transaction_id: transaction_id.as_text().to_owned(),
+            message_id: message_id.as_text().to_owned(),
             version: version.clone(),
             answer_to: answer_to.as_ref().map(ToString::to_string),
             sender: sender.as_ref().map(ToString::to_string),
@@ -228,8 +229,8 @@ impl TryFrom<StoredRequest> for Transaction {
             id: MessageId(stored.id),
             kind: stored.kind.into(),
             source: peer(&stored.source)?,
-            transaction_id: stored.transaction_id,
-            message_id: stored.message_id,
+            transaction_id: OpaqueId::from_text(stored.transaction_id),
+            message_id: OpaqueId::from_text(stored.message_id),
             version: stored.version,
             answer_to: stored.answer_to.map(address).transpose()?,
             sender: stored.sender.map(address).transpose()?,
@@ -286,13 +287,13 @@ impl From<&Leg> for StoredLeg {
             told,
         } = plain;
         Self {
-            ordinal: *ordinal,
+            ordinal: ordinal.map_or(0, Ordinal::get),
             peer: peer.to_string(),
-            transaction_id: transaction_id.clone(),
+            transaction_id: transaction_id.as_ref().map(|id| id.as_text().to_owned()),
             recipients: recipients.iter().map(StoredRecipient::from).collect(),
             state: state.into(),
             repeats: *repeats,
-            told: told.clone(),
+            told: told.iter().map(|id| id.0).collect(),
         }
     }
 }
@@ -302,13 +303,13 @@ impl TryFrom<StoredLeg> for Leg {
 
     fn try_from(stored: StoredLeg) -> Result<Self, String> {
         Ok(Self {
-            ordinal: stored.ordinal,
+            ordinal: Ordinal::new(stored.ordinal),
             peer: peer(&stored.peer)?,
-            transaction_id: stored.transaction_id,
+            transaction_id: stored.transaction_id.map(OpaqueId::from_text),
             recipients: all(stored.recipients)?,
             state: stored.state.into(),
             repeats: stored.repeats,
-            told: stored.told,
+            told: stored.told.into_iter().map(RecipientId).collect(),
         })
     }
 }

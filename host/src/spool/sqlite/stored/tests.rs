@@ -1,7 +1,7 @@
 //! The rows of every format that was ever written stay readable, and mean what they meant.
 
 use super::*;
-use crate::message::{Answer, Cause, LegState, Mode, Timestamp, Todo};
+use crate::message::{Answer, Cause, LegState, MessageId, Mode, RecipientId, Timestamp, Todo};
 
 /// What format 3 wrote, one row a line.
 const REQUESTS_3: &str = include_str!("../../../../../tests/fixtures/spool-3/requests.jsonl");
@@ -44,7 +44,7 @@ fn requests_of_format_3_are_read_with_every_state_cause_and_type() {
     );
     let (full, bare) = (&requests[0], &requests[1]);
     let at = Timestamp(1_790_000_000_400);
-    assert_eq!(full.transaction_id, "\"t-1@mms.a.example\"");
+    assert_eq!(full.transaction_id.as_text(), "\"t-1@mms.a.example\"");
     assert_eq!((full.repeat.0, full.body, full.again), (u64::MAX, u128::MAX, true));
     assert_eq!((full.mode, bare.mode), (Mode::PreAcknowledge, Mode::Transparent));
     assert_eq!((full.wants.response, bare.wants.response), (true, false));
@@ -78,8 +78,11 @@ fn requests_of_format_3_are_read_with_every_state_cause_and_type() {
             Cause::NoAnswer,
         ]
     );
-    assert_eq!((failed[1].told.as_slice(), answered.repeats), (&[0, 1][..], 2));
-    assert_eq!(delivered.transaction_id.as_deref(), Some("\"t-1@mm4.hub.example\""));
+    assert_eq!(
+        (failed[1].told.as_slice(), answered.repeats),
+        (&[0, 1].map(RecipientId)[..], 2)
+    );
+    assert_eq!(delivered.transaction_id, Some("\"t-1@mm4.hub.example\"".into()));
 }
 
 #[test]
@@ -109,8 +112,8 @@ fn histories_of_format_3_are_read_with_every_event() {
         panic!("{:?}", events[0])
     };
     assert_eq!(
-        (arrival.id.ordinal, arrival.size, arrival.charged),
-        (0, 700, Some((1, 2)))
+        (arrival.id, arrival.size, arrival.charged),
+        (MessageId(1_790_000_000_000_001), 700, Some((1, 2)))
     );
     assert_eq!(arrival.destinations[1].2.as_deref(), Some("refused by hostile: no"));
     assert_eq!(arrival.hold.as_deref(), Some("deferred 3 times"));
@@ -120,7 +123,7 @@ fn histories_of_format_3_are_read_with_every_event() {
 #[test]
 fn envelopes_and_steps_of_format_3_are_read() {
     let envelopes = same(ENVELOPES_3, read_envelope, write_envelope);
-    assert_eq!(envelopes[0].recipients[1].id, 1);
+    assert_eq!(envelopes[0].recipients[1].id, RecipientId(1));
     assert_eq!(envelopes[1].sender, None);
     let journeys: Vec<Vec<Step>> = JOURNEYS_3.lines().map(|row| read_journey(row).unwrap()).collect();
     assert_eq!(

@@ -23,7 +23,7 @@ async fn a_discarded_message_leaves_its_record_and_nothing_else() {
     assert_eq!(rows.len(), 1);
     assert_eq!(
         (rows[0].sequence, rows[0].id, rows[0].recorded_at),
-        (1, id(number, 0), NOW)
+        (1, entry(number, 0), NOW)
     );
     assert_eq!(rows[0].record, charge("relay-in").record);
 }
@@ -35,7 +35,7 @@ async fn an_outcome_of_a_dropped_message_is_charged_all_the_same() {
     let number = spool.next_id();
     spool.commit(relayed(number, "bytes")).await.unwrap();
     let operator = Beside::open(folder.path()).unwrap();
-    assert_eq!(operator.remove(&[id(number, 1)], &by()).unwrap(), 1);
+    assert_eq!(operator.remove(&[entry(number, 1)], &by()).unwrap(), 1);
     let charged = Outcome {
         appends: vec![charge("relay-out")],
         ..delivered(id(number, 1))

@@ -93,7 +93,7 @@ fn check(folder: &Path, promises: &Promises) {
         .unwrap();
     for (row, expected) in rows.iter().zip(1..) {
         assert_eq!(row.sequence, expected, "a gap in the sequence");
-        records.entry(row.id.message).or_default().push(row.id.ordinal);
+        records.entry(row.id.message()).or_default().push(row.id.number());
     }
     for number in &unfinished {
         assert!(
@@ -233,7 +233,10 @@ fn request_of(number: MessageId) -> Transaction {
 }
 
 fn leg(id: MessageId, state: LegState) -> TransactionChange {
-    let change = Change::Leg { ordinal: 1, state };
+    let change = Change::Leg {
+        ordinal: Ordinal::FIRST,
+        state,
+    };
     TransactionChange { id, change }
 }
 

@@ -157,7 +157,7 @@ async fn recipients_that_are_done_leave_the_queue_and_the_others_stay() {
     let number = spool.next_id();
     spool.commit(relayed(number, "bytes")).await.unwrap();
     let partly = DeliveryResult::Partly {
-        remaining: vec![1],
+        remaining: vec![RecipientId(1)],
         due: NOW,
         attempts: 1,
         reason: "452 full".into(),
@@ -276,7 +276,7 @@ async fn an_event_of_a_part_remembers_every_recipient_of_its_attempt() {
     let number = spool.next_id();
     spool.commit(relayed(number, "bytes")).await.unwrap();
     let partly = DeliveryResult::Partly {
-        remaining: vec![1],
+        remaining: vec![RecipientId(1)],
         due: NOW,
         attempts: 1,
         reason: String::new(),

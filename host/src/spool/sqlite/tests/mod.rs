@@ -18,8 +18,8 @@ use serde_json::json;
 use super::{Options, SqliteSpool};
 use crate::clock::FixedClock;
 use crate::message::{
-    Append, Content, Envelope, MessageId, MessageType, MmsAddress, Origin, Outgoing, OutgoingId, PeerName, Piece,
-    Recipient, Rope, StreamName, Timestamp,
+    Append, Content, Envelope, MessageId, MessageType, MmsAddress, Ordinal, Origin, Outgoing, OutgoingId, PeerName,
+    Piece, QueueId, Recipient, RecipientId, Rope, StreamName, Timestamp,
 };
 use crate::spool::sqlite::Beside;
 use crate::spool::{
@@ -67,7 +67,7 @@ fn envelope(recipients: u32) -> Envelope {
     let recipient = |id| {
         let address = format!("+1555555{:04}/TYPE=PLMN@mms.b.example", 200 + id);
         Recipient {
-            id,
+            id: RecipientId(id),
             address: MmsAddress::new(&address).unwrap(),
         }
     };
@@ -107,7 +107,7 @@ fn destination(of: &Acceptance, ordinal: u32, to: &str) -> Outgoing {
     Outgoing {
         id: OutgoingId {
             message: of.id,
-            ordinal,
+            ordinal: Ordinal::new(ordinal).unwrap(),
         },
         peer: peer(to),
         source: of.origin.peer.clone(),
@@ -168,7 +168,10 @@ fn event(due: Timestamp) -> Option<NewEvent> {
 }
 
 fn id(message: MessageId, ordinal: u32) -> OutgoingId {
-    OutgoingId { message, ordinal }
+    OutgoingId {
+        message,
+        ordinal: Ordinal::new(ordinal).unwrap(),
+    }
 }
 
 async fn due(spool: &SqliteSpool, to: &str) -> Vec<Outgoing> {
@@ -191,4 +194,9 @@ fn sequences(folder: &Path) -> Vec<u64> {
         .records(&StreamName::CHARGING, 0, 100_000)
         .unwrap();
     rows.iter().map(|row| row.sequence).collect()
+}
+
+/// As an operator names it; 0 is the message as received.
+fn entry(message: MessageId, ordinal: u32) -> QueueId {
+    QueueId::of(message, ordinal)
 }

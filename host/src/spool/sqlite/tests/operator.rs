@@ -48,9 +48,9 @@ async fn the_list_shows_what_waits_has_failed_or_is_held() {
         .map(|entry| (entry.id, entry.state, entry.reason.as_deref()))
         .collect();
     let expected = [
-        (id(ids[0], 1), QueueState::Waiting, None),
-        (id(ids[1], 1), QueueState::Failed, Some("no route")),
-        (id(ids[2], 0), QueueState::Held, Some("looks like fraud")),
+        (entry(ids[0], 1), QueueState::Waiting, None),
+        (entry(ids[1], 1), QueueState::Failed, Some("no route")),
+        (entry(ids[2], 0), QueueState::Held, Some("looks like fraud")),
     ];
     assert_eq!(seen, expected);
     assert_eq!(
@@ -69,7 +69,7 @@ async fn the_list_can_be_narrowed_and_paged() {
     let operator = Beside::open(folder.path()).unwrap();
     let list = |filter: Filter| {
         let entries = operator.list(&filter).unwrap();
-        entries.iter().map(|entry| entry.id.message).collect::<Vec<_>>()
+        entries.iter().map(|entry| entry.id.message()).collect::<Vec<_>>()
     };
     for (state, expected) in [
         (QueueState::Waiting, ids[0]),
@@ -105,7 +105,7 @@ async fn the_list_can_be_narrowed_and_paged() {
     assert_eq!(list(first.clone()), ids[..2]);
     assert_eq!(
         list(Filter {
-            after: Some(id(ids[1], 1)),
+            after: Some(entry(ids[1], 1)),
             ..first
         }),
         ids[2..]
@@ -118,7 +118,7 @@ async fn show_has_the_journey_and_the_header_that_will_be_sent() {
     let spool = open(folder.path());
     let ids = three(&spool).await;
     let operator = Beside::open(folder.path()).unwrap();
-    let waiting = operator.show(id(ids[0], 1)).unwrap().unwrap();
+    let waiting = operator.show(entry(ids[0], 1)).unwrap().unwrap();
     assert_eq!(
         waiting.header,
         "Received: us\r\nSubject: one\r\nX-Mms-3GPP-MMS-Version: 6.3.0\r\n\r\n"
@@ -128,10 +128,13 @@ async fn show_has_the_journey_and_the_header_that_will_be_sent() {
         (waiting.remote.as_str(), waiting.helo.as_str()),
         ("127.0.0.1:2525", "mms.a.example")
     );
-    let held = operator.show(id(ids[2], 0)).unwrap().unwrap();
+    let held = operator.show(entry(ids[2], 0)).unwrap().unwrap();
     assert_eq!(held.header, "Subject: one\r\nX-Mms-3GPP-MMS-Version: 6.3.0\r\n\r\n");
-    assert!(operator.show(id(ids[0], 0)).unwrap().is_none(), "not held");
-    assert!(operator.show(id(ids[0], 2)).unwrap().is_none(), "no such destination");
+    assert!(operator.show(entry(ids[0], 0)).unwrap().is_none(), "not held");
+    assert!(
+        operator.show(entry(ids[0], 2)).unwrap().is_none(),
+        "no such destination"
+    );
 }
 
 #[tokio::test]
@@ -151,7 +154,10 @@ async fn retrying_makes_what_waits_or_failed_due_now() {
     let operator = Beside::open(folder.path()).unwrap();
     assert_eq!(
         operator
-            .retry(Selection::Ids(&[id(ids[1], 1), id(ids[1], 9), id(ids[2], 0)]), &by())
+            .retry(
+                Selection::Ids(&[entry(ids[1], 1), entry(ids[1], 9), entry(ids[2], 0)]),
+                &by()
+            )
             .unwrap(),
         1
     );
@@ -215,7 +221,7 @@ async fn an_operator_gets_through_while_the_relay_is_busy() {
     let retries = tokio::task::spawn_blocking(move || {
         let started = std::time::Instant::now();
         for _ in 0..50 {
-            operator.retry(Selection::Ids(&[id(number, 1)]), &by()).unwrap();
+            operator.retry(Selection::Ids(&[entry(number, 1)]), &by()).unwrap();
         }
         started.elapsed()
     });
@@ -239,7 +245,7 @@ async fn what_has_no_next_hop_is_never_made_to_wait() {
     let mut acceptance = message(spool.next_id(), "Subject: one\r\n\r\n");
     let nowhere = destination(&acceptance, 1, PeerName::no_route().as_str());
     acceptance.failed.push((nowhere, "no route".into()));
-    let failed = id(acceptance.id, 1);
+    let failed = entry(acceptance.id, 1);
     spool.commit(acceptance).await.unwrap();
     let operator = Beside::open(folder.path()).unwrap();
     for selection in [Selection::FailedAt(&PeerName::no_route()), Selection::Ids(&[failed])] {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::message::{
-    Answer, Change, Leg, LegState, MessageType, Mode, RepeatKey, Task, Todo, Transaction, TransactionChange,
+    Answer, BareId, Change, Leg, LegState, MessageType, Mode, RepeatKey, Task, Todo, Transaction, TransactionChange,
     TransactionKey, Wants,
 };
 use crate::spool::sqlite::{schema, stored};
@@ -14,15 +14,15 @@ const FORGET: Timestamp = Timestamp(NOW.0 + 3 * 86_400_000);
 /// A request with the IDs `NUMBER`, asked of operator-b at ordinal 1.
 pub(super) fn request(id: MessageId, number: u64) -> Transaction {
     let leg = Leg {
-        ordinal: 1,
+        ordinal: Some(Ordinal::FIRST),
         ..Leg::aside(peer("operator-b"), envelope(2).recipients, LegState::Waiting)
     };
     Transaction {
         id,
         kind: MessageType::ForwardRequest,
         source: peer("operator-a"),
-        transaction_id: format!("\"t-{number}\""),
-        message_id: format!("m-{number}@mms.a.example"),
+        transaction_id: format!("\"t-{number}\"").into(),
+        message_id: format!("m-{number}@mms.a.example").into(),
         version: Some("6.3.0".into()),
         answer_to: None,
         sender: envelope(1).sender,
@@ -65,12 +65,15 @@ pub(super) fn asked(number: u64) -> TransactionKey {
     TransactionKey::Asked {
         peer: peer("operator-b"),
         kind: MessageType::ForwardRequest,
-        transaction_id: format!("t-{number}"),
+        transaction_id: format!("t-{number}").into(),
     }
 }
 
 fn leg(id: MessageId, state: LegState) -> Vec<TransactionChange> {
-    let change = Change::Leg { ordinal: 1, state };
+    let change = Change::Leg {
+        ordinal: Ordinal::FIRST,
+        state,
+    };
     vec![TransactionChange { id, change }]
 }
 
@@ -128,7 +131,7 @@ async fn a_request_is_found_by_each_of_its_keys_after_a_restart() {
     spool.commit(asking(other, 2)).await.unwrap();
     spool.close().await;
     let spool = open(folder.path());
-    let message_id = "m-1@mms.a.example".to_owned();
+    let message_id = BareId::from("m-1@mms.a.example");
     let keys = [
         asked(1),
         TransactionKey::Repeat(RepeatKey(1)),
@@ -190,7 +193,7 @@ async fn requests_that_share_a_key_are_found_newest_first() {
         acceptance.opens.as_mut().unwrap().message_id = "\"the same\"".into();
         spool.commit(acceptance).await.unwrap();
     }
-    let message_id = "the same".to_owned();
+    let message_id = BareId::from("the same");
     let newest_first: Vec<_> = ids.into_iter().rev().collect();
     assert_eq!(
         found(&spool, &TransactionKey::Message { message_id }).await,
@@ -277,14 +280,21 @@ async fn what_an_unfinished_message_comes_to_adds_its_legs_to_the_open_request()
     second.outgoing.push(destination(&second, 2, "operator-c"));
     let mut opens = request(number, 1);
     opens.legs.push(Leg {
-        ordinal: 2,
+        ordinal: Ordinal::new(2),
         ..Leg::aside(peer("operator-c"), Vec::new(), LegState::Waiting)
     });
     second.opens = Some(opens);
     spool.finish(number, Finish::Done(Box::new(second))).await.unwrap();
     let stored = only(&spool, &asked(1)).await;
-    let states: Vec<_> = stored.legs.iter().map(|leg| (leg.ordinal, &leg.state)).collect();
-    let expected = [(1, &LegState::Delivered { at: NOW }), (2, &LegState::Waiting)];
+    let states: Vec<_> = stored
+        .legs
+        .iter()
+        .map(|leg| (leg.ordinal.map(Ordinal::get), &leg.state))
+        .collect();
+    let expected = [
+        (Some(1), &LegState::Delivered { at: NOW }),
+        (Some(2), &LegState::Waiting),
+    ];
     assert_eq!(states, expected);
     let new_key = stored.asked(&peer("operator-c"), None);
     assert_eq!(found(&spool, &new_key).await, [number]);
@@ -384,7 +394,10 @@ async fn what_was_taken_over_stays_behind_its_delivery_until_its_leg_is_decided(
     let partly = Outcome {
         changes: vec![TransactionChange {
             id: number,
-            change: Change::Repeated { ordinal: 1, at: NOW },
+            change: Change::Repeated {
+                ordinal: Ordinal::FIRST,
+                at: NOW,
+            },
         }],
         ..delivered(id(MessageId(1), 1))
     };
@@ -440,14 +453,17 @@ async fn recipients_that_were_taken_first_are_asked_again_with_the_others() {
     let number = spool.next_id();
     spool.commit(taken_over(number, 1)).await.unwrap();
     let partly = DeliveryResult::Partly {
-        remaining: vec![1],
+        remaining: vec![RecipientId(1)],
         due: NOW,
         attempts: 1,
         reason: "452".into(),
     };
     spool.record(outcome(id(number, 1), partly)).await.unwrap();
     spool.record(handed_over(number)).await.unwrap();
-    let change = Change::Repeated { ordinal: 1, at: NOW };
+    let change = Change::Repeated {
+        ordinal: Ordinal::FIRST,
+        at: NOW,
+    };
     spool
         .change(vec![TransactionChange { id: number, change }])
         .await
@@ -481,12 +497,15 @@ async fn an_operator_sees_what_awaits_a_response_and_may_send_it_or_drop_it() {
         let count = operator.retry(of_peer, &by()).unwrap();
         assert_eq!(count, 0, "nothing of that peer's waits or has failed");
     }
-    assert_eq!(operator.retry(Selection::Ids(&[id(number, 1)]), &by()).unwrap(), 1);
+    assert_eq!(operator.retry(Selection::Ids(&[entry(number, 1)]), &by()).unwrap(), 1);
     assert_eq!(due(&spool, "operator-b").await.len(), 1);
     spool.record(handed_over(number)).await.unwrap();
 
-    assert_eq!(operator.remove(&[id(number, 1)], &by()).unwrap(), 1);
-    let again = Change::Repeated { ordinal: 1, at: NOW };
+    assert_eq!(operator.remove(&[entry(number, 1)], &by()).unwrap(), 1);
+    let again = Change::Repeated {
+        ordinal: Ordinal::FIRST,
+        at: NOW,
+    };
     let again = TransactionChange {
         id: number,
         change: again,
@@ -567,7 +586,7 @@ async fn a_damaged_request_stops_no_other() {
     let db = schema::open_existing(folder.path()).unwrap();
     let damage = "UPDATE request SET state = substr(state, 9), forget_at = ?2 WHERE id = ?1";
     db.execute(damage, (ids[0].0 as i64, NOW.0 as i64 + 1)).unwrap();
-    let message_id = "m".to_owned();
+    let message_id = BareId::from("m");
     assert_eq!(found(&spool, &TransactionKey::Message { message_id }).await, [ids[1]]);
     let due = spool.transactions_due(NOW, 1, &[]).await.unwrap();
     assert_eq!(due.iter().map(|t| t.id).collect::<Vec<_>>(), [ids[1]]);
@@ -672,11 +691,7 @@ async fn everything_that_happens_to_a_request_is_in_its_history() {
         .map(|event| match event {
             Event::Accepted(arrival) => format!(
                 "{} accepted, {} to {:?} {:?} charged {:?}",
-                if arrival.id.message == number {
-                    "request"
-                } else {
-                    "response"
-                },
+                if arrival.id == number { "request" } else { "response" },
                 arrival.source,
                 arrival.destinations,
                 arrival.changes,

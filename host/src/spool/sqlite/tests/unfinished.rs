@@ -40,7 +40,7 @@ fn done(of: &Unfinished) -> Acceptance {
         content: incoming.content,
         ..message(incoming.id, "")
     };
-    let ordinal = of.ordinals + 1;
+    let ordinal = of.ordinals.map_or(1, |last| last.get() + 1);
     acceptance
         .outgoing
         .push(destination(&acceptance, ordinal, "operator-b"));
@@ -56,7 +56,7 @@ fn done(of: &Unfinished) -> Acceptance {
 fn state(folder: &Path, number: MessageId) -> Option<(QueueState, u32, Option<String>)> {
     let operator = Beside::open(folder).unwrap();
     let entries = operator.list(&Filter::default()).unwrap();
-    let entry = entries.into_iter().find(|entry| entry.id == id(number, 0))?;
+    let entry = entries.into_iter().find(|found| found.id == entry(number, 0))?;
     Some((entry.state, entry.attempts, entry.reason))
 }
 
@@ -68,7 +68,10 @@ async fn a_held_message_waits_for_an_operator_and_is_given_out_when_released() {
     assert_eq!(numbers(&spool, Timestamp(u64::MAX)).await, []);
 
     let operator = Beside::open(folder.path()).unwrap();
-    assert_eq!(operator.release(&[id(held, 0), id(held, 1)], &[], &by()).unwrap(), 1);
+    assert_eq!(
+        operator.release(&[entry(held, 0), entry(held, 1)], &[], &by()).unwrap(),
+        1
+    );
     let found = unfinished(&spool, NOW).await;
     let [released] = found.as_slice() else {
         panic!("{found:?}")
@@ -85,7 +88,10 @@ async fn a_held_message_waits_for_an_operator_and_is_given_out_when_released() {
         (&is.peer, is.remote, &is.helo, is.protocol, is.received_at),
         (&was.peer, was.remote, &was.helo, was.protocol, was.received_at)
     );
-    assert_eq!((released.attempts, released.arrived, released.ordinals), (0, false, 0));
+    assert_eq!(
+        (released.attempts, released.arrived, released.ordinals),
+        (0, false, None)
+    );
     assert_eq!(state(folder.path(), held).unwrap().0, QueueState::Unfinished);
 }
 
@@ -139,7 +145,7 @@ async fn one_message_that_is_gone_does_not_spoil_the_transaction_of_others() {
     let found = unfinished(&spool, NOW).await;
     Beside::open(folder.path())
         .unwrap()
-        .remove(&[id(one, 0)], &by())
+        .remove(&[entry(one, 0)], &by())
         .unwrap();
     let finish = |n: usize| Finish::Done(Box::new(done(&found[n])));
     let (dropped, kept) = tokio::join!(spool.finish(one, finish(0)), spool.finish(other, finish(1)));
@@ -181,7 +187,7 @@ async fn a_deferred_message_waits_until_it_is_due_and_counts_its_runs() {
     assert_eq!(state(folder.path(), held), Some(expected));
 
     let operator = Beside::open(folder.path()).unwrap();
-    assert_eq!(operator.retry(Selection::Ids(&[id(held, 0)]), &by()).unwrap(), 1);
+    assert_eq!(operator.retry(Selection::Ids(&[entry(held, 0)]), &by()).unwrap(), 1);
     assert_eq!(numbers(&spool, NOW).await, [held]);
 }
 
@@ -212,7 +218,7 @@ async fn a_refused_message_is_kept_as_failed_and_can_be_released() {
     assert_eq!(of_state(&operator, QueueState::Failed), 1);
     assert_eq!(of_state(&operator, QueueState::Held), 0);
     assert_eq!(release_all(&operator).unwrap(), 0, "it is not held");
-    assert_eq!(operator.release(&[id(held, 0)], &[], &by()).unwrap(), 1);
+    assert_eq!(operator.release(&[entry(held, 0)], &[], &by()).unwrap(), 1);
     assert_eq!(of_state(&operator, QueueState::Unfinished), 1);
     assert_eq!(numbers(&spool, NOW).await, [held]);
 }
@@ -237,7 +243,7 @@ async fn a_dropped_message_is_not_finished() {
     let found = unfinished(&spool, NOW).await.remove(0);
     Beside::open(folder.path())
         .unwrap()
-        .remove(&[id(held, 0)], &by())
+        .remove(&[entry(held, 0)], &by())
         .unwrap();
     assert_eq!(stored(folder.path()), (0, 0));
     let late = spool.finish(held, Finish::Done(Box::new(done(&found)))).await;
@@ -269,7 +275,7 @@ async fn a_partly_held_message_remembers_its_arrival_and_its_ordinals() {
     let operator = Beside::open(folder.path()).unwrap();
     release_all(&operator).unwrap();
     let found = unfinished(&spool, NOW).await.remove(0);
-    assert_eq!((found.arrived, found.ordinals), (true, 2));
+    assert_eq!((found.arrived, found.ordinals), (true, Ordinal::new(2)));
     assert_eq!(found.incoming.envelope.recipients.len(), 1);
     spool
         .finish(number, Finish::Done(Box::new(done(&found))))

@@ -365,7 +365,7 @@ fn multiply(folder: &Path, count: u32) {
         db.execute_batch(&batch).unwrap();
         for id in [1_795_730_197_638_000 + by, 1_795_730_197_765_000 + by] {
             let key = TransactionKey::Message {
-                message_id: format!("copy-{copy}-{}", id - by),
+                message_id: format!("copy-{copy}-{}", id - by).into(),
             };
             let row = (transactions::hash(salt, &key), id);
             db.execute("INSERT INTO lookup_new(hash, request) VALUES(?1, ?2)", row)
