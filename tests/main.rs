@@ -14,6 +14,7 @@ mod contained;
 mod contract;
 mod crash;
 mod golden;
+mod grants;
 mod held;
 mod home;
 mod hot_loading;

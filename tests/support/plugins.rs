@@ -29,6 +29,8 @@ pub struct Link {
     grants: Vec<String>,
     on_failure: String,
     limits: String,
+    may: Option<String>,
+    samples: Option<PathBuf>,
     when: String,
     settings: String,
 }
@@ -58,6 +60,8 @@ impl Link {
             grants: grants.iter().map(|grant| (*grant).to_owned()).collect(),
             on_failure: "defer".to_owned(),
             limits: String::new(),
+            may: None,
+            samples: None,
             when: String::new(),
             settings: settings.to_owned(),
         }
@@ -80,6 +84,18 @@ impl Link {
         self
     }
 
+    /// Keys of `[plugin.may]`; none of them is the section's absence.
+    pub fn may(mut self, may: &str) -> Self {
+        self.may = (!may.is_empty()).then(|| may.to_owned());
+        self
+    }
+
+    /// The folder of its sample cases.
+    pub fn samples(mut self, folder: &Path) -> Self {
+        self.samples = Some(folder.to_owned());
+        self
+    }
+
     /// Keys of `[plugin.limits]`.
     pub fn limits(mut self, limits: &str) -> Self {
         self.limits = limits.to_owned();
@@ -95,13 +111,23 @@ impl std::fmt::Display for Link {
             grants,
             on_failure,
             limits,
+            may,
+            samples,
             when,
             settings,
         } = self;
+        let may = may
+            .as_ref()
+            .map(|may| format!("[plugin.may]\n{may}\n"))
+            .unwrap_or_default();
+        let samples = samples
+            .as_ref()
+            .map(|folder| format!("samples = {folder:?}\n"))
+            .unwrap_or_default();
         write!(
             f,
             "\n[[plugin]]\nname = {name:?}\nfile = {file:?}\ngrants = {grants:?}\non-failure = {on_failure:?}\n\
-             [plugin.limits]\n{limits}\n[plugin.when]\n{when}\n[plugin.settings]\n{settings}\n"
+             {samples}{may}[plugin.limits]\n{limits}\n[plugin.when]\n{when}\n[plugin.settings]\n{settings}\n"
         )
     }
 }

@@ -19,6 +19,7 @@ use crate::host::log::one_line;
 use crate::host::{Call, Owner};
 use crate::inspect::{Inspection, examine, inspect};
 use crate::limits::{Grant, Limits};
+use crate::may::May;
 use crate::plugin::Plugin;
 use crate::sandbox::{Engine, Inner};
 use crate::services::Services;
@@ -36,6 +37,8 @@ pub struct PluginSpec {
     pub settings: serde_json::Value,
     /// What it may import.
     pub grants: BTreeSet<Grant>,
+    /// What it may do with messages.
+    pub may: May,
     /// How much it may use.
     pub limits: Limits,
 }
@@ -296,6 +299,7 @@ async fn load(
         settings: settings(&spec.settings),
         name: spec.name,
         grants: spec.grants,
+        may: spec.may,
         limits: spec.limits,
         services,
         metrics: Default::default(),

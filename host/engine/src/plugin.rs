@@ -177,6 +177,7 @@ impl Plugin {
                 kv: std::mem::take(&mut call.kv).into_writes(),
                 measures: std::mem::take(&mut call.metrics).into_measures(),
                 rules: call.rules.take(),
+                used: std::mem::take(&mut call.used),
                 spent,
             }),
             Err((class, text)) => Err(Failure { class, text, spent }),
@@ -211,7 +212,13 @@ fn judge(call: &mut Call, answer: Answer, observing: bool, said: &str) -> Result
                 FailureClass::Contract,
                 "its verdict on an `outcome` is not `pass`".to_owned(),
             )),
-            Ok(verdict) => Ok(verdict),
+            Ok(verdict) => match call.owner.may.denies(&verdict) {
+                Some(text) => Err((FailureClass::Contract, text)),
+                None => {
+                    call.used.verdict(&verdict);
+                    Ok(verdict)
+                }
+            },
             Err(text) => Err((FailureClass::Contract, text)),
         },
         Ok(Err(fault)) => Err((FailureClass::Fault, fault_text(fault.into()))),

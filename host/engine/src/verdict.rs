@@ -9,6 +9,7 @@ use crate::cache::digest;
 use crate::failure::Spent;
 use crate::host::Call;
 use crate::host::writer::BodyWriter;
+use crate::may::Used;
 use crate::words::{ChargingRecord, HeaderField, Measure};
 
 /// What a plug-in decided, and what it asked for beside that. The caller commits all of it, or drops all of it.
@@ -24,6 +25,8 @@ pub struct Judgement {
     pub measures: Vec<Measure>,
     /// The rules of its settings that had a part in it, each once, as it named them.
     pub rules: Vec<String>,
+    /// What it used of all that can be granted of a message.
+    pub used: Used,
     /// What the call cost.
     pub spent: Spent,
 }

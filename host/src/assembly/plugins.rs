@@ -12,7 +12,8 @@ use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::message::PeerName;
 use crate::pipeline::{Direction, NoNumbers, NoValues, PluginServices, Seeds, When, engine_options};
-use crate::rehearsal::recording::{Recorder, RecordingOptions};
+use crate::rehearsal::recording::{self, Recorder, RecordingOptions};
+use crate::rehearsal::samples::Bench;
 use crate::tables::Tables;
 use crate::versions::ShadowTerms;
 use crate::versions::signing::{PublicKey, Signing};
@@ -31,6 +32,7 @@ pub fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Resul
             wasm: plugin.file.clone(),
             settings: plugin.settings.clone(),
             grants: plugin.grants.clone(),
+            may: plugin.may.clone(),
             limits: limits(plugin),
         };
         Ok(LinkSpec {
@@ -114,31 +116,57 @@ pub(crate) async fn check(config: &Config, tables: &Tables, found: &mut Findings
     if config.plugins.is_empty() {
         return Vec::new();
     }
-    let catalogue = match trial(config, tables) {
-        Ok((engine, services, specs)) => Catalogue::load(engine, services, specs).await,
+    let (engine, loaded) = match trial(config, tables) {
+        Ok((engine, services, specs)) => (engine.clone(), Catalogue::load(engine, services, specs).await),
         Err(error) => {
             found.problem("plugin", format!("{error:#}"));
             return Vec::new();
         }
     };
-    let catalogue = match catalogue {
+    let catalogue = match loaded {
         Ok(catalogue) => catalogue,
         Err(error) => {
             found.plugins(&error);
             return Vec::new();
         }
     };
-    let line = |link: &crate::pipeline::Link| {
+    let mut lines = Vec::new();
+    for (link, plugin) in catalogue.chain().links.iter().zip(&config.plugins) {
         let described = link.plugin.description();
-        format!(
-            "{}: {} {}, on failure {}",
-            link.plugin.name(),
-            described.name,
-            described.version,
-            link.on_failure
-        )
+        let (name, version) = (&described.name, &described.version);
+        let mut line = format!("{}: {name} {version}, on failure {}", plugin.name, link.on_failure);
+        let deniable = deniable(config, plugin, &engine).await;
+        if !deniable.is_empty() {
+            line += &format!("\n{:17}could be denied: {}", "", deniable.join(", "));
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// What of its grants a plug-in has not used, by its samples and the calls of it that are recorded. Nothing when it has
+/// neither: then nobody knows.
+async fn deniable(config: &Config, plugin: &config::Plugin, engine: &Engine) -> Vec<String> {
+    let recorded = config
+        .recording
+        .as_ref()
+        .and_then(|recording| recording::uses(&recording.folder, &plugin.name));
+    let sampled = match (&plugin.samples, mm4relay_engine::read_file(&plugin.file, u64::MAX)) {
+        (Some(samples), Ok(wasm)) => {
+            let mut bench = Bench::new(engine.clone(), wasm.into(), plugin.grants.clone(), limits(plugin));
+            bench.uses(samples).await.ok()
+        }
+        _ => None,
     };
-    catalogue.chain().links.iter().map(line).collect()
+    let used = match (recorded, sampled) {
+        (None, None) => return Vec::new(),
+        (Some(used), None) | (None, Some(used)) => used,
+        (Some(mut used), Some(more)) => {
+            used.add(&more);
+            used
+        }
+    };
+    used.deniable(&plugin.may)
 }
 
 fn trial(config: &Config, tables: &Tables) -> anyhow::Result<(Engine, Arc<dyn Services>, Vec<LinkSpec>)> {

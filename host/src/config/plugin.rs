@@ -1,12 +1,13 @@
 //! `[[plugin]]`: the chain, in the order of the file.
 
+mod may;
 mod when;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mm4relay_engine::Grant;
+use mm4relay_engine::{Grant, May};
 
 use super::Folders;
 use super::file::{Section, json};
@@ -29,6 +30,8 @@ pub struct Plugin {
     /// The component; relative paths start at `plugin-folder`.
     pub file: PathBuf,
     pub grants: BTreeSet<Grant>,
+    /// What it may do with messages. Default: everything.
+    pub may: May,
     pub on_failure: OnFailure,
     /// Which messages it may be called for at all.
     pub when: PluginWhen,
@@ -129,6 +132,7 @@ impl Plugin {
             other => Err(one_of(other, &["report", "refuse"])),
         });
         let when = s.section("when", |s| PluginWhen::read(s, peers));
+        let may = s.optional_section("may", may::read).unwrap_or_default();
         let limits = s.section("limits", PluginLimits::read);
         let breaker = s.section("breaker", PluginBreaker::read);
         let settings = s.optional("settings", |value| match json(value)? {
@@ -139,6 +143,7 @@ impl Plugin {
             name: name?,
             file: file?,
             grants: grants.into_iter().collect(),
+            may,
             on_failure: on_failure.unwrap_or_default(),
             when,
             limits,

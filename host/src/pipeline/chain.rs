@@ -46,6 +46,8 @@ pub struct Effects {
     pub measures: Vec<engine::Measure>,
     /// The rules of their settings that had a part in it, for those who look on.
     pub rules: Vec<String>,
+    /// What plug-ins used of the message, for those who look on.
+    pub used: engine::Used,
     pub journey: Vec<Step>,
 }
 
@@ -371,6 +373,7 @@ impl Effects {
         self.kv.extend(more.kv);
         self.measures.extend(more.measures);
         self.rules.extend(more.rules);
+        self.used.add(&more.used);
         self.journey.extend(more.journey);
     }
 
@@ -390,6 +393,7 @@ impl Effects {
         }
         self.measures.extend(judgement.measures);
         self.rules.extend(judgement.rules);
+        self.used.add(&judgement.used);
         self.kv.extend(judgement.kv.into_iter().map(|write| match write {
             engine::KvWrite::Set { key, value } => KvWrite::Set {
                 plugin: name.to_owned(),

@@ -110,6 +110,7 @@ impl Replay {
                 wasm: PathBuf::new(),
                 settings: self.other.settings.clone().unwrap_or(load.settings),
                 grants: load.grants.union(&self.other.grants).copied().collect(),
+                may: load.may,
                 limits: load.limits,
             };
             let wasm = self.other.wasm.clone();

@@ -122,7 +122,7 @@ impl Loader {
         }
         let limits = spec.plugin.limits.clone();
         let (engine, wasm) = (self.engine.clone(), candidate.wasm.clone());
-        let mut bench = Bench::new(engine, wasm, spec.plugin.grants.clone(), limits);
+        let mut bench = Bench::new(engine, wasm, spec.plugin.grants.clone(), limits).may(spec.plugin.may.clone());
         match bench.pass(folder).await {
             Ok(count) => Ok(format!("{count} as expected")),
             Err(error) => Err(RefusedVersion::Samples {

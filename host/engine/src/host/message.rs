@@ -1,6 +1,8 @@
 //! `message`: the one message that this instance was made for.
 
 use crate::bindings::mm4::filter::{message, types};
+use crate::may::Which;
+use crate::services::Subject;
 use crate::words::Fault;
 
 use super::Call;
@@ -9,6 +11,33 @@ use super::Call;
 const READ_MAX: u32 = 1 << 20;
 
 const NAME: &str = "message";
+
+impl Call {
+    /// Whether the field can be read; then it counts as used.
+    fn may_read_header(&mut self, name: &str) -> bool {
+        let may = self.owner.may.read_headers.includes(name);
+        if may {
+            self.used.header(name);
+        }
+        may
+    }
+
+    /// The fault is for a part that cannot be read. An unknown one is the subject's to refuse.
+    fn may_read_part(&mut self, subject: &dyn Subject, id: u32) -> Result<(), Fault> {
+        if self.owner.may.read_parts == Which::All && !self.used.read_parts.is_empty() {
+            return Ok(());
+        }
+        let parts = subject.parts();
+        let Some(part) = parts.iter().find(|part| part.id == id) else {
+            return Ok(());
+        };
+        if !self.owner.may.read_parts.includes(&part.media_type) {
+            return Err(Fault::Invalid(format!("part {id} is not granted to it: read.parts")));
+        }
+        self.used.part(&part.media_type);
+        Ok(())
+    }
+}
 
 impl message::Host for Call {
     fn current(&mut self) -> wasmtime::Result<message::Summary> {
@@ -29,12 +58,14 @@ impl message::Host for Call {
 
     fn header(&mut self, name: String) -> wasmtime::Result<Option<String>> {
         self.host_calls += 1;
-        Ok(self.subject(NAME)?.header(&name))
+        let value = self.subject(NAME)?.header(&name);
+        Ok(value.filter(|_| self.may_read_header(&name)))
     }
 
     fn field(&mut self, name: String) -> wasmtime::Result<Option<String>> {
         self.host_calls += 1;
-        Ok(self.subject(NAME)?.field(&name))
+        let value = self.subject(NAME)?.field(&name);
+        Ok(value.filter(|_| self.may_read_header(&name)))
     }
 
     fn answered(&mut self) -> wasmtime::Result<Option<message::Request>> {
@@ -44,13 +75,21 @@ impl message::Host for Call {
 
     fn headers(&mut self) -> wasmtime::Result<Vec<types::HeaderField>> {
         self.host_calls += 1;
-        let fields = self.subject(NAME)?.headers();
+        let mut fields = self.subject(NAME)?.headers();
+        let readable = &self.owner.may.read_headers;
+        fields.retain(|field| readable.includes(&field.name));
+        self.used.header("*");
         Ok(fields.into_iter().map(Into::into).collect())
     }
 
     fn parts(&mut self) -> wasmtime::Result<Vec<types::Part>> {
         self.host_calls += 1;
-        let parts = self.subject(NAME)?.parts();
+        let mut parts = self.subject(NAME)?.parts();
+        let readable = &self.owner.may.read_parts;
+        parts.retain(|part| readable.includes(&part.media_type));
+        for part in &parts {
+            self.used.part(&part.media_type);
+        }
         Ok(parts.into_iter().map(Into::into).collect())
     }
 
@@ -64,12 +103,18 @@ impl message::Host for Call {
     async fn part_header(&mut self, id: u32, name: String) -> wasmtime::Result<Result<Option<String>, types::Fault>> {
         self.host_calls += 1;
         let subject = self.subject(NAME)?.clone();
+        if let Err(fault) = self.may_read_part(&*subject, id) {
+            return Ok(Err(fault.into()));
+        }
         Ok(subject.part_header(id, &name).await.map_err(Into::into))
     }
 
     async fn read_part(&mut self, id: u32, offset: u64, max: u32) -> wasmtime::Result<Result<Vec<u8>, types::Fault>> {
         self.host_calls += 1;
         let subject = self.subject(NAME)?.clone();
+        if let Err(fault) = self.may_read_part(&*subject, id) {
+            return Ok(Err(fault.into()));
+        }
         let max = max.min(READ_MAX);
         match subject.read_part(id, offset, max).await {
             Ok(bytes) if bytes.len() <= max as usize => {

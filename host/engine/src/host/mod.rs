@@ -27,6 +27,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::WasiCtx;
 
 use crate::limits::{Grant, Limits};
+use crate::may::{May, Used};
 use crate::services::{Services, Subject, Table};
 use crate::turns::Waits;
 use crate::words::{ChargingRecord, Fault, Level};
@@ -38,6 +39,7 @@ pub(crate) struct Owner {
     pub name: String,
     pub settings: Bytes,
     pub grants: BTreeSet<Grant>,
+    pub may: May,
     pub limits: Limits,
     pub services: Arc<dyn Services>,
     /// What this version counts under.
@@ -59,6 +61,8 @@ pub(crate) struct Call {
     pub log: log::Book,
     /// Rules of its settings that it named.
     pub rules: rules::Named,
+    /// What it used of the message.
+    pub used: Used,
     /// For its turn, when it takes long.
     pub waits: Waits,
     started: Instant,
@@ -93,6 +97,7 @@ impl Call {
             metrics: metrics::Book::default(),
             log: log::Book::default(),
             rules: rules::Named::new(subject.is_none()),
+            used: Used::default(),
             waits: Waits::default(),
             started: Instant::now(),
             subject,

@@ -9,5 +9,6 @@ mod host_functions;
 mod isolation;
 mod limits;
 mod load;
+mod may;
 mod support;
 mod verdicts;

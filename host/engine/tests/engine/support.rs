@@ -88,6 +88,7 @@ pub fn spec(settings: Value) -> PluginSpec {
         wasm: guest("hostile"),
         settings,
         grants: Grant::ALL.into(),
+        may: May::default(),
         limits: Limits {
             time: Duration::from_secs(20),
             configure_time: Duration::from_secs(60),

@@ -56,6 +56,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
             wasm,
             settings: own.settings_json()?,
             grants: Manifest::read(folder)?.grants()?,
+            may: Default::default(),
             limits: Limits::default(),
         };
         specs.push(LinkSpec::new(plugin, OnFailure::Defer));

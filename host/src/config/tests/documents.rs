@@ -59,6 +59,9 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
         "[[plugin]]",
         "[plugin.limits]",
         "[plugin.breaker]",
+        "[plugin.may]",
+        "[plugin.may.read]",
+        "[plugin.may.edit]",
     ];
     let text: String = sections.iter().map(|section| format!("{section}\n{odd}")).collect();
     let problems = Config::parse(&format!("{odd}[relay]\n{odd}{text}"), Path::new(""))

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use mm4relay_engine::{Grant, Limits, Occasion, Plugin, PluginSpec, Request, Subject, Summary, digest};
+use mm4relay_engine::{Grant, Limits, May, Occasion, Plugin, PluginSpec, Request, Subject, Summary, Used, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Content, Envelope, Field, Piece, Rope};
@@ -36,9 +36,16 @@ pub struct LoadFile {
     pub digest: String,
     pub settings: serde_json::Value,
     pub grants: std::collections::BTreeSet<Grant>,
+    /// What it may do with messages. Not written where that is everything.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub may: May,
     pub limits: Limits,
     /// What `configure` asked.
     pub asked: Asked,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A call.
@@ -66,6 +73,9 @@ pub struct CallFile {
     pub asked: Asked,
     /// What it made of it.
     pub did: Vec<String>,
+    /// What it used of the message. Recordings of before it was written say nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub used: Used,
     /// Behind the line.
     #[serde(skip)]
     pub octets: Bytes,
@@ -136,6 +146,7 @@ impl LoadFile {
             digest: plugin.digest().to_owned(),
             settings: spec.settings.clone(),
             grants: spec.grants.clone(),
+            may: spec.may.clone(),
             limits: spec.limits.clone(),
             asked,
         };
@@ -181,6 +192,10 @@ impl CallFile {
             did: did.map_or_else(account::not_called, |called| {
                 account::lines(called, &heard.occasion, view)
             }),
+            used: match did {
+                Some(Ok(judgement)) => judgement.used.clone(),
+                _ => Used::default(),
+            },
             octets: octets(view)?,
         })
     }

@@ -15,11 +15,11 @@ pub use ring::calls;
 
 use std::collections::HashSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mm4relay_engine::{Plugin, Subject};
+use mm4relay_engine::{Plugin, Subject, Used};
 
 use crate::pipeline::tap::{Heard, InLane, Lane, Listener};
 use crate::pipeline::tape::Asked;
@@ -107,6 +107,24 @@ impl Recorder {
             load: Arc::new(LoadFile::new(spec, plugin, asked)),
         }
     }
+}
+
+/// What the calls of a plug-in that are recorded in `folder` used of messages; `None` when there are none. What cannot be
+/// read is passed over: `plugin replay` says what is wrong with it.
+pub fn uses(folder: &Path, plugin: &str) -> Option<Used> {
+    let mut used = None;
+    for file in std::fs::read_dir(folder).ok()?.flatten() {
+        let path = file.path();
+        if path.extension().is_none_or(|end| end != "call") {
+            continue;
+        }
+        if let Ok(call) = form::CallFile::read(&path)
+            && call.plugin == plugin
+        {
+            used.get_or_insert_with(Used::default).add(&call.used);
+        }
+    }
+    used
 }
 
 impl Listener for Recording {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mm4relay_engine::{
-    BoxFuture, Engine, Grant, Level, Limits, Network, Occasion, Plugin, PluginSpec, Services, Table,
+    BoxFuture, Engine, Grant, Level, Limits, May, Network, Occasion, Plugin, PluginSpec, Services, Table, Used,
 };
 use similar::{ChangeTag, TextDiff};
 
@@ -28,6 +28,7 @@ pub struct Bench {
     engine: Engine,
     wasm: Bytes,
     grants: BTreeSet<Grant>,
+    may: May,
     limits: Limits,
     /// Loaded with the circumstances of the last case: cases that agree on them are next to each other as a rule, and
     /// each load costs a compilation.
@@ -45,6 +46,8 @@ pub struct Made {
     pub rules: Vec<String>,
     /// Those that had a part in it.
     pub used: Vec<String>,
+    /// What it used of the message.
+    pub uses: Used,
 }
 
 /// Why samples do not let a version go live.
@@ -70,10 +73,25 @@ impl Bench {
             engine,
             wasm,
             grants,
+            may: May::default(),
             limits,
             loaded: None,
             fuel: 0,
         }
+    }
+
+    /// With this of a message, and nothing else.
+    pub fn may(self, may: May) -> Self {
+        Self { may, ..self }
+    }
+
+    /// What the plug-in uses of messages in all the cases of a folder.
+    pub async fn uses(&mut self, samples: &Path) -> anyhow::Result<Used> {
+        let mut used = Used::default();
+        for case in cases(samples)? {
+            used.add(&self.made_of(&case).await?.uses);
+        }
+        Ok(used)
     }
 
     /// What the last case used, in an engine that counts: a deterministic one.
@@ -130,6 +148,7 @@ impl Bench {
                     failed: None,
                     rules: Vec::new(),
                     used: Vec::new(),
+                    uses: Used::default(),
                 })
             }
         }
@@ -161,6 +180,7 @@ impl Bench {
             wasm: PathBuf::new(),
             settings,
             grants: self.grants.clone(),
+            may: self.may.clone(),
             limits: self.limits.clone(),
         };
         let loading = self
@@ -285,6 +305,7 @@ impl Rehearsed {
             failed: self.failure().map(str::to_owned),
             rules,
             used: effects.rules.clone(),
+            uses: effects.used.clone(),
         }
     }
 
