@@ -1,11 +1,11 @@
 //! One message on its way to one destination: looks at its parts, asks the rules, makes the edits.
 
-use mm4_filter::{Destination, Edit, Fault, Part, PartExt, Refusal, Verdict, body, edit, log, message, verdict};
+use mm4_filter::{Destination, Edit, Fault, Part, PartExt, Refusal, Verdict, body, edit, log, message, text, verdict};
 
 use crate::header::{Header, Probed, probe};
 use crate::picture::{self, Failure, Picture};
 use crate::rules::{self, Content, PictureLimits, Role};
-use crate::settings::{Settings, TooLarge};
+use crate::settings::{CannotAdapt, Settings, TextCharset, TooLarge};
 use crate::smil::{self, Change};
 
 /// A larger presentation is not read, in octets. Real ones have some hundred.
@@ -15,6 +15,10 @@ const MARGIN: u64 = 1024;
 /// `X-Mms-Adaptation-Allowed` is what peers send; the other spelling is said to exist.
 const ADAPTATION_HEADERS: [&str; 2] = ["X-Mms-Adaptation-Allowed", "X-Mms-Adaptations"];
 const CLASS_HEADER: &str = "X-Mms-Content-Class";
+/// RFC 3282: the languages of whoever wrote the message, in order.
+const LANGUAGES_HEADER: &str = "Content-Language";
+/// A larger text is not converted, in octets.
+const LARGEST_TEXT: u64 = 1 << 20;
 
 pub struct Adaptation<'a> {
     settings: &'a Settings,
@@ -40,7 +44,11 @@ struct Item {
 enum Fate {
     Stays,
     Smaller(Picture),
+    /// In another charset.
+    Converted(String),
     Note,
+    /// It cannot be adapted, and the message must not go without it.
+    Refused,
 }
 
 impl<'a> Adaptation<'a> {
@@ -70,14 +78,24 @@ impl<'a> Adaptation<'a> {
     }
 
     pub fn run(mut self) -> Result<Verdict, Fault> {
+        if !self.has_something_to_adapt() {
+            return Ok(Verdict::Pass);
+        }
         if is_adaptation_forbidden() {
             return Ok(self.unless_too_large(Vec::new()));
         }
         let class = message::header(CLASS_HEADER);
         self.look_at_pictures(class.is_some())?;
+        self.convert_texts()?;
         self.aim();
         self.drop_media();
         self.shrink_pictures()?;
+        if self.items.iter().any(|item| matches!(item.fate, Fate::Refused)) {
+            return Ok(Verdict::Refuse(Refusal {
+                code: 552,
+                text: "the receiving network does not take this content, and it cannot be adapted".into(),
+            }));
+        }
         let mut edits = self.edits()?;
         if !edits.is_empty()
             && let Some(class) = class.and_then(|present| rules::content_class(&present, &self.content()))
@@ -85,6 +103,12 @@ impl<'a> Adaptation<'a> {
             edits.push(edit::set_header(CLASS_HEADER, class));
         }
         Ok(self.unless_too_large(edits))
+    }
+
+    /// Most messages are a text and nothing else, and texts mostly stay as they are.
+    fn has_something_to_adapt(&self) -> bool {
+        let is_media = |item: &Item| matches!(item.role, Role::Picture | Role::Media);
+        self.settings.text_charset.is_some() || self.items.iter().any(is_media)
     }
 
     /// Finds the pictures that are over their limits. `all`: their sizes in pixels are needed even if nobody limits them.
@@ -108,12 +132,48 @@ impl<'a> Adaptation<'a> {
         Ok(())
     }
 
+    /// Texts that say another charset than the one that is wanted. A text that is not in the charset that it names stays.
+    fn convert_texts(&mut self) -> Result<(), Fault> {
+        if self.settings.text_charset != Some(TextCharset::Utf8) {
+            return Ok(());
+        }
+        for item in self
+            .items
+            .iter_mut()
+            .filter(|item| item.part.media_type.starts_with("text/"))
+        {
+            let content_type = match message::part_header(item.part.id, "Content-Type") {
+                Err(Fault::Invalid(_)) => continue,
+                other => other?.unwrap_or_default(),
+            };
+            let Some(charset) = text::charset(&content_type) else {
+                continue;
+            };
+            if rules::is_utf8(charset) {
+                continue;
+            }
+            let octets = match item.part.read_all(LARGEST_TEXT) {
+                Err(Fault::Invalid(_)) | Ok(None) => continue,
+                other => other?.unwrap_or_default(),
+            };
+            let converted = text::decode(&octets, Some(charset));
+            if !converted.contains(char::REPLACEMENT_CHARACTER) {
+                item.fate = Fate::Converted(converted);
+            }
+        }
+        Ok(())
+    }
+
     fn drop_media(&mut self) {
         let Some(limit) = self.goal else { return };
         let (indexes, media): (Vec<_>, Vec<_>) = self.sizes(Role::Media).unzip();
         let pictures: Vec<u64> = self.sizes(Role::Picture).map(|(_, size)| size).collect();
         for chosen in rules::media_to_drop(self.total, limit, &media, &pictures, self.note_size()) {
-            self.decide(indexes[chosen], Fate::Note);
+            match self.settings.cannot_adapt {
+                CannotAdapt::Replace => self.decide(indexes[chosen], Fate::Note),
+                CannotAdapt::Refuse => self.decide(indexes[chosen], Fate::Refused),
+                CannotAdapt::Pass => {}
+            }
         }
     }
 
@@ -186,14 +246,18 @@ impl<'a> Adaptation<'a> {
     fn note_for(&self, item: &Item, reason: &str) -> Fate {
         log::write(
             log::Level::Info,
-            &format!("part {} becomes a note: {reason}", item.part.id),
+            &format!("part {} cannot be adapted: {reason}", item.part.id),
         );
-        Fate::Note
+        match self.settings.cannot_adapt {
+            CannotAdapt::Replace => Fate::Note,
+            CannotAdapt::Pass => Fate::Stays,
+            CannotAdapt::Refuse => Fate::Refused,
+        }
     }
 
     fn decide(&mut self, index: usize, fate: Fate) {
         let after = match &fate {
-            Fate::Stays => self.items[index].part.encoded_size,
+            Fate::Stays | Fate::Refused | Fate::Converted(_) => self.items[index].part.encoded_size,
             Fate::Smaller(picture) => rules::encoded_size(picture.bytes.len() as u64),
             Fate::Note => self.note_size(),
         };
@@ -208,10 +272,20 @@ impl<'a> Adaptation<'a> {
         let mut changes = Vec::new();
         for item in &self.items {
             let (extension, media_type, bytes) = match &item.fate {
-                Fate::Stays => continue,
+                Fate::Stays | Fate::Refused => continue,
+                Fate::Converted(text) => {
+                    let media_type = format!("{}; charset=utf-8", item.part.media_type);
+                    edits.push(edit::replace_part(
+                        item.part.id,
+                        body(&media_type, text.as_bytes())?,
+                        None,
+                    ));
+                    continue;
+                }
                 Fate::Smaller(picture) => (picture.extension, picture.media_type, picture.bytes.clone()),
                 Fate::Note => {
-                    let text = rules::note(&self.settings.note, item.part.name.as_deref());
+                    let languages = message::header(LANGUAGES_HEADER).unwrap_or_default();
+                    let text = rules::note(self.settings.note_in(&languages), item.part.name.as_deref());
                     ("txt", "text/plain; charset=utf-8", text.into_bytes())
                 }
             };
@@ -253,7 +327,10 @@ impl<'a> Adaptation<'a> {
     }
 
     fn names_of_the_unchanged(&self) -> Vec<String> {
-        let unchanged = self.items.iter().filter(|item| matches!(item.fate, Fate::Stays));
+        let unchanged = self
+            .items
+            .iter()
+            .filter(|item| matches!(item.fate, Fate::Stays | Fate::Converted(_)));
         let names = unchanged.flat_map(|item| [&item.part.name, &item.part.content_location]);
         names.flatten().cloned().collect()
     }
@@ -261,7 +338,11 @@ impl<'a> Adaptation<'a> {
     /// The presentations, if anything changed that they may refer to. `None`: there is one that cannot be followed.
     fn presentations(&self) -> Result<Option<Vec<(u32, String)>>, Fault> {
         let mut presentations = Vec::new();
-        if self.items.iter().any(|item| !matches!(item.fate, Fate::Stays)) {
+        if self
+            .items
+            .iter()
+            .any(|item| matches!(item.fate, Fate::Smaller(_) | Fate::Note))
+        {
             for item in self.items.iter().filter(|item| item.role == Role::Smil) {
                 let text = match item.part.read_all(LARGEST_SMIL) {
                     Ok(bytes) => bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
@@ -358,7 +439,7 @@ impl<'a> Adaptation<'a> {
     }
 
     fn note_size(&self) -> u64 {
-        rules::encoded_size(self.settings.note.len() as u64 + 64)
+        rules::encoded_size(self.settings.longest_note() as u64 + 64)
     }
 }
 

@@ -13,6 +13,7 @@ fn decoding_a_pixel(format: Format) -> u64 {
         Format::Png => 50,
         Format::Gif => 40,
         Format::WebP => 80,
+        Format::Bmp => 20,
     }
 }
 

@@ -7,6 +7,7 @@ pub enum Format {
     Png,
     Gif,
     WebP,
+    Bmp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,7 @@ pub fn probe<E>(read: impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> Result<Prob
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => (Format::Png, png(&head)),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => (Format::Gif, gif(&head)),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => (Format::WebP, webp(&head)),
+        [b'B', b'M', ..] if has_bitmap_header(&head) => (Format::Bmp, bmp(&head)),
         _ => return Ok(Probed::Other),
     };
     let size = size.filter(|(width, height)| *width > 0 && *height > 0);
@@ -103,6 +105,23 @@ fn png(head: &[u8]) -> Option<(u32, u32)> {
 fn gif(head: &[u8]) -> Option<(u32, u32)> {
     let size = |at: usize| head.get(at..at + 2)?.try_into().ok().map(u16::from_le_bytes);
     Some((size(6)?.into(), size(8)?.into()))
+}
+
+/// Two letters are soon found by chance: the size of the second header must be one of those that there are.
+fn has_bitmap_header(head: &[u8]) -> bool {
+    matches!(head.get(14..18), Some([12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0]))
+}
+
+/// The height is negative where the rows stand from top to bottom.
+fn bmp(head: &[u8]) -> Option<(u32, u32)> {
+    let number = |at: usize| head.get(at..at + 4)?.try_into().ok().map(i32::from_le_bytes);
+    match head.get(14)? {
+        12 => Some((
+            u16::from_le_bytes(head.get(18..20)?.try_into().ok()?).into(),
+            u16::from_le_bytes(head.get(20..22)?.try_into().ok()?).into(),
+        )),
+        _ => Some((u32::try_from(number(18)?).ok()?, number(22)?.unsigned_abs())),
+    }
 }
 
 /// The three kinds of first chunk (RFC 9649, 2.5 to 2.7).
@@ -179,6 +198,7 @@ mod tests {
             (ImageFormat::Png, Format::Png),
             (ImageFormat::Gif, Format::Gif),
             (ImageFormat::WebP, Format::WebP),
+            (ImageFormat::Bmp, Format::Bmp),
         ] {
             let (header, octets) = probed(&encoded(encoding, 301, 207));
             assert_eq!(
@@ -229,7 +249,13 @@ mod tests {
 
     #[test]
     fn every_beginning_of_a_picture_is_either_told_or_not_and_never_a_panic() {
-        for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
+        for format in [
+            ImageFormat::Jpeg,
+            ImageFormat::Png,
+            ImageFormat::Gif,
+            ImageFormat::WebP,
+            ImageFormat::Bmp,
+        ] {
             let bytes = encoded(format, 8, 8);
             for end in 0..bytes.len() {
                 if let (Some(header), _) = probed(&bytes[..end]) {
@@ -237,6 +263,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_bitmap_may_be_old_or_stand_on_its_head() {
+        let mut old = [
+            &b"BM"[..],
+            &[0; 12],
+            &[12, 0, 0, 0, 45, 1, 207, 0, 1, 0, 24, 0],
+            &[0; 4],
+        ]
+        .concat();
+        let size = |bytes: &[u8]| probed(bytes).0.map(|header| (header.width, header.height));
+        assert_eq!(size(&old), Some((301, 207)));
+        let mut upside_down = encoded(ImageFormat::Bmp, 301, 207);
+        upside_down[22..26].copy_from_slice(&(-207_i32).to_le_bytes());
+        assert_eq!(size(&upside_down), Some((301, 207)));
+        old[14] = 13;
+        assert_eq!(size(&old), None, "a text that begins with BM");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Brings pictures and messages under what their destination takes. Runs on departure, for each destination by itself, on
-//! `MM4_forward.REQ` with pictures, sound or video in it.
+//! `MM4_forward.REQ` with pictures, sound, video or text in it.
 //!
 //! # What is done
 //!
 //! The limits are the destination's, from the relay's configuration (`max-image-size`, `max-image-width`, `max-image-height`,
 //! `max-message-size`); what it does not limit is not touched.
 //!
-//! 1. A picture over a picture limit is made smaller (JPEG, PNG, GIF, WebP; told by content, not by label). JPEG stays JPEG;
+//! 1. A picture over a picture limit is made smaller (JPEG, PNG, GIF, WebP, BMP; told by content, not by label). JPEG stays JPEG;
 //!    PNG, and whatever has transparency, becomes a PNG if that fits; everything else becomes a JPEG on white. Of an animated
 //!    GIF over a limit the first frame remains, as a still picture: a cut animation is worse than none. EXIF data goes (after the picture was turned the way it says); a
 //!    small colour profile stays. A picture of another format is judged by its octets alone.
@@ -14,7 +14,8 @@
 //!    enough, the largest other media go, one after the other.
 //!    A message that would be too large even without them is left alone.
 //! 3. What cannot be made small enough, cannot be decoded, or might take longer than the call has, is replaced by a short
-//!    text that says so.
+//!    text that says so, in a language of its sender; or passes, or is refused, as `cannot-adapt` says.
+//! 4. With `text-charset`, texts of other charsets go out in that one.
 //!
 //! # Time
 //!
@@ -54,6 +55,9 @@
 //! max-source-size = 8388608     # octets; larger pictures are not read, but replaced by the text
 //! note = "{name} is not here: ..."
 //! too-large = "pass"            # "refuse": 552 for a message that stays over max-message-size all the same
+//! cannot-adapt = "replace"      # or "pass", "refuse"
+//! notes = { de = "..." }        # by language
+//! text-charset = "utf-8"        # default: texts stay as they are
 //! ```
 //!
 //! A sandbox needs about 9 octets per pixel and twice the source: the defaults fit into the relay's default of 128 MiB. Raise the
@@ -88,7 +92,7 @@ impl Plugin for ContentAdapt {
     }
 
     fn media_types() -> Vec<String> {
-        ["image/*", "video/*", "audio/*"].map(String::from).into()
+        ["image/*", "video/*", "audio/*", "text/*"].map(String::from).into()
     }
 
     fn configure() -> Result<Settings, String> {

@@ -25,6 +25,8 @@ pub struct Picture {
     pub extension: &'static str,
     pub width: u32,
     pub height: u32,
+    /// How often it was encoded until it fitted.
+    pub encodings: usize,
 }
 
 /// Why a picture cannot be adapted.
@@ -43,10 +45,16 @@ pub type TimeLeft<'a> = &'a dyn Fn() -> u64;
 
 /// A side below this shows nothing any more, in pixels.
 const SMALLEST_SIDE: u32 = 16;
-/// Each step down in quality. Half of it would cost twice the encoding for a gain that nobody sees.
-const QUALITY_STEP: u8 = 10;
-/// Sizes that are tried before giving up. Each is at most 0.85 of the last, so eight go down to a quarter and mostly further.
-const MOST_ROUNDS: usize = 8;
+/// Encodings until a picture fits, by estimates: the first as good as can be, each further one by what the last one showed.
+const ESTIMATED: usize = 4;
+/// Further ones for pictures that defy all estimates, each of half the size.
+const DESPERATE: usize = 4;
+/// What the estimates aim at, of the octets that there are. The last ones must not miss.
+const AIM: [f64; ESTIMATED] = [1.0, 0.94, 0.85, 0.6];
+/// Where a picture has to get smaller anyway, it is better small and good than large and poor.
+const QUALITY_OF_SMALLER: u8 = 65;
+/// Octets go with the step of the quantisation to this power, over photographs.
+const OCTETS_BY_STEP: f64 = -0.7;
 /// Even at low quality a pixel takes about a tenth of an octet. More pixels than this per octet need not be tried.
 const PIXELS_PER_OCTET: u64 = 12;
 /// Colour profiles up to this size are kept, in octets: a telephone's are some hundred, a printer's a million.
@@ -57,7 +65,7 @@ const DECODER_OCTETS_PER_PIXEL: u64 = 9;
 /// A picture of the same content within `limits`, in octets and pixels.
 ///
 /// JPEG stays JPEG. PNG, and whatever has transparent pixels, becomes a PNG if that is small enough. Everything else becomes
-/// a JPEG on white, whose quality goes down before its size does. Of an animation the first frame remains. EXIF data is dropped
+/// a JPEG on white, whose quality goes down before its size does, within four encodings. Of an animation the first frame remains. EXIF data is dropped
 /// (it holds places and times), after the picture was turned the way it says.
 ///
 /// # Errors
@@ -100,6 +108,7 @@ impl Decoded {
             Format::Png => ImageFormat::Png,
             Format::Gif => ImageFormat::Gif,
             Format::WebP => ImageFormat::WebP,
+            Format::Bmp => ImageFormat::Bmp,
         };
         let mut reader = ImageReader::with_format(Cursor::new(source), kind);
         // The header was checked, but it is the decoder that allocates, and formats can contradict themselves.
@@ -165,34 +174,42 @@ impl Draft {
     }
 
     fn within(&self, limits: &PictureLimits, settings: &Settings, time_left: TimeLeft<'_>) -> Result<Picture, Failure> {
-        let can_encode = |width, height| cost::is_affordable(cost::encoding(width, height), time_left());
         let budget = limits.size.unwrap_or(u64::MAX);
-        let (mut width, mut height) = (self.image.width(), self.image.height());
-        for _ in 0..MOST_ROUNDS {
-            if !can_encode(width, height) {
+        let mut attempt = Attempt {
+            width: self.image.width(),
+            height: self.image.height(),
+            quality: settings.jpeg_quality,
+        };
+        let mut encodings = 0;
+        let mut may_be_lossless = self.lossless;
+        while encodings < ESTIMATED + DESPERATE {
+            if !cost::is_affordable(cost::encoding(attempt.width, attempt.height), time_left()) {
                 return Err(Failure::NoTime);
             }
-            let image = shrunk(&self.image, width, height);
-            if self.lossless
-                && let Some(picture) = self.png(&image, budget)
-            {
+            let image = shrunk(&self.image, attempt.width, attempt.height);
+            encodings += 1;
+            let made = match std::mem::take(&mut may_be_lossless) {
+                true => self.png(&image),
+                false => self.jpeg(&image, attempt.quality),
+            };
+            let Some(mut picture) = made else { break };
+            picture.encodings = encodings;
+            let octets = picture.bytes.len() as u64;
+            if octets <= budget {
                 return Ok(picture);
             }
-            let smallest = match self.jpeg(&image, budget, settings, &|| can_encode(width, height)) {
-                Ok(picture) => return Ok(picture),
-                Err(smallest) => smallest,
-            };
-            if width.max(height) <= SMALLEST_SIDE || budget == 0 {
+            if attempt.width.max(attempt.height) <= SMALLEST_SIDE || budget == 0 {
                 break;
             }
-            // Octets go with the area, so sides go with the root. A little less, for the overhead does not shrink.
-            let scale = (budget as f64 / smallest as f64).sqrt() * 0.95;
-            (width, height) = scaled(width, height, scale.clamp(0.25, 0.85));
+            // What a PNG takes says nothing about a JPEG.
+            if picture.media_type == "image/jpeg" {
+                attempt = attempt.next(octets, budget, encodings, settings);
+            }
         }
         Err(Failure::TooLarge)
     }
 
-    fn png(&self, image: &DynamicImage, budget: u64) -> Option<Picture> {
+    fn png(&self, image: &DynamicImage) -> Option<Picture> {
         let image = match (image.color().has_alpha(), image.color().has_color()) {
             (true, _) => DynamicImage::ImageRgba8(image.to_rgba8()),
             (false, true) => DynamicImage::ImageRgb8(image.to_rgb8()),
@@ -202,55 +219,30 @@ impl Draft {
         let mut encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, PngFilter::Adaptive);
         self.keep_profile(&mut encoder, image.color().has_color());
         image.write_with_encoder(encoder).ok()?;
-        let (width, height) = (image.width(), image.height());
-        (bytes.len() as u64 <= budget).then_some(Picture {
+        Some(Picture {
             bytes,
             media_type: "image/png",
             extension: "png",
-            width,
-            height,
+            width: image.width(),
+            height: image.height(),
+            encodings: 0,
         })
     }
 
-    /// Down the ladder of qualities to the first that fits, or else the smallest size that was seen, in octets.
-    fn jpeg(
-        &self,
-        image: &DynamicImage,
-        budget: u64,
-        settings: &Settings,
-        can_encode: &dyn Fn() -> bool,
-    ) -> Result<Picture, u64> {
+    fn jpeg(&self, image: &DynamicImage, quality: u8) -> Option<Picture> {
         let image = flattened(image);
-        let mut smallest = u64::MAX;
-        let mut quality = settings.jpeg_quality;
-        loop {
-            if !can_encode() {
-                return Err(smallest);
-            }
-            let mut bytes = Vec::new();
-            let mut encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
-            self.keep_profile(&mut encoder, image.color().has_color());
-            if image.write_with_encoder(encoder).is_err() {
-                return Err(smallest);
-            }
-            let size = bytes.len() as u64;
-            if size <= budget {
-                let (width, height) = (image.width(), image.height());
-                return Ok(Picture {
-                    bytes,
-                    media_type: "image/jpeg",
-                    extension: "jpg",
-                    width,
-                    height,
-                });
-            }
-            smallest = smallest.min(size);
-            // The whole ladder saves about two thirds: when that cannot be enough, the picture must get smaller anyway.
-            if quality == settings.min_jpeg_quality || size / 3 > budget {
-                return Err(smallest);
-            }
-            quality = quality.saturating_sub(QUALITY_STEP).max(settings.min_jpeg_quality);
-        }
+        let mut bytes = Vec::new();
+        let mut encoder = JpegEncoder::new_with_quality(&mut bytes, quality);
+        self.keep_profile(&mut encoder, image.color().has_color());
+        image.write_with_encoder(encoder).ok()?;
+        Some(Picture {
+            bytes,
+            media_type: "image/jpeg",
+            extension: "jpg",
+            width: image.width(),
+            height: image.height(),
+            encodings: 0,
+        })
     }
 
     /// A profile of another colour space (CMYK, most of all) would be wrong for what the decoder made of the picture.
@@ -265,6 +257,63 @@ impl Draft {
             let _ = encoder.set_icc_profile(profile.clone());
         }
     }
+}
+
+/// One encoding as JPEG.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    width: u32,
+    height: u32,
+    quality: u8,
+}
+
+impl Attempt {
+    /// What to try after this one came to `octets`, more than the budget. Quality goes down before the size does.
+    fn next(self, octets: u64, budget: u64, encodings: usize, settings: &Settings) -> Self {
+        let Some(aim) = AIM.get(encodings) else {
+            let (width, height) = scaled(self.width, self.height, 0.5);
+            return Self {
+                width,
+                height,
+                quality: settings.min_jpeg_quality,
+            };
+        };
+        let needed = budget as f64 / octets as f64 * aim;
+        let step = step_of(self.quality) * needed.powf(1.0 / OCTETS_BY_STEP);
+        if let Some(quality) = quality_of(step).filter(|&quality| quality >= settings.min_jpeg_quality) {
+            // At least a little lower, or nothing would change.
+            let quality = quality
+                .min(self.quality.saturating_sub(1))
+                .max(settings.min_jpeg_quality);
+            if quality < self.quality {
+                return Self { quality, ..self };
+            }
+        }
+        let quality = QUALITY_OF_SMALLER
+            .clamp(settings.min_jpeg_quality, settings.jpeg_quality)
+            .min(self.quality);
+        let by_quality = (step_of(quality) / step_of(self.quality)).powf(OCTETS_BY_STEP);
+        // Octets go with the area, so sides go with the root; a header and its tables do not shrink.
+        let scale = (needed / by_quality).sqrt().clamp(0.1, 0.95);
+        let (width, height) = scaled(self.width, self.height, scale);
+        Self { width, height, quality }
+    }
+}
+
+/// How coarse a quality is: the percentage that the tables of ITU-T T.81, annex K are scaled by.
+fn step_of(quality: u8) -> f64 {
+    let quality = f64::from(quality.clamp(1, 100));
+    // At 100 all steps are 1, as they are at 99.
+    if quality < 50.0 {
+        5000.0 / quality
+    } else {
+        (200.0 - 2.0 * quality).max(2.0)
+    }
+}
+
+/// The best quality that is at least so coarse.
+fn quality_of(step: f64) -> Option<u8> {
+    (1..=100).rev().find(|&quality| step_of(quality) >= step)
 }
 
 /// A cheap average down to twice the size, then a good filter: as good to the eye as the filter alone, several times faster.

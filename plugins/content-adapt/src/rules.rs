@@ -144,6 +144,13 @@ pub fn note(template: &str, name: Option<&str>) -> String {
     template.replace("{name}", name.unwrap_or("An attachment")) + "\r\n"
 }
 
+/// Whether a text of this charset is one in UTF-8 already.
+pub fn is_utf8(charset: &str) -> bool {
+    ["utf-8", "utf8", "us-ascii", "ascii"]
+        .iter()
+        .any(|known| charset.eq_ignore_ascii_case(known))
+}
+
 /// What a content class depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Content {

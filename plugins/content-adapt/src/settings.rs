@@ -1,5 +1,7 @@
 //! What the operator may set. See the crate's documentation for the meaning of each.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// What becomes of a message that is still larger than the destination takes, when nothing more may be changed.
@@ -26,6 +28,31 @@ pub struct Settings {
     /// What stands in the place of a part that could not be kept. `{name}` is its file name.
     pub note: String,
     pub too_large: TooLarge,
+    /// What becomes of a part that cannot be adapted.
+    pub cannot_adapt: CannotAdapt,
+    /// Notes by language tag, in lower case.
+    pub notes: BTreeMap<String, String>,
+    /// Texts in another charset go out in this one.
+    pub text_charset: Option<TextCharset>,
+}
+
+/// What becomes of what cannot be adapted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CannotAdapt {
+    /// A note takes its place.
+    Replace,
+    /// It goes out as it is; the destination decides.
+    Pass,
+    /// The message is refused with 552: `Error-content-not-accepted` where it is answered by a response.
+    Refuse,
+}
+
+/// Charsets that texts can be converted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum TextCharset {
+    #[serde(rename = "utf-8")]
+    Utf8,
 }
 
 impl Default for Settings {
@@ -41,6 +68,9 @@ impl Default for Settings {
             note: "{name} is not here: it was too large for the receiving network, or could not be converted for it."
                 .into(),
             too_large: TooLarge::Pass,
+            cannot_adapt: CannotAdapt::Replace,
+            notes: BTreeMap::new(),
+            text_charset: None,
         }
     }
 }
@@ -49,6 +79,29 @@ impl Default for Settings {
 const LONGEST_NOTE: usize = 1000;
 
 impl Settings {
+    /// The note in the first of these languages that there is one in: `pt-BR, pt;q=0.5` (RFC 3282). Without any, the one for
+    /// everybody.
+    pub fn note_in(&self, languages: &str) -> &str {
+        let tags = languages
+            .split(',')
+            .map(|tag| tag.split(';').next().unwrap_or(tag).trim().to_ascii_lowercase());
+        let found = tags.filter(|tag| !tag.is_empty()).find_map(|tag| {
+            let general = tag.split('-').next().unwrap_or(&tag);
+            self.notes.get(&tag).or_else(|| self.notes.get(general))
+        });
+        found.unwrap_or(&self.note)
+    }
+
+    /// Octets of the longest note.
+    pub fn longest_note(&self) -> usize {
+        self.notes
+            .values()
+            .chain([&self.note])
+            .map(String::len)
+            .max()
+            .unwrap_or(0)
+    }
+
     /// # Errors
     /// Every problem at once, separated by `; `.
     pub fn check(self) -> Result<Self, String> {
@@ -80,10 +133,26 @@ impl Settings {
                 64 << 20
             ));
         }
-        if self.note.trim().is_empty() || self.note.len() > LONGEST_NOTE {
+        let named = self
+            .notes
+            .iter()
+            .map(|(language, note)| (format!("notes.{language}"), note));
+        for (name, note) in std::iter::once(("note".to_owned(), &self.note)).chain(named) {
+            if note.trim().is_empty() || note.len() > LONGEST_NOTE {
+                problems.push(format!(
+                    "{name} has {} octets, but must have 1 to {LONGEST_NOTE}, not only blanks",
+                    note.len()
+                ));
+            }
+        }
+        let legal = |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || octet == b'-';
+        for language in self
+            .notes
+            .keys()
+            .filter(|language| language.is_empty() || !language.bytes().all(legal))
+        {
             problems.push(format!(
-                "note has {} octets, but must have 1 to {LONGEST_NOTE}, not only blanks",
-                self.note.len()
+                "notes holds {language:?}, but a language is a tag in small letters such as \"de\" or \"pt-br\""
             ));
         }
         if problems.is_empty() {
@@ -111,7 +180,8 @@ mod tests {
             max_pixels: 1,
             max_source_size: 1,
             note: " ".into(),
-            too_large: TooLarge::Pass,
+            notes: BTreeMap::from([("DE".into(), String::new())]),
+            ..Settings::default()
         };
         let error = wrong.check().unwrap_err();
         for name in [
@@ -119,10 +189,30 @@ mod tests {
             "min-jpeg-quality is 101",
             "max-pixels",
             "max-source-size",
-            "note",
+            "note has",
+            "notes.DE has",
+            "notes holds \"DE\"",
         ] {
             assert!(error.contains(name), "{name} is missing in: {error}");
         }
+    }
+
+    #[test]
+    fn the_note_is_in_the_first_language_that_there_is_one_in() {
+        let mut settings = Settings::default();
+        for (language, note) in [("de", "nicht hier"), ("pt-br", "nao esta aqui")] {
+            settings.notes.insert(language.into(), note.into());
+        }
+        for (languages, note) in [
+            ("de", "nicht hier"),
+            ("de-AT", "nicht hier"),
+            ("fr, PT-BR;q=0.8, de", "nao esta aqui"),
+            ("pt", settings.note.as_str()),
+            ("", settings.note.as_str()),
+        ] {
+            assert_eq!(settings.note_in(languages), note, "{languages}");
+        }
+        assert_eq!(settings.longest_note(), settings.note.len());
     }
 
     #[test]

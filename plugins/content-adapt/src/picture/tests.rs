@@ -59,7 +59,13 @@ fn decoded(picture: &Picture) -> DynamicImage {
 
 #[test]
 fn every_format_comes_out_within_pixels_and_octets() {
-    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP] {
+    for format in [
+        ImageFormat::Jpeg,
+        ImageFormat::Png,
+        ImageFormat::Gif,
+        ImageFormat::WebP,
+        ImageFormat::Bmp,
+    ] {
         let source = encoded(&photo(900, 700), format);
         let picture = adapted(&source, &within(320, 240, Some(9000))).unwrap();
         assert!(
@@ -103,6 +109,46 @@ fn a_small_budget_makes_the_picture_smaller_and_keeps_its_proportions() {
         picture.width,
         picture.height
     );
+}
+
+#[test]
+fn a_picture_fits_after_four_encodings_at_most() {
+    let noise = DynamicImage::ImageRgb8(RgbImage::from_fn(800, 600, |x, y| {
+        let mut seed = x.wrapping_mul(0x9e37_79b9) ^ y.wrapping_mul(0x85eb_ca6b);
+        seed ^= seed >> 15;
+        seed = seed.wrapping_mul(0x2c1b_3c6d);
+        Rgb([seed as u8, (seed >> 8) as u8, (seed >> 16) as u8])
+    }));
+    let flat = DynamicImage::new_rgb8(800, 600);
+    let grey = DynamicImage::ImageLuma8(photo(800, 600).to_luma8());
+    let mut seen = 0;
+    for image in [photo(800, 600), photo(600, 800), noise, flat, grey] {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+            let source = encoded(&image, format);
+            for budget in [100_000, 50_000, 20_000, 10_000, 5_000, 3_000] {
+                let limits = within(640, 480, Some(budget.min(source.len() as u64)));
+                let picture = adapted(&source, &limits).unwrap();
+                assert!(picture.bytes.len() as u64 <= budget);
+                assert!(
+                    (1..=4).contains(&picture.encodings),
+                    "{budget}: {} encodings",
+                    picture.encodings
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 60);
+}
+
+#[test]
+fn the_octets_that_there_are_are_used() {
+    let source = encoded(&photo(1600, 1200), ImageFormat::Jpeg);
+    for budget in [60_000, 30_000, 15_000] {
+        let picture = adapted(&source, &within(640, 480, Some(budget))).unwrap();
+        let share = picture.bytes.len() as f64 / budget as f64;
+        assert!(share > 0.5, "{budget}: only {} octets", picture.bytes.len());
+    }
 }
 
 #[test]
@@ -271,4 +317,58 @@ fn time_that_ends_between_two_attempts_ends_the_attempts() {
     let limits = within(640, 480, Some(3000));
     let result = adapt(&source, &header(&source), &limits, &Settings::default(), &time_left);
     assert!(matches!(result, Err(Failure::NoTime)), "{result:?}");
+}
+
+/// A landscape that lies on its side, as a telephone stores it that was held upright, with a place in its metadata.
+fn landscape() -> Vec<u8> {
+    let (width, height) = (360_u32, 480_u32);
+    let upright = RgbImage::from_fn(width, height, |x, y| {
+        let hill = 300.0 + 40.0 * (f64::from(x) / 50.0).sin();
+        let (sun_x, sun_y) = (i64::from(x) - 260, i64::from(y) - 110);
+        if sun_x * sun_x + sun_y * sun_y < 45 * 45 {
+            Rgb([255, 230, 90])
+        } else if f64::from(y) > hill {
+            Rgb([40 + (x % 7) as u8 * 4, 120 + (y % 5) as u8 * 6, 50])
+        } else {
+            Rgb([90 + (y / 4) as u8, 150 + (y / 6) as u8, 230])
+        }
+    });
+    let stored = DynamicImage::ImageRgb8(upright).rotate270();
+    let mut plain = Vec::new();
+    let encoder = JpegEncoder::new_with_quality(&mut plain, 90);
+    stored.write_with_encoder(encoder).unwrap();
+    let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let comment = b"place: 52.0000 N, 13.0000 E";
+    let segment = |marker: u8, octets: &[u8]| [&[0xff, marker, 0, octets.len() as u8 + 2], octets].concat();
+    [&plain[..2], &segment(0xe1, exif), &segment(0xfe, comment), &plain[2..]].concat()
+}
+
+/// `MM4RELAY_BLESS=1` writes them.
+#[test]
+fn the_pictures_of_the_documentation_are_what_is_made_today() {
+    let before = landscape();
+    let limits = PictureLimits {
+        width: Some(160),
+        height: Some(160),
+        size: Some(4000),
+    };
+    let after = adapted(&before, &limits).unwrap();
+    assert_eq!((after.width, after.height), (120, 160), "it stands upright");
+    assert!(after.bytes.len() <= 4000);
+    for hidden in [&b"Exif"[..], b"place"] {
+        assert!(!after.bytes.windows(hidden.len()).any(|octets| octets == hidden));
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pictures");
+    for (name, octets) in [("before.jpg", &before), ("after.jpg", &after.bytes)] {
+        let path = folder.join(name);
+        if std::env::var_os("MM4RELAY_BLESS").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&path, octets).unwrap();
+        }
+        let shown = std::fs::read(&path).expect("docs/pictures has it");
+        assert!(
+            shown == *octets,
+            "{name} is another one; MM4RELAY_BLESS=1 writes what is made today"
+        );
+    }
 }
