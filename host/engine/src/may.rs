@@ -183,7 +183,9 @@ impl Used {
     }
 
     pub(crate) fn verdict(&mut self, verdict: &Verdict) {
-        let mut word = |word: &str| drop(self.words.insert(word.to_owned()));
+        let mut word = |word: &str| {
+            self.words.insert(word.to_owned());
+        };
         match verdict {
             Verdict::Pass => {}
             Verdict::Refuse { .. } => word("refuse"),
@@ -197,7 +199,9 @@ impl Used {
                         Edit::ReplacePart { .. } | Edit::RemovePart(_) | Edit::AddPart { .. } => {
                             self.words.insert("edit.parts".to_owned());
                         }
-                        _ => drop(self.words.insert("edit.recipients".to_owned())),
+                        _ => {
+                            self.words.insert("edit.recipients".to_owned());
+                        }
                     }
                 }
             }
