@@ -31,6 +31,18 @@ fn todays_interface_extends_every_published_one() {
     assert!(versions >= 1);
 }
 
+/// The bindings of the SDK, the types for JavaScript and `docs/contract.md` are kept as they were made.
+#[test]
+fn what_is_made_of_the_interface_is_what_todays_makes() {
+    let mut make = std::process::Command::new("cargo");
+    make.args(["run", "--quiet", "--locked", "--manifest-path"])
+        .arg(root().join("tests/bindings/Cargo.toml"));
+    make.arg("--target-dir").arg(root().join("target/bindings"));
+    let output = make.output().expect("cargo runs");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
 /// The spool of `tests/fixtures`, read by the program that published the fields and by today's.
 #[test]
 fn exported_json_has_every_field_that_it_had() {

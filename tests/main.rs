@@ -2,6 +2,7 @@
 //!
 //! Every test is a claim. `support` is the small language that they are written in; each other module is a theme.
 
+mod authors;
 mod bad_input;
 mod bundled;
 mod charging;

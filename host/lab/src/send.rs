@@ -3,7 +3,7 @@
 mod load;
 mod request;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -12,13 +12,17 @@ use super::mailer::Mailer;
 use super::peer::Received;
 use mm4relay::cli::counted;
 use mm4relay::message::MmsAddress;
+use mm4relay::rehearsal::library::sample;
 
 /// Sends message files, or generated messages as a load.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Message files. Lines that end in a bare LF, as editors leave them, are sent with CRLF.
-    #[arg(required_unless_present = "load", value_name = "FILE")]
+    #[arg(required_unless_present_any = ["load", "sample"], value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// A message of the library, by the name that `mm4relay sample list` gives it.
+    #[arg(long, value_name = "NAME")]
+    sample: Vec<String>,
     /// The server.
     #[arg(long, value_name = "HOST:PORT")]
     to: String,
@@ -56,7 +60,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut mailer = Mailer::connect(&args.to, &args.helo, args.verbose).await?;
     let mut refused = 0;
     for file in &args.files {
-        refused += send_file(&mut mailer, file, &args).await?;
+        let name = file.display().to_string();
+        let raw = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
+        refused += send_one(&mut mailer, &name, &raw, &args).await?;
+    }
+    for name in &args.sample {
+        let sample = sample(name).map_err(anyhow::Error::msg)?;
+        refused += send_one(&mut mailer, name, sample.octets, &args).await?;
     }
     mailer.quit().await?;
     match refused {
@@ -65,11 +75,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// Sends one file, and returns how many recipients were not taken.
-async fn send_file(mailer: &mut Mailer, file: &Path, args: &Args) -> anyhow::Result<usize> {
-    let name = file.display();
-    let raw = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
-    let message = with_crlf(&raw);
+/// Sends one message, and returns how many recipients were not taken.
+async fn send_one(mailer: &mut Mailer, name: &str, raw: &[u8], args: &Args) -> anyhow::Result<usize> {
+    let message = with_crlf(raw);
     let in_header = |field: &str| header_addresses(&message, field);
     let from = match &args.from {
         Some(given) => Some(given.clone()),

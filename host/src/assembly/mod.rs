@@ -18,6 +18,7 @@ mod numbers;
 mod peers;
 mod plugins;
 mod prepare;
+mod rehearsal;
 mod rooms;
 mod start;
 mod tables;
@@ -25,5 +26,7 @@ mod terms;
 
 pub use certificates::server_tls;
 pub use findings::Findings;
+pub(crate) use plugins::plugin_limits;
 pub use prepare::{Checked, check, directory};
+pub use rehearsal::{Stage, stage};
 pub use start::{Died, InFrontOfInbox, Running, Setup};

@@ -9,17 +9,21 @@ use anyhow::Context;
 use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, MessageType, PluginSpec, Services};
 
 use crate::clock::SystemClock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, PluginBreaker, PluginLimits};
 use crate::message::PeerName;
-use crate::pipeline::{Direction, NoNumbers, NoValues, PluginServices, Seeds, When, engine_options};
+use crate::pipeline::{
+    Chain, Direction, KvSource, NoNumbers, NoValues, Numbering, PluginServices, Seeds, When, engine_options,
+};
 use crate::rehearsal::recording::{self, Recorder, RecordingOptions};
 use crate::rehearsal::samples::Bench;
+use crate::relay::Directory;
 use crate::tables::Tables;
 use crate::versions::ShadowTerms;
 use crate::versions::signing::{PublicKey, Signing};
 use crate::versions::{Catalogue, LinkSpec};
 
 use super::findings::Findings;
+use super::numbers::RoutedNumbers;
 use super::tables;
 
 /// The links, in the order of the file; their calls go to `recorder`.
@@ -33,7 +37,7 @@ pub fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Resul
             settings: plugin.settings.clone(),
             grants: plugin.grants.clone(),
             may: plugin.may.clone(),
-            limits: limits(plugin),
+            limits: plugin_limits(&plugin.limits, &plugin.breaker),
         };
         Ok(LinkSpec {
             plugin: plugin_spec,
@@ -153,7 +157,12 @@ async fn deniable(config: &Config, plugin: &config::Plugin, engine: &Engine) -> 
         .and_then(|recording| recording::uses(&recording.folder, &plugin.name));
     let sampled = match (&plugin.samples, mm4relay_engine::read_file(&plugin.file, u64::MAX)) {
         (Some(samples), Ok(wasm)) => {
-            let mut bench = Bench::new(engine.clone(), wasm.into(), plugin.grants.clone(), limits(plugin));
+            let mut bench = Bench::new(
+                engine.clone(),
+                wasm.into(),
+                plugin.grants.clone(),
+                plugin_limits(&plugin.limits, &plugin.breaker),
+            );
             bench.uses(samples).await.ok()
         }
         _ => None,
@@ -169,7 +178,40 @@ async fn deniable(config: &Config, plugin: &config::Plugin, engine: &Engine) -> 
     used.deniable(&plugin.may)
 }
 
+/// The chain as a start would load it, with these values and the numbering of these routes.
+pub(crate) async fn rehearsed(
+    config: &Config,
+    tables: &Tables,
+    values: Arc<dyn KvSource>,
+    directory: Arc<Directory>,
+    found: &mut Findings,
+) -> Option<Arc<Chain>> {
+    let catalogue = match on_stage(config, tables, values, Arc::new(RoutedNumbers(directory))) {
+        Ok((engine, services, specs)) => Catalogue::load(engine, services, specs).await,
+        Err(error) => {
+            found.problem("plugin", format!("{error:#}"));
+            return None;
+        }
+    };
+    match catalogue {
+        Ok(catalogue) => Some(catalogue.chain()),
+        Err(error) => {
+            found.plugins(&error);
+            None
+        }
+    }
+}
+
 fn trial(config: &Config, tables: &Tables) -> anyhow::Result<(Engine, Arc<dyn Services>, Vec<LinkSpec>)> {
+    on_stage(config, tables, Arc::new(NoValues), Arc::new(NoNumbers))
+}
+
+fn on_stage(
+    config: &Config,
+    tables: &Tables,
+    kv: Arc<dyn KvSource>,
+    numbering: Arc<dyn Numbering>,
+) -> anyhow::Result<(Engine, Arc<dyn Services>, Vec<LinkSpec>)> {
     let engine = Engine::new(EngineOptions {
         max_instances: 4,
         cache_dir: cache_of_ours(&config.relay.spool),
@@ -177,9 +219,9 @@ fn trial(config: &Config, tables: &Tables) -> anyhow::Result<(Engine, Arc<dyn Se
     })?;
     let services = PluginServices {
         tables: tables::set(tables),
-        kv: Arc::new(NoValues),
+        kv,
         clock: Arc::new(SystemClock),
-        numbering: Arc::new(NoNumbers),
+        numbering,
         seeds: Seeds::new()?,
     };
     Ok((engine, Arc::new(services), specs(config, None)?))
@@ -199,8 +241,7 @@ fn cache_of_ours(spool: &Path) -> Option<PathBuf> {
 }
 
 /// What the configuration does not say is the engine's default.
-fn limits(plugin: &config::Plugin) -> Limits {
-    let (set, breaker) = (&plugin.limits, &plugin.breaker);
+pub(crate) fn plugin_limits(set: &PluginLimits, breaker: &PluginBreaker) -> Limits {
     let default = Limits::default();
     let octets = |set: Option<u64>, default: usize| set.map_or(default, |n| usize::try_from(n).unwrap_or(usize::MAX));
     Limits {

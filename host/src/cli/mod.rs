@@ -7,10 +7,12 @@ pub mod print;
 
 mod cdr;
 mod check;
+mod kv;
 pub mod plugin;
 mod queue;
 mod route;
 mod run;
+mod sample;
 mod spool;
 mod trace;
 mod who;
@@ -39,6 +41,12 @@ pub enum Command {
     /// Look at the messages in a spool, retry or drop them
     #[command(subcommand)]
     Queue(queue::Args),
+    /// Messages of all kinds, to test with
+    #[command(subcommand)]
+    Sample(sample::Args),
+    /// Look at plug-ins' durable values, or change them
+    #[command(subcommand)]
+    Kv(kv::Args),
     /// Bring a spool that an earlier version wrote up to date, or see whether that is needed
     #[command(subcommand)]
     Spool(spool::Args),
@@ -101,6 +109,8 @@ pub fn run(command: Command) -> Underway {
             Command::Check(args) => return Ok(check::run(&args).await),
             Command::Route(args) => return route::run(args).await,
             Command::Plugin(args) => plugin::run(args).await,
+            Command::Sample(args) => sample::run(args),
+            Command::Kv(args) => kv::run(args),
             Command::Queue(args) => queue::run(args),
             Command::Spool(args) => spool::run(args),
             Command::Trace(args) => trace::run(&args),

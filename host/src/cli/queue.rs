@@ -111,6 +111,11 @@ impl SpoolArgs {
         }))
     }
 
+    /// The names of the plug-ins, when a configuration was named.
+    pub fn plugins(&self) -> anyhow::Result<Option<Vec<String>>> {
+        Ok(self.known()?.map(|known| known.plugins))
+    }
+
     /// The names of the charging outputs; none, when only the spool's folder was named.
     pub fn charging_outputs(&self) -> anyhow::Result<Vec<String>> {
         let config = self.config.as_deref().map(Config::load).transpose()?;

@@ -265,7 +265,7 @@ fn destination(leg: &Leg, state: &str) -> String {
     format!("{peer}{asked_with} {state}{repeats}: {}", to.join(", "))
 }
 
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "?".into(), |time| format!("{time:.3}"))
 }

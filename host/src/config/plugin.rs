@@ -212,7 +212,7 @@ impl PluginSigning {
 }
 
 impl PluginLimits {
-    fn read(s: &mut Section<'_>) -> Self {
+    pub(super) fn read(s: &mut Section<'_>) -> Self {
         let seconds = Duration::from_secs;
         Self {
             // The pool of sandboxes reserves 256 MiB for each.

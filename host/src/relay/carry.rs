@@ -334,8 +334,7 @@ impl Relay {
     }
 
     fn destination(&self, peer: &PeerName) -> Destination {
-        let directory = self.directory.load();
-        directory.destinations.get(peer).cloned().unwrap_or_default()
+        self.directory.load().destination(peer)
     }
 
     fn trace(&self, message: &Message) -> Field {

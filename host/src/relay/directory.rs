@@ -55,6 +55,11 @@ impl Directory {
         !recipients.is_empty() && recipients.iter().all(is_it)
     }
 
+    /// What departure plug-ins are told of a next hop.
+    pub fn destination(&self, peer: &PeerName) -> Destination {
+        self.destinations.get(peer).cloned().unwrap_or_default()
+    }
+
     pub fn routing(&self) -> &Routing {
         &self.routing
     }

@@ -58,7 +58,9 @@ use crate::message::{
 pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, Values};
 pub use history::{Arrival, Event, HistoryEntry};
 pub use open::{Hand, Options, is_in_use, is_there, open, open_beside};
-pub use operator::{By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, Trace, Traces};
+pub use operator::{
+    By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, StoredValue, Trace, Traces, ValueChange,
+};
 pub use refused::{Refusals, Refused};
 pub use streams::{Mark, Recorded, StreamReader, Streams};
 

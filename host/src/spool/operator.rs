@@ -49,6 +49,15 @@ pub trait Operator: Send + Sync + 'static {
     /// of what was found.
     fn trace(&self, id: &str, by: &By) -> Result<Traces, SpoolError>;
 
+    /// Plug-ins' values, in the order of plug-in and key: of one plug-in or of all, whose keys begin with `prefix`.
+    fn values(&self, plugin: Option<&str>, prefix: &str, limit: u32) -> Result<Vec<StoredValue>, SpoolError>;
+
+    /// Gives a plug-in's key another value, or none, and notes who did it. Returns the value before.
+    fn set_value(&self, plugin: &str, key: &str, value: Option<&[u8]>, by: &By) -> Result<Option<Vec<u8>>, SpoolError>;
+
+    /// What operators have changed of plug-ins' values, oldest first; the last 10,000 changes.
+    fn value_changes(&self) -> Result<Vec<ValueChange>, SpoolError>;
+
     /// How much lies in the store. Counts along indexes, not through the messages.
     fn depths(&self) -> Result<Depths, SpoolError>;
 }
@@ -60,6 +69,27 @@ pub struct By {
     /// The name of a person, as it is to stand in histories.
     pub who: String,
     pub at: Timestamp,
+}
+
+/// A durable value of a plug-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredValue {
+    pub plugin: String,
+    pub key: String,
+    pub value: Vec<u8>,
+}
+
+/// What an operator did to a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueChange {
+    pub at: Timestamp,
+    pub who: String,
+    pub plugin: String,
+    pub key: String,
+    /// `None`: there was none.
+    pub was: Option<Vec<u8>>,
+    /// `None`: it was removed.
+    pub is: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
-use mm4relay_engine::{Limits, PluginSpec};
+use mm4relay_engine::PluginSpec;
 
 use crate::clock::SystemClock;
 use crate::message::OnFailure;
@@ -14,7 +14,7 @@ use crate::rehearsal::occasion_text;
 use crate::rehearsal::samples::{Case, Rehearsal, cases};
 use crate::versions::{Catalogue, LinkSpec};
 
-use super::Manifest;
+use crate::config::Manifest;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -51,13 +51,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         let own = own.with_context(|| format!("no sample case in {}/samples", folder.display()))?;
         tables.extend(own.tables());
         let (name, wasm) = component(folder, args.wasm.get(at))?;
+        let manifest = Manifest::read(folder)?;
         let plugin = PluginSpec {
             name,
             wasm,
             settings: own.settings_json()?,
-            grants: Manifest::read(folder)?.grants()?,
             may: Default::default(),
-            limits: Limits::default(),
+            limits: super::limits(&manifest),
+            grants: manifest.grants,
         };
         specs.push(LinkSpec::new(plugin, OnFailure::Defer));
         all_cases.append(&mut found);

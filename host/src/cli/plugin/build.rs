@@ -1,19 +1,23 @@
-//! `mm4relay plugin build`: cargo, with the right target, profile and folder.
+//! `mm4relay plugin build`: one command for every language. What it runs is said; what the language's tools say of an error
+//! is shown as it is.
+
+mod rust;
+mod script;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
-use serde::Deserialize;
+use anyhow::{Context, bail};
 
-const TARGET: &str = "wasm32-wasip2";
+use crate::config::{Language, MANIFEST, Manifest};
+
+pub use script::{Tools, tests_of};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folders of plug-ins, each with a Cargo.toml
+    /// Folders of plug-ins; what language each is in is said by its plugin.toml, or by what is in it
     #[arg(required = true)]
     folders: Vec<PathBuf>,
-    /// Put the components here, under their folders' names; default: target/plugins of their workspace
+    /// Put the components here, under their folders' names; default: target/plugins of the folder, or of its workspace
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -37,116 +41,49 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Builds the plug-in in `folder`. The component is put in place by rename, so that a running relay that watches the
 /// file never sees half of it.
 pub fn build(folder: &Path, out: Option<&Path>) -> anyhow::Result<Built> {
-    let manifest = folder.join("Cargo.toml");
-    ensure!(
-        manifest.exists(),
-        "{} is not a plug-in's folder: it has no Cargo.toml",
-        folder.display()
-    );
-    add_target()?;
     let name = folder_name(folder)?;
-    let workspace = Workspace::of(&manifest)?;
-    let target_dir = workspace.target_directory.join("plugins");
-    let artifact = cargo_build(&manifest, &target_dir, workspace.profile()?)?;
-    let out = out.unwrap_or(&target_dir);
-    std::fs::create_dir_all(out).with_context(|| format!("folder {} cannot be made", out.display()))?;
+    let manifest = Manifest::read(folder)?;
+    let own = || folder.join("target/plugins");
+    let (artifact, default_out) = match (&manifest.build[..], &manifest.component) {
+        ([program, arguments @ ..], Some(component)) => {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            Tools::of(folder).run(program, &arguments)?;
+            (folder.join(component), own())
+        }
+        _ => match language(folder, &manifest)? {
+            Language::Rust => rust::component(folder)?,
+            language => (script::component(folder, language)?, own()),
+        },
+    };
+    let out = out.map_or(default_out, Path::to_owned);
+    std::fs::create_dir_all(&out).with_context(|| format!("folder {} cannot be made", out.display()))?;
     let wasm = out.join(format!("{name}.wasm"));
     let half = wasm.with_extension("wasm.new");
-    std::fs::copy(&artifact, &half).with_context(|| format!("{} cannot be written", half.display()))?;
+    std::fs::copy(&artifact, &half)
+        .with_context(|| format!("{} cannot be copied to {}", artifact.display(), half.display()))?;
     std::fs::rename(&half, &wasm).with_context(|| format!("{} cannot be written", wasm.display()))?;
     Ok(Built { name, wasm })
 }
 
-/// Adds the compilation target when the toolchain lacks it, and says so.
-fn add_target() -> anyhow::Result<()> {
-    let libraries = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .output()
-        .context("rustc cannot be started: plug-ins in Rust need a Rust toolchain, from rustup")?;
-    let folder = String::from_utf8_lossy(&libraries.stdout);
-    if libraries.status.success() && Path::new(folder.trim()).exists() {
-        return Ok(());
+/// What the plug-in is written in: as its manifest says, else as its folder shows.
+pub fn language(folder: &Path, manifest: &Manifest) -> anyhow::Result<Language> {
+    if let Some(language) = manifest.language {
+        return Ok(language);
     }
-    eprintln!("the Rust target {TARGET} is missing; running: rustup target add {TARGET}");
-    let added = Command::new("rustup").args(["target", "add", TARGET]).status();
-    match added {
-        Ok(status) if status.success() => Ok(()),
-        _ => bail!("rustup could not add the target {TARGET}; add it by your toolchain's own means and try again"),
+    let shown = [
+        ("Cargo.toml", Language::Rust),
+        ("plugin.ts", Language::TypeScript),
+        ("plugin.js", Language::JavaScript),
+        ("plugin.py", Language::Python),
+    ];
+    match shown.iter().find(|(file, _)| folder.join(file).exists()) {
+        Some((_, language)) => Ok(*language),
+        None => bail!(
+            "{} is not a plug-in's folder: it has no Cargo.toml, plugin.ts, plugin.js or plugin.py, and no {MANIFEST} that \
+             says how it is built",
+            folder.display()
+        ),
     }
-}
-
-/// What cargo knows of the workspace that a plug-in belongs to.
-#[derive(Deserialize)]
-struct Workspace {
-    workspace_root: PathBuf,
-    target_directory: PathBuf,
-}
-
-impl Workspace {
-    fn of(manifest: &Path) -> anyhow::Result<Self> {
-        let output = Command::new("cargo")
-            .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
-            .arg(manifest)
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cargo cannot be started: plug-ins in Rust need a Rust toolchain, from rustup")?;
-        ensure!(output.status.success(), "cargo cannot read {}", manifest.display());
-        serde_json::from_slice(&output.stdout).context("cargo metadata printed something unexpected")
-    }
-
-    /// `plugin` where the workspace has such a profile, as ours does; elsewhere `release`.
-    fn profile(&self) -> anyhow::Result<&'static str> {
-        let root = self.workspace_root.join("Cargo.toml");
-        let text = std::fs::read_to_string(&root).with_context(|| format!("{} cannot be read", root.display()))?;
-        let table: toml::Table = text
-            .parse()
-            .with_context(|| format!("{} is not TOML", root.display()))?;
-        let has_own = table.get("profile").and_then(|profile| profile.get("plugin")).is_some();
-        Ok(if has_own { "plugin" } else { "release" })
-    }
-}
-
-/// A line of cargo's JSON output, as far as we look at it.
-#[derive(Deserialize)]
-struct CargoMessage {
-    #[serde(default)]
-    manifest_path: PathBuf,
-    #[serde(default)]
-    filenames: Vec<PathBuf>,
-}
-
-fn cargo_build(manifest: &Path, target_dir: &Path, profile: &str) -> anyhow::Result<PathBuf> {
-    let output = Command::new("cargo")
-        .args([
-            "build",
-            "--message-format",
-            "json-render-diagnostics",
-            "--target",
-            TARGET,
-            "--profile",
-            profile,
-        ])
-        .arg("--target-dir")
-        .arg(target_dir)
-        .arg("--manifest-path")
-        .arg(manifest)
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cargo cannot be started")?;
-    ensure!(output.status.success(), "{} does not compile", manifest.display());
-    let own = manifest.canonicalize()?;
-    let is_wasm = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "wasm");
-    let wasm = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<CargoMessage>(line).ok())
-        .filter(|message| message.manifest_path == own)
-        .find_map(|message| message.filenames.into_iter().find(is_wasm));
-    wasm.with_context(|| {
-        format!(
-            "{} makes no component: its [lib] needs crate-type = [\"cdylib\"]",
-            manifest.display()
-        )
-    })
 }
 
 /// A plug-in goes by the name of its folder.

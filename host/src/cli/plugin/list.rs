@@ -84,17 +84,22 @@ fn describe(name: &str, record: Option<&Record>) -> String {
         );
     }
     for (at, attempt) in record.attempts.iter().rev().take(SHOWN).enumerate() {
-        line(2, verdict(attempt.verdict), outline(attempt, at == 0));
+        let earlier = &record.attempts[..record.attempts.len() - 1 - at];
+        line(2, verdict(attempt.verdict), outline(attempt, earlier, at == 0));
     }
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// Of the last attempt, every step.
-fn outline(attempt: &Attempt, whole: bool) -> String {
+fn outline(attempt: &Attempt, earlier: &[Attempt], whole: bool) -> String {
+    let ran_before = earlier
+        .iter()
+        .any(|before| before.digest == attempt.digest && before.verdict != Verdict::Refused);
     let cause = match attempt.cause {
         Cause::Start => "at the start",
         Cause::Reload => "at a reload",
-        Cause::File => "file replaced",
+        Cause::File if ran_before => "its file was replaced by an earlier version",
+        Cause::File => "its file was replaced by another version",
         Cause::Rollback => "put back",
     };
     let head = format!("{}  {}, {cause}", short(&attempt.digest), attempt.began);
@@ -146,7 +151,7 @@ mod tests {
         charging
           running    1.1  bbbbbbbbbbbb  live since 2026-11-21T11:00:00Z
           kept       1.0  aaaaaaaaaaaa  live since 2026-11-21T10:00:00Z
-          refused    cccccccccccc  2026-11-21T12:00:00Z, file replaced
+          refused    cccccccccccc  2026-11-21T12:00:00Z, its file was replaced by another version
                      digest         0.2 ms  cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
                      it is not signed
         ");

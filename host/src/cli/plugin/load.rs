@@ -18,6 +18,8 @@ use crate::versions::history::{Attempt, Book, FILE, Record, Verdict};
 
 /// How often the history is looked at. It is a file: there is nothing else to wait for.
 const LOOK: Duration = Duration::from_millis(50);
+/// Seconds to wait for the relay, when nobody says.
+const WAIT: u64 = 120;
 
 #[derive(Debug, clap::Args)]
 pub struct LoadArgs {
@@ -43,8 +45,16 @@ struct RelayArgs {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Seconds to wait for what the relay says
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = WAIT, value_parser = clap::value_parser!(u64).range(1..=3600))]
     wait: u64,
+}
+
+impl LoadArgs {
+    /// With the default time to wait.
+    pub fn of(name: String, file: PathBuf, config: PathBuf) -> Self {
+        let relay = RelayArgs { config, wait: WAIT };
+        Self { name, file, relay }
+    }
 }
 
 /// What is to be put in place.

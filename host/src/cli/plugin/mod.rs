@@ -2,6 +2,8 @@
 
 mod bench;
 mod build;
+mod changes;
+mod dev;
 mod inspect;
 mod list;
 mod load;
@@ -9,30 +11,36 @@ mod new;
 mod replay;
 mod sign;
 mod test;
+mod try_out;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Subcommand;
-use mm4relay_engine::{Engine, EngineError, EngineOptions, Grant, read_file};
-use serde::Deserialize;
+use mm4relay_engine::{Engine, EngineError, EngineOptions, Limits, read_file};
 
+use crate::assembly::plugin_limits;
+use crate::config::{Manifest, PluginBreaker};
 use crate::pipeline::engine_options;
 
 pub use build::build;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Make the folder of a new plug-in in Rust, from the one that is there to be copied
+    /// Make the folder of a new plug-in: it builds, has tests, and passes them
     New(new::Args),
-    /// Compile plug-ins written in Rust to WebAssembly components
+    /// Make WebAssembly components of plug-ins in Rust, JavaScript, TypeScript, Python, or by a command of their own
     Build(build::Args),
-    /// Say what a component is and what it asks for, without running it
+    /// Build, test and load again whenever a file of a plug-in changes
+    Dev(dev::Args),
+    /// Say what a component is, what it asks for, and what a relay would say to it
     Inspect(inspect::Args),
     /// Measure what a chain of plug-ins costs each message
     Bench(bench::Args),
     /// Run a plug-in's sample messages and compare with what is expected
     Test(test::Args),
+    /// Put one message through all plug-ins of a configuration, and show what would become of it; nothing is sent
+    Try(try_out::Args),
     /// Run recorded messages through another version and show what would differ
     Replay(replay::Args),
     /// Make a key pair for signing plug-ins
@@ -51,9 +59,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     match args {
         Args::New(args) => new::run(&args),
         Args::Build(args) => build::run(&args),
-        Args::Inspect(args) => inspect::run(&args),
+        Args::Dev(args) => dev::run(&args).await,
+        Args::Inspect(args) => inspect::run(&args).await,
         Args::Bench(args) => bench::run(&args).await,
         Args::Test(args) => test::run(&args).await,
+        Args::Try(args) => try_out::run(&args).await,
         Args::Replay(args) => replay::run(&args).await,
         Args::Keygen(args) => sign::keygen(&args),
         Args::Sign(args) => sign::sign(&args),
@@ -63,37 +73,24 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// `plugin.toml` beside a plug-in's sources: what it needs to run at all.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Manifest {
-    #[serde(default)]
-    grants: Vec<String>,
-}
-
-impl Manifest {
-    /// The manifest in `folder`; without the file, nothing is granted.
-    fn read(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join("plugin.toml");
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is not what it should be", path.display()))
-    }
-
-    fn grants(&self) -> anyhow::Result<std::collections::BTreeSet<Grant>> {
-        self.grants
-            .iter()
-            .map(|text| text.parse::<Grant>().context("plugin.toml, grants"))
-            .collect()
-    }
+/// The limits that a plug-in's own manifest asks for.
+fn limits(manifest: &Manifest) -> Limits {
+    plugin_limits(&manifest.limits, &PluginBreaker::default())
 }
 
 /// The octets of a component, no more than any relay would load.
 fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
     const LARGEST: u64 = 256 << 20;
     read_file(path, LARGEST).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// Settings in a file of their own.
+fn read_settings(path: &Path) -> anyhow::Result<serde_json::Value> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let table: toml::Table = text
+        .parse()
+        .with_context(|| format!("{} is not TOML", path.display()))?;
+    Ok(serde_json::to_value(table)?)
 }
 
 /// An engine for one command: few instances. Compiled code is kept for the next command, where there is a place for it.

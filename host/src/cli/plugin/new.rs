@@ -1,8 +1,12 @@
-//! `mm4relay plugin new`: the skeleton under another name, wherever its author wants it.
+//! `mm4relay plugin new`: the skeleton under another name, in the author's language, wherever its author wants it.
+
+mod kit;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
+
+use crate::config::Language;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -11,37 +15,32 @@ pub struct Args {
     /// Make the folder in this one
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     into: PathBuf,
-    /// The folder of the SDK, mm4-filter; without it, it is looked for above this folder and beside this program
+    /// The language that it is written in
+    #[arg(long, value_enum, default_value_t = Lang::Rust)]
+    lang: Lang,
+    /// Rust: use the SDK in this folder, instead of writing it into the plug-in's own
     #[arg(long, value_name = "FOLDER")]
     sdk: Option<PathBuf>,
 }
 
-macro_rules! sample {
-    ($path:literal) => {
-        (
-            concat!("samples/", $path),
-            include_str!(concat!("../../../../plugins/skeleton/samples/", $path)),
-        )
-    };
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Lang {
+    Rust,
+    Js,
+    Ts,
+    Python,
 }
 
-/// The skeleton as it was when this program was built: path, content.
-const FILES: [(&str, &str); 10] = [
-    // Lines of a message end in CRLF, whatever git makes of other texts.
-    (".gitattributes", "*.eml -text\n"),
-    ("plugin.toml", include_str!("../../../../plugins/skeleton/plugin.toml")),
-    ("src/lib.rs", include_str!("../../../../plugins/skeleton/src/lib.rs")),
-    (
-        "src/rules.rs",
-        include_str!("../../../../plugins/skeleton/src/rules.rs"),
-    ),
-    sample!("stamped/case.toml"),
-    sample!("stamped/expected.txt"),
-    sample!("stamped/message.eml"),
-    sample!("stamped-by-another-relay/case.toml"),
-    sample!("stamped-by-another-relay/expected.txt"),
-    sample!("stamped-by-another-relay/message.eml"),
-];
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::Rust => Self::Rust,
+            Lang::Js => Self::JavaScript,
+            Lang::Ts => Self::TypeScript,
+            Lang::Python => Self::Python,
+        }
+    }
+}
 
 /// The smallest component: see the workspace's own profile for plug-ins.
 const PROFILE: &str = r#"
@@ -52,10 +51,33 @@ opt-level = "s"
 lto = true
 codegen-units = 1
 panic = "abort"
-strip = true
+# The names of functions stay: they tell where it went wrong.
+strip = "debuginfo"
 
 # It is nobody's member, wherever it stands.
 [workspace]
+members = ["."]
+exclude = ["sdk"]
+"#;
+
+/// The SDK's own manifest, in a plug-in's folder.
+const SDK_MANIFEST: &str = r#"# Written by `mm4relay plugin new`: write plug-ins for mm4relay in Rust.
+[package]
+name = "mm4-filter"
+version = "0.1.0"
+edition = "2024"
+rust-version = "1.88"
+license = "Apache-2.0"
+publish = false
+
+[dependencies]
+encoding_rs = { version = "0.8.44", optional = true }
+serde = { version = "1", features = ["derive"] }
+serde_json = "1"
+wit-bindgen = { version = "0.63.0", default-features = false, features = ["bitflags", "realloc"] }
+
+[features]
+text = ["dep:encoding_rs"]
 "#;
 
 /// Two crates of one name cannot be built together.
@@ -76,17 +98,46 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "there is no folder {}; --into makes the plug-in's folder, and none above it",
         args.into.display()
     );
-    let sdk = sdk(args)?;
+    let language = Language::from(args.lang);
+    ensure!(
+        args.sdk.is_none() || language == Language::Rust,
+        "--sdk is the SDK for Rust: a plug-in in another language has the contract itself"
+    );
     let folder = args.into.join(name);
     ensure!(!folder.exists(), "{} is there already", folder.display());
-    write(&folder, "Cargo.toml", &manifest(name, &sdk))?;
-    for (path, content) in FILES {
+    for (path, content) in kit::files(language) {
         write(&folder, path, &renamed(content, name))?;
+    }
+    if language == Language::Rust {
+        rust(args, &folder)?;
     }
     println!("{} is ready:", folder.display());
     println!("  mm4relay plugin test {}", folder.display());
+    println!("  mm4relay plugin dev {}", folder.display());
     println!("  mm4relay plugin build {} --out PLUGIN-FOLDER", folder.display());
     Ok(())
+}
+
+/// What cargo needs: the plug-in's manifest, and the SDK.
+fn rust(args: &Args, folder: &Path) -> anyhow::Result<()> {
+    let sdk = match &args.sdk {
+        Some(sdk) => {
+            ensure!(
+                sdk.join("Cargo.toml").is_file(),
+                "{} is not the SDK: it has no Cargo.toml",
+                sdk.display()
+            );
+            sdk.canonicalize().with_context(|| sdk.display().to_string())?
+        }
+        None => {
+            write(folder, "sdk/Cargo.toml", SDK_MANIFEST)?;
+            for (path, content) in kit::SDK {
+                write(folder, path, content)?;
+            }
+            PathBuf::from("sdk")
+        }
+    };
+    write(folder, "Cargo.toml", &manifest(&args.name, &sdk))
 }
 
 fn write(folder: &Path, path: &str, content: &str) -> anyhow::Result<()> {
@@ -131,28 +182,9 @@ fn renamed(content: &str, name: &str) -> String {
     content
         .replace("Skeleton", &camel)
         .replace("\"skeleton\"", &format!("{name:?}"))
-}
-
-/// The SDK: given, or where a checkout has it, above the new folder or above this program.
-fn sdk(args: &Args) -> anyhow::Result<PathBuf> {
-    let is_sdk = |folder: &Path| folder.join("Cargo.toml").is_file() && folder.join("src/lib.rs").is_file();
-    if let Some(sdk) = &args.sdk {
-        ensure!(is_sdk(sdk), "{} is not the SDK: it has no Cargo.toml", sdk.display());
-        return sdk.canonicalize().with_context(|| sdk.display().to_string());
-    }
-    let into = args
-        .into
-        .canonicalize()
-        .with_context(|| format!("folder {} cannot be found", args.into.display()))?;
-    let program = std::env::current_exe().unwrap_or_default();
-    let above = into.ancestors().chain(program.ancestors());
-    match above
-        .map(|folder| folder.join("plugins/sdk"))
-        .find(|folder| is_sdk(folder))
-    {
-        Some(sdk) => Ok(sdk),
-        None => bail!("the SDK is not found: give its folder with --sdk, plugins/sdk of a checkout of mm4relay"),
-    }
+        .replace("# skeleton\n", &format!("# {name}\n"))
+        .replace("example:skeleton;", &format!("example:{name};"))
+        .replace("plugins/skeleton.wasm", &format!("plugins/{name}.wasm"))
 }
 
 fn is_name(name: &str) -> bool {
@@ -176,24 +208,6 @@ mod tests {
         assert!(is_name("block-list") && is_name("a1"));
         for bad in ["", "1a", "Block", "a_b", "a-", "a/b"] {
             assert!(!is_name(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn the_skeleton_is_copied_whole() {
-        let skeleton = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/skeleton");
-        let mut left = vec![skeleton.clone()];
-        while let Some(folder) = left.pop() {
-            for entry in std::fs::read_dir(folder).unwrap().flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    left.push(path);
-                    continue;
-                }
-                let name = path.strip_prefix(&skeleton).unwrap().to_str().unwrap();
-                let known = name == "Cargo.toml" || FILES.iter().any(|(known, _)| *known == name);
-                assert!(known, "{name} is not in the program");
-            }
         }
     }
 }

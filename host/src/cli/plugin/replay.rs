@@ -9,7 +9,7 @@ use crate::rehearsal::occasion_text;
 use crate::rehearsal::recording::form::CallFile;
 use crate::rehearsal::replay::{Other, Replay, Replayed, files};
 
-use super::Manifest;
+use crate::config::Manifest;
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("version").required(true))]
@@ -88,23 +88,19 @@ fn calls(args: &Args) -> anyhow::Result<Vec<(PathBuf, CallFile)>> {
 
 fn other(args: &Args) -> anyhow::Result<Other> {
     let (path, grants) = match (&args.plugin, &args.wasm) {
-        (Some(folder), _) => (super::build(folder, None)?.wasm, Manifest::read(folder)?.grants()?),
+        (Some(folder), _) => (super::build(folder, None)?.wasm, Manifest::read(folder)?.grants),
         (None, Some(wasm)) => (wasm.clone(), BTreeSet::new()),
         (None, None) => bail!("either --plugin FOLDER or --wasm FILE"),
     };
     let wasm = super::read_component(&path)?;
-    let settings = args.settings.as_ref().map(|path| settings(path)).transpose()?;
+    let settings = args
+        .settings
+        .as_ref()
+        .map(|path| super::read_settings(path))
+        .transpose()?;
     Ok(Other {
         wasm: wasm.into(),
         settings,
         grants,
     })
-}
-
-fn settings(path: &Path) -> anyhow::Result<serde_json::Value> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let table: toml::Table = text
-        .parse()
-        .with_context(|| format!("{} is not TOML", path.display()))?;
-    Ok(serde_json::to_value(table)?)
 }

@@ -1,13 +1,17 @@
 //! `mm4relay plugin test`: sample messages in, snapshots out.
 
-use std::path::PathBuf;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use mm4relay_engine::Limits;
 
+use crate::config::Manifest;
 use crate::rehearsal::samples::{Bench, Case, Made, difference, each_case};
 
-use super::Manifest;
+use super::changes::Changes;
+use report::{Report, Result as CaseResult, Verdict};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -17,7 +21,7 @@ pub struct Args {
     #[arg(long)]
     bless: bool,
     /// Only the cases whose name holds this
-    #[arg(long)]
+    #[arg(long, alias = "filter")]
     case: Option<String>,
     /// Test this component instead of building the one in the folder
     #[arg(long)]
@@ -25,9 +29,49 @@ pub struct Args {
     /// Bound each call by fuel instead of the clock, and print what it used: the same in every run
     #[arg(long)]
     deterministic: bool,
+    /// Test again whenever a file of the folder changes, until interrupted
+    #[arg(long)]
+    watch: bool,
+    /// Write the results to this file, in the form of JUnit
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print a JSON object for each case instead of lines for people
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    /// Everything in a folder, as `plugin dev` tests it.
+    pub fn of(folder: &Path, wasm: PathBuf) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            bless: false,
+            case: None,
+            wasm: Some(wasm),
+            deterministic: false,
+            watch: false,
+            junit: None,
+            json: false,
+        }
+    }
 }
 
 pub async fn run(args: &Args) -> anyhow::Result<()> {
+    if !args.watch {
+        return once(args).await;
+    }
+    let mut changes = Changes::of(&args.folder);
+    loop {
+        if let Err(problem) = once(args).await {
+            eprintln!("mm4relay: {problem:#}");
+        }
+        println!("waiting for a file of {} to change", args.folder.display());
+        changes.next().await;
+    }
+}
+
+/// Builds, runs every case that is asked for, and says what came out.
+pub async fn once(args: &Args) -> anyhow::Result<()> {
     let manifest = Manifest::read(&args.folder)?;
     let cases = chosen(args)?;
     let path = match &args.wasm {
@@ -35,32 +79,37 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         None => super::build(&args.folder, None)?.wasm,
     };
     let wasm = super::read_component(&path)?;
-    let mut bench = Bench::new(
-        super::small_engine(args.deterministic)?,
-        wasm.into(),
-        manifest.grants()?,
-        Limits::default(),
-    );
-    let (mut differ, mut broken) = (0, 0);
-    let mut rules = Rules::default();
+    let limits = super::limits(&manifest);
+    let engine = super::small_engine(args.deterministic)?;
+    let mut bench = Bench::new(engine, wasm.into(), manifest.grants.clone(), limits);
+    let mut report = Report::default();
     for (name, case) in &cases {
-        match run_one(&mut bench, case, args, &mut rules).await {
-            Ok(same) => differ += usize::from(!same),
-            // The others may be right: one slip does not hide them.
-            Err(error) => {
-                broken += 1;
-                println!("broken   {name}  {error:#}");
-            }
+        let result = run_one(&mut bench, name, case, args).await;
+        match args.json {
+            true => println!("{}", result.json()),
+            false => print!("{}", result.text()),
         }
+        report.cases.push(result);
     }
-    let all = cases.len();
+    if let Some(path) = &args.junit {
+        let name = args.folder.file_name().unwrap_or_default().to_string_lossy();
+        std::fs::write(path, report.junit(&name)).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    conclude(&report, args)
+}
+
+fn conclude(report: &Report, args: &Args) -> anyhow::Result<()> {
+    let all = report.cases.len();
+    let (differ, broken) = (report.count(Verdict::differs), report.count(Verdict::is_broken));
     let unusable = if broken > 0 {
         format!(", {broken} cannot be run")
     } else {
         String::new()
     };
-    print!("{}", rules.report());
-    println!("{all} cases, {differ} differ{unusable}");
+    if !args.json {
+        print!("{}", report.rules());
+        println!("{all} cases, {differ} differ{unusable}");
+    }
     ensure!(broken == 0, "{broken} of {all} cases cannot be run");
     ensure!(
         differ == 0,
@@ -92,79 +141,59 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<NamedCase>> {
     Ok(cases)
 }
 
-/// Whether the plug-in does what is expected.
-async fn run_one(
-    bench: &mut Bench,
-    case: &anyhow::Result<Case>,
-    args: &Args,
-    rules: &mut Rules,
-) -> anyhow::Result<bool> {
+/// What became of one case. A slip in it does not end the run: the others may be right.
+async fn run_one(bench: &mut Bench, name: &str, case: &anyhow::Result<Case>, args: &Args) -> CaseResult {
+    let began = std::time::Instant::now();
+    let tried = try_one(bench, case, args).await;
+    let (verdict, made) = match tried {
+        Ok((verdict, made)) => (verdict, Some(made)),
+        Err(error) => (Verdict::Broken(format!("{error:#}")), None),
+    };
+    CaseResult {
+        name: name.to_owned(),
+        verdict,
+        took: began.elapsed(),
+        rules: made.as_ref().map(|made| made.rules.clone()).unwrap_or_default(),
+        used: made.as_ref().map(|made| made.used.clone()).unwrap_or_default(),
+        log: made
+            .iter()
+            .flat_map(|made| &made.log)
+            .map(ToString::to_string)
+            .collect(),
+        time: made.and_then(|made| made.time),
+        fuel: args.deterministic.then(|| bench.fuel()),
+    }
+}
+
+async fn try_one(bench: &mut Bench, case: &anyhow::Result<Case>, args: &Args) -> anyhow::Result<(Verdict, Made)> {
     let case = match case {
         Ok(case) => case,
         Err(error) => bail!("{error:#}"),
     };
-    let now = bench.made_of(case).await?;
-    rules.note(&case.name, &now);
-    let same = compare(case, &now, args.bless)?;
-    if args.deterministic {
-        println!("         fuel {}", bench.fuel());
-    }
-    Ok(same)
+    let made = bench.made_of(case).await?;
+    Ok((compare(case, &made, args.bless)?, made))
 }
 
-/// The rules of the settings of all cases, as the plug-in names them, and the cases that each had a part in.
-#[derive(Default)]
-struct Rules(Vec<(String, Vec<String>)>);
-
-impl Rules {
-    fn note(&mut self, case: &str, made: &Made) {
-        for rule in &made.rules {
-            self.of(rule);
-        }
-        for rule in &made.used {
-            self.of(rule).push(case.to_owned());
-        }
-    }
-
-    fn of(&mut self, rule: &str) -> &mut Vec<String> {
-        let at = self.0.iter().position(|(name, _)| name == rule);
-        let at = at.unwrap_or_else(|| {
-            self.0.push((rule.to_owned(), Vec::new()));
-            self.0.len() - 1
-        });
-        &mut self.0[at].1
-    }
-
-    /// A line for each rule; nothing for a plug-in that has none.
-    fn report(&self) -> String {
-        let line = |(rule, cases): &(String, Vec<String>)| match cases.is_empty() {
-            true => format!("rule {rule}: touched by no case\n"),
-            false => format!("rule {rule}: {}\n", cases.join(", ")),
-        };
-        self.0.iter().map(line).collect()
-    }
-}
-
-/// Whether the snapshot is the expected one. A difference is shown.
-fn compare(case: &Case, made: &Made, bless: bool) -> anyhow::Result<bool> {
+/// Whether the snapshot is the expected one.
+fn compare(case: &Case, made: &Made, bless: bool) -> anyhow::Result<Verdict> {
     let (expected, now) = (case.expected()?, made.text.as_str());
     if expected == now {
-        println!("ok       {}", case.name);
-        return Ok(true);
+        return Ok(Verdict::Same);
     }
     // A fault is an answer that its author may have meant; a trap, or a limit that was passed, is nobody's intention.
     let bug = made.failed.as_ref().filter(|reason| !reason.starts_with("fault: "));
-    if let (true, Some(reason)) = (bless, bug) {
-        println!("failed   {}  not blessed: {reason}", case.name);
-        return Ok(false);
+    match (bless, bug) {
+        (true, Some(reason)) => Ok(Verdict::NotBlessed(reason.clone())),
+        (true, None) => {
+            let path = case.folder.join("expected.txt");
+            std::fs::write(&path, now).with_context(|| format!("{} cannot be written", path.display()))?;
+            Ok(Verdict::Blessed)
+        }
+        (false, _) => Ok(Verdict::Differs(difference(&expected, now, true))),
     }
-    if bless {
-        let path = case.folder.join("expected.txt");
-        std::fs::write(&path, now).with_context(|| format!("{} cannot be written", path.display()))?;
-        println!("blessed  {}", case.name);
-        return Ok(true);
-    }
-    println!("differs  {}  (- expected, + what it does now)", case.name);
-    print!("{}", difference(&expected, now, true));
-    Ok(false)
+}
+
+/// A part of a whole, for people: `3.2 %`.
+fn share(of: Duration, whole: Duration) -> String {
+    format!("{:.1} %", of.as_secs_f64() / whole.as_secs_f64().max(1e-9) * 100.0)
 }

@@ -14,6 +14,7 @@ use crate::message::{
 };
 use crate::pipeline::TableSet;
 use crate::protocol::mm4;
+use crate::rehearsal::library::sample;
 
 /// The next hop of a case that names none.
 const NEXT_HOP: &str = "sample-destination";
@@ -24,6 +25,8 @@ pub struct Case {
     pub folder: PathBuf,
     pub settings: CaseFile,
     pub message: Vec<u8>,
+    /// The messages that come after this one, in the same relay.
+    pub next: Vec<Case>,
 }
 
 /// `case.toml`. Everything has a default.
@@ -50,11 +53,23 @@ pub struct CaseFile {
     outcome: Option<Outcome>,
     /// Rows of the tables that the plug-in looks up.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
-    /// The plug-in's durable values before the call.
-    pub values: BTreeMap<String, String>,
     /// The networks of telephone numbers, which are the keys. Others are unknown.
     pub numbering: BTreeMap<String, engine::Network>,
+    /// The plug-in's durable values before the first message.
+    pub values: BTreeMap<String, String>,
+    /// Whether the lines that it logs and prints stand in `expected.txt` too. Default: false.
+    pub expect_log: bool,
+    /// The file of the message. Default: message.eml.
+    message: Option<String>,
+    /// A message of the library, instead of a file.
+    sample: Option<String>,
+    /// Further messages, each with the keys in which it differs from the case's own.
+    next: Vec<toml::Table>,
 }
+
+/// What holds for all messages of a case.
+const OF_THE_WHOLE: [&str; 6] = ["settings", "tables", "numbering", "values", "expect-log", "next"];
+const MESSAGE: &str = "message.eml";
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -104,7 +119,7 @@ pub fn each_case(samples: &Path) -> anyhow::Result<Vec<(String, anyhow::Result<C
     let entries = std::fs::read_dir(samples)
         .with_context(|| format!("{} cannot be read: sample cases belong there", samples.display()))?;
     let mut folders: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    folders.retain(|path| path.join("message.eml").exists());
+    folders.retain(|path| path.join(MESSAGE).exists() || path.join("case.toml").exists());
     folders.sort();
     let read = |folder: PathBuf| (name_of(&folder), Case::read(folder));
     Ok(folders.into_iter().map(read).collect())
@@ -135,22 +150,42 @@ fn read_text(path: &Path) -> anyhow::Result<Option<String>> {
 
 impl Case {
     fn read(folder: PathBuf) -> anyhow::Result<Self> {
-        let name = name_of(&folder);
-        let message = read_file(&folder.join("message.eml"), MESSAGE_MAX)
-            .with_context(|| format!("{}/message.eml cannot be read", folder.display()))?;
         let file = folder.join("case.toml");
-        let settings = match read_text(&file)? {
-            Some(text) => {
-                toml::from_str(&text).with_context(|| format!("{} is not what it should be", file.display()))?
+        let text = read_text(&file)?.unwrap_or_default();
+        let wrong = || format!("{} is not what it should be", file.display());
+        let mut settings: CaseFile = toml::from_str(&text).with_context(wrong)?;
+        let own: toml::Table = toml::from_str(&text).with_context(wrong)?;
+        let further = std::mem::take(&mut settings.next).into_iter().enumerate();
+        let further = further.map(|(at, differs)| {
+            let place = || format!("{}: next[{at}]", file.display());
+            let settings = merged(&own, differs).with_context(place)?;
+            Self::of(&folder, settings, Vec::new()).with_context(place)
+        });
+        let next = further.collect::<anyhow::Result<_>>()?;
+        Self::of(&folder, settings, next)
+    }
+
+    fn of(folder: &Path, settings: CaseFile, next: Vec<Self>) -> anyhow::Result<Self> {
+        let message = match &settings.sample {
+            Some(name) => sample(name).map_err(anyhow::Error::msg)?.octets.to_vec(),
+            None => {
+                let path = folder.join(settings.message.as_deref().unwrap_or(MESSAGE));
+                read_file(&path, MESSAGE_MAX).with_context(|| format!("{} cannot be read", path.display()))?
             }
-            None => CaseFile::default(),
         };
         Ok(Self {
-            name,
-            folder,
+            name: name_of(folder),
+            folder: folder.to_owned(),
             settings,
             message,
+            next,
         })
+    }
+
+    /// The name of the message's file.
+    pub fn message_file(&self) -> &str {
+        let named = self.settings.sample.as_deref().or(self.settings.message.as_deref());
+        named.unwrap_or(MESSAGE)
     }
 
     /// A case that is nothing but a message.
@@ -161,6 +196,7 @@ impl Case {
             folder: PathBuf::new(),
             settings: CaseFile::default(),
             message: message.to_vec(),
+            next: Vec::new(),
         }
     }
 
@@ -338,6 +374,22 @@ impl Case {
             max_image_height: given.max_image_height,
         }
     }
+}
+
+/// A further message's file: what the case says, where the message does not say otherwise.
+fn merged(own: &toml::Table, differs: toml::Table) -> anyhow::Result<CaseFile> {
+    if let Some(key) = OF_THE_WHOLE.iter().find(|key| differs.contains_key(**key)) {
+        bail!("{key} holds for the whole case, and stands outside of [[next]]");
+    }
+    let mut all = own.clone();
+    all.retain(|key, _| !OF_THE_WHOLE.contains(&key));
+    // A message of its own stands instead of the case's, whichever way either is named.
+    if differs.contains_key("message") || differs.contains_key("sample") {
+        all.remove("message");
+        all.remove("sample");
+    }
+    all.extend(differs);
+    Ok(all.try_into()?)
 }
 
 /// A table whose rows stand in `case.toml`.

@@ -8,16 +8,20 @@ mod case;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use anyhow::Context;
 use bytes::Bytes;
 use mm4relay_engine::{
     BoxFuture, Engine, Grant, Level, Limits, May, Network, Occasion, Plugin, PluginSpec, Services, Table, Used,
 };
 use similar::{ChangeTag, TextDiff};
 
-use crate::message::{Header, Message, OnFailure, PeerName, QueueId, Refusal};
+use crate::message::{Header, KvWrite, Message, OnFailure, PeerName, QueueId, Refusal};
 
 use crate::pipeline::{Chain, Concerned, Effects, Link, OutcomeTold, Passage, TellOutcome, When};
 
@@ -32,8 +36,36 @@ pub struct Bench {
     limits: Limits,
     /// Loaded with the circumstances of the last case: cases that agree on them are next to each other as a rule, and
     /// each load costs a compilation.
-    loaded: Option<(String, Result<Plugin, String>)>,
+    loaded: Option<Loaded>,
     fuel: u64,
+}
+
+/// A component that was loaded, or why it was not.
+struct Loaded {
+    key: String,
+    circumstances: Arc<Circumstances>,
+    plugin: Result<Plugin, String>,
+    /// What it logged meanwhile.
+    log: Vec<Line>,
+}
+
+/// A line that a plug-in logged or printed.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub level: Level,
+    pub text: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = match self.level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        };
+        write!(f, "{level}: {}", self.text)
+    }
 }
 
 /// What a plug-in makes of a case.
@@ -48,6 +80,10 @@ pub struct Made {
     pub used: Vec<String>,
     /// What it used of the message.
     pub uses: Used,
+    /// What it logged and printed, `configure` included.
+    pub log: Vec<Line>,
+    /// The time of its longest call, and the most that such a call may take.
+    pub time: Option<(Duration, Duration)>,
 }
 
 /// Why samples do not let a version go live.
@@ -129,50 +165,76 @@ impl Bench {
 
     /// What the plug-in makes of the case. A plug-in that does not load is a result too: samples show bad settings.
     pub async fn made_of(&mut self, case: &Case) -> anyhow::Result<Made> {
-        match self.load(case).await? {
-            Ok(plugin) => {
-                let when = When {
-                    inside: Arc::new(case.inside()),
-                    ..When::default()
-                };
-                let rules = plugin.rules().to_vec();
-                let link = Link::new(plugin, OnFailure::Defer).when(Arc::new(when));
-                let rehearsed = Rehearsal::of(case)?.run(&Chain::of(link.clone())).await;
-                self.fuel = link.tap.fuel();
-                Ok(rehearsed.made(rules))
-            }
+        self.fuel = 0;
+        let limits = self.limits.clone();
+        let loaded = self.load(case).await?;
+        let mut made = Made {
+            text: String::new(),
+            failed: None,
+            rules: Vec::new(),
+            used: Vec::new(),
+            uses: Used::default(),
+            log: loaded.log.clone(),
+            time: None,
+        };
+        let plugin = match &loaded.plugin {
+            Ok(plugin) => plugin.clone(),
             Err(problem) => {
-                self.fuel = 0;
-                Ok(Made {
-                    text: format!("does not load:\n  {problem}\n"),
-                    failed: None,
-                    rules: Vec::new(),
-                    used: Vec::new(),
-                    uses: Used::default(),
-                })
+                made.text = format!("does not load:\n  {problem}\n");
+                return Ok(made);
             }
+        };
+        made.rules = plugin.rules().to_vec();
+        let circumstances = Arc::clone(&loaded.circumstances);
+        circumstances.begin(&case.settings.values);
+        let mut fuel = 0;
+        for (at, message) in std::iter::once(case).chain(&case.next).enumerate() {
+            if at > 0 {
+                made.text += &format!("then {}:\n", message.message_file());
+            }
+            circumstances.now.store(message.now()?.0, Ordering::Relaxed);
+            let link = Link::new(plugin.clone(), OnFailure::Defer).when(Arc::new(When {
+                inside: Arc::new(message.inside()),
+                ..When::default()
+            }));
+            let rehearsed = Rehearsal::of(message)?.run(&Chain::of(link.clone())).await;
+            circumstances.commit(rehearsed.kept());
+            fuel += link.tap.fuel();
+            made.add(&rehearsed, limits.budget(message.message.len() as u64));
+            let lines = circumstances.take_log();
+            if case.settings.expect_log && !lines.is_empty() {
+                let shown: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+                made.text += &format!("log:\n{shown}");
+            }
+            made.log.extend(lines);
         }
+        self.fuel = fuel;
+        Ok(made)
     }
 
-    async fn load(&mut self, case: &Case) -> anyhow::Result<Result<Plugin, String>> {
+    async fn load(&mut self, case: &Case) -> anyhow::Result<&Loaded> {
         let (settings, tables, now) = (case.settings_json()?, &case.settings.tables, case.now()?);
         let (numbering, seed) = (&case.settings.numbering, case.random_seed());
-        let values = &case.settings.values;
-        let circumstances = serde_json::json!([settings, tables, numbering, values, seed, now.0]).to_string();
-        if let Some((key, loaded)) = &self.loaded
-            && *key == circumstances
-        {
-            return Ok(loaded.clone());
+        let circumstances = serde_json::json!([settings, tables, numbering, seed, now.0]).to_string();
+        let fits = self.loaded.as_ref().is_some_and(|loaded| loaded.key == circumstances);
+        if !fits {
+            self.loaded = Some(self.loaded_for(case, circumstances, settings, now.0).await);
         }
+        self.loaded.as_ref().context("it was loaded just now")
+    }
+
+    async fn loaded_for(&self, case: &Case, key: String, settings: serde_json::Value, now: u64) -> Loaded {
+        let (tables, numbering) = (&case.settings.tables, &case.settings.numbering);
         let services = Arc::new(Circumstances {
             tables: tables
                 .iter()
                 .map(|(name, rows)| (name.clone(), Arc::new(Inline(rows.clone())) as Arc<dyn Table>))
                 .collect(),
             networks: numbering.clone(),
-            values: values.clone(),
-            seed,
-            now: now.0,
+            seed: case.random_seed(),
+            now: AtomicU64::new(now),
+            values: Mutex::default(),
+            log: Mutex::default(),
         });
         let spec = PluginSpec {
             // Where the name shows, snapshots must not depend on what an operator calls the plug-in.
@@ -183,13 +245,19 @@ impl Bench {
             may: self.may.clone(),
             limits: self.limits.clone(),
         };
-        let loading = self
-            .engine
-            .load_bytes(spec, self.wasm.clone(), services, Arc::new(|_, _| {}));
-        let loaded = loading.await;
-        let loaded = loaded.map_err(|error| error.kind.to_string());
-        self.loaded = Some((circumstances, loaded.clone()));
-        Ok(loaded)
+        let loading = self.engine.load_bytes(
+            spec,
+            self.wasm.clone(),
+            Arc::clone(&services) as Arc<dyn Services>,
+            Arc::new(|_, _| {}),
+        );
+        let plugin = loading.await.map_err(|error| error.kind.to_string());
+        Loaded {
+            key,
+            plugin,
+            log: services.take_log(),
+            circumstances: services,
+        }
     }
 }
 
@@ -295,18 +363,37 @@ impl Rehearsal {
 }
 
 impl Rehearsed {
-    fn made(&self, rules: Vec<String>) -> Made {
-        let (text, effects) = match self {
-            Self::Passed(passage, effects) => (snapshot::passage(passage, effects), effects),
-            Self::Told(told) => (snapshot::told(told), &told.effects),
-        };
-        Made {
-            text,
-            failed: self.failure().map(str::to_owned),
-            rules,
-            used: effects.rules.clone(),
-            uses: effects.used.clone(),
+    /// For a person to read.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Passed(passage, effects) => snapshot::passage(passage, effects),
+            Self::Told(told) => snapshot::told(told),
         }
+    }
+
+    fn effects(&self) -> &Effects {
+        match self {
+            Self::Passed(_, effects) => effects,
+            Self::Told(told) => &told.effects,
+        }
+    }
+
+    /// What the relay would have committed of the plug-in's values.
+    fn kept(&self) -> &[KvWrite] {
+        match self {
+            Self::Passed(Passage::Go { .. } | Passage::Discard { .. }, effects) => &effects.kv,
+            Self::Passed(Passage::Hold(_) | Passage::Refuse(_), _) => &[],
+            Self::Told(told) => &told.effects.kv,
+        }
+    }
+
+    /// The time of the longest call that came to something.
+    fn longest(&self) -> Option<Duration> {
+        self.effects()
+            .journey
+            .iter()
+            .map(|step| Duration::from_micros(step.micros))
+            .max()
     }
 
     /// Why the plug-in failed, if it did.
@@ -319,19 +406,81 @@ impl Rehearsed {
     }
 }
 
-/// The world of a case: its tables, values, networks, time and seed, and a log that nobody takes for that of live
-/// traffic.
+impl Made {
+    /// Adds what became of one message more.
+    fn add(&mut self, rehearsed: &Rehearsed, budget: Duration) {
+        self.text += &rehearsed.text();
+        let effects = rehearsed.effects();
+        let unnamed = effects.rules.iter().filter(|rule| !self.used.contains(rule));
+        self.used.extend(unnamed.cloned().collect::<Vec<_>>());
+        self.uses.add(&effects.used);
+        if self.failed.is_none() {
+            self.failed = rehearsed.failure().map(str::to_owned);
+        }
+        if let Some(time) = rehearsed.longest()
+            && self.time.is_none_or(|(longest, _)| time > longest)
+        {
+            self.time = Some((time, budget));
+        }
+    }
+}
+
+/// The world of a case: its tables, networks, values, time and seed, and a log that is read afterwards.
 struct Circumstances {
     tables: BTreeMap<String, Arc<dyn Table>>,
     networks: BTreeMap<String, Network>,
-    values: BTreeMap<String, String>,
     seed: [u8; 32],
-    now: u64,
+    now: AtomicU64,
+    values: Mutex<BTreeMap<String, Vec<u8>>>,
+    log: Mutex<Vec<Line>>,
+}
+
+impl Circumstances {
+    /// Before the first message of a case.
+    fn begin(&self, values: &BTreeMap<String, String>) {
+        let values = values
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone().into_bytes()));
+        *self.values() = values.collect();
+        self.take_log();
+    }
+
+    /// As the store does it.
+    fn commit(&self, writes: &[KvWrite]) {
+        let mut values = self.values();
+        for write in writes {
+            match write {
+                KvWrite::Set { key, value, .. } => {
+                    values.insert(key.clone(), value.clone());
+                }
+                KvWrite::Delete { key, .. } => {
+                    values.remove(key);
+                }
+                KvWrite::Increment { key, by, .. } => {
+                    let old = values
+                        .get(key)
+                        .map_or(Some(0), |value| std::str::from_utf8(value).ok()?.parse().ok());
+                    if let Some(old) = old {
+                        let sum: i64 = i64::saturating_add(old, *by);
+                        values.insert(key.clone(), sum.to_string().into_bytes());
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_log(&self) -> Vec<Line> {
+        std::mem::take(&mut self.log.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn values(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Services for Circumstances {
     fn now_ms(&self) -> u64 {
-        self.now
+        self.now.load(Ordering::Relaxed)
     }
 
     fn table(&self, name: &str) -> Option<Arc<dyn Table>> {
@@ -339,8 +488,7 @@ impl Services for Circumstances {
     }
 
     fn kv_get<'a>(&'a self, _plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
-        let value = self.values.get(key).map(|value| value.clone().into_bytes());
-        Box::pin(async move { Ok(value) })
+        Box::pin(async move { Ok(self.values().get(key).cloned()) })
     }
 
     fn random_seed(&self) -> [u8; 32] {
@@ -351,8 +499,12 @@ impl Services for Circumstances {
         Box::pin(async move { Ok(self.networks.get(number).cloned()) })
     }
 
-    fn log(&self, plugin: &str, _message: &str, level: Level, text: &str) {
-        tracing::debug!(plugin, ?level, "{text}");
+    fn log(&self, _plugin: &str, _message: &str, level: Level, text: &str) {
+        let text = text.to_owned();
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Line { level, text });
     }
 }
 

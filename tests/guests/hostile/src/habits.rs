@@ -179,6 +179,11 @@ pub fn process(habit: &str, occasion: Occasion) -> Result<Verdict, Fault> {
             message::headers(),
             message::parts(),
         )),
+        "part" => hold(format!(
+            "{:?} {:?}",
+            message::part_header(2, "CONTENT-LOCATION"),
+            message::part_header(99, "name").is_err(),
+        )),
         "random" => hold(format!(
             "{} {:?}",
             random::number(),

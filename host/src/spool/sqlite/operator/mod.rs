@@ -4,10 +4,13 @@ mod act;
 mod depths;
 mod look;
 mod trace;
+mod values;
 
 use super::access::Access;
 use crate::message::{MessageId, PeerName, QueueId};
-use crate::spool::{By, Depths, Details, Filter, Operator, QueueEntry, Selection, SpoolError, Traces};
+use crate::spool::{
+    By, Depths, Details, Filter, Operator, QueueEntry, Selection, SpoolError, StoredValue, Traces, ValueChange,
+};
 
 pub(super) use self::depths::RequestCount;
 use self::look::Look;
@@ -47,6 +50,18 @@ impl<A: Access> Operator for A {
 
     fn trace(&self, id: &str, by: &By) -> Result<Traces, SpoolError> {
         trace::trace(self, id, by)
+    }
+
+    fn values(&self, plugin: Option<&str>, prefix: &str, limit: u32) -> Result<Vec<StoredValue>, SpoolError> {
+        self.read(|db| values::list(db, plugin, prefix, limit))
+    }
+
+    fn set_value(&self, plugin: &str, key: &str, value: Option<&[u8]>, by: &By) -> Result<Option<Vec<u8>>, SpoolError> {
+        values::set(self, plugin, key, value, by)
+    }
+
+    fn value_changes(&self) -> Result<Vec<ValueChange>, SpoolError> {
+        self.read(values::changes)
     }
 
     fn depths(&self) -> Result<Depths, SpoolError> {

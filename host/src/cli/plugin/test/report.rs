@@ -1,0 +1,233 @@
+//! What came out of a run of sample cases: for people, as JSON, and in the form of JUnit that build servers read.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::share;
+
+/// What became of every case.
+#[derive(Default)]
+pub struct Report {
+    pub cases: Vec<Result>,
+}
+
+/// What became of one case.
+pub struct Result {
+    pub name: String,
+    pub verdict: Verdict,
+    pub took: Duration,
+    /// The rules of the settings, as the plug-in names them.
+    pub rules: Vec<String>,
+    /// Those that had a part in it.
+    pub used: Vec<String>,
+    /// Lines that the plug-in logged and printed.
+    pub log: Vec<String>,
+    /// The time of its longest call, and the most that this call may take.
+    pub time: Option<(Duration, Duration)>,
+    pub fuel: Option<u64>,
+}
+
+/// How what the plug-in did compares with what is expected.
+pub enum Verdict {
+    Same,
+    Blessed,
+    /// Lines: `-` expected, `+` what it does.
+    Differs(String),
+    /// It failed in a way that is not accepted.
+    NotBlessed(String),
+    /// The case cannot be run.
+    Broken(String),
+}
+
+impl Verdict {
+    pub fn differs(&self) -> bool {
+        matches!(self, Self::Differs(_) | Self::NotBlessed(_))
+    }
+
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken(_))
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Same => "ok",
+            Self::Blessed => "blessed",
+            Self::Differs(_) => "differs",
+            Self::NotBlessed(_) => "failed",
+            Self::Broken(_) => "broken",
+        }
+    }
+
+    /// What there is to say beside the word.
+    fn detail(&self) -> &str {
+        match self {
+            Self::Same | Self::Blessed => "",
+            Self::Differs(text) | Self::NotBlessed(text) | Self::Broken(text) => text,
+        }
+    }
+}
+
+impl Result {
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut text = format!("{:<8} {}", self.verdict.word(), self.name);
+        match &self.verdict {
+            Verdict::Differs(lines) => {
+                let _ = write!(
+                    text,
+                    "  (- expected, + what it does now)\n{}",
+                    lines.trim_end_matches('\n')
+                );
+            }
+            Verdict::NotBlessed(reason) => {
+                let _ = write!(text, "  not blessed: {reason}");
+            }
+            Verdict::Broken(reason) => {
+                let _ = write!(text, "  {reason}");
+            }
+            Verdict::Same | Verdict::Blessed => {}
+        }
+        text.push('\n');
+        for line in &self.log {
+            let _ = writeln!(text, "         log {line}");
+        }
+        match (self.fuel, self.time) {
+            (Some(fuel), _) => {
+                let _ = writeln!(text, "         fuel {fuel}");
+            }
+            // Small times say more about the machine than about the plug-in.
+            (None, Some((time, budget))) if time * 10 > budget => {
+                let _ = writeln!(
+                    text,
+                    "         its longest call took {time:.0?}, {} of its time",
+                    share(time, budget)
+                );
+            }
+            (None, _) => {}
+        }
+        text
+    }
+
+    /// One object.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "case": self.name,
+            "result": self.verdict.word(),
+            "detail": self.verdict.detail(),
+            "rules": self.used,
+            "log": self.log,
+            "fuel": self.fuel,
+        })
+    }
+}
+
+impl Report {
+    pub fn count(&self, of: fn(&Verdict) -> bool) -> usize {
+        self.cases.iter().filter(|case| of(&case.verdict)).count()
+    }
+
+    /// A line for each rule of the settings of all cases: those that it had a part in. Nothing for a plug-in without rules.
+    pub fn rules(&self) -> String {
+        let mut names: Vec<&String> = Vec::new();
+        for rule in self.cases.iter().flat_map(|case| case.rules.iter().chain(&case.used)) {
+            if !names.contains(&rule) {
+                names.push(rule);
+            }
+        }
+        let line = |rule: &&String| {
+            let cases = self.cases.iter().filter(|case| case.used.contains(rule));
+            let cases: Vec<&str> = cases.map(|case| case.name.as_str()).collect();
+            match cases.is_empty() {
+                true => format!("rule {rule}: touched by no case\n"),
+                false => format!("rule {rule}: {}\n", cases.join(", ")),
+            }
+        };
+        names.iter().map(line).collect()
+    }
+
+    /// One suite, by the name of the plug-in's folder.
+    pub fn junit(&self, name: &str) -> String {
+        let (failures, errors) = (self.count(Verdict::differs), self.count(Verdict::is_broken));
+        let tests = self.cases.len();
+        let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+        let name = escaped(name);
+        let _ = writeln!(
+            text,
+            "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">"
+        );
+        for case in &self.cases {
+            let (case_name, took) = (escaped(&case.name), case.took.as_secs_f64());
+            let _ = write!(
+                text,
+                "    <testcase classname=\"{name}\" name=\"{case_name}\" time=\"{took:.3}\""
+            );
+            let element = match case.verdict {
+                Verdict::Differs(_) | Verdict::NotBlessed(_) => "failure",
+                Verdict::Broken(_) => "error",
+                Verdict::Same | Verdict::Blessed => {
+                    text.push_str("/>\n");
+                    continue;
+                }
+            };
+            let (word, detail) = (case.verdict.word(), escaped(case.verdict.detail()));
+            let _ = writeln!(text, "><{element} message=\"{word}\">{detail}</{element}></testcase>");
+        }
+        text + "  </testsuite>\n</testsuites>\n"
+    }
+}
+
+/// Text as XML 1.0 can hold it.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn junit_has_a_case_for_each_and_no_octet_that_xml_forbids() {
+        let case = |name: &str, verdict| Result {
+            name: name.into(),
+            verdict,
+            took: Duration::from_millis(1),
+            rules: Vec::new(),
+            used: Vec::new(),
+            log: Vec::new(),
+            time: None,
+            fuel: None,
+        };
+        let report = Report {
+            cases: vec![
+                case("a", Verdict::Same),
+                case("b", Verdict::Differs("  - <x>\u{1}\n".into())),
+                case("c", Verdict::Broken("no \"To\"".into())),
+            ],
+        };
+        let text = report.junit("p&q");
+        assert!(
+            text.contains("name=\"p&amp;q\" tests=\"3\" failures=\"1\" errors=\"1\""),
+            "{text}"
+        );
+        assert!(
+            text.contains("<failure message=\"differs\">  - &lt;x&gt;\u{fffd}\n</failure>"),
+            "{text}"
+        );
+        assert!(
+            text.contains("<error message=\"broken\">no &quot;To&quot;</error>"),
+            "{text}"
+        );
+    }
+}
