@@ -235,6 +235,7 @@ fn be_a_careless_relay() {
     let file = PathBuf::from(std::env::var_os(CARELESS).expect("a configuration"));
     let beside = file.with_file_name("thrown-away");
     let options = Options {
+        ledger: Duration::from_secs(86_400),
         reserve: 0,
         clock: Arc::new(SystemClock),
     };

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use mm4relay::message::{
-    Append, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Ordinal, Origin,
-    Outgoing, OutgoingId, PeerName, Piece, Recipient, RecipientId, RepeatKey, Rope, StreamName, Timestamp, Transaction,
-    TransactionChange, TransactionKey, Wants,
+    Append, Change, Content, End, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Ordinal, Origin,
+    Outgoing, OutgoingId, PeerName, Piece, Recipient, RecipientEnd, RecipientId, RepeatKey, Rope, StreamName,
+    Timestamp, Transaction, TransactionChange, TransactionKey, Wants,
 };
 use mm4relay::spool::{Acceptance, DeliveryResult, Inbox, Outcome};
 
@@ -57,6 +57,7 @@ pub fn acceptance(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Accept
         outgoing: vec![outgoing],
         failed: Vec::new(),
         hold: None,
+        ended: Vec::new(),
         appends: vec![charging("relay-in")],
         kv: Vec::new(),
         journey: Vec::new(),
@@ -157,6 +158,10 @@ pub fn delivered(id: OutgoingId) -> Outcome {
         result: DeliveryResult::Delivered,
         reply: None,
         attempts: 1,
+        ended: vec![RecipientEnd {
+            recipient: RecipientId(0),
+            end: End::Delivered,
+        }],
         changes: Vec::new(),
         appends: vec![charging("relay-out")],
         kv: Vec::new(),

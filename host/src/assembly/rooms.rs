@@ -120,6 +120,7 @@ impl Relay {
 pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) -> Result<Arc<dyn Spool>, Findings> {
     let options = spool::Options {
         reserve: config.limits.disk_reserve,
+        ledger: config.ledger.keep,
         clock,
     };
     spool::open(&config.relay.spool, options).map_err(|error| {

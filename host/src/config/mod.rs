@@ -10,6 +10,7 @@ mod charging_output;
 mod console;
 mod file;
 mod forms;
+mod ledger;
 mod limits;
 mod listening;
 mod manifest;
@@ -32,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 pub use charging_output::{ChargingFormat, ChargingOutput};
 pub use console::Console;
+pub use ledger::Ledger;
 pub use limits::Limits;
 pub use listening::overlap;
 pub use manifest::{Language, MANIFEST, Manifest};
@@ -62,6 +64,7 @@ pub struct Config {
     pub relay: Relay,
     pub limits: Limits,
     pub transactions: Transactions,
+    pub ledger: Ledger,
     /// With it, the relay offers STARTTLS to those who connect.
     pub tls: Option<ServerTls>,
     /// `[console]`; without it there is none.
@@ -204,6 +207,7 @@ impl Config {
             },
             limits: Limits::default(),
             transactions: Transactions::default(),
+            ledger: Ledger::default(),
             tls: None,
             console: None,
             routing: Routing::default(),
@@ -277,6 +281,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     };
     let limits = root.section("limits", Limits::read);
     let transactions = root.section("transactions", Transactions::read);
+    let ledger = root.section("ledger", Ledger::read);
     let console = root.optional_section("console", Console::read);
     let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
     listening::refuse_twice(root, &relay, console.as_ref());
@@ -320,6 +325,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         charging_outputs: outputs.into_iter().flatten().collect(),
         limits,
         transactions,
+        ledger,
         tls: tls.flatten(),
         console,
         routing,

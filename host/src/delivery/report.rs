@@ -1,6 +1,6 @@
 //! What is told when the fate of recipients is decided, and to whom.
 
-use crate::message::{Append, KvWrite, Outgoing, RecipientId, Timestamp, TransactionChange};
+use crate::message::{Append, End, KvWrite, Outgoing, RecipientEnd, RecipientId, Timestamp, TransactionChange};
 use crate::protocol::smtp::Enhanced;
 use crate::spool::{BoxFuture, NewEvent};
 
@@ -30,6 +30,19 @@ pub struct FailedRecipient {
     pub enhanced: Option<Enhanced>,
     pub text: String,
     pub ended: Ended,
+}
+
+impl DeliveryReport {
+    /// Whose end it is, and which.
+    pub fn ends(&self) -> Vec<RecipientEnd> {
+        let delivered = self.delivered.iter().map(|id| (*id, End::Delivered));
+        let failed = self.failed.iter().map(|failed| match failed.ended {
+            Ended::Refused => (failed.id, End::Refused),
+            Ended::GivenUp | Ended::Expired => (failed.id, End::Expired),
+        });
+        let ends = delivered.chain(failed);
+        ends.map(|(recipient, end)| RecipientEnd { recipient, end }).collect()
+    }
 }
 
 /// Why recipients are given up.

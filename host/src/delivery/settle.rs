@@ -168,12 +168,14 @@ impl Settling {
                 result: self.result(&context, &entry),
                 reply: context.said(&entry),
                 attempts: context.attempts,
+                ended: Vec::new(),
                 changes: Vec::new(),
                 appends: Vec::new(),
                 kv: Vec::new(),
                 event: None,
             };
             if let Some(report) = context.report(&entry) {
+                outcome.ended = report.ends();
                 let caused = peer.outcomes.decide(outgoing, &report).await;
                 (outcome.appends, outcome.kv, outcome.event) = (caused.appends, caused.kv, caused.event);
                 outcome.changes = caused.changes;

@@ -54,6 +54,14 @@ pub struct Timestamp(pub u64);
 
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+impl MessageId {
+    /// The first that a message received at this time, or later, can have: ids are microseconds since 1970, or ahead of
+    /// that where many came at once.
+    pub fn first_at(at: Timestamp) -> Self {
+        Self(at.0.saturating_mul(1000))
+    }
+}
+
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits: [u8; 13] = std::array::from_fn(|i| BASE32[(self.0 >> (60 - 5 * i) & 31) as usize]);

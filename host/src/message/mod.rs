@@ -5,6 +5,7 @@
 mod address;
 mod content;
 mod edit;
+mod ending;
 mod envelope;
 mod foreign;
 mod header;
@@ -26,6 +27,7 @@ mod whole;
 pub use address::{AddressKind, MAX_ADDRESS_OCTETS, MmsAddress};
 pub use content::{Content, Piece, ReadAt, Rope};
 pub use edit::{Edit, HeaderName, HeaderValue, MediaType, NewBody};
+pub use ending::{End, RecipientEnd};
 pub use envelope::{Envelope, Recipient};
 pub use foreign::{Visible, VisibleLines, visible_json};
 pub use header::{Field, Header};

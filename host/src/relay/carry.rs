@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::message::{
-    Field, HoldRule, Holder, Incoming, Masked, Message, Ordinal, Outgoing, PeerName, Recipient, RecipientId, Refusal,
-    Step, Timestamp, Transaction,
+    End, Field, HoldRule, Holder, Incoming, Masked, Message, Ordinal, Outgoing, PeerName, Recipient, RecipientId,
+    Refusal, Step, Timestamp, Transaction,
 };
 use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
@@ -109,6 +109,7 @@ impl Relay {
         // Given back before the commit, which reads large messages in chunks.
         let _room = self.room_for(&incoming.content).await;
         let limits = self.mm4_limits(&incoming);
+        let received = incoming.envelope.recipients.clone();
         let mut message = once_each(Arc::new(read(incoming, limits).await?));
         self.refuse_loops(&message)?;
         // Before any plug-in sees it. What they make of it is asked again where it goes out.
@@ -144,7 +145,8 @@ impl Relay {
         let came_to = came_to
             .or_else(|refusal| self.hold_if_deferred_too_often(&message, refusal, run))
             .or_else(|refusal| self.refuse_with_response(&message, &meaning, refusal, run));
-        let acceptance = self.remember(&meaning, came_to?, run).await;
+        let mut acceptance = self.remember(&meaning, came_to?, run).await;
+        acceptance.end_others(&received, End::Discarded);
         Ok(Acceptance { says, ..acceptance })
     }
 

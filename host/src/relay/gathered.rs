@@ -259,6 +259,7 @@ pub(super) fn nothing(incoming: Incoming) -> Acceptance {
         outgoing: Vec::new(),
         failed: Vec::new(),
         hold: None,
+        ended: Vec::new(),
         appends: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),

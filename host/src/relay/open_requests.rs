@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::message::{Edit, LegState, Message, MessageType, MmsAddress, PeerName, RecipientId, Refusal};
+use crate::message::{
+    Edit, End, LegState, Message, MessageType, MmsAddress, PeerName, RecipientEnd, RecipientId, Refusal,
+};
 use crate::pipeline::Effects;
 use crate::protocol::mm4;
 use crate::routing::{Side, Split};
@@ -68,6 +70,7 @@ impl Relay {
         tracing::info!(message = %message.id, peer = %message.origin.peer, kind, "taken and not carried: {}", heard.why);
         Acceptance {
             changes: heard.changes,
+            ended: RecipientEnd::all(&message.envelope.recipients, End::Taken),
             ..acceptance(message, Effects::default())
         }
     }
@@ -171,7 +174,11 @@ impl Relay {
         tracing::info!(message = %message.id, peer = %message.origin.peer, "refused with a response: {refusal}");
         let (answer, cause) = transactions::of_refusal(&refusal, self.clock.now());
         let legs = everybody(message, LegState::Failed { answer, cause });
-        Ok((acceptance(message, Effects::default()), legs))
+        let refused = Acceptance {
+            ended: RecipientEnd::all(&message.envelope.recipients, End::Refused),
+            ..acceptance(message, Effects::default())
+        };
+        Ok((refused, legs))
     }
 
     /// Adds what is to be remembered to what is to be committed.

@@ -42,6 +42,7 @@
 
 mod facets;
 mod history;
+pub mod ledger;
 mod open;
 mod operator;
 mod refused;
@@ -50,9 +51,11 @@ pub mod sqlite;
 mod streams;
 pub mod upgrade;
 
+use std::collections::HashSet;
+
 use crate::message::{
-    Append, Content, Envelope, Holder, Incoming, KvWrite, MessageId, Ordinal, Origin, Outgoing, OutgoingId,
-    RecipientId, Said, Step, Timestamp, Transaction, TransactionChange,
+    Append, Content, End, Envelope, Holder, Incoming, KvWrite, MessageId, Ordinal, Origin, Outgoing, OutgoingId,
+    Recipient, RecipientEnd, RecipientId, Said, Step, Timestamp, Transaction, TransactionChange,
 };
 
 pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, Values};
@@ -90,6 +93,8 @@ pub struct Acceptance {
     pub failed: Vec<(Outgoing, String)>,
     /// Set when the message stays in the spool as it was received, in addition to what goes out of it.
     pub hold: Option<Hold>,
+    /// Recipients that end here, without a destination: discarded, or taken by the relay itself. For the [`ledger`].
+    pub ended: Vec<RecipientEnd>,
     pub appends: Vec<Append>,
     pub kv: Vec<KvWrite>,
     /// What the plug-ins did, to show to people.
@@ -181,6 +186,8 @@ pub struct Outcome {
     pub reply: Option<String>,
     /// Attempts so far, the last one included.
     pub attempts: u32,
+    /// Recipients whose end is decided. For the [`ledger`].
+    pub ended: Vec<RecipientEnd>,
     /// What it means for the transaction of the message.
     pub changes: Vec<TransactionChange>,
     pub appends: Vec<Append>,
@@ -278,6 +285,27 @@ pub enum SpoolError {
     Unknown { folder: String, found: i64 },
     #[error("the spool is closed")]
     Closed,
+}
+
+impl Acceptance {
+    /// Ends those of the message's recipients that go nowhere, and whose end is not decided otherwise.
+    pub fn end_others(&mut self, received: &[Recipient], end: End) {
+        let failed = self.failed.iter().map(|(outgoing, _)| outgoing);
+        let outgoing = self.outgoing.iter().chain(failed);
+        let held = self.hold.iter().flat_map(|_| &self.envelope.recipients);
+        let known: HashSet<RecipientId> = outgoing
+            .flat_map(|outgoing| &outgoing.envelope.recipients)
+            .chain(held)
+            .map(|recipient| recipient.id)
+            .chain(self.ended.iter().map(|ended| ended.recipient))
+            .collect();
+        let others = received.iter().filter(|recipient| !known.contains(&recipient.id));
+        let others = others.map(|other| RecipientEnd {
+            recipient: other.id,
+            end,
+        });
+        self.ended.extend(others);
+    }
 }
 
 impl Hold {

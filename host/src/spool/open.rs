@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::ledger::Ledger;
 use super::sqlite::{self, SqliteSpool};
 use super::{Operator, Spool, SpoolError, Streams};
 use crate::clock::SharedClock;
@@ -14,12 +16,14 @@ pub struct Options {
     pub clock: SharedClock,
     /// Octets of the disk below which no message is taken.
     pub reserve: u64,
+    /// How long the ledger knows a message.
+    pub ledger: Duration,
 }
 
 /// What a command may do beside a relay, which may run or not.
-pub trait Hand: Operator + Streams {}
+pub trait Hand: Operator + Streams + Ledger {}
 
-impl<T: Operator + Streams> Hand for T {}
+impl<T: Operator + Streams + Ledger> Hand for T {}
 
 /// Opens the store in `folder` for a relay, and makes both when they are not there. Blocks.
 ///
@@ -29,6 +33,7 @@ pub fn open(folder: &Path, options: Options) -> Result<Arc<dyn Spool>, SpoolErro
     let options = sqlite::Options {
         reserve: Some(options.reserve),
         clock: options.clock,
+        ledger: options.ledger,
         ..sqlite::Options::default()
     };
     Ok(SqliteSpool::open(folder, options)?)

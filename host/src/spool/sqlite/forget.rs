@@ -1,4 +1,5 @@
-//! Forgetting transactions whose time is over: a few at a time, between commits, so that nobody waits for it.
+//! Forgetting transactions whose time is over, and what is older than the ledger is kept: a little at a time, between
+//! commits, so that nobody waits for it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,10 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::readers::Readers;
-use super::transactions;
 use super::unit::Unit;
 use super::writer::{Request, Tally, Work};
+use super::{ledger, transactions};
 use crate::clock::SharedClock;
+use crate::message::MessageId;
 use crate::spool::SpoolError;
 
 /// Transactions that the writer forgets in one go, and how long that may take. Each stands in pages all over the database,
@@ -28,6 +30,8 @@ pub(super) struct Forgetter {
     pub clock: SharedClock,
     pub tally: Arc<Tally>,
     pub every: Duration,
+    /// How long the ledger is kept.
+    pub ledger: Duration,
 }
 
 impl Forgetter {
@@ -43,32 +47,37 @@ impl Forgetter {
         loop {
             std::thread::sleep(pause);
             match self.look() {
-                Ok(0) => pause = self.every,
-                Ok(_) => pause = PAUSE,
+                Ok(false) => pause = self.every,
+                Ok(true) => pause = PAUSE,
                 Err(SpoolError::Closed) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "old transactions are not forgotten yet");
+                    tracing::warn!(%error, "old transactions and movements are not forgotten yet");
                     pause = self.every;
                 }
             }
         }
     }
 
-    /// How many were forgotten.
-    fn look(&self) -> Result<u64, SpoolError> {
+    /// Whether there was something to forget.
+    fn look(&self) -> Result<bool, SpoolError> {
         // Held only while it is needed: the writer ends when nobody can ask it any more.
         let requests = self.requests.upgrade().ok_or(SpoolError::Closed)?;
         let now = self.clock.now();
-        if self.readers.with(|db| transactions::over(db, now, 1))?.is_empty() {
-            return Ok(0);
-        }
+        let begins = MessageId::first_at(now.minus(self.ledger));
+        let (over, old) = self.readers.with(|db| {
+            let over = !transactions::over(db, now, 1)?.is_empty();
+            Ok((over, ledger::is_older(db, begins)?))
+        })?;
         let before = self.tally.forgotten.load(Relaxed);
-        let (reply, answer) = oneshot::channel();
-        let work = Work::Forget;
-        let sent = requests.blocking_send(Request { work, reply });
-        sent.map_err(|_| SpoolError::Closed)?;
-        answer.blocking_recv().map_err(|_| SpoolError::Closed)??;
-        Ok(self.tally.forgotten.load(Relaxed) - before)
+        for (due, work) in [(over, Work::Forget), (old, Work::ForgetMovements(begins))] {
+            if due {
+                let (reply, answer) = oneshot::channel();
+                let sent = requests.blocking_send(Request { work, reply });
+                sent.map_err(|_| SpoolError::Closed)?;
+                answer.blocking_recv().map_err(|_| SpoolError::Closed)??;
+            }
+        }
+        Ok(old || self.tally.forgotten.load(Relaxed) > before)
     }
 }
 

@@ -41,9 +41,11 @@
 //! Space that a drained queue leaves behind is used again, and not given back to the file system.
 
 mod access;
+mod accounts;
 mod checkpoint;
 mod forget;
 mod history;
+mod ledger;
 mod operator;
 mod pieces;
 mod readers;
@@ -106,6 +108,8 @@ pub struct Options {
     pub cache: u64,
     /// How often the spool looks for transactions whose time is over. `None`: never, and they stay.
     pub forget: Option<Duration>,
+    /// How long the ledger knows a message.
+    pub ledger: Duration,
     /// Whether the database is copied before it is upgraded from an older format.
     pub backup: bool,
     /// Octets of the disk below which no message is taken; part of them is kept in files for outcomes and for the
@@ -121,6 +125,7 @@ impl Default for Options {
             log: 64 * 1024 * 1024,
             cache: 24 * 1024 * 1024,
             forget: Some(Duration::from_secs(1)),
+            ledger: Duration::from_secs(40 * 24 * 3600),
             backup: true,
             reserve: None,
         }
@@ -212,6 +217,7 @@ impl SqliteSpool {
                 clock: options.clock.clone(),
                 tally: tally.clone(),
                 every,
+                ledger: options.ledger,
             };
             forgetter.start()?;
         }

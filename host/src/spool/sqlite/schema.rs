@@ -38,9 +38,9 @@ pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 pub(super) const TABLES: &str = "
     -- Counters that outlive the rows they count. `retry:PEER` counts how often an operator asked to try a peer again.
-    -- `salt` goes into the hashes of `lookup`.
+    -- `salt` goes into the hashes of `lookup`. `ledger`: the id of the first message that the ledger may know.
     CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-    INSERT INTO counter VALUES('id-ceiling', 0), ('salt', random());
+    INSERT INTO counter VALUES('id-ceiling', 0), ('salt', random()), ('ledger', 0);
 
     -- A received message, for as long as anything below needs it. `hold` is the reason why it stays as it was received.
     -- Then, with `due`, its chain is to be run at that time (`attempts` of that came to nothing); without, it is parked,
@@ -111,6 +111,14 @@ pub(super) const TABLES: &str = "
     CREATE TABLE history(
         request INTEGER NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL, event TEXT NOT NULL,
         PRIMARY KEY(request, place)) WITHOUT ROWID;
+
+    -- What came in for recipients and what became of them, line by line: see `spool::ledger`. `what`: a number of
+    -- `stored::ledger`. `recipients`: their ids, with commas. `record`: the first charging record that came with it;
+    -- `sums`: a checksum of each. `about`: what the message is, as JSON, in its first line.
+    CREATE TABLE ledger(
+        message INTEGER NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL, what INTEGER NOT NULL,
+        ordinal INTEGER NOT NULL, recipients TEXT NOT NULL, peer TEXT, record INTEGER, sums BLOB, about TEXT,
+        PRIMARY KEY(message, place)) WITHOUT ROWID;
 
     CREATE TABLE kv(plugin TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(plugin, key)) WITHOUT ROWID;
 ";

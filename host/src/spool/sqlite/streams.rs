@@ -11,6 +11,7 @@ use super::schema::key;
 use super::stored;
 use super::unit::Unit;
 use crate::message::{Append, QueueId, StreamName, Timestamp};
+use crate::spool::ledger::{Records, record_sum, record_text};
 use crate::spool::{BoxFuture, Mark, Recorded, SpoolError, Streams};
 
 /// Records that are removed in one transaction.
@@ -21,16 +22,25 @@ const BATCH: usize = 1000;
 pub(super) type Numbers = BTreeMap<StreamName, i64>;
 
 impl Unit<'_> {
-    /// Appends records that `id` caused. Returns the first and the last number that the stream of charging records gave,
-    /// if it gave any.
-    pub(super) fn append(&mut self, id: QueueId, appends: &[Append]) -> Result<Option<(u64, u64)>, SpoolError> {
+    /// Appends records that `id` caused. Returns those of the stream of charging records, if there are any.
+    pub(super) fn append(&mut self, id: QueueId, appends: &[Append]) -> Result<Option<Records>, SpoolError> {
         const INSERT: &str = "
             INSERT INTO record(stream, sequence, message, ordinal, recorded_at, plugin, version, record)
             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let (message, now) = (key(id.message())?, sql_time(self.now));
-        let mut charged = None;
+        let mut charged: Option<Records> = None;
         for append in appends {
             let sequence = self.next_number(&append.stream)?;
+            let text = record_text(&append.record);
+            if append.stream == StreamName::CHARGING {
+                let sum = record_sum(sequence as u64, self.now, &append.plugin, &append.version, &text);
+                let first = sequence as u64;
+                let charged = charged.get_or_insert(Records {
+                    first,
+                    sums: Vec::new(),
+                });
+                charged.sums.push(sum);
+            }
             let row = (
                 append.stream.as_str(),
                 sequence,
@@ -39,13 +49,9 @@ impl Unit<'_> {
                 now,
                 &append.plugin,
                 &append.version,
-                stored::write(&append.record)?,
+                text,
             );
             self.run(INSERT, row)?;
-            if append.stream == StreamName::CHARGING {
-                let (first, _) = charged.unwrap_or((sequence as u64, 0));
-                charged = Some((first, sequence as u64));
-            }
         }
         Ok(charged)
     }

@@ -14,6 +14,7 @@ use super::stored;
 use super::unit::{Unit, release};
 use crate::message::{Change, Leg, MessageId, Ordinal, Timestamp, Transaction, TransactionChange, TransactionKey};
 use crate::spool::SpoolError;
+use crate::spool::ledger::Moved;
 
 /// Hashes in `lookup_new`: as many as fill about ten pages, so that the requests of one flush share those instead of each
 /// writing pages of its own.
@@ -134,7 +135,8 @@ impl Unit<'_> {
             AGAIN,
             (id, ordinal.get(), sql_time(at), stored::write_envelope(&envelope)?),
         )?;
-        Ok(())
+        let again = envelope.recipients.iter().map(|recipient| recipient.id.0).collect();
+        self.enter(of.id, &[self.movement(Moved::Reopened, ordinal.get(), again)])
     }
 
     /// Removes an outgoing message that was kept for its transaction.

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::history;
+use super::ledger;
 use super::readers::{outgoing_id, sql_time};
 use super::rows::ordinals;
 use super::schema::{chunk_key, key};
@@ -10,7 +11,8 @@ use super::stored;
 use super::streams::Numbers;
 use super::transactions::Changed;
 use super::writer::Work;
-use crate::message::{MessageId, OutgoingId, QueueId, Step, Timestamp};
+use crate::message::{End, MessageId, OutgoingId, QueueId, RecipientEnd, RecipientId, Step, Timestamp};
+use crate::spool::ledger::{Moved, Movement, Records};
 use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Outcome, Settlement, SpoolError};
 
 /// Counters that the one writer carries in memory. It works on a copy, and keeps the copy when the transaction is
@@ -72,6 +74,7 @@ impl Unit<'_> {
             }
             Work::Operate(operation) => (operation.0)(self.db),
             Work::Forget => self.forget_some(),
+            Work::ForgetMovements(begins) => self.forget_movements(*begins),
             Work::Close => Ok(()),
         }
     }
@@ -86,7 +89,11 @@ impl Unit<'_> {
             self.insert_message(acceptance)?;
             self.insert_content(acceptance)?;
         }
-        self.cause(acceptance, acceptance_about(acceptance)?, Event::Accepted)
+        let first = Movement {
+            about: Some(ledger::about(acceptance)),
+            ..self.movement(Moved::Opened, 0, Vec::new())
+        };
+        self.cause(acceptance, acceptance_about(acceptance)?, first, Event::Accepted)
     }
 
     /// Everything that a message causes besides its own row.
@@ -94,6 +101,7 @@ impl Unit<'_> {
         &mut self,
         acceptance: &Acceptance,
         about: Option<i64>,
+        first: Movement,
         event: fn(Box<Arrival>) -> Event,
     ) -> Result<(), SpoolError> {
         for outgoing in &acceptance.outgoing {
@@ -102,13 +110,15 @@ impl Unit<'_> {
         for (outgoing, reason) in &acceptance.failed {
             self.insert_outgoing(acceptance, outgoing, Some(reason))?;
         }
-        let id = QueueId::AsReceived(acceptance.id);
-        let charged = self.append(id, &acceptance.appends)?;
+        let records = self.append(QueueId::AsReceived(acceptance.id), &acceptance.appends)?;
+        let charged = records.as_ref().map(Records::range);
+        self.book(acceptance, Movement { records, ..first })?;
         self.keep_values(&acceptance.kv)?;
         if let Some(opens) = &acceptance.opens {
             self.open(opens)?;
         }
         let changed = self.change(&acceptance.changes)?;
+        self.book_bounces(acceptance, &told_something(&changed))?;
         let changes = self.note_others(about, changed)?;
         if about.is_some() {
             self.note(about, &event(Box::new(Arrival::of(acceptance, changes, charged))))?;
@@ -129,6 +139,7 @@ impl Unit<'_> {
         {
             self.refuse_copy(opens)?;
         }
+        let kept = self.kept(message)?;
         let done = match finish {
             Finish::Again { due, reason } => self.run(AGAIN, (message, reason, sql_time(*due)))?,
             Finish::Failed { reason, .. } => self.run(FAILED, (message, reason))?,
@@ -144,7 +155,8 @@ impl Unit<'_> {
         let about = history::about(self.db, id)?;
         match finish {
             Finish::Done(acceptance) => {
-                self.cause(acceptance, about, Event::Finished)?;
+                let first = self.movement(Moved::CarriedOn, 0, kept);
+                self.cause(acceptance, about, first, Event::Finished)?;
                 release(self.db, message)
             }
             Finish::Again { due, reason } => {
@@ -157,7 +169,14 @@ impl Unit<'_> {
                 appends,
                 kv,
             } => {
-                self.append(QueueId::AsReceived(id), appends)?;
+                let whole = QueueId::AsReceived(id);
+                let records = self.append(whole, appends)?;
+                let refused = |recipient: u32| RecipientEnd {
+                    recipient: RecipientId(recipient),
+                    end: End::Refused,
+                };
+                let ended: Vec<RecipientEnd> = kept.into_iter().map(refused).collect();
+                self.book_ends(whole, &ended, records)?;
                 self.keep_values(kv)?;
                 let changed = self.change(changes)?;
                 let (reason, changes) = (reason.clone(), self.note_others(about, changed)?);
@@ -229,7 +248,9 @@ impl Unit<'_> {
                 self.defer(outcome.id, *due, *attempts, reason)?;
             }
         }
-        let charged = self.append(outcome.id.into(), &outcome.appends)?;
+        let records = self.append(outcome.id.into(), &outcome.appends)?;
+        let charged = records.as_ref().map(Records::range);
+        self.book_ends(outcome.id.into(), &outcome.ended, records)?;
         self.keep_values(&outcome.kv)?;
         let changes = self.note_others(about, changed)?;
         if about.is_some() {
@@ -256,7 +277,9 @@ impl Unit<'_> {
                 };
                 let about = history::about(self.db, id.message)?;
                 release(self.db, key(id.message)?)?;
-                let charged = self.append(id.into(), appends)?;
+                let records = self.append(id.into(), appends)?;
+                let charged = records.as_ref().map(Records::range);
+                self.book_ends(id.into(), &[], records)?;
                 self.keep_values(kv)?;
                 self.note(about, &Event::Settled { id, charged })
             }
@@ -273,6 +296,12 @@ pub(super) fn acceptance_about(acceptance: &Acceptance) -> Result<Option<i64>, S
     let opens = acceptance.opens.as_ref().map(|opens| opens.id);
     let changes = || acceptance.changes.first().map(|change| change.id);
     opens.or_else(changes).map(key).transpose()
+}
+
+/// The transactions to which something happened.
+fn told_something(changed: &[Changed]) -> Vec<MessageId> {
+    let told = changed.iter().filter(|changed| !changed.texts.is_empty());
+    told.map(|changed| changed.transaction.id).collect()
 }
 
 /// Whether a delivered message has to stay, by what its transaction has become.

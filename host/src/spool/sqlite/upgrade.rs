@@ -37,7 +37,8 @@ const FROM_3: &str = "
 ";
 
 /// Format 4 had a table for charging records alone, and kept the marks of their readers among other counters. Where no
-/// record is left, the marks say what number was the last.
+/// record is left, the marks say what number was the last. It had no ledger: that begins with the first message after the
+/// upgrade, since every id is below the ceiling.
 const FROM_4: &str = "
     CREATE TABLE record(
         stream TEXT NOT NULL, sequence INTEGER NOT NULL, message INTEGER NOT NULL, ordinal INTEGER NOT NULL,
@@ -57,6 +58,11 @@ const FROM_4: &str = "
         (SELECT min(sequence) - 1 FROM charging), (SELECT max(sequence) FROM mark), 0);
     DELETE FROM counter WHERE name = 'exported' OR name GLOB 'output:*' OR name GLOB 'output-file:*';
     DROP TABLE charging;
+    CREATE TABLE ledger(
+        message INTEGER NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL, what INTEGER NOT NULL,
+        ordinal INTEGER NOT NULL, recipients TEXT NOT NULL, peer TEXT, record INTEGER, sums BLOB, about TEXT,
+        PRIMARY KEY(message, place)) WITHOUT ROWID;
+    INSERT INTO counter SELECT 'ledger', value FROM counter WHERE name = 'id-ceiling';
 ";
 
 /// Damaged rows that are named one by one.
@@ -188,12 +194,24 @@ pub(in crate::spool) fn survey(folder: &Path) -> Result<Survey, SpoolError> {
         3 | 4 => ("charging", "SELECT record, sequence FROM charging"),
         _ => ("record", "SELECT record, stream || ' ' || sequence FROM record"),
     };
-    for (what, table) in WHAT.iter().copied().chain([("charging records", table)]) {
+    let is_there = |what: &str| format >= LEDGER_SINCE || !what.contains("the ledger");
+    for (what, table) in WHAT
+        .iter()
+        .filter(|(what, _)| is_there(what))
+        .copied()
+        .chain([("charging records", table)])
+    {
         rows.push((what, count(table)?));
     }
     let mut damaged = Vec::new();
     let record: Read = |row| stored::read::<serde_json::Value>(&row.get::<_, String>(0)?).map(drop);
-    for (what, sql, read) in READS.iter().copied().chain([("charging record", sql, record)]) {
+    for (what, sql, read) in
+        READS
+            .iter()
+            .filter(|(what, ..)| is_there(what))
+            .copied()
+            .chain([("charging record", sql, record)])
+    {
         look_through(&db, what, sql, read, &mut damaged)?;
     }
     Ok(Survey {
@@ -204,6 +222,9 @@ pub(in crate::spool) fn survey(folder: &Path) -> Result<Survey, SpoolError> {
     })
 }
 
+/// The first format with a ledger.
+const LEDGER_SINCE: i64 = 5;
+
 /// What the rows of each table are to an operator.
 const WHAT: &[(&str, &str)] = &[
     ("received messages", "message"),
@@ -212,6 +233,7 @@ const WHAT: &[(&str, &str)] = &[
     ("requests", "request"),
     ("events in their histories", "history"),
     ("values of plug-ins", "kv"),
+    ("movements in the ledger", "ledger"),
 ];
 
 type Read = fn(&rusqlite::Row) -> Result<(), SpoolError>;
@@ -238,6 +260,11 @@ const READS: &[(&str, &str, Read)] = &[
         "event of request",
         "SELECT event, request || ', ' || place FROM history",
         |row| stored::read_event(&row.get::<_, String>(0)?).map(drop),
+    ),
+    (
+        "line of the ledger",
+        "SELECT about, message || ', ' || place FROM ledger WHERE about IS NOT NULL",
+        |row| stored::read_about(&row.get::<_, String>(0)?).map(drop),
     ),
 ];
 

@@ -37,6 +37,8 @@ pub(super) enum Work {
     Operate(Operation),
     /// Forget some transactions whose time is over.
     Forget,
+    /// Forget some movements of messages that came before this one.
+    ForgetMovements(MessageId),
     /// Find out whether anything can be written.
     Probe {
         /// The last write failed: make the log short before.
@@ -123,9 +125,7 @@ impl Writer {
     /// Makes the whole batch durable at once. When that fails, each request is tried alone: then only the one at fault
     /// fails, and on a full disk those that free space still succeed.
     fn flush(&mut self, batch: Vec<Request>) {
-        let asked = batch
-            .iter()
-            .filter(|request| !matches!(request.work, Work::Forget | Work::Probe { .. }));
+        let asked = batch.iter().filter(|request| !request.work.is_housekeeping());
         self.tally.requests.fetch_add(asked.count() as u64, Relaxed);
         match self.transact(&batch) {
             Ok(results) => {
@@ -152,7 +152,7 @@ impl Writer {
             self.checkpoints.make_room(&self.db, false, self.gauge.free_now());
             result = self.transact(batch);
         }
-        let is_owed = !matches!(request.work, Work::Accept(_) | Work::Forget | Work::Probe { .. });
+        let is_owed = !request.work.is_housekeeping() && !matches!(request.work, Work::Accept(_));
         if full(&result) && is_owed && self.gauge.spend() {
             result = self.transact(batch);
         }
@@ -196,6 +196,11 @@ impl Writer {
 }
 
 impl Work {
+    /// Nobody's request: what the spool asks of itself.
+    fn is_housekeeping(&self) -> bool {
+        matches!(self, Self::Forget | Self::ForgetMovements(_) | Self::Probe { .. })
+    }
+
     /// What it adds to the database, roughly.
     fn octets(&self) -> u64 {
         match self {

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::access::Access;
+use super::super::ledger::{self, Here};
 use super::super::readers::{queue_id, sql_time};
 use super::super::schema::key;
 use super::super::unit::release;
 use super::super::{history, stored};
-use crate::message::{PeerName, QueueId};
+use crate::message::{End, PeerName, QueueId};
+use crate::spool::ledger::Moved;
 use crate::spool::{By, Event, Selection, SpoolError};
 
 /// Changes in one transaction at the most, and how long it may take: the relay's commits wait for it meanwhile.
@@ -35,6 +37,7 @@ pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> 
     let by = by.clone();
     let change = move |db: &Connection, id: QueueId| {
         let row = (key(id.message())?, id.number(), sql_time(by.at));
+        let before = ledger::here(db, row.0, row.1)?;
         let found = match id {
             QueueId::AsReceived(_) => db.prepare_cached(CHAIN)?.execute((row.0, row.2))?,
             QueueId::Destination(_) => {
@@ -45,6 +48,7 @@ pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> 
                     .execute((row.0, row.1, row.2, nowhere.as_str()))?
             }
         };
+        reopen(db, id, before, &by)?;
         note(db, history::about(db, id.message())?, "retry", id, found, &by)
     };
     in_turns(access, selected(access, selection)?, change)
@@ -95,7 +99,9 @@ pub(super) fn let_go_on(access: &impl Access, ids: &[QueueId], past: &[String], 
             }
         }
         let row = (message, sql_time(by.at), stored::write_past(&all)?);
+        let here = ledger::here(db, message, 0)?;
         let found = db.prepare_cached(RELEASE)?.execute(row)?;
+        reopen(db, id, here, &by)?;
         note(db, history::about(db, id.message())?, &did, id, found, &by)
     };
     in_turns(access, ids.to_vec(), change)
@@ -108,6 +114,11 @@ pub(super) fn remove(access: &impl Access, ids: &[QueueId], by: &By) -> Result<u
     let by = by.clone();
     let change = move |db: &Connection, id: QueueId| {
         let (message, about) = (key(id.message())?, history::about(db, id.message())?);
+        if let Some(open) = ledger::here(db, message, id.number())?.filter(|here| here.open) {
+            let ended = Moved::Ended(End::Dropped);
+            let line = ledger::movement(by.at, ended, id.number(), open.recipients);
+            ledger::enter(db, id.message(), &line)?;
+        }
         let found = match id {
             QueueId::AsReceived(_) => db.prepare_cached(HOLD)?.execute([message])?,
             QueueId::Destination(_) => db.prepare_cached(DESTINATION)?.execute((message, id.number()))?,
@@ -154,6 +165,20 @@ fn turn(
         }
     }
     Ok((found, tried))
+}
+
+/// Notes in the ledger that what had ended is in the queue again, if it is.
+fn reopen(db: &Connection, id: QueueId, before: Option<Here>, by: &By) -> Result<(), SpoolError> {
+    let Some(ended) = before.filter(|before| !before.open) else {
+        return Ok(());
+    };
+    match ledger::here(db, key(id.message())?, id.number())? {
+        Some(after) if after.open => {
+            let line = ledger::movement(by.at, Moved::Reopened, id.number(), ended.recipients);
+            ledger::enter(db, id.message(), &line)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes what an operator did into the history of the request `about`, unless nothing was `found` to do it to.

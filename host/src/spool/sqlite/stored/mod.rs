@@ -11,6 +11,7 @@
 mod envelope;
 mod history;
 mod holder;
+mod ledger;
 mod request;
 
 #[cfg(test)]
@@ -22,8 +23,10 @@ use serde::de::DeserializeOwned;
 use self::envelope::StoredEnvelope;
 use self::history::{StoredEvent, StoredStep};
 use self::holder::StoredHolder;
+use self::ledger::StoredAbout;
 use self::request::{StoredKind, StoredRequest};
 use crate::message::{Envelope, Holder, MessageType, Step, Transaction};
+use crate::spool::ledger::{About, Moved};
 use crate::spool::{Event, SpoolError};
 
 pub(in crate::spool) fn write_envelope(envelope: &Envelope) -> Result<String, SpoolError> {
@@ -91,6 +94,42 @@ pub(in crate::spool) fn read_past(text: Option<&str>) -> Result<Vec<String>, Spo
     text.map_or(Ok(Vec::new()), read)
 }
 
+/// In the column `ledger.what`.
+pub(in crate::spool) fn write_moved(what: Moved) -> i64 {
+    ledger::code(what)
+}
+
+pub(in crate::spool) fn read_moved(code: i64) -> Result<Moved, SpoolError> {
+    ledger::of_code(code).ok_or_else(|| damaged(format!("{code} is no movement")))
+}
+
+/// In the column `ledger.recipients`.
+pub(in crate::spool) fn write_ids(recipients: &[u32]) -> String {
+    ledger::ids(recipients)
+}
+
+pub(in crate::spool) fn read_ids(text: &str) -> Result<Vec<u32>, SpoolError> {
+    ledger::of_ids(text).ok_or_else(|| damaged(format!("{text:?} are no recipients")))
+}
+
+/// In the column `ledger.sums`.
+pub(in crate::spool) fn write_sums(sums: &[u64]) -> Vec<u8> {
+    ledger::sums(sums)
+}
+
+pub(in crate::spool) fn read_sums(octets: &[u8]) -> Result<Vec<u64>, SpoolError> {
+    ledger::of_sums(octets).ok_or_else(|| damaged("checksums of records are cut"))
+}
+
+/// In the column `ledger.about`.
+pub(in crate::spool) fn write_about(about: &About) -> Result<String, SpoolError> {
+    write(&StoredAbout::from(about))
+}
+
+pub(in crate::spool) fn read_about(text: &str) -> Result<About, SpoolError> {
+    Ok(read::<StoredAbout>(text)?.into())
+}
+
 /// Any JSON that the spool keeps for others without looking into it: a charging record.
 pub(in crate::spool) fn write(value: &impl Serialize) -> Result<String, SpoolError> {
     serde_json::to_string(value).map_err(|e| SpoolError::Unfit(e.to_string()))
@@ -98,6 +137,10 @@ pub(in crate::spool) fn write(value: &impl Serialize) -> Result<String, SpoolErr
 
 pub(in crate::spool) fn read<T: DeserializeOwned>(text: &str) -> Result<T, SpoolError> {
     serde_json::from_str(text).map_err(|e| SpoolError::Broken(format!("a row is damaged: {e}")))
+}
+
+fn damaged(what: impl std::fmt::Display) -> SpoolError {
+    SpoolError::Broken(format!("a row is damaged: {what}"))
 }
 
 /// An enum that is stored as words, and the conversions between it and the plain one, both ways and complete.

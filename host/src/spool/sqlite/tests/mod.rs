@@ -4,6 +4,7 @@ mod charging;
 mod crash;
 mod failure;
 mod group;
+mod ledger;
 mod life;
 mod operator;
 mod transactions;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Options, SqliteSpool};
+use super::{Options, SqliteSpool, Work};
 use crate::clock::FixedClock;
 use crate::message::{
     Append, Content, Envelope, MessageId, MessageType, MmsAddress, Ordinal, Origin, Outgoing, OutgoingId, PeerName,
@@ -93,6 +94,7 @@ fn message(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
         outgoing: Vec::new(),
         failed: Vec::new(),
         hold: None,
+        ended: Vec::new(),
         appends: Vec::new(),
         kv: Vec::new(),
         journey: Vec::new(),
@@ -146,6 +148,7 @@ fn charge(kind: &str) -> Append {
 fn outcome(id: OutgoingId, result: DeliveryResult) -> Outcome {
     Outcome {
         attempts: 1,
+        ended: Vec::new(),
         id,
         result,
         reply: None,

@@ -1,0 +1,201 @@
+//! The ledger: what came in for recipients, what became of each, and which charging records were made of it.
+//!
+//! It is bookkeeping beside the queue, not the queue itself: whatever opens or ends a recipient writes a movement in the
+//! same transaction, and nothing is decided by it. So what the queue, the records and the ledger say can be set against
+//! each other, also when the message, its request and its history are gone: `mm4relay ledger check`. A movement is never
+//! changed; all of a message go together when they are older than the ledger is kept.
+
+use std::collections::BTreeMap;
+
+use super::SpoolError;
+use crate::message::{End, MessageId, PeerName, QueueId, Timestamp};
+
+/// What became of each recipient, for those who check it. Every verb blocks, and reads one short snapshot: the store's log
+/// can begin anew between two calls.
+pub trait Ledger: Send + Sync + 'static {
+    fn ledger_bounds(&self) -> Result<LedgerBounds, SpoolError>;
+
+    /// Accounts of at most `limit` messages from `from` to before `to`, in the order of their ids.
+    fn accounts(&self, from: MessageId, to: MessageId, limit: usize) -> Result<AccountPage, SpoolError>;
+
+    /// Whose the records behind `sequence` are, at most `limit`.
+    fn owners_of_records(&self, sequence: u64, limit: usize) -> Result<Vec<(u64, QueueId)>, SpoolError>;
+}
+
+/// One line of a message's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Movement {
+    /// When it was committed.
+    pub at: Timestamp,
+    pub what: Moved,
+    /// Of the destination; 0 for the message as it was received.
+    pub ordinal: u32,
+    /// Recipients by id. An id is a recipient's within its destination.
+    pub recipients: Vec<u32>,
+    /// The next hop.
+    pub peer: Option<PeerName>,
+    /// The charging records that were committed with it.
+    pub records: Option<Records>,
+    /// What the message is; in the first line alone.
+    pub about: Option<About>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// Recipients are in the queue.
+    Opened,
+    /// Recipients of a message that was held or unfinished are through its chain: what they came to follows.
+    CarriedOn,
+    /// Recipients that had ended are in the queue again: an operator's retry or release, or the relay asks again.
+    Reopened,
+    Ended(End),
+    /// Nothing but records: plug-ins that had failed have taken an outcome.
+    Charged,
+}
+
+/// What the message of an account is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    pub source: String,
+    /// `MM4_forward.REQ` and so on; `None` when it had not been read yet.
+    pub kind: Option<String>,
+    /// In octets, as received.
+    pub size: u64,
+    /// Of a request: `X-Mms-Message-ID`, as received.
+    pub message_id: Option<String>,
+}
+
+/// Charging records with neighbouring numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// The sequence number of the first.
+    pub first: u64,
+    /// A [checksum](record_sum) of each.
+    pub sums: Vec<u64>,
+}
+
+impl Records {
+    pub fn last(&self) -> u64 {
+        self.first + self.sums.len() as u64 - 1
+    }
+
+    /// The first and the last sequence number.
+    pub fn range(&self) -> (u64, u64) {
+        (self.first, self.last())
+    }
+
+    /// Each number with its checksum.
+    pub fn each(&self) -> impl Iterator<Item = (u64, u64)> {
+        (self.first..).zip(self.sums.iter().copied())
+    }
+}
+
+impl Movement {
+    /// The ordinal that its records carry: what an acceptance or a chain causes is the message's, not a destination's.
+    pub fn records_ordinal(&self) -> u32 {
+        match self.what {
+            Moved::Opened | Moved::CarriedOn | Moved::Reopened => 0,
+            Moved::Ended(_) | Moved::Charged => self.ordinal,
+        }
+    }
+}
+
+/// What is known of one message at one instant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Account {
+    /// What the ledger says, in order. Empty: it does not know the message, which is in the queue.
+    pub movements: Vec<Movement>,
+    /// Lines of the ledger that cannot be read, and why.
+    pub damaged: Vec<String>,
+    /// Recipients in the queue that have not ended, by ordinal.
+    pub here: BTreeMap<u32, Vec<u32>>,
+    /// Plug-ins must still be told of an outcome: records may come.
+    pub owed: bool,
+    /// The records that the ledger names, as far as they are in the spool.
+    pub records: Vec<KnownRecord>,
+}
+
+/// A charging record that is in the spool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KnownRecord {
+    pub sequence: u64,
+    pub id: QueueId,
+    /// See [`record_sum`].
+    pub sum: u64,
+    /// As it is stored.
+    pub text: String,
+}
+
+/// Consecutive accounts.
+#[derive(Debug, Default)]
+pub struct AccountPage {
+    pub accounts: BTreeMap<MessageId, Account>,
+    /// Where the next page begins; `None` behind the last.
+    pub next: Option<MessageId>,
+}
+
+/// Where the ledger and the records stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerBounds {
+    /// The ledger knows nothing of messages before this one.
+    pub begins: MessageId,
+    /// The last charging record.
+    pub last_record: u64,
+    /// Records up to this one may have been purged.
+    pub purged: u64,
+}
+
+/// Recognises a charging record again: its number, time and plug-in, and its text as it is stored.
+pub fn record_sum(sequence: u64, at: Timestamp, plugin: &str, version: &str, record: &str) -> u64 {
+    let mut sum = xxhash_rust::xxh3::Xxh3Default::new();
+    sum.update(&sequence.to_le_bytes());
+    sum.update(&at.0.to_le_bytes());
+    for text in [plugin, version, record] {
+        sum.update(text.as_bytes());
+        // No text has this octet, so what stands where is certain.
+        sum.update(&[0xff]);
+    }
+    sum.digest()
+}
+
+/// A record as text, the same whoever writes it: keys in order, none without a value.
+pub fn record_text(record: &serde_json::Value) -> String {
+    let serde_json::Value::Object(fields) = record else {
+        return record.to_string();
+    };
+    let mut fields: Vec<_> = fields.iter().filter(|(_, value)| !value.is_null()).collect();
+    fields.sort_by_key(|(name, _)| *name);
+    let fields: Vec<String> = fields
+        .into_iter()
+        .map(|(name, value)| format!("{}:{value}", serde_json::Value::from(name.as_str())))
+        .collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_has_one_text_whatever_the_order_of_its_fields_and_without_those_that_are_null() {
+        let text = |json: &str| record_text(&serde_json::from_str(json).unwrap());
+        let one = text(r#"{"b":"x\"y","a":1,"c":null,"d":["e"]}"#);
+        assert_eq!(one, r#"{"a":1,"b":"x\"y","d":["e"]}"#);
+        assert_eq!(one, text(r#"{"d":["e"],"a":1,"b":"x\"y"}"#));
+        assert_eq!(text(&one), one);
+    }
+
+    #[test]
+    fn every_part_of_a_record_counts_in_its_sum() {
+        let sum = |sequence, at, plugin, version, record| record_sum(sequence, Timestamp(at), plugin, version, record);
+        let one = sum(1, 2, "p", "v", "{}");
+        let others = [
+            sum(2, 2, "p", "v", "{}"),
+            sum(1, 3, "p", "v", "{}"),
+            sum(1, 2, "pv", "", "{}"),
+            sum(1, 2, "p", "", "v{}"),
+        ];
+        assert!(!others.contains(&one));
+        assert_eq!(sum(1, 2, "p", "v", "{}"), one);
+    }
+}
