@@ -161,6 +161,13 @@ fn a_next_hop_that_is_down_gets_everything_when_it_comes_up() {
         list.contains(&format!("host {address} of operator-b is down since")),
         "{list}"
     );
+    assert_eq!(
+        list.matches("\n    its peer is down since 20").count(),
+        3,
+        "each says why it waits: {list}"
+    );
+    let shown = relay.print(&["queue", "show", &first_id(&list)]);
+    assert!(shown.contains("\n    its peer is down since 20"), "{shown}");
     let peer = Peer::at(&address, &[]);
     relay.wait_until_empty();
     assert_eq!(peer.taken().len(), 3);

@@ -1,5 +1,6 @@
 //! The order of the house: which room may call which, where things stand, and what is written nowhere.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -282,7 +283,140 @@ fn tests_that_the_documentation_names_exist() {
     assert!(named > 0 && missing.is_empty(), "\n{}", missing.join("\n"));
 }
 
-/// What is written here must be true on any machine.
+/// What an alert goes by must not depend on how a text is put.
+#[test]
+fn every_warning_and_error_in_the_log_has_a_code_that_the_documentation_explains() {
+    let (mut codes, mut without) = (BTreeSet::new(), Vec::new());
+    for file in files_under("host/src", "rs") {
+        if shown(&file).contains("tests") {
+            continue;
+        }
+        let code = product_code(&file);
+        for call in ["warn!(", "error!("].iter().flat_map(|name| code.split(name).skip(1)) {
+            let call = &call[..call.find(");").unwrap_or(call.len())];
+            match call.split_once("event = \"").and_then(|(_, rest)| rest.split_once('"')) {
+                Some((event, _)) => drop(codes.insert(event.to_owned())),
+                None => without.push(format!("{}: {}", shown(&file), call.lines().next().unwrap_or_default())),
+            }
+        }
+    }
+    // Those of level INFO that have one, and what the log says of itself.
+    for file in files_under("host/src", "rs")
+        .iter()
+        .filter(|file| !shown(file).contains("tests"))
+    {
+        let code = product_code(file);
+        let named = code.split("event = \"").skip(1).filter_map(|rest| rest.split_once('"'));
+        codes.extend(named.map(|(event, _)| event.to_owned()));
+        let spelled = code.split(" event=").skip(1).filter_map(|rest| rest.split_once("\\n"));
+        codes.extend(spelled.map(|(event, _)| event.to_owned()));
+    }
+    assert!(
+        without.is_empty(),
+        "a line of the log has no `event = \"...\"`: {without:#?}"
+    );
+    let page = read(&root().join("docs/events.md"));
+    let rows = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let explained: BTreeSet<String> = rows.map(|(event, _)| event.to_owned()).collect();
+    let unexplained: Vec<_> = codes.difference(&explained).collect();
+    assert!(
+        unexplained.is_empty(),
+        "docs/events.md does not explain {unexplained:?}"
+    );
+    let unused: Vec<_> = explained.difference(&codes).collect();
+    assert!(
+        unused.is_empty(),
+        "docs/events.md explains what no line says: {unused:?}"
+    );
+    let is_word = |event: &&String| event.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    assert_eq!(codes.iter().find(|event| !is_word(event)), None, "codes are words");
+}
+
+/// Public types that share a name, each with the reason. One in `config` beside one elsewhere needs none: it is what the
+/// file says of the other.
+const SHARED_NAMES: &[(&str, &str)] = &[
+    (
+        "Answer",
+        "a status of MM4, what DNS said, what a recorded call was told: each is the answer of its room",
+    ),
+    ("Args", "the arguments of a command; one in each file of cli"),
+    (
+        "Attempt",
+        "of a load and in the history of loads: the latter is its stored form",
+    ),
+    ("Body", "BODY= of SMTP, and the body of a message that the relay writes"),
+    (
+        "Cause",
+        "why recipients did not get a request, why a reply is what it is, why a version changed",
+    ),
+    ("Command", "a command of SMTP, and of this program"),
+    ("Counts", "what a room counted, for the metrics"),
+    (
+        "DeliveryReport",
+        "what delivery decided, and the MM4 message of that name",
+    ),
+    ("Destination", "routing's, and the contract's, which plug-ins see"),
+    ("FailedRecipient", "in what delivery decided, and in a bounce"),
+    ("Field", "of a header, and of a charging record"),
+    (
+        "Found",
+        "what a look found: in a configuration, in a stream of lines, beside a new version",
+    ),
+    ("Header", "of a message, and of a file of charging records"),
+    ("Health", "of a plug-in, and of the relay on its health page"),
+    (
+        "Heard",
+        "a message that goes nowhere, and a call that a listener hears of",
+    ),
+    ("Numbering", "the service of DNS, and the one that plug-ins are given"),
+    ("Options", "what a room is opened with; spelled with the room's name"),
+    ("Question", "a request that is open, and what a host was asked"),
+    ("Record", "of charging, and in the history of loads"),
+    ("Reply", "of SMTP, and a response that belongs to a request"),
+    ("Response", "the MM4 message, and how one is counted"),
+    ("Step", "of a plug-in's doing, of routing, and of a load"),
+    (
+        "Told",
+        "what the relay said, as it is counted, and who hears how a route was found",
+    ),
+    ("Underway", "a call that is counted, and the same of a whole command"),
+    ("Version", "of MM4, and of a plug-in"),
+];
+
+/// One word, one thing: a reader who meets a type's name must not have to ask which one it is.
+#[test]
+fn a_public_type_has_a_name_of_its_own_or_a_reason_to_share_it() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files_under("host/src", "rs") {
+        let shown = shown(&file);
+        if shown.contains("tests") {
+            continue;
+        }
+        for line in product_code(&file).lines() {
+            let mut words = line.split([' ', '<', '(', '{', ';', ':']);
+            let is_type =
+                words.next() == Some("pub") && matches!(words.next(), Some("struct" | "enum" | "trait" | "type"));
+            if let Some(name) = words.next().filter(|_| is_type) {
+                places.entry(name.to_owned()).or_default().push(shown.clone());
+            }
+        }
+    }
+    places.retain(|_, files| {
+        let of_config = usize::from(files.iter().any(|file| file.contains("/config/")));
+        files.len() > 1 + of_config
+    });
+    let listed: Vec<&str> = SHARED_NAMES.iter().map(|(name, _)| *name).collect();
+    let unlisted: Vec<_> = places
+        .iter()
+        .filter(|(name, _)| !listed.contains(&name.as_str()))
+        .collect();
+    assert!(unlisted.is_empty(), "share a name without a reason: {unlisted:#?}");
+    let needless: Vec<_> = listed.iter().filter(|name| !places.contains_key(**name)).collect();
+    assert!(needless.is_empty(), "do not share a name any more: {needless:?}");
+}
+
 /// A term that nothing in the code is called by would be a word of the documentation only.
 #[test]
 fn the_terms_of_the_glossary_are_words_of_the_code() {
@@ -310,6 +444,7 @@ fn the_terms_of_the_glossary_are_words_of_the_code() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
+/// What is written here must be true on any machine.
 #[test]
 fn nothing_names_the_machine_that_it_was_written_on() {
     // Put together, so that this file does not hold them.

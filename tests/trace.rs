@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mm4relay::message::{
     Answer, Append, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Ordinal,
-    Origin, Outgoing, OutgoingId, PeerName, Piece, Recipient, RecipientId, RepeatKey, Rope, Step, Timestamp,
+    Origin, Outgoing, OutgoingId, PeerName, Piece, Place, Recipient, RecipientId, RepeatKey, Rope, Step, Timestamp,
     Transaction, TransactionChange, Wants,
 };
 use mm4relay::spool::sqlite::{Options, SqliteSpool};
@@ -59,7 +59,7 @@ fn message(id: MessageId, source: &str, now: Timestamp) -> Acceptance {
     Acceptance {
         id,
         origin: Origin {
-            peer: peer(source),
+            source: peer(source).into(),
             remote: ([192, 0, 2, 1], 4711).into(),
             helo: "mms.a.example".into(),
             protocol: mm4relay::message::Protocol::Esmtp,
@@ -86,10 +86,12 @@ fn message(id: MessageId, source: &str, now: Timestamp) -> Acceptance {
 fn request(id: MessageId, now: Timestamp) -> Acceptance {
     let mut acceptance = message(id, "operator-a", now);
     let leg = Leg {
-        ordinal: Some(Ordinal::FIRST),
         transaction_id: Some("minted-7".into()),
-        ..Leg::aside(
-            peer("operator-b"),
+        ..Leg::new(
+            Place::Destination {
+                ordinal: Ordinal::FIRST,
+                peer: peer("operator-b"),
+            },
             acceptance.envelope.recipients.clone(),
             LegState::Waiting,
         )
@@ -99,8 +101,8 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
             message: id,
             ordinal: Ordinal::FIRST,
         },
-        peer: peer("operator-b"),
-        source: peer("operator-a"),
+        next_hop: peer("operator-b").into(),
+        source: peer("operator-a").into(),
         received_at: now,
         envelope: acceptance.envelope.clone(),
         rope: Rope {

@@ -72,7 +72,7 @@ fn read(received: &Bytes) -> anyhow::Result<Message> {
     let incoming = Incoming {
         id: MessageId(77),
         origin: Origin {
-            peer: PeerName::new("operator-a")?,
+            source: PeerName::new("operator-a")?.into(),
             remote: "192.0.2.7:2525".parse()?,
             helo: "mta.a.example".into(),
             protocol: Protocol::Esmtp,

@@ -28,7 +28,7 @@ use self::writer::Sink;
 
 /// Fields that hold names, addresses and ids of the relay's own, in which a long run of digits is no subscriber's number.
 const OURS: &[&str] = &[
-    "id", "by", "like", "peer", "plugin", "remote", "host", "digest", "folder", "version",
+    "event", "id", "by", "like", "peer", "plugin", "remote", "host", "digest", "folder", "version",
 ];
 
 static SINK: OnceLock<Sink> = OnceLock::new();
@@ -55,7 +55,7 @@ pub fn start(default_level: &str) {
             PANICS.fetch_add(1, Relaxed);
             let said = panic.payload_as_str().unwrap_or("without a text");
             let place = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(place, "a bug: panicked: {said}");
+            tracing::error!(place, event = "panic", "a bug: panicked: {said}");
         }));
     }
 }
@@ -143,7 +143,8 @@ impl Visit for Line<'_> {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "message" => self.push_text(field, value),
+            // A code, as it is searched for: event=peer-down.
+            "message" | "event" => self.push_text(field, value),
             _ => self.push_text(field, &format!("\"{value}\"")),
         }
     }
@@ -196,6 +197,12 @@ mod tests {
             line.contains("told: a response peer=\"operator-b\" message=001K0TA9BWMH8"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn the_code_of_an_event_stands_behind_the_text_without_quotes() {
+        let line = logged(|| tracing::warn!(peer = "b", event = "peer-down", "peer is down"));
+        assert!(line.contains("peer is down peer=\"b\" event=peer-down"), "{line}");
     }
 
     #[test]

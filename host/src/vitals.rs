@@ -91,7 +91,7 @@ impl Vitals {
 
     /// The process cannot go on.
     pub fn fail(&self, why: String) {
-        tracing::error!("the relay cannot go on: {why}");
+        tracing::error!(event = "relay-ends", "the relay cannot go on: {why}");
         self.failed.send_replace(Some(why));
     }
 
@@ -138,7 +138,11 @@ impl Vitals {
             ));
             return false;
         }
-        tracing::error!(task = name, "a task of the relay died, and begins anew: {why}");
+        tracing::error!(
+            task = name,
+            event = "task-died",
+            "a task of the relay died, and begins anew: {why}"
+        );
         true
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use mm4relay::message::{
     Append, Change, Content, End, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Ordinal, Origin,
-    Outgoing, OutgoingId, PeerName, Piece, Recipient, RecipientEnd, RecipientId, RepeatKey, Rope, StreamName,
+    Outgoing, OutgoingId, PeerName, Piece, Place, Recipient, RecipientEnd, RecipientId, RepeatKey, Rope, StreamName,
     Timestamp, Transaction, TransactionChange, TransactionKey, Wants,
 };
 use mm4relay::spool::{Acceptance, DeliveryResult, Inbox, Outcome};
@@ -27,8 +27,8 @@ pub fn acceptance(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Accept
             message: id,
             ordinal: Ordinal::FIRST,
         },
-        peer: PeerName::new("operator-b")?,
-        source: peer.clone(),
+        next_hop: PeerName::new("operator-b")?.into(),
+        source: peer.clone().into(),
         received_at,
         envelope: envelope.clone(),
         rope: Rope {
@@ -46,7 +46,7 @@ pub fn acceptance(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Accept
     Ok(Acceptance {
         id,
         origin: Origin {
-            peer,
+            source: peer.into(),
             remote,
             helo: "mms.a.example".into(),
             protocol: mm4relay::message::Protocol::Esmtp,
@@ -82,8 +82,14 @@ pub fn request(id: MessageId, received_at: Timestamp) -> anyhow::Result<Transact
         address: MmsAddress::new("+15555550199/TYPE=PLMN@mms.b.example")?,
     };
     let leg = Leg {
-        ordinal: Some(Ordinal::FIRST),
-        ..Leg::aside(PeerName::new("operator-b")?, vec![recipient], LegState::Waiting)
+        ..Leg::new(
+            Place::Destination {
+                ordinal: Ordinal::FIRST,
+                peer: PeerName::new("operator-b")?,
+            },
+            vec![recipient],
+            LegState::Waiting,
+        )
     };
     Ok(Transaction {
         id,

@@ -107,7 +107,7 @@ fn history(model: &mm4relay::spool::Acceptance, id: MessageId) -> anyhow::Result
     let origin = &model.origin;
     let accepted = Event::Accepted(Box::new(Arrival {
         id,
-        source: origin.peer.clone(),
+        source: origin.source.clone(),
         remote: origin.remote.to_string(),
         helo: origin.helo.clone(),
         size: 30_000,
@@ -120,7 +120,7 @@ fn history(model: &mm4relay::spool::Acceptance, id: MessageId) -> anyhow::Result
             .collect(),
         journey: Vec::new(),
         says: None,
-        destinations: vec![(Ordinal::FIRST, model.outgoing[0].peer.clone(), None)],
+        destinations: vec![(Ordinal::FIRST, model.outgoing[0].next_hop.clone(), None)],
         hold: None,
         holders: Vec::new(),
         changes: Vec::new(),

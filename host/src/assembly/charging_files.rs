@@ -106,6 +106,7 @@ impl ChargingFiles {
                 if let Err(error) = output.close(&self.stream, Closed::Normally) {
                     tracing::error!(
                         output = output.name(),
+                        event = "charging-file-not-closed",
                         "a file of charging records is not closed: {error:#}"
                     );
                 }
@@ -170,9 +171,11 @@ impl ChargingFiles {
         }
         match (error, one.trouble.is_some()) {
             (Some(error), false) => {
-                tracing::error!(output = %name, "charging records cannot be written, and wait in the spool: {error:#}");
+                tracing::error!(output = %name, event = "charging-not-written", "charging records cannot be written, and wait in the spool: {error:#}");
             }
-            (None, true) => tracing::info!(output = %name, "charging records are written again"),
+            (None, true) => {
+                tracing::info!(output = %name, event = "charging-written", "charging records are written again")
+            }
             _ => {}
         }
         one.trouble = error.map(|error| format!("{error:#}"));
@@ -187,7 +190,7 @@ impl ChargingFiles {
             tracing::warn!(
                 output = %options.name,
                 files = ages.len(),
-                "charging files wait in {} for longer than fetch-within: nobody fetches them",
+                event = "charging-not-fetched", "charging files wait in {} for longer than fetch-within: nobody fetches them",
                 options.folder.display()
             );
         }

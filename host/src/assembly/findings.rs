@@ -150,10 +150,10 @@ impl Findings {
     /// tables hold, are masked there: the line says where they stand.
     pub fn log(&self) {
         for problem in &self.problems {
-            tracing::error!("{problem}");
+            tracing::error!(event = "config-problem", "{problem}");
         }
         for notice in &self.notices {
-            tracing::warn!("{notice}");
+            tracing::warn!(event = "config-notice", "{notice}");
         }
     }
 

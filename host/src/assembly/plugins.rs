@@ -10,7 +10,7 @@ use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, MessageType
 
 use crate::clock::SystemClock;
 use crate::config::{self, Config, PluginBreaker, PluginLimits};
-use crate::message::PeerName;
+use crate::message::{PeerName, Source};
 use crate::pipeline::{
     Chain, Direction, KvSource, NoNumbers, NoValues, Numbering, PluginServices, Seeds, When, engine_options,
 };
@@ -72,7 +72,11 @@ pub fn recorder(config: &Config, running: Option<Arc<Recorder>>) -> anyhow::Resu
         return Ok(Some(running));
     }
     let folder = options.folder.display().to_string();
-    tracing::warn!(folder, "what plug-ins see is recorded, whole messages and numbers");
+    tracing::warn!(
+        folder,
+        event = "recording-on",
+        "what plug-ins see is recorded, whole messages and numbers"
+    );
     Ok(Some(
         Recorder::start(options).with_context(|| format!("recording folder {folder}"))?,
     ))
@@ -81,7 +85,10 @@ pub fn recorder(config: &Config, running: Option<Arc<Recorder>>) -> anyhow::Resu
 /// Peers of our own MMSE, and the relay, which belongs to it with what it says itself.
 fn inside(config: &Config) -> HashSet<String> {
     let ours = config.peers.iter().filter(|peer| peer.inside).map(|peer| &peer.name);
-    ours.chain([&PeerName::relay()]).map(PeerName::to_string).collect()
+    ours.map(PeerName::as_str)
+        .chain([Source::RELAY])
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The configuration has checked the words.

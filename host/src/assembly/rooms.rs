@@ -167,16 +167,21 @@ async fn load_catalogue(
         ..engine_options()
     })?;
     if !engine.page_map_scan() {
-        tracing::warn!("this kernel has no page-map scan (Linux 6.7): each plug-in call costs about twice as much");
+        tracing::warn!(
+            event = "slow-sandboxes",
+            "this kernel has no page-map scan (Linux 6.7): each plug-in call costs about twice as much"
+        );
     }
     match engine.allocation() {
         Allocation::Pool(instances) if instances == EngineOptions::default().max_instances => {}
         Allocation::Pool(instances) => tracing::warn!(
             instances,
+            event = "slow-sandboxes",
             "the address space (ulimit -v) holds a smaller pool of sandboxes only: fewer calls at the same time"
         ),
         Allocation::OnDemand(instances) => tracing::warn!(
             instances,
+            event = "slow-sandboxes",
             "the address space (ulimit -v) holds no pool of sandboxes: each call reserves its own, which is slower"
         ),
     }

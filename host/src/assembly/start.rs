@@ -255,7 +255,7 @@ impl Running {
         let changed: Vec<_> = next_hops(new).filter(is_changed).collect();
         for peer in &changed {
             let what = if before(peer).is_some() { "changed" } else { "added" };
-            tracing::info!(peer = %peer.name, "peer {what}");
+            tracing::info!(peer = %peer.name, event = "peer-changed", "peer {what}");
         }
         let delivery = &self.relay.delivery;
         delivery.set_peers(peer_options(changed.into_iter(), &new.relay, &self.certificates));
@@ -267,9 +267,9 @@ impl Running {
         for peer in gone {
             match self.relay.store.queue.next_due().await {
                 Ok(due) if due.iter().any(|(waiting, _)| *waiting == peer) => {
-                    tracing::warn!(%peer, "peer removed: what waits for it stays in the spool, until it is added again or dropped");
+                    tracing::warn!(%peer, event = "peer-removed", "peer removed: what waits for it stays in the spool, until it is added again or dropped");
                 }
-                _ => tracing::info!(%peer, "peer removed: nothing waits for it"),
+                _ => tracing::info!(%peer, event = "peer-removed", "peer removed: nothing waits for it"),
             }
         }
     }
@@ -325,7 +325,10 @@ fn keep_tables(vitals: &Arc<Vitals>, relay: &Arc<Relay>, watched: Watched, curre
         async move {
             match watched.map_or_else(Watched::new, Ok) {
                 Ok(watched) => relay.keep_tables(watched, current).await,
-                Err(error) => tracing::error!("the folders of the tables cannot be watched: {error}"),
+                Err(error) => tracing::error!(
+                    event = "tables-not-watched",
+                    "the folders of the tables cannot be watched: {error}"
+                ),
             }
         }
     })
@@ -336,7 +339,10 @@ fn keep_tables(vitals: &Arc<Vitals>, relay: &Arc<Relay>, watched: Watched, curre
 fn with_what_stays(read: &Config, running: &Config) -> Option<Config> {
     let same = |what: &str, same: bool| {
         if !same {
-            tracing::warn!("{what} changed in the configuration: that takes a restart");
+            tracing::warn!(
+                event = "restart-needed",
+                "{what} changed in the configuration: that takes a restart"
+            );
         }
     };
     let relay = config::Relay {
@@ -371,7 +377,10 @@ async fn keep_looking_at_certificates(current: Arc<Mutex<Current>>) {
             found.log();
         });
         if let Err(error) = looking.await {
-            tracing::error!("certificates cannot be looked at: {error}");
+            tracing::error!(
+                event = "certificates-not-read",
+                "certificates cannot be looked at: {error}"
+            );
         }
     }
 }

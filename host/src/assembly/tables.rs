@@ -145,7 +145,10 @@ impl Relay {
         loop {
             let folders = current.lock().await.tables.folders();
             if let Err(error) = watched.follow(folders) {
-                tracing::error!("the folder of a table cannot be watched, SIGHUP takes its changes: {error}");
+                tracing::error!(
+                    event = "tables-not-watched",
+                    "the folder of a table cannot be watched, SIGHUP takes its changes: {error}"
+                );
             }
             // Also what changed while nobody watched.
             let mut running = current.lock().await;
@@ -153,12 +156,20 @@ impl Relay {
             if now != running.tables.stamps && Some(&now) != refused.as_ref() {
                 match self.take_tables(&running).await {
                     Ok(loaded) => {
-                        tracing::info!("tables replaced: {}", loaded.news(&running.tables));
+                        tracing::info!(
+                            event = "tables-replaced",
+                            "tables replaced: {}",
+                            loaded.news(&running.tables)
+                        );
                         running.tables = loaded;
                     }
                     Err(found) => {
                         found.log();
-                        tracing::error!("no table is replaced, the running ones stay: {}", found.count());
+                        tracing::error!(
+                            event = "tables-not-replaced",
+                            "no table is replaced, the running ones stay: {}",
+                            found.count()
+                        );
                         refused = Some(now);
                     }
                 }

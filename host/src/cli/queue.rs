@@ -2,6 +2,8 @@
 
 mod standing;
 
+pub use standing::PeersNow;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 
 use crate::config::Config;
-use crate::message::{MessageId, Ordinal, OutgoingId, PeerName, QueueId, StreamName, Timestamp, Visible};
+use crate::message::{MessageId, NextHop, Ordinal, OutgoingId, PeerName, QueueId, StreamName, Timestamp, Visible};
 use crate::spool::{self, Filter, Hand, Operator, QueueEntry, QueueState, Selection, StreamReader};
 
 use super::{counted, who};
@@ -123,18 +125,18 @@ impl SpoolArgs {
         Ok(outputs.into_iter().map(|output| output.name.to_string()).collect())
     }
 
-    /// A peer by its name: one of the configuration, or one that something in the queue is for.
-    fn peer_in(&self, spool: &dyn Operator, name: &str) -> anyhow::Result<PeerName> {
-        let peer = PeerName::new(name)?;
+    /// A next hop by its name: one of the configuration, or one that something in the queue is for.
+    fn next_hop_in(&self, spool: &dyn Operator, name: &str) -> anyhow::Result<NextHop> {
+        let next_hop = NextHop::new(name)?;
         let mut known = self.known()?.map(|known| known.peers).unwrap_or_default();
-        for other in spool.peers()? {
+        for other in spool.next_hops()? {
             let other = other.to_string();
             if !known.contains(&other) {
                 known.push(other);
             }
         }
         one_of("peer", name, &known)?;
-        Ok(peer)
+        Ok(next_hop)
     }
 
     /// The spool's folder.
@@ -188,16 +190,20 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         } => {
             let hand = spool.open()?;
             let filter = Filter {
-                peer: peer.as_deref().map(|peer| spool.peer_in(&*hand, peer)).transpose()?,
+                next_hop: peer
+                    .as_deref()
+                    .map(|peer| spool.next_hop_in(&*hand, peer))
+                    .transpose()?,
                 state: state.as_deref().and_then(QueueState::from_word),
                 after: after.map(Named::last),
                 limit: limit as usize,
             };
-            list(&*hand, &filter)?;
-            standing::print(&spool.folder()?, peer.as_deref());
+            let standing = PeersNow::read(&spool.folder()?);
+            list(&*hand, &filter, &standing)?;
+            standing.print(peer.as_deref());
             Ok(())
         }
-        Args::Show { spool, id } => show(&*spool.open()?, id),
+        Args::Show { spool, id } => show(&*spool.open()?, id, &PeersNow::read(&spool.folder()?)),
         Args::Retry {
             spool,
             ids,
@@ -218,7 +224,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-fn list(spool: &dyn Operator, filter: &Filter) -> anyhow::Result<()> {
+fn list(spool: &dyn Operator, filter: &Filter, standing: &PeersNow) -> anyhow::Result<()> {
     // One more tells whether there is a next page.
     let mut entries = spool.list(&Filter {
         limit: filter.limit + 1,
@@ -230,7 +236,7 @@ fn list(spool: &dyn Operator, filter: &Filter) -> anyhow::Result<()> {
         println!("{}", nothing(filter));
     }
     for entry in &entries {
-        println!("{}", line(entry));
+        println!("{}", line(entry, standing));
     }
     if let (true, Some(last)) = (more, entries.last()) {
         let shown = counted(entries.len() as u64, "entry");
@@ -240,15 +246,19 @@ fn list(spool: &dyn Operator, filter: &Filter) -> anyhow::Result<()> {
 }
 
 fn nothing(filter: &Filter) -> &'static str {
-    match (filter.after.is_some(), filter.peer.is_some() || filter.state.is_some()) {
+    match (
+        filter.after.is_some(),
+        filter.next_hop.is_some() || filter.state.is_some(),
+    ) {
         (true, _) => "nothing behind that",
         (false, true) => "nothing of that in the queue",
         (false, false) => "nothing in the queue",
     }
 }
 
-pub fn line(entry: &QueueEntry) -> String {
-    let peer = entry.peer.as_ref().map_or("-", |peer| peer.as_str());
+/// An entry, with why it waits as far as a running relay has said so.
+pub fn line(entry: &QueueEntry, standing: &PeersNow) -> String {
+    let peer = entry.next_hop.as_ref().map_or("-", NextHop::as_str);
     let from = entry.envelope.sender.as_ref().map_or("<>", |sender| sender.as_str());
     let to: Vec<&str> = entry.envelope.recipients.iter().map(|r| r.address.as_str()).collect();
     let state = match (entry.state, entry.due) {
@@ -264,6 +274,11 @@ pub fn line(entry: &QueueEntry) -> String {
         .as_deref()
         .map(|reason| format!("\n    {}", Visible(reason)))
         .unwrap_or_default();
+    let waits = (entry.state == QueueState::Waiting)
+        .then(|| standing.why_it_waits(peer))
+        .flatten()
+        .map(|why| format!("\n    {}", Visible(&why)))
+        .unwrap_or_default();
     let holders = entry.holders.iter().map(|holder| format!("\n    held by {holder}"));
     let again = match (entry.state, entry.released) {
         (QueueState::Held, 1) => "\n    held again after its release",
@@ -275,7 +290,7 @@ pub fn line(entry: &QueueEntry) -> String {
         _ => String::new(),
     };
     format!(
-        "{}  {peer}  {state}  {}  {}  received {}\n    {from} -> {}{reason}{holders}{again}",
+        "{}  {peer}  {state}  {}  {}  received {}\n    {from} -> {}{reason}{waits}{holders}{again}",
         entry.id,
         counted(entry.attempts.into(), "attempt"),
         counted(entry.size, "octet"),
@@ -284,20 +299,20 @@ pub fn line(entry: &QueueEntry) -> String {
     )
 }
 
-fn show(spool: &dyn Operator, id: Named) -> anyhow::Result<()> {
+fn show(spool: &dyn Operator, id: Named, standing: &PeersNow) -> anyhow::Result<()> {
     let ids = in_queue(spool, &[id])?;
     for (place, id) in ids.iter().enumerate() {
         if place > 0 {
             println!();
         }
-        show_one(spool, *id)?;
+        show_one(spool, *id, standing)?;
     }
     Ok(())
 }
 
-fn show_one(spool: &dyn Operator, id: QueueId) -> anyhow::Result<()> {
+fn show_one(spool: &dyn Operator, id: QueueId, standing: &PeersNow) -> anyhow::Result<()> {
     let details = spool.show(id)?.with_context(|| format!("{id} is not in the queue"))?;
-    println!("{}", line(&details.entry));
+    println!("{}", line(&details.entry, standing));
     println!(
         "source      {} at {} (said {})",
         details.entry.source, details.remote, details.helo
@@ -338,10 +353,10 @@ fn retry(
     failed: bool,
 ) -> anyhow::Result<()> {
     let by = who::me();
-    let peer = peer.map(PeerName::new).transpose()?;
-    let count = match &peer {
-        Some(peer) => {
-            refuse_nowhere(peer, peer, known)?;
+    let next_hop = peer.map(NextHop::new).transpose()?;
+    let count = match &next_hop {
+        Some(next_hop) => {
+            let peer = reachable(next_hop, next_hop, known)?;
             let selection = match failed {
                 true => Selection::FailedAt(peer),
                 false => Selection::WaitingFor(peer),
@@ -353,8 +368,8 @@ fn retry(
             let ids = in_queue(spool, ids)?;
             for id in &ids {
                 let Some(details) = spool.show(*id)? else { continue };
-                if let Some(peer) = &details.entry.peer {
-                    refuse_nowhere(id, peer, known)?;
+                if let Some(next_hop) = &details.entry.next_hop {
+                    reachable(id, next_hop, known)?;
                 }
                 if details.entry.state == QueueState::Held {
                     bail!("{id} is held, and has no next hop yet: `mm4relay queue release` carries it on");
@@ -368,11 +383,18 @@ fn retry(
 }
 
 /// What has no next hop, or one that nobody knows, would wait for ever.
-fn refuse_nowhere(what: &dyn std::fmt::Display, peer: &PeerName, known: Option<&Known>) -> anyhow::Result<()> {
-    if peer.is_reserved() {
+fn reachable<'a>(
+    what: &dyn std::fmt::Display,
+    next_hop: &'a NextHop,
+    known: Option<&Known>,
+) -> anyhow::Result<&'a PeerName> {
+    let Some(peer) = next_hop.peer() else {
         bail!("{what} has no next hop to try; its sender has to send it again once there is a route, or drop it");
+    };
+    if let Some(known) = known {
+        known.refuse_other_peer(peer.as_str())?;
     }
-    known.map_or(Ok(()), |known| known.refuse_other_peer(peer.as_str()))
+    Ok(peer)
 }
 
 /// Without ids, what is held: of this peer when one is named.

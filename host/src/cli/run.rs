@@ -68,17 +68,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = %args.config.display(),
-        "mm4relay starts"
+        event = "relay-starts", "mm4relay starts"
     );
     let relay = tokio::select! {
         started = start(&args) => started?,
         () = signals.stop() => {
-            tracing::info!("mm4relay ends: stopped before it had started");
+            tracing::info!(event = "relay-stops", "mm4relay ends: stopped before it had started");
             return Ok(());
         }
     };
     for (address, side) in relay.addresses() {
-        tracing::info!(%address, side = side.as_str(), "listening");
+        tracing::info!(%address, side = side.as_str(), event = "listening", "listening");
     }
     announce(&relay);
     let stopped = tokio::select! {
@@ -88,16 +88,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if let Err(died) = stopped {
         return give_up(relay, died).await;
     }
-    tracing::info!("draining; another signal ends it at once");
+    tracing::info!(event = "draining", "draining; another signal ends it at once");
     let drained = tokio::select! {
         () = relay.drain() => true,
         () = signals.stop() => false,
     };
     if !drained {
-        tracing::warn!("mm4relay ends before the drain was over");
+        tracing::warn!(event = "drain-cut-short", "mm4relay ends before the drain was over");
         bail!("ended before the drain was over: what was not acknowledged is with its sender");
     }
-    tracing::info!("mm4relay ends: everything under way is finished, or in the spool");
+    tracing::info!(
+        event = "relay-stops",
+        "mm4relay ends: everything under way is finished, or in the spool"
+    );
     Ok(())
 }
 
@@ -143,10 +146,11 @@ async fn reload(relay: &Running, config: &Path, signals: &mut Signals) -> Asked 
             }
         };
         match ended {
-            Ok(()) => tracing::info!("configuration reloaded"),
+            Ok(()) => tracing::info!(event = "reloaded", "configuration reloaded"),
             Err(found) => {
                 found.log();
                 tracing::error!(
+                    event = "reload-failed",
                     "the configuration is not reloaded, the running one stays: {}",
                     found.count()
                 );
@@ -176,6 +180,7 @@ fn raise_descriptors(config: &Config) {
         tracing::warn!(
             current,
             wanted,
+            event = "few-descriptors",
             "fewer file descriptors than [limits] sessions may need: raise LimitNOFILE, or lower sessions"
         );
     }
@@ -192,7 +197,10 @@ async fn give_up(relay: Running, died: Died) -> anyhow::Result<()> {
 fn announce(relay: &Running) {
     let print = |line: String| {
         if let Err(error) = print::try_out(format_args!("{line}\n")) {
-            tracing::warn!("standard output cannot be written: {error}");
+            tracing::warn!(
+                event = "output-not-written",
+                "standard output cannot be written: {error}"
+            );
         }
     };
     for (address, side) in relay.addresses() {

@@ -2,10 +2,10 @@
 
 mod json;
 
-use crate::message::{Leg, OutgoingId, Said, Timestamp, Todo, Transaction, Visible, visible_json};
+use crate::message::{Leg, NextHop, OutgoingId, Said, Timestamp, Todo, Transaction, Visible, visible_json};
 use crate::spool::{Arrival, Event, HistoryEntry, QueueEntry, Recorded, Refused, Trace, Traces};
 
-use super::queue::{self, SpoolArgs};
+use super::queue::{self, PeersNow, SpoolArgs};
 use super::{counted, who};
 
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             println!("{}", visible_json(&json::of(trace).to_string()));
         }
     } else {
-        print(&traces);
+        print(&traces, &PeersNow::read(&args.spool.folder()?));
     }
     if let Some(refused) = &traces.refused {
         match args.json {
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(traces: &Traces) {
+fn print(traces: &Traces, standing: &PeersNow) {
     for (place, trace) in traces.requests.iter().enumerate() {
         if place > 0 {
             println!();
@@ -57,13 +57,13 @@ fn print(traces: &Traces) {
         for entry in &trace.history {
             happened(entry, &trace.charging);
         }
-        now(trace);
+        now(trace, standing);
     }
     if !traces.queue.is_empty() {
         println!("no request is known under this id; in the queue:");
     }
     for entry in &traces.queue {
-        println!("{}", queue::line(entry));
+        println!("{}", queue::line(entry, standing));
     }
 }
 
@@ -218,7 +218,7 @@ fn lines(texts: impl IntoIterator<Item = impl std::fmt::Display>) {
     }
 }
 
-fn now(trace: &Trace) {
+fn now(trace: &Trace, standing: &PeersNow) {
     let of = &trace.transaction;
     println!("now");
     for leg in &of.legs {
@@ -227,8 +227,9 @@ fn now(trace: &Trace) {
     match &of.answer {
         Some(answer) => {
             // What the relay wrote to the peer that asked is a message of its own, and may wait like any other.
-            let is_for_it =
-                |entry: &&QueueEntry| entry.peer.as_ref() == Some(&of.source) && entry.id.message() != of.id;
+            let is_for_it = |entry: &&QueueEntry| {
+                entry.next_hop.as_ref().and_then(NextHop::peer) == Some(&of.source) && entry.id.message() != of.id
+            };
             let waits = trace.queue.iter().find(is_for_it);
             let waits = waits.map_or_else(String::new, |entry| format!("; not delivered yet: {} waits", entry.id));
             println!("    {} was answered {answer} at {}{waits}", of.source, time(answer.at));
@@ -244,7 +245,10 @@ fn now(trace: &Trace) {
         println!("    the relay {what} at {}", time(task.due));
     }
     for entry in &trace.queue {
-        println!("    in the queue: {}", queue::line(entry).replace('\n', "\n    "));
+        println!(
+            "    in the queue: {}",
+            queue::line(entry, standing).replace('\n', "\n    ")
+        );
     }
 }
 
@@ -261,8 +265,8 @@ fn destination(leg: &Leg, state: &str) -> String {
         .iter()
         .map(|recipient| recipient.address.as_str())
         .collect();
-    let peer = &leg.peer;
-    format!("{peer}{asked_with} {state}{repeats}: {}", to.join(", "))
+    let next_hop = leg.next_hop();
+    format!("{next_hop}{asked_with} {state}{repeats}: {}", to.join(", "))
 }
 
 pub(super) fn time(at: Timestamp) -> String {

@@ -94,16 +94,21 @@ pub(super) fn host_name(value: &DeValue<'_>) -> Read<String> {
 }
 
 /// A name of ours: of a peer, a table or a plug-in.
-pub(super) fn name(value: &DeValue<'_>) -> Read<PeerName> {
-    value.as_str().and_then(our_name).ok_or_else(|| NAME.to_owned())
+pub(super) fn name(value: &DeValue<'_>) -> Read<String> {
+    let name = value.as_str().filter(|text| is_our_name(text));
+    name.map(str::to_owned).ok_or_else(|| NAME.to_owned())
+}
+
+/// A peer's name.
+pub(super) fn peer_name(value: &DeValue<'_>) -> Read<PeerName> {
+    let name = name(value)?;
+    PeerName::new(&name).map_err(|_| format!("another name: {}", PeerName::RESERVED))
 }
 
 /// Names become labels, arguments on a command line and parts of file names, where `..` or `-x` would be something else.
 /// Narrower than [`PeerName`] itself, which also reads names that were stored before.
-fn our_name(text: &str) -> Option<PeerName> {
-    PeerName::new(text)
-        .ok()
-        .filter(|name| !name.as_str().starts_with(['-', '.']))
+fn is_our_name(text: &str) -> bool {
+    PeerName::has_form(text) && !text.starts_with(['-', '.'])
 }
 
 /// A key that signatures are verified with: `NAME:BASE64`.
@@ -111,7 +116,7 @@ pub(super) fn public_key(value: &DeValue<'_>) -> Read<(String, [u8; 32])> {
     let read = |text: &str| {
         let (name, key) = text.split_once(':')?;
         let key = base64::engine::general_purpose::STANDARD.decode(key).ok()?;
-        Some((our_name(name)?.to_string(), key.try_into().ok()?))
+        Some((name.to_owned(), key.try_into().ok()?)).filter(|_| is_our_name(name))
     };
     value
         .as_str()

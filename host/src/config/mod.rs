@@ -160,7 +160,7 @@ impl Config {
     /// Logs each key that stands in `path` under its old name.
     pub fn warn_of_renamed(&self, path: &Path) {
         for renamed in &self.renamed {
-            tracing::warn!(file = %path.display(), "{renamed}");
+            tracing::warn!(file = %path.display(), event = "config-key-renamed", "{renamed}");
         }
     }
 

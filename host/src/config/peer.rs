@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use super::Folders;
 use super::file::Section;
-use super::forms::{NAME, choice, count, domain, duration, name, network, size, yes_or_no};
+use super::forms::{NAME, choice, count, domain, duration, network, peer_name, size, yes_or_no};
 use crate::message::{ContentClass, MmsAddress, PeerName, Quirk, Rate, Timeouts};
 
 pub use hosts::{Host, HostPort};
@@ -98,15 +98,9 @@ fn from(s: &mut Section<'_>) -> Vec<IpNet> {
 impl Peer {
     /// `None` when it has no name to call it by; every other problem leaves a peer that later sections may refer to.
     pub(super) fn read(s: &mut Section<'_>, taken: &mut Taken<'_>) -> Option<Self> {
-        let name = s.required("name", NAME, name);
+        let name = s.required("name", NAME, peer_name);
         if name.as_ref().is_some_and(|name| !taken.names.insert(name.clone())) {
             s.refuse("name", "a name that no other peer has");
-        }
-        if name.as_ref().is_some_and(PeerName::is_reserved) {
-            s.refuse(
-                "name",
-                "another name: mm4relay stands for the relay itself, no-route for recipients that have no next hop",
-            );
         }
         let domains = s.list("domains", |value| {
             let domain = domain(value)?;

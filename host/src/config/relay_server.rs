@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Relay;
 use super::file::Section;
-use super::forms::{count, local_part, name, prefix, yes_or_no};
+use super::forms::{count, local_part, peer_name, prefix, yes_or_no};
 use super::peer::{Peer, Taken};
 use super::problem::one_of;
 use crate::message::{PeerName, SystemTag};
@@ -40,7 +40,7 @@ impl RelayServer {
         numbers.extend(s.list("local-parts", |value| once(local_part(value)?, "local part")));
         let failover = s.optional("failover", |value| match value.as_str() {
             Some(QUEUE) => Ok(None),
-            _ => name(value).map(Some).map_err(|_| FAILOVER.to_owned()),
+            _ => peer_name(value).map(Some).map_err(|_| FAILOVER.to_owned()),
         });
         let weight = s.optional("weight", count(1..=1000)).unwrap_or(1);
         let drain = s.optional("drain", yes_or_no).unwrap_or(false);

@@ -50,7 +50,7 @@ pub(super) async fn greet(
         return Err(Unreachable(Answer::ours(format!("TLS is required: {reason}"))));
     }
     // RFC 7435: some encryption where it can be had, and never less mail for it.
-    warn!(peer = %options.name, host, reason = reason.as_str(), "no TLS: goes on without");
+    warn!(peer = %options.name, host, reason = reason.as_str(), event = "tls-not-used", "no TLS: goes on without");
     let (client, offered) = plain(host, options, running).await?;
     Ok((client, allowed(offered, options)))
 }

@@ -103,7 +103,12 @@ impl KnownHosts {
                 or_refuse(domain, hosts)
             }
             (Err(reason), Some(old)) if !old.hosts.is_empty() => {
-                warn!(domain, reason, "no MX records now: those of the last time are used");
+                warn!(
+                    domain,
+                    reason,
+                    event = "mx-kept",
+                    "no MX records now: those of the last time are used"
+                );
                 Ok(old.hosts)
             }
             // What refused the last time may not any more: nothing fails for it.

@@ -164,8 +164,8 @@ impl Delivery {
     /// the spool, and leased from there when its turn comes.
     pub fn enqueue(&self, outgoing: Outgoing) {
         let peers = self.peers.load();
-        let Some(peer) = peers.get(&outgoing.peer) else {
-            warn!(id = %outgoing.id, peer = %outgoing.peer, "no such peer to deliver to: the message waits in the spool");
+        let Some(peer) = outgoing.next_hop.peer().and_then(|peer| peers.get(peer)) else {
+            warn!(id = %outgoing.id, peer = %outgoing.next_hop, event = "peer-unknown", "no such peer to deliver to: the message waits in the spool");
             return;
         };
         peer.queue().hand_over(outgoing);
@@ -221,11 +221,13 @@ impl Delivery {
                         peer.queue().there_is_more();
                     }
                 }
-                Err(error) => warn!(%error, "the spool did not say who has messages due"),
+                Err(error) => warn!(%error, event = "spool-not-read", "the spool did not say who has messages due"),
             }
             match self.spool.retries_asked().await {
                 Ok(counts) => self.heed(counts, &mut asked),
-                Err(error) => warn!(%error, "the spool did not say which peers an operator wants to be tried"),
+                Err(error) => {
+                    warn!(%error, event = "spool-not-read", "the spool did not say which peers an operator wants to be tried")
+                }
             }
             let suspended = self.spool.room() == Room::None;
             for peer in self.peers.load().values() {

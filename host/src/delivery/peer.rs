@@ -190,7 +190,7 @@ impl Peer {
             let now = self.clock.now();
             let due = self.spool.due(&self.options().name, now, limit, &except).await;
             if let Err(error) = &due {
-                warn!(peer = %self.options().name, %error, "the spool did not say what is due");
+                warn!(peer = %self.options().name, %error, event = "spool-not-read", "the spool did not say what is due");
             }
             self.queue().end_refill(limit, due.ok());
             self.dispatch();
@@ -330,7 +330,7 @@ impl Peer {
             Err(Failure::Lost { how, answer }) => {
                 if how != How::Stale {
                     let (peer, reason) = (&options.name, answer.with_step());
-                    info!(id = %outgoing.id, %peer, host, reason = reason.as_str(), "lost the session before the end of the message");
+                    info!(id = %outgoing.id, %peer, host, reason = reason.as_str(), event = "session-broken", "lost the session before the end of the message");
                 }
                 return Err((Some(how), answer));
             }
@@ -364,7 +364,7 @@ impl Peer {
         let before = lock(&self.rooms).insert(host.to_owned(), (room, Instant::now()));
         if before.is_none_or(|(before, _)| before != room) {
             let peer = &self.options().name;
-            info!(%peer, host, recipients = room, "takes no more recipients in one transaction");
+            info!(%peer, host, recipients = room, event = "limit-learnt", "takes no more recipients in one transaction");
         }
     }
 
@@ -374,7 +374,7 @@ impl Peer {
         let crowded = queue.is_crowded(Instant::now() + CROWDED_FOR);
         drop(queue);
         if crowded && !knew {
-            info!(peer = %self.options().name, "takes no more sessions at the same time");
+            info!(peer = %self.options().name, event = "limit-learnt", "takes no more sessions at the same time");
         }
         crowded
     }
@@ -411,7 +411,7 @@ impl Peer {
         for (id, running) in running.iter().filter(|(_, running)| running.is_slow(SLOW)) {
             let place = running.place();
             let (peer, host, waits_for) = (&self.options().name, place.host, place.waits_for);
-            info!(%id, %peer, host, waits_for, s = running.age().as_secs(), "still being sent");
+            info!(%id, %peer, host, waits_for, s = running.age().as_secs(), event = "delivery-slow", "still being sent");
         }
     }
 
@@ -434,7 +434,7 @@ impl Peer {
         };
         let overdue = self.spool.overdue(&options.name, now, aged, OVERDUE, &except).await;
         if let Err(error) = &overdue {
-            warn!(peer = %options.name, %error, "the spool did not say what is overdue");
+            warn!(peer = %options.name, %error, event = "spool-not-read", "the spool did not say what is overdue");
         }
         let mut overdue = overdue.unwrap_or_default();
         overdue.retain(|outgoing| now >= self.over_at(outgoing));

@@ -246,11 +246,11 @@ impl Settling {
                 }
                 Err(SpoolError::Closed) => return false,
                 Err(error) if self.peer.is_stopping() && last_tries == 0 => {
-                    error!(id = %outcome.id, %error, "the relay ends, and what became of a message is not recorded: it will be sent again");
+                    error!(id = %outcome.id, %error, event = "outcome-lost", "the relay ends, and what became of a message is not recorded: it will be sent again");
                     return false;
                 }
                 Err(error) if !said => {
-                    warn!(id = %outcome.id, %error, "what became of a message is not recorded yet");
+                    warn!(id = %outcome.id, %error, event = "outcome-not-recorded", "what became of a message is not recorded yet");
                     said = true;
                 }
                 Err(_) => {}
@@ -282,18 +282,18 @@ impl Context<'_> {
     }
 
     fn log(&self, entry: &Entry) {
-        let (id, peer, host) = (self.job.outgoing.id, &self.job.outgoing.peer, self.host);
+        let (id, peer, host) = (self.job.outgoing.id, &self.job.outgoing.next_hop, self.host);
         let attempts = self.attempts;
         // Peers repeat the numbers of recipients in their replies.
         let reply = |fates: &[Fate]| fates.first().map(|fate| Masked(&fate.answer.with_step()).to_string());
         if let Some(reply) = reply(&entry.delivered) {
-            info!(%id, %peer, host, reply, recipients = entry.delivered.len(), attempts, "delivered");
+            info!(%id, %peer, host, reply, recipients = entry.delivered.len(), attempts, event = "delivered", "delivered");
         }
         if let Some(reply) = reply(&entry.failed) {
-            warn!(%id, %peer, host, reply, recipients = entry.failed.len(), attempts, "failed");
+            warn!(%id, %peer, host, reply, recipients = entry.failed.len(), attempts, event = "delivery-failed", "failed");
         }
         if let Rest::Waiting(waiting) = &entry.rest {
-            info!(%id, %peer, host, reply = reply(waiting), recipients = waiting.len(), attempts, "deferred");
+            info!(%id, %peer, host, reply = reply(waiting), recipients = waiting.len(), attempts, event = "deferred", "deferred");
         }
     }
 

@@ -110,7 +110,7 @@ impl Standing {
             (known.trouble.said, known.last) = (said, Instant::now());
             return;
         }
-        warn!(peer = %self.peer, host, reason = said.as_str(), "host does not talk to us");
+        warn!(peer = %self.peer, host, reason = said.as_str(), event = "host-down", "host does not talk to us");
         let trouble = Trouble::new(said, now);
         let last = trouble.begun;
         hosts.insert(host.to_owned(), Failing { trouble, last });
@@ -120,7 +120,7 @@ impl Standing {
         // Looked at for each connection, and hardly ever there.
         let failing = lock(&self.hosts).remove(host);
         if let Some(Failing { trouble, .. }) = failing {
-            info!(peer = %self.peer, host, down_s = trouble.begun.elapsed().as_secs(), "host talks to us again");
+            info!(peer = %self.peer, host, down_s = trouble.begun.elapsed().as_secs(), event = "host-up", "host talks to us again");
         }
     }
 
@@ -131,12 +131,12 @@ impl Standing {
             Ok(()) if hostless.is_none() => {}
             Ok(()) => {
                 *hostless = None;
-                info!(peer = %self.peer, "it is known again where the peer's hosts are");
+                info!(peer = %self.peer, event = "hosts-known", "it is known again where the peer's hosts are");
             }
             Err(why) => {
                 let why = why.to_string();
                 if hostless.as_ref() != Some(&why) {
-                    warn!(peer = %self.peer, reason = why, "nobody says where the peer's hosts are");
+                    warn!(peer = %self.peer, reason = why, event = "hosts-unknown", "nobody says where the peer's hosts are");
                     *hostless = Some(why);
                 }
             }
@@ -152,13 +152,13 @@ impl Standing {
             return;
         }
         let again_in_s = wait.as_secs_f64().round();
-        warn!(peer = %self.peer, reason = said.as_str(), again_in_s, "peer is down: its messages wait");
+        warn!(peer = %self.peer, reason = said.as_str(), again_in_s, event = "peer-down", "peer is down: its messages wait");
         *down = Some(Trouble::new(said, now));
     }
 
     pub fn peer_is_up(&self) {
         if let Some(trouble) = lock(&self.down).take() {
-            info!(peer = %self.peer, down_s = trouble.begun.elapsed().as_secs(), "peer is up again");
+            info!(peer = %self.peer, down_s = trouble.begun.elapsed().as_secs(), event = "peer-up", "peer is up again");
         }
     }
 

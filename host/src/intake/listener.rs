@@ -51,7 +51,7 @@ pub async fn serve(
                 Ok(accepted) => accepted,
                 Err(error) => {
                     if failed.is_due() {
-                        tracing::error!("no connection can be accepted, which is tried again and again: {error}");
+                        tracing::error!(event = "accept-failed", "no connection can be accepted, which is tried again and again: {error}");
                     }
                     sleep(ACCEPT_PAUSE).await;
                     continue;
@@ -70,7 +70,7 @@ pub async fn serve(
             }
             Err(reply) => {
                 if full.is_due() {
-                    tracing::warn!(%remote, "turned away, and others for a minute without a line here: {reply}");
+                    tracing::warn!(%remote, event = "client-turned-away", "turned away, and others for a minute without a line here: {reply}");
                 }
                 if let Ok(place) = Arc::clone(&door).try_acquire_owned() {
                     sessions.spawn(async move {
@@ -88,7 +88,11 @@ pub async fn serve(
         }
     };
     if timeout(options.farewell, farewell).await.is_err() {
-        tracing::warn!(sessions = sessions.len(), "sessions cut off: the farewell is over");
+        tracing::warn!(
+            sessions = sessions.len(),
+            event = "drain-cut-short",
+            "sessions cut off: the farewell is over"
+        );
         sessions.shutdown().await;
     }
 }
@@ -118,6 +122,6 @@ fn report(ended: Result<(), JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
-        tracing::error!("a session panicked: {error}");
+        tracing::error!(event = "panic", "a session panicked: {error}");
     }
 }

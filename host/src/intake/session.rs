@@ -75,7 +75,7 @@ impl<H: Handler> Session<H> {
                 return;
             }
             Err(lost @ Lost::Handshake(_)) => {
-                tracing::warn!(remote = %self.remote, "session lost: {lost}");
+                tracing::warn!(remote = %self.remote, event = "session-lost", "session lost: {lost}");
                 return;
             }
             Err(lost @ Lost::Late) => {
@@ -122,7 +122,7 @@ impl<H: Handler> Session<H> {
             // Octets in time are octets too early; silence is what a client should keep.
             if let Ok(talked) = timeout(self.options.greet_delay, self.wire.fill(until)).await {
                 talked?;
-                tracing::warn!(remote = %self.remote, "talks before the greeting");
+                tracing::warn!(remote = %self.remote, event = "client-misbehaves", "talks before the greeting");
                 return Ok(Some(replies::too_early()));
             }
         }
@@ -166,7 +166,7 @@ impl<H: Handler> Session<H> {
                 self.line_is_over(consumed);
                 self.useless += u32::from(useless);
                 if self.useless >= self.options.useless && matches!(next, Next::Expect(_) | Next::Secure) {
-                    tracing::warn!(remote = %self.remote, commands = self.useless, "commands and no message: sent away");
+                    tracing::warn!(remote = %self.remote, commands = self.useless, event = "client-misbehaves", "commands and no message: sent away");
                     self.wire.say(&replies::too_many_useless());
                     return Ok(Next::Close);
                 }
@@ -184,12 +184,12 @@ impl<H: Handler> Session<H> {
     /// Says `reply`, unless the client has said too much already, or too much that was wrong.
     fn reply(&mut self, reply: Reply, next: Next, turn: Turn) -> Next {
         if self.is_too_early(&next, turn) {
-            tracing::warn!(remote = %self.remote, "talks before its turn");
+            tracing::warn!(remote = %self.remote, event = "client-misbehaves", "talks before its turn");
             self.wire.say(&replies::too_early());
             return Next::Close;
         }
         if replies::is_protocol_error(&reply) {
-            tracing::warn!(remote = %self.remote, "refused a command: {reply}");
+            tracing::warn!(remote = %self.remote, event = "client-misbehaves", "refused a command: {reply}");
             self.errors += 1;
             if self.errors >= self.options.errors {
                 self.wire.say(&replies::too_many_errors());
@@ -213,7 +213,7 @@ impl<H: Handler> Session<H> {
     }
 
     fn misframed(&mut self, fault: LineError, state: State) -> Next {
-        tracing::warn!(remote = %self.remote, "refused a command line: {fault}");
+        tracing::warn!(remote = %self.remote, event = "client-misbehaves", "refused a command line: {fault}");
         self.framing_errors += 1;
         let hopeless = matches!(fault, LineError::TooLong { .. });
         let next = match hopeless || self.framing_errors >= self.options.framing_errors {
@@ -243,7 +243,7 @@ impl<H: Handler> Session<H> {
 
     /// For whoever keeps a session for later by NOOP and the like.
     fn without_mail(&mut self) -> Next {
-        tracing::warn!(remote = %self.remote, "no message for {:?}: sent away", self.options.before_mail);
+        tracing::warn!(remote = %self.remote, event = "client-misbehaves", "no message for {:?}: sent away", self.options.before_mail);
         self.wire.say(&replies::no_mail(self.options.before_mail));
         Next::Close
     }
@@ -335,7 +335,7 @@ impl<H: Handler> Session<H> {
 
     fn incoming(&self, id: MessageId, transaction: Transaction, content: crate::message::Content) -> Incoming {
         let origin = Origin {
-            peer: transaction.terms.peer,
+            source: transaction.terms.peer.into(),
             remote: self.remote,
             helo: transaction.hello.name,
             protocol: match transaction.hello.extended {
@@ -356,17 +356,17 @@ impl<H: Handler> Session<H> {
 
     async fn carry(&self, incoming: Incoming) -> Result<Reply, Refusal> {
         let (octets, recipients) = (incoming.content.size(), incoming.envelope.recipients.len());
-        let peer = incoming.origin.peer.clone();
+        let peer = incoming.origin.source.clone();
         let started = Instant::now();
         let receipt = self.handler.carry(incoming).await?;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(id = %receipt.id(), %peer, remote = %self.remote, octets, recipients, micros, "accepted");
+        tracing::info!(id = %receipt.id(), %peer, remote = %self.remote, octets, recipients, micros, event = "accepted", "accepted");
         Ok(replies::accepted(&receipt))
     }
 
     fn log_refusal(&self, refusal: &Refusal, id: Option<MessageId>, peer: Option<&PeerName>) {
         let (id, peer) = (id.map(tracing::field::display), peer.map(tracing::field::display));
-        tracing::warn!(id, peer, remote = %self.remote, blame = ?refusal.blame(), "refused: {refusal}");
+        tracing::warn!(id, peer, remote = %self.remote, blame = ?refusal.blame(), event = "message-refused", "refused: {refusal}");
     }
 
     async fn flush(&mut self) -> Result<(), Lost> {

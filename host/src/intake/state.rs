@@ -200,7 +200,7 @@ impl<H: Handler> Desk<'_, H> {
             .sender(self.remote, sender.as_ref())
             .map_err(|refusal| self.refuse(&refusal, None))?;
         if terms.tls_required && !self.encrypted {
-            tracing::warn!(remote = %self.remote, peer = %terms.peer, "refused: its messages are taken over TLS only");
+            tracing::warn!(remote = %self.remote, peer = %terms.peer, event = "message-refused", "refused: its messages are taken over TLS only");
             return Err(replies::tls_first());
         }
         let limit = terms.message.unwrap_or(self.options.message);
@@ -231,7 +231,9 @@ impl<H: Handler> Desk<'_, H> {
         match refusal {
             // Said once, by the spool, and not for every message of every peer.
             Refusal::NoSpace => tracing::debug!(remote = %self.remote, "refused: {refusal}"),
-            _ => tracing::warn!(peer, remote = %self.remote, blame = ?refusal.blame(), "refused: {refusal}"),
+            _ => {
+                tracing::warn!(peer, remote = %self.remote, blame = ?refusal.blame(), event = "message-refused", "refused: {refusal}")
+            }
         }
         replies::refused(refusal, None)
     }

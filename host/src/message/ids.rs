@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use super::Illegal;
+use super::{Illegal, NextHop, Source};
 
 /// The relay's own number for a received message: unique in one spool, growing with time.
 ///
@@ -199,31 +199,34 @@ impl FromStr for QueueId {
 }
 
 impl PeerName {
-    /// Refuses names that are empty, longer than 64 characters, or hold anything but letters, digits, `-`, `_`, `.`.
+    /// Refuses names that are empty, longer than 64 characters, or hold anything but letters, digits, `-`, `_`, `.`; and
+    /// those that stand for something else than a peer.
     pub fn new(text: &str) -> Result<Self, Illegal> {
-        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if text.is_empty() || text.len() > 64 || !text.chars().all(legal) {
+        if !Self::has_form(text) {
             return Err(Illegal(format!(
                 "\"{text}\" is not a peer name: 1 to 64 letters, digits, '-', '_' or '.' are expected"
             )));
         }
+        if Self::is_reserved(text) {
+            return Err(Illegal(format!("no peer is called {text}: {}", Self::RESERVED)));
+        }
         Ok(Self(text.into()))
     }
 
-    /// Stands for the next hop of recipients that have none. No peer can be called so.
-    pub fn no_route() -> Self {
-        Self("no-route".into())
+    /// Whether the text is made as a name is, a peer's or another one of the configuration.
+    pub fn has_form(text: &str) -> bool {
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        !text.is_empty() && text.len() <= 64 && text.chars().all(legal)
     }
 
-    /// Stands for the relay itself: where messages come from that it writes. No peer can be called so.
-    pub fn relay() -> Self {
-        Self("mm4relay".into())
+    /// Whether it stands for something else than a peer.
+    pub fn is_reserved(text: &str) -> bool {
+        [Source::RELAY, NextHop::NOWHERE].contains(&text)
     }
 
-    /// Whether it stands for something else than a peer of the configuration.
-    pub fn is_reserved(&self) -> bool {
-        [Self::no_route(), Self::relay()].contains(self)
-    }
+    /// What the reserved names stand for.
+    pub const RESERVED: &'static str =
+        "mm4relay stands for the relay itself, no-route for recipients that have no next hop";
 
     pub fn as_str(&self) -> &str {
         &self.0

@@ -6,6 +6,7 @@ mod address;
 mod content;
 mod edit;
 mod ending;
+mod ends;
 mod envelope;
 mod foreign;
 mod header;
@@ -28,6 +29,7 @@ pub use address::{AddressKind, MAX_ADDRESS_OCTETS, MmsAddress};
 pub use content::{Content, Piece, ReadAt, Rope};
 pub use edit::{Edit, HeaderName, HeaderValue, MediaType, NewBody};
 pub use ending::{End, RecipientEnd};
+pub use ends::{NextHop, Source};
 pub use envelope::{Envelope, Recipient};
 pub use foreign::{Visible, VisibleLines, visible_json};
 pub use header::{Field, Header};
@@ -45,7 +47,7 @@ pub use profile::{
 pub use refusal::{Blame, Refusal};
 pub use system::{MAX_LOCAL_OCTETS, SystemAddress, SystemTag};
 pub use transaction::{
-    Answer, Cause, Change, Leg, LegState, Mode, News, RepeatKey, Task, Todo, Transaction, TransactionChange,
+    Answer, Cause, Change, Leg, LegState, Mode, News, Place, RepeatKey, Task, Todo, Transaction, TransactionChange,
     TransactionKey, Wants,
 };
 pub use whole::{Answered, Block, GivenIds, Incoming, Message, MessageType, Origin, Part, Protocol, TransferEncoding};

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Envelope, Header, MessageType, OutgoingId, PeerName, Rope, Timestamp};
+use super::{Envelope, Header, MessageType, NextHop, OutgoingId, Rope, Source, Timestamp};
 
 /// What delivery works on: one destination of one message.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     pub id: OutgoingId,
-    /// The next hop.
-    pub peer: PeerName,
-    /// The peer that it came from.
-    pub source: PeerName,
+    /// [`NextHop::Nowhere`] only of what is given up from the beginning.
+    pub next_hop: NextHop,
+    pub source: Source,
     /// When it was received; for a message whose chain ran from the spool, when that had ended. Its age, at which it is
     /// given up, counts from here: a next hop is not to blame for the time in which a message was held.
     pub received_at: Timestamp,

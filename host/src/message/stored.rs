@@ -16,7 +16,7 @@ impl Transaction {
     /// Adds what a later run of the chain opened under the same id: legs that are new, and its wait for responses. What
     /// has become of the others stays, and so does the answer.
     pub fn join(&mut self, later: Self) {
-        let known = |leg: &Leg| leg.ordinal.is_some_and(|ordinal| self.leg(ordinal).is_some());
+        let known = |leg: &Leg| leg.ordinal().is_some_and(|ordinal| self.leg(ordinal).is_some());
         let legs: Vec<Leg> = later.legs.into_iter().filter(|leg| !known(leg)).collect();
         self.apply(&Change::Legs { legs });
         if let Some(task) = later.next {
@@ -43,7 +43,7 @@ impl fmt::Display for Change {
                 )
             }
             Self::Legs { legs } => {
-                let peers: Vec<&str> = legs.iter().map(|leg| leg.peer.as_str()).collect();
+                let peers: Vec<String> = legs.iter().map(|leg| leg.next_hop().to_string()).collect();
                 write!(f, "more destinations: {}", peers.join(", "))
             }
             Self::Told { answer } => write!(f, "the sender is answered: {answer}"),
@@ -89,15 +89,12 @@ impl fmt::Display for Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MessageId, MessageType, PeerName, RepeatKey, Task, Timestamp, Todo, Wants};
+    use super::super::{MessageId, MessageType, PeerName, Place, RepeatKey, Task, Timestamp, Todo, Wants};
     use super::*;
 
     fn leg(ordinal: u32, state: LegState) -> Leg {
-        let peer = PeerName::new("operator-b").unwrap();
-        Leg {
-            ordinal: Ordinal::new(ordinal),
-            ..Leg::aside(peer, Vec::new(), state)
-        }
+        let (ordinal, peer) = (Ordinal::new(ordinal).unwrap(), PeerName::new("operator-b").unwrap());
+        Leg::new(Place::Destination { ordinal, peer }, Vec::new(), state)
     }
 
     fn request(mode: Mode, legs: Vec<Leg>) -> Transaction {

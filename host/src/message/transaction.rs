@@ -8,7 +8,7 @@
 mod state;
 
 use super::{
-    Answered, BareId, MessageId, MessageType, MmsAddress, OpaqueId, Ordinal, PeerName, Recipient, RecipientId,
+    Answered, BareId, MessageId, MessageType, MmsAddress, NextHop, OpaqueId, Ordinal, PeerName, Recipient, RecipientId,
     Timestamp,
 };
 
@@ -84,10 +84,7 @@ pub struct RepeatKey(pub u64);
 /// One next hop of a request, or recipients whose fate was decided without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leg {
-    /// That of the outgoing message; `None` when there is none, or no longer one for these recipients.
-    pub ordinal: Option<Ordinal>,
-    /// Who is asked.
-    pub peer: PeerName,
+    pub at: Place,
     /// The transaction ID that it was asked with; `None`: the received one.
     pub transaction_id: Option<OpaqueId>,
     pub recipients: Vec<Recipient>,
@@ -96,6 +93,15 @@ pub struct Leg {
     pub repeats: u32,
     /// Recipients whose failure the asking peer knows of, or cannot be told.
     pub told: Vec<RecipientId>,
+}
+
+/// Where a leg leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// This peer is asked, or would have been, in the outgoing message with this ordinal.
+    Destination { ordinal: Ordinal, peer: PeerName },
+    /// Nobody is asked, or no longer for these recipients.
+    Aside(NextHop),
 }
 
 /// How far a leg has come.
@@ -252,17 +258,17 @@ impl Transaction {
     /// Everything that it must be found by. A change can add keys, and takes none away.
     pub fn keys(&self) -> Vec<TransactionKey> {
         let asked = self.asked_legs();
-        let unasked = asked.clone().all(|leg| leg.transaction_id.is_some());
+        let unasked = asked.clone().all(|(leg, _)| leg.transaction_id.is_some());
         let received = unasked.then(|| TransactionKey::Received {
             transaction_id: self.transaction_id.bare(),
         });
         let unroutable = [self.unroutable_originator(), self.unroutable_system()];
-        let sent = asked.clone().flat_map(|leg| {
+        let sent = asked.clone().flat_map(|(_, peer)| {
             let addresses = unroutable.iter().flatten();
-            addresses.map(|address| TransactionKey::originator(&leg.peer, address))
+            addresses.map(|address| TransactionKey::originator(peer, address))
         });
         let sent: Vec<_> = sent.collect();
-        let asked = asked.map(|leg| self.asked(&leg.peer, leg.transaction_id.as_ref()));
+        let asked = asked.map(|(leg, peer)| self.asked(peer, leg.transaction_id.as_ref()));
         let message_id = self.message_id.bare();
         let others = [
             TransactionKey::Repeat(self.repeat),
@@ -327,18 +333,18 @@ impl Transaction {
 
     /// The leg that a response from `peer` to this transaction ID is about.
     pub fn leg_asked(&self, peer: &PeerName, transaction_id: &BareId) -> Option<&Leg> {
-        let is_it = |leg: &&Leg| leg.peer == *peer && self.asked_with(leg, transaction_id);
-        self.asked_legs().find(is_it)
+        let is_it = |(leg, asked): &(&Leg, &PeerName)| *asked == peer && self.asked_with(leg, transaction_id);
+        self.asked_legs().find(is_it).map(|(leg, _)| leg)
     }
 
     /// The leg of the outgoing message with this ordinal.
     pub fn leg(&self, ordinal: Ordinal) -> Option<&Leg> {
-        self.legs.iter().find(|leg| leg.ordinal == Some(ordinal))
+        self.legs.iter().find(|leg| leg.ordinal() == Some(ordinal))
     }
 
-    /// The legs in which a next hop was asked.
-    pub fn asked_legs(&self) -> impl Iterator<Item = &Leg> + Clone {
-        self.legs.iter().filter(|leg| leg.is_asked())
+    /// The legs in which a next hop was asked, and that next hop.
+    pub fn asked_legs(&self) -> impl Iterator<Item = (&Leg, &PeerName)> + Clone {
+        self.legs.iter().filter_map(|leg| Some((leg, leg.asked()?)))
     }
 
     /// Whether one of its legs was asked with this transaction ID.
@@ -348,16 +354,46 @@ impl Transaction {
 }
 
 impl Leg {
-    /// Whether a next hop is asked in it.
-    pub fn is_asked(&self) -> bool {
-        self.ordinal.is_some()
+    /// The peer that is asked in it.
+    pub fn asked(&self) -> Option<&PeerName> {
+        match &self.at {
+            Place::Destination { peer, .. } => Some(peer),
+            Place::Aside(_) => None,
+        }
     }
 
-    /// Recipients whose fate is decided without a next hop: held, discarded, refused.
-    pub fn aside(peer: PeerName, recipients: Vec<Recipient>, state: LegState) -> Self {
+    /// That of the outgoing message.
+    pub fn ordinal(&self) -> Option<Ordinal> {
+        match self.at {
+            Place::Destination { ordinal, .. } => Some(ordinal),
+            Place::Aside(_) => None,
+        }
+    }
+
+    /// Where its recipients go, or would have gone.
+    pub fn next_hop(&self) -> NextHop {
+        match &self.at {
+            Place::Destination { peer, .. } => NextHop::Peer(peer.clone()),
+            Place::Aside(next_hop) => next_hop.clone(),
+        }
+    }
+
+    /// The peer among its [next hop](Self::next_hop).
+    pub fn peer(&self) -> Option<&PeerName> {
+        match &self.at {
+            Place::Destination { peer, .. } => Some(peer),
+            Place::Aside(next_hop) => next_hop.peer(),
+        }
+    }
+
+    /// Recipients whose fate is decided without asking a next hop: held, discarded, refused.
+    pub fn aside(next_hop: NextHop, recipients: Vec<Recipient>, state: LegState) -> Self {
+        Self::new(Place::Aside(next_hop), recipients, state)
+    }
+
+    pub fn new(at: Place, recipients: Vec<Recipient>, state: LegState) -> Self {
         Self {
-            ordinal: None,
-            peer,
+            at,
             transaction_id: None,
             recipients,
             state,

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Content, Envelope, Header, MessageId, OpaqueId, PartId, PeerName, Piece, RecipientId, Timestamp};
+use super::{Content, Envelope, Header, MessageId, OpaqueId, PartId, PeerName, Piece, RecipientId, Source, Timestamp};
 
 /// Where a message came from, and when.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The configured peer that the session was recognised as.
-    pub peer: PeerName,
+    /// The configured peer that the session was recognised as, or the relay itself.
+    pub source: Source,
     pub remote: SocketAddr,
     /// What the client said behind EHLO or HELO.
     pub helo: String,

@@ -166,7 +166,7 @@ mod tests {
         let incoming = Incoming {
             id: MessageId(1),
             origin: Origin {
-                peer: PeerName::new("a").unwrap(),
+                source: PeerName::new("a").unwrap().into(),
                 remote: ([127, 0, 0, 1], 0).into(),
                 helo: "a.example".into(),
                 protocol: Protocol::Esmtp,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mm4relay_engine::{self as engine, Occasion, Plugin};
 
 use crate::message::{
-    Append, HoldRule, Holder, KvWrite, Message, OnFailure, PeerName, RecipientId, Refusal, Step, StreamName,
+    Append, HoldRule, Holder, KvWrite, Message, NextHop, OnFailure, PeerName, RecipientId, Refusal, Step, StreamName,
 };
 use crate::protocol::mm4;
 
@@ -85,13 +85,13 @@ impl Chain {
     }
 
     /// The arrival run: once per message, before routing. `next_hops` are those that routing would choose now.
-    pub async fn arrive(&self, message: Arc<Message>, next_hops: &[PeerName], effects: &mut Effects) -> Passage {
+    pub async fn arrive(&self, message: Arc<Message>, next_hops: &[NextHop], effects: &mut Effects) -> Passage {
         self.run(message, &Occasion::Arrival, next_hops, effects).await
     }
 
     /// The departure run: once per destination, with the recipients that go there.
     pub async fn depart(&self, message: Arc<Message>, destination: Destination, effects: &mut Effects) -> Passage {
-        let next_hop = PeerName::new(&destination.peer).ok();
+        let next_hop = NextHop::new(&destination.peer).ok();
         let occasion = Occasion::Departure(destination);
         self.run(message, &occasion, next_hop.as_slice(), effects).await
     }
@@ -100,10 +100,10 @@ impl Chain {
         &self,
         mut message: Arc<Message>,
         occasion: &Occasion,
-        next_hops: &[PeerName],
+        next_hops: &[NextHop],
         effects: &mut Effects,
     ) -> Passage {
-        let source = message.origin.peer.clone();
+        let source = message.origin.source.clone();
         let ends = Ends {
             source: source.as_str(),
             next_hops,
@@ -183,7 +183,7 @@ impl Link {
     /// Calls the plug-in unless its breaker is open, and tells the breaker how it went.
     async fn ask(&self, message: &Arc<Message>, occasion: &Occasion, ends: Ends<'_>) -> Result<Done, Trouble> {
         let meter = &self.health.meter;
-        let peers = [message.origin.peer.as_str()];
+        let peers = [message.origin.source.as_str()];
         let permit = self.plugin.breaker().admit(&peers).map_err(|open| {
             meter.not_called();
             Trouble::Open(open)
@@ -230,7 +230,7 @@ impl Link {
         let plugin = self.plugin.name().to_owned();
         let reason = match trouble {
             Trouble::Failed(reason) => {
-                tracing::warn!(plugin, message = %message.id, on_failure = %self.on_failure, "plug-in failed: {reason}");
+                tracing::warn!(plugin, message = %message.id, on_failure = %self.on_failure, event = "plugin-failed", "plug-in failed: {reason}");
                 reason.clone()
             }
             // The breaker has said so once; a line for each message would be what it is there to avoid.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mm4relay_engine::{Occasion, OccasionKind, Outcome, Subject};
 
 use crate::message::{
-    Answered, Append, Header, MessageType, MmsAddress, Outgoing, PeerName, QueueId, Recipient, StreamName, Timestamp,
+    Answered, Append, Header, MessageType, MmsAddress, NextHop, Outgoing, QueueId, Recipient, Source, StreamName,
+    Timestamp,
 };
 
 use super::chain::{Chain, Effects, Link};
@@ -17,10 +18,8 @@ use super::when::Ends;
 #[derive(Clone, Debug)]
 pub struct Concerned {
     pub id: QueueId,
-    /// Where it came from.
-    pub source: PeerName,
-    /// Where it was to go.
-    pub next_hop: PeerName,
+    pub source: Source,
+    pub next_hop: NextHop,
     /// The envelope sender.
     pub sender: Option<MmsAddress>,
     /// `None` where only the header says it.
@@ -61,7 +60,7 @@ impl Concerned {
         Self {
             id: outgoing.id.into(),
             source: outgoing.source.clone(),
-            next_hop: outgoing.peer.clone(),
+            next_hop: outgoing.next_hop.clone(),
             sender: outgoing.envelope.sender.clone(),
             kind: outgoing.kind,
             received_at: outgoing.received_at,
@@ -92,10 +91,9 @@ impl Chain {
             recipients,
             ..OutcomeTold::default()
         };
-        let next_hop = PeerName::new(tell.outcome.peer()).ok();
         let ends = Ends {
             source: tell.concerned.source.as_str(),
-            next_hops: next_hop.as_slice(),
+            next_hops: std::slice::from_ref(&tell.concerned.next_hop),
         };
         let sides = self.links.first().map(|link| link.when.sides(ends)).unwrap_or_default();
         let view = Arc::new(View::bare(
@@ -150,7 +148,12 @@ impl Chain {
                     meter.failed(failure.class, &failure.spent);
                     permit.failed();
                     let message = tell.concerned.id.to_string();
-                    tracing::warn!(plugin = name, message, "plug-in failed to take an outcome: {failure}");
+                    tracing::warn!(
+                        plugin = name,
+                        message,
+                        event = "plugin-failed",
+                        "plug-in failed to take an outcome: {failure}"
+                    );
                     told.failed.push((name.to_owned(), failure.to_string()));
                 }
             }

@@ -105,9 +105,9 @@ impl Services for PluginServices {
     fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
         match level {
             Level::Debug => tracing::debug!(plugin, message, "{text}"),
-            Level::Info => tracing::info!(plugin, message, "{text}"),
-            Level::Warn => tracing::warn!(plugin, message, "{text}"),
-            Level::Error => tracing::error!(plugin, message, "{text}"),
+            Level::Info => tracing::info!(plugin, message, event = "plugin-says", "{text}"),
+            Level::Warn => tracing::warn!(plugin, message, event = "plugin-says", "{text}"),
+            Level::Error => tracing::error!(plugin, message, event = "plugin-says", "{text}"),
         }
     }
 }

@@ -41,7 +41,7 @@ impl View {
             message_type: message_type(Some(message.kind)),
             message_id: id_text(Pdu::of(&message.header).message_id()),
             transaction_id: id_text(Pdu::of(&message.header).transaction_id()),
-            source: message.origin.peer.to_string(),
+            source: message.origin.source.to_string(),
             source_inside: sides.source_inside,
             intra_mmse: sides.intra_mmse,
             received_at: message.origin.received_at.0,

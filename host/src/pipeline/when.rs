@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use mm4relay_engine::MessageType;
 
-use crate::message::PeerName;
+use crate::message::NextHop;
 
 /// The way of a message. Inside is our own MMSE, outside are other operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct When {
 pub struct Ends<'a> {
     pub source: &'a str,
     /// On arrival those that routing would choose now. Empty when only plug-ins can say: then no destination excludes it.
-    pub next_hops: &'a [PeerName],
+    pub next_hops: &'a [NextHop],
 }
 
 /// Which of the two ends are of our own MMSE.
@@ -54,7 +54,7 @@ pub struct Sides {
 impl When {
     /// Whether a plug-in may be called for this.
     pub fn admits(&self, ends: Ends<'_>, kind: MessageType) -> bool {
-        let to = |hop: &PeerName| self.to.contains(hop.as_str());
+        let to = |hop: &NextHop| self.to.contains(hop.as_str());
         (self.message_types.is_empty() || self.message_types.contains(&kind))
             && (self.from.is_empty() || self.from.contains(ends.source))
             && (self.to.is_empty() || ends.next_hops.is_empty() || ends.next_hops.iter().any(to))
@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn admits(when: &When, source: &str, next_hops: &[&str]) -> bool {
-        let next_hops: Vec<PeerName> = next_hops.iter().map(|name| PeerName::new(name).unwrap()).collect();
+        let next_hops: Vec<NextHop> = next_hops.iter().map(|name| NextHop::new(name).unwrap()).collect();
         let ends = Ends {
             source,
             next_hops: &next_hops,
@@ -210,7 +210,7 @@ mod tests {
             ("b", &["rs-1"], false, false),
             ("b", &["c"], false, false),
         ] {
-            let next_hops: Vec<PeerName> = next_hops.iter().map(|name| PeerName::new(name).unwrap()).collect();
+            let next_hops: Vec<NextHop> = next_hops.iter().map(|name| NextHop::new(name).unwrap()).collect();
             let ends = Ends {
                 source,
                 next_hops: &next_hops,

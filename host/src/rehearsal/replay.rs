@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use mm4relay_engine::{Engine, Grant, Plugin, PluginSpec};
 
-use crate::message::{Block, Content, Envelope, Incoming, Message, MessageId, Origin, PartId, PeerName, Timestamp};
+use crate::message::{Block, Content, Envelope, Incoming, Message, MessageId, Origin, PartId, Source, Timestamp};
 use crate::protocol::mm4;
 
 use super::account;
@@ -140,7 +140,7 @@ fn view(call: &CallFile) -> anyhow::Result<View> {
     let incoming = Incoming {
         id: call.message.parse().unwrap_or(MessageId(0)),
         origin: Origin {
-            peer: PeerName::new(&call.summary.source)?,
+            source: Source::new(&call.summary.source)?,
             remote: ([127, 0, 0, 1], 0).into(),
             helo: String::new(),
             protocol: crate::message::Protocol::Esmtp,

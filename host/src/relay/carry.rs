@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::message::{
-    End, Field, HoldRule, Holder, Incoming, Masked, Message, Ordinal, Outgoing, PeerName, Recipient, RecipientId,
-    Refusal, Step, Timestamp, Transaction,
+    End, Field, HoldRule, Holder, Incoming, Masked, Message, NextHop, Ordinal, Outgoing, PeerName, Recipient,
+    RecipientId, Refusal, Source, Step, Timestamp, Transaction,
 };
 use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
@@ -66,7 +66,7 @@ impl Relay {
     async fn carry_uncounted(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
         loop {
             let run = Run::first(self.catalogue.chain(), &incoming);
-            let patience = self.patience(&incoming.origin.peer);
+            let patience = self.patience(&incoming.origin.source);
             let acceptance = match tokio::time::timeout(patience, self.journey(incoming.clone(), &run)).await {
                 Ok(came_to) => came_to?,
                 Err(_) => self.for_later(incoming.clone(), patience, &run),
@@ -162,15 +162,18 @@ impl Relay {
         evidence.map_or(Ok(()), |evidence| Err(Refusal::Loop { evidence }))
     }
 
-    fn patience(&self, peer: &PeerName) -> Duration {
-        let known = self.directory.load().answer_within.get(peer).copied();
+    fn patience(&self, source: &Source) -> Duration {
+        let directory = self.directory.load();
+        let known = source
+            .peer()
+            .and_then(|peer| directory.answer_within.get(peer).copied());
         known.unwrap_or(ANSWER_WITHIN)
     }
 
     /// The message as received, for the spool to give out at once.
     fn for_later(&self, incoming: Incoming, patience: Duration, run: &Run) -> Acceptance {
         let reason = format!("its plug-ins were not done within {patience:?}; its sender has been answered");
-        tracing::warn!(message = %incoming.id, peer = %incoming.origin.peer, "unfinished: {reason}");
+        tracing::warn!(message = %incoming.id, peer = %incoming.origin.source, event = "message-unfinished", "unfinished: {reason}");
         let hold = Hold {
             due: Some(self.clock.now()),
             ..Hold::parked(reason)
@@ -220,7 +223,7 @@ impl Relay {
         };
         let arrived = once_each(arrived);
         for recipient in &arrived.envelope.recipients {
-            self.ask_for(&arrived.origin.peer, &recipient.address).await;
+            self.ask_for(&arrived.origin.source, &recipient.address).await;
         }
         let (arrived, mut split) = self.bound(meaning, arrived, &routes, run)?;
         let arrived = self.directory.load().entitled(arrived)?;
@@ -237,10 +240,10 @@ impl Relay {
                 return Err(refusal);
             }
             let why = refusal.to_string();
-            tracing::warn!(message = %received.id, "a recipient has no next hop: {}", Masked(&why));
+            tracing::warn!(message = %received.id, event = "no-route", "a recipient has no next hop: {}", Masked(&why));
             gathered.fail(
                 &arrived,
-                PeerName::no_route(),
+                NextHop::Nowhere,
                 vec![recipient],
                 refusal,
                 self.trace(received),
@@ -265,7 +268,7 @@ impl Relay {
                 }
                 Err(refusal) if refusal.is_temporary() => return Err(refusal),
                 Err(refusal) => {
-                    gathered.fail(&arrived, peer, recipients, refusal, self.trace(received));
+                    gathered.fail(&arrived, peer.into(), recipients, refusal, self.trace(received));
                     continue;
                 }
             };
@@ -276,8 +279,8 @@ impl Relay {
                     Ok(message) => gathered.send(&message, peer, onward, self.trace(received)),
                     Err(refusal) => {
                         let why = refusal.to_string();
-                        tracing::warn!(message = %received.id, %peer, "not sent, a plug-in changed who it is from: {}", Masked(&why));
-                        gathered.fail(&arrived, peer, recipients, refusal, self.trace(received));
+                        tracing::warn!(message = %received.id, %peer, event = "originator-not-allowed", "not sent, a plug-in changed who it is from: {}", Masked(&why));
+                        gathered.fail(&arrived, peer.into(), recipients, refusal, self.trace(received));
                     }
                 },
                 Passage::Hold(holder) => {
@@ -288,7 +291,7 @@ impl Relay {
                 Passage::Discard { reason } => gathered.discard(peer, recipients, &reason),
                 Passage::Refuse(refusal) if refusal.is_temporary() => return Err(refusal),
                 Passage::Refuse(refusal) => {
-                    gathered.fail(&arrived, peer, recipients, refusal, self.trace(received));
+                    gathered.fail(&arrived, peer.into(), recipients, refusal, self.trace(received));
                 }
             }
             gathered.effects.add(asked);
@@ -330,7 +333,7 @@ impl Relay {
             let peer = routes.get(&recipient.id);
             peer.filter(|peer| directory.destinations.contains_key(*peer)).cloned()
         };
-        let (source, recipients) = (&arrived.origin.peer, &arrived.envelope.recipients);
+        let (source, recipients) = (arrived.origin.source.peer(), &arrived.envelope.recipients);
         let now = directory.now(&self.delivery);
         directory.routing.split(source, recipients, chosen, &now)
     }

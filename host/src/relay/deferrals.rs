@@ -68,7 +68,7 @@ impl Deferrals {
         let mut recipients: Vec<&str> = message.envelope.recipients.iter().map(|r| r.address.as_str()).collect();
         recipients.sort_unstable();
         self.hasher.hash_one((
-            message.origin.peer.as_str(),
+            message.origin.source.as_str(),
             message.kind,
             pdu.message_id().map(|id| id.bare()),
             pdu.transaction_id().map(|id| id.bare()),
@@ -112,7 +112,7 @@ mod tests {
         let incoming = Incoming {
             id: MessageId(1),
             origin: Origin {
-                peer: PeerName::new(peer).unwrap(),
+                source: PeerName::new(peer).unwrap().into(),
                 remote: ([127, 0, 0, 1], 2525).into(),
                 helo: "mms.a.example".into(),
                 protocol: crate::message::Protocol::Esmtp,

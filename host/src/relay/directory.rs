@@ -72,8 +72,6 @@ impl Directory {
         address: &MmsAddress,
         mut told: impl FnMut(&str, fmt::Arguments<'_>),
     ) -> Result<Route, Refusal> {
-        let nobody = PeerName::no_route();
-        let source = source.unwrap_or(&nobody);
         if let Some((numbering, number)) = self.to_be_asked(source, address) {
             numbering.ask(&number).await;
         }
@@ -91,7 +89,7 @@ impl Directory {
     /// # Errors
     /// DNS does not answer.
     pub(crate) async fn whose(&self, number: &MmsAddress) -> Result<Option<Whose>, Refusal> {
-        if let Some((numbering, number)) = self.to_be_asked(&PeerName::no_route(), number) {
+        if let Some((numbering, number)) = self.to_be_asked(None, number) {
             numbering.ask(&number).await;
         }
         let now = Now {
@@ -102,7 +100,11 @@ impl Directory {
     }
 
     /// Whom to ask, and for which number, before this recipient can be routed; `None` when nothing has to be asked.
-    pub(super) fn to_be_asked(&self, source: &PeerName, address: &MmsAddress) -> Option<(Arc<Numbering>, String)> {
+    pub(super) fn to_be_asked(
+        &self,
+        source: Option<&PeerName>,
+        address: &MmsAddress,
+    ) -> Option<(Arc<Numbering>, String)> {
         let numbering = self.numbering.as_ref()?;
         let number = self.routing.number_for_enum(source, address)?;
         numbering

@@ -36,10 +36,11 @@ impl Directory {
     /// The message as `peer` may see it. Only what goes from inside to outside changes.
     pub(super) fn faced(&self, message: Arc<Message>, peer: &PeerName) -> Arc<Message> {
         let inside = |peer: &PeerName| self.routing.role(peer) == Some(Role::Inside);
-        if !inside(&message.origin.peer) || inside(peer) {
+        let source = message.origin.source.peer().filter(|source| inside(source));
+        let Some(source) = source.filter(|_| !inside(peer)) else {
             return message;
-        }
-        let seen = Seen::new(self, &message);
+        };
+        let seen = Seen::new(self, source, &message);
         let sender = message.envelope.sender.as_ref();
         let new_sender = sender.and_then(|sender| seen.instead_of(None, sender));
         let mut header = message.header.clone();
@@ -57,6 +58,8 @@ impl Directory {
 /// A message of one of our Relay/Servers, seen from outside.
 struct Seen<'a> {
     directory: &'a Directory,
+    /// The Relay/Server.
+    source: &'a PeerName,
     message: &'a Message,
     /// `X-Mms-Originator-System`, as the Relay/Server wrote it: outside, it is ours.
     system: Option<MmsAddress>,
@@ -65,10 +68,11 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn new(directory: &'a Directory, message: &'a Message) -> Self {
+    fn new(directory: &'a Directory, source: &'a PeerName, message: &'a Message) -> Self {
         let pdu = Pdu::of(&message.header);
         Self {
             directory,
+            source,
             message,
             system: pdu.originator_system(),
             // A response comes from a system.
@@ -92,6 +96,6 @@ impl<'a> Seen<'a> {
         if is_number || names_originator || field == Some("From") && self.originator.is_some() {
             return address.at(face.system.as_ref()?.domain()).ok();
         }
-        face.system_of(&self.message.origin.peer)
+        face.system_of(self.source)
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::{self, JoinError, JoinSet};
 
 use crate::message::{
-    Change, Incoming, Leg, LegState, MessageId, PeerName, Piece, QueueId, Refusal, Rope, TransactionChange,
+    Change, Incoming, Leg, LegState, MessageId, NextHop, Piece, QueueId, Refusal, Rope, TransactionChange,
 };
 use crate::pipeline::Concerned;
 use crate::spool::{Finish, Room, SpoolError, Unfinished};
@@ -71,7 +71,7 @@ impl Relay {
                     under_way.start(Arc::clone(self), unfinished);
                 }
             }
-            Err(error) => tracing::error!("unfinished messages cannot be read: {error}"),
+            Err(error) => tracing::error!(event = "spool-not-read", "unfinished messages cannot be read: {error}"),
         }
     }
 
@@ -111,8 +111,8 @@ impl Relay {
     async fn refused(&self, incoming: &Incoming, refusal: &Refusal, run: &Run) -> Finish {
         let concerned = Concerned {
             id: QueueId::AsReceived(incoming.id),
-            source: incoming.origin.peer.clone(),
-            next_hop: PeerName::no_route(),
+            source: incoming.origin.source.clone(),
+            next_hop: NextHop::Nowhere,
             sender: incoming.envelope.sender.clone(),
             kind: None,
             received_at: run.since,
@@ -127,7 +127,7 @@ impl Relay {
         let told = plugin_outcomes::tell_refused(&run.chain, &concerned, &recipients, header, refusal).await;
         let (answer, cause) = transactions::of_refusal(refusal, self.clock.now());
         let legs = vec![Leg::aside(
-            PeerName::no_route(),
+            NextHop::Nowhere,
             recipients,
             LegState::Failed { answer, cause },
         )];
@@ -147,11 +147,11 @@ impl Relay {
         let outgoing = match &finish {
             Finish::Done(acceptance) => acceptance.outgoing.clone(),
             Finish::Again { reason, .. } => {
-                tracing::warn!(message = %id, "still unfinished: {reason}");
+                tracing::warn!(message = %id, event = "message-unfinished", "still unfinished: {reason}");
                 Vec::new()
             }
             Finish::Failed { reason, .. } => {
-                tracing::warn!(message = %id, "refused after it was accepted, and kept for an operator: {reason}");
+                tracing::warn!(message = %id, event = "refused-late", "refused after it was accepted, and kept for an operator: {reason}");
                 Vec::new()
             }
         };
@@ -167,7 +167,7 @@ impl Relay {
                 tracing::info!(message = %id, "dropped by an operator while it was in its plug-ins");
             }
             Err(error) => {
-                tracing::error!(message = %id, "unfinished still, because the spool did not take what it came to: {error}");
+                tracing::error!(message = %id, event = "outcome-not-recorded", "unfinished still, because the spool did not take what it came to: {error}");
                 // It is due still, and comes again as soon as this returns.
                 tokio::time::sleep(LOOK).await;
             }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::message::{
-    Answer, Field, Holder, Incoming, Leg, LegState, Message, OpaqueId, Ordinal, Outgoing, OutgoingId, PeerName,
-    Recipient, RecipientId, Refusal, Timestamp,
+    Answer, Field, Holder, Incoming, Leg, LegState, Message, NextHop, OpaqueId, Ordinal, Outgoing, OutgoingId,
+    PeerName, Place, Recipient, RecipientId, Refusal, Timestamp,
 };
 use crate::pipeline::{Concerned, Effects};
 use crate::protocol::mm4;
@@ -65,7 +65,7 @@ impl<'a> Gathered<'a> {
     pub(super) fn discard(&mut self, peer: PeerName, recipients: Vec<Recipient>, reason: &str) {
         log_discard(self.received, reason);
         self.discarded = true;
-        self.legs.push(Leg::aside(peer, recipients, taken(self.now)));
+        self.legs.push(Leg::aside(peer.into(), recipients, taken(self.now)));
     }
 
     /// A request that is not to be asked there again: that changes nothing, and is no failure either.
@@ -74,7 +74,7 @@ impl<'a> Gathered<'a> {
     }
 
     pub(super) fn send(&mut self, message: &Entitled, peer: PeerName, onward: Onward, trace: Field) {
-        let outgoing = self.outgoing(&message.dressed(&onward), peer, trace);
+        let outgoing = self.outgoing(&message.dressed(&onward), peer.into(), trace);
         self.remember(&outgoing, onward.transaction_id, LegState::Waiting);
         self.sent.push(outgoing);
     }
@@ -83,20 +83,21 @@ impl<'a> Gathered<'a> {
     pub(super) fn fail(
         &mut self,
         message: &Entitled,
-        peer: PeerName,
+        next_hop: NextHop,
         recipients: Vec<Recipient>,
         refusal: Refusal,
         trace: Field,
     ) {
         let bound = message.with_recipients(&recipients);
-        let outgoing = self.outgoing(&bound, peer, trace);
+        let outgoing = self.outgoing(&bound, next_hop, trace);
         let (answer, cause) = transactions::of_refusal(&refusal, self.now);
         self.remember(&outgoing, None, LegState::Failed { answer, cause });
         self.failed.push((outgoing, refusal));
     }
 
     pub(super) fn hold(&mut self, peer: PeerName, recipients: Vec<Recipient>, holder: Holder) {
-        self.legs.push(Leg::aside(peer, recipients.clone(), taken(self.now)));
+        self.legs
+            .push(Leg::aside(peer.into(), recipients.clone(), taken(self.now)));
         let (held, holders) = self.held.get_or_insert_default();
         held.extend(recipients);
         holders.push(holder);
@@ -105,7 +106,7 @@ impl<'a> Gathered<'a> {
     /// Mail for the postmaster, and nobody is configured who reads it: an operator does.
     pub(super) fn hold_for_postmaster(&mut self, recipients: Vec<Recipient>) {
         self.legs
-            .push(Leg::aside(PeerName::no_route(), recipients.clone(), taken(self.now)));
+            .push(Leg::aside(NextHop::Nowhere, recipients.clone(), taken(self.now)));
         self.held.get_or_insert_default().0.extend(recipients);
         self.has_letters = true;
     }
@@ -126,15 +127,19 @@ impl<'a> Gathered<'a> {
 
     fn remember(&mut self, outgoing: &Outgoing, transaction_id: Option<OpaqueId>, state: LegState) {
         let recipients = outgoing.envelope.recipients.clone();
+        let ordinal = outgoing.id.ordinal;
+        let at = match outgoing.next_hop.clone() {
+            NextHop::Peer(peer) => Place::Destination { ordinal, peer },
+            nowhere => Place::Aside(nowhere),
+        };
         self.legs.push(Leg {
-            ordinal: Some(outgoing.id.ordinal),
             transaction_id,
-            ..Leg::aside(outgoing.peer.clone(), recipients, state)
+            ..Leg::new(at, recipients, state)
         });
     }
 
     /// The one place where something is made that goes out: the right to it has been asked for.
-    fn outgoing(&mut self, message: &Entitled, peer: PeerName, trace: Field) -> Outgoing {
+    fn outgoing(&mut self, message: &Entitled, next_hop: NextHop, trace: Field) -> Outgoing {
         let message = message.message();
         let ordinal = self.next_ordinal();
         self.ordinal = Some(ordinal);
@@ -143,8 +148,8 @@ impl<'a> Gathered<'a> {
                 message: self.received.id,
                 ordinal,
             },
-            peer,
-            source: self.received.origin.peer.clone(),
+            next_hop,
+            source: self.received.origin.source.clone(),
             received_at: self.run.since,
             envelope: message.envelope.clone(),
             rope: mm4::serialise(message, trace),
@@ -296,7 +301,7 @@ pub(super) fn discarded(received: &Message, reason: &str, effects: Effects, now:
 /// All recipients, who have no next hop.
 pub(super) fn everybody(received: &Message, state: LegState) -> Vec<Leg> {
     let recipients = received.envelope.recipients.clone();
-    vec![Leg::aside(PeerName::no_route(), recipients, state)]
+    vec![Leg::aside(NextHop::Nowhere, recipients, state)]
 }
 
 /// What the relay answers in the next hop's place: a plug-in wanted the message to look taken.
@@ -309,11 +314,13 @@ fn log_hold(received: &Message, hold: &Hold, recipients: usize, run: &Run) {
     let (by, reason, released) = (by.join("; "), &hold.reason, run.released);
     let message = received.id;
     match released {
-        0 => tracing::warn!(%message, recipients, by, "held: {reason}"),
-        _ => tracing::warn!(%message, recipients, by, released, "held again after its release: {reason}"),
+        0 => tracing::warn!(%message, recipients, by, event = "message-held", "held: {reason}"),
+        _ => {
+            tracing::warn!(%message, recipients, by, released, event = "message-held", "held again after its release: {reason}")
+        }
     }
 }
 
 fn log_discard(received: &Message, reason: &str) {
-    tracing::warn!(message = %received.id, "discarded: {reason}");
+    tracing::warn!(message = %received.id, event = "message-discarded", "discarded: {reason}");
 }

@@ -60,7 +60,10 @@ impl Relay {
                 self.homes.remember(reporter, address, self.clock.now().plus(KEPT));
             }
             Ok(_) => {}
-            Err(error) => tracing::error!("whether an originator is known cannot be looked up: {error}"),
+            Err(error) => tracing::error!(
+                event = "spool-not-read",
+                "whether an originator is known cannot be looked up: {error}"
+            ),
         }
     }
 

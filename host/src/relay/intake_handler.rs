@@ -87,7 +87,7 @@ impl Handler for Door {
     fn look_up<'a>(&'a self, source: &'a PeerName, recipient: &str) -> Option<BoxFuture<'a, ()>> {
         let address = MmsAddress::new(recipient).ok()?;
         let directory = self.relay.directory.load();
-        let asked = directory.to_be_asked(source, &address);
+        let asked = directory.to_be_asked(Some(source), &address);
         let now = directory.now(&self.relay.delivery);
         let is_lost = || {
             let admitted = directory.routing.admit_before_data(source, &address, &now);

@@ -34,7 +34,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::clock::{SharedClock, SteadyClock};
 use crate::delivery::Delivery;
-use crate::message::{Content, Incoming, MmsAddress, PeerName};
+use crate::message::{Content, Incoming, MmsAddress, Source};
 use crate::protocol::mm4;
 use crate::spool::{Acceptance, Facets, Refusals};
 use crate::transactions::Transactions;
@@ -116,8 +116,8 @@ impl Relay {
     }
 
     /// Asks DNS for what has to be known before this recipient can be routed.
-    async fn ask_for(&self, source: &PeerName, address: &MmsAddress) {
-        let asked = self.directory.load().to_be_asked(source, address);
+    async fn ask_for(&self, source: &Source, address: &MmsAddress) {
+        let asked = self.directory.load().to_be_asked(source.peer(), address);
         if let Some((numbering, number)) = asked {
             numbering.ask(&number).await;
         }
@@ -125,7 +125,11 @@ impl Relay {
 
     fn mm4_limits(&self, incoming: &Incoming) -> mm4::Limits {
         let directory = self.directory.load();
-        let sender = directory.senders.get(&incoming.origin.peer);
+        let sender = incoming
+            .origin
+            .source
+            .peer()
+            .and_then(|peer| directory.senders.get(peer));
         let is_letter = directory.is_for_postmaster(&incoming.envelope);
         let pass = |passes: bool| match passes {
             true => mm4::Foreign::Pass,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::message::{
-    Edit, End, LegState, Message, MessageType, MmsAddress, PeerName, RecipientEnd, RecipientId, Refusal,
+    Edit, End, LegState, Message, MessageType, MmsAddress, NextHop, PeerName, RecipientEnd, RecipientId, Refusal,
+    Source,
 };
 use crate::pipeline::Effects;
 use crate::protocol::mm4;
 use crate::routing::{Side, Split};
 use crate::spool::Acceptance;
-use crate::transactions::{self, Answers, Heard, Hop, Meaning, Onward, Way, What};
+use crate::transactions::{self, Answers, Heard, Hop, Meaning, Onward, Speakers, Way, What};
 
 use super::Relay;
 use super::carry::{Run, lock, storage};
@@ -20,10 +21,10 @@ use super::plugin_outcomes;
 impl Relay {
     /// What the message is to open requests. What the relay says itself belongs to the one that it is about.
     pub(super) async fn meaning(&self, message: &Message, run: &Run) -> Result<Meaning, Refusal> {
-        if message.origin.peer == PeerName::relay() {
+        let Source::Peer(peer) = &message.origin.source else {
             return Ok(Meaning::Nothing);
-        }
-        let speakers = self.speakers(message);
+        };
+        let speakers = self.speakers(message, peer);
         let mut meaning = self.transactions.meaning(message, &speakers).await.map_err(storage)?;
         match &mut meaning {
             Meaning::Question(question) => *lock(&run.opened) = question.opens(Vec::new()),
@@ -34,14 +35,14 @@ impl Relay {
     }
 
     /// Whom a message may be from. A null sender does not say which of the peers behind its address speaks.
-    fn speakers(&self, message: &Message) -> Vec<PeerName> {
-        let mut speakers = vec![message.origin.peer.clone()];
+    fn speakers(&self, message: &Message, recognised: &PeerName) -> Speakers {
+        let mut others = Vec::new();
         if message.envelope.sender.is_none() {
             let directory = self.directory.load();
             let here = directory.routing.peers_at(Side::Both, message.origin.remote.ip());
-            speakers.extend(here.filter(|peer| **peer != message.origin.peer).cloned());
+            others.extend(here.filter(|peer| *peer != recognised).cloned());
         }
-        speakers
+        Speakers::new(recognised.clone(), others)
     }
 
     /// Refuses an answer that would reach a peer which asked somebody else, or this relay, which asked for that peer.
@@ -58,16 +59,16 @@ impl Relay {
             kind => kind.name(),
         };
         let what = What::Unasked(Answers::of(message.kind));
-        self.transactions.counts.note([what.with(&message.origin.peer)]);
+        self.transactions.counts.note(what.from_source(&message.origin.source));
         let about = unasked.of;
         Err(Refusal::NotAsked { kind, about })
     }
 
     /// A message that is carried nowhere.
     pub(super) fn heard(&self, message: &Message, heard: Heard, run: &Run) -> Acceptance {
-        lock(&run.noted).extend(heard.what.map(|what| what.with(&message.origin.peer)));
+        lock(&run.noted).extend(heard.what.and_then(|what| what.from_source(&message.origin.source)));
         let kind = message.kind.name();
-        tracing::info!(message = %message.id, peer = %message.origin.peer, kind, "taken and not carried: {}", heard.why);
+        tracing::info!(message = %message.id, peer = %message.origin.source, kind, event = "not-carried", "taken and not carried: {}", heard.why);
         Acceptance {
             changes: heard.changes,
             ended: RecipientEnd::all(&message.envelope.recipients, End::Taken),
@@ -77,19 +78,19 @@ impl Relay {
 
     /// Where the message would go if plug-ins left it as it is: what they are told on arrival, and chosen by. Empty when
     /// nobody would ask.
-    pub(super) async fn next_hops(&self, message: &Arc<Message>, meaning: &Meaning, run: &Run) -> Vec<PeerName> {
+    pub(super) async fn next_hops(&self, message: &Arc<Message>, meaning: &Meaning, run: &Run) -> Vec<NextHop> {
         if run.chain.links.is_empty() {
             return Vec::new();
         }
         if let Meaning::Reply(reply) = meaning {
-            return vec![reply.of.source.clone()];
+            return vec![NextHop::Peer(reply.of.source.clone())];
         }
         for recipient in &message.envelope.recipients {
-            self.ask_for(&message.origin.peer, &recipient.address).await;
+            self.ask_for(&message.origin.source, &recipient.address).await;
         }
         let bound = self.bound(meaning, Arc::clone(message), &BTreeMap::new(), run);
         let destinations = bound.map(|(_, split)| split.destinations).unwrap_or_default();
-        let mut next_hops: Vec<PeerName> = destinations.into_iter().map(|to| to.peer).collect();
+        let mut next_hops: Vec<NextHop> = destinations.into_iter().map(|to| to.peer.into()).collect();
         // A peer that takes one recipient at a time is a destination for each.
         next_hops.dedup();
         next_hops
@@ -171,7 +172,7 @@ impl Relay {
         if refusal.is_temporary() || !answers {
             return Err(refusal);
         }
-        tracing::info!(message = %message.id, peer = %message.origin.peer, "refused with a response: {refusal}");
+        tracing::info!(message = %message.id, peer = %message.origin.source, event = "refused-with-response", "refused with a response: {refusal}");
         let (answer, cause) = transactions::of_refusal(&refusal, self.clock.now());
         let legs = everybody(message, LegState::Failed { answer, cause });
         let refused = Acceptance {
@@ -188,7 +189,11 @@ impl Relay {
             (None, Meaning::Question(question)) => {
                 acceptance.changes = question.changes(legs.clone(), self.clock.now());
                 acceptance.opens = question.opens(legs);
-                lock(&run.noted).extend(question.what().map(|what| what.with(&acceptance.origin.peer)));
+                lock(&run.noted).extend(
+                    question
+                        .what()
+                        .and_then(|what| what.from_source(&acceptance.origin.source)),
+                );
             }
             // A response that is held will be looked at anew when it is released.
             (None, Meaning::Reply(reply)) if acceptance.hold.is_none() => {
@@ -196,7 +201,7 @@ impl Relay {
                 acceptance.appends.extend(told.appends);
                 acceptance.kv.extend(told.kv);
                 acceptance.changes = reply.changes();
-                lock(&run.noted).push(reply.what().with(&acceptance.origin.peer));
+                lock(&run.noted).extend(reply.what().from_source(&acceptance.origin.source));
             }
             _ => {}
         }

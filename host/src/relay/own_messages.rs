@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::message::{
-    Change, Content, Incoming, Masked, MessageId, Origin, PeerName, Refusal, Task, Todo, Transaction, TransactionChange,
+    Change, Content, Incoming, Masked, MessageId, Origin, PeerName, Refusal, Source, Task, Todo, Transaction,
+    TransactionChange,
 };
 use crate::spool::{Room, SpoolError};
 use crate::transactions::{Deed, What, Written};
@@ -64,7 +65,10 @@ impl Relay {
             {
                 Ok(due) => due,
                 Err(error) => {
-                    tracing::error!("what is due to be told cannot be read: {error}");
+                    tracing::error!(
+                        event = "spool-not-read",
+                        "what is due to be told cannot be read: {error}"
+                    );
                     Vec::new()
                 }
             };
@@ -81,7 +85,7 @@ impl Relay {
                     Ok(id) => { at_work.remove(&id); }
                     // A bug of ours; whose it was is not known, and all of them are looked at again in a while.
                     Err(error) => {
-                        tracing::error!("looking after a transaction failed: {error}");
+                        tracing::error!(event = "panic", "looking after a transaction failed: {error}");
                         tokio::time::sleep(LOOK).await;
                         tasks.abort_all();
                         at_work.clear();
@@ -93,7 +97,7 @@ impl Relay {
         }
     }
 
-    async fn look_after(&self, found: &Transaction) {
+    pub(crate) async fn look_after(&self, found: &Transaction) {
         let looked = self.transactions.look(found).await;
         let done = match looked {
             Ok(Some((_alone, Deed::Write(written)))) => self.say(found.id, *written).await,
@@ -105,7 +109,7 @@ impl Relay {
             Err(error) => Err(error),
         };
         if let Err(error) = done {
-            tracing::error!(message = %found.id, "not told yet: {error}");
+            tracing::error!(message = %found.id, event = "not-told-yet", "not told yet: {error}");
             // It is due still, and comes again as soon as this returns.
             tokio::time::sleep(LOOK).await;
         }
@@ -136,12 +140,12 @@ impl Relay {
             Ok(Ok(acceptance)) => {
                 self.take(acceptance).await?;
                 self.transactions.counts.note([What::Told(what).with(&peer)]);
-                tracing::info!(message = %about, %peer, by = %id, "told: {what}");
+                tracing::info!(message = %about, %peer, by = %id, event = "told", "told: {what}");
                 Ok(())
             }
             Ok(Err(refusal)) if !refusal.is_temporary() => {
                 let reason = refusal.to_string();
-                tracing::error!(message = %about, %peer, "not told, {what} was refused: {}", Masked(&reason));
+                tracing::error!(message = %about, %peer, event = "not-told", "not told, {what} was refused: {}", Masked(&reason));
                 self.store.requests.change(changes).await
             }
             Ok(Err(refusal)) => self.later(about, &peer, &refusal).await,
@@ -153,7 +157,7 @@ impl Relay {
     }
 
     async fn later(&self, about: MessageId, peer: &PeerName, refusal: &Refusal) -> Result<(), SpoolError> {
-        tracing::warn!(message = %about, %peer, "not told yet: {}", why(refusal));
+        tracing::warn!(message = %about, %peer, event = "not-told-yet", "not told yet: {}", why(refusal));
         let task = Task {
             due: self.clock.now().plus(PAUSE),
             what: Todo::Tell,
@@ -167,7 +171,7 @@ impl Relay {
 
     fn ourselves(&self) -> Origin {
         Origin {
-            peer: PeerName::relay(),
+            source: Source::Relay,
             remote: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             helo: self.name.clone(),
             protocol: crate::message::Protocol::Esmtp,

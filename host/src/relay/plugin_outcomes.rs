@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use crate::clock::SharedClock;
 use crate::delivery::{Caused, DeliveryReport, Ended, OutcomeSink};
 use crate::message::{
-    Change, Header, LegState, MessageType, Ordinal, Outgoing, PeerName, QueueId, Recipient, RecipientId, Refusal, Rope,
+    Change, Header, LegState, MessageType, Ordinal, Outgoing, QueueId, Recipient, RecipientId, Refusal, Rope, Source,
     TransactionChange,
 };
 use crate::pipeline::{Chain, Concerned, Effects, OutcomeTold, TellOutcome};
@@ -100,7 +100,7 @@ impl Outcomes {
         let mut changes = Vec::new();
         if !report.delivered.is_empty() {
             let state = LegState::Delivered { at };
-            let due = at.plus(self.transactions.response_within(&outgoing.peer));
+            let due = at.plus(self.transactions.response_within(&outgoing.next_hop));
             changes.extend([Change::Leg { ordinal, state }, Change::Await { due }]);
         }
         let failed = report.failed.iter().map(|failed| {
@@ -136,7 +136,7 @@ impl Outcomes {
                         continue;
                     }
                 }
-                Err(error) => tracing::error!("pending outcomes cannot be read: {error}"),
+                Err(error) => tracing::error!(event = "spool-not-read", "pending outcomes cannot be read: {error}"),
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -147,7 +147,7 @@ impl Outcomes {
         let settlement = match stored_outcome::read(&event.outcome) {
             Ok(untold) => self.settle(event, &untold).await,
             Err(error) => {
-                tracing::error!(message = %event.outgoing.id, "a stored outcome cannot be read, and is dropped: {error}");
+                tracing::error!(message = %event.outgoing.id, event = "spool-damaged", "a stored outcome cannot be read, and is dropped: {error}");
                 Settlement::Done {
                     appends: Vec::new(),
                     kv: Vec::new(),
@@ -157,7 +157,7 @@ impl Outcomes {
         match spool.settle_event(event.id, settlement).await {
             Ok(()) => true,
             Err(error) => {
-                tracing::error!(message = %event.outgoing.id, "an outcome could not be settled: {error}");
+                tracing::error!(message = %event.outgoing.id, event = "outcome-not-recorded", "an outcome could not be settled: {error}");
                 false
             }
         }
@@ -233,9 +233,9 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
         return Effects::default();
     };
     let concerned = Concerned {
-        id: QueueId::of(of.id, leg.ordinal.map_or(0, Ordinal::get)),
-        source: of.source.clone(),
-        next_hop: leg.peer.clone(),
+        id: QueueId::of(of.id, leg.ordinal().map_or(0, Ordinal::get)),
+        source: of.source.clone().into(),
+        next_hop: leg.next_hop(),
         sender: of.sender.clone(),
         kind: Some(of.kind),
         received_at: of.received_at,
@@ -245,7 +245,7 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
     let header = Arc::new(transactions::header(of));
     let fate = Fate {
         outcome: Outcome::Response(Response {
-            peer: leg.peer.to_string(),
+            peer: leg.next_hop().to_string(),
             status: answer.status.clone(),
             text: answer.text.as_deref().map(cut),
         }),
@@ -260,7 +260,7 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
 fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
     let recipient = |id: &RecipientId| outgoing.envelope.recipients.iter().find(|r| r.id == *id).cloned();
     let delivery = |code: Option<u16>, text: &str| Delivery {
-        peer: outgoing.peer.to_string(),
+        peer: outgoing.next_hop.to_string(),
         host: report.host.clone().unwrap_or_default(),
         code: code.unwrap_or(0),
         text: cut(text),
@@ -301,13 +301,9 @@ async fn tell(
     transactions: Option<&Transactions>,
 ) -> OutcomeTold {
     let recipients = fate.recipients.clone();
-    let answers = match transactions {
-        Some(transactions) => {
-            transactions
-                .answered(&header, &concerned.source, &concerned.next_hop)
-                .await
-        }
-        None => None,
+    let answers = match (transactions, concerned.source.peer(), concerned.next_hop.peer()) {
+        (Some(transactions), Some(source), Some(next_hop)) => transactions.answered(&header, source, next_hop).await,
+        _ => None,
     };
     chain
         .tell(TellOutcome {
@@ -323,7 +319,7 @@ async fn tell(
 
 /// Whether nobody asks what became of it: a response, or what the relay said itself.
 async fn is_answer(outgoing: &Outgoing) -> bool {
-    if outgoing.source == PeerName::relay() {
+    if outgoing.source == Source::Relay {
         return true;
     }
     let kind = match outgoing.kind {
@@ -365,7 +361,7 @@ async fn stored_header(rope: Rope, id: QueueId) -> Header {
     {
         Ok(header) => header,
         Err(error) => {
-            tracing::error!(message = %id, "the header of a stored message cannot be read: {error}");
+            tracing::error!(message = %id, event = "spool-damaged", "the header of a stored message cannot be read: {error}");
             Header::default()
         }
     }

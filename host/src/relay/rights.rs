@@ -24,7 +24,7 @@ impl Directory {
     /// # Errors
     /// One of them is not the source's to use, or cannot be understood.
     pub(super) fn entitled(&self, message: Arc<Message>) -> Result<Entitled, Refusal> {
-        let source = &message.origin.peer;
+        let source = message.origin.source.peer();
         if !self.routing.must_prove(source) {
             return Ok(Entitled(message));
         }

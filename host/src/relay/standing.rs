@@ -103,11 +103,15 @@ fn tell(look: Look) {
             warn!(
                 seconds = away.as_secs(),
                 way,
+                event = "clock-jumped",
                 "the system's clock has jumped: the relay goes on by its own, and no message is touched; a restart takes \
                  the system's time over"
             );
         }
-        Look::Agrees => info!("the system's clock agrees with the relay's again"),
+        Look::Agrees => info!(
+            event = "clock-agrees",
+            "the system's clock agrees with the relay's again"
+        ),
     }
 }
 

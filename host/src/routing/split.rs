@@ -31,7 +31,7 @@ impl Routing {
     /// took, has no next hop.
     pub fn split(
         &self,
-        source: &PeerName,
+        source: Option<&PeerName>,
         recipients: &[Recipient],
         chosen: impl Fn(&Recipient) -> Option<PeerName>,
         now: &dyn Circumstances,

@@ -165,7 +165,7 @@ fn recipients_are_grouped_by_next_hop_in_first_seen_order() {
         })
         .collect();
     let chosen = |recipient: &Recipient| (recipient.id == RecipientId(6)).then(|| peer("b"));
-    let split = routing().split(&peer("hub"), &recipients, chosen, &Calm);
+    let split = routing().split(Some(&peer("hub")), &recipients, chosen, &Calm);
     let ids = |recipients: &[Recipient]| recipients.iter().map(|recipient| recipient.id.0).collect::<Vec<_>>();
     let destinations: Vec<_> = split
         .destinations
@@ -201,7 +201,7 @@ fn a_peer_that_takes_one_recipient_at_a_time_has_a_destination_for_each() {
         recipient(3, "+3@hub.example"),
         recipient(4, "+4@mms.b.example"),
     ];
-    let split = routing().split(&peer("b"), &recipients, |_| None, &Calm);
+    let split = routing().split(Some(&peer("b")), &recipients, |_| None, &Calm);
     let ids = |destination: &Destination| destination.recipients.iter().map(|r| r.id.0).collect::<Vec<_>>();
     let destinations: Vec<_> = split.destinations.iter().map(|d| (d.peer.as_str(), ids(d))).collect();
     assert_eq!(destinations, [("hub", vec![1]), ("b", vec![2, 4]), ("hub", vec![3])]);

@@ -50,8 +50,14 @@ impl Side {
 }
 
 impl Routing {
-    /// Where a recipient of a message from `source` goes, if `source` may send to it.
-    pub fn admit(&self, source: &PeerName, address: &MmsAddress, now: &dyn Circumstances) -> Result<Route, Refusal> {
+    /// Where a recipient of a message from `source` goes, if `source` may send to it. `None` is the relay itself, or nobody
+    /// in particular.
+    pub fn admit<'a>(
+        &self,
+        source: impl Into<Option<&'a PeerName>>,
+        address: &MmsAddress,
+        now: &dyn Circumstances,
+    ) -> Result<Route, Refusal> {
         self.explain(source, address, now, &mut |_, _| {})
     }
 
@@ -72,25 +78,27 @@ impl Routing {
     }
 
     /// As [`admit`](Self::admit); `told` hears everything that was considered.
-    pub fn explain(
+    pub fn explain<'a>(
         &self,
-        source: &PeerName,
+        source: impl Into<Option<&'a PeerName>>,
         address: &MmsAddress,
         now: &dyn Circumstances,
         told: Told<'_>,
     ) -> Result<Route, Refusal> {
-        let route = self.look_up(Some(source), address, now, told)?;
-        if let Route::Peer(next) = &route {
+        let source = source.into();
+        let route = self.look_up(source, address, now, told)?;
+        if let (Some(source), Route::Peer(next)) = (source, &route) {
             self.refuse_return(source, next, address, told)?;
             self.refuse_transit(source, next, address, told)?;
         }
         Ok(route)
     }
 
-    /// Whether what `source` claims is looked at: there is an inside, and it is neither of it nor the relay itself. So is what
-    /// a peer has sent that is not configured any more.
-    pub fn must_prove(&self, source: &PeerName) -> bool {
-        self.has_inside() && !self.is_inside(source) && *source != PeerName::relay()
+    /// Whether what `source` claims is looked at: there is an inside, and it is neither of it nor the relay itself
+    /// (`None`). So is what a peer has sent that is not configured any more.
+    pub fn must_prove<'a>(&self, source: impl Into<Option<&'a PeerName>>) -> bool {
+        let is_foreign = |peer| self.has_inside() && !self.is_inside(peer);
+        source.into().is_some_and(is_foreign)
     }
 
     /// Whether a message from `source` may name `address` as its originator. From inside only are claimed an own domain,
@@ -100,7 +108,11 @@ impl Routing {
     ///
     /// # Errors
     /// It may not, or other readers may take the address for another one.
-    pub fn may_originate(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal> {
+    pub fn may_originate<'a>(
+        &self,
+        source: impl Into<Option<&'a PeerName>>,
+        address: &MmsAddress,
+    ) -> Result<(), Refusal> {
         if !self.must_prove(source) {
             return Ok(());
         }
@@ -172,10 +184,10 @@ impl Routing {
     }
 
     /// Whether ENUM has to be asked before this recipient can be routed.
-    pub fn number_for_enum(&self, source: &PeerName, address: &MmsAddress) -> Option<String> {
+    pub fn number_for_enum<'a>(&self, source: impl Into<Option<&'a PeerName>>, address: &MmsAddress) -> Option<String> {
         self.numbering?;
         let asked = Asked::default();
-        let _ = self.look_up(Some(source), address, &asked, &mut |_, _| {});
+        let _ = self.look_up(source.into(), address, &asked, &mut |_, _| {});
         asked.0.take()
     }
 

@@ -1,7 +1,7 @@
 //! What happened to a request and to everything about it, for `mm4relay trace`. The spool writes it beside what it records,
 //! in the same transaction, and removes it with the transaction that it belongs to. Nothing is decided by it.
 
-use crate::message::{Holder, MessageId, Ordinal, OutgoingId, PeerName, QueueId, Said, Step, Timestamp};
+use crate::message::{Holder, MessageId, NextHop, Ordinal, OutgoingId, QueueId, Said, Source, Step, Timestamp};
 
 use super::{Acceptance, DeliveryResult, Outcome};
 
@@ -56,7 +56,7 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
     pub id: MessageId,
-    pub source: PeerName,
+    pub source: Source,
     /// Address and port.
     pub remote: String,
     pub helo: String,
@@ -69,7 +69,7 @@ pub struct Arrival {
     /// What the message says it is.
     pub says: Option<Said>,
     /// Where it goes: ordinal and next hop, and the reason when that was given up at once.
-    pub destinations: Vec<(Ordinal, PeerName, Option<String>)>,
+    pub destinations: Vec<(Ordinal, NextHop, Option<String>)>,
     /// Why it is held, or not through its chain yet.
     pub hold: Option<String>,
     /// The plug-ins that hold it.
@@ -119,7 +119,7 @@ impl Arrival {
         let (origin, envelope) = (&acceptance.origin, &acceptance.envelope);
         Self {
             id: acceptance.id,
-            source: origin.peer.clone(),
+            source: origin.source.clone(),
             remote: origin.remote.to_string(),
             helo: origin.helo.clone(),
             size: acceptance.content.size(),
@@ -128,7 +128,7 @@ impl Arrival {
             journey: acceptance.journey.clone(),
             says: acceptance.says.clone(),
             destinations: destinations
-                .map(|(outgoing, why)| (outgoing.id.ordinal, outgoing.peer.clone(), why.map(|why| cut(why))))
+                .map(|(outgoing, why)| (outgoing.id.ordinal, outgoing.next_hop.clone(), why.map(|why| cut(why))))
                 .collect(),
             hold: acceptance.hold.as_ref().map(|hold| hold.reason.clone()),
             holders: acceptance

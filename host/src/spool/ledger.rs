@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::SpoolError;
-use crate::message::{End, MessageId, PeerName, QueueId, Timestamp};
+use crate::message::{End, MessageId, NextHop, QueueId, Timestamp};
 
 /// What became of each recipient, for those who check it. Every verb blocks, and reads one short snapshot: the store's log
 /// can begin anew between two calls.
@@ -33,7 +33,7 @@ pub struct Movement {
     /// Recipients by id. An id is a recipient's within its destination.
     pub recipients: Vec<u32>,
     /// The next hop.
-    pub peer: Option<PeerName>,
+    pub peer: Option<NextHop>,
     /// The charging records that were committed with it.
     pub records: Option<Records>,
     /// What the message is; in the first line alone.

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use super::{HistoryEntry, Refused, SpoolError};
-use crate::message::{Envelope, Holder, Leg, LegState, MessageId, PeerName, QueueId, Step, Timestamp, Transaction};
+use crate::message::{
+    Envelope, Holder, Leg, LegState, MessageId, NextHop, PeerName, QueueId, Source, Step, Timestamp, Transaction,
+};
 
 use super::history::Event;
 use super::streams::Recorded;
@@ -21,7 +23,7 @@ pub trait Operator: Send + Sync + 'static {
     fn entries_of(&self, message: MessageId) -> Result<Vec<QueueId>, SpoolError>;
 
     /// The next hops of everything in the queue.
-    fn peers(&self) -> Result<Vec<PeerName>, SpoolError>;
+    fn next_hops(&self) -> Result<Vec<NextHop>, SpoolError>;
 
     /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way
     /// to it; with `by`, those that one of these plug-ins holds, and those of which nobody knows who does. What its chain
@@ -137,10 +139,9 @@ impl QueueState {
 pub struct QueueEntry {
     pub id: QueueId,
     pub state: QueueState,
-    /// The next hop; `None` for a message as it was received.
-    pub peer: Option<PeerName>,
-    /// The peer that it came from.
-    pub source: PeerName,
+    /// `None` for a message as it was received.
+    pub next_hop: Option<NextHop>,
+    pub source: Source,
     /// Sender and recipients that are left.
     pub envelope: Envelope,
     /// Of what will be sent, in octets; of what was received for a held message.
@@ -161,8 +162,8 @@ pub struct QueueEntry {
 /// What to list. The default is the first 1,000 entries of everything.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// The next hop. Messages as they were received have none, and are then left out.
-    pub peer: Option<PeerName>,
+    /// Messages as they were received have none, and are then left out.
+    pub next_hop: Option<NextHop>,
     pub state: Option<QueueState>,
     /// Entries behind this one only: the last one of the page before.
     pub after: Option<QueueId>,
@@ -196,7 +197,7 @@ pub enum Selection<'a> {
 impl Default for Filter {
     fn default() -> Self {
         Self {
-            peer: None,
+            next_hop: None,
             state: None,
             after: None,
             limit: 1000,
@@ -239,7 +240,7 @@ impl Trace {
     fn is_dropped(&self, leg: &Leg) -> bool {
         let is_its = |id: &QueueId| {
             let its = id.destination().filter(|id| id.message == self.transaction.id);
-            its.is_some_and(|id| Some(id.ordinal) == leg.ordinal)
+            its.is_some_and(|id| Some(id.ordinal) == leg.ordinal())
         };
         let dropped = self.history.iter().any(|entry| match &entry.event {
             Event::Operator { did, id: Some(id), .. } => did == "drop" && is_its(id),
@@ -253,9 +254,9 @@ impl Trace {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Depths {
     /// Will be sent when they are due.
-    pub waiting: Vec<(PeerName, i64)>,
+    pub waiting: Vec<(NextHop, i64)>,
     /// Given up; for an operator to retry or drop.
-    pub failed: Vec<(PeerName, i64)>,
+    pub failed: Vec<(NextHop, i64)>,
     /// Parked as received, for an operator to release or drop.
     pub held: i64,
     /// As received; their chain is to be run.

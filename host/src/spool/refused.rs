@@ -75,7 +75,10 @@ fn keep_writing(folder: &Path, receiver: &Receiver<Refused>) {
             Ok(()) => failing = false,
             Err(error) if !failing => {
                 failing = true;
-                tracing::warn!("refusals cannot be written down, `trace` will not know them: {error}");
+                tracing::warn!(
+                    event = "refusal-not-noted",
+                    "refusals cannot be written down, `trace` will not know them: {error}"
+                );
             }
             Err(_) => {}
         }

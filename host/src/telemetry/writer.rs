@@ -155,7 +155,9 @@ impl<W: Write> Keeper<W> {
         }
         let why = self.why.clone().unwrap_or_else(|| "it was written too slowly".into());
         let now = jiff::Timestamp::now();
-        let said = self.write(format!("{now:.6}  WARN lines of the log are lost: {lost}, because {why}\n").as_bytes());
+        let said = self.write(
+            format!("{now:.6}  WARN lines of the log are lost: {lost}, because {why} event=log-lost\n").as_bytes(),
+        );
         if said {
             self.why = None;
         } else {

@@ -17,7 +17,7 @@ impl Transactions {
             return Ok(Meaning::Nothing);
         };
         let mut changes = Vec::new();
-        for speaker in speakers {
+        for speaker in speakers.iter() {
             changes = self.bounced(speaker, &status).await?;
             if !changes.is_empty() {
                 break;
@@ -90,7 +90,7 @@ impl Transactions {
             let found = self.requests.find(&key).await?;
             let leg = found
                 .iter()
-                .find_map(|of| Some((of, of.leg_asked(peer, &transaction_id)?.ordinal?)));
+                .find_map(|of| Some((of, of.leg_asked(peer, &transaction_id)?.ordinal()?)));
             if let Some((of, ordinal)) = leg {
                 return Ok(Some((of.clone(), ordinal)));
             }
@@ -101,7 +101,7 @@ impl Transactions {
         let key = TransactionKey::Message { message_id: id.bare() };
         let found = self.requests.find(&key).await?;
         let of_peer = found.into_iter().find_map(|of| {
-            let leg = of.asked_legs().find(|leg| leg.peer == *peer)?.ordinal?;
+            let leg = of.asked_legs().find(|(_, asked)| *asked == peer)?.0.ordinal()?;
             Some((of, leg))
         });
         Ok(of_peer)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::message::{Change, LegState, MessageType, PeerName, Transaction, TransactionChange};
+use crate::message::{Change, LegState, MessageType, PeerName, Source, Transaction, TransactionChange};
 
 /// Something to be counted, and the peer that it happened with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +117,11 @@ impl What {
         }
     }
 
+    /// Of a message that a peer sent. What the relay says itself is counted where it is said.
+    pub fn from_source(self, source: &Source) -> Option<Noted> {
+        source.peer().map(|peer| self.with(peer))
+    }
+
     /// What a new transaction counts as.
     pub fn of_opening(opened: &Transaction) -> Vec<Noted> {
         let raised = opened.like.map(|_| Self::Raised);
@@ -136,7 +141,7 @@ impl What {
                 _ => return None,
             };
             let leg = of.leg(*ordinal)?;
-            Some(what.with(&leg.peer))
+            Some(what.with(leg.asked()?))
         });
         noted.collect()
     }

@@ -146,8 +146,7 @@ impl Question {
     pub(super) fn before(&self, peer: &PeerName, recipients: &[Recipient]) -> Option<&Leg> {
         let addresses = |list: &[Recipient]| list.iter().map(|r| r.address.clone()).collect::<Vec<_>>();
         let legs = &self.transaction.legs;
-        let same =
-            |leg: &&Leg| leg.is_asked() && leg.peer == *peer && addresses(&leg.recipients) == addresses(recipients);
+        let same = |leg: &&Leg| leg.asked() == Some(peer) && addresses(&leg.recipients) == addresses(recipients);
         legs.iter().filter(|_| self.is_again()).find(same)
     }
 
@@ -229,13 +228,13 @@ impl Transactions {
 
     async fn request(&self, message: &Message, speakers: &Speakers) -> Result<Meaning, SpoolError> {
         let body = digest(message, mm4::body_digest).await?;
-        let mut opened = self.opened(message, body);
+        let mut opened = self.opened(message, speakers.recognised(), body);
         let mut known = self.known(&opened).await?;
         if let Some(other) = known.as_ref().filter(|known| known.body != opened.body)
             && digest(message, mm4::octets_digest).await? != other.body
         {
             // Whatever it is, it is not lost.
-            tracing::warn!(message = %message.id, like = %other.id, "raised: the same IDs as an earlier request, and another body");
+            tracing::warn!(message = %message.id, like = %other.id, event = "request-raised", "raised: the same IDs as an earlier request, and another body");
             opened.like = Some(other.id);
             opened.repeat = mm4::salted(opened.repeat, opened.body);
             known = self.known(&opened).await?;
@@ -252,7 +251,7 @@ impl Transactions {
             message_id: transaction.message_id.bare(),
         };
         let passes = self.requests.find(&key).await?;
-        let home = home(message, &passes);
+        let home = home(message, speakers.recognised(), &passes);
         let unasked = match passes.is_empty() {
             true => self.unasked_report(message, &self.passes_read_otherwise(message).await?, speakers),
             false => self.unasked_report(message, &passes, speakers),
@@ -267,7 +266,7 @@ impl Transactions {
     }
 
     /// As it is remembered when nobody has seen it before; the legs are not known yet.
-    fn opened(&self, message: &Message, body: u128) -> Transaction {
+    fn opened(&self, message: &Message, source: &PeerName, body: u128) -> Transaction {
         let pdu = Pdu::of(&message.header);
         let (terms, received_at) = (self.terms.load(), message.origin.received_at);
         let sender = message.envelope.sender.clone();
@@ -275,7 +274,7 @@ impl Transactions {
         Transaction {
             id: message.id,
             kind: message.kind,
-            source: message.origin.peer.clone(),
+            source: source.clone(),
             transaction_id: pdu.transaction_id().unwrap_or_default(),
             message_id: pdu.message_id().unwrap_or_default(),
             version: pdu.value(mm4::headers::VERSION).map(Into::into),
@@ -283,7 +282,7 @@ impl Transactions {
             sender,
             originator: message.header.value("From").map(Into::into),
             wants: pdu.wants(),
-            mode: terms.peer(&message.origin.peer).mode,
+            mode: terms.peer(source).mode,
             received_at,
             forget_at: expiry(message).map_or(forget_at, |expiry| expiry.min(received_at.plus(LONGEST)).max(forget_at)),
             repeat: mm4::repeat_key(message),
@@ -342,7 +341,7 @@ impl Transactions {
         request: MessageType,
         speakers: &Speakers,
     ) -> Result<Meaning, SpoolError> {
-        for speaker in speakers {
+        for speaker in speakers.iter() {
             if let Some(meaning) = self.response_of(message, request, speaker).await? {
                 return Ok(meaning);
             }
@@ -370,7 +369,7 @@ impl Transactions {
         let legs = found
             .iter()
             .filter_map(|of| of.leg_asked(speaker, &transaction_id).map(|leg| (of, leg)))
-            .filter_map(|(of, leg)| Some((of, leg, leg.ordinal?)));
+            .filter_map(|(of, leg)| Some((of, leg, leg.ordinal()?)));
         // Of several, the one that waits; their IDs collide only when one was asked before the relay knew of the other.
         let Some((of, leg, ordinal)) = legs.min_by_key(|(_, leg, _)| matches!(leg.state, LegState::Answered { .. }))
         else {
@@ -442,13 +441,13 @@ pub fn expiry(message: &Message) -> Option<Timestamp> {
 }
 
 /// Who sent the message that a report is about, if the reporting peer was asked to take it.
-fn home(report: &Message, passes: &[Transaction]) -> Option<PeerName> {
+fn home(report: &Message, source: &PeerName, passes: &[Transaction]) -> Option<PeerName> {
     let reports = [MessageType::DeliveryReportRequest, MessageType::ReadReplyReportRequest];
     if !reports.contains(&report.kind) {
         return None;
     }
     let asked = |of: &&Transaction| {
-        of.kind == MessageType::ForwardRequest && of.legs.iter().any(|leg| leg.peer == report.origin.peer)
+        of.kind == MessageType::ForwardRequest && of.legs.iter().any(|leg| leg.peer() == Some(source))
     };
     passes.iter().find(asked).map(|of| of.source.clone())
 }

@@ -45,7 +45,7 @@ pub use terms::{Profile, Terms};
 pub use unasked::{Speakers, Unasked};
 
 use crate::clock::SharedClock;
-use crate::message::{Answered, Header, MessageType, MmsAddress, PeerName, Transaction, TransactionKey};
+use crate::message::{Answered, Header, MessageType, MmsAddress, NextHop, PeerName, Transaction, TransactionKey};
 use crate::protocol::mm4;
 use crate::spool::{Inbox, Requests};
 
@@ -91,8 +91,9 @@ impl Transactions {
     }
 
     /// How long the peer may take to respond.
-    pub fn response_within(&self, peer: &PeerName) -> Duration {
-        self.terms.load().peer(peer).response_within
+    pub fn response_within(&self, next_hop: &NextHop) -> Duration {
+        let profile = next_hop.peer().map(|peer| self.terms.load().peer(peer));
+        profile.unwrap_or_default().response_within
     }
 
     /// The request that a response answers which goes from `answering` to `asking`; `None` when it is not known, or when the
@@ -112,7 +113,7 @@ impl Transactions {
         for key in keys {
             let found = self.requests.find(&key).await.unwrap_or_default();
             let is_it = |of: &&Transaction| {
-                of.kind == kind && of.source == *asking && of.legs.iter().any(|leg| leg.peer == *answering)
+                of.kind == kind && of.source == *asking && of.legs.iter().any(|leg| leg.peer() == Some(answering))
             };
             if let Some(of) = found.iter().find(is_it) {
                 return Some(of.answered());

@@ -86,7 +86,7 @@ pub fn dressed(message: &Message, onward: &Onward) -> Option<Message> {
     let mut dressed = message.clone();
     for amendment in amendments {
         if let Err(error) = mm4::amend(&mut dressed, amendment) {
-            tracing::warn!(message = %message.id, "a header field stays as it was: {error}");
+            tracing::warn!(message = %message.id, event = "header-kept", "a header field stays as it was: {error}");
         }
     }
     Some(dressed)
@@ -120,7 +120,7 @@ fn refuse_rounds(question: &Question, hop: &Hop<'_>, limit: usize) -> Result<(),
     let asked = &question.transaction;
     let there = |leg: &&crate::message::Leg| {
         let same = |recipient: &Recipient| hop.recipients.iter().any(|r| r.address == recipient.address);
-        leg.is_asked() && leg.peer == *hop.peer && leg.recipients.iter().any(same)
+        leg.asked() == Some(hop.peer) && leg.recipients.iter().any(same)
     };
     let others = question
         .passes

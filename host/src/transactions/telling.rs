@@ -42,8 +42,8 @@ pub struct Written {
 impl Transactions {
     /// Looks at a transaction that was due a moment ago. `None` when it is gone, or not due any more.
     pub async fn look(&self, found: &Transaction) -> Result<Option<(Alone, Deed)>, SpoolError> {
-        let lone = found.legs.first().filter(|leg| leg.is_asked());
-        let asked = lone.map(|leg| found.asked(&leg.peer, leg.transaction_id.as_ref()));
+        let lone = found.legs.first().and_then(|leg| Some((leg, leg.asked()?)));
+        let asked = lone.map(|(leg, peer)| found.asked(peer, leg.transaction_id.as_ref()));
         let key = asked.unwrap_or(crate::message::TransactionKey::Repeat(found.repeat));
         let alone = self.alone(&key).await;
         let same = self.requests.find(&key).await?;
@@ -59,7 +59,7 @@ impl Transactions {
         let terms = self.terms.load();
         let change = |change| TransactionChange { id: current.id, change };
         // Telling took the place of waiting, also for what is delivered just now.
-        let within = current.legs.iter().map(|leg| terms.peer(&leg.peer).response_within);
+        let within = current.asked_legs().map(|(_, peer)| terms.peer(peer).response_within);
         let goes_on = within
             .min()
             .map(|within| change(Change::Await { due: now.plus(within) }));
@@ -113,7 +113,7 @@ impl Transactions {
         let told = Change::Told { answer: answer.clone() };
         let peer = terms.peer(&current.source);
         let (Some(to), Some(system), true) = (&current.answer_to, terms.system_address(), peer.takes_messages) else {
-            tracing::error!(message = %current.id, peer = %current.source, "the response {} has nowhere to go", answer.status);
+            tracing::error!(message = %current.id, peer = %current.source, event = "response-nowhere", "the response {} has nowhere to go", answer.status);
             return changed(current, told, None);
         };
         let response = mm4::Response {
@@ -151,7 +151,7 @@ impl Transactions {
         let (status, cause) = (&lost.answer.status, lost.cause);
         tracing::error!(
             message = %current.id, peer = %current.source, recipients, status, ?cause,
-            "dead letter: nobody can be told that it did not arrive"
+            event = "dead-letter", "dead letter: nobody can be told that it did not arrive"
         );
         changed(current, lost.buried(), Some(What::DeadLetter))
     }
@@ -368,8 +368,7 @@ fn overdue(terms: &Terms, current: &Transaction, now: Timestamp) -> Vec<Change> 
         return changes;
     }
     changes.extend(current.unanswered().filter_map(|(leg, delivered)| {
-        let ordinal = leg.ordinal?;
-        let peer = terms.peer(&leg.peer);
+        let (ordinal, peer) = (leg.ordinal()?, terms.peer(leg.asked()?));
         let due = delivered.plus(peer.response_within);
         Some(match () {
             () if due > now => Change::Await { due },

@@ -26,9 +26,33 @@ pub struct Unasked {
     pub askers: Vec<PeerName>,
 }
 
-/// Who an arriving message may be from: the peer that it is taken for, first. A null sender has no domain by which peers
-/// behind one address are told apart, so it may be any of them.
-pub type Speakers = [PeerName];
+/// Who an arriving message may be from. A null sender has no domain by which peers behind one address are told apart, so
+/// it may be any of them.
+#[derive(Clone, Debug)]
+pub struct Speakers {
+    recognised: PeerName,
+    others: Vec<PeerName>,
+}
+
+impl Speakers {
+    pub fn new(recognised: PeerName, others: Vec<PeerName>) -> Self {
+        Self { recognised, others }
+    }
+
+    /// The peer that the message is taken to be from.
+    pub fn recognised(&self) -> &PeerName {
+        &self.recognised
+    }
+
+    /// All of them; the one that the message is taken to be from comes first.
+    pub fn iter(&self) -> impl Iterator<Item = &PeerName> {
+        std::iter::once(&self.recognised).chain(&self.others)
+    }
+
+    pub fn contains(&self, peer: &PeerName) -> bool {
+        self.iter().any(|speaker| speaker == peer)
+    }
+}
 
 impl Transactions {
     /// Of a response that no request was found for at its sender.
@@ -141,7 +165,7 @@ fn unasked<'a>(terms: &Terms, judged: impl Iterator<Item = (&'a Transaction, boo
     let renamed = |of: &Transaction| {
         of.legs
             .iter()
-            .any(|leg| leg.is_asked() && !terms.peers.contains_key(&leg.peer))
+            .any(|leg| leg.asked().is_some_and(|peer| !terms.peers.contains_key(peer)))
     };
     let (may, not): (Vec<_>, Vec<_>) = judged.partition(|(of, asked)| *asked || renamed(of));
     let mut askers: Vec<PeerName> = not.iter().map(|(of, _)| of.source.clone()).collect();
@@ -158,7 +182,8 @@ fn asked<'a>(terms: &Terms, of: &'a Transaction, speakers: &'a Speakers) -> impl
     let is_inside = speakers.iter().any(inside);
     let legs = of.asked_legs();
     let theirs: Vec<&Leg> = legs
-        .filter(|leg| speakers.contains(&leg.peer) || (is_inside && inside(&leg.peer)))
+        .filter(|(_, peer)| speakers.contains(peer) || (is_inside && inside(peer)))
+        .map(|(leg, _)| leg)
         .collect();
     theirs.into_iter()
 }
@@ -167,12 +192,15 @@ fn asked<'a>(terms: &Terms, of: &'a Transaction, speakers: &'a Speakers) -> impl
 /// else. Who cannot be made out may be anybody of those that it was asked for: some Relay/Servers report in the name of
 /// their host, or of a subscriber's other number.
 fn may_report(terms: &Terms, of: &Transaction, about: Option<&MmsAddress>, speakers: &Speakers) -> bool {
-    let theirs: Vec<&PeerName> = asked(terms, of, speakers).map(|leg| &leg.peer).collect();
+    let theirs: Vec<&PeerName> = asked(terms, of, speakers).filter_map(Leg::peer).collect();
     let names = |leg: &Leg| {
         let mut recipients = leg.recipients.iter();
         about.is_some_and(|about| recipients.any(|recipient| same_user(about, &recipient.address)))
     };
-    let (own, others): (Vec<&Leg>, Vec<&Leg>) = of.legs.iter().partition(|leg| theirs.contains(&&leg.peer));
+    let (own, others): (Vec<&Leg>, Vec<&Leg>) = of
+        .legs
+        .iter()
+        .partition(|leg| leg.peer().is_some_and(|peer| theirs.contains(&peer)));
     let somebody_elses = !own.into_iter().any(names) && others.into_iter().any(names);
     !theirs.is_empty() && !somebody_elses
 }
@@ -189,7 +217,9 @@ mod tests {
 
     use super::super::Profile;
     use super::*;
-    use crate::message::{LegState, Mode, Ordinal, Recipient, RecipientId, RepeatKey, SystemAddress, Timestamp, Wants};
+    use crate::message::{
+        LegState, Mode, Ordinal, Place, Recipient, RecipientId, RepeatKey, SystemAddress, Timestamp, Wants,
+    };
 
     fn name(text: &str) -> PeerName {
         PeerName::new(text).unwrap()
@@ -217,16 +247,13 @@ mod tests {
 
     /// A request of `source`, with a leg for each peer and recipient.
     fn request(source: &str, legs: &[(&str, &str)]) -> Transaction {
-        let leg = |(ordinal, (peer, recipient)): (u32, &(&str, &str))| Leg {
-            ordinal: Ordinal::new(ordinal),
-            ..Leg::aside(
-                name(peer),
-                vec![Recipient {
-                    id: RecipientId(ordinal),
-                    address: MmsAddress::new(recipient).unwrap(),
-                }],
-                LegState::Waiting,
-            )
+        let leg = |(number, (peer, recipient)): (u32, &(&str, &str))| {
+            let (ordinal, peer) = (Ordinal::new(number).unwrap(), name(peer));
+            let recipient = Recipient {
+                id: RecipientId(number),
+                address: MmsAddress::new(recipient).unwrap(),
+            };
+            Leg::new(Place::Destination { ordinal, peer }, vec![recipient], LegState::Waiting)
         };
         Transaction {
             id: MessageId(7),
@@ -253,7 +280,8 @@ mod tests {
     }
 
     fn reports(terms: &Terms, of: &Transaction, speakers: &[&str], about: Option<&str>) -> bool {
-        let speakers: Vec<PeerName> = speakers.iter().map(|speaker| name(speaker)).collect();
+        let mut names = speakers.iter().map(|speaker| name(speaker));
+        let speakers = Speakers::new(names.next().unwrap(), names.collect());
         let about = about.map(|about| MmsAddress::new(about).unwrap());
         may_report(terms, of, about.as_ref(), &speakers)
     }

@@ -255,7 +255,7 @@ impl Catalogue {
             let (plugin, described) = (&link.plugin, link.plugin.description());
             let known = before.links.iter().any(|old| old.plugin.digest() == plugin.digest());
             let (name, version, digest) = (plugin.name(), &described.version, short(plugin));
-            tracing::info!(plugin = name, %version, digest, known, "plug-in is live");
+            tracing::info!(plugin = name, %version, digest, known, event = "plugin-live", "plug-in is live");
         }
         for version in ready {
             self.loader.swapped(version);
@@ -321,6 +321,7 @@ impl Catalogue {
             plugin,
             bad,
             digest,
+            event = "plugin-rolled-back",
             "the new plug-in is rolled back, the version before is live: {why}"
         );
         let note = |record: &mut super::history::Record| {
@@ -350,7 +351,10 @@ impl Catalogue {
                 .await;
             }
             Err(error) => {
-                tracing::error!("a version that was put back keeps the settings and tables that it had: {error}");
+                tracing::error!(
+                    event = "plugin-kept-old-settings",
+                    "a version that was put back keeps the settings and tables that it had: {error}"
+                );
             }
         }
     }

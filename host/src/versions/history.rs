@@ -246,7 +246,10 @@ impl History {
     /// Goes on with the book in `folder`. One that cannot be read is put aside: it must not keep a relay from starting.
     pub fn open(folder: &Path) -> Self {
         let mut book = Book::read(folder).unwrap_or_else(|error| {
-            tracing::error!("the history of plug-ins cannot be read, and begins anew: {error}");
+            tracing::error!(
+                event = "plugin-history-lost",
+                "the history of plug-ins cannot be read, and begins anew: {error}"
+            );
             let path = folder.join(FILE);
             let _ = std::fs::rename(&path, path.with_extension("json.bad"));
             Book::default()
@@ -369,7 +372,10 @@ impl Inner {
         let book = lock(&self.book).clone();
         let text = serde_json::to_vec_pretty(&book).map_err(std::io::Error::other);
         if let Err(error) = text.and_then(|text| files::put(&folder.join(FILE), &text, 0o640)) {
-            tracing::error!("the history of plug-ins cannot be written: {error}");
+            tracing::error!(
+                event = "plugin-history-lost",
+                "the history of plug-ins cannot be written: {error}"
+            );
         }
         self.written.send_replace(last);
         last

@@ -272,7 +272,11 @@ impl Loader {
         });
         if let Err(error) = keeping.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
             let plugin = ready.plugin.name();
-            tracing::error!(plugin, "its component cannot be kept for going back: {error}");
+            tracing::error!(
+                plugin,
+                event = "plugin-not-kept",
+                "its component cannot be kept for going back: {error}"
+            );
         }
     }
 
@@ -290,6 +294,7 @@ impl Loader {
                 let plugin = spec.name();
                 tracing::warn!(
                     plugin,
+                    event = "plugin-rolled-back",
                     "its file was rolled back, the version before runs: {}",
                     barred.why
                 );
@@ -299,6 +304,7 @@ impl Loader {
                 let plugin = spec.name();
                 tracing::error!(
                     plugin,
+                    event = "plugin-not-kept",
                     "the version to stand in for a file that was rolled back is lost: {error}"
                 );
                 None

@@ -154,6 +154,7 @@ fn note_step(history: &History, attempt: &Attempt, step: &str, said: String) {
         attempt = attempt.number,
         step,
         after_ms,
+        event = "plugin-loading",
         "{said}"
     );
     let step = history::Step {

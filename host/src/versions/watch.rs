@@ -37,23 +37,34 @@ impl Catalogue {
     async fn keep_watching(self: Arc<Self>, watched: Option<Watched>) {
         let mut watched = match watched.map_or_else(Watched::new, Ok) {
             Ok(watched) => watched,
-            Err(error) => return tracing::error!("the folders of plug-ins cannot be watched: {error}"),
+            Err(error) => {
+                return tracing::error!(
+                    event = "plugins-not-watched",
+                    "the folders of plug-ins cannot be watched: {error}"
+                );
+            }
         };
         if let Err(error) = watched.follow(self.folders().await) {
-            tracing::error!("the folder of a plug-in cannot be watched, SIGHUP takes its new versions: {error}");
+            tracing::error!(
+                event = "plugins-not-watched",
+                "the folder of a plug-in cannot be watched, SIGHUP takes its new versions: {error}"
+            );
         }
         loop {
             tokio::select! {
                 () = watched.told() => {}
                 // Also said of the first chain: what changed between its loading and the watching is found here.
                 () = self.replaced.notified() => if let Err(error) = watched.follow(self.folders().await) {
-                    tracing::error!("the folder of a plug-in cannot be watched, SIGHUP takes its new versions: {error}");
+                    tracing::error!(event = "plugins-not-watched", "the folder of a plug-in cannot be watched, SIGHUP takes its new versions: {error}");
                 },
             }
             watched.settled().await;
             if let Err(error) = self.refresh().await {
                 for refused in error.lines() {
-                    tracing::error!("the new plug-in does not go live, the running chain stays: {refused}");
+                    tracing::error!(
+                        event = "plugin-not-live",
+                        "the new plug-in does not go live, the running chain stays: {refused}"
+                    );
                 }
             }
         }

@@ -407,7 +407,7 @@ pub fn read(octets: &[u8]) -> Result<Message, Refusal> {
     let incoming = Incoming {
         id: MessageId(1),
         origin: Origin {
-            peer: PeerName::new("operator-a").expect("a name"),
+            source: PeerName::new("operator-a").expect("a name").into(),
             remote: ([192, 0, 2, 7], 2525).into(),
             helo: "mta.a.example".into(),
             protocol: Protocol::Esmtp,

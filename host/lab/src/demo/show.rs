@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
-use mm4relay::message::{Content, Envelope, Incoming, Message, MessageId, Origin, PeerName, Timestamp};
+use mm4relay::message::{Content, Envelope, Incoming, Message, MessageId, Origin, Source, Timestamp};
 use mm4relay::protocol::mm4;
 use mm4relay::spool::Recorded;
 
@@ -106,7 +106,7 @@ fn described(bytes: Bytes) -> (Vec<String>, Vec<String>) {
 
 fn read(bytes: Bytes) -> Option<Message> {
     let origin = Origin {
-        peer: PeerName::new("demo").ok()?,
+        source: Source::new("demo").ok()?,
         remote: ([127, 0, 0, 1], 0).into(),
         helo: String::new(),
         protocol: mm4relay::message::Protocol::Esmtp,

@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use crate::config;
 use crate::console::{self, Health, Names, Pages, Visitors};
 use crate::delivery::Delivery;
-use crate::message::{PeerName, Visible};
+use crate::message::{NextHop, Visible};
 use crate::spool::{Depths, Operator, Spool};
 use crate::vitals::{Standing, Vitals};
 
@@ -89,7 +89,7 @@ pub struct Shown {
     /// Knows every peer that there is.
     delivery: Weak<Delivery>,
     /// The peers that were told of: theirs do not vanish when nothing lies there any more.
-    seen: Mutex<BTreeSet<PeerName>>,
+    seen: Mutex<BTreeSet<NextHop>>,
     draining: AtomicBool,
     life: Life,
     /// Counting what lies in the spool reads all of it: one visitor after the other.
@@ -152,7 +152,7 @@ impl Shown {
     fn with_empty_ones(&self, mut depths: Depths) -> Depths {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(delivery) = self.delivery.upgrade() {
-            seen.extend(delivery.counts().into_iter().map(|(peer, _)| peer));
+            seen.extend(delivery.counts().into_iter().map(|(peer, _)| NextHop::Peer(peer)));
         }
         for rows in [&mut depths.waiting, &mut depths.failed] {
             let mut all: BTreeMap<_, _> = seen.iter().map(|peer| (peer.clone(), 0)).collect();

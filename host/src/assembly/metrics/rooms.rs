@@ -7,7 +7,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::clock::SteadyClock;
 use crate::delivery::{Delivered, Delivery, PeerStanding};
-use crate::message::PeerName;
+use crate::message::NextHop;
 use crate::spool::Depths;
 
 use super::{Labels, Watched, counter, gauge};
@@ -148,7 +148,7 @@ impl Collector for Lying {
             untold,
             transactions,
         } = &self.0;
-        let by_peer = |rows: &[(PeerName, i64)]| rows.iter().map(|(peer, n)| (to(peer), *n)).collect::<Vec<_>>();
+        let by_peer = |rows: &[(NextHop, i64)]| rows.iter().map(|(peer, n)| (to(peer), *n)).collect::<Vec<_>>();
         let one = |n: i64| [(Labels::new(), n)];
         gauge(
             &mut encoder,
@@ -189,6 +189,6 @@ impl Collector for Lying {
     }
 }
 
-fn to(peer: &PeerName) -> Labels {
+fn to(peer: &impl ToString) -> Labels {
     vec![("peer", peer.to_string())]
 }

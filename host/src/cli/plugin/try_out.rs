@@ -12,8 +12,8 @@ use crate::assembly::{Stage, stage};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::message::{
-    Content, Envelope, Field, Incoming, KvWrite, Message, MessageId, MmsAddress, Origin, PeerName, Protocol, Recipient,
-    RecipientId,
+    Content, Envelope, Field, Incoming, KvWrite, Message, MessageId, MmsAddress, NextHop, Origin, PeerName, Protocol,
+    Recipient, RecipientId, Source,
 };
 use crate::pipeline::{Effects, KvSource, NoValues, Passage};
 use crate::protocol::mm4;
@@ -45,7 +45,7 @@ pub struct Args {
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let stage = stage(&args.config, values_of).await?;
     let message = Arc::new(message(args, &stage.config)?);
-    let source = message.origin.peer.clone();
+    let source = message.origin.source.clone();
     say(
         "message",
         format_args!("{} octets, from {source}", message.content.size()),
@@ -187,7 +187,7 @@ fn outline(message: &Message) -> String {
 /// The peer that a recipient goes to: as a plug-in said, else by routing.
 async fn where_to(
     stage: &Stage,
-    source: &PeerName,
+    source: &Source,
     recipient: &Recipient,
     routes: &BTreeMap<RecipientId, PeerName>,
 ) -> Result<PeerName, String> {
@@ -205,7 +205,7 @@ async fn where_to(
     }
     let explained = stage
         .directory
-        .explain(Some(source), &recipient.address, |_, _| {})
+        .explain(source.peer(), &recipient.address, |_, _| {})
         .await;
     match explained {
         Ok(Route::Peer(peer)) => Ok(peer),
@@ -217,17 +217,18 @@ async fn where_to(
 }
 
 /// Those that routing would choose before any plug-in.
-async fn next_hops(stage: &Stage, message: &Message) -> Vec<PeerName> {
+async fn next_hops(stage: &Stage, message: &Message) -> Vec<NextHop> {
     let mut hops = Vec::new();
     for recipient in &message.envelope.recipients {
         let explained = stage
             .directory
-            .explain(Some(&message.origin.peer), &recipient.address, |_, _| {})
+            .explain(message.origin.source.peer(), &recipient.address, |_, _| {})
             .await;
         if let Ok(Route::Peer(peer)) = explained
-            && !hops.contains(&peer)
+            && let hop = NextHop::Peer(peer)
+            && !hops.contains(&hop)
         {
-            hops.push(peer);
+            hops.push(hop);
         }
     }
     hops
@@ -243,10 +244,10 @@ fn message(args: &Args, config: &Config) -> anyhow::Result<Message> {
         sender: None,
         recipients: Vec::new(),
     };
-    let incoming = |peer| Incoming {
+    let incoming = |source| Incoming {
         id: MessageId(1),
         origin: Origin {
-            peer,
+            source,
             remote: ([127, 0, 0, 1], 0).into(),
             helo: "try.example".into(),
             protocol: Protocol::Esmtp,
@@ -261,10 +262,10 @@ fn message(args: &Args, config: &Config) -> anyhow::Result<Message> {
         untyped: mm4::Foreign::Pass,
         ..mm4::Limits::default()
     };
-    let mut message = mm4::read(incoming(PeerName::relay()), &limits)
+    let mut message = mm4::read(incoming(Source::Relay), &limits)
         .with_context(|| format!("the relay would refuse {} before any plug-in", file.display()))?;
     message.envelope = envelope(args, &message)?;
-    message.origin.peer = source(args, config, &message)?;
+    message.origin.source = source(args, config, &message)?.into();
     Ok(message)
 }
 

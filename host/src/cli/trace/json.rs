@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::time;
-use crate::message::{Holder, Leg, Mode, OpaqueId, Ordinal, Transaction};
+use crate::message::{Holder, Leg, Mode, NextHop, OpaqueId, Ordinal, Transaction};
 use crate::spool::{Arrival, Event, HistoryEntry, QueueEntry, Recorded, Trace};
 
 pub(super) fn of(trace: &Trace) -> Value {
@@ -131,8 +131,8 @@ fn destination(leg: &Leg, state: &str) -> Value {
     let recipients = leg.recipients.iter();
     let recipients: Vec<&str> = recipients.map(|recipient| recipient.address.as_str()).collect();
     json!({
-        "ordinal": leg.ordinal.map_or(0, Ordinal::get),
-        "peer": leg.peer.as_str(),
+        "ordinal": leg.ordinal().map_or(0, Ordinal::get),
+        "peer": leg.next_hop().as_str(),
         "transaction-id": leg.transaction_id.as_ref().map(OpaqueId::as_text),
         "recipients": recipients,
         "state": state,
@@ -144,7 +144,7 @@ fn queued(entry: &QueueEntry) -> Value {
     json!({
         "id": entry.id.to_string(),
         "state": entry.state.as_str(),
-        "peer": entry.peer.as_ref().map(|peer| peer.as_str()),
+        "peer": entry.next_hop.as_ref().map(NextHop::as_str),
         "attempts": entry.attempts,
         "due": entry.due.map(time),
         "reason": entry.reason,

@@ -104,7 +104,7 @@ impl Queue for FakeSpool {
             let rows = self.rows.lock().unwrap();
             let due = rows
                 .values()
-                .filter(|(o, due)| o.peer == *peer && *due <= now && !except.contains(&o.id));
+                .filter(|(o, due)| o.next_hop.peer() == Some(peer) && *due <= now && !except.contains(&o.id));
             Ok(due.take(limit).map(|(outgoing, _)| outgoing.clone()).collect())
         })
     }
@@ -122,7 +122,7 @@ impl Queue for FakeSpool {
             let is_over = |o: &Outgoing| o.has_expired(now) || o.received_at <= aged;
             let over = rows
                 .values()
-                .filter(|(o, _)| o.peer == *peer && is_over(o) && !except.contains(&o.id));
+                .filter(|(o, _)| o.next_hop.peer() == Some(peer) && is_over(o) && !except.contains(&o.id));
             Ok(over.take(limit).map(|(outgoing, _)| outgoing.clone()).collect())
         })
     }
@@ -146,7 +146,7 @@ impl Queue for FakeSpool {
             let rows = self.rows.lock().unwrap();
             let first = rows
                 .values()
-                .map(|(outgoing, due)| (outgoing.peer.clone(), *due))
+                .map(|(outgoing, due)| (outgoing.next_hop.peer().unwrap().clone(), *due))
                 .min_by_key(|row| row.1);
             Ok(first.into_iter().collect())
         })
@@ -309,8 +309,8 @@ pub fn message_to(number: u64, to: &[&str], text: impl Into<Bytes>) -> Outgoing 
             message: MessageId(number),
             ordinal: Ordinal::FIRST,
         },
-        peer: peer_name(),
-        source: PeerName::new("operator-a").unwrap(),
+        next_hop: peer_name().into(),
+        source: PeerName::new("operator-a").unwrap().into(),
         received_at: Timestamp(BASE),
         envelope: Envelope {
             sender: MmsAddress::new("+15555550100/TYPE=PLMN@mms.a.example").ok(),

@@ -96,7 +96,7 @@ impl Transaction {
 
     /// As [`leg`](Self::leg).
     fn leg_mut(&mut self, ordinal: Ordinal) -> Option<&mut Leg> {
-        self.legs.iter_mut().find(|leg| leg.ordinal == Some(ordinal))
+        self.legs.iter_mut().find(|leg| leg.ordinal() == Some(ordinal))
     }
 
     fn move_leg(&mut self, ordinal: Ordinal, state: &LegState) {
@@ -125,7 +125,7 @@ impl Transaction {
             }
         } else {
             leg.recipients = left;
-            let parted = Leg::aside(leg.peer.clone(), gone, state);
+            let parted = Leg::aside(leg.next_hop(), gone, state);
             self.legs.push(parted);
         }
     }

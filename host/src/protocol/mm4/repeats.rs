@@ -21,7 +21,7 @@ pub fn repeat_key(message: &Message) -> RepeatKey {
     let pdu = Pdu::of(&message.header);
     let value = |name| message.header.value(name).unwrap_or_default();
     let mut key = Key::default();
-    key.add(message.origin.peer.as_str());
+    key.add(message.origin.source.as_str());
     key.add(message.kind.name());
     for id in [pdu.transaction_id(), pdu.message_id()] {
         key.add(id.unwrap_or_default().bare().as_text());
@@ -158,7 +158,7 @@ mod tests {
             key(&MULTIPART.replace("forward.REQ", "forward.RES"), same),
             key(MULTIPART, |message| drop(message.envelope.recipients.pop())),
             key(MULTIPART, |message| {
-                message.origin.peer = PeerName::new("operator-b").unwrap()
+                message.origin.source = PeerName::new("operator-b").unwrap().into()
             }),
             // The parts of a key do not run into one another.
             key(&MULTIPART.replace("\"t1\"", "t1k").replace("\"k1\"", "1"), same),

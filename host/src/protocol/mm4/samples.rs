@@ -48,7 +48,7 @@ pub const MULTIPART: &str = "From: +15555550100/TYPE=PLMN\r\n\
 
 pub fn origin() -> Origin {
     Origin {
-        peer: PeerName::new("operator-a").unwrap(),
+        source: PeerName::new("operator-a").unwrap().into(),
         remote: "192.0.2.7:2525".parse().unwrap(),
         helo: "mta.a.example".into(),
         protocol: crate::message::Protocol::Esmtp,

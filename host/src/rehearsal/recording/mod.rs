@@ -82,7 +82,7 @@ impl Recorder {
         let write = move || {
             while let Some(work) = work.blocking_recv() {
                 if let Err(error) = write(&mut ring, work) {
-                    tracing::error!("a call cannot be recorded: {error}");
+                    tracing::error!(event = "call-not-recorded", "a call cannot be recorded: {error}");
                 }
             }
         };
@@ -142,7 +142,11 @@ impl Listener for Recording {
             let missed = recorder.lane.missed();
             if missed / MISSED_PER_LINE >= recorder.said.load(Ordering::Relaxed) {
                 recorder.said.store(missed / MISSED_PER_LINE + 1, Ordering::Relaxed);
-                tracing::warn!(missed, "calls come faster than they can be recorded, some are missing");
+                tracing::warn!(
+                    missed,
+                    event = "call-not-recorded",
+                    "calls come faster than they can be recorded, some are missing"
+                );
             }
         }
     }

@@ -9,7 +9,7 @@ use mm4relay_engine::{self as engine, Table, read_file};
 use serde::Deserialize;
 
 use crate::message::{
-    Content, Envelope, Header, Incoming, Message, MessageId, MmsAddress, Origin, PeerName, Recipient, RecipientId,
+    Content, Envelope, Header, Incoming, Message, MessageId, MmsAddress, Origin, Recipient, RecipientId, Source,
     Timestamp,
 };
 use crate::pipeline::TableSet;
@@ -231,7 +231,7 @@ impl Case {
     pub fn inside(&self) -> HashSet<String> {
         let source = self.settings.source_inside.then(|| self.source().to_owned());
         let next_hop = self.is_bound_inside().then(|| self.next_hop());
-        let relay = PeerName::relay().to_string();
+        let relay = Source::RELAY.to_owned();
         source.into_iter().chain(next_hop).chain([relay]).collect()
     }
 
@@ -267,7 +267,7 @@ impl Case {
     /// The message as the pipeline would get it from intake.
     pub fn read_message(&self) -> anyhow::Result<Message> {
         let origin = Origin {
-            peer: PeerName::new(self.source())?,
+            source: Source::new(self.source())?,
             remote: ([127, 0, 0, 1], 0).into(),
             helo: "sample.example".into(),
             protocol: crate::message::Protocol::Esmtp,

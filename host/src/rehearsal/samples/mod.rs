@@ -21,7 +21,7 @@ use mm4relay_engine::{
 };
 use similar::{ChangeTag, TextDiff};
 
-use crate::message::{Header, KvWrite, Message, OnFailure, PeerName, QueueId, Refusal};
+use crate::message::{Header, KvWrite, Message, NextHop, OnFailure, QueueId, Refusal};
 
 use crate::pipeline::{Chain, Concerned, Effects, Link, OutcomeTold, Passage, TellOutcome, When};
 
@@ -295,7 +295,7 @@ fn cut(difference: &str) -> String {
 /// A case that is ready to be put through a chain, as often as one likes.
 pub struct Rehearsal {
     message: Arc<Message>,
-    next_hop: PeerName,
+    next_hop: NextHop,
     occasion: Occasion,
     /// On an outcome.
     concerned: Concerned,
@@ -312,10 +312,10 @@ impl Rehearsal {
     /// Reads the case.
     pub fn of(case: &Case) -> anyhow::Result<Self> {
         let message = Arc::new(case.read_message()?);
-        let next_hop = PeerName::new(&case.next_hop())?;
+        let next_hop = NextHop::new(&case.next_hop())?;
         let concerned = Concerned {
             id: QueueId::of(message.id, 1),
-            source: message.origin.peer.clone(),
+            source: message.origin.source.clone(),
             next_hop: next_hop.clone(),
             sender: message.envelope.sender.clone(),
             kind: Some(message.kind),

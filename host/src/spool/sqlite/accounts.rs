@@ -6,7 +6,7 @@ use super::access::Access;
 use super::readers::queue_id;
 use super::schema::key;
 use super::stored;
-use crate::message::{MessageId, PeerName, QueueId, Timestamp};
+use crate::message::{MessageId, NextHop, QueueId, Timestamp};
 use crate::spool::SpoolError;
 use crate::spool::ledger::{AccountPage, KnownRecord, Ledger, LedgerBounds, Movement, Records, record_sum};
 
@@ -160,7 +160,7 @@ fn movement(row: &Row) -> Result<Movement, SpoolError> {
         ordinal: row.get(4)?,
         recipients: stored::read_ids(&row.get::<_, String>(5)?)?,
         peer: peer
-            .map(|name| PeerName::new(&name))
+            .map(|name| NextHop::new(&name))
             .transpose()
             .map_err(|error| SpoolError::Broken(error.0))?,
         records: records.transpose()?,

@@ -140,7 +140,7 @@ fn copy_most(db: &Connection) {
 /// An error is no reason to stop: nothing is lost, the log only grows until a later checkpoint succeeds.
 fn checkpoint(db: &Connection, mode: &str) -> Option<Log> {
     let log = try_checkpoint(db, mode);
-    log.inspect_err(|error| tracing::warn!(%error, mode, "the spool's checkpoint failed, and is tried again"))
+    log.inspect_err(|error| tracing::warn!(%error, mode, event = "checkpoint-failed", "the spool's checkpoint failed, and is tried again"))
         .ok()
 }
 

@@ -51,7 +51,7 @@ impl Forgetter {
                 Ok(true) => pause = PAUSE,
                 Err(SpoolError::Closed) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "old transactions and movements are not forgotten yet");
+                    tracing::warn!(%error, event = "spool-not-tidied", "old transactions and movements are not forgotten yet");
                     pause = self.every;
                 }
             }

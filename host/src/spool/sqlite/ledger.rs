@@ -93,7 +93,7 @@ impl Unit<'_> {
 
     fn opened(&self, outgoing: &Outgoing) -> Movement {
         Movement {
-            peer: Some(outgoing.peer.clone()),
+            peer: Some(outgoing.next_hop.clone()),
             ..self.movement(Moved::Opened, outgoing.id.ordinal.get(), of(outgoing))
         }
     }
@@ -135,7 +135,7 @@ impl Unit<'_> {
 pub(super) fn about(acceptance: &Acceptance) -> About {
     let kind = acceptance.says.as_ref().map(|says| says.kind.clone());
     About {
-        source: acceptance.origin.peer.to_string(),
+        source: acceptance.origin.source.to_string(),
         kind: kind.or_else(|| acceptance.opens.as_ref().map(|opens| opens.kind.name().to_owned())),
         size: acceptance.content.size(),
         message_id: acceptance.opens.as_ref().map(|opens| opens.message_id.to_string()),

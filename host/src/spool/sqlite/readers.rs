@@ -13,8 +13,8 @@ use super::pieces;
 use super::schema::{self, CHUNK, chunk_key, kibibytes};
 use super::stored;
 use crate::message::{
-    Content, Incoming, MessageId, MessageType, Ordinal, Origin, Outgoing, OutgoingId, PeerName, Protocol, QueueId,
-    ReadAt, Rope, Timestamp,
+    Content, Incoming, MessageId, MessageType, NextHop, Ordinal, Origin, Outgoing, OutgoingId, PeerName, Protocol,
+    QueueId, ReadAt, Rope, Source, Timestamp,
 };
 use crate::spool::{PendingEvent, SpoolError, Unfinished};
 
@@ -150,7 +150,7 @@ fn waiting(
                     found.push(outgoing);
                 }
                 // One damaged row must not stop its peer's queue.
-                None => tracing::error!(%id, "damaged in the spool, and left alone: drop it, or restore a backup"),
+                None => tracing::error!(%id, event = "spool-damaged", "damaged in the spool, and left alone: drop it, or restore a backup"),
             }
         }
         Ok(found)
@@ -169,23 +169,33 @@ pub(super) fn next_due(readers: &Readers) -> Result<Vec<(PeerName, Timestamp)>, 
         FROM peers WHERE peer IS NOT NULL";
     readers.with(|db| {
         let mut query = db.prepare_cached(QUERY)?;
-        let rows = query.query_and_then((), |row| {
-            let peer = PeerName::new(&row.get::<_, String>(0)?).map_err(|e| SpoolError::Broken(e.0))?;
-            Ok((peer, time(row, 1)?))
-        })?;
-        rows.collect()
+        let rows = query.query_and_then((), |row| Ok((next_hop(row, 0)?, time(row, 1)?)))?;
+        only_peers(rows)
     })
+}
+
+pub(in crate::spool) fn next_hop(row: &Row, column: usize) -> Result<NextHop, SpoolError> {
+    NextHop::new(&row.get::<_, String>(column)?).map_err(|e| SpoolError::Broken(e.0))
+}
+
+/// An earlier version let an operator retry what has no next hop: such a row waits for nobody.
+fn only_peers<T>(
+    rows: impl Iterator<Item = Result<(NextHop, T), SpoolError>>,
+) -> Result<Vec<(PeerName, T)>, SpoolError> {
+    let peer = |row: Result<(NextHop, T), SpoolError>| match row {
+        Ok((NextHop::Peer(peer), value)) => Some(Ok((peer, value))),
+        Ok((NextHop::Nowhere, _)) => None,
+        Err(error) => Some(Err(error)),
+    };
+    rows.filter_map(peer).collect()
 }
 
 pub(super) fn retries_asked(readers: &Readers) -> Result<Vec<(PeerName, u64)>, SpoolError> {
     const QUERY: &str = "SELECT substr(name, 7), value FROM counter WHERE name GLOB 'retry:*'";
     readers.with(|db| {
         let mut query = db.prepare_cached(QUERY)?;
-        let rows = query.query_and_then((), |row| {
-            let peer = PeerName::new(&row.get::<_, String>(0)?).map_err(|e| SpoolError::Broken(e.0))?;
-            Ok((peer, row.get::<_, i64>(1)? as u64))
-        })?;
-        rows.collect()
+        let rows = query.query_and_then((), |row| Ok((next_hop(row, 0)?, row.get::<_, i64>(1)? as u64)))?;
+        only_peers(rows)
     })
 }
 
@@ -208,7 +218,7 @@ pub(super) fn pending_events(
         {
             let id = outgoing_id(row, 7)?;
             let Some((mut outgoing, size)) = outgoing_of(row, readers, id)? else {
-                tracing::error!(%id, "an outcome is damaged in the spool, and left alone");
+                tracing::error!(%id, event = "spool-damaged", "an outcome is damaged in the spool, and left alone");
                 continue;
             };
             outgoing.kind = kind(row, 12)?;
@@ -246,7 +256,7 @@ pub(super) fn unfinished(
             }
             match unfinished_of(row, readers, id)? {
                 Some(unfinished) => found.push(unfinished),
-                None => tracing::error!(%id, "damaged in the spool, and left alone: drop it, or restore a backup"),
+                None => tracing::error!(%id, event = "spool-damaged", "damaged in the spool, and left alone: drop it, or restore a backup"),
             }
         }
         Ok(found)
@@ -263,7 +273,7 @@ pub(super) fn protocol_code(protocol: Protocol) -> i64 {
 
 /// An unfinished message from its columns; `None` when they are damaged.
 fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Option<Unfinished>, SpoolError> {
-    let peer = PeerName::new(&row.get::<_, String>(1)?).ok();
+    let source = Source::new(&row.get::<_, String>(1)?).ok();
     let remote = row.get::<_, String>(2)?.parse().ok();
     let envelope = stored::read_envelope(row.get_ref(10)?.as_str().unwrap_or_default()).ok();
     let past = row.get::<_, Option<String>>(11)?;
@@ -274,11 +284,11 @@ fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Opt
         2 => Protocol::Esmtps,
         _ => return Ok(None),
     };
-    let (Some(peer), Some(remote), Some(envelope), Some(past)) = (peer, remote, envelope, past) else {
+    let (Some(source), Some(remote), Some(envelope), Some(past)) = (source, remote, envelope, past) else {
         return Ok(None);
     };
     let origin = Origin {
-        peer,
+        source,
         remote,
         helo: row.get(3)?,
         protocol,
@@ -360,17 +370,17 @@ fn outgoing_of(row: &Row, readers: &Arc<Readers>, id: OutgoingId) -> Result<Opti
     let stored = Bytes::from(row.get::<_, Vec<u8>>(6)?);
     let octets = stored.len();
     let envelope = stored::read_envelope(row.get_ref(5)?.as_str().unwrap_or_default()).ok();
-    let peers = (
-        PeerName::new(&row.get::<_, String>(0)?),
-        PeerName::new(&row.get::<_, String>(1)?),
+    let ends = (
+        NextHop::new(&row.get::<_, String>(0)?),
+        Source::new(&row.get::<_, String>(1)?),
     );
-    let ((Ok(peer), Ok(source)), Some(envelope), Some(pieces)) = (peers, envelope, pieces::decode(&stored)) else {
+    let ((Ok(next_hop), Ok(source)), Some(envelope), Some(pieces)) = (ends, envelope, pieces::decode(&stored)) else {
         return Ok(None);
     };
     let content = stored_content(readers, id.message, row.get::<_, i64>(3)? as u64)?;
     let outgoing = Outgoing {
         id,
-        peer,
+        next_hop,
         source,
         received_at: time(row, 2)?,
         envelope,

@@ -135,6 +135,7 @@ impl Gauge {
         }
         self.spent.store(true, Relaxed);
         tracing::error!(
+            event = "disk-full",
             "the spool's disk is full: the reserve is given up for what is on its way, and nothing more is delivered"
         );
         true
@@ -257,9 +258,12 @@ impl Watch {
     fn say(&self, room: Room) {
         let why = self.gauge.why().unwrap_or_default();
         match room {
-            Room::Ample => tracing::info!("the spool has room again: messages are taken and delivered"),
-            Room::Low => tracing::warn!("{why}; what is there is delivered"),
-            Room::None => tracing::error!("{why}"),
+            Room::Ample => tracing::info!(
+                event = "disk-ample",
+                "the spool has room again: messages are taken and delivered"
+            ),
+            Room::Low => tracing::warn!(event = "disk-low", "{why}; what is there is delivered"),
+            Room::None => tracing::error!(event = "disk-full", "{why}"),
         }
     }
 }

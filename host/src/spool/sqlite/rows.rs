@@ -33,7 +33,7 @@ impl Unit<'_> {
         let (origin, hold) = (&acceptance.origin, acceptance.hold.as_ref());
         let row = (
             key(acceptance.id)?,
-            origin.peer.as_str(),
+            origin.source.as_str(),
             origin.remote.to_string(),
             &origin.helo,
             protocol_code(origin.protocol),
@@ -101,7 +101,7 @@ impl Unit<'_> {
         let row = (
             key(outgoing.id.message)?,
             outgoing.id.ordinal.get(),
-            outgoing.peer.as_str(),
+            outgoing.next_hop.as_str(),
             failed.is_some(),
             sql_time(outgoing.received_at),
             outgoing.attempts,
@@ -124,7 +124,7 @@ impl Unit<'_> {
             FROM outgoing WHERE message = ?1 AND ordinal = ?2";
         let row = (key(id.message)?, id.ordinal.get(), sql_time(event.due), &event.outcome);
         if self.run(INSERT, row)? == 0 {
-            tracing::warn!(%id, "dropped while it was on its way: its outcome is told to no plug-in");
+            tracing::warn!(%id, event = "dropped-on-its-way", "dropped while it was on its way: its outcome is told to no plug-in");
         }
         Ok(())
     }
@@ -186,7 +186,12 @@ impl Unit<'_> {
                         }
                         // The plug-in's slip, found out too late to tell it: the message matters more.
                         None => {
-                            tracing::warn!(plugin, key, "not incremented: the value is not a number");
+                            tracing::warn!(
+                                plugin,
+                                key,
+                                event = "value-no-number",
+                                "not incremented: the value is not a number"
+                            );
                             0
                         }
                     }

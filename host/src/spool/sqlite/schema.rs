@@ -138,6 +138,7 @@ fn believe_no_far_times(db: &Connection, now: crate::message::Timestamp) -> Resu
     if corrected > 0 {
         tracing::warn!(
             rows = corrected,
+            event = "clock-was-ahead",
             "the clock was ahead when these were stored: what was to wait for days is due now"
         );
     }

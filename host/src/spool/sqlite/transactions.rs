@@ -12,7 +12,9 @@ use super::readers::sql_time;
 use super::schema::key;
 use super::stored;
 use super::unit::{Unit, release};
-use crate::message::{Change, Leg, MessageId, Ordinal, Timestamp, Transaction, TransactionChange, TransactionKey};
+use crate::message::{
+    Change, Leg, MessageId, Ordinal, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
+};
 use crate::spool::SpoolError;
 use crate::spool::ledger::Moved;
 
@@ -105,7 +107,7 @@ impl Unit<'_> {
         self.add_keys(id, &added, &after.legs)?;
         let gone: Vec<_> = old.into_iter().filter(|key| !new.contains(key)).collect();
         self.remove_keys(id, &gone)?;
-        for ordinal in before.legs.iter().filter_map(|leg| leg.ordinal) {
+        for ordinal in before.legs.iter().filter_map(Leg::ordinal) {
             if before.keeps(ordinal) && !after.keeps(ordinal) {
                 self.let_go(id, ordinal)?;
             }
@@ -126,7 +128,7 @@ impl Unit<'_> {
             .optional()?;
         let leg = of.leg(ordinal);
         let (Some(text), Some(leg)) = (stored, leg) else {
-            tracing::warn!(message = %of.id, %ordinal, "not sent again: it is not in the spool any more");
+            tracing::warn!(message = %of.id, %ordinal, event = "repeat-gone", "not sent again: it is not in the spool any more");
             return Ok(());
         };
         let mut envelope = stored::read_envelope(&text)?;
@@ -191,7 +193,7 @@ impl Unit<'_> {
         for key in keys {
             self.run(ADD, (hash(self.salt, key), id))?;
         }
-        let peers: BTreeSet<&str> = legs.iter().map(|leg| leg.peer.as_str()).collect();
+        let peers: BTreeSet<&str> = legs.iter().filter_map(Leg::asked).map(PeerName::as_str).collect();
         for peer in peers {
             self.run("INSERT OR IGNORE INTO asked(peer) VALUES(?1)", [peer])?;
         }
@@ -323,6 +325,6 @@ fn parse(id: i64, state: &str) -> Option<Transaction> {
     let parsed = stored::read_request(state);
     let id = MessageId(id as u64);
     parsed
-        .inspect_err(|error| tracing::error!(message = %id, "its transaction is damaged, and left alone: {error}"))
+        .inspect_err(|error| tracing::error!(message = %id, event = "spool-damaged", "its transaction is damaged, and left alone: {error}"))
         .ok()
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::schema::{self, FORMAT, TABLES, broken};
 use super::{pieces, stored};
-use crate::message::PeerName;
+use crate::message::{NextHop, Source};
 use crate::spool::SpoolError;
 use crate::spool::upgrade::{Survey, Upgraded};
 
@@ -80,7 +80,13 @@ pub(super) fn bring_up(db: &mut Connection, folder: &Path, backup: bool) -> Resu
     if let Some(upgraded) = migrate(db, folder, backup)? {
         let Upgraded { from, to, backup } = upgraded;
         let backup = backup.map_or_else(|| "none".to_owned(), |path| path.display().to_string());
-        tracing::info!(from, to, backup, "the spool is upgraded to the format of this version");
+        tracing::info!(
+            from,
+            to,
+            backup,
+            event = "spool-upgraded",
+            "the spool is upgraded to the format of this version"
+        );
     }
     Ok(())
 }
@@ -276,8 +282,10 @@ fn whole(row: &rusqlite::Row) -> Result<(), SpoolError> {
 }
 
 fn named(row: &rusqlite::Row, column: usize) -> Result<(), SpoolError> {
-    let name = PeerName::new(&row.get::<_, String>(column)?);
-    name.map(drop).map_err(|e| SpoolError::Broken(e.0))
+    let text = row.get::<_, String>(column)?;
+    let source = Source::new(&text).map(drop);
+    let read = source.or_else(|_| NextHop::new(&text).map(drop));
+    read.map_err(|e| SpoolError::Broken(e.0))
 }
 
 fn look_through(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::message::transaction::{RepeatKey, TransactionKey, Wants};
-use crate::message::{MessageId, MessageType, MmsAddress, Ordinal, PeerName, RecipientId};
+use crate::message::{MessageId, MessageType, MmsAddress, Ordinal, PeerName, Place, RecipientId};
 
 const RESPONSE: Wants = Wants {
     response: true,
@@ -37,14 +37,12 @@ fn leg(ordinal: u32, recipients: &[u32]) -> Leg {
         id: RecipientId(*id),
         address: MmsAddress::new(&format!("+1555555010{id}@mms.b.example")).unwrap(),
     };
-    Leg {
-        ordinal: Ordinal::new(ordinal),
-        ..Leg::aside(
-            PeerName::new("b").unwrap(),
-            recipients.iter().map(recipient).collect(),
-            LegState::Waiting,
-        )
-    }
+    let peer = PeerName::new("b").unwrap();
+    let at = match Ordinal::new(ordinal) {
+        Some(ordinal) => Place::Destination { ordinal, peer },
+        None => Place::Aside(peer.into()),
+    };
+    Leg::new(at, recipients.iter().map(recipient).collect(), LegState::Waiting)
 }
 
 fn request(wants: Wants, mode: Mode, legs: &[Leg]) -> Transaction {
@@ -387,11 +385,11 @@ fn it_is_found_by_what_responses_repeats_and_reports_bring() {
         ]
     );
     assert_eq!(
-        asked.leg_asked(&b, &"t1@mms.a.example".into()).unwrap().ordinal,
+        asked.leg_asked(&b, &"t1@mms.a.example".into()).unwrap().ordinal(),
         Ordinal::new(1)
     );
     assert_eq!(
-        asked.leg_asked(&b, &"001-2@relay.example".into()).unwrap().ordinal,
+        asked.leg_asked(&b, &"001-2@relay.example".into()).unwrap().ordinal(),
         Ordinal::new(2)
     );
     assert!(asked.leg_asked(&asked.source, &"t1@mms.a.example".into()).is_none());

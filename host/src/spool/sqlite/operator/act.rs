@@ -11,7 +11,7 @@ use super::super::readers::{queue_id, sql_time};
 use super::super::schema::key;
 use super::super::unit::release;
 use super::super::{history, stored};
-use crate::message::{End, PeerName, QueueId};
+use crate::message::{End, NextHop, QueueId};
 use crate::spool::ledger::Moved;
 use crate::spool::{By, Event, Selection, SpoolError};
 
@@ -43,7 +43,7 @@ pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> 
             QueueId::Destination(_) => {
                 db.prepare_cached(ASK)?.execute((row.0, row.1))?;
                 db.prepare_cached(AGE)?.execute(row)?;
-                let nowhere = PeerName::no_route();
+                let nowhere = NextHop::Nowhere;
                 db.prepare_cached(RETRY)?
                     .execute((row.0, row.1, row.2, nowhere.as_str()))?
             }

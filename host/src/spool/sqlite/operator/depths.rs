@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::message::PeerName;
+use super::super::readers::next_hop;
+use crate::message::NextHop;
 use crate::spool::{Depths, QueueState, SpoolError};
 
 /// How many requests are remembered. There can be tens of millions, and counting goes through all of them: the last count
@@ -39,17 +40,12 @@ impl RequestCount {
 /// Counts along indexes; `requests` is kept from one time to the next.
 pub(super) fn depths(db: &Connection, requests: &RequestCount) -> Result<Depths, SpoolError> {
     let _snapshot = db.unchecked_transaction()?;
-    let by_peer = |state: QueueState| -> Result<Vec<(PeerName, i64)>, SpoolError> {
+    let by_peer = |state: QueueState| -> Result<Vec<(NextHop, i64)>, SpoolError> {
         let code = state.code();
         let sql = format!("SELECT peer, count(*) FROM outgoing WHERE state = {code} GROUP BY peer");
         let mut query = db.prepare(&sql)?;
-        let rows = query.query_map((), |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-        let named = rows.map(|row| {
-            let (peer, count) = row?;
-            let peer = PeerName::new(&peer).map_err(|error| SpoolError::Broken(error.to_string()))?;
-            Ok((peer, count))
-        });
-        named.collect()
+        let rows = query.query_and_then((), |row| Ok((next_hop(row, 0)?, row.get(1)?)))?;
+        rows.collect()
     };
     let count = |sql: &str| db.query_row(sql, (), |row| row.get(0));
     let as_received = |state: QueueState| match state.as_received() {

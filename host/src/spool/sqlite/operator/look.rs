@@ -1,13 +1,13 @@
 //! Reading what is in the queue, for people.
 
 use bytes::{Bytes, BytesMut};
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::super::readers::{queue_id, read_chunks};
+use super::super::readers::{next_hop, queue_id, read_chunks};
 use super::super::schema::key;
 use super::super::{pieces, stored};
-use crate::message::{Holder, MessageId, PeerName, Piece, QueueId, Timestamp};
+use crate::message::{Holder, MessageId, NextHop, PeerName, Piece, QueueId, Source, Timestamp};
 use crate::spool::{Details, Filter, QueueEntry, QueueState, SpoolError};
 
 /// Octets of a message that [`Look::show`] looks through for the end of its header.
@@ -70,8 +70,8 @@ impl Look<'_> {
                 // A number in the text, so that SQLite sees which index is for this state alone.
                 select.push_str(&format!(" AND o.state = {}", state.code()));
             }
-            if let Some(peer) = &filter.peer {
-                values.push(peer.as_str().to_owned().into());
+            if let Some(next_hop) = &filter.next_hop {
+                values.push(next_hop.as_str().to_owned().into());
                 select.push_str(" AND o.peer = ?4");
             }
             selects.push(select + " ORDER BY 1, 2 LIMIT ?3)");
@@ -80,7 +80,7 @@ impl Look<'_> {
             None => Some("TRUE"),
             Some(state) => state.as_received(),
         };
-        if let (Some(of_state), None) = (of_state, &filter.peer) {
+        if let (Some(of_state), None) = (of_state, &filter.next_hop) {
             let select = format!("{AS_RECEIVED} AND {of_state} AND (m.id, 0) > (?1, ?2) ORDER BY m.id LIMIT ?3");
             selects.push(format!("SELECT * FROM ({select})"));
         }
@@ -130,11 +130,10 @@ impl Look<'_> {
     }
 
     /// The next hops of everything in the queue.
-    pub(super) fn peers(&self) -> Result<Vec<PeerName>, SpoolError> {
+    pub(super) fn next_hops(&self) -> Result<Vec<NextHop>, SpoolError> {
         let mut query = self.db.prepare_cached("SELECT DISTINCT peer FROM outgoing")?;
-        let names = query.query_map((), |row| row.get::<_, String>(0))?;
-        let names = names.collect::<rusqlite::Result<Vec<_>>>()?;
-        Ok(names.iter().filter_map(|name| PeerName::new(name).ok()).collect())
+        let names = query.query_and_then((), |row| next_hop(row, 0))?;
+        names.collect()
     }
 
     /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way to
@@ -148,7 +147,7 @@ impl Look<'_> {
         })?;
         let of_peer = |entry: &QueueEntry| {
             let bound = |peer: &PeerName| entry.holders.iter().any(|holder| holder.to.as_ref() == Some(peer));
-            peer.is_none_or(|peer| entry.source == *peer || bound(peer))
+            peer.is_none_or(|peer| entry.source.peer() == Some(peer) || bound(peer))
         };
         let held_by = |entry: &QueueEntry| {
             let named = |holder: &Holder| by.contains(&holder.plugin);
@@ -206,12 +205,14 @@ fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
     let code = row.get(2)?;
     let state = QueueState::from_code(code);
     let state = state.ok_or_else(|| SpoolError::Broken(format!("a row is damaged: it has the state {code}")))?;
-    let name = |text: String| PeerName::new(&text).map_err(|e| SpoolError::Broken(e.0));
     Ok(QueueEntry {
         id: queue_id(row, 0)?,
         state,
-        peer: row.get::<_, Option<String>>(3)?.map(name).transpose()?,
-        source: name(row.get(4)?)?,
+        next_hop: match row.get_ref(3)? {
+            ValueRef::Null => None,
+            _ => Some(next_hop(row, 3)?),
+        },
+        source: Source::new(&row.get::<_, String>(4)?).map_err(|e| SpoolError::Broken(e.0))?,
         envelope: stored::read_envelope(row.get_ref(5)?.as_str().unwrap_or_default())?,
         size: row.get::<_, i64>(6)? as u64,
         attempts: row.get(7)?,

@@ -7,7 +7,7 @@ mod trace;
 mod values;
 
 use super::access::Access;
-use crate::message::{MessageId, PeerName, QueueId};
+use crate::message::{MessageId, NextHop, PeerName, QueueId};
 use crate::spool::{
     By, Depths, Details, Filter, Operator, QueueEntry, Selection, SpoolError, StoredValue, Traces, ValueChange,
 };
@@ -28,8 +28,8 @@ impl<A: Access> Operator for A {
         self.read(|db| Look { db }.entries_of(message))
     }
 
-    fn peers(&self) -> Result<Vec<PeerName>, SpoolError> {
-        self.read(|db| Look { db }.peers())
+    fn next_hops(&self) -> Result<Vec<NextHop>, SpoolError> {
+        self.read(|db| Look { db }.next_hops())
     }
 
     fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<QueueId>, SpoolError> {

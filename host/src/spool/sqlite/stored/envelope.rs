@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Envelope, MmsAddress, PeerName, Recipient, RecipientId};
+use crate::message::{Envelope, MmsAddress, NextHop, PeerName, Recipient, RecipientId, Source};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredEnvelope {
@@ -69,6 +69,14 @@ pub(super) fn address(text: String) -> Result<MmsAddress, String> {
 
 pub(super) fn peer(text: &str) -> Result<PeerName, String> {
     PeerName::new(text).map_err(|e| format!("a stored peer's name is damaged: {e}"))
+}
+
+pub(super) fn source(text: &str) -> Result<Source, String> {
+    Source::new(text).map_err(|e| format!("a stored source is damaged: {e}"))
+}
+
+pub(super) fn next_hop(text: &str) -> Result<NextHop, String> {
+    NextHop::new(text).map_err(|e| format!("a stored next hop is damaged: {e}"))
 }
 
 /// Each of them converted, or the first that cannot be.

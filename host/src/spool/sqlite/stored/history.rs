@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::envelope::{all, peer};
+use super::envelope::{all, next_hop, source};
 use super::holder::StoredHolder;
-use crate::message::{MessageId, Ordinal, OutgoingId, PeerName, QueueId, Said, Step, Timestamp};
+use crate::message::{MessageId, NextHop, Ordinal, OutgoingId, QueueId, Said, Step, Timestamp};
 use crate::spool::{Arrival, Event};
 
 #[derive(Serialize, Deserialize)]
@@ -224,7 +224,7 @@ impl From<Arrival> for StoredArrival {
             charged,
         } = plain;
         let destination =
-            |(ordinal, peer, why): (Ordinal, PeerName, Option<String>)| (ordinal.get(), peer.to_string(), why);
+            |(ordinal, peer, why): (Ordinal, NextHop, Option<String>)| (ordinal.get(), peer.to_string(), why);
         Self {
             id: QueueId::AsReceived(id).into(),
             source: source.to_string(),
@@ -249,10 +249,10 @@ impl TryFrom<StoredArrival> for Arrival {
 
     fn try_from(stored: StoredArrival) -> Result<Self, String> {
         let destination =
-            |(number, name, why): (u32, String, Option<String>)| Ok((ordinal(number)?, peer(&name)?, why));
+            |(number, name, why): (u32, String, Option<String>)| Ok((ordinal(number)?, next_hop(&name)?, why));
         Ok(Self {
             id: QueueId::from(stored.id).message(),
-            source: peer(&stored.source)?,
+            source: source(&stored.source)?,
             remote: stored.remote,
             helo: stored.helo,
             size: stored.size,

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::envelope::{StoredRecipient, address, all, peer};
+use super::envelope::{StoredRecipient, address, all, next_hop, peer};
 use super::stored_words;
 use crate::message::{
-    Answer, Cause, Leg, LegState, MessageId, MessageType, Mode, OpaqueId, Ordinal, RecipientId, RepeatKey, Task,
-    Timestamp, Todo, Transaction, Wants,
+    Answer, Cause, Leg, LegState, MessageId, MessageType, Mode, NextHop, OpaqueId, Ordinal, Place, RecipientId,
+    RepeatKey, Task, Timestamp, Todo, Transaction, Wants,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -278,8 +278,7 @@ impl From<StoredWants> for Wants {
 impl From<&Leg> for StoredLeg {
     fn from(plain: &Leg) -> Self {
         let Leg {
-            ordinal,
-            peer,
+            at: _,
             transaction_id,
             recipients,
             state,
@@ -287,8 +286,8 @@ impl From<&Leg> for StoredLeg {
             told,
         } = plain;
         Self {
-            ordinal: ordinal.map_or(0, Ordinal::get),
-            peer: peer.to_string(),
+            ordinal: plain.ordinal().map_or(0, Ordinal::get),
+            peer: plain.next_hop().to_string(),
             transaction_id: transaction_id.as_ref().map(|id| id.as_text().to_owned()),
             recipients: recipients.iter().map(StoredRecipient::from).collect(),
             state: state.into(),
@@ -303,8 +302,11 @@ impl TryFrom<StoredLeg> for Leg {
 
     fn try_from(stored: StoredLeg) -> Result<Self, String> {
         Ok(Self {
-            ordinal: Ordinal::new(stored.ordinal),
-            peer: peer(&stored.peer)?,
+            at: match (Ordinal::new(stored.ordinal), next_hop(&stored.peer)?) {
+                (Some(ordinal), NextHop::Peer(peer)) => Place::Destination { ordinal, peer },
+                // An earlier version gave an ordinal also to recipients that have no next hop.
+                (_, next_hop) => Place::Aside(next_hop),
+            },
             transaction_id: stored.transaction_id.map(OpaqueId::from_text),
             recipients: all(stored.recipients)?,
             state: stored.state.into(),

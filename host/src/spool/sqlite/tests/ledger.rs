@@ -51,7 +51,7 @@ async fn a_message_is_opened_with_what_it_is_and_ended_with_what_became_of_it_an
         panic!("{account:?}")
     };
     assert_eq!((opened.what, opened.ordinal), (Moved::Opened, 1));
-    assert_eq!(opened.peer, Some(peer("operator-b")));
+    assert_eq!(opened.peer, Some(peer("operator-b").into()));
     let about = opened.about.as_ref().unwrap();
     assert_eq!(
         (about.source.as_str(), about.size),

@@ -35,7 +35,10 @@ async fn an_accepted_message_survives_a_restart_as_it_was() {
     let found = due(&spool, "operator-b").await;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].id, expected.id);
-    assert_eq!((&found[0].peer, &found[0].source), (&expected.peer, &expected.source));
+    assert_eq!(
+        (&found[0].next_hop, &found[0].source),
+        (&expected.next_hop, &expected.source)
+    );
     assert_eq!(found[0].envelope, expected.envelope);
     assert_eq!((found[0].received_at, found[0].attempts), (NOW, 0));
     assert_eq!(found[0].rope.to_bytes().unwrap(), expected.rope.to_bytes().unwrap());

@@ -19,8 +19,8 @@ use serde_json::json;
 use super::{Options, SqliteSpool, Work};
 use crate::clock::FixedClock;
 use crate::message::{
-    Append, Content, Envelope, MessageId, MessageType, MmsAddress, Ordinal, Origin, Outgoing, OutgoingId, PeerName,
-    Piece, QueueId, Recipient, RecipientId, Rope, StreamName, Timestamp,
+    Append, Content, Envelope, MessageId, MessageType, MmsAddress, NextHop, Ordinal, Origin, Outgoing, OutgoingId,
+    PeerName, Piece, QueueId, Recipient, RecipientId, Rope, StreamName, Timestamp,
 };
 use crate::spool::sqlite::Beside;
 use crate::spool::{
@@ -83,7 +83,7 @@ fn message(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
     Acceptance {
         id,
         origin: Origin {
-            peer: peer("operator-a"),
+            source: peer("operator-a").into(),
             remote: ([127, 0, 0, 1], 2525).into(),
             helo: "mms.a.example".into(),
             protocol: crate::message::Protocol::Esmtps,
@@ -111,8 +111,8 @@ fn destination(of: &Acceptance, ordinal: u32, to: &str) -> Outgoing {
             message: of.id,
             ordinal: Ordinal::new(ordinal).unwrap(),
         },
-        peer: peer(to),
-        source: of.origin.peer.clone(),
+        next_hop: NextHop::new(to).unwrap(),
+        source: of.origin.source.clone(),
         received_at: of.origin.received_at,
         envelope: of.envelope.clone(),
         rope: Rope {

@@ -57,7 +57,7 @@ async fn the_list_shows_what_waits_has_failed_or_is_held() {
         (all[0].size, all[0].due, all[0].received_at),
         (CONTENT.len() as u64 + 14, Some(NOW), NOW)
     );
-    assert_eq!((all[1].due, &all[2].peer), (None, &None));
+    assert_eq!((all[1].due, &all[2].next_hop), (None, &None));
     assert_eq!(all[0].envelope, envelope(2));
 }
 
@@ -86,7 +86,7 @@ async fn the_list_can_be_narrowed_and_paged() {
         );
     }
     let to = |name| Filter {
-        peer: Some(peer(name)),
+        next_hop: Some(peer(name).into()),
         ..Filter::default()
     };
     assert_eq!(list(to("operator-b")), ids[..2]);
@@ -243,14 +243,12 @@ async fn what_has_no_next_hop_is_never_made_to_wait() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let mut acceptance = message(spool.next_id(), "Subject: one\r\n\r\n");
-    let nowhere = destination(&acceptance, 1, PeerName::no_route().as_str());
+    let nowhere = destination(&acceptance, 1, NextHop::NOWHERE);
     acceptance.failed.push((nowhere, "no route".into()));
     let failed = entry(acceptance.id, 1);
     spool.commit(acceptance).await.unwrap();
     let operator = Beside::open(folder.path()).unwrap();
-    for selection in [Selection::FailedAt(&PeerName::no_route()), Selection::Ids(&[failed])] {
-        assert_eq!(operator.retry(selection, &by()).unwrap(), 0);
-    }
+    assert_eq!(operator.retry(Selection::Ids(&[failed]), &by()).unwrap(), 0);
     let state = operator.show(failed).unwrap().map(|details| details.entry.state);
     assert_eq!(state, Some(QueueState::Failed));
     assert_eq!(spool.next_due().await.unwrap(), []);

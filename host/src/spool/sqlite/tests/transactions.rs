@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::message::{
-    Answer, BareId, Change, Leg, LegState, MessageType, Mode, RepeatKey, Task, Todo, Transaction, TransactionChange,
-    TransactionKey, Wants,
+    Answer, BareId, Change, Leg, LegState, MessageType, Mode, Place, RepeatKey, Task, Todo, Transaction,
+    TransactionChange, TransactionKey, Wants,
 };
 use crate::spool::sqlite::{schema, stored};
 use crate::spool::{Event, Finish, Hold, SpoolError};
@@ -11,12 +11,16 @@ use crate::spool::{Filter, QueueState, Selection};
 
 const FORGET: Timestamp = Timestamp(NOW.0 + 3 * 86_400_000);
 
+fn at(ordinal: u32, to: &str) -> Place {
+    Place::Destination {
+        ordinal: Ordinal::new(ordinal).unwrap(),
+        peer: peer(to),
+    }
+}
+
 /// A request with the IDs `NUMBER`, asked of operator-b at ordinal 1.
 pub(super) fn request(id: MessageId, number: u64) -> Transaction {
-    let leg = Leg {
-        ordinal: Some(Ordinal::FIRST),
-        ..Leg::aside(peer("operator-b"), envelope(2).recipients, LegState::Waiting)
-    };
+    let leg = Leg::new(at(1, "operator-b"), envelope(2).recipients, LegState::Waiting);
     Transaction {
         id,
         kind: MessageType::ForwardRequest,
@@ -279,17 +283,16 @@ async fn what_an_unfinished_message_comes_to_adds_its_legs_to_the_open_request()
     let mut second = message(number, "bytes");
     second.outgoing.push(destination(&second, 2, "operator-c"));
     let mut opens = request(number, 1);
-    opens.legs.push(Leg {
-        ordinal: Ordinal::new(2),
-        ..Leg::aside(peer("operator-c"), Vec::new(), LegState::Waiting)
-    });
+    opens
+        .legs
+        .push(Leg::new(at(2, "operator-c"), Vec::new(), LegState::Waiting));
     second.opens = Some(opens);
     spool.finish(number, Finish::Done(Box::new(second))).await.unwrap();
     let stored = only(&spool, &asked(1)).await;
     let states: Vec<_> = stored
         .legs
         .iter()
-        .map(|leg| (leg.ordinal.map(Ordinal::get), &leg.state))
+        .map(|leg| (leg.ordinal().map(Ordinal::get), &leg.state))
         .collect();
     let expected = [
         (Some(1), &LegState::Delivered { at: NOW }),

@@ -85,8 +85,8 @@ async fn a_held_message_waits_for_an_operator_and_is_given_out_when_released() {
     );
     let (is, was) = (&released.incoming.origin, &original.origin);
     assert_eq!(
-        (&is.peer, is.remote, &is.helo, is.protocol, is.received_at),
-        (&was.peer, was.remote, &was.helo, was.protocol, was.received_at)
+        (&is.source, is.remote, &is.helo, is.protocol, is.received_at),
+        (&was.source, was.remote, &was.helo, was.protocol, was.received_at)
     );
     assert_eq!(
         (released.attempts, released.arrived, released.ordinals),
