@@ -21,6 +21,7 @@
 //! [`machine`] is one machine; this file is the set of them.
 
 mod machine;
+mod machines;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -31,7 +32,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use machine::{Change, Machine, State};
+use machines::{Changed, Machines, Probe};
 
 /// When a breaker opens, and how long it stays open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,13 +89,6 @@ pub struct Permit<'a> {
     breaker: &'a Breaker,
     peers: &'a [&'a str],
     probe: Probe,
-}
-
-/// For whom a call is a probe.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Probe {
-    everybody: bool,
-    peers: Vec<String>,
 }
 
 /// Where a breaker stands.
@@ -238,184 +232,6 @@ impl Drop for Permit<'_> {
                 machines.gave_up(&probe, Instant::now());
                 Vec::new()
             });
-        }
-    }
-}
-
-impl Probe {
-    fn is_any(&self) -> bool {
-        self.everybody || !self.peers.is_empty()
-    }
-
-    fn is_for(&self, peer: &str) -> bool {
-        self.peers.iter().any(|it| it == peer)
-    }
-}
-
-/// A machine changed: that of a peer, or the one for everybody.
-#[derive(Debug, PartialEq, Eq)]
-struct Changed {
-    peer: Option<String>,
-    change: Change,
-}
-
-impl Changed {
-    fn log(&self, plugin: &str) {
-        let peer = self.peer.as_deref().unwrap_or("all");
-        match self.change {
-            Change::Closed => tracing::warn!(plugin, peer, "breaker closed: the plug-in works again"),
-            Change::Opened { failures, pause } => tracing::warn!(
-                plugin,
-                peer,
-                failures,
-                "breaker opened: the plug-in is not called for {pause:?}, and its on-failure applies at once"
-            ),
-            Change::Reopened { pause } => tracing::warn!(
-                plugin,
-                peer,
-                "breaker stays open: the probe failed, the next one comes in {pause:?}"
-            ),
-        }
-    }
-}
-
-/// All machines of one breaker, without clock, lock or log.
-#[derive(Debug)]
-struct Machines {
-    options: BreakerOptions,
-    everybody: Machine,
-    /// How many of the failures in a row that `everybody` counts each peer had a part in.
-    parts: BTreeMap<String, u32>,
-    /// The peers that had a part in what opened `everybody`.
-    blamed: BTreeSet<String>,
-    /// Those that are not closed without a failure.
-    peers: BTreeMap<String, Machine>,
-}
-
-impl Machines {
-    fn new(options: BreakerOptions) -> Self {
-        Machines {
-            everybody: Machine::default(),
-            parts: BTreeMap::new(),
-            blamed: BTreeSet::new(),
-            peers: BTreeMap::new(),
-            options,
-        }
-    }
-
-    fn are_calm(&self) -> bool {
-        self.everybody.is_calm() && self.peers.is_empty()
-    }
-
-    fn admit(&mut self, peers: &[&str], now: Instant) -> Result<Probe, BreakerOpen> {
-        let mut probe = Probe::default();
-        for peer in peers {
-            let Some(machine) = self.peers.get(*peer) else { continue };
-            let open = |probe_in| BreakerOpen {
-                peer: Some((*peer).to_owned()),
-                probe_in,
-            };
-            match machine.is_due(now) {
-                Ok(true) => probe.peers.push((*peer).to_owned()),
-                Ok(false) => {}
-                Err(probe_in) => return Err(open(probe_in)),
-            }
-        }
-        let unblamed = !peers.is_empty() && peers.iter().all(|peer| !self.blamed.contains(*peer));
-        match (self.everybody.is_due(now), self.everybody.state()) {
-            (Ok(due), _) => probe.everybody = due,
-            (Err(_), State::Open { .. }) if unblamed => probe.everybody = true,
-            (Err(probe_in), _) => return Err(BreakerOpen { peer: None, probe_in }),
-        }
-        for peer in &probe.peers {
-            if let Some(machine) = self.peers.get_mut(peer) {
-                machine.probe();
-            }
-        }
-        if probe.everybody {
-            self.everybody.probe();
-        }
-        Ok(probe)
-    }
-
-    /// Calls that began before a machine opened end while it is open: they decide nothing then.
-    fn succeeded(&mut self, peers: &[&str], probe: &Probe) -> Vec<Changed> {
-        let mut changes = Vec::new();
-        for peer in peers {
-            let Some(machine) = self.peers.get_mut(*peer) else {
-                continue;
-            };
-            let change = machine.succeeded(probe.is_for(peer));
-            if machine.is_calm() {
-                self.peers.remove(*peer);
-            }
-            changes.extend(of(Some(peer), change));
-        }
-        changes.extend(of(None, self.everybody.succeeded(probe.everybody)));
-        if self.everybody.is_calm() {
-            self.parts.clear();
-            self.blamed.clear();
-        }
-        changes
-    }
-
-    fn failed(&mut self, peers: &[&str], probe: &Probe, now: Instant) -> Vec<Changed> {
-        let mut changes = Vec::new();
-        let enough = |failures| failures >= self.options.failures.max(1);
-        for peer in peers {
-            let machine = self.peers.entry((*peer).to_owned()).or_default();
-            let change = machine.failed(probe.is_for(peer), now, &self.options, enough);
-            changes.extend(of(Some(peer), change));
-        }
-        if !matches!(self.everybody.state(), State::Closed { .. }) {
-            if probe.everybody {
-                self.blamed.extend(peers.iter().map(|peer| (*peer).to_owned()));
-            }
-        } else {
-            for peer in peers {
-                let part = self.parts.entry((*peer).to_owned()).or_default();
-                *part = part.saturating_add(1);
-            }
-        }
-        let most = self.parts.values().copied().max().unwrap_or_default();
-        let several = |failures: u32| {
-            // With no peer named there is nobody to blame but the plug-in.
-            let others = failures.saturating_sub(most);
-            enough(failures) && others >= self.options.failures.div_ceil(2).max(1)
-        };
-        let change = self.everybody.failed(probe.everybody, now, &self.options, several);
-        if matches!(change, Some(Change::Opened { .. })) {
-            self.blamed = std::mem::take(&mut self.parts).into_keys().collect();
-        }
-        changes.extend(of(None, change));
-        changes
-    }
-
-    fn gave_up(&mut self, probe: &Probe, now: Instant) {
-        for peer in &probe.peers {
-            if let Some(machine) = self.peers.get_mut(peer) {
-                machine.gave_up(now);
-            }
-        }
-        if probe.everybody {
-            self.everybody.gave_up(now);
-        }
-    }
-}
-
-fn of(peer: Option<&&str>, change: Option<Change>) -> Option<Changed> {
-    change.map(|change| Changed {
-        peer: peer.map(|peer| (*peer).to_owned()),
-        change,
-    })
-}
-
-impl From<State> for BreakerState {
-    fn from(state: State) -> Self {
-        match state {
-            State::Closed { .. } => BreakerState::Closed,
-            State::Open { .. } => BreakerState::Open,
-            State::Probing { .. } => BreakerState::Probing,
         }
     }
 }

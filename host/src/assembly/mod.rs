@@ -2,7 +2,7 @@
 //! whole.
 //!
 //! [`prepare`] looks at a configuration and at everything that it names, and collects what is wrong ([`findings`]);
-//! [`start`] goes on with what was made on the way, and reloads it. Between them, each file translates one part of the
+//! [`start`] goes on with what was made on the way ([`listeners`], [`tasks`]), and [`reload`] changes it. Between them, each file translates one part of the
 //! configuration into what its room takes: [`rooms`] (the spool, the services, the chain), [`directory`] (routes and what
 //! holds for each peer), [`peers`] and [`name_servers`] (delivery), [`plugins`], [`numbers`], [`tables`], [`terms`]
 //! (transactions), [`certificates`], [`listening`] (sockets), [`charging_files`], and [`metrics`] (what the console shows).
@@ -11,6 +11,7 @@ mod certificates;
 mod charging_files;
 mod directory;
 mod findings;
+mod listeners;
 mod listening;
 mod metrics;
 mod name_servers;
@@ -19,9 +20,11 @@ mod peers;
 mod plugins;
 mod prepare;
 mod rehearsal;
+mod reload;
 mod rooms;
 mod start;
 mod tables;
+mod tasks;
 mod terms;
 
 pub use certificates::server_tls;

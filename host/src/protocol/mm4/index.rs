@@ -19,10 +19,13 @@
 //! all cannot be indexed, and is refused. So is a multipart that takes the boundary of one that it stands in: readers
 //! differ about whose the lines are (RFC 2046, 5.1.2 rules it out), and removing a part could give them another owner.
 
+mod delimiter;
+
 use std::ops::Range;
 
 use memchr::{memchr, memmem};
 
+use self::delimiter::{Delimiter, Owner, ambiguous};
 use super::Limits;
 use super::entity::{Entity, Raw};
 use crate::message::{Block, Part, PartId, Piece, Refusal};
@@ -85,23 +88,6 @@ struct Leaf {
     delimiter: Range<usize>,
     body: usize,
     entity: Entity,
-}
-
-/// A delimiter line.
-struct Delimiter {
-    /// Of the two hyphens.
-    at: usize,
-    /// Behind its CRLF.
-    end: usize,
-    closing: bool,
-    owner: Owner,
-}
-
-/// Whose delimiter it is: a place in `Walk::open` or in `Walk::embedded`.
-#[derive(Clone, Copy)]
-enum Owner {
-    Open(usize),
-    Embedded(usize),
 }
 
 struct Walk<'a> {
@@ -297,61 +283,6 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The next delimiter line at or behind `from`, which is the start of a line.
-    fn next_delimiter(&self, finder: &memmem::Finder<'_>, from: usize) -> Option<Delimiter> {
-        if let Some(delimiter) = self.delimiter_at(from) {
-            return Some(delimiter);
-        }
-        let mut at = from.saturating_sub(1);
-        loop {
-            at += finder.find(self.text.get(at..)?)? + 1;
-            if let Some(delimiter) = self.delimiter_at(at) {
-                return Some(delimiter);
-            }
-        }
-    }
-
-    /// The delimiter line at `at`, which is the start of a line. Inner multiparts are asked before outer ones, and the
-    /// indexed ones before those inside a leaf.
-    fn delimiter_at(&self, at: usize) -> Option<Delimiter> {
-        let line = self.text.get(at..)?.strip_prefix(b"--")?;
-        let open = self
-            .open
-            .iter()
-            .enumerate()
-            .rev()
-            .map(|(i, open)| (open, Owner::Open(i)));
-        let embedded = self
-            .embedded
-            .iter()
-            .enumerate()
-            .rev()
-            .filter_map(|(i, frame)| match frame {
-                Embedded::Multipart(open) => Some((open, Owner::Embedded(i))),
-                Embedded::Message => None,
-            });
-        open.chain(embedded).find_map(|(open, owner)| {
-            let rest = line.strip_prefix(open.boundary.as_slice())?;
-            // A longer boundary that begins with this one is no match: the line must end here, or close.
-            let (closing, rest) = match rest.strip_prefix(b"--") {
-                Some(rest) => (true, rest),
-                None => (false, rest),
-            };
-            let padding = rest.iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
-            let crlf = match &rest[padding..] {
-                [] => 0,
-                [b'\r', b'\n', ..] => 2,
-                _ => return None,
-            };
-            Some(Delimiter {
-                at,
-                end: self.text.len() - rest.len() + padding + crlf,
-                closing,
-                owner,
-            })
-        })
-    }
-
     /// The header at `at`, and where the body behind it begins. It ends at an empty line, at a delimiter line, or with
     /// the message. Lines that are no field are refused in a part, and passed over inside a leaf.
     fn entity_at(&self, at: usize, default_type: &str, header: Header) -> Result<(Entity, usize), Refusal> {
@@ -445,12 +376,6 @@ fn is_field(lines: &[u8]) -> bool {
     let name = lines.split(|octet| *octet == b':').next().unwrap_or_default();
     let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
     name.len() < lines.len() && is_name(name)
-}
-
-/// Whether one line can be a delimiter of both: `--x--` closes `x`, and opens `x--`.
-fn ambiguous(one: &[u8], other: &[u8]) -> bool {
-    let longer = |one: &[u8], other: &[u8]| one.strip_prefix(other).is_some_and(|rest| matches!(rest, b"" | b"--"));
-    longer(one, other) || longer(other, one)
 }
 
 fn broken(reason: impl Into<String>) -> Refusal {

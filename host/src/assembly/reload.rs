@@ -1,0 +1,127 @@
+//! Reading the configuration again while the relay runs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::findings::Findings;
+use super::metrics::Console;
+use super::peers::peer_options;
+use super::plugins;
+use super::prepare::{Asking, Beside, prepare};
+use super::rooms::next_hops;
+use super::start::Running;
+use super::tables::Current;
+use crate::config::{self, Config, Examined};
+use crate::relay::directory::Directory;
+use crate::transactions::Terms;
+
+impl Running {
+    /// Reads the configuration again, and applies name servers, peers, Relay/Servers, routes, tables, certificates and
+    /// plug-ins: all of them, or, when anything is wrong, none. What needs a restart is named in the log.
+    ///
+    /// # Errors
+    /// Everything that is wrong, as a start with this configuration would say it.
+    pub async fn reload(&self, file: &Path) -> Result<(), Findings> {
+        let mut current = self.current.lock().await;
+        let console = self.console.as_ref().map(Console::address);
+        let listening = self.addresses().map(|(address, _)| address).chain(console);
+        let asking = Asking::Reload(Beside {
+            tables: current.tables.clone(),
+            directory: self.relay.directory.load_full(),
+            listening: listening.collect(),
+        });
+        let read = prepare(Config::examine(file), asking.clone()).await?;
+        // What takes a restart stays as it is; the rest must be good with that too.
+        let mut prepared = match with_what_stays(&read.examined.config, &current.config) {
+            None => read,
+            Some(config) => {
+                let examined = Examined {
+                    config,
+                    ..read.examined
+                };
+                prepare(examined, asking).await?
+            }
+        };
+        let config = prepared.examined.config;
+        let recorder = plugins::recorder(&config, current.recorder.clone());
+        let recorder = recorder.map_err(|error| prepared.found.problem("recording.folder", format!("{error:#}")));
+        let recorder = recorder.unwrap_or_default();
+        let (tables, directory) = (&prepared.tables.tables, &prepared.directory);
+        // Boxed for the reason that a start has.
+        Box::pin(
+            self.relay
+                .replace_plugins(&config, tables, directory, recorder.as_ref(), &mut prepared.found),
+        )
+        .await?;
+        prepared.found.log();
+        config.warn_of_renamed(file);
+        self.certificates.take_over(prepared.certificates);
+        self.change_peers(&current.config, &config, prepared.directory, prepared.terms)
+            .await;
+        *current = Current {
+            config,
+            tables: prepared.tables,
+            recorder,
+            found: prepared.found.blank(),
+        };
+        self.relay.reloaded.notify_one();
+        Ok(())
+    }
+
+    /// Nobody is routed to before messages for it can be delivered, and nobody stops before it is routed to no more.
+    async fn change_peers(&self, old: &Config, new: &Config, directory: Arc<Directory>, terms: Terms) {
+        let before = |peer: &config::Peer| next_hops(old).find(|old| old.name == peer.name);
+        let others_are_asked = new.relay.name_servers != old.relay.name_servers;
+        let is_changed = |peer: &&config::Peer| others_are_asked || before(peer) != Some(peer);
+        let changed: Vec<_> = next_hops(new).filter(is_changed).collect();
+        for peer in &changed {
+            let what = if before(peer).is_some() { "changed" } else { "added" };
+            tracing::info!(peer = %peer.name, event = "peer-changed", "peer {what}");
+        }
+        let delivery = &self.relay.delivery;
+        delivery.set_peers(peer_options(changed.into_iter(), &new.relay, &self.certificates));
+        self.relay.replace_directory(directory);
+        self.relay.transactions.agree(terms);
+        let gone = next_hops(old).filter(|old| next_hops(new).all(|peer| peer.name != old.name));
+        let gone: Vec<_> = gone.map(|peer| peer.name.clone()).collect();
+        delivery.remove_peers(&gone);
+        for peer in gone {
+            match self.relay.store.queue.next_due().await {
+                Ok(due) if due.iter().any(|(waiting, _)| *waiting == peer) => {
+                    tracing::warn!(%peer, event = "peer-removed", "peer removed: what waits for it stays in the spool, until it is added again or dropped");
+                }
+                _ => tracing::info!(%peer, event = "peer-removed", "peer removed: nothing waits for it"),
+            }
+        }
+    }
+}
+
+/// `read`, with what a reload does not change as it runs. `None` when that makes no difference. What differs is named in
+/// the log.
+fn with_what_stays(read: &Config, running: &Config) -> Option<Config> {
+    let same = |what: &str, same: bool| {
+        if !same {
+            tracing::warn!(
+                event = "restart-needed",
+                "{what} changed in the configuration: that takes a restart"
+            );
+        }
+    };
+    let relay = config::Relay {
+        name_servers: read.relay.name_servers.clone(),
+        ..running.relay.clone()
+    };
+    same("[relay]", read.relay == relay);
+    same("[limits]", read.limits == running.limits);
+    same("[tls]", read.tls.is_some() == running.tls.is_some());
+    same("[console]", read.console == running.console);
+    same("[[charging-output]]", read.charging_outputs == running.charging_outputs);
+    let config = Config {
+        relay,
+        console: running.console.clone(),
+        limits: running.limits.clone(),
+        charging_outputs: running.charging_outputs.clone(),
+        ..read.clone()
+    };
+    (config != *read).then_some(config)
+}

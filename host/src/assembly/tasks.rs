@@ -1,0 +1,109 @@
+//! The tasks that a relay has all the time, beside the messages that are under way.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use tokio::sync::Mutex;
+
+use super::certificates::Certificates;
+use super::charging_files::ChargingFiles;
+use super::tables::Current;
+use crate::config::Config;
+use crate::relay::Relay;
+use crate::spool::Spool;
+use crate::versions::Watched;
+use crate::vitals::{Standing, Vitals};
+
+/// Begins those that need nothing but the rooms.
+pub(super) async fn begin(
+    vitals: &Arc<Vitals>,
+    relay: &Arc<Relay>,
+    database: &Arc<dyn Spool>,
+    charging_files: Option<&Arc<ChargingFiles>>,
+    config: &Config,
+) -> anyhow::Result<Vec<Standing>> {
+    let watch = relay.catalogue.watch(vitals).await;
+    let mut standing = vec![watch.context("the folders of the plug-ins cannot be watched")?];
+    let (finishing, telling) = (Arc::clone(relay), Arc::clone(relay));
+    standing.push(vitals.keep("unfinished messages", move || Arc::clone(&finishing).keep_finishing()));
+    standing.push(vitals.keep("transactions", move || Arc::clone(&telling).keep_telling()));
+    standing.push(watch_writer(vitals, database));
+    if let Some(files) = charging_files.cloned() {
+        standing.push(vitals.keep("charging files", move || Arc::clone(&files).keep_writing()));
+    }
+    let (looking, folder) = (Arc::clone(relay), config.relay.spool.clone());
+    standing.push(vitals.keep("how it stands", move || {
+        Arc::clone(&looking).keep_standing(folder.clone())
+    }));
+    Ok(standing)
+}
+
+/// Begins those that look at what is configured now, and at its files.
+pub(super) fn keep_current(
+    vitals: &Arc<Vitals>,
+    relay: &Arc<Relay>,
+    watched: Watched,
+    current: &Arc<Mutex<Current>>,
+) -> [Standing; 2] {
+    let looked_at = Arc::clone(current);
+    let certificates = vitals.keep("dates of certificates", move || {
+        keep_looking_at_certificates(Arc::clone(&looked_at))
+    });
+    [keep_tables(vitals, relay, watched, current), certificates]
+}
+
+/// Nothing that the relay does makes sense without the thread that writes the spool, and it cannot begin anew.
+fn watch_writer(vitals: &Arc<Vitals>, database: &Arc<dyn Spool>) -> Standing {
+    const LOOK: Duration = Duration::from_secs(1);
+    let (watched, database) = (Arc::clone(vitals), Arc::clone(database));
+    vitals.keep("watch of the spool", move || {
+        let (vitals, database) = (Arc::clone(&watched), Arc::clone(&database));
+        async move {
+            while !database.is_closed() {
+                tokio::time::sleep(LOOK).await;
+            }
+            vitals.fail("the thread that writes the spool has ended".into());
+            std::future::pending().await
+        }
+    })
+}
+
+fn keep_tables(vitals: &Arc<Vitals>, relay: &Arc<Relay>, watched: Watched, current: &Arc<Mutex<Current>>) -> Standing {
+    let (relay, current) = (Arc::clone(relay), Arc::clone(current));
+    let first = std::sync::Mutex::new(Some(watched));
+    vitals.keep("tables", move || {
+        let watched = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (relay, current) = (Arc::clone(&relay), Arc::clone(&current));
+        async move {
+            match watched.map_or_else(Watched::new, Ok) {
+                Ok(watched) => relay.keep_tables(watched, current).await,
+                Err(error) => tracing::error!(
+                    event = "tables-not-watched",
+                    "the folders of the tables cannot be watched: {error}"
+                ),
+            }
+        }
+    })
+}
+
+/// Says twice a day which certificates are about to expire, or have: nothing else happens on that day that would say so.
+async fn keep_looking_at_certificates(current: Arc<Mutex<Current>>) {
+    const EVERY: Duration = Duration::from_secs(12 * 60 * 60);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let current = current.lock().await;
+        let (config, mut found) = (current.config.clone(), current.found.blank());
+        drop(current);
+        let looking = tokio::task::spawn_blocking(move || {
+            Certificates::load(&config, &mut found, SystemTime::now());
+            found.log();
+        });
+        if let Err(error) = looking.await {
+            tracing::error!(
+                event = "certificates-not-read",
+                "certificates cannot be looked at: {error}"
+            );
+        }
+    }
+}
