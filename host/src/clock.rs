@@ -10,6 +10,27 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::message::Timestamp;
 
+/// As RFC 3339 writes a time, in UTC: to the second, with milliseconds where there are any.
+pub fn rfc3339(at: Timestamp) -> String {
+    shown(at, |time| time.to_string())
+}
+
+/// The same, always with three digits of milliseconds.
+pub fn rfc3339_millis(at: Timestamp) -> String {
+    shown(at, |time| format!("{time:.3}"))
+}
+
+/// The same, without milliseconds.
+pub fn rfc3339_seconds(at: Timestamp) -> String {
+    shown(at, |time| format!("{time:.0}"))
+}
+
+fn shown(at: Timestamp, show: impl Fn(jiff::Timestamp) -> String) -> String {
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    // Calendars end with the year 9999.
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "?".into(), show)
+}
+
 /// Where wall-clock time comes from.
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;

@@ -40,6 +40,7 @@ pub mod rehearsal;
 pub mod relay;
 pub mod routing;
 pub mod spool;
+mod sync;
 pub mod tables;
 pub mod telemetry;
 pub mod transactions;

@@ -3,7 +3,7 @@
 
 use wasmparser::{BinaryReaderError, GlobalType, Parser, Payload, TypeRef, ValType};
 
-use crate::load::LoadErrorKind;
+use crate::load_error::LoadErrorKind;
 
 /// Looks for what a snapshot cannot hold, in a component that has been validated.
 ///

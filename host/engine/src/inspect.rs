@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::types::TypesRef;
-use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{Validator, WasmFeatures};
 
 use crate::API_VERSION;
 use crate::cache::digest;
 use crate::limits::Grant;
-use crate::load::LoadErrorKind;
+use crate::load_error::LoadErrorKind;
 use crate::structure;
+use crate::surface::{Memory, Surface, read_surface};
 
 /// The package of the contract.
 const PACKAGE: &str = "mm4:filter/";
@@ -48,15 +49,6 @@ pub struct Inspection {
     pub api_version: String,
     /// Its linear memories, in the order of its modules.
     pub memories: Vec<Memory>,
-}
-
-/// A linear memory that a component declares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memory {
-    /// Octets at the start.
-    pub initial: u64,
-    /// Octets at most, when it says so itself.
-    pub maximum: Option<u64>,
 }
 
 /// Validates the component as a whole, and reads its outside.
@@ -104,52 +96,6 @@ fn invalid(error: wasmparser::BinaryReaderError) -> LoadErrorKind {
     LoadErrorKind::Invalid {
         problem: error.to_string(),
     }
-}
-
-/// The outside of a component.
-#[derive(Default)]
-pub(crate) struct Surface {
-    pub imports: Vec<String>,
-    pub exports: Vec<String>,
-    memories: Vec<Memory>,
-}
-
-/// Of bytes that have been validated.
-pub(crate) fn read_surface(wasm: &[u8]) -> Result<Surface, wasmparser::BinaryReaderError> {
-    let mut surface = Surface::default();
-    // How many components and modules enclose the present section; the outermost is the plug-in itself.
-    let mut depth = 0;
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
-            Payload::Version {
-                encoding: Encoding::Component | Encoding::Module,
-                ..
-            } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::ComponentImportSection(section) if depth == 1 => {
-                for import in section {
-                    surface.imports.push(import?.name.name.to_owned());
-                }
-            }
-            Payload::ComponentExportSection(section) if depth == 1 => {
-                for export in section {
-                    surface.exports.push(export?.name.name.to_owned());
-                }
-            }
-            Payload::MemorySection(section) => {
-                for memory in section {
-                    let memory = memory?;
-                    let page = 1_u64 << memory.page_size_log2.unwrap_or(16);
-                    surface.memories.push(Memory {
-                        initial: memory.initial.saturating_mul(page),
-                        maximum: memory.maximum.map(|pages| pages.saturating_mul(page)),
-                    });
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(surface)
 }
 
 /// The version in the name of the export, checked against ours; the names of the imports must agree with that.

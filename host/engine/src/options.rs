@@ -1,8 +1,7 @@
 //! How an engine is set up.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
-
-use crate::compiler::CompilerProcess;
 
 /// What all plug-ins of one engine share.
 #[derive(Debug, Clone)]
@@ -45,6 +44,16 @@ impl Default for EngineOptions {
             compiler: None,
         }
     }
+}
+
+/// The program that compiles: it must call [`compile_as_told`](crate::compile_as_told) with what follows `arguments` on
+/// its command line. As a rule it is the program that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompilerProcess {
+    /// Its file. `/proc/self/exe` is the program that runs, also when its file has been replaced meanwhile.
+    pub program: PathBuf,
+    /// What stands in front of the order.
+    pub arguments: Vec<OsString>,
 }
 
 /// Why an engine could not be made.

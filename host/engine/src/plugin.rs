@@ -10,13 +10,15 @@ use crate::bindings::FilterPre;
 use crate::bindings::mm4::filter::types as wit;
 use crate::breaker::Breaker;
 use crate::deterministic;
-use crate::failure::{Failure, FailureClass, Spent, classify};
-use crate::host::log::one_line;
+use crate::failure::{Failure, FailureClass, Spent};
+use crate::host::classify::classify;
+use crate::host::lift::lift;
 use crate::host::{Call, Owner};
 use crate::sandbox::Inner;
 use crate::services::{Services, Subject};
+use crate::text::one_line;
 use crate::turns::within;
-use crate::verdict::{Judgement, Verdict, lift};
+use crate::verdict::{Judgement, Verdict};
 use crate::words::{Description, Fault, MessageType, Occasion, OccasionKind};
 
 /// A plug-in that is configured, compiled and ready. Cheap to clone; all clones are one version.

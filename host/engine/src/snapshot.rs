@@ -16,13 +16,14 @@ use wasmtime_wizer::Wizer;
 use crate::allocation::PAGE;
 use crate::bindings::Filter;
 use crate::compiler::Bounds;
-use crate::failure::{FailureClass, classify};
+use crate::failure::FailureClass;
 use crate::fit;
-use crate::host::log::one_line;
+use crate::host::classify::classify;
 use crate::host::{Call, OnlyInProcess, Owner};
 use crate::instance_state::InstanceState;
-use crate::load::{LoadErrorKind, LoadStep, Progress};
+use crate::load_error::{LoadErrorKind, LoadStep, Progress};
 use crate::sandbox::Inner;
+use crate::text::one_line;
 use crate::words::Description;
 
 /// A component that has configured itself.

@@ -13,7 +13,7 @@ use wasmparser::{
     Operator, Parser, Payload,
 };
 
-use crate::load::LoadErrorKind;
+use crate::load_error::LoadErrorKind;
 
 /// Something that a component can have too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

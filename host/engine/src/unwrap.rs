@@ -11,7 +11,7 @@ use std::ops::Range;
 use wasmparser::{Parser, Payload};
 use wasmtime::component::Linker;
 
-use crate::inspect::{Surface, read_surface};
+use crate::surface::{Surface, read_surface};
 
 /// What the inner component imports, and the outer one does not.
 const MODULE_LOADER: &str = "local:init/module-loader";

@@ -3,7 +3,7 @@
 //!
 //! [`prepare`] looks at a configuration and at everything that it names, and collects what is wrong ([`findings`]);
 //! [`start`] goes on with what was made on the way ([`listeners`], [`tasks`]), and [`reload`] changes it. Between them, each file translates one part of the
-//! configuration into what its room takes: [`rooms`] (the spool, the services, the chain), [`directory`] (routes and what
+//! configuration into what its room takes: [`rooms`] (the spool, the chain), [`services`] (what plug-ins get), [`directory`] (routes and what
 //! holds for each peer), [`peers`] and [`name_servers`] (delivery), [`plugins`], [`numbers`], [`tables`], [`terms`]
 //! (transactions), [`certificates`], [`listening`] (sockets), [`charging_files`], and [`metrics`] (what the console shows).
 
@@ -22,6 +22,7 @@ mod prepare;
 mod rehearsal;
 mod reload;
 mod rooms;
+mod services;
 mod start;
 mod tables;
 mod tasks;

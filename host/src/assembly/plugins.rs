@@ -24,7 +24,7 @@ use crate::versions::{Catalogue, LinkSpec};
 
 use super::findings::Findings;
 use super::numbers::RoutedNumbers;
-use super::tables;
+use super::services::table_set;
 
 /// The links, in the order of the file; their calls go to `recorder`.
 pub fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Result<Vec<LinkSpec>> {
@@ -225,7 +225,7 @@ fn on_stage(
         ..engine_options()
     })?;
     let services = PluginServices {
-        tables: tables::set(tables),
+        tables: table_set(tables),
         kv,
         clock: Arc::new(SystemClock),
         numbering,

@@ -10,19 +10,18 @@ use tokio::sync::{Notify, Semaphore};
 use crate::clock::{SharedClock, SteadyClock};
 use crate::config::{self, Config};
 use crate::delivery::Delivery;
-use crate::pipeline::{KvSource, PluginServices, Seeds, engine_options};
+use crate::pipeline::engine_options;
 use crate::protocol::mm4;
 use crate::rehearsal::recording::Recorder;
-use crate::spool::{self, BoxFuture, Facets, Refusals, Spool, Values};
-use crate::tables::Tables;
+use crate::spool::{self, Facets, Refusals, Spool};
 use crate::transactions::Transactions;
 use crate::versions::Catalogue;
 use crate::versions::history::History;
 
 use super::findings::Findings;
-use super::numbers::RoutedNumbers;
+use super::plugins;
 use super::prepare::Prepared;
-use super::{plugins, tables};
+use super::services::services;
 use crate::relay::deferrals::Deferrals;
 use crate::relay::directory::Directory;
 use crate::relay::homes::Homes;
@@ -128,31 +127,6 @@ pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) 
         found.problem("relay.spool", error);
         found
     })
-}
-
-/// Plug-ins' durable values, from the spool.
-struct StoredValues(Arc<dyn Values>);
-
-impl KvSource for StoredValues {
-    fn get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
-        Box::pin(async move { self.0.kv_get(plugin, key).await.map_err(|error| error.to_string()) })
-    }
-}
-
-/// What plug-ins get from the relay, with the tables and routes as they are now.
-pub(crate) fn services(
-    tables: &Tables,
-    values: &Arc<dyn Values>,
-    clock: &SharedClock,
-    directory: &Arc<Directory>,
-) -> anyhow::Result<Arc<dyn Services>> {
-    Ok(Arc::new(PluginServices {
-        tables: tables::set(tables),
-        kv: Arc::new(StoredValues(Arc::clone(values))),
-        clock: Arc::clone(clock),
-        numbering: Arc::new(RoutedNumbers(Arc::clone(directory))),
-        seeds: Seeds::new()?,
-    }))
 }
 
 async fn load_catalogue(

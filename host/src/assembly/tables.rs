@@ -13,14 +13,13 @@ use mm4relay_engine::Grant;
 use tokio::sync::Mutex;
 
 use crate::config::Config;
-use crate::pipeline::TableSet;
 use crate::rehearsal::recording::Recorder;
 use crate::tables::{Table, Tables};
 use crate::versions::Watched;
 
 use super::findings::Findings;
 use super::plugins;
-use super::rooms::services;
+use super::services::services;
 use crate::relay::Relay;
 use crate::relay::directory::Directory;
 
@@ -230,13 +229,4 @@ impl Relay {
             false => Err(std::mem::take(found)),
         }
     }
-}
-
-/// As plug-ins reach them.
-pub fn set(tables: &Tables) -> TableSet {
-    let shared = |(name, table): (&str, &Arc<Table>)| {
-        let table: Arc<dyn mm4relay_engine::Table> = Arc::<Table>::clone(table);
-        (name.to_owned(), table)
-    };
-    tables.iter().map(shared).collect()
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::record::Record;
-use crate::message::Timestamp;
+use crate::clock::rfc3339_millis;
 
 /// The columns, in their order.
 pub const COLUMNS: [&str; 25] = [
@@ -48,7 +48,7 @@ pub fn line(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let truth = |value: Option<bool>| value.map_or("", |value| if value { "yes" } else { "no" }).to_owned();
     let values: [String; COLUMNS.len()] = [
         record.sequence.to_string(),
-        time(record.recorded_at),
+        rfc3339_millis(record.recorded_at),
         record.relay_id.clone(),
         record.plugin.clone(),
         record.plugin_version.clone(),
@@ -90,15 +90,11 @@ fn escaped(value: String) -> String {
     value
 }
 
-fn time(at: Timestamp) -> String {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| String::new(), |time| format!("{time:.3}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::record::Fields;
     use super::*;
+    use crate::message::Timestamp;
 
     fn line_of(fields: Fields) -> String {
         let record = Record {

@@ -17,7 +17,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::message::{Timestamp, visible_json};
+use crate::clock::rfc3339;
+use crate::message::visible_json;
 use crate::spool::{Recorded, StreamReader};
 
 pub use self::marked::{MarkedExport, READER};
@@ -82,11 +83,4 @@ fn line(row: &Recorded) -> Line<'_> {
         plugin_version: &row.version,
         record,
     }
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis)
-        .map(|time| time.to_string())
-        .unwrap_or_default()
 }

@@ -6,8 +6,8 @@ use clap::Subcommand;
 use crate::message::Visible;
 
 use super::queue::SpoolArgs;
-use super::trace::time;
 use super::who;
+use crate::clock::rfc3339_millis as time;
 
 /// The longest key and value that a plug-in may write (`wit/host.wit`, interface `kv`).
 const KEY_MAX: usize = 256;

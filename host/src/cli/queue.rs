@@ -10,8 +10,9 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
+use crate::clock::rfc3339_seconds as time;
 use crate::config::Config;
-use crate::message::{MessageId, NextHop, Ordinal, OutgoingId, PeerName, QueueId, StreamName, Timestamp, Visible};
+use crate::message::{MessageId, NextHop, Ordinal, OutgoingId, PeerName, QueueId, StreamName, Visible};
 use crate::spool::{self, Filter, Hand, Operator, QueueEntry, QueueState, Selection, StreamReader};
 
 use super::{counted, who};
@@ -489,9 +490,4 @@ fn in_queue(spool: &dyn Operator, named: &[Named]) -> anyhow::Result<Vec<QueueId
         [one] => bail!("{one} is not in the queue"),
         many => bail!("{} are not in the queue", many.join(", ")),
     }
-}
-
-pub fn time(at: Timestamp) -> String {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "?".into(), |time| format!("{time:.0}"))
 }

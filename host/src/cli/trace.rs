@@ -2,6 +2,7 @@
 
 mod json;
 
+use crate::clock::rfc3339_millis as time;
 use crate::message::{Leg, NextHop, OutgoingId, Said, Timestamp, Todo, Transaction, Visible, visible_json};
 use crate::spool::{Arrival, Event, HistoryEntry, QueueEntry, Recorded, Refused, Trace, Traces};
 
@@ -267,9 +268,4 @@ fn destination(leg: &Leg, state: &str) -> String {
         .collect();
     let next_hop = leg.next_hop();
     format!("{next_hop}{asked_with} {state}{repeats}: {}", to.join(", "))
-}
-
-pub(super) fn time(at: Timestamp) -> String {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "?".into(), |time| format!("{time:.3}"))
 }

@@ -226,19 +226,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         names: HashSet::new(),
         domains: HashSet::new(),
     };
-    let peers = root.sections("peer", |s| Peer::read(s, &mut taken));
-    let mut peers: Vec<Peer> = peers.into_iter().flatten().collect();
-    let mut relay_servers = Vec::new();
-    for (server, peer) in root
-        .sections("relay-server", |s| RelayServer::read(s, &mut taken, &relay))
-        .into_iter()
-        .flatten()
-    {
-        relay_servers.push(server);
-        peers.push(peer);
-    }
-    root.again("relay-server", |s| RelayServer::check(s, &relay_servers));
-    root.again("relay", |s| Relay::check_postmaster(s, &peers));
+    let (peers, relay_servers) = peers(root, &relay, &mut taken);
     let served = relay_servers.iter().flat_map(|server| server.numbers.iter().cloned());
     let mut prefixes = served.collect();
     let routes = root.sections("route", |s| Route::read(s, &peers, &mut prefixes));
@@ -274,6 +262,18 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         renamed: Vec::new(),
         relay,
     }
+}
+
+/// The `[[peer]]`s with what each `[[relay-server]]` is as a peer, and the relay servers themselves.
+fn peers(root: &mut Section<'_>, relay: &Relay, taken: &mut Taken<'_>) -> (Vec<Peer>, Vec<RelayServer>) {
+    let peers = root.sections("peer", |s| Peer::read(s, taken));
+    let mut peers: Vec<Peer> = peers.into_iter().flatten().collect();
+    let servers = root.sections("relay-server", |s| RelayServer::read(s, taken, relay));
+    let (servers, as_peers): (Vec<_>, Vec<_>) = servers.into_iter().flatten().unzip();
+    peers.extend(as_peers);
+    root.again("relay-server", |s| RelayServer::check(s, &servers));
+    root.again("relay", |s| Relay::check_postmaster(s, &peers));
+    (peers, servers)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::forms::NAME;
 use super::*;
 
 mod documents;

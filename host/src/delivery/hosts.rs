@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::fate::{Answer, Verdict};
-use super::peer::lock;
 use crate::spool::BoxFuture;
+use crate::sync::lock;
 
 /// One host of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]

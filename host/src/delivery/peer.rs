@@ -1,7 +1,7 @@
 //! One peer at work: workers that send, and the refill that feeds them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -24,6 +24,7 @@ use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
 use crate::message::{Outgoing, OutgoingId, Timestamp};
 use crate::spool;
+use crate::sync::lock;
 
 pub(super) struct Peer {
     options: ArcSwap<PeerOptions>,
@@ -509,9 +510,4 @@ impl Met {
         self.closed |= how == Some(How::Closing);
         self.talked |= how.is_some_and(|how| how != How::Closing);
     }
-}
-
-/// What a lock guards here stays whole even when a holder panics: it is changed by single calls.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

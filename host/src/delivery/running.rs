@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::peer::lock;
+use crate::sync::lock;
 
 /// One attempt at one message.
 #[derive(Debug)]

@@ -1,11 +1,12 @@
 //! A session with a next hop: greeting, then one transaction after another.
 
+mod ending;
 mod envelope;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::envelope::Begun;
+use self::ending::Begun;
 use super::PeerOptions;
 use super::body::{self, BodyError};
 use super::client::{Client, ClientError};
@@ -15,6 +16,8 @@ use super::running::Running;
 use crate::message::{Envelope, Outgoing, Recipient, Rope};
 use crate::protocol::smtp::Question;
 use crate::protocol::smtp::outbound::Extensions;
+
+pub(super) use self::ending::{Failure, How};
 
 /// A greeted connection, between transactions.
 pub(super) struct Session {
@@ -34,28 +37,6 @@ pub(super) struct Sent {
     pub fates: Vec<Fate>,
     /// So many recipients in one transaction are enough for this host: it has said so.
     pub room: Option<usize>,
-}
-
-/// A transaction that ended without an answer. The session is of no more use.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The server has not taken the message: the end of data was not sent, or was answered with 421.
-    Lost { how: How, answer: Answer },
-    /// The end of data was sent, and nobody knows.
-    Unknown { reason: String },
-}
-
-/// How a session was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum How {
-    /// The server hung up, or cannot be understood.
-    Gone,
-    /// It did not answer in time.
-    Silent,
-    /// It takes nothing now, from whomever it comes: 421.
-    Closing,
-    /// It was used before, and was gone when this transaction began: that says nothing about the message.
-    Stale,
 }
 
 /// What a server that hung up in the middle of a message may have said before is waited for so long.
@@ -253,17 +234,6 @@ fn stay_together(fates: &mut [Fate]) {
     };
     for fate in fates.iter_mut().filter(|fate| fate.verdict == Verdict::Next) {
         (fate.verdict, fate.answer) = (Verdict::Later, answer.clone());
-    }
-}
-
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Self {
-        let how = match error {
-            ClientError::Timeout { .. } => How::Silent,
-            _ => How::Gone,
-        };
-        let answer = Answer::ours(error.to_string());
-        Self::Lost { how, answer }
     }
 }
 

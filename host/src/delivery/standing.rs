@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::fate::Answer;
-use super::peer::lock;
 use crate::message::{OutgoingId, PeerName, Timestamp};
+use crate::sync::lock;
 
 /// How one peer stands, for the metrics and for `queue list`.
 #[derive(Clone, Debug, PartialEq, Eq)]

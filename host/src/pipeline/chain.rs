@@ -10,25 +10,11 @@ use crate::message::{
 };
 use crate::protocol::mm4;
 
-use super::health::Health;
+use super::link::Link;
 use super::meter::Counted;
 use super::subject::{View, message_type};
-use super::tap::Tap;
-use super::when::{Ends, When};
+use super::when::Ends;
 use super::{boundary, describe};
-
-/// One plug-in in the chain.
-#[derive(Clone)]
-pub struct Link {
-    pub plugin: Plugin,
-    pub on_failure: OnFailure,
-    /// Which messages it may be called for.
-    pub when: Arc<When>,
-    /// How the calls of this version went.
-    pub health: Arc<Health>,
-    /// Who listens to them.
-    pub(crate) tap: Arc<Tap>,
-}
 
 /// The plug-ins in their order. Immutable: a message keeps the chain that it began with.
 #[derive(Clone, Default)]
@@ -159,22 +145,6 @@ enum Trouble {
 }
 
 impl Link {
-    /// A version that nobody has called yet.
-    pub fn new(plugin: Plugin, on_failure: OnFailure) -> Self {
-        Self {
-            plugin,
-            on_failure,
-            when: Arc::default(),
-            health: Arc::default(),
-            tap: Arc::default(),
-        }
-    }
-
-    /// For these messages only.
-    pub fn when(self, when: Arc<When>) -> Self {
-        Self { when, ..self }
-    }
-
     /// The message as it sees it.
     fn view(&self, message: &Arc<Message>, ends: Ends<'_>) -> View {
         View::whole(Arc::clone(message), self.when.sides(ends))

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use mm4relay_engine::{Occasion, OccasionKind, Outcome, Subject};
+use mm4relay_engine::{Judgement, Occasion, OccasionKind, Outcome, Subject};
 
 use crate::message::{
     Answered, Append, Header, MessageType, MmsAddress, NextHop, Outgoing, QueueId, Recipient, Source, StreamName,
     Timestamp,
 };
 
-use super::chain::{Chain, Effects, Link};
+use super::chain::{Chain, Effects};
+use super::link::Link;
 use super::meter::Counted;
 use super::subject::View;
 use super::when::Ends;
@@ -126,39 +127,51 @@ impl Chain {
             if !wanted || tell.only.is_some_and(|only| !only.iter().any(|n| n == name)) {
                 continue;
             }
-            let permit = match link.plugin.breaker().admit(&peers) {
-                Ok(permit) => permit,
-                Err(open) => {
-                    link.health.meter.not_called();
-                    told.failed.push((name.to_owned(), open.to_string()));
-                    continue;
-                }
-            };
-            let meter = &link.health.meter;
-            let underway = meter.begin();
-            let called = link.process(&occasion, &view).await;
-            drop(underway);
-            match link.health.note(called) {
-                Ok(judgement) => {
-                    meter.judged(Counted::of(&judgement), &judgement);
-                    permit.succeeded();
-                    told.effects.keep(&link.plugin, judgement);
-                }
-                Err(failure) => {
-                    meter.failed(failure.class, &failure.spent);
-                    permit.failed();
-                    let message = tell.concerned.id.to_string();
-                    tracing::warn!(
-                        plugin = name,
-                        message,
-                        event = "plugin-failed",
-                        "plug-in failed to take an outcome: {failure}"
-                    );
-                    told.failed.push((name.to_owned(), failure.to_string()));
-                }
+            match link.tell(&occasion, &view, &peers, tell.concerned).await {
+                Ok(judgement) => told.effects.keep(&link.plugin, judgement),
+                Err(reason) => told.failed.push((name.to_owned(), reason)),
             }
         }
         told
+    }
+}
+
+impl Link {
+    /// Tells this plug-in, unless its breaker is open. The error is why it has not taken the outcome.
+    async fn tell(
+        &self,
+        occasion: &Occasion,
+        view: &Arc<View>,
+        peers: &[&str],
+        concerned: &Concerned,
+    ) -> Result<Judgement, String> {
+        let meter = &self.health.meter;
+        let permit = self.plugin.breaker().admit(peers).map_err(|open| {
+            meter.not_called();
+            open.to_string()
+        })?;
+        let underway = meter.begin();
+        let called = self.process(occasion, view).await;
+        drop(underway);
+        match self.health.note(called) {
+            Ok(judgement) => {
+                meter.judged(Counted::of(&judgement), &judgement);
+                permit.succeeded();
+                Ok(judgement)
+            }
+            Err(failure) => {
+                meter.failed(failure.class, &failure.spent);
+                permit.failed();
+                let (plugin, message) = (self.plugin.name(), concerned.id.to_string());
+                tracing::warn!(
+                    plugin,
+                    message,
+                    event = "plugin-failed",
+                    "plug-in failed to take an outcome: {failure}"
+                );
+                Err(failure.to_string())
+            }
+        }
     }
 }
 

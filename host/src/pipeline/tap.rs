@@ -8,18 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use mm4relay_engine::{Failure, Judgement, Occasion, Plugin, Subject};
+use mm4relay_engine::{Failure, Judgement, Occasion, Plugin};
 use tokio::sync::mpsc;
 
-use super::chain::Link;
 use super::subject::View;
-use super::tape::{Asked, Tape};
+use super::tape::Asked;
 
 /// Who listens to one version.
 #[derive(Default)]
 pub struct Tap {
-    shadow: ArcSwapOption<Ear>,
-    recording: Option<Arc<dyn Listener>>,
+    pub(super) shadow: ArcSwapOption<Ear>,
+    pub(super) recording: Option<Arc<dyn Listener>>,
     /// All that its calls used, where the engine counts it.
     fuel: AtomicU64,
 }
@@ -65,53 +64,8 @@ impl Tap {
     }
 }
 
-impl Link {
-    /// Calls the plug-in; whoever listens hears of it.
-    pub(super) async fn process(&self, occasion: &Occasion, view: &Arc<View>) -> Result<Judgement, Failure> {
-        let (subject, occasion_of_it) = (Arc::clone(view), occasion.clone());
-        let shadow = self.tap.shadow.load_full();
-        if shadow.is_none() && self.tap.recording.is_none() {
-            let called = self.plugin.process(occasion_of_it, subject).await;
-            self.tap.count(&called);
-            return called;
-        }
-        let tape = Tape::over(self.plugin.services());
-        let services = Arc::new(tape.clone());
-        let called = self.plugin.process_with(services, occasion_of_it, subject).await;
-        self.tap.count(&called);
-        let heard = Heard {
-            occasion: occasion.clone(),
-            view: Arc::clone(view),
-            called: Some(called.clone()),
-            asked: tape.close(),
-        };
-        if let Some(recording) = &self.tap.recording {
-            recording.hear(&self.plugin, heard.clone());
-        }
-        if let Some(ear) = shadow {
-            ear.lane.offer(heard.view.size(), heard);
-        }
-        called
-    }
-
-    /// The plug-in does not want this message; a version that is tried may.
-    pub(super) fn overlook(&self, occasion: &Occasion, view: impl FnOnce() -> Arc<View>) {
-        let Some(ear) = self.tap.shadow.load_full() else { return };
-        let view = view();
-        if ear.candidate.wants_view(occasion, &view) {
-            let heard = Heard {
-                occasion: occasion.clone(),
-                view: Arc::clone(&view),
-                called: None,
-                asked: Asked::default(),
-            };
-            ear.lane.offer(view.size(), heard);
-        }
-    }
-}
-
 impl Tap {
-    fn count(&self, called: &Result<Judgement, Failure>) {
+    pub(super) fn count(&self, called: &Result<Judgement, Failure>) {
         let spent = match called {
             Ok(judgement) => judgement.spent,
             Err(failure) => failure.spent,

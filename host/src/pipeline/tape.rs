@@ -6,10 +6,12 @@
 //! services where there are any, and counted as unanswered elsewhere.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
 use serde::{Deserialize, Serialize};
+
+use crate::sync::lock;
 
 /// Answers that are written down in one call: more is no question that a message asks.
 pub(crate) const ANSWERS_MAX: usize = 10_000;
@@ -212,8 +214,4 @@ impl Table for TapedTable {
         });
         row
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
 
-use crate::pipeline::tape::{Answer, Asked, lock};
+use crate::pipeline::tape::{Answer, Asked};
+use crate::sync::lock;
 
 /// Services that answer from a recording.
 pub struct Player {

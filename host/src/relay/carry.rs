@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::message::{
@@ -17,6 +17,7 @@ use crate::pipeline::{Chain, Destination, Effects, Passage};
 use crate::protocol::mm4;
 use crate::routing::{self, Split};
 use crate::spool::{Acceptance, Hold, Receipt, SpoolError, Unfinished};
+use crate::sync::lock;
 use crate::transactions::{Alone, Hop, Meaning, Noted, What};
 
 use super::Relay;
@@ -436,11 +437,6 @@ pub(super) fn why(refusal: &Refusal) -> String {
         Refusal::Deferred { plugin, reason } => format!("plug-in {plugin} failed ({reason})"),
         other => other.to_string(),
     }
-}
-
-pub(super) fn lock<T>(slot: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing can panic while it is held.
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(super) fn storage(error: SpoolError) -> Refusal {

@@ -19,8 +19,9 @@ use crate::spool::{Finish, Room, SpoolError, Unfinished};
 use crate::transactions::{self, Noted, What};
 
 use super::Relay;
-use super::carry::{Run, lock, why};
+use super::carry::{Run, why};
 use super::plugin_outcomes::{self, HeaderIn};
+use crate::sync::lock;
 
 /// How often the spool is asked: an operator's `queue release` is seen at the next time.
 const LOOK: Duration = Duration::from_secs(1);

@@ -14,9 +14,10 @@ use crate::spool::Acceptance;
 use crate::transactions::{self, Answers, Heard, Hop, Meaning, Onward, Speakers, Way, What};
 
 use super::Relay;
-use super::carry::{Run, lock, storage};
+use super::carry::{Run, storage};
 use super::gathered::{CameTo, acceptance, everybody};
 use super::plugin_outcomes;
+use crate::sync::lock;
 
 impl Relay {
     /// What the message is to open requests. What the relay says itself belongs to the one that it is about.

@@ -18,7 +18,7 @@ use crate::spool::{BoxFuture, Events, NewEvent, PendingEvent, Settlement};
 use crate::transactions::{self, Ending, Reply, Transactions};
 use crate::versions::Catalogue;
 
-use super::stored_outcome;
+use super::stored_outcome::{self, Untold};
 
 /// A plug-in that could not take an outcome is asked again after this long, then after twice as long, and so on.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -32,15 +32,6 @@ const BATCH: usize = 100;
 struct Fate {
     outcome: Outcome,
     recipients: Vec<Recipient>,
-}
-
-/// A fate that some plug-ins still have to be told.
-#[derive(Debug)]
-pub(super) struct Untold {
-    pub(super) outcome: Outcome,
-    pub(super) recipients: Vec<Recipient>,
-    /// The plug-ins that are left.
-    pub(super) plugins: Vec<String>,
 }
 
 /// Tells plug-ins of outcomes.

@@ -13,9 +13,8 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::Relay;
-use crate::clock::Look;
+use crate::clock::{Look, rfc3339_seconds as time};
 use crate::delivery::{PeerStanding, RunningAttempt};
-use crate::message::Timestamp;
 
 /// In the spool's folder.
 const FILE: &str = "standing.json";
@@ -113,9 +112,4 @@ fn tell(look: Look) {
             "the system's clock agrees with the relay's again"
         ),
     }
-}
-
-fn time(at: Timestamp) -> String {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "?".into(), |time| format!("{time:.0}"))
 }

@@ -6,7 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::{MmsAddress, Recipient, RecipientId};
 
-use super::plugin_outcomes::Untold;
+/// A fate that some plug-ins still have to be told.
+#[derive(Debug)]
+pub(super) struct Untold {
+    pub(super) outcome: Outcome,
+    pub(super) recipients: Vec<Recipient>,
+    /// The plug-ins that are left.
+    pub(super) plugins: Vec<String>,
+}
 
 #[derive(Serialize, Deserialize)]
 struct StoredUntold {

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use mm4relay_engine::{FileError, read_file};
 
-use super::history::Record;
 use super::signing::SIGNATURE_MAX;
 
 /// Where kept components are in the spool's folder. Theirs alone: what lies there may run.
@@ -102,16 +101,10 @@ pub fn kept(spool: &Path, digest: &str) -> io::Result<(Bytes, Option<String>)> {
     Ok((wasm.into(), read_signature(&path).map_err(io::Error::other)?))
 }
 
-/// Removes the components that no record keeps. Failing to costs disk space, and nothing else.
-pub fn sweep<'a>(spool: &Path, records: impl Iterator<Item = &'a Record>) {
-    let wanted: std::collections::HashSet<String> = records
-        .flat_map(|record| &record.versions)
-        .flat_map(|version| {
-            [
-                format!("{}.wasm", version.digest),
-                format!("{}.wasm.sig", version.digest),
-            ]
-        })
+/// Removes the components that have none of these digests. Failing to costs disk space, and nothing else.
+pub fn sweep<'a>(spool: &Path, digests: impl Iterator<Item = &'a str>) {
+    let wanted: std::collections::HashSet<String> = digests
+        .flat_map(|digest| [format!("{digest}.wasm"), format!("{digest}.wasm.sig")])
         .collect();
     let Ok(entries) = fs::read_dir(spool.join(FOLDER)) else {
         return;
@@ -155,9 +148,7 @@ mod tests {
         let mode = fs::metadata(spool.path().join(FOLDER)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
 
-        let mut record = Record::default();
-        record.went_live(&digest, "1", "now");
-        sweep(spool.path(), [&record].into_iter());
+        sweep(spool.path(), [digest.as_str()].into_iter());
         assert!(kept_path(spool.path(), &digest).exists());
         fs::write(kept_path(spool.path(), &digest), b"another").unwrap();
         assert!(
@@ -166,7 +157,7 @@ mod tests {
                 .to_string()
                 .contains("was changed")
         );
-        sweep(spool.path(), [&Record::default()].into_iter());
+        sweep(spool.path(), std::iter::empty());
         assert_eq!(fs::read_dir(spool.path().join(FOLDER)).unwrap().count(), 0);
     }
 

@@ -9,13 +9,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 use super::files;
+use crate::sync::lock;
 
 /// Attempts that are kept for each plug-in.
 pub const ATTEMPTS_MAX: usize = 10;
@@ -159,6 +160,12 @@ struct Writing {
 }
 
 impl Book {
+    /// Of all versions that any record names.
+    pub fn digests(&self) -> impl Iterator<Item = &str> {
+        let versions = self.plugins.values().flat_map(|record| &record.versions);
+        versions.map(|version| version.digest.as_str())
+    }
+
     /// Reads the book in a spool's folder. Empty when there is none yet.
     pub fn read(folder: &Path) -> std::io::Result<Self> {
         match std::fs::read(folder.join(FILE)) {
@@ -331,7 +338,7 @@ impl History {
         let Some(folder) = self.0.folder.clone() else { return };
         let book = lock(&self.0.book).clone();
         // What cannot be removed now is removed the next time.
-        let _ = tokio::task::spawn_blocking(move || files::sweep(&folder, book.plugins.values())).await;
+        let _ = tokio::task::spawn_blocking(move || files::sweep(&folder, book.digests())).await;
     }
 
     /// Has the present state written, by the task that is at it or by a new one.
@@ -380,10 +387,6 @@ impl Inner {
         self.written.send_replace(last);
         last
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

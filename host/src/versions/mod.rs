@@ -33,7 +33,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use mm4relay_engine::{Engine, LoadError, LoadErrorKind, Plugin, PluginSpec, Services};
 
-use crate::message::OnFailure;
+use crate::clock::rfc3339;
+use crate::message::{OnFailure, Timestamp};
 
 use crate::pipeline::When;
 use crate::rehearsal::recording::{Recorder, Recording};
@@ -193,7 +194,7 @@ impl Loader {
 
     /// The time, as the history writes it: RFC 3339, in UTC.
     pub fn now(&self) -> String {
-        timestamp(self.services().now_ms())
+        rfc3339(Timestamp(self.services().now_ms()))
     }
 
     /// Writes down how an attempt ended.
@@ -247,7 +248,7 @@ impl Loader {
         let (name, digest) = (plugin.name().to_owned(), plugin.digest().to_owned());
         plugin.breaker().on_change(move |standing| {
             let peers: Vec<_> = standing.into_iter().map(|(peer, _)| peer).collect();
-            let now = timestamp(services.now_ms());
+            let now = rfc3339(Timestamp(services.now_ms()));
             history.note(&name, |record| {
                 if record.running.as_deref() == Some(digest.as_str()) {
                     record.breaker_is_open_for(peers, &now);
@@ -311,13 +312,6 @@ impl Loader {
             }
         }
     }
-}
-
-fn timestamp(millis: u64) -> String {
-    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis)
-        .unwrap_or_default()
-        .to_string()
 }
 
 fn internal(spec: &LinkSpec, error: &tokio::task::JoinError) -> RefusedVersion {

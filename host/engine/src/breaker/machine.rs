@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::BreakerOptions;
+use super::standing::BreakerOptions;
 
 /// Closed, open or probing; see [`super`].
 #[derive(Debug, Default)]

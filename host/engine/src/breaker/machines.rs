@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use super::machine::{Change, Machine, State};
-use super::{BreakerOpen, BreakerOptions, BreakerState};
+use super::standing::{BreakerOpen, BreakerOptions, BreakerState};
 
 /// For whom a call is a probe.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

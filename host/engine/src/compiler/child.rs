@@ -4,41 +4,14 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
-use serde::{Deserialize, Serialize};
 
-use super::process::fingerprint;
-use crate::allocation::{self, Allocation};
+use super::order::{Order, REFUSED, fingerprint};
+use crate::allocation;
 use crate::options::EngineOptions;
 use crate::sandbox::config;
 
-/// The exit code for a component that cannot be compiled. The reason is on the standard error.
-pub(super) const REFUSED: i32 = 3;
 /// Octets of code that are written at most: many times what any plug-in has.
 const CODE_MAX: u64 = 1 << 30;
-
-/// What is to be compiled, for which engine, and what that may cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Order {
-    /// Of the component, on the standard input.
-    pub octets: usize,
-    /// Octets of address space.
-    pub memory: u64,
-    /// Time on a core.
-    pub seconds: u64,
-    pub max_memory_bytes: usize,
-    pub wasm_stack: usize,
-    pub deterministic: bool,
-    pub allocation: Allocation,
-    /// What the engine that will run the code says of itself. Code of another would not run.
-    pub compiler: u64,
-}
-
-impl Order {
-    pub fn to_text(&self) -> String {
-        // Numbers and words: encoding them cannot fail, and an empty order is refused.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
 
 /// What a [`CompilerProcess`](crate::CompilerProcess) does with the order on its command line, in place of everything
 /// else that its program does: limits itself, reads a component from its standard input, and writes its code to its

@@ -5,7 +5,7 @@
 //! ([`process`], and [`child`] on the other side), which takes only itself down. Its memory and its time on a core are
 //! limited by the kernel, its time on the clock by us.
 //!
-//! A program that embeds this crate and gives no [`CompilerProcess`] compiles in its own process ([`in_process`]),
+//! A program that embeds this crate and gives no [`CompilerProcess`](crate::CompilerProcess) compiles in its own process ([`in_process`]),
 //! without these bounds.
 //!
 //! Either way the work waits for time that nobody else wants once messages pass, because they must not notice that a
@@ -14,6 +14,7 @@
 pub(crate) mod child;
 pub(crate) mod idle;
 mod in_process;
+mod order;
 mod process;
 
 use std::time::Duration;
@@ -22,10 +23,8 @@ use wasmtime::component::Component;
 
 use crate::cache::CacheError;
 use crate::limits::Limits;
-use crate::load::LoadErrorKind;
+use crate::load_error::LoadErrorKind;
 use crate::sandbox::Inner;
-
-pub use process::CompilerProcess;
 
 /// How much one compilation may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

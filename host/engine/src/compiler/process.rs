@@ -5,10 +5,7 @@
 //! yet, which it has as its standard output; it opens no file and needs no path. What it says on its standard error is
 //! why there is no code.
 
-use std::ffi::OsString;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -18,28 +15,19 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use super::child::{Order, REFUSED};
 use super::idle::try_to_be_idle;
+use super::order::{Order, REFUSED, fingerprint};
 use super::{Bounds, patience};
 use crate::cache::Unfinished;
-use crate::host::log::one_line;
-use crate::load::LoadErrorKind;
+use crate::load_error::LoadErrorKind;
+use crate::options::CompilerProcess;
 use crate::sandbox::Inner;
+use crate::text::one_line;
 
 /// How much longer by the clock than on a core a compilation may take: it stands behind everybody else in line.
 const CLOCK: u32 = 10;
 /// Octets that are kept of what the process says.
 const SAID_MAX: u64 = 4096;
-
-/// The program that compiles: it must call [`compile_as_told`](crate::compile_as_told) with what follows `arguments` on
-/// its command line. As a rule it is the program that runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CompilerProcess {
-    /// Its file. `/proc/self/exe` is the program that runs, also when its file has been replaced meanwhile.
-    pub program: PathBuf,
-    /// What stands in front of the order.
-    pub arguments: Vec<OsString>,
-}
 
 /// How a process is to be started.
 #[derive(Debug, Clone, Copy)]
@@ -221,11 +209,4 @@ impl Order {
             compiler: fingerprint(&engine.wasmtime),
         }
     }
-}
-
-/// The same for two engines whose code is the same.
-pub(super) fn fingerprint(engine: &wasmtime::Engine) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.finish()
 }

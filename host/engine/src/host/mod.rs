@@ -4,10 +4,12 @@
 //! yields. Everything that a plug-in can make the host keep is bounded, by [`Limits`] or by a constant beside its use.
 
 mod charging;
+pub(crate) mod classify;
 mod clock;
 mod config;
 mod kv;
-pub(crate) mod log;
+pub(crate) mod lift;
+mod log;
 mod message;
 mod metrics;
 mod numbering;

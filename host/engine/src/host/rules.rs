@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::log::one_line;
+use crate::text::one_line;
 
 /// The longest name, in octets.
 const NAME_MAX: usize = 128;

@@ -5,7 +5,7 @@ mod trust;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use anyhow::Context;
@@ -15,6 +15,7 @@ use tokio_rustls::rustls::{ClientConfig, Error as TlsError, ServerConfig};
 
 use crate::config::{Config, Peer, ServerTls};
 use crate::message::{PeerName, TlsTo};
+use crate::sync::lock;
 
 use super::findings::Findings;
 use files::Identity;
@@ -69,10 +70,6 @@ impl Certificates {
         }
         *towards = new;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A server's side of TLS 1.2 and 1.3 with the certificate and key of these PEM files, whatever their dates. Clients show

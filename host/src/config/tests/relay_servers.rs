@@ -1,6 +1,7 @@
 //! Our own MMSE: relay-servers, system address, routing.
 
 use super::*;
+use crate::message::PeerName;
 
 const OWN: &str = "[relay]\nname = \"node-1.own.example\"\ndomains = [\"own.example\", \"other.example\"]\n\
                    listen = [\"127.0.0.1:0\"]\n";

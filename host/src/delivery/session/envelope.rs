@@ -1,23 +1,13 @@
 //! What a transaction says before the message: MAIL, RCPT and DATA, and what the answers come to.
 
-use super::{Failure, How, Session};
+use super::Session;
+use super::ending::{Begun, Failure, How};
 use crate::delivery::PeerOptions;
 use crate::delivery::client::ClientError;
 use crate::delivery::fate::{Answer, Fate, Verdict};
 use crate::delivery::script::Script;
-use crate::message::{Envelope, Recipient};
+use crate::message::Envelope;
 use crate::protocol::smtp::{Question, Reply, outbound};
-
-/// How far the envelope came.
-pub(super) enum Begun<'a> {
-    /// Nobody is left to send to.
-    Refused(Vec<Fate>),
-    /// The server waits for the message.
-    Open {
-        refused: Vec<Fate>,
-        accepted: Vec<&'a Recipient>,
-    },
-}
 
 impl Session {
     pub(super) fn script(&self, envelope: &Envelope, size: u64, eight_bit: bool) -> Script {

@@ -25,7 +25,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memmem};
 
-use self::delimiter::{Delimiter, Owner, ambiguous};
+use self::delimiter::{Delimiter, Embedded, Frames, Open, Owner, ambiguous};
 use super::Limits;
 use super::entity::{Entity, Raw};
 use crate::message::{Block, Part, PartId, Piece, Refusal};
@@ -69,20 +69,6 @@ pub(super) fn index(message: &[u8], start: usize, top: Entity, limits: &Limits) 
     walk.run(body)
 }
 
-/// A multipart whose closing delimiter has not come yet.
-struct Open {
-    boundary: Vec<u8>,
-    default_type: &'static str,
-    /// Where the body of one begins whose octets must not change.
-    sealed_from: Option<usize>,
-}
-
-/// What is open inside the current leaf, if that is a message.
-enum Embedded {
-    Message,
-    Multipart(Open),
-}
-
 /// A part whose end has not come yet.
 struct Leaf {
     delimiter: Range<usize>,
@@ -116,6 +102,14 @@ enum Header {
 }
 
 impl Walk<'_> {
+    fn frames(&self) -> Frames<'_> {
+        Frames {
+            text: self.text,
+            open: &self.open,
+            embedded: &self.embedded,
+        }
+    }
+
     /// A message that is not multipart: the body is the one part.
     fn single(mut self, top: Entity) -> Result<Index, Refusal> {
         if top.is_multipart() && self.body < self.text.len() {
@@ -141,7 +135,7 @@ impl Walk<'_> {
         let mut from = from;
         let mut found = false;
         while !(self.open.is_empty() && self.embedded.is_empty()) {
-            let Some(delimiter) = self.next_delimiter(&finder, from) else {
+            let Some(delimiter) = self.frames().next(&finder, from) else {
                 break;
             };
             from = match delimiter.owner {
@@ -304,7 +298,7 @@ impl Walk<'_> {
             if rest.starts_with(b"\r\n") {
                 break line + 2;
             }
-            if rest.is_empty() || self.delimiter_at(line).is_some() {
+            if rest.is_empty() || self.frames().at(line).is_some() {
                 break line;
             }
             if (line - at) as u64 > self.limits.header_octets {

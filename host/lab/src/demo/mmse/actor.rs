@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::mailer::Mailer;
-use crate::peer::{Behaviour, Keep, Received, serve};
+use crate::peer::{Behaviour, Keep, serve};
 use mm4relay::message::MmsAddress;
 
-use super::pdu::Pdu;
+use super::pdu::{Arrival, Pdu};
 
 pub struct Actor {
     pub name: &'static str,
@@ -22,14 +22,6 @@ pub struct Actor {
     domain: &'static str,
     arrived: mpsc::UnboundedSender<Arrival>,
     server: Option<JoinHandle<()>>,
-}
-
-/// A message that came to one of the systems.
-#[derive(Clone)]
-pub struct Arrival {
-    pub by: &'static str,
-    domain: &'static str,
-    message: Received,
 }
 
 impl Actor {
@@ -116,42 +108,5 @@ impl Actor {
 impl Drop for Actor {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-impl Arrival {
-    /// A header field as it stands there; empty when it does not.
-    pub fn value(&self, name: &str) -> String {
-        self.message
-            .header()
-            .value(name)
-            .map(|value| value.into_owned())
-            .unwrap_or_default()
-    }
-
-    /// The header's lines, and the octets behind it.
-    pub fn lines(&self) -> Vec<String> {
-        let header = self.message.header();
-        header
-            .fields
-            .iter()
-            .map(|field| format!("{}: {}", field.name(), field.value()))
-            .collect()
-    }
-
-    /// Of the system that took it.
-    pub fn domain(&self) -> &'static str {
-        self.domain
-    }
-
-    /// Whether its originator belongs to the other operator.
-    pub fn is_from_abroad(&self) -> bool {
-        !self.message.from.ends_with(&format!("@{}", self.domain))
-    }
-
-    /// The first recipient, without a domain.
-    pub fn recipient(&self) -> String {
-        let first = self.message.to.first().map(String::as_str).unwrap_or_default();
-        first.split('@').next().unwrap_or_default().to_owned()
     }
 }

@@ -18,8 +18,8 @@ use mm4relay::spool::{self, Hand};
 
 use super::super::{PATIENCE, queue_is_empty};
 use super::BETWEEN_OUR_OWN;
-use super::actor::{Actor, Arrival};
-use super::pdu::Pdu;
+use super::actor::Actor;
+use super::pdu::{Arrival, Pdu};
 
 pub struct Stage {
     relay: Running,

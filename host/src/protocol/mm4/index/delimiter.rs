@@ -2,7 +2,26 @@
 
 use memchr::memmem;
 
-use super::{Embedded, Walk};
+/// A multipart whose closing delimiter has not come yet.
+pub(super) struct Open {
+    pub boundary: Vec<u8>,
+    pub default_type: &'static str,
+    /// Where the body of one begins whose octets must not change.
+    pub sealed_from: Option<usize>,
+}
+
+/// What is open inside the current leaf, if that is a message.
+pub(super) enum Embedded {
+    Message,
+    Multipart(Open),
+}
+
+/// What is open where a line begins.
+pub(super) struct Frames<'a> {
+    pub text: &'a [u8],
+    pub open: &'a [Open],
+    pub embedded: &'a [Embedded],
+}
 
 /// A delimiter line.
 pub(super) struct Delimiter {
@@ -21,16 +40,16 @@ pub(super) enum Owner {
     Embedded(usize),
 }
 
-impl Walk<'_> {
+impl Frames<'_> {
     /// The next delimiter line at or behind `from`, which is the start of a line.
-    pub(super) fn next_delimiter(&self, finder: &memmem::Finder<'_>, from: usize) -> Option<Delimiter> {
-        if let Some(delimiter) = self.delimiter_at(from) {
+    pub fn next(&self, finder: &memmem::Finder<'_>, from: usize) -> Option<Delimiter> {
+        if let Some(delimiter) = self.at(from) {
             return Some(delimiter);
         }
         let mut at = from.saturating_sub(1);
         loop {
             at += finder.find(self.text.get(at..)?)? + 1;
-            if let Some(delimiter) = self.delimiter_at(at) {
+            if let Some(delimiter) = self.at(at) {
                 return Some(delimiter);
             }
         }
@@ -38,7 +57,7 @@ impl Walk<'_> {
 
     /// The delimiter line at `at`, which is the start of a line. Inner multiparts are asked before outer ones, and the
     /// indexed ones before those inside a leaf.
-    pub(super) fn delimiter_at(&self, at: usize) -> Option<Delimiter> {
+    pub fn at(&self, at: usize) -> Option<Delimiter> {
         let line = self.text.get(at..)?.strip_prefix(b"--")?;
         let open = self
             .open

@@ -1,0 +1,45 @@
+//! Text of plug-ins, made fit for a line of the log.
+
+use std::borrow::Cow;
+
+/// The longest line, in octets before escaping.
+const LINE_MAX: usize = 1024;
+
+/// Cuts a text to the longest line, and escapes what could forge another line or drive a terminal.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    let text = &text[..text.floor_char_boundary(LINE_MAX)];
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    Cow::Owned(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_cannot_forge_a_line() {
+        assert_eq!(one_line("a\r\nb\u{1b}[0m"), "a\\r\\nb\\u{1b}[0m");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        let text = format!("{}\u{e4}\u{e4}", "x".repeat(LINE_MAX - 1));
+        assert_eq!(one_line(&text).len(), LINE_MAX - 1);
+        assert_eq!(one_line(&text[1..]).len(), LINE_MAX);
+    }
+
+    #[test]
+    fn a_plain_line_is_not_copied() {
+        assert!(matches!(one_line("plain"), Cow::Borrowed("plain")));
+    }
+}

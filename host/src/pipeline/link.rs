@@ -1,0 +1,86 @@
+//! One plug-in in the chain: its version, for which messages it is called, and who hears of its calls.
+
+use std::sync::Arc;
+
+use mm4relay_engine::{Failure, Judgement, Occasion, Plugin, Subject};
+
+use super::health::Health;
+use super::subject::View;
+use super::tap::{Heard, Tap, WantsView};
+use super::tape::{Asked, Tape};
+use super::when::When;
+use crate::message::OnFailure;
+
+/// One plug-in in the chain.
+#[derive(Clone)]
+pub struct Link {
+    pub plugin: Plugin,
+    pub on_failure: OnFailure,
+    /// Which messages it may be called for.
+    pub when: Arc<When>,
+    /// How the calls of this version went.
+    pub health: Arc<Health>,
+    /// Who listens to them.
+    pub(crate) tap: Arc<Tap>,
+}
+
+impl Link {
+    /// A version that nobody has called yet.
+    pub fn new(plugin: Plugin, on_failure: OnFailure) -> Self {
+        Self {
+            plugin,
+            on_failure,
+            when: Arc::default(),
+            health: Arc::default(),
+            tap: Arc::default(),
+        }
+    }
+
+    /// For these messages only.
+    pub fn when(self, when: Arc<When>) -> Self {
+        Self { when, ..self }
+    }
+
+    /// Calls the plug-in; whoever listens hears of it.
+    pub(super) async fn process(&self, occasion: &Occasion, view: &Arc<View>) -> Result<Judgement, Failure> {
+        let (subject, occasion_of_it) = (Arc::clone(view), occasion.clone());
+        let shadow = self.tap.shadow.load_full();
+        if shadow.is_none() && self.tap.recording.is_none() {
+            let called = self.plugin.process(occasion_of_it, subject).await;
+            self.tap.count(&called);
+            return called;
+        }
+        let tape = Tape::over(self.plugin.services());
+        let services = Arc::new(tape.clone());
+        let called = self.plugin.process_with(services, occasion_of_it, subject).await;
+        self.tap.count(&called);
+        let heard = Heard {
+            occasion: occasion.clone(),
+            view: Arc::clone(view),
+            called: Some(called.clone()),
+            asked: tape.close(),
+        };
+        if let Some(recording) = &self.tap.recording {
+            recording.hear(&self.plugin, heard.clone());
+        }
+        if let Some(ear) = shadow {
+            ear.lane.offer(heard.view.size(), heard);
+        }
+        called
+    }
+
+    /// The plug-in does not want this message; a version that is tried may.
+    pub(super) fn overlook(&self, occasion: &Occasion, view: impl FnOnce() -> Arc<View>) {
+        let Some(ear) = self.tap.shadow.load_full() else { return };
+        let view = view();
+        if ear.candidate.wants_view(occasion, &view) {
+            let heard = Heard {
+                occasion: occasion.clone(),
+                view: Arc::clone(&view),
+                called: None,
+                asked: Asked::default(),
+            };
+            ear.lane.offer(view.size(), heard);
+        }
+    }
+}
