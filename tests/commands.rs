@@ -213,7 +213,10 @@ fn plugin_test_without_a_case_says_what_a_case_is() {
 fn plugin_inspect_names_the_grants_that_a_component_needs() {
     for (wasm, needs) in [
         (plugin("charging"), "needs      grants = [\"charging\"]"),
-        (plugin("address-rewrite"), "needs      grants = [\"tables\", \"log\"]"),
+        (
+            plugin("address-rewrite"),
+            "can use    grants = [\"tables\", \"log\", \"numbering\"]",
+        ),
         (guest("noop"), "needs      grants = []"),
     ] {
         let said = mm4relay(&["plugin", "inspect", text(&wasm)]);

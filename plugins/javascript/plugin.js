@@ -1,6 +1,6 @@
 // Marks messages that are larger than a limit: a plug-in in JavaScript, to copy.
 //
-// The interfaces of wit/ are modules; names are in camelCase, `result` errors are thrown, `option` is undefined when
+// The interfaces of wit/ are modules; names are in camelCase, `result` errors are thrown, `option` is null when
 // there is none, u64 is a number. What lies in variables after `configure` is there in every call, and what `process`
 // changes is gone with the call.
 //

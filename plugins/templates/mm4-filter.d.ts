@@ -69,9 +69,9 @@ declare module "mm4:filter/types@0.1.0" {
     /** What stands before `/TYPE=` and the last `@`: `+15555550100`. */
     user: string;
     /** The value of `/TYPE=`, as received: `PLMN`. */
-    addressType?: string | undefined;
+    addressType?: string | null | undefined;
     /** What stands behind the last `@`, as received. */
-    domain?: string | undefined;
+    domain?: string | null | undefined;
   }
   /**
    * A recipient of this relay: one `RCPT TO` of the SMTP envelope. Recipients that are only listed in `To` belong
@@ -99,11 +99,11 @@ declare module "mm4:filter/types@0.1.0" {
     /** Media type, in lower case and without parameters: `image/jpeg`. `text/plain` when the part does not say. */
     mediaType: string;
     /** The file name: `name` of Content-Type, else `filename` of Content-Disposition. */
-    name?: string | undefined;
+    name?: string | null | undefined;
     /** Content-ID without angle brackets. */
-    contentId?: string | undefined;
+    contentId?: string | null | undefined;
     /** Content-Location, as received. */
-    contentLocation?: string | undefined;
+    contentLocation?: string | null | undefined;
     /**
      * Size of the body as it stands in the message, still encoded, in octets; of a body that a plug-in earlier in
      * the chain made, as the relay encoded it. The decoded size is never larger.
@@ -125,14 +125,14 @@ declare module "mm4:filter/types@0.1.0" {
      * The richest content class that the peer takes: `text`, `image-basic`, `image-rich`, `megapixel`, `video-basic`,
      * `video-rich`, `content-basic` or `content-rich`. Words may be added.
      */
-    contentClass?: string | undefined;
+    contentClass?: string | null | undefined;
     /** Largest message that the peer takes, headers and encoding included, in octets. */
-    maxMessageSize?: number | undefined;
+    maxMessageSize?: number | null | undefined;
     /** Largest image that the peer takes, in octets after decoding the transfer encoding. */
-    maxImageSize?: number | undefined;
+    maxImageSize?: number | null | undefined;
     /** Largest image that the peer takes, in pixels. */
-    maxImageWidth?: number | undefined;
-    maxImageHeight?: number | undefined;
+    maxImageWidth?: number | null | undefined;
+    maxImageHeight?: number | null | undefined;
   }
   /** What the answer to a request says. The message of the call is the request, as it was sent. */
   export interface Response {
@@ -141,7 +141,7 @@ declare module "mm4:filter/types@0.1.0" {
     /** `X-Mms-Request-Status-Code`, as received: `Ok`, `Error-service-denied`, ... (TS 23.140, 8.4.4). */
     status: string;
     /** `X-Mms-Status-Text`. At most 512 octets. */
-    text?: string | undefined;
+    text?: string | null | undefined;
   }
   export interface Delivery {
     /** The peer's name in the configuration; `no-route` for recipients that were left without a route. */
@@ -242,13 +242,13 @@ declare module "mm4:filter/types@0.1.0" {
      * Replaces the file name in Content-Type, Content-Location and Content-Disposition, wherever the part has
      * one. Content-ID never changes. References to the old name in SMIL parts are the plug-in's business.
      */
-    name?: string | undefined;
+    name?: string | null | undefined;
   }
   /** `content-id` is without angle brackets. */
   export interface AddPart {
     body: BodyWriter;
-    name?: string | undefined;
-    contentId?: string | undefined;
+    name?: string | null | undefined;
+    contentId?: string | null | undefined;
   }
   /**
    * One change. Checked by the relay after `process` has returned, and made in the order of the list, each on what
@@ -373,14 +373,14 @@ declare module "mm4:filter/message@0.1.0" {
   /** Costs nothing worth mentioning; call it as often as you like. */
   export function current(): Summary;
   /** The envelope sender. `none` is the null sender `<>`. */
-  export function originator(): Address | undefined;
+  export function originator(): Address | null | undefined;
   /**
    * The envelope recipients: on `arrival` all of them, on `departure` those of this destination, on `outcome` those
    * whose fate it is.
    */
   export function recipients(): Array<Recipient>;
   /** The value of the first field of that name, compared without regard to case; unfolded, as in `header-field`. */
-  export function header(name: string): string | undefined;
+  export function header(name: string): string | null | undefined;
   /** All fields of the message's header, in order. */
   export function headers(): Array<HeaderField>;
   /**
@@ -396,14 +396,14 @@ declare module "mm4:filter/message@0.1.0" {
    *
    * Younger than the rest of this interface: a plug-in that calls it does not load into a relay without it.
    */
-  export function field(name: string): string | undefined;
+  export function field(name: string): string | null | undefined;
   /**
    * Of a response: the request that it answers. Some peers put a message ID of their own into a response, or none. `none`
    * for every other message, for a response to nothing that is known, and for one that the relay wrote itself.
    *
    * As young as `field`.
    */
-  export function answered(): Request | undefined;
+  export function answered(): Request | null | undefined;
   /** The leaves of the MIME structure, in order. Empty on `outcome`. */
   export function parts(): Array<Part>;
   /**
@@ -421,7 +421,7 @@ declare module "mm4:filter/message@0.1.0" {
    * As young as `field`.
    * @throws {Fault}
    */
-  export function partHeader(id: number, name: string): string | undefined;
+  export function partHeader(id: number, name: string): string | null | undefined;
   /**
    * Milliseconds of wall time that this call still has, of `time` and `time-per-mib`; waiting for a turn does not
    * count. For work whose cost can be told before it begins: what cannot be finished is better not begun, because a
@@ -437,12 +437,12 @@ declare module "mm4:filter/tables@0.1.0" {
    * The value for exactly this key. `invalid`: no table of that name is configured.
    * @throws {Fault}
    */
-  export function lookup(table: string, key: string): string | undefined;
+  export function lookup(table: string, key: string): string | null | undefined;
   /**
    * The row whose key is the longest beginning of `text`. Errors as above.
    * @throws {Fault}
    */
-  export function lookupPrefix(table: string, text: string): [string, string] | undefined;
+  export function lookupPrefix(table: string, text: string): [string, string] | null | undefined;
 }
 
 declare module "mm4:filter/metrics@0.1.0" {
@@ -470,14 +470,14 @@ declare module "mm4:filter/numbering@0.1.0" {
      * in it (`mms.mnc002.mcc310.gprs`); else from the first such domain that the peer lists, or that is ours for a
      * relay/server of our own MMSE. `none` where no domain has codes, or we have several networks.
      */
-    id?: string | undefined;
+    id?: string | null | undefined;
     /** The domain of its MMSE: `mms.mnc002.mcc310.gprs`. */
-    domain?: string | undefined;
+    domain?: string | null | undefined;
     /**
      * The configured peer that the relay would send to. `none` for a number that was ported to a network with which
      * there is no agreement.
      */
-    peer?: string | undefined;
+    peer?: string | null | undefined;
   }
   /**
    * `number` is in E.164 form: `+` and 1 to 15 digits, `invalid` otherwise. `none`: nobody knows the number, or it is
@@ -485,7 +485,7 @@ declare module "mm4:filter/numbering@0.1.0" {
    * `unavailable`: the answer did not come. It may wait for a name server; the call's `time` goes on meanwhile.
    * @throws {Fault}
    */
-  export function lookup(number: string): Network | undefined;
+  export function lookup(number: string): Network | null | undefined;
 }
 
 declare module "mm4:filter/kv@0.1.0" {
@@ -494,7 +494,7 @@ declare module "mm4:filter/kv@0.1.0" {
    * The value, or `none`.
    * @throws {Fault}
    */
-  export function get(key: string): Uint8Array | undefined;
+  export function get(key: string): Uint8Array | null | undefined;
   /**
    * Values: at most 64 KiB, `invalid` otherwise. Two messages that write the same key at the same time: the later
    * commit wins.
@@ -529,31 +529,31 @@ declare module "mm4:filter/charging@0.1.0" {
   export interface ChargingRecord {
     recordType: RecordType;
     messageId: string;
-    transactionId?: string | undefined;
+    transactionId?: string | null | undefined;
     /** Peer names as configured. */
-    sourcePeer?: string | undefined;
-    destinationPeer?: string | undefined;
+    sourcePeer?: string | null | undefined;
+    destinationPeer?: string | null | undefined;
     /** Whether no other operator's MMSE had a part in it: `intra-mmse` of `summary`. */
-    intraMmse?: boolean | undefined;
-    originator?: string | undefined;
+    intraMmse?: boolean | null | undefined;
+    originator?: string | null | undefined;
     recipients: Array<string>;
-    contentType?: string | undefined;
+    contentType?: string | null | undefined;
     /** In octets. */
-    messageSize?: number | undefined;
-    messageClass?: string | undefined;
-    priority?: string | undefined;
+    messageSize?: number | null | undefined;
+    messageClass?: string | null | undefined;
+    priority?: string | null | undefined;
     /** The `Date` header, as received. */
-    submissionTime?: string | undefined;
+    submissionTime?: string | null | undefined;
     /** `X-Mms-Expiry`, as received. */
-    expiry?: string | undefined;
-    deliveryReportRequested?: boolean | undefined;
-    readReplyRequested?: boolean | undefined;
-    acknowledgementRequested?: boolean | undefined;
-    senderHidden?: boolean | undefined;
-    forwardCounter?: number | undefined;
+    expiry?: string | null | undefined;
+    deliveryReportRequested?: boolean | null | undefined;
+    readReplyRequested?: boolean | null | undefined;
+    acknowledgementRequested?: boolean | null | undefined;
+    senderHidden?: boolean | null | undefined;
+    forwardCounter?: number | null | undefined;
     /** Request status (`Ok`, ...), MM status (`Retrieved`, ...), read status, or the SMTP code. */
-    statusCode?: string | undefined;
-    statusText?: string | undefined;
+    statusCode?: string | null | undefined;
+    statusText?: string | null | undefined;
   }
   /**
    * `limit`: more than `charging-records` (100 by default, and at the most) in one call, or more than 1 MiB in all

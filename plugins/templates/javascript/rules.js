@@ -23,7 +23,7 @@ export function checked(settings) {
 
 /**
  * The header's new value; undefined when nothing is to change. A message that passed other relays gets a list.
- * @param {string | undefined} present
+ * @param {string | null | undefined} present
  * @param {string} name
  */
 export function stamped(present, name) {

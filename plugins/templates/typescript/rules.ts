@@ -18,7 +18,7 @@ export function checked(settings: Record<string, unknown>): string {
 }
 
 /** The header's new value; undefined when nothing is to change. A message that passed other relays gets a list. */
-export function stamped(present: string | undefined, name: string): string | undefined {
+export function stamped(present: string | null | undefined, name: string): string | undefined {
   if (!present) {
     return name;
   }

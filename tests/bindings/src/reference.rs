@@ -14,7 +14,7 @@ pub fn text() -> String {
          | name in `wit/` | Rust | JavaScript | Python |\n|---|---|---|---|\n\
          | `read-part` | `message::read_part` | `readPart` | `message.read_part` |\n\
          | `result<T, fault>` | `Result<T, Fault>` | `T`; the fault is thrown | `T`; `Err(fault)` is raised |\n\
-         | `option<T>` | `Option<T>` | `T` or `undefined` | `T` or `None` |\n\
+         | `option<T>` | `Option<T>` | `T` or `null` | `T` or `None` |\n\
          | `list<u8>` | `Vec<u8>` | `Uint8Array` | `bytes` |\n\
          | `u64`, `s64` | `u64`, `i64` | a number, exact up to 2^53 | `int` |\n\
          | a variant's case `set-header(x)` | `Edit::SetHeader(x)` | `{ tag: \"set-header\", val: x }` | `Edit_SetHeader(x)` |\n\

@@ -185,7 +185,7 @@ fn shown_id(resolve: &Resolve, id: TypeId) -> String {
     match &it.kind {
         TypeDefKind::List(Type::U8) => "Uint8Array".to_owned(),
         TypeDefKind::List(of) => format!("Array<{}>", shown(resolve, of)),
-        TypeDefKind::Option(of) => format!("{} | undefined", shown(resolve, of)),
+        TypeDefKind::Option(of) => format!("{} | null | undefined", shown(resolve, of)),
         TypeDefKind::Tuple(of) => {
             let types: Vec<String> = of.types.iter().map(|ty| shown(resolve, ty)).collect();
             format!("[{}]", types.join(", "))

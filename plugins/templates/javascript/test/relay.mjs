@@ -85,12 +85,12 @@ export const interfaces = {
       receivedAt: state.now,
       size: state.size,
     }),
-    originator: () => (state.sender ? address(state.sender) : undefined),
+    originator: () => (state.sender ? address(state.sender) : null),
     recipients: () => state.recipients.map((text, at) => ({ id: at + 1, address: address(text) })),
-    header: (name) => named(state.headers, name),
-    field: (name) => named(state.headers, name)?.replace(/^"|"$/g, "") || undefined,
+    header: (name) => named(state.headers, name) ?? null,
+    field: (name) => named(state.headers, name)?.replace(/^"|"$/g, "") || null,
     headers: () => fields(state.headers),
-    answered: () => undefined,
+    answered: () => null,
     parts: () =>
       state.parts.map((part, at) => ({
         id: at + 1,
@@ -101,7 +101,7 @@ export const interfaces = {
         encodedSize: part.body.length,
       })),
     readPart: (id, offset, max) => Uint8Array.from(part(id).body).slice(offset, offset + max),
-    partHeader: (id, name) => named(part(id).headers ?? [], name),
+    partHeader: (id, name) => named(part(id).headers ?? [], name) ?? null,
     timeLeft: () => 250,
   },
   config: {
@@ -110,11 +110,11 @@ export const interfaces = {
     granted: (grant) => state.grants.includes(grant),
   },
   tables: {
-    lookup: (name, key) => table(name)[key],
+    lookup: (name, key) => table(name)[key] ?? null,
     lookupPrefix: (name, text) => {
       const keys = Object.keys(table(name)).filter((key) => text.startsWith(key));
       const longest = keys.sort((a, b) => b.length - a.length)[0];
-      return longest === undefined ? undefined : [longest, table(name)[longest]];
+      return longest === undefined ? null : [longest, table(name)[longest]];
     },
   },
   log: { write: (level, text) => void state.log.push([level, text]), rule: (name) => void state.rules.push(name) },
@@ -125,7 +125,7 @@ export const interfaces = {
     observe: () => {},
   },
   kv: {
-    get: (key) => state.values[key],
+    get: (key) => state.values[key] ?? null,
     set: (key, value) => void (state.values[key] = value),
     delete: (key) => void delete state.values[key],
     increment: (key, by) => {
@@ -137,5 +137,5 @@ export const interfaces = {
     emit: (record) => void state.records.push(record),
     emitWith: (record, more) => void state.records.push({ ...record, more }),
   },
-  numbering: { lookup: (number) => state.networks[number] },
+  numbering: { lookup: (number) => state.networks[number] ?? null },
 };
