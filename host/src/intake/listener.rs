@@ -82,12 +82,17 @@ pub async fn serve(
         }
     }
     drop(listener);
-    let farewell = async {
+    farewell(sessions, options.farewell).await;
+}
+
+/// Lets sessions finish, for so long.
+async fn farewell(mut sessions: JoinSet<()>, patience: Duration) {
+    let ended = async {
         while let Some(ended) = sessions.join_next().await {
             report(ended);
         }
     };
-    if timeout(options.farewell, farewell).await.is_err() {
+    if timeout(patience, ended).await.is_err() {
         tracing::warn!(
             sessions = sessions.len(),
             event = "drain-cut-short",

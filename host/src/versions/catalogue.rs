@@ -18,21 +18,9 @@ use mm4relay_engine::{Engine, Plugin, Services};
 use tokio::sync::{Mutex, Notify};
 
 use super::history::{Cause, History, Verdict};
-use super::{Attempt, Candidate, LinkSpec, Loader, Ready, RefusedVersion, files};
+use super::{Attempt, Candidate, CatalogueError, LinkSpec, Loader, Ready, RefusedVersion, files};
 use crate::pipeline::tap::{Listener, Tap};
 use crate::pipeline::{Chain, Link, Tally};
-
-/// Why a chain does not go live. The running one is untouched.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct CatalogueError(pub Vec<RefusedVersion>);
-
-impl CatalogueError {
-    /// What is wrong with each plug-in, on a line of its own: a log is read line by line.
-    pub fn lines(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(RefusedVersion::line)
-    }
-}
 
 /// Holds the running chain.
 pub struct Catalogue {

@@ -43,7 +43,7 @@ use crate::rehearsal::samples::SamplesError;
 use history::{Cause, History, Verdict};
 use signing::{SignatureError, Signing};
 
-pub use catalogue::{Catalogue, CatalogueError};
+pub use catalogue::Catalogue;
 pub use shadow::ShadowTerms;
 pub use steps::Attempt;
 pub use watch::Watched;
@@ -112,6 +112,18 @@ impl RefusedVersion {
         let text = self.to_string();
         let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
         lines.collect::<Vec<_>>().join(" | ")
+    }
+}
+
+/// Why a chain does not go live. The running one is untouched.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct CatalogueError(pub Vec<RefusedVersion>);
+
+impl CatalogueError {
+    /// What is wrong with each plug-in, on a line of its own: a log is read line by line.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(RefusedVersion::line)
     }
 }
 
