@@ -86,7 +86,6 @@ const LONG_FILES: &[(&str, &str)] = &[
     ("host/src/message/transaction.rs", "to be split"),
     ("host/src/rehearsal/samples/case.rs", "to be split"),
     ("host/src/rehearsal/samples/mod.rs", "to be split"),
-    ("host/src/relay/carry.rs", "to be split"),
     (
         "host/src/spool/sqlite/mod.rs",
         "one store's verbs, and how it is opened",
@@ -116,7 +115,6 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
         "write",
         "one arm for each field of a record",
     ),
-    ("host/src/relay/carry.rs", "depart", "to be split"),
 ];
 
 /// Of the spool, intake knows the proof that lets it say 250, and nothing else.

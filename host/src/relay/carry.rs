@@ -4,55 +4,29 @@
 //! commits what it comes to. A message that took too long, or that an operator released, makes the same journey from
 //! the spool, where [`finish`](super::finish) asks for it.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::{
-    End, Field, HoldRule, Holder, Incoming, Masked, Message, NextHop, Ordinal, Outgoing, PeerName, Recipient,
-    RecipientId, Refusal, Source, Step, Timestamp, Transaction,
+    End, Field, HoldRule, Holder, Incoming, Masked, Message, NextHop, Outgoing, PeerName, Recipient, RecipientId,
+    Refusal, Source,
 };
-use crate::pipeline::{Chain, Destination, Effects, Passage};
+use crate::pipeline::{Destination, Effects, Passage};
 use crate::protocol::mm4;
 use crate::routing::{self, Split};
-use crate::spool::{Acceptance, Hold, Receipt, SpoolError, Unfinished};
+use crate::spool::{Acceptance, Hold, Receipt, SpoolError};
 use crate::sync::lock;
-use crate::transactions::{Alone, Hop, Meaning, Noted, What};
+use crate::transactions::{Hop, Meaning, What};
 
 use super::Relay;
 use super::deferrals::Deferred;
 use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, once_each, only_received};
-use super::own_messages::Own;
 use super::rights::Entitled;
+use super::run::{Run, storage, why};
 
 /// For a peer that the configuration does not know any more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
-
-/// One run of the chain.
-pub(super) struct Run {
-    pub(super) chain: Arc<Chain>,
-    /// Plug-ins that are not called on arrival and departure: an operator released the message past them.
-    pub(super) past: Vec<String>,
-    /// How often an operator has released the message.
-    pub(super) released: u32,
-    /// The sender still waits: a message that cannot go on now can be left to it.
-    pub(super) sender_waits: bool,
-    /// What arrival plug-ins asked for is durable from an earlier run, for other recipients of the same message.
-    pub(super) arrived: bool,
-    /// The last that a destination of an earlier run has.
-    pub(super) ordinals: Option<Ordinal>,
-    /// What delivery counts a message's age from: time in which it was held is not the next hop's fault.
-    pub(super) since: Timestamp,
-    /// What the relay itself has to say, and to whom.
-    pub(super) own: Option<Own>,
-    /// The request as it is remembered when its sender can wait no longer.
-    pub(super) opened: Mutex<Option<Transaction>>,
-    /// To be counted when it is committed.
-    pub(super) noted: Mutex<Vec<Noted>>,
-    /// Nobody else answers the same request until this run is committed.
-    pub(super) alone: Mutex<Option<Alone>>,
-}
 
 impl Relay {
     /// Carries one message: make the journey, commit everything that it causes, hand it to delivery. When the journey
@@ -217,15 +191,11 @@ impl Relay {
         routes: BTreeMap<RecipientId, PeerName>,
         effects: Effects,
     ) -> Result<CameTo, Refusal> {
-        let arrived = if run.arrived {
-            only_received(received, arrived)
-        } else {
-            arrived
-        };
-        let arrived = once_each(arrived);
-        for recipient in &arrived.envelope.recipients {
-            self.ask_for(&arrived.origin.source, &recipient.address).await;
-        }
+        let arrived = once_each(match run.arrived {
+            true => only_received(received, arrived),
+            false => arrived,
+        });
+        self.ask_for_all(&arrived).await;
         let (arrived, mut split) = self.bound(meaning, arrived, &routes, run)?;
         let arrived = self.directory.load().entitled(arrived)?;
         self.refuse_unasked(received, meaning, &split)?;
@@ -236,20 +206,8 @@ impl Relay {
             let address = recipient.address.to_string();
             (recipient, Refusal::NoRoute { recipient: address })
         });
-        for (recipient, refusal) in split.unrouted.into_iter().chain(nobodys) {
-            if refusal.is_temporary() {
-                return Err(refusal);
-            }
-            let why = refusal.to_string();
-            tracing::warn!(message = %received.id, event = "no-route", "a recipient has no next hop: {}", Masked(&why));
-            gathered.fail(
-                &arrived,
-                NextHop::Nowhere,
-                vec![recipient],
-                refusal,
-                self.trace(received),
-            );
-        }
+        let unrouted = split.unrouted.into_iter().chain(nobodys);
+        self.give_up_unrouted(unrouted, &arrived, received, &mut gathered)?;
         if !letters.is_empty() {
             gathered.hold_for_postmaster(letters);
         }
@@ -278,11 +236,7 @@ impl Relay {
             match run.called().depart(bound, self.destination(&peer), &mut asked).await {
                 Passage::Go { message, .. } => match self.leaving(message, &peer) {
                     Ok(message) => gathered.send(&message, peer, onward, self.trace(received)),
-                    Err(refusal) => {
-                        let why = refusal.to_string();
-                        tracing::warn!(message = %received.id, %peer, event = "originator-not-allowed", "not sent, a plug-in changed who it is from: {}", Masked(&why));
-                        gathered.fail(&arrived, peer.into(), recipients, refusal, self.trace(received));
-                    }
+                    Err(refusal) => gathered.fail(&arrived, peer.into(), recipients, refusal, self.trace(received)),
                 },
                 Passage::Hold(holder) => {
                     // What plug-ins asked for on the way to it is dropped: they will be asked anew.
@@ -300,11 +254,41 @@ impl Relay {
         gathered.settle().await
     }
 
+    /// Asks DNS for what routing has to know of these recipients.
+    async fn ask_for_all(&self, arrived: &Message) {
+        for recipient in &arrived.envelope.recipients {
+            self.ask_for(&arrived.origin.source, &recipient.address).await;
+        }
+    }
+
+    /// Gives up the recipients that nothing leads to. An error when that may be otherwise later.
+    fn give_up_unrouted(
+        &self,
+        unrouted: impl Iterator<Item = (Recipient, Refusal)>,
+        arrived: &Entitled,
+        received: &Message,
+        gathered: &mut Gathered<'_>,
+    ) -> Result<(), Refusal> {
+        for (recipient, refusal) in unrouted {
+            if refusal.is_temporary() {
+                return Err(refusal);
+            }
+            let why = refusal.to_string();
+            tracing::warn!(message = %received.id, event = "no-route", "a recipient has no next hop: {}", Masked(&why));
+            let trace = self.trace(received);
+            gathered.fail(arrived, NextHop::Nowhere, vec![recipient], refusal, trace);
+        }
+        Ok(())
+    }
+
     /// The message as it goes out to `peer`, if it may.
     fn leaving(&self, message: Arc<Message>, peer: &PeerName) -> Result<Entitled, Refusal> {
-        let directory = self.directory.load();
+        let (directory, id) = (self.directory.load(), message.id);
         let suited = directory.quirks.suit(message, peer);
-        directory.entitled(directory.faced(suited, peer))
+        directory.entitled(directory.faced(suited, peer)).inspect_err(|refusal| {
+            let why = refusal.to_string();
+            tracing::warn!(message = %id, %peer, event = "originator-not-allowed", "not sent, a plug-in changed who it is from: {}", Masked(&why));
+        })
     }
 
     /// Sends what is for the postmaster to the person who reads it; what is left has to be held.
@@ -365,82 +349,4 @@ async fn read(incoming: Incoming, limits: mm4::Limits) -> Result<Message, Refusa
             reason: error.to_string(),
         })
     })
-}
-
-impl Run {
-    /// While the sender waits.
-    fn first(chain: Arc<Chain>, incoming: &Incoming) -> Self {
-        Self {
-            chain,
-            past: Vec::new(),
-            released: 0,
-            sender_waits: true,
-            arrived: false,
-            ordinals: None,
-            since: incoming.origin.received_at,
-            own: None,
-            opened: Mutex::default(),
-            noted: Mutex::default(),
-            alone: Mutex::default(),
-        }
-    }
-
-    /// The plug-ins that are called on arrival and departure.
-    fn called(&self) -> Cow<'_, Chain> {
-        match self.past.is_empty() {
-            true => Cow::Borrowed(&*self.chain),
-            false => Cow::Owned(self.chain.without(&self.past)),
-        }
-    }
-
-    /// Shows which plug-ins are not called.
-    fn passed_over(&self) -> impl Iterator<Item = Step> {
-        self.past.iter().map(|plugin| Step {
-            plugin: plugin.clone(),
-            occasion: "arrival and departure".into(),
-            did: vec!["not called: an operator released the message past it".into()],
-            micros: 0,
-            body_octets_read: 0,
-        })
-    }
-
-    /// Of what the relay itself says.
-    pub(super) fn own(chain: Arc<Chain>, incoming: &Incoming, own: Own) -> Self {
-        Self {
-            sender_waits: false,
-            own: Some(own),
-            ..Self::first(chain, incoming)
-        }
-    }
-
-    /// From the spool.
-    pub(super) fn again(chain: Arc<Chain>, unfinished: &Unfinished, now: Timestamp) -> Self {
-        Self {
-            chain,
-            past: unfinished.past.clone(),
-            released: unfinished.released,
-            sender_waits: false,
-            arrived: unfinished.arrived,
-            ordinals: unfinished.ordinals,
-            since: now,
-            own: None,
-            opened: Mutex::default(),
-            noted: Mutex::default(),
-            alone: Mutex::default(),
-        }
-    }
-}
-
-/// Why a message cannot go on now, without what that means for a sender: here it has none.
-pub(super) fn why(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Deferred { plugin, reason } => format!("plug-in {plugin} failed ({reason})"),
-        other => other.to_string(),
-    }
-}
-
-pub(super) fn storage(error: SpoolError) -> Refusal {
-    Refusal::Storage {
-        reason: error.to_string(),
-    }
 }

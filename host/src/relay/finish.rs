@@ -19,8 +19,8 @@ use crate::spool::{Finish, Room, SpoolError, Unfinished};
 use crate::transactions::{self, Noted, What};
 
 use super::Relay;
-use super::carry::{Run, why};
 use super::plugin_outcomes::{self, HeaderIn};
+use super::run::{Run, why};
 use crate::sync::lock;
 
 /// How often the spool is asked: an operator's `queue release` is seen at the next time.

@@ -11,9 +11,9 @@ use crate::protocol::mm4;
 use crate::spool::{Acceptance, Hold};
 use crate::transactions::{self, Onward};
 
-use super::carry::Run;
 use super::plugin_outcomes::{self, HeaderIn};
 use super::rights::Entitled;
+use super::run::Run;
 
 /// What the destinations of one message came to.
 pub(super) struct Gathered<'a> {

@@ -1,7 +1,7 @@
 //! The street: carries messages through the rooms. What is here was built by [`assembly`](crate::assembly), and knows
 //! nothing of configuration files.
 //!
-//! [`carry`] is the journey of one message, in one function; [`gathered`] makes one acceptance of what its destinations
+//! [`carry`] is the journey of one message, in one function, and a [`run`] is one of them; [`gathered`] makes one acceptance of what its destinations
 //! came to. The rest of this room is what is around the journey: what intake
 //! asks before there is a message ([`intake_handler`], [`homes`]), who may speak as whom ([`rights`]), what of the inside
 //! is seen outside ([`face`], [`quirks`]), messages whose journey is made from the spool ([`finish`]), those that
@@ -23,6 +23,7 @@ mod own_messages;
 pub(crate) mod plugin_outcomes;
 pub(crate) mod quirks;
 mod rights;
+mod run;
 pub mod standing;
 mod stored_outcome;
 

@@ -14,9 +14,9 @@ use crate::spool::Acceptance;
 use crate::transactions::{self, Answers, Heard, Hop, Meaning, Onward, Speakers, Way, What};
 
 use super::Relay;
-use super::carry::{Run, storage};
 use super::gathered::{CameTo, acceptance, everybody};
 use super::plugin_outcomes;
+use super::run::{Run, storage};
 use crate::sync::lock;
 
 impl Relay {

@@ -19,7 +19,7 @@ use crate::spool::{Room, SpoolError};
 use crate::transactions::{Deed, What, Written};
 
 use super::Relay;
-use super::carry::{Run, why};
+use super::run::{Own, Run, why};
 
 /// How often the spool is asked; what a message makes due at once is seen at once.
 const LOOK: Duration = Duration::from_secs(1);
@@ -36,14 +36,6 @@ const BUDGET: Duration = Duration::from_secs(60);
 
 /// Until something that could not be said now is tried again.
 const PAUSE: Duration = Duration::from_secs(30);
-
-/// What a message of our own belongs to.
-pub(super) struct Own {
-    /// Whom it is for.
-    pub(super) peer: PeerName,
-    /// Committed with it.
-    pub(super) changes: Vec<TransactionChange>,
-}
 
 impl Relay {
     /// Looks after transactions until it is aborted, which undoes nothing and loses nothing.

@@ -1,0 +1,120 @@
+//! One run of the chain for one message: where it comes from, and what it holds until it is committed.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+
+use crate::message::{Incoming, Ordinal, PeerName, Refusal, Step, Timestamp, Transaction, TransactionChange};
+use crate::pipeline::Chain;
+use crate::spool::{SpoolError, Unfinished};
+use crate::transactions::{Alone, Noted};
+
+/// One run of the chain.
+pub(super) struct Run {
+    pub(super) chain: Arc<Chain>,
+    /// Plug-ins that are not called on arrival and departure: an operator released the message past them.
+    pub(super) past: Vec<String>,
+    /// How often an operator has released the message.
+    pub(super) released: u32,
+    /// The sender still waits: a message that cannot go on now can be left to it.
+    pub(super) sender_waits: bool,
+    /// What arrival plug-ins asked for is durable from an earlier run, for other recipients of the same message.
+    pub(super) arrived: bool,
+    /// The last that a destination of an earlier run has.
+    pub(super) ordinals: Option<Ordinal>,
+    /// What delivery counts a message's age from: time in which it was held is not the next hop's fault.
+    pub(super) since: Timestamp,
+    /// What the relay itself has to say, and to whom.
+    pub(super) own: Option<Own>,
+    /// The request as it is remembered when its sender can wait no longer.
+    pub(super) opened: Mutex<Option<Transaction>>,
+    /// To be counted when it is committed.
+    pub(super) noted: Mutex<Vec<Noted>>,
+    /// Nobody else answers the same request until this run is committed.
+    pub(super) alone: Mutex<Option<Alone>>,
+}
+
+/// What a message of our own belongs to.
+pub(super) struct Own {
+    /// Whom it is for.
+    pub(super) peer: PeerName,
+    /// Committed with it.
+    pub(super) changes: Vec<TransactionChange>,
+}
+
+impl Run {
+    /// While the sender waits.
+    pub(super) fn first(chain: Arc<Chain>, incoming: &Incoming) -> Self {
+        Self {
+            chain,
+            past: Vec::new(),
+            released: 0,
+            sender_waits: true,
+            arrived: false,
+            ordinals: None,
+            since: incoming.origin.received_at,
+            own: None,
+            opened: Mutex::default(),
+            noted: Mutex::default(),
+            alone: Mutex::default(),
+        }
+    }
+
+    /// The plug-ins that are called on arrival and departure.
+    pub(super) fn called(&self) -> Cow<'_, Chain> {
+        match self.past.is_empty() {
+            true => Cow::Borrowed(&*self.chain),
+            false => Cow::Owned(self.chain.without(&self.past)),
+        }
+    }
+
+    /// Shows which plug-ins are not called.
+    pub(super) fn passed_over(&self) -> impl Iterator<Item = Step> {
+        self.past.iter().map(|plugin| Step {
+            plugin: plugin.clone(),
+            occasion: "arrival and departure".into(),
+            did: vec!["not called: an operator released the message past it".into()],
+            micros: 0,
+            body_octets_read: 0,
+        })
+    }
+
+    /// Of what the relay itself says.
+    pub(super) fn own(chain: Arc<Chain>, incoming: &Incoming, own: Own) -> Self {
+        Self {
+            sender_waits: false,
+            own: Some(own),
+            ..Self::first(chain, incoming)
+        }
+    }
+
+    /// From the spool.
+    pub(super) fn again(chain: Arc<Chain>, unfinished: &Unfinished, now: Timestamp) -> Self {
+        Self {
+            chain,
+            past: unfinished.past.clone(),
+            released: unfinished.released,
+            sender_waits: false,
+            arrived: unfinished.arrived,
+            ordinals: unfinished.ordinals,
+            since: now,
+            own: None,
+            opened: Mutex::default(),
+            noted: Mutex::default(),
+            alone: Mutex::default(),
+        }
+    }
+}
+
+/// Why a message cannot go on now, without what that means for a sender: here it has none.
+pub(super) fn why(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Deferred { plugin, reason } => format!("plug-in {plugin} failed ({reason})"),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn storage(error: SpoolError) -> Refusal {
+    Refusal::Storage {
+        reason: error.to_string(),
+    }
+}
