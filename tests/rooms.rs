@@ -508,6 +508,7 @@ const SHARED_NAMES: &[(&str, &str)] = &[
         "what the relay said, as it is counted, and who hears how a route was found",
     ),
     ("Underway", "a call that is counted, and the same of a whole command"),
+    ("Verdict", "of a test of samples, and in the history of loads"),
     ("Version", "of MM4, and of a plug-in"),
 ];
 

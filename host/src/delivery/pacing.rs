@@ -15,7 +15,7 @@ pub(super) struct Pacing {
     next: Option<Instant>,
 }
 
-/// What can be saved up.
+/// How much time an idle peer can save up: it may be sent the messages of that time at once.
 const SAVED: Duration = Duration::from_millis(100);
 
 impl Pacing {

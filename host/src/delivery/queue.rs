@@ -285,7 +285,7 @@ impl Queue {
         self.more && self.is_low()
     }
 
-    /// What became of a message is recorded.
+    /// Notes that the outcome of a message is recorded: its lease ends.
     pub fn settled(&mut self, id: OutgoingId, leased: bool) {
         self.in_flight.remove(&id);
         let asked = [&mut self.settled_during_refill, &mut self.settled_during_review];

@@ -33,7 +33,7 @@ pub struct FailedRecipient {
 }
 
 impl DeliveryReport {
-    /// Whose end it is, and which.
+    /// The recipients whose end this is, each with its end.
     pub fn ends(&self) -> Vec<RecipientEnd> {
         let delivered = self.delivered.iter().map(|id| (*id, End::Delivered));
         let failed = self.failed.iter().map(|failed| match failed.ended {

@@ -67,7 +67,7 @@ impl Attempt {
         self
     }
 
-    /// What there was no room for in this transaction.
+    /// The message for the recipients that the host had no room for in this transaction.
     pub fn next_transaction(&self, of: &Outgoing) -> Option<Outgoing> {
         let is_next = |id: RecipientId| {
             self.fates
@@ -121,7 +121,7 @@ struct Settling {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// What is the same for all records of an attempt.
+/// The facts that all records of one attempt share.
 struct Context<'a> {
     job: &'a Job,
     host: Option<&'a str>,

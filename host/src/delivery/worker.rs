@@ -17,7 +17,7 @@ use crate::spool::Room;
 /// A greeted session, counted while it lasts.
 pub(super) struct Connection {
     pub session: Session,
-    /// What it was opened with.
+    /// The peer's options when the session was opened: another profile needs another session.
     pub options: Arc<PeerOptions>,
     #[expect(dead_code, reason = "counts the session until it is dropped")]
     live: Live,
@@ -37,7 +37,7 @@ enum Went {
 /// One slot of the peer's concurrency: sends message after message, over one connection while it lasts.
 pub(super) struct Worker {
     peer: Arc<Peer>,
-    /// What it is sending.
+    /// The message that it sends now.
     sending: Option<(OutgoingId, bool)>,
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Draft<'a> {
     /// Octets up to which it stays in memory.
     limit: usize,
     first: usize,
-    /// What is not in the file.
+    /// The octets that have not been written to the file yet.
     bytes: Vec<u8>,
     lease: Lease,
     place: Place,

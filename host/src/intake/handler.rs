@@ -91,7 +91,7 @@ pub struct SenderTerms {
     pub message: Option<u64>,
     /// Octets of a line, instead of `Options::line`: some peers put a whole SMIL on one.
     pub line: Option<u64>,
-    /// What it sends is taken over TLS only.
+    /// The peer's messages are taken over TLS only.
     pub tls_required: bool,
 }
 

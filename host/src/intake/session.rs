@@ -259,7 +259,7 @@ impl<H: Handler> Session<H> {
         }
     }
 
-    /// Until when MAIL must have come.
+    /// The time at which a client that has not sent MAIL is sent away.
     fn mail_due(&self) -> Instant {
         self.last_message + self.options.before_mail
     }

@@ -17,7 +17,7 @@ pub enum Refusal {
     UnknownClient { remote: String },
     #[error("sender {sender} is not one that this peer may use")]
     SenderNotAllowed { sender: String },
-    /// Of a peer that must prove who it is.
+    /// The peer must prove who it speaks for, and the originator can be read in several ways.
     #[error("{field} names an originator that cannot be understood: {why}")]
     UnclearOriginator { field: &'static str, why: &'static str },
     #[error("no route to {recipient}: its domain is no peer's, and neither a route nor a plug-in took it")]

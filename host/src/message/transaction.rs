@@ -40,7 +40,7 @@ pub struct Transaction {
     pub forget_at: Timestamp,
     /// The same for every copy of this request from this peer: see [`RepeatKey`].
     pub repeat: RepeatKey,
-    /// Of the octets behind the header: a request with the same key and another body is not a repeat.
+    /// A digest of the octets behind the header. A request with the same repeat key and another digest is no repeat.
     pub body: u128,
     /// An earlier request with the same IDs and another body.
     pub like: Option<MessageId>,
@@ -184,7 +184,7 @@ pub enum News {
 /// A change to a stored transaction, committed with what caused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionChange {
-    /// Whose.
+    /// The transaction that changes.
     pub id: MessageId,
     pub change: Change,
 }
@@ -220,7 +220,7 @@ pub enum Change {
     Next { task: Option<Task> },
 }
 
-/// By what a transaction is found.
+/// A key under which the spool finds a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TransactionKey {
     /// What a response brings: the peer that it comes from, the request's type, the transaction ID.
@@ -229,7 +229,7 @@ pub enum TransactionKey {
         kind: MessageType,
         transaction_id: BareId,
     },
-    /// What a repeat brings.
+    /// A repeated request brings this one: see [`RepeatKey`].
     Repeat(RepeatKey),
     /// What a report, or an operator, brings: the message ID, whoever sent it.
     Message { message_id: BareId },

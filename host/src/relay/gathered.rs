@@ -68,7 +68,8 @@ impl<'a> Gathered<'a> {
         self.legs.push(Leg::aside(peer.into(), recipients, taken(self.now)));
     }
 
-    /// A request that is not to be asked there again: that changes nothing, and is no failure either.
+    /// A next hop that owes no answer is not asked again when a request is repeated. That counts as handled, so that
+    /// `settle` does not refuse the whole message.
     pub(super) fn pass_over(&mut self) {
         self.discarded = true;
     }

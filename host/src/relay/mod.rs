@@ -59,10 +59,10 @@ pub struct Relay {
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) deferrals: Deferrals,
     pub(crate) homes: Homes,
-    /// Told when a message has become unfinished.
+    /// Wakes `keep_finishing`: a message may have become unfinished.
     pub(crate) unfinished: Notify,
     pub(crate) transactions: Arc<Transactions>,
-    /// Told when something may be due to be told.
+    /// Wakes `keep_telling`: a commit may have made a response, a report or a bounce due.
     pub(crate) news: Arc<Notify>,
     /// Told when the configuration has been reloaded.
     pub(crate) reloaded: Notify,

@@ -27,7 +27,7 @@ pub(super) struct Run {
     pub(super) own: Option<Own>,
     /// The request as it is remembered when its sender can wait no longer.
     pub(super) opened: Mutex<Option<Transaction>>,
-    /// To be counted when it is committed.
+    /// What the metrics count when this run is committed. A failed commit counts nothing.
     pub(super) noted: Mutex<Vec<Noted>>,
     /// Nobody else answers the same request until this run is committed.
     pub(super) alone: Mutex<Option<Alone>>,
@@ -78,7 +78,7 @@ impl Run {
         })
     }
 
-    /// Of what the relay itself says.
+    /// A run for a message that the relay wrote itself.
     pub(super) fn own(chain: Arc<Chain>, incoming: &Incoming, own: Own) -> Self {
         Self {
             sender_waits: false,
@@ -87,7 +87,7 @@ impl Run {
         }
     }
 
-    /// From the spool.
+    /// A run that goes on from the spool, for a message that was taken before.
     pub(super) fn again(chain: Arc<Chain>, unfinished: &Unfinished, now: Timestamp) -> Self {
         Self {
             chain,

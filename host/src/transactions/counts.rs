@@ -34,7 +34,7 @@ pub enum What {
     DeadLetter,
 }
 
-/// What answers a request, in one way or another.
+/// The kinds of message that answer a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Answers {
     Response,
@@ -129,7 +129,7 @@ impl What {
         noted.map(|what| what.with(&opened.source)).collect()
     }
 
-    /// What changes count as that only time has caused.
+    /// What the metrics count changes as that no message caused, but time.
     pub(super) fn of_time(of: &Transaction, changes: &[TransactionChange]) -> Vec<Noted> {
         let noted = changes.iter().filter_map(|change| {
             let (what, ordinal) = match &change.change {

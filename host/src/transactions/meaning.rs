@@ -33,7 +33,7 @@ pub enum Meaning {
 
 /// A request on its way through the relay.
 pub struct Question {
-    /// As it is remembered, or will be.
+    /// The transaction as it is stored, or as it will be when this message opens it.
     pub transaction: Transaction,
     standing: Standing,
     /// Earlier passes of a message with this ID, whoever sent it.
@@ -47,7 +47,7 @@ pub struct Question {
 /// Where a request stands when it comes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// Nobody has seen it.
+    /// The request is seen for the first time.
     New,
     /// It was accepted, and goes on from the spool.
     Resumed,
@@ -62,7 +62,7 @@ pub struct Reply {
     answer: Answer,
     /// Under which the one who asked knows it, when it was asked onward with another one.
     pub transaction_id: Option<OpaqueId>,
-    /// To be held until it is committed.
+    /// The guard that keeps two journeys from answering one request; held until this one is committed.
     pub alone: Option<Alone>,
 }
 
@@ -71,13 +71,13 @@ pub struct Heard {
     pub changes: Vec<TransactionChange>,
     /// For the log.
     pub why: String,
-    /// To be counted.
+    /// What the metrics count it as.
     pub what: Option<What>,
 }
 
 /// Where a message goes.
 pub enum Way {
-    /// By its recipients, or, if it has a home, there.
+    /// Each recipient goes where routing says; or all go to `home`, the peer that sent the message a report is about.
     Routed { home: Option<PeerName> },
     /// To this peer, and to no other recipient than this one, if there is one.
     To {
@@ -100,7 +100,7 @@ impl Meaning {
         }
     }
 
-    /// Of a response: the request that it answers.
+    /// The request that this message answers, if it is a response to one.
     pub fn answers(&self) -> Option<Answered> {
         match self {
             Self::Reply(reply) => Some(reply.of.answered()),
@@ -184,7 +184,7 @@ impl Reply {
             .collect()
     }
 
-    /// What the response comes to, to be counted.
+    /// What the metrics count the response as.
     pub fn what(&self) -> What {
         let is_late = self
             .leg()

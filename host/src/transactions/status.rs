@@ -57,9 +57,9 @@ pub struct Ending<'a> {
     pub text: &'a str,
     /// The host that replied, or was tried last.
     pub host: Option<&'a str>,
-    /// Time decided: the next hop was not reached, or never took it.
+    /// Given up after a time: the next hop was not reached, or never took it.
     pub given_up: bool,
-    /// And it was the message's own time.
+    /// The message's own `X-Mms-Expiry` ended it, and not the next hop's `give-up`.
     pub expired: bool,
     pub at: Timestamp,
 }

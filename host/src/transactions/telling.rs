@@ -23,7 +23,7 @@ pub enum Deed {
     /// Nothing is said: time passes, or nobody is there to hear it.
     Change {
         changes: Vec<TransactionChange>,
-        /// To be counted.
+        /// Counted in the metrics when the changes are durable.
         noted: Vec<Noted>,
     },
 }
@@ -35,7 +35,7 @@ pub struct Written {
     pub peer: PeerName,
     pub envelope: Envelope,
     pub bytes: Bytes,
-    /// To be committed with it.
+    /// Committed together with the message, so that it is said once.
     pub changes: Vec<TransactionChange>,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::message::{MmsAddress, Mode, PeerName, RefuseWith, ResponseSender, SystemAddress};
 
-/// What holds for all of them.
+/// The part of the configuration that transactions go by.
 #[derive(Clone, Debug)]
 pub struct Terms {
     /// The relay's host name: in the IDs that it makes.
@@ -24,7 +24,7 @@ pub struct Terms {
 /// How MM4 is spoken with a peer: see `[[peer]]` in the configuration.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Of what the peer asks.
+    /// The mode in which requests of this peer are handled.
     pub mode: Mode,
     pub refuse_with: RefuseWith,
     /// For its response to what the relay asks in its own name, or has to wait for.

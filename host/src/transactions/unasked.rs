@@ -176,7 +176,7 @@ fn unasked<'a>(terms: &Terms, judged: impl Iterator<Item = (&'a Transaction, boo
     Some(Unasked { of, askers })
 }
 
-/// What a request was asked of the sender.
+/// The legs in which one of the speakers was asked; one of our own Relay/Servers speaks for all of them.
 fn asked<'a>(terms: &Terms, of: &'a Transaction, speakers: &'a Speakers) -> impl Iterator<Item = &'a Leg> {
     let inside = |peer: &PeerName| terms.peer(peer).inside;
     let is_inside = speakers.iter().any(inside);

@@ -94,7 +94,7 @@ impl Transaction {
         }
     }
 
-    /// As [`leg`](Self::leg).
+    /// Like [`leg`](Self::leg), to be changed.
     fn leg_mut(&mut self, ordinal: Ordinal) -> Option<&mut Leg> {
         self.legs.iter_mut().find(|leg| leg.ordinal() == Some(ordinal))
     }
@@ -205,7 +205,7 @@ impl LegState {
         }
     }
 
-    /// What went wrong, once it did.
+    /// The failure and its cause; `None` while nothing has gone wrong.
     fn failure(&self) -> Option<(Answer, Cause)> {
         match self {
             Self::Failed { answer, cause } => Some((answer.clone(), *cause)),

@@ -23,7 +23,7 @@ pub struct FailedRecipient<'a> {
     pub address: &'a MmsAddress,
     /// Subject and detail of an enhanced code of class 5 (RFC 3463): `(4, 7)` is 5.4.7, given up after its time.
     pub status: (u16, u16),
-    /// What the next hop replied.
+    /// The next hop's reply, as text.
     pub diagnostic: Option<&'a str>,
     /// The next hop's host, `name:port` or `address:port`.
     pub next_hop: Option<&'a str>,

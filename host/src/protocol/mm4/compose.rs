@@ -121,7 +121,7 @@ const MAX_VALUE: usize = 480;
 pub(super) struct Draft(Vec<u8>);
 
 impl Draft {
-    /// From the relay itself.
+    /// Begins a message whose `From` is the relay's own address.
     pub fn new(author: &Author<'_>) -> Self {
         let mut out = Self::default();
         out.line("From", author.system.as_str());

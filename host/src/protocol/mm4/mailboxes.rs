@@ -19,7 +19,7 @@ pub(super) struct Mailboxes {
 
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    /// Of the mailbox, its display name included.
+    /// Where the mailbox begins, its display name included.
     pub(super) start: usize,
     /// The address, behind the source route that it may have.
     pub(super) place: Range<usize>,
