@@ -49,18 +49,20 @@ pub fn parameter(value: &str, name: &str) -> Option<String> {
         quoted ^= c == '"';
         c == ';' && !quoted
     });
-    let found = in_pieces.skip(1).find_map(|piece| {
+    in_pieces.skip(1).find_map(|piece| {
         let (known, text) = piece.split_once('=')?;
         known
             .trim()
             .eq_ignore_ascii_case(name)
             .then(|| text.trim().trim_matches('"').to_owned())
-    });
-    found
+    })
 }
 
+/// Header fields: name and value.
+pub type Fields = Vec<(String, String)>;
+
 /// The leaves of the structure, in order: fields and body, still encoded.
-pub fn leaves(fields: Vec<(String, String)>, body: Vec<u8>) -> Vec<(Vec<(String, String)>, Vec<u8>)> {
+pub fn leaves(fields: Fields, body: Vec<u8>) -> Vec<(Fields, Vec<u8>)> {
     let content_type = value(&fields, "Content-Type").unwrap_or_default();
     let boundary = parameter(content_type, "boundary");
     let (true, Some(boundary)) = (media_type(Some(content_type)).starts_with("multipart/"), boundary) else {
