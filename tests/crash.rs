@@ -236,6 +236,7 @@ fn be_a_careless_relay() {
     let beside = file.with_file_name("thrown-away");
     let options = Options {
         ledger: Duration::from_secs(86_400),
+        node: Default::default(),
         reserve: 0,
         clock: Arc::new(SystemClock),
     };

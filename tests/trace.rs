@@ -80,6 +80,7 @@ fn message(id: MessageId, source: &str, now: Timestamp) -> Acceptance {
         says: None,
         opens: None,
         changes: Vec::new(),
+        expects: Vec::new(),
     }
 }
 
@@ -152,6 +153,7 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
         legs: vec![leg],
         answer: None,
         again: false,
+        revision: 0,
         next: None,
     });
     acceptance

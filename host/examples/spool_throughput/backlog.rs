@@ -50,7 +50,7 @@ pub async fn large(folder: &Path, count: usize) -> anyhow::Result<()> {
     println!("peak memory {} MB, {before} before", peak_memory()?);
     let started = Instant::now();
     let peer = PeerName::new("operator-b")?;
-    while let [first, ..] = &spool.due(&peer, Timestamp(u64::MAX), 1, &[]).await?[..] {
+    while let [first, ..] = &spool.lease(&peer, Timestamp(u64::MAX), 1).await?[..] {
         let outgoing = first.clone();
         let read = move || {
             outgoing
@@ -102,7 +102,7 @@ pub async fn small(folder: &Path, count: usize) -> anyhow::Result<()> {
     let spool = SqliteSpool::open(folder, Options::default())?;
     let opened = started.elapsed();
     let peers = spool.next_due().await?;
-    let first = spool.due(&peers[0].0, Timestamp(u64::MAX), 100, &[]).await?;
+    let first = spool.lease(&peers[0].0, Timestamp(u64::MAX), 100).await?;
     let bytes = first[0].rope.to_bytes()?.len();
     println!(
         "opened in {opened:?}, first 100 messages and the bytes of one ({bytes}) after {:?}; peak memory {} MB",

@@ -64,6 +64,7 @@ pub fn acceptance(spool: &dyn Inbox, content: &Content) -> anyhow::Result<Accept
         says: None,
         opens: None,
         changes: Vec::new(),
+        expects: Vec::new(),
     })
 }
 
@@ -115,6 +116,7 @@ pub fn request(id: MessageId, received_at: Timestamp) -> anyhow::Result<Transact
         legs: vec![leg],
         answer: None,
         again: false,
+        revision: 0,
         next: None,
     })
 }

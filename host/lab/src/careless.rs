@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use mm4relay::message::{Content, MessageId, Timestamp};
 use mm4relay::spool::{
-    self, Acceptance, BoxFuture, Finish, Inbox, Options, Receipt, Room, Space, Spool, SpoolError, Unfinished,
+    self, Acceptance, BoxFuture, Finish, Inbox, Leased, Leases, Options, Receipt, Room, Space, Spool, SpoolError,
+    Unfinished,
 };
 
 /// Gives out receipts for what is not in the relay's spool yet.
@@ -41,6 +42,16 @@ impl Space for Careless {
     }
 }
 
+impl Leases for Careless {
+    fn give_back(&self, leased: Leased) {
+        self.honest.give_back(leased);
+    }
+
+    fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
+        self.honest.renew()
+    }
+}
+
 impl Inbox for Careless {
     fn next_id(&self) -> MessageId {
         self.honest.next_id()
@@ -55,13 +66,8 @@ impl Inbox for Careless {
         self.thrown_away.commit(acceptance)
     }
 
-    fn unfinished<'a>(
-        &'a self,
-        now: Timestamp,
-        limit: usize,
-        except: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>> {
-        self.honest.unfinished(now, limit, except)
+    fn unfinished(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Unfinished>, SpoolError>> {
+        self.honest.unfinished(now, limit)
     }
 
     fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {

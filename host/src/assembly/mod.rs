@@ -27,6 +27,8 @@ mod start;
 mod tables;
 mod tasks;
 mod terms;
+#[cfg(test)]
+mod two_relays;
 
 pub use certificates::server_tls;
 pub use findings::Findings;

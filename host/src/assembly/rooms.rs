@@ -118,6 +118,7 @@ impl Relay {
 #[expect(clippy::result_large_err, reason = "made once, at a start")]
 pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) -> Result<Arc<dyn Spool>, Findings> {
     let options = spool::Options {
+        node: spool::Node::default(),
         reserve: config.limits.disk_reserve,
         ledger: config.ledger.keep,
         clock,

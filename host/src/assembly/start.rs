@@ -31,6 +31,9 @@ pub struct Setup {
     pub observer: Arc<dyn Observer>,
     /// Puts something in front of where messages come into the spool. `None`: nothing stands there.
     pub inbox: Option<InFrontOfInbox>,
+    /// A store instead of the one in the spool's folder.
+    #[cfg(test)]
+    pub store: Option<Arc<dyn Spool>>,
 }
 
 impl Default for Setup {
@@ -38,6 +41,8 @@ impl Default for Setup {
         Self {
             observer: Arc::new(Nobody),
             inbox: None,
+            #[cfg(test)]
+            store: None,
         }
     }
 }
@@ -91,7 +96,14 @@ impl Running {
         config.warn_of_renamed(file);
         let steady = Arc::new(SteadyClock::default());
         let clock = Arc::clone(&steady) as SharedClock;
-        let database = open_spool(&config, Arc::clone(&clock), &prepared.found)?;
+        #[cfg(test)]
+        let given = setup.store;
+        #[cfg(not(test))]
+        let given = None;
+        let database = match given {
+            Some(store) => store,
+            None => open_spool(&config, Arc::clone(&clock), &prepared.found)?,
+        };
         let store = in_front(Facets::of(&database), setup.inbox);
         // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
         let (rooms, recorder) = Box::pin(Rooms::load(&prepared, store, clock)).await?;
@@ -143,6 +155,12 @@ impl Running {
             charging_files,
             vitals,
         })
+    }
+
+    /// Lets two tasks look at one request at the same time: only the store keeps them apart then.
+    #[cfg(test)]
+    pub(super) fn without_desks(&self) {
+        self.relay.transactions.open_desks();
     }
 
     /// Where its console listens, if it has one.

@@ -11,7 +11,7 @@ use super::charging_files::ChargingFiles;
 use super::tables::Current;
 use crate::config::Config;
 use crate::relay::Relay;
-use crate::spool::Spool;
+use crate::spool::{LEASE, Spool, SpoolError};
 use crate::versions::Watched;
 use crate::vitals::{Standing, Vitals};
 
@@ -29,6 +29,7 @@ pub(super) async fn begin(
     standing.push(vitals.keep("unfinished messages", move || Arc::clone(&finishing).keep_finishing()));
     standing.push(vitals.keep("transactions", move || Arc::clone(&telling).keep_telling()));
     standing.push(watch_writer(vitals, database));
+    standing.push(keep_leases(vitals, database));
     if let Some(files) = charging_files.cloned() {
         standing.push(vitals.keep("charging files", move || Arc::clone(&files).keep_writing()));
     }
@@ -51,6 +52,33 @@ pub(super) fn keep_current(
         keep_looking_at_certificates(Arc::clone(&looked_at))
     });
     [keep_tables(vitals, relay, watched, current), certificates]
+}
+
+/// Says again and again that this relay lives, so that it keeps what it has leased. When that was forgotten for too long,
+/// others may send what it is sending, so it ends.
+fn keep_leases(vitals: &Arc<Vitals>, database: &Arc<dyn Spool>) -> Standing {
+    let (watched, database) = (Arc::clone(vitals), Arc::clone(database));
+    vitals.keep("leases", move || {
+        let (vitals, database) = (Arc::clone(&watched), Arc::clone(&database));
+        async move {
+            loop {
+                tokio::time::sleep(LEASE / 12).await;
+                match database.renew().await {
+                    Ok(()) => {}
+                    Err(error @ SpoolError::Lapsed) => {
+                        vitals.fail(error.to_string());
+                        return std::future::pending().await;
+                    }
+                    Err(error) => {
+                        tracing::warn!(
+                            event = "lease-not-renewed",
+                            "the spool was not told that this relay lives: {error}"
+                        );
+                    }
+                }
+            }
+        }
+    })
 }
 
 /// Nothing that the relay does makes sense without the thread that writes the spool, and it cannot begin anew.

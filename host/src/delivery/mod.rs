@@ -58,7 +58,7 @@ pub use standing::{Down, HostDown, PeerStanding, RunningAttempt};
 
 use crate::clock::SharedClock;
 use crate::message::{Outgoing, PeerName};
-use crate::spool::{Queue, Room};
+use crate::spool::{Leased, Queue, Room};
 use crate::vitals::{Standing, Vitals};
 use peer::Peer;
 
@@ -78,9 +78,6 @@ pub struct Delivery {
 
 /// How often the spool is asked what is due.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Ticks between two rounds of forgetting.
-const TICKS_PER_AGE: u64 = 60;
 
 impl Delivery {
     /// Starts delivery to all peers; what the spool holds already is taken up at once. It stops when `shutdown` turns
@@ -166,6 +163,7 @@ impl Delivery {
         let peers = self.peers.load();
         let Some(peer) = outgoing.next_hop.peer().and_then(|peer| peers.get(peer)) else {
             warn!(id = %outgoing.id, peer = %outgoing.next_hop, event = "peer-unknown", "no such peer to deliver to: the message waits in the spool");
+            self.spool.give_back(Leased::Outgoing(outgoing.id));
             return;
         };
         peer.queue().hand_over(outgoing);
@@ -210,7 +208,7 @@ impl Delivery {
         let mut asked = HashMap::new();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for tick in 1u64.. {
+        loop {
             ticks.tick().await;
             let now = self.clock.now();
             match self.spool.next_due().await {
@@ -237,9 +235,6 @@ impl Delivery {
                 }
                 peer.tell_slow();
                 peer.queue().probe(Instant::now());
-                if tick % TICKS_PER_AGE == 0 {
-                    peer.queue().age();
-                }
                 peer.dispatch();
             }
         }

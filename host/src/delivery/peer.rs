@@ -1,6 +1,7 @@
 //! One peer at work: workers that send, and the refill that feeds them.
 
 use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use super::worker::{Connection, Worker};
 use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
 use crate::message::{Outgoing, OutgoingId, Timestamp};
-use crate::spool;
+use crate::spool::{self, Leased};
 use crate::sync::lock;
 
 pub(super) struct Peer {
@@ -52,6 +53,34 @@ pub(super) struct Peer {
     pub counts: Counts,
     /// Workers and records under way.
     pub busy: watch::Sender<usize>,
+}
+
+/// A peer's queue, locked. What leaves it is given back to the spool when the lock is.
+pub(super) struct Locked<'a> {
+    queue: MutexGuard<'a, Queue>,
+    spool: &'a dyn spool::Queue,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        &self.queue
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Queue {
+        &mut self.queue
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        for id in self.queue.take_given_back() {
+            self.spool.give_back(Leased::Outgoing(id));
+        }
+    }
 }
 
 /// What a round of hosts came to.
@@ -126,8 +155,11 @@ impl Peer {
         })
     }
 
-    pub fn queue(&self) -> MutexGuard<'_, Queue> {
-        lock(&self.queue)
+    pub fn queue(&self) -> Locked<'_> {
+        Locked {
+            queue: lock(&self.queue),
+            spool: &*self.spool,
+        }
     }
 
     /// What is configured now. An attempt that is under way goes on with what it began with.
@@ -185,11 +217,11 @@ impl Peer {
     pub async fn refill(self: Arc<Self>) {
         loop {
             self.refill.notified().await;
-            let Some((limit, except)) = self.queue().begin_refill() else {
+            let Some(limit) = self.queue().begin_refill() else {
                 continue;
             };
             let now = self.clock.now();
-            let due = self.spool.due(&self.options().name, now, limit, &except).await;
+            let due = self.spool.lease(&self.options().name, now, limit).await;
             if let Err(error) = &due {
                 warn!(peer = %self.options().name, %error, event = "spool-not-read", "the spool did not say what is due");
             }
@@ -430,16 +462,15 @@ impl Peer {
         }
         let options = self.options();
         let aged = now.minus(options.give_up_after);
-        let Some(except) = self.queue().begin_review() else {
+        if self.is_stopping() {
             return;
-        };
-        let overdue = self.spool.overdue(&options.name, now, aged, OVERDUE, &except).await;
+        }
+        let overdue = self.spool.lease_overdue(&options.name, now, aged, OVERDUE).await;
         if let Err(error) = &overdue {
             warn!(peer = %options.name, %error, event = "spool-not-read", "the spool did not say what is overdue");
         }
-        let mut overdue = overdue.unwrap_or_default();
-        overdue.retain(|outgoing| now >= self.over_at(outgoing));
-        let jobs = self.queue().end_review(overdue);
+        let is_over = |outgoing: &Outgoing| now >= self.over_at(outgoing);
+        let jobs = self.queue().review(overdue.unwrap_or_default(), is_over);
         for job in jobs {
             self.bury(job).await;
         }

@@ -1,8 +1,8 @@
 //! One peer's queue in memory: what waits, what is under way, and whether the peer can be reached. No I/O, no clock.
 //!
 //! The spool holds every message; the queue holds the part of it that is worked on. A message enters by hand-over
-//! straight after its commit, or by a refill from the spool, and leaves when what became of it is recorded. Because
-//! those two ways race with each other, each message is let in only once.
+//! straight after its commit, or by a refill from the spool, and leaves when what became of it is recorded. Either way it
+//! is leased from the spool, so no message comes in twice; when it leaves, its lease is given back.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -13,12 +13,10 @@ use tokio::time::Instant;
 use super::PeerOptions;
 use crate::message::{Outgoing, OutgoingId};
 
-/// A message to be sent.
+/// A message to be sent, leased from the spool.
 #[derive(Debug)]
 pub(super) struct Job {
     pub outgoing: Outgoing,
-    /// It came by a refill, not by hand-over.
-    pub leased: bool,
 }
 
 #[derive(Debug)]
@@ -31,12 +29,10 @@ pub(super) struct Queue {
     in_flight: HashSet<OutgoingId>,
     /// The spool has messages that are due and not in flight, as far as is known.
     more: bool,
-    /// While the spool is asked: what was settled meanwhile, and may stand in its answer all the same.
-    settled_during_refill: Option<HashSet<OutgoingId>>,
-    /// The same, while it is asked what is overdue.
-    settled_during_review: Option<HashSet<OutgoingId>>,
-    /// What came by a refill and was settled lately. Its hand-over may still be on its way.
-    settled_leases: [HashSet<OutgoingId>; 2],
+    /// The spool is being asked for more.
+    refilling: bool,
+    /// Leases that are over: for [`Queue::take_given_back`].
+    given_back: Vec<OutgoingId>,
     workers: usize,
     /// Sessions that the peer has greeted.
     live: usize,
@@ -114,9 +110,8 @@ impl Queue {
             limits,
             in_flight: HashSet::new(),
             more: false,
-            settled_during_refill: None,
-            settled_during_review: None,
-            settled_leases: Default::default(),
+            refilling: false,
+            given_back: Vec::new(),
             workers: 0,
             live: 0,
             opening: 0,
@@ -131,17 +126,17 @@ impl Queue {
     /// Takes a message straight after its commit, unless there is no room, or the peer cannot be reached: then it
     /// waits in the spool.
     pub fn hand_over(&mut self, outgoing: Outgoing) {
-        let known = self.in_flight.contains(&outgoing.id);
-        if known || self.settled_leases.iter().any(|ids| ids.contains(&outgoing.id)) {
+        if self.in_flight.contains(&outgoing.id) {
             return;
         }
         let octets = self.octets.saturating_add(in_memory(&outgoing));
         let full = self.waiting.len() >= self.limits.messages || octets > self.limits.octets;
         if full || self.stopping || self.suspended || matches!(self.circuit, Circuit::Open { .. }) {
             self.more = true;
+            self.given_back.push(outgoing.id);
             return;
         }
-        self.let_in(outgoing, false);
+        self.let_in(outgoing);
     }
 
     /// Gives a waiting message to an idle worker, or asks for a new one. To be called until there is nothing to do.
@@ -197,7 +192,7 @@ impl Queue {
     /// Puts a message back that was not tried.
     pub fn put_back(&mut self, job: Job) {
         if self.stopping || matches!(self.circuit, Circuit::Open { .. }) {
-            self.in_flight.remove(&job.outgoing.id);
+            self.leave(job.outgoing.id);
             self.more = true;
             return;
         }
@@ -209,26 +204,20 @@ impl Queue {
         self.workers -= 1;
     }
 
-    /// Whether the spool is to be asked for more, and then: how many, and which not.
-    pub fn begin_refill(&mut self) -> Option<(usize, Vec<OutgoingId>)> {
+    /// Whether the spool is to be asked for more, and then: how many.
+    pub fn begin_refill(&mut self) -> Option<usize> {
         let open = matches!(self.circuit, Circuit::Open { .. });
-        if !self.more
-            || open
-            || self.stopping
-            || self.suspended
-            || !self.is_low()
-            || self.settled_during_refill.is_some()
-        {
+        if !self.more || open || self.stopping || self.suspended || !self.is_low() || self.refilling {
             return None;
         }
-        self.settled_during_refill = Some(HashSet::new());
+        self.refilling = true;
         let room = self.limits.messages.saturating_sub(self.waiting.len());
-        Some((room.clamp(1, LEASE), self.in_flight.iter().copied().collect()))
+        Some(room.clamp(1, LEASE))
     }
 
     /// What the spool answered; `None` when it could not.
     pub fn end_refill(&mut self, asked: usize, due: Option<Vec<Outgoing>>) {
-        let settled = self.settled_during_refill.take().unwrap_or_default();
+        self.refilling = false;
         let Some(due) = due else {
             // Asked again when the spool next says that messages are due, and not before.
             self.more = false;
@@ -237,12 +226,11 @@ impl Queue {
         self.more = due.len() >= asked;
         if matches!(self.circuit, Circuit::Open { .. }) || self.stopping {
             self.more = true;
+            self.given_back.extend(due.iter().map(|outgoing| outgoing.id));
             return;
         }
         for outgoing in due {
-            if !settled.contains(&outgoing.id) && !self.in_flight.contains(&outgoing.id) {
-                self.let_in(outgoing, true);
-            }
+            self.let_in(outgoing);
         }
     }
 
@@ -257,23 +245,12 @@ impl Queue {
         Vec::from(over)
     }
 
-    /// The spool is about to be asked what else is overdue: all but these.
-    pub fn begin_review(&mut self) -> Option<Vec<OutgoingId>> {
-        if self.stopping {
-            return None;
-        }
-        self.settled_during_review = Some(HashSet::new());
-        Some(self.in_flight.iter().copied().collect())
-    }
-
-    /// What it answered; what of that nobody works on is in flight from now on.
-    pub fn end_review(&mut self, overdue: Vec<Outgoing>) -> Vec<Job> {
-        let settled = self.settled_during_review.take().unwrap_or_default();
-        let idle = |outgoing: &Outgoing| !settled.contains(&outgoing.id) && !self.in_flight.contains(&outgoing.id);
-        let overdue: Vec<Outgoing> = overdue.into_iter().filter(idle).collect();
-        self.in_flight.extend(overdue.iter().map(|outgoing| outgoing.id));
-        let job = |outgoing| Job { outgoing, leased: true };
-        overdue.into_iter().map(job).collect()
+    /// What the spool says is overdue, and nobody worked on: it is in flight from now on, unless it is not over.
+    pub fn review(&mut self, overdue: Vec<Outgoing>, is_over: impl Fn(&Outgoing) -> bool) -> Vec<Job> {
+        let (over, not): (Vec<Outgoing>, Vec<Outgoing>) = overdue.into_iter().partition(is_over);
+        self.given_back.extend(not.iter().map(|outgoing| outgoing.id));
+        self.in_flight.extend(over.iter().map(|outgoing| outgoing.id));
+        over.into_iter().map(|outgoing| Job { outgoing }).collect()
     }
 
     /// The spool says that messages are due.
@@ -286,21 +263,18 @@ impl Queue {
     }
 
     /// Notes that the outcome of a message is recorded: its lease ends.
-    pub fn settled(&mut self, id: OutgoingId, leased: bool) {
-        self.in_flight.remove(&id);
-        let asked = [&mut self.settled_during_refill, &mut self.settled_during_review];
-        for settled in asked.into_iter().flatten() {
-            settled.insert(id);
-        }
-        if leased {
-            self.settled_leases[0].insert(id);
-        }
+    pub fn settled(&mut self, id: OutgoingId) {
+        self.leave(id);
     }
 
-    /// To be called about once a minute: forgets leases that were settled more than a minute ago.
-    pub fn age(&mut self) {
-        self.settled_leases.swap(0, 1);
-        self.settled_leases[0].clear();
+    /// Leases that are over since this was asked last.
+    pub fn take_given_back(&mut self) -> Vec<OutgoingId> {
+        std::mem::take(&mut self.given_back)
+    }
+
+    fn leave(&mut self, id: OutgoingId) {
+        self.in_flight.remove(&id);
+        self.given_back.push(id);
     }
 
     /// A worker begins to open a session; [`Queue::opened`] says what came of it.
@@ -407,17 +381,17 @@ impl Queue {
     }
 
     fn return_all(&mut self) {
-        for job in self.waiting.drain(..) {
-            self.in_flight.remove(&job.outgoing.id);
+        for job in std::mem::take(&mut self.waiting) {
+            self.leave(job.outgoing.id);
             self.more = true;
         }
         self.octets = 0;
     }
 
-    fn let_in(&mut self, outgoing: Outgoing, leased: bool) {
+    fn let_in(&mut self, outgoing: Outgoing) {
         self.in_flight.insert(outgoing.id);
         self.octets += in_memory(&outgoing);
-        self.waiting.push_back(Job { outgoing, leased });
+        self.waiting.push_back(Job { outgoing });
     }
 
     fn is_low(&self) -> bool {

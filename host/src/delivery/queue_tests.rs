@@ -60,33 +60,20 @@ fn what_finds_no_room_waits_in_the_spool() {
     queue.take();
     queue.take();
     assert!(queue.wants_refill());
-    let (limit, except) = queue.begin_refill().unwrap();
-    assert_eq!((limit, except.len()), (2, 2));
+    assert_eq!(queue.take_given_back(), [message(3).id]);
+    assert_eq!(queue.begin_refill(), Some(2));
 }
 
 #[test]
-fn a_message_settled_while_the_spool_was_asked_is_not_taken_from_its_answer() {
+fn what_the_spool_leases_after_the_circuit_has_opened_is_given_back() {
     let mut queue = queue(100, 1);
     queue.there_is_more();
-    let (limit, _) = queue.begin_refill().unwrap();
-    queue.hand_over(message(1));
-    queue.take();
-    queue.settled(message(1).id, false);
-    queue.end_refill(limit, Some(vec![message(1), message(2)]));
-    assert_eq!(started(&mut queue), [2]);
-}
-
-#[test]
-fn a_late_hand_over_of_what_was_leased_and_settled_is_ignored() {
-    let mut queue = queue(100, 1);
-    queue.there_is_more();
-    let (limit, _) = queue.begin_refill().unwrap();
+    let limit = queue.begin_refill().unwrap();
+    assert!(queue.begin_refill().is_none(), "it is being asked");
+    queue.unreachable(Instant::now(), |_| MINUTE);
     queue.end_refill(limit, Some(vec![message(1)]));
-    assert!(queue.take().is_some_and(|job| job.leased));
-    queue.settled(message(1).id, true);
-    queue.age();
-    queue.hand_over(message(1));
-    assert!(started(&mut queue).is_empty());
+    assert_eq!(queue.take_given_back(), [message(1).id]);
+    assert!(queue.take_given_back().is_empty(), "once");
 }
 
 #[test]
@@ -94,10 +81,11 @@ fn an_operator_may_have_a_settled_message_tried_again() {
     let mut queue = queue(100, 1);
     for _ in 0..2 {
         queue.there_is_more();
-        let (limit, _) = queue.begin_refill().unwrap();
+        let limit = queue.begin_refill().unwrap();
         queue.end_refill(limit, Some(vec![message(1)]));
         assert!(queue.take().is_some());
-        queue.settled(message(1).id, true);
+        queue.settled(message(1).id);
+        assert_eq!(queue.take_given_back(), [message(1).id]);
     }
 }
 
@@ -111,6 +99,7 @@ fn an_open_circuit_gives_everything_back_to_the_spool() {
     queue.unreachable(now, |_| panic!("several workers find out at once"));
     assert!(started(&mut queue).is_empty());
     assert_eq!((queue.octets, queue.in_flight.len(), queue.more), (0, 0, true));
+    assert_eq!(queue.take_given_back(), [1, 2, 3].map(|number| message(number).id));
     assert!(queue.begin_refill().is_none(), "nothing is leased meanwhile");
     queue.probe(now + MINUTE - Duration::from_millis(1));
     assert!(matches!(queue.circuit, Circuit::Open { failures: 1, .. }));
@@ -181,8 +170,12 @@ fn a_removed_peer_that_comes_back_does_not_send_what_is_still_being_sent() {
         octets: 1 << 20,
         workers: 2,
     });
-    let (_, except) = queue.begin_refill().expect("the spool is asked at once");
-    assert_eq!(except.iter().map(|id| id.message.0).collect::<Vec<_>>(), [1]);
+    assert!(queue.begin_refill().is_some(), "the spool is asked at once");
+    assert_eq!(
+        queue.take_given_back(),
+        [2, 3].map(|number| message(number).id),
+        "and not the first"
+    );
     queue.end_refill(10, Some(vec![message(2), message(3)]));
     assert_eq!(started(&mut queue), [2], "one beside the one that is still at work");
 }

@@ -138,7 +138,7 @@ struct Context<'a> {
 impl Settling {
     async fn run(self, job: Job, attempt: Attempt) {
         if self.record_all(&job, attempt).await {
-            self.peer.queue().settled(job.outgoing.id, job.leased);
+            self.peer.queue().settled(job.outgoing.id);
         }
     }
 
@@ -245,6 +245,11 @@ impl Settling {
                     return true;
                 }
                 Err(SpoolError::Closed) => return false,
+                // It took too long, and another relay has the message. That one records what becomes of it.
+                Err(SpoolError::NotOurs(_)) => {
+                    warn!(id = %outcome.id, event = "not-ours", "what became of a message is not recorded: another relay works on it by now");
+                    return true;
+                }
                 Err(error) if self.peer.is_stopping() && last_tries == 0 => {
                     error!(id = %outcome.id, %error, event = "outcome-lost", "the relay ends, and what became of a message is not recorded: it will be sent again");
                     return false;

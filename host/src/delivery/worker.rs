@@ -38,7 +38,7 @@ enum Went {
 pub(super) struct Worker {
     peer: Arc<Peer>,
     /// The message that it sends now.
-    sending: Option<(OutgoingId, bool)>,
+    sending: Option<OutgoingId>,
 }
 
 impl Worker {
@@ -52,7 +52,7 @@ impl Worker {
         let mut next = Some(first);
         while let Some(job) = next {
             let id = job.outgoing.id;
-            self.sending = Some((id, job.leased));
+            self.sending = Some(id);
             let running = self.peer.begin(id);
             let went_on = self.deliver(job, &mut session, &running).await;
             self.peer.end(id);
@@ -150,9 +150,9 @@ impl Drop for Live {
 impl Drop for Worker {
     fn drop(&mut self) {
         // It panicked: the message is in the spool, and comes again from there, within a second at the earliest.
-        if let Some((id, leased)) = self.sending {
+        if let Some(id) = self.sending {
             self.peer.end(id);
-            self.peer.queue().settled(id, leased);
+            self.peer.queue().settled(id);
         }
         self.peer.queue().worker_left();
         self.peer.busy.send_modify(|busy| *busy -= 1);

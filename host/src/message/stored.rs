@@ -118,6 +118,7 @@ mod tests {
             legs,
             answer: None,
             again: false,
+            revision: 0,
             next: None,
         }
     }

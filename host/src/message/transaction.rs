@@ -53,6 +53,8 @@ pub struct Transaction {
     pub again: bool,
     /// What the relay still has to do about it, and when.
     pub next: Option<Task>,
+    /// How many changes have been stored that decide what the asking peer is told: see [`Transaction::revised`].
+    pub revision: u64,
 }
 
 /// What the request asked for.

@@ -47,8 +47,9 @@ impl Relay {
                 Err(_) => self.for_later(incoming.clone(), patience, &run),
             };
             match self.take(acceptance).await {
-                // Another copy of the request was faster: this one is a repeat by now.
-                Err(SpoolError::Repeat(_)) => continue,
+                // Another copy of the request was faster: this one is a repeat by now. Or the request that this answers
+                // has changed since it was looked at.
+                Err(SpoolError::Repeat(_) | SpoolError::Moved(_)) => continue,
                 taken => {
                     let receipt = taken.map_err(storage)?;
                     self.transactions.counts.note(lock(&run.noted).drain(..));

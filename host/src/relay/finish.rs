@@ -15,7 +15,7 @@ use crate::message::{
     Change, Incoming, Leg, LegState, MessageId, NextHop, Piece, QueueId, Refusal, Rope, TransactionChange,
 };
 use crate::pipeline::Concerned;
-use crate::spool::{Finish, Room, SpoolError, Unfinished};
+use crate::spool::{Finish, Leased, Room, SpoolError, Unfinished};
 use crate::transactions::{self, Noted, What};
 
 use super::Relay;
@@ -65,8 +65,7 @@ impl Relay {
         if room == 0 || self.store.inbox.room() == Room::None {
             return;
         }
-        let known: Vec<MessageId> = under_way.messages.values().map(|(id, _)| *id).collect();
-        match self.store.inbox.unfinished(self.clock.now(), room, &known).await {
+        match self.store.inbox.unfinished(self.clock.now(), room).await {
             Ok(found) => {
                 for unfinished in found {
                     under_way.start(Arc::clone(self), unfinished);
@@ -80,9 +79,12 @@ impl Relay {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
         let message = under_way.messages.remove(&id);
         // A panic is a bug of ours; it must not be met again at once, for ever.
-        if let (Err(error), Some((message, attempts))) = (ended, message) {
+        if let (Err(error), Some((message, attempts))) = (&ended, message) {
             self.record(message, self.again(attempts, error.to_string()), Vec::new())
                 .await;
+        }
+        if let Some((message, _)) = message {
+            self.store.inbox.give_back(Leased::Unfinished(message));
         }
     }
 
@@ -166,6 +168,9 @@ impl Relay {
             }
             Err(SpoolError::Gone(_)) => {
                 tracing::info!(message = %id, "dropped by an operator while it was in its plug-ins");
+            }
+            Err(error @ (SpoolError::Moved(_) | SpoolError::Repeat(_))) => {
+                tracing::debug!(message = %id, "its journey is made again: {error}");
             }
             Err(error) => {
                 tracing::error!(message = %id, event = "outcome-not-recorded", "unfinished still, because the spool did not take what it came to: {error}");

@@ -272,6 +272,7 @@ pub(super) fn nothing(incoming: Incoming) -> Acceptance {
         says: None,
         opens: None,
         changes: Vec::new(),
+        expects: Vec::new(),
     }
 }
 

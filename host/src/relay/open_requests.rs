@@ -10,7 +10,7 @@ use crate::message::{
 use crate::pipeline::Effects;
 use crate::protocol::mm4;
 use crate::routing::{Side, Split};
-use crate::spool::Acceptance;
+use crate::spool::{Acceptance, Expect};
 use crate::transactions::{self, Answers, Heard, Hop, Meaning, Onward, Speakers, Way, What};
 
 use super::Relay;
@@ -186,7 +186,10 @@ impl Relay {
     /// Adds what is to be remembered to what is to be committed.
     pub(super) async fn remember(&self, meaning: &Meaning, (mut acceptance, legs): CameTo, run: &Run) -> Acceptance {
         match (&run.own, meaning) {
-            (Some(own), _) => acceptance.changes = own.changes.clone(),
+            (Some(own), _) => {
+                acceptance.changes = own.changes.clone();
+                acceptance.expects = vec![own.expect];
+            }
             (None, Meaning::Question(question)) => {
                 acceptance.changes = question.changes(legs.clone(), self.clock.now());
                 acceptance.opens = question.opens(legs);
@@ -202,6 +205,7 @@ impl Relay {
                 acceptance.appends.extend(told.appends);
                 acceptance.kv.extend(told.kv);
                 acceptance.changes = reply.changes();
+                acceptance.expects = vec![Expect::unchanged(&reply.of)];
                 lock(&run.noted).extend(reply.what().from_source(&acceptance.origin.source));
             }
             _ => {}

@@ -15,8 +15,8 @@ use crate::message::{
     Change, Content, Incoming, Masked, MessageId, Origin, PeerName, Refusal, Source, Task, Todo, Transaction,
     TransactionChange,
 };
-use crate::spool::{Room, SpoolError};
-use crate::transactions::{Deed, What, Written};
+use crate::spool::{Expect, Leased, Room, SpoolError};
+use crate::transactions::{Deed, Looked, What, Written};
 
 use super::Relay;
 use super::run::{Own, Run, why};
@@ -48,13 +48,7 @@ impl Relay {
                 continue;
             }
             let room = AT_ONCE - at_work.len();
-            let known: Vec<MessageId> = at_work.iter().copied().collect();
-            let due = match self
-                .store
-                .requests
-                .transactions_due(self.clock.now(), room, &known)
-                .await
-            {
+            let due = match self.store.requests.transactions_due(self.clock.now(), room).await {
                 Ok(due) => due,
                 Err(error) => {
                     tracing::error!(
@@ -74,13 +68,18 @@ impl Relay {
             }
             tokio::select! {
                 Some(ended) = tasks.join_next() => match ended {
-                    Ok(id) => { at_work.remove(&id); }
+                    Ok(id) => {
+                        at_work.remove(&id);
+                        self.store.requests.give_back(Leased::Request(id));
+                    }
                     // A bug of ours; whose it was is not known, and all of them are looked at again in a while.
                     Err(error) => {
                         tracing::error!(event = "panic", "looking after a transaction failed: {error}");
                         tokio::time::sleep(LOOK).await;
                         tasks.abort_all();
-                        at_work.clear();
+                        for id in at_work.drain() {
+                            self.store.requests.give_back(Leased::Request(id));
+                        }
                     }
                 },
                 () = self.news.notified(), if room > 0 => tokio::time::sleep(MOMENT).await,
@@ -92,15 +91,26 @@ impl Relay {
     pub(crate) async fn look_after(&self, found: &Transaction) {
         let looked = self.transactions.look(found).await;
         let done = match looked {
-            Ok(Some((_alone, Deed::Write(written)))) => self.say(found.id, *written).await,
-            Ok(Some((_alone, Deed::Change { changes, noted }))) => {
-                let changed = self.store.requests.change(changes).await;
+            Ok(Some(Looked {
+                deed: Deed::Write(written),
+                expect,
+                alone: _alone,
+            })) => self.say(found.id, expect, *written).await,
+            Ok(Some(Looked {
+                deed: Deed::Change { changes, noted },
+                expect,
+                alone: _alone,
+            })) => {
+                let changed = self.store.requests.change(changes, vec![expect]).await;
                 changed.inspect(|()| self.transactions.counts.note(noted))
             }
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
-        if let Err(error) = done {
+        if let Err(SpoolError::Moved(_)) = done {
+            // It is due still, if there is anything left to tell: by what it has become.
+            tracing::debug!(message = %found.id, "it changed while it was looked after, and is looked at again");
+        } else if let Err(error) = done {
             tracing::error!(message = %found.id, event = "not-told-yet", "not told yet: {error}");
             // It is due still, and comes again as soon as this returns.
             tokio::time::sleep(LOOK).await;
@@ -108,7 +118,7 @@ impl Relay {
     }
 
     /// Carries a message of our own. When a plug-in refuses it for good, it is not said at all: nobody is left to hear it.
-    async fn say(&self, about: MessageId, written: Written) -> Result<(), SpoolError> {
+    async fn say(&self, about: MessageId, expect: Expect, written: Written) -> Result<(), SpoolError> {
         let Written {
             what,
             peer,
@@ -126,6 +136,7 @@ impl Relay {
         let own = Own {
             peer: peer.clone(),
             changes: changes.clone(),
+            expect,
         };
         let run = Run::own(self.catalogue.chain(), &incoming, own);
         match tokio::time::timeout(BUDGET, self.journey(incoming, &run)).await {
@@ -138,7 +149,7 @@ impl Relay {
             Ok(Err(refusal)) if !refusal.is_temporary() => {
                 let reason = refusal.to_string();
                 tracing::error!(message = %about, %peer, event = "not-told", "not told, {what} was refused: {}", Masked(&reason));
-                self.store.requests.change(changes).await
+                self.store.requests.change(changes, vec![expect]).await
             }
             Ok(Err(refusal)) => self.later(about, &peer, &refusal).await,
             Err(_) => {
@@ -157,7 +168,7 @@ impl Relay {
         let change = Change::Next { task: Some(task) };
         self.store
             .requests
-            .change(vec![TransactionChange { id: about, change }])
+            .change(vec![TransactionChange { id: about, change }], Vec::new())
             .await
     }
 

@@ -14,7 +14,7 @@ use crate::message::{
 };
 use crate::pipeline::{Chain, Concerned, Effects, OutcomeTold, TellOutcome};
 use crate::protocol::mm4;
-use crate::spool::{BoxFuture, Events, NewEvent, PendingEvent, Settlement};
+use crate::spool::{BoxFuture, Events, Leased, NewEvent, PendingEvent, Settlement};
 use crate::transactions::{self, Ending, Reply, Transactions};
 use crate::versions::Catalogue;
 
@@ -145,7 +145,9 @@ impl Outcomes {
                 }
             }
         };
-        match spool.settle_event(event.id, settlement).await {
+        let settled = spool.settle_event(event.id, settlement).await;
+        spool.give_back(Leased::Event(event.id));
+        match settled {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(message = %event.outgoing.id, event = "outcome-not-recorded", "an outcome could not be settled: {error}");

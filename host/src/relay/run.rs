@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::message::{Incoming, Ordinal, PeerName, Refusal, Step, Timestamp, Transaction, TransactionChange};
 use crate::pipeline::Chain;
-use crate::spool::{SpoolError, Unfinished};
+use crate::spool::{Expect, SpoolError, Unfinished};
 use crate::transactions::{Alone, Noted};
 
 /// One run of the chain.
@@ -39,6 +39,8 @@ pub(super) struct Own {
     pub(super) peer: PeerName,
     /// Committed with it.
     pub(super) changes: Vec<TransactionChange>,
+    /// What it was decided by.
+    pub(super) expect: Expect,
 }
 
 impl Run {

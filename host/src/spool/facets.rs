@@ -22,10 +22,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::{
-    Acceptance, Finish, Operator, Outcome, PendingEvent, Receipt, Room, Settlement, SpoolError, Streams, Unfinished,
+    Acceptance, Expect, Finish, Leases, Operator, Outcome, PendingEvent, Receipt, Room, Settlement, SpoolError,
+    Streams, Unfinished,
 };
 use crate::message::{
-    Content, MessageId, Outgoing, OutgoingId, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
+    Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -39,27 +40,25 @@ pub trait Space: Send + Sync + 'static {
 }
 
 /// Messages that come in, until their chain has ended.
-pub trait Inbox: Space {
-    /// The next free message id: greater than every id in the store.
+pub trait Inbox: Space + Leases {
+    /// The next free message id: greater than every id that this node has given, and no other node's.
     fn next_id(&self) -> MessageId;
 
     /// Makes everything in `acceptance` durable, or nothing. Concurrent calls share one flush to disk.
     /// [`SpoolError::Repeat`] when it opens a transaction that is a copy of one that lives, unless that
     /// [came to nothing](Transaction::came_to_nothing): of two copies that arrive together, one is accepted.
+    /// [`SpoolError::Moved`] when something that it [expects](Acceptance::expects) of a request is not so any more.
+    /// What goes out of it is leased to this relay: hand it to delivery, or give it back.
     fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>>;
 
-    /// At most `limit` messages whose chain is to be run from the spool, due at `now` and not in `except`, oldest due
-    /// time first. Asked about once a second, because an operator may have released some.
-    fn unfinished<'a>(
-        &'a self,
-        now: Timestamp,
-        limit: usize,
-        except: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>>;
+    /// Leases at most `limit` messages whose chain is to be run from the spool and that are due at `now`, oldest due time
+    /// first. Asked about once a second, because an operator may have released some.
+    fn unfinished(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Unfinished>, SpoolError>>;
 
     /// Makes what became of an unfinished message durable, with everything that it causes, and ends its waiting: all
     /// of it or nothing. [`SpoolError::Gone`] when it is not unfinished any more, because an operator dropped it or it
-    /// has been finished before: then nothing that it would have caused may happen.
+    /// has been finished before: then nothing that it would have caused may happen. [`SpoolError::Repeat`],
+    /// [`SpoolError::Moved`], and what goes out of it: as with [`commit`](Self::commit).
     fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>>;
 
     /// The received bytes of a message, to be read by range; `None` when the message has left the spool. Reading fails
@@ -68,32 +67,32 @@ pub trait Inbox: Space {
 }
 
 /// Messages that go out.
-pub trait Queue: Space {
-    /// At most `limit` waiting messages for `peer` that are due at `now` and not in `except`, oldest due time first.
+pub trait Queue: Space + Leases {
+    /// Leases at most `limit` waiting messages for `peer` that are due at `now`, oldest due time first.
     /// Their received bytes stay in the store, to be read by range; bytes that plug-ins made come along, and once these
-    /// fill 16 MiB the answer ends, short of `limit` perhaps, but never empty while something is due.
-    fn due<'a>(
+    /// fill 16 MiB the answer ends, short of `limit` perhaps, but never empty while something is due and nobody has it.
+    fn lease<'a>(
         &'a self,
         peer: &'a PeerName,
         now: Timestamp,
         limit: usize,
-        except: &'a [OutgoingId],
     ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
 
-    /// At most `limit` waiting messages for `peer`, not in `except`, that have expired at `now` (`X-Mms-Expiry`), or may
-    /// have been received before `aged`; whether they are due or not. Who asks looks closer: a message whose chain ran
-    /// from the spool counts as younger than its id. Cheap when there are none.
-    fn overdue<'a>(
+    /// Leases at most `limit` waiting messages for `peer` that have expired at `now` (`X-Mms-Expiry`), or may have been
+    /// received before `aged`; whether they are due or not. Who asks looks closer, and gives back: a message whose chain
+    /// ran from the spool counts as younger than its id. Cheap when there are none.
+    fn lease_overdue<'a>(
         &'a self,
         peer: &'a PeerName,
         now: Timestamp,
         aged: Timestamp,
         limit: usize,
-        except: &'a [OutgoingId],
     ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
 
-    /// Makes what became of one delivery durable, with what its outcome caused. Unknown ids are not an error: an
-    /// operator may have dropped the message meanwhile. The delivery happened all the same, and is charged.
+    /// Makes what became of one delivery durable, with what its outcome caused. [`SpoolError::NotOurs`] when this relay
+    /// does not hold the message: another one has it, or had it, and records what becomes of it. That it is not in the
+    /// store any more is no error: an operator may have dropped it meanwhile. The delivery happened all the same, and is
+    /// charged. The lease goes on until it is given back.
     /// After an error nothing is recorded, and the message still counts as waiting: ask again with the same outcome
     /// before that message is tried again, else its next hop gets it twice.
     fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>>;
@@ -108,30 +107,26 @@ pub trait Queue: Space {
 }
 
 /// Requests that may be answered.
-pub trait Requests: Send + Sync + 'static {
+pub trait Requests: Leases {
     /// Transactions with this key that are not forgotten, newest first, at most 100. Fast whatever their number: two
     /// look-ups for each that is found.
     fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>>;
 
-    /// At most `limit` transactions whose task is due at `now` and not in `except`, oldest due time first.
-    fn transactions_due<'a>(
-        &'a self,
-        now: Timestamp,
-        limit: usize,
-        except: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>>;
+    /// Leases at most `limit` transactions whose task is due at `now`, oldest due time first.
+    fn transactions_due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Transaction>, SpoolError>>;
 
     /// When the next task of any transaction is due. Cheap at any number of them.
     fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>>;
 
     /// Makes changes that no message and no delivery caused durable, in this order, all of them or none. A change to a
-    /// transaction that is unknown, or forgotten, or that is as it would become, is none.
-    fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>>;
+    /// transaction that is unknown, or forgotten, or that is as it would become, is none. [`SpoolError::Moved`] when
+    /// something that is expected of a request is not so any more.
+    fn change(&self, changes: Vec<TransactionChange>, expects: Vec<Expect>) -> BoxFuture<'_, Result<(), SpoolError>>;
 }
 
 /// Outcomes that plug-ins must still be told.
-pub trait Events: Send + Sync + 'static {
-    /// Outcomes whose plug-ins have not succeeded yet, due at `now`, oldest first.
+pub trait Events: Leases {
+    /// Leases outcomes whose plug-ins have not succeeded yet, due at `now`, oldest first.
     fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>>;
 
     /// Settles a pending event: what its plug-ins asked for at last, or when to try again. An event is settled once;

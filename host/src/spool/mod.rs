@@ -40,9 +40,15 @@
 //! | before the flush of a response, a repeat, or an answer of our own | the transaction is as before, and due as before |
 //! | after it | the transaction is changed, and what changed it is in the queue, once |
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod facets;
 mod history;
+mod ids;
+mod leases;
 pub mod ledger;
+#[cfg(test)]
+pub(crate) mod memory;
 mod open;
 mod operator;
 mod refused;
@@ -60,6 +66,8 @@ use crate::message::{
 
 pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, Values};
 pub use history::{Arrival, Event, HistoryEntry};
+pub use ids::Node;
+pub use leases::{Expect, LEASE, Leased, Leases};
 pub use open::{Hand, Options, is_in_use, is_there, open, open_beside};
 pub use operator::{
     By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, StoredValue, Trace, Traces, ValueChange,
@@ -107,6 +115,8 @@ pub struct Acceptance {
     /// What the message changes, after `opens`: the transaction that a response belongs to, or that a message of the
     /// relay's own tells the fate of. The first one's history is where this message is traced.
     pub changes: Vec<TransactionChange>,
+    /// What must still be true of requests that were looked at, when it is committed.
+    pub expects: Vec<Expect>,
 }
 
 /// A message that stays as it was received, and who goes on with it.
@@ -264,6 +274,14 @@ pub enum SpoolError {
     /// It would open a transaction that is a copy of this one, which lives.
     #[error("the request is a copy of message {0}")]
     Repeat(MessageId),
+    /// What the commit was decided by has changed since. Look again.
+    #[error("message {0} is not as it was when this was decided")]
+    Moved(MessageId),
+    /// This relay does not hold it, or does not any more.
+    #[error("this relay does not work on {0:?}")]
+    NotOurs(Leased),
+    #[error("this relay was silent for too long, and what it worked on may be others' by now")]
+    Lapsed,
     #[error("another relay uses the spool in {0}")]
     InUse(String),
     /// A later version of the program has upgraded it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ledger::Ledger;
 use super::sqlite::{self, SqliteSpool};
-use super::{Operator, Spool, SpoolError, Streams};
+use super::{Node, Operator, Spool, SpoolError, Streams};
 use crate::clock::SharedClock;
 
 /// What a relay gives to the store that it opens.
@@ -14,6 +14,8 @@ use crate::clock::SharedClock;
 pub struct Options {
     /// What ids are made from, and the times in rows.
     pub clock: SharedClock,
+    /// Which of the relays on the store this one is.
+    pub node: Node,
     /// Octets of the disk below which no message is taken.
     pub reserve: u64,
     /// How long the ledger knows a message.
@@ -34,6 +36,7 @@ pub fn open(folder: &Path, options: Options) -> Result<Arc<dyn Spool>, SpoolErro
         reserve: Some(options.reserve),
         clock: options.clock,
         ledger: options.ledger,
+        node: options.node,
         ..sqlite::Options::default()
     };
     Ok(SqliteSpool::open(folder, options)?)

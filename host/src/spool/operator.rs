@@ -28,7 +28,18 @@ pub trait Operator: Send + Sync + 'static {
     /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way
     /// to it; with `by`, those that one of these plug-ins holds, and those of which nobody knows who does. What its chain
     /// refused is not among them: that takes its id.
-    fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<QueueId>, SpoolError>;
+    fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<QueueId>, SpoolError> {
+        let held = Filter {
+            state: Some(QueueState::Held),
+            limit: i64::MAX as usize,
+            ..Filter::default()
+        };
+        let chosen = self
+            .list(&held)?
+            .into_iter()
+            .filter(|entry| entry.is_held_for(peer, by));
+        Ok(chosen.map(|entry| entry.id).collect())
+    }
 
     /// Makes what waits due now, its chain or its delivery; lets what has failed wait again, and by its id what awaits a
     /// response, with its attempts and its age counted anew, and asks for its peers to be tried at once. Held messages are
@@ -157,6 +168,16 @@ pub struct QueueEntry {
     pub holders: Vec<Holder>,
     /// How often an operator has released it.
     pub released: u32,
+}
+
+impl QueueEntry {
+    /// See [`Operator::held`].
+    fn is_held_for(&self, peer: Option<&PeerName>, by: &[String]) -> bool {
+        let bound = |peer: &PeerName| self.holders.iter().any(|holder| holder.to.as_ref() == Some(peer));
+        let of_peer = peer.is_none_or(|peer| self.source.peer() == Some(peer) || bound(peer));
+        let named = |holder: &Holder| by.contains(&holder.plugin);
+        of_peer && (by.is_empty() || self.holders.is_empty() || self.holders.iter().any(named))
+    }
 }
 
 /// What to list. The default is the first 1,000 entries of everything.

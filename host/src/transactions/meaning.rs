@@ -291,6 +291,7 @@ impl Transactions {
             legs: Vec::new(),
             answer: None,
             again: false,
+            revision: 0,
             next: None,
         }
     }

@@ -16,9 +16,11 @@
 //! Nothing here sends or commits: the relay does, and what this room decided is committed with it. So a crash leaves
 //! either a question that is still open, or its answer, once.
 //!
-//! **One response, once.** Two answers to one request could only come of two looks at it that both found it unanswered.
-//! [`Transactions::alone`] keeps them apart, from the look to the commit. That two copies of a request arrive together
-//! is found out by the spool.
+//! **One response, once.** Two answers to one request could only come of two looks at it that both found it unanswered. So
+//! whatever answers a request is committed with what it was decided by ([`Expect`](crate::spool::Expect)): of two, the
+//! second is declined, and looks again. That holds over several relays on one store. [`Transactions::alone`] keeps the two
+//! apart in one relay already, which saves the second journey. That two copies of a request arrive together is found out by
+//! the spool too.
 
 mod bounced;
 mod counts;
@@ -40,7 +42,7 @@ pub use counts::{Answers, Counts, Noted, Repeat, Response, Told, What};
 pub use meaning::{Heard, Meaning, Question, Reply, Way, expiry};
 pub use onward::{Hop, Onward, dressed};
 pub use status::{Ending, of_delivery, of_refusal, refused};
-pub use telling::{Deed, Written, header};
+pub use telling::{Deed, Looked, Written, header};
 pub use terms::{Profile, Terms};
 pub use unasked::{Speakers, Unasked};
 
@@ -61,6 +63,9 @@ pub struct Transactions {
     terms: ArcSwap<Terms>,
     desks: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
+    /// Nobody waits at them.
+    #[cfg(test)]
+    open: std::sync::atomic::AtomicBool,
     pub counts: Counts,
 }
 
@@ -76,6 +81,8 @@ impl Transactions {
             terms: ArcSwap::from_pointee(terms),
             desks: (0..DESKS).map(|_| Arc::default()).collect(),
             hasher: RandomState::new(),
+            #[cfg(test)]
+            open: Default::default(),
             counts: Counts::default(),
         }
     }
@@ -122,9 +129,19 @@ impl Transactions {
         None
     }
 
+    /// From now on [`alone`](Self::alone) keeps nobody apart: the store has to.
+    #[cfg(test)]
+    pub(crate) fn open_desks(&self) {
+        self.open.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
     /// To be held from the look at a transaction to the commit of what answers it. Others share the desk by chance, and
     /// wait for no longer than one journey takes.
     pub async fn alone(&self, key: &TransactionKey) -> Alone {
+        #[cfg(test)]
+        if self.open.load(std::sync::atomic::Ordering::Relaxed) {
+            return Arc::<Mutex<()>>::default().lock_owned().await;
+        }
         let desk = self.hasher.hash_one(key) as usize % DESKS;
         Arc::clone(&self.desks[desk]).lock_owned().await
     }

@@ -12,7 +12,7 @@ use crate::message::{
     Recipient, RecipientId, ResponseSender, Rope, Timestamp, Transaction, TransactionChange,
 };
 use crate::protocol::mm4;
-use crate::spool::SpoolError;
+use crate::spool::{Expect, SpoolError};
 
 use super::{Alone, Noted, Profile, Terms, Told, Transactions, What, status};
 
@@ -39,9 +39,18 @@ pub struct Written {
     pub changes: Vec<TransactionChange>,
 }
 
+/// What a look at a request came to.
+pub struct Looked {
+    pub deed: Deed,
+    /// To be true still when it is committed.
+    pub expect: Expect,
+    /// To be held until it is committed.
+    pub alone: Alone,
+}
+
 impl Transactions {
     /// Looks at a transaction that was due a moment ago. `None` when it is gone, or not due any more.
-    pub async fn look(&self, found: &Transaction) -> Result<Option<(Alone, Deed)>, SpoolError> {
+    pub async fn look(&self, found: &Transaction) -> Result<Option<Looked>, SpoolError> {
         let lone = found.legs.first().and_then(|leg| Some((leg, leg.asked()?)));
         let asked = lone.map(|(leg, peer)| found.asked(peer, leg.transaction_id.as_ref()));
         let key = asked.unwrap_or(crate::message::TransactionKey::Repeat(found.repeat));
@@ -50,7 +59,11 @@ impl Transactions {
         let now = self.clock.now();
         let current = same.into_iter().find(|current| current.id == found.id);
         match current.filter(|current| current.next.is_some_and(|next| next.due <= now)) {
-            Some(current) => Ok(Some((alone, self.deed(&current, now).await))),
+            Some(current) => Ok(Some(Looked {
+                expect: Expect::unchanged(&current),
+                deed: self.deed(&current, now).await,
+                alone,
+            })),
             None => Ok(None),
         }
     }

@@ -275,6 +275,7 @@ mod tests {
             legs: (1..).zip(legs).map(leg).collect(),
             answer: None,
             again: false,
+            revision: 0,
             next: None,
         }
     }

@@ -1,6 +1,6 @@
 //! A store in memory, a clock that follows Tokio's, and peers to deliver to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,6 +22,7 @@ pub struct TestClock(pub Instant);
 
 pub struct FakeSpool {
     rows: Mutex<BTreeMap<OutgoingId, (Outgoing, Timestamp)>>,
+    leased: Mutex<HashSet<OutgoingId>>,
     recorded: mpsc::UnboundedSender<Outcome>,
     /// Records to refuse before one is taken.
     pub broken: AtomicU64,
@@ -90,45 +91,58 @@ impl FakeSpool {
     }
 }
 
+impl FakeSpool {
+    /// At most so many of those that nobody has.
+    fn lease_those(&self, limit: usize, wanted: impl Fn(&Outgoing, Timestamp) -> bool) -> Vec<Outgoing> {
+        let (rows, mut leased) = (self.rows.lock().unwrap(), self.leased.lock().unwrap());
+        let free = rows
+            .values()
+            .filter(|(o, due)| wanted(o, *due) && !leased.contains(&o.id));
+        let found: Vec<Outgoing> = free.take(limit).map(|(outgoing, _)| outgoing.clone()).collect();
+        leased.extend(found.iter().map(|outgoing| outgoing.id));
+        found
+    }
+}
+
 impl Space for FakeSpool {}
 
+impl Leases for FakeSpool {
+    fn give_back(&self, leased: Leased) {
+        if let Leased::Outgoing(id) = leased {
+            self.leased.lock().unwrap().remove(&id);
+        }
+    }
+
+    fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
 impl Queue for FakeSpool {
-    fn due<'a>(
+    fn lease<'a>(
         &'a self,
         peer: &'a PeerName,
         now: Timestamp,
         limit: usize,
-        except: &'a [OutgoingId],
     ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
-        Box::pin(async move {
-            let rows = self.rows.lock().unwrap();
-            let due = rows
-                .values()
-                .filter(|(o, due)| o.next_hop.peer() == Some(peer) && *due <= now && !except.contains(&o.id));
-            Ok(due.take(limit).map(|(outgoing, _)| outgoing.clone()).collect())
-        })
+        Box::pin(async move { Ok(self.lease_those(limit, |o, due| o.next_hop.peer() == Some(peer) && due <= now)) })
     }
 
-    fn overdue<'a>(
+    fn lease_overdue<'a>(
         &'a self,
         peer: &'a PeerName,
         now: Timestamp,
         aged: Timestamp,
         limit: usize,
-        except: &'a [OutgoingId],
     ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
-        Box::pin(async move {
-            let rows = self.rows.lock().unwrap();
-            let is_over = |o: &Outgoing| o.has_expired(now) || o.received_at <= aged;
-            let over = rows
-                .values()
-                .filter(|(o, _)| o.next_hop.peer() == Some(peer) && is_over(o) && !except.contains(&o.id));
-            Ok(over.take(limit).map(|(outgoing, _)| outgoing.clone()).collect())
-        })
+        let is_over = move |o: &Outgoing| o.has_expired(now) || o.received_at <= aged;
+        Box::pin(async move { Ok(self.lease_those(limit, |o, _| o.next_hop.peer() == Some(peer) && is_over(o))) })
     }
 
     fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
         Box::pin(async move {
+            let held = self.leased.lock().unwrap().contains(&outcome.id);
+            assert!(held, "{} is recorded, and was not leased", outcome.id);
             let broken = self
                 .broken
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
@@ -245,6 +259,7 @@ impl Room {
         let (sender, recorded) = mpsc::unbounded_channel();
         let spool = Arc::new(FakeSpool {
             rows: Mutex::default(),
+            leased: Mutex::default(),
             recorded: sender,
             broken: AtomicU64::new(0),
         });
@@ -266,6 +281,7 @@ impl Room {
 
     pub fn enqueue(&self, outgoing: Outgoing) {
         self.spool.put(&outgoing);
+        self.spool.leased.lock().unwrap().insert(outgoing.id);
         self.delivery.enqueue(outgoing);
     }
 

@@ -41,6 +41,23 @@ impl Transaction {
         self.plan(change.at().unwrap_or(self.received_at));
     }
 
+    /// As it is stored after changes to `before`: a revision on, unless all that they changed makes no difference to what
+    /// the asking peer is told. Whoever decided to tell it something by an earlier revision has to look again.
+    pub fn revised(mut self, before: &Self) -> Self {
+        self.revision = before.revision + u64::from(!self.tells_as(before));
+        self
+    }
+
+    /// Whether both lead to the same answer. That a next hop has taken the request is no news.
+    fn tells_as(&self, other: &Self) -> bool {
+        let alike = |(leg, other): (&Leg, &Leg)| {
+            let open = |state: &LegState| matches!(state, LegState::Waiting | LegState::Delivered { .. });
+            leg.told == other.told && (leg.state == other.state || open(&leg.state) && open(&other.state))
+        };
+        (&self.answer, self.again, self.legs.len()) == (&other.answer, other.again, other.legs.len())
+            && self.legs.iter().zip(&other.legs).all(alike)
+    }
+
     /// What the asking peer is to be told now, if anything.
     pub fn news(&self) -> Option<News> {
         if self.wants.response && (self.answer.is_none() || self.again) {

@@ -45,6 +45,7 @@ mod accounts;
 mod checkpoint;
 mod forget;
 mod history;
+mod leases;
 mod ledger;
 mod operator;
 mod pieces;
@@ -62,7 +63,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -73,6 +73,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(super) use self::access::Beside;
 use self::checkpoint::Checkpoints;
 use self::forget::Forgetter;
+use self::leases::{Born, Held, Look};
 use self::operator::RequestCount;
 use self::readers::Readers;
 use self::room::{Gauge, Watch};
@@ -82,12 +83,12 @@ pub use self::transactions::hash;
 use self::unit::Counters;
 use self::writer::{Request, Tally, Work, Writer};
 use super::{
-    Acceptance, BoxFuture, Events, Finish, Inbox, Outcome, PendingEvent, Queue, Receipt, Requests, Room, Settlement,
-    Space, Spool, SpoolError, Unfinished, Values,
+    Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Node, Outcome, PendingEvent, Queue, Receipt,
+    Requests, Room, Settlement, Space, Spool, SpoolError, Unfinished, Values,
 };
 use crate::clock::{SharedClock, SystemClock};
 use crate::message::{
-    Content, MessageId, Outgoing, OutgoingId, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
+    Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 
 /// Requests that wait for the writer. Whoever comes on top waits to ask: back-pressure, not memory.
@@ -97,6 +98,8 @@ const QUEUE: usize = 256;
 pub struct Options {
     /// What the ids are made from, and the time in charging rows.
     pub clock: SharedClock,
+    /// Whose ids they are.
+    pub node: Node,
     /// The largest size of the database in octets, beyond which commits fail as on a full disk. Without it, the disk
     /// is the limit.
     pub limit: Option<u64>,
@@ -121,6 +124,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
+            node: Node::default(),
             limit: None,
             log: 64 * 1024 * 1024,
             cache: 24 * 1024 * 1024,
@@ -151,6 +155,8 @@ pub struct SqliteSpool {
     /// Of the hashes in `lookup`.
     salt: i64,
     last_id: AtomicU64,
+    node: Node,
+    held: Arc<Held>,
     clock: SharedClock,
     tally: Arc<Tally>,
     gauge: Arc<Gauge>,
@@ -186,6 +192,7 @@ impl SqliteSpool {
         let (sender, requests) = mpsc::channel(QUEUE);
         let tally = Arc::new(Tally::default());
         let (grows, growth) = watch::channel(());
+        let held = Arc::<Held>::default();
         let writer = Writer {
             db,
             requests,
@@ -226,6 +233,8 @@ impl SqliteSpool {
             readers,
             salt,
             last_id: AtomicU64::new(counters.id_ceiling),
+            node: options.node,
+            held,
             clock: options.clock,
             tally,
             gauge,
@@ -275,19 +284,53 @@ impl SqliteSpool {
     }
 }
 
+impl SqliteSpool {
+    /// What goes out of an acceptance belongs to whoever commits it.
+    fn bear(&self, acceptance: &Acceptance) -> Born {
+        let ids = acceptance.outgoing.iter().map(|outgoing| Leased::Outgoing(outgoing.id));
+        self.held.bear(ids.collect())
+    }
+
+    /// Reads something to work on, and leases it.
+    async fn read_leasing<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Arc<Readers>, &mut Look<'_>) -> Result<T, SpoolError> + Send + 'static,
+    ) -> Result<T, SpoolError> {
+        let held = Arc::clone(&self.held);
+        self.read(move |readers| {
+            let mut look = held.look();
+            let found = read(readers, &mut look)?;
+            look.done();
+            Ok(found)
+        })
+        .await
+    }
+}
+
 impl Space for SqliteSpool {
     fn room(&self) -> Room {
         self.gauge.room()
     }
 }
 
+impl Leases for SqliteSpool {
+    fn give_back(&self, leased: Leased) {
+        self.held.give_back(leased);
+    }
+
+    /// The lock on the folder says so.
+    fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
 impl Inbox for SqliteSpool {
     fn next_id(&self) -> MessageId {
         let micros = self.clock.now().0.saturating_mul(1000);
-        let next = |last: u64| Some(micros.max(last + 1));
+        let next = |last: u64| Some(self.node.next(last, micros));
         // The closure never declines, so there is always a previous value.
         let last = self.last_id.fetch_update(Relaxed, Relaxed, next).unwrap_or_default();
-        MessageId(micros.max(last + 1))
+        MessageId(self.node.next(last, micros))
     }
 
     fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
@@ -297,23 +340,27 @@ impl Inbox for SqliteSpool {
             if self.gauge.room() == Room::Low {
                 return Err(SpoolError::Full(self.gauge.why().unwrap_or_default()));
             }
+            let born = self.bear(&acceptance);
             self.submit(Work::Accept(Box::new(acceptance))).await?;
+            born.lives();
             Ok(Receipt { id })
         })
     }
 
-    fn unfinished<'a>(
-        &'a self,
-        now: Timestamp,
-        limit: usize,
-        except: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Unfinished>, SpoolError>> {
-        let except = HashSet::from_iter(except.iter().copied());
-        Box::pin(self.read(move |db| readers::unfinished(db, now, limit, &except)))
+    fn unfinished(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Unfinished>, SpoolError>> {
+        Box::pin(self.read_leasing(move |db, look| readers::unfinished(db, now, limit, look)))
     }
 
     fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(self.submit(Work::Finish(id, Box::new(finish))))
+        Box::pin(async move {
+            let born = match &finish {
+                Finish::Done(acceptance) => Some(self.bear(acceptance)),
+                Finish::Again { .. } | Finish::Failed { .. } => None,
+            };
+            self.submit(Work::Finish(id, Box::new(finish))).await?;
+            born.into_iter().for_each(Born::lives);
+            Ok(())
+        })
     }
 
     fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
@@ -322,31 +369,32 @@ impl Inbox for SqliteSpool {
 }
 
 impl Queue for SqliteSpool {
-    fn due<'a>(
+    fn lease<'a>(
         &'a self,
         peer: &'a PeerName,
         now: Timestamp,
         limit: usize,
-        except: &'a [OutgoingId],
     ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
-        let (peer, except) = (peer.clone(), HashSet::from_iter(except.iter().copied()));
-        Box::pin(self.read(move |db| readers::due(db, &peer, now, limit, &except)))
+        let peer = peer.clone();
+        Box::pin(self.read_leasing(move |db, look| readers::due(db, &peer, now, limit, look)))
     }
 
-    fn overdue<'a>(
+    fn lease_overdue<'a>(
         &'a self,
         peer: &'a PeerName,
         now: Timestamp,
         aged: Timestamp,
         limit: usize,
-        except: &'a [OutgoingId],
     ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
-        let (peer, except) = (peer.clone(), HashSet::from_iter(except.iter().copied()));
-        Box::pin(self.read(move |db| readers::overdue(db, &peer, now, aged, limit, &except)))
+        let peer = peer.clone();
+        Box::pin(self.read_leasing(move |db, look| readers::overdue(db, &peer, now, aged, limit, look)))
     }
 
     fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(self.submit(Work::Record(Box::new(outcome))))
+        Box::pin(async move {
+            self.held.must_hold(Leased::Outgoing(outcome.id))?;
+            self.submit(Work::Record(Box::new(outcome))).await
+        })
     }
 
     fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
@@ -364,28 +412,22 @@ impl Requests for SqliteSpool {
         Box::pin(self.read(move |readers| readers.with(|db| transactions::find(db, salt, &key, now))))
     }
 
-    fn transactions_due<'a>(
-        &'a self,
-        now: Timestamp,
-        limit: usize,
-        except: &'a [MessageId],
-    ) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
-        let except = HashSet::from_iter(except.iter().copied());
-        Box::pin(self.read(move |readers| readers.with(|db| transactions::due(db, now, limit, &except))))
+    fn transactions_due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Transaction>, SpoolError>> {
+        Box::pin(self.read_leasing(move |db, look| db.with(|db| transactions::due(db, now, limit, look))))
     }
 
     fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>> {
         Box::pin(self.read(|readers| readers.with(transactions::next_due)))
     }
 
-    fn change(&self, changes: Vec<TransactionChange>) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(self.submit(Work::Change(changes)))
+    fn change(&self, changes: Vec<TransactionChange>, expects: Vec<Expect>) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Change(changes, expects)))
     }
 }
 
 impl Events for SqliteSpool {
     fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
-        Box::pin(self.read(move |db| readers::pending_events(db, now, limit)))
+        Box::pin(self.read_leasing(move |db, look| readers::pending_events(db, now, limit, look)))
     }
 
     fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {

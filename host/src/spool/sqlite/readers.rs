@@ -1,6 +1,5 @@
 //! Reading beside the writer: a few connections of their own, which never wait for a commit.
 
-use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::leases::Look;
 use super::pieces;
 use super::schema::{self, CHUNK, chunk_key, kibibytes};
 use super::stored;
@@ -16,7 +16,7 @@ use crate::message::{
     Content, Incoming, MessageId, MessageType, NextHop, Ordinal, Origin, Outgoing, OutgoingId, PeerName, Protocol,
     QueueId, ReadAt, Rope, Source, Timestamp,
 };
-use crate::spool::{PendingEvent, SpoolError, Unfinished};
+use crate::spool::{Leased, PendingEvent, SpoolError, Unfinished};
 
 /// Connections at the most. Reads are short; more threads than this only wait for each other inside SQLite.
 const MOST: usize = 8;
@@ -99,10 +99,10 @@ pub(super) fn due(
     peer: &PeerName,
     now: Timestamp,
     limit: usize,
-    except: &HashSet<OutgoingId>,
+    look: &mut Look<'_>,
 ) -> Result<Vec<Outgoing>, SpoolError> {
     const IDS: &str = "SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1 AND due <= ?2 ORDER BY due";
-    waiting(readers, IDS, (peer.as_str(), sql_time(now)), limit, except)
+    waiting(readers, IDS, (peer.as_str(), sql_time(now)), limit, look)
 }
 
 /// Ids are times, in microseconds: what was received before `aged` has an id below it.
@@ -112,14 +112,14 @@ pub(super) fn overdue(
     now: Timestamp,
     aged: Timestamp,
     limit: usize,
-    except: &HashSet<OutgoingId>,
+    look: &mut Look<'_>,
 ) -> Result<Vec<Outgoing>, SpoolError> {
     const IDS: &str = "
         SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1 AND expires <= ?2
         UNION
         SELECT message, ordinal FROM outgoing INDEXED BY outgoing_due WHERE state = 0 AND peer = ?1 AND message <= ?3";
     let aged = i64::try_from(aged.0.saturating_mul(1000)).unwrap_or(i64::MAX);
-    waiting(readers, IDS, (peer.as_str(), sql_time(now), aged), limit, except)
+    waiting(readers, IDS, (peer.as_str(), sql_time(now), aged), limit, look)
 }
 
 /// Waiting messages by a query for their ids.
@@ -128,7 +128,7 @@ fn waiting(
     ids: &str,
     parameters: impl rusqlite::Params,
     limit: usize,
-    except: &HashSet<OutgoingId>,
+    look: &mut Look<'_>,
 ) -> Result<Vec<Outgoing>, SpoolError> {
     readers.with(|db| {
         // One snapshot for the ids and for what they stand for.
@@ -141,7 +141,7 @@ fn waiting(
             && let Some(row) = rows.next()?
         {
             let id = outgoing_id(row, 0)?;
-            if except.contains(&id) {
+            if !look.take(Leased::Outgoing(id)) {
                 continue;
             }
             match read_outgoing(db, readers, id)? {
@@ -203,6 +203,7 @@ pub(super) fn pending_events(
     readers: &Arc<Readers>,
     now: Timestamp,
     limit: usize,
+    look: &mut Look<'_>,
 ) -> Result<Vec<PendingEvent>, SpoolError> {
     const QUERY: &str = "
         SELECT e.peer, m.source, m.since, m.size, e.deliveries, e.envelope, e.pieces,
@@ -216,6 +217,10 @@ pub(super) fn pending_events(
             && octets < MOST_NEW_OCTETS
             && let Some(row) = rows.next()?
         {
+            let event = row.get::<_, i64>(9)? as u64;
+            if !look.take(Leased::Event(event)) {
+                continue;
+            }
             let id = outgoing_id(row, 7)?;
             let Some((mut outgoing, size)) = outgoing_of(row, readers, id)? else {
                 tracing::error!(%id, event = "spool-damaged", "an outcome is damaged in the spool, and left alone");
@@ -224,7 +229,7 @@ pub(super) fn pending_events(
             outgoing.kind = kind(row, 12)?;
             octets += size;
             found.push(PendingEvent {
-                id: row.get::<_, i64>(9)? as u64,
+                id: event,
                 outgoing,
                 outcome: row.get(10)?,
                 attempts: row.get(11)?,
@@ -238,7 +243,7 @@ pub(super) fn unfinished(
     readers: &Arc<Readers>,
     now: Timestamp,
     limit: usize,
-    except: &HashSet<MessageId>,
+    look: &mut Look<'_>,
 ) -> Result<Vec<Unfinished>, SpoolError> {
     const QUERY: &str = "
         SELECT id, source, remote, helo, protocol, received_at, size, attempts, arrived, ordinals, envelope, past, released
@@ -251,7 +256,7 @@ pub(super) fn unfinished(
             && let Some(row) = rows.next()?
         {
             let id = MessageId(row.get::<_, i64>(0)? as u64);
-            if except.contains(&id) {
+            if !look.take(Leased::Unfinished(id)) {
                 continue;
             }
             match unfinished_of(row, readers, id)? {

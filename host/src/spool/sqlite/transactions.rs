@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
+use super::leases::Look;
 use super::readers::sql_time;
 use super::schema::key;
 use super::stored;
@@ -15,8 +16,8 @@ use super::unit::{Unit, release};
 use crate::message::{
     Change, Leg, MessageId, Ordinal, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
-use crate::spool::SpoolError;
 use crate::spool::ledger::Moved;
+use crate::spool::{Expect, Leased, SpoolError};
 
 /// Hashes in `lookup_new`: as many as fill about ten pages, so that the requests of one flush share those instead of each
 /// writing pages of its own.
@@ -41,13 +42,24 @@ impl Unit<'_> {
         other.map_or(Ok(()), |other| Err(SpoolError::Repeat(other.id)))
     }
 
+    /// Fails when a request is not as it was when this was decided. Writes nothing.
+    pub(super) fn check(&self, expects: &[Expect]) -> Result<(), SpoolError> {
+        for expect in expects {
+            let now = read(self.db, key(expect.request)?)?.map(|of| of.revision);
+            if now != Some(expect.revision) {
+                return Err(SpoolError::Moved(expect.request));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn open(&self, opens: &Transaction) -> Result<(), SpoolError> {
         const INSERT: &str = "INSERT INTO request(id, due, forget_at, state) VALUES(?1, ?2, ?3, ?4)";
         let id = key(opens.id)?;
         if let Some(before) = read(self.db, id)? {
             let mut joined = before.clone();
             joined.join(opens.clone());
-            return self.rewrite(id, &before, &joined);
+            return self.rewrite(id, &before, joined).map(drop);
         }
         let due = opens.next.map(|task| sql_time(task.due));
         self.run(
@@ -88,19 +100,20 @@ impl Unit<'_> {
                 self.send_again(id, &transaction, *ordinal, *at)?;
             }
         }
-        self.rewrite(id, &before, &transaction)?;
+        let transaction = self.rewrite(id, &before, transaction)?;
         Ok(Changed { transaction, texts })
     }
 
-    fn rewrite(&self, id: i64, before: &Transaction, after: &Transaction) -> Result<(), SpoolError> {
+    fn rewrite(&self, id: i64, before: &Transaction, after: Transaction) -> Result<Transaction, SpoolError> {
         const UPDATE: &str = "UPDATE request SET due = ?2, forget_at = ?3, state = ?4 WHERE id = ?1";
-        if before == after {
-            return Ok(());
+        if *before == after {
+            return Ok(after);
         }
+        let after = after.revised(before);
         let due = after.next.map(|task| sql_time(task.due));
         self.run(
             UPDATE,
-            (id, due, sql_time(after.forget_at), stored::write_request(after)?),
+            (id, due, sql_time(after.forget_at), stored::write_request(&after)?),
         )?;
         let (old, new) = (before.keys(), after.keys());
         let added: Vec<_> = new.iter().filter(|key| !old.contains(key)).cloned().collect();
@@ -112,7 +125,7 @@ impl Unit<'_> {
                 self.let_go(id, ordinal)?;
             }
         }
-        Ok(())
+        Ok(after)
     }
 
     /// A kept outgoing message waits once more, for the recipients that its leg has now.
@@ -242,12 +255,12 @@ pub(super) fn read(db: &Connection, id: i64) -> Result<Option<Transaction>, Spoo
     Ok(row.and_then(|row| parse(id, row.get_ref(0).ok()?.as_str().unwrap_or_default())))
 }
 
-/// Transactions that are due and not in `except`.
+/// Transactions that are due, leased.
 pub(super) fn due(
     db: &Connection,
     now: Timestamp,
     limit: usize,
-    except: &std::collections::HashSet<MessageId>,
+    look: &mut Look<'_>,
 ) -> Result<Vec<Transaction>, SpoolError> {
     let mut query = db.prepare_cached("SELECT id, state FROM request WHERE due <= ?1 ORDER BY due, id")?;
     let mut rows = query.query([sql_time(now)])?;
@@ -256,7 +269,7 @@ pub(super) fn due(
         && let Some(row) = rows.next()?
     {
         let id: i64 = row.get(0)?;
-        if !except.contains(&MessageId(id as u64)) {
+        if look.take(Leased::Request(MessageId(id as u64))) {
             found.extend(parse(id, row.get_ref(1)?.as_str().unwrap_or_default()));
         }
     }

@@ -60,7 +60,7 @@ impl Unit<'_> {
         Ok(())
     }
 
-    /// `Repeat` and `Gone` come before anything is written; after any other error the transaction must be given up.
+    /// `Repeat`, `Moved` and `Gone` come before anything is written; after any other error the transaction must be given up.
     pub(super) fn work(&mut self, work: &Work) -> Result<(), SpoolError> {
         match work {
             Work::Accept(acceptance) => self.accept(acceptance),
@@ -68,7 +68,8 @@ impl Unit<'_> {
             Work::Record(outcome) => self.record(outcome),
             Work::Settle(event, settlement) => self.settle(*event, settlement),
             Work::Finish(id, finish) => self.finish(*id, finish),
-            Work::Change(changes) => {
+            Work::Change(changes, expects) => {
+                self.check(expects)?;
                 let changed = self.change(changes)?;
                 self.note_others(None, changed).map(|_| ())
             }
@@ -80,6 +81,7 @@ impl Unit<'_> {
     }
 
     fn accept(&mut self, acceptance: &Acceptance) -> Result<(), SpoolError> {
+        self.check(&acceptance.expects)?;
         if let Some(opens) = &acceptance.opens {
             self.refuse_copy(opens)?;
         }
@@ -134,10 +136,11 @@ impl Unit<'_> {
         const FAILED: &str = "
             UPDATE message SET hold = ?2, due = NULL, failed = 1 WHERE id = ?1 AND due IS NOT NULL";
         let message = key(id)?;
-        if let Finish::Done(acceptance) = finish
-            && let Some(opens) = &acceptance.opens
-        {
-            self.refuse_copy(opens)?;
+        if let Finish::Done(acceptance) = finish {
+            self.check(&acceptance.expects)?;
+            if let Some(opens) = &acceptance.opens {
+                self.refuse_copy(opens)?;
+            }
         }
         let kept = self.kept(message)?;
         let done = match finish {

@@ -13,7 +13,7 @@ use super::room::Gauge;
 use super::unit::{Counters, Unit};
 use crate::clock::SharedClock;
 use crate::message::{MessageId, TransactionChange};
-use crate::spool::{Acceptance, Finish, Outcome, Settlement, SpoolError};
+use crate::spool::{Acceptance, Expect, Finish, Outcome, Settlement, SpoolError};
 
 /// Requests that share a flush, at the most: more would only add latency.
 const MOST_REQUESTS: usize = 128;
@@ -32,7 +32,7 @@ pub(super) enum Work {
     Record(Box<Outcome>),
     Settle(u64, Settlement),
     Finish(MessageId, Box<Finish>),
-    Change(Vec<TransactionChange>),
+    Change(Vec<TransactionChange>, Vec<Expect>),
     /// What an operator or a reader of a stream writes.
     Operate(Operation),
     /// Forget some transactions whose time is over.
@@ -175,7 +175,7 @@ impl Writer {
         let mut results = Vec::with_capacity(batch.len());
         for request in batch {
             results.push(match unit.work(&request.work) {
-                Err(error @ (SpoolError::Repeat(_) | SpoolError::Gone(_))) => Err(error),
+                Err(error @ (SpoolError::Repeat(_) | SpoolError::Gone(_) | SpoolError::Moved(_))) => Err(error),
                 Err(error) => return Err(error),
                 Ok(()) => Ok(()),
             });

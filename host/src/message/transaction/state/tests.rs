@@ -66,6 +66,7 @@ fn request(wants: Wants, mode: Mode, legs: &[Leg]) -> Transaction {
         legs: Vec::new(),
         answer: None,
         again: false,
+        revision: 0,
         next: None,
     };
     made.apply(&Change::Legs { legs: legs.to_vec() });
@@ -409,4 +410,26 @@ fn a_request_came_to_nothing_when_nobody_got_it_and_no_response_tells_of_it() {
     assert!(!failed(RESPONSE, &[1, 2]), "its copy gets the same response");
     let nowhere_yet = request(NOTHING, Mode::Transparent, &[]);
     assert!(!nowhere_yet.came_to_nothing(), "it may still be in its plug-ins");
+}
+
+#[test]
+fn a_revision_counts_what_decides_what_the_asking_peer_is_told() {
+    let before = request(Wants::default(), Mode::Transparent, &[leg(1, &[0])]);
+    let after = |change: Change| {
+        let mut after = before.clone();
+        after.apply(&change);
+        after.revised(&before).revision
+    };
+    assert_eq!(after(delivered(1)), 0, "that a next hop took it is no news");
+    assert_eq!(after(Change::Next { task: None }), 0);
+    let answer = Answer::ok(at(5));
+    assert_eq!(after(Change::Told { answer: answer.clone() }), 1);
+    let state = LegState::Answered { answer };
+    assert_eq!(
+        after(Change::Leg {
+            ordinal: Ordinal::FIRST,
+            state,
+        }),
+        1
+    );
 }

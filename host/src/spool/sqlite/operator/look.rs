@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use super::super::readers::{next_hop, queue_id, read_chunks};
 use super::super::schema::key;
 use super::super::{pieces, stored};
-use crate::message::{Holder, MessageId, NextHop, PeerName, Piece, QueueId, Source, Timestamp};
+use crate::message::{MessageId, NextHop, Piece, QueueId, Source, Timestamp};
 use crate::spool::{Details, Filter, QueueEntry, QueueState, SpoolError};
 
 /// Octets of a message that [`Look::show`] looks through for the end of its header.
@@ -134,27 +134,6 @@ impl Look<'_> {
         let mut query = self.db.prepare_cached("SELECT DISTINCT peer FROM outgoing")?;
         let names = query.query_and_then((), |row| next_hop(row, 0))?;
         names.collect()
-    }
-
-    /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way to
-    /// it; with `by`, those that one of these plug-ins holds, and those of which nobody knows who does. What its chain
-    /// refused is not among them: that takes its id.
-    pub(super) fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<QueueId>, SpoolError> {
-        let entries = self.list(&Filter {
-            state: Some(QueueState::Held),
-            limit: i64::MAX as usize,
-            ..Filter::default()
-        })?;
-        let of_peer = |entry: &QueueEntry| {
-            let bound = |peer: &PeerName| entry.holders.iter().any(|holder| holder.to.as_ref() == Some(peer));
-            peer.is_none_or(|peer| entry.source.peer() == Some(peer) || bound(peer))
-        };
-        let held_by = |entry: &QueueEntry| {
-            let named = |holder: &Holder| by.contains(&holder.plugin);
-            by.is_empty() || entry.holders.is_empty() || entry.holders.iter().any(named)
-        };
-        let chosen = entries.into_iter().filter(|entry| of_peer(entry) && held_by(entry));
-        Ok(chosen.map(|entry| entry.id).collect())
     }
 
     pub(super) fn entry(&self, id: QueueId) -> Result<Option<QueueEntry>, SpoolError> {

@@ -7,7 +7,7 @@ mod trace;
 mod values;
 
 use super::access::Access;
-use crate::message::{MessageId, NextHop, PeerName, QueueId};
+use crate::message::{MessageId, NextHop, QueueId};
 use crate::spool::{
     By, Depths, Details, Filter, Operator, QueueEntry, Selection, SpoolError, StoredValue, Traces, ValueChange,
 };
@@ -30,10 +30,6 @@ impl<A: Access> Operator for A {
 
     fn next_hops(&self) -> Result<Vec<NextHop>, SpoolError> {
         self.read(|db| Look { db }.next_hops())
-    }
-
-    fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<QueueId>, SpoolError> {
-        self.read(|db| Look { db }.held(peer, by))
     }
 
     fn retry(&self, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError> {

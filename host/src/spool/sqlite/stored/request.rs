@@ -51,6 +51,12 @@ pub(super) struct StoredRequest {
     again: bool,
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     next: Option<StoredTask>,
+    #[serde(rename = "z", default, skip_serializing_if = "is_zero")]
+    revision: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -194,6 +200,7 @@ impl From<&Transaction> for StoredRequest {
             legs,
             answer,
             again,
+            revision,
             next,
         } = plain;
         Self {
@@ -216,6 +223,7 @@ impl From<&Transaction> for StoredRequest {
             legs: legs.iter().map(StoredLeg::from).collect(),
             answer: answer.as_ref().map(StoredAnswer::from),
             again: *again,
+            revision: *revision,
             next: next.map(StoredTask::from),
         }
     }
@@ -245,6 +253,7 @@ impl TryFrom<StoredRequest> for Transaction {
             legs: all(stored.legs)?,
             answer: stored.answer.map(Answer::from),
             again: stored.again,
+            revision: stored.revision,
             next: stored.next.map(Task::from),
         })
     }

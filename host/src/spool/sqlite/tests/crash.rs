@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use super::transactions::{asked, request};
 use super::*;
 use crate::message::{Answer, Change, LegState, Transaction, TransactionChange};
 use crate::spool::{Finish, Hold};

@@ -142,7 +142,7 @@ async fn a_bounce_ends_what_was_delivered_once() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let number = spool.next_id();
-    spool.commit(transactions::asking(number, 7)).await.unwrap();
+    spool.commit(asking(number, 7)).await.unwrap();
     let delivered = Outcome {
         ended: ended(End::Delivered, &[0, 1]),
         ..delivered(id(number, 1))

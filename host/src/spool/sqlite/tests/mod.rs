@@ -1,6 +1,6 @@
-//! The spool's promises, each as a claim. This file has what the claims share.
+//! What only this store promises: its disk, its indexes, its damage, its upgrades, its kills. What every store promises is
+//! in [`conformance`](crate::spool::conformance). This file has what the claims share.
 
-mod charging;
 mod crash;
 mod failure;
 mod group;
@@ -8,27 +8,18 @@ mod ledger;
 mod life;
 mod operator;
 mod transactions;
-mod unfinished;
 mod upgrade;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-
-use serde_json::json;
+use std::time::Instant;
 
 use super::{Options, SqliteSpool, Work};
 use crate::clock::FixedClock;
-use crate::message::{
-    Append, Content, Envelope, MessageId, MessageType, MmsAddress, NextHop, Ordinal, Origin, Outgoing, OutgoingId,
-    PeerName, Piece, QueueId, Recipient, RecipientId, Rope, StreamName, Timestamp,
-};
+use crate::spool::conformance::support::*;
 use crate::spool::sqlite::Beside;
-use crate::spool::{
-    Acceptance, By, DeliveryResult, Events, Inbox, Mark, NewEvent, Operator, Outcome, Queue, Requests, Spool, Streams,
-    Values,
-};
-
-const NOW: Timestamp = Timestamp(1_790_000_000_000);
+use crate::spool::{Events, Inbox, Queue, Requests, Values};
 
 fn options() -> Options {
     Options {
@@ -42,139 +33,67 @@ fn open(folder: &Path) -> Arc<SqliteSpool> {
     SqliteSpool::open(folder, options()).unwrap()
 }
 
-fn exported(streams: &dyn Streams) -> u64 {
-    let mark = streams.mark(&StreamName::CHARGING, "export").unwrap();
-    mark.map_or(0, |mark| mark.sequence)
-}
+/// Looks at what there is to work on, whoever works on it; what was looked at is this relay's then.
+impl SqliteSpool {
+    async fn due(
+        &self,
+        peer: &PeerName,
+        now: Timestamp,
+        limit: usize,
+        except: &[OutgoingId],
+    ) -> Result<Vec<Outgoing>, SpoolError> {
+        let before = self.held.swap(Default::default());
+        let found = self.lease(peer, now, limit.saturating_add(except.len())).await;
+        self.put_back(before);
+        found.map(|found| without(found, limit, |outgoing| except.contains(&outgoing.id)))
+    }
 
-fn mark_exported(streams: &dyn Streams, sequence: u64) {
-    let mark = Mark { sequence, file: 0 };
-    streams.set_mark(&StreamName::CHARGING, "export", mark).unwrap();
-}
+    async fn unfinished(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        except: &[MessageId],
+    ) -> Result<Vec<Unfinished>, SpoolError> {
+        let before = self.held.swap(Default::default());
+        let found = Inbox::unfinished(self, now, limit.saturating_add(except.len())).await;
+        self.put_back(before);
+        found.map(|found| without(found, limit, |unfinished| except.contains(&unfinished.incoming.id)))
+    }
 
-/// The operator, now.
-fn by() -> By {
-    By {
-        who: "root".into(),
-        at: NOW,
+    async fn transactions_due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+        except: &[MessageId],
+    ) -> Result<Vec<Transaction>, SpoolError> {
+        let before = self.held.swap(Default::default());
+        let found = Requests::transactions_due(self, now, limit.saturating_add(except.len())).await;
+        self.put_back(before);
+        found.map(|found| without(found, limit, |transaction| except.contains(&transaction.id)))
+    }
+
+    async fn pending_events(&self, now: Timestamp, limit: usize) -> Result<Vec<PendingEvent>, SpoolError> {
+        let before = self.held.swap(Default::default());
+        let found = Events::pending_events(self, now, limit).await;
+        self.put_back(before);
+        found
+    }
+
+    async fn change(&self, changes: Vec<TransactionChange>) -> Result<(), SpoolError> {
+        Requests::change(self, changes, Vec::new()).await
+    }
+
+    fn put_back(&self, mut before: HashMap<Leased, Option<Instant>>) {
+        let looked_at = self.held.swap(Default::default());
+        before.extend(looked_at);
+        self.held.swap(before);
     }
 }
 
-fn peer(name: &str) -> PeerName {
-    PeerName::new(name).unwrap()
-}
-
-fn envelope(recipients: u32) -> Envelope {
-    let recipient = |id| {
-        let address = format!("+1555555{:04}/TYPE=PLMN@mms.b.example", 200 + id);
-        Recipient {
-            id: RecipientId(id),
-            address: MmsAddress::new(&address).unwrap(),
-        }
-    };
-    Envelope {
-        sender: Some(MmsAddress::new("+15555550100/TYPE=PLMN@mms.a.example").unwrap()),
-        recipients: (0..recipients).map(recipient).collect(),
-    }
-}
-
-/// A message that causes nothing yet.
-fn message(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
-    Acceptance {
-        id,
-        origin: Origin {
-            source: peer("operator-a").into(),
-            remote: ([127, 0, 0, 1], 2525).into(),
-            helo: "mms.a.example".into(),
-            protocol: crate::message::Protocol::Esmtps,
-            received_at: NOW,
-        },
-        envelope: envelope(2),
-        content: Content::from_bytes(content),
-        outgoing: Vec::new(),
-        failed: Vec::new(),
-        hold: None,
-        ended: Vec::new(),
-        appends: Vec::new(),
-        kv: Vec::new(),
-        journey: Vec::new(),
-        says: None,
-        opens: None,
-        changes: Vec::new(),
-    }
-}
-
-/// The destination of `of` with this ordinal: all of its bytes, as received.
-fn destination(of: &Acceptance, ordinal: u32, to: &str) -> Outgoing {
-    Outgoing {
-        id: OutgoingId {
-            message: of.id,
-            ordinal: Ordinal::new(ordinal).unwrap(),
-        },
-        next_hop: NextHop::new(to).unwrap(),
-        source: of.origin.source.clone(),
-        received_at: of.origin.received_at,
-        envelope: of.envelope.clone(),
-        rope: Rope {
-            content: of.content.clone(),
-            pieces: vec![Piece::Received(0..of.content.size())],
-        },
-        kind: Some(MessageType::ForwardRequest),
-        repeats: 0,
-        header: None,
-        attempts: 0,
-        said: None,
-        expires_at: None,
-    }
-}
-
-/// A message for `operator-b`, charged once.
-fn relayed(id: MessageId, content: impl Into<bytes::Bytes>) -> Acceptance {
-    let mut acceptance = message(id, content);
-    acceptance.outgoing.push(destination(&acceptance, 1, "operator-b"));
-    acceptance.appends.push(charge("relay-in"));
-    acceptance
-}
-
-fn charge(kind: &str) -> Append {
-    Append {
-        stream: StreamName::CHARGING,
-        plugin: "charging".into(),
-        version: "0.1.0".into(),
-        record: json!({ "record-type": kind }),
-    }
-}
-
-fn outcome(id: OutgoingId, result: DeliveryResult) -> Outcome {
-    Outcome {
-        attempts: 1,
-        ended: Vec::new(),
-        id,
-        result,
-        reply: None,
-        changes: Vec::new(),
-        appends: Vec::new(),
-        kv: Vec::new(),
-        event: None,
-    }
-}
-
-fn delivered(id: OutgoingId) -> Outcome {
-    outcome(id, DeliveryResult::Delivered)
-}
-
-fn event(due: Timestamp) -> Option<NewEvent> {
-    Some(NewEvent {
-        outcome: r#"{"delivered":true}"#.into(),
-        due,
-    })
-}
-
-fn id(message: MessageId, ordinal: u32) -> OutgoingId {
-    OutgoingId {
-        message,
-        ordinal: Ordinal::new(ordinal).unwrap(),
-    }
+fn without<T>(mut found: Vec<T>, limit: usize, is_excepted: impl Fn(&T) -> bool) -> Vec<T> {
+    found.retain(|one| !is_excepted(one));
+    found.truncate(limit);
+    found
 }
 
 async fn due(spool: &SqliteSpool, to: &str) -> Vec<Outgoing> {
@@ -197,9 +116,4 @@ fn sequences(folder: &Path) -> Vec<u64> {
         .records(&StreamName::CHARGING, 0, 100_000)
         .unwrap();
     rows.iter().map(|row| row.sequence).collect()
-}
-
-/// As an operator names it; 0 is the message as received.
-fn entry(message: MessageId, ordinal: u32) -> QueueId {
-    QueueId::of(message, ordinal)
 }

@@ -1,12 +1,10 @@
 //! Records for charging: in the same commit as what caused them, numbered without gaps.
 
-use super::*;
+use super::support::*;
 use crate::message::Piece;
 
-#[tokio::test]
-async fn a_discarded_message_leaves_its_record_and_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let spool = open(folder.path());
+pub(super) async fn a_discarded_message_leaves_its_record_and_nothing_else(stage: &dyn Stage) {
+    let spool = stage.open();
     let number = spool.next_id();
     spool
         .commit(Acceptance {
@@ -15,11 +13,8 @@ async fn a_discarded_message_leaves_its_record_and_nothing_else() {
         })
         .await
         .unwrap();
-    assert_eq!(stored(folder.path()), (0, 0));
-    let rows = Beside::open(folder.path())
-        .unwrap()
-        .records(&StreamName::CHARGING, 0, 10)
-        .unwrap();
+    assert_eq!(stage.messages(), 0);
+    let rows = stage.operator().records(&StreamName::CHARGING, 0, 10).unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(
         (rows[0].sequence, rows[0].id, rows[0].recorded_at),
@@ -28,26 +23,22 @@ async fn a_discarded_message_leaves_its_record_and_nothing_else() {
     assert_eq!(rows[0].record, charge("relay-in").record);
 }
 
-#[tokio::test]
-async fn an_outcome_of_a_dropped_message_is_charged_all_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    let spool = open(folder.path());
+pub(super) async fn an_outcome_of_a_dropped_message_is_charged_all_the_same(stage: &dyn Stage) {
+    let spool = stage.open();
     let number = spool.next_id();
     spool.commit(relayed(number, "bytes")).await.unwrap();
-    let operator = Beside::open(folder.path()).unwrap();
+    let operator = stage.operator();
     assert_eq!(operator.remove(&[entry(number, 1)], &by()).unwrap(), 1);
     let charged = Outcome {
         appends: vec![charge("relay-out")],
         ..delivered(id(number, 1))
     };
-    spool.record(charged).await.unwrap();
-    assert_eq!(sequences(folder.path()), [1, 2]);
+    record(&*spool, charged).await.unwrap();
+    assert_eq!(sequences(&*spool), [1, 2]);
 }
 
-#[tokio::test]
-async fn a_request_that_failed_leaves_no_gap_in_the_sequence() {
-    let folder = tempfile::tempdir().unwrap();
-    let spool = open(folder.path());
+pub(super) async fn a_request_that_failed_leaves_no_gap_in_the_sequence(stage: &dyn Stage) {
+    let spool = stage.open();
     spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
     let mut bad = relayed(spool.next_id(), "bytes");
     bad.outgoing.push(Outgoing {
@@ -62,35 +53,33 @@ async fn a_request_that_failed_leaves_no_gap_in_the_sequence() {
     foreign.outgoing[0].id.message = spool.next_id();
     spool.commit(foreign).await.unwrap_err();
     spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
-    assert_eq!(sequences(folder.path()), [1, 2]);
+    assert_eq!(sequences(&*spool), [1, 2]);
 }
 
-#[tokio::test]
-async fn the_sequence_goes_on_after_everything_was_exported_and_forgotten() {
-    let folder = tempfile::tempdir().unwrap();
-    let spool = open(folder.path());
+pub(super) async fn the_sequence_goes_on_after_everything_was_exported_and_forgotten(stage: &dyn Stage) {
+    let spool = stage.open();
     for _ in 0..3 {
         spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
     }
-    let operator = Beside::open(folder.path()).unwrap();
-    mark_exported(&operator, 2);
-    mark_exported(&operator, 1);
-    assert_eq!(exported(&operator), 2, "never goes back");
+    let operator = stage.operator();
+    mark_exported(&*operator, 2);
+    mark_exported(&*operator, 1);
+    assert_eq!(exported(&*operator), 2, "never goes back");
     assert_eq!(
         operator.purge(&StreamName::CHARGING, NOW).unwrap(),
         0,
         "not older than now"
     );
     assert_eq!(operator.purge(&StreamName::CHARGING, Timestamp(NOW.0 + 1)).unwrap(), 2);
-    mark_exported(&operator, 99);
-    assert_eq!(exported(&operator), 3, "never beyond the last record");
+    mark_exported(&*operator, 99);
+    assert_eq!(exported(&*operator), 3, "never beyond the last record");
     assert_eq!(operator.purge(&StreamName::CHARGING, Timestamp(NOW.0 + 1)).unwrap(), 1);
-    mark_exported(&operator, 99);
-    assert_eq!(exported(&operator), 3);
+    mark_exported(&*operator, 99);
+    assert_eq!(exported(&*operator), 3);
     spool.close().await;
 
-    let spool = open(folder.path());
+    let spool = stage.open();
     spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
-    assert_eq!(sequences(folder.path()), [4]);
+    assert_eq!(sequences(&*spool), [4]);
     assert_eq!(operator.records(&StreamName::CHARGING, 4, 10).unwrap(), []);
 }

@@ -1,0 +1,62 @@
+//! Who works on what, and until when.
+
+use std::collections::HashMap;
+
+use super::super::{Leased, SpoolError};
+use crate::message::Timestamp;
+
+/// A lease belongs to a relay, and ends with the time that the relay has said it lives.
+#[derive(Clone, Default)]
+pub(super) struct Leases {
+    held: HashMap<Leased, u64>,
+    /// Relays, and until when each lives unless it says so again.
+    relays: HashMap<u64, Timestamp>,
+}
+
+impl Leases {
+    pub(super) fn admit(&mut self, owner: u64, until: Timestamp) {
+        self.relays.insert(owner, until);
+    }
+
+    pub(super) fn take(&mut self, owner: u64, what: Leased) {
+        self.held.insert(what, owner);
+    }
+
+    /// Whether nobody who lives holds it.
+    pub(super) fn is_free(&self, what: Leased, now: Timestamp) -> bool {
+        let alive = |owner| self.relays.get(owner).is_some_and(|until| *until > now);
+        !self.held.get(&what).is_some_and(alive)
+    }
+
+    pub(super) fn must_hold(&self, owner: u64, now: Timestamp, what: Leased) -> Result<(), SpoolError> {
+        let lives = self.relays.get(&owner).is_some_and(|until| *until > now);
+        match lives && self.held.get(&what) == Some(&owner) {
+            true => Ok(()),
+            false => Err(SpoolError::NotOurs(what)),
+        }
+    }
+
+    pub(super) fn give_back(&mut self, owner: u64, what: Leased) {
+        if self.held.get(&what) == Some(&owner) {
+            self.held.remove(&what);
+        }
+    }
+
+    /// A relay that was silent for too long holds nothing any more, and begins anew.
+    pub(super) fn renew(&mut self, owner: u64, now: Timestamp, until: Timestamp) -> Result<(), SpoolError> {
+        let lived = self.relays.get(&owner).is_some_and(|until| *until > now);
+        if !lived {
+            self.held.retain(|_, holder| *holder != owner);
+        }
+        self.relays.insert(owner, until);
+        match lived {
+            true => Ok(()),
+            false => Err(SpoolError::Lapsed),
+        }
+    }
+
+    pub(super) fn end(&mut self, owner: u64) {
+        self.held.retain(|_, holder| *holder != owner);
+        self.relays.remove(&owner);
+    }
+}

@@ -1,0 +1,426 @@
+//! A store in memory, for tests: the promises of the facets, without a disk and without SQL.
+//!
+//! Each change is made to a copy of everything, which takes the place of the old state when the change is through. So
+//! nothing is ever half done, and a test can say at which side of that instant the program dies: see [`Crash`].
+//!
+//! Several relays can share one store. Each has a handle of its own ([`Memory::relay`]): what is leased through a handle
+//! belongs to its relay.
+
+mod apply;
+mod leases;
+mod operator;
+mod read;
+mod state;
+
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use self::state::State;
+use super::{
+    Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Mark, Node, Outcome, PendingEvent, Queue,
+    Receipt, Recorded, Requests, Settlement, Space, Spool, SpoolError, Streams, Unfinished, Values,
+};
+use crate::clock::SharedClock;
+use crate::message::{
+    Content, MessageId, Outgoing, PeerName, ReadAt, StreamName, Timestamp, Transaction, TransactionChange,
+    TransactionKey,
+};
+
+/// What every relay on the store shares.
+pub(crate) struct Memory {
+    state: Mutex<State>,
+    clock: SharedClock,
+    grows: watch::Sender<()>,
+    relays: AtomicU64,
+    crash: Mutex<Option<Crash>>,
+}
+
+/// The store in the hands of one relay.
+pub(crate) struct MemorySpool {
+    memory: Arc<Memory>,
+    /// Who it is: another one each time that a handle is made.
+    owner: u64,
+    node: Node,
+    closed: watch::Sender<bool>,
+}
+
+/// Where the program dies in the next change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crash {
+    /// Nothing of the change is durable.
+    BeforeTheFlush,
+    /// All of it is, and nobody hears of it.
+    AfterTheFlush,
+}
+
+/// Received bytes in the store. Reading fails once the message has left it.
+struct Stored {
+    memory: Arc<Memory>,
+    message: MessageId,
+    size: u64,
+}
+
+impl Memory {
+    pub(crate) fn new(clock: SharedClock) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            clock,
+            grows: watch::Sender::new(()),
+            relays: AtomicU64::new(0),
+            crash: Mutex::default(),
+        })
+    }
+
+    /// A store that breaks one promise: it does not look at what a commit expects. For a test of a test.
+    pub(crate) fn liar(clock: SharedClock) -> Arc<Self> {
+        let memory = Self::new(clock);
+        memory.state().gullible = true;
+        memory
+    }
+
+    /// A handle for a relay that has just been started, as node `node`.
+    pub(crate) fn relay(self: &Arc<Self>, node: Node) -> Arc<MemorySpool> {
+        let owner = self.relays.fetch_add(1, SeqCst);
+        let until = self.clock.now().plus(super::LEASE);
+        self.state().leases.admit(owner, until);
+        Arc::new(MemorySpool {
+            memory: Arc::clone(self),
+            owner,
+            node,
+            closed: watch::Sender::new(false),
+        })
+    }
+
+    /// The next change ends there, with an error.
+    pub(crate) fn crash(&self, at: Crash) {
+        *self.crash.lock().unwrap() = Some(at);
+    }
+
+    /// How many received messages there are, and how many of them have bytes.
+    pub(crate) fn messages(&self) -> usize {
+        self.state().messages.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// All of a change or nothing.
+    fn change<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        let mut state = self.state();
+        let mut next = state.clone();
+        let done = change(&mut next, self.clock.now())?;
+        let crash = self.crash.lock().unwrap().take();
+        if crash != Some(Crash::BeforeTheFlush) {
+            let grown = next.numbers != state.numbers;
+            *state = next;
+            if grown {
+                self.grows.send_replace(());
+            }
+        }
+        match crash {
+            Some(_) => Err(SpoolError::Closed),
+            None => Ok(done),
+        }
+    }
+
+    fn content(self: &Arc<Self>, message: MessageId, size: u64) -> Content {
+        Content::Stored(Arc::new(Stored {
+            memory: Arc::clone(self),
+            message,
+            size,
+        }))
+    }
+}
+
+impl MemorySpool {
+    fn change<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        match *self.closed.borrow() {
+            true => Err(SpoolError::Closed),
+            false => self.memory.change(change),
+        }
+    }
+}
+
+impl ReadAt for Stored {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, range: Range<u64>) -> io::Result<Bytes> {
+        if range.start > range.end || range.end > self.size {
+            let text = format!("octets {range:?} are not in a message of {}", self.size);
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+        }
+        let state = self.memory.state();
+        let message = state.messages.get(&self.message);
+        let message = message.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it has left the store"))?;
+        Ok(message.bytes.slice(range.start as usize..range.end as usize))
+    }
+}
+
+impl Space for MemorySpool {}
+
+impl Leases for MemorySpool {
+    fn give_back(&self, leased: Leased) {
+        self.memory.state().leases.give_back(self.owner, leased);
+    }
+
+    fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async move {
+            let now = self.memory.clock.now();
+            self.memory
+                .state()
+                .leases
+                .renew(self.owner, now, now.plus(super::LEASE))
+        })
+    }
+}
+
+impl Inbox for MemorySpool {
+    fn next_id(&self) -> MessageId {
+        let micros = self.memory.clock.now().0.saturating_mul(1000);
+        let mut state = self.memory.state();
+        state.last_id = state.last_id.max(self.node.next(state.last_id, micros));
+        MessageId(state.last_id)
+    }
+
+    fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
+        Box::pin(async move {
+            let id = acceptance.id;
+            let bytes = acceptance.content.read(0..acceptance.content.size());
+            let bytes = bytes.map_err(|error| SpoolError::Unfit(error.to_string()))?;
+            self.change(|state, now| {
+                let owner = self.owner;
+                state.accept(&acceptance, bytes, now)?;
+                for outgoing in &acceptance.outgoing {
+                    state.leases.take(owner, Leased::Outgoing(outgoing.id));
+                }
+                Ok(())
+            })?;
+            Ok(Receipt { id })
+        })
+    }
+
+    fn unfinished(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Unfinished>, SpoolError>> {
+        Box::pin(async move {
+            let mut state = self.memory.state();
+            let due = state.unfinished(now);
+            let leased = state.lease(self.owner, self.memory.clock.now(), due, limit, Leased::Unfinished);
+            Ok(leased
+                .into_iter()
+                .filter_map(|id| self.memory.unfinished_of(&state, id))
+                .collect())
+        })
+    }
+
+    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async move {
+            self.change(|state, now| {
+                state.finish(id, &finish, now)?;
+                if let Finish::Done(acceptance) = &finish {
+                    for outgoing in &acceptance.outgoing {
+                        state.leases.take(self.owner, Leased::Outgoing(outgoing.id));
+                    }
+                }
+                Ok(())
+            })
+        })
+    }
+
+    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
+        Box::pin(async move {
+            let size = self
+                .memory
+                .state()
+                .messages
+                .get(&id)
+                .map(|message| message.bytes.len() as u64);
+            Ok(size.map(|size| self.memory.content(id, size)))
+        })
+    }
+}
+
+impl Queue for MemorySpool {
+    fn lease<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
+        Box::pin(async move {
+            let mut state = self.memory.state();
+            let mut due = state.due(peer, now);
+            let at = self.memory.clock.now();
+            due.retain(|id| state.leases.is_free(Leased::Outgoing(*id), at));
+            let due = state.within_bounds(due);
+            let leased = state.lease(self.owner, self.memory.clock.now(), due, limit, Leased::Outgoing);
+            Ok(leased
+                .into_iter()
+                .filter_map(|id| self.memory.outgoing_of(&state, id))
+                .collect())
+        })
+    }
+
+    fn lease_overdue<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        aged: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
+        Box::pin(async move {
+            let mut state = self.memory.state();
+            let over = state.overdue(peer, now, aged);
+            let leased = state.lease(self.owner, self.memory.clock.now(), over, limit, Leased::Outgoing);
+            Ok(leased
+                .into_iter()
+                .filter_map(|id| self.memory.outgoing_of(&state, id))
+                .collect())
+        })
+    }
+
+    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async move {
+            self.change(|state, now| {
+                state.leases.must_hold(self.owner, now, Leased::Outgoing(outcome.id))?;
+                state.record(&outcome, now)
+            })
+        })
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
+        Box::pin(async move { Ok(self.memory.state().next_due()) })
+    }
+
+    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>> {
+        Box::pin(async move { Ok(self.memory.state().retries.clone().into_iter().collect()) })
+    }
+}
+
+impl Requests for MemorySpool {
+    fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
+        Box::pin(async move { Ok(self.memory.state().find(key, self.memory.clock.now())) })
+    }
+
+    fn transactions_due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Transaction>, SpoolError>> {
+        Box::pin(async move {
+            let mut state = self.memory.state();
+            let due = state.transactions_due(now);
+            let leased = state.lease(self.owner, self.memory.clock.now(), due, limit, Leased::Request);
+            Ok(leased.iter().filter_map(|id| state.requests.get(id).cloned()).collect())
+        })
+    }
+
+    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>> {
+        Box::pin(async move {
+            let state = self.memory.state();
+            Ok(state
+                .requests
+                .values()
+                .filter_map(|of| of.next.map(|task| task.due))
+                .min())
+        })
+    }
+
+    fn change(&self, changes: Vec<TransactionChange>, expects: Vec<Expect>) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async move {
+            self.change(|state, now| {
+                state.check(&expects)?;
+                state.change(&changes, now);
+                Ok(())
+            })
+        })
+    }
+}
+
+impl Events for MemorySpool {
+    fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
+        Box::pin(async move {
+            let mut state = self.memory.state();
+            let due = state.events_due(now);
+            let leased = state.lease(self.owner, self.memory.clock.now(), due, limit, Leased::Event);
+            Ok(leased
+                .into_iter()
+                .filter_map(|id| self.memory.event_of(&state, id))
+                .collect())
+        })
+    }
+
+    fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async move {
+            self.change(|state, now| {
+                state.settle(id, &settlement, now);
+                state.leases.give_back(self.owner, Leased::Event(id));
+                Ok(())
+            })
+        })
+    }
+}
+
+impl Values for MemorySpool {
+    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
+        Box::pin(async move {
+            let name = (plugin.to_owned(), key.to_owned());
+            Ok(self.memory.state().values.get(&name).cloned())
+        })
+    }
+}
+
+impl Streams for MemorySpool {
+    fn records(&self, stream: &StreamName, after: u64, limit: usize) -> Result<Vec<Recorded>, SpoolError> {
+        let state = self.memory.state();
+        let all = state.records.get(stream).into_iter().flatten();
+        Ok(all
+            .filter(|record| record.sequence > after)
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    fn mark(&self, stream: &StreamName, reader: &str) -> Result<Option<Mark>, SpoolError> {
+        let name = (stream.clone(), reader.to_owned());
+        Ok(self.memory.state().marks.get(&name).copied())
+    }
+
+    fn set_mark(&self, stream: &StreamName, reader: &str, mark: Mark) -> Result<(), SpoolError> {
+        self.change(|state, _| {
+            state.set_mark(stream, reader, mark);
+            Ok(())
+        })
+    }
+
+    fn forget_mark(&self, stream: &StreamName, reader: &str) -> Result<bool, SpoolError> {
+        let name = (stream.clone(), reader.to_owned());
+        self.change(|state, _| Ok(state.marks.remove(&name).is_some()))
+    }
+
+    fn purge(&self, stream: &StreamName, before: Timestamp) -> Result<usize, SpoolError> {
+        self.change(|state, _| Ok(state.purge(stream, before)))
+    }
+
+    fn appended(&self) -> BoxFuture<'static, ()> {
+        let mut growth = self.memory.grows.subscribe();
+        Box::pin(async move {
+            let _ = growth.changed().await;
+        })
+    }
+}
+
+impl Spool for MemorySpool {
+    fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.closed.send_replace(true);
+            self.memory.state().leases.end(self.owner);
+        })
+    }
+}
