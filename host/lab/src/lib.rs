@@ -28,7 +28,7 @@ pub enum Command {
     /// Build the bundled plug-ins, start a relay and a peer on loopback, and send samples through
     Demo(demo::Args),
     /// Send messages to an SMTP server, or load it
-    Send(send::Args),
+    Send(Box<send::Args>),
     /// Be a programmable peer MMSE: accept MM4, answer it, or misbehave as told
     Peer(peer::Args),
 }
@@ -37,7 +37,7 @@ pub fn run(command: Command) -> Underway {
     Box::pin(async {
         match command {
             Command::Demo(args) => demo::run(args).await,
-            Command::Send(args) => send::run(args).await,
+            Command::Send(args) => send::run(*args).await,
             Command::Peer(args) => peer::run(args).await,
         }
         .map(|()| ExitCode::SUCCESS)
