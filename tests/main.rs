@@ -13,6 +13,7 @@ mod compatibility;
 mod console;
 mod contained;
 mod contract;
+mod control;
 mod cookbook;
 mod crash;
 mod golden;

@@ -24,6 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("transactions", &["protocol", "spool", "message", "clock"]),
     ("charging", &["protocol", "spool", "message", "clock"]),
     ("console", &[]),
+    ("control", &["message", "spool", "clock"]),
     ("vitals", &[]),
     ("sync", &[]),
     ("relay", RELAY),
@@ -66,6 +67,7 @@ const ASSEMBLY: &[&str] = &[
     "transactions",
     "charging",
     "console",
+    "control",
     "relay",
 ];
 

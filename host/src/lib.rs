@@ -19,6 +19,7 @@
 //! - [`transactions`]: requests and their responses, and what the relay has to say itself
 //! - [`charging`]: charging records, out of the spool into files
 //! - [`console`]: metrics and health over HTTP
+//! - [`control`]: the operator's door: every verb, who may ask it, and the audit
 //! - [`vitals`]: the tasks that must not die unnoticed
 
 #![forbid(unsafe_code)]
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod control;
 pub mod delivery;
 pub mod intake;
 pub mod message;

@@ -197,6 +197,11 @@ impl Relay {
         }
     }
 
+    /// Waits until it has ended because it was told to; its exit code.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.process.take().and_then(|mut process| process.wait())
+    }
+
     /// SIGHUP.
     pub fn reload(&self) {
         self.process().signal("HUP");

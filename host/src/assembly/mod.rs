@@ -5,10 +5,11 @@
 //! [`start`] goes on with what was made on the way ([`listeners`], [`tasks`]), and [`reload`] changes it. Between them, each file translates one part of the
 //! configuration into what its room takes: [`rooms`] (the spool, the chain), [`services`] (what plug-ins get), [`directory`] (routes and what
 //! holds for each peer), [`peers`] and [`name_servers`] (delivery), [`plugins`], [`numbers`], [`tables`], [`terms`]
-//! (transactions), [`certificates`], [`listening`] (sockets), [`charging_files`], and [`metrics`] (what the console shows).
+//! (transactions), [`certificates`], [`listening`] (sockets), [`charging_files`], [`control`] (the operator's door), [`route`] (where a number would go), and [`metrics`] (what the console shows).
 
 mod certificates;
 mod charging_files;
+mod control;
 mod directory;
 mod findings;
 mod listeners;
@@ -22,6 +23,7 @@ mod prepare;
 mod rehearsal;
 mod reload;
 mod rooms;
+mod route;
 mod services;
 mod start;
 mod tables;
@@ -35,4 +37,5 @@ pub use findings::Findings;
 pub(crate) use plugins::plugin_limits;
 pub use prepare::{Checked, check, directory};
 pub use rehearsal::{Stage, stage};
+pub use route::explain as explain_route;
 pub use start::{Died, InFrontOfInbox, Running, Setup};

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::clock::{SharedClock, SteadyClock};
 use crate::config::Config;
+use crate::control::Order;
+use crate::control::audit::Entry;
 use crate::delivery::Delivery;
 use crate::routing::Side;
 use crate::spool::{Facets, Inbox, Spool};
@@ -17,14 +19,15 @@ use crate::vitals::{Standing, Vitals};
 
 use super::certificates::Certificates;
 use super::charging_files::ChargingFiles;
+use super::control::{Door as ControlDoor, Seen};
 use super::listeners::{Listening, serve};
-use super::metrics::{Console, Shown};
+use super::metrics::{Console, Life, Shown};
 use super::peers::peer_options;
 use super::prepare::{Asking, prepare};
 use super::rooms::{Rooms, next_hops, open_spool};
 use super::tables::Current;
 use super::tasks;
-use crate::relay::{Nobody, Observer, Relay, standing};
+use crate::relay::{Nobody, Observer, Relay};
 
 /// What a start can be given besides the configuration.
 pub struct Setup {
@@ -34,6 +37,8 @@ pub struct Setup {
     /// A store instead of the one in the spool's folder.
     #[cfg(test)]
     pub store: Option<Arc<dyn Spool>>,
+    /// Whoever runs the relay, if they take orders from its door.
+    pub orders: Option<mpsc::Sender<Order>>,
 }
 
 impl Default for Setup {
@@ -43,6 +48,7 @@ impl Default for Setup {
             inbox: None,
             #[cfg(test)]
             store: None,
+            orders: None,
         }
     }
 }
@@ -64,6 +70,7 @@ pub struct Running {
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
     pub(super) console: Option<Console>,
+    control: ControlDoor,
     charging_files: Option<Arc<ChargingFiles>>,
     vitals: Arc<Vitals>,
 }
@@ -118,8 +125,9 @@ impl Running {
         let delivery = Delivery::start(sends_to, stored, told, outcomes, delivery_stops);
 
         let relay = Arc::new(Relay::of(&config, rooms, delivery, setup.observer, steady));
+        super::control::take_up_pauses(&config.relay.spool, &relay)?;
         let charging_files = ChargingFiles::of(&config, &database, &relay.clock);
-        let mut standing = tasks::begin(&vitals, &relay, &database, charging_files.as_ref(), &config).await?;
+        let mut standing = tasks::begin(&vitals, &relay, &database, charging_files.as_ref()).await?;
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
         let sockets = prepared.sockets.listen(&mut prepared.found);
@@ -127,13 +135,15 @@ impl Running {
             return Err(prepared.found.into());
         }
         let listeners = serve(sockets, &config, &certificates, &relay, &intake_stops, &vitals)?;
+        let life = Life::of(&relay, &database, &vitals, charging_files.clone());
         let console = match &config.console {
             Some(console) => {
-                let shown = Shown::of(&relay, &database, &vitals, charging_files.clone());
+                let shown = Shown::of(&relay, &database, life.clone(), charging_files.clone());
                 Some(Console::start(console, shown, &vitals).await?)
             }
             None => None,
         };
+        let folder = config.relay.spool.clone();
         let current = Arc::new(Mutex::new(Current {
             config,
             tables: prepared.tables,
@@ -141,6 +151,16 @@ impl Running {
             found: prepared.found.blank(),
         }));
         standing.extend(tasks::keep_current(&vitals, &relay, watched, &current));
+        let seen = Seen {
+            relay: Arc::clone(&relay),
+            database: Arc::clone(&database),
+            life,
+            current: Arc::clone(&current),
+            listeners: listeners.iter().map(|it| (it.address, it.side)).collect(),
+            console: console.as_ref().map(Console::address),
+            orders: setup.orders,
+        };
+        let control = ControlDoor::open(&folder, seen, &vitals)?;
         Ok(Self {
             relay,
             database,
@@ -152,6 +172,7 @@ impl Running {
             stop_intake,
             stop_delivery,
             console,
+            control,
             charging_files,
             vitals,
         })
@@ -175,6 +196,11 @@ impl Running {
             .map(|listening| (listening.address, listening.side))
     }
 
+    /// Notes in the audit what was not asked for at its door.
+    pub async fn note(&self, entry: Entry) {
+        self.control.note(entry).await;
+    }
+
     /// Waits until it cannot go on.
     pub async fn died(&self) -> Died {
         let why = tokio::select! {
@@ -186,10 +212,10 @@ impl Running {
 
     /// Stops taking messages, lets what is under way finish, and closes the spool.
     pub async fn drain(self) {
-        let folder = self.current.lock().await.config.relay.spool.clone();
         if let Some(console) = &self.console {
             console.drain();
         }
+        self.control.drain();
         self.vitals.end();
         let _ = self.stop_intake.send(true);
         for Listening { socket, task, .. } in self.listeners {
@@ -205,7 +231,7 @@ impl Running {
         if let Some(files) = self.charging_files {
             files.finish().await;
         }
-        standing::forget(&folder);
+        drop(self.control);
         self.database.close().await;
     }
 }

@@ -7,12 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mm4relay_engine::Grant;
 use tokio::sync::Mutex;
 
 use crate::config::Config;
+use crate::control::When;
+use crate::control::tables::Table as Shown;
+use crate::message::Timestamp;
 use crate::rehearsal::recording::Recorder;
 use crate::tables::{Table, Tables};
 use crate::versions::Watched;
@@ -103,6 +106,28 @@ impl Loaded {
         self.stamps.iter().map(now).collect()
     }
 
+    /// Whether the files are others than those that were read.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.stamps_now() != self.stamps
+    }
+
+    /// For whoever looks at the running relay.
+    pub(crate) fn shown(&self) -> Vec<Shown> {
+        let now = self.stamps_now();
+        let shown = |(name, table): (&str, &Arc<Table>)| {
+            let (file, stamp) = self.stamps.get(name)?;
+            let changed = stamp.and_then(|stamp| stamp.modified?.duration_since(UNIX_EPOCH).ok());
+            Some(Shown {
+                name: name.to_owned(),
+                file: file.display().to_string(),
+                rows: table.len() as u64,
+                changed: changed.map(|since| When(Timestamp(0).plus(since))),
+                differs: now.get(name) != self.stamps.get(name),
+            })
+        };
+        self.tables.iter().filter_map(shown).collect()
+    }
+
     fn folders(&self) -> BTreeSet<PathBuf> {
         let folder = |(file, _): &(PathBuf, Option<Stamp>)| match file.parent() {
             Some(folder) if folder != Path::new("") => folder.to_owned(),
@@ -153,24 +178,8 @@ impl Relay {
             let mut running = current.lock().await;
             let now = running.tables.stamps_now();
             if now != running.tables.stamps && Some(&now) != refused.as_ref() {
-                match self.take_tables(&running).await {
-                    Ok(loaded) => {
-                        tracing::info!(
-                            event = "tables-replaced",
-                            "tables replaced: {}",
-                            loaded.news(&running.tables)
-                        );
-                        running.tables = loaded;
-                    }
-                    Err(found) => {
-                        found.log();
-                        tracing::error!(
-                            event = "tables-not-replaced",
-                            "no table is replaced, the running ones stay: {}",
-                            found.count()
-                        );
-                        refused = Some(now);
-                    }
+                if self.replace_tables(&mut running).await.is_err() {
+                    refused = Some(now);
                 }
             }
             drop(running);
@@ -178,6 +187,31 @@ impl Relay {
                 () = watched.told() => watched.settled().await,
                 // There may be other folders now.
                 () = self.reloaded.notified() => {}
+            }
+        }
+    }
+
+    /// Reads the tables whose files have changed. The error is everything that is wrong with them: then all stay. The log
+    /// says either.
+    pub(crate) async fn replace_tables(&self, running: &mut Current) -> Result<(), Vec<String>> {
+        match self.take_tables(running).await {
+            Ok(loaded) => {
+                tracing::info!(
+                    event = "tables-replaced",
+                    "tables replaced: {}",
+                    loaded.news(&running.tables)
+                );
+                running.tables = loaded;
+                Ok(())
+            }
+            Err(found) => {
+                found.log();
+                tracing::error!(
+                    event = "tables-not-replaced",
+                    "no table is replaced, the running ones stay: {}",
+                    found.count()
+                );
+                Err(found.problems.clone())
             }
         }
     }

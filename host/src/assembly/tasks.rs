@@ -9,7 +9,6 @@ use tokio::sync::Mutex;
 use super::certificates::Certificates;
 use super::charging_files::ChargingFiles;
 use super::tables::Current;
-use crate::config::Config;
 use crate::relay::Relay;
 use crate::spool::{LEASE, Spool, SpoolError};
 use crate::versions::Watched;
@@ -21,7 +20,6 @@ pub(super) async fn begin(
     relay: &Arc<Relay>,
     database: &Arc<dyn Spool>,
     charging_files: Option<&Arc<ChargingFiles>>,
-    config: &Config,
 ) -> anyhow::Result<Vec<Standing>> {
     let watch = relay.catalogue.watch(vitals).await;
     let mut standing = vec![watch.context("the folders of the plug-ins cannot be watched")?];
@@ -33,10 +31,8 @@ pub(super) async fn begin(
     if let Some(files) = charging_files.cloned() {
         standing.push(vitals.keep("charging files", move || Arc::clone(&files).keep_writing()));
     }
-    let (looking, folder) = (Arc::clone(relay), config.relay.spool.clone());
-    standing.push(vitals.keep("how it stands", move || {
-        Arc::clone(&looking).keep_standing(folder.clone())
-    }));
+    let comparing = Arc::clone(relay);
+    standing.push(vitals.keep("clocks", move || Arc::clone(&comparing).keep_comparing_clocks()));
     Ok(standing)
 }
 

@@ -13,7 +13,7 @@ use crate::message::Timestamp;
 use crate::spool::StreamReader;
 
 use super::counted;
-use super::queue::SpoolArgs;
+use super::door::SpoolArgs;
 
 mod decode;
 

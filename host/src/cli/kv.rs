@@ -5,7 +5,7 @@ use clap::Subcommand;
 
 use crate::message::Visible;
 
-use super::queue::SpoolArgs;
+use super::door::SpoolArgs;
 use super::who;
 use crate::clock::rfc3339_millis as time;
 

@@ -7,9 +7,12 @@ pub mod print;
 
 mod cdr;
 mod check;
+mod door;
 mod kv;
+mod peers;
 pub mod plugin;
 mod queue;
+mod relay;
 mod route;
 mod run;
 mod sample;
@@ -24,6 +27,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::assembly::Died;
+pub use crate::control::counted;
 use crate::pipeline::{COMPILER_COMMAND, compile_as_told};
 use crate::telemetry;
 
@@ -38,6 +42,16 @@ pub enum Command {
     /// Build, inspect and test plug-ins
     #[command(subcommand)]
     Plugin(plugin::Args),
+    /// How the relay is: its health, its queue, peers that need a look
+    Status(relay::StatusArgs),
+    /// How each next hop stands; send one nothing for a while
+    Peers(peers::Args),
+    /// Let the running relay read its configuration again, and say what is wrong with it
+    Reload(relay::ReloadArgs),
+    /// End the running relay once what is under way is finished
+    Stop(relay::StopArgs),
+    /// Who changed what, when and from where
+    Audit(relay::AuditArgs),
     /// Look at the messages in a spool, retry or drop them
     #[command(subcommand)]
     Queue(queue::Args),
@@ -89,15 +103,6 @@ fn order_to_compile() -> Option<String> {
     (command == COMPILER_COMMAND).then(|| arguments.next().unwrap_or_default())
 }
 
-/// `1 record`, `2 records`, `2 entries`: a number with what it counts.
-pub fn counted(number: u64, word: &str) -> String {
-    match (number, word.strip_suffix('y')) {
-        (1, _) => format!("1 {word}"),
-        (_, Some(stem)) => format!("{number} {stem}ies"),
-        (_, None) => format!("{number} {word}s"),
-    }
-}
-
 /// A command under way, and how it ends. Boxed and without its type: the compiler gives up on the depth of what a relay and
 /// a demo hold as a whole.
 pub type Underway = Pin<Box<dyn Future<Output = anyhow::Result<ExitCode>>>>;
@@ -111,9 +116,14 @@ pub fn run(command: Command) -> Underway {
             Command::Plugin(args) => plugin::run(args).await,
             Command::Sample(args) => sample::run(args),
             Command::Kv(args) => kv::run(args),
-            Command::Queue(args) => queue::run(args),
+            Command::Status(args) => relay::status(args).await,
+            Command::Peers(args) => peers::run(args).await,
+            Command::Reload(args) => relay::reload(args).await,
+            Command::Stop(args) => relay::stop(args).await,
+            Command::Audit(args) => relay::audit(args).await,
+            Command::Queue(args) => queue::run(args).await,
             Command::Spool(args) => spool::run(args),
-            Command::Trace(args) => trace::run(&args),
+            Command::Trace(args) => trace::run(args).await,
             Command::Cdr(args) => cdr::run(args),
         }
         .map(|()| ExitCode::SUCCESS)

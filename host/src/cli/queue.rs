@@ -1,20 +1,17 @@
 //! `mm4relay queue`: the operator's hand on the spool, beside a running relay or without one.
 
-mod spool_args;
-mod standing;
+pub(super) mod standing;
 
-pub use spool_args::SpoolArgs;
-pub use standing::PeersNow;
-
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Subcommand;
 
-use crate::clock::rfc3339_seconds as time;
-use crate::message::{MessageId, NextHop, Ordinal, OutgoingId, PeerName, QueueId, Visible};
-use crate::spool::{Filter, Operator, QueueEntry, QueueState, Selection};
+use crate::control::When;
+use crate::control::peers::Peers;
+use crate::control::queue::{Drop, List, Named, Release, Retry, Show, Shown};
+use crate::message::Visible;
 
-use super::{counted, who};
-use spool_args::Known;
+use super::counted;
+use super::door::{Door, SpoolArgs};
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -22,12 +19,8 @@ pub enum Args {
     List {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// Only messages for this peer
-        #[arg(long)]
-        peer: Option<String>,
-        /// Only messages in this state
-        #[arg(long, value_parser = ["waiting", "failed", "held", "unfinished", "awaiting"])]
-        state: Option<String>,
+        #[command(flatten)]
+        which: Which,
         /// At most so many; when there are more, the end says how to see them
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
@@ -83,150 +76,166 @@ pub enum Args {
     },
 }
 
-pub fn run(args: Args) -> anyhow::Result<()> {
+/// What to list: everything that is given has to hold.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    /// Only messages for this peer
+    #[arg(long)]
+    peer: Option<String>,
+    /// Only messages in this state
+    #[arg(long, value_parser = ["waiting", "failed", "held", "unfinished", "awaiting"])]
+    state: Option<String>,
+    /// Only messages that came from this peer
+    #[arg(long, value_name = "PEER")]
+    from: Option<String>,
+    /// Only messages from or to a number with these digits
+    #[arg(long, value_name = "DIGITS", allow_hyphen_values = true)]
+    number: Option<String>,
+    /// Only messages that this plug-in holds
+    #[arg(long, value_name = "PLUGIN")]
+    plugin: Option<String>,
+    /// Only messages with these words in their reason
+    #[arg(long, value_name = "WORDS")]
+    reason: Option<String>,
+    /// Only messages received at this time or later: 2026-11-21T23:00:38Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<When>,
+    /// Only messages received before this time
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<()> {
     match args {
         Args::List {
             spool,
-            peer,
-            state,
+            which,
             limit,
             after,
         } => {
-            let hand = spool.open()?;
-            let filter = Filter {
-                next_hop: peer
-                    .as_deref()
-                    .map(|peer| spool.next_hop_in(&*hand, peer))
-                    .transpose()?,
-                state: state.as_deref().and_then(QueueState::from_word),
-                after: after.map(Named::last),
-                limit: limit as usize,
-            };
-            let standing = PeersNow::read(&spool.folder()?);
-            list(&*hand, &filter, &standing)?;
-            standing.print(peer.as_deref());
+            let door = spool.door().await?;
+            let peer = which.peer.clone();
+            let more = list(&door, which.asked(after), limit as usize).await?;
+            if door.is_running() {
+                let asked = Peers {
+                    peer: None,
+                    uncounted: true,
+                };
+                standing::print(&door.ask(asked).await?.peers, peer.as_deref());
+            }
+            if let Some(more) = more {
+                println!("{more}");
+            }
             Ok(())
         }
-        Args::Show { spool, id } => show(&*spool.open()?, id, &PeersNow::read(&spool.folder()?)),
+        Args::Show { spool, id } => show(&spool.door().await?, id).await,
         Args::Retry {
             spool,
             ids,
             peer,
             failed,
-        } => retry(&*spool.open()?, spool.known()?.as_ref(), &ids, peer.as_deref(), failed),
-        Args::Release {
-            spool, ids, peer, past, ..
         } => {
-            if let Some(known) = spool.known()? {
-                peer.iter().try_for_each(|peer| known.refuse_other_peer(peer))?;
-                past.iter().try_for_each(|plugin| known.refuse_other_plugin(plugin))?;
-            }
-            let ids = ids.into_iter().map(Named::as_received).collect();
-            release(&*spool.open()?, ids, peer.as_deref(), &past)
+            let retried = spool.door().await?.ask(Retry { ids, peer, failed }).await?.retried;
+            println!("{retried} will be tried now");
+            Ok(())
         }
-        Args::Drop { spool, ids } => forget(&*spool.open()?, &ids),
+        Args::Release {
+            spool,
+            ids,
+            all,
+            peer,
+            past,
+        } => {
+            let asked = Release { ids, all, peer, past };
+            release(&spool.door().await?, asked).await
+        }
+        Args::Drop { spool, ids } => {
+            let dropped = spool.door().await?.ask(Drop { ids }).await?.dropped;
+            println!("{dropped} dropped");
+            Ok(())
+        }
     }
 }
 
-fn list(spool: &dyn Operator, filter: &Filter, standing: &PeersNow) -> anyhow::Result<()> {
-    // One more tells whether there is a next page.
-    let mut entries = spool.list(&Filter {
-        limit: filter.limit + 1,
-        ..filter.clone()
-    })?;
-    let more = entries.len() > filter.limit;
-    entries.truncate(filter.limit);
-    if entries.is_empty() {
-        println!("{}", nothing(filter));
+impl Which {
+    fn asked(self, after: Option<Named>) -> List {
+        List {
+            peer: self.peer,
+            state: self.state,
+            source: self.from,
+            number: self.number,
+            plugin: self.plugin,
+            reason: self.reason,
+            since: self.since,
+            before: self.before,
+            after,
+            limit: None,
+        }
     }
-    for entry in &entries {
-        println!("{}", line(entry, standing));
-    }
-    if let (true, Some(last)) = (more, entries.last()) {
-        let shown = counted(entries.len() as u64, "entry");
-        println!("{shown} shown, there are more: go on with --after {}", last.id);
-    }
-    Ok(())
 }
 
-fn nothing(filter: &Filter) -> &'static str {
-    match (
-        filter.after.is_some(),
-        filter.next_hop.is_some() || filter.state.is_some(),
-    ) {
+/// Prints a page; returns what to say behind everything when there are more.
+async fn list(door: &Door, asked: List, limit: usize) -> anyhow::Result<Option<String>> {
+    let (mut asked, mut shown) = (asked, 0);
+    let nothing = nothing(&asked);
+    let next = loop {
+        asked.limit = Some((limit - shown).min(List::MOST));
+        let page = door.ask(asked.clone()).await?;
+        for entry in &page.entries {
+            println!("{entry}");
+        }
+        shown += page.entries.len();
+        match page.next {
+            Some(next) if shown < limit => {
+                let next = next.parse();
+                asked.after = Some(next.map_err(|error: String| anyhow::anyhow!("the next page: {error}"))?);
+            }
+            next => break next,
+        }
+    };
+    if shown == 0 {
+        println!("{nothing}");
+    }
+    let shown = counted(shown as u64, "entry");
+    Ok(next.map(|next| format!("{shown} shown, there are more: go on with --after {next}")))
+}
+
+fn nothing(asked: &List) -> &'static str {
+    let all = List {
+        after: asked.after,
+        ..List::default()
+    };
+    match (asked.after.is_some(), *asked == all) {
         (true, _) => "nothing behind that",
-        (false, true) => "nothing of that in the queue",
-        (false, false) => "nothing in the queue",
+        (false, false) => "nothing of that in the queue",
+        (false, true) => "nothing in the queue",
     }
 }
 
-/// An entry, with why it waits as far as a running relay has said so.
-pub fn line(entry: &QueueEntry, standing: &PeersNow) -> String {
-    let peer = entry.next_hop.as_ref().map_or("-", NextHop::as_str);
-    let from = entry.envelope.sender.as_ref().map_or("<>", |sender| sender.as_str());
-    let to: Vec<&str> = entry.envelope.recipients.iter().map(|r| r.address.as_str()).collect();
-    let state = match (entry.state, entry.due) {
-        (QueueState::Waiting, Some(due)) => format!("waiting, due {}", time(due)),
-        (QueueState::Waiting, None) => "waiting".into(),
-        (QueueState::Failed, _) => "failed".into(),
-        (QueueState::Held, _) => "held".into(),
-        (QueueState::Awaiting, _) => "awaiting".into(),
-        (QueueState::Unfinished, due) => format!("unfinished, due {}", due.map_or_else(String::new, time)),
-    };
-    let reason = entry
-        .reason
-        .as_deref()
-        .map(|reason| format!("\n    {}", Visible(reason)))
-        .unwrap_or_default();
-    let waits = (entry.state == QueueState::Waiting)
-        .then(|| standing.why_it_waits(peer))
-        .flatten()
-        .map(|why| format!("\n    {}", Visible(&why)))
-        .unwrap_or_default();
-    let holders = entry.holders.iter().map(|holder| format!("\n    held by {holder}"));
-    let again = match (entry.state, entry.released) {
-        (QueueState::Held, 1) => "\n    held again after its release",
-        (QueueState::Held, 2..) => "\n    held again after each of its releases",
-        _ => "",
-    };
-    let holders = match entry.state {
-        QueueState::Held => holders.collect::<String>(),
-        _ => String::new(),
-    };
-    format!(
-        "{}  {peer}  {state}  {}  {}  received {}\n    {from} -> {}{reason}{waits}{holders}{again}",
-        entry.id,
-        counted(entry.attempts.into(), "attempt"),
-        counted(entry.size, "octet"),
-        time(entry.received_at),
-        to.join(", "),
-    )
-}
-
-fn show(spool: &dyn Operator, id: Named, standing: &PeersNow) -> anyhow::Result<()> {
-    let ids = in_queue(spool, &[id])?;
-    for (place, id) in ids.iter().enumerate() {
+async fn show(door: &Door, id: Named) -> anyhow::Result<()> {
+    for (place, shown) in door.ask(Show { id }).await?.entries.iter().enumerate() {
         if place > 0 {
             println!();
         }
-        show_one(spool, *id, standing)?;
+        show_one(shown);
     }
     Ok(())
 }
 
-fn show_one(spool: &dyn Operator, id: QueueId, standing: &PeersNow) -> anyhow::Result<()> {
-    let details = spool.show(id)?.with_context(|| format!("{id} is not in the queue"))?;
-    println!("{}", line(&details.entry, standing));
+fn show_one(shown: &Shown) {
+    println!("{}", shown.entry);
     println!(
         "source      {} at {} (said {})",
-        details.entry.source, details.remote, details.helo
+        shown.entry.source, shown.remote, shown.helo
     );
-    let from = details.envelope.sender.as_ref().map_or("<>", |sender| sender.as_str());
-    println!("received    MAIL FROM:{from}");
-    for recipient in &details.envelope.recipients {
-        println!("            RCPT TO:{}", recipient.address);
+    println!(
+        "received    MAIL FROM:{}",
+        shown.received_from.as_deref().unwrap_or("<>")
+    );
+    for recipient in &shown.received_to {
+        println!("            RCPT TO:{recipient}");
     }
-    for step in &details.journey {
+    for step in &shown.journey {
         println!(
             "plug-in     {} on {}, {} us, {} of bodies read",
             step.plugin,
@@ -239,158 +248,27 @@ fn show_one(spool: &dyn Operator, id: QueueId, standing: &PeersNow) -> anyhow::R
         }
     }
     println!("header");
-    for header in String::from_utf8_lossy(&details.header).lines() {
+    for header in shown.header.lines() {
         match header.strip_prefix('\t') {
             // A folded line, not something hidden.
             Some(folded) => println!("            {folded}"),
             None => println!("    {header}"),
         }
     }
-    Ok(())
 }
 
-fn retry(
-    spool: &dyn Operator,
-    known: Option<&Known>,
-    ids: &[Named],
-    peer: Option<&str>,
-    failed: bool,
-) -> anyhow::Result<()> {
-    let by = who::me();
-    let next_hop = peer.map(NextHop::new).transpose()?;
-    let count = match &next_hop {
-        Some(next_hop) => {
-            let peer = reachable(next_hop, next_hop, known)?;
-            let selection = match failed {
-                true => Selection::FailedAt(peer),
-                false => Selection::WaitingFor(peer),
-            };
-            spool.retry(selection, &by)?
-        }
-        None if ids.is_empty() => bail!("which ones? Name ids, or --peer NAME"),
-        None => {
-            let ids = in_queue(spool, ids)?;
-            for id in &ids {
-                let Some(details) = spool.show(*id)? else { continue };
-                if let Some(next_hop) = &details.entry.next_hop {
-                    reachable(id, next_hop, known)?;
-                }
-                if details.entry.state == QueueState::Held {
-                    bail!("{id} is held, and has no next hop yet: `mm4relay queue release` carries it on");
-                }
-            }
-            spool.retry(Selection::Ids(&ids), &by)?
-        }
-    };
-    println!("{count} will be tried now");
-    Ok(())
-}
-
-/// What has no next hop, or one that nobody knows, would wait for ever.
-fn reachable<'a>(
-    what: &dyn std::fmt::Display,
-    next_hop: &'a NextHop,
-    known: Option<&Known>,
-) -> anyhow::Result<&'a PeerName> {
-    let Some(peer) = next_hop.peer() else {
-        bail!("{what} has no next hop to try; its sender has to send it again once there is a route, or drop it");
-    };
-    if let Some(known) = known {
-        known.refuse_other_peer(peer.as_str())?;
-    }
-    Ok(peer)
-}
-
-/// Without ids, what is held: of this peer when one is named.
-fn release(spool: &dyn Operator, mut ids: Vec<QueueId>, peer: Option<&str>, past: &[String]) -> anyhow::Result<()> {
-    if ids.is_empty() {
-        let peer = peer.map(PeerName::new).transpose()?;
-        ids = spool.held(peer.as_ref(), past)?;
-    }
-    let count = spool.release(&ids, past, &who::me())?;
-    let past = match past {
-        [] => String::new(),
-        past => format!(" past {}", past.join(", ")),
-    };
-    println!("{count} released{past}; a running relay takes them up within a second");
-    if count < ids.len() {
-        bail!("not held: {} of {}", ids.len() - count, counted(ids.len() as u64, "id"));
+async fn release(door: &Door, asked: Release) -> anyhow::Result<()> {
+    let (past, named) = (asked.past.join(", "), asked.ids.len() as u64);
+    let done = door.ask(asked).await?;
+    let past = if past.is_empty() { past } else { format!(" past {past}") };
+    println!(
+        "{} released{past}; a running relay takes them up within a second",
+        done.released
+    );
+    if !done.not_held.is_empty() {
+        let which: Vec<String> = done.not_held.iter().map(ToString::to_string).collect();
+        let (number, which) = (which.len(), which.join(", "));
+        bail!("not held: {number} of {}: {which}", counted(named, "id"));
     }
     Ok(())
-}
-
-fn forget(spool: &dyn Operator, ids: &[Named]) -> anyhow::Result<()> {
-    let ids = in_queue(spool, ids)?;
-    let count = spool.remove(&ids, &who::me())?;
-    println!("{count} dropped");
-    Ok(())
-}
-
-/// What an operator names: an entry of the queue, or a message with everything of it that is there.
-#[derive(Clone, Copy, Debug)]
-pub enum Named {
-    Entry(QueueId),
-    Message(MessageId),
-}
-
-impl Named {
-    /// The entry that can be held.
-    fn as_received(self) -> QueueId {
-        match self {
-            Self::Entry(id) => id,
-            Self::Message(message) => QueueId::AsReceived(message),
-        }
-    }
-
-    /// Where a list goes on that has come to here.
-    fn last(self) -> QueueId {
-        match self {
-            Self::Entry(id) => id,
-            Self::Message(message) => QueueId::Destination(OutgoingId {
-                message,
-                ordinal: Ordinal::LAST,
-            }),
-        }
-    }
-}
-
-impl std::str::FromStr for Named {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let read = match text.contains('-') {
-            true => text.parse().map(Self::Entry),
-            false => text.parse().map(Self::Message),
-        };
-        read.map_err(|error| error.to_string())
-    }
-}
-
-impl std::fmt::Display for Named {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Entry(id) => id.fmt(f),
-            Self::Message(id) => id.fmt(f),
-        }
-    }
-}
-
-/// The entries that are named. Nothing is done to any when one of the names means nothing.
-fn in_queue(spool: &dyn Operator, named: &[Named]) -> anyhow::Result<Vec<QueueId>> {
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
-    for id in named {
-        let entries = match id {
-            Named::Entry(id) => spool.show(*id)?.map(|_| *id).into_iter().collect(),
-            Named::Message(message) => spool.entries_of(*message)?,
-        };
-        match entries.is_empty() {
-            true => missing.push(id.to_string()),
-            false => found.extend(entries),
-        }
-    }
-    match missing.as_slice() {
-        [] => Ok(found),
-        [one] => bail!("{one} is not in the queue"),
-        many => bail!("{} are not in the queue", many.join(", ")),
-    }
 }

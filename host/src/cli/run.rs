@@ -1,5 +1,6 @@
 //! `mm4relay run`: the relay itself.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
@@ -7,10 +8,14 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
 
 use super::print;
 use crate::assembly::{Died, Findings, Running, Setup};
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::control::audit::Entry;
+use crate::control::{Order, Problem, Reloaded, Role, When};
 use crate::routing::Side;
 use crate::telemetry;
 
@@ -19,6 +24,25 @@ pub struct Args {
     /// The configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+}
+
+/// What the relay heeds: signals, and orders from its door.
+struct Calls {
+    signals: Signals,
+    orders: mpsc::Receiver<Order>,
+}
+
+impl Calls {
+    async fn next(&mut self) -> Asked {
+        let Self { signals, orders } = self;
+        tokio::select! {
+            asked = signals.next() => asked,
+            Some(order) = orders.recv() => match order {
+                Order::Reload(told) => Asked::Reload(Some(told)),
+                Order::Stop => Asked::Stop,
+            },
+        }
+    }
 }
 
 /// The signals that the relay heeds, at all times: also while it starts, and while it reloads, which can take minutes
@@ -51,27 +75,32 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
-            _ = self.hangup.recv() => Asked::Reload,
+            _ = self.hangup.recv() => Asked::Reload(None),
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Asked {
-    Reload,
+    /// By a signal, or by somebody who waits for what comes of it.
+    Reload(Option<oneshot::Sender<Reloaded>>),
     Stop,
 }
+
+/// Orders that wait; whoever gives more of them waits too.
+const ORDERS: usize = 16;
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
     telemetry::start("info");
     let mut signals = Signals::listen()?;
+    let (give, orders) = mpsc::channel(ORDERS);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = %args.config.display(),
         event = "relay-starts", "mm4relay starts"
     );
     let relay = tokio::select! {
-        started = start(&args) => started?,
+        started = start(&args, give) => started?,
         () = signals.stop() => {
             tracing::info!(event = "relay-stops", "mm4relay ends: stopped before it had started");
             return Ok(());
@@ -81,9 +110,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         tracing::info!(%address, side = side.as_str(), event = "listening", "listening");
     }
     announce(&relay);
+    let mut calls = Calls { signals, orders };
     let stopped = tokio::select! {
         died = relay.died() => Err(died),
-        () = heed(&relay, &args.config, &mut signals) => Ok(()),
+        () = heed(&relay, &args.config, &mut calls) => Ok(()),
     };
     if let Err(died) = stopped {
         return give_up(relay, died).await;
@@ -91,7 +121,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     tracing::info!(event = "draining", "draining; another signal ends it at once");
     let drained = tokio::select! {
         () = relay.drain() => true,
-        () = signals.stop() => false,
+        () = calls.signals.stop() => false,
     };
     if !drained {
         tracing::warn!(event = "drain-cut-short", "mm4relay ends before the drain was over");
@@ -105,9 +135,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// What is wrong is printed as `check` prints it.
-async fn start(args: &Args) -> anyhow::Result<Running> {
+async fn start(args: &Args, orders: mpsc::Sender<Order>) -> anyhow::Result<Running> {
     raise_descriptors(&Config::examine(&args.config).config);
-    let started = Running::start(&args.config, Setup::default()).await;
+    let setup = Setup {
+        orders: Some(orders),
+        ..Setup::default()
+    };
+    let started = Running::start(&args.config, setup).await;
     started.map_err(|error| match error.downcast::<Findings>() {
         Ok(found) => {
             found.problems.iter().for_each(|problem| eprintln!("{problem}"));
@@ -118,46 +152,77 @@ async fn start(args: &Args) -> anyhow::Result<Running> {
 }
 
 /// Reloads whenever it is asked to, until it is asked to stop.
-async fn heed(relay: &Running, config: &Path, signals: &mut Signals) {
-    while signals.next().await == Asked::Reload {
-        if reload(relay, config, signals).await == Asked::Stop {
+async fn heed(relay: &Running, config: &Path, calls: &mut Calls) {
+    while let Asked::Reload(who) = calls.next().await {
+        if reload(relay, config, calls, who).await.is_break() {
             return;
         }
     }
 }
 
 /// Reloads until nobody asks for it any more. A request that comes meanwhile is a reload of its own afterwards, since the
-/// files may have changed once more. Says whether the relay was asked to stop: then what was being loaded is dropped.
-async fn reload(relay: &Running, config: &Path, signals: &mut Signals) -> Asked {
-    let mut again = true;
-    while again {
-        again = false;
+/// files may have changed once more. Breaks when the relay was asked to stop: then what was being loaded is dropped.
+async fn reload(
+    relay: &Running,
+    config: &Path,
+    calls: &mut Calls,
+    who: Option<oneshot::Sender<Reloaded>>,
+) -> ControlFlow<()> {
+    let mut asked = vec![who];
+    while !asked.is_empty() {
+        let mut later = Vec::new();
         let mut reloading = pin!(relay.reload(config));
         let ended = loop {
             tokio::select! {
                 ended = &mut reloading => break ended,
-                asked = signals.next() => match asked {
-                    Asked::Stop => return Asked::Stop,
-                    Asked::Reload => {
+                call = calls.next() => match call {
+                    Asked::Stop => return ControlFlow::Break(()),
+                    Asked::Reload(who) => {
                         tracing::info!("a reload is under way, and another one will follow it");
-                        again = true;
+                        later.push(who);
                     }
                 },
             }
         };
-        match ended {
-            Ok(()) => tracing::info!(event = "reloaded", "configuration reloaded"),
-            Err(found) => {
-                found.log();
-                tracing::error!(
-                    event = "reload-failed",
-                    "the configuration is not reloaded, the running one stays: {}",
-                    found.count()
-                );
+        let ended = ended.map_err(|found| {
+            found.log();
+            tracing::error!(
+                event = "reload-failed",
+                "the configuration is not reloaded, the running one stays: {}",
+                found.count()
+            );
+            found.problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        });
+        if ended.is_ok() {
+            tracing::info!(event = "reloaded", "configuration reloaded");
+        }
+        for who in std::mem::replace(&mut asked, later) {
+            match who {
+                // Whoever asked may have gone.
+                Some(who) => drop(who.send(ended.clone())),
+                None => relay.note(by_signal(&ended)).await,
             }
         }
     }
-    Asked::Reload
+    ControlFlow::Continue(())
+}
+
+/// For the audit: nobody knows who sends a signal.
+fn by_signal(reloaded: &Reloaded) -> Entry {
+    let refused = reloaded
+        .as_ref()
+        .err()
+        .map(|errors| Problem::configuration(errors.clone()));
+    Entry {
+        at: When(SystemClock.now()),
+        who: "SIGHUP".to_owned(),
+        role: Role::Administrator,
+        from: "signal".to_owned(),
+        did: "reload".to_owned(),
+        asked: serde_json::json!({}),
+        changed: refused.is_none().then(|| serde_json::json!({})),
+        refused,
+    }
 }
 
 /// Asks for as many file descriptors as it may have. Sessions are a limit that an operator set; running out of descriptors

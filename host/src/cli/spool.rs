@@ -5,7 +5,7 @@ use clap::Subcommand;
 
 use crate::spool::upgrade::{self, Survey};
 
-use super::queue::SpoolArgs;
+use super::door::SpoolArgs;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use crate::clock::{Clock, SystemClock};
+use crate::control::name_of_user;
 use crate::spool::By;
 
 /// This user, now.
@@ -14,39 +15,23 @@ pub fn me() -> By {
 }
 
 /// The name of the user that this program runs as; with `sudo`, of the one who called it too.
-fn name() -> String {
+pub fn name() -> String {
+    let name = user();
+    match caller() {
+        Some(caller) => format!("{name} (for {caller})"),
+        None => name,
+    }
+}
+
+/// With `sudo`: who called it.
+pub fn caller() -> Option<String> {
+    let caller = std::env::var("SUDO_USER").ok()?;
+    let is_another = !caller.is_empty() && caller != user();
+    is_another.then(|| caller.escape_default().to_string())
+}
+
+fn user() -> String {
     // A process's entry in /proc belongs to its effective user (proc(5)).
     let uid = std::fs::metadata("/proc/self").map(|own| own.uid()).ok();
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = uid.map_or_else(
-        || "unknown".to_owned(),
-        |uid| name_of(&users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned),
-    );
-    match std::env::var("SUDO_USER") {
-        Ok(caller) if !caller.is_empty() && caller != name => format!("{name} (for {})", caller.escape_debug()),
-        _ => name,
-    }
-}
-
-/// From lines as passwd(5) has them.
-fn name_of(users: &str, uid: u32) -> Option<&str> {
-    let mut lines = users.lines().map(|line| line.split(':'));
-    lines.find_map(|mut fields| {
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_is_known_by_name() {
-        let users = "root:x:0:0:root:/root:/bin/sh\nbroken line\nmms:x:990:990::/var/mms:/bin/false\n";
-        assert_eq!(name_of(users, 990), Some("mms"));
-        assert_eq!(name_of(users, 0), Some("root"));
-        assert_eq!(name_of(users, 7), None);
-        assert!(!name().is_empty());
-    }
+    uid.map_or_else(|| "unknown".to_owned(), name_of_user)
 }

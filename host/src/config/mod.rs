@@ -53,7 +53,7 @@ pub use routing::{Dialling, Numbering, OnFailure, Routing, Step};
 pub use table::Table;
 pub use tls::ServerTls;
 pub use transactions::Transactions;
-pub use units::{show_duration, show_size};
+pub use units::{parse_duration, show_duration, show_size};
 
 use self::file::{Report, Section};
 use self::folders::Folders;

@@ -30,7 +30,7 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
 }
 
 /// Milliseconds and longer. A whole number and a unit.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let (_, millis) = TIMES.iter().find(|(names, _)| names.contains(&unit))?;
     number.checked_mul(*millis).map(Duration::from_millis)

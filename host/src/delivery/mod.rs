@@ -57,7 +57,7 @@ pub use retry::Schedule;
 pub use standing::{Down, HostDown, PeerStanding, RunningAttempt};
 
 use crate::clock::SharedClock;
-use crate::message::{Outgoing, PeerName};
+use crate::message::{Outgoing, PeerName, Timestamp};
 use crate::spool::{Leased, Queue, Room};
 use crate::vitals::{Standing, Vitals};
 use peer::Peer;
@@ -138,6 +138,21 @@ impl Delivery {
         let peers = self.peers.load();
         for peer in names.iter().filter_map(|name| peers.get(name)) {
             peer.stop();
+        }
+    }
+
+    /// Sends this peer nothing more, except what is being sent, until the time comes or [`resume`](Self::resume) is called.
+    /// What is for it is taken, and waits in the spool; nothing of it is given up for its age meanwhile.
+    pub fn pause(&self, name: &PeerName, until: Option<Timestamp>) {
+        if let Some(peer) = self.peers.load().get(name) {
+            peer.pause(until);
+        }
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self, name: &PeerName) {
+        if let Some(peer) = self.peers.load().get(name) {
+            peer.resume();
         }
     }
 
@@ -229,7 +244,7 @@ impl Delivery {
             }
             let suspended = self.spool.room() == Room::None;
             for peer in self.peers.load().values() {
-                peer.queue().suspend(suspended);
+                peer.suspend(suspended);
                 if !suspended {
                     peer.give_up_overdue().await;
                 }

@@ -41,8 +41,9 @@ pub(super) struct Peer {
     running: Mutex<HashMap<OutgoingId, Arc<Running>>>,
     /// How many recipients hosts take in one transaction, and when that was learnt.
     rooms: Mutex<HashMap<String, (usize, Instant)>>,
-    /// By the relay's clock.
-    started: Timestamp,
+    /// Since when it can be sent to, by the relay's clock: the start, or the end of the last pause.
+    started: Mutex<Timestamp>,
+    paused: Mutex<Option<Pause>>,
     pacing: Mutex<Option<Pacing>>,
     /// True while nothing new is to be begun.
     stopping: watch::Sender<bool>,
@@ -90,6 +91,12 @@ struct Met {
     talked: bool,
     /// One of them closed the session when it was open: 421.
     closed: bool,
+}
+
+/// Nothing is begun, because an operator wants it so.
+#[derive(Clone, Copy)]
+struct Pause {
+    until: Option<Timestamp>,
 }
 
 struct Doubt {
@@ -141,7 +148,8 @@ impl Peer {
             standing: Standing::new(options.name.clone()),
             running: Mutex::default(),
             rooms: Mutex::default(),
-            started: clock.now(),
+            started: Mutex::new(clock.now()),
+            paused: Mutex::default(),
             pacing: Mutex::new(options.rate.map(Pacing::new)),
             stopping: watch::Sender::new(false),
             doubtful: Mutex::default(),
@@ -191,6 +199,36 @@ impl Peer {
         self.stopping.send_replace(true);
     }
 
+    /// Begins nothing new until the time comes, or [`resume`](Self::resume) is called.
+    pub fn pause(&self, until: Option<Timestamp>) {
+        *lock(&self.paused) = Some(Pause { until });
+        self.queue().suspend(true);
+    }
+
+    /// Ends a pause. What became too old meanwhile is given time for an attempt.
+    pub fn resume(&self) {
+        if lock(&self.paused).take().is_some() {
+            *lock(&self.started) = self.clock.now();
+            info!(peer = %self.options().name, event = "peer-resumed", "peer is sent to again: its pause is over");
+        }
+    }
+
+    /// Nothing is begun while the spool cannot record what becomes of it, or while the peer is paused.
+    pub fn suspend(&self, suspended: bool) {
+        let pause = *lock(&self.paused);
+        let over = pause
+            .and_then(|pause| pause.until)
+            .is_some_and(|until| until <= self.clock.now());
+        if over {
+            self.resume();
+        }
+        self.queue().suspend(suspended || self.is_paused());
+    }
+
+    fn is_paused(&self) -> bool {
+        lock(&self.paused).is_some()
+    }
+
     /// Whether nothing new is to be begun.
     pub fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
@@ -231,12 +269,15 @@ impl Peer {
     }
 
     /// When it is given up: see [`Outgoing::over_at`]. What was too old when the relay started is given time for an attempt
-    /// first: perhaps only the clock was wrong.
+    /// first: perhaps only the clock was wrong. So is what grew too old while the peer was paused.
     pub fn over_at(&self, outgoing: &Outgoing) -> Timestamp {
         let options = self.options();
         let aged = outgoing.received_at.plus(options.give_up_after);
         let time = AFTER_START.min(options.give_up_after).min(options.schedule.longest());
-        let aged = aged.max(self.started.plus(time));
+        let aged = match self.is_paused() {
+            true => Timestamp(u64::MAX),
+            false => aged.max(lock(&self.started).plus(time)),
+        };
         outgoing.expires_at.map_or(aged, |expires| expires.min(aged))
     }
 

@@ -65,18 +65,19 @@ impl Directory {
     }
 
     /// Where a recipient of a message from `source` would go, or of one from nobody in particular. DNS is asked if need
-    /// be; every peer counts as reachable. `told` hears what each step found, by its name.
+    /// be; without a delivery to ask, every peer counts as reachable. `told` hears what each step found, by its name.
     pub async fn explain(
         &self,
         source: Option<&PeerName>,
         address: &MmsAddress,
+        delivery: Option<&Delivery>,
         mut told: impl FnMut(&str, fmt::Arguments<'_>),
     ) -> Result<Route, Refusal> {
         if let Some((numbering, number)) = self.to_be_asked(source, address) {
             numbering.ask(&number).await;
         }
         let now = Now {
-            delivery: None,
+            delivery,
             numbering: self.numbering.as_deref(),
         };
         self.routing.explain(source, address, &now, &mut |step, what| {

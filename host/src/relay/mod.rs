@@ -7,9 +7,10 @@
 //! is seen outside ([`face`], [`quirks`]), messages whose journey is made from the spool ([`finish`]), those that
 //! plug-ins defer again and again ([`deferrals`]), what a message means to open requests ([`open_requests`]), what the
 //! relay says itself ([`own_messages`]), telling plug-ins of outcomes ([`plugin_outcomes`], [`stored_outcome`]), what is
-//! known of peers and numbers ([`directory`]), and what the running relay tells other processes ([`standing`]).
+//! known of peers and numbers ([`directory`]), and how the system's clock agrees with the relay's ([`clocks`]).
 
 mod carry;
+mod clocks;
 pub(crate) mod counts;
 pub(crate) mod deferrals;
 pub(crate) mod directory;
@@ -24,7 +25,6 @@ pub(crate) mod plugin_outcomes;
 pub(crate) mod quirks;
 mod rights;
 mod run;
-pub mod standing;
 mod stored_outcome;
 
 use std::sync::Arc;

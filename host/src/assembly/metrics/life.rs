@@ -6,6 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::message::Masked;
+use crate::relay::Relay;
 use crate::spool::{Room, Spool};
 use crate::telemetry;
 use crate::vitals::Vitals;
@@ -14,14 +15,27 @@ use super::super::charging_files::ChargingFiles;
 use super::{Labels, counter, gauge};
 
 #[derive(Clone)]
-pub(super) struct Life {
-    pub database: Arc<dyn Spool>,
+pub(crate) struct Life {
+    database: Arc<dyn Spool>,
     /// Of the relay, and of delivery.
-    pub tasks: [Arc<Vitals>; 2],
-    pub files: Option<Arc<ChargingFiles>>,
+    tasks: [Arc<Vitals>; 2],
+    files: Option<Arc<ChargingFiles>>,
 }
 
 impl Life {
+    pub fn of(
+        relay: &Relay,
+        database: &Arc<dyn Spool>,
+        vitals: &Arc<Vitals>,
+        files: Option<Arc<ChargingFiles>>,
+    ) -> Self {
+        Self {
+            database: Arc::clone(database),
+            tasks: [Arc::clone(vitals), Arc::clone(relay.delivery.vitals())],
+            files,
+        }
+    }
+
     /// What is not as it should be, for people and for whoever asks for `/health`.
     pub fn troubles(&self) -> Vec<String> {
         let tasks = self.tasks.iter().flat_map(|tasks| tasks.troubles());

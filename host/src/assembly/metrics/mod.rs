@@ -31,7 +31,7 @@ use crate::message::{NextHop, Visible};
 use crate::spool::{Depths, Operator, Spool};
 use crate::vitals::{Standing, Vitals};
 
-use self::life::Life;
+pub(crate) use self::life::Life;
 use super::charging_files::ChargingFiles;
 use crate::relay::Relay;
 
@@ -98,17 +98,7 @@ pub struct Shown {
 
 impl Shown {
     /// Every room that counts has its line here.
-    pub fn of(
-        relay: &Relay,
-        database: &Arc<dyn Spool>,
-        vitals: &Arc<Vitals>,
-        files: Option<Arc<ChargingFiles>>,
-    ) -> Self {
-        let life = Life {
-            database: Arc::clone(database),
-            tasks: [Arc::clone(vitals), Arc::clone(relay.delivery.vitals())],
-            files: files.clone(),
-        };
+    pub fn of(relay: &Relay, database: &Arc<dyn Spool>, life: Life, files: Option<Arc<ChargingFiles>>) -> Self {
         let mut rooms = Registry::with_prefix(PREFIX);
         let mut add = |room: Box<dyn Collector>| rooms.register_collector(room);
         add(Box::new(rooms::Clock(Arc::clone(&relay.steady))));

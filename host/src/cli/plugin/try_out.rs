@@ -205,7 +205,7 @@ async fn where_to(
     }
     let explained = stage
         .directory
-        .explain(source.peer(), &recipient.address, |_, _| {})
+        .explain(source.peer(), &recipient.address, None, |_, _| {})
         .await;
     match explained {
         Ok(Route::Peer(peer)) => Ok(peer),
@@ -222,7 +222,7 @@ async fn next_hops(stage: &Stage, message: &Message) -> Vec<NextHop> {
     for recipient in &message.envelope.recipients {
         let explained = stage
             .directory
-            .explain(message.origin.source.peer(), &recipient.address, |_, _| {})
+            .explain(message.origin.source.peer(), &recipient.address, None, |_, _| {})
             .await;
         if let Ok(Route::Peer(peer)) = explained
             && let hop = NextHop::Peer(peer)

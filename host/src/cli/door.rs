@@ -1,0 +1,133 @@
+//! How commands reach a relay: at its door when it runs, else by the same desk in its folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use crate::config::Config;
+use crate::control::{Ask, Client, Desk, Known, Problem, Role, Who};
+use crate::message::StreamName;
+use crate::spool::{self, Hand, Operator, StreamReader};
+
+use super::who;
+
+/// Which relay.
+#[derive(Debug, clap::Args)]
+pub struct SpoolArgs {
+    /// The relay's configuration
+    #[arg(long, value_name = "FILE", required_unless_present = "spool")]
+    config: Option<PathBuf>,
+    /// The spool's folder, instead of a configuration
+    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
+    spool: Option<PathBuf>,
+}
+
+/// Where a command asks.
+pub enum Door {
+    /// The relay that runs.
+    Relay(Client),
+    /// None runs: this process does what is asked.
+    Folder(Desk, Who),
+}
+
+impl Door {
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Relay(_))
+    }
+
+    pub async fn ask<A: Ask>(&self, ask: A) -> Result<A::Answer, Problem> {
+        match self {
+            Self::Relay(client) => client.ask(&ask).await,
+            Self::Folder(desk, who) => desk.ask(who, ask).await,
+        }
+    }
+}
+
+/// The spool's folder, as a configuration says. One that has problems does not keep an operator from the relay that runs.
+pub fn folder_of(config: &Path) -> anyhow::Result<PathBuf> {
+    match Config::load(config) {
+        Ok(config) => Ok(config.relay.spool),
+        Err(error) => {
+            let spool = Config::examine(config).config.relay.spool;
+            if spool::is_there(&spool) {
+                Ok(spool)
+            } else {
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// The door of the relay that runs on this state folder.
+pub async fn running(folder: &Path) -> std::io::Result<Client> {
+    Client::open(folder, who::caller()).await
+}
+
+impl SpoolArgs {
+    /// The relay's door. Which of the two it is, is said where it is not the running relay's.
+    pub async fn door(&self) -> anyhow::Result<Door> {
+        let folder = self.folder()?;
+        let error = match running(&folder).await {
+            Ok(client) => return Ok(Door::Relay(client)),
+            Err(error) => error,
+        };
+        let store: Arc<dyn Operator> = spool::open_beside(&folder)?;
+        match spool::is_in_use(&folder) {
+            true => eprintln!(
+                "the relay that runs here is not asked, its door does not answer ({error}): done in its folder"
+            ),
+            false => eprintln!("no relay runs here: done in its folder"),
+        }
+        let who = Who {
+            name: who::name(),
+            role: Role::Administrator,
+            from: "command line".to_owned(),
+        };
+        Ok(Door::Folder(Desk::of_folder(&folder, store, self.known()?), who))
+    }
+
+    /// The store itself, beside a relay that may run.
+    pub fn open(&self) -> anyhow::Result<Arc<dyn Hand>> {
+        Ok(spool::open_beside(&self.folder()?)?)
+    }
+
+    /// The charging records in it.
+    pub fn charging(&self) -> anyhow::Result<StreamReader> {
+        Ok(StreamReader::new(self.open()?, StreamName::CHARGING))
+    }
+
+    /// Who is configured, when a configuration was named.
+    fn known(&self) -> anyhow::Result<Option<Known>> {
+        let config = self.config.as_deref().map(Config::load).transpose()?;
+        Ok(config.map(|config| {
+            let next_hops = config.peers.iter().filter(|peer| peer.takes_messages());
+            Known {
+                next_hops: next_hops.map(|peer| peer.name.to_string()).collect(),
+                peers: config.peers.iter().map(|peer| peer.name.to_string()).collect(),
+                plugins: config.plugins.into_iter().map(|plugin| plugin.name).collect(),
+            }
+        }))
+    }
+
+    /// The names of the plug-ins, when a configuration was named.
+    pub fn plugins(&self) -> anyhow::Result<Option<Vec<String>>> {
+        Ok(self.known()?.map(|known| known.plugins))
+    }
+
+    /// The names of the charging outputs; none, when only the spool's folder was named.
+    pub fn charging_outputs(&self) -> anyhow::Result<Vec<String>> {
+        let config = self.config.as_deref().map(Config::load).transpose()?;
+        let outputs = config.map(|config| config.charging_outputs).unwrap_or_default();
+        Ok(outputs.into_iter().map(|output| output.name.to_string()).collect())
+    }
+
+    /// The spool's folder.
+    pub fn folder(&self) -> anyhow::Result<PathBuf> {
+        match (&self.spool, &self.config) {
+            (Some(folder), _) => Ok(folder.clone()),
+            (None, Some(config)) => folder_of(config),
+            (None, None) => bail!("--config or --spool is needed"),
+        }
+    }
+}

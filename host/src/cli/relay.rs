@@ -1,0 +1,187 @@
+//! `mm4relay status`, `reload`, `stop` and `audit`: commands about the relay as a whole.
+
+use std::time::Duration;
+
+use anyhow::bail;
+
+use crate::config::{parse_duration, show_duration};
+use crate::control::audit::{Audit, Entry};
+use crate::control::relay::{Reload, Status, Stop};
+use crate::control::{Kind, When};
+use crate::spool;
+
+use super::door::SpoolArgs;
+use super::{counted, peers};
+
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    spool: SpoolArgs,
+    /// As JSON, as the door answers
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReloadArgs {
+    #[command(flatten)]
+    spool: SpoolArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct StopArgs {
+    #[command(flatten)]
+    spool: SpoolArgs,
+    /// Do not wait until it has ended
+    #[arg(long)]
+    no_wait: bool,
+    /// Wait for so long
+    #[arg(long, value_name = "TIME", default_value = "11 min", value_parser = time, conflicts_with = "no_wait")]
+    wait: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    spool: SpoolArgs,
+    /// Only what this person did
+    #[arg(long)]
+    who: Option<String>,
+    /// Only this verb: queue-drop, peer-pause, reload
+    #[arg(long, value_name = "VERB")]
+    did: Option<String>,
+    /// Only what happened at this time or later: 2026-11-21T23:00:38Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<When>,
+    /// Only what happened before this time
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+    /// The last so many of these
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "a whole number and ms, s, min, h or days".to_owned())
+}
+
+pub async fn status(args: StatusArgs) -> anyhow::Result<()> {
+    let state = args.spool.door().await?.ask(Status {}).await?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&state)?);
+        return Ok(());
+    }
+    match &state.running {
+        None => println!("stopped"),
+        Some(running) => {
+            let word = match (running.draining, running.unwell.is_empty()) {
+                (true, _) => "draining",
+                (false, true) => "well",
+                (false, false) => "unwell",
+            };
+            println!(
+                "{word}: version {}, process {}, since {}",
+                running.version, running.process, running.since
+            );
+            running.unwell.iter().for_each(|why| println!("    {why}"));
+            for listening in &running.listening {
+                println!("listens on {} ({})", listening.address, listening.side);
+            }
+            for plugin in &running.plugins {
+                let digest = plugin.digest.get(..12).unwrap_or(&plugin.digest);
+                println!("plug-in {} {}  {digest}", plugin.name, plugin.version);
+            }
+        }
+    }
+    let queue = &state.queue;
+    println!(
+        "queue: {} waiting, {} failed, {} held, {} unfinished, {}",
+        queue.waiting,
+        queue.failed,
+        queue.held,
+        queue.unfinished,
+        counted(queue.requests, "open request")
+    );
+    state.peers.iter().for_each(peers::print);
+    Ok(())
+}
+
+pub async fn reload(args: ReloadArgs) -> anyhow::Result<()> {
+    match args.spool.door().await?.ask(Reload {}).await {
+        Ok(_) => println!("reloaded"),
+        Err(problem) if problem.kind == Kind::Configuration => {
+            problem.errors.iter().for_each(|error| eprintln!("{error}"));
+            let number = problem.errors.len() as u64;
+            bail!("{problem}: {}", counted(number, "problem"));
+        }
+        Err(problem) => return Err(problem.into()),
+    }
+    Ok(())
+}
+
+pub async fn stop(args: StopArgs) -> anyhow::Result<()> {
+    /// There is nothing to wait for: the lock goes with the process.
+    const LOOK: Duration = Duration::from_millis(50);
+    let folder = args.spool.folder()?;
+    args.spool.door().await?.ask(Stop {}).await?;
+    if args.no_wait {
+        println!("it ends when what is under way is finished");
+        return Ok(());
+    }
+    let ended = async {
+        while spool::is_in_use(&folder) {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    match tokio::time::timeout(args.wait, ended).await {
+        Ok(()) => println!("stopped"),
+        Err(_) => bail!("it still finishes what is under way after {}", show_duration(args.wait)),
+    }
+    Ok(())
+}
+
+pub async fn audit(args: AuditArgs) -> anyhow::Result<()> {
+    let asked = Audit {
+        who: args.who,
+        did: args.did,
+        since: args.since,
+        before: args.before,
+        limit: Some(args.limit),
+    };
+    let answer = args.spool.door().await?.ask(asked).await?;
+    for entry in &answer.entries {
+        match args.json {
+            true => println!("{}", serde_json::to_string(entry)?),
+            false => print(entry),
+        }
+    }
+    match (answer.entries.is_empty(), answer.more) {
+        (true, _) => eprintln!("nothing of that in the audit"),
+        (false, true) => eprintln!("there are earlier ones: see --limit and --before"),
+        (false, false) => {}
+    }
+    Ok(())
+}
+
+fn print(entry: &Entry) {
+    let Entry {
+        at,
+        who,
+        from,
+        did,
+        asked,
+        ..
+    } = entry;
+    println!("{at}  {did}  by {who}, {}, {from}", entry.role.as_str());
+    println!("    asked {asked}");
+    if let Some(changed) = &entry.changed {
+        println!("    done {changed}");
+    }
+    if let Some(problem) = &entry.refused {
+        println!("    refused: {problem}");
+        problem.errors.iter().for_each(|error| println!("        {error}"));
+    }
+}

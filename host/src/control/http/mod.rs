@@ -1,0 +1,56 @@
+//! The desk over HTTP: questions and answers in JSON, what goes wrong as problems of RFC 9457, on a socket of the operating
+//! system, which says who asks.
+//!
+//! `GET /v1/openapi.json` describes all of it, from the types of the verbs.
+
+mod answer;
+mod idempotency;
+mod openapi;
+mod query;
+mod socket;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Uri;
+
+use super::{Desk, Kind, Problem, audit, peers, queue, relay, routes, tables, trace};
+use answer::Verbs;
+
+pub(crate) use socket::FOR;
+pub use socket::{SOCKET, Socket, connect};
+
+/// Every verb, once: it is answered here and described in the OpenAPI document.
+fn verbs() -> Verbs {
+    Verbs::default()
+        .with::<relay::Status>()
+        .with::<relay::Reload>()
+        .with::<relay::Stop>()
+        .with::<queue::List>()
+        .with::<queue::Show>()
+        .with::<queue::Retry>()
+        .with::<queue::Release>()
+        .with::<queue::Drop>()
+        .with::<trace::Trace>()
+        .with::<routes::Route>()
+        .with::<tables::Tables>()
+        .with::<tables::ReloadTables>()
+        .with::<peers::Peers>()
+        .with::<peers::PausePeer>()
+        .with::<peers::ResumePeer>()
+        .with::<audit::Audit>()
+}
+
+fn routes(desk: Arc<Desk>) -> Router {
+    let nowhere = async |uri: Uri| {
+        let detail = format!("no verb has the path {}: /v1/openapi.json has all of them", uri.path());
+        answer::refuse(&Problem::new(Kind::NoSuchVerb, detail))
+    };
+    verbs().router(desk).fallback(nowhere)
+}
+
+/// The OpenAPI document, as it is served.
+#[must_use]
+pub fn document() -> serde_json::Value {
+    verbs().document()
+}

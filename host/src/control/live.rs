@@ -1,0 +1,53 @@
+//! What only a running relay knows and does. The assembly, which has all rooms, implements it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::sync::oneshot;
+
+use super::peers::{Pause, Peer};
+use super::relay::Running;
+use super::routes::{Route, Routed};
+use super::tables::Table;
+use super::{Known, Problem};
+use crate::message::{PeerName, Timestamp};
+
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A running relay, seen from its desk.
+pub trait Live: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+
+    /// The names that its configuration has at this moment.
+    fn known(&self) -> Known;
+
+    fn running(&self) -> Running;
+
+    /// Every next hop that there is, by name, without what lies in the store for it.
+    fn peers(&self) -> Vec<Peer>;
+
+    /// Sends this peer nothing more until the pause is over, or lifted with `None`.
+    fn pause(&self, peer: &PeerName, pause: Option<&Pause>);
+
+    fn route<'a>(&'a self, asked: &'a Route) -> BoxFuture<'a, Result<Routed, Problem>>;
+
+    fn tables(&self) -> BoxFuture<'_, Vec<Table>>;
+
+    /// Reads tables whose files have changed. The error is everything that is wrong with them: then all stay.
+    fn reload_tables(&self) -> BoxFuture<'_, Result<(), Vec<String>>>;
+
+    /// Hands an order to whoever runs the relay. `Err` when nobody takes orders: a relay within another program.
+    fn order(&self, order: Order) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// What whoever runs the relay is told to do with it.
+#[derive(Debug)]
+pub enum Order {
+    /// Read the configuration again, and say what came of it.
+    Reload(oneshot::Sender<Reloaded>),
+    /// End, as after SIGTERM.
+    Stop,
+}
+
+/// Everything that is wrong with the configuration; then nothing was changed.
+pub type Reloaded = Result<(), Vec<String>>;

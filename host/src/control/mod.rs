@@ -1,0 +1,37 @@
+//! The operator's door: every verb by which people and scripts look at a relay and change it, in one place.
+//!
+//! A verb is a type that says what is asked ([`Ask`]), and has the type of its answer. All of them are answered by a
+//! [`Desk`], which knows who asks ([`Who`]), whether that role may, and notes every change in the [audit](audit) with what
+//! it came to. A desk stands in a running relay, which it reaches through [`Live`], or before the folder of one that does
+//! not run: the verbs that concern the store do the same on both, by the same code.
+//!
+//! [`http`] opens the desk of a running relay to other processes: HTTP and JSON over a socket in the state folder, where
+//! the operating system says who asks. [`Client`] asks there. `mm4relay` itself is the first to do so.
+//!
+//! To add a verb: its type and `impl Ask` in the file of its subject, and its line in [`http::verbs`].
+
+mod ask;
+pub mod audit;
+mod client;
+mod desk;
+pub mod http;
+mod live;
+pub mod peers;
+mod problem;
+pub mod queue;
+pub mod relay;
+pub mod routes;
+pub mod tables;
+pub mod trace;
+mod when;
+mod who;
+mod words;
+
+pub use ask::{Ask, Method};
+pub use client::Client;
+pub use desk::{Desk, Known};
+pub use live::{BoxFuture, Live, Order, Reloaded};
+pub use problem::{Kind, Problem};
+pub use when::When;
+pub use who::{Role, Who, name_of_user};
+pub use words::{counted, precise_time};
