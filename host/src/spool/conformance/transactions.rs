@@ -394,10 +394,10 @@ pub(super) async fn everything_that_happens_to_a_request_is_in_its_history(stage
         })
         .collect();
     let expected = [
-        "request accepted, operator-a to [(1, PeerName(\"operator-b\"), None)] [] charged Some((1, 1))".to_owned(),
+        "request accepted, operator-a to [(1, Peer(PeerName(\"operator-b\")), None)] [] charged Some((1, 1))".to_owned(),
         format!("request deferred Some(\"127.0.0.1:25: 451 later\") Some({due:?}) [] charged None"),
         "request delivered Some(\"127.0.0.1:25: 250 taken\") None [\"destination 1 is delivered\"] charged Some((2, 2))".into(),
-        "response accepted, operator-a to [(1, PeerName(\"operator-a\"), None)] [\"destination 1 answered: Ok\"] charged None".into(),
+        "response accepted, operator-a to [(1, Peer(PeerName(\"operator-a\")), None)] [\"destination 1 answered: Ok\"] charged None".into(),
         "response delivered None None [] charged None".into(),
     ];
     assert_eq!(told, expected);
