@@ -193,7 +193,8 @@ impl Live for InRooms {
         Box::pin(async {
             let mut current = self.seen.current.lock().await;
             match current.tables.is_outdated() {
-                true => self.seen.relay.replace_tables(&mut current).await,
+                // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
+                true => Box::pin(self.seen.relay.replace_tables(&mut current)).await,
                 false => Ok(()),
             }
         })
