@@ -176,7 +176,7 @@ fn every_change_is_in_the_audit_with_who_asked_for_what_and_what_came_of_it() {
         (last["who"] == "SIGHUP").then_some(last)
     });
     assert_eq!((&signal["did"], &signal["from"]), (&json!("reload"), &json!("signal")));
-    let mine = relay.print(&["audit", "--did", "queue-drop"]);
+    let mine = relay.print(&["audit", "--did=queue-drop"]);
     assert_eq!(mine.matches("  queue-drop  ").count(), 2, "{mine}");
 }
 

@@ -504,17 +504,22 @@ const SHARED_NAMES: &[(&str, &str)] = &[
         "of a load and in the history of loads: the latter is its stored form",
     ),
     ("Body", "BODY= of SMTP, and the body of a message that the relay writes"),
+    ("Book", "where the audit is noted, and the history of loads"),
     (
         "Cause",
         "why recipients did not get a request, why a reply is what it is, why a version changed",
     ),
+    ("Client", "asks at the door, and is a session of SMTP"),
     ("Command", "a command of SMTP, and of this program"),
     ("Counts", "what a room counted, for the metrics"),
     (
         "DeliveryReport",
         "what delivery decided, and the MM4 message of that name",
     ),
+    ("Depths", "of the store, and the same as the door tells it"),
     ("Destination", "routing's, and the contract's, which plug-ins see"),
+    ("Down", "how a peer stands, and the same as the door tells it"),
+    ("Entry", "of the queue, and of the audit, as the door tells them"),
     ("FailedRecipient", "in what delivery decided, and in a bounce"),
     ("Field", "of a header, and of a charging record"),
     (
@@ -527,20 +532,39 @@ const SHARED_NAMES: &[(&str, &str)] = &[
         "Heard",
         "a message that goes nowhere, and a call that a listener hears of",
     ),
+    ("HostDown", "how a host stands, and the same as the door tells it"),
+    ("Kind", "of a charging record, and of a problem at the door"),
     ("Numbering", "the service of DNS, and the one that plug-ins are given"),
     ("Options", "what a room is opened with; spelled with the room's name"),
     ("Question", "a request that is open, and what a host was asked"),
     ("Record", "of charging, and in the history of loads"),
     ("Reply", "of SMTP, and a response that belongs to a request"),
     ("Response", "the MM4 message, and how one is counted"),
+    ("Role", "of a peer in routing, and of whoever asks at the door"),
+    ("Route", "where a recipient goes, and the verb that asks for it"),
+    (
+        "Running",
+        "a relay at work, how the door tells of it, and an attempt under way",
+    ),
+    (
+        "Shown",
+        "what the console shows, and an entry of the queue with all that is known",
+    ),
     ("Step", "of a plug-in's doing, of routing, and of a load"),
+    ("Table", "looked into, and the same as the door tells it"),
+    ("Tables", "looked into, and the verb that asks for them"),
     (
         "Told",
         "what the relay said, as it is counted, and who hears how a route was found",
     ),
+    ("Trace", "what is known of a message, and the verb that asks for it"),
     ("Underway", "a call that is counted, and the same of a whole command"),
     ("Verdict", "of a test of samples, and in the history of loads"),
     ("Version", "of MM4, and of a plug-in"),
+    (
+        "When",
+        "which messages a plug-in is called for, and a time as the door tells it",
+    ),
 ];
 
 /// One word, one thing: a reader who meets a type's name must not have to ask which one it is.

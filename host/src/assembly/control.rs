@@ -30,25 +30,47 @@ use super::tables::Current;
 pub(crate) struct Door {
     live: Arc<InRooms>,
     desk: Arc<Desk>,
+    socket: Arc<Socket>,
     #[expect(dead_code, reason = "serves until it is dropped")]
     serving: Standing,
 }
 
 /// What the desk of a running relay looks at.
 pub(crate) struct Seen {
-    pub relay: Arc<Relay>,
-    pub database: Arc<dyn Spool>,
-    pub life: Life,
-    pub current: Arc<Mutex<Current>>,
-    pub listeners: Vec<(SocketAddr, Side)>,
-    pub console: Option<SocketAddr>,
-    pub orders: Option<mpsc::Sender<Order>>,
+    relay: Arc<Relay>,
+    database: Arc<dyn Spool>,
+    life: Life,
+    current: Arc<Mutex<Current>>,
+    listeners: Vec<(SocketAddr, Side)>,
+    console: Option<SocketAddr>,
+    orders: Option<mpsc::Sender<Order>>,
 }
 
 struct InRooms {
     seen: Seen,
     since: Timestamp,
     draining: AtomicBool,
+}
+
+impl Seen {
+    /// `at`: where it listens, and where its console does.
+    pub fn of(
+        (relay, database): (&Arc<Relay>, &Arc<dyn Spool>),
+        life: Life,
+        current: &Arc<Mutex<Current>>,
+        (listeners, console): (Vec<(SocketAddr, Side)>, Option<SocketAddr>),
+        orders: Option<mpsc::Sender<Order>>,
+    ) -> Self {
+        Self {
+            relay: Arc::clone(relay),
+            database: Arc::clone(database),
+            life,
+            current: Arc::clone(current),
+            listeners,
+            console,
+            orders,
+        }
+    }
 }
 
 impl Door {
@@ -63,17 +85,27 @@ impl Door {
         });
         let desk = Desk::of_running(folder, store, Arc::clone(&live) as Arc<dyn Live>);
         let desk = Arc::new(desk);
-        let answers = Arc::clone(&desk);
+        let (answers, open) = (Arc::clone(&desk), Arc::clone(&socket));
         let serving = vitals.keep("control socket", move || {
-            let (socket, desk) = (Arc::clone(&socket), Arc::clone(&answers));
+            let (socket, desk) = (Arc::clone(&open), Arc::clone(&answers));
             async move { socket.serve(desk).await }
         });
-        Ok(Self { live, desk, serving })
+        Ok(Self {
+            live,
+            desk,
+            socket,
+            serving,
+        })
     }
 
     /// The relay takes no more messages.
     pub fn drain(&self) {
         self.live.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Nobody is let in any more, and whoever asked before has had the answer.
+    pub async fn close(self) {
+        self.socket.close().await;
     }
 
     pub async fn note(&self, entry: Entry) {

@@ -90,6 +90,23 @@ fn in_front(store: Facets, of_inbox: Option<InFrontOfInbox>) -> Facets {
     }
 }
 
+impl Setup {
+    /// The store that it is given, if it is.
+    fn given(&self) -> Option<Arc<dyn Spool>> {
+        #[cfg(test)]
+        return self.store.clone();
+        #[cfg(not(test))]
+        None
+    }
+}
+
+async fn console(config: &Config, shown: Shown, vitals: &Arc<Vitals>) -> anyhow::Result<Option<Console>> {
+    match &config.console {
+        Some(console) => Ok(Some(Console::start(console, shown, vitals).await?)),
+        None => Ok(None),
+    }
+}
+
 impl Running {
     /// Starts everything, as the configuration in `file` says. When this returns, the relay listens, and delivers what its
     /// spool held.
@@ -103,14 +120,8 @@ impl Running {
         config.warn_of_renamed(file);
         let steady = Arc::new(SteadyClock::default());
         let clock = Arc::clone(&steady) as SharedClock;
-        #[cfg(test)]
-        let given = setup.store;
-        #[cfg(not(test))]
-        let given = None;
-        let database = match given {
-            Some(store) => store,
-            None => open_spool(&config, Arc::clone(&clock), &prepared.found)?,
-        };
+        let given = setup.given();
+        let database = given.map_or_else(|| open_spool(&config, Arc::clone(&clock), &prepared.found), Ok)?;
         let store = in_front(Facets::of(&database), setup.inbox);
         // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
         let (rooms, recorder) = Box::pin(Rooms::load(&prepared, store, clock)).await?;
@@ -136,13 +147,8 @@ impl Running {
         }
         let listeners = serve(sockets, &config, &certificates, &relay, &intake_stops, &vitals)?;
         let life = Life::of(&relay, &database, &vitals, charging_files.clone());
-        let console = match &config.console {
-            Some(console) => {
-                let shown = Shown::of(&relay, &database, life.clone(), charging_files.clone());
-                Some(Console::start(console, shown, &vitals).await?)
-            }
-            None => None,
-        };
+        let shown = Shown::of(&relay, &database, life.clone(), charging_files.clone());
+        let console = console(&config, shown, &vitals).await?;
         let folder = config.relay.spool.clone();
         let current = Arc::new(Mutex::new(Current {
             config,
@@ -151,15 +157,9 @@ impl Running {
             found: prepared.found.blank(),
         }));
         standing.extend(tasks::keep_current(&vitals, &relay, watched, &current));
-        let seen = Seen {
-            relay: Arc::clone(&relay),
-            database: Arc::clone(&database),
-            life,
-            current: Arc::clone(&current),
-            listeners: listeners.iter().map(|it| (it.address, it.side)).collect(),
-            console: console.as_ref().map(Console::address),
-            orders: setup.orders,
-        };
+        let at = listeners.iter().map(|it| (it.address, it.side)).collect();
+        let at = (at, console.as_ref().map(Console::address));
+        let seen = Seen::of((&relay, &database), life, &current, at, setup.orders);
         let control = ControlDoor::open(&folder, seen, &vitals)?;
         Ok(Self {
             relay,
@@ -231,7 +231,7 @@ impl Running {
         if let Some(files) = self.charging_files {
             files.finish().await;
         }
-        drop(self.control);
+        self.control.close().await;
         self.database.close().await;
     }
 }

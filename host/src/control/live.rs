@@ -1,8 +1,5 @@
 //! What only a running relay knows and does. The assembly, which has all rooms, implements it.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use tokio::sync::oneshot;
 
 use super::peers::{Pause, Peer};
@@ -11,8 +8,7 @@ use super::routes::{Route, Routed};
 use super::tables::Table;
 use super::{Known, Problem};
 use crate::message::{PeerName, Timestamp};
-
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use crate::spool::BoxFuture;
 
 /// A running relay, seen from its desk.
 pub trait Live: Send + Sync + 'static {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +16,9 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{answer, routes};
 use crate::control::{Desk, Kind, Problem, Role, Who, name_of_user};
@@ -32,6 +33,9 @@ const HEADER_WITHIN: Duration = Duration::from_secs(30);
 const MOST_FIELDS: usize = 64;
 const MOST_HEADER_OCTETS: usize = 64 << 10;
 
+/// How long the end waits for answers under way.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// After a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -45,6 +49,10 @@ pub struct Socket {
     path: PathBuf,
     /// The user that the relay runs as.
     user: u32,
+    /// True once nobody is let in any more.
+    closing: watch::Sender<bool>,
+    /// Connections.
+    open: watch::Sender<usize>,
 }
 
 impl Socket {
@@ -65,7 +73,20 @@ impl Socket {
         // The folder keeps others out; should it be opened for them, the socket still does.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let user = std::fs::metadata(&path)?.uid();
-        Ok(Self { listener, path, user })
+        Ok(Self {
+            listener,
+            path,
+            user,
+            closing: watch::Sender::new(false),
+            open: watch::Sender::new(0),
+        })
+    }
+
+    /// Lets nobody in any more, and waits until everything that was asked is answered, for a while.
+    pub async fn close(&self) {
+        self.closing.send_replace(true);
+        let mut open = self.open.subscribe();
+        let _ = timeout(FAREWELL, open.wait_for(|open| *open == 0)).await;
     }
 
     /// Answers until it is dropped, and whoever is being answered with it.
@@ -87,8 +108,11 @@ impl Socket {
             match accepted {
                 Ok((stream, _)) => {
                     let (routes, user) = (routes.clone(), self.user);
+                    let (closing, open) = (self.closing.subscribe(), self.open.clone());
+                    open.send_modify(|open| *open += 1);
                     at_work.spawn(async move {
-                        talk(stream, routes, user).await;
+                        talk(stream, routes, user, closing).await;
+                        open.send_modify(|open| *open -= 1);
                         drop(place);
                     });
                 }
@@ -122,7 +146,7 @@ fn nearby(folder: &Path) -> io::Result<(PathBuf, File)> {
     Ok((near, open))
 }
 
-async fn talk(stream: UnixStream, routes: axum::Router, user: u32) {
+async fn talk(stream: UnixStream, routes: axum::Router, user: u32, mut closing: watch::Receiver<bool>) {
     let Ok(peer) = stream.peer_cred() else { return };
     let process = peer
         .pid()
@@ -137,14 +161,22 @@ async fn talk(stream: UnixStream, routes: axum::Router, user: u32) {
     let routes = routes.layer(middleware::from_fn(move |request, next| {
         admit(who.clone(), may, request, next)
     }));
-    // Late or broken: it is over.
-    let _ = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_WITHIN)
         .max_headers(MOST_FIELDS)
         .max_buf_size(MOST_HEADER_OCTETS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
-        .await;
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let mut connection = pin!(connection);
+    // Late or broken: it is over.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = async { closing.wait_for(|closing| *closing).await.map_or((), drop) } => {
+            // What is being answered is answered to its end; who asks nothing is sent away.
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
 }
 
 async fn admit(mut who: Who, may: bool, mut request: Request, next: Next) -> Response {
