@@ -30,7 +30,7 @@ pub enum Command {
     /// Send messages to an SMTP server, or load it
     Send(Box<send::Args>),
     /// Be a programmable peer MMSE: accept MM4, answer it, or misbehave as told
-    Peer(peer::Args),
+    Peer(Box<peer::Args>),
 }
 
 pub fn run(command: Command) -> Underway {
@@ -38,7 +38,7 @@ pub fn run(command: Command) -> Underway {
         match command {
             Command::Demo(args) => demo::run(args).await,
             Command::Send(args) => send::run(*args).await,
-            Command::Peer(args) => peer::run(args).await,
+            Command::Peer(args) => peer::run(*args).await,
         }
         .map(|()| ExitCode::SUCCESS)
     })

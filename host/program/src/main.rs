@@ -18,14 +18,14 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     #[command(flatten)]
-    Operators(cli::Command),
+    Operators(Box<cli::Command>),
     #[command(flatten)]
     Lab(mm4relay_lab::Command),
 }
 
 fn main() -> ExitCode {
     cli::main(|program: Program| match program.command {
-        Command::Operators(command) => cli::run(command),
+        Command::Operators(command) => cli::run(*command),
         Command::Lab(command) => mm4relay_lab::run(command),
     })
 }

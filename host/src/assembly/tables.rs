@@ -177,10 +177,9 @@ impl Relay {
             // Also what changed while nobody watched.
             let mut running = current.lock().await;
             let now = running.tables.stamps_now();
-            if now != running.tables.stamps && Some(&now) != refused.as_ref() {
-                if self.replace_tables(&mut running).await.is_err() {
-                    refused = Some(now);
-                }
+            let is_new = now != running.tables.stamps && Some(&now) != refused.as_ref();
+            if is_new && self.replace_tables(&mut running).await.is_err() {
+                refused = Some(now);
             }
             drop(running);
             tokio::select! {

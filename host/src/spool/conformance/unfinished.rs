@@ -23,7 +23,7 @@ async fn hold(spool: &dyn Spool, due: Option<Timestamp>) -> MessageId {
 }
 
 async fn unfinished(spool: &dyn Spool, now: Timestamp) -> Vec<Unfinished> {
-    unfinished_but(&*spool, now, 100, &[]).await.unwrap()
+    unfinished_but(spool, now, 100, &[]).await.unwrap()
 }
 
 async fn numbers(spool: &dyn Spool, now: Timestamp) -> Vec<MessageId> {
