@@ -121,7 +121,10 @@ impl Running {
         let steady = Arc::new(SteadyClock::default());
         let clock = Arc::clone(&steady) as SharedClock;
         let given = setup.given();
-        let database = given.map_or_else(|| open_spool(&config, Arc::clone(&clock), &prepared.found), Ok)?;
+        let database = match given {
+            Some(database) => database,
+            None => open_spool(&config, Arc::clone(&clock), &prepared.found)?,
+        };
         let store = in_front(Facets::of(&database), setup.inbox);
         // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
         let (rooms, recorder) = Box::pin(Rooms::load(&prepared, store, clock)).await?;
