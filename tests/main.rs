@@ -24,6 +24,7 @@ mod hot_loading;
 mod interop;
 mod journey;
 mod languages;
+mod ledger;
 mod loading;
 mod memory;
 mod mmse;

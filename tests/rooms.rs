@@ -23,6 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("delivery", &["protocol", "spool", "message", "clock", "vitals"]),
     ("transactions", &["protocol", "spool", "message", "clock"]),
     ("charging", &["protocol", "spool", "message", "clock"]),
+    ("ledger", &["charging", "spool", "message"]),
     ("console", &[]),
     ("control", &["message", "spool", "clock"]),
     ("vitals", &[]),

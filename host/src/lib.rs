@@ -18,6 +18,7 @@
 //! - [`delivery`]: the SMTP client and its queues
 //! - [`transactions`]: requests and their responses, and what the relay has to say itself
 //! - [`charging`]: charging records, out of the spool into files
+//! - [`ledger`]: what became of every recipient, checked, and compared with a partner's records
 //! - [`console`]: metrics and health over HTTP
 //! - [`control`]: the operator's door: every verb, who may ask it, and the audit
 //! - [`vitals`]: the tasks that must not die unnoticed
@@ -34,6 +35,7 @@ pub mod console;
 pub mod control;
 pub mod delivery;
 pub mod intake;
+pub mod ledger;
 pub mod message;
 pub mod numbering;
 pub mod pipeline;

@@ -77,6 +77,11 @@ pub fn line(record: &Record, out: &mut impl Write) -> io::Result<()> {
     write!(out, "{}\r\n", line.join(","))
 }
 
+/// A value as it stands in a line.
+pub fn value(value: &str) -> String {
+    escaped(value.to_owned())
+}
+
 /// In quotes where RFC 4180 wants them. Control characters become spaces, so that a record is a line, and a value that a
 /// spreadsheet would run as a formula gets a quote mark in front: peers write some of these texts.
 fn escaped(value: String) -> String {

@@ -9,6 +9,7 @@ mod cdr;
 mod check;
 mod door;
 mod kv;
+mod ledger;
 mod peers;
 pub mod plugin;
 mod queue;
@@ -69,6 +70,9 @@ pub enum Command {
     /// Export charging records
     #[command(subcommand)]
     Cdr(cdr::Args),
+    /// What became of every recipient, and our records against a partner's
+    #[command(subcommand)]
+    Ledger(ledger::Args),
 }
 
 /// Parses the command line of a program and runs it. Errors go to standard error with their causes, and make the exit
@@ -113,6 +117,7 @@ pub fn run(command: Command) -> Underway {
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => return Ok(check::run(&args).await),
             Command::Route(args) => return route::run(args).await,
+            Command::Ledger(args) => return Ok(ledger::run(args)),
             Command::Plugin(args) => plugin::run(args).await,
             Command::Sample(args) => sample::run(args),
             Command::Kv(args) => kv::run(args),

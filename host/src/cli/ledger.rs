@@ -1,0 +1,147 @@
+//! `mm4relay ledger`: what became of every recipient, and what a partner says of it.
+
+mod compare;
+mod period;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::clock::{Clock, SystemClock};
+use crate::ledger::{self, CheckSummary, Finding, Period};
+use crate::message::{End, MessageId, visible_json};
+
+use super::counted;
+use super::door::SpoolArgs;
+use period::Moment;
+
+/// Nothing could be checked: neither a good answer nor a bad one.
+const COULD_NOT: u8 = 2;
+
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// Whether every accepted recipient has exactly one end, and the records that belong to it. Exit code 0: balanced; 1:
+    /// there are findings; 2: it could not be checked
+    Check {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// Messages from then on, such as 2026-11-01 or 2026-11-01T12:00:00Z (UTC); default: all that the ledger knows
+        #[arg(long)]
+        from: Option<Moment>,
+        /// Messages before then; default: now
+        #[arg(long)]
+        to: Option<Moment>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Our records against a partner's: what only one side has, what differs, and what is to be settled
+    Compare(compare::Args),
+}
+
+pub fn run(args: Args) -> ExitCode {
+    let done = match args {
+        Args::Check { spool, from, to, json } => check(&spool, from, to, json),
+        Args::Compare(args) => compare::run(&args),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("mm4relay: {error:#}");
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}
+
+/// Whether it is balanced.
+fn check(spool: &SpoolArgs, from: Option<Moment>, to: Option<Moment>, json: bool) -> anyhow::Result<bool> {
+    let spool = spool.open()?;
+    let begins = spool.ledger_bounds()?.begins;
+    let from = from.map_or(begins, |from| MessageId::first_at(from.0));
+    let to = MessageId::first_at(to.map_or_else(|| SystemClock.now(), |to| to.0));
+    if from < begins {
+        anyhow::bail!(
+            "the ledger begins at {}, and knows nothing of messages before: check from then on, or keep more of it ([ledger] keep)",
+            period::shown(begins)
+        );
+    }
+    if from >= to {
+        anyhow::bail!(
+            "there is nothing between --from and --to: {} and {}",
+            period::shown(from),
+            period::shown(to)
+        );
+    }
+    let checked = ledger::check(&*spool, Period { from, to }, &mut |finding| tell(finding, json))?;
+    match json {
+        true => println!("{}", summary(&checked)),
+        false => print(&checked),
+    }
+    Ok(checked.is_balanced())
+}
+
+fn tell(finding: &Finding, json: bool) {
+    let id = finding.id.map(|id| id.to_string());
+    if json {
+        let line = json!({
+            "finding": finding.kind.name(), "class": finding.kind.class(), "id": id, "record": finding.record,
+            "text": finding.text,
+        });
+        return println!("{}", visible_json(&line.to_string()));
+    }
+    let id = id.unwrap_or_else(|| "-".into());
+    println!(
+        "{id}  {}: {}: {}",
+        finding.kind.class(),
+        finding.kind.name(),
+        finding.text
+    );
+}
+
+fn print(checked: &CheckSummary) {
+    println!(
+        "{}, {}",
+        counted(checked.messages, "message"),
+        counted(checked.recipients, "recipient")
+    );
+    for end in End::ALL {
+        if let Some(count) = checked.ends.get(&end) {
+            println!("{count:>12} {}", end.name());
+        }
+    }
+    println!("{:>12} still here", checked.here);
+    println!(
+        "{} in the ledger; {} purged, of which nothing is left to compare",
+        counted(checked.records, "record"),
+        checked.purged
+    );
+    if checked.owed > 0 {
+        println!(
+            "{} may get records still: plug-ins must be told again",
+            counted(checked.owed, "message")
+        );
+    }
+    for (kind, count) in &checked.findings {
+        println!("{count:>12} {} ({})", kind.name(), kind.class());
+    }
+    if checked.is_balanced() {
+        println!("balanced");
+    }
+}
+
+fn summary(checked: &CheckSummary) -> serde_json::Value {
+    let ends: serde_json::Map<_, _> = checked
+        .ends
+        .iter()
+        .map(|(end, count)| (end.name().into(), json!(count)))
+        .collect();
+    let found = checked.findings.iter();
+    let found: serde_json::Map<_, _> = found.map(|(kind, count)| (kind.name().into(), json!(count))).collect();
+    json!({
+        "messages": checked.messages, "recipients": checked.recipients, "ends": ends, "here": checked.here,
+        "records": checked.records, "purged": checked.purged, "owed": checked.owed, "findings": found,
+        "balanced": checked.is_balanced(),
+    })
+}

@@ -1,0 +1,236 @@
+//! `mm4relay ledger compare`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::period::Moment;
+use crate::charging::Record;
+use crate::cli::counted;
+use crate::cli::door::SpoolArgs;
+use crate::ledger::compare::{self, Comparison, Difference, LegFacts, LegKey, SettlementLine, Sum, Tolerance};
+use crate::message::{Timestamp, Visible, visible_json};
+
+/// Records of ours that are read at once.
+const PAGE: usize = 1000;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    spool: SpoolArgs,
+    /// The partner's records: CSV or JSON lines with our columns, or BER in files of TS 32.297
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The partner's name in our configuration
+    #[arg(long)]
+    peer: String,
+    /// Records from then on, ours and theirs: a day (UTC) or a time; default: all
+    #[arg(long)]
+    from: Option<Moment>,
+    /// Records before then
+    #[arg(long)]
+    to: Option<Moment>,
+    /// Seconds by which times may differ
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    time: u64,
+    /// Octets by which sizes may differ
+    #[arg(long, default_value_t = 0, value_name = "OCTETS")]
+    size: u64,
+    /// One JSON object a line
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Comma-separated values, with a line of column names
+    #[arg(long)]
+    csv: bool,
+}
+
+/// Whether both sides agree.
+pub fn run(args: &Args) -> anyhow::Result<bool> {
+    let stream = args.spool.charging()?;
+    let (from, to) = (
+        args.from.map_or(Timestamp(0), |from| from.0),
+        args.to.map_or(Timestamp(u64::MAX), |to| to.0),
+    );
+    if from >= to {
+        anyhow::bail!("--from is not before --to");
+    }
+    let mut comparison = Comparison::default();
+    for file in &args.files {
+        compare::read(file, &mut |leg, said| {
+            let at = Timestamp(u64::try_from(said.at).unwrap_or_default().saturating_mul(1000));
+            if at >= from && at < to {
+                comparison.theirs(leg, said);
+            }
+        })?;
+    }
+    let tolerance = Tolerance {
+        time: args.time,
+        size: args.size,
+    };
+    let (mut after, mut ours) = (0, 0_u64);
+    loop {
+        let rows = stream.records(after, PAGE)?;
+        for row in &rows {
+            after = row.sequence;
+            let Ok(record) = Record::of(row) else { continue };
+            if row.recorded_at >= from && row.recorded_at < to && is_with(&record, &args.peer) {
+                ours += 1;
+                comparison.ours(&record, tolerance);
+            }
+        }
+        if rows.len() < PAGE {
+            break;
+        }
+    }
+    if ours == 0 {
+        anyhow::bail!(
+            "there is no record of ours to or from {} in this time: is that its name, and were the records purged?",
+            args.peer
+        );
+    }
+    comparison.finish();
+    print(args, &comparison);
+    Ok(comparison.differences.is_empty())
+}
+
+/// A request that came from the partner, or one that was sent to it.
+fn is_with(record: &Record, peer: &str) -> bool {
+    let fields = &record.fields;
+    match fields.destination_peer.as_deref() {
+        Some(to) => to == peer,
+        None => fields.source_peer.as_deref() == Some(peer),
+    }
+}
+
+fn print(args: &Args, comparison: &Comparison) {
+    if args.csv {
+        println!(
+            "what,flow,from,to,class,day,message-id,recipient,ours,theirs,our-recipients,their-recipients,our-octets,their-octets"
+        );
+    }
+    for difference in &comparison.differences {
+        match (args.json, args.csv) {
+            (true, _) => println!("{}", visible_json(&json_of(args, difference).to_string())),
+            (_, true) => println!("{}", csv_of(args, difference)),
+            _ => text_of(args, difference),
+        }
+    }
+    if !(args.json || args.csv) {
+        println!(
+            "{} agree or differ as above; recipients and octets, ours / theirs:",
+            counted(comparison.matched, "recipient")
+        );
+    }
+    for (line, sums) in &comparison.lines {
+        settle(args, line, *sums);
+    }
+}
+
+fn text_of(args: &Args, difference: &Difference) {
+    let Difference {
+        what,
+        leg,
+        ours,
+        theirs,
+    } = difference;
+    let (from, to) = pair(args, leg.sent);
+    let side = |said: &Option<LegFacts>| said.as_ref().map_or_else(|| "-".into(), shown);
+    println!(
+        "{}: {} {from} to {to}, {} for {}: ours {}, theirs {}",
+        what.name(),
+        leg.flow.name(),
+        Visible(&leg.message_id),
+        Visible(&leg.recipient),
+        Visible(&side(ours)),
+        Visible(&side(theirs))
+    );
+}
+
+fn shown(said: &LegFacts) -> String {
+    let at = jiff::Timestamp::from_second(said.at).map_or_else(|_| "?".into(), |at| at.to_string());
+    let size = said
+        .size
+        .map_or_else(String::new, |size| format!(", {}", counted(size, "octet")));
+    let status = said
+        .status
+        .as_deref()
+        .map_or_else(String::new, |status| format!(", {status}"));
+    format!("record {} at {at}{size}{status}", said.record)
+}
+
+fn json_of(args: &Args, difference: &Difference) -> serde_json::Value {
+    let Difference {
+        what,
+        leg,
+        ours,
+        theirs,
+    } = difference;
+    let (from, to) = pair(args, leg.sent);
+    let side = |said: &Option<LegFacts>| {
+        let said = said.as_ref()?;
+        let at = jiff::Timestamp::from_second(said.at).ok().map(|at| at.to_string());
+        Some(json!({"record": said.record, "at": at, "size": said.size, "class": said.class, "status": said.status}))
+    };
+    json!({
+        "difference": what.name(), "flow": leg.flow.name(), "from": from, "to": to, "message-id": leg.message_id,
+        "recipient": leg.recipient, "ours": side(ours), "theirs": side(theirs),
+    })
+}
+
+fn csv_of(args: &Args, difference: &Difference) -> String {
+    let Difference {
+        what,
+        leg,
+        ours,
+        theirs,
+    } = difference;
+    let LegKey {
+        message_id, recipient, ..
+    } = leg;
+    let (from, to) = pair(args, leg.sent);
+    let side = |said: &Option<LegFacts>| said.as_ref().map(shown).unwrap_or_default();
+    let values: [&str; 10] = [
+        what.name(),
+        leg.flow.name(),
+        from,
+        to,
+        "",
+        "",
+        message_id,
+        recipient,
+        &side(ours),
+        &side(theirs),
+    ];
+    let values: Vec<String> = values.into_iter().map(crate::charging::csv::value).collect();
+    format!("{},,,,", values.join(","))
+}
+
+fn settle(args: &Args, line: &SettlementLine, (ours, theirs): (Sum, Sum)) {
+    let (from, to) = pair(args, line.sent);
+    let (flow, class, day) = (line.flow.name(), &line.class, &line.day);
+    if args.json {
+        let sum = |sum: Sum| json!({"recipients": sum.recipients, "octets": sum.octets});
+        let line = json!({
+            "settlement": {"from": from, "to": to, "flow": flow, "class": class, "day": day, "ours": sum(ours), "theirs": sum(theirs)}
+        });
+        return println!("{}", visible_json(&line.to_string()));
+    }
+    if args.csv {
+        return println!(
+            "settlement,{flow},{from},{to},{class},{day},,,,,{},{},{},{}",
+            ours.recipients, theirs.recipients, ours.octets, theirs.octets
+        );
+    }
+    println!(
+        "{day}  {from} to {to}  {flow}  {class}: {} / {} recipients, {} / {} octets",
+        ours.recipients, theirs.recipients, ours.octets, theirs.octets
+    );
+}
+
+/// Who sent to whom.
+fn pair(args: &Args, sent: bool) -> (&str, &str) {
+    match sent {
+        true => ("us", &args.peer),
+        false => (&args.peer, "us"),
+    }
+}

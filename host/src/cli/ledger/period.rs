@@ -1,0 +1,30 @@
+//! Times as operators write them, and as they are shown.
+
+use std::str::FromStr;
+
+use crate::message::{MessageId, Timestamp};
+
+/// A day (its beginning, UTC) or a point in time with its offset.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(pub Timestamp);
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let day = || {
+            let day: jiff::civil::Date = text.parse().ok()?;
+            Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+        };
+        let at = text.parse::<jiff::Timestamp>().ok().or_else(day);
+        at.and_then(|at| u64::try_from(at.as_millisecond()).ok())
+            .map(|at| Self(Timestamp(at)))
+            .ok_or_else(|| "a day such as 2026-11-01, or a time such as 2026-11-01T12:00:00Z, is expected".into())
+    }
+}
+
+/// The time from which on messages have this id.
+pub fn shown(id: MessageId) -> String {
+    let at = jiff::Timestamp::from_microsecond(i64::try_from(id.0).unwrap_or(i64::MAX));
+    at.map_or_else(|_| "?".into(), |at| format!("{at:.3}"))
+}

@@ -1,0 +1,256 @@
+//! What is compared: one request, for one recipient, between us and the partner. Whichever side wrote the record, and in
+//! whichever form.
+
+use crate::charging::{Fields, Kind, Record, ber};
+use crate::message::Timestamp;
+
+/// Which of the three requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flow {
+    Forward,
+    DeliveryReport,
+    ReadReply,
+}
+
+impl Flow {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::DeliveryReport => "delivery-report",
+            Self::ReadReply => "read-reply",
+        }
+    }
+}
+
+/// By what both sides know the same leg.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LegKey {
+    pub flow: Flow,
+    /// Whether the writer of the record sent the request, or received it.
+    pub sent: bool,
+    /// Without quotes.
+    pub message_id: String,
+    /// A number, or a mailbox in lower case.
+    pub recipient: String,
+}
+
+impl LegKey {
+    /// As the other side knows it.
+    pub fn mirrored(&self) -> Self {
+        Self {
+            sent: !self.sent,
+            ..self.clone()
+        }
+    }
+}
+
+/// What the record says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegFacts {
+    /// In seconds since 1970.
+    pub at: i64,
+    pub size: Option<u64>,
+    /// The message class, `personal` where none is said (TS 23.140).
+    pub class: String,
+    /// Letters and digits in lower case; `None` where the record has no status.
+    pub status: Option<String>,
+    /// How the record is named to people.
+    pub record: String,
+}
+
+/// Which request a record is about, and whether its writer sent it; `None` for records of responses and failures.
+fn flow(fields: &Fields) -> Option<(Flow, bool)> {
+    let kind = fields.message_type.as_deref().map(word).unwrap_or_default();
+    let asked = match kind.as_str() {
+        "forwardrequest" | "mm4forwardreq" => Some(Flow::Forward),
+        "deliveryreportrequest" | "mm4deliveryreportreq" => Some(Flow::DeliveryReport),
+        "readreplyreportrequest" | "readreplyrequest" | "mm4readreplyreportreq" => Some(Flow::ReadReply),
+        _ => None,
+    };
+    match fields.record_type.as_str() {
+        "relay-in" => Some((asked?, false)),
+        "relay-out" => Some((asked?, true)),
+        name => of_kind(Kind::ALL.into_iter().find(|kind| kind.name() == name)?),
+    }
+}
+
+fn of_kind(kind: Kind) -> Option<(Flow, bool)> {
+    match kind {
+        Kind::O4frq => Some((Flow::Forward, true)),
+        Kind::R4f => Some((Flow::Forward, false)),
+        Kind::R4drq => Some((Flow::DeliveryReport, true)),
+        Kind::O4d => Some((Flow::DeliveryReport, false)),
+        Kind::R4rrq => Some((Flow::ReadReply, true)),
+        Kind::O4r => Some((Flow::ReadReply, false)),
+        _ => None,
+    }
+}
+
+/// The legs of a record of ours, or of a file that names fields as ours do; none, when it is of no request.
+pub fn legs_of(record: &Record) -> Vec<(LegKey, LegFacts)> {
+    let fields = &record.fields;
+    let Some((flow, sent)) = flow(fields) else {
+        return Vec::new();
+    };
+    let said = LegFacts {
+        at: (record.recorded_at.0 / 1000) as i64,
+        size: fields.message_size,
+        class: class(fields.message_class.as_deref()),
+        status: fields.status_code.as_deref().map(status),
+        record: record.sequence.to_string(),
+    };
+    legs(
+        flow,
+        sent,
+        &fields.message_id,
+        fields.recipients.iter().map(String::as_str),
+        &said,
+    )
+}
+
+/// The legs of a record in BER.
+pub fn legs_of_ber(record: &ber::Decoded) -> Vec<(LegKey, LegFacts)> {
+    let Some((flow, sent)) = of_kind(record.kind) else {
+        return Vec::new();
+    };
+    let field = |wanted: &str| {
+        let mut fields = record.fields.iter();
+        fields.find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+    };
+    let named = |value: &str| {
+        value
+            .split_once('(')
+            .map_or(value, |(_, name)| name.trim_end_matches(')'))
+            .to_owned()
+    };
+    let status_code = ["requestStatusCode", "mmStatusCode", "readStatus"]
+        .into_iter()
+        .find_map(field);
+    let said = LegFacts {
+        at: field("recordTimeStamp").and_then(seconds).unwrap_or_default(),
+        size: field("messageSize").and_then(|size| size.parse().ok()),
+        class: class(field("messageClass").map(named).as_deref()),
+        status: status_code.map(named).as_deref().map(status),
+        record: field("localSequenceNumber").unwrap_or("?").to_owned(),
+    };
+    let recipients = field("recipientAddresses").or_else(|| field("recipientAddress"));
+    let recipients = recipients.unwrap_or_default().split(", ");
+    let message_id = field("messageID").unwrap_or_default();
+    legs(flow, sent, message_id, recipients, &said)
+}
+
+fn legs<'a>(
+    flow: Flow,
+    sent: bool,
+    message_id: &str,
+    recipients: impl Iterator<Item = &'a str>,
+    said: &LegFacts,
+) -> Vec<(LegKey, LegFacts)> {
+    let key = |recipient: &str| LegKey {
+        flow,
+        sent,
+        message_id: message_id
+            .trim_matches(|c: char| c.is_ascii_whitespace() || c == '"')
+            .to_owned(),
+        recipient: mailbox(recipient),
+    };
+    recipients.map(|recipient| (key(recipient), said.clone())).collect()
+}
+
+/// A number without its type and domain, any other mailbox in lower case.
+fn mailbox(address: &str) -> String {
+    let local = address.split(['/', '@']).next().unwrap_or_default();
+    let digits = local.strip_prefix('+').unwrap_or(local);
+    match !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()) {
+        true => local.to_owned(),
+        false => address.to_ascii_lowercase(),
+    }
+}
+
+fn class(class: Option<&str>) -> String {
+    class
+        .map(word)
+        .filter(|class| !class.is_empty())
+        .unwrap_or_else(|| "personal".into())
+}
+
+/// A 2xx of SMTP says what `Ok` says.
+fn status(code: &str) -> String {
+    let smtp = code.len() == 3 && code.starts_with('2') && code.bytes().all(|octet| octet.is_ascii_digit());
+    let word = word(code);
+    match word.strip_prefix("error") {
+        _ if smtp => "ok".into(),
+        Some("unspecified") | None => word,
+        Some(rest) => rest.to_owned(),
+    }
+}
+
+fn word(text: &str) -> String {
+    text.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+/// Of `2026-11-21 23:00:40 +0530`.
+fn seconds(text: &str) -> Option<i64> {
+    let (time, offset) = text.rsplit_once(' ')?;
+    let time: jiff::civil::DateTime = time.replace(' ', "T").parse().ok()?;
+    let sign = if offset.starts_with('-') { -1 } else { 1 };
+    let digits = offset.get(1..5)?;
+    let minutes = digits[..2].parse::<i64>().ok()? * 60 + digits[2..].parse::<i64>().ok()?;
+    let utc = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
+    Some(utc - sign * minutes * 60)
+}
+
+/// The time in a CSV or JSON file.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(time.as_millisecond()).ok().map(Timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_leg_has_one_key_in_whatever_form_it_was_recorded() {
+        let record = Record {
+            sequence: 7,
+            recorded_at: Timestamp(1_795_298_400_000),
+            relay_id: String::new(),
+            plugin: String::new(),
+            plugin_version: String::new(),
+            fields: Fields {
+                record_type: "o4frq".into(),
+                message_id: "\"k1@mms.a.example\"".into(),
+                recipients: vec![
+                    "+15555550199/TYPE=PLMN@mms.b.example".into(),
+                    "News@Shop.example".into(),
+                ],
+                message_size: Some(300),
+                ..Fields::default()
+            },
+        };
+        let decoded = ber::decode(&mut &ber::encode(&record, Kind::O4frq)[..]).unwrap();
+        let (ours, theirs) = (legs_of(&record), legs_of_ber(&decoded));
+        let keys = |legs: &[(LegKey, LegFacts)]| {
+            let mut keys: Vec<LegKey> = legs.iter().map(|(key, _)| key.clone()).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(keys(&ours), keys(&theirs), "{decoded:?}");
+        assert_eq!(ours[0].1.at, theirs[0].1.at, "{decoded:?}");
+        assert_eq!((ours[0].1.size, theirs[0].1.size), (Some(300), Some(300)));
+        assert_eq!(ours[0].0.recipient, "+15555550199");
+        assert_eq!(theirs[0].1.record, "7");
+    }
+
+    #[test]
+    fn statuses_are_compared_as_words() {
+        assert_eq!(status("250"), "ok");
+        assert_eq!(status("Ok"), "ok");
+        assert_eq!(status("Error-service-denied"), status("service denied"));
+        assert_ne!(status("Ok"), status("Error-network-problem"));
+    }
+}

@@ -1,0 +1,187 @@
+//! Our records against a partner's: what only one side has, what differs, and what is to be settled.
+//!
+//! What one side sent, the other received: our record of a request that was sent to the partner is set against the
+//! partner's of the same request received, recipient by recipient, and the other way round.
+
+mod leg;
+mod read;
+
+use std::collections::{BTreeMap, HashMap};
+
+pub use leg::{Flow, LegFacts, LegKey};
+pub use read::read;
+
+use crate::charging::Record;
+
+/// What may differ without being told.
+#[derive(Clone, Copy, Debug)]
+pub struct Tolerance {
+    /// In seconds.
+    pub time: u64,
+    /// In octets.
+    pub size: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Differs {
+    OnlyOurs,
+    OnlyTheirs,
+    Size,
+    Time,
+    Status,
+    /// One side recorded the same leg more than once.
+    Double,
+}
+
+impl Differs {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OnlyOurs => "only-ours",
+            Self::OnlyTheirs => "only-theirs",
+            Self::Size => "size",
+            Self::Time => "time",
+            Self::Status => "status",
+            Self::Double => "double",
+        }
+    }
+}
+
+/// One difference. The key is as we know the leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub what: Differs,
+    pub leg: LegKey,
+    pub ours: Option<LegFacts>,
+    pub theirs: Option<LegFacts>,
+}
+
+/// A line of the summary: requests to or from the partner, of one class, on one day (UTC).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SettlementLine {
+    pub day: String,
+    pub flow: Flow,
+    /// To the partner, or from it.
+    pub sent: bool,
+    pub class: String,
+}
+
+/// Recipients, and octets for each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    pub recipients: u64,
+    pub octets: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct Comparison {
+    theirs: HashMap<LegKey, (LegFacts, bool)>,
+    pub differences: Vec<Difference>,
+    /// Ours and theirs.
+    pub lines: BTreeMap<SettlementLine, (Sum, Sum)>,
+    pub matched: u64,
+}
+
+impl Comparison {
+    /// A leg of the partner's, as the partner knows it. All of them come before ours.
+    pub fn theirs(&mut self, leg: LegKey, said: LegFacts) {
+        let ours = leg.mirrored();
+        if let Some((first, _)) = self.theirs.get(&ours) {
+            self.differences.push(Difference {
+                what: Differs::Double,
+                leg: ours,
+                ours: None,
+                theirs: Some(first.clone()),
+            });
+            return;
+        }
+        self.theirs.insert(ours, (said, false));
+    }
+
+    /// A record of ours that is to or from the partner.
+    pub fn ours(&mut self, record: &Record, tolerance: Tolerance) {
+        for (leg, said) in leg::legs_of(record) {
+            self.our_leg(leg, said, tolerance);
+        }
+    }
+
+    fn our_leg(&mut self, leg: LegKey, said: LegFacts, tolerance: Tolerance) {
+        let line = line(&leg, &said);
+        let Some((theirs, met)) = self.theirs.get_mut(&leg) else {
+            self.add(line, Some(&said), None);
+            self.differ(Differs::OnlyOurs, leg, Some(said), None);
+            return;
+        };
+        let first = !std::mem::replace(met, true);
+        let theirs = theirs.clone();
+        self.add(line, Some(&said), first.then_some(&theirs));
+        if !first {
+            return self.differ(Differs::Double, leg, Some(said), None);
+        }
+        self.matched += 1;
+        for what in differ(&said, &theirs, tolerance) {
+            self.differ(what, leg.clone(), Some(said.clone()), Some(theirs.clone()));
+        }
+    }
+
+    /// What of theirs we do not have, once all of ours came.
+    pub fn finish(&mut self) {
+        let mut left: Vec<(LegKey, LegFacts)> = std::mem::take(&mut self.theirs)
+            .into_iter()
+            .filter(|(_, (_, met))| !met)
+            .map(|(leg, (said, _))| (leg, said))
+            .collect();
+        left.sort_by(|one, other| (one.1.at, &one.0).cmp(&(other.1.at, &other.0)));
+        for (leg, said) in left {
+            self.add(line(&leg, &said), None, Some(&said));
+            self.differ(Differs::OnlyTheirs, leg, None, Some(said));
+        }
+    }
+
+    fn add(&mut self, line: SettlementLine, ours: Option<&LegFacts>, theirs: Option<&LegFacts>) {
+        let sums = self.lines.entry(line).or_default();
+        for (sum, said) in [(&mut sums.0, ours), (&mut sums.1, theirs)] {
+            if let Some(said) = said {
+                sum.recipients += 1;
+                sum.octets += said.size.unwrap_or_default();
+            }
+        }
+    }
+
+    fn differ(&mut self, what: Differs, leg: LegKey, ours: Option<LegFacts>, theirs: Option<LegFacts>) {
+        self.differences.push(Difference {
+            what,
+            leg,
+            ours,
+            theirs,
+        });
+    }
+}
+
+/// What both say is compared; what only one says is no difference.
+fn differ(ours: &LegFacts, theirs: &LegFacts, tolerance: Tolerance) -> Vec<Differs> {
+    let mut differs = Vec::new();
+    if let (Some(one), Some(other)) = (ours.size, theirs.size)
+        && one.abs_diff(other) > tolerance.size
+    {
+        differs.push(Differs::Size);
+    }
+    if ours.at.abs_diff(theirs.at) > tolerance.time {
+        differs.push(Differs::Time);
+    }
+    if let (Some(one), Some(other)) = (&ours.status, &theirs.status)
+        && one != other
+    {
+        differs.push(Differs::Status);
+    }
+    differs
+}
+
+fn line(leg: &LegKey, said: &LegFacts) -> SettlementLine {
+    let day = jiff::Timestamp::from_second(said.at).map(|at| at.to_string());
+    SettlementLine {
+        day: day.map_or_else(|_| "?".into(), |day| day[..10].to_owned()),
+        flow: leg.flow,
+        sent: leg.sent,
+        class: said.class.clone(),
+    }
+}

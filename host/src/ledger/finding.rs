@@ -1,0 +1,127 @@
+//! What may be wrong, and what each is called.
+
+use crate::message::{MessageId, QueueId};
+
+/// The words are a contract: they stand in `docs/ledger.md` and in the output of `mm4relay ledger check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A recipient was opened, has not ended, and is not in the queue.
+    RecipientLost,
+    /// A recipient went through the chain, and came to nothing.
+    CameToNothing,
+    /// Something in the queue is not in the ledger.
+    NotInLedger,
+    /// The ledger names a record that is not in the spool, and was not purged.
+    RecordMissing,
+    /// A record number that nobody has.
+    NumberMissing,
+    /// A recipient came to two ends.
+    EndedTwice,
+    /// A recipient was opened while it was open.
+    OpenedTwice,
+    /// Two lines name one record.
+    RecordNamedTwice,
+    /// A recipient ended that had never been opened.
+    NeverOpened,
+    /// A recipient has ended, and is in the queue.
+    EndedAndHere,
+    /// A record is not as it was written.
+    RecordChanged,
+    /// A record belongs to another message or destination than the line that names it.
+    RecordOfAnother,
+    /// A record of a message in the ledger that no line names.
+    RecordUnnamed,
+    /// A record says the opposite of the end that it was written with.
+    RecordDisagrees,
+    /// Something cannot be read.
+    Damaged,
+}
+
+impl Kind {
+    pub const ALL: [Self; 15] = [
+        Self::RecipientLost,
+        Self::CameToNothing,
+        Self::NotInLedger,
+        Self::RecordMissing,
+        Self::NumberMissing,
+        Self::EndedTwice,
+        Self::OpenedTwice,
+        Self::RecordNamedTwice,
+        Self::NeverOpened,
+        Self::EndedAndHere,
+        Self::RecordChanged,
+        Self::RecordOfAnother,
+        Self::RecordUnnamed,
+        Self::RecordDisagrees,
+        Self::Damaged,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RecipientLost => "recipient-lost",
+            Self::CameToNothing => "came-to-nothing",
+            Self::NotInLedger => "not-in-ledger",
+            Self::RecordMissing => "record-missing",
+            Self::NumberMissing => "number-missing",
+            Self::EndedTwice => "ended-twice",
+            Self::OpenedTwice => "opened-twice",
+            Self::RecordNamedTwice => "record-named-twice",
+            Self::NeverOpened => "never-opened",
+            Self::EndedAndHere => "ended-and-here",
+            Self::RecordChanged => "record-changed",
+            Self::RecordOfAnother => "record-of-another",
+            Self::RecordUnnamed => "record-unnamed",
+            Self::RecordDisagrees => "record-disagrees",
+            Self::Damaged => "damaged",
+        }
+    }
+
+    /// `gap`, `double` or `contradiction`.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::RecipientLost
+            | Self::CameToNothing
+            | Self::NotInLedger
+            | Self::RecordMissing
+            | Self::NumberMissing => "gap",
+            Self::EndedTwice | Self::OpenedTwice | Self::RecordNamedTwice => "double",
+            Self::NeverOpened
+            | Self::EndedAndHere
+            | Self::RecordChanged
+            | Self::RecordOfAnother
+            | Self::RecordUnnamed
+            | Self::RecordDisagrees
+            | Self::Damaged => "contradiction",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub kind: Kind,
+    /// Whose; `None` for a record number that nobody has.
+    pub id: Option<QueueId>,
+    /// The number of the record that it is about.
+    pub record: Option<u64>,
+    /// In words.
+    pub text: String,
+}
+
+impl Finding {
+    pub(super) fn of(kind: Kind, message: MessageId, ordinal: u32, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            id: Some(QueueId::of(message, ordinal)),
+            record: None,
+            text: text.into(),
+        }
+    }
+
+    pub(super) fn about_record(self, sequence: u64) -> Self {
+        Self {
+            record: Some(sequence),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The ledger, checked: every accepted recipient has exactly one end, and the charging records that belong to it.
+//!
+//! - `finding`: what may be wrong, and what each is called
+//! - `balance`: one message's account, set against the queue and its records
+//! - `numbers`: which record numbers were seen
+//! - [`check`]: all accounts of a period, page by page, and then the records of nobody
+//! - [`compare`]: our records against a partner's, and what is to be settled
+
+mod balance;
+mod check;
+pub mod compare;
+mod finding;
+mod numbers;
+#[cfg(test)]
+mod tests;
+
+pub use check::{CheckSummary, Period, check};
+pub use finding::{Finding, Kind};
