@@ -84,16 +84,11 @@ const LONGEST_FUNCTION: usize = 60;
 
 /// Files that are longer, and why they may be for now. A file that is not longer any more has to go from here.
 const LONG_FILES: &[(&str, &str)] = &[
-    ("host/src/assembly/two_relays.rs", "tests only"),
     ("host/src/delivery/peer.rs", "to be split"),
     ("host/src/delivery/queue.rs", "to be split"),
     ("host/src/message/transaction.rs", "to be split"),
     ("host/src/rehearsal/samples/case.rs", "to be split"),
     ("host/src/rehearsal/samples/mod.rs", "to be split"),
-    ("host/src/spool/conformance/support.rs", "tests only"),
-    ("host/src/spool/conformance/transactions.rs", "tests only"),
-    ("host/src/spool/memory/apply.rs", "tests only"),
-    ("host/src/spool/memory/mod.rs", "tests only"),
     (
         "host/src/spool/sqlite/mod.rs",
         "one store's verbs, and how it is opened",
