@@ -15,6 +15,8 @@ pub(super) struct Balance {
     pub ends: Vec<End>,
     /// Recipients that are in the queue.
     pub here: u64,
+    /// Recipients that neither ended nor are in the queue.
+    pub lost: u64,
     /// The records that the account names.
     pub records: Vec<u64>,
     /// Of them, those that are not in the spool any more: they were purged.
@@ -50,14 +52,18 @@ pub(super) fn balance(message: MessageId, account: &Account, purged: u64) -> Bal
     for line in &account.movements {
         book.enter(line);
     }
-    book.set_against_queue(account);
-    let mut balance = Balance::default();
+    let lost = book.set_against_queue(account);
+    let mut balance = Balance {
+        lost,
+        ..Balance::default()
+    };
     for state in book.states.values() {
         match state {
             State::Open => balance.here += 1,
             State::Ended(end) => balance.ends.push(*end),
         }
     }
+    balance.here -= lost;
     balance.findings = book.findings;
     for line in &account.movements {
         records(message, line, account, purged, &mut balance);
@@ -136,7 +142,8 @@ impl Book {
         self.states.insert(place, State::Ended(end));
     }
 
-    fn set_against_queue(&mut self, account: &Account) {
+    /// Returns how many recipients are open, and not in the queue.
+    fn set_against_queue(&mut self, account: &Account) -> u64 {
         let here: BTreeSet<(u32, u32)> = account
             .here
             .iter()
@@ -148,10 +155,12 @@ impl Book {
             .filter(|(_, state)| **state == State::Open)
             .map(|(place, _)| *place)
             .collect();
+        let mut lost = 0;
         for (ordinal, recipient) in open {
             if !here.contains(&(ordinal, recipient)) {
                 let text = format!("recipient {recipient} has not ended, and is not in the queue");
                 self.find(Kind::RecipientLost, ordinal, text);
+                lost += 1;
             }
         }
         for recipient in std::mem::take(&mut self.under_way) {
@@ -171,6 +180,7 @@ impl Book {
                 }
             }
         }
+        lost
     }
 }
 

@@ -25,7 +25,7 @@ pub struct CheckSummary {
     pub messages: u64,
     pub recipients: u64,
     pub ends: BTreeMap<End, u64>,
-    /// Recipients that are in the queue.
+    /// Recipients that are in the queue. Those that are lost are neither here nor among the ends.
     pub here: u64,
     /// Records that the ledger names.
     pub records: u64,
@@ -66,7 +66,7 @@ pub fn check(
         for (message, account) in &page.accounts {
             let balance = balance(*message, account, bounds.purged);
             checked.messages += 1;
-            checked.recipients += balance.ends.len() as u64 + balance.here;
+            checked.recipients += balance.ends.len() as u64 + balance.here + balance.lost;
             checked.here += balance.here;
             checked.purged += balance.purged;
             checked.owed += u64::from(account.owed);

@@ -306,6 +306,8 @@ async fn two_hundred_and_forty_planted_losses_doubles_and_changes_are_named_and_
     assert_eq!(named, BTreeMap::new(), "nothing else is named");
     assert_eq!(missing, gone);
     assert!(!checked.is_balanced());
+    // Of a hundred messages that wait, twenty are gone, and twenty are not in the ledger.
+    assert_eq!(checked.here, 2 * 60, "what is lost is not here");
     assert_eq!(expected.len() + gone.len(), 240);
 }
 
