@@ -20,6 +20,8 @@ fn exchange() -> Exchange {
     let links: String = ROLES.iter().map(link).collect();
     Exchange::on(&Terms {
         a: "unknown-types = \"pass\"\nbounces = false",
+        // Nobody answers: what asks for a response has its record then.
+        b: "response-within = \"1 s\"",
         more: &links,
         ..Terms::default()
     })
@@ -144,11 +146,17 @@ fn every_quirk_has_its_records_on_every_occasion_in_every_role() {
     let mut found: Vec<(String, &str, &str, String)> = Vec::new();
     for record in &records {
         let id = id_of(record);
-        let (quirk, _) = sent[&id];
+        let (quirk, arrives) = sent[&id];
         let role = ROLES
             .into_iter()
             .find(|role| record["plugin"] == **role)
             .expect("a role");
+        if record["record-type"] == "r4f" {
+            assert!(
+                answered(quirk, arrives).contains(&text(record, "status-code").as_str()),
+                "{record}"
+            );
+        }
         found.push((id, quirk.name.as_str(), role, text(record, "record-type")));
         if quirk.kind != "another type" {
             assert_eq!(text(record, "message-type"), quirk.kind, "{}", quirk.name);
@@ -167,6 +175,24 @@ fn every_quirk_has_its_records_on_every_occasion_in_every_role() {
     let of_mm1 = |record: &&serde_json::Value| sent[&id_of(record)].0.name == "17-read-reply-under-the-name-of-mm1";
     let mm1 = records.iter().find(of_mm1).expect("a record");
     assert_eq!(mm1["read-reply-requested"], true, "{mm1}");
+}
+
+/// What the originator of a request may hear, when the next hop takes it and never answers, or refuses it.
+fn answered(quirk: &Quirk, arrives: bool) -> &'static [&'static str] {
+    let asks = String::from_utf8_lossy(&quirk.message).to_ascii_lowercase();
+    let asks = asks.lines().any(|line| {
+        let name = line.split(':').next().unwrap_or_default().trim();
+        name == "x-mms-ack-request" && line.contains("yes")
+    });
+    match (arrives, asks) {
+        (true, false) => &["Ok"],
+        (true, true) => &["Error-network-problem"],
+        (false, _) => &[
+            "Error-service-denied",
+            "Error-unspecified",
+            "Error-sending-address-unresolved",
+        ],
+    }
 }
 
 /// The relay's id of the message that a record is about.

@@ -171,3 +171,102 @@ fn an_output_that_is_still_configured_is_not_forgotten() {
     let said = mm4relay(&["cdr", "forget-output", "--spool", spool, "lines"]);
     assert!(!said.ok && said.err.contains("no output called lines"), "{}", said.err);
 }
+
+/// One output without any bound that could close its file by itself.
+const OPEN: &str = r#"
+[[charging-output]]
+name = "settlement"
+folder = "cdr"
+format = "ber"
+max-age = "7 d"
+"#;
+
+fn with_open_file(peer: &Peer) -> Relay {
+    let charging = Link::bundled("charging", "").to_string();
+    let relay = Relay::start(&config(
+        peer,
+        &format!("{charging}{OPEN}\n[console]\nlisten = \"127.0.0.1:0\"\n"),
+    ));
+    assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
+    relay.wait_for_records(2);
+    relay
+}
+
+#[test]
+fn a_file_is_closed_by_command_while_the_relay_runs() {
+    let peer = Peer::start();
+    let relay = with_open_file(&peer);
+    let file = relay.path("relay.toml");
+    let said = mm4relay(&["cdr", "close", "--config", file.to_str().unwrap(), "settlement"]);
+    assert!(
+        said.ok && said.out.contains("settlement-00000001.cdr"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    let closed = relay.path("cdr").join("settlement-00000001.cdr");
+    let said = mm4relay(&["cdr", "decode", closed.to_str().unwrap()]);
+    assert!(said.ok, "{}", said.err);
+    assert!(
+        said.out.contains("2 records") && said.out.contains("closed by command"),
+        "{}",
+        said.out
+    );
+    // Without anything new there is nothing to close, and the command ends all the same.
+    let said = mm4relay(&["cdr", "close", "--config", file.to_str().unwrap()]);
+    assert!(
+        said.ok && said.out.contains("settlement-00000001.cdr"),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    assert_eq!(names(&relay.path("cdr")), ["settlement-00000001.cdr"]);
+    let said = mm4relay(&["cdr", "close", "--config", file.to_str().unwrap(), "setlement"]);
+    assert!(!said.ok && said.err.contains("there are: settlement"), "{}", said.err);
+}
+
+#[test]
+fn a_file_is_closed_by_command_when_the_relay_is_gone() {
+    let peer = Peer::start();
+    let mut relay = with_open_file(&peer);
+    relay.kill();
+    let file = relay.path("relay.toml");
+    let said = mm4relay(&["cdr", "close", "--config", file.to_str().unwrap()]);
+    assert!(said.ok, "{}", said.err);
+    assert_eq!(names(&relay.path("cdr")), ["settlement-00000001.cdr"]);
+    relay.start_again();
+    assert!(relay.offer(&sample::forward_request("k2")).starts_with("250"));
+    relay.wait_for_records(4);
+    relay.stop();
+    assert_eq!(
+        names(&relay.path("cdr")),
+        ["settlement-00000001.cdr", "settlement-00000002.cdr"],
+        "the relay goes on with the next number"
+    );
+}
+
+#[test]
+fn a_file_that_was_marked_as_fetched_waits_no_more_and_is_listed_so() {
+    let peer = Peer::start();
+    let mut relay = with_open_file(&peer);
+    relay.stop();
+    let closed = relay.path("cdr").join("settlement-00000001.cdr");
+    let file = relay.path("relay.toml");
+    let list = || mm4relay(&["cdr", "files", "--config", file.to_str().unwrap()]).out;
+    assert!(
+        list().contains("settlement-00000001.cdr") && list().contains("not fetched"),
+        "{}",
+        list()
+    );
+    let said = mm4relay(&["cdr", "fetched", closed.to_str().unwrap()]);
+    assert!(said.ok && said.out.contains("is marked as fetched"), "{}", said.err);
+    assert!(!list().contains("not fetched"), "{}", list());
+    relay.start_again();
+    let waiting = "mm4relay_charging_files_waiting{output=\"settlement\"} 0";
+    eventually("nothing waits", || {
+        relay.page("/metrics").contains(waiting).then_some(())
+    });
+    let part = relay.path("cdr").join("settlement-00000009.cdr");
+    let said = mm4relay(&["cdr", "fetched", part.to_str().unwrap()]);
+    assert!(!said.ok && said.err.contains("no closed file"), "{}", said.err);
+}

@@ -92,7 +92,7 @@ fn the_example_configuration_in_the_docs_is_right() {
     std::fs::create_dir(folder.path().join("tables")).unwrap();
     std::fs::write(folder.path().join("tables/ported.csv"), "+15555550199,mnc002.mcc999\n").unwrap();
     std::fs::write(folder.path().join("tables/subscribers.csv"), "+15551000001,mmsc-2\n").unwrap();
-    std::fs::write(folder.path().join("tables/blocked.csv"), "+15559990001,block\n").unwrap();
+    std::fs::write(folder.path().join("tables/blocked.csv"), "*>+15550000666,2026-11-01\n").unwrap();
     std::fs::create_dir(folder.path().join("plugins")).unwrap();
     for file in example.lines().filter_map(|line| line.strip_prefix("file = \"")) {
         let Some((file, _)) = file.split_once(".wasm") else {

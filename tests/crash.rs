@@ -1,4 +1,5 @@
-//! kill -9 at random instants, under load: what was acknowledged is neither lost nor charged twice.
+//! kill -9 at random instants, under load, while files of charging records are written: what was acknowledged is neither
+//! lost nor charged twice, and each record is in one file of each output.
 //!
 //! `MM4RELAY_KILLS` says how often (10 when it is not set). Every second kill happens while the next hop is stopped, so
 //! that messages have to wait in the spool; every fifth hits a relay that is still starting.
@@ -16,7 +17,7 @@ use mm4relay_lab::careless::Careless;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::support::{Load, Process, binary, eventually, plugin, tools};
+use crate::support::{Load, Process, binary, eventually, mm4relay, plugin, tools};
 
 /// Small messages that stay in memory, many at once; and some that go through files.
 const LOADS: [&[&str]; 2] = [
@@ -63,8 +64,21 @@ fn no_acknowledged_message_is_lost_or_charged_twice_when_the_relay_is_killed() {
         found.arrived.keys().collect::<Vec<_>>(),
         "nothing arrived that was not committed, and all that was committed arrived"
     );
+    assert_eq!(
+        taken,
+        found.charged_when_answered.keys().collect::<Vec<_>>(),
+        "records that waited for the answer came, and no others"
+    );
     let counted: Vec<u64> = (1..=found.sequences.len() as u64).collect();
     assert_eq!(found.sequences, counted, "sequence numbers without gaps");
+    for (output, files) in &found.files {
+        let numbers: Vec<u32> = files.iter().map(|file| file.number).collect();
+        let expected: Vec<u32> = (1..=files.len() as u32).collect();
+        assert_eq!(numbers, expected, "{output}: numbers of files without gaps");
+        assert!(files.len() > kills, "{output}: files rolled while it was killed");
+        let records: Vec<u64> = files.iter().flat_map(|file| file.sequences.clone()).collect();
+        assert!(records == counted, "{output}: every record in one file, in order");
+    }
 }
 
 /// The control: the harness above must find the losses of a relay that says 250 too early.
@@ -172,7 +186,12 @@ impl Trial {
             arrived: BTreeMap::new(),
             charged_in: BTreeMap::new(),
             charged_out: BTreeMap::new(),
+            charged_when_answered: BTreeMap::new(),
             sequences: Vec::new(),
+            files: OUTPUTS
+                .iter()
+                .map(|(name, ..)| (*name, files(self.folder.path(), name)))
+                .collect(),
             queue,
         };
         let log = std::fs::read_to_string(self.folder.path().join("arrived")).expect("the peer's log");
@@ -184,6 +203,7 @@ impl Trial {
             match record["record-type"].as_str() {
                 Some("relay-in") => count(&mut found.charged_in, &record["transaction-id"]),
                 Some("relay-out") => count(&mut found.charged_out, &record["transaction-id"]),
+                Some("r4f") => count(&mut found.charged_when_answered, &record["transaction-id"]),
                 other => panic!("a record of type {other:?}: {record}"),
             }
         }
@@ -274,8 +294,61 @@ fn command(folder: &Path, words: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+/// Each with its format, and what closes its files.
+const OUTPUTS: [(&str, &str, &str); 3] = [
+    ("standard", "ber", "max-records = 53"),
+    ("lines", "json", "max-records = 71"),
+    ("table", "csv", "max-size = \"64 KiB\""),
+];
+
+/// A closed file, and what is in it.
+struct Closed {
+    number: u32,
+    sequences: Vec<u64>,
+}
+
+/// The files of an output, in order; nothing else may lie in its folder.
+fn files(folder: &Path, output: &str) -> Vec<Closed> {
+    let folder = folder.join(output);
+    let mut files: Vec<Closed> = std::fs::read_dir(&folder)
+        .expect("the output's folder")
+        .map(|entry| closed(&entry.expect("a file").path(), output))
+        .collect();
+    files.sort_by_key(|file| file.number);
+    files
+}
+
+fn closed(path: &Path, output: &str) -> Closed {
+    let name = path.file_stem().expect("a name").to_string_lossy();
+    let number = name.strip_prefix(output).and_then(|rest| rest.strip_prefix('-'));
+    let number = number.and_then(|number| number.parse().ok());
+    let text = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("cdr") => {
+            let said = mm4relay(&["cdr", "decode", path.to_str().expect("UTF-8")]);
+            assert!(said.ok, "{}", said.err);
+            said.out
+        }
+        _ => std::fs::read_to_string(path).expect("a readable file"),
+    };
+    let sequence = |line: &str| match line.trim().strip_prefix("localSequenceNumber") {
+        Some(number) => number.trim().parse().ok(),
+        None if line.starts_with('{') => parsed(line)["sequence"].as_u64(),
+        None => line.split(',').next().and_then(|first| first.parse().ok()),
+    };
+    Closed {
+        number: number.unwrap_or_else(|| panic!("{} lies in the folder", path.display())),
+        sequences: text.lines().filter_map(sequence).collect(),
+    }
+}
+
 fn config(listen: &str, next_hop: &str) -> String {
     let charging: PathBuf = plugin("charging");
+    let outputs: String = OUTPUTS
+        .iter()
+        .map(|(name, format, closes)| {
+            format!("\n[[charging-output]]\nname = {name:?}\nfolder = {name:?}\nformat = {format:?}\n{closes}\n")
+        })
+        .collect();
     format!(
         r#"
 [relay]
@@ -298,9 +371,16 @@ retry = {{ first = "50 ms", longest = "200 ms" }}
 
 [[plugin]]
 name = "charging"
-file = "{}"
+file = "{0}"
 grants = ["charging"]
-"#,
+
+[[plugin]]
+name = "charging-of-the-recipient"
+file = "{0}"
+grants = ["charging"]
+[plugin.settings]
+role = "recipient"
+{outputs}"#,
         charging.display()
     )
 }
@@ -320,7 +400,10 @@ struct Found {
     arrived: BTreeMap<String, usize>,
     charged_in: BTreeMap<String, usize>,
     charged_out: BTreeMap<String, usize>,
+    charged_when_answered: BTreeMap<String, usize>,
     sequences: Vec<u64>,
+    /// By output.
+    files: BTreeMap<&'static str, Vec<Closed>>,
     queue: String,
 }
 
@@ -340,7 +423,11 @@ impl Found {
 
     /// The load generator never sends an id twice, so no id may have two records of a type.
     fn doubled(&self) -> Vec<&str> {
-        let records = self.charged_in.iter().chain(&self.charged_out);
+        let records = self
+            .charged_in
+            .iter()
+            .chain(&self.charged_out)
+            .chain(&self.charged_when_answered);
         let doubled = records.filter(|(_, times)| **times > 1);
         doubled.map(|(id, _)| id.as_str()).collect()
     }
@@ -352,7 +439,7 @@ impl Found {
 
     fn print(&self, kills: usize) {
         println!(
-            "{kills} kills: {} acknowledged, {} lost; {} arrived, {} repeated; {} records, {} missing, {} doubled",
+            "{kills} kills: {} acknowledged, {} lost; {} arrived, {} repeated; {} records, {} missing, {} doubled; {} files",
             self.acknowledged.len(),
             self.lost().len(),
             self.arrived.len(),
@@ -360,6 +447,7 @@ impl Found {
             self.sequences.len(),
             self.uncharged().len(),
             self.doubled().len(),
+            self.files.values().map(Vec::len).sum::<usize>(),
         );
     }
 }

@@ -467,7 +467,7 @@ fn charging_records_tell_what_stays_within_the_mmse_from_what_another_operator_h
     assert!(answer.starts_with("250"), "{answer}");
     assert_eq!(
         charged(0, 2),
-        ["relay-in a1 - intra-mmse=true", "relay-out a1 a2 intra-mmse=true"]
+        ["relay-in a1 a2 intra-mmse=true", "relay-out a1 a2 intra-mmse=true"]
     );
     let answer = sends(&relay, 1, OF_A1, &[OF_A2, B], "k2");
     assert!(answer.starts_with("250"), "{answer}");
@@ -484,7 +484,7 @@ fn charging_records_tell_what_stays_within_the_mmse_from_what_another_operator_h
     assert_eq!(
         charged(5, 2),
         [
-            "relay-in operator-b - intra-mmse=false",
+            "relay-in operator-b a1 intra-mmse=false",
             "relay-out operator-b a1 intra-mmse=false"
         ]
     );

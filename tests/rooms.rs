@@ -529,7 +529,7 @@ const SHARED_NAMES: &[(&str, &str)] = &[
         "a message that goes nowhere, and a call that a listener hears of",
     ),
     ("HostDown", "how a host stands, and the same as the door tells it"),
-    ("Kind", "of a charging record, and of a problem at the door"),
+    ("Kind", "of a finding about the ledger, and of a problem at the door"),
     ("Numbering", "the service of DNS, and the one that plug-ins are given"),
     ("Options", "what a room is opened with; spelled with the room's name"),
     ("Question", "a request that is open, and what a host was asked"),

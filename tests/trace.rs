@@ -129,6 +129,7 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
         plugin: "charging".into(),
         version: "0.1.0".into(),
         record: serde_json::json!({"record-type": "relay-in"}),
+        when_answered: false,
     });
     acceptance.opens = Some(Transaction {
         id,
@@ -155,6 +156,7 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
         again: false,
         revision: 0,
         next: None,
+        records: Vec::new(),
     });
     acceptance
 }

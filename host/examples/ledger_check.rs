@@ -161,6 +161,7 @@ fn charge(kind: &str) -> Append {
             "sender-hidden": false, "status-code": "Ok", "message-id-unquoted": "20261127A0001@mms.a.example",
             "transaction-id-unquoted": "20261127T0001@mms.a.example",
         }),
+        when_answered: false,
     }
 }
 

@@ -530,7 +530,10 @@ declare module "mm4:filter/charging@0.1.0" {
     recordType: RecordType;
     messageId: string;
     transactionId?: string | null | undefined;
-    /** Peer names as configured. */
+    /**
+     * Peer names as configured. A record of an `arrival` that names no destination gets it from the relay, where the
+     * message goes on to one peer only.
+     */
     sourcePeer?: string | null | undefined;
     destinationPeer?: string | null | undefined;
     /** Whether no other operator's MMSE had a part in it: `intra-mmse` of `summary`. */
@@ -573,6 +576,18 @@ declare module "mm4:filter/charging@0.1.0" {
    * @throws {Fault}
    */
   export function emitWith(entry: ChargingRecord, more: Array<[string, string]>): void;
+  /**
+   * As `emit-with`, for a record of a request that came in and whose status is the answer to it: `r4f`. On `arrival` the
+   * record is kept with the message, and is numbered and exported when it is decided what whoever asked hears: the
+   * response that they get, or what it would say, where they asked for none. That becomes its `status-code` and
+   * `status-text`, whatever stands there in `entry`. A response that does not come within `response-within` of its peer
+   * counts as `Error-network-problem`. A copy of a request waits for the answer to the first one. For messages that are
+   * no request, and on other occasions, there is nothing to wait for: then it is `emit-with`.
+   *
+   * Younger than `emit-with`: a plug-in that calls it does not load into a relay without it.
+   * @throws {Fault}
+   */
+  export function emitWhenAnswered(entry: ChargingRecord, more: Array<[string, string]>): void;
 }
 
 declare module "mm4:filter/plugin@0.1.0" {

@@ -25,10 +25,10 @@ use self::mm4::filter::{
 
 /// A record whose fields have the same names and types on both sides; behind `+`, what only ours has.
 macro_rules! same_record {
-    ($from:ty => $to:path { $($field:ident),* $(,)? } $(+ $more:ident)?) => {
+    ($from:ty => $to:path { $($field:ident),* $(,)? } $(+ $more:ident)*) => {
         impl From<$from> for $to {
             fn from(value: $from) -> Self {
-                Self { $($field: value.$field.into(),)* $($more: Default::default())? }
+                Self { $($field: value.$field.into(),)* $($more: Default::default(),)* }
             }
         }
     };
@@ -89,7 +89,7 @@ same_record!(wit_charging::ChargingRecord => words::ChargingRecord {
     record_type, message_id, transaction_id, source_peer, destination_peer, intra_mmse, originator, recipients,
     content_type, message_size, message_class, priority, submission_time, expiry, delivery_report_requested,
     read_reply_requested, acknowledgement_requested, sender_hidden, forward_counter, status_code, status_text,
-} + more);
+} + more + when_answered);
 same_record!(words::Request => wit_message::Request { message_type, message_id, transaction_id, source });
 
 impl From<words::Occasion> for wit::Occasion {

@@ -187,7 +187,8 @@ pub struct Description {
     pub media_types: Vec<String>,
 }
 
-/// The record types of TS 32.270 that belong to MM4, and those for what a pure relay sees.
+/// The record types of TS 32.270 that belong to MM4, those for what a pure relay sees, and the relay's own of an event that
+/// no plug-in took, which is not in the contract. The one list of them: everything else takes the words from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -204,6 +205,26 @@ pub enum RecordType {
     RelayIn,
     RelayOut,
     RelayFailed,
+    Fallback,
+}
+
+impl RecordType {
+    /// Each with its word in the contract, in records, in the configuration and in the documentation.
+    pub const WORDS: &[(&str, Self)] = &[
+        ("o4frq", Self::O4frq),
+        ("o4frs", Self::O4frs),
+        ("o4d", Self::O4d),
+        ("o4r", Self::O4r),
+        ("r4f", Self::R4f),
+        ("r4drq", Self::R4drq),
+        ("r4drs", Self::R4drs),
+        ("r4rrq", Self::R4rrq),
+        ("r4rrs", Self::R4rrs),
+        ("relay-in", Self::RelayIn),
+        ("relay-out", Self::RelayOut),
+        ("relay-failed", Self::RelayFailed),
+        ("fallback", Self::Fallback),
+    ];
 }
 
 /// One charging record, as a plug-in asked for it. Every string has at most 1,024 octets.
@@ -235,6 +256,9 @@ pub struct ChargingRecord {
     /// Fields that the plug-in named itself: none of [`ChargingRecord::FIELDS`].
     #[serde(flatten, default)]
     pub more: BTreeMap<String, String>,
+    /// Whether the record waits for the answer to its request, which becomes its status. No field of the record.
+    #[serde(skip)]
+    pub when_answered: bool,
 }
 
 impl ChargingRecord {
@@ -300,6 +324,7 @@ impl ChargingRecord {
             status_code: None,
             status_text: None,
             more: BTreeMap::new(),
+            when_answered: false,
         }
     }
 

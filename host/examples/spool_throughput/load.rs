@@ -118,6 +118,7 @@ pub fn request(id: MessageId, received_at: Timestamp) -> anyhow::Result<Transact
         again: false,
         revision: 0,
         next: None,
+        records: Vec::new(),
     })
 }
 
@@ -184,5 +185,6 @@ fn charging(kind: &str) -> Append {
         plugin: "charging".into(),
         version: "0.1.0".into(),
         record,
+        when_answered: false,
     }
 }

@@ -1,7 +1,6 @@
 //! The files with charging records, written while the relay runs: what keeps `charging::output` going.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -21,11 +20,18 @@ const LOOK: Duration = Duration::from_secs(60);
 
 /// All outputs of one relay.
 pub(crate) struct ChargingFiles {
-    outputs: Vec<(OutputOptions, Duration)>,
+    outputs: Vec<Configured>,
     stream: StreamReader,
     clock: SharedClock,
     work: Mutex<Work>,
     standing: Mutex<BTreeMap<String, OutputStanding>>,
+}
+
+/// One output as it is configured.
+struct Configured {
+    options: OutputOptions,
+    fetch_within: Duration,
+    keep_fetched: Option<Duration>,
 }
 
 /// What is open between two rounds.
@@ -45,7 +51,7 @@ pub(crate) struct OutputStanding {
     pub sequence: u64,
     /// Records that the format has no form for, since the start.
     pub left_out: u64,
-    /// Closed files in the folder, and the age of the oldest.
+    /// Closed files in the folder that nobody has fetched, and the age of the oldest.
     pub waiting: u64,
     pub oldest: Duration,
     /// Why it cannot write at the moment.
@@ -55,7 +61,7 @@ pub(crate) struct OutputStanding {
 impl ChargingFiles {
     /// `None` when the configuration has no outputs.
     pub fn of(config: &Config, spool: &Arc<dyn Spool>, clock: &SharedClock) -> Option<Arc<Self>> {
-        let outputs: Vec<_> = config.charging_outputs.iter().map(options).collect();
+        let outputs: Vec<_> = config.charging_outputs.iter().map(configured).collect();
         (!outputs.is_empty()).then(|| {
             Arc::new(Self {
                 outputs,
@@ -83,6 +89,22 @@ impl ChargingFiles {
                 // More comes along with it, for one look.
                 () = appended => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(self.pause()) => {}
+                () = self.asked_to_close() => {}
+            }
+        }
+    }
+
+    /// Ends when somebody has put a `NAME.close` into a folder.
+    async fn asked_to_close(&self) {
+        loop {
+            tokio::time::sleep(AGAIN).await;
+            for output in &self.outputs {
+                if tokio::fs::try_exists(output.options.close_request())
+                    .await
+                    .unwrap_or(false)
+                {
+                    return;
+                }
             }
         }
     }
@@ -116,6 +138,23 @@ impl ChargingFiles {
         let _ = closing.await;
     }
 
+    /// Does what `NAME.close` asks for, where no relay runs: writes what is left of the outputs of these names, and closes
+    /// their files. Blocks.
+    ///
+    /// # Errors
+    /// An output cannot write.
+    pub fn close_now(&self, names: &[String]) -> anyhow::Result<()> {
+        let mut work = self.work();
+        let named = |one: &&Configured| names.contains(&one.options.name);
+        for Configured { options, .. } in self.outputs.iter().filter(named) {
+            while self.step(&mut work, options)? {}
+            if let Some(output) = work.outputs.get_mut(&options.name) {
+                output.close(&self.stream, Closed::ByCommand)?;
+            }
+        }
+        Ok(())
+    }
+
     pub fn standing(&self) -> Vec<(String, OutputStanding)> {
         let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         standing.iter().map(|(name, one)| (name.clone(), one.clone())).collect()
@@ -135,12 +174,17 @@ impl ChargingFiles {
         }
         let mut more = false;
         let look = work.looked_at.is_none_or(|at| at.elapsed() >= LOOK);
-        for (options, fetch_within) in &self.outputs {
-            let stepped = self.step(&mut work, options);
+        for output in &self.outputs {
+            let options = &output.options;
+            // What was recorded before somebody asked is to be in the file.
+            let asked = options.is_asked_to_close();
+            let stepped = self
+                .step(&mut work, options)
+                .and_then(|more| self.close_if(asked && !more, &mut work, options).map(|()| more));
             self.note(options, &work, stepped.as_ref().err());
             more |= stepped.unwrap_or(false);
             if look {
-                self.look_for_files(options, *fetch_within);
+                self.look_for_files(output);
             }
         }
         if look {
@@ -157,6 +201,18 @@ impl ChargingFiles {
             }
         };
         output.step(&self.stream, self.clock.now())
+    }
+
+    fn close_if(&self, asked: bool, work: &mut Work, options: &OutputOptions) -> anyhow::Result<()> {
+        if !asked {
+            return Ok(());
+        }
+        if let Some(output) = work.outputs.get_mut(&options.name) {
+            output.close(&self.stream, Closed::ByCommand)?;
+        }
+        options.has_closed()?;
+        tracing::info!(output = %options.name, "the file of charging records was closed, because NAME.close asked for it");
+        Ok(())
     }
 
     /// Keeps what metrics show, and says once that an output cannot write, and once that it can again.
@@ -181,12 +237,27 @@ impl ChargingFiles {
         one.trouble = error.map(|error| format!("{error:#}"));
     }
 
-    fn look_for_files(&self, options: &OutputOptions, fetch_within: Duration) {
-        let ages = ages(options);
+    fn look_for_files(&self, output: &Configured) {
+        let Configured {
+            options,
+            fetch_within,
+            keep_fetched,
+        } = output;
+        let now = SystemTime::now();
+        let removed = keep_fetched.map_or(Ok(0), |keep| options.remove_fetched(keep, now));
+        let files = removed.and_then(|_| options.closed_files()).unwrap_or_else(|error| {
+            tracing::warn!(
+                output = %options.name,
+                event = "charging-folder-unreadable", "the files in {} cannot be looked through: {error}",
+                options.folder.display()
+            );
+            Vec::new()
+        });
+        let ages: Vec<Duration> = files.iter().filter_map(|file| file.waits_since(now)).collect();
         let oldest = ages.iter().max().copied().unwrap_or_default();
         let mut all = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         let one = all.entry(options.name.clone()).or_default();
-        if oldest > fetch_within && one.oldest <= fetch_within {
+        if oldest > *fetch_within && one.oldest <= *fetch_within {
             tracing::warn!(
                 output = %options.name,
                 files = ages.len(),
@@ -203,8 +274,16 @@ impl ChargingFiles {
     }
 }
 
-fn options(output: &ChargingOutput) -> (OutputOptions, Duration) {
-    let options = OutputOptions {
+fn configured(output: &ChargingOutput) -> Configured {
+    Configured {
+        options: options(output),
+        fetch_within: output.fetch_within,
+        keep_fetched: output.keep_fetched,
+    }
+}
+
+pub(crate) fn options(output: &ChargingOutput) -> OutputOptions {
+    OutputOptions {
         name: output.name.clone(),
         folder: output.folder.clone(),
         format: match output.format {
@@ -217,20 +296,5 @@ fn options(output: &ChargingOutput) -> (OutputOptions, Duration) {
         max_size: output.max_size,
         max_records: output.max_records,
         max_age: output.max_age,
-    };
-    (options, output.fetch_within)
-}
-
-/// The ages of the closed files that are still in the folder.
-fn ages(options: &OutputOptions) -> Vec<Duration> {
-    let Ok(entries) = std::fs::read_dir(&options.folder) else {
-        return Vec::new();
-    };
-    let now = SystemTime::now();
-    let age = |entry: std::fs::DirEntry| {
-        options.is_file_of(Path::new(&entry.file_name())).then_some(())?;
-        let modified = entry.metadata().ok()?.modified().ok()?;
-        Some(now.duration_since(modified).unwrap_or_default())
-    };
-    entries.flatten().filter_map(age).collect()
+    }
 }

@@ -8,7 +8,7 @@
 //! (transactions), [`certificates`], [`listening`] (sockets), [`charging_files`], [`control`] (the operator's door), [`route`] (where a number would go), and [`metrics`] (what the console shows).
 
 mod certificates;
-mod charging_files;
+pub(crate) mod charging_files;
 mod control;
 mod directory;
 mod findings;

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 
 use super::record::Record;
 use crate::clock::rfc3339_millis;
+use crate::message::Choice;
 
 /// The columns, in their order.
-pub const COLUMNS: [&str; 25] = [
+pub const COLUMNS: [&str; 37] = [
     "sequence",
     "recorded-at",
     "relay-id",
@@ -33,6 +34,18 @@ pub const COLUMNS: [&str; 25] = [
     "acknowledgement-requested",
     "status-code",
     "status-text",
+    "mms-version",
+    "sender-hidden",
+    "forward-counter",
+    "previously-sent-by",
+    "subject-size",
+    "components",
+    "content-class",
+    "status-extension",
+    "report-status",
+    "report-status-text",
+    "outcome",
+    "reason",
 ];
 
 /// The first line.
@@ -52,7 +65,7 @@ pub fn line(record: &Record, out: &mut impl Write) -> io::Result<()> {
         record.relay_id.clone(),
         record.plugin.clone(),
         record.plugin_version.clone(),
-        said.record_type.clone(),
+        said.record_type.map_or("", Choice::word).to_owned(),
         text(&said.message_type),
         said.message_id.clone(),
         text(&said.transaction_id),
@@ -72,6 +85,18 @@ pub fn line(record: &Record, out: &mut impl Write) -> io::Result<()> {
         truth(said.acknowledgement_requested),
         text(&said.status_code),
         text(&said.status_text),
+        text(&said.mms_version),
+        truth(said.sender_hidden),
+        said.forward_counter.map(|count| count.to_string()).unwrap_or_default(),
+        text(&said.previously_sent_by),
+        text(&said.subject_size),
+        text(&said.components),
+        text(&said.content_class),
+        text(&said.status_extension),
+        text(&said.report_status),
+        text(&said.report_status_text),
+        text(&said.outcome),
+        text(&said.reason),
     ];
     let line: Vec<String> = values.into_iter().map(escaped).collect();
     write!(out, "{}\r\n", line.join(","))
@@ -118,7 +143,7 @@ mod tests {
     #[test]
     fn each_line_has_a_value_for_each_column() {
         let line = line_of(Fields {
-            record_type: "relay-in".into(),
+            record_type: Some(mm4relay_engine::RecordType::RelayIn),
             message_id: "k1".into(),
             originator: Some("+15555550100/TYPE=PLMN@mms.a.example".into()),
             recipients: vec!["+15555550199".into(), "news@shop.example".into()],

@@ -249,7 +249,9 @@ fn shown(moment: u32) -> String {
 mod tests {
     use std::io::Cursor;
 
-    use super::super::record::{Fields, Kind, Record};
+    use mm4relay_engine::RecordType;
+
+    use super::super::record::{Fields, Record};
     use super::*;
     use crate::message::Timestamp;
 
@@ -263,9 +265,13 @@ mod tests {
                 relay_id: String::new(),
                 plugin: String::new(),
                 plugin_version: String::new(),
-                fields: Fields::default(),
+                fields: Fields {
+                    record_type: Some(RecordType::O4frq),
+                    ..Fields::default()
+                },
             };
-            writer.append(&ber::encode(&record, Kind::O4frq), time.clone()).unwrap();
+            let octets = ber::encode(&record).unwrap();
+            writer.append(&octets, time.clone()).unwrap();
         }
         writer.finish(Closed::BySize).unwrap().into_inner()
     }

@@ -3,11 +3,13 @@
 //! - `record`: a record as the encoders see it
 //! - [`ber`], [`mod@file`], [`csv`]: records of TS 32.298, in files of TS 32.297; comma-separated values
 //! - [`output`]: files that are written while the relay runs
+//! - [`folder`]: closed files, marks of those that were fetched, and requests to close
 //! - [`export`]: one JSON object a line, for the command `cdr export`
 
 pub mod ber;
 pub mod csv;
 pub mod file;
+pub mod folder;
 mod marked;
 pub mod output;
 mod record;
@@ -22,7 +24,7 @@ use crate::message::visible_json;
 use crate::spool::{Recorded, StreamReader};
 
 pub use self::marked::{MarkedExport, READER};
-pub use self::record::{Fields, Kind, Record};
+pub use self::record::{Fields, Record};
 
 /// Rows that are read at once.
 const BATCH: usize = 1000;

@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use mm4relay_engine::RecordType;
 
 use super::file::{Closed, FileWriter};
 use super::record::zoned;
 use super::{Record, ber, csv, json};
-use crate::message::{PeerName, Timestamp};
+use crate::message::{Choice, PeerName, Timestamp};
 use crate::spool::{Mark, Recorded, StreamReader};
 
 /// Records that are read at once. What is in memory at a time is this much and one file's buffer.
@@ -48,7 +49,7 @@ pub struct OutputOptions {
     pub folder: PathBuf,
     pub format: Format,
     /// Only records of these types; empty: all.
-    pub record_types: Vec<String>,
+    pub record_types: Vec<RecordType>,
     /// Only records with one of these as source or destination; empty: all.
     pub peers: Vec<PeerName>,
     /// When a file is closed.
@@ -211,7 +212,8 @@ impl Output {
     fn is_wanted(&self, row: &Recorded) -> bool {
         let text = |key: &str| row.record.get(key).and_then(|value| value.as_str());
         let types = &self.options.record_types;
-        let of_type = types.is_empty() || text("record-type").is_some_and(|word| types.iter().any(|one| one == word));
+        let of_type =
+            types.is_empty() || text("record-type").is_some_and(|word| types.iter().any(|one| one.word() == word));
         let peers = &self.options.peers;
         let is_theirs = |key| text(key).is_some_and(|name| peers.iter().any(|peer| peer.as_str() == name));
         of_type && (peers.is_empty() || is_theirs("source-peer") || is_theirs("destination-peer"))
@@ -306,7 +308,7 @@ impl Open {
 /// The record's octets in that format; `None` when the format has no form for it.
 fn encoded(record: &Record, row: &Recorded, format: Format) -> io::Result<Option<Vec<u8>>> {
     Ok(match format {
-        Format::Ber => record.kind().map(|kind| ber::encode(record, kind)),
+        Format::Ber => ber::encode(record),
         Format::Json => Some(json(row)?),
         Format::Csv => {
             let mut line = Vec::new();

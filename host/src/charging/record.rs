@@ -1,67 +1,13 @@
 //! A charging record as the encoders see it: typed, whatever plug-in it came from.
 
 use jiff::Zoned;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
+use mm4relay_engine::RecordType;
 use serde::Deserialize;
 
-use crate::message::Timestamp;
+use crate::message::{MessageType, Timestamp};
+use crate::protocol::mm4::{Date, Zone};
 use crate::spool::Recorded;
-
-/// The record types of TS 32.270 that belong to MM4. The number is the `RecordType` of TS 32.298, 5.1.4, and the tag
-/// of the record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    O4frq = 31,
-    O4frs = 32,
-    O4d = 33,
-    O4r = 35,
-    R4f = 38,
-    R4drq = 43,
-    R4drs = 44,
-    R4rrq = 46,
-    R4rrs = 47,
-}
-
-impl Kind {
-    pub const ALL: [Self; 9] = [
-        Self::O4frq,
-        Self::O4frs,
-        Self::O4d,
-        Self::O4r,
-        Self::R4f,
-        Self::R4drq,
-        Self::R4drs,
-        Self::R4rrq,
-        Self::R4rrs,
-    ];
-
-    /// As in the plug-ins' contract, the exports and the documentation.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::O4frq => "o4frq",
-            Self::O4frs => "o4frs",
-            Self::O4d => "o4d",
-            Self::O4r => "o4r",
-            Self::R4f => "r4f",
-            Self::R4drq => "r4drq",
-            Self::R4drs => "r4drs",
-            Self::R4rrq => "r4rrq",
-            Self::R4rrs => "r4rrs",
-        }
-    }
-
-    pub fn number(self) -> u32 {
-        self as u32
-    }
-
-    pub fn of_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.number() == number)
-    }
-
-    fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
 
 /// One record: what the plug-in said, and what the relay added. Texts are as received.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,12 +24,13 @@ pub struct Record {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Fields {
-    /// `o4frq` and so on, `relay-in`, `relay-out`, `relay-failed`, or `fallback`.
-    pub record_type: String,
+    /// `None` for what is no record of the contract.
+    pub record_type: Option<RecordType>,
+    /// Which MM4 message the record is about, in the standard's spelling: `MM4_forward.REQ`.
     pub message_type: Option<String>,
     pub message_id: String,
     /// `X-Mms-3GPP-MMS-Version`.
-    pub version: Option<String>,
+    pub mms_version: Option<String>,
     pub transaction_id: Option<String>,
     pub source_peer: Option<String>,
     pub destination_peer: Option<String>,
@@ -101,8 +48,25 @@ pub struct Fields {
     pub acknowledgement_requested: Option<bool>,
     pub sender_hidden: Option<bool>,
     pub forward_counter: Option<u32>,
+    /// Who sent the message before: the addresses of `X-Mms-Previously-Sent-By` in the order of their numbers, with blanks
+    /// between them.
+    pub previously_sent_by: Option<String>,
+    /// Octets of `Subject`, in decimal.
+    pub subject_size: Option<String>,
+    /// The parts: `image/jpeg:30123 text/plain:55`, each with the octets that it has in the message.
+    pub components: Option<String>,
+    /// `X-Mms-Content-Class`.
+    pub content_class: Option<String>,
     pub status_code: Option<String>,
     pub status_text: Option<String>,
+    /// `X-Mms-MM-Status-Extension`.
+    pub status_extension: Option<String>,
+    /// Of a report that was sent on: its own status and text. `status_code` and `status_text` are the next hop's.
+    pub report_status: Option<String>,
+    pub report_status_text: Option<String>,
+    /// Of a fallback record: what happened, and why no plug-in took it.
+    pub outcome: Option<String>,
+    pub reason: Option<String>,
 }
 
 impl Record {
@@ -119,15 +83,46 @@ impl Record {
         })
     }
 
-    /// The type of TS 32.270 that this record is written as, if it has one. TS 32.270 knows originators and recipients
-    /// only: of what a transit network records, a request that came in is an R4F, and one that was sent on is an O4FRq.
-    pub fn kind(&self) -> Option<Kind> {
-        let request = self.fields.message_type.as_deref() == Some("forward-request");
-        match self.fields.record_type.as_str() {
-            "relay-in" if request => Some(Kind::R4f),
-            "relay-out" if request => Some(Kind::O4frq),
-            name => Kind::of_name(name),
+    /// The type of TS 32.270 that this record is written as, if it has one. TS 32.270 knows originators and recipients only:
+    /// what a transit network records of one of its legs is the record of the Relay/Server at the other end of that leg's
+    /// exchange. A response that was sent has none, for what it says stands in the record of the request.
+    pub fn standard(&self) -> Option<RecordType> {
+        use MessageType::*;
+        let about = || MessageType::of_name(self.fields.message_type.as_deref()?);
+        match self.fields.record_type? {
+            RecordType::RelayIn => Some(match about()? {
+                ForwardRequest => RecordType::R4f,
+                ForwardResponse => RecordType::O4frs,
+                DeliveryReportRequest => RecordType::O4d,
+                DeliveryReportResponse => RecordType::R4drs,
+                ReadReplyReportRequest => RecordType::O4r,
+                ReadReplyReportResponse => RecordType::R4rrs,
+                Other => return None,
+            }),
+            RecordType::RelayOut => Some(match about()? {
+                ForwardRequest => RecordType::O4frq,
+                DeliveryReportRequest => RecordType::R4drq,
+                ReadReplyReportRequest => RecordType::R4rrq,
+                ForwardResponse | DeliveryReportResponse | ReadReplyReportResponse | Other => return None,
+            }),
+            RecordType::RelayFailed | RecordType::Fallback => None,
+            of_the_standard => Some(of_the_standard),
         }
+    }
+
+    /// Octets of the subject; 0 where there is none.
+    pub fn subject_size(&self) -> u64 {
+        let size = self.fields.subject_size.as_deref();
+        size.and_then(|size| size.parse().ok()).unwrap_or(0)
+    }
+
+    /// The parts of the message, with their sizes.
+    pub fn components(&self) -> impl Iterator<Item = (&str, u64)> {
+        let all = self.fields.components.as_deref().unwrap_or_default();
+        all.split_ascii_whitespace().filter_map(|part| {
+            let (media_type, size) = part.rsplit_once(':')?;
+            Some((media_type, size.parse().ok()?))
+        })
     }
 }
 
@@ -137,4 +132,14 @@ pub(super) fn zoned(at: Timestamp) -> Zoned {
     jiff::Timestamp::from_millisecond(millis)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
         .to_zoned(TimeZone::UTC)
+}
+
+/// A date that a peer wrote, at the offset that it wrote.
+pub(super) fn dated(date: Date) -> Zoned {
+    let offset = match date.zone {
+        Zone::Offset(seconds) => Offset::from_seconds(seconds).ok(),
+        Zone::Universal | Zone::Unknown => None,
+    };
+    let at = zoned(date.at);
+    offset.map_or_else(|| at.clone(), |offset| at.with_time_zone(TimeZone::fixed(offset)))
 }

@@ -9,6 +9,7 @@ use clap::Subcommand;
 
 use crate::charging::{self, MarkedExport, READER, output};
 use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
 use crate::message::Timestamp;
 use crate::spool::StreamReader;
 
@@ -16,13 +17,33 @@ use super::counted;
 use super::door::SpoolArgs;
 
 mod decode;
+mod files;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
+    /// Close the files that outputs write at the moment, so that they can be fetched
+    Close {
+        /// The relay's configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Names of outputs; default: all
+        outputs: Vec<String>,
+    },
     /// Show files of TS 32.297 as text, and whether they are whole
     Decode {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+    },
+    /// Mark closed files as fetched: nobody waits for them any more, and they go after `keep-fetched`
+    Fetched {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Show the closed files of each output, and which of them were fetched
+    Files {
+        /// The relay's configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
     },
     /// Forget how far an output came that has left the configuration: records wait for it no more
     ForgetOutput {
@@ -58,7 +79,10 @@ pub enum Args {
 
 pub fn run(args: Args) -> anyhow::Result<()> {
     match args {
+        Args::Close { config, outputs } => files::close(&Config::load(&config)?, &outputs),
         Args::Decode { files } => decode::run(&files),
+        Args::Fetched { files } => files::fetched(&files),
+        Args::Files { config } => files::list(&Config::load(&config)?),
         Args::ForgetOutput { spool, name } => forget_output(&spool, &name),
         Args::Export {
             spool,

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mm4relay_engine::RecordType;
+
 use super::file::Section;
 use super::forms::{choice, count, duration, name, size, text};
 use super::peer::Peer;
@@ -21,7 +23,7 @@ pub struct ChargingOutput {
     pub folder: PathBuf,
     pub format: ChargingFormat,
     /// `record-types`: only these; empty: all that the format can say.
-    pub record_types: Vec<String>,
+    pub record_types: Vec<RecordType>,
     /// `peers`: only records that name one of these as source or destination; empty: all.
     pub peers: Vec<PeerName>,
     /// `max-size`: octets at which a file is closed. Default 10 MiB.
@@ -32,6 +34,8 @@ pub struct ChargingOutput {
     pub max_age: Duration,
     /// `fetch-within`: a file that is still in the folder then raises an alarm. Default 1 d.
     pub fetch_within: Duration,
+    /// `keep-fetched`: how long a file stays that was marked as fetched. Default: until somebody removes it.
+    pub keep_fetched: Option<Duration>,
 }
 
 /// `format`.
@@ -60,10 +64,10 @@ impl ChargingOutput {
         }
         let folder = s.required("folder", FOLDER, text(FOLDER));
         let format = s.required("format", FORMAT, choice);
-        let types = RECORD_TYPES;
-        let record_types = s.list("record-types", |value| match value.as_str() {
-            Some(word) if types.contains(&word) => Ok(word.to_owned()),
-            other => Err(format!("a record type: {}", one_of(other.unwrap_or_default(), &types))),
+        let record_types = s.list("record-types", |value| {
+            let word = value.as_str().unwrap_or_default();
+            let words: Vec<&str> = RecordType::WORDS.iter().map(|(word, _)| *word).collect();
+            RecordType::from_word(word).ok_or_else(|| format!("a record type: {}", one_of(word, &words)))
         });
         let known: Vec<&str> = peers.iter().map(|peer| peer.name.as_str()).collect();
         let peers = s.list("peers", |value| {
@@ -77,6 +81,7 @@ impl ChargingOutput {
         let day = Duration::from_secs(86_400);
         let max_age = s.optional("max-age", duration(Duration::from_secs(1)..=7 * day));
         let fetch_within = s.optional("fetch-within", duration(Duration::from_secs(60)..=365 * day));
+        let keep_fetched = s.optional("keep-fetched", duration(Duration::from_secs(60)..=3650 * day));
         Some(Self {
             name: name?,
             folder: base.join(folder?),
@@ -87,23 +92,7 @@ impl ChargingOutput {
             max_records: max_records.unwrap_or(100_000),
             max_age: max_age.unwrap_or(Duration::from_secs(15 * 60)),
             fetch_within: fetch_within.unwrap_or(day),
+            keep_fetched,
         })
     }
 }
-
-/// The words of the contract's `record-type`, and the relay's own record of an event that no plug-in took.
-const RECORD_TYPES: [&str; 13] = [
-    "o4frq",
-    "o4frs",
-    "o4d",
-    "o4r",
-    "r4f",
-    "r4drq",
-    "r4drs",
-    "r4rrq",
-    "r4rrs",
-    "relay-in",
-    "relay-out",
-    "relay-failed",
-    "fallback",
-];

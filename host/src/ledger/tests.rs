@@ -33,6 +33,7 @@ fn charge(kind: &str) -> Append {
         plugin: "charging".into(),
         version: "0.1.0".into(),
         record: serde_json::json!({"record-type": kind, "message-size": 4}),
+        when_answered: false,
     }
 }
 

@@ -29,13 +29,15 @@ pub struct Said {
 }
 
 /// A record that a commit appends to a stream, besides mail: as a plug-in asked for it, with what the host knows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Append {
     pub stream: StreamName,
     pub plugin: String,
     pub version: String,
     /// A JSON object. Of a charging record, with the field names of `wit/host.wit`.
     pub record: serde_json::Value,
+    /// Whether it waits until the request that came with it is answered, and gets that status.
+    pub when_answered: bool,
 }
 
 /// The name of a stream of records: 1 to 32 lower-case letters and hyphens.

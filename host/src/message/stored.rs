@@ -120,6 +120,7 @@ mod tests {
             again: false,
             revision: 0,
             next: None,
+            records: Vec::new(),
         }
     }
 

@@ -8,8 +8,8 @@
 mod state;
 
 use super::{
-    Answered, BareId, MessageId, MessageType, MmsAddress, NextHop, OpaqueId, Ordinal, PeerName, Recipient, RecipientId,
-    Timestamp,
+    Answered, Append, BareId, MessageId, MessageType, MmsAddress, NextHop, OpaqueId, Ordinal, PeerName, Recipient,
+    RecipientId, Timestamp,
 };
 
 /// A request, and everything that is known of its fate.
@@ -55,6 +55,16 @@ pub struct Transaction {
     pub next: Option<Task>,
     /// How many changes have been stored that decide what the asking peer is told: see [`Transaction::revised`].
     pub revision: u64,
+    /// Charging records that wait until the request is answered.
+    pub records: Vec<WaitingRecord>,
+}
+
+/// A charging record whose status is the answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingRecord {
+    /// The message that it is about: the one that carried the request, or a copy.
+    pub of: MessageId,
+    pub entry: Append,
 }
 
 /// What the request asked for.

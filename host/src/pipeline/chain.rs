@@ -352,6 +352,7 @@ impl Effects {
         let name = plugin.name();
         let version = &plugin.description().version;
         for record in &judgement.records {
+            let when_answered = record.when_answered;
             // Serialising plain strings and numbers cannot fail; were it ever to, the record must not vanish silently.
             let record = serde_json::to_value(record).unwrap_or_else(|error| format!("unencodable: {error}").into());
             self.appends.push(Append {
@@ -359,6 +360,7 @@ impl Effects {
                 plugin: name.to_owned(),
                 version: version.clone(),
                 record,
+                when_answered,
             });
         }
         self.measures.extend(judgement.measures);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mm4relay_engine::{Judgement, Occasion, OccasionKind, Outcome, Subject};
+use mm4relay_engine::{Judgement, Occasion, OccasionKind, Outcome, RecordType, Subject};
 
 use crate::message::{
     Answered, Append, Header, MessageType, MmsAddress, NextHop, Outgoing, QueueId, Recipient, Source, StreamName,
@@ -186,7 +186,7 @@ impl OutcomeTold {
         };
         for (plugin, reason) in std::mem::take(&mut self.failed) {
             let record = serde_json::json!({
-                "record-type": "fallback",
+                "record-type": RecordType::Fallback,
                 "outcome": result,
                 "message-id": self.message_id,
                 "source-peer": concerned.source.as_str(),
@@ -203,6 +203,7 @@ impl OutcomeTold {
                 plugin,
                 version: String::new(),
                 record,
+                when_answered: false,
             });
         }
     }

@@ -29,8 +29,13 @@ pub fn account(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &
     };
     lines.extend(exactly(verdict));
     // Strings and numbers only: encoding them cannot fail.
-    let records = records.iter().filter_map(|record| serde_json::to_value(record).ok());
-    lines.extend(records.map(|record| format!("record {}", without_nulls(record))));
+    let records = records
+        .iter()
+        .filter_map(|record| Some((record.when_answered, serde_json::to_value(record).ok()?)));
+    lines.extend(records.map(|(waits, record)| {
+        let when = if waits { "record when answered" } else { "record" };
+        format!("{when} {}", without_nulls(record))
+    }));
     lines.extend(kv.iter().map(write));
     lines.extend(measures.iter().map(measure));
     lines.extend(rules.iter().map(|name| rule_line(name)));

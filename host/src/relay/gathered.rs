@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::message::{
-    Answer, Field, Holder, Incoming, Leg, LegState, Message, NextHop, OpaqueId, Ordinal, Outgoing, OutgoingId,
+    Answer, Append, Field, Holder, Incoming, Leg, LegState, Message, NextHop, OpaqueId, Ordinal, Outgoing, OutgoingId,
     PeerName, Place, Recipient, RecipientId, Refusal, Timestamp,
 };
 use crate::pipeline::{Concerned, Effects};
@@ -188,6 +188,7 @@ impl<'a> Gathered<'a> {
             self.effects.add(told);
         }
         let hold = self.held.as_ref().map(|(_, holders)| self.hold_of(holders.clone()));
+        name_destination(&mut self.effects.appends, &self.legs);
         let mut acceptance = acceptance(self.received, self.effects);
         acceptance.outgoing = self.sent;
         acceptance.failed = self
@@ -202,6 +203,23 @@ impl<'a> Gathered<'a> {
             acceptance.hold = Some(hold);
         }
         Ok((acceptance, self.legs))
+    }
+}
+
+/// What plug-ins record on arrival is not routed yet: where the message goes to one peer only, its records name that.
+fn name_destination(records: &mut [Append], legs: &[Leg]) {
+    let mut peers = legs.iter().filter_map(Leg::peer);
+    let Some(first) = peers.next() else {
+        return;
+    };
+    if peers.any(|peer| peer != first) {
+        return;
+    }
+    for fields in records.iter_mut().filter_map(|entry| entry.record.as_object_mut()) {
+        let named = fields.entry("destination-peer").or_insert(serde_json::Value::Null);
+        if named.is_null() {
+            *named = first.as_str().into();
+        }
     }
 }
 

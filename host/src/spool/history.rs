@@ -23,7 +23,11 @@ pub enum Event {
     /// Such a message came to nothing yet.
     Later { reason: String, due: Timestamp },
     /// Such a message was refused for good.
-    Refused { reason: String, changes: Vec<String> },
+    Refused {
+        reason: String,
+        changes: Vec<String>,
+        charged: Option<(u64, u64)>,
+    },
     /// An attempt at delivery was recorded.
     Outcome {
         id: OutgoingId,
@@ -42,7 +46,10 @@ pub enum Event {
         charged: Option<(u64, u64)>,
     },
     /// Changes that no message and no delivery caused.
-    Changed { changes: Vec<String> },
+    Changed {
+        changes: Vec<String>,
+        charged: Option<(u64, u64)>,
+    },
     /// An operator did something, or looked.
     Operator {
         /// The user's name on this machine.
@@ -82,13 +89,27 @@ pub struct Arrival {
 /// Octets of a reply that are kept.
 const MOST_SAID: usize = 512;
 
+/// The first and the last sequence number of charging records, if there are any.
+pub(super) type Charged = Option<(u64, u64)>;
+
+/// Of records that were written one after the other.
+pub(super) fn together(one: Charged, other: Charged) -> Charged {
+    match (one, other) {
+        (Some((first, last)), Some((next, end))) => Some((first.min(next), last.max(end))),
+        (one, other) => one.or(other),
+    }
+}
+
 impl Event {
     /// The first and the last sequence number of the charging records that came with it.
     pub fn charged(&self) -> Option<(u64, u64)> {
         match self {
             Self::Accepted(arrival) | Self::Finished(arrival) => arrival.charged,
-            Self::Outcome { charged, .. } | Self::Settled { charged, .. } => *charged,
-            Self::Later { .. } | Self::Refused { .. } | Self::Changed { .. } | Self::Operator { .. } => None,
+            Self::Outcome { charged, .. }
+            | Self::Settled { charged, .. }
+            | Self::Refused { charged, .. }
+            | Self::Changed { charged, .. } => *charged,
+            Self::Later { .. } | Self::Operator { .. } => None,
         }
     }
 

@@ -60,8 +60,9 @@ pub mod upgrade;
 use std::collections::HashSet;
 
 use crate::message::{
-    Append, Content, End, Envelope, Holder, Incoming, KvWrite, MessageId, Ordinal, Origin, Outgoing, OutgoingId,
-    Recipient, RecipientEnd, RecipientId, Said, Step, Timestamp, Transaction, TransactionChange,
+    Append, Change, Content, End, Envelope, Holder, Incoming, KvWrite, MessageId, Ordinal, Origin, Outgoing,
+    OutgoingId, Recipient, RecipientEnd, RecipientId, Said, Step, Timestamp, Transaction, TransactionChange,
+    WaitingRecord,
 };
 
 pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, Values};
@@ -306,6 +307,24 @@ pub enum SpoolError {
 }
 
 impl Acceptance {
+    /// The charging records that are to wait for the answer to the request.
+    fn waiting(&self) -> Vec<WaitingRecord> {
+        let waiting = self.appends.iter().filter(|entry| entry.when_answered);
+        let of = self.id;
+        waiting
+            .map(|entry| WaitingRecord {
+                of,
+                entry: entry.clone(),
+            })
+            .collect()
+    }
+
+    /// The request that the message is a copy of.
+    fn copy_of(&self) -> Option<MessageId> {
+        let came_again = |change: &&TransactionChange| matches!(change.change, Change::CameAgain { .. });
+        self.changes.iter().find(came_again).map(|change| change.id)
+    }
+
     /// Ends those of the message's recipients that go nowhere, and whose end is not decided otherwise.
     pub fn end_others(&mut self, received: &[Recipient], end: End) {
         let failed = self.failed.iter().map(|(outgoing, _)| outgoing);

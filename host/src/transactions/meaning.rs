@@ -293,6 +293,7 @@ impl Transactions {
             again: false,
             revision: 0,
             next: None,
+            records: Vec::new(),
         }
     }
 

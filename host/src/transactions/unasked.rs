@@ -277,6 +277,7 @@ mod tests {
             again: false,
             revision: 0,
             next: None,
+            records: Vec::new(),
         }
     }
 

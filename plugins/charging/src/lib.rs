@@ -7,6 +7,7 @@
 //! [settings]
 //! role = "relay"                 # "relay", "originator" or "recipient"; default: "relay"
 //! inside = ["rs-1", "rs-2"]      # peers of our own MMSE; default: none named, every message counts
+//! intra-mmse = "mark"            # or "leave-out": no records of what never leaves our own MMSE
 //! ```
 //!
 //! # Which event makes which record
@@ -46,6 +47,12 @@
 //! - `message-type`: which MM4 message the record is about, `MM4_forward.REQ`; `notification` for a bounce.
 //! - `message-id-unquoted`, `transaction-id-unquoted`: the IDs without the quotes and blanks around them, to join records by.
 //!   Peers quote one and the same ID or do not.
+//! - `mms-version`, `content-class`, `status-extension`: what the headers of these names say.
+//! - `subject-size`, `components`: octets of the subject; type and octets of each part, `image/jpeg:30123 text/plain:55`, as it
+//!   stands in the message. Only on arrival: what is told later has no parts any more.
+//! - `previously-sent-by`: the addresses of `X-Mms-Previously-Sent-By`, in the order of their numbers.
+//! - `report-status`, `report-status-text`: of a report that was sent on, what it says. The record's `status-code` is the SMTP
+//!   code then.
 //! - `response-message-id`: what a response says as its message ID, where that is not the request's. The record's `message-id` is
 //!   always that of the message which the request was about, as far as the relay knows the request: some peers answer under an ID
 //!   of their own, and a response to a read-reply report has none.
@@ -55,10 +62,11 @@
 //! message that goes to several next hops says `true` only if all are inside; the records of what was sent say it for
 //! each.
 //!
-//! Status: the request status of a response, the MM status or read status of a report, `Ok` for an accepted request, the SMTP
-//! code for what was sent or failed.
+//! Status: the request status of a response, the MM status or read status of a report, `Ok` for a request that the relay took
+//! over (`relay-in`), the SMTP code for what was sent or failed. An `r4f` has the status that the originator hears in the
+//! response, or would hear if it had asked for one: the relay keeps the record until that is known, and puts it in.
 
-use mm4_filter::{Fault, Outcome, Plugin, Verdict, charging, message};
+use mm4_filter::{Fault, MessageType, Outcome, Plugin, Verdict, charging, message};
 use rules::{Event, Facts, Record, Settings};
 
 pub mod rules;
@@ -95,9 +103,10 @@ impl Plugin for Charging {
 
 fn record(settings: &Settings, event: &Event) -> Result<(), Fault> {
     let summary = message::current();
-    let Some(record_type) = settings.record_type(event, summary.message_type, &summary.source) else {
+    let Some(record_type) = settings.record_type(event, &summary) else {
         return Ok(());
     };
+    let is_message = summary.message_type == MessageType::ForwardRequest;
     let facts = Facts {
         summary,
         originator: message::originator().map(|address| address.text),
@@ -110,9 +119,35 @@ fn record(settings: &Settings, event: &Event) -> Result<(), Fault> {
             .into_iter()
             .filter_map(|name| Some((name, message::field(name)?)))
             .collect(),
+        previously_sent_by: previously_sent_by(),
+        parts: is_message.then(parts).unwrap_or_default(),
     };
-    let Record { record, more } = facts.record(record_type, event);
-    charging::emit_with(&record, &more)
+    let Record {
+        record,
+        more,
+        when_answered,
+    } = facts.record(record_type, event);
+    match when_answered {
+        true => charging::emit_when_answered(&record, &more),
+        false => charging::emit_with(&record, &more),
+    }
+}
+
+/// A field for each time that the message was sent before; mostly there is none.
+fn previously_sent_by() -> Vec<String> {
+    if message::header(rules::PREVIOUSLY_SENT_BY).is_none() {
+        return Vec::new();
+    }
+    let sent = message::headers()
+        .into_iter()
+        .filter(|field| field.name.eq_ignore_ascii_case(rules::PREVIOUSLY_SENT_BY));
+    sent.map(|field| field.value).collect()
+}
+
+/// What an outcome does not show any more.
+fn parts() -> Vec<(String, u64)> {
+    let parts = message::parts().into_iter();
+    parts.map(|part| (part.media_type, part.encoded_size)).collect()
 }
 
 mm4_filter::export_plugin!(Charging);

@@ -5,6 +5,9 @@ use mm4_filter::message::{Request, Summary};
 use mm4_filter::{Delivery, MessageType, RELAY};
 use serde::Deserialize;
 
+/// Who sent the message before, in a field for each.
+pub const PREVIOUSLY_SENT_BY: &str = "X-Mms-Previously-Sent-By";
+
 /// The relay takes no longer string in a record, in octets.
 const LONGEST_STRING: usize = 1024;
 
@@ -27,6 +30,18 @@ pub enum Role {
 pub struct Settings {
     pub role: Role,
     pub inside: Vec<String>,
+    pub intra_mmse: IntraMmse,
+}
+
+/// What becomes of records of messages that never leave our own MMSE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IntraMmse {
+    /// They say so.
+    #[default]
+    Mark,
+    /// There are none.
+    LeaveOut,
 }
 
 /// What happened.
@@ -49,11 +64,17 @@ pub struct Facts {
     pub answered: Option<Request>,
     /// What the message says, by the names of [`FIELDS`], as the relay reads it.
     pub fields: Vec<(&'static str, String)>,
+    /// `X-Mms-Previously-Sent-By`, all of them, as received.
+    pub previously_sent_by: Vec<String>,
+    /// Type and size of each part, as far as the relay shows them.
+    pub parts: Vec<(String, u64)>,
 }
 
 /// The fields of the message that a record can have something of.
-pub const FIELDS: [&str; 15] = [
+pub const FIELDS: [&str; 19] = [
     "X-Mms-Message-Type",
+    "X-Mms-3GPP-MMS-Version",
+    "Subject",
     "Content-Type",
     "Date",
     "X-Mms-Message-Class",
@@ -68,6 +89,8 @@ pub const FIELDS: [&str; 15] = [
     "X-Mms-Read-Status",
     "X-Mms-Request-Status-Code",
     "X-Mms-Status-Text",
+    "X-Mms-MM-Status-Extension",
+    "X-Mms-Content-Class",
 ];
 
 /// A record, and the fields that the contract's has no place for.
@@ -75,6 +98,8 @@ pub const FIELDS: [&str; 15] = [
 pub struct Record {
     pub record: ChargingRecord,
     pub more: Vec<(String, String)>,
+    /// Its status is the answer to the request: the relay keeps the record until that is known, and writes it in.
+    pub when_answered: bool,
 }
 
 impl Settings {
@@ -92,8 +117,12 @@ impl Settings {
         Ok(self)
     }
 
-    /// The record that an event makes, if it makes one. `source` is the peer that the message came from.
-    pub fn record_type(&self, event: &Event, message: MessageType, source: &str) -> Option<RecordType> {
+    /// The record that an event makes, if it makes one.
+    pub fn record_type(&self, event: &Event, summary: &Summary) -> Option<RecordType> {
+        if summary.intra_mmse && self.intra_mmse == IntraMmse::LeaveOut {
+            return None;
+        }
+        let (message, source) = (summary.message_type, summary.source.as_str());
         match event {
             Event::Arrived if source == RELAY => None,
             Event::Arrived => self
@@ -184,24 +213,66 @@ impl Facts {
         };
         Record {
             record,
-            more: self.more(),
+            more: self.more(event),
+            when_answered: record_type == RecordType::R4f,
         }
     }
 
     /// What a record says besides: which MM4 message it is about, and under which IDs records of one message are joined.
-    fn more(&self) -> Vec<(String, String)> {
+    fn more(&self, event: &Event) -> Vec<(String, String)> {
         let own = &self.summary.message_id;
         let differs = self.is_response() && !own.is_empty() && unquoted(own) != unquoted(self.message_id());
+        // What the next hop says of it is the record's status then.
+        let sent_on = !matches!(event, Event::Arrived);
+        let report = sent_on.then(|| self.report_status()).flatten();
+        let subject_size = self.field("Subject").map(|subject| subject.len().to_string());
         let fields = [
             ("message-type", Some(self.message_type())),
             ("message-id-unquoted", Some(unquoted(self.message_id()))),
             ("transaction-id-unquoted", Some(unquoted(&self.summary.transaction_id))),
             ("response-message-id", differs.then_some(own.as_str())),
-        ];
-        let said = fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, non_empty(value?)?)));
+            ("mms-version", self.field("X-Mms-3GPP-MMS-Version")),
+            ("content-class", self.field("X-Mms-Content-Class")),
+            ("subject-size", subject_size.as_deref()),
+            ("components", self.components().as_deref()),
+            ("previously-sent-by", self.previously_sent_by().as_deref()),
+            ("status-extension", self.field("X-Mms-MM-Status-Extension")),
+            ("report-status", report),
+            ("report-status-text", report.and(self.field("X-Mms-Status-Text"))),
+        ]
+        .map(|(name, value)| (name, value.and_then(non_empty)));
+        let said = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
         said.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// Of a report: what it says of the message that it is about.
+    fn report_status(&self) -> Option<&str> {
+        match self.summary.message_type {
+            MessageType::DeliveryReportRequest => self.field("X-Mms-MM-Status-Code"),
+            MessageType::ReadReplyReportRequest => self.field("X-Mms-Read-Status"),
+            _ => None,
+        }
+    }
+
+    /// `image/jpeg:30123 text/plain:55`, as many as there is room for.
+    fn components(&self) -> Option<String> {
+        let parts = self
+            .parts
+            .iter()
+            .map(|(media_type, size)| format!("{media_type}:{size}"));
+        listed(parts)
+    }
+
+    /// The addresses, in the order of their numbers: a line says `1, +15555550100/TYPE=PLMN@mms.a.example`.
+    fn previously_sent_by(&self) -> Option<String> {
+        let numbered = self.previously_sent_by.iter().filter_map(|line| {
+            let (number, address) = line.split_once(',')?;
+            let address = address.trim().trim_matches(['<', '>']);
+            Some((number.trim().parse::<u32>().ok()?, address.replace(' ', "")))
+        });
+        let mut numbered: Vec<(u32, String)> = numbered.filter(|(_, address)| !address.is_empty()).collect();
+        numbered.sort();
+        listed(numbered.into_iter().map(|(_, address)| address))
     }
 
     /// That of the message that the record is about. A response is about the one that its request named: some peers answer
@@ -249,8 +320,9 @@ impl Facts {
         let code = match self.summary.message_type {
             // The record exists only if the relay accepts the request, and then this is what the sender hears.
             MessageType::ForwardRequest => Some("Ok".into()),
-            MessageType::DeliveryReportRequest => self.text("X-Mms-MM-Status-Code"),
-            MessageType::ReadReplyReportRequest => self.text("X-Mms-Read-Status"),
+            MessageType::DeliveryReportRequest | MessageType::ReadReplyReportRequest => {
+                self.report_status().and_then(non_empty)
+            }
             _ => self.text("X-Mms-Request-Status-Code"),
         };
         (code, self.text("X-Mms-Status-Text"))
@@ -270,6 +342,21 @@ impl Facts {
     fn is(&self, name: &str, value: &str) -> bool {
         self.field(name) == Some(value)
     }
+}
+
+/// Whole items with blanks between them, as many as a string of a record has room for; `None` without any.
+fn listed(items: impl Iterator<Item = String>) -> Option<String> {
+    let mut list = String::new();
+    for item in items {
+        if list.len() + 1 + item.len() > LONGEST_STRING {
+            break;
+        }
+        if !list.is_empty() {
+            list.push(' ');
+        }
+        list.push_str(&item);
+    }
+    (!list.is_empty()).then_some(list)
 }
 
 /// An ID without the blanks and quotes around it, as IDs are compared.

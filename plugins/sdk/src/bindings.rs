@@ -3514,7 +3514,8 @@ pub mod mm4 {
                 pub record_type: RecordType,
                 pub message_id: _rt::String,
                 pub transaction_id: ::core::option::Option<_rt::String>,
-                /// Peer names as configured.
+                /// Peer names as configured. A record of an `arrival` that names no destination gets it from the relay, where the
+                /// message goes on to one peer only.
                 pub source_peer: ::core::option::Option<_rt::String>,
                 pub destination_peer: ::core::option::Option<_rt::String>,
                 /// Whether no other operator's MMSE had a part in it: `intra-mmse` of `summary`.
@@ -4570,6 +4571,569 @@ pub mod mm4 {
                     #[link(wasm_import_module = "mm4:filter/charging@0.1.0")]
                     unsafe extern "C" {
                         #[link_name = "emit-with"]
+                        fn wit_import21(_: *mut u8, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import21(_: *mut u8, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import21(ptr0, ptr20);
+                    let l22 = i32::from(*ptr20.add(0).cast::<u8>());
+                    let result34 = match l22 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l23 = i32::from(
+                                    *ptr20.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::mm4::filter::types::Fault as V33;
+                                let v33 = match l23 {
+                                    0 => {
+                                        let e33 = {
+                                            let l24 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l25 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len26 = l25;
+                                            let bytes26 = _rt::Vec::from_raw_parts(
+                                                l24.cast(),
+                                                len26,
+                                                len26,
+                                            );
+                                            _rt::string_lift(bytes26)
+                                        };
+                                        V33::Invalid(e33)
+                                    }
+                                    1 => {
+                                        let e33 = {
+                                            let l27 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l28 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len29 = l28;
+                                            let bytes29 = _rt::Vec::from_raw_parts(
+                                                l27.cast(),
+                                                len29,
+                                                len29,
+                                            );
+                                            _rt::string_lift(bytes29)
+                                        };
+                                        V33::Unavailable(e33)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                        let e33 = {
+                                            let l30 = *ptr20
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l31 = *ptr20
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len32 = l31;
+                                            let bytes32 = _rt::Vec::from_raw_parts(
+                                                l30.cast(),
+                                                len32,
+                                                len32,
+                                            );
+                                            _rt::string_lift(bytes32)
+                                        };
+                                        V33::Limit(e33)
+                                    }
+                                };
+                                v33
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result34
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// As `emit-with`, for a record of a request that came in and whose status is the answer to it: `r4f`. On `arrival` the
+            /// record is kept with the message, and is numbered and exported when it is decided what whoever asked hears: the
+            /// response that they get, or what it would say, where they asked for none. That becomes its `status-code` and
+            /// `status-text`, whatever stands there in `entry`. A response that does not come within `response-within` of its peer
+            /// counts as `Error-network-problem`. A copy of a request waits for the answer to the first one. For messages that are
+            /// no request, and on other occasions, there is nothing to wait for: then it is `emit-with`.
+            ///
+            /// Younger than `emit-with`: a plug-in that calls it does not load into a relay without it.
+            #[allow(async_fn_in_trait)]
+            pub fn emit_when_answered(
+                entry: &ChargingRecord,
+                more: &[(_rt::String, _rt::String)],
+            ) -> ::core::result::Result<(), Fault> {
+                #[cfg(not(target_family = "wasm"))]
+                return crate::native::charging::emit_when_answered(entry, more);
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 40 + 40 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 40
+                            + 40 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    let ChargingRecord {
+                        record_type: record_type1,
+                        message_id: message_id1,
+                        transaction_id: transaction_id1,
+                        source_peer: source_peer1,
+                        destination_peer: destination_peer1,
+                        intra_mmse: intra_mmse1,
+                        originator: originator1,
+                        recipients: recipients1,
+                        content_type: content_type1,
+                        message_size: message_size1,
+                        message_class: message_class1,
+                        priority: priority1,
+                        submission_time: submission_time1,
+                        expiry: expiry1,
+                        delivery_report_requested: delivery_report_requested1,
+                        read_reply_requested: read_reply_requested1,
+                        acknowledgement_requested: acknowledgement_requested1,
+                        sender_hidden: sender_hidden1,
+                        forward_counter: forward_counter1,
+                        status_code: status_code1,
+                        status_text: status_text1,
+                    } = entry;
+                    *ptr0.add(0).cast::<u8>() = (record_type1.clone() as i32) as u8;
+                    let vec2 = message_id1;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    *ptr0.add(2 * ::core::mem::size_of::<*const u8>()).cast::<usize>() = len2;
+                    *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr2
+                        .cast_mut();
+                    match transaction_id1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec3 = e;
+                            let ptr3 = vec3.as_ptr().cast::<u8>();
+                            let len3 = vec3.len();
+                            *ptr0
+                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len3;
+                            *ptr0
+                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr3.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match source_peer1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec4 = e;
+                            let ptr4 = vec4.as_ptr().cast::<u8>();
+                            let len4 = vec4.len();
+                            *ptr0
+                                .add(8 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len4;
+                            *ptr0
+                                .add(7 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr4.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(6 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match destination_peer1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(9 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec5 = e;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            *ptr0
+                                .add(11 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len5;
+                            *ptr0
+                                .add(10 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr5.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(9 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match intra_mmse1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(1 + 12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (match e {
+                                true => 1,
+                                false => 0,
+                            }) as u8;
+                        }
+                        None => {
+                            *ptr0
+                                .add(12 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match originator1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(13 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec6 = e;
+                            let ptr6 = vec6.as_ptr().cast::<u8>();
+                            let len6 = vec6.len();
+                            *ptr0
+                                .add(15 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len6;
+                            *ptr0
+                                .add(14 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr6.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(13 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    let vec8 = recipients1;
+                    let len8 = vec8.len();
+                    let layout8 = _rt::alloc::Layout::from_size_align(
+                            vec8.len() * (2 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result8, _cleanup8) = wit_bindgen::rt::Cleanup::new(layout8);
+                    for (i, e) in vec8.into_iter().enumerate() {
+                        let base = result8
+                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let vec7 = e;
+                            let ptr7 = vec7.as_ptr().cast::<u8>();
+                            let len7 = vec7.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len7;
+                            *base.add(0).cast::<*mut u8>() = ptr7.cast_mut();
+                        }
+                    }
+                    *ptr0
+                        .add(17 * ::core::mem::size_of::<*const u8>())
+                        .cast::<usize>() = len8;
+                    *ptr0
+                        .add(16 * ::core::mem::size_of::<*const u8>())
+                        .cast::<*mut u8>() = result8;
+                    match content_type1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(18 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec9 = e;
+                            let ptr9 = vec9.as_ptr().cast::<u8>();
+                            let len9 = vec9.len();
+                            *ptr0
+                                .add(20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len9;
+                            *ptr0
+                                .add(19 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr9.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(18 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match message_size1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(8 + 20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(16 + 20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i64>() = _rt::as_i64(e);
+                        }
+                        None => {
+                            *ptr0
+                                .add(8 + 20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match message_class1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(24 + 20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec10 = e;
+                            let ptr10 = vec10.as_ptr().cast::<u8>();
+                            let len10 = vec10.len();
+                            *ptr0
+                                .add(24 + 22 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len10;
+                            *ptr0
+                                .add(24 + 21 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr10.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(24 + 20 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match priority1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(24 + 23 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec11 = e;
+                            let ptr11 = vec11.as_ptr().cast::<u8>();
+                            let len11 = vec11.len();
+                            *ptr0
+                                .add(24 + 25 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len11;
+                            *ptr0
+                                .add(24 + 24 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr11.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(24 + 23 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match submission_time1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(24 + 26 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec12 = e;
+                            let ptr12 = vec12.as_ptr().cast::<u8>();
+                            let len12 = vec12.len();
+                            *ptr0
+                                .add(24 + 28 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len12;
+                            *ptr0
+                                .add(24 + 27 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr12.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(24 + 26 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match expiry1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(24 + 29 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec13 = e;
+                            let ptr13 = vec13.as_ptr().cast::<u8>();
+                            let len13 = vec13.len();
+                            *ptr0
+                                .add(24 + 31 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len13;
+                            *ptr0
+                                .add(24 + 30 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr13.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(24 + 29 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match delivery_report_requested1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(24 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(25 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (match e {
+                                true => 1,
+                                false => 0,
+                            }) as u8;
+                        }
+                        None => {
+                            *ptr0
+                                .add(24 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match read_reply_requested1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(26 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(27 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (match e {
+                                true => 1,
+                                false => 0,
+                            }) as u8;
+                        }
+                        None => {
+                            *ptr0
+                                .add(26 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match acknowledgement_requested1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(28 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(29 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (match e {
+                                true => 1,
+                                false => 0,
+                            }) as u8;
+                        }
+                        None => {
+                            *ptr0
+                                .add(28 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match sender_hidden1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(30 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(31 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (match e {
+                                true => 1,
+                                false => 0,
+                            }) as u8;
+                        }
+                        None => {
+                            *ptr0
+                                .add(30 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match forward_counter1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(32 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            *ptr0
+                                .add(36 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<i32>() = _rt::as_i32(e);
+                        }
+                        None => {
+                            *ptr0
+                                .add(32 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match status_code1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(40 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec14 = e;
+                            let ptr14 = vec14.as_ptr().cast::<u8>();
+                            let len14 = vec14.len();
+                            *ptr0
+                                .add(40 + 34 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len14;
+                            *ptr0
+                                .add(40 + 33 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr14.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(40 + 32 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    match status_text1 {
+                        Some(e) => {
+                            *ptr0
+                                .add(40 + 35 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (1i32) as u8;
+                            let vec15 = e;
+                            let ptr15 = vec15.as_ptr().cast::<u8>();
+                            let len15 = vec15.len();
+                            *ptr0
+                                .add(40 + 37 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len15;
+                            *ptr0
+                                .add(40 + 36 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr15.cast_mut();
+                        }
+                        None => {
+                            *ptr0
+                                .add(40 + 35 * ::core::mem::size_of::<*const u8>())
+                                .cast::<u8>() = (0i32) as u8;
+                        }
+                    };
+                    let vec19 = more;
+                    let len19 = vec19.len();
+                    let layout19 = _rt::alloc::Layout::from_size_align(
+                            vec19.len() * (4 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result19, _cleanup19) = wit_bindgen::rt::Cleanup::new(layout19);
+                    for (i, e) in vec19.into_iter().enumerate() {
+                        let base = result19
+                            .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let (t16_0, t16_1) = e;
+                            let vec17 = t16_0;
+                            let ptr17 = vec17.as_ptr().cast::<u8>();
+                            let len17 = vec17.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len17;
+                            *base.add(0).cast::<*mut u8>() = ptr17.cast_mut();
+                            let vec18 = t16_1;
+                            let ptr18 = vec18.as_ptr().cast::<u8>();
+                            let len18 = vec18.len();
+                            *base
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len18;
+                            *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr18.cast_mut();
+                        }
+                    }
+                    *ptr0
+                        .add(40 + 39 * ::core::mem::size_of::<*const u8>())
+                        .cast::<usize>() = len19;
+                    *ptr0
+                        .add(40 + 38 * ::core::mem::size_of::<*const u8>())
+                        .cast::<*mut u8>() = result19;
+                    let ptr20 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "mm4:filter/charging@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "emit-when-answered"]
                         fn wit_import21(_: *mut u8, _: *mut u8);
                     }
                     #[cfg(not(target_arch = "wasm32"))]
@@ -6439,9 +7003,9 @@ macro_rules! __export_filter_impl {
         () = { #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.63.0:mm4:filter@0.1.0:filter:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3919] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3942] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd2\x1d\x01A\x02\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9\x1d\x01A\x02\x01\
 A\x20\x01B3\x01m\x07\x0fforward-request\x10forward-response\x17delivery-report-r\
 equest\x18delivery-report-response\x19read-reply-report-request\x1aread-reply-re\
 port-response\x05other\x04\0\x0cmessage-type\x03\0\0\x01m\x04\x06number\x0ashort\
@@ -6504,7 +7068,7 @@ p}\x01@\x01\x05county\0\x01\x04\0\x05bytes\x01\x02\x03\0\x17mm4:filter/random@0.
 @\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x02\x03keys\x05valu\
 e\x02\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06delete\x01\x08\x01\
 @\x02\x03keys\x02byx\0\x06\x04\0\x09increment\x01\x09\x03\0\x13mm4:filter/kv@0.1\
-.0\x05\x0e\x01B\x12\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01m\x0c\x05o4frq\
+.0\x05\x0e\x01B\x13\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01m\x0c\x05o4frq\
 \x05o4frs\x03o4d\x03o4r\x03r4f\x05r4drq\x05r4drs\x05r4rrq\x05r4rrs\x08relay-in\x09\
 relay-out\x0crelay-failed\x04\0\x0brecord-type\x03\0\x02\x01ks\x01k\x7f\x01ps\x01\
 kw\x01ky\x01r\x15\x0brecord-type\x03\x0amessage-ids\x0etransaction-id\x04\x0bsou\
@@ -6515,20 +7079,21 @@ read-reply-requested\x05\x19acknowledgement-requested\x05\x0dsender-hidden\x05\x
 forward-counter\x08\x0bstatus-code\x04\x0bstatus-text\x04\x04\0\x0fcharging-reco\
 rd\x03\0\x09\x01j\0\x01\x01\x01@\x01\x05entry\x0a\0\x0b\x04\0\x04emit\x01\x0c\x01\
 o\x02ss\x01p\x0d\x01@\x02\x05entry\x0a\x04more\x0e\0\x0b\x04\0\x09emit-with\x01\x0f\
-\x03\0\x19mm4:filter/charging@0.1.0\x05\x0f\x01B\x09\x02\x03\x02\x01\x06\x04\0\x05\
-fault\x03\0\0\x01ks\x01r\x03\x02id\x02\x06domain\x02\x04peer\x02\x04\0\x07networ\
-k\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x06numbers\0\x06\x04\0\x06loo\
-kup\x01\x07\x03\0\x1amm4:filter/numbering@0.1.0\x05\x10\x02\x03\0\0\x08occasion\x02\
-\x03\0\0\x07verdict\x01B\x16\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x02\x03\x02\
-\x01\x03\x04\0\x0cmessage-type\x03\0\x02\x02\x03\x02\x01\x11\x04\0\x08occasion\x03\
-\0\x04\x02\x03\x02\x01\x12\x04\0\x07verdict\x03\0\x06\x01n\x03\x07arrival\x09dep\
-arture\x07outcome\x04\0\x09occasions\x03\0\x08\x01p\x03\x01ps\x01r\x05\x04names\x07\
-versions\x09occasions\x09\x0dmessage-types\x0a\x0bmedia-types\x0b\x04\0\x0bdescr\
-iption\x03\0\x0c\x01@\0\0\x0d\x04\0\x08describe\x01\x0e\x01j\0\x01s\x01@\0\0\x0f\
-\x04\0\x09configure\x01\x10\x01j\x01\x07\x01\x01\x01@\x01\x08occasion\x05\0\x11\x04\
-\0\x07process\x01\x12\x04\0\x17mm4:filter/plugin@0.1.0\x05\x13\x04\0\x17mm4:filt\
-er/filter@0.1.0\x04\0\x0b\x0c\x01\0\x06filter\x03\0\0\0G\x09producers\x01\x0cpro\
-cessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+\x04\0\x12emit-when-answered\x01\x0f\x03\0\x19mm4:filter/charging@0.1.0\x05\x0f\x01\
+B\x09\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01r\x03\x02id\x02\x06dom\
+ain\x02\x04peer\x02\x04\0\x07network\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01\
+@\x01\x06numbers\0\x06\x04\0\x06lookup\x01\x07\x03\0\x1amm4:filter/numbering@0.1\
+.0\x05\x10\x02\x03\0\0\x08occasion\x02\x03\0\0\x07verdict\x01B\x16\x02\x03\x02\x01\
+\x06\x04\0\x05fault\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0cmessage-type\x03\0\x02\x02\
+\x03\x02\x01\x11\x04\0\x08occasion\x03\0\x04\x02\x03\x02\x01\x12\x04\0\x07verdic\
+t\x03\0\x06\x01n\x03\x07arrival\x09departure\x07outcome\x04\0\x09occasions\x03\0\
+\x08\x01p\x03\x01ps\x01r\x05\x04names\x07versions\x09occasions\x09\x0dmessage-ty\
+pes\x0a\x0bmedia-types\x0b\x04\0\x0bdescription\x03\0\x0c\x01@\0\0\x0d\x04\0\x08\
+describe\x01\x0e\x01j\0\x01s\x01@\0\0\x0f\x04\0\x09configure\x01\x10\x01j\x01\x07\
+\x01\x01\x01@\x01\x08occasion\x05\0\x11\x04\0\x07process\x01\x12\x04\0\x17mm4:fi\
+lter/plugin@0.1.0\x05\x13\x04\0\x17mm4:filter/filter@0.1.0\x04\0\x0b\x0c\x01\0\x06\
+filter\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262\
+.0\x10wit-bindgen-rust\x060.63.0";
         };
     };
 }
@@ -6540,8 +7105,8 @@ pub use __export_filter_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3652] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa7\x1b\x01A\x02\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3675] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbe\x1b\x01A\x02\x01\
 A\x1c\x01B3\x01m\x07\x0fforward-request\x10forward-response\x17delivery-report-r\
 equest\x18delivery-report-response\x19read-reply-report-request\x1aread-reply-re\
 port-response\x05other\x04\0\x0cmessage-type\x03\0\0\x01m\x04\x06number\x0ashort\
@@ -6604,7 +7169,7 @@ p}\x01@\x01\x05county\0\x01\x04\0\x05bytes\x01\x02\x03\0\x17mm4:filter/random@0.
 @\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x02\x03keys\x05valu\
 e\x02\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06delete\x01\x08\x01\
 @\x02\x03keys\x02byx\0\x06\x04\0\x09increment\x01\x09\x03\0\x13mm4:filter/kv@0.1\
-.0\x05\x0e\x01B\x12\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01m\x0c\x05o4frq\
+.0\x05\x0e\x01B\x13\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01m\x0c\x05o4frq\
 \x05o4frs\x03o4d\x03o4r\x03r4f\x05r4drq\x05r4drs\x05r4rrq\x05r4rrs\x08relay-in\x09\
 relay-out\x0crelay-failed\x04\0\x0brecord-type\x03\0\x02\x01ks\x01k\x7f\x01ps\x01\
 kw\x01ky\x01r\x15\x0brecord-type\x03\x0amessage-ids\x0etransaction-id\x04\x0bsou\
@@ -6615,13 +7180,13 @@ read-reply-requested\x05\x19acknowledgement-requested\x05\x0dsender-hidden\x05\x
 forward-counter\x08\x0bstatus-code\x04\x0bstatus-text\x04\x04\0\x0fcharging-reco\
 rd\x03\0\x09\x01j\0\x01\x01\x01@\x01\x05entry\x0a\0\x0b\x04\0\x04emit\x01\x0c\x01\
 o\x02ss\x01p\x0d\x01@\x02\x05entry\x0a\x04more\x0e\0\x0b\x04\0\x09emit-with\x01\x0f\
-\x03\0\x19mm4:filter/charging@0.1.0\x05\x0f\x01B\x09\x02\x03\x02\x01\x06\x04\0\x05\
-fault\x03\0\0\x01ks\x01r\x03\x02id\x02\x06domain\x02\x04peer\x02\x04\0\x07networ\
-k\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x06numbers\0\x06\x04\0\x06loo\
-kup\x01\x07\x03\0\x1amm4:filter/numbering@0.1.0\x05\x10\x04\07mm4:filter/filter-\
-with-all-of-its-exports-removed@0.1.0\x04\0\x0b,\x01\0&filter-with-all-of-its-ex\
-ports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
-0.262.0\x10wit-bindgen-rust\x060.63.0";
+\x04\0\x12emit-when-answered\x01\x0f\x03\0\x19mm4:filter/charging@0.1.0\x05\x0f\x01\
+B\x09\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01r\x03\x02id\x02\x06dom\
+ain\x02\x04peer\x02\x04\0\x07network\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01\
+@\x01\x06numbers\0\x06\x04\0\x06lookup\x01\x07\x03\0\x1amm4:filter/numbering@0.1\
+.0\x05\x10\x04\07mm4:filter/filter-with-all-of-its-exports-removed@0.1.0\x04\0\x0b\
+,\x01\0&filter-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cpr\
+ocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

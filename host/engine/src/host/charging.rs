@@ -38,6 +38,20 @@ impl charging::Host for Call {
         let record = Self::extended(entry.into(), more);
         Ok(record.and_then(|record| self.keep_record(record)).map_err(Into::into))
     }
+
+    fn emit_when_answered(
+        &mut self,
+        entry: charging::ChargingRecord,
+        more: Vec<(String, String)>,
+    ) -> wasmtime::Result<Result<(), types::Fault>> {
+        self.host_calls += 1;
+        self.subject("charging")?;
+        let record = Self::extended(entry.into(), more).map(|record| ChargingRecord {
+            when_answered: true,
+            ..record
+        });
+        Ok(record.and_then(|record| self.keep_record(record)).map_err(Into::into))
+    }
 }
 
 impl Call {

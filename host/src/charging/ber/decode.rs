@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::super::record::Kind;
+use mm4relay_engine::RecordType;
+
 use super::layout::{self, Field};
 use super::tlv::{self, CONSTRUCTED, CONTEXT, SEQUENCE, TlvError};
 use super::values;
@@ -10,7 +11,7 @@ use super::values;
 /// One record: its type, and its fields by name, in the order in which they stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    pub kind: Kind,
+    pub record_type: RecordType,
     pub fields: Vec<(String, String)>,
 }
 
@@ -23,6 +24,8 @@ pub enum DecodeError {
     Unknown(u32),
     #[error("an element of class {0:#04x} stands where a record should")]
     NotARecord(u8),
+    #[error("a member of a list is no SEQUENCE, but has tag {0}")]
+    Member(u32),
     #[error("{field}: {problem}")]
     Field { field: String, problem: &'static str },
 }
@@ -34,18 +37,18 @@ pub fn decode(octets: &mut &[u8]) -> Result<Decoded, DecodeError> {
     if record.class_and_form != CONTEXT | CONSTRUCTED {
         return Err(DecodeError::NotARecord(record.class_and_form));
     }
-    let kind = Kind::of_number(record.tag).ok_or(DecodeError::Unknown(record.tag))?;
+    let record_type = layout::of_number(record.tag).ok_or(DecodeError::Unknown(record.tag))?;
     let mut rest = record.content;
     let mut fields = Vec::new();
     while !rest.is_empty() {
         let element = tlv::take(&mut rest)?;
-        let known = layout::fields(kind).iter().find(|(tag, _)| *tag == element.tag);
+        let known = layout::fields(record_type).iter().find(|(tag, _)| *tag == element.tag);
         fields.push(match known {
             Some((_, field)) => (field.name().to_owned(), shown(*field, element.content)?),
             None => (format!("[{}]", element.tag), hexadecimal(element.content)),
         });
     }
-    Ok(Decoded { kind, fields })
+    Ok(Decoded { record_type, fields })
 }
 
 fn shown(field: Field, content: &[u8]) -> Result<String, DecodeError> {
@@ -56,7 +59,7 @@ fn shown(field: Field, content: &[u8]) -> Result<String, DecodeError> {
     };
     let number = || integer(content).ok_or_else(|| problem("a number of no octets, or of more than nine"));
     Ok(match field {
-        RecordType | MessageSize | ForwardCounter | LocalSequenceNumber => number()?.to_string(),
+        Type | MessageSize | ForwardCounter | LocalSequenceNumber => number()?.to_string(),
         RequestStatus | MandatoryRequestStatus => named(number()?, values::request_status_name),
         MmStatus | MandatoryMmStatus | ReadStatus => named(number()?, values::mm_status_name),
         MessageClass => named(number()?, values::message_class_name),
@@ -78,22 +81,55 @@ fn shown(field: Field, content: &[u8]) -> Result<String, DecodeError> {
         }
         OriginatorSystem | RecipientSystem => system(content)?,
         Originator | Recipient => agent(content)?,
-        Recipients => {
-            let mut all = Vec::new();
+        Recipients | ForwardingAddresses => {
+            let all: Result<Vec<String>, DecodeError> = sequences(content).map(|one| agent(one?)).collect();
+            all?.join(", ")
+        }
+        Components => {
             let mut rest = content;
-            while !rest.is_empty() {
-                let element = tlv::take(&mut rest)?;
-                if element.class_and_form | element.tag as u8 != SEQUENCE {
-                    return Err(problem("an address that is no SEQUENCE"));
-                }
-                all.push(agent(element.content)?);
-            }
-            all.join(", ")
+            let (subject, media) = (tlv::take(&mut rest)?, tlv::take(&mut rest)?);
+            let parts = sequences(media.content).map(|one| sized(one?));
+            let all: Result<Vec<String>, DecodeError> =
+                std::iter::once(sized(subject.content).map(|subject| format!("subject {subject}")))
+                    .chain(parts)
+                    .collect();
+            all?.join(", ")
         }
         MessageId | Version | ContentType | StatusText | MandatoryStatusText => {
             String::from_utf8_lossy(content).into_owned()
         }
     })
+}
+
+/// The contents of the members of a SET OF SEQUENCE.
+fn sequences(content: &[u8]) -> impl Iterator<Item = Result<&[u8], DecodeError>> {
+    let mut rest = content;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let element = match tlv::take(&mut rest) {
+            Ok(element) => element,
+            Err(error) => {
+                rest = &[];
+                return Some(Err(error.into()));
+            }
+        };
+        let is_sequence = element.class_and_form | element.tag as u8 == SEQUENCE;
+        Some(match is_sequence {
+            true => Ok(element.content),
+            false => Err(DecodeError::Member(element.tag)),
+        })
+    })
+}
+
+fn sized(content: &[u8]) -> Result<String, DecodeError> {
+    let mut rest = content;
+    let (media_type, size) = (tlv::take(&mut rest)?, tlv::take(&mut rest)?);
+    let size = integer(size.content).unwrap_or_default();
+    Ok(format!("{} {size}", String::from_utf8_lossy(media_type.content))
+        .trim()
+        .to_owned())
 }
 
 fn named(number: u64, name: fn(u64) -> &'static str) -> String {

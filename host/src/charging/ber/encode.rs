@@ -4,13 +4,13 @@
 //! ([`tlv::primitive`], [`tlv::constructed`] for a SEQUENCE or SET), but is put *around* a CHOICE, which has no tag of its
 //! own ([`expiry`], [`agent`]).
 
-use jiff::fmt::rfc2822;
-use jiff::{SignedDuration, Zoned};
+use jiff::Zoned;
+use mm4relay_engine::RecordType;
 
-use super::super::record::{Kind, Record, zoned};
+use super::super::record::{Record, dated, zoned};
 use super::layout::{self, Field};
 use super::{tlv, values};
-use crate::protocol::mm4::{MessageClass, Priority};
+use crate::protocol::mm4::{Date, Expiry, MessageClass, Priority};
 
 /// The most octets of a text: status texts and content types of strangers have no bound of their own.
 const LONGEST_TEXT: usize = 255;
@@ -23,23 +23,28 @@ const INTERNATIONAL: u8 = 0x91;
 /// The same for a number of unknown type.
 const UNKNOWN: u8 = 0x81;
 
-/// The octets of `record`, as a record of type `kind`.
-pub fn encode(record: &Record, kind: Kind) -> Vec<u8> {
-    let mut fields = Vec::with_capacity(256);
-    for (tag, field) in layout::fields(kind) {
-        write(&mut fields, *tag, *field, record, kind);
+/// The type of a subject: it is text, whatever its encoding.
+const SUBJECT_TYPE: &[u8] = b"text/plain";
+
+/// The octets of `record`; `None` when TS 32.270 has no record for what it tells of.
+pub fn encode(record: &Record) -> Option<Vec<u8>> {
+    let of = record.standard()?;
+    let number = layout::number(of)?;
+    let mut fields = Vec::with_capacity(512);
+    for (tag, field) in layout::fields(of) {
+        write(&mut fields, *tag, *field, record, of);
     }
     let mut out = Vec::with_capacity(fields.len() + 6);
-    tlv::constructed(&mut out, kind.number(), &fields);
-    out
+    tlv::constructed(&mut out, number, &fields);
+    Some(out)
 }
 
 /// Writes one field, or nothing when the message did not have it and it is optional.
-fn write(out: &mut Vec<u8>, tag: u32, field: Field, record: &Record, kind: Kind) {
+fn write(out: &mut Vec<u8>, tag: u32, field: Field, record: &Record, of: RecordType) {
     let said = &record.fields;
     let mut number = |value: u64| tlv::primitive(out, tag, &tlv::integer(value));
     match field {
-        Field::RecordType => number(kind.number().into()),
+        Field::Type => number(layout::number(of).unwrap_or_default().into()),
         Field::MessageSize => number(said.message_size.unwrap_or(0)),
         Field::ForwardCounter => {
             if let Some(count) = said.forward_counter {
@@ -68,9 +73,11 @@ fn write(out: &mut Vec<u8>, tag: u32, field: Field, record: &Record, kind: Kind)
             );
         }
         Field::MmStatus | Field::ReadStatus => {
-            status_word(said.status_code.as_deref()).map_or((), |word| number(values::mm_status(word).value))
+            if let Some(word) = reported(record) {
+                number(values::mm_status(word).value);
+            }
         }
-        Field::MandatoryMmStatus => number(values::mm_status(said.status_code.as_deref().unwrap_or("")).value),
+        Field::MandatoryMmStatus => number(values::mm_status(reported(record).unwrap_or("")).value),
         Field::LocalSequenceNumber => number(record.sequence & 0xffff_ffff),
         Field::DeliveryReportRequested => boolean(out, tag, said.delivery_report_requested.unwrap_or(false)),
         Field::ReadReplyRequested => boolean(out, tag, said.read_reply_requested.unwrap_or(false)),
@@ -80,31 +87,41 @@ fn write(out: &mut Vec<u8>, tag: u32, field: Field, record: &Record, kind: Kind)
         Field::MessageId => tlv::primitive(out, tag, said.message_id.as_bytes()),
         Field::ContentType => tlv::primitive(out, tag, text(said.content_type.as_deref().unwrap_or(""))),
         Field::Version => {
-            if let Some(version) = &said.version {
+            if let Some(version) = &said.mms_version {
                 tlv::primitive(out, tag, text(version));
             }
         }
         Field::StatusText => {
-            if let Some(status) = status_text(record) {
+            if let Some(status) = status_text(record, of) {
                 tlv::primitive(out, tag, text(&status));
             }
         }
-        Field::MandatoryStatusText => tlv::primitive(out, tag, text(&status_text(record).unwrap_or_default())),
-        Field::OriginatorSystem => system(out, tag, said.originator.as_deref(), originating_peer(record, kind)),
+        Field::MandatoryStatusText => tlv::primitive(out, tag, text(&status_text(record, of).unwrap_or_default())),
+        Field::OriginatorSystem => system(out, tag, said.originator.as_deref(), originating_peer(record, of)),
         Field::RecipientSystem => {
             let address = said.recipients.first().map(String::as_str);
-            system(out, tag, address, receiving_peer(record, kind));
+            system(out, tag, address, receiving_peer(record, of));
         }
         Field::Originator => tlv::constructed(out, tag, &agent(said.originator.as_deref().unwrap_or(""))),
         Field::Recipient => {
             let recipient = said.recipients.first().map_or("", String::as_str);
             tlv::constructed(out, tag, &agent(recipient));
         }
-        Field::Recipients => tlv::constructed(out, tag, &agents(&said.recipients)),
+        Field::Recipients => tlv::constructed(out, tag, &agents(said.recipients.iter().map(String::as_str))),
+        Field::ForwardingAddresses => {
+            if let Some(addresses) = &said.previously_sent_by {
+                tlv::constructed(out, tag, &agents(addresses.split_ascii_whitespace()));
+            }
+        }
+        Field::Components => {
+            if said.components.is_some() {
+                tlv::constructed(out, tag, &components(record));
+            }
+        }
         Field::SubmissionTime => tlv::primitive(out, tag, &moment(&submitted(record))),
         Field::DateAndTime => {
-            if let Some(time) = said.submission_time.as_deref().and_then(parsed) {
-                tlv::primitive(out, tag, &moment(&time));
+            if let Some(date) = date(record) {
+                tlv::primitive(out, tag, &moment(&dated(date)));
             }
         }
         Field::MandatoryDateAndTime => tlv::primitive(out, tag, &moment(&submitted(record))),
@@ -126,16 +143,32 @@ fn text(text: &str) -> &[u8] {
     &octets[..octets.len().min(LONGEST_TEXT)]
 }
 
-/// The status word of a report. What was sent has the next hop's SMTP code in its place, which is no status of a report.
-fn status_word(code: Option<&str>) -> Option<&str> {
-    code.filter(|code| !code.bytes().all(|octet| octet.is_ascii_digit()))
+/// The status of a report: of one that was sent on, its own, and not the SMTP code of the next hop.
+fn reported(record: &Record) -> Option<&str> {
+    let said = &record.fields;
+    said.report_status
+        .as_deref()
+        .or_else(|| spoken(said.status_code.as_deref()))
+}
+
+/// A word of MM4, which an SMTP code is not.
+fn spoken(code: Option<&str>) -> Option<&str> {
+    code.filter(|code| *code == "0" || !code.bytes().all(|octet| octet.is_ascii_digit()))
 }
 
 /// The status text as received, with the status word in front where the word has no number of its own.
-fn status_text(record: &Record) -> Option<String> {
+fn status_text(record: &Record, of: RecordType) -> Option<String> {
     let said = &record.fields;
-    let word = said.status_code.as_deref().filter(|word| !is_exact(word));
-    match (word, said.status_text.as_deref()) {
+    let (word, text) = match of {
+        // What the next hop said of the report is no status of the message.
+        RecordType::R4drq | RecordType::R4rrq => {
+            let text = said.report_status_text.as_deref();
+            let own = spoken(said.status_code.as_deref()).and(said.status_text.as_deref());
+            (reported(record), text.or(own))
+        }
+        _ => (said.status_code.as_deref(), said.status_text.as_deref()),
+    };
+    match (word.filter(|word| !is_exact(word)), text) {
         (Some(word), Some(text)) => Some(format!("{word} {text}")),
         (word, text) => word.or(text).map(str::to_owned),
     }
@@ -156,21 +189,49 @@ fn system(out: &mut Vec<u8>, tag: u32, address: Option<&str>, peer: Option<&str>
 }
 
 /// The peer on the originator's side. Reports and responses travel the other way.
-fn originating_peer(record: &Record, kind: Kind) -> Option<&str> {
-    match kind {
-        Kind::O4frq | Kind::R4f | Kind::R4drs | Kind::R4rrs => record.fields.source_peer.as_deref(),
+fn originating_peer(record: &Record, of: RecordType) -> Option<&str> {
+    match of {
+        RecordType::O4frq | RecordType::R4f | RecordType::R4drs | RecordType::R4rrs => {
+            record.fields.source_peer.as_deref()
+        }
         _ => record.fields.destination_peer.as_deref(),
     }
 }
 
-fn receiving_peer(record: &Record, kind: Kind) -> Option<&str> {
-    match kind {
-        Kind::O4frq | Kind::R4f | Kind::R4drs | Kind::R4rrs => record.fields.destination_peer.as_deref(),
+fn receiving_peer(record: &Record, of: RecordType) -> Option<&str> {
+    match of {
+        RecordType::O4frq | RecordType::R4f | RecordType::R4drs | RecordType::R4rrs => {
+            record.fields.destination_peer.as_deref()
+        }
         _ => record.fields.source_peer.as_deref(),
     }
 }
 
-fn agents(addresses: &[String]) -> Vec<u8> {
+/// MMComponentType: the subject, and a SET OF the parts.
+fn components(record: &Record) -> Vec<u8> {
+    let mut media = Vec::new();
+    for (media_type, size) in record.components() {
+        tlv::sequence(&mut media, &sized(media_type.as_bytes(), size));
+    }
+    let subject = match record.subject_size() {
+        0 => sized(b"", 0),
+        size => sized(SUBJECT_TYPE, size),
+    };
+    let mut content = Vec::with_capacity(media.len() + 32);
+    tlv::constructed(&mut content, 0, &subject);
+    tlv::constructed(&mut content, 1, &media);
+    content
+}
+
+/// SubjectComponent and MediaComponent: a type, and octets.
+fn sized(media_type: &[u8], size: u64) -> Vec<u8> {
+    let mut content = Vec::with_capacity(32);
+    tlv::primitive(&mut content, 0, &media_type[..media_type.len().min(LONGEST_TEXT)]);
+    tlv::primitive(&mut content, 1, &tlv::integer(size));
+    content
+}
+
+fn agents<'a>(addresses: impl Iterator<Item = &'a str>) -> Vec<u8> {
     let mut set = Vec::new();
     for address in addresses {
         tlv::sequence(&mut set, &agent(address));
@@ -234,21 +295,18 @@ fn expiry(time: &Zoned) -> Vec<u8> {
 
 /// `X-Mms-Expiry`: a date, or seconds since the submission.
 fn expires(text: &str, record: &Record) -> Option<Zoned> {
-    if let Ok(seconds) = text.trim().parse::<u32>() {
-        return submitted(record)
-            .checked_add(SignedDuration::from_secs(seconds.into()))
-            .ok();
+    match Expiry::read(text)? {
+        Expiry::At(date) => Some(dated(date)),
+        Expiry::After(delta) => submitted(record).checked_add(delta).ok(),
     }
-    parsed(text)
 }
 
 fn submitted(record: &Record) -> Zoned {
-    let date = record.fields.submission_time.as_deref().and_then(parsed);
-    date.unwrap_or_else(|| zoned(record.recorded_at))
+    date(record).map_or_else(|| zoned(record.recorded_at), dated)
 }
 
-fn parsed(text: &str) -> Option<Zoned> {
-    rfc2822::parse(text.trim()).ok()
+fn date(record: &Record) -> Option<Date> {
+    record.fields.submission_time.as_deref().and_then(Date::read)
 }
 
 /// TimeStamp: local time `YYMMDDhhmmss` in BCD, the sign of the offset to UTC as a character, `hhmm` in BCD.

@@ -1,13 +1,45 @@
-//! Which field stands under which tag, for each record type (TS 32.298, 5.1.4). One row for each field, in the order of the
-//! tags.
+//! Which number each record type has, and which field stands in it under which tag (TS 32.298, 5.1.4). One row for each
+//! field, in the order of the tags.
 
-use super::super::record::Kind;
+use mm4relay_engine::RecordType;
+
 use Field::*;
+
+/// The record types of TS 32.270 that belong to MM4. The number is the `RecordType` of TS 32.298, and the tag of the
+/// record.
+const NUMBERS: [(RecordType, u32); 9] = [
+    (RecordType::O4frq, 31),
+    (RecordType::O4frs, 32),
+    (RecordType::O4d, 33),
+    (RecordType::O4r, 35),
+    (RecordType::R4f, 38),
+    (RecordType::R4drq, 43),
+    (RecordType::R4drs, 44),
+    (RecordType::R4rrq, 46),
+    (RecordType::R4rrs, 47),
+];
+
+/// `None` for a type that TS 32.270 does not know.
+pub fn number(of: RecordType) -> Option<u32> {
+    let mut numbers = NUMBERS.iter();
+    numbers.find(|(known, _)| *known == of).map(|(_, number)| *number)
+}
+
+pub fn of_number(number: u32) -> Option<RecordType> {
+    let mut numbers = NUMBERS.iter();
+    numbers.find(|(_, known)| *known == number).map(|(of, _)| *of)
+}
+
+#[cfg(test)]
+pub fn types() -> impl Iterator<Item = RecordType> {
+    NUMBERS.into_iter().map(|(of, _)| of)
+}
 
 /// What a field says. How it is written stands in `encode.rs`, how it is shown in `decode.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    RecordType,
+    /// The number of the record's type.
+    Type,
     OriginatorSystem,
     RecipientSystem,
     MessageId,
@@ -16,6 +48,7 @@ pub enum Field {
     Recipient,
     Recipients,
     ContentType,
+    Components,
     MessageSize,
     MessageClass,
     SubmissionTime,
@@ -26,6 +59,7 @@ pub enum Field {
     ReadReplyRequested,
     AcknowledgementRequest,
     ForwardCounter,
+    ForwardingAddresses,
     RequestStatus,
     /// Of a request that was taken: always there, with the text that belongs to it.
     MandatoryRequestStatus,
@@ -44,7 +78,7 @@ impl Field {
     /// As `cdr decode` shows it.
     pub fn name(self) -> &'static str {
         match self {
-            RecordType => "recordType",
+            Type => "recordType",
             OriginatorSystem => "originatorMmsRSAddress",
             RecipientSystem => "recipientMmsRSAddress",
             MessageId => "messageID",
@@ -53,6 +87,7 @@ impl Field {
             Recipient => "recipientAddress",
             Recipients => "recipientAddresses",
             ContentType => "contentType",
+            Components => "mmComponentType",
             MessageSize => "messageSize",
             MessageClass => "messageClass",
             SubmissionTime => "submissionTime",
@@ -63,6 +98,7 @@ impl Field {
             ReadReplyRequested => "readReplyRequested",
             AcknowledgementRequest => "acknowledgementRequest",
             ForwardCounter => "forwardCounter",
+            ForwardingAddresses => "forwardingAddress",
             RequestStatus | MandatoryRequestStatus => "requestStatusCode",
             MmStatus | MandatoryMmStatus => "mmStatusCode",
             ReadStatus => "readStatus",
@@ -74,12 +110,12 @@ impl Field {
     }
 }
 
-/// The fields of a record, by tag. Fields that the relay never knows (components, charged party, record extensions) are
-/// optional, and left out.
-pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
-    match kind {
-        Kind::O4frq => &[
-            (0, RecordType),
+/// The fields of a record, by tag; none for a type that TS 32.270 does not know. Record extensions, which every type may
+/// have, are the operator's own: the relay writes none.
+pub fn fields(of: RecordType) -> &'static [(u32, Field)] {
+    match of {
+        RecordType::O4frq => &[
+            (0, Type),
             (1, OriginatorSystem),
             (2, RecipientSystem),
             (3, MessageId),
@@ -87,6 +123,7 @@ pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
             (5, Originator),
             (6, Recipients),
             (7, ContentType),
+            (8, Components),
             (9, MessageSize),
             (10, MessageClass),
             (11, SubmissionTime),
@@ -97,11 +134,12 @@ pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
             (16, ReadReplyRequested),
             (17, AcknowledgementRequest),
             (18, ForwardCounter),
+            (19, ForwardingAddresses),
             (20, RecordTimeStamp),
             (21, LocalSequenceNumber),
         ],
-        Kind::R4f => &[
-            (0, RecordType),
+        RecordType::R4f => &[
+            (0, Type),
             (1, RecipientSystem),
             (2, OriginatorSystem),
             (3, MessageId),
@@ -109,6 +147,7 @@ pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
             (5, Originator),
             (6, Recipients),
             (7, ContentType),
+            (8, Components),
             (9, MessageSize),
             (10, MessageClass),
             (11, SubmissionTime),
@@ -121,11 +160,12 @@ pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
             (18, MandatoryStatusText),
             (19, AcknowledgementRequest),
             (20, ForwardCounter),
+            (21, ForwardingAddresses),
             (22, RecordTimeStamp),
             (23, LocalSequenceNumber),
         ],
-        Kind::O4frs => &[
-            (0, RecordType),
+        RecordType::O4frs => &[
+            (0, Type),
             (1, OriginatorSystem),
             (2, RecipientSystem),
             (3, MessageId),
@@ -135,8 +175,8 @@ pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
             (7, RecordTimeStamp),
             (8, LocalSequenceNumber),
         ],
-        Kind::R4drs | Kind::R4rrs => &[
-            (0, RecordType),
+        RecordType::R4drs | RecordType::R4rrs => &[
+            (0, Type),
             (1, RecipientSystem),
             (2, OriginatorSystem),
             (3, MessageId),
@@ -146,8 +186,8 @@ pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
             (7, RecordTimeStamp),
             (8, LocalSequenceNumber),
         ],
-        Kind::O4d => &[
-            (0, RecordType),
+        RecordType::O4d => &[
+            (0, Type),
             (1, RecipientSystem),
             (2, OriginatorSystem),
             (3, MessageId),
@@ -161,8 +201,8 @@ pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
             (11, RecordTimeStamp),
             (12, LocalSequenceNumber),
         ],
-        Kind::O4r => &[
-            (0, RecordType),
+        RecordType::O4r => &[
+            (0, Type),
             (1, RecipientSystem),
             (2, OriginatorSystem),
             (3, MessageId),
@@ -176,8 +216,8 @@ pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
             (11, RecordTimeStamp),
             (12, LocalSequenceNumber),
         ],
-        Kind::R4drq | Kind::R4rrq => &[
-            (0, RecordType),
+        RecordType::R4drq | RecordType::R4rrq => &[
+            (0, Type),
             (1, RecipientSystem),
             (2, OriginatorSystem),
             (3, MessageId),
@@ -191,6 +231,7 @@ pub fn fields(kind: Kind) -> &'static [(u32, Field)] {
             (11, RecordTimeStamp),
             (12, LocalSequenceNumber),
         ],
+        RecordType::RelayIn | RecordType::RelayOut | RecordType::RelayFailed | RecordType::Fallback => &[],
     }
 }
 
@@ -200,10 +241,17 @@ mod tests {
 
     #[test]
     fn tags_rise_and_each_record_begins_with_its_type() {
-        for kind in Kind::ALL {
-            let fields = fields(kind);
-            assert_eq!(fields[0], (0, RecordType), "{kind:?}");
-            assert!(fields.windows(2).all(|pair| pair[0].0 < pair[1].0), "{kind:?}");
+        for of in types() {
+            let fields = fields(of);
+            assert_eq!(fields[0], (0, Type), "{of:?}");
+            assert!(fields.windows(2).all(|pair| pair[0].0 < pair[1].0), "{of:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_has_a_number_and_fields_or_neither() {
+        for (word, of) in RecordType::WORDS {
+            assert_eq!(number(*of).is_some(), !fields(*of).is_empty(), "{word}");
         }
     }
 }

@@ -1,19 +1,28 @@
 //! Words of MM4 headers as the numbers of TS 32.298, and what becomes of words that have none.
-//!
-//! | MM4 says | the record says |
-//! |---|---|
-//! | a request status without a number | 4, "abnormal release" |
-//! | MM status `Indeterminate`, or one without a number | 5, "unrecognised" |
-//! | MM status `Unreachable` | 3, "rejected" |
-//! | no status where one is mandatory: a request that was taken | 0, "normal release" |
-//! | no status where one is mandatory: a delivery report | 5, "unrecognised" |
-//! | a message class or priority without a number | the field is left out |
-//! | no header that asks for a report or a response | `false` |
-//! | no `X-Mms-Sender-Visibility` | `true`, "visible" |
-//!
-//! Whenever a status has no number of its own, the word is in the status text, so nothing is lost.
 
 use crate::protocol::mm4::{MmStatus, ReadStatus, RequestStatus};
+
+/// What a peer says, or does not say, that TS 32.298 has no value for; and what the record has then. Whenever a status has no
+/// number of its own, its word stands in front of the status text, so nothing is lost. The same table is in docs/charging.md.
+#[cfg(test)]
+pub const UNMAPPED: [(&str, &str); 13] = [
+    ("a request status without a number", "4, error unspecified"),
+    ("a request that was not answered in time", "34, network problem"),
+    ("MM status `Indeterminate`, or one without a number", "5, unrecognised"),
+    ("MM status `Unreachable`", "3, rejected"),
+    ("no status where one is mandatory: a request", "0, ok"),
+    ("no status where one is mandatory: a delivery report", "5, unrecognised"),
+    ("a status extension", "no field"),
+    ("a content class, known or not", "no field"),
+    ("a message class or priority without a number", "the field is left out"),
+    ("no header that asks for a report or a response", "`false`"),
+    ("no `X-Mms-Sender-Visibility`", "`true`, shown"),
+    (
+        "no date, or one that nobody can read, where it is mandatory",
+        "the time of the record",
+    ),
+    ("no subject, where the parts are listed", "a subject of 0 octets"),
+];
 
 /// "Normal release": what stands for `Ok`.
 pub const OK: u64 = 0;

@@ -170,7 +170,7 @@ async fn an_output_takes_the_types_and_peers_that_it_was_asked_for_and_passes_th
     fixture.add(3..=4, "r4f", "operator-a");
     fixture.add(5..=6, "o4frq", "operator-b");
     let mut output = fixture.output(Format::Csv, 1000);
-    output.options.record_types = vec!["o4frq".into()];
+    output.options.record_types = vec![RecordType::O4frq];
     output.options.peers = vec![PeerName::new("operator-a").unwrap()];
     output.step(&fixture.stream, NOW).unwrap();
     output.close(&fixture.stream, Closed::Normally).unwrap();

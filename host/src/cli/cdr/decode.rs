@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use crate::charging::ber::Decoded;
 use crate::charging::file;
 use crate::cli::counted;
-use crate::message::Visible;
+use crate::message::{Choice, Visible};
 
 /// Prints each file's header and records: one line for each field.
 pub(super) fn run(files: &[PathBuf]) -> anyhow::Result<()> {
@@ -44,7 +44,7 @@ fn decode(path: &Path) -> anyhow::Result<()> {
 }
 
 fn show(number: usize, record: &Decoded) {
-    println!("record {number}: {}", record.kind.name());
+    println!("record {number}: {}", record.record_type.word());
     for (name, value) in &record.fields {
         println!("    {name:<24} {}", Visible(value));
     }

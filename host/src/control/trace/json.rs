@@ -52,7 +52,7 @@ fn entry(entry: &HistoryEntry) -> Value {
         Event::Accepted(arrival) => ("accepted", arrived(arrival)),
         Event::Finished(arrival) => ("finished", arrived(arrival)),
         Event::Later { reason, due } => ("later", json!({"reason": reason, "due": time(*due)})),
-        Event::Refused { reason, changes } => ("refused", json!({"reason": reason, "changes": changes})),
+        Event::Refused { reason, changes, .. } => ("refused", json!({"reason": reason, "changes": changes})),
         Event::Outcome {
             id,
             became,
@@ -67,7 +67,7 @@ fn entry(entry: &HistoryEntry) -> Value {
             }),
         ),
         Event::Settled { id, .. } => ("outcome-taken", json!({"id": id.to_string()})),
-        Event::Changed { changes } => ("changed", json!({"changes": changes})),
+        Event::Changed { changes, .. } => ("changed", json!({"changes": changes})),
         Event::Operator { who, did, id } => {
             let id = id.map(|id| id.to_string());
             ("operator", json!({"who": who, "did": did, "id": id}))

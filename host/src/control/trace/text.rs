@@ -112,7 +112,7 @@ fn happened(out: &mut String, entry: &HistoryEntry, charging: &[Recorded]) {
             let reason = Visible(reason);
             say!(out, "{at}  not through its plug-ins: {reason}; again at {}", time(*due));
         }
-        Event::Refused { reason, changes } => {
+        Event::Refused { reason, changes, .. } => {
             say!(out, "{at}  refused after it was accepted: {}", Visible(reason));
             lines(out, changes);
         }
@@ -132,9 +132,12 @@ fn happened(out: &mut String, entry: &HistoryEntry, charging: &[Recorded]) {
             lines(out, changes);
         }
         Event::Settled { id, .. } => say!(out, "{at}  the plug-ins have taken the outcome of {id}"),
-        Event::Changed { changes } => {
+        Event::Changed { changes, .. } => {
             let mut changes = changes.iter();
-            say!(out, "{at}  {}", Visible(changes.next().map_or("", String::as_str)));
+            let first = changes
+                .next()
+                .map_or("it is decided what whoever asked hears", String::as_str);
+            say!(out, "{at}  {}", Visible(first));
             lines(out, changes);
         }
         Event::Operator { who, did, id } => {

@@ -1,7 +1,9 @@
 //! What is compared: one request, for one recipient, between us and the partner. Whichever side wrote the record, and in
 //! whichever form.
 
-use crate::charging::{Fields, Kind, Record, ber};
+use mm4relay_engine::RecordType;
+
+use crate::charging::{Fields, Record, ber};
 use crate::message::Timestamp;
 
 /// Which of the three requests.
@@ -67,21 +69,21 @@ fn flow(fields: &Fields) -> Option<(Flow, bool)> {
         "readreplyreportrequest" | "readreplyrequest" | "mm4readreplyreportreq" => Some(Flow::ReadReply),
         _ => None,
     };
-    match fields.record_type.as_str() {
-        "relay-in" => Some((asked?, false)),
-        "relay-out" => Some((asked?, true)),
-        name => of_kind(Kind::ALL.into_iter().find(|kind| kind.name() == name)?),
+    match fields.record_type? {
+        RecordType::RelayIn => Some((asked?, false)),
+        RecordType::RelayOut => Some((asked?, true)),
+        of => of_type(of),
     }
 }
 
-fn of_kind(kind: Kind) -> Option<(Flow, bool)> {
-    match kind {
-        Kind::O4frq => Some((Flow::Forward, true)),
-        Kind::R4f => Some((Flow::Forward, false)),
-        Kind::R4drq => Some((Flow::DeliveryReport, true)),
-        Kind::O4d => Some((Flow::DeliveryReport, false)),
-        Kind::R4rrq => Some((Flow::ReadReply, true)),
-        Kind::O4r => Some((Flow::ReadReply, false)),
+fn of_type(of: RecordType) -> Option<(Flow, bool)> {
+    match of {
+        RecordType::O4frq => Some((Flow::Forward, true)),
+        RecordType::R4f => Some((Flow::Forward, false)),
+        RecordType::R4drq => Some((Flow::DeliveryReport, true)),
+        RecordType::O4d => Some((Flow::DeliveryReport, false)),
+        RecordType::R4rrq => Some((Flow::ReadReply, true)),
+        RecordType::O4r => Some((Flow::ReadReply, false)),
         _ => None,
     }
 }
@@ -110,7 +112,7 @@ pub fn legs_of(record: &Record) -> Vec<(LegKey, LegFacts)> {
 
 /// The legs of a record in BER.
 pub fn legs_of_ber(record: &ber::Decoded) -> Vec<(LegKey, LegFacts)> {
-    let Some((flow, sent)) = of_kind(record.kind) else {
+    let Some((flow, sent)) = of_type(record.record_type) else {
         return Vec::new();
     };
     let field = |wanted: &str| {
@@ -222,7 +224,7 @@ mod tests {
             plugin: String::new(),
             plugin_version: String::new(),
             fields: Fields {
-                record_type: "o4frq".into(),
+                record_type: Some(RecordType::O4frq),
                 message_id: "\"k1@mms.a.example\"".into(),
                 recipients: vec![
                     "+15555550199/TYPE=PLMN@mms.b.example".into(),
@@ -232,7 +234,7 @@ mod tests {
                 ..Fields::default()
             },
         };
-        let decoded = ber::decode(&mut &ber::encode(&record, Kind::O4frq)[..]).unwrap();
+        let decoded = ber::decode(&mut &ber::encode(&record).unwrap()[..]).unwrap();
         let (ours, theirs) = (legs_of(&record), legs_of_ber(&decoded));
         let keys = |legs: &[(LegKey, LegFacts)]| {
             let mut keys: Vec<LegKey> = legs.iter().map(|(key, _)| key.clone()).collect();

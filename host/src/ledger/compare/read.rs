@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 use super::leg::{self, LegFacts, LegKey};
 use crate::charging::{Fields, Record, file};
+use crate::message::Choice;
 
 /// Columns without which nothing can be compared.
 const NEEDED: [&str; 4] = ["record-type", "message-id", "recipients", "recorded-at"];
@@ -93,7 +94,7 @@ fn csv(text: &str, each: &mut dyn FnMut(LegKey, LegFacts)) -> anyhow::Result<u64
             plugin: String::new(),
             plugin_version: String::new(),
             fields: Fields {
-                record_type: value("record-type").unwrap_or_default(),
+                record_type: value("record-type").as_deref().and_then(Choice::from_word),
                 message_type: value("message-type"),
                 message_id: value("message-id").unwrap_or_default(),
                 recipients: recipients(&value("recipients").unwrap_or_default()),

@@ -1,6 +1,6 @@
 //! What a change does to a transaction, and what it makes due.
 
-use super::{Answer, Cause, Change, Leg, LegState, Mode, News, Task, Todo, Transaction};
+use super::{Answer, Cause, Change, Leg, LegState, Mode, News, Task, Todo, Transaction, WaitingRecord};
 use crate::message::{Ordinal, Recipient, RecipientId, Timestamp};
 
 /// A response that tells of several recipients says the worst of them; what may pass is better than what will not.
@@ -83,9 +83,57 @@ impl Transaction {
     pub fn awaits_responses(&self) -> bool {
         match self.mode {
             Mode::PreAcknowledge => true,
-            // The originator repeats, and a lone next hop may answer as late as it likes.
-            Mode::Transparent => self.wants.response && self.answer.is_none() && self.legs.len() > 1,
+            // The originator repeats, and a lone next hop may answer as late as it likes: only a record cannot wait for ever.
+            Mode::Transparent => {
+                let waits = self.legs.len() > 1 || !self.records.is_empty();
+                self.wants.response && self.answer.is_none() && waits
+            }
         }
+    }
+
+    /// The records that have waited for the answer, complete, once it is known what whoever asked hears; after that they are
+    /// not here any more.
+    pub fn settled(&mut self) -> Vec<WaitingRecord> {
+        if self.records.is_empty() {
+            return Vec::new();
+        }
+        self.said_to_whoever_asked()
+            .map_or_else(Vec::new, |answer| self.completed(&answer))
+    }
+
+    /// As [`settled`](Self::settled), when there is no more time: an answer that never came is none.
+    pub fn settled_at_last(&mut self, now: Timestamp) -> Vec<WaitingRecord> {
+        let answer = self.said_to_whoever_asked().unwrap_or_else(|| silence(now));
+        self.completed(&answer)
+    }
+
+    fn completed(&mut self, answer: &Answer) -> Vec<WaitingRecord> {
+        let mut records = std::mem::take(&mut self.records);
+        for record in &mut records {
+            if let Some(fields) = record.entry.record.as_object_mut() {
+                fields.insert("status-code".into(), answer.status.clone().into());
+                fields.insert("status-text".into(), answer.text.clone().into());
+            }
+        }
+        records
+    }
+
+    /// What the response to the request says, or would say if one was asked for.
+    fn said_to_whoever_asked(&self) -> Option<Answer> {
+        if self.answer.is_some() {
+            return self.answer.clone();
+        }
+        if self.mode == Mode::PreAcknowledge {
+            return self.answer_now();
+        }
+        let said = |leg: &Leg| match &leg.state {
+            LegState::TimedOut { at } => Some(silence(*at)),
+            // Nobody will say more of it.
+            LegState::Delivered { at } if !self.wants.response => Some(Answer::ok(*at)),
+            state => state.decided(true),
+        };
+        let said: Option<Vec<Answer>> = self.legs.iter().map(said).collect();
+        said.and_then(|said| worst(said.into_iter()))
     }
 
     /// The legs that were delivered, and that no response has come for.

@@ -15,15 +15,16 @@ impl MessageType {
     pub fn of(header: &Header) -> Option<Self> {
         let name = headers::value(header, headers::MESSAGE_TYPE)?;
         let name = headers::unquoted(&name);
-        (!name.is_empty()).then(|| from_name(name).unwrap_or(Self::Other))
+        (!name.is_empty()).then(|| Self::of_name(name).unwrap_or(Self::Other))
     }
-}
 
-fn from_name(name: &str) -> Option<MessageType> {
-    let mut names = MessageType::NAMES.iter();
-    names
-        .find(|(_, known)| known.eq_ignore_ascii_case(name))
-        .map(|(kind, _)| *kind)
+    /// `None` for a name that TS 23.140 does not know.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let mut names = Self::NAMES.iter();
+        names
+            .find(|(_, known)| known.eq_ignore_ascii_case(name))
+            .map(|(kind, _)| *kind)
+    }
 }
 
 #[cfg(test)]

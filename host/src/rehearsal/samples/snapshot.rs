@@ -97,10 +97,13 @@ fn record(entry: &Append) -> Vec<String> {
         return vec![entry.record.to_string()];
     };
     let present = fields.iter().filter(|(_, value)| !value.is_null());
-    present
+    let lines = present
         .enumerate()
-        .map(|(at, (key, value))| format!("{} {key}: {value}", if at == 0 { "-" } else { " " }))
-        .collect()
+        .map(|(at, (key, value))| format!("{} {key}: {value}", if at == 0 { "-" } else { " " }));
+    let waits = entry
+        .when_answered
+        .then(|| "  (when the request is answered)".to_owned());
+    lines.chain(waits).collect()
 }
 
 fn write(write: &KvWrite) -> String {

@@ -1,7 +1,7 @@
 //! Records for charging: in the same commit as what caused them, numbered without gaps.
 
 use super::support::*;
-use crate::message::Piece;
+use crate::message::{Answer, Change, LegState, Ordinal, Piece, TransactionChange};
 
 pub(super) async fn a_discarded_message_leaves_its_record_and_nothing_else(stage: &dyn Stage) {
     let spool = stage.open();
@@ -82,4 +82,62 @@ pub(super) async fn the_sequence_goes_on_after_everything_was_exported_and_forgo
     spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
     assert_eq!(sequences(&*spool), [4]);
     assert_eq!(operator.records(&StreamName::CHARGING, 4, 10).unwrap(), []);
+}
+
+fn answered(number: MessageId) -> TransactionChange {
+    let answer = Answer {
+        status: "Error-service-denied".into(),
+        text: Some("not here".into()),
+        at: NOW,
+        host: None,
+    };
+    let state = LegState::Answered { answer };
+    TransactionChange {
+        id: number,
+        change: Change::Leg {
+            ordinal: Ordinal::new(1).unwrap(),
+            state,
+        },
+    }
+}
+
+/// It is durable from the commit of the message on, and has no number before its status is known.
+pub(super) async fn a_record_that_waits_is_numbered_once_when_its_request_is_answered(stage: &dyn Stage) {
+    let spool = stage.open();
+    let number = spool.next_id();
+    let mut request = asking(number, 1);
+    request.appends = vec![Append {
+        when_answered: true,
+        ..charge("r4f")
+    }];
+    spool.commit(request).await.unwrap();
+    spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+    spool.close().await;
+    let spool = stage.open();
+    assert_eq!(sequences(&*spool), [1], "the other message's");
+    spool.change(vec![answered(number)], Vec::new()).await.unwrap();
+    spool.change(vec![answered(number)], Vec::new()).await.unwrap();
+    let rows = spool.records(&StreamName::CHARGING, 1, 10).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].sequence, rows[0].id), (2, entry(number, 0)));
+    assert_eq!(rows[0].record["record-type"], "r4f");
+    assert_eq!(rows[0].record["status-code"], "Error-service-denied");
+    assert_eq!(rows[0].record["status-text"], "not here");
+}
+
+/// A plug-in may ask for it where there is nothing to wait for.
+pub(super) async fn a_record_that_would_wait_for_no_request_does_not(stage: &dyn Stage) {
+    let spool = stage.open();
+    let waiting = Append {
+        when_answered: true,
+        ..charge("relay-in")
+    };
+    spool
+        .commit(Acceptance {
+            appends: vec![waiting],
+            ..message(spool.next_id(), "bytes")
+        })
+        .await
+        .unwrap();
+    assert_eq!(sequences(&*spool), [1]);
 }

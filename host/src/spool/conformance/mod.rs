@@ -72,6 +72,8 @@ macro_rules! claims {
             charging::an_outcome_of_a_dropped_message_is_charged_all_the_same,
             charging::a_request_that_failed_leaves_no_gap_in_the_sequence,
             charging::the_sequence_goes_on_after_everything_was_exported_and_forgotten,
+            charging::a_record_that_waits_is_numbered_once_when_its_request_is_answered,
+            charging::a_record_that_would_wait_for_no_request_does_not,
             streams::each_stream_has_its_own_numbers,
             streams::a_reader_reads_its_stream_and_no_other,
             streams::a_mark_never_goes_back_nor_beyond_the_last_record,

@@ -161,6 +161,7 @@ pub(in crate::spool) fn charge(kind: &str) -> Append {
         plugin: "charging".into(),
         version: "0.1.0".into(),
         record: json!({ "record-type": kind }),
+        when_answered: false,
     }
 }
 
@@ -235,6 +236,7 @@ pub(in crate::spool) fn request(id: MessageId, number: u64) -> Transaction {
         answer: None,
         again: false,
         revision: 0,
+        records: Vec::new(),
         next: None,
     }
 }

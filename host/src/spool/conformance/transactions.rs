@@ -122,6 +122,7 @@ pub(super) async fn a_change_to_nothing_is_none_and_leaves_its_neighbours_alone(
     spool.change(changes, Vec::new()).await.unwrap();
     let expected = Event::Changed {
         changes: vec!["destination 1 is delivered".into()],
+        charged: None,
     };
     assert_eq!(events(stage, number)[1..], [expected]);
 }
@@ -334,6 +335,7 @@ pub(super) async fn a_refusal_from_the_spool_is_known_to_the_request_at_once(sta
         Event::Refused {
             reason: "no".into(),
             changes: vec!["destination 1 answered: Error-service-denied".into()],
+            charged: None,
         },
     ];
     assert_eq!(events(stage, number)[1..], expected);

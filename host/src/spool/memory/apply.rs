@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::super::history::{Arrival, Event as Happened};
+use super::super::history::{Arrival, Charged, Event as Happened, together};
 use super::super::{
     Acceptance, DeliveryResult, Expect, Finish, HistoryEntry, Hold, Outcome, QueueState, Recorded, Settlement,
     SpoolError,
@@ -10,13 +10,15 @@ use super::super::{
 use super::state::{Event, Message, Row, State, Wait};
 use crate::message::{
     Append, Change, KvWrite, MessageId, Ordinal, Outgoing, OutgoingId, Piece, QueueId, StreamName, Timestamp,
-    Transaction, TransactionChange,
+    Transaction, TransactionChange, WaitingRecord,
 };
 
 /// A request after changes to it, with those that did something, in words.
 struct Changed {
     transaction: Transaction,
     texts: Vec<String>,
+    /// The records that had waited for it.
+    charged: Charged,
 }
 
 /// Events in a history, at the most.
@@ -87,13 +89,16 @@ impl State {
             self.insert(acceptance, outgoing, Some(reason))?;
         }
         let id = QueueId::AsReceived(acceptance.id);
-        let charged = self.append(id, &acceptance.appends, now);
+        let at_once = acceptance.appends.iter().filter(|entry| !entry.when_answered);
+        let charged = self.append(id, at_once, now);
         self.keep_values(&acceptance.kv);
-        if let Some(opens) = &acceptance.opens {
-            self.open(opens);
-        }
+        let settled = match &acceptance.opens {
+            Some(opens) => self.open(opens, acceptance.waiting(), now),
+            None => self.wait_with(acceptance.copy_of(), acceptance.waiting(), now),
+        };
         let changed = self.change_all(&acceptance.changes, now);
-        let changes = self.note_others(about, changed, now);
+        let (changes, own) = self.note_others(about, changed, now);
+        let charged = together(together(charged, settled), own);
         let arrival = Arrival::of(acceptance, changes, charged);
         self.note(about, happened(Box::new(arrival)), now);
         Ok(())
@@ -149,11 +154,19 @@ impl State {
             } => {
                 (wait.due, wait.reason, wait.failed) = (None, reason.clone(), true);
                 let id = QueueId::AsReceived(id);
-                self.append(id, appends, now);
+                let charged = self.append(id, appends, now);
                 self.keep_values(kv);
                 let changed = self.change_all(changes, now);
-                let (reason, changes) = (reason.clone(), self.note_others(about, changed, now));
-                self.note(about, Happened::Refused { reason, changes }, now);
+                let (changes, settled) = self.note_others(about, changed, now);
+                self.note(
+                    about,
+                    Happened::Refused {
+                        reason: reason.clone(),
+                        changes,
+                        charged: together(charged, settled),
+                    },
+                    now,
+                );
             }
             Finish::Done(acceptance) => {
                 let hold = acceptance.hold.as_ref();
@@ -218,7 +231,8 @@ impl State {
         }
         let charged = self.append(id.into(), &outcome.appends, now);
         self.keep_values(&outcome.kv);
-        let changes = self.note_others(about, changed, now);
+        let (changes, settled) = self.note_others(about, changed, now);
+        let charged = together(settled, charged);
         self.note(about, Happened::outcome(outcome, changes, charged), now);
         Ok(())
     }
@@ -244,17 +258,39 @@ impl State {
         }
     }
 
-    fn open(&mut self, opens: &Transaction) {
-        match self.requests.get(&opens.id).cloned() {
-            Some(before) => {
-                let mut joined = before.clone();
-                joined.join(opens.clone());
-                self.rewrite(&before, joined);
-            }
-            None => {
-                self.requests.insert(opens.id, opens.clone());
-            }
+    fn open(&mut self, opens: &Transaction, records: Vec<WaitingRecord>, now: Timestamp) -> Charged {
+        let before = self.requests.get(&opens.id).cloned();
+        let mut after = before.clone().unwrap_or_else(|| opens.clone());
+        // Before what makes it wait for responses.
+        after.records.extend(records);
+        if before.is_some() {
+            after.join(opens.clone());
         }
+        let settled = after.settled();
+        match before {
+            Some(before) => self.rewrite(&before, after),
+            None => drop(self.requests.insert(opens.id, after)),
+        }
+        self.charge_settled(&settled, now)
+    }
+
+    /// Records of a copy of a request, which wait for the answer to that; those that nothing is known of wait for nothing.
+    fn wait_with(&mut self, request: Option<MessageId>, records: Vec<WaitingRecord>, now: Timestamp) -> Charged {
+        let known = request.and_then(|id| self.requests.get(&id));
+        let Some(before) = known.filter(|of| of.forget_at > now).cloned() else {
+            return self.charge_settled(&records, now);
+        };
+        let mut after = before.clone();
+        after.records.extend(records);
+        let settled = after.settled();
+        self.rewrite(&before, after);
+        self.charge_settled(&settled, now)
+    }
+
+    fn charge_settled(&mut self, records: &[WaitingRecord], now: Timestamp) -> Charged {
+        records.iter().fold(None, |charged, WaitingRecord { of, entry }| {
+            together(charged, self.append(QueueId::AsReceived(*of), [entry], now))
+        })
     }
 
     pub(super) fn change(&mut self, changes: &[TransactionChange], now: Timestamp) {
@@ -283,8 +319,14 @@ impl State {
                     self.send_again(&transaction, *ordinal, *at);
                 }
             }
+            let settled = transaction.settled();
             self.rewrite(&before, transaction.clone());
-            changed.push(Changed { transaction, texts });
+            let charged = self.charge_settled(&settled, now);
+            changed.push(Changed {
+                transaction,
+                texts,
+                charged,
+            });
         }
         changed
     }
@@ -328,7 +370,7 @@ impl State {
     }
 
     /// The first and the last number that the stream of charging records gave.
-    fn append(&mut self, id: QueueId, appends: &[Append], now: Timestamp) -> Option<(u64, u64)> {
+    fn append<'a>(&mut self, id: QueueId, appends: impl IntoIterator<Item = &'a Append>, now: Timestamp) -> Charged {
         let mut charged = None;
         for append in appends {
             let last = self.numbers.entry(append.stream.clone()).or_default();
@@ -373,17 +415,28 @@ impl State {
         }
     }
 
-    /// Notes changes to other requests in their histories; returns those to `about`.
-    fn note_others(&mut self, about: Option<MessageId>, changed: Vec<Changed>, now: Timestamp) -> Vec<String> {
-        let mut own = Vec::new();
-        for Changed { transaction, texts } in changed {
+    /// Notes changes to other requests in their histories; returns those to `about`, and the records that had waited for it.
+    fn note_others(
+        &mut self,
+        about: Option<MessageId>,
+        changed: Vec<Changed>,
+        now: Timestamp,
+    ) -> (Vec<String>, Charged) {
+        let (mut own, mut own_charged) = (Vec::new(), None);
+        for Changed {
+            transaction,
+            texts: changes,
+            charged,
+        } in changed
+        {
             if about == Some(transaction.id) {
-                own.extend(texts);
-            } else if !texts.is_empty() {
-                self.note(Some(transaction.id), Happened::Changed { changes: texts }, now);
+                own.extend(changes);
+                own_charged = together(own_charged, charged);
+            } else if !changes.is_empty() || charged.is_some() {
+                self.note(Some(transaction.id), Happened::Changed { changes, charged }, now);
             }
         }
-        own
+        (own, own_charged)
     }
 
     pub(super) fn note(&mut self, about: Option<MessageId>, event: Happened, at: Timestamp) {

@@ -7,21 +7,33 @@ use super::stored;
 use super::transactions::Changed;
 use super::unit::Unit;
 use crate::message::{MessageId, Timestamp};
+use crate::spool::history::{Charged, together};
 use crate::spool::{Event, SpoolError};
 
 impl Unit<'_> {
-    /// Notes changes to transactions other than `about`, each in its own history; returns those to `about`.
-    pub(super) fn note_others(&self, about: Option<i64>, changed: Vec<Changed>) -> Result<Vec<String>, SpoolError> {
-        let mut own = Vec::new();
-        for Changed { transaction, texts } in changed {
+    /// Notes changes to transactions other than `about`, each in its own history; returns those to `about`, and the records
+    /// that had waited for it.
+    pub(super) fn note_others(
+        &self,
+        about: Option<i64>,
+        changed: Vec<Changed>,
+    ) -> Result<(Vec<String>, Charged), SpoolError> {
+        let (mut own, mut own_charged) = (Vec::new(), None);
+        for Changed {
+            transaction,
+            texts: changes,
+            charged,
+        } in changed
+        {
             let id = transaction.id.0 as i64;
             if about == Some(id) {
-                own.extend(texts);
-            } else if !texts.is_empty() {
-                self.note(Some(id), &Event::Changed { changes: texts })?;
+                own.extend(changes);
+                own_charged = together(own_charged, charged);
+            } else if !changes.is_empty() || charged.is_some() {
+                self.note(Some(id), &Event::Changed { changes, charged })?;
             }
         }
-        Ok(own)
+        Ok((own, own_charged))
     }
 
     pub(super) fn note(&self, about: Option<i64>, event: &Event) -> Result<(), SpoolError> {

@@ -58,6 +58,7 @@ mod streams;
 mod transactions;
 mod unit;
 pub(super) mod upgrade;
+mod waiting;
 mod writer;
 
 #[cfg(test)]

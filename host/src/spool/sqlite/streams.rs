@@ -23,7 +23,11 @@ pub(super) type Numbers = BTreeMap<StreamName, i64>;
 
 impl Unit<'_> {
     /// Appends records that `id` caused. Returns those of the stream of charging records, if there are any.
-    pub(super) fn append(&mut self, id: QueueId, appends: &[Append]) -> Result<Option<Records>, SpoolError> {
+    pub(super) fn append<'a>(
+        &mut self,
+        id: QueueId,
+        appends: impl IntoIterator<Item = &'a Append>,
+    ) -> Result<Option<Records>, SpoolError> {
         const INSERT: &str = "
             INSERT INTO record(stream, sequence, message, ordinal, recorded_at, plugin, version, record)
             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";

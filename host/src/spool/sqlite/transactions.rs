@@ -3,6 +3,7 @@
 //! A row is read, changed by [`Transaction::apply`] and written again, always by the one thread that writes. What a key
 //! stands for is not stored but its hash alone: whoever finds a row by it looks into the row whether it has that key.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension};
@@ -14,8 +15,9 @@ use super::schema::key;
 use super::stored;
 use super::unit::{Unit, release};
 use crate::message::{
-    Change, Leg, MessageId, Ordinal, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
+    Change, Leg, MessageId, Ordinal, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey, WaitingRecord,
 };
+use crate::spool::history::Charged;
 use crate::spool::ledger::Moved;
 use crate::spool::{Expect, Leased, SpoolError};
 
@@ -26,10 +28,13 @@ const MOST_NEW: i64 = 8192;
 /// The most that [`find`] answers.
 const MOST_FOUND: usize = 100;
 
-/// A transaction after changes to it, and those that did something, one line each.
+/// A transaction after changes to it.
 pub(super) struct Changed {
     pub transaction: Transaction,
+    /// The changes that did something, one line each.
     pub texts: Vec<String>,
+    /// The records that had waited for it.
+    pub charged: Charged,
 }
 
 impl Unit<'_> {
@@ -53,24 +58,40 @@ impl Unit<'_> {
         Ok(())
     }
 
-    pub(super) fn open(&self, opens: &Transaction) -> Result<(), SpoolError> {
+    /// Also writes those of `records` that need not wait.
+    pub(super) fn open(&mut self, opens: &Transaction, records: Vec<WaitingRecord>) -> Result<Charged, SpoolError> {
         const INSERT: &str = "INSERT INTO request(id, due, forget_at, state) VALUES(?1, ?2, ?3, ?4)";
         let id = key(opens.id)?;
         if let Some(before) = read(self.db, id)? {
             let mut joined = before.clone();
+            // Before what makes it wait for responses.
+            joined.records.extend(records);
             joined.join(opens.clone());
-            return self.rewrite(id, &before, joined).map(drop);
+            let settled = joined.settled();
+            self.rewrite(id, &before, joined)?;
+            return self.charge_settled(&settled);
         }
-        let due = opens.next.map(|task| sql_time(task.due));
+        let (mut opened, mut settled) = (Cow::Borrowed(opens), Vec::new());
+        if !records.is_empty() {
+            opened.to_mut().records.extend(records);
+            settled = opened.to_mut().settled();
+        }
+        let due = opened.next.map(|task| sql_time(task.due));
         self.run(
             INSERT,
-            (id, due, sql_time(opens.forget_at), stored::write_request(opens)?),
+            (
+                id,
+                due,
+                sql_time(opened.forget_at),
+                stored::write_request(opened.as_ref())?,
+            ),
         )?;
-        self.add_keys(id, &opens.keys(), &opens.legs)
+        self.add_keys(id, &opened.keys(), &opened.legs)?;
+        self.charge_settled(&settled)
     }
 
     /// Makes the changes, each group of them to its transaction. Unknown ones are left out of the answer.
-    pub(super) fn change(&self, changes: &[TransactionChange]) -> Result<Vec<Changed>, SpoolError> {
+    pub(super) fn change(&mut self, changes: &[TransactionChange]) -> Result<Vec<Changed>, SpoolError> {
         let groups = changes.chunk_by(|one, next| one.id == next.id);
         let mut changed = Vec::new();
         for group in groups {
@@ -83,7 +104,7 @@ impl Unit<'_> {
         Ok(changed)
     }
 
-    fn change_one(&self, id: i64, before: Transaction, group: &[TransactionChange]) -> Result<Changed, SpoolError> {
+    fn change_one(&mut self, id: i64, before: Transaction, group: &[TransactionChange]) -> Result<Changed, SpoolError> {
         let (mut transaction, mut texts) = (before.clone(), Vec::new());
         for TransactionChange { change, .. } in group {
             let last = transaction.clone();
@@ -100,11 +121,17 @@ impl Unit<'_> {
                 self.send_again(id, &transaction, *ordinal, *at)?;
             }
         }
+        let settled = transaction.settled();
         let transaction = self.rewrite(id, &before, transaction)?;
-        Ok(Changed { transaction, texts })
+        let charged = self.charge_settled(&settled)?;
+        Ok(Changed {
+            transaction,
+            texts,
+            charged,
+        })
     }
 
-    fn rewrite(&self, id: i64, before: &Transaction, after: Transaction) -> Result<Transaction, SpoolError> {
+    pub(super) fn rewrite(&self, id: i64, before: &Transaction, after: Transaction) -> Result<Transaction, SpoolError> {
         const UPDATE: &str = "UPDATE request SET due = ?2, forget_at = ?3, state = ?4 WHERE id = ?1";
         if *before == after {
             return Ok(after);
@@ -164,10 +191,12 @@ impl Unit<'_> {
     }
 
     /// Removes a transaction whose time is over, with everything that is kept for it alone.
-    pub(super) fn forget(&self, id: i64) -> Result<(), SpoolError> {
+    pub(super) fn forget(&mut self, id: i64) -> Result<(), SpoolError> {
         // The keys of a damaged row are unknown: its entries stay, and lead nowhere.
-        if let Some(transaction) = read(self.db, id)? {
+        if let Some(mut transaction) = read(self.db, id)? {
             self.remove_keys(id, &transaction.keys())?;
+            let settled = transaction.settled_at_last(self.now);
+            self.charge_settled(&settled)?;
         }
         self.run("DELETE FROM history WHERE request = ?1", [id])?;
         self.run("DELETE FROM request WHERE id = ?1", [id])?;

@@ -11,7 +11,10 @@ use super::stored;
 use super::streams::Numbers;
 use super::transactions::Changed;
 use super::writer::Work;
-use crate::message::{End, MessageId, OutgoingId, QueueId, RecipientEnd, RecipientId, Step, Timestamp};
+use crate::message::{
+    Append, End, KvWrite, MessageId, OutgoingId, QueueId, RecipientEnd, RecipientId, Step, Timestamp, TransactionChange,
+};
+use crate::spool::history::{Charged, together};
 use crate::spool::ledger::{Moved, Movement, Records};
 use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Outcome, Settlement, SpoolError};
 
@@ -112,16 +115,21 @@ impl Unit<'_> {
         for (outgoing, reason) in &acceptance.failed {
             self.insert_outgoing(acceptance, outgoing, Some(reason))?;
         }
-        let records = self.append(QueueId::AsReceived(acceptance.id), &acceptance.appends)?;
+        let records = self.append(
+            QueueId::AsReceived(acceptance.id),
+            acceptance.appends.iter().filter(|append| !append.when_answered),
+        )?;
         let charged = records.as_ref().map(Records::range);
         self.book(acceptance, Movement { records, ..first })?;
         self.keep_values(&acceptance.kv)?;
-        if let Some(opens) = &acceptance.opens {
-            self.open(opens)?;
-        }
+        let settled = match &acceptance.opens {
+            Some(opens) => self.open(opens, acceptance.waiting())?,
+            None => self.wait_with(acceptance.copy_of(), acceptance.waiting())?,
+        };
         let changed = self.change(&acceptance.changes)?;
         self.book_bounces(acceptance, &told_something(&changed))?;
-        let changes = self.note_others(about, changed)?;
+        let (changes, own) = self.note_others(about, changed)?;
+        let charged = together(together(charged, settled), own);
         if about.is_some() {
             self.note(about, &event(Box::new(Arrival::of(acceptance, changes, charged))))?;
         }
@@ -172,20 +180,39 @@ impl Unit<'_> {
                 appends,
                 kv,
             } => {
-                let whole = QueueId::AsReceived(id);
-                let records = self.append(whole, appends)?;
-                let refused = |recipient: u32| RecipientEnd {
-                    recipient: RecipientId(recipient),
-                    end: End::Refused,
+                let (changes, charged) = self.refuse(id, about, kept, (changes, appends, kv))?;
+                let reason = reason.clone();
+                let event = Event::Refused {
+                    reason,
+                    changes,
+                    charged,
                 };
-                let ended: Vec<RecipientEnd> = kept.into_iter().map(refused).collect();
-                self.book_ends(whole, &ended, records)?;
-                self.keep_values(kv)?;
-                let changed = self.change(changes)?;
-                let (reason, changes) = (reason.clone(), self.note_others(about, changed)?);
-                self.note(about, &Event::Refused { reason, changes })
+                self.note(about, &event)
             }
         }
+    }
+
+    /// What the refusal of a waiting message causes besides its own row: the lines for its history, and the records.
+    fn refuse(
+        &mut self,
+        id: MessageId,
+        about: Option<i64>,
+        kept: Vec<u32>,
+        (changes, appends, kv): (&[TransactionChange], &[Append], &[KvWrite]),
+    ) -> Result<(Vec<String>, Charged), SpoolError> {
+        let whole = QueueId::AsReceived(id);
+        let records = self.append(whole, appends)?;
+        let refused = |recipient: u32| RecipientEnd {
+            recipient: RecipientId(recipient),
+            end: End::Refused,
+        };
+        let ended: Vec<RecipientEnd> = kept.into_iter().map(refused).collect();
+        let charged = records.as_ref().map(Records::range);
+        self.book_ends(whole, &ended, records)?;
+        self.keep_values(kv)?;
+        let changed = self.change(changes)?;
+        let (changes, settled) = self.note_others(about, changed)?;
+        Ok((changes, together(charged, settled)))
     }
 
     /// Ends the wait of a message in its own row; the number of rows is 0 when it did not wait.
@@ -255,7 +282,8 @@ impl Unit<'_> {
         let charged = records.as_ref().map(Records::range);
         self.book_ends(outcome.id.into(), &outcome.ended, records)?;
         self.keep_values(&outcome.kv)?;
-        let changes = self.note_others(about, changed)?;
+        let (changes, settled) = self.note_others(about, changed)?;
+        let charged = together(settled, charged);
         if about.is_some() {
             self.note(about, &Event::outcome(outcome, changes, charged))?;
         }

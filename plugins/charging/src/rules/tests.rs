@@ -4,7 +4,15 @@ fn settings(role: Role, inside: &[&str]) -> Settings {
     Settings {
         role,
         inside: inside.iter().map(|&name| name.into()).collect(),
+        ..Settings::default()
     }
+}
+
+/// The record of an event of such a message from `source`.
+fn record_type(settings: &Settings, event: &Event, message: MessageType, source: &str) -> Option<RecordType> {
+    let mut summary = facts(message, &[]).summary;
+    summary.source = source.into();
+    settings.record_type(event, &summary)
 }
 
 fn delivery(code: u16) -> Delivery {
@@ -36,6 +44,8 @@ fn facts(message_type: MessageType, fields: &[(&'static str, &str)]) -> Facts {
         ],
         answered: None,
         fields: fields.iter().map(|&(name, value)| (name, value.to_owned())).collect(),
+        previously_sent_by: Vec::new(),
+        parts: Vec::new(),
     }
 }
 
@@ -72,7 +82,7 @@ fn each_event_makes_the_record_of_its_role() {
         (Other, None, None, None, None),
     ];
     for (message, originator_in, originator_out, recipient_in, recipient_out) in table {
-        let made = |role, event: &Event| settings(role, &[]).record_type(event, message, "operator-a");
+        let made = |role, event: &Event| record_type(&settings(role, &[]), event, message, "operator-a");
         assert_eq!(made(Role::Originator, &Event::Arrived), originator_in, "{message:?}");
         assert_eq!(
             made(Role::Originator, &Event::Delivered(&sent)),
@@ -94,7 +104,7 @@ fn each_event_makes_the_record_of_its_role() {
 #[test]
 fn a_failure_is_recorded_only_where_the_delivery_would_have_been() {
     let refused = delivery(550);
-    let made = |role, message| settings(role, &[]).record_type(&Event::Failed(&refused), message, "operator-a");
+    let made = |role, message| record_type(&settings(role, &[]), &Event::Failed(&refused), message, "operator-a");
     assert_eq!(
         made(Role::Originator, MessageType::ForwardRequest),
         Some(RecordType::RelayFailed)
@@ -108,19 +118,19 @@ fn only_what_crosses_the_border_is_charged() {
     let originator = settings(Role::Originator, &["rs-1"]);
     let forward = MessageType::ForwardRequest;
     assert_eq!(
-        originator.record_type(&Event::Delivered(&sent), forward, "rs-1"),
+        record_type(&originator, &Event::Delivered(&sent), forward, "rs-1"),
         Some(RecordType::O4frq)
     );
     assert_eq!(
-        originator.record_type(&Event::Delivered(&sent), forward, "operator-b"),
+        record_type(&originator, &Event::Delivered(&sent), forward, "operator-b"),
         None
     );
     let recipient = settings(Role::Recipient, &["rs-1"]);
     assert_eq!(
-        recipient.record_type(&Event::Arrived, forward, "operator-b"),
+        record_type(&recipient, &Event::Arrived, forward, "operator-b"),
         Some(RecordType::R4f)
     );
-    assert_eq!(recipient.record_type(&Event::Arrived, forward, "rs-1"), None);
+    assert_eq!(record_type(&recipient, &Event::Arrived, forward, "rs-1"), None);
 }
 
 #[test]
@@ -131,7 +141,7 @@ fn what_the_relay_says_itself_has_not_come_in_and_goes_out_as_from_inside() {
         (Role::Recipient, &[], RecordType::R4drq),
         (Role::Recipient, &["rs-1"], RecordType::R4drq),
     ] {
-        let made = |event: &Event| settings(role, inside).record_type(event, report, RELAY);
+        let made = |event: &Event| record_type(&settings(role, inside), event, report, RELAY);
         assert_eq!(made(&Event::Arrived), None, "{role:?}");
         assert_eq!(made(&Event::Delivered(&sent)), Some(sent_makes), "{role:?}");
     }
@@ -155,7 +165,12 @@ fn fields_come_from_what_the_message_says() {
             ("X-Mms-Forward-Counter", "2"),
         ],
     );
-    let Record { record, more } = facts.record(RecordType::RelayIn, &Event::Arrived);
+    let Record {
+        record,
+        more,
+        when_answered,
+    } = facts.record(RecordType::RelayIn, &Event::Arrived);
+    assert!(!when_answered, "the relay has taken it over");
     let expected = ChargingRecord {
         record_type: RecordType::RelayIn,
         message_id: "\"k1@mms.a.example\"".into(),
@@ -190,6 +205,95 @@ fn fields_come_from_what_the_message_says() {
         ("transaction-id-unquoted", "t1@mms.a.example"),
     ];
     assert_eq!(more, expected);
+}
+
+/// A field that the contract's record has no place for.
+fn further(record: &Record, name: &str) -> Option<String> {
+    let field = record.more.iter().find(|(known, _)| known == name);
+    field.map(|(_, value)| value.clone())
+}
+
+#[test]
+fn the_record_of_a_request_at_the_recipients_side_waits_for_its_status() {
+    let record = facts(MessageType::ForwardRequest, &[]).record(RecordType::R4f, &Event::Arrived);
+    assert!(record.when_answered);
+}
+
+#[test]
+fn parts_subject_and_those_who_sent_it_before_are_listed() {
+    let mut facts = facts(
+        MessageType::ForwardRequest,
+        &[("Subject", "Hello"), ("X-Mms-3GPP-MMS-Version", "6.10.0")],
+    );
+    facts.parts = vec![("image/jpeg".into(), 30_123), ("text/plain".into(), 55)];
+    facts.previously_sent_by = vec![
+        "2, +15555550102/TYPE=PLMN@mms.c.example".into(),
+        "1, <+15555550101/TYPE=PLMN@mms.b.example>".into(),
+        "no number, nobody".into(),
+    ];
+    let record = facts.record(RecordType::R4f, &Event::Arrived);
+    let further = |name| further(&record, name);
+    assert_eq!(further("components").as_deref(), Some("image/jpeg:30123 text/plain:55"));
+    assert_eq!(further("subject-size").as_deref(), Some("5"));
+    assert_eq!(further("mms-version").as_deref(), Some("6.10.0"));
+    assert_eq!(
+        further("previously-sent-by").as_deref(),
+        Some("+15555550101/TYPE=PLMN@mms.b.example +15555550102/TYPE=PLMN@mms.c.example")
+    );
+}
+
+#[test]
+fn a_list_too_long_for_a_record_ends_with_a_whole_item() {
+    let mut facts = facts(MessageType::ForwardRequest, &[]);
+    facts.parts = vec![("application/octet-stream".into(), 1); 100];
+    let record = facts.record(RecordType::R4f, &Event::Arrived);
+    let list = further(&record, "components").expect("a list");
+    assert!(
+        list.len() <= LONGEST_STRING && list.len() > LONGEST_STRING - 40,
+        "{}",
+        list.len()
+    );
+    assert!(
+        list.split(' ').all(|part| part == "application/octet-stream:1"),
+        "{list}"
+    );
+}
+
+#[test]
+fn a_report_that_was_sent_on_says_its_own_status_beside_the_next_hops() {
+    let said = [
+        ("X-Mms-MM-Status-Code", "Expired"),
+        ("X-Mms-Status-Text", "switched off"),
+    ];
+    let facts = facts(MessageType::DeliveryReportRequest, &said);
+    let sent = delivery(250);
+    let record = facts.record(RecordType::R4drq, &Event::Delivered(&sent));
+    assert_eq!(record.record.status_code.as_deref(), Some("250"));
+    assert_eq!(further(&record, "report-status").as_deref(), Some("Expired"));
+    assert_eq!(further(&record, "report-status-text").as_deref(), Some("switched off"));
+    let arrived = facts.record(RecordType::O4d, &Event::Arrived);
+    assert_eq!(arrived.record.status_code.as_deref(), Some("Expired"));
+    assert_eq!(further(&arrived, "report-status"), None);
+}
+
+#[test]
+fn what_stays_within_the_mmse_is_marked_or_left_out() {
+    let mut summary = facts(MessageType::ForwardRequest, &[]).summary;
+    let leaving_out = Settings {
+        intra_mmse: IntraMmse::LeaveOut,
+        ..settings(Role::Relay, &[])
+    };
+    assert_eq!(
+        leaving_out.record_type(&Event::Arrived, &summary),
+        Some(RecordType::RelayIn)
+    );
+    summary.intra_mmse = true;
+    assert_eq!(leaving_out.record_type(&Event::Arrived, &summary), None);
+    let marking = settings(Role::Relay, &[]);
+    assert_eq!(
+        marking.record_type(&Event::Arrived, &summary),
+        Some(RecordType::RelayIn)
+    );
 }
 
 #[test]
@@ -256,7 +360,7 @@ fn the_record_of_a_response_is_about_the_message_of_its_request() {
         let mut facts = facts(MessageType::ForwardResponse, &[]);
         facts.summary.message_id = own.into();
         facts.answered = answered;
-        let Record { record, more } = facts.record(RecordType::RelayIn, &Event::Arrived);
+        let Record { record, more, .. } = facts.record(RecordType::RelayIn, &Event::Arrived);
         let more = |name: &str| {
             let field = more.iter().find(|(known, _)| known == name);
             field.map(|(_, value)| value.clone()).unwrap_or_default()

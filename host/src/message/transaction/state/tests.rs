@@ -1,5 +1,7 @@
 //! Each row: what a request asked for, what happened, and what its sender is told then.
 
+mod records;
+
 use super::*;
 use crate::message::transaction::{RepeatKey, TransactionKey, Wants};
 use crate::message::{MessageId, MessageType, MmsAddress, Ordinal, PeerName, Place, RecipientId};
@@ -68,6 +70,7 @@ fn request(wants: Wants, mode: Mode, legs: &[Leg]) -> Transaction {
         again: false,
         revision: 0,
         next: None,
+        records: Vec::new(),
     };
     made.apply(&Change::Legs { legs: legs.to_vec() });
     made

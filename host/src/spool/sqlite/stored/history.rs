@@ -27,6 +27,8 @@ pub(super) enum StoredEvent {
         reason: String,
         #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
         changes: Vec<String>,
+        #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+        charged: Option<(u64, u64)>,
     },
     #[serde(rename = "o")]
     Outcome {
@@ -54,6 +56,8 @@ pub(super) enum StoredEvent {
     Changed {
         #[serde(rename = "c")]
         changes: Vec<String>,
+        #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+        charged: Option<(u64, u64)>,
     },
     #[serde(rename = "p")]
     Operator {
@@ -137,7 +141,15 @@ impl From<&Event> for StoredEvent {
             Event::Accepted(arrival) => Self::Accepted(Box::new((*arrival).into())),
             Event::Finished(arrival) => Self::Finished(Box::new((*arrival).into())),
             Event::Later { reason, due } => Self::Later { reason, due: due.0 },
-            Event::Refused { reason, changes } => Self::Refused { reason, changes },
+            Event::Refused {
+                reason,
+                changes,
+                charged,
+            } => Self::Refused {
+                reason,
+                changes,
+                charged,
+            },
             Event::Outcome {
                 id,
                 became,
@@ -154,7 +166,7 @@ impl From<&Event> for StoredEvent {
                 charged,
             },
             Event::Settled { id, charged } => Self::Settled { id: id.into(), charged },
-            Event::Changed { changes } => Self::Changed { changes },
+            Event::Changed { changes, charged } => Self::Changed { changes, charged },
             Event::Operator { who, did, id } => Self::Operator {
                 who,
                 did,
@@ -175,7 +187,15 @@ impl TryFrom<StoredEvent> for Event {
                 reason,
                 due: Timestamp(due),
             },
-            StoredEvent::Refused { reason, changes } => Self::Refused { reason, changes },
+            StoredEvent::Refused {
+                reason,
+                changes,
+                charged,
+            } => Self::Refused {
+                reason,
+                changes,
+                charged,
+            },
             StoredEvent::Outcome {
                 id,
                 became,
@@ -195,7 +215,7 @@ impl TryFrom<StoredEvent> for Event {
                 id: id.try_into()?,
                 charged,
             },
-            StoredEvent::Changed { changes } => Self::Changed { changes },
+            StoredEvent::Changed { changes, charged } => Self::Changed { changes, charged },
             StoredEvent::Operator { who, did, id } => Self::Operator {
                 who,
                 did,

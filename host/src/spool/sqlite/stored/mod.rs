@@ -13,6 +13,8 @@ mod history;
 mod holder;
 mod ledger;
 mod request;
+mod waiting;
+mod wants;
 
 #[cfg(test)]
 mod tests;

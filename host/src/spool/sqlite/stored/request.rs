@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::{StoredRecipient, address, all, next_hop, peer};
 use super::stored_words;
+use super::waiting::StoredRecord;
+use super::wants::StoredWants;
 use crate::message::{
     Answer, Cause, Leg, LegState, MessageId, MessageType, Mode, NextHop, OpaqueId, Ordinal, Place, RecipientId,
-    RepeatKey, Task, Timestamp, Todo, Transaction, Wants,
+    RepeatKey, Task, Timestamp, Todo, Transaction, WaitingRecord,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -53,20 +55,12 @@ pub(super) struct StoredRequest {
     next: Option<StoredTask>,
     #[serde(rename = "z", default, skip_serializing_if = "is_zero")]
     revision: u64,
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    records: Vec<StoredRecord>,
 }
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-#[derive(Default, Serialize, Deserialize)]
-struct StoredWants {
-    #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
-    response: bool,
-    #[serde(rename = "d", default, skip_serializing_if = "std::ops::Not::not")]
-    delivery_report: bool,
-    #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
-    read_reply: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -202,6 +196,7 @@ impl From<&Transaction> for StoredRequest {
             again,
             revision,
             next,
+            records,
         } = plain;
         Self {
             id: id.0,
@@ -225,6 +220,7 @@ impl From<&Transaction> for StoredRequest {
             again: *again,
             revision: *revision,
             next: next.map(StoredTask::from),
+            records: records.iter().map(StoredRecord::from).collect(),
         }
     }
 }
@@ -255,32 +251,8 @@ impl TryFrom<StoredRequest> for Transaction {
             again: stored.again,
             revision: stored.revision,
             next: stored.next.map(Task::from),
+            records: stored.records.into_iter().map(WaitingRecord::from).collect(),
         })
-    }
-}
-
-impl From<Wants> for StoredWants {
-    fn from(plain: Wants) -> Self {
-        let Wants {
-            response,
-            delivery_report,
-            read_reply,
-        } = plain;
-        Self {
-            response,
-            delivery_report,
-            read_reply,
-        }
-    }
-}
-
-impl From<StoredWants> for Wants {
-    fn from(stored: StoredWants) -> Self {
-        Self {
-            response: stored.response,
-            delivery_report: stored.delivery_report,
-            read_reply: stored.read_reply,
-        }
     }
 }
 
