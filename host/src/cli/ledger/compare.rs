@@ -73,7 +73,10 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         for row in &rows {
             after = row.sequence;
             let Ok(record) = Record::of(row) else { continue };
-            if row.recorded_at >= from && row.recorded_at < to && is_with(&record, &args.peer) {
+            if row.recorded_at >= from
+                && row.recorded_at < to
+                && compare::partner(&record.fields) == Some(args.peer.as_str())
+            {
                 ours += 1;
                 comparison.ours(&record, tolerance);
             }
@@ -91,15 +94,6 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     comparison.finish();
     print(args, &comparison);
     Ok(comparison.differences.is_empty())
-}
-
-/// A request that came from the partner, or one that was sent to it.
-fn is_with(record: &Record, peer: &str) -> bool {
-    let fields = &record.fields;
-    match fields.destination_peer.as_deref() {
-        Some(to) => to == peer,
-        None => fields.source_peer.as_deref() == Some(peer),
-    }
 }
 
 fn print(args: &Args, comparison: &Comparison) {

@@ -76,6 +76,15 @@ fn flow(fields: &Fields) -> Option<(Flow, bool)> {
     }
 }
 
+/// The peer on the other side of the leg: where a received request came from, although its record may name, too, where
+/// it went, and where a request that was sent went.
+pub fn partner(fields: &Fields) -> Option<&str> {
+    match flow(fields)? {
+        (_, true) => fields.destination_peer.as_deref(),
+        (_, false) => fields.source_peer.as_deref(),
+    }
+}
+
 fn of_type(of: RecordType) -> Option<(Flow, bool)> {
     match of {
         RecordType::O4frq => Some((Flow::Forward, true)),

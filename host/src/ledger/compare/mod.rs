@@ -8,7 +8,7 @@ mod read;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use leg::{Flow, LegFacts, LegKey};
+pub use leg::{Flow, LegFacts, LegKey, partner};
 pub use read::read;
 
 use crate::charging::Record;
