@@ -5,9 +5,14 @@ use jiff::tz::{Offset, TimeZone};
 use mm4relay_engine::RecordType;
 use serde::Deserialize;
 
-use crate::message::{MessageType, Timestamp};
+use crate::message::{Choice, MessageType, Timestamp};
 use crate::protocol::mm4::{Date, Zone};
 use crate::spool::Recorded;
+
+/// The type is the plug-in engine's, which has the words of the contract.
+impl Choice for RecordType {
+    const WORDS: &'static [(&'static str, Self)] = Self::WORDS;
+}
 
 /// One record: what the plug-in said, and what the relay added. Texts are as received.
 #[derive(Clone, Debug, PartialEq)]

@@ -221,11 +221,6 @@ impl Choice for Quirk {
 }
 
 /// As `X-Mms-Content-Class` has them.
-/// The type is the plug-in engine's, which has the words of the contract.
-impl Choice for mm4relay_engine::RecordType {
-    const WORDS: &'static [(&'static str, Self)] = Self::WORDS;
-}
-
 impl Choice for ContentClass {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("text", Self::Text),
