@@ -2,10 +2,12 @@
 //! whole.
 //!
 //! [`prepare`] looks at a configuration and at everything that it names, and collects what is wrong ([`findings`]);
-//! [`start`] goes on with what was made on the way ([`listeners`], [`tasks`]), and [`reload`] changes it. Between them, each file translates one part of the
-//! configuration into what its room takes: [`rooms`] (the spool, the chain), [`services`] (what plug-ins get), [`directory`] (routes and what
-//! holds for each peer), [`peers`] and [`name_servers`] (delivery), [`plugins`], [`numbers`], [`tables`], [`terms`]
-//! (transactions), [`certificates`], [`listening`] (sockets), [`charging_files`], [`control`] (the operator's door), [`route`] (where a number would go), and [`metrics`] (what the console shows).
+//! [`start`] goes on with what was made on the way ([`listeners`], [`tasks`]), and [`reload`] changes it. Between them,
+//! each file translates one part of the configuration into what its room takes: [`rooms`] (the spool, the chain),
+//! [`services`] (what plug-ins get), [`mod@directory`] (routes and what holds for each peer), [`peers`] and
+//! [`name_servers`] (delivery), [`plugins`], [`numbers`], [`tables`], [`terms`] (transactions), [`certificates`],
+//! [`listening`] (sockets), [`charging_files`], [`control`] (the operator's door), [`route`] (where a number would go),
+//! and [`metrics`] (what the console shows).
 
 mod certificates;
 pub(crate) mod charging_files;

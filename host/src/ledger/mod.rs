@@ -3,7 +3,7 @@
 //! - `finding`: what may be wrong, and what each is called
 //! - `balance`: one message's account, set against the queue and its records
 //! - `numbers`: which record numbers were seen
-//! - [`check`]: all accounts of a period, page by page, and then the records of nobody
+//! - [`mod@check`]: all accounts of a period, page by page, and then the records of nobody
 //! - [`compare`]: our records against a partner's, and what is to be settled
 
 mod balance;

@@ -10,11 +10,11 @@
 //! | [`Requests`] | requests are found, and changed | `transactions`, `relay` |
 //! | [`Events`] | outcomes that plug-ins must still be told | `relay` |
 //! | [`Values`] | plug-ins' durable values | `relay`, for `pipeline` |
-//! | [`Operator`](super::Operator) | what people see and do | `cli`, `relay` for the metrics |
-//! | [`Streams`](super::Streams) | records in their order | `charging` |
+//! | [`Operator`] | what people see and do | `cli`, `relay` for the metrics |
+//! | [`Streams`] | records in their order | `charging` |
 //! | [`Ledger`](super::ledger::Ledger) | what became of each recipient | `ledger` |
 //!
-//! The verbs of [`Operator`](super::Operator), [`Streams`](super::Streams) and [`Ledger`](super::ledger::Ledger) block: whoever uses them writes files and
+//! The verbs of [`Operator`], [`Streams`] and [`Ledger`](super::ledger::Ledger) block: whoever uses them writes files and
 //! lines, and has a thread for it. All others are asynchronous.
 
 use std::future::Future;

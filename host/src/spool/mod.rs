@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | waiting | accepted, deferred, retried, or to be sent again | [`Queue::record`] |
 //! | failed | given up | an operator's retry or drop |
-//! | awaiting | delivered, and its transaction [keeps](crate::message::Transaction::keeps) it: the relay may have to send it again | its leg is decided: gone; [`Change::Repeated`](crate::message::Change::Repeated): waiting; its transaction is forgotten: gone |
+//! | awaiting | delivered, and its transaction [keeps](crate::message::Transaction::keeps) it: the relay may have to send it again | its leg is decided: gone; [`Change::Repeated`]: waiting; its transaction is forgotten: gone |
 //!
 //! Rooms see the store through its [`facets`], a trait each; [`open()`] and [`open_beside`] say which store that is. Today
 //! that is [`sqlite`], an embedded database, and nothing outside that module knows it. The verbs are such that a shared

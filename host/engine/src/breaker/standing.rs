@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct BreakerOptions {
     /// Failed calls in a row after which it opens; 0 counts as 1. Default 20: one bad message that its sender repeats
     /// does not get there before something else succeeds, and a plug-in that is really broken does so within seconds.
-    /// Calls for one peer count for that peer; see [`Breaker`].
+    /// Calls for one peer count for that peer; see [`Breaker`](crate::Breaker).
     pub failures: u32,
     /// From opening to the first probe. Default 1 s: a hiccup of something outside is over by then.
     pub first: Duration,

@@ -42,9 +42,16 @@ impl Guest for Modest {
         // The settings name it; they are `{}` otherwise.
         match config::size() {
             0..=2 => Ok(Verdict::Hold(granted())),
-            3..=10 => Ok(Verdict::Hold(format!("{:?}", numbering::lookup("+15555550100")?.is_some()))),
+            3..=10 => Ok(Verdict::Hold(format!(
+                "{:?}",
+                numbering::lookup("+15555550100")?.is_some()
+            ))),
             11..=20 => Ok(Verdict::Hold(format!("{:?}", tables::lookup("networks", "999")?))),
-            _ => Ok(Verdict::Hold(format!("{} {:?}", clock::now(), message::header("subject")))),
+            _ => Ok(Verdict::Hold(format!(
+                "{} {:?}",
+                clock::now(),
+                message::header("subject")
+            ))),
         }
     }
 }
