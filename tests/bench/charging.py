@@ -19,28 +19,7 @@ import statistics
 import subprocess
 import sys
 
-from side_by_side import BINARY, PLUGINS, SESSIONS, WORK, free_port, measure, wait_for_port
-
-RELAY = """
-[relay]
-name = "relay.bench.example"
-domains = ["mms.relay.example"]
-listen = ["127.0.0.1:{port}"]
-spool = "spool"
-plugin-folder = "{plugins}"
-
-[[peer]]
-name = "source"
-domains = ["mms.a.example"]
-from = ["127.0.0.1"]
-hosts = ["127.0.0.1:9"]
-
-[[peer]]
-name = "sink"
-domains = ["mms.b.example"]
-hosts = ["127.0.0.1:{sink}"]
-sessions = {sessions}
-"""
+from side_by_side import BETWEEN, BINARY, PLUGINS, SESSIONS, WORK, free_port, measure, wait_for_port
 
 CHARGING = """
 [[plugin]]
@@ -67,7 +46,7 @@ class Relay:
         shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir(parents=True)
         self.port = free_port()
-        text = RELAY.format(port=self.port, sink=sink, plugins=PLUGINS, sessions=SESSIONS)
+        text = BETWEEN.format(port=self.port, sink=sink, plugins=PLUGINS, sessions=SESSIONS)
         if charging:
             text += CHARGING + "".join(OUTPUT.format(format=format_) for format_ in FORMATS)
         (self.dir / "relay.toml").write_text(text)

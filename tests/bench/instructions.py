@@ -28,7 +28,7 @@ import subprocess
 import sys
 import time
 
-from side_by_side import BINARY, PLUGINS, ROOT, Sink, free_port
+from side_by_side import BETWEEN, BINARY, PLUGINS, ROOT, Sink, free_port
 
 EXAMPLE = ROOT / "target/release/examples/instructions"
 BASELINE = pathlib.Path(__file__).with_suffix(".json")
@@ -39,26 +39,6 @@ WORSE = 1.05
 # Functions kept in the baseline for each stage.
 KEPT = 60
 
-RELAY = """
-[relay]
-name = "relay.bench.example"
-domains = ["mms.relay.example"]
-listen = ["127.0.0.1:{port}"]
-spool = "spool"
-plugin-folder = "{plugins}"
-
-[[peer]]
-name = "source"
-domains = ["mms.a.example"]
-from = ["127.0.0.1"]
-hosts = ["127.0.0.1:9"]
-
-[[peer]]
-name = "sink"
-domains = ["mms.b.example"]
-hosts = ["127.0.0.1:{sink}"]
-sessions = 1
-"""
 
 def callgrind(name, command):
     """The command line that counts, and where the counts will be."""
@@ -108,7 +88,7 @@ def run_relay(stage, times):
     folder = WORK / stage
     sink_port, port = free_port(), free_port()
     folder.mkdir(parents=True, exist_ok=True)
-    text = RELAY.format(port=port, sink=sink_port, plugins=PLUGINS)
+    text = BETWEEN.format(port=port, sink=sink_port, plugins=PLUGINS, sessions=1)
     (folder / "relay.toml").write_text(text)
     for file in (folder / "spool").glob("spool.db*"):
         file.unlink()

@@ -33,7 +33,8 @@ WORK = ROOT / "target/bench"
 SESSIONS = 20
 TICKS = os.sysconf("SC_CLK_TCK")
 
-RELAY = """
+# A relay between a source and a sink, without plug-ins: what every benchmark begins with.
+BETWEEN = """
 [relay]
 name = "relay.bench.example"
 domains = ["mms.relay.example"]
@@ -52,7 +53,9 @@ name = "sink"
 domains = ["mms.b.example"]
 hosts = ["127.0.0.1:{sink}"]
 sessions = {sessions}
+"""
 
+RELAY = BETWEEN + """
 [[table]]
 name = "portability"
 file = "portability.csv"

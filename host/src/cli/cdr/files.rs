@@ -117,6 +117,9 @@ pub(super) fn fetched(files: &[PathBuf]) -> anyhow::Result<()> {
 /// The outputs of these names; all, without any.
 fn outputs(config: &Config, names: &[String]) -> anyhow::Result<Vec<OutputOptions>> {
     let known = &config.charging_outputs;
+    if known.is_empty() {
+        bail!("the configuration has no charging-output, so no files of records are written");
+    }
     if let Some(name) = names
         .iter()
         .find(|name| !known.iter().any(|output| output.name == **name))
