@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::access::Access;
-use super::readers::queue_id;
+use super::columns::queue_id;
 use super::schema::key;
 use super::stored;
 use crate::message::{MessageId, NextHop, QueueId, Timestamp};

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::readers::sql_time;
+use super::columns::sql_time;
 use super::stored;
 use super::transactions::Changed;
 use super::unit::Unit;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::readers::sql_time;
+use super::columns::sql_time;
 use super::schema::key;
 use super::stored;
 use super::unit::Unit;

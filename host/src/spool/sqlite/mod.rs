@@ -3,6 +3,20 @@
 //! One thread writes. What arrives while it flushes shares the next transaction and its flush, so that the rate grows
 //! with the load while each caller still waits for the disk. Reads run beside it on connections of their own.
 //!
+//! # What is where
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `schema`, `upgrade`, `stored/` | the tables; older formats; values that are stored as text |
+//! | `open` | the lock on the folder, the threads |
+//! | `facets` | the verbs of the store |
+//! | `writer`, `unit`, `rows` | the one writer: many requests, one transaction |
+//! | `readers`, `due`, `outgoing`, `content`, `columns` | what is read beside it, from the connection down to the column |
+//! | `transactions`, `waiting`, `history`, `accounts`, `ledger`, `streams` | what a commit does to requests and records |
+//! | `leases` | who works on what |
+//! | `operator/`, `access` | what people see and do, on this store's connections or beside it |
+//! | `checkpoint`, `forget`, `room` | the log, what is over, and the disk |
+//!
 //! # Why the numbers are what they are
 //!
 //! Measured with `examples/spool_throughput` on two cores, shared with other work, and one virtual disk (a flush takes
@@ -33,7 +47,7 @@
 //!
 //! # When the disk fails
 //!
-//! A full disk or an I/O error fails the request, never the answer: [`Receipt`] exists only behind a flush that succeeded.
+//! A full disk or an I/O error fails the request, never the answer: [`Receipt`](super::Receipt) exists only behind a flush that succeeded.
 //! The writer tries again with the next request, so it recovers as soon as there is space. The log's blocks stay its own,
 //! so that outcomes, which free space, can mostly be recorded on a full disk too; when they cannot, the log is moved into
 //! the database, and then the reserve is given up for them: see `room`. After a failed flush SQLite
@@ -43,11 +57,17 @@
 mod access;
 mod accounts;
 mod checkpoint;
+mod columns;
+mod content;
+mod due;
+mod facets;
 mod forget;
 mod history;
 mod leases;
 mod ledger;
+mod open;
 mod operator;
+mod outgoing;
 mod pieces;
 mod readers;
 mod room;
@@ -64,36 +84,24 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 pub(super) use self::access::Beside;
-use self::checkpoint::Checkpoints;
-use self::forget::Forgetter;
 use self::leases::{Born, Held, Look};
+pub use self::open::{is_in_use, is_there};
 use self::operator::RequestCount;
 use self::readers::Readers;
-use self::room::{Gauge, Watch};
+use self::room::Gauge;
 pub use self::stored::{write_event, write_request};
 use self::streams::Growth;
 pub use self::transactions::hash;
-use self::unit::Counters;
-use self::writer::{Request, Tally, Work, Writer};
-use super::{
-    Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Node, Outcome, PendingEvent, Queue, Receipt,
-    Requests, Room, Settlement, Space, Spool, SpoolError, Unfinished, Values,
-};
+use self::writer::{Request, Tally, Work};
+use super::{Acceptance, Leased, Node, SpoolError};
 use crate::clock::{SharedClock, SystemClock};
-use crate::message::{
-    Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
-};
-
-/// Requests that wait for the writer. Whoever comes on top waits to ask: back-pressure, not memory.
-const QUEUE: usize = 256;
 
 #[derive(Clone)]
 pub struct Options {
@@ -148,8 +156,8 @@ pub struct Counts {
     pub forgotten: u64,
 }
 
-/// A spool in a folder of its own. Dropping it lets the writer finish what was asked; [`Spool::close`] waits for
-/// that.
+/// A spool in a folder of its own. Dropping it lets the writer finish what was asked; [`Spool::close`](super::Spool::close)
+/// waits for that.
 pub struct SqliteSpool {
     requests: mpsc::Sender<Request>,
     readers: Arc<Readers>,
@@ -165,85 +173,7 @@ pub struct SqliteSpool {
     growth: Growth,
 }
 
-/// Whether there is a spool in `folder`, of whatever format.
-pub fn is_there(folder: &Path) -> bool {
-    schema::is_there(folder)
-}
-
-/// Whether a relay runs on the spool in `folder`.
-pub fn is_in_use(folder: &Path) -> bool {
-    schema::is_claimed(folder)
-}
-
 impl SqliteSpool {
-    /// Opens the spool in `folder`, and makes both when they are not there. Blocks.
-    ///
-    /// An older format is upgraded first. Fails when another relay runs on it, when it is of a newer format, and when it
-    /// cannot be read and written.
-    pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, SpoolError> {
-        let lock = schema::claim(folder)?;
-        let gauge = Arc::new(Gauge::new(folder, options.reserve));
-        // On a full disk SQLite cannot even make the files that it works with.
-        let db = match schema::open_writer(folder, &options) {
-            Err(SpoolError::Full(_) | SpoolError::Broken(_)) if gauge.spend() => schema::open_writer(folder, &options)?,
-            opened => opened?,
-        };
-        gauge.look(0);
-        let (counters, salt) = (Counters::read(&db)?, schema::salt(&db)?);
-        let (sender, requests) = mpsc::channel(QUEUE);
-        let tally = Arc::new(Tally::default());
-        let (grows, growth) = watch::channel(());
-        let held = Arc::<Held>::default();
-        let writer = Writer {
-            db,
-            requests,
-            counters: counters.clone(),
-            salt,
-            checkpoints: Checkpoints::start(folder, options.log)?,
-            clock: options.clock.clone(),
-            tally: tally.clone(),
-            gauge: gauge.clone(),
-            grows,
-            lock,
-        };
-        let thread = std::thread::Builder::new().name("spool-writer".into());
-        let spawned = thread.spawn(move || writer.run());
-        spawned.map_err(|e| SpoolError::Broken(format!("no thread for the spool's writer: {e}")))?;
-        let readers = Arc::new(Readers::new(folder));
-        if options.reserve.is_some() {
-            let watch = Watch {
-                requests: sender.downgrade(),
-                readers: readers.clone(),
-                gauge: gauge.clone(),
-            };
-            watch.start()?;
-        }
-        if let Some(every) = options.forget {
-            let forgetter = Forgetter {
-                requests: sender.downgrade(),
-                readers: readers.clone(),
-                clock: options.clock.clone(),
-                tally: tally.clone(),
-                every,
-                ledger: options.ledger,
-            };
-            forgetter.start()?;
-        }
-        Ok(Arc::new(Self {
-            requests: sender,
-            readers,
-            salt,
-            last_id: AtomicU64::new(counters.id_ceiling),
-            node: options.node,
-            held,
-            clock: options.clock,
-            tally,
-            gauge,
-            requests_counted: RequestCount::default(),
-            growth,
-        }))
-    }
-
     pub fn counts(&self) -> Counts {
         Counts {
             requests: self.tally.requests.load(Relaxed),
@@ -283,9 +213,7 @@ impl SqliteSpool {
         let done = tokio::task::spawn_blocking(move || read(&readers)).await;
         done.map_err(|e| SpoolError::Broken(format!("a read did not finish: {e}")))?
     }
-}
 
-impl SqliteSpool {
     /// What goes out of an acceptance belongs to whoever commits it.
     fn bear(&self, acceptance: &Acceptance) -> Born {
         let ids = acceptance.outgoing.iter().map(|outgoing| Leased::Outgoing(outgoing.id));
@@ -305,162 +233,6 @@ impl SqliteSpool {
             Ok(found)
         })
         .await
-    }
-}
-
-impl Space for SqliteSpool {
-    fn room(&self) -> Room {
-        self.gauge.room()
-    }
-}
-
-impl Leases for SqliteSpool {
-    fn give_back(&self, leased: Leased) {
-        self.held.give_back(leased);
-    }
-
-    /// The lock on the folder says so.
-    fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-impl Inbox for SqliteSpool {
-    fn next_id(&self) -> MessageId {
-        let micros = self.clock.now().0.saturating_mul(1000);
-        let next = |last: u64| Some(self.node.next(last, micros));
-        // The closure never declines, so there is always a previous value.
-        let last = self.last_id.fetch_update(Relaxed, Relaxed, next).unwrap_or_default();
-        MessageId(self.node.next(last, micros))
-    }
-
-    fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
-        Box::pin(async move {
-            let id = acceptance.id;
-            // For messages that came while there was room.
-            if self.gauge.room() == Room::Low {
-                return Err(SpoolError::Full(self.gauge.why().unwrap_or_default()));
-            }
-            let born = self.bear(&acceptance);
-            self.submit(Work::Accept(Box::new(acceptance))).await?;
-            born.lives();
-            Ok(Receipt { id })
-        })
-    }
-
-    fn unfinished(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Unfinished>, SpoolError>> {
-        Box::pin(self.read_leasing(move |db, look| readers::unfinished(db, now, limit, look)))
-    }
-
-    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(async move {
-            let born = match &finish {
-                Finish::Done(acceptance) => Some(self.bear(acceptance)),
-                Finish::Again { .. } | Finish::Failed { .. } => None,
-            };
-            self.submit(Work::Finish(id, Box::new(finish))).await?;
-            born.into_iter().for_each(Born::lives);
-            Ok(())
-        })
-    }
-
-    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
-        Box::pin(self.read(move |readers| readers::received(readers, id)))
-    }
-}
-
-impl Queue for SqliteSpool {
-    fn lease<'a>(
-        &'a self,
-        peer: &'a PeerName,
-        now: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
-        let peer = peer.clone();
-        Box::pin(self.read_leasing(move |db, look| readers::due(db, &peer, now, limit, look)))
-    }
-
-    fn lease_overdue<'a>(
-        &'a self,
-        peer: &'a PeerName,
-        now: Timestamp,
-        aged: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
-        let peer = peer.clone();
-        Box::pin(self.read_leasing(move |db, look| readers::overdue(db, &peer, now, aged, limit, look)))
-    }
-
-    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(async move {
-            self.held.must_hold(Leased::Outgoing(outcome.id))?;
-            self.submit(Work::Record(Box::new(outcome))).await
-        })
-    }
-
-    fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
-        Box::pin(self.read(|db| readers::next_due(db)))
-    }
-
-    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>> {
-        Box::pin(self.read(|db| readers::retries_asked(db)))
-    }
-}
-
-impl Requests for SqliteSpool {
-    fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
-        let (key, salt, now) = (key.clone(), self.salt, self.clock.now());
-        Box::pin(self.read(move |readers| readers.with(|db| transactions::find(db, salt, &key, now))))
-    }
-
-    fn transactions_due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Transaction>, SpoolError>> {
-        Box::pin(self.read_leasing(move |db, look| db.with(|db| transactions::due(db, now, limit, look))))
-    }
-
-    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>> {
-        Box::pin(self.read(|readers| readers.with(transactions::next_due)))
-    }
-
-    fn change(&self, changes: Vec<TransactionChange>, expects: Vec<Expect>) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(self.submit(Work::Change(changes, expects)))
-    }
-}
-
-impl Events for SqliteSpool {
-    fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
-        Box::pin(self.read_leasing(move |db, look| readers::pending_events(db, now, limit, look)))
-    }
-
-    fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
-        Box::pin(self.submit(Work::Settle(id, settlement)))
-    }
-}
-
-impl Values for SqliteSpool {
-    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
-        let (plugin, key) = (plugin.to_owned(), key.to_owned());
-        Box::pin(self.read(move |db| readers::kv_get(db, &plugin, &key)))
-    }
-}
-
-impl Spool for SqliteSpool {
-    fn free(&self) -> Option<u64> {
-        self.gauge.free()
-    }
-
-    fn trouble(&self) -> Option<String> {
-        let unseen = |unseen: Duration| format!("the spool's disk has not answered for {} s", unseen.as_secs());
-        self.gauge.why().or_else(|| self.gauge.unseen().map(unseen))
-    }
-
-    fn is_closed(&self) -> bool {
-        self.requests.is_closed()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            let _ = self.submit(Work::Close).await;
-        })
     }
 }
 

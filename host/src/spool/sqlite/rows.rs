@@ -2,8 +2,8 @@
 
 use rusqlite::OptionalExtension;
 
+use super::columns::{protocol_code, sql_time};
 use super::pieces;
-use super::readers::{protocol_code, sql_time};
 use super::schema::{CHUNK, chunk_key, key, max_content};
 use super::stored;
 use super::unit::{Unit, acceptance_about, release};

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
 use super::access::Access;
-use super::readers::{queue_id, sql_time};
+use super::columns::{queue_id, sql_time};
 use super::schema::key;
 use super::stored;
 use super::unit::Unit;

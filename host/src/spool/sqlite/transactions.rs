@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
+use super::columns::sql_time;
 use super::leases::Look;
-use super::readers::sql_time;
 use super::schema::key;
 use super::stored;
 use super::unit::{Unit, release};

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::columns::{outgoing_id, sql_time};
 use super::history;
 use super::ledger;
-use super::readers::{outgoing_id, sql_time};
 use super::rows::ordinals;
 use super::schema::{chunk_key, key};
 use super::stored;

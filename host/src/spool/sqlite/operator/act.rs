@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::access::Access;
+use super::super::columns::{queue_id, sql_time};
 use super::super::ledger::{self, Here};
-use super::super::readers::{queue_id, sql_time};
 use super::super::schema::key;
 use super::super::unit::release;
 use super::super::{history, stored};

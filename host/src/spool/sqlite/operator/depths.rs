@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::super::readers::next_hop;
+use super::super::columns::next_hop;
 use crate::message::NextHop;
 use crate::spool::{Depths, QueueState, SpoolError};
 

@@ -4,7 +4,8 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
-use super::super::readers::{next_hop, queue_id, read_chunks};
+use super::super::columns::{next_hop, queue_id};
+use super::super::content::read_chunks;
 use super::super::schema::key;
 use super::super::{pieces, stored};
 use crate::message::{MessageId, NextHop, Piece, QueueId, Source, Timestamp};

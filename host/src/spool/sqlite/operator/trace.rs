@@ -1,7 +1,7 @@
 //! Everything that is known about a message, for `mm4relay trace`.
 
 use super::super::access::Access;
-use super::super::readers::queue_id;
+use super::super::columns::queue_id;
 use super::super::schema::salt;
 use super::super::{history, stored, streams, transactions};
 use super::look::Look;

@@ -8,7 +8,8 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::message::ReadAt;
-use crate::spool::sqlite::{QUEUE, schema};
+use crate::spool::sqlite::open::QUEUE;
+use crate::spool::sqlite::schema;
 use crate::spool::{Receipt, SpoolError};
 
 /// Commits all of `acceptances` while the writer is kept from its first transaction, so that all but that one wait

@@ -1,0 +1,177 @@
+//! The facets of the store, verb by verb: what writes is handed to the one writer, what reads goes to a reader.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::leases::Born;
+use super::writer::Work;
+use super::{SqliteSpool, content, due, transactions};
+use crate::message::{
+    Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
+};
+use crate::spool::{
+    Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Outcome, PendingEvent, Queue, Receipt,
+    Requests, Room, Settlement, Space, Spool, SpoolError, Unfinished, Values,
+};
+
+impl Space for SqliteSpool {
+    fn room(&self) -> Room {
+        self.gauge.room()
+    }
+}
+
+impl Leases for SqliteSpool {
+    fn give_back(&self, leased: Leased) {
+        self.held.give_back(leased);
+    }
+
+    /// The lock on the folder says so.
+    fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Inbox for SqliteSpool {
+    fn next_id(&self) -> MessageId {
+        let micros = self.clock.now().0.saturating_mul(1000);
+        let next = |last: u64| Some(self.node.next(last, micros));
+        // The closure never declines, so there is always a previous value.
+        let last = self.last_id.fetch_update(Relaxed, Relaxed, next).unwrap_or_default();
+        MessageId(self.node.next(last, micros))
+    }
+
+    fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
+        Box::pin(async move {
+            let id = acceptance.id;
+            // For messages that came while there was room.
+            if self.gauge.room() == Room::Low {
+                return Err(SpoolError::Full(self.gauge.why().unwrap_or_default()));
+            }
+            let born = self.bear(&acceptance);
+            self.submit(Work::Accept(Box::new(acceptance))).await?;
+            born.lives();
+            Ok(Receipt { id })
+        })
+    }
+
+    fn unfinished(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Unfinished>, SpoolError>> {
+        Box::pin(self.read_leasing(move |db, look| due::unfinished(db, now, limit, look)))
+    }
+
+    fn finish(&self, id: MessageId, finish: Finish) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async move {
+            let born = match &finish {
+                Finish::Done(acceptance) => Some(self.bear(acceptance)),
+                Finish::Again { .. } | Finish::Failed { .. } => None,
+            };
+            self.submit(Work::Finish(id, Box::new(finish))).await?;
+            born.into_iter().for_each(Born::lives);
+            Ok(())
+        })
+    }
+
+    fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
+        Box::pin(self.read(move |readers| content::received(readers, id)))
+    }
+}
+
+impl Queue for SqliteSpool {
+    fn lease<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
+        let peer = peer.clone();
+        Box::pin(self.read_leasing(move |db, look| due::due(db, &peer, now, limit, look)))
+    }
+
+    fn lease_overdue<'a>(
+        &'a self,
+        peer: &'a PeerName,
+        now: Timestamp,
+        aged: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>> {
+        let peer = peer.clone();
+        Box::pin(self.read_leasing(move |db, look| due::overdue(db, &peer, now, aged, limit, look)))
+    }
+
+    fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(async move {
+            self.held.must_hold(Leased::Outgoing(outcome.id))?;
+            self.submit(Work::Record(Box::new(outcome))).await
+        })
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>> {
+        Box::pin(self.read(|db| due::next_due(db)))
+    }
+
+    fn retries_asked(&self) -> BoxFuture<'_, Result<Vec<(PeerName, u64)>, SpoolError>> {
+        Box::pin(self.read(|db| due::retries_asked(db)))
+    }
+}
+
+impl Requests for SqliteSpool {
+    fn find<'a>(&'a self, key: &'a TransactionKey) -> BoxFuture<'a, Result<Vec<Transaction>, SpoolError>> {
+        let (key, salt, now) = (key.clone(), self.salt, self.clock.now());
+        Box::pin(self.read(move |readers| readers.with(|db| transactions::find(db, salt, &key, now))))
+    }
+
+    fn transactions_due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Transaction>, SpoolError>> {
+        Box::pin(self.read_leasing(move |db, look| db.with(|db| transactions::due(db, now, limit, look))))
+    }
+
+    fn next_transaction_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, SpoolError>> {
+        Box::pin(self.read(|readers| readers.with(transactions::next_due)))
+    }
+
+    fn change(&self, changes: Vec<TransactionChange>, expects: Vec<Expect>) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Change(changes, expects)))
+    }
+}
+
+impl Events for SqliteSpool {
+    fn pending_events(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<PendingEvent>, SpoolError>> {
+        Box::pin(self.read_leasing(move |db, look| due::pending_events(db, now, limit, look)))
+    }
+
+    fn settle_event(&self, id: u64, settlement: Settlement) -> BoxFuture<'_, Result<(), SpoolError>> {
+        Box::pin(self.submit(Work::Settle(id, settlement)))
+    }
+}
+
+impl Values for SqliteSpool {
+    fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
+        let (plugin, key) = (plugin.to_owned(), key.to_owned());
+        let value = move |db: &Connection| {
+            let mut query = db.prepare_cached("SELECT value FROM kv WHERE plugin = ?1 AND key = ?2")?;
+            Ok(query.query_row((plugin, key), |row| row.get(0)).optional()?)
+        };
+        Box::pin(self.read(move |readers| readers.with(value)))
+    }
+}
+
+impl Spool for SqliteSpool {
+    fn free(&self) -> Option<u64> {
+        self.gauge.free()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let unseen = |unseen: Duration| format!("the spool's disk has not answered for {} s", unseen.as_secs());
+        self.gauge.why().or_else(|| self.gauge.unseen().map(unseen))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.requests.is_closed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let _ = self.submit(Work::Close).await;
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! Opening the spool: the lock on its folder, the writer, and the threads that look after it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::{mpsc, watch};
+
+use super::checkpoint::Checkpoints;
+use super::forget::Forgetter;
+use super::leases::Held;
+use super::operator::RequestCount;
+use super::readers::Readers;
+use super::room::{Gauge, Watch};
+use super::unit::Counters;
+use super::writer::{Tally, Writer};
+use super::{Options, SqliteSpool, schema};
+use crate::spool::SpoolError;
+
+/// Requests that wait for the writer. Whoever comes on top waits to ask: back-pressure, not memory.
+pub(super) const QUEUE: usize = 256;
+
+/// Whether there is a spool in `folder`, of whatever format.
+pub fn is_there(folder: &Path) -> bool {
+    schema::is_there(folder)
+}
+
+/// Whether a relay runs on the spool in `folder`.
+pub fn is_in_use(folder: &Path) -> bool {
+    schema::is_claimed(folder)
+}
+
+impl SqliteSpool {
+    /// Opens the spool in `folder`, and makes both when they are not there. Blocks.
+    ///
+    /// An older format is upgraded first. Fails when another relay runs on it, when it is of a newer format, and when it
+    /// cannot be read and written.
+    pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, SpoolError> {
+        let lock = schema::claim(folder)?;
+        let gauge = Arc::new(Gauge::new(folder, options.reserve));
+        // On a full disk SQLite cannot even make the files that it works with.
+        let db = match schema::open_writer(folder, &options) {
+            Err(SpoolError::Full(_) | SpoolError::Broken(_)) if gauge.spend() => schema::open_writer(folder, &options)?,
+            opened => opened?,
+        };
+        gauge.look(0);
+        let (counters, salt) = (Counters::read(&db)?, schema::salt(&db)?);
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let tally = Arc::new(Tally::default());
+        let (grows, growth) = watch::channel(());
+        let held = Arc::<Held>::default();
+        let writer = Writer {
+            db,
+            requests,
+            counters: counters.clone(),
+            salt,
+            checkpoints: Checkpoints::start(folder, options.log)?,
+            clock: options.clock.clone(),
+            tally: tally.clone(),
+            gauge: gauge.clone(),
+            grows,
+            lock,
+        };
+        let thread = std::thread::Builder::new().name("spool-writer".into());
+        let spawned = thread.spawn(move || writer.run());
+        spawned.map_err(|e| SpoolError::Broken(format!("no thread for the spool's writer: {e}")))?;
+        let readers = Arc::new(Readers::new(folder));
+        if options.reserve.is_some() {
+            let watch = Watch {
+                requests: sender.downgrade(),
+                readers: readers.clone(),
+                gauge: gauge.clone(),
+            };
+            watch.start()?;
+        }
+        if let Some(every) = options.forget {
+            let forgetter = Forgetter {
+                requests: sender.downgrade(),
+                readers: readers.clone(),
+                clock: options.clock.clone(),
+                tally: tally.clone(),
+                every,
+                ledger: options.ledger,
+            };
+            forgetter.start()?;
+        }
+        Ok(Arc::new(Self {
+            requests: sender,
+            readers,
+            salt,
+            last_id: AtomicU64::new(counters.id_ceiling),
+            node: options.node,
+            held,
+            clock: options.clock,
+            tally,
+            gauge,
+            requests_counted: RequestCount::default(),
+            growth,
+        }))
+    }
+}
