@@ -26,6 +26,7 @@ mod options;
 mod pacing;
 mod peer;
 mod queue;
+mod reach;
 mod report;
 mod retry;
 mod running;
@@ -159,7 +160,7 @@ impl Delivery {
     /// Whether none of the peer's hosts talked to us when we last tried. Cheap: asked for every recipient.
     pub fn is_unreachable(&self, peer: &PeerName) -> bool {
         let peers = self.peers.load();
-        peers.get(peer).is_some_and(|peer| peer.queue().is_unreachable())
+        peers.get(peer).is_some_and(|peer| peer.queue().reach.is_unreachable())
     }
 
     fn start_peer(&self, options: PeerOptions) -> Arc<Peer> {
@@ -249,7 +250,7 @@ impl Delivery {
                     peer.give_up_overdue().await;
                 }
                 peer.tell_slow();
-                peer.queue().probe(Instant::now());
+                peer.queue().reach.probe(Instant::now());
                 peer.dispatch();
             }
         }
@@ -260,7 +261,7 @@ impl Delivery {
         for (name, count) in counts {
             let before = asked.insert(name.clone(), count);
             if let Some(peer) = self.peers.load().get(&name).filter(|_| before != Some(count)) {
-                peer.queue().try_now();
+                peer.queue().reach.try_now();
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One peer's queue in memory: what waits, what is under way, and whether the peer can be reached. No I/O, no clock.
+//! One peer's queue in memory: what waits, what is under way, and who is free to send. No I/O, no clock.
 //!
 //! The spool holds every message; the queue holds the part of it that is worked on. A message enters by hand-over
 //! straight after its commit, or by a refill from the spool, and leaves when what became of it is recorded. Either way it
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::PeerOptions;
+use super::reach::Reach;
 use crate::message::{Outgoing, OutgoingId};
 
 /// A message to be sent, leased from the spool.
@@ -34,15 +35,10 @@ pub(super) struct Queue {
     /// Leases that are over: for [`Queue::take_given_back`].
     given_back: Vec<OutgoingId>,
     workers: usize,
-    /// Sessions that the peer has greeted.
-    live: usize,
-    /// Sessions that are being opened.
-    opening: usize,
-    /// The peer has refused a session while others were open: so many are enough for it, until then.
-    crowded: Option<(usize, Instant)>,
     /// Workers without work, each with an open connection; the one that has waited longest first.
     idle: Vec<oneshot::Sender<Job>>,
-    circuit: Circuit,
+    /// Whether the peer can be reached, and how many sessions it wants.
+    pub reach: Reach,
     stopping: bool,
     /// What became of a message could not be recorded: nothing is begun.
     suspended: bool,
@@ -53,21 +49,6 @@ pub(super) struct Limits {
     pub messages: usize,
     pub octets: u64,
     pub workers: usize,
-}
-
-/// Whether the peer can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Circuit {
-    Closed,
-    /// It could not be reached, so many times in a row; nothing is tried before `until`.
-    Open {
-        until: Instant,
-        failures: u32,
-    },
-    /// One worker tries.
-    Probing {
-        failures: u32,
-    },
 }
 
 /// What a worker does next.
@@ -113,11 +94,8 @@ impl Queue {
             refilling: false,
             given_back: Vec::new(),
             workers: 0,
-            live: 0,
-            opening: 0,
-            crowded: None,
             idle: Vec::new(),
-            circuit: Circuit::Closed,
+            reach: Reach::default(),
             stopping: false,
             suspended: false,
         }
@@ -131,7 +109,7 @@ impl Queue {
         }
         let octets = self.octets.saturating_add(in_memory(&outgoing));
         let full = self.waiting.len() >= self.limits.messages || octets > self.limits.octets;
-        if full || self.stopping || self.suspended || matches!(self.circuit, Circuit::Open { .. }) {
+        if full || self.is_at_rest() {
             self.more = true;
             self.given_back.push(outgoing.id);
             return;
@@ -143,7 +121,7 @@ impl Queue {
     pub fn dispatch(&mut self) -> Next {
         while let Some(job) = self.take() {
             let Some(job) = self.give_to_idle(job) else { continue };
-            if self.workers < self.allowed_workers() {
+            if self.workers < self.reach.workers(self.limits.workers) {
                 self.workers += 1;
                 return Next::Start(job);
             }
@@ -167,7 +145,7 @@ impl Queue {
 
     /// The next message for a worker; `None` when there is none, or none may be tried now.
     pub fn take(&mut self) -> Option<Job> {
-        if self.stopping || self.suspended || matches!(self.circuit, Circuit::Open { .. }) {
+        if self.is_at_rest() {
             return None;
         }
         let job = self.waiting.pop_front()?;
@@ -180,7 +158,7 @@ impl Queue {
         if let Some(job) = self.take() {
             return Turn::Send(job);
         }
-        if !has_session || self.stopping || self.suspended || self.circuit != Circuit::Closed {
+        if !has_session || self.is_at_rest() || self.reach.is_unreachable() {
             return Turn::Leave;
         }
         self.idle.retain(|idle| !idle.is_closed());
@@ -191,7 +169,7 @@ impl Queue {
 
     /// Puts a message back that was not tried.
     pub fn put_back(&mut self, job: Job) {
-        if self.stopping || matches!(self.circuit, Circuit::Open { .. }) {
+        if self.stopping || self.reach.is_left_alone() {
             self.leave(job.outgoing.id);
             self.more = true;
             return;
@@ -206,8 +184,7 @@ impl Queue {
 
     /// Whether the spool is to be asked for more, and then: how many.
     pub fn begin_refill(&mut self) -> Option<usize> {
-        let open = matches!(self.circuit, Circuit::Open { .. });
-        if !self.more || open || self.stopping || self.suspended || !self.is_low() || self.refilling {
+        if !self.more || self.is_at_rest() || !self.is_low() || self.refilling {
             return None;
         }
         self.refilling = true;
@@ -224,7 +201,7 @@ impl Queue {
             return;
         };
         self.more = due.len() >= asked;
-        if matches!(self.circuit, Circuit::Open { .. }) || self.stopping {
+        if self.stopping || self.reach.is_left_alone() {
             self.more = true;
             self.given_back.extend(due.iter().map(|outgoing| outgoing.id));
             return;
@@ -277,71 +254,11 @@ impl Queue {
         self.given_back.push(id);
     }
 
-    /// A worker begins to open a session; [`Queue::opened`] says what came of it.
-    pub fn opening(&mut self) {
-        self.opening += 1;
-    }
-
-    /// True when the peer could not be reached before, so that others may go to work now.
-    pub fn opened(&mut self, greeted: bool) -> bool {
-        self.opening -= 1;
-        self.live += usize::from(greeted);
-        greeted && std::mem::replace(&mut self.circuit, Circuit::Closed) != Circuit::Closed
-    }
-
-    pub fn session_ended(&mut self) {
-        self.live -= 1;
-    }
-
-    /// A worker was not let in. True when the peer talks to others of us, or may be about to: then it has as many
-    /// sessions as it wants, and does with those until `until`. The last of several to be turned away hears false.
-    pub fn is_crowded(&mut self, until: Instant) -> bool {
-        let others = self.live + self.opening;
-        if others > 0 {
-            self.crowded = Some((others, until));
-        }
-        others > 0
-    }
-
-    /// Whether the peer talks to us over some session, or may be about to.
-    pub fn has_sessions(&self) -> bool {
-        self.live + self.opening > 0
-    }
-
-    /// Whether the peer has as many sessions as it wants.
-    pub fn is_held_back(&self) -> bool {
-        self.crowded.is_some()
-    }
-
-    /// When the next try is, at a peer that could not be reached.
-    pub fn next_probe(&self) -> Option<Instant> {
-        match self.circuit {
-            Circuit::Open { until, .. } => Some(until),
-            Circuit::Closed | Circuit::Probing { .. } => None,
-        }
-    }
-
     /// A worker could not reach the peer. What waits goes back to the spool, which keeps it for nothing; `wait` says
     /// for how long after so many failures in a row.
     pub fn unreachable(&mut self, now: Instant, wait: impl FnOnce(u32) -> Duration) {
-        let failures = match self.circuit {
-            Circuit::Closed => 1,
-            Circuit::Probing { failures } => failures.saturating_add(1),
-            // Several workers found out at once: that is one failure.
-            Circuit::Open { .. } => return,
-        };
-        let until = now + wait(failures);
-        self.circuit = Circuit::Open { until, failures };
-        self.crowded = None;
-        self.return_all();
-    }
-
-    /// Lets one worker try again, when it is time to, and more of them at a peer that was crowded.
-    pub fn probe(&mut self, now: Instant) {
-        self.crowded = self.crowded.filter(|(_, until)| now < *until);
-        match self.circuit {
-            Circuit::Open { until, failures } if until <= now => self.circuit = Circuit::Probing { failures },
-            _ => {}
+        if self.reach.failed(now, wait) {
+            self.return_all();
         }
     }
 
@@ -350,27 +267,14 @@ impl Queue {
         self.suspended = suspended;
     }
 
-    /// An operator wants the peer to be tried, whatever the schedule says.
-    pub fn try_now(&mut self) {
-        if let Circuit::Open { failures, .. } = self.circuit {
-            self.circuit = Circuit::Probing { failures };
-        }
-    }
-
     /// Begins again after [`Queue::stop`], or goes on with other limits. A peer that was left alone is tried at once: it
     /// may have other hosts now.
     pub fn go_on(&mut self, limits: Limits) {
         self.limits = limits;
         self.stopping = false;
         self.more = true;
-        self.crowded = None;
         self.idle.clear();
-        self.try_now();
-    }
-
-    /// Whether nothing is tried now, or one message at most, because the peer could not be reached.
-    pub fn is_unreachable(&self) -> bool {
-        self.circuit != Circuit::Closed
+        self.reach.begin_anew();
     }
 
     /// Nothing new is begun. What waits is in the spool.
@@ -398,15 +302,9 @@ impl Queue {
         self.waiting.len() <= self.limits.messages / 4
     }
 
-    fn allowed_workers(&self) -> usize {
-        match self.circuit {
-            Circuit::Closed => {
-                let enough = self.crowded.map_or(usize::MAX, |(sessions, _)| sessions);
-                self.limits.workers.min(enough).max(1)
-            }
-            Circuit::Probing { .. } => 1,
-            Circuit::Open { .. } => 0,
-        }
+    /// Whether no message may be begun.
+    fn is_at_rest(&self) -> bool {
+        self.stopping || self.suspended || self.reach.is_left_alone()
     }
 }
 

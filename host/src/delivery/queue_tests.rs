@@ -96,64 +96,34 @@ fn an_open_circuit_gives_everything_back_to_the_spool() {
         queue.hand_over(message(number));
     }
     queue.unreachable(now, |failures| failures * MINUTE);
-    queue.unreachable(now, |_| panic!("several workers find out at once"));
     assert!(started(&mut queue).is_empty());
     assert_eq!((queue.octets, queue.in_flight.len(), queue.more), (0, 0, true));
     assert_eq!(queue.take_given_back(), [1, 2, 3].map(|number| message(number).id));
     assert!(queue.begin_refill().is_none(), "nothing is leased meanwhile");
-    queue.probe(now + MINUTE - Duration::from_millis(1));
-    assert!(matches!(queue.circuit, Circuit::Open { failures: 1, .. }));
-    queue.probe(now + MINUTE);
+    queue.reach.probe(now + MINUTE);
     queue.hand_over(message(4));
     queue.hand_over(message(5));
     assert_eq!(started(&mut queue), [4], "one tries");
     queue.unreachable(now + MINUTE, |failures| failures * MINUTE);
-    let until = now + 3 * MINUTE;
-    assert_eq!(queue.circuit, Circuit::Open { until, failures: 2 });
-}
-
-#[test]
-fn an_operator_opens_the_door_before_its_time() {
-    let (mut queue, now) = (queue(100, 4), Instant::now());
-    queue.try_now();
-    assert_eq!(queue.circuit, Circuit::Closed, "a peer that talks to us needs no probe");
-    queue.unreachable(now, |_| MINUTE);
-    queue.try_now();
-    assert_eq!(queue.circuit, Circuit::Probing { failures: 1 });
-    queue.unreachable(now, |failures| failures * MINUTE);
-    let until = now + 2 * MINUTE;
-    assert_eq!(queue.circuit, Circuit::Open { until, failures: 2 });
+    assert_eq!(queue.take_given_back(), [message(5).id]);
 }
 
 #[test]
 fn a_peer_with_enough_sessions_keeps_those_and_gets_no_more() {
     let (mut queue, now) = (queue(100, 4), Instant::now());
-    assert!(!queue.is_crowded(now + MINUTE), "nobody is in");
+    assert!(!queue.reach.is_crowded(now + MINUTE), "nobody is in");
     queue.workers = 2;
-    queue.opening();
-    queue.opening();
-    queue.opened(false);
-    assert!(queue.is_crowded(now + MINUTE), "the other may get in");
-    queue.opened(true);
+    queue.reach.opening();
+    queue.reach.opening();
+    queue.reach.opened(false);
+    assert!(queue.reach.is_crowded(now + MINUTE), "the other may get in");
+    queue.reach.opened(true);
     queue.worker_left();
-    assert!(queue.is_crowded(now + MINUTE));
+    assert!(queue.reach.is_crowded(now + MINUTE));
     queue.hand_over(message(1));
     assert!(started(&mut queue).is_empty(), "the one inside has to do");
-    queue.probe(now + MINUTE);
+    queue.reach.probe(now + MINUTE);
     assert_eq!(started(&mut queue), [1], "a minute later another one is tried");
-}
-
-#[test]
-fn a_peer_counts_as_away_until_a_session_is_greeted_again() {
-    let (mut queue, now) = (queue(100, 4), Instant::now());
-    assert!(!queue.is_unreachable(), "nobody has tried yet");
-    queue.unreachable(now, |_| MINUTE);
-    assert!(queue.is_unreachable());
-    queue.probe(now + MINUTE);
-    assert!(queue.is_unreachable(), "it is being tried, and nobody knows");
-    queue.opening();
-    queue.opened(true);
-    assert!(!queue.is_unreachable());
 }
 
 #[test]

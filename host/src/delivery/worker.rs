@@ -142,7 +142,7 @@ impl Connection {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.0.queue().session_ended();
+        self.0.queue().reach.session_ended();
     }
 }
 

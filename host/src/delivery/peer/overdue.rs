@@ -1,0 +1,99 @@
+//! What is given up, and when: by the age of a message, its expiry, and how long the peer could be sent to. A pause stops
+//! the clock of age.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::Peer;
+use crate::delivery::queue::Job;
+use crate::delivery::settle::{self, Attempt};
+use crate::message::{Outgoing, Timestamp};
+use crate::sync::lock;
+
+/// Nothing is begun, because an operator wants it so.
+#[derive(Clone, Copy)]
+pub(super) struct Pause {
+    until: Option<Timestamp>,
+}
+
+/// What is too old already when the relay starts is tried for this long before it is given up, or for as long as the peer is
+/// left alone at the most, if that is less.
+const AFTER_START: Duration = Duration::from_secs(600);
+
+/// Messages that are given up at a time.
+const OVERDUE: usize = 256;
+
+impl Peer {
+    /// Begins nothing new until the time comes, or [`resume`](Self::resume) is called.
+    pub fn pause(&self, until: Option<Timestamp>) {
+        *lock(&self.paused) = Some(Pause { until });
+        self.queue().suspend(true);
+    }
+
+    /// Ends a pause. What became too old meanwhile is given time for an attempt.
+    pub fn resume(&self) {
+        if lock(&self.paused).take().is_some() {
+            *lock(&self.started) = self.clock.now();
+            info!(peer = %self.options().name, event = "peer-resumed", "peer is sent to again: its pause is over");
+        }
+    }
+
+    /// Nothing is begun while the spool cannot record what becomes of it, or while the peer is paused.
+    pub fn suspend(&self, suspended: bool) {
+        let pause = *lock(&self.paused);
+        let over = pause
+            .and_then(|pause| pause.until)
+            .is_some_and(|until| until <= self.clock.now());
+        if over {
+            self.resume();
+        }
+        self.queue().suspend(suspended || self.is_paused());
+    }
+
+    fn is_paused(&self) -> bool {
+        lock(&self.paused).is_some()
+    }
+
+    /// When it is given up: see [`Outgoing::over_at`]. What was too old when the relay started is given time for an attempt
+    /// first: perhaps only the clock was wrong. So is what grew too old while the peer was paused.
+    pub fn over_at(&self, outgoing: &Outgoing) -> Timestamp {
+        let options = self.options();
+        let aged = outgoing.received_at.plus(options.give_up_after);
+        let time = AFTER_START.min(options.give_up_after).min(options.schedule.longest());
+        let aged = match self.is_paused() {
+            true => Timestamp(u64::MAX),
+            false => aged.max(lock(&self.started).plus(time)),
+        };
+        outgoing.expires_at.map_or(aged, |expires| expires.min(aged))
+    }
+
+    async fn bury(self: &Arc<Self>, job: Job) {
+        let attempt = Attempt::none(&job.outgoing);
+        settle::spawn(Arc::clone(self), job, attempt).await;
+    }
+
+    /// Gives up what is too old, or of no use any more, whatever keeps it from being sent.
+    pub async fn give_up_overdue(self: &Arc<Self>) {
+        let now = self.clock.now();
+        let waiting = self.queue().take_overdue(|outgoing| now >= self.over_at(outgoing));
+        for job in waiting {
+            self.bury(job).await;
+        }
+        let options = self.options();
+        let aged = now.minus(options.give_up_after);
+        if self.is_stopping() {
+            return;
+        }
+        let overdue = self.spool.lease_overdue(&options.name, now, aged, OVERDUE).await;
+        if let Err(error) = &overdue {
+            warn!(peer = %options.name, %error, event = "spool-not-read", "the spool did not say what is overdue");
+        }
+        let is_over = |outgoing: &Outgoing| now >= self.over_at(outgoing);
+        let jobs = self.queue().review(overdue.unwrap_or_default(), is_over);
+        for job in jobs {
+            self.bury(job).await;
+        }
+    }
+}
