@@ -1,12 +1,13 @@
 //! A sample case: a message, and how it comes to the plug-in.
 
-use std::collections::{BTreeMap, HashSet};
+mod file;
+
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use mm4relay_engine::{self as engine, Table, read_file};
-use serde::Deserialize;
 
 use crate::message::{
     Content, Envelope, Header, Incoming, Message, MessageId, MmsAddress, Origin, Recipient, RecipientId, Source,
@@ -15,6 +16,11 @@ use crate::message::{
 use crate::pipeline::TableSet;
 use crate::protocol::mm4;
 use crate::rehearsal::library::sample;
+
+use super::circumstances::Inline;
+use file::{Occasion, merged};
+
+pub use file::CaseFile;
 
 /// The next hop of a case that names none.
 const NEXT_HOP: &str = "sample-destination";
@@ -29,85 +35,7 @@ pub struct Case {
     pub next: Vec<Case>,
 }
 
-/// `case.toml`. Everything has a default.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct CaseFile {
-    /// `arrival` (default), `departure`, `outcome`.
-    occasion: Occasion,
-    /// `<+15555550100/TYPE=PLMN@mms.a.example>`; `<>` is the null sender. Default: the address in `From`.
-    sender: Option<String>,
-    /// Default: the addresses in `To`.
-    recipients: Option<Vec<String>>,
-    /// The peer that sent the message. Default: `sample-peer`.
-    source: Option<String>,
-    /// Whether that peer is a relay/server of our own MMSE. Default: false.
-    source_inside: bool,
-    /// The time that the plug-in is told. Default: 2026-01-26T00:17:43Z.
-    now: Option<String>,
-    /// What all random numbers of a call are made of. Default 0.
-    random_seed: u64,
-    /// The plug-in's settings.
-    pub settings: Option<toml::Table>,
-    destination: Option<Destination>,
-    outcome: Option<Outcome>,
-    /// Rows of the tables that the plug-in looks up.
-    pub tables: BTreeMap<String, BTreeMap<String, String>>,
-    /// The networks of telephone numbers, which are the keys. Others are unknown.
-    pub numbering: BTreeMap<String, engine::Network>,
-    /// The plug-in's durable values before the first message.
-    pub values: BTreeMap<String, String>,
-    /// Whether the lines that it logs and prints stand in `expected.txt` too. Default: false.
-    pub expect_log: bool,
-    /// The file of the message. Default: message.eml.
-    message: Option<String>,
-    /// A message of the library, instead of a file.
-    sample: Option<String>,
-    /// Further messages, each with the keys in which it differs from the case's own.
-    next: Vec<toml::Table>,
-}
-
-/// What holds for all messages of a case.
-const OF_THE_WHOLE: [&str; 6] = ["settings", "tables", "numbering", "values", "expect-log", "next"];
 const MESSAGE: &str = "message.eml";
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Occasion {
-    #[default]
-    Arrival,
-    Departure,
-    Outcome,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Destination {
-    peer: Option<String>,
-    domain: Option<String>,
-    inside: bool,
-    content_class: Option<String>,
-    max_message_size: Option<u64>,
-    max_image_size: Option<u64>,
-    max_image_width: Option<u32>,
-    max_image_height: Option<u32>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Outcome {
-    /// `delivered` (default), `failed`, `expired` or `response`.
-    result: Option<String>,
-    peer: Option<String>,
-    /// Whether that peer is a relay/server of our own MMSE. Default: false.
-    inside: bool,
-    host: Option<String>,
-    code: Option<u16>,
-    text: Option<String>,
-    attempts: Option<u32>,
-    /// Of a response: `X-Mms-Request-Status-Code`. Default: `Ok`.
-    status: Option<String>,
-}
 
 /// Every case in `samples`, by name.
 pub fn cases(samples: &Path) -> anyhow::Result<Vec<Case>> {
@@ -373,36 +301,5 @@ impl Case {
             max_image_width: given.max_image_width,
             max_image_height: given.max_image_height,
         }
-    }
-}
-
-/// A further message's file: what the case says, where the message does not say otherwise.
-fn merged(own: &toml::Table, differs: toml::Table) -> anyhow::Result<CaseFile> {
-    if let Some(key) = OF_THE_WHOLE.iter().find(|key| differs.contains_key(**key)) {
-        bail!("{key} holds for the whole case, and stands outside of [[next]]");
-    }
-    let mut all = own.clone();
-    all.retain(|key, _| !OF_THE_WHOLE.contains(&key));
-    // A message of its own stands instead of the case's, whichever way either is named.
-    if differs.contains_key("message") || differs.contains_key("sample") {
-        all.remove("message");
-        all.remove("sample");
-    }
-    all.extend(differs);
-    Ok(all.try_into()?)
-}
-
-/// A table whose rows stand in `case.toml`.
-struct Inline(BTreeMap<String, String>);
-
-impl Table for Inline {
-    fn lookup(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
-    }
-
-    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
-        let rows = self.0.iter().filter(|(key, _)| text.starts_with(key.as_str()));
-        rows.max_by_key(|(key, _)| key.len())
-            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
