@@ -1,24 +1,21 @@
 //! One message on its way to one destination: looks at its parts, asks the rules, makes the edits.
 
-use mm4_filter::{Destination, Edit, Fault, Part, PartExt, Refusal, Verdict, body, edit, log, message, text, verdict};
+mod edits;
+mod pictures;
+mod texts;
 
-use crate::header::{Header, Probed, probe};
-use crate::picture::{self, Failure, Picture};
+use mm4_filter::{Destination, Edit, Fault, Part, Refusal, Verdict, edit, log, message, verdict};
+
+use crate::header::Header;
+use crate::picture::Picture;
 use crate::rules::{self, Content, PictureLimits, Role};
-use crate::settings::{CannotAdapt, Settings, TextCharset, TooLarge};
-use crate::smil::{self, Change};
+use crate::settings::{CannotAdapt, Settings, TooLarge};
 
-/// A larger presentation is not read, in octets. Real ones have some hundred.
-const LARGEST_SMIL: u64 = 256 << 10;
 /// Left free under the size limit, in octets: names that grow, and the header lines that relays add.
 const MARGIN: u64 = 1024;
 /// `X-Mms-Adaptation-Allowed` is what peers send; the other spelling is said to exist.
 const ADAPTATION_HEADERS: [&str; 2] = ["X-Mms-Adaptation-Allowed", "X-Mms-Adaptations"];
 const CLASS_HEADER: &str = "X-Mms-Content-Class";
-/// RFC 3282: the languages of whoever wrote the message, in order.
-const LANGUAGES_HEADER: &str = "Content-Language";
-/// A larger text is not converted, in octets.
-const LARGEST_TEXT: u64 = 1 << 20;
 
 pub struct Adaptation<'a> {
     settings: &'a Settings,
@@ -111,59 +108,6 @@ impl<'a> Adaptation<'a> {
         self.settings.text_charset.is_some() || self.items.iter().any(is_media)
     }
 
-    /// Finds the pictures that are over their limits. `all`: their sizes in pixels are needed even if nobody limits them.
-    fn look_at_pictures(&mut self, all: bool) -> Result<(), Fault> {
-        let limits = self.limits;
-        let pixels_matter = all || limits.width.is_some() || limits.height.is_some();
-        for item in self.items.iter_mut().filter(|item| item.role == Role::Picture) {
-            match item.look(&limits, pixels_matter) {
-                // Nobody knows what the receiver's device will make of it. Where the destination limits pictures, it is
-                // none that is known to be within the limits.
-                Err(Fault::Invalid(reason)) => {
-                    item.over = limits.are_set();
-                    log::write(
-                        log::Level::Warn,
-                        &format!("part {} cannot be read: {reason}", item.part.id),
-                    );
-                }
-                other => other?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Texts that say another charset than the one that is wanted. A text that is not in the charset that it names stays.
-    fn convert_texts(&mut self) -> Result<(), Fault> {
-        if self.settings.text_charset != Some(TextCharset::Utf8) {
-            return Ok(());
-        }
-        for item in self
-            .items
-            .iter_mut()
-            .filter(|item| item.part.media_type.starts_with("text/"))
-        {
-            let content_type = match message::part_header(item.part.id, "Content-Type") {
-                Err(Fault::Invalid(_)) => continue,
-                other => other?.unwrap_or_default(),
-            };
-            let Some(charset) = text::charset(&content_type) else {
-                continue;
-            };
-            if rules::is_utf8(charset) {
-                continue;
-            }
-            let octets = match item.part.read_all(LARGEST_TEXT) {
-                Err(Fault::Invalid(_)) | Ok(None) => continue,
-                other => other?.unwrap_or_default(),
-            };
-            let converted = text::decode(&octets, Some(charset));
-            if !converted.contains(char::REPLACEMENT_CHARACTER) {
-                item.fate = Fate::Converted(converted);
-            }
-        }
-        Ok(())
-    }
-
     fn drop_media(&mut self) {
         let Some(limit) = self.goal else { return };
         let (indexes, media): (Vec<_>, Vec<_>) = self.sizes(Role::Media).unzip();
@@ -175,72 +119,6 @@ impl<'a> Adaptation<'a> {
                 CannotAdapt::Pass => {}
             }
         }
-    }
-
-    /// From the largest to the smallest; each one that came out smaller than it had to leaves more to the others.
-    fn shrink_pictures(&mut self) -> Result<(), Fault> {
-        let mut waiting: Vec<(usize, u64)> = self.sizes(Role::Picture).collect();
-        waiting.sort_by_key(|&(_, size)| std::cmp::Reverse(size));
-        // Those that must be changed anyway come first: they may free all the octets that are needed.
-        waiting.sort_by_key(|&(index, _)| !self.items[index].over);
-        while let Some(&(index, size)) = waiting.first() {
-            let sizes: Vec<u64> = waiting.iter().map(|&(_, size)| size).collect();
-            let allowed = self
-                .goal
-                .and_then(|limit| rules::allowance(self.total, limit, &sizes))
-                .filter(|&level| level < size);
-            if self.items[index].over || allowed.is_some() {
-                let fate = self.adapted(index, allowed)?;
-                self.decide(index, fate);
-            }
-            waiting.remove(0);
-        }
-        Ok(())
-    }
-
-    /// `allowed`: octets, encoded.
-    fn adapted(&self, index: usize, allowed: Option<u64>) -> Result<Fate, Fault> {
-        let item = &self.items[index];
-        let (header, source) = match self.decodable(item) {
-            Ok(Ok(found)) => found,
-            Ok(Err(reason)) => return Ok(self.note_for(item, reason)),
-            Err(Fault::Invalid(reason)) => return Ok(self.note_for(item, &reason)),
-            Err(fault) => return Err(fault),
-        };
-        let own = source.len() as u64;
-        let size = [self.limits.size, allowed.map(rules::decoded_size)]
-            .into_iter()
-            .flatten()
-            .fold(own, u64::min);
-        let limits = PictureLimits {
-            size: Some(size),
-            ..self.limits
-        };
-        Ok(
-            match picture::adapt(&source, &header, &limits, self.settings, &message::time_left) {
-                Ok(picture) => Fate::Smaller(picture),
-                Err(Failure::Undecodable(reason)) => self.note_for(item, reason.trim()),
-                Err(Failure::NoTime) => {
-                    self.note_for(item, "it might take longer than the limits time and time-per-mib allow")
-                }
-                Err(Failure::TooLarge) => self.note_for(item, "even a tiny version would be too large"),
-            },
-        )
-    }
-
-    /// The picture's header and all of its octets, or why it is not even worth decoding.
-    fn decodable(&self, item: &Item) -> Result<Result<(Header, Vec<u8>), &'static str>, Fault> {
-        let header = match item.header {
-            Some(header) => Some(header),
-            None => item.probe()?.header(),
-        };
-        let Some(header) = header else {
-            return Ok(Err("its format or its size is not known"));
-        };
-        let source = item.part.read_all(self.settings.max_source_size.into())?;
-        Ok(source
-            .map(|source| (header, source))
-            .ok_or("it is larger than max-source-size"))
     }
 
     fn note_for(&self, item: &Item, reason: &str) -> Fate {
@@ -263,103 +141,6 @@ impl<'a> Adaptation<'a> {
         };
         self.total = (self.total + after).saturating_sub(self.items[index].part.encoded_size);
         self.items[index].fate = fate;
-    }
-
-    fn edits(&mut self) -> Result<Vec<Edit>, Fault> {
-        let presentations = self.presentations()?;
-        let mut taken: Vec<String> = self.items.iter().filter_map(|item| item.part.name.clone()).collect();
-        let mut edits = Vec::new();
-        let mut changes = Vec::new();
-        for item in &self.items {
-            let (extension, media_type, bytes) = match &item.fate {
-                Fate::Stays | Fate::Refused => continue,
-                Fate::Converted(text) => {
-                    let media_type = format!("{}; charset=utf-8", item.part.media_type);
-                    edits.push(edit::replace_part(
-                        item.part.id,
-                        body(&media_type, text.as_bytes())?,
-                        None,
-                    ));
-                    continue;
-                }
-                Fate::Smaller(picture) => (picture.extension, picture.media_type, picture.bytes.clone()),
-                Fate::Note => {
-                    let languages = message::header(LANGUAGES_HEADER).unwrap_or_default();
-                    let text = rules::note(self.settings.note_in(&languages), item.part.name.as_deref());
-                    ("txt", "text/plain; charset=utf-8", text.into_bytes())
-                }
-            };
-            let old = item.part.name.as_deref().or(item.part.content_location.as_deref());
-            let renamed = if item.part.media_type == media_type {
-                None
-            } else {
-                rules::renamed(old, extension, &taken)
-            };
-            let name = renamed.filter(|name| presentations.is_some() && Some(name.as_str()) != old);
-            taken.extend(name.clone());
-            edits.push(edit::replace_part(
-                item.part.id,
-                body(media_type, &bytes)?,
-                name.clone(),
-            ));
-            changes.push(Change {
-                content_id: item.part.content_id.clone(),
-                old_names: [&item.part.name, &item.part.content_location]
-                    .into_iter()
-                    .flatten()
-                    .cloned()
-                    .collect(),
-                new_name: name,
-                media_type: media_type.split(';').next().unwrap_or(media_type).into(),
-            });
-        }
-        let others = self.names_of_the_unchanged();
-        for (id, smil) in presentations.unwrap_or_default() {
-            if let Some(text) = smil::updated(&smil, &changes, &others) {
-                edits.push(edit::replace_part(
-                    id,
-                    body("application/smil; charset=utf-8", text.as_bytes())?,
-                    None,
-                ));
-            }
-        }
-        Ok(edits)
-    }
-
-    fn names_of_the_unchanged(&self) -> Vec<String> {
-        let unchanged = self
-            .items
-            .iter()
-            .filter(|item| matches!(item.fate, Fate::Stays | Fate::Converted(_)));
-        let names = unchanged.flat_map(|item| [&item.part.name, &item.part.content_location]);
-        names.flatten().cloned().collect()
-    }
-
-    /// The presentations, if anything changed that they may refer to. `None`: there is one that cannot be followed.
-    fn presentations(&self) -> Result<Option<Vec<(u32, String)>>, Fault> {
-        let mut presentations = Vec::new();
-        if self
-            .items
-            .iter()
-            .any(|item| matches!(item.fate, Fate::Smaller(_) | Fate::Note))
-        {
-            for item in self.items.iter().filter(|item| item.role == Role::Smil) {
-                let text = match item.part.read_all(LARGEST_SMIL) {
-                    Ok(bytes) => bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
-                    Err(Fault::Invalid(_)) => None,
-                    Err(fault) => return Err(fault),
-                };
-                let Some(text) = text else {
-                    log::write(
-                        log::Level::Warn,
-                        "the presentation cannot be read: file names stay as they were",
-                    );
-                    return Ok(None);
-                };
-                presentations.push((item.part.id, text));
-            }
-        }
-        Ok(Some(presentations))
     }
 
     fn content(&self) -> Content {
@@ -440,31 +221,6 @@ impl<'a> Adaptation<'a> {
 
     fn note_size(&self) -> u64 {
         rules::encoded_size(self.settings.longest_note() as u64 + 64)
-    }
-}
-
-impl Item {
-    fn look(&mut self, limits: &PictureLimits, pixels_matter: bool) -> Result<(), Fault> {
-        let probed = match pixels_matter {
-            true => self.probe()?,
-            false => Probed::Other,
-        };
-        self.header = probed.header();
-        let fits = match limits.size {
-            Some(size) => self.part.fits(size)?,
-            None => true,
-        };
-        let hides_its_size = probed == Probed::Unsized && (limits.width.is_some() || limits.height.is_some());
-        self.over = !fits
-            || hides_its_size
-            || self
-                .header
-                .is_some_and(|header| !limits.holds(header.width, header.height));
-        Ok(())
-    }
-
-    fn probe(&self) -> Result<Probed, Fault> {
-        probe(|offset, max| self.part.read(offset, max))
     }
 }
 
