@@ -83,23 +83,7 @@ const LONGEST_FILE: usize = 400;
 const LONGEST_FUNCTION: usize = 60;
 
 /// Files that are longer, and why they may be for now. A file that is not longer any more has to go from here.
-const LONG_FILES: &[(&str, &str)] = &[
-    ("host/src/delivery/peer.rs", "to be split"),
-    ("host/src/delivery/queue.rs", "to be split"),
-    ("host/src/message/transaction.rs", "to be split"),
-    ("host/src/rehearsal/samples/case.rs", "to be split"),
-    ("host/src/rehearsal/samples/mod.rs", "to be split"),
-    (
-        "host/src/spool/sqlite/mod.rs",
-        "one store's verbs, and how it is opened",
-    ),
-    (
-        "host/src/spool/sqlite/readers.rs",
-        "one store's questions, each a statement and its rows",
-    ),
-    ("host/src/transactions/meaning.rs", "to be split"),
-    ("plugins/content-adapt/src/adaptation.rs", "to be split"),
-];
+const LONG_FILES: &[(&str, &str)] = &[];
 
 /// Functions that are longer, and why they may be: each is one table.
 const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
