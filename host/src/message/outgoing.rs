@@ -1,7 +1,6 @@
 //! A message bound for one next hop.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Envelope, Header, MessageType, NextHop, OutgoingId, Rope, Source, Timestamp};
 
@@ -34,12 +33,6 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// When it is given up: at the age that its next hop allows, or at its own expiry, whichever comes first.
-    pub fn over_at(&self, give_up_after: Duration) -> Timestamp {
-        let aged = self.received_at.plus(give_up_after);
-        self.expires_at.map_or(aged, |expires| expires.min(aged))
-    }
-
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires| expires <= now)
     }

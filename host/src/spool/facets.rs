@@ -78,9 +78,9 @@ pub trait Queue: Space + Leases {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Outgoing>, SpoolError>>;
 
-    /// Leases at most `limit` waiting messages for `peer` that have expired at `now` (`X-Mms-Expiry`), or may have been
-    /// received before `aged`; whether they are due or not. Who asks looks closer, and gives back: a message whose chain
-    /// ran from the spool counts as younger than its id. Cheap when there are none.
+    /// Leases at most `limit` waiting messages for `peer` that have expired at `now` (`X-Mms-Expiry`), or whose age counts
+    /// from `aged` or before; whether they are due or not. The age of a message whose chain ran from the spool counts from
+    /// then on, however old its id is. Cheap when there are none.
     fn lease_overdue<'a>(
         &'a self,
         peer: &'a PeerName,

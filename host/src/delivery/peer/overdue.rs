@@ -56,17 +56,31 @@ impl Peer {
         lock(&self.paused).is_some()
     }
 
-    /// When it is given up: see [`Outgoing::over_at`]. What was too old when the relay started is given time for an attempt
-    /// first: perhaps only the clock was wrong. So is what grew too old while the peer was paused.
+    /// When the message is given up: at its expiry, or when it is too old.
     pub fn over_at(&self, outgoing: &Outgoing) -> Timestamp {
-        let options = self.options();
-        let aged = outgoing.received_at.plus(options.give_up_after);
-        let time = AFTER_START.min(options.give_up_after).min(options.schedule.longest());
-        let aged = match self.is_paused() {
-            true => Timestamp(u64::MAX),
-            false => aged.max(lock(&self.started).plus(time)),
-        };
+        let aged = outgoing.received_at.plus(self.options().give_up_after);
+        let aged = aged.max(self.gives_up_from());
         outgoing.expires_at.map_or(aged, |expires| expires.min(aged))
+    }
+
+    /// From when on messages are given up for their age. What was too old when the relay started is given time for an
+    /// attempt first: perhaps only the clock was wrong. So is what grew too old while the peer was paused.
+    fn gives_up_from(&self) -> Timestamp {
+        if self.is_paused() {
+            return Timestamp(u64::MAX);
+        }
+        let options = self.options();
+        let time = AFTER_START.min(options.give_up_after).min(options.schedule.longest());
+        lock(&self.started).plus(time)
+    }
+
+    /// What is as old as this, or older, is too old at `now`.
+    fn aged(&self, now: Timestamp) -> Timestamp {
+        // Nothing is: the store must not be asked for messages that would be given back.
+        if now < self.gives_up_from() {
+            return Timestamp(0);
+        }
+        now.minus(self.options().give_up_after)
     }
 
     async fn bury(self: &Arc<Self>, job: Job) {
@@ -81,14 +95,13 @@ impl Peer {
         for job in waiting {
             self.bury(job).await;
         }
-        let options = self.options();
-        let aged = now.minus(options.give_up_after);
         if self.is_stopping() {
             return;
         }
-        let overdue = self.spool.lease_overdue(&options.name, now, aged, OVERDUE).await;
+        let name = &self.options().name;
+        let overdue = self.spool.lease_overdue(name, now, self.aged(now), OVERDUE).await;
         if let Err(error) = &overdue {
-            warn!(peer = %options.name, %error, event = "spool-not-read", "the spool did not say what is overdue");
+            warn!(peer = %name, %error, event = "spool-not-read", "the spool did not say what is overdue");
         }
         let is_over = |outgoing: &Outgoing| now >= self.over_at(outgoing);
         let jobs = self.queue().review(overdue.unwrap_or_default(), is_over);

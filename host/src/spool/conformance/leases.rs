@@ -60,6 +60,42 @@ pub(super) async fn what_is_overdue_is_leased_too(stage: &dyn Stage) {
     assert_eq!(leased(&*spool, "operator-b").await, []);
 }
 
+/// A message whose chain ran from the spool is younger than its id says.
+pub(super) async fn what_is_too_old_is_found_behind_messages_that_are_younger_than_their_ids(stage: &dyn Stage) {
+    let spool = stage.open();
+    let young = [spool.next_id(), spool.next_id(), spool.next_id()];
+    for number in young {
+        let hold = Hold {
+            due: Some(NOW),
+            ..Hold::parked("not through")
+        };
+        let held = Acceptance {
+            hold: Some(hold),
+            ..message(number, "bytes")
+        };
+        spool.commit(held).await.unwrap();
+    }
+    let old = spool.next_id();
+    spool.commit(relayed(old, "bytes")).await.unwrap();
+    spool.give_back(Leased::Outgoing(id(old, 1)));
+    stage.pass(std::time::Duration::from_secs(20));
+    for unfinished in spool.unfinished(NOW, 10).await.unwrap() {
+        let number = unfinished.incoming.id;
+        let done = Finish::Done(Box::new(relayed(number, "bytes")));
+        spool.finish(number, done).await.unwrap();
+        spool.give_back(Leased::Outgoing(id(number, 1)));
+    }
+    let aged = NOW.plus(std::time::Duration::from_secs(10));
+    let over = spool.lease_overdue(&peer("operator-b"), NOW, aged, 2).await.unwrap();
+    let over: Vec<OutgoingId> = over.iter().map(|outgoing| outgoing.id).collect();
+    assert_eq!(over, [id(old, 1)]);
+    assert_eq!(
+        leased(&*spool, "operator-b").await.len(),
+        3,
+        "the others are not taken from their workers"
+    );
+}
+
 pub(super) async fn only_who_holds_a_message_records_what_became_of_it(stage: &dyn Stage) {
     let spool = stage.open();
     let number = spool.next_id();

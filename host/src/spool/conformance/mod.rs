@@ -104,6 +104,7 @@ macro_rules! claims {
             leases::what_is_leased_is_leased_once_until_it_is_given_back,
             leases::leases_are_over_when_the_relay_begins_anew,
             leases::what_is_overdue_is_leased_too,
+            leases::what_is_too_old_is_found_behind_messages_that_are_younger_than_their_ids,
             leases::only_who_holds_a_message_records_what_became_of_it,
             leases::a_lease_goes_on_after_a_record,
             leases::a_message_whose_chain_is_run_is_given_out_once,

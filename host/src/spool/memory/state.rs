@@ -137,9 +137,14 @@ impl State {
     }
 
     pub(super) fn overdue(&self, peer: &PeerName, now: Timestamp, aged: Timestamp) -> Vec<OutgoingId> {
-        let is_over =
-            |id: &OutgoingId, row: &Row| row.outgoing.has_expired(now) || id.message.0 <= aged.0.saturating_mul(1000);
-        let over = self.waiting(peer).filter(|(id, row)| is_over(id, row));
+        let is_aged = |id: &OutgoingId| {
+            self.messages
+                .get(&id.message)
+                .is_some_and(|message| message.since <= aged)
+        };
+        let over = self
+            .waiting(peer)
+            .filter(|(id, row)| row.outgoing.has_expired(now) || is_aged(id));
         over.map(|(id, _)| *id).collect()
     }
 

@@ -11,7 +11,7 @@ use super::leases::Look;
 use super::outgoing::{outgoing_of, read_outgoing};
 use super::readers::Readers;
 use super::stored;
-use crate::message::{Incoming, MessageId, Ordinal, Origin, Outgoing, PeerName, Source, Timestamp};
+use crate::message::{Incoming, MessageId, NextHop, Ordinal, Origin, Outgoing, PeerName, Source, Timestamp};
 use crate::spool::{Leased, PendingEvent, SpoolError, Unfinished};
 
 /// `due` and `pending_events` answer no more once the octets that plug-ins made reach this.
@@ -28,7 +28,8 @@ pub(super) fn due(
     waiting(readers, IDS, (peer.as_str(), sql_time(now)), limit, look)
 }
 
-/// Ids are times, in microseconds: what was received before `aged` has an id below it.
+/// The id says when a message was received, in microseconds, and `since` what its age counts from, which may be later. The
+/// index has the id: what was received since `aged` is not looked up.
 pub(super) fn overdue(
     readers: &Arc<Readers>,
     peer: &PeerName,
@@ -40,9 +41,11 @@ pub(super) fn overdue(
     const IDS: &str = "
         SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1 AND expires <= ?2
         UNION
-        SELECT message, ordinal FROM outgoing INDEXED BY outgoing_due WHERE state = 0 AND peer = ?1 AND message <= ?3";
-    let aged = i64::try_from(aged.0.saturating_mul(1000)).unwrap_or(i64::MAX);
-    waiting(readers, IDS, (peer.as_str(), sql_time(now), aged), limit, look)
+        SELECT o.message, o.ordinal FROM outgoing o INDEXED BY outgoing_due CROSS JOIN message m ON m.id = o.message
+        WHERE o.state = 0 AND o.peer = ?1 AND o.message < ?3 AND m.since <= ?4";
+    let received = i64::try_from(aged.0.saturating_add(1).saturating_mul(1000)).unwrap_or(i64::MAX);
+    let parameters = (peer.as_str(), sql_time(now), received, sql_time(aged));
+    waiting(readers, IDS, parameters, limit, look)
 }
 
 /// Waiting messages by a query for their ids.
