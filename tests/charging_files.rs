@@ -199,11 +199,12 @@ fn a_file_is_closed_by_command_while_the_relay_runs() {
     let file = relay.path("relay.toml");
     let said = mm4relay(&["cdr", "close", "--config", file.to_str().unwrap(), "settlement"]);
     assert!(
-        said.ok && said.out.contains("settlement-00000001.cdr"),
+        said.ok && said.out.contains("closed ") && said.out.contains("settlement-00000001.cdr"),
         "{}{}",
         said.out,
         said.err
     );
+    assert_eq!(said.err, "", "it was asked at its door");
     let closed = relay.path("cdr").join("settlement-00000001.cdr");
     let said = mm4relay(&["cdr", "decode", closed.to_str().unwrap()]);
     assert!(said.ok, "{}", said.err);
@@ -215,7 +216,9 @@ fn a_file_is_closed_by_command_while_the_relay_runs() {
     // Without anything new there is nothing to close, and the command ends all the same.
     let said = mm4relay(&["cdr", "close", "--config", file.to_str().unwrap()]);
     assert!(
-        said.ok && said.out.contains("settlement-00000001.cdr"),
+        said.ok
+            && said.out.contains("nothing was open; the last file is")
+            && said.out.contains("settlement-00000001.cdr"),
         "{}{}",
         said.out,
         said.err
@@ -225,6 +228,18 @@ fn a_file_is_closed_by_command_while_the_relay_runs() {
     assert!(!said.ok && said.err.contains("there are: settlement"), "{}", said.err);
 }
 
+/// As somebody does who has the folder alone.
+#[test]
+fn a_file_is_closed_when_an_empty_file_asks_for_it() {
+    let peer = Peer::start();
+    let relay = with_open_file(&peer);
+    let request = relay.path("cdr").join("settlement.close");
+    eventually("the folder is there", || relay.path("cdr").is_dir().then_some(()));
+    std::fs::write(&request, "").unwrap();
+    eventually("the request is gone", || (!request.exists()).then_some(()));
+    assert_eq!(names(&relay.path("cdr")), ["settlement-00000001.cdr"]);
+}
+
 #[test]
 fn a_file_is_closed_by_command_when_the_relay_is_gone() {
     let peer = Peer::start();
@@ -232,7 +247,7 @@ fn a_file_is_closed_by_command_when_the_relay_is_gone() {
     relay.kill();
     let file = relay.path("relay.toml");
     let said = mm4relay(&["cdr", "close", "--config", file.to_str().unwrap()]);
-    assert!(said.ok, "{}", said.err);
+    assert!(said.ok && said.err.contains("no relay runs here"), "{}", said.err);
     assert_eq!(names(&relay.path("cdr")), ["settlement-00000001.cdr"]);
     relay.start_again();
     assert!(relay.offer(&sample::forward_request("k2")).starts_with("250"));

@@ -425,3 +425,58 @@ fn tables_are_shown_and_a_bad_one_is_refused_with_its_row() {
     assert_eq!(post(&relay, "/v1/tables/reload", json!({})).0, 200);
     assert_eq!(rows(), json!(2));
 }
+
+/// Of files of charging records.
+#[test]
+fn files_of_charging_records_are_listed_closed_and_marked_at_the_door_and_it_is_noted_who_did() {
+    let output = "\n[[charging-output]]\nname = \"settlement\"\nfolder = \"cdr\"\nformat = \"csv\"\n";
+    let peer = Peer::start();
+    let charging = Link::bundled("charging", "").to_string();
+    let relay = Relay::start(&config(&peer, &format!("{charging}{output}")));
+    assert!(relay.offer(&sample::forward_request("d1")).starts_with("250"));
+    relay.wait_for_records(2);
+    assert_eq!(get(&relay, "/v1/cdr/files").1["outputs"][0]["files"], json!([]));
+    let (status, closed) = post(&relay, "/v1/cdr/close", json!({"outputs": ["settlement"]}));
+    let files = closed["closed"][0]["files"].as_array().expect("files").clone();
+    assert!(status == 200 && files.len() == 1, "{closed}");
+    assert_eq!(closed["closed"][0]["last"], files[0], "{closed}");
+    let entry = last_of_audit(&relay);
+    assert_eq!(
+        (&entry["did"], &entry["changed"]),
+        (&json!("cdr-close"), &closed),
+        "{entry}"
+    );
+    let (_, again) = post(&relay, "/v1/cdr/close", json!({}));
+    assert_eq!(again["closed"][0]["files"], json!([]), "there is nothing to close");
+    let file = |relay: &Relay| get(relay, "/v1/cdr/files?output=settlement").1["outputs"][0]["files"][0].clone();
+    assert_eq!(
+        (&file(&relay)["name"], &file(&relay)["fetched"]),
+        (&json!("settlement-00000001.csv"), &Value::Null)
+    );
+    let marked = post(&relay, "/v1/cdr/fetched", json!({"files": ["settlement-00000001.csv"]}));
+    assert_eq!(marked.1["files"][0]["already"], json!(false), "{marked:?}");
+    assert!(file(&relay)["fetched"].is_string());
+    // By its path it is the same file.
+    let marked = post(&relay, "/v1/cdr/fetched", json!({"files": [files[0]]}));
+    assert_eq!(marked.1["files"][0]["already"], json!(true), "{marked:?}");
+    assert_eq!(last_of_audit(&relay)["did"], json!("cdr-fetched"));
+    for (path, body, kind) in [
+        ("/v1/cdr/close", json!({"outputs": ["setlement"]}), "unknown-output"),
+        (
+            "/v1/cdr/fetched",
+            json!({"files": ["settlement-00000002.csv"]}),
+            "unknown-id",
+        ),
+        ("/v1/cdr/fetched", json!({"files": ["/etc/passwd"]}), "unknown-id"),
+        (
+            "/v1/cdr/fetched",
+            json!({"files": ["/etc/settlement-00000001.csv"]}),
+            "unknown-id",
+        ),
+    ] {
+        let (status, problem) = post(&relay, path, body);
+        assert_eq!((status, &problem["type"]), (404, &json!(kind)), "{problem}");
+    }
+    let without = Relay::start(&config(&peer, ""));
+    assert_eq!(get(&without, "/v1/cdr/files").1["type"], "unknown-output");
+}

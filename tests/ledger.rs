@@ -139,3 +139,110 @@ fn a_partners_records_are_set_against_ours_and_each_difference_is_named() {
     let widths = text.lines().map(|line| outside(line).matches(',').count());
     assert_eq!(widths.collect::<Vec<_>>(), [13; 6], "{text}");
 }
+
+/// A month is settled after its records were purged, too.
+#[test]
+fn what_was_purged_is_checked_and_compared_from_our_own_files() {
+    const OUTPUTS: &str = r#"
+        [[charging-output]]
+        name = "lines"
+        folder = "cdr"
+        format = "json"
+        [[charging-output]]
+        name = "standard"
+        folder = "cdr"
+        format = "ber"
+        [[charging-output]]
+        name = "table"
+        folder = "tables"
+        format = "csv"
+        "#;
+    let peer = Peer::start();
+    let charging = Link::bundled("charging", "").to_string();
+    let relay = Relay::start(&config(&peer, &format!("{charging}{OUTPUTS}")));
+    for id in ["p1", "p2", "p3"] {
+        assert!(relay.offer(&sample::forward_request(id)).starts_with("250"));
+    }
+    let records = relay.wait_for_records(6);
+    relay.print(&["cdr", "close"]);
+    let sent: Vec<&serde_json::Value> = records
+        .iter()
+        .filter(|record| record["record-type"] == "relay-out")
+        .collect();
+    let partner = relay.path("partner.csv");
+    let mut rows = String::from("record-type,message-id,recipients,recorded-at,message-size\r\n");
+    for record in &sent {
+        let text = |name: &str| record[name].as_str().expect("a text").replace('"', "\"\"");
+        let recipients: Vec<&str> = record["recipients"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|one| one.as_str())
+            .collect();
+        rows += &format!(
+            "r4f,\"{}\",{},{},{}\r\n",
+            text("message-id"),
+            recipients.join(" "),
+            text("recorded-at"),
+            record["message-size"]
+        );
+    }
+    std::fs::write(&partner, &rows).expect("a file");
+    let file = partner.to_str().expect("UTF-8").to_owned();
+    let peer_name = sent[0]["destination-peer"].as_str().expect("a name").to_owned();
+    assert!(
+        relay
+            .print(&["cdr", "purge", "--days", "0"])
+            .starts_with("6 records removed")
+    );
+
+    let (ok, text, err) = code(&relay, &["ledger", "check"]);
+    assert_eq!(ok, Some(0), "{text}{err}");
+    assert!(
+        text.contains("of the purged ones 6 are in files as they were written"),
+        "{text}"
+    );
+    let compare = ["ledger", "compare", "--peer", &peer_name, &file];
+    let (ok, _, err) = code(&relay, &compare);
+    assert!(ok == Some(2) && err.contains("--ours"), "{err}");
+    let (cdr, tables) = (relay.path("cdr"), relay.path("tables"));
+    let standard = cdr.join("standard-00000001.cdr");
+    for ours in [&cdr, &tables, &standard] {
+        let ours = ours.to_str().expect("UTF-8");
+        let (ok, text, err) = code(&relay, &[&compare[..], &["--ours", ours]].concat());
+        assert_eq!(ok, Some(0), "{ours}: {text}{err}");
+        assert!(text.contains("3 / 3 recipients"), "{ours}: {text}");
+    }
+
+    // A row without a number is named by its line; what both sides doubled is a double.
+    let twice = rows.lines().nth(1).expect("a row").to_owned();
+    rows += &twice;
+    std::fs::write(&partner, &rows).expect("a file");
+    let (ok, text, _) = code(
+        &relay,
+        &[&compare[..], &["--ours", tables.to_str().expect("UTF-8")]].concat(),
+    );
+    assert!(
+        ok == Some(1) && text.contains("double: ") && text.contains("theirs line 5 at "),
+        "{text}"
+    );
+
+    // Somebody writes into a file, and another one is lost.
+    let table = tables.join("table-00000001.csv");
+    let changed = std::fs::read_to_string(&table)
+        .expect("a file")
+        .replacen("relay-out", "relay-in", 1);
+    std::fs::write(&table, changed).expect("a file");
+    let (ok, text, _) = code(&relay, &["ledger", "check"]);
+    assert_eq!(ok, Some(1), "{text}");
+    assert!(
+        text.contains("file-record-changed: table-00000001.csv, record ") && text.contains("1 file-record-changed"),
+        "{text}"
+    );
+    assert!(relay.offer(&sample::forward_request("p4")).starts_with("250"));
+    relay.wait_for_records(2);
+    relay.print(&["cdr", "close"]);
+    std::fs::remove_file(cdr.join("lines-00000002.jsonl")).expect("it was closed");
+    let (_, text, _) = code(&relay, &["ledger", "check"]);
+    assert!(text.contains("file-missing: lines-00000002.jsonl"), "{text}");
+}

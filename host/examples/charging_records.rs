@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use mm4relay::charging::file::Closed;
-use mm4relay::charging::output::{Format, Output, OutputOptions};
+use mm4relay::charging::output::Output;
+use mm4relay::charging::{Format, OutputOptions};
 use mm4relay::message::{MessageId, QueueId, StreamName, Timestamp};
 use mm4relay::spool::{Mark, Recorded, SpoolError, StreamReader, Streams};
 use serde_json::json;

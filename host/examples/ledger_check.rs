@@ -4,8 +4,8 @@
 //! cargo run --release --example ledger_check -- 1000000 [FOLDER]
 //! ```
 //!
-//! Fills a spool with delivered messages, each with two charging records of 25 fields, then checks it while another thread
-//! commits and delivers messages through the same spool. What is filled is written past the relay, as it would have
+//! Fills a spool with delivered messages, each with two charging records of 25 fields, and writes files of three outputs (BER,
+//! JSON lines, CSV) of them; then checks all of it while another thread commits and delivers messages through the same spool. What is filled is written past the relay, as it would have
 //! written it: a relay would take minutes for it. With FOLDER the spool stays there, for the command.
 
 use std::path::Path;
@@ -14,14 +14,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use mm4relay::clock::SystemClock;
-use mm4relay::ledger::{Period, check};
+use mm4relay::charging::file::Closed;
+use mm4relay::charging::output::Output;
+use mm4relay::charging::{Format, OutputOptions};
+use mm4relay::clock::{Clock, SystemClock};
+use mm4relay::ledger::{CheckSummary, Files, Period, check};
 use mm4relay::message::{
     Append, Content, End, Envelope, MessageId, MmsAddress, Ordinal as Number, Origin, Outgoing, OutgoingId, PeerName,
     Piece, Protocol, Recipient, RecipientEnd, RecipientId, Rope, StreamName, Timestamp,
 };
 use mm4relay::spool::ledger::{record_sum, record_text};
-use mm4relay::spool::{self, Acceptance, DeliveryResult, Node, Options, Outcome, Spool};
+use mm4relay::spool::{self, Acceptance, DeliveryResult, Node, Options, Outcome, Spool, StreamReader};
 use rusqlite::Connection;
 
 fn main() -> anyhow::Result<()> {
@@ -43,6 +46,10 @@ fn main() -> anyhow::Result<()> {
     let started = Instant::now();
     fill(&folder, first, count)?;
     println!("{count} messages written in {:.1} s", started.elapsed().as_secs_f64());
+    let started = Instant::now();
+    let outputs = outputs(&folder.join("cdr"));
+    write_files(&folder, &outputs)?;
+    println!("three outputs written in {:.1} s", started.elapsed().as_secs_f64());
 
     let spool = spool::open(&folder, options)?;
     let (stop, sent, log) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
@@ -53,28 +60,71 @@ fn main() -> anyhow::Result<()> {
             from: MessageId(0),
             to: MessageId((1 << 51) - 1),
         };
+        let stream = StreamReader::new(beside.clone(), StreamName::CHARGING);
+        let files = Files {
+            stream: &stream,
+            outputs: &outputs,
+            fetched: &[],
+        };
         let started = Instant::now();
-        let checked = check(&*beside, period, &mut |finding| println!("{finding:?}"));
+        let checked = check(&*beside, period, Some(files), &mut |finding| println!("{finding:?}"));
         let took = started.elapsed();
         stop.store(true, Ordering::Relaxed);
         println!("checked in {:.1} s", took.as_secs_f64());
         anyhow::Ok(checked?)
     })?;
+    print(&checked, sent.load(Ordering::Relaxed));
+    println!("the largest log: {} KiB", log.load(Ordering::Relaxed) / 1024);
+    Ok(())
+}
+
+/// `sent`: messages beside it.
+fn print(checked: &CheckSummary, sent: u64) {
     println!(
-        "{} messages, {} recipients, {} records; {} beside it; balanced: {}",
+        "{} messages, {} recipients, {} records; {sent} beside it; balanced: {}",
         checked.messages,
         checked.recipients,
         checked.records,
-        sent.load(Ordering::Relaxed),
         checked.is_balanced()
     );
-    println!("the largest log: {} KiB", log.load(Ordering::Relaxed) / 1024);
+    if let Some(files) = checked.files {
+        println!("{} files with {} records", files.files, files.records);
+    }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status
         .lines()
         .find(|line| line.starts_with("VmHWM"))
         .unwrap_or("VmHWM: unknown");
     println!("{peak}");
+}
+
+fn outputs(folder: &Path) -> Vec<OutputOptions> {
+    let output = |(name, format): (&str, Format)| OutputOptions {
+        name: name.into(),
+        folder: folder.into(),
+        format,
+        record_types: Vec::new(),
+        peers: Vec::new(),
+        max_size: 10 << 20,
+        max_records: 100_000,
+        max_age: Duration::from_secs(86_400),
+    };
+    let formats = [
+        ("standard", Format::Ber),
+        ("lines", Format::Json),
+        ("table", Format::Csv),
+    ];
+    formats.into_iter().map(output).collect()
+}
+
+fn write_files(folder: &Path, outputs: &[OutputOptions]) -> anyhow::Result<()> {
+    let stream = StreamReader::new(spool::open_beside(folder)?, StreamName::CHARGING);
+    let now = SystemClock.now();
+    for options in outputs {
+        let mut output = Output::resume(options.clone(), &stream)?;
+        while output.step(&stream, now)? {}
+        output.close(&stream, Closed::Normally)?;
+    }
     Ok(())
 }
 

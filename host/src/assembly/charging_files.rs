@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::charging::file::Closed;
-use crate::charging::output::{Format, Output, OutputOptions};
+use crate::charging::output::{Output, reader};
+use crate::charging::{Format, OutputOptions};
 use crate::clock::SharedClock;
 use crate::config::{ChargingFormat, ChargingOutput, Config};
 use crate::message::StreamName;
@@ -51,6 +52,8 @@ pub(crate) struct OutputStanding {
     pub sequence: u64,
     /// Records that the format has no form for, since the start.
     pub left_out: u64,
+    /// Records that could not be written and were set aside, since the start.
+    pub set_aside: u64,
     /// Closed files in the folder that nobody has fetched, and the age of the oldest.
     pub waiting: u64,
     pub oldest: Duration,
@@ -138,21 +141,38 @@ impl ChargingFiles {
         let _ = closing.await;
     }
 
-    /// Does what `NAME.close` asks for, where no relay runs: writes what is left of the outputs of these names, and closes
-    /// their files. Blocks.
+    /// Writes what is left of the output of this name, and closes its file. Returns the numbers of the files that were
+    /// closed by that. Blocks.
     ///
     /// # Errors
-    /// An output cannot write.
-    pub fn close_now(&self, names: &[String]) -> anyhow::Result<()> {
+    /// The output cannot write, or the relay ends and has closed its files.
+    pub fn close_now(&self, name: &str) -> anyhow::Result<std::ops::Range<u32>> {
         let mut work = self.work();
-        let named = |one: &&Configured| names.contains(&one.options.name);
-        for Configured { options, .. } in self.outputs.iter().filter(named) {
-            while self.step(&mut work, options)? {}
-            if let Some(output) = work.outputs.get_mut(&options.name) {
-                output.close(&self.stream, Closed::ByCommand)?;
-            }
-        }
-        Ok(())
+        anyhow::ensure!(!work.stopped, "the relay ends, and has closed its files");
+        let Some(output) = self.outputs.iter().find(|one| one.options.name == name) else {
+            anyhow::bail!("there is no such output");
+        };
+        let closed = self.close_one(&mut work, &output.options);
+        self.note(&output.options, &work, closed.as_ref().err());
+        closed
+    }
+
+    fn close_one(&self, work: &mut Work, options: &OutputOptions) -> anyhow::Result<std::ops::Range<u32>> {
+        let before = self.stream.mark(&reader(&options.name))?.file;
+        while self.step(work, options)? {}
+        let Some(output) = work.outputs.get_mut(&options.name) else {
+            return Ok(before..before);
+        };
+        output.close(&self.stream, Closed::ByCommand)?;
+        let after = output.mark().file;
+        // Whoever had asked for it by a file has it as well.
+        options.has_closed()?;
+        Ok(before + 1..after + 1)
+    }
+
+    /// What each output is asked to write.
+    pub fn options(&self) -> Vec<OutputOptions> {
+        self.outputs.iter().map(|output| output.options.clone()).collect()
     }
 
     pub fn standing(&self) -> Vec<(String, OutputStanding)> {
@@ -224,6 +244,7 @@ impl ChargingFiles {
             one.files = output.mark().file;
             one.sequence = output.mark().sequence;
             one.left_out = output.left_out();
+            one.set_aside = output.set_aside();
         }
         match (error, one.trouble.is_some()) {
             (Some(error), false) => {

@@ -9,6 +9,7 @@ use anyhow::Context;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::control::audit::Entry;
+use crate::control::cdr::RecordFiles;
 use crate::control::http::{SOCKET, Socket};
 use crate::control::peers::{Down, HostDown, Pause, Peer, Sending, read_pauses};
 use crate::control::relay::{Listening, PlugIn, Running};
@@ -23,6 +24,7 @@ use crate::spool::{Operator, Spool};
 use crate::vitals::{Standing, Vitals};
 
 use super::metrics::Life;
+use super::record_files::OfRunning;
 use super::route::explain;
 use super::tables::Current;
 
@@ -230,6 +232,11 @@ impl Live for InRooms {
                 false => Ok(()),
             }
         })
+    }
+
+    fn record_files(&self) -> Option<Arc<dyn RecordFiles>> {
+        let files = self.seen.life.charging_files()?;
+        Some(Arc::new(OfRunning(files)))
     }
 
     fn order(&self, order: Order) -> BoxFuture<'_, Result<(), String>> {

@@ -6,7 +6,8 @@
 //! each file translates one part of the configuration into what its room takes: [`rooms`] (the spool, the chain),
 //! [`services`] (what plug-ins get), [`mod@directory`] (routes and what holds for each peer), [`peers`] and
 //! [`name_servers`] (delivery), [`plugins`], [`numbers`], [`tables`], [`terms`] (transactions), [`certificates`],
-//! [`listening`] (sockets), [`charging_files`], [`control`] (the operator's door), [`route`] (where a number would go),
+//! [`listening`] (sockets), [`charging_files`] and [`record_files`], [`control`] (the operator's door), [`route`] (where a number
+//! would go),
 //! and [`metrics`] (what the console shows).
 
 mod certificates;
@@ -22,6 +23,7 @@ mod numbers;
 mod peers;
 mod plugins;
 mod prepare;
+pub(crate) mod record_files;
 mod rehearsal;
 mod reload;
 mod rooms;

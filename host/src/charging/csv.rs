@@ -50,7 +50,11 @@ pub const COLUMNS: [&str; 37] = [
 
 /// The first line.
 pub fn header(out: &mut impl Write) -> io::Result<()> {
-    write!(out, "{}\r\n", COLUMNS.join(","))
+    out.write_all(header_line().as_bytes())
+}
+
+pub(super) fn header_line() -> String {
+    format!("{}\r\n", COLUMNS.join(","))
 }
 
 /// One record. Missing values are empty; truth values are `yes` and `no`; recipients are separated by spaces, which no

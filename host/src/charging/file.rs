@@ -15,6 +15,8 @@ const RELEASE_EXTENSION: u8 = 16 - 10;
 const BER_OF_MMS: u8 = (1 << 5) | 10;
 const HEADER: u32 = 54;
 const RECORD_HEADER: usize = 5;
+/// The most octets of a record.
+pub const LONGEST_RECORD: usize = u16::MAX as usize;
 
 /// Why a file was closed (TS 32.297, 6.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,6 +234,66 @@ fn record_at(file: &[u8], at: usize) -> Option<(&[u8], usize)> {
             RECORD_HEADER - 1
         };
     Some((file.get(begins..begins + length)?, begins + length))
+}
+
+/// The records of a file, whatever its header says of them.
+pub(super) fn records_of(file: &[u8]) -> Records<'_> {
+    let header = file
+        .get(4..8)
+        .map(|length| u32::from_be_bytes([length[0], length[1], length[2], length[3]]));
+    // While it is written, there are only zeros.
+    let at = header.filter(|length| *length > 0).unwrap_or(HEADER) as usize;
+    Records { file, at }
+}
+
+pub(super) struct Records<'a> {
+    file: &'a [u8],
+    at: usize,
+}
+
+impl Records<'_> {
+    /// Octets behind the last record that is whole.
+    pub fn left(&self) -> usize {
+        self.file.len().saturating_sub(self.at)
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (octets, next) = record_at(self.file, self.at)?;
+        self.at = next;
+        Some(octets)
+    }
+}
+
+/// What the header of a closed file says, and is not so. `number`: of the file, by its name; `records`: that are in it.
+pub(super) fn disagreements(file: &[u8], number: u32, records: u32) -> Vec<String> {
+    let word = |at: usize| {
+        file.get(at..at + 4)
+            .map(|of| u32::from_be_bytes([of[0], of[1], of[2], of[3]]))
+    };
+    let (Some(length), Some(said), Some(called)) = (word(0), word(18), word(22)) else {
+        return vec![FileError::TooShort(file.len()).to_string()];
+    };
+    let mut wrong = Vec::new();
+    if length as usize != file.len() {
+        wrong.push(
+            FileError::Length {
+                said: length,
+                is: file.len(),
+            }
+            .to_string(),
+        );
+    }
+    if said != records {
+        wrong.push(FileError::Count { said, is: records }.to_string());
+    }
+    if called != number {
+        wrong.push(format!("the header says that this is file {called}"));
+    }
+    wrong
 }
 
 fn shown(moment: u32) -> String {

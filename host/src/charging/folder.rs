@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::output::OutputOptions;
+use super::options::OutputOptions;
 
 /// A file that is closed, and still there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl OutputOptions {
         let mut files = Vec::new();
         for entry in entries {
             let path = entry?.path();
-            let is_ours = path.file_name().is_some_and(|name| self.is_file_of(Path::new(name)));
+            let is_ours = self.number_of(&path).is_some();
             // Whoever fetches by moving may be faster than this look.
             if let (true, Ok(about)) = (is_ours, path.metadata()) {
                 let fetched = mark_of(&path).metadata().and_then(|mark| mark.modified()).ok();
@@ -58,17 +58,19 @@ impl OutputOptions {
         Ok(files)
     }
 
-    /// Removes files that were marked as fetched longer than `keep` ago. Returns how many.
+    /// Removes files that were marked as fetched longer than `keep` ago. Returns how many. They go in the order of their
+    /// numbers, and none before those in front of it: so a gap between two files is always a loss.
     pub fn remove_fetched(&self, keep: Duration, now: SystemTime) -> io::Result<usize> {
         let mut removed = 0;
         for file in self.closed_files()? {
             let age = file.fetched.map(|at| now.duration_since(at).unwrap_or_default());
-            if age.is_some_and(|age| age >= keep) {
-                // The mark last: a file without it would wait to be fetched once more.
-                gone(fs::remove_file(&file.path))?;
-                gone(fs::remove_file(mark_of(&file.path)))?;
-                removed += 1;
+            if age.is_none_or(|age| age < keep) {
+                break;
             }
+            // The mark last: a file without it would wait to be fetched once more.
+            gone(fs::remove_file(&file.path))?;
+            gone(fs::remove_file(mark_of(&file.path)))?;
+            removed += 1;
         }
         Ok(removed)
     }
@@ -128,7 +130,7 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::output::Format;
+    use super::super::options::Format;
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -177,6 +179,14 @@ mod tests {
         assert_eq!(options.remove_fetched(DAY, now + 2 * DAY).unwrap(), 1);
         assert_eq!(names(&options), expected[1..]);
         assert!(!folder.path().join("settlement-00000001.csv.fetched").exists());
+        let third = folder.path().join("settlement-00000003.csv");
+        fs::write(&third, "x").unwrap();
+        assert!(mark_fetched(&third).unwrap());
+        assert_eq!(
+            options.remove_fetched(DAY, now + 2 * DAY).unwrap(),
+            0,
+            "the second waits still"
+        );
     }
 
     #[test]

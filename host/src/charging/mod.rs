@@ -2,7 +2,10 @@
 //!
 //! - `record`: a record as the encoders see it
 //! - [`ber`], [`mod@file`], [`csv`]: records of TS 32.298, in files of TS 32.297; comma-separated values
+//! - `options`: what an output is asked for, and how a record looks in it
 //! - [`output`]: files that are written while the relay runs
+//! - [`written`]: the same files, read back
+//! - `set_aside`: records that an output cannot write
 //! - [`folder`]: closed files, marks of those that were fetched, and requests to close
 //! - [`export`]: one JSON object a line, for the command `cdr export`
 
@@ -11,8 +14,11 @@ pub mod csv;
 pub mod file;
 pub mod folder;
 mod marked;
+mod options;
 pub mod output;
 mod record;
+mod set_aside;
+pub mod written;
 
 use std::io::{self, Write};
 
@@ -24,6 +30,7 @@ use crate::message::visible_json;
 use crate::spool::{Recorded, StreamReader};
 
 pub use self::marked::{MarkedExport, READER};
+pub use self::options::{Form, Format, OutputOptions};
 pub use self::record::{Fields, Record};
 
 /// Rows that are read at once.
@@ -50,7 +57,11 @@ pub fn export(spool: &StreamReader, mut after: u64, out: &mut impl Write) -> any
 
 /// A record as one line of JSON, with its line end.
 pub fn json(row: &Recorded) -> io::Result<Vec<u8>> {
-    let mut line = visible_json(&serde_json::to_string(&self::line(row))?).into_owned();
+    json_line(&export_line(row))
+}
+
+fn json_line(of: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = visible_json(&serde_json::to_string(of)?).into_owned();
     line.push('\n');
     Ok(line.into_bytes())
 }
@@ -68,7 +79,7 @@ struct Line<'a> {
     record: Map<String, Value>,
 }
 
-fn line(row: &Recorded) -> Line<'_> {
+fn export_line(row: &Recorded) -> Line<'_> {
     let record = match &row.record {
         Value::Object(fields) => fields
             .iter()

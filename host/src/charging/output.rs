@@ -9,65 +9,24 @@
 //! crash came between the rename and the mark, the file with the next number is there already: its last record says how
 //! far the mark goes ([`Output::resume`]).
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use mm4relay_engine::RecordType;
 
+use super::csv;
 use super::file::{Closed, FileWriter};
+use super::options::{Form, Format, OutputOptions};
 use super::record::zoned;
-use super::{Record, ber, csv, json};
-use crate::message::{Choice, PeerName, Timestamp};
+use super::written::last_sequence;
+use crate::message::Timestamp;
 use crate::spool::{Mark, Recorded, StreamReader};
 
 /// Records that are read at once. What is in memory at a time is this much and one file's buffer.
 const BATCH: usize = 1000;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Ber,
-    Json,
-    Csv,
-}
-
-impl Format {
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Ber => "cdr",
-            Self::Json => "jsonl",
-            Self::Csv => "csv",
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct OutputOptions {
-    pub name: String,
-    pub folder: PathBuf,
-    pub format: Format,
-    /// Only records of these types; empty: all.
-    pub record_types: Vec<RecordType>,
-    /// Only records with one of these as source or destination; empty: all.
-    pub peers: Vec<PeerName>,
-    /// When a file is closed.
-    pub max_size: u64,
-    pub max_records: u32,
-    pub max_age: Duration,
-}
-
-impl OutputOptions {
-    /// Whether a file of that name is a closed one of this output.
-    pub fn is_file_of(&self, name: &Path) -> bool {
-        let stem = name.file_stem().and_then(|stem| stem.to_str());
-        let number = stem.and_then(|stem| stem.strip_prefix(self.name.as_str())?.strip_prefix('-'));
-        name.extension()
-            .is_some_and(|extension| extension == self.format.extension())
-            && number.is_some_and(|number| number.len() >= 8 && number.bytes().all(|octet| octet.is_ascii_digit()))
-    }
-}
 
 /// One output, with the file that it writes at the moment.
 #[derive(Debug)]
@@ -79,6 +38,10 @@ pub struct Output {
     seen: u64,
     /// Records that the format has no form for, since the start.
     left_out: u64,
+    /// Records that could not be written and were set aside, since the start.
+    set_aside: u64,
+    /// The numbers of all that were.
+    aside: BTreeSet<u64>,
 }
 
 #[derive(Debug)]
@@ -119,22 +82,28 @@ impl Output {
             .with_context(|| format!("the folder {} cannot be made", options.folder.display()))?;
         let mut output = Self {
             mark: spool.mark(&reader(&options.name))?,
+            aside: options
+                .set_aside()
+                .with_context(|| format!("{} cannot be read", options.set_aside_file().display()))?
+                .into_keys()
+                .collect(),
             options,
             open: None,
             seen: 0,
             left_out: 0,
+            set_aside: 0,
         };
-        let next = output.path(output.mark.file + 1);
-        let part = part_of(&next);
+        let number = output.mark.file + 1;
+        let (next, part) = (output.options.path(number), output.options.part(number));
         if part.exists() {
             fs::remove_file(&part).with_context(|| format!("{} cannot be removed", part.display()))?;
         }
         if next.exists() {
-            let last = last_sequence(&next, output.options.format, output.mark.sequence)
+            let last = last_sequence(&next, output.options.format, number, output.mark.sequence)
                 .with_context(|| format!("{} is in the way of the next file", next.display()))?;
             output.mark = Mark {
                 sequence: last,
-                file: output.mark.file + 1,
+                file: number,
             };
             spool.set_mark(&reader(&output.options.name), output.mark)?;
         }
@@ -161,6 +130,11 @@ impl Output {
         self.left_out
     }
 
+    /// Records that could not be written and were set aside since the start.
+    pub fn set_aside(&self) -> u64 {
+        self.set_aside
+    }
+
     /// Writes what is new, and closes files that are full or old enough. Says whether more may be there at once.
     ///
     /// After an error the file that was open is given up, and its records are written anew by the next call.
@@ -184,9 +158,7 @@ impl Output {
     fn try_step(&mut self, spool: &StreamReader, now: Timestamp) -> anyhow::Result<bool> {
         let rows = spool.records(self.seen, BATCH)?;
         for row in &rows {
-            if self.is_wanted(row) {
-                self.append(row, now)?;
-            }
+            self.append(row, now)?;
             self.seen = row.sequence;
             if let Some(open) = &self.open {
                 if open.octets >= self.options.max_size {
@@ -209,26 +181,30 @@ impl Output {
         Ok(rows.len() == BATCH)
     }
 
-    fn is_wanted(&self, row: &Recorded) -> bool {
-        let text = |key: &str| row.record.get(key).and_then(|value| value.as_str());
-        let types = &self.options.record_types;
-        let of_type =
-            types.is_empty() || text("record-type").is_some_and(|word| types.iter().any(|one| one.word() == word));
-        let peers = &self.options.peers;
-        let is_theirs = |key| text(key).is_some_and(|name| peers.iter().any(|peer| peer.as_str() == name));
-        of_type && (peers.is_empty() || is_theirs("source-peer") || is_theirs("destination-peer"))
-    }
-
     fn append(&mut self, row: &Recorded, now: Timestamp) -> anyhow::Result<()> {
-        let record = Record::of(row).with_context(|| format!("charging record {} cannot be read", row.sequence))?;
-        let Some(octets) = encoded(&record, row, self.options.format)? else {
-            self.left_out += 1;
-            return Ok(());
+        let octets = match self.options.form_of(row) {
+            Form::Octets(octets) => octets,
+            Form::Unwanted => return Ok(()),
+            Form::LeftOut => {
+                self.left_out += 1;
+                return Ok(());
+            }
+            // It would stop all records behind it, for ever.
+            Form::Impossible(why) => {
+                if !self.aside.contains(&row.sequence) {
+                    let set_aside = self.options.set_aside_one(row, &why);
+                    set_aside
+                        .with_context(|| format!("{} cannot be written", self.options.set_aside_file().display()))?;
+                    self.aside.insert(row.sequence);
+                    self.set_aside += 1;
+                }
+                return Ok(());
+            }
         };
         let open = match &mut self.open {
             Some(open) => open,
             None => self.open.insert(Open::begin(
-                part_of(&path(&self.options, self.mark.file + 1)),
+                self.options.part(self.mark.file + 1),
                 self.options.format,
                 self.mark.file + 1,
                 now,
@@ -252,7 +228,7 @@ impl Output {
         let Some(open) = self.open.take() else {
             return Ok(());
         };
-        let path = self.path(self.mark.file + 1);
+        let path = self.options.path(self.mark.file + 1);
         let file = match open.sink {
             Sink::Ber(writer) => writer.finish(closed)?.into_inner(),
             Sink::Lines(writer) => writer.into_inner(),
@@ -277,10 +253,6 @@ impl Output {
         }
         self.seen = self.mark.sequence;
     }
-
-    fn path(&self, number: u32) -> PathBuf {
-        path(&self.options, number)
-    }
 }
 
 impl Open {
@@ -303,68 +275,6 @@ impl Open {
             since: now,
         })
     }
-}
-
-/// The record's octets in that format; `None` when the format has no form for it.
-fn encoded(record: &Record, row: &Recorded, format: Format) -> io::Result<Option<Vec<u8>>> {
-    Ok(match format {
-        Format::Ber => ber::encode(record),
-        Format::Json => Some(json(row)?),
-        Format::Csv => {
-            let mut line = Vec::new();
-            csv::line(record, &mut line)?;
-            Some(line)
-        }
-    })
-}
-
-fn path(options: &OutputOptions, number: u32) -> PathBuf {
-    let extension = options.format.extension();
-    options.folder.join(format!("{}-{number:08}.{extension}", options.name))
-}
-
-fn part_of(path: &Path) -> PathBuf {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    part.into()
-}
-
-/// The number of the last record in a file that is complete. BER files have its last 32 bits only; `after` has the rest.
-fn last_sequence(path: &Path, format: Format, after: u64) -> anyhow::Result<u64> {
-    if format == Format::Ber {
-        let mut last = None;
-        super::file::read(&fs::read(path)?, |record| last = record.fields.last().cloned())?;
-        let (_, number) = last.context("it has no record")?;
-        let low: u64 = number.parse()?;
-        let high = after & !0xffff_ffff;
-        return Ok(if high | low > after {
-            high | low
-        } else {
-            (high + (1 << 32)) | low
-        });
-    }
-    let line = last_line(path)?;
-    let sequence = match format {
-        Format::Csv => line.split(',').next().and_then(|first| first.parse().ok()),
-        _ => serde_json::from_str::<serde_json::Value>(&line)
-            .ok()
-            .and_then(|value| value.get("sequence")?.as_u64()),
-    };
-    sequence.context("its last line has no sequence number")
-}
-
-/// A line is far shorter than this: all strings of a record have 1 MiB at the most.
-const LONGEST_LINE: u64 = 4 << 20;
-
-fn last_line(path: &Path) -> anyhow::Result<String> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LONGEST_LINE)))?;
-    let mut octets = Vec::new();
-    file.read_to_end(&mut octets)?;
-    let text = String::from_utf8_lossy(&octets);
-    let line = text.trim_end().rsplit('\n').next().unwrap_or_default();
-    Ok(line.to_owned())
 }
 
 #[cfg(test)]

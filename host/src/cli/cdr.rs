@@ -9,7 +9,6 @@ use clap::Subcommand;
 
 use crate::charging::{self, MarkedExport, READER, output};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
 use crate::message::Timestamp;
 use crate::spool::StreamReader;
 
@@ -23,9 +22,8 @@ mod files;
 pub enum Args {
     /// Close the files that outputs write at the moment, so that they can be fetched
     Close {
-        /// The relay's configuration
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        spool: SpoolArgs,
         /// Names of outputs; default: all
         outputs: Vec<String>,
     },
@@ -36,14 +34,16 @@ pub enum Args {
     },
     /// Mark closed files as fetched: nobody waits for them any more, and they go after `keep-fetched`
     Fetched {
+        /// The relay's configuration: then it is noted in the audit who marked them. Without it, only the mark is made
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
     /// Show the closed files of each output, and which of them were fetched
     Files {
-        /// The relay's configuration
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        spool: SpoolArgs,
     },
     /// Forget how far an output came that has left the configuration: records wait for it no more
     ForgetOutput {
@@ -77,12 +77,16 @@ pub enum Args {
     },
 }
 
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub async fn run(args: Args) -> anyhow::Result<()> {
     match args {
-        Args::Close { config, outputs } => files::close(&Config::load(&config)?, &outputs),
+        Args::Close { spool, outputs } => files::close(&spool, outputs).await,
         Args::Decode { files } => decode::run(&files),
-        Args::Fetched { files } => files::fetched(&files),
-        Args::Files { config } => files::list(&Config::load(&config)?),
+        Args::Fetched {
+            config: Some(config),
+            files,
+        } => files::fetched(&SpoolArgs::of(config), &files).await,
+        Args::Fetched { config: None, files } => files::mark(&files),
+        Args::Files { spool } => files::list(&spool).await,
         Args::ForgetOutput { spool, name } => forget_output(&spool, &name),
         Args::Export {
             spool,
@@ -99,7 +103,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 fn forget_output(args: &SpoolArgs, name: &str) -> anyhow::Result<()> {
     // It would begin anew, and write again what is in its files.
-    if args.charging_outputs()?.iter().any(|known| known == name) {
+    let configured = args.charging_outputs()?.unwrap_or_default();
+    if configured.iter().any(|known| known.name == name) {
         anyhow::bail!(
             "output {name} is in the configuration: a forgotten one begins anew and writes every record a second time; take it out of the configuration and send SIGHUP first"
         );

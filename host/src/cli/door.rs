@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use crate::config::Config;
+use crate::assembly::record_files::OfFolder;
+use crate::config::{ChargingOutput, Config};
 use crate::control::{Ask, Client, Desk, Known, Problem, Role, Who};
 use crate::message::StreamName;
 use crate::spool::{self, Hand, Operator, StreamReader};
@@ -65,6 +66,13 @@ pub async fn running(folder: &Path) -> std::io::Result<Client> {
 }
 
 impl SpoolArgs {
+    pub fn of(config: PathBuf) -> Self {
+        Self {
+            config: Some(config),
+            spool: None,
+        }
+    }
+
     /// The relay's door. Which of the two it is, is said where it is not the running relay's.
     pub async fn door(&self) -> anyhow::Result<Door> {
         let folder = self.folder()?;
@@ -84,7 +92,9 @@ impl SpoolArgs {
             role: Role::Administrator,
             from: "command line".to_owned(),
         };
-        Ok(Door::Folder(Desk::of_folder(&folder, store, self.known()?), who))
+        let outputs = self.config()?.as_ref().and_then(OfFolder::of);
+        let desk = Desk::of_folder(&folder, store, self.known()?).with_record_files(outputs);
+        Ok(Door::Folder(desk, who))
     }
 
     /// The store itself, beside a relay that may run.
@@ -97,10 +107,14 @@ impl SpoolArgs {
         Ok(StreamReader::new(self.open()?, StreamName::CHARGING))
     }
 
+    /// The configuration, when one was named.
+    fn config(&self) -> anyhow::Result<Option<Config>> {
+        Ok(self.config.as_deref().map(Config::load).transpose()?)
+    }
+
     /// Who is configured, when a configuration was named.
     fn known(&self) -> anyhow::Result<Option<Known>> {
-        let config = self.config.as_deref().map(Config::load).transpose()?;
-        Ok(config.map(|config| {
+        Ok(self.config()?.map(|config| {
             let next_hops = config.peers.iter().filter(|peer| peer.takes_messages());
             Known {
                 next_hops: next_hops.map(|peer| peer.name.to_string()).collect(),
@@ -115,11 +129,18 @@ impl SpoolArgs {
         Ok(self.known()?.map(|known| known.plugins))
     }
 
-    /// The names of the charging outputs; none, when only the spool's folder was named.
-    pub fn charging_outputs(&self) -> anyhow::Result<Vec<String>> {
-        let config = self.config.as_deref().map(Config::load).transpose()?;
-        let outputs = config.map(|config| config.charging_outputs).unwrap_or_default();
-        Ok(outputs.into_iter().map(|output| output.name.to_string()).collect())
+    /// The charging outputs; `None` when only the spool's folder was named.
+    pub fn charging_outputs(&self) -> anyhow::Result<Option<Vec<ChargingOutput>>> {
+        Ok(self.config()?.map(|config| config.charging_outputs))
+    }
+
+    /// The names of the peers, each with its domains; none, when only the spool's folder was named.
+    pub fn peers(&self) -> anyhow::Result<Vec<(String, Vec<String>)>> {
+        let peers = self.config()?.map(|config| config.peers).unwrap_or_default();
+        Ok(peers
+            .into_iter()
+            .map(|peer| (peer.name.to_string(), peer.domains))
+            .collect())
     }
 
     /// The spool's folder.

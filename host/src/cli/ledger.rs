@@ -1,16 +1,20 @@
 //! `mm4relay ledger`: what became of every recipient, and what a partner says of it.
 
 mod compare;
+mod ours;
 mod period;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::assembly::charging_files::options;
+use crate::charging::OutputOptions;
 use crate::clock::{Clock, SystemClock};
-use crate::ledger::{self, CheckSummary, Finding, Period};
-use crate::message::{End, MessageId, visible_json};
+use crate::ledger::{self, CheckSummary, Files, FilesSummary, Finding, Period};
+use crate::message::{End, MessageId, Visible, visible_json};
 
 use super::counted;
 use super::door::SpoolArgs;
@@ -21,7 +25,8 @@ const COULD_NOT: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Whether every accepted recipient has exactly one end, and the records that belong to it. Exit code 0: balanced; 1:
+    /// Whether every accepted recipient has exactly one end, and the records that belong to it, in the spool and in the
+    /// files of each output. Exit code 0: balanced; 1:
     /// there are findings; 2: it could not be checked
     Check {
         #[command(flatten)]
@@ -32,6 +37,9 @@ pub enum Args {
         /// Messages before then; default: now
         #[arg(long)]
         to: Option<Moment>,
+        /// A folder to which files of charging records were moved when they were fetched: read as well
+        #[arg(long, value_name = "FOLDER")]
+        fetched: Vec<PathBuf>,
         /// One JSON object a line
         #[arg(long)]
         json: bool,
@@ -42,7 +50,13 @@ pub enum Args {
 
 pub fn run(args: Args) -> ExitCode {
     let done = match args {
-        Args::Check { spool, from, to, json } => check(&spool, from, to, json),
+        Args::Check {
+            spool,
+            from,
+            to,
+            fetched,
+            json,
+        } => check(&spool, (from, to), &fetched, json),
         Args::Compare(args) => compare::run(&args),
     };
     match done {
@@ -56,8 +70,14 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 /// Whether it is balanced.
-fn check(spool: &SpoolArgs, from: Option<Moment>, to: Option<Moment>, json: bool) -> anyhow::Result<bool> {
-    let spool = spool.open()?;
+fn check(
+    args: &SpoolArgs,
+    (from, to): (Option<Moment>, Option<Moment>),
+    fetched: &[PathBuf],
+    json: bool,
+) -> anyhow::Result<bool> {
+    let outputs = outputs(args, fetched)?;
+    let spool = args.open()?;
     let begins = spool.ledger_bounds()?.begins;
     let from = from.map_or(begins, |from| MessageId::first_at(from.0));
     let to = MessageId::first_at(to.map_or_else(|| SystemClock.now(), |to| to.0));
@@ -74,7 +94,13 @@ fn check(spool: &SpoolArgs, from: Option<Moment>, to: Option<Moment>, json: bool
             period::shown(to)
         );
     }
-    let checked = ledger::check(&*spool, Period { from, to }, &mut |finding| tell(finding, json))?;
+    let stream = args.charging()?;
+    let files = outputs.as_deref().map(|outputs| Files {
+        stream: &stream,
+        outputs,
+        fetched,
+    });
+    let checked = ledger::check(&*spool, Period { from, to }, files, &mut |finding| tell(finding, json))?;
     match json {
         true => println!("{}", summary(&checked)),
         false => print(&checked),
@@ -82,21 +108,42 @@ fn check(spool: &SpoolArgs, from: Option<Moment>, to: Option<Moment>, json: bool
     Ok(checked.is_balanced())
 }
 
+/// The outputs of the configuration; `None` when none was named, and their files are not known.
+fn outputs(args: &SpoolArgs, fetched: &[PathBuf]) -> anyhow::Result<Option<Vec<OutputOptions>>> {
+    if let Some(folder) = fetched.iter().find(|folder| !folder.is_dir()) {
+        anyhow::bail!("--fetched {}: there is no such folder", folder.display());
+    }
+    let outputs = args.charging_outputs()?;
+    match (&outputs, fetched) {
+        (None, []) => eprintln!("the files of charging records are not checked: --config says where they are"),
+        (None, _) => anyhow::bail!("--fetched takes --config, which says what is in the files"),
+        (Some(_), _) => {}
+    }
+    Ok(outputs.map(|outputs| outputs.iter().map(options).collect()))
+}
+
 fn tell(finding: &Finding, json: bool) {
     let id = finding.id.map(|id| id.to_string());
     if json {
         let line = json!({
             "finding": finding.kind.name(), "class": finding.kind.class(), "id": id, "record": finding.record,
-            "text": finding.text,
+            "file": finding.file, "record-of-file": finding.place, "text": finding.text,
         });
         return println!("{}", visible_json(&line.to_string()));
     }
     let id = id.unwrap_or_else(|| "-".into());
+    let place = finding
+        .place
+        .map_or_else(String::new, |place| format!(", record {place} of it"));
+    let file = finding
+        .file
+        .as_ref()
+        .map_or_else(String::new, |file| format!("{}{place}: ", Visible(file)));
     println!(
-        "{id}  {}: {}: {}",
+        "{id}  {}: {}: {file}{}",
         finding.kind.class(),
         finding.kind.name(),
-        finding.text
+        Visible(&finding.text)
     );
 }
 
@@ -113,10 +160,13 @@ fn print(checked: &CheckSummary) {
     }
     println!("{:>12} still here", checked.here);
     println!(
-        "{} in the ledger; {} purged, of which nothing is left to compare",
+        "{} in the ledger; {} purged",
         counted(checked.records, "record"),
         checked.purged
     );
+    if let Some(files) = &checked.files {
+        print_files(files, checked.purged);
+    }
     if checked.owed > 0 {
         println!(
             "{} may get records still: plug-ins must be told again",
@@ -131,6 +181,22 @@ fn print(checked: &CheckSummary) {
     }
 }
 
+fn print_files(files: &FilesSummary, purged: u64) {
+    println!(
+        "{} with {}; {} fetched and not there any more",
+        counted(files.files, "file"),
+        counted(files.records, "record"),
+        files.gone
+    );
+    if purged > 0 {
+        println!(
+            "of the purged ones {} are in files as they were written; files of an output have {} that are not in a JSON file, \
+             so that nothing says what they were",
+            files.purged_compared, files.purged_found
+        );
+    }
+}
+
 fn summary(checked: &CheckSummary) -> serde_json::Value {
     let ends: serde_json::Map<_, _> = checked
         .ends
@@ -139,9 +205,15 @@ fn summary(checked: &CheckSummary) -> serde_json::Value {
         .collect();
     let found = checked.findings.iter();
     let found: serde_json::Map<_, _> = found.map(|(kind, count)| (kind.name().into(), json!(count))).collect();
+    let files = checked.files.map(|files| {
+        json!({
+            "files": files.files, "records": files.records, "gone": files.gone, "purged-compared": files.purged_compared,
+            "purged-found": files.purged_found,
+        })
+    });
     json!({
         "messages": checked.messages, "recipients": checked.recipients, "ends": ends, "here": checked.here,
-        "records": checked.records, "purged": checked.purged, "owed": checked.owed, "findings": found,
+        "records": checked.records, "purged": checked.purged, "owed": checked.owed, "files": files, "findings": found,
         "balanced": checked.is_balanced(),
     })
 }

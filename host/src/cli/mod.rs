@@ -129,7 +129,7 @@ pub fn run(command: Command) -> Underway {
             Command::Queue(args) => queue::run(args).await,
             Command::Spool(args) => spool::run(args),
             Command::Trace(args) => trace::run(args).await,
-            Command::Cdr(args) => cdr::run(args),
+            Command::Cdr(args) => cdr::run(args).await,
         }
         .map(|()| ExitCode::SUCCESS)
     })

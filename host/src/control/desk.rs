@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::audit::{Book, Entry};
+use super::cdr::RecordFiles;
 use super::{Ask, Kind, Live, Method, Problem, Who};
 use crate::clock::{Clock, SystemClock};
 use crate::message::Timestamp;
@@ -19,6 +20,8 @@ pub struct Desk {
     pub(super) audit: Arc<Book>,
     /// The names in the configuration of a relay that does not run, if one was given.
     names: Option<Known>,
+    /// The files of the charging outputs of that configuration.
+    pub(super) record_files: Option<Arc<dyn RecordFiles>>,
     /// Changes to what is kept beside the store go one after the other.
     pub(super) changing: tokio::sync::Mutex<()>,
 }
@@ -50,8 +53,15 @@ impl Desk {
             live: None,
             audit: Arc::new(Book::of(folder)),
             names,
+            record_files: None,
             changing: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The same, with the files of that configuration's charging outputs.
+    #[must_use]
+    pub fn with_record_files(self, record_files: Option<Arc<dyn RecordFiles>>) -> Self {
+        Self { record_files, ..self }
     }
 
     /// Answers, when this role may ask. A change is noted with what came of it before anybody hears.

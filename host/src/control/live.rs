@@ -1,7 +1,10 @@
 //! What only a running relay knows and does. The assembly, which has all rooms, implements it.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
+use super::cdr::RecordFiles;
 use super::peers::{Pause, Peer};
 use super::relay::Running;
 use super::routes::{Route, Routed};
@@ -31,6 +34,9 @@ pub trait Live: Send + Sync + 'static {
 
     /// Reads tables whose files have changed. The error is everything that is wrong with them: then all stay.
     fn reload_tables(&self) -> BoxFuture<'_, Result<(), Vec<String>>>;
+
+    /// The files of its charging outputs; `None` when it has none.
+    fn record_files(&self) -> Option<Arc<dyn RecordFiles>>;
 
     /// Hands an order to whoever runs the relay. `Err` when nobody takes orders: a relay within another program.
     fn order(&self, order: Order) -> BoxFuture<'_, Result<(), String>>;

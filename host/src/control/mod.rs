@@ -12,6 +12,7 @@
 
 mod ask;
 pub mod audit;
+pub mod cdr;
 mod client;
 mod desk;
 pub mod http;

@@ -32,6 +32,8 @@ pub enum Kind {
     /// A peer of that name is neither configured nor in the queue.
     UnknownPeer,
     UnknownPlugIn,
+    /// No output of charging records has that name, or there is none at all.
+    UnknownOutput,
     /// Nothing of that id is there.
     UnknownId,
     /// It is there, and not in a state in which that can be done.
@@ -55,7 +57,7 @@ impl Kind {
         match self {
             Self::Unreadable => 400,
             Self::Forbidden => 403,
-            Self::NoSuchVerb | Self::UnknownPeer | Self::UnknownPlugIn | Self::UnknownId => 404,
+            Self::NoSuchVerb | Self::UnknownPeer | Self::UnknownPlugIn | Self::UnknownOutput | Self::UnknownId => 404,
             Self::WrongState | Self::IdempotencyKey | Self::NotRunning => 409,
             Self::Configuration => 422,
             Self::Store => 503,

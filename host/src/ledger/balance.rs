@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::files::PurgedRecord;
 use super::finding::{Finding, Kind};
-use crate::message::{End, MessageId};
+use crate::message::{End, MessageId, QueueId};
 use crate::spool::ledger::{Account, KnownRecord, Moved, Movement};
 
 /// What became of the recipients of one message.
@@ -20,7 +21,7 @@ pub(super) struct Balance {
     /// The records that the account names.
     pub records: Vec<u64>,
     /// Of them, those that are not in the spool any more: they were purged.
-    pub purged: u64,
+    pub purged: Vec<PurgedRecord>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,7 +202,11 @@ fn records(message: MessageId, line: &Movement, account: &Account, purged: u64, 
         let found = account.records.iter().find(|record| record.sequence == sequence);
         let wrong = match found {
             None if sequence <= purged => {
-                balance.purged += 1;
+                balance.purged.push(PurgedRecord {
+                    sequence,
+                    sum,
+                    id: QueueId::of(message, ordinal),
+                });
                 None
             }
             None => Some((

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::balance::balance;
+use super::files::{self, Files, FilesSummary, Sought};
 use super::finding::{Finding, Kind};
 use super::numbers::Numbers;
 use crate::message::{End, MessageId};
@@ -29,8 +30,10 @@ pub struct CheckSummary {
     pub here: u64,
     /// Records that the ledger names.
     pub records: u64,
-    /// Of them, those that have been purged: nothing is left to compare.
+    /// Of them, those that have been purged. What the outputs' files still have of them is in `files`.
     pub purged: u64,
+    /// What was read of the outputs' files; `None` when they were not looked at.
+    pub files: Option<FilesSummary>,
     /// Messages with an outcome that plug-ins must still be told: records may come.
     pub owed: u64,
     pub findings: BTreeMap<Kind, u64>,
@@ -47,7 +50,7 @@ impl CheckSummary {
     }
 }
 
-/// Checks a period, and tells each finding as soon as it is found. The relay may run: what it does meanwhile is in a page
+/// Checks a period, with the files of the outputs where they are given, and tells each finding as soon as it is found. The relay may run: what it does meanwhile is in a page
 /// as a whole or not at all.
 ///
 /// # Errors
@@ -55,11 +58,12 @@ impl CheckSummary {
 pub fn check(
     ledger: &(impl Ledger + ?Sized),
     period: Period,
+    files: Option<Files<'_>>,
     told: &mut dyn FnMut(&Finding),
 ) -> Result<CheckSummary, SpoolError> {
     // Asked first: records that come later belong to lines that come later.
     let bounds = ledger.ledger_bounds()?;
-    let (mut checked, mut named) = (CheckSummary::default(), Numbers::default());
+    let (mut checked, mut named, mut purged) = (CheckSummary::default(), Numbers::default(), Vec::new());
     let mut from = Some(period.from);
     while let Some(begin) = from {
         let page = ledger.accounts(begin, period.to, PAGE)?;
@@ -68,7 +72,10 @@ pub fn check(
             checked.messages += 1;
             checked.recipients += balance.ends.len() as u64 + balance.here + balance.lost;
             checked.here += balance.here;
-            checked.purged += balance.purged;
+            checked.purged += balance.purged.len() as u64;
+            if files.is_some() {
+                purged.extend(balance.purged);
+            }
             checked.owed += u64::from(account.owed);
             for end in &balance.ends {
                 *checked.ends.entry(*end).or_default() += 1;
@@ -90,6 +97,18 @@ pub fn check(
     records_of_nobody(ledger, period, bounds, &named, &mut |finding| {
         checked.find(finding, told)
     })?;
+    if let (Some(files), Some((first, last))) = (files, named.bounds()) {
+        purged.sort_by_key(|record| record.sequence);
+        let sought = Sought {
+            period,
+            first,
+            last,
+            last_record: bounds.last_record,
+            purged,
+        };
+        let summary = files::check(files, &sought, &mut |finding| checked.find(finding, told))?;
+        checked.files = Some(summary);
+    }
     Ok(checked)
 }
 
@@ -118,6 +137,8 @@ fn records_of_nobody(
                         kind: Kind::NumberMissing,
                         id: None,
                         record: Some(missing),
+                        file: None,
+                        place: None,
                         text: format!("record {missing} is nowhere: neither in the spool nor in the ledger"),
                     });
                 }

@@ -35,10 +35,26 @@ pub enum Kind {
     RecordDisagrees,
     /// Something cannot be read.
     Damaged,
+    /// A closed file is not there, and others behind it are or were.
+    FileMissing,
+    /// An output has passed a record, and it is in none of its files.
+    FileRecordMissing,
+    /// An output cannot write a record, which is not in its files for that reason.
+    RecordSetAside,
+    /// A record is in an output's files twice.
+    FileRecordDoubled,
+    /// A record in a file is not as it was written.
+    FileRecordChanged,
+    /// A record in a file was never written.
+    FileRecordUnknown,
+    /// A file that its output did not write.
+    FileUnknown,
+    /// A file is not what its header says, or something in it cannot be read.
+    FileDamaged,
 }
 
 impl Kind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 23] = [
         Self::RecipientLost,
         Self::CameToNothing,
         Self::NotInLedger,
@@ -54,6 +70,14 @@ impl Kind {
         Self::RecordUnnamed,
         Self::RecordDisagrees,
         Self::Damaged,
+        Self::FileMissing,
+        Self::FileRecordMissing,
+        Self::RecordSetAside,
+        Self::FileRecordDoubled,
+        Self::FileRecordChanged,
+        Self::FileRecordUnknown,
+        Self::FileUnknown,
+        Self::FileDamaged,
     ];
 
     pub fn name(self) -> &'static str {
@@ -73,6 +97,14 @@ impl Kind {
             Self::RecordUnnamed => "record-unnamed",
             Self::RecordDisagrees => "record-disagrees",
             Self::Damaged => "damaged",
+            Self::FileMissing => "file-missing",
+            Self::FileRecordMissing => "file-record-missing",
+            Self::RecordSetAside => "record-set-aside",
+            Self::FileRecordDoubled => "file-record-doubled",
+            Self::FileRecordChanged => "file-record-changed",
+            Self::FileRecordUnknown => "file-record-unknown",
+            Self::FileUnknown => "file-unknown",
+            Self::FileDamaged => "file-damaged",
         }
     }
 
@@ -83,15 +115,22 @@ impl Kind {
             | Self::CameToNothing
             | Self::NotInLedger
             | Self::RecordMissing
-            | Self::NumberMissing => "gap",
-            Self::EndedTwice | Self::OpenedTwice | Self::RecordNamedTwice => "double",
+            | Self::NumberMissing
+            | Self::FileMissing
+            | Self::FileRecordMissing
+            | Self::RecordSetAside => "gap",
+            Self::EndedTwice | Self::OpenedTwice | Self::RecordNamedTwice | Self::FileRecordDoubled => "double",
             Self::NeverOpened
             | Self::EndedAndHere
             | Self::RecordChanged
             | Self::RecordOfAnother
             | Self::RecordUnnamed
             | Self::RecordDisagrees
-            | Self::Damaged => "contradiction",
+            | Self::Damaged
+            | Self::FileRecordChanged
+            | Self::FileRecordUnknown
+            | Self::FileUnknown
+            | Self::FileDamaged => "contradiction",
         }
     }
 }
@@ -100,10 +139,14 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub kind: Kind,
-    /// Whose; `None` for a record number that nobody has.
+    /// Whose; `None` for a record number that nobody has, and for a file.
     pub id: Option<QueueId>,
     /// The number of the record that it is about.
     pub record: Option<u64>,
+    /// The file that it is about.
+    pub file: Option<String>,
+    /// The record of that file, from 1.
+    pub place: Option<u32>,
     /// In words.
     pub text: String,
 }
@@ -114,6 +157,8 @@ impl Finding {
             kind,
             id: Some(QueueId::of(message, ordinal)),
             record: None,
+            file: None,
+            place: None,
             text: text.into(),
         }
     }

@@ -33,6 +33,13 @@ impl Numbers {
         let range = self.ranges.range(..=number).next_back();
         range.is_some_and(|(_, last)| *last >= number)
     }
+
+    /// The least and the greatest.
+    pub(super) fn bounds(&self) -> Option<(u64, u64)> {
+        let (first, _) = self.ranges.first_key_value()?;
+        let (_, last) = self.ranges.last_key_value()?;
+        Some((*first, *last))
+    }
 }
 
 #[cfg(test)]

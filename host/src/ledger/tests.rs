@@ -1,5 +1,7 @@
 //! What is planted in a spool is named, and nothing else is.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +34,9 @@ fn charge(kind: &str) -> Append {
         stream: StreamName::CHARGING,
         plugin: "charging".into(),
         version: "0.1.0".into(),
-        record: serde_json::json!({"record-type": kind, "message-size": 4}),
+        record: serde_json::json!({
+            "record-type": kind, "message-type": "MM4_forward.REQ", "message-id": "k1@mms.a.example", "message-size": 4,
+        }),
         when_answered: false,
     }
 }
@@ -139,7 +143,7 @@ fn all() -> Period {
 fn checked(folder: &Path) -> (CheckSummary, Vec<Finding>) {
     let beside = spool::open_beside(folder).unwrap();
     let mut findings = Vec::new();
-    let checked = check(&*beside, all(), &mut |finding| findings.push(finding.clone())).unwrap();
+    let checked = check(&*beside, all(), None, &mut |finding| findings.push(finding.clone())).unwrap();
     (checked, findings)
 }
 
@@ -329,7 +333,7 @@ async fn a_period_is_checked_alone() {
         from: ids[10],
         to: ids[29],
     };
-    let checked = check(&*beside, period, &mut |finding| {
+    let checked = check(&*beside, period, None, &mut |finding| {
         named.extend(finding.id.map(QueueId::message));
     })
     .unwrap();

@@ -19,7 +19,7 @@ impl std::fmt::Debug for ChargingOutputs {
 impl Collector for ChargingOutputs {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         type Value = fn(&OutputStanding) -> i64;
-        let series: [(&str, &str, Value); 6] = [
+        let series: [(&str, &str, Value); 7] = [
             ("charging_files", "The number of the last closed file", |one| {
                 one.files.into()
             }),
@@ -32,6 +32,11 @@ impl Collector for ChargingOutputs {
                 "charging_records_left_out",
                 "Records for which the format has no form, since the start",
                 |one| one.left_out as i64,
+            ),
+            (
+                "charging_records_set_aside",
+                "Records that could not be written and were set aside, since the start",
+                |one| one.set_aside as i64,
             ),
             (
                 "charging_files_waiting",

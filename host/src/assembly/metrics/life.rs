@@ -36,6 +36,11 @@ impl Life {
         }
     }
 
+    /// The files that its charging outputs write; `None` when it has none.
+    pub fn charging_files(&self) -> Option<Arc<ChargingFiles>> {
+        self.files.clone()
+    }
+
     /// What is not as it should be, for people and for whoever asks for `/health`.
     pub fn troubles(&self) -> Vec<String> {
         let tasks = self.tasks.iter().flat_map(|tasks| tasks.troubles());

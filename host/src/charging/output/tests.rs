@@ -1,8 +1,12 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use mm4relay_engine::RecordType;
 use rusqlite::Connection;
 
+use super::super::options::Format;
 use super::*;
+use crate::message::PeerName;
 
 const NOW: Timestamp = Timestamp(1_795_298_400_000);
 
@@ -44,6 +48,16 @@ impl Fixture {
             .unwrap();
         }
         db.commit().unwrap();
+    }
+
+    /// A record as it is stored.
+    fn add_text(&self, sequence: u64, record: &str) {
+        let db = Connection::open(self.spool_folder.path().join("spool.db")).unwrap();
+        db.execute(
+            "INSERT INTO record VALUES('charging', ?1, ?1, 0, ?2, 'charging', '0.1.0', ?3)",
+            (sequence as i64, NOW.0 as i64, record),
+        )
+        .unwrap();
     }
 
     fn output(&mut self, format: Format, max_records: u32) -> Output {
@@ -204,4 +218,78 @@ async fn a_folder_that_is_gone_for_a_while_loses_nothing() {
     output.step(&fixture.stream, NOW).unwrap();
     output.close(&fixture.stream, Closed::Normally).unwrap();
     assert_eq!(fixture.files().into_values().flatten().collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+const DAMAGED: &str = r#"{"record-type":"o4frq","message-id":"k","message-size":"many","recipients":[]}"#;
+
+/// A record that cannot be decoded holds up nothing: it is in a file of its own once, whatever happens in between.
+#[tokio::test]
+async fn what_cannot_be_written_is_set_aside_once_and_what_comes_behind_it_is_written() {
+    for (format, extension) in ALL {
+        let mut fixture = Fixture::new().await;
+        fixture.add(1..=2, "o4frq", "operator-a");
+        fixture.add_text(3, DAMAGED);
+        fixture.add(4..=5, "o4frq", "operator-a");
+        let mut output = fixture.output(format, 1000);
+        while output.step(&fixture.stream, NOW).unwrap() {}
+        drop(output);
+        let mut output = fixture.output(format, 1000);
+        output.step(&fixture.stream, NOW).unwrap();
+        output.close(&fixture.stream, Closed::Normally).unwrap();
+        assert_eq!(output.mark(), Mark { sequence: 5, file: 1 });
+        let set_aside = output.options.set_aside().unwrap();
+        // JSON says whatever was recorded.
+        let is_written = format == Format::Json;
+        let written = if is_written {
+            vec![1, 2, 3, 4, 5]
+        } else {
+            vec![1, 2, 4, 5]
+        };
+        let file = format!("settlement-00000001.{extension}");
+        assert_eq!(fixture.files()[&file], written, "{extension}");
+        assert_eq!(
+            set_aside.keys().copied().collect::<Vec<_>>(),
+            if is_written { vec![] } else { vec![3] }
+        );
+        if !is_written {
+            assert!(set_aside[&3].contains("invalid type"), "{set_aside:?}");
+            let text = fs::read_to_string(output.options.set_aside_file()).unwrap();
+            assert!(text.lines().count() == 1 && text.contains("\"many\""), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_too_long_for_a_file_of_the_standard_is_set_aside() {
+    let mut fixture = Fixture::new().await;
+    let recipients: Vec<String> = (0..5000).map(|n| format!("somebody-{n}@mms.b.example")).collect();
+    let record = serde_json::json!({"record-type": "o4frq", "message-id": "k", "recipients": recipients});
+    fixture.add_text(1, &record.to_string());
+    fixture.add(2..=2, "o4frq", "operator-a");
+    let mut output = fixture.output(Format::Ber, 1000);
+    output.step(&fixture.stream, NOW).unwrap();
+    output.close(&fixture.stream, Closed::Normally).unwrap();
+    assert!(output.options.set_aside().unwrap()[&1].contains("room for 65535"));
+    assert_eq!(
+        (output.set_aside(), &fixture.files()["settlement-00000001.cdr"]),
+        (1, &vec![2])
+    );
+}
+
+/// What a crash left of a line is no line.
+#[tokio::test]
+async fn a_line_that_a_crash_cut_is_written_again() {
+    let mut fixture = Fixture::new().await;
+    fixture.add_text(1, DAMAGED);
+    let mut output = fixture.output(Format::Csv, 1000);
+    fs::write(output.options.set_aside_file(), "{\"sequence\":1,\"rec").unwrap();
+    output.step(&fixture.stream, NOW).unwrap();
+    assert_eq!(output.options.set_aside().unwrap().len(), 1);
+    assert_eq!(
+        fs::read_to_string(output.options.set_aside_file())
+            .unwrap()
+            .lines()
+            .count(),
+        2
+    );
 }

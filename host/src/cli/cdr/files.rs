@@ -1,138 +1,82 @@
 //! `mm4relay cdr close`, `files` and `fetched`: the files of the outputs.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use jiff::Timestamp;
+use anyhow::Context;
 
-use crate::assembly::charging_files::{ChargingFiles, options};
 use crate::charging::folder;
-use crate::charging::output::OutputOptions;
 use crate::cli::counted;
-use crate::clock::{SharedClock, SystemClock};
-use crate::config::Config;
-use crate::spool;
-
-/// For a relay to do what it was asked: it looks once a second, and writes what is left first.
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(100);
+use crate::cli::door::SpoolArgs;
+use crate::control::cdr::{CdrClose, CdrFetched, CdrFiles, RecordFile};
 
 /// Closes the files that are open: the relay does when it runs, and this command when none does.
-pub(super) fn close(config: &Config, names: &[String]) -> anyhow::Result<()> {
-    let outputs = outputs(config, names)?;
-    match spool::is_in_use(&config.relay.spool) {
-        true => ask(&outputs)?,
-        false => close_here(config, &outputs)?,
-    }
-    for output in &outputs {
-        let last = output.closed_files()?.pop();
-        let shown = last.map_or("no file".to_owned(), |file| file.path.display().to_string());
-        println!("{}: closed; the last file is {shown}", output.name);
-    }
-    Ok(())
-}
-
-fn ask(outputs: &[OutputOptions]) -> anyhow::Result<()> {
-    for output in outputs {
-        let folder = output.folder.display();
-        output
-            .ask_to_close()
-            .with_context(|| format!("{folder} cannot be written"))?;
-    }
-    let begun = Instant::now();
-    while let Some(open) = outputs.iter().find(|output| output.is_asked_to_close()) {
-        if begun.elapsed() > PATIENCE {
-            bail!(
-                "output {} is not closed yet: the relay's log and /health say why",
-                open.name
-            );
+pub(super) async fn close(spool: &SpoolArgs, outputs: Vec<String>) -> anyhow::Result<()> {
+    let closed = spool.door().await?.ask(CdrClose { outputs }).await?.closed;
+    for output in closed {
+        let name = &output.output;
+        match (output.files.as_slice(), output.last) {
+            ([], None) => println!("{name}: nothing was open; there is no closed file"),
+            ([], Some(last)) => println!("{name}: nothing was open; the last file is {last}"),
+            (files, _) => files.iter().for_each(|file| println!("{name}: closed {file}")),
         }
-        std::thread::sleep(LOOK);
-    }
-    Ok(())
-}
-
-fn close_here(config: &Config, outputs: &[OutputOptions]) -> anyhow::Result<()> {
-    let clock: SharedClock = Arc::new(SystemClock);
-    let options = spool::Options {
-        clock: Arc::clone(&clock),
-        node: spool::Node::default(),
-        reserve: 0,
-        ledger: config.ledger.keep,
-    };
-    if !spool::is_there(&config.relay.spool) {
-        bail!("{}: no relay has run here", config.relay.spool.display());
-    }
-    let spool = spool::open(&config.relay.spool, options)?;
-    let names: Vec<String> = outputs.iter().map(|output| output.name.clone()).collect();
-    let files = ChargingFiles::of(config, &spool, &clock).context("the configuration has no charging-output")?;
-    // It blocks, and commands run where nothing may.
-    let closing = std::thread::spawn(move || files.close_now(&names));
-    closing
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    for output in outputs {
-        output.has_closed()?;
     }
     Ok(())
 }
 
 /// Shows which files there are.
-pub(super) fn list(config: &Config) -> anyhow::Result<()> {
-    for output in outputs(config, &[])? {
-        let files = output.closed_files()?;
-        println!(
-            "{}: {} in {}",
-            output.name,
-            counted(files.len() as u64, "closed file"),
-            output.folder.display()
-        );
-        for file in files {
-            let fetched = file
-                .fetched
-                .map_or("not fetched".to_owned(), |at| format!("fetched {}", moment(at)));
-            let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-            println!(
-                "    {name}  {} octets, closed {}, {fetched}",
-                file.octets,
-                moment(file.closed)
-            );
-        }
+pub(super) async fn list(spool: &SpoolArgs) -> anyhow::Result<()> {
+    let outputs = spool.door().await?.ask(CdrFiles::default()).await?.outputs;
+    for output in outputs {
+        let count = counted(output.files.len() as u64, "closed file");
+        println!("{}: {count} in {}", output.output, output.folder);
+        output.files.iter().for_each(show);
     }
     Ok(())
 }
 
-/// Marks files as fetched.
-pub(super) fn fetched(files: &[PathBuf]) -> anyhow::Result<()> {
+fn show(file: &RecordFile) {
+    let RecordFile {
+        name,
+        octets,
+        closed,
+        fetched,
+    } = file;
+    let fetched = fetched.map_or("not fetched".to_owned(), |at| format!("fetched {at}"));
+    println!("    {name}  {octets} octets, closed {closed}, {fetched}");
+}
+
+/// Marks files of outputs as fetched.
+pub(super) async fn fetched(spool: &SpoolArgs, files: &[PathBuf]) -> anyhow::Result<()> {
+    let files = files.iter().map(|file| named(file)).collect::<anyhow::Result<_>>()?;
+    let marked = spool.door().await?.ask(CdrFetched { files }).await?.files;
+    marked.iter().for_each(|one| say(&one.file, one.already));
+    Ok(())
+}
+
+/// A name as it is; a path as others see it, who stand in another folder.
+fn named(file: &Path) -> anyhow::Result<String> {
+    let is_name = file.components().count() == 1 && file.is_relative() && !file.exists();
+    let path = if is_name {
+        file.to_owned()
+    } else {
+        std::path::absolute(file)?
+    };
+    let text = path
+        .to_str()
+        .with_context(|| format!("{} is no name of a file of records", path.display()))?;
+    Ok(text.to_owned())
+}
+
+/// Marks files as fetched, whatever they belong to: for those who have the folder and nothing else.
+pub(super) fn mark(files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
         let new = folder::mark_fetched(file).with_context(|| format!("{} is not marked", file.display()))?;
-        let already = if new { "" } else { " already" };
-        println!("{} is marked as fetched{already}", file.display());
+        say(&file.display().to_string(), !new);
     }
     Ok(())
 }
 
-/// The outputs of these names; all, without any.
-fn outputs(config: &Config, names: &[String]) -> anyhow::Result<Vec<OutputOptions>> {
-    let known = &config.charging_outputs;
-    if known.is_empty() {
-        bail!("the configuration has no charging-output, so no files of records are written");
-    }
-    if let Some(name) = names
-        .iter()
-        .find(|name| !known.iter().any(|output| output.name == **name))
-    {
-        let all: Vec<&str> = known.iter().map(|output| output.name.as_str()).collect();
-        bail!("no charging-output is called {name}; there are: {}", all.join(", "));
-    }
-    let wanted = known
-        .iter()
-        .filter(|output| names.is_empty() || names.contains(&output.name));
-    Ok(wanted.map(options).collect())
-}
-
-fn moment(at: SystemTime) -> String {
-    Timestamp::try_from(at).map_or_else(|_| "at an unknown time".to_owned(), |at| format!("{at:.0}"))
+fn say(file: &str, already: bool) {
+    let already = if already { " already" } else { "" };
+    println!("{file} is marked as fetched{already}");
 }

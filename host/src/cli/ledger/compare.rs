@@ -4,26 +4,29 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::ours;
 use super::period::Moment;
-use crate::charging::Record;
 use crate::cli::counted;
 use crate::cli::door::SpoolArgs;
-use crate::ledger::compare::{self, Comparison, Difference, LegFacts, LegKey, SettlementLine, Sum, Tolerance};
+use crate::ledger::compare::{
+    self, Comparison, Difference, LegFacts, LegKey, RecordName, SettlementLine, Sum, Tolerance,
+};
 use crate::message::{Timestamp, Visible, visible_json};
-
-/// Records of ours that are read at once.
-const PAGE: usize = 1000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    spool: SpoolArgs,
+    pub(super) spool: SpoolArgs,
     /// The partner's records: CSV or JSON lines with our columns, or BER in files of TS 32.297
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Our own records from files of our outputs, for what was purged: files, or folders with closed ones. A record that the
+    /// spool has as well counts once
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(super) ours: Vec<PathBuf>,
     /// The partner's name in our configuration
     #[arg(long)]
-    peer: String,
+    pub(super) peer: String,
     /// Records from then on, ours and theirs: a day (UTC) or a time; default: all
     #[arg(long)]
     from: Option<Moment>,
@@ -44,21 +47,33 @@ pub struct Args {
     csv: bool,
 }
 
+/// Whose records are compared.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+impl Times {
+    pub fn hold(self, said: &LegFacts) -> bool {
+        let at = Timestamp(u64::try_from(said.at).unwrap_or_default().saturating_mul(1000));
+        at >= self.from && at < self.to
+    }
+}
+
 /// Whether both sides agree.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
-    let stream = args.spool.charging()?;
-    let (from, to) = (
-        args.from.map_or(Timestamp(0), |from| from.0),
-        args.to.map_or(Timestamp(u64::MAX), |to| to.0),
-    );
-    if from >= to {
+    let times = Times {
+        from: args.from.map_or(Timestamp(0), |from| from.0),
+        to: args.to.map_or(Timestamp(u64::MAX), |to| to.0),
+    };
+    if times.from >= times.to {
         anyhow::bail!("--from is not before --to");
     }
     let mut comparison = Comparison::default();
     for file in &args.files {
-        compare::read(file, &mut |leg, said| {
-            let at = Timestamp(u64::try_from(said.at).unwrap_or_default().saturating_mul(1000));
-            if at >= from && at < to {
+        compare::read(file, &mut |record| {
+            for (leg, said) in record.legs.into_iter().filter(|(_, said)| times.hold(said)) {
                 comparison.theirs(leg, said);
             }
         })?;
@@ -67,27 +82,11 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         time: args.time,
         size: args.size,
     };
-    let (mut after, mut ours) = (0, 0_u64);
-    loop {
-        let rows = stream.records(after, PAGE)?;
-        for row in &rows {
-            after = row.sequence;
-            let Ok(record) = Record::of(row) else { continue };
-            if row.recorded_at >= from
-                && row.recorded_at < to
-                && compare::partner(&record.fields) == Some(args.peer.as_str())
-            {
-                ours += 1;
-                comparison.ours(&record, tolerance);
-            }
-        }
-        if rows.len() < PAGE {
-            break;
-        }
-    }
-    if ours == 0 {
+    let count = ours::compare(args, times, tolerance, &mut comparison)?;
+    if count == 0 {
         anyhow::bail!(
-            "there is no record of ours to or from {} in this time: is that its name, and were the records purged?",
+            "there is no record of ours to or from {} in this time: is that its name, and were the records purged? Files of \
+             our outputs have them, with --ours",
             args.peer
         );
     }
@@ -149,7 +148,7 @@ fn shown(said: &LegFacts) -> String {
         .status
         .as_deref()
         .map_or_else(String::new, |status| format!(", {status}"));
-    format!("record {} at {at}{size}{status}", said.record)
+    format!("{} at {at}{size}{status}", said.record)
 }
 
 fn json_of(args: &Args, difference: &Difference) -> serde_json::Value {
@@ -163,7 +162,13 @@ fn json_of(args: &Args, difference: &Difference) -> serde_json::Value {
     let side = |said: &Option<LegFacts>| {
         let said = said.as_ref()?;
         let at = jiff::Timestamp::from_second(said.at).ok().map(|at| at.to_string());
-        Some(json!({"record": said.record, "at": at, "size": said.size, "class": said.class, "status": said.status}))
+        let (record, place) = match said.record {
+            RecordName::Number(number) => (Some(number.to_string()), None),
+            without => (None, Some(without.to_string())),
+        };
+        Some(
+            json!({"record": record, "place": place, "at": at, "size": said.size, "class": said.class, "status": said.status}),
+        )
     };
     json!({
         "difference": what.name(), "flow": leg.flow.name(), "from": from, "to": to, "message-id": leg.message_id,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Uri;
 
-use super::{Desk, Kind, Problem, audit, peers, queue, relay, routes, tables, trace};
+use super::{Desk, Kind, Problem, audit, cdr, peers, queue, relay, routes, tables, trace};
 use answer::Verbs;
 
 pub(crate) use socket::FOR;
@@ -38,6 +38,9 @@ fn verbs() -> Verbs {
         .with::<peers::Peers>()
         .with::<peers::PausePeer>()
         .with::<peers::ResumePeer>()
+        .with::<cdr::CdrFiles>()
+        .with::<cdr::CdrClose>()
+        .with::<cdr::CdrFetched>()
         .with::<audit::Audit>()
 }
 

@@ -1,6 +1,8 @@
 //! What is compared: one request, for one recipient, between us and the partner. Whichever side wrote the record, and in
 //! whichever form.
 
+use std::fmt;
+
 use mm4relay_engine::RecordType;
 
 use crate::charging::{Fields, Record, ber};
@@ -56,8 +58,28 @@ pub struct LegFacts {
     pub class: String,
     /// Letters and digits in lower case; `None` where the record has no status.
     pub status: Option<String>,
-    /// How the record is named to people.
-    pub record: String,
+    pub record: RecordName,
+}
+
+/// How a record is named to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordName {
+    /// By its number.
+    Number(u64),
+    /// It has none: by its line in the file.
+    Line(usize),
+    /// It has none: by its place among the records of the file, from 1.
+    Place(u64),
+}
+
+impl fmt::Display for RecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "record {number}"),
+            Self::Line(line) => write!(f, "line {line}"),
+            Self::Place(place) => write!(f, "record {place} of its file"),
+        }
+    }
 }
 
 /// Which request a record is about, and whether its writer sent it; `None` for records of responses and failures.
@@ -98,7 +120,7 @@ fn of_type(of: RecordType) -> Option<(Flow, bool)> {
 }
 
 /// The legs of a record of ours, or of a file that names fields as ours do; none, when it is of no request.
-pub fn legs_of(record: &Record) -> Vec<(LegKey, LegFacts)> {
+pub fn legs_of(record: &Record, name: RecordName) -> Vec<(LegKey, LegFacts)> {
     let fields = &record.fields;
     let Some((flow, sent)) = flow(fields) else {
         return Vec::new();
@@ -108,7 +130,7 @@ pub fn legs_of(record: &Record) -> Vec<(LegKey, LegFacts)> {
         size: fields.message_size,
         class: class(fields.message_class.as_deref()),
         status: fields.status_code.as_deref().map(status),
-        record: record.sequence.to_string(),
+        record: name,
     };
     legs(
         flow,
@@ -119,8 +141,21 @@ pub fn legs_of(record: &Record) -> Vec<(LegKey, LegFacts)> {
     )
 }
 
+/// Whose Relay/Server is at the other end of the leg of a record in BER: a domain, or the name of a peer.
+pub fn partner_of_ber(record: &ber::Decoded) -> Option<&str> {
+    let originating = "originatorMmsRSAddress";
+    let receiving = "recipientMmsRSAddress";
+    // Reports travel the other way.
+    let system = match of_type(record.record_type)? {
+        (Flow::Forward, true) | (Flow::DeliveryReport | Flow::ReadReply, false) => receiving,
+        (Flow::Forward, false) | (Flow::DeliveryReport | Flow::ReadReply, true) => originating,
+    };
+    let found = record.fields.iter().find(|(name, _)| name == system);
+    found.map(|(_, value)| value.as_str())
+}
+
 /// The legs of a record in BER.
-pub fn legs_of_ber(record: &ber::Decoded) -> Vec<(LegKey, LegFacts)> {
+pub fn legs_of_ber(record: &ber::Decoded, place: u64) -> Vec<(LegKey, LegFacts)> {
     let Some((flow, sent)) = of_type(record.record_type) else {
         return Vec::new();
     };
@@ -142,7 +177,9 @@ pub fn legs_of_ber(record: &ber::Decoded) -> Vec<(LegKey, LegFacts)> {
         size: field("messageSize").and_then(|size| size.parse().ok()),
         class: class(field("messageClass").map(named).as_deref()),
         status: status_code.map(named).as_deref().map(status),
-        record: field("localSequenceNumber").unwrap_or("?").to_owned(),
+        record: field("localSequenceNumber")
+            .and_then(|number| number.parse().ok())
+            .map_or(RecordName::Place(place), RecordName::Number),
     };
     let recipients = field("recipientAddresses").or_else(|| field("recipientAddress"));
     let recipients = recipients.unwrap_or_default().split(", ");
@@ -244,7 +281,7 @@ mod tests {
             },
         };
         let decoded = ber::decode(&mut &ber::encode(&record).unwrap()[..]).unwrap();
-        let (ours, theirs) = (legs_of(&record), legs_of_ber(&decoded));
+        let (ours, theirs) = (legs_of(&record, RecordName::Number(7)), legs_of_ber(&decoded, 1));
         let keys = |legs: &[(LegKey, LegFacts)]| {
             let mut keys: Vec<LegKey> = legs.iter().map(|(key, _)| key.clone()).collect();
             keys.sort();
@@ -254,7 +291,8 @@ mod tests {
         assert_eq!(ours[0].1.at, theirs[0].1.at, "{decoded:?}");
         assert_eq!((ours[0].1.size, theirs[0].1.size), (Some(300), Some(300)));
         assert_eq!(ours[0].0.recipient, "+15555550199");
-        assert_eq!(theirs[0].1.record, "7");
+        assert_eq!(theirs[0].1.record, RecordName::Number(7));
+        assert_eq!(partner_of_ber(&decoded), Some("mms.b.example"));
     }
 
     #[test]

@@ -5,13 +5,13 @@
 
 mod leg;
 mod read;
+mod rows;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-pub use leg::{Flow, LegFacts, LegKey, partner};
-pub use read::read;
-
-use crate::charging::Record;
+pub use leg::{Flow, LegFacts, LegKey, RecordName, legs_of, partner};
+pub use read::{Partner, ReadRecord, read};
+pub(super) use rows::Rows;
 
 /// What may differ without being told.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,8 @@ pub struct Sum {
 #[derive(Debug, Default)]
 pub struct Comparison {
     theirs: HashMap<LegKey, (LegFacts, bool)>,
+    /// Legs of ours that the partner does not have.
+    alone: HashSet<LegKey>,
     pub differences: Vec<Difference>,
     /// Ours and theirs.
     pub lines: BTreeMap<SettlementLine, (Sum, Sum)>,
@@ -85,31 +87,29 @@ impl Comparison {
     /// A leg of the partner's, as the partner knows it. All of them come before ours.
     pub fn theirs(&mut self, leg: LegKey, said: LegFacts) {
         let ours = leg.mirrored();
-        if let Some((first, _)) = self.theirs.get(&ours) {
-            self.differences.push(Difference {
-                what: Differs::Double,
-                leg: ours,
-                ours: None,
-                theirs: Some(first.clone()),
-            });
-            return;
+        if self.theirs.contains_key(&ours) {
+            // Whoever recorded it twice counted it twice.
+            self.add(line(&ours, &said), None, Some(&said));
+            return self.differ(Differs::Double, ours, None, Some(said));
         }
         self.theirs.insert(ours, (said, false));
     }
 
-    /// A record of ours that is to or from the partner.
-    pub fn ours(&mut self, record: &Record, tolerance: Tolerance) {
-        for (leg, said) in leg::legs_of(record) {
-            self.our_leg(leg, said, tolerance);
-        }
+    /// Whether the partner has this leg of ours.
+    pub fn is_theirs_too(&self, leg: &LegKey) -> bool {
+        self.theirs.contains_key(leg)
     }
 
-    fn our_leg(&mut self, leg: LegKey, said: LegFacts, tolerance: Tolerance) {
+    /// A leg of ours that is to or from the partner.
+    pub fn ours(&mut self, leg: LegKey, said: LegFacts, tolerance: Tolerance) {
         let line = line(&leg, &said);
         let Some((theirs, met)) = self.theirs.get_mut(&leg) else {
             self.add(line, Some(&said), None);
-            self.differ(Differs::OnlyOurs, leg, Some(said), None);
-            return;
+            let what = match self.alone.insert(leg.clone()) {
+                true => Differs::OnlyOurs,
+                false => Differs::Double,
+            };
+            return self.differ(what, leg, Some(said), None);
         };
         let first = !std::mem::replace(met, true);
         let theirs = theirs.clone();
