@@ -489,39 +489,6 @@ fn plugin_test_does_not_bless_a_trap() {
 }
 
 #[test]
-fn plugin_bench_follows_the_occasion_of_its_case_and_takes_a_component() {
-    let folder = root().join("plugins/content-adapt");
-    let wasm = plugin("content-adapt");
-    let bench = |case: &str| {
-        let words = [
-            "plugin",
-            "bench",
-            text(&folder),
-            "--wasm",
-            text(&wasm),
-            "--runs",
-            "3",
-            "--case",
-            case,
-        ];
-        mm4relay(&words)
-    };
-    let said = bench("protected-content");
-    assert!(said.ok, "a refusal is a verdict: {}", said.err);
-    assert!(
-        said.out.contains(" on departure to ") && !said.out.contains("never called"),
-        "{}",
-        said.out
-    );
-    let said = bench("nosuch");
-    assert!(
-        !said.ok && said.err.contains("there are ") && said.err.contains("protected-content"),
-        "{}",
-        said.err
-    );
-}
-
-#[test]
 fn plugin_new_refuses_the_names_of_its_own_crates_and_makes_no_folders_above() {
     let folder = tempfile::tempdir().unwrap();
     let said = mm4relay(&["plugin", "new", "mm4-filter", "--into", text(folder.path())]);

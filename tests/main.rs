@@ -2,8 +2,10 @@
 //!
 //! Every test is a claim. `support` is the small language that they are written in; each other module is a theme.
 
+mod author_tools;
 mod authors;
 mod bad_input;
+mod bench;
 mod bundled;
 mod charging;
 mod charging_export;
@@ -45,6 +47,7 @@ mod stays_up;
 mod strangers;
 mod support;
 mod swap;
+mod teaching;
 mod tls;
 mod told;
 mod told_in_part;

@@ -213,7 +213,7 @@ fn sample_cases_come_out_the_same_twice_with_the_same_fuel() {
     let (first, second) = (run(), run());
     assert!(first.ok && first.out.contains("fuel "), "{}{}", first.out, first.err);
     assert_eq!(first.out, second.out);
-    let spent = |line: &str| line.trim().strip_prefix("fuel ").and_then(|fuel| fuel.parse().ok());
+    let spent = |line: &str| line.split_once("(fuel ")?.1.split_once(')')?.0.parse().ok();
     let fuel: Vec<u64> = first.out.lines().filter_map(spent).collect();
     assert!(fuel.iter().any(|fuel| *fuel > 1_000), "{fuel:?}");
 }

@@ -23,8 +23,8 @@ pub(crate) fn settle(config: &mut Config) {
         .relaxed_simd_deterministic(true);
 }
 
-/// Fuel for a budget.
-pub(crate) fn fuel(budget: Duration) -> u64 {
+/// The fuel that a deterministic engine gives to a call in place of so much time.
+pub fn fuel(budget: Duration) -> u64 {
     u64::try_from(budget.as_micros().saturating_mul(FUEL_PER_MICROSECOND)).unwrap_or(u64::MAX)
 }
 

@@ -14,6 +14,10 @@ pub struct Spent {
     pub queue_wait: Duration,
     /// Octets of bodies copied into the sandbox; 0 when the plug-in read none.
     pub body_bytes_read: u64,
+    /// Octets put into body writers, those already dropped included.
+    pub body_bytes_written: u64,
+    /// The most linear memory that it had, all memories together, in octets: what it was configured with is in it.
+    pub memory_bytes: u64,
     /// Host functions called.
     pub host_calls: u64,
     /// Lines for the log that were dropped because of the limit.

@@ -2,6 +2,9 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::sampler::Sampler;
 
 /// What all plug-ins of one engine share.
 #[derive(Debug, Clone)]
@@ -30,6 +33,9 @@ pub struct EngineOptions {
     /// The process that compiles, which bounds what hostile components cost; see
     /// [`Limits::compile_memory`](crate::Limits::compile_memory). `None`, the default: this one, without these bounds.
     pub compiler: Option<CompilerProcess>,
+    /// Who looks at the stacks of calls while they run, for a profile: they get slower by it, and take no turns. `None`,
+    /// the default: nobody.
+    pub sampler: Option<Arc<Sampler>>,
 }
 
 impl Default for EngineOptions {
@@ -42,6 +48,7 @@ impl Default for EngineOptions {
             page_map_scan: None,
             deterministic: false,
             compiler: None,
+            sampler: None,
         }
     }
 }

@@ -168,6 +168,8 @@ impl Plugin {
             time: started.elapsed().saturating_sub(waited),
             queue_wait: started - queued + waited,
             body_bytes_read: call.body_bytes_read,
+            body_bytes_written: call.output_bytes,
+            memory_bytes: call.memory.used() as u64,
             host_calls: call.host_calls,
             log_lines_dropped: call.log.dropped,
             fuel,

@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::deterministic;
 use crate::host::Call;
 use crate::options::{EngineError, EngineOptions};
+use crate::sampler::Sampler;
 use crate::turns::Turns;
 use crate::unwrap::add_module_loader;
 
@@ -64,6 +65,7 @@ impl Engine {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).map_err(setup)?;
         Filter::add_to_linker::<_, HasSelf<Call>>(&mut linker, |call| call).map_err(setup)?;
         add_module_loader(&mut linker).map_err(setup)?;
+        let tick = options.sampler.as_ref().map_or(TICK, |_| Sampler::EVERY);
         Ok(Engine(Arc::new(Inner {
             linker,
             cache: Cache::open(options.cache_dir.as_deref())?,
@@ -74,7 +76,7 @@ impl Engine {
             allocation,
             page_map_scan,
             gives_way: AtomicBool::new(false),
-            _ticker: start_ticker(wasmtime.clone()).map_err(EngineError::Ticker)?,
+            _ticker: start_ticker(wasmtime.clone(), tick).map_err(EngineError::Ticker)?,
             wasmtime,
         })))
     }
@@ -113,7 +115,10 @@ impl Inner {
         store.limiter(|call| &mut call.memory);
         store.set_hostcall_fuel(host_call_bytes);
         store.set_max_component_handles(handles);
-        self.turns.govern(&mut store);
+        match &self.options.sampler {
+            None => self.turns.govern(&mut store),
+            Some(sampler) => sampler.watch(&mut store),
+        }
         if self.options.deterministic {
             // Bounded by whoever calls it: see `allow`.
             let _ = store.set_fuel(u64::MAX);
@@ -179,12 +184,12 @@ pub(crate) fn config(options: &EngineOptions) -> Config {
 }
 
 /// One thread for the whole engine; one for each call would cost more than the calls.
-fn start_ticker(engine: wasmtime::Engine) -> std::io::Result<mpsc::Sender<()>> {
+fn start_ticker(engine: wasmtime::Engine, tick: Duration) -> std::io::Result<mpsc::Sender<()>> {
     let (stop, stopped) = mpsc::channel();
     std::thread::Builder::new()
         .name("plugin-ticker".into())
         .spawn(move || {
-            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
                 engine.increment_epoch();
             }
         })?;

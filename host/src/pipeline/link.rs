@@ -36,6 +36,14 @@ impl Link {
         }
     }
 
+    /// Keeps what calls cost: see [`Tap::cost`].
+    pub fn counting(self) -> Self {
+        Self {
+            tap: Arc::new(Tap::counting()),
+            ..self
+        }
+    }
+
     /// For these messages only.
     pub fn when(self, when: Arc<When>) -> Self {
         Self { when, ..self }

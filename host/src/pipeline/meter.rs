@@ -264,6 +264,8 @@ mod tests {
                 time: Duration::from_micros(10),
                 queue_wait: Duration::from_micros(11),
                 body_bytes_read: 7,
+                body_bytes_written: 0,
+                memory_bytes: 0,
                 fuel: Some(3),
                 ..Spent::default()
             },

@@ -4,11 +4,12 @@
 //! lanes that are bounded in calls and in octets: what does not fit is missed, and counted. A message never waits for a
 //! listener. While nobody listens, a call costs one atomic load more.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use mm4relay_engine::{Failure, Judgement, Occasion, Plugin};
+use mm4relay_engine::{Failure, Judgement, Occasion, Plugin, Spent};
 use tokio::sync::mpsc;
 
 use super::subject::View;
@@ -19,8 +20,52 @@ use super::tape::Asked;
 pub struct Tap {
     pub(super) shadow: ArcSwapOption<Ear>,
     pub(super) recording: Option<Arc<dyn Listener>>,
-    /// All that its calls used, where the engine counts it.
-    fuel: AtomicU64,
+    /// What its calls cost, for those who rehearse; nobody looks at it under traffic.
+    cost: Option<Mutex<Cost>>,
+}
+
+/// What the calls of a version cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    pub calls: u64,
+    /// Of the longest call.
+    pub time: Duration,
+    /// Of the call that used the most; 0 unless the engine counts it.
+    pub fuel: u64,
+    /// Octets of linear memory, of the call that had the most.
+    pub memory: u64,
+    pub host_calls: u64,
+    /// Octets of bodies that went into the sandbox.
+    pub read: u64,
+    /// Octets of bodies that it wrote.
+    pub written: u64,
+}
+
+impl Cost {
+    /// Adds what other calls cost.
+    pub fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.time = self.time.max(other.time);
+        self.fuel = self.fuel.max(other.fuel);
+        self.memory = self.memory.max(other.memory);
+        self.host_calls += other.host_calls;
+        self.read += other.read;
+        self.written += other.written;
+    }
+}
+
+impl From<&Spent> for Cost {
+    fn from(spent: &Spent) -> Self {
+        Self {
+            calls: 1,
+            time: spent.time,
+            fuel: spent.fuel.unwrap_or_default(),
+            memory: spent.memory_bytes,
+            host_calls: spent.host_calls,
+            read: spent.body_bytes_read,
+            written: spent.body_bytes_written,
+        }
+    }
 }
 
 /// Hears of every call of one version, for as long as that version runs. Must not block.
@@ -58,21 +103,28 @@ impl Tap {
         self.shadow.store(ear);
     }
 
-    /// Fuel that its calls have used so far.
-    pub fn fuel(&self) -> u64 {
-        self.fuel.load(Ordering::Relaxed)
-    }
-}
-
-impl Tap {
-    pub(super) fn count(&self, called: &Result<Judgement, Failure>) {
-        let spent = match called {
-            Ok(judgement) => judgement.spent,
-            Err(failure) => failure.spent,
-        };
-        if let Some(fuel) = spent.fuel {
-            self.fuel.fetch_add(fuel, Ordering::Relaxed);
+    /// One that keeps what calls cost.
+    pub fn counting() -> Self {
+        Self {
+            cost: Some(Mutex::default()),
+            ..Self::default()
         }
+    }
+
+    /// What its calls have cost so far; nothing unless it counts.
+    pub fn cost(&self) -> Cost {
+        let cost = self.cost.as_ref();
+        cost.map(|cost| *cost.lock().unwrap_or_else(PoisonError::into_inner))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn count(&self, called: &Result<Judgement, Failure>) {
+        let Some(cost) = &self.cost else { return };
+        let spent = match called {
+            Ok(judgement) => &judgement.spent,
+            Err(failure) => &failure.spent,
+        };
+        cost.lock().unwrap_or_else(PoisonError::into_inner).add(&spent.into());
     }
 }
 

@@ -17,7 +17,6 @@ use crate::protocol::mm4;
 use super::account;
 use super::player::Player;
 use super::recording::form::{self, CallFile, LoadFile};
-use super::samples::difference;
 use crate::pipeline::View;
 use crate::pipeline::tap::WantsView;
 
@@ -43,8 +42,8 @@ pub struct Replay {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Replayed {
     Same,
-    /// The lines: `-` recorded, `+` what the other version does.
-    Differs(String),
+    /// What was recorded, and what the other version does, in lines.
+    Differs { recorded: Vec<String>, now: Vec<String> },
     /// It asked what the recording does not answer.
     Unanswered(Vec<String>),
 }
@@ -93,10 +92,12 @@ impl Replay {
                 account::lines(&called, &call.occasion, &view)
             }
         };
-        let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         Ok(match now == call.did {
             true => Replayed::Same,
-            false => Replayed::Differs(difference(&text(&call.did), &text(&now), false)),
+            false => Replayed::Differs {
+                recorded: call.did.clone(),
+                now,
+            },
         })
     }
 

@@ -71,7 +71,7 @@ pub(crate) struct Call {
     /// `None` during `describe` and `configure`.
     subject: Option<Arc<dyn Subject>>,
     /// Octets in body writers, those already dropped included.
-    output_bytes: u64,
+    pub output_bytes: u64,
     /// Octets of strings in `records`.
     record_bytes: usize,
     /// The generations of tables that this call has seen, so that it goes on seeing them.
@@ -209,6 +209,11 @@ impl MemoryGuard {
     /// Whether growth was refused at any time.
     pub fn denied(&self) -> bool {
         self.denied
+    }
+
+    /// What all memories have now. Memories never shrink: it is also the most that they had.
+    pub fn used(&self) -> usize {
+        self.used
     }
 
     /// Allows `bytes` more than the plug-in's own limit.

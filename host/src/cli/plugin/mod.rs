@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod changes;
+mod cost;
 mod dev;
 mod inspect;
 mod list;

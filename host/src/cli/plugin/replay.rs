@@ -1,5 +1,7 @@
 //! `mm4relay plugin replay`: recorded messages through another version of a plug-in.
 
+mod summary;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -7,9 +9,11 @@ use anyhow::{Context, bail};
 
 use crate::rehearsal::occasion_text;
 use crate::rehearsal::recording::form::CallFile;
-use crate::rehearsal::replay::{Other, Replay, Replayed, files};
+use crate::rehearsal::replay::{Other, Replay, files};
 
 use crate::config::Manifest;
+
+use summary::Summary;
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("version").required(true))]
@@ -25,6 +29,9 @@ pub struct Args {
     /// Settings instead of the recorded ones, as TOML
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
+    /// Show every call, before the summary
+    #[arg(long)]
+    details: bool,
     /// Whose calls, by the name in the configuration; needed where calls of several plug-ins were recorded
     #[arg(long)]
     name: Option<String>,
@@ -37,31 +44,19 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         false => args.recording.clone(),
     };
     let mut replay = Replay::new(super::small_engine(true)?, folder, other(args)?);
-    let (mut same, mut differ, mut unanswered) = (0, 0, 0);
+    let mut summary = Summary::default();
     for (file, call) in &calls {
         let came_to = replay.run(call).await.with_context(|| file.display().to_string())?;
-        let (word, lines) = match came_to {
-            Replayed::Same => {
-                same += 1;
-                ("same", String::new())
-            }
-            Replayed::Differs(lines) => {
-                differ += 1;
-                ("differs", lines)
-            }
-            Replayed::Unanswered(asked) => {
-                unanswered += 1;
-                let line = |asked: &String| format!("  no answer in the recording: {asked}\n");
-                ("unknown", asked.iter().map(line).collect())
-            }
-        };
-        println!("{word:<8} {}  {}", call.message, occasion_text(&call.occasion));
-        print!("{lines}");
+        summary.add(&came_to);
+        if args.details {
+            println!("{} {}  {}", summary::word(&came_to), call.message, occasion_text(&call.occasion));
+            print!("{}", summary::details(&came_to));
+        }
     }
-    let all = calls.len();
-    println!("{all} calls: {same} same, {differ} differ, {unanswered} ask what was not recorded");
-    if same < all {
-        bail!("the other version does not do the same: - is what was recorded, + what it does");
+    print!("{summary}");
+    if !summary.all_same() {
+        let details = if args.details { "" } else { "; --details shows each call" };
+        bail!("the other version does not do the same: - is what was recorded, + what it does{details}");
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 mod report;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
@@ -11,6 +10,7 @@ use crate::config::Manifest;
 use crate::rehearsal::samples::{Bench, Case, Made, difference, each_case};
 
 use super::changes::Changes;
+use super::cost::Shares;
 use report::{Report, Result as CaseResult, Verdict};
 
 #[derive(Debug, clap::Args)]
@@ -29,6 +29,9 @@ pub struct Args {
     /// Bound each call by fuel instead of the clock, and print what it used: the same in every run
     #[arg(long)]
     deterministic: bool,
+    /// Say of each case what its calls cost, as shares of the plug-in's limits
+    #[arg(long)]
+    cost: bool,
     /// Test again whenever a file of the folder changes, until interrupted
     #[arg(long)]
     watch: bool,
@@ -49,6 +52,7 @@ impl Args {
             case: None,
             wasm: Some(wasm),
             deterministic: false,
+            cost: false,
             watch: false,
             junit: None,
             json: false,
@@ -87,7 +91,7 @@ pub async fn once(args: &Args) -> anyhow::Result<()> {
         let result = run_one(&mut bench, name, case, args).await;
         match args.json {
             true => println!("{}", result.json()),
-            false => print!("{}", result.text()),
+            false => print!("{}", result.text(args.cost || args.deterministic)),
         }
         report.cases.push(result);
     }
@@ -160,8 +164,7 @@ async fn run_one(bench: &mut Bench, name: &str, case: &anyhow::Result<Case>, arg
             .flat_map(|made| &made.log)
             .map(ToString::to_string)
             .collect(),
-        time: made.and_then(|made| made.time),
-        fuel: args.deterministic.then(|| bench.fuel()),
+        cost: made.map(|made| Shares::new(made.cost, made.budget, bench.limits())),
     }
 }
 
@@ -191,9 +194,4 @@ fn compare(case: &Case, made: &Made, bless: bool) -> anyhow::Result<Verdict> {
         }
         (false, _) => Ok(Verdict::Differs(difference(&expected, now, true))),
     }
-}
-
-/// A part of a whole, for people: `3.2 %`.
-fn share(of: Duration, whole: Duration) -> String {
-    format!("{:.1} %", of.as_secs_f64() / whole.as_secs_f64().max(1e-9) * 100.0)
 }

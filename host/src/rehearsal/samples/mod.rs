@@ -22,6 +22,7 @@ use mm4relay_engine::{Engine, Grant, Limits, May, Plugin, PluginSpec, Services, 
 #[cfg(test)]
 use crate::message::Message;
 use crate::message::{OnFailure, Timestamp};
+use crate::pipeline::tap::Cost;
 use crate::pipeline::{Chain, Link, When};
 
 use circumstances::Circumstances;
@@ -42,7 +43,6 @@ pub struct Bench {
     /// Loaded with the circumstances of the last case: cases that agree on them are next to each other as a rule, and
     /// each load costs a compilation.
     loaded: Option<Loaded>,
-    fuel: u64,
 }
 
 /// A component that was loaded, or why it was not.
@@ -68,8 +68,10 @@ pub struct Made {
     pub uses: Used,
     /// What it logged and printed, `configure` included.
     pub log: Vec<Line>,
-    /// The time of its longest call, and the most that such a call may take.
-    pub time: Option<(Duration, Duration)>,
+    /// What its calls cost.
+    pub cost: Cost,
+    /// The time that a call may take with the largest of the messages.
+    pub budget: Duration,
 }
 
 /// Why samples do not let a version go live.
@@ -98,7 +100,6 @@ impl Bench {
             may: May::default(),
             limits,
             loaded: None,
-            fuel: 0,
         }
     }
 
@@ -116,9 +117,9 @@ impl Bench {
         Ok(used)
     }
 
-    /// What the last case used, in an engine that counts: a deterministic one.
-    pub fn fuel(&self) -> u64 {
-        self.fuel
+    /// What each call may use.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Runs every case in the folder `samples`. The number of cases, when all came out as expected.
@@ -151,7 +152,6 @@ impl Bench {
 
     /// What the plug-in makes of the case. A plug-in that does not load is a result too: samples show bad settings.
     pub async fn made_of(&mut self, case: &Case) -> anyhow::Result<Made> {
-        self.fuel = 0;
         let limits = self.limits.clone();
         let loaded = self.load(case).await?;
         let mut made = Made {
@@ -161,7 +161,8 @@ impl Bench {
             used: Vec::new(),
             uses: Used::default(),
             log: loaded.log.clone(),
-            time: None,
+            cost: Cost::default(),
+            budget: limits.budget(0),
         };
         let plugin = match &loaded.plugin {
             Ok(plugin) => plugin.clone(),
@@ -173,20 +174,20 @@ impl Bench {
         made.rules = plugin.rules().to_vec();
         let circumstances = Arc::clone(&loaded.circumstances);
         circumstances.begin(&case.settings.values);
-        let mut fuel = 0;
         for (at, message) in std::iter::once(case).chain(&case.next).enumerate() {
             if at > 0 {
                 made.text += &format!("then {}:\n", message.message_file());
             }
             circumstances.set_time(message.now()?);
-            let link = Link::new(plugin.clone(), OnFailure::Defer).when(Arc::new(When {
+            let link = Link::new(plugin.clone(), OnFailure::Defer).counting().when(Arc::new(When {
                 inside: Arc::new(message.inside()),
                 ..When::default()
             }));
             let rehearsed = Rehearsal::of(message)?.run(&Chain::of(link.clone())).await;
             circumstances.commit(rehearsed.kept());
-            fuel += link.tap.fuel();
-            made.add(&rehearsed, limits.budget(message.message.len() as u64));
+            made.add(&rehearsed);
+            made.cost.add(&link.tap.cost());
+            made.budget = made.budget.max(limits.budget(message.message.len() as u64));
             let lines = circumstances.take_log();
             if case.settings.expect_log && !lines.is_empty() {
                 let shown: String = lines.iter().map(|line| format!("  {line}\n")).collect();
@@ -194,7 +195,6 @@ impl Bench {
             }
             made.log.extend(lines);
         }
-        self.fuel = fuel;
         Ok(made)
     }
 
@@ -238,7 +238,7 @@ impl Bench {
 
 impl Made {
     /// Adds what became of one message more.
-    fn add(&mut self, rehearsed: &Rehearsed, budget: Duration) {
+    fn add(&mut self, rehearsed: &Rehearsed) {
         self.text += &rehearsed.text();
         let effects = rehearsed.effects();
         let unnamed = effects.rules.iter().filter(|rule| !self.used.contains(rule));
@@ -246,11 +246,6 @@ impl Made {
         self.uses.add(&effects.used);
         if self.failed.is_none() {
             self.failed = rehearsed.failure().map(str::to_owned);
-        }
-        if let Some(time) = rehearsed.longest()
-            && self.time.is_none_or(|(longest, _)| time > longest)
-        {
-            self.time = Some((time, budget));
         }
     }
 }

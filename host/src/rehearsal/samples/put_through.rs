@@ -1,7 +1,6 @@
 //! One message through a chain, as the relay would put it through, without any relay.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mm4relay_engine::Occasion;
 
@@ -102,15 +101,6 @@ impl Rehearsed {
             Self::Passed(Passage::Hold(_) | Passage::Refuse(_), _) => &[],
             Self::Told(told) => &told.effects.kv,
         }
-    }
-
-    /// The time of the longest call that came to something.
-    pub(super) fn longest(&self) -> Option<Duration> {
-        self.effects()
-            .journey
-            .iter()
-            .map(|step| Duration::from_micros(step.micros))
-            .max()
     }
 
     /// Why the plug-in failed, if it did.

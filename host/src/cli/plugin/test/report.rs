@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::share;
+use crate::cli::plugin::cost::Shares;
 
 /// What became of every case.
 #[derive(Default)]
@@ -22,9 +22,8 @@ pub struct Result {
     pub used: Vec<String>,
     /// Lines that the plug-in logged and printed.
     pub log: Vec<String>,
-    /// The time of its longest call, and the most that this call may take.
-    pub time: Option<(Duration, Duration)>,
-    pub fuel: Option<u64>,
+    /// What its calls cost; nothing when it could not be run.
+    pub cost: Option<Shares>,
 }
 
 /// How what the plug-in did compares with what is expected.
@@ -68,8 +67,8 @@ impl Verdict {
 }
 
 impl Result {
-    /// For people.
-    pub fn text(&self) -> String {
+    /// For people. With `costs`, what it cost is always said, and not only when a limit is near.
+    pub fn text(&self, costs: bool) -> String {
         let mut text = format!("{:<8} {}", self.verdict.word(), self.name);
         match &self.verdict {
             Verdict::Differs(lines) => {
@@ -91,19 +90,8 @@ impl Result {
         for line in &self.log {
             let _ = writeln!(text, "         log {line}");
         }
-        match (self.fuel, self.time) {
-            (Some(fuel), _) => {
-                let _ = writeln!(text, "         fuel {fuel}");
-            }
-            // Small times say more about the machine than about the plug-in.
-            (None, Some((time, budget))) if time * 10 > budget => {
-                let _ = writeln!(
-                    text,
-                    "         its longest call took {time:.0?}, {} of its time",
-                    share(time, budget)
-                );
-            }
-            (None, _) => {}
+        if let Some(cost) = self.cost.as_ref().filter(|cost| costs || cost.is_near_a_limit()) {
+            let _ = writeln!(text, "         cost {cost}");
         }
         text
     }
@@ -116,7 +104,7 @@ impl Result {
             "detail": self.verdict.detail(),
             "rules": self.used,
             "log": self.log,
-            "fuel": self.fuel,
+            "cost": self.cost.as_ref().map(Shares::json),
         })
     }
 }
@@ -206,8 +194,7 @@ mod tests {
             rules: Vec::new(),
             used: Vec::new(),
             log: Vec::new(),
-            time: None,
-            fuel: None,
+            cost: None,
         };
         let report = Report {
             cases: vec![
