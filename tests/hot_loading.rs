@@ -174,7 +174,7 @@ fn a_component_that_was_cut_short_does_not_go_live() {
 #[test]
 fn a_component_that_asks_for_what_is_not_granted_does_not_go_live() {
     let charging = std::fs::read(plugin("charging")).unwrap();
-    stays_and_says(&charging, "it imports `charging`, which is not granted");
+    stays_and_says(&charging, "it imports `charging`, which it is not granted");
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn records_values_and_outcomes_are_recorded_and_replayed() {
     }
     wait_for_calls(&relay, 6);
     let component = plugin("charging");
-    let (same, said) = replay(&relay, &["--name", "charging", "--wasm", text(&component)]);
+    let (same, said) = replay(&relay, &["--details", "--name", "charging", "--wasm", text(&component)]);
     assert!(same && said.contains("outcome"), "{said}");
     let component = guest("hostile");
     let (same, said) = replay(&relay, &["--name", "hostile", "--wasm", text(&component)]);
@@ -140,7 +140,10 @@ fn records_values_and_outcomes_are_recorded_and_replayed() {
     assert!(said.contains("say which with --name"), "{said}");
     let noop = guest("noop");
     let (same, said) = replay(&relay, &["--name", "charging", "--wasm", text(&noop)]);
-    assert!(!same && said.contains("- record {"), "{said}");
+    assert!(!same && said.contains("- record relay-in\n"), "{said}");
+    assert!(said.contains("charging: relay-in: 0 records instead of 2\n"), "{said}");
+    let (_, said) = replay(&relay, &["--details", "--name", "charging", "--wasm", text(&noop)]);
+    assert!(said.contains("- record {"), "{said}");
 }
 
 #[test]

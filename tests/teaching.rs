@@ -81,7 +81,8 @@ impl Bench {
 
     /// Without what differs from machine to machine.
     fn general(&self, said: &str) -> String {
-        said.replace(text(self.0.path()), "FOLDER").replace(text(&root()), "CHECKOUT")
+        said.replace(text(self.0.path()), "FOLDER")
+            .replace(text(&root()), "CHECKOUT")
     }
 }
 
@@ -107,7 +108,10 @@ fn taught() -> String {
     }
     let bench = Bench::new(&[], "do = \"pass\"");
     lessons.push(("grants that are missing".to_owned(), bench.said(&hostile)));
-    lessons.push(("a trap before anybody has called it".to_owned(), bench.said(&guest("stillborn"))));
+    lessons.push((
+        "a trap before anybody has called it".to_owned(),
+        bench.said(&guest("stillborn")),
+    ));
 
     let files = [
         ("a text instead of a component", b"not WebAssembly".to_vec()),
@@ -119,14 +123,17 @@ fn taught() -> String {
         ),
         (
             "a component for a function that this relay does not know",
-            patched(&guest("noop"), "mm4:filter/config", "mm4:filter/clever"),
+            patched(&guest("hostile"), "mm4:filter/config", "mm4:filter/clever"),
         ),
     ];
     for (what, octets) in files {
         let path = bench.file("component.wasm", &octets);
         lessons.push((what.to_owned(), bench.inspected(&path)));
     }
-    lessons.into_iter().map(|(what, said)| format!("== {what}\n{}\n\n", said.trim_end())).collect()
+    lessons
+        .into_iter()
+        .map(|(what, said)| format!("== {what}\n{}\n\n", said.trim_end()))
+        .collect()
 }
 
 #[test]

@@ -58,13 +58,14 @@ pub enum LoadErrorKind {
     #[error("the component is cut short or damaged: {problem}; copy or build it again")]
     Invalid { problem: String },
     #[error(
-        "the component is no plug-in: it does not export mm4:filter/plugin@{API_VERSION}, but [{exports}]; build it against the world `filter` of wit/"
+        "the component is no plug-in: it does not export mm4:filter/plugin@{API_VERSION}{}; build it against the world `filter` of wit/",
+        but(exports)
     )]
     NoPlugin { exports: String },
     #[error("the plug-in was built against version {built_for} of mm4:filter, this relay has {API_VERSION}: {remedy}")]
     ApiVersion { built_for: String, remedy: &'static str },
     #[error(
-        "it imports `{}`, which is not granted: add it to the plug-in's line, grants = [{line}]",
+        "it imports {}, which it is not granted; the plug-in's line would be grants = [{line}]",
         list(missing)
     )]
     NotGranted {
@@ -116,7 +117,14 @@ pub enum LoadErrorKind {
 
 fn list(grants: &BTreeSet<Grant>) -> String {
     let names: Vec<_> = grants.iter().map(|grant| grant.as_str()).collect();
-    names.join("`, `")
+    format!("`{}`", names.join("`, `"))
+}
+
+fn but(exports: &str) -> String {
+    match exports.is_empty() {
+        true => " or anything else".to_owned(),
+        false => format!(", but [{exports}]"),
+    }
 }
 
 /// A step of a load that is done.

@@ -162,7 +162,13 @@ impl Plugin {
         let said = call.finish_log();
         let result = match ended {
             Some(answer) => judge(call, answer, observing, &said),
-            None => Err((FailureClass::Time, format!("it ran for longer than {budget:?}"))),
+            None => Err((
+                FailureClass::Time,
+                format!(
+                    "it ran for longer than {budget:.0?}, which is what its limits time and time-per-mib allow for this message; \
+                     raise them, or do less"
+                ),
+            )),
         };
         let spent = Spent {
             time: started.elapsed().saturating_sub(waited),

@@ -3,7 +3,7 @@
 //! away or a disk that is full is no panic.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::exit;
 
 use crate::message::VisibleLines;
@@ -35,7 +35,11 @@ const BY_SIGPIPE: i32 = 128 + 13;
 
 /// Prints to standard output, and ends the command when that cannot be: an answer that nobody got is no success.
 pub fn out(text: fmt::Arguments<'_>) {
-    match try_out(text) {
+    done(try_out(text));
+}
+
+fn done(written: io::Result<()>) {
+    match written {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(BY_SIGPIPE),
         Err(error) => {
@@ -50,6 +54,20 @@ pub fn try_out(text: fmt::Arguments<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     write!(out, "{}", VisibleLines(&text.to_string()))?;
     out.flush()
+}
+
+/// Prints octets as they are, for a file or another program; a terminal is shown everything that is in them.
+pub fn octets(octets: &[u8]) {
+    let mut stdout = io::stdout().lock();
+    if stdout.is_terminal() {
+        drop(stdout);
+        return out(format_args!(
+            "{}",
+            String::from_utf8_lossy(octets).replace("\r\n", "\n")
+        ));
+    }
+    let written = stdout.write_all(octets).and_then(|()| stdout.flush());
+    done(written);
 }
 
 /// Prints to standard error, behind the log when there is one. Nothing can be done when that fails.

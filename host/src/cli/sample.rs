@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::Subcommand;
 
+use super::print;
 use crate::rehearsal::library::{SAMPLES, Sample, sample};
 
 #[derive(Debug, Subcommand)]
@@ -43,7 +44,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         }
         Args::Show { name } => {
             let sample = sample(&name).map_err(anyhow::Error::msg)?;
-            print!("{}", String::from_utf8_lossy(sample.octets).replace("\r\n", "\n"));
+            print::octets(sample.octets);
             Ok(())
         }
         Args::Write { names, all, to } => {

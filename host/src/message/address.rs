@@ -44,13 +44,13 @@ impl MmsAddress {
             )));
         }
         if let Some(bad) = text.bytes().find(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'>')) {
-            let shown = Some(bad)
-                .filter(u8::is_ascii_graphic)
-                .map(|bad| format!(" ({})", char::from(bad)));
-            let shown = shown.unwrap_or_default();
-            return Err(Illegal(format!(
-                "an address must not hold the octet 0x{bad:02x}{shown}"
-            )));
+            let name = match bad {
+                b' ' => " (a space)".to_owned(),
+                b'\r' | b'\n' => " (a line end)".to_owned(),
+                graphic if graphic.is_ascii_graphic() => format!(" ({})", char::from(graphic)),
+                _ => String::new(),
+            };
+            return Err(Illegal(format!("an address must not hold the octet 0x{bad:02x}{name}")));
         }
         Ok(Self(path::in_one_spelling(text)?.into_owned()))
     }

@@ -19,8 +19,36 @@ pub fn legal_edits(edits: Vec<engine::Edit>) -> Result<Vec<Edit>, Illegal> {
     }
     let numbered = edits.into_iter().enumerate();
     numbered
-        .map(|(at, edit)| legal(edit).map_err(|Illegal(why)| Illegal(format!("edit {}: {why}", at + 1))))
+        .map(|(at, edit)| {
+            let what = subject(&edit);
+            legal(edit).map_err(|Illegal(why)| Illegal(format!("edit {} ({what}): {why}", at + 1)))
+        })
         .collect()
+}
+
+/// Which edit it is, for its author: the kind by its word in the contract, and what it is about.
+fn subject(edit: &engine::Edit) -> String {
+    match edit {
+        engine::Edit::SetHeader(field) => format!("set-header {}", quoted(&field.name)),
+        engine::Edit::RemoveHeader(name) => format!("remove-header {}", quoted(name)),
+        engine::Edit::SetOriginator(address) => format!("set-originator {}", quoted(address)),
+        engine::Edit::SetRecipient { id, address } => format!("set-recipient {id} {}", quoted(address)),
+        engine::Edit::AddRecipient(address) => format!("add-recipient {}", quoted(address)),
+        engine::Edit::DropRecipient(id) => format!("drop-recipient {id}"),
+        engine::Edit::Route { recipient, peer } => format!("route {recipient} {}", quoted(peer)),
+        engine::Edit::ReplacePart { id, .. } => format!("replace-part {id}"),
+        engine::Edit::RemovePart(id) => format!("remove-part {id}"),
+        engine::Edit::AddPart { .. } => "add-part".to_owned(),
+    }
+}
+
+/// The beginning of a plug-in's text: enough to know it again.
+fn quoted(text: &str) -> String {
+    const SHOWN: usize = 60;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
 }
 
 fn legal(edit: engine::Edit) -> Result<Edit, Illegal> {

@@ -63,7 +63,7 @@ pub fn sample(name: &str) -> Result<Sample, String> {
     let like: Vec<&str> = SAMPLES
         .iter()
         .map(|sample| sample.name)
-        .filter(|it| it.contains(word))
+        .filter(|it| it.contains(word) || strsim::jaro_winkler(it, name) > 0.9)
         .take(10)
         .collect();
     match like.is_empty() {

@@ -43,7 +43,10 @@ pub struct Replay {
 pub enum Replayed {
     Same,
     /// What was recorded, and what the other version does, in lines.
-    Differs { recorded: Vec<String>, now: Vec<String> },
+    Differs {
+        recorded: Vec<String>,
+        now: Vec<String>,
+    },
     /// It asked what the recording does not answer.
     Unanswered(Vec<String>),
 }

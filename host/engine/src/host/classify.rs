@@ -1,12 +1,12 @@
 //! What an error of Wasmtime means.
 
-use wasmtime::Trap;
 use wasmtime::component::ResourceTableError;
+use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::{Call, LimitPassed, NotGranted, OnlyInProcess};
 use crate::failure::FailureClass;
-use crate::text::one_line;
+use crate::text::{one_line, without_advice};
 
 /// Tells from an error of Wasmtime what went wrong, and says it for the operator. `said` is the end of what the plug-in
 /// printed.
@@ -14,13 +14,14 @@ pub(crate) fn classify(call: &Call, error: &wasmtime::Error, said: &str) -> (Fai
     let class = class(call, error);
     let mut text = match class {
         FailureClass::Memory => format!(
-            "it needed more than its {} octets of memory",
-            call.owner.limits.memory_bytes
+            "it needed more memory than its limit memory, which is {}; raise that, or need less at a time",
+            size(call.owner.limits.memory_bytes)
         ),
         FailureClass::Trap => match error.downcast_ref::<Trap>() {
-            Some(trap) => trap_text(*trap),
+            Some(trap) => trap_text(*trap) + &place(*trap, error.downcast_ref(), said),
             None => error.root_cause().to_string(),
         },
+        FailureClass::Contract if is_of_the_bindings(error) => bindings_text(&error.root_cause().to_string()),
         FailureClass::Limit if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) => format!(
             "it had {} handles open, which is its limit handles; it must drop body writers that it does not need",
             call.owner.limits.handles
@@ -38,6 +39,15 @@ pub(crate) fn classify(call: &Call, error: &wasmtime::Error, said: &str) -> (Fai
     (class, one_line(&text).into_owned())
 }
 
+/// As it would be written into a configuration.
+fn size(octets: usize) -> String {
+    const MIB: usize = 1 << 20;
+    match octets % MIB {
+        0 => format!("{} MiB", octets / MIB),
+        _ => format!("{octets} octets"),
+    }
+}
+
 /// What a trap means to the author of a plug-in.
 fn trap_text(trap: Trap) -> String {
     match trap {
@@ -53,10 +63,46 @@ fn trap_text(trap: Trap) -> String {
     }
 }
 
-/// Rust ends what it says of a panic with advice that cannot be followed in a sandbox.
-fn without_advice(said: &str) -> &str {
-    const ADVICE: &str = "note: run with `RUST_BACKTRACE=1`";
-    said.split_once(ADVICE).map_or(said, |(before, _)| before).trim_end()
+/// In which functions of its own a plug-in trapped, the innermost first, where the component has their names. Who panics
+/// says the place himself: the innermost functions would be those of the panic.
+fn place(trap: Trap, backtrace: Option<&WasmBacktrace>, said: &str) -> String {
+    const SHOWN: usize = 3;
+    if trap == Trap::UnreachableCodeReached && !said.is_empty() {
+        return String::new();
+    }
+    let frames = backtrace.map(WasmBacktrace::frames).unwrap_or_default();
+    let mut names: Vec<String> = frames
+        .iter()
+        .filter_map(|frame| frame.func_name())
+        .map(function)
+        .collect();
+    // Recursion would show one name only.
+    names.dedup();
+    names.truncate(SHOWN);
+    match names.is_empty() {
+        true => String::new(),
+        false => format!("; in {}", names.join(", called by ")),
+    }
+}
+
+/// The name of a function as its author knows it.
+fn function(symbol: &str) -> String {
+    format!("`{:#}`", rustc_demangle::demangle(symbol))
+}
+
+/// Whether the error is one that generated bindings make impossible.
+fn is_of_the_bindings(error: &wasmtime::Error) -> bool {
+    !error.is::<OnlyInProcess>() && !error.is::<NotGranted>()
+}
+
+/// What code that handles the contract's values itself did wrong.
+fn bindings_text(problem: &str) -> String {
+    match problem.starts_with("unknown handle index") {
+        true => format!(
+            "it used a body writer that it had given away or dropped: each goes into one edit, once ({problem})"
+        ),
+        false => format!("{problem}; only code that is not made from wit/ by a generator of bindings does that"),
+    }
 }
 
 fn class(call: &Call, error: &wasmtime::Error) -> FailureClass {
@@ -92,14 +138,6 @@ fn is_host_call_bytes(error: &wasmtime::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn advice_that_cannot_be_followed_is_left_out() {
-        let said =
-            "thread 'main' panicked at src/lib.rs:3:\nno\nnote: run with `RUST_BACKTRACE=1` environment variable";
-        assert_eq!(without_advice(said), "thread 'main' panicked at src/lib.rs:3:\nno");
-        assert_eq!(without_advice("no"), "no");
-    }
 
     #[test]
     fn a_trap_is_told_in_words_that_its_author_can_follow() {

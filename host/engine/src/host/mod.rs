@@ -31,6 +31,7 @@ use wasmtime_wasi::WasiCtx;
 use crate::limits::{Grant, Limits};
 use crate::may::{May, Used};
 use crate::services::{Services, Subject, Table};
+use crate::text::without_advice;
 use crate::turns::Waits;
 use crate::words::{ChargingRecord, Fault, Level};
 
@@ -117,6 +118,7 @@ impl Call {
     /// Logs what the plug-in printed, and how many lines were dropped. Returns the end of what it printed.
     pub fn finish_log(&mut self) -> String {
         let said = self.said.take();
+        let said = without_advice(&said);
         for line in said.lines().filter(|line| !line.trim().is_empty()) {
             self.log_line(Level::Debug, line);
         }

@@ -71,7 +71,7 @@ async fn a_memory_bomb_is_a_memory_failure_and_names_the_limit() {
         .await
         .unwrap_err();
     assert_eq!(failure.class, FailureClass::Memory, "{failure}");
-    assert!(failure.text.contains("16777216"), "{failure}");
+    assert!(failure.text.contains("its limit memory, which is 16 MiB"), "{failure}");
 }
 
 #[tokio::test]

@@ -146,7 +146,7 @@ async fn each_import_that_needs_a_grant_is_refused_without_it() {
             ..spec(json!({}))
         })
         .await;
-        says(&error, &[&format!("`{missing}`"), "add it to the plug-in's line"]);
+        says(&error, &[&format!("`{missing}`"), "the plug-in's line would be "]);
     }
 }
 

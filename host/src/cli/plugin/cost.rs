@@ -123,13 +123,23 @@ mod tests {
             time: Duration::from_millis(99),
             ..Cost::default()
         };
-        assert!(shares(cost).to_string().starts_with("1.0 % of its time (fuel 2500000), "));
+        assert!(
+            shares(cost)
+                .to_string()
+                .starts_with("1.0 % of its time (fuel 2500000), ")
+        );
     }
 
     #[test]
     fn little_that_is_left_of_a_limit_is_worth_a_line() {
-        let slow = Cost { time: Duration::from_millis(26), ..Cost::default() };
-        let large = Cost { memory: 120 << 20, ..Cost::default() };
+        let slow = Cost {
+            time: Duration::from_millis(26),
+            ..Cost::default()
+        };
+        let large = Cost {
+            memory: 120 << 20,
+            ..Cost::default()
+        };
         assert!(shares(slow).is_near_a_limit() && shares(large).is_near_a_limit());
         assert!(!shares(Cost::default()).is_near_a_limit());
     }

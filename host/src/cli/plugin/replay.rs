@@ -49,13 +49,22 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         let came_to = replay.run(call).await.with_context(|| file.display().to_string())?;
         summary.add(&came_to);
         if args.details {
-            println!("{} {}  {}", summary::word(&came_to), call.message, occasion_text(&call.occasion));
+            println!(
+                "{} {}  {}",
+                summary::word(&came_to),
+                call.message,
+                occasion_text(&call.occasion)
+            );
             print!("{}", summary::details(&came_to));
         }
     }
     print!("{summary}");
     if !summary.all_same() {
-        let details = if args.details { "" } else { "; --details shows each call" };
+        let details = if args.details {
+            ""
+        } else {
+            "; --details shows each call"
+        };
         bail!("the other version does not do the same: - is what was recorded, + what it does{details}");
     }
     Ok(())

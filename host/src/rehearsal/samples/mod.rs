@@ -179,10 +179,12 @@ impl Bench {
                 made.text += &format!("then {}:\n", message.message_file());
             }
             circumstances.set_time(message.now()?);
-            let link = Link::new(plugin.clone(), OnFailure::Defer).counting().when(Arc::new(When {
-                inside: Arc::new(message.inside()),
-                ..When::default()
-            }));
+            let link = Link::new(plugin.clone(), OnFailure::Defer)
+                .counting()
+                .when(Arc::new(When {
+                    inside: Arc::new(message.inside()),
+                    ..When::default()
+                }));
             let rehearsed = Rehearsal::of(message)?.run(&Chain::of(link.clone())).await;
             circumstances.commit(rehearsed.kept());
             made.add(&rehearsed);

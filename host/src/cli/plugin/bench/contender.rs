@@ -10,7 +10,7 @@ use crate::cli::plugin;
 use crate::clock::SystemClock;
 use crate::config::Manifest;
 use crate::message::OnFailure;
-use crate::pipeline::{Chain, NoNumbers, NoValues, PluginServices, Seeds, TableSet};
+use crate::pipeline::{Chain, Link, NoNumbers, NoValues, PluginServices, Seeds, TableSet};
 use crate::rehearsal::samples::{Case, cases};
 use crate::versions::{Catalogue, LinkSpec};
 
@@ -29,14 +29,19 @@ pub struct Loaded {
     pub chain: Arc<Chain>,
     pub limits: Vec<Limits>,
     /// Keeps the versions alive.
-    _catalogue: Catalogue,
+    _catalogue: Arc<Catalogue>,
 }
 
 impl Contender {
     /// The plug-ins of these folders; `given` are components instead of built ones.
     pub fn of(folders: &[PathBuf], given: &[PathBuf]) -> anyhow::Result<Self> {
         let entry = |(at, folder): (usize, &PathBuf)| Entry::of(folder, given.get(at));
-        folders.iter().enumerate().map(entry).collect::<Result<_, _>>().map(Self)
+        folders
+            .iter()
+            .enumerate()
+            .map(entry)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The same with another component of its last plug-in.
@@ -70,8 +75,8 @@ impl Contender {
             seeds: Seeds::new()?,
         });
         let catalogue = Catalogue::load(engine, services, specs).await?;
-        let links = catalogue.chain().links.iter().cloned();
-        let links = links.map(|link| link.counting()).collect();
+        let chain = catalogue.chain();
+        let links = chain.links.iter().cloned().map(Link::counting).collect();
         Ok(Loaded {
             chain: Arc::new(Chain { links }),
             limits,

@@ -20,7 +20,8 @@ pub struct Row {
 }
 
 impl Row {
-    pub const HEADING: &'static str = "case                          octets    runs     p50 us     p90 us     p99 us     max us";
+    pub const HEADING: &'static str =
+        "case                          octets    runs     p50 us     p90 us     p99 us     max us";
 
     pub fn json(&self) -> serde_json::Value {
         let used = |used: &Used| serde_json::json!({ "plugin": used.plugin, "cost": used.shares.json() });
@@ -43,7 +44,9 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = if self.against { "  against" } else { self.case.as_str() };
-        let times = [0.5, 0.9, 0.99, 1.0].map(|share| format!(" {:>10.1}", self.times.at(share))).concat();
+        let times = [0.5, 0.9, 0.99, 1.0]
+            .map(|share| format!(" {:>10.1}", self.times.at(share)))
+            .concat();
         writeln!(f, "{name:<28} {:>7} {:>7}{times}", self.octets, self.times.runs())?;
         for used in &self.used {
             match used.shares.cost.calls {

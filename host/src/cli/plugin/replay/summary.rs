@@ -80,7 +80,10 @@ impl fmt::Display for Summary {
         }
         for (kind, (recorded, now)) in &self.records {
             match recorded == now {
-                true => writeln!(f, "charging: {kind}: {now} records as before, with other content where shown above")?,
+                true => writeln!(
+                    f,
+                    "charging: {kind}: {now} records as before, with other content where shown above"
+                )?,
                 false => writeln!(f, "charging: {kind}: {now} records instead of {recorded}")?,
             }
         }
@@ -158,9 +161,15 @@ mod tests {
         summary.add(&Replayed::Same);
         summary.add(&Replayed::Unanswered(vec!["tables lookup".into()]));
         let text = summary.to_string();
-        assert!(text.starts_with("5 calls: 1 same, 3 differ, 1 ask what was not recorded\n"), "{text}");
+        assert!(
+            text.starts_with("5 calls: 1 same, 3 differ, 1 ask what was not recorded\n"),
+            "{text}"
+        );
         assert!(text.contains("       3 x - pass\n"), "{text}");
-        assert!(text.contains("       1 x no answer in the recording: tables lookup\n"), "{text}");
+        assert!(
+            text.contains("       1 x no answer in the recording: tables lookup\n"),
+            "{text}"
+        );
         assert!(!summary.all_same());
     }
 
@@ -169,7 +178,10 @@ mod tests {
         let record = |kind: &str, id: u32| format!(r#"record {{"message-id":"{id}","record-type":"{kind}"}}"#);
         let mut summary = Summary::default();
         for id in 0..2 {
-            let (asked, answered) = (record("o4frq", id), record("o4frs", id).replacen("record", "record when answered", 1));
+            let (asked, answered) = (
+                record("o4frq", id),
+                record("o4frs", id).replacen("record", "record when answered", 1),
+            );
             summary.add(&differs(&["pass", &asked, &answered], &["pass", &answered]));
         }
         let text = summary.to_string();
