@@ -66,7 +66,7 @@ pub struct Fields {
     pub status_text: Option<String>,
     /// `X-Mms-MM-Status-Extension`.
     pub status_extension: Option<String>,
-    /// Of a report that was sent on: its own status and text. `status_code` and `status_text` are the next hop's.
+    /// Of a report or a response that was sent on: its own status and text. `status_code` and `status_text` are the next hop's.
     pub report_status: Option<String>,
     pub report_status_text: Option<String>,
     /// Of a fallback record: what happened, and why no plug-in took it.
@@ -90,28 +90,27 @@ impl Record {
 
     /// The type of TS 32.270 that this record is written as, if it has one. TS 32.270 knows originators and recipients only:
     /// what a transit network records of one of its legs is the record of the Relay/Server at the other end of that leg's
-    /// exchange. A response that was sent has none, for what it says stands in the record of the request.
+    /// exchange. A response is the same record when it came in and when it was sent on.
     pub fn standard(&self) -> Option<RecordType> {
         use MessageType::*;
         let about = || MessageType::of_name(self.fields.message_type.as_deref()?);
-        match self.fields.record_type? {
-            RecordType::RelayIn => Some(match about()? {
-                ForwardRequest => RecordType::R4f,
-                ForwardResponse => RecordType::O4frs,
-                DeliveryReportRequest => RecordType::O4d,
-                DeliveryReportResponse => RecordType::R4drs,
-                ReadReplyReportRequest => RecordType::O4r,
-                ReadReplyReportResponse => RecordType::R4rrs,
-                Other => return None,
-            }),
-            RecordType::RelayOut => Some(match about()? {
-                ForwardRequest => RecordType::O4frq,
-                DeliveryReportRequest => RecordType::R4drq,
-                ReadReplyReportRequest => RecordType::R4rrq,
-                ForwardResponse | DeliveryReportResponse | ReadReplyReportResponse | Other => return None,
-            }),
-            RecordType::RelayFailed | RecordType::Fallback => None,
-            of_the_standard => Some(of_the_standard),
+        let came = match self.fields.record_type? {
+            RecordType::RelayIn => true,
+            RecordType::RelayOut => false,
+            RecordType::RelayFailed | RecordType::Fallback => return None,
+            of_the_standard => return Some(of_the_standard),
+        };
+        match (about()?, came) {
+            (ForwardRequest, true) => Some(RecordType::R4f),
+            (ForwardRequest, false) => Some(RecordType::O4frq),
+            (ForwardResponse, _) => Some(RecordType::O4frs),
+            (DeliveryReportRequest, true) => Some(RecordType::O4d),
+            (DeliveryReportRequest, false) => Some(RecordType::R4drq),
+            (DeliveryReportResponse, _) => Some(RecordType::R4drs),
+            (ReadReplyReportRequest, true) => Some(RecordType::O4r),
+            (ReadReplyReportRequest, false) => Some(RecordType::R4rrq),
+            (ReadReplyReportResponse, _) => Some(RecordType::R4rrs),
+            (Other, _) => None,
         }
     }
 

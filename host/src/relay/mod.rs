@@ -11,6 +11,7 @@
 
 mod carry;
 mod clocks;
+mod components;
 pub(crate) mod counts;
 pub(crate) mod deferrals;
 pub(crate) mod directory;

@@ -18,6 +18,7 @@ use crate::spool::{BoxFuture, Events, Leased, NewEvent, PendingEvent, Settlement
 use crate::transactions::{self, Ending, Reply, Transactions};
 use crate::versions::Catalogue;
 
+use super::components;
 use super::stored_outcome::{self, Untold};
 
 /// A plug-in that could not take an outcome is asked again after this long, then after twice as long, and so on.
@@ -66,6 +67,7 @@ impl OutcomeSink for Outcomes {
                     untold.push(Untold::new(&fate, left));
                 }
             }
+            components::add(&mut effects.appends, outgoing).await;
             let event = (!untold.is_empty()).then(|| NewEvent {
                 outcome: stored_outcome::write(&untold),
                 due: self.clock.now().plus(FIRST_RETRY),
@@ -184,6 +186,7 @@ impl Outcomes {
             }
             effects.add(told.effects);
         }
+        components::add(&mut effects.appends, &event.outgoing).await;
         Settlement::Done {
             appends: effects.appends,
             kv: effects.kv,

@@ -49,10 +49,11 @@
 //!   Peers quote one and the same ID or do not.
 //! - `mms-version`, `content-class`, `status-extension`: what the headers of these names say.
 //! - `subject-size`, `components`: octets of the subject; type and octets of each part, `image/jpeg:30123 text/plain:55`, as it
-//!   stands in the message. Only on arrival: what is told later has no parts any more.
+//!   stands in the message. In the record of a request that was sent on the relay puts them in: what is told to plug-ins then
+//!   has no parts any more.
 //! - `previously-sent-by`: the addresses of `X-Mms-Previously-Sent-By`, in the order of their numbers.
-//! - `report-status`, `report-status-text`: of a report that was sent on, what it says. The record's `status-code` is the SMTP
-//!   code then.
+//! - `report-status`, `report-status-text`: of a report or a response that was sent on, what it says. The record's
+//!   `status-code` is the SMTP code then.
 //! - `response-message-id`: what a response says as its message ID, where that is not the request's. The record's `message-id` is
 //!   always that of the message which the request was about, as far as the relay knows the request: some peers answer under an ID
 //!   of their own, and a response to a read-reply report has none.

@@ -224,7 +224,7 @@ impl Facts {
         let differs = self.is_response() && !own.is_empty() && unquoted(own) != unquoted(self.message_id());
         // What the next hop says of it is the record's status then.
         let sent_on = !matches!(event, Event::Arrived);
-        let report = sent_on.then(|| self.report_status()).flatten();
+        let report = sent_on.then(|| self.own_status()).flatten();
         let subject_size = self.field("Subject").map(|subject| subject.len().to_string());
         let fields = [
             ("message-type", Some(self.message_type())),
@@ -251,6 +251,14 @@ impl Facts {
             MessageType::DeliveryReportRequest => self.field("X-Mms-MM-Status-Code"),
             MessageType::ReadReplyReportRequest => self.field("X-Mms-Read-Status"),
             _ => None,
+        }
+    }
+
+    /// What a report or a response says itself.
+    fn own_status(&self) -> Option<&str> {
+        match self.is_response() {
+            true => self.field("X-Mms-Request-Status-Code"),
+            false => self.report_status(),
         }
     }
 

@@ -61,10 +61,7 @@ fn write(out: &mut Vec<u8>, tag: u32, field: Field, record: &Record, of: RecordT
             .as_deref()
             .and_then(Priority::read)
             .map_or((), |priority| number(priority.charging_code().into())),
-        Field::RequestStatus => said
-            .status_code
-            .as_deref()
-            .map_or((), |word| number(values::request_status(word).value)),
+        Field::RequestStatus => responded(record).map_or((), |word| number(values::request_status(word).value)),
         Field::MandatoryRequestStatus => {
             number(
                 said.status_code
@@ -151,6 +148,15 @@ fn reported(record: &Record) -> Option<&str> {
         .or_else(|| spoken(said.status_code.as_deref()))
 }
 
+/// The status of a response: of one that was sent on, its own, and not the SMTP code of the next hop.
+fn responded(record: &Record) -> Option<&str> {
+    let said = &record.fields;
+    match said.record_type {
+        Some(RecordType::RelayOut) => reported(record),
+        _ => said.status_code.as_deref(),
+    }
+}
+
 /// A word of MM4, which an SMTP code is not.
 fn spoken(code: Option<&str>) -> Option<&str> {
     code.filter(|code| *code == "0" || !code.bytes().all(|octet| octet.is_ascii_digit()))
@@ -159,14 +165,19 @@ fn spoken(code: Option<&str>) -> Option<&str> {
 /// The status text as received, with the status word in front where the word has no number of its own.
 fn status_text(record: &Record, of: RecordType) -> Option<String> {
     let said = &record.fields;
-    let (word, text) = match of {
-        // What the next hop said of the report is no status of the message.
-        RecordType::R4drq | RecordType::R4rrq => {
+    // What the next hop said of a report or a response is no status of the message.
+    let sent_on = match of {
+        RecordType::R4drq | RecordType::R4rrq => true,
+        RecordType::O4frs | RecordType::R4drs | RecordType::R4rrs => said.record_type == Some(RecordType::RelayOut),
+        _ => false,
+    };
+    let (word, text) = match sent_on {
+        true => {
             let text = said.report_status_text.as_deref();
             let own = spoken(said.status_code.as_deref()).and(said.status_text.as_deref());
             (reported(record), text.or(own))
         }
-        _ => (said.status_code.as_deref(), said.status_text.as_deref()),
+        false => (said.status_code.as_deref(), said.status_text.as_deref()),
     };
     match (word.filter(|word| !is_exact(word)), text) {
         (Some(word), Some(text)) => Some(format!("{word} {text}")),

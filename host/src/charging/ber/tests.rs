@@ -210,19 +210,27 @@ fn what_a_transit_records_of_a_leg_is_the_record_of_that_legs_end() {
     let (came, went) = (RecordType::RelayIn, RecordType::RelayOut);
     for (about, inbound, outbound) in [
         ("MM4_forward.REQ", Some(RecordType::R4f), Some(RecordType::O4frq)),
-        ("MM4_forward.RES", Some(RecordType::O4frs), None),
+        ("MM4_forward.RES", Some(RecordType::O4frs), Some(RecordType::O4frs)),
         (
             "MM4_delivery_report.REQ",
             Some(RecordType::O4d),
             Some(RecordType::R4drq),
         ),
-        ("MM4_delivery_report.RES", Some(RecordType::R4drs), None),
+        (
+            "MM4_delivery_report.RES",
+            Some(RecordType::R4drs),
+            Some(RecordType::R4drs),
+        ),
         (
             "MM4_read_reply_report.REQ",
             Some(RecordType::O4r),
             Some(RecordType::R4rrq),
         ),
-        ("MM4_read_reply_report.RES", Some(RecordType::R4rrs), None),
+        (
+            "MM4_read_reply_report.RES",
+            Some(RecordType::R4rrs),
+            Some(RecordType::R4rrs),
+        ),
         ("notification", None, None),
     ] {
         assert_eq!(
@@ -248,6 +256,27 @@ fn a_report_that_was_sent_on_has_its_own_status_and_not_the_next_hops() {
     let worded = decoded(&encode(&sent, RecordType::R4drq));
     assert_eq!(field(&worded, "mmStatusCode"), Some("5 (unrecognised)"));
     assert_eq!(field(&worded, "statusText"), Some("Indeterminate no idea"));
+}
+
+#[test]
+fn a_response_that_was_sent_on_has_its_own_status_and_not_the_next_hops() {
+    let mut sent = record();
+    sent.fields.message_type = Some("MM4_forward.RES".into());
+    sent.fields.status_code = Some("250".into());
+    sent.fields.status_text = Some("2.0.0 taken".into());
+    sent.fields.report_status = Some("Error-service-denied".into());
+    sent.fields.report_status_text = Some("not here".into());
+    let plain = decoded(&encode(&sent, RecordType::RelayOut));
+    assert_eq!(plain.record_type, RecordType::O4frs);
+    assert_eq!(field(&plain, "requestStatusCode"), Some("30 (service denied)"));
+    assert_eq!(field(&plain, "statusText"), Some("not here"));
+    // A plug-in that does not say it.
+    (sent.fields.report_status, sent.fields.report_status_text) = (None, None);
+    let silent = decoded(&encode(&sent, RecordType::RelayOut));
+    assert_eq!(
+        (field(&silent, "requestStatusCode"), field(&silent, "statusText")),
+        (None, None)
+    );
 }
 
 #[test]

@@ -72,6 +72,25 @@ pub fn read_header(rope: &Rope) -> std::io::Result<Header> {
     Ok(header)
 }
 
+/// Type and octets of each part of a message that has been read before, as it goes out. Blocks on the disk when the content
+/// is not in memory; the whole message is in memory for the time of this call.
+pub fn read_parts(rope: &Rope) -> std::io::Result<Vec<(String, u64)>> {
+    let (bytes, limits) = (rope.to_bytes()?, Limits::of_taken());
+    let unreadable = |why: String| std::io::Error::other(why);
+    let (header, end) = scan::header(&bytes, &limits).map_err(std::io::Error::other)?;
+    let mut raw = Raw::default();
+    for field in &header.fields {
+        raw.note(field.raw());
+    }
+    let top = raw.read("text/plain").map_err(unreadable)?;
+    let index = index::index(&bytes, end, top, &limits).map_err(std::io::Error::other)?;
+    Ok(index
+        .parts
+        .into_iter()
+        .map(|part| (part.media_type, part.body.size()))
+        .collect())
+}
+
 fn kind(header: &Header, is_notification: bool, limits: &Limits) -> Result<MessageType, Refusal> {
     if let Some(header) = single::contradicted(header) {
         return Err(Refusal::Contradiction { header });

@@ -277,6 +277,22 @@ fn a_report_that_was_sent_on_says_its_own_status_beside_the_next_hops() {
 }
 
 #[test]
+fn a_response_that_was_sent_on_says_its_own_status_beside_the_next_hops() {
+    let said = [
+        ("X-Mms-Request-Status-Code", "Error-service-denied"),
+        ("X-Mms-Status-Text", "not here"),
+    ];
+    let facts = facts(MessageType::ForwardResponse, &said);
+    let record = facts.record(RecordType::RelayOut, &Event::Delivered(&delivery(250)));
+    assert_eq!(record.record.status_code.as_deref(), Some("250"));
+    assert_eq!(
+        further(&record, "report-status").as_deref(),
+        Some("Error-service-denied")
+    );
+    assert_eq!(further(&record, "report-status-text").as_deref(), Some("not here"));
+}
+
+#[test]
 fn what_stays_within_the_mmse_is_marked_or_left_out() {
     let mut summary = facts(MessageType::ForwardRequest, &[]).summary;
     let leaving_out = Settings {

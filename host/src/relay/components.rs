@@ -1,0 +1,68 @@
+//! What the relay adds to charging records of what was sent: the parts of the message, which plug-ins are not shown any more
+//! when it is delivered.
+
+use tokio::sync::Semaphore;
+
+use crate::message::{Append, MessageType, Outgoing, QueueId, Rope, StreamName};
+use crate::protocol::mm4;
+
+/// The field of the record.
+const FIELD: &str = "components";
+/// As of every string of a record, in octets.
+const LONGEST: usize = 1024;
+
+/// Messages that are in memory for this at the same time.
+static READING: Semaphore = Semaphore::const_new(4);
+
+/// Adds `image/jpeg:30123 text/plain:55` to records of a request that was sent on, unless the plug-in says it itself.
+pub(super) async fn add(appends: &mut [Append], outgoing: &Outgoing) {
+    if !appends.iter().any(|append| lacks(append, outgoing)) {
+        return;
+    }
+    let parts = read(outgoing.rope.clone(), outgoing.id.into()).await;
+    let Some(list) = listed(&parts) else { return };
+    for append in appends.iter_mut().filter(|append| lacks(append, outgoing)) {
+        append.record[FIELD] = list.clone().into();
+    }
+}
+
+fn lacks(append: &Append, outgoing: &Outgoing) -> bool {
+    let says = |name: &str| append.record.get(name).and_then(|value| value.as_str());
+    let is_of_a_request = match says("record-type") {
+        Some("o4frq") => true,
+        Some("relay-out") => outgoing.kind == Some(MessageType::ForwardRequest),
+        _ => false,
+    };
+    append.stream == StreamName::CHARGING && is_of_a_request && says(FIELD).is_none()
+}
+
+/// Nothing, where it cannot be read any more: the record goes without.
+async fn read(rope: Rope, id: QueueId) -> Vec<(String, u64)> {
+    let _turn = READING.acquire().await;
+    let read = match rope.content.is_in_memory() {
+        true => mm4::read_parts(&rope),
+        false => tokio::task::spawn_blocking(move || mm4::read_parts(&rope))
+            .await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error))),
+    };
+    read.unwrap_or_else(|error| {
+        tracing::debug!(message = %id, "its parts are not in its charging record: {error}");
+        Vec::new()
+    })
+}
+
+/// Whole items, as many as there is room for.
+fn listed(parts: &[(String, u64)]) -> Option<String> {
+    let mut list = String::new();
+    for (media_type, size) in parts {
+        let item = format!("{media_type}:{size}");
+        if list.len() + 1 + item.len() > LONGEST {
+            break;
+        }
+        if !list.is_empty() {
+            list.push(' ');
+        }
+        list.push_str(&item);
+    }
+    (!list.is_empty()).then_some(list)
+}
