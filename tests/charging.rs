@@ -251,7 +251,34 @@ fn records_of_a_transit_say_which_message_they_are_about() {
         );
         assert_eq!(report["recipients"], serde_json::json!([B_SYSTEM]), "{report}");
     }
-    assert_eq!(transit(&records, "MM4_forward.REQ").len(), 2);
+    let sent_on = |kind: &str| {
+        let mut records = transit(&records, kind).into_iter();
+        records
+            .find(|record| record["record-type"] == "relay-out")
+            .expect("it was sent on")
+    };
+    let response = sent_on("MM4_forward.RES");
+    assert_eq!(
+        (&response["status-code"], &response["report-status"]),
+        (&"250".into(), &"Ok".into()),
+        "{response}"
+    );
+    let requests = transit(&records, "MM4_forward.REQ");
+    assert_eq!(requests.len(), 2);
+    // What came in and what was sent on has the same parts; so has the record of the originator's side.
+    let o4frq = records
+        .iter()
+        .find(|record| record["record-type"] == "o4frq")
+        .expect("a record");
+    for request in requests.iter().chain([o4frq]) {
+        assert_eq!(request["components"], requests[0]["components"], "{request}");
+        assert!(
+            request["components"]
+                .as_str()
+                .is_some_and(|parts| parts.starts_with("text/plain:")),
+            "{request}"
+        );
+    }
 }
 
 #[test]
