@@ -81,6 +81,16 @@ fn every_key_of_a_rule_is_documented_and_no_other() {
             "duplicates",
             "rules = [{ name = \"a\", duplicates = { zzzzzz = 1 } }]",
         ),
+        (
+            "screen",
+            "virus-scan",
+            "rules = [{ name = \"a\", virus-scan = { zzzzzz = 1 } }]",
+        ),
+        (
+            "screen",
+            "service",
+            "rules = [{ name = \"a\", service = { zzzzzz = 1 } }]",
+        ),
     ] {
         let page = format!("docs/{name}.md");
         assert_eq!(

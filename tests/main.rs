@@ -2,6 +2,7 @@
 //!
 //! Every test is a claim. `support` is the small language that they are written in; each other module is a theme.
 
+mod asking;
 mod author_tools;
 mod authors;
 mod bad_input;
@@ -42,6 +43,7 @@ mod replay;
 mod rights;
 mod rooms;
 mod routing;
+mod scanning;
 mod screening;
 mod stays_up;
 mod strangers;

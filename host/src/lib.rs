@@ -38,6 +38,7 @@ pub mod intake;
 pub mod ledger;
 pub mod message;
 pub mod numbering;
+mod outside;
 pub mod pipeline;
 pub mod protocol;
 pub mod rehearsal;

@@ -488,6 +488,53 @@ declare module "mm4:filter/numbering@0.1.0" {
   export function lookup(number: string): Network | null | undefined;
 }
 
+declare module "mm4:filter/scan@0.1.0" {
+  import type { Fault } from "mm4:filter/types@0.1.0";
+  /**
+   * What that scanner finds in the part: the name that it has for it, or `none`. The call's `time` goes on while the
+   * scanner works, and the scanner is left when it is over. A part that is scanned twice is read twice.
+   *
+   * `invalid`: no such part, or one that the plug-in may not read; its body cannot be decoded; no scanner of that name
+   * is configured. `limit`: the part is larger than the scanner takes. `unavailable`: the scanner did not answer, or is
+   * left alone because it did not before, or has as many calls as it takes at once.
+   * @throws {Fault}
+   */
+  export function part(id: number, scanner: string): string | null | undefined;
+}
+
+declare module "mm4:filter/http@0.1.0" {
+  import type { Fault, HeaderField } from "mm4:filter/types@0.1.0";
+  export interface Request {
+    /** In capitals: `GET`, `POST`. */
+    method: string;
+    /** The whole URL, with its query: `https://numbers.example/v1/+15555550100`. */
+    url: string;
+    /**
+     * Sent as they are. The relay writes `Host`, `Content-Length` and `Connection` itself, and adds the secrets that
+     * the configuration names, in place of fields of the same names.
+     */
+    headers: Array<HeaderField>;
+    body: Uint8Array;
+  }
+  export interface Response {
+    status: number;
+    /** Names in small letters; a value with octets that are no visible ASCII is left out. */
+    headers: Array<HeaderField>;
+    body: Uint8Array;
+  }
+  /**
+   * Asks once and waits for the whole answer. Any status is an answer, redirects too: they are not followed. The call's
+   * `time` goes on meanwhile, and the connection is closed when it is over.
+   *
+   * `invalid`: the request is not well-formed, or no service of the plug-in allows its method and URL; the text says
+   * what would have to be configured. `limit`: the body or the answer is larger than the service allows, or the call
+   * has used up the time or the number of questions that it has for this service. `unavailable`: the service did not
+   * answer, or is left alone because it did not before, or has as many calls as it takes.
+   * @throws {Fault}
+   */
+  export function fetch(request: Request): Response;
+}
+
 declare module "mm4:filter/kv@0.1.0" {
   import type { Fault } from "mm4:filter/types@0.1.0";
   /**

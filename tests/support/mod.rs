@@ -4,6 +4,7 @@
 //! (cargo shows them when a test fails).
 
 mod certificates;
+mod clamd;
 mod component;
 mod conversation;
 mod dns;
@@ -17,8 +18,10 @@ mod relay;
 pub mod sample;
 mod server;
 pub mod tools;
+mod web;
 
 pub use certificates::{Authority, Certificate, SelfSigned};
+pub use clamd::Clamd;
 pub use component::fattened;
 pub use conversation::Conversation;
 pub use dns::{Dns, asking};
@@ -30,6 +33,7 @@ pub use postfix::Postfix;
 pub use process::{Process, Said, binary, mm4relay};
 pub use relay::{Relay, config, config_at, config_of};
 pub use server::answer_as_server;
+pub use web::Web;
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU8, Ordering};

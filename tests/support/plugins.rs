@@ -40,7 +40,7 @@ impl Link {
     pub fn bundled(name: &str, settings: &str) -> Self {
         let grants: &[&str] = match name {
             "address-rewrite" => &["tables", "log"],
-            "screen" => &["log", "kv", "tables", "metrics"],
+            "screen" => &["log", "kv", "tables", "metrics", "scan", "http"],
             "content-adapt" => &["log"],
             "charging" => &["charging"],
             _ => &[],

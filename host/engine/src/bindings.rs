@@ -13,6 +13,8 @@ wasmtime::component::bindgen!({
         "mm4:filter/kv.get": async | trappable,
         "mm4:filter/kv.increment": async | trappable,
         "mm4:filter/numbering.lookup": async | trappable,
+        "mm4:filter/scan.part": async | trappable,
+        "mm4:filter/http.fetch": async | trappable,
         default: trappable,
     },
     exports: { default: async },
@@ -20,7 +22,8 @@ wasmtime::component::bindgen!({
 
 use self::exports::mm4::filter::plugin as guest;
 use self::mm4::filter::{
-    charging as wit_charging, log as wit_log, message as wit_message, numbering as wit_numbering, types as wit,
+    charging as wit_charging, http as wit_http, log as wit_log, message as wit_message, numbering as wit_numbering,
+    types as wit,
 };
 
 /// A record whose fields have the same names and types on both sides; behind `+`, what only ours has.
@@ -90,6 +93,27 @@ same_record!(wit_charging::ChargingRecord => words::ChargingRecord {
     content_type, message_size, message_class, priority, submission_time, expiry, delivery_report_requested,
     read_reply_requested, acknowledgement_requested, sender_hidden, forward_counter, status_code, status_text,
 } + more + when_answered);
+impl From<wit_http::Request> for words::HttpRequest {
+    fn from(it: wit_http::Request) -> Self {
+        Self {
+            method: it.method,
+            url: it.url,
+            headers: it.headers.into_iter().map(Into::into).collect(),
+            body: it.body.into(),
+        }
+    }
+}
+
+impl From<words::HttpResponse> for wit_http::Response {
+    fn from(it: words::HttpResponse) -> Self {
+        Self {
+            status: it.status,
+            headers: it.headers.into_iter().map(Into::into).collect(),
+            body: it.body.into(),
+        }
+    }
+}
+
 same_record!(words::Request => wit_message::Request { message_type, message_id, transaction_id, source });
 
 impl From<words::Occasion> for wit::Occasion {

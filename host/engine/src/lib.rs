@@ -71,9 +71,9 @@ pub use services::{BoxFuture, Services, Subject, Table};
 pub use surface::Memory;
 pub use verdict::{Body, Edit, Judgement, KvWrite, Verdict};
 pub use words::{
-    Address, AddressKind, ChargingRecord, Delivery, Description, Destination, Fault, HeaderField, Level, Measure,
-    MeasureValue, MessageType, Network, Occasion, OccasionKind, Outcome, Part, Recipient, RecordType, Request,
-    Response, Summary,
+    Address, AddressKind, AskedOf, ChargingRecord, Delivery, Description, Destination, Fault, HeaderField, HttpRequest,
+    HttpResponse, Level, Measure, MeasureValue, MessageType, Network, Occasion, OccasionKind, Outcome, OutsideCall,
+    Part, Recipient, RecordType, Request, Response, Summary,
 };
 
 /// The version of the contract in `wit/` that this engine implements. It runs plug-ins that were built against 0.1.n

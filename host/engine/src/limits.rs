@@ -33,11 +33,15 @@ pub enum Grant {
     Metrics,
     /// The networks that serve telephone numbers.
     Numbering,
+    /// Scanners of parts, by name.
+    Scan,
+    /// Services outside, over HTTP.
+    Http,
 }
 
 impl Grant {
     /// Every grant there is, in the order of the documentation.
-    pub const ALL: [Grant; 8] = [
+    pub const ALL: [Grant; 10] = [
         Grant::Tables,
         Grant::Log,
         Grant::Clock,
@@ -46,6 +50,8 @@ impl Grant {
         Grant::Random,
         Grant::Metrics,
         Grant::Numbering,
+        Grant::Scan,
+        Grant::Http,
     ];
 
     /// Their words, in the same order.
@@ -70,6 +76,8 @@ impl Grant {
             Grant::Random => "random",
             Grant::Metrics => "metrics",
             Grant::Numbering => "numbering",
+            Grant::Scan => "scan",
+            Grant::Http => "http",
         }
     }
 }

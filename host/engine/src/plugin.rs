@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 
@@ -162,13 +162,7 @@ impl Plugin {
         let said = call.finish_log();
         let result = match ended {
             Some(answer) => judge(call, answer, observing, &said),
-            None => Err((
-                FailureClass::Time,
-                format!(
-                    "it ran for longer than {budget:.0?}, which is what its limits time and time-per-mib allow for this message; \
-                     raise them, or do less"
-                ),
-            )),
+            None => Err((FailureClass::Time, out_of_time(call, budget))),
         };
         let spent = Spent {
             time: started.elapsed().saturating_sub(waited),
@@ -188,11 +182,24 @@ impl Plugin {
                 measures: std::mem::take(&mut call.metrics).into_measures(),
                 rules: call.rules.take(),
                 used: std::mem::take(&mut call.used),
+                outside: call.outside.take(),
                 spent,
             }),
             Err((class, text)) => Err(Failure { class, text, spent }),
         }
     }
+}
+
+fn out_of_time(call: &Call, budget: Duration) -> String {
+    let waiting = call.outside.waiting().map(|(asked, since)| {
+        let since = since.as_millis();
+        format!("; it was waiting for {asked}, for {since} ms")
+    });
+    format!(
+        "it ran for longer than {budget:.0?}, which is what its limits time and time-per-mib allow for this message{}; raise them, \
+         or do less",
+        waiting.unwrap_or_default()
+    )
 }
 
 /// What `process` returned, or how the call ended instead.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::words::{Address, Fault, HeaderField, Level, Network, Part, Recipient, Request, Summary};
+use crate::words::{
+    Address, AskedOf, Fault, HeaderField, HttpRequest, HttpResponse, Level, Network, Part, Recipient, Request, Summary,
+};
 
 /// A future behind a pointer, so that traits with waiting methods can be objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -34,6 +36,41 @@ pub trait Services: Send + Sync + 'static {
     /// The network that serves `number`, which is `+` and 1 to 15 digits. The error is for the operator, and reaches the
     /// plug-in as `unavailable`.
     fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>>;
+
+    /// Whether it says something how long somebody outside took to answer: not where the answers are written down.
+    fn tells_time(&self) -> bool {
+        true
+    }
+
+    /// What that scanner finds in a part of `subject`: its name for it, or nothing. Unless it is said otherwise, there are no
+    /// scanners.
+    fn scan<'a>(
+        &'a self,
+        scanner: &'a str,
+        subject: &'a dyn Subject,
+        part: u32,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        let _ = (subject, part);
+        Box::pin(async move { Err(Fault::Invalid(format!("no scanner {scanner:?} is configured"))) })
+    }
+
+    /// The service outside of which `plugin` may ask that, by its name. Unless it is said otherwise, there is none.
+    fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
+        let url = &request.url;
+        Err(Fault::Invalid(format!("no service of plug-in {plugin:?} has {url:?}")))
+    }
+
+    /// Asks that service. `before` is what this call has asked of it already.
+    fn fetch<'a>(
+        &'a self,
+        plugin: &'a str,
+        service: &'a str,
+        request: HttpRequest,
+        before: AskedOf,
+    ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
+        let _ = (plugin, request, before);
+        Box::pin(async move { Err(Fault::Unavailable(format!("nobody asks service {service:?}"))) })
+    }
 
     /// One line of at most 1,024 octets (before escaping), without control characters. `message` is the relay's id of
     /// the message, empty during `configure`.

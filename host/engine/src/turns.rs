@@ -60,6 +60,11 @@ impl Waits {
         wait.before + wait.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
+    /// Lets others have its turn while it waits for somebody outside; it needs one again when it goes on for long.
+    pub fn give_back(&self) {
+        self.lock().turn = None;
+    }
+
     fn needs_turn(&self) -> bool {
         let mut wait = self.lock();
         wait.ticks = wait.ticks.saturating_add(1);

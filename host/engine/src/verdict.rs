@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::cache::digest;
 use crate::failure::Spent;
 use crate::may::Used;
-use crate::words::{ChargingRecord, HeaderField, Measure};
+use crate::words::{ChargingRecord, HeaderField, Measure, OutsideCall};
 
 /// What a plug-in decided, and what it asked for beside that. The caller commits all of it, or drops all of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Judgement {
     pub rules: Vec<String>,
     /// What it used of all that can be granted of a message.
     pub used: Used,
+    /// What it asked outside of the relay: at most the first 100 questions.
+    pub outside: Vec<OutsideCall>,
     /// What the call cost.
     pub spent: Spent,
 }

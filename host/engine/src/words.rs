@@ -1,12 +1,14 @@
 //! The words of the contract, as plain Rust. Their meaning is documented in `wit/`; field for field the same.
 
 mod occasion;
+mod outside;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use occasion::{Delivery, Destination, Occasion, OccasionKind, Outcome, Response};
+pub use outside::{AskedOf, HttpRequest, HttpResponse, OutsideCall};
 
 /// What the message is, from `X-Mms-Message-Type` (TS 23.140, 8.4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,7 +63,7 @@ pub struct Recipient {
 }
 
 /// A header field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderField {
     /// As received.
     pub name: String,
@@ -152,7 +154,8 @@ pub enum MeasureValue {
 }
 
 /// Why a host function did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// The plug-in broke the contract.
     Invalid(String),
@@ -160,6 +163,15 @@ pub enum Fault {
     Unavailable(String),
     /// One of the plug-in's limits is used up.
     Limit(String),
+}
+
+impl Fault {
+    /// What it says.
+    pub fn text(&self) -> &str {
+        match self {
+            Fault::Invalid(text) | Fault::Unavailable(text) | Fault::Limit(text) => text,
+        }
+    }
 }
 
 /// How important a line of the log is.

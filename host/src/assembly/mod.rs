@@ -20,6 +20,7 @@ mod listening;
 mod metrics;
 mod name_servers;
 mod numbers;
+mod outside;
 mod peers;
 mod plugins;
 mod prepare;

@@ -11,8 +11,10 @@ use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, MessageType
 use crate::clock::SystemClock;
 use crate::config::{self, Config, PluginBreaker, PluginLimits};
 use crate::message::{PeerName, Source};
+use crate::outside::Gates;
 use crate::pipeline::{
-    Chain, Direction, KvSource, NoNumbers, NoValues, Numbering, PluginServices, Seeds, When, engine_options,
+    Chain, Direction, KvSource, NoNumbers, NoValues, NobodyOutside, Numbering, PluginServices, Seeds, When,
+    engine_options,
 };
 use crate::rehearsal::recording::{self, Recorder, RecordingOptions};
 use crate::rehearsal::samples::Bench;
@@ -24,6 +26,7 @@ use crate::versions::{Catalogue, LinkSpec};
 
 use super::findings::Findings;
 use super::numbers::RoutedNumbers;
+use super::outside::Neighbours;
 use super::services::table_set;
 
 /// The links, in the order of the file; their calls go to `recorder`.
@@ -219,6 +222,8 @@ fn on_stage(
     kv: Arc<dyn KvSource>,
     numbering: Arc<dyn Numbering>,
 ) -> anyhow::Result<(Engine, Arc<dyn Services>, Vec<LinkSpec>)> {
+    // Only read: nobody outside is asked by plug-ins that are tried.
+    Neighbours::of(config, &Gates::default())?;
     let engine = Engine::new(EngineOptions {
         max_instances: 4,
         cache_dir: cache_of_ours(&config.relay.spool),
@@ -229,6 +234,7 @@ fn on_stage(
         kv,
         clock: Arc::new(SystemClock),
         numbering,
+        outside: Arc::new(NobodyOutside),
         seeds: Seeds::new()?,
     };
     Ok((engine, Arc::new(services), specs(config, None)?))

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::clock::{SharedClock, SteadyClock};
 use crate::config::{self, Config};
 use crate::delivery::Delivery;
+use crate::outside::Gates;
 use crate::pipeline::engine_options;
 use crate::protocol::mm4;
 use crate::rehearsal::recording::Recorder;
@@ -19,6 +20,7 @@ use crate::versions::Catalogue;
 use crate::versions::history::History;
 
 use super::findings::Findings;
+use super::outside::Neighbours;
 use super::plugins;
 use super::prepare::Prepared;
 use super::services::services;
@@ -34,6 +36,7 @@ pub(crate) struct Rooms {
     pub(crate) transactions: Arc<Transactions>,
     pub(crate) news: Arc<Notify>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) gates: Arc<Gates>,
     pub(crate) store: Facets,
     pub(crate) clock: SharedClock,
     pub(crate) refusals: Refusals,
@@ -52,7 +55,9 @@ impl Rooms {
         let config = &prepared.examined.config;
         let directory = Arc::clone(&prepared.directory);
         let recorder = plugins::recorder(config, None)?;
-        let given = services(&prepared.tables.tables, &store.values, &clock, &directory)?;
+        let gates = Arc::<Gates>::default();
+        let outside = Neighbours::of(config, &gates)?;
+        let given = services(&prepared.tables.tables, &store.values, &clock, &directory, outside)?;
         let catalogue = load_catalogue(config, given, recorder.as_ref(), &prepared.found).await?;
         let transactions = Transactions::new(
             Arc::clone(&store.requests),
@@ -65,6 +70,7 @@ impl Rooms {
             transactions: Arc::new(transactions),
             news: Arc::default(),
             catalogue,
+            gates,
             store,
             clock,
             refusals: Refusals::start(&config.relay.spool).context("no thread for refusals")?,
@@ -103,6 +109,7 @@ impl Relay {
             news: rooms.news,
             reloaded: Notify::new(),
             catalogue: rooms.catalogue,
+            gates: rooms.gates,
             store: rooms.store,
             delivery,
             clock: rooms.clock,

@@ -6,7 +6,7 @@ use mm4relay_engine::Services;
 
 use super::numbers::RoutedNumbers;
 use crate::clock::SharedClock;
-use crate::pipeline::{KvSource, PluginServices, Seeds, TableSet};
+use crate::pipeline::{KvSource, Outside, PluginServices, Seeds, TableSet};
 use crate::relay::directory::Directory;
 use crate::spool::{BoxFuture, Values};
 use crate::tables::{Table, Tables};
@@ -17,12 +17,14 @@ pub(crate) fn services(
     values: &Arc<dyn Values>,
     clock: &SharedClock,
     directory: &Arc<Directory>,
+    outside: Arc<dyn Outside>,
 ) -> anyhow::Result<Arc<dyn Services>> {
     Ok(Arc::new(PluginServices {
         tables: table_set(tables),
         kv: Arc::new(StoredValues(Arc::clone(values))),
         clock: Arc::clone(clock),
         numbering: Arc::new(RoutedNumbers(Arc::clone(directory))),
+        outside,
         seeds: Seeds::new()?,
     }))
 }

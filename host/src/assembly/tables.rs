@@ -21,6 +21,7 @@ use crate::tables::{Table, Tables};
 use crate::versions::Watched;
 
 use super::findings::Findings;
+use super::outside::Neighbours;
 use super::plugins;
 use super::services::services;
 use crate::relay::Relay;
@@ -247,7 +248,8 @@ impl Relay {
         recorder: Option<&Arc<Recorder>>,
         found: &mut Findings,
     ) -> Result<(), Findings> {
-        let made = services(tables, &self.store.values, &self.clock, directory)
+        let made = Neighbours::of(config, &self.gates)
+            .and_then(|outside| services(tables, &self.store.values, &self.clock, directory, outside))
             .and_then(|services| Ok((plugins::specs(config, recorder)?, services)));
         match made {
             Err(error) => found.problem("plugin", format!("{error:#}")),

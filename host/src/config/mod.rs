@@ -26,6 +26,8 @@ mod relay_server;
 mod renamed;
 mod route;
 mod routing;
+mod scanner;
+mod service;
 mod table;
 mod tls;
 mod transactions;
@@ -50,6 +52,8 @@ pub use relay_server::RelayServer;
 pub use renamed::Renamed;
 pub use route::{Route, RouteTo};
 pub use routing::{Dialling, Numbering, OnFailure, Routing, Step};
+pub use scanner::{OutsideBreaker, Scanner, ScannerAddress};
+pub use service::{Secret, Service};
 pub use table::Table;
 pub use tls::ServerTls;
 pub use transactions::Transactions;
@@ -76,6 +80,7 @@ pub struct Config {
     pub relay_servers: Vec<RelayServer>,
     pub routes: Vec<Route>,
     pub tables: Vec<Table>,
+    pub scanners: Vec<Scanner>,
     pub plugin_signing: PluginSigning,
     /// In the order of the chain.
     pub plugins: Vec<Plugin>,
@@ -150,6 +155,7 @@ impl Config {
             relay_servers: Vec::new(),
             routes: Vec::new(),
             tables: Vec::new(),
+            scanners: Vec::new(),
             plugin_signing: PluginSigning::default(),
             plugins: Vec::new(),
             recording: None,
@@ -233,6 +239,8 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let mut names = HashSet::new();
     let tables = root.sections("table", |s| Table::read(s, &folders, &mut names));
     let tables: Vec<Table> = tables.into_iter().flatten().collect();
+    let mut names = HashSet::new();
+    let scanners = root.sections("scanner", |s| Scanner::read(s, &mut names));
     let routing = root.section("routing", |s| Routing::read(s, &tables));
     let plugin_signing = root.section("plugin-signing", PluginSigning::read);
     let mut names = HashSet::new();
@@ -256,6 +264,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         relay_servers,
         routes: routes.into_iter().flatten().collect(),
         tables,
+        scanners: scanners.into_iter().flatten().collect(),
         plugin_signing,
         plugins,
         recording,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use mm4relay_engine::{Grant, May};
 
 use super::Folders;
+use super::Service;
 use super::file::{Section, json};
 use super::forms::{NAME, count, duration, name, public_key, size, text, yes_or_no};
 use super::peer::Peer;
@@ -37,6 +38,8 @@ pub struct Plugin {
     pub when: PluginWhen,
     pub limits: PluginLimits,
     pub breaker: PluginBreaker,
+    /// Whom it may ask over HTTP.
+    pub services: Vec<Service>,
     /// The folder of the sample cases that a version must pass; relative paths start at `plugin-folder`.
     pub samples: Option<PathBuf>,
     /// `watch`: for how long a new version can be rolled back by its failures. Default 1 min; zero turns it off.
@@ -135,6 +138,11 @@ impl Plugin {
         let may = s.optional_section("may", may::read).unwrap_or_default();
         let limits = s.section("limits", PluginLimits::read);
         let breaker = s.section("breaker", PluginBreaker::read);
+        let mut names = HashSet::new();
+        let services = s.sections("service", |s| Service::read(s, folders, &mut names));
+        if s.has_items("service") && !grants.contains(&Grant::Http) {
+            s.refuse("grants", "\"http\" among them: without it the plug-in asks no service");
+        }
         let settings = s.optional("settings", |value| match json(value)? {
             object @ serde_json::Value::Object(_) => Ok(object),
             _ => Err("a table: [plugin.settings]".to_owned()),
@@ -148,6 +156,7 @@ impl Plugin {
             when,
             limits,
             breaker,
+            services: services.into_iter().flatten().collect(),
             samples,
             watch: watch.unwrap_or(Duration::from_secs(60)),
             shadow: shadow.unwrap_or(0),

@@ -188,6 +188,7 @@ impl Link {
         }
         let (mut did, came_to) = came_to?;
         did.extend(judgement.rules.iter().map(|rule| describe::rule(rule)));
+        did.extend(judgement.outside.iter().map(describe::outside));
         Ok(Done {
             judgement,
             did,

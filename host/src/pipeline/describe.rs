@@ -1,5 +1,7 @@
 //! What a plug-in did, in words: for the demo, for `queue show`, for the snapshots of `plugin test`.
 
+use mm4relay_engine::OutsideCall;
+
 use crate::message::{Edit, Message, PartId, RecipientId};
 
 /// One line for each edit. `before` is the message as the plug-in saw it.
@@ -76,4 +78,14 @@ fn shortened(text: &str) -> String {
 /// A rule of the plug-in's settings that had a part in it.
 pub fn rule(name: &str) -> String {
     format!("by rule {name}")
+}
+
+/// What was asked outside of the relay: `asked scanner clamd, part 2: nothing found (12 ms)`. Where time does not count,
+/// it is left out.
+pub fn outside(call: &OutsideCall) -> String {
+    let OutsideCall { asked, answer, time } = call;
+    match time.is_zero() {
+        true => format!("asked {asked}: {answer}"),
+        false => format!("asked {asked}: {answer} ({} ms)", time.as_millis()),
+    }
 }

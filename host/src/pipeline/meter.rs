@@ -259,6 +259,7 @@ mod tests {
             kv: Vec::new(),
             measures,
             rules: Vec::new(),
+            outside: Vec::new(),
             used: Default::default(),
             spent: Spent {
                 time: Duration::from_micros(10),

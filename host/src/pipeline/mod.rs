@@ -44,6 +44,9 @@ pub use health::{Health, Tally};
 pub use link::Link;
 pub use meter::{FAILURES, Histogram, Own, Reading, VERDICTS};
 pub use outcome::{Concerned, OutcomeTold, TellOutcome};
-pub use services::{KvSource, NoNumbers, NoSecret, NoValues, Numbering, PluginServices, Seeds, TableSet};
+pub(crate) use services::host_of;
+pub use services::{
+    KvSource, NoNumbers, NoSecret, NoValues, NobodyOutside, Numbering, Outside, PluginServices, Seeds, TableSet,
+};
 pub use subject::View;
 pub use when::{Direction, When};

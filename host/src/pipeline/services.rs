@@ -1,11 +1,11 @@
 //! What plug-ins get from the relay besides the message: tables, their durable values, the time, random numbers, the
-//! networks of telephone numbers, the log.
+//! networks of telephone numbers, those outside of the relay who may be asked, the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
+use mm4relay_engine::{AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Level, Network, Services, Subject, Table};
 use sha2::{Digest, Sha256};
 
 use crate::clock::SharedClock;
@@ -40,6 +40,65 @@ impl Numbering for NoNumbers {
     fn network<'a>(&'a self, _number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
         Box::pin(async { Ok(None) })
     }
+}
+
+/// Those outside of the relay who may be asked.
+pub trait Outside: Send + Sync + 'static {
+    /// What that scanner finds in a part: its name for it, or nothing.
+    fn scan<'a>(
+        &'a self,
+        scanner: &'a str,
+        subject: &'a dyn Subject,
+        part: u32,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>>;
+
+    /// The service of which a plug-in may ask that, by its name.
+    fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault>;
+
+    /// Asks that service. `before` is what the same call has asked of it already.
+    fn fetch<'a>(
+        &'a self,
+        plugin: &'a str,
+        service: &'a str,
+        request: HttpRequest,
+        before: AskedOf,
+    ) -> BoxFuture<'a, Result<HttpResponse, Fault>>;
+}
+
+/// Nobody: nothing leaves the relay where plug-ins are only tried.
+pub struct NobodyOutside;
+
+impl Outside for NobodyOutside {
+    fn scan<'a>(
+        &'a self,
+        scanner: &'a str,
+        _subject: &'a dyn Subject,
+        _part: u32,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        let text = format!("scanner {scanner:?} is not asked here: nothing leaves the relay while a plug-in is tried");
+        Box::pin(async move { Err(Fault::Unavailable(text)) })
+    }
+
+    fn service(&self, _plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
+        Ok(host_of(&request.url).to_owned())
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        _plugin: &'a str,
+        service: &'a str,
+        _request: HttpRequest,
+        _before: AskedOf,
+    ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
+        let text = format!("{service:?} is not asked here: nothing leaves the relay while a plug-in is tried");
+        Box::pin(async move { Err(Fault::Unavailable(text)) })
+    }
+}
+
+/// What a service is called where the configuration names none.
+pub(crate) fn host_of(url: &str) -> &str {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    host.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 /// Seeds for the random numbers of calls: made of one secret, which is drawn once and told to nobody.
@@ -78,6 +137,7 @@ pub struct PluginServices {
     pub kv: Arc<dyn KvSource>,
     pub clock: SharedClock,
     pub numbering: Arc<dyn Numbering>,
+    pub outside: Arc<dyn Outside>,
     pub seeds: Seeds,
 }
 
@@ -100,6 +160,29 @@ impl Services for PluginServices {
 
     fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
         self.numbering.network(number)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        scanner: &'a str,
+        subject: &'a dyn Subject,
+        part: u32,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        self.outside.scan(scanner, subject, part)
+    }
+
+    fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
+        self.outside.service(plugin, request)
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        plugin: &'a str,
+        service: &'a str,
+        request: HttpRequest,
+        before: AskedOf,
+    ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
+        self.outside.fetch(plugin, service, request, before)
     }
 
     fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {

@@ -8,7 +8,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
+use mm4relay_engine::{
+    AskedOf, BoxFuture, Fault, HeaderField, HttpRequest, HttpResponse, Level, Network, Services, Subject, Table, digest,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::sync::lock;
@@ -49,6 +51,57 @@ pub enum Answer {
         number: String,
         network: Result<Option<Network>, String>,
     },
+    Scan {
+        scanner: String,
+        part: u32,
+        found: Result<Option<String>, Fault>,
+    },
+    Fetch {
+        /// See [`fetched`].
+        request: String,
+        /// The service's name, where there is one.
+        service: Option<String>,
+        response: Result<Response, Fault>,
+    },
+}
+
+/// What a service outside answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<HeaderField>,
+    pub body: Vec<u8>,
+}
+
+impl From<HttpResponse> for Response {
+    fn from(it: HttpResponse) -> Self {
+        Self {
+            status: it.status,
+            headers: it.headers,
+            body: it.body.into(),
+        }
+    }
+}
+
+impl From<Response> for HttpResponse {
+    fn from(it: Response) -> Self {
+        Self {
+            status: it.status,
+            headers: it.headers,
+            body: it.body.into(),
+        }
+    }
+}
+
+/// A question to a service outside in short: method, URL, and a digest of the rest, the same for the same question.
+pub fn fetched(request: &HttpRequest) -> String {
+    let mut rest = Vec::new();
+    for field in &request.headers {
+        rest.extend_from_slice(format!("{}: {}\n", field.name, field.value).as_bytes());
+    }
+    rest.push(b'\n');
+    rest.extend_from_slice(&request.body);
+    format!("{} {} {}", request.method, request.url, &digest(&rest)[..16])
 }
 
 /// Everything that one call asked, in order.
@@ -83,6 +136,17 @@ impl Answer {
             // Names of networks and domains: short.
             Self::Network { number, .. } => number.len() + 256,
             Self::NoTable { table } => table.len(),
+            // Names of what was found, and of what went wrong: short.
+            Self::Scan { scanner, .. } => scanner.len() + 256,
+            Self::Fetch { request, response, .. } => {
+                let headers = |it: &Response| {
+                    it.headers
+                        .iter()
+                        .map(|it| it.name.len() + it.value.len())
+                        .sum::<usize>()
+                };
+                request.len() + response.as_ref().map_or(256, |it| headers(it) + it.body.len())
+            }
             Self::Lookup { table, key, value } => table.len() + key.len() + of(value),
             Self::LookupPrefix { table, text, row } => {
                 table.len() + text.len() + row.as_ref().map_or(0, |(key, value)| key.len() + value.len())
@@ -180,6 +244,58 @@ impl Services for Tape {
                 network: network.clone(),
             });
             network
+        })
+    }
+
+    fn tells_time(&self) -> bool {
+        self.inner.tells_time()
+    }
+
+    fn scan<'a>(
+        &'a self,
+        scanner: &'a str,
+        subject: &'a dyn Subject,
+        part: u32,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        Box::pin(async move {
+            let found = self.inner.scan(scanner, subject, part).await;
+            self.written.write(|| Answer::Scan {
+                scanner: scanner.to_owned(),
+                part,
+                found: found.clone(),
+            });
+            found
+        })
+    }
+
+    fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
+        let service = self.inner.service(plugin, request);
+        if let Err(fault) = &service {
+            self.written.write(|| Answer::Fetch {
+                request: fetched(request),
+                service: None,
+                response: Err(fault.clone()),
+            });
+        }
+        service
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        plugin: &'a str,
+        service: &'a str,
+        request: HttpRequest,
+        before: AskedOf,
+    ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
+        Box::pin(async move {
+            let asked = fetched(&request);
+            let response = self.inner.fetch(plugin, service, request, before).await;
+            self.written.write(|| Answer::Fetch {
+                request: asked,
+                service: Some(service.to_owned()),
+                response: response.clone().map(Into::into),
+            });
+            response
         })
     }
 

@@ -20,6 +20,8 @@ pub fn account(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &
         rules,
         // What it looked at is no part of what it did.
         used: _,
+        // Whom it asked neither.
+        outside: _,
         // What it cost is another thing than what it did, and another one each time.
         spent: _,
     } = called.as_ref().map_err(ToString::to_string)?;
@@ -118,6 +120,7 @@ mod tests {
             kv: Vec::new(),
             measures: Vec::new(),
             rules: Vec::new(),
+            outside: Vec::new(),
             used: Default::default(),
             spent: mm4relay_engine::Spent::default(),
         };

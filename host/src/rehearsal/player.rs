@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
+use mm4relay_engine::{AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Level, Network, Services, Subject, Table};
 
-use crate::pipeline::tape::{Answer, Asked};
+use crate::pipeline::tape::{Answer, Asked, fetched};
 use crate::sync::lock;
 
 /// Services that answer from a recording.
@@ -27,12 +27,16 @@ enum Question {
     LookupPrefix(String, String),
     KvGet(String),
     Network(String),
+    Scan(String, u32),
+    Fetch(String),
 }
 
 impl Answer {
     fn question(&self) -> Option<Question> {
         Some(match self {
             Self::Now { .. } | Self::NoTable { .. } | Self::Seed { .. } => return None,
+            Self::Fetch { request, .. } => Question::Fetch(request.clone()),
+            Self::Scan { scanner, part, .. } => Question::Scan(scanner.clone(), *part),
             Self::Network { number, .. } => Question::Network(number.clone()),
             Self::Lookup { table, key, .. } => Question::Lookup(table.clone(), key.clone()),
             Self::LookupPrefix { table, text, .. } => Question::LookupPrefix(table.clone(), text.clone()),
@@ -61,7 +65,7 @@ impl Player {
                 Answer::Lookup { table, .. } | Answer::LookupPrefix { table, .. } => {
                     player.tables.insert(table.clone(), true);
                 }
-                Answer::KvGet { .. } | Answer::Network { .. } => {}
+                Answer::KvGet { .. } | Answer::Network { .. } | Answer::Scan { .. } | Answer::Fetch { .. } => {}
             }
             if let Some(question) = answer.question() {
                 player.answers.insert(question, answer.clone());
@@ -161,6 +165,59 @@ impl Services for Player {
             }
             self.miss(format!("numbering.lookup({number:?})"));
             Err("the recording has no answer".to_owned())
+        })
+    }
+
+    fn tells_time(&self) -> bool {
+        false
+    }
+
+    fn scan<'a>(
+        &'a self,
+        scanner: &'a str,
+        subject: &'a dyn Subject,
+        part: u32,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        Box::pin(async move {
+            if let Some(Answer::Scan { found, .. }) = self.answers.get(&Question::Scan(scanner.to_owned(), part)) {
+                return found.clone();
+            }
+            if let Some(live) = &self.otherwise {
+                return live.scan(scanner, subject, part).await;
+            }
+            self.miss(format!("scan.part({part}, {scanner:?})"));
+            Err(Fault::Unavailable("the recording has no answer".to_owned()))
+        })
+    }
+
+    /// A question that was not asked before is not asked now either, with live services neither: it may change something there.
+    fn service(&self, _plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
+        match self.answers.get(&Question::Fetch(fetched(request))) {
+            Some(Answer::Fetch {
+                service: Some(service), ..
+            }) => Ok(service.clone()),
+            Some(Answer::Fetch {
+                response: Err(fault), ..
+            }) => Err(fault.clone()),
+            _ => {
+                self.miss(format!("http.fetch({} {:?})", request.method, request.url));
+                Err(Fault::Unavailable("the recording has no answer".to_owned()))
+            }
+        }
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        _plugin: &'a str,
+        _service: &'a str,
+        request: HttpRequest,
+        _before: AskedOf,
+    ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
+        Box::pin(async move {
+            match self.answers.get(&Question::Fetch(fetched(&request))) {
+                Some(Answer::Fetch { response, .. }) => response.clone().map(Into::into),
+                _ => Err(Fault::Unavailable("the recording has no answer".to_owned())),
+            }
         })
     }
 

@@ -37,6 +37,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use crate::clock::{SharedClock, SteadyClock};
 use crate::delivery::Delivery;
 use crate::message::{Content, Incoming, MmsAddress, Source};
+use crate::outside::Gates;
 use crate::protocol::mm4;
 use crate::spool::{Acceptance, Facets, Refusals};
 use crate::transactions::Transactions;
@@ -68,6 +69,8 @@ pub struct Relay {
     /// Told when the configuration has been reloaded.
     pub(crate) reloaded: Notify,
     pub(crate) catalogue: Arc<Catalogue>,
+    /// In front of those outside whom plug-ins ask.
+    pub(crate) gates: Arc<Gates>,
     pub(crate) store: Facets,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) clock: SharedClock,

@@ -8,14 +8,15 @@
 //! same time or in a crash. A message that is refused or held is not counted, because nothing of it is committed.
 
 use mm4_filter::{
-    AddressExt, Fault, MessageType, PartExt, Plugin, Refusal, Verdict, edit, granted, kv, log, message, metrics,
-    tables, text,
+    AddressExt, Fault, HeaderField, MessageType, PartExt, Plugin, Refusal, Verdict, edit, granted, http, kv, log,
+    message, metrics, scan, tables, text,
 };
 
 use counter::{Checksum, Place, Seen};
 use rules::{Action, Judged, Message, Part, Rules, World};
 
 pub mod counter;
+pub mod outside;
 pub mod rules;
 pub mod settings;
 pub mod words;
@@ -61,10 +62,14 @@ impl Plugin for Screen {
 fn check_grants(rules: &Rules) -> Result<(), String> {
     let tables = rules.tables();
     let counts = rules.rules.iter().any(|rule| rule.counted.is_some());
+    let asks = rules.rules.iter().any(|rule| rule.service.is_some());
+    let scans = rules.rules.iter().any(|rule| rule.scan.is_some());
     for (grant, needed, why) in [
         ("log", true, "it names its rules there"),
         ("tables", !tables.is_empty(), "a rule names a table"),
         ("kv", counts, "a rule has flood or duplicates"),
+        ("scan", scans, "a rule has virus-scan"),
+        ("http", asks, "a rule has service"),
     ] {
         if needed && !granted(grant) {
             return Err(format!(
@@ -198,6 +203,27 @@ impl World for Relay<'_> {
             }
         }
         Ok((sum.finish(), octets))
+    }
+
+    fn scan(&self, scanner: &str, part: u32) -> Result<Option<String>, Fault> {
+        match scan::part(part, scanner) {
+            // Also what is not configured is invalid, and must not pass for something that nobody can read.
+            Err(Fault::Invalid(_)) if matches!(message::read_part(part, 0, 1), Err(Fault::Invalid(_))) => Ok(None),
+            found => found,
+        }
+    }
+
+    fn ask(&self, url: &str, question: &serde_json::Value) -> Result<String, Fault> {
+        let answer = http::fetch(&http::Request {
+            method: "POST".into(),
+            url: url.into(),
+            headers: vec![HeaderField {
+                name: "Content-Type".into(),
+                value: "application/json".into(),
+            }],
+            body: question.to_string().into_bytes(),
+        })?;
+        outside::verdict(answer.status, &answer.body)
     }
 
     fn seen(&self, place: &Place) -> Result<Seen, Fault> {

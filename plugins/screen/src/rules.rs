@@ -5,8 +5,10 @@
 mod tests;
 
 use mm4_filter::{Fault, Pattern};
+use serde_json::Value;
 
 use crate::counter::{Place, Seen};
+use crate::outside::{Said, Scan, Service};
 use crate::words::{Words, normalised, words};
 
 /// Words of a message that are looked up in tables.
@@ -31,6 +33,8 @@ pub struct Rule {
     /// Messages that it lets pass, and does not count.
     pub except: Ends,
     pub content: Content,
+    pub scan: Option<Scan>,
+    pub service: Option<Service>,
     pub counted: Option<Counted>,
     pub action: Action,
 }
@@ -132,6 +136,16 @@ pub trait World {
     /// # Errors
     /// The relay cannot read it now.
     fn checksum(&self) -> Result<(String, u64), Fault>;
+    /// What that scanner finds in a part; nothing in one that cannot be decoded by anybody.
+    ///
+    /// # Errors
+    /// The scanner did not say.
+    fn scan(&self, scanner: &str, part: u32) -> Result<Option<String>, Fault>;
+    /// The verdict of a service on what it is told.
+    ///
+    /// # Errors
+    /// It has none.
+    fn ask(&self, url: &str, question: &Value) -> Result<String, Fault>;
     /// # Errors
     /// The store did not answer.
     fn seen(&self, place: &Place) -> Result<Seen, Fault>;
@@ -198,14 +212,26 @@ impl Rules {
 struct Read {
     texts: Option<Vec<String>>,
     checksum: Option<(String, u64)>,
+    said: Said,
 }
 
 impl Rule {
-    /// The cheapest conditions first; what counts comes last, and counts only what all the others hold for.
+    /// The cheapest conditions first; what counts comes last, and counts only what all the others hold for. Nobody
+    /// outside is asked about anything that the rule would not be met by anyway.
     fn holds(&self, message: &Message, max_text: u64, read: &mut Read, world: &impl World) -> Result<bool, Fault> {
         if !self.when.hold(message, world)?
             || (!self.except.is_empty() && self.except.hold(message, world)?)
             || !self.content.holds(message, max_text, read, world)?
+        {
+            return Ok(false);
+        }
+        if let Some(scan) = &self.scan
+            && !scan.is_met(message, &mut read.said, world)?
+        {
+            return Ok(false);
+        }
+        if let Some(service) = &self.service
+            && !service.is_met(message, &mut read.said, world)?
         {
             return Ok(false);
         }

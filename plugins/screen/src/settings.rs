@@ -6,6 +6,7 @@ use mm4_filter::Pattern;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::outside::{Otherwise, Scan, Service};
 use crate::rules::{Action, By, Content, Counted, Ends, Rule, Rules, Threshold};
 use crate::words::Words;
 
@@ -43,6 +44,8 @@ struct RuleSettings {
     except: ExceptSettings,
     flood: Option<FloodSettings>,
     duplicates: Option<DuplicatesSettings>,
+    virus_scan: Option<ScanSettings>,
+    service: Option<ServiceSettings>,
     then: Then,
     code: Option<u16>,
     text: Option<String>,
@@ -125,6 +128,65 @@ struct DuplicatesSettings {
     min_size: u64,
 }
 
+/// The same words as those of [`Otherwise`].
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OtherwiseWord {
+    #[default]
+    Fail,
+    Pass,
+    Meet,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ScanSettings {
+    scanner: String,
+    #[serde(default)]
+    unscanned: OtherwiseWord,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ServiceSettings {
+    url: String,
+    verdicts: Vec<String>,
+    #[serde(default)]
+    unanswered: OtherwiseWord,
+}
+
+impl From<ScanSettings> for Scan {
+    fn from(set: ScanSettings) -> Self {
+        Self {
+            scanner: set.scanner,
+            otherwise: set.unscanned.into(),
+        }
+    }
+}
+
+impl ServiceSettings {
+    fn check(self, problems: &mut Vec<String>) -> Service {
+        if self.verdicts.is_empty() {
+            problems.push("service.verdicts must name those that meet the rule, such as [\"spam\"]".into());
+        }
+        Service {
+            url: self.url,
+            verdicts: self.verdicts.iter().map(|verdict| verdict.to_lowercase()).collect(),
+            otherwise: self.unanswered.into(),
+        }
+    }
+}
+
+impl From<OtherwiseWord> for Otherwise {
+    fn from(word: OtherwiseWord) -> Self {
+        match word {
+            OtherwiseWord::Fail => Otherwise::Fail,
+            OtherwiseWord::Pass => Otherwise::Pass,
+            OtherwiseWord::Meet => Otherwise::Meet,
+        }
+    }
+}
+
 impl Settings {
     /// # Errors
     /// Every problem at once, separated by `; `, each with its rule, and with what would be right.
@@ -190,6 +252,8 @@ impl RuleSettings {
         }
         let action = self.action(problems);
         let counted = self.counted(problems);
+        let scan = self.virus_scan.map(Scan::from);
+        let service = self.service.map(|set| set.check(problems));
         let when = self.when;
         let words = (!when.words.is_empty()).then(|| Words::new(&when.words));
         let words = match words.transpose() {
@@ -225,14 +289,17 @@ impl RuleSettings {
             recipients_in: except.recipients_in,
             pairs_in: except.pairs_in,
         };
-        if when.is_empty() && content.is_empty() && counted.is_none() && problems.is_empty() {
-            problems.push("it matches every message: it needs when, flood or duplicates".into());
+        let asks = scan.is_some() || service.is_some();
+        if when.is_empty() && content.is_empty() && counted.is_none() && !asks && problems.is_empty() {
+            problems.push("it matches every message: it needs when, flood, duplicates, virus-scan or service".into());
         }
         problems.is_empty().then_some(Rule {
             name: self.name,
             when,
             except,
             content,
+            scan,
+            service,
             counted,
             action,
         })

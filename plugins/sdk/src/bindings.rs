@@ -5468,6 +5468,484 @@ pub mod mm4 {
                 }
             }
         }
+        /// Scanners for viruses and the like that the configuration names (`[[scanner]]`). The relay hands them a part's decoded
+        /// body; it is not copied into the sandbox. For `process` only: calling it in `configure` fails the load.
+        ///
+        /// Younger than the interfaces above: a plug-in that calls it does not load into a relay without it.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        #[allow(unreachable_code)]
+        pub mod scan {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Fault = super::super::super::mm4::filter::types::Fault;
+            #[allow(unused_unsafe, clippy::all)]
+            /// What that scanner finds in the part: the name that it has for it, or `none`. The call's `time` goes on while the
+            /// scanner works, and the scanner is left when it is over. A part that is scanned twice is read twice.
+            ///
+            /// `invalid`: no such part, or one that the plug-in may not read; its body cannot be decoded; no scanner of that name
+            /// is configured. `limit`: the part is larger than the scanner takes. `unavailable`: the scanner did not answer, or is
+            /// left alone because it did not before, or has as many calls as it takes at once.
+            #[allow(async_fn_in_trait)]
+            pub fn part(
+                id: u32,
+                scanner: &str,
+            ) -> ::core::result::Result<::core::option::Option<_rt::String>, Fault> {
+                #[cfg(not(target_family = "wasm"))]
+                return crate::native::scan::part(id, scanner);
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = scanner;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "mm4:filter/scan@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "part"]
+                        fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import2(_rt::as_i32(&id), ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result19 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                match l4 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l5 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l8 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::mm4::filter::types::Fault as V18;
+                                let v18 = match l8 {
+                                    0 => {
+                                        let e18 = {
+                                            let l9 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        V18::Invalid(e18)
+                                    }
+                                    1 => {
+                                        let e18 = {
+                                            let l12 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        V18::Unavailable(e18)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                        let e18 = {
+                                            let l15 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l16 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len17 = l16;
+                                            let bytes17 = _rt::Vec::from_raw_parts(
+                                                l15.cast(),
+                                                len17,
+                                                len17,
+                                            );
+                                            _rt::string_lift(bytes17)
+                                        };
+                                        V18::Limit(e18)
+                                    }
+                                };
+                                v18
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result19
+                }
+            }
+        }
+        /// Questions to services outside, over HTTP, to the URLs that the configuration names for this plug-in
+        /// (`[[plugin.service]]`) and to nothing else. For `process` only: calling it in `configure` fails the load.
+        ///
+        /// As young as `scan`.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        #[allow(unreachable_code)]
+        pub mod http {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Fault = super::super::super::mm4::filter::types::Fault;
+            pub type HeaderField = super::super::super::mm4::filter::types::HeaderField;
+            #[derive(Clone, PartialEq)]
+            pub struct Request {
+                /// In capitals: `GET`, `POST`.
+                pub method: _rt::String,
+                /// The whole URL, with its query: `https://numbers.example/v1/+15555550100`.
+                pub url: _rt::String,
+                /// Sent as they are. The relay writes `Host`, `Content-Length` and `Connection` itself, and adds the secrets that
+                /// the configuration names, in place of fields of the same names.
+                pub headers: _rt::Vec<HeaderField>,
+                pub body: _rt::Vec<u8>,
+            }
+            impl ::core::fmt::Debug for Request {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Request")
+                        .field("method", &self.method)
+                        .field("url", &self.url)
+                        .field("headers", &self.headers)
+                        .field("body", &self.body)
+                        .finish()
+                }
+            }
+            #[derive(Clone, PartialEq)]
+            pub struct Response {
+                pub status: u16,
+                /// Names in small letters; a value with octets that are no visible ASCII is left out.
+                pub headers: _rt::Vec<HeaderField>,
+                pub body: _rt::Vec<u8>,
+            }
+            impl ::core::fmt::Debug for Response {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Response")
+                        .field("status", &self.status)
+                        .field("headers", &self.headers)
+                        .field("body", &self.body)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Asks once and waits for the whole answer. Any status is an answer, redirects too: they are not followed. The call's
+            /// `time` goes on meanwhile, and the connection is closed when it is over.
+            ///
+            /// `invalid`: the request is not well-formed, or no service of the plug-in allows its method and URL; the text says
+            /// what would have to be configured. `limit`: the body or the answer is larger than the service allows, or the call
+            /// has used up the time or the number of questions that it has for this service. `unavailable`: the service did not
+            /// answer, or is left alone because it did not before, or has as many calls as it takes.
+            #[allow(async_fn_in_trait)]
+            pub fn fetch(request: &Request) -> ::core::result::Result<Response, Fault> {
+                #[cfg(not(target_family = "wasm"))]
+                return crate::native::http::fetch(request);
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 6 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 6
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let Request {
+                        method: method0,
+                        url: url0,
+                        headers: headers0,
+                        body: body0,
+                    } = request;
+                    let vec1 = method0;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec2 = url0;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    let vec6 = headers0;
+                    let len6 = vec6.len();
+                    let layout6 = _rt::alloc::Layout::from_size_align(
+                            vec6.len() * (4 * ::core::mem::size_of::<*const u8>()),
+                            ::core::mem::size_of::<*const u8>(),
+                        )
+                        .unwrap();
+                    let (result6, _cleanup6) = wit_bindgen::rt::Cleanup::new(layout6);
+                    for (i, e) in vec6.into_iter().enumerate() {
+                        let base = result6
+                            .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                        {
+                            let super::super::super::mm4::filter::types::HeaderField {
+                                name: name3,
+                                value: value3,
+                            } = e;
+                            let vec4 = name3;
+                            let ptr4 = vec4.as_ptr().cast::<u8>();
+                            let len4 = vec4.len();
+                            *base
+                                .add(::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len4;
+                            *base.add(0).cast::<*mut u8>() = ptr4.cast_mut();
+                            let vec5 = value3;
+                            let ptr5 = vec5.as_ptr().cast::<u8>();
+                            let len5 = vec5.len();
+                            *base
+                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                .cast::<usize>() = len5;
+                            *base
+                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                .cast::<*mut u8>() = ptr5.cast_mut();
+                        }
+                    }
+                    let vec7 = body0;
+                    let ptr7 = vec7.as_ptr().cast::<u8>();
+                    let len7 = vec7.len();
+                    let ptr8 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "mm4:filter/http@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "fetch"]
+                        fn wit_import9(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import9(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import9(
+                        ptr1.cast_mut(),
+                        len1,
+                        ptr2.cast_mut(),
+                        len2,
+                        result6,
+                        len6,
+                        ptr7.cast_mut(),
+                        len7,
+                        ptr8,
+                    );
+                    let l10 = i32::from(*ptr8.add(0).cast::<u8>());
+                    let result35 = match l10 {
+                        0 => {
+                            let e = {
+                                let l11 = i32::from(
+                                    *ptr8.add(::core::mem::size_of::<*const u8>()).cast::<u16>(),
+                                );
+                                let l12 = *ptr8
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l13 = *ptr8
+                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base20 = l12;
+                                let len20 = l13;
+                                let mut result20 = _rt::Vec::with_capacity(len20);
+                                for i in 0..len20 {
+                                    let base = base20
+                                        .add(i * (4 * ::core::mem::size_of::<*const u8>()));
+                                    let e20 = {
+                                        let l14 = *base.add(0).cast::<*mut u8>();
+                                        let l15 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len16 = l15;
+                                        let bytes16 = _rt::Vec::from_raw_parts(
+                                            l14.cast(),
+                                            len16,
+                                            len16,
+                                        );
+                                        let l17 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l18 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len19 = l18;
+                                        let bytes19 = _rt::Vec::from_raw_parts(
+                                            l17.cast(),
+                                            len19,
+                                            len19,
+                                        );
+                                        super::super::super::mm4::filter::types::HeaderField {
+                                            name: _rt::string_lift(bytes16),
+                                            value: _rt::string_lift(bytes19),
+                                        }
+                                    };
+                                    result20.push(e20);
+                                }
+                                _rt::cabi_dealloc(
+                                    base20,
+                                    len20 * (4 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                let l21 = *ptr8
+                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l22 = *ptr8
+                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len23 = l22;
+                                Response {
+                                    status: l11 as u16,
+                                    headers: result20,
+                                    body: <_ as From<
+                                        _rt::Vec<_>,
+                                    >>::from(_rt::Vec::from_raw_parts(l21.cast(), len23, len23)),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l24 = i32::from(
+                                    *ptr8.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use super::super::super::mm4::filter::types::Fault as V34;
+                                let v34 = match l24 {
+                                    0 => {
+                                        let e34 = {
+                                            let l25 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l26 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len27 = l26;
+                                            let bytes27 = _rt::Vec::from_raw_parts(
+                                                l25.cast(),
+                                                len27,
+                                                len27,
+                                            );
+                                            _rt::string_lift(bytes27)
+                                        };
+                                        V34::Invalid(e34)
+                                    }
+                                    1 => {
+                                        let e34 = {
+                                            let l28 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l29 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len30 = l29;
+                                            let bytes30 = _rt::Vec::from_raw_parts(
+                                                l28.cast(),
+                                                len30,
+                                                len30,
+                                            );
+                                            _rt::string_lift(bytes30)
+                                        };
+                                        V34::Unavailable(e34)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                        let e34 = {
+                                            let l31 = *ptr8
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l32 = *ptr8
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len33 = l32;
+                                            let bytes33 = _rt::Vec::from_raw_parts(
+                                                l31.cast(),
+                                                len33,
+                                                len33,
+                                            );
+                                            _rt::string_lift(bytes33)
+                                        };
+                                        V34::Limit(e34)
+                                    }
+                                };
+                                v34
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result35
+                }
+            }
+        }
     }
 }
 #[allow(dead_code, clippy::all)]
@@ -7003,9 +7481,117 @@ macro_rules! __export_filter_impl {
         () = { #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.63.0:mm4:filter@0.1.0:filter:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3942] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4211] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9\x1d\x01A\x02\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf6\x1f\x01A\x02\x01\
+A$\x01B3\x01m\x07\x0fforward-request\x10forward-response\x17delivery-report-requ\
+est\x18delivery-report-response\x19read-reply-report-request\x1aread-reply-repor\
+t-response\x05other\x04\0\x0cmessage-type\x03\0\0\x01m\x04\x06number\x0ashort-co\
+de\x05email\x05other\x04\0\x0caddress-kind\x03\0\x02\x01ks\x01r\x05\x04texts\x04\
+kind\x03\x04users\x0caddress-type\x04\x06domain\x04\x04\0\x07address\x03\0\x05\x01\
+r\x02\x02idy\x07address\x06\x04\0\x09recipient\x03\0\x07\x01r\x02\x04names\x05va\
+lues\x04\0\x0cheader-field\x03\0\x09\x01r\x06\x02idy\x0amedia-types\x04name\x04\x0a\
+content-id\x04\x10content-location\x04\x0cencoded-sizew\x04\0\x04part\x03\0\x0b\x01\
+kw\x01ky\x01r\x08\x04peers\x06domains\x06inside\x7f\x0dcontent-class\x04\x10max-\
+message-size\x0d\x0emax-image-size\x0d\x0fmax-image-width\x0e\x10max-image-heigh\
+t\x0e\x04\0\x0bdestination\x03\0\x0f\x01r\x03\x04peers\x06statuss\x04text\x04\x04\
+\0\x08response\x03\0\x11\x01r\x05\x04peers\x04hosts\x04code{\x04texts\x08attempt\
+sy\x04\0\x08delivery\x03\0\x13\x01q\x04\x09delivered\x01\x14\0\x06failed\x01\x14\
+\0\x07expired\x01\x14\0\x08response\x01\x12\0\x04\0\x07outcome\x03\0\x15\x01q\x03\
+\x07arrival\0\0\x09departure\x01\x10\0\x07outcome\x01\x16\0\x04\0\x08occasion\x03\
+\0\x17\x01q\x03\x07invalid\x01s\0\x0bunavailable\x01s\0\x05limit\x01s\0\x04\0\x05\
+fault\x03\0\x19\x04\0\x0bbody-writer\x03\x01\x01r\x02\x02idy\x07addresss\x04\0\x0d\
+set-recipient\x03\0\x1c\x01r\x02\x09recipienty\x04peers\x04\0\x05route\x03\0\x1e\
+\x01i\x1b\x01r\x03\x02idy\x04body\x20\x04name\x04\x04\0\x0creplace-part\x03\0!\x01\
+r\x03\x04body\x20\x04name\x04\x0acontent-id\x04\x04\0\x08add-part\x03\0#\x01q\x0a\
+\x0aset-header\x01\x0a\0\x0dremove-header\x01s\0\x0eset-originator\x01s\0\x0dset\
+-recipient\x01\x1d\0\x0dadd-recipient\x01s\0\x0edrop-recipient\x01y\0\x05route\x01\
+\x1f\0\x0creplace-part\x01\"\0\x0bremove-part\x01y\0\x08add-part\x01$\0\x04\0\x04\
+edit\x03\0%\x01r\x02\x04code{\x04texts\x04\0\x07refusal\x03\0'\x01p&\x01q\x05\x04\
+pass\0\0\x04edit\x01)\0\x06refuse\x01(\0\x04hold\x01s\0\x07discard\x01s\0\x04\0\x07\
+verdict\x03\0*\x01@\x01\x0amedia-types\0\x20\x04\0\x18[constructor]body-writer\x01\
+,\x01h\x1b\x01p}\x01j\0\x01\x1a\x01@\x02\x04self-\x05bytes.\0/\x04\0\x19[method]\
+body-writer.write\x010\x03\0\x16mm4:filter/types@0.1.0\x05\0\x02\x03\0\0\x07addr\
+ess\x02\x03\0\0\x0cheader-field\x02\x03\0\0\x0cmessage-type\x02\x03\0\0\x04part\x02\
+\x03\0\0\x09recipient\x02\x03\0\0\x05fault\x01B.\x02\x03\x02\x01\x01\x04\0\x07ad\
+dress\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0cheader-field\x03\0\x02\x02\x03\x02\x01\
+\x03\x04\0\x0cmessage-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x04part\x03\0\x06\
+\x02\x03\x02\x01\x05\x04\0\x09recipient\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05f\
+ault\x03\0\x0a\x01r\x08\x0cmessage-type\x05\x0amessage-ids\x0etransaction-ids\x06\
+sources\x0dsource-inside\x7f\x0aintra-mmse\x7f\x0breceived-atw\x04sizew\x04\0\x07\
+summary\x03\0\x0c\x01r\x04\x0cmessage-type\x05\x0amessage-ids\x0etransaction-ids\
+\x06sources\x04\0\x07request\x03\0\x0e\x01@\0\0\x0d\x04\0\x07current\x01\x10\x01\
+k\x01\x01@\0\0\x11\x04\0\x0aoriginator\x01\x12\x01p\x09\x01@\0\0\x13\x04\0\x0are\
+cipients\x01\x14\x01ks\x01@\x01\x04names\0\x15\x04\0\x06header\x01\x16\x01p\x03\x01\
+@\0\0\x17\x04\0\x07headers\x01\x18\x04\0\x05field\x01\x16\x01k\x0f\x01@\0\0\x19\x04\
+\0\x08answered\x01\x1a\x01p\x07\x01@\0\0\x1b\x04\0\x05parts\x01\x1c\x01p}\x01j\x01\
+\x1d\x01\x0b\x01@\x03\x02idy\x06offsetw\x03maxy\0\x1e\x04\0\x09read-part\x01\x1f\
+\x01j\x01\x15\x01\x0b\x01@\x02\x02idy\x04names\0\x20\x04\0\x0bpart-header\x01!\x01\
+@\0\0w\x04\0\x09time-left\x01\"\x03\0\x18mm4:filter/message@0.1.0\x05\x07\x01B\x07\
+\x01@\0\0w\x04\0\x04size\x01\0\x01p}\x01@\x02\x06offsetw\x03maxy\0\x01\x04\0\x04\
+read\x01\x02\x01@\x01\x05grants\0\x7f\x04\0\x07granted\x01\x03\x03\0\x17mm4:filt\
+er/config@0.1.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01k\
+s\x01j\x01\x02\x01\x01\x01@\x02\x05tables\x03keys\0\x03\x04\0\x06lookup\x01\x04\x01\
+o\x02ss\x01k\x05\x01j\x01\x06\x01\x01\x01@\x02\x05tables\x04texts\0\x07\x04\0\x0d\
+lookup-prefix\x01\x08\x03\0\x17mm4:filter/tables@0.1.0\x05\x09\x01B\x06\x01m\x04\
+\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
+texts\x01\0\x04\0\x05write\x01\x02\x01@\x01\x04names\x01\0\x04\0\x04rule\x01\x03\
+\x03\0\x14mm4:filter/log@0.1.0\x05\x0a\x01B\x02\x01@\0\0w\x04\0\x03now\x01\0\x03\
+\0\x16mm4:filter/clock@0.1.0\x05\x0b\x01B\x05\x01@\0\0w\x04\0\x06number\x01\0\x01\
+p}\x01@\x01\x05county\0\x01\x04\0\x05bytes\x01\x02\x03\0\x17mm4:filter/random@0.\
+1.0\x05\x0c\x01B\x07\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01j\0\x01\x01\x01\
+@\x02\x04names\x02byw\0\x02\x04\0\x05count\x01\x03\x01@\x02\x04names\x05valueu\0\
+\x02\x04\0\x07observe\x01\x04\x03\0\x18mm4:filter/metrics@0.1.0\x05\x0d\x01B\x0e\
+\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01p}\x01k\x02\x01j\x01\x03\x01\x01\x01\
+@\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x02\x03keys\x05valu\
+e\x02\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06delete\x01\x08\x01\
+@\x02\x03keys\x02byx\0\x06\x04\0\x09increment\x01\x09\x03\0\x13mm4:filter/kv@0.1\
+.0\x05\x0e\x01B\x13\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01m\x0c\x05o4frq\
+\x05o4frs\x03o4d\x03o4r\x03r4f\x05r4drq\x05r4drs\x05r4rrq\x05r4rrs\x08relay-in\x09\
+relay-out\x0crelay-failed\x04\0\x0brecord-type\x03\0\x02\x01ks\x01k\x7f\x01ps\x01\
+kw\x01ky\x01r\x15\x0brecord-type\x03\x0amessage-ids\x0etransaction-id\x04\x0bsou\
+rce-peer\x04\x10destination-peer\x04\x0aintra-mmse\x05\x0aoriginator\x04\x0areci\
+pients\x06\x0ccontent-type\x04\x0cmessage-size\x07\x0dmessage-class\x04\x08prior\
+ity\x04\x0fsubmission-time\x04\x06expiry\x04\x19delivery-report-requested\x05\x14\
+read-reply-requested\x05\x19acknowledgement-requested\x05\x0dsender-hidden\x05\x0f\
+forward-counter\x08\x0bstatus-code\x04\x0bstatus-text\x04\x04\0\x0fcharging-reco\
+rd\x03\0\x09\x01j\0\x01\x01\x01@\x01\x05entry\x0a\0\x0b\x04\0\x04emit\x01\x0c\x01\
+o\x02ss\x01p\x0d\x01@\x02\x05entry\x0a\x04more\x0e\0\x0b\x04\0\x09emit-with\x01\x0f\
+\x04\0\x12emit-when-answered\x01\x0f\x03\0\x19mm4:filter/charging@0.1.0\x05\x0f\x01\
+B\x09\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01r\x03\x02id\x02\x06dom\
+ain\x02\x04peer\x02\x04\0\x07network\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01\
+@\x01\x06numbers\0\x06\x04\0\x06lookup\x01\x07\x03\0\x1amm4:filter/numbering@0.1\
+.0\x05\x10\x01B\x06\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01j\x01\x02\
+\x01\x01\x01@\x02\x02idy\x07scanners\0\x03\x04\0\x04part\x01\x04\x03\0\x15mm4:fi\
+lter/scan@0.1.0\x05\x11\x01B\x0d\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x02\x03\
+\x02\x01\x02\x04\0\x0cheader-field\x03\0\x02\x01p\x03\x01p}\x01r\x04\x06methods\x03\
+urls\x07headers\x04\x04body\x05\x04\0\x07request\x03\0\x06\x01r\x03\x06status{\x07\
+headers\x04\x04body\x05\x04\0\x08response\x03\0\x08\x01j\x01\x09\x01\x01\x01@\x01\
+\x07request\x07\0\x0a\x04\0\x05fetch\x01\x0b\x03\0\x15mm4:filter/http@0.1.0\x05\x12\
+\x02\x03\0\0\x08occasion\x02\x03\0\0\x07verdict\x01B\x16\x02\x03\x02\x01\x06\x04\
+\0\x05fault\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0cmessage-type\x03\0\x02\x02\x03\x02\
+\x01\x13\x04\0\x08occasion\x03\0\x04\x02\x03\x02\x01\x14\x04\0\x07verdict\x03\0\x06\
+\x01n\x03\x07arrival\x09departure\x07outcome\x04\0\x09occasions\x03\0\x08\x01p\x03\
+\x01ps\x01r\x05\x04names\x07versions\x09occasions\x09\x0dmessage-types\x0a\x0bme\
+dia-types\x0b\x04\0\x0bdescription\x03\0\x0c\x01@\0\0\x0d\x04\0\x08describe\x01\x0e\
+\x01j\0\x01s\x01@\0\0\x0f\x04\0\x09configure\x01\x10\x01j\x01\x07\x01\x01\x01@\x01\
+\x08occasion\x05\0\x11\x04\0\x07process\x01\x12\x04\0\x17mm4:filter/plugin@0.1.0\
+\x05\x15\x04\0\x17mm4:filter/filter@0.1.0\x04\0\x0b\x0c\x01\0\x06filter\x03\0\0\0\
+G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindge\
+n-rust\x060.63.0";
+        };
+    };
+}
+#[doc(inline)]
+pub use __export_filter_impl as export;
+#[cfg(target_arch = "wasm32")]
+#[unsafe(
+    link_section = "component-type:wit-bindgen:0.63.0:mm4:filter@0.1.0:filter-with-all-of-its-exports-removed:encoded world"
+)]
+#[doc(hidden)]
+#[allow(clippy::octal_escapes)]
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3944] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xcb\x1d\x01A\x02\x01\
 A\x20\x01B3\x01m\x07\x0fforward-request\x10forward-response\x17delivery-report-r\
 equest\x18delivery-report-response\x19read-reply-report-request\x1aread-reply-re\
 port-response\x05other\x04\0\x0cmessage-type\x03\0\0\x01m\x04\x06number\x0ashort\
@@ -7083,110 +7669,16 @@ o\x02ss\x01p\x0d\x01@\x02\x05entry\x0a\x04more\x0e\0\x0b\x04\0\x09emit-with\x01\
 B\x09\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01r\x03\x02id\x02\x06dom\
 ain\x02\x04peer\x02\x04\0\x07network\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01\
 @\x01\x06numbers\0\x06\x04\0\x06lookup\x01\x07\x03\0\x1amm4:filter/numbering@0.1\
-.0\x05\x10\x02\x03\0\0\x08occasion\x02\x03\0\0\x07verdict\x01B\x16\x02\x03\x02\x01\
-\x06\x04\0\x05fault\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0cmessage-type\x03\0\x02\x02\
-\x03\x02\x01\x11\x04\0\x08occasion\x03\0\x04\x02\x03\x02\x01\x12\x04\0\x07verdic\
-t\x03\0\x06\x01n\x03\x07arrival\x09departure\x07outcome\x04\0\x09occasions\x03\0\
-\x08\x01p\x03\x01ps\x01r\x05\x04names\x07versions\x09occasions\x09\x0dmessage-ty\
-pes\x0a\x0bmedia-types\x0b\x04\0\x0bdescription\x03\0\x0c\x01@\0\0\x0d\x04\0\x08\
-describe\x01\x0e\x01j\0\x01s\x01@\0\0\x0f\x04\0\x09configure\x01\x10\x01j\x01\x07\
-\x01\x01\x01@\x01\x08occasion\x05\0\x11\x04\0\x07process\x01\x12\x04\0\x17mm4:fi\
-lter/plugin@0.1.0\x05\x13\x04\0\x17mm4:filter/filter@0.1.0\x04\0\x0b\x0c\x01\0\x06\
-filter\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262\
-.0\x10wit-bindgen-rust\x060.63.0";
-        };
-    };
-}
-#[doc(inline)]
-pub use __export_filter_impl as export;
-#[cfg(target_arch = "wasm32")]
-#[unsafe(
-    link_section = "component-type:wit-bindgen:0.63.0:mm4:filter@0.1.0:filter-with-all-of-its-exports-removed:encoded world"
-)]
-#[doc(hidden)]
-#[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3675] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbe\x1b\x01A\x02\x01\
-A\x1c\x01B3\x01m\x07\x0fforward-request\x10forward-response\x17delivery-report-r\
-equest\x18delivery-report-response\x19read-reply-report-request\x1aread-reply-re\
-port-response\x05other\x04\0\x0cmessage-type\x03\0\0\x01m\x04\x06number\x0ashort\
--code\x05email\x05other\x04\0\x0caddress-kind\x03\0\x02\x01ks\x01r\x05\x04texts\x04\
-kind\x03\x04users\x0caddress-type\x04\x06domain\x04\x04\0\x07address\x03\0\x05\x01\
-r\x02\x02idy\x07address\x06\x04\0\x09recipient\x03\0\x07\x01r\x02\x04names\x05va\
-lues\x04\0\x0cheader-field\x03\0\x09\x01r\x06\x02idy\x0amedia-types\x04name\x04\x0a\
-content-id\x04\x10content-location\x04\x0cencoded-sizew\x04\0\x04part\x03\0\x0b\x01\
-kw\x01ky\x01r\x08\x04peers\x06domains\x06inside\x7f\x0dcontent-class\x04\x10max-\
-message-size\x0d\x0emax-image-size\x0d\x0fmax-image-width\x0e\x10max-image-heigh\
-t\x0e\x04\0\x0bdestination\x03\0\x0f\x01r\x03\x04peers\x06statuss\x04text\x04\x04\
-\0\x08response\x03\0\x11\x01r\x05\x04peers\x04hosts\x04code{\x04texts\x08attempt\
-sy\x04\0\x08delivery\x03\0\x13\x01q\x04\x09delivered\x01\x14\0\x06failed\x01\x14\
-\0\x07expired\x01\x14\0\x08response\x01\x12\0\x04\0\x07outcome\x03\0\x15\x01q\x03\
-\x07arrival\0\0\x09departure\x01\x10\0\x07outcome\x01\x16\0\x04\0\x08occasion\x03\
-\0\x17\x01q\x03\x07invalid\x01s\0\x0bunavailable\x01s\0\x05limit\x01s\0\x04\0\x05\
-fault\x03\0\x19\x04\0\x0bbody-writer\x03\x01\x01r\x02\x02idy\x07addresss\x04\0\x0d\
-set-recipient\x03\0\x1c\x01r\x02\x09recipienty\x04peers\x04\0\x05route\x03\0\x1e\
-\x01i\x1b\x01r\x03\x02idy\x04body\x20\x04name\x04\x04\0\x0creplace-part\x03\0!\x01\
-r\x03\x04body\x20\x04name\x04\x0acontent-id\x04\x04\0\x08add-part\x03\0#\x01q\x0a\
-\x0aset-header\x01\x0a\0\x0dremove-header\x01s\0\x0eset-originator\x01s\0\x0dset\
--recipient\x01\x1d\0\x0dadd-recipient\x01s\0\x0edrop-recipient\x01y\0\x05route\x01\
-\x1f\0\x0creplace-part\x01\"\0\x0bremove-part\x01y\0\x08add-part\x01$\0\x04\0\x04\
-edit\x03\0%\x01r\x02\x04code{\x04texts\x04\0\x07refusal\x03\0'\x01p&\x01q\x05\x04\
-pass\0\0\x04edit\x01)\0\x06refuse\x01(\0\x04hold\x01s\0\x07discard\x01s\0\x04\0\x07\
-verdict\x03\0*\x01@\x01\x0amedia-types\0\x20\x04\0\x18[constructor]body-writer\x01\
-,\x01h\x1b\x01p}\x01j\0\x01\x1a\x01@\x02\x04self-\x05bytes.\0/\x04\0\x19[method]\
-body-writer.write\x010\x03\0\x16mm4:filter/types@0.1.0\x05\0\x02\x03\0\0\x07addr\
-ess\x02\x03\0\0\x0cheader-field\x02\x03\0\0\x0cmessage-type\x02\x03\0\0\x04part\x02\
-\x03\0\0\x09recipient\x02\x03\0\0\x05fault\x01B.\x02\x03\x02\x01\x01\x04\0\x07ad\
-dress\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0cheader-field\x03\0\x02\x02\x03\x02\x01\
-\x03\x04\0\x0cmessage-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x04part\x03\0\x06\
-\x02\x03\x02\x01\x05\x04\0\x09recipient\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05f\
-ault\x03\0\x0a\x01r\x08\x0cmessage-type\x05\x0amessage-ids\x0etransaction-ids\x06\
-sources\x0dsource-inside\x7f\x0aintra-mmse\x7f\x0breceived-atw\x04sizew\x04\0\x07\
-summary\x03\0\x0c\x01r\x04\x0cmessage-type\x05\x0amessage-ids\x0etransaction-ids\
-\x06sources\x04\0\x07request\x03\0\x0e\x01@\0\0\x0d\x04\0\x07current\x01\x10\x01\
-k\x01\x01@\0\0\x11\x04\0\x0aoriginator\x01\x12\x01p\x09\x01@\0\0\x13\x04\0\x0are\
-cipients\x01\x14\x01ks\x01@\x01\x04names\0\x15\x04\0\x06header\x01\x16\x01p\x03\x01\
-@\0\0\x17\x04\0\x07headers\x01\x18\x04\0\x05field\x01\x16\x01k\x0f\x01@\0\0\x19\x04\
-\0\x08answered\x01\x1a\x01p\x07\x01@\0\0\x1b\x04\0\x05parts\x01\x1c\x01p}\x01j\x01\
-\x1d\x01\x0b\x01@\x03\x02idy\x06offsetw\x03maxy\0\x1e\x04\0\x09read-part\x01\x1f\
-\x01j\x01\x15\x01\x0b\x01@\x02\x02idy\x04names\0\x20\x04\0\x0bpart-header\x01!\x01\
-@\0\0w\x04\0\x09time-left\x01\"\x03\0\x18mm4:filter/message@0.1.0\x05\x07\x01B\x07\
-\x01@\0\0w\x04\0\x04size\x01\0\x01p}\x01@\x02\x06offsetw\x03maxy\0\x01\x04\0\x04\
-read\x01\x02\x01@\x01\x05grants\0\x7f\x04\0\x07granted\x01\x03\x03\0\x17mm4:filt\
-er/config@0.1.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01k\
-s\x01j\x01\x02\x01\x01\x01@\x02\x05tables\x03keys\0\x03\x04\0\x06lookup\x01\x04\x01\
-o\x02ss\x01k\x05\x01j\x01\x06\x01\x01\x01@\x02\x05tables\x04texts\0\x07\x04\0\x0d\
-lookup-prefix\x01\x08\x03\0\x17mm4:filter/tables@0.1.0\x05\x09\x01B\x06\x01m\x04\
-\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
-texts\x01\0\x04\0\x05write\x01\x02\x01@\x01\x04names\x01\0\x04\0\x04rule\x01\x03\
-\x03\0\x14mm4:filter/log@0.1.0\x05\x0a\x01B\x02\x01@\0\0w\x04\0\x03now\x01\0\x03\
-\0\x16mm4:filter/clock@0.1.0\x05\x0b\x01B\x05\x01@\0\0w\x04\0\x06number\x01\0\x01\
-p}\x01@\x01\x05county\0\x01\x04\0\x05bytes\x01\x02\x03\0\x17mm4:filter/random@0.\
-1.0\x05\x0c\x01B\x07\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01j\0\x01\x01\x01\
-@\x02\x04names\x02byw\0\x02\x04\0\x05count\x01\x03\x01@\x02\x04names\x05valueu\0\
-\x02\x04\0\x07observe\x01\x04\x03\0\x18mm4:filter/metrics@0.1.0\x05\x0d\x01B\x0e\
-\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01p}\x01k\x02\x01j\x01\x03\x01\x01\x01\
-@\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x02\x03keys\x05valu\
-e\x02\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06delete\x01\x08\x01\
-@\x02\x03keys\x02byx\0\x06\x04\0\x09increment\x01\x09\x03\0\x13mm4:filter/kv@0.1\
-.0\x05\x0e\x01B\x13\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01m\x0c\x05o4frq\
-\x05o4frs\x03o4d\x03o4r\x03r4f\x05r4drq\x05r4drs\x05r4rrq\x05r4rrs\x08relay-in\x09\
-relay-out\x0crelay-failed\x04\0\x0brecord-type\x03\0\x02\x01ks\x01k\x7f\x01ps\x01\
-kw\x01ky\x01r\x15\x0brecord-type\x03\x0amessage-ids\x0etransaction-id\x04\x0bsou\
-rce-peer\x04\x10destination-peer\x04\x0aintra-mmse\x05\x0aoriginator\x04\x0areci\
-pients\x06\x0ccontent-type\x04\x0cmessage-size\x07\x0dmessage-class\x04\x08prior\
-ity\x04\x0fsubmission-time\x04\x06expiry\x04\x19delivery-report-requested\x05\x14\
-read-reply-requested\x05\x19acknowledgement-requested\x05\x0dsender-hidden\x05\x0f\
-forward-counter\x08\x0bstatus-code\x04\x0bstatus-text\x04\x04\0\x0fcharging-reco\
-rd\x03\0\x09\x01j\0\x01\x01\x01@\x01\x05entry\x0a\0\x0b\x04\0\x04emit\x01\x0c\x01\
-o\x02ss\x01p\x0d\x01@\x02\x05entry\x0a\x04more\x0e\0\x0b\x04\0\x09emit-with\x01\x0f\
-\x04\0\x12emit-when-answered\x01\x0f\x03\0\x19mm4:filter/charging@0.1.0\x05\x0f\x01\
-B\x09\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01r\x03\x02id\x02\x06dom\
-ain\x02\x04peer\x02\x04\0\x07network\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01\
-@\x01\x06numbers\0\x06\x04\0\x06lookup\x01\x07\x03\0\x1amm4:filter/numbering@0.1\
-.0\x05\x10\x04\07mm4:filter/filter-with-all-of-its-exports-removed@0.1.0\x04\0\x0b\
-,\x01\0&filter-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cpr\
-ocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+.0\x05\x10\x01B\x06\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01j\x01\x02\
+\x01\x01\x01@\x02\x02idy\x07scanners\0\x03\x04\0\x04part\x01\x04\x03\0\x15mm4:fi\
+lter/scan@0.1.0\x05\x11\x01B\x0d\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x02\x03\
+\x02\x01\x02\x04\0\x0cheader-field\x03\0\x02\x01p\x03\x01p}\x01r\x04\x06methods\x03\
+urls\x07headers\x04\x04body\x05\x04\0\x07request\x03\0\x06\x01r\x03\x06status{\x07\
+headers\x04\x04body\x05\x04\0\x08response\x03\0\x08\x01j\x01\x09\x01\x01\x01@\x01\
+\x07request\x07\0\x0a\x04\0\x05fetch\x01\x0b\x03\0\x15mm4:filter/http@0.1.0\x05\x12\
+\x04\07mm4:filter/filter-with-all-of-its-exports-removed@0.1.0\x04\0\x0b,\x01\0&\
+filter-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-\
+by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -49,7 +49,7 @@
 //! - [`edit`] and [`body`]: what a verdict is made of; [`append_text`]: a text behind what the message says.
 //! - [`Pattern`]: texts with `*` in them, for settings. With the feature `text`, texts in whatever charset.
 //! - [`AddressExt`], [`address`]: MMS addresses, taken apart and put together.
-//! - [`tables`], [`kv`], [`charging`], [`clock`], [`log`], [`random`], [`metrics`], [`numbering`]: the relay's services.
+//! - [`tables`], [`kv`], [`charging`], [`clock`], [`log`], [`random`], [`metrics`], [`numbering`], [`scan`], [`http`]: the relay's services.
 //!   Each needs a grant of its name in the relay's configuration, and in `plugin.toml` for `mm4relay plugin test`.
 //!   `message` and `config` need none.
 //!
@@ -91,7 +91,7 @@ pub use bindings::mm4::filter::types::{
     Address, AddressKind, BodyWriter, Delivery, Destination, Edit, Fault, HeaderField, MessageType, Outcome, Part,
     Recipient, Refusal, Response, Verdict,
 };
-pub use bindings::mm4::filter::{charging, clock, kv, log, message, metrics, numbering, random, tables};
+pub use bindings::mm4::filter::{charging, clock, http, kv, log, message, metrics, numbering, random, scan, tables};
 
 /// The `source` of a message that the relay wrote itself: a response, a report or a bounce. Nobody sent it to the relay.
 pub const RELAY: &str = "mm4relay";

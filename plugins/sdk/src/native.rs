@@ -297,3 +297,37 @@ pub mod numbering {
         })
     }
 }
+
+pub mod scan {
+    use super::*;
+
+    pub fn part(id: u32, scanner: &str) -> Result<Option<String>, Fault> {
+        within("scan.part", |state| {
+            state.part(id)?;
+            match state.scanners.get(scanner) {
+                Some(found) => Ok(found.get(&id).cloned()),
+                None => invalid(format!("the test has no scanner {scanner:?}: Relay::scanner adds one")),
+            }
+        })
+    }
+}
+
+pub mod http {
+    use super::*;
+    use crate::http::{Request, Response};
+
+    pub fn fetch(request: &Request) -> Result<Response, Fault> {
+        within("http.fetch", |state| {
+            let asked = format!("{} {}", request.method, request.url);
+            state.asked.push(request.clone());
+            let Some((status, body)) = state.answers.get(&asked) else {
+                return invalid(format!("the test has no answer to {asked:?}: Relay::answer adds one"));
+            };
+            Ok(Response {
+                status: *status,
+                headers: Vec::new(),
+                body: body.clone(),
+            })
+        })
+    }
+}

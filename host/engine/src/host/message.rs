@@ -23,7 +23,7 @@ impl Call {
     }
 
     /// The fault is for a part that cannot be read. An unknown one is the subject's to refuse.
-    fn may_read_part(&mut self, subject: &dyn Subject, id: u32) -> Result<(), Fault> {
+    pub(super) fn may_read_part(&mut self, subject: &dyn Subject, id: u32) -> Result<(), Fault> {
         if self.owner.may.read_parts == Which::All && !self.used.read_parts.is_empty() {
             return Ok(());
         }

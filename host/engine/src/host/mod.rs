@@ -13,6 +13,7 @@ mod log;
 mod message;
 mod metrics;
 mod numbering;
+pub(crate) mod outside;
 mod random;
 pub(crate) mod rules;
 mod tables;
@@ -66,6 +67,8 @@ pub(crate) struct Call {
     pub rules: rules::Named,
     /// What it used of the message.
     pub used: Used,
+    /// What it asked outside of the relay.
+    pub outside: outside::Book,
     /// For its turn, when it takes long.
     pub waits: Waits,
     started: Instant,
@@ -101,6 +104,7 @@ impl Call {
             log: log::Book::default(),
             rules: rules::Named::new(subject.is_none()),
             used: Used::default(),
+            outside: outside::Book::default(),
             waits: Waits::default(),
             started: Instant::now(),
             subject,

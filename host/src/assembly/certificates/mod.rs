@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use tokio_rustls::rustls::crypto::{self, CryptoProvider};
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError, ServerConfig};
 
-use crate::config::{Config, Peer, ServerTls};
+use crate::config::{self, Config, Peer, ServerTls};
 use crate::message::{PeerName, TlsTo};
 use crate::sync::lock;
 
@@ -134,6 +134,24 @@ fn towards(peer: &Peer, found: &mut Findings, now: SystemTime) -> Option<ClientC
     shown
         .map_err(|error| found.problem(&keys[1], no_pair(&error, files)))
         .ok()
+}
+
+/// TLS towards a service outside: whom `ca` vouches for, as with a peer, and what the relay shows there.
+pub(super) fn towards_service(ca: &Path, identity: Option<&config::Identity>) -> anyhow::Result<ClientConfig> {
+    let mut found = Findings::default();
+    let trust = Trust::read(provider(), ca, "ca", &mut found, SystemTime::now());
+    let trust = trust
+        .filter(|_| found.is_empty())
+        .with_context(|| found.problems.join("; "))?;
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let verified = builder.dangerous().with_custom_certificate_verifier(Arc::new(trust));
+    let Some(identity) = identity else {
+        return Ok(verified.with_no_client_auth());
+    };
+    let chain = files::certificates(&identity.certificate)?;
+    let chain = chain.into_iter().map(|(certificate, _)| certificate).collect();
+    let shown = verified.with_client_auth_cert(chain, files::key(&identity.key)?);
+    shown.map_err(|error| anyhow::anyhow!(no_pair(&error, [&*identity.certificate, &*identity.key])))
 }
 
 fn no_pair(error: &TlsError, [certificate, key]: [&Path; 2]) -> String {

@@ -6,6 +6,7 @@
 
 mod charging;
 mod life;
+mod outside;
 mod plugins;
 mod rooms;
 mod transactions;
@@ -105,6 +106,7 @@ impl Shown {
         add(Box::new(rooms::Intake(Arc::clone(&relay.counts))));
         add(Box::new(rooms::Outgoing(Arc::downgrade(&relay.delivery))));
         add(Box::new(transactions::Requests(Arc::downgrade(&relay.transactions))));
+        add(Box::new(outside::OutsideCalls(Arc::clone(&relay.gates))));
         add(Box::new(plugins::Plugins(Arc::downgrade(&relay.catalogue))));
         add(Box::new(life.clone()));
         if let Some(files) = files {

@@ -13,10 +13,11 @@ use crate::message::{
     Content, Envelope, Header, Incoming, Message, MessageId, MmsAddress, Origin, Recipient, RecipientId, Source,
     Timestamp,
 };
-use crate::pipeline::TableSet;
+use crate::pipeline::{Outside, TableSet};
 use crate::protocol::mm4;
 use crate::rehearsal::library::sample;
 
+use super::answers::FromCase;
 use super::circumstances::Inline;
 use file::{Occasion, merged};
 
@@ -138,6 +139,14 @@ impl Case {
         let text = self.settings.now.as_deref().unwrap_or("2026-01-26T00:17:43Z");
         let parsed: jiff::Timestamp = text.parse().with_context(|| format!("case.toml: now = {text:?}"))?;
         Ok(Timestamp(u64::try_from(parsed.as_millisecond())?))
+    }
+
+    /// Those outside of the relay, as the case tells of them.
+    pub fn outside(&self) -> Arc<dyn Outside> {
+        Arc::new(FromCase {
+            scanners: self.settings.scanners.clone(),
+            http: self.settings.http.clone(),
+        })
     }
 
     /// The tables that the case brings.

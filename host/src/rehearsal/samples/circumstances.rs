@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mm4relay_engine::{BoxFuture, Level, Network, Services, Table};
+use mm4relay_engine::{AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Level, Network, Services, Subject, Table};
 
 use super::Case;
 use crate::message::{KvWrite, Timestamp};
-use crate::pipeline::TableSet;
+use crate::pipeline::{Outside, TableSet};
 use crate::sync::lock;
 
 /// A line that a plug-in logged or printed.
@@ -35,6 +35,7 @@ impl fmt::Display for Line {
 pub(super) struct Circumstances {
     tables: TableSet,
     networks: BTreeMap<String, Network>,
+    outside: Arc<dyn Outside>,
     seed: [u8; 32],
     now: AtomicU64,
     values: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -46,6 +47,7 @@ impl Circumstances {
         Self {
             tables: case.tables(),
             networks: case.settings.numbering.clone(),
+            outside: case.outside(),
             seed: case.random_seed(),
             now: AtomicU64::new(now.0),
             values: Mutex::default(),
@@ -115,6 +117,34 @@ impl Services for Circumstances {
 
     fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
         Box::pin(async move { Ok(self.networks.get(number).cloned()) })
+    }
+
+    /// The answers are written down.
+    fn tells_time(&self) -> bool {
+        false
+    }
+
+    fn scan<'a>(
+        &'a self,
+        scanner: &'a str,
+        subject: &'a dyn Subject,
+        part: u32,
+    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
+        self.outside.scan(scanner, subject, part)
+    }
+
+    fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
+        self.outside.service(plugin, request)
+    }
+
+    fn fetch<'a>(
+        &'a self,
+        plugin: &'a str,
+        service: &'a str,
+        request: HttpRequest,
+        before: AskedOf,
+    ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
+        self.outside.fetch(plugin, service, request, before)
     }
 
     fn log(&self, _plugin: &str, _message: &str, level: Level, text: &str) {

@@ -4,6 +4,7 @@
 //! [`Bench`], so that a snapshot blessed by the one is what the other compares with. A case brings its own settings,
 //! tables and time: what it shows depends on the component and its grants only, not on the relay that runs it.
 
+mod answers;
 mod case;
 mod circumstances;
 mod difference;
@@ -203,7 +204,8 @@ impl Bench {
     async fn load(&mut self, case: &Case) -> anyhow::Result<&Loaded> {
         let (settings, tables, now) = (case.settings_json()?, &case.settings.tables, case.now()?);
         let (numbering, seed) = (&case.settings.numbering, case.random_seed());
-        let circumstances = serde_json::json!([settings, tables, numbering, seed, now.0]).to_string();
+        let outside = (&case.settings.scanners, &case.settings.http);
+        let circumstances = serde_json::json!([settings, tables, numbering, outside, seed, now.0]).to_string();
         let fits = self.loaded.as_ref().is_some_and(|loaded| loaded.key == circumstances);
         if !fits {
             self.loaded = Some(self.loaded_for(case, circumstances, settings, now).await);

@@ -18,6 +18,9 @@ struct Paper {
     checksum: &'static str,
     counts: RefCell<BTreeMap<String, (u64, String)>>,
     texts_read: RefCell<u32>,
+    /// What the scanner finds; `None` is a scanner that does not answer.
+    found: BTreeMap<u32, Option<&'static str>>,
+    scanned: RefCell<u32>,
 }
 
 impl World for Paper {
@@ -36,6 +39,22 @@ impl World for Paper {
 
     fn checksum(&self) -> Result<(String, u64), Fault> {
         Ok((self.checksum.to_owned(), self.checksum.len() as u64))
+    }
+
+    fn scan(&self, _scanner: &str, part: u32) -> Result<Option<String>, Fault> {
+        *self.scanned.borrow_mut() += 1;
+        match self.found.get(&part) {
+            Some(None) => Err(Fault::Unavailable("no answer".into())),
+            found => Ok(found.copied().flatten().map(str::to_owned)),
+        }
+    }
+
+    fn ask(&self, url: &str, question: &Value) -> Result<String, Fault> {
+        assert_eq!(question["recipients"][0], "+15555550199");
+        match url {
+            "https://away.example/" => Err(Fault::Unavailable("no answer".into())),
+            _ => Ok("spam".into()),
+        }
     }
 
     fn seen(&self, place: &Place) -> Result<Seen, Fault> {
@@ -278,4 +297,59 @@ fn a_table_that_is_not_there_is_a_failure_and_no_answer() {
     let rules = rules(json!([{ "name": "x", "when": { "originators-in": "broken" }, "then": "refuse" }]));
     assert_eq!(rules.tables(), ["broken"]);
     assert!(rules.judge(&message(), &Paper::default()).is_err());
+}
+
+#[test]
+fn a_scanner_is_asked_about_every_part_once_for_all_rules_and_only_where_the_rest_of_the_rule_holds() {
+    let scan = json!({ "scanner": "clamd" });
+    let all = rules(json!([
+        { "name": "elsewhere", "when": { "from-peers": ["operator-b"] }, "virus-scan": scan, "then": "refuse" },
+        { "name": "marked", "virus-scan": scan, "then": "mark" },
+        { "name": "refused", "virus-scan": scan, "then": "refuse" },
+    ]));
+    let paper = Paper::default();
+    assert_eq!(all.judge(&message(), &paper).unwrap(), Judged::default());
+    assert_eq!(*paper.scanned.borrow(), 3, "each of three parts");
+    let paper = Paper {
+        found: BTreeMap::from([(2, Some("A.Virus")), (1, None)]),
+        ..Paper::default()
+    };
+    let judged = all.judge(&message(), &paper).unwrap();
+    assert_eq!(
+        judged.met,
+        [1, 2],
+        "what is found counts, also when another part could not be scanned"
+    );
+    assert_eq!(*paper.scanned.borrow(), 2);
+}
+
+#[test]
+fn what_a_message_is_that_could_not_be_scanned_is_the_rules_to_say() {
+    let paper = Paper {
+        found: BTreeMap::from([(3, None)]),
+        ..Paper::default()
+    };
+    let judged = |unscanned: &str| {
+        let scan = json!({ "scanner": "clamd", "unscanned": unscanned });
+        rules(json!([{ "name": "x", "virus-scan": scan, "then": "hold" }])).judge(&message(), &paper)
+    };
+    assert!(matches!(judged("fail"), Err(Fault::Unavailable(_))));
+    assert_eq!(judged("pass").unwrap().end, None);
+    assert_eq!(judged("meet").unwrap().end, Some(Action::Hold("rule x".into())));
+}
+
+#[test]
+fn a_rule_is_met_by_the_verdicts_that_it_names() {
+    let met = |service: serde_json::Value| {
+        let rules = rules(json!([{ "name": "x", "service": service, "then": "mark" }]));
+        rules
+            .judge(&message(), &Paper::default())
+            .map(|judged| judged.met.len() == 1)
+    };
+    let (here, away) = ("https://here.example/", "https://away.example/");
+    assert!(met(json!({ "url": here, "verdicts": ["scam", "Spam"] })).unwrap());
+    assert!(!met(json!({ "url": here, "verdicts": ["scam"] })).unwrap());
+    assert!(met(json!({ "url": away, "verdicts": ["spam"] })).is_err());
+    assert!(!met(json!({ "url": away, "verdicts": ["spam"], "unanswered": "pass" })).unwrap());
+    assert!(met(json!({ "url": away, "verdicts": ["spam"], "unanswered": "meet" })).unwrap());
 }

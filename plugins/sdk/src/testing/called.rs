@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::bodies::body_of;
 use super::state::State;
 use crate::charging::ChargingRecord;
+use crate::http::Request;
 use crate::log::Level;
 use crate::{Edit, Fault, Verdict};
 
@@ -25,6 +26,8 @@ pub struct Called {
     pub counters: BTreeMap<String, u64>,
     /// What it put into histograms, in order.
     pub observed: Vec<(String, f64)>,
+    /// What it asked of services, in order.
+    pub asked: Vec<Request>,
 }
 
 impl Called {
@@ -37,6 +40,7 @@ impl Called {
             records: state.records,
             counters: state.counters,
             observed: state.observed,
+            asked: state.asked,
         }
     }
 

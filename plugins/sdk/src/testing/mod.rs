@@ -97,6 +97,20 @@ impl Relay {
         self
     }
 
+    /// What a service outside answers to one question.
+    pub fn answer(mut self, method: &str, url: &str, status: u16, body: impl AsRef<[u8]>) -> Self {
+        let answer = (status, body.as_ref().to_vec());
+        self.state.answers.insert(format!("{method} {url}"), answer);
+        self
+    }
+
+    /// A scanner, and what it finds in which part; in all others, nothing.
+    pub fn scanner<N: Into<String>>(mut self, name: &str, finds: impl IntoIterator<Item = (u32, N)>) -> Self {
+        let finds = finds.into_iter().map(|(part, found)| (part, found.into())).collect();
+        self.state.scanners.insert(name.to_owned(), finds);
+        self
+    }
+
     /// The time, in milliseconds since 1970-01-01 UTC.
     pub fn now(mut self, milliseconds: u64) -> Self {
         self.state.now = milliseconds;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::message::{Message, Part};
 use crate::Fault;
 use crate::charging::ChargingRecord;
+use crate::http::Request;
 use crate::log::Level;
 use crate::numbering::Network;
 
@@ -21,6 +22,12 @@ pub(crate) struct State {
     pub settings: String,
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
     pub networks: BTreeMap<String, Network>,
+    /// What each scanner finds, by the id of the part.
+    pub scanners: BTreeMap<String, BTreeMap<u32, String>>,
+    /// Status and body, by method and URL with a blank between them.
+    pub answers: BTreeMap<String, (u16, Vec<u8>)>,
+    /// Of services.
+    pub asked: Vec<Request>,
     pub now: u64,
     pub time_left: u64,
     pub values: BTreeMap<String, Vec<u8>>,
@@ -43,6 +50,9 @@ impl State {
             settings: "{}".to_owned(),
             tables: BTreeMap::new(),
             networks: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            asked: Vec::new(),
+            scanners: BTreeMap::new(),
             now: NOW,
             time_left: 250,
             values: BTreeMap::new(),

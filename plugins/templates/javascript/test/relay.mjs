@@ -22,6 +22,8 @@ export function relay(given = {}) {
     tables: {},
     values: {},
     networks: {},
+    found: {},
+    answers: {},
     log: [],
     rules: [],
     grants: [],
@@ -138,4 +140,6 @@ export const interfaces = {
     emitWith: (record, more) => void state.records.push({ ...record, more }),
   },
   numbering: { lookup: (number) => state.networks[number] ?? null },
+  scan: { part: (id) => state.found[id] ?? null },
+  http: { fetch: (request) => state.answers[`${request.method} ${request.url}`] },
 };

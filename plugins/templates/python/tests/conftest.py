@@ -43,6 +43,8 @@ class Relay:
     tables: dict[str, dict[str, str]] = field(default_factory=dict)
     values: dict[str, bytes] = field(default_factory=dict)
     networks: dict[str, Any] = field(default_factory=dict)
+    found: dict[int, str] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
     log: list[tuple[Any, str]] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     grants: list[str] = field(default_factory=list)
@@ -137,6 +139,8 @@ class Relay:
                 "emit_with": lambda record, more: self.records.append((record, more)),
             },
             "numbering": {"lookup": self.networks.get},
+            "scan": {"part": lambda id, scanner: self.found.get(id)},
+            "http": {"fetch": lambda request: self.answers[f"{request.method} {request.url}"]},
         }
 
 

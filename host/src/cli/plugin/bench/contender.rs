@@ -72,6 +72,7 @@ impl Contender {
             kv: Arc::new(NoValues),
             clock: Arc::new(SystemClock),
             numbering: Arc::new(NoNumbers),
+            outside: case.outside(),
             seeds: Seeds::new()?,
         });
         let catalogue = Catalogue::load(engine, services, specs).await?;

@@ -6,6 +6,8 @@ use anyhow::bail;
 use mm4relay_engine as engine;
 use serde::Deserialize;
 
+use super::super::answers::{CannedAnswer, Scanners};
+
 /// `case.toml`. Everything has a default.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -32,6 +34,10 @@ pub struct CaseFile {
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
     /// The networks of telephone numbers, which are the keys. Others are unknown.
     pub numbering: BTreeMap<String, engine::Network>,
+    /// What scanners find in parts; see `answers`.
+    pub scanners: Scanners,
+    /// What services outside answer; see `answers`.
+    pub http: Vec<CannedAnswer>,
     /// The plug-in's durable values before the first message.
     pub values: BTreeMap<String, String>,
     /// Whether the lines that it logs and prints stand in `expected.txt` too. Default: false.
@@ -45,7 +51,16 @@ pub struct CaseFile {
 }
 
 /// What holds for all messages of a case.
-const OF_THE_WHOLE: [&str; 6] = ["settings", "tables", "numbering", "values", "expect-log", "next"];
+const OF_THE_WHOLE: [&str; 8] = [
+    "settings",
+    "tables",
+    "numbering",
+    "scanners",
+    "http",
+    "values",
+    "expect-log",
+    "next",
+];
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
