@@ -10,7 +10,7 @@ fn unknown_grants_and_policies_are_answered_with_the_known_ones() {
         ),
         [
             "plugin[0].grants[1] is \"network\": expected one of tables, log, clock, kv, charging, random, metrics, numbering, scan, http",
-            "plugin[0].grants[2] is \"tabels\": expected one of tables, log, clock, kv, charging, random, metrics, numbering (did you mean tables?)",
+            "plugin[0].grants[2] is \"tabels\": expected one of tables, log, clock, kv, charging, random, metrics, numbering, scan, http (did you mean tables?)",
             "plugin[0].grants[3] is 3: expected one of tables, log, clock, kv, charging, random, metrics, numbering, scan, http",
             "plugin[0].on-failure is \"ignore\": expected one of defer, skip, hold, refuse",
         ]
