@@ -1,8 +1,10 @@
 //! Connections in, and an orderly end.
 
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -11,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::guests::Guests;
 use super::session::{Session, stopped};
 use super::wire::Wire;
-use super::{Handler, Options};
+use super::{Handler, Options, replies};
 use crate::protocol::smtp::Reply;
 
 /// After a failed accept, mostly for want of file descriptors: long enough for sessions to end, short enough for peers.
@@ -19,6 +21,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The same failure is said again after this long.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
+
+/// Descriptors that sessions leave to everybody else, so that what was accepted is delivered when there are no more: for the
+/// connections of deliveries, and for the store's files. Never more than a quarter of all.
+const LEFT_TO_OTHERS: u64 = 128;
 
 /// Connections that are told at the same time why they are not let in. Past that they are closed without a word: each
 /// holds a descriptor until it has been told.
@@ -60,7 +66,12 @@ pub async fn serve(
         };
         // Replies are written in whole groups; waiting for more of one gains nothing.
         let _ = stream.set_nodelay(true);
-        match guests.admit(remote.ip(), handler.party(remote), handler.peers(), &options) {
+        let admitted = match Descriptors::behind(&stream) {
+            Descriptors::Enough => guests.admit(remote.ip(), handler.party(remote), handler.peers(), &options),
+            Descriptors::Few => Err(replies::too_few_descriptors()),
+            Descriptors::Last => continue,
+        };
+        match admitted {
             Ok(guest) => {
                 let session = Session::new(stream, remote, Arc::clone(&options), Arc::clone(&handler), stop.clone());
                 sessions.spawn(async move {
@@ -83,6 +94,31 @@ pub async fn serve(
     }
     drop(listener);
     farewell(sessions, options.farewell).await;
+}
+
+/// How many descriptors there are behind that of a connection: the system gives the lowest number that is free.
+enum Descriptors {
+    Enough,
+    /// What is left is others'.
+    Few,
+    /// Not even for telling a client so: that takes its descriptor until it has heard.
+    Last,
+}
+
+impl Descriptors {
+    fn behind(stream: &TcpStream) -> Self {
+        // No limit.
+        let Some(limit) = getrlimit(Resource::Nofile).current else {
+            return Self::Enough;
+        };
+        let others = LEFT_TO_OTHERS.min(limit / 4);
+        let behind = limit.saturating_sub(u64::try_from(stream.as_raw_fd()).unwrap_or_default());
+        match behind {
+            last if last < others / 2 => Self::Last,
+            few if few < others => Self::Few,
+            _ => Self::Enough,
+        }
+    }
 }
 
 /// Lets sessions finish, for so long.
