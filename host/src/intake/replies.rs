@@ -114,6 +114,7 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
         Refusal::Storage { .. } | Refusal::NoSpace => {
             (452, (3, 1), "no room for the message now; send it again later".into())
         }
+        Refusal::StoreFailed => (421, (3, 0), "local error; send it again later".into()),
         Refusal::Stopping => (421, (3, 2), "stopping; send it again later".into()),
     }
 }
@@ -121,7 +122,15 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
 /// At the end of data, a refusal after which the session must not go on: what follows may have been meant as part of
 /// the message, or nothing can be taken any more.
 pub(super) fn ends_session(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::BareLineEnd | Refusal::NulOctet | Refusal::Stopping)
+    matches!(
+        refusal,
+        Refusal::BareLineEnd | Refusal::NulOctet | Refusal::StoreFailed | Refusal::Stopping
+    )
+}
+
+/// RFC 5321, 3.8: whoever says 421 closes the connection.
+pub(super) fn closes(reply: &Reply) -> bool {
+    reply.code == 421
 }
 
 /// RFC 5321, 4.3.1: no enhanced code in a greeting.
@@ -132,7 +141,7 @@ pub(super) fn greeting(host_name: &str) -> Reply {
 /// RFC 5321, 3.1: a server that does not want a client says so with 554.
 pub(super) fn unwelcome(refusal: &Refusal) -> Reply {
     match refusal {
-        Refusal::Stopping => refused(refusal, None),
+        Refusal::StoreFailed | Refusal::Stopping => refused(refusal, None),
         _ => Reply::new(554, None, table(refusal).2),
     }
 }
@@ -278,6 +287,10 @@ pub(super) fn too_many_sessions(limit: usize) -> Reply {
         Some((3, 2)),
         format!("more than {limit} sessions, come back later"),
     )
+}
+
+pub(super) fn too_few_descriptors() -> Reply {
+    Reply::new(421, Some((3, 2)), "no room for another session, come back later")
 }
 
 pub(super) fn too_many_from_source(limit: usize) -> Reply {

@@ -137,6 +137,7 @@ impl State {
                 };
                 (replies::mail_ok(), Next::Expect(Self::ExpectRcpt(transaction)))
             }
+            Err(reply) if replies::closes(&reply) => (reply, Next::Close),
             Err(reply) => (reply, Next::Expect(Self::ExpectMail(hello))),
         }
     }
@@ -230,7 +231,7 @@ impl<H: Handler> Desk<'_, H> {
         let peer = peer.map(tracing::field::display);
         match refusal {
             // Said once, by the spool, and not for every message of every peer.
-            Refusal::NoSpace => tracing::debug!(remote = %self.remote, "refused: {refusal}"),
+            Refusal::NoSpace | Refusal::StoreFailed => tracing::debug!(remote = %self.remote, "refused: {refusal}"),
             _ => {
                 tracing::warn!(peer, remote = %self.remote, blame = ?refusal.blame(), event = "message-refused", "refused: {refusal}")
             }

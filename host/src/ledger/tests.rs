@@ -245,13 +245,13 @@ async fn two_hundred_and_forty_planted_losses_doubles_and_changes_are_named_and_
             'd',
             format!(
                 "INSERT INTO record SELECT stream, (SELECT max(sequence) + 1 FROM record), message, ordinal, recorded_at,
-                     plugin, version, record FROM record WHERE sequence = ({second})"
+                     plugin, version, record, NULL FROM record WHERE sequence = ({second})"
             ),
         ),
         (
             Kind::EndedTwice,
             'd',
-            "INSERT INTO ledger SELECT message, 9, at, what, ordinal, recipients, peer, NULL, NULL, NULL FROM ledger
+            "INSERT INTO ledger SELECT message, 9, at, what, ordinal, recipients, peer, NULL, NULL, NULL, NULL FROM ledger
                  WHERE message = ?1 AND what = 10"
                 .into(),
         ),

@@ -86,6 +86,9 @@ pub enum Refusal {
     /// Before the message: what is left on the spool's disk is for what becomes of those that are there.
     #[error("the spool's disk is nearly full, or cannot be written")]
     NoSpace,
+    /// A write or a flush of the spool failed. Whether a message could be kept is known again when it has been opened anew.
+    #[error("the spool's disk failed: nothing is taken until the spool has been opened anew")]
+    StoreFailed,
     #[error("the relay is stopping")]
     Stopping,
 }
@@ -133,6 +136,7 @@ impl Refusal {
             | Self::Numbering { .. }
             | Self::Storage { .. }
             | Self::NoSpace
+            | Self::StoreFailed
             | Self::Stopping => (true, Blame::Relay),
         }
     }

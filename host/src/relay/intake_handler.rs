@@ -43,6 +43,9 @@ impl Handler for Door {
     /// Only addresses that belong to some peer may talk at all: this is no open relay.
     fn greet(&self, remote: SocketAddr) -> Result<Welcome, Refusal> {
         self.peer(remote, None)?;
+        if self.relay.store.inbox.is_failed() {
+            return Err(Refusal::StoreFailed);
+        }
         let directory = self.relay.directory.load();
         let may_be = directory.routing.peers_at(self.side, remote.ip());
         let terms = may_be.filter_map(|peer| directory.senders.get(peer));
@@ -56,6 +59,9 @@ impl Handler for Door {
     /// Which peer is talking: of those that may come from this address, the one whose domain the sender has. It must be
     /// allowed to speak for that sender.
     fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
+        if self.relay.store.inbox.is_failed() {
+            return Err(Refusal::StoreFailed);
+        }
         if self.relay.store.inbox.room() != Room::Ample {
             return Err(Refusal::NoSpace);
         }

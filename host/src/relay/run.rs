@@ -116,7 +116,10 @@ pub(super) fn why(refusal: &Refusal) -> String {
 }
 
 pub(super) fn storage(error: SpoolError) -> Refusal {
-    Refusal::Storage {
-        reason: error.to_string(),
+    match error {
+        SpoolError::Failed(_) => Refusal::StoreFailed,
+        other => Refusal::Storage {
+            reason: other.to_string(),
+        },
     }
 }

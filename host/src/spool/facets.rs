@@ -37,6 +37,11 @@ pub trait Space: Send + Sync + 'static {
     fn room(&self) -> Room {
         Room::Ample
     }
+
+    /// Whether the store is closed because its disk failed: a write or a flush of it. There is no room then either.
+    fn is_failed(&self) -> bool {
+        false
+    }
 }
 
 /// Messages that come in, until their chain has ended.
@@ -162,6 +167,19 @@ impl Facets {
     }
 }
 
+/// What to watch about a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreState {
+    /// How often a write or a flush failed, after which the store was closed and opened anew.
+    pub failures: u64,
+    /// Rows that were found damaged, and left alone, since the start.
+    pub damaged: u64,
+    /// Octets of the log of what has been committed and not moved to its place.
+    pub log: u64,
+    /// How often the log was too long because somebody read for too long.
+    pub held_up: u64,
+}
+
 /// The whole store, in the hands of whoever opened it.
 pub trait Spool: Inbox + Queue + Requests + Events + Values + Operator + Streams {
     /// Octets that are free where it stores things, if somebody watches that.
@@ -172,6 +190,11 @@ pub trait Spool: Inbox + Queue + Requests + Events + Values + Operator + Streams
     /// Why there is not ample room, for people.
     fn trouble(&self) -> Option<String> {
         None
+    }
+
+    /// What to watch about it, for metrics.
+    fn state(&self) -> StoreState {
+        StoreState::default()
     }
 
     /// Whether nothing can be written any more, ever.

@@ -40,6 +40,7 @@
 //! | before the flush of a response, a repeat, or an answer of our own | the transaction is as before, and due as before |
 //! | after it | the transaction is changed, and what changed it is in the queue, once |
 
+mod check;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod facets;
@@ -65,11 +66,12 @@ use crate::message::{
     WaitingRecord,
 };
 
-pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, Values};
+pub use check::Soundness;
+pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, StoreState, Values};
 pub use history::{Arrival, Event, HistoryEntry};
 pub use ids::Node;
 pub use leases::{Expect, LEASE, Leased, Leases};
-pub use open::{Hand, Options, is_in_use, is_there, open, open_beside};
+pub use open::{Hand, Options, is_in_use, is_there, open, open_beside, restore, verify};
 pub use operator::{
     By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, StoredValue, Trace, Traces, ValueChange,
 };
@@ -267,6 +269,15 @@ pub enum SpoolError {
     Full(String),
     #[error("the spool cannot be written or read: {0}")]
     Broken(String),
+    /// A write or a flush failed. Nothing is written any more until the store has been opened anew and looked through.
+    #[error("the spool's disk failed: {0}")]
+    Failed(String),
+    /// A row that this needs is not as it was written. Others are.
+    #[error("damaged in the spool: {0}")]
+    Damaged(String),
+    /// A page that this needs cannot be read. The store is looked through, and what can be read is saved.
+    #[error("the spool's database is damaged: {0}")]
+    Corrupt(String),
     /// This request is at fault, and no other: its content cannot be read, or it contradicts itself.
     #[error("the spool cannot store this: {0}")]
     Unfit(String),

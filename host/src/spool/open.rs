@@ -1,12 +1,12 @@
 //! Opening a store. This file alone knows of what kind it is: SQLite, in a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::Ledger;
 use super::sqlite::{self, SqliteSpool};
-use super::{Node, Operator, Spool, SpoolError, Streams};
+use super::{Node, Operator, Soundness, Spool, SpoolError, Streams};
 use crate::clock::SharedClock;
 
 /// What a relay gives to the store that it opens.
@@ -48,6 +48,22 @@ pub fn open(folder: &Path, options: Options) -> Result<Arc<dyn Spool>, SpoolErro
 /// There is none, or one of another format: only the relay and [`upgrade`](super::upgrade) change that.
 pub fn open_beside(folder: &Path) -> Result<Arc<dyn Hand>, SpoolError> {
     Ok(Arc::new(sqlite::Beside::open(folder)?))
+}
+
+/// Looks through a copy of a store. Blocks.
+///
+/// # Errors
+/// It cannot be read, or is of another format.
+pub fn verify(file: &Path) -> Result<Soundness, SpoolError> {
+    sqlite::backup::verify(file)
+}
+
+/// Puts a copy in the place of the store in `folder`. What was there stays under the name that is returned. Blocks.
+///
+/// # Errors
+/// A relay runs on it, or it cannot be written: then the store is as it was.
+pub fn restore(file: &Path, folder: &Path) -> Result<Option<PathBuf>, SpoolError> {
+    sqlite::backup::restore(file, folder)
 }
 
 /// Whether there is a store in `folder`, of whatever format.

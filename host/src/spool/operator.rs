@@ -1,8 +1,10 @@
 //! What people see of the store, and what they do to it: the words, and the facet [`Operator`].
 
+use std::path::Path;
+
 use bytes::Bytes;
 
-use super::{HistoryEntry, Refused, SpoolError};
+use super::{HistoryEntry, Refused, Soundness, SpoolError};
 use crate::message::{
     Envelope, Holder, Leg, LegState, MessageId, NextHop, PeerName, QueueId, Source, Step, Timestamp, Transaction,
 };
@@ -70,6 +72,12 @@ pub trait Operator: Send + Sync + 'static {
 
     /// What operators have changed of plug-ins' values, oldest first; the last 10,000 changes.
     fn value_changes(&self) -> Result<Vec<ValueChange>, SpoolError>;
+
+    /// Looks through everything that is stored, while others read and write it.
+    fn check(&self) -> Result<Soundness, SpoolError>;
+
+    /// Copies everything as it is at this moment into a new file, and looks through the copy. Its octets, and what was found.
+    fn back_up(&self, to: &Path) -> Result<(u64, Soundness), SpoolError>;
 
     /// How much lies in the store. Counts along indexes, not through the messages.
     fn depths(&self) -> Result<Depths, SpoolError>;

@@ -36,6 +36,7 @@ pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
         | Refusal::Deferred { .. }
         | Refusal::Storage { .. }
         | Refusal::NoSpace
+        | Refusal::StoreFailed
         | Refusal::Stopping => (None, Cause::Rejected),
     };
     let answer = Answer {

@@ -63,7 +63,6 @@ impl std::fmt::Debug for Life {
 
 impl Collector for Life {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
-        let one = |n: i64| [(Labels::new(), n)];
         let deaths = self.tasks.iter().flat_map(|tasks| tasks.deaths());
         let deaths = deaths.map(|(task, deaths)| (vec![("task", task)], deaths));
         counter(
@@ -86,26 +85,56 @@ impl Collector for Life {
             "Lines of the log that could not be written",
             lost,
         )?;
+        self.encode_store(&mut encoder)
+    }
+}
+
+impl Life {
+    fn encode_store(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let one = |n: i64| [(Labels::new(), n)];
         let room = self.database.room();
         gauge(
-            &mut encoder,
+            encoder,
             "spool_takes_messages",
             "1 while there is room for messages, 0 while they are refused with 452",
             one((room == Room::Ample).into()),
         )?;
         gauge(
-            &mut encoder,
+            encoder,
             "spool_delivers_messages",
             "1 while what becomes of a message can be recorded, 0 while nothing is delivered",
             one((room != Room::None).into()),
         )?;
+        let state = self.database.state();
+        let failures = [(Labels::new(), state.failures)];
+        counter(
+            encoder,
+            "spool_failures",
+            "How often a write or a flush of the spool failed, after which it was closed and opened anew",
+            failures,
+        )?;
+        let damaged = [(Labels::new(), state.damaged)];
+        counter(
+            encoder,
+            "spool_damaged_rows",
+            "Rows of the spool that were found damaged, and left alone",
+            damaged,
+        )?;
+        gauge(
+            encoder,
+            "spool_log_bytes",
+            "The log of what is committed and not yet copied into the database",
+            one(i64::try_from(state.log).unwrap_or(i64::MAX)),
+        )?;
+        let held_up = [(Labels::new(), state.held_up)];
+        counter(
+            encoder,
+            "spool_log_held_up",
+            "How often the log grew too long because somebody read for too long",
+            held_up,
+        )?;
         let free = self.database.free().and_then(|free| i64::try_from(free).ok());
         let free = free.map(|free| (Labels::new(), free));
-        gauge(
-            &mut encoder,
-            "spool_disk_free_bytes",
-            "Free space on the spool's disk",
-            free,
-        )
+        gauge(encoder, "spool_disk_free_bytes", "Free space on the spool's disk", free)
     }
 }

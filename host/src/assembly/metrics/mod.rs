@@ -29,7 +29,7 @@ use crate::config;
 use crate::console::{self, Health, Names, Pages, Visitors};
 use crate::delivery::Delivery;
 use crate::message::{NextHop, Visible};
-use crate::spool::{Depths, Operator, Spool};
+use crate::spool::{Depths, Operator, Spool, SpoolError};
 use crate::vitals::{Standing, Vitals};
 
 pub(crate) use self::life::Life;
@@ -130,10 +130,16 @@ impl Shown {
         let spool = Arc::clone(&self.spool);
         let counting = tokio::task::spawn_blocking(move || spool.depths());
         let depths = counting.await.map_err(|error| error.to_string())?;
-        let depths = self.with_empty_ones(depths.map_err(|error| error.to_string())?);
-        let mut lying = Registry::with_prefix(PREFIX);
-        lying.register_collector(Box::new(rooms::Lying(depths)));
-        encode_registry(&mut text, &lying).map_err(|error| error.to_string())?;
+        match depths {
+            Ok(depths) => {
+                let mut lying = Registry::with_prefix(PREFIX);
+                lying.register_collector(Box::new(rooms::Lying(self.with_empty_ones(depths))));
+                encode_registry(&mut text, &lying).map_err(|error| error.to_string())?;
+            }
+            // What lies in it is not known then; that it has failed is among the other metrics.
+            Err(SpoolError::Failed(_)) => {}
+            Err(error) => return Err(error.to_string()),
+        }
         encode_eof(&mut text).map_err(|error| error.to_string())?;
         Ok(text)
     }

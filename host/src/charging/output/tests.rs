@@ -42,7 +42,7 @@ impl Fixture {
                 "record-type": kind, "message-id": format!("k{sequence}"), "source-peer": peer, "recipients": [],
             });
             db.execute(
-                "INSERT INTO record VALUES('charging', ?1, ?1, 0, ?2, 'charging', '0.1.0', ?3)",
+                "INSERT INTO record VALUES('charging', ?1, ?1, 0, ?2, 'charging', '0.1.0', ?3, NULL)",
                 (sequence as i64, NOW.0 as i64, record.to_string()),
             )
             .unwrap();
@@ -54,7 +54,7 @@ impl Fixture {
     fn add_text(&self, sequence: u64, record: &str) {
         let db = Connection::open(self.spool_folder.path().join("spool.db")).unwrap();
         db.execute(
-            "INSERT INTO record VALUES('charging', ?1, ?1, 0, ?2, 'charging', '0.1.0', ?3)",
+            "INSERT INTO record VALUES('charging', ?1, ?1, 0, ?2, 'charging', '0.1.0', ?3, NULL)",
             (sequence as i64, NOW.0 as i64, record),
         )
         .unwrap();

@@ -1,11 +1,12 @@
 //! What goes wrong, and whom it costs what.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::support::*;
-use crate::message::{RecipientId, Timestamp};
+use crate::message::{Content, Piece, ReadAt, RecipientId, Rope, Timestamp};
 use crate::spool::DeliveryResult;
 use mm4relay_lab::peer::Behaviour;
 use mm4relay_lab::peer::behaviour::{Action, Rule, Stage};
@@ -513,4 +514,40 @@ async fn a_peer_is_down_from_the_first_failure_to_the_next_greeting() {
         (None, 1),
         "one host is enough"
     );
+}
+
+/// Bytes over which whoever reads them panics.
+struct Trap;
+
+impl ReadAt for Trap {
+    fn size(&self) -> u64 {
+        100
+    }
+
+    fn read_at(&self, _: std::ops::Range<u64>) -> std::io::Result<bytes::Bytes> {
+        panic!("planted")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_panics_costs_its_own_message_a_deferral_and_others_are_delivered() {
+    let peer = TestPeer::start(Behaviour::default()).await;
+    let mut room = Room::open(options(&[&peer.address]), &[]);
+    let mut trap = message(1);
+    trap.rope = Rope {
+        content: Content::Stored(Arc::new(Trap)),
+        pieces: vec![Piece::Received(0..100)],
+    };
+    let trapped = trap.id;
+    room.enqueue(trap);
+    room.enqueue(message(2));
+    let mut delivered = false;
+    for _ in 0..2 {
+        let outcome = room.outcome().await;
+        match outcome.id == trapped {
+            true => drop(deferred(outcome.result)),
+            false => delivered = outcome.result == DeliveryResult::Delivered,
+        }
+    }
+    assert!(delivered);
 }

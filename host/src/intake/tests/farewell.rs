@@ -52,3 +52,18 @@ async fn sessions_that_do_not_finish_are_cut_off() {
     relay.server.await.unwrap();
     talk.hears_the_end().await;
 }
+
+#[tokio::test]
+async fn a_session_that_panics_costs_its_own_connection_and_no_other() {
+    let mut relay = Relay::start().await;
+    let (mut other, mut doomed) = (relay.connect().await, relay.connect().await);
+    other.runs(HELLO).await;
+    doomed.runs(HELLO).await;
+    doomed.runs(ENVELOPE).await;
+    // The script panics when nobody is there to see what arrived.
+    relay.arrived = mpsc::unbounded_channel().1;
+    doomed.runs(MESSAGE).await;
+    doomed.hears_the_end().await;
+    other.runs("> NOOP\n< 250 2.0.0").await;
+    relay.connect().await.runs(HELLO).await;
+}

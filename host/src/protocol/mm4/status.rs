@@ -74,6 +74,7 @@ impl Cause {
             | Refusal::Numbering { .. }
             | Refusal::Storage { .. }
             | Refusal::NoSpace
+            | Refusal::StoreFailed
             | Refusal::Stopping => Self::Network,
         }
     }

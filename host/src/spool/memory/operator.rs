@@ -1,11 +1,13 @@
 //! What people see of it, and do to it.
 
+use std::path::Path;
+
 use bytes::Bytes;
 
 use super::super::history::Event as Happened;
 use super::super::{
-    By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, SpoolError, StoredValue, Trace, Traces,
-    ValueChange,
+    By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, Soundness, SpoolError, StoredValue,
+    Trace, Traces, ValueChange,
 };
 use super::MemorySpool;
 use super::state::{Message, Row, State};
@@ -21,6 +23,14 @@ impl Operator for MemorySpool {
             behind && of_state && to_peer
         };
         Ok(state.entries().into_iter().filter(wanted).take(filter.limit).collect())
+    }
+
+    fn check(&self) -> Result<Soundness, SpoolError> {
+        Ok(Soundness::default())
+    }
+
+    fn back_up(&self, _: &Path) -> Result<(u64, Soundness), SpoolError> {
+        Err(SpoolError::Unfit("what lies in memory is not copied".into()))
     }
 
     fn show(&self, id: QueueId) -> Result<Option<Details>, SpoolError> {

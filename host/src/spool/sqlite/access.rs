@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::SqliteSpool;
 use super::operator::RequestCount;
-use super::schema::open_existing;
+use super::schema::{self, open_existing};
 use super::streams::Growth;
 use super::writer::{Operation, Work};
+use super::{SqliteSpool, log};
 use crate::spool::SpoolError;
 use crate::spool::reserve::{OPERATOR, Reserve};
 
@@ -31,6 +31,9 @@ pub(super) trait Access: Send + Sync + 'static {
     /// What is known of the number of requests.
     fn request_count(&self) -> &RequestCount;
 
+    /// What was missing from the log when the database was opened, for people.
+    fn missing(&self) -> Option<String>;
+
     /// What tells of records that are appended, where somebody can.
     fn growth(&self) -> Option<Growth>;
 }
@@ -41,6 +44,7 @@ pub(in crate::spool) struct Beside {
     reserve: Reserve,
     folder: PathBuf,
     requests: RequestCount,
+    missing: Option<String>,
 }
 
 impl Beside {
@@ -48,6 +52,11 @@ impl Beside {
     /// [`upgrade`](crate::spool::upgrade) change that.
     pub fn open(folder: &Path) -> Result<Self, SpoolError> {
         let reserve = Reserve::new(folder, OPERATOR);
+        // Before SQLite takes what it can read of the log for all that there was.
+        let missing = match schema::is_claimed(folder) {
+            true => None,
+            false => log::keep_damaged(folder),
+        };
         let db = match open_existing(folder) {
             // On a full disk SQLite cannot even make the files that it works with.
             Err(SpoolError::Full(_)) if reserve.release() => open_existing(folder)?,
@@ -58,6 +67,7 @@ impl Beside {
             reserve,
             folder: folder.to_owned(),
             requests: RequestCount::default(),
+            missing,
         })
     }
 
@@ -99,6 +109,10 @@ impl Access for Beside {
         &self.requests
     }
 
+    fn missing(&self) -> Option<String> {
+        self.missing.clone()
+    }
+
     /// What another process appends, nobody tells here.
     fn growth(&self) -> Option<Growth> {
         None
@@ -134,6 +148,10 @@ impl Access for SqliteSpool {
 
     fn request_count(&self) -> &RequestCount {
         &self.requests_counted
+    }
+
+    fn missing(&self) -> Option<String> {
+        self.missing.clone()
     }
 
     fn growth(&self) -> Option<Growth> {

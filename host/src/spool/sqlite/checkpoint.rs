@@ -5,14 +5,18 @@
 //! wait for the copy of the whole log.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::log::Noter;
+use super::room::Gauge;
 use super::schema::{self, PAGE};
+use crate::message::Timestamp;
 use crate::spool::SpoolError;
 
 /// Pages that the writer may copy itself: 2 MiB, a few milliseconds.
@@ -32,13 +36,18 @@ pub(super) struct Checkpoints {
     retry_at: i64,
     /// `None` once the copying thread is gone: the writer then copies everything itself.
     copier: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
     state: Arc<State>,
+    /// Notes how long the log is, for the next start.
+    noter: Option<Noter>,
 }
 
 #[derive(Default)]
 struct State {
     copying: AtomicBool,
     copied: AtomicBool,
+    /// The disk failed under the copying thread.
+    failed: Mutex<Option<SpoolError>>,
 }
 
 /// The log, in pages.
@@ -58,53 +67,70 @@ impl Checkpoints {
         let thread = std::thread::Builder::new().name("spool-checkpoint".into());
         let copy = move || {
             while due.recv().is_ok() {
-                copy_most(&db);
+                if let Err(error) = copy_most(&db) {
+                    *shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
                 shared.copied.store(true, SeqCst);
                 shared.copying.store(false, SeqCst);
             }
         };
-        thread
+        let thread = thread
             .spawn(copy)
             .map_err(|e| SpoolError::Broken(format!("no thread for checkpoints: {e}")))?;
         Ok(Self {
             limit: (limit / u64::from(PAGE)) as i64,
             retry_at: 0,
             copier: Some(wake),
+            thread: Some(thread),
             state,
+            noter: Noter::open(folder).ok(),
         })
     }
 
-    /// Called by the writer between transactions.
-    pub(super) fn after_flush(&mut self, db: &Connection) {
-        if self.state.copying.load(SeqCst) {
-            return;
-        }
+    /// Called by the writer between transactions. [`SpoolError::Failed`] when the disk failed under a copy; any other error
+    /// is no reason to stop.
+    pub(super) fn after_flush(&mut self, db: &Connection, gauge: &Gauge, now: Timestamp) -> Result<(), SpoolError> {
+        let failed = self.state.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed.map_or(Ok(()), Err)?;
         // NOOP copies nothing and waits for nobody; it tells how long the log is.
-        let Some(log) = checkpoint(db, "NOOP") else { return };
-        if log.length < self.limit.max(self.retry_at) {
-            return;
+        let Some(log) = checkpoint(db, "NOOP")? else {
+            return Ok(());
+        };
+        self.note(log.length, now);
+        gauge.log_is(log.length as u64 * u64::from(PAGE));
+        if self.state.copying.load(SeqCst) || log.length < self.limit.max(self.retry_at) {
+            return Ok(());
         }
         if log.length - log.copied > REST && !self.state.copied.swap(false, SeqCst) {
             self.state.copying.store(true, SeqCst);
             if self.copier.as_ref().is_some_and(|copier| copier.send(()).is_ok()) {
-                return;
+                return Ok(());
             }
             self.state.copying.store(false, SeqCst);
             self.copier = None;
         }
         self.state.copied.store(false, SeqCst);
-        self.finish(db, log.length);
+        self.finish(db, log.length)
+    }
+
+    /// What cannot be noted is not known after the next start, and that is all.
+    fn note(&mut self, pages: i64, now: Timestamp) {
+        if let Some(noter) = &mut self.noter {
+            let _ = noter.note(u64::try_from(pages).unwrap_or_default(), now);
+        }
     }
 
     /// Copies the rest, so that the next transaction begins the log anew. Waits a little for readers of the old log.
-    fn finish(&mut self, db: &Connection, length: i64) {
+    fn finish(&mut self, db: &Connection, length: i64) -> Result<(), SpoolError> {
         let waits = |time| db.busy_timeout(time).is_ok();
         if !waits(PATIENCE) {
-            return;
+            return Ok(());
         }
-        let blocked = checkpoint(db, "RESTART").is_none_or(|log| log.blocked);
-        self.retry_at = if blocked { length + self.limit / 4 } else { 0 };
+        let log = checkpoint(db, "RESTART");
         waits(schema::BUSY);
+        let blocked = log?.is_none_or(|log| log.blocked);
+        self.retry_at = if blocked { length + self.limit / 4 } else { 0 };
+        Ok(())
     }
 
     /// On a full disk, with so many octets `free`: so that the log can be written from its start again, or, to be `shorter`,
@@ -123,25 +149,48 @@ impl Checkpoints {
 
     /// At the end: leaves an empty log.
     pub(super) fn last(&mut self, db: &Connection) {
+        self.end();
+        // What is not copied now is copied after the next start.
+        let _ = checkpoint(db, "TRUNCATE");
+    }
+
+    /// Ends the copying thread, and waits until its connection is closed.
+    fn end(&mut self) {
         self.copier = None;
-        checkpoint(db, "TRUNCATE");
+        // Whether it panicked has been said.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-fn copy_most(db: &Connection) {
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn copy_most(db: &Connection) -> Result<(), SpoolError> {
     for _ in 0..PASSES {
-        match checkpoint(db, "PASSIVE") {
+        match checkpoint(db, "PASSIVE")? {
             Some(log) if log.length - log.copied > REST => {}
-            _ => return,
+            _ => break,
         }
     }
+    Ok(())
 }
 
-/// An error is no reason to stop: nothing is lost, the log only grows until a later checkpoint succeeds.
-fn checkpoint(db: &Connection, mode: &str) -> Option<Log> {
-    let log = try_checkpoint(db, mode);
-    log.inspect_err(|error| tracing::warn!(%error, mode, event = "checkpoint-failed", "the spool's checkpoint failed, and is tried again"))
-        .ok()
+/// Unless the disk failed, an error is no reason to stop: nothing is lost, the log only grows until a later checkpoint
+/// succeeds.
+fn checkpoint(db: &Connection, mode: &str) -> Result<Option<Log>, SpoolError> {
+    match try_checkpoint(db, mode).map_err(SpoolError::from) {
+        Ok(log) => Ok(Some(log)),
+        Err(error) => {
+            tracing::warn!(%error, mode, event = "checkpoint-failed", "the spool's checkpoint failed, and is tried again");
+            match error {
+                SpoolError::Failed(_) => Err(error),
+                _ => Ok(None),
+            }
+        }
+    }
 }
 
 fn try_checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<Log> {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::readers::Readers;
 use super::schema::{self, CHUNK, chunk_key};
+use super::sums;
 use crate::message::{Content, MessageId, ReadAt};
 use crate::spool::SpoolError;
 
@@ -69,12 +70,17 @@ pub(super) fn read_chunks(
     if range.is_empty() {
         return Ok(());
     }
-    let mut query = db.prepare_cached("SELECT octets FROM content WHERE chunk BETWEEN ?1 AND ?2 ORDER BY chunk")?;
+    let mut query =
+        db.prepare_cached("SELECT octets, chunk, sum FROM content WHERE chunk BETWEEN ?1 AND ?2 ORDER BY chunk")?;
     let (first, last) = (range.start / CHUNK, (range.end - 1) / CHUNK);
     let mut rows = query.query((chunk_key(message, first), chunk_key(message, last)))?;
     let mut place = first;
     while let Some(row) = rows.next()? {
         let octets = row.get_ref(0)?.as_blob().unwrap_or_default();
+        let chunk = row.get(1)?;
+        if chunk != chunk_key(message, place) || !sums::chunk(chunk, octets).holds(row, 2)? {
+            return Err(sums::damaged("the content of message", MessageId(message as u64)));
+        }
         let at = place * CHUNK;
         let start = (range.start.saturating_sub(at) as usize).min(octets.len());
         let end = ((range.end - at).min(CHUNK) as usize).min(octets.len());

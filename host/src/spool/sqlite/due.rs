@@ -10,7 +10,8 @@ use super::content::stored_content;
 use super::leases::Look;
 use super::outgoing::{outgoing_of, read_outgoing};
 use super::readers::Readers;
-use super::stored;
+use super::sums::{self, EventRow, MessageRow};
+use super::{schema, stored};
 use crate::message::{Incoming, MessageId, NextHop, Ordinal, Origin, Outgoing, PeerName, Source, Timestamp};
 use crate::spool::{Leased, PendingEvent, SpoolError, Unfinished};
 
@@ -76,7 +77,7 @@ fn waiting(
                     found.push(outgoing);
                 }
                 // One damaged row must not stop its peer's queue.
-                None => tracing::error!(%id, event = "spool-damaged", "damaged in the spool, and left alone: drop it, or restore a backup"),
+                None => sums::quarantine("message", id),
             }
         }
         Ok(found)
@@ -129,7 +130,7 @@ pub(super) fn pending_events(
 ) -> Result<Vec<PendingEvent>, SpoolError> {
     const QUERY: &str = "
         SELECT e.peer, m.source, m.since, m.size, e.deliveries, e.envelope, e.pieces,
-            e.message, e.ordinal, e.id, e.outcome, e.attempts, e.kind
+            e.message, e.ordinal, e.id, e.outcome, e.attempts, e.kind, e.sum
         FROM event e JOIN message m ON m.id = e.message WHERE e.due <= ?1 ORDER BY e.due, e.id";
     readers.with(|db| {
         let mut query = db.prepare_cached(QUERY)?;
@@ -144,8 +145,9 @@ pub(super) fn pending_events(
                 continue;
             }
             let id = outgoing_id(row, 7)?;
-            let Some((mut outgoing, size)) = outgoing_of(row, readers, id)? else {
-                tracing::error!(%id, event = "spool-damaged", "an outcome is damaged in the spool, and left alone");
+            let whole = is_whole_event(row)?;
+            let Some((mut outgoing, size)) = outgoing_of(row, readers, id)?.filter(|_| whole) else {
+                sums::quarantine("outcome of message", id);
                 continue;
             };
             outgoing.kind = kind(row, 12)?;
@@ -161,6 +163,20 @@ pub(super) fn pending_events(
     })
 }
 
+/// Whether the columns of the query above are as they were written.
+fn is_whole_event(row: &Row) -> Result<bool, SpoolError> {
+    let text = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str().unwrap_or_default());
+    let sum = sums::event(&EventRow {
+        message: row.get(7)?,
+        ordinal: row.get(8)?,
+        peer: text(0)?,
+        outcome: text(10)?,
+        envelope: text(5)?,
+        pieces: row.get_ref(6)?.as_blob().unwrap_or_default(),
+    });
+    Ok(sum.holds(row, 13)?)
+}
+
 pub(super) fn unfinished(
     readers: &Arc<Readers>,
     now: Timestamp,
@@ -168,7 +184,7 @@ pub(super) fn unfinished(
     look: &mut Look<'_>,
 ) -> Result<Vec<Unfinished>, SpoolError> {
     const QUERY: &str = "
-        SELECT id, source, remote, helo, protocol, received_at, size, attempts, arrived, ordinals, envelope, past, released
+        SELECT id, source, remote, helo, protocol, received_at, size, attempts, arrived, ordinals, envelope, past, released, sum
         FROM message WHERE due <= ?1 ORDER BY due, id";
     readers.with(|db| {
         let mut query = db.prepare_cached(QUERY)?;
@@ -183,7 +199,7 @@ pub(super) fn unfinished(
             }
             match unfinished_of(row, readers, id)? {
                 Some(unfinished) => found.push(unfinished),
-                None => tracing::error!(%id, event = "spool-damaged", "damaged in the spool, and left alone: drop it, or restore a backup"),
+                None => sums::quarantine("message", id),
             }
         }
         Ok(found)
@@ -192,6 +208,20 @@ pub(super) fn unfinished(
 
 /// An unfinished message from its columns; `None` when they are damaged.
 fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Option<Unfinished>, SpoolError> {
+    let text = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str().unwrap_or_default());
+    let sum = sums::message(&MessageRow {
+        id: schema::key(id)?,
+        source: text(1)?,
+        remote: text(2)?,
+        helo: text(3)?,
+        protocol: row.get(4)?,
+        received_at: row.get(5)?,
+        size: row.get(6)?,
+        envelope: text(10)?,
+    });
+    if !sum.holds(row, 13)? {
+        return Ok(None);
+    }
     let source = Source::new(&row.get::<_, String>(1)?).ok();
     let remote = row.get::<_, String>(2)?.parse().ok();
     let envelope = stored::read_envelope(row.get_ref(10)?.as_str().unwrap_or_default()).ok();

@@ -7,18 +7,22 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::leases::Born;
 use super::writer::Work;
-use super::{SqliteSpool, content, due, transactions};
+use super::{SqliteSpool, content, due, sums, transactions};
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
 use crate::spool::{
     Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Outcome, PendingEvent, Queue, Receipt,
-    Requests, Room, Settlement, Space, Spool, SpoolError, Unfinished, Values,
+    Requests, Room, Settlement, Space, Spool, SpoolError, StoreState, Unfinished, Values,
 };
 
 impl Space for SqliteSpool {
     fn room(&self) -> Room {
         self.gauge.room()
+    }
+
+    fn is_failed(&self) -> bool {
+        self.gauge.is_closed()
     }
 }
 
@@ -45,6 +49,9 @@ impl Inbox for SqliteSpool {
     fn commit(&self, acceptance: Acceptance) -> BoxFuture<'_, Result<Receipt, SpoolError>> {
         Box::pin(async move {
             let id = acceptance.id;
+            if self.gauge.is_closed() {
+                return Err(self.gauge.failed());
+            }
             // For messages that came while there was room.
             if self.gauge.room() == Room::Low {
                 return Err(SpoolError::Full(self.gauge.why().unwrap_or_default()));
@@ -148,8 +155,16 @@ impl Values for SqliteSpool {
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, SpoolError>> {
         let (plugin, key) = (plugin.to_owned(), key.to_owned());
         let value = move |db: &Connection| {
-            let mut query = db.prepare_cached("SELECT value FROM kv WHERE plugin = ?1 AND key = ?2")?;
-            Ok(query.query_row((plugin, key), |row| row.get(0)).optional()?)
+            let mut query = db.prepare_cached("SELECT value, sum FROM kv WHERE plugin = ?1 AND key = ?2")?;
+            let found = query.query_row((&plugin, &key), |row| {
+                let value: Vec<u8> = row.get(0)?;
+                let whole = sums::value(&plugin, &key, &value).holds(row, 1)?;
+                Ok((value, whole))
+            });
+            match found.optional()? {
+                Some((_, false)) => Err(sums::damaged("a value of plug-in", &plugin)),
+                found => Ok(found.map(|(value, _)| value)),
+            }
         };
         Box::pin(self.read(move |readers| readers.with(value)))
     }
@@ -163,6 +178,15 @@ impl Spool for SqliteSpool {
     fn trouble(&self) -> Option<String> {
         let unseen = |unseen: Duration| format!("the spool's disk has not answered for {} s", unseen.as_secs());
         self.gauge.why().or_else(|| self.gauge.unseen().map(unseen))
+    }
+
+    fn state(&self) -> StoreState {
+        StoreState {
+            failures: self.gauge.failures(),
+            damaged: sums::found(),
+            log: self.gauge.log().0,
+            held_up: self.gauge.log().1,
+        }
     }
 
     fn is_closed(&self) -> bool {

@@ -3,9 +3,9 @@
 use rusqlite::Connection;
 
 use super::columns::sql_time;
-use super::stored;
 use super::transactions::Changed;
 use super::unit::Unit;
+use super::{stored, sums};
 use crate::message::{MessageId, Timestamp};
 use crate::spool::history::{Charged, together};
 use crate::spool::{Event, SpoolError};
@@ -46,11 +46,13 @@ pub(super) fn write(db: &Connection, about: i64, now: Timestamp, event: &Event) 
     // 1000 at the most: a peer that repeats for ever, or an operator who looks every second, ends there. As a parameter
     // it would make SQLite plan the statement anew each time.
     const ADD: &str = "
-        INSERT INTO history(request, place, at, event) SELECT id, place, ?2, ?3
+        INSERT INTO history(request, place, at, event, sum) SELECT id, place, ?2, ?3, ?4
         FROM (SELECT id, coalesce((SELECT max(place) FROM history WHERE request = ?1), 0) + 1 AS place
               FROM request WHERE id = ?1)
         WHERE place <= 1000";
-    let row = (about, sql_time(now), stored::write_event(event)?);
+    let (at, event) = (sql_time(now), stored::write_event(event)?);
+    let sum = sums::history(about, at, &event).value();
+    let row = (about, at, event, sum);
     db.prepare_cached(ADD)?.execute(row)?;
     Ok(())
 }

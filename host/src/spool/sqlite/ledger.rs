@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::columns::sql_time;
 use super::schema::key;
 use super::stored;
+use super::sums::{self, LedgerRow};
 use super::unit::Unit;
 use crate::message::{Change, End, MessageId, Outgoing, QueueId, Recipient, RecipientEnd, Timestamp};
 use crate::spool::ledger::{About, Moved, Movement, Records};
@@ -157,19 +158,34 @@ pub(super) fn movement(at: Timestamp, what: Moved, ordinal: u32, recipients: Vec
 /// Writes one line into the account of a message, unless that is older than the ledger.
 pub(super) fn enter(db: &Connection, message: MessageId, line: &Movement) -> Result<(), SpoolError> {
     const ENTER: &str = "
-        INSERT INTO ledger(message, place, at, what, ordinal, recipients, peer, record, sums, about)
-        SELECT ?1, (SELECT coalesce(max(place), 0) + 1 FROM ledger WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+        INSERT INTO ledger(message, place, at, what, ordinal, recipients, peer, record, sums, about, sum)
+        SELECT ?1, (SELECT coalesce(max(place), 0) + 1 FROM ledger WHERE message = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
         FROM counter WHERE name = 'ledger' AND value <= ?1";
+    let recipients = stored::write_ids(&line.recipients);
+    let sums_of_records = line.records.as_ref().map(|records| stored::write_sums(&records.sums));
+    let about = line.about.as_ref().map(stored::write_about).transpose()?;
+    let fixed = LedgerRow {
+        message: key(message)?,
+        at: sql_time(line.at),
+        what: stored::write_moved(line.what),
+        ordinal: line.ordinal,
+        recipients: &recipients,
+        peer: line.peer.as_ref().map(|peer| peer.as_str()),
+        record: line.records.as_ref().map(|records| records.first as i64),
+        sums: sums_of_records.as_deref(),
+        about: about.as_deref(),
+    };
     let row = (
-        key(message)?,
-        sql_time(line.at),
-        stored::write_moved(line.what),
-        line.ordinal,
-        stored::write_ids(&line.recipients),
-        line.peer.as_ref().map(|peer| peer.as_str()),
-        line.records.as_ref().map(|records| records.first as i64),
-        line.records.as_ref().map(|records| stored::write_sums(&records.sums)),
-        line.about.as_ref().map(stored::write_about).transpose()?,
+        fixed.message,
+        fixed.at,
+        fixed.what,
+        fixed.ordinal,
+        fixed.recipients,
+        fixed.peer,
+        fixed.record,
+        fixed.sums,
+        fixed.about,
+        sums::ledger(&fixed).value(),
     );
     db.prepare_cached(ENTER)?.execute(row)?;
     Ok(())

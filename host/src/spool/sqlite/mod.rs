@@ -47,15 +47,17 @@
 //!
 //! # When the disk fails
 //!
-//! A full disk or an I/O error fails the request, never the answer: [`Receipt`](super::Receipt) exists only behind a flush that succeeded.
-//! The writer tries again with the next request, so it recovers as soon as there is space. The log's blocks stay its own,
-//! so that outcomes, which free space, can mostly be recorded on a full disk too; when they cannot, the log is moved into
-//! the database, and then the reserve is given up for them: see `room`. After a failed flush SQLite
-//! writes the same stretch of the log anew, and never trusts pages that the kernel may have dropped.
+//! A full disk or an I/O error fails the request, never the answer: [`Receipt`](super::Receipt) exists only behind a flush
+//! that succeeded. On a full disk the writer tries again with the next request, so it recovers as soon as there is space.
+//! The log's blocks stay its own, so that outcomes, which free space, can mostly be recorded on a full disk too; when they
+//! cannot, the log is moved into the database, and then the reserve is given up for them: see `room`. After an error of a
+//! write or a flush nothing is tried again before the spool has been closed, opened anew and looked through: see `mend`.
 //! Space that a drained queue leaves behind is used again, and not given back to the file system.
 
 mod access;
 mod accounts;
+pub(super) mod backup;
+mod check;
 mod checkpoint;
 mod columns;
 mod content;
@@ -65,6 +67,8 @@ mod forget;
 mod history;
 mod leases;
 mod ledger;
+mod log;
+mod mend;
 mod open;
 mod operator;
 mod outgoing;
@@ -72,9 +76,11 @@ mod pieces;
 mod readers;
 mod room;
 mod rows;
+mod salvage;
 mod schema;
 mod stored;
 mod streams;
+mod sums;
 mod transactions;
 mod unit;
 pub(super) mod upgrade;
@@ -88,6 +94,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use rusqlite::types::FromSqlError;
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) use self::access::Beside;
@@ -170,6 +177,8 @@ pub struct SqliteSpool {
     tally: Arc<Tally>,
     gauge: Arc<Gauge>,
     requests_counted: RequestCount,
+    /// What was missing from the log when it was opened, for people.
+    missing: Option<String>,
     growth: Growth,
 }
 
@@ -242,7 +251,38 @@ impl From<rusqlite::Error> for SpoolError {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full(error.to_string()),
             Some(rusqlite::ErrorCode::ConstraintViolation) => Self::Unfit(format!("it is there already ({error})")),
             Some(rusqlite::ErrorCode::TooBig) => Self::Unfit(error.to_string()),
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Corrupt(error.to_string())
+            }
+            Some(rusqlite::ErrorCode::SystemIoFailure) if is_of_reading(&error) => Self::Corrupt(error.to_string()),
+            Some(rusqlite::ErrorCode::SystemIoFailure) => Self::Failed(error.to_string()),
+            _ if is_of_a_row(&error) => Self::Damaged(error.to_string()),
             _ => Self::Broken(error.to_string()),
         }
     }
+}
+
+impl From<FromSqlError> for SpoolError {
+    fn from(error: FromSqlError) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
+/// Whether a column holds what this store never wrote into it.
+fn is_of_a_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
+    )
+}
+
+/// Whether a page could not be read, as against written.
+fn is_of_reading(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_DATA, SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        code,
+        Some(SQLITE_IOERR_CORRUPTFS | SQLITE_IOERR_DATA | SQLITE_IOERR_READ | SQLITE_IOERR_SHORT_READ)
+    )
 }

@@ -4,17 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
 use super::checkpoint::Checkpoints;
 use super::forget::Forgetter;
 use super::leases::Held;
+use super::mend::{self, Mender};
 use super::operator::RequestCount;
 use super::readers::Readers;
 use super::room::{Gauge, Watch};
 use super::unit::Counters;
-use super::writer::{Tally, Writer};
-use super::{Options, SqliteSpool, schema};
+use super::writer::{Open, Tally, Writer};
+use super::{Options, SqliteSpool, log, schema};
 use crate::spool::SpoolError;
 
 /// Requests that wait for the writer. Whoever comes on top waits to ask: back-pressure, not memory.
@@ -37,24 +39,21 @@ impl SqliteSpool {
     /// cannot be read and written.
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, SpoolError> {
         let lock = schema::claim(folder)?;
-        let gauge = Arc::new(Gauge::new(folder, options.reserve));
-        // On a full disk SQLite cannot even make the files that it works with.
-        let db = match schema::open_writer(folder, &options) {
-            Err(SpoolError::Full(_) | SpoolError::Broken(_)) if gauge.spend() => schema::open_writer(folder, &options)?,
-            opened => opened?,
-        };
-        gauge.look(0);
+        let gauge = Arc::new(Gauge::new(folder, options.reserve, options.log));
+        let missing = log::keep_damaged(folder);
+        let db = open_database(folder, &options, &gauge)?;
         let (counters, salt) = (Counters::read(&db)?, schema::salt(&db)?);
         let (sender, requests) = mpsc::channel(QUEUE);
-        let tally = Arc::new(Tally::default());
+        let (tally, held) = (Arc::<Tally>::default(), Arc::<Held>::default());
         let (grows, growth) = watch::channel(());
-        let held = Arc::<Held>::default();
+        let readers = Arc::new(Readers::new(folder));
+        let checkpoints = Checkpoints::start(folder, options.log)?;
         let writer = Writer {
-            db,
+            open: Some(Open { db, checkpoints }),
+            mender: Mender::new(&readers, &options),
             requests,
             counters: counters.clone(),
             salt,
-            checkpoints: Checkpoints::start(folder, options.log)?,
             clock: options.clock.clone(),
             tally: tally.clone(),
             gauge: gauge.clone(),
@@ -64,7 +63,6 @@ impl SqliteSpool {
         let thread = std::thread::Builder::new().name("spool-writer".into());
         let spawned = thread.spawn(move || writer.run());
         spawned.map_err(|e| SpoolError::Broken(format!("no thread for the spool's writer: {e}")))?;
-        let readers = Arc::new(Readers::new(folder));
         if options.reserve.is_some() {
             let watch = Watch {
                 requests: sender.downgrade(),
@@ -95,7 +93,24 @@ impl SqliteSpool {
             tally,
             gauge,
             requests_counted: RequestCount::default(),
+            missing,
             growth,
         }))
     }
+}
+
+fn open_database(folder: &Path, options: &Options, gauge: &Gauge) -> Result<Connection, SpoolError> {
+    let opened = match schema::open_writer(folder, options) {
+        // On a full disk SQLite cannot even make the files that it works with.
+        Err(SpoolError::Full(_) | SpoolError::Broken(_) | SpoolError::Failed(_)) if gauge.spend() => {
+            schema::open_writer(folder, options)
+        }
+        Err(SpoolError::Corrupt(_)) => {
+            mend::save_what_can_be_read(folder, options, true)?;
+            schema::open_writer(folder, options)
+        }
+        opened => opened,
+    };
+    gauge.look(0);
+    opened
 }

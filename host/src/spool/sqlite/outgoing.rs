@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row};
 use super::columns::{kind, time};
 use super::content::stored_content;
 use super::readers::Readers;
+use super::sums::{self, OutgoingRow};
 use super::{pieces, schema, stored};
 use crate::message::{NextHop, Outgoing, OutgoingId, Rope, Source, Timestamp};
 use crate::spool::SpoolError;
@@ -19,13 +20,16 @@ pub(super) fn read_outgoing(
     id: OutgoingId,
 ) -> Result<Option<(Outgoing, usize)>, SpoolError> {
     const QUERY: &str = "
-        SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces, o.expires, o.kind, o.repeats, o.reason
+        SELECT o.peer, m.source, m.since, m.size, o.attempts, o.envelope, o.pieces, o.expires, o.kind, o.repeats, o.reason, o.sum
         FROM outgoing o JOIN message m ON m.id = o.message WHERE o.message = ?1 AND o.ordinal = ?2";
     let mut query = db.prepare_cached(QUERY)?;
     let mut rows = query.query((schema::key(id.message)?, id.ordinal.get()))?;
     match rows.next()? {
         Some(row) => {
             let expires: Option<i64> = row.get(7)?;
+            if !is_whole(row, id, expires)? {
+                return Ok(None);
+            }
             let (kind, repeats) = (kind(row, 8)?, row.get(9)?);
             let said = row.get(10)?;
             let found = outgoing_of(row, readers, id)?;
@@ -42,6 +46,23 @@ pub(super) fn read_outgoing(
         }
         None => Ok(None),
     }
+}
+
+/// Whether the columns of the query above are as they were written.
+fn is_whole(row: &Row, id: OutgoingId, expires: Option<i64>) -> Result<bool, SpoolError> {
+    let text = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str().unwrap_or_default());
+    let sum = sums::outgoing(&OutgoingRow {
+        message: schema::key(id.message)?,
+        ordinal: id.ordinal.get(),
+        peer: text(0)?,
+        kind: row.get_ref(8)?.as_str_or_null().unwrap_or_default(),
+        expires,
+        envelope: text(5)?,
+        pieces: row.get_ref(6)?.as_blob().unwrap_or_default(),
+        source: text(1)?,
+        received: row.get(3)?,
+    });
+    Ok(sum.holds(row, 11)?)
 }
 
 /// An outgoing message from its columns, in the order of the queries above: without what only one of them asks for.

@@ -1,10 +1,13 @@
 //! The connections that read beside the writer: a few, which never wait for a commit.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, InterruptHandle};
 
+use super::mend;
 use super::schema::{self, kibibytes};
 use crate::spool::SpoolError;
 
@@ -19,12 +22,27 @@ pub(super) struct Readers {
     folder: PathBuf,
     pool: Mutex<Pool>,
     returned: Condvar,
+    /// Somebody came across a page that cannot be read.
+    suspect: AtomicBool,
+}
+
+/// A connection in use. It goes back when this is dropped, also when whoever reads panics.
+struct Lent<'a> {
+    readers: &'a Readers,
+    number: u64,
+    db: Option<Connection>,
 }
 
 #[derive(Default)]
 struct Pool {
     idle: Vec<Connection>,
     open: usize,
+    /// Those who read at the moment: since when, and how to stop them.
+    busy: Vec<(u64, Instant, InterruptHandle)>,
+    /// Of the last who began to read.
+    number: u64,
+    /// Nobody may read: the disk has failed.
+    closed: bool,
 }
 
 impl Readers {
@@ -33,6 +51,7 @@ impl Readers {
             folder: folder.to_owned(),
             pool: Mutex::default(),
             returned: Condvar::new(),
+            suspect: AtomicBool::new(false),
         }
     }
 
@@ -43,16 +62,86 @@ impl Readers {
     /// Runs `read` with a connection, and waits for one when all are in use. Blocks.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
         let db = self.take()?;
-        let result = read(&db);
-        self.lock().idle.push(db);
-        self.returned.notify_one();
+        let lent = Lent {
+            readers: self,
+            number: self.begins(&db),
+            db: Some(db),
+        };
+        let result = lent.db.as_ref().ok_or(SpoolError::Closed).and_then(read);
+        if let Err(SpoolError::Corrupt(_)) = result {
+            self.suspect();
+        }
         result
     }
 
+    /// A page cannot be read: the database has to be looked through.
+    pub(super) fn suspect(&self) {
+        self.suspect.store(true, Relaxed);
+    }
+
+    pub(super) fn are_suspect(&self) -> bool {
+        self.suspect.load(Relaxed)
+    }
+
+    /// Closes what is not in use, and what is, once it is not any more. Nobody reads until
+    /// [`open_again`](Self::open_again).
+    pub(super) fn close(&self) {
+        let mut pool = self.lock();
+        pool.closed = true;
+        pool.open -= pool.idle.len();
+        pool.idle.drain(..).for_each(mend::close);
+        drop(pool);
+        self.returned.notify_all();
+    }
+
+    /// Whether the last one is closed.
+    pub(super) fn are_closed(&self) -> bool {
+        self.lock().open == 0
+    }
+
+    pub(super) fn open_again(&self) {
+        self.suspect.store(false, Relaxed);
+        self.lock().closed = false;
+    }
+
+    fn begins(&self, db: &Connection) -> u64 {
+        let mut pool = self.lock();
+        pool.number += 1;
+        let number = pool.number;
+        pool.busy.push((number, Instant::now(), db.get_interrupt_handle()));
+        number
+    }
+
+    /// Stops whoever has been reading for longer than this: as long as somebody reads, the log cannot begin anew. How many
+    /// there were.
+    pub(super) fn stop_long_ones(&self, longest: Duration) -> usize {
+        let pool = self.lock();
+        let long = pool.busy.iter().filter(|(_, since, _)| since.elapsed() > longest);
+        long.map(|(_, _, handle)| handle.interrupt()).count()
+    }
+
+    fn give_back(&self, number: u64, db: Connection) {
+        let mut pool = self.lock();
+        pool.busy.retain(|(busy, ..)| *busy != number);
+        if pool.closed {
+            pool.open -= 1;
+            mend::close(db);
+        } else {
+            pool.idle.push(db);
+        }
+        drop(pool);
+        self.returned.notify_one();
+    }
+
     fn take(&self) -> Result<Connection, SpoolError> {
-        let full = |pool: &mut Pool| pool.idle.is_empty() && pool.open == MOST;
+        let full = |pool: &mut Pool| !pool.closed && pool.idle.is_empty() && pool.open == MOST;
         let waited = self.returned.wait_while(self.lock(), full);
         let mut pool = waited.unwrap_or_else(PoisonError::into_inner);
+        if pool.closed {
+            return Err(SpoolError::Failed(
+                "nothing is read until the spool has been opened anew".into(),
+            ));
+        }
         if let Some(db) = pool.idle.pop() {
             return Ok(db);
         }
@@ -71,5 +160,13 @@ impl Readers {
     /// A thread that panicked left the pool as it was: nothing is half done under the lock.
     fn lock(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if let Some(db) = self.db.take() {
+            self.readers.give_back(self.number, db);
+        }
     }
 }

@@ -24,11 +24,17 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Without a look for so long, something hangs.
 const TOO_LONG: Duration = Duration::from_secs(60);
 
+/// How long one read of the relay's own may take: nothing that it asks takes a tenth of that.
+const LONGEST_READ: Duration = Duration::from_secs(30);
+
 /// Looks for each write that only finds out whether the disk can be written.
 const LOOKS_PER_WRITE: u64 = 10;
 
 /// The mark is never more than this part of the disk.
 const PART_OF_DISK: u64 = 10;
+
+/// The log is long when it has so many times the octets after which it is to begin anew. Under load it has twice as many.
+const LOG_TIMES: u64 = 4;
 
 /// Parts of the mark that are kept in files. An outcome writes up to 250 KB of log, a page of 16 KiB for each table and index
 /// that it touches, and every session of every peer may have one on its way: with the default of 64 MiB that is room for
@@ -50,13 +56,24 @@ pub(super) struct Gauge {
     spent: AtomicBool,
     /// Why the last write failed.
     failed: Mutex<Option<String>>,
+    /// The disk failed, and the store has not been opened anew and looked through since.
+    closed: AtomicBool,
+    /// How often the disk has failed.
+    failures: AtomicU64,
+    /// Octets of the log, and how many it has at the most while nobody reads for long. 0: not known.
+    log: AtomicU64,
+    log_limit: u64,
+    /// How often it was longer.
+    held_up: AtomicU64,
+    /// It is longer at the moment.
+    long: AtomicBool,
     /// When the disk was last looked at.
     looked: Mutex<Instant>,
 }
 
 impl Gauge {
-    /// `wanted`: the mark as configured.
-    pub fn new(folder: &Path, wanted: Option<u64>) -> Self {
+    /// `wanted`: the mark as configured. `log`: octets after which the log is to begin anew.
+    pub fn new(folder: &Path, wanted: Option<u64>, log: u64) -> Self {
         let mark = match (wanted, disk(folder)) {
             (Some(wanted), Ok(disk)) => wanted.min(disk.size / PART_OF_DISK),
             (wanted, _) => wanted.unwrap_or(0),
@@ -70,6 +87,12 @@ impl Gauge {
             low: AtomicBool::new(false),
             spent: AtomicBool::new(false),
             failed: Mutex::default(),
+            closed: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
+            log: AtomicU64::new(0),
+            log_limit: LOG_TIMES * log,
+            held_up: AtomicU64::new(0),
+            long: AtomicBool::new(false),
             looked: Mutex::new(Instant::now()),
         }
     }
@@ -104,6 +127,9 @@ impl Gauge {
                 self.mark / 1024
             )),
             Room::None => Some(match self.failure() {
+                Some(why) if self.is_closed() => format!(
+                    "nothing is taken and nothing delivered, until the spool has been opened anew and looked through: {why}"
+                ),
                 Some(why) => {
                     format!("nothing is taken and nothing delivered, because the spool cannot be written: {why}")
                 }
@@ -118,11 +144,71 @@ impl Gauge {
         Some(looked.elapsed()).filter(|unseen| self.mark > 0 && *unseen > TOO_LONG)
     }
 
+    /// The disk failed under the store, which is closed now.
+    pub fn fail(&self, error: &SpoolError) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        self.failures.fetch_add(1, Relaxed);
+        if !self.closed.swap(true, Relaxed) {
+            tracing::error!(
+                event = "spool-failed",
+                "{error}: nothing is taken and nothing delivered until the spool has been opened anew and looked through"
+            );
+        }
+    }
+
+    /// It could not be opened anew.
+    pub fn stays_closed(&self, error: &SpoolError) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+    }
+
+    /// The store is open again, and has been looked through.
+    pub fn mended(&self) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.closed.store(false, Relaxed);
+    }
+
+    /// Whether the disk has failed, and the store is closed because of that.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+
+    /// How often the disk has failed.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Relaxed)
+    }
+
+    /// What is answered while the store is closed.
+    pub fn failed(&self) -> SpoolError {
+        SpoolError::Failed(self.failure().unwrap_or_default())
+    }
+
+    /// The log has so many octets. Past four times what it should have somebody is in the way, and that is said, once.
+    pub fn log_is(&self, octets: u64) {
+        self.log.store(octets, Relaxed);
+        let long = octets > self.log_limit;
+        if long && !self.long.swap(true, Relaxed) {
+            self.held_up.fetch_add(1, Relaxed);
+            tracing::warn!(
+                octets,
+                event = "spool-log-long",
+                "the spool's log grows, because somebody has been reading the database for long: a command, a copy, another program"
+            );
+        } else if octets <= self.log_limit / 2 {
+            self.long.store(false, Relaxed);
+        }
+    }
+
+    /// Octets of the log, and how often it was too long.
+    pub fn log(&self) -> (u64, u64) {
+        (self.log.load(Relaxed), self.held_up.load(Relaxed))
+    }
+
     /// The writer's last transaction succeeded, or failed for no fault of a request's.
     pub fn wrote(&self, result: Result<(), &SpoolError>) {
         let why = match result {
             Ok(()) => None,
             Err(error @ (SpoolError::Full(_) | SpoolError::Broken(_))) => Some(error.to_string()),
+            // One request's page cannot be read: others have theirs.
             Err(_) => return,
         };
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = why;
@@ -212,9 +298,10 @@ impl Watch {
     fn run(self) {
         let mut said = Room::Ample;
         for look in 0u64.. {
-            if !self.try_to_write(look % LOOKS_PER_WRITE == 0) {
+            if !self.try_to_write(look % LOOKS_PER_WRITE == 0 || self.readers.are_suspect()) {
                 return;
             }
+            self.readers.stop_long_ones(LONGEST_READ);
             self.gauge.look(self.reusable());
             let room = self.gauge.room();
             if room != said {

@@ -6,8 +6,9 @@ use super::columns::{protocol_code, sql_time};
 use super::pieces;
 use super::schema::{CHUNK, chunk_key, key, max_content};
 use super::stored;
+use super::sums::{self, EventRow, MessageRow, OutgoingRow};
 use super::unit::{Unit, acceptance_about, release};
-use crate::message::{KvWrite, Outgoing, OutgoingId, Piece, RecipientId, Timestamp};
+use crate::message::{Envelope, KvWrite, Outgoing, OutgoingId, Piece, RecipientId, Timestamp};
 use crate::spool::{Acceptance, NewEvent, SpoolError};
 
 /// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
@@ -28,25 +29,37 @@ impl Unit<'_> {
     pub(super) fn insert_message(&self, acceptance: &Acceptance) -> Result<(), SpoolError> {
         const INSERT: &str = "
             INSERT INTO message(id, source, remote, helo, protocol, received_at, since, size, hold, due, failed,
-                attempts, arrived, ordinals, envelope, journey, request, holders)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13, ?14, ?15)";
+                attempts, arrived, ordinals, envelope, journey, request, holders, sum)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, 0, 0, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
         let (origin, hold) = (&acceptance.origin, acceptance.hold.as_ref());
+        let (remote, envelope) = (origin.remote.to_string(), stored::write_envelope(&acceptance.envelope)?);
+        let fixed = MessageRow {
+            id: key(acceptance.id)?,
+            source: origin.source.as_str(),
+            remote: &remote,
+            helo: &origin.helo,
+            protocol: protocol_code(origin.protocol),
+            received_at: sql_time(origin.received_at),
+            size: acceptance.content.size() as i64,
+            envelope: &envelope,
+        };
         let row = (
-            key(acceptance.id)?,
-            origin.source.as_str(),
-            origin.remote.to_string(),
-            &origin.helo,
-            protocol_code(origin.protocol),
-            sql_time(origin.received_at),
-            acceptance.content.size() as i64,
+            fixed.id,
+            fixed.source,
+            fixed.remote,
+            fixed.helo,
+            fixed.protocol,
+            fixed.received_at,
+            fixed.size,
             hold.map(|hold| &hold.reason),
             hold.and_then(|hold| hold.due).map(sql_time),
             hold.is_some_and(|hold| hold.arrived),
             ordinals(acceptance),
-            stored::write_envelope(&acceptance.envelope)?,
+            fixed.envelope,
             stored::write_journey(&acceptance.journey)?,
             acceptance_about(acceptance)?,
             stored::write_holders(hold.map_or(&[], |hold| hold.holders.as_slice()))?,
+            sums::message(&fixed).value(),
         );
         self.run(INSERT, row)?;
         Ok(())
@@ -63,13 +76,14 @@ impl Unit<'_> {
         }
         let mut insert = self
             .db
-            .prepare_cached("INSERT INTO content(chunk, octets) VALUES(?1, ?2)")?;
+            .prepare_cached("INSERT INTO content(chunk, octets, sum) VALUES(?1, ?2, ?3)")?;
         for place in 0..size.div_ceil(CHUNK) {
             let at = place * CHUNK;
             let octets = acceptance.content.read(at..size.min(at + CHUNK)).map_err(|e| {
                 SpoolError::Unfit(format!("the content of message {} cannot be read: {e}", acceptance.id))
             })?;
-            insert.execute((chunk_key(message, place), &octets[..]))?;
+            let chunk = chunk_key(message, place);
+            insert.execute((chunk, &octets[..], sums::chunk(chunk, &octets).value()))?;
         }
         Ok(())
     }
@@ -82,8 +96,8 @@ impl Unit<'_> {
     ) -> Result<(), SpoolError> {
         const INSERT: &str = "
             INSERT INTO outgoing(message, ordinal, peer, state, due, attempts, size, reason, envelope, pieces, expires,
-                kind, repeats)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+                kind, repeats, sum)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
         let size = of.content.size();
         if outgoing.id.message != of.id {
             return Err(SpoolError::Unfit(format!(
@@ -98,20 +112,34 @@ impl Unit<'_> {
                 outgoing.id
             )));
         }
+        let envelope = stored::write_envelope(&outgoing.envelope)?;
+        let pieces = pieces::encode(&outgoing.rope.pieces);
+        let fixed = OutgoingRow {
+            message: key(outgoing.id.message)?,
+            ordinal: outgoing.id.ordinal.get(),
+            peer: outgoing.next_hop.as_str(),
+            kind: outgoing.kind.map(stored::write_kind),
+            expires: outgoing.expires_at.map(sql_time),
+            envelope: &envelope,
+            pieces: &pieces,
+            source: of.origin.source.as_str(),
+            received: size as i64,
+        };
         let row = (
-            key(outgoing.id.message)?,
-            outgoing.id.ordinal.get(),
-            outgoing.next_hop.as_str(),
+            fixed.message,
+            fixed.ordinal,
+            fixed.peer,
             failed.is_some(),
             sql_time(outgoing.received_at),
             outgoing.attempts,
             outgoing.rope.size() as i64,
             failed,
-            stored::write_envelope(&outgoing.envelope)?,
-            pieces::encode(&outgoing.rope.pieces),
-            outgoing.expires_at.map(sql_time),
-            outgoing.kind.map(stored::write_kind),
+            fixed.envelope,
+            fixed.pieces,
+            fixed.expires,
+            fixed.kind,
             outgoing.repeats,
+            sums::outgoing(&fixed).value(),
         );
         self.run(INSERT, row)?;
         Ok(())
@@ -123,9 +151,54 @@ impl Unit<'_> {
             SELECT message, ordinal, peer, attempts, ?3, 0, kind, ?4, envelope, pieces
             FROM outgoing WHERE message = ?1 AND ordinal = ?2";
         let row = (key(id.message)?, id.ordinal.get(), sql_time(event.due), &event.outcome);
-        if self.run(INSERT, row)? == 0 {
+        if self.run(INSERT, row)? > 0 {
+            self.sum_event(self.db.last_insert_rowid())?;
+        } else {
             tracing::warn!(%id, event = "dropped-on-its-way", "dropped while it was on its way: its outcome is told to no plug-in");
         }
+        Ok(())
+    }
+
+    /// Sums up an event, whose columns come from another row.
+    fn sum_event(&self, id: i64) -> Result<(), SpoolError> {
+        const EVENT: &str = "SELECT message, ordinal, peer, outcome, envelope, pieces FROM event WHERE id = ?1";
+        let mut query = self.db.prepare_cached(EVENT)?;
+        let sum = query.query_row([id], |row| {
+            Ok(sums::event(&EventRow {
+                message: row.get(0)?,
+                ordinal: row.get(1)?,
+                peer: row.get_ref(2)?.as_str()?,
+                outcome: row.get_ref(3)?.as_str()?,
+                envelope: row.get_ref(4)?.as_str()?,
+                pieces: row.get_ref(5)?.as_blob()?,
+            }))
+        })?;
+        self.run("UPDATE event SET sum = ?2 WHERE id = ?1", (id, sum.value()))?;
+        Ok(())
+    }
+
+    /// Gives an outgoing message another envelope.
+    pub(super) fn readdress(&self, message: i64, ordinal: u32, envelope: &Envelope) -> Result<(), SpoolError> {
+        const ROW: &str = "
+            SELECT o.peer, o.kind, o.expires, o.pieces, m.source, m.size
+            FROM outgoing o JOIN message m ON m.id = o.message WHERE o.message = ?1 AND o.ordinal = ?2";
+        const UPDATE: &str = "UPDATE outgoing SET envelope = ?3, sum = ?4 WHERE message = ?1 AND ordinal = ?2";
+        let envelope = stored::write_envelope(envelope)?;
+        let mut query = self.db.prepare_cached(ROW)?;
+        let sum = query.query_row((message, ordinal), |row| {
+            Ok(sums::outgoing(&OutgoingRow {
+                message,
+                ordinal,
+                peer: row.get_ref(0)?.as_str()?,
+                kind: row.get_ref(1)?.as_str_or_null()?,
+                expires: row.get(2)?,
+                envelope: &envelope,
+                pieces: row.get_ref(3)?.as_blob()?,
+                source: row.get_ref(4)?.as_str()?,
+                received: row.get(5)?,
+            }))
+        })?;
+        self.run(UPDATE, (message, ordinal, &envelope, sum.value()))?;
         Ok(())
     }
 
@@ -151,9 +224,7 @@ impl Unit<'_> {
         envelope
             .recipients
             .retain(|recipient| remaining.contains(&recipient.id));
-        const UPDATE: &str = "UPDATE outgoing SET envelope = ?3 WHERE message = ?1 AND ordinal = ?2";
-        self.run(UPDATE, (id.0, id.1, stored::write_envelope(&envelope)?))?;
-        Ok(())
+        self.readdress(id.0, id.1, &envelope)
     }
 
     pub(super) fn remove(&self, id: OutgoingId) -> Result<(), SpoolError> {
@@ -166,10 +237,11 @@ impl Unit<'_> {
     }
 
     pub(super) fn keep_values(&self, writes: &[KvWrite]) -> Result<(), SpoolError> {
-        const SET: &str = "INSERT OR REPLACE INTO kv(plugin, key, value) VALUES(?1, ?2, ?3)";
+        const SET: &str = "INSERT OR REPLACE INTO kv(plugin, key, value, sum) VALUES(?1, ?2, ?3, ?4)";
+        let sum = |plugin: &str, key: &str, value: &[u8]| sums::value(plugin, key, value).value();
         for write in writes {
             match write {
-                KvWrite::Set { plugin, key, value } => self.run(SET, (plugin, key, value))?,
+                KvWrite::Set { plugin, key, value } => self.run(SET, (plugin, key, value, sum(plugin, key, value)))?,
                 KvWrite::Delete { plugin, key } => {
                     self.run("DELETE FROM kv WHERE plugin = ?1 AND key = ?2", (plugin, key))?
                 }
@@ -181,8 +253,9 @@ impl Unit<'_> {
                     let number = old.map_or(Some(0), |old| std::str::from_utf8(&old).ok()?.parse::<i64>().ok());
                     match number {
                         Some(number) => {
-                            let sum = number.saturating_add(*by).to_string();
-                            self.run(SET, (plugin, key, sum.as_bytes()))?
+                            let total = number.saturating_add(*by).to_string();
+                            let total = total.as_bytes();
+                            self.run(SET, (plugin, key, total, sum(plugin, key, total)))?
                         }
                         // The plug-in's slip, found out too late to tell it: the message matters more.
                         None => {

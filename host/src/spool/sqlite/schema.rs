@@ -21,7 +21,7 @@ const LOCK: &str = "spool.lock";
 
 /// The format of the tables below, as SQLite's `user_version`. The relay's writer brings an older one up to it, see
 /// [`upgrade`]; a newer one is refused, not guessed at.
-pub(super) const FORMAT: i64 = 5;
+pub(super) const FORMAT: i64 = 6;
 
 /// Octets in a database page. See the module's documentation for the measurement.
 pub(super) const PAGE: u32 = 16 * 1024;
@@ -31,12 +31,14 @@ pub(super) const CHUNK: u64 = 64 * 1024;
 
 /// Chunks are keyed by message id and place in one 63-bit number. 12 bits for the place bound a message to 256 MiB, and
 /// leave 51 bits for the id, which counts microseconds since 1970 and reaches its end in 2041.
-const PLACE_BITS: u32 = 12;
+pub(super) const PLACE_BITS: u32 = 12;
 
 /// How long a connection waits for another process's transaction: an operator's command, a backup.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 pub(super) const TABLES: &str = "
+    -- `sum`, wherever it stands, is a checksum of the row: see `sums`. Null in rows from before format 6.
+
     -- Counters that outlive the rows they count. `retry:PEER` counts how often an operator asked to try a peer again.
     -- `salt` goes into the hashes of `lookup`. `ledger`: the id of the first message that the ledger may know.
     CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -53,12 +55,12 @@ pub(super) const TABLES: &str = "
         protocol INTEGER NOT NULL, received_at INTEGER NOT NULL, since INTEGER NOT NULL, size INTEGER NOT NULL,
         hold TEXT, due INTEGER, failed INTEGER NOT NULL, attempts INTEGER NOT NULL, arrived INTEGER NOT NULL,
         ordinals INTEGER NOT NULL, request INTEGER, envelope TEXT NOT NULL, journey TEXT NOT NULL,
-        holders TEXT, past TEXT, released INTEGER NOT NULL DEFAULT 0);
+        holders TEXT, past TEXT, released INTEGER NOT NULL DEFAULT 0, sum INTEGER);
     CREATE INDEX message_held ON message(id) WHERE hold IS NOT NULL;
     CREATE INDEX message_due ON message(due) WHERE due IS NOT NULL;
 
     -- Its bytes, as received.
-    CREATE TABLE content(chunk INTEGER PRIMARY KEY, octets BLOB NOT NULL);
+    CREATE TABLE content(chunk INTEGER PRIMARY KEY, octets BLOB NOT NULL, sum INTEGER);
 
     -- One destination of it. `state`: 0 waits, 1 failed, 2 is delivered and awaits what its transaction comes to. `kind`:
     -- the MM4 message type; null in rows of format 3, which did not say. `repeats`: how often the relay has asked again.
@@ -67,7 +69,7 @@ pub(super) const TABLES: &str = "
         message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL, state INTEGER NOT NULL,
         due INTEGER NOT NULL, attempts INTEGER NOT NULL, size INTEGER NOT NULL, reason TEXT, expires INTEGER,
         kind TEXT, repeats INTEGER NOT NULL DEFAULT 0,
-        envelope TEXT NOT NULL, pieces BLOB NOT NULL, PRIMARY KEY(message, ordinal)) WITHOUT ROWID;
+        envelope TEXT NOT NULL, pieces BLOB NOT NULL, sum INTEGER, PRIMARY KEY(message, ordinal)) WITHOUT ROWID;
     CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = 0;
     CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = 1;
     CREATE INDEX outgoing_expires ON outgoing(peer, expires) WHERE state = 0 AND expires IS NOT NULL;
@@ -77,26 +79,27 @@ pub(super) const TABLES: &str = "
     CREATE TABLE event(
         id INTEGER PRIMARY KEY AUTOINCREMENT, message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL,
         deliveries INTEGER NOT NULL, due INTEGER NOT NULL, attempts INTEGER NOT NULL, kind TEXT,
-        outcome TEXT NOT NULL, envelope TEXT NOT NULL, pieces BLOB NOT NULL);
+        outcome TEXT NOT NULL, envelope TEXT NOT NULL, pieces BLOB NOT NULL, sum INTEGER);
     CREATE INDEX event_due ON event(due);
     CREATE INDEX event_message ON event(message);
 
     -- Records of each stream, numbered from 1. Ordinal 0: caused by the acceptance, not by a delivery.
     CREATE TABLE record(
         stream TEXT NOT NULL, sequence INTEGER NOT NULL, message INTEGER NOT NULL, ordinal INTEGER NOT NULL,
-        recorded_at INTEGER NOT NULL, plugin TEXT NOT NULL, version TEXT NOT NULL, record TEXT NOT NULL,
+        recorded_at INTEGER NOT NULL, plugin TEXT NOT NULL, version TEXT NOT NULL, record TEXT NOT NULL, sum INTEGER,
         PRIMARY KEY(stream, sequence)) WITHOUT ROWID;
 
     -- How far each reader of a stream has come. `file`: the last one that it closed, if it writes numbered files.
     CREATE TABLE mark(
-        stream TEXT NOT NULL, reader TEXT NOT NULL, sequence INTEGER NOT NULL, file INTEGER NOT NULL,
+        stream TEXT NOT NULL, reader TEXT NOT NULL, sequence INTEGER NOT NULL, file INTEGER NOT NULL, sum INTEGER,
         PRIMARY KEY(stream, reader)) WITHOUT ROWID;
 
     -- The last number of each stream whose record was removed: numbers go on behind it.
     CREATE TABLE purged(stream TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
 
     -- A request and its fate, as JSON; it outlives its message. `due`: when the relay has something to do about it.
-    CREATE TABLE request(id INTEGER PRIMARY KEY, due INTEGER, forget_at INTEGER NOT NULL, state TEXT NOT NULL);
+    CREATE TABLE request(
+        id INTEGER PRIMARY KEY, due INTEGER, forget_at INTEGER NOT NULL, state TEXT NOT NULL, sum INTEGER);
     CREATE INDEX request_due ON request(due) WHERE due IS NOT NULL;
     CREATE INDEX request_forget ON request(forget_at);
 
@@ -109,7 +112,7 @@ pub(super) const TABLES: &str = "
 
     -- What happened to it, in order.
     CREATE TABLE history(
-        request INTEGER NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL, event TEXT NOT NULL,
+        request INTEGER NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL, event TEXT NOT NULL, sum INTEGER,
         PRIMARY KEY(request, place)) WITHOUT ROWID;
 
     -- What came in for recipients and what became of them, line by line: see `spool::ledger`. `what`: a number of
@@ -117,10 +120,11 @@ pub(super) const TABLES: &str = "
     -- `sums`: a checksum of each. `about`: what the message is, as JSON, in its first line.
     CREATE TABLE ledger(
         message INTEGER NOT NULL, place INTEGER NOT NULL, at INTEGER NOT NULL, what INTEGER NOT NULL,
-        ordinal INTEGER NOT NULL, recipients TEXT NOT NULL, peer TEXT, record INTEGER, sums BLOB, about TEXT,
+        ordinal INTEGER NOT NULL, recipients TEXT NOT NULL, peer TEXT, record INTEGER, sums BLOB, about TEXT, sum INTEGER,
         PRIMARY KEY(message, place)) WITHOUT ROWID;
 
-    CREATE TABLE kv(plugin TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(plugin, key)) WITHOUT ROWID;
+    CREATE TABLE kv(
+        plugin TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, sum INTEGER, PRIMARY KEY(plugin, key)) WITHOUT ROWID;
 ";
 
 /// Pauses are a day at the longest, and a little more for their spread: what is due later was stored by a clock that was
@@ -244,6 +248,13 @@ pub(super) const fn max_content() -> u64 {
 
 pub(super) fn database(folder: &Path) -> PathBuf {
     folder.join(FILE)
+}
+
+/// Where SQLite keeps the log of a database.
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
 }
 
 fn open_file(file: &Path) -> Result<Connection, SpoolError> {

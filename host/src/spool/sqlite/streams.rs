@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use tokio::sync::watch;
 
 use super::access::Access;
 use super::columns::{queue_id, sql_time};
 use super::schema::key;
 use super::stored;
+use super::sums::{self, RecordRow};
 use super::unit::Unit;
 use crate::message::{Append, QueueId, StreamName, Timestamp};
 use crate::spool::ledger::{Records, record_sum, record_text};
@@ -29,8 +30,8 @@ impl Unit<'_> {
         appends: impl IntoIterator<Item = &'a Append>,
     ) -> Result<Option<Records>, SpoolError> {
         const INSERT: &str = "
-            INSERT INTO record(stream, sequence, message, ordinal, recorded_at, plugin, version, record)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+            INSERT INTO record(stream, sequence, message, ordinal, recorded_at, plugin, version, record, sum)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let (message, now) = (key(id.message())?, sql_time(self.now));
         let mut charged: Option<Records> = None;
         for append in appends {
@@ -45,15 +46,26 @@ impl Unit<'_> {
                 });
                 charged.sums.push(sum);
             }
-            let row = (
-                append.stream.as_str(),
+            let fixed = RecordRow {
+                stream: append.stream.as_str(),
                 sequence,
                 message,
-                id.number(),
-                now,
-                &append.plugin,
-                &append.version,
-                text,
+                ordinal: id.number(),
+                recorded_at: now,
+                plugin: &append.plugin,
+                version: &append.version,
+                record: &text,
+            };
+            let row = (
+                fixed.stream,
+                fixed.sequence,
+                fixed.message,
+                fixed.ordinal,
+                fixed.recorded_at,
+                fixed.plugin,
+                fixed.version,
+                fixed.record,
+                sums::record(&fixed).value(),
             );
             self.run(INSERT, row)?;
         }
@@ -90,14 +102,15 @@ impl<A: Access> Streams for A {
     }
 
     fn set_mark(&self, stream: &StreamName, reader: &str, to: Mark) -> Result<(), SpoolError> {
-        const SET: &str = "INSERT OR REPLACE INTO mark(stream, reader, sequence, file) VALUES(?1, ?2, ?3, ?4)";
+        const SET: &str = "INSERT OR REPLACE INTO mark(stream, reader, sequence, file, sum) VALUES(?1, ?2, ?3, ?4, ?5)";
         let (stream, reader) = (stream.clone(), reader.to_owned());
         self.write(move |db| {
             let before = mark(db, &stream, &reader)?;
             let sequence = (to.sequence as i64).min(last(db, &stream)?);
             if before.is_none_or(|before| before.sequence as i64 <= sequence) {
                 let mut set = db.prepare_cached(SET)?;
-                set.execute((stream.as_str(), &reader, sequence, to.file))?;
+                let sum = sums::mark(stream.as_str(), &reader, sequence, to.file).value();
+                set.execute((stream.as_str(), &reader, sequence, to.file, sum))?;
             }
             Ok(())
         })
@@ -145,31 +158,63 @@ pub(super) fn records(
     limit: usize,
 ) -> Result<Vec<Recorded>, SpoolError> {
     const QUERY: &str = "
-        SELECT message, ordinal, sequence, recorded_at, plugin, version, record
-        FROM record WHERE stream = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3";
+        SELECT message, ordinal, sequence, recorded_at, plugin, version, record, sum
+        FROM record WHERE stream = ?1 AND sequence > ?2 ORDER BY sequence";
     let mut query = db.prepare_cached(QUERY)?;
-    let rows = query.query_and_then((stream.as_str(), after as i64, limit as i64), |row| {
-        Ok(Recorded {
-            sequence: row.get::<_, i64>(2)? as u64,
-            id: queue_id(row, 0)?,
-            recorded_at: Timestamp(row.get::<_, i64>(3)? as u64),
-            plugin: row.get(4)?,
-            version: row.get(5)?,
-            record: stored::read(row.get_ref(6)?.as_str().unwrap_or_default())?,
-        })
-    })?;
-    rows.collect()
+    let mut rows = query.query((stream.as_str(), after as i64))?;
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        match recorded(stream, row)? {
+            Some(recorded) => found.push(recorded),
+            // Whoever reads on comes past it; the ledger knows that it is missing.
+            None => sums::quarantine("record", row.get::<_, i64>(2)?),
+        }
+    }
+    Ok(found)
+}
+
+/// `None` when the row is damaged.
+fn recorded(stream: &StreamName, row: &Row) -> Result<Option<Recorded>, SpoolError> {
+    let text = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str().unwrap_or_default());
+    let fixed = RecordRow {
+        stream: stream.as_str(),
+        sequence: row.get(2)?,
+        message: row.get(0)?,
+        ordinal: row.get(1)?,
+        recorded_at: row.get(3)?,
+        plugin: text(4)?,
+        version: text(5)?,
+        record: text(6)?,
+    };
+    let (true, Ok(record)) = (sums::record(&fixed).holds(row, 7)?, stored::read(fixed.record)) else {
+        return Ok(None);
+    };
+    Ok(Some(Recorded {
+        sequence: fixed.sequence as u64,
+        id: queue_id(row, 0)?,
+        recorded_at: Timestamp(fixed.recorded_at as u64),
+        plugin: fixed.plugin.to_owned(),
+        version: fixed.version.to_owned(),
+        record,
+    }))
 }
 
 fn mark(db: &Connection, stream: &StreamName, reader: &str) -> Result<Option<Mark>, SpoolError> {
-    let mut query = db.prepare_cached("SELECT sequence, file FROM mark WHERE stream = ?1 AND reader = ?2")?;
+    let mut query = db.prepare_cached("SELECT sequence, file, sum FROM mark WHERE stream = ?1 AND reader = ?2")?;
     let mark = query.query_row((stream.as_str(), reader), |row| {
-        Ok(Mark {
-            sequence: row.get::<_, i64>(0)? as u64,
-            file: row.get(1)?,
-        })
+        let (sequence, file) = (row.get::<_, i64>(0)?, row.get(1)?);
+        let mark = Mark {
+            sequence: sequence as u64,
+            file,
+        };
+        Ok((mark, sums::mark(stream.as_str(), reader, sequence, file).holds(row, 2)?))
     });
-    Ok(mark.optional()?)
+    match mark.optional()? {
+        Some((_, false)) => Err(sums::damaged("the mark of", reader)),
+        found => Ok(found.map(|(mark, _)| mark)),
+    }
 }
 
 /// One transaction's worth of [`Streams::purge`].

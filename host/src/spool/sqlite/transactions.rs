@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
 use super::columns::sql_time;
 use super::leases::Look;
 use super::schema::key;
-use super::stored;
 use super::unit::{Unit, release};
+use super::{stored, sums};
 use crate::message::{
     Change, Leg, MessageId, Ordinal, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey, WaitingRecord,
 };
@@ -60,7 +60,7 @@ impl Unit<'_> {
 
     /// Also writes those of `records` that need not wait.
     pub(super) fn open(&mut self, opens: &Transaction, records: Vec<WaitingRecord>) -> Result<Charged, SpoolError> {
-        const INSERT: &str = "INSERT INTO request(id, due, forget_at, state) VALUES(?1, ?2, ?3, ?4)";
+        const INSERT: &str = "INSERT INTO request(id, due, forget_at, state, sum) VALUES(?1, ?2, ?3, ?4, ?5)";
         let id = key(opens.id)?;
         if let Some(before) = read(self.db, id)? {
             let mut joined = before.clone();
@@ -77,15 +77,9 @@ impl Unit<'_> {
             settled = opened.to_mut().settled();
         }
         let due = opened.next.map(|task| sql_time(task.due));
-        self.run(
-            INSERT,
-            (
-                id,
-                due,
-                sql_time(opened.forget_at),
-                stored::write_request(opened.as_ref())?,
-            ),
-        )?;
+        let state = stored::write_request(opened.as_ref())?;
+        let sum = sums::request(id, &state).value();
+        self.run(INSERT, (id, due, sql_time(opened.forget_at), state, sum))?;
         self.add_keys(id, &opened.keys(), &opened.legs)?;
         self.charge_settled(&settled)
     }
@@ -132,16 +126,15 @@ impl Unit<'_> {
     }
 
     pub(super) fn rewrite(&self, id: i64, before: &Transaction, after: Transaction) -> Result<Transaction, SpoolError> {
-        const UPDATE: &str = "UPDATE request SET due = ?2, forget_at = ?3, state = ?4 WHERE id = ?1";
+        const UPDATE: &str = "UPDATE request SET due = ?2, forget_at = ?3, state = ?4, sum = ?5 WHERE id = ?1";
         if *before == after {
             return Ok(after);
         }
         let after = after.revised(before);
         let due = after.next.map(|task| sql_time(task.due));
-        self.run(
-            UPDATE,
-            (id, due, sql_time(after.forget_at), stored::write_request(&after)?),
-        )?;
+        let state = stored::write_request(&after)?;
+        let sum = sums::request(id, &state).value();
+        self.run(UPDATE, (id, due, sql_time(after.forget_at), state, sum))?;
         let (old, new) = (before.keys(), after.keys());
         let added: Vec<_> = new.iter().filter(|key| !old.contains(key)).cloned().collect();
         self.add_keys(id, &added, &after.legs)?;
@@ -160,7 +153,7 @@ impl Unit<'_> {
         const ENVELOPE: &str = "SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = 2";
         const AGAIN: &str = "
             UPDATE outgoing SET state = 0, due = ?3, attempts = 0, repeats = repeats + 1,
-                reason = 'sent again: no response came', envelope = ?4
+                reason = 'sent again: no response came'
             WHERE message = ?1 AND ordinal = ?2";
         let mut query = self.db.prepare_cached(ENVELOPE)?;
         let stored = query
@@ -173,10 +166,8 @@ impl Unit<'_> {
         };
         let mut envelope = stored::read_envelope(&text)?;
         envelope.recipients.clone_from(&leg.recipients);
-        self.run(
-            AGAIN,
-            (id, ordinal.get(), sql_time(at), stored::write_envelope(&envelope)?),
-        )?;
+        self.run(AGAIN, (id, ordinal.get(), sql_time(at)))?;
+        self.readdress(id, ordinal.get(), &envelope)?;
         let again = envelope.recipients.iter().map(|recipient| recipient.id.0).collect();
         self.enter(of.id, &[self.movement(Moved::Reopened, ordinal.get(), again)])
     }
@@ -278,10 +269,10 @@ pub(super) fn find(
 
 /// `None` when it is not there, or damaged.
 pub(super) fn read(db: &Connection, id: i64) -> Result<Option<Transaction>, SpoolError> {
-    let mut query = db.prepare_cached("SELECT state FROM request WHERE id = ?1")?;
+    let mut query = db.prepare_cached("SELECT state, sum FROM request WHERE id = ?1")?;
     let mut rows = query.query([id])?;
-    let row = rows.next()?;
-    Ok(row.and_then(|row| parse(id, row.get_ref(0).ok()?.as_str().unwrap_or_default())))
+    let Some(row) = rows.next()? else { return Ok(None) };
+    parse(id, row, 0)
 }
 
 /// Transactions that are due, leased.
@@ -291,7 +282,7 @@ pub(super) fn due(
     limit: usize,
     look: &mut Look<'_>,
 ) -> Result<Vec<Transaction>, SpoolError> {
-    let mut query = db.prepare_cached("SELECT id, state FROM request WHERE due <= ?1 ORDER BY due, id")?;
+    let mut query = db.prepare_cached("SELECT id, state, sum FROM request WHERE due <= ?1 ORDER BY due, id")?;
     let mut rows = query.query([sql_time(now)])?;
     let mut found = Vec::new();
     while found.len() < limit
@@ -299,7 +290,7 @@ pub(super) fn due(
     {
         let id: i64 = row.get(0)?;
         if look.take(Leased::Request(MessageId(id as u64))) {
-            found.extend(parse(id, row.get_ref(1)?.as_str().unwrap_or_default()));
+            found.extend(parse(id, row, 1)?);
         }
     }
     Ok(found)
@@ -362,11 +353,14 @@ pub fn hash(salt: i64, key: &TransactionKey) -> i64 {
     i64::from_le_bytes(first)
 }
 
-/// One damaged row must not stop the others.
-fn parse(id: i64, state: &str) -> Option<Transaction> {
-    let parsed = stored::read_request(state);
-    let id = MessageId(id as u64);
-    parsed
-        .inspect_err(|error| tracing::error!(message = %id, event = "spool-damaged", "its transaction is damaged, and left alone: {error}"))
-        .ok()
+/// The request in this column, with its sum in the next. One damaged row must not stop the others.
+fn parse(id: i64, row: &Row, column: usize) -> Result<Option<Transaction>, SpoolError> {
+    let state = row.get_ref(column)?.as_str().unwrap_or_default();
+    if sums::request(id, state).holds(row, column + 1)?
+        && let Ok(request) = stored::read_request(state)
+    {
+        return Ok(Some(request));
+    }
+    sums::quarantine("request", MessageId(id as u64));
+    Ok(None)
 }

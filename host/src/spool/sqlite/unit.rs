@@ -9,6 +9,7 @@ use super::rows::ordinals;
 use super::schema::{chunk_key, key};
 use super::stored;
 use super::streams::Numbers;
+use super::sums::{self, MessageRow};
 use super::transactions::Changed;
 use super::writer::Work;
 use crate::message::{
@@ -219,10 +220,26 @@ impl Unit<'_> {
     fn come_to(&self, message: i64, acceptance: &Acceptance) -> Result<usize, SpoolError> {
         const DONE: &str = "
             UPDATE message SET hold = ?2, due = ?3, arrived = arrived OR ?4, ordinals = max(ordinals, ?5), since = ?6,
-                envelope = ?7, journey = ?8, request = coalesce(request, ?9), holders = ?10, failed = 0, attempts = 0
+                envelope = ?7, journey = ?8, request = coalesce(request, ?9), holders = ?10, failed = 0, attempts = 0, sum = ?11
             WHERE id = ?1 AND due IS NOT NULL";
-        let mut query = self.db.prepare_cached("SELECT journey FROM message WHERE id = ?1")?;
-        let before = query.query_row([message], |row| row.get::<_, String>(0)).optional()?;
+        const BEFORE: &str = "
+            SELECT journey, source, remote, helo, protocol, received_at, size FROM message WHERE id = ?1";
+        let envelope = stored::write_envelope(&acceptance.envelope)?;
+        let mut query = self.db.prepare_cached(BEFORE)?;
+        let before = query.query_row([message], |row| {
+            let fixed = MessageRow {
+                id: message,
+                source: row.get_ref(1)?.as_str()?,
+                remote: row.get_ref(2)?.as_str()?,
+                helo: row.get_ref(3)?.as_str()?,
+                protocol: row.get(4)?,
+                received_at: row.get(5)?,
+                size: row.get(6)?,
+                envelope: &envelope,
+            };
+            Ok((row.get::<_, String>(0)?, sums::message(&fixed).value()))
+        });
+        let (before, sum) = before.optional()?.unzip();
         // Steps are shown to people and decide nothing: damaged ones are not worth a message.
         let mut journey: Vec<Step> = before
             .and_then(|text| stored::read_journey(&text).ok())
@@ -236,10 +253,11 @@ impl Unit<'_> {
             hold.is_some_and(|hold| hold.arrived),
             ordinals(acceptance),
             sql_time(self.now),
-            stored::write_envelope(&acceptance.envelope)?,
+            envelope,
             stored::write_journey(&journey)?,
             acceptance_about(acceptance)?,
             stored::write_holders(hold.map_or(&[], |hold| hold.holders.as_slice()))?,
+            sum,
         );
         Ok(self.run(DONE, row)?)
     }

@@ -16,7 +16,7 @@ use crate::spool::SpoolError;
 use crate::spool::upgrade::{Survey, Upgraded};
 
 /// Each with the format that it starts from; it leads to the next.
-const MIGRATIONS: &[(i64, &str)] = &[(3, FROM_3), (4, FROM_4)];
+const MIGRATIONS: &[(i64, &str)] = &[(3, FROM_3), (4, FROM_4), (5, FROM_5)];
 
 /// Format 3 did not say what type an outgoing message has, nor who holds a received one: null says the same. How often the
 /// relay asked again was known to the request alone. What had no next hop could be told to wait, for ever: it has failed.
@@ -63,6 +63,20 @@ const FROM_4: &str = "
         ordinal INTEGER NOT NULL, recipients TEXT NOT NULL, peer TEXT, record INTEGER, sums BLOB, about TEXT,
         PRIMARY KEY(message, place)) WITHOUT ROWID;
     INSERT INTO counter SELECT 'ledger', value FROM counter WHERE name = 'id-ceiling';
+";
+
+/// Format 5 had no checksums. Null says that there is none: no row is read or rewritten for it.
+const FROM_5: &str = "
+    ALTER TABLE message ADD COLUMN sum INTEGER;
+    ALTER TABLE content ADD COLUMN sum INTEGER;
+    ALTER TABLE outgoing ADD COLUMN sum INTEGER;
+    ALTER TABLE event ADD COLUMN sum INTEGER;
+    ALTER TABLE record ADD COLUMN sum INTEGER;
+    ALTER TABLE mark ADD COLUMN sum INTEGER;
+    ALTER TABLE request ADD COLUMN sum INTEGER;
+    ALTER TABLE history ADD COLUMN sum INTEGER;
+    ALTER TABLE ledger ADD COLUMN sum INTEGER;
+    ALTER TABLE kv ADD COLUMN sum INTEGER;
 ";
 
 /// Damaged rows that are named one by one.
@@ -169,7 +183,7 @@ fn back_up(db: &Connection, folder: &Path, format: i64) -> Result<PathBuf, Spool
     Ok(path)
 }
 
-fn copy(db: &Connection, part: &Path, path: &Path) -> Result<(), SpoolError> {
+pub(super) fn copy(db: &Connection, part: &Path, path: &Path) -> Result<(), SpoolError> {
     let _ = std::fs::remove_file(part);
     // SQLite writes into an empty file that is there: so its mode is ours, not the umask's.
     let file = schema::private_file(part).map_err(|e| broken(part, &e))?;

@@ -2,6 +2,7 @@
 //! transaction, and answers them after its flush.
 
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -9,6 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::checkpoint::Checkpoints;
+use super::mend::Mender;
 use super::room::Gauge;
 use super::unit::{Counters, Unit};
 use crate::clock::SharedClock;
@@ -61,13 +63,20 @@ pub(super) struct Tally {
     pub forgotten: AtomicU64,
 }
 
-pub(super) struct Writer {
+/// The database, open for writing.
+pub(super) struct Open {
     pub db: Connection,
+    pub checkpoints: Checkpoints,
+}
+
+pub(super) struct Writer {
+    /// `None` once its disk has failed, until it has been opened anew and looked through.
+    pub open: Option<Open>,
+    pub mender: Mender,
     pub requests: mpsc::Receiver<Request>,
     pub counters: Counters,
     /// Of the hashes in `lookup`.
     pub salt: i64,
-    pub checkpoints: Checkpoints,
     pub clock: SharedClock,
     pub tally: Arc<Tally>,
     pub gauge: Arc<Gauge>,
@@ -89,22 +98,55 @@ impl Writer {
                 closing.extend(close);
             }
             if !batch.is_empty() {
-                if batch
-                    .iter()
-                    .any(|request| matches!(request.work, Work::Probe { shorten: true }))
-                {
-                    self.checkpoints.make_room(&self.db, true, self.gauge.free_now());
-                }
-                self.flush(batch);
-                self.checkpoints.after_flush(&self.db);
+                self.handle(batch);
             }
         }
-        self.checkpoints.last(&self.db);
-        let Self { db, lock, .. } = self;
-        drop(db);
+        let Self { open, lock, .. } = self;
+        if let Some(Open { db, mut checkpoints }) = open {
+            checkpoints.last(&db);
+            drop(db);
+        }
         drop(lock);
         for request in closing {
             answer(request, Ok(()));
+        }
+    }
+
+    fn handle(&mut self, batch: Vec<Request>) {
+        if self.open.is_some() && self.mender.is_wanted() {
+            self.give_up(&SpoolError::Corrupt("a page of it cannot be read".into()));
+        }
+        if self.open.is_none() {
+            self.open_anew();
+        }
+        let shortens = |request: &Request| matches!(request.work, Work::Probe { shorten: true });
+        if batch.iter().any(shortens)
+            && let Some(Open { db, checkpoints }) = &mut self.open
+        {
+            checkpoints.make_room(db, true, self.gauge.free_now());
+        }
+        self.flush(batch);
+        let now = self.clock.now();
+        if let Some(Open { db, checkpoints }) = &mut self.open
+            && let Err(error) = checkpoints.after_flush(db, &self.gauge, now)
+        {
+            self.give_up(&error);
+        }
+    }
+
+    /// The disk failed under a write or a flush. Nobody knows what of it is on the disk, and the kernel may take for
+    /// written what is not; so nothing is tried again with what is open now.
+    fn give_up(&mut self, error: &SpoolError) {
+        self.gauge.fail(error);
+        if let Some(Open { db, checkpoints }) = self.open.take() {
+            drop(checkpoints);
+            self.mender.close(db);
+        }
+    }
+
+    fn open_anew(&mut self) {
+        if let Some((open, counters)) = self.mender.try_to_open(&self.gauge) {
+            (self.open, self.counters) = (Some(open), counters);
         }
     }
 
@@ -123,7 +165,7 @@ impl Writer {
     }
 
     /// Makes the whole batch durable at once. When that fails, each request is tried alone: then only the one at fault
-    /// fails, and on a full disk those that free space still succeed.
+    /// fails, and on a full disk those that free space still succeed. When the disk itself failed, none is tried again.
     fn flush(&mut self, batch: Vec<Request>) {
         let asked = batch.iter().filter(|request| !request.work.is_housekeeping());
         self.tally.requests.fetch_add(asked.count() as u64, Relaxed);
@@ -132,6 +174,12 @@ impl Writer {
                 for (request, result) in batch.into_iter().zip(results) {
                     answer(request, result);
                 }
+            }
+            Err(error @ SpoolError::Failed(_)) => {
+                for request in batch {
+                    answer(request, Err(error.clone()));
+                }
+                self.give_up(&error);
             }
             Err(_) => {
                 for request in batch {
@@ -148,23 +196,32 @@ impl Writer {
         let batch = std::slice::from_ref(request);
         let full = |result: &Result<_, SpoolError>| matches!(result, Err(SpoolError::Full(_)));
         let mut result = self.transact(batch);
-        if full(&result) {
-            self.checkpoints.make_room(&self.db, false, self.gauge.free_now());
+        if full(&result)
+            && let Some(Open { db, checkpoints }) = &mut self.open
+        {
+            checkpoints.make_room(db, false, self.gauge.free_now());
             result = self.transact(batch);
         }
         let is_owed = !request.work.is_housekeeping() && !matches!(request.work, Work::Accept(_));
         if full(&result) && is_owed && self.gauge.spend() {
             result = self.transact(batch);
         }
-        self.gauge.wrote(result.as_ref().map(|_| ()));
+        match &result {
+            Err(error @ SpoolError::Failed(_)) => self.give_up(error),
+            Err(SpoolError::Corrupt(_)) => self.mender.wish(),
+            _ => self.gauge.wrote(result.as_ref().map(|_| ())),
+        }
         result
     }
 
     /// One transaction: all of `batch`, durable when this returns `Ok`; nothing of it otherwise. A request that was
     /// declined before it wrote anything leaves the others alone.
     fn transact(&mut self, batch: &[Request]) -> Result<Vec<Result<(), SpoolError>>, SpoolError> {
+        let Some(Open { db, .. }) = &mut self.open else {
+            return Err(self.gauge.failed());
+        };
         // Rolled back when dropped, which is what every `?` below does.
-        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut unit = Unit {
             db: &transaction,
             counters: self.counters.clone(),
@@ -174,7 +231,7 @@ impl Writer {
         };
         let mut results = Vec::with_capacity(batch.len());
         for request in batch {
-            results.push(match unit.work(&request.work) {
+            results.push(match work(&mut unit, &request.work) {
                 Err(error @ (SpoolError::Repeat(_) | SpoolError::Gone(_) | SpoolError::Moved(_))) => Err(error),
                 Err(error) => return Err(error),
                 Ok(()) => Ok(()),
@@ -193,6 +250,12 @@ impl Writer {
         self.tally.forgotten.fetch_add(forgotten, Relaxed);
         Ok(results)
     }
+}
+
+/// A bug costs the request that has come across it: the transaction is given up with it, and the others are tried alone.
+fn work(unit: &mut Unit<'_>, work: &Work) -> Result<(), SpoolError> {
+    let done = std::panic::catch_unwind(AssertUnwindSafe(|| unit.work(work)));
+    done.unwrap_or_else(|_| Err(SpoolError::Unfit("a bug: the panic is in the log".into())))
 }
 
 impl Work {

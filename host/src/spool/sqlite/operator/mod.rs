@@ -6,10 +6,14 @@ mod look;
 mod trace;
 mod values;
 
+use std::path::Path;
+
 use super::access::Access;
+use super::{backup, check, schema};
 use crate::message::{MessageId, NextHop, QueueId};
 use crate::spool::{
-    By, Depths, Details, Filter, Operator, QueueEntry, Selection, SpoolError, StoredValue, Traces, ValueChange,
+    By, Depths, Details, Filter, Operator, QueueEntry, Selection, Soundness, SpoolError, StoredValue, Traces,
+    ValueChange,
 };
 
 pub(super) use self::depths::RequestCount;
@@ -58,6 +62,17 @@ impl<A: Access> Operator for A {
 
     fn value_changes(&self) -> Result<Vec<ValueChange>, SpoolError> {
         self.read(values::changes)
+    }
+
+    fn check(&self) -> Result<Soundness, SpoolError> {
+        // On a connection of its own: the others are for what does not take long.
+        let mut checked = check::check(&schema::open_existing(self.folder())?)?;
+        checked.pages.extend(self.missing());
+        Ok(checked)
+    }
+
+    fn back_up(&self, to: &Path) -> Result<(u64, Soundness), SpoolError> {
+        backup::back_up(self.folder(), to)
     }
 
     fn depths(&self) -> Result<Depths, SpoolError> {

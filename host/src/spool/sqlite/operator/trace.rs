@@ -3,7 +3,7 @@
 use super::super::access::Access;
 use super::super::columns::queue_id;
 use super::super::schema::salt;
-use super::super::{history, stored, streams, transactions};
+use super::super::{history, stored, streams, sums, transactions};
 use super::look::Look;
 use crate::message::{
     BareId, MessageId, MessageType, PeerName, QueueId, StreamName, Timestamp, Transaction, TransactionKey,
@@ -130,10 +130,12 @@ impl Look<'_> {
 
     /// What cannot be read is left out: a history decides nothing.
     fn history(&self, of: MessageId) -> Result<Vec<HistoryEntry>, SpoolError> {
-        const QUERY: &str = "SELECT at, event FROM history WHERE request = ?1 ORDER BY place";
+        const QUERY: &str = "SELECT at, event, sum FROM history WHERE request = ?1 ORDER BY place";
         let mut query = self.db.prepare_cached(QUERY)?;
         let rows = query.query_map([of.0 as i64], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            let (at, event) = (row.get(0)?, row.get::<_, String>(1)?);
+            let whole = sums::history(of.0 as i64, at, &event).holds(row, 2)?;
+            Ok((at, if whole { event } else { String::new() }))
         })?;
         let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
         let entry = |(at, event): (i64, String)| {

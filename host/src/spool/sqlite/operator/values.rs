@@ -6,6 +6,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::access::Access;
+use super::super::sums;
 use crate::spool::{By, SpoolError, StoredValue, ValueChange};
 
 /// Whose rows the notes are.
@@ -52,8 +53,9 @@ pub(super) fn set(
             .optional()?;
         match &value {
             Some(value) => {
-                const SET: &str = "INSERT OR REPLACE INTO kv(plugin, key, value) VALUES(?1, ?2, ?3)";
-                db.prepare_cached(SET)?.execute((&plugin, &key, value))?
+                const SET: &str = "INSERT OR REPLACE INTO kv(plugin, key, value, sum) VALUES(?1, ?2, ?3, ?4)";
+                let sum = sums::value(&plugin, &key, value).value();
+                db.prepare_cached(SET)?.execute((&plugin, &key, value, sum))?
             }
             None => db
                 .prepare_cached("DELETE FROM kv WHERE plugin = ?1 AND key = ?2")?
@@ -74,7 +76,7 @@ pub(super) fn set(
 
 fn note(db: &Connection, change: &ValueChange) -> Result<(), SpoolError> {
     const LAST: &str = "SELECT coalesce(max(CAST(key AS INTEGER)), 0) FROM kv WHERE plugin = ?1";
-    const NOTE: &str = "INSERT INTO kv(plugin, key, value) VALUES(?1, ?2, ?3)";
+    const NOTE: &str = "INSERT INTO kv(plugin, key, value, sum) VALUES(?1, ?2, ?3, ?4)";
     const FORGET: &str = "DELETE FROM kv WHERE plugin = ?1 AND CAST(key AS INTEGER) <= ?2";
     let number: i64 = db.prepare_cached(LAST)?.query_row([NOTES], |row| row.get(0))?;
     let text = serde_json::json!({
@@ -85,8 +87,9 @@ fn note(db: &Connection, change: &ValueChange) -> Result<(), SpoolError> {
         "was": change.was,
         "is": change.is,
     });
-    db.prepare_cached(NOTE)?
-        .execute((NOTES, format!("{:019}", number + 1), text.to_string().into_bytes()))?;
+    let (key, text) = (format!("{:019}", number + 1), text.to_string().into_bytes());
+    let sum = sums::value(NOTES, &key, &text).value();
+    db.prepare_cached(NOTE)?.execute((NOTES, key, text, sum))?;
     db.prepare_cached(FORGET)?.execute((NOTES, number + 1 - KEPT))?;
     Ok(())
 }

@@ -140,6 +140,62 @@ async fn a_reader_that_lingers_stops_no_commit_and_the_log_shrinks_after_it() {
         traffic(100).await > 10 * log,
         "the reader still sees what was there when it began"
     );
+    let state = crate::spool::Spool::state(&*spool);
+    assert!(state.log > 10 * log && state.held_up == 1, "it is noticed: {state:?}");
     reader.execute_batch("COMMIT").unwrap();
     assert!(traffic(50).await <= 4 * log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_takes_too_long_is_stopped_and_its_connection_reads_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let readers = spool.readers.clone();
+    let endless = tokio::task::spawn_blocking(move || {
+        readers.with(|db| {
+            const ENDLESS: &str =
+                "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT sum(x) FROM n";
+            Ok(db.query_row(ENDLESS, (), |row| row.get::<_, f64>(0))?)
+        })
+    });
+    while !endless.is_finished() {
+        spool.readers.stop_long_ones(std::time::Duration::from_millis(5));
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let stopped = endless.await.unwrap();
+    assert!(
+        matches!(&stopped, Err(SpoolError::Broken(why)) if why.contains("interrupted")),
+        "{stopped:?}"
+    );
+    assert_eq!(due(&spool, "operator-b").await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_panics_takes_no_connection_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    for _ in 0..20 {
+        let read = spool.read(|readers| -> Result<(), SpoolError> { readers.with(|_| panic!("planted")) });
+        assert!(matches!(read.await, Err(SpoolError::Broken(_))));
+    }
+    spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+    assert_eq!(due(&spool, "operator-b").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_over_which_the_writer_panics_is_the_only_one_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    let operation = |work: fn(&rusqlite::Connection) -> Result<(), SpoolError>| {
+        spool.submit(Work::Operate(crate::spool::sqlite::writer::Operation(Box::new(work))))
+    };
+    let number = spool.next_id();
+    let (before, panicked, after) = tokio::join!(
+        spool.commit(relayed(number, "bytes")),
+        operation(|_| panic!("planted")),
+        spool.commit(relayed(spool.next_id(), "bytes")),
+    );
+    assert!(before.is_ok() && after.is_ok(), "{before:?} {after:?}");
+    assert!(matches!(panicked, Err(SpoolError::Unfit(_))), "{panicked:?}");
+    assert_eq!(due(&spool, "operator-b").await.len(), 2);
 }

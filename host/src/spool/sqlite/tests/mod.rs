@@ -2,6 +2,7 @@
 //! in [`conformance`](crate::spool::conformance). This file has what the claims share.
 
 mod crash;
+mod damage;
 mod failure;
 mod group;
 mod ledger;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::super::{schema, transactions, upgrade};
+use super::super::{check, schema, transactions, upgrade};
 use super::*;
 use crate::message::{LegState, TransactionKey};
 use crate::spool::SpoolError;
@@ -162,6 +162,27 @@ async fn a_spool_of_format_4_keeps_its_records_and_how_far_each_reader_has_come(
         records.iter().map(|record| record.sequence).collect::<Vec<_>>(),
         [35, 36]
     );
+    spool.close().await;
+}
+
+/// Rows of format 5 have no checksums. They are read as they are, and those that are written from now on have one.
+#[tokio::test]
+async fn a_spool_of_format_5_is_read_without_checksums_and_written_with_them() {
+    let folder = of_format(5);
+    let before = everything(&raw(folder.path()));
+    let spool = open_then(folder.path());
+    assert_eq!(everything(&raw(folder.path())), before, "nothing is lost or changed");
+    let late = Timestamp(u64::MAX >> 1);
+    let waiting = spool.due(&peer("operator-b"), late, 100, &[]).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].rope.to_bytes().unwrap().len() as u64, waiting[0].rope.size());
+    let looked = |folder: &Path| check::check(&raw(folder)).unwrap();
+    let old = looked(folder.path());
+    assert!(old.is_well() && old.without_sum > 50, "{old:?}");
+    spool.commit(relayed(spool.next_id(), "bytes")).await.unwrap();
+    let new = looked(folder.path());
+    assert!(new.is_well(), "{new:?}");
+    assert_eq!(new.without_sum, old.without_sum);
     spool.close().await;
 }
 
