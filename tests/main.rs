@@ -7,6 +7,7 @@ mod author_tools;
 mod authors;
 mod bad_input;
 mod bench;
+mod broken_disk;
 mod bundled;
 mod charging;
 mod charging_export;

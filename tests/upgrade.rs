@@ -26,7 +26,7 @@ fn check_says_what_an_upgrade_would_do_and_changes_nothing() {
     let said = upgrade(folder.path(), &["--check"]);
     assert!(said.ok);
     let text = said.out;
-    assert!(text.starts_with("format 3: can be upgraded to format 5\n"), "{text}");
+    assert!(text.starts_with("format 3: can be upgraded to format 6\n"), "{text}");
     for line in [
         "          11 received messages\n",
         "          13 requests\n",
@@ -43,11 +43,11 @@ fn run_upgrades_once_and_leaves_a_backup() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     put_spool_of_format_3(folder.path());
     let text = upgrade(folder.path(), &["--run"]).out;
-    assert!(text.starts_with("upgraded from format 3 to 5\nas it was: "), "{text}");
+    assert!(text.starts_with("upgraded from format 3 to 6\nas it was: "), "{text}");
     assert!(folder.path().join("spool.db.format-3").exists());
     assert_eq!(upgrade(folder.path(), &["--run"]).out, "up to date\n");
     let text = upgrade(folder.path(), &["--check"]).out;
-    assert!(text.starts_with("format 5: up to date\n"), "{text}");
+    assert!(text.starts_with("format 6: up to date\n"), "{text}");
 }
 
 #[test]

@@ -44,6 +44,11 @@ impl Conversation {
         Self::over(stream)
     }
 
+    /// As `connect`, to somebody who may not listen.
+    pub fn try_connect(address: &str) -> Option<Self> {
+        TcpStream::connect(address).ok().map(Self::over)
+    }
+
     fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).expect("a legal time");
         stream.set_write_timeout(Some(DEADLINE)).expect("a legal time");
@@ -92,14 +97,19 @@ impl Conversation {
 
     /// Takes a reply.
     pub fn reply(&mut self) -> String {
+        self.try_reply().expect("the peer answers")
+    }
+
+    /// Takes a reply; `None` when the peer hangs up instead.
+    pub fn try_reply(&mut self) -> Option<String> {
         let mut reply = Vec::new();
         loop {
-            let line = self.line();
+            let line = self.line()?;
             println!("S: {line}");
             let last = line.as_bytes().get(3) != Some(&b'-');
             reply.push(line);
             if last {
-                return reply.join("\n");
+                return Some(reply.join("\n"));
             }
         }
     }
@@ -149,16 +159,18 @@ impl Conversation {
         self.reply()
     }
 
-    fn line(&mut self) -> String {
+    /// `None` when the peer has hung up.
+    fn line(&mut self) -> Option<String> {
         loop {
             if let Some(end) = self.read.windows(2).position(|pair| pair == b"\r\n") {
                 let line: Vec<u8> = self.read.drain(..end + 2).collect();
-                return String::from_utf8_lossy(&line[..end]).into_owned();
+                return Some(String::from_utf8_lossy(&line[..end]).into_owned());
             }
             let mut buffer = [0; 4096];
             match self.stream.read(&mut buffer) {
-                Ok(0) => panic!("the peer hung up"),
+                Ok(0) => return None,
                 Ok(count) => self.read.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
                 Err(error) => panic!("the peer does not answer: {error}"),
             }
         }

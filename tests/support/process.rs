@@ -106,6 +106,16 @@ impl Process {
         self.line_within(DEADLINE)
     }
 
+    /// The next line of standard output; `None` when it ends instead.
+    pub fn line_or_end(&self) -> Option<String> {
+        let lines = self.lines.lock().expect("no panic while it is held");
+        match lines.recv_timeout(DEADLINE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("{} printed nothing for {DEADLINE:?}", self.name),
+        }
+    }
+
     /// As `line`, for what takes its time.
     pub fn line_within(&self, limit: Duration) -> String {
         let lines = self.lines.lock().expect("no panic while it is held");

@@ -140,6 +140,16 @@ impl Relay {
         })
     }
 
+    /// The console of another process that runs on this folder.
+    pub fn adopt_console(&self, process: &Process) {
+        let line = process.line();
+        let address = line.strip_prefix("console on http://");
+        let address = address.unwrap_or_else(|| panic!("no console: {line}"));
+        self.console
+            .set(address.to_owned())
+            .expect("no console was asked for before");
+    }
+
     /// A page of its console, which must be answered with 200.
     pub fn page(&self, path: &str) -> String {
         let answer = self.visit(path);

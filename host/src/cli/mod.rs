@@ -62,7 +62,7 @@ pub enum Command {
     /// Look at plug-ins' durable values, or change them
     #[command(subcommand)]
     Kv(kv::Args),
-    /// Bring a spool that an earlier version wrote up to date, or see whether that is needed
+    /// The spool as a whole: look through it, copy it, put a copy back, bring an earlier version's up to date
     #[command(subcommand)]
     Spool(spool::Args),
     /// Everything that is known about a message: hops, plug-ins, deliveries, responses, records, times
@@ -127,7 +127,7 @@ pub fn run(command: Command) -> Underway {
             Command::Stop(args) => relay::stop(args).await,
             Command::Audit(args) => relay::audit(args).await,
             Command::Queue(args) => queue::run(args).await,
-            Command::Spool(args) => spool::run(args),
+            Command::Spool(args) => spool::run(args).await,
             Command::Trace(args) => trace::run(args).await,
             Command::Cdr(args) => cdr::run(args).await,
         }

@@ -1,14 +1,54 @@
 //! `mm4relay spool`: the store as a whole.
 
-use anyhow::bail;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
 use clap::Subcommand;
 
+use crate::control::spool::{SpoolBackUp, SpoolCheck, SpoolFound};
+use crate::spool;
 use crate::spool::upgrade::{self, Survey};
 
 use super::door::SpoolArgs;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
+    /// Look through the spool: every page, every checksum, and whether what belongs together is there
+    ///
+    /// Beside a running relay, which goes on meanwhile, or in its folder. What is damaged is named, and stays where it is.
+    Check {
+        #[command(flatten)]
+        spool: SpoolArgs,
+    },
+    /// Copy the spool as it is at this moment into a new file, and look through the copy
+    ///
+    /// Beside a running relay, which goes on meanwhile, or in its folder.
+    Backup {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// The new file
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Look through a copy of the spool
+    Verify {
+        /// What `spool backup` wrote
+        file: PathBuf,
+    },
+    /// Put a copy in the place of the spool, while no relay runs on it
+    ///
+    /// What was there stays beside it. What was accepted since the copy was made is not in it, and what was delivered since
+    /// is sent again.
+    Restore {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// What `spool backup` wrote
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// Also when something in the copy is damaged
+        #[arg(long)]
+        damaged: bool,
+    },
     /// Upgrade a spool that an earlier version wrote; a start of the relay does the same
     ///
     /// Nothing in it is lost: messages, requests and their histories, charging records, plug-ins' values. A newer format
@@ -29,18 +69,73 @@ pub enum Args {
     },
 }
 
-pub fn run(args: Args) -> anyhow::Result<()> {
-    let Args::Upgrade {
-        spool,
-        check: only_check,
-        no_backup,
-        ..
-    } = args;
-    let folder = spool.folder()?;
-    if only_check {
-        return check(&upgrade::check(&folder)?);
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    match args {
+        Args::Check { spool } => said(&spool.door().await?.ask(SpoolCheck {}).await?),
+        Args::Backup { spool, to } => back_up(&spool, &to).await,
+        Args::Verify { file } => said(&spool::verify(&file)?.into()),
+        Args::Restore { spool, from, damaged } => restore(&spool.folder()?, &from, damaged),
+        Args::Upgrade { spool, check: true, .. } => check(&upgrade::check(&spool.folder()?)?),
+        Args::Upgrade { spool, no_backup, .. } => upgrade(&spool.folder()?, !no_backup),
     }
-    match upgrade::run(&folder, !no_backup)? {
+}
+
+async fn back_up(spool: &SpoolArgs, to: &Path) -> anyhow::Result<()> {
+    let to = std::path::absolute(to).with_context(|| format!("{}", to.display()))?;
+    let done = spool.door().await?.ask(SpoolBackUp { to: to.clone() }).await?;
+    println!("{} octets in {}", done.octets, to.display());
+    said(&done.found)
+}
+
+fn restore(folder: &Path, from: &Path, damaged: bool) -> anyhow::Result<()> {
+    let found = SpoolFound::from(spool::verify(from)?);
+    if !found.well && !damaged {
+        said(&found)?;
+    }
+    match spool::restore(from, folder)? {
+        Some(kept) => println!("restored; what was there before: {}", kept.display()),
+        None => println!("restored"),
+    }
+    Ok(())
+}
+
+/// What a look through found. An error when something is wrong, so that scripts notice.
+fn said(found: &SpoolFound) -> anyhow::Result<()> {
+    println!("format {}", found.format);
+    for rows in &found.rows {
+        println!("{:>12} {}", rows.number, plural(&rows.what));
+    }
+    if found.without_sum > 0 {
+        println!(
+            "{:>12} rows without a checksum, written by an earlier version",
+            found.without_sum
+        );
+    }
+    for line in found.pages.iter().chain(&found.damaged) {
+        println!("damaged: {line}");
+    }
+    match found.well {
+        true => {
+            println!("nothing is damaged");
+            Ok(())
+        }
+        false => bail!(
+            "{} faults: what is damaged is left alone where it is",
+            found.faults + found.pages.len() as u64
+        ),
+    }
+}
+
+/// `message` to `messages`; what is of something keeps that.
+fn plural(what: &str) -> String {
+    match what.split_once(' ') {
+        Some((first, rest)) => format!("{first}s {rest}"),
+        None => format!("{what}s"),
+    }
+}
+
+fn upgrade(folder: &Path, backup: bool) -> anyhow::Result<()> {
+    match upgrade::run(folder, backup)? {
         None => println!("up to date"),
         Some(done) => {
             println!("upgraded from format {} to {}", done.from, done.to);

@@ -22,6 +22,7 @@ mod problem;
 pub mod queue;
 pub mod relay;
 pub mod routes;
+pub mod spool;
 pub mod tables;
 pub mod trace;
 mod when;

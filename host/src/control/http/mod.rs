@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Uri;
 
-use super::{Desk, Kind, Problem, audit, cdr, peers, queue, relay, routes, tables, trace};
+use super::{Desk, Kind, Problem, audit, cdr, peers, queue, relay, routes, spool, tables, trace};
 use answer::Verbs;
 
 pub(crate) use socket::FOR;
@@ -41,6 +41,8 @@ fn verbs() -> Verbs {
         .with::<cdr::CdrFiles>()
         .with::<cdr::CdrClose>()
         .with::<cdr::CdrFetched>()
+        .with::<spool::SpoolCheck>()
+        .with::<spool::SpoolBackUp>()
         .with::<audit::Audit>()
 }
 
