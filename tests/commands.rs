@@ -369,8 +369,8 @@ fn unknown_words_and_flags_are_answered_with_what_there_is() {
     for (words, hint) in [
         (&["chek"][..], "a similar subcommand exists: 'check'"),
         (&["run", "--confg", "x"], "'--config'"),
-        (&["run"], "--config <FILE>"),
-        (&["queue", "list"], "--config <FILE>"),
+        (&["run"], "relay.toml"),
+        (&["queue", "list"], "relay.toml"),
         (&["queue", "show", "--spool", "x", "nonsense"], "nonsense"),
         (
             &["peer", "--listen", "127.0.0.1:0", "--stall", "later"],

@@ -1,54 +1,13 @@
 //! The operator's door: what is asked of a running relay and of one that does not run, by commands and over the socket.
 
-use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Link, Peer, Relay, config, config_at, eventually, own_address, sample};
-
-/// The status and the body of an answer at the relay's door.
-fn ask(relay: &Relay, method: &str, path: &str, body: Option<&Value>, more: &str) -> (u16, Value) {
-    let mut stream = UnixStream::connect(relay.path("spool/control.sock")).expect("the door is open");
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\nContent-Length: {length}\r\n{more}\r\n{body}"
-    )
-    .expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a header");
-    let status: u16 = head["HTTP/1.1 ".len()..][..3].parse().expect("a status");
-    let kind = if status < 400 {
-        "application/json"
-    } else {
-        "application/problem+json"
-    };
-    assert!(head.contains(&format!("content-type: {kind}\r\n")), "{head}");
-    (status, serde_json::from_str(body).expect("JSON"))
-}
-
-fn get(relay: &Relay, path: &str) -> (u16, Value) {
-    ask(relay, "GET", path, None, "")
-}
-
-fn post(relay: &Relay, path: &str, body: Value) -> (u16, Value) {
-    ask(relay, "POST", path, Some(&body), "")
-}
-
-/// The id in the reply to the end of data.
-fn id_in(answer: &str) -> String {
-    answer.split_whitespace().nth(2).expect("an id").to_owned()
-}
-
-/// The last entry of the audit.
-fn last_of_audit(relay: &Relay) -> Value {
-    let lines = relay.print(&["audit", "--json"]);
-    serde_json::from_str(lines.lines().last().expect("an entry")).expect("JSON")
-}
+use crate::support::{
+    Link, Peer, Relay, ask, config, config_at, eventually, get, id_in, last_of_audit, own_address, post, sample,
+};
 
 #[test]
 fn status_says_what_runs_and_where_it_was_asked() {
@@ -479,4 +438,59 @@ fn files_of_charging_records_are_listed_closed_and_marked_at_the_door_and_it_is_
     }
     let without = Relay::start(&config(&peer, ""));
     assert_eq!(get(&without, "/v1/cdr/files").1["type"], "unknown-output");
+}
+
+#[test]
+fn what_an_earlier_version_noted_in_a_file_is_in_the_audit_before_what_is_noted_now() {
+    let relay = Relay::start(&config_at(&own_address(), ""));
+    let old = json!({
+        "at": "2026-11-01T00:00:00.000Z", "who": "ada", "role": "operator", "from": "command line", "did": "queue-drop",
+        "asked": {"ids": ["0000000000001"]}, "changed": {"dropped": 1},
+    });
+    std::fs::write(relay.path("spool/audit.jsonl"), format!("{old}\n{{\"at\": \"cut off")).expect("a writable folder");
+    let id = id_in(&relay.offer(&sample::forward_request("e1")));
+    relay.print(&["queue", "drop", &id]);
+    let (_, audit) = get(&relay, "/v1/audit");
+    assert_eq!(audit["entries"][0], old);
+    assert_eq!(audit["entries"][1]["asked"]["ids"], json!([id]));
+    assert_eq!(audit["entries"][1]["changed"], json!({"dropped": 1}));
+    let (_, last) = get(&relay, "/v1/audit?limit=1");
+    assert_eq!(
+        (&last["entries"][0], &last["more"]),
+        (&audit["entries"][1], &json!(true))
+    );
+}
+
+#[test]
+fn a_file_that_was_replaced_is_in_the_audit_with_what_came_of_it() {
+    let peer = Peer::start();
+    let more = "[routing]\nportability = \"ported\"\n[[table]]\nname = \"ported\"\nfile = \"ported.csv\"\n";
+    let mut relay = Relay::stopped(&config(&peer, &format!("\n{more}")));
+    let replace = |relay: &Relay, rows: &str| {
+        std::fs::write(relay.path("aside.csv"), rows).expect("a writable folder");
+        std::fs::rename(relay.path("aside.csv"), relay.path("ported.csv")).expect("a rename");
+    };
+    replace(&relay, "+15551000001,operator-b\n");
+    relay.start_again();
+    let noted = |relay: &Relay, count: usize| {
+        eventually("the file is noted", || {
+            let (_, audit) = get(relay, "/v1/audit?did=tables-reload");
+            let entries = audit["entries"].as_array().expect("entries").clone();
+            (entries.len() == count).then(|| entries[count - 1].clone())
+        })
+    };
+    replace(&relay, "+15551000001,operator-b\n+15551000002,operator-a\n");
+    let taken = noted(&relay, 1);
+    assert_eq!(
+        (&taken["who"], &taken["changed"]["taken"][0]),
+        (&json!("a replaced file"), &json!("ported (2 rows)"))
+    );
+    replace(&relay, "+15551000001,operator-x\n");
+    let refused = noted(&relay, 2);
+    assert!(
+        refused["refused"]["errors"][0]
+            .as_str()
+            .is_some_and(|why| why.contains("operator-x")),
+        "{refused}"
+    );
 }

@@ -2,6 +2,7 @@
 //!
 //! Every test is a claim. `support` is the small language that they are written in; each other module is a theme.
 
+mod alarms;
 mod asking;
 mod author_tools;
 mod authors;
@@ -14,6 +15,7 @@ mod charging_export;
 mod charging_files;
 mod commands;
 mod compatibility;
+mod completions;
 mod console;
 mod contained;
 mod contract;
@@ -33,10 +35,12 @@ mod loading;
 mod memory;
 mod mmse;
 mod modes;
+mod monitoring;
 mod mx;
 mod next_hop;
 mod numbering;
 mod operator;
+mod operator_verbs;
 mod peers;
 mod plugins;
 mod problems;
@@ -52,6 +56,7 @@ mod support;
 mod swap;
 mod teaching;
 mod tls;
+mod tokens;
 mod told;
 mod told_in_part;
 mod told_late;

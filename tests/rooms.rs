@@ -27,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("ledger", &["charging", "spool", "message"]),
     ("console", &[]),
     ("control", &["message", "spool", "clock"]),
+    ("alarms", &["message"]),
     ("vitals", &[]),
     ("sync", &[]),
     ("relay", RELAY),
@@ -72,6 +73,7 @@ const ASSEMBLY: &[&str] = &[
     "charging",
     "console",
     "control",
+    "alarms",
     "relay",
 ];
 
@@ -487,7 +489,6 @@ const SHARED_NAMES: &[(&str, &str)] = &[
         "of a load and in the history of loads: the latter is its stored form",
     ),
     ("Body", "BODY= of SMTP, and the body of a message that the relay writes"),
-    ("Book", "where the audit is noted, and the history of loads"),
     (
         "Cause",
         "why recipients did not get a request, why a reply is what it is, why a version changed",

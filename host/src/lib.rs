@@ -20,12 +20,14 @@
 //! - [`charging`]: charging records, out of the spool into files
 //! - [`ledger`]: what became of every recipient, checked, and compared with a partner's records
 //! - [`console`]: metrics and health over HTTP
+//! - [`alarms`]: what somebody should see to, raised once and cleared once
 //! - [`control`]: the operator's door: every verb, who may ask it, and the audit
 //! - [`vitals`]: the tasks that must not die unnoticed
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+pub mod alarms;
 pub mod assembly;
 pub mod charging;
 pub mod cli;

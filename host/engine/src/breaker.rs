@@ -111,6 +111,11 @@ impl Breaker {
         Ok(permit(probe))
     }
 
+    /// An operator wants the plug-in to be called again, at once and for everybody.
+    pub fn reset(&self) {
+        self.change(Machines::reset);
+    }
+
     /// Where it stands for everybody; for those who look on.
     pub fn state(&self) -> BreakerState {
         self.lock().everybody.state().into()
@@ -225,6 +230,20 @@ mod tests {
         let open = machines.admit(&["poison"], now).unwrap_err();
         assert_eq!((open.peer.as_deref(), open.probe_in), (Some("poison"), Some(SECOND)));
         assert!(open.to_string().contains("open for peer poison"), "{open}");
+    }
+
+    #[test]
+    fn an_operator_closes_it_for_everybody_at_once() {
+        let now = Instant::now();
+        let mut machines = Machines::new(options(20));
+        fail(&mut machines, "poison", 20, now);
+        fail(&mut machines, "a", 10, now);
+        fail(&mut machines, "b", 10, now);
+        let closed = machines.reset();
+        let peers: Vec<_> = closed.iter().map(|changed| changed.peer.as_deref()).collect();
+        assert_eq!(peers.first(), Some(&Some("poison")));
+        assert!(machines.are_calm() && passes(&mut machines, "poison", now));
+        assert!(machines.reset().is_empty(), "nothing was open");
     }
 
     #[test]

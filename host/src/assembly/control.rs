@@ -1,17 +1,26 @@
 //! The operator's door of a running relay: what its desk is told of the rooms, and how it reaches them.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
+use tokio_rustls::TlsAcceptor;
 
+use crate::config::{Config, Control};
+use crate::console::Names;
+use crate::control::alarms::RaisedAlarm;
 use crate::control::audit::Entry;
 use crate::control::cdr::RecordFiles;
-use crate::control::http::{SOCKET, Socket};
-use crate::control::peers::{Down, HostDown, Pause, Peer, Sending, read_pauses};
+use crate::control::configuration::Compared;
+use crate::control::http::{NamedHosts, SOCKET, Socket, Tcp};
+use crate::control::limits::Limit;
+use crate::control::peers::{Down, HostDown, Pause, Peer, Sending};
+use crate::control::plugins;
 use crate::control::relay::{Listening, PlugIn, Running};
 use crate::control::routes::{Route, Routed, Step};
 use crate::control::tables::Table;
@@ -23,18 +32,25 @@ use crate::routing::Side;
 use crate::spool::{Operator, Spool};
 use crate::vitals::{Standing, Vitals};
 
+use super::alarms::Alarms;
+use super::certificates::server_tls;
+use super::compare::changes;
 use super::metrics::Life;
+use super::prepare::{Asking, Beside, prepare};
 use super::record_files::OfRunning;
 use super::route::explain;
 use super::tables::Current;
+use super::wishes::limit_peer;
 
 /// Open as long as this lives, through the drain as well.
 pub(crate) struct Door {
     live: Arc<InRooms>,
     desk: Arc<Desk>,
     socket: Arc<Socket>,
-    #[expect(dead_code, reason = "serves until it is dropped")]
-    serving: Standing,
+    /// Over TCP.
+    address: Option<SocketAddr>,
+    #[expect(dead_code, reason = "serve until they are dropped")]
+    serving: Vec<Standing>,
 }
 
 /// What the desk of a running relay looks at.
@@ -42,10 +58,13 @@ pub(crate) struct Seen {
     relay: Arc<Relay>,
     database: Arc<dyn Spool>,
     life: Life,
+    alarms: Arc<Alarms>,
     current: Arc<Mutex<Current>>,
     listeners: Vec<(SocketAddr, Side)>,
     console: Option<SocketAddr>,
     orders: Option<mpsc::Sender<Order>>,
+    /// The configuration's.
+    file: PathBuf,
 }
 
 struct InRooms {
@@ -58,25 +77,32 @@ impl Seen {
     /// `at`: where it listens, and where its console does.
     pub fn of(
         (relay, database): (&Arc<Relay>, &Arc<dyn Spool>),
-        life: Life,
+        (life, alarms): (Life, Arc<Alarms>),
         current: &Arc<Mutex<Current>>,
         (listeners, console): (Vec<(SocketAddr, Side)>, Option<SocketAddr>),
-        orders: Option<mpsc::Sender<Order>>,
+        (file, orders): (&Path, Option<mpsc::Sender<Order>>),
     ) -> Self {
         Self {
             relay: Arc::clone(relay),
             database: Arc::clone(database),
             life,
+            alarms,
             current: Arc::clone(current),
             listeners,
             console,
             orders,
+            file: file.to_owned(),
         }
     }
 }
 
 impl Door {
-    pub fn open(folder: &Path, seen: Seen, vitals: &Arc<Vitals>) -> anyhow::Result<Self> {
+    pub async fn open(
+        folder: &Path,
+        over_tcp: Option<&Control>,
+        seen: Seen,
+        vitals: &Arc<Vitals>,
+    ) -> anyhow::Result<Self> {
         let socket = Socket::open(folder);
         let socket = Arc::new(socket.with_context(|| format!("{} cannot be made", folder.join(SOCKET).display()))?);
         let store = Arc::clone(&seen.database) as Arc<dyn Operator>;
@@ -92,12 +118,28 @@ impl Door {
             let (socket, desk) = (Arc::clone(&open), Arc::clone(&answers));
             async move { socket.serve(desk).await }
         });
+        let (mut serving, mut address) = (vec![serving], None);
+        if let Some(control) = over_tcp {
+            let tcp = Arc::new(open_tcp(control).await?);
+            address = Some(tcp.listener.local_addr()?);
+            let desk = Arc::clone(&desk);
+            serving.push(vitals.keep("door over TCP", move || {
+                let (tcp, desk) = (Arc::clone(&tcp), Arc::clone(&desk));
+                async move { tcp.serve(desk).await }
+            }));
+        }
         Ok(Self {
             live,
             desk,
             socket,
+            address,
             serving,
         })
+    }
+
+    /// Where it is open over TCP, with the port that the system chose.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// The relay takes no more messages.
@@ -117,17 +159,21 @@ impl Door {
     }
 }
 
-/// Peers that were paused before the relay ended stay so.
-pub(crate) fn take_up_pauses(folder: &Path, relay: &Relay) -> anyhow::Result<()> {
-    let now = relay.clock.now();
-    let pauses = read_pauses(folder).context("it is not known which peers are paused")?;
-    for (name, pause) in pauses.iter().filter(|(_, pause)| !pause.is_over(now)) {
-        if let Ok(peer) = PeerName::new(name) {
-            tracing::warn!(%peer, by = pause.by, reason = pause.reason, event = "peer-paused", "peer is paused: nothing is sent to it");
-            relay.delivery.pause(&peer, pause.until.map(|until| until.0));
-        }
-    }
-    Ok(())
+async fn open_tcp(control: &Control) -> anyhow::Result<Tcp> {
+    let listen = control.listen;
+    let listener = TcpListener::bind(listen).await;
+    let listener = listener.with_context(|| format!("the door cannot listen on {listen} ([control] listen)"))?;
+    let tls = control
+        .tls
+        .as_ref()
+        .map(|(certificate, key)| server_tls(certificate, key));
+    let tls = tls.transpose()?.map(|tls| TlsAcceptor::from(Arc::new(tls)));
+    let names = Names::new(control.hosts.iter().cloned());
+    let hosts: NamedHosts = Arc::new(move |request| {
+        let admitted = names.admit(request.version(), request.uri(), request.headers());
+        admitted.map_err(|(_, why)| why.trim_end().replace("[console]", "[control]"))
+    });
+    Ok(Tcp { listener, tls, hosts })
 }
 
 impl Live for InRooms {
@@ -182,6 +228,19 @@ impl Live for InRooms {
         }
     }
 
+    fn alarms(&self) -> Vec<RaisedAlarm> {
+        let raised = self.seen.alarms.raised().into_iter();
+        let shown = raised.map(|alarm| RaisedAlarm {
+            alarm: alarm.kind.as_str().to_owned(),
+            about: alarm.about.clone(),
+            severity: alarm.severity().as_str().to_owned(),
+            since: alarm.since.into(),
+            remedy: alarm.kind.remedy().to_owned(),
+            said: alarm.said,
+        });
+        shown.collect()
+    }
+
     fn peers(&self) -> Vec<Peer> {
         let delivery = &self.seen.relay.delivery;
         let counts: std::collections::HashMap<PeerName, Delivered> = delivery.counts().into_iter().collect();
@@ -200,6 +259,31 @@ impl Live for InRooms {
             }
             None => delivery.resume(peer),
         }
+    }
+
+    fn limit(&self, peer: &PeerName, limit: Option<&Limit>) {
+        match limit {
+            Some(limit) => limit_peer(&self.seen.relay, peer, limit),
+            None => self.seen.relay.delivery.limit(peer, None),
+        }
+    }
+
+    fn reconsider(&self, peers: &[PeerName]) {
+        self.seen.relay.delivery.reconsider(peers);
+    }
+
+    fn plugins(&self) -> Vec<plugins::PlugInAtWork> {
+        super::control_plugins::shown(&self.seen.relay.catalogue)
+    }
+
+    fn reset_breaker(&self, plugin: &str) {
+        let chain = self.seen.relay.catalogue.chain();
+        let named = chain.links.iter().filter(|link| link.plugin.name() == plugin);
+        named.for_each(|link| link.plugin.breaker().reset());
+    }
+
+    fn switch_off(&self, plugins: BTreeSet<String>) {
+        self.seen.relay.catalogue.switch_off(plugins);
     }
 
     fn route<'a>(&'a self, asked: &'a Route) -> BoxFuture<'a, Result<Routed, Problem>> {
@@ -228,7 +312,7 @@ impl Live for InRooms {
             let mut current = self.seen.current.lock().await;
             match current.tables.is_outdated() {
                 // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
-                true => Box::pin(self.seen.relay.replace_tables(&mut current)).await,
+                true => Box::pin(self.seen.relay.replace_tables(&mut current)).await.map(|_| ()),
                 false => Ok(()),
             }
         })
@@ -237,6 +321,33 @@ impl Live for InRooms {
     fn record_files(&self) -> Option<Arc<dyn RecordFiles>> {
         let files = self.seen.life.charging_files()?;
         Some(Arc::new(OfRunning(files)))
+    }
+
+    fn compare_configuration(&self) -> BoxFuture<'_, Compared> {
+        Box::pin(async {
+            let (running, beside) = {
+                let current = self.seen.current.lock().await;
+                let listening = self.seen.listeners.iter().map(|(address, _)| *address);
+                let beside = Beside {
+                    tables: current.tables.clone(),
+                    directory: self.seen.relay.directory.load_full(),
+                    listening: listening.chain(self.seen.console).collect(),
+                };
+                (current.config.clone(), beside)
+            };
+            let examined = Config::examine(&self.seen.file);
+            let changes = match examined.problems.is_empty() {
+                true => changes(&running, &examined.config),
+                false => Vec::new(),
+            };
+            // Boxed for the reason that reloading tables has.
+            let problems = Box::pin(prepare(examined, Asking::Reload(beside))).await.err();
+            Compared {
+                file: self.seen.file.display().to_string(),
+                problems: problems.map_or_else(Vec::new, |found| found.problems),
+                changes,
+            }
+        })
     }
 
     fn order(&self, order: Order) -> BoxFuture<'_, Result<(), String>> {

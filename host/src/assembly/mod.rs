@@ -6,19 +6,23 @@
 //! each file translates one part of the configuration into what its room takes: [`rooms`] (the spool, the chain),
 //! [`services`] (what plug-ins get), [`mod@directory`] (routes and what holds for each peer), [`peers`] and
 //! [`name_servers`] (delivery), [`plugins`], [`numbers`], [`tables`], [`terms`] (transactions), [`certificates`],
-//! [`listening`] (sockets), [`charging_files`] and [`record_files`], [`control`] (the operator's door), [`route`] (where a number
-//! would go),
+//! [`listening`] (sockets), [`charging_files`] and [`record_files`], [`control`] (the operator's door), [`alarms`], [`route`]
+//! (where a number would go),
 //! and [`metrics`] (what the console shows).
 
+pub(crate) mod alarms;
 mod certificates;
 pub(crate) mod charging_files;
+mod compare;
 mod control;
+mod control_plugins;
 mod directory;
 mod findings;
 mod listeners;
 mod listening;
 mod metrics;
 mod name_servers;
+mod noted;
 mod numbers;
 mod outside;
 mod peers;
@@ -36,6 +40,7 @@ mod tasks;
 mod terms;
 #[cfg(test)]
 mod two_relays;
+mod wishes;
 
 pub use certificates::server_tls;
 pub use findings::Findings;

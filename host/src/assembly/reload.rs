@@ -114,11 +114,13 @@ fn with_what_stays(read: &Config, running: &Config) -> Option<Config> {
     same("[relay]", read.relay == relay);
     same("[limits]", read.limits == running.limits);
     same("[tls]", read.tls.is_some() == running.tls.is_some());
+    same("[control]", read.control == running.control);
     same("[console]", read.console == running.console);
     same("[[charging-output]]", read.charging_outputs == running.charging_outputs);
     let config = Config {
         relay,
         console: running.console.clone(),
+        control: running.control.clone(),
         limits: running.limits.clone(),
         charging_outputs: running.charging_outputs.clone(),
         ..read.clone()

@@ -17,11 +17,13 @@ use crate::spool::{Facets, Inbox, Spool};
 use crate::versions::Watched;
 use crate::vitals::{Standing, Vitals};
 
+use super::alarms::{self, Alarms};
 use super::certificates::Certificates;
 use super::charging_files::ChargingFiles;
 use super::control::{Door as ControlDoor, Seen};
 use super::listeners::{Listening, serve};
 use super::metrics::{Console, Life, Shown};
+use super::noted::Notes;
 use super::peers::peer_options;
 use super::prepare::{Asking, prepare};
 use super::rooms::{Rooms, next_hops, open_spool};
@@ -139,7 +141,7 @@ impl Running {
         let delivery = Delivery::start(sends_to, stored, told, outcomes, delivery_stops);
 
         let relay = Arc::new(Relay::of(&config, rooms, delivery, setup.observer, steady));
-        super::control::take_up_pauses(&config.relay.spool, &relay)?;
+        super::wishes::take_up_wishes(&config.relay.spool, &relay)?;
         let charging_files = ChargingFiles::of(&config, &database, &relay.clock);
         let mut standing = tasks::begin(&vitals, &relay, &database, charging_files.as_ref()).await?;
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
@@ -150,20 +152,38 @@ impl Running {
         }
         let listeners = serve(sockets, &config, &certificates, &relay, &intake_stops, &vitals)?;
         let life = Life::of(&relay, &database, &vitals, charging_files.clone());
-        let shown = Shown::of(&relay, &database, life.clone(), charging_files.clone());
+        let alarms = Arc::<Alarms>::default();
+        let files = charging_files.clone();
+        let shown = Shown::of((&relay, &database), life.clone(), files, &alarms);
         let console = console(&config, shown, &vitals).await?;
-        let folder = config.relay.spool.clone();
+        let (folder, over_tcp) = (config.relay.spool.clone(), config.control.clone());
         let current = Arc::new(Mutex::new(Current {
             config,
             tables: prepared.tables,
             recorder,
             found: prepared.found.blank(),
         }));
-        standing.extend(tasks::keep_current(&vitals, &relay, watched, &current));
+        standing.extend(tasks::keep_current(
+            &vitals,
+            &relay,
+            watched,
+            &current,
+            Notes::of(&relay, &database),
+        ));
+        standing.extend(alarms.watch(
+            &alarms::Seen {
+                relay: Arc::clone(&relay),
+                database: Arc::clone(&database),
+                life: life.clone(),
+                files: charging_files.clone(),
+                current: Arc::clone(&current),
+            },
+            &vitals,
+        ));
         let at = listeners.iter().map(|it| (it.address, it.side)).collect();
         let at = (at, console.as_ref().map(Console::address));
-        let seen = Seen::of((&relay, &database), life, &current, at, setup.orders);
-        let control = ControlDoor::open(&folder, seen, &vitals)?;
+        let seen = Seen::of((&relay, &database), (life, alarms), &current, at, (file, setup.orders));
+        let control = ControlDoor::open(&folder, over_tcp.as_ref(), seen, &vitals).await?;
         Ok(Self {
             relay,
             database,
@@ -190,6 +210,11 @@ impl Running {
     /// Where its console listens, if it has one.
     pub fn console_address(&self) -> Option<SocketAddr> {
         self.console.as_ref().map(Console::address)
+    }
+
+    /// Where its door is open over TCP, if it is.
+    pub fn door_address(&self) -> Option<SocketAddr> {
+        self.control.address()
     }
 
     /// Where it listens, for whom, and with the ports that the system chose.

@@ -21,6 +21,7 @@ use crate::tables::{Table, Tables};
 use crate::versions::Watched;
 
 use super::findings::Findings;
+use super::noted::Notes;
 use super::outside::Neighbours;
 use super::plugins;
 use super::services::services;
@@ -164,7 +165,7 @@ impl Stamp {
 
 impl Relay {
     /// Reads tables again whenever their files change, until it is aborted.
-    pub(crate) async fn keep_tables(self: Arc<Self>, mut watched: Watched, current: Arc<Mutex<Current>>) {
+    pub(crate) async fn keep_tables(self: Arc<Self>, mut watched: Watched, current: Arc<Mutex<Current>>, notes: Notes) {
         // Files as they were when they were refused: they are not complained of again before they change.
         let mut refused = None;
         loop {
@@ -179,8 +180,10 @@ impl Relay {
             let mut running = current.lock().await;
             let now = running.tables.stamps_now();
             let is_new = now != running.tables.stamps && Some(&now) != refused.as_ref();
-            if is_new && self.replace_tables(&mut running).await.is_err() {
-                refused = Some(now);
+            if is_new {
+                let replaced = self.replace_tables(&mut running).await;
+                refused = replaced.is_err().then_some(now);
+                notes.files("tables-reload", replaced.map(|news| vec![news]));
             }
             drop(running);
             tokio::select! {
@@ -192,17 +195,14 @@ impl Relay {
     }
 
     /// Reads the tables whose files have changed. The error is everything that is wrong with them: then all stay. The log
-    /// says either.
-    pub(crate) async fn replace_tables(&self, running: &mut Current) -> Result<(), Vec<String>> {
+    /// says either. Returns which, with their rows.
+    pub(crate) async fn replace_tables(&self, running: &mut Current) -> Result<String, Vec<String>> {
         match self.take_tables(running).await {
             Ok(loaded) => {
-                tracing::info!(
-                    event = "tables-replaced",
-                    "tables replaced: {}",
-                    loaded.news(&running.tables)
-                );
+                let news = loaded.news(&running.tables);
+                tracing::info!(event = "tables-replaced", "tables replaced: {news}");
                 running.tables = loaded;
-                Ok(())
+                Ok(news)
             }
             Err(found) => {
                 found.log();

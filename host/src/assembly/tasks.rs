@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 
 use super::certificates::Certificates;
 use super::charging_files::ChargingFiles;
+use super::noted::Notes;
 use super::tables::Current;
 use crate::relay::Relay;
 use crate::spool::{LEASE, Spool, SpoolError};
@@ -21,7 +22,9 @@ pub(super) async fn begin(
     database: &Arc<dyn Spool>,
     charging_files: Option<&Arc<ChargingFiles>>,
 ) -> anyhow::Result<Vec<Standing>> {
-    let watch = relay.catalogue.watch(vitals).await;
+    let notes = Notes::of(relay, database);
+    let told = move |came_to| notes.files("plugin-load", came_to);
+    let watch = relay.catalogue.watch(vitals, told).await;
     let mut standing = vec![watch.context("the folders of the plug-ins cannot be watched")?];
     let (finishing, telling) = (Arc::clone(relay), Arc::clone(relay));
     standing.push(vitals.keep("unfinished messages", move || Arc::clone(&finishing).keep_finishing()));
@@ -42,12 +45,13 @@ pub(super) fn keep_current(
     relay: &Arc<Relay>,
     watched: Watched,
     current: &Arc<Mutex<Current>>,
+    notes: Notes,
 ) -> [Standing; 2] {
     let looked_at = Arc::clone(current);
     let certificates = vitals.keep("dates of certificates", move || {
         keep_looking_at_certificates(Arc::clone(&looked_at))
     });
-    [keep_tables(vitals, relay, watched, current), certificates]
+    [keep_tables(vitals, relay, watched, (current, notes)), certificates]
 }
 
 /// Says again and again that this relay lives, so that it keeps what it has leased. When that was forgotten for too long,
@@ -93,15 +97,20 @@ fn watch_writer(vitals: &Arc<Vitals>, database: &Arc<dyn Spool>) -> Standing {
     })
 }
 
-fn keep_tables(vitals: &Arc<Vitals>, relay: &Arc<Relay>, watched: Watched, current: &Arc<Mutex<Current>>) -> Standing {
+fn keep_tables(
+    vitals: &Arc<Vitals>,
+    relay: &Arc<Relay>,
+    watched: Watched,
+    (current, notes): (&Arc<Mutex<Current>>, Notes),
+) -> Standing {
     let (relay, current) = (Arc::clone(relay), Arc::clone(current));
     let first = std::sync::Mutex::new(Some(watched));
     vitals.keep("tables", move || {
         let watched = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (relay, current) = (Arc::clone(&relay), Arc::clone(&current));
+        let (relay, current, notes) = (Arc::clone(&relay), Arc::clone(&current), notes.clone());
         async move {
             match watched.map_or_else(Watched::new, Ok) {
-                Ok(watched) => relay.keep_tables(watched, current).await,
+                Ok(watched) => relay.keep_tables(watched, current, notes).await,
                 Err(error) => tracing::error!(
                     event = "tables-not-watched",
                     "the folders of the tables cannot be watched: {error}"

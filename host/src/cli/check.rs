@@ -12,7 +12,7 @@ use crate::config::{Peer, RouteTo, show_size};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "relay.toml")]
+    #[arg(long, value_name = "FILE", default_value_os_t = super::usual_config())]
     config: PathBuf,
 }
 

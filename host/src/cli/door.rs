@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
-
 use crate::assembly::record_files::OfFolder;
 use crate::config::{ChargingOutput, Config};
 use crate::control::{Ask, Client, Desk, Known, Problem, Role, Who};
@@ -17,8 +15,8 @@ use super::who;
 #[derive(Debug, clap::Args)]
 pub struct SpoolArgs {
     /// The relay's configuration
-    #[arg(long, value_name = "FILE", required_unless_present = "spool")]
-    config: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", default_value_os_t = super::usual_config())]
+    config: PathBuf,
     /// The spool's folder, instead of a configuration
     #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
     spool: Option<PathBuf>,
@@ -67,10 +65,7 @@ pub async fn running(folder: &Path) -> std::io::Result<Client> {
 
 impl SpoolArgs {
     pub fn of(config: PathBuf) -> Self {
-        Self {
-            config: Some(config),
-            spool: None,
-        }
+        Self { config, spool: None }
     }
 
     /// The relay's door. Which of the two it is, is said where it is not the running relay's.
@@ -87,11 +82,7 @@ impl SpoolArgs {
             ),
             false => eprintln!("no relay runs here: done in its folder"),
         }
-        let who = Who {
-            name: who::name(),
-            role: Role::Administrator,
-            from: "command line".to_owned(),
-        };
+        let who = Who::new(who::name(), Role::Administrator, "command line");
         let outputs = self.config()?.as_ref().and_then(OfFolder::of);
         let desk = Desk::of_folder(&folder, store, self.known()?).with_record_files(outputs);
         Ok(Door::Folder(desk, who))
@@ -107,12 +98,7 @@ impl SpoolArgs {
         Ok(StreamReader::new(self.open()?, StreamName::CHARGING))
     }
 
-    /// The configuration, when one was named.
-    fn config(&self) -> anyhow::Result<Option<Config>> {
-        Ok(self.config.as_deref().map(Config::load).transpose()?)
-    }
-
-    /// Who is configured, when a configuration was named.
+    /// Who is configured, unless only the spool's folder was named.
     fn known(&self) -> anyhow::Result<Option<Known>> {
         Ok(self.config()?.map(|config| {
             let next_hops = config.peers.iter().filter(|peer| peer.takes_messages());
@@ -124,9 +110,12 @@ impl SpoolArgs {
         }))
     }
 
-    /// The names of the plug-ins, when a configuration was named.
-    pub fn plugins(&self) -> anyhow::Result<Option<Vec<String>>> {
-        Ok(self.known()?.map(|known| known.plugins))
+    /// `None` when only the spool's folder was named.
+    fn config(&self) -> anyhow::Result<Option<Config>> {
+        match self.spool {
+            Some(_) => Ok(None),
+            None => Ok(Some(Config::load(&self.config)?)),
+        }
     }
 
     /// The charging outputs; `None` when only the spool's folder was named.
@@ -145,10 +134,9 @@ impl SpoolArgs {
 
     /// The spool's folder.
     pub fn folder(&self) -> anyhow::Result<PathBuf> {
-        match (&self.spool, &self.config) {
-            (Some(folder), _) => Ok(folder.clone()),
-            (None, Some(config)) => folder_of(config),
-            (None, None) => bail!("--config or --spool is needed"),
+        match &self.spool {
+            Some(folder) => Ok(folder.clone()),
+            None => folder_of(&self.config),
         }
     }
 }

@@ -1,17 +1,13 @@
 //! `mm4relay kv`: plug-ins' durable values, beside a running relay or without one.
 
-use anyhow::{Context, ensure};
 use clap::Subcommand;
 
+use crate::clock::rfc3339_millis as time;
+use crate::control::audit::Audit;
+use crate::control::kv::{self, Changed, Octets};
 use crate::message::Visible;
 
 use super::door::SpoolArgs;
-use super::who;
-use crate::clock::rfc3339_millis as time;
-
-/// The longest key and value that a plug-in may write (`wit/host.wit`, interface `kv`).
-const KEY_MAX: usize = 256;
-const VALUE_MAX: usize = 64 << 10;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -58,7 +54,7 @@ pub enum Args {
     },
 }
 
-pub fn run(args: Args) -> anyhow::Result<()> {
+pub async fn run(args: Args) -> anyhow::Result<()> {
     match args {
         Args::List {
             spool,
@@ -66,23 +62,22 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             prefix,
             limit,
         } => {
-            let found = spool
-                .open()?
-                .values(plugin.as_deref(), &prefix, limit.saturating_add(1))?;
-            for value in found.iter().take(limit as usize) {
+            let asked = kv::ListValues {
+                plugin,
+                prefix: Some(prefix),
+                limit: Some(limit as usize),
+            };
+            let found = spool.door().await?.ask(asked).await?;
+            for value in &found.values {
                 println!("{}  {} = {}", value.plugin, Visible(&value.key), shown(&value.value));
             }
-            if found.len() > limit as usize {
+            if found.more {
                 println!("there are more: --prefix names fewer, --limit shows more");
             }
-            Ok(())
         }
         Args::Get { spool, plugin, key } => {
-            let found = spool.open()?.values(Some(&plugin), &key, 1)?;
-            let value = found.into_iter().find(|value| value.key == key);
-            let value = value.with_context(|| format!("plug-in {plugin:?} has no value {key:?}"))?;
+            let value = spool.door().await?.ask(kv::Get { plugin, key }).await?;
             println!("{}", shown(&value.value));
-            Ok(())
         }
         Args::Set {
             spool,
@@ -90,65 +85,69 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             key,
             value,
         } => {
-            let length = value.len();
-            ensure!(
-                length <= VALUE_MAX,
-                "the value has {length} octets: at most {VALUE_MAX} are legal"
-            );
-            change(&spool, &plugin, &key, Some(value.as_bytes()))
+            let asked = kv::Set {
+                plugin: plugin.clone(),
+                key: key.clone(),
+                value,
+            };
+            say(&plugin, &key, &spool.door().await?.ask(asked).await?);
         }
-        Args::Delete { spool, plugin, key } => change(&spool, &plugin, &key, None),
-        Args::Log { spool } => {
-            for change in spool.open()?.value_changes()? {
-                let (plugin, key) = (Visible(&change.plugin), Visible(&change.key));
-                let (was, is) = (optional(change.was.as_deref()), optional(change.is.as_deref()));
-                println!(
-                    "{}  {}  {plugin}  {key}: {was} -> {is}",
-                    time(change.at),
-                    Visible(&change.who)
-                );
-            }
-            Ok(())
+        Args::Delete { spool, plugin, key } => {
+            let asked = kv::Delete {
+                plugin: plugin.clone(),
+                key: key.clone(),
+            };
+            say(&plugin, &key, &spool.door().await?.ask(asked).await?);
         }
+        Args::Log { spool } => log(&spool).await?,
     }
-}
-
-fn change(spool: &SpoolArgs, plugin: &str, key: &str, value: Option<&[u8]>) -> anyhow::Result<()> {
-    ensure!(
-        (1..=KEY_MAX).contains(&key.len()),
-        "a key of {} octets: 1 to {KEY_MAX} are legal",
-        key.len()
-    );
-    let hand = spool.open()?;
-    if let Some(known) = spool.plugins()? {
-        let has_values = || Ok::<_, anyhow::Error>(!hand.values(Some(plugin), "", 1)?.is_empty());
-        ensure!(
-            known.iter().any(|name| name == plugin) || has_values()?,
-            "no plug-in {plugin:?} is configured, and none of that name has values; there are {}",
-            known.join(", ")
-        );
-    }
-    let was = hand.set_value(plugin, key, value, &who::me())?;
-    println!(
-        "{plugin}  {}: {} -> {}",
-        Visible(key),
-        optional(was.as_deref()),
-        optional(value)
-    );
     Ok(())
 }
 
+/// What was changed before there was an audit, then what the audit has.
+async fn log(spool: &SpoolArgs) -> anyhow::Result<()> {
+    let line = |at: String, who: &str, (plugin, key): (&str, &str), (was, is): (String, String)| {
+        let (who, plugin, key) = (Visible(who), Visible(plugin), Visible(key));
+        println!("{at}  {who}  {plugin}  {key}: {was} -> {is}");
+    };
+    for change in spool.open()?.value_changes()? {
+        let octets = |octets: Option<&[u8]>| optional(octets.map(Octets::of).as_ref());
+        let values = (octets(change.was.as_deref()), octets(change.is.as_deref()));
+        line(time(change.at), &change.who, (&change.plugin, &change.key), values);
+    }
+    let asked = Audit {
+        limit: Some(Audit::MOST),
+        ..Audit::default()
+    };
+    for entry in spool.door().await?.ask(asked).await?.entries {
+        let name = |field: &str| entry.asked[field].as_str().unwrap_or_default().to_owned();
+        let changed = entry
+            .changed
+            .as_ref()
+            .filter(|_| ["kv-set", "kv-delete"].contains(&entry.did.as_str()));
+        let changed = changed.and_then(|changed| serde_json::from_value::<Changed>(changed.clone()).ok());
+        if let Some(Changed { before, after }) = changed {
+            let values = (optional(before.as_ref()), optional(after.as_ref()));
+            line(time(entry.at.0), &entry.who, (&name("plugin"), &name("key")), values);
+        }
+    }
+    Ok(())
+}
+
+fn say(plugin: &str, key: &str, changed: &Changed) {
+    let (before, after) = (optional(changed.before.as_ref()), optional(changed.after.as_ref()));
+    println!("{plugin}  {}: {before} -> {after}", Visible(key));
+}
+
 /// A value that may not be there.
-fn optional(value: Option<&[u8]>) -> String {
+fn optional(value: Option<&Octets>) -> String {
     value.map_or_else(|| "nothing".to_owned(), shown)
 }
 
 /// A text as it is, other octets in hexadecimal.
-fn shown(value: &[u8]) -> String {
-    match std::str::from_utf8(value) {
-        Ok(text) => Visible(text).to_string(),
-        Err(_) => value
-            .iter()
-            .fold("0x".to_owned(), |all, octet| all + &format!("{octet:02x}")),
+fn shown(value: &Octets) -> String {
+    match (&value.text, &value.hex) {
+        (Some(text), _) => Visible(text).to_string(),
+        (None, hex) => format!("0x{}", hex.as_deref().unwrap_or_default()),
     }
 }

@@ -5,6 +5,7 @@
 #[macro_use]
 pub mod print;
 
+mod alarms;
 mod cdr;
 mod check;
 mod door;
@@ -14,13 +15,16 @@ mod peers;
 pub mod plugin;
 mod queue;
 mod relay;
+mod requests;
 mod route;
 mod run;
 mod sample;
 mod spool;
+mod token;
 mod trace;
 mod who;
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,11 +55,18 @@ pub enum Command {
     Reload(relay::ReloadArgs),
     /// End the running relay once what is under way is finished
     Stop(relay::StopArgs),
+    /// What is wrong at this moment, since when, and what to do about it
+    Alarms(alarms::Args),
     /// Who changed what, when and from where
     Audit(relay::AuditArgs),
     /// Look at the messages in a spool, retry or drop them
     #[command(subcommand)]
     Queue(queue::Args),
+    /// Requests that are remembered: whom they are from and for, and what came of them
+    Requests(requests::Args),
+    /// Who may ask at the door over TCP: make tokens, list them, revoke them
+    #[command(subcommand)]
+    Token(token::Args),
     /// Messages of all kinds, to test with
     #[command(subcommand)]
     Sample(sample::Args),
@@ -93,6 +104,17 @@ pub fn main<P: Parser>(run: impl FnOnce(P) -> Underway) -> ExitCode {
     code
 }
 
+/// The configuration of a command that is given none: `relay.toml` in the current folder; else, when it is there, that of an
+/// installed relay.
+fn usual_config() -> PathBuf {
+    const INSTALLED: &str = "/etc/mm4relay/relay.toml";
+    let (here, installed) = (PathBuf::from("relay.toml"), PathBuf::from(INSTALLED));
+    match !here.exists() && installed.exists() {
+        true => installed,
+        false => here,
+    }
+}
+
 /// The exit code of a relay that could not go on: EX_SOFTWARE of sysexits.h. Start another.
 const DIED: u8 = 70;
 
@@ -117,10 +139,13 @@ pub fn run(command: Command) -> Underway {
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => return Ok(check::run(&args).await),
             Command::Route(args) => return route::run(args).await,
+            Command::Alarms(args) => return alarms::run(args).await,
             Command::Ledger(args) => return Ok(ledger::run(args)),
             Command::Plugin(args) => plugin::run(args).await,
             Command::Sample(args) => sample::run(args),
-            Command::Kv(args) => kv::run(args),
+            Command::Kv(args) => kv::run(args).await,
+            Command::Requests(args) => requests::run(args).await,
+            Command::Token(args) => token::run(args).await,
             Command::Status(args) => relay::status(args).await,
             Command::Peers(args) => peers::run(args).await,
             Command::Reload(args) => relay::reload(args).await,

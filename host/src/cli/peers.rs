@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use crate::config::parse_duration;
+use crate::control::limits::{LimitPeer, UnlimitPeer};
 use crate::control::peers::{PausePeer, Peer, Peers, ResumePeer};
 
 use super::counted;
@@ -43,6 +44,26 @@ enum Command {
         #[arg(long)]
         reason: String,
     },
+    /// Send to a peer no faster than this for a while, in the place of the rate that is configured
+    Limit {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        peer: String,
+        /// 20/s, 600/min
+        rate: String,
+        /// `30 min`, `1h`, `2 days`; without it, until somebody lifts it
+        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        time: Option<Duration>,
+        /// For those who come after
+        #[arg(long)]
+        reason: String,
+    },
+    /// Send to a peer as fast as the configuration says again
+    Unlimit {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        peer: String,
+    },
     /// Send to a peer again
     Resume {
         #[command(flatten)]
@@ -73,6 +94,28 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let until = after.and_then(|pause| pause.until);
             let until = until.map_or_else(|| "somebody resumes it".to_owned(), |until| until.to_string());
             println!("{peer} is paused until {until}; what is being sent is sent to its end");
+        }
+        Some(Command::Limit {
+            spool,
+            peer,
+            rate,
+            time,
+            reason,
+        }) => {
+            let asked = LimitPeer {
+                peer: peer.clone(),
+                rate: rate.clone(),
+                seconds: time.map(|time| time.as_secs().max(1)),
+                reason,
+            };
+            let after = spool.door().await?.ask(asked).await?.after;
+            let until = after.and_then(|limit| limit.until);
+            let until = until.map_or_else(|| "somebody lifts it".to_owned(), |until| until.to_string());
+            println!("{peer} is sent no more than {rate} until {until}");
+        }
+        Some(Command::Unlimit { spool, peer }) => {
+            spool.door().await?.ask(UnlimitPeer { peer: peer.clone() }).await?;
+            println!("{peer} is sent to as fast as the configuration says");
         }
         Some(Command::Resume { spool, peer }) => {
             spool.door().await?.ask(ResumePeer { peer: peer.clone() }).await?;

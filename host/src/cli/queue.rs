@@ -1,13 +1,16 @@
 //! `mm4relay queue`: the operator's hand on the spool, beside a running relay or without one.
 
+mod elsewhere;
 pub(super) mod standing;
+
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Subcommand;
 
 use crate::control::When;
 use crate::control::peers::Peers;
-use crate::control::queue::{Drop, List, Named, Release, Retry, Show, Shown};
+use crate::control::queue::{Drop, KeepBack, List, Named, Release, Reroute, Retry, Show, Shown};
 use crate::message::Visible;
 
 use super::counted;
@@ -54,7 +57,7 @@ pub enum Args {
         spool: SpoolArgs,
         /// As `queue list` prints them, or as they stand in the 250; also those that the plug-ins refused after they were
         /// accepted
-        #[arg(required_unless_present_any = ["all", "peer"])]
+        #[arg(required_unless_present_any = ["all", "peer", "plugin"])]
         ids: Vec<Named>,
         /// Every held message; with --past, those that these plug-ins hold
         #[arg(long, conflicts_with = "ids")]
@@ -62,9 +65,53 @@ pub enum Args {
         /// As --all, of those that came from this peer or are held on their way to it
         #[arg(long, value_name = "PEER", conflicts_with_all = ["ids", "all"])]
         peer: Option<String>,
+        /// As --all, of those that this plug-in holds
+        #[arg(long, value_name = "PLUGIN", conflicts_with_all = ["ids", "all", "peer"])]
+        plugin: Option<String>,
         /// Do not call this plug-in for them, on arrival and departure; may be given more than once
         #[arg(long, value_name = "PLUGIN")]
         past: Vec<String>,
+    },
+    /// Keep messages back that wait, until they are released or dropped: nothing of them is given up, and nothing expires
+    Hold {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
+        #[arg(required = true)]
+        ids: Vec<Named>,
+        /// For those who come after
+        #[arg(long)]
+        reason: String,
+    },
+    /// Send messages to another peer than routing chose, as they are; requests are answered by that one
+    Reroute {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
+        #[arg(required_unless_present = "peer")]
+        ids: Vec<Named>,
+        /// Everything that waits for this peer
+        #[arg(long, conflicts_with = "ids")]
+        peer: Option<String>,
+        /// What was given up for the peer instead; its senders were told so
+        #[arg(long, requires = "peer")]
+        failed: bool,
+        /// The peer to send to
+        #[arg(long, value_name = "PEER")]
+        to: String,
+    },
+    /// A message itself, octet for octet, to standard output: as it will be sent, or as it was received
+    Message {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// As `queue list` prints it; or a message's, as it stands in the 250
+        id: Named,
+        /// As it was received, before any plug-in
+        #[arg(long)]
+        received: bool,
+        /// Into this file
+        #[arg(long, value_name = "FILE.eml")]
+        out: Option<PathBuf>,
     },
     /// Forget messages for good
     Drop {
@@ -91,6 +138,9 @@ pub struct Which {
     /// Only messages from or to a number with these digits
     #[arg(long, value_name = "DIGITS", allow_hyphen_values = true)]
     number: Option<String>,
+    /// Only messages to a number with these digits
+    #[arg(long, value_name = "DIGITS", allow_hyphen_values = true)]
+    to: Option<String>,
     /// Only messages that this plug-in holds
     #[arg(long, value_name = "PLUGIN")]
     plugin: Option<String>,
@@ -112,22 +162,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             which,
             limit,
             after,
-        } => {
-            let door = spool.door().await?;
-            let peer = which.peer.clone();
-            let more = list(&door, which.asked(after), limit as usize).await?;
-            if door.is_running() {
-                let asked = Peers {
-                    peer: None,
-                    uncounted: true,
-                };
-                standing::print(&door.ask(asked).await?.peers, peer.as_deref());
-            }
-            if let Some(more) = more {
-                println!("{more}");
-            }
-            Ok(())
-        }
+        } => list_all(&spool, which, (limit as usize, after)).await,
         Args::Show { spool, id } => show(&spool.door().await?, id).await,
         Args::Retry {
             spool,
@@ -144,17 +179,59 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             ids,
             all,
             peer,
+            plugin,
             past,
         } => {
-            let asked = Release { ids, all, peer, past };
+            let asked = Release {
+                ids,
+                all,
+                peer,
+                plugin,
+                past,
+            };
             release(&spool.door().await?, asked).await
         }
+        Args::Hold { spool, ids, reason } => elsewhere::hold(&spool.door().await?, KeepBack { ids, reason }).await,
+        Args::Reroute {
+            spool,
+            ids,
+            peer,
+            failed,
+            to,
+        } => {
+            let asked = Reroute { ids, peer, failed, to };
+            elsewhere::reroute(&spool.door().await?, asked).await
+        }
+        Args::Message {
+            spool,
+            id,
+            received,
+            out,
+        } => elsewhere::message(&spool.door().await?, (id, received), out.as_deref()).await,
         Args::Drop { spool, ids } => {
             let dropped = spool.door().await?.ask(Drop { ids }).await?.dropped;
             println!("{dropped} dropped");
             Ok(())
         }
     }
+}
+
+/// The list, and behind it what the running relay knows of the peers.
+async fn list_all(spool: &SpoolArgs, which: Which, (limit, after): (usize, Option<Named>)) -> anyhow::Result<()> {
+    let door = spool.door().await?;
+    let peer = which.peer.clone();
+    let more = list(&door, which.asked(after), limit).await?;
+    if door.is_running() {
+        let asked = Peers {
+            peer: None,
+            uncounted: true,
+        };
+        standing::print(&door.ask(asked).await?.peers, peer.as_deref());
+    }
+    if let Some(more) = more {
+        println!("{more}");
+    }
+    Ok(())
 }
 
 impl Which {
@@ -164,6 +241,7 @@ impl Which {
             state: self.state,
             source: self.from,
             number: self.number,
+            to: self.to,
             plugin: self.plugin,
             reason: self.reason,
             since: self.since,

@@ -6,11 +6,12 @@ use anyhow::bail;
 
 use crate::config::{parse_duration, show_duration};
 use crate::control::audit::{Audit, Entry};
+use crate::control::configuration::Compare;
 use crate::control::relay::{Reload, Status, Stop};
 use crate::control::{Kind, When};
 use crate::spool;
 
-use super::door::SpoolArgs;
+use super::door::{Door, SpoolArgs};
 use super::{counted, peers};
 
 #[derive(Debug, clap::Args)]
@@ -26,6 +27,9 @@ pub struct StatusArgs {
 pub struct ReloadArgs {
     #[command(flatten)]
     spool: SpoolArgs,
+    /// Only say what would change, and what is wrong
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -110,6 +114,9 @@ pub async fn status(args: StatusArgs) -> anyhow::Result<()> {
 }
 
 pub async fn reload(args: ReloadArgs) -> anyhow::Result<()> {
+    if args.dry_run {
+        return compare(&args.spool.door().await?).await;
+    }
     match args.spool.door().await?.ask(Reload {}).await {
         Ok(_) => println!("reloaded"),
         Err(problem) if problem.kind == Kind::Configuration => {
@@ -118,6 +125,18 @@ pub async fn reload(args: ReloadArgs) -> anyhow::Result<()> {
             bail!("{problem}: {}", counted(number, "problem"));
         }
         Err(problem) => return Err(problem.into()),
+    }
+    Ok(())
+}
+
+async fn compare(door: &Door) -> anyhow::Result<()> {
+    let compared = door.ask(Compare {}).await?;
+    compared.changes.iter().for_each(|change| println!("{change}"));
+    compared.problems.iter().for_each(|problem| eprintln!("{problem}"));
+    match (compared.problems.len() as u64, compared.changes.is_empty()) {
+        (0, true) => println!("{} is what runs", compared.file),
+        (0, false) => {}
+        (number, _) => bail!("a reload would change nothing: {}", counted(number, "problem")),
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long, value_name = "PEER")]
     from: Option<String>,
     /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "relay.toml")]
+    #[arg(long, value_name = "FILE", default_value_os_t = super::usual_config())]
     config: PathBuf,
     /// As the files are now, whatever runs
     #[arg(long)]

@@ -22,7 +22,7 @@ use crate::telemetry;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value_os_t = super::usual_config())]
     config: PathBuf,
 }
 
@@ -273,6 +273,9 @@ fn announce(relay: &Running) {
             Side::Inside => format!("listening on {address} for our own relay-servers"),
             Side::Outside | Side::Both => format!("listening on {address}"),
         });
+    }
+    if let Some(address) = relay.door_address() {
+        print(format!("door on {address}"));
     }
     if let Some(address) = relay.console_address() {
         print(format!("console on http://{address}"));

@@ -2,17 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::clock::{Clock, SystemClock};
 use crate::control::name_of_user;
-use crate::spool::By;
-
-/// This user, now.
-pub fn me() -> By {
-    By {
-        who: name(),
-        at: SystemClock.now(),
-    }
-}
 
 /// The name of the user that this program runs as; with `sudo`, of the one who called it too.
 pub fn name() -> String {

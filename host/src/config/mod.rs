@@ -6,8 +6,10 @@
 //!
 //! The keys, their defaults and bounds are described in `docs/configuration.md`.
 
+mod alarms;
 mod charging_output;
 mod console;
+mod control;
 mod file;
 mod folders;
 mod forms;
@@ -36,8 +38,10 @@ mod units;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+pub use alarms::{AlarmWebhook, Alarms};
 pub use charging_output::{ChargingFormat, ChargingOutput};
 pub use console::Console;
+pub use control::Control;
 pub use ledger::Ledger;
 pub use limits::Limits;
 pub use listening::overlap;
@@ -70,10 +74,13 @@ pub struct Config {
     pub limits: Limits,
     pub transactions: Transactions,
     pub ledger: Ledger,
+    pub alarms: Alarms,
     /// With it, the relay offers STARTTLS to those who connect.
     pub tls: Option<ServerTls>,
     /// `[console]`; without it there is none.
     pub console: Option<Console>,
+    /// `[control]`; without it the door is a socket in the spool's folder alone.
+    pub control: Option<Control>,
     pub routing: Routing,
     /// The `[[peer]]`s, and behind them what each `[[relay-server]]` is as a peer.
     pub peers: Vec<Peer>,
@@ -148,8 +155,10 @@ impl Config {
             limits: Limits::default(),
             transactions: Transactions::default(),
             ledger: Ledger::default(),
+            alarms: Alarms::default(),
             tls: None,
             console: None,
+            control: None,
             routing: Routing::default(),
             peers: Vec::new(),
             relay_servers: Vec::new(),
@@ -223,7 +232,9 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let limits = root.section("limits", Limits::read);
     let transactions = root.section("transactions", Transactions::read);
     let ledger = root.section("ledger", Ledger::read);
+    let alarms = root.section("alarms", |s| Alarms::read(s, base));
     let console = root.optional_section("console", Console::read);
+    let control = root.optional_section("control", |s| Control::read(s, &folders));
     let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
     listening::refuse_twice(root, &relay, console.as_ref());
     let mut taken = Taken {
@@ -257,8 +268,10 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         limits,
         transactions,
         ledger,
+        alarms,
         tls: tls.flatten(),
         console,
+        control,
         routing,
         peers,
         relay_servers,

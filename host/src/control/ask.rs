@@ -5,6 +5,7 @@ use std::future::Future;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Desk, Problem, Role, Who};
 
@@ -21,6 +22,17 @@ pub trait Ask: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
     const PATH: &'static str;
     /// The least role that may.
     const ROLE: Role = Role::Viewer;
+    /// That somebody looked is in the audit too: messages are not for everybody.
+    const LOOKS_ARE_NOTED: bool = false;
+    /// There is nothing in the answer but what subscribers sent: it is for those only who see numbers whole.
+    const REVEALS: bool = false;
+    /// What the entries of the queue are called that a change was made to: the field of the answer with their number.
+    const COUNTS: &'static str = "changed";
+
+    /// What the audit is told of the answer to a change.
+    fn noted(answer: &Self::Answer) -> Value {
+        serde_json::to_value(answer).unwrap_or_default()
+    }
 
     fn answer(self, desk: &Desk, who: &Who) -> impl Future<Output = Result<Self::Answer, Problem>> + Send;
 }

@@ -1,22 +1,24 @@
 //! Who changed what, when, from where, and what came of it.
 //!
-//! Lines of JSON in a file in the state folder, in the order of time. Each is on disk before whoever asked hears what came
-//! of it. Changes that nobody asked for at the door are noted too: a reload by a signal, a file that was replaced.
+//! A stream of the store, in the order of time. What changes the store is noted in the commit of the change
+//! ([`spool::Noting`](crate::spool::Noting)), everything else before whoever asked hears what came of it. Changes that nobody
+//! asked for at the door are noted too: a reload by a signal, a file that was replaced. An earlier version noted all this in
+//! a file, which is still read.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Ask, Desk, Method, Problem, Role, When, Who};
+use crate::spool::Operator;
 
-/// In the state folder.
-pub const FILE: &str = "audit.jsonl";
+/// In the state folder: what an earlier version noted.
+const FILE: &str = "audit.jsonl";
 
 /// One change, or one that was tried.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, PartialEq)]
@@ -69,40 +71,74 @@ impl Ask for Audit {
     const PATH: &'static str = "/v1/audit";
 
     async fn answer(self, desk: &Desk, _: &Who) -> Result<Entries, Problem> {
-        let path = desk.audit.path.clone();
-        desk.blocking(move |_| Ok(self.read(&path)?)).await
+        let earlier = desk.folder.join(FILE);
+        desk.blocking(move |store| self.read(store, &earlier)).await
+    }
+}
+
+/// The last so many entries.
+struct Last {
+    limit: usize,
+    entries: VecDeque<Entry>,
+    more: bool,
+}
+
+impl Last {
+    fn take(&mut self, entry: Entry) {
+        if self.entries.len() == self.limit {
+            self.entries.pop_front();
+            self.more = true;
+        }
+        self.entries.push_back(entry);
     }
 }
 
 impl Audit {
-    const MOST: usize = 10_000;
+    /// In one answer.
+    pub const MOST: usize = 10_000;
+    /// That are read from the store at a time.
+    const AT_ONCE: usize = 1000;
 
-    fn read(&self, path: &Path) -> io::Result<Entries> {
+    fn read(&self, store: &dyn Operator, earlier: &Path) -> Result<Entries, Problem> {
+        let mut last = Last {
+            limit: self.limit.unwrap_or(100).clamp(1, Self::MOST),
+            entries: VecDeque::new(),
+            more: false,
+        };
+        self.read_earlier(earlier, &mut last)?;
+        let mut after = 0;
+        loop {
+            let noted = store.noted(after, Self::AT_ONCE)?;
+            let Some((number, _)) = noted.last() else { break };
+            after = *number;
+            // What a later version wrote in another form is passed over.
+            let entries = noted
+                .into_iter()
+                .filter_map(|(_, entry)| serde_json::from_value(entry).ok());
+            entries
+                .filter(|entry| self.wants(entry))
+                .for_each(|entry| last.take(entry));
+        }
+        Ok(Entries {
+            entries: last.entries.into(),
+            more: last.more,
+        })
+    }
+
+    /// Those from before the audit was in the store.
+    fn read_earlier(&self, path: &Path, last: &mut Last) -> io::Result<()> {
         let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let entries = Vec::new();
-                return Ok(Entries { entries, more: false });
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened?,
         };
-        let limit = self.limit.unwrap_or(100).clamp(1, Self::MOST);
-        let (mut entries, mut more) = (std::collections::VecDeque::new(), false);
         for line in BufReader::new(file).lines() {
             // The end of a line that a crash cut is none.
-            let Ok(entry) = serde_json::from_str::<Entry>(&line?) else {
-                continue;
-            };
-            if !self.wants(&entry) {
-                continue;
+            let entry = serde_json::from_str::<Entry>(&line?).ok();
+            if let Some(entry) = entry.filter(|entry| self.wants(entry)) {
+                last.take(entry);
             }
-            if entries.len() == limit {
-                entries.pop_front();
-                more = true;
-            }
-            entries.push_back(entry);
         }
-        let entries = entries.into();
-        Ok(Entries { entries, more })
+        Ok(())
     }
 
     fn wants(&self, entry: &Entry) -> bool {
@@ -110,38 +146,6 @@ impl Audit {
             && self.did.as_ref().is_none_or(|did| *did == entry.did)
             && self.since.is_none_or(|since| since <= entry.at)
             && self.before.is_none_or(|before| entry.at < before)
-    }
-}
-
-/// Where changes are noted.
-#[derive(Debug)]
-pub struct Book {
-    path: PathBuf,
-    /// So that lines of one process do not meet.
-    turn: Mutex<()>,
-}
-
-impl Book {
-    pub fn of(folder: &Path) -> Self {
-        Self {
-            path: folder.join(FILE),
-            turn: Mutex::default(),
-        }
-    }
-
-    /// Blocks until the entry is on disk.
-    pub fn note(&self, entry: &Entry) -> io::Result<()> {
-        let mut line = serde_json::to_vec(entry)?;
-        line.push(b'\n');
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&self.path)?;
-        // One call, so that lines of several processes do not meet either.
-        file.write_all(&line)?;
-        file.sync_data()
     }
 }
 

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::audit::{Book, Entry};
+use super::audit::Entry;
 use super::cdr::RecordFiles;
+use super::kv::Octets;
 use super::{Ask, Kind, Live, Method, Problem, Who};
 use crate::clock::{Clock, SystemClock};
-use crate::message::Timestamp;
-use crate::spool::Operator;
+use crate::message::{PeerName, Timestamp};
+use crate::spool::{ChangeMade, Noting, Operator};
 
 /// Answers everything that is asked of one relay, running or not.
 pub struct Desk {
     pub(super) folder: PathBuf,
     pub(super) store: Arc<dyn Operator>,
     pub(super) live: Option<Arc<dyn Live>>,
-    pub(super) audit: Arc<Book>,
     /// The names in the configuration of a relay that does not run, if one was given.
     names: Option<Known>,
     /// The files of the charging outputs of that configuration.
@@ -51,7 +51,6 @@ impl Desk {
             folder: folder.to_owned(),
             store,
             live: None,
-            audit: Arc::new(Book::of(folder)),
             names,
             record_files: None,
             changing: tokio::sync::Mutex::default(),
@@ -69,30 +68,42 @@ impl Desk {
     /// # Errors
     /// Why nothing was done; or, where that is said, that something was done and could not be noted.
     pub async fn ask<A: Ask>(&self, who: &Who, ask: A) -> Result<A::Answer, Problem> {
-        if A::METHOD == Method::Get {
+        let looks = A::METHOD == Method::Get;
+        if looks && !A::LOOKS_ARE_NOTED && !who.reveals {
             self.admit::<A>(who)?;
             return ask.answer(self, who).await;
         }
-        let asked = value(&ask)?;
-        let answer = match self.admit::<A>(who) {
-            Ok(()) => ask.answer(self, who).await,
-            Err(problem) => Err(problem),
-        };
-        let (changed, refused) = match &answer {
-            Ok(answer) => (Some(value(answer)?), None),
-            Err(problem) => (None, Some(problem.clone())),
-        };
         let entry = Entry {
             at: self.now().into(),
             who: who.name.clone(),
             role: who.role,
             from: who.from.clone(),
             did: A::NAME.to_owned(),
-            asked,
-            changed,
-            refused,
+            asked: value(&ask)?,
+            changed: None,
+            refused: None,
         };
-        let noted = self.note(entry).await;
+        let noting = noting::<A>(&entry);
+        let answer = match self.admit::<A>(who) {
+            Ok(()) => ask.answer(self, &who.noting(&noting)).await,
+            Err(problem) => Err(problem),
+        };
+        let (changed, refused) = match &answer {
+            // In the commit of the change itself.
+            Ok(_) if noting.is_written() => return answer,
+            // What was seen is no change.
+            Ok(_) if looks && who.reveals => (Some(serde_json::json!({"revealed": true})), None),
+            Ok(_) if looks => (Some(Value::Object(serde_json::Map::new())), None),
+            Ok(answer) => (Some(A::noted(answer)), None),
+            Err(problem) => (None, Some(problem.clone())),
+        };
+        let noted = self
+            .note(Entry {
+                changed,
+                refused,
+                ..entry
+            })
+            .await;
         match (answer, noted) {
             (Ok(_), Err(error)) => Err(Problem::new(
                 Kind::Store,
@@ -103,10 +114,9 @@ impl Desk {
     }
 
     /// Notes what happened without having been asked for here.
-    pub async fn note(&self, entry: Entry) -> std::io::Result<()> {
-        let audit = Arc::clone(&self.audit);
-        let noted = tokio::task::spawn_blocking(move || audit.note(&entry)).await;
-        noted.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    pub async fn note(&self, entry: Entry) -> Result<(), Problem> {
+        let text = value(&entry)?;
+        self.blocking(move |store| Ok(store.note(entry.at.0, text)?)).await
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -126,6 +136,13 @@ impl Desk {
         self.live.as_ref().ok_or_else(|| Problem::not_running(what))
     }
 
+    /// What these peers are to be sent has changed in the store: a relay that runs looks again.
+    pub(super) fn reconsider(&self, peers: &[PeerName]) {
+        if let Some(live) = &self.live {
+            live.reconsider(peers);
+        }
+    }
+
     /// Runs what blocks on a thread for that.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
@@ -137,8 +154,15 @@ impl Desk {
     }
 
     fn admit<A: Ask>(&self, who: &Who) -> Result<(), Problem> {
-        if who.role >= A::ROLE {
+        if who.role >= A::ROLE && (who.sees_numbers || !A::REVEALS) {
             return Ok(());
+        }
+        if who.role >= A::ROLE {
+            let detail = format!(
+                "{} takes the right to see numbers whole, and asking for it: Mm4relay-Reveal: yes",
+                A::NAME
+            );
+            return Err(Problem::new(Kind::Forbidden, detail));
         }
         let (is, takes) = (who.role.as_str(), A::ROLE.as_str());
         let detail = format!("{} is {is}, and {} takes {takes}", who.name, A::NAME);
@@ -148,4 +172,20 @@ impl Desk {
 
 fn value(of: &impl serde::Serialize) -> Result<Value, Problem> {
     serde_json::to_value(of).map_err(|error| Problem::new(Kind::Internal, format!("a bug: {error}")))
+}
+
+/// What the store is to note of this question when it changes something for it.
+fn noting<A: Ask>(of: &Entry) -> Noting {
+    let of = of.clone();
+    Noting::new(move |made| {
+        let changed = match made {
+            ChangeMade::Entries(number) => serde_json::json!({ A::COUNTS: number }),
+            ChangeMade::Value { before, after } => serde_json::json!({
+                "before": before.map(Octets::of),
+                "after": after.map(Octets::of),
+            }),
+        };
+        let changed = Some(changed);
+        value(&Entry { changed, ..of.clone() }).unwrap_or_default()
+    })
 }

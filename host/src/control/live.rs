@@ -1,11 +1,16 @@
 //! What only a running relay knows and does. The assembly, which has all rooms, implements it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::alarms::RaisedAlarm;
 use super::cdr::RecordFiles;
+use super::configuration::Compared;
+use super::limits::Limit;
 use super::peers::{Pause, Peer};
+use super::plugins::PlugInAtWork;
 use super::relay::Running;
 use super::routes::{Route, Routed};
 use super::tables::Table;
@@ -22,11 +27,28 @@ pub trait Live: Send + Sync + 'static {
 
     fn running(&self) -> Running;
 
+    /// What is wrong at this moment.
+    fn alarms(&self) -> Vec<RaisedAlarm>;
+
     /// Every next hop that there is, by name, without what lies in the store for it.
     fn peers(&self) -> Vec<Peer>;
 
     /// Sends this peer nothing more until the pause is over, or lifted with `None`.
     fn pause(&self, peer: &PeerName, pause: Option<&Pause>);
+
+    /// Sends this peer no faster than this until it is over, or lifted with `None`.
+    fn limit(&self, peer: &PeerName, limit: Option<&Limit>);
+
+    /// What these peers are to be sent has changed in the store.
+    fn reconsider(&self, peers: &[PeerName]);
+
+    /// In the order of the chain, without what is switched off about them.
+    fn plugins(&self) -> Vec<PlugInAtWork>;
+
+    fn reset_breaker(&self, plugin: &str);
+
+    /// Shows no message to these, and messages to all others again.
+    fn switch_off(&self, plugins: BTreeSet<String>);
 
     fn route<'a>(&'a self, asked: &'a Route) -> BoxFuture<'a, Result<Routed, Problem>>;
 
@@ -37,6 +59,9 @@ pub trait Live: Send + Sync + 'static {
 
     /// The files of its charging outputs; `None` when it has none.
     fn record_files(&self) -> Option<Arc<dyn RecordFiles>>;
+
+    /// Its configuration's file against what runs.
+    fn compare_configuration(&self) -> BoxFuture<'_, Compared>;
 
     /// Hands an order to whoever runs the relay. `Err` when nobody takes orders: a relay within another program.
     fn order(&self, order: Order) -> BoxFuture<'_, Result<(), String>>;

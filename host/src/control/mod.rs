@@ -10,20 +10,28 @@
 //!
 //! To add a verb: its type and `impl Ask` in the file of its subject, and its line in the list of verbs in [`http`].
 
+pub mod alarms;
 mod ask;
 pub mod audit;
 pub mod cdr;
 mod client;
+pub mod configuration;
 mod desk;
 pub mod http;
+mod kept;
+pub mod kv;
+pub mod limits;
 mod live;
 pub mod peers;
+pub mod plugins;
 mod problem;
 pub mod queue;
 pub mod relay;
+pub mod requests;
 pub mod routes;
 pub mod spool;
 pub mod tables;
+pub mod tokens;
 pub mod trace;
 mod when;
 mod who;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limits::{Limit, read_limits};
 use super::relay::count;
-use super::{Ask, Desk, Kind, Method, Problem, Role, When, Who};
-use crate::message::{PeerName, Timestamp};
+use super::{Ask, Desk, Kind, Method, Problem, Role, When, Who, kept};
+use crate::message::Timestamp;
 
 /// A next hop, and how it stands.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Peer {
     pub configured: bool,
     /// Set while an operator keeps the relay from sending to it.
     pub paused: Option<Pause>,
+    /// Set while an operator wants it to be sent to no faster.
+    pub limited: Option<Limit>,
     /// Set while none of its hosts talks to the relay.
     pub down: Option<Down>,
     pub hosts_down: Vec<HostDown>,
@@ -207,7 +210,8 @@ impl Peer {
     }
 
     pub(super) fn needs_a_look(&self) -> bool {
-        let trouble = self.paused.is_some() || self.down.is_some() || !self.hosts_down.is_empty();
+        let trouble =
+            self.paused.is_some() || self.limited.is_some() || self.down.is_some() || !self.hosts_down.is_empty();
         trouble || self.waiting > 0 || self.failed > 0
     }
 }
@@ -247,6 +251,11 @@ impl Desk {
                 peer.paused = Some(pause);
             }
         }
+        for (name, limit) in read_limits(&self.folder)? {
+            if let Some(peer) = peers.get_mut(&name).filter(|_| !limit.is_over(now)) {
+                peer.limited = Some(limit);
+            }
+        }
         let configured = |peer: &mut Peer| peer.configured = known.contains(&peer.name);
         peers.values_mut().for_each(configured);
         // One that was removed, and has nothing here any more, is nobody's peer.
@@ -256,18 +265,7 @@ impl Desk {
     }
 
     async fn change_pause(&self, name: &str, after: Option<Pause>) -> Result<PauseChanged, Problem> {
-        let peer = PeerName::new(name).map_err(|error| Problem::new(Kind::UnknownPeer, error.to_string()))?;
-        if let Some(known) = self
-            .known()
-            .filter(|known| !known.next_hops.iter().any(|known| known == name))
-        {
-            return Err(Problem::unknown(
-                Kind::UnknownPeer,
-                "peer to send to",
-                name,
-                &known.next_hops,
-            ));
-        }
+        let peer = self.next_hop(name)?;
         let _turn = self.changing.lock().await;
         let mut pauses = read_pauses(&self.folder)?;
         let now = self.now();
@@ -276,7 +274,7 @@ impl Desk {
             Some(pause) => pauses.insert(name.to_owned(), pause.clone()),
             None => pauses.remove(name),
         };
-        write_pauses(&self.folder, &pauses)?;
+        kept::write(&self.folder, FILE, &pauses)?;
         if let Some(live) = &self.live {
             live.pause(&peer, after.as_ref());
         }
@@ -284,7 +282,7 @@ impl Desk {
     }
 }
 
-/// In the state folder: a pause outlives the relay that it was asked of.
+/// In the state folder.
 const FILE: &str = "paused.json";
 
 /// The pauses that were asked for, by peer; some may be over.
@@ -292,21 +290,7 @@ const FILE: &str = "paused.json";
 /// # Errors
 /// The file is there and cannot be read.
 pub fn read_pauses(folder: &Path) -> std::io::Result<BTreeMap<String, Pause>> {
-    match std::fs::read(folder.join(FILE)) {
-        Ok(text) => Ok(serde_json::from_slice(&text)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Blocks until it is on disk.
-fn write_pauses(folder: &Path, pauses: &BTreeMap<String, Pause>) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(&serde_json::to_vec_pretty(pauses)?)?;
-    file.as_file().sync_all()?;
-    file.persist(folder.join(FILE))?;
-    std::fs::File::open(folder)?.sync_all()
+    kept::read(folder, FILE)
 }
 
 #[cfg(test)]

@@ -38,6 +38,12 @@ pub enum Kind {
     UnknownId,
     /// It is there, and not in a state in which that can be done.
     WrongState,
+    /// Nobody knows who asks: there is no token, or it is good for nothing.
+    Unauthorized,
+    /// Too many bad tokens have come from this address.
+    TooManyTries,
+    /// Nobody of the name is here that was asked for.
+    OtherHost,
     /// This role may not.
     Forbidden,
     /// The key was used for another question, or its first use is under way.
@@ -56,6 +62,9 @@ impl Kind {
     fn status(self) -> u16 {
         match self {
             Self::Unreadable => 400,
+            Self::Unauthorized => 401,
+            Self::TooManyTries => 429,
+            Self::OtherHost => 421,
             Self::Forbidden => 403,
             Self::NoSuchVerb | Self::UnknownPeer | Self::UnknownPlugIn | Self::UnknownOutput | Self::UnknownId => 404,
             Self::WrongState | Self::IdempotencyKey | Self::NotRunning => 409,
@@ -91,6 +100,14 @@ impl Problem {
         Self {
             errors,
             ..Self::new(Kind::Configuration, detail)
+        }
+    }
+
+    /// Everything that is wrong with files that were to be taken.
+    pub fn files(errors: Vec<String>) -> Self {
+        Self {
+            errors,
+            ..Self::new(Kind::Configuration, "nothing is taken, what runs stays")
         }
     }
 

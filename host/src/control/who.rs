@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::message::Timestamp;
-use crate::spool::By;
+use crate::spool::{By, Noting};
 
 /// Whoever asks, as whoever let them in knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,12 @@ pub struct Who {
     pub role: Role,
     /// Where they ask from: `socket, process 4711`, `command line`.
     pub from: String,
+    /// Subscribers' numbers are shown to them whole.
+    pub sees_numbers: bool,
+    /// They asked for that, over TCP: it is in the audit.
+    pub(super) reveals: bool,
+    /// What the audit is told of what they ask now.
+    noting: Option<Noting>,
 }
 
 /// What somebody may. Each role may what those before it may.
@@ -39,11 +45,40 @@ impl Role {
 }
 
 impl Who {
+    pub fn new(name: impl Into<String>, role: Role, from: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            role,
+            from: from.into(),
+            sees_numbers: true,
+            reveals: false,
+            noting: None,
+        }
+    }
+
+    /// Over TCP: numbers are masked, unless they are to be shown whole.
+    pub(super) fn seeing(self, numbers: bool) -> Self {
+        Self {
+            sees_numbers: numbers,
+            reveals: numbers,
+            ..self
+        }
+    }
+
+    /// Whoever changes the store for them has the store note it like this.
+    pub(super) fn noting(&self, noting: &Noting) -> Self {
+        Self {
+            noting: Some(noting.clone()),
+            ..self.clone()
+        }
+    }
+
     /// For histories.
     pub fn at(&self, at: Timestamp) -> By {
         By {
             who: self.name.clone(),
             at,
+            noting: self.noting.clone(),
         }
     }
 }

@@ -58,7 +58,7 @@ pub use retry::Schedule;
 pub use standing::{Down, HostDown, PeerStanding, RunningAttempt};
 
 use crate::clock::SharedClock;
-use crate::message::{Outgoing, PeerName, Timestamp};
+use crate::message::{Outgoing, PeerName, Rate, Timestamp};
 use crate::spool::{Leased, Queue, Room};
 use crate::vitals::{Standing, Vitals};
 use peer::Peer;
@@ -157,6 +157,23 @@ impl Delivery {
         }
     }
 
+    /// Sends this peer no faster than this until the time comes, whatever is configured; `None`: as it is configured again.
+    pub fn limit(&self, name: &PeerName, limit: Option<(Rate, Option<Timestamp>)>) {
+        if let Some(peer) = self.peers.load().get(name) {
+            peer.limit(limit);
+        }
+    }
+
+    /// Looks into the spool again for what these peers are to be sent: an operator has changed it there. What is being sent is
+    /// sent to its end.
+    pub fn reconsider(&self, names: &[PeerName]) {
+        let peers = self.peers.load();
+        for peer in names.iter().filter_map(|name| peers.get(name)) {
+            peer.queue().reconsider();
+            peer.dispatch();
+        }
+    }
+
     /// Whether none of the peer's hosts talked to us when we last tried. Cheap: asked for every recipient.
     pub fn is_unreachable(&self, peer: &PeerName) -> bool {
         let peers = self.peers.load();
@@ -246,6 +263,7 @@ impl Delivery {
             let suspended = self.spool.room() == Room::None;
             for peer in self.peers.load().values() {
                 peer.suspend(suspended);
+                peer.heed_limit();
                 if !suspended {
                     peer.give_up_overdue().await;
                 }

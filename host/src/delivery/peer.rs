@@ -4,6 +4,7 @@
 mod attempt;
 mod doubts;
 mod overdue;
+mod rate;
 mod rooms;
 
 use std::collections::HashMap;
@@ -13,11 +14,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use self::doubts::Doubts;
 use self::overdue::Pause;
+use self::rate::Limit;
 use self::rooms::Rooms;
 use super::counts::Counts;
 use super::hosts::KnownHosts;
@@ -25,10 +27,10 @@ use super::pacing::Pacing;
 use super::queue::{Limits, Next, Queue};
 use super::running::Running;
 use super::standing::{PeerStanding, RunningAttempt, Standing};
-use super::worker::{Connection, Worker};
+use super::worker::Worker;
 use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
-use crate::message::{Outgoing, OutgoingId, Timestamp};
+use crate::message::{OutgoingId, Timestamp};
 use crate::spool::{self, Leased};
 use crate::sync::lock;
 
@@ -50,6 +52,9 @@ pub(super) struct Peer {
     started: Mutex<Timestamp>,
     paused: Mutex<Option<Pause>>,
     pacing: Mutex<Option<Pacing>>,
+    limit: Mutex<Option<Limit>>,
+    /// Tells those who wait for their turn that there are other turns now.
+    paced_anew: watch::Sender<()>,
     /// True while nothing new is to be begun.
     stopping: watch::Sender<bool>,
     doubts: Doubts,
@@ -116,6 +121,8 @@ impl Peer {
             started: Mutex::new(clock.now()),
             paused: Mutex::default(),
             pacing: Mutex::new(options.rate.map(Pacing::new)),
+            limit: Mutex::default(),
+            paced_anew: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
             doubts: Doubts::default(),
             recording: Arc::new(Semaphore::new(MAX_RECORDING)),
@@ -149,9 +156,8 @@ impl Peer {
         self.hosts.store(Arc::new(known));
         let limits = Limits::of(&options);
         let old = self.options.swap(Arc::new(options));
-        let rate = self.options().rate;
-        if rate != old.rate {
-            *lock(&self.pacing) = rate.map(Pacing::new);
+        if self.options().rate != old.rate {
+            self.rate_has_changed();
         }
         self.stopping.send_replace(false);
         self.queue().go_on(limits);
@@ -237,29 +243,6 @@ impl Peer {
             let place = running.place();
             let (peer, host, waits_for) = (&self.options().name, place.host, place.waits_for);
             info!(%id, %peer, host, waits_for, s = running.age().as_secs(), event = "delivery-slow", "still being sent");
-        }
-    }
-
-    /// Waits for the message's turn under the peer's rate, without holding a connection for longer than one is kept.
-    /// False when nothing is to be begun any more.
-    pub async fn pace(&self, outgoing: &Outgoing, connection: &mut Option<Connection>) -> bool {
-        let now = Instant::now();
-        let Some(turn) = lock(&self.pacing).as_mut().map(|pacing| pacing.reserve(now)) else {
-            return true;
-        };
-        let options = self.options();
-        // What is of no use any more does not wait for its turn.
-        let left = self.over_at(outgoing).since(self.clock.now());
-        let turn = turn.min(now + left);
-        if turn.duration_since(now) > options.idle
-            && let Some(open) = connection.take()
-        {
-            open.session.quit(&options).await;
-        }
-        let mut stopping = self.stopping.subscribe();
-        tokio::select! {
-            () = sleep_until(turn) => true,
-            _ = stopping.wait_for(|stop| *stop) => false,
         }
     }
 }

@@ -277,6 +277,12 @@ impl Queue {
         self.reach.begin_anew();
     }
 
+    /// What waits here goes back to the spool: an operator has changed something of it there.
+    pub fn reconsider(&mut self) {
+        self.return_all();
+        self.more = true;
+    }
+
     /// Nothing new is begun. What waits is in the spool.
     pub fn stop(&mut self) {
         self.stopping = true;

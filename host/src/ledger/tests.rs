@@ -130,6 +130,7 @@ fn by() -> By {
     By {
         who: "somebody".into(),
         at: AT,
+        noting: None,
     }
 }
 

@@ -47,6 +47,8 @@ pub struct StreamName(Cow<'static, str>);
 impl StreamName {
     /// Records that plug-ins write for charging.
     pub const CHARGING: Self = Self(Cow::Borrowed("charging"));
+    /// Who changed what.
+    pub const AUDIT: Self = Self(Cow::Borrowed("audit"));
 
     /// # Errors
     /// It is empty, longer than 32 letters, or has anything but lower-case letters and hyphens.

@@ -117,6 +117,29 @@ pub struct Rate {
     pub per: Duration,
 }
 
+impl std::str::FromStr for Rate {
+    type Err = String;
+
+    /// So many messages a second or a minute: `20/s`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = || {
+            let (messages, unit) = text.split_once('/')?;
+            let seconds = match unit.trim() {
+                "s" => 1,
+                "min" => 60,
+                _ => return None,
+            };
+            let messages: u32 = messages.trim().parse().ok()?;
+            let per = Duration::from_secs(seconds);
+            (1..=100_000).contains(&messages).then_some(Self { messages, per })
+        };
+        read().ok_or_else(|| {
+            "a number of messages and a time, from \"1/min\" to \"100000/s\", such as \"20/s\" or \"600/min\""
+                .to_owned()
+        })
+    }
+}
+
 /// `timeouts`: how long to wait for a peer. The defaults are those of RFC 5321, 4.5.3.2, where it names one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {

@@ -58,6 +58,7 @@ impl fmt::Display for Change {
             }
             Self::CameAgain { .. } => f.write_str("the request came again"),
             Self::Repeated { ordinal, .. } => write!(f, "destination {ordinal} is asked again"),
+            Self::Rerouted { ordinal, peer } => write!(f, "destination {ordinal} is to be sent to {peer} instead"),
             Self::Await { .. } => f.write_str("responses are awaited"),
             Self::Next { .. } => f.write_str("another time to look at it"),
         }

@@ -40,7 +40,7 @@ impl Relay {
 
     async fn carry_uncounted(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
         loop {
-            let run = Run::first(self.catalogue.chain(), &incoming);
+            let run = Run::first(self.catalogue.on_duty(), &incoming);
             let patience = self.patience(&incoming.origin.source);
             let acceptance = match tokio::time::timeout(patience, self.journey(incoming.clone(), &run)).await {
                 Ok(came_to) => came_to?,

@@ -90,7 +90,7 @@ impl Relay {
 
     async fn finish(&self, unfinished: Unfinished) {
         let (id, attempts) = (unfinished.incoming.id, unfinished.attempts);
-        let run = Run::again(self.catalogue.chain(), &unfinished, self.clock.now());
+        let run = Run::again(self.catalogue.on_duty(), &unfinished, self.clock.now());
         let came_to = tokio::time::timeout(BUDGET, self.journey(unfinished.incoming.clone(), &run)).await;
         let finish = match came_to {
             Ok(Ok(acceptance)) => {

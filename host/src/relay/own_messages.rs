@@ -138,7 +138,7 @@ impl Relay {
             changes: changes.clone(),
             expect,
         };
-        let run = Run::own(self.catalogue.chain(), &incoming, own);
+        let run = Run::own(self.catalogue.on_duty(), &incoming, own);
         match tokio::time::timeout(BUDGET, self.journey(incoming, &run)).await {
             Ok(Ok(acceptance)) => {
                 self.take(acceptance).await?;

@@ -48,7 +48,7 @@ impl OutcomeSink for Outcomes {
     /// Tells everybody. Plug-ins that fail are left for an event.
     fn decide<'a>(&'a self, outgoing: &'a Outgoing, report: &'a DeliveryReport) -> BoxFuture<'a, Caused> {
         Box::pin(async move {
-            let chain = self.catalogue.chain();
+            let chain = self.catalogue.on_duty();
             let mut effects = Effects::default();
             let mut untold = Vec::new();
             // A request that the relay asks again has been charged.
@@ -161,7 +161,7 @@ impl Outcomes {
     /// The plug-ins that are left succeed together or are all told again: what only some of them asked for is dropped,
     /// so that nothing is recorded twice.
     async fn settle(&self, event: &PendingEvent, untold: &[Untold]) -> Settlement {
-        let chain = self.catalogue.chain();
+        let chain = self.catalogue.on_duty();
         let mut effects = Effects::default();
         let concerned = Concerned::of(&event.outgoing);
         for left in untold {

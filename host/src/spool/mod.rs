@@ -19,7 +19,8 @@
 //! | state | how it came there | what ends it |
 //! |---|---|---|
 //! | waiting | accepted, deferred, retried, or to be sent again | [`Queue::record`] |
-//! | failed | given up | an operator's retry or drop |
+//! | failed | given up | an operator's retry, re-route or drop |
+//! | held | an operator keeps it back | an operator's release, re-route or drop |
 //! | awaiting | delivered, and its transaction [keeps](crate::message::Transaction::keeps) it: the relay may have to send it again | its leg is decided: gone; [`Change::Repeated`]: waiting; its transaction is forgotten: gone |
 //!
 //! Rooms see the store through its [`facets`], a trait each; [`open()`] and [`open_beside`] say which store that is. Today
@@ -50,6 +51,7 @@ mod leases;
 pub mod ledger;
 #[cfg(test)]
 pub(crate) mod memory;
+mod noting;
 mod open;
 mod operator;
 mod refused;
@@ -71,9 +73,11 @@ pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool
 pub use history::{Arrival, Event, HistoryEntry};
 pub use ids::Node;
 pub use leases::{Expect, LEASE, Leased, Leases};
+pub use noting::{ChangeMade, Noting};
 pub use open::{Hand, Options, is_in_use, is_there, open, open_beside, restore, verify};
 pub use operator::{
-    By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, StoredValue, Trace, Traces, ValueChange,
+    By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, StoredValue, Trace, Traces,
+    ValueChange,
 };
 pub use refused::{Refusals, Refused};
 pub use streams::{Mark, Recorded, StreamReader, Streams};

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use serde_json::Value;
 
-use super::{HistoryEntry, Refused, Soundness, SpoolError};
+use super::{HistoryEntry, Noting, Refused, Soundness, SpoolError};
 use crate::message::{
     Envelope, Holder, Leg, LegState, MessageId, NextHop, PeerName, QueueId, Source, Step, Timestamp, Transaction,
 };
@@ -48,8 +49,26 @@ pub trait Operator: Send + Sync + 'static {
     /// left alone, and so are recipients that have no next hop. Returns how many entries there were.
     fn retry(&self, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError>;
 
+    /// Keeps back what waits for its delivery or its chain, until it is released or dropped: nothing of it is given up
+    /// meanwhile, and it does not expire. What the relay is sending at this moment may still arrive. Returns how many
+    /// entries there were.
+    fn hold(&self, ids: &[QueueId], reason: &str, by: &By) -> Result<usize, SpoolError>;
+
+    /// Sends what waits, has failed or is kept back to another peer, as it is: its departure plug-ins ran for the peer
+    /// before, and run no more. Requests among it are answered by the other peer from then on. What the relay is sending at
+    /// this moment may still arrive where it was to go. Left alone is what has no next hop or goes there already. Returns
+    /// how many entries there were.
+    fn reroute(&self, selection: Selection<'_>, to: &PeerName, by: &By) -> Result<usize, SpoolError>;
+
+    /// At most `most` octets of a message behind its first `from`, and how many it has; `None` when it is not there.
+    fn content(&self, of: ContentOf, from: u64, most: u64) -> Result<Option<(Bytes, u64)>, SpoolError>;
+
+    /// Requests that are remembered, newest first: at most `limit` that came before this one.
+    fn requests(&self, before: Option<MessageId>, limit: usize) -> Result<Vec<Transaction>, SpoolError>;
+
     /// Lets the relay run the chain of messages that are held, or that their chain refused, from its beginning; those
-    /// that wait for that anyhow become due. Returns how many entries there were.
+    /// that wait for that anyhow become due. What an operator kept back behind its chain waits for its delivery again.
+    /// Returns how many entries there were.
     ///
     /// The plug-ins in `past` are not called for them on arrival and departure, nor are those of earlier releases past
     /// plug-ins. When `past` is empty, all plug-ins are called, whatever was said before.
@@ -67,10 +86,10 @@ pub trait Operator: Send + Sync + 'static {
     /// Plug-ins' values, in the order of plug-in and key: of one plug-in or of all, whose keys begin with `prefix`.
     fn values(&self, plugin: Option<&str>, prefix: &str, limit: u32) -> Result<Vec<StoredValue>, SpoolError>;
 
-    /// Gives a plug-in's key another value, or none, and notes who did it. Returns the value before.
+    /// Gives a plug-in's key another value, or none. Returns the value before.
     fn set_value(&self, plugin: &str, key: &str, value: Option<&[u8]>, by: &By) -> Result<Option<Vec<u8>>, SpoolError>;
 
-    /// What operators have changed of plug-ins' values, oldest first; the last 10,000 changes.
+    /// What operators had changed of plug-ins' values before that was part of the audit, oldest first.
     fn value_changes(&self) -> Result<Vec<ValueChange>, SpoolError>;
 
     /// Looks through everything that is stored, while others read and write it.
@@ -78,6 +97,15 @@ pub trait Operator: Send + Sync + 'static {
 
     /// Copies everything as it is at this moment into a new file, and looks through the copy. Its octets, and what was found.
     fn back_up(&self, to: &Path) -> Result<(u64, Soundness), SpoolError>;
+
+    /// The next hops that something waits for that was received before this one.
+    fn waiting_since(&self, before: MessageId) -> Result<Vec<NextHop>, SpoolError>;
+
+    /// Appends an entry to the audit: of what is changed elsewhere than in the store, or was refused.
+    fn note(&self, at: Timestamp, entry: Value) -> Result<(), SpoolError>;
+
+    /// At most `limit` entries of the audit behind this number, each with its own; 0 is before the first.
+    fn noted(&self, after: u64, limit: usize) -> Result<Vec<(u64, Value)>, SpoolError>;
 
     /// How much lies in the store. Counts along indexes, not through the messages.
     fn depths(&self) -> Result<Depths, SpoolError>;
@@ -90,6 +118,8 @@ pub struct By {
     /// The name of a person, as it is to stand in histories.
     pub who: String,
     pub at: Timestamp,
+    /// What the audit is told, in the commit of what is changed.
+    pub noting: Option<Noting>,
 }
 
 /// A durable value of a plug-in.
@@ -120,7 +150,7 @@ pub enum QueueState {
     /// Given up; stays until it is retried or dropped. As received: refused by its chain when that ran from the spool;
     /// stays until it is released or dropped.
     Failed,
-    /// Parked as received. It has no next hop yet.
+    /// Parked as received, without a next hop yet; or kept back by an operator on its way to one.
     Held,
     /// Delivered, and kept because no response has come: it may have to be sent again.
     Awaiting,
@@ -181,10 +211,15 @@ pub struct QueueEntry {
 impl QueueEntry {
     /// See [`Operator::held`].
     fn is_held_for(&self, peer: Option<&PeerName>, by: &[String]) -> bool {
-        let bound = |peer: &PeerName| self.holders.iter().any(|holder| holder.to.as_ref() == Some(peer));
+        let bound = |peer: &PeerName| {
+            let next_hop = self.next_hop.as_ref().and_then(NextHop::peer);
+            next_hop == Some(peer) || self.holders.iter().any(|holder| holder.to.as_ref() == Some(peer))
+        };
         let of_peer = peer.is_none_or(|peer| self.source.peer() == Some(peer) || bound(peer));
         let named = |holder: &Holder| by.contains(&holder.plugin);
-        of_peer && (by.is_empty() || self.holders.is_empty() || self.holders.iter().any(named))
+        // What an operator kept back on its way out, no plug-in holds.
+        let unknown = self.holders.is_empty() && self.next_hop.is_none();
+        of_peer && (by.is_empty() || unknown || self.holders.iter().any(named))
     }
 }
 
@@ -213,7 +248,16 @@ pub struct Details {
     pub header: Bytes,
 }
 
-/// What to retry.
+/// Which octets of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentOf {
+    /// As it will be sent; of a message as received, that.
+    Entry(QueueId),
+    /// As it was received, while anything of it is in the queue.
+    Received(MessageId),
+}
+
+/// What to act on.
 #[derive(Clone, Copy, Debug)]
 pub enum Selection<'a> {
     Ids(&'a [QueueId]),

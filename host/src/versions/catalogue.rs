@@ -14,18 +14,20 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use mm4relay_engine::{Engine, Plugin, Services};
+use mm4relay_engine::{Engine, Services};
 use tokio::sync::{Mutex, Notify};
 
 use super::history::{Cause, History, Verdict};
+use super::places::{link, put_in, short};
 use super::{Attempt, Candidate, CatalogueError, LinkSpec, Loader, Ready, RefusedVersion, files};
-use crate::pipeline::tap::{Listener, Tap};
 use crate::pipeline::{Chain, Link, Tally};
 
 /// Holds the running chain.
 pub struct Catalogue {
     loader: Loader,
     chain: ArcSwap<Chain>,
+    /// Plug-ins of the chain that an operator has switched off: they stay loaded, and no message is shown to them.
+    off: ArcSwap<BTreeSet<String>>,
     /// What the running chain was made from. The lock makes replacements go one after the other.
     configured: Mutex<Configured>,
     /// Held while the pointer changes, and never across anything that waits.
@@ -65,6 +67,7 @@ impl Catalogue {
         let catalogue = Arc::new_cyclic(|me| Self {
             loader: Loader::new(engine, services, history),
             chain: ArcSwap::from_pointee(Chain::default()),
+            off: ArcSwap::default(),
             configured: Mutex::default(),
             swapping: std::sync::Mutex::default(),
             generation: AtomicU64::new(0),
@@ -77,9 +80,29 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// The chain for the next message.
+    /// What is loaded.
     pub fn chain(&self) -> Arc<Chain> {
         self.chain.load_full()
+    }
+
+    /// The chain for the next message: without what is switched off.
+    pub fn on_duty(&self) -> Arc<Chain> {
+        let off = self.off.load();
+        if off.is_empty() {
+            return self.chain();
+        }
+        let off: Vec<String> = off.iter().cloned().collect();
+        Arc::new(self.chain().without(&off))
+    }
+
+    /// Switches these plug-ins off, and all others on.
+    pub fn switch_off(&self, plugins: BTreeSet<String>) {
+        self.off.store(Arc::new(plugins));
+    }
+
+    /// What is remembered of a plug-in's versions.
+    pub fn record(&self, plugin: &str) -> super::history::Record {
+        self.loader.history.record(plugin)
     }
 
     /// Makes a chain from `specs` and puts it in the place of the running one. Every plug-in is loaded anew, with these
@@ -119,8 +142,8 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Looks at the files again, and replaces what changed.
-    pub async fn refresh(&self) -> Result<(), CatalogueError> {
+    /// Looks at the files again, and replaces what changed: returns the name, version and digest of each.
+    pub async fn refresh(&self) -> Result<Vec<String>, CatalogueError> {
         let mut configured = self.configured.lock().await;
         let chain = self.chain();
         let mut ready = Vec::new();
@@ -148,7 +171,11 @@ impl Catalogue {
             })
             .await;
         }
-        Ok(())
+        let named = ready.iter().map(|version| {
+            let plugin = &version.plugin;
+            format!("{} {} {}", plugin.name(), plugin.description().version, plugin.digest())
+        });
+        Ok(named.collect())
     }
 
     /// The version in the file, or the one that stands in for it.
@@ -353,39 +380,4 @@ impl Catalogue {
         let folders = configured.specs.iter().filter_map(|spec| spec.plugin.wasm.parent());
         folders.map(PathBuf::from).collect()
     }
-}
-
-/// Puts the versions that are ready in the places of those of the same name; the others stay as they are now.
-fn put_in(links: &mut [Link], running: &Chain, specs: &[LinkSpec], ready: &[Ready]) {
-    for version in ready {
-        let name = version.plugin.name();
-        let place = links.iter_mut().find(|link| link.plugin.name() == name);
-        if let Some(place) = place
-            && let Some(spec) = specs.iter().find(|spec| spec.name() == name)
-        {
-            *place = link(spec, version, running);
-        }
-    }
-}
-
-/// A version in its place. The same version as before goes on, and so do its counts and whoever watches them.
-fn link(spec: &LinkSpec, ready: &Ready, running: &Chain) -> Link {
-    let recording = ready.recording.clone();
-    let recording = recording.map(|recording| Arc::new(recording) as Arc<dyn Listener>);
-    let new = Link {
-        tap: Arc::new(Tap::new(recording)),
-        ..Link::new(ready.plugin.clone(), spec.on_failure).when(Arc::clone(&spec.when))
-    };
-    let before = running.links.iter().find(|link| link.plugin.name() == spec.name());
-    match before {
-        Some(old) if old.plugin.digest() == new.plugin.digest() => Link {
-            health: Arc::clone(&old.health),
-            ..new
-        },
-        _ => new,
-    }
-}
-
-fn short(plugin: &Plugin) -> &str {
-    &plugin.digest()[..12]
 }

@@ -21,6 +21,7 @@
 mod catalogue;
 pub mod files;
 pub mod history;
+mod places;
 mod shadow;
 pub mod signing;
 mod steps;

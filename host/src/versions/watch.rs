@@ -18,23 +18,31 @@ const QUIET: Duration = Duration::from_millis(150);
 /// Some folders are never quiet, because a log is written there. Then files are looked at all the same.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// The plug-ins that were replaced, by name, version and digest; or why none was.
+pub type Refreshed = Result<Vec<String>, Vec<String>>;
+
 impl Catalogue {
-    /// Refreshes the chain whenever a plug-in's file is replaced, for as long as the returned task stands.
+    /// Refreshes the chain whenever a plug-in's file is replaced, for as long as the returned task stands. `told` hears of
+    /// what was replaced, or why it was not.
     ///
     /// # Errors
     /// The system does not watch one of the folders.
-    pub async fn watch(self: &Arc<Self>, vitals: &Arc<Vitals>) -> notify::Result<Standing> {
+    pub async fn watch(
+        self: &Arc<Self>,
+        vitals: &Arc<Vitals>,
+        told: impl Fn(Refreshed) + Send + Sync + 'static,
+    ) -> notify::Result<Standing> {
         let mut watched = Watched::new()?;
         watched.follow(self.folders().await)?;
-        let (catalogue, first) = (Arc::clone(self), Mutex::new(Some(watched)));
+        let (catalogue, first, told) = (Arc::clone(self), Mutex::new(Some(watched)), Arc::new(told));
         Ok(vitals.keep("folders of plug-ins", move || {
             let watched = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            Arc::clone(&catalogue).keep_watching(watched)
+            Arc::clone(&catalogue).keep_watching(watched, Arc::clone(&told))
         }))
     }
 
     /// `watched`: the first time.
-    async fn keep_watching(self: Arc<Self>, watched: Option<Watched>) {
+    async fn keep_watching(self: Arc<Self>, watched: Option<Watched>, told: Arc<impl Fn(Refreshed) + Send + Sync>) {
         let mut watched = match watched.map_or_else(Watched::new, Ok) {
             Ok(watched) => watched,
             Err(error) => {
@@ -59,12 +67,17 @@ impl Catalogue {
                 },
             }
             watched.settled().await;
-            if let Err(error) = self.refresh().await {
-                for refused in error.lines() {
-                    tracing::error!(
-                        event = "plugin-not-live",
-                        "the new plug-in does not go live, the running chain stays: {refused}"
-                    );
+            match self.refresh().await {
+                Ok(replaced) if replaced.is_empty() => {}
+                Ok(replaced) => told(Ok(replaced)),
+                Err(error) => {
+                    for refused in error.lines() {
+                        tracing::error!(
+                            event = "plugin-not-live",
+                            "the new plug-in does not go live, the running chain stays: {refused}"
+                        );
+                    }
+                    told(Err(error.lines().collect()));
                 }
             }
         }

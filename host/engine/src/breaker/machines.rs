@@ -164,6 +164,20 @@ impl Machines {
         changes
     }
 
+    /// Closes all of them, whatever has failed before. Calls under way count anew.
+    pub(super) fn reset(&mut self) -> Vec<Changed> {
+        let is_open = |machine: &Machine| !matches!(machine.state(), State::Closed { .. });
+        let peers = self.peers.iter().filter(|(_, machine)| is_open(machine));
+        let closed = |peer| Changed {
+            peer,
+            change: Change::Closed,
+        };
+        let mut changes: Vec<Changed> = peers.map(|(peer, _)| closed(Some(peer.clone()))).collect();
+        changes.extend(is_open(&self.everybody).then(|| closed(None)));
+        *self = Self::new(self.options.clone());
+        changes
+    }
+
     pub(super) fn gave_up(&mut self, probe: &Probe, now: Instant) {
         for peer in &probe.peers {
             if let Some(machine) = self.peers.get_mut(peer) {

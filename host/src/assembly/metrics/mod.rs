@@ -4,6 +4,7 @@
 //! for each group, and one line in [`Shown::of`]. Labels are names from the configuration, versions of plug-ins, and
 //! words; never a subscriber's number.
 
+mod alarms;
 mod charging;
 mod life;
 mod outside;
@@ -33,6 +34,7 @@ use crate::spool::{Depths, Operator, Spool, SpoolError};
 use crate::vitals::{Standing, Vitals};
 
 pub(crate) use self::life::Life;
+use super::alarms::Alarms;
 use super::charging_files::ChargingFiles;
 use crate::relay::Relay;
 
@@ -99,7 +101,12 @@ pub struct Shown {
 
 impl Shown {
     /// Every room that counts has its line here.
-    pub fn of(relay: &Relay, database: &Arc<dyn Spool>, life: Life, files: Option<Arc<ChargingFiles>>) -> Self {
+    pub fn of(
+        (relay, database): (&Relay, &Arc<dyn Spool>),
+        life: Life,
+        files: Option<Arc<ChargingFiles>>,
+        alarms: &Arc<Alarms>,
+    ) -> Self {
         let mut rooms = Registry::with_prefix(PREFIX);
         let mut add = |room: Box<dyn Collector>| rooms.register_collector(room);
         add(Box::new(rooms::Clock(Arc::clone(&relay.steady))));
@@ -109,6 +116,7 @@ impl Shown {
         add(Box::new(outside::OutsideCalls(Arc::clone(&relay.gates))));
         add(Box::new(plugins::Plugins(Arc::downgrade(&relay.catalogue))));
         add(Box::new(life.clone()));
+        add(Box::new(alarms::Raised(Arc::clone(alarms))));
         if let Some(files) = files {
             add(Box::new(charging::ChargingOutputs(files)));
         }

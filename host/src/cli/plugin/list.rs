@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+use super::operate;
 use crate::config::Config;
 use crate::versions::history::{Attempt, Book, Cause, FILE, Record, Step, Verdict};
 
@@ -14,19 +15,23 @@ const SHOWN: usize = 5;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The relay's configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value_os_t = crate::cli::usual_config())]
     config: PathBuf,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub async fn run(args: &Args) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let spool = &config.relay.spool;
     let book = Book::read(spool).with_context(|| format!("{} cannot be read", spool.join(FILE).display()))?;
     if config.plugins.is_empty() {
         println!("no plug-ins are configured");
     }
+    let at_work = operate::at_work(spool).await;
     for plugin in &config.plugins {
         print!("{}", describe(&plugin.name, book.plugins.get(&plugin.name)));
+        if let Some(running) = at_work.iter().find(|running| running.name == plugin.name) {
+            print!("{}", operate::describe(running));
+        }
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub struct RollbackArgs {
 #[derive(Debug, clap::Args)]
 struct RelayArgs {
     /// The relay's configuration
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value_os_t = crate::cli::usual_config())]
     config: PathBuf,
     /// Seconds to wait for what the relay says
     #[arg(long, value_name = "SECONDS", default_value_t = WAIT, value_parser = clap::value_parser!(u64).range(1..=3600))]

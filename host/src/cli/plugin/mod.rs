@@ -9,6 +9,7 @@ mod inspect;
 mod list;
 mod load;
 mod new;
+mod operate;
 mod replay;
 mod sign;
 mod test;
@@ -54,6 +55,12 @@ pub enum Args {
     Load(load::LoadArgs),
     /// Take a running relay back to the version before
     Rollback(load::RollbackArgs),
+    /// Show no message to a plug-in until it is switched on again
+    Off(operate::OffArgs),
+    /// Show messages to a plug-in again
+    On(operate::NameArgs),
+    /// Call a plug-in again at once, although its breaker is open
+    Reset(operate::NameArgs),
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -68,7 +75,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Replay(args) => replay::run(&args).await,
         Args::Keygen(args) => sign::keygen(&args),
         Args::Sign(args) => sign::sign(&args),
-        Args::List(args) => list::run(&args),
+        Args::List(args) => list::run(&args).await,
+        Args::Off(args) => operate::off(args).await,
+        Args::On(args) => operate::on(args).await,
+        Args::Reset(args) => operate::reset(args).await,
         Args::Load(args) => load::load(&args).await,
         Args::Rollback(args) => load::rollback(&args).await,
     }

@@ -26,7 +26,7 @@ pub struct Args {
     /// The message. Lines that end in a bare LF, as editors leave them, count as ending in CRLF
     file: PathBuf,
     /// The relay's configuration
-    #[arg(long, value_name = "FILE", default_value = "relay.toml")]
+    #[arg(long, value_name = "FILE", default_value_os_t = crate::cli::usual_config())]
     config: PathBuf,
     /// The peer that the message comes from; default: the one that has the domain of its sender
     #[arg(long, value_name = "PEER")]

@@ -27,6 +27,16 @@ pub fn lines(peer: &Peer) -> Vec<String> {
         lines.push(format!("peer {name} is paused since {} until {until}", pause.since));
         lines.push(format!("    by {}: {}", pause.by, pause.reason));
     }
+    if let Some(limit) = &peer.limited {
+        let until = limit
+            .until
+            .map_or_else(|| "somebody lifts it".to_owned(), |until| until.to_string());
+        let (rate, since) = (&limit.rate, limit.since);
+        lines.push(format!(
+            "peer {name} is sent no more than {rate} since {since} until {until}"
+        ));
+        lines.push(format!("    by {}: {}", limit.by, limit.reason));
+    }
     if let Some(down) = &peer.down {
         let again = down.again.map_or_else(
             || "a message tries it now".to_owned(),

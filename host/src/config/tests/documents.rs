@@ -48,6 +48,8 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
         "[peer.retry]",
         "[peer.timeouts]",
         "[tls]",
+        "[alarms]",
+        "[control]",
         "[[relay-server]]",
         "[routing]",
         "[routing.enum]",

@@ -143,6 +143,9 @@ const EDGES: &[(&str, &str, [&str; 4])] = &[
         "compile-memory",
         ["'256 MiB'", "'255 MiB'", "'64 GiB'", "'65 GiB'"],
     ),
+    ("[alarms]", "peer-down", ["'1 s'", "'999 ms'", "'24 h'", "'86401 s'"]),
+    ("[alarms]", "calm", ["'1 s'", "'999 ms'", "'1 h'", "'3601 s'"]),
+    ("[alarms]", "deferral-rate", ["1", "0", "100", "101"]),
     ("[plugin.breaker]", "failures", ["1", "0", "1000000", "1000001"]),
     (
         "[plugin.breaker]",

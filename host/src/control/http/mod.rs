@@ -8,22 +8,29 @@ mod idempotency;
 mod openapi;
 mod query;
 mod socket;
+mod tcp;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::Uri;
 
-use super::{Desk, Kind, Problem, audit, cdr, peers, queue, relay, routes, spool, tables, trace};
+use super::{
+    Desk, Kind, Problem, alarms, audit, cdr, configuration, kv, limits, peers, plugins, queue, relay, requests, routes,
+    spool, tables, tokens, trace,
+};
 use answer::Verbs;
 
 pub(crate) use socket::FOR;
 pub use socket::{SOCKET, Socket, connect};
+pub use tcp::{NamedHosts, Tcp};
 
 /// Every verb, once: it is answered here and described in the OpenAPI document.
 fn verbs() -> Verbs {
     Verbs::default()
         .with::<relay::Status>()
+        .with::<alarms::Alarms>()
+        .with::<configuration::Compare>()
         .with::<relay::Reload>()
         .with::<relay::Stop>()
         .with::<queue::List>()
@@ -31,6 +38,10 @@ fn verbs() -> Verbs {
         .with::<queue::Retry>()
         .with::<queue::Release>()
         .with::<queue::Drop>()
+        .with::<queue::KeepBack>()
+        .with::<queue::Reroute>()
+        .with::<queue::GetContent>()
+        .with::<requests::FindRequests>()
         .with::<trace::Trace>()
         .with::<routes::Route>()
         .with::<tables::Tables>()
@@ -43,7 +54,20 @@ fn verbs() -> Verbs {
         .with::<cdr::CdrFetched>()
         .with::<spool::SpoolCheck>()
         .with::<spool::SpoolBackUp>()
+        .with::<limits::LimitPeer>()
+        .with::<limits::UnlimitPeer>()
+        .with::<plugins::PlugIns>()
+        .with::<plugins::ResetBreaker>()
+        .with::<plugins::SwitchOff>()
+        .with::<plugins::SwitchOn>()
+        .with::<kv::ListValues>()
+        .with::<kv::Get>()
+        .with::<kv::Set>()
+        .with::<kv::Delete>()
         .with::<audit::Audit>()
+        .with::<tokens::NewToken>()
+        .with::<tokens::Tokens>()
+        .with::<tokens::RevokeToken>()
 }
 
 fn routes(desk: Arc<Desk>) -> Router {

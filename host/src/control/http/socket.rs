@@ -153,11 +153,11 @@ async fn talk(stream: UnixStream, routes: axum::Router, user: u32, mut closing: 
         .map_or_else(String::new, |process| format!(", process {process}"));
     // Root reads and writes the folder anyhow.
     let may = peer.uid() == 0 || peer.uid() == user;
-    let who = Who {
-        name: name_of_user(peer.uid()),
-        role: Role::Administrator,
-        from: format!("socket{process}"),
-    };
+    let who = Who::new(
+        name_of_user(peer.uid()),
+        Role::Administrator,
+        format!("socket{process}"),
+    );
     let routes = routes.layer(middleware::from_fn(move |request, next| {
         admit(who.clone(), may, request, next)
     }));

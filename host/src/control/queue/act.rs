@@ -9,7 +9,7 @@ use super::Named;
 use super::id::in_queue;
 use crate::control::{Ask, Desk, Kind, Known, Method, Problem, Role, Who};
 use crate::message::{NextHop, PeerName, QueueId};
-use crate::spool::{Operator, QueueState, Selection};
+use crate::spool::{Filter, Operator, QueueState, Selection};
 
 /// Try again now; failed messages wait again.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +35,7 @@ impl Ask for Retry {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/v1/queue/retry";
     const ROLE: Role = Role::Operator;
+    const COUNTS: &'static str = "retried";
 
     async fn answer(self, desk: &Desk, who: &Who) -> Result<Retried, Problem> {
         let (known, by) = (desk.known(), who.at(desk.now()));
@@ -71,7 +72,7 @@ fn can_be_retried(store: &dyn Operator, ids: &[QueueId], known: Option<&Known>) 
             reachable(id, next_hop, known)?;
         }
         if details.entry.state == QueueState::Held {
-            let detail = format!("{id} is held, and has no next hop yet: `mm4relay queue release` carries it on");
+            let detail = format!("{id} is held: `mm4relay queue release` carries it on");
             return Err(Problem::new(Kind::WrongState, detail));
         }
     }
@@ -105,6 +106,8 @@ pub struct Release {
     pub all: bool,
     /// As `all`, of those that came from this peer or are held on their way to it.
     pub peer: Option<String>,
+    /// As `all`, of those that this plug-in holds.
+    pub plugin: Option<String>,
     /// Plug-ins that are not to be called for them, on arrival and departure.
     pub past: Vec<String>,
 }
@@ -124,19 +127,27 @@ impl Ask for Release {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/v1/queue/release";
     const ROLE: Role = Role::Operator;
+    const COUNTS: &'static str = "released";
 
     async fn answer(self, desk: &Desk, who: &Who) -> Result<Released, Problem> {
         desk.refuse_other_plugins(&self.past)?;
+        desk.refuse_other_plugins(self.plugin.as_slice())?;
         let (known, by) = (desk.known().map(|known| known.peers), who.at(desk.now()));
         desk.blocking(move |store| {
-            let ways = [!self.ids.is_empty(), self.all, self.peer.is_some()];
+            let ways = [
+                !self.ids.is_empty(),
+                self.all,
+                self.peer.is_some(),
+                self.plugin.is_some(),
+            ];
             if ways.into_iter().filter(|way| *way).count() != 1 {
-                return Err(unclear("which ones? Name ids, or a peer, or all"));
+                return Err(unclear("which ones? Name ids, or a peer, or a plug-in, or all"));
             }
             let (ids, not_held) = self.named(store)?;
-            let ids = match (&self.peer, self.all) {
-                (None, false) => ids,
-                (None, true) => store.held(None, &self.past)?,
+            let ids = match (&self.peer, &self.plugin) {
+                (None, None) if self.all => store.held(None, &self.past)?,
+                (None, None) => ids,
+                (None, Some(plugin)) => held_by(store, plugin)?,
                 (Some(peer), _) => {
                     if let Some(known) = &known {
                         one_of(Kind::UnknownPeer, "peer", peer, known)?;
@@ -158,13 +169,42 @@ impl Release {
         let (mut held, mut others) = (Vec::new(), Vec::new());
         for id in &self.ids {
             let entry = id.as_received();
-            match entry.destination().is_none() && store.show(entry)?.is_some() {
+            let shown = store.show(entry)?;
+            let kept_back = |state| entry.destination().is_none() || state == QueueState::Held;
+            match shown.is_some_and(|shown| kept_back(shown.entry.state)) {
                 true => held.push(entry),
+                // Of a message by its own id, what an operator keeps back on its way out.
+                false if matches!(id, Named::Message(_)) => match kept_back_of(store, entry)? {
+                    entries if entries.is_empty() => others.push(*id),
+                    entries => held.extend(entries),
+                },
                 false => others.push(*id),
             }
         }
         Ok((held, others))
     }
+}
+
+/// The destinations of a message that an operator keeps back.
+fn kept_back_of(store: &dyn Operator, of: QueueId) -> Result<Vec<QueueId>, Problem> {
+    let mut kept = Vec::new();
+    for id in store.entries_of(of.message())? {
+        let state = store.show(id)?.map(|details| details.entry.state);
+        kept.extend((state == Some(QueueState::Held)).then_some(id));
+    }
+    Ok(kept)
+}
+
+/// Only what is known to be held by it.
+fn held_by(store: &dyn Operator, plugin: &str) -> Result<Vec<QueueId>, Problem> {
+    let held = Filter {
+        state: Some(QueueState::Held),
+        limit: i64::MAX as usize,
+        ..Filter::default()
+    };
+    let held = store.list(&held)?.into_iter();
+    let its = held.filter(|entry| entry.holders.iter().any(|holder| holder.plugin == plugin));
+    Ok(its.map(|entry| entry.id).collect())
 }
 
 /// Forget messages for good.
@@ -186,6 +226,7 @@ impl Ask for Drop {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/v1/queue/drop";
     const ROLE: Role = Role::Operator;
+    const COUNTS: &'static str = "dropped";
 
     async fn answer(self, desk: &Desk, who: &Who) -> Result<Dropped, Problem> {
         let by = who.at(desk.now());
@@ -199,20 +240,20 @@ impl Ask for Drop {
 }
 
 impl Desk {
-    pub(super) fn refuse_other_plugins(&self, names: &[String]) -> Result<(), Problem> {
+    pub(in crate::control) fn refuse_other_plugins(&self, names: &[String]) -> Result<(), Problem> {
         let Some(known) = self.known() else { return Ok(()) };
         let mut names = names.iter();
         names.try_for_each(|name| one_of(Kind::UnknownPlugIn, "plug-in", name, &known.plugins))
     }
 }
 
-fn one_of(kind: Kind, what: &str, name: &str, known: &[String]) -> Result<(), Problem> {
+pub(super) fn one_of(kind: Kind, what: &str, name: &str, known: &[String]) -> Result<(), Problem> {
     match known.iter().any(|known| known == name) {
         true => Ok(()),
         false => Err(Problem::unknown(kind, what, name, known)),
     }
 }
 
-fn unclear(why: &str) -> Problem {
+pub(super) fn unclear(why: &str) -> Problem {
     Problem::new(Kind::Unreadable, why)
 }

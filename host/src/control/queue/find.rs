@@ -23,6 +23,8 @@ pub struct List {
     pub source: Option<String>,
     /// Digits of a number that stands in the sender or in a recipient.
     pub number: Option<String>,
+    /// Digits of a number that stands in a recipient.
+    pub to: Option<String>,
     /// A plug-in that holds it.
     pub plugin: Option<String>,
     /// Words that stand in the reason, in any case.
@@ -121,6 +123,7 @@ impl List {
             .as_ref()
             .is_none_or(|source| entry.source.to_string() == *source)
             && self.number.as_ref().is_none_or(|number| has_number(entry, number))
+            && self.to.as_ref().is_none_or(|number| is_to(entry, number))
             && self
                 .plugin
                 .as_ref()
@@ -132,14 +135,20 @@ impl List {
 }
 
 fn has_number(entry: &QueueEntry, number: &str) -> bool {
-    let wanted = digits(number);
-    let to = entry.envelope.recipients.iter().map(|to| to.address.as_str());
-    let mut all = to.chain(entry.envelope.sender.as_ref().map(|from| from.as_str()));
-    !wanted.is_empty() && all.any(|address| digits(address.split('@').next().unwrap_or_default()).contains(&wanted))
+    let from = entry.envelope.sender.as_ref();
+    is_to(entry, number) || from.is_some_and(|from| has_digits(from.as_str(), number))
 }
 
-fn digits(of: &str) -> String {
-    of.chars().filter(char::is_ascii_digit).collect()
+fn is_to(entry: &QueueEntry, number: &str) -> bool {
+    let mut to = entry.envelope.recipients.iter();
+    to.any(|to| has_digits(to.address.as_str(), number))
+}
+
+/// Whether these digits stand in an address, before its domain.
+pub(in crate::control) fn has_digits(address: &str, number: &str) -> bool {
+    let digits = |of: &str| of.chars().filter(char::is_ascii_digit).collect::<String>();
+    let (wanted, user) = (digits(number), address.split('@').next().unwrap_or_default());
+    !wanted.is_empty() && digits(user).contains(&wanted)
 }
 
 fn has_reason(entry: &QueueEntry, words: &str) -> bool {

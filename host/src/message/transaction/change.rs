@@ -1,7 +1,7 @@
 //! What changes a transaction, and what the relay has to do because of it.
 
 use super::{Answer, Cause, Leg, LegState};
-use crate::message::{MessageId, Ordinal, Recipient, RecipientId, Timestamp};
+use crate::message::{MessageId, Ordinal, PeerName, Recipient, RecipientId, Timestamp};
 
 /// What the relay has to do of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub enum Change {
     CameAgain { at: Timestamp },
     /// The relay asked a leg again.
     Repeated { ordinal: Ordinal, at: Timestamp },
+    /// An operator has another peer asked in place of the one that was to be.
+    Rerouted { ordinal: Ordinal, peer: PeerName },
     /// A response may be overdue then.
     Await { due: Timestamp },
     /// The relay has nothing to do now, or at another time.

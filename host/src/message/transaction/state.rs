@@ -1,7 +1,7 @@
 //! What a change does to a transaction, and what it makes due.
 
-use super::{Answer, Cause, Change, Leg, LegState, Mode, News, Task, Todo, Transaction, WaitingRecord};
-use crate::message::{Ordinal, Recipient, RecipientId, Timestamp};
+use super::{Answer, Cause, Change, Leg, LegState, Mode, News, Place, Task, Todo, Transaction, WaitingRecord};
+use crate::message::{Ordinal, PeerName, Recipient, RecipientId, Timestamp};
 
 /// A response that tells of several recipients says the worst of them; what may pass is better than what will not.
 const MAY_PASS: &str = "Error-network-problem";
@@ -32,6 +32,7 @@ impl Transaction {
                     leg.state = LegState::Waiting;
                 }
             }
+            Change::Rerouted { ordinal, peer } => self.reroute(*ordinal, peer),
             Change::Await { due } => self.wait_for_responses(*due),
             Change::Next { task } => {
                 self.next = *task;
@@ -172,6 +173,16 @@ impl Transaction {
         }
     }
 
+    /// What was delivered there, or answered, stays that peer's.
+    fn reroute(&mut self, ordinal: Ordinal, peer: &PeerName) {
+        if let Some(leg) = self.leg_mut(ordinal)
+            && matches!(leg.state, LegState::Waiting | LegState::Failed { .. })
+        {
+            let peer = peer.clone();
+            leg.at = Place::Destination { ordinal, peer };
+        }
+    }
+
     /// Parts the recipients from their leg, unless they are all that it has.
     fn refuse(&mut self, ordinal: Ordinal, recipients: &[RecipientId], answer: &Answer, cause: Cause) {
         let Some(leg) = self.leg_mut(ordinal) else {
@@ -289,7 +300,7 @@ impl Change {
             Self::Refused { answer, .. } | Self::Told { answer } => Some(answer.at),
             Self::Legs { legs } => legs.iter().filter_map(|leg| leg.state.at()).max(),
             Self::CameAgain { at } | Self::Repeated { at, .. } => Some(*at),
-            Self::Reported { .. } | Self::Await { .. } | Self::Next { .. } => None,
+            Self::Reported { .. } | Self::Rerouted { .. } | Self::Await { .. } | Self::Next { .. } => None,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! An operator at the queue, while the relay runs.
 
+use serde_json::json;
+
 use super::support::*;
 use crate::message::Step;
 use crate::spool::Hold;
-use crate::spool::{Filter, QueueState, Selection};
+use crate::spool::{ChangeMade, ContentOf, Filter, Noting, QueueState, Selection};
 
 const CONTENT: &str = "Subject: one\r\nX-Mms-3GPP-MMS-Version: 6.3.0\r\n\r\nbody";
 
@@ -205,4 +207,108 @@ pub(super) async fn what_has_no_next_hop_is_never_made_to_wait(stage: &dyn Stage
     let state = operator.show(failed).unwrap().map(|details| details.entry.state);
     assert_eq!(state, Some(QueueState::Failed));
     assert_eq!(spool.next_due().await.unwrap(), []);
+}
+
+pub(super) async fn what_an_operator_keeps_back_is_not_due_until_it_is_released(stage: &dyn Stage) {
+    let spool = stage.open();
+    let ids = three(&*spool).await;
+    spool.give_back(Leased::Outgoing(id(ids[0], 1)));
+    let operator = stage.operator();
+    let waits = [entry(ids[0], 1)];
+    let all = [waits[0], entry(ids[1], 1), entry(ids[2], 0)];
+    assert_eq!(
+        operator.hold(&all, "held by root: why", &by()).unwrap(),
+        1,
+        "only one waits"
+    );
+    assert!(due(&*spool, "operator-b").await.is_empty());
+    let shown = operator.show(waits[0]).unwrap().unwrap().entry;
+    assert_eq!(
+        (shown.state, shown.reason.as_deref()),
+        (QueueState::Held, Some("held by root: why"))
+    );
+    assert_eq!(operator.depths().unwrap().held, 2);
+    assert_eq!(
+        operator.retry(Selection::Ids(&waits), &by()).unwrap(),
+        0,
+        "that takes a release"
+    );
+    let held = |peer| operator.held(peer, &[]).unwrap().len();
+    assert_eq!((held(None), held(Some(&peer("operator-b")))), (2, 1));
+    assert_eq!(operator.held(None, &["screen".into()]).unwrap(), [entry(ids[2], 0)]);
+    assert_eq!(operator.release(&waits, &[], &by()).unwrap(), 1);
+    assert_eq!(due(&*spool, "operator-b").await.len(), 1);
+}
+
+pub(super) async fn what_goes_elsewhere_is_due_there_and_nowhere_else(stage: &dyn Stage) {
+    let spool = stage.open();
+    let ids = three(&*spool).await;
+    spool.give_back(Leased::Outgoing(id(ids[0], 1)));
+    let (operator, c) = (stage.operator(), peer("operator-c"));
+    let all = [entry(ids[0], 1), entry(ids[1], 1), entry(ids[2], 0)];
+    assert_eq!(operator.reroute(Selection::Ids(&all), &c, &by()).unwrap(), 2);
+    assert_eq!(operator.reroute(Selection::Ids(&all), &c, &by()).unwrap(), 0);
+    assert!(due(&*spool, "operator-b").await.is_empty());
+    assert_eq!(due(&*spool, "operator-c").await.len(), 2);
+}
+
+pub(super) async fn content_is_read_in_pieces_as_sent_and_as_received(stage: &dyn Stage) {
+    let spool = stage.open();
+    let ids = three(&*spool).await;
+    let operator = stage.operator();
+    let sent = format!("Received: us\r\n{CONTENT}");
+    for (of, whole) in [
+        (ContentOf::Entry(entry(ids[0], 1)), sent.as_str()),
+        (ContentOf::Received(ids[0]), CONTENT),
+        (ContentOf::Entry(entry(ids[2], 0)), CONTENT),
+    ] {
+        let mut read = Vec::new();
+        loop {
+            let (piece, total) = operator.content(of, read.len() as u64, 7).unwrap().unwrap();
+            assert_eq!(total, whole.len() as u64);
+            if piece.is_empty() {
+                break;
+            }
+            read.extend_from_slice(&piece);
+        }
+        assert_eq!(String::from_utf8(read).unwrap(), whole);
+    }
+    let nothing = ContentOf::Entry(entry(ids[0], 2));
+    assert!(operator.content(nothing, 0, 7).unwrap().is_none());
+}
+
+pub(super) async fn a_change_and_its_entry_in_the_audit_are_one_commit(stage: &dyn Stage) {
+    let spool = stage.open();
+    let ids = three(&*spool).await;
+    let operator = stage.operator();
+    operator.note(NOW, json!("before")).unwrap();
+    let noting = Noting::new(|made| match made {
+        ChangeMade::Entries(number) => json!(number),
+        ChangeMade::Value { before, after } => json!([before, after]),
+    });
+    let by = By {
+        noting: Some(noting.clone()),
+        ..by()
+    };
+    assert_eq!(operator.remove(&[entry(ids[0], 9)], &by).unwrap(), 0);
+    assert!(!noting.is_written(), "nothing was changed");
+    let all = ids.map(|id| operator.entries_of(id).unwrap()).concat();
+    assert_eq!(operator.remove(&all, &by).unwrap(), 3);
+    assert!(noting.is_written());
+    operator.set_value("screen", "key", Some(b"v"), &by).unwrap();
+    let noted = operator.noted(0, 10).unwrap();
+    let value = json!([null, b"v"]);
+    assert_eq!(noted, [(1, json!("before")), (2, json!(3)), (3, value)]);
+    assert_eq!(operator.noted(1, 1).unwrap(), [(2, json!(3))]);
+}
+
+pub(super) async fn it_is_known_for_whom_something_has_waited_since_a_time(stage: &dyn Stage) {
+    let spool = stage.open();
+    let ids = three(&*spool).await;
+    let operator = stage.operator();
+    let since = |id| operator.waiting_since(id).unwrap();
+    assert_eq!(since(ids[0]), []);
+    assert_eq!(since(ids[1]), [NextHop::from(peer("operator-b"))]);
+    operator.hold(&[entry(ids[0], 1)], "not that", &by()).unwrap();
+    assert_eq!(since(ids[1]), [], "what is kept back does not wait");
 }

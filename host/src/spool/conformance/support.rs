@@ -75,6 +75,7 @@ pub(in crate::spool) fn by() -> By {
     By {
         who: "root".into(),
         at: NOW,
+        noting: None,
     }
 }
 

@@ -215,7 +215,7 @@ impl State {
                     row.outgoing.attempts = outcome.attempts;
                 }
                 DeliveryResult::Deferred { due, attempts, reason } => {
-                    (row.due, row.reason, row.outgoing.attempts) = (*due, Some(reason.clone()), *attempts);
+                    row.defer(*due, *attempts, reason);
                 }
                 DeliveryResult::Partly {
                     remaining,
@@ -225,7 +225,7 @@ impl State {
                 } => {
                     let recipients = &mut row.outgoing.envelope.recipients;
                     recipients.retain(|recipient| remaining.contains(&recipient.id));
-                    (row.due, row.reason, row.outgoing.attempts) = (*due, Some(reason.clone()), *attempts);
+                    row.defer(*due, *attempts, reason);
                 }
             }
         }
@@ -349,7 +349,7 @@ impl State {
         }
     }
 
-    fn rewrite(&mut self, before: &Transaction, mut after: Transaction) {
+    pub(super) fn rewrite(&mut self, before: &Transaction, mut after: Transaction) {
         if *before == after {
             return;
         }

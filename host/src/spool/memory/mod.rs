@@ -7,9 +7,11 @@
 //! belongs to its relay.
 
 mod apply;
+mod entries;
 mod leases;
 mod operator;
 mod read;
+mod redirect;
 mod state;
 
 use std::io;

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::super::history::Event as Happened;
 use super::super::{
-    By, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, Soundness, SpoolError, StoredValue,
-    Trace, Traces, ValueChange,
+    By, ChangeMade, ContentOf, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, Soundness,
+    SpoolError, StoredValue, Trace, Traces, ValueChange,
 };
 use super::MemorySpool;
-use super::state::{Message, Row, State};
-use crate::message::{MessageId, NextHop, PeerName, QueueId, Transaction, TransactionKey};
+use super::entries::place;
+use crate::message::{MessageId, NextHop, PeerName, QueueId, StreamName, Timestamp, Transaction, TransactionKey};
 
 impl Operator for MemorySpool {
     fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError> {
@@ -99,41 +100,26 @@ impl Operator for MemorySpool {
                 Some(value) => state.values.insert(name, value.to_vec()),
                 None => state.values.remove(&name),
             };
-            state.value_changes.push(ValueChange {
-                at: by.at,
-                who: by.who.clone(),
-                plugin: plugin.to_owned(),
-                key: key.to_owned(),
-                was: was.clone(),
-                is: value.map(<[u8]>::to_vec),
-            });
+            let before = was.as_deref();
+            state.note_change(by, ChangeMade::Value { before, after: value });
             Ok(was)
         })
     }
 
     fn value_changes(&self) -> Result<Vec<ValueChange>, SpoolError> {
-        Ok(self.memory.state().value_changes.clone())
+        Ok(Vec::new())
     }
 
     fn retry(&self, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError> {
         self.change(|state, _| {
-            let of = |state: &State, peer: &PeerName, wanted| -> Vec<QueueId> {
-                let rows = state.outgoing.iter();
-                let those = rows.filter(|(_, row)| row.outgoing.next_hop.peer() == Some(peer) && row.state == wanted);
-                those.map(|(id, _)| QueueId::from(*id)).collect()
-            };
-            let ids = match selection {
-                Selection::Ids(ids) => ids.to_vec(),
-                Selection::WaitingFor(peer) => of(state, peer, QueueState::Waiting),
-                Selection::FailedAt(peer) => of(state, peer, QueueState::Failed),
-            };
             let mut found = 0;
-            for id in ids {
+            for id in state.selected(selection) {
                 if state.retry(id, by) {
                     state.note_operator(id, "retry", by);
                     found += 1;
                 }
             }
+            state.note_found(by, found);
             Ok(found)
         })
     }
@@ -145,7 +131,16 @@ impl Operator for MemorySpool {
         };
         self.change(|state, _| {
             let mut found = 0;
-            for id in ids.iter().filter(|id| id.destination().is_none()) {
+            for id in ids {
+                if let Some(destination) = id.destination() {
+                    let row = state.outgoing.get_mut(&destination);
+                    if let Some(row) = row.filter(|row| row.state == QueueState::Held) {
+                        (row.state, row.due, row.reason) = (QueueState::Waiting, by.at, None);
+                        state.note_operator(*id, "release", by);
+                        found += 1;
+                    }
+                    continue;
+                }
                 let Some(message) = state.messages.get_mut(&id.message()) else {
                     continue;
                 };
@@ -164,8 +159,70 @@ impl Operator for MemorySpool {
                 state.note_operator(*id, &did, by);
                 found += 1;
             }
+            state.note_found(by, found);
             Ok(found)
         })
+    }
+
+    fn hold(&self, ids: &[QueueId], reason: &str, by: &By) -> Result<usize, SpoolError> {
+        self.change(|state, _| {
+            let mut found = 0;
+            for id in ids {
+                if state.keep_back(*id, reason) {
+                    state.note_operator(*id, "hold", by);
+                    found += 1;
+                }
+            }
+            state.note_found(by, found);
+            Ok(found)
+        })
+    }
+
+    fn reroute(&self, selection: Selection<'_>, to: &PeerName, by: &By) -> Result<usize, SpoolError> {
+        let did = format!("re-route to {to}");
+        self.change(|state, _| {
+            let mut found = 0;
+            for id in state.selected(selection) {
+                if state.move_to(id, to, by) {
+                    state.note_operator(id, &did, by);
+                    found += 1;
+                }
+            }
+            state.note_found(by, found);
+            Ok(found)
+        })
+    }
+
+    fn content(&self, of: ContentOf, from: u64, most: u64) -> Result<Option<(Bytes, u64)>, SpoolError> {
+        let state = self.memory.state();
+        let octets = match of {
+            ContentOf::Received(id) => state.messages.get(&id).map(|message| message.bytes.to_vec()),
+            ContentOf::Entry(QueueId::AsReceived(id)) => {
+                let held = state.messages.get(&id).filter(|message| message.hold.is_some());
+                held.map(|message| message.bytes.to_vec())
+            }
+            ContentOf::Entry(QueueId::Destination(id)) => {
+                let row = state.outgoing.get(&id);
+                row.map(|row| state.bytes_of(id.message, &row.outgoing.rope.pieces))
+            }
+        };
+        Ok(octets.map(|octets| {
+            let total = octets.len() as u64;
+            let (first, last) = (from.min(total), from.saturating_add(most).min(total));
+            (Bytes::copy_from_slice(&octets[first as usize..last as usize]), total)
+        }))
+    }
+
+    fn requests(&self, before: Option<MessageId>, limit: usize) -> Result<Vec<Transaction>, SpoolError> {
+        let state = self.memory.state();
+        let earlier = state
+            .requests
+            .values()
+            .filter(|of| before.is_none_or(|before| of.id < before));
+        let mut found: Vec<Transaction> = earlier.cloned().collect();
+        found.sort_by_key(|of| std::cmp::Reverse(of.id));
+        found.truncate(limit);
+        Ok(found)
     }
 
     fn remove(&self, ids: &[QueueId], by: &By) -> Result<usize, SpoolError> {
@@ -191,6 +248,7 @@ impl Operator for MemorySpool {
                     found += 1;
                 }
             }
+            state.note_found(by, found);
             Ok(found)
         })
     }
@@ -249,9 +307,31 @@ impl Operator for MemorySpool {
         })
     }
 
+    fn waiting_since(&self, before: MessageId) -> Result<Vec<NextHop>, SpoolError> {
+        let state = self.memory.state();
+        let rows = state.outgoing.iter();
+        let old = rows.filter(|(id, row)| id.message < before && row.state == QueueState::Waiting);
+        let hops: std::collections::BTreeSet<NextHop> = old.map(|(_, row)| row.outgoing.next_hop.clone()).collect();
+        Ok(hops.into_iter().collect())
+    }
+
+    fn note(&self, at: Timestamp, entry: Value) -> Result<(), SpoolError> {
+        self.change(|state, _| {
+            state.append_to_audit(at, entry);
+            Ok(())
+        })
+    }
+
+    fn noted(&self, after: u64, limit: usize) -> Result<Vec<(u64, Value)>, SpoolError> {
+        let state = self.memory.state();
+        let entries = state.records.get(&StreamName::AUDIT).into_iter().flatten();
+        let behind = entries.filter(|entry| entry.sequence > after).take(limit);
+        Ok(behind.map(|entry| (entry.sequence, entry.record.clone())).collect())
+    }
+
     fn depths(&self) -> Result<Depths, SpoolError> {
         let state = self.memory.state();
-        let of = |wanted| {
+        let of = |wanted| -> Vec<(NextHop, i64)> {
             let mut counts = std::collections::BTreeMap::<NextHop, i64>::new();
             let rows = state.outgoing.values().filter(|row| row.state == wanted);
             rows.for_each(|row| *counts.entry(row.outgoing.next_hop.clone()).or_default() += 1);
@@ -264,109 +344,11 @@ impl Operator for MemorySpool {
         Ok(Depths {
             waiting: of(QueueState::Waiting),
             failed: of(QueueState::Failed),
-            held: as_received(QueueState::Held),
+            held: as_received(QueueState::Held)
+                + of(QueueState::Held).into_iter().map(|(_, number)| number).sum::<i64>(),
             unfinished: as_received(QueueState::Unfinished),
             untold: state.events.len() as i64,
             transactions: state.requests.len() as i64,
         })
     }
-}
-
-impl State {
-    /// In the order of the ids.
-    fn entries(&self) -> Vec<QueueEntry> {
-        let destinations = self.outgoing.iter();
-        let mut entries: Vec<_> = destinations
-            .filter_map(|(id, row)| Some(destination((*id).into(), row, self.messages.get(&id.message)?)))
-            .collect();
-        entries.extend(
-            self.messages
-                .iter()
-                .filter_map(|(id, message)| as_received(*id, message)),
-        );
-        entries.sort_by_key(|entry| place(entry.id));
-        entries
-    }
-
-    /// Whether there was something to try again.
-    fn retry(&mut self, id: QueueId, by: &By) -> bool {
-        let Some(id) = id.destination() else {
-            let message = self.messages.get_mut(&id.message());
-            let wait = message.and_then(|message| message.hold.as_mut());
-            let Some(wait) = wait.filter(|wait| wait.due.is_some() || wait.failed) else {
-                return false;
-            };
-            if wait.failed {
-                wait.attempts = 0;
-            }
-            (wait.due, wait.failed) = (Some(by.at), false);
-            return true;
-        };
-        let Some(row) = self.outgoing.get_mut(&id) else {
-            return false;
-        };
-        let Some(peer) = row.outgoing.next_hop.peer() else {
-            return false;
-        };
-        *self.retries.entry(peer.clone()).or_default() += 1;
-        let waited = row.state == QueueState::Waiting;
-        if row.state == QueueState::Failed {
-            row.outgoing.attempts = 0;
-        }
-        (row.state, row.due) = (QueueState::Waiting, by.at);
-        if let Some(message) = self.messages.get_mut(&id.message).filter(|_| !waited) {
-            message.since = by.at;
-        }
-        true
-    }
-
-    fn note_operator(&mut self, id: QueueId, did: &str, by: &By) {
-        let about = self.messages.get(&id.message()).and_then(|message| message.about);
-        let event = Happened::Operator {
-            who: by.who.clone(),
-            did: did.into(),
-            id: Some(id),
-        };
-        self.note(about, event, by.at);
-    }
-}
-
-/// By what the queue is ordered: a message as received comes before its destinations.
-fn place(id: QueueId) -> (MessageId, u32) {
-    (id.message(), id.number())
-}
-
-fn destination(id: QueueId, row: &Row, message: &Message) -> QueueEntry {
-    QueueEntry {
-        id,
-        state: row.state,
-        next_hop: Some(row.outgoing.next_hop.clone()),
-        source: message.origin.source.clone(),
-        envelope: row.outgoing.envelope.clone(),
-        size: row.outgoing.rope.size(),
-        attempts: row.outgoing.attempts,
-        due: (row.state == QueueState::Waiting).then_some(row.due),
-        received_at: message.origin.received_at,
-        reason: row.reason.clone(),
-        holders: Vec::new(),
-        released: 0,
-    }
-}
-
-fn as_received(id: MessageId, message: &Message) -> Option<QueueEntry> {
-    let wait = message.hold.as_ref()?;
-    Some(QueueEntry {
-        id: QueueId::AsReceived(id),
-        state: wait.state(),
-        next_hop: None,
-        source: message.origin.source.clone(),
-        envelope: message.envelope.clone(),
-        size: message.bytes.len() as u64,
-        attempts: wait.attempts,
-        due: wait.due,
-        received_at: message.origin.received_at,
-        reason: Some(wait.reason.clone()),
-        holders: wait.holders.clone(),
-        released: message.released,
-    })
 }

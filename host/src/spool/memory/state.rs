@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::super::{HistoryEntry, Leased, Mark, QueueState, Recorded, ValueChange};
+use super::super::{HistoryEntry, Leased, Mark, QueueState, Recorded};
 use super::leases::Leases;
 use crate::message::{
     Envelope, Holder, MessageId, Ordinal, Origin, Outgoing, OutgoingId, PeerName, Piece, Step, StreamName, Timestamp,
@@ -20,7 +20,6 @@ pub(super) struct State {
     pub(super) requests: BTreeMap<MessageId, Transaction>,
     pub(super) history: BTreeMap<MessageId, Vec<HistoryEntry>>,
     pub(super) values: BTreeMap<(String, String), Vec<u8>>,
-    pub(super) value_changes: Vec<ValueChange>,
     pub(super) records: BTreeMap<StreamName, Vec<Recorded>>,
     /// The last number that each stream has given.
     pub(super) numbers: BTreeMap<StreamName, u64>,
@@ -85,6 +84,16 @@ impl Wait {
             (Some(_), _) => QueueState::Unfinished,
             (None, true) => QueueState::Failed,
             (None, false) => QueueState::Held,
+        }
+    }
+}
+
+impl Row {
+    /// One that an operator keeps back stays so, with the operator's reason.
+    pub(super) fn defer(&mut self, due: Timestamp, attempts: u32, reason: &str) {
+        (self.due, self.outgoing.attempts) = (due, attempts);
+        if self.state != QueueState::Held {
+            self.reason = Some(reason.to_owned());
         }
     }
 }

@@ -94,7 +94,7 @@ fn queue_between(db: &Connection, from: i64, to: i64, page: &mut AccountPage) ->
     const OPEN: &str = "
         SELECT id, 0, envelope FROM message WHERE id >= ?1 AND id < ?2 AND hold IS NOT NULL AND NOT failed
         UNION ALL
-        SELECT message, ordinal, envelope FROM outgoing WHERE message >= ?1 AND message < ?2 AND state = 0";
+        SELECT message, ordinal, envelope FROM outgoing WHERE message >= ?1 AND message < ?2 AND state IN (0, 3)";
     const OWED: &str = "SELECT DISTINCT message, 0 FROM event WHERE message >= ?1 AND message < ?2";
     let mut query = db.prepare_cached(OPEN)?;
     let mut rows = query.query((from, to))?;

@@ -204,7 +204,8 @@ impl Unit<'_> {
 
     pub(super) fn defer(&self, id: OutgoingId, due: Timestamp, attempts: u32, reason: &str) -> Result<(), SpoolError> {
         const DEFER: &str = "
-            UPDATE outgoing SET due = ?3, attempts = ?4, reason = ?5 WHERE message = ?1 AND ordinal = ?2";
+            UPDATE outgoing SET due = ?3, attempts = ?4, reason = iif(state = 3, reason, ?5)
+            WHERE message = ?1 AND ordinal = ?2";
         self.run(
             DEFER,
             (key(id.message)?, id.ordinal.get(), sql_time(due), attempts, reason),

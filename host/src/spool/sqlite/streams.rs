@@ -84,7 +84,7 @@ impl Unit<'_> {
 }
 
 /// The last number that the stream has given: that of its last record, or of the last that was purged.
-fn last(db: &Connection, stream: &StreamName) -> Result<i64, SpoolError> {
+pub(super) fn last(db: &Connection, stream: &StreamName) -> Result<i64, SpoolError> {
     const LAST: &str = "
         SELECT max(coalesce((SELECT max(sequence) FROM record WHERE stream = ?1), 0),
                    coalesce((SELECT sequence FROM purged WHERE stream = ?1), 0))";

@@ -11,9 +11,10 @@ use super::super::ledger::{self, Here};
 use super::super::schema::key;
 use super::super::unit::release;
 use super::super::{history, stored};
+use super::audit::note_change;
 use crate::message::{End, NextHop, QueueId};
 use crate::spool::ledger::Moved;
-use crate::spool::{By, Event, Selection, SpoolError};
+use crate::spool::{By, ChangeMade, Event, Selection, SpoolError};
 
 /// Changes in one transaction at the most, and how long it may take: the relay's commits wait for it meanwhile.
 const BATCH: usize = 1000;
@@ -26,7 +27,7 @@ pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> 
         WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state <> 0)";
     const RETRY: &str = "
         UPDATE outgoing SET due = ?3, attempts = iif(state = 1, 0, attempts), state = 0
-        WHERE message = ?1 AND ordinal = ?2 AND peer <> ?4";
+        WHERE message = ?1 AND ordinal = ?2 AND peer <> ?4 AND state <> 3";
     // A peer that could not be reached is left alone for a while: this is how the relay hears that it is to try now.
     const ASK: &str = "
         INSERT INTO counter SELECT 'retry:' || peer, 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2
@@ -34,8 +35,7 @@ pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> 
     const CHAIN: &str = "
         UPDATE message SET due = ?2, attempts = iif(failed, 0, attempts), failed = 0
         WHERE id = ?1 AND hold IS NOT NULL AND (due IS NOT NULL OR failed)";
-    let by = by.clone();
-    let change = move |db: &Connection, id: QueueId| {
+    let change = move |db: &Connection, id: QueueId, by: &By| {
         let row = (key(id.message())?, id.number(), sql_time(by.at));
         let before = ledger::here(db, row.0, row.1)?;
         let found = match id {
@@ -48,13 +48,13 @@ pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> 
                     .execute((row.0, row.1, row.2, nowhere.as_str()))?
             }
         };
-        reopen(db, id, before, &by)?;
-        note(db, history::about(db, id.message())?, "retry", id, found, &by)
+        reopen(db, id, before, by)?;
+        note(db, history::about(db, id.message())?, "retry", id, found, by)
     };
-    in_turns(access, selected(access, selection)?, change)
+    in_turns(access, selected(access, selection)?, by, change)
 }
 
-fn selected(access: &impl Access, selection: Selection<'_>) -> Result<Vec<QueueId>, SpoolError> {
+pub(super) fn selected(access: &impl Access, selection: Selection<'_>) -> Result<Vec<QueueId>, SpoolError> {
     const WAITING: &str = "SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1";
     const FAILED: &str = "SELECT message, ordinal FROM outgoing WHERE state = 1 AND peer = ?1";
     let (peer, sql) = match selection {
@@ -75,14 +75,19 @@ pub(super) fn let_go_on(access: &impl Access, ids: &[QueueId], past: &[String], 
     const RELEASE: &str = "
         UPDATE message SET due = ?2, failed = 0, attempts = 0, past = ?3, released = released + (due IS NULL)
         WHERE id = ?1 AND hold IS NOT NULL";
-    let (past, by) = (past.to_vec(), by.clone());
+    let past = past.to_vec();
     let did = match past.as_slice() {
         [] => "release".to_owned(),
         past => format!("release past {}", past.join(", ")),
     };
-    let change = move |db: &Connection, id: QueueId| {
+    const SEND: &str = "
+        UPDATE outgoing SET state = 0, due = ?3, reason = NULL WHERE message = ?1 AND ordinal = ?2 AND state = 3";
+    let change = move |db: &Connection, id: QueueId, by: &By| {
         let QueueId::AsReceived(message) = id else {
-            return Ok(0);
+            // Kept back by an operator behind its chain: no plug-in sees it again.
+            let row = (key(id.message())?, id.number(), sql_time(by.at));
+            let found = db.prepare_cached(SEND)?.execute(row)?;
+            return note(db, history::about(db, id.message())?, "release", id, found, by);
         };
         let message = key(message)?;
         let before: Option<Option<String>> = db
@@ -101,18 +106,17 @@ pub(super) fn let_go_on(access: &impl Access, ids: &[QueueId], past: &[String], 
         let row = (message, sql_time(by.at), stored::write_past(&all)?);
         let here = ledger::here(db, message, 0)?;
         let found = db.prepare_cached(RELEASE)?.execute(row)?;
-        reopen(db, id, here, &by)?;
-        note(db, history::about(db, id.message())?, &did, id, found, &by)
+        reopen(db, id, here, by)?;
+        note(db, history::about(db, id.message())?, &did, id, found, by)
     };
-    in_turns(access, ids.to_vec(), change)
+    in_turns(access, ids.to_vec(), by, change)
 }
 
 /// See [`Operator::remove`](crate::spool::Operator::remove).
 pub(super) fn remove(access: &impl Access, ids: &[QueueId], by: &By) -> Result<usize, SpoolError> {
     const DESTINATION: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2";
     const HOLD: &str = "UPDATE message SET hold = NULL, due = NULL WHERE id = ?1 AND hold IS NOT NULL";
-    let by = by.clone();
-    let change = move |db: &Connection, id: QueueId| {
+    let change = move |db: &Connection, id: QueueId, by: &By| {
         let (message, about) = (key(id.message())?, history::about(db, id.message())?);
         if let Some(open) = ledger::here(db, message, id.number())?.filter(|here| here.open) {
             let ended = Moved::Ended(End::Dropped);
@@ -124,23 +128,34 @@ pub(super) fn remove(access: &impl Access, ids: &[QueueId], by: &By) -> Result<u
             QueueId::Destination(_) => db.prepare_cached(DESTINATION)?.execute((message, id.number()))?,
         };
         release(db, message)?;
-        note(db, about, "drop", id, found, &by)
+        note(db, about, "drop", id, found, by)
     };
-    in_turns(access, ids.to_vec(), change)
+    in_turns(access, ids.to_vec(), by, change)
 }
 
-/// Makes `change` for each id, in short transactions: each is durable as a whole, the sum of them is not.
-fn in_turns(
+/// Makes `change` for each id, in short transactions: each is durable as a whole, with its entry in the audit; the sum of
+/// them is not.
+pub(super) fn in_turns(
     access: &impl Access,
     ids: Vec<QueueId>,
-    change: impl Fn(&Connection, QueueId) -> Result<usize, SpoolError> + Send + Sync + 'static,
+    by: &By,
+    change: impl Fn(&Connection, QueueId, &By) -> Result<usize, SpoolError> + Send + Sync + 'static,
 ) -> Result<usize, SpoolError> {
     let (ids, change) = (Arc::<[QueueId]>::from(ids), Arc::new(change));
     let (mut total, mut done) = (0, 0);
     while done < ids.len() {
         let started = Instant::now();
-        let (these, make) = (Arc::clone(&ids), Arc::clone(&change));
-        let (found, tried) = access.write(move |db| turn(db, &these[done..], &*make))?;
+        let (these, make, whose) = (Arc::clone(&ids), Arc::clone(&change), by.clone());
+        let (found, tried) = access.write(move |db| {
+            let (found, tried) = turn(db, &these[done..], &whose, &*make)?;
+            if found > 0 {
+                note_change(db, &whose, ChangeMade::Entries(found))?;
+            }
+            Ok((found, tried))
+        })?;
+        if let Some(noting) = by.noting.as_ref().filter(|_| found > 0) {
+            noting.written();
+        }
         (total, done) = (total + found, done + tried);
         // Then it is the relay's turn: SQLite's locks know no queue.
         if done < ids.len() {
@@ -154,11 +169,12 @@ fn in_turns(
 fn turn(
     db: &Connection,
     ids: &[QueueId],
-    change: impl Fn(&Connection, QueueId) -> Result<usize, SpoolError>,
+    by: &By,
+    change: impl Fn(&Connection, QueueId, &By) -> Result<usize, SpoolError>,
 ) -> Result<(usize, usize), SpoolError> {
     let (started, mut found, mut tried) = (Instant::now(), 0, 0);
     for id in ids.iter().take(BATCH) {
-        found += change(db, *id)?;
+        found += change(db, *id, by)?;
         tried += 1;
         if started.elapsed() > TURN {
             break;
@@ -168,7 +184,7 @@ fn turn(
 }
 
 /// Notes in the ledger that what had ended is in the queue again, if it is.
-fn reopen(db: &Connection, id: QueueId, before: Option<Here>, by: &By) -> Result<(), SpoolError> {
+pub(super) fn reopen(db: &Connection, id: QueueId, before: Option<Here>, by: &By) -> Result<(), SpoolError> {
     let Some(ended) = before.filter(|before| !before.open) else {
         return Ok(());
     };
@@ -182,7 +198,7 @@ fn reopen(db: &Connection, id: QueueId, before: Option<Here>, by: &By) -> Result
 }
 
 /// Writes what an operator did into the history of the request `about`, unless nothing was `found` to do it to.
-fn note(
+pub(super) fn note(
     db: &Connection,
     about: Option<i64>,
     did: &str,

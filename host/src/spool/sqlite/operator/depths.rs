@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::super::columns::next_hop;
-use crate::message::NextHop;
+use super::super::schema::key;
+use crate::message::{MessageId, NextHop};
 use crate::spool::{Depths, QueueState, SpoolError};
 
 /// How many requests are remembered. There can be tens of millions, and counting goes through all of them: the last count
@@ -55,11 +56,26 @@ pub(super) fn depths(db: &Connection, requests: &RequestCount) -> Result<Depths,
     Ok(Depths {
         waiting: by_peer(QueueState::Waiting)?,
         failed: by_peer(QueueState::Failed)?,
-        held: as_received(QueueState::Held)?,
+        held: as_received(QueueState::Held)? + count("SELECT count(*) FROM outgoing WHERE state = 3")?,
         unfinished: as_received(QueueState::Unfinished)?,
         untold: count("SELECT count(*) FROM event")?,
         transactions: requests.count(|| count("SELECT count(*) FROM request"))?,
     })
+}
+
+/// Steps from peer to peer through an index, and stops at the first message of each.
+pub(super) fn waiting_since(db: &Connection, before: MessageId) -> Result<Vec<NextHop>, SpoolError> {
+    const QUERY: &str = "
+        WITH RECURSIVE peers(peer) AS (
+            SELECT min(peer) FROM outgoing WHERE state = 0
+            UNION ALL
+            SELECT (SELECT min(peer) FROM outgoing WHERE state = 0 AND peer > peers.peer)
+            FROM peers WHERE peers.peer IS NOT NULL)
+        SELECT peer FROM peers WHERE peer IS NOT NULL AND EXISTS (
+            SELECT 1 FROM outgoing WHERE state = 0 AND outgoing.peer = peers.peer AND message < ?1)";
+    let mut query = db.prepare_cached(QUERY)?;
+    let rows = query.query_and_then([key(before)?], |row| next_hop(row, 0))?;
+    rows.collect()
 }
 
 #[cfg(test)]

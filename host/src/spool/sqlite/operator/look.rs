@@ -9,7 +9,7 @@ use super::super::content::read_chunks;
 use super::super::schema::key;
 use super::super::{pieces, stored};
 use crate::message::{MessageId, NextHop, Piece, QueueId, Source, Timestamp};
-use crate::spool::{Details, Filter, QueueEntry, QueueState, SpoolError};
+use crate::spool::{ContentOf, Details, Filter, QueueEntry, QueueState, SpoolError};
 
 /// Octets of a message that [`Look::show`] looks through for the end of its header.
 const MOST_HEADER: u64 = 256 * 1024;
@@ -20,7 +20,7 @@ pub(super) struct Look<'db> {
 }
 
 impl QueueState {
-    /// Its number in the queries below; the first three stand in `outgoing.state` as they are.
+    /// Its number in the queries below; the first four stand in `outgoing.state` as they are.
     pub(super) fn code(self) -> i64 {
         match self {
             Self::Waiting => 0,
@@ -65,7 +65,7 @@ impl Look<'_> {
         };
         let mut selects = Vec::new();
         let mut values = vec![Value::from(after.0), after.1.into(), (filter.limit as i64).into()];
-        if !matches!(filter.state, Some(QueueState::Held | QueueState::Unfinished)) {
+        if filter.state != Some(QueueState::Unfinished) {
             let mut select = format!("SELECT * FROM ({DESTINATIONS} WHERE (o.message, o.ordinal) > (?1, ?2)");
             if let Some(state) = filter.state {
                 // A number in the text, so that SQLite sees which index is for this state alone.
@@ -147,18 +147,60 @@ impl Look<'_> {
         rows.next()?.map(entry).transpose()
     }
 
-    fn header(&self, id: QueueId, entry: &QueueEntry) -> Result<Bytes, SpoolError> {
+    /// See [`Operator::content`](crate::spool::Operator::content).
+    pub(super) fn content(&self, of: ContentOf, from: u64, most: u64) -> Result<Option<(Bytes, u64)>, SpoolError> {
+        const SIZE: &str = "SELECT size FROM message WHERE id = ?1";
+        let _snapshot = self.db.unchecked_transaction()?;
+        let message = match of {
+            ContentOf::Received(message) => message,
+            ContentOf::Entry(id) => id.message(),
+        };
+        let mut query = self.db.prepare_cached(SIZE)?;
+        let received = query.query_row([key(message)?], |row| row.get::<_, i64>(0));
+        let Some(received) = received.optional()? else {
+            return Ok(None);
+        };
+        let pieces = match of {
+            ContentOf::Entry(id) if self.entry(id)?.is_none() => return Ok(None),
+            ContentOf::Entry(id) => self.pieces(id, received as u64)?,
+            ContentOf::Received(_) => vec![Piece::Received(0..received as u64)],
+        };
+        let total = pieces.iter().map(Piece::size).sum();
+        let (mut octets, mut skipped) = (BytesMut::new(), 0);
+        for piece in pieces {
+            let begins = skipped;
+            skipped += piece.size();
+            let room = most.saturating_sub(octets.len() as u64);
+            let first = from.saturating_sub(begins).min(piece.size());
+            let last = piece.size().min(first + room);
+            match piece {
+                Piece::New(new) => octets.extend_from_slice(&new[first as usize..last as usize]),
+                Piece::Received(range) => {
+                    let wanted = range.start + first..range.start + last;
+                    read_chunks(self.db, key(message)?, &wanted, &mut octets)?;
+                }
+            }
+        }
+        Ok(Some((octets.freeze(), total)))
+    }
+
+    /// What an entry is made of; `received` is the size of its message as received.
+    fn pieces(&self, id: QueueId, received: u64) -> Result<Vec<Piece>, SpoolError> {
         const PIECES: &str = "SELECT pieces FROM outgoing WHERE message = ?1 AND ordinal = ?2";
-        let message = key(id.message())?;
         let stored: Option<Vec<u8>> = self
             .db
-            .query_row(PIECES, (message, id.number()), |row| row.get(0))
+            .query_row(PIECES, (key(id.message())?, id.number()), |row| row.get(0))
             .optional()?;
-        let pieces = match stored {
-            None => vec![Piece::Received(0..entry.size)],
+        match stored {
+            None => Ok(vec![Piece::Received(0..received)]),
             Some(stored) => pieces::decode(&stored.into())
-                .ok_or_else(|| SpoolError::Broken(format!("the pieces of {id} are damaged")))?,
-        };
+                .ok_or_else(|| SpoolError::Broken(format!("the pieces of {id} are damaged"))),
+        }
+    }
+
+    fn header(&self, id: QueueId, entry: &QueueEntry) -> Result<Bytes, SpoolError> {
+        let message = key(id.message())?;
+        let pieces = self.pieces(id, entry.size)?;
         let mut header = BytesMut::new();
         for piece in pieces {
             let room = MOST_HEADER - header.len() as u64;

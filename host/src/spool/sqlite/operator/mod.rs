@@ -1,19 +1,24 @@
 //! The facet of operators, on SQLite: through the running relay's spool, or on a connection beside it.
 
 mod act;
+mod audit;
 mod depths;
 mod look;
+mod redirect;
 mod trace;
 mod values;
 
 use std::path::Path;
 
+use bytes::Bytes;
+use serde_json::Value;
+
 use super::access::Access;
-use super::{backup, check, schema};
-use crate::message::{MessageId, NextHop, QueueId};
+use super::{backup, check, schema, transactions};
+use crate::message::{MessageId, NextHop, PeerName, QueueId, Timestamp, Transaction};
 use crate::spool::{
-    By, Depths, Details, Filter, Operator, QueueEntry, Selection, Soundness, SpoolError, StoredValue, Traces,
-    ValueChange,
+    By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, Selection, Soundness, SpoolError, StoredValue,
+    Traces, ValueChange,
 };
 
 pub(super) use self::depths::RequestCount;
@@ -48,6 +53,22 @@ impl<A: Access> Operator for A {
         act::remove(self, ids, by)
     }
 
+    fn hold(&self, ids: &[QueueId], reason: &str, by: &By) -> Result<usize, SpoolError> {
+        redirect::hold(self, ids, reason, by)
+    }
+
+    fn reroute(&self, selection: Selection<'_>, to: &PeerName, by: &By) -> Result<usize, SpoolError> {
+        redirect::reroute(self, selection, to, by)
+    }
+
+    fn content(&self, of: ContentOf, from: u64, most: u64) -> Result<Option<(Bytes, u64)>, SpoolError> {
+        self.read(|db| Look { db }.content(of, from, most))
+    }
+
+    fn requests(&self, before: Option<MessageId>, limit: usize) -> Result<Vec<Transaction>, SpoolError> {
+        self.read(|db| transactions::page(db, before, limit))
+    }
+
     fn trace(&self, id: &str, by: &By) -> Result<Traces, SpoolError> {
         trace::trace(self, id, by)
     }
@@ -73,6 +94,18 @@ impl<A: Access> Operator for A {
 
     fn back_up(&self, to: &Path) -> Result<(u64, Soundness), SpoolError> {
         backup::back_up(self.folder(), to)
+    }
+
+    fn waiting_since(&self, before: MessageId) -> Result<Vec<NextHop>, SpoolError> {
+        self.read(|db| depths::waiting_since(db, before))
+    }
+
+    fn note(&self, at: Timestamp, entry: Value) -> Result<(), SpoolError> {
+        audit::note(self, at, entry)
+    }
+
+    fn noted(&self, after: u64, limit: usize) -> Result<Vec<(u64, Value)>, SpoolError> {
+        self.read(|db| audit::noted(db, after, limit))
     }
 
     fn depths(&self) -> Result<Depths, SpoolError> {

@@ -1,18 +1,17 @@
 //! Plug-ins' values, as operators see and change them.
 //!
-//! What operators changed is noted in the same transaction and in the same table, in the name of nobody's plug-in: none is
-//! called "".
+//! What operators changed is noted in the audit, in the same transaction. Before there was one, it was noted in the table of
+//! the values, in the name of nobody's plug-in: none is called "".
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::access::Access;
 use super::super::sums;
-use crate::spool::{By, SpoolError, StoredValue, ValueChange};
+use super::audit::note_change;
+use crate::spool::{By, ChangeMade, SpoolError, StoredValue, ValueChange};
 
-/// Whose rows the notes are.
+/// Whose rows the old notes are.
 const NOTES: &str = "";
-/// Notes that are kept.
-const KEPT: i64 = 10_000;
 
 pub(super) fn list(
     db: &Connection,
@@ -44,8 +43,8 @@ pub(super) fn set(
     by: &By,
 ) -> Result<Option<Vec<u8>>, SpoolError> {
     let (plugin, key, value) = (plugin.to_owned(), key.to_owned(), value.map(<[u8]>::to_vec));
-    let by = by.clone();
-    access.write(move |db| {
+    let (by, noting) = (by.clone(), by.noting.clone());
+    let changed = access.write(move |db| {
         const OLD: &str = "SELECT value FROM kv WHERE plugin = ?1 AND key = ?2";
         let old: Option<Vec<u8>> = db
             .prepare_cached(OLD)?
@@ -61,40 +60,17 @@ pub(super) fn set(
                 .prepare_cached("DELETE FROM kv WHERE plugin = ?1 AND key = ?2")?
                 .execute((&plugin, &key))?,
         };
-        let change = ValueChange {
-            at: by.at,
-            who: by.who.clone(),
-            plugin: plugin.clone(),
-            key: key.clone(),
-            was: old.clone(),
-            is: value.clone(),
-        };
-        note(db, &change)?;
+        let (before, after) = (old.as_deref(), value.as_deref());
+        note_change(db, &by, ChangeMade::Value { before, after })?;
         Ok(old)
-    })
-}
-
-fn note(db: &Connection, change: &ValueChange) -> Result<(), SpoolError> {
-    const LAST: &str = "SELECT coalesce(max(CAST(key AS INTEGER)), 0) FROM kv WHERE plugin = ?1";
-    const NOTE: &str = "INSERT INTO kv(plugin, key, value, sum) VALUES(?1, ?2, ?3, ?4)";
-    const FORGET: &str = "DELETE FROM kv WHERE plugin = ?1 AND CAST(key AS INTEGER) <= ?2";
-    let number: i64 = db.prepare_cached(LAST)?.query_row([NOTES], |row| row.get(0))?;
-    let text = serde_json::json!({
-        "at": change.at.0,
-        "who": change.who,
-        "plugin": change.plugin,
-        "key": change.key,
-        "was": change.was,
-        "is": change.is,
     });
-    let (key, text) = (format!("{:019}", number + 1), text.to_string().into_bytes());
-    let sum = sums::value(NOTES, &key, &text).value();
-    db.prepare_cached(NOTE)?.execute((NOTES, key, text, sum))?;
-    db.prepare_cached(FORGET)?.execute((NOTES, number + 1 - KEPT))?;
-    Ok(())
+    if let Some(noting) = noting.filter(|_| changed.is_ok()) {
+        noting.written();
+    }
+    changed
 }
 
-/// What operators changed, oldest first.
+/// What operators changed before there was an audit, oldest first.
 pub(super) fn changes(db: &Connection) -> Result<Vec<ValueChange>, SpoolError> {
     let mut query = db.prepare_cached("SELECT value FROM kv WHERE plugin = ?1 ORDER BY key")?;
     let rows = query.query_map([NOTES], |row| row.get::<_, Vec<u8>>(0))?;

@@ -1,0 +1,93 @@
+//! What there are alarms about.
+
+/// Words that stay: dashboards and webhooks go by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AlarmKind {
+    PeerDown,
+    QueueAge,
+    DeferralRate,
+    BreakerOpen,
+    RolledBack,
+    Disk,
+    Unwell,
+    DeadLetters,
+    ResponsesMissing,
+    NotFetched,
+    CertificateEnds,
+    ClockJumped,
+    TableRefused,
+    TableStale,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// To be seen to in time.
+    Warning,
+    /// To be seen to now: messages are lost, refused, or wait for good.
+    Critical,
+}
+
+impl Severity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl AlarmKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PeerDown => "peer-down",
+            Self::QueueAge => "queue-age",
+            Self::DeferralRate => "deferral-rate",
+            Self::BreakerOpen => "breaker-open",
+            Self::RolledBack => "rolled-back",
+            Self::Disk => "disk",
+            Self::Unwell => "unwell",
+            Self::DeadLetters => "dead-letters",
+            Self::ResponsesMissing => "responses-missing",
+            Self::NotFetched => "not-fetched",
+            Self::CertificateEnds => "certificate-ends",
+            Self::ClockJumped => "clock-jumped",
+            Self::TableRefused => "table-refused",
+            Self::TableStale => "table-stale",
+        }
+    }
+
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::BreakerOpen | Self::Disk | Self::Unwell | Self::DeadLetters => Severity::Critical,
+            _ => Severity::Warning,
+        }
+    }
+
+    /// What somebody can do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::PeerDown => {
+                "mm4relay peers --peer NAME says what each host said; ask the peer, or send another way: queue reroute"
+            }
+            Self::QueueAge => "mm4relay queue list --peer NAME says why its messages wait",
+            Self::DeferralRate => {
+                "mm4relay queue list --peer NAME has what the peer says; a lower rate may help: peers limit"
+            }
+            Self::BreakerOpen => "mm4relay plugin list has its failures; rollback, off, or reset once it is mended",
+            Self::RolledBack => "the new version failed more than the one before: mend it and put it there again",
+            Self::Disk => "make room on the spool's disk: the relay goes on by itself",
+            Self::Unwell => "the log says why; restart the relay when it does not recover",
+            Self::DeadLetters => {
+                "mm4relay queue list --state failed, then retry or drop; let the peer take bounces or responses"
+            }
+            Self::ResponsesMissing => {
+                "mm4relay requests --peer NAME --state timed-out; ask the peer whether its responses are sent"
+            }
+            Self::NotFetched => "see to whoever fetches the files of charging records",
+            Self::CertificateEnds => "put a new certificate in its place and reload",
+            Self::ClockJumped => "let the clock be kept by NTP; restart the relay when it is right",
+            Self::TableRefused => "mm4relay check says which rows are wrong; the table of before is used",
+            Self::TableStale => "see to whoever delivers the table",
+        }
+    }
+}

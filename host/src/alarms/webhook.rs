@@ -1,0 +1,128 @@
+//! Sending what is raised and cleared to somebody's program: one POST of JSON each, in order, signed, and tried again until
+//! it is taken or of no use any more.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper_util::rt::TokioIo;
+use ring::hmac;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Where to, and the secret that both sides know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Host and port.
+    pub to: String,
+    /// Path and query.
+    pub path: String,
+    /// Nothing is signed without one.
+    pub secret: Option<Vec<u8>>,
+}
+
+/// The time in seconds since 1970, and the HMAC-SHA256 of that time, a dot and the body, in hexadecimal.
+pub const SIGNATURE: &str = "x-mm4relay-signature";
+
+/// For one attempt.
+const PATIENCE: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// What nobody took for so long is old news.
+const GIVE_UP: Duration = Duration::from_secs(3600);
+
+impl Webhook {
+    /// Sends it, however often that takes.
+    ///
+    /// # Errors
+    /// What the last attempt came to, after an hour of them.
+    pub async fn send(&self, body: &[u8]) -> Result<(), String> {
+        let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
+        loop {
+            let tried = timeout(PATIENCE, self.try_once(body)).await;
+            let why = match tried.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+                Ok(()) => return Ok(()),
+                Err(why) => why,
+            };
+            if begun.elapsed() > GIVE_UP {
+                return Err(why);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn try_once(&self, body: &[u8]) -> Result<(), String> {
+        let error = |error: &dyn std::error::Error| error.to_string();
+        let stream = TcpStream::connect(&self.to).await.map_err(|why| error(&why))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|why| error(&why))?;
+        let connection = tokio::spawn(connection);
+        let request = self.request(body).map_err(|why| error(&why))?;
+        let answer = sender.send_request(request).await.map_err(|why| error(&why))?;
+        let status = answer.status();
+        // Read to its end, so that nobody complains of a broken connection; what it says is of no interest.
+        let _ = answer.into_body().collect().await;
+        connection.abort();
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(format!("it answered {status}")),
+        }
+    }
+
+    fn request(&self, body: &[u8]) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+        let mut request = Request::builder()
+            .method("POST")
+            .uri(&self.path)
+            .header(HOST, &self.to)
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(secret) = &self.secret {
+            let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+            request = request.header(SIGNATURE, signature(secret, now, body));
+        }
+        request.body(Full::new(Bytes::copy_from_slice(body)))
+    }
+}
+
+/// The header's value.
+fn signature(secret: &[u8], at: u64, body: &[u8]) -> String {
+    let mut signed = format!("{at}.").into_bytes();
+    signed.extend_from_slice(body);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let tag = hmac::sign(&key, &signed);
+    let hex: String = tag.as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("t={at},v1={hex}")
+}
+
+/// A secret as its file has it, without line ends.
+///
+/// # Errors
+/// It cannot be read, or is empty.
+pub fn read_secret(file: &Path) -> Result<Vec<u8>, String> {
+    let text = std::fs::read(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let secret = text.trim_ascii();
+    match secret.is_empty() {
+        true => Err(format!("{} is empty", file.display())),
+        false => Ok(secret.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made with: printf '%s' '1790000000.{"a":1}' | openssl dgst -sha256 -hmac secret
+    #[test]
+    fn a_signature_is_the_hmac_of_time_and_body() {
+        let made = signature(b"secret", 1_790_000_000, br#"{"a":1}"#);
+        assert_eq!(
+            made,
+            "t=1790000000,v1=da8fe498621aaab99d5b11c51346b13d1a2bf2914b865b8d3edd3531cab25a3e"
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! Alarms of a running relay: looks at the rooms again and again, and says what is raised and cleared.
+
+mod counts;
+mod signs;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
+
+use super::charging_files::ChargingFiles;
+use super::metrics::Life;
+use super::tables::Current;
+use crate::alarms::webhook::{Webhook, read_secret};
+use crate::alarms::{Alarm, AlarmChange, Board, Severity};
+use crate::clock::rfc3339;
+use crate::message::Masked;
+use crate::relay::Relay;
+use crate::spool::Spool;
+use crate::sync::lock;
+use crate::vitals::{Standing, Vitals};
+use signs::Looker;
+
+/// How often the rooms are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// News that wait for the webhook; past that, those that come are only in the log.
+const MOST: usize = 1000;
+
+/// What is raised.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms {
+    board: Mutex<Board>,
+}
+
+/// What is looked at.
+#[derive(Clone)]
+pub(super) struct Seen {
+    pub relay: Arc<Relay>,
+    pub database: Arc<dyn Spool>,
+    pub life: Life,
+    pub files: Option<Arc<ChargingFiles>>,
+    pub current: Arc<AsyncMutex<Current>>,
+}
+
+impl Alarms {
+    /// Most severe first, as people may see them.
+    pub fn raised(&self) -> Vec<Alarm> {
+        lock(&self.board).raised()
+    }
+
+    /// Looks, tells the log and the webhook, for as long as the tasks stand.
+    pub(super) fn watch(self: &Arc<Self>, seen: &Seen, vitals: &Arc<Vitals>) -> [Standing; 2] {
+        let (give, take) = mpsc::channel(MOST);
+        let (alarms, looked_at) = (Arc::clone(self), seen.clone());
+        let watching = vitals.keep("alarms", move || {
+            let (alarms, give, seen) = (Arc::clone(&alarms), give.clone(), looked_at.clone());
+            async move { alarms.keep_looking(seen, give).await }
+        });
+        let take = Arc::new(AsyncMutex::new(take));
+        let (current, name) = (Arc::clone(&seen.current), seen.relay.name.clone());
+        let sending = vitals.keep("webhook of alarms", move || {
+            keep_sending(Arc::clone(&take), Arc::clone(&current), name.clone())
+        });
+        [watching, sending]
+    }
+
+    async fn keep_looking(&self, seen: Seen, give: mpsc::Sender<Value>) {
+        let mut looker = Looker::new(seen);
+        loop {
+            let now = looker.now();
+            let (mut signs, calm) = looker.look().await;
+            // What peers and plug-ins say may name subscribers.
+            signs
+                .iter_mut()
+                .for_each(|sign| sign.said = Masked(&sign.said).to_string());
+            let changes = lock(&self.board).look(now, calm, signs);
+            for change in changes {
+                tell(&change);
+                if give.try_send(told(&change, now)).is_err() {
+                    tracing::warn!(
+                        event = "alarm-not-sent",
+                        "too many alarms wait for the webhook: this one is not sent"
+                    );
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+fn tell(change: &AlarmChange) {
+    match change {
+        AlarmChange::Raised(alarm) => {
+            let (name, said, remedy) = (alarm.name(), &alarm.said, alarm.kind.remedy());
+            match alarm.severity() {
+                Severity::Critical => {
+                    tracing::error!(alarm = name, remedy, event = "alarm-raised", "alarm: {said}");
+                }
+                Severity::Warning => tracing::warn!(alarm = name, remedy, event = "alarm-raised", "alarm: {said}"),
+            }
+        }
+        AlarmChange::Cleared(alarm) => {
+            tracing::info!(alarm = alarm.name(), event = "alarm-cleared", "the alarm is over");
+        }
+    }
+}
+
+/// For the webhook.
+fn told(change: &AlarmChange, now: crate::message::Timestamp) -> Value {
+    let (what, alarm) = match change {
+        AlarmChange::Raised(alarm) => ("raised", alarm),
+        AlarmChange::Cleared(alarm) => ("cleared", alarm),
+    };
+    json!({
+        "what": what,
+        "alarm": alarm.kind.as_str(),
+        "about": alarm.about,
+        "severity": alarm.severity().as_str(),
+        "since": rfc3339(alarm.since),
+        "at": rfc3339(now),
+        "said": alarm.said,
+        "remedy": alarm.kind.remedy(),
+    })
+}
+
+/// In order, each until it is taken.
+async fn keep_sending(take: Arc<AsyncMutex<mpsc::Receiver<Value>>>, current: Arc<AsyncMutex<Current>>, relay: String) {
+    let mut take = take.lock().await;
+    while let Some(mut news) = take.recv().await {
+        let alarms = current.lock().await.config.alarms.clone();
+        let Some(to) = alarms.webhook else { continue };
+        let secret = alarms.webhook_secret_file.as_deref().map(read_secret).transpose();
+        let sent = match secret {
+            Err(why) => Err(why),
+            Ok(secret) => {
+                news["relay"] = relay.clone().into();
+                let hook = Webhook {
+                    to: to.to,
+                    path: to.path,
+                    secret,
+                };
+                hook.send(news.to_string().as_bytes()).await
+            }
+        };
+        if let Err(why) = sent {
+            tracing::warn!(event = "alarm-not-sent", "the webhook did not take an alarm: {why}");
+        }
+    }
+    // Nobody raises alarms any more.
+    std::future::pending().await
+}

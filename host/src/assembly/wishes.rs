@@ -1,0 +1,48 @@
+//! What operators want for a while, taken up again when a relay starts.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::control::limits::{Limit, read_limits};
+use crate::control::peers::read_pauses;
+use crate::control::plugins::read_switched_off;
+use crate::message::PeerName;
+use crate::relay::Relay;
+
+/// What operators wanted before the relay ended stays so: pauses, limits, plug-ins that are switched off.
+pub(crate) fn take_up_wishes(folder: &Path, relay: &Relay) -> anyhow::Result<()> {
+    let now = relay.clock.now();
+    let pauses = read_pauses(folder).context("it is not known which peers are paused")?;
+    for (name, pause) in pauses.iter().filter(|(_, pause)| !pause.is_over(now)) {
+        if let Ok(peer) = PeerName::new(name) {
+            tracing::warn!(%peer, by = pause.by, reason = pause.reason, event = "peer-paused", "peer is paused: nothing is sent to it");
+            relay.delivery.pause(&peer, pause.until.map(|until| until.0));
+        }
+    }
+    let limits = read_limits(folder).context("it is not known which peers are limited")?;
+    for (name, limit) in limits.iter().filter(|(_, limit)| !limit.is_over(now)) {
+        if let Ok(peer) = PeerName::new(name) {
+            limit_peer(relay, &peer, limit);
+        }
+    }
+    let off = read_switched_off(folder).context("it is not known which plug-ins are switched off")?;
+    for (plugin, off) in &off {
+        tracing::warn!(
+            plugin,
+            by = off.by,
+            reason = off.reason,
+            event = "plugin-off",
+            "plug-in is switched off: no message is shown to it"
+        );
+    }
+    relay.catalogue.switch_off(off.into_keys().collect());
+    Ok(())
+}
+
+pub(super) fn limit_peer(relay: &Relay, peer: &PeerName, limit: &Limit) {
+    tracing::warn!(%peer, rate = limit.rate, by = limit.by, reason = limit.reason, event = "peer-limited", "peer is sent to no faster than this");
+    let until = limit.until.map(|until| until.0);
+    let rate = limit.rate().map(|rate| (rate, until));
+    relay.delivery.limit(peer, rate);
+}

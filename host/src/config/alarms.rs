@@ -1,0 +1,122 @@
+//! `[alarms]`: when something is wrong enough for somebody to hear of it, and where that is sent.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::file::{Read, Section};
+use super::forms::{count, duration, text};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarms {
+    /// `peer-down`: a peer none of whose hosts has talked to the relay for this long. Default 5 min: restarts are over.
+    pub peer_down: Duration,
+    /// `calm`: all has to be well again for this long before an alarm is cleared. Default 1 min.
+    pub calm: Duration,
+    /// `queue-age`: the age of a message that waits for its delivery still. Default 1 h.
+    pub queue_age: Duration,
+    /// `deferral-rate`: percent of a peer's attempts within five minutes that were deferred, from 20 attempts on.
+    /// Default 50.
+    pub deferral_rate: u32,
+    /// `dead-letters`: messages within an hour that did not arrive while nobody can be told. Default 1.
+    pub dead_letters: u32,
+    /// `responses-missing`: responses of one peer that did not come in time, within a quarter of an hour. Default 10.
+    pub responses_missing: u32,
+    /// `table-age`: the age of a table's file. Default: tables do not grow old.
+    pub table_age: Option<Duration>,
+    /// `webhook`: what is raised and cleared is sent there. Default: nowhere.
+    pub webhook: Option<AlarmWebhook>,
+    /// `webhook-secret-file`: what is sent is signed with what stands in there.
+    pub webhook_secret_file: Option<PathBuf>,
+}
+
+/// An address of somebody's program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmWebhook {
+    /// Host and port.
+    pub to: String,
+    /// Path and query.
+    pub path: String,
+}
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Self {
+            peer_down: 5 * MINUTE,
+            calm: MINUTE,
+            queue_age: HOUR,
+            deferral_rate: 50,
+            dead_letters: 1,
+            responses_missing: 10,
+            table_age: None,
+            webhook: None,
+            webhook_secret_file: None,
+        }
+    }
+}
+
+impl Alarms {
+    pub(super) fn read(s: &mut Section<'_>, base: &Path) -> Self {
+        const SECRET: &str = "the path of a file with the secret, such as \"webhook.secret\"";
+        let default = Self::default();
+        let read = Self {
+            peer_down: s
+                .optional("peer-down", duration(SECOND..=DAY))
+                .unwrap_or(default.peer_down),
+            calm: s.optional("calm", duration(SECOND..=HOUR)).unwrap_or(default.calm),
+            queue_age: s
+                .optional("queue-age", duration(SECOND..=30 * DAY))
+                .unwrap_or(default.queue_age),
+            deferral_rate: s
+                .optional("deferral-rate", count(1..=100))
+                .unwrap_or(default.deferral_rate),
+            dead_letters: s
+                .optional("dead-letters", count(1..=1_000_000))
+                .unwrap_or(default.dead_letters),
+            responses_missing: s
+                .optional("responses-missing", count(1..=1_000_000))
+                .unwrap_or(default.responses_missing),
+            table_age: s.optional("table-age", duration(MINUTE..=800 * DAY)),
+            webhook: s.optional("webhook", webhook),
+            webhook_secret_file: s
+                .optional("webhook-secret-file", text(SECRET))
+                .map(|file| base.join(file)),
+        };
+        if read.webhook.is_none() && read.webhook_secret_file.is_some() {
+            s.refuse("webhook-secret-file", "a webhook beside it");
+        }
+        read
+    }
+}
+
+/// `http://HOST[:PORT]/PATH`.
+fn webhook(value: &DeValue<'_>) -> Read<AlarmWebhook> {
+    let read = || {
+        let rest = value.as_str()?.strip_prefix("http://")?;
+        let (host, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, "/"),
+        };
+        let legal = |c: char| c.is_ascii_graphic();
+        let is_host = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
+        let has_port = host
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let to = if has_port {
+            host.to_owned()
+        } else {
+            format!("{host}:80")
+        };
+        (is_host && path.chars().all(legal)).then(|| AlarmWebhook {
+            to,
+            path: path.to_owned(),
+        })
+    };
+    read().ok_or_else(|| "an address such as \"http://127.0.0.1:8080/alarms\"".to_owned())
+}

@@ -1,0 +1,76 @@
+//! How fast a peer is sent to: as it is configured, or as an operator wants it for a while.
+
+use tokio::time::{Instant, sleep_until};
+use tracing::info;
+
+use super::Peer;
+use crate::delivery::pacing::Pacing;
+use crate::delivery::worker::Connection;
+use crate::message::{Outgoing, Rate, Timestamp};
+use crate::sync::lock;
+
+/// An operator's rate, in the place of the configured one.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    rate: Rate,
+    until: Option<Timestamp>,
+}
+
+impl Peer {
+    /// Sends no faster than this until the time comes, whatever is configured; `None`: as it is configured again.
+    pub fn limit(&self, limit: Option<(Rate, Option<Timestamp>)>) {
+        *lock(&self.limit) = limit.map(|(rate, until)| Limit { rate, until });
+        self.pace_anew();
+    }
+
+    /// Another rate is configured.
+    pub(super) fn rate_has_changed(&self) {
+        if lock(&self.limit).is_none() {
+            self.pace_anew();
+        }
+    }
+
+    fn pace_anew(&self) {
+        let limit = lock(&self.limit).map(|limit| limit.rate);
+        let rate = limit.or(self.options().rate);
+        *lock(&self.pacing) = rate.map(Pacing::new);
+        self.paced_anew.send_replace(());
+    }
+
+    /// Ends an operator's rate when its time is over.
+    pub fn heed_limit(&self) {
+        let limit = *lock(&self.limit);
+        let until = limit.and_then(|limit| limit.until);
+        if until.is_some_and(|until| until <= self.clock.now()) {
+            self.limit(None);
+            info!(peer = %self.options().name, event = "peer-limit-over", "peer is sent to at the configured rate again");
+        }
+    }
+
+    /// Waits for the message's turn under the peer's rate, without holding a connection for longer than one is kept.
+    /// False when nothing is to be begun any more.
+    pub async fn pace(&self, outgoing: &Outgoing, connection: &mut Option<Connection>) -> bool {
+        let (mut stopping, mut anew) = (self.stopping.subscribe(), self.paced_anew.subscribe());
+        loop {
+            let now = Instant::now();
+            let Some(turn) = lock(&self.pacing).as_mut().map(|pacing| pacing.reserve(now)) else {
+                return true;
+            };
+            let options = self.options();
+            // What is of no use any more does not wait for its turn.
+            let left = self.over_at(outgoing).since(self.clock.now());
+            let turn = turn.min(now + left);
+            if turn.duration_since(now) > options.idle
+                && let Some(open) = connection.take()
+            {
+                open.session.quit(&options).await;
+            }
+            tokio::select! {
+                () = sleep_until(turn) => return true,
+                _ = stopping.wait_for(|stop| *stop) => return false,
+                // There is another rate, or none any more.
+                _ = anew.changed() => {}
+            }
+        }
+    }
+}
