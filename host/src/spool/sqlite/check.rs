@@ -304,7 +304,7 @@ fn belongings(db: &Connection, checked: &mut Soundness) -> Result<(), SpoolError
             WHERE chunk >= id << ?1 AND chunk < (id + 1) << ?1) AS stored FROM message WHERE size <> stored";
     const NOBODYS: &str = "
         SELECT message, ordinal FROM outgoing WHERE message NOT IN (SELECT id FROM message)";
-    const STATES: &str = "SELECT message, ordinal FROM outgoing WHERE state NOT IN (0, 1, 2)";
+    const STATES: &str = "SELECT message, ordinal FROM outgoing WHERE state NOT IN (0, 1, 2, 3)";
     let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut sizes = db.prepare(SIZES)?;
     let mut rows = sizes.query([schema::PLACE_BITS])?;

@@ -277,13 +277,13 @@ pub(super) fn read(db: &Connection, id: i64) -> Result<Option<Transaction>, Spoo
 
 /// Transactions in the order of their ids, from the newest: at most `limit` with a lower id than `before`.
 pub(super) fn page(db: &Connection, before: Option<MessageId>, limit: usize) -> Result<Vec<Transaction>, SpoolError> {
-    const PAGE: &str = "SELECT id, state FROM request WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+    const PAGE: &str = "SELECT id, state, sum FROM request WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
     let before = before.map_or(Ok(i64::MAX), key)?;
     let mut query = db.prepare_cached(PAGE)?;
     let mut rows = query.query((before, limit as i64))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.extend(parse(row.get(0)?, row.get_ref(1)?.as_str().unwrap_or_default()));
+        found.extend(parse(row.get(0)?, row, 1)?);
     }
     Ok(found)
 }
