@@ -232,7 +232,6 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let limits = root.section("limits", Limits::read);
     let transactions = root.section("transactions", Transactions::read);
     let ledger = root.section("ledger", Ledger::read);
-    let alarms = root.section("alarms", |s| Alarms::read(s, base));
     let console = root.optional_section("console", Console::read);
     let control = root.optional_section("control", |s| Control::read(s, &folders));
     let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
@@ -268,7 +267,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         limits,
         transactions,
         ledger,
-        alarms,
+        alarms: root.section("alarms", |s| Alarms::read(s, base)),
         tls: tls.flatten(),
         console,
         control,

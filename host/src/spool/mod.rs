@@ -19,8 +19,7 @@
 //! | state | how it came there | what ends it |
 //! |---|---|---|
 //! | waiting | accepted, deferred, retried, or to be sent again | [`Queue::record`] |
-//! | failed | given up | an operator's retry, re-route or drop |
-//! | held | an operator keeps it back | an operator's release, re-route or drop |
+//! | failed, or held | given up; or an operator keeps it back | an operator's retry or release, re-route or drop |
 //! | awaiting | delivered, and its transaction [keeps](crate::message::Transaction::keeps) it: the relay may have to send it again | its leg is decided: gone; [`Change::Repeated`]: waiting; its transaction is forgotten: gone |
 //!
 //! Rooms see the store through its [`facets`], a trait each; [`open()`] and [`open_beside`] say which store that is. Today
