@@ -79,6 +79,18 @@ fn no_acknowledged_message_is_lost_or_charged_twice_when_the_relay_is_killed() {
         let records: Vec<u64> = files.iter().flat_map(|file| file.sequences.clone()).collect();
         assert!(records == counted, "{output}: every record in one file, in order");
     }
+    // The ledger comes to the same, with the files.
+    let read = format!("{} with ", counted_files(&found));
+    assert!(
+        found.ledger.contains(&read) && found.ledger.ends_with("balanced\n"),
+        "{}",
+        found.ledger
+    );
+}
+
+fn counted_files(found: &Found) -> String {
+    let files: usize = found.files.values().map(Vec::len).sum();
+    format!("{files} files")
 }
 
 /// The control: the harness above must find the losses of a relay that says 250 too early.
@@ -193,6 +205,7 @@ impl Trial {
                 .map(|(name, ..)| (*name, files(self.folder.path(), name)))
                 .collect(),
             queue,
+            ledger: ledger(self.folder.path()),
         };
         let log = std::fs::read_to_string(self.folder.path().join("arrived")).expect("the peer's log");
         for entry in log.lines().map(parsed) {
@@ -292,6 +305,16 @@ fn command(folder: &Path, words: &[&str]) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words:?} failed: {error}");
     String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// What `ledger check` says, whatever that is.
+fn ledger(folder: &Path) -> String {
+    let mut command = Command::new(binary());
+    command
+        .args(["ledger", "check", "--config"])
+        .arg(folder.join("relay.toml"));
+    let output = command.output().expect("the binary starts");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Each with its format, and what closes its files.
@@ -405,6 +428,8 @@ struct Found {
     /// By output.
     files: BTreeMap<&'static str, Vec<Closed>>,
     queue: String,
+    /// What `ledger check` says in the end.
+    ledger: String,
 }
 
 impl Found {
