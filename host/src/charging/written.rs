@@ -62,9 +62,11 @@ fn standard(
     let mut records = file::records_of(octets);
     for record in &mut records {
         whole.records += 1;
-        let sequence = ber::decode(&mut { record })
-            .map_err(|error| error.to_string())
-            .and_then(|decoded| full_sequence(&decoded, after).ok_or_else(|| "it has no sequence number".to_owned()));
+        let number = ber::local_sequence_number(record).map_err(|error| error.to_string());
+        let sequence = number.and_then(|number| {
+            let number = number.ok_or_else(|| "it has no sequence number".to_owned())?;
+            Ok(full_sequence(number, after))
+        });
         each(
             whole.records,
             sequence.map(|sequence| ReadBack {
@@ -89,17 +91,16 @@ fn standard(
 }
 
 /// The number in the stream, of which the record has 32 bits: the nearest one behind or before `near` that ends so.
-fn full_sequence(record: &ber::Decoded, near: u64) -> Option<u64> {
+fn full_sequence(low: u64, near: u64) -> u64 {
     const TURN: u64 = 1 << 32;
-    let number = record.fields.iter().find(|(name, _)| name == "localSequenceNumber");
-    let low: u64 = number?.1.parse().ok()?;
-    let same_turn = (near & !(TURN - 1)) | low;
-    let candidates = [
-        same_turn.checked_sub(TURN),
-        Some(same_turn),
-        same_turn.checked_add(TURN),
-    ];
-    candidates.into_iter().flatten().min_by_key(|one| one.abs_diff(near))
+    let same_turn = (near & !(TURN - 1)) | (low & (TURN - 1));
+    let before = same_turn.checked_sub(TURN).into_iter();
+    let nearest = before
+        .chain(same_turn.checked_add(TURN))
+        .min_by_key(|one| one.abs_diff(near));
+    nearest
+        .filter(|one| one.abs_diff(near) < same_turn.abs_diff(near))
+        .unwrap_or(same_turn)
 }
 
 fn lines(
@@ -198,19 +199,12 @@ mod tests {
 
     #[test]
     fn a_number_of_which_the_last_bits_are_known_is_the_nearest_one() {
-        let full = |low: &str, near| {
-            let record = ber::Decoded {
-                record_type: mm4relay_engine::RecordType::R4f,
-                fields: vec![("localSequenceNumber".into(), low.into())],
-            };
-            full_sequence(&record, near)
-        };
-        assert_eq!(full("7", 6), Some(7));
-        assert_eq!(full("6", 7), Some(6));
-        assert_eq!(full("0", 0xffff_ffff), Some(1 << 32));
-        assert_eq!(full("4294967295", 1 << 32), Some(0xffff_ffff));
-        assert_eq!(full("4294967295", 3), Some(0xffff_ffff));
-        assert_eq!(full("5", (3 << 32) + 4), Some((3 << 32) + 5));
+        assert_eq!(full_sequence(7, 6), 7);
+        assert_eq!(full_sequence(6, 7), 6);
+        assert_eq!(full_sequence(0, 0xffff_ffff), 1 << 32);
+        assert_eq!(full_sequence(0xffff_ffff, 1 << 32), 0xffff_ffff);
+        assert_eq!(full_sequence(0xffff_ffff, 3), 0xffff_ffff);
+        assert_eq!(full_sequence(5, (3 << 32) + 4), (3 << 32) + 5);
     }
 
     #[test]

@@ -51,6 +51,25 @@ pub fn decode(octets: &mut &[u8]) -> Result<Decoded, DecodeError> {
     Ok(Decoded { record_type, fields })
 }
 
+/// The last 32 bits of a record's number in the stream, without a look at its other fields; `None` where it has none.
+pub fn local_sequence_number(record: &[u8]) -> Result<Option<u64>, DecodeError> {
+    let record = tlv::take(&mut { record })?;
+    if record.class_and_form != CONTEXT | CONSTRUCTED {
+        return Err(DecodeError::NotARecord(record.class_and_form));
+    }
+    let record_type = layout::of_number(record.tag).ok_or(DecodeError::Unknown(record.tag))?;
+    let fields = layout::fields(record_type).iter();
+    let number = fields.rev().find(|(_, field)| *field == Field::LocalSequenceNumber);
+    let mut rest = record.content;
+    while !rest.is_empty() {
+        let element = tlv::take(&mut rest)?;
+        if number.is_some_and(|(tag, _)| *tag == element.tag) {
+            return Ok(integer(element.content));
+        }
+    }
+    Ok(None)
+}
+
 fn shown(field: Field, content: &[u8]) -> Result<String, DecodeError> {
     use Field::*;
     let problem = |problem| DecodeError::Field {

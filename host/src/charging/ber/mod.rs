@@ -13,5 +13,5 @@ mod tests;
 mod tlv;
 mod values;
 
-pub use decode::{DecodeError, Decoded, decode};
+pub use decode::{DecodeError, Decoded, decode, local_sequence_number};
 pub use encode::encode;
