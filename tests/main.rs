@@ -44,6 +44,7 @@ mod operator_verbs;
 mod peers;
 mod plugins;
 mod problems;
+mod registry;
 mod replay;
 mod rights;
 mod rooms;

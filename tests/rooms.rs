@@ -9,7 +9,8 @@ use std::process::Command;
 const EDGES: &[(&str, &[&str])] = &[
     ("message", &[]),
     ("protocol", &["message"]),
-    ("config", &["message"]),
+    ("config", &["message", "registry"]),
+    ("registry", &["outside"]),
     ("clock", &["message"]),
     ("telemetry", &["message"]),
     ("intake", &["protocol", "message", "clock", "spool"]),
@@ -61,6 +62,7 @@ const ASSEMBLY: &[&str] = &[
     "vitals",
     "intake",
     "pipeline",
+    "registry",
     "rehearsal",
     "versions",
     "routing",

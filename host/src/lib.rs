@@ -43,6 +43,7 @@ pub mod numbering;
 mod outside;
 pub mod pipeline;
 pub mod protocol;
+pub mod registry;
 pub mod rehearsal;
 pub mod relay;
 pub mod routing;

@@ -28,9 +28,11 @@ use super::findings::Findings;
 use super::numbers::RoutedNumbers;
 use super::outside::Neighbours;
 use super::services::table_set;
+use super::sources;
 
-/// The links, in the order of the file; their calls go to `recorder`.
-pub fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Result<Vec<LinkSpec>> {
+/// The links, in the order of the file; their calls go to `recorder`. What is in a registry only is fetched.
+pub async fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Result<Vec<LinkSpec>> {
+    sources::fetch_missing(config).await?;
     let signing = Arc::new(signing(&config.plugin_signing)?);
     let inside = Arc::new(inside(config));
     let spec = |plugin: &config::Plugin| {
@@ -130,7 +132,7 @@ pub(crate) async fn check(config: &Config, tables: &Tables, found: &mut Findings
     if config.plugins.is_empty() {
         return Vec::new();
     }
-    let (engine, loaded) = match trial(config, tables) {
+    let (engine, loaded) = match trial(config, tables).await {
         Ok((engine, services, specs)) => (engine.clone(), Catalogue::load(engine, services, specs).await),
         Err(error) => {
             found.problem("plugin", format!("{error:#}"));
@@ -196,7 +198,7 @@ pub(crate) async fn rehearsed(
     directory: Arc<Directory>,
     found: &mut Findings,
 ) -> Option<Arc<Chain>> {
-    let catalogue = match on_stage(config, tables, values, Arc::new(RoutedNumbers(directory))) {
+    let catalogue = match on_stage(config, tables, values, Arc::new(RoutedNumbers(directory))).await {
         Ok((engine, services, specs)) => Catalogue::load(engine, services, specs).await,
         Err(error) => {
             found.problem("plugin", format!("{error:#}"));
@@ -212,11 +214,11 @@ pub(crate) async fn rehearsed(
     }
 }
 
-fn trial(config: &Config, tables: &Tables) -> anyhow::Result<(Engine, Arc<dyn Services>, Vec<LinkSpec>)> {
-    on_stage(config, tables, Arc::new(NoValues), Arc::new(NoNumbers))
+async fn trial(config: &Config, tables: &Tables) -> anyhow::Result<(Engine, Arc<dyn Services>, Vec<LinkSpec>)> {
+    on_stage(config, tables, Arc::new(NoValues), Arc::new(NoNumbers)).await
 }
 
-fn on_stage(
+async fn on_stage(
     config: &Config,
     tables: &Tables,
     kv: Arc<dyn KvSource>,
@@ -237,7 +239,7 @@ fn on_stage(
         outside: Arc::new(NobodyOutside),
         seeds: Seeds::new()?,
     };
-    Ok((engine, Arc::new(services), specs(config, None)?))
+    Ok((engine, Arc::new(services), specs(config, None).await?))
 }
 
 /// Where the relay keeps compiled code.

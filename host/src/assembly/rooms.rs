@@ -168,7 +168,13 @@ async fn load_catalogue(
         ),
     }
     let history = History::open(&config.relay.spool);
-    let catalogue = Catalogue::open(engine.clone(), services, plugins::specs(config, recorder)?, history).await;
+    let catalogue = Catalogue::open(
+        engine.clone(),
+        services,
+        plugins::specs(config, recorder).await?,
+        history,
+    )
+    .await;
     engine.give_way();
     catalogue.map_err(|error| {
         let mut found = found.blank();

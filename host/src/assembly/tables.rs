@@ -248,10 +248,12 @@ impl Relay {
         recorder: Option<&Arc<Recorder>>,
         found: &mut Findings,
     ) -> Result<(), Findings> {
-        let made = Neighbours::of(config, &self.gates)
-            .and_then(|outside| services(tables, &self.store.values, &self.clock, directory, outside))
-            .and_then(|services| Ok((plugins::specs(config, recorder)?, services)));
-        match made {
+        let made = async {
+            let outside = Neighbours::of(config, &self.gates)?;
+            let services = services(tables, &self.store.values, &self.clock, directory, outside)?;
+            anyhow::Ok((plugins::specs(config, recorder).await?, services))
+        };
+        match made.await {
             Err(error) => found.problem("plugin", format!("{error:#}")),
             Ok((specs, services)) => {
                 if let Err(error) = self.catalogue.replace(specs, services).await {

@@ -16,6 +16,7 @@ use super::forms::{NAME, count, duration, name, public_key, size, text, yes_or_n
 use super::peer::Peer;
 use super::problem::one_of;
 use crate::message::OnFailure;
+use crate::registry::Reference;
 
 pub use when::PluginWhen;
 
@@ -28,8 +29,10 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 pub struct Plugin {
     /// In logs, in charging records, and the namespace of its durable values: keep it when the file changes.
     pub name: String,
-    /// The component; relative paths start at `plugin-folder`.
+    /// The component; relative paths start at `plugin-folder`. With `source`, where it is kept once it was fetched.
     pub file: PathBuf,
+    /// Where it is fetched from when its file is not there: a place in a registry, pinned by its digest.
+    pub source: Option<Reference>,
     pub grants: BTreeSet<Grant>,
     /// What it may do with messages. Default: everything.
     pub may: May,
@@ -110,10 +113,7 @@ impl Plugin {
         if name.as_ref().is_some_and(|name| !taken.insert(name.clone())) {
             s.refuse("name", "a name that no other plug-in has");
         }
-        let file = s
-            .required("file", FILE, text(FILE))
-            .map(|file| folders.plugins.join(file));
-        let file = file.map(|file| folders.existing(s, "file", file, "a component that exists"));
+        let (file, source) = component(s, folders);
         let grants = s.list("grants", |value| {
             let word = value.as_str().unwrap_or_default();
             word.parse().map_err(|_| one_of(word, &Grant::NAMES))
@@ -150,6 +150,7 @@ impl Plugin {
         Some(Self {
             name: name?,
             file: file?,
+            source,
             grants: grants.into_iter().collect(),
             may,
             on_failure: on_failure.unwrap_or_default(),
@@ -168,6 +169,37 @@ impl Plugin {
 }
 
 const FILE: &str = "the path of a component, such as \"address_rewrite.wasm\"";
+const SOURCE: &str = "a place in a registry and a digest, such as \"oci://registry.example/stamp@sha256:...\"";
+
+/// `file`, or `source` and the file that it is kept in.
+fn component(s: &mut Section<'_>, folders: &Folders<'_>) -> (Option<PathBuf>, Option<Reference>) {
+    if !s.has("source") {
+        let file = s
+            .required("file", FILE, text(FILE))
+            .map(|file| folders.plugins.join(file));
+        let file = file.map(|file| folders.existing(s, "file", file, "a component that exists"));
+        return (file, None);
+    }
+    if s.has("file") {
+        s.refuse(
+            "file",
+            "nothing beside source: what is fetched is kept as oci/DIGEST.wasm in plugin-folder",
+        );
+    }
+    let source = s.optional("source", |value| {
+        let place: Reference = text(SOURCE)(value)?.parse().map_err(|why| format!("{SOURCE}; {why}"))?;
+        match place.digest {
+            Some(digest) => Ok((place, digest)),
+            None => Err(format!(
+                "{SOURCE}: what a tag names can change; plugin push and plugin pull print the digest"
+            )),
+        }
+    });
+    let file = source
+        .as_ref()
+        .map(|(_, digest)| folders.plugins.join(format!("oci/{}.wasm", digest.hex())));
+    (file, source.map(|(place, _)| place))
+}
 
 impl PluginBreaker {
     fn read(s: &mut Section<'_>) -> Self {

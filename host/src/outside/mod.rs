@@ -18,3 +18,4 @@ pub use breaker::{BreakerTerms, GateState};
 pub use gate::{ENDS, GateReading, GateTerms, Gates, Kind};
 pub use scanner::{Address, Scanner, ScannerTerms};
 pub use service::{Service, ServiceTerms, service_for};
+pub use wire::exchange;

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use mm4relay_engine::{HeaderField, HttpResponse};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -33,6 +33,29 @@ pub(super) struct Wire<'a> {
     pub tls: Option<&'a Arc<ClientConfig>>,
     /// Octets of an answer's body.
     pub response_size: usize,
+}
+
+/// One question of the relay's own, to whatever address its host has: the caller knows whom it asks.
+///
+/// # Errors
+/// Why there is no answer, or none of at most `response_size` octets.
+pub async fn exchange(
+    origin: &WebOrigin,
+    tls: Option<&Arc<ClientConfig>>,
+    request: Request<Full<Bytes>>,
+    response_size: usize,
+) -> Result<HttpResponse, String> {
+    let everywhere = [IpNet::from(Ipv4Net::default()), IpNet::from(Ipv6Net::default())];
+    let wire = Wire {
+        origin,
+        networks: &everywhere,
+        tls,
+        response_size,
+    };
+    wire.ask(request).await.map_err(|trouble| match trouble {
+        Trouble::Failed(why) | Trouble::TooLarge(why) => why,
+        Trouble::Unfit(fault) => format!("it cannot be asked: {fault:?}"),
+    })
 }
 
 fn failed(what: &str) -> impl Fn(&dyn Display) -> Trouble + '_ {

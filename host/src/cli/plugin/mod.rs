@@ -10,6 +10,7 @@ mod list;
 mod load;
 mod new;
 mod operate;
+mod registry;
 mod replay;
 mod sign;
 mod test;
@@ -49,6 +50,10 @@ pub enum Args {
     Keygen(sign::KeygenArgs),
     /// Sign a component: writes FILE.sig
     Sign(sign::SignArgs),
+    /// Put a component, and its signature, into an OCI registry
+    Push(registry::PushArgs),
+    /// Fetch a component, and its signature, from an OCI registry
+    Pull(registry::PullArgs),
     /// Say which versions a relay runs and keeps, and what became of the last attempts to load one
     List(list::Args),
     /// Give a running relay a new version of a plug-in, and wait for what it says
@@ -75,6 +80,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Args::Replay(args) => replay::run(&args).await,
         Args::Keygen(args) => sign::keygen(&args),
         Args::Sign(args) => sign::sign(&args),
+        Args::Push(args) => registry::push(&args).await,
+        Args::Pull(args) => registry::pull(&args).await,
         Args::List(args) => list::run(&args).await,
         Args::Off(args) => operate::off(args).await,
         Args::On(args) => operate::on(args).await,
