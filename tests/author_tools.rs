@@ -41,7 +41,7 @@ fn the_library_of_samples_is_listed_shown_and_written() {
     assert_eq!(shown.out, written, "as it is on the wire");
     refused(
         &mm4relay(&["sample", "show", "phota"]),
-        "there is no sample \"phota\"; there are photo,",
+        "there is no sample \"phota\"; there are photo",
     );
 
     let several = folder.path().join("several");
