@@ -73,6 +73,7 @@ pub(super) const TABLES: &str = "
         envelope TEXT NOT NULL, pieces BLOB NOT NULL, sum INTEGER, PRIMARY KEY(message, ordinal)) WITHOUT ROWID;
     CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = 0;
     CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = 1;
+    CREATE INDEX outgoing_held ON outgoing(message) WHERE state = 3;
     CREATE INDEX outgoing_expires ON outgoing(peer, expires) WHERE state = 0 AND expires IS NOT NULL;
 
     -- An outcome that plug-ins must still be told, with its own copy of the outgoing message as it was at the attempt.
@@ -127,10 +128,6 @@ pub(super) const TABLES: &str = "
     CREATE TABLE kv(
         plugin TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, sum INTEGER, PRIMARY KEY(plugin, key)) WITHOUT ROWID;
 ";
-
-/// Without it, counting what operators keep back would go through all that waits. It holds nothing else, and earlier
-/// versions do not mind it: no format of its own.
-const HELD: &str = "CREATE INDEX IF NOT EXISTS outgoing_held ON outgoing(message) WHERE state = 3";
 
 /// Pauses are a day at the longest, and a little more for their spread: what is due later was stored by a clock that was
 /// ahead. It is due now.
@@ -199,7 +196,6 @@ pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection
         db.pragma_update(None, "max_page_count", (octets / u64::from(PAGE)) as i64)?;
     }
     upgrade::bring_up(&mut db, folder, options.backup)?;
-    db.execute(HELD, ())?;
     believe_no_far_times(&db, options.clock.now())?;
     // SQLite flushes the folder for its log, not for the database itself.
     let synced = File::open(folder).and_then(|folder| folder.sync_all());

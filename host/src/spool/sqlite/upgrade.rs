@@ -77,6 +77,7 @@ const FROM_5: &str = "
     ALTER TABLE history ADD COLUMN sum INTEGER;
     ALTER TABLE ledger ADD COLUMN sum INTEGER;
     ALTER TABLE kv ADD COLUMN sum INTEGER;
+    CREATE INDEX outgoing_held ON outgoing(message) WHERE state = 3;
 ";
 
 /// Damaged rows that are named one by one.
