@@ -79,7 +79,16 @@ async fn a_handle_that_outlives_configure_is_refused() {
 
 #[tokio::test]
 async fn what_exists_only_with_a_message_is_refused_by_name() {
-    for interface in ["message", "kv", "charging", "random", "metrics", "numbering"] {
+    for interface in [
+        "message",
+        "kv",
+        "charging",
+        "random",
+        "metrics",
+        "numbering",
+        "scan",
+        "http",
+    ] {
         let error = refusal(spec(at_configure(&format!("ask-{interface}")))).await;
         assert!(
             matches!(error.kind, LoadErrorKind::OnlyInProcess { interface: it } if it == interface),

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 
 use exports::mm4::filter::plugin::{Description, Guest, Occasions};
 use mm4::filter::types::{BodyWriter, Fault, MessageType, Occasion, Verdict};
-use mm4::filter::{charging, clock, config, kv, log, message, metrics, numbering, random, tables};
+use mm4::filter::{charging, clock, config, http, kv, log, message, metrics, numbering, random, scan, tables};
 use serde_json::Value;
 
 /// What `configure` leaves for `process`. All of it is in the snapshot.
@@ -68,6 +68,13 @@ impl Guest for Hostile {
             "ask-random" => drop(random::number()),
             "ask-metrics" => drop(metrics::count("configured", 1)),
             "ask-numbering" => drop(numbering::lookup("+15555550100")),
+            "ask-scan" => drop(scan::part(1, "clamd")),
+            "ask-http" => drop(http::fetch(&http::Request {
+                method: "GET".into(),
+                url: "https://service.example/".into(),
+                headers: vec![],
+                body: vec![],
+            })),
             "ask-charging" => drop(charging::emit(&habits::record(String::new()))),
             "table" => {
                 let rows = number("rows") as u32;
