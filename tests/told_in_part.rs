@@ -72,6 +72,18 @@ fn one_destination_among_others_has_no_route() {
     exchange.respond(&exchange.b.wait_for(at_b + 1)[at_b].clone(), "Ok");
     let heard = word(&exchange.a.wait_for(at_a + 1)[at_a]);
     assert_eq!(heard, Response("Error-sending-address-unresolved"));
+    let traced = exchange.relay.print(&["trace", "k1@mms.a.example", "--json"]);
+    let traced: serde_json::Value = serde_json::from_str(traced.trim()).expect("JSON");
+    let ordinal_in = |destinations: &serde_json::Value| {
+        let all = destinations.as_array().expect("a list");
+        let lost = all
+            .iter()
+            .find(|to| to["peer"] == "no-route")
+            .expect("it is among them");
+        lost["ordinal"].as_u64()
+    };
+    assert_eq!(ordinal_in(&traced["destinations"]), Some(1));
+    assert_eq!(ordinal_in(&traced["history"][0]["destinations"]), Some(1));
     // The only one: a reply, as to every request that goes nowhere.
     let answer = exchange.offer(
         sample::FROM,

@@ -51,3 +51,7 @@ pub use rehearsal::{Stage, stage};
 pub use route::explain as explain_route;
 pub use sources::Asking;
 pub use start::{Died, InFrontOfInbox, Running, Setup};
+
+/// For tests of the street, which are built of the same configuration.
+#[cfg(test)]
+pub(crate) use terms::terms;

@@ -36,7 +36,7 @@ mod settle;
 mod standing;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod worker;
 
 use std::collections::HashMap;

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mm4relay_engine::{self as engine, Occasion, Plugin};
+use mm4relay_engine::{self as engine, Occasion};
 
-use crate::message::{
-    Append, HoldRule, Holder, KvWrite, Message, NextHop, OnFailure, PeerName, RecipientId, Refusal, Step, StreamName,
-};
+use crate::message::{HoldRule, Holder, Message, NextHop, OnFailure, PeerName, RecipientId, Refusal};
 use crate::protocol::mm4;
 
+use super::effects::Effects;
 use super::link::Link;
 use super::meter::Counted;
 use super::subject::{View, message_type};
@@ -20,21 +19,9 @@ use super::{boundary, describe};
 #[derive(Clone, Default)]
 pub struct Chain {
     pub links: Vec<Link>,
-}
-
-/// What plug-ins asked for besides edits, to be committed with the message.
-#[derive(Clone, Debug, Default)]
-pub struct Effects {
-    pub appends: Vec<Append>,
-    pub kv: Vec<KvWrite>,
-    /// What plug-ins counted of their own. It has been counted already, and is not committed: here it is for those who
-    /// look on.
-    pub measures: Vec<engine::Measure>,
-    /// The rules of their settings that had a part in it, for those who look on.
-    pub rules: Vec<String>,
-    /// What plug-ins used of the message, for those who look on.
-    pub used: engine::Used,
-    pub journey: Vec<Step>,
+    /// In the place of plug-ins.
+    #[cfg(test)]
+    pub(super) script: Option<Arc<dyn super::script::Script>>,
 }
 
 /// What a message came to in a run of the chain.
@@ -56,9 +43,18 @@ pub enum Passage {
 pub type Destination = engine::Destination;
 
 impl Chain {
+    /// In this order.
+    pub fn new(links: Vec<Link>) -> Self {
+        Self {
+            links,
+            #[cfg(test)]
+            script: None,
+        }
+    }
+
     /// A chain of one.
     pub fn of(link: Link) -> Self {
-        Self { links: vec![link] }
+        Self::new(vec![link])
     }
 
     /// The chain without these plug-ins.
@@ -67,6 +63,8 @@ impl Chain {
         let stays = |link: &&Link| !names.iter().any(|name| name == link.plugin.name());
         Self {
             links: links.filter(stays).cloned().collect(),
+            #[cfg(test)]
+            script: self.script.clone(),
         }
     }
 
@@ -89,6 +87,10 @@ impl Chain {
         next_hops: &[NextHop],
         effects: &mut Effects,
     ) -> Passage {
+        #[cfg(test)]
+        if let Some(script) = &self.script {
+            return super::script::run(&**script, &message, occasion, effects);
+        }
         let source = message.origin.source.clone();
         let ends = Ends {
             source: source.as_str(),
@@ -312,76 +314,4 @@ fn edited(message: &Arc<Message>, edits: Vec<engine::Edit>, occasion: &Occasion)
     }
     let edited = mm4::apply(Message::clone(message), &edits).map_err(illegal)?;
     Ok((did, edited, routes))
-}
-
-impl Effects {
-    fn take(&mut self, plugin: &Plugin, occasion: &Occasion, judgement: engine::Judgement, did: Vec<String>) {
-        let occasion = match occasion {
-            Occasion::Departure(destination) => format!("departure to {}", destination.peer),
-            Occasion::Arrival => "arrival".into(),
-            Occasion::Outcome(_) => "outcome".into(),
-        };
-        let micros = u64::try_from(judgement.spent.time.as_micros()).unwrap_or(u64::MAX);
-        self.journey.push(Step {
-            plugin: plugin.name().to_owned(),
-            occasion,
-            did,
-            micros,
-            body_octets_read: judgement.spent.body_bytes_read,
-        });
-        self.keep(plugin, judgement);
-    }
-
-    /// Forgets what plug-ins asked for; what they did is still shown.
-    pub fn forget_requests(&mut self) {
-        self.appends.clear();
-        self.kv.clear();
-    }
-
-    /// Joins what another run asked for.
-    pub fn add(&mut self, more: Effects) {
-        self.appends.extend(more.appends);
-        self.kv.extend(more.kv);
-        self.measures.extend(more.measures);
-        self.rules.extend(more.rules);
-        self.used.add(&more.used);
-        self.journey.extend(more.journey);
-    }
-
-    /// Keeps the records and values of a call that succeeded.
-    pub(super) fn keep(&mut self, plugin: &Plugin, judgement: engine::Judgement) {
-        let name = plugin.name();
-        let version = &plugin.description().version;
-        for record in &judgement.records {
-            let when_answered = record.when_answered;
-            // Serialising plain strings and numbers cannot fail; were it ever to, the record must not vanish silently.
-            let record = serde_json::to_value(record).unwrap_or_else(|error| format!("unencodable: {error}").into());
-            self.appends.push(Append {
-                stream: StreamName::CHARGING,
-                plugin: name.to_owned(),
-                version: version.clone(),
-                record,
-                when_answered,
-            });
-        }
-        self.measures.extend(judgement.measures);
-        self.rules.extend(judgement.rules);
-        self.used.add(&judgement.used);
-        self.kv.extend(judgement.kv.into_iter().map(|write| match write {
-            engine::KvWrite::Set { key, value } => KvWrite::Set {
-                plugin: name.to_owned(),
-                key,
-                value,
-            },
-            engine::KvWrite::Delete { key } => KvWrite::Delete {
-                plugin: name.to_owned(),
-                key,
-            },
-            engine::KvWrite::Increment { key, by } => KvWrite::Increment {
-                plugin: name.to_owned(),
-                key,
-                by,
-            },
-        }));
-    }
 }

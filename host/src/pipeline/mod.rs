@@ -27,19 +27,23 @@ mod boundary;
 pub(crate) mod chain;
 mod compiling;
 mod describe;
+mod effects;
 mod health;
 mod link;
 mod meter;
 mod outcome;
+#[cfg(test)]
+pub(crate) mod script;
 mod services;
 mod subject;
 pub mod tap;
 pub mod tape;
 pub(crate) mod when;
 
-pub use chain::{Chain, Destination, Effects, Passage};
+pub use chain::{Chain, Destination, Passage};
 pub use compiling::{COMPILER_COMMAND, compile_as_told, engine_options};
 pub use describe::rule as rule_line;
+pub use effects::Effects;
 pub use health::{Health, Tally};
 pub use link::Link;
 pub use meter::{FAILURES, Histogram, Own, Reading, VERDICTS};

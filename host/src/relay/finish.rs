@@ -88,7 +88,7 @@ impl Relay {
         }
     }
 
-    async fn finish(&self, unfinished: Unfinished) {
+    pub(super) async fn finish(&self, unfinished: Unfinished) {
         let (id, attempts) = (unfinished.incoming.id, unfinished.attempts);
         let run = Run::again(self.catalogue.on_duty(), &unfinished, self.clock.now());
         let came_to = tokio::time::timeout(BUDGET, self.journey(unfinished.incoming.clone(), &run)).await;

@@ -131,7 +131,7 @@ impl<'a> Gathered<'a> {
         let ordinal = outgoing.id.ordinal;
         let at = match outgoing.next_hop.clone() {
             NextHop::Peer(peer) => Place::Destination { ordinal, peer },
-            nowhere => Place::Aside(nowhere),
+            NextHop::Nowhere => Place::Unroutable { ordinal },
         };
         self.legs.push(Leg {
             transaction_id,

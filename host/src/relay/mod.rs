@@ -27,6 +27,8 @@ pub(crate) mod quirks;
 mod rights;
 mod run;
 mod stored_outcome;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

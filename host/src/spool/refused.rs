@@ -60,6 +60,12 @@ impl Refusals {
         Ok(Self(sender))
     }
 
+    /// Writes nothing down.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Self {
+        Self(sync_channel(1).0)
+    }
+
     /// Never waits.
     pub fn note(&self, refused: Refused) {
         // What finds no room is in the log.

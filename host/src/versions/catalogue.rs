@@ -7,6 +7,9 @@
 //! Changes are prepared one after the other, which may take long. The swap itself is short and has a lock of its own, so
 //! that a version that fails in traffic is put back at once, whatever is being prepared meanwhile.
 
+#[cfg(test)]
+mod scripted;
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -263,7 +266,7 @@ impl Catalogue {
             let before = self.chain();
             let mut links = before.links.clone();
             change(&before, &mut links);
-            self.chain.store(Arc::new(Chain { links: links.clone() }));
+            self.chain.store(Arc::new(Chain::new(links.clone())));
             (before, links)
         };
         for link in &links {

@@ -21,6 +21,9 @@ pub struct Leg {
 pub enum Place {
     /// This peer is asked, or would have been, in the outgoing message with this ordinal.
     Destination { ordinal: Ordinal, peer: PeerName },
+    /// Nothing leads to these recipients. What would have been sent is in the outgoing message with this ordinal, which was
+    /// given up at once.
+    Unroutable { ordinal: Ordinal },
     /// Nobody is asked, or no longer for these recipients.
     Aside(NextHop),
 }
@@ -77,14 +80,14 @@ impl Leg {
     pub fn asked(&self) -> Option<&PeerName> {
         match &self.at {
             Place::Destination { peer, .. } => Some(peer),
-            Place::Aside(_) => None,
+            Place::Unroutable { .. } | Place::Aside(_) => None,
         }
     }
 
     /// That of the outgoing message.
     pub fn ordinal(&self) -> Option<Ordinal> {
         match self.at {
-            Place::Destination { ordinal, .. } => Some(ordinal),
+            Place::Destination { ordinal, .. } | Place::Unroutable { ordinal } => Some(ordinal),
             Place::Aside(_) => None,
         }
     }
@@ -93,6 +96,7 @@ impl Leg {
     pub fn next_hop(&self) -> NextHop {
         match &self.at {
             Place::Destination { peer, .. } => NextHop::Peer(peer.clone()),
+            Place::Unroutable { .. } => NextHop::Nowhere,
             Place::Aside(next_hop) => next_hop.clone(),
         }
     }
@@ -101,6 +105,7 @@ impl Leg {
     pub fn peer(&self) -> Option<&PeerName> {
         match &self.at {
             Place::Destination { peer, .. } => Some(peer),
+            Place::Unroutable { .. } => None,
             Place::Aside(next_hop) => next_hop.peer(),
         }
     }

@@ -79,7 +79,7 @@ impl Contender {
         let chain = catalogue.chain();
         let links = chain.links.iter().cloned().map(Link::counting).collect();
         Ok(Loaded {
-            chain: Arc::new(Chain { links }),
+            chain: Arc::new(Chain::new(links)),
             limits,
             _catalogue: catalogue,
         })

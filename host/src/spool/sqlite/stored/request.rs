@@ -285,8 +285,8 @@ impl TryFrom<StoredLeg> for Leg {
         Ok(Self {
             at: match (Ordinal::new(stored.ordinal), next_hop(&stored.peer)?) {
                 (Some(ordinal), NextHop::Peer(peer)) => Place::Destination { ordinal, peer },
-                // An earlier version gave an ordinal also to recipients that have no next hop.
-                (_, next_hop) => Place::Aside(next_hop),
+                (Some(ordinal), NextHop::Nowhere) => Place::Unroutable { ordinal },
+                (None, next_hop) => Place::Aside(next_hop),
             },
             transaction_id: stored.transaction_id.map(OpaqueId::from_text),
             recipients: all(stored.recipients)?,
