@@ -107,7 +107,10 @@ mod tests {
         let good = engine::Edit::RemoveHeader("X-Old".into());
         let bad = engine::Edit::AddRecipient("+15555550100\r\nRCPT TO:<x@y.example>".into());
         let error = legal_edits(vec![good, bad]).unwrap_err();
-        assert!(error.0.starts_with("edit 2: an address must not hold"), "{error}");
+        assert!(
+            error.0.starts_with("edit 2 (add-recipient \"") && error.0.contains("an address must not hold"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -141,7 +144,10 @@ mod tests {
         for illegal in ["not a type", "text", "text/plain; x", "multipart/mixed; boundary=b"] {
             for refused in [replaced(illegal), added(illegal)] {
                 let why = refused.unwrap_err().0;
-                assert!(why.starts_with("edit 1: media type ") && why.contains(illegal), "{why}");
+                assert!(
+                    why.starts_with("edit 1 (") && why.contains("): media type ") && why.contains(illegal),
+                    "{why}"
+                );
             }
         }
     }

@@ -1,10 +1,15 @@
 //! What a change does to a transaction, and what it makes due.
 
+use std::time::Duration;
+
 use super::{Answer, Cause, Change, Leg, LegState, Mode, News, Place, Task, Todo, Transaction, WaitingRecord};
 use crate::message::{Ordinal, PeerName, Recipient, RecipientId, Timestamp};
 
 /// A response that tells of several recipients says the worst of them; what may pass is better than what will not.
 const MAY_PASS: &str = "Error-network-problem";
+
+/// How much longer a request is known when something of it is open at its time.
+const GRACE: Duration = Duration::from_secs(3600);
 
 impl Transaction {
     /// Makes the change, and sets what is due after it. A change that has been made before, or that comes too late,
@@ -57,6 +62,26 @@ impl Transaction {
         };
         (&self.answer, self.again, self.legs.len()) == (&other.answer, other.again, other.legs.len())
             && self.legs.iter().zip(&other.legs).all(alike)
+    }
+
+    /// Whether the asking peer is to be told something.
+    pub fn is_telling(&self) -> bool {
+        matches!(self.next, Some(Task { what: Todo::Tell, .. }))
+    }
+
+    /// It is known for longer when its time is over, and somebody has to be told of it: a peer may be away for as long as
+    /// requests are known, and the end of what waited for it is told all the same.
+    pub fn stay_known_to_be_told(&mut self, now: Timestamp) {
+        if self.is_telling() {
+            self.stay_known(now);
+        }
+    }
+
+    /// It is known for longer when its time is over.
+    pub fn stay_known(&mut self, now: Timestamp) {
+        if self.forget_at <= now {
+            self.forget_at = now.plus(GRACE);
+        }
     }
 
     /// What the asking peer is to be told now, if anything.
@@ -147,8 +172,7 @@ impl Transaction {
 
     /// The earliest need of the relay itself to look at it again stays what it is; news come before anything else.
     fn plan(&mut self, now: Timestamp) {
-        let telling = matches!(self.next, Some(Task { what: Todo::Tell, .. }));
-        match (self.news().is_some(), telling) {
+        match (self.news().is_some(), self.is_telling()) {
             (true, false) => {
                 self.next = Some(Task {
                     due: now,

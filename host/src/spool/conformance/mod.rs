@@ -83,6 +83,7 @@ macro_rules! claims {
             transactions::a_request_is_found_by_each_of_its_keys_after_a_restart,
             transactions::requests_that_share_a_key_are_found_newest_first,
             transactions::a_request_that_is_over_is_not_found_and_may_come_again,
+            transactions::the_end_of_what_waited_beyond_its_requests_time_is_told_all_the_same,
             transactions::what_an_unfinished_message_comes_to_adds_its_legs_to_the_open_request,
             transactions::a_change_is_durable_with_the_outcome_or_the_message_that_caused_it,
             transactions::a_change_to_nothing_is_none_and_leaves_its_neighbours_alone,

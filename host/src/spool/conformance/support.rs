@@ -8,7 +8,7 @@ use serde_json::json;
 
 pub(in crate::spool) use crate::clock::Clock;
 pub(in crate::spool) use crate::message::{
-    Answer, Append, BareId, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode,
+    Answer, Append, BareId, Cause, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode,
     NextHop, Ordinal, Origin, Outgoing, OutgoingId, PeerName, Piece, Place, QueueId, Recipient, RecipientId, RepeatKey,
     Rope, StreamName, Timestamp, Transaction, TransactionChange, TransactionKey, Wants,
 };
@@ -285,6 +285,32 @@ pub(in crate::spool) fn handed_over(number: MessageId) -> Outcome {
         attempts: 1,
         changes: leg(number, LegState::Delivered { at: NOW }),
         ..delivered(id(number, 1))
+    }
+}
+
+/// What a next hop is said to have answered when a delivery came to nothing.
+pub(in crate::spool) fn no() -> Answer {
+    Answer {
+        status: "Error-network-problem".into(),
+        ..ok()
+    }
+}
+
+/// A delivery that was given up, with what it means for the transaction.
+pub(in crate::spool) fn given_up(number: MessageId) -> Outcome {
+    let state = LegState::Failed {
+        answer: no(),
+        cause: Cause::Expired,
+    };
+    Outcome {
+        attempts: 1,
+        changes: leg(number, state),
+        ..outcome(
+            id(number, 1),
+            DeliveryResult::Failed {
+                reason: "given up".into(),
+            },
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! Requests and their fate: opened, found, changed, kept for.
 
 use super::support::*;
-use crate::message::{Task, Todo};
+use crate::message::{News, Task, Todo};
 use crate::spool::{Event, Filter, Finish, Hold, QueueState, Selection};
 
 pub(super) async fn a_request_is_found_by_each_of_its_keys_after_a_restart(stage: &dyn Stage) {
@@ -53,6 +53,19 @@ pub(super) async fn a_request_that_is_over_is_not_found_and_may_come_again(stage
     let again = spool.next_id();
     spool.commit(asking(again, 1)).await.unwrap();
     assert_eq!(found(&*spool, &asked(1)).await, [again]);
+}
+
+pub(super) async fn the_end_of_what_waited_beyond_its_requests_time_is_told_all_the_same(stage: &dyn Stage) {
+    let spool = stage.open();
+    let number = spool.next_id();
+    let mut over = asking(number, 1);
+    over.opens.as_mut().unwrap().forget_at = NOW;
+    spool.commit(over).await.unwrap();
+    assert_eq!(spool.transactions_due(NOW, 10).await.unwrap(), []);
+    spool.record(given_up(number)).await.unwrap();
+    let due = spool.transactions_due(NOW, 10).await.unwrap();
+    let due: Vec<_> = due.iter().map(|of| (of.id, of.news())).collect();
+    assert_eq!(due, [(number, Some(News::Answer(no())))]);
 }
 
 pub(super) async fn what_an_unfinished_message_comes_to_adds_its_legs_to_the_open_request(stage: &dyn Stage) {

@@ -301,8 +301,10 @@ impl State {
     fn change_all(&mut self, changes: &[TransactionChange], now: Timestamp) -> Vec<Changed> {
         let mut changed = Vec::new();
         for group in changes.chunk_by(|one, next| one.id == next.id) {
-            let before = self.requests.get(&group[0].id).filter(|of| of.forget_at > now).cloned();
-            let Some(before) = before else { continue };
+            // Also one whose time is over: what it waited for may be what changes it.
+            let Some(before) = self.requests.get(&group[0].id).cloned() else {
+                continue;
+            };
             let (mut transaction, mut texts) = (before.clone(), Vec::new());
             for TransactionChange { change, .. } in group {
                 let last = transaction.clone();
@@ -319,6 +321,7 @@ impl State {
                     self.send_again(&transaction, *ordinal, *at);
                 }
             }
+            transaction.stay_known_to_be_told(now);
             let settled = transaction.settled();
             self.rewrite(&before, transaction.clone());
             let charged = self.charge_settled(&settled, now);

@@ -197,6 +197,7 @@ impl State {
         let mut found: Vec<_> = self
             .requests
             .iter()
+            .filter(|(_, of)| of.forget_at > now)
             .filter_map(|(id, of)| Some((due(of)?, *id)))
             .collect();
         found.sort();

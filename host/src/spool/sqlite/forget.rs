@@ -2,7 +2,6 @@
 //! commits, so that nobody waits for it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -68,7 +67,7 @@ impl Forgetter {
             let over = !transactions::over(db, now, 1)?.is_empty();
             Ok((over, ledger::is_older(db, begins)?))
         })?;
-        let before = self.tally.forgotten.load(Relaxed);
+        let before = self.tally.tidied();
         for (due, work) in [(over, Work::Forget), (old, Work::ForgetMovements(begins))] {
             if due {
                 let (reply, answer) = oneshot::channel();
@@ -77,21 +76,49 @@ impl Forgetter {
                 answer.blocking_recv().map_err(|_| SpoolError::Closed)??;
             }
         }
-        Ok(old || self.tally.forgotten.load(Relaxed) > before)
+        Ok(old || self.tally.tidied() > before)
     }
 }
 
 impl Unit<'_> {
-    /// Forgets some of the transactions whose time is over.
+    /// Forgets some of the transactions whose time is over, and puts off those of which something is still open.
     pub(super) fn forget_some(&mut self) -> Result<(), SpoolError> {
         let started = Instant::now();
         for id in transactions::over(self.db, self.now, MOST)? {
-            self.forget(id)?;
-            self.forgotten += 1;
+            match self.put_off(id)? {
+                true => self.put_off += 1,
+                false => {
+                    self.forget(id)?;
+                    self.forgotten += 1;
+                }
+            }
             if started.elapsed() > TURN {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Puts off forgetting a transaction of which something is still open: a message of it waits or is held, or whoever
+    /// asked has not been told. Its end is then still told and charged, however long a peer was away. Whether it did.
+    fn put_off(&mut self, id: i64) -> Result<bool, SpoolError> {
+        const IS_OPEN: &str = "
+            SELECT EXISTS(SELECT 1 FROM outgoing WHERE message = ?1 AND state IN (0, 3))
+                OR EXISTS(SELECT 1 FROM message WHERE id = ?1 AND hold IS NOT NULL AND failed = 0)";
+        let Some(before) = transactions::read(self.db, id)? else {
+            return Ok(false);
+        };
+        let is_open = || {
+            self.db
+                .prepare_cached(IS_OPEN)?
+                .query_row([id], |row| row.get::<_, bool>(0))
+        };
+        if !before.is_telling() && !is_open()? {
+            return Ok(false);
+        }
+        let mut after = before.clone();
+        after.stay_known(self.now);
+        self.rewrite(id, &before, after)?;
+        Ok(true)
     }
 }

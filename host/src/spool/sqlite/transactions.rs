@@ -90,7 +90,8 @@ impl Unit<'_> {
         let mut changed = Vec::new();
         for group in groups {
             let id = key(group[0].id)?;
-            match read(self.db, id)?.filter(|stored| stored.forget_at > self.now) {
+            // Also one whose time is over, as long as it is there: what it waited for may be what changes it.
+            match read(self.db, id)? {
                 Some(before) => changed.push(self.change_one(id, before, group)?),
                 None => tracing::debug!(message = %group[0].id, "a change to a transaction that is not there"),
             }
@@ -115,6 +116,7 @@ impl Unit<'_> {
                 self.send_again(id, &transaction, *ordinal, *at)?;
             }
         }
+        transaction.stay_known_to_be_told(self.now);
         let settled = transaction.settled();
         let transaction = self.rewrite(id, &before, transaction)?;
         let charged = self.charge_settled(&settled)?;
@@ -288,14 +290,15 @@ pub(super) fn page(db: &Connection, before: Option<MessageId>, limit: usize) -> 
     Ok(found)
 }
 
-/// Transactions that are due, leased.
+/// Transactions that are due, leased; what is over is not, since it is not found either.
 pub(super) fn due(
     db: &Connection,
     now: Timestamp,
     limit: usize,
     look: &mut Look<'_>,
 ) -> Result<Vec<Transaction>, SpoolError> {
-    let mut query = db.prepare_cached("SELECT id, state, sum FROM request WHERE due <= ?1 ORDER BY due, id")?;
+    let mut query =
+        db.prepare_cached("SELECT id, state, sum FROM request WHERE due <= ?1 AND forget_at > ?1 ORDER BY due, id")?;
     let mut rows = query.query([sql_time(now)])?;
     let mut found = Vec::new();
     while found.len() < limit

@@ -40,6 +40,8 @@ pub(super) struct Unit<'db> {
     pub now: Timestamp,
     /// Transactions that this one has forgotten.
     pub forgotten: u64,
+    /// Transactions whose time was over while something of them was still open.
+    pub put_off: u64,
 }
 
 impl Counters {

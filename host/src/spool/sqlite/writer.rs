@@ -61,6 +61,15 @@ pub(super) struct Tally {
     pub requests: AtomicU64,
     pub flushes: AtomicU64,
     pub forgotten: AtomicU64,
+    /// Transactions that are known for longer, since something of them is still open.
+    pub put_off: AtomicU64,
+}
+
+impl Tally {
+    /// Transactions whose time was over, and that were seen to.
+    pub fn tidied(&self) -> u64 {
+        self.forgotten.load(Relaxed) + self.put_off.load(Relaxed)
+    }
 }
 
 /// The database, open for writing.
@@ -228,6 +237,7 @@ impl Writer {
             salt: self.salt,
             now: self.clock.now(),
             forgotten: 0,
+            put_off: 0,
         };
         let mut results = Vec::with_capacity(batch.len());
         for request in batch {
@@ -238,7 +248,7 @@ impl Writer {
             });
         }
         unit.move_hashes()?;
-        let (counters, forgotten) = (unit.counters, unit.forgotten);
+        let (counters, forgotten, put_off) = (unit.counters, unit.forgotten, unit.put_off);
         transaction.commit()?;
         let grown = counters.numbers != self.counters.numbers;
         self.counters = counters;
@@ -248,6 +258,7 @@ impl Writer {
         }
         self.tally.flushes.fetch_add(1, Relaxed);
         self.tally.forgotten.fetch_add(forgotten, Relaxed);
+        self.tally.put_off.fetch_add(put_off, Relaxed);
         Ok(results)
     }
 }

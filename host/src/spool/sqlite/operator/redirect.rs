@@ -75,6 +75,7 @@ fn ask_instead(db: &Connection, id: OutgoingId, to: &PeerName, by: &By) -> Resul
         salt: salt(db)?,
         now: by.at,
         forgotten: 0,
+        put_off: 0,
     };
     let mut query = db.prepare_cached(ENVELOPE)?;
     let envelope: String = query.query_row((message, id.ordinal.get()), |row| row.get(0))?;

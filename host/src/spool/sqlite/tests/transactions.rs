@@ -143,6 +143,11 @@ async fn what_is_over_is_forgotten_with_everything_that_was_kept_for_it_alone() 
     let (kept, waits, lives) = (spool.next_id(), spool.next_id(), spool.next_id());
     spool.commit(taken_over(kept, 1)).await.unwrap();
     spool.record(handed_over(kept)).await.unwrap();
+    let told = TransactionChange {
+        id: kept,
+        change: Change::Told { answer: ok() },
+    };
+    spool.change(vec![told]).await.unwrap();
     spool.commit(asking(waits, 2)).await.unwrap();
     let mut later = asking(lives, 3);
     later.opens.as_mut().unwrap().forget_at = Timestamp(FORGET.0 + 1);
@@ -152,32 +157,58 @@ async fn what_is_over_is_forgotten_with_everything_that_was_kept_for_it_alone() 
     let clock = Arc::new(FixedClock(FORGET));
     let spool = SqliteSpool::open(folder.path(), Options { clock, ..options() }).unwrap();
     spool.forget_now().await;
-    assert_eq!(spool.counts().forgotten, 2);
+    assert_eq!(spool.counts().forgotten, 1);
+    assert_eq!(found(&*spool, &asked(2)).await, [waits], "its message waits still");
     assert_eq!(found(&*spool, &asked(3)).await, [lives]);
-    assert_eq!(hashes(folder.path()), 3, "of the one that lives");
-    assert_eq!(rows(folder.path(), "history"), 1);
+    assert_eq!(hashes(folder.path()), 6, "of the two that are known");
+    assert_eq!(rows(folder.path(), "history"), 2);
     let queue: Vec<_> = due(&spool, "operator-b").await.iter().map(|o| o.id.message).collect();
     assert_eq!(queue, [waits, lives], "what waits for its next hop still does");
     assert_eq!(stored(folder.path()).0, 2);
 }
 
-#[test]
-fn the_spool_forgets_by_itself_a_few_at_a_time() {
+#[tokio::test]
+async fn what_is_still_open_at_its_time_is_known_until_its_end_was_told() {
     let folder = tempfile::tempdir().unwrap();
-    let every = std::time::Duration::from_millis(1);
-    let options = Options {
-        forget: Some(every),
-        ..options()
+    let spool = open(folder.path());
+    let number = spool.next_id();
+    let mut over = asking(number, 1);
+    over.opens.as_mut().unwrap().forget_at = NOW;
+    spool.commit(over).await.unwrap();
+    spool.forget_now().await;
+    assert_eq!(spool.counts().forgotten, 0, "its message waits");
+    assert_eq!(found(&*spool, &asked(1)).await, [number], "and is known for longer");
+
+    spool.record(given_up(number)).await.unwrap();
+    let db = schema::open_existing(folder.path()).unwrap();
+    let at_its_time = || db.execute("UPDATE request SET forget_at = ?1", [NOW.0 as i64]).unwrap();
+    at_its_time();
+    spool.forget_now().await;
+    assert_eq!(spool.counts().forgotten, 0, "nobody has been told yet");
+    let told = TransactionChange {
+        id: number,
+        change: Change::Told { answer: no() },
     };
-    let spool = SqliteSpool::open(folder.path(), options).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        for number in 0..200 {
-            let mut over = asking(spool.next_id(), number);
-            over.opens.as_mut().unwrap().forget_at = NOW;
-            spool.commit(over).await.unwrap();
-        }
-    });
+    spool.change(vec![told]).await.unwrap();
+    at_its_time();
+    spool.forget_now().await;
+    assert_eq!(spool.counts().forgotten, 1);
+}
+
+#[tokio::test]
+async fn the_spool_forgets_by_itself_a_few_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    for number in 0..200 {
+        let id = spool.next_id();
+        let mut over = asking(id, number);
+        over.opens.as_mut().unwrap().forget_at = NOW;
+        spool.commit(over).await.unwrap();
+        spool.record(handed_over(id)).await.unwrap();
+    }
+    spool.close().await;
+    let forget = Some(std::time::Duration::from_millis(1));
+    let _spool = SqliteSpool::open(folder.path(), Options { forget, ..options() }).unwrap();
     let started = std::time::Instant::now();
     while rows(folder.path(), "request") > 0 {
         assert!(started.elapsed() < std::time::Duration::from_secs(10));
