@@ -11,7 +11,7 @@ const HABITS: [(&str, &str); 8] = [
     ("bomb", "plug-in failed: memory: "),
     ("trap", "plug-in failed: trap: "),
     ("recursion", "plug-in failed: trap: "),
-    ("set-header-crlf", "plug-in failed: contract: edit 1: "),
+    ("set-header-crlf", "plug-in failed: contract: edit 1 (set-header "),
     ("edits", "plug-in failed: contract: 20000 edits in one verdict"),
     ("fault", "plug-in failed: fault: unavailable: the well\\nis dry"),
 ];

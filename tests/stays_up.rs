@@ -244,8 +244,8 @@ fn a_disk_that_gets_full_is_refused_early_and_drained_and_mends_by_itself() {
     once.dedup();
     assert_eq!((ids.len(), once.len()), (21, 21), "each once");
     let log = relay.process().log();
-    assert_eq!(log.matches("less than its reserve").count(), 1, "said once");
-    assert_eq!(log.matches("the spool has room again").count(), 1, "said once");
+    assert_eq!(log.matches("event=disk-low").count(), 1, "said once");
+    assert_eq!(log.matches("event=disk-ample").count(), 1, "said once");
 }
 
 #[test]

@@ -91,7 +91,7 @@ class Relay:
     def _increment(self, key: str, by: int) -> None:
         self.values[key] = str(int(self.values.get(key, b"0")) + by).encode()
 
-    def answers(self) -> dict[str, dict[str, Any]]:
+    def _functions(self) -> dict[str, dict[str, Any]]:
         settings = lambda: json.dumps(self.settings).encode()
         return {
             "message": {
@@ -164,7 +164,7 @@ def address(text: str) -> types.Address:
 def relay(monkeypatch: pytest.MonkeyPatch) -> Relay:
     """A relay in place of the functions that the plug-in imports."""
     it = Relay()
-    for name, functions in it.answers().items():
+    for name, functions in it._functions().items():
         try:
             module = importlib.import_module(f"wit_world.imports.{name}")
         except ModuleNotFoundError:
