@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::findings::Findings;
-use crate::config::{self, Config, RouteTo};
+use crate::config::{self, Code, Config, RouteTo};
 use crate::message::{Choice, ContentClass, MmsAddress, PeerName, Quirk, UnknownTypes};
 use crate::numbering::{self, Numbering};
 use crate::pipeline::Destination;
@@ -27,8 +27,10 @@ pub(super) fn directory(
     found: &mut Findings,
 ) -> Option<Directory> {
     let kept = before.and_then(|before| before.numbering.clone());
-    let numbering = numbering(config, kept).map_err(|error| found.problem("routing.enum", format!("{error:#}")));
-    let routing = routing(config, tables).map_err(|error| found.problem("route", format!("{error:#}")));
+    let numbering = numbering(config, kept)
+        .map_err(|error| found.problem(Code::RoutingUnusable, "routing.enum", format!("{error:#}")));
+    let routing =
+        routing(config, tables).map_err(|error| found.problem(Code::RoutingUnusable, "route", format!("{error:#}")));
     let routing = routing.ok()?;
     let takes = |name: &str| {
         config

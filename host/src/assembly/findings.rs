@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use mm4relay_engine::LoadErrorKind;
 
-use crate::config::{Examined, Found, Places, Problem, Problems};
+use crate::config::{Code, Examined, Found, Places, Problem, Problems};
 use crate::routing::BadValues;
 use crate::tables::TableError;
 use crate::versions::CatalogueError;
 use crate::versions::RefusedVersion;
 
-/// Everything that was found, each on one line: `relay.toml:12: peer[0].tls.ca: ...`.
+/// Everything that was found, each on one line: `relay.toml:12: peer[0].tls.ca: ... [certificate-unusable]`. The code at the
+/// end of a problem or a notice is a [`Code`].
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     /// The configuration's file.
@@ -30,10 +31,8 @@ pub struct Findings {
 impl Findings {
     /// Those of the configuration itself.
     pub(crate) fn of(examined: &Examined) -> Self {
-        let list = examined.problems.iter().map(|problem| {
-            let (file, list) = (examined.file.clone(), vec![problem.clone()]);
-            Problems { file, list }.to_string()
-        });
+        let list = examined.problems.iter();
+        let list = list.map(|problem| line(&examined.file, problem.clone()));
         Self {
             file: examined.file.clone(),
             places: examined.places.clone(),
@@ -58,47 +57,57 @@ impl Findings {
     }
 
     /// What `key` names is of no use.
-    pub(crate) fn problem(&mut self, key: &str, said: impl Display) {
+    pub(crate) fn problem(&mut self, code: Code, key: &str, said: impl Display) {
         if !self.keys.iter().any(|known| known == key) {
             self.keys.push(key.to_owned());
-            let line = self.line(key, said);
+            let line = self.line(code, key, said);
             self.problems.push(line);
         }
     }
 
-    pub(crate) fn notice(&mut self, key: &str, said: impl Display) {
-        let line = self.line(key, said);
+    pub(crate) fn notice(&mut self, code: Code, key: &str, said: impl Display) {
+        let line = self.line(code, key, said);
         self.notices.push(line);
     }
 
+    /// Nothing is wrong with it, so it has no code.
     pub(crate) fn remark(&mut self, key: &str, said: impl Display) {
-        let line = self.line(key, said);
-        self.remarks.push(line);
+        let place = self
+            .places
+            .line(key)
+            .map_or_else(String::new, |line| format!("{line}:"));
+        self.remarks
+            .push(format!("{}:{place} {key}: {said}", self.file.display()));
     }
 
-    fn line(&self, key: &str, said: impl Display) -> String {
+    fn line(&self, code: Code, key: &str, said: impl Display) -> String {
         let problem = Problem {
             line: self.places.line(key),
             key: key.to_owned(),
-            found: Found::OfNoUse,
+            found: Found::OfNoUse(code),
             expected: said.to_string(),
         };
-        let (file, list) = (self.file.clone(), vec![problem]);
-        Problems { file, list }.to_string()
+        line(&self.file, problem)
     }
 
     pub(crate) fn table(&mut self, error: &TableError) {
         match error {
             TableError::BadRows { name, file, rows, more } => {
-                let rows = rows
-                    .iter()
-                    .map(|row| format!("{}:{}: table {name}: {}", file.display(), row.line, row.reason));
+                let rows = rows.iter().map(|row| {
+                    format!(
+                        "{}:{}: table {name}: {} [{}]",
+                        file.display(),
+                        row.line,
+                        row.reason,
+                        Code::TableRow
+                    )
+                });
                 self.problems.extend(rows);
                 self.more(name, file, *more);
             }
             TableError::Unreadable { name, .. } | TableError::TooLarge { name, .. } => {
                 let key = self.places.key("table", name, "file");
-                self.problem(&key, error);
+                self.problem(Code::TableUnreadable, &key, error);
             }
         }
     }
@@ -118,8 +127,9 @@ impl Findings {
             let line = text.lines().position(is_it);
             let line = line.map_or_else(String::new, |at| format!(":{}", at + 1));
             self.problems.push(format!(
-                "{}{line}: table {table}: the value of {key} is {value:?}: expected {expected}",
-                file.display()
+                "{}{line}: table {table}: the value of {key} is {value:?}: expected {expected} [{}]",
+                file.display(),
+                Code::TableRow
             ));
         }
         self.more(table, file, bad.more);
@@ -128,21 +138,25 @@ impl Findings {
     fn more(&mut self, table: &str, file: &Path, more: usize) {
         if more > 0 {
             let file = file.display();
-            self.problems
-                .push(format!("{file}: table {table}: {more} more bad rows"));
+            self.problems.push(format!(
+                "{file}: table {table}: {more} more bad rows [{}]",
+                Code::TableRow
+            ));
         }
     }
 
     pub(crate) fn plugins(&mut self, error: &CatalogueError) {
         for refused in &error.0 {
-            let (name, key) = match refused {
+            let (name, (key, code)) = match refused {
                 RefusedVersion::Load(error) => (&error.plugin, key_of(&error.kind)),
-                RefusedVersion::Signature { plugin, .. } => (plugin, "file"),
-                RefusedVersion::Samples { plugin, .. } => (plugin, "samples"),
-                RefusedVersion::Shadow { plugin, .. } | RefusedVersion::Barred { plugin } => (plugin, "file"),
+                RefusedVersion::Signature { plugin, .. } => (plugin, ("file", Code::PluginSignature)),
+                RefusedVersion::Samples { plugin, .. } => (plugin, ("samples", Code::PluginSamples)),
+                RefusedVersion::Shadow { plugin, .. } | RefusedVersion::Barred { plugin } => {
+                    (plugin, ("file", Code::PluginFile))
+                }
             };
             let key = self.places.key("plugin", name, key);
-            self.problem(&key, refused.line());
+            self.problem(code, &key, refused.line());
         }
     }
 
@@ -170,14 +184,23 @@ impl Findings {
     }
 }
 
+/// With its code at the end.
+fn line(file: &Path, problem: Problem) -> String {
+    let code = problem.code();
+    let (file, list) = (file.to_owned(), vec![problem]);
+    format!("{} [{code}]", Problems { file, list })
+}
+
 /// The key that an operator would change first.
-fn key_of(kind: &LoadErrorKind) -> &'static str {
+fn key_of(kind: &LoadErrorKind) -> (&'static str, Code) {
     match kind {
-        LoadErrorKind::NotGranted { .. } => "grants",
-        LoadErrorKind::ConfigureRefused { .. } => "settings",
-        LoadErrorKind::MemoryLimit { .. } | LoadErrorKind::ConfigureMemory { .. } => "limits.memory",
-        LoadErrorKind::ConfigureTime { .. } => "limits.configure-time",
-        _ => "file",
+        LoadErrorKind::NotGranted { .. } => ("grants", Code::PluginGrants),
+        LoadErrorKind::ConfigureRefused { .. } => ("settings", Code::PluginSettings),
+        LoadErrorKind::MemoryLimit { .. } | LoadErrorKind::ConfigureMemory { .. } => {
+            ("limits.memory", Code::PluginLimits)
+        }
+        LoadErrorKind::ConfigureTime { .. } => ("limits.configure-time", Code::PluginLimits),
+        _ => ("file", Code::PluginFile),
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::findings::Findings;
-use crate::config::{Config, overlap};
+use crate::config::{Code, Config, overlap};
 use crate::routing::Side;
 
 /// A listener whose queue holds a burst of connections: with the usual 128, a thousand peers that come at once wait for
@@ -54,11 +54,12 @@ impl Sockets {
                 Err(error) if error.kind() == ErrorKind::AddrInUse && matches!(taken, TakenBy::RelayOnSpool) => {}
                 Err(error) if error.kind() == ErrorKind::PermissionDenied && only_looking => {
                     found.notice(
+                        Code::AddressUnsure,
                         &key,
                         format!("this user may not listen on {address}; the relay's may have to"),
                     );
                 }
-                Err(error) => found.problem(&key, cannot(address, &error)),
+                Err(error) => found.problem(Code::AddressUnusable, &key, cannot(address, &error)),
             }
         }
         // The console binds its own when the rest is at work.
@@ -67,7 +68,7 @@ impl Sockets {
             && let Err(error) = bind(console.listen)
             && !(error.kind() == ErrorKind::AddrInUse && matches!(taken, TakenBy::RelayOnSpool))
         {
-            found.problem("console.listen", cannot(console.listen, &error));
+            found.problem(Code::AddressUnusable, "console.listen", cannot(console.listen, &error));
         }
         Self(sockets)
     }
@@ -84,7 +85,7 @@ impl Sockets {
         {
             match socket.listen(BACKLOG) {
                 Ok(listener) => listeners.push((listener, side)),
-                Err(error) => found.problem(&key, cannot(address, &error)),
+                Err(error) => found.problem(Code::AddressUnusable, &key, cannot(address, &error)),
             }
         }
         listeners

@@ -9,7 +9,7 @@ use anyhow::Context;
 use mm4relay_engine::{BreakerOptions, Engine, EngineOptions, Limits, MessageType, PluginSpec, Services};
 
 use crate::clock::SystemClock;
-use crate::config::{self, Config, PluginBreaker, PluginLimits};
+use crate::config::{self, Code, Config, PluginBreaker, PluginLimits};
 use crate::message::{PeerName, Source};
 use crate::outside::Gates;
 use crate::pipeline::{
@@ -135,7 +135,7 @@ pub(crate) async fn check(config: &Config, tables: &Tables, found: &mut Findings
     let (engine, loaded) = match trial(config, tables).await {
         Ok((engine, services, specs)) => (engine.clone(), Catalogue::load(engine, services, specs).await),
         Err(error) => {
-            found.problem("plugin", format!("{error:#}"));
+            found.problem(Code::PluginsUnusable, "plugin", format!("{error:#}"));
             return Vec::new();
         }
     };
@@ -201,7 +201,7 @@ pub(crate) async fn rehearsed(
     let catalogue = match on_stage(config, tables, values, Arc::new(RoutedNumbers(directory))).await {
         Ok((engine, services, specs)) => Catalogue::load(engine, services, specs).await,
         Err(error) => {
-            found.problem("plugin", format!("{error:#}"));
+            found.problem(Code::PluginsUnusable, "plugin", format!("{error:#}"));
             return None;
         }
     };

@@ -19,7 +19,7 @@ use super::listening::{Sockets, TakenBy};
 use super::plugins;
 use super::tables::{Loaded, load};
 use super::terms::terms;
-use crate::config::{Config, Examined};
+use crate::config::{Code, Config, Examined};
 use crate::relay::directory::Directory;
 use crate::spool::{self, SpoolError};
 use crate::tables::Tables;
@@ -141,7 +141,7 @@ async fn look(examined: Examined, asking: Asking) -> Looked {
     let is_whole = examined.problems.is_empty();
     let terms = terms(&config).map_err(|error| {
         if is_whole {
-            found.problem("relay.system-address", error);
+            found.problem(Code::KeyMissing, "relay.system-address", error);
         }
     });
     let only_looking = matches!(asking, Asking::Check);
@@ -182,7 +182,7 @@ fn spool(config: &Config, found: &mut Findings) {
     match spool::open_beside(folder) {
         Ok(_) => {}
         Err(error @ SpoolError::Older { .. }) => found.remark("relay.spool", error),
-        Err(error) => found.problem("relay.spool", error),
+        Err(error) => found.problem(Code::SpoolUnusable, "relay.spool", error),
     }
 }
 
@@ -195,15 +195,19 @@ fn folders(config: &Config, only_looking: bool, found: &mut Findings) {
         let there = folder.ancestors().find(|folder| folder.symlink_metadata().is_ok());
         let there = there.unwrap_or(Path::new("."));
         if !there.is_dir() {
-            found.problem(key, format!("{} is no folder", there.display()));
+            found.problem(Code::FolderUnusable, key, format!("{} is no folder", there.display()));
             continue;
         }
         // A file without a name, which is gone at once.
         if let Err(error) = tempfile::tempfile_in(there) {
             let said = format!("{} cannot be written to: {error}", there.display());
             match only_looking && error.kind() == std::io::ErrorKind::PermissionDenied {
-                true => found.notice(key, format!("{said}; this is not the relay's user, perhaps")),
-                false => found.problem(key, said),
+                true => found.notice(
+                    Code::FolderUnsure,
+                    key,
+                    format!("{said}; this is not the relay's user, perhaps"),
+                ),
+                false => found.problem(Code::FolderUnusable, key, said),
             }
         }
     }

@@ -11,7 +11,7 @@ use super::prepare::{Asking, Beside, prepare};
 use super::rooms::next_hops;
 use super::start::Running;
 use super::tables::Current;
-use crate::config::{self, Config, Examined};
+use crate::config::{self, Code, Config, Examined};
 use crate::relay::directory::Directory;
 use crate::transactions::Terms;
 
@@ -44,7 +44,11 @@ impl Running {
         };
         let config = prepared.examined.config;
         let recorder = plugins::recorder(&config, current.recorder.clone());
-        let recorder = recorder.map_err(|error| prepared.found.problem("recording.folder", format!("{error:#}")));
+        let recorder = recorder.map_err(|error| {
+            prepared
+                .found
+                .problem(Code::FolderUnusable, "recording.folder", format!("{error:#}"))
+        });
         let recorder = recorder.unwrap_or_default();
         let (tables, directory) = (&prepared.tables.tables, &prepared.directory);
         // Boxed for the reason that a start has.

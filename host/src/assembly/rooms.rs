@@ -8,7 +8,7 @@ use mm4relay_engine::{Allocation, Engine, EngineOptions, Services};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::{SharedClock, SteadyClock};
-use crate::config::{self, Config};
+use crate::config::{self, Code, Config};
 use crate::delivery::Delivery;
 use crate::outside::Gates;
 use crate::pipeline::engine_options;
@@ -132,7 +132,7 @@ pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) 
     };
     spool::open(&config.relay.spool, options).map_err(|error| {
         let mut found = found.blank();
-        found.problem("relay.spool", error);
+        found.problem(Code::SpoolUnusable, "relay.spool", error);
         found
     })
 }

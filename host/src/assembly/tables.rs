@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mm4relay_engine::Grant;
 use tokio::sync::Mutex;
 
-use crate::config::Config;
+use crate::config::{Code, Config};
 use crate::control::When;
 use crate::control::tables::Table as Shown;
 use crate::message::Timestamp;
@@ -73,7 +73,11 @@ pub(crate) async fn load(
     });
     loading.await.unwrap_or_else(|error| {
         let mut found = blank;
-        found.problem("table", format!("the tables cannot be read: {error}"));
+        found.problem(
+            Code::TableUnreadable,
+            "table",
+            format!("the tables cannot be read: {error}"),
+        );
         (Loaded::default(), None, found)
     })
 }
@@ -254,7 +258,7 @@ impl Relay {
             anyhow::Ok((plugins::specs(config, recorder).await?, services))
         };
         match made.await {
-            Err(error) => found.problem("plugin", format!("{error:#}")),
+            Err(error) => found.problem(Code::PluginsUnusable, "plugin", format!("{error:#}")),
             Ok((specs, services)) => {
                 if let Err(error) = self.catalogue.replace(specs, services).await {
                     found.plugins(&error);

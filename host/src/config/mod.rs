@@ -8,6 +8,7 @@
 
 mod alarms;
 mod charging_output;
+mod code;
 mod console;
 mod control;
 mod file;
@@ -40,6 +41,7 @@ use std::path::{Path, PathBuf};
 
 pub use alarms::{AlarmWebhook, Alarms};
 pub use charging_output::{ChargingFormat, ChargingOutput};
+pub use code::Code;
 pub use console::Console;
 pub use control::Control;
 pub use ledger::Ledger;

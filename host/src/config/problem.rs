@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::Code;
+
 /// One thing that is wrong, with everything needed to correct it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -28,7 +30,20 @@ pub enum Found {
     /// The file itself cannot be read; the reason of the operating system.
     NoFile(String),
     /// A value of the right form, and what it names is of no use; `expected` says what is wrong with that.
-    OfNoUse,
+    OfNoUse(Code),
+}
+
+impl Problem {
+    pub fn code(&self) -> Code {
+        match &self.found {
+            Found::Value(_) => Code::ValueWrong,
+            Found::Nothing => Code::KeyMissing,
+            Found::UnknownKey => Code::KeyUnknown,
+            Found::NotToml => Code::NotToml,
+            Found::NoFile(_) => Code::ConfigUnreadable,
+            Found::OfNoUse(code) => *code,
+        }
+    }
 }
 
 /// Everything that is wrong with one file, in the order of its lines. Never empty when it is an error.
@@ -48,7 +63,7 @@ impl fmt::Display for Problem {
             Found::Nothing => write!(f, "{key} is missing: expected {expected}"),
             Found::UnknownKey => write!(f, "{key} is not a known key: expected {expected}"),
             Found::NotToml => write!(f, "not TOML: {expected}"),
-            Found::OfNoUse => write!(f, "{key}: {expected}"),
+            Found::OfNoUse(_) => write!(f, "{key}: {expected}"),
             Found::NoFile(reason) => write!(f, "cannot be read ({reason}): expected {expected}"),
         }
     }

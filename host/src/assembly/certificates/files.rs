@@ -11,6 +11,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::super::findings::Findings;
+use crate::config::Code;
 
 /// How long before its end a certificate is spoken of: renewing one takes two operators and a change window.
 const AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -104,17 +105,18 @@ impl Identity {
     pub(super) fn read(files: [&Path; 2], keys: [&str; 2], found: &mut Findings, now: SystemTime) -> Option<Self> {
         let [certificate_file, key_file] = files;
         let chain = certificates(certificate_file);
-        let key = key(key_file).map_err(|error| found.problem(keys[1], format!("{error:#}")));
+        let key =
+            key(key_file).map_err(|error| found.problem(Code::CertificateUnusable, keys[1], format!("{error:#}")));
         let chain = chain
-            .map_err(|error| found.problem(keys[0], format!("{error:#}")))
+            .map_err(|error| found.problem(Code::CertificateUnusable, keys[0], format!("{error:#}")))
             .ok()?;
         for (at, (_, facts)) in chain.iter().enumerate() {
             let name = numbered(certificate_file, at, chain.len());
             match facts.dates(now) {
                 Dates::Good => {}
                 // Whoever checks it would refuse it, today or in a few days.
-                Dates::Bad(why) => found.problem(keys[0], format!("{name}: {why}")),
-                Dates::Ending(why) => found.notice(keys[0], format!("{name}: {why}")),
+                Dates::Bad(why) => found.problem(Code::CertificateUnusable, keys[0], format!("{name}: {why}")),
+                Dates::Ending(why) => found.notice(Code::CertificateEnding, keys[0], format!("{name}: {why}")),
             }
         }
         Some(Self {

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use tokio_rustls::rustls::crypto::{self, CryptoProvider};
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError, ServerConfig};
 
-use crate::config::{self, Config, Peer, ServerTls};
+use crate::config::{self, Code, Config, Peer, ServerTls};
 use crate::message::{PeerName, TlsTo};
 use crate::sync::lock;
 
@@ -96,7 +96,7 @@ fn server(tls: &ServerTls, found: &mut Findings, now: SystemTime) -> Option<Serv
     let identity = Identity::read(files, keys, found, now)?;
     let built = serve_with(identity);
     built
-        .map_err(|error| found.problem(keys[1], no_pair(&error, files)))
+        .map_err(|error| found.problem(Code::CertificateUnusable, keys[1], no_pair(&error, files)))
         .ok()
 }
 
@@ -107,7 +107,7 @@ fn towards(peer: &Peer, found: &mut Findings, now: SystemTime) -> Option<ClientC
     let known = tls.ca.as_ref().map(|ca| {
         if tls.to != TlsTo::Required {
             let said = "nobody's certificate is compared with it, because to is not \"required\"";
-            found.notice(&ca_key, said);
+            found.notice(Code::CertificateIdle, &ca_key, said);
         }
         Trust::read(provider(), ca, &ca_key, found, now)
     });
@@ -124,7 +124,9 @@ fn towards(peer: &Peer, found: &mut Findings, now: SystemTime) -> Option<ClientC
         _ => Trust::anybody(provider()),
     };
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| found.problem(&ca_key, error)).ok()?;
+    let builder = builder
+        .map_err(|error| found.problem(Code::CertificateUnusable, &ca_key, error))
+        .ok()?;
     let verified = builder.dangerous().with_custom_certificate_verifier(Arc::new(trust));
     let Some((identity, keys, files)) = identity else {
         return Some(verified.with_no_client_auth());
@@ -132,7 +134,7 @@ fn towards(peer: &Peer, found: &mut Findings, now: SystemTime) -> Option<ClientC
     let Identity { chain, key } = identity?;
     let shown = verified.with_client_auth_cert(chain, key);
     shown
-        .map_err(|error| found.problem(&keys[1], no_pair(&error, files)))
+        .map_err(|error| found.problem(Code::CertificateUnusable, &keys[1], no_pair(&error, files)))
         .ok()
 }
 

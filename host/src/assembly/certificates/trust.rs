@@ -18,6 +18,7 @@ use tokio_rustls::rustls::{DigitallySignedStruct, Error as TlsError, RootCertSto
 
 use super::super::findings::Findings;
 use super::files::{Dates, Facts, certificates, numbered};
+use crate::config::Code;
 
 /// How a peer's certificate is looked at. That the peer holds its key is always checked.
 #[derive(Debug)]
@@ -53,7 +54,8 @@ impl Trust {
         found: &mut Findings,
         now: SystemTime,
     ) -> Option<Self> {
-        let all = certificates(file).map_err(|error| found.problem(key, format!("{error:#}")));
+        let all =
+            certificates(file).map_err(|error| found.problem(Code::CertificateUnusable, key, format!("{error:#}")));
         let all = all.ok()?;
         let mut roots = RootCertStore::empty();
         for (at, (certificate, facts)) in all.iter().enumerate() {
@@ -61,6 +63,7 @@ impl Trust {
             // Neither an authority nor a pinned certificate is looked at for its dates. It may be what the peer renews next.
             if let Dates::Ending(why) | Dates::Bad(why) = facts.dates(now) {
                 found.notice(
+                    Code::CertificateEnding,
                     key,
                     format!(
                         "{name}: {why}; ask the peer for its next one, this one is trusted for as long as it is here"
@@ -69,7 +72,7 @@ impl Trust {
             }
             if facts.is_authority {
                 if let Err(error) = roots.add(certificate.clone()) {
-                    found.problem(key, format!("{name}: {error}"));
+                    found.problem(Code::CertificateUnusable, key, format!("{name}: {error}"));
                 }
                 found.remark(
                     key,
@@ -91,8 +94,13 @@ impl Trust {
             true => None,
             false => {
                 let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
-                let built =
-                    built.map_err(|error| found.problem(key, format!("certificate {}: {error}", file.display())));
+                let built = built.map_err(|error| {
+                    found.problem(
+                        Code::CertificateUnusable,
+                        key,
+                        format!("certificate {}: {error}", file.display()),
+                    )
+                });
                 Some(built.ok()?)
             }
         };

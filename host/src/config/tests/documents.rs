@@ -107,6 +107,11 @@ fn what_the_documentation_shows_is_what_happens() {
     let config = Config::parse(block("```toml\n"), Path::new("")).unwrap();
     assert_eq!(config.peers[0].name.as_str(), "operator-b");
 
-    let shown = Config::parse(THREE_MISTAKES, Path::new("")).unwrap_err().to_string();
-    assert_eq!(block("```text\n"), format!("{shown}\n3 problems\n"));
+    let problems = Config::parse(THREE_MISTAKES, Path::new("")).unwrap_err();
+    let shown = problems.to_string();
+    let coded = shown.lines().zip(&problems.list);
+    let shown: String = coded
+        .map(|(line, problem)| format!("{line} [{}]\n", problem.code()))
+        .collect();
+    assert_eq!(block("```text\n"), format!("{shown}3 problems\n"));
 }
