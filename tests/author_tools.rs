@@ -189,7 +189,7 @@ fn values_of_a_plug_in_are_seen_set_and_removed_while_it_runs_and_each_change_is
     }
     let (ok, text) = said(&relay, &["kv", "set", "scren", "limit", "1"]);
     assert!(
-        !ok && text.contains("no plug-in \"scren\" is configured") && text.contains("there are screen"),
+        !ok && text.contains("there is no plug-in scren; there are: screen"),
         "{text}"
     );
     let (ok, text) = said(&relay, &["kv", "set", "screen", "", "1"]);
