@@ -4,7 +4,7 @@
 //! component, and both are checked. A signature (`FILE.sig`) travels as an annotation of the manifest, and is verified like
 //! that of a file, when the component is loaded.
 //!
-//! Read [`reference`], what stands behind `oci://`; [`artifact`], what is stored (OCI image specification 1.1, and the layout
+//! Read [`mod@reference`], what stands behind `oci://`; [`artifact`], what is stored (OCI image specification 1.1, and the layout
 //! of WebAssembly artifacts); [`client`], how it is asked for (OCI distribution specification 1.1); [`login`], who asks.
 
 mod artifact;
