@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::support::{Authority, Peer, Registry, Relay, Said, Web, config, mm4relay, plugin, sample};
+use crate::support::{Authority, Peer, Registry, Relay, Said, Web, binary, config, mm4relay, plugin, sample};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -94,10 +95,7 @@ fn a_component_that_a_registry_has_changed_is_not_taken() {
 
 /// As `sha256sum` says it.
 fn sha256(file: &Path) -> String {
-    let said = std::process::Command::new("sha256sum")
-        .arg(file)
-        .output()
-        .expect("sha256sum");
+    let said = Command::new("sha256sum").arg(file).output().expect("sha256sum");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     said.split(' ').next().expect("a digest").to_owned()
 }
@@ -119,6 +117,26 @@ fn a_registry_that_wants_a_login_gets_the_one_that_is_given_or_was_left_by_a_log
     let said = push(&wasm, &to, &given);
     refused(&said, "does not accept the login");
     assert!(!said.err.contains("wrong"), "{}", said.err);
+
+    // As `docker login` leaves it: the name and the password in base64.
+    let left = folder.path().join("auth.json");
+    let login = format!(
+        "{{\"auths\":{{\"{}\":{{\"auth\":\"dXNlcjp3b25kZXI=\"}}}}}}",
+        registry.address()
+    );
+    fs::write(&left, login).expect("a file");
+    let mut pull = Command::new(binary());
+    let out = folder.path().join("pulled.wasm");
+    pull.args(["plugin", "pull", &to, "--out", text(&out)]);
+    let pulled = pull
+        .env("REGISTRY_AUTH_FILE", &left)
+        .output()
+        .expect("the binary starts");
+    assert!(pulled.status.success(), "{}", String::from_utf8_lossy(&pulled.stderr));
+    assert_eq!(
+        fs::read(&out).expect("a component"),
+        fs::read(&wasm).expect("a component")
+    );
 }
 
 #[test]
