@@ -1,4 +1,7 @@
-//! The message behind DATA: octets from the connection into a draft, as they come.
+//! The message behind DATA, or in chunks: octets from the connection into a draft, as they come.
+
+use std::fmt;
+use std::path::Path;
 
 use bytes::Buf;
 use tokio::time::Instant;
@@ -9,78 +12,183 @@ use super::pace::Pace;
 use super::state::Transaction;
 use super::wire::{Lost, Wire};
 use crate::message::{Content, Refusal};
-use crate::protocol::smtp::{DataError, DataLimits, DataReader};
+use crate::protocol::smtp::{DataError, DataLimits, DataReader, Progress};
 
-/// What came, and whether the stream is at a point from which it can go on.
+/// A message as far as it has come.
+///
+/// One that cannot be taken is read on to its end, within limits, so that the peer hears why.
 pub(super) struct Reception {
-    pub(super) content: Result<Content, Refusal>,
-    /// False when the search for the end was given up.
-    pub(super) ended: bool,
+    reader: DataReader,
+    /// A refusal takes the draft's place, and its memory is somebody else's from there on.
+    taken: Result<Draft, Refusal>,
+    pace: Pace,
+    /// Octets of a refused message at which the search for its end is given up.
+    give_up: u64,
 }
 
-/// Reads up to the end of data, whatever happens: a message that cannot be taken is drained, within limits, so that
-/// the peer hears why.
-pub(super) async fn receive(wire: &mut Wire, transaction: &Transaction, options: &Options) -> Result<Reception, Lost> {
-    let limits = DataLimits {
-        message: transaction.terms.message.unwrap_or(options.message),
-        header: options.header,
-        line: transaction.terms.line.unwrap_or(options.line),
-    };
-    let mut last = Instant::now();
-    let pace = pace(last, transaction, options);
-    let mut reader = DataReader::new(limits);
-    let draft = Draft::new(
-        &options.budget,
-        &options.folder,
-        options.memory_message,
-        transaction.declared,
-    );
-    // A refusal takes the draft's place, and its memory is somebody else's from there on.
-    let mut taken = Ok(draft);
-    loop {
-        let progress = reader.read(&wire.input, |run| {
+impl Reception {
+    /// Behind DATA.
+    pub(super) fn behind_data(transaction: &Transaction, options: &Options) -> Self {
+        Self::of(DataReader::new(limits(transaction, options)), transaction, options)
+    }
+
+    /// In chunks.
+    pub(super) fn in_chunks(transaction: &Transaction, options: &Options) -> Self {
+        Self::of(
+            DataReader::of_chunks(limits(transaction, options)),
+            transaction,
+            options,
+        )
+    }
+
+    fn of(reader: DataReader, transaction: &Transaction, options: &Options) -> Self {
+        let draft = Draft::new(
+            &options.budget,
+            options.folder.clone(),
+            options.memory_message,
+            transaction.declared,
+        );
+        Self {
+            reader,
+            taken: Ok(draft),
+            pace: pace(options, transaction.started + options.transaction),
+            give_up: limits(transaction, options).message.saturating_add(options.drain),
+        }
+    }
+
+    /// Reads up to the end of data. False when the search for it was given up.
+    pub(super) async fn to_the_end_of_data(&mut self, wire: &mut Wire) -> Result<bool, Lost> {
+        let mut last = Instant::now();
+        loop {
+            let progress = self.take(&wire.input);
+            wire.input.advance(progress.consumed);
+            if progress.ended {
+                return Ok(true);
+            }
+            self.settle().await;
+            if self.is_hopeless() {
+                return Ok(false);
+            }
+            wire.fill(self.pace.deadline(self.reader.size(), last)).await?;
+            last = Instant::now();
+        }
+    }
+
+    /// Reads a chunk of so many octets. False when that was given up.
+    pub(super) async fn chunk(&mut self, wire: &mut Wire, octets: u64) -> Result<bool, Lost> {
+        let (mut left, mut last) = (octets, Instant::now());
+        loop {
+            let here = at_the_front(wire, left);
+            self.take(&wire.input[..here]);
+            wire.input.advance(here);
+            left -= here as u64;
+            self.settle().await;
+            if left == 0 {
+                return Ok(true);
+            }
+            if self.is_hopeless() {
+                return Ok(false);
+            }
+            wire.fill(self.pace.deadline(self.reader.size(), last)).await?;
+            last = Instant::now();
+        }
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.taken.is_err()
+    }
+
+    /// The message, behind its end.
+    pub(super) async fn finish(self) -> Result<Content, Refusal> {
+        let Self {
+            mut reader, mut taken, ..
+        } = self;
+        reader.finish(|run| {
             if let Ok(draft) = &mut taken {
                 draft.push(run);
             }
         });
-        wire.input.advance(progress.consumed);
-        if let (Ok(_), Some(error)) = (&taken, reader.error()) {
-            taken = Err(error.into());
+        let draft = taken?;
+        if let Some(error) = reader.error() {
+            return Err(error.into());
         }
-        if progress.ended {
-            break;
+        let folder = draft.folder().to_owned();
+        draft.finish().await.map_err(|error| storage(&folder, &error))
+    }
+
+    fn take(&mut self, octets: &[u8]) -> Progress {
+        let Self { reader, taken, .. } = self;
+        let progress = reader.read(octets, |run| {
+            if let Ok(draft) = taken {
+                draft.push(run);
+            }
+        });
+        if let (Ok(_), Some(error)) = (&self.taken, self.reader.error()) {
+            self.taken = Err(error.into());
         }
-        if let Ok(draft) = &mut taken
+        progress
+    }
+
+    async fn settle(&mut self) {
+        if let Ok(draft) = &mut self.taken
             && let Err(error) = draft.settle().await
         {
-            taken = Err(storage(options, &error));
+            self.taken = Err(storage(draft.folder(), &error));
         }
-        if taken.is_err() && reader.size() > limits.message.saturating_add(options.drain) {
-            let content = taken.and(Err(Refusal::TooLarge { limit: limits.message }));
-            return Ok(Reception { content, ended: false });
-        }
-        wire.fill(pace.deadline(reader.size(), last)).await?;
-        last = Instant::now();
     }
-    let content = match taken {
-        Ok(draft) => draft.finish().await.map_err(|error| storage(options, &error)),
-        Err(refusal) => Err(refusal),
-    };
-    Ok(Reception { content, ended: true })
+
+    fn is_hopeless(&self) -> bool {
+        self.is_refused() && self.reader.size() > self.give_up
+    }
 }
 
-fn storage(options: &Options, error: &std::io::Error) -> Refusal {
+impl fmt::Debug for Reception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reception({} octets)", self.reader.size())
+    }
+}
+
+/// Reads a chunk away that belongs to no message.
+pub(super) async fn pass_over(wire: &mut Wire, octets: u64, options: &Options) -> Result<(), Lost> {
+    let pace = pace(options, Instant::now() + options.transaction);
+    let mut left = octets;
+    loop {
+        let here = at_the_front(wire, left);
+        wire.input.advance(here);
+        left -= here as u64;
+        if left == 0 {
+            return Ok(());
+        }
+        wire.fill(pace.deadline(octets - left, Instant::now())).await?;
+    }
+}
+
+/// How much of so many octets has come.
+fn at_the_front(wire: &Wire, octets: u64) -> usize {
+    usize::try_from(octets).unwrap_or(usize::MAX).min(wire.input.len())
+}
+
+fn limits(transaction: &Transaction, options: &Options) -> DataLimits {
+    DataLimits {
+        message: transaction.terms.message.unwrap_or(options.message),
+        header: options.header,
+        line: transaction.terms.line.unwrap_or(options.line),
+    }
+}
+
+fn storage(folder: &Path, error: &std::io::Error) -> Refusal {
     Refusal::Storage {
-        reason: format!("{}: {error}", options.folder.display()),
+        reason: format!("{}: {error}", folder.display()),
     }
 }
 
-fn pace(started: Instant, transaction: &Transaction, options: &Options) -> Pace {
+/// Of a message that begins now.
+fn pace(options: &Options, end: Instant) -> Pace {
     Pace {
-        started,
+        started: Instant::now(),
         idle: options.idle,
         octets_per_second: options.octets_per_second,
-        end: transaction.started + options.transaction,
+        end,
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,8 +23,8 @@ const WRITE: usize = 64 << 10;
 pub(super) const FILL: usize = 32 << 10;
 
 /// Takes octets with `push`, and must be given the chance to write with `settle` at least every [`FILL`] of them.
-pub(super) struct Draft<'a> {
-    folder: &'a Path,
+pub(super) struct Draft {
+    folder: PathBuf,
     /// Octets up to which it stays in memory.
     limit: usize,
     first: usize,
@@ -44,9 +44,9 @@ enum Place {
     },
 }
 
-impl<'a> Draft<'a> {
+impl Draft {
     /// Nothing is reserved before octets come. `declared` is the SIZE of MAIL.
-    pub(super) fn new(budget: &MemoryBudget, folder: &'a Path, limit: usize, declared: Option<u64>) -> Self {
+    pub(super) fn new(budget: &MemoryBudget, folder: PathBuf, limit: usize, declared: Option<u64>) -> Self {
         let declared = declared.map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
         Self {
             folder,
@@ -56,6 +56,11 @@ impl<'a> Draft<'a> {
             lease: budget.empty_lease(),
             place: if declared > limit { Place::Moving } else { Place::Memory },
         }
+    }
+
+    /// Where its file would lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn push(&mut self, octets: &[u8]) {
@@ -105,7 +110,7 @@ impl<'a> Draft<'a> {
     async fn write(&mut self) -> io::Result<()> {
         let (file, at) = match &self.place {
             Place::File { file, written } => (Ok(Arc::clone(file)), *written),
-            Place::Memory | Place::Moving => (Err(self.folder.to_owned()), 0),
+            Place::Memory | Place::Moving => (Err(self.folder.clone()), 0),
         };
         let octets = std::mem::take(&mut self.bytes);
         let write = move || -> io::Result<(Arc<File>, Vec<u8>)> {
@@ -163,7 +168,7 @@ mod tests {
 
     async fn store(budget: &MemoryBudget, size: usize, declared: Option<u64>) -> Content {
         let folder = tempfile::tempdir().unwrap();
-        let mut draft = Draft::new(budget, folder.path(), LIMIT, declared);
+        let mut draft = Draft::new(budget, folder.path().to_owned(), LIMIT, declared);
         let octets: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
         for chunk in octets.chunks(10_007) {
             draft.push(chunk);
@@ -224,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_folder_that_is_not_there_is_an_error_at_the_first_write() {
-        let mut draft = Draft::new(&MemoryBudget::new(0), Path::new("/nonexistent"), LIMIT, None);
+        let mut draft = Draft::new(&MemoryBudget::new(0), "/nonexistent".into(), LIMIT, None);
         draft.push(b"x");
         assert!(draft.settle().await.is_err());
     }

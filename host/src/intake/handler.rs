@@ -36,7 +36,7 @@ pub trait Handler: Send + Sync + 'static {
     /// At RCPT: whether the recipient can be routed.
     fn recipient(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal>;
 
-    /// At DATA.
+    /// At the end of data.
     fn next_id(&self) -> MessageId;
 
     /// At the end of data.

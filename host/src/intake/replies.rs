@@ -149,7 +149,7 @@ pub(super) fn unwelcome(refusal: &Refusal) -> Reply {
 /// `size` is what is announced (RFC 1870).
 pub(super) fn ehlo(options: &Options, size: u64, starttls: bool) -> Reply {
     let mut reply = Reply::new(250, None, options.host_name.as_str());
-    let extensions = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"];
+    let extensions = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING"];
     reply.lines.push(format!("SIZE {size}"));
     reply.lines.extend(extensions.map(str::to_owned));
     if starttls {
@@ -189,7 +189,7 @@ pub(super) fn vrfy() -> Reply {
 /// STARTTLS is named where EHLO offers it, and nowhere else.
 pub(super) fn help(starttls: bool) -> Reply {
     let starttls = if starttls { " STARTTLS" } else { "" };
-    let commands = format!("EHLO HELO{starttls} MAIL RCPT DATA RSET NOOP QUIT VRFY HELP; see RFC 5321");
+    let commands = format!("EHLO HELO{starttls} MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP; see RFC 5321");
     Reply::new(214, Some((0, 0)), commands)
 }
 
@@ -201,10 +201,20 @@ pub(super) fn bad_sender(text: &str, reason: &str) -> Reply {
 pub(super) fn out_of_order(command: &Command<'_>) -> Reply {
     let text = match command {
         Command::Mail { .. } => "MAIL was given already; RSET or DATA first",
-        Command::Rcpt { .. } | Command::Data => "MAIL first",
+        Command::Rcpt { .. } | Command::Data | Command::Bdat { .. } => "MAIL first",
         _ => "not now",
     };
     Reply::new(503, Some((5, 1)), text)
+}
+
+/// Between the chunks of a message (RFC 3030, 2).
+pub(super) fn in_the_message() -> Reply {
+    Reply::new(503, Some((5, 1)), "the message has begun: BDAT, or RSET")
+}
+
+/// To a chunk that is not the last: nothing is promised by it.
+pub(super) fn chunk_ok(octets: u64) -> Reply {
+    Reply::new(250, Some((0, 0)), format!("{octets} octets"))
 }
 
 pub(super) fn hello_first() -> Reply {
@@ -219,7 +229,7 @@ pub(super) fn command_error(error: &CommandError) -> Reply {
     let (code, detail) = match error {
         CommandError::Unknown | CommandError::NotAscii => (500, 2),
         CommandError::NotOffered(_) | CommandError::Hopeless(_) => (502, 1),
-        CommandError::Syntax(_) | CommandError::BadParameter { .. } => (501, 4),
+        CommandError::Syntax(_) | CommandError::BadParameter { .. } | CommandError::UncountedChunk => (501, 4),
         CommandError::UnknownParameter(_) => (555, 4),
     };
     Reply::new(code, Some((5, detail)), error.to_string())

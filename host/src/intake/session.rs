@@ -1,5 +1,7 @@
 //! One session: commands in, replies out in groups, messages handed over, and how it ends.
 
+mod message;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,12 +9,11 @@ use bytes::Buf;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::content::{self, Reception};
 use super::options::{COMMAND_DRAIN_OCTETS, COMMAND_OCTETS};
-use super::state::{Desk, Next, State, Transaction};
+use super::state::{Desk, Next, State};
 use super::wire::{Lost, Stream, Wire};
-use super::{Handler, Options, RefusedMessage, Welcome, replies};
-use crate::message::{Incoming, MessageId, Origin, PeerName, Protocol, Refusal};
+use super::{Handler, Options, Welcome, replies};
+use crate::message::{MessageId, PeerName, Refusal};
 use crate::protocol::smtp::{Command, Found, LineError, LineReader, Reply};
 
 pub(super) struct Session<H> {
@@ -95,12 +96,14 @@ impl<H: Handler> Session<H> {
         loop {
             let next = match self.step(state).await? {
                 Next::Content(transaction) => self.message(transaction).await?,
+                Next::Chunk { upload, octets, last } => self.chunk(upload, octets, last).await?,
+                Next::PassOver { octets, state } => self.pass_over(octets, state).await?,
                 Next::Secure => self.secure().await?,
                 next => next,
             };
             match next {
                 Next::Expect(expected) => state = expected,
-                Next::Content(_) | Next::Secure | Next::Close => return Ok(()),
+                _ => return Ok(()),
             }
             if self.wire.is_full() {
                 self.flush().await?;
@@ -158,19 +161,22 @@ impl<H: Handler> Session<H> {
                 }
                 let useless = command.as_ref().is_ok_and(Command::brings_no_message);
                 let (reply, next) = match &command {
-                    Ok(Command::Mail { .. }) if *self.shutdown.borrow() => (replies::stopping(), Next::Close),
+                    Ok(Command::Mail { .. }) if *self.shutdown.borrow() => (Some(replies::stopping()), Next::Close),
                     Ok(command) => state.answer(command, &desk),
-                    Err(error) if error.is_hopeless() => (replies::command_error(error), Next::Close),
-                    Err(error) => (replies::command_error(error), Next::Expect(state)),
+                    Err(error) if error.is_hopeless() => (Some(replies::command_error(error)), Next::Close),
+                    Err(error) => (Some(replies::command_error(error)), Next::Expect(state)),
                 };
                 self.line_is_over(consumed);
                 self.useless += u32::from(useless);
-                if self.useless >= self.options.useless && matches!(next, Next::Expect(_) | Next::Secure) {
+                if self.useless >= self.options.useless && !matches!(next, Next::Close) {
                     tracing::warn!(remote = %self.remote, commands = self.useless, event = "client-misbehaves", "commands and no message: sent away");
                     self.wire.say(&replies::too_many_useless());
                     return Ok(Next::Close);
                 }
-                Ok(self.reply(reply, next, turn))
+                Ok(match reply {
+                    Some(reply) => self.reply(reply, next, turn),
+                    None => next,
+                })
             }
         }
     }
@@ -276,92 +282,6 @@ impl<H: Handler> Session<H> {
         self.lines = LineReader::new(COMMAND_OCTETS, COMMAND_DRAIN_OCTETS);
         self.waiting = Instant::now();
         Ok(Next::Expect(State::ExpectGreeting))
-    }
-
-    /// Takes the message behind DATA and hands it over.
-    async fn message(&mut self, transaction: Transaction) -> Result<Next, Lost> {
-        self.flush().await?;
-        let id = self.handler.next_id();
-        let about = self.about(id, &transaction);
-        let Reception { content, ended } = content::receive(&mut self.wire, &transaction, &self.options).await?;
-        let hello = transaction.hello.clone();
-        let result = match content {
-            Ok(content) => {
-                let incoming = self.incoming(id, transaction, content);
-                self.carry(incoming).await
-            }
-            Err(refusal) => Err(refusal),
-        };
-        self.waiting = Instant::now();
-        (self.last_message, self.useless) = (self.waiting, 0);
-        let next = Next::Expect(State::ExpectMail(hello));
-        match result {
-            Ok(reply) => {
-                self.wire.say(&reply);
-                Ok(next)
-            }
-            Err(refusal) => {
-                self.log_refusal(&refusal, Some(id), Some(&about.peer));
-                let reply = replies::refused(&refusal, Some(id));
-                self.handler.refused(&about, &refusal, &reply);
-                self.wire.say(&reply);
-                Ok(if ended && !replies::ends_session(&refusal) {
-                    next
-                } else {
-                    Next::Close
-                })
-            }
-        }
-    }
-
-    /// What is said of the message if it is refused.
-    fn about(&self, id: MessageId, transaction: &Transaction) -> RefusedMessage {
-        const NAMED: usize = 10;
-        let recipients = &transaction.envelope.recipients;
-        RefusedMessage {
-            id,
-            peer: transaction.terms.peer.clone(),
-            remote: self.remote,
-            helo: transaction.hello.name.clone(),
-            from: transaction.envelope.sender.clone(),
-            to: recipients
-                .iter()
-                .take(NAMED)
-                .map(|recipient| recipient.address.clone())
-                .collect(),
-            recipients: recipients.len(),
-        }
-    }
-
-    fn incoming(&self, id: MessageId, transaction: Transaction, content: crate::message::Content) -> Incoming {
-        let origin = Origin {
-            source: transaction.terms.peer.into(),
-            remote: self.remote,
-            helo: transaction.hello.name,
-            protocol: match transaction.hello.extended {
-                _ if self.encrypted => Protocol::Esmtps,
-                true => Protocol::Esmtp,
-                false => Protocol::Smtp,
-            },
-            received_at: self.handler.now(),
-        };
-        let envelope = transaction.envelope;
-        Incoming {
-            id,
-            origin,
-            envelope,
-            content,
-        }
-    }
-
-    async fn carry(&self, incoming: Incoming) -> Result<Reply, Refusal> {
-        let (octets, recipients) = (incoming.content.size(), incoming.envelope.recipients.len());
-        let peer = incoming.origin.source.clone();
-        let started = Instant::now();
-        let receipt = self.handler.carry(incoming).await?;
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(id = %receipt.id(), %peer, remote = %self.remote, octets, recipients, micros, event = "accepted", "accepted");
-        Ok(replies::accepted(&receipt))
     }
 
     fn log_refusal(&self, refusal: &Refusal, id: Option<MessageId>, peer: Option<&PeerName>) {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::time::Instant;
 
+use super::content::Reception;
 use super::{Handler, Options, SenderTerms, Welcome, replies};
 use crate::message::{Envelope, Illegal, MmsAddress, PeerName, Recipient, RecipientId, Refusal};
 use crate::protocol::smtp::{Command, Reply};
@@ -19,6 +20,8 @@ pub(super) enum State {
     ExpectRcpt(Transaction),
     /// At least one has; more may follow.
     ExpectData(Transaction),
+    /// Chunks of the message have come; more will.
+    ExpectChunk(Box<Upload>),
 }
 
 /// What a command leads to.
@@ -27,6 +30,14 @@ pub(super) enum Next {
     Expect(State),
     /// The message comes now.
     Content(Transaction),
+    /// So many octets of the message come now.
+    Chunk {
+        upload: Box<Upload>,
+        octets: u64,
+        last: bool,
+    },
+    /// So many octets come now that belong to no message, and then whatever is expected.
+    PassOver { octets: u64, state: State },
     /// The handshake comes now; nothing of before holds behind it.
     Secure,
     Close,
@@ -50,6 +61,13 @@ pub(super) struct Transaction {
     pub(super) started: Instant,
 }
 
+/// A message of which some chunks have come (RFC 3030).
+#[derive(Debug)]
+pub(super) struct Upload {
+    pub(super) transaction: Transaction,
+    pub(super) reception: Reception,
+}
+
 /// What a state needs to answer: the rules, and whom to ask.
 pub(super) struct Desk<'a, H> {
     pub(super) options: &'a Options,
@@ -60,14 +78,23 @@ pub(super) struct Desk<'a, H> {
 }
 
 impl State {
-    pub(super) fn answer<H: Handler>(self, command: &Command<'_>, desk: &Desk<'_, H>) -> (Reply, Next) {
+    /// There is no reply to a chunk before all of it has come.
+    pub(super) fn answer<H: Handler>(self, command: &Command<'_>, desk: &Desk<'_, H>) -> (Option<Reply>, Next) {
+        if let Command::Bdat { octets, last } = command {
+            return self.bdat(*octets, *last, desk);
+        }
+        let (reply, next) = self.answer_at_once(command, desk);
+        (Some(reply), next)
+    }
+
+    fn answer_at_once<H: Handler>(self, command: &Command<'_>, desk: &Desk<'_, H>) -> (Reply, Next) {
         let reply = match command {
             Command::Quit => return (replies::bye(), Next::Close),
             Command::Ehlo(name) => return Self::greeted(name, true, desk.ehlo()),
             Command::Helo(name) => return Self::greeted(name, false, replies::helo(desk.options)),
             Command::Mail { from, size, .. } => return self.mail(command, *from, *size, desk),
             Command::Rcpt { to } => return self.rcpt(command, to, desk),
-            Command::Data => return self.data(command),
+            Command::Data | Command::Bdat { .. } => return self.data(command),
             Command::StartTls => return self.secure(command, desk),
             Command::Rset => return (replies::ok(), Next::Expect(self.reset())),
             Command::Noop => replies::ok(),
@@ -83,7 +110,7 @@ impl State {
             Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => {
                 desk.handler.look_up(&transaction.terms.peer, to)
             }
-            Self::ExpectGreeting | Self::ExpectMail(_) => None,
+            Self::ExpectGreeting | Self::ExpectMail(_) | Self::ExpectChunk(_) => None,
         }
     }
 
@@ -95,6 +122,7 @@ impl State {
     pub(super) fn transaction_started(&self) -> Option<Instant> {
         match self {
             Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => Some(transaction.started),
+            Self::ExpectChunk(upload) => Some(upload.transaction.started),
             Self::ExpectGreeting | Self::ExpectMail(_) => None,
         }
     }
@@ -108,6 +136,7 @@ impl State {
     fn reset(self) -> Self {
         match self {
             Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => Self::ExpectMail(transaction.hello),
+            Self::ExpectChunk(upload) => Self::ExpectMail(upload.transaction.hello),
             idle => idle,
         }
     }
@@ -122,6 +151,7 @@ impl State {
         let hello = match self {
             Self::ExpectMail(hello) => hello,
             Self::ExpectGreeting => return (replies::hello_first(), Next::Expect(self)),
+            Self::ExpectChunk(_) => return (replies::in_the_message(), Next::Expect(self)),
             busy => return (replies::out_of_order(command), Next::Expect(busy)),
         };
         let opened = desk.open(from, declared);
@@ -145,6 +175,7 @@ impl State {
     fn rcpt<H: Handler>(self, command: &Command<'_>, to: &str, desk: &Desk<'_, H>) -> (Reply, Next) {
         let mut transaction = match self {
             Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => transaction,
+            Self::ExpectChunk(_) => return (replies::in_the_message(), Next::Expect(self)),
             idle => return (replies::out_of_order(command), Next::Expect(idle)),
         };
         let reply = match desk.admit(&transaction, to) {
@@ -168,15 +199,39 @@ impl State {
             _ if desk.options.tls.is_none() => replies::tls_not_offered(),
             Self::ExpectMail(_) => return (replies::tls_ready(), Next::Secure),
             Self::ExpectGreeting => replies::hello_first(),
-            Self::ExpectRcpt(_) | Self::ExpectData(_) => replies::out_of_order(command),
+            Self::ExpectRcpt(_) | Self::ExpectData(_) | Self::ExpectChunk(_) => replies::out_of_order(command),
         };
         (reply, Next::Expect(self))
+    }
+
+    /// The octets of a chunk come whatever is said of it: what cannot be part of a message is read away (RFC 3030, 4.1).
+    fn bdat<H: Handler>(self, octets: u64, last: bool, desk: &Desk<'_, H>) -> (Option<Reply>, Next) {
+        let upload = match self {
+            Self::ExpectChunk(upload) => upload,
+            Self::ExpectData(transaction) => Box::new(Upload {
+                reception: Reception::in_chunks(&transaction, desk.options),
+                transaction,
+            }),
+            state => {
+                let reply = match &state {
+                    Self::ExpectRcpt(_) => replies::no_recipients(),
+                    _ => replies::out_of_order(&Command::Bdat { octets, last }),
+                };
+                let next = match octets > desk.options.drain {
+                    true => Next::Close,
+                    false => Next::PassOver { octets, state },
+                };
+                return (Some(reply), next);
+            }
+        };
+        (None, Next::Chunk { upload, octets, last })
     }
 
     fn data(self, command: &Command<'_>) -> (Reply, Next) {
         match self {
             Self::ExpectData(transaction) => (replies::go_ahead(), Next::Content(transaction)),
             Self::ExpectRcpt(_) => (replies::no_recipients(), Next::Expect(self)),
+            Self::ExpectChunk(_) => (replies::in_the_message(), Next::Expect(self)),
             idle => (replies::out_of_order(command), Next::Expect(idle)),
         }
     }

@@ -103,13 +103,21 @@ pub fn data(octets: &[u8]) {
     let cut = usize::from(*cut).max(1);
     let whole = received(stream, stream.len().max(1));
     assert_eq!(received(stream, cut), whole, "splits make no difference");
+    let chunked = in_chunks(stream, cut);
+    assert_eq!(chunked, in_chunks(stream, stream.len().max(1)), "splits make no difference");
     let (mut stuffer, mut out) = (DotStuffer::default(), Vec::new());
     for chunk in stream.chunks(cut) {
         if stuffer.encode(Bytes::copy_from_slice(chunk), &mut out).is_err() {
             return;
         }
     }
-    if stuffer.finish(&mut out).is_err() || stream.contains(&0) || stream.len() > 4_096 {
+    if stuffer.finish(&mut out).is_err() {
+        return;
+    }
+    if let Some(payload) = chunked {
+        assert!(stream.is_empty() || payload.ends_with(b"\r\n"), "what came in chunks can leave behind DATA");
+    }
+    if stream.contains(&0) || stream.len() > 4_096 {
         return;
     }
     let wire = out.concat();
@@ -122,14 +130,27 @@ pub fn data(octets: &[u8]) {
     }
 }
 
+const LIMITS: DataLimits = DataLimits {
+    message: 8_192,
+    header: 8_192,
+    line: 998,
+};
+
+/// The payload of these chunks unless there was an error.
+fn in_chunks(stream: &[u8], cut: usize) -> Option<Vec<u8>> {
+    let mut reader = DataReader::of_chunks(LIMITS);
+    let mut payload = Vec::new();
+    for chunk in stream.chunks(cut) {
+        let progress = reader.read(chunk, |run| payload.extend_from_slice(run));
+        assert!(progress.consumed == chunk.len() && !progress.ended);
+    }
+    reader.finish(|run| payload.extend_from_slice(run));
+    reader.error().is_none().then_some(payload)
+}
+
 /// The payload unless there was an error, the octets that were taken, whether the end was found, the size.
 fn received(stream: &[u8], cut: usize) -> (Option<Vec<u8>>, usize, bool, u64) {
-    let limits = DataLimits {
-        message: 8_192,
-        header: 8_192,
-        line: 998,
-    };
-    let mut reader = DataReader::new(limits);
+    let mut reader = DataReader::new(LIMITS);
     let (mut payload, mut consumed) = (Vec::new(), 0);
     for chunk in stream.chunks(cut) {
         let progress = reader.read(chunk, |run| payload.extend_from_slice(run));

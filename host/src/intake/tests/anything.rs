@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 23] = [
     "EHLO a.example\r\n",
     "HELO a.example\r\n",
     "MAIL FROM:<+15555550100@a.example>\r\n",
@@ -17,6 +17,9 @@ const WORDS: [&str; 20] = [
     "NOOP\r\n",
     "VRFY x\r\n",
     "BDAT 3\r\n",
+    "BDAT 0 LAST\r\n",
+    "BDAT 6 LAST\r\nA: b\r\n",
+    "BDAT x\r\n",
     "A: b\r\n\r\nbody\r\n",
     ".\r\n",
     "\r\n.\r\n",

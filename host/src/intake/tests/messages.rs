@@ -7,7 +7,7 @@ use super::*;
 async fn a_message_arrives_with_its_octets_envelope_and_origin() {
     let mut relay = Relay::start().await;
     let mut talk = relay.connect().await;
-    talk.runs("< 220\n> EHLO mms.a.example\n< 250-\n< 250-\n< 250-\n< 250-\n< 250 ")
+    talk.runs("< 220\n> EHLO mms.a.example\n< 250-\n< 250-\n< 250-\n< 250-\n< 250-\n< 250 ")
         .await;
     talk.runs(ENVELOPE).await;
     talk.runs("> Subject: x\n> \n> ..\n> ..two\n> .\n< 250 2.0.0 0000000000007 accepted")

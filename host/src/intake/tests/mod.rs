@@ -2,6 +2,7 @@
 //! language for conversations.
 
 mod anything;
+mod chunks;
 mod commands;
 mod farewell;
 mod limits;

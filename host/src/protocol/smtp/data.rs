@@ -1,8 +1,12 @@
-//! The message behind DATA: its end, its dots, and what must not stand in it (RFC 5321, 4.5.2 and 4.1.1.4).
+//! The message behind DATA or in chunks: its end, its dots, and what must not stand in it (RFC 5321, 4.5.2 and 4.1.1.4).
 //!
 //! Only CRLF "." CRLF ends a message, where the CRLF of the DATA command counts as the first. Servers that accept
 //! anything else let one message be smuggled in another (CVE-2023-51764 to -51766). A message that holds a bare CR, a
 //! bare LF or a NUL is drained up to its real end, so that the position in the stream stays exact, and then refused.
+//!
+//! In chunks (RFC 3030) a message ends where its last chunk does, and no dot means anything. What must not stand in it is
+//! the same: the next hop may get it behind DATA. A CR at the end of one chunk and an LF at the beginning of the next are one
+//! line end, so the same machine reads both.
 
 use memchr::memchr3;
 
@@ -20,6 +24,7 @@ pub struct DataLimits {
 #[derive(Debug)]
 pub struct DataReader {
     limits: DataLimits,
+    framing: Framing,
     place: Place,
     error: Option<DataError>,
     /// Payload so far, up to and including what exceeded a limit.
@@ -27,6 +32,15 @@ pub struct DataReader {
     /// Octets of the line that the reader is in, without its CRLF.
     line: u64,
     in_header: bool,
+}
+
+/// What ends a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    /// A line with a dot alone.
+    Dot,
+    /// Its last chunk, which the caller counts.
+    Chunks,
 }
 
 /// How far a call came.
@@ -72,8 +86,19 @@ enum Place {
 impl DataReader {
     /// Begins behind the CRLF of the DATA command.
     pub fn new(limits: DataLimits) -> Self {
+        Self::framed_by(Framing::Dot, limits)
+    }
+
+    /// Begins with the first octet of the first chunk. [`read`](Self::read) takes all of each chunk then, and never says that
+    /// the message has ended: that is [`finish`](Self::finish).
+    pub fn of_chunks(limits: DataLimits) -> Self {
+        Self::framed_by(Framing::Chunks, limits)
+    }
+
+    fn framed_by(framing: Framing, limits: DataLimits) -> Self {
         Self {
             limits,
+            framing,
             place: Place::LineStart,
             error: None,
             size: 0,
@@ -89,7 +114,7 @@ impl DataReader {
         let (mut at, mut run) = (0, 0);
         while let Some(&octet) = input.get(at) {
             match (self.place, octet) {
-                (Place::LineStart, b'.') => {
+                (Place::LineStart, b'.') if self.framing == Framing::Dot => {
                     self.pay(&input[run..at], &mut sink);
                     at += 1;
                     run = at;
@@ -122,6 +147,18 @@ impl DataReader {
         Progress {
             consumed: at,
             ended: self.place == Place::Ended,
+        }
+    }
+
+    /// Behind the last chunk. A last line without its CRLF gets one: whoever sends the message on behind DATA has to end the
+    /// line too.
+    pub fn finish(&mut self, sink: impl FnMut(&[u8])) {
+        match self.place {
+            Place::Cr => self.fail(DataError::BareCr),
+            Place::Inside => {
+                self.read(b"\r\n", sink);
+            },
+            _ => {}
         }
     }
 

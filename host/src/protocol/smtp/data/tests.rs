@@ -103,6 +103,41 @@ fn a_cr_before_a_true_end_is_an_error_at_any_split() {
     }
 }
 
+/// What chunks that end at `cuts` come to.
+fn in_chunks(input: &[u8], cuts: &[usize]) -> (Vec<u8>, Option<DataError>) {
+    let mut reader = DataReader::of_chunks(LIMITS);
+    let (mut payload, mut from) = (Vec::new(), 0);
+    for to in cuts.iter().copied().chain([input.len()]) {
+        let progress = reader.read(&input[from..to], |run| payload.extend_from_slice(run));
+        assert_eq!((progress.consumed, progress.ended), (to - from, false));
+        from = to;
+    }
+    reader.finish(|run| payload.extend_from_slice(run));
+    (payload, reader.error())
+}
+
+#[test]
+fn no_smuggling_sequence_passes_in_chunks_wherever_one_ends() {
+    for sequence in SMUGGLED {
+        let input = format!("Subject: first\r\n\r\nhello{sequence}{SECOND}QUIT\r\n");
+        for cut in 0..input.len() {
+            let (_, error) = in_chunks(input.as_bytes(), &[cut]);
+            assert!(error.is_some(), "{sequence:?} in chunks that end at {cut}");
+        }
+    }
+}
+
+#[test]
+fn in_chunks_a_dot_is_a_dot_and_the_last_line_gets_its_end() {
+    let input = b"A: b\r\n\r\n.\r\n..\r\n.c";
+    for cut in 0..input.len() {
+        let (payload, error) = in_chunks(input, &[cut, input.len()]);
+        assert_eq!((payload, error), ([&input[..], b"\r\n"].concat(), None), "chunks that end at {cut}");
+    }
+    assert_eq!(in_chunks(b"A: b\r\n\r", &[]).1, Some(DataError::BareCr));
+    assert_eq!(in_chunks(b"", &[0, 0]), (Vec::new(), None));
+}
+
 #[test]
 fn a_dot_alone_ends_an_empty_message() {
     let outcome = read(b".\r\nNOOP\r\n", &[1, 2], LIMITS);
