@@ -57,7 +57,7 @@ impl Reception {
     }
 
     /// Reads up to the end of data. False when the search for it was given up.
-    pub(super) async fn to_the_end_of_data(&mut self, wire: &mut Wire) -> Result<bool, Lost> {
+    pub(super) async fn whole(&mut self, wire: &mut Wire) -> Result<bool, Lost> {
         let mut last = Instant::now();
         loop {
             let progress = self.take(&wire.input);

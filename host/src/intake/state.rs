@@ -37,7 +37,10 @@ pub(super) enum Next {
         last: bool,
     },
     /// So many octets come now that belong to no message, and then whatever is expected.
-    PassOver { octets: u64, state: State },
+    PassOver {
+        octets: u64,
+        state: State,
+    },
     /// The handshake comes now; nothing of before holds behind it.
     Secure,
     Close,

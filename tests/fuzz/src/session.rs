@@ -104,7 +104,11 @@ pub fn data(octets: &[u8]) {
     let whole = received(stream, stream.len().max(1));
     assert_eq!(received(stream, cut), whole, "splits make no difference");
     let chunked = in_chunks(stream, cut);
-    assert_eq!(chunked, in_chunks(stream, stream.len().max(1)), "splits make no difference");
+    assert_eq!(
+        chunked,
+        in_chunks(stream, stream.len().max(1)),
+        "splits make no difference"
+    );
     let (mut stuffer, mut out) = (DotStuffer::default(), Vec::new());
     for chunk in stream.chunks(cut) {
         if stuffer.encode(Bytes::copy_from_slice(chunk), &mut out).is_err() {
@@ -115,7 +119,10 @@ pub fn data(octets: &[u8]) {
         return;
     }
     if let Some(payload) = chunked {
-        assert!(stream.is_empty() || payload.ends_with(b"\r\n"), "what came in chunks can leave behind DATA");
+        assert!(
+            stream.is_empty() || payload.ends_with(b"\r\n"),
+            "what came in chunks can leave behind DATA"
+        );
     }
     if stream.contains(&0) || stream.len() > 4_096 {
         return;

@@ -15,7 +15,7 @@ impl<H: Handler> Session<H> {
     pub(super) async fn message(&mut self, transaction: Transaction) -> Result<Next, Lost> {
         self.flush().await?;
         let mut reception = Reception::behind_data(&transaction, &self.options);
-        let ended = reception.to_the_end_of_data(&mut self.wire).await?;
+        let ended = reception.whole(&mut self.wire).await?;
         self.conclude(transaction, reception, ended).await
     }
 

@@ -45,10 +45,12 @@ async fn the_octets_of_a_chunk_are_never_commands_whatever_is_said_of_it() {
     talk.runs("< 220").await;
     talk.says(last("QUIT\r\n").as_bytes()).await;
     talk.runs("< 503 5.5.1\n> HELO a.example\n< 250").await;
-    talk.says([chunk("QUIT\r\n"), last("QUIT\r\n")].concat().as_bytes()).await;
+    talk.says([chunk("QUIT\r\n"), last("QUIT\r\n")].concat().as_bytes())
+        .await;
     talk.runs("< 503 5.5.1 MAIL first\n< 503 5.5.1 MAIL first").await;
     talk.runs("> MAIL FROM:<>\n< 250\n> RCPT TO:<1@c.example>\n< 550").await;
-    talk.says([chunk("QUIT\r\n"), last("QUIT\r\n")].concat().as_bytes()).await;
+    talk.says([chunk("QUIT\r\n"), last("QUIT\r\n")].concat().as_bytes())
+        .await;
     talk.runs("< 554 5.5.1 no valid\n< 554 5.5.1 no valid\n> RCPT TO:<1@b.example>\n< 250")
         .await;
     talk.says(last("A: b\r\n").as_bytes()).await;
@@ -111,7 +113,8 @@ async fn the_size_limit_counts_all_chunks_together() {
     talk.runs("< 250\n< 250 2.0.0 0000000000007").await;
     relay.arrived.recv().await.unwrap();
     talk.runs(RCPT).await;
-    talk.says([chunk(&half), chunk(&half), last("A")].concat().as_bytes()).await;
+    talk.says([chunk(&half), chunk(&half), last("A")].concat().as_bytes())
+        .await;
     talk.runs("< 250\n< 250\n< 552 5.3.4\n> NOOP\n< 250").await;
 }
 
@@ -128,7 +131,8 @@ async fn a_chunk_beyond_all_limits_is_not_read_away() {
     talk.runs("< 552 5.3.4\n< end").await;
     for line in ["BDAT", "BDAT x", "BDAT 18446744073709551616"] {
         let mut talk = begun(&relay).await;
-        talk.runs(&format!("> {line}\n< 501 5.5.4 write it as: BDAT\n< end")).await;
+        talk.runs(&format!("> {line}\n< 501 5.5.4 write it as: BDAT\n< end"))
+            .await;
     }
 }
 

@@ -73,7 +73,11 @@ async fn no_sequence_smuggles_a_message_in_chunks_at_any_split() {
                 talk.says(then.as_bytes()).await;
                 let heard = talk.rest().await;
                 let (chunks, end) = heard.split_at(heard.len() - 1);
-                let refusal = if sequence.contains('\0') { "554 5.6.0 NUL" } else { "550 5.6.11 bare" };
+                let refusal = if sequence.contains('\0') {
+                    "554 5.6.0 NUL"
+                } else {
+                    "550 5.6.11 bare"
+                };
                 assert!(
                     end[0].starts_with(refusal) && chunks.iter().all(|line| line.starts_with("250 2.0.0 ")),
                     "{sequence:?} at {split}: {heard:?}"

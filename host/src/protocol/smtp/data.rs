@@ -157,7 +157,7 @@ impl DataReader {
             Place::Cr => self.fail(DataError::BareCr),
             Place::Inside => {
                 self.read(b"\r\n", sink);
-            },
+            }
             _ => {}
         }
     }

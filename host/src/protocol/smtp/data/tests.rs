@@ -132,7 +132,11 @@ fn in_chunks_a_dot_is_a_dot_and_the_last_line_gets_its_end() {
     let input = b"A: b\r\n\r\n.\r\n..\r\n.c";
     for cut in 0..input.len() {
         let (payload, error) = in_chunks(input, &[cut, input.len()]);
-        assert_eq!((payload, error), ([&input[..], b"\r\n"].concat(), None), "chunks that end at {cut}");
+        assert_eq!(
+            (payload, error),
+            ([&input[..], b"\r\n"].concat(), None),
+            "chunks that end at {cut}"
+        );
     }
     assert_eq!(in_chunks(b"A: b\r\n\r", &[]).1, Some(DataError::BareCr));
     assert_eq!(in_chunks(b"", &[0, 0]), (Vec::new(), None));
