@@ -241,7 +241,8 @@ impl Settling {
         loop {
             match self.peer.spool.record(outcome.clone()).await {
                 Ok(()) => {
-                    self.peer.counts.note(&outcome.result);
+                    let took = self.peer.clock.now().since(outcome.id.message.at());
+                    self.peer.counts.note(&outcome.result, took);
                     return true;
                 }
                 Err(SpoolError::Closed) => return false,

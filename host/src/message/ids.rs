@@ -60,6 +60,11 @@ impl MessageId {
     pub fn first_at(at: Timestamp) -> Self {
         Self(at.0.saturating_mul(1000))
     }
+
+    /// When the message was received, or somewhat later where many came at once.
+    pub fn at(self) -> Timestamp {
+        Timestamp(self.0 / 1000)
+    }
 }
 
 impl fmt::Display for MessageId {

@@ -33,8 +33,9 @@ impl Relay {
     /// takes longer than the sender should wait, the message is committed as received instead, and starts anew from the
     /// spool. An error means that nothing has happened, and that the sender still owns the message.
     pub async fn carry(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
+        let source = incoming.origin.source.clone();
         let came_to = self.carry_uncounted(incoming).await;
-        self.counts.note(&came_to);
+        self.counts.note(&source, &came_to);
         came_to
     }
 

@@ -1,8 +1,11 @@
 //! What became of messages that came in, counted since the relay started.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::message::{Blame, Refusal};
+use crate::message::{Blame, Refusal, Source};
+use crate::sync::lock;
 
 /// Counts the answers to the end of data.
 #[derive(Debug, Default)]
@@ -10,6 +13,16 @@ pub struct Counts {
     accepted: AtomicU64,
     refused: [AtomicU64; BLAMES.len()],
     deferred: [AtomicU64; BLAMES.len()],
+    by_source: Mutex<BTreeMap<Source, CameFrom>>,
+}
+
+/// Of one sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CameFrom {
+    pub accepted: u64,
+    pub refused: u64,
+    /// It keeps the message.
+    pub deferred: u64,
 }
 
 /// Who was at fault, in the order of the counters.
@@ -32,7 +45,8 @@ pub struct Came {
 
 impl Counts {
     /// Counts the end of a journey while its sender waits.
-    pub fn note<T>(&self, came_to: &Result<T, Refusal>) {
+    pub fn note<T>(&self, source: &Source, came_to: &Result<T, Refusal>) {
+        self.note_source(source, came_to.as_ref().err());
         let refusal = match came_to {
             Ok(_) => {
                 self.accepted.fetch_add(1, Relaxed);
@@ -47,6 +61,27 @@ impl Counts {
         let blame = refusal.blame();
         let place = BLAMES.iter().position(|(known, _)| *known == blame);
         counters[place.unwrap_or_default()].fetch_add(1, Relaxed);
+    }
+
+    fn note_source(&self, source: &Source, refusal: Option<&Refusal>) {
+        let mut sources = lock(&self.by_source);
+        if !sources.contains_key(source) {
+            sources.insert(source.clone(), CameFrom::default());
+        }
+        let Some(came) = sources.get_mut(source) else { return };
+        match refusal.map(Refusal::is_temporary) {
+            None => came.accepted += 1,
+            Some(true) => came.deferred += 1,
+            Some(false) => came.refused += 1,
+        }
+    }
+
+    /// Everybody who has sent something.
+    pub fn by_source(&self) -> Vec<(Source, CameFrom)> {
+        lock(&self.by_source)
+            .iter()
+            .map(|(source, came)| (source.clone(), *came))
+            .collect()
     }
 
     pub fn read(&self) -> Came {
@@ -70,16 +105,22 @@ mod tests {
             plugin: "p".into(),
             reason: reason.into(),
         };
-        counts.note(&Ok(()));
-        counts.note::<()>(&Err(Refusal::NotMm4));
-        counts.note::<()>(&Err(Refusal::Stopping));
-        counts.note::<()>(&Err(by_plugin("a")));
-        counts.note::<()>(&Err(by_plugin("b")));
+        counts.note(&Source::Relay, &Ok(()));
+        counts.note::<()>(&Source::Relay, &Err(Refusal::NotMm4));
+        counts.note::<()>(&Source::Relay, &Err(Refusal::Stopping));
+        counts.note::<()>(&Source::Relay, &Err(by_plugin("a")));
+        counts.note::<()>(&Source::Relay, &Err(by_plugin("b")));
         let came = Came {
             accepted: 1,
             refused: [1, 0, 0],
             deferred: [0, 2, 1],
         };
         assert_eq!(counts.read(), came);
+        let from = CameFrom {
+            accepted: 1,
+            refused: 1,
+            deferred: 3,
+        };
+        assert_eq!(counts.by_source(), [(Source::Relay, from)]);
     }
 }
