@@ -22,6 +22,7 @@
 //! - [`console`]: metrics and health over HTTP
 //! - [`alarms`]: what somebody should see to, raised once and cleared once
 //! - [`control`]: the operator's door: every verb, who may ask it, and the audit
+//! - `pages`: the console in a browser, which asks at that door
 //! - [`vitals`]: the tasks that must not die unnoticed
 
 #![forbid(unsafe_code)]
@@ -41,6 +42,7 @@ pub mod ledger;
 pub mod message;
 pub mod numbering;
 mod outside;
+mod pages;
 pub mod pipeline;
 pub mod protocol;
 pub mod registry;

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use mm4relay::cli::console::Forwarder;
+use mm4relay::config::Config;
 use mm4relay::spool::{Filter, Operator};
 use mm4relay::telemetry;
 
@@ -123,10 +125,17 @@ async fn stay(relay: &str, config: &Path) -> anyhow::Result<()> {
     println!("  mm4relay send FILE.eml --to {} --verbose", relay);
     println!("  mm4relay queue list --config {}", config.display());
     println!("  mm4relay cdr export --config {}", config.display());
+    let console = Forwarder::open(&Config::load(config)?.relay.spool, 0).await?;
+    println!(
+        "\nIts console, in your browser (the address is good once):\n\n  {}",
+        console.url()
+    );
+    let console = tokio::spawn(console.serve());
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
         _ = terminate.recv() => {}
     }
+    console.abort();
     Ok(())
 }

@@ -17,16 +17,17 @@ use crate::control::alarms::RaisedAlarm;
 use crate::control::audit::Entry;
 use crate::control::cdr::RecordFiles;
 use crate::control::configuration::Compared;
-use crate::control::http::{NamedHosts, SOCKET, Socket, Tcp};
+use crate::control::http::{self, NamedHosts, SOCKET, Socket, Tcp};
 use crate::control::limits::Limit;
-use crate::control::peers::{Down, HostDown, Pause, Peer, Sending};
+use crate::control::peers::{Pause, Peer};
 use crate::control::plugins;
 use crate::control::relay::{Listening, PlugIn, Running};
 use crate::control::routes::{Route, Routed, Step};
 use crate::control::tables::Table;
+use crate::control::traffic::AllTraffic;
 use crate::control::{BoxFuture, Desk, Kind, Known, Live, Order, Problem};
-use crate::delivery::{Delivered, PeerStanding};
 use crate::message::{PeerName, Timestamp};
+use crate::pages::{self, Recent};
 use crate::relay::Relay;
 use crate::routing::Side;
 use crate::spool::{Operator, Spool};
@@ -113,19 +114,26 @@ impl Door {
         });
         let desk = Desk::of_running(folder, store, Arc::clone(&live) as Arc<dyn Live>);
         let desk = Arc::new(desk);
-        let (answers, open) = (Arc::clone(&desk), Arc::clone(&socket));
+        let recent = Arc::<Recent>::default();
+        let routes = http::routes(Arc::clone(&desk)).merge(pages::routes(Arc::clone(&desk), Arc::clone(&recent)));
+        let (answers, open) = (routes.clone(), Arc::clone(&socket));
         let serving = vitals.keep("control socket", move || {
-            let (socket, desk) = (Arc::clone(&open), Arc::clone(&answers));
-            async move { socket.serve(desk).await }
+            let (socket, routes) = (Arc::clone(&open), answers.clone());
+            async move { socket.serve(routes).await }
         });
-        let (mut serving, mut address) = (vec![serving], None);
+        let watched = Arc::clone(&desk);
+        let watching = vitals.keep("traffic of the pages", move || {
+            let (recent, desk) = (Arc::clone(&recent), Arc::clone(&watched));
+            async move { recent.watch(&desk).await }
+        });
+        let (mut serving, mut address) = (vec![serving, watching], None);
         if let Some(control) = over_tcp {
             let tcp = Arc::new(open_tcp(control).await?);
             address = Some(tcp.listener.local_addr()?);
             let desk = Arc::clone(&desk);
             serving.push(vitals.keep("door over TCP", move || {
-                let (tcp, desk) = (Arc::clone(&tcp), Arc::clone(&desk));
-                async move { tcp.serve(desk).await }
+                let (tcp, desk, routes) = (Arc::clone(&tcp), Arc::clone(&desk), routes.clone());
+                async move { tcp.serve(desk, routes).await }
             }));
         }
         Ok(Self {
@@ -241,13 +249,12 @@ impl Live for InRooms {
         shown.collect()
     }
 
+    fn traffic(&self) -> AllTraffic {
+        super::control_peers::traffic(&self.seen.relay, self.seen.database.free())
+    }
+
     fn peers(&self) -> Vec<Peer> {
-        let delivery = &self.seen.relay.delivery;
-        let counts: std::collections::HashMap<PeerName, Delivered> = delivery.counts().into_iter().collect();
-        let standings = delivery.standings().into_iter();
-        standings
-            .map(|standing| peer(&standing, counts.get(&standing.peer)))
-            .collect()
+        super::control_peers::standing(&self.seen.relay)
     }
 
     fn pause(&self, peer: &PeerName, pause: Option<&Pause>) {
@@ -359,36 +366,5 @@ impl Live for InRooms {
                 .await
                 .map_err(|_| "the relay ends already".to_owned())
         })
-    }
-}
-
-fn peer(standing: &PeerStanding, counts: Option<&Delivered>) -> Peer {
-    let down = standing.down.as_ref().map(|down| Down {
-        since: down.since.into(),
-        said: down.said.clone(),
-        again: down.again.map(Into::into),
-    });
-    let hosts_down = standing.hosts_down.iter().map(|host| HostDown {
-        host: host.host.clone(),
-        since: host.since.into(),
-        said: host.said.clone(),
-    });
-    let sending = standing.running.iter().map(|running| Sending {
-        id: running.id.clone(),
-        since: running.since.into(),
-        host: running.host.clone(),
-        waits_for: running.waits_for.clone(),
-        waits_since: running.waits_since.into(),
-    });
-    let counts = counts.copied().unwrap_or_default();
-    Peer {
-        name: standing.peer.to_string(),
-        down,
-        hosts_down: hosts_down.collect(),
-        sending: sending.collect(),
-        delivered: counts.delivered,
-        deferred: counts.deferred,
-        given_up: counts.failed,
-        ..Peer::default()
     }
 }

@@ -15,6 +15,7 @@ mod certificates;
 pub(crate) mod charging_files;
 mod compare;
 mod control;
+mod control_peers;
 mod control_plugins;
 mod directory;
 mod findings;

@@ -8,6 +8,7 @@ pub mod print;
 mod alarms;
 mod cdr;
 mod check;
+pub mod console;
 mod door;
 mod kv;
 mod ledger;
@@ -55,6 +56,8 @@ pub enum Command {
     Reload(relay::ReloadArgs),
     /// End the running relay once what is under way is finished
     Stop(relay::StopArgs),
+    /// Open the relay's pages to your browser, on a port of this machine
+    Console(console::Args),
     /// What is wrong at this moment, since when, and what to do about it
     Alarms(alarms::Args),
     /// Who changed what, when and from where
@@ -145,6 +148,7 @@ pub fn run(command: Command) -> Underway {
             Command::Sample(args) => sample::run(args),
             Command::Kv(args) => kv::run(args).await,
             Command::Requests(args) => requests::run(args).await,
+            Command::Console(args) => console::run(args).await,
             Command::Token(args) => token::run(args).await,
             Command::Status(args) => relay::status(args).await,
             Command::Peers(args) => peers::run(args).await,

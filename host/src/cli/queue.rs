@@ -244,6 +244,7 @@ impl Which {
             to: self.to,
             plugin: self.plugin,
             reason: self.reason,
+            alike: None,
             since: self.since,
             before: self.before,
             after,

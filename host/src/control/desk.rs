@@ -119,7 +119,7 @@ impl Desk {
         self.blocking(move |store| Ok(store.note(entry.at.0, text)?)).await
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.live.as_ref().map_or_else(|| SystemClock.now(), |live| live.now())
     }
 

@@ -14,6 +14,7 @@ use super::plugins::PlugInAtWork;
 use super::relay::Running;
 use super::routes::{Route, Routed};
 use super::tables::Table;
+use super::traffic::AllTraffic;
 use super::{Known, Problem};
 use crate::message::{PeerName, Timestamp};
 pub use crate::spool::BoxFuture;
@@ -29,6 +30,9 @@ pub trait Live: Send + Sync + 'static {
 
     /// What is wrong at this moment.
     fn alarms(&self) -> Vec<RaisedAlarm>;
+
+    /// What has come in and gone out since it started.
+    fn traffic(&self) -> AllTraffic;
 
     /// Every next hop that there is, by name, without what lies in the store for it.
     fn peers(&self) -> Vec<Peer>;

@@ -81,10 +81,7 @@ impl Ask for NewToken {
         if lasts.is_zero() || lasts > LONGEST {
             return Err(unreadable("a token lasts for a second to 400 days"));
         }
-        let mut random = [0; 32];
-        let filled = SystemRandom::new().fill(&mut random);
-        filled.map_err(|_| Problem::new(Kind::Internal, "the system gives no random octets"))?;
-        let (text, now) = (format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)), desk.now());
+        let (text, now) = (format!("{PREFIX}{}", secret()?), desk.now());
         let token = Token {
             role: self.role,
             reveals: self.reveals,
@@ -194,14 +191,24 @@ impl Token {
     fn is_over(&self, now: Timestamp) -> bool {
         self.until.0 <= now
     }
+
+    /// What it is known by.
+    pub(super) fn sha256(&self) -> &str {
+        &self.sha256
+    }
 }
 
 impl Desk {
     /// Whose token this is, if it is good for anything.
     pub(super) fn owner_of(&self, token: &str) -> Result<Option<(String, Token)>, Problem> {
-        let (hash, now) = (hash(token), self.now());
+        self.owner_of_sha256(&hash(token))
+    }
+
+    /// The same for a token that was shown before.
+    pub(super) fn owner_of_sha256(&self, sha256: &str) -> Result<Option<(String, Token)>, Problem> {
+        let now = self.now();
         let all = read_tokens(&self.folder)?.into_iter();
-        let mut its = all.filter(|(_, token)| token.sha256 == hash && !token.is_over(now));
+        let mut its = all.filter(|(_, token)| token.sha256 == sha256 && !token.is_over(now));
         Ok(its.next())
     }
 }
@@ -210,7 +217,18 @@ fn read_tokens(folder: &Path) -> std::io::Result<BTreeMap<String, Token>> {
     kept::read(folder, FILE)
 }
 
-fn hash(token: &str) -> String {
+/// What nobody guesses: 256 random bits, as letters, digits, `-` and `_`.
+///
+/// # Errors
+/// The system gives none.
+pub fn secret() -> Result<String, Problem> {
+    let mut random = [0; 32];
+    let filled = SystemRandom::new().fill(&mut random);
+    filled.map_err(|_| Problem::new(Kind::Internal, "the system gives no random octets"))?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
+}
+
+pub(super) fn hash(token: &str) -> String {
     let digest = Sha256::digest(token.as_bytes());
     digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }

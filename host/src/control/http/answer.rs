@@ -14,7 +14,6 @@ use super::idempotency::{self, Keys};
 use super::openapi::Document;
 use super::query;
 use crate::control::{Ask, Desk, Kind, Method, Problem, Who};
-use crate::message::Masked;
 
 /// What somebody may ask in one request, in octets: thousands of ids.
 const MOST_OCTETS: usize = 1 << 20;
@@ -62,57 +61,12 @@ async fn answer<A: Ask>(
         Ok(asked) => asked,
         Err(problem) => return refuse(&problem),
     };
-    match desk.ask(&who, asked).await {
-        Ok(answer) => match text_for(&who, &answer) {
+    match desk.tell(&who, asked).await {
+        Ok(answer) => match serde_json::to_vec(&answer) {
             Ok(text) => json(StatusCode::OK, "application/json", text),
             Err(error) => refuse(&Problem::new(Kind::Internal, format!("a bug: {error}"))),
         },
-        Err(problem) if who.sees_numbers => refuse(&problem),
-        Err(problem) => refuse(&masked_problem(problem)),
-    }
-}
-
-/// With subscribers' numbers masked, unless whoever asks sees them whole.
-fn text_for(who: &Who, answer: &impl serde::Serialize) -> serde_json::Result<Vec<u8>> {
-    if who.sees_numbers {
-        return serde_json::to_vec(answer);
-    }
-    let mut answer = serde_json::to_value(answer)?;
-    mask(&mut answer);
-    serde_json::to_vec(&answer)
-}
-
-fn mask(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = masked_lines(text),
-        Value::Array(all) => all.iter_mut().for_each(mask),
-        Value::Object(fields) => {
-            let named = std::mem::take(fields).into_iter();
-            *fields = named
-                .map(|(name, mut value)| {
-                    mask(&mut value);
-                    (masked_lines(&name), value)
-                })
-                .collect();
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// Line by line: a header stays one.
-fn masked_lines(text: &str) -> String {
-    let lines: Vec<String> = text
-        .split('\n')
-        .map(|line| Masked(line.trim_end_matches('\r')).to_string())
-        .collect();
-    lines.join("\n")
-}
-
-fn masked_problem(problem: Problem) -> Problem {
-    Problem {
-        detail: Masked(&problem.detail).to_string(),
-        errors: problem.errors.iter().map(|error| Masked(error).to_string()).collect(),
-        ..problem
+        Err(problem) => refuse(&problem),
     }
 }
 

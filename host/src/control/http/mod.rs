@@ -4,9 +4,11 @@
 //! `GET /v1/openapi.json` describes all of it, from the types of the verbs.
 
 mod answer;
+mod guard;
 mod idempotency;
 mod openapi;
 mod query;
+mod sessions;
 mod socket;
 mod tcp;
 
@@ -14,13 +16,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::Uri;
+use axum::routing::any;
+use serde::de::DeserializeOwned;
 
 use super::{
     Desk, Kind, Problem, alarms, audit, cdr, configuration, kv, limits, peers, plugins, queue, relay, requests, routes,
-    spool, tables, tokens, trace,
+    spool, tables, tokens, trace, traffic,
 };
 use answer::Verbs;
 
+pub use sessions::{Entrance, Sight, Visitor};
 pub(crate) use socket::FOR;
 pub use socket::{SOCKET, Socket, connect};
 pub use tcp::{NamedHosts, Tcp};
@@ -30,10 +35,12 @@ fn verbs() -> Verbs {
     Verbs::default()
         .with::<relay::Status>()
         .with::<alarms::Alarms>()
+        .with::<traffic::Traffic>()
         .with::<configuration::Compare>()
         .with::<relay::Reload>()
         .with::<relay::Stop>()
         .with::<queue::List>()
+        .with::<queue::Groups>()
         .with::<queue::Show>()
         .with::<queue::Retry>()
         .with::<queue::Release>()
@@ -70,12 +77,26 @@ fn verbs() -> Verbs {
         .with::<tokens::RevokeToken>()
 }
 
-fn routes(desk: Arc<Desk>) -> Router {
+/// Everything below `/v1/`.
+pub fn routes(desk: Arc<Desk>) -> Router {
     let nowhere = async |uri: Uri| {
         let detail = format!("no verb has the path {}: /v1/openapi.json has all of them", uri.path());
         answer::refuse(&Problem::new(Kind::NoSuchVerb, detail))
     };
-    verbs().router(desk).fallback(nowhere)
+    verbs().router(desk).route("/v1/{*rest}", any(nowhere))
+}
+
+/// Whether programs ask there, by verbs; all else is for people.
+fn is_verbs(path: &str) -> bool {
+    path.starts_with("/v1/")
+}
+
+/// A question out of the fields of a query.
+///
+/// # Errors
+/// Which field is wrong, and how.
+pub fn read_query<T: DeserializeOwned>(fields: Vec<(String, String)>) -> Result<T, Problem> {
+    query::read(fields).map_err(|error| Problem::new(Kind::Unreadable, error.to_string()))
 }
 
 /// The OpenAPI document, as it is served.

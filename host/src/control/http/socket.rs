@@ -1,5 +1,6 @@
 //! The socket in the state folder. Whoever may open it may ask; the operating system says who that is.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -20,8 +21,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{answer, routes};
-use crate::control::{Desk, Kind, Problem, Role, Who, name_of_user};
+use super::answer;
+use super::sessions::Visitor;
+use crate::control::tokens::secret;
+use crate::control::{Kind, Problem, Role, Who, name_of_user};
 
 /// In the state folder.
 pub const SOCKET: &str = "control.sock";
@@ -42,13 +45,27 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Names whoever asks by `sudo`, or through a program of theirs, beside the user of the operating system.
 pub(crate) const FOR: &str = "mm4relay-for";
 
+/// What whoever comes is compared with, and given.
+#[derive(Clone)]
+struct Doorkeeper {
+    /// The user that the relay runs as.
+    user: u32,
+    /// For the forms of the pages. Those who come here can be told from each other by their user alone.
+    seal: String,
+}
+
+impl fmt::Debug for Doorkeeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "of user {}", self.user)
+    }
+}
+
 /// Open as long as this lives; then its file is gone.
 #[derive(Debug)]
 pub struct Socket {
     listener: UnixListener,
     path: PathBuf,
-    /// The user that the relay runs as.
-    user: u32,
+    doorkeeper: Doorkeeper,
     /// True once nobody is let in any more.
     closing: watch::Sender<bool>,
     /// Connections.
@@ -73,10 +90,11 @@ impl Socket {
         // The folder keeps others out; should it be opened for them, the socket still does.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let user = std::fs::metadata(&path)?.uid();
+        let seal = secret().map_err(io::Error::other)?;
         Ok(Self {
             listener,
             path,
-            user,
+            doorkeeper: Doorkeeper { user, seal },
             closing: watch::Sender::new(false),
             open: watch::Sender::new(0),
         })
@@ -89,9 +107,8 @@ impl Socket {
         let _ = timeout(FAREWELL, open.wait_for(|open| *open == 0)).await;
     }
 
-    /// Answers until it is dropped, and whoever is being answered with it.
-    pub async fn serve(&self, desk: Arc<Desk>) {
-        let routes = routes(desk);
+    /// Answers by these routes until it is dropped, and whoever is being answered with it.
+    pub async fn serve(&self, routes: axum::Router) {
         let places = Arc::new(Semaphore::new(MOST));
         let mut at_work = JoinSet::new();
         loop {
@@ -107,11 +124,11 @@ impl Socket {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let (routes, user) = (routes.clone(), self.user);
+                    let (routes, doorkeeper) = (routes.clone(), self.doorkeeper.clone());
                     let (closing, open) = (self.closing.subscribe(), self.open.clone());
                     open.send_modify(|open| *open += 1);
                     at_work.spawn(async move {
-                        talk(stream, routes, user, closing).await;
+                        talk(stream, routes, doorkeeper, closing).await;
                         open.send_modify(|open| *open -= 1);
                         drop(place);
                     });
@@ -146,20 +163,20 @@ fn nearby(folder: &Path) -> io::Result<(PathBuf, File)> {
     Ok((near, open))
 }
 
-async fn talk(stream: UnixStream, routes: axum::Router, user: u32, mut closing: watch::Receiver<bool>) {
+async fn talk(stream: UnixStream, routes: axum::Router, doorkeeper: Doorkeeper, mut closing: watch::Receiver<bool>) {
     let Ok(peer) = stream.peer_cred() else { return };
     let process = peer
         .pid()
         .map_or_else(String::new, |process| format!(", process {process}"));
     // Root reads and writes the folder anyhow.
-    let may = peer.uid() == 0 || peer.uid() == user;
+    let may = peer.uid() == 0 || peer.uid() == doorkeeper.user;
     let who = Who::new(
         name_of_user(peer.uid()),
         Role::Administrator,
         format!("socket{process}"),
     );
     let routes = routes.layer(middleware::from_fn(move |request, next| {
-        admit(who.clone(), may, request, next)
+        admit(who.clone(), may.then(|| doorkeeper.seal.clone()), request, next)
     }));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -179,15 +196,19 @@ async fn talk(stream: UnixStream, routes: axum::Router, user: u32, mut closing: 
     }
 }
 
-async fn admit(mut who: Who, may: bool, mut request: Request, next: Next) -> Response {
-    if !may {
+/// `seal`: for whoever may come in.
+async fn admit(mut who: Who, seal: Option<String>, mut request: Request, next: Next) -> Response {
+    let Some(seal) = seal else {
         let detail = format!("{} may not ask this relay: its own user and root may", who.name);
         return answer::refuse(&Problem::new(Kind::Forbidden, detail));
-    }
+    };
     let caller = request.headers().get(FOR).and_then(|caller| caller.to_str().ok());
     if let Some(caller) = caller.filter(|caller| !caller.is_empty() && *caller != who.name) {
         who.name = format!("{} (for {caller})", who.name);
     }
-    request.extensions_mut().insert(who);
+    let visitor = Visitor::at_socket(who.clone(), seal);
+    let extensions = request.extensions_mut();
+    extensions.insert(who);
+    extensions.insert(visitor);
     next.run(request).await
 }

@@ -1,8 +1,7 @@
 //! The door over TCP, for those on other machines: encrypted, by token. Nobody is asked who they are by address.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -16,12 +15,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::{answer, routes};
-use crate::control::{Desk, Kind, Problem, Who};
-use crate::sync::lock;
+use super::guard::Guard;
+use super::sessions::{Entrance, Sessions};
+use super::{answer, is_verbs};
+use crate::control::{Desk, Kind, Problem};
 
 /// Says whether a request may be answered that names this host, and if not, why.
 pub type NamedHosts = Arc<dyn Fn(&Request) -> Result<(), String> + Send + Sync>;
@@ -43,24 +43,15 @@ const MOST_HEADER_OCTETS: usize = 64 << 10;
 /// After a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Bad tokens from one address within [`FORGIVEN`]; past that, good ones are not looked at either.
-const MOST_BAD: u32 = 10;
-const FORGIVEN: Duration = Duration::from_secs(60);
-/// Addresses that are remembered.
-const MOST_ADDRESSES: usize = 10_000;
-
-/// Asks for numbers and messages to be shown whole, for this request.
-const REVEAL: &str = "mm4relay-reveal";
-
-#[derive(Default)]
-struct Guard {
-    bad: Mutex<HashMap<IpAddr, (u32, Instant)>>,
-}
-
 impl Tcp {
-    /// Answers until it is dropped.
-    pub async fn serve(&self, desk: Arc<Desk>) {
-        let (routes, guard) = (routes(Arc::clone(&desk)), Arc::<Guard>::default());
+    /// Answers by these routes until it is dropped.
+    pub async fn serve(&self, desk: Arc<Desk>, routes: axum::Router) {
+        let entry = Arc::new(Entry {
+            desk,
+            hosts: Arc::clone(&self.hosts),
+            guard: Arc::default(),
+            sessions: Arc::new(Sessions::new(self.tls.is_some())),
+        });
         let places = Arc::new(Semaphore::new(MOST));
         let mut at_work = JoinSet::new();
         loop {
@@ -70,10 +61,10 @@ impl Tcp {
             };
             match (accepted, Arc::clone(&places).try_acquire_owned()) {
                 (Ok((stream, from)), Ok(place)) => {
-                    let (desk, guard, hosts) = (Arc::clone(&desk), Arc::clone(&guard), Arc::clone(&self.hosts));
+                    let entry = Arc::clone(&entry);
                     let admit = move |request, next| {
-                        let (desk, guard, hosts) = (Arc::clone(&desk), Arc::clone(&guard), Arc::clone(&hosts));
-                        async move { admit(&desk, &guard, &hosts, from, request, next).await }
+                        let entry = Arc::clone(&entry);
+                        async move { entry.admit(from, request, next).await }
                     };
                     let (routes, tls) = (routes.clone().layer(middleware::from_fn(admit)), self.tls.clone());
                     at_work.spawn(async move {
@@ -110,79 +101,46 @@ async fn answer_over(stream: impl AsyncRead + AsyncWrite + Unpin, routes: axum::
     let _ = connection.await;
 }
 
-async fn admit(
-    desk: &Desk,
-    guard: &Guard,
-    hosts: &NamedHosts,
-    from: SocketAddr,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    match hosts(&request)
-        .map_err(|why| Problem::new(Kind::OtherHost, why))
-        .and_then(|()| guard.who(desk, from, &request))
-    {
-        Ok(who) => {
-            request.extensions_mut().insert(who);
-            next.run(request).await
-        }
-        Err(problem) => {
-            let mut response = answer::refuse(&problem);
-            if problem.kind == Kind::Unauthorized {
-                let bearer = HeaderValue::from_static("Bearer");
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
-            }
-            response
-        }
-    }
+/// Who is let in.
+struct Entry {
+    desk: Arc<Desk>,
+    hosts: NamedHosts,
+    guard: Arc<Guard>,
+    sessions: Arc<Sessions>,
 }
 
-impl Guard {
-    fn who(&self, desk: &Desk, from: SocketAddr, request: &Request) -> Result<Who, Problem> {
-        let address = from.ip();
-        if self.is_shut_out(address) {
-            let detail = "too many bad tokens from this address: wait a minute";
-            return Err(Problem::new(Kind::TooManyTries, detail));
+impl Entry {
+    async fn admit(&self, from: SocketAddr, mut request: Request, next: Next) -> Response {
+        let named = (self.hosts)(&request).map_err(|why| Problem::new(Kind::OtherHost, why));
+        match named.and_then(|()| self.introduce(from, &mut request)) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => {
+                let mut response = answer::refuse(&problem);
+                if problem.kind == Kind::Unauthorized {
+                    let bearer = HeaderValue::from_static("Bearer");
+                    response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+                }
+                response
+            }
         }
-        let shown = request
-            .headers()
-            .get(header::AUTHORIZATION)
-            .and_then(|shown| shown.to_str().ok());
-        let Some(token) = shown.and_then(|shown| shown.strip_prefix("Bearer ")) else {
-            let detail = "a token is asked for: Authorization: Bearer mm4r_...";
-            return Err(Problem::new(Kind::Unauthorized, detail));
-        };
-        let Some((name, token)) = desk.owner_of(token.trim())? else {
-            self.note_bad(address);
-            return Err(Problem::new(
-                Kind::Unauthorized,
-                "nobody has this token, or it is over or revoked",
-            ));
-        };
-        let wants = request.headers().contains_key(REVEAL);
-        if wants && !token.reveals {
-            let detail = format!("{name} may not have numbers shown whole: that is a right of its own");
-            return Err(Problem::new(Kind::Forbidden, detail));
-        }
-        Ok(Who::new(name, token.role, format!("token, {from}")).seeing(wants))
     }
 
-    fn is_shut_out(&self, address: IpAddr) -> bool {
-        let bad = lock(&self.bad);
-        bad.get(&address)
-            .is_some_and(|(times, since)| *times >= MOST_BAD && since.elapsed() < FORGIVEN)
-    }
-
-    fn note_bad(&self, address: IpAddr) {
-        let mut bad = lock(&self.bad);
-        if bad.len() >= MOST_ADDRESSES {
-            bad.retain(|_, (_, since)| since.elapsed() < FORGIVEN);
+    /// Who asks: a program by its token, a person by their session. Pages are shown to nobody who has none: they decide what
+    /// such a visitor sees.
+    fn introduce(&self, from: SocketAddr, request: &mut Request) -> Result<(), Problem> {
+        if is_verbs(request.uri().path()) {
+            let who = self.guard.who(&self.desk, from, request)?;
+            request.extensions_mut().insert(who);
+            return Ok(());
         }
-        let (times, since) = bad.entry(address).or_insert((0, Instant::now()));
-        if since.elapsed() >= FORGIVEN {
-            (*times, *since) = (0, Instant::now());
+        if let Some(visitor) = self.sessions.visitor(&self.desk, from, request)? {
+            request.extensions_mut().insert(visitor);
         }
-        *times += 1;
-        tracing::warn!(%address, event = "bad-token", "somebody asks at the door with a token that nobody has");
+        request.extensions_mut().insert(Entrance {
+            sessions: Arc::clone(&self.sessions),
+            guard: Arc::clone(&self.guard),
+            from,
+        });
+        Ok(())
     }
 }

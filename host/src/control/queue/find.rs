@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Named;
 use super::entry::{Entry, Shown};
+use super::groups::shape_of;
 use super::id::in_queue;
 use crate::control::peers::Peer;
 use crate::control::{Ask, Desk, Kind, Method, Problem, When, Who};
@@ -29,6 +30,8 @@ pub struct List {
     pub plugin: Option<String>,
     /// Words that stand in the reason, in any case.
     pub reason: Option<String>,
+    /// Only what is stuck for this reason, as `queue-groups` writes it; empty for what has none.
+    pub alike: Option<String>,
     /// Received at this time or later.
     pub since: Option<When>,
     /// Received before this time.
@@ -69,7 +72,7 @@ impl Ask for List {
 impl List {
     /// Entries of an answer at the most, and entries that one answer looks at.
     pub const MOST: usize = 1000;
-    const LOOKED_AT: usize = 20_000;
+    pub(super) const LOOKED_AT: usize = 20_000;
 
     fn page(&self, store: &dyn Operator, known: Vec<String>, peers: &[Peer]) -> Result<Page, Problem> {
         let limit = self.limit.unwrap_or(Self::MOST).clamp(1, Self::MOST);
@@ -129,6 +132,7 @@ impl List {
                 .as_ref()
                 .is_none_or(|name| entry.holders.iter().any(|it| it.plugin == *name))
             && self.reason.as_ref().is_none_or(|words| has_reason(entry, words))
+            && self.alike.as_ref().is_none_or(|alike| shape_of(entry) == *alike)
             && self.since.is_none_or(|since| since <= received)
             && self.before.is_none_or(|before| received < before)
     }

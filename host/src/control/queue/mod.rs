@@ -4,6 +4,7 @@ mod act;
 mod content;
 mod entry;
 mod find;
+mod groups;
 mod id;
 mod redirect;
 
@@ -12,5 +13,6 @@ pub use content::{GetContent, Portion};
 pub use entry::{Entry, HeldBy, Journey, Shown};
 pub(super) use find::has_digits;
 pub use find::{List, Page, Show, ShownAll};
+pub use groups::{AllGroups, Group, Groups};
 pub use id::Named;
 pub use redirect::{KeepBack, KeptBack, Reroute, Rerouted};

@@ -1,0 +1,32 @@
+// Fetches the live part of a page again each second, and puts it in the place of the old one. Everything else works without.
+"use strict";
+(() => {
+  const live = document.getElementById("live");
+  const state = document.getElementById("live-state");
+  if (!live) return;
+  const say = (text) => { if (state.textContent !== text) state.textContent = text; };
+  const refresh = async () => {
+    try {
+      const answer = await fetch(live.dataset.refresh, { headers: { "mm4relay-by-itself": "yes" }, redirect: "manual" });
+      if (answer.type === "opaqueredirect" || answer.status === 401) {
+        say("Your session is over: load this page again to log in.");
+        return;
+      }
+      if (!answer.ok) throw new Error(answer.status);
+      // Somebody who walks through the page by keyboard must not be thrown back to its beginning.
+      const focused = live.contains(document.activeElement) && document.activeElement.matches("a, [tabindex]");
+      const places = [...live.querySelectorAll("a, [tabindex]")];
+      const place = focused ? places.indexOf(document.activeElement) : -1;
+      const scrolled = [...live.querySelectorAll(".wide")].map((box) => box.scrollLeft);
+      // Written by the server, which escapes what strangers wrote; the page's policy lets nothing in it run.
+      live.innerHTML = await answer.text();
+      live.querySelectorAll(".wide").forEach((box, at) => { box.scrollLeft = scrolled[at] || 0; });
+      if (place >= 0) live.querySelectorAll("a, [tabindex]")[place]?.focus({ preventScroll: true });
+      say("Refreshed each second.");
+    } catch {
+      say("The relay does not answer; this is what it said last.");
+    }
+    setTimeout(refresh, document.hidden ? 5000 : 1000);
+  };
+  setTimeout(refresh, 1000);
+})();
