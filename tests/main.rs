@@ -41,6 +41,7 @@ mod next_hop;
 mod numbering;
 mod operator;
 mod operator_verbs;
+mod pages;
 mod peers;
 mod plugins;
 mod problems;

@@ -28,6 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("ledger", &["charging", "spool", "message"]),
     ("console", &[]),
     ("control", &["message", "spool", "clock"]),
+    ("pages", &["control", "message", "protocol"]),
     ("alarms", &["message"]),
     ("vitals", &[]),
     ("sync", &[]),
@@ -75,6 +76,7 @@ const ASSEMBLY: &[&str] = &[
     "charging",
     "console",
     "control",
+    "pages",
     "alarms",
     "relay",
 ];
