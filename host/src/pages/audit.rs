@@ -52,8 +52,13 @@ impl Noted {
         query.finish()
     }
 
+    /// Without what was left open.
     fn asked_of(&self, entry: &Entry) -> String {
-        entry.asked.to_string()
+        let mut asked = entry.asked.clone();
+        if let Some(fields) = asked.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        }
+        asked.to_string()
     }
 
     fn came_to(&self, entry: &Entry) -> String {

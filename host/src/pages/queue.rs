@@ -82,13 +82,16 @@ fn query_of(group: &Group) -> String {
 }
 
 impl Looking {
-    /// Everybody who can be sent to.
+    /// Everybody who can be sent to: names, which are no look at anything.
     pub async fn next_hops(&self) -> Result<Vec<String>, Refused> {
         let uncounted = Peers {
             uncounted: true,
             ..Peers::default()
         };
-        let peers = self.ask(uncounted).await?.peers.into_iter();
+        let peers = match self.try_ask(&self.visitor.unseeing(), uncounted).await {
+            Ok(all) => all.peers.into_iter(),
+            Err(problem) => return Err(self.refused(&problem).await),
+        };
         Ok(peers.filter(|peer| peer.configured).map(|peer| peer.name).collect())
     }
 }
