@@ -144,12 +144,8 @@ def take(relay, folder, config, pictures):
         "url": "http://" + door, "token": token,
         "pictures": [
             ["console-well", "/", 1280, False], ["console-well-dark", "/", 1280, True], ["console-well-phone", "/", 390, False],
-            ["console-queue", "/queue", 1280, False], ["console-group", "/queue/group?peer=operator-c", 1280, False],
-            ["console-message", f"/message/{held}", 1280, False], ["console-content", f"/message/{held}/content", 1280, False],
-            ["console-peers", "/peers", 1280, False], ["console-plugins", "/plugins", 1280, False],
-            ["console-route", "/route?recipient=%2B15555550199%2FTYPE%3DPLMN%40mms.b.example&from=operator-a", 1280, False],
-            ["console-charging", "/charging", 1280, False], ["console-audit", "/audit", 1280, True],
-            ["console-requests", "/requests", 1280, False], ["console-message-phone", f"/message/{held}", 390, True],
+            ["console-queue", "/queue", 1280, False], ["console-message", f"/message/{held}", 1280, False],
+            ["console-content", f"/message/{held}/content", 1280, False],
         ],
     }
     script = pathlib.Path(__file__).with_name("console.py")
