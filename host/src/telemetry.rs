@@ -1,4 +1,4 @@
-//! The log: to standard error, so that standard output belongs to what a command prints.
+//! The log: to standard error, so that standard output belongs to what a command prints; or where `[log]` says.
 //!
 //! Logging is best effort, bounded, and off the path. Whoever logs puts a line into a queue and goes on; a thread of its own
 //! writes. When the queue is full (a reader that stalls) or a line cannot be written (a full disk, a pipe that nobody reads
@@ -8,10 +8,12 @@
 //! subscribers' numbers are masked. Numbers that the relay recorded as numbers are its own figures and stay, and so do
 //! the fields in [`OURS`].
 
+mod lines;
+mod place;
 mod writer;
 
 use std::fmt::{self, Debug};
-use std::io::IsTerminal;
+use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -24,6 +26,8 @@ use tracing_subscriber::fmt::format::Writer;
 
 use crate::message::{Masked, Visible};
 
+use self::lines::{Lines, Look};
+pub use self::place::Place;
 use self::writer::Sink;
 
 /// Fields that hold names, addresses and ids of the relay's own, in which a long run of digits is no subscriber's number.
@@ -32,25 +36,44 @@ const OURS: &[&str] = &[
 ];
 
 static SINK: OnceLock<Sink> = OnceLock::new();
+static LOOK: OnceLock<Look> = OnceLock::new();
+static LEVEL: OnceLock<SetLevel> = OnceLock::new();
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
-/// Starts logging. `RUST_LOG` overrides the level, in the usual syntax of tracing's filters.
+/// Sets the filter of what is logged; false when nobody logs.
+type SetLevel = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
+
+/// How much is logged, in which form, and where it goes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// In the syntax of tracing's filters.
+    pub level: String,
+    pub json: bool,
+    pub to: Place,
+}
+
+/// Starts logging, to standard error. `RUST_LOG` overrides the level, in the usual syntax of tracing's filters, whatever
+/// [`follow`] says later.
 ///
 /// From here on a panic is a line of the log too, and counted.
 pub fn start(default_level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
     // Without a thread for it there is no log; the relay works all the same.
-    let Ok(sink) = Sink::start(std::io::stderr()) else {
+    let Ok(sink) = Sink::start(Box::new(io::stderr())) else {
         return;
     };
+    let look = LOOK.get_or_init(Look::default);
+    look.at(&Place::Stderr, false);
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
+        .event_format(Lines::of(look))
         .fmt_fields(Fields)
-        .with_writer(sink.clone());
+        .with_writer(sink.clone())
+        .with_env_filter(filter)
+        .with_filter_reloading();
+    let handle = subscriber.reload_handle();
     // A second start (tests, or the demo inside another command) keeps the first.
     if subscriber.try_init().is_ok() && SINK.set(sink).is_ok() {
+        let _ = LEVEL.set(Box::new(move |filter| handle.reload(filter).is_ok()));
         std::panic::set_hook(Box::new(|panic| {
             PANICS.fetch_add(1, Relaxed);
             let said = panic.payload_as_str().unwrap_or("without a text");
@@ -58,6 +81,26 @@ pub fn start(default_level: &str) {
             tracing::error!(place, event = "panic", "a bug: panicked: {said}");
         }));
     }
+}
+
+/// Logs as these settings say from now on. A file is opened again, so that one that was moved away is left alone.
+///
+/// # Errors
+/// The place cannot be written to: then nothing changes.
+pub fn follow(settings: &Settings) -> io::Result<()> {
+    let (Some(sink), Some(look)) = (SINK.get(), LOOK.get()) else {
+        return Ok(());
+    };
+    let out = settings.to.open()?;
+    look.at(&settings.to, settings.json);
+    if !sink.write_to(out) {
+        return Err(io::Error::other("too many lines wait to be written"));
+    }
+    let by_environment = std::env::var_os(EnvFilter::DEFAULT_ENV).is_some();
+    if let (false, Ok(filter), Some(set)) = (by_environment, settings.level.parse(), LEVEL.get()) {
+        set(filter);
+    }
+    Ok(())
 }
 
 /// Lines of the log that were dropped since the start.
@@ -80,6 +123,14 @@ pub fn say(line: &str) -> bool {
 pub fn finish(within: Duration) {
     if let Some(sink) = SINK.get() {
         sink.finish(within);
+    }
+}
+
+/// A text as it may stand in the log.
+fn shown(field: &Field, text: &str) -> String {
+    match OURS.contains(&field.name()) {
+        true => Visible(text).to_string(),
+        false => Masked(text).to_string(),
     }
 }
 
@@ -117,10 +168,7 @@ impl Line<'_> {
     }
 
     fn push_text(&mut self, field: &Field, text: &str) {
-        match OURS.contains(&field.name()) {
-            true => self.push(field, &Visible(text)),
-            false => self.push(field, &Masked(text)),
-        }
+        self.push(field, &shown(field, text));
     }
 }
 

@@ -12,7 +12,7 @@ use mm4relay::cli;
 
 /// An MM4 relay whose behaviour operators write themselves, as WebAssembly plug-ins.
 #[derive(Debug, Parser)]
-#[command(name = "mm4relay", version, about, max_term_width = 100)]
+#[command(name = "mm4relay", version = env!("MM4RELAY_VERSION"), about, max_term_width = 100)]
 struct Program {
     #[command(subcommand)]
     command: Command,

@@ -72,17 +72,17 @@ impl Findings {
 
     /// Nothing is wrong with it, so it has no code.
     pub(crate) fn remark(&mut self, key: &str, said: impl Display) {
-        let place = self
-            .places
-            .line(key)
-            .map_or_else(String::new, |line| format!("{line}:"));
-        self.remarks
-            .push(format!("{}:{place} {key}: {said}", self.file.display()));
+        let place = self.places.place(key);
+        let file = place.and_then(|place| place.file.as_ref()).unwrap_or(&self.file);
+        let line = place.map_or_else(String::new, |place| format!("{}:", place.line));
+        self.remarks.push(format!("{}:{line} {key}: {said}", file.display()));
     }
 
     fn line(&self, code: Code, key: &str, said: impl Display) -> String {
+        let place = self.places.place(key);
         let problem = Problem {
-            line: self.places.line(key),
+            file: place.and_then(|place| place.file.clone()),
+            line: place.map(|place| place.line),
             key: key.to_owned(),
             found: Found::OfNoUse(code),
             expected: said.to_string(),

@@ -217,6 +217,11 @@ impl Running {
         self.control.address()
     }
 
+    /// How much is to be logged, and where.
+    pub async fn log(&self) -> crate::config::Log {
+        self.current.lock().await.config.log.clone()
+    }
+
     /// Where it listens, for whom, and with the ports that the system chose.
     pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Side)> {
         self.listeners

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
+use super::logging::{log_anew, log_as};
 use super::print;
+use super::supervisor::Supervisor;
 use crate::assembly::{Died, Findings, Running, Setup};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -51,6 +53,7 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    user: Signal,
 }
 
 impl Signals {
@@ -59,6 +62,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -70,12 +74,13 @@ impl Signals {
         }
     }
 
-    /// SIGHUP, or a request to stop.
+    /// SIGHUP, SIGUSR1, or a request to stop.
     async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
             _ = self.hangup.recv() => Asked::Reload(None),
+            _ = self.user.recv() => Asked::ReopenLog,
         }
     }
 }
@@ -84,6 +89,8 @@ impl Signals {
 enum Asked {
     /// By a signal, or by somebody who waits for what comes of it.
     Reload(Option<oneshot::Sender<Reloaded>>),
+    /// Whoever asked has moved the file of the log away.
+    ReopenLog,
     Stop,
 }
 
@@ -99,8 +106,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         config = %args.config.display(),
         event = "relay-starts", "mm4relay starts"
     );
+    let supervisor = Supervisor::of_environment();
     let relay = tokio::select! {
         started = start(&args, give) => started?,
+        () = supervisor.keep_patient() => return Ok(()),
         () = signals.stop() => {
             tracing::info!(event = "relay-stops", "mm4relay ends: stopped before it had started");
             return Ok(());
@@ -110,17 +119,21 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         tracing::info!(%address, side = side.as_str(), event = "listening", "listening");
     }
     announce(&relay);
+    supervisor.ready();
     let mut calls = Calls { signals, orders };
     let stopped = tokio::select! {
         died = relay.died() => Err(died),
-        () = heed(&relay, &args.config, &mut calls) => Ok(()),
+        () = heed(&relay, &args.config, &mut calls, supervisor) => Ok(()),
+        () = supervisor.keep_living() => Ok(()),
     };
+    supervisor.stopping();
     if let Err(died) = stopped {
         return give_up(relay, died).await;
     }
     tracing::info!(event = "draining", "draining; another signal ends it at once");
     let drained = tokio::select! {
         () = relay.drain() => true,
+        () = supervisor.keep_patient() => false,
         () = calls.signals.stop() => false,
     };
     if !drained {
@@ -136,7 +149,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 /// What is wrong is printed as `check` prints it.
 async fn start(args: &Args, orders: mpsc::Sender<Order>) -> anyhow::Result<Running> {
-    raise_descriptors(&Config::examine(&args.config).config);
+    let config = Config::examine(&args.config).config;
+    log_as(&config.log).context("the log that [log] names cannot be written to")?;
+    raise_descriptors(&config);
     let setup = Setup {
         orders: Some(orders),
         ..Setup::default()
@@ -152,10 +167,18 @@ async fn start(args: &Args, orders: mpsc::Sender<Order>) -> anyhow::Result<Runni
 }
 
 /// Reloads whenever it is asked to, until it is asked to stop.
-async fn heed(relay: &Running, config: &Path, calls: &mut Calls) {
-    while let Asked::Reload(who) = calls.next().await {
-        if reload(relay, config, calls, who).await.is_break() {
-            return;
+async fn heed(relay: &Running, config: &Path, calls: &mut Calls, supervisor: Supervisor) {
+    loop {
+        match calls.next().await {
+            Asked::Stop => return,
+            Asked::ReopenLog => log_anew(&relay.log().await),
+            Asked::Reload(who) => {
+                supervisor.reloading();
+                if reload(relay, config, calls, who).await.is_break() {
+                    return;
+                }
+                supervisor.ready();
+            }
         }
     }
 }
@@ -177,6 +200,8 @@ async fn reload(
                 ended = &mut reloading => break ended,
                 call = calls.next() => match call {
                     Asked::Stop => return ControlFlow::Break(()),
+                    // A reload ends with opening the log anew.
+                    Asked::ReopenLog => {}
                     Asked::Reload(who) => {
                         tracing::info!("a reload is under way, and another one will follow it");
                         later.push(who);
@@ -193,6 +218,7 @@ async fn reload(
             );
             found.problems.iter().map(ToString::to_string).collect::<Vec<_>>()
         });
+        log_anew(&relay.log().await);
         if ended.is_ok() {
             tracing::info!(event = "reloaded", "configuration reloaded");
         }

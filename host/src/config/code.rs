@@ -8,6 +8,7 @@ pub enum Code {
     ConfigUnreadable,
     NotToml,
     KeyUnknown,
+    KeyMisplaced,
     KeyMissing,
     ValueWrong,
     TableUnreadable,
@@ -31,10 +32,11 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ConfigUnreadable,
         Self::NotToml,
         Self::KeyUnknown,
+        Self::KeyMisplaced,
         Self::KeyMissing,
         Self::ValueWrong,
         Self::TableUnreadable,
@@ -63,6 +65,7 @@ impl Code {
             Self::ConfigUnreadable => "config-unreadable",
             Self::NotToml => "not-toml",
             Self::KeyUnknown => "key-unknown",
+            Self::KeyMisplaced => "key-misplaced",
             Self::KeyMissing => "key-missing",
             Self::ValueWrong => "value-wrong",
             Self::TableUnreadable => "table-unreadable",

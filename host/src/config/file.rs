@@ -5,11 +5,13 @@
 
 use std::cell::RefCell;
 use std::fmt::Display;
+use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::included::Text;
 use super::problem::{Found, Problem, nearest};
 use super::renamed::{Renamed, old_name};
 
@@ -21,9 +23,10 @@ pub(super) type Read<T> = Result<T, String>;
 
 /// Collects what is wrong, and knows on which line.
 pub(super) struct Report<'d> {
-    text: &'d str,
-    problems: RefCell<Vec<Problem>>,
-    renamed: RefCell<Vec<Renamed>>,
+    text: &'d Text,
+    /// With the line of the whole text.
+    problems: RefCell<Vec<(Option<usize>, Problem)>>,
+    renamed: RefCell<Vec<(usize, Renamed)>>,
 }
 
 /// A table of the file, or an absent one, of which every key is absent.
@@ -37,7 +40,7 @@ pub(super) struct Section<'d> {
 }
 
 impl<'d> Report<'d> {
-    pub(super) fn new(text: &'d str) -> Self {
+    pub(super) fn new(text: &'d Text) -> Self {
         Self {
             text,
             problems: RefCell::default(),
@@ -47,42 +50,54 @@ impl<'d> Report<'d> {
 
     /// Notes a problem; `at` is an offset in the file.
     pub(super) fn note(&self, at: Option<usize>, key: impl Display, found: Found, expected: impl Into<String>) {
-        self.problems.borrow_mut().push(Problem {
-            line: at.map(|at| self.line(at)),
+        let line = at.map(|at| self.line(at));
+        let place = line.map(|line| self.text.place(line));
+        let problem = Problem {
+            file: place.and_then(|(file, _)| file).map(Path::to_owned),
+            line: place.map(|(_, line)| line),
             key: key.to_string(),
             found,
             expected: expected.into(),
-        });
+        };
+        self.problems.borrow_mut().push((line, problem));
     }
 
     /// Notes that the key at this offset has another name now.
     fn note_renamed(&self, at: usize, key: String, new_name: &'static str) {
-        let line = Some(self.line(at));
-        let renamed = Renamed { line, key, new_name };
+        let line = self.line(at);
+        let (file, number) = self.text.place(line);
+        let renamed = Renamed {
+            file: file.map(Path::to_owned),
+            line: Some(number),
+            key,
+            new_name,
+        };
         let mut all = self.renamed.borrow_mut();
         // A section may be looked at more than once.
-        if !all.contains(&renamed) {
-            all.push(renamed);
+        if !all.iter().any(|(_, known)| *known == renamed) {
+            all.push((line, renamed));
         }
     }
 
+    /// The line of the whole text, counted from 0.
     fn line(&self, at: usize) -> usize {
-        let before = &self.text.as_bytes()[..at.min(self.text.len())];
-        1 + before.iter().filter(|octet| **octet == b'\n').count()
+        let text = self.text.whole.as_bytes();
+        let before = &text[..at.min(text.len())];
+        before.iter().filter(|octet| **octet == b'\n').count()
     }
 
     /// The keys that stand under their old names so far, in the order of the file.
     pub(super) fn renamed(&self) -> Vec<Renamed> {
         let mut renamed = self.renamed.borrow().clone();
-        renamed.sort_by_key(|renamed| renamed.line);
-        renamed
+        renamed.sort_by_key(|(line, _)| *line);
+        renamed.into_iter().map(|(_, renamed)| renamed).collect()
     }
 
     /// All problems, in the order of the file; those without a line first.
     pub(super) fn finish(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| problem.line);
-        problems
+        problems.sort_by_key(|(line, _)| *line);
+        problems.into_iter().map(|(_, problem)| problem).collect()
     }
 
     /// Reads the whole file as one section.

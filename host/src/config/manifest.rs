@@ -7,6 +7,7 @@ use mm4relay_engine::Grant;
 
 use super::file::{Report, Section};
 use super::forms::text;
+use super::included::Text;
 use super::problem::{Found, Problems, one_of};
 use super::{PluginLimits, Problem};
 
@@ -64,9 +65,7 @@ impl Manifest {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => {
-                let report = Report::new("");
-                report.note(None, "", Found::NoFile(error.to_string()), "a text in UTF-8");
-                return Err(problems(report.finish()));
+                return Err(problems(vec![Problem::no_file(&error, "a text in UTF-8")]));
             }
         };
         let (manifest, list) = Self::parse(&text);
@@ -77,7 +76,8 @@ impl Manifest {
     }
 
     fn parse(text: &str) -> (Self, Vec<Problem>) {
-        let report = Report::new(text);
+        let whole = Text::of(text);
+        let report = Report::new(&whole);
         let (table, errors) = toml::de::DeTable::parse_recoverable(text);
         let manifest = match errors.is_empty() {
             true => report.root(table.get_ref(), Self::of),

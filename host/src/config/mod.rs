@@ -14,9 +14,11 @@ mod control;
 mod file;
 mod folders;
 mod forms;
+mod included;
 mod ledger;
 mod limits;
 mod listening;
+mod log;
 mod manifest;
 mod name_servers;
 mod peer;
@@ -46,10 +48,11 @@ pub use console::Console;
 pub use control::Control;
 pub use ledger::Ledger;
 pub use limits::Limits;
+pub use log::{Log, LogFormat, LogTo};
 pub use listening::overlap;
 pub use manifest::{Language, MANIFEST, Manifest};
 pub use peer::{Host, HostPort, Identity, Mm4, Peer, PeerTls, Retry, Smtp};
-pub use places::Places;
+pub use places::{Place, Places};
 pub use plugin::{Plugin, PluginBreaker, PluginLimits, PluginSigning, PluginWhen};
 pub use problem::{Found, Problem, Problems};
 pub use recording::Recording;
@@ -67,6 +70,8 @@ pub use units::{parse_duration, show_duration, show_size};
 
 use self::file::{Report, Section};
 use self::folders::Folders;
+use self::forms::text;
+use self::included::{Refused, Text};
 use self::peer::Taken;
 
 /// A whole configuration. Paths are resolved: relative ones start at the folder of the file.
@@ -77,6 +82,7 @@ pub struct Config {
     pub transactions: Transactions,
     pub ledger: Ledger,
     pub alarms: Alarms,
+    pub log: Log,
     /// With it, the relay offers STARTTLS to those who connect.
     pub tls: Option<ServerTls>,
     /// `[console]`; without it there is none.
@@ -115,25 +121,23 @@ impl Config {
 
     /// Reads a text as if it stood in a file in the folder `base`, and looks at no other file.
     pub fn parse(text: &str, base: &Path) -> Result<Self, Problems> {
-        read(text, &base.join("relay.toml"), false).whole()
+        read(&Text::of(text), Vec::new(), &base.join("relay.toml"), false).whole()
     }
 
     /// As [`load`](Self::load), but returns what could be read beside the problems, so that everything else that the file
     /// names can be looked at too. To be looked at, not to be run.
     pub fn examine(path: &Path) -> Examined {
         match std::fs::read_to_string(path) {
-            Ok(text) => read(&text, path, true),
-            Err(error) => {
-                let report = Report::new("");
-                let expected = "a configuration file, in UTF-8";
-                report.note(None, "", Found::NoFile(error.to_string()), expected);
-                Examined {
-                    file: path.to_owned(),
-                    config: Self::empty(),
-                    problems: report.finish(),
-                    places: Places::default(),
-                }
+            Ok(own) => {
+                let (text, refused) = Text::with_included(&own, path);
+                read(&text, refused, path, true)
             }
+            Err(error) => Examined {
+                file: path.to_owned(),
+                config: Self::empty(),
+                problems: vec![Problem::no_file(&error, "a configuration file, in UTF-8")],
+                places: Places::default(),
+            },
         }
     }
 
@@ -158,6 +162,7 @@ impl Config {
             transactions: Transactions::default(),
             ledger: Ledger::default(),
             alarms: Alarms::default(),
+            log: Log::default(),
             tls: None,
             console: None,
             control: None,
@@ -198,11 +203,11 @@ impl Examined {
     }
 }
 
-/// Relative paths in `text` start at the folder of `file`.
-fn read(text: &str, file: &Path, must_exist: bool) -> Examined {
+/// Relative paths in `text` start at the folder of `file`. `refused` is what the text lacks, and why.
+fn read(text: &Text, refused: Refused, file: &Path, must_exist: bool) -> Examined {
     let base = file.parent().unwrap_or(Path::new(""));
     let report = Report::new(text);
-    let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+    let (table, errors) = toml::de::DeTable::parse_recoverable(&text.whole);
     let (config, places) = match errors.is_empty() {
         true => {
             let mut config = report.root(table.get_ref(), |root| config(root, base, must_exist));
@@ -219,12 +224,14 @@ fn read(text: &str, file: &Path, must_exist: bool) -> Examined {
     Examined {
         file: file.to_owned(),
         config,
-        problems: report.finish(),
+        problems: refused.into_iter().chain(report.finish()).collect(),
         places,
     }
 }
 
 fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
+    // They are laid behind the file before anything is read.
+    root.list("include", text(included::PATTERN));
     let relay = root.section("relay", |s| Relay::read(s, base));
     let folders = Folders {
         base,
@@ -270,6 +277,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         transactions,
         ledger,
         alarms: root.section("alarms", |s| Alarms::read(s, base)),
+        log: root.section("log", |s| Log::read(s, base)),
         tls: tls.flatten(),
         console,
         control,

@@ -1,24 +1,42 @@
 //! Where each key stands in the file, for those who find out later that what it names is of no use.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
+
+use super::included::Text;
 
 /// The lines of a file's keys, counted from 1.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     /// By path: `peer[2].tls.ca`.
-    lines: BTreeMap<String, usize>,
+    lines: BTreeMap<String, Place>,
     /// The paths of `[[peer]]`s and their like, by section and `name`.
     named: HashMap<(String, String), String>,
 }
 
+/// Where a key stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The included file; `None`: the configuration itself.
+    pub file: Option<PathBuf>,
+    /// Counted from 1.
+    pub line: usize,
+}
+
 impl Places {
-    pub(super) fn of(text: &str, root: &DeTable<'_>) -> Self {
-        let ends = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
+    pub(super) fn of(text: &Text, root: &DeTable<'_>) -> Self {
+        let ends = text.whole.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
         let ends: Vec<usize> = ends.map(|(at, _)| at).collect();
         let mut places = Self::default();
-        places.table("", root, &|at| 1 + ends.partition_point(|end| *end < at));
+        places.table("", root, &|at| {
+            let (file, line) = text.place(ends.partition_point(|end| *end < at));
+            Place {
+                file: file.map(Path::to_owned),
+                line,
+            }
+        });
         places
     }
 
@@ -42,42 +60,42 @@ impl Places {
         self.key(section, name, key)
     }
 
-    /// The line of a key; of the section that it would stand in when it is absent.
-    pub fn line(&self, key: &str) -> Option<usize> {
+    /// Where a key stands; where the section does that it would stand in, when it is absent.
+    pub fn place(&self, key: &str) -> Option<&Place> {
         let mut path = key;
         loop {
             if let Some(line) = self.lines.get(path) {
-                return Some(*line);
+                return Some(line);
             }
             path = &path[..path.rfind(['.', '['])?];
         }
     }
 
-    fn table(&mut self, path: &str, table: &DeTable<'_>, line: &impl Fn(usize) -> usize) {
+    fn table(&mut self, path: &str, table: &DeTable<'_>, place: &impl Fn(usize) -> Place) {
         for (key, value) in table {
             let below = match path {
                 "" => key.get_ref().to_string(),
                 path => format!("{path}.{}", key.get_ref()),
             };
-            self.lines.insert(below.clone(), line(value.span().start));
-            self.value(&below, value.get_ref(), line);
+            self.lines.insert(below.clone(), place(value.span().start));
+            self.value(&below, value.get_ref(), place);
         }
     }
 
-    fn value(&mut self, path: &str, value: &DeValue<'_>, line: &impl Fn(usize) -> usize) {
+    fn value(&mut self, path: &str, value: &DeValue<'_>, place: &impl Fn(usize) -> Place) {
         match value {
-            DeValue::Table(table) => self.table(path, table, line),
+            DeValue::Table(table) => self.table(path, table, place),
             DeValue::Array(items) => {
                 for (at, item) in items.iter().enumerate() {
                     let below = format!("{path}[{at}]");
-                    self.lines.insert(below.clone(), line(item.span().start));
+                    self.lines.insert(below.clone(), place(item.span().start));
                     if let DeValue::Table(table) = item.get_ref()
                         && let Some(name) = table.get("name").and_then(|name| name.get_ref().as_str())
                     {
                         let named = (path.to_owned(), name.to_owned());
                         self.named.entry(named).or_insert_with(|| below.clone());
                     }
-                    self.value(&below, item.get_ref(), line);
+                    self.value(&below, item.get_ref(), place);
                 }
             }
             _ => {}
@@ -94,11 +112,12 @@ mod tests {
         let text = "[relay]\nlisten = [\n  '127.0.0.1:1',\n  '127.0.0.1:2',\n]\n\n[[peer]]\nname = 'a'\n\n\
                     [[peer]]\nname = 'b'\ntls = { to = 'required', ca = 'x' }\n";
         let table = DeTable::parse(text).unwrap();
-        let places = Places::of(text, table.get_ref());
-        assert_eq!(places.line("relay.listen[1]"), Some(4));
+        let places = Places::of(&Text::of(text), table.get_ref());
+        let line = |key: &str| places.place(key).map(|place| place.line);
+        assert_eq!(line("relay.listen[1]"), Some(4));
         assert_eq!(places.key_of_peer("b", "tls.ca"), "peer[1].tls.ca");
-        assert_eq!(places.line("peer[1].tls.ca"), Some(12));
-        assert_eq!(places.line("peer[0].tls.ca"), Some(7));
-        assert_eq!(places.line("console.listen"), None);
+        assert_eq!(line("peer[1].tls.ca"), Some(12));
+        assert_eq!(line("peer[0].tls.ca"), Some(7));
+        assert_eq!(line("console.listen"), None);
     }
 }

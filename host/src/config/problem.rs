@@ -8,7 +8,9 @@ use super::Code;
 /// One thing that is wrong, with everything needed to correct it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The line in the file, counted from 1.
+    /// The included file that it is in; `None`: the configuration itself.
+    pub file: Option<PathBuf>,
+    /// The line in that file, counted from 1.
     pub line: Option<usize>,
     /// The path of the key, list items counted from 0: `peer[2].hosts[0]`. Empty when the file is not TOML.
     pub key: String,
@@ -25,6 +27,8 @@ pub enum Found {
     Nothing,
     /// A key that means nothing here.
     UnknownKey,
+    /// A key of an included file that would mean something else behind the files before it.
+    Misplaced,
     /// Something that is not TOML; `expected` is the parser's own text.
     NotToml,
     /// The file itself cannot be read; the reason of the operating system.
@@ -34,11 +38,23 @@ pub enum Found {
 }
 
 impl Problem {
+    /// The file itself cannot be read.
+    pub(super) fn no_file(error: &std::io::Error, expected: &str) -> Self {
+        Self {
+            file: None,
+            line: None,
+            key: String::new(),
+            found: Found::NoFile(error.to_string()),
+            expected: expected.to_owned(),
+        }
+    }
+
     pub fn code(&self) -> Code {
         match &self.found {
             Found::Value(_) => Code::ValueWrong,
             Found::Nothing => Code::KeyMissing,
             Found::UnknownKey => Code::KeyUnknown,
+            Found::Misplaced => Code::KeyMisplaced,
             Found::NotToml => Code::NotToml,
             Found::NoFile(_) => Code::ConfigUnreadable,
             Found::OfNoUse(code) => *code,
@@ -46,7 +62,7 @@ impl Problem {
     }
 }
 
-/// Everything that is wrong with one file, in the order of its lines. Never empty when it is an error.
+/// Everything that is wrong with one file and those that it includes, in the order of the lines. Never empty when it is an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems {
     pub file: PathBuf,
@@ -62,6 +78,7 @@ impl fmt::Display for Problem {
             Found::Value(value) => write!(f, "{key} is {value}: expected {expected}"),
             Found::Nothing => write!(f, "{key} is missing: expected {expected}"),
             Found::UnknownKey => write!(f, "{key} is not a known key: expected {expected}"),
+            Found::Misplaced => write!(f, "{key} stands where it does not belong: expected {expected}"),
             Found::NotToml => write!(f, "not TOML: {expected}"),
             Found::OfNoUse(_) => write!(f, "{key}: {expected}"),
             Found::NoFile(reason) => write!(f, "cannot be read ({reason}): expected {expected}"),
@@ -76,7 +93,7 @@ impl fmt::Display for Problems {
             if at > 0 {
                 writeln!(f)?;
             }
-            write!(f, "{}:", self.file.display())?;
+            write!(f, "{}:", problem.file.as_ref().unwrap_or(&self.file).display())?;
             if let Some(line) = problem.line {
                 write!(f, "{line}:")?;
             }

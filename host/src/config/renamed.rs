@@ -2,6 +2,7 @@
 //! the new one: see `docs/versions.md`.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Section, old name, new name. The section is the path from the top of the file, without the places of list items.
 const RENAMED: &[(&str, &str, &str)] = &[
@@ -12,7 +13,9 @@ const RENAMED: &[(&str, &str, &str)] = &[
 /// A key that stands in the file under its old name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renamed {
-    /// The line in the file, counted from 1.
+    /// The included file that it is in; `None`: the configuration itself.
+    pub file: Option<PathBuf>,
+    /// The line in that file, counted from 1.
     pub line: Option<usize>,
     /// The path of the key, list items counted from 0.
     pub key: String,
@@ -21,6 +24,9 @@ pub struct Renamed {
 
 impl fmt::Display for Renamed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}, ", file.display())?;
+        }
         if let Some(line) = self.line {
             write!(f, "line {line}: ")?;
         }

@@ -22,6 +22,8 @@ const MOMENT: Duration = Duration::from_millis(5);
 
 enum Work {
     Line(Vec<u8>),
+    /// Lines from here on go there.
+    To(Box<dyn Write + Send>),
     /// Everything before it has been written, or was lost.
     Finish(SyncSender<()>),
 }
@@ -42,7 +44,7 @@ struct Losses {
 }
 
 impl Sink {
-    pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+    pub fn start(out: Box<dyn Write + Send>) -> io::Result<Self> {
         let (lines, queue) = sync_channel(QUEUE);
         let losses = Arc::new(Losses::default());
         let keeper = Keeper {
@@ -69,6 +71,11 @@ impl Sink {
             self.losses.add(1);
         }
         queued
+    }
+
+    /// False when the queue is full: lines go where they went.
+    pub fn write_to(&self, out: Box<dyn Write + Send>) -> bool {
+        self.lines.try_send(Work::To(out)).is_ok()
     }
 
     pub fn lost(&self) -> u64 {
@@ -116,8 +123,8 @@ impl Losses {
 }
 
 /// Writes, on its own thread; it may wait there for as long as it likes.
-struct Keeper<W> {
-    out: W,
+struct Keeper {
+    out: Box<dyn Write + Send>,
     losses: Arc<Losses>,
     /// The last line was written in part.
     torn: bool,
@@ -125,7 +132,7 @@ struct Keeper<W> {
     why: Option<String>,
 }
 
-impl<W: Write> Keeper<W> {
+impl Keeper {
     fn run(mut self, queue: &Receiver<Work>) {
         loop {
             match queue.recv_timeout(AGAIN) {
@@ -133,6 +140,10 @@ impl<W: Write> Keeper<W> {
                     if !(self.say_losses() && self.write(&line)) {
                         self.losses.add(1);
                     }
+                }
+                Ok(Work::To(out)) => {
+                    self.say_losses();
+                    (self.out, self.torn) = (out, false);
                 }
                 Ok(Work::Finish(done)) => {
                     self.say_losses();
@@ -247,7 +258,7 @@ mod tests {
     #[test]
     fn a_full_disk_costs_lines_and_they_are_counted_and_said_when_there_is_room_again() {
         let disk = Disk::default();
-        let sink = Sink::start(disk.clone()).unwrap();
+        let sink = Sink::start(Box::new(disk.clone())).unwrap();
         disk.set(Some(8), false);
         for line in ["first\n", "second\n", "third\n"] {
             sink.line(line.into());
@@ -270,7 +281,7 @@ mod tests {
     #[test]
     fn a_reader_that_stalls_holds_nobody_up() {
         let disk = Disk::default();
-        let sink = Sink::start(disk.clone()).unwrap();
+        let sink = Sink::start(Box::new(disk.clone())).unwrap();
         disk.set(None, true);
         let started = std::time::Instant::now();
         for _ in 0..3 * QUEUE {
@@ -293,7 +304,7 @@ mod tests {
     #[test]
     fn a_line_of_any_length_is_cut() {
         let disk = Disk::default();
-        let sink = Sink::start(disk.clone()).unwrap();
+        let sink = Sink::start(Box::new(disk.clone())).unwrap();
         sink.line(vec![b'x'; 1 << 20]);
         sink.finish(LONG);
         let text = disk.text();
