@@ -32,6 +32,7 @@ mod journey;
 mod languages;
 mod ledger;
 mod loading;
+mod logging;
 mod memory;
 mod mmse;
 mod modes;

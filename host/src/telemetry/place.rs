@@ -27,16 +27,7 @@ impl Place {
         match self {
             Self::Stderr => Ok(Box::new(io::stderr())),
             Self::File(path) => Ok(Box::new(append_to(path)?)),
-            Self::Syslog => {
-                let socket = UnixDatagram::unbound()?;
-                socket
-                    .connect(SYSLOG)
-                    .map_err(|error| io::Error::new(error.kind(), format!("{SYSLOG}: {error}")))?;
-                Ok(Box::new(Syslog {
-                    socket,
-                    tag: format!("mm4relay[{}]: ", std::process::id()),
-                }))
-            }
+            Self::Syslog => Ok(Box::new(Syslog::at(SYSLOG.into())?)),
         }
     }
 
@@ -78,7 +69,21 @@ fn append_to(path: &Path) -> io::Result<File> {
 /// Each write is one line, which begins with its priority.
 struct Syslog {
     socket: UnixDatagram,
+    at: PathBuf,
     tag: String,
+}
+
+impl Syslog {
+    fn at(path: PathBuf) -> io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        let connected = socket.connect(&path);
+        connected.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        Ok(Self {
+            socket,
+            at: path,
+            tag: format!("mm4relay[{}]: ", std::process::id()),
+        })
+    }
 }
 
 impl Write for Syslog {
@@ -90,7 +95,7 @@ impl Write for Syslog {
         let packet = format!("<{}>{}{text}", FACILITY | severity, self.tag);
         if self.socket.send(packet.as_bytes()).is_err() {
             // The system's log was started anew: its socket is another one.
-            self.socket.connect(SYSLOG)?;
+            self.socket.connect(&self.at)?;
             self.socket.send(packet.as_bytes())?;
         }
         Ok(line.len())
@@ -98,5 +103,38 @@ impl Write for Syslog {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(socket: &UnixDatagram) -> String {
+        let mut packet = [0; 256];
+        let length = socket.recv(&mut packet).unwrap();
+        String::from_utf8_lossy(&packet[..length]).into_owned()
+    }
+
+    #[test]
+    fn the_systems_log_hears_each_line_with_facility_and_severity_also_after_it_was_started_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let first = UnixDatagram::bind(&path).unwrap();
+        let mut log = Syslog::at(path.clone()).unwrap();
+        log.write_all(b"<3> ERROR one event=x\n").unwrap();
+        let expected = |pri: u8, text: &str| format!("<{pri}>mm4relay[{}]: {text}", std::process::id());
+        assert_eq!(heard(&first), expected(19, " ERROR one event=x"));
+        drop(first);
+        std::fs::remove_file(&path).unwrap();
+        let second = UnixDatagram::bind(&path).unwrap();
+        log.write_all(b"<6>  INFO two\n").unwrap();
+        assert_eq!(heard(&second), expected(22, "  INFO two"));
+    }
+
+    #[test]
+    fn a_system_without_a_log_says_where_it_was_looked_for() {
+        let error = Syslog::at("/nowhere/log".into()).err().unwrap();
+        assert!(error.to_string().starts_with("/nowhere/log: "), "{error}");
     }
 }
