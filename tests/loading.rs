@@ -4,10 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::{
-    ALL_GRANTS, Conversation, Peer, Process, Relay, binary, config, eventually, guest, plugin, root, sample,
+    ALL_GRANTS, Conversation, Peer, Process, Relay, binary, config, eventually, guest, last_of_audit, plugin, post,
+    root, sample,
 };
 
 /// A folder with the component of a plug-in, where a relay looks for it.
@@ -159,6 +163,58 @@ fn a_version_is_loaded_step_by_step_and_listed_and_rolled_back() {
         "no version before the running one",
     );
     assert!(send_picture(&relay, "k1").starts_with("250 "));
+}
+
+#[test]
+fn a_version_is_loaded_at_the_door_and_the_audit_says_which_and_by_whom() {
+    let noop = guest("noop");
+    let shelf = Shelf::with(&noop);
+    let second = shelf.variant(&noop, "second");
+    let peer = Peer::start();
+    let relay = Relay::start(&shelf.config(&peer, ""));
+    let component = STANDARD.encode(fs::read(&second).expect("a component"));
+
+    let (status, placed) = post(&relay, "/v1/plugins/p/load", json!({ "component": component }));
+    assert_eq!((status, &placed["after"]), (200, &json!(digest(&second))), "{placed}");
+    assert_eq!(placed["before"], json!(digest(&noop)));
+    let steps = placed["attempt"]["steps"].as_array().expect("how it was loaded");
+    assert!(steps.iter().any(|step| step["step"] == "configure"), "{placed}");
+    let noted = last_of_audit(&relay);
+    assert_eq!(noted["did"], "plugin-load");
+    assert_eq!(noted["asked"]["digest"], json!(digest(&second)));
+    assert!(noted["asked"].get("component").is_none(), "{noted}");
+
+    let (status, again) = post(&relay, "/v1/plugins/p/load", json!({ "component": component }));
+    assert_eq!(
+        (status, &again["attempt"]),
+        (200, &json!(null)),
+        "it runs already: {again}"
+    );
+    let broken = STANDARD.encode("no component");
+    let (status, refused) = post(&relay, "/v1/plugins/p/load", json!({ "component": broken }));
+    assert_eq!(
+        (status, &refused["type"]),
+        (422, &json!("version-refused")),
+        "{refused}"
+    );
+    assert_eq!(digest(&shelf.live()), digest(&second), "what runs is put back");
+    for (body, status_expected, kind) in [
+        (json!({ "component": "%" }), 400, "unreadable"),
+        (json!({ "component": component, "seconds": 0 }), 400, "unreadable"),
+    ] {
+        let (status, problem) = post(&relay, "/v1/plugins/p/load", body);
+        assert_eq!((status, &problem["type"]), (status_expected, &json!(kind)), "{problem}");
+    }
+    let (status, problem) = post(&relay, "/v1/plugins/nobody/load", json!({ "component": component }));
+    assert_eq!(
+        (status, &problem["type"]),
+        (404, &json!("unknown-plug-in")),
+        "{problem}"
+    );
+
+    let (status, back) = post(&relay, "/v1/plugins/p/rollback", json!({}));
+    assert_eq!((status, &back["after"]), (200, &json!(digest(&noop))), "{back}");
+    assert_eq!(last_of_audit(&relay)["did"], "plugin-rollback");
 }
 
 #[test]

@@ -29,7 +29,9 @@ fn a_log_in_a_file_is_opened_again_when_it_was_moved_away() {
     let relay = Relay::start(&config(&peer, log));
     let file = relay.path("relay.log");
     let moved = relay.path("relay.log.1");
-    eventually("the first line", || text(&file).contains("event=listening").then_some(()));
+    eventually("the first line", || {
+        text(&file).contains("event=listening").then_some(())
+    });
     std::fs::rename(&file, &moved).expect("a file");
     signal(relay.process(), "USR1");
     eventually("a new file", || file.exists().then_some(()));
@@ -55,8 +57,14 @@ fn a_log_as_json_has_one_object_a_line_and_no_whole_number() {
         .iter()
         .find(|line| line["event"] == "accepted")
         .expect("the line that says so");
-    assert_eq!((accepted["level"].as_str(), accepted["peer"].as_str()), (Some("info"), Some("operator-a")));
-    assert!(accepted["octets"].is_u64() && accepted["time"].is_string() && accepted["message"].is_string(), "{accepted}");
+    assert_eq!(
+        (accepted["level"].as_str(), accepted["peer"].as_str()),
+        (Some("info"), Some("operator-a"))
+    );
+    assert!(
+        accepted["octets"].is_u64() && accepted["time"].is_string() && accepted["message"].is_string(),
+        "{accepted}"
+    );
     let number: String = sample::TO.chars().take_while(|character| *character != '/').collect();
     assert!(!lines.contains(&number), "{lines}");
 }
@@ -71,7 +79,9 @@ fn a_reload_changes_how_much_is_logged_and_where() {
     let loud = relay.path("loud.log");
     eventually("the reload", || text(&loud).contains("event=reloaded").then_some(()));
     relay.send(sample::FROM, &[sample::TO], &sample::forward_request("two"));
-    eventually("the second one", || text(&loud).contains("event=accepted").then_some(()));
+    eventually("the second one", || {
+        text(&loud).contains("event=accepted").then_some(())
+    });
     assert!(!text(&relay.path("quiet.log")).contains("event=accepted"));
 }
 
@@ -82,7 +92,11 @@ fn a_place_that_cannot_be_written_to_keeps_a_relay_from_starting_and_a_running_o
     let stopped = Relay::stopped(&config(&peer, nowhere));
     let file = stopped.path("relay.toml");
     let said = mm4relay(&["run", "--config", file.to_str().expect("UTF-8")]);
-    assert!(!said.ok && said.err.contains("the log that [log] names cannot be written to: "), "{}", said.err);
+    assert!(
+        !said.ok && said.err.contains("the log that [log] names cannot be written to: "),
+        "{}",
+        said.err
+    );
     assert!(said.err.contains("no-such-folder/relay.log"), "{}", said.err);
 
     let running = Relay::start(&config(&peer, ""));
@@ -123,8 +137,19 @@ fn lines_for_the_journal_have_their_severity_and_no_time() {
     let _ = child.wait();
     let lines = text(&journal);
     let first = lines.lines().next().expect("a line");
-    assert!(first.trim_start_matches("<6>").trim_start().starts_with("INFO mm4relay starts"), "{lines}");
-    assert!(lines.lines().all(|line| line.starts_with("<6>") || line.starts_with("<4>")), "{lines}");
+    assert!(
+        first
+            .trim_start_matches("<6>")
+            .trim_start()
+            .starts_with("INFO mm4relay starts"),
+        "{lines}"
+    );
+    assert!(
+        lines
+            .lines()
+            .all(|line| line.starts_with("<6>") || line.starts_with("<4>")),
+        "{lines}"
+    );
 }
 
 /// What a service manager hears, until the process is gone.
@@ -137,7 +162,10 @@ impl Manager {
     fn wait_for(&mut self, word: &str) {
         let mut packet = [0; 4096];
         while !self.heard.iter().any(|said| said.lines().any(|line| line == word)) {
-            let length = self.socket.recv(&mut packet).unwrap_or_else(|error| panic!("{word}: {error}; {:?}", self.heard));
+            let length = self
+                .socket
+                .recv(&mut packet)
+                .unwrap_or_else(|error| panic!("{word}: {error}; {:?}", self.heard));
             self.heard.push(String::from_utf8_lossy(&packet[..length]).into_owned());
         }
         self.heard.clear();
@@ -175,5 +203,9 @@ fn the_program_says_its_version_and_its_commit() {
     let words: Vec<&str> = said.out.split_whitespace().collect();
     assert_eq!(words[..2], ["mm4relay", env!("CARGO_PKG_VERSION")], "{}", said.out);
     let commit = words[2].trim_matches(['(', ')']);
-    assert!(commit.len() >= 7 && commit.chars().all(|c| c.is_ascii_hexdigit()), "{}", said.out);
+    assert!(
+        commit.len() >= 7 && commit.chars().all(|c| c.is_ascii_hexdigit()),
+        "{}",
+        said.out
+    );
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -20,6 +21,7 @@ use crate::control::configuration::Compared;
 use crate::control::http::{self, NamedHosts, SOCKET, Socket, Tcp};
 use crate::control::limits::Limit;
 use crate::control::peers::{Pause, Peer};
+use crate::control::placing::{ToPlace, VersionPlaced};
 use crate::control::plugins;
 use crate::control::relay::{Listening, PlugIn, Running};
 use crate::control::routes::{Route, Routed, Step};
@@ -287,6 +289,29 @@ impl Live for InRooms {
         let chain = self.seen.relay.catalogue.chain();
         let named = chain.links.iter().filter(|link| link.plugin.name() == plugin);
         named.for_each(|link| link.plugin.breaker().reset());
+    }
+
+    fn place_version(
+        &self,
+        plugin: String,
+        what: ToPlace,
+        within: Duration,
+    ) -> BoxFuture<'_, Result<VersionPlaced, Problem>> {
+        Box::pin(async move {
+            let config = self.seen.current.lock().await.config.clone();
+            let relay = Arc::clone(&self.seen.relay);
+            // A task of its own: what was begun is brought to its end, and a refused version is taken away again.
+            let placing = tokio::spawn(async move {
+                let named = config.plugins.iter().find(|known| known.name == plugin);
+                let named = named.ok_or_else(|| {
+                    Problem::new(Kind::UnknownPlugIn, format!("there is no plug-in {plugin} any more"))
+                })?;
+                let placing = (named, config.relay.spool.as_path());
+                super::control_plugins::place(&relay.catalogue, placing, what, within).await
+            });
+            let placed = placing.await;
+            placed.unwrap_or_else(|error| Err(Problem::new(Kind::Internal, format!("a bug: {error}"))))
+        })
     }
 
     fn switch_off(&self, plugins: BTreeSet<String>) {

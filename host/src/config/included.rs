@@ -92,7 +92,9 @@ fn files(table: &DeTable<'_>, own: &str, base: &Path) -> (Vec<PathBuf>, Refused)
         return (files, refused);
     };
     for (at, pattern) in patterns.iter().enumerate() {
-        let Some(text) = pattern.get_ref().as_str() else { continue };
+        let Some(text) = pattern.get_ref().as_str() else {
+            continue;
+        };
         match matched(&base.join(text)) {
             Ok(matched) => {
                 for file in matched {
@@ -132,7 +134,9 @@ fn matched(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     let listed = std::fs::read_dir(folder).map_err(|error| format!("the folder {}: {error}", folder.display()))?;
     let mut found = Vec::new();
     for entry in listed {
-        let path = entry.map_err(|error| format!("the folder {}: {error}", folder.display()))?.path();
+        let path = entry
+            .map_err(|error| format!("the folder {}: {error}", folder.display()))?
+            .path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         // As a shell has it, what begins with a dot is no match for a *: editors keep their copies there.
         let is_it = !name.starts_with('.')
@@ -183,7 +187,8 @@ fn fits(lists: &mut Lists, text: &str, file: &Path) -> Result<(), Refused> {
         if !is_section {
             let expected = match value.get_ref() {
                 DeValue::Table(_) => format!("[[{name}]] before it: the section that it belongs to is in another file"),
-                _ => "sections alone, such as [[peer]]: keys of no section stand in the file that includes this one".into(),
+                _ => "sections alone, such as [[peer]]: keys of no section stand in the file that includes this one"
+                    .into(),
             };
             refused.push(problem(at, name, Found::Misplaced, expected));
         }
@@ -235,7 +240,12 @@ mod tests {
     fn what_is_included_is_read_in_the_order_of_the_names_behind_the_file_itself() {
         let peer = |name: &str| format!("[[peer]]\nname = '{name}'\nhosts = ['192.0.2.1:25']\n");
         let (b, c) = (peer("b"), peer("c"));
-        let files = [("20-c.toml", c.as_str()), ("10-b.toml", b.trim_end()), (".b.toml.swp", "x"), ("b.toml~", "x")];
+        let files = [
+            ("20-c.toml", c.as_str()),
+            ("10-b.toml", b.trim_end()),
+            (".b.toml.swp", "x"),
+            ("b.toml~", "x"),
+        ];
         let (_folder, file) = folder(OWN, &files);
         let config = Config::load(&file).unwrap();
         let names: Vec<&str> = config.peers.iter().map(|peer| peer.name.as_str()).collect();
@@ -247,19 +257,31 @@ mod tests {
         let more = "[limits]\nsessions = 3\n\n[[route]]\nprefix = '+1555'\npeer = 'nobody'\n";
         let found = complaints(OWN, &[("routes.toml", more)]);
         assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(found[0].starts_with("conf.d/routes.toml:6: route[0].peer is \"nobody\""), "{found:#?}");
+        assert!(
+            found[0].starts_with("conf.d/routes.toml:6: route[0].peer is \"nobody\""),
+            "{found:#?}"
+        );
     }
 
     #[test]
     fn what_stands_twice_is_a_problem_at_its_second_place() {
         let found = complaints(OWN, &[("x.toml", "\n[relay]\nnode = 'b'\n")]);
         assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(found[0].starts_with("conf.d/x.toml:2: not TOML: duplicate key"), "{found:#?}");
+        assert!(
+            found[0].starts_with("conf.d/x.toml:2: not TOML: duplicate key"),
+            "{found:#?}"
+        );
     }
 
     #[test]
     fn a_file_that_would_mean_something_else_behind_another_one_is_refused() {
-        let found = complaints(OWN, &[("x.toml", "node = 'b'\n[peer.tls]\nfrom = 'required'\n"), ("y.toml", "a = [\n")]);
+        let found = complaints(
+            OWN,
+            &[
+                ("x.toml", "node = 'b'\n[peer.tls]\nfrom = 'required'\n"),
+                ("y.toml", "a = [\n"),
+            ],
+        );
         let begins = [
             "conf.d/x.toml:1: node stands where it does not belong: expected sections alone",
             "conf.d/x.toml:2: peer stands where it does not belong: expected [[peer]] before it",
@@ -281,7 +303,10 @@ mod tests {
             ("conf.d/*.*", "one * is enough"),
         ] {
             let found = complaints(&OWN.replace("conf.d/*.toml", pattern), &[]);
-            assert!(found[0].starts_with(&format!("relay.toml:1: include[0] is \"{pattern}\"")), "{found:#?}");
+            assert!(
+                found[0].starts_with(&format!("relay.toml:1: include[0] is \"{pattern}\"")),
+                "{found:#?}"
+            );
             assert!(found[0].contains(why), "{found:#?}");
         }
     }

@@ -29,6 +29,17 @@ pub trait Ask: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
     /// What the entries of the queue are called that a change was made to: the field of the answer with their number.
     const COUNTS: &'static str = "changed";
 
+    /// What one question may be long, in octets: thousands of ids.
+    const MOST_OCTETS: usize = 1 << 20;
+
+    /// What the audit is told of the question to a change.
+    ///
+    /// # Errors
+    /// Never, for what was read from JSON.
+    fn noted_question(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+
     /// What the audit is told of the answer to a change.
     fn noted(answer: &Self::Answer) -> Value {
         serde_json::to_value(answer).unwrap_or_default()

@@ -79,7 +79,7 @@ impl Desk {
             role: who.role,
             from: who.from.clone(),
             did: A::NAME.to_owned(),
-            asked: value(&ask)?,
+            asked: ask.noted_question().map_err(bug)?,
             changed: None,
             refused: None,
         };
@@ -171,7 +171,11 @@ impl Desk {
 }
 
 fn value(of: &impl serde::Serialize) -> Result<Value, Problem> {
-    serde_json::to_value(of).map_err(|error| Problem::new(Kind::Internal, format!("a bug: {error}")))
+    serde_json::to_value(of).map_err(bug)
+}
+
+fn bug(error: serde_json::Error) -> Problem {
+    Problem::new(Kind::Internal, format!("a bug: {error}"))
 }
 
 /// What the store is to note of this question when it changes something for it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -10,6 +11,7 @@ use super::cdr::RecordFiles;
 use super::configuration::Compared;
 use super::limits::Limit;
 use super::peers::{Pause, Peer};
+use super::placing::{ToPlace, VersionPlaced};
 use super::plugins::PlugInAtWork;
 use super::relay::Running;
 use super::routes::{Route, Routed};
@@ -50,6 +52,14 @@ pub trait Live: Send + Sync + 'static {
     fn plugins(&self) -> Vec<PlugInAtWork>;
 
     fn reset_breaker(&self, plugin: &str);
+
+    /// Puts a version in the place of the running one. Goes on when nobody waits for the answer any more.
+    fn place_version(
+        &self,
+        plugin: String,
+        what: ToPlace,
+        within: Duration,
+    ) -> BoxFuture<'_, Result<VersionPlaced, Problem>>;
 
     /// Shows no message to these, and messages to all others again.
     fn switch_off(&self, plugins: BTreeSet<String>);

@@ -23,6 +23,7 @@ pub mod kv;
 pub mod limits;
 mod live;
 pub mod peers;
+pub mod placing;
 pub mod plugins;
 mod problem;
 pub mod queue;

@@ -57,12 +57,25 @@ pub struct Version {
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
+    /// Attempts are counted through all plug-ins and restarts.
+    pub number: u64,
     pub digest: String,
     /// RFC 3339.
     pub began: String,
     pub verdict: String,
     /// Why, when it is not live.
     pub why: String,
+    /// What it went through so far, in this order.
+    pub steps: Vec<LoadStep>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct LoadStep {
+    pub step: String,
+    /// Milliseconds since the attempt began.
+    pub after_ms: f64,
+    pub said: String,
 }
 
 /// No message is shown to a plug-in.

@@ -52,6 +52,10 @@ pub enum Kind {
     NotRunning,
     /// The configuration has problems, and nothing was changed.
     Configuration,
+    /// The version of a plug-in does not go live; the running one stays.
+    VersionRefused,
+    /// It goes on, and had not come to an end when the answer was due.
+    NotYet,
     /// The store cannot do it.
     Store,
     /// A bug.
@@ -68,7 +72,8 @@ impl Kind {
             Self::Forbidden => 403,
             Self::NoSuchVerb | Self::UnknownPeer | Self::UnknownPlugIn | Self::UnknownOutput | Self::UnknownId => 404,
             Self::WrongState | Self::IdempotencyKey | Self::NotRunning => 409,
-            Self::Configuration => 422,
+            Self::Configuration | Self::VersionRefused => 422,
+            Self::NotYet => 504,
             Self::Store => 503,
             Self::Internal => 500,
         }

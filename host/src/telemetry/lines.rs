@@ -86,7 +86,9 @@ fn severity(level: Level) -> u8 {
 fn json(writer: &mut Writer<'_>, event: &Event<'_>, untimed: bool) -> fmt::Result {
     let mut fields = Fields::default();
     if !untimed {
-        fields.0.insert("time".into(), jiff::Timestamp::now().to_string().into());
+        fields
+            .0
+            .insert("time".into(), jiff::Timestamp::now().to_string().into());
     }
     let level = event.metadata().level().as_str().to_lowercase();
     fields.0.insert("level".into(), level.into());

@@ -22,6 +22,7 @@ mod catalogue;
 pub mod files;
 pub mod history;
 mod places;
+pub mod placing;
 mod shadow;
 pub mod signing;
 mod steps;

@@ -15,9 +15,6 @@ use super::openapi::Document;
 use super::query;
 use crate::control::{Ask, Desk, Kind, Method, Problem, Who};
 
-/// What somebody may ask in one request, in octets: thousands of ids.
-const MOST_OCTETS: usize = 1 << 20;
-
 /// Verbs with their paths.
 #[derive(Default)]
 pub(super) struct Verbs {
@@ -57,7 +54,9 @@ async fn answer<A: Ask>(
     path: RawPathParams,
     request: Request,
 ) -> Response {
-    let asked = match read::<A>(&path, request).await {
+    // Who may not ask has no reason to send much.
+    let most = if who.role >= A::ROLE { A::MOST_OCTETS } else { 1 << 10 };
+    let asked = match read::<A>(&path, request, most).await {
         Ok(asked) => asked,
         Err(problem) => return refuse(&problem),
     };
@@ -70,7 +69,7 @@ async fn answer<A: Ask>(
     }
 }
 
-async fn read<A: Ask>(path: &RawPathParams, request: Request) -> Result<A, Problem> {
+async fn read<A: Ask>(path: &RawPathParams, request: Request, most: usize) -> Result<A, Problem> {
     let unreadable = |why: String| Problem::new(Kind::Unreadable, format!("{} is not asked like this: {why}", A::NAME));
     if A::METHOD == Method::Get {
         let query = request.uri().query().unwrap_or_default();
@@ -78,7 +77,7 @@ async fn read<A: Ask>(path: &RawPathParams, request: Request) -> Result<A, Probl
         fields.extend(path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
         return query::read(fields).map_err(|error| unreadable(error.to_string()));
     }
-    let body = to_bytes(request.into_body(), MOST_OCTETS).await;
+    let body = to_bytes(request.into_body(), most).await;
     let body = body.map_err(|error| unreadable(format!("its body cannot be read: {error}")))?;
     let mut fields: Map<String, Value> = match body.is_empty() {
         true => Map::new(),

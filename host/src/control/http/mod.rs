@@ -20,8 +20,8 @@ use axum::routing::any;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Desk, Kind, Problem, alarms, audit, cdr, configuration, kv, limits, peers, plugins, queue, relay, requests, routes,
-    spool, tables, tokens, trace, traffic,
+    Desk, Kind, Problem, alarms, audit, cdr, configuration, kv, limits, peers, placing, plugins, queue, relay,
+    requests, routes, spool, tables, tokens, trace, traffic,
 };
 use answer::Verbs;
 
@@ -64,6 +64,8 @@ fn verbs() -> Verbs {
         .with::<limits::LimitPeer>()
         .with::<limits::UnlimitPeer>()
         .with::<plugins::PlugIns>()
+        .with::<placing::LoadVersion>()
+        .with::<placing::RollBack>()
         .with::<plugins::ResetBreaker>()
         .with::<plugins::SwitchOff>()
         .with::<plugins::SwitchOn>()
