@@ -22,6 +22,11 @@ fn signal(relay: &Process, name: &str) {
     assert!(sent.is_ok_and(|status| status.success()));
 }
 
+fn take(relay: &Relay, id: &str) {
+    let answer = relay.offer(&sample::forward_request(id));
+    assert!(answer.starts_with("250"), "{answer}");
+}
+
 #[test]
 fn a_log_in_a_file_is_opened_again_when_it_was_moved_away() {
     let peer = Peer::start();
@@ -35,7 +40,7 @@ fn a_log_in_a_file_is_opened_again_when_it_was_moved_away() {
     std::fs::rename(&file, &moved).expect("a file");
     signal(relay.process(), "USR1");
     eventually("a new file", || file.exists().then_some(()));
-    relay.send(sample::FROM, &[sample::TO], &sample::forward_request("one"));
+    take(&relay, "one");
     eventually("its line", || text(&file).contains("event=accepted").then_some(()));
     assert!(!text(&moved).contains("event=accepted"), "the old file is left alone");
     assert_eq!(file.metadata().expect("it is there").mode() & 0o777, 0o640);
@@ -45,7 +50,7 @@ fn a_log_in_a_file_is_opened_again_when_it_was_moved_away() {
 fn a_log_as_json_has_one_object_a_line_and_no_whole_number() {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, "\n[log]\nformat = \"json\"\nto = \"relay.log\"\n"));
-    relay.send(sample::FROM, &[sample::TO], &sample::forward_request("one"));
+    take(&relay, "one");
     let file = relay.path("relay.log");
     eventually("its delivery", || text(&file).contains("\"delivered\"").then_some(()));
     let lines = text(&file);
@@ -73,12 +78,12 @@ fn a_log_as_json_has_one_object_a_line_and_no_whole_number() {
 fn a_reload_changes_how_much_is_logged_and_where() {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, "\n[log]\nlevel = \"error\"\nto = \"quiet.log\"\n"));
-    relay.send(sample::FROM, &[sample::TO], &sample::forward_request("one"));
+    take(&relay, "one");
     relay.configure(&config(&peer, "\n[log]\nlevel = \"info\"\nto = \"loud.log\"\n"));
     signal(relay.process(), "HUP");
     let loud = relay.path("loud.log");
     eventually("the reload", || text(&loud).contains("event=reloaded").then_some(()));
-    relay.send(sample::FROM, &[sample::TO], &sample::forward_request("two"));
+    take(&relay, "two");
     eventually("the second one", || {
         text(&loud).contains("event=accepted").then_some(())
     });
@@ -103,7 +108,7 @@ fn a_place_that_cannot_be_written_to_keeps_a_relay_from_starting_and_a_running_o
     running.configure(&config(&peer, nowhere));
     signal(running.process(), "HUP");
     running.process().wait_for_log("event=log-not-opened");
-    running.send(sample::FROM, &[sample::TO], &sample::forward_request("one"));
+    take(&running, "one");
     running.process().wait_for_log("event=accepted");
 }
 

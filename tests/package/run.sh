@@ -155,13 +155,14 @@ claim 'systemd understands the unit' systemd-analyze verify /lib/systemd/system/
 claim 'systemd finds the unit well confined' systemd-analyze security --offline=yes --threshold=25 /lib/systemd/system/mm4relay.service
 
 configure
-claim 'a message to test with comes with the program' mm4relay sample write "$WORK/samples"
+mm4relay sample list | awk 'NR == 1 { print $1 }' >"$WORK/name"
+claim 'a message to test with comes with the program' mm4relay sample write "$(<"$WORK/name")" --to "$WORK/sample"
 claim 'a configuration in several files is right' setpriv --reuid mm4relay --regid mm4relay --clear-groups mm4relay check --config /etc/mm4relay/relay.toml
 start
 claim 'it listens on port 25 without being root' grep -q 'listening on 127.0.0.1:25' "$WORK/out"
 claim 'it says again and again that it lives' within 10 grep -q '^WATCHDOG=1' "$WORK/told"
 claim 'a message is taken' swaks --silent 2 --server 127.0.0.1:25 --from +15555550100/TYPE=PLMN@mms.mnc003.mcc999.gprs \
-  --to +15555550199/TYPE=PLMN@mms.mnc002.mcc999.gprs --data "@$(ls "$WORK"/samples/*.eml | head -1)"
+  --to +15555550199/TYPE=PLMN@mms.mnc002.mcc999.gprs --data "@$WORK/sample/message.eml"
 claim 'and waits, because its next hop is down' within 10 queue_holds_one
 : >"$WORK/told"
 kill -HUP "$relay"
