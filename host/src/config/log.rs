@@ -61,11 +61,18 @@ impl Log {
     }
 }
 
+/// The log's own filters take any word for the name of a target, so a slip would silence everything.
 fn level(value: &toml::de::DeValue<'_>) -> super::file::Read<String> {
-    let known = |text: &&str| text.parse::<tracing_subscriber::filter::Targets>().is_ok() && !text.trim().is_empty();
-    let text = value.as_str().filter(known);
+    let is_level = |word: &str| LEVELS.contains(&word);
+    let is_item = |item: &str| match item.trim().split_once('=') {
+        Some((target, level)) => !target.is_empty() && is_level(level),
+        None => is_level(item.trim()),
+    };
+    let text = value.as_str().filter(|text| text.split(',').all(is_item));
     text.map(str::to_owned).ok_or_else(|| {
         "error, warn, info, debug, trace, off, or a list of them by target, such as \"info,mm4relay::delivery=debug\""
             .to_owned()
     })
 }
+
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
