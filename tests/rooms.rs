@@ -350,6 +350,7 @@ fn nothing_prints_but_the_log_and_the_printer_of_commands() {
     let printers = [
         "host/src/cli/print.rs",
         "host/src/telemetry.rs",
+        "host/src/telemetry/outlet.rs",
         "host/src/cli/cdr.rs",
         "host/engine/src/compiler/child.rs",
     ];

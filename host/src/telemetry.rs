@@ -9,7 +9,7 @@
 //! the fields in [`OURS`].
 
 mod lines;
-mod place;
+mod outlet;
 mod writer;
 
 use std::fmt::{self, Debug};
@@ -27,7 +27,7 @@ use tracing_subscriber::fmt::format::Writer;
 use crate::message::{Masked, Visible};
 
 use self::lines::{Lines, Look};
-pub use self::place::Place;
+pub use self::outlet::Outlet;
 use self::writer::Sink;
 
 /// Fields that hold names, addresses and ids of the relay's own, in which a long run of digits is no subscriber's number.
@@ -49,7 +49,7 @@ pub struct Settings {
     /// In the syntax of tracing's filters.
     pub level: String,
     pub json: bool,
-    pub to: Place,
+    pub to: Outlet,
 }
 
 /// Starts logging, to standard error. `RUST_LOG` overrides the level, in the usual syntax of tracing's filters, whatever
@@ -63,7 +63,7 @@ pub fn start(default_level: &str) {
         return;
     };
     let look = LOOK.get_or_init(Look::default);
-    look.at(&Place::Stderr, false);
+    look.at(&Outlet::Stderr, false);
     let subscriber = tracing_subscriber::fmt()
         .event_format(Lines::of(look))
         .fmt_fields(Fields)

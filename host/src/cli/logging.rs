@@ -1,7 +1,7 @@
 //! Where a running relay logs to, as `[log]` says.
 
 use crate::config::{Log, LogFormat, LogTo};
-use crate::telemetry::{Place, Settings, follow};
+use crate::telemetry::{Outlet, Settings, follow};
 
 /// # Errors
 /// The place cannot be written to. Then it is logged as before.
@@ -10,9 +10,9 @@ pub(super) fn log_as(log: &Log) -> std::io::Result<()> {
         level: log.level.clone(),
         json: log.format == LogFormat::Json,
         to: match &log.to {
-            LogTo::Stderr => Place::Stderr,
-            LogTo::Syslog => Place::Syslog,
-            LogTo::File(file) => Place::File(file.clone()),
+            LogTo::Stderr => Outlet::Stderr,
+            LogTo::Syslog => Outlet::Syslog,
+            LogTo::File(file) => Outlet::File(file.clone()),
         },
     })
 }

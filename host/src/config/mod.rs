@@ -265,10 +265,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let mut names = HashSet::new();
     let plugins = root.sections("plugin", |s| Plugin::read(s, &folders, &peers, &mut names));
     let plugins: Vec<Plugin> = plugins.into_iter().flatten().collect();
-    let recording = match root.has("recording") {
-        true => root.section("recording", |s| Recording::read(s, base, &plugins)),
-        false => None,
-    };
+    let recording = root.optional_section("recording", |s| Recording::read(s, base, &plugins));
     let mut names = HashSet::new();
     let outputs = root.sections("charging-output", |s| ChargingOutput::read(s, base, &peers, &mut names));
     Config {
@@ -289,7 +286,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         scanners: scanners.into_iter().flatten().collect(),
         plugin_signing,
         plugins,
-        recording,
+        recording: recording.flatten(),
         renamed: Vec::new(),
         relay,
     }

@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::time::SystemTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::{Place, shown};
+use super::{Outlet, shown};
 
 /// How lines look at this moment.
 #[derive(Debug, Default)]
@@ -25,11 +25,11 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// As what reads that place wants it.
-    pub fn at(&self, place: &Place, json: bool) {
+    /// As what reads there wants it.
+    pub fn at(&self, outlet: &Outlet, json: bool) {
         self.json.store(json, Relaxed);
-        self.priority.store(place.wants_priority(), Relaxed);
-        self.colour.store(place.is_terminal(), Relaxed);
+        self.priority.store(outlet.wants_priority(), Relaxed);
+        self.colour.store(outlet.is_terminal(), Relaxed);
     }
 }
 

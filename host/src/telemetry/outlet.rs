@@ -8,7 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Outlet {
     Stderr,
     Syslog,
     File(PathBuf),
@@ -20,7 +20,7 @@ const SYSLOG: &str = "/dev/log";
 /// `mail` of RFC 5424, 6.2.1, times eight.
 const FACILITY: u8 = 2 << 3;
 
-impl Place {
+impl Outlet {
     /// # Errors
     /// That it cannot be written to, and what is missing.
     pub fn open(&self) -> io::Result<Box<dyn Write + Send>> {
