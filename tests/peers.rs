@@ -279,3 +279,48 @@ fn a(lines: &str) -> String {
         "[[peer]]\nname = \"operator-a\"\ndomains = [\"mms.a.example\"]\nhosts = [\"127.0.0.1:9\"]\nfrom = [\"127.0.0.1\"]\n{lines}"
     )
 }
+
+#[test]
+fn a_peer_that_sends_more_messages_than_were_agreed_upon_keeps_them_for_a_while() {
+    let peer = Peer::start();
+    let config = config(&peer, "").replace(
+        "name = \"operator-a\"",
+        "messages-from = \"1/min\"\nname = \"operator-a\"",
+    );
+    let relay = Relay::start(&config);
+    let mut client = relay.client();
+    let mail = format!("MAIL FROM:<{}>", sample::FROM);
+    client.say(&mail).expect("250");
+    client.say("RSET").expect("250");
+    client.say(&mail).expect("451 4.7.0 more messages in a time");
+    client.say("NOOP").expect("250");
+    client.say("MAIL FROM:<1@mms.b.example>").expect("250");
+}
+
+#[test]
+fn octets_beyond_what_was_agreed_upon_are_paid_off_before_the_next_message() {
+    let peer = Peer::start();
+    let config = config(&peer, "").replace(
+        "name = \"operator-a\"",
+        "octets-from = \"1 KiB/s\"\nname = \"operator-a\"",
+    );
+    let relay = Relay::start(&config);
+    let large = sample::with_body("k1", &[], "0123456789abcdef\r\n".repeat(4_000).as_bytes());
+    assert!(relay.offer(&large).starts_with("250"), "a message is taken whole");
+    let mut client = relay.client();
+    client
+        .say(&format!("MAIL FROM:<{}>", sample::FROM))
+        .expect("451 4.7.0 more octets in a time");
+    assert_eq!(peer.wait_for(1).len(), 1);
+}
+
+#[test]
+fn connections_beyond_what_was_agreed_upon_are_told_to_come_back() {
+    let text = config_of(&[("a", "127.0.0.1:9")], "connections-from = '1/min'\n");
+    let relay = Relay::start(&text);
+    let mut first = Conversation::open(relay.address());
+    let mut second = Conversation::connect(relay.address());
+    second.expect("421 4.7.0 more connections in a time");
+    second.expect_end();
+    first.say("NOOP").expect("250");
+}

@@ -9,7 +9,8 @@ use std::process::Command;
 const EDGES: &[(&str, &[&str])] = &[
     ("message", &[]),
     ("protocol", &["message"]),
-    ("config", &["message", "registry"]),
+    ("config", &["message", "passwords", "registry"]),
+    ("passwords", &["message"]),
     ("registry", &["outside"]),
     ("clock", &["message"]),
     ("telemetry", &["message"]),
@@ -39,6 +40,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// Whoever carries a message through the rooms calls each of them, and knows nothing of how they were built.
 const RELAY: &[&str] = &[
     "message",
+    "passwords",
     "protocol",
     "clock",
     "vitals",

@@ -154,6 +154,7 @@ fn mmse(subscribers: &Path) -> anyhow::Result<(Routing, usize)> {
     let names = (1..=5).map(|number| PeerName::new(&format!("mmsc-{number}")));
     let names = names.collect::<Result<Vec<_>, _>>()?;
     let peer = |name: &PeerName, domain: &str, role| PeerEntry {
+        proves_itself: false,
         name: name.clone(),
         domains: vec![domain.to_owned()],
         from: Vec::new(),

@@ -23,6 +23,7 @@
 //! - [`alarms`]: what somebody should see to, raised once and cleared once
 //! - [`control`]: the operator's door: every verb, who may ask it, and the audit
 //! - `pages`: the console in a browser, which asks at that door
+//! - [`passwords`]: what is kept of the passwords with which peers log in
 //! - [`vitals`]: the tasks that must not die unnoticed
 
 #![forbid(unsafe_code)]
@@ -43,6 +44,7 @@ pub mod message;
 pub mod numbering;
 mod outside;
 mod pages;
+pub mod passwords;
 pub mod pipeline;
 pub mod protocol;
 pub mod registry;

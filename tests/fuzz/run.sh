@@ -21,7 +21,7 @@ readonly COUNTERS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=
 coverage=no
 [[ ${1:-} == --coverage ]] && { coverage=yes; shift; }
 targets=("$@")
-((${#targets[@]})) || targets=(header values addresses mime notification compose smtp data)
+((${#targets[@]})) || targets=(header values addresses mime notification compose smtp data proxy)
 
 # build FOLDER FLAGS: the targets, for one purpose.
 build() {

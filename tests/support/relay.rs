@@ -17,6 +17,8 @@ pub struct Relay {
     address: String,
     /// Where our own relay-servers come to, with `inside-listen`.
     inside: String,
+    /// Where clients begin with TLS.
+    encrypted: String,
     flags: Vec<&'static str>,
     /// Where its console listens, once it was asked for.
     console: OnceLock<String>,
@@ -83,6 +85,7 @@ impl Relay {
             folder: tempfile::tempdir().expect("a temporary folder"),
             address: String::new(),
             inside: String::new(),
+            encrypted: String::new(),
             flags: Vec::new(),
             console: OnceLock::new(),
         };
@@ -115,7 +118,20 @@ impl Relay {
             let inside = inside.and_then(|line| line.strip_prefix("listening on "));
             self.inside = inside.unwrap_or_else(|| panic!("unexpected line: {line}")).to_owned();
         }
+        if config.contains("listen-tls") {
+            let line = process.line();
+            let encrypted = line.strip_suffix(" with TLS");
+            let encrypted = encrypted.and_then(|line| line.strip_prefix("listening on "));
+            self.encrypted = encrypted
+                .unwrap_or_else(|| panic!("unexpected line: {line}"))
+                .to_owned();
+        }
         self.process = Some(process);
+    }
+
+    /// Where clients begin with TLS.
+    pub fn tls_address(&self) -> &str {
+        &self.encrypted
     }
 
     /// Where our own relay-servers come to.

@@ -14,7 +14,9 @@ use crate::pipeline::Destination;
 use crate::relay::directory::Directory;
 use crate::relay::face::Face;
 use crate::relay::intake_handler::SenderProfile;
+use crate::relay::logins::Logins;
 use crate::relay::quirks::Quirks;
+use crate::relay::rates::Rates;
 use crate::routing::{Dialling, NamedTable, OnSilence, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Step};
 use crate::tables::Tables;
 
@@ -47,6 +49,7 @@ pub(super) fn directory(
         routing,
         destinations: destinations(config),
         senders: senders(config),
+        logins: Arc::new(logins(config)),
         quirks: quirks(config),
         face: face(config),
         postmaster: postmaster(config),
@@ -85,6 +88,7 @@ fn routing(config: &Config, tables: &Tables) -> anyhow::Result<Routing> {
         name: peer.name.clone(),
         domains: peer.domains.clone(),
         from: peer.from.clone(),
+        proves_itself: peer.proves_itself(),
         role: match () {
             () if peer.inside => Role::Inside,
             () if peer.hub => Role::Hub,
@@ -191,11 +195,26 @@ fn senders(config: &Config) -> HashMap<PeerName, SenderProfile> {
         message: peer.message_size.unwrap_or(config.limits.message_size),
         line: peer.line_length.unwrap_or(config.limits.line_length).into(),
         tls_required: peer.tls.from_required,
+        rates: Rates {
+            connections: peer.sends.connections,
+            messages: peer.sends.messages,
+            octets: peer.sends.octets,
+        },
+        login_required: peer.login.is_some(),
+        certificate_required: peer.tls.client_ca.is_some(),
         talks_early: peer.has(Quirk::TalksEarly),
         unknown_types_pass: peer.mm4.unknown_types == UnknownTypes::Pass,
     };
     let peers = config.peers.iter();
     peers.map(|peer| (peer.name.clone(), profile(peer))).collect()
+}
+
+fn logins(config: &Config) -> Logins {
+    let logins = config.peers.iter().filter_map(|peer| {
+        let login = peer.login.as_ref()?;
+        Some((login.name.clone(), peer.name.clone(), login.hash.clone()))
+    });
+    Logins::new(logins)
 }
 
 /// The peers whose habits change bytes.

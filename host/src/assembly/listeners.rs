@@ -7,10 +7,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::certificates::Certificates;
+use super::listening::Open;
 use crate::config::Config;
 use crate::intake;
 use crate::relay::Relay;
-use crate::relay::intake_handler::Door;
+use crate::relay::intake_handler::{Door, KnownCertificates};
 use crate::routing::Side;
 use crate::vitals::{Standing, Vitals};
 
@@ -18,13 +19,14 @@ use crate::vitals::{Standing, Vitals};
 pub(super) struct Listening {
     pub(super) address: SocketAddr,
     pub(super) side: Side,
+    pub(super) tls_at_once: bool,
     /// Open as long as this lives: a task that has to begin anew goes on with it.
     pub(super) socket: Arc<TcpListener>,
     pub(super) task: Standing,
 }
 
 pub(super) fn serve(
-    sockets: Vec<(TcpListener, Side)>,
+    sockets: Vec<Open>,
     config: &Config,
     certificates: &Certificates,
     relay: &Arc<Relay>,
@@ -36,24 +38,43 @@ pub(super) fn serve(
         ..intake_options(config)
     });
     let mut listeners = Vec::new();
-    for (socket, side) in sockets {
-        let socket = Arc::new(socket);
+    let encrypted = Arc::new(intake::Options {
+        tls_at_once: true,
+        ..intake::Options::clone(&options)
+    });
+    let certificates: Arc<dyn KnownCertificates> = certificates.clients();
+    for Open {
+        listener,
+        side,
+        tls_at_once,
+    } in sockets
+    {
+        let socket = Arc::new(listener);
+        let options = if tls_at_once { &encrypted } else { &options };
         let address = socket.local_addr()?;
-        let (relay, options, stop) = (Arc::clone(relay), Arc::clone(&options), stop.clone());
+        let (relay, options, stop) = (Arc::clone(relay), Arc::clone(options), stop.clone());
+        let certificates = Arc::clone(&certificates);
         // Weak, so that the socket closes when the relay stops, and not only when all of its sessions have ended.
         let open = Arc::downgrade(&socket);
         let task = vitals.keep(format!("listener {address}"), move || {
             let (relay, open) = (Arc::clone(&relay), open.clone());
             let (options, stop) = (Arc::clone(&options), stop.clone());
+            let certificates = Arc::clone(&certificates);
+            let door = Door {
+                relay,
+                side,
+                certificates,
+            };
             async move {
                 if let Some(socket) = open.upgrade() {
-                    intake::serve(socket, options, Arc::new(Door { relay, side }), stop).await;
+                    intake::serve(socket, options, Arc::new(door), stop).await;
                 }
             }
         });
         listeners.push(Listening {
             address,
             side,
+            tls_at_once,
             socket,
             task,
         });
@@ -78,6 +99,7 @@ fn intake_options(config: &Config) -> intake::Options {
         idle: limits.idle,
         transaction: limits.transaction,
         octets_per_second: limits.data_rate,
+        balancers: config.relay.balancers.clone(),
         ..intake::Options::new(config.relay.name.clone(), config.relay.spool.clone())
     }
 }

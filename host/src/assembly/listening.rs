@@ -22,6 +22,15 @@ struct Bound {
     key: String,
     address: SocketAddr,
     side: Side,
+    tls_at_once: bool,
+}
+
+/// Peers may queue up there.
+pub(crate) struct Open {
+    pub(crate) listener: TcpListener,
+    pub(crate) side: Side,
+    /// Clients begin with the TLS handshake.
+    pub(crate) tls_at_once: bool,
 }
 
 /// Which addresses may be taken already, by whom it does not matter.
@@ -38,7 +47,7 @@ impl Sockets {
     /// where it is this user's rights that do not suffice.
     pub(crate) fn bind(config: &Config, taken: &TakenBy<'_>, only_looking: bool, found: &mut Findings) -> Self {
         let mut sockets = Vec::new();
-        for (key, address, side) in addresses(config) {
+        for (key, address, side, tls_at_once) in addresses(config) {
             if let TakenBy::Us(ours) = taken
                 && ours.iter().any(|own| overlap(*own, address))
             {
@@ -50,6 +59,7 @@ impl Sockets {
                     key,
                     address,
                     side,
+                    tls_at_once,
                 }),
                 Err(error) if error.kind() == ErrorKind::AddrInUse && matches!(taken, TakenBy::RelayOnSpool) => {}
                 Err(error) if error.kind() == ErrorKind::PermissionDenied && only_looking => {
@@ -74,17 +84,22 @@ impl Sockets {
     }
 
     /// Lets peers in, or rather queue up: whoever holds the listeners serves them.
-    pub(crate) fn listen(self, found: &mut Findings) -> Vec<(TcpListener, Side)> {
+    pub(crate) fn listen(self, found: &mut Findings) -> Vec<Open> {
         let mut listeners = Vec::new();
         for Bound {
             socket,
             key,
             address,
             side,
+            tls_at_once,
         } in self.0
         {
             match socket.listen(BACKLOG) {
-                Ok(listener) => listeners.push((listener, side)),
+                Ok(listener) => listeners.push(Open {
+                    listener,
+                    side,
+                    tls_at_once,
+                }),
                 Err(error) => found.problem(Code::AddressUnusable, &key, cannot(address, &error)),
             }
         }
@@ -96,15 +111,18 @@ fn cannot(address: SocketAddr, error: &io::Error) -> String {
     format!("cannot listen on {address}: {error}")
 }
 
-/// Each with its key in the configuration, and who comes there.
-fn addresses(config: &Config) -> impl Iterator<Item = (String, SocketAddr, Side)> {
+/// Each with its key in the configuration, who comes there, and whether they begin with TLS.
+fn addresses(config: &Config) -> impl Iterator<Item = (String, SocketAddr, Side, bool)> {
     let inside = &config.relay.inside_listen;
     let side = if inside.is_empty() { Side::Both } else { Side::Outside };
     fn keyed(list: &str, addresses: &[SocketAddr], side: Side) -> impl Iterator<Item = (String, SocketAddr, Side)> {
         let addresses = addresses.iter().copied().enumerate();
         addresses.map(move |(at, address)| (format!("relay.{list}[{at}]"), address, side))
     }
-    keyed("listen", &config.relay.listen, side).chain(keyed("inside-listen", inside, Side::Inside))
+    let plain = keyed("listen", &config.relay.listen, side).chain(keyed("inside-listen", inside, Side::Inside));
+    let encrypted = keyed("listen-tls", &config.relay.listen_tls, side);
+    let plain = plain.map(|(key, address, side)| (key, address, side, false));
+    plain.chain(encrypted.map(|(key, address, side)| (key, address, side, true)))
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpSocket> {

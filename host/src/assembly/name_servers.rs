@@ -9,7 +9,7 @@ use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{Name, RData};
 use tokio::time::timeout;
 
-use crate::delivery::{Addresses, Exchangers, MxRecords, SystemAddresses};
+use crate::delivery::{Addresses, Exchangers, MxRecords, NoRecords, SystemAddresses};
 use crate::numbering::resolver;
 use crate::spool::BoxFuture;
 
@@ -77,16 +77,18 @@ impl NameServers {
 }
 
 impl MxRecords for NameServers {
-    fn exchangers<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Exchangers, String>> {
+    fn exchangers<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Exchangers, NoRecords>> {
         Box::pin(async move {
-            let asking = self.resolver()?.mx_lookup(absolute(domain)?);
+            let resolver = self.resolver().map_err(NoRecords::Silence)?;
+            let asking = resolver.mx_lookup(absolute(domain).map_err(NoRecords::Silence)?);
             let found = match within(self.limit, asking).await {
                 Ok(found) => found,
                 Err(error) if error.is_no_records_found() && !error.is_nx_domain() => {
                     let (names, life) = (Vec::new(), Duration::ZERO);
                     return Ok(Exchangers { names, life });
                 }
-                Err(error) => return Err(self.said(&error)),
+                Err(error) if error.is_nx_domain() => return Err(NoRecords::NoDomain(self.said(&error))),
+                Err(error) => return Err(NoRecords::Silence(self.said(&error))),
             };
             let exchanger = |data: &RData| match data {
                 RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii())),

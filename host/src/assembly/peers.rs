@@ -7,7 +7,7 @@ use super::certificates::Certificates;
 use super::name_servers::NameServers;
 use crate::config;
 use crate::delivery::{Addresses, Host, Hosts, PeerOptions, Schedule, SystemAddresses, Tls};
-use crate::message::TlsTo;
+use crate::message::{TlsTo, UnknownDomain};
 use crate::protocol::mm4;
 
 /// One for each peer. The name servers are looked for only when one of them wants them.
@@ -23,6 +23,7 @@ pub(crate) fn peer_options<'a>(
             Some(domain) => Hosts::Mx {
                 domain: domain.clone(),
                 records: Arc::<NameServers>::clone(&name_servers),
+                unknown_fails: peer.unknown_domain == UnknownDomain::Fail,
             },
             None => Hosts::Fixed(peer.hosts.iter().map(host).collect()),
         },
@@ -53,6 +54,7 @@ fn options(peer: &config::Peer, our_name: &str, certificates: &Certificates) -> 
         hello: peer.smtp.hello,
         extensions: peer.smtp.extensions.clone(),
         tls,
+        login: certificates.login(&peer.name),
         max_message_size: peer.max_message_size,
         rate: peer.rate,
         sessions: peer.sessions as usize,

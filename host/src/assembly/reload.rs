@@ -24,7 +24,8 @@ impl Running {
     pub async fn reload(&self, file: &Path) -> Result<(), Findings> {
         let mut current = self.current.lock().await;
         let console = self.console.as_ref().map(Console::address);
-        let listening = self.addresses().map(|(address, _)| address).chain(console);
+        let listening = self.addresses().chain(self.addresses_with_tls());
+        let listening = listening.map(|(address, _)| address).chain(console);
         let asking = Asking::Reload(Beside {
             tables: current.tables.clone(),
             directory: self.relay.directory.load_full(),

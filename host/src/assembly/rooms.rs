@@ -27,7 +27,9 @@ use super::services::services;
 use crate::relay::deferrals::Deferrals;
 use crate::relay::directory::Directory;
 use crate::relay::homes::Homes;
+use crate::relay::logins::Guesses;
 use crate::relay::plugin_outcomes::Outcomes;
+use crate::relay::rates::Sent;
 use crate::relay::{Observer, ROOM_BLOCKS, Relay};
 
 /// What a relay is made of.
@@ -104,6 +106,9 @@ impl Relay {
             directory: ArcSwap::new(rooms.directory),
             deferrals: Deferrals::new(config.relay.hold_after_deferrals),
             homes: Homes::default(),
+            sent: Sent::default(),
+            callers: Arc::default(),
+            guesses: Guesses::default(),
             unfinished: Notify::new(),
             transactions: rooms.transactions,
             news: rooms.news,

@@ -224,9 +224,14 @@ impl Running {
 
     /// Where it listens, for whom, and with the ports that the system chose.
     pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Side)> {
-        self.listeners
-            .iter()
-            .map(|listening| (listening.address, listening.side))
+        let plain = self.listeners.iter().filter(|listening| !listening.tls_at_once);
+        plain.map(|listening| (listening.address, listening.side))
+    }
+
+    /// The same of those where clients begin with TLS.
+    pub fn addresses_with_tls(&self) -> impl Iterator<Item = (SocketAddr, Side)> {
+        let encrypted = self.listeners.iter().filter(|listening| listening.tls_at_once);
+        encrypted.map(|listening| (listening.address, listening.side))
     }
 
     /// Notes in the audit what was not asked for at its door.

@@ -13,6 +13,7 @@ mod door;
 mod kv;
 mod ledger;
 mod logging;
+mod peer_password;
 mod peers;
 pub mod plugin;
 mod queue;
@@ -72,6 +73,8 @@ pub enum Command {
     /// Who may ask at the door over TCP: make tokens, list them, revoke them
     #[command(subcommand)]
     Token(token::Args),
+    /// Print what [peer.login] keeps of a password with which a peer logs in
+    PeerPassword(peer_password::Args),
     /// Messages of all kinds, to test with
     #[command(subcommand)]
     Sample(sample::Args),
@@ -151,6 +154,7 @@ pub fn run(command: Command) -> Underway {
             Command::Kv(args) => kv::run(args).await,
             Command::Requests(args) => requests::run(args).await,
             Command::Console(args) => console::run(args).await,
+            Command::PeerPassword(args) => peer_password::run(&args),
             Command::Token(args) => token::run(args).await,
             Command::Status(args) => relay::status(args).await,
             Command::Peers(args) => peers::run(args).await,

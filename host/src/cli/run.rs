@@ -115,7 +115,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             return Ok(());
         }
     };
-    for (address, side) in relay.addresses() {
+    for (address, side) in relay.addresses().chain(relay.addresses_with_tls()) {
         tracing::info!(%address, side = side.as_str(), event = "listening", "listening");
     }
     announce(&relay);
@@ -264,7 +264,7 @@ fn raise_descriptors(config: &Config) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    let listeners = config.relay.listen.len() + config.relay.inside_listen.len();
+    let listeners = config.relay.listen.len() + config.relay.inside_listen.len() + config.relay.listen_tls.len();
     let wanted = u64::from(config.limits.sessions) * listeners as u64 + OTHERS;
     // None is no limit.
     if let Some(current) = current.filter(|current| *current < wanted) {
@@ -299,6 +299,9 @@ fn announce(relay: &Running) {
             Side::Inside => format!("listening on {address} for our own relay-servers"),
             Side::Outside | Side::Both => format!("listening on {address}"),
         });
+    }
+    for (address, _) in relay.addresses_with_tls() {
+        print(format!("listening on {address} with TLS"));
     }
     if let Some(address) = relay.door_address() {
         print(format!("door on {address}"));

@@ -7,7 +7,11 @@ use super::{Console, Relay};
 
 /// Looks at all of them together, in the order in which they are opened.
 pub(super) fn refuse_twice(root: &mut Section<'_>, relay: &Relay, console: Option<&Console>) {
-    let lists = [("listen", &relay.listen), ("inside-listen", &relay.inside_listen)];
+    let lists = [
+        ("listen", &relay.listen),
+        ("inside-listen", &relay.inside_listen),
+        ("listen-tls", &relay.listen_tls),
+    ];
     let mut taken: Vec<SocketAddr> = Vec::new();
     for (key, list) in lists {
         for address in list {

@@ -51,7 +51,7 @@ pub use limits::Limits;
 pub use listening::overlap;
 pub use log::{Log, LogFormat, LogTo};
 pub use manifest::{Language, MANIFEST, Manifest};
-pub use peer::{Host, HostPort, Identity, Mm4, Peer, PeerTls, Retry, Smtp};
+pub use peer::{Host, HostPort, Identity, Login, LoginTo, Mm4, Peer, PeerTls, Retry, Sends, Smtp};
 pub use places::{Place, Places};
 pub use plugin::{Plugin, PluginBreaker, PluginLimits, PluginSigning, PluginWhen};
 pub use problem::{Found, Problem, Problems};
@@ -148,6 +148,8 @@ impl Config {
                 domains: Vec::new(),
                 listen: Vec::new(),
                 inside_listen: Vec::new(),
+                listen_tls: Vec::new(),
+                balancers: Vec::new(),
                 name_servers: Vec::new(),
                 system_address: None,
                 postmaster: None,
@@ -245,13 +247,8 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     let control = root.optional_section("control", |s| Control::read(s, &folders));
     let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
     listening::refuse_twice(root, &relay, console.as_ref());
-    let mut taken = Taken {
-        own_domains: &relay.domains,
-        folders: &folders,
-        names: HashSet::new(),
-        domains: HashSet::new(),
-    };
-    let (peers, relay_servers) = peers(root, &relay, &mut taken);
+    let (peers, relay_servers) = peers(root, &relay, &folders);
+    check_tls(root, &relay, tls.is_some());
     let served = relay_servers.iter().flat_map(|server| server.numbers.iter().cloned());
     let mut prefixes = served.collect();
     let routes = root.sections("route", |s| Route::read(s, &peers, &mut prefixes));
@@ -292,8 +289,27 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     }
 }
 
+/// What needs TLS that the relay offers.
+fn check_tls(root: &mut Section<'_>, relay: &Relay, has_tls: bool) {
+    for key in ["peer", "relay-server"] {
+        root.again(key, |s| Peer::check_proofs(s, has_tls));
+    }
+    if !has_tls && !relay.listen_tls.is_empty() {
+        root.look_into("relay", |s| {
+            s.refuse("listen-tls", "a section [tls] in this file, with the certificate");
+        });
+    }
+}
+
 /// The `[[peer]]`s with what each `[[relay-server]]` is as a peer, and the relay servers themselves.
-fn peers(root: &mut Section<'_>, relay: &Relay, taken: &mut Taken<'_>) -> (Vec<Peer>, Vec<RelayServer>) {
+fn peers(root: &mut Section<'_>, relay: &Relay, folders: &Folders<'_>) -> (Vec<Peer>, Vec<RelayServer>) {
+    let taken = &mut Taken {
+        own_domains: &relay.domains,
+        folders,
+        names: HashSet::new(),
+        domains: HashSet::new(),
+        logins: HashSet::new(),
+    };
     let peers = root.sections("peer", |s| Peer::read(s, taken));
     let mut peers: Vec<Peer> = peers.into_iter().flatten().collect();
     let servers = root.sections("relay-server", |s| RelayServer::read(s, taken, relay));

@@ -1,6 +1,7 @@
 //! `[[peer]]`: who may send to this relay, and whom it sends to.
 
 mod hosts;
+mod login;
 mod pace;
 mod speech;
 
@@ -12,10 +13,11 @@ use ipnet::IpNet;
 use super::Folders;
 use super::file::Section;
 use super::forms::{NAME, choice, count, domain, duration, network, peer_name, size, yes_or_no};
-use crate::message::{ContentClass, MmsAddress, PeerName, Quirk, Rate, Timeouts};
+use crate::message::{ContentClass, MmsAddress, PeerName, Quirk, Rate, Timeouts, TlsTo, UnknownDomain};
 
 pub use hosts::{Host, HostPort};
-pub use pace::Retry;
+pub use login::{Login, LoginTo};
+pub use pace::{Retry, Sends};
 pub use speech::{Identity, Mm4, PeerTls, Smtp};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,10 +38,16 @@ pub struct Peer {
     pub hosts: Vec<Host>,
     /// A domain whose MX records say where to send (RFC 5321, 5.1), instead of `hosts`.
     pub mx: Option<String>,
-    /// Addresses that may speak as this peer. Empty: it only receives.
+    /// `unknown-domain`: what becomes of its messages when `mx` does not exist. Default: they wait.
+    pub unknown_domain: UnknownDomain,
+    /// Addresses that may speak as this peer. Empty: it only receives, or may come from everywhere when it proves who it is.
     pub from: Vec<IpNet>,
+    /// `[peer.login]`: what it sends is taken behind AUTH only. Default: its address says who it is.
+    pub login: Option<Login>,
     /// One of our own MMSE: a `[[relay-server]]`, or a peer that lists one of our own domains.
     pub inside: bool,
+    /// `login-to`: what the relay logs in with there. Default: nobody asks.
+    pub login_to: Option<LoginTo>,
     /// `sessions`: connections to the peer at the same time. Default 10: polite to a system of unknown size.
     pub sessions: u32,
     /// Messages to the peer in a time, at most. Default: no limit but its own pace.
@@ -58,6 +66,7 @@ pub struct Peer {
     pub message_size: Option<u64>,
     /// Octets of a line of such a message, without its CRLF. Default: that of `[limits]`.
     pub line_length: Option<u32>,
+    pub sends: Sends,
     pub mm4: Mm4,
     pub smtp: Smtp,
     pub tls: PeerTls,
@@ -81,6 +90,20 @@ pub(super) struct Taken<'a> {
     pub(super) folders: &'a Folders<'a>,
     pub(super) names: HashSet<PeerName>,
     pub(super) domains: HashSet<String>,
+    /// Names that peers log in with.
+    pub(super) logins: HashSet<String>,
+}
+
+/// `domains`: each is one peer's.
+fn domains(s: &mut Section<'_>, taken: &mut Taken<'_>) -> Vec<String> {
+    s.list("domains", |value| {
+        let domain = domain(value)?;
+        // Several of our own Relay/Servers may share a domain of ours: it recognises them, and routes nothing.
+        if !taken.domains.insert(domain.clone()) && !taken.own_domains.contains(&domain) {
+            return Err("a domain that is listed only once: a recipient there has one next hop".to_owned());
+        }
+        Ok(domain)
+    })
 }
 
 /// `from`: each network once.
@@ -102,14 +125,7 @@ impl Peer {
         if name.as_ref().is_some_and(|name| !taken.names.insert(name.clone())) {
             s.refuse("name", "a name that no other peer has");
         }
-        let domains = s.list("domains", |value| {
-            let domain = domain(value)?;
-            // Several of our own Relay/Servers may share a domain of ours: it recognises them, and routes nothing.
-            if !taken.domains.insert(domain.clone()) && !taken.own_domains.contains(&domain) {
-                return Err("a domain that is listed only once: a recipient there has one next hop".to_owned());
-            }
-            Ok(domain)
-        });
+        let domains = domains(s, taken);
         let abroad = domains.iter().any(|domain| !taken.own_domains.contains(domain));
         let (hosts, mx) = hosts::read(s, abroad);
         let content_class: Option<ContentClass> = s.optional("content-class", choice);
@@ -121,7 +137,12 @@ impl Peer {
             hub: s.optional("hub", yes_or_no).unwrap_or(false),
             hosts,
             mx,
+            unknown_domain: s.optional("unknown-domain", choice).unwrap_or_default(),
             from: from(s),
+            login: s.optional_section("login", |s| Login::read(s, taken)).flatten(),
+            login_to: s
+                .optional_section("login-to", |s| LoginTo::read(s, taken.folders))
+                .flatten(),
             sessions: s.optional("sessions", count(1..=1000)).unwrap_or(10),
             rate: s.optional("rate", pace::rate),
             max_message_size: s.optional("max-message-size", size(1..=1 << 30)),
@@ -137,6 +158,7 @@ impl Peer {
             content_class,
             message_size: s.optional("message-size", size(1 << 10..=256 << 20)),
             line_length: s.optional("line-length", count(998..=1_000_000)),
+            sends: Sends::read(s),
             mm4: Mm4::read(s),
             smtp: Smtp::read(s, &quirks),
             tls: s.section("tls", |s| PeerTls::read(s, taken.folders)),
@@ -150,6 +172,12 @@ impl Peer {
                 .unwrap_or(15 * SECOND),
             name: name?,
         };
+        if peer.login_to.is_some() && peer.tls.to != TlsTo::Required {
+            s.refuse(
+                "login-to",
+                "tls.to = \"required\" beside it: a password goes nowhere but to whom it is for",
+            );
+        }
         Some(peer)
     }
 
@@ -158,6 +186,27 @@ impl Peer {
         let domain = address.domain().unwrap_or_default();
         let domain = domain.strip_suffix('.').unwrap_or(domain);
         self.domains.iter().any(|own| own.eq_ignore_ascii_case(domain))
+    }
+
+    /// Whether its address alone does not say who it is.
+    pub fn proves_itself(&self) -> bool {
+        self.login.is_some() || self.tls.client_ca.is_some()
+    }
+
+    /// Passwords and certificates are taken over TLS only, which the relay has to offer then.
+    pub(super) fn check_proofs(s: &mut Section<'_>, has_tls: bool) {
+        const EXPECTED: &str = "a section [tls] in this file: the relay has to offer TLS for it";
+        if has_tls {
+            return;
+        }
+        if s.has("login") {
+            s.refuse("login", EXPECTED);
+        }
+        s.look_into("tls", |s| {
+            if s.has("client-ca") {
+                s.refuse("client-ca", EXPECTED);
+            }
+        });
     }
 
     /// Whether anything can be sent to it.

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
+
 use super::file::Section;
-use super::forms::{HOST_NAME, count, domain, host_name, listen, mailbox, node, system_address, text};
+use super::forms::{HOST_NAME, count, domain, host_name, listen, mailbox, network, node, system_address, text};
 use super::{Peer, name_servers};
 use crate::message::{MmsAddress, SystemAddress};
 
@@ -20,6 +22,12 @@ pub struct Relay {
     /// `inside-listen`: where to listen for our own Relay/Servers, and for nobody else. Default: they come to `listen`
     /// like everybody.
     pub inside_listen: Vec<SocketAddr>,
+    /// `listen-tls`: where to listen for those who begin with TLS (RFC 8314, 3), beside `listen` and for the same clients.
+    /// Default: nowhere.
+    pub listen_tls: Vec<SocketAddr>,
+    /// `balancers`: load balancers in front of `listen` and the others, which say by the PROXY protocol whose connection it is.
+    /// Default: none.
+    pub balancers: Vec<IpNet>,
     /// `name-servers`: who is asked for mail exchangers, for the addresses of hosts, and for numbers. Empty: the system.
     pub name_servers: Vec<SocketAddr>,
     /// `system-address`: whom other operators' systems answer. Default `mm4relay@` and the first of `domains`; absent
@@ -67,6 +75,8 @@ impl Relay {
             domains,
             listen: s.list("listen", listen),
             inside_listen: s.list("inside-listen", listen),
+            listen_tls: s.list("listen-tls", listen),
+            balancers: s.list("balancers", network),
             name_servers: name_servers::read(s, "name-servers", "then the system is asked"),
             spool: path(s.optional("spool", text("the path of a folder")), "spool"),
             plugin_folder: path(s.optional("plugin-folder", text("the path of a folder")), "plugins"),

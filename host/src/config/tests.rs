@@ -102,10 +102,7 @@ fn unknown_keys_are_refused_on_every_level_with_what_was_probably_meant() {
             "limit is not a known key: expected limits, probably",
             "limits.mesage-size is not a known key: expected message-size, probably",
             "peer[0].timeouts.conect is not a known key: expected connect, probably",
-            "peer[0].certificate is not a known key: expected one of name, domains, hosts, mx, content-class, quirks, hub, \
-             from, sessions, rate, max-message-size, max-image-size, max-image-width, max-image-height, message-size, \
-             line-length, mode, response-within, repeats, refuse-with, response-sender, response-body, bounces, \
-             unknown-types, version, hello, helo-name, extensions, tls, retry, give-up, timeouts, idle, answer-within",
+            "peer[0].certificate is not a known key: expected one of name, domains, hosts, mx, content-class, quirks, hub, unknown-domain, from, login, login-to, sessions, rate, max-message-size, max-image-size, max-image-width, max-image-height, message-size, line-length, messages-from, octets-from, connections-from, mode, response-within, repeats, refuse-with, response-sender, response-body, bounces, unknown-types, version, hello, helo-name, extensions, tls, retry, give-up, timeouts, idle, answer-within",
         ]
     );
 }

@@ -11,7 +11,7 @@ use super::options::{PeerOptions, Tls};
 use super::running::Running;
 use crate::message::{Extension, Hello};
 use crate::protocol::smtp::outbound::Extensions;
-use crate::protocol::smtp::{Question, Reply, Unusable};
+use crate::protocol::smtp::{AuthCredentials, Question, Reply, Unusable};
 
 /// A host that does not talk to us: what it said, or why it said nothing. Whatever its code, that is no refusal of a
 /// message, which the host has not seen.
@@ -115,7 +115,42 @@ async fn secure(
         debug!(peer = %options.name, host, "encrypted; nobody looked at the certificate");
     }
     let offered = hello(&mut client, options).await.map_err(NoTls::Lost)?;
+    if let Some(login) = &options.login {
+        log_in(&mut client, &login.load_full(), &offered, options)
+            .await
+            .map_err(NoTls::Lost)?;
+    }
     Ok((client, offered))
+}
+
+/// AUTH (RFC 4954), behind a handshake with a server whose certificate is good. Without a login that was agreed upon, nothing
+/// is sent.
+async fn log_in(
+    client: &mut Client,
+    credentials: &AuthCredentials,
+    offered: &Extensions,
+    options: &PeerOptions,
+) -> Result<(), Unreachable> {
+    let limit = options.timeouts.command;
+    let lines = match (offered.auth_plain, offered.auth_login) {
+        (true, _) => vec![credentials.plain()],
+        (false, true) => credentials.login().to_vec(),
+        (false, false) => {
+            let why = "a login was agreed upon, and the server offers neither AUTH PLAIN nor AUTH LOGIN";
+            return Err(Unreachable(Answer::ours(why.to_owned())));
+        }
+    };
+    for line in lines {
+        client.ask(Question::Auth, line.as_bytes(), limit).await?;
+        let answer = client.answer(limit).await?;
+        match answer.code {
+            235 => return Ok(()),
+            334 => {}
+            _ => return Err(Unreachable(Answer::to(Question::Auth, &answer))),
+        }
+    }
+    let why = "the server wants more than a name and a password";
+    Err(Unreachable(Answer::ours(why.to_owned())))
 }
 
 /// `name` of `name:port`, `address` of `[address]:port`.

@@ -29,6 +29,8 @@ pub enum Hosts {
     Mx {
         domain: String,
         records: std::sync::Arc<dyn MxRecords>,
+        /// A domain that does not exist refuses for good, as RFC 5321, 5.1 has it.
+        unknown_fails: bool,
     },
 }
 
@@ -38,7 +40,16 @@ pub trait MxRecords: std::fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Who was asked, and what came back.
-    fn exchangers<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Exchangers, String>>;
+    fn exchangers<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Exchangers, NoRecords>>;
+}
+
+/// Why MX records cannot be had.
+#[derive(Clone, Debug)]
+pub enum NoRecords {
+    /// There is no such domain.
+    NoDomain(String),
+    /// Nobody says.
+    Silence(String),
 }
 
 /// What MX records say.
@@ -82,11 +93,16 @@ impl KnownHosts {
     /// All hosts, in no order. When records cannot be had, those of the last time are used for as long as it takes.
     ///
     /// A domain that takes no mail refuses for good (RFC 7505, 3). Of one that does not exist RFC 5321, 5.1 wants the same;
-    /// but here an operator has named it, and mends it while its messages wait.
+    /// but here an operator has named it, and mends it while its messages wait, unless the peer's profile says that its DNS
+    /// can be believed.
     pub async fn all(&self) -> Result<Vec<Host>, NoHosts> {
-        let (domain, records) = match &self.from {
+        let (domain, records, unknown_fails) = match &self.from {
             Hosts::Fixed(hosts) => return Ok(hosts.clone()),
-            Hosts::Mx { domain, records } => (domain, records),
+            Hosts::Mx {
+                domain,
+                records,
+                unknown_fails,
+            } => (domain, records, *unknown_fails),
         };
         let found = lock(&self.found).clone();
         if let Some(found) = found.as_ref().filter(|found| Instant::now() < found.until) {
@@ -102,7 +118,11 @@ impl KnownHosts {
                 });
                 or_refuse(domain, hosts)
             }
-            (Err(reason), Some(old)) if !old.hosts.is_empty() => {
+            (Err(NoRecords::NoDomain(reason)), _) if unknown_fails => {
+                let why = format!("no MX records of {domain}: {reason}");
+                Err((Verdict::Never, Answer::ruled(550, (1, 2), why)))
+            }
+            (Err(NoRecords::NoDomain(reason) | NoRecords::Silence(reason)), Some(old)) if !old.hosts.is_empty() => {
                 warn!(
                     domain,
                     reason,
@@ -112,7 +132,7 @@ impl KnownHosts {
                 Ok(old.hosts)
             }
             // What refused the last time may not any more: nothing fails for it.
-            (Err(reason), _) => {
+            (Err(NoRecords::NoDomain(reason) | NoRecords::Silence(reason)), _) => {
                 let why = format!("no MX records of {domain}: {reason}");
                 Err((Verdict::Later, Answer::ours(why)))
             }
@@ -218,27 +238,36 @@ mod tests {
     #[derive(Debug, Default)]
     struct Zone {
         asked: AtomicUsize,
-        answers: Mutex<Vec<Result<Exchangers, String>>>,
+        answers: Mutex<Vec<Result<Exchangers, NoRecords>>>,
     }
 
     impl MxRecords for Zone {
-        fn exchangers<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Exchangers, String>> {
+        fn exchangers<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Exchangers, NoRecords>> {
             self.asked.fetch_add(1, Ordering::SeqCst);
-            let answer = lock(&self.answers).pop().unwrap_or(Err("no answer".into()));
+            let answer = lock(&self.answers).pop().unwrap_or(Err(silence("no answer")));
             Box::pin(async move { answer })
         }
     }
 
-    fn known(answers: Vec<Result<Exchangers, String>>) -> (KnownHosts, Arc<Zone>) {
+    fn silence(why: &str) -> NoRecords {
+        NoRecords::Silence(why.to_owned())
+    }
+
+    fn known(answers: Vec<Result<Exchangers, NoRecords>>) -> (KnownHosts, Arc<Zone>) {
         let zone = Arc::new(Zone {
             asked: AtomicUsize::new(0),
             answers: Mutex::new(answers.into_iter().rev().collect()),
         });
         let (domain, records) = ("b.example".to_owned(), zone.clone());
-        (KnownHosts::new(Hosts::Mx { domain, records }), zone)
+        let from = Hosts::Mx {
+            domain,
+            records,
+            unknown_fails: false,
+        };
+        (KnownHosts::new(from), zone)
     }
 
-    fn records(names: &[(u16, &str)], life: Duration) -> Result<Exchangers, String> {
+    fn records(names: &[(u16, &str)], life: Duration) -> Result<Exchangers, NoRecords> {
         let names = names.iter().map(|(preference, name)| (*preference, (*name).to_owned()));
         let names = names.collect();
         Ok(Exchangers { names, life })
@@ -284,10 +313,26 @@ mod tests {
         let (verdict, answer) = null.all().await.unwrap_err();
         let said = "556 5.1.10 b.example takes no mail: its MX record says so";
         assert_eq!((verdict, answer.to_string().as_str()), (Verdict::Never, said));
-        let (dark, _) = known(vec![Err("timed out".into())]);
+        let (dark, _) = known(vec![Err(silence("timed out"))]);
         let (verdict, answer) = dark.all().await.unwrap_err();
         let said = "no MX records of b.example: timed out";
         assert_eq!((verdict, answer.to_string().as_str()), (Verdict::Later, said));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_domain_that_does_not_exist_is_waited_for_or_refuses_as_the_profile_says() {
+        for (unknown_fails, expected) in [(false, Verdict::Later), (true, Verdict::Never)] {
+            let zone = Arc::new(Zone::default());
+            let no_domain = NoRecords::NoDomain("it does not exist".to_owned());
+            lock(&zone.answers).extend([Err(silence("timed out")), Err(no_domain)]);
+            let hosts = KnownHosts::new(Hosts::Mx {
+                domain: "b.example".to_owned(),
+                records: zone,
+                unknown_fails,
+            });
+            assert_eq!(hosts.all().await.unwrap_err().0, expected);
+            assert_eq!(hosts.all().await.unwrap_err().0, Verdict::Later, "silence says nothing");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -51,7 +51,7 @@ use tracing::warn;
 pub use addresses::{Addresses, SystemAddresses};
 pub use client::{Client, ClientError};
 pub use counts::{Delivered, TOOK};
-pub use hosts::{Exchangers, Host, Hosts, MxRecords};
+pub use hosts::{Exchangers, Host, Hosts, MxRecords, NoRecords};
 pub use options::{Convert, PeerOptions, Tls};
 pub use report::{Caused, DeliveryReport, Ended, FailedRecipient, OutcomeSink};
 pub use retry::Schedule;

@@ -9,6 +9,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use super::{Addresses, Host, Hosts, Schedule, SystemAddresses};
 use crate::message::{Extension, Hello, PeerName, Rate, Timeouts};
+use crate::protocol::smtp::AuthCredentials;
 
 /// Makes a message with octets above 127 into one without, for a next hop that does not take them (RFC 6152, 3).
 pub type Convert = fn(&Bytes) -> Result<Bytes, String>;
@@ -26,6 +27,9 @@ pub struct PeerOptions {
     pub extensions: Vec<Extension>,
     /// `None`: never.
     pub tls: Option<Tls>,
+    /// What to log in with, once TLS is on. It goes with TLS that is required. May be replaced at any time; new connections
+    /// use it.
+    pub login: Option<Arc<ArcSwap<AuthCredentials>>>,
     /// Octets of a message that the peer takes; larger ones fail without being sent.
     pub max_message_size: Option<u64>,
     /// Attempts in a time, over all connections.
@@ -82,6 +86,7 @@ impl PeerOptions {
             hello: Hello::default(),
             extensions: vec![Extension::Pipelining, Extension::EightBitMime, Extension::Size],
             tls: None,
+            login: None,
             max_message_size: None,
             rate: None,
             sessions: 10,

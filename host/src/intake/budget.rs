@@ -1,8 +1,15 @@
 //! How much memory messages may take, in the whole relay.
+//!
+//! Half of it is divided into equal shares, one for each peer, and nobody else takes any of a peer's share; the other half
+//! is whoever's comes first. So a peer that sends all it can makes its own messages go through files, and nobody else's
+//! that fit into a share.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::message::PeerName;
+use crate::sync::lock;
 
 /// A number of octets that messages in memory share. Clones are the same budget.
 #[derive(Clone)]
@@ -10,18 +17,34 @@ pub struct MemoryBudget(Arc<Pool>);
 
 struct Pool {
     total: usize,
-    used: AtomicUsize,
+    used: Mutex<Used>,
+}
+
+#[derive(Default)]
+struct Used {
+    total: usize,
+    /// Of the total, by those peers that hold any.
+    by_peer: HashMap<PeerName, usize>,
 }
 
 /// Octets taken from a [`MemoryBudget`]; given back when it is dropped.
 pub struct Lease {
     budget: MemoryBudget,
+    holder: Option<Holder>,
     octets: usize,
+}
+
+/// Whose lease it is.
+#[derive(Clone)]
+struct Holder {
+    peer: PeerName,
+    /// How many peers have a share.
+    peers: usize,
 }
 
 impl MemoryBudget {
     pub fn new(octets: usize) -> Self {
-        let used = AtomicUsize::new(0);
+        let used = Mutex::default();
         Self(Arc::new(Pool { total: octets, used }))
     }
 
@@ -31,15 +54,38 @@ impl MemoryBudget {
         lease.grow(octets).then_some(lease)
     }
 
-    /// A lease of nothing, to be grown.
+    /// A lease of nothing, to be grown. It is no peer's, and counts no shares.
     pub fn empty_lease(&self) -> Lease {
-        let budget = self.clone();
-        Lease { budget, octets: 0 }
+        Lease {
+            budget: self.clone(),
+            holder: None,
+            octets: 0,
+        }
+    }
+
+    /// The same, of a peer; `peers` is how many there are that have a share.
+    pub fn lease_of(&self, peer: &PeerName, peers: usize) -> Lease {
+        let peer = peer.clone();
+        Lease {
+            budget: self.clone(),
+            holder: Some(Holder { peer, peers }),
+            octets: 0,
+        }
     }
 
     /// Octets that leases hold now.
     pub fn used(&self) -> usize {
-        self.0.used.load(Ordering::Relaxed)
+        lock(&self.0.used).total
+    }
+}
+
+impl Pool {
+    /// What this holder must leave of the total: what the others have not taken of their shares.
+    fn kept_for_others(&self, used: &Used, holder: &Holder) -> usize {
+        let share = self.total / 2 / holder.peers.max(1);
+        let others = used.by_peer.iter().filter(|(peer, _)| **peer != holder.peer);
+        let taken: usize = others.map(|(_, octets)| (*octets).min(share)).sum();
+        (share * holder.peers.saturating_sub(1)).saturating_sub(taken)
     }
 }
 
@@ -48,31 +94,49 @@ impl Lease {
     #[must_use]
     pub fn grow(&mut self, octets: usize) -> bool {
         let pool = &self.budget.0;
-        let more = |used: usize| used.checked_add(octets).filter(|sum| *sum <= pool.total);
-        // The counter orders nothing but itself.
-        let taken = pool
-            .used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
-            .is_ok();
-        if taken {
-            self.octets += octets;
+        let mut used = lock(&pool.used);
+        let kept = self
+            .holder
+            .as_ref()
+            .map_or(0, |holder| pool.kept_for_others(&used, holder));
+        let sum = used.total.checked_add(octets);
+        let Some(sum) = sum.filter(|sum| *sum <= pool.total.saturating_sub(kept)) else {
+            return false;
+        };
+        used.total = sum;
+        if let Some(holder) = &self.holder {
+            *used.by_peer.entry(holder.peer.clone()).or_default() += octets;
         }
-        taken
+        self.octets += octets;
+        true
     }
 
     pub fn octets(&self) -> usize {
         self.octets
     }
 
-    /// A lease of nothing, from the same budget.
+    /// A lease of nothing, from the same budget and for the same peer.
     pub fn empty(&self) -> Self {
-        self.budget.empty_lease()
+        Self {
+            budget: self.budget.clone(),
+            holder: self.holder.clone(),
+            octets: 0,
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.budget.0.used.fetch_sub(self.octets, Ordering::Relaxed);
+        let mut used = lock(&self.budget.0.used);
+        used.total -= self.octets;
+        if let Some(Holder { peer, .. }) = &self.holder
+            && let Some(octets) = used.by_peer.get_mut(peer)
+        {
+            *octets -= self.octets;
+            if *octets == 0 {
+                used.by_peer.remove(peer);
+            }
+        }
     }
 }
 
@@ -111,5 +175,24 @@ mod tests {
         drop(lease);
         assert_eq!(budget.used(), 0);
         assert!(budget.reserve(10).is_some());
+    }
+
+    #[test]
+    fn no_peer_takes_the_share_of_another() {
+        let budget = MemoryBudget::new(1_000);
+        let of = |name: &str| budget.lease_of(&PeerName::new(name).unwrap(), 5);
+        let most = |lease: &mut Lease| {
+            while lease.grow(1) {}
+            lease.octets()
+        };
+        // Of 1,000 octets, 100 are kept for each of the four others.
+        let (mut greedy, mut second) = (of("a"), of("b"));
+        assert_eq!(most(&mut greedy), 600);
+        assert!(!of("a").grow(1), "in however many messages");
+        assert_eq!(most(&mut second), 100);
+        assert!(!of("b").grow(1), "beyond its share it comes too late");
+        assert_eq!(most(&mut of("c")), 100);
+        drop(greedy);
+        assert_eq!(most(&mut second), 600, "what nobody's share holds, and its own");
     }
 }

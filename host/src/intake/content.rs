@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Buf;
 use tokio::time::Instant;
@@ -28,22 +29,21 @@ pub(super) struct Reception {
 
 impl Reception {
     /// Behind DATA.
-    pub(super) fn behind_data(transaction: &Transaction, options: &Options) -> Self {
-        Self::of(DataReader::new(limits(transaction, options)), transaction, options)
+    pub(super) fn behind_data(transaction: &Transaction, peers: usize, options: &Options) -> Self {
+        let reader = DataReader::new(limits(transaction, options));
+        Self::of(reader, transaction, peers, options)
     }
 
     /// In chunks.
-    pub(super) fn in_chunks(transaction: &Transaction, options: &Options) -> Self {
-        Self::of(
-            DataReader::of_chunks(limits(transaction, options)),
-            transaction,
-            options,
-        )
+    pub(super) fn in_chunks(transaction: &Transaction, peers: usize, options: &Options) -> Self {
+        let reader = DataReader::of_chunks(limits(transaction, options));
+        Self::of(reader, transaction, peers, options)
     }
 
-    fn of(reader: DataReader, transaction: &Transaction, options: &Options) -> Self {
+    /// `peers`: how many share the memory.
+    fn of(reader: DataReader, transaction: &Transaction, peers: usize, options: &Options) -> Self {
         let draft = Draft::new(
-            &options.budget,
+            options.budget.lease_of(&transaction.terms.peer, peers),
             options.folder.clone(),
             options.memory_message,
             transaction.declared,
@@ -54,6 +54,11 @@ impl Reception {
             pace: pace(options, transaction.started + options.transaction),
             give_up: limits(transaction, options).message.saturating_add(options.drain),
         }
+    }
+
+    /// Bears no more silence than this from now on.
+    pub(super) fn bears(&mut self, idle: Duration) {
+        self.pace.idle = idle;
     }
 
     /// Reads up to the end of data. False when the search for it was given up.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Lease, MemoryBudget};
+use super::Lease;
 use crate::message::{Content, ReadAt};
 
 /// The first octets of a message get this much memory; what the peer declared is not believed beyond `TRUSTED`.
@@ -46,14 +46,14 @@ enum Place {
 
 impl Draft {
     /// Nothing is reserved before octets come. `declared` is the SIZE of MAIL.
-    pub(super) fn new(budget: &MemoryBudget, folder: PathBuf, limit: usize, declared: Option<u64>) -> Self {
+    pub(super) fn new(lease: Lease, folder: PathBuf, limit: usize, declared: Option<u64>) -> Self {
         let declared = declared.map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
         Self {
             folder,
             limit,
             first: declared.clamp(FIRST, TRUSTED).min(limit),
             bytes: Vec::new(),
-            lease: budget.empty_lease(),
+            lease,
             place: if declared > limit { Place::Moving } else { Place::Memory },
         }
     }
@@ -162,13 +162,14 @@ impl ReadAt for Stored {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MemoryBudget;
     use super::*;
 
     const LIMIT: usize = 100_000;
 
     async fn store(budget: &MemoryBudget, size: usize, declared: Option<u64>) -> Content {
         let folder = tempfile::tempdir().unwrap();
-        let mut draft = Draft::new(budget, folder.path().to_owned(), LIMIT, declared);
+        let mut draft = Draft::new(budget.empty_lease(), folder.path().to_owned(), LIMIT, declared);
         let octets: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
         for chunk in octets.chunks(10_007) {
             draft.push(chunk);
@@ -229,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_folder_that_is_not_there_is_an_error_at_the_first_write() {
-        let mut draft = Draft::new(&MemoryBudget::new(0), "/nonexistent".into(), LIMIT, None);
+        let mut draft = Draft::new(MemoryBudget::new(0).empty_lease(), "/nonexistent".into(), LIMIT, None);
         draft.push(b"x");
         assert!(draft.settle().await.is_err());
     }

@@ -8,17 +8,28 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use super::{Options, Party, replies};
 use crate::message::PeerName;
 use crate::protocol::smtp::Reply;
 
 /// Clones count the same sessions.
 #[derive(Clone, Default)]
-pub(super) struct Guests(Arc<Mutex<Census>>);
+pub(super) struct Guests(Arc<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    census: Mutex<Census>,
+    /// Whether hardly any place is left.
+    overload: watch::Sender<bool>,
+}
 
 #[derive(Default)]
 struct Census {
     total: usize,
+    /// How many there may be, by the last who came.
+    places: usize,
     by_source: HashMap<IpAddr, usize>,
     by_party: HashMap<PeerName, Present>,
 }
@@ -52,12 +63,14 @@ impl Guests {
             return Err(replies::too_many_from_source(options.sessions_per_source));
         }
         census.total += 1;
+        census.places = options.sessions;
         census.by_source.insert(source, here + 1);
         if let Some(party) = &party {
             let present = census.by_party.entry(party.name.clone()).or_default();
             present.sessions += 1;
             present.peers = present.peers.max(party.peers);
         }
+        self.judge(&census);
         drop(census);
         Ok(Guest {
             guests: self.clone(),
@@ -66,9 +79,31 @@ impl Guests {
         })
     }
 
+    /// Whether hardly any place is left: true from nine tenths on, until fewer than seven are taken, so that it does not
+    /// flicker.
+    pub fn overload(&self) -> watch::Receiver<bool> {
+        self.0.overload.subscribe()
+    }
+
+    /// Of a handful of places, the last one is no sign of overload.
+    fn judge(&self, census: &Census) {
+        const HANDFUL: usize = 10;
+        if census.places < HANDFUL {
+            return;
+        }
+        let tenths = |tenths: usize| (census.places * tenths).div_ceil(10);
+        self.0.overload.send_if_modified(|overload| {
+            let now = match *overload {
+                true => census.total >= tenths(7),
+                false => census.total >= tenths(9),
+            };
+            std::mem::replace(overload, now) != now
+        });
+    }
+
     /// Numbers cannot be left half changed, so a panic elsewhere does not matter here.
     fn census(&self) -> MutexGuard<'_, Census> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.census.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,6 +145,7 @@ impl Drop for Guest {
                 census.by_party.remove(party);
             }
         }
+        self.guests.judge(&census);
     }
 }
 
@@ -185,6 +221,23 @@ mod tests {
         };
         assert_eq!(take(1, &party("c", 1)), 80);
         assert_eq!(take(2, &party("a", 2)), 20);
+    }
+
+    #[test]
+    fn overload_begins_at_nine_tenths_and_ends_below_seven() {
+        let (options, guests) = (options(20, 20, 0), Guests::default());
+        let overload = guests.overload();
+        let mut held = Vec::new();
+        while held.len() < 17 {
+            held.push(guests.admit([192, 0, 2, 1].into(), None, 0, &options).ok());
+        }
+        assert!(!*overload.borrow());
+        held.push(guests.admit([192, 0, 2, 1].into(), None, 0, &options).ok());
+        assert!(*overload.borrow(), "18 of 20");
+        held.truncate(14);
+        assert!(*overload.borrow(), "it does not flicker");
+        held.truncate(13);
+        assert!(!*overload.borrow());
     }
 
     #[test]

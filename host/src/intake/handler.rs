@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use tokio_rustls::rustls::pki_types::CertificateDer;
+
 use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
-use crate::protocol::smtp::Reply;
+use crate::protocol::smtp::{AuthCredentials, Reply};
 use crate::spool::{BoxFuture, Receipt};
 
 /// Who may talk, what is routable, and where messages go. What is asked in the middle of a
@@ -24,8 +26,25 @@ pub trait Handler: Send + Sync + 'static {
     /// At the connection: who may talk at all, and what is known of them already.
     fn greet(&self, remote: SocketAddr) -> Result<Welcome, Refusal>;
 
-    /// At MAIL: which peer this is, and on what terms it sends. `None` is the null sender.
-    fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal>;
+    /// Behind a TLS handshake in which the client showed these certificates, and proved that it has the key of the first:
+    /// the peers that it may be by that.
+    fn certified(&self, _remote: SocketAddr, _chain: &[CertificateDer<'static>]) -> Vec<PeerName> {
+        Vec::new()
+    }
+
+    /// At the end of AUTH: whose login it is. It takes as long for a name that nobody has as for a wrong password, and the
+    /// session waits for it.
+    fn log_in(
+        &self,
+        _remote: SocketAddr,
+        _credentials: AuthCredentials,
+    ) -> BoxFuture<'_, Result<PeerName, LoginRefused>> {
+        Box::pin(async { Err(LoginRefused::Wrong) })
+    }
+
+    /// At MAIL: which peer this is, by its address and what it has proved, and on what terms it sends. `None` is the null
+    /// sender.
+    fn sender(&self, remote: SocketAddr, proof: &Proof, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal>;
 
     /// Before [`recipient`](Self::recipient): what has to be looked up elsewhere first, if anything. The session waits for
     /// it, and so for no longer than a client should.
@@ -45,6 +64,9 @@ pub trait Handler: Send + Sync + 'static {
     /// At the end of data: the whole journey, up to the commit. It is not cancelled when the peer goes away, only when
     /// the listener's farewell is over; until it has returned, nobody has been told anything.
     fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>>;
+
+    /// Something that operators count.
+    fn noticed(&self, _notice: Notice) {}
 
     /// Behind the end of data, when the message was refused: for those who are asked about it later.
     fn refused(&self, _message: &RefusedMessage, _refusal: &Refusal, _reply: &Reply) {}
@@ -73,6 +95,41 @@ pub struct Party {
     pub peers: usize,
 }
 
+/// What a client has proved over TLS, beside its address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// The peer whose name and password it knows.
+    pub login: Option<PeerName>,
+    /// The peers whose certificate it has: two may have one.
+    pub certified: Vec<PeerName>,
+}
+
+impl Proof {
+    pub fn is_empty(&self) -> bool {
+        self.login.is_none() && self.certified.is_empty()
+    }
+}
+
+/// What clients come to that come to no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// There was no place for a session.
+    TurnedAway,
+    /// A name or a password was wrong, or not looked at.
+    LoginRefused,
+    /// A listener has hardly any place left, or has enough again.
+    Overload(bool),
+}
+
+/// Why a login is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginRefused {
+    /// Nobody has this name, or it has another password, or it may not come from here.
+    Wrong,
+    /// There were too many wrong ones from there; nobody has looked at this one.
+    TooMany,
+}
+
 /// What holds for a client before it has said who it is: it comes from an address of one or several peers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Welcome {
@@ -81,6 +138,10 @@ pub struct Welcome {
     /// One of them does not wait for its turn: octets that come before it are taken as if they had come in it, except
     /// behind a DATA that was refused.
     pub talks_early: bool,
+    /// One of them logs in, so AUTH is offered over TLS.
+    pub logins: bool,
+    /// It comes from nobody's address, and has to prove soon who it is.
+    pub is_stranger: bool,
 }
 
 /// A recognised peer, and what differs for it from the listener's options.

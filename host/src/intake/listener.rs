@@ -6,49 +6,44 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
-use super::guests::Guests;
-use super::session::{Session, stopped};
-use super::wire::Wire;
-use super::{Handler, Options, replies};
-use crate::protocol::smtp::Reply;
+use super::entrance::{Complaint, Entrance};
+use super::session::stopped;
+use super::{Handler, Notice, Options};
 
 /// After a failed accept, mostly for want of file descriptors: long enough for sessions to end, short enough for peers.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// The same failure is said again after this long.
-const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// Descriptors that sessions leave to everybody else, so that what was accepted is delivered when there are no more: for the
 /// connections of deliveries, and for the store's files. Never more than a quarter of all.
 const LEFT_TO_OTHERS: u64 = 128;
 
-/// Connections that are told at the same time why they are not let in. Past that they are closed without a word: each
-/// holds a descriptor until it has been told.
-const TURNED_AWAY: usize = 100;
-
 /// Serves SMTP on `listener` until `shutdown` holds true (or its sender is gone). Then no connection is accepted any
 /// more, sessions without a transaction hear 421, and the others may finish within [`Options::farewell`]; it returns
 /// when all are gone. What had no answer by then, its sender still owns.
-pub async fn serve(
+pub async fn serve<H: Handler>(
     listener: impl Into<Arc<TcpListener>>,
     options: Arc<Options>,
-    handler: Arc<impl Handler>,
+    handler: Arc<H>,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let listener = listener.into();
-    let (mut failed, mut full) = (Complaint::default(), Complaint::default());
-    let door = Arc::new(Semaphore::new(TURNED_AWAY));
-    let guests = Guests::default();
+    let mut failed = Complaint::default();
+    let entrance = Entrance::new(Arc::clone(&options), Arc::clone(&handler), shutdown.clone());
+    let mut overload = entrance.overload();
+    let entrance = Arc::new(entrance);
     let mut sessions = JoinSet::new();
-    let stop = shutdown.clone();
     loop {
         let (stream, remote) = tokio::select! {
             biased;
             () = stopped(&mut shutdown) => break,
+            Ok(()) = overload.changed() => {
+                tell_of_overload(&*handler, *overload.borrow_and_update(), &options);
+                continue;
+            }
             Some(ended) = sessions.join_next(), if !sessions.is_empty() => {
                 report(ended);
                 continue;
@@ -66,34 +61,35 @@ pub async fn serve(
         };
         // Replies are written in whole groups; waiting for more of one gains nothing.
         let _ = stream.set_nodelay(true);
-        let admitted = match Descriptors::behind(&stream) {
-            Descriptors::Enough => guests.admit(remote.ip(), handler.party(remote), handler.peers(), &options),
-            Descriptors::Few => Err(replies::too_few_descriptors()),
+        let crowded = match Descriptors::behind(&stream) {
+            Descriptors::Enough => false,
+            Descriptors::Few => true,
             Descriptors::Last => continue,
         };
-        match admitted {
-            Ok(guest) => {
-                let session = Session::new(stream, remote, Arc::clone(&options), Arc::clone(&handler), stop.clone());
-                sessions.spawn(async move {
-                    session.run().await;
-                    drop(guest);
-                });
-            }
-            Err(reply) => {
-                if full.is_due() {
-                    tracing::warn!(%remote, event = "client-turned-away", "turned away, and others for a minute without a line here: {reply}");
-                }
-                if let Ok(place) = Arc::clone(&door).try_acquire_owned() {
-                    sessions.spawn(async move {
-                        turn_away(stream, reply).await;
-                        drop(place);
-                    });
-                }
-            }
-        }
+        let entrance = Arc::clone(&entrance);
+        sessions.spawn(async move { entrance.receive(stream, remote, crowded).await });
     }
     drop(listener);
     farewell(sessions, options.farewell).await;
+}
+
+fn tell_of_overload(handler: &impl Handler, overload: bool, options: &Options) {
+    let most = options.sessions;
+    match overload {
+        true => {
+            tracing::warn!(
+                event = "overload-entered",
+                "nine tenths of {most} sessions are there: clients have less time, and are borne fewer mistakes"
+            );
+        }
+        false => {
+            tracing::info!(
+                event = "overload-left",
+                "fewer than seven tenths of {most} sessions are left: clients have their usual time"
+            );
+        }
+    }
+    handler.noticed(Notice::Overload(overload));
 }
 
 /// How many descriptors there are behind that of a connection: the system gives the lowest number that is free.
@@ -135,27 +131,6 @@ async fn farewell(mut sessions: JoinSet<()>, patience: Duration) {
             "sessions cut off: the farewell is over"
         );
         sessions.shutdown().await;
-    }
-}
-
-async fn turn_away(stream: TcpStream, reply: Reply) {
-    let mut wire = Wire::new(stream);
-    wire.say(&reply);
-    wire.close().await;
-}
-
-/// What is said once a minute at the most: a flood of connections must not become one of lines.
-#[derive(Default)]
-struct Complaint(Option<Instant>);
-
-impl Complaint {
-    fn is_due(&mut self) -> bool {
-        let now = Instant::now();
-        let due = self.0.is_none_or(|last| now.duration_since(last) >= SAY_AGAIN);
-        if due {
-            self.0 = Some(now);
-        }
-        due
     }
 }
 

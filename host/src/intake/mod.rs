@@ -7,10 +7,11 @@
 //! What is where:
 //!
 //! - `listener`: connections in, and their end
+//! - `entrance`: from a connection to a session, also behind a load balancer
 //! - `guests`: whose place a connection takes, and whether there is one
 //! - `session`: one connection: reading, deadlines, replies in groups
 //! - `state`: what each command means, by what was said before it
-//! - `content`: the message behind DATA, into memory or a file
+//! - `content`: the message behind DATA or in chunks, into memory or a file
 //! - `replies`: the one table from [`Refusal`](crate::message::Refusal) to what the peer hears
 //!
 //! Policy. A bare CR, bare LF or NUL in a message costs the message and the session: whoever sent it may have meant
@@ -21,6 +22,7 @@
 mod budget;
 mod content;
 mod draft;
+mod entrance;
 mod guests;
 mod handler;
 mod listener;
@@ -35,7 +37,7 @@ mod wire;
 mod tests;
 
 pub use budget::{Lease, MemoryBudget};
-pub use handler::{Handler, Party, RefusedMessage, SenderTerms, Welcome};
+pub use handler::{Handler, LoginRefused, Notice, Party, Proof, RefusedMessage, SenderTerms, Welcome};
 pub use listener::serve;
 pub use options::Options;
 pub use replies::reply_to;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::MemoryBudget;
@@ -16,6 +17,11 @@ pub struct Options {
     pub host_name: String,
     /// What STARTTLS is offered with. May be replaced at any time; new sessions use it.
     pub tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    /// Who says for others who they are: load balancers that speak the PROXY protocol. From there it has to be spoken, and
+    /// from elsewhere it is not understood.
+    pub balancers: Vec<IpNet>,
+    /// The handshake comes before the greeting (RFC 8314, 3).
+    pub tls_at_once: bool,
     /// Where messages that do not stay in memory lie, as files without names, until they are committed or refused.
     pub folder: PathBuf,
     /// Octets of memory for messages, shared with whoever holds their contents. A message that finds no room in it goes
@@ -97,6 +103,8 @@ impl Options {
             useless: 100,
             framing_errors: 3,
             tls: None,
+            tls_at_once: false,
+            balancers: Vec::new(),
             greet_delay: Duration::ZERO,
             idle: Duration::from_secs(300),
             before_mail: Duration::from_secs(600),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::message::{MessageId, Refusal};
-use crate::protocol::smtp::{Command, CommandError, LineError, Reply};
+use crate::protocol::smtp::{Command, CommandError, LineError, LoginError, MECHANISMS, Reply};
 use crate::spool::Receipt;
 
 use super::Options;
@@ -37,6 +37,12 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
             format!("{remote} is not a peer here; ask for an agreement"),
         ),
         Refusal::SenderNotAllowed { sender } => (550, (7, 1), format!("<{sender}> is not yours to send from")),
+        Refusal::TooFast { what } => (
+            451,
+            (7, 0),
+            format!("more {what} in a time than were agreed upon; come back later"),
+        ),
+        Refusal::NotProven { what } => (530, (7, 0), (*what).to_owned()),
         Refusal::UnclearOriginator { field, why } => (
             550,
             (7, 1),
@@ -142,18 +148,22 @@ pub(super) fn greeting(host_name: &str) -> Reply {
 pub(super) fn unwelcome(refusal: &Refusal) -> Reply {
     match refusal {
         Refusal::StoreFailed | Refusal::Stopping => refused(refusal, None),
+        Refusal::TooFast { .. } => Reply::new(421, Some((7, 0)), table(refusal).2),
         _ => Reply::new(554, None, table(refusal).2),
     }
 }
 
 /// `size` is what is announced (RFC 1870).
-pub(super) fn ehlo(options: &Options, size: u64, starttls: bool) -> Reply {
+pub(super) fn ehlo(options: &Options, size: u64, starttls: bool, logins: bool) -> Reply {
     let mut reply = Reply::new(250, None, options.host_name.as_str());
     let extensions = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING"];
     reply.lines.push(format!("SIZE {size}"));
     reply.lines.extend(extensions.map(str::to_owned));
     if starttls {
         reply.lines.push("STARTTLS".to_owned());
+    }
+    if logins {
+        reply.lines.push(format!("AUTH {MECHANISMS}"));
     }
     reply
 }
@@ -281,6 +291,54 @@ pub(super) fn tls_first() -> Reply {
         Some((7, 0)),
         "STARTTLS first: your messages are taken over TLS only",
     )
+}
+
+/// RFC 4954, 4: what the client has to answer, in base64.
+pub(super) fn challenge(text: &str) -> Reply {
+    Reply::new(334, None, text)
+}
+
+pub(super) fn logged_in() -> Reply {
+    Reply::new(235, Some((7, 0)), "logged in")
+}
+
+/// Nobody learns which of the two was wrong.
+pub(super) fn login_wrong() -> Reply {
+    Reply::new(535, Some((7, 8)), "wrong name or password")
+}
+
+/// For the last one of a session.
+pub(super) fn login_wrong_again() -> Reply {
+    Reply::new(421, Some((7, 0)), "wrong name or password, closing")
+}
+
+pub(super) fn too_many_logins() -> Reply {
+    Reply::new(
+        421,
+        Some((7, 0)),
+        "too many wrong logins from your address, come back later",
+    )
+}
+
+pub(super) fn login_error(error: LoginError) -> Reply {
+    let (code, detail) = match error {
+        LoginError::UnknownMechanism => (504, 4),
+        LoginError::Cancelled | LoginError::NotBase64 | LoginError::NotPlain | LoginError::BadText => (501, 2),
+    };
+    Reply::new(code, Some((5, detail)), error.to_string())
+}
+
+pub(super) fn login_not_offered() -> Reply {
+    Reply::new(502, Some((5, 1)), "AUTH is not offered here")
+}
+
+/// RFC 4954, 6.
+pub(super) fn login_needs_tls() -> Reply {
+    Reply::new(538, Some((7, 11)), "STARTTLS first: passwords are taken over TLS only")
+}
+
+pub(super) fn logged_in_already() -> Reply {
+    Reply::new(503, Some((5, 1)), "you have logged in already")
 }
 
 pub(super) fn too_slow() -> Reply {

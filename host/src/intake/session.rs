@@ -1,6 +1,9 @@
 //! One session: commands in, replies out in groups, messages handed over, and how it ends.
 
+mod lines;
+mod logins;
 mod message;
+mod patience;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,12 +12,14 @@ use bytes::Buf;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use self::lines::{Answer, Turn, answer};
 use super::options::{COMMAND_DRAIN_OCTETS, COMMAND_OCTETS};
 use super::state::{Desk, Next, State};
+
 use super::wire::{Lost, Stream, Wire};
-use super::{Handler, Options, Welcome, replies};
+use super::{Handler, Options, Proof, Welcome, replies};
 use crate::message::{MessageId, PeerName, Refusal};
-use crate::protocol::smtp::{Command, Found, LineError, LineReader, Reply};
+use crate::protocol::smtp::{Found, LineError, LineReader, Reply};
 
 pub(super) struct Session<H> {
     wire: Wire,
@@ -23,8 +28,12 @@ pub(super) struct Session<H> {
     handler: Arc<H>,
     remote: SocketAddr,
     shutdown: watch::Receiver<bool>,
+    /// Whether the listener has hardly any place left.
+    overload: watch::Receiver<bool>,
     welcome: Welcome,
     encrypted: bool,
+    proof: Proof,
+    wrong_logins: u32,
     errors: u32,
     framing_errors: u32,
     /// Commands since the last message that brought none nearer.
@@ -49,6 +58,7 @@ impl<H: Handler> Session<H> {
         options: Arc<Options>,
         handler: Arc<H>,
         shutdown: watch::Receiver<bool>,
+        overload: watch::Receiver<bool>,
     ) -> Self {
         Self {
             wire: Wire::new(stream),
@@ -57,8 +67,11 @@ impl<H: Handler> Session<H> {
             handler,
             remote,
             shutdown,
+            overload,
             welcome: Welcome::default(),
             encrypted: false,
+            proof: Proof::default(),
+            wrong_logins: 0,
             errors: 0,
             framing_errors: 0,
             useless: 0,
@@ -69,7 +82,11 @@ impl<H: Handler> Session<H> {
     }
 
     pub(super) async fn run(mut self) {
-        match self.talk().await {
+        let talked = match self.options.tls_at_once {
+            true => self.begin_with_tls().await,
+            false => self.talk().await,
+        };
+        match talked {
             Ok(()) => {}
             Err(lost @ (Lost::Closed | Lost::Broken(_))) => {
                 tracing::debug!(remote = %self.remote, "session lost: {lost}");
@@ -87,6 +104,14 @@ impl<H: Handler> Session<H> {
         self.wire.close().await;
     }
 
+    /// RFC 8314, 3: the handshake comes first, and then the greeting.
+    async fn begin_with_tls(&mut self) -> Result<(), Lost> {
+        match self.secure().await? {
+            Next::Expect(_) => self.talk().await,
+            _ => Ok(()),
+        }
+    }
+
     async fn talk(&mut self) -> Result<(), Lost> {
         if let Some(refusal) = self.greet().await? {
             self.wire.say(&refusal);
@@ -99,6 +124,7 @@ impl<H: Handler> Session<H> {
                 Next::Chunk { upload, octets, last } => self.chunk(upload, octets, last).await?,
                 Next::PassOver { octets, state } => self.pass_over(octets, state).await?,
                 Next::Secure => self.secure().await?,
+                Next::LogIn(hello, credentials) => self.log_in(hello, credentials).await?,
                 next => next,
             };
             match next {
@@ -151,21 +177,15 @@ impl<H: Handler> Session<H> {
                     remote: self.remote,
                     welcome: self.welcome,
                     encrypted: self.encrypted,
+                    proof: &self.proof,
                 };
-                let command = Command::parse(line);
-                let turn = Turn::behind(&command);
-                if let Ok(Command::Rcpt { to }) = &command
-                    && let Some(looked_up) = state.look_up(to, &desk)
-                {
-                    looked_up.await;
-                }
-                let useless = command.as_ref().is_ok_and(Command::brings_no_message);
-                let (reply, next) = match &command {
-                    Ok(Command::Mail { .. }) if *self.shutdown.borrow() => (Some(replies::stopping()), Next::Close),
-                    Ok(command) => state.answer(command, &desk),
-                    Err(error) if error.is_hopeless() => (Some(replies::command_error(error)), Next::Close),
-                    Err(error) => (Some(replies::command_error(error)), Next::Expect(state)),
-                };
+                let stopping = *self.shutdown.borrow();
+                let Answer {
+                    reply,
+                    next,
+                    turn,
+                    useless,
+                } = answer(line, state, &desk, stopping).await;
                 self.line_is_over(consumed);
                 self.useless += u32::from(useless);
                 if self.useless >= self.options.useless && !matches!(next, Next::Close) {
@@ -175,7 +195,7 @@ impl<H: Handler> Session<H> {
                 }
                 Ok(match reply {
                     Some(reply) => self.reply(reply, next, turn),
-                    None => next,
+                    None => self.unless_too_early(next, turn),
                 })
             }
         }
@@ -187,17 +207,24 @@ impl<H: Handler> Session<H> {
         self.begun = None;
     }
 
+    fn unless_too_early(&mut self, next: Next, turn: Turn) -> Next {
+        if !self.is_too_early(&next, turn) {
+            return next;
+        }
+        tracing::warn!(remote = %self.remote, event = "client-misbehaves", "talks before its turn");
+        self.wire.say(&replies::too_early());
+        Next::Close
+    }
+
     /// Says `reply`, unless the client has said too much already, or too much that was wrong.
     fn reply(&mut self, reply: Reply, next: Next, turn: Turn) -> Next {
         if self.is_too_early(&next, turn) {
-            tracing::warn!(remote = %self.remote, event = "client-misbehaves", "talks before its turn");
-            self.wire.say(&replies::too_early());
-            return Next::Close;
+            return self.unless_too_early(next, turn);
         }
         if replies::is_protocol_error(&reply) {
             tracing::warn!(remote = %self.remote, event = "client-misbehaves", "refused a command: {reply}");
             self.errors += 1;
-            if self.errors >= self.options.errors {
+            if self.errors >= self.patience().errors {
                 self.wire.say(&replies::too_many_errors());
                 return Next::Close;
             }
@@ -213,6 +240,8 @@ impl<H: Handler> Session<H> {
             Turn::Any => false,
             // What waits behind a refused DATA may be a message: its lines must not be taken for commands.
             Turn::Hello | Turn::Data => waiting && (refused_data || !self.welcome.talks_early),
+            // What waits behind a login may be a password, or a command that counts on it (RFC 4954, 4).
+            Turn::Login => waiting,
             // Whoever put it there, it was not said over TLS (CVE-2011-0411).
             Turn::Tls => waiting && matches!(next, Next::Secure),
         }
@@ -229,47 +258,6 @@ impl<H: Handler> Session<H> {
         self.reply(replies::line_error(fault), next, Turn::Any)
     }
 
-    /// Writes what is to be said and waits for octets; sessions that do nothing end when the relay stops.
-    async fn wait(&mut self, state: State) -> Result<Next, Lost> {
-        self.flush().await?;
-        let idle = state.is_idle();
-        let until = self.deadline(&state);
-        tokio::select! {
-            biased;
-            () = stopped(&mut self.shutdown), if idle => {
-                self.wire.say(&replies::stopping());
-                Ok(Next::Close)
-            }
-            filled = self.wire.fill(until) => match filled {
-                Err(Lost::Late) if idle && Instant::now() >= self.mail_due() => Ok(self.without_mail()),
-                filled => filled.map(|()| Next::Expect(state)),
-            },
-        }
-    }
-
-    /// For whoever keeps a session for later by NOOP and the like.
-    fn without_mail(&mut self) -> Next {
-        tracing::warn!(remote = %self.remote, event = "client-misbehaves", "no message for {:?}: sent away", self.options.before_mail);
-        self.wire.say(&replies::no_mail(self.options.before_mail));
-        Next::Close
-    }
-
-    fn deadline(&mut self, state: &State) -> Instant {
-        let command = match self.wire.input.is_empty() && self.begun.is_none() {
-            true => self.waiting + self.options.idle,
-            false => *self.begun.get_or_insert_with(Instant::now) + self.options.command,
-        };
-        match state.transaction_started() {
-            Some(started) => command.min(started + self.options.transaction),
-            None => command.min(self.mail_due()),
-        }
-    }
-
-    /// The time at which a client that has not sent MAIL is sent away.
-    fn mail_due(&self) -> Instant {
-        self.last_message + self.options.before_mail
-    }
-
     /// The handshake behind STARTTLS. The client begins anew: nothing that it said before is known to be its own.
     async fn secure(&mut self) -> Result<Next, Lost> {
         self.flush().await?;
@@ -277,8 +265,12 @@ impl<H: Handler> Session<H> {
             return Ok(Next::Close);
         };
         let until = Instant::now() + self.options.command;
-        self.wire.secure(tls.load_full(), until).await?;
+        let shown = self.wire.secure(tls.load_full(), until).await?;
         self.encrypted = true;
+        self.proof = Proof {
+            login: None,
+            certified: self.handler.certified(self.remote, &shown),
+        };
         self.lines = LineReader::new(COMMAND_OCTETS, COMMAND_DRAIN_OCTETS);
         self.waiting = Instant::now();
         Ok(Next::Expect(State::ExpectGreeting))
@@ -291,29 +283,5 @@ impl<H: Handler> Session<H> {
 
     async fn flush(&mut self) -> Result<(), Lost> {
         self.wire.flush(Instant::now() + self.options.idle).await
-    }
-}
-
-/// Whose turn it is behind a command (RFC 2920, 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// More commands may wait already.
-    Any,
-    /// The client has to wait for the answer, behind EHLO and HELO.
-    Hello,
-    /// The same, behind DATA.
-    Data,
-    /// The same, behind STARTTLS.
-    Tls,
-}
-
-impl Turn {
-    fn behind<E>(command: &Result<Command<'_>, E>) -> Self {
-        match command {
-            Ok(Command::Ehlo(_) | Command::Helo(_)) => Self::Hello,
-            Ok(Command::Data) => Self::Data,
-            Ok(Command::StartTls) => Self::Tls,
-            _ => Self::Any,
-        }
     }
 }

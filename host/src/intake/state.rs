@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use tokio::time::Instant;
 
 use super::content::Reception;
-use super::{Handler, Options, SenderTerms, Welcome, replies};
+use super::{Handler, Options, Proof, SenderTerms, Welcome, replies};
 use crate::message::{Envelope, Illegal, MmsAddress, PeerName, Recipient, RecipientId, Refusal};
-use crate::protocol::smtp::{Command, Reply};
+use crate::protocol::smtp::{AuthCredentials, Command, Login, LoginError, LoginStep, Reply};
 use crate::spool::BoxFuture;
 
 /// A transition consumes one and returns the next, so nothing of a message can outlive it.
@@ -16,6 +16,8 @@ use crate::spool::BoxFuture;
 pub(super) enum State {
     ExpectGreeting,
     ExpectMail(Hello),
+    /// The client logs in, and has been asked for something.
+    ExpectResponse(Hello, Login),
     /// No recipient has been accepted yet.
     ExpectRcpt(Transaction),
     /// At least one has; more may follow.
@@ -43,6 +45,8 @@ pub(super) enum Next {
     },
     /// The handshake comes now; nothing of before holds behind it.
     Secure,
+    /// These are to be looked at, and then MAIL is expected.
+    LogIn(Hello, AuthCredentials),
     Close,
 }
 
@@ -78,13 +82,16 @@ pub(super) struct Desk<'a, H> {
     pub(super) remote: SocketAddr,
     pub(super) welcome: Welcome,
     pub(super) encrypted: bool,
+    pub(super) proof: &'a Proof,
 }
 
 impl State {
-    /// There is no reply to a chunk before all of it has come.
+    /// There is no reply to a chunk before all of it has come, and none to a login before it has been looked at.
     pub(super) fn answer<H: Handler>(self, command: &Command<'_>, desk: &Desk<'_, H>) -> (Option<Reply>, Next) {
-        if let Command::Bdat { octets, last } = command {
-            return self.bdat(*octets, *last, desk);
+        match command {
+            Command::Bdat { octets, last } => return self.bdat(*octets, *last, desk),
+            Command::Auth { mechanism, initial } => return self.auth(command, mechanism, *initial, desk),
+            _ => {}
         }
         let (reply, next) = self.answer_at_once(command, desk);
         (Some(reply), next)
@@ -97,7 +104,7 @@ impl State {
             Command::Helo(name) => return Self::greeted(name, false, replies::helo(desk.options)),
             Command::Mail { from, size, .. } => return self.mail(command, *from, *size, desk),
             Command::Rcpt { to } => return self.rcpt(command, to, desk),
-            Command::Data | Command::Bdat { .. } => return self.data(command),
+            Command::Data | Command::Bdat { .. } | Command::Auth { .. } => return self.data(command),
             Command::StartTls => return self.secure(command, desk),
             Command::Rset => return (replies::ok(), Next::Expect(self.reset())),
             Command::Noop => replies::ok(),
@@ -113,20 +120,23 @@ impl State {
             Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => {
                 desk.handler.look_up(&transaction.terms.peer, to)
             }
-            Self::ExpectGreeting | Self::ExpectMail(_) | Self::ExpectChunk(_) => None,
+            _ => None,
         }
     }
 
     /// Whether the session could end here and nobody would miss anything.
     pub(super) fn is_idle(&self) -> bool {
-        matches!(self, Self::ExpectGreeting | Self::ExpectMail(_))
+        matches!(
+            self,
+            Self::ExpectGreeting | Self::ExpectMail(_) | Self::ExpectResponse(..)
+        )
     }
 
     pub(super) fn transaction_started(&self) -> Option<Instant> {
         match self {
             Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => Some(transaction.started),
             Self::ExpectChunk(upload) => Some(upload.transaction.started),
-            Self::ExpectGreeting | Self::ExpectMail(_) => None,
+            Self::ExpectGreeting | Self::ExpectMail(_) | Self::ExpectResponse(..) => None,
         }
     }
 
@@ -202,9 +212,28 @@ impl State {
             _ if desk.options.tls.is_none() => replies::tls_not_offered(),
             Self::ExpectMail(_) => return (replies::tls_ready(), Next::Secure),
             Self::ExpectGreeting => replies::hello_first(),
-            Self::ExpectRcpt(_) | Self::ExpectData(_) | Self::ExpectChunk(_) => replies::out_of_order(command),
+            _ => replies::out_of_order(command),
         };
         (reply, Next::Expect(self))
+    }
+
+    /// RFC 4954, 4: over TLS, once, and not within a transaction.
+    fn auth<H: Handler>(
+        self,
+        command: &Command<'_>,
+        mechanism: &str,
+        initial: Option<&str>,
+        desk: &Desk<'_, H>,
+    ) -> (Option<Reply>, Next) {
+        let reply = match self {
+            _ if !desk.welcome.logins => replies::login_not_offered(),
+            _ if !desk.encrypted => replies::login_needs_tls(),
+            _ if desk.proof.login.is_some() => replies::logged_in_already(),
+            Self::ExpectMail(hello) => return logging_in(hello, Login::begin(mechanism, initial)),
+            Self::ExpectGreeting => replies::hello_first(),
+            _ => replies::out_of_order(command),
+        };
+        (Some(reply), Next::Expect(self))
     }
 
     /// The octets of a chunk come whatever is said of it: what cannot be part of a message is read away (RFC 3030, 4.1).
@@ -212,7 +241,7 @@ impl State {
         let upload = match self {
             Self::ExpectChunk(upload) => upload,
             Self::ExpectData(transaction) => Box::new(Upload {
-                reception: Reception::in_chunks(&transaction, desk.options),
+                reception: Reception::in_chunks(&transaction, desk.handler.peers(), desk.options),
                 transaction,
             }),
             state => {
@@ -240,10 +269,26 @@ impl State {
     }
 }
 
+/// What the client hears of its login, which another line may follow.
+pub(super) fn logging_in(hello: Hello, step: Result<LoginStep, LoginError>) -> (Option<Reply>, Next) {
+    match step {
+        Ok(LoginStep::Ask { challenge, then }) => {
+            let next = Next::Expect(State::ExpectResponse(hello, then));
+            (Some(replies::challenge(challenge)), next)
+        }
+        Ok(LoginStep::Done(credentials)) => (None, Next::LogIn(hello, credentials)),
+        Err(error) => (
+            Some(replies::login_error(error)),
+            Next::Expect(State::ExpectMail(hello)),
+        ),
+    }
+}
+
 impl<H: Handler> Desk<'_, H> {
     fn ehlo(&self) -> Reply {
         let size = self.welcome.message.unwrap_or(self.options.message);
-        replies::ehlo(self.options, size, self.offers_tls())
+        let logins = self.welcome.logins && self.encrypted && self.proof.login.is_none();
+        replies::ehlo(self.options, size, self.offers_tls(), logins)
     }
 
     fn offers_tls(&self) -> bool {
@@ -256,7 +301,7 @@ impl<H: Handler> Desk<'_, H> {
             .transpose()?;
         let terms = self
             .handler
-            .sender(self.remote, sender.as_ref())
+            .sender(self.remote, self.proof, sender.as_ref())
             .map_err(|refusal| self.refuse(&refusal, None))?;
         if terms.tls_required && !self.encrypted {
             tracing::warn!(remote = %self.remote, peer = %terms.peer, event = "message-refused", "refused: its messages are taken over TLS only");

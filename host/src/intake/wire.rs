@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::draft::FILL;
 use crate::protocol::smtp::Reply;
@@ -59,13 +60,21 @@ impl Wire {
         }
     }
 
-    /// Goes on over TLS. What was said before is forgotten; the caller has made sure that nothing waits unread.
-    pub(super) async fn secure(&mut self, tls: Arc<ServerConfig>, until: Instant) -> Result<(), Lost> {
+    /// Goes on over TLS. What was said before is forgotten; the caller has made sure that nothing waits unread. Returns the
+    /// certificates that the client showed: the first is its own, and it has the key of that.
+    pub(super) async fn secure(
+        &mut self,
+        tls: Arc<ServerConfig>,
+        until: Instant,
+    ) -> Result<Vec<CertificateDer<'static>>, Lost> {
         let plain = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
         let handshake = TlsAcceptor::from(tls).accept(plain);
         let secured = timeout_at(until, handshake).await.map_err(|_| Lost::Late)?;
-        *self = Self::new(secured.map_err(Lost::Handshake)?);
-        Ok(())
+        let secured = secured.map_err(Lost::Handshake)?;
+        let shown = secured.get_ref().1.peer_certificates();
+        let shown = shown.map(<[_]>::to_vec).unwrap_or_default();
+        *self = Self::new(secured);
+        Ok(shown)
     }
 
     /// Puts a reply into the group that is written next.

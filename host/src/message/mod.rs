@@ -13,6 +13,7 @@ mod header;
 mod holder;
 mod ids;
 mod journey;
+mod login;
 mod masked;
 mod opaque;
 mod outgoing;
@@ -36,13 +37,15 @@ pub use header::{Field, Header};
 pub use holder::{HoldRule, Holder};
 pub use ids::{MessageId, Ordinal, OutgoingId, PartId, PeerName, QueueId, RecipientId, Timestamp};
 pub use journey::{Append, KvWrite, Said, Step, StreamName};
+pub use login::Password;
 pub use masked::Masked;
 pub use opaque::{BareId, OpaqueId};
 pub use outgoing::Outgoing;
 pub use path::without_source_route;
 pub use policy::OnFailure;
 pub use profile::{
-    Choice, ContentClass, Extension, Hello, Quirk, Rate, RefuseWith, ResponseSender, Timeouts, TlsTo, UnknownTypes,
+    Choice, ContentClass, Extension, Hello, Quirk, Rate, RefuseWith, ResponseSender, Timeouts, TlsTo, UnknownDomain,
+    UnknownTypes,
 };
 pub use refusal::{Blame, Refusal};
 pub use system::{MAX_LOCAL_OCTETS, SystemAddress, SystemTag};

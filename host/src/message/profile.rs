@@ -49,6 +49,16 @@ pub enum UnknownTypes {
     Pass,
 }
 
+/// `unknown-domain`: what becomes of messages for a peer whose `mx` is a domain that does not exist, as DNS says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownDomain {
+    /// They wait: an operator has named it, and private DNS blinks.
+    #[default]
+    Wait,
+    /// They fail at once (RFC 5321, 5.1).
+    Fail,
+}
+
 /// `tls.to`: whether connections to a peer are encrypted with STARTTLS (RFC 3207).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsTo {
@@ -213,6 +223,10 @@ impl Choice for UnknownTypes {
     const WORDS: &'static [(&'static str, Self)] = &[("refuse", Self::Refuse), ("pass", Self::Pass)];
 }
 
+impl Choice for UnknownDomain {
+    const WORDS: &'static [(&'static str, Self)] = &[("wait", Self::Wait), ("fail", Self::Fail)];
+}
+
 impl Choice for TlsTo {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("never", Self::Never),
@@ -272,6 +286,7 @@ mod tests {
         read_back::<RefuseWith>();
         read_back::<ResponseSender>();
         read_back::<UnknownTypes>();
+        read_back::<UnknownDomain>();
         read_back::<TlsTo>();
         read_back::<Hello>();
         read_back::<Extension>();

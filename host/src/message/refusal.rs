@@ -15,6 +15,12 @@ pub enum Blame {
 pub enum Refusal {
     #[error("{remote} is not the address of a configured peer")]
     UnknownClient { remote: String },
+    /// `messages`, `octets` or `connections`.
+    #[error("more {what} in a time than its section allows")]
+    TooFast { what: &'static str },
+    /// Its address alone does not say who it is, or not for this peer.
+    #[error("who it is has not been proved: {what}")]
+    NotProven { what: &'static str },
     #[error("sender {sender} is not one that this peer may use")]
     SenderNotAllowed { sender: String },
     /// The peer must prove who it speaks for, and the originator can be read in several ways.
@@ -108,6 +114,7 @@ impl Refusal {
     fn class(&self) -> (bool, Blame) {
         match self {
             Self::UnknownClient { .. }
+            | Self::NotProven { .. }
             | Self::SenderNotAllowed { .. }
             | Self::UnclearOriginator { .. }
             | Self::NotAsked { .. }
@@ -129,7 +136,7 @@ impl Refusal {
             | Self::BrokenMime { .. }
             | Self::Loop { .. } => (false, Blame::Peer),
             // The sender sends to the others in another transaction (RFC 5321, 4.5.3.1.10).
-            Self::TooManyRecipients { .. } => (true, Blame::Peer),
+            Self::TooManyRecipients { .. } | Self::TooFast { .. } => (true, Blame::Peer),
             Self::ByPlugin { .. } | Self::PluginFailed { .. } => (false, Blame::Plugin),
             Self::Deferred { .. } => (true, Blame::Plugin),
             Self::NobodyServes { .. }

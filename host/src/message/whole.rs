@@ -27,6 +27,8 @@ pub enum Protocol {
     Esmtp,
     /// EHLO, over TLS.
     Esmtps,
+    /// The same, and it has logged in.
+    Esmtpsa,
 }
 
 impl Protocol {
@@ -35,6 +37,7 @@ impl Protocol {
             Self::Smtp => "SMTP",
             Self::Esmtp => "ESMTP",
             Self::Esmtps => "ESMTPS",
+            Self::Esmtpsa => "ESMTPSA",
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::routing::{Circumstances, EnumAnswer, Route, Routing, Step, Whose};
 
 use super::face::Face;
 use super::intake_handler::SenderProfile;
+use super::logins::Logins;
 use super::quirks::Quirks;
 
 /// One generation. A message asks for it at each step of its way, and may meet the next one at its next step.
@@ -22,6 +23,8 @@ pub struct Directory {
     pub(crate) destinations: HashMap<PeerName, Destination>,
     /// What holds for messages of each peer.
     pub(crate) senders: HashMap<PeerName, SenderProfile>,
+    /// Who logs in by which name.
+    pub(crate) logins: Arc<Logins>,
     pub(crate) quirks: Quirks,
     /// How long each peer may have to wait for the answer to its end of data.
     pub(crate) answer_within: HashMap<PeerName, Duration>,

@@ -3,27 +3,104 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::intake::{Handler, Party, RefusedMessage, SenderTerms, Welcome};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+
+use crate::intake::{Handler, LoginRefused, Notice, Party, Proof, RefusedMessage, SenderTerms, Welcome};
 use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timestamp};
-use crate::protocol::smtp::Reply;
+use crate::protocol::smtp::{AuthCredentials, Reply};
 use crate::routing::Side;
 use crate::spool::{BoxFuture, Receipt, Refused, Room};
 
 use super::Relay;
+use super::directory::Directory;
+use super::rates::Rates;
 
 /// One listener's view of the relay: who is known depends on the side of the house on which it stands.
 pub(crate) struct Door {
     pub(crate) relay: Arc<Relay>,
     pub(crate) side: Side,
+    pub(crate) certificates: Arc<dyn KnownCertificates>,
+}
+
+/// Whose certificates are whose.
+pub(crate) trait KnownCertificates: Send + Sync {
+    /// The peers that a client may be which has the key of the first of these.
+    fn peers_of(&self, chain: &[CertificateDer<'static>]) -> Vec<PeerName>;
 }
 
 impl Door {
+    /// Which peer is talking: the one that it has proved to be; else, of those that may come from this address, the one whose
+    /// domain the sender has. Every proof that was agreed upon with that peer has to be there.
+    fn talker(&self, remote: SocketAddr, proof: &Proof, domain: Option<&str>) -> Result<PeerName, Refusal> {
+        let directory = self.relay.directory.load();
+        let proved = proof
+            .login
+            .as_ref()
+            .or_else(|| directory.routing.best_of(&proof.certified, domain));
+        let peer = match proved {
+            Some(peer) => peer.clone(),
+            None => {
+                self.peer(remote, domain)
+                    .map_err(|unknown| match directory.routing.lets_strangers_in(self.side) {
+                        true => Refusal::NotProven {
+                            what: "nobody comes from your address; log in, or show your certificate",
+                        },
+                        false => unknown,
+                    })?
+            }
+        };
+        let Some(profile) = directory.senders.get(&peer) else {
+            return Ok(peer);
+        };
+        if profile.certificate_required && !proof.certified.contains(&peer) {
+            let what = "show the certificate that was agreed upon, over TLS";
+            return Err(Refusal::NotProven { what });
+        }
+        if profile.login_required && proof.login.as_ref() != Some(&peer) {
+            let what = "log in first, over TLS: AUTH";
+            return Err(Refusal::NotProven { what });
+        }
+        Ok(peer)
+    }
+
     fn peer(&self, remote: SocketAddr, domain: Option<&str>) -> Result<PeerName, Refusal> {
         let directory = self.relay.directory.load();
         let peer = directory.routing.peer_for(self.side, remote.ip(), domain);
         peer.ok_or(Refusal::UnknownClient {
             remote: remote.ip().to_string(),
         })
+    }
+}
+
+impl Door {
+    /// Behind a peer's address, if it is only one peer's: of several nobody knows yet which has connected.
+    fn counts_connection(&self, directory: &Directory, remote: SocketAddr) -> Result<(), Refusal> {
+        let mut peers = directory.routing.peers_at(self.side, remote.ip());
+        let (Some(peer), None) = (peers.next(), peers.next()) else {
+            return Ok(());
+        };
+        let profile = directory.senders.get(peer);
+        match profile.is_none_or(|profile| self.relay.sent.connection(peer, &profile.rates)) {
+            true => Ok(()),
+            false => Err(self.too_fast(peer, "connections")),
+        }
+    }
+
+    fn keeps_to_its_rate(&self, directory: &Directory, peer: &PeerName) -> Result<(), Refusal> {
+        let rates = directory
+            .senders
+            .get(peer)
+            .map(|profile| profile.rates)
+            .unwrap_or_default();
+        match self.relay.sent.message(peer, &rates) {
+            Ok(()) => Ok(()),
+            Err(what) => Err(self.too_fast(peer, what)),
+        }
+    }
+
+    fn too_fast(&self, peer: &PeerName, what: &'static str) -> Refusal {
+        self.relay.callers.note_too_fast(peer, what);
+        Refusal::TooFast { what }
     }
 }
 
@@ -40,33 +117,82 @@ impl Handler for Door {
         self.relay.directory.load().routing.count_peers(self.side)
     }
 
-    /// Only addresses that belong to some peer may talk at all: this is no open relay.
+    /// Only addresses that belong to some peer may talk at all, unless some peer may come from everywhere: this is no open
+    /// relay.
     fn greet(&self, remote: SocketAddr) -> Result<Welcome, Refusal> {
-        self.peer(remote, None)?;
+        let directory = self.relay.directory.load();
+        let known = self.peer(remote, None);
+        let is_stranger = known.is_err() && directory.routing.lets_strangers_in(self.side);
+        if !is_stranger {
+            known?;
+        }
         if self.relay.store.inbox.is_failed() {
             return Err(Refusal::StoreFailed);
         }
-        let directory = self.relay.directory.load();
-        let may_be = directory.routing.peers_at(self.side, remote.ip());
+        self.counts_connection(&directory, remote)?;
+        let may_be = directory.routing.may_come_from(self.side, remote.ip());
         let terms = may_be.filter_map(|peer| directory.senders.get(peer));
         let widest = |a: Welcome, b: &SenderProfile| Welcome {
             message: a.message.max(Some(b.message)),
             talks_early: a.talks_early || b.talks_early,
+            logins: a.logins || b.login_required,
+            ..a
         };
-        Ok(terms.fold(Welcome::default(), widest))
+        let none = Welcome {
+            is_stranger,
+            ..Welcome::default()
+        };
+        Ok(terms.fold(none, widest))
     }
 
-    /// Which peer is talking: of those that may come from this address, the one whose domain the sender has. It must be
-    /// allowed to speak for that sender.
-    fn sender(&self, remote: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
+    fn noticed(&self, notice: Notice) {
+        self.relay.callers.note(notice);
+    }
+
+    fn certified(&self, remote: SocketAddr, chain: &[CertificateDer<'static>]) -> Vec<PeerName> {
+        if chain.is_empty() {
+            return Vec::new();
+        }
+        let directory = self.relay.directory.load();
+        let mut peers = self.certificates.peers_of(chain);
+        let may_be = directory
+            .routing
+            .may_come_from(self.side, remote.ip())
+            .collect::<Vec<_>>();
+        peers.retain(|peer| may_be.contains(&peer));
+        peers
+    }
+
+    fn log_in(
+        &self,
+        remote: SocketAddr,
+        credentials: AuthCredentials,
+    ) -> BoxFuture<'_, Result<PeerName, LoginRefused>> {
+        Box::pin(async move {
+            let directory = self.relay.directory.load_full();
+            let may_come = |peer: &PeerName| {
+                let mut may_be = directory.routing.may_come_from(self.side, remote.ip());
+                may_be.any(|name| name == peer)
+            };
+            let logins = Arc::clone(&directory.logins);
+            self.relay
+                .guesses
+                .look(remote.ip(), logins, credentials, may_come)
+                .await
+        })
+    }
+
+    /// The peer must be allowed to speak for that sender.
+    fn sender(&self, remote: SocketAddr, proof: &Proof, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
         if self.relay.store.inbox.is_failed() {
             return Err(Refusal::StoreFailed);
         }
         if self.relay.store.inbox.room() != Room::Ample {
             return Err(Refusal::NoSpace);
         }
-        let peer = self.peer(remote, sender.and_then(|sender| sender.domain()))?;
+        let peer = self.talker(remote, proof, sender.and_then(|sender| sender.domain()))?;
         let directory = self.relay.directory.load();
+        self.keeps_to_its_rate(&directory, &peer)?;
         if let Some(sender) = sender {
             directory.routing.may_originate(&peer, sender)?;
         }
@@ -119,6 +245,12 @@ impl Handler for Door {
     }
 
     fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>> {
+        if let Some(peer) = incoming.origin.source.peer() {
+            let directory = self.relay.directory.load();
+            if let Some(profile) = directory.senders.get(peer) {
+                self.relay.sent.octets(peer, &profile.rates, incoming.content.size());
+            }
+        }
         Box::pin(self.relay.carry(incoming))
     }
 
@@ -144,6 +276,19 @@ pub(crate) struct SenderProfile {
     pub(crate) message: u64,
     pub(crate) line: u64,
     pub(crate) tls_required: bool,
+    /// How fast it may send.
+    pub(crate) rates: Rates,
+    /// It has a name and a password.
+    pub(crate) login_required: bool,
+    /// It has a certificate.
+    pub(crate) certificate_required: bool,
     pub(crate) talks_early: bool,
     pub(crate) unknown_types_pass: bool,
+}
+
+impl SenderProfile {
+    /// Its address alone does not say that it is this peer.
+    pub(crate) fn proves_itself(&self) -> bool {
+        self.login_required || self.certificate_required
+    }
 }

@@ -9,6 +9,7 @@
 //! relay says itself ([`own_messages`]), telling plug-ins of outcomes ([`plugin_outcomes`], [`stored_outcome`]), what is
 //! known of peers and numbers ([`directory`]), and how the system's clock agrees with the relay's ([`clocks`]).
 
+pub(crate) mod callers;
 mod carry;
 mod clocks;
 mod components;
@@ -20,10 +21,12 @@ mod finish;
 mod gathered;
 pub(crate) mod homes;
 pub(crate) mod intake_handler;
+pub(crate) mod logins;
 mod open_requests;
 mod own_messages;
 pub(crate) mod plugin_outcomes;
 pub(crate) mod quirks;
+pub(crate) mod rates;
 mod rights;
 mod run;
 mod stored_outcome;
@@ -45,9 +48,12 @@ use crate::spool::{Acceptance, Facets, Refusals};
 use crate::transactions::Transactions;
 use crate::versions::Catalogue;
 
+use self::callers::Callers;
 use self::counts::Counts;
 use self::deferrals::Deferrals;
 use self::homes::Homes;
+use self::logins::Guesses;
+use self::rates::Sent;
 
 pub use directory::Directory;
 
@@ -63,6 +69,11 @@ pub struct Relay {
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) deferrals: Deferrals,
     pub(crate) homes: Homes,
+    /// What peers have sent lately.
+    pub(crate) sent: Sent,
+    pub(crate) callers: Arc<Callers>,
+    /// Wrong logins.
+    pub(crate) guesses: Guesses,
     /// Wakes `keep_finishing`: a message may have become unfinished.
     pub(crate) unfinished: Notify,
     pub(crate) transactions: Arc<Transactions>,

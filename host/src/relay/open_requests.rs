@@ -15,6 +15,7 @@ use crate::transactions::{self, Answers, Heard, Hop, Meaning, Onward, Speakers, 
 
 use super::Relay;
 use super::gathered::{CameTo, acceptance, everybody};
+use super::intake_handler::SenderProfile;
 use super::plugin_outcomes;
 use super::run::{Run, storage};
 use crate::sync::lock;
@@ -41,7 +42,9 @@ impl Relay {
         if message.envelope.sender.is_none() {
             let directory = self.directory.load();
             let here = directory.routing.peers_at(Side::Both, message.origin.remote.ip());
-            others.extend(here.filter(|peer| *peer != recognised).cloned());
+            // Whoever has to prove who it is does not speak by its address alone.
+            let proves = |peer: &PeerName| directory.senders.get(peer).is_some_and(SenderProfile::proves_itself);
+            others.extend(here.filter(|peer| *peer != recognised && !proves(peer)).cloned());
         }
         Speakers::new(recognised.clone(), others)
     }

@@ -30,6 +30,7 @@ fn name(text: &str) -> PeerName {
 
 fn peer(text: &str, domains: &[&str], role: Role) -> PeerEntry {
     PeerEntry {
+        proves_itself: false,
         name: name(text),
         domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
         from: vec!["127.0.0.1/32".parse().unwrap()],

@@ -20,12 +20,12 @@ mod network;
 mod servers;
 mod split;
 mod steps;
+mod talkers;
 mod trust;
 mod whose;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -51,6 +51,8 @@ pub struct PeerEntry {
     pub domains: Vec<String>,
     /// Addresses that may speak as this peer.
     pub from: Vec<IpNet>,
+    /// Without addresses, it may come from everywhere: it proves who it is by other means.
+    pub proves_itself: bool,
     pub role: Role,
     /// It takes one recipient at a time.
     pub single_recipients: bool,
@@ -268,42 +270,6 @@ impl Routing {
             relay_name: plain(&plan.relay_name).into_owned(),
             inner_hosts: plan.inner_hosts.iter().map(|host| plain(host).into_owned()).collect(),
         })
-    }
-
-    /// The peer that a connection from `remote` speaks for, once the envelope sender's domain is known.
-    ///
-    /// Candidates are the peers that are known on this side and list the address. Of several, the one with the sender's
-    /// domain; if that does not tell (a null sender, a hub that speaks for many), the one with the smallest network, and
-    /// the first of equals.
-    pub fn peer_for(&self, side: Side, remote: IpAddr, sender_domain: Option<&str>) -> Option<PeerName> {
-        // A listener on [::] sees IPv4 clients in mapped form.
-        let remote = remote.to_canonical();
-        let sender_domain = sender_domain.map(plain);
-        let rank = |peer: &&PeerEntry| {
-            let networks = peer.from.iter().filter(|network| network.contains(&remote));
-            let smallest = networks.map(IpNet::prefix_len).max()?;
-            let has_domain = |sender: &Cow<'_, str>| peer.domains.iter().any(|domain| plain(domain) == *sender);
-            Some((sender_domain.as_ref().is_some_and(has_domain), smallest))
-        };
-        let known = self.peers.iter().filter(|peer| side.knows(peer.role));
-        let ranked = known.filter_map(|peer| Some((rank(&peer)?, peer)));
-        // `max_by_key` would return the last of equals.
-        let first_best = ranked.reduce(|best, next| if next.0 > best.0 { next } else { best });
-        first_best.map(|(_, peer)| peer.name.clone())
-    }
-
-    /// The peers that a connection from `remote` may speak for.
-    pub fn peers_at(&self, side: Side, remote: IpAddr) -> impl Iterator<Item = &PeerName> {
-        let remote = remote.to_canonical();
-        let here = move |peer: &&PeerEntry| peer.from.iter().any(|network| network.contains(&remote));
-        let known = self.peers.iter().filter(move |peer| side.knows(peer.role));
-        known.filter(here).map(|peer| &peer.name)
-    }
-
-    /// How many peers may come to this side at all.
-    pub fn count_peers(&self, side: Side) -> usize {
-        let comes = |peer: &&PeerEntry| side.knows(peer.role) && !peer.from.is_empty();
-        self.peers.iter().filter(comes).count()
     }
 
     /// Rows of the routing tables whose value leads nowhere. `takes` says of a name whether it is that of a peer that

@@ -9,6 +9,7 @@ fn peer(name: &str) -> PeerName {
 
 fn entry(name: &str, domains: &[&str], from: &[&str]) -> PeerEntry {
     PeerEntry {
+        proves_itself: false,
         name: peer(name),
         domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
         from: from.iter().map(|network| network.parse().unwrap()).collect(),

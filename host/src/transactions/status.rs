@@ -12,6 +12,8 @@ pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
         Refusal::Loop { .. } => (Some("the message loops".to_owned()), Cause::NoRoute),
         // Of these, the sender learns the status alone.
         Refusal::UnknownClient { .. }
+        | Refusal::NotProven { .. }
+        | Refusal::TooFast { .. }
         | Refusal::SenderNotAllowed { .. }
         | Refusal::UnclearOriginator { .. }
         | Refusal::NotAsked { .. }

@@ -9,6 +9,7 @@
 //! | `notification` | [`mm4::delivery_status`] | limits hold |
 //! | `compose` | responses, reports and bounces | lines are legal, and read back as what they were told |
 //! | `smtp` | command lines and replies | splits make no difference |
+//! | `proxy` | the header of the PROXY protocol, and logins | no octet of the client's is read with it; an end is reached |
 //! | `data` | the message behind DATA, and its dots | splits make no difference; what is stuffed reads back |
 
 #[path = "../../../host/src/message/mod.rs"]
@@ -20,4 +21,4 @@ mod codec;
 mod session;
 
 pub use codec::{addresses, compose, header, mime, notification, read, values};
-pub use session::{data, smtp};
+pub use session::{data, proxy, smtp};

@@ -4,7 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::message::MmsAddress;
 use crate::protocol::smtp::outbound::{self, DotStuffer, Extensions};
-use crate::protocol::smtp::{Command, DataLimits, DataReader, Found, LineReader, MAX_REPLY_OCTETS, Reply, ReplyReader};
+use crate::protocol::proxy::{self, ProxyHeader};
+use crate::protocol::smtp::{Command, DataLimits, DataReader, Found, LineReader, Login, LoginStep, MAX_REPLY_OCTETS, Reply, ReplyReader};
 
 pub fn smtp(octets: &[u8]) {
     let Some((cut, stream)) = octets.split_first() else {
@@ -173,4 +174,34 @@ fn received(stream: &[u8], cut: usize) -> (Option<Vec<u8>>, usize, bool, u64) {
         false,
         reader.size(),
     )
+}
+
+/// A header is read as a connection is: never an octet that may be the client's.
+pub fn proxy(octets: &[u8]) {
+    let (mut known, mut rounds) = (0, 0);
+    let whole = loop {
+        match proxy::read(&octets[..known]) {
+            Ok(ProxyHeader::Whole(_)) => break known,
+            Ok(ProxyHeader::Wants(wanted)) => {
+                assert!(wanted > 0, "an end is reached");
+                known += wanted;
+            }
+            Err(error) => return drop(error.to_string()),
+        }
+        rounds += 1;
+        assert!(rounds < 200, "an end is reached soon");
+        if known > octets.len() {
+            return;
+        }
+    };
+    // What is a whole header is one whatever follows, and nothing shorter is.
+    for shorter in 0..whole {
+        assert!(!matches!(proxy::read(&octets[..shorter]), Ok(ProxyHeader::Whole(_))));
+    }
+    for login in [Login::Plain, Login::LoginName] {
+        if let Ok(LoginStep::Done(credentials)) = login.answer(&octets[whole..]) {
+            let wire = credentials.plain();
+            assert!(matches!(Command::parse(wire.trim_end().as_bytes()), Ok(Command::Auth { .. })));
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! TLS: the relay's certificate, and whom it believes. Read from files at the start, and again at a reload.
 
+mod clients;
 mod files;
 mod trust;
 
@@ -10,36 +11,51 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use mm4relay_engine::read_file;
 use tokio_rustls::rustls::crypto::{self, CryptoProvider};
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError, ServerConfig};
 
-use crate::config::{self, Code, Config, Peer, ServerTls};
-use crate::message::{PeerName, TlsTo};
+use crate::config::{self, Code, Config, LoginTo, Peer, ServerTls};
+use crate::message::{Password, PeerName, TlsTo};
+use crate::protocol::smtp::AuthCredentials;
 use crate::sync::lock;
 
 use super::findings::Findings;
+pub(crate) use clients::Clients;
 use files::Identity;
 use trust::Trust;
 
 /// Everything that TLS needs, replaced in its place when the files change.
 pub(crate) struct Certificates {
     server: Option<Arc<ArcSwap<ServerConfig>>>,
+    /// Whose certificate is whose, among those who come.
+    clients: Arc<ArcSwap<Clients>>,
     towards: Mutex<HashMap<PeerName, Arc<ArcSwap<ClientConfig>>>>,
+    /// What the relay logs in with, by peer.
+    logins: Mutex<HashMap<PeerName, Arc<ArcSwap<AuthCredentials>>>>,
 }
 
 impl Certificates {
     /// Reads every file that the configuration names. Whole only when nothing of it is of no use.
     pub(crate) fn load(config: &Config, found: &mut Findings, now: SystemTime) -> Self {
         let tls = config.tls.as_ref();
-        let server = tls.and_then(|tls| server(tls, found, now));
+        let clients = Clients::read(&config.peers, found, now);
+        let server = tls.and_then(|tls| server(tls, &clients, found, now));
         let mut all = HashMap::new();
         for peer in &config.peers {
             if let Some(client) = towards(peer, found, now) {
                 all.insert(peer.name.clone(), Arc::new(ArcSwap::from_pointee(client)));
             }
         }
+        let logins = config.peers.iter().filter_map(|peer| {
+            let login = peer.login_to.as_ref()?;
+            let credentials = credentials(peer, login, found)?;
+            Some((peer.name.clone(), Arc::new(ArcSwap::from_pointee(credentials))))
+        });
         Self {
+            logins: Mutex::new(logins.collect()),
             server: server.map(|server| Arc::new(ArcSwap::from_pointee(server))),
+            clients: Arc::new(ArcSwap::from_pointee(clients)),
             towards: Mutex::new(all),
         }
     }
@@ -49,9 +65,19 @@ impl Certificates {
         self.server.clone()
     }
 
+    /// Whose certificate is whose: what is taken over later, too.
+    pub(crate) fn clients(&self) -> Arc<ArcSwap<Clients>> {
+        Arc::clone(&self.clients)
+    }
+
     /// `None` for a peer that is never encrypted to.
     pub(crate) fn towards(&self, peer: &PeerName) -> Option<Arc<ArcSwap<ClientConfig>>> {
         lock(&self.towards).get(peer).cloned()
+    }
+
+    /// What to log in with at a peer's hosts.
+    pub(crate) fn login(&self, peer: &PeerName) -> Option<Arc<ArcSwap<AuthCredentials>>> {
+        lock(&self.logins).get(peer).cloned()
     }
 
     /// Takes over what was loaded anew. Sessions that are encrypted already stay as they are.
@@ -59,17 +85,23 @@ impl Certificates {
         if let (Some(server), Some(new)) = (&self.server, &new.server) {
             server.store(new.load_full());
         }
-        let mut new = std::mem::take(&mut *lock(&new.towards));
-        let mut towards = lock(&self.towards);
-        for (peer, client) in &mut new {
-            // Whoever holds the old one sees what is in the new one.
-            if let Some(held) = towards.get(peer) {
-                held.store(client.load_full());
-                client.clone_from(held);
-            }
-        }
-        *towards = new;
+        self.clients.store(new.clients.load_full());
+        replace(&self.logins, &new.logins);
+        replace(&self.towards, &new.towards);
     }
+}
+
+/// Whoever holds one of the old ones sees what is in the new one.
+fn replace<T>(old: &Mutex<HashMap<PeerName, Arc<ArcSwap<T>>>>, new: &Mutex<HashMap<PeerName, Arc<ArcSwap<T>>>>) {
+    let mut new = std::mem::take(&mut *lock(new));
+    let mut old = lock(old);
+    for (peer, one) in &mut new {
+        if let Some(held) = old.get(peer) {
+            held.store(one.load_full());
+            one.clone_from(held);
+        }
+    }
+    *old = new;
 }
 
 /// A server's side of TLS 1.2 and 1.3 with the certificate and key of these PEM files, whatever their dates. Clients show
@@ -80,21 +112,24 @@ pub fn server_tls(certificate: &Path, key_file: &Path) -> anyhow::Result<ServerC
         chain: chain.into_iter().map(|(certificate, _)| certificate).collect(),
         key: files::key(key_file)?,
     };
-    let built = serve_with(identity);
+    let built = serve_with(identity, None);
     built.with_context(|| format!("certificate {} and key {}", certificate.display(), key_file.display()))
 }
 
-fn serve_with(identity: Identity) -> Result<ServerConfig, TlsError> {
+/// Clients are asked for a certificate only where there are some by which peers are known.
+fn serve_with(identity: Identity, clients: Option<&Clients>) -> Result<ServerConfig, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    builder
-        .with_no_client_auth()
-        .with_single_cert(identity.chain, identity.key)
+    let builder = match clients {
+        Some(clients) if !clients.is_empty() => builder.with_client_cert_verifier(clients::whoever(provider())),
+        _ => builder.with_no_client_auth(),
+    };
+    builder.with_single_cert(identity.chain, identity.key)
 }
 
-fn server(tls: &ServerTls, found: &mut Findings, now: SystemTime) -> Option<ServerConfig> {
+fn server(tls: &ServerTls, clients: &Clients, found: &mut Findings, now: SystemTime) -> Option<ServerConfig> {
     let (files, keys) = ([&*tls.certificate, &*tls.key], ["tls.certificate", "tls.key"]);
     let identity = Identity::read(files, keys, found, now)?;
-    let built = serve_with(identity);
+    let built = serve_with(identity, Some(clients));
     built
         .map_err(|error| found.problem(Code::CertificateUnusable, keys[1], no_pair(&error, files)))
         .ok()
@@ -154,6 +189,28 @@ pub(super) fn towards_service(ca: &Path, identity: Option<&config::Identity>) ->
     let chain = chain.into_iter().map(|(certificate, _)| certificate).collect();
     let shown = verified.with_client_auth_cert(chain, files::key(&identity.key)?);
     shown.map_err(|error| anyhow::anyhow!(no_pair(&error, [&*identity.certificate, &*identity.key])))
+}
+
+/// Octets of a password's file.
+const MOST_PASSWORD: u64 = 4096;
+
+fn credentials(peer: &Peer, login: &LoginTo, found: &mut Findings) -> Option<AuthCredentials> {
+    let key = found.places().key_of_peer(peer.name.as_str(), "login-to.password-file");
+    let file = &login.password_file;
+    let read = read_file(file, MOST_PASSWORD).map_err(|error| format!("{} cannot be read: {error}", file.display()));
+    let password = read.and_then(|octets| {
+        let text = String::from_utf8(octets).unwrap_or_default();
+        let first = text.lines().next().unwrap_or_default().to_owned();
+        match first.is_empty() {
+            true => Err(format!("{} has no password in its first line", file.display())),
+            false => Ok(Password::new(first)),
+        }
+    });
+    let password = password.map_err(|why| found.problem(Code::CertificateUnusable, &key, why));
+    Some(AuthCredentials {
+        name: login.name.clone(),
+        password: password.ok()?,
+    })
 }
 
 fn no_pair(error: &TlsError, [certificate, key]: [&Path; 2]) -> String {

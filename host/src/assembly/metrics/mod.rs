@@ -5,6 +5,7 @@
 //! words; never a subscriber's number.
 
 mod alarms;
+mod callers;
 mod charging;
 mod life;
 mod outside;
@@ -111,6 +112,7 @@ impl Shown {
         let mut add = |room: Box<dyn Collector>| rooms.register_collector(room);
         add(Box::new(rooms::Clock(Arc::clone(&relay.steady))));
         add(Box::new(rooms::Intake(Arc::clone(&relay.counts))));
+        add(Box::new(callers::Clients(Arc::clone(&relay.callers))));
         add(Box::new(rooms::Outgoing(Arc::downgrade(&relay.delivery))));
         add(Box::new(transactions::Requests(Arc::downgrade(&relay.transactions))));
         add(Box::new(outside::OutsideCalls(Arc::clone(&relay.gates))));

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::{DAY, HOUR, MINUTE};
 use crate::config::file::{Read, Section};
-use crate::config::forms::duration;
+use crate::config::forms::{duration, rate as octets};
 use crate::message::{Rate, Timeouts};
 
 /// `retry`: the pauses before a deferred message is tried again are 1, 2, 5, 10, 20 and 40 times `first`, and then
@@ -49,6 +49,27 @@ impl Retry {
             }
         }
         retry
+    }
+}
+
+/// How fast the peer may send to us. Each is for itself; default: no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sends {
+    /// `messages-from`: refused beyond it, for the moment.
+    pub messages: Option<Rate>,
+    /// `octets-from`: of messages, a second.
+    pub octets: Option<u64>,
+    /// `connections-from`.
+    pub connections: Option<Rate>,
+}
+
+impl Sends {
+    pub(super) fn read(s: &mut Section<'_>) -> Self {
+        Self {
+            messages: s.optional("messages-from", rate),
+            octets: s.optional("octets-from", octets(1 << 10..=1 << 40)),
+            connections: s.optional("connections-from", rate),
+        }
     }
 }
 

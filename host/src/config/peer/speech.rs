@@ -62,6 +62,11 @@ pub struct PeerTls {
     pub ca: Option<PathBuf>,
     /// PEM files with the certificate, and its key, that the relay shows to the peer. Default: none.
     pub identity: Option<Identity>,
+    /// `client-ca`: PEM file with those who vouch for the certificate that the peer shows when it comes, or with that
+    /// certificate. What it sends is taken with it only. Default: none is asked for.
+    pub client_ca: Option<PathBuf>,
+    /// `client-name`: the name that such a certificate must be good for. Without it, authorities vouch for nobody.
+    pub client_name: Option<String>,
 }
 
 /// A certificate of the relay for one peer.
@@ -113,7 +118,7 @@ impl PeerTls {
             let path = folders.base.join(s.optional(key, text(PEM))?);
             Some(folders.existing(s, key, path, "a file that exists"))
         };
-        let (ca, certificate, key) = (file("ca"), file("certificate"), file("key"));
+        let (ca, certificate, key, client_ca) = (file("ca"), file("certificate"), file("key"), file("client-ca"));
         let identity = match (certificate, key) {
             (Some(certificate), Some(key)) => Some(Identity { certificate, key }),
             _ => None,
@@ -130,12 +135,20 @@ impl PeerTls {
                 "a PEM file with those who vouch for the peer, because to is \"required\"",
             );
         }
+        if s.has("client-name") && client_ca.is_none() {
+            s.refuse(
+                "client-name",
+                "client-ca beside it: a PEM file with those who vouch for that name",
+            );
+        }
         Self {
             to,
             from_required: s.optional("from", from).unwrap_or(false),
             name: s.optional("name", host_name),
             ca,
             identity,
+            client_name: s.optional("client-name", host_name),
+            client_ca,
         }
     }
 }

@@ -44,6 +44,7 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
     let sections = [
         "[limits]",
         "[[peer]]",
+        "[peer.login]",
         "[peer.tls]",
         "[peer.retry]",
         "[peer.timeouts]",

@@ -14,7 +14,8 @@ impl<H: Handler> Session<H> {
     /// Takes the message behind DATA and hands it over.
     pub(super) async fn message(&mut self, transaction: Transaction) -> Result<Next, Lost> {
         self.flush().await?;
-        let mut reception = Reception::behind_data(&transaction, &self.options);
+        let mut reception = Reception::behind_data(&transaction, self.handler.peers(), &self.options);
+        reception.bears(self.patience().idle);
         let ended = reception.whole(&mut self.wire).await?;
         self.conclude(transaction, reception, ended).await
     }
@@ -22,6 +23,7 @@ impl<H: Handler> Session<H> {
     /// Takes a chunk; behind the last one, or one that cannot be taken, there is no more of the message.
     pub(super) async fn chunk(&mut self, mut upload: Box<Upload>, octets: u64, last: bool) -> Result<Next, Lost> {
         self.flush().await?;
+        upload.reception.bears(self.patience().idle);
         let ended = upload.reception.chunk(&mut self.wire, octets).await?;
         if last || upload.reception.is_refused() {
             let Upload { transaction, reception } = *upload;
@@ -99,6 +101,7 @@ impl<H: Handler> Session<H> {
             remote: self.remote,
             helo: transaction.hello.name,
             protocol: match transaction.hello.extended {
+                _ if self.encrypted && self.proof.login.is_some() => Protocol::Esmtpsa,
                 _ if self.encrypted => Protocol::Esmtps,
                 true => Protocol::Esmtp,
                 false => Protocol::Smtp,

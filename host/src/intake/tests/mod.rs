@@ -6,6 +6,7 @@ mod chunks;
 mod commands;
 mod farewell;
 mod limits;
+mod logins;
 mod measures;
 mod messages;
 mod patience;
@@ -22,8 +23,9 @@ use tokio::task::JoinHandle;
 
 use self::talk::Talk;
 use super::session::Session;
-use super::{Handler, Options, SenderTerms, Welcome, serve};
+use super::{Handler, LoginRefused, Options, Proof, SenderTerms, Welcome, serve};
 use crate::message::{Incoming, MessageId, MmsAddress, PeerName, RecipientId, Refusal, Timestamp};
+use crate::protocol::smtp::AuthCredentials;
 use crate::spool::{BoxFuture, Receipt};
 
 /// Knows the peer `a`, routes everything to `b.example`, and takes what it gets unless it has been told otherwise.
@@ -44,6 +46,8 @@ struct Relay {
     options: Arc<Options>,
     arrived: mpsc::UnboundedReceiver<Incoming>,
     stop: watch::Sender<bool>,
+    /// Of sessions over pipes, which take no places.
+    overload: watch::Sender<bool>,
     server: JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
@@ -54,8 +58,19 @@ impl Handler for Script {
         self.unwelcome.lock().unwrap().clone().map_or(Ok(welcome), Err)
     }
 
-    fn sender(&self, _: SocketAddr, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
+    fn log_in(&self, _: SocketAddr, credentials: AuthCredentials) -> BoxFuture<'_, Result<PeerName, LoginRefused>> {
+        let right = credentials.name == "ann" && credentials.password.reveal() == "a secret";
+        Box::pin(async move {
+            match right {
+                true => Ok(PeerName::new("a").unwrap()),
+                false => Err(LoginRefused::Wrong),
+            }
+        })
+    }
+
+    fn sender(&self, _: SocketAddr, proof: &Proof, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
         match sender.map(MmsAddress::as_str) {
+            Some("ann@a.example") if proof.login.is_none() => Err(Refusal::NotProven { what: "log in" }),
             Some("stranger@c.example") => Err(Refusal::SenderNotAllowed {
                 sender: "stranger@c.example".into(),
             }),
@@ -130,6 +145,7 @@ impl Relay {
             options,
             arrived,
             stop,
+            overload: watch::Sender::new(false),
             server,
             _folder: folder,
         }
@@ -141,11 +157,25 @@ impl Relay {
 
     /// A session over a pipe, for tests that stop the clock.
     fn pipe(&self) -> Talk<DuplexStream> {
+        let (session, talk) = self.session();
+        tokio::spawn(session.run());
+        talk
+    }
+
+    /// The same, as if TLS were on.
+    fn encrypted_pipe(&self) -> Talk<DuplexStream> {
+        let (session, talk) = self.session();
+        tokio::spawn(session.encrypted().run());
+        talk
+    }
+
+    fn session(&self) -> (Session<Script>, Talk<DuplexStream>) {
         let (near, far) = tokio::io::duplex(64 << 10);
         let remote = ([192, 0, 2, 1], 2525).into();
         let (options, script) = (Arc::clone(&self.options), Arc::clone(&self.script));
-        tokio::spawn(Session::new(far, remote, options, script, self.stop.subscribe()).run());
-        Talk::new(near).patient()
+        let (stop, overload) = (self.stop.subscribe(), self.overload.subscribe());
+        let session = Session::new(far, remote, options, script, stop, overload);
+        (session, Talk::new(near).patient())
     }
 
     fn refuse_next(&self, refusal: Refusal) {

@@ -165,3 +165,38 @@ async fn a_session_that_brings_messages_stays() {
         talk.runs("< 250 2.0.0").await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_overload_silence_and_talk_without_mail_are_borne_for_less_and_no_mistake_is() {
+    let relay = Relay::start().await;
+    let (mut silent, mut talks, mut errs) = (relay.pipe(), relay.pipe(), relay.pipe());
+    for talk in [&mut silent, &mut talks, &mut errs] {
+        talk.runs(HELLO).await;
+    }
+    let began = Instant::now();
+    // It begins while they wait.
+    relay.overload.send_replace(true);
+    errs.runs("> XYZZY\n< 421 4.7.0 too many errors\n< end").await;
+    silent.runs(SLOW).await;
+    assert_eq!(began.elapsed().as_secs(), 10);
+    let mut talks_on = relay.pipe();
+    talks_on.runs(HELLO).await;
+    for _ in 0..3 {
+        sleep(seconds(9)).await;
+        talks_on.runs("> NOOP\n< 250").await;
+    }
+    talks_on.runs("< 421 4.4.2 no MAIL within 30 s\n< end").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_overload_a_session_has_its_usual_time_again() {
+    let relay = Relay::start().await;
+    let mut talk = relay.pipe();
+    talk.runs(HELLO).await;
+    let began = Instant::now();
+    relay.overload.send_replace(true);
+    sleep(seconds(5)).await;
+    relay.overload.send_replace(false);
+    talk.runs(SLOW).await;
+    assert_eq!(began.elapsed().as_secs(), 300);
+}

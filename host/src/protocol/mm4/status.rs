@@ -45,6 +45,7 @@ impl Cause {
     pub fn of_refusal(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::UnknownClient { .. }
+            | Refusal::NotProven { .. }
             | Refusal::SenderNotAllowed { .. }
             | Refusal::UnclearOriginator { .. }
             | Refusal::ThirdParty { .. }
@@ -68,6 +69,7 @@ impl Cause {
             Refusal::ByPlugin { .. } => Self::NotAllowed,
             Refusal::PluginFailed { .. } => Self::Unspecified,
             Refusal::TooManyRecipients { .. }
+            | Refusal::TooFast { .. }
             | Refusal::Loop { .. }
             | Refusal::Deferred { .. }
             | Refusal::NobodyServes { .. }

@@ -36,6 +36,11 @@ pub enum Command<'a> {
     Help,
     /// RFC 3207.
     StartTls,
+    /// RFC 4954; with the response that came with it, if one did.
+    Auth {
+        mechanism: &'a str,
+        initial: Option<&'a str>,
+    },
 }
 
 impl Command<'_> {
@@ -46,7 +51,7 @@ impl Command<'_> {
         match self {
             Self::Bdat { octets, last } => !last && *octets < SMALL_CHUNK,
             Self::Ehlo(_) | Self::Helo(_) | Self::Mail { .. } | Self::StartTls => true,
-            Self::Rset | Self::Noop | Self::Vrfy | Self::Help => true,
+            Self::Rset | Self::Noop | Self::Vrfy | Self::Help | Self::Auth { .. } => true,
             Self::Rcpt { .. } | Self::Data | Self::Quit => false,
         }
     }
@@ -120,6 +125,7 @@ impl<'a> Command<'a> {
             _ if is("RSET") => alone(Self::Rset, rest, "RSET"),
             _ if is("QUIT") => alone(Self::Quit, rest, "QUIT"),
             _ if is("STARTTLS") => alone(Self::StartTls, rest, "STARTTLS"),
+            _ if is("AUTH") => auth(rest),
             _ if is("NOOP") => Ok(Self::Noop),
             _ if is("HELP") => Ok(Self::Help),
             _ if is("VRFY") && rest.is_empty() => Err(CommandError::Syntax("VRFY address")),
@@ -131,7 +137,7 @@ impl<'a> Command<'a> {
 
 fn not_a_command(verb: &str) -> CommandError {
     let among = |names: &[&'static str]| names.iter().copied().find(|name| name.eq_ignore_ascii_case(verb));
-    if let Some(name) = among(&["AUTH", "EXPN", "ETRN", "TURN"]) {
+    if let Some(name) = among(&["EXPN", "ETRN", "TURN"]) {
         return CommandError::NotOffered(name);
     }
     // A web page can make a browser speak to us: the body of its request must not be read as commands.
@@ -152,6 +158,14 @@ fn chunk(rest: &str) -> Result<Command<'_>, CommandError> {
     match (octets, last, words.next()) {
         (Some(octets), Some(last), None) => Ok(Command::Bdat { octets, last }),
         _ => Err(CommandError::UncountedChunk),
+    }
+}
+
+fn auth(rest: &str) -> Result<Command<'_>, CommandError> {
+    let mut words = rest.split_ascii_whitespace();
+    match (words.next(), words.next(), words.next()) {
+        (Some(mechanism), initial, None) => Ok(Command::Auth { mechanism, initial }),
+        _ => Err(CommandError::Syntax("AUTH mechanism, or AUTH mechanism response")),
     }
 }
 

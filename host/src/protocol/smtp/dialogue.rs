@@ -30,6 +30,8 @@ pub enum Question {
     Ehlo,
     Helo,
     StartTls,
+    /// AUTH, and each response behind it.
+    Auth,
     Mail,
     Rcpt,
     Data,
@@ -73,6 +75,7 @@ impl Question {
             Self::Ehlo => "answer to EHLO",
             Self::Helo => "answer to HELO",
             Self::StartTls => "answer to STARTTLS",
+            Self::Auth => "answer to AUTH",
             Self::Mail => "answer to MAIL",
             Self::Rcpt => "answer to RCPT",
             Self::Data => "answer to DATA",
@@ -89,6 +92,8 @@ impl Question {
             || match self {
                 Self::Data => code == 354,
                 Self::StartTls => code == 220,
+                // 334 asks for more.
+                Self::Auth => matches!(code, 235 | 334),
                 _ => (200..300).contains(&code),
             }
     }

@@ -9,6 +9,7 @@ mod data;
 mod dialogue;
 mod encode;
 mod line;
+mod login;
 pub mod outbound;
 mod reply;
 
@@ -17,4 +18,5 @@ pub use data::{DataError, DataLimits, DataReader, Progress};
 pub use dialogue::{Dialogue, Question, Unusable};
 pub use encode::MAX_REPLY_OCTETS;
 pub use line::{Found, LineError, LineReader};
+pub use login::{AuthCredentials, Login, LoginError, LoginStep, MECHANISMS};
 pub use reply::{Enhanced, MAX_REPLY_LINE, MAX_REPLY_LINES, MAX_REPLY_SIZE, Reply, ReplyError, ReplyReader};

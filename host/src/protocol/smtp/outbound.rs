@@ -19,6 +19,9 @@ pub struct Extensions {
     pub size: Option<u64>,
     /// The session can be encrypted (RFC 3207).
     pub starttls: bool,
+    /// A client can log in so (RFC 4954).
+    pub auth_plain: bool,
+    pub auth_login: bool,
     /// The most recipients that it takes in one transaction (RFC 9422).
     pub most_recipients: Option<usize>,
 }
@@ -59,6 +62,12 @@ impl Extensions {
                 "PIPELINING" => offered.pipelining = true,
                 "8BITMIME" => offered.eight_bit_mime = true,
                 "STARTTLS" => offered.starttls = true,
+                "AUTH" => {
+                    for mechanism in words {
+                        offered.auth_plain |= mechanism.eq_ignore_ascii_case("PLAIN");
+                        offered.auth_login |= mechanism.eq_ignore_ascii_case("LOGIN");
+                    }
+                }
                 "ENHANCEDSTATUSCODES" => offered.enhanced_status_codes = true,
                 "LIMITS" => offered.most_recipients = words.find_map(limit_of_recipients),
                 "SIZE" => offered.size = Some(words.next().and_then(|limit| limit.parse().ok()).unwrap_or(0)),
@@ -249,6 +258,7 @@ mod tests {
                 "Pipelining",
                 "8BITMIME",
                 "X-ODD 1",
+                "AUTH CRAM-MD5 plain",
                 "DSN",
                 "LIMITS MAILMAX=5 RcptMax=100",
             ]
@@ -263,6 +273,8 @@ mod tests {
                 enhanced_status_codes: false,
                 size: Some(1000),
                 starttls: false,
+                auth_plain: true,
+                auth_login: false,
                 most_recipients: Some(100),
             }
         );

@@ -235,6 +235,9 @@ impl House {
         let delivery = Delivery::start(Vec::new(), queue, Arc::clone(&clock), sink, ended);
         let accepted = Arc::<Accepted>::default();
         let relay = Relay {
+            callers: Arc::default(),
+            guesses: Default::default(),
+            sent: Default::default(),
             name: "mm4.hub.example".into(),
             hop_limit: 100,
             pass_limit: 4,

@@ -42,6 +42,7 @@ pub(super) fn protocol_code(protocol: Protocol) -> i64 {
         Protocol::Smtp => 0,
         Protocol::Esmtp => 1,
         Protocol::Esmtps => 2,
+        Protocol::Esmtpsa => 3,
     }
 }
 
@@ -51,6 +52,7 @@ pub(super) fn protocol_of(code: i64) -> Option<Protocol> {
         0 => Some(Protocol::Smtp),
         1 => Some(Protocol::Esmtp),
         2 => Some(Protocol::Esmtps),
+        3 => Some(Protocol::Esmtpsa),
         _ => None,
     }
 }

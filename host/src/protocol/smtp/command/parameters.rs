@@ -4,13 +4,16 @@ use super::{Body, Command, CommandError, MAIL_SYNTAX, RCPT_SYNTAX, path};
 
 pub(super) fn mail(rest: &str) -> Result<Command<'_>, CommandError> {
     let (path, parameters) = path(rest, "FROM:").ok_or(CommandError::Syntax(MAIL_SYNTAX))?;
-    let (mut size, mut body) = (None, None);
+    let (mut size, mut body, mut submitter) = (None, None, None);
     for parameter in parameters.split_ascii_whitespace() {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         if name.eq_ignore_ascii_case("SIZE") {
             once(&mut size, parse_size(value)?, "SIZE")?;
         } else if name.eq_ignore_ascii_case("BODY") {
             once(&mut body, parse_body(value)?, "BODY")?;
+        } else if name.eq_ignore_ascii_case("AUTH") && !value.is_empty() {
+            // Who submitted the message elsewhere (RFC 4954, 5): nobody is trusted with that, so it is as if it said <>.
+            once(&mut submitter, (), "AUTH")?;
         } else {
             return Err(CommandError::UnknownParameter(name.to_owned()));
         }

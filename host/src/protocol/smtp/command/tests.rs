@@ -109,7 +109,7 @@ fn other_verbs_are_told_apart_by_what_may_follow_them() {
     assert_eq!(parse(""), Err(CommandError::Unknown));
     assert_eq!(parse("starttls"), Ok(Command::StartTls));
     assert_eq!(parse("STARTTLS now"), Err(CommandError::Syntax("STARTTLS")));
-    assert_eq!(parse("auth"), Err(CommandError::NotOffered("AUTH")));
+    assert_eq!(parse("etrn x"), Err(CommandError::NotOffered("ETRN")));
     assert_eq!(parse("POST / HTTP/1.1"), Err(CommandError::Hopeless("POST")));
     assert_eq!(Command::parse(b"NOOP \xff"), Err(CommandError::NotAscii));
 }
@@ -133,6 +133,16 @@ fn a_chunk_has_a_length_that_can_be_counted_or_the_stream_is_lost() {
         let error = parse(line).unwrap_err();
         assert_eq!(error, CommandError::UncountedChunk, "{line}");
         assert!(error.is_hopeless());
+    }
+}
+
+#[test]
+fn auth_names_a_mechanism_and_may_bring_a_response() {
+    let auth = |mechanism, initial| Ok(Command::Auth { mechanism, initial });
+    assert_eq!(parse("AUTH LOGIN"), auth("LOGIN", None));
+    assert_eq!(parse("auth PLAIN AGEAYg=="), auth("PLAIN", Some("AGEAYg==")));
+    for line in ["AUTH", "AUTH PLAIN a b"] {
+        assert!(matches!(parse(line), Err(CommandError::Syntax(_))), "{line}");
     }
 }
 

@@ -1,0 +1,185 @@
+//! The certificates by which peers prove who they are when they come to us.
+//!
+//! The handshake takes whatever certificate a client shows, and makes sure of one thing: that the client has its key. Whose
+//! it is, is asked behind the handshake, because each peer has its own authorities, and which peer it is the handshake does
+//! not know. A client that shows none goes on without a proof.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
+use tokio_rustls::rustls::client::verify_server_name;
+use tokio_rustls::rustls::crypto::{self, CryptoProvider};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use tokio_rustls::rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use tokio_rustls::rustls::{
+    DigitallySignedStruct, DistinguishedName, Error as TlsError, RootCertStore, SignatureScheme,
+};
+
+use super::super::findings::Findings;
+use super::files::{Dates, Facts, certificates, numbered};
+use super::provider;
+use crate::config::{Code, Peer};
+use crate::message::PeerName;
+use crate::relay::intake_handler::KnownCertificates;
+
+/// Whose certificate is whose.
+#[derive(Debug, Default)]
+pub(crate) struct Clients(Vec<(PeerName, Known)>);
+
+/// What a peer may show.
+#[derive(Debug)]
+struct Known {
+    /// `SubjectPublicKeyInfo`s of certificates that the operators have exchanged.
+    pinned: Vec<Vec<u8>>,
+    /// Those who vouch for a name, and the name.
+    vouched: Option<(Arc<dyn ClientCertVerifier>, ServerName<'static>)>,
+}
+
+impl Clients {
+    pub(super) fn read(peers: &[Peer], found: &mut Findings, now: SystemTime) -> Self {
+        let mut all = Vec::new();
+        for peer in peers {
+            let Some(file) = &peer.tls.client_ca else {
+                continue;
+            };
+            let key = found.places().key_of_peer(peer.name.as_str(), "tls.client-ca");
+            if let Some(known) = Known::read(file, peer.tls.client_name.as_deref(), &key, found, now) {
+                all.push((peer.name.clone(), known));
+            }
+        }
+        Self(all)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl KnownCertificates for ArcSwap<Clients> {
+    fn peers_of(&self, chain: &[CertificateDer<'static>]) -> Vec<PeerName> {
+        let clients = self.load();
+        let Some((shown, others)) = chain.split_first() else {
+            return Vec::new();
+        };
+        let theirs = clients.0.iter().filter(|(_, known)| known.is_shown_by(shown, others));
+        theirs.map(|(peer, _)| peer.clone()).collect()
+    }
+}
+
+impl Known {
+    fn read(file: &Path, name: Option<&str>, key: &str, found: &mut Findings, now: SystemTime) -> Option<Self> {
+        let all =
+            certificates(file).map_err(|error| found.problem(Code::CertificateUnusable, key, format!("{error:#}")));
+        let all = all.ok()?;
+        let mut roots = RootCertStore::empty();
+        for (at, (certificate, facts)) in all.iter().enumerate() {
+            let which = numbered(file, at, all.len());
+            if let Dates::Ending(why) | Dates::Bad(why) = facts.dates(now) {
+                found.notice(
+                    Code::CertificateEnding,
+                    key,
+                    format!("{which}: {why}; ask the peer for its next one"),
+                );
+            }
+            match (facts.is_authority, name) {
+                (true, Some(_)) => {
+                    if let Err(error) = roots.add(certificate.clone()) {
+                        found.problem(Code::CertificateUnusable, key, format!("{which}: {error}"));
+                    }
+                }
+                (true, None) => found.notice(
+                    Code::CertificateIdle,
+                    key,
+                    format!("{which} is an authority, and vouches for nobody without client-name; it is pinned"),
+                ),
+                (false, _) => {}
+            }
+        }
+        let vouched = match name {
+            Some(name) if !roots.is_empty() => Some(vouched(roots, name, key, found)?),
+            _ => None,
+        };
+        let pinned = all.into_iter().map(|(_, facts)| facts.key).collect();
+        Some(Self { pinned, vouched })
+    }
+
+    fn is_shown_by(&self, shown: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> bool {
+        // What cannot be read has no key that is pinned.
+        if Facts::of(shown).is_ok_and(|facts| self.pinned.contains(&facts.key)) {
+            return true;
+        }
+        let Some((authorities, name)) = &self.vouched else {
+            return false;
+        };
+        let vouched = authorities.verify_client_cert(shown, others, UnixTime::now());
+        let named = ParsedCertificate::try_from(shown).and_then(|read| verify_server_name(&read, name));
+        vouched.is_ok() && named.is_ok()
+    }
+}
+
+fn vouched(
+    roots: RootCertStore,
+    name: &str,
+    key: &str,
+    found: &mut Findings,
+) -> Option<(Arc<dyn ClientCertVerifier>, ServerName<'static>)> {
+    let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    let built = built.map_err(|error| found.problem(Code::CertificateUnusable, key, error));
+    // The configuration has seen that it is a host's name.
+    let name = ServerName::try_from(name.to_owned());
+    let name = name.map_err(|error| found.problem(Code::CertificateUnusable, key, error));
+    Some((built.ok()?, name.ok()?))
+}
+
+/// Takes whatever certificate, from a client that has its key.
+pub(super) fn whoever(provider: Arc<CryptoProvider>) -> Arc<dyn ClientCertVerifier> {
+    Arc::new(Whoever(provider))
+}
+
+#[derive(Debug)]
+struct Whoever(Arc<CryptoProvider>);
+
+impl ClientCertVerifier for Whoever {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, TlsError> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
