@@ -355,3 +355,40 @@ fn check_finds_a_certificate_that_is_none() {
         "{said}"
     );
 }
+
+/// Whether the door over TCP shows a certificate that `authority` vouches for.
+fn door_is_good(address: &str, authority: &Authority) -> bool {
+    let mut openssl = Command::new("openssl");
+    openssl.args(["s_client", "-connect", address, "-verify_return_error", "-CAfile"]);
+    let output = openssl.arg(authority.file()).stdin(Stdio::null()).output();
+    let output = output.expect("openssl runs");
+    String::from_utf8_lossy(&output.stdout).contains("Verify return code: 0 (ok)")
+}
+
+#[test]
+fn the_door_shows_a_new_certificate_after_a_reload_too() {
+    if !tools::have_programs(&["openssl"]) {
+        return;
+    }
+    let (old, new) = (Authority::new(), Authority::new());
+    let peer = Peer::start();
+    let mut relay = Relay::stopped(&config(
+        &peer,
+        "[control]\nlisten = '127.0.0.1:0'\ncertificate = 'door.pem'\nkey = 'door.key'\n",
+    ));
+    let place = |relay: &Relay, authority: &Authority| {
+        let issued = authority.issue("mm4.hub.example");
+        std::fs::copy(issued.certificate, relay.path("door.pem")).expect("a copy");
+        std::fs::copy(issued.key, relay.path("door.key")).expect("a copy");
+    };
+    place(&relay, &old);
+    relay.start_again();
+    let line = relay.process().line();
+    let address = line.strip_prefix("door on ").unwrap_or_else(|| panic!("{line}"));
+    assert!(door_is_good(address, &old) && !door_is_good(address, &new));
+    place(&relay, &new);
+    relay.reload();
+    eventually("the new certificate is shown", || {
+        door_is_good(address, &new).then_some(())
+    });
+}

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::{Config, Control};
 use crate::console::Names;
@@ -36,7 +37,6 @@ use crate::spool::{Operator, Spool};
 use crate::vitals::{Standing, Vitals};
 
 use super::alarms::Alarms;
-use super::certificates::server_tls;
 use super::compare::changes;
 use super::metrics::Life;
 use super::prepare::{Asking, Beside, prepare};
@@ -102,7 +102,7 @@ impl Seen {
 impl Door {
     pub async fn open(
         folder: &Path,
-        over_tcp: Option<&Control>,
+        over_tcp: Option<(&Control, Option<Arc<ArcSwap<ServerConfig>>>)>,
         seen: Seen,
         vitals: &Arc<Vitals>,
     ) -> anyhow::Result<Self> {
@@ -129,8 +129,8 @@ impl Door {
             async move { recent.watch(&desk).await }
         });
         let (mut serving, mut address) = (vec![serving, watching], None);
-        if let Some(control) = over_tcp {
-            let tcp = Arc::new(open_tcp(control).await?);
+        if let Some((control, tls)) = over_tcp {
+            let tcp = Arc::new(open_tcp(control, tls).await?);
             address = Some(tcp.listener.local_addr()?);
             let desk = Arc::clone(&desk);
             serving.push(vitals.keep("door over TCP", move || {
@@ -169,15 +169,10 @@ impl Door {
     }
 }
 
-async fn open_tcp(control: &Control) -> anyhow::Result<Tcp> {
+async fn open_tcp(control: &Control, tls: Option<Arc<ArcSwap<ServerConfig>>>) -> anyhow::Result<Tcp> {
     let listen = control.listen;
     let listener = TcpListener::bind(listen).await;
     let listener = listener.with_context(|| format!("the door cannot listen on {listen} ([control] listen)"))?;
-    let tls = control
-        .tls
-        .as_ref()
-        .map(|(certificate, key)| server_tls(certificate, key));
-    let tls = tls.transpose()?.map(|tls| TlsAcceptor::from(Arc::new(tls)));
     let names = Names::new(control.hosts.iter().cloned());
     let hosts: NamedHosts = Arc::new(move |request| {
         let admitted = names.admit(request.version(), request.uri(), request.headers());

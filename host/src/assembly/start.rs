@@ -183,7 +183,8 @@ impl Running {
         let at = listeners.iter().map(|it| (it.address, it.side)).collect();
         let at = (at, console.as_ref().map(Console::address));
         let seen = Seen::of((&relay, &database), (life, alarms), &current, at, (file, setup.orders));
-        let control = ControlDoor::open(&folder, over_tcp.as_ref(), seen, &vitals).await?;
+        let over_tcp = over_tcp.as_ref().map(|control| (control, certificates.door()));
+        let control = ControlDoor::open(&folder, over_tcp, seen, &vitals).await?;
         Ok(Self {
             relay,
             database,

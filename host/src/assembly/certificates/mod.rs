@@ -15,7 +15,7 @@ use mm4relay_engine::read_file;
 use tokio_rustls::rustls::crypto::{self, CryptoProvider};
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError, ServerConfig};
 
-use crate::config::{self, Code, Config, LoginTo, Peer, ServerTls};
+use crate::config::{self, Code, Config, LoginTo, Peer};
 use crate::message::{Password, PeerName, TlsTo};
 use crate::protocol::smtp::AuthCredentials;
 use crate::sync::lock;
@@ -28,6 +28,8 @@ use trust::Trust;
 /// Everything that TLS needs, replaced in its place when the files change.
 pub(crate) struct Certificates {
     server: Option<Arc<ArcSwap<ServerConfig>>>,
+    /// The door's over TCP.
+    door: Option<Arc<ArcSwap<ServerConfig>>>,
     /// Whose certificate is whose, among those who come.
     clients: Arc<ArcSwap<Clients>>,
     towards: Mutex<HashMap<PeerName, Arc<ArcSwap<ClientConfig>>>>,
@@ -40,7 +42,15 @@ impl Certificates {
     pub(crate) fn load(config: &Config, found: &mut Findings, now: SystemTime) -> Self {
         let tls = config.tls.as_ref();
         let clients = Clients::read(&config.peers, found, now);
-        let server = tls.and_then(|tls| server(tls, &clients, found, now));
+        let server = tls.and_then(|tls| {
+            let files = [&*tls.certificate, &*tls.key];
+            serve((files, ["tls.certificate", "tls.key"]), Some(&clients), found, now)
+        });
+        let door = config.control.as_ref().and_then(|control| control.tls.as_ref());
+        let door = door.and_then(|(certificate, key)| {
+            let keys = ["control.certificate", "control.key"];
+            serve(([certificate, key], keys), None, found, now)
+        });
         let mut all = HashMap::new();
         for peer in &config.peers {
             if let Some(client) = towards(peer, found, now) {
@@ -55,6 +65,7 @@ impl Certificates {
         Self {
             logins: Mutex::new(logins.collect()),
             server: server.map(|server| Arc::new(ArcSwap::from_pointee(server))),
+            door: door.map(|door| Arc::new(ArcSwap::from_pointee(door))),
             clients: Arc::new(ArcSwap::from_pointee(clients)),
             towards: Mutex::new(all),
         }
@@ -63,6 +74,11 @@ impl Certificates {
     /// What intake offers STARTTLS with.
     pub(crate) fn server(&self) -> Option<Arc<ArcSwap<ServerConfig>>> {
         self.server.clone()
+    }
+
+    /// What the door over TCP shows.
+    pub(crate) fn door(&self) -> Option<Arc<ArcSwap<ServerConfig>>> {
+        self.door.clone()
     }
 
     /// Whose certificate is whose: what is taken over later, too.
@@ -82,8 +98,10 @@ impl Certificates {
 
     /// Takes over what was loaded anew. Sessions that are encrypted already stay as they are.
     pub(crate) fn take_over(&self, new: Self) {
-        if let (Some(server), Some(new)) = (&self.server, &new.server) {
-            server.store(new.load_full());
+        for (server, new) in [(&self.server, &new.server), (&self.door, &new.door)] {
+            if let (Some(server), Some(new)) = (server, new) {
+                server.store(new.load_full());
+            }
         }
         self.clients.store(new.clients.load_full());
         replace(&self.logins, &new.logins);
@@ -126,10 +144,15 @@ fn serve_with(identity: Identity, clients: Option<&Clients>) -> Result<ServerCon
     builder.with_single_cert(identity.chain, identity.key)
 }
 
-fn server(tls: &ServerTls, clients: &Clients, found: &mut Findings, now: SystemTime) -> Option<ServerConfig> {
-    let (files, keys) = ([&*tls.certificate, &*tls.key], ["tls.certificate", "tls.key"]);
+/// What is shown with these files, which are the values of these keys.
+fn serve(
+    (files, keys): ([&Path; 2], [&str; 2]),
+    clients: Option<&Clients>,
+    found: &mut Findings,
+    now: SystemTime,
+) -> Option<ServerConfig> {
     let identity = Identity::read(files, keys, found, now)?;
-    let built = serve_with(identity, Some(clients));
+    let built = serve_with(identity, clients);
     built
         .map_err(|error| found.problem(Code::CertificateUnusable, keys[1], no_pair(&error, files)))
         .ok()

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
@@ -17,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use super::guard::Guard;
 use super::sessions::{Entrance, Sessions};
@@ -29,8 +31,8 @@ pub type NamedHosts = Arc<dyn Fn(&Request) -> Result<(), String> + Send + Sync>;
 /// A way in.
 pub struct Tcp {
     pub listener: TcpListener,
-    /// `None` on loopback only.
-    pub tls: Option<TlsAcceptor>,
+    /// `None` on loopback only. May be replaced at any time; new connections use it.
+    pub tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub hosts: NamedHosts,
 }
 
@@ -66,7 +68,8 @@ impl Tcp {
                         let entry = Arc::clone(&entry);
                         async move { entry.admit(from, request, next).await }
                     };
-                    let (routes, tls) = (routes.clone().layer(middleware::from_fn(admit)), self.tls.clone());
+                    let routes = routes.clone().layer(middleware::from_fn(admit));
+                    let tls = self.tls.as_ref().map(|tls| TlsAcceptor::from(tls.load_full()));
                     at_work.spawn(async move {
                         talk(stream, tls, routes).await;
                         drop(place);
