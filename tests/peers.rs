@@ -324,3 +324,32 @@ fn connections_beyond_what_was_agreed_upon_are_told_to_come_back() {
     second.expect_end();
     first.say("NOOP").expect("250");
 }
+
+#[test]
+fn bare_line_ends_of_a_peer_that_is_known_for_them_leave_as_crlf_and_end_nothing() {
+    let peer = Peer::start();
+    let config = config(&peer, "").replace(
+        "name = \"operator-a\"",
+        "quirks = [\"bare-line-ends\"]\nname = \"operator-a\"",
+    );
+    let relay = Relay::start(&config);
+    let message = sample::with_body("k1", &[], b"one\r\n.\r\nMAIL FROM:<1@mms.a.example>\r\ntwo\r\n");
+    let text = String::from_utf8(message.clone()).expect("UTF-8");
+    let mut client = relay.client();
+    client.say(&format!("MAIL FROM:<{}>", sample::FROM)).expect("250");
+    client.say(&format!("RCPT TO:<{}>", sample::TO)).expect("250");
+    client.say("DATA").expect("354");
+    // As its disk has it, dots doubled.
+    client.send(text.replace("\r\n", "\n").replace("\n.\n", "\n..\n").as_bytes());
+    client.send(b"\r\n.\r\n");
+    client.expect("250 2.0.0");
+    let arrived = peer.wait_for(1)[0].without_trace().to_vec();
+    assert_eq!(String::from_utf8_lossy(&arrived).trim_end(), text.trim_end());
+    let mut other = relay.client();
+    other.say("MAIL FROM:<1@mms.b.example>").expect("250");
+    other.say("RCPT TO:<2@mms.b.example>").expect("250");
+    other.say("DATA").expect("354");
+    other.send(b"A: b\n\nbody\r\n.\r\n");
+    other.expect("550 5.6.11");
+    other.expect_end();
+}

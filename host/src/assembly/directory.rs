@@ -203,6 +203,7 @@ fn senders(config: &Config) -> HashMap<PeerName, SenderProfile> {
         login_required: peer.login.is_some(),
         certificate_required: peer.tls.client_ca.is_some(),
         talks_early: peer.has(Quirk::TalksEarly),
+        mends_line_ends: peer.has(Quirk::BareLineEnds),
         unknown_types_pass: peer.mm4.unknown_types == UnknownTypes::Pass,
     };
     let peers = config.peers.iter();

@@ -30,13 +30,13 @@ pub(super) struct Reception {
 impl Reception {
     /// Behind DATA.
     pub(super) fn behind_data(transaction: &Transaction, peers: usize, options: &Options) -> Self {
-        let reader = DataReader::new(limits(transaction, options));
+        let reader = DataReader::new(limits(transaction, options)).mending(transaction.terms.mends_line_ends);
         Self::of(reader, transaction, peers, options)
     }
 
     /// In chunks.
     pub(super) fn in_chunks(transaction: &Transaction, peers: usize, options: &Options) -> Self {
-        let reader = DataReader::of_chunks(limits(transaction, options));
+        let reader = DataReader::of_chunks(limits(transaction, options)).mending(transaction.terms.mends_line_ends);
         Self::of(reader, transaction, peers, options)
     }
 

@@ -154,6 +154,8 @@ pub struct SenderTerms {
     pub line: Option<u64>,
     /// The peer's messages are taken over TLS only.
     pub tls_required: bool,
+    /// A bare CR or LF in its messages is a line end.
+    pub mends_line_ends: bool,
 }
 
 impl SenderTerms {
@@ -164,6 +166,7 @@ impl SenderTerms {
             message: None,
             line: None,
             tls_required: false,
+            mends_line_ends: false,
         }
     }
 }

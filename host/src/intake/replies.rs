@@ -237,6 +237,7 @@ pub(super) fn no_recipients() -> Reply {
 
 pub(super) fn command_error(error: &CommandError) -> Reply {
     let (code, detail) = match error {
+        CommandError::NotAsciiAddress => return Reply::new(553, Some((6, 7)), error.to_string()),
         CommandError::Unknown | CommandError::NotAscii => (500, 2),
         CommandError::NotOffered(_) | CommandError::Hopeless(_) => (502, 1),
         CommandError::Syntax(_) | CommandError::BadParameter { .. } | CommandError::UncountedChunk => (501, 4),

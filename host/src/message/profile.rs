@@ -104,6 +104,8 @@ pub enum Quirk {
     OneRecipientPerTransaction,
     /// It does not wait for the answer to EHLO or DATA, nor for the greeting.
     TalksEarly,
+    /// It ends lines of messages in a bare CR or LF: these are taken for line ends.
+    BareLineEnds,
 }
 
 /// `content-class`: what the peer's subscribers can show (OMA MMS Conformance Document).
@@ -254,6 +256,7 @@ impl Choice for Quirk {
         ("no-ehlo", Self::NoEhlo),
         ("one-recipient-per-transaction", Self::OneRecipientPerTransaction),
         ("talks-early", Self::TalksEarly),
+        ("bare-line-ends", Self::BareLineEnds),
     ];
 }
 

@@ -203,6 +203,7 @@ impl Handler for Door {
             message: Some(profile.message),
             line: Some(profile.line),
             tls_required: profile.tls_required,
+            mends_line_ends: profile.mends_line_ends,
             ..SenderTerms::new(peer)
         })
     }
@@ -283,6 +284,7 @@ pub(crate) struct SenderProfile {
     /// It has a certificate.
     pub(crate) certificate_required: bool,
     pub(crate) talks_early: bool,
+    pub(crate) mends_line_ends: bool,
     pub(crate) unknown_types_pass: bool,
 }
 

@@ -76,8 +76,8 @@ fn a_wrong_word_is_answered_with_the_right_ones() {
         [
             "mode is \"preacknowledge\": expected one of transparent, pre-acknowledge (did you mean pre-acknowledge?)",
             "quirks[0] is \"no-helo\": expected one of ids-quoted, to-without-type, no-ehlo, \
-             one-recipient-per-transaction, talks-early (did you mean no-ehlo?)",
-            "quirks[1] is 7: expected one of ids-quoted, to-without-type, no-ehlo, one-recipient-per-transaction, talks-early",
+             one-recipient-per-transaction, talks-early, bare-line-ends (did you mean no-ehlo?)",
+            "quirks[1] is 7: expected one of ids-quoted, to-without-type, no-ehlo, one-recipient-per-transaction, talks-early, bare-line-ends",
             "version is \"6.16\": expected a version, such as \"6.16.0\"",
             "extensions[0] is \"CHUNKING\": expected one of PIPELINING, 8BITMIME, SIZE",
             "rate is \"20\": expected a number of messages and a time, from \"1/min\" to \"100000/s\", such as \"20/s\" or \

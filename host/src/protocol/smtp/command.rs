@@ -79,6 +79,9 @@ pub enum CommandError {
     UncountedChunk,
     #[error("a command line may hold only ASCII characters")]
     NotAscii,
+    /// SMTPUTF8 (RFC 6531) is not offered: MM4 addresses are numbers, and most next hops could not be given another one.
+    #[error("SMTPUTF8 is not offered here: an address may hold only ASCII characters")]
+    NotAsciiAddress,
     #[error("write it as: {0}")]
     Syntax(&'static str),
     #[error("parameter {0} is not known here")]
@@ -107,11 +110,8 @@ const MAX_HOST_OCTETS: usize = 255;
 impl<'a> Command<'a> {
     /// Takes a line without its CRLF.
     pub fn parse(line: &'a [u8]) -> Result<Self, CommandError> {
-        let text = std::str::from_utf8(line)
-            .ok()
-            .filter(|text| text.is_ascii())
-            .ok_or(CommandError::NotAscii)?
-            .trim_end_matches([' ', '\t']);
+        let text = std::str::from_utf8(line).ok().filter(|text| text.is_ascii());
+        let text = text.ok_or_else(|| not_ascii(line))?.trim_end_matches([' ', '\t']);
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         let rest = rest.trim_start_matches(' ');
         let is = |name: &str| verb.eq_ignore_ascii_case(name);
@@ -132,6 +132,14 @@ impl<'a> Command<'a> {
             _ if is("VRFY") => Ok(Self::Vrfy),
             _ => Err(not_a_command(verb)),
         }
+    }
+}
+
+fn not_ascii(line: &[u8]) -> CommandError {
+    let verb = line.get(..5).map(<[u8]>::to_ascii_uppercase);
+    match verb.as_deref() {
+        Some(b"MAIL " | b"RCPT ") => CommandError::NotAsciiAddress,
+        _ => CommandError::NotAscii,
     }
 }
 

@@ -8,6 +8,10 @@
 //! the same: the next hop may get it behind DATA. A CR at the end of one chunk and an LF at the beginning of the next are one
 //! line end, so the same machine reads both.
 
+//!
+//! Some old systems end lines as their disk does. For a peer that is known to, a bare CR or LF is taken for a line end and leaves as
+//! CRLF ([`DataReader::mending`]). The end of the message is the same as ever: a dot behind a bare line end never ends anything.
+
 use memchr::memchr3;
 
 /// How much of a message is taken. All in octets, counted after dot-unstuffing.
@@ -25,6 +29,10 @@ pub struct DataLimits {
 pub struct DataReader {
     limits: DataLimits,
     framing: Framing,
+    /// Bare CRs and LFs become line ends.
+    mends: bool,
+    /// The line that the reader is in began behind one of those.
+    behind_bare: bool,
     place: Place,
     error: Option<DataError>,
     /// Payload so far, up to and including what exceeded a limit.
@@ -80,6 +88,8 @@ enum Place {
     Inside,
     /// Behind a CR.
     Cr,
+    /// Behind an LF that stands behind no CR, and is to become a line end.
+    Lf,
     Ended,
 }
 
@@ -99,12 +109,20 @@ impl DataReader {
         Self {
             limits,
             framing,
+            mends: false,
+            behind_bare: false,
             place: Place::LineStart,
             error: None,
             size: 0,
             line: 0,
             in_header: true,
         }
+    }
+
+    /// Takes bare CRs and LFs for line ends.
+    #[must_use]
+    pub fn mending(self, mends: bool) -> Self {
+        Self { mends, ..self }
     }
 
     /// Takes what belongs to the message from the front of `input`, and hands its payload to `sink` in as few runs as
@@ -125,22 +143,41 @@ impl DataReader {
                     run = at;
                     self.place = Place::DotCr;
                 }
-                (Place::DotCr, b'\n') => {
+                (Place::DotCr, b'\n') if !self.behind_bare => {
                     at += 1;
                     run = at;
                     self.place = Place::Ended;
                 }
+                (Place::DotCr, b'\n') => {
+                    at += 1;
+                    run = at;
+                    self.mend(b"\r\n", &mut sink);
+                    self.behind_bare = false;
+                }
                 (Place::Cr, b'\n') => {
                     at += 1;
                     self.end_line(at - run);
-                    self.place = Place::LineStart;
+                    (self.place, self.behind_bare) = (Place::LineStart, false);
+                }
+                (Place::DotCr, _) if self.mends => self.mend(b"\r\n", &mut sink),
+                (Place::Cr, _) if self.mends => {
+                    self.pay(&input[run..at], &mut sink);
+                    run = at;
+                    self.mend(b"\n", &mut sink);
                 }
                 (Place::DotCr | Place::Cr, _) => {
                     self.fail(DataError::BareCr);
                     self.place = Place::Inside;
                 }
-                (Place::LineStart | Place::Dot | Place::Inside, _) => at = self.inside(input, at),
-                (Place::Ended, _) => break,
+                (Place::LineStart | Place::Dot | Place::Inside, _) => {
+                    at = self.inside(input, at);
+                    if self.place == Place::Lf {
+                        self.pay(&input[run..at - 1], &mut sink);
+                        run = at;
+                        self.mend(b"\r\n", &mut sink);
+                    }
+                }
+                (Place::Ended | Place::Lf, _) => break,
             }
         }
         self.pay(&input[run..at], &mut sink);
@@ -154,7 +191,10 @@ impl DataReader {
     /// line too.
     pub fn finish(&mut self, sink: impl FnMut(&[u8])) {
         match self.place {
-            Place::Cr => self.fail(DataError::BareCr),
+            Place::Cr if !self.mends => self.fail(DataError::BareCr),
+            Place::Cr => {
+                self.read(b"\n", sink);
+            }
             Place::Inside => {
                 self.read(b"\r\n", sink);
             }
@@ -172,6 +212,13 @@ impl DataReader {
         self.size
     }
 
+    /// Ends a line that a bare CR or LF has ended, with what it lacks.
+    fn mend(&mut self, missing: &[u8], sink: &mut impl FnMut(&[u8])) {
+        self.pay(missing, sink);
+        self.end_line(0);
+        (self.place, self.behind_bare) = (Place::LineStart, true);
+    }
+
     /// Skips to the next octet that matters, or to the end, and returns where that is.
     #[inline]
     fn inside(&mut self, input: &[u8], from: usize) -> usize {
@@ -184,6 +231,7 @@ impl DataReader {
         self.lengthen(skipped);
         match rest[skipped] {
             b'\r' => self.place = Place::Cr,
+            b'\n' if self.mends => self.place = Place::Lf,
             b'\n' => self.fail(DataError::BareLf),
             _ => self.fail(DataError::Nul),
         }

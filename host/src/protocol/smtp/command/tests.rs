@@ -112,6 +112,8 @@ fn other_verbs_are_told_apart_by_what_may_follow_them() {
     assert_eq!(parse("etrn x"), Err(CommandError::NotOffered("ETRN")));
     assert_eq!(parse("POST / HTTP/1.1"), Err(CommandError::Hopeless("POST")));
     assert_eq!(Command::parse(b"NOOP \xff"), Err(CommandError::NotAscii));
+    let address = "rcpt TO:<\u{fc}@b.example>";
+    assert_eq!(parse(address), Err(CommandError::NotAsciiAddress));
 }
 
 #[test]

@@ -250,6 +250,67 @@ proptest! {
     }
 }
 
+/// The message in `input` whose line ends are mended, by definition instead of by machine; and where it ends.
+fn mended_by_definition(input: &[u8]) -> (Vec<u8>, Option<usize>) {
+    let whole = [b"\r\n", input].concat();
+    let end = whole.windows(5).position(|w| w == b"\r\n.\r\n");
+    let message = &whole[2..end.map_or(whole.len(), |end| end + 2).max(2)];
+    let text = String::from_utf8_lossy(message)
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
+    let lines = text
+        .split_inclusive('\n')
+        .map(|line| line.strip_prefix('.').unwrap_or(line));
+    let mended = lines.collect::<String>().replace('\n', "\r\n");
+    (mended.into_bytes(), end.map(|end| end + 3))
+}
+
+fn mended(input: &[u8], cuts: &[usize]) -> (Vec<u8>, Option<usize>) {
+    let mut reader = DataReader::new(LIMITS).mending(true);
+    let (mut payload, mut consumed) = (Vec::new(), 0);
+    for to in cuts.iter().copied().chain([input.len()]) {
+        let progress = reader.read(&input[consumed..to], |run| payload.extend_from_slice(run));
+        consumed += progress.consumed;
+        if progress.ended {
+            assert_eq!(reader.error(), None);
+            return (payload, Some(consumed));
+        }
+    }
+    (payload, None)
+}
+
+#[test]
+fn mended_line_ends_smuggle_nothing_at_any_split() {
+    for sequence in &SMUGGLED[..10] {
+        let input = format!("Subject: first\r\n\r\nhello{sequence}{SECOND}QUIT\r\n");
+        let end = input.len() - "QUIT\r\n".len();
+        for cut in 0..input.len() {
+            let (payload, ended) = mended(input.as_bytes(), &[cut]);
+            assert_eq!(ended, Some(end), "{sequence:?} split at {cut}");
+            let text = String::from_utf8(payload).unwrap();
+            assert!(
+                text.contains("MAIL FROM") && !text.contains("QUIT"),
+                "{sequence:?} split at {cut}"
+            );
+            let bare = text.replace("\r\n", "");
+            assert!(!bare.contains(['\r', '\n']), "{sequence:?} split at {cut}: {text:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn mended_messages_are_what_the_definition_says(
+        input in prop::collection::vec(prop::sample::select(b"\r\r\r\n\n\n..a".to_vec()), 0..40),
+        cuts in prop::collection::vec(0usize..45, 0..4),
+    ) {
+        let input = [input.as_slice(), b"\r\n.\r\n"].concat();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(input.len())).collect();
+        cuts.sort_unstable();
+        prop_assert_eq!(mended(&input, &cuts), mended_by_definition(&input));
+    }
+}
+
 /// Run it by name; it prints, and fails below 1 GB/s.
 #[test]
 #[ignore = "a measurement"]
