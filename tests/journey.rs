@@ -267,3 +267,32 @@ fn jpeg_size(image: &[u8]) -> (u16, u16) {
         at += 2 + usize::from(length);
     }
 }
+
+#[test]
+fn a_message_in_chunks_arrives_octet_for_octet_and_what_it_smuggles_is_refused() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, ""));
+    let message = sample::with_body("k1", &[], b".\r\n..\r\nQUIT\r\n.\r\nMAIL FROM:<1@mms.a.example>\r\n");
+    let mut client = Conversation::open(relay.address());
+    assert!(client.say("EHLO client.example").expect("250").contains("CHUNKING"));
+    let envelope = format!("MAIL FROM:<{}>\r\nRCPT TO:<{}>\r\n", sample::FROM, sample::TO);
+    // All of it at once, as PIPELINING allows, in chunks that end anywhere.
+    let mut said = envelope.clone().into_bytes();
+    for chunk in message.chunks(600) {
+        said.extend_from_slice(format!("BDAT {}\r\n", chunk.len()).as_bytes());
+        said.extend_from_slice(chunk);
+    }
+    said.extend_from_slice(b"BDAT 0 LAST\r\n");
+    client.send(&said);
+    for _ in 0..2 + message.len().div_ceil(600) {
+        client.expect("250");
+    }
+    assert!(client.reply().ends_with("accepted"));
+    assert_eq!(peer.wait_for(1)[0].without_trace(), message);
+    client.send(envelope.as_bytes());
+    client.expect("250");
+    client.expect("250");
+    client.send(b"BDAT 28 LAST\r\nA: b\r\n\r\nhello\n.\r\nMAIL FROM:<");
+    client.expect("550 5.6.11");
+    client.expect_end();
+}
