@@ -3,9 +3,11 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::message::MmsAddress;
-use crate::protocol::smtp::outbound::{self, DotStuffer, Extensions};
 use crate::protocol::proxy::{self, ProxyHeader};
-use crate::protocol::smtp::{Command, DataLimits, DataReader, Found, LineReader, Login, LoginStep, MAX_REPLY_OCTETS, Reply, ReplyReader};
+use crate::protocol::smtp::outbound::{self, DotStuffer, Extensions};
+use crate::protocol::smtp::{
+    Command, DataLimits, DataReader, Found, LineReader, Login, LoginStep, MAX_REPLY_OCTETS, Reply, ReplyReader,
+};
 
 pub fn smtp(octets: &[u8]) {
     let Some((cut, stream)) = octets.split_first() else {
@@ -201,7 +203,10 @@ pub fn proxy(octets: &[u8]) {
     for login in [Login::Plain, Login::LoginName] {
         if let Ok(LoginStep::Done(credentials)) = login.answer(&octets[whole..]) {
             let wire = credentials.plain();
-            assert!(matches!(Command::parse(wire.trim_end().as_bytes()), Ok(Command::Auth { .. })));
+            assert!(matches!(
+                Command::parse(wire.trim_end().as_bytes()),
+                Ok(Command::Auth { .. })
+            ));
         }
     }
 }
