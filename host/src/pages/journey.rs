@@ -264,8 +264,10 @@ impl Event {
         let holders = self.held_by.iter();
         lines.extend(holders.map(|holder| format!("held by {}: {}", holder.plugin, holder.reason)));
         lines.extend(self.changes.iter().cloned());
-        if let Some((first, last)) = self.charging_records {
-            lines.push(format!("charging records {} to {}", grouped(first), grouped(last)));
+        match self.charging_records {
+            Some((first, last)) if first == last => lines.push(format!("charging record {}", grouped(first))),
+            Some((first, last)) => lines.push(format!("charging records {} to {}", grouped(first), grouped(last))),
+            None => {}
         }
         lines.retain(|line| !line.is_empty());
         lines
