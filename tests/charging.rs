@@ -12,12 +12,17 @@ const REPORT: &str = "X-Mms-Delivery-Report: Yes";
 
 /// Operators whose messages of any type pass, and the plug-in once for each role, under the role's name.
 fn exchange() -> Exchange {
+    exchange_with("")
+}
+
+/// As [`exchange`], with plug-ins behind those.
+fn exchange_with(more: &str) -> Exchange {
     let link = |role: &&str| {
         Link::bundled("charging", &format!("role = {role:?}"))
             .named(role)
             .to_string()
     };
-    let links: String = ROLES.iter().map(link).collect();
+    let links = ROLES.iter().map(link).collect::<String>() + more;
     Exchange::on(&Terms {
         a: "unknown-types = \"pass\"\nbounces = false",
         // Nobody answers: what asks for a response has its record then.
@@ -177,14 +182,83 @@ fn every_quirk_has_its_records_on_every_occasion_in_every_role() {
     assert_eq!(mm1["read-reply-requested"], true, "{mm1}");
 }
 
+/// A plug-in behind those that charge, which does this with every request.
+fn screen(then: &str) -> String {
+    let rule =
+        format!("[[plugin.settings.rules]]\nname = \"all\"\nwhen = {{ originators = [\"*\"] }}\nthen = {then:?}\n");
+    Link::bundled("screen", &rule).to_string()
+}
+
+/// Held, and so answered 250; then released, and refused by what the plug-in says by then.
+#[test]
+fn every_request_that_is_refused_after_its_250_has_the_records_of_its_arrival_in_every_role() {
+    let exchange = exchange_with(&screen("hold"));
+    let mut quirks = quirks();
+    quirks.retain(|quirk| quirk.kind == "MM4_forward.REQ");
+    assert!(quirks.len() >= 20, "{} messages: some are missing", quirks.len());
+    let mut client = exchange.client();
+    let mut sent: BTreeMap<String, &Quirk> = BTreeMap::new();
+    for (number, quirk) in quirks.iter().enumerate() {
+        let answer = client.transaction(sample::FROM, &[sample::TO], &alone(&quirk.message, number));
+        assert!(answer.starts_with("250 2.0.0 "), "{}: {answer}", quirk.name);
+        sent.insert(answer.split(' ').nth(2).expect("an id").to_owned(), quirk);
+    }
+    let asking = quirks.iter().filter(|quirk| asks_for_a_response(quirk)).count();
+    // Whoever asks has heard that it was taken.
+    exchange.a.wait_for(asking);
+    assert!(
+        exchange
+            .relay
+            .charging_records()
+            .iter()
+            .all(|record| !sent.contains_key(&id_of(record)))
+    );
+    let path = exchange.relay.path("relay.toml");
+    let config = std::fs::read_to_string(&path).expect("a configuration");
+    std::fs::write(&path, config.replace("then = \"hold\"", "then = \"refuse\"")).expect("a writable folder");
+    exchange.relay.reload();
+    exchange.wait_for_log("configuration reloaded");
+    exchange.relay.print(&["queue", "release", "--all"]);
+
+    let records = eventually("every message has its records", || {
+        let mut records = exchange.relay.charging_records();
+        records.retain(|record| sent.contains_key(&id_of(record)));
+        (records.len() >= 4 * sent.len()).then_some(records)
+    });
+    let mut found: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for record in &records {
+        let quirk = sent[&id_of(record)];
+        let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
+        let (kind, status) = (text("record-type"), text("status-code"));
+        let heard = match (kind.as_str(), asks_for_a_response(quirk)) {
+            ("relay-failed", _) => "",
+            (_, true) => "Ok",
+            (_, false) => "Error-service-denied",
+        };
+        assert_eq!(status, heard, "{}: {record}", quirk.name);
+        assert_eq!(text("message-type"), quirk.kind, "{}", quirk.name);
+        assert!(!text("components").is_empty(), "{}: {record}", quirk.name);
+        found.entry(id_of(record)).or_default().push((text("plugin"), kind));
+    }
+    let wanted = [
+        ("originator", "relay-failed"),
+        ("recipient", "r4f"),
+        ("relay", "relay-failed"),
+        ("relay", "relay-in"),
+    ];
+    for (id, mut records) in found {
+        records.sort();
+        let records: Vec<(&str, &str)> = records
+            .iter()
+            .map(|(role, kind)| (role.as_str(), kind.as_str()))
+            .collect();
+        assert_eq!(records, wanted, "{}", sent[&id].name);
+    }
+}
+
 /// What the originator of a request may hear, when the next hop takes it and never answers, or refuses it.
 fn answered(quirk: &Quirk, arrives: bool) -> &'static [&'static str] {
-    let asks = String::from_utf8_lossy(&quirk.message).to_ascii_lowercase();
-    let asks = asks.lines().any(|line| {
-        let name = line.split(':').next().unwrap_or_default().trim();
-        name == "x-mms-ack-request" && line.contains("yes")
-    });
-    match (arrives, asks) {
+    match (arrives, asks_for_a_response(quirk)) {
         (true, false) => &["Ok"],
         (true, true) => &["Error-network-problem"],
         (false, _) => &[
@@ -193,6 +267,14 @@ fn answered(quirk: &Quirk, arrives: bool) -> &'static [&'static str] {
             "Error-sending-address-unresolved",
         ],
     }
+}
+
+fn asks_for_a_response(quirk: &Quirk) -> bool {
+    let text = String::from_utf8_lossy(&quirk.message).to_ascii_lowercase();
+    text.lines().any(|line| {
+        let name = line.split(':').next().unwrap_or_default().trim();
+        name == "x-mms-ack-request" && line.contains("yes")
+    })
 }
 
 /// The relay's id of the message that a record is about.

@@ -370,6 +370,13 @@ declare module "mm4:filter/message@0.1.0" {
     /** The configured name of the peer that asked. */
     source: string;
   }
+  /** The relay's own refusal of a message, as a response to it says it. */
+  export interface LateRefusal {
+    /** `X-Mms-Request-Status-Code`: `Error-service-denied`, ... */
+    status: string;
+    /** `X-Mms-Status-Text`. At most 512 octets; `none` where the sender learns the status alone. */
+    text?: string | null | undefined;
+  }
   /** Costs nothing worth mentioning; call it as often as you like. */
   export function current(): Summary;
   /** The envelope sender. `none` is the null sender `<>`. */
@@ -404,6 +411,16 @@ declare module "mm4:filter/message@0.1.0" {
    * As young as `field`.
    */
   export function answered(): Request | null | undefined;
+  /**
+   * On an `outcome` that is `failed`: that it is about a message which the relay refused as a whole after its sender
+   * had heard `250`, and what the refusal says. The message's plug-ins took longer than the sender waits, or it was held
+   * and released; then a plug-in, or routing, would not have it. Whatever was asked for on its `arrival` is dropped, as
+   * for every message that is refused: what is to be recorded of its arrival is recorded now. A message is refused so
+   * at most once, unless an operator retries it. `none` for every other message.
+   *
+   * Younger than `field`: a plug-in that calls it does not load into a relay without it.
+   */
+  export function refusedLate(): LateRefusal | null | undefined;
   /** The leaves of the MIME structure, in order. Empty on `outcome`. */
   export function parts(): Array<Part>;
   /**
@@ -491,10 +508,15 @@ declare module "mm4:filter/numbering@0.1.0" {
 declare module "mm4:filter/scan@0.1.0" {
   import type { Fault } from "mm4:filter/types@0.1.0";
   /**
+   * The parts that can be handed to a scanner: all of them, those too that the plug-in may not read, by the same ids and in
+   * the same order as `parts` of `message` lists them. Empty on `outcome`.
+   */
+  export function parts(): Array<number>;
+  /**
    * What that scanner finds in the part: the name that it has for it, or `none`. The call's `time` goes on while the
    * scanner works, and the scanner is left when it is over. A part that is scanned twice is read twice.
    *
-   * `invalid`: no such part, or one that the plug-in may not read; its body cannot be decoded; no scanner of that name
+   * The plug-in need not be allowed to read it. `invalid`: no such part; its body cannot be decoded; no scanner of that name
    * is configured. `limit`: the part is larger than the scanner takes. `unavailable`: the scanner did not answer, or is
    * left alone because it did not before, or has as many calls as it takes at once.
    * @throws {Fault}
@@ -624,12 +646,13 @@ declare module "mm4:filter/charging@0.1.0" {
    */
   export function emitWith(entry: ChargingRecord, more: Array<[string, string]>): void;
   /**
-   * As `emit-with`, for a record of a request that came in and whose status is the answer to it: `r4f`. On `arrival` the
-   * record is kept with the message, and is numbered and exported when it is decided what whoever asked hears: the
-   * response that they get, or what it would say, where they asked for none. That becomes its `status-code` and
-   * `status-text`, whatever stands there in `entry`. A response that does not come within `response-within` of its peer
-   * counts as `Error-network-problem`. A copy of a request waits for the answer to the first one. For messages that are
-   * no request, and on other occasions, there is nothing to wait for: then it is `emit-with`.
+   * As `emit-with`, for a record of a request that came in and whose status is the answer to it: `r4f`. On `arrival`, and
+   * where `refused-late` of `message` says something, the record is kept with the request, and is numbered and exported
+   * when it is decided what whoever asked hears: the response that they get, or what it would say, where they asked for
+   * none. That becomes its `status-code` and `status-text`, whatever stands there in `entry`. A response that does not
+   * come within `response-within` of its peer counts as `Error-network-problem`. A copy of a request waits for the answer
+   * to the first one. For messages that are no request, and on other occasions, there is nothing to wait for: then it is
+   * `emit-with`.
    *
    * Younger than `emit-with`: a plug-in that calls it does not load into a relay without it.
    * @throws {Fault}

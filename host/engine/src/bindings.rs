@@ -115,6 +115,7 @@ impl From<words::HttpResponse> for wit_http::Response {
 }
 
 same_record!(words::Request => wit_message::Request { message_type, message_id, transaction_id, source });
+same_record!(words::LateRefusal => wit_message::LateRefusal { status, text });
 
 impl From<words::Occasion> for wit::Occasion {
     fn from(occasion: words::Occasion) -> Self {

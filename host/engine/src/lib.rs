@@ -72,7 +72,7 @@ pub use surface::Memory;
 pub use verdict::{Body, Edit, Judgement, KvWrite, Verdict};
 pub use words::{
     Address, AddressKind, AskedOf, ChargingRecord, Delivery, Description, Destination, Fault, HeaderField, HttpRequest,
-    HttpResponse, Level, Measure, MeasureValue, MessageType, Network, Occasion, OccasionKind, Outcome, OutsideCall,
+    HttpResponse, LateRefusal, Level, Measure, MeasureValue, MessageType, Network, Occasion, OccasionKind, Outcome, OutsideCall,
     Part, Recipient, RecordType, Request, Response, Summary,
 };
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::words::{
-    Address, AskedOf, Fault, HeaderField, HttpRequest, HttpResponse, Level, Network, Part, Recipient, Request, Summary,
+    Address, AskedOf, Fault, HeaderField, HttpRequest, HttpResponse, LateRefusal, Level, Network, Part, Recipient, Request, Summary,
 };
 
 /// A future behind a pointer, so that traits with waiting methods can be objects.
@@ -103,6 +103,8 @@ pub trait Subject: Send + Sync + 'static {
     fn field(&self, name: &str) -> Option<String>;
     /// The request that this response answers.
     fn answered(&self) -> Option<Request>;
+    /// On an outcome: the refusal of the whole message, after its sender had heard 250.
+    fn refused_late(&self) -> Option<LateRefusal>;
     /// All header fields, in order.
     fn headers(&self) -> Vec<HeaderField>;
     /// The leaves of the MIME structure, in order.

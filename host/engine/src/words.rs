@@ -123,6 +123,15 @@ pub struct Request {
     pub source: String,
 }
 
+/// The relay's own refusal of a message, as a response to it says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateRefusal {
+    /// `X-Mms-Request-Status-Code`.
+    pub status: String,
+    /// `X-Mms-Status-Text`; at most 512 octets.
+    pub text: Option<String>,
+}
+
 /// The network that serves a telephone number. At least one of the fields is there.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mm4relay_engine::{Judgement, Occasion, OccasionKind, Outcome, RecordType, Subject};
+use mm4relay_engine::{Judgement, LateRefusal, Occasion, OccasionKind, Outcome, RecordType, Subject};
 
 use crate::message::{
     Answered, Append, Header, MessageType, MmsAddress, NextHop, Outgoing, QueueId, Recipient, Source, StreamName,
@@ -29,6 +29,8 @@ pub struct Concerned {
     pub received_at: Timestamp,
     /// In octets, as received.
     pub size: u64,
+    /// The refusal of all of it, after its sender had heard 250; nothing that was asked for on its arrival was kept.
+    pub refused_late: Option<LateRefusal>,
 }
 
 /// An outcome to be told, and to whom.
@@ -67,6 +69,7 @@ impl Concerned {
             kind: outgoing.kind,
             received_at: outgoing.received_at,
             size: outgoing.rope.content.size(),
+            refused_late: None,
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct View {
     shown: Shown,
     /// Of a response: the request that it answers.
     answered: Option<engine::Request>,
+    /// On an outcome: the refusal of all of it, after its sender had heard 250.
+    refused_late: Option<engine::LateRefusal>,
     /// Bodies that some plug-in has read, decoded once.
     decoded: Mutex<HashMap<PartId, Bytes>>,
 }
@@ -51,6 +53,7 @@ impl View {
             id: message.id.to_string(),
             summary,
             answered: message.answers.as_deref().map(request),
+            refused_late: None,
             shown: Shown::Whole(message),
             decoded: Mutex::default(),
         }
@@ -83,6 +86,7 @@ impl View {
             id: concerned.id.message().to_string(),
             summary,
             answered: answers.map(request),
+            refused_late: concerned.refused_late.clone(),
             shown,
             decoded: Mutex::default(),
         }
@@ -102,6 +106,7 @@ impl View {
         id: String,
         summary: engine::Summary,
         answered: Option<engine::Request>,
+        refused_late: Option<engine::LateRefusal>,
         header: Arc<Header>,
         envelope: Envelope,
     ) -> Self {
@@ -109,6 +114,7 @@ impl View {
             id,
             summary,
             answered,
+            refused_late,
             shown: Shown::Bare { header, envelope },
             decoded: Mutex::default(),
         }
@@ -208,6 +214,10 @@ impl Subject for View {
 
     fn answered(&self) -> Option<engine::Request> {
         self.answered.clone()
+    }
+
+    fn refused_late(&self) -> Option<engine::LateRefusal> {
+        self.refused_late.clone()
     }
 
     fn headers(&self) -> Vec<engine::HeaderField> {

@@ -137,6 +137,7 @@ fn view(call: &CallFile) -> anyhow::Result<View> {
             call.message.clone(),
             call.summary.clone(),
             call.answered.clone(),
+            call.refused_late.clone(),
             header,
             call.envelope.clone(),
         ));

@@ -14,23 +14,41 @@ const LONGEST: usize = 1024;
 /// Messages that are in memory for this at the same time.
 static READING: Semaphore = Semaphore::const_new(4);
 
-/// Adds `image/jpeg:30123 text/plain:55` to records of a request that was sent on, unless the plug-in says it itself.
-pub(super) async fn add(appends: &mut [Append], outgoing: &Outgoing) {
-    if !appends.iter().any(|append| lacks(append, outgoing)) {
+/// Where the parts are.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'a> {
+    pub(super) id: QueueId,
+    pub(super) kind: Option<MessageType>,
+    pub(super) rope: &'a Rope,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(outgoing: &'a Outgoing) -> Self {
+        Self {
+            id: outgoing.id.into(),
+            kind: outgoing.kind,
+            rope: &outgoing.rope,
+        }
+    }
+}
+
+/// Adds `image/jpeg:30123 text/plain:55` to records that an outcome of a request made, unless the plug-in says it itself.
+pub(super) async fn add(appends: &mut [Append], message: Parts<'_>) {
+    if !appends.iter().any(|append| lacks(append, message.kind)) {
         return;
     }
-    let parts = read(outgoing.rope.clone(), outgoing.id.into()).await;
+    let parts = read(message.rope.clone(), message.id).await;
     let Some(list) = listed(&parts) else { return };
-    for append in appends.iter_mut().filter(|append| lacks(append, outgoing)) {
+    for append in appends.iter_mut().filter(|append| lacks(append, message.kind)) {
         append.record[FIELD] = list.clone().into();
     }
 }
 
-fn lacks(append: &Append, outgoing: &Outgoing) -> bool {
+fn lacks(append: &Append, kind: Option<MessageType>) -> bool {
     let says = |name: &str| append.record.get(name).and_then(|value| value.as_str());
     let is_of_a_request = match says("record-type") {
-        Some("o4frq") => true,
-        Some("relay-out") => outgoing.kind == Some(MessageType::ForwardRequest),
+        Some("o4frq" | "r4f") => true,
+        Some("relay-in" | "relay-out" | "relay-failed") => kind == Some(MessageType::ForwardRequest),
         _ => false,
     };
     append.stream == StreamName::CHARGING && is_of_a_request && says(FIELD).is_none()

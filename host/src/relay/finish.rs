@@ -12,13 +12,14 @@ use std::time::Duration;
 use tokio::task::{self, JoinError, JoinSet};
 
 use crate::message::{
-    Change, Incoming, Leg, LegState, MessageId, NextHop, Piece, QueueId, Refusal, Rope, TransactionChange,
+    Change, Incoming, Leg, LegState, MessageId, MessageType, NextHop, Piece, QueueId, Refusal, Rope, TransactionChange,
 };
 use crate::pipeline::Concerned;
 use crate::spool::{Finish, Leased, Room, SpoolError, Unfinished};
 use crate::transactions::{self, Noted, What};
 
 use super::Relay;
+use super::components::{self, Parts};
 use super::plugin_outcomes::{self, HeaderIn};
 use super::run::{Run, why};
 use crate::sync::lock;
@@ -112,23 +113,30 @@ impl Relay {
 
     /// What is refused after its sender heard 250 is told to its sender as MM4 tells it, and to outcome plug-ins.
     async fn refused(&self, incoming: &Incoming, refusal: &Refusal, run: &Run) -> Finish {
-        let concerned = Concerned {
-            id: QueueId::AsReceived(incoming.id),
-            source: incoming.origin.source.clone(),
-            next_hop: NextHop::Nowhere,
-            sender: incoming.envelope.sender.clone(),
-            kind: None,
-            received_at: run.since,
-            size: incoming.content.size(),
-        };
+        let (answer, cause) = transactions::of_refusal(refusal, self.clock.now());
         let rope = Rope {
             pieces: vec![Piece::Received(0..incoming.content.size())],
             content: incoming.content.clone(),
         };
+        let id = QueueId::AsReceived(incoming.id);
+        let header = HeaderIn::Rope(&rope, id).read().await;
+        let kind = MessageType::of(&header);
+        let concerned = Concerned {
+            id,
+            source: incoming.origin.source.clone(),
+            next_hop: NextHop::Nowhere,
+            sender: incoming.envelope.sender.clone(),
+            kind,
+            received_at: incoming.origin.received_at,
+            size: incoming.content.size(),
+            // What an earlier run asked for on arrival, for other recipients, is kept.
+            refused_late: (!run.arrived).then(|| plugin_outcomes::late_refusal(&answer)),
+        };
         let recipients = incoming.envelope.recipients.clone();
-        let header = HeaderIn::Rope(&rope, concerned.id);
-        let told = plugin_outcomes::tell_refused(&run.chain, &concerned, &recipients, header, refusal).await;
-        let (answer, cause) = transactions::of_refusal(refusal, self.clock.now());
+        let header = HeaderIn::Memory(&header);
+        let mut told = plugin_outcomes::tell_refused(&run.chain, &concerned, &recipients, header, refusal).await;
+        let rope = &rope;
+        components::add(&mut told.appends, Parts { id, kind, rope }).await;
         let legs = vec![Leg::aside(
             NextHop::Nowhere,
             recipients,

@@ -11,6 +11,7 @@ use crate::protocol::mm4;
 use crate::spool::{Acceptance, Hold};
 use crate::transactions::{self, Onward};
 
+use super::components::{self, Parts};
 use super::plugin_outcomes::{self, HeaderIn};
 use super::rights::Entitled;
 use super::run::Run;
@@ -177,7 +178,7 @@ impl<'a> Gathered<'a> {
             return Ok((whole, self.legs));
         }
         for (outgoing, refusal) in &self.failed {
-            let told = plugin_outcomes::tell_refused(
+            let mut told = plugin_outcomes::tell_refused(
                 &self.run.chain,
                 &Concerned::of(outgoing),
                 &outgoing.envelope.recipients,
@@ -185,6 +186,7 @@ impl<'a> Gathered<'a> {
                 refusal,
             )
             .await;
+            components::add(&mut told.appends, Parts::of(outgoing)).await;
             self.effects.add(told);
         }
         let hold = self.held.as_ref().map(|(_, holders)| self.hold_of(holders.clone()));

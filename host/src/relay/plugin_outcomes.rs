@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mm4relay_engine::{Delivery, Outcome, Response};
+use mm4relay_engine::{Delivery, LateRefusal, Outcome, Response};
 use tokio::sync::Notify;
 
 use crate::clock::SharedClock;
 use crate::delivery::{Caused, DeliveryReport, Ended, OutcomeSink};
 use crate::message::{
-    Change, Header, LegState, MessageType, Ordinal, Outgoing, QueueId, Recipient, RecipientId, Refusal, Rope, Source,
-    TransactionChange,
+    Answer, Change, Header, LegState, MessageType, Ordinal, Outgoing, QueueId, Recipient, RecipientId, Refusal, Rope,
+    Source, TransactionChange,
 };
 use crate::pipeline::{Chain, Concerned, Effects, OutcomeTold, TellOutcome};
 use crate::protocol::mm4;
@@ -18,7 +18,7 @@ use crate::spool::{BoxFuture, Events, Leased, NewEvent, PendingEvent, Settlement
 use crate::transactions::{self, Ending, Reply, Transactions};
 use crate::versions::Catalogue;
 
-use super::components;
+use super::components::{self, Parts};
 use super::stored_outcome::{self, Untold};
 
 /// A plug-in that could not take an outcome is asked again after this long, then after twice as long, and so on.
@@ -67,7 +67,7 @@ impl OutcomeSink for Outcomes {
                     untold.push(Untold::new(&fate, left));
                 }
             }
-            components::add(&mut effects.appends, outgoing).await;
+            components::add(&mut effects.appends, Parts::of(outgoing)).await;
             let event = (!untold.is_empty()).then(|| NewEvent {
                 outcome: stored_outcome::write(&untold),
                 due: self.clock.now().plus(FIRST_RETRY),
@@ -186,7 +186,7 @@ impl Outcomes {
             }
             effects.add(told.effects);
         }
-        components::add(&mut effects.appends, &event.outgoing).await;
+        components::add(&mut effects.appends, Parts::of(&event.outgoing)).await;
         Settlement::Done {
             appends: effects.appends,
             kv: effects.kv,
@@ -222,6 +222,14 @@ pub async fn tell_refused(
     told.effects
 }
 
+/// What plug-ins are told of the answer to a message that was refused after its sender had heard 250.
+pub fn late_refusal(answer: &Answer) -> LateRefusal {
+    LateRefusal {
+        status: answer.status.clone(),
+        text: answer.text.as_deref().map(cut),
+    }
+}
+
 /// Tells everybody that a request was answered; fallback records stand in for plug-ins that fail.
 pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
     let (of, leg, answer) = (&reply.of, reply.leg(), reply.answer());
@@ -237,6 +245,7 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
         received_at: of.received_at,
         // It has left the spool.
         size: 0,
+        refused_late: None,
     };
     let header = Arc::new(transactions::header(of));
     let fate = Fate {
@@ -341,7 +350,7 @@ impl<'a> HeaderIn<'a> {
         }
     }
 
-    async fn read(self) -> Arc<Header> {
+    pub async fn read(self) -> Arc<Header> {
         match self {
             Self::Memory(header) => Arc::clone(header),
             Self::Rope(rope, id) => Arc::new(stored_header(rope.clone(), id).await),

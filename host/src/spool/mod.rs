@@ -320,17 +320,16 @@ pub enum SpoolError {
     Closed,
 }
 
+/// Those of a message's charging records that are to wait for the answer to its request.
+fn waiting(of: MessageId, appends: &[Append]) -> Vec<WaitingRecord> {
+    let waiting = appends.iter().filter(|entry| entry.when_answered).cloned();
+    waiting.map(|entry| WaitingRecord { of, entry }).collect()
+}
+
 impl Acceptance {
     /// The charging records that are to wait for the answer to the request.
     fn waiting(&self) -> Vec<WaitingRecord> {
-        let waiting = self.appends.iter().filter(|entry| entry.when_answered);
-        let of = self.id;
-        waiting
-            .map(|entry| WaitingRecord {
-                of,
-                entry: entry.clone(),
-            })
-            .collect()
+        waiting(self.id, &self.appends)
     }
 
     /// The request that the message is a copy of.

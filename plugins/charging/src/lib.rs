@@ -24,7 +24,8 @@
 //! | delivered | `MM4_delivery_report.REQ` | relay-out | | r4drq |
 //! | delivered | `MM4_read_reply_report.REQ` | relay-out | | r4rrq |
 //! | delivered | anything else | relay-out | | |
-//! | failed, expired | a message whose delivery would have made a record | relay-failed | relay-failed | relay-failed |
+//! | refused late | any | the record of its arrival | the record of its arrival | the record of its arrival |
+//! | failed, expired, refused late | a message whose delivery would have made a record | relay-failed | relay-failed | relay-failed |
 //!
 //! `relay` is for hubs: TS 32.270 knows no record for a network that only passes a message on. The other two are for a relay
 //! at the border of an MMSE that keeps the records of its R/S. Such a relay sees both directions; `inside` tells them apart: then
@@ -33,6 +34,10 @@
 //!
 //! What the relay says itself (a response, a report, a bounce) came in from nowhere: it makes no record on arrival, and
 //! when it is delivered the one of a message from inside, with `mm4relay` as its source.
+//!
+//! *Refused late* is what the relay took over, and then would not have: its plug-ins took longer than the sender waits, or it was
+//! held and released. The records of its arrival are dropped with whatever else was asked for there, so they are made when it is
+//! refused, with the status that the sender hears.
 //!
 //! # Fields
 //!
@@ -95,7 +100,12 @@ impl Plugin for Charging {
     fn outcome(settings: &Settings, outcome: &Outcome) -> Result<(), Fault> {
         match outcome {
             Outcome::Delivered(delivery) => record(settings, &Event::Delivered(delivery)),
-            Outcome::Failed(delivery) | Outcome::Expired(delivery) => record(settings, &Event::Failed(delivery)),
+            Outcome::Failed(delivery) | Outcome::Expired(delivery) => {
+                if let Some(refusal) = message::refused_late() {
+                    record(settings, &Event::RefusedLate(&refusal))?;
+                }
+                record(settings, &Event::Failed(delivery))
+            }
             // The response has made its record when it arrived.
             Outcome::Response(_) => Ok(()),
         }

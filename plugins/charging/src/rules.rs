@@ -1,7 +1,7 @@
 //! Which event makes which record, and what is in it.
 
 use mm4_filter::charging::{ChargingRecord, RecordType};
-use mm4_filter::message::{Request, Summary};
+use mm4_filter::message::{LateRefusal, Request, Summary};
 use mm4_filter::{Delivery, MessageType, RELAY};
 use serde::Deserialize;
 
@@ -51,6 +51,8 @@ pub enum Event<'a> {
     Arrived,
     Delivered(&'a Delivery),
     Failed(&'a Delivery),
+    /// The relay had taken the message over, and then would not have it: no record was made when it arrived.
+    RefusedLate(&'a LateRefusal),
 }
 
 /// What is known of the message.
@@ -124,8 +126,8 @@ impl Settings {
         }
         let (message, source) = (summary.message_type, summary.source.as_str());
         match event {
-            Event::Arrived if source == RELAY => None,
-            Event::Arrived => self
+            Event::Arrived | Event::RefusedLate(_) if source == RELAY => None,
+            Event::Arrived | Event::RefusedLate(_) => self
                 .counts(source, Side::Outside)
                 .then(|| self.received(message))
                 .flatten(),
@@ -183,7 +185,7 @@ impl Facts {
         let (originator, recipients) = self.parties();
         let (status_code, status_text) = self.status(event);
         let delivery = match event {
-            Event::Arrived => None,
+            Event::Arrived | Event::RefusedLate(_) => None,
             Event::Delivered(delivery) | Event::Failed(delivery) => Some(delivery),
         };
         let record = ChargingRecord {
@@ -214,7 +216,8 @@ impl Facts {
         Record {
             record,
             more: self.more(event),
-            when_answered: record_type == RecordType::R4f,
+            when_answered: record_type == RecordType::R4f
+                || matches!(event, Event::RefusedLate(_)) && self.is_message(),
         }
     }
 
@@ -223,7 +226,7 @@ impl Facts {
         let own = &self.summary.message_id;
         let differs = self.is_response() && !own.is_empty() && unquoted(own) != unquoted(self.message_id());
         // What the next hop says of it is the record's status then.
-        let sent_on = !matches!(event, Event::Arrived);
+        let sent_on = matches!(event, Event::Delivered(_) | Event::Failed(_));
         let report = sent_on.then(|| self.own_status()).flatten();
         let subject_size = self.field("Subject").map(|subject| subject.len().to_string());
         let fields = [
@@ -298,6 +301,10 @@ impl Facts {
         self.field("X-Mms-Message-Type").unwrap_or("notification")
     }
 
+    fn is_message(&self) -> bool {
+        self.summary.message_type == MessageType::ForwardRequest
+    }
+
     fn is_response(&self) -> bool {
         use MessageType::{DeliveryReportResponse, ForwardResponse, ReadReplyReportResponse};
         matches!(
@@ -324,6 +331,10 @@ impl Facts {
         if let Event::Delivered(delivery) | Event::Failed(delivery) = event {
             let code = (delivery.code != 0).then(|| delivery.code.to_string());
             return (code, non_empty(&delivery.text));
+        }
+        if let (Event::RefusedLate(refusal), true) = (event, self.is_message()) {
+            let text = refusal.text.as_deref().and_then(non_empty);
+            return (non_empty(&refusal.status), text);
         }
         let code = match self.summary.message_type {
             // The record exists only if the relay accepts the request, and then this is what the sender hears.

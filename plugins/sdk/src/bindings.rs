@@ -910,6 +910,25 @@ pub mod mm4 {
                         .finish()
                 }
             }
+            /// The relay's own refusal of a message, as a response to it says it.
+            #[derive(Clone, PartialEq)]
+            pub struct LateRefusal {
+                /// `X-Mms-Request-Status-Code`: `Error-service-denied`, ...
+                pub status: _rt::String,
+                /// `X-Mms-Status-Text`. At most 512 octets; `none` where the sender learns the status alone.
+                pub text: ::core::option::Option<_rt::String>,
+            }
+            impl ::core::fmt::Debug for LateRefusal {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("LateRefusal")
+                        .field("status", &self.status)
+                        .field("text", &self.text)
+                        .finish()
+                }
+            }
             #[allow(unused_unsafe, clippy::all)]
             /// Costs nothing worth mentioning; call it as often as you like.
             #[allow(async_fn_in_trait)]
@@ -1560,6 +1579,97 @@ pub mod mm4 {
                         _ => _rt::invalid_enum_discriminant(),
                     };
                     result13
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// On an `outcome` that is `failed`: that it is about a message which the relay refused as a whole after its sender
+            /// had heard `250`, and what the refusal says. The message's plug-ins took longer than the sender waits, or it was held
+            /// and released; then a plug-in, or routing, would not have it. Whatever was asked for on its `arrival` is dropped, as
+            /// for every message that is refused: what is to be recorded of its arrival is recorded now. A message is refused so
+            /// at most once, unless an operator retries it. `none` for every other message.
+            ///
+            /// Younger than `field`: a plug-in that calls it does not load into a relay without it.
+            #[allow(async_fn_in_trait)]
+            pub fn refused_late() -> ::core::option::Option<LateRefusal> {
+                #[cfg(not(target_family = "wasm"))]
+                return crate::native::message::refused_late();
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 6 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 6
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "mm4:filter/message@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "refused-late"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result10 = match l2 {
+                        0 => None,
+                        1 => {
+                            let e = {
+                                let l3 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l4 = *ptr0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len5 = l4;
+                                let bytes5 = _rt::Vec::from_raw_parts(
+                                    l3.cast(),
+                                    len5,
+                                    len5,
+                                );
+                                let l6 = i32::from(
+                                    *ptr0
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                LateRefusal {
+                                    status: _rt::string_lift(bytes5),
+                                    text: match l6 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l7 = *ptr0
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l8 = *ptr0
+                                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len9 = l8;
+                                                let bytes9 = _rt::Vec::from_raw_parts(
+                                                    l7.cast(),
+                                                    len9,
+                                                    len9,
+                                                );
+                                                _rt::string_lift(bytes9)
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                }
+                            };
+                            Some(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result10
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
@@ -4657,12 +4767,13 @@ pub mod mm4 {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// As `emit-with`, for a record of a request that came in and whose status is the answer to it: `r4f`. On `arrival` the
-            /// record is kept with the message, and is numbered and exported when it is decided what whoever asked hears: the
-            /// response that they get, or what it would say, where they asked for none. That becomes its `status-code` and
-            /// `status-text`, whatever stands there in `entry`. A response that does not come within `response-within` of its peer
-            /// counts as `Error-network-problem`. A copy of a request waits for the answer to the first one. For messages that are
-            /// no request, and on other occasions, there is nothing to wait for: then it is `emit-with`.
+            /// As `emit-with`, for a record of a request that came in and whose status is the answer to it: `r4f`. On `arrival`, and
+            /// where `refused-late` of `message` says something, the record is kept with the request, and is numbered and exported
+            /// when it is decided what whoever asked hears: the response that they get, or what it would say, where they asked for
+            /// none. That becomes its `status-code` and `status-text`, whatever stands there in `entry`. A response that does not
+            /// come within `response-within` of its peer counts as `Error-network-problem`. A copy of a request waits for the answer
+            /// to the first one. For messages that are no request, and on other occasions, there is nothing to wait for: then it is
+            /// `emit-with`.
             ///
             /// Younger than `emit-with`: a plug-in that calls it does not load into a relay without it.
             #[allow(async_fn_in_trait)]
@@ -5481,10 +5592,51 @@ pub mod mm4 {
             use super::super::super::_rt;
             pub type Fault = super::super::super::mm4::filter::types::Fault;
             #[allow(unused_unsafe, clippy::all)]
+            /// The parts that can be handed to a scanner: all of them, those too that the plug-in may not read, by the same ids and in
+            /// the same order as `parts` of `message` lists them. Empty on `outcome`.
+            #[allow(async_fn_in_trait)]
+            pub fn parts() -> _rt::Vec<u32> {
+                #[cfg(not(target_family = "wasm"))] return crate::native::scan::parts();
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 2
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "mm4:filter/scan@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "parts"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = *ptr0.add(0).cast::<*mut u8>();
+                    let l3 = *ptr0
+                        .add(::core::mem::size_of::<*const u8>())
+                        .cast::<usize>();
+                    let len4 = l3;
+                    let result5 = <_ as From<
+                        _rt::Vec<_>,
+                    >>::from(_rt::Vec::from_raw_parts(l2.cast(), len4, len4));
+                    result5
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
             /// What that scanner finds in the part: the name that it has for it, or `none`. The call's `time` goes on while the
             /// scanner works, and the scanner is left when it is over. A part that is scanned twice is read twice.
             ///
-            /// `invalid`: no such part, or one that the plug-in may not read; its body cannot be decoded; no scanner of that name
+            /// The plug-in need not be allowed to read it. `invalid`: no such part; its body cannot be decoded; no scanner of that name
             /// is configured. `limit`: the part is larger than the scanner takes. `unavailable`: the scanner did not answer, or is
             /// left alone because it did not before, or has as many calls as it takes at once.
             #[allow(async_fn_in_trait)]
@@ -7481,9 +7633,9 @@ macro_rules! __export_filter_impl {
         () = { #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.63.0:mm4:filter@0.1.0:filter:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4211] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 4289] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf6\x1f\x01A\x02\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc4\x20\x01A\x02\x01\
 A$\x01B3\x01m\x07\x0fforward-request\x10forward-response\x17delivery-report-requ\
 est\x18delivery-report-response\x19read-reply-report-request\x1aread-reply-repor\
 t-response\x05other\x04\0\x0cmessage-type\x03\0\0\x01m\x04\x06number\x0ashort-co\
@@ -7513,72 +7665,74 @@ verdict\x03\0*\x01@\x01\x0amedia-types\0\x20\x04\0\x18[constructor]body-writer\x
 ,\x01h\x1b\x01p}\x01j\0\x01\x1a\x01@\x02\x04self-\x05bytes.\0/\x04\0\x19[method]\
 body-writer.write\x010\x03\0\x16mm4:filter/types@0.1.0\x05\0\x02\x03\0\0\x07addr\
 ess\x02\x03\0\0\x0cheader-field\x02\x03\0\0\x0cmessage-type\x02\x03\0\0\x04part\x02\
-\x03\0\0\x09recipient\x02\x03\0\0\x05fault\x01B.\x02\x03\x02\x01\x01\x04\0\x07ad\
+\x03\0\0\x09recipient\x02\x03\0\0\x05fault\x01B3\x02\x03\x02\x01\x01\x04\0\x07ad\
 dress\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0cheader-field\x03\0\x02\x02\x03\x02\x01\
 \x03\x04\0\x0cmessage-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x04part\x03\0\x06\
 \x02\x03\x02\x01\x05\x04\0\x09recipient\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05f\
 ault\x03\0\x0a\x01r\x08\x0cmessage-type\x05\x0amessage-ids\x0etransaction-ids\x06\
 sources\x0dsource-inside\x7f\x0aintra-mmse\x7f\x0breceived-atw\x04sizew\x04\0\x07\
 summary\x03\0\x0c\x01r\x04\x0cmessage-type\x05\x0amessage-ids\x0etransaction-ids\
-\x06sources\x04\0\x07request\x03\0\x0e\x01@\0\0\x0d\x04\0\x07current\x01\x10\x01\
-k\x01\x01@\0\0\x11\x04\0\x0aoriginator\x01\x12\x01p\x09\x01@\0\0\x13\x04\0\x0are\
-cipients\x01\x14\x01ks\x01@\x01\x04names\0\x15\x04\0\x06header\x01\x16\x01p\x03\x01\
-@\0\0\x17\x04\0\x07headers\x01\x18\x04\0\x05field\x01\x16\x01k\x0f\x01@\0\0\x19\x04\
-\0\x08answered\x01\x1a\x01p\x07\x01@\0\0\x1b\x04\0\x05parts\x01\x1c\x01p}\x01j\x01\
-\x1d\x01\x0b\x01@\x03\x02idy\x06offsetw\x03maxy\0\x1e\x04\0\x09read-part\x01\x1f\
-\x01j\x01\x15\x01\x0b\x01@\x02\x02idy\x04names\0\x20\x04\0\x0bpart-header\x01!\x01\
-@\0\0w\x04\0\x09time-left\x01\"\x03\0\x18mm4:filter/message@0.1.0\x05\x07\x01B\x07\
-\x01@\0\0w\x04\0\x04size\x01\0\x01p}\x01@\x02\x06offsetw\x03maxy\0\x01\x04\0\x04\
-read\x01\x02\x01@\x01\x05grants\0\x7f\x04\0\x07granted\x01\x03\x03\0\x17mm4:filt\
-er/config@0.1.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01k\
-s\x01j\x01\x02\x01\x01\x01@\x02\x05tables\x03keys\0\x03\x04\0\x06lookup\x01\x04\x01\
-o\x02ss\x01k\x05\x01j\x01\x06\x01\x01\x01@\x02\x05tables\x04texts\0\x07\x04\0\x0d\
-lookup-prefix\x01\x08\x03\0\x17mm4:filter/tables@0.1.0\x05\x09\x01B\x06\x01m\x04\
-\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
-texts\x01\0\x04\0\x05write\x01\x02\x01@\x01\x04names\x01\0\x04\0\x04rule\x01\x03\
-\x03\0\x14mm4:filter/log@0.1.0\x05\x0a\x01B\x02\x01@\0\0w\x04\0\x03now\x01\0\x03\
-\0\x16mm4:filter/clock@0.1.0\x05\x0b\x01B\x05\x01@\0\0w\x04\0\x06number\x01\0\x01\
-p}\x01@\x01\x05county\0\x01\x04\0\x05bytes\x01\x02\x03\0\x17mm4:filter/random@0.\
-1.0\x05\x0c\x01B\x07\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01j\0\x01\x01\x01\
-@\x02\x04names\x02byw\0\x02\x04\0\x05count\x01\x03\x01@\x02\x04names\x05valueu\0\
-\x02\x04\0\x07observe\x01\x04\x03\0\x18mm4:filter/metrics@0.1.0\x05\x0d\x01B\x0e\
-\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01p}\x01k\x02\x01j\x01\x03\x01\x01\x01\
-@\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x02\x03keys\x05valu\
-e\x02\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06delete\x01\x08\x01\
-@\x02\x03keys\x02byx\0\x06\x04\0\x09increment\x01\x09\x03\0\x13mm4:filter/kv@0.1\
-.0\x05\x0e\x01B\x13\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01m\x0c\x05o4frq\
-\x05o4frs\x03o4d\x03o4r\x03r4f\x05r4drq\x05r4drs\x05r4rrq\x05r4rrs\x08relay-in\x09\
-relay-out\x0crelay-failed\x04\0\x0brecord-type\x03\0\x02\x01ks\x01k\x7f\x01ps\x01\
-kw\x01ky\x01r\x15\x0brecord-type\x03\x0amessage-ids\x0etransaction-id\x04\x0bsou\
-rce-peer\x04\x10destination-peer\x04\x0aintra-mmse\x05\x0aoriginator\x04\x0areci\
-pients\x06\x0ccontent-type\x04\x0cmessage-size\x07\x0dmessage-class\x04\x08prior\
-ity\x04\x0fsubmission-time\x04\x06expiry\x04\x19delivery-report-requested\x05\x14\
-read-reply-requested\x05\x19acknowledgement-requested\x05\x0dsender-hidden\x05\x0f\
-forward-counter\x08\x0bstatus-code\x04\x0bstatus-text\x04\x04\0\x0fcharging-reco\
-rd\x03\0\x09\x01j\0\x01\x01\x01@\x01\x05entry\x0a\0\x0b\x04\0\x04emit\x01\x0c\x01\
-o\x02ss\x01p\x0d\x01@\x02\x05entry\x0a\x04more\x0e\0\x0b\x04\0\x09emit-with\x01\x0f\
-\x04\0\x12emit-when-answered\x01\x0f\x03\0\x19mm4:filter/charging@0.1.0\x05\x0f\x01\
-B\x09\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01r\x03\x02id\x02\x06dom\
-ain\x02\x04peer\x02\x04\0\x07network\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01\
-@\x01\x06numbers\0\x06\x04\0\x06lookup\x01\x07\x03\0\x1amm4:filter/numbering@0.1\
-.0\x05\x10\x01B\x06\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01j\x01\x02\
-\x01\x01\x01@\x02\x02idy\x07scanners\0\x03\x04\0\x04part\x01\x04\x03\0\x15mm4:fi\
-lter/scan@0.1.0\x05\x11\x01B\x0d\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x02\x03\
-\x02\x01\x02\x04\0\x0cheader-field\x03\0\x02\x01p\x03\x01p}\x01r\x04\x06methods\x03\
-urls\x07headers\x04\x04body\x05\x04\0\x07request\x03\0\x06\x01r\x03\x06status{\x07\
-headers\x04\x04body\x05\x04\0\x08response\x03\0\x08\x01j\x01\x09\x01\x01\x01@\x01\
-\x07request\x07\0\x0a\x04\0\x05fetch\x01\x0b\x03\0\x15mm4:filter/http@0.1.0\x05\x12\
-\x02\x03\0\0\x08occasion\x02\x03\0\0\x07verdict\x01B\x16\x02\x03\x02\x01\x06\x04\
-\0\x05fault\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0cmessage-type\x03\0\x02\x02\x03\x02\
-\x01\x13\x04\0\x08occasion\x03\0\x04\x02\x03\x02\x01\x14\x04\0\x07verdict\x03\0\x06\
-\x01n\x03\x07arrival\x09departure\x07outcome\x04\0\x09occasions\x03\0\x08\x01p\x03\
-\x01ps\x01r\x05\x04names\x07versions\x09occasions\x09\x0dmessage-types\x0a\x0bme\
-dia-types\x0b\x04\0\x0bdescription\x03\0\x0c\x01@\0\0\x0d\x04\0\x08describe\x01\x0e\
-\x01j\0\x01s\x01@\0\0\x0f\x04\0\x09configure\x01\x10\x01j\x01\x07\x01\x01\x01@\x01\
-\x08occasion\x05\0\x11\x04\0\x07process\x01\x12\x04\0\x17mm4:filter/plugin@0.1.0\
-\x05\x15\x04\0\x17mm4:filter/filter@0.1.0\x04\0\x0b\x0c\x01\0\x06filter\x03\0\0\0\
-G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindge\
-n-rust\x060.63.0";
+\x06sources\x04\0\x07request\x03\0\x0e\x01ks\x01r\x02\x06statuss\x04text\x10\x04\
+\0\x0clate-refusal\x03\0\x11\x01@\0\0\x0d\x04\0\x07current\x01\x13\x01k\x01\x01@\
+\0\0\x14\x04\0\x0aoriginator\x01\x15\x01p\x09\x01@\0\0\x16\x04\0\x0arecipients\x01\
+\x17\x01@\x01\x04names\0\x10\x04\0\x06header\x01\x18\x01p\x03\x01@\0\0\x19\x04\0\
+\x07headers\x01\x1a\x04\0\x05field\x01\x18\x01k\x0f\x01@\0\0\x1b\x04\0\x08answer\
+ed\x01\x1c\x01k\x12\x01@\0\0\x1d\x04\0\x0crefused-late\x01\x1e\x01p\x07\x01@\0\0\
+\x1f\x04\0\x05parts\x01\x20\x01p}\x01j\x01!\x01\x0b\x01@\x03\x02idy\x06offsetw\x03\
+maxy\0\"\x04\0\x09read-part\x01#\x01j\x01\x10\x01\x0b\x01@\x02\x02idy\x04names\0\
+$\x04\0\x0bpart-header\x01%\x01@\0\0w\x04\0\x09time-left\x01&\x03\0\x18mm4:filte\
+r/message@0.1.0\x05\x07\x01B\x07\x01@\0\0w\x04\0\x04size\x01\0\x01p}\x01@\x02\x06\
+offsetw\x03maxy\0\x01\x04\0\x04read\x01\x02\x01@\x01\x05grants\0\x7f\x04\0\x07gr\
+anted\x01\x03\x03\0\x17mm4:filter/config@0.1.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x06\
+\x04\0\x05fault\x03\0\0\x01ks\x01j\x01\x02\x01\x01\x01@\x02\x05tables\x03keys\0\x03\
+\x04\0\x06lookup\x01\x04\x01o\x02ss\x01k\x05\x01j\x01\x06\x01\x01\x01@\x02\x05ta\
+bles\x04texts\0\x07\x04\0\x0dlookup-prefix\x01\x08\x03\0\x17mm4:filter/tables@0.\
+1.0\x05\x09\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\
+\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x01@\x01\x04nam\
+es\x01\0\x04\0\x04rule\x01\x03\x03\0\x14mm4:filter/log@0.1.0\x05\x0a\x01B\x02\x01\
+@\0\0w\x04\0\x03now\x01\0\x03\0\x16mm4:filter/clock@0.1.0\x05\x0b\x01B\x05\x01@\0\
+\0w\x04\0\x06number\x01\0\x01p}\x01@\x01\x05county\0\x01\x04\0\x05bytes\x01\x02\x03\
+\0\x17mm4:filter/random@0.1.0\x05\x0c\x01B\x07\x02\x03\x02\x01\x06\x04\0\x05faul\
+t\x03\0\0\x01j\0\x01\x01\x01@\x02\x04names\x02byw\0\x02\x04\0\x05count\x01\x03\x01\
+@\x02\x04names\x05valueu\0\x02\x04\0\x07observe\x01\x04\x03\0\x18mm4:filter/metr\
+ics@0.1.0\x05\x0d\x01B\x0e\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01p}\x01k\
+\x02\x01j\x01\x03\x01\x01\x01@\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\
+\x01\x01@\x02\x03keys\x05value\x02\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\
+\x06\x04\0\x06delete\x01\x08\x01@\x02\x03keys\x02byx\0\x06\x04\0\x09increment\x01\
+\x09\x03\0\x13mm4:filter/kv@0.1.0\x05\x0e\x01B\x13\x02\x03\x02\x01\x06\x04\0\x05\
+fault\x03\0\0\x01m\x0c\x05o4frq\x05o4frs\x03o4d\x03o4r\x03r4f\x05r4drq\x05r4drs\x05\
+r4rrq\x05r4rrs\x08relay-in\x09relay-out\x0crelay-failed\x04\0\x0brecord-type\x03\
+\0\x02\x01ks\x01k\x7f\x01ps\x01kw\x01ky\x01r\x15\x0brecord-type\x03\x0amessage-i\
+ds\x0etransaction-id\x04\x0bsource-peer\x04\x10destination-peer\x04\x0aintra-mms\
+e\x05\x0aoriginator\x04\x0arecipients\x06\x0ccontent-type\x04\x0cmessage-size\x07\
+\x0dmessage-class\x04\x08priority\x04\x0fsubmission-time\x04\x06expiry\x04\x19de\
+livery-report-requested\x05\x14read-reply-requested\x05\x19acknowledgement-reque\
+sted\x05\x0dsender-hidden\x05\x0fforward-counter\x08\x0bstatus-code\x04\x0bstatu\
+s-text\x04\x04\0\x0fcharging-record\x03\0\x09\x01j\0\x01\x01\x01@\x01\x05entry\x0a\
+\0\x0b\x04\0\x04emit\x01\x0c\x01o\x02ss\x01p\x0d\x01@\x02\x05entry\x0a\x04more\x0e\
+\0\x0b\x04\0\x09emit-with\x01\x0f\x04\0\x12emit-when-answered\x01\x0f\x03\0\x19m\
+m4:filter/charging@0.1.0\x05\x0f\x01B\x09\x02\x03\x02\x01\x06\x04\0\x05fault\x03\
+\0\0\x01ks\x01r\x03\x02id\x02\x06domain\x02\x04peer\x02\x04\0\x07network\x03\0\x03\
+\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x06numbers\0\x06\x04\0\x06lookup\x01\x07\
+\x03\0\x1amm4:filter/numbering@0.1.0\x05\x10\x01B\x09\x02\x03\x02\x01\x06\x04\0\x05\
+fault\x03\0\0\x01py\x01@\0\0\x02\x04\0\x05parts\x01\x03\x01ks\x01j\x01\x04\x01\x01\
+\x01@\x02\x02idy\x07scanners\0\x05\x04\0\x04part\x01\x06\x03\0\x15mm4:filter/sca\
+n@0.1.0\x05\x11\x01B\x0d\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x02\x03\x02\x01\
+\x02\x04\0\x0cheader-field\x03\0\x02\x01p\x03\x01p}\x01r\x04\x06methods\x03urls\x07\
+headers\x04\x04body\x05\x04\0\x07request\x03\0\x06\x01r\x03\x06status{\x07header\
+s\x04\x04body\x05\x04\0\x08response\x03\0\x08\x01j\x01\x09\x01\x01\x01@\x01\x07r\
+equest\x07\0\x0a\x04\0\x05fetch\x01\x0b\x03\0\x15mm4:filter/http@0.1.0\x05\x12\x02\
+\x03\0\0\x08occasion\x02\x03\0\0\x07verdict\x01B\x16\x02\x03\x02\x01\x06\x04\0\x05\
+fault\x03\0\0\x02\x03\x02\x01\x03\x04\0\x0cmessage-type\x03\0\x02\x02\x03\x02\x01\
+\x13\x04\0\x08occasion\x03\0\x04\x02\x03\x02\x01\x14\x04\0\x07verdict\x03\0\x06\x01\
+n\x03\x07arrival\x09departure\x07outcome\x04\0\x09occasions\x03\0\x08\x01p\x03\x01\
+ps\x01r\x05\x04names\x07versions\x09occasions\x09\x0dmessage-types\x0a\x0bmedia-\
+types\x0b\x04\0\x0bdescription\x03\0\x0c\x01@\0\0\x0d\x04\0\x08describe\x01\x0e\x01\
+j\0\x01s\x01@\0\0\x0f\x04\0\x09configure\x01\x10\x01j\x01\x07\x01\x01\x01@\x01\x08\
+occasion\x05\0\x11\x04\0\x07process\x01\x12\x04\0\x17mm4:filter/plugin@0.1.0\x05\
+\x15\x04\0\x17mm4:filter/filter@0.1.0\x04\0\x0b\x0c\x01\0\x06filter\x03\0\0\0G\x09\
+producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rus\
+t\x060.63.0";
         };
     };
 }
@@ -7590,8 +7744,8 @@ pub use __export_filter_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3944] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xcb\x1d\x01A\x02\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 4022] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x99\x1e\x01A\x02\x01\
 A\x20\x01B3\x01m\x07\x0fforward-request\x10forward-response\x17delivery-report-r\
 equest\x18delivery-report-response\x19read-reply-report-request\x1aread-reply-re\
 port-response\x05other\x04\0\x0cmessage-type\x03\0\0\x01m\x04\x06number\x0ashort\
@@ -7621,64 +7775,66 @@ verdict\x03\0*\x01@\x01\x0amedia-types\0\x20\x04\0\x18[constructor]body-writer\x
 ,\x01h\x1b\x01p}\x01j\0\x01\x1a\x01@\x02\x04self-\x05bytes.\0/\x04\0\x19[method]\
 body-writer.write\x010\x03\0\x16mm4:filter/types@0.1.0\x05\0\x02\x03\0\0\x07addr\
 ess\x02\x03\0\0\x0cheader-field\x02\x03\0\0\x0cmessage-type\x02\x03\0\0\x04part\x02\
-\x03\0\0\x09recipient\x02\x03\0\0\x05fault\x01B.\x02\x03\x02\x01\x01\x04\0\x07ad\
+\x03\0\0\x09recipient\x02\x03\0\0\x05fault\x01B3\x02\x03\x02\x01\x01\x04\0\x07ad\
 dress\x03\0\0\x02\x03\x02\x01\x02\x04\0\x0cheader-field\x03\0\x02\x02\x03\x02\x01\
 \x03\x04\0\x0cmessage-type\x03\0\x04\x02\x03\x02\x01\x04\x04\0\x04part\x03\0\x06\
 \x02\x03\x02\x01\x05\x04\0\x09recipient\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x05f\
 ault\x03\0\x0a\x01r\x08\x0cmessage-type\x05\x0amessage-ids\x0etransaction-ids\x06\
 sources\x0dsource-inside\x7f\x0aintra-mmse\x7f\x0breceived-atw\x04sizew\x04\0\x07\
 summary\x03\0\x0c\x01r\x04\x0cmessage-type\x05\x0amessage-ids\x0etransaction-ids\
-\x06sources\x04\0\x07request\x03\0\x0e\x01@\0\0\x0d\x04\0\x07current\x01\x10\x01\
-k\x01\x01@\0\0\x11\x04\0\x0aoriginator\x01\x12\x01p\x09\x01@\0\0\x13\x04\0\x0are\
-cipients\x01\x14\x01ks\x01@\x01\x04names\0\x15\x04\0\x06header\x01\x16\x01p\x03\x01\
-@\0\0\x17\x04\0\x07headers\x01\x18\x04\0\x05field\x01\x16\x01k\x0f\x01@\0\0\x19\x04\
-\0\x08answered\x01\x1a\x01p\x07\x01@\0\0\x1b\x04\0\x05parts\x01\x1c\x01p}\x01j\x01\
-\x1d\x01\x0b\x01@\x03\x02idy\x06offsetw\x03maxy\0\x1e\x04\0\x09read-part\x01\x1f\
-\x01j\x01\x15\x01\x0b\x01@\x02\x02idy\x04names\0\x20\x04\0\x0bpart-header\x01!\x01\
-@\0\0w\x04\0\x09time-left\x01\"\x03\0\x18mm4:filter/message@0.1.0\x05\x07\x01B\x07\
-\x01@\0\0w\x04\0\x04size\x01\0\x01p}\x01@\x02\x06offsetw\x03maxy\0\x01\x04\0\x04\
-read\x01\x02\x01@\x01\x05grants\0\x7f\x04\0\x07granted\x01\x03\x03\0\x17mm4:filt\
-er/config@0.1.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01k\
-s\x01j\x01\x02\x01\x01\x01@\x02\x05tables\x03keys\0\x03\x04\0\x06lookup\x01\x04\x01\
-o\x02ss\x01k\x05\x01j\x01\x06\x01\x01\x01@\x02\x05tables\x04texts\0\x07\x04\0\x0d\
-lookup-prefix\x01\x08\x03\0\x17mm4:filter/tables@0.1.0\x05\x09\x01B\x06\x01m\x04\
-\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x04\
-texts\x01\0\x04\0\x05write\x01\x02\x01@\x01\x04names\x01\0\x04\0\x04rule\x01\x03\
-\x03\0\x14mm4:filter/log@0.1.0\x05\x0a\x01B\x02\x01@\0\0w\x04\0\x03now\x01\0\x03\
-\0\x16mm4:filter/clock@0.1.0\x05\x0b\x01B\x05\x01@\0\0w\x04\0\x06number\x01\0\x01\
-p}\x01@\x01\x05county\0\x01\x04\0\x05bytes\x01\x02\x03\0\x17mm4:filter/random@0.\
-1.0\x05\x0c\x01B\x07\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01j\0\x01\x01\x01\
-@\x02\x04names\x02byw\0\x02\x04\0\x05count\x01\x03\x01@\x02\x04names\x05valueu\0\
-\x02\x04\0\x07observe\x01\x04\x03\0\x18mm4:filter/metrics@0.1.0\x05\x0d\x01B\x0e\
-\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01p}\x01k\x02\x01j\x01\x03\x01\x01\x01\
-@\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\x01\x01@\x02\x03keys\x05valu\
-e\x02\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\x06\x04\0\x06delete\x01\x08\x01\
-@\x02\x03keys\x02byx\0\x06\x04\0\x09increment\x01\x09\x03\0\x13mm4:filter/kv@0.1\
-.0\x05\x0e\x01B\x13\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01m\x0c\x05o4frq\
-\x05o4frs\x03o4d\x03o4r\x03r4f\x05r4drq\x05r4drs\x05r4rrq\x05r4rrs\x08relay-in\x09\
-relay-out\x0crelay-failed\x04\0\x0brecord-type\x03\0\x02\x01ks\x01k\x7f\x01ps\x01\
-kw\x01ky\x01r\x15\x0brecord-type\x03\x0amessage-ids\x0etransaction-id\x04\x0bsou\
-rce-peer\x04\x10destination-peer\x04\x0aintra-mmse\x05\x0aoriginator\x04\x0areci\
-pients\x06\x0ccontent-type\x04\x0cmessage-size\x07\x0dmessage-class\x04\x08prior\
-ity\x04\x0fsubmission-time\x04\x06expiry\x04\x19delivery-report-requested\x05\x14\
-read-reply-requested\x05\x19acknowledgement-requested\x05\x0dsender-hidden\x05\x0f\
-forward-counter\x08\x0bstatus-code\x04\x0bstatus-text\x04\x04\0\x0fcharging-reco\
-rd\x03\0\x09\x01j\0\x01\x01\x01@\x01\x05entry\x0a\0\x0b\x04\0\x04emit\x01\x0c\x01\
-o\x02ss\x01p\x0d\x01@\x02\x05entry\x0a\x04more\x0e\0\x0b\x04\0\x09emit-with\x01\x0f\
-\x04\0\x12emit-when-answered\x01\x0f\x03\0\x19mm4:filter/charging@0.1.0\x05\x0f\x01\
-B\x09\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01r\x03\x02id\x02\x06dom\
-ain\x02\x04peer\x02\x04\0\x07network\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01\
-@\x01\x06numbers\0\x06\x04\0\x06lookup\x01\x07\x03\0\x1amm4:filter/numbering@0.1\
-.0\x05\x10\x01B\x06\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01ks\x01j\x01\x02\
-\x01\x01\x01@\x02\x02idy\x07scanners\0\x03\x04\0\x04part\x01\x04\x03\0\x15mm4:fi\
-lter/scan@0.1.0\x05\x11\x01B\x0d\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x02\x03\
-\x02\x01\x02\x04\0\x0cheader-field\x03\0\x02\x01p\x03\x01p}\x01r\x04\x06methods\x03\
-urls\x07headers\x04\x04body\x05\x04\0\x07request\x03\0\x06\x01r\x03\x06status{\x07\
-headers\x04\x04body\x05\x04\0\x08response\x03\0\x08\x01j\x01\x09\x01\x01\x01@\x01\
-\x07request\x07\0\x0a\x04\0\x05fetch\x01\x0b\x03\0\x15mm4:filter/http@0.1.0\x05\x12\
-\x04\07mm4:filter/filter-with-all-of-its-exports-removed@0.1.0\x04\0\x0b,\x01\0&\
-filter-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-\
-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+\x06sources\x04\0\x07request\x03\0\x0e\x01ks\x01r\x02\x06statuss\x04text\x10\x04\
+\0\x0clate-refusal\x03\0\x11\x01@\0\0\x0d\x04\0\x07current\x01\x13\x01k\x01\x01@\
+\0\0\x14\x04\0\x0aoriginator\x01\x15\x01p\x09\x01@\0\0\x16\x04\0\x0arecipients\x01\
+\x17\x01@\x01\x04names\0\x10\x04\0\x06header\x01\x18\x01p\x03\x01@\0\0\x19\x04\0\
+\x07headers\x01\x1a\x04\0\x05field\x01\x18\x01k\x0f\x01@\0\0\x1b\x04\0\x08answer\
+ed\x01\x1c\x01k\x12\x01@\0\0\x1d\x04\0\x0crefused-late\x01\x1e\x01p\x07\x01@\0\0\
+\x1f\x04\0\x05parts\x01\x20\x01p}\x01j\x01!\x01\x0b\x01@\x03\x02idy\x06offsetw\x03\
+maxy\0\"\x04\0\x09read-part\x01#\x01j\x01\x10\x01\x0b\x01@\x02\x02idy\x04names\0\
+$\x04\0\x0bpart-header\x01%\x01@\0\0w\x04\0\x09time-left\x01&\x03\0\x18mm4:filte\
+r/message@0.1.0\x05\x07\x01B\x07\x01@\0\0w\x04\0\x04size\x01\0\x01p}\x01@\x02\x06\
+offsetw\x03maxy\0\x01\x04\0\x04read\x01\x02\x01@\x01\x05grants\0\x7f\x04\0\x07gr\
+anted\x01\x03\x03\0\x17mm4:filter/config@0.1.0\x05\x08\x01B\x0b\x02\x03\x02\x01\x06\
+\x04\0\x05fault\x03\0\0\x01ks\x01j\x01\x02\x01\x01\x01@\x02\x05tables\x03keys\0\x03\
+\x04\0\x06lookup\x01\x04\x01o\x02ss\x01k\x05\x01j\x01\x06\x01\x01\x01@\x02\x05ta\
+bles\x04texts\0\x07\x04\0\x0dlookup-prefix\x01\x08\x03\0\x17mm4:filter/tables@0.\
+1.0\x05\x09\x01B\x06\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\
+\0\0\x01@\x02\x05level\x01\x04texts\x01\0\x04\0\x05write\x01\x02\x01@\x01\x04nam\
+es\x01\0\x04\0\x04rule\x01\x03\x03\0\x14mm4:filter/log@0.1.0\x05\x0a\x01B\x02\x01\
+@\0\0w\x04\0\x03now\x01\0\x03\0\x16mm4:filter/clock@0.1.0\x05\x0b\x01B\x05\x01@\0\
+\0w\x04\0\x06number\x01\0\x01p}\x01@\x01\x05county\0\x01\x04\0\x05bytes\x01\x02\x03\
+\0\x17mm4:filter/random@0.1.0\x05\x0c\x01B\x07\x02\x03\x02\x01\x06\x04\0\x05faul\
+t\x03\0\0\x01j\0\x01\x01\x01@\x02\x04names\x02byw\0\x02\x04\0\x05count\x01\x03\x01\
+@\x02\x04names\x05valueu\0\x02\x04\0\x07observe\x01\x04\x03\0\x18mm4:filter/metr\
+ics@0.1.0\x05\x0d\x01B\x0e\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x01p}\x01k\
+\x02\x01j\x01\x03\x01\x01\x01@\x01\x03keys\0\x04\x04\0\x03get\x01\x05\x01j\0\x01\
+\x01\x01@\x02\x03keys\x05value\x02\0\x06\x04\0\x03set\x01\x07\x01@\x01\x03keys\0\
+\x06\x04\0\x06delete\x01\x08\x01@\x02\x03keys\x02byx\0\x06\x04\0\x09increment\x01\
+\x09\x03\0\x13mm4:filter/kv@0.1.0\x05\x0e\x01B\x13\x02\x03\x02\x01\x06\x04\0\x05\
+fault\x03\0\0\x01m\x0c\x05o4frq\x05o4frs\x03o4d\x03o4r\x03r4f\x05r4drq\x05r4drs\x05\
+r4rrq\x05r4rrs\x08relay-in\x09relay-out\x0crelay-failed\x04\0\x0brecord-type\x03\
+\0\x02\x01ks\x01k\x7f\x01ps\x01kw\x01ky\x01r\x15\x0brecord-type\x03\x0amessage-i\
+ds\x0etransaction-id\x04\x0bsource-peer\x04\x10destination-peer\x04\x0aintra-mms\
+e\x05\x0aoriginator\x04\x0arecipients\x06\x0ccontent-type\x04\x0cmessage-size\x07\
+\x0dmessage-class\x04\x08priority\x04\x0fsubmission-time\x04\x06expiry\x04\x19de\
+livery-report-requested\x05\x14read-reply-requested\x05\x19acknowledgement-reque\
+sted\x05\x0dsender-hidden\x05\x0fforward-counter\x08\x0bstatus-code\x04\x0bstatu\
+s-text\x04\x04\0\x0fcharging-record\x03\0\x09\x01j\0\x01\x01\x01@\x01\x05entry\x0a\
+\0\x0b\x04\0\x04emit\x01\x0c\x01o\x02ss\x01p\x0d\x01@\x02\x05entry\x0a\x04more\x0e\
+\0\x0b\x04\0\x09emit-with\x01\x0f\x04\0\x12emit-when-answered\x01\x0f\x03\0\x19m\
+m4:filter/charging@0.1.0\x05\x0f\x01B\x09\x02\x03\x02\x01\x06\x04\0\x05fault\x03\
+\0\0\x01ks\x01r\x03\x02id\x02\x06domain\x02\x04peer\x02\x04\0\x07network\x03\0\x03\
+\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x06numbers\0\x06\x04\0\x06lookup\x01\x07\
+\x03\0\x1amm4:filter/numbering@0.1.0\x05\x10\x01B\x09\x02\x03\x02\x01\x06\x04\0\x05\
+fault\x03\0\0\x01py\x01@\0\0\x02\x04\0\x05parts\x01\x03\x01ks\x01j\x01\x04\x01\x01\
+\x01@\x02\x02idy\x07scanners\0\x05\x04\0\x04part\x01\x06\x03\0\x15mm4:filter/sca\
+n@0.1.0\x05\x11\x01B\x0d\x02\x03\x02\x01\x06\x04\0\x05fault\x03\0\0\x02\x03\x02\x01\
+\x02\x04\0\x0cheader-field\x03\0\x02\x01p\x03\x01p}\x01r\x04\x06methods\x03urls\x07\
+headers\x04\x04body\x05\x04\0\x07request\x03\0\x06\x01r\x03\x06status{\x07header\
+s\x04\x04body\x05\x04\0\x08response\x03\0\x08\x01j\x01\x09\x01\x01\x01@\x01\x07r\
+equest\x07\0\x0a\x04\0\x05fetch\x01\x0b\x03\0\x15mm4:filter/http@0.1.0\x05\x12\x04\
+\07mm4:filter/filter-with-all-of-its-exports-removed@0.1.0\x04\0\x0b,\x01\0&filt\
+er-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\
+\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

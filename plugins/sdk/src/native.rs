@@ -30,7 +30,7 @@ pub mod types {
 
 pub mod message {
     use super::*;
-    use crate::message::{Request, Summary};
+    use crate::message::{LateRefusal, Request, Summary};
 
     pub fn current() -> Summary {
         within("message.current", |state| state.message.summary())
@@ -58,6 +58,10 @@ pub mod message {
 
     pub fn answered() -> Option<Request> {
         within("message.answered", |state| state.message.answered())
+    }
+
+    pub fn refused_late() -> Option<LateRefusal> {
+        within("message.refused-late", |state| state.message.late_refusal())
     }
 
     pub fn parts() -> Vec<Part> {
@@ -300,6 +304,13 @@ pub mod numbering {
 
 pub mod scan {
     use super::*;
+
+    pub fn parts() -> Vec<u32> {
+        within("scan.parts", |state| match state.has_parts {
+            true => state.message.parts().into_iter().map(|part| part.id).collect(),
+            false => Vec::new(),
+        })
+    }
 
     pub fn part(id: u32, scanner: &str) -> Result<Option<String>, Fault> {
         within("scan.part", |state| {

@@ -44,7 +44,7 @@ impl charging::Host for Call {
         entry: charging::ChargingRecord,
         more: Vec<(String, String)>,
     ) -> wasmtime::Result<Result<(), types::Fault>> {
-        self.host_calls += 1;
+        self.ask(Grant::Charging)?;
         self.subject("charging")?;
         let record = Self::extended(entry.into(), more).map(|record| ChargingRecord {
             when_answered: true,

@@ -73,6 +73,11 @@ impl message::Host for Call {
         Ok(self.subject(NAME)?.answered().map(Into::into))
     }
 
+    fn refused_late(&mut self) -> wasmtime::Result<Option<message::LateRefusal>> {
+        self.host_calls += 1;
+        Ok(self.subject(NAME)?.refused_late().map(Into::into))
+    }
+
     fn headers(&mut self) -> wasmtime::Result<Vec<types::HeaderField>> {
         self.host_calls += 1;
         let mut fields = self.subject(NAME)?.headers();

@@ -322,6 +322,10 @@ impl Subject for Message {
         None
     }
 
+    fn refused_late(&self) -> Option<LateRefusal> {
+        None
+    }
+
     fn headers(&self) -> Vec<HeaderField> {
         vec![HeaderField {
             name: "Subject".into(),

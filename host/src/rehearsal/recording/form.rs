@@ -7,7 +7,9 @@ use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use mm4relay_engine::{Grant, Limits, May, Occasion, Plugin, PluginSpec, Request, Subject, Summary, Used, digest};
+use mm4relay_engine::{
+    Grant, LateRefusal, Limits, May, Occasion, Plugin, PluginSpec, Request, Subject, Summary, Used, digest,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Content, Envelope, Field, Piece, Rope};
@@ -66,6 +68,9 @@ pub struct CallFile {
     /// Of a response: the request that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Request>,
+    /// On an outcome: the refusal of the whole message, after its sender had heard 250.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_late: Option<LateRefusal>,
     #[serde(with = "recorded_envelope")]
     pub envelope: Envelope,
     /// The ids of the parts, in order: those of removed parts are missing, those of added ones come last.
@@ -183,6 +188,7 @@ impl CallFile {
             occasion: heard.occasion.clone(),
             summary: view.summary(),
             answered: view.answered(),
+            refused_late: view.refused_late(),
             envelope: view.envelope().clone(),
             parts: view
                 .message()

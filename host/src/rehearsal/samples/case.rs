@@ -267,6 +267,16 @@ impl Case {
         Ok(Envelope { sender, recipients })
     }
 
+    /// The refusal that the outcome is about, if the relay refused the whole message late.
+    pub fn refused_late(&self) -> anyhow::Result<Option<engine::LateRefusal>> {
+        let outcome = self.settings.outcome.as_ref();
+        let refused = outcome.filter(|outcome| outcome.refused_late.is_some());
+        if refused.is_some_and(|outcome| outcome.result.as_deref() != Some("failed")) {
+            bail!("case.toml: outcome.refused-late stands beside outcome.result = \"failed\" only");
+        }
+        Ok(refused.and_then(|outcome| outcome.refused_late.clone()))
+    }
+
     pub fn occasion(&self) -> anyhow::Result<engine::Occasion> {
         Ok(match self.settings.occasion {
             Occasion::Arrival => engine::Occasion::Arrival,

@@ -37,6 +37,7 @@ impl Rehearsal {
             kind: Some(message.kind),
             received_at: message.origin.received_at,
             size: message.content.size(),
+            refused_late: case.refused_late()?,
         };
         Ok(Self {
             header: Arc::new(message.header.clone()),

@@ -1,5 +1,6 @@
 //! Records for charging: in the same commit as what caused them, numbered without gaps.
 
+use super::super::{Finish, Hold, Recorded};
 use super::support::*;
 use crate::message::{Answer, Change, LegState, Ordinal, Piece, TransactionChange};
 
@@ -123,6 +124,61 @@ pub(super) async fn a_record_that_waits_is_numbered_once_when_its_request_is_ans
     assert_eq!(rows[0].record["record-type"], "r4f");
     assert_eq!(rows[0].record["status-code"], "Error-service-denied");
     assert_eq!(rows[0].record["status-text"], "not here");
+}
+
+/// The sender heard 250, and no record of the arrival was kept.
+pub(super) async fn a_record_of_what_was_refused_late_has_the_answer_to_its_request(stage: &dyn Stage) {
+    let spool = stage.open();
+    let (number, told) = (spool.next_id(), spool.next_id());
+    for number in [number, told] {
+        let mut held = asking(number, 1);
+        held.appends.clear();
+        held.hold = Some(Hold {
+            due: Some(NOW),
+            ..Hold::parked("not through")
+        });
+        spool.commit(held).await.unwrap();
+    }
+    let heard = Change::Told { answer: ok() };
+    let heard = TransactionChange {
+        id: told,
+        change: heard,
+    };
+    spool.change(vec![heard], Vec::new()).await.unwrap();
+    for number in [number, told] {
+        let failed = Finish::Failed {
+            reason: "no".into(),
+            changes: vec![answered(number)],
+            appends: vec![
+                charge("relay-failed"),
+                Append {
+                    when_answered: true,
+                    ..charge("r4f")
+                },
+            ],
+            kv: Vec::new(),
+        };
+        spool.finish(number, failed).await.unwrap();
+    }
+    let rows = spool.records(&StreamName::CHARGING, 0, 10).unwrap();
+    let shown = |row: &Recorded| {
+        (
+            row.id,
+            row.record["record-type"].clone(),
+            row.record["status-code"].clone(),
+        )
+    };
+    let none = serde_json::Value::Null;
+    assert_eq!(
+        rows.iter().map(shown).collect::<Vec<_>>(),
+        [
+            (entry(number, 0), "relay-failed".into(), none.clone()),
+            (entry(number, 0), "r4f".into(), "Error-service-denied".into()),
+            (entry(told, 0), "relay-failed".into(), none),
+            (entry(told, 0), "r4f".into(), "Ok".into()),
+        ],
+        "whoever heard Ok before has heard that"
+    );
 }
 
 /// A plug-in may ask for it where there is nothing to wait for.

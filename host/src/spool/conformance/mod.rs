@@ -74,6 +74,7 @@ macro_rules! claims {
             charging::the_sequence_goes_on_after_everything_was_exported_and_forgotten,
             charging::a_record_that_waits_is_numbered_once_when_its_request_is_answered,
             charging::a_record_that_would_wait_for_no_request_does_not,
+            charging::a_record_of_what_was_refused_late_has_the_answer_to_its_request,
             streams::each_stream_has_its_own_numbers,
             streams::a_reader_reads_its_stream_and_no_other,
             streams::a_mark_never_goes_back_nor_beyond_the_last_record,

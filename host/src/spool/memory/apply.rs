@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::super::history::{Arrival, Charged, Event as Happened, together};
 use super::super::{
     Acceptance, DeliveryResult, Expect, Finish, HistoryEntry, Hold, Outcome, QueueState, Recorded, Settlement,
-    SpoolError,
+    SpoolError, waiting,
 };
 use super::state::{Event, Message, Row, State, Wait};
 use crate::message::{
@@ -153,11 +153,13 @@ impl State {
                 ..
             } => {
                 (wait.due, wait.reason, wait.failed) = (None, reason.clone(), true);
-                let id = QueueId::AsReceived(id);
-                let charged = self.append(id, appends, now);
+                let whole = QueueId::AsReceived(id);
+                let at_once = appends.iter().filter(|append| !append.when_answered);
+                let charged = self.append(whole, at_once, now);
                 self.keep_values(kv);
                 let changed = self.change_all(changes, now);
                 let (changes, settled) = self.note_others(about, changed, now);
+                let charged = together(charged, self.wait_with(Some(id), waiting(id, appends), now));
                 self.note(
                     about,
                     Happened::Refused {

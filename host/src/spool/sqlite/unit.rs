@@ -17,7 +17,7 @@ use crate::message::{
 };
 use crate::spool::history::{Charged, together};
 use crate::spool::ledger::{Moved, Movement, Records};
-use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Outcome, Settlement, SpoolError};
+use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Outcome, Settlement, SpoolError, waiting};
 
 /// Counters that the one writer carries in memory. It works on a copy, and keeps the copy when the transaction is
 /// durable: that is why no sequence number is ever skipped.
@@ -204,7 +204,7 @@ impl Unit<'_> {
         (changes, appends, kv): (&[TransactionChange], &[Append], &[KvWrite]),
     ) -> Result<(Vec<String>, Charged), SpoolError> {
         let whole = QueueId::AsReceived(id);
-        let records = self.append(whole, appends)?;
+        let records = self.append(whole, appends.iter().filter(|append| !append.when_answered))?;
         let refused = |recipient: u32| RecipientEnd {
             recipient: RecipientId(recipient),
             end: End::Refused,
@@ -215,7 +215,9 @@ impl Unit<'_> {
         self.keep_values(kv)?;
         let changed = self.change(changes)?;
         let (changes, settled) = self.note_others(about, changed)?;
-        Ok((changes, together(charged, settled)))
+        // The refusal is known to the request by now.
+        let waiting = self.wait_with(Some(id), waiting(id, appends))?;
+        Ok((changes, together(together(charged, waiting), settled)))
     }
 
     /// Ends the wait of a message in its own row; the number of rows is 0 when it did not wait.

@@ -102,6 +102,29 @@ fn each_event_makes_the_record_of_its_role() {
 }
 
 #[test]
+fn what_was_refused_late_has_the_record_of_its_arrival_with_what_its_sender_hears() {
+    let refusal = LateRefusal {
+        status: "Error-service-denied".into(),
+        text: Some("not here".into()),
+    };
+    let late = Event::RefusedLate(&refusal);
+    for role in [Role::Relay, Role::Originator, Role::Recipient] {
+        for message in [MessageType::ForwardRequest, MessageType::ForwardResponse] {
+            let made = |event: &Event| record_type(&settings(role, &[]), event, message, "operator-a");
+            assert_eq!(made(&late), made(&Event::Arrived), "{role:?} {message:?}");
+        }
+    }
+    let made = facts(MessageType::ForwardRequest, &[]).record(RecordType::RelayIn, &late);
+    assert_eq!(made.record.status_code.as_deref(), Some("Error-service-denied"));
+    assert_eq!(made.record.status_text.as_deref(), Some("not here"));
+    assert!(made.when_answered, "whoever was answered before has heard that");
+    let report = [("X-Mms-MM-Status-Code", "Retrieved")];
+    let made = facts(MessageType::DeliveryReportRequest, &report).record(RecordType::O4d, &late);
+    assert_eq!(made.record.status_code.as_deref(), Some("Retrieved"));
+    assert!(!made.when_answered);
+}
+
+#[test]
 fn a_failure_is_recorded_only_where_the_delivery_would_have_been() {
     let refused = delivery(550);
     let made = |role, message| record_type(&settings(role, &[]), &Event::Failed(&refused), message, "operator-a");

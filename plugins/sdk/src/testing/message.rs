@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::mime;
-use crate::message::{Request, Summary};
+use crate::message::{LateRefusal, Request, Summary};
 use crate::{Address, AddressKind, HeaderField, MessageType, Recipient};
 
 /// A message as a plug-in sees it.
@@ -17,6 +17,7 @@ pub struct Message {
     source_inside: bool,
     intra_mmse: bool,
     answered: Option<Request>,
+    refused_late: Option<LateRefusal>,
     size: Option<u64>,
 }
 
@@ -53,6 +54,7 @@ impl Message {
             source_inside: false,
             intra_mmse: false,
             answered: None,
+            refused_late: None,
             size: None,
         }
     }
@@ -160,6 +162,15 @@ impl Message {
         self
     }
 
+    /// On an outcome that failed: the relay refused all of it after its sender had heard 250, and says this.
+    pub fn refused_late(mut self, status: &str, text: Option<&str>) -> Self {
+        self.refused_late = Some(LateRefusal {
+            status: status.to_owned(),
+            text: text.map(str::to_owned),
+        });
+        self
+    }
+
     /// Another size as received.
     pub fn size(mut self, octets: u64) -> Self {
         self.size = Some(octets);
@@ -211,6 +222,10 @@ impl Message {
 
     pub(crate) fn answered(&self) -> Option<Request> {
         self.answered.clone()
+    }
+
+    pub(crate) fn late_refusal(&self) -> Option<LateRefusal> {
+        self.refused_late.clone()
     }
 
     pub(crate) fn parts(&self) -> Vec<crate::Part> {

@@ -98,6 +98,8 @@ pub(super) struct Outcome {
     pub attempts: Option<u32>,
     /// Of a response: `X-Mms-Request-Status-Code`. Default: `Ok`.
     pub status: Option<String>,
+    /// Of a message that the relay refused as a whole after its sender had heard 250: what the refusal says.
+    pub refused_late: Option<engine::LateRefusal>,
 }
 
 /// A further message's file: what the case says, where the message does not say otherwise.
