@@ -30,6 +30,9 @@ pub struct EngineOptions {
     /// Whether a call comes out the same each time, given the same services: for sample cases and replay. Fuel bounds it
     /// in place of the clock. Its code is another one. Default false.
     pub deterministic: bool,
+    /// Whether traps name the lines of the source, where the component says them (DWARF). To look them up takes time that no
+    /// limit of the plug-in bounds: for its author's tools. Default false.
+    pub lines: bool,
     /// The process that compiles, which bounds what hostile components cost; see
     /// [`Limits::compile_memory`](crate::Limits::compile_memory). `None`, the default: this one, without these bounds.
     pub compiler: Option<CompilerProcess>,
@@ -47,6 +50,7 @@ impl Default for EngineOptions {
             cache_dir: None,
             page_map_scan: None,
             deterministic: false,
+            lines: false,
             compiler: None,
             sampler: None,
         }

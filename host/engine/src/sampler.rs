@@ -11,6 +11,7 @@ use std::time::Duration;
 use wasmtime::{AsContext, Store, UpdateDeadline, WasmBacktrace};
 
 use crate::host::Call;
+use crate::text::function_name;
 
 /// Counts stacks. One for each engine that is made to profile: see [`EngineOptions::sampler`](crate::EngineOptions).
 #[derive(Debug, Default)]
@@ -40,7 +41,7 @@ impl Sampler {
     fn look(&self, context: impl AsContext<Data = Call>) {
         let seen = WasmBacktrace::force_capture(&context);
         let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
-            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+            Some(symbol) => function_name(symbol),
             None => format!("function {}", frame.func_index()),
         };
         if seen.frames().is_empty() {

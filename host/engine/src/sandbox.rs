@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, PoolingAllocationConfig, Store};
+use wasmtime::{Config, PoolingAllocationConfig, Store, WasmBacktraceDetails};
 
 use crate::allocation::{self, Allocation};
 use crate::bindings::Filter;
@@ -177,6 +177,11 @@ pub(crate) fn config(options: &EngineOptions) -> Config {
         .wasm_memory64(false);
     // Two features of Wasmtime are left out of the build: threads within a plug-in could not be bounded by its store,
     // and a compilation on several cores would take them from the messages.
+    // Said either way: otherwise a variable of the environment decides.
+    config.wasm_backtrace_details(match options.lines {
+        true => WasmBacktraceDetails::Enable,
+        false => WasmBacktraceDetails::Disable,
+    });
     if options.deterministic {
         deterministic::settle(&mut config);
     }

@@ -22,6 +22,11 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
+/// The name of a function as its author knows it.
+pub(crate) fn function_name(symbol: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(symbol))
+}
+
 /// What a plug-in printed without the advice that Rust ends a panic with: nobody can follow it in a sandbox.
 pub(crate) fn without_advice(said: &str) -> &str {
     const ADVICE: &str = "note: run with `RUST_BACKTRACE=1`";

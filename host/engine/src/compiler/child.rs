@@ -97,6 +97,7 @@ fn engine(order: &Order) -> Result<wasmtime::Engine, Stop> {
         max_memory_bytes: order.max_memory_bytes,
         wasm_stack: order.wasm_stack,
         deterministic: order.deterministic,
+        lines: order.lines,
         ..EngineOptions::default()
     };
     let engine = wasmtime::Engine::new(&allocation::for_code(&options, &config(&options), order.allocation));

@@ -21,6 +21,7 @@ pub(super) struct Order {
     pub max_memory_bytes: usize,
     pub wasm_stack: usize,
     pub deterministic: bool,
+    pub lines: bool,
     pub allocation: Allocation,
     /// What the engine that will run the code says of itself. Code of another would not run.
     pub compiler: u64,

@@ -205,6 +205,7 @@ impl Order {
             max_memory_bytes: options.max_memory_bytes,
             wasm_stack: options.wasm_stack,
             deterministic: options.deterministic,
+            lines: options.lines,
             allocation: engine.allocation(),
             compiler: fingerprint(&engine.wasmtime),
         }

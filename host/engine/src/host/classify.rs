@@ -1,12 +1,14 @@
 //! What an error of Wasmtime means.
 
+use std::fmt;
+
 use wasmtime::component::ResourceTableError;
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, FrameSymbol, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::{Call, LimitPassed, NotGranted, OnlyInProcess};
 use crate::failure::FailureClass;
-use crate::text::{one_line, without_advice};
+use crate::text::{function_name, one_line};
 
 /// Tells from an error of Wasmtime what went wrong, and says it for the operator. `said` is the end of what the plug-in
 /// printed.
@@ -31,7 +33,6 @@ pub(crate) fn classify(call: &Call, error: &wasmtime::Error, said: &str) -> (Fai
             None => error.root_cause().to_string(),
         },
     };
-    let said = without_advice(said);
     if !said.is_empty() {
         text.push_str("; it printed: ");
         text.push_str(said);
@@ -71,23 +72,63 @@ fn place(trap: Trap, backtrace: Option<&WasmBacktrace>, said: &str) -> String {
         return String::new();
     }
     let frames = backtrace.map(WasmBacktrace::frames).unwrap_or_default();
-    let mut names: Vec<String> = frames
-        .iter()
-        .filter_map(|frame| frame.func_name())
-        .map(function)
-        .collect();
-    // Recursion would show one name only.
-    names.dedup();
-    names.truncate(SHOWN);
-    match names.is_empty() {
+    let mut places: Vec<Place> = frames.iter().flat_map(functions).collect();
+    // Recursion would show one name only. A function that traps where it begins has no line yet, and its caller has.
+    places.dedup_by(|caller, called| {
+        let is_same = caller.function == called.function;
+        if is_same && called.line.is_none() {
+            called.line = caller.line.take();
+        }
+        is_same
+    });
+    let shown: Vec<String> = places.iter().take(SHOWN).map(ToString::to_string).collect();
+    match shown.is_empty() {
         true => String::new(),
-        false => format!("; in {}", names.join(", called by ")),
+        false => format!("; in {}", shown.join(", called by ")),
     }
 }
 
-/// The name of a function as its author knows it.
-fn function(symbol: &str) -> String {
-    format!("`{:#}`", rustc_demangle::demangle(symbol))
+/// Where a call stood.
+struct Place {
+    function: String,
+    /// `hostile/src/habits.rs:318`, where the component says it.
+    line: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.line {
+            Some(line) => write!(f, "`{}` at {line}", self.function),
+            None => write!(f, "`{}`", self.function),
+        }
+    }
+}
+
+/// The functions of a frame, the innermost first: those too that were compiled into it, where the component says so.
+fn functions(frame: &FrameInfo) -> Vec<Place> {
+    let whole = frame.func_name().map(function_name);
+    let symbols = frame.symbols();
+    let of_symbol = |(at, symbol): (usize, &FrameSymbol)| {
+        // The last is the frame's own function, whose name in the component says where it belongs.
+        let own = whole.clone().filter(|_| at + 1 == symbols.len());
+        let line = symbol.file().zip(symbol.line());
+        Some(Place {
+            function: own.or_else(|| symbol.name().map(function_name))?,
+            line: line.map(|(file, line)| format!("{}:{line}", near(file))),
+        })
+    };
+    let named: Vec<Place> = symbols.iter().enumerate().filter_map(of_symbol).collect();
+    match (named.is_empty(), whole) {
+        (true, Some(function)) => vec![Place { function, line: None }],
+        _ => named,
+    }
+}
+
+/// The end of a file's path: `hostile/src/habits.rs` of wherever it was compiled.
+fn near(file: &str) -> &str {
+    const FOLDERS: usize = 2;
+    let cut = file.rmatch_indices('/').nth(FOLDERS);
+    cut.map_or(file, |(at, _)| &file[at + 1..])
 }
 
 /// Whether the error is one that generated bindings make impossible.

@@ -8,6 +8,7 @@ mod fuzz;
 mod host_functions;
 mod isolation;
 mod limits;
+mod lines;
 mod load;
 mod may;
 mod support;

@@ -116,6 +116,7 @@ fn small_engine(deterministic: bool) -> anyhow::Result<Engine> {
     let options = |cache_dir| EngineOptions {
         max_instances: 4,
         deterministic,
+        lines: true,
         cache_dir,
         ..engine_options()
     };
