@@ -67,13 +67,13 @@ pub use options::{CompilerProcess, EngineError, EngineOptions};
 pub use plugin::Plugin;
 pub use sampler::Sampler;
 pub use sandbox::Engine;
-pub use services::{BoxFuture, Services, Subject, Table};
+pub use services::{BoxFuture, NoOutside, Outside, Services, Subject, Table};
 pub use surface::Memory;
 pub use verdict::{Body, Edit, Judgement, KvWrite, Verdict};
 pub use words::{
     Address, AddressKind, AskedOf, ChargingRecord, Delivery, Description, Destination, Fault, HeaderField, HttpRequest,
-    HttpResponse, LateRefusal, Level, Measure, MeasureValue, MessageType, Network, Occasion, OccasionKind, Outcome, OutsideCall,
-    Part, Recipient, RecordType, Request, Response, Summary,
+    HttpResponse, LateRefusal, Level, Measure, MeasureValue, MessageType, Network, Occasion, OccasionKind, Outcome,
+    OutsideCall, Part, Recipient, RecordType, Request, Response, Summary,
 };
 
 /// The version of the contract in `wit/` that this engine implements. It runs plug-ins that were built against 0.1.n

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::words::{
-    Address, AskedOf, Fault, HeaderField, HttpRequest, HttpResponse, LateRefusal, Level, Network, Part, Recipient, Request, Summary,
+    Address, AskedOf, Fault, HeaderField, HttpRequest, HttpResponse, LateRefusal, Level, Network, Part, Recipient,
+    Request, Summary,
 };
 
 /// A future behind a pointer, so that traits with waiting methods can be objects.
@@ -37,13 +38,22 @@ pub trait Services: Send + Sync + 'static {
     /// plug-in as `unavailable`.
     fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>>;
 
-    /// Whether it says something how long somebody outside took to answer: not where the answers are written down.
+    /// Those outside of the relay who may be asked.
+    fn outside(&self) -> &dyn Outside;
+
+    /// One line of at most 1,024 octets (before escaping), without control characters. `message` is the relay's id of
+    /// the message, empty during `configure`.
+    fn log(&self, plugin: &str, message: &str, level: Level, text: &str);
+}
+
+/// Those outside of the relay whom plug-ins may ask. Nobody is there unless it is said otherwise.
+pub trait Outside: Send + Sync + 'static {
+    /// Whether it says something how long somebody took to answer: not where the answers are written down.
     fn tells_time(&self) -> bool {
         true
     }
 
-    /// What that scanner finds in a part of `subject`: its name for it, or nothing. Unless it is said otherwise, there are no
-    /// scanners.
+    /// What that scanner finds in a part of `subject`: its name for it, or nothing.
     fn scan<'a>(
         &'a self,
         scanner: &'a str,
@@ -54,13 +64,13 @@ pub trait Services: Send + Sync + 'static {
         Box::pin(async move { Err(Fault::Invalid(format!("no scanner {scanner:?} is configured"))) })
     }
 
-    /// The service outside of which `plugin` may ask that, by its name. Unless it is said otherwise, there is none.
+    /// The service of which `plugin` may ask that, by its name.
     fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
         let url = &request.url;
         Err(Fault::Invalid(format!("no service of plug-in {plugin:?} has {url:?}")))
     }
 
-    /// Asks that service. `before` is what this call has asked of it already.
+    /// Asks that service. `before` is what the same call has asked of it already.
     fn fetch<'a>(
         &'a self,
         plugin: &'a str,
@@ -71,11 +81,13 @@ pub trait Services: Send + Sync + 'static {
         let _ = (plugin, request, before);
         Box::pin(async move { Err(Fault::Unavailable(format!("nobody asks service {service:?}"))) })
     }
-
-    /// One line of at most 1,024 octets (before escaping), without control characters. `message` is the relay's id of
-    /// the message, empty during `configure`.
-    fn log(&self, plugin: &str, message: &str, level: Level, text: &str);
 }
+
+/// Nobody is outside.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoOutside;
+
+impl Outside for NoOutside {}
 
 /// One generation of a look-up table.
 pub trait Table: Send + Sync {

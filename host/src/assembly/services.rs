@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use mm4relay_engine::Services;
+use mm4relay_engine::{Outside, Services};
 
 use super::numbers::RoutedNumbers;
 use crate::clock::SharedClock;
-use crate::pipeline::{KvSource, Outside, PluginServices, Seeds, TableSet};
+use crate::pipeline::{KvSource, PluginServices, Seeds, TableSet};
 use crate::relay::directory::Directory;
 use crate::spool::{BoxFuture, Values};
 use crate::tables::{Table, Tables};

@@ -50,7 +50,7 @@ pub use meter::{FAILURES, Histogram, Own, Reading, VERDICTS};
 pub use outcome::{Concerned, OutcomeTold, TellOutcome};
 pub(crate) use services::host_of;
 pub use services::{
-    KvSource, NoNumbers, NoSecret, NoValues, NobodyOutside, Numbering, Outside, PluginServices, Seeds, TableSet,
+    KvSource, NoNumbers, NoSecret, NoValues, NobodyOutside, Numbering, PluginServices, Seeds, TableSet,
 };
 pub use subject::View;
 pub use when::{Direction, When};

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mm4relay_engine::{AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Level, Network, Services, Subject, Table};
+use mm4relay_engine::{
+    AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Level, Network, Outside, Services, Subject, Table,
+};
 use sha2::{Digest, Sha256};
 
 use crate::clock::SharedClock;
@@ -40,29 +42,6 @@ impl Numbering for NoNumbers {
     fn network<'a>(&'a self, _number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
         Box::pin(async { Ok(None) })
     }
-}
-
-/// Those outside of the relay who may be asked.
-pub trait Outside: Send + Sync + 'static {
-    /// What that scanner finds in a part: its name for it, or nothing.
-    fn scan<'a>(
-        &'a self,
-        scanner: &'a str,
-        subject: &'a dyn Subject,
-        part: u32,
-    ) -> BoxFuture<'a, Result<Option<String>, Fault>>;
-
-    /// The service of which a plug-in may ask that, by its name.
-    fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault>;
-
-    /// Asks that service. `before` is what the same call has asked of it already.
-    fn fetch<'a>(
-        &'a self,
-        plugin: &'a str,
-        service: &'a str,
-        request: HttpRequest,
-        before: AskedOf,
-    ) -> BoxFuture<'a, Result<HttpResponse, Fault>>;
 }
 
 /// Nobody: nothing leaves the relay where plug-ins are only tried.
@@ -162,27 +141,8 @@ impl Services for PluginServices {
         self.numbering.network(number)
     }
 
-    fn scan<'a>(
-        &'a self,
-        scanner: &'a str,
-        subject: &'a dyn Subject,
-        part: u32,
-    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
-        self.outside.scan(scanner, subject, part)
-    }
-
-    fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
-        self.outside.service(plugin, request)
-    }
-
-    fn fetch<'a>(
-        &'a self,
-        plugin: &'a str,
-        service: &'a str,
-        request: HttpRequest,
-        before: AskedOf,
-    ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
-        self.outside.fetch(plugin, service, request, before)
+    fn outside(&self) -> &dyn Outside {
+        &*self.outside
     }
 
     fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mm4relay_engine::{
-    AskedOf, BoxFuture, Fault, HeaderField, HttpRequest, HttpResponse, Level, Network, Services, Subject, Table, digest,
+    AskedOf, BoxFuture, Fault, HeaderField, HttpRequest, HttpResponse, Level, Network, Outside, Services, Subject,
+    Table, digest,
 };
 use serde::{Deserialize, Serialize};
 
@@ -247,8 +248,18 @@ impl Services for Tape {
         })
     }
 
+    fn outside(&self) -> &dyn Outside {
+        self
+    }
+
+    fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
+        self.inner.log(plugin, message, level, text);
+    }
+}
+
+impl Outside for Tape {
     fn tells_time(&self) -> bool {
-        self.inner.tells_time()
+        self.inner.outside().tells_time()
     }
 
     fn scan<'a>(
@@ -258,7 +269,7 @@ impl Services for Tape {
         part: u32,
     ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
         Box::pin(async move {
-            let found = self.inner.scan(scanner, subject, part).await;
+            let found = self.inner.outside().scan(scanner, subject, part).await;
             self.written.write(|| Answer::Scan {
                 scanner: scanner.to_owned(),
                 part,
@@ -269,7 +280,7 @@ impl Services for Tape {
     }
 
     fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
-        let service = self.inner.service(plugin, request);
+        let service = self.inner.outside().service(plugin, request);
         if let Err(fault) = &service {
             self.written.write(|| Answer::Fetch {
                 request: fetched(request),
@@ -289,7 +300,7 @@ impl Services for Tape {
     ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
         Box::pin(async move {
             let asked = fetched(&request);
-            let response = self.inner.fetch(plugin, service, request, before).await;
+            let response = self.inner.outside().fetch(plugin, service, request, before).await;
             self.written.write(|| Answer::Fetch {
                 request: asked,
                 service: Some(service.to_owned()),
@@ -297,10 +308,6 @@ impl Services for Tape {
             });
             response
         })
-    }
-
-    fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
-        self.inner.log(plugin, message, level, text);
     }
 }
 

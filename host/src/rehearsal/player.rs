@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use mm4relay_engine::{AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Level, Network, Services, Subject, Table};
+use mm4relay_engine::{
+    AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Level, Network, Outside, Services, Subject, Table,
+};
 
 use crate::pipeline::tape::{Answer, Asked, fetched};
 use crate::sync::lock;
@@ -168,6 +170,17 @@ impl Services for Player {
         })
     }
 
+    fn outside(&self) -> &dyn Outside {
+        self
+    }
+
+    /// Not for the log of live traffic.
+    fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
+        tracing::debug!(plugin, message, ?level, "replayed: {text}");
+    }
+}
+
+impl Outside for Player {
     fn tells_time(&self) -> bool {
         false
     }
@@ -183,7 +196,7 @@ impl Services for Player {
                 return found.clone();
             }
             if let Some(live) = &self.otherwise {
-                return live.scan(scanner, subject, part).await;
+                return live.outside().scan(scanner, subject, part).await;
             }
             self.miss(format!("scan.part({part}, {scanner:?})"));
             Err(Fault::Unavailable("the recording has no answer".to_owned()))
@@ -219,11 +232,6 @@ impl Services for Player {
                 _ => Err(Fault::Unavailable("the recording has no answer".to_owned())),
             }
         })
-    }
-
-    /// Not for the log of live traffic.
-    fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
-        tracing::debug!(plugin, message, ?level, "replayed: {text}");
     }
 }
 

@@ -213,6 +213,10 @@ impl Services for World {
         })
     }
 
+    fn outside(&self) -> &dyn Outside {
+        &NoOutside
+    }
+
     fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
         let line = Line {
             plugin: plugin.into(),

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use mm4relay_engine::{
-    BoxFuture, Description, Engine, Inspection, Level, Limits, MessageType, Network, OccasionKind, PluginSpec,
-    Services, Table,
+    BoxFuture, Description, Engine, Inspection, Level, Limits, MessageType, Network, NoOutside, OccasionKind, Outside,
+    PluginSpec, Services, Table,
 };
 
 use crate::versions::files;
@@ -175,6 +175,10 @@ impl Services for Nothing {
 
     fn network<'a>(&'a self, _number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn outside(&self) -> &dyn Outside {
+        &NoOutside
     }
 
     fn log(&self, _plugin: &str, _message: &str, _level: Level, text: &str) {

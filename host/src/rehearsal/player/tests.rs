@@ -1,3 +1,5 @@
+use mm4relay_engine::NoOutside;
+
 use super::*;
 use crate::pipeline::tape::{ANSWERS_MAX, Tape};
 
@@ -19,6 +21,10 @@ impl Services for World {
     fn network<'a>(&'a self, _number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
         Box::pin(async { Ok(Some(Network::default())) })
     }
+    fn outside(&self) -> &dyn Outside {
+        &NoOutside
+    }
+
     fn log(&self, _plugin: &str, _message: &str, _level: Level, _text: &str) {}
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mm4relay_engine::{AskedOf, BoxFuture, Fault, HeaderField, HttpRequest, HttpResponse, Subject};
+use mm4relay_engine::{AskedOf, BoxFuture, Fault, HeaderField, HttpRequest, HttpResponse, Outside, Subject};
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::{Outside, host_of};
+use crate::pipeline::host_of;
 
 /// The parts that a scanner was told of, by their numbers; `*` is every other one.
 pub type Scanners = BTreeMap<String, BTreeMap<String, Scanned>>;
@@ -101,6 +101,11 @@ pub struct FromCase {
 }
 
 impl Outside for FromCase {
+    /// The answers are written down.
+    fn tells_time(&self) -> bool {
+        false
+    }
+
     fn scan<'a>(
         &'a self,
         scanner: &'a str,

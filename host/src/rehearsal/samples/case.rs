@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use mm4relay_engine::{self as engine, Table, read_file};
+use mm4relay_engine::{self as engine, Outside, Table, read_file};
 
 use crate::message::{
     Content, Envelope, Header, Incoming, Message, MessageId, MmsAddress, Origin, Recipient, RecipientId, Source,
     Timestamp,
 };
-use crate::pipeline::{Outside, TableSet};
+use crate::pipeline::TableSet;
 use crate::protocol::mm4;
 use crate::rehearsal::library::sample;
 

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mm4relay_engine::{AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Level, Network, Services, Subject, Table};
+use mm4relay_engine::{BoxFuture, Level, Network, Outside, Services, Table};
 
 use super::Case;
 use crate::message::{KvWrite, Timestamp};
-use crate::pipeline::{Outside, TableSet};
+use crate::pipeline::TableSet;
 use crate::sync::lock;
 
 /// A line that a plug-in logged or printed.
@@ -119,32 +119,8 @@ impl Services for Circumstances {
         Box::pin(async move { Ok(self.networks.get(number).cloned()) })
     }
 
-    /// The answers are written down.
-    fn tells_time(&self) -> bool {
-        false
-    }
-
-    fn scan<'a>(
-        &'a self,
-        scanner: &'a str,
-        subject: &'a dyn Subject,
-        part: u32,
-    ) -> BoxFuture<'a, Result<Option<String>, Fault>> {
-        self.outside.scan(scanner, subject, part)
-    }
-
-    fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
-        self.outside.service(plugin, request)
-    }
-
-    fn fetch<'a>(
-        &'a self,
-        plugin: &'a str,
-        service: &'a str,
-        request: HttpRequest,
-        before: AskedOf,
-    ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
-        self.outside.fetch(plugin, service, request, before)
+    fn outside(&self) -> &dyn Outside {
+        &*self.outside
     }
 
     fn log(&self, _plugin: &str, _message: &str, level: Level, text: &str) {

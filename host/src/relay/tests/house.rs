@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use mm4relay_engine::{
-    BoxFuture as Answered, Engine, EngineOptions, Level, Network, Occasion, Services, Table, Verdict,
+    BoxFuture as Answered, Engine, EngineOptions, Level, Network, NoOutside, Occasion, Outside, Services, Table,
+    Verdict,
 };
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
@@ -178,6 +179,10 @@ impl Services for NoServices {
 
     fn network<'a>(&'a self, _: &'a str) -> Answered<'a, Result<Option<Network>, String>> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn outside(&self) -> &dyn Outside {
+        &NoOutside
     }
 
     fn log(&self, _: &str, _: &str, _: Level, _: &str) {}
