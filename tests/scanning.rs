@@ -3,11 +3,16 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use crate::support::{Clamd, Link, Peer, Relay, config, sample, tools};
+use crate::support::{Clamd, Icap, Link, Peer, Relay, config, sample, tools};
 
 /// A scanner called `clamd` at `address`, and `screen` with these rules.
 fn scanned_by(address: &str, terms: &str, limits: &str, rules: &str) -> String {
-    let scanner = format!("\n[[scanner]]\nname = \"clamd\"\nkind = \"clamd\"\naddress = {address:?}\n{terms}\n");
+    asked("kind = \"clamd\"", address, terms, limits, rules)
+}
+
+/// As [`scanned_by`], of another kind.
+fn asked(kind: &str, address: &str, terms: &str, limits: &str, rules: &str) -> String {
+    let scanner = format!("\n[[scanner]]\nname = \"clamd\"\n{kind}\naddress = {address:?}\n{terms}\n");
     let console = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
     let screen = Link::bundled("screen", &format!("rules = [{rules}]")).limits(limits);
     format!("{scanner}{console}{screen}")
@@ -72,6 +77,69 @@ fn clamav_finds_a_virus_in_a_decoded_part_and_the_message_is_refused() {
             "nothing of the parts came into the sandbox: {read}"
         );
     }
+}
+
+/// Texts, programs, previews and large parts, many on one connection.
+#[test]
+fn c_icap_finds_a_virus_in_a_decoded_part_and_the_message_is_refused() {
+    if !Icap::is_there() {
+        return;
+    }
+    let icap = Icap::start();
+    let limits = "time = \"10 s\"";
+    let relay_with = |service: &str, peer: &Peer| {
+        let kind = format!("kind = \"icap\"\nservice = {service:?}");
+        Relay::start(&config(peer, &asked(&kind, &icap.address(), "", limits, REFUSE)))
+    };
+    let peer = Peer::start();
+    let relay = relay_with("avscan", &peer);
+    // In what the service looks at first, and far behind.
+    for before in [b"harmless up to here; ".to_vec(), vec![b'x'; 300_000]] {
+        let virus = [&before, Clamd::VIRUS.as_bytes()].concat();
+        let answer = relay.offer(&with_attachment("bad", &virus));
+        assert!(answer.starts_with("554") && answer.contains("a virus"), "{answer}");
+    }
+    for (id, size) in [("empty", 0), ("small", 100), ("large", 2_000_000)] {
+        let answer = relay.offer(&with_attachment(id, &vec![b'x'; size]));
+        assert!(answer.starts_with("250"), "{id}: {answer}");
+    }
+    assert_eq!(peer.wait_for(3).len(), 3);
+    let trace = relay.print(&["trace", "large@mms.a.example"]);
+    assert!(
+        trace.contains("asked scanner clamd, part 2: nothing found ("),
+        "{trace}"
+    );
+    assert_eq!((calls(&relay, "answered"), calls(&relay, "failed")), (10, 0));
+
+    // A service that changes nothing finds nothing; one that is not there is said.
+    let everything = relay_with("echo", &peer);
+    let answer = everything.offer(&with_attachment("echo", Clamd::VIRUS.as_bytes()));
+    assert!(answer.starts_with("250"), "{answer}");
+    let nothing = relay_with("nosuch", &peer);
+    let answer = nothing.offer(&with_attachment("nosuch", b"x"));
+    assert!(answer.starts_with('4'), "{answer}");
+    nothing.process().wait_for_log("is none: it says 404");
+}
+
+#[test]
+fn a_plug_in_that_may_not_read_a_part_may_have_it_scanned() {
+    if !tools::have_programs(&["clamd"]) {
+        return;
+    }
+    let clamd = Clamd::start();
+    let peer = Peer::start();
+    let screen = Link::bundled("screen", &format!("rules = [{REFUSE}]"))
+        .limits("time = \"5 s\"")
+        .may("read.headers = true\nrefuse = true");
+    let scanner = format!(
+        "\n[[scanner]]\nname = \"clamd\"\nkind = \"clamd\"\naddress = {:?}\n",
+        clamd.address()
+    );
+    let relay = Relay::start(&config(&peer, &format!("{scanner}{screen}")));
+    let answer = relay.offer(&with_attachment("bad", Clamd::VIRUS.as_bytes()));
+    assert!(answer.starts_with("554") && answer.contains("a virus"), "{answer}");
+    let answer = relay.offer(&with_attachment("good", b"harmless"));
+    assert!(answer.starts_with("250"), "{answer}");
 }
 
 #[test]

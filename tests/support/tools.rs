@@ -121,7 +121,7 @@ fn succeeded(what: &str, output: &Output) -> String {
     out.into_owned()
 }
 
-fn or_skip(there: bool, what: &str) -> bool {
+pub fn or_skip(there: bool, what: &str) -> bool {
     if there {
         return true;
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use hyper::header::HeaderValue;
-use mm4relay_engine::{AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Subject, read_file};
+use mm4relay_engine::{AskedOf, BoxFuture, Fault, HttpRequest, HttpResponse, Outside, Subject, read_file};
 
 use super::certificates;
 use crate::config::{self, Config, ScannerAddress, Secret};
 use crate::outside::{
-    Address, BreakerTerms, GateTerms, Gates, Kind, Scanner, ScannerTerms, Service, ServiceTerms, WebOrigin, service_for,
+    Address, BreakerTerms, GateTerms, Gates, Kind, Scanner, ScannerTerms, Service, ServiceTerms, Speaks, WebOrigin,
+    service_for,
 };
-use crate::pipeline::Outside;
 
 /// Octets of a secret's file.
 const SECRET_MAX: u64 = 16 << 10;
@@ -57,16 +57,24 @@ fn scanner(set: &config::Scanner, gates: &Gates) -> Scanner {
         rate: None,
         breaker: breaker(&set.breaker),
     };
-    Scanner {
-        gate: gates.gate(Kind::Scanner, &set.name, terms),
-        terms: ScannerTerms {
-            address: match &set.address {
-                ScannerAddress::Tcp(at) => Address::Tcp(at.to_string()),
-                ScannerAddress::Unix(path) => Address::Unix(path.clone()),
-            },
-            size: set.size,
+    let gate = gates.gate(Kind::Scanner, &set.name, terms);
+    let address = match &set.address {
+        ScannerAddress::Tcp(at) => Address::Tcp(at.to_string()),
+        ScannerAddress::Unix(path) => Address::Unix(path.clone()),
+    };
+    let speaks = match &set.speaks {
+        config::ScannerSpeaks::Clamd => Speaks::Clamd,
+        config::ScannerSpeaks::Icap { service } => Speaks::Icap {
+            service: service.clone(),
         },
-    }
+    };
+    let terms = ScannerTerms {
+        address,
+        speaks,
+        size: set.size,
+        concurrent: set.concurrent,
+    };
+    Scanner::new(gate, terms)
 }
 
 fn service(plugin: &str, set: &config::Service, gates: &Gates) -> anyhow::Result<Service> {

@@ -61,7 +61,7 @@ pub use relay_server::RelayServer;
 pub use renamed::Renamed;
 pub use route::{Route, RouteTo};
 pub use routing::{Dialling, Numbering, OnFailure, Routing, Step};
-pub use scanner::{OutsideBreaker, Scanner, ScannerAddress};
+pub use scanner::{OutsideBreaker, Scanner, ScannerAddress, ScannerSpeaks};
 pub use service::{Secret, Service};
 pub use table::Table;
 pub use tls::ServerTls;

@@ -18,6 +18,8 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scanner {
     pub name: String,
+    /// `kind`.
+    pub speaks: ScannerSpeaks,
     pub address: ScannerAddress,
     /// `time`: for one call. Default 5 s; the plug-in's own time ends it as well.
     pub time: Duration,
@@ -35,14 +37,24 @@ pub enum ScannerAddress {
     Unix(PathBuf),
 }
 
-/// `kind`: what it speaks.
+/// What it speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScannerSpeaks {
+    Clamd,
+    /// RFC 3507, to its service of that name.
+    Icap {
+        service: String,
+    },
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ScannerKind {
     Clamd,
+    Icap,
 }
 
 impl Choice for ScannerKind {
-    const WORDS: &'static [(&'static str, Self)] = &[("clamd", Self::Clamd)];
+    const WORDS: &'static [(&'static str, Self)] = &[("clamd", Self::Clamd), ("icap", Self::Icap)];
 }
 
 /// When somebody outside is left alone.
@@ -77,7 +89,8 @@ impl OutsideBreaker {
     }
 }
 
-const KIND: &str = "\"clamd\"";
+const KIND: &str = "\"clamd\" or \"icap\"";
+const SERVICE: &str = "the name of the ICAP server's service, as it stands behind the host in its URL: \"avscan\"";
 
 impl Scanner {
     pub(super) fn read(s: &mut Section<'_>, taken: &mut HashSet<String>) -> Option<Self> {
@@ -86,20 +99,42 @@ impl Scanner {
             s.refuse("name", "a name that no other scanner has");
         }
         let kind = s.required("kind", KIND, choice::<ScannerKind>);
+        let service = s.optional("service", service);
+        let speaks = kind.and_then(|kind| speaks(s, kind, service));
         let address = s.required("address", ADDRESS, address);
         let time = s.optional("time", duration(MILLISECOND..=Duration::from_secs(60)));
         let size = s.optional("size", size(1 << 10..=256 * MIB));
         let concurrent = s.optional("concurrent", count(1..=1_000));
         let breaker = s.section("breaker", OutsideBreaker::read);
-        kind?;
         Some(Self {
             name: name?,
+            speaks: speaks?,
             address: address?,
             time: time.unwrap_or(Duration::from_secs(5)),
             size: size.unwrap_or(25 * MIB),
             concurrent: concurrent.unwrap_or(10),
             breaker,
         })
+    }
+}
+
+fn speaks(s: &mut Section<'_>, kind: ScannerKind, service: Option<String>) -> Option<ScannerSpeaks> {
+    match (kind, service) {
+        (ScannerKind::Clamd, None) => Some(ScannerSpeaks::Clamd),
+        (ScannerKind::Icap, Some(service)) => Some(ScannerSpeaks::Icap { service }),
+        (ScannerKind::Clamd, Some(_)) => {
+            s.refuse(
+                "service",
+                "nothing: clamd has no services, a server of kind = \"icap\" has",
+            );
+            None
+        }
+        (ScannerKind::Icap, None) => {
+            if !s.has("service") {
+                s.refuse("service", SERVICE);
+            }
+            None
+        }
     }
 }
 
@@ -112,4 +147,13 @@ fn address(value: &DeValue<'_>) -> Read<ScannerAddress> {
             .map(ScannerAddress::Tcp)
             .map_err(|_| ADDRESS.to_owned()),
     }
+}
+
+fn service(value: &DeValue<'_>) -> Read<String> {
+    let is_legal = |name: &str| {
+        let legal = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~/?&=".contains(&octet);
+        (1..=200).contains(&name.len()) && !name.starts_with('/') && name.bytes().all(legal)
+    };
+    let name = value.as_str().filter(|name| is_legal(name));
+    name.map(str::to_owned).ok_or_else(|| SERVICE.to_owned())
 }

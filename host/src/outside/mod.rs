@@ -6,16 +6,16 @@
 
 mod allowed;
 mod breaker;
-mod clamd;
 mod gate;
+mod kept;
 mod places;
-mod scanner;
+mod scan;
 mod service;
 mod wire;
 
 pub use allowed::WebOrigin;
 pub use breaker::{BreakerTerms, GateState};
 pub use gate::{ENDS, GateReading, GateTerms, Gates, Kind};
-pub use scanner::{Address, Scanner, ScannerTerms};
+pub use scan::{Address, Scanner, ScannerTerms, Speaks};
 pub use service::{Service, ServiceTerms, service_for};
 pub use wire::exchange;

@@ -205,10 +205,17 @@ impl World for Relay<'_> {
         Ok((sum.finish(), octets))
     }
 
+    fn scannable(&self) -> Vec<u32> {
+        scan::parts()
+    }
+
     fn scan(&self, scanner: &str, part: u32) -> Result<Option<String>, Fault> {
+        // Also what is not configured is invalid, and must not pass for something that nobody can read; nor must what only the
+        // plug-in may not read.
+        let cannot_be_read =
+            || self.part(part).is_some() && matches!(message::read_part(part, 0, 1), Err(Fault::Invalid(_)));
         match scan::part(part, scanner) {
-            // Also what is not configured is invalid, and must not pass for something that nobody can read.
-            Err(Fault::Invalid(_)) if matches!(message::read_part(part, 0, 1), Err(Fault::Invalid(_))) => Ok(None),
+            Err(Fault::Invalid(_)) if cannot_be_read() => Ok(None),
             found => found,
         }
     }

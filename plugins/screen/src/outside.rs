@@ -59,17 +59,17 @@ pub struct Said {
 impl Scan {
     /// # Errors
     /// The message cannot be scanned, and that is a failure.
-    pub fn is_met(&self, message: &Message, said: &mut Said, world: &impl World) -> Result<bool, Fault> {
+    pub fn is_met(&self, said: &mut Said, world: &impl World) -> Result<bool, Fault> {
         let found = said.found.entry(self.scanner.clone());
-        let found = found.or_insert_with(|| self.finds(message, world));
+        let found = found.or_insert_with(|| self.finds(world));
         self.otherwise.or(found, |found| *found)
     }
 
     /// In one part or another. What is found counts, also when another part could not be scanned.
-    fn finds(&self, message: &Message, world: &impl World) -> Result<bool, Fault> {
+    fn finds(&self, world: &impl World) -> Result<bool, Fault> {
         let mut unscanned = None;
-        for part in &message.parts {
-            match world.scan(&self.scanner, part.id) {
+        for part in world.scannable() {
+            match world.scan(&self.scanner, part) {
                 Ok(Some(_)) => return Ok(true),
                 Ok(None) => {}
                 Err(fault) => drop(unscanned.get_or_insert(fault)),

@@ -136,6 +136,8 @@ pub trait World {
     /// # Errors
     /// The relay cannot read it now.
     fn checksum(&self) -> Result<(String, u64), Fault>;
+    /// The parts that scanners can look into: also those that the plug-in may not read.
+    fn scannable(&self) -> Vec<u32>;
     /// What that scanner finds in a part; nothing in one that cannot be decoded by anybody.
     ///
     /// # Errors
@@ -226,7 +228,7 @@ impl Rule {
             return Ok(false);
         }
         if let Some(scan) = &self.scan
-            && !scan.is_met(message, &mut read.said, world)?
+            && !scan.is_met(&mut read.said, world)?
         {
             return Ok(false);
         }

@@ -52,7 +52,7 @@ impl Call {
         };
         let took = since.elapsed();
         if self.outside.asked.len() < KEPT_MAX {
-            let time = match self.owner.services.tells_time() {
+            let time = match self.owner.services.outside().tells_time() {
                 true => took,
                 false => Duration::ZERO,
             };
@@ -63,15 +63,18 @@ impl Call {
 }
 
 impl scan::Host for Call {
+    fn parts(&mut self) -> wasmtime::Result<Vec<u32>> {
+        self.ask(Grant::Scan)?;
+        let parts = self.subject("scan")?.parts();
+        Ok(parts.into_iter().map(|part| part.id).collect())
+    }
+
     async fn part(&mut self, id: u32, scanner: String) -> wasmtime::Result<Result<Option<String>, types::Fault>> {
         self.ask(Grant::Scan)?;
         let subject = self.subject("scan")?.clone();
-        if let Err(fault) = self.may_read_part(&*subject, id) {
-            return Ok(Err(fault.into()));
-        }
         self.ask_outside(format!("scanner {}, part {id}", shown(&scanner)));
         let services = self.owner.services.clone();
-        let found = services.scan(&scanner, &*subject, id).await;
+        let found = services.outside().scan(&scanner, &*subject, id).await;
         self.answered(match &found {
             Ok(None) => "nothing found".to_owned(),
             Ok(Some(name)) => format!("found {}", shown(name)),
@@ -94,7 +97,7 @@ impl Call {
     async fn fetched(&mut self, request: HttpRequest) -> Result<HttpResponse, Fault> {
         let owner = self.owner.clone();
         let method = shown(&request.method);
-        let service = match owner.services.service(&owner.name, &request) {
+        let service = match owner.services.outside().service(&owner.name, &request) {
             Ok(service) => service,
             Err(fault) => {
                 self.ask_outside(format!("{method} of no service"));
@@ -104,7 +107,8 @@ impl Call {
         };
         self.ask_outside(format!("service {}, {method}", shown(&service)));
         let before = self.outside.of.get(&service).copied().unwrap_or_default();
-        let fetched = owner.services.fetch(&owner.name, &service, request, before).await;
+        let outside = owner.services.outside();
+        let fetched = outside.fetch(&owner.name, &service, request, before).await;
         let took = self.answered(match &fetched {
             Ok(response) => format!("{}, {} octets", response.status, response.body.len()),
             Err(fault) => shown(fault.text()),

@@ -60,6 +60,7 @@ fn called(function: &str) -> Result<String, Fault> {
         "metrics.count" => format!("{:?}", metrics::count("calls", 1)),
         "metrics.observe" => format!("{:?}", metrics::observe("sizes", 1.0)),
         "numbering.lookup" => format!("{:?}", numbering::lookup("+15555550100")?.is_some()),
+        "scan.parts" => format!("{:?}", scan::parts()),
         "scan.part" => format!("{:?}", scan::part(1, "clamd")),
         "http.fetch" => format!("{:?}", http::fetch(&question())),
         "kv.get" => format!("{:?}", kv::get("key")),

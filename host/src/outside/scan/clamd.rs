@@ -1,16 +1,17 @@
 //! The protocol of ClamAV's daemon: `INSTREAM` of clamd(8).
 //!
 //! The command, then chunks with their length in front (four octets, the most significant first), a length of 0, and one
-//! line in answer, which ends with a NUL because the command began with `z`.
+//! line in answer, which ends with a NUL because the command began with `z`. Each part has a connection of its own: a session
+//! (`IDSESSION`) would be one of the few that clamd has, kept from its other clients, to spare a connection to this host.
 
 use std::io;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
 
-use super::gate::Trouble;
-use super::scanner::Address;
+use super::Address;
+use super::stream;
+use crate::outside::gate::Trouble;
 
 /// Octets of a chunk at most.
 const CHUNK: usize = 64 << 10;
@@ -19,10 +20,7 @@ const ANSWER_MAX: u64 = 4096;
 
 /// What the daemon at `address` finds in the octets of `pieces`.
 pub(super) async fn scan(address: &Address, pieces: &[Bytes]) -> Result<Option<String>, Trouble> {
-    let answer = match address {
-        Address::Tcp(at) => ask(TcpStream::connect(at).await, pieces).await,
-        Address::Unix(path) => ask(UnixStream::connect(path).await, pieces).await,
-    };
+    let answer = ask(stream::connect(address).await, pieces).await;
     let answer = answer.map_err(|error| Trouble::Failed(format!("clamd at {address}: {error}")))?;
     read(&answer)
 }

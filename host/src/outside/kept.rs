@@ -1,0 +1,102 @@
+//! Connections that wait for the next question to whoever they lead to.
+//!
+//! Each scanner and each service has its own, and a reload makes them anew: a connection never serves another plug-in, another
+//! address, another certificate or other secrets than those that it was opened with.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::sync::lock;
+
+/// Servers close what is idle, mostly after 5 s or more. What they may be closing just now is not used.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// The oldest first.
+pub(super) struct Kept<C>(Arc<Mutex<Shelf<C>>>);
+
+struct Shelf<C> {
+    idle: VecDeque<(C, Instant)>,
+    most: usize,
+    /// Somebody closes what is too old.
+    is_swept: bool,
+}
+
+impl<C: Send + 'static> Kept<C> {
+    /// `most`: as many as are used at the same time.
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Mutex::new(Shelf {
+            idle: VecDeque::new(),
+            most,
+            is_swept: false,
+        })))
+    }
+
+    /// The one that was used last: the others may be closed for want of use.
+    pub fn take(&self) -> Option<C> {
+        let mut shelf = lock(&self.0);
+        shelf.drop_old();
+        shelf.idle.pop_back().map(|(connection, _)| connection)
+    }
+
+    /// For the next question; not more than there may be.
+    pub fn keep(&self, connection: C) {
+        let mut shelf = lock(&self.0);
+        if shelf.idle.len() >= shelf.most {
+            return;
+        }
+        shelf.idle.push_back((connection, Instant::now()));
+        if std::mem::replace(&mut shelf.is_swept, true) {
+            return;
+        }
+        let shelf = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(IDLE).await;
+                let Some(shelf) = shelf.upgrade() else { return };
+                let mut shelf = lock(&shelf);
+                shelf.drop_old();
+                if shelf.idle.is_empty() {
+                    shelf.is_swept = false;
+                    return;
+                }
+            }
+        });
+    }
+}
+
+impl<C> Shelf<C> {
+    fn drop_old(&mut self) {
+        while self.idle.front().is_some_and(|(_, since)| since.elapsed() >= IDLE) {
+            self.idle.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_one_is_used_again_and_what_nobody_uses_is_closed() {
+        let kept = Kept::new(2);
+        let open = Arc::new(());
+        for _ in 0..3 {
+            kept.keep(Arc::clone(&open));
+        }
+        assert_eq!(Arc::strong_count(&open), 3, "no more than there may be");
+        drop(kept.take());
+        assert_eq!(Arc::strong_count(&open), 2);
+        tokio::time::sleep(2 * IDLE).await;
+        assert_eq!(Arc::strong_count(&open), 1, "closed, though nobody has asked");
+        assert!(kept.take().is_none());
+        kept.keep(Arc::clone(&open));
+        tokio::time::sleep(2 * IDLE).await;
+        assert_eq!(Arc::strong_count(&open), 1, "the second time too");
+        kept.keep(Arc::clone(&open));
+        drop(kept);
+        assert_eq!(Arc::strong_count(&open), 1, "and with whoever they belong to");
+    }
+}
