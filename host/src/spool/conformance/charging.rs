@@ -130,8 +130,8 @@ pub(super) async fn a_record_that_waits_is_numbered_once_when_its_request_is_ans
 pub(super) async fn a_record_of_what_was_refused_late_has_the_answer_to_its_request(stage: &dyn Stage) {
     let spool = stage.open();
     let (number, told) = (spool.next_id(), spool.next_id());
-    for number in [number, told] {
-        let mut held = asking(number, 1);
+    for (number, transaction) in [(number, 1), (told, 2)] {
+        let mut held = asking(number, transaction);
         held.appends.clear();
         held.hold = Some(Hold {
             due: Some(NOW),
