@@ -242,9 +242,10 @@ class Sink:
         return json.loads(out.strip().splitlines()[-1])
 
 
-def load(port, size, messages):
+def load(port, size, messages, rate=None):
     command = [BINARY, "send", "--load", "--to", f"127.0.0.1:{port}", "--size", str(size)]
     command += ["--messages", str(messages), "--sessions", str(SESSIONS)]
+    command += ["--rate", str(rate)] if rate else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         sys.exit(f"the load tool failed: {done.stderr}")
