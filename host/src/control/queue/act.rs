@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Named;
+use super::choose::{Chosen, all_of, parted, state_of};
 use super::id::in_queue;
 use crate::control::{Ask, Desk, Kind, Known, Method, Problem, Role, Who};
 use crate::message::{NextHop, PeerName, QueueId};
@@ -40,20 +41,14 @@ impl Ask for Retry {
     async fn answer(self, desk: &Desk, who: &Who) -> Result<Retried, Problem> {
         let (known, by) = (desk.known(), who.at(desk.now()));
         desk.blocking(move |store| {
-            let retried = match &self.peer {
-                Some(_) if !self.ids.is_empty() => return Err(unclear("ids, or a peer: not both")),
-                Some(name) => {
+            let retried = match Chosen::of(&self.ids, self.peer.as_deref())? {
+                Chosen::Peer(name) => {
                     let next_hop = NextHop::new(name).map_err(|error| unclear(&error.to_string()))?;
                     let peer = reachable(&next_hop, &next_hop, known.as_ref())?;
-                    let selection = match self.failed {
-                        true => Selection::FailedAt(peer),
-                        false => Selection::WaitingFor(peer),
-                    };
-                    store.retry(selection, &by)?
+                    store.retry(all_of(peer, self.failed), &by)?
                 }
-                None if self.ids.is_empty() => return Err(unclear("which ones? Name ids, or a peer")),
-                None => {
-                    let ids = in_queue(store, &self.ids)?;
+                Chosen::Ids(ids) => {
+                    let ids = in_queue(store, ids)?;
                     can_be_retried(store, &ids, known.as_ref())?;
                     store.retry(Selection::Ids(&ids), &by)?
                 }
@@ -169,9 +164,8 @@ impl Release {
         let (mut held, mut others) = (Vec::new(), Vec::new());
         for id in &self.ids {
             let entry = id.as_received();
-            let shown = store.show(entry)?;
             let kept_back = |state| entry.destination().is_none() || state == QueueState::Held;
-            match shown.is_some_and(|shown| kept_back(shown.entry.state)) {
+            match state_of(store, entry)?.is_some_and(kept_back) {
                 true => held.push(entry),
                 // Of a message by its own id, what an operator keeps back on its way out.
                 false if matches!(id, Named::Message(_)) => match kept_back_of(store, entry)? {
@@ -187,12 +181,8 @@ impl Release {
 
 /// The destinations of a message that an operator keeps back.
 fn kept_back_of(store: &dyn Operator, of: QueueId) -> Result<Vec<QueueId>, Problem> {
-    let mut kept = Vec::new();
-    for id in store.entries_of(of.message())? {
-        let state = store.show(id)?.map(|details| details.entry.state);
-        kept.extend((state == Some(QueueState::Held)).then_some(id));
-    }
-    Ok(kept)
+    let entries = store.entries_of(of.message())?;
+    Ok(parted(store, &entries, |state| state == QueueState::Held)?.0)
 }
 
 /// Only what is known to be held by it.

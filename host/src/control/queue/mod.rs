@@ -1,6 +1,7 @@
 //! Verbs about messages in the queue.
 
 mod act;
+mod choose;
 mod content;
 mod entry;
 mod find;

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Named;
 use super::act::{one_of, unclear};
+use super::choose::{Chosen, all_of, next_hops_of, parted};
 use super::id::in_queue;
 use crate::control::{Ask, Desk, Kind, Method, Problem, Role, Who};
-use crate::message::{NextHop, PeerName, QueueId};
-use crate::spool::{Operator, QueueState, Selection};
+use crate::message::PeerName;
+use crate::spool::{By, Operator, QueueState, Selection};
 
 /// Keep messages back that wait: they are not sent, not given up, and do not expire, until they are released or dropped.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -44,7 +45,7 @@ impl Ask for KeepBack {
         let (held, peers) = desk
             .blocking(move |store| {
                 let ids = in_queue(store, &self.ids)?;
-                let (waiting, others) = of_those(store, &ids, |state| {
+                let (waiting, others) = parted(store, &ids, |state| {
                     matches!(state, QueueState::Waiting | QueueState::Unfinished)
                 })?;
                 let peers = next_hops_of(store, &waiting)?;
@@ -107,24 +108,16 @@ impl Ask for Reroute {
 }
 
 impl Reroute {
-    fn make(
-        &self,
-        store: &dyn Operator,
-        to: &PeerName,
-        by: &crate::spool::By,
-    ) -> Result<(u64, Vec<PeerName>), Problem> {
-        let Some(name) = &self.peer else {
-            if self.ids.is_empty() {
-                return Err(unclear("which ones? Name ids, or a peer"));
+    fn make(&self, store: &dyn Operator, to: &PeerName, by: &By) -> Result<(u64, Vec<PeerName>), Problem> {
+        let name = match Chosen::of(&self.ids, self.peer.as_deref())? {
+            Chosen::Peer(name) => name,
+            Chosen::Ids(ids) => {
+                let ids = in_queue(store, ids)?;
+                let peers = next_hops_of(store, &ids)?;
+                return Ok((store.reroute(Selection::Ids(&ids), to, by)? as u64, peers));
             }
-            let ids = in_queue(store, &self.ids)?;
-            let peers = next_hops_of(store, &ids)?;
-            return Ok((store.reroute(Selection::Ids(&ids), to, by)? as u64, peers));
         };
-        if !self.ids.is_empty() {
-            return Err(unclear("ids, or a peer: not both"));
-        }
-        let from = super::find::next_hop_in(store, name, vec![name.clone()])?;
+        let from = super::find::next_hop_in(store, name, vec![name.to_owned()])?;
         let Some(from) = from.peer() else {
             return Err(unclear(&format!(
                 "{name} is no peer: what has no next hop cannot be sent"
@@ -133,39 +126,7 @@ impl Reroute {
         if from == to {
             return Err(unclear(&format!("what is for {to} goes there already")));
         }
-        let selection = match self.failed {
-            true => Selection::FailedAt(from),
-            false => Selection::WaitingFor(from),
-        };
-        Ok((store.reroute(selection, to, by)? as u64, vec![from.clone()]))
+        let moved = store.reroute(all_of(from, self.failed), to, by)? as u64;
+        Ok((moved, vec![from.clone()]))
     }
-}
-
-/// Which of them are in such a state, and which are not.
-fn of_those(
-    store: &dyn Operator,
-    ids: &[QueueId],
-    wanted: impl Fn(QueueState) -> bool,
-) -> Result<(Vec<QueueId>, Vec<QueueId>), Problem> {
-    let (mut those, mut others) = (Vec::new(), Vec::new());
-    for id in ids {
-        let state = store.show(*id)?.map(|details| details.entry.state);
-        match state.is_some_and(&wanted) {
-            true => those.push(*id),
-            false => others.push(*id),
-        }
-    }
-    Ok((those, others))
-}
-
-fn next_hops_of(store: &dyn Operator, ids: &[QueueId]) -> Result<Vec<PeerName>, Problem> {
-    let mut peers = Vec::new();
-    for id in ids {
-        let details = store.show(*id)?;
-        let next_hop = details.and_then(|details| details.entry.next_hop);
-        peers.extend(next_hop.as_ref().and_then(NextHop::peer).cloned());
-    }
-    peers.sort();
-    peers.dedup();
-    Ok(peers)
 }
