@@ -116,31 +116,59 @@ impl Apart {
 
 type Planted = (Kind, String, Option<u64>, Option<u32>);
 
-/// In each file of an output: two records taken out, two changed, one twice. `shift` keeps outputs apart: what JSON does
-/// not say of a purged record, nobody knows.
-fn plant(options: &OutputOptions, number: u32, shift: usize, planted: &mut BTreeSet<Planted>) {
-    let mut file = Apart::of(options.path(number));
-    let name = file.path.file_name().unwrap().to_str().unwrap().to_owned();
-    let sequence = |place: usize| Some(u64::from(number - 1) * u64::from(IN_A_FILE) + place as u64 + 1);
-    let at = |place: usize| Some(place as u32 + 1);
-    // From the end, so that places in front of it stay what they are.
-    for gone in [85 + shift, 65 + shift] {
-        file.records.remove(gone);
-        planted.insert((Kind::FileRecordMissing, name.clone(), sequence(gone), None));
+/// What was done to files, and is to be named.
+#[derive(Default)]
+struct Plants(BTreeSet<Planted>);
+
+impl Plants {
+    fn add(&mut self, kind: Kind, file: (&OutputOptions, u32), record: Option<u64>, place: Option<u32>) {
+        self.0.insert((kind, name_of(file.0, file.1), record, place));
     }
-    let twice = 45 + shift;
-    file.records.insert(twice + 1, file.records[twice].clone());
-    planted.insert((Kind::FileRecordDoubled, name.clone(), sequence(twice), at(twice + 1)));
-    for changed in [5 + shift, 25 + shift] {
-        file.change(changed);
-        planted.insert((Kind::FileRecordChanged, name.clone(), sequence(changed), at(changed)));
+
+    /// In a file: two records taken out, two changed, one twice. `shift` keeps outputs apart: what JSON does not say of a
+    /// purged record, nobody knows.
+    fn spoil_records(&mut self, options: &OutputOptions, number: u32, shift: usize) {
+        let mut file = Apart::of(options.path(number));
+        let sequence = |place: usize| Some(u64::from(number - 1) * u64::from(IN_A_FILE) + place as u64 + 1);
+        let at = |place: usize| Some(place as u32 + 1);
+        // From the end, so that places in front of it stay what they are.
+        for gone in [85 + shift, 65 + shift] {
+            file.records.remove(gone);
+            self.add(Kind::FileRecordMissing, (options, number), sequence(gone), None);
+        }
+        let twice = 45 + shift;
+        file.records.insert(twice + 1, file.records[twice].clone());
+        self.add(
+            Kind::FileRecordDoubled,
+            (options, number),
+            sequence(twice),
+            at(twice + 1),
+        );
+        for changed in [5 + shift, 25 + shift] {
+            file.change(changed);
+            self.add(
+                Kind::FileRecordChanged,
+                (options, number),
+                sequence(changed),
+                at(changed),
+            );
+        }
+        file.together();
     }
-    file.together();
+
+    /// Each of them is named, and nothing else is.
+    fn are_all_that_is_named(&self, findings: &[Finding]) {
+        let named = |found: &Finding| (found.kind, found.file.clone().unwrap(), found.record, found.place);
+        let named: BTreeSet<Planted> = findings.iter().map(named).collect();
+        let beyond: Vec<_> = named.difference(&self.0).collect();
+        let missed: Vec<_> = self.0.difference(&named).collect();
+        assert!(beyond.is_empty(), "named, and not planted: {beyond:#?}");
+        assert!(missed.is_empty(), "planted, and not named: {missed:#?}");
+    }
 }
 
-fn named(findings: &[Finding]) -> BTreeSet<Planted> {
-    let named = |found: &Finding| (found.kind, found.file.clone().unwrap(), found.record, found.place);
-    findings.iter().map(named).collect()
+fn name_of(options: &OutputOptions, number: u32) -> String {
+    options.path(number).file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -190,26 +218,16 @@ async fn three_hundred_and_sixty_losses_doubles_and_changes_in_files_are_named_a
     stream(folder.path()).purge(Timestamp(u64::MAX >> 1)).unwrap();
     deliver(&spool, 800).await;
     write(folder.path(), &outputs, true);
-    let mut planted = BTreeSet::new();
+    let mut planted = Plants::default();
     for (shift, options) in outputs.iter().enumerate() {
         for number in 1..=24 {
-            plant(options, number, shift, &mut planted);
+            planted.spoil_records(options, number, shift);
         }
     }
-    assert_eq!(planted.len(), 360);
+    assert_eq!(planted.0.len(), 360);
     let (checked, findings) = checked_with(folder.path(), &outputs, &[]);
     assert_eq!(findings.len(), 360);
-    let named = named(&findings);
-    assert_eq!(
-        named.difference(&planted).collect::<Vec<_>>(),
-        Vec::<&Planted>::new(),
-        "named, and not planted"
-    );
-    assert_eq!(
-        planted.difference(&named).collect::<Vec<_>>(),
-        Vec::<&Planted>::new(),
-        "planted, and not named"
-    );
+    planted.are_all_that_is_named(&findings);
     assert!(findings.iter().all(|found| found.id.is_some()), "each with its message");
     let changed = findings
         .iter()
@@ -232,18 +250,14 @@ async fn what_is_wrong_with_a_file_as_a_whole_is_named_once_and_its_records_are_
     let spool = open(folder.path());
     deliver(&spool, 500).await;
     write(folder.path(), &outputs, true);
-    let name = |options: &OutputOptions, number| {
-        let path = options.path(number);
-        path.file_name().unwrap().to_str().unwrap().to_owned()
-    };
-    let mut planted = BTreeSet::new();
+    let mut planted = Plants::default();
     for options in &outputs {
         fs::remove_file(options.path(3)).unwrap();
-        planted.insert((Kind::FileMissing, name(options, 3), None, None));
+        planted.add(Kind::FileMissing, (options, 3), None, None);
         fs::remove_file(options.path(10)).unwrap();
-        planted.insert((Kind::FileMissing, name(options, 10), None, None));
+        planted.add(Kind::FileMissing, (options, 10), None, None);
         fs::copy(options.path(4), options.path(99)).unwrap();
-        planted.insert((Kind::FileUnknown, name(options, 99), None, None));
+        planted.add(Kind::FileUnknown, (options, 99), None, None);
         // What cannot be read, in the middle; and a file that ends in a record.
         let mut broken = Apart::of(options.path(5));
         let record = &mut broken.records[50];
@@ -251,12 +265,12 @@ async fn what_is_wrong_with_a_file_as_a_whole_is_named_once_and_its_records_are_
         record[at] = b'?';
         broken.records.remove(20);
         broken.together();
-        planted.insert((Kind::FileDamaged, name(options, 5), None, Some(50)));
-        planted.insert((Kind::FileRecordMissing, name(options, 5), Some(421), None));
+        planted.add(Kind::FileDamaged, (options, 5), None, Some(50));
+        planted.add(Kind::FileRecordMissing, (options, 5), Some(421), None);
         let cut = fs::read(options.path(7)).unwrap();
         fs::write(options.path(7), &cut[..cut.len() - 20]).unwrap();
         let place = (options.format != Format::Ber).then_some(100);
-        planted.insert((Kind::FileDamaged, name(options, 7), None, place));
+        planted.add(Kind::FileDamaged, (options, 7), None, place);
     }
     // A header that does not say what is there.
     for (number, octet) in [(6, 21), (8, 25)] {
@@ -264,20 +278,10 @@ async fn what_is_wrong_with_a_file_as_a_whole_is_named_once_and_its_records_are_
         let mut octets = fs::read(&path).unwrap();
         octets[octet] ^= 1;
         fs::write(&path, octets).unwrap();
-        planted.insert((Kind::FileDamaged, name(&outputs[0], number), None, None));
+        planted.add(Kind::FileDamaged, (&outputs[0], number), None, None);
     }
     let (_, findings) = checked_with(folder.path(), &outputs, &[]);
-    let named = named(&findings);
-    assert_eq!(
-        named.difference(&planted).collect::<Vec<_>>(),
-        Vec::<&Planted>::new(),
-        "named, and not planted"
-    );
-    assert_eq!(
-        planted.difference(&named).collect::<Vec<_>>(),
-        Vec::<&Planted>::new(),
-        "planted, and not named"
-    );
+    planted.are_all_that_is_named(&findings);
     spool.close().await;
 }
 
