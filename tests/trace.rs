@@ -4,8 +4,8 @@ use std::path::Path;
 
 use mm4relay::message::{
     Answer, Append, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Ordinal,
-    Origin, Outgoing, OutgoingId, PeerName, Piece, Place, Recipient, RecipientId, RepeatKey, Rope, Step, Timestamp,
-    Transaction, TransactionChange, Wants,
+    Origin, Outgoing, OutgoingId, PeerName, Piece, Place, Recipient, RecipientId, RepeatKey, ResponseState, Rope, Step,
+    Timestamp, Transaction, TransactionChange, Wants,
 };
 use mm4relay::spool::sqlite::{Options, SqliteSpool};
 use mm4relay::spool::{Acceptance, DeliveryResult, Inbox, Outcome, Queue, Spool};
@@ -152,8 +152,7 @@ fn request(id: MessageId, now: Timestamp) -> Acceptance {
         body: 1,
         like: None,
         legs: vec![leg],
-        answer: None,
-        again: false,
+        response: ResponseState::NotSent,
         revision: 0,
         next: None,
         records: Vec::new(),

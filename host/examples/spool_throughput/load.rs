@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use mm4relay::message::{
     Append, Change, Content, End, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode, Ordinal, Origin,
-    Outgoing, OutgoingId, PeerName, Piece, Place, Recipient, RecipientEnd, RecipientId, RepeatKey, Rope, StreamName,
-    Timestamp, Transaction, TransactionChange, TransactionKey, Wants,
+    Outgoing, OutgoingId, PeerName, Piece, Place, Recipient, RecipientEnd, RecipientId, RepeatKey, ResponseState, Rope,
+    StreamName, Timestamp, Transaction, TransactionChange, TransactionKey, Wants,
 };
 use mm4relay::spool::{Acceptance, DeliveryResult, Inbox, Outcome};
 
@@ -114,8 +114,7 @@ pub fn request(id: MessageId, received_at: Timestamp) -> anyhow::Result<Transact
         body: u128::from(scramble(number + 1)) << 64 | u128::from(scramble(number + 2)),
         like: None,
         legs: vec![leg],
-        answer: None,
-        again: false,
+        response: ResponseState::NotSent,
         revision: 0,
         next: None,
         records: Vec::new(),

@@ -175,7 +175,7 @@ impl Request {
             originator: of.originator.clone(),
             received_at: of.received_at.into(),
             forgotten_at: of.forget_at.into(),
-            answer: of.answer.as_ref().map(ToString::to_string),
+            answer: of.answer().map(ToString::to_string),
             legs: legs.collect(),
         }
     }

@@ -50,8 +50,8 @@ pub use profile::{
 pub use refusal::{Blame, Refusal};
 pub use system::{MAX_LOCAL_OCTETS, SystemAddress, SystemTag};
 pub use transaction::{
-    Answer, Cause, Change, Leg, LegState, Mode, News, Place, RepeatKey, Task, Todo, Transaction, TransactionChange,
-    TransactionKey, WaitingRecord, Wants,
+    Answer, Cause, Change, Leg, LegState, Mode, News, Place, RepeatKey, ResponseState, Task, Todo, Transaction,
+    TransactionChange, TransactionKey, WaitingRecord, Wants,
 };
 pub use whole::{Answered, Block, GivenIds, Incoming, Message, MessageType, Origin, Part, Protocol, TransferEncoding};
 

@@ -90,7 +90,9 @@ impl fmt::Display for Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MessageId, MessageType, PeerName, Place, RepeatKey, Task, Timestamp, Todo, Wants};
+    use super::super::{
+        MessageId, MessageType, PeerName, Place, RepeatKey, ResponseState, Task, Timestamp, Todo, Wants,
+    };
     use super::*;
 
     fn leg(ordinal: u32, state: LegState) -> Leg {
@@ -117,8 +119,7 @@ mod tests {
             body: u128::MAX,
             like: None,
             legs,
-            answer: None,
-            again: false,
+            response: ResponseState::NotSent,
             revision: 0,
             next: None,
             records: Vec::new(),

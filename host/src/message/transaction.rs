@@ -50,10 +50,7 @@ pub struct Transaction {
     /// One for each next hop, and for recipients whose fate was decided without any. Never fewer than before, and
     /// always in the same places.
     pub legs: Vec<Leg>,
-    /// The response that the asking peer was sent, once it was.
-    pub answer: Option<Answer>,
-    /// The request came again after it was answered: the same answer is due once more.
-    pub again: bool,
+    pub response: ResponseState,
     /// What the relay still has to do about it, and when.
     pub next: Option<Task>,
     /// How many changes have been stored that decide what the asking peer is told: see [`Transaction::revised`].
@@ -68,6 +65,18 @@ pub struct WaitingRecord {
     /// The message that it is about: the one that carried the request, or a copy.
     pub of: MessageId,
     pub entry: Append,
+}
+
+/// The one response to a request, as the peer that asked knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ResponseState {
+    /// The relay has sent none.
+    #[default]
+    NotSent,
+    /// This one.
+    Sent(Answer),
+    /// This one, and the request came again since: it is to be sent once more.
+    DueAgain(Answer),
 }
 
 /// What the request asked for.
@@ -96,7 +105,29 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RepeatKey(pub u64);
 
+impl ResponseState {
+    /// What the response that was sent says.
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::NotSent => None,
+            Self::Sent(answer) | Self::DueAgain(answer) => Some(answer),
+        }
+    }
+
+    /// A request that comes again is answered again, by what was said first.
+    fn come_again(&mut self) {
+        if let Self::Sent(answer) = self {
+            *self = Self::DueAgain(answer.clone());
+        }
+    }
+}
+
 impl Transaction {
+    /// What the response says that the asking peer was sent, once it was.
+    pub fn answer(&self) -> Option<&Answer> {
+        self.response.answer()
+    }
+
     /// Whether both are copies of one request: the same number, and what that number was made of as far as it is stored.
     pub fn is_copy_of(&self, other: &Self) -> bool {
         let ids = |of: &Self| [&of.transaction_id, &of.message_id].map(OpaqueId::bare);

@@ -151,10 +151,7 @@ impl Relay {
     fn for_later(&self, incoming: Incoming, patience: Duration, run: &Run) -> Acceptance {
         let reason = format!("its plug-ins were not done within {patience:?}; its sender has been answered");
         tracing::warn!(message = %incoming.id, peer = %incoming.origin.source, event = "message-unfinished", "unfinished: {reason}");
-        let hold = Hold {
-            due: Some(self.clock.now()),
-            ..Hold::parked(reason)
-        };
+        let hold = Hold::until(self.clock.now(), reason);
         Acceptance {
             hold: Some(hold),
             opens: lock(&run.opened).take(),

@@ -297,7 +297,7 @@ pub(super) fn nothing(incoming: Incoming) -> Acceptance {
 }
 
 pub(super) fn is_for_later(acceptance: &Acceptance) -> bool {
-    acceptance.hold.as_ref().is_some_and(|hold| hold.due.is_some())
+    acceptance.hold.as_ref().is_some_and(|hold| hold.due().is_some())
 }
 
 /// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released. Whoever asks for
@@ -332,7 +332,7 @@ fn taken(at: Timestamp) -> LegState {
 }
 
 fn log_hold(received: &Message, hold: &Hold, recipients: usize, run: &Run) {
-    let by: Vec<String> = hold.holders.iter().map(ToString::to_string).collect();
+    let by: Vec<String> = hold.holders().iter().map(ToString::to_string).collect();
     let (by, reason, released) = (by.join("; "), &hold.reason, run.released);
     let message = received.id;
     match released {

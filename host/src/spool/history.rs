@@ -3,7 +3,7 @@
 
 use crate::message::{Holder, MessageId, NextHop, Ordinal, OutgoingId, QueueId, Said, Source, Step, Timestamp};
 
-use super::{Acceptance, DeliveryResult, Outcome};
+use super::{Acceptance, DeliveryResult, Hold, Outcome};
 
 /// One event, at its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,10 +152,7 @@ impl Arrival {
                 .map(|(outgoing, why)| (outgoing.id.ordinal, outgoing.next_hop.clone(), why.map(|why| cut(why))))
                 .collect(),
             hold: acceptance.hold.as_ref().map(|hold| hold.reason.clone()),
-            holders: acceptance
-                .hold
-                .as_ref()
-                .map_or_else(Vec::new, |hold| hold.holders.clone()),
+            holders: acceptance.hold.as_ref().map_or(&[][..], Hold::holders).to_vec(),
             changes,
             charged,
         }

@@ -45,6 +45,7 @@ mod check;
 pub(crate) mod conformance;
 mod facets;
 mod history;
+mod hold;
 mod ids;
 mod leases;
 pub mod ledger;
@@ -56,6 +57,7 @@ mod operator;
 mod refused;
 mod reserve;
 pub mod sqlite;
+mod states;
 mod streams;
 pub mod upgrade;
 
@@ -70,15 +72,16 @@ use crate::message::{
 pub use check::Soundness;
 pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, StoreState, Values};
 pub use history::{Arrival, Event, HistoryEntry};
+pub use hold::{Finish, GoesOn, Hold, Unfinished};
 pub use ids::Node;
 pub use leases::{Expect, LEASE, Leased, Leases};
 pub use noting::{ChangeMade, Noting};
 pub use open::{Hand, Options, is_in_use, is_there, open, open_beside, restore, verify};
 pub use operator::{
-    By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, StoredValue, Trace, Traces,
-    ValueChange,
+    By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, Selection, StoredValue, Trace, Traces, ValueChange,
 };
 pub use refused::{Refusals, Refused};
+pub use states::QueueState;
 pub use streams::{Mark, Recorded, StreamReader, Streams};
 
 /// What the store has room for.
@@ -123,53 +126,6 @@ pub struct Acceptance {
     pub changes: Vec<TransactionChange>,
     /// What must still be true of requests that were looked at, when it is committed.
     pub expects: Vec<Expect>,
-}
-
-/// A message that stays as it was received, and who goes on with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// For people.
-    pub reason: String,
-    /// The plug-ins because of which it is parked.
-    pub holders: Vec<Holder>,
-    /// When the relay itself runs its chain. `None`: it is parked until an operator releases it.
-    pub due: Option<Timestamp>,
-    /// What its arrival plug-ins asked for is durable already, with other recipients of the same message: whatever they
-    /// ask for when the chain runs anew must be dropped.
-    pub arrived: bool,
-}
-
-/// A message whose chain is to be run from the spool.
-#[derive(Clone, Debug)]
-pub struct Unfinished {
-    /// As received; with the recipients that are left.
-    pub incoming: Incoming,
-    /// Runs that came to nothing so far.
-    pub attempts: u32,
-    /// As in [`Hold`].
-    pub arrived: bool,
-    /// The last that a destination of it had before.
-    pub ordinals: Option<Ordinal>,
-    /// Plug-ins that are not to be called for it on arrival and departure: an operator released it past them.
-    pub past: Vec<String>,
-    /// How often an operator has released it.
-    pub released: u32,
-}
-
-/// What a run of the chain from the spool came to.
-#[derive(Clone, Debug)]
-pub enum Finish {
-    /// All this, instead of the wait; held again if it says so.
-    Done(Box<Acceptance>),
-    /// It has come to nothing yet. Run it again at `due`.
-    Again { due: Timestamp, reason: String },
-    /// Refused for good. Stays visible, bytes included, until an operator drops or releases it.
-    Failed {
-        reason: String,
-        changes: Vec<TransactionChange>,
-        appends: Vec<Append>,
-        kv: Vec<KvWrite>,
-    },
 }
 
 /// Proof that a message is on disk. Only a spool makes one, and the code that answers `250` needs one. Nobody else can:
@@ -355,34 +311,6 @@ impl Acceptance {
             end,
         });
         self.ended.extend(others);
-    }
-}
-
-impl Hold {
-    /// Parked because of these plug-ins, for each of their reasons once.
-    pub fn by(holders: Vec<Holder>) -> Self {
-        let mut reasons: Vec<&str> = Vec::new();
-        for holder in &holders {
-            if !reasons.contains(&holder.reason.as_str()) {
-                reasons.push(&holder.reason);
-            }
-        }
-        Self {
-            reason: reasons.join("; "),
-            due: None,
-            arrived: false,
-            holders,
-        }
-    }
-
-    /// Parked for an operator.
-    pub fn parked(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            holders: Vec::new(),
-            due: None,
-            arrived: false,
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{HistoryEntry, Noting, Refused, Soundness, SpoolError};
+use super::{HistoryEntry, Noting, QueueState, Refused, Soundness, SpoolError};
 use crate::message::{
     Envelope, Holder, Leg, LegState, MessageId, NextHop, PeerName, QueueId, Source, Step, Timestamp, Transaction,
 };
@@ -141,46 +141,6 @@ pub struct ValueChange {
     pub was: Option<Vec<u8>>,
     /// `None`: it was removed.
     pub is: Option<Vec<u8>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueueState {
-    /// Will be sent when it is due.
-    Waiting,
-    /// Given up; stays until it is retried or dropped. As received: refused by its chain when that ran from the spool;
-    /// stays until it is released or dropped.
-    Failed,
-    /// Parked as received, without a next hop yet; or kept back by an operator on its way to one.
-    Held,
-    /// Delivered, and kept because no response has come: it may have to be sent again.
-    Awaiting,
-    /// As received too: released, or answered before its chain was through. The relay runs the chain when it is due.
-    Unfinished,
-}
-
-impl QueueState {
-    pub(super) const ALL: [Self; 5] = [
-        Self::Waiting,
-        Self::Failed,
-        Self::Held,
-        Self::Awaiting,
-        Self::Unfinished,
-    ];
-
-    /// The word for it: in what commands print and take, and in exported JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Failed => "failed",
-            Self::Held => "held",
-            Self::Awaiting => "awaiting",
-            Self::Unfinished => "unfinished",
-        }
-    }
-
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
 }
 
 /// One line of the queue.

@@ -218,7 +218,8 @@ mod tests {
     use super::super::Profile;
     use super::*;
     use crate::message::{
-        LegState, Mode, Ordinal, Place, Recipient, RecipientId, RepeatKey, SystemAddress, Timestamp, Wants,
+        LegState, Mode, Ordinal, Place, Recipient, RecipientId, RepeatKey, ResponseState, SystemAddress, Timestamp,
+        Wants,
     };
 
     fn name(text: &str) -> PeerName {
@@ -273,8 +274,7 @@ mod tests {
             body: 1,
             like: None,
             legs: (1..).zip(legs).map(leg).collect(),
-            answer: None,
-            again: false,
+            response: ResponseState::NotSent,
             revision: 0,
             next: None,
             records: Vec::new(),

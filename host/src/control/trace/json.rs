@@ -22,10 +22,10 @@ pub(super) fn of(trace: &Trace) -> Value {
         "raised-like": of.like.map(|other| other.to_string()),
         "history": trace.history.iter().map(entry).collect::<Vec<_>>(),
         "destinations": of.legs.iter().map(|leg| destination(leg, &trace.state_of(leg))).collect::<Vec<_>>(),
-        "answer": of.answer.as_ref().map(|answer| json!({
+        "answer": of.answer().map(|answer| json!({
             "status": answer.status, "text": answer.text, "at": time(answer.at),
         })),
-        "next": of.next.map(|task| json!({"what": format!("{:?}", task.what).to_lowercase(), "due": time(task.due)})),
+        "next": of.next.map(|task| json!({"what": task.what.as_str(), "due": time(task.due)})),
         "queue": trace.queue.iter().map(queued).collect::<Vec<_>>(),
         "charging": trace.charging.iter().map(record).collect::<Vec<_>>(),
     })

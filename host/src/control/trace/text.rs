@@ -229,7 +229,7 @@ fn now(out: &mut String, trace: &Trace, peers: &[Peer]) {
     for leg in &of.legs {
         say!(out, "    {}", destination(leg, &trace.state_of(leg)));
     }
-    match &of.answer {
+    match of.answer() {
         Some(answer) => {
             // What the relay wrote to the peer that asked is a message of its own, and may wait like any other.
             let is_for_it = |entry: &&QueueEntry| {

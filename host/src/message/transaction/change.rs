@@ -18,6 +18,16 @@ pub enum Todo {
     Await,
 }
 
+impl Todo {
+    /// The word for it in exported JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tell => "tell",
+            Self::Await => "await",
+        }
+    }
+}
+
 /// What the asking peer does not know yet, and is to be told now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {

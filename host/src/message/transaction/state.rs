@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use super::{Answer, Cause, Change, Leg, LegState, Mode, News, Place, Task, Todo, Transaction, WaitingRecord};
+use super::{
+    Answer, Cause, Change, Leg, LegState, Mode, News, Place, ResponseState, Task, Todo, Transaction, WaitingRecord,
+};
 use crate::message::{Ordinal, PeerName, Recipient, RecipientId, Timestamp};
 
 /// A response that tells of several recipients says the worst of them; what may pass is better than what will not.
 const MAY_PASS: &str = "Error-network-problem";
 
-/// How much longer a request is known when something of it is open at its time.
+/// How much longer a request is known at least when something of it is open at its time.
 const GRACE: Duration = Duration::from_secs(3600);
+
+/// This part of the time for which it has been known, if that is longer: each time it is put off, it is written anew, and
+/// what waits for a peer that is away for a year is not to be written every hour.
+const GRACE_PART: u32 = 10;
 
 impl Transaction {
     /// Makes the change, and sets what is due after it. A change that has been made before, or that comes too late,
@@ -30,7 +36,7 @@ impl Transaction {
                     leg.told.extend(recipients);
                 }
             }
-            Change::CameAgain { .. } => self.again = self.answer.is_some(),
+            Change::CameAgain { .. } => self.response.come_again(),
             Change::Repeated { ordinal, .. } => {
                 if let Some(leg) = self.leg_mut(*ordinal) {
                     leg.repeats += 1;
@@ -60,7 +66,7 @@ impl Transaction {
             let open = |state: &LegState| matches!(state, LegState::Waiting | LegState::Delivered { .. });
             leg.told == other.told && (leg.state == other.state || open(&leg.state) && open(&other.state))
         };
-        (&self.answer, self.again, self.legs.len()) == (&other.answer, other.again, other.legs.len())
+        (&self.response, self.legs.len()) == (&other.response, other.legs.len())
             && self.legs.iter().zip(&other.legs).all(alike)
     }
 
@@ -80,15 +86,17 @@ impl Transaction {
     /// It is known for longer when its time is over.
     pub fn stay_known(&mut self, now: Timestamp) {
         if self.forget_at <= now {
-            self.forget_at = now.plus(GRACE);
+            let part = now.since(self.received_at) / GRACE_PART;
+            self.forget_at = now.plus(part.max(GRACE));
         }
     }
 
     /// What the asking peer is to be told now, if anything.
     pub fn news(&self) -> Option<News> {
-        if self.wants.response && (self.answer.is_none() || self.again) {
-            let answer = self.answer.clone();
-            return answer.or_else(|| self.answer_now()).map(News::Answer);
+        match &self.response {
+            ResponseState::NotSent if self.wants.response => return self.answer_now().map(News::Answer),
+            ResponseState::DueAgain(answer) if self.wants.response => return Some(News::Answer(answer.clone())),
+            _ => {}
         }
         (0..).zip(&self.legs).find_map(|(place, leg)| self.untold(place, leg))
     }
@@ -96,7 +104,7 @@ impl Transaction {
     /// Whether the response that the one next hop sends is the answer, as it is. Otherwise the relay makes one of what
     /// several said, or has answered already.
     pub fn passes_on(&self) -> bool {
-        self.mode == Mode::Transparent && self.answer.is_none() && self.legs.len() == 1
+        self.mode == Mode::Transparent && self.answer().is_none() && self.legs.len() == 1
     }
 
     /// Whether nobody got it, and no response tells of that: nothing of it is open. Its copy is another request, which
@@ -112,7 +120,7 @@ impl Transaction {
             // The originator repeats, and a lone next hop may answer as late as it likes: only a record cannot wait for ever.
             Mode::Transparent => {
                 let waits = self.legs.len() > 1 || !self.records.is_empty();
-                self.wants.response && self.answer.is_none() && waits
+                self.wants.response && self.answer().is_none() && waits
             }
         }
     }
@@ -146,8 +154,8 @@ impl Transaction {
 
     /// What the response to the request says, or would say if one was asked for.
     fn said_to_whoever_asked(&self) -> Option<Answer> {
-        if self.answer.is_some() {
-            return self.answer.clone();
+        if let Some(answer) = self.answer() {
+            return Some(answer.clone());
         }
         if self.mode == Mode::PreAcknowledge {
             return self.answer_now();
@@ -232,8 +240,7 @@ impl Transaction {
 
     /// Whatever has failed by then is told by this answer.
     fn told(&mut self, answer: &Answer) {
-        self.answer = Some(answer.clone());
-        self.again = false;
+        self.response = ResponseState::Sent(answer.clone());
         if self.mode == Mode::PreAcknowledge && answer.is_ok() {
             return;
         }

@@ -4,7 +4,7 @@ use super::house::{Heard, House, Tried, reply, tally};
 use crate::delivery::tests::by_hand::Says;
 use crate::message::{Header, Leg, MessageType, NextHop, Source, StreamName};
 use crate::protocol::mm4::Pdu;
-use crate::spool::{Acceptance, By, Event, Filter, Operator as _, Streams as _, Trace};
+use crate::spool::{Acceptance, By, Event, Filter, GoesOn, Operator as _, Streams as _, Trace};
 
 /// The columns of [`Seen::line`].
 pub(super) const HEAD: &str = "| asks for | A hears | accepted | sent | charged | told | the request afterwards |\n\
@@ -68,15 +68,15 @@ fn came_to(acceptance: &Acceptance) -> String {
         .failed
         .iter()
         .map(|(outgoing, _)| format!("failed for {}", to(&outgoing.next_hop)));
-    let held = acceptance.hold.iter().map(|hold| match hold.due {
-        Some(_) => "for later".to_owned(),
-        None => "held".to_owned(),
+    let held = acceptance.hold.iter().map(|hold| match hold.goes_on {
+        GoesOn::At(_) => "for later".to_owned(),
+        GoesOn::WhenReleased { .. } => "held".to_owned(),
     });
     let ended = acceptance
         .ended
         .iter()
         .map(|end| format!("{:?}", end.end).to_lowercase());
-    let answered = acceptance.opens.iter().filter_map(|opens| opens.answer.as_ref());
+    let answered = acceptance.opens.iter().filter_map(|opens| opens.answer());
     let answered = answered.map(|answer| format!("answered {}", answer.status));
     match tally(sent.chain(failed).chain(held).chain(ended).chain(answered)) {
         nothing if nothing.is_empty() => "nothing".into(),
@@ -184,7 +184,7 @@ fn afterwards(house: &House, traced: &[Trace]) -> String {
     let requests = traced.iter().map(|Trace { transaction, .. }| {
         let legs = transaction.legs.iter().map(leg);
         let answer = transaction
-            .answer
+            .answer()
             .iter()
             .map(|answer| format!("A has {}", answer.status));
         legs.chain(answer).collect::<Vec<_>>().join("; ")

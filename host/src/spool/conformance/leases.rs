@@ -65,10 +65,7 @@ pub(super) async fn what_is_too_old_is_found_behind_messages_that_are_younger_th
     let spool = stage.open();
     let young = [spool.next_id(), spool.next_id(), spool.next_id()];
     for number in young {
-        let hold = Hold {
-            due: Some(NOW),
-            ..Hold::parked("not through")
-        };
+        let hold = Hold::until(NOW, "not through");
         let held = Acceptance {
             hold: Some(hold),
             ..message(number, "bytes")
@@ -140,10 +137,7 @@ pub(super) async fn a_lease_goes_on_after_a_record(stage: &dyn Stage) {
 pub(super) async fn a_message_whose_chain_is_run_is_given_out_once(stage: &dyn Stage) {
     let spool = stage.open();
     let number = spool.next_id();
-    let hold = Hold {
-        due: Some(NOW),
-        ..Hold::parked("not through")
-    };
+    let hold = Hold::until(NOW, "not through");
     let held = Acceptance {
         hold: Some(hold),
         ..message(number, "bytes")
@@ -250,10 +244,7 @@ pub(super) async fn a_change_and_a_finish_are_declined_too_when_the_request_has_
     let spool = stage.open();
     let (number, unfinished) = (spool.next_id(), spool.next_id());
     spool.commit(asking(number, 1)).await.unwrap();
-    let hold = Hold {
-        due: Some(NOW),
-        ..Hold::parked("not through")
-    };
+    let hold = Hold::until(NOW, "not through");
     let held = Acceptance {
         hold: Some(hold),
         ..message(unfinished, "MM4_forward.RES")
@@ -269,7 +260,7 @@ pub(super) async fn a_change_and_a_finish_are_declined_too_when_the_request_has_
     }];
     let declined = spool.change(told, vec![Expect::unchanged(&seen)]).await.unwrap_err();
     assert!(matches!(declined, SpoolError::Moved(_)), "{declined:?}");
-    assert_eq!(only(&*spool, &asked(1)).await.answer, None);
+    assert_eq!(only(&*spool, &asked(1)).await.response, ResponseState::NotSent);
     let finish = Finish::Done(Box::new(response(unfinished, &seen)));
     let declined = spool.finish(unfinished, finish).await.unwrap_err();
     assert!(matches!(declined, SpoolError::Moved(_)), "{declined:?}");
@@ -350,10 +341,7 @@ pub(super) async fn of_two_relays_that_finish_one_message_one_does(stage: &dyn S
     let one = stage.open();
     let Some(other) = stage.another() else { return };
     let number = one.next_id();
-    let hold = Hold {
-        due: Some(NOW),
-        ..Hold::parked("not through")
-    };
+    let hold = Hold::until(NOW, "not through");
     let held = Acceptance {
         hold: Some(hold),
         ..message(number, "bytes")

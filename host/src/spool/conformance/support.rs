@@ -10,7 +10,7 @@ pub(in crate::spool) use crate::clock::Clock;
 pub(in crate::spool) use crate::message::{
     Answer, Append, BareId, Cause, Change, Content, Envelope, Leg, LegState, MessageId, MessageType, MmsAddress, Mode,
     NextHop, Ordinal, Origin, Outgoing, OutgoingId, PeerName, Piece, Place, QueueId, Recipient, RecipientId, RepeatKey,
-    Rope, StreamName, Timestamp, Transaction, TransactionChange, TransactionKey, Wants,
+    ResponseState, Rope, StreamName, Timestamp, Transaction, TransactionChange, TransactionKey, Wants,
 };
 pub(in crate::spool) use crate::spool::{
     Acceptance, By, DeliveryResult, Event, Expect, Filter, Leased, Mark, NewEvent, Operator, Outcome, PendingEvent,
@@ -234,8 +234,7 @@ pub(in crate::spool) fn request(id: MessageId, number: u64) -> Transaction {
         body: 7,
         like: None,
         legs: vec![leg],
-        answer: None,
-        again: false,
+        response: ResponseState::NotSent,
         revision: 0,
         records: Vec::new(),
         next: None,

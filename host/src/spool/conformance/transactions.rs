@@ -71,10 +71,7 @@ pub(super) async fn the_end_of_what_waited_beyond_its_requests_time_is_told_all_
 pub(super) async fn what_an_unfinished_message_comes_to_adds_its_legs_to_the_open_request(stage: &dyn Stage) {
     let spool = stage.open();
     let number = spool.next_id();
-    let hold = Hold {
-        due: Some(NOW),
-        ..Hold::parked("not through")
-    };
+    let hold = Hold::until(NOW, "not through");
     let mut first = asking(number, 1);
     first.hold = Some(hold);
     spool.commit(first).await.unwrap();
@@ -314,10 +311,7 @@ pub(super) async fn a_refusal_from_the_spool_is_known_to_the_request_at_once(sta
     let spool = stage.open();
     let number = spool.next_id();
     let mut held = asking(number, 1);
-    held.hold = Some(Hold {
-        due: Some(NOW),
-        ..Hold::parked("not through")
-    });
+    held.hold = Some(Hold::until(NOW, "not through"));
     spool.commit(held).await.unwrap();
     let busy = "busy".to_owned();
     let again = Finish::Again { due: NOW, reason: busy };

@@ -12,9 +12,9 @@ const LATER: Timestamp = Timestamp(NOW.0 + 60_000);
 async fn hold(spool: &dyn Spool, due: Option<Timestamp>) -> MessageId {
     let number = spool.next_id();
     let held = Acceptance {
-        hold: Some(Hold {
-            due,
-            ..Hold::parked("looks like fraud")
+        hold: Some(match due {
+            Some(due) => Hold::until(due, "looks like fraud"),
+            None => Hold::parked("looks like fraud"),
         }),
         ..message(number, CONTENT)
     };
@@ -263,10 +263,7 @@ pub(super) async fn time_in_which_a_message_was_held_does_not_count_as_its_age(s
     let number = spool.next_id();
     let mut held = message(number, CONTENT);
     held.origin.received_at = Timestamp(NOW.0 - 7 * 86_400_000);
-    held.hold = Some(Hold {
-        due: Some(NOW),
-        ..Hold::parked("an operator was away")
-    });
+    held.hold = Some(Hold::until(NOW, "an operator was away"));
     spool.commit(held).await.unwrap();
     let found = unfinished(&*spool, NOW).await.remove(0);
     assert_eq!(found.incoming.origin.received_at, Timestamp(NOW.0 - 7 * 86_400_000));

@@ -458,8 +458,8 @@ impl State {
 fn waits(hold: &Hold) -> Wait {
     Wait {
         reason: hold.reason.clone(),
-        holders: hold.holders.clone(),
-        due: hold.due,
+        holders: hold.holders().to_vec(),
+        due: hold.due(),
         failed: false,
         attempts: 0,
     }

@@ -9,6 +9,7 @@ use super::stored;
 use crate::message::{MessageId, NextHop, QueueId, Timestamp};
 use crate::spool::SpoolError;
 use crate::spool::ledger::{AccountPage, KnownRecord, Ledger, LedgerBounds, Movement, Records, record_sum};
+use crate::spool::states::statement;
 
 impl<A: Access> Ledger for A {
     fn ledger_bounds(&self) -> Result<LedgerBounds, SpoolError> {
@@ -91,10 +92,10 @@ fn movements(db: &Connection, from: i64, to: i64, limit: usize, page: &mut Accou
 
 /// What of these messages is in the queue.
 fn queue_between(db: &Connection, from: i64, to: i64, page: &mut AccountPage) -> Result<(), SpoolError> {
-    const OPEN: &str = "
+    const OPEN: &str = statement!("
         SELECT id, 0, envelope FROM message WHERE id >= ?1 AND id < ?2 AND hold IS NOT NULL AND NOT failed
         UNION ALL
-        SELECT message, ordinal, envelope FROM outgoing WHERE message >= ?1 AND message < ?2 AND state IN (0, 3)";
+        SELECT message, ordinal, envelope FROM outgoing WHERE message >= ?1 AND message < ?2 AND state IN ({waiting}, {held})");
     const OWED: &str = "SELECT DISTINCT message, 0 FROM event WHERE message >= ?1 AND message < ?2";
     let mut query = db.prepare_cached(OPEN)?;
     let mut rows = query.query((from, to))?;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row};
 use super::sums::{self, EventRow, LedgerRow, MessageRow, OutgoingRow, RecordRow, Sum};
 use super::{pieces, schema, stored};
 use crate::message::{MessageId, QueueId};
+use crate::spool::states::statement;
 use crate::spool::{Soundness, SpoolError};
 
 /// Faults that are named one by one, of each kind.
@@ -304,7 +305,9 @@ fn belongings(db: &Connection, checked: &mut Soundness) -> Result<(), SpoolError
             WHERE chunk >= id << ?1 AND chunk < (id + 1) << ?1) AS stored FROM message WHERE size <> stored";
     const NOBODYS: &str = "
         SELECT message, ordinal FROM outgoing WHERE message NOT IN (SELECT id FROM message)";
-    const STATES: &str = "SELECT message, ordinal FROM outgoing WHERE state NOT IN (0, 1, 2, 3)";
+    const STATES: &str = statement!(
+        "SELECT message, ordinal FROM outgoing WHERE state NOT IN ({waiting}, {failed}, {awaiting}, {held})"
+    );
     let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut sizes = db.prepare(SIZES)?;
     let mut rows = sizes.query([schema::PLACE_BITS])?;

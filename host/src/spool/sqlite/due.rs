@@ -13,6 +13,7 @@ use super::readers::Readers;
 use super::sums::{self, EventRow, MessageRow};
 use super::{schema, stored};
 use crate::message::{Incoming, MessageId, NextHop, Ordinal, Origin, Outgoing, PeerName, Source, Timestamp};
+use crate::spool::states::statement;
 use crate::spool::{Leased, PendingEvent, SpoolError, Unfinished};
 
 /// `due` and `pending_events` answer no more once the octets that plug-ins made reach this.
@@ -25,7 +26,9 @@ pub(super) fn due(
     limit: usize,
     look: &mut Look<'_>,
 ) -> Result<Vec<Outgoing>, SpoolError> {
-    const IDS: &str = "SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1 AND due <= ?2 ORDER BY due";
+    const IDS: &str = statement!(
+        "SELECT message, ordinal FROM outgoing WHERE state = {waiting} AND peer = ?1 AND due <= ?2 ORDER BY due"
+    );
     waiting(readers, IDS, (peer.as_str(), sql_time(now)), limit, look)
 }
 
@@ -39,11 +42,13 @@ pub(super) fn overdue(
     limit: usize,
     look: &mut Look<'_>,
 ) -> Result<Vec<Outgoing>, SpoolError> {
-    const IDS: &str = "
-        SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1 AND expires <= ?2
+    const IDS: &str = statement!(
+        "
+        SELECT message, ordinal FROM outgoing WHERE state = {waiting} AND peer = ?1 AND expires <= ?2
         UNION
         SELECT o.message, o.ordinal FROM outgoing o INDEXED BY outgoing_due CROSS JOIN message m ON m.id = o.message
-        WHERE o.state = 0 AND o.peer = ?1 AND o.message < ?3 AND m.since <= ?4";
+        WHERE o.state = {waiting} AND o.peer = ?1 AND o.message < ?3 AND m.since <= ?4"
+    );
     let received = i64::try_from(aged.0.saturating_add(1).saturating_mul(1000)).unwrap_or(i64::MAX);
     let parameters = (peer.as_str(), sql_time(now), received, sql_time(aged));
     waiting(readers, IDS, parameters, limit, look)
@@ -86,14 +91,16 @@ fn waiting(
 
 pub(super) fn next_due(readers: &Readers) -> Result<Vec<(PeerName, Timestamp)>, SpoolError> {
     // Steps from peer to peer through the index: as cheap for a million waiting messages as for one.
-    const QUERY: &str = "
+    const QUERY: &str = statement!(
+        "
         WITH RECURSIVE peers(peer) AS (
-            SELECT min(peer) FROM outgoing WHERE state = 0
+            SELECT min(peer) FROM outgoing WHERE state = {waiting}
             UNION ALL
-            SELECT (SELECT min(peer) FROM outgoing WHERE state = 0 AND peer > peers.peer)
+            SELECT (SELECT min(peer) FROM outgoing WHERE state = {waiting} AND peer > peers.peer)
             FROM peers WHERE peers.peer IS NOT NULL)
-        SELECT peer, (SELECT min(due) FROM outgoing WHERE state = 0 AND outgoing.peer = peers.peer)
-        FROM peers WHERE peer IS NOT NULL";
+        SELECT peer, (SELECT min(due) FROM outgoing WHERE state = {waiting} AND outgoing.peer = peers.peer)
+        FROM peers WHERE peer IS NOT NULL"
+    );
     readers.with(|db| {
         let mut query = db.prepare_cached(QUERY)?;
         let rows = query.query_and_then((), |row| Ok((next_hop(row, 0)?, time(row, 1)?)))?;

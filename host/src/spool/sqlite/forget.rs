@@ -13,6 +13,7 @@ use super::{ledger, transactions};
 use crate::clock::SharedClock;
 use crate::message::MessageId;
 use crate::spool::SpoolError;
+use crate::spool::states::statement;
 
 /// Transactions that the writer forgets in one go, and how long that may take. Each stands in pages all over the database,
 /// which have to be read, and flushed: about 1 MiB a go, and commits wait for it.
@@ -102,9 +103,11 @@ impl Unit<'_> {
     /// Puts off forgetting a transaction of which something is still open: a message of it waits or is held, or whoever
     /// asked has not been told. Its end is then still told and charged, however long a peer was away. Whether it did.
     fn put_off(&mut self, id: i64) -> Result<bool, SpoolError> {
-        const IS_OPEN: &str = "
-            SELECT EXISTS(SELECT 1 FROM outgoing WHERE message = ?1 AND state IN (0, 3))
-                OR EXISTS(SELECT 1 FROM message WHERE id = ?1 AND hold IS NOT NULL AND failed = 0)";
+        const IS_OPEN: &str = statement!(
+            "
+            SELECT EXISTS(SELECT 1 FROM outgoing WHERE message = ?1 AND state IN ({waiting}, {held}))
+                OR EXISTS(SELECT 1 FROM message WHERE id = ?1 AND hold IS NOT NULL AND failed = 0)"
+        );
         let Some(before) = transactions::read(self.db, id)? else {
             return Ok(false);
         };

@@ -9,6 +9,7 @@ use super::sums::{self, LedgerRow};
 use super::unit::Unit;
 use crate::message::{Change, End, MessageId, Outgoing, QueueId, Recipient, RecipientEnd, Timestamp};
 use crate::spool::ledger::{About, Moved, Movement, Records};
+use crate::spool::states::statement;
 use crate::spool::{Acceptance, SpoolError};
 
 /// Movements that are removed in one go.
@@ -207,7 +208,8 @@ pub(super) struct Here {
 /// `None` when nothing is there. With the ordinal 0: the message as it was received, while it stays so.
 pub(super) fn here(db: &Connection, message: i64, ordinal: u32) -> Result<Option<Here>, SpoolError> {
     const KEPT: &str = "SELECT envelope, NOT failed FROM message WHERE id = ?1 AND hold IS NOT NULL AND ?2 = 0";
-    const SENT: &str = "SELECT envelope, state IN (0, 3) FROM outgoing WHERE message = ?1 AND ordinal = ?2";
+    const SENT: &str =
+        statement!("SELECT envelope, state IN ({waiting}, {held}) FROM outgoing WHERE message = ?1 AND ordinal = ?2");
     let sql = if ordinal == 0 { KEPT } else { SENT };
     let mut query = db.prepare_cached(sql)?;
     let found = query.query_row((message, ordinal), |row| Ok((row.get::<_, String>(0)?, row.get(1)?)));

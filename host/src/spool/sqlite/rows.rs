@@ -9,7 +9,8 @@ use super::stored;
 use super::sums::{self, EventRow, MessageRow, OutgoingRow};
 use super::unit::{Unit, acceptance_about, release};
 use crate::message::{Envelope, KvWrite, Outgoing, OutgoingId, Piece, RecipientId, Timestamp};
-use crate::spool::{Acceptance, NewEvent, SpoolError};
+use crate::spool::states::statement;
+use crate::spool::{Acceptance, Hold, NewEvent, QueueState, SpoolError};
 
 /// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
 const ID_RESERVE: u64 = 60_000_000;
@@ -52,13 +53,13 @@ impl Unit<'_> {
             fixed.received_at,
             fixed.size,
             hold.map(|hold| &hold.reason),
-            hold.and_then(|hold| hold.due).map(sql_time),
+            hold.and_then(Hold::due).map(sql_time),
             hold.is_some_and(|hold| hold.arrived),
             ordinals(acceptance),
             fixed.envelope,
             stored::write_journey(&acceptance.journey)?,
             acceptance_about(acceptance)?,
-            stored::write_holders(hold.map_or(&[], |hold| hold.holders.as_slice()))?,
+            stored::write_holders(hold.map_or(&[], Hold::holders))?,
             sums::message(&fixed).value(),
         );
         self.run(INSERT, row)?;
@@ -125,11 +126,15 @@ impl Unit<'_> {
             source: of.origin.source.as_str(),
             received: size as i64,
         };
+        let state = match failed {
+            Some(_) => QueueState::Failed,
+            None => QueueState::Waiting,
+        };
         let row = (
             fixed.message,
             fixed.ordinal,
             fixed.peer,
-            failed.is_some(),
+            state.code(),
             sql_time(outgoing.received_at),
             outgoing.attempts,
             outgoing.rope.size() as i64,
@@ -203,9 +208,11 @@ impl Unit<'_> {
     }
 
     pub(super) fn defer(&self, id: OutgoingId, due: Timestamp, attempts: u32, reason: &str) -> Result<(), SpoolError> {
-        const DEFER: &str = "
-            UPDATE outgoing SET due = ?3, attempts = ?4, reason = iif(state = 3, reason, ?5)
-            WHERE message = ?1 AND ordinal = ?2";
+        const DEFER: &str = statement!(
+            "
+            UPDATE outgoing SET due = ?3, attempts = ?4, reason = iif(state = {held}, reason, ?5)
+            WHERE message = ?1 AND ordinal = ?2"
+        );
         self.run(
             DEFER,
             (key(id.message)?, id.ordinal.get(), sql_time(due), attempts, reason),

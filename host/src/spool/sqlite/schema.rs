@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Options, upgrade};
 use crate::message::MessageId;
 use crate::spool::SpoolError;
+use crate::spool::states::statement;
 
 /// The database's name in the spool's folder. SQLite puts `-wal` and `-shm` files beside it.
 const FILE: &str = "spool.db";
@@ -36,7 +37,7 @@ pub(super) const PLACE_BITS: u32 = 12;
 /// How long a connection waits for another process's transaction: an operator's command, a backup.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
-pub(super) const TABLES: &str = "
+pub(super) const TABLES: &str = statement!("
     -- `sum`, wherever it stands, is a checksum of the row: see `sums`. Null in rows from before format 6.
 
     -- Counters that outlive the rows they count. `retry:PEER` counts how often an operator asked to try a peer again.
@@ -62,19 +63,17 @@ pub(super) const TABLES: &str = "
     -- Its bytes, as received.
     CREATE TABLE content(chunk INTEGER PRIMARY KEY, octets BLOB NOT NULL, sum INTEGER);
 
-    -- One destination of it. `state`: 0 waits, 1 failed, 2 is delivered and awaits what its transaction comes to, 3 is kept
-    -- back by an operator. `kind`:
-    -- the MM4 message type; null in rows of format 3, which did not say. `repeats`: how often the relay has asked again.
+    -- One destination of it. `state`: a number of `spool::states`. `kind`: the MM4 message type; null in rows of format 3, which did not say. `repeats`: how often the relay has asked again.
     -- What SQL does not look into comes last, so that it is not read when it is not asked for.
     CREATE TABLE outgoing(
         message INTEGER NOT NULL, ordinal INTEGER NOT NULL, peer TEXT NOT NULL, state INTEGER NOT NULL,
         due INTEGER NOT NULL, attempts INTEGER NOT NULL, size INTEGER NOT NULL, reason TEXT, expires INTEGER,
         kind TEXT, repeats INTEGER NOT NULL DEFAULT 0,
         envelope TEXT NOT NULL, pieces BLOB NOT NULL, sum INTEGER, PRIMARY KEY(message, ordinal)) WITHOUT ROWID;
-    CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = 0;
-    CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = 1;
-    CREATE INDEX outgoing_held ON outgoing(message) WHERE state = 3;
-    CREATE INDEX outgoing_expires ON outgoing(peer, expires) WHERE state = 0 AND expires IS NOT NULL;
+    CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = {waiting};
+    CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = {failed};
+    CREATE INDEX outgoing_held ON outgoing(message) WHERE state = {held};
+    CREATE INDEX outgoing_expires ON outgoing(peer, expires) WHERE state = {waiting} AND expires IS NOT NULL;
 
     -- An outcome that plug-ins must still be told, with its own copy of the outgoing message as it was at the attempt.
     -- Its id is never given again: whoever settles an event late must not settle another.
@@ -127,7 +126,7 @@ pub(super) const TABLES: &str = "
 
     CREATE TABLE kv(
         plugin TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, sum INTEGER, PRIMARY KEY(plugin, key)) WITHOUT ROWID;
-";
+");
 
 /// Pauses are a day at the longest, and a little more for their spread: what is due later was stored by a clock that was
 /// ahead. It is due now.
@@ -135,7 +134,7 @@ fn believe_no_far_times(db: &Connection, now: crate::message::Timestamp) -> Resu
     let times = (now.0 as i64, now.plus(FAR).0 as i64);
     let mut corrected = 0;
     for rows in [
-        "outgoing SET due = ?1 WHERE state = 0 AND",
+        statement!("outgoing SET due = ?1 WHERE state = {waiting} AND"),
         "event SET due = ?1 WHERE",
         "message SET due = ?1 WHERE",
     ] {

@@ -19,6 +19,7 @@ use crate::message::{
 };
 use crate::spool::history::Charged;
 use crate::spool::ledger::Moved;
+use crate::spool::states::statement;
 use crate::spool::{Expect, Leased, SpoolError};
 
 /// Hashes in `lookup_new`: as many as fill about ten pages, so that the requests of one flush share those instead of each
@@ -152,11 +153,14 @@ impl Unit<'_> {
 
     /// A kept outgoing message waits once more, for the recipients that its leg has now.
     fn send_again(&self, id: i64, of: &Transaction, ordinal: Ordinal, at: Timestamp) -> Result<(), SpoolError> {
-        const ENVELOPE: &str = "SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = 2";
-        const AGAIN: &str = "
-            UPDATE outgoing SET state = 0, due = ?3, attempts = 0, repeats = repeats + 1,
+        const ENVELOPE: &str =
+            statement!("SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = {awaiting}");
+        const AGAIN: &str = statement!(
+            "
+            UPDATE outgoing SET state = {waiting}, due = ?3, attempts = 0, repeats = repeats + 1,
                 reason = 'sent again: no response came'
-            WHERE message = ?1 AND ordinal = ?2";
+            WHERE message = ?1 AND ordinal = ?2"
+        );
         let mut query = self.db.prepare_cached(ENVELOPE)?;
         let stored = query
             .query_row((id, ordinal.get()), |row| row.get::<_, String>(0))
@@ -176,7 +180,8 @@ impl Unit<'_> {
 
     /// Removes an outgoing message that was kept for its transaction.
     fn let_go(&self, id: i64, ordinal: Ordinal) -> Result<(), SpoolError> {
-        const GONE: &str = "DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = 2";
+        const GONE: &str =
+            statement!("DELETE FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = {awaiting}");
         match self.run(GONE, (id, ordinal.get()))? {
             0 => Ok(()),
             _ => release(self.db, id),
@@ -193,7 +198,11 @@ impl Unit<'_> {
         }
         self.run("DELETE FROM history WHERE request = ?1", [id])?;
         self.run("DELETE FROM request WHERE id = ?1", [id])?;
-        if self.run("DELETE FROM outgoing WHERE message = ?1 AND state = 2", [id])? > 0 {
+        if self.run(
+            statement!("DELETE FROM outgoing WHERE message = ?1 AND state = {awaiting}"),
+            [id],
+        )? > 0
+        {
             release(self.db, id)?;
         }
         Ok(())

@@ -17,7 +17,8 @@ use crate::message::{
 };
 use crate::spool::history::{Charged, together};
 use crate::spool::ledger::{Moved, Movement, Records};
-use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Outcome, Settlement, SpoolError, waiting};
+use crate::spool::states::statement;
+use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Hold, Outcome, Settlement, SpoolError, waiting};
 
 /// Counters that the one writer carries in memory. It works on a copy, and keeps the copy when the transaction is
 /// durable: that is why no sequence number is ever skipped.
@@ -253,14 +254,14 @@ impl Unit<'_> {
         let row = (
             message,
             hold.map(|hold| &hold.reason),
-            hold.and_then(|hold| hold.due).map(sql_time),
+            hold.and_then(Hold::due).map(sql_time),
             hold.is_some_and(|hold| hold.arrived),
             ordinals(acceptance),
             sql_time(self.now),
             envelope,
             stored::write_journey(&journey)?,
             acceptance_about(acceptance)?,
-            stored::write_holders(hold.map_or(&[], |hold| hold.holders.as_slice()))?,
+            stored::write_holders(hold.map_or(&[], Hold::holders))?,
             sum,
         );
         Ok(self.run(DONE, row)?)
@@ -278,14 +279,16 @@ impl Unit<'_> {
         }
         match &outcome.result {
             DeliveryResult::Delivered if keeps(&changed, outcome.id) => {
-                const AWAIT: &str = "
-                    UPDATE outgoing SET state = 2, reason = NULL WHERE message = ?1 AND ordinal = ?2";
+                const AWAIT: &str = statement!(
+                    "
+                    UPDATE outgoing SET state = {awaiting}, reason = NULL WHERE message = ?1 AND ordinal = ?2"
+                );
                 self.run(AWAIT, (key(outcome.id.message)?, outcome.id.ordinal.get()))?;
             }
             DeliveryResult::Delivered | DeliveryResult::Dropped { .. } => self.remove(outcome.id)?,
             DeliveryResult::Failed { reason } => {
-                const FAIL: &str = "
-                    UPDATE outgoing SET state = 1, reason = ?3, attempts = ?4 WHERE message = ?1 AND ordinal = ?2";
+                const FAIL: &str = statement!("
+                    UPDATE outgoing SET state = {failed}, reason = ?3, attempts = ?4 WHERE message = ?1 AND ordinal = ?2");
                 let id = (key(outcome.id.message)?, outcome.id.ordinal.get());
                 self.run(FAIL, (id.0, id.1, reason, outcome.attempts))?;
             }

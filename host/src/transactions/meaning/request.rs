@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::message::{
-    Change, Message, MessageType, Mode, PeerName, RefuseWith, Timestamp, Transaction, TransactionChange, TransactionKey,
+    Change, Message, MessageType, Mode, PeerName, RefuseWith, ResponseState, Timestamp, Transaction, TransactionChange,
+    TransactionKey,
 };
 use crate::protocol::mm4::{self, Pdu};
 use crate::spool::SpoolError;
@@ -81,8 +82,7 @@ impl Transactions {
             body,
             like: None,
             legs: Vec::new(),
-            answer: None,
-            again: false,
+            response: ResponseState::NotSent,
             revision: 0,
             next: None,
             records: Vec::new(),
@@ -101,7 +101,7 @@ impl Transactions {
     fn repeated(&self, before: Transaction) -> Result<Transaction, Heard> {
         let delivered = before.unanswered().next().is_some();
         let came_to = match before.mode {
-            _ if before.answer.is_some() => Repeat::Answered,
+            _ if before.answer().is_some() => Repeat::Answered,
             Mode::PreAcknowledge => Repeat::TakenOver,
             Mode::Transparent if before.wants.response && delivered => return Ok(before),
             Mode::Transparent if before.wants.response => Repeat::Waiting,

@@ -66,8 +66,7 @@ fn request(wants: Wants, mode: Mode, legs: &[Leg]) -> Transaction {
         body: 0,
         like: None,
         legs: Vec::new(),
-        answer: None,
-        again: false,
+        response: ResponseState::NotSent,
         revision: 0,
         next: None,
         records: Vec::new(),
@@ -311,7 +310,7 @@ fn the_relay_looks_after_responses_only_where_nobody_else_would_miss_them() {
         let mut asked = request(wants, mode, legs);
         asked.apply(&told("Ok"));
         if mode == Mode::Transparent {
-            asked.answer = None;
+            asked.response = ResponseState::NotSent;
         }
         asked.next = None;
         asked.apply(&Change::Await { due });

@@ -14,6 +14,7 @@ use super::super::{history, stored};
 use super::audit::note_change;
 use crate::message::{End, NextHop, QueueId};
 use crate::spool::ledger::Moved;
+use crate::spool::states::statement;
 use crate::spool::{By, ChangeMade, Event, Selection, SpoolError};
 
 /// Changes in one transaction at the most, and how long it may take: the relay's commits wait for it meanwhile.
@@ -22,12 +23,16 @@ const TURN: Duration = Duration::from_millis(20);
 
 /// See [`Operator::retry`](crate::spool::Operator::retry).
 pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError> {
-    const AGE: &str = "
+    const AGE: &str = statement!(
+        "
         UPDATE message SET since = ?3
-        WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state <> 0)";
-    const RETRY: &str = "
-        UPDATE outgoing SET due = ?3, attempts = iif(state = 1, 0, attempts), state = 0
-        WHERE message = ?1 AND ordinal = ?2 AND peer <> ?4 AND state <> 3";
+        WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state <> {waiting})"
+    );
+    const RETRY: &str = statement!(
+        "
+        UPDATE outgoing SET due = ?3, attempts = iif(state = {failed}, 0, attempts), state = {waiting}
+        WHERE message = ?1 AND ordinal = ?2 AND peer <> ?4 AND state <> {held}"
+    );
     // A peer that could not be reached is left alone for a while: this is how the relay hears that it is to try now.
     const ASK: &str = "
         INSERT INTO counter SELECT 'retry:' || peer, 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2
@@ -55,8 +60,8 @@ pub(super) fn retry(access: &impl Access, selection: Selection<'_>, by: &By) -> 
 }
 
 pub(super) fn selected(access: &impl Access, selection: Selection<'_>) -> Result<Vec<QueueId>, SpoolError> {
-    const WAITING: &str = "SELECT message, ordinal FROM outgoing WHERE state = 0 AND peer = ?1";
-    const FAILED: &str = "SELECT message, ordinal FROM outgoing WHERE state = 1 AND peer = ?1";
+    const WAITING: &str = statement!("SELECT message, ordinal FROM outgoing WHERE state = {waiting} AND peer = ?1");
+    const FAILED: &str = statement!("SELECT message, ordinal FROM outgoing WHERE state = {failed} AND peer = ?1");
     let (peer, sql) = match selection {
         Selection::Ids(ids) => return Ok(ids.to_vec()),
         Selection::WaitingFor(peer) => (peer, WAITING),
@@ -80,8 +85,8 @@ pub(super) fn let_go_on(access: &impl Access, ids: &[QueueId], past: &[String], 
         [] => "release".to_owned(),
         past => format!("release past {}", past.join(", ")),
     };
-    const SEND: &str = "
-        UPDATE outgoing SET state = 0, due = ?3, reason = NULL WHERE message = ?1 AND ordinal = ?2 AND state = 3";
+    const SEND: &str = statement!("
+        UPDATE outgoing SET state = {waiting}, due = ?3, reason = NULL WHERE message = ?1 AND ordinal = ?2 AND state = {held}");
     let change = move |db: &Connection, id: QueueId, by: &By| {
         let QueueId::AsReceived(message) = id else {
             // Kept back by an operator behind its chain: no plug-in sees it again.

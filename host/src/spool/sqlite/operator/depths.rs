@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::super::columns::next_hop;
 use super::super::schema::key;
 use crate::message::{MessageId, NextHop};
+use crate::spool::states::statement;
 use crate::spool::{Depths, QueueState, SpoolError};
 
 /// How many requests are remembered. There can be tens of millions, and counting goes through all of them: the last count
@@ -56,7 +57,7 @@ pub(super) fn depths(db: &Connection, requests: &RequestCount) -> Result<Depths,
     Ok(Depths {
         waiting: by_peer(QueueState::Waiting)?,
         failed: by_peer(QueueState::Failed)?,
-        held: as_received(QueueState::Held)? + count("SELECT count(*) FROM outgoing WHERE state = 3")?,
+        held: as_received(QueueState::Held)? + count(statement!("SELECT count(*) FROM outgoing WHERE state = {held}"))?,
         unfinished: as_received(QueueState::Unfinished)?,
         untold: count("SELECT count(*) FROM event")?,
         transactions: requests.count(|| count("SELECT count(*) FROM request"))?,
@@ -65,14 +66,16 @@ pub(super) fn depths(db: &Connection, requests: &RequestCount) -> Result<Depths,
 
 /// Steps from peer to peer through an index, and stops at the first message of each.
 pub(super) fn waiting_since(db: &Connection, before: MessageId) -> Result<Vec<NextHop>, SpoolError> {
-    const QUERY: &str = "
+    const QUERY: &str = statement!(
+        "
         WITH RECURSIVE peers(peer) AS (
-            SELECT min(peer) FROM outgoing WHERE state = 0
+            SELECT min(peer) FROM outgoing WHERE state = {waiting}
             UNION ALL
-            SELECT (SELECT min(peer) FROM outgoing WHERE state = 0 AND peer > peers.peer)
+            SELECT (SELECT min(peer) FROM outgoing WHERE state = {waiting} AND peer > peers.peer)
             FROM peers WHERE peers.peer IS NOT NULL)
         SELECT peer FROM peers WHERE peer IS NOT NULL AND EXISTS (
-            SELECT 1 FROM outgoing WHERE state = 0 AND outgoing.peer = peers.peer AND message < ?1)";
+            SELECT 1 FROM outgoing WHERE state = {waiting} AND outgoing.peer = peers.peer AND message < ?1)"
+    );
     let mut query = db.prepare_cached(QUERY)?;
     let rows = query.query_and_then([key(before)?], |row| next_hop(row, 0))?;
     rows.collect()

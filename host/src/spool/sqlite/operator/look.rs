@@ -9,6 +9,7 @@ use super::super::content::read_chunks;
 use super::super::schema::key;
 use super::super::{pieces, stored};
 use crate::message::{MessageId, NextHop, Piece, QueueId, Source, Timestamp};
+use crate::spool::states::statement;
 use crate::spool::{ContentOf, Details, Filter, QueueEntry, QueueState, SpoolError};
 
 /// Octets of a message that [`Look::show`] looks through for the end of its header.
@@ -20,21 +21,6 @@ pub(super) struct Look<'db> {
 }
 
 impl QueueState {
-    /// Its number in the queries below; the first four stand in `outgoing.state` as they are.
-    pub(super) fn code(self) -> i64 {
-        match self {
-            Self::Waiting => 0,
-            Self::Failed => 1,
-            Self::Awaiting => 2,
-            Self::Held => 3,
-            Self::Unfinished => 4,
-        }
-    }
-
-    fn from_code(code: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.code() == code)
-    }
-
     /// What the row `m` of a received message has in this state; `None` for the states that only destinations have.
     pub(super) fn as_received(self) -> Option<&'static str> {
         match self {
@@ -51,10 +37,12 @@ const DESTINATIONS: &str = "
     SELECT o.message, o.ordinal, o.state, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at, o.reason,
         NULL, 0
     FROM outgoing o JOIN message m ON m.id = o.message";
-const AS_RECEIVED: &str = "
-    SELECT m.id, 0, CASE WHEN m.due IS NOT NULL THEN 4 WHEN m.failed THEN 1 ELSE 3 END, NULL, m.source, m.envelope, m.size,
+const AS_RECEIVED: &str = statement!(
+    "
+    SELECT m.id, 0, CASE WHEN m.due IS NOT NULL THEN {unfinished} WHEN m.failed THEN {failed} ELSE {held} END, NULL, m.source, m.envelope, m.size,
         m.attempts, m.due, m.received_at, m.hold, m.holders, m.released
-    FROM message m WHERE m.hold IS NOT NULL";
+    FROM message m WHERE m.hold IS NOT NULL"
+);
 
 impl Look<'_> {
     /// The entries that `filter` names, in the order of their ids.

@@ -9,12 +9,15 @@ use super::super::unit::{Counters, Unit};
 use super::super::{history, ledger, stored, transactions};
 use super::act::{in_turns, note, reopen, selected};
 use crate::message::{Change, NextHop, OutgoingId, PeerName, QueueId};
+use crate::spool::states::statement;
 use crate::spool::{By, Selection, SpoolError};
 
 /// See [`Operator::hold`](crate::spool::Operator::hold).
 pub(super) fn hold(access: &impl Access, ids: &[QueueId], reason: &str, by: &By) -> Result<usize, SpoolError> {
-    const SENT: &str = "
-        UPDATE outgoing SET state = 3, reason = ?3 WHERE message = ?1 AND ordinal = ?2 AND state = 0";
+    const SENT: &str = statement!(
+        "
+        UPDATE outgoing SET state = {held}, reason = ?3 WHERE message = ?1 AND ordinal = ?2 AND state = {waiting}"
+    );
     const AS_RECEIVED: &str = "
         UPDATE message SET due = NULL, hold = ?3, holders = NULL WHERE id = ?1 AND ?2 = 0 AND due IS NOT NULL";
     let reason = reason.to_owned();
@@ -38,12 +41,16 @@ pub(super) fn reroute(
     by: &By,
 ) -> Result<usize, SpoolError> {
     // What had failed counts as of now: else it would be given up at once.
-    const AGE: &str = "
+    const AGE: &str = statement!(
+        "
         UPDATE message SET since = ?3
-        WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = 1)";
-    const MOVE: &str = "
-        UPDATE outgoing SET peer = ?4, state = 0, due = ?3, attempts = 0
-        WHERE message = ?1 AND ordinal = ?2 AND state IN (0, 1, 3) AND peer NOT IN (?4, ?5)";
+        WHERE id = ?1 AND EXISTS (SELECT 1 FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = {failed})"
+    );
+    const MOVE: &str = statement!(
+        "
+        UPDATE outgoing SET peer = ?4, state = {waiting}, due = ?3, attempts = 0
+        WHERE message = ?1 AND ordinal = ?2 AND state IN ({waiting}, {failed}, {held}) AND peer NOT IN (?4, ?5)"
+    );
     let to = to.clone();
     let did = format!("re-route to {to}");
     let change = move |db: &Connection, id: QueueId, by: &By| {

@@ -8,7 +8,7 @@ use super::waiting::StoredRecord;
 use super::wants::StoredWants;
 use crate::message::{
     Answer, Cause, Leg, LegState, MessageId, MessageType, Mode, NextHop, OpaqueId, Ordinal, Place, RecipientId,
-    RepeatKey, Task, Timestamp, Todo, Transaction, WaitingRecord,
+    RepeatKey, ResponseState, Task, Timestamp, Todo, Transaction, WaitingRecord,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -192,8 +192,7 @@ impl From<&Transaction> for StoredRequest {
             body,
             like,
             legs,
-            answer,
-            again,
+            response,
             revision,
             next,
             records,
@@ -216,8 +215,8 @@ impl From<&Transaction> for StoredRequest {
             body: *body,
             like: like.map(|id| id.0),
             legs: legs.iter().map(StoredLeg::from).collect(),
-            answer: answer.as_ref().map(StoredAnswer::from),
-            again: *again,
+            answer: response.answer().map(StoredAnswer::from),
+            again: matches!(response, ResponseState::DueAgain(_)),
             revision: *revision,
             next: next.map(StoredTask::from),
             records: records.iter().map(StoredRecord::from).collect(),
@@ -247,8 +246,11 @@ impl TryFrom<StoredRequest> for Transaction {
             body: stored.body,
             like: stored.like.map(MessageId),
             legs: all(stored.legs)?,
-            answer: stored.answer.map(Answer::from),
-            again: stored.again,
+            response: match (stored.answer.map(Answer::from), stored.again) {
+                (None, _) => ResponseState::NotSent,
+                (Some(answer), false) => ResponseState::Sent(answer),
+                (Some(answer), true) => ResponseState::DueAgain(answer),
+            },
             revision: stored.revision,
             next: stored.next.map(Task::from),
             records: stored.records.into_iter().map(WaitingRecord::from).collect(),

@@ -1,7 +1,7 @@
 //! The rows of every format that was ever written stay readable, and mean what they meant.
 
 use super::*;
-use crate::message::{Answer, Cause, LegState, MessageId, Mode, RecipientId, Timestamp, Todo};
+use crate::message::{Answer, Cause, LegState, MessageId, Mode, RecipientId, ResponseState, Timestamp, Todo};
 
 /// What format 3 wrote, one row a line.
 const REQUESTS_3: &str = include_str!("../../../../../tests/fixtures/spool-3/requests.jsonl");
@@ -45,12 +45,12 @@ fn requests_of_format_3_are_read_with_every_state_cause_and_type() {
     let (full, bare) = (&requests[0], &requests[1]);
     let at = Timestamp(1_790_000_000_400);
     assert_eq!(full.transaction_id.as_text(), "\"t-1@mms.a.example\"");
-    assert_eq!((full.repeat.0, full.body, full.again), (u64::MAX, u128::MAX, true));
+    assert_eq!((full.repeat.0, full.body), (u64::MAX, u128::MAX));
     assert_eq!((full.mode, bare.mode), (Mode::PreAcknowledge, Mode::Transparent));
     assert_eq!((full.wants.response, bare.wants.response), (true, false));
     let task = |request: &Transaction| request.next.map(|task| task.what);
     assert_eq!((task(full), task(bare)), (Some(Todo::Await), Some(Todo::Tell)));
-    assert_eq!(full.answer, Some(Answer::ok(at)));
+    assert_eq!(full.response, ResponseState::DueAgain(Answer::ok(at)));
 
     let [waiting, delivered, answered, timed_out, failed @ ..] = full.legs.as_slice() else {
         panic!("{:?}", full.legs)

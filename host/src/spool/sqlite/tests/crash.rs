@@ -191,10 +191,7 @@ async fn commit_and_deliver(spool: Arc<SqliteSpool>) {
         };
         if number.0 % 8 == 3 {
             let first = Acceptance {
-                hold: Some(Hold {
-                    due: Some(NOW),
-                    ..Hold::parked("its chain is not through")
-                }),
+                hold: Some(Hold::until(NOW, "its chain is not through")),
                 opens: Some(request_of(number)),
                 ..message(number, content(number))
             };

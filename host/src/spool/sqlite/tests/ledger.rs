@@ -113,10 +113,7 @@ async fn what_was_held_is_carried_on_into_what_it_comes_to() {
     let spool = open(folder.path());
     let number = spool.next_id();
     let held = Acceptance {
-        hold: Some(Hold {
-            due: Some(NOW),
-            ..Hold::parked("for later")
-        }),
+        hold: Some(Hold::until(NOW, "for later")),
         ..message(number, CONTENT)
     };
     spool.commit(held).await.unwrap();
