@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod circles;
+
 /// Each room, and the rooms that it may call. A room may always call itself; `cli` may call every room.
 /// Only `assembly` and `cli` may say `config`: what the operator's file says is translated once, where the rooms are built.
 const EDGES: &[(&str, &[&str])] = &[
@@ -177,6 +179,31 @@ fn the_rule_about_rooms_would_notice_a_call() {
             .collect::<Vec<_>>(),
         ["fn a() {}", "fn b() {}"]
     );
+}
+
+/// Numbers of states in the text of a statement mean nothing to whoever reads it: the words in `spool/states.rs` do, and
+/// `statement!` puts the numbers in their places. A migration says what a former version did, and never changes.
+#[test]
+fn statements_name_states_by_their_words() {
+    let mut found = Vec::new();
+    for file in files_under("host/src/spool", "rs") {
+        if file.ends_with("sqlite/upgrade.rs") {
+            continue;
+        }
+        for (number, line) in code_lines(&product_code(&file)) {
+            let behind = line.split("state ").skip(1);
+            let is_number = |rest: &str| {
+                let value = rest
+                    .trim_start_matches(['=', '<', '>', ' ', '('])
+                    .trim_start_matches("IN (");
+                value.len() < rest.len() && value.starts_with(|first: char| first.is_ascii_digit())
+            };
+            if behind.map(|rest| rest.trim_start_matches("NOT ")).any(is_number) {
+                found.push(format!("{}:{number}: {line}", shown(&file)));
+            }
+        }
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 /// The product's code, with the names of its files.

@@ -27,6 +27,7 @@ mod noted;
 mod numbers;
 mod outside;
 mod peers;
+mod plugin_limits;
 mod plugins;
 mod prepare;
 pub(crate) mod record_files;
@@ -46,7 +47,7 @@ mod wishes;
 
 pub use certificates::server_tls;
 pub use findings::Findings;
-pub(crate) use plugins::plugin_limits;
+pub(crate) use plugin_limits::plugin_limits;
 pub use prepare::{Checked, check, directory};
 pub use rehearsal::{Stage, stage};
 pub use route::explain as explain_route;

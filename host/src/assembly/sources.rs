@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use tokio_rustls::rustls::ClientConfig;
 
 use super::certificates;
-use super::plugins::plugin_limits;
+use super::plugin_limits::plugin_limits;
 use crate::config::Config;
 use crate::registry::{Artifact, Credentials, Digest, Logins, Reference, Registry};
 use crate::versions::files;

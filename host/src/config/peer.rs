@@ -15,7 +15,7 @@ use super::file::Section;
 use super::forms::{NAME, choice, count, domain, duration, network, peer_name, size, yes_or_no};
 use crate::message::{ContentClass, MmsAddress, PeerName, Quirk, Rate, Timeouts, TlsTo, UnknownDomain};
 
-pub use hosts::{Host, HostPort};
+pub use hosts::Host;
 pub use login::{Login, LoginTo};
 pub use pace::{Retry, Sends};
 pub use speech::{Identity, Mm4, PeerTls, Smtp};

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-use super::PeerOptions;
 use crate::spool::BoxFuture;
 
 /// Who knows the addresses of hosts.
@@ -34,15 +33,16 @@ impl Addresses for SystemAddresses {
     }
 }
 
-/// Where to connect to for `host`, which is `name:port` or `address:port`. For an address nobody is asked.
-pub(super) async fn of_host(host: &str, options: &PeerOptions) -> Result<Vec<SocketAddr>, String> {
+/// Where to connect to for `host`, which is `name:port` or `address:port`. For an address nobody is asked; of a name no
+/// longer than `limit`.
+pub(super) async fn of_host(host: &str, known: &dyn Addresses, limit: Duration) -> Result<Vec<SocketAddr>, String> {
     if let Ok(address) = host.parse() {
         return Ok(vec![address]);
     }
     let parts = host.rsplit_once(':');
     let parts = parts.and_then(|(name, port)| Some((name, port.parse().ok()?)));
     let (name, port) = parts.ok_or_else(|| format!("{host} is not HOST:PORT"))?;
-    match options.addresses.of(name, options.timeouts.connect).await {
+    match known.of(name, limit).await {
         Ok(found) => Ok(found
             .into_iter()
             .map(|address| SocketAddr::new(address, port))
@@ -54,7 +54,6 @@ pub(super) async fn of_host(host: &str, options: &PeerOptions) -> Result<Vec<Soc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::PeerName;
 
     /// Knows one name.
     #[derive(Debug)]
@@ -70,11 +69,8 @@ mod tests {
 
     #[tokio::test]
     async fn names_are_looked_up_and_addresses_are_not() {
-        let options = PeerOptions {
-            addresses: std::sync::Arc::new(Zone),
-            ..PeerOptions::new(PeerName::new("b").unwrap(), Vec::new(), "relay.example")
-        };
-        let all = async |host: &str| of_host(host, &options).await.map(|all| format!("{all:?}"));
+        let second = Duration::from_secs(1);
+        let all = async |host: &str| of_host(host, &Zone, second).await.map(|all| format!("{all:?}"));
         assert_eq!(all("192.0.2.9:25").await.unwrap(), "[192.0.2.9:25]");
         assert_eq!(all("[2001:db8::1]:25").await.unwrap(), "[[2001:db8::1]:25]");
         assert_eq!(

@@ -59,7 +59,7 @@ pub(super) async fn greet(
 async fn plain(host: &str, options: &PeerOptions, running: &Arc<Running>) -> Result<(Client, Extensions), Unreachable> {
     let limits = &options.timeouts;
     running.goes_to(host);
-    let addresses = addresses::of_host(host, options).await;
+    let addresses = addresses::of_host(host, &*options.addresses, limits.connect).await;
     let addresses = addresses.map_err(|reason| Unreachable(Answer::ours(reason)))?;
     let mut client = Client::connect_to(&addresses, limits.connect).await?;
     client.watched_by(Some(Arc::clone(running)));

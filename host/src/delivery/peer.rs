@@ -24,10 +24,9 @@ use self::rooms::Rooms;
 use super::counts::Counts;
 use super::hosts::KnownHosts;
 use super::pacing::Pacing;
-use super::queue::{Limits, Next, Queue};
+use super::queue::{Limits, Queue};
 use super::running::Running;
 use super::standing::{PeerStanding, RunningAttempt, Standing};
-use super::worker::Worker;
 use super::{OutcomeSink, PeerOptions};
 use crate::clock::SharedClock;
 use crate::message::{OutgoingId, Timestamp};
@@ -173,17 +172,6 @@ impl Peer {
     /// Whether nothing new is to be begun.
     pub fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
-    }
-
-    /// Starts the workers that the queue asks for, and the refill when it runs low.
-    pub fn dispatch(self: &Arc<Self>) {
-        loop {
-            let next = self.queue().dispatch();
-            let Next::Start(job) = next else { break };
-            let worker = Worker::new(self.clone());
-            tokio::spawn(worker.run(job));
-        }
-        self.wake_refill();
     }
 
     pub fn wake_refill(&self) {

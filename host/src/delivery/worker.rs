@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::fate::Fate;
 use super::peer::Peer;
-use super::queue::{Job, Turn};
+use super::queue::{Job, Next, Turn};
 use super::running::Running;
 use super::session::Session;
 use super::{PeerOptions, settle};
@@ -24,6 +24,19 @@ pub(super) struct Connection {
 }
 
 struct Live(Arc<Peer>);
+
+impl Peer {
+    /// Starts the workers that the queue asks for, and the refill when it runs low.
+    pub fn dispatch(self: &Arc<Self>) {
+        loop {
+            let next = self.queue().dispatch();
+            let Next::Start(job) = next else { break };
+            let worker = Worker::new(self.clone());
+            tokio::spawn(worker.run(job));
+        }
+        self.wake_refill();
+    }
+}
 
 /// What a worker does after a message.
 enum Went {

@@ -13,13 +13,6 @@ use crate::spool::ledger::{Ledger, LedgerBounds};
 /// Messages, and records, that are read at once: each page is a snapshot of its own, of a few milliseconds.
 const PAGE: usize = 500;
 
-/// Messages that came in from the first on, before the last.
-#[derive(Clone, Copy, Debug)]
-pub struct Period {
-    pub from: MessageId,
-    pub to: MessageId,
-}
-
 /// What was checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckSummary {

@@ -13,9 +13,11 @@ pub mod compare;
 mod files;
 mod finding;
 mod numbers;
+mod period;
 #[cfg(test)]
 mod tests;
 
-pub use check::{CheckSummary, Period, check};
+pub use check::{CheckSummary, check};
 pub use files::{Files, FilesSummary};
 pub use finding::{Finding, Kind};
+pub use period::Period;

@@ -25,7 +25,7 @@ pub enum NextHop {
 
 impl Source {
     /// The name of what is no peer.
-    pub const RELAY: &'static str = "mm4relay";
+    pub const RELAY: &'static str = PeerName::OF_THE_RELAY;
 
     /// From its name.
     pub fn new(text: &str) -> Result<Self, Illegal> {
@@ -50,7 +50,7 @@ impl Source {
 
 impl NextHop {
     /// The name of what is no peer.
-    pub const NOWHERE: &'static str = "no-route";
+    pub const NOWHERE: &'static str = PeerName::OF_NOBODY;
 
     /// From its name.
     pub fn new(text: &str) -> Result<Self, Illegal> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use super::{Illegal, NextHop, Source};
+use super::Illegal;
 
 /// The relay's own number for a received message: unique in one spool, growing with time.
 ///
@@ -226,8 +226,12 @@ impl PeerName {
 
     /// Whether it stands for something else than a peer.
     pub fn is_reserved(text: &str) -> bool {
-        [Source::RELAY, NextHop::NOWHERE].contains(&text)
+        [Self::OF_THE_RELAY, Self::OF_NOBODY].contains(&text)
     }
+
+    /// The reserved names: see [`Source`](super::Source) and [`NextHop`](super::NextHop).
+    pub(super) const OF_THE_RELAY: &'static str = "mm4relay";
+    pub(super) const OF_NOBODY: &'static str = "no-route";
 
     /// What the reserved names stand for.
     pub const RESERVED: &'static str =

@@ -26,6 +26,7 @@
 mod boundary;
 pub(crate) mod chain;
 mod compiling;
+mod concerned;
 mod describe;
 mod effects;
 mod health;
@@ -42,12 +43,13 @@ pub(crate) mod when;
 
 pub use chain::{Chain, Destination, Passage};
 pub use compiling::{COMPILER_COMMAND, compile_as_told, engine_options};
+pub use concerned::Concerned;
 pub use describe::rule as rule_line;
 pub use effects::Effects;
 pub use health::{Health, Tally};
 pub use link::Link;
 pub use meter::{FAILURES, Histogram, Own, Reading, VERDICTS};
-pub use outcome::{Concerned, OutcomeTold, TellOutcome};
+pub use outcome::{OutcomeTold, TellOutcome};
 pub(crate) use services::host_of;
 pub use services::{
     KvSource, NoNumbers, NoSecret, NoValues, NobodyOutside, Numbering, PluginServices, Seeds, TableSet,

@@ -2,36 +2,17 @@
 
 use std::sync::Arc;
 
-use mm4relay_engine::{Judgement, LateRefusal, Occasion, OccasionKind, Outcome, RecordType, Subject};
+use mm4relay_engine::{Judgement, Occasion, OccasionKind, Outcome, RecordType, Subject};
 
-use crate::message::{
-    Answered, Append, Header, MessageType, MmsAddress, NextHop, Outgoing, QueueId, Recipient, Source, StreamName,
-    Timestamp,
-};
+use crate::message::{Answered, Append, Header, Recipient, StreamName};
 
 use super::chain::Chain;
+use super::concerned::Concerned;
 use super::effects::Effects;
 use super::link::Link;
 use super::meter::Counted;
 use super::subject::View;
 use super::when::Ends;
-
-/// The message whose outcome is told: what plug-ins are shown of it besides its header and recipients.
-#[derive(Clone, Debug)]
-pub struct Concerned {
-    pub id: QueueId,
-    pub source: Source,
-    pub next_hop: NextHop,
-    /// The envelope sender.
-    pub sender: Option<MmsAddress>,
-    /// `None` where only the header says it.
-    pub kind: Option<MessageType>,
-    pub received_at: Timestamp,
-    /// In octets, as received.
-    pub size: u64,
-    /// The refusal of all of it, after its sender had heard 250; nothing that was asked for on its arrival was kept.
-    pub refused_late: Option<LateRefusal>,
-}
 
 /// An outcome to be told, and to whom.
 pub struct TellOutcome<'a> {
@@ -57,21 +38,6 @@ pub struct OutcomeTold {
     message_id: String,
     recipients: Vec<String>,
     intra_mmse: bool,
-}
-
-impl Concerned {
-    pub fn of(outgoing: &Outgoing) -> Self {
-        Self {
-            id: outgoing.id.into(),
-            source: outgoing.source.clone(),
-            next_hop: outgoing.next_hop.clone(),
-            sender: outgoing.envelope.sender.clone(),
-            kind: outgoing.kind,
-            received_at: outgoing.received_at,
-            size: outgoing.rope.content.size(),
-            refused_late: None,
-        }
-    }
 }
 
 impl Chain {

@@ -11,7 +11,7 @@ use crate::message::{
 };
 use crate::protocol::mm4::{self, Pdu};
 
-use super::outcome::Concerned;
+use super::concerned::Concerned;
 use super::when::Sides;
 
 /// Larger bodies are decoded off the message path's threads: decoding is a few milliseconds for each MiB.

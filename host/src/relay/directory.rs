@@ -11,10 +11,15 @@ use crate::numbering::{Answer, Numbering};
 use crate::pipeline::Destination;
 use crate::routing::{Circumstances, EnumAnswer, Route, Routing, Step, Whose};
 
-use super::face::Face;
 use super::intake_handler::SenderProfile;
 use super::logins::Logins;
 use super::quirks::Quirks;
+
+/// Under which name we are known outside.
+pub(crate) struct Face {
+    pub(crate) system: Option<SystemAddress>,
+    pub(crate) node: String,
+}
 
 /// One generation. A message asks for it at each step of its way, and may meet the next one at its next step.
 pub struct Directory {

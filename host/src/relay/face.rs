@@ -11,13 +11,7 @@ use crate::message::{AddressKind, Message, MmsAddress, PeerName, SystemAddress, 
 use crate::protocol::mm4::{self, Pdu};
 use crate::routing::Role;
 
-use super::directory::Directory;
-
-/// Under which name we are known outside.
-pub(crate) struct Face {
-    pub(crate) system: Option<SystemAddress>,
-    pub(crate) node: String,
-}
+use super::directory::{Directory, Face};
 
 impl Face {
     /// The system address that leads back to one of our Relay/Servers.

@@ -16,7 +16,7 @@ mod components;
 pub(crate) mod counts;
 pub(crate) mod deferrals;
 pub(crate) mod directory;
-pub(crate) mod face;
+mod face;
 mod finish;
 mod gathered;
 pub(crate) mod homes;

@@ -21,6 +21,7 @@ mod servers;
 mod split;
 mod steps;
 mod talkers;
+mod told;
 mod trust;
 mod whose;
 
@@ -31,10 +32,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 pub use dialling::Dialling;
-pub use look_up::{Step, Told};
 pub use network::NetworkId;
 pub use servers::ServerEntry;
 pub use split::{Destination, Split};
+pub use told::{Step, Told};
 pub use trust::{Role, Side};
 pub use whose::Whose;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::look_up::Subject;
+use super::told::Subject;
 use super::{Circumstances, EnumAnswer, NamedTable, NetworkId, OnSilence, Route, Routing, Target, plain};
 use crate::message::{MmsAddress, PeerName, Refusal};
 

@@ -3,8 +3,8 @@
 //! There is an inside when at least one peer is a Relay/Server of our own. Without any, the relay is a hub: it carries
 //! between all its peers, and there is nobody whom an outside peer could pretend to be.
 
-use super::look_up::Told;
 use super::steps::Network;
+use super::told::Told;
 use super::{Calm, Circumstances, EnumAnswer, NetworkId, Route, Routing, Step, Target, plain};
 use crate::message::{MmsAddress, PeerName, Refusal, SystemTag};
 

@@ -17,19 +17,15 @@
 //! The verbs of [`Operator`], [`Streams`] and [`Ledger`](super::ledger::Ledger) block: whoever uses them writes files and
 //! lines, and has a thread for it. All others are asynchronous.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use super::{
-    Acceptance, Expect, Finish, Leases, Operator, Outcome, PendingEvent, Receipt, Room, Settlement, SpoolError,
-    Streams, Unfinished,
+    Acceptance, BoxFuture, Expect, Finish, Leases, Operator, Outcome, PendingEvent, Receipt, Room, Settlement,
+    SpoolError, Streams, Unfinished,
 };
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,
 };
-
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Whether there is space for more.
 pub trait Space: Send + Sync + 'static {

@@ -44,6 +44,7 @@ mod check;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod facets;
+mod future;
 mod history;
 mod hold;
 mod ids;
@@ -70,7 +71,8 @@ use crate::message::{
 };
 
 pub use check::Soundness;
-pub use facets::{BoxFuture, Events, Facets, Inbox, Queue, Requests, Space, Spool, StoreState, Values};
+pub use facets::{Events, Facets, Inbox, Queue, Requests, Space, Spool, StoreState, Values};
+pub use future::BoxFuture;
 pub use history::{Arrival, Event, HistoryEntry};
 pub use hold::{Finish, GoesOn, Hold, Unfinished};
 pub use ids::Node;

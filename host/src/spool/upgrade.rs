@@ -1,31 +1,11 @@
 //! Bringing a spool that an earlier version wrote up to the format of this program: `mm4relay spool upgrade`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::SpoolError;
 use super::sqlite::upgrade;
 
-/// What is in a spool, and whether this program can use it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Survey {
-    /// The format that it has.
-    pub format: i64,
-    /// The format that this program works on.
-    pub known: i64,
-    /// Each table by what its rows are, with their number.
-    pub rows: Vec<(&'static str, u64)>,
-    /// Rows that this program cannot read, a line each, the first hundred.
-    pub damaged: Vec<String>,
-}
-
-/// What an upgrade did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upgraded {
-    pub from: i64,
-    pub to: i64,
-    /// The copy that was made before.
-    pub backup: Option<PathBuf>,
-}
+pub use super::sqlite::upgrade::{Survey, Upgraded};
 
 /// Looks through the spool in `folder` and changes nothing. Blocks; a relay may run meanwhile.
 ///

@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::super::alarms::Alarms;
-use super::{Labels, gauge};
+use super::form::{Labels, gauge};
 
 #[derive(Debug)]
 pub(super) struct Raised(pub Arc<Alarms>);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::{Labels, counter, gauge};
+use super::form::{Labels, counter, gauge};
 use crate::relay::callers::Callers;
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::super::charging_files::{ChargingFiles, OutputStanding};
-use super::{Labels, gauge};
+use super::form::{Labels, gauge};
 
 pub(super) struct ChargingOutputs(pub Arc<ChargingFiles>);
 

@@ -12,7 +12,7 @@ use crate::telemetry;
 use crate::vitals::Vitals;
 
 use super::super::charging_files::ChargingFiles;
-use super::{Labels, counter, gauge};
+use super::form::{Labels, counter, gauge};
 
 #[derive(Clone)]
 pub(crate) struct Life {

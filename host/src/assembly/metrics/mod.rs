@@ -7,6 +7,7 @@
 mod alarms;
 mod callers;
 mod charging;
+mod form;
 mod life;
 mod outside;
 mod plugins;
@@ -185,53 +186,6 @@ impl Pages for Shown {
             false => Health::Unwell(troubles),
         }
     }
-}
-
-/// Labels of one series, in their order.
-type Labels = Vec<(&'static str, String)>;
-
-/// A number that only grows; its name gets the ending `_total`.
-fn counter(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    rows: impl IntoIterator<Item = (Labels, u64)>,
-) -> std::fmt::Result {
-    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-    for (labels, value) in rows {
-        // Without labels, and not with an empty set of them.
-        match labels.is_empty() {
-            true => metric.encode_counter::<NoLabelSet, u64, u64>(&value, None)?,
-            false => metric
-                .encode_family(&shown(labels))?
-                .encode_counter::<NoLabelSet, u64, u64>(&value, None)?,
-        }
-    }
-    Ok(())
-}
-
-/// A number that rises and falls.
-fn gauge(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    rows: impl IntoIterator<Item = (Labels, i64)>,
-) -> std::fmt::Result {
-    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (labels, value) in rows {
-        match labels.is_empty() {
-            true => metric.encode_gauge(&value)?,
-            false => metric.encode_family(&shown(labels))?.encode_gauge(&value)?,
-        }
-    }
-    Ok(())
-}
-
-/// Values may be a plug-in's words: visible, and escaped as OpenMetrics wants it (1.0, "Escaping"), which the library
-/// leaves to its callers.
-fn shown(labels: Labels) -> Labels {
-    let escaped = |value: String| Visible(&value).to_string().replace('\\', "\\\\").replace('"', "\\\"");
-    labels.into_iter().map(|(name, value)| (name, escaped(value))).collect()
 }
 
 /// Whom a collector looks at: it must not keep the relay alive.

@@ -8,7 +8,7 @@ use prometheus_client::metrics::MetricType;
 
 use crate::outside::{ENDS, GateReading, GateState, Gates};
 
-use super::{Labels, counter, gauge, shown};
+use super::form::{Labels, counter, gauge, shown};
 
 pub(super) struct OutsideCalls(pub Arc<Gates>);
 

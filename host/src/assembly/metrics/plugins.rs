@@ -8,7 +8,8 @@ use prometheus_client::metrics::MetricType;
 use crate::pipeline::{FAILURES, Histogram, Link, Own, Reading, VERDICTS};
 use crate::versions::Catalogue;
 
-use super::{Labels, Watched, counter, gauge, shown};
+use super::Watched;
+use super::form::{Labels, counter, gauge, shown};
 
 pub(super) struct Plugins(pub Watched<Catalogue>);
 

@@ -10,7 +10,8 @@ use crate::delivery::{Delivered, Delivery, PeerStanding};
 use crate::message::NextHop;
 use crate::spool::Depths;
 
-use super::{Labels, Watched, counter, gauge};
+use super::Watched;
+use super::form::{Labels, counter, gauge};
 use crate::relay::counts::{BLAMES, Counts};
 
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::transactions::{Answers, Noted, Repeat, Response, Told, Transactions, What};
 
-use super::{Labels, Watched, counter};
+use super::Watched;
+use super::form::{Labels, counter};
 
 pub(super) struct Requests(pub Watched<Transactions>);
 

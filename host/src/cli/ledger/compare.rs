@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::ours;
-use super::period::Moment;
+use super::period::{Moment, Times};
 use crate::cli::counted;
 use crate::cli::door::SpoolArgs;
 use crate::ledger::compare::{
@@ -47,20 +47,6 @@ pub struct Args {
     csv: bool,
 }
 
-/// Whose records are compared.
-#[derive(Clone, Copy)]
-pub(super) struct Times {
-    pub from: Timestamp,
-    pub to: Timestamp,
-}
-
-impl Times {
-    pub fn hold(self, said: &LegFacts) -> bool {
-        let at = Timestamp(u64::try_from(said.at).unwrap_or_default().saturating_mul(1000));
-        at >= self.from && at < self.to
-    }
-}
-
 /// Whether both sides agree.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
     let times = Times {
@@ -82,7 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
         time: args.time,
         size: args.size,
     };
-    let count = ours::compare(args, times, tolerance, &mut comparison)?;
+    let count = ours::compare(&args.spool, &args.peer, &args.ours, times, tolerance, &mut comparison)?;
     if count == 0 {
         anyhow::bail!(
             "there is no record of ours to or from {} in this time: is that its name, and were the records purged? Files of \

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::compare::{Args, Times};
+use super::period::Times;
 use crate::charging::Record;
 use crate::cli::counted;
+use crate::cli::door::SpoolArgs;
 use crate::ledger::compare::{self, Comparison, Partner, ReadRecord, RecordName, Tolerance};
 use crate::spool;
 
@@ -18,16 +19,19 @@ const PAGE: usize = 1000;
 /// Files of our outputs, the ones that say most first: a record that is in several is read off the first.
 const FORMS: [&str; 3] = ["jsonl", "csv", "cdr"];
 
-/// Compares what we have to or from the partner. Returns how many records that were.
+/// Compares what we have to or from the peer that is the partner, in the spool and in these files and folders. Returns how
+/// many records that were.
 pub(super) fn compare(
-    args: &Args,
+    spool: &SpoolArgs,
+    peer: &str,
+    from_files: &[PathBuf],
     times: Times,
     tolerance: Tolerance,
     comparison: &mut Comparison,
 ) -> anyhow::Result<u64> {
     let mut ours = Ours {
-        peer: &args.peer,
-        peers: args.spool.peers()?,
+        peer,
+        peers: spool.peers()?,
         times,
         tolerance,
         comparison,
@@ -35,11 +39,11 @@ pub(super) fn compare(
         count: 0,
         unclear: 0,
     };
-    for file in files(&args.ours)? {
+    for file in files(from_files)? {
         compare::read(&file, &mut |record| ours.enter(record))?;
     }
-    if args.ours.is_empty() || spool::is_there(&args.spool.folder()?) {
-        ours.enter_spool(args)?;
+    if from_files.is_empty() || spool::is_there(&spool.folder()?) {
+        ours.enter_spool(spool)?;
     }
     if ours.unclear > 0 {
         eprintln!(
@@ -100,8 +104,8 @@ impl Ours<'_> {
         first.filter(|_| peers.next().is_none()).map(|(name, _)| name.as_str())
     }
 
-    fn enter_spool(&mut self, args: &Args) -> anyhow::Result<()> {
-        let stream = args.spool.charging()?;
+    fn enter_spool(&mut self, spool: &SpoolArgs) -> anyhow::Result<()> {
+        let stream = spool.charging()?;
         let mut after = 0;
         loop {
             let rows = stream.records(after, PAGE)?;

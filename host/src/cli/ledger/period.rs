@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::ledger::compare::LegFacts;
 use crate::message::{MessageId, Timestamp};
 
 /// A day (its beginning, UTC) or a point in time with its offset.
@@ -27,4 +28,18 @@ impl FromStr for Moment {
 pub fn shown(id: MessageId) -> String {
     let at = jiff::Timestamp::from_microsecond(i64::try_from(id.0).unwrap_or(i64::MAX));
     at.map_or_else(|_| "?".into(), |at| format!("{at:.3}"))
+}
+
+/// Whose records are compared.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+impl Times {
+    pub fn hold(self, said: &LegFacts) -> bool {
+        let at = Timestamp(u64::try_from(said.at).unwrap_or_default().saturating_mul(1000));
+        at >= self.from && at < self.to
+    }
 }

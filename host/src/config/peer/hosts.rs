@@ -5,15 +5,9 @@ use std::fmt;
 
 use toml::de::DeValue;
 
+use crate::config::HostPort;
 use crate::config::file::{Read, Section};
 use crate::config::forms::{count, domain, host_port};
-
-/// `HOST:PORT`. The host is a name, or an address; an IPv6 address is printed in brackets.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HostPort {
-    pub host: String,
-    pub port: u16,
-}
 
 /// One host of a peer, with its place among the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,15 +17,6 @@ pub struct Host {
     pub priority: u16,
     /// The share of new connections among hosts of one priority (RFC 2782). Default 1.
     pub weight: u16,
-}
-
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
 }
 
 impl fmt::Display for Host {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::idempotency::{self, Keys};
 use super::openapi::Document;
 use super::query;
+use super::reply::{json, refuse};
 use crate::control::{Ask, Desk, Kind, Method, Problem, Who};
 
 /// Verbs with their paths.
@@ -93,20 +94,5 @@ async fn other_method(request: Request) -> Response {
     let detail = format!("{} is not asked by {}", request.uri().path(), request.method());
     let mut response = refuse(&Problem::new(Kind::NoSuchVerb, detail));
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response
-}
-
-/// A problem of RFC 9457.
-pub(super) fn refuse(problem: &Problem) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let text = serde_json::to_vec(problem).unwrap_or_default();
-    json(status, "application/problem+json", text)
-}
-
-fn json(status: StatusCode, kind: &'static str, text: impl Into<Body>) -> Response {
-    let mut response = (status, text.into()).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

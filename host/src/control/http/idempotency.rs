@@ -13,7 +13,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::answer::refuse;
+use super::reply::refuse;
 use crate::control::{Kind, Problem, Who};
 
 /// Of the draft of the IETF's HTTPAPI group.

@@ -8,6 +8,7 @@ mod guard;
 mod idempotency;
 mod openapi;
 mod query;
+mod reply;
 mod sessions;
 mod socket;
 mod tcp;
@@ -83,7 +84,7 @@ fn verbs() -> Verbs {
 pub fn routes(desk: Arc<Desk>) -> Router {
     let nowhere = async |uri: Uri| {
         let detail = format!("no verb has the path {}: /v1/openapi.json has all of them", uri.path());
-        answer::refuse(&Problem::new(Kind::NoSuchVerb, detail))
+        reply::refuse(&Problem::new(Kind::NoSuchVerb, detail))
     };
     verbs().router(desk).route("/v1/{*rest}", any(nowhere))
 }

@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::answer;
+use super::reply;
 use super::sessions::Visitor;
 use crate::control::tokens::secret;
 use crate::control::{Kind, Problem, Role, Who, name_of_user};
@@ -200,7 +200,7 @@ async fn talk(stream: UnixStream, routes: axum::Router, doorkeeper: Doorkeeper, 
 async fn admit(mut who: Who, seal: Option<String>, mut request: Request, next: Next) -> Response {
     let Some(seal) = seal else {
         let detail = format!("{} may not ask this relay: its own user and root may", who.name);
-        return answer::refuse(&Problem::new(Kind::Forbidden, detail));
+        return reply::refuse(&Problem::new(Kind::Forbidden, detail));
     };
     let caller = request.headers().get(FOR).and_then(|caller| caller.to_str().ok());
     if let Some(caller) = caller.filter(|caller| !caller.is_empty() && *caller != who.name) {

@@ -22,7 +22,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::guard::Guard;
 use super::sessions::{Entrance, Sessions};
-use super::{answer, is_verbs};
+use super::{is_verbs, reply};
 use crate::control::{Desk, Kind, Problem};
 
 /// Says whether a request may be answered that names this host, and if not, why.
@@ -118,7 +118,7 @@ impl Entry {
         match named.and_then(|()| self.introduce(from, &mut request)) {
             Ok(()) => next.run(request).await,
             Err(problem) => {
-                let mut response = answer::refuse(&problem);
+                let mut response = reply::refuse(&problem);
                 if problem.kind == Kind::Unauthorized {
                     let bearer = HeaderValue::from_static("Bearer");
                     response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);

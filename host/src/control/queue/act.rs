@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Named;
-use super::choose::{Chosen, all_of, parted, state_of};
+use super::choose::{Chosen, all_of, one_of, parted, state_of, unclear};
 use super::id::in_queue;
 use crate::control::{Ask, Desk, Kind, Known, Method, Problem, Role, Who};
 use crate::message::{NextHop, PeerName, QueueId};
@@ -235,15 +235,4 @@ impl Desk {
         let mut names = names.iter();
         names.try_for_each(|name| one_of(Kind::UnknownPlugIn, "plug-in", name, &known.plugins))
     }
-}
-
-pub(super) fn one_of(kind: Kind, what: &str, name: &str, known: &[String]) -> Result<(), Problem> {
-    match known.iter().any(|known| known == name) {
-        true => Ok(()),
-        false => Err(Problem::unknown(kind, what, name, known)),
-    }
-}
-
-pub(super) fn unclear(why: &str) -> Problem {
-    Problem::new(Kind::Unreadable, why)
 }

@@ -1,8 +1,7 @@
 //! What the verbs of the queue act on: entries by their ids, or everything of one peer; and how those stand.
 
 use super::Named;
-use super::act::unclear;
-use crate::control::Problem;
+use crate::control::{Kind, Problem};
 use crate::message::{NextHop, PeerName, QueueId};
 use crate::spool::{Operator, QueueState, Selection};
 
@@ -62,4 +61,15 @@ pub(super) fn next_hops_of(store: &dyn Operator, ids: &[QueueId]) -> Result<Vec<
     peers.sort();
     peers.dedup();
     Ok(peers)
+}
+
+pub(super) fn one_of(kind: Kind, what: &str, name: &str, known: &[String]) -> Result<(), Problem> {
+    match known.iter().any(|known| known == name) {
+        true => Ok(()),
+        false => Err(Problem::unknown(kind, what, name, known)),
+    }
+}
+
+pub(super) fn unclear(why: &str) -> Problem {
+    Problem::new(Kind::Unreadable, why)
 }

@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Named;
-use super::act::{one_of, unclear};
-use super::choose::{Chosen, all_of, next_hops_of, parted};
+use super::choose::{Chosen, all_of, next_hops_of, one_of, parted, unclear};
 use super::id::in_queue;
 use crate::control::{Ask, Desk, Kind, Method, Problem, Role, Who};
 use crate::message::PeerName;

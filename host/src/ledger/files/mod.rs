@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use self::account::OutputAccount;
 use self::expected::{Expectations, Expected};
-use super::check::Period;
+use super::Period;
 use super::finding::{Finding, Kind};
 use crate::charging::{Form, Format, OutputOptions, written};
 use crate::message::QueueId;

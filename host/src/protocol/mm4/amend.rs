@@ -1,8 +1,8 @@
 //! Fields that the relay itself writes into a message on its way. Plug-ins cannot: these are the identity of a
 //! transaction, and where its answer goes.
 
-use super::apply::complete_last_line;
 use super::headers;
+use super::lines::complete_last_line;
 use crate::message::{Field, Illegal, Message, MmsAddress, OpaqueId};
 
 /// One change that only the relay makes.

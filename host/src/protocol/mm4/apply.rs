@@ -144,21 +144,3 @@ fn find_recipient(message: &mut Message, id: RecipientId) -> Result<&mut Recipie
         .find(|recipient| recipient.id == id)
         .ok_or_else(|| Illegal(format!("the message has no recipient {id}")))
 }
-
-/// Puts the empty line behind the header, if the message came without: from now on it has a body.
-pub(super) fn complete_header(message: &mut Message) {
-    complete_last_line(&mut message.header.fields);
-    if !matches!(message.body.first(), Some(Block::Verbatim(_))) {
-        message.body.insert(0, Block::Verbatim(Piece::New("\r\n".into())));
-    }
-}
-
-/// A message that is nothing but a header may end without a CRLF: nothing could follow.
-pub(super) fn complete_last_line(fields: &mut [Field]) {
-    if let Some(last) = fields.last_mut()
-        && !last.raw().ends_with(b"\r\n")
-        && let Some(completed) = Field::parse([&last.raw()[..], b"\r\n"].concat().into())
-    {
-        *last = completed;
-    }
-}

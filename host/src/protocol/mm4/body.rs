@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 
-use super::part_edits::fields_of;
+use super::lines::fields_of;
 use crate::message::{Content, Illegal, Message, PartId, Piece, TransferEncoding};
 
 /// RFC 2045, 6.8: encoded lines are at most 76 characters, which hold 57 octets.

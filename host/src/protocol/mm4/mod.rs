@@ -32,6 +32,7 @@ mod fold;
 pub mod headers;
 mod index;
 mod kind;
+mod lines;
 mod mailboxes;
 mod notification;
 mod originators;

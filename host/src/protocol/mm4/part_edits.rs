@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::apply::complete_header;
 use super::body::{self, piece_octets};
 use super::entity::{Entity, Raw};
+use super::lines::{complete_header, fields_of};
 use super::{fold, param};
 use crate::message::{Block, Field, HeaderValue, Illegal, MediaType, Message, NewBody, Part, PartId, Piece};
 
@@ -252,29 +252,6 @@ fn location(name: &str) -> String {
         name.to_owned()
     } else {
         param::percent_encoded(name)
-    }
-}
-
-/// The fields of a part's header. A part with a line that is none is refused when the message is read.
-pub(super) fn fields_of(header: &Bytes) -> Vec<Field> {
-    let mut fields = Vec::new();
-    let (mut line, mut field) = (0, 0);
-    loop {
-        let rest = &header[line..];
-        if line > field && !matches!(rest.first(), Some(b' ' | b'\t')) {
-            let raw = header.slice(field..line);
-            let raw = if raw.ends_with(b"\r\n") {
-                raw
-            } else {
-                [&raw[..], b"\r\n"].concat().into()
-            };
-            fields.extend(Field::parse(raw));
-            field = line;
-        }
-        if rest.is_empty() || rest.starts_with(b"\r\n") {
-            return fields;
-        }
-        line += memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
     }
 }
 

@@ -11,7 +11,8 @@ use bytes::{Bytes, BytesMut};
 use super::body::{self, base64_lines};
 use super::contents::{self, Leaf};
 use super::index::Index;
-use super::part_edits::{entity_of, fields_of};
+use super::lines::fields_of;
+use super::part_edits::entity_of;
 use super::{Limits, Pdu, contradicted, fold, index, scan};
 use crate::message::{Block, Field, Header, Part, Piece, TransferEncoding};
 

@@ -18,7 +18,6 @@ use crate::protocol::mm4;
 use crate::rehearsal::library::sample;
 
 use super::answers::FromCase;
-use super::circumstances::Inline;
 use file::{Occasion, merged};
 
 pub use file::CaseFile;
@@ -320,5 +319,20 @@ impl Case {
             max_image_width: given.max_image_width,
             max_image_height: given.max_image_height,
         }
+    }
+}
+
+/// A table whose rows stand in `case.toml`.
+struct Inline(BTreeMap<String, String>);
+
+impl Table for Inline {
+    fn lookup(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
+        let rows = self.0.iter().filter(|(key, _)| text.starts_with(key.as_str()));
+        rows.max_by_key(|(key, _)| key.len())
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }

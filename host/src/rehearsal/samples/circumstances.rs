@@ -128,18 +128,3 @@ impl Services for Circumstances {
         lock(&self.log).push(Line { level, text });
     }
 }
-
-/// A table whose rows stand in `case.toml`.
-pub(super) struct Inline(pub BTreeMap<String, String>);
-
-impl Table for Inline {
-    fn lookup(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
-    }
-
-    fn lookup_prefix(&self, text: &str) -> Option<(&str, &str)> {
-        let rows = self.0.iter().filter(|(key, _)| text.starts_with(key.as_str()));
-        rows.max_by_key(|(key, _)| key.len())
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-    }
-}

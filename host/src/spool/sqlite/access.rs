@@ -8,11 +8,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::operator::RequestCount;
 use super::schema::{self, open_existing};
-use super::streams::Growth;
-use super::writer::{Operation, Work};
+use super::work::{Operation, Work};
 use super::{SqliteSpool, log};
 use crate::spool::SpoolError;
 use crate::spool::reserve::{OPERATOR, Reserve};
+
+/// Told after each flush that appended records.
+pub(super) type Growth = watch::Receiver<()>;
 
 /// A way to the database. Both verbs block.
 pub(super) trait Access: Send + Sync + 'static {

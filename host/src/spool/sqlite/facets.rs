@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::leases::Born;
-use super::writer::Work;
+use super::work::Work;
 use super::{SqliteSpool, content, due, sums, transactions};
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,

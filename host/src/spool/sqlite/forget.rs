@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::readers::Readers;
 use super::unit::Unit;
-use super::writer::{Request, Tally, Work};
+use super::work::{Request, Work};
+use super::writer::Tally;
 use super::{ledger, transactions};
 use crate::clock::SharedClock;
 use crate::message::MessageId;

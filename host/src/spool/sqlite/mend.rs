@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use rusqlite::config::DbConfig;
 
 use super::check;
 use super::checkpoint::Checkpoints;
@@ -23,8 +22,7 @@ use super::readers::Readers;
 use super::room::Gauge;
 use super::salvage::{Salvaged, salvage};
 use super::unit::Counters;
-use super::writer::Open;
-use super::{Options, log, schema};
+use super::{Options, log, schema, writable};
 use crate::spool::SpoolError;
 
 /// Between two tries. Whoever reads at the moment has ended by the next one.
@@ -32,6 +30,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Faults of the database that are named one by one.
 const MOST_NAMED: usize = 20;
+
+/// The database, open for writing.
+pub(super) struct Open {
+    pub db: Connection,
+    pub checkpoints: Checkpoints,
+}
 
 /// Opens the store anew after its disk has failed.
 pub(super) struct Mender {
@@ -58,7 +62,7 @@ impl Mender {
     pub fn close(&mut self, writer: Connection) {
         self.committed = committed(&writer);
         self.readers.close();
-        close(writer);
+        schema::close(writer);
         // A page that cannot be read is no reason to wait for the disk.
         self.tried = (!self.is_wanted()).then(Instant::now);
     }
@@ -114,7 +118,7 @@ impl Mender {
         }
         self.forget_cached(&path);
         save_what_can_be_read(&self.folder, &self.options, self.is_wanted())?;
-        let db = schema::open_writer(&self.folder, &self.options)?;
+        let db = writable::open(&self.folder, &self.options)?;
         let written = db.execute("UPDATE counter SET value = value WHERE name = 'salt'", ());
         match written.map_err(SpoolError::from).and_then(|_| Counters::read(&db)) {
             Ok(counters) => {
@@ -122,7 +126,7 @@ impl Mender {
                 Ok((Open { db, checkpoints }, counters))
             }
             Err(error) => {
-                close(db);
+                schema::close(db);
                 Err(error)
             }
         }
@@ -165,20 +169,14 @@ fn cut(path: &Path, committed: u64) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Closes a connection and copies nothing into the database: its disk has just failed.
-pub(super) fn close(db: Connection) {
-    let _ = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-    drop(db);
-}
-
 /// Reads all pages. When some cannot be read, a database of what can takes the place of this one. `wholly`: also compares
 /// indexes with their tables.
 pub(super) fn save_what_can_be_read(folder: &Path, options: &Options, wholly: bool) -> Result<(), SpoolError> {
     let how = if wholly { "integrity_check" } else { "quick_check" };
-    let faults = match schema::open_writer(folder, options) {
+    let faults = match writable::open(folder, options) {
         Ok(db) => {
             let faults = check::pages(&db, how);
-            close(db);
+            schema::close(db);
             faults?
         }
         Err(SpoolError::Corrupt(why)) => vec![why],

@@ -85,6 +85,8 @@ mod transactions;
 mod unit;
 pub(super) mod upgrade;
 mod waiting;
+mod work;
+mod writable;
 mod writer;
 
 #[cfg(test)]
@@ -98,15 +100,16 @@ use rusqlite::types::FromSqlError;
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) use self::access::Beside;
+use self::access::Growth;
 use self::leases::{Born, Held, Look};
 pub use self::open::{is_in_use, is_there};
 use self::operator::RequestCount;
 use self::readers::Readers;
 use self::room::Gauge;
 pub use self::stored::{write_event, write_request};
-use self::streams::Growth;
 pub use self::transactions::hash;
-use self::writer::{Request, Tally, Work};
+use self::work::{Request, Work};
+use self::writer::Tally;
 use super::{Acceptance, Leased, Node, SpoolError};
 use crate::clock::{SharedClock, SystemClock};
 

@@ -10,13 +10,13 @@ use tokio::sync::{mpsc, watch};
 use super::checkpoint::Checkpoints;
 use super::forget::Forgetter;
 use super::leases::Held;
-use super::mend::{self, Mender};
+use super::mend::{self, Mender, Open};
 use super::operator::RequestCount;
 use super::readers::Readers;
 use super::room::{Gauge, Watch};
 use super::unit::Counters;
-use super::writer::{Open, Tally, Writer};
-use super::{Options, SqliteSpool, log, schema};
+use super::writer::{Tally, Writer};
+use super::{Options, SqliteSpool, log, schema, writable};
 use crate::spool::SpoolError;
 
 /// Requests that wait for the writer. Whoever comes on top waits to ask: back-pressure, not memory.
@@ -100,14 +100,14 @@ impl SqliteSpool {
 }
 
 fn open_database(folder: &Path, options: &Options, gauge: &Gauge) -> Result<Connection, SpoolError> {
-    let opened = match schema::open_writer(folder, options) {
+    let opened = match writable::open(folder, options) {
         // On a full disk SQLite cannot even make the files that it works with.
         Err(SpoolError::Full(_) | SpoolError::Broken(_) | SpoolError::Failed(_)) if gauge.spend() => {
-            schema::open_writer(folder, options)
+            writable::open(folder, options)
         }
         Err(SpoolError::Corrupt(_)) => {
             mend::save_what_can_be_read(folder, options, true)?;
-            schema::open_writer(folder, options)
+            writable::open(folder, options)
         }
         opened => opened,
     };

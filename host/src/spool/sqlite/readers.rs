@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, InterruptHandle};
 
-use super::mend;
 use super::schema::{self, kibibytes};
 use crate::spool::SpoolError;
 
@@ -89,7 +88,7 @@ impl Readers {
         let mut pool = self.lock();
         pool.closed = true;
         pool.open -= pool.idle.len();
-        pool.idle.drain(..).for_each(mend::close);
+        pool.idle.drain(..).for_each(schema::close);
         drop(pool);
         self.returned.notify_all();
     }
@@ -125,7 +124,7 @@ impl Readers {
         pool.busy.retain(|(busy, ..)| *busy != number);
         if pool.closed {
             pool.open -= 1;
-            mend::close(db);
+            schema::close(db);
         } else {
             pool.idle.push(db);
         }

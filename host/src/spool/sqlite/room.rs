@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::readers::Readers;
 use super::schema::PAGE;
-use super::writer::{Request, Work};
+use super::work::{Request, Work};
 use crate::spool::reserve::{OPERATOR, RELAY, Reserve};
 use crate::spool::{Room, SpoolError};
 

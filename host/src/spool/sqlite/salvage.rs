@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::schema::{self, FORMAT, PAGE, TABLES, broken};
-use super::{mend, stored, transactions};
+use super::{stored, transactions};
 use crate::spool::SpoolError;
 
 /// What a salvage saved.
@@ -56,7 +56,7 @@ pub(super) fn salvage(folder: &Path) -> Result<Salvaged, SpoolError> {
     let saved = save(&old, &part);
     // Its log goes into it, or it would be taken for the log of the new one.
     let emptied = old.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, bool>(0));
-    mend::close(old);
+    schema::close(old);
     let (rows, hurt) = saved?;
     if emptied.map_err(SpoolError::from)? {
         return Err(SpoolError::Broken("somebody else reads the damaged database".into()));

@@ -9,7 +9,6 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Options, upgrade};
 use crate::message::MessageId;
 use crate::spool::SpoolError;
 use crate::spool::states::statement;
@@ -128,31 +127,6 @@ pub(super) const TABLES: &str = statement!("
         plugin TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, sum INTEGER, PRIMARY KEY(plugin, key)) WITHOUT ROWID;
 ");
 
-/// Pauses are a day at the longest, and a little more for their spread: what is due later was stored by a clock that was
-/// ahead. It is due now.
-fn believe_no_far_times(db: &Connection, now: crate::message::Timestamp) -> Result<(), SpoolError> {
-    let times = (now.0 as i64, now.plus(FAR).0 as i64);
-    let mut corrected = 0;
-    for rows in [
-        statement!("outgoing SET due = ?1 WHERE state = {waiting} AND"),
-        "event SET due = ?1 WHERE",
-        "message SET due = ?1 WHERE",
-    ] {
-        corrected += db.execute(&format!("UPDATE {rows} due > ?2"), times)?;
-    }
-    if corrected > 0 {
-        tracing::warn!(
-            rows = corrected,
-            event = "clock-was-ahead",
-            "the clock was ahead when these were stored: what was to wait for days is due now"
-        );
-    }
-    Ok(())
-}
-
-/// See [`believe_no_far_times`].
-const FAR: Duration = Duration::from_secs(30 * 3600);
-
 /// Makes the folder, and takes the lock that keeps a second relay out for as long as the file is open.
 pub(super) fn claim(folder: &Path) -> Result<File, SpoolError> {
     // Subscribers' numbers and pictures are in here: for the relay's user only.
@@ -176,30 +150,6 @@ pub(super) fn is_claimed(folder: &Path) -> bool {
     let lock = File::open(folder.join(LOCK));
     // The lock, if it was free, goes with the file.
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
-}
-
-/// Opens the database for the relay's writer: makes the tables when it is new, and upgrades an older format.
-pub(super) fn open_writer(folder: &Path, options: &Options) -> Result<Connection, SpoolError> {
-    let file = database(folder);
-    private_file(&file).map_err(|e| broken(folder, &e))?;
-    let mut db = open_file(&file)?;
-    db.pragma_update(None, "page_size", PAGE)?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
-    // Flush the log at every commit: what `Receipt` stands for.
-    db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update(None, "cache_size", -kibibytes(options.cache))?;
-    // After readers kept the log from beginning anew, it shrinks again; else its blocks are written again and again,
-    // which is cheaper than new ones.
-    db.pragma_update(None, "journal_size_limit", 2 * options.log as i64)?;
-    if let Some(octets) = options.limit {
-        db.pragma_update(None, "max_page_count", (octets / u64::from(PAGE)) as i64)?;
-    }
-    upgrade::bring_up(&mut db, folder, options.backup)?;
-    believe_no_far_times(&db, options.clock.now())?;
-    // SQLite flushes the folder for its log, not for the database itself.
-    let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|e| broken(folder, &e))?;
-    Ok(db)
 }
 
 /// Opens a database that must be there already, for reading or for an operator's command.
@@ -258,7 +208,7 @@ pub(super) fn log_of(database: &Path) -> PathBuf {
     name.into()
 }
 
-fn open_file(file: &Path) -> Result<Connection, SpoolError> {
+pub(super) fn open_file(file: &Path) -> Result<Connection, SpoolError> {
     // One thread uses a connection at a time, so SQLite needs no mutex of its own for each call.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(file, flags)?;
@@ -270,6 +220,12 @@ fn open_file(file: &Path) -> Result<Connection, SpoolError> {
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(db)
+}
+
+/// Closes a connection and copies nothing into the database: its disk has just failed.
+pub(super) fn close(db: Connection) {
+    let _ = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    drop(db);
 }
 
 /// The format of an open spool.
@@ -316,29 +272,6 @@ pub(super) fn kibibytes(octets: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_commit_flushes_the_log() {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = open_writer(folder.path(), &Options::default()).unwrap();
-        let operator = open_existing(folder.path()).unwrap();
-        for db in [writer, operator] {
-            let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
-            assert_eq!(pragma("journal_mode").unwrap(), "wal".to_owned().into());
-            assert_eq!(pragma("synchronous").unwrap(), 2.into(), "2 is FULL");
-        }
-    }
-
-    /// Nothing shows it but the time that it costs when it is off.
-    #[test]
-    fn no_statement_is_planned_anew_for_the_values_that_are_bound_to_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = open_writer(folder.path(), &Options::default()).unwrap();
-        let operator = open_existing(folder.path()).unwrap();
-        for db in [writer, operator] {
-            assert!(db.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG).unwrap());
-        }
-    }
 
     #[test]
     fn an_id_that_would_share_rows_with_another_is_refused() {

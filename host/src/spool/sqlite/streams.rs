@@ -147,9 +147,6 @@ impl<A: Access> Streams for A {
     }
 }
 
-/// Told after each flush that appended records.
-pub(super) type Growth = watch::Receiver<()>;
-
 /// See [`Streams::records`].
 pub(super) fn records(
     db: &Connection,

@@ -11,7 +11,7 @@ use super::stored;
 use super::streams::Numbers;
 use super::sums::{self, MessageRow};
 use super::transactions::Changed;
-use super::writer::Work;
+use super::work::Work;
 use crate::message::{
     Append, End, KvWrite, MessageId, OutgoingId, QueueId, RecipientEnd, RecipientId, Step, Timestamp, TransactionChange,
 };

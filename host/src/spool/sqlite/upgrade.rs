@@ -13,7 +13,28 @@ use super::schema::{self, FORMAT, TABLES, broken};
 use super::{pieces, stored};
 use crate::message::{NextHop, Source};
 use crate::spool::SpoolError;
-use crate::spool::upgrade::{Survey, Upgraded};
+
+/// What is in a spool, and whether this program can use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// The format that it has.
+    pub format: i64,
+    /// The format that this program works on.
+    pub known: i64,
+    /// Each table by what its rows are, with their number.
+    pub rows: Vec<(&'static str, u64)>,
+    /// Rows that this program cannot read, a line each, the first hundred.
+    pub damaged: Vec<String>,
+}
+
+/// What an upgrade did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgraded {
+    pub from: i64,
+    pub to: i64,
+    /// The copy that was made before.
+    pub backup: Option<PathBuf>,
+}
 
 /// Each with the format that it starts from; it leads to the next.
 const MIGRATIONS: &[(i64, &str)] = &[(3, FROM_3), (4, FROM_4), (5, FROM_5)];

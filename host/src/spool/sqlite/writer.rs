@@ -10,9 +10,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::checkpoint::Checkpoints;
-use super::mend::Mender;
+use super::mend::{Mender, Open};
 use super::room::Gauge;
 use super::unit::{Counters, Unit};
+use super::work::{Request, Work};
 use crate::clock::SharedClock;
 use crate::message::{MessageId, TransactionChange};
 use crate::spool::{Acceptance, Expect, Finish, Outcome, Settlement, SpoolError};
@@ -23,37 +24,6 @@ const MOST_REQUESTS: usize = 128;
 /// Octets of content in a transaction, after which it takes no further request. Bounds the time that a small message
 /// waits for its neighbours' octets: about 20 ms on a disk that writes 400 MB/s.
 const MOST_OCTETS: u64 = 8 * 1024 * 1024;
-
-pub(super) struct Request {
-    pub work: Work,
-    pub reply: oneshot::Sender<Result<(), SpoolError>>,
-}
-
-pub(super) enum Work {
-    Accept(Box<Acceptance>),
-    Record(Box<Outcome>),
-    Settle(u64, Settlement),
-    Finish(MessageId, Box<Finish>),
-    Change(Vec<TransactionChange>, Vec<Expect>),
-    /// What an operator or a reader of a stream writes.
-    Operate(Operation),
-    /// Forget some transactions whose time is over.
-    Forget,
-    /// Forget some movements of messages that came before this one.
-    ForgetMovements(MessageId),
-    /// Find out whether anything can be written.
-    Probe {
-        /// The last write failed: make the log short before.
-        shorten: bool,
-    },
-    /// Finish what has been asked, and stop.
-    Close,
-}
-
-/// A change to the database. It may be made more than once before it is committed.
-pub(super) struct Operation(pub Box<OperationOn>);
-
-type OperationOn = dyn Fn(&Connection) -> Result<(), SpoolError> + Send + Sync;
 
 /// What the writer has done since it started.
 #[derive(Debug, Default)]
@@ -70,12 +40,6 @@ impl Tally {
     pub fn tidied(&self) -> u64 {
         self.forgotten.load(Relaxed) + self.put_off.load(Relaxed)
     }
-}
-
-/// The database, open for writing.
-pub(super) struct Open {
-    pub db: Connection,
-    pub checkpoints: Checkpoints,
 }
 
 pub(super) struct Writer {

@@ -187,7 +187,7 @@ async fn a_request_over_which_the_writer_panics_is_the_only_one_that_fails() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let operation = |work: fn(&rusqlite::Connection) -> Result<(), SpoolError>| {
-        spool.submit(Work::Operate(crate::spool::sqlite::writer::Operation(Box::new(work))))
+        spool.submit(Work::Operate(crate::spool::sqlite::work::Operation(Box::new(work))))
     };
     let number = spool.next_id();
     let (before, panicked, after) = tokio::join!(

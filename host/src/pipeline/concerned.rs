@@ -1,0 +1,37 @@
+//! The message that an outcome is about.
+
+use mm4relay_engine::LateRefusal;
+
+use crate::message::{MessageType, MmsAddress, NextHop, Outgoing, QueueId, Source, Timestamp};
+
+/// The message whose outcome is told: what plug-ins are shown of it besides its header and recipients.
+#[derive(Clone, Debug)]
+pub struct Concerned {
+    pub id: QueueId,
+    pub source: Source,
+    pub next_hop: NextHop,
+    /// The envelope sender.
+    pub sender: Option<MmsAddress>,
+    /// `None` where only the header says it.
+    pub kind: Option<MessageType>,
+    pub received_at: Timestamp,
+    /// In octets, as received.
+    pub size: u64,
+    /// The refusal of all of it, after its sender had heard 250; nothing that was asked for on its arrival was kept.
+    pub refused_late: Option<LateRefusal>,
+}
+
+impl Concerned {
+    pub fn of(outgoing: &Outgoing) -> Self {
+        Self {
+            id: outgoing.id.into(),
+            source: outgoing.source.clone(),
+            next_hop: outgoing.next_hop.clone(),
+            sender: outgoing.envelope.sender.clone(),
+            kind: outgoing.kind,
+            received_at: outgoing.received_at,
+            size: outgoing.rope.content.size(),
+            refused_late: None,
+        }
+    }
+}
