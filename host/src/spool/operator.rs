@@ -148,6 +148,8 @@ pub struct ValueChange {
 pub struct QueueEntry {
     pub id: QueueId,
     pub state: QueueState,
+    /// It is not as it was written, and left alone: nothing of it but its id can be believed.
+    pub damaged: bool,
     /// `None` for a message as it was received.
     pub next_hop: Option<NextHop>,
     pub source: Source,
@@ -169,6 +171,14 @@ pub struct QueueEntry {
 }
 
 impl QueueEntry {
+    /// How it stands, in a word: what is damaged neither waits nor is held, whatever stands there.
+    pub fn standing(&self) -> &'static str {
+        match self.damaged {
+            true => "damaged",
+            false => self.state.as_str(),
+        }
+    }
+
     /// See [`Operator::held`].
     fn is_held_for(&self, peer: Option<&PeerName>, by: &[String]) -> bool {
         let bound = |peer: &PeerName| {

@@ -14,7 +14,7 @@ use crate::spool::{Details, QueueEntry, QueueState};
 #[serde(rename_all = "kebab-case")]
 pub struct Entry {
     pub id: String,
-    /// `waiting`, `failed`, `held`, `unfinished` or `awaiting`.
+    /// `waiting`, `failed`, `held`, `unfinished` or `awaiting`; `damaged` when it is not as it was written, and left alone.
     pub state: String,
     /// The next hop; `None` for a message as it was received.
     pub peer: Option<String>,
@@ -83,7 +83,7 @@ impl Entry {
     /// As it is in the store, with what the running relay knows of its peer.
     pub fn of(entry: &QueueEntry, peers: &[Peer]) -> Self {
         let mut of = Self::from(entry);
-        if entry.state == QueueState::Waiting {
+        if entry.state == QueueState::Waiting && !entry.damaged {
             let peer = peers.iter().find(|peer| Some(&peer.name) == of.peer.as_ref());
             of.waits_because = peer.and_then(Peer::why_messages_wait);
         }
@@ -132,7 +132,7 @@ impl From<&QueueEntry> for Entry {
         let (from, to) = ends(&of.envelope);
         Self {
             id: of.id.to_string(),
-            state: of.state.as_str().to_owned(),
+            state: of.standing().to_owned(),
             peer: of.next_hop.as_ref().map(ToString::to_string),
             waits_because: None,
             source: of.source.to_string(),

@@ -143,7 +143,7 @@ fn destination(leg: &Leg, state: &str) -> Value {
 fn queued(entry: &QueueEntry) -> Value {
     json!({
         "id": entry.id.to_string(),
-        "state": entry.state.as_str(),
+        "state": entry.standing(),
         "peer": entry.next_hop.as_ref().map(NextHop::as_str),
         "attempts": entry.attempts,
         "due": entry.due.map(time),

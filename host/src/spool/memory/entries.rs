@@ -86,6 +86,7 @@ fn destination(id: QueueId, row: &Row, message: &Message) -> QueueEntry {
     QueueEntry {
         id,
         state: row.state,
+        damaged: false,
         next_hop: Some(row.outgoing.next_hop.clone()),
         source: message.origin.source.clone(),
         envelope: row.outgoing.envelope.clone(),
@@ -104,6 +105,7 @@ fn as_received(id: MessageId, message: &Message) -> Option<QueueEntry> {
     Some(QueueEntry {
         id: QueueId::AsReceived(id),
         state: wait.state(),
+        damaged: false,
         next_hop: None,
         source: message.origin.source.clone(),
         envelope: message.envelope.clone(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::{self, broken};
-use super::{check, upgrade};
+use super::{check, salvage, upgrade};
 use crate::spool::{Soundness, SpoolError};
 
 /// Copies the database in `folder` as it is at this moment, committed changes in the log included, and looks through the
@@ -58,6 +58,8 @@ pub(in crate::spool) fn restore(file: &Path, folder: &Path) -> Result<Option<Pat
     let mut from = std::fs::File::open(file).map_err(|e| broken(file, &e))?;
     std::io::copy(&mut from, &mut into).map_err(|e| broken(&part, &e))?;
     into.sync_all().map_err(|e| broken(&part, &e))?;
+    drop(into);
+    look_up_anew(&part)?;
     let kept = path.exists().then(|| free_name(&path));
     if let Some(kept) = &kept {
         std::fs::hard_link(&path, kept).map_err(|e| broken(kept, &e))?;
@@ -74,6 +76,18 @@ pub(in crate::spool) fn restore(file: &Path, folder: &Path) -> Result<Option<Pat
     let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|e| broken(folder, &e))?;
     Ok(kept)
+}
+
+/// Makes the look-up tables of a copy anew: they have no checksums, and are nothing but what can be computed from the
+/// requests. A copy of a spool in which one of them is damaged is whole when it has been put back.
+fn look_up_anew(part: &Path) -> Result<(), SpoolError> {
+    let mut db = Connection::open(part)?;
+    // Without a log of its own, which would stay behind under the name of the part.
+    db.pragma_update(None, "journal_mode", "DELETE")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    salvage::look_up_anew(&mut db)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    Ok(())
 }
 
 fn free_name(path: &Path) -> PathBuf {

@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
 use super::sums::{self, EventRow, LedgerRow, MessageRow, OutgoingRow, RecordRow, Sum};
-use super::{pieces, schema, stored};
+use super::{found_by, pieces, schema, stored};
 use crate::message::{MessageId, QueueId};
 use crate::spool::states::statement;
 use crate::spool::{Soundness, SpoolError};
@@ -30,6 +30,7 @@ pub(super) fn check(db: &Connection) -> Result<Soundness, SpoolError> {
         table.check(db, &mut checked)?;
     }
     belongings(db, &mut checked)?;
+    found_by::check(db, &mut checked)?;
     Ok(checked)
 }
 

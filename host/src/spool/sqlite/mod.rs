@@ -64,6 +64,7 @@ mod content;
 mod due;
 mod facets;
 mod forget;
+mod found_by;
 mod history;
 mod leases;
 mod ledger;

@@ -11,6 +11,7 @@ use rusqlite::types::Value;
 
 use super::schema::{self, FORMAT, PAGE, TABLES, broken};
 use super::{stored, transactions};
+use crate::message::Leg;
 use crate::spool::SpoolError;
 
 /// What a salvage saved.
@@ -104,7 +105,7 @@ fn save(old: &Connection, part: &Path) -> Result<(u64, Vec<&'static str>), Spool
     }
     if hurt
         .iter()
-        .any(|table| ["counter", "lookup", "lookup_new"].contains(table))
+        .any(|table| ["counter", "lookup", "lookup_new", "asked"].contains(table))
     {
         look_up_anew(&mut new)?;
     }
@@ -112,8 +113,8 @@ fn save(old: &Connection, part: &Path) -> Result<(u64, Vec<&'static str>), Spool
     Ok((rows, hurt))
 }
 
-/// What requests are found by, from what they are; and the ids that were given, from those that are there.
-fn look_up_anew(new: &mut Connection) -> Result<(), SpoolError> {
+/// What requests are found by and who was asked, from what they are; and the ids that were given, from those that are there.
+pub(super) fn look_up_anew(new: &mut Connection) -> Result<(), SpoolError> {
     const CEILING: &str = "
         UPDATE counter SET value = max(value, 60000000 + (SELECT max(id) FROM (
             SELECT coalesce(max(id), 0) AS id FROM message UNION ALL SELECT coalesce(max(id), 0) FROM request
@@ -126,11 +127,15 @@ fn look_up_anew(new: &mut Connection) -> Result<(), SpoolError> {
     {
         let mut states = transaction.prepare("SELECT id, state FROM request")?;
         let mut add = transaction.prepare("INSERT OR IGNORE INTO lookup(hash, request) VALUES(?1, ?2)")?;
+        let mut asked = transaction.prepare("INSERT OR IGNORE INTO asked(peer) VALUES(?1)")?;
         let mut rows = states.query(())?;
         while let Some(row) = rows.next()? {
             let Ok(request) = stored::read_request(row.get_ref(1)?.as_str().unwrap_or_default()) else {
                 continue;
             };
+            for peer in request.legs.iter().filter_map(Leg::asked) {
+                asked.execute([peer.as_str()])?;
+            }
             for key in request.keys() {
                 add.execute((transactions::hash(salt, &key), row.get::<_, i64>(0)?))?;
             }

@@ -17,7 +17,7 @@
 //! | `kv` | all of it | reading it fails |
 //!
 //! When something is due, and how often it was tried, has no sum: it changes often, stands in an index besides, and
-//! `spool check` compares the two.
+//! `spool check` compares the two. What requests are found by has none either: `spool check` computes it from them.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

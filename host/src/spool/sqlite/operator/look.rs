@@ -1,14 +1,15 @@
 //! Reading what is in the queue, for people.
 
 use bytes::{Bytes, BytesMut};
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::super::columns::{next_hop, queue_id};
 use super::super::content::read_chunks;
 use super::super::schema::key;
 use super::super::{pieces, stored};
-use crate::message::{MessageId, NextHop, Piece, QueueId, Source, Timestamp};
+use super::entry;
+use crate::message::{MessageId, NextHop, Piece, QueueId};
 use crate::spool::states::statement;
 use crate::spool::{ContentOf, Details, Filter, QueueEntry, QueueState, SpoolError};
 
@@ -32,15 +33,17 @@ impl QueueState {
     }
 }
 
-/// The columns of [`entry`].
+/// The columns of [`entry::read`]: what both have, then the sum and what else it is of. A destination with more than 64 KiB
+/// of its own is not compared with its sum: a list would read the pictures of a thousand messages. Its delivery is.
 const DESTINATIONS: &str = "
     SELECT o.message, o.ordinal, o.state, o.peer, m.source, o.envelope, o.size, o.attempts, o.due, m.received_at, o.reason,
-        NULL, 0
+        NULL, 0, o.sum, m.size, o.kind, o.expires, iif(length(o.pieces) <= 65536, o.pieces, NULL)
     FROM outgoing o JOIN message m ON m.id = o.message";
 const AS_RECEIVED: &str = statement!(
     "
     SELECT m.id, 0, CASE WHEN m.due IS NOT NULL THEN {unfinished} WHEN m.failed THEN {failed} ELSE {held} END, NULL, m.source, m.envelope, m.size,
-        m.attempts, m.due, m.received_at, m.hold, m.holders, m.released
+        m.attempts, m.due, m.received_at, m.hold, m.holders, m.released,
+        m.sum, m.size, m.remote, m.helo, m.protocol
     FROM message m WHERE m.hold IS NOT NULL"
 );
 
@@ -78,7 +81,7 @@ impl Look<'_> {
         }
         let sql = selects.join(" UNION ALL ") + " ORDER BY 1, 2 LIMIT ?3";
         let mut query = self.db.prepare(&sql)?;
-        query.query_and_then(params_from_iter(values), entry)?.collect()
+        query.query_and_then(params_from_iter(values), entry::read)?.collect()
     }
 
     /// `None` when nothing of that id is in the queue.
@@ -132,7 +135,7 @@ impl Look<'_> {
         };
         let mut query = self.db.prepare_cached(&sql)?;
         let mut rows = query.query((key(id.message())?, id.number()))?;
-        rows.next()?.map(entry).transpose()
+        rows.next()?.map(entry::read).transpose()
     }
 
     /// See [`Operator::content`](crate::spool::Operator::content).
@@ -209,30 +212,4 @@ impl Look<'_> {
         }
         Ok(header.freeze())
     }
-}
-
-fn entry(row: &Row) -> Result<QueueEntry, SpoolError> {
-    let code = row.get(2)?;
-    let state = QueueState::from_code(code);
-    let state = state.ok_or_else(|| SpoolError::Broken(format!("a row is damaged: it has the state {code}")))?;
-    Ok(QueueEntry {
-        id: queue_id(row, 0)?,
-        state,
-        next_hop: match row.get_ref(3)? {
-            ValueRef::Null => None,
-            _ => Some(next_hop(row, 3)?),
-        },
-        source: Source::new(&row.get::<_, String>(4)?).map_err(|e| SpoolError::Broken(e.0))?,
-        envelope: stored::read_envelope(row.get_ref(5)?.as_str().unwrap_or_default())?,
-        size: row.get::<_, i64>(6)? as u64,
-        attempts: row.get(7)?,
-        due: match state {
-            QueueState::Waiting | QueueState::Unfinished => Some(Timestamp(row.get::<_, i64>(8)? as u64)),
-            _ => None,
-        },
-        received_at: Timestamp(row.get::<_, i64>(9)? as u64),
-        reason: row.get(10)?,
-        holders: stored::read_holders(row.get::<_, Option<String>>(11)?.as_deref())?,
-        released: row.get(12)?,
-    })
 }

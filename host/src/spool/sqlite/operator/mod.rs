@@ -3,6 +3,7 @@
 mod act;
 mod audit;
 mod depths;
+mod entry;
 mod look;
 mod redirect;
 mod trace;
