@@ -5,11 +5,13 @@
 //! of its own (12 when it is not set, spread over the first 200).
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::crash::careless_program;
 use crate::support::{
-    Conversation, Peer, Process, Relay, binary, config, config_at, eventually, own_address, sample, tools,
+    Conversation, Peer, Process, Relay, binary, config, config_at, eventually, own_address, plugin, sample, tools,
 };
 
 /// What fails in a run, as strace is told: the calls, the error, and which of the calls.
@@ -45,33 +47,67 @@ struct Failing {
     address: Option<String>,
 }
 
+/// A program that strace makes fail: what is to run has to be added.
+fn traced(fault: &Fault, files: &[PathBuf]) -> Command {
+    let mut command = Command::new(tools::program("strace"));
+    // The tracer is a process beside it, so that signals reach the relay itself.
+    command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e"]);
+    command.arg(format!("trace={}", fault.calls));
+    for file in files {
+        command.arg("-P").arg(file);
+    }
+    command.arg("-e");
+    command.arg(format!(
+        "inject={}:error={}:when={}",
+        fault.calls, fault.error, fault.when
+    ));
+    command
+}
+
+fn files_of_the_spool(relay: &Relay) -> Vec<PathBuf> {
+    let names = ["spool.db", "spool.db-wal", "spool.db-shm"];
+    names.map(|name| relay.path("spool").join(name)).to_vec()
+}
+
 impl Failing {
+    /// The real program, with a spool that fails.
     fn start(relay: &Relay, fault: &Fault) -> Self {
-        let mut command = Command::new(tools::program("strace"));
-        // The tracer is a process beside it, so that signals reach the relay itself.
-        command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e"]);
-        command.arg(format!("trace={}", fault.calls));
-        for name in ["spool.db", "spool.db-wal", "spool.db-shm"] {
-            command.arg("-P").arg(relay.path("spool").join(name));
-        }
-        command.arg("-e");
-        command.arg(format!(
-            "inject={}:error={}:when={}",
-            fault.calls, fault.error, fault.when
-        ));
-        command
+        Self::with(relay, traced(fault, &files_of_the_spool(relay)))
+    }
+
+    /// The real program, as this command traces it.
+    fn with(relay: &Relay, mut traced: Command) -> Self {
+        traced
             .arg(binary())
             .args(["run", "--config"])
             .arg(relay.path("relay.toml"));
-        let process = Process::spawn("relay", command);
-        Self { process, address: None }
+        Self::spawn(traced)
+    }
+
+    /// A relay that acknowledges whether its spool takes a message or not.
+    fn start_careless(relay: &Relay, fault: &Fault) -> Self {
+        let mut command = traced(fault, &files_of_the_spool(relay));
+        careless_program(&mut command, &relay.path("relay.toml"));
+        Self::spawn(command)
+    }
+
+    fn spawn(command: Command) -> Self {
+        Self {
+            process: Process::spawn("relay", command),
+            address: None,
+        }
     }
 
     /// Whether it listens; a relay whose start fails says why and ends.
     fn listens(&mut self) -> bool {
-        let line = self.process.line_or_end();
-        self.address = line.and_then(|line| line.strip_prefix("listening on ").map(str::to_owned));
-        self.address.is_some()
+        while let Some(line) = self.process.line_or_end() {
+            // A test program says more on the same line.
+            if let Some((_, address)) = line.split_once("listening on ") {
+                self.address = Some(address.to_owned());
+                return true;
+            }
+        }
+        false
     }
 
     /// Offers one message; the answer to its final dot, or to what was refused before, or `None` when it hung up.
@@ -153,10 +189,21 @@ fn taken(peer: &Peer) -> Vec<String> {
 
 /// Runs a relay in which calls fail, and holds what it said against what the peer took.
 fn run(fault: &Fault) -> Came {
+    let (came, arrived) = run_with(fault, Failing::start);
+    assert_eq!(
+        arrived, came.acknowledged,
+        "{}: what was acknowledged arrives, and nothing else",
+        fault.when
+    );
+    came
+}
+
+/// What a relay in which calls fail said, and what arrived, at last.
+fn run_with(fault: &Fault, start: fn(&Relay, &Fault) -> Failing) -> (Came, BTreeSet<String>) {
     let peer = Peer::start();
     let mut relay = Relay::start(&config(&peer, ""));
     relay.stop();
-    let mut failing = Failing::start(&relay, fault);
+    let mut failing = start(&relay, fault);
     let mut came = Came::default();
     if failing.listens() {
         send(&failing, 12, &mut came);
@@ -172,14 +219,7 @@ fn run(fault: &Fault) -> Came {
     relay.start_again();
     relay.wait_until_empty();
     relay.stop();
-    let arrived = taken(&peer);
-    let once: BTreeSet<String> = arrived.iter().cloned().collect();
-    assert_eq!(
-        once, came.acknowledged,
-        "{}: what was acknowledged arrives, and nothing else",
-        fault.when
-    );
-    came
+    (came, taken(&peer).into_iter().collect())
 }
 
 fn all_of(calls_that_fail: &'static str, error: &'static str) -> (usize, usize) {
@@ -222,6 +262,72 @@ fn a_write_that_fails_once_acknowledges_nothing_that_is_lost() {
 #[test]
 fn a_write_that_finds_the_disk_full_once_acknowledges_nothing_that_is_lost() {
     all_of(WRITES, "ENOSPC");
+}
+
+/// A test of these tests: what an error of the spool does not keep from being acknowledged, they must miss.
+#[test]
+fn a_relay_that_swallows_the_errors_of_its_disk_is_found_out() {
+    if !tools::have_programs(&["strace"]) {
+        return;
+    }
+    let fault = Fault {
+        calls: FLUSHES,
+        error: "EIO",
+        when: "4..6".to_owned(),
+    };
+    let (came, arrived) = run_with(&fault, Failing::start_careless);
+    let lost: Vec<&String> = came.acknowledged.difference(&arrived).collect();
+    println!("acknowledged {}, lost {lost:?}", came.acknowledged.len());
+    assert!(!lost.is_empty(), "nothing was lost: the harness would not see it");
+}
+
+#[test]
+fn renames_of_charging_files_that_fail_cost_no_record_and_double_none() {
+    if !tools::have_programs(&["strace"]) {
+        return;
+    }
+    let peer = Peer::start();
+    let charging = format!(
+        "\n[[plugin]]\nname = \"charging\"\nfile = {:?}\ngrants = [\"charging\"]\n\n[[charging-output]]\nname = \"lines\"\n\
+         folder = \"lines\"\nformat = \"json\"\nmax-records = 5\n",
+        plugin("charging")
+    );
+    let mut relay = Relay::start(&config(&peer, &charging));
+    relay.stop();
+    let folder = relay.path("lines");
+    let name = |number: u32| folder.join(format!("lines-{number:08}.jsonl"));
+    let fault = Fault {
+        calls: "rename,renameat,renameat2",
+        error: "EIO",
+        when: "1..3".to_owned(),
+    };
+    let files: Vec<PathBuf> = (1..20).map(name).collect();
+    let mut failing = Failing::with(&relay, traced(&fault, &files));
+    assert!(failing.listens());
+    send(&failing, 12, &mut Came::default());
+    failing.process.wait_for_log("event=charging-not-written");
+    failing.process.wait_for_log("event=charging-written");
+    failing.process.signal("TERM");
+    failing.process.wait();
+    drop(failing);
+    relay.start_again();
+    relay.wait_until_empty();
+    relay.stop();
+    let mut sequences = Vec::new();
+    for entry in std::fs::read_dir(&folder).expect("the output's folder") {
+        let path = entry.expect("a file").path();
+        assert!(
+            path.extension().is_some_and(|end| end == "jsonl"),
+            "{} is left",
+            path.display()
+        );
+        let text = std::fs::read_to_string(&path).expect("a file of lines");
+        let number = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["sequence"].as_u64();
+        sequences.extend(text.lines().map(|line| number(line).expect("a number")));
+    }
+    sequences.sort_unstable();
+    let all: Vec<u64> = (1..=24).collect();
+    assert_eq!(sequences, all, "two records of each message, each in one file");
 }
 
 #[test]

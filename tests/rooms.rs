@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("clock", &["message"]),
     ("telemetry", &["message"]),
     ("intake", &["protocol", "message", "clock", "spool"]),
-    ("pipeline", &["message", "protocol", "clock"]),
+    ("pipeline", &["message", "protocol", "clock", "vitals"]),
     ("rehearsal", &["pipeline", "message", "protocol"]),
     ("versions", &["pipeline", "rehearsal", "message", "clock", "vitals"]),
     ("routing", &["message", "tables"]),

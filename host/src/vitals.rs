@@ -6,12 +6,47 @@
 //! starts another. Nothing that was acknowledged is lost by either.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
+
+/// What somebody panicked with. The log has the place, and the panic is counted: see [`telemetry`](crate::telemetry).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panicked(String);
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a bug of the relay: panicked: {}", self.0)
+    }
+}
+
+/// What `future` comes to; a panic in it is an answer too, so that what one message ran into costs that message alone.
+///
+/// What the future held is dropped, as when it is cancelled: nothing that another one sees may be half changed at an await.
+pub async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(payload) => {
+                let text = payload.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+                Poll::Ready(Err(Panicked(text.unwrap_or("without a text").to_owned())))
+            }
+        }
+    })
+    .await
+}
 
 /// Until a task begins anew.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -229,5 +264,19 @@ mod tests {
         stop.send_replace(true);
         task.ended().await;
         assert_eq!(vitals.troubles(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_with_its_text() {
+        assert_eq!(caught(async { 7 }).await, Ok(7));
+        let planted = caught(async {
+            tokio::task::yield_now().await;
+            panic!("planted in {}", "here")
+        });
+        let panicked: Result<(), Panicked> = planted.await;
+        assert_eq!(
+            panicked.unwrap_err().to_string(),
+            "a bug of the relay: panicked: planted in here"
+        );
     }
 }

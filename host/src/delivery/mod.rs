@@ -1,6 +1,7 @@
 //! Delivery: from the spool to the next hop, over SMTP.
 //!
-//! Each peer has its queue, its connections and its own bad days. What the room promises:
+//! Each peer has a queue and connections of its own, so that one that does not answer holds up no other. What the room
+//! promises:
 //!
 //! - A message is in the spool until what became of it is recorded there. Memory only makes it faster: a message is
 //!   handed over straight after its commit, or leased from the spool when there was no room for it.
@@ -65,8 +66,8 @@ use peer::Peer;
 
 /// All peers at work.
 pub struct Delivery {
-    /// Those that were removed too, with stopped queues: what is in flight for one of them stays known, should it come
-    /// back.
+    /// Peers by name. A peer that was removed from the configuration stays here with a stopped queue: should it come back, it is
+    /// still known what is in flight for it.
     peers: ArcSwap<HashMap<PeerName, Arc<Peer>>>,
     refills: Mutex<Vec<Standing>>,
     watching: Mutex<Option<Standing>>,
@@ -112,7 +113,7 @@ impl Delivery {
         delivery
     }
 
-    /// Its standing tasks.
+    /// The standing tasks of delivery.
     pub fn vitals(&self) -> &Arc<Vitals> {
         &self.vitals
     }

@@ -9,9 +9,10 @@ use tracing::{error, info, warn};
 use super::fate::{self, Answer, Entry, Fate, Rest, Verdict};
 use super::peer::Peer;
 use super::queue::Job;
-use super::{DeliveryReport, Ended, FailedRecipient};
+use super::{Caused, DeliveryReport, Ended, FailedRecipient};
 use crate::message::{Envelope, Masked, Outgoing, RecipientId, Timestamp};
 use crate::spool::{DeliveryResult, Outcome, SpoolError};
+use crate::vitals::caught;
 
 /// What one attempt came to.
 #[derive(Debug)]
@@ -176,7 +177,7 @@ impl Settling {
             };
             if let Some(report) = context.report(&entry) {
                 outcome.ended = report.ends();
-                let caused = peer.outcomes.decide(outgoing, &report).await;
+                let caused = self.caused(outgoing, &report).await;
                 (outcome.appends, outcome.kv, outcome.event) = (caused.appends, caused.kv, caused.event);
                 outcome.changes = caused.changes;
                 if caused.drops
@@ -190,6 +191,15 @@ impl Settling {
             }
         }
         true
+    }
+
+    /// What the fate causes. Over a panic the fate is recorded alone: a message that was delivered must not be sent again.
+    async fn caused(&self, outgoing: &Outgoing, report: &DeliveryReport) -> Caused {
+        let caused = caught(self.peer.outcomes.decide(outgoing, report)).await;
+        caused.unwrap_or_else(|panicked| {
+            error!(id = %outgoing.id, event = "outcome-panicked", "recorded without what it causes, neither charged nor told: {panicked}");
+            Caused::default()
+        })
     }
 
     fn result(&self, context: &Context<'_>, entry: &Entry) -> DeliveryResult {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tracing::error;
 
 use super::fate::Fate;
 use super::peer::Peer;
@@ -11,8 +12,9 @@ use super::queue::{Job, Next, Turn};
 use super::running::Running;
 use super::session::Session;
 use super::{PeerOptions, settle};
-use crate::message::{Outgoing, OutgoingId, RecipientId};
-use crate::spool::Room;
+use crate::message::{Outgoing, OutgoingId, RecipientId, Timestamp};
+use crate::spool::{DeliveryResult, Outcome, Room};
+use crate::vitals::{Panicked, caught};
 
 /// A greeted session, counted while it lasts.
 pub(super) struct Connection {
@@ -35,6 +37,53 @@ impl Peer {
             tokio::spawn(worker.run(job));
         }
         self.wake_refill();
+    }
+}
+
+/// What is known of an attempt when it ends in a panic: the message went with it.
+struct Tried {
+    id: OutgoingId,
+    attempts: u32,
+    /// From then on nothing is tried any more: the message is given up.
+    over: Timestamp,
+}
+
+impl Tried {
+    fn of(job: &Job, peer: &Peer) -> Self {
+        Self {
+            id: job.outgoing.id,
+            attempts: job.outgoing.attempts.saturating_add(1),
+            over: peer.over_at(&job.outgoing),
+        }
+    }
+
+    /// A message over which the relay panics is one whose attempt failed: it waits longer each time, is given up in its time,
+    /// and an operator sees why. The same message at once, for ever, would be the alternative.
+    async fn put_off(self, peer: &Peer, panicked: &Panicked) {
+        let options = peer.options();
+        let wait = options.schedule.wait(self.attempts, (options.random)());
+        let reason = panicked.to_string();
+        error!(id = %self.id, peer = %options.name, attempts = self.attempts, event = "delivery-panicked", "deferred: {reason}");
+        let outcome = Outcome {
+            id: self.id,
+            result: DeliveryResult::Deferred {
+                due: peer.clock.now().plus(wait).min(self.over),
+                attempts: self.attempts,
+                reason: reason.clone(),
+            },
+            reply: Some(reason),
+            attempts: self.attempts,
+            ended: Vec::new(),
+            changes: Vec::new(),
+            appends: Vec::new(),
+            kv: Vec::new(),
+            event: None,
+        };
+        // When that cannot be recorded, the message comes again from the spool as it was.
+        if peer.spool.record(outcome.clone()).await.is_ok() {
+            peer.counts.note(&outcome.result);
+        }
+        peer.queue().settled(self.id);
     }
 }
 
@@ -67,9 +116,19 @@ impl Worker {
             let id = job.outgoing.id;
             self.sending = Some(id);
             let running = self.peer.begin(id);
-            let went_on = self.deliver(job, &mut session, &running).await;
+            let tried = Tried::of(&job, &self.peer);
+            let went_on = caught(self.deliver(job, &mut session, &running)).await;
             self.peer.end(id);
             self.sending = None;
+            let went_on = match went_on {
+                Ok(went_on) => went_on,
+                Err(panicked) => {
+                    // Its state is not known.
+                    session = None;
+                    tried.put_off(&self.peer, &panicked).await;
+                    Went::On
+                }
+            };
             match went_on {
                 Went::On => {}
                 Went::Stopping => break,

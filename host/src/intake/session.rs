@@ -46,7 +46,7 @@ pub(super) struct Session<H> {
     begun: Option<Instant>,
 }
 
-/// Waits until the relay stops, or until nobody is left who could say so.
+/// Waits until the relay stops: until the flag says so, or until whoever could set it is gone.
 pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
@@ -137,7 +137,7 @@ impl<H: Handler> Session<H> {
         }
     }
 
-    /// Greets, or returns what a client hears that is not let in.
+    /// Greets the client; returns the reply for one that is not let in.
     async fn greet(&mut self) -> Result<Option<Reply>, Lost> {
         match self.handler.greet(self.remote) {
             Ok(welcome) => self.welcome = welcome,
@@ -148,7 +148,8 @@ impl<H: Handler> Session<H> {
         }
         if !self.options.greet_delay.is_zero() && !self.welcome.talks_early {
             let until = Instant::now() + self.options.idle;
-            // Octets in time are octets too early; silence is what a client should keep.
+            // A client keeps silent until it is greeted. Octets within this time come too early; that the time runs out is
+            // what should happen.
             if let Ok(talked) = timeout(self.options.greet_delay, self.wire.fill(until)).await {
                 talked?;
                 tracing::warn!(remote = %self.remote, event = "client-misbehaves", "talks before the greeting");

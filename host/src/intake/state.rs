@@ -333,7 +333,7 @@ impl<H: Handler> Desk<'_, H> {
     fn refuse(&self, refusal: &Refusal, peer: Option<&PeerName>) -> Reply {
         let peer = peer.map(tracing::field::display);
         match refusal {
-            // Said once, by the spool, and not for every message of every peer.
+            // The spool itself has logged that it is full, or closed: a line for each message that is refused adds nothing.
             Refusal::NoSpace | Refusal::StoreFailed => tracing::debug!(remote = %self.remote, "refused: {refusal}"),
             _ => {
                 tracing::warn!(peer, remote = %self.remote, blame = ?refusal.blame(), event = "message-refused", "refused: {refusal}")

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Period;
 use super::balance::balance;
 use super::files::{self, Files, FilesSummary, Sought};
 use super::finding::{Finding, Kind};

@@ -19,7 +19,7 @@ use super::{boundary, describe};
 #[derive(Clone, Default)]
 pub struct Chain {
     pub links: Vec<Link>,
-    /// In the place of plug-ins.
+    /// What a test answers in the place of plug-ins.
     #[cfg(test)]
     pub(super) script: Option<Arc<dyn super::script::Script>>,
 }
@@ -147,7 +147,7 @@ enum Trouble {
 }
 
 impl Link {
-    /// The message as it sees it.
+    /// The message as this plug-in sees it, with whether it begins and ends inside by the names in the plug-in's `when`.
     fn view(&self, message: &Arc<Message>, ends: Ends<'_>) -> View {
         View::whole(Arc::clone(message), self.when.sides(ends))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mm4relay_engine::{Failure, Judgement, Occasion, Plugin, Subject};
+use mm4relay_engine::{Failure, FailureClass, Judgement, Occasion, Plugin, Spent, Subject};
 
 use super::health::Health;
 use super::subject::View;
@@ -10,6 +10,7 @@ use super::tap::{Heard, Tap, WantsView};
 use super::tape::{Asked, Tape};
 use super::when::When;
 use crate::message::OnFailure;
+use crate::vitals::{Panicked, caught};
 
 /// One plug-in in the chain.
 #[derive(Clone)]
@@ -49,18 +50,21 @@ impl Link {
         Self { when, ..self }
     }
 
-    /// Calls the plug-in; whoever listens hears of it.
+    /// Calls the plug-in; whoever listens hears of it. A panic on our side of the call is a failed call: what a plug-in asks
+    /// for must not cost more than a plug-in can.
     pub(super) async fn process(&self, occasion: &Occasion, view: &Arc<View>) -> Result<Judgement, Failure> {
         let (subject, occasion_of_it) = (Arc::clone(view), occasion.clone());
         let shadow = self.tap.shadow.load_full();
         if shadow.is_none() && self.tap.recording.is_none() {
-            let called = self.plugin.process(occasion_of_it, subject).await;
+            let called = caught(self.plugin.process(occasion_of_it, subject)).await;
+            let called = called.unwrap_or_else(bug);
             self.tap.count(&called);
             return called;
         }
         let tape = Tape::over(self.plugin.services());
         let services = Arc::new(tape.clone());
-        let called = self.plugin.process_with(services, occasion_of_it, subject).await;
+        let called = caught(self.plugin.process_with(services, occasion_of_it, subject)).await;
+        let called = called.unwrap_or_else(bug);
         self.tap.count(&called);
         let heard = Heard {
             occasion: occasion.clone(),
@@ -91,4 +95,12 @@ impl Link {
             ear.lane.offer(view.size(), heard);
         }
     }
+}
+
+fn bug(panicked: Panicked) -> Result<Judgement, Failure> {
+    Err(Failure {
+        class: FailureClass::Trap,
+        text: panicked.to_string(),
+        spent: Spent::default(),
+    })
 }

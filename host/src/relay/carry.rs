@@ -25,7 +25,7 @@ use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, 
 use super::rights::Entitled;
 use super::run::{Run, storage, why};
 
-/// For a peer that the configuration does not know any more.
+/// How long a sender waits for the answer to its end of data when the configuration does not know it any more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 impl Relay {
@@ -83,13 +83,15 @@ impl Relay {
     /// route it, run the departure plug-ins, gather everything that it causes. Nothing has happened yet when it returns,
     /// or is dropped on the way.
     pub(super) async fn journey(&self, incoming: Incoming, run: &Run) -> Result<Acceptance, Refusal> {
-        // Given back before the commit, which reads large messages in chunks.
+        // The memory that the message takes while it is looked into. It is given back when the journey ends, before the commit:
+        // that reads a large message in chunks.
         let _room = self.room_for(&incoming.content).await;
         let limits = self.mm4_limits(&incoming);
         let received = incoming.envelope.recipients.clone();
         let mut message = once_each(Arc::new(read(incoming, limits).await?));
         self.refuse_loops(&message)?;
-        // Before any plug-in sees it. What they make of it is asked again where it goes out.
+        // Whether its sender may name this originator is asked before any plug-in sees the message, and again of what plug-ins
+        // made of it, where it goes out.
         self.directory.load().entitled(Arc::clone(&message))?;
         let meaning = self.meaning(&message, run).await?;
         let says = Some(mm4::Pdu::of(&message.header).said(message.kind));
@@ -97,7 +99,7 @@ impl Relay {
             let acceptance = self.heard(&message, heard, run);
             return Ok(Acceptance { says, ..acceptance });
         }
-        // Nobody else holds it yet: nothing is copied.
+        // No one else holds the message yet, so `make_mut` copies nothing.
         Arc::make_mut(&mut message).answers = meaning.answers().map(Arc::new);
 
         let mut effects = Effects::default();
@@ -127,7 +129,8 @@ impl Relay {
         Ok(Acceptance { says, ..acceptance })
     }
 
-    /// To be called when what causes these is durable.
+    /// Hands messages to delivery. Only what is durable may be handed over: a message that was sent and is not in the store
+    /// would be sent, and known to nobody.
     pub(super) fn send_off(&self, outgoing: Vec<Outgoing>) {
         for outgoing in outgoing {
             self.delivery.enqueue(outgoing);

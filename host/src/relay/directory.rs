@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::Delivery;
-use crate::message::{Envelope, MmsAddress, PeerName, Recipient, Refusal};
+use crate::message::{Envelope, MmsAddress, PeerName, Recipient, Refusal, SystemAddress};
 use crate::numbering::{Answer, Numbering};
 use crate::pipeline::Destination;
 use crate::routing::{Circumstances, EnumAnswer, Route, Routing, Step, Whose};

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::message::{AddressKind, Message, MmsAddress, PeerName, SystemAddress, SystemTag};
+use crate::message::{AddressKind, Message, MmsAddress, PeerName, SystemTag};
 use crate::protocol::mm4::{self, Pdu};
 use crate::routing::Role;
 

@@ -15,11 +15,12 @@ use crate::message::{
     Change, Incoming, Leg, LegState, MessageId, MessageType, NextHop, Piece, QueueId, Refusal, Rope, TransactionChange,
 };
 use crate::pipeline::Concerned;
-use crate::spool::{Finish, Leased, Room, SpoolError, Unfinished};
+use crate::spool::{Acceptance, Finish, Hold, Leased, Room, SpoolError, Unfinished};
 use crate::transactions::{self, Noted, What};
 
 use super::Relay;
 use super::components::{self, Parts};
+use super::gathered::nothing;
 use super::plugin_outcomes::{self, HeaderIn};
 use super::run::{Run, why};
 use crate::sync::lock;
@@ -38,12 +39,24 @@ const BUDGET: Duration = Duration::from_secs(10 * 60);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
+/// A message whose chain the relay panicked over so often is not tried again: it is held for an operator.
+const MOST_PANICS: u32 = 5;
+
+/// What is known of a journey when it panics.
+struct Journey {
+    incoming: Incoming,
+    /// Runs that came to nothing before.
+    attempts: u32,
+    arrived: bool,
+}
+
 /// The journeys under way. Dropping it stops them, which undoes nothing and loses nothing.
 #[derive(Default)]
 struct UnderWay {
     tasks: JoinSet<()>,
-    /// Whose they are, with the runs that came to nothing before.
-    messages: HashMap<task::Id, (MessageId, u32)>,
+    messages: HashMap<task::Id, Journey>,
+    /// Since the start, how often the relay panicked over a message that still waits.
+    panics: HashMap<MessageId, u32>,
 }
 
 impl Relay {
@@ -78,15 +91,24 @@ impl Relay {
 
     async fn ended(&self, under_way: &mut UnderWay, ended: Result<(task::Id, ()), JoinError>) {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
-        let message = under_way.messages.remove(&id);
-        // A panic is a bug of ours; it must not be met again at once, for ever.
-        if let (Err(error), Some((message, attempts))) = (&ended, message) {
-            self.record(message, self.again(attempts, error.to_string()), Vec::new())
-                .await;
+        let Some(journey) = under_way.messages.remove(&id) else {
+            return;
+        };
+        let message = journey.incoming.id;
+        match ended {
+            Ok(_) => drop(under_way.panics.remove(&message)),
+            // A panic is a bug of ours; it must not be met again at once, nor for ever.
+            Err(error) => {
+                let panics = under_way.panics.entry(message).or_default();
+                *panics += 1;
+                let finish = match *panics {
+                    MOST_PANICS.. => held_after(*panics, journey, &error),
+                    _ => self.again(journey.attempts, format!("a bug of the relay: {error}")),
+                };
+                self.record(message, finish, Vec::new()).await;
+            }
         }
-        if let Some((message, _)) = message {
-            self.store.inbox.give_back(Leased::Unfinished(message));
-        }
+        self.store.inbox.give_back(Leased::Unfinished(message));
     }
 
     pub(super) async fn finish(&self, unfinished: Unfinished) {
@@ -196,10 +218,29 @@ impl Relay {
 
 impl UnderWay {
     fn start(&mut self, relay: Arc<Relay>, unfinished: Unfinished) {
-        let known = (unfinished.incoming.id, unfinished.attempts);
+        let journey = Journey {
+            incoming: unfinished.incoming.clone(),
+            attempts: unfinished.attempts,
+            arrived: unfinished.arrived,
+        };
         let task = self.tasks.spawn(async move { relay.finish(unfinished).await });
-        self.messages.insert(task.id(), known);
+        self.messages.insert(task.id(), journey);
     }
+}
+
+/// Kept as it was received, with everything that it has been told so far; an operator releases it once the bug is mended.
+fn held_after(panics: u32, journey: Journey, error: &JoinError) -> Finish {
+    let id = journey.incoming.id;
+    let reason = format!("the relay panicked over it {panics} times, a bug: {error}");
+    tracing::error!(message = %id, event = "message-held", "held: {reason}");
+    let hold = Hold {
+        arrived: journey.arrived,
+        ..Hold::parked(reason)
+    };
+    Finish::Done(Box::new(Acceptance {
+        hold: Some(hold),
+        ..nothing(journey.incoming)
+    }))
 }
 
 /// Until the next run, after so many that came to nothing before this one.

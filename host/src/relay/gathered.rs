@@ -31,7 +31,7 @@ pub(super) struct Gathered<'a> {
     held: Option<(Vec<Recipient>, Vec<Holder>)>,
     /// What is to be remembered of each destination, if the message is a request.
     legs: Vec<Leg>,
-    /// Of the last destination.
+    /// The ordinal of the last destination.
     ordinal: Option<Ordinal>,
 }
 

@@ -4,7 +4,7 @@
 //! that it was said: it is said once, whatever happens between. Plug-ins see it on arrival and on departure, and charging
 //! tells it from others by its source, which is the relay.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::message::{
 };
 use crate::spool::{Expect, Leased, Room, SpoolError};
 use crate::transactions::{Deed, Looked, What, Written};
+use crate::vitals::{Panicked, caught};
 
 use super::Relay;
 use super::run::{Own, Run, why};
@@ -34,6 +35,9 @@ const AT_ONCE: usize = 64;
 /// For one message of our own, plug-ins and all.
 const BUDGET: Duration = Duration::from_secs(60);
 
+/// A request over which the relay panicked so often is not looked at again.
+const MOST_PANICS: u32 = 5;
+
 /// Until something that could not be said now is tried again.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -41,6 +45,7 @@ impl Relay {
     /// Looks after transactions until it is aborted, which undoes nothing and loses nothing.
     pub(crate) async fn keep_telling(self: Arc<Self>) {
         let (mut tasks, mut at_work) = (JoinSet::new(), HashSet::new());
+        let mut panics = HashMap::new();
         loop {
             // What it would say finds no room either.
             if self.store.inbox.room() != Room::Ample {
@@ -61,30 +66,50 @@ impl Relay {
             for transaction in due {
                 at_work.insert(transaction.id);
                 let relay = Arc::clone(&self);
-                tasks.spawn(async move {
-                    relay.look_after(&transaction).await;
-                    transaction.id
-                });
+                tasks.spawn(async move { (transaction.id, caught(relay.look_after(&transaction)).await) });
             }
             tokio::select! {
-                Some(ended) = tasks.join_next() => match ended {
-                    Ok(id) => {
-                        at_work.remove(&id);
-                        self.store.requests.give_back(Leased::Request(id));
-                    }
-                    // A bug of ours; whose it was is not known, and all of them are looked at again in a while.
-                    Err(error) => {
-                        tracing::error!(event = "panic", "looking after a transaction failed: {error}");
-                        tokio::time::sleep(LOOK).await;
-                        tasks.abort_all();
-                        for id in at_work.drain() {
-                            self.store.requests.give_back(Leased::Request(id));
+                // Whoever panics is caught within its task, and nobody aborts one.
+                Some(Ok((id, looked))) = tasks.join_next() => {
+                    match looked {
+                        Ok(()) => drop(panics.remove(&id)),
+                        Err(panicked) => {
+                            let times = panics.entry(id).or_default();
+                            *times += 1;
+                            self.put_off(id, *times, &panicked).await;
                         }
                     }
+                    at_work.remove(&id);
+                    self.store.requests.give_back(Leased::Request(id));
                 },
                 () = self.news.notified(), if room > 0 => tokio::time::sleep(MOMENT).await,
                 () = tokio::time::sleep(LOOK) => {}
             }
+        }
+    }
+
+    /// A panic over a request is a bug of ours: it is looked at again after longer and longer, and a few times only.
+    async fn put_off(&self, id: MessageId, times: u32, panicked: &Panicked) {
+        let pause = PAUSE.saturating_mul(2u32.saturating_pow(times));
+        let task = (times < MOST_PANICS).then(|| Task {
+            due: self.clock.now().plus(pause),
+            what: Todo::Tell,
+        });
+        match task {
+            Some(_) => tracing::error!(message = %id, times, event = "not-told-yet", "not told yet: {panicked}"),
+            None => {
+                tracing::error!(message = %id, times, event = "not-told", "not told, and not tried again: {panicked}")
+            }
+        }
+        let change = Change::Next { task };
+        let changed = self
+            .store
+            .requests
+            .change(vec![TransactionChange { id, change }], Vec::new())
+            .await;
+        if let Err(error) = changed {
+            tracing::error!(message = %id, event = "not-told-yet", "not told yet: {error}");
+            tokio::time::sleep(LOOK).await;
         }
     }
 

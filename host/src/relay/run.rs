@@ -19,17 +19,18 @@ pub(super) struct Run {
     pub(super) sender_waits: bool,
     /// What arrival plug-ins asked for is durable from an earlier run, for other recipients of the same message.
     pub(super) arrived: bool,
-    /// The last that a destination of an earlier run has.
+    /// The ordinal of the last destination that an earlier run made: this one's come behind it.
     pub(super) ordinals: Option<Ordinal>,
     /// What delivery counts a message's age from: time in which it was held is not the next hop's fault.
     pub(super) since: Timestamp,
     /// What the relay itself has to say, and to whom.
     pub(super) own: Option<Own>,
-    /// The request as it is remembered when its sender can wait no longer.
+    /// The request that the message opens, as soon as the journey knows it. Behind a mutex, because a journey whose sender can
+    /// wait no longer is dropped, and the request is committed all the same.
     pub(super) opened: Mutex<Option<Transaction>>,
     /// What the metrics count when this run is committed. A failed commit counts nothing.
     pub(super) noted: Mutex<Vec<Noted>>,
-    /// Nobody else answers the same request until this run is committed.
+    /// Held until the commit: meanwhile no other task answers the same request.
     pub(super) alone: Mutex<Option<Alone>>,
 }
 
@@ -44,7 +45,7 @@ pub(super) struct Own {
 }
 
 impl Run {
-    /// While the sender waits.
+    /// A run for a message whose sender waits for the answer.
     pub(super) fn first(chain: Arc<Chain>, incoming: &Incoming) -> Self {
         Self {
             chain,
@@ -107,7 +108,7 @@ impl Run {
     }
 }
 
-/// Why a message cannot go on now, without what that means for a sender: here it has none.
+/// Why a message cannot go on now. The reason alone: the words that a sender would hear are of no use where none waits.
 pub(super) fn why(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Deferred { plugin, reason } => format!("plug-in {plugin} failed ({reason})"),

@@ -7,7 +7,7 @@ use super::steps::Found;
 use super::told::{Step, Subject, Told, subject};
 use super::trust::Role;
 use super::{Circumstances, Route, Routing, Target, plain};
-use crate::message::{AddressKind, MmsAddress, PeerName, Refusal};
+use crate::message::{MmsAddress, PeerName, Refusal};
 
 impl Routing {
     /// Where `address` goes, whoever asks.

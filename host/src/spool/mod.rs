@@ -65,9 +65,8 @@ pub mod upgrade;
 use std::collections::HashSet;
 
 use crate::message::{
-    Append, Change, Content, End, Envelope, Holder, Incoming, KvWrite, MessageId, Ordinal, Origin, Outgoing,
-    OutgoingId, Recipient, RecipientEnd, RecipientId, Said, Step, Timestamp, Transaction, TransactionChange,
-    WaitingRecord,
+    Append, Change, Content, End, Envelope, KvWrite, MessageId, Origin, Outgoing, OutgoingId, Recipient, RecipientEnd,
+    RecipientId, Said, Step, Timestamp, Transaction, TransactionChange, WaitingRecord,
 };
 
 pub use check::Soundness;

@@ -23,15 +23,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use anyhow::Context;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::config;
 use crate::console::{self, Health, Names, Pages, Visitors};
 use crate::delivery::Delivery;
-use crate::message::{NextHop, Visible};
+use crate::message::NextHop;
 use crate::spool::{Depths, Operator, Spool, SpoolError};
 use crate::vitals::{Standing, Vitals};
 

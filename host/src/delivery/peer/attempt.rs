@@ -29,6 +29,33 @@ struct Met {
     closed: bool,
 }
 
+/// A session that is being opened is counted, and the count ends with it: also when whoever opens it panics.
+struct Opening<'a> {
+    peer: &'a Peer,
+    ended: bool,
+}
+
+impl<'a> Opening<'a> {
+    fn begin(peer: &'a Peer) -> Self {
+        peer.queue().reach.opening();
+        Self { peer, ended: false }
+    }
+
+    /// Whether the peer is back.
+    fn ended(mut self, is_open: bool) -> bool {
+        self.ended = true;
+        self.peer.queue().reach.opened(is_open)
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.peer.queue().reach.opened(false);
+        }
+    }
+}
+
 impl Peer {
     /// One attempt at one message; `None` when it was not made, because the peer has enough sessions.
     pub async fn attempt(
@@ -110,9 +137,9 @@ impl Peer {
         options: &Arc<PeerOptions>,
         running: &Arc<Running>,
     ) -> Result<Connection, Unreachable> {
-        self.queue().reach.opening();
+        let opening = Opening::begin(self);
         let opened = Session::open(host, options, running).await;
-        let back = self.queue().reach.opened(opened.is_ok());
+        let back = opening.ended(opened.is_ok());
         let session = opened?;
         self.standing.host_is_up(host);
         self.standing.peer_is_up();

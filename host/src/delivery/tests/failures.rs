@@ -1,13 +1,15 @@
 //! What goes wrong, and whom it costs what.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::support::*;
+use crate::delivery::{Addresses, PeerOptions};
 use crate::message::{Content, Piece, ReadAt, RecipientId, Rope, Timestamp};
-use crate::spool::DeliveryResult;
+use crate::spool::{BoxFuture, DeliveryResult};
 use mm4relay_lab::peer::Behaviour;
 use mm4relay_lab::peer::behaviour::{Action, Rule, Stage};
 
@@ -514,6 +516,47 @@ async fn a_peer_is_down_from_the_first_failure_to_the_next_greeting() {
         (None, 1),
         "one host is enough"
     );
+}
+
+/// Whoever asks it for an address panics.
+#[derive(Debug)]
+struct Trapdoor;
+
+impl Addresses for Trapdoor {
+    fn of<'a>(&'a self, _: &'a str, _: Duration) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
+        panic!("planted")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_always_panics_waits_longer_each_time_says_so_and_is_given_up_in_its_time() {
+    let mut room = Room::open(
+        PeerOptions {
+            addresses: Arc::new(Trapdoor),
+            give_up_after: 30 * MINUTE,
+            ..options(&["mx.b.example:25"])
+        },
+        &[],
+    );
+    let begun = Instant::now();
+    room.enqueue(message(1));
+    let mut waits = Vec::new();
+    let given_up = loop {
+        match room.result().await {
+            DeliveryResult::Deferred { due, attempts, reason } => {
+                assert_eq!(reason, "a bug of the relay: panicked: planted");
+                assert_eq!(attempts as usize, waits.len() + 1);
+                waits.push(due.since(Timestamp(BASE).plus(begun.elapsed())).as_secs() / 60);
+            }
+            other => break other,
+        }
+    };
+    assert_eq!(waits, [1, 2, 5, 10, 12], "the last one ends with the message's time");
+    assert!(
+        matches!(&given_up, DeliveryResult::Failed { reason } if reason.contains("panicked: planted")),
+        "{given_up:?}"
+    );
+    assert_eq!(room.reports().len(), 1, "its sender is told");
 }
 
 /// Bytes over which whoever reads them panics.

@@ -1,9 +1,9 @@
 //! What a plug-in wants changed, done: all of it or nothing.
 
+use super::lines::complete_last_line;
 use super::{addresses, fold, part_edits};
 use crate::message::{
-    Block, Edit, Field, GivenIds, HeaderName, HeaderValue, Illegal, Message, MmsAddress, PartId, Piece, Recipient,
-    RecipientId,
+    Edit, GivenIds, HeaderName, HeaderValue, Illegal, Message, MmsAddress, PartId, Recipient, RecipientId,
 };
 
 /// Does `edits` in order, each on what those before it made. Fields and parts that no edit names keep their bytes.

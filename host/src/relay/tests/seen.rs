@@ -185,7 +185,7 @@ fn afterwards(house: &House, traced: &[Trace]) -> String {
         let legs = transaction.legs.iter().map(leg);
         let answer = transaction
             .answer()
-            .iter()
+            .into_iter()
             .map(|answer| format!("A has {}", answer.status));
         legs.chain(answer).collect::<Vec<_>>().join("; ")
     });

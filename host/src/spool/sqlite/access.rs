@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::watch;
 
 use super::operator::RequestCount;
 use super::schema::{self, open_existing};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row};
-use tokio::sync::watch;
 
 use super::access::Access;
 use super::columns::{queue_id, sql_time};

@@ -63,6 +63,8 @@ const FAR: Duration = Duration::from_secs(30 * 3600);
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::config::DbConfig;
+
     use super::*;
 
     #[test]

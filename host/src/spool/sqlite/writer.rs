@@ -6,17 +6,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot, watch};
+use rusqlite::TransactionBehavior;
+use tokio::sync::{mpsc, watch};
 
-use super::checkpoint::Checkpoints;
 use super::mend::{Mender, Open};
 use super::room::Gauge;
 use super::unit::{Counters, Unit};
 use super::work::{Request, Work};
 use crate::clock::SharedClock;
-use crate::message::{MessageId, TransactionChange};
-use crate::spool::{Acceptance, Expect, Finish, Outcome, Settlement, SpoolError};
+use crate::spool::SpoolError;
 
 /// Requests that share a flush, at the most: more would only add latency.
 const MOST_REQUESTS: usize = 128;

@@ -4,9 +4,9 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::super::columns::{next_hop, queue_id, time};
-use super::super::sums::{self, MessageRow, OutgoingRow};
 use super::super::stored;
-use crate::message::{Envelope, QueueId, Source};
+use super::super::sums::{self, MessageRow, OutgoingRow};
+use crate::message::{Envelope, QueueId, Source, Timestamp};
 use crate::spool::{QueueEntry, QueueState, SpoolError};
 
 /// What stands in the place of the reason of a damaged row, which may be anything.
@@ -89,7 +89,11 @@ fn damaged(row: &Row, id: QueueId) -> QueueEntry {
     let source = text(row, 4).ok().and_then(|name| Source::new(name).ok());
     QueueEntry {
         id,
-        state: row.get(2).ok().and_then(QueueState::from_code).unwrap_or(QueueState::Failed),
+        state: row
+            .get(2)
+            .ok()
+            .and_then(QueueState::from_code)
+            .unwrap_or(QueueState::Failed),
         damaged: true,
         next_hop: next_hop(row, 3).ok(),
         source: source.unwrap_or(Source::Relay),
@@ -103,7 +107,7 @@ fn damaged(row: &Row, id: QueueId) -> QueueEntry {
         size: row.get::<_, i64>(6).map_or(0, |size| size as u64),
         attempts: row.get(7).unwrap_or(0),
         due: None,
-        received_at: time(row, 9).unwrap_or_default(),
+        received_at: time(row, 9).unwrap_or(Timestamp(0)),
         reason: Some(DAMAGED.to_owned()),
         holders: Vec::new(),
         released: 0,

@@ -10,7 +10,7 @@ use crate::message::{Append, KvWrite};
 use crate::spool::sqlite::{backup, check, log, schema};
 use crate::spool::{Operator, Spool, Streams};
 
-const MESSAGES: u64 = 40;
+pub(super) const MESSAGES: u64 = 40;
 
 fn flips() -> usize {
     std::env::var("MM4RELAY_FLIPS").map_or(60, |number| number.parse().expect("a number of flips"))
@@ -27,7 +27,7 @@ fn content(number: MessageId) -> Vec<u8> {
 }
 
 /// A spool with messages that wait, requests, records, values and a mark.
-async fn filled(folder: &Path) -> (Arc<SqliteSpool>, Vec<MessageId>) {
+pub(super) async fn filled(folder: &Path) -> (Arc<SqliteSpool>, Vec<MessageId>) {
     let spool = open(folder);
     let mut all = Vec::new();
     for n in 0..MESSAGES {
@@ -55,19 +55,19 @@ async fn filled(folder: &Path) -> (Arc<SqliteSpool>, Vec<MessageId>) {
 
 /// What a relay gets out of a spool.
 #[derive(Debug, Default, PartialEq)]
-struct Seen {
+pub(super) struct Seen {
     /// Messages that can be sent as they came.
-    whole: BTreeSet<MessageId>,
+    pub(super) whole: BTreeSet<MessageId>,
     /// Messages of which reading fails.
-    unreadable: BTreeSet<MessageId>,
-    requests: BTreeSet<MessageId>,
-    values: BTreeSet<u64>,
-    records: BTreeSet<u64>,
-    mark: bool,
+    pub(super) unreadable: BTreeSet<MessageId>,
+    pub(super) requests: BTreeSet<MessageId>,
+    pub(super) values: BTreeSet<u64>,
+    pub(super) records: BTreeSet<u64>,
+    pub(super) mark: bool,
 }
 
 impl Seen {
-    fn is_all(&self) -> bool {
+    pub(super) fn is_all(&self) -> bool {
         let all = MESSAGES as usize;
         self.whole.len() == all
             && self.requests.len() == all
@@ -99,7 +99,7 @@ async fn again<T>(spool: &SqliteSpool, mut ask: impl AsyncFnMut() -> Result<T, S
     last
 }
 
-async fn look(spool: &Arc<SqliteSpool>, all: &[MessageId]) -> Seen {
+pub(super) async fn look(spool: &Arc<SqliteSpool>, all: &[MessageId]) -> Seen {
     let mut seen = Seen::default();
     let late = Timestamp(u64::MAX >> 1);
     let waiting = again(spool, async || spool.due(&peer("operator-b"), late, 1000, &[]).await).await;
@@ -312,8 +312,61 @@ async fn a_look_through_a_sound_spool_finds_nothing_and_names_a_row_that_changed
             format!("destination {}-1: is not as it was written", all[5]),
         ]
     );
+    let shown = spool.list(&crate::spool::Filter::default()).unwrap();
+    let damaged: Vec<_> = shown
+        .iter()
+        .filter(|entry| entry.damaged)
+        .map(|entry| entry.id)
+        .collect();
+    assert_eq!(damaged, [id(all[5], 1).into()], "a list says so, and shows the others");
+    assert_eq!(
+        (shown.len() as u64, shown[5].standing(), shown[5].due),
+        (MESSAGES, "damaged", None)
+    );
     let seen = look(&spool, &all).await;
     assert_eq!(seen.whole.len() as u64, MESSAGES - 2, "and nothing else suffers");
+    spool.close().await;
+}
+
+#[tokio::test]
+async fn a_request_that_a_look_up_does_not_find_is_named_and_found_again_when_a_copy_is_put_back() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (spool, all) = filled(folder.path()).await;
+    let db = schema::open_existing(folder.path()).unwrap();
+    let hidden = db.execute(
+        "UPDATE lookup_new SET hash = hash + 1 WHERE request = ?1",
+        [all[7].0 as i64],
+    );
+    assert!(hidden.unwrap() > 1);
+    db.execute("DELETE FROM asked", ()).unwrap();
+    let checked = check::check(&db).unwrap();
+    drop(db);
+    assert_eq!(
+        checked.faults, MESSAGES,
+        "who was asked is missing for each: {checked:?}"
+    );
+    let its = checked
+        .damaged
+        .iter()
+        .find(|line| line.contains(&all[7].to_string()))
+        .unwrap();
+    assert!(
+        its.contains("a response of operator-b, a copy of it, its message ID"),
+        "{its}"
+    );
+    let seen = look(&spool, &all).await;
+    assert!(!seen.requests.contains(&all[7]) && seen.requests.len() as u64 == MESSAGES - 1);
+    let copy = elsewhere.path().join("copy.db");
+    let (copying, to) = (spool.clone(), copy.clone());
+    let copied = tokio::task::spawn_blocking(move || copying.back_up(&to)).await.unwrap();
+    assert!(!copied.unwrap().1.is_well(), "the copy is as the spool is");
+    spool.close().await;
+    drop(spool);
+    backup::restore(&copy, folder.path()).unwrap();
+    let spool = open(folder.path());
+    assert!(look(&spool, &all).await.is_all());
+    let db = schema::open_existing(folder.path()).unwrap();
+    assert!(check::check(&db).unwrap().is_well());
     spool.close().await;
 }
 

@@ -8,6 +8,7 @@ mod group;
 mod ledger;
 mod life;
 mod operator;
+mod salvage;
 mod transactions;
 mod upgrade;
 

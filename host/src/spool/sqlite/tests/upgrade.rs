@@ -314,7 +314,7 @@ async fn nobody_upgrades_under_a_running_relay() {
 fn an_upgraded_database_has_the_tables_of_a_new_one() {
     let (old, new) = (of_format_3(), tempfile::tempdir().unwrap());
     upgrade::run(old.path(), false).unwrap();
-    drop(writable::open(new.path(), &options()).unwrap());
+    drop(super::super::writable::open(new.path(), &options()).unwrap());
     let shape = |folder: &Path| {
         let db = raw(folder);
         let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
