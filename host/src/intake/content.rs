@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Options;
 use super::draft::Draft;
 use super::pace::Pace;
-use super::state::Transaction;
+use super::transaction::Transaction;
 use super::wire::{Lost, Wire};
 use crate::message::{Content, Refusal};
 use crate::protocol::smtp::{DataError, DataLimits, DataReader, Progress};

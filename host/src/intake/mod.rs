@@ -11,6 +11,7 @@
 //! - `guests`: whose place a connection takes, and whether there is one
 //! - `session`: one connection: reading, deadlines, replies in groups
 //! - `state`: what each command means, by what was said before it
+//! - `transaction`: what is known of a message before its content comes
 //! - `content`: the message behind DATA or in chunks, into memory or a file
 //! - `replies`: the one table from [`Refusal`](crate::message::Refusal) to what the peer hears
 //!
@@ -31,6 +32,7 @@ mod pace;
 mod replies;
 mod session;
 mod state;
+mod transaction;
 mod wire;
 
 #[cfg(test)]

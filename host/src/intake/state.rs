@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use tokio::time::Instant;
 
 use super::content::Reception;
+use super::transaction::{Hello, Transaction};
 use super::{Handler, Options, Proof, SenderTerms, Welcome, replies};
 use crate::message::{Envelope, Illegal, MmsAddress, PeerName, Recipient, RecipientId, Refusal};
 use crate::protocol::smtp::{AuthCredentials, Command, Login, LoginError, LoginStep, Reply};
@@ -48,24 +49,6 @@ pub(super) enum Next {
     /// These are to be looked at, and then MAIL is expected.
     LogIn(Hello, AuthCredentials),
     Close,
-}
-
-/// What the client said of itself.
-#[derive(Clone, Debug)]
-pub(super) struct Hello {
-    pub(super) name: String,
-    pub(super) extended: bool,
-}
-
-/// A message of which only the envelope is known.
-#[derive(Debug)]
-pub(super) struct Transaction {
-    pub(super) hello: Hello,
-    pub(super) terms: SenderTerms,
-    pub(super) envelope: Envelope,
-    /// The SIZE of MAIL.
-    pub(super) declared: Option<u64>,
-    pub(super) started: Instant,
 }
 
 /// A message of which some chunks have come (RFC 3030).

@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use super::Session;
-use crate::intake::state::{Hello, Next, State};
+use crate::intake::state::{Next, State};
+use crate::intake::transaction::Hello;
 use crate::intake::wire::Lost;
 use crate::intake::{Handler, LoginRefused, Notice, replies};
 use crate::protocol::smtp::AuthCredentials;
