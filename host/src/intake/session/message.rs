@@ -4,7 +4,8 @@ use tokio::time::Instant;
 
 use super::Session;
 use crate::intake::content::{self, Reception};
-use crate::intake::state::{Next, State, Transaction, Upload};
+use crate::intake::state::{Next, State, Upload};
+use crate::intake::transaction::Transaction;
 use crate::intake::wire::Lost;
 use crate::intake::{Handler, RefusedMessage, replies};
 use crate::message::{Content, Incoming, MessageId, Origin, Protocol, Refusal};
