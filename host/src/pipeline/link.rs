@@ -56,14 +56,15 @@ impl Link {
         let (subject, occasion_of_it) = (Arc::clone(view), occasion.clone());
         let shadow = self.tap.shadow.load_full();
         if shadow.is_none() && self.tap.recording.is_none() {
-            let called = caught(self.plugin.process(occasion_of_it, subject)).await;
+            // Boxed, because the futures that hold this one are nested as deeply as the compiler allows.
+            let called = caught(Box::pin(self.plugin.process(occasion_of_it, subject))).await;
             let called = called.unwrap_or_else(bug);
             self.tap.count(&called);
             return called;
         }
         let tape = Tape::over(self.plugin.services());
         let services = Arc::new(tape.clone());
-        let called = caught(self.plugin.process_with(services, occasion_of_it, subject)).await;
+        let called = caught(Box::pin(self.plugin.process_with(services, occasion_of_it, subject))).await;
         let called = called.unwrap_or_else(bug);
         self.tap.count(&called);
         let heard = Heard {
