@@ -52,7 +52,7 @@ pub(super) struct Peer {
     paused: Mutex<Option<Pause>>,
     pacing: Mutex<Option<Pacing>>,
     limit: Mutex<Option<Limit>>,
-    /// Tells those who wait for their turn that there are other turns now.
+    /// Tells workers that wait for their turn that the peer's pace has changed.
     paced_anew: watch::Sender<()>,
     /// True while nothing new is to be begun.
     stopping: watch::Sender<bool>,
@@ -98,7 +98,7 @@ const SHOWN_AFTER: Duration = Duration::from_secs(2);
 /// Attempts get a line in the log when they have taken this long.
 const SLOW: Duration = Duration::from_secs(30);
 
-/// Far above what a flush to disk gathers.
+/// Records of outcomes under way at once, at the most: far more than one flush to disk takes along.
 const MAX_RECORDING: usize = 1024;
 
 impl Peer {
@@ -163,7 +163,7 @@ impl Peer {
         self.dispatch();
     }
 
-    /// Nothing new is begun.
+    /// From now on nothing new is begun.
     pub fn stop(&self) {
         self.queue().stop();
         self.stopping.send_replace(true);

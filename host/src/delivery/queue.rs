@@ -26,7 +26,7 @@ pub(super) struct Queue {
     /// Octets in memory that `waiting` keeps there.
     octets: u64,
     limits: Limits,
-    /// Waiting, being sent, or being recorded.
+    /// Messages that this relay holds: they wait, are being sent, or are being recorded.
     in_flight: HashSet<OutgoingId>,
     /// The spool has messages that are due and not in flight, as far as is known.
     more: bool,

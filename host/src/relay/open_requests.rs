@@ -135,7 +135,7 @@ impl Relay {
         }
     }
 
-    /// How the message goes to one of its next hops; `None` when it need not.
+    /// How the message goes to one of its next hops; `None` when that one has to hear nothing.
     pub(super) async fn onward(&self, meaning: &Meaning, hop: &Hop<'_>) -> Result<Option<Onward>, Refusal> {
         match meaning {
             Meaning::Question(question) => self.transactions.onward(question, hop).await,

@@ -15,15 +15,15 @@ pub(super) use response::is_ours;
 
 /// What a message is to the requests that are open.
 pub enum Meaning {
-    /// It asks: a request, which is carried onward and remembered.
+    /// A request: it is carried onward, and remembered until it is answered or forgotten.
     Question(Box<Question>),
     /// It answers a request that is remembered.
     Reply(Box<Reply>),
-    /// It is taken, and carried nowhere: it was heard before, or is for nobody.
+    /// It is accepted, and carried nowhere: a copy of what has been heard before, or of use to nobody.
     Heard(Heard),
     /// It answers a request that its sender was not asked: it is carried like any mail, but not to whoever asked.
     Unasked(Unasked),
-    /// Nothing: it is carried like any mail.
+    /// None of these: it is carried like any mail.
     Nothing,
 }
 
@@ -56,7 +56,7 @@ pub struct Reply {
     pub of: Transaction,
     ordinal: Ordinal,
     answer: Answer,
-    /// Under which the one who asked knows it, when it was asked onward with another one.
+    /// The transaction ID by which the peer that asked knows the request, where it was asked onward under another one.
     pub transaction_id: Option<OpaqueId>,
     /// The guard that keeps two journeys from answering one request; held until this one is committed.
     pub alone: Option<Alone>,
@@ -80,7 +80,7 @@ pub enum Way {
         peer: PeerName,
         recipient: Option<MmsAddress>,
     },
-    /// No further.
+    /// Nowhere: its way ends here.
     Nowhere,
 }
 
@@ -192,7 +192,7 @@ impl Reply {
         })
     }
 
-    /// The one that answers.
+    /// The leg whose next hop sent this response.
     pub fn leg(&self) -> Option<&Leg> {
         self.of.leg(self.ordinal)
     }

@@ -51,7 +51,7 @@ use crate::message::{Answered, Header, MessageType, MmsAddress, NextHop, PeerNam
 use crate::protocol::mm4;
 use crate::spool::{Inbox, Requests};
 
-/// Transactions that are looked at alone, at the same time. More than the spool commits together.
+/// How many transactions can be held alone at the same time: more than the spool commits together.
 const DESKS: usize = 256;
 
 /// The rules, and what they need to look things up.
@@ -63,13 +63,13 @@ pub struct Transactions {
     terms: ArcSwap<Terms>,
     desks: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
-    /// Nobody waits at them.
+    /// Counters that nobody has to wait for.
     #[cfg(test)]
     open: std::sync::atomic::AtomicBool,
     pub counts: Counts,
 }
 
-/// Nobody else answers the same request while this is held.
+/// While this is held, no other task of this relay answers the same request.
 pub type Alone = OwnedMutexGuard<()>;
 
 impl Transactions {
@@ -87,7 +87,7 @@ impl Transactions {
         }
     }
 
-    /// From now on. What is open goes on under the mode that it was opened with.
+    /// Puts other terms in the place of the present ones. A request that is open keeps the mode that it was opened with.
     pub fn agree(&self, terms: Terms) {
         self.terms.store(Arc::new(terms));
     }
@@ -108,7 +108,7 @@ impl Transactions {
     pub async fn answered(&self, header: &Header, answering: &PeerName, asking: &PeerName) -> Option<Answered> {
         let kind = MessageType::of(header)?.request()?;
         let transaction_id = mm4::Pdu::of(header).transaction_id()?.bare();
-        // One that was asked onward under another ID has its own back by now.
+        // Where the request was asked onward under another transaction ID, the response has the original one again by now.
         let keys = [
             TransactionKey::Asked {
                 peer: answering.clone(),

@@ -42,7 +42,7 @@ pub struct Written {
 /// What a look at a request came to.
 pub struct Looked {
     pub deed: Deed,
-    /// To be true still when it is committed.
+    /// What must still be true of the request when this is committed.
     pub expect: Expect,
     /// To be held until it is committed.
     pub alone: Alone,
@@ -71,7 +71,8 @@ impl Transactions {
     async fn deed(&self, current: &Transaction, now: Timestamp) -> Deed {
         let terms = self.terms.load();
         let change = |change| TransactionChange { id: current.id, change };
-        // Telling took the place of waiting, also for what is delivered just now.
+        // There is one task for each request. Telling took the place of waiting for responses, also for those to what was
+        // delivered a moment ago.
         let within = current.asked_legs().map(|(_, peer)| terms.peer(peer).response_within);
         let goes_on = within
             .min()
