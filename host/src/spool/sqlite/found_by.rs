@@ -37,7 +37,7 @@ pub(super) fn check(db: &Connection, checked: &mut Soundness) -> Result<(), Spoo
 /// Looks at some requests in one transaction, since a request and its keys are written in one. The last one's id; `None`
 /// behind the last of all.
 fn batch(db: &Connection, salt: i64, after: i64, checked: &mut Soundness) -> Result<Option<i64>, SpoolError> {
-    const REQUESTS: &str = "SELECT id, state FROM request WHERE id > ?1 ORDER BY id LIMIT ?2";
+    const REQUESTS: &str = "SELECT id, state, sum IS NULL FROM request WHERE id > ?1 ORDER BY id LIMIT ?2";
     let _snapshot = db.unchecked_transaction()?;
     let mut query = db.prepare_cached(REQUESTS)?;
     let mut rows = query.query((after, BATCH as i64))?;
@@ -46,16 +46,17 @@ fn batch(db: &Connection, salt: i64, after: i64, checked: &mut Soundness) -> Res
         let id: i64 = row.get(0)?;
         last = Some(id);
         if let Ok(request) = stored::read_request(row.get_ref(1)?.as_str().unwrap_or_default()) {
-            look_for(db, salt, id, &request, checked)?;
+            look_for(db, salt, (id, row.get(2)?), &request, checked)?;
         }
     }
     Ok(last)
 }
 
+/// A request that has no checksum was written by an earlier version, which knew fewer keys: it must be found by those.
 fn look_for(
     db: &Connection,
     salt: i64,
-    id: i64,
+    (id, is_old): (i64, bool),
     request: &Transaction,
     checked: &mut Soundness,
 ) -> Result<(), SpoolError> {
@@ -65,7 +66,11 @@ fn look_for(
     const ASKED: &str = "SELECT 1 FROM asked WHERE peer = ?1";
     let mut found = db.prepare_cached(FOUND)?;
     let mut hidden = Vec::new();
-    for key in request.keys() {
+    let was_known = |key: &TransactionKey| match key {
+        TransactionKey::Asked { .. } | TransactionKey::Repeat(_) | TransactionKey::Message { .. } => true,
+        TransactionKey::Received { .. } | TransactionKey::Originator { .. } => !is_old,
+    };
+    for key in request.keys().into_iter().filter(was_known) {
         let row = found.query_row((hash(salt, &key), id), |_| Ok(())).optional()?;
         if row.is_none() {
             hidden.push(what_brings(&key));
