@@ -151,7 +151,7 @@ impl House {
                 continue;
             };
             elsewhere.push_str(&statement[..at]);
-            let is_handed_on = statement[..at].trim_end().ends_with(|last| last == 'b' || last == ')');
+            let is_handed_on = statement[..at].trim_end().ends_with(['b', ')']);
             for path in flat(statement[at + 4..].trim_end_matches(';')) {
                 let Some(path) = self.absolute(module, &path) else {
                     continue;

@@ -1,20 +1,17 @@
 //! The message itself, as it was received and as it is sent: header, texts and pictures, for those who may see them.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use askama::Template;
 use axum::extract::Path;
 
 use super::frame::Frame;
+use super::indexed::indexed;
 use super::looking::{Looking, Page, Refused, show};
 use super::picture;
 use super::words;
 use crate::control::queue::{GetContent, Named, Show};
 use crate::control::{Kind, Problem};
-use crate::message::{
-    Content, Envelope, Incoming, Message, MessageId, Origin, Part, Protocol, Source, Timestamp, VisibleLines,
-};
-use crate::protocol::mm4::{Foreign, Limits, decode_part, read};
+use crate::message::{Message, Part, VisibleLines};
+use crate::protocol::mm4::decode_part;
 
 /// Octets of a message that is shown; a larger one is for `mm4relay queue message`.
 const MOST_OCTETS: u64 = 32 << 20;
@@ -122,33 +119,6 @@ impl Looking {
                 .await),
         }
     }
-}
-
-/// The structure of a message, whatever it is: a held one need not be one of MM4.
-pub(super) fn indexed(octets: Vec<u8>) -> Result<Message, String> {
-    let limits = Limits {
-        unknown_types: Foreign::Pass,
-        notifications: Foreign::Pass,
-        untyped: Foreign::Pass,
-        ..Limits::default()
-    };
-    let nobody = Origin {
-        source: Source::Relay,
-        remote: SocketAddr::from((IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)),
-        helo: String::new(),
-        protocol: Protocol::Smtp,
-        received_at: Timestamp(0),
-    };
-    let incoming = Incoming {
-        id: MessageId::first_at(Timestamp(0)),
-        origin: nobody,
-        envelope: Envelope {
-            sender: None,
-            recipients: Vec::new(),
-        },
-        content: Content::from_bytes(octets),
-    };
-    read(incoming, &limits).map_err(|refusal| refusal.to_string())
 }
 
 impl Side {

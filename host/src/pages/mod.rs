@@ -25,6 +25,7 @@ mod content;
 mod form;
 mod frame;
 mod group;
+mod indexed;
 mod journey;
 mod login;
 mod looking;

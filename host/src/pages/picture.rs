@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::content::indexed;
+use super::indexed::indexed;
 use super::looking::{Looking, Refused};
 use crate::control::{Kind, Problem};
 use crate::message::PartId;

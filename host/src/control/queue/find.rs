@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Named;
 use super::entry::{Entry, Shown};
-use super::groups::shape_of;
 use super::id::in_queue;
+use super::shape::shape_of;
 use crate::control::peers::Peer;
 use crate::control::{Ask, Desk, Kind, Method, Problem, When, Who};
 use crate::message::{NextHop, QueueId};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Named;
 use super::find::List;
+use super::shape::{reason_of, shape_of};
 use crate::control::peers::Peer;
 use crate::control::{Ask, Desk, Method, Problem, When, Who};
 use crate::message::QueueId;
@@ -96,7 +97,7 @@ impl Groups {
 }
 
 fn add(groups: &mut BTreeMap<(String, Option<String>, String), Group>, entry: &QueueEntry, peers: &[Peer]) {
-    let (state, peer) = (entry.state.as_str(), entry.next_hop.as_ref().map(ToString::to_string));
+    let (state, peer) = (entry.standing(), entry.next_hop.as_ref().map(ToString::to_string));
     let alike = shape_of(entry);
     let group = groups
         .entry((state.to_owned(), peer.clone(), alike.clone()))
@@ -119,39 +120,5 @@ fn add(groups: &mut BTreeMap<(String, Option<String>, String), Group>, entry: &Q
         if state == "held" && !group.plugins.contains(&holder.plugin) {
             group.plugins.push(holder.plugin.clone());
         }
-    }
-}
-
-fn reason_of(entry: &QueueEntry) -> Option<&str> {
-    let held = entry.holders.first().map(|holder| holder.reason.as_str());
-    entry.reason.as_deref().or(held)
-}
-
-/// The reason of an entry, without what differs between those that are stuck for the same.
-pub(super) fn shape_of(entry: &QueueEntry) -> String {
-    reason_of(entry).map(shape).unwrap_or_default()
-}
-
-/// Words with many digits become `…`: numbers, ids, times, addresses.
-fn shape(reason: &str) -> String {
-    const MANY: usize = 4;
-    let of = |word: &str| match word.chars().filter(char::is_ascii_digit).count() {
-        digits if digits >= MANY => "…".to_owned(),
-        _ => word.to_owned(),
-    };
-    let words: Vec<String> = reason.split_whitespace().map(of).collect();
-    words.join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_that_differ_in_numbers_and_ids_are_alike() {
-        let of = |number: &str, id: &str| shape(&format!("452 4.2.2 mailbox of {number} is full ({id})"));
-        assert_eq!(of("+15555550199", "001K0TA9BWMH8"), of("+15555550188", "001K0TA9BWMJA"));
-        assert_eq!(of("+15555550199", "001K0TA9BWMH8"), "452 4.2.2 mailbox of … is full …");
-        assert_ne!(shape("452 4.2.2 full"), shape("550 5.1.1 nobody"));
     }
 }

@@ -8,6 +8,7 @@ mod find;
 mod groups;
 mod id;
 mod redirect;
+mod shape;
 
 pub use act::{Drop, Dropped, Release, Released, Retried, Retry};
 pub use content::{GetContent, Portion};
