@@ -12,10 +12,10 @@ use crate::message::{Choice, ContentClass, MmsAddress, PeerName, Quirk, UnknownT
 use crate::numbering::{self, Numbering};
 use crate::pipeline::Destination;
 use crate::relay::directory::{Directory, Face};
-use crate::relay::intake_handler::SenderProfile;
 use crate::relay::logins::Logins;
 use crate::relay::quirks::Quirks;
 use crate::relay::rates::Rates;
+use crate::relay::sender::SenderProfile;
 use crate::routing::{Dialling, NamedTable, OnSilence, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Step};
 use crate::tables::Tables;
 

@@ -1,6 +1,7 @@
 //! A worker of a peer, and the connection that it keeps while there is something to send.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -81,7 +82,7 @@ impl Tried {
         };
         // When that cannot be recorded, the message comes again from the spool as it was.
         if peer.spool.record(outcome.clone()).await.is_ok() {
-            peer.counts.note(&outcome.result);
+            peer.counts.note(&outcome.result, Duration::ZERO);
         }
         peer.queue().settled(self.id);
     }

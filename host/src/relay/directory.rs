@@ -11,9 +11,9 @@ use crate::numbering::{Answer, Numbering};
 use crate::pipeline::Destination;
 use crate::routing::{Circumstances, EnumAnswer, Route, Routing, Step, Whose};
 
-use super::intake_handler::SenderProfile;
 use super::logins::Logins;
 use super::quirks::Quirks;
+use super::sender::SenderProfile;
 
 /// Under which name we are known outside.
 pub(crate) struct Face {

@@ -13,7 +13,7 @@ use crate::spool::{BoxFuture, Receipt, Refused, Room};
 
 use super::Relay;
 use super::directory::Directory;
-use super::rates::Rates;
+use super::sender::SenderProfile;
 
 /// One listener's view of the relay: who is known depends on the side of the house on which it stands.
 pub(crate) struct Door {
@@ -269,28 +269,5 @@ impl Handler for Door {
             reply: reply.to_string(),
             reason: refusal.to_string(),
         });
-    }
-}
-
-/// What holds for messages that come from a peer.
-pub(crate) struct SenderProfile {
-    pub(crate) message: u64,
-    pub(crate) line: u64,
-    pub(crate) tls_required: bool,
-    /// How fast it may send.
-    pub(crate) rates: Rates,
-    /// It has a name and a password.
-    pub(crate) login_required: bool,
-    /// It has a certificate.
-    pub(crate) certificate_required: bool,
-    pub(crate) talks_early: bool,
-    pub(crate) mends_line_ends: bool,
-    pub(crate) unknown_types_pass: bool,
-}
-
-impl SenderProfile {
-    /// Its address alone does not say that it is this peer.
-    pub(crate) fn proves_itself(&self) -> bool {
-        self.login_required || self.certificate_required
     }
 }

@@ -29,6 +29,7 @@ pub(crate) mod quirks;
 pub(crate) mod rates;
 mod rights;
 mod run;
+pub(crate) mod sender;
 mod stored_outcome;
 #[cfg(test)]
 mod tests;

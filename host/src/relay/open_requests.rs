@@ -15,9 +15,9 @@ use crate::transactions::{self, Answers, Heard, Hop, Meaning, Onward, Speakers, 
 
 use super::Relay;
 use super::gathered::{CameTo, acceptance, everybody};
-use super::intake_handler::SenderProfile;
 use super::plugin_outcomes;
 use super::run::{Run, storage};
+use super::sender::SenderProfile;
 use crate::sync::lock;
 
 impl Relay {
