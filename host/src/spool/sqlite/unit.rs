@@ -18,7 +18,9 @@ use crate::message::{
 use crate::spool::history::{Charged, together};
 use crate::spool::ledger::{Moved, Movement, Records};
 use crate::spool::states::statement;
-use crate::spool::{Acceptance, Arrival, DeliveryResult, Event, Finish, Hold, Outcome, Settlement, SpoolError, waiting};
+use crate::spool::{
+    Acceptance, Arrival, DeliveryResult, Event, Finish, Hold, Outcome, Settlement, SpoolError, waiting,
+};
 
 /// Counters that the one writer carries in memory. It works on a copy, and keeps the copy when the transaction is
 /// durable: that is why no sequence number is ever skipped.
