@@ -133,10 +133,7 @@ pub(super) async fn a_record_of_what_was_refused_late_has_the_answer_to_its_requ
     for (number, transaction) in [(number, 1), (told, 2)] {
         let mut held = asking(number, transaction);
         held.appends.clear();
-        held.hold = Some(Hold {
-            due: Some(NOW),
-            ..Hold::parked("not through")
-        });
+        held.hold = Some(Hold::until(NOW, "not through"));
         spool.commit(held).await.unwrap();
     }
     let heard = Change::Told { answer: ok() };
