@@ -14,6 +14,7 @@ mod bundled;
 mod charging;
 mod charging_export;
 mod charging_files;
+mod cluster;
 mod commands;
 mod compatibility;
 mod completions;

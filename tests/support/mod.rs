@@ -15,6 +15,8 @@ mod load;
 mod peer;
 mod plugins;
 mod postfix;
+#[allow(dead_code, reason = "the tests of the store use the rest of it")]
+pub mod postgres;
 mod process;
 mod registry;
 mod relay;

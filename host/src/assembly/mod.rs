@@ -36,6 +36,7 @@ mod reload;
 mod rooms;
 mod route;
 mod services;
+pub(crate) mod shared_store;
 mod sources;
 mod start;
 mod tables;

@@ -17,8 +17,10 @@ use super::certificates::Certificates;
 use super::findings::Findings;
 use super::listening::{Sockets, TakenBy};
 use super::plugins;
+use super::shared_store;
 use super::tables::{Loaded, load};
 use super::terms::terms;
+use crate::clock::SystemClock;
 use crate::config::{Code, Config, Examined};
 use crate::relay::directory::Directory;
 use crate::spool::{self, SpoolError};
@@ -176,6 +178,15 @@ impl Looked {
 /// Whether this program can run on the spool that is there. Opening it for good takes its lock, and upgrades it.
 fn spool(config: &Config, found: &mut Findings) {
     let folder = &config.relay.spool;
+    if let Some(shared) = &config.shared_spool {
+        let clock = Arc::new(SystemClock);
+        let opened =
+            shared_store::database(shared).and_then(|database| Ok(spool::open_shared_beside(&database, clock)?));
+        if let Err(error) = opened {
+            found.problem(Code::SpoolUnusable, "spool.hosts", format!("{error:#}"));
+        }
+        return;
+    }
     if !spool::is_there(folder) {
         return;
     }

@@ -77,6 +77,10 @@ impl RecordFiles for OfFolder {
                 return Err(Problem::new(Kind::WrongState, text));
             }
             let clock: SharedClock = Arc::new(SystemClock);
+            if config.shared_spool.is_some() {
+                let text = "relays share this store: close them at the relay that writes the files, while it runs";
+                return Err(Problem::new(Kind::WrongState, text));
+            }
             let options = spool::Options {
                 clock: Arc::clone(&clock),
                 node: spool::Node::default(),

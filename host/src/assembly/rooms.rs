@@ -8,7 +8,7 @@ use mm4relay_engine::{Allocation, Engine, EngineOptions, Services};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::{SharedClock, SteadyClock};
-use crate::config::{self, Code, Config};
+use crate::config::{self, Code, Config, SharedSpool};
 use crate::delivery::Delivery;
 use crate::outside::Gates;
 use crate::pipeline::engine_options;
@@ -24,6 +24,7 @@ use super::outside::Neighbours;
 use super::plugins;
 use super::prepare::Prepared;
 use super::services::services;
+use super::shared_store;
 use crate::relay::deferrals::Deferrals;
 use crate::relay::directory::Directory;
 use crate::relay::homes::Homes;
@@ -129,6 +130,13 @@ impl Relay {
 
 #[expect(clippy::result_large_err, reason = "made once, at a start")]
 pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) -> Result<Arc<dyn Spool>, Findings> {
+    if let Some(shared) = &config.shared_spool {
+        return open_shared(config, shared, clock).map_err(|error| {
+            let mut found = found.blank();
+            found.problem(Code::SpoolUnusable, "spool.hosts", format!("{error:#}"));
+            found
+        });
+    }
     let options = spool::Options {
         node: spool::Node::default(),
         reserve: config.limits.disk_reserve,
@@ -140,6 +148,16 @@ pub(crate) fn open_spool(config: &Config, clock: SharedClock, found: &Findings) 
         found.problem(Code::SpoolUnusable, "relay.spool", error);
         found
     })
+}
+
+fn open_shared(config: &Config, shared: &SharedSpool, clock: SharedClock) -> anyhow::Result<Arc<dyn Spool>> {
+    let database = shared_store::database(shared)?;
+    Ok(spool::open_shared(
+        &database,
+        &config.relay.node,
+        &config.relay.spool,
+        clock,
+    )?)
 }
 
 async fn load_catalogue(

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::assembly::record_files::OfFolder;
+use crate::assembly::shared_store;
+use crate::clock::SystemClock;
 use crate::config::{ChargingOutput, Config};
 use crate::control::{Ask, Client, Desk, Known, Problem, Role, Who};
 use crate::message::StreamName;
@@ -43,6 +45,17 @@ impl Door {
     }
 }
 
+/// The store that a configuration names, beside its relay.
+pub fn beside(config: &Config) -> anyhow::Result<Arc<dyn Hand>> {
+    match &config.shared_spool {
+        Some(shared) => {
+            let database = shared_store::database(shared)?;
+            Ok(spool::open_shared_beside(&database, Arc::new(SystemClock))?)
+        }
+        None => Ok(spool::open_beside(&config.relay.spool)?),
+    }
+}
+
 /// The spool's folder, as a configuration says. One that has problems does not keep an operator from the relay that runs.
 pub fn folder_of(config: &Path) -> anyhow::Result<PathBuf> {
     match Config::load(config) {
@@ -75,11 +88,12 @@ impl SpoolArgs {
             Ok(client) => return Ok(Door::Relay(client)),
             Err(error) => error,
         };
-        let store: Arc<dyn Operator> = spool::open_beside(&folder)?;
+        let store: Arc<dyn Operator> = self.open()?;
         match spool::is_in_use(&folder) {
             true => eprintln!(
                 "the relay that runs here is not asked, its door does not answer ({error}): done in its folder"
             ),
+            false if self.is_shared()? => eprintln!("no relay runs here: done in the store that relays share"),
             false => eprintln!("no relay runs here: done in its folder"),
         }
         let who = Who::new(who::name(), Role::Administrator, "command line");
@@ -90,7 +104,14 @@ impl SpoolArgs {
 
     /// The store itself, beside a relay that may run.
     pub fn open(&self) -> anyhow::Result<Arc<dyn Hand>> {
-        Ok(spool::open_beside(&self.folder()?)?)
+        match self.config()? {
+            Some(config) if config.shared_spool.is_some() => beside(&config),
+            _ => Ok(spool::open_beside(&self.folder()?)?),
+        }
+    }
+
+    fn is_shared(&self) -> anyhow::Result<bool> {
+        Ok(self.config()?.is_some_and(|config| config.shared_spool.is_some()))
     }
 
     /// The charging records in it.

@@ -8,6 +8,7 @@ pub mod print;
 mod alarms;
 mod cdr;
 mod check;
+mod cluster;
 pub mod console;
 mod door;
 mod kv;
@@ -84,6 +85,9 @@ pub enum Command {
     /// The spool as a whole: look through it, copy it, put a copy back, bring an earlier version's up to date
     #[command(subcommand)]
     Spool(spool::Args),
+    /// The store that several relays share: make its tables, see who works on it, shut a relay out
+    #[command(subcommand)]
+    Cluster(cluster::Args),
     /// Everything that is known about a message: hops, plug-ins, deliveries, responses, records, times
     Trace(trace::Args),
     /// Export charging records
@@ -163,6 +167,7 @@ pub fn run(command: Command) -> Underway {
             Command::Audit(args) => relay::audit(args).await,
             Command::Queue(args) => queue::run(args).await,
             Command::Spool(args) => spool::run(args).await,
+            Command::Cluster(args) => cluster::run(args),
             Command::Trace(args) => trace::run(args).await,
             Command::Cdr(args) => cdr::run(args).await,
         }

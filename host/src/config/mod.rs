@@ -34,6 +34,7 @@ mod route;
 mod routing;
 mod scanner;
 mod service;
+mod spool;
 mod table;
 mod tls;
 mod transactions;
@@ -65,6 +66,7 @@ pub use route::{Route, RouteTo};
 pub use routing::{Dialling, Numbering, OnFailure, Routing, Step};
 pub use scanner::{OutsideBreaker, Scanner, ScannerAddress, ScannerSpeaks};
 pub use service::{Secret, Service};
+pub use spool::{Durability, SharedSpool};
 pub use table::Table;
 pub use tls::ServerTls;
 pub use transactions::Transactions;
@@ -83,6 +85,8 @@ pub struct Config {
     pub limits: Limits,
     pub transactions: Transactions,
     pub ledger: Ledger,
+    /// `[spool]` with `backend = "postgres"`; without it the store is in the folder of `[relay]`.
+    pub shared_spool: Option<SharedSpool>,
     pub alarms: Alarms,
     pub log: Log,
     /// With it, the relay offers STARTTLS to those who connect.
@@ -165,6 +169,7 @@ impl Config {
             limits: Limits::default(),
             transactions: Transactions::default(),
             ledger: Ledger::default(),
+            shared_spool: None,
             alarms: Alarms::default(),
             log: Log::default(),
             tls: None,
@@ -244,7 +249,6 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     };
     let limits = root.section("limits", Limits::read);
     let transactions = root.section("transactions", Transactions::read);
-    let ledger = root.section("ledger", Ledger::read);
     let console = root.optional_section("console", Console::read);
     let control = root.optional_section("control", |s| Control::read(s, &folders));
     let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
@@ -271,7 +275,8 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         charging_outputs: outputs.into_iter().flatten().collect(),
         limits,
         transactions,
-        ledger,
+        ledger: root.section("ledger", Ledger::read),
+        shared_spool: root.section("spool", |s| SharedSpool::read(s, &folders)),
         alarms: root.section("alarms", |s| Alarms::read(s, base)),
         log: root.section("log", |s| Log::read(s, base)),
         tls: tls.flatten(),

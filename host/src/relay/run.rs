@@ -119,6 +119,11 @@ pub(super) fn why(refusal: &Refusal) -> String {
 pub(super) fn storage(error: SpoolError) -> Refusal {
     match error {
         SpoolError::Failed(_) => Refusal::StoreFailed,
+        SpoolError::Away(_) | SpoolError::Unsettled | SpoolError::Unprotected(_) | SpoolError::Lapsed => {
+            // The sender is told no more than of a disk that failed.
+            tracing::warn!(%error, event = "not-committed", "a message is refused for now: the store did not take it");
+            Refusal::StoreFailed
+        }
         other => Refusal::Storage {
             reason: other.to_string(),
         },

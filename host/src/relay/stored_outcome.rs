@@ -1,5 +1,5 @@
 //! An outcome that plug-ins must still be told, as the spool keeps it: names that last, like those in
-//! `spool/sqlite/stored`. The spool itself does not look into it.
+//! `spool/stored`. The spool itself does not look into it.
 
 use mm4relay_engine::{Delivery, Outcome, Response};
 use serde::{Deserialize, Serialize};

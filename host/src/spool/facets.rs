@@ -34,7 +34,8 @@ pub trait Space: Send + Sync + 'static {
         Room::Ample
     }
 
-    /// Whether the store is closed because its disk failed: a write or a flush of it. There is no room then either.
+    /// Whether the store is closed because its disk failed, a write or a flush of it; or whether a shared store cannot be
+    /// reached. There is no room then either.
     fn is_failed(&self) -> bool {
         false
     }
@@ -98,7 +99,7 @@ pub trait Queue: Space + Leases {
     /// before that message is tried again, else its next hop gets it twice.
     fn record(&self, outcome: Outcome) -> BoxFuture<'_, Result<(), SpoolError>>;
 
-    /// For each peer with waiting messages: when the earliest of them is due. Cheap; asked after a restart, and
+    /// For each peer with waiting messages: when the earliest of them is due; those that are leased may be left out. Cheap; asked after a restart, and
     /// about once a second, because an operator's `queue retry` may have changed the answer.
     fn next_due(&self) -> BoxFuture<'_, Result<Vec<(PeerName, Timestamp)>, SpoolError>>;
 

@@ -113,6 +113,19 @@ impl Event {
         }
     }
 
+    /// Gives the charging records that came with it other numbers; `None`: they are not known any more.
+    pub(super) fn renumber(&mut self, number: impl Fn(u64) -> Option<u64>) {
+        let charged = match self {
+            Self::Accepted(arrival) | Self::Finished(arrival) => &mut arrival.charged,
+            Self::Outcome { charged, .. }
+            | Self::Settled { charged, .. }
+            | Self::Refused { charged, .. }
+            | Self::Changed { charged, .. } => charged,
+            Self::Later { .. } | Self::Operator { .. } => return,
+        };
+        *charged = charged.and_then(|(first, last)| number(first).zip(number(last)));
+    }
+
     pub(super) fn outcome(outcome: &Outcome, changes: Vec<String>, charged: Option<(u64, u64)>) -> Self {
         let (became, reason, due) = match &outcome.result {
             DeliveryResult::Delivered => ("delivered", None, None),

@@ -16,6 +16,11 @@ impl Node {
         (number < 1 << NODE_BITS).then_some(Self(number))
     }
 
+    /// As it stands in a row.
+    pub(super) fn number(self) -> i16 {
+        self.0 as i16
+    }
+
     /// The next id of this node: at `micros` or later, and greater than `last`.
     pub(super) fn next(self, last: u64, micros: u64) -> u64 {
         let earliest = micros.max(last.saturating_add(1));

@@ -22,9 +22,8 @@
 //! | failed, or held | given up; or an operator keeps it back | an operator's retry or release, re-route or drop |
 //! | awaiting | delivered, and its transaction [keeps](crate::message::Transaction::keeps) it: the relay may have to send it again | its leg is decided: gone; [`Change::Repeated`]: waiting; its transaction is forgotten: gone |
 //!
-//! Rooms see the store through its [`facets`], a trait each; [`open()`] and [`open_beside`] say which store that is. Today
-//! that is [`sqlite`], an embedded database, and nothing outside that module knows it. The verbs are such that a shared
-//! database can implement them too.
+//! Rooms see the store through its [`facets`], a trait each; [`open()`] and [`open_shared`] say which store that is: [`sqlite`],
+//! an embedded database of one relay, or [`postgres`], a database that relays share. Nothing outside knows more of it.
 //!
 //! What a kill at any instant, or a power cut, leaves behind:
 //!
@@ -43,8 +42,10 @@
 mod check;
 #[cfg(test)]
 pub(crate) mod conformance;
+mod error;
 mod facets;
 mod future;
+mod hash;
 mod history;
 mod hold;
 mod ids;
@@ -52,13 +53,17 @@ mod leases;
 pub mod ledger;
 #[cfg(test)]
 pub(crate) mod memory;
+mod model;
 mod noting;
 mod open;
 mod operator;
+mod pieces;
+pub mod postgres;
 mod refused;
 mod reserve;
 pub mod sqlite;
 mod states;
+mod stored;
 mod streams;
 pub mod upgrade;
 
@@ -70,6 +75,7 @@ use crate::message::{
 };
 
 pub use check::Soundness;
+pub use error::SpoolError;
 pub use facets::{Events, Facets, Inbox, Queue, Requests, Space, Spool, StoreState, Values};
 pub use future::BoxFuture;
 pub use history::{Arrival, Event, HistoryEntry};
@@ -77,7 +83,10 @@ pub use hold::{Finish, GoesOn, Hold, Unfinished};
 pub use ids::Node;
 pub use leases::{Expect, LEASE, Leased, Leases};
 pub use noting::{ChangeMade, Noting};
-pub use open::{Hand, Options, is_in_use, is_there, open, open_beside, restore, verify};
+pub use open::{
+    Database, Hand, Options, is_in_use, is_there, open, open_beside, open_shared, open_shared_beside, prepare_shared,
+    restore, verify,
+};
 pub use operator::{
     By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, Selection, StoredValue, Trace, Traces, ValueChange,
 };
@@ -220,61 +229,6 @@ pub enum Settlement {
     Again {
         due: Timestamp,
     },
-}
-
-/// Why the store did not do it. Nothing of what was asked has happened then.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum SpoolError {
-    #[error("the spool's disk is full: {0}")]
-    Full(String),
-    #[error("the spool cannot be written or read: {0}")]
-    Broken(String),
-    /// A write or a flush failed. Nothing is written any more until the store has been opened anew and looked through.
-    #[error("the spool's disk failed: {0}")]
-    Failed(String),
-    /// A row that this needs is not as it was written. Others are.
-    #[error("damaged in the spool: {0}")]
-    Damaged(String),
-    /// A page that this needs cannot be read. The store is looked through, and what can be read is saved.
-    #[error("the spool's database is damaged: {0}")]
-    Corrupt(String),
-    /// This request is at fault, and no other: its content cannot be read, or it contradicts itself.
-    #[error("the spool cannot store this: {0}")]
-    Unfit(String),
-    #[error("message {0} does not wait for its chain any more")]
-    Gone(MessageId),
-    /// It would open a transaction that is a copy of this one, which lives.
-    #[error("the request is a copy of message {0}")]
-    Repeat(MessageId),
-    /// What the commit was decided by has changed since. Look again.
-    #[error("message {0} is not as it was when this was decided")]
-    Moved(MessageId),
-    /// This relay does not hold it, or does not any more.
-    #[error("this relay does not work on {0:?}")]
-    NotOurs(Leased),
-    #[error("this relay was silent for too long, and what it worked on may be others' by now")]
-    Lapsed,
-    #[error("another relay uses the spool in {0}")]
-    InUse(String),
-    /// A later version of the program has upgraded it.
-    #[error(
-        "the spool in {folder} has format {found}, and this program knows formats up to {known}: run the newer program \
-         that wrote it, or restore the backup that was made before its upgrade"
-    )]
-    Newer { folder: String, found: i64, known: i64 },
-    /// Only the relay's writer and `mm4relay spool upgrade` bring it up to date.
-    #[error(
-        "the spool in {folder} has format {found}, and this program works on format {known}: `mm4relay spool upgrade \
-         --run` brings it up to date, as a start of the relay does"
-    )]
-    Older { folder: String, found: i64, known: i64 },
-    /// No upgrade leads from its format.
-    #[error(
-        "the database in {folder} has format {found}: no upgrade is known from there, and it may be no spool at all"
-    )]
-    Unknown { folder: String, found: i64 },
-    #[error("the spool is closed")]
-    Closed,
 }
 
 /// Those of a message's charging records that are to wait for the answer to its request.

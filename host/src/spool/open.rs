@@ -1,10 +1,11 @@
-//! Opening a store. This file alone knows of what kind it is: SQLite, in a folder.
+//! Opening a store. This file alone knows of what kind it is: SQLite, in a folder; or PostgreSQL, which relays share.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::Ledger;
+use super::postgres::{self, PostgresSpool};
 use super::sqlite::{self, SqliteSpool};
 use super::{Node, Operator, Soundness, Spool, SpoolError, Streams};
 use crate::clock::SharedClock;
@@ -21,6 +22,16 @@ pub struct Options {
     /// How long the ledger knows a message.
     pub ledger: Duration,
 }
+
+/// A store that relays share.
+#[derive(Clone)]
+pub struct Database {
+    pub access: postgres::Access,
+    pub durability: postgres::Durability,
+}
+
+/// How often requests whose time is over are looked for in a shared store.
+const FORGET: Duration = Duration::from_secs(60);
 
 /// What a command may do beside a relay, which may run or not.
 pub trait Hand: Operator + Streams + Ledger {}
@@ -48,6 +59,46 @@ pub fn open(folder: &Path, options: Options) -> Result<Arc<dyn Spool>, SpoolErro
 /// There is none, or one of another format: only the relay and [`upgrade`](super::upgrade) change that.
 pub fn open_beside(folder: &Path) -> Result<Arc<dyn Hand>, SpoolError> {
     Ok(Arc::new(sqlite::Beside::open(folder)?))
+}
+
+/// Opens the store that relays share, for the one of this name. `folder` is its own, and no other's. Blocks.
+///
+/// # Errors
+/// A relay runs on the folder; or the database cannot be reached, has not been prepared, or is of another format.
+pub fn open_shared(
+    database: &Database,
+    name: &str,
+    folder: &Path,
+    clock: SharedClock,
+) -> Result<Arc<dyn Spool>, SpoolError> {
+    let lock = sqlite::claim(folder)?;
+    Ok(PostgresSpool::open(shared(database, clock), name, Some(lock))?)
+}
+
+/// Opens the store that relays share, for a command. Blocks.
+///
+/// # Errors
+/// The database cannot be reached, has not been prepared, or is of another format.
+pub fn open_shared_beside(database: &Database, clock: SharedClock) -> Result<Arc<dyn Hand>, SpoolError> {
+    Ok(PostgresSpool::beside(shared(database, clock))?)
+}
+
+/// Makes the tables of a store that relays are to share, where there are none. Blocks.
+///
+/// # Errors
+/// The database cannot be reached, or its user may not make them.
+pub fn prepare_shared(database: &Database) -> Result<(), SpoolError> {
+    postgres::prepare(&database.access)
+}
+
+fn shared(database: &Database, clock: SharedClock) -> postgres::Options {
+    postgres::Options {
+        access: database.access.clone(),
+        durability: database.durability,
+        clock,
+        forget: Some(FORGET),
+        alive: None,
+    }
 }
 
 /// Looks through a copy of a store. Blocks.

@@ -9,6 +9,7 @@ use anyhow::{Context, bail, ensure};
 use mm4relay_engine::{BoxFuture, read_file};
 
 use crate::assembly::{Stage, stage};
+use crate::cli::door::beside;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::message::{
@@ -19,7 +20,7 @@ use crate::pipeline::{Effects, KvSource, NoValues, Passage};
 use crate::protocol::mm4;
 use crate::rehearsal::samples::difference;
 use crate::routing::Route;
-use crate::spool::{self, Hand};
+use crate::spool::Hand;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -341,7 +342,7 @@ fn with_crlf(octets: &[u8]) -> Vec<u8> {
 
 /// The values in the relay's spool, where there is one that can be read.
 fn values_of(config: &Config) -> Arc<dyn KvSource> {
-    match spool::open_beside(&config.relay.spool) {
+    match beside(config) {
         Ok(hand) => Arc::new(Kept(Mutex::new(hand))),
         Err(_) => Arc::new(NoValues),
     }

@@ -43,6 +43,7 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
     let odd = "zzzzzzzzzzzz = 1\n";
     let sections = [
         "[limits]",
+        "[spool]",
         "[[peer]]",
         "[peer.login]",
         "[peer.tls]",

@@ -271,9 +271,9 @@ pub(super) async fn time_in_which_a_message_was_held_does_not_count_as_its_age(s
         .finish(number, Finish::Done(Box::new(done(&found))))
         .await
         .unwrap();
-    assert!(spool.next_due().await.unwrap().len() == 1);
     let waiting = peek(&*spool, &peer("operator-b"), LATER, 10, &[]).await.unwrap();
     assert_eq!(waiting[0].received_at, NOW);
+    assert!(spool.next_due().await.unwrap().len() == 1);
 }
 
 /// Releases what is held when this is called.

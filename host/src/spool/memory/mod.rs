@@ -6,36 +6,94 @@
 //! Several relays can share one store. Each has a handle of its own ([`Memory::relay`]): what is leased through a handle
 //! belongs to its relay.
 
-mod apply;
 mod entries;
 mod leases;
+mod look;
 mod operator;
 mod read;
-mod redirect;
-mod state;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use self::state::State;
+use self::leases::Leases as Held;
+use super::model::State;
 use super::{
     Acceptance, BoxFuture, Events, Expect, Finish, Inbox, Leased, Leases, Mark, Node, Outcome, PendingEvent, Queue,
     Receipt, Recorded, Requests, Settlement, Space, Spool, SpoolError, Streams, Unfinished, Values,
 };
 use crate::clock::SharedClock;
 use crate::message::{
-    Content, MessageId, Outgoing, PeerName, ReadAt, StreamName, Timestamp, Transaction, TransactionChange,
+    Content, MessageId, Outgoing, PeerName, Piece, ReadAt, StreamName, Timestamp, Transaction, TransactionChange,
     TransactionKey,
 };
 
+/// Everything that there is.
+#[derive(Clone, Default)]
+struct Everything {
+    state: State,
+    /// Of messages, as received.
+    bytes: BTreeMap<MessageId, Bytes>,
+    leases: Held,
+    last_id: u64,
+    marks: BTreeMap<(StreamName, String), Mark>,
+}
+
+impl Deref for Everything {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Everything {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Everything {
+    /// Leases those that nobody holds, and returns them.
+    fn lease<T: Copy>(
+        &mut self,
+        owner: u64,
+        now: Timestamp,
+        due: Vec<T>,
+        limit: usize,
+        leased: fn(T) -> Leased,
+    ) -> Vec<T> {
+        let free = due.into_iter().filter(|id| self.leases.is_free(leased(*id), now));
+        let taken: Vec<T> = free.take(limit).collect();
+        for id in &taken {
+            self.leases.take(owner, leased(*id));
+        }
+        taken
+    }
+
+    fn received(&self, id: MessageId) -> Bytes {
+        self.bytes.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The bytes of an outgoing message as they will be sent.
+    fn bytes_of(&self, id: MessageId, pieces: &[Piece]) -> Vec<u8> {
+        let received = self.received(id);
+        let octets = pieces.iter().map(|piece| match piece {
+            Piece::New(new) => new.clone(),
+            Piece::Received(range) => received.slice(range.start as usize..range.end as usize),
+        });
+        octets.flat_map(|octets| octets.to_vec()).collect()
+    }
+}
+
 /// What every relay on the store shares.
 pub(crate) struct Memory {
-    state: Mutex<State>,
+    state: Mutex<Everything>,
     clock: SharedClock,
     grows: watch::Sender<()>,
     relays: AtomicU64,
@@ -108,18 +166,27 @@ impl Memory {
         self.state().messages.len()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Everything> {
         self.state.lock().unwrap()
     }
 
     /// All of a change or nothing.
-    fn change<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Everything, Timestamp) -> Result<T, SpoolError>,
+    ) -> Result<T, SpoolError> {
         let mut state = self.state();
         let mut next = state.clone();
         let done = change(&mut next, self.clock.now())?;
         let crash = self.crash.lock().unwrap().take();
         if crash != Some(Crash::BeforeTheFlush) {
             let grown = next.numbers != state.numbers;
+            let Everything {
+                state: after, bytes, ..
+            } = &mut next;
+            bytes.retain(|id, _| after.messages.contains_key(id));
+            after.written();
+            after.noted.drain(..).for_each(|noting| noting.written());
             *state = next;
             if grown {
                 self.grows.send_replace(());
@@ -147,7 +214,10 @@ impl MemorySpool {
         self.memory.state().leases.admit(self.owner, until);
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Everything, Timestamp) -> Result<T, SpoolError>,
+    ) -> Result<T, SpoolError> {
         match *self.closed.borrow() {
             true => Err(SpoolError::Closed),
             false => self.memory.change(change),
@@ -166,9 +236,9 @@ impl ReadAt for Stored {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
         let state = self.memory.state();
-        let message = state.messages.get(&self.message);
-        let message = message.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it has left the store"))?;
-        Ok(message.bytes.slice(range.start as usize..range.end as usize))
+        let bytes = state.bytes.get(&self.message);
+        let bytes = bytes.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it has left the store"))?;
+        Ok(bytes.slice(range.start as usize..range.end as usize))
     }
 }
 
@@ -205,7 +275,9 @@ impl Inbox for MemorySpool {
             let bytes = bytes.map_err(|error| SpoolError::Unfit(error.to_string()))?;
             self.change(|state, now| {
                 let owner = self.owner;
-                state.accept(&acceptance, bytes, now)?;
+                state.last_id = state.last_id.max(id.0);
+                state.accept(&acceptance, now)?;
+                state.bytes.insert(id, bytes);
                 for outgoing in &acceptance.outgoing {
                     state.leases.take(owner, Leased::Outgoing(outgoing.id));
                 }
@@ -243,12 +315,7 @@ impl Inbox for MemorySpool {
 
     fn received(&self, id: MessageId) -> BoxFuture<'_, Result<Option<Content>, SpoolError>> {
         Box::pin(async move {
-            let size = self
-                .memory
-                .state()
-                .messages
-                .get(&id)
-                .map(|message| message.bytes.len() as u64);
+            let size = self.memory.state().messages.get(&id).map(|message| message.size);
             Ok(size.map(|size| self.memory.content(id, size)))
         })
     }
@@ -297,7 +364,8 @@ impl Queue for MemorySpool {
         Box::pin(async move {
             self.change(|state, now| {
                 state.leases.must_hold(self.owner, now, Leased::Outgoing(outcome.id))?;
-                state.record(&outcome, now)
+                state.record(&outcome, now);
+                Ok(())
             })
         })
     }

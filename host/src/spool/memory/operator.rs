@@ -6,13 +6,28 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::super::history::Event as Happened;
+use super::super::model::{Made, Operate, Work};
 use super::super::{
-    By, ChangeMade, ContentOf, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, Soundness,
-    SpoolError, StoredValue, Trace, Traces, ValueChange,
+    By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, Soundness, SpoolError,
+    StoredValue, Trace, Traces, ValueChange,
 };
 use super::MemorySpool;
 use super::entries::place;
 use crate::message::{MessageId, NextHop, PeerName, QueueId, StreamName, Timestamp, Transaction, TransactionKey};
+
+impl MemorySpool {
+    fn operate(&self, operate: Operate, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError> {
+        let ids = self.memory.state().selected(selection);
+        match self.work(&Work::Operate(operate, ids, by.clone()))? {
+            Made::Found(found) => Ok(found),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn work(&self, work: &Work) -> Result<Made, SpoolError> {
+        self.change(|state, now| state.apply(work, now))
+    }
+}
 
 impl Operator for MemorySpool {
     fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError> {
@@ -44,7 +59,7 @@ impl Operator for MemorySpool {
         let row = id.destination().and_then(|id| state.outgoing.get(&id));
         let bytes = match row {
             Some(row) => state.bytes_of(id.message(), &row.outgoing.rope.pieces),
-            None => message.bytes.to_vec(),
+            None => state.received(id.message()).to_vec(),
         };
         let end = bytes
             .windows(4)
@@ -94,16 +109,16 @@ impl Operator for MemorySpool {
     }
 
     fn set_value(&self, plugin: &str, key: &str, value: Option<&[u8]>, by: &By) -> Result<Option<Vec<u8>>, SpoolError> {
-        self.change(|state, _| {
-            let name = (plugin.to_owned(), key.to_owned());
-            let was = match value {
-                Some(value) => state.values.insert(name, value.to_vec()),
-                None => state.values.remove(&name),
-            };
-            let before = was.as_deref();
-            state.note_change(by, ChangeMade::Value { before, after: value });
-            Ok(was)
-        })
+        let work = Work::SetValue {
+            plugin: plugin.into(),
+            key: key.into(),
+            value: value.map(<[u8]>::to_vec),
+            by: by.clone(),
+        };
+        match self.work(&work)? {
+            Made::Was(was) => Ok(was),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn value_changes(&self) -> Result<Vec<ValueChange>, SpoolError> {
@@ -111,95 +126,28 @@ impl Operator for MemorySpool {
     }
 
     fn retry(&self, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError> {
-        self.change(|state, _| {
-            let mut found = 0;
-            for id in state.selected(selection) {
-                if state.retry(id, by) {
-                    state.note_operator(id, "retry", by);
-                    found += 1;
-                }
-            }
-            state.note_found(by, found);
-            Ok(found)
-        })
+        self.operate(Operate::Retry, selection, by)
     }
 
     fn release(&self, ids: &[QueueId], past: &[String], by: &By) -> Result<usize, SpoolError> {
-        let did = match past {
-            [] => "release".to_owned(),
-            past => format!("release past {}", past.join(", ")),
-        };
-        self.change(|state, _| {
-            let mut found = 0;
-            for id in ids {
-                if let Some(destination) = id.destination() {
-                    let row = state.outgoing.get_mut(&destination);
-                    if let Some(row) = row.filter(|row| row.state == QueueState::Held) {
-                        (row.state, row.due, row.reason) = (QueueState::Waiting, by.at, None);
-                        state.note_operator(*id, "release", by);
-                        found += 1;
-                    }
-                    continue;
-                }
-                let Some(message) = state.messages.get_mut(&id.message()) else {
-                    continue;
-                };
-                let Some(wait) = &mut message.hold else { continue };
-                message.released += u32::from(wait.due.is_none());
-                (wait.due, wait.failed, wait.attempts) = (Some(by.at), false, 0);
-                match past {
-                    [] => message.past.clear(),
-                    past => message.past.extend(
-                        past.iter()
-                            .filter(|name| !message.past.contains(name))
-                            .cloned()
-                            .collect::<Vec<_>>(),
-                    ),
-                }
-                state.note_operator(*id, &did, by);
-                found += 1;
-            }
-            state.note_found(by, found);
-            Ok(found)
-        })
+        self.operate(Operate::Release(past.to_vec()), Selection::Ids(ids), by)
     }
 
     fn hold(&self, ids: &[QueueId], reason: &str, by: &By) -> Result<usize, SpoolError> {
-        self.change(|state, _| {
-            let mut found = 0;
-            for id in ids {
-                if state.keep_back(*id, reason) {
-                    state.note_operator(*id, "hold", by);
-                    found += 1;
-                }
-            }
-            state.note_found(by, found);
-            Ok(found)
-        })
+        self.operate(Operate::Hold(reason.into()), Selection::Ids(ids), by)
     }
 
     fn reroute(&self, selection: Selection<'_>, to: &PeerName, by: &By) -> Result<usize, SpoolError> {
-        let did = format!("re-route to {to}");
-        self.change(|state, _| {
-            let mut found = 0;
-            for id in state.selected(selection) {
-                if state.move_to(id, to, by) {
-                    state.note_operator(id, &did, by);
-                    found += 1;
-                }
-            }
-            state.note_found(by, found);
-            Ok(found)
-        })
+        self.operate(Operate::Reroute(to.clone()), selection, by)
     }
 
     fn content(&self, of: ContentOf, from: u64, most: u64) -> Result<Option<(Bytes, u64)>, SpoolError> {
         let state = self.memory.state();
         let octets = match of {
-            ContentOf::Received(id) => state.messages.get(&id).map(|message| message.bytes.to_vec()),
+            ContentOf::Received(id) => state.bytes.get(&id).map(|bytes| bytes.to_vec()),
             ContentOf::Entry(QueueId::AsReceived(id)) => {
                 let held = state.messages.get(&id).filter(|message| message.hold.is_some());
-                held.map(|message| message.bytes.to_vec())
+                held.map(|_| state.received(id).to_vec())
             }
             ContentOf::Entry(QueueId::Destination(id)) => {
                 let row = state.outgoing.get(&id);
@@ -226,31 +174,7 @@ impl Operator for MemorySpool {
     }
 
     fn remove(&self, ids: &[QueueId], by: &By) -> Result<usize, SpoolError> {
-        self.change(|state, _| {
-            let mut found = 0;
-            for id in ids {
-                let about = state.messages.get(&id.message()).and_then(|message| message.about);
-                let had = match id.destination() {
-                    None => state
-                        .messages
-                        .get_mut(&id.message())
-                        .is_some_and(|message| message.hold.take().is_some()),
-                    Some(id) => state.outgoing.remove(&id).is_some(),
-                };
-                state.release(id.message());
-                if had {
-                    let event = Happened::Operator {
-                        who: by.who.clone(),
-                        did: "drop".into(),
-                        id: Some(*id),
-                    };
-                    state.note(about, event, by.at);
-                    found += 1;
-                }
-            }
-            state.note_found(by, found);
-            Ok(found)
-        })
+        self.operate(Operate::Remove, Selection::Ids(ids), by)
     }
 
     fn trace(&self, id: &str, by: &By) -> Result<Traces, SpoolError> {
@@ -281,7 +205,7 @@ impl Operator for MemorySpool {
             let known: Vec<Transaction> = known.cloned().collect();
             let mut requests = Vec::new();
             for transaction in known {
-                let history = state.history.get(&transaction.id).cloned().unwrap_or_default();
+                let history = state.history.get(&transaction.id).cloned().unwrap_or_default().entries;
                 let entries = state.entries().into_iter();
                 let queue = entries.filter(|entry| entry.id.message() == transaction.id).collect();
                 let event = Happened::Operator {
@@ -316,10 +240,7 @@ impl Operator for MemorySpool {
     }
 
     fn note(&self, at: Timestamp, entry: Value) -> Result<(), SpoolError> {
-        self.change(|state, _| {
-            state.append_to_audit(at, entry);
-            Ok(())
-        })
+        self.work(&Work::Note(at, entry)).map(drop)
     }
 
     fn noted(&self, after: u64, limit: usize) -> Result<Vec<(u64, Value)>, SpoolError> {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::super::model::State;
 use super::super::{PendingEvent, Unfinished};
 use super::Memory;
-use super::state::State;
 use crate::message::{Incoming, MessageId, Outgoing, OutgoingId, Rope};
 
 impl Memory {
@@ -32,7 +32,7 @@ impl Memory {
         Some(Outgoing {
             received_at: message.since,
             rope: Rope {
-                content: self.content(outgoing.id.message, message.bytes.len() as u64),
+                content: self.content(outgoing.id.message, message.size),
                 pieces: outgoing.rope.pieces,
             },
             header: None,
@@ -48,7 +48,7 @@ impl Memory {
                 id,
                 origin: message.origin.clone(),
                 envelope: message.envelope.clone(),
-                content: self.content(id, message.bytes.len() as u64),
+                content: self.content(id, message.size),
             },
             attempts: wait.attempts,
             arrived: message.arrived,

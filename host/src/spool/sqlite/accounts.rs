@@ -5,11 +5,11 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::access::Access;
 use super::columns::queue_id;
 use super::schema::key;
-use super::stored;
 use crate::message::{MessageId, NextHop, QueueId, Timestamp};
 use crate::spool::SpoolError;
 use crate::spool::ledger::{AccountPage, KnownRecord, Ledger, LedgerBounds, Movement, Records, record_sum};
 use crate::spool::states::statement;
+use crate::spool::stored;
 
 impl<A: Access> Ledger for A {
     fn ledger_bounds(&self) -> Result<LedgerBounds, SpoolError> {

@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
+use super::found_by;
+use super::schema;
 use super::sums::{self, EventRow, LedgerRow, MessageRow, OutgoingRow, RecordRow, Sum};
-use super::{found_by, pieces, schema, stored};
 use crate::message::{MessageId, QueueId};
+use crate::spool::pieces;
 use crate::spool::states::statement;
+use crate::spool::stored;
 use crate::spool::{Soundness, SpoolError};
 
 /// Faults that are named one by one, of each kind.

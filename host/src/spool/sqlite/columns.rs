@@ -2,9 +2,9 @@
 
 use rusqlite::Row;
 
-use super::stored;
-use crate::message::{MessageId, MessageType, NextHop, OutgoingId, Protocol, QueueId, Timestamp};
+use crate::message::{MessageId, MessageType, NextHop, OutgoingId, QueueId, Timestamp};
 use crate::spool::SpoolError;
+use crate::spool::stored;
 
 pub(super) fn sql_time(time: Timestamp) -> i64 {
     i64::try_from(time.0).unwrap_or(i64::MAX)
@@ -35,24 +35,4 @@ pub(super) fn outgoing_id(row: &Row, column: usize) -> rusqlite::Result<Outgoing
 pub(super) fn kind(row: &Row, column: usize) -> rusqlite::Result<Option<MessageType>> {
     let word: Option<String> = row.get(column)?;
     Ok(word.and_then(|word| stored::read_kind(&word)))
-}
-
-pub(super) fn protocol_code(protocol: Protocol) -> i64 {
-    match protocol {
-        Protocol::Smtp => 0,
-        Protocol::Esmtp => 1,
-        Protocol::Esmtps => 2,
-        Protocol::Esmtpsa => 3,
-    }
-}
-
-/// `None`: a code of no version that this one knows.
-pub(super) fn protocol_of(code: i64) -> Option<Protocol> {
-    match code {
-        0 => Some(Protocol::Smtp),
-        1 => Some(Protocol::Esmtp),
-        2 => Some(Protocol::Esmtps),
-        3 => Some(Protocol::Esmtpsa),
-        _ => None,
-    }
 }

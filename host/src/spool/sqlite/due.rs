@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use rusqlite::Row;
 
-use super::columns::{kind, next_hop, outgoing_id, protocol_of, sql_time, time};
+use super::columns::{kind, next_hop, outgoing_id, sql_time, time};
 use super::content::stored_content;
 use super::leases::Look;
 use super::outgoing::{outgoing_of, read_outgoing};
 use super::readers::Readers;
+use super::schema;
 use super::sums::{self, EventRow, MessageRow};
-use super::{schema, stored};
 use crate::message::{Incoming, MessageId, NextHop, Ordinal, Origin, Outgoing, PeerName, Source, Timestamp};
 use crate::spool::states::statement;
+use crate::spool::stored;
 use crate::spool::{Leased, PendingEvent, SpoolError, Unfinished};
 
 /// `due` and `pending_events` answer no more once the octets that plug-ins made reach this.
@@ -234,7 +235,7 @@ fn unfinished_of(row: &Row, readers: &Arc<Readers>, id: MessageId) -> Result<Opt
     let envelope = stored::read_envelope(row.get_ref(10)?.as_str().unwrap_or_default()).ok();
     let past = row.get::<_, Option<String>>(11)?;
     let past = stored::read_past(past.as_deref()).ok();
-    let (Some(source), Some(remote), Some(protocol)) = (source, remote, protocol_of(row.get(4)?)) else {
+    let (Some(source), Some(remote), Some(protocol)) = (source, remote, stored::protocol_of(row.get(4)?)) else {
         return Ok(None);
     };
     let (Some(envelope), Some(past)) = (envelope, past) else {

@@ -3,9 +3,10 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::transactions::hash;
-use super::{schema, stored};
+use super::schema;
 use crate::message::{Leg, MessageId, Transaction, TransactionKey};
+use crate::spool::hash::hash;
+use crate::spool::stored;
 use crate::spool::{Soundness, SpoolError};
 
 /// Requests that are looked at in one transaction.

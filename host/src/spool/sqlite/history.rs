@@ -3,11 +3,12 @@
 use rusqlite::Connection;
 
 use super::columns::sql_time;
+use super::sums;
 use super::transactions::Changed;
 use super::unit::Unit;
-use super::{stored, sums};
 use crate::message::{MessageId, Timestamp};
 use crate::spool::history::{Charged, together};
+use crate::spool::stored;
 use crate::spool::{Event, SpoolError};
 
 impl Unit<'_> {

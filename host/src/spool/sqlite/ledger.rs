@@ -4,12 +4,12 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::sql_time;
 use super::schema::key;
-use super::stored;
 use super::sums::{self, LedgerRow};
 use super::unit::Unit;
 use crate::message::{Change, End, MessageId, Outgoing, QueueId, Recipient, RecipientEnd, Timestamp};
 use crate::spool::ledger::{About, Moved, Movement, Records};
 use crate::spool::states::statement;
+use crate::spool::stored;
 use crate::spool::{Acceptance, SpoolError};
 
 /// Movements that are removed in one go.

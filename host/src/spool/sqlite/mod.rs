@@ -7,7 +7,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `schema`, `upgrade`, `stored/` | the tables; older formats; values that are stored as text |
+//! | `schema`, `upgrade` | the tables; older formats |
 //! | `open` | the lock on the folder, the threads |
 //! | `facets` | the verbs of the store |
 //! | `writer`, `unit`, `rows` | the one writer: many requests, one transaction |
@@ -73,13 +73,11 @@ mod mend;
 mod open;
 mod operator;
 mod outgoing;
-mod pieces;
 mod readers;
 mod room;
 mod rows;
 mod salvage;
 mod schema;
-mod stored;
 mod streams;
 mod sums;
 mod transactions;
@@ -107,10 +105,11 @@ pub use self::open::{is_in_use, is_there};
 use self::operator::RequestCount;
 use self::readers::Readers;
 use self::room::Gauge;
-pub use self::stored::{write_event, write_request};
-pub use self::transactions::hash;
+pub(super) use self::schema::claim;
 use self::work::{Request, Work};
 use self::writer::Tally;
+pub use super::hash::hash;
+pub use super::stored::{write_event, write_request};
 use super::{Acceptance, Leased, Node, SpoolError};
 use crate::clock::{SharedClock, SystemClock};
 

@@ -8,10 +8,12 @@ use rusqlite::{Connection, Row};
 use super::columns::{kind, time};
 use super::content::stored_content;
 use super::readers::Readers;
+use super::schema;
 use super::sums::{self, OutgoingRow};
-use super::{pieces, schema, stored};
 use crate::message::{NextHop, Outgoing, OutgoingId, Rope, Source, Timestamp};
 use crate::spool::SpoolError;
+use crate::spool::pieces;
+use crate::spool::stored;
 
 /// The outgoing message with this id and the octets that its own pieces hold; `None` when it is gone or damaged.
 pub(super) fn read_outgoing(

@@ -2,14 +2,14 @@
 
 use rusqlite::OptionalExtension;
 
-use super::columns::{protocol_code, sql_time};
-use super::pieces;
+use super::columns::sql_time;
 use super::schema::{CHUNK, chunk_key, key, max_content};
-use super::stored;
 use super::sums::{self, EventRow, MessageRow, OutgoingRow};
 use super::unit::{Unit, acceptance_about, release};
 use crate::message::{Envelope, KvWrite, Outgoing, OutgoingId, Piece, RecipientId, Timestamp};
+use crate::spool::pieces;
 use crate::spool::states::statement;
+use crate::spool::stored;
 use crate::spool::{Acceptance, Hold, NewEvent, QueueState, SpoolError};
 
 /// How far ahead ids are reserved, in microseconds: one row is rewritten a minute, and not with every message.
@@ -39,7 +39,7 @@ impl Unit<'_> {
             source: origin.source.as_str(),
             remote: &remote,
             helo: &origin.helo,
-            protocol: protocol_code(origin.protocol),
+            protocol: stored::protocol_code(origin.protocol),
             received_at: sql_time(origin.received_at),
             size: acceptance.content.size() as i64,
             envelope: &envelope,

@@ -10,9 +10,9 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::schema::{self, FORMAT, PAGE, TABLES, broken};
-use super::{stored, transactions};
 use crate::message::Leg;
 use crate::spool::SpoolError;
+use crate::spool::stored;
 
 /// What a salvage saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ pub(super) fn look_up_anew(new: &mut Connection) -> Result<(), SpoolError> {
                 asked.execute([peer.as_str()])?;
             }
             for key in request.keys() {
-                add.execute((transactions::hash(salt, &key), row.get::<_, i64>(0)?))?;
+                add.execute((crate::spool::hash::hash(salt, &key), row.get::<_, i64>(0)?))?;
             }
         }
     }

@@ -128,7 +128,7 @@ pub(super) const TABLES: &str = statement!("
 ");
 
 /// Makes the folder, and takes the lock that keeps a second relay out for as long as the file is open.
-pub(super) fn claim(folder: &Path) -> Result<File, SpoolError> {
+pub(in crate::spool) fn claim(folder: &Path) -> Result<File, SpoolError> {
     // Subscribers' numbers and pictures are in here: for the relay's user only.
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|e| broken(folder, &e))?;
@@ -175,7 +175,7 @@ pub(super) fn open_any_format(folder: &Path) -> Result<Connection, SpoolError> {
     Ok(db)
 }
 
-/// What goes into the hashes of this spool: see [`hash`](super::transactions::hash).
+/// What goes into the hashes of this spool: see [`hash`](crate::spool::hash::hash).
 pub(super) fn salt(db: &Connection) -> Result<i64, SpoolError> {
     Ok(db.query_row("SELECT value FROM counter WHERE name = 'salt'", (), |row| row.get(0))?)
 }

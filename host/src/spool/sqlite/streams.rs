@@ -7,11 +7,11 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::access::Access;
 use super::columns::{queue_id, sql_time};
 use super::schema::key;
-use super::stored;
 use super::sums::{self, RecordRow};
 use super::unit::Unit;
 use crate::message::{Append, QueueId, StreamName, Timestamp};
 use crate::spool::ledger::{Records, record_sum, record_text};
+use crate::spool::stored;
 use crate::spool::{BoxFuture, Mark, Recorded, SpoolError, Streams};
 
 /// Records that are removed in one transaction.

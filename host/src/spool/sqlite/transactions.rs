@@ -7,19 +7,20 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Row};
-use sha2::{Digest, Sha256};
 
 use super::columns::sql_time;
 use super::leases::Look;
 use super::schema::key;
+use super::sums;
 use super::unit::{Unit, release};
-use super::{stored, sums};
 use crate::message::{
     Change, Leg, MessageId, Ordinal, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey, WaitingRecord,
 };
+use crate::spool::hash::hash;
 use crate::spool::history::Charged;
 use crate::spool::ledger::Moved;
 use crate::spool::states::statement;
+use crate::spool::stored;
 use crate::spool::{Expect, Leased, SpoolError};
 
 /// Hashes in `lookup_new`: as many as fill about ten pages, so that the requests of one flush share those instead of each
@@ -333,49 +334,6 @@ pub(super) fn over(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<
     let mut query = db.prepare_cached(OVER)?;
     let ids = query.query_map((sql_time(now), limit as i64), |row| row.get(0))?;
     Ok(ids.collect::<rusqlite::Result<_>>()?)
-}
-
-/// What stands for a key in the table `lookup`. `salt` is the spool's own, in `counter`: nobody outside can choose keys
-/// that share a hash. Public for programs that fill a spool by themselves, to measure it.
-pub fn hash(salt: i64, key: &TransactionKey) -> i64 {
-    let mut digest = Sha256::new();
-    digest.update(salt.to_le_bytes());
-    match key {
-        TransactionKey::Asked {
-            peer,
-            kind,
-            transaction_id,
-        } => {
-            // A peer's name has no NUL, so what stands where is certain.
-            for text in ["asked", peer.as_str(), kind.name()] {
-                digest.update(text);
-                digest.update([0]);
-            }
-            digest.update(transaction_id.as_text());
-        }
-        TransactionKey::Repeat(number) => {
-            digest.update(b"repeat\0");
-            digest.update(number.0.to_le_bytes());
-        }
-        TransactionKey::Message { message_id } => {
-            digest.update(b"message\0");
-            digest.update(message_id.as_text());
-        }
-        TransactionKey::Received { transaction_id } => {
-            digest.update(b"received\0");
-            digest.update(transaction_id.as_text());
-        }
-        TransactionKey::Originator { peer, local_part } => {
-            for text in ["originator", peer.as_str()] {
-                digest.update(text);
-                digest.update([0]);
-            }
-            digest.update(local_part);
-        }
-    }
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest.finalize()[..8]);
-    i64::from_le_bytes(first)
 }
 
 /// The request in this column, with its sum in the next. One damaged row must not stop the others.

@@ -7,7 +7,6 @@ use super::history;
 use super::ledger;
 use super::rows::ordinals;
 use super::schema::{chunk_key, key};
-use super::stored;
 use super::streams::Numbers;
 use super::sums::{self, MessageRow};
 use super::transactions::Changed;
@@ -18,6 +17,7 @@ use crate::message::{
 use crate::spool::history::{Charged, together};
 use crate::spool::ledger::{Moved, Movement, Records};
 use crate::spool::states::statement;
+use crate::spool::stored;
 use crate::spool::{
     Acceptance, Arrival, DeliveryResult, Event, Finish, Hold, Outcome, Settlement, SpoolError, waiting,
 };

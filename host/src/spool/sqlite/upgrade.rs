@@ -10,9 +10,10 @@ use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::schema::{self, FORMAT, TABLES, broken};
-use super::{pieces, stored};
 use crate::message::{NextHop, Source};
 use crate::spool::SpoolError;
+use crate::spool::pieces;
+use crate::spool::stored;
 
 /// What is in a spool, and whether this program can use it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,14 +7,15 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::access::Access;
 use super::super::columns::{queue_id, sql_time};
+use super::super::history;
 use super::super::ledger::{self, Here};
 use super::super::schema::key;
 use super::super::unit::release;
-use super::super::{history, stored};
 use super::audit::note_change;
 use crate::message::{End, NextHop, QueueId};
 use crate::spool::ledger::Moved;
 use crate::spool::states::statement;
+use crate::spool::stored;
 use crate::spool::{By, ChangeMade, Event, Selection, SpoolError};
 
 /// Changes in one transaction at the most, and how long it may take: the relay's commits wait for it meanwhile.

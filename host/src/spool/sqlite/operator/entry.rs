@@ -4,9 +4,9 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::super::columns::{next_hop, queue_id, time};
-use super::super::stored;
 use super::super::sums::{self, MessageRow, OutgoingRow};
 use crate::message::{Envelope, QueueId, Source, Timestamp};
+use crate::spool::stored;
 use crate::spool::{QueueEntry, QueueState, SpoolError};
 
 /// What stands in the place of the reason of a damaged row, which may be anything.

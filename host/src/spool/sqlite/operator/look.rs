@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use super::super::columns::{next_hop, queue_id};
 use super::super::content::read_chunks;
 use super::super::schema::key;
-use super::super::{pieces, stored};
 use super::entry;
 use crate::message::{MessageId, NextHop, Piece, QueueId};
+use crate::spool::pieces;
 use crate::spool::states::statement;
+use crate::spool::stored;
 use crate::spool::{ContentOf, Details, Filter, QueueEntry, QueueState, SpoolError};
 
 /// Octets of a message that [`Look::show`] looks through for the end of its header.

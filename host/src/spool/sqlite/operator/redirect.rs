@@ -6,10 +6,11 @@ use super::super::access::Access;
 use super::super::columns::sql_time;
 use super::super::schema::{key, salt};
 use super::super::unit::{Counters, Unit};
-use super::super::{history, ledger, stored, transactions};
+use super::super::{history, ledger, transactions};
 use super::act::{in_turns, note, reopen, selected};
 use crate::message::{Change, NextHop, OutgoingId, PeerName, QueueId};
 use crate::spool::states::statement;
+use crate::spool::stored;
 use crate::spool::{By, Selection, SpoolError};
 
 /// See [`Operator::hold`](crate::spool::Operator::hold).

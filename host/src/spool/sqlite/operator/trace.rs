@@ -3,11 +3,12 @@
 use super::super::access::Access;
 use super::super::columns::queue_id;
 use super::super::schema::salt;
-use super::super::{history, stored, streams, sums, transactions};
+use super::super::{history, streams, sums, transactions};
 use super::look::Look;
 use crate::message::{
     BareId, MessageId, MessageType, PeerName, QueueId, StreamName, Timestamp, Transaction, TransactionKey,
 };
+use crate::spool::stored;
 use crate::spool::{By, Event, HistoryEntry, QueueEntry, SpoolError, Trace, Traces, refused};
 
 /// Requests shown at the most.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::super::{check, schema, transactions, upgrade};
+use super::super::{check, schema, upgrade};
 use super::*;
 use crate::message::{LegState, TransactionKey};
 use crate::spool::SpoolError;
@@ -407,7 +407,7 @@ fn multiply(folder: &Path, count: u32) {
             let key = TransactionKey::Message {
                 message_id: format!("copy-{copy}-{}", id - by).into(),
             };
-            let row = (transactions::hash(salt, &key), id);
+            let row = (crate::spool::hash::hash(salt, &key), id);
             db.execute("INSERT INTO lookup_new(hash, request) VALUES(?1, ?2)", row)
                 .unwrap();
         }

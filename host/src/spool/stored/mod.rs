@@ -3,11 +3,12 @@
 //! The names in here are the storage format. A field or a variant elsewhere may be renamed at will; here a name is
 //! written once, in `rename`, and stays for as long as a spool may hold it. What may be done without a new format: add a
 //! field with a default, add a variant that older rows do not have. Anything else takes a migration in
-//! [`schema`](super::schema), and new fixtures beside the old ones in `tests/fixtures`: see `docs/versions.md`.
+//! the store's schema, and new fixtures beside the old ones in `tests/fixtures`: see `docs/versions.md`.
 //!
 //! Conversions go both ways and name every field and variant, so that the compiler asks for a decision about each new
 //! one. Reading trusts what was accepted once: a rule that became stricter since must not make an old row unreadable.
 
+mod codes;
 mod envelope;
 mod history;
 mod holder;
@@ -22,6 +23,7 @@ mod tests;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(in crate::spool) use self::codes::{protocol_code, protocol_of};
 use self::envelope::StoredEnvelope;
 use self::history::{StoredEvent, StoredStep};
 use self::holder::StoredHolder;
@@ -66,12 +68,12 @@ pub(in crate::spool) fn read_event(text: &str) -> Result<Event, SpoolError> {
 }
 
 /// A message type, in the columns `kind`.
-pub(super) fn write_kind(kind: MessageType) -> &'static str {
+pub(in crate::spool) fn write_kind(kind: MessageType) -> &'static str {
     StoredKind::from(kind).word()
 }
 
 /// `None` for a word that this version does not know.
-pub(super) fn read_kind(word: &str) -> Option<MessageType> {
+pub(in crate::spool) fn read_kind(word: &str) -> Option<MessageType> {
     StoredKind::from_word(word).map(MessageType::from)
 }
 

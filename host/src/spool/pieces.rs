@@ -9,7 +9,7 @@ const VERSION: u8 = 1;
 const RECEIVED: u8 = 0;
 const NEW: u8 = 1;
 
-pub(super) fn encode(pieces: &[Piece]) -> Vec<u8> {
+pub(in crate::spool) fn encode(pieces: &[Piece]) -> Vec<u8> {
     let new: usize = pieces
         .iter()
         .map(|p| if let Piece::New(b) = p { b.len() } else { 0 })
@@ -35,7 +35,7 @@ pub(super) fn encode(pieces: &[Piece]) -> Vec<u8> {
 
 /// `None` when `stored` is not what [`encode`] writes: the row is damaged, or of another version. New octets share
 /// the buffer.
-pub(super) fn decode(stored: &Bytes) -> Option<Vec<Piece>> {
+pub(in crate::spool) fn decode(stored: &Bytes) -> Option<Vec<Piece>> {
     let mut rest = stored.clone();
     if take_octet(&mut rest)? != VERSION {
         return None;

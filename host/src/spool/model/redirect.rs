@@ -1,4 +1,4 @@
-//! Keeping back what waits, sending it elsewhere, and noting what operators change.
+//! Trying again, keeping back what waits, sending it elsewhere, and noting what operators change.
 
 use serde_json::Value;
 
@@ -7,8 +7,40 @@ use super::state::State;
 use crate::message::{Change, MessageId, PeerName, QueueId, StreamName, Timestamp};
 
 impl State {
+    /// Whether there was something to try again.
+    pub(in crate::spool) fn retry(&mut self, id: QueueId, by: &By) -> bool {
+        let Some(id) = id.destination() else {
+            let message = self.messages.get_mut(&id.message());
+            let wait = message.and_then(|message| message.hold.as_mut());
+            let Some(wait) = wait.filter(|wait| wait.due.is_some() || wait.failed) else {
+                return false;
+            };
+            if wait.failed {
+                wait.attempts = 0;
+            }
+            (wait.due, wait.failed) = (Some(by.at), false);
+            return true;
+        };
+        let Some(row) = self.outgoing.get_mut(&id) else {
+            return false;
+        };
+        let Some(peer) = row.outgoing.next_hop.peer().filter(|_| row.state != QueueState::Held) else {
+            return false;
+        };
+        *self.retries.entry(peer.clone()).or_default() += 1;
+        let waited = row.state == QueueState::Waiting;
+        if row.state == QueueState::Failed {
+            row.outgoing.attempts = 0;
+        }
+        (row.state, row.due) = (QueueState::Waiting, by.at);
+        if let Some(message) = self.messages.get_mut(&id.message).filter(|_| !waited) {
+            message.since = by.at;
+        }
+        true
+    }
+
     /// Whether it waited.
-    pub(super) fn keep_back(&mut self, id: QueueId, reason: &str) -> bool {
+    pub(in crate::spool) fn keep_back(&mut self, id: QueueId, reason: &str) -> bool {
         let Some(destination) = id.destination() else {
             let message = self.messages.get_mut(&id.message());
             let wait = message.and_then(|message| message.hold.as_mut());
@@ -28,7 +60,7 @@ impl State {
     }
 
     /// Whether it goes there now, and did not before.
-    pub(super) fn move_to(&mut self, id: QueueId, to: &PeerName, by: &By) -> bool {
+    pub(in crate::spool) fn move_to(&mut self, id: QueueId, to: &PeerName, by: &By) -> bool {
         let Some(destination) = id.destination() else {
             return false;
         };
@@ -54,21 +86,20 @@ impl State {
         true
     }
 
-    pub(super) fn note_found(&mut self, by: &By, found: usize) {
+    pub(in crate::spool) fn note_found(&mut self, by: &By, found: usize) {
         if found > 0 {
             self.note_change(by, ChangeMade::Entries(found));
         }
     }
 
-    /// A change that dies before it is durable was said to be noted all the same: nobody hears of either.
-    pub(super) fn note_change(&mut self, by: &By, made: ChangeMade<'_>) {
+    pub(in crate::spool) fn note_change(&mut self, by: &By, made: ChangeMade<'_>) {
         if let Some(noting) = &by.noting {
             self.append_to_audit(by.at, noting.entry(made));
-            noting.written();
+            self.noted.push(noting.clone());
         }
     }
 
-    pub(super) fn append_to_audit(&mut self, at: Timestamp, entry: Value) {
+    pub(in crate::spool) fn append_to_audit(&mut self, at: Timestamp, entry: Value) {
         let last = self.numbers.entry(StreamName::AUDIT).or_default();
         *last += 1;
         let record = Recorded {

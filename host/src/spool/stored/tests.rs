@@ -4,10 +4,10 @@ use super::*;
 use crate::message::{Answer, Cause, LegState, MessageId, Mode, RecipientId, ResponseState, Timestamp, Todo};
 
 /// What format 3 wrote, one row a line.
-const REQUESTS_3: &str = include_str!("../../../../../tests/fixtures/spool-3/requests.jsonl");
-const EVENTS_3: &str = include_str!("../../../../../tests/fixtures/spool-3/events.jsonl");
-const ENVELOPES_3: &str = include_str!("../../../../../tests/fixtures/spool-3/envelopes.jsonl");
-const JOURNEYS_3: &str = include_str!("../../../../../tests/fixtures/spool-3/journeys.jsonl");
+const REQUESTS_3: &str = include_str!("../../../../tests/fixtures/spool-3/requests.jsonl");
+const EVENTS_3: &str = include_str!("../../../../tests/fixtures/spool-3/events.jsonl");
+const ENVELOPES_3: &str = include_str!("../../../../tests/fixtures/spool-3/envelopes.jsonl");
+const JOURNEYS_3: &str = include_str!("../../../../tests/fixtures/spool-3/journeys.jsonl");
 
 /// Today's program writes a row of format 3 octet for octet as it was: until a field is added, which has its default.
 fn same<T>(

@@ -1,0 +1,111 @@
+//! The relays on a store, for those who watch over them.
+
+use tokio_postgres::Row;
+
+use super::connect::{Access, Link};
+use super::threads::{Threads, wait};
+use super::{life, schema};
+use crate::spool::SpoolError;
+
+/// The store as its relays see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreStatus {
+    pub format: i64,
+    /// Of the database's program.
+    pub version: String,
+    /// `synchronous_standby_names`.
+    pub standbys: String,
+    /// Standbys that have what is committed before it is answered; `None` where the user may not see it (`pg_monitor`).
+    pub in_step: Option<i64>,
+    /// `fsync`, `full_page_writes` and `synchronous_commit` are on.
+    pub flushes: bool,
+    pub relays: Vec<Member>,
+    /// Batches with records that nobody has numbered yet.
+    pub not_numbered: i64,
+}
+
+/// One relay on the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub name: String,
+    /// Its number, in the ids that it gives.
+    pub number: i16,
+    /// Seconds until others take its work over; `None` when it does not run.
+    pub lives_for: Option<i64>,
+    pub batches: i64,
+    /// Messages that it works on.
+    pub holds: i64,
+}
+
+const RELAYS: &str = "
+    SELECT n.name, n.id, w.incarnation,
+        ((w.alive_until - (extract(epoch FROM clock_timestamp()) * 1000)::int8) / 1000)::int8 AS lives_for,
+        coalesce(w.last_batch, 0) AS batches,
+        (SELECT count(*) FROM outgoing o WHERE o.owner = w.incarnation) AS holds
+    FROM node n LEFT JOIN writer w ON w.node = n.id AND NOT w.over ORDER BY n.id";
+
+const SETTINGS: &str = "
+    SELECT current_setting('server_version') AS version, current_setting('synchronous_standby_names') AS standbys,
+        current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'
+            AND current_setting('synchronous_commit') IN ('on', 'remote_apply') AS flushes,
+        (SELECT count(*) FROM batch WHERE first IS NULL) AS not_numbered,
+        (SELECT count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) FROM pg_stat_replication) AS in_step,
+        pg_has_role(current_user, 'pg_monitor', 'USAGE') OR current_setting('is_superuser') = 'on' AS may_see";
+
+/// Blocks.
+///
+/// # Errors
+/// The database cannot be reached, or has no tables.
+pub fn status(access: &Access) -> Result<StoreStatus, SpoolError> {
+    let (threads, access) = (Threads::new()?, access.clone());
+    let handle = threads.handle().ok_or(SpoolError::Closed)?;
+    wait(&handle, async move {
+        look(&access.connect("watches").await?, &access.schema).await
+    })
+}
+
+/// Ends the life of the relay of this name: it writes nothing more, and others have its work at once. Whether it lived.
+/// Blocks.
+///
+/// # Errors
+/// The database cannot be reached.
+pub fn fence(access: &Access, name: &str) -> Result<bool, SpoolError> {
+    const LIVES: &str = "
+        SELECT incarnation FROM writer WHERE NOT over AND node = (SELECT id FROM node WHERE name = $1)";
+    let (threads, access, name) = (Threads::new()?, access.clone(), name.to_owned());
+    let handle = threads.handle().ok_or(SpoolError::Closed)?;
+    wait(&handle, async move {
+        let link = access.connect("watches").await?;
+        let lives = link.rows(LIVES, &[&name]).await?;
+        for row in &lives {
+            life::end(&link, row.get(0)).await?;
+        }
+        Ok(!lives.is_empty())
+    })
+}
+
+async fn look(link: &Link, schema: &str) -> Result<StoreStatus, SpoolError> {
+    let format = schema::find(link, schema).await?;
+    let format = format.ok_or_else(|| SpoolError::Broken("the database has no tables of a relay".into()))?;
+    let settings = link.rows(SETTINGS, &[]).await?;
+    let settings = settings
+        .first()
+        .ok_or_else(|| SpoolError::Broken("no settings".into()))?;
+    let relays = link.rows(RELAYS, &[]).await?;
+    let relay = |row: &Row| Member {
+        name: row.get("name"),
+        number: row.get("id"),
+        lives_for: row.get("lives_for"),
+        batches: row.get("batches"),
+        holds: row.get("holds"),
+    };
+    Ok(StoreStatus {
+        format,
+        version: settings.get("version"),
+        standbys: settings.get("standbys"),
+        in_step: settings.get::<_, bool>("may_see").then(|| settings.get("in_step")),
+        flushes: settings.get("flushes"),
+        relays: relays.iter().map(relay).collect(),
+        not_numbered: settings.get("not_numbered"),
+    })
+}

@@ -1,0 +1,254 @@
+//! The spool on PostgreSQL: one store for several relays, that survives the loss of a machine when the database does.
+//!
+//! What every verb means is the [model](super::model)'s. Here is how its rows are locked, loaded and written, and how several
+//! relays share them.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `connect`, `threads` | connections, and the threads that drive them |
+//! | `schema`, `cluster` | the tables; the relays on them |
+//! | `facets`, `operator` | the verbs of the store |
+//! | `writer`, `batch` | the one writer of this relay: many requests, one transaction, and what became of it |
+//! | `load`, `write`, `rows` | what work reaches, out of rows and back into them |
+//! | `life`, `lease` | the relays: who lives, and who works on what |
+//! | `look`, `trace`, `content`, `streams` | what is read |
+//! | `shared` | what all of them have in hand |
+//!
+//! # Never a false receipt
+//!
+//! A receipt is given when the database has answered the commit, and has warned of nothing. PostgreSQL answers a commit whose
+//! wait for the standby was cancelled like any other, with a warning before it: such an answer, a connection that breaks,
+//! and one that says nothing for 30 s are *unknown*, and are settled by a write of their own. See `writer`.
+//!
+//! # Who may write
+//!
+//! The first statement of a batch finds this relay's row alive, under the number of this connection. Whoever ends a relay's
+//! life, or begins a new connection for it, changes that row first: a relay that was stopped and wakes up writes nothing.
+
+mod batch;
+mod cluster;
+mod connect;
+mod content;
+mod facets;
+mod lease;
+mod life;
+mod load;
+mod look;
+mod operator;
+mod rows;
+mod schema;
+mod shared;
+mod streams;
+#[cfg(test)]
+pub(in crate::spool) mod tests;
+mod threads;
+mod trace;
+mod write;
+mod writer;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::future::Future;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+pub use self::cluster::{Member, StoreStatus, fence, status};
+pub use self::connect::Access;
+use self::connect::Link;
+use self::shared::{Health, Readers, Shared};
+use self::threads::{Threads, wait};
+use self::writer::Writer;
+use super::SpoolError;
+use crate::clock::SharedClock;
+
+/// What keeps a commit when a machine is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Another machine has it before it is answered: `synchronous_standby_names`.
+    #[default]
+    Replicated,
+    /// The storage below the database, which is on several machines by itself.
+    Storage,
+    /// Nothing: what the one machine's disk loses is lost.
+    SingleMachine,
+    /// Not even a disk.
+    #[cfg(test)]
+    Careless,
+}
+
+/// What a relay, or a command, gives to the store that it opens.
+#[derive(Clone)]
+pub struct Options {
+    pub access: Access,
+    pub durability: Durability,
+    pub clock: SharedClock,
+    /// How often requests whose time is over are looked for; `None`: never.
+    pub forget: Option<Duration>,
+    /// A clock that says who lives. `None`: the database's.
+    pub alive: Option<SharedClock>,
+}
+
+/// The store in the hands of one relay, or of a command beside the relays.
+pub struct PostgresSpool {
+    shared: Arc<Shared>,
+    _threads: Threads,
+    /// The relay's own folder, held for as long as this.
+    _folder: Option<File>,
+}
+
+/// Requests that are forgotten in one commit, and the pause between two as long as there are more.
+const FORGOTTEN: i64 = 100;
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl PostgresSpool {
+    /// Opens the store for the relay of this name. One that runs under the same name is fenced: it writes nothing more.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// The database cannot be reached, has not been prepared, or is of another format.
+    pub fn open(options: Options, name: &str, folder: Option<File>) -> Result<Arc<Self>, SpoolError> {
+        Self::begin(options, Some(name.to_owned()), folder)
+    }
+
+    /// Opens the store for a command. Blocks.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn beside(options: Options) -> Result<Arc<Self>, SpoolError> {
+        Self::begin(options, None, None)
+    }
+
+    fn begin(options: Options, name: Option<String>, folder: Option<File>) -> Result<Arc<Self>, SpoolError> {
+        let threads = Threads::new()?;
+        let handle = threads.handle().ok_or(SpoolError::Closed)?;
+        let begin = begin(options, name, handle.clone());
+        Ok(Arc::new(Self {
+            shared: wait(&handle, begin)?,
+            _threads: threads,
+            _folder: folder,
+        }))
+    }
+
+    /// Connections are driven by the store's own threads, whoever waits.
+    async fn on_own_threads<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, SpoolError>> + Send + 'static,
+    ) -> Result<T, SpoolError> {
+        self.shared.handle.spawn(work).await.unwrap_or(Err(SpoolError::Closed))
+    }
+}
+
+/// Makes the tables, where there are none. Blocks.
+///
+/// # Errors
+/// The database cannot be reached, or the user may not make them.
+pub fn prepare(access: &Access) -> Result<(), SpoolError> {
+    let threads = Threads::new()?;
+    let handle = threads.handle().ok_or(SpoolError::Closed)?;
+    let access = access.clone();
+    wait(&handle, async move {
+        let link = access.connect("prepares").await?;
+        schema::make(&link, &access.schema).await
+    })
+}
+
+async fn begin(
+    options: Options,
+    name: Option<String>,
+    handle: tokio::runtime::Handle,
+) -> Result<Arc<Shared>, SpoolError> {
+    let Options {
+        access,
+        durability,
+        clock,
+        forget,
+        alive,
+    } = options;
+    let link = access.connect("writes").await?;
+    may_work(&link, &access.schema).await?;
+    let salt = link.rows("SELECT value FROM counter WHERE name = 'salt'", &[]).await?;
+    let salt = salt.first().map_or(0, |row| row.get(0));
+    let time = alive.map_or(life::Time::Database, life::Time::Given);
+    let (mut ids, mut life) = (None, None);
+    if let Some(name) = name {
+        let now = i64::try_from(clock.now().0.saturating_mul(1000)).unwrap_or(0);
+        let own = life::node(&link, &name, now).await?;
+        life = Some(life::begin(&link, Some(own.node.number()), &time).await?);
+        ids = Some(own);
+    }
+    let node = ids.as_ref().map(|ids| ids.node);
+    let (writer, asked) = mpsc::unbounded_channel();
+    let shared = Arc::new(Shared {
+        access,
+        durability,
+        clock,
+        time,
+        handle,
+        writer,
+        node,
+        salt,
+        last_id: AtomicU64::new(ids.as_ref().map_or(0, |ids| ids.last as u64)),
+        reserved: AtomicI64::new(ids.as_ref().map_or(0, |ids| ids.reserved)),
+        held: Mutex::new(HashSet::new()),
+        health: Health::default(),
+        grows: watch::Sender::new(()),
+        readers: Readers::default(),
+        returning: AtomicUsize::new(0),
+        #[cfg(test)]
+        trial: tests::Trial::default(),
+    });
+    shared.health.confirms(Instant::now());
+    let writer = Writer {
+        shared: Arc::clone(&shared),
+        asked,
+        link: Some(link),
+        life,
+        given_back: Vec::new(),
+    };
+    tokio::spawn(writer.run());
+    if let (Some(every), Some(_)) = (forget, node) {
+        tokio::spawn(keep_forgetting(Arc::clone(&shared), every));
+    }
+    Ok(shared)
+}
+
+/// Whether this program can work on these tables in this database.
+async fn may_work(link: &Link, schema: &str) -> Result<(), SpoolError> {
+    const OLDEST: i32 = 150_000;
+    let version = link
+        .rows("SELECT current_setting('server_version_num')::int4", &[])
+        .await?;
+    let version: i32 = version.first().map_or(0, |row| row.get(0));
+    if version < OLDEST {
+        let text = format!("PostgreSQL 15 or later is needed, and this is {}", version / 10_000);
+        return Err(SpoolError::Broken(text));
+    }
+    match schema::find(link, schema).await? {
+        Some(schema::FORMAT) => Ok(()),
+        Some(found) => Err(SpoolError::Broken(format!(
+            "the tables have format {found}, and this program works on format {}",
+            schema::FORMAT
+        ))),
+        None => Err(SpoolError::Broken(format!(
+            "the database has no tables in the schema {schema}: `mm4relay cluster init` makes them"
+        ))),
+    }
+}
+
+async fn keep_forgetting(shared: Arc<Shared>, every: Duration) {
+    let mut pause = every;
+    while !shared.health.is_over() {
+        tokio::time::sleep(pause).await;
+        pause = match shared.forget(FORGOTTEN).await {
+            Ok(true) => PAUSE,
+            Ok(false) => every,
+            Err(error) => {
+                tracing::warn!(%error, event = "spool-not-tidied", "old transactions are not forgotten yet");
+                every
+            }
+        };
+    }
+}

@@ -1,0 +1,129 @@
+//! The tables, and their format.
+
+use super::connect::{Link, failed};
+use crate::spool::SpoolError;
+
+/// Stands in `counter`. A later format comes by `mm4relay cluster migrate`, never by a start.
+pub(super) const FORMAT: i64 = 1;
+
+/// Octets of content in one row.
+pub(super) const CHUNK: u64 = 1 << 20;
+
+/// Ids and times are whole numbers, what nobody looks into is JSON as text: see `stored`. No triggers, no functions.
+///
+/// `owner`, wherever it stands, is the incarnation of the relay that has leased the row; `until` is when the lease ends by
+/// itself.
+const TABLES: &str = "
+    -- `format`; `salt` goes into the hashes of `lookup`; `numbering` is locked by whoever numbers records, and written, so
+    -- that it waits for the standby; `retry:PEER` counts how often an operator asked to try a peer again.
+    CREATE TABLE counter(name text PRIMARY KEY, value int8 NOT NULL) WITH (fillfactor = 10);
+
+    -- The relays by name. `ceiling`: every id that one has given is below.
+    CREATE TABLE node(id int2 PRIMARY KEY, name text NOT NULL UNIQUE, ceiling int8 NOT NULL);
+
+    -- A relay, from its start to its end: what fences it, and what became of its last batch. `epoch`: which of its
+    -- connections may write. `over`: it has ended, or was silent for too long. `node`: null for a command beside the relays.
+    CREATE TABLE writer(
+        incarnation int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY, node int2, epoch int8 NOT NULL, last_batch int8 NOT NULL,
+        alive_until int8 NOT NULL, over boolean NOT NULL) WITH (fillfactor = 10);
+    CREATE INDEX writer_alive ON writer(alive_until) WHERE NOT over;
+
+    -- `hold`, `due`, `failed`, `attempts`: see the model's `Wait`. `about`: whose history it belongs to.
+    CREATE TABLE message(
+        id int8 PRIMARY KEY, source text NOT NULL, remote text NOT NULL, helo text NOT NULL, protocol int2 NOT NULL,
+        received_at int8 NOT NULL, since int8 NOT NULL, size int8 NOT NULL, hold text, due int8, failed boolean NOT NULL,
+        attempts int4 NOT NULL, arrived boolean NOT NULL, ordinals int8 NOT NULL, about int8, envelope text NOT NULL,
+        journey text NOT NULL, holders text, past text, released int4 NOT NULL, owner int8, until int8);
+    CREATE INDEX message_held ON message(id) WHERE hold IS NOT NULL;
+    CREATE INDEX message_due ON message(due) WHERE due IS NOT NULL;
+
+    -- A picture is compressed already.
+    CREATE TABLE content(message int8 NOT NULL, place int4 NOT NULL, octets bytea NOT NULL, PRIMARY KEY(message, place));
+    ALTER TABLE content ALTER COLUMN octets SET STORAGE EXTERNAL;
+
+    -- `made`: octets that plug-ins made, in `pieces`. What a commit leases to its relay is in no index of what is due.
+    CREATE TABLE outgoing(
+        message int8 NOT NULL, ordinal int8 NOT NULL, peer text NOT NULL, state int2 NOT NULL, due int8 NOT NULL,
+        attempts int4 NOT NULL, size int8 NOT NULL, made int8 NOT NULL, reason text, expires int8, kind text,
+        repeats int4 NOT NULL, owner int8, envelope text NOT NULL, pieces bytea NOT NULL, PRIMARY KEY(message, ordinal))
+        WITH (fillfactor = 80);
+    ALTER TABLE outgoing ALTER COLUMN pieces SET STORAGE EXTERNAL;
+    CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = 0 AND owner IS NULL;
+    CREATE INDEX outgoing_waiting ON outgoing(peer, message) WHERE state = 0;
+    CREATE INDEX outgoing_expires ON outgoing(peer, expires) WHERE state = 0 AND owner IS NULL AND expires IS NOT NULL;
+    CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = 1;
+    CREATE INDEX outgoing_held ON outgoing(message) WHERE state = 3;
+
+    CREATE TABLE event(
+        id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY, message int8 NOT NULL, ordinal int8 NOT NULL, peer text NOT NULL,
+        deliveries int4 NOT NULL, repeats int4 NOT NULL, due int8 NOT NULL, attempts int4 NOT NULL, expires int8, kind text,
+        outcome text NOT NULL, envelope text NOT NULL, pieces bytea NOT NULL, owner int8, until int8);
+    ALTER TABLE event ALTER COLUMN pieces SET STORAGE EXTERNAL;
+    CREATE INDEX event_due ON event(due);
+    CREATE INDEX event_message ON event(message);
+
+    CREATE TABLE request(
+        id int8 PRIMARY KEY, due int8, forget_at int8 NOT NULL, state text NOT NULL, owner int8, until int8)
+        WITH (fillfactor = 70);
+    CREATE INDEX request_due ON request(due) WHERE due IS NOT NULL;
+    CREATE INDEX request_forget ON request(forget_at);
+    CREATE TABLE lookup(hash int8 NOT NULL, request int8 NOT NULL, PRIMARY KEY(hash, request));
+
+    -- Locked by whoever opens a request, so that of two copies that come to two relays one is committed before the other
+    -- is looked at. Holds nothing.
+    CREATE TABLE copy_of(hash int8 PRIMARY KEY);
+
+    -- Everybody who was ever asked.
+    CREATE TABLE asked(peer text PRIMARY KEY);
+
+    -- `batch`: numbers in `event` are places in it.
+    CREATE TABLE history(
+        request int8 NOT NULL, place int4 NOT NULL, at int8 NOT NULL, event text NOT NULL, batch int8 NOT NULL,
+        PRIMARY KEY(request, place));
+
+    -- A null value is none: the row is there to be locked.
+    CREATE TABLE kv(plugin text NOT NULL, key text NOT NULL, value bytea, PRIMARY KEY(plugin, key));
+
+    -- What a commit appended to a stream. `first` is the number of the first record, given after the commit, in the order of
+    -- the ids: see `streams`.
+    CREATE SEQUENCE batch_id;
+    CREATE TABLE batch(
+        id int8 NOT NULL, stream text NOT NULL, at int8 NOT NULL, records int4 NOT NULL, first int8, PRIMARY KEY(id, stream));
+    CREATE INDEX batch_open ON batch(id) WHERE first IS NULL;
+    CREATE INDEX batch_first ON batch(stream, first);
+    CREATE TABLE record(
+        batch int8 NOT NULL, stream text NOT NULL, place int4 NOT NULL, message int8 NOT NULL, ordinal int8 NOT NULL,
+        recorded_at int8 NOT NULL, plugin text NOT NULL, version text NOT NULL, record text NOT NULL,
+        PRIMARY KEY(batch, stream, place));
+    CREATE TABLE stream(name text PRIMARY KEY, last int8 NOT NULL) WITH (fillfactor = 10);
+    CREATE TABLE mark(
+        stream text NOT NULL, reader text NOT NULL, sequence int8 NOT NULL, file int8 NOT NULL, PRIMARY KEY(stream, reader));
+
+    INSERT INTO counter SELECT 'salt', (random() * 9e18)::int8 UNION ALL SELECT 'numbering', 0;
+";
+
+/// Makes the tables, in a schema of their own. Nothing happens when they are there.
+pub(super) async fn make(link: &Link, schema: &str) -> Result<(), SpoolError> {
+    if find(link, schema).await?.is_some() {
+        return Ok(());
+    }
+    let schema = format!("\"{}\"", schema.replace('"', "\"\""));
+    let all = format!(
+        "BEGIN; CREATE SCHEMA {schema}; SET LOCAL search_path = {schema}; {TABLES}
+         INSERT INTO counter VALUES('format', {FORMAT}); COMMIT"
+    );
+    let made = link.client.batch_execute(&all).await;
+    made.map_err(|error| failed(&error))
+}
+
+/// The format of the tables; `None` when there are none.
+pub(super) async fn find(link: &Link, schema: &str) -> Result<Option<i64>, SpoolError> {
+    const THERE: &str = "SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'counter'";
+    if link.rows(THERE, &[&schema]).await?.is_empty() {
+        return Ok(None);
+    }
+    let found = link
+        .rows("SELECT value FROM counter WHERE name = 'format'", &[])
+        .await?;
+    Ok(found.first().map(|row| row.get(0)))
+}

@@ -1,0 +1,217 @@
+//! What everybody who works on the store has in hand: the way to the writer, connections to read with, and what is known of
+//! the store's health.
+
+use std::collections::HashSet;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use super::connect::{Access, Link};
+use super::lease::{Found, Wanted};
+use super::{Durability, life};
+use crate::clock::SharedClock;
+use crate::spool::model::{Made, Work};
+use crate::spool::{LEASE, Leased, Node, Room, SpoolError};
+
+/// A batch that is not confirmed after this long means that the store is away.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// A relay that has confirmed nothing for this long begins nothing: before others may have its work.
+const SILENT: Duration = Duration::from_secs(LEASE.as_secs() / 2);
+
+/// Connections to read with.
+const READERS: usize = 4;
+
+/// Where the answer goes.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
+
+/// What the writer is asked.
+pub(super) enum Asked {
+    Work(Box<Work>, Reply<Made>),
+    Lease(Wanted, usize, Reply<Found>),
+    GiveBack(Leased),
+    /// To say that this relay lives.
+    Beat(Reply<()>),
+    Close(oneshot::Sender<()>),
+}
+
+pub(super) struct Shared {
+    pub(super) access: Access,
+    pub(super) durability: Durability,
+    pub(super) clock: SharedClock,
+    pub(super) time: life::Time,
+    pub(super) handle: Handle,
+    pub(super) writer: UnboundedSender<Asked>,
+    /// `None`: a command beside the relays.
+    pub(super) node: Option<Node>,
+    pub(super) salt: i64,
+    pub(super) last_id: AtomicU64,
+    /// Ids below are reserved for this relay.
+    pub(super) reserved: AtomicI64,
+    /// What this relay works on.
+    pub(super) held: Mutex<HashSet<Leased>>,
+    pub(super) health: Health,
+    pub(super) grows: watch::Sender<()>,
+    pub(super) readers: Readers,
+    /// Leases that are given back, and not in the store yet.
+    pub(super) returning: AtomicUsize,
+    #[cfg(test)]
+    pub(super) trial: super::tests::Trial,
+}
+
+/// Connections that nobody reads with now, and how many there may be.
+pub(super) struct Readers {
+    free: Arc<Semaphore>,
+    idle: Mutex<Vec<Arc<Link>>>,
+}
+
+/// What is known of the store.
+#[derive(Default)]
+pub(super) struct Health(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// When the last batch began that was confirmed.
+    confirmed: Option<Instant>,
+    /// Since when one is under way.
+    begun: Option<Instant>,
+    trouble: Option<String>,
+    failures: u64,
+    over: bool,
+}
+
+/// A connection to read with, until it is dropped.
+pub(super) struct Reader {
+    link: Arc<Link>,
+    shared: Arc<Shared>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Shared {
+    pub(super) async fn reader(self: &Arc<Self>) -> Result<Reader, SpoolError> {
+        let permit = Arc::clone(&self.readers.free)
+            .acquire_owned()
+            .await
+            .map_err(|_| SpoolError::Closed)?;
+        let idle = locked(&self.readers.idle).pop().filter(|link| !link.client.is_closed());
+        let link = match idle {
+            Some(link) => link,
+            None => Arc::new(self.access.connect("reads").await?),
+        };
+        Ok(Reader {
+            link,
+            shared: Arc::clone(self),
+            _permit: permit,
+        })
+    }
+
+    pub(super) async fn work(&self, work: Work) -> Result<Made, SpoolError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Asked::Work(Box::new(work), reply))?;
+        answer.await.unwrap_or(Err(SpoolError::Closed))
+    }
+
+    /// Whether what was committed on this connection may not be where it was to be.
+    pub(super) fn is_in_doubt(&self, link: &Link) -> bool {
+        #[cfg(test)]
+        if self.trial.lies(super::tests::Liar::HearsNoWarning) {
+            return false;
+        }
+        link.is_in_doubt()
+    }
+
+    pub(super) fn ask(&self, asked: Asked) -> Result<(), SpoolError> {
+        self.writer.send(asked).map_err(|_| SpoolError::Closed)
+    }
+
+    pub(super) fn held(&self) -> MutexGuard<'_, HashSet<Leased>> {
+        locked(&self.held)
+    }
+}
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(READERS)),
+            idle: Mutex::default(),
+        }
+    }
+}
+
+impl Health {
+    pub(super) fn begins(&self) {
+        let mut known = locked(&self.0);
+        known.begun = known.begun.or(Some(Instant::now()));
+    }
+
+    /// A batch that began then is durable.
+    pub(super) fn confirms(&self, begun: Instant) {
+        let mut known = locked(&self.0);
+        (known.confirmed, known.begun, known.trouble) = (Some(begun), None, None);
+    }
+
+    pub(super) fn fails(&self, error: &SpoolError) {
+        let mut known = locked(&self.0);
+        if known.trouble.is_none() {
+            tracing::error!(%error, event = "store-away", "the store cannot be written: messages are refused until it can");
+        }
+        known.failures += 1;
+        (known.trouble, known.begun) = (Some(error.to_string()), None);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        locked(&self.0).over
+    }
+
+    pub(super) fn ends(&self) {
+        locked(&self.0).over = true;
+    }
+
+    pub(super) fn failures(&self) -> u64 {
+        locked(&self.0).failures
+    }
+
+    pub(super) fn room(&self) -> Room {
+        let known = locked(&self.0);
+        let since = |then: Option<Instant>| then.map_or(Duration::ZERO, |then| then.elapsed());
+        if known.over || since(known.confirmed) > SILENT {
+            return Room::None;
+        }
+        match known.trouble.is_some() || since(known.begun) > SLOW {
+            true => Room::Low,
+            false => Room::Ample,
+        }
+    }
+
+    pub(super) fn trouble(&self) -> Option<String> {
+        let known = locked(&self.0);
+        let slow = known.begun.filter(|begun| begun.elapsed() > SLOW);
+        let waits = |begun: Instant| format!("a commit has waited for {} s", begun.elapsed().as_secs());
+        known.trouble.clone().or_else(|| slow.map(waits))
+    }
+}
+
+impl Deref for Reader {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if !self.link.client.is_closed() && !self.link.is_in_doubt() {
+            locked(&self.shared.readers.idle).push(Arc::clone(&self.link));
+        }
+    }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}

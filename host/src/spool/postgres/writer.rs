@@ -1,0 +1,372 @@
+//! The one task that writes for this relay: what is asked while a batch is under way shares the next one.
+//!
+//! A batch is in the store, or it is not, or nobody knows: the connection broke while it was committed, no answer came, or
+//! the server warned (a cancelled wait for a standby is answered like a commit). Then nobody is told anything until the
+//! store itself has said which: see [`life::settle`].
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::batch::{Batch, Ended};
+use super::connect::Link;
+use super::lease::{Found, Wanted};
+use super::life::{self, Life};
+use super::shared::{Asked, Reply, Shared};
+use crate::spool::model::{Made, Work};
+use crate::spool::{Leased, SpoolError};
+
+/// Work in one batch, at the most, and octets of messages.
+const MOST: usize = 128;
+const MOST_OCTETS: u64 = 8 << 20;
+
+/// How long one batch may take before the connection is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two looks at a store that does not answer.
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) asked: UnboundedReceiver<Asked>,
+    pub(super) link: Option<Link>,
+    /// `None`: a command that has not written yet.
+    pub(super) life: Option<Life>,
+    /// What is to be given back with the next batch.
+    pub(super) given_back: Vec<Leased>,
+}
+
+/// What was asked, and whoever waits.
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) works: Vec<(Box<Work>, Reply<Made>)>,
+    pub(super) leases: Vec<(Wanted, usize, Reply<Found>)>,
+    beats: Vec<Reply<()>>,
+    closes: Option<oneshot::Sender<()>>,
+    octets: u64,
+}
+
+impl Writer {
+    pub(super) async fn run(mut self) {
+        while let Some(first) = self.asked.recv().await {
+            let mut queue = Queue::default();
+            self.take(&mut queue, first);
+            while queue.has_room() {
+                match self.asked.try_recv() {
+                    Ok(next) => self.take(&mut queue, next),
+                    Err(_) => break,
+                }
+            }
+            let closes = queue.closes.take();
+            if self.carry(queue).await.is_break() {
+                break;
+            }
+            if let Some(reply) = closes {
+                self.end().await;
+                let _ = reply.send(());
+                break;
+            }
+        }
+        self.shared.health.ends();
+    }
+
+    fn take(&mut self, queue: &mut Queue, asked: Asked) {
+        match asked {
+            Asked::Work(work, reply) => {
+                if let Work::Accept(acceptance) = &*work {
+                    queue.octets += acceptance.content.size();
+                }
+                queue.works.push((work, reply));
+            }
+            Asked::Lease(wanted, limit, reply) => queue.leases.push((wanted, limit, reply)),
+            Asked::GiveBack(leased) => self.given_back.push(leased),
+            Asked::Beat(reply) => queue.beats.push(reply),
+            Asked::Close(reply) => queue.closes = Some(reply),
+        }
+    }
+
+    /// One batch, until it is known what became of it. Breaks when the program is to die here, in a test.
+    async fn carry(&mut self, mut queue: Queue) -> std::ops::ControlFlow<()> {
+        queue.works.retain(|(_, reply)| !reply.is_closed());
+        queue.leases.retain(|(.., reply)| !reply.is_closed());
+        if queue.is_empty() && self.given_back.is_empty() {
+            return std::ops::ControlFlow::Continue(());
+        }
+        match self.commit(&queue).await {
+            Ended::In(batch) => self.answer(queue, batch),
+            Ended::Lapsed => self.lapse(queue),
+            Ended::Out(error) if queue.works.len() > 1 && error.is_of_one() => {
+                // One of them is at fault, and its neighbours are not.
+                let Queue {
+                    works, leases, beats, ..
+                } = queue;
+                for work in works {
+                    let alone = Queue {
+                        works: vec![work],
+                        ..Queue::default()
+                    };
+                    if Box::pin(self.carry(alone)).await.is_break() {
+                        return std::ops::ControlFlow::Break(());
+                    }
+                }
+                let rest = Queue {
+                    leases,
+                    beats,
+                    ..Queue::default()
+                };
+                return Box::pin(self.carry(rest)).await;
+            }
+            Ended::Out(error) => queue.fail(&error),
+            #[cfg(test)]
+            Ended::Died => return std::ops::ControlFlow::Break(()),
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Asks until the store has said what became of the batch.
+    async fn commit(&mut self, queue: &Queue) -> Ended {
+        self.shared.health.begins();
+        let mut tries = 0;
+        loop {
+            let begun = Instant::now();
+            let ended = match timeout(PATIENCE, self.connected()).await {
+                Ok(Ok(())) => self.attempt(queue).await,
+                Ok(Err(error)) => Err(error),
+                Err(_) => Err(SpoolError::Away("it does not answer".into())),
+            };
+            match ended {
+                Ok(Ended::In(batch)) => {
+                    self.shared.health.confirms(begun);
+                    return Ended::In(batch);
+                }
+                Ok(other) => return other,
+                // Two relays waited for each other, or the connection had been closed meanwhile.
+                Err(SpoolError::Away(_)) if tries < 2 => tries += 1,
+                Err(SpoolError::Lapsed) => return Ended::Lapsed,
+                Err(error) => {
+                    if !error.is_of_one() {
+                        self.shared.health.fails(&error);
+                    }
+                    return Ended::Out(error);
+                }
+            }
+        }
+    }
+
+    /// Once; an error means that nothing of it is in the store.
+    async fn attempt(&mut self, queue: &Queue) -> Result<Ended, SpoolError> {
+        let (Some(link), Some(life)) = (&self.link, &mut self.life) else {
+            return Err(SpoolError::Away("there is no connection".into()));
+        };
+        let mut batch = Batch::new(&self.shared, link, *life);
+        let done = match timeout(PATIENCE, batch.prepare(queue, &self.given_back)).await {
+            Ok(done) => done,
+            Err(_) => Err(SpoolError::Away("it does not answer".into())),
+        };
+        if let Err(error) = done {
+            if timeout(PAUSE, link.say("ROLLBACK")).await.is_err() || link.client.is_closed() || link.is_in_doubt() {
+                self.link = None;
+            }
+            return match error {
+                SpoolError::Lapsed => Ok(Ended::Lapsed),
+                error => Err(error),
+            };
+        }
+        let made = batch.made;
+        #[cfg(test)]
+        if let Some(durable) = self.shared.trial.dies() {
+            if durable {
+                let _ = link.say("COMMIT").await;
+            }
+            return Ok(Ended::Died);
+        }
+        let committed = timeout(PATIENCE, link.say("COMMIT")).await;
+        if matches!(committed, Ok(Ok(()))) && !self.shared.is_in_doubt(link) {
+            life.last_batch += 1;
+            return Ok(Ended::In(made));
+        }
+        let error = committed.map_or_else(
+            |_| "no answer".into(),
+            |said| said.err().map_or("a warning".into(), |e| e.to_string()),
+        );
+        tracing::warn!(
+            event = "commit-unknown",
+            "whether a commit is in the store is not known ({error}): it is asked"
+        );
+        self.link = None;
+        match self.settle().await? {
+            true => Ok(Ended::In(made)),
+            false => Err(SpoolError::Away("the connection broke before the commit".into())),
+        }
+    }
+
+    /// Whether the batch that was committed last is in the store. Goes on until the store has said so.
+    async fn settle(&mut self) -> Result<bool, SpoolError> {
+        let Some(life) = self.life else {
+            return Ok(false);
+        };
+        loop {
+            match timeout(PATIENCE, self.settle_once(&life)).await {
+                Ok(Ok(Some((link, settled)))) => {
+                    self.link = Some(link);
+                    let is_in = settled.last_batch > life.last_batch;
+                    self.life = Some(settled);
+                    tracing::info!(
+                        event = "commit-known",
+                        is_in,
+                        "the store has said what became of the commit"
+                    );
+                    return Ok(is_in);
+                }
+                Ok(Ok(None)) => return Err(SpoolError::Lapsed),
+                Ok(Err(error)) => self.shared.health.fails(&error),
+                Err(_) => {}
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn settle_once(&self, life: &Life) -> Result<Option<(Link, Life)>, SpoolError> {
+        let link = self.shared.access.connect("writes").await?;
+        let Some((settled, _)) = life::settle(&link, life).await? else {
+            return Ok(None);
+        };
+        match link.is_in_doubt() {
+            // That commit may be as unknown as the other.
+            true => Err(SpoolError::Away("the database cancels waits for its standby".into())),
+            false => Ok(Some((link, settled))),
+        }
+    }
+
+    async fn connected(&mut self) -> Result<(), SpoolError> {
+        if self
+            .link
+            .as_ref()
+            .is_none_or(|link| link.client.is_closed() || link.is_in_doubt())
+        {
+            self.link = None;
+            self.link = Some(self.shared.access.connect("writes").await?);
+        }
+        if let (None, Some(link)) = (self.life, &self.link) {
+            let begun = life::begin(link, None, &self.shared.time).await?;
+            self.life = Some(begun);
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, queue: Queue, batch: super::batch::Results) {
+        let mut lost = Vec::new();
+        for ((work, reply), made) in queue.works.into_iter().zip(batch.works) {
+            let born = match made {
+                Ok(_) => born(&work),
+                Err(_) => Vec::new(),
+            };
+            self.shared.held().extend(&born);
+            // Whoever asked has gone: nobody works on it.
+            if reply.send(made).is_err() {
+                lost.extend(born);
+            }
+        }
+        for ((.., reply), found) in queue.leases.into_iter().zip(batch.found) {
+            let leased = found.leased();
+            self.shared.held().extend(&leased);
+            if reply.send(Ok(found)).is_err() {
+                lost.extend(leased);
+            }
+        }
+        for reply in queue.beats {
+            let _ = reply.send(Ok(()));
+        }
+        for leased in &lost {
+            self.shared.held().remove(leased);
+        }
+        batch.noted.iter().for_each(crate::spool::Noting::written);
+        self.shared.returning.fetch_sub(self.given_back.len(), SeqCst);
+        self.shared.returning.fetch_add(lost.len(), SeqCst);
+        self.given_back = lost;
+        if let Some(reserved) = batch.reserved {
+            self.shared.reserved.store(reserved, SeqCst);
+        }
+        if batch.grown {
+            self.shared.grows.send_replace(());
+        }
+    }
+
+    /// Others have what this relay had. Nothing of what was asked happens.
+    fn lapse(&mut self, queue: Queue) {
+        self.shared.held().clear();
+        self.shared.returning.fetch_sub(self.given_back.len(), SeqCst);
+        self.given_back.clear();
+        if self.shared.node.is_none() {
+            // A command begins anew with whatever it writes next.
+            self.life = None;
+        } else {
+            self.shared.health.ends();
+        }
+        queue.fail(&SpoolError::Lapsed);
+    }
+
+    async fn end(&mut self) {
+        self.shared.held().clear();
+        if let (Ok(Ok(())), Some(life), Some(link)) =
+            (timeout(PAUSE * 4, self.connected()).await, self.life, &self.link)
+        {
+            let ended = timeout(PATIENCE, life::end(link, life.incarnation)).await;
+            if let Ok(Err(error)) = ended {
+                tracing::warn!(%error, event = "leases-not-ended", "others take this relay's work over in a minute only");
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn has_room(&self) -> bool {
+        self.closes.is_none() && self.works.len() + self.leases.len() < MOST && self.octets < MOST_OCTETS
+    }
+
+    fn is_empty(&self) -> bool {
+        self.works.is_empty() && self.leases.is_empty() && self.beats.is_empty()
+    }
+
+    fn fail(self, error: &SpoolError) {
+        for (work, reply) in self.works {
+            let error = match (&*work, error) {
+                (Work::Record(outcome), SpoolError::Lapsed) => SpoolError::NotOurs(Leased::Outgoing(outcome.id)),
+                (_, error) => error.clone(),
+            };
+            let _ = reply.send(Err(error));
+        }
+        for (.., reply) in self.leases {
+            let _ = reply.send(Err(error.clone()));
+        }
+        for reply in self.beats {
+            let _ = reply.send(Err(error.clone()));
+        }
+    }
+}
+
+impl SpoolError {
+    /// Whether one piece of work is at fault, and not the store.
+    fn is_of_one(&self) -> bool {
+        matches!(self, Self::Unfit(_) | Self::Broken(_) | Self::Damaged(_))
+    }
+}
+
+/// What a commit leases to whoever commits it.
+fn born(work: &Work) -> Vec<Leased> {
+    use crate::spool::Finish;
+    let acceptance = match work {
+        Work::Accept(acceptance) => acceptance,
+        Work::Finish(_, Finish::Done(acceptance)) => acceptance,
+        _ => return Vec::new(),
+    };
+    acceptance
+        .outgoing
+        .iter()
+        .map(|outgoing| Leased::Outgoing(outgoing.id))
+        .collect()
+}
