@@ -113,6 +113,8 @@ fn the_example_configuration_in_the_docs_is_right() {
     ] {
         std::fs::copy(from, folder.path().join("tls").join(to)).unwrap();
     }
+    std::fs::create_dir(folder.path().join("secrets")).unwrap();
+    std::fs::write(folder.path().join("secrets/operator-b"), "a password\n").unwrap();
     let samples = folder.path().join("plugins/samples");
     std::fs::create_dir(&samples).unwrap();
     let copied = std::process::Command::new("cp")
