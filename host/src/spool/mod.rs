@@ -49,6 +49,7 @@ mod hash;
 mod history;
 mod hold;
 mod ids;
+mod leased;
 mod leases;
 pub mod ledger;
 #[cfg(test)]
@@ -81,7 +82,8 @@ pub use future::BoxFuture;
 pub use history::{Arrival, Event, HistoryEntry};
 pub use hold::{Finish, GoesOn, Hold, Unfinished};
 pub use ids::Node;
-pub use leases::{Expect, LEASE, Leased, Leases};
+pub use leased::Leased;
+pub use leases::{Expect, LEASE, Leases};
 pub use noting::{ChangeMade, Noting};
 pub use open::{
     Database, Hand, Options, is_in_use, is_there, open, open_beside, open_shared, open_shared_beside, prepare_shared,

@@ -7,14 +7,15 @@ use bytes::Bytes;
 
 use super::Durability;
 use super::connect::Link;
-use super::lease::{Asker, Found, give_back};
+use super::lease::{Asker, give_back};
 use super::life::{self, ID_RESERVE, Life};
 use super::load::{Snapshot, load};
+use super::queue::Queue;
 use super::rows::{sql_id, sql_time};
 use super::schema::CHUNK;
 use super::shared::Shared;
+use super::wanted::Found;
 use super::write::{Stamp, content, writes};
-use super::writer::Queue;
 use crate::message::{Content, MessageId};
 use crate::spool::model::{Made, Reach, Work};
 use crate::spool::{Leased, Noting, SpoolError};

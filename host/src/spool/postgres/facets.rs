@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::content::Stored;
-use super::lease::{Found, Wanted};
 use super::rows::{sql_id, time};
 use super::shared::Asked;
+use super::wanted::{Found, Wanted};
 use super::{PostgresSpool, look, trace};
 use crate::message::{
     Content, MessageId, Outgoing, PeerName, Timestamp, Transaction, TransactionChange, TransactionKey,

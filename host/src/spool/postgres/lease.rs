@@ -9,40 +9,10 @@ use super::connect::Link;
 use super::content::Stored;
 use super::rows::{self, message_id, sql_id, sql_time, time};
 use super::shared::Shared;
-use crate::message::{Incoming, MessageId, Ordinal, Outgoing, PeerName, Rope, Timestamp, Transaction};
+use super::wanted::{Found, Wanted};
+use crate::message::{Incoming, MessageId, Ordinal, Outgoing, Rope, Timestamp};
+use crate::spool::states::statement;
 use crate::spool::{Leased, PendingEvent, SpoolError, Unfinished, pieces, stored};
-
-/// What is asked for.
-#[derive(Clone, Debug)]
-pub(super) enum Wanted {
-    Due {
-        peer: PeerName,
-        now: Timestamp,
-    },
-    Overdue {
-        peer: PeerName,
-        now: Timestamp,
-        aged: Timestamp,
-    },
-    Unfinished {
-        now: Timestamp,
-    },
-    Requests {
-        now: Timestamp,
-    },
-    Events {
-        now: Timestamp,
-    },
-}
-
-/// What was found.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) outgoing: Vec<Outgoing>,
-    pub(super) unfinished: Vec<Unfinished>,
-    pub(super) requests: Vec<Transaction>,
-    pub(super) events: Vec<PendingEvent>,
-}
 
 /// Who asks, and when.
 pub(super) struct Asker<'a> {
@@ -52,10 +22,10 @@ pub(super) struct Asker<'a> {
     pub(super) limit: i64,
 }
 
-const DUE: &str = "
+const DUE: &str = statement!("
     WITH free AS (
         SELECT message, ordinal, due, made FROM outgoing
-        WHERE state = 0 AND owner IS NULL AND peer = $1 AND due <= $2
+        WHERE state = {waiting} AND owner IS NULL AND peer = $1 AND due <= $2
         ORDER BY due, message, ordinal LIMIT $3 FOR UPDATE SKIP LOCKED),
     picked AS (
         SELECT message, ordinal FROM (
@@ -64,24 +34,24 @@ const DUE: &str = "
     UPDATE outgoing o SET owner = $4 FROM picked p, message m
     WHERE o.message = p.message AND o.ordinal = p.ordinal AND m.id = p.message
     RETURNING o.message, o.ordinal, o.peer, o.due, o.attempts AS tries, o.reason, o.expires, o.kind, o.repeats, o.envelope,
-        o.pieces, m.source, m.since, m.size";
+        o.pieces, m.source, m.since, m.size");
 
 /// Ids say when a message was received, in microseconds; its age may count from later.
-const OVERDUE: &str = "
+const OVERDUE: &str = statement!("
     WITH over AS (
         SELECT message, ordinal FROM outgoing
-        WHERE state = 0 AND owner IS NULL AND peer = $1 AND expires <= $2
+        WHERE state = {waiting} AND owner IS NULL AND peer = $1 AND expires <= $2
         UNION
         SELECT o.message, o.ordinal FROM outgoing o JOIN message m ON m.id = o.message
-        WHERE o.state = 0 AND o.owner IS NULL AND o.peer = $1 AND o.message < $5 AND m.since <= $6
+        WHERE o.state = {waiting} AND o.owner IS NULL AND o.peer = $1 AND o.message < $5 AND m.since <= $6
         LIMIT $3),
     picked AS (
         SELECT o.message, o.ordinal FROM outgoing o JOIN over USING (message, ordinal)
-        WHERE o.state = 0 AND o.owner IS NULL FOR UPDATE OF o SKIP LOCKED)
+        WHERE o.state = {waiting} AND o.owner IS NULL FOR UPDATE OF o SKIP LOCKED)
     UPDATE outgoing o SET owner = $4 FROM picked p, message m
     WHERE o.message = p.message AND o.ordinal = p.ordinal AND m.id = p.message
     RETURNING o.message, o.ordinal, o.peer, o.due, o.attempts AS tries, o.reason, o.expires, o.kind, o.repeats, o.envelope,
-        o.pieces, m.source, m.since, m.size";
+        o.pieces, m.source, m.since, m.size");
 
 const UNFINISHED: &str = "
     WITH picked AS (
@@ -205,16 +175,6 @@ impl Asker<'_> {
 
     fn content(&self, id: MessageId, row: &Row) -> crate::message::Content {
         Stored::content(self.shared, id, row.get::<_, i64>("size") as u64)
-    }
-}
-
-impl Found {
-    pub(super) fn leased(&self) -> Vec<Leased> {
-        let outgoing = self.outgoing.iter().map(|of| Leased::Outgoing(of.id));
-        let unfinished = self.unfinished.iter().map(|of| Leased::Unfinished(of.incoming.id));
-        let requests = self.requests.iter().map(|of| Leased::Request(of.id));
-        let events = self.events.iter().map(|of| Leased::Event(of.id));
-        outgoing.chain(unfinished).chain(requests).chain(events).collect()
     }
 }
 

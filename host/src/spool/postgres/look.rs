@@ -9,6 +9,7 @@ use super::connect::Link;
 use super::content::read;
 use super::rows::{self, next_hop, queue_id, sql_id, time};
 use crate::message::{MessageId, NextHop, OutgoingId, PeerName, Piece, QueueId, Timestamp, Transaction};
+use crate::spool::states::statement;
 use crate::spool::{
     ContentOf, Depths, Details, Filter, QueueEntry, QueueState, SpoolError, StoredValue, pieces, stored,
 };
@@ -41,8 +42,9 @@ pub(super) async fn list(link: &Link, filter: &Filter) -> Result<Vec<QueueEntry>
     });
     // Each of these states is in an index of its own.
     static HELD: LazyLock<String> = LazyLock::new(|| {
+        let held = QueueState::Held.code();
         format!(
-            "{DESTINATION} WHERE (o.message, o.ordinal) > ($1, $2) AND o.state = 3 AND ($3::text IS NULL OR o.peer = $3)
+            "{DESTINATION} WHERE (o.message, o.ordinal) > ($1, $2) AND o.state = {held} AND ($3::text IS NULL OR o.peer = $3)
              ORDER BY o.message, o.ordinal LIMIT $4"
         )
     });
@@ -173,18 +175,19 @@ async fn part(link: &Link, message: MessageId, pieces: Vec<Piece>, from: u64, mo
 }
 
 /// Steps from peer to peer through an index, as cheap for a million as for one.
-const PEERS: &str = "
+const PEERS: &str = statement!("
     WITH RECURSIVE peers(peer) AS (
-        SELECT min(peer) FROM outgoing WHERE state = 0
+        SELECT min(peer) FROM outgoing WHERE state = {waiting}
         UNION ALL
-        SELECT (SELECT min(peer) FROM outgoing WHERE state = 0 AND peer > peers.peer) FROM peers WHERE peers.peer IS NOT NULL)
-    SELECT peer FROM peers WHERE peer IS NOT NULL";
+        SELECT (SELECT min(peer) FROM outgoing WHERE state = {waiting} AND peer > peers.peer) FROM peers WHERE peers.peer IS NOT NULL)
+    SELECT peer FROM peers WHERE peer IS NOT NULL");
 
 /// When the earliest that nobody has is due, for each peer.
 pub(super) async fn next_due(link: &Link) -> Result<Vec<(PeerName, Timestamp)>, SpoolError> {
     static DUE: LazyLock<String> = LazyLock::new(|| {
+        let waiting = QueueState::Waiting.code();
         format!(
-            "SELECT p.peer, (SELECT min(due) FROM outgoing o WHERE o.state = 0 AND o.owner IS NULL AND o.peer = p.peer) AS due
+            "SELECT p.peer, (SELECT min(due) FROM outgoing o WHERE o.state = {waiting} AND o.owner IS NULL AND o.peer = p.peer) AS due
              FROM ({PEERS}) p"
         )
     });
@@ -197,9 +200,10 @@ pub(super) async fn next_due(link: &Link) -> Result<Vec<(PeerName, Timestamp)>, 
 
 pub(super) async fn waiting_since(link: &Link, before: MessageId) -> Result<Vec<NextHop>, SpoolError> {
     static SINCE: LazyLock<String> = LazyLock::new(|| {
+        let waiting = QueueState::Waiting.code();
         format!(
             "SELECT p.peer FROM ({PEERS}) p
-             WHERE EXISTS (SELECT 1 FROM outgoing o WHERE o.state = 0 AND o.peer = p.peer AND o.message < $1)"
+             WHERE EXISTS (SELECT 1 FROM outgoing o WHERE o.state = {waiting} AND o.peer = p.peer AND o.message < $1)"
         )
     });
     let found = link.rows(&SINCE, &[&sql_id(before)]).await?;
@@ -228,10 +232,12 @@ pub(super) async fn retries_asked(link: &Link) -> Result<Vec<(PeerName, u64)>, S
 }
 
 pub(super) async fn of_peer(link: &Link, peer: &PeerName, state: QueueState) -> Result<Vec<QueueId>, SpoolError> {
-    const WAITING: &str =
-        "SELECT message, ordinal FROM outgoing WHERE peer = $1 AND state = 0 ORDER BY message, ordinal";
-    const FAILED: &str =
-        "SELECT message, ordinal FROM outgoing WHERE peer = $1 AND state = 1 ORDER BY message, ordinal";
+    const WAITING: &str = statement!(
+        "SELECT message, ordinal FROM outgoing WHERE peer = $1 AND state = {waiting} ORDER BY message, ordinal"
+    );
+    const FAILED: &str = statement!(
+        "SELECT message, ordinal FROM outgoing WHERE peer = $1 AND state = {failed} ORDER BY message, ordinal"
+    );
     let sql = match state {
         QueueState::Failed => FAILED,
         _ => WAITING,

@@ -35,6 +35,7 @@ mod life;
 mod load;
 mod look;
 mod operator;
+mod queue;
 mod rows;
 mod schema;
 mod shared;
@@ -43,6 +44,7 @@ mod streams;
 pub(in crate::spool) mod tests;
 mod threads;
 mod trace;
+mod wanted;
 mod write;
 mod writer;
 

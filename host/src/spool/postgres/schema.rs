@@ -2,6 +2,7 @@
 
 use super::connect::{Link, failed};
 use crate::spool::SpoolError;
+use crate::spool::states::statement;
 
 /// Stands in `counter`. A later format comes by `mm4relay cluster migrate`, never by a start.
 pub(super) const FORMAT: i64 = 1;
@@ -13,7 +14,7 @@ pub(super) const CHUNK: u64 = 1 << 20;
 ///
 /// `owner`, wherever it stands, is the incarnation of the relay that has leased the row; `until` is when the lease ends by
 /// itself.
-const TABLES: &str = "
+const TABLES: &str = statement!("
     -- `format`; `salt` goes into the hashes of `lookup`; `numbering` is locked by whoever numbers records, and written, so
     -- that it waits for the standby; `retry:PEER` counts how often an operator asked to try a peer again.
     CREATE TABLE counter(name text PRIMARY KEY, value int8 NOT NULL) WITH (fillfactor = 10);
@@ -48,11 +49,11 @@ const TABLES: &str = "
         repeats int4 NOT NULL, owner int8, envelope text NOT NULL, pieces bytea NOT NULL, PRIMARY KEY(message, ordinal))
         WITH (fillfactor = 80);
     ALTER TABLE outgoing ALTER COLUMN pieces SET STORAGE EXTERNAL;
-    CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = 0 AND owner IS NULL;
-    CREATE INDEX outgoing_waiting ON outgoing(peer, message) WHERE state = 0;
-    CREATE INDEX outgoing_expires ON outgoing(peer, expires) WHERE state = 0 AND owner IS NULL AND expires IS NOT NULL;
-    CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = 1;
-    CREATE INDEX outgoing_held ON outgoing(message) WHERE state = 3;
+    CREATE INDEX outgoing_due ON outgoing(peer, due) WHERE state = {waiting} AND owner IS NULL;
+    CREATE INDEX outgoing_waiting ON outgoing(peer, message) WHERE state = {waiting};
+    CREATE INDEX outgoing_expires ON outgoing(peer, expires) WHERE state = {waiting} AND owner IS NULL AND expires IS NOT NULL;
+    CREATE INDEX outgoing_failed ON outgoing(peer) WHERE state = {failed};
+    CREATE INDEX outgoing_held ON outgoing(message) WHERE state = {held};
 
     CREATE TABLE event(
         id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY, message int8 NOT NULL, ordinal int8 NOT NULL, peer text NOT NULL,
@@ -100,7 +101,7 @@ const TABLES: &str = "
         stream text NOT NULL, reader text NOT NULL, sequence int8 NOT NULL, file int8 NOT NULL, PRIMARY KEY(stream, reader));
 
     INSERT INTO counter SELECT 'salt', (random() * 9e18)::int8 UNION ALL SELECT 'numbering', 0;
-";
+");
 
 /// Makes the tables, in a schema of their own. Nothing happens when they are there.
 pub(super) async fn make(link: &Link, schema: &str) -> Result<(), SpoolError> {

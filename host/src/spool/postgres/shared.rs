@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::connect::{Access, Link};
-use super::lease::{Found, Wanted};
+use super::wanted::{Found, Wanted};
 use super::{Durability, life};
 use crate::clock::SharedClock;
 use crate::spool::model::{Made, Work};

@@ -9,20 +9,15 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::batch::{Batch, Ended};
 use super::connect::Link;
-use super::lease::{Found, Wanted};
 use super::life::{self, Life};
-use super::shared::{Asked, Reply, Shared};
-use crate::spool::model::{Made, Work};
+use super::queue::Queue;
+use super::shared::{Asked, Shared};
+use crate::spool::model::Work;
 use crate::spool::{Leased, SpoolError};
-
-/// Work in one batch, at the most, and octets of messages.
-const MOST: usize = 128;
-const MOST_OCTETS: u64 = 8 << 20;
 
 /// How long one batch may take before the connection is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,16 +33,6 @@ pub(super) struct Writer {
     pub(super) life: Option<Life>,
     /// What is to be given back with the next batch.
     pub(super) given_back: Vec<Leased>,
-}
-
-/// What was asked, and whoever waits.
-#[derive(Default)]
-pub(super) struct Queue {
-    pub(super) works: Vec<(Box<Work>, Reply<Made>)>,
-    pub(super) leases: Vec<(Wanted, usize, Reply<Found>)>,
-    beats: Vec<Reply<()>>,
-    closes: Option<oneshot::Sender<()>>,
-    octets: u64,
 }
 
 impl Writer {
@@ -319,32 +304,6 @@ impl Writer {
             if let Ok(Err(error)) = ended {
                 tracing::warn!(%error, event = "leases-not-ended", "others take this relay's work over in a minute only");
             }
-        }
-    }
-}
-
-impl Queue {
-    fn has_room(&self) -> bool {
-        self.closes.is_none() && self.works.len() + self.leases.len() < MOST && self.octets < MOST_OCTETS
-    }
-
-    fn is_empty(&self) -> bool {
-        self.works.is_empty() && self.leases.is_empty() && self.beats.is_empty()
-    }
-
-    fn fail(self, error: &SpoolError) {
-        for (work, reply) in self.works {
-            let error = match (&*work, error) {
-                (Work::Record(outcome), SpoolError::Lapsed) => SpoolError::NotOurs(Leased::Outgoing(outcome.id)),
-                (_, error) => error.clone(),
-            };
-            let _ = reply.send(Err(error));
-        }
-        for (.., reply) in self.leases {
-            let _ = reply.send(Err(error.clone()));
-        }
-        for reply in self.beats {
-            let _ = reply.send(Err(error.clone()));
         }
     }
 }
