@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::crash::careless_program;
 use crate::support::{
-    Conversation, Peer, Process, Relay, binary, config, config_at, eventually, own_address, plugin, sample, tools,
+    Conversation, Peer, Process, Relay, binary, config, config_at, eventually, own_address, sample, tools,
 };
 
 /// What fails in a run, as strace is told: the calls, the error, and which of the calls.
@@ -279,55 +279,6 @@ fn a_relay_that_swallows_the_errors_of_its_disk_is_found_out() {
     let lost: Vec<&String> = came.acknowledged.difference(&arrived).collect();
     println!("acknowledged {}, lost {lost:?}", came.acknowledged.len());
     assert!(!lost.is_empty(), "nothing was lost: the harness would not see it");
-}
-
-#[test]
-fn renames_of_charging_files_that_fail_cost_no_record_and_double_none() {
-    if !tools::have_programs(&["strace"]) {
-        return;
-    }
-    let peer = Peer::start();
-    let charging = format!(
-        "\n[[plugin]]\nname = \"charging\"\nfile = {:?}\ngrants = [\"charging\"]\n\n[[charging-output]]\nname = \"lines\"\n\
-         folder = \"lines\"\nformat = \"json\"\nmax-records = 5\n",
-        plugin("charging")
-    );
-    let mut relay = Relay::start(&config(&peer, &charging));
-    relay.stop();
-    let folder = relay.path("lines");
-    let name = |number: u32| folder.join(format!("lines-{number:08}.jsonl"));
-    let fault = Fault {
-        calls: "rename,renameat,renameat2",
-        error: "EIO",
-        when: "1..3".to_owned(),
-    };
-    let files: Vec<PathBuf> = (1..20).map(name).collect();
-    let mut failing = Failing::with(&relay, traced(&fault, &files));
-    assert!(failing.listens());
-    send(&failing, 12, &mut Came::default());
-    failing.process.wait_for_log("event=charging-not-written");
-    failing.process.wait_for_log("event=charging-written");
-    failing.process.signal("TERM");
-    failing.process.wait();
-    drop(failing);
-    relay.start_again();
-    relay.wait_until_empty();
-    relay.stop();
-    let mut sequences = Vec::new();
-    for entry in std::fs::read_dir(&folder).expect("the output's folder") {
-        let path = entry.expect("a file").path();
-        assert!(
-            path.extension().is_some_and(|end| end == "jsonl"),
-            "{} is left",
-            path.display()
-        );
-        let text = std::fs::read_to_string(&path).expect("a file of lines");
-        let number = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["sequence"].as_u64();
-        sequences.extend(text.lines().map(|line| number(line).expect("a number")));
-    }
-    sequences.sort_unstable();
-    let all: Vec<u64> = (1..=24).collect();
-    assert_eq!(sequences, all, "two records of each message, each in one file");
 }
 
 #[test]
