@@ -270,15 +270,20 @@ fn a_relay_that_swallows_the_errors_of_its_disk_is_found_out() {
     if !tools::have_programs(&["strace"]) {
         return;
     }
-    let fault = Fault {
-        calls: FLUSHES,
-        error: "EIO",
-        when: "4..6".to_owned(),
+    // Which flush is a message's depends on how fast the machine is: what fails lasts longer until one is.
+    let loses = |when: &str| {
+        let fault = Fault {
+            calls: FLUSHES,
+            error: "EIO",
+            when: when.to_owned(),
+        };
+        let (came, arrived) = run_with(&fault, Failing::start_careless);
+        let lost: Vec<&String> = came.acknowledged.difference(&arrived).collect();
+        println!("{when}: acknowledged {}, lost {lost:?}", came.acknowledged.len());
+        !lost.is_empty()
     };
-    let (came, arrived) = run_with(&fault, Failing::start_careless);
-    let lost: Vec<&String> = came.acknowledged.difference(&arrived).collect();
-    println!("acknowledged {}, lost {lost:?}", came.acknowledged.len());
-    assert!(!lost.is_empty(), "nothing was lost: the harness would not see it");
+    let seen = ["4..6", "3..12", "3..40", "5..80"].into_iter().any(loses);
+    assert!(seen, "nothing was lost: the harness would not see it");
 }
 
 #[test]

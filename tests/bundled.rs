@@ -112,13 +112,14 @@ impl Example {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
-        for name in ["tables", "plugins/samples", "tls"] {
+        for name in ["tables", "plugins/samples", "tls", "secrets"] {
             std::fs::create_dir_all(path(name)).expect("a writable folder");
         }
         std::fs::write(path("tables/blocked.csv"), "*>+15550000666,2026-11-01\n").expect("a writable folder");
         let ported = "+15557000002,mms.mnc002.mcc999.gprs\n";
         std::fs::write(path("tables/ported.csv"), ported).expect("a writable folder");
         std::fs::write(path("tables/subscribers.csv"), "+15550000001,mmsc-2\n").expect("a writable folder");
+        std::fs::write(path("secrets/operator-b"), "a password\n").expect("a writable folder");
         let authority = Authority::new();
         let (ours, theirs) = (
             authority.issue("relay.mms.mnc001.mcc999.gprs"),
@@ -151,6 +152,12 @@ impl Example {
         let mut here = example;
         for (shown, own) in [
             ("listen = [\"127.0.0.1:2525\"]", "listen = [\"127.0.0.1:0\"]"),
+            ("listen-tls = [\"127.0.0.1:2465\"]", "listen-tls = [\"127.0.0.1:0\"]"),
+            // The peer of these tests knows no logins; they are tried elsewhere.
+            (
+                "login-to = { name = \"us\", password-file = \"secrets/operator-b\" }",
+                "",
+            ),
             (
                 "inside-listen = [\"127.0.0.1:2524\"]",
                 "inside-listen = [\"127.0.0.1:0\"]",
@@ -193,10 +200,13 @@ fn the_example_passes_its_check_and_carries_messages_both_ways() {
     let outside = relay
         .line_within(std::time::Duration::from_secs(240))
         .replace("listening on ", "");
-    let inside = relay
-        .line_within(std::time::Duration::from_secs(240))
-        .replace("listening on ", "")
-        .replace(" for our own relay-servers", "");
+    // Behind the line of the listener that begins with TLS.
+    let inside = loop {
+        let line = relay.line_within(std::time::Duration::from_secs(240));
+        if let Some(address) = line.strip_suffix(" for our own relay-servers") {
+            break address.replace("listening on ", "");
+        }
+    };
 
     // A subscriber of ours writes to a number that was ported: a row of the table decides, and a plug-in writes its domain.
     let from = "+15550000009/TYPE=PLMN@mms.mnc001.mcc999.gprs";

@@ -146,7 +146,11 @@ fn asks_a_service_and_shows_where_it_stumbles(language: &str, file: &str) {
 
     let case = here.join("asks/samples/stumbles");
     std::fs::create_dir_all(&case).expect("a folder");
-    std::fs::write(case.join("message.eml"), sample::with_body("k2", &["X-Do: throw"], b"hello\r\n")).expect("a file");
+    std::fs::write(
+        case.join("message.eml"),
+        sample::with_body("k2", &["X-Do: throw"], b"hello\r\n"),
+    )
+    .expect("a file");
     std::fs::write(case.join("case.toml"), format!("settings = {{ {settings} }}\n")).expect("a file");
     let tried = Command::new(binary())
         .args(["plugin", "test", "asks", "--case", "stumbles", "--wasm"])
@@ -156,7 +160,9 @@ fn asks_a_service_and_shows_where_it_stumbles(language: &str, file: &str) {
         .expect("the binary starts");
     let out = String::from_utf8_lossy(&tried.stdout).into_owned();
     let lines = out.lines().map(|line| line.trim_start().trim_start_matches("+ "));
-    let said: Vec<&str> = lines.filter(|line| line.starts_with("none, it failed") || line.starts_with("log ")).collect();
+    let said: Vec<&str> = lines
+        .filter(|line| line.starts_with("none, it failed") || line.starts_with("log "))
+        .collect();
     let said = said.join("\n") + "\n";
     let golden = root().join("tests/golden/scripts").join(format!("{language}.txt"));
     if std::env::var_os("MM4RELAY_BLESS").is_some() {
@@ -164,7 +170,10 @@ fn asks_a_service_and_shows_where_it_stumbles(language: &str, file: &str) {
         std::fs::write(&golden, &said).expect("the golden file can be written");
     }
     let expected = std::fs::read_to_string(&golden).unwrap_or_default();
-    assert_eq!(said, expected, "MM4RELAY_BLESS=1 accepts what is said now; all of it:\n{out}");
+    assert_eq!(
+        said, expected,
+        "MM4RELAY_BLESS=1 accepts what is said now; all of it:\n{out}"
+    );
 }
 
 #[test]

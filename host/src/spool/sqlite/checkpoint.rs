@@ -51,7 +51,7 @@ struct State {
 }
 
 /// The log, in pages.
-struct Log {
+pub(super) struct Log {
     length: i64,
     copied: i64,
     blocked: bool,
@@ -92,11 +92,9 @@ impl Checkpoints {
     pub(super) fn after_flush(&mut self, db: &Connection, gauge: &Gauge, now: Timestamp) -> Result<(), SpoolError> {
         let failed = self.state.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         failed.map_or(Ok(()), Err)?;
-        // NOOP copies nothing and waits for nobody; it tells how long the log is.
-        let Some(log) = checkpoint(db, "NOOP")? else {
+        let Some(log) = self.note_end(db, now)? else {
             return Ok(());
         };
-        self.note(log.length, now);
         gauge.log_is(log.length as u64 * u64::from(PAGE));
         if self.state.copying.load(SeqCst) || log.length < self.limit.max(self.retry_at) {
             return Ok(());
@@ -111,6 +109,17 @@ impl Checkpoints {
         }
         self.state.copied.store(false, SeqCst);
         self.finish(db, log.length)
+    }
+
+    /// Notes how long the log is, which this returns. Whoever is told of a commit is told behind that, so that a log which
+    /// lost a commit that somebody heard of is known to be too short.
+    pub(super) fn note_end(&mut self, db: &Connection, now: Timestamp) -> Result<Option<Log>, SpoolError> {
+        // NOOP copies nothing and waits for nobody; it tells how long the log is.
+        let log = checkpoint(db, "NOOP")?;
+        if let Some(log) = &log {
+            self.note(log.length, now);
+        }
+        Ok(log)
     }
 
     /// What cannot be noted is not known after the next start, and that is all.

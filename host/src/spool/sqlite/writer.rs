@@ -135,6 +135,14 @@ impl Writer {
         batch
     }
 
+    /// Before anybody is told of a commit. A log whose length cannot be asked for is looked at again when all were told.
+    fn note_end(&mut self) {
+        let now = self.clock.now();
+        if let Some(Open { db, checkpoints }) = &mut self.open {
+            let _ = checkpoints.note_end(db, now);
+        }
+    }
+
     /// Makes the whole batch durable at once. When that fails, each request is tried alone: then only the one at fault
     /// fails, and on a full disk those that free space still succeed. When the disk itself failed, none is tried again.
     fn flush(&mut self, batch: Vec<Request>) {
@@ -142,6 +150,7 @@ impl Writer {
         self.tally.requests.fetch_add(asked.count() as u64, Relaxed);
         match self.transact(&batch) {
             Ok(results) => {
+                self.note_end();
                 for (request, result) in batch.into_iter().zip(results) {
                     answer(request, result);
                 }
@@ -155,6 +164,7 @@ impl Writer {
             Err(_) => {
                 for request in batch {
                     let alone = self.alone(&request);
+                    self.note_end();
                     answer(request, alone.and_then(|results| results.into_iter().collect()));
                 }
             }
