@@ -20,7 +20,7 @@ const FILE: &str = "spool.db";
 const LOCK: &str = "spool.lock";
 
 /// The format of the tables below, as SQLite's `user_version`. The relay's writer brings an older one up to it, see
-/// [`upgrade`]; a newer one is refused, not guessed at.
+/// [`upgrade`](super::upgrade); a newer one is refused, not guessed at.
 pub(super) const FORMAT: i64 = 6;
 
 /// Octets in a database page. See the module's documentation for the measurement.
