@@ -162,8 +162,9 @@ claim 'a configuration in several files is right' setpriv --reuid mm4relay --reg
 start
 claim 'it listens on port 25 without being root' grep -q 'listening on 127.0.0.1:25' "$WORK/out"
 claim 'it says again and again that it lives' within 10 grep -q '^WATCHDOG=1' "$WORK/told"
-claim 'a message is taken' swaks --silent 2 --server 127.0.0.1:25 --from=+15555550100/TYPE=PLMN@mms.mnc003.mcc999.gprs \
-  --to=+15555550199/TYPE=PLMN@mms.mnc002.mcc999.gprs --data "@$WORK/sample/message.eml"
+# Without POSIXLY_CORRECT, a number's plus sign begins an option.
+claim 'a message is taken' env POSIXLY_CORRECT=1 swaks --silent 2 --server 127.0.0.1:25 --from +15555550100/TYPE=PLMN@mms.mnc003.mcc999.gprs \
+  --to +15555550199/TYPE=PLMN@mms.mnc002.mcc999.gprs --data "@$WORK/sample/message.eml"
 claim 'and waits, because its next hop is down' within 10 queue_holds_one
 : >"$WORK/told"
 kill -HUP "$relay"
