@@ -1,8 +1,9 @@
-//! Time, handed in: rooms ask the clock that they were given, so that tests can hold it.
+//! The time, handed in. Rooms ask the clock that they were given, so that tests can stop it.
 //!
-//! A running relay has one clock, the [`SteadyClock`]: the system's time at the start, and the time that has passed since.
-//! Everything that the relay times (pauses, expiry, ages, responses) is stored in it, so that a system clock that is put
-//! right, or wrong, changes no duration: nothing is given up for it, and nothing waits for it.
+//! A running relay has one clock, the [`SteadyClock`]: the system's time when the relay started, plus the time that has
+//! passed since. Everything that the relay times (pauses, expiry, ages, responses) is stored in this time. So a system
+//! clock that is set, to the right time or to a wrong one, changes no duration: nothing is given up early because of
+//! it, and nothing waits longer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,24 +11,24 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::message::Timestamp;
 
-/// As RFC 3339 writes a time, in UTC: to the second, with milliseconds where there are any.
+/// Writes a time as RFC 3339 does, in UTC: to the second, with milliseconds where there are any.
 pub fn rfc3339(at: Timestamp) -> String {
     shown(at, |time| time.to_string())
 }
 
-/// The same, always with three digits of milliseconds.
+/// Like [`rfc3339`], always with three digits of milliseconds.
 pub fn rfc3339_millis(at: Timestamp) -> String {
     shown(at, |time| format!("{time:.3}"))
 }
 
-/// The same, without milliseconds.
+/// Like [`rfc3339`], without milliseconds.
 pub fn rfc3339_seconds(at: Timestamp) -> String {
     shown(at, |time| format!("{time:.0}"))
 }
 
 fn shown(at: Timestamp, show: impl Fn(jiff::Timestamp) -> String) -> String {
     let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    // Calendars end with the year 9999.
+    // `jiff` knows no time after the year 9999.
     jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "?".into(), show)
 }
 
@@ -44,30 +45,31 @@ pub struct SystemClock;
 #[derive(Clone, Copy, Debug)]
 pub struct FixedClock(pub Timestamp);
 
-/// Follows the machine's clock, but not when that jumps.
+/// A clock that follows the machine's clock in small steps, and ignores its jumps.
 #[derive(Debug)]
 pub struct SteadyClock {
     begun: Instant,
     /// The system's time when this clock began, in milliseconds; moved by small steps of the system's clock.
     base: AtomicI64,
-    /// By how much the system's clock was away when it was last looked at, if that was a jump. In milliseconds.
+    /// The offset that remained after the system's clock last jumped, in milliseconds; 0 while both agree.
     offset: AtomicI64,
 }
 
-/// What a look at the system's clock has shown.
+/// The result of comparing with the system's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// Nothing new.
+    /// Both are as far apart as at the last comparison.
     Same,
-    /// It is away by so many milliseconds, and was not before: behind where that is negative.
+    /// The system's clock has jumped by so many milliseconds; a negative number means that it is now behind.
     Jumped(i64),
-    /// It agrees again.
+    /// The system's clock, which had jumped, agrees again.
     Agrees,
 }
 
 pub type SharedClock = Arc<dyn Clock>;
 
-/// A system's clock that is adjusted in steps up to this one is followed: no message feels it.
+/// The largest step of the system's clock that is followed, in milliseconds. A step of a minute delays no message
+/// noticeably.
 const SMALL_STEP: i64 = 60_000;
 
 impl Clock for SystemClock {
@@ -106,12 +108,12 @@ impl SteadyClock {
         Timestamp(u64::try_from(now).unwrap_or(0))
     }
 
-    /// Compares with the system's clock. To be called about once a second.
+    /// Compares with the system's clock. The relay calls this about once a second.
     pub fn look(&self) -> Look {
         self.compare(SystemClock.now(), self.begun.elapsed())
     }
 
-    /// By how many milliseconds the system's clock is away since it jumped: 0 when it has not.
+    /// How far ahead the system's clock has been since it jumped, in milliseconds: 0 when it has not jumped.
     pub fn offset(&self) -> i64 {
         self.offset.load(Ordering::Relaxed)
     }

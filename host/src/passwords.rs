@@ -1,4 +1,4 @@
-//! Passwords between the relay and its peers: what is kept of them, and how they are compared.
+//! Passwords between the relay and its peers: the hashes that the configuration keeps, and the comparison with them.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 
 use crate::message::{Illegal, Password};
 
-/// What is kept of a password: Argon2id (RFC 9106) in PHC's string format. Nobody gets the password out of it.
+/// The stored form of a password: Argon2id (RFC 9106) in PHC's string format. The password cannot be recovered from it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(phc::PasswordHash);
 
-/// One try takes so much of our memory and time, in KiB and passes; a configured hash may not ask for more: whoever has
-/// it made elsewhere must not be able to stop the relay with it.
+/// The most memory, in KiB, and the most passes that a configured hash may ask for in one comparison. Without this
+/// bound, whoever generates hashes elsewhere could stop the relay with one.
 const MOST_MEMORY: u32 = 256 << 10;
 const MOST_PASSES: u32 = 16;
 
-/// Guessing against a stolen hash is the one thing that length prevents.
+/// The shortest password, in octets. Only length protects a stolen hash against guessing.
 const SHORTEST: usize = 12;
 
-/// RFC 4616, 2 names no limit; OpenSSL's and others' is 255.
+/// The longest password, in octets. RFC 4616, 2 names no limit; OpenSSL and others stop at 255.
 const LONGEST: usize = 255;
 
-/// A new password, for two operators to agree on.
+/// Checks a new password, for two operators to agree on.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The password is too short, too long, or has characters that clients cannot send.
 pub fn to_agree_on(text: &str) -> Result<Password, Illegal> {
     let octets = text.len();
     if !(SHORTEST..=LONGEST).contains(&octets) {
@@ -40,10 +40,10 @@ pub fn to_agree_on(text: &str) -> Result<Password, Illegal> {
 }
 
 impl PasswordHash {
-    /// Reads what [`make`](Self::make) wrote.
+    /// Reads a hash that [`make`](Self::make) wrote.
     ///
     /// # Errors
-    /// It is something else, or costs too much to compare with.
+    /// The text is no such hash, or comparing with it would cost too much.
     pub fn parse(text: &str) -> Result<Self, Illegal> {
         let illegal = |why: &str| Illegal(why.to_owned());
         let hash = phc::PasswordHash::new(text).map_err(|_| illegal("no hash in PHC's format"))?;
@@ -60,7 +60,8 @@ impl PasswordHash {
         }
     }
 
-    /// With the parameters that OWASP names first for Argon2id: 19 MiB and two passes. `salt` is random.
+    /// Hashes a password with the parameters that OWASP names first for Argon2id: 19 MiB and two passes. `salt` is
+    /// random.
     ///
     /// # Errors
     /// The password cannot be hashed.
@@ -70,7 +71,8 @@ impl PasswordHash {
         made.map(Self).map_err(|error| Illegal(error.to_string()))
     }
 
-    /// Takes as long for a wrong password as for the right one: some ten milliseconds, and the memory that the hash names.
+    /// Compares. A wrong password takes as long as the right one: some ten milliseconds, and the memory that the hash
+    /// names.
     pub fn is_of(&self, password: &Password) -> bool {
         Argon2::default()
             .verify_password(password.reveal().as_bytes(), &self.0)

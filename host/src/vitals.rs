@@ -1,9 +1,9 @@
-//! What has to be alive while the relay runs: its standing tasks, which end only when the relay does.
+//! The relay's standing tasks: those that must be alive for as long as the relay runs, and end only when it does.
 //!
-//! One rule for all of them. A standing task that panics, or ends before its time, is a line of the log at level error,
-//! is counted, makes `/health` untrue, and begins anew after a second. When one and the same dies for the sixth time within a
-//! minute, beginning anew does not help: then the process ends, with an exit code of its own, and whoever supervises it
-//! starts another. Nothing that was acknowledged is lost by either.
+//! One rule holds for all of them. A standing task that panics, or returns early, causes a log line at level error, is
+//! counted, makes `/health` fail, and is started again after a second. When the same task dies for the sixth time
+//! within a minute, starting it again does not help: then the process ends, with an exit code of its own, and its
+//! supervisor starts another. Neither loses anything that was acknowledged.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
-/// What somebody panicked with. The log has the place, and the panic is counted: see [`telemetry`](crate::telemetry).
+/// The message of a panic. Its place in the source is in the log, and the panic is counted: see
+/// [`telemetry`](crate::telemetry).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Panicked(String);
 
@@ -28,9 +29,11 @@ impl fmt::Display for Panicked {
     }
 }
 
-/// What `future` comes to; a panic in it is an answer too, so that what one message ran into costs that message alone.
+/// Awaits `future` and returns its output, or the panic that ended it. So a panic that one message causes costs that
+/// message alone.
 ///
-/// What the future held is dropped, as when it is cancelled: nothing that another one sees may be half changed at an await.
+/// After a panic the future is dropped, as when it is cancelled. Everything that it shares with others must therefore
+/// be consistent at every await.
 pub async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
     poll_fn(|context| {
@@ -48,10 +51,10 @@ pub async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
     .await
 }
 
-/// Until a task begins anew.
+/// The pause before a dead task is started again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Deaths of one task within [`WITHIN`] that are borne.
+/// How many deaths of one task within [`WITHIN`] are tolerated.
 const MOST_DEATHS: usize = 5;
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -59,9 +62,9 @@ const WITHIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Vitals {
     tasks: Mutex<BTreeMap<String, Life>>,
-    /// True once tasks may end.
+    /// Set to true when the relay stops: from then on a task that returns is not started again.
     ending: watch::Sender<bool>,
-    /// Why the process must end.
+    /// The reason why the process must end, once there is one.
     failed: watch::Sender<Option<String>>,
 }
 
@@ -69,11 +72,11 @@ pub struct Vitals {
 struct Life {
     deaths: u64,
     lately: Vec<Instant>,
-    /// What it died of, until it has begun anew.
+    /// Why the task died; `None` again once it has been restarted.
     dead: Option<String>,
 }
 
-/// A standing task. It ends when this is dropped.
+/// A standing task. Dropping this value ends the task.
 #[derive(Debug)]
 pub struct Standing(JoinHandle<()>);
 
@@ -88,9 +91,10 @@ impl Default for Vitals {
 }
 
 impl Vitals {
-    /// Keeps what `begin` makes going until [`end`](Self::end), or until the returned value is dropped.
+    /// Starts the future that `begin` makes, and starts it again whenever it ends, until [`end`](Self::end) is called
+    /// or the returned value is dropped.
     ///
-    /// To be called within a Tokio runtime.
+    /// Must be called within a Tokio runtime.
     pub fn keep<F>(self: &Arc<Self>, name: impl Into<String>, begin: impl Fn() -> F + Send + 'static) -> Standing
     where
         F: Future<Output = ()> + Send + 'static,
@@ -99,7 +103,7 @@ impl Vitals {
         vitals.tasks().entry(name.clone()).or_default();
         Standing(tokio::spawn(async move {
             loop {
-                // A set, because it takes its task along when this is aborted.
+                // A `JoinSet` aborts its task when it is dropped, so the task ends together with this loop.
                 let mut task = JoinSet::new();
                 task.spawn(begin());
                 let ended = task.join_next().await;
@@ -119,26 +123,26 @@ impl Vitals {
         }))
     }
 
-    /// Tasks may end now.
+    /// Allows the tasks to end, because the relay stops.
     pub fn end(&self) {
         self.ending.send_replace(true);
     }
 
-    /// The process cannot go on.
+    /// Records that the process cannot go on, and why.
     pub fn fail(&self, why: String) {
         tracing::error!(event = "relay-ends", "the relay cannot go on: {why}");
         self.failed.send_replace(Some(why));
     }
 
-    /// Waits until the process cannot go on, and says why.
+    /// Waits until the process cannot go on, and returns the reason.
     pub async fn failed(&self) -> String {
         let mut failed = self.failed.subscribe();
         let why = failed.wait_for(Option::is_some).await.map(|why| why.clone());
-        // The sender lives as long as this does.
+        // The sender cannot be gone: `self` owns it.
         why.ok().flatten().unwrap_or_default()
     }
 
-    /// What does not live at the moment, and why.
+    /// The tasks that are dead at this moment, each with the reason.
     pub fn troubles(&self) -> Vec<String> {
         let tasks = self.tasks();
         let dead = tasks
@@ -150,13 +154,13 @@ impl Vitals {
             .collect()
     }
 
-    /// By name: how often each task has died.
+    /// How often each task has died, by its name.
     pub fn deaths(&self) -> Vec<(String, u64)> {
         let tasks = self.tasks();
         tasks.iter().map(|(name, life)| (name.clone(), life.deaths)).collect()
     }
 
-    /// False when it must not begin again.
+    /// Records the death of a task. Returns false when the task must not be started again.
     fn died(&self, name: &str, why: String) -> bool {
         let now = Instant::now();
         let mut tasks = self.tasks();
@@ -181,14 +185,14 @@ impl Vitals {
         true
     }
 
-    /// Changed by single calls, so whole even when a holder panicked.
+    /// Every change is a single call, so the map is consistent even after a holder has panicked.
     fn tasks(&self) -> MutexGuard<'_, BTreeMap<String, Life>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Standing {
-    /// Waits for its end, behind [`Vitals::end`].
+    /// Waits for the end of the task, after [`Vitals::end`].
     pub async fn ended(mut self) {
         let _ = (&mut self.0).await;
     }

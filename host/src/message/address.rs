@@ -5,18 +5,19 @@ use std::fmt;
 
 use super::{Illegal, path};
 
-/// RFC 5321, 4.5.3.1.3 limits a path to 256 octets, its angle brackets included; we count without them.
+/// RFC 5321, 4.5.3.1.3 limits a path to 256 octets, its angle brackets included; the relay counts without them.
 pub const MAX_ADDRESS_OCTETS: usize = 256;
 
-/// An address as it was received, and taken apart on demand.
+/// An address as it was received, taken apart on demand.
 ///
-/// Reading is tolerant, because real peers leave out the domain, the type, or both; what leaves the relay is the
-/// text that came in, without what means nothing: a source route, and quotes that are not needed. So two addresses of one
-/// mailbox cannot differ in these. Never empty; at most 256 octets; visible ASCII without `<`, `>` and blanks.
+/// Reading is tolerant, because real peers leave out the domain, the type, or both. The relay sends on the text that it
+/// received, without the parts that mean nothing: a source route, and quotes that are not needed. So two addresses of
+/// one mailbox cannot differ in these. An address is never empty, has at most 256 octets, and consists of visible ASCII
+/// without `<`, `>` and blanks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MmsAddress(String);
 
-/// What stands before the domain.
+/// What the local part of an address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressKind {
     /// A telephone number: `+` and digits, or seven or more digits.
@@ -30,7 +31,7 @@ pub enum AddressKind {
 }
 
 impl MmsAddress {
-    /// Takes the text between the angle brackets of a path, or an address from a header.
+    /// Reads the text between the angle brackets of a path, or an address from a header.
     pub fn new(text: &str) -> Result<Self, Illegal> {
         let text = path::without_source_route(text)
             .ok_or_else(|| Illegal("a source route must have a mailbox behind it".into()))?;
@@ -59,8 +60,8 @@ impl MmsAddress {
         &self.0
     }
 
-    /// Takes an address that the relay accepted once and has kept since. Only what could break a command line is
-    /// refused: a rule of [`MmsAddress::new`] that came later must not make what is stored unreadable.
+    /// Reads an address that the relay accepted earlier and has stored since. Refuses only what could break a command
+    /// line: a rule that [`MmsAddress::new`] gained later must not make stored messages unreadable.
     pub fn from_store(text: String) -> Result<Self, Illegal> {
         match text.bytes().find(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'>')) {
             Some(bad) => Err(Illegal(format!("an address must not hold the octet 0x{bad:02x}"))),
@@ -69,18 +70,19 @@ impl MmsAddress {
         }
     }
 
-    /// What stands behind the `@`.
+    /// The domain behind the `@`, if there is one.
     pub fn domain(&self) -> Option<&str> {
         path::split(&self.0).1
     }
 
-    /// What stands before the `@`, with its type; without quotes.
+    /// The local part with its type, without quotes.
     pub fn local_part(&self) -> Cow<'_, str> {
         path::unquoted(path::split(&self.0).0)
     }
 
-    /// Whether every reader takes the address apart as we do: its local part is a dot-string, or quoted, and its domain,
-    /// if it has one, is a host name or an address literal (RFC 5321, 4.1.2 and 4.1.3; underscores are tolerated).
+    /// Whether every reader takes the address apart as the relay does: its local part is a dot-string or quoted, and
+    /// its domain, if it has one, is a host name or an address literal (RFC 5321, 4.1.2 and 4.1.3; underscores are
+    /// tolerated).
     pub fn is_unambiguous(&self) -> bool {
         let legal = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_');
         let literal = |domain: &str| {
@@ -103,7 +105,7 @@ impl MmsAddress {
         Self::new(&format!("{}@{domain}", path::split(&self.0).0))
     }
 
-    /// What stands before `/TYPE=` and the `@`.
+    /// The local part without its `/TYPE=`.
     pub fn user(&self) -> &str {
         self.split_type().0
     }
@@ -113,7 +115,7 @@ impl MmsAddress {
         self.split_type().1
     }
 
-    /// The same without `/TYPE=`; `None` when it has none, or is nothing else.
+    /// The address without `/TYPE=`; `None` when it has no type, or would be nothing without it.
     pub fn without_type(&self) -> Option<Self> {
         self.address_type()?;
         let domain = self.domain().map(|domain| format!("@{domain}")).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! The bytes of a message, wherever they live, and ropes of them.
+//! The bytes of a message, in memory or in a file, and ropes over them.
 //!
-//! Received bytes are never copied and never changed. What leaves the relay is a [`Rope`]: pieces of what was
-//! received, with new bytes only where somebody edited.
+//! Received bytes are never copied and never changed. What leaves the relay is a [`Rope`]: ranges of the received
+//! bytes, with new bytes only where somebody edited.
 
 use std::fmt;
 use std::io;
@@ -9,23 +9,23 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-/// Bytes that can be read by range: a temporary file, a row of the spool. Reading may block on a disk.
+/// Bytes that are read by range: a temporary file, or a row of the spool. Reading may block on a disk.
 pub trait ReadAt: Send + Sync {
     /// Size in octets.
     fn size(&self) -> u64;
-    /// Exactly the octets of `range`; an error when it reaches behind the end.
+    /// Reads exactly the octets of `range`. A range that reaches beyond the end is an error.
     fn read_at(&self, range: Range<u64>) -> io::Result<Bytes>;
 }
 
 /// The received bytes of one message: shared, immutable.
 #[derive(Clone)]
 pub enum Content {
-    /// Small messages. `lease` gives the octets back to the relay's memory budget when the last clone is dropped.
+    /// A small message. Dropping the last clone of `lease` gives its octets back to the relay's memory budget.
     Memory {
         bytes: Bytes,
         lease: Option<Arc<dyn Send + Sync>>,
     },
-    /// Larger ones, read by range.
+    /// A larger message, read by range.
     Stored(Arc<dyn ReadAt>),
 }
 
@@ -46,7 +46,7 @@ pub struct Rope {
 }
 
 impl Content {
-    /// Content that no memory budget counts.
+    /// Content that counts against no memory budget.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         Self::Memory {
             bytes: bytes.into(),
@@ -62,7 +62,7 @@ impl Content {
         }
     }
 
-    /// The octets of `range`; shared, not copied, when they are in memory.
+    /// Reads the octets of `range`. Octets in memory are shared, not copied.
     pub fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
         match self {
             Self::Memory { bytes, .. } => {
@@ -108,7 +108,8 @@ impl Rope {
         self.pieces.iter().map(Piece::size).sum()
     }
 
-    /// The whole message in one buffer. For small messages, tests and tools; delivery goes chunk by chunk.
+    /// Copies the whole message into one buffer. Meant for small messages, tests and tools; delivery reads chunk by
+    /// chunk.
     pub fn to_bytes(&self) -> io::Result<Bytes> {
         let mut all = Vec::with_capacity(self.size() as usize);
         for chunk in self.chunks(1 << 20) {

@@ -1,6 +1,7 @@
-//! Edits: what a plug-in wants changed, once it has passed the boundary's checks.
+//! Edits: the changes that a plug-in asked for, after the checks at its boundary.
 //!
-//! Everything here is legal by construction: a string that could break the wire cannot become one of these types.
+//! Every value here is legal by construction: a string that could break a line on the wire cannot become one of these
+//! types.
 
 use bytes::Bytes;
 
@@ -57,8 +58,8 @@ pub struct HeaderValue(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaType(HeaderValue);
 
-/// Headers that carry the identity or the structure of the message: the same in all charging records of one MM
-/// (TS 32.298), or the business of the relay alone.
+/// Headers that plug-ins must not change: some identify the message and must be the same in all charging records of one
+/// MM (TS 32.298), the others describe its structure or belong to the relay alone.
 const PROTECTED: [&str; 8] = [
     "X-Mms-Message-ID",
     "X-Mms-Transaction-ID",
@@ -72,7 +73,7 @@ const PROTECTED: [&str; 8] = [
 
 const MAX_HEADER_NAME: usize = 76;
 const MAX_HEADER_VALUE: usize = 16_384;
-/// As `wit/types.wit` says of a body writer.
+/// The limit that `wit/types.wit` states for the media type of a new body, in octets.
 const MAX_MEDIA_TYPE: usize = 1_024;
 
 impl HeaderName {
@@ -122,8 +123,8 @@ impl HeaderValue {
 }
 
 impl MediaType {
-    /// Takes what RFC 2045, 5.1 allows: `type/subtype`, both tokens, and parameters whose values are tokens or quoted.
-    /// A multipart is refused: its parts are parts of the message, and are added one by one.
+    /// Reads what RFC 2045, 5.1 allows: `type/subtype`, both tokens, and parameters whose values are tokens or quoted
+    /// strings. Refuses a multipart: its parts are parts of the message, and are added one by one.
     pub fn new(text: &str) -> Result<Self, Illegal> {
         let value = HeaderValue::new(text)?;
         let illegal = |why: &str| Err(Illegal(format!("media type {text:?}: {why}")));
@@ -158,14 +159,14 @@ impl MediaType {
         self.0.as_str()
     }
 
-    /// Whether it is a message of its own, or what tells of one.
+    /// Whether the part is a message of its own, or a notification about one.
     pub fn is_message(&self) -> bool {
         let kind = self.as_str().split('/').next().unwrap_or_default();
         kind.trim().eq_ignore_ascii_case("message")
     }
 }
 
-/// What stands behind the parameter at the beginning of `text`; `None` when there is none.
+/// The text behind the parameter that `text` begins with; `None` when it begins with none.
 fn parameter_end(text: &str) -> Option<&str> {
     let (name, value) = text.trim_start().split_once('=')?;
     if !is_token(name) {
@@ -190,7 +191,7 @@ fn parameter_end(text: &str) -> Option<&str> {
     Some(quoted[end + 1..].trim_start())
 }
 
-/// RFC 2045, 5.1.
+/// Whether the text is a token of RFC 2045, 5.1.
 fn is_token(text: &str) -> bool {
     let special = b"()<>@,;:\\\"/[]?=";
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !special.contains(&b))

@@ -1,23 +1,24 @@
-//! How it ends for the recipients of an accepted message.
+//! The end of each recipient of an accepted message.
 
 use super::{Recipient, RecipientId};
 
-/// The end of one recipient. Every accepted recipient comes to exactly one, or is still in the queue.
+/// How the relay's work for one recipient ended. Every accepted recipient has exactly one end, or is still in the
+/// queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     /// The next hop said 250.
     Delivered,
-    /// The next hop, a plug-in, or a check of the relay refused it for good; or it has no next hop.
+    /// The next hop, a plug-in, or a check of the relay refused the recipient for good; or there is no next hop.
     Refused,
-    /// Given up: it took too long, or the message expired.
+    /// Delivery was given up: it took too long, or the message expired.
     Expired,
-    /// The next hop took it, and sent it back later.
+    /// The next hop took the message, and its mail system returned it later.
     Bounced,
-    /// A plug-in discarded the message or took the recipient off it; or another recipient is the same mailbox.
+    /// A plug-in discarded the message or removed the recipient; or another recipient is the same mailbox.
     Discarded,
-    /// An operator dropped it from the queue.
+    /// An operator dropped the message from the queue.
     Dropped,
-    /// The relay took the message for itself, and carried it nowhere: an answer to what it had asked, or a bounce.
+    /// The message was for the relay itself and went nowhere: an answer to a question of the relay, or a bounce.
     Taken,
 }
 
@@ -32,7 +33,7 @@ impl End {
         Self::Taken,
     ];
 
-    /// As in `mm4relay ledger` and in the documentation.
+    /// The name in `mm4relay ledger` and in the documentation.
     pub fn name(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -46,7 +47,7 @@ impl End {
     }
 }
 
-/// A recipient whose end is decided.
+/// A recipient with its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecipientEnd {
     pub recipient: RecipientId,
@@ -54,7 +55,7 @@ pub struct RecipientEnd {
 }
 
 impl RecipientEnd {
-    /// The same end for all of these.
+    /// Gives all these recipients the same end.
     pub fn all(recipients: &[Recipient], end: End) -> Vec<Self> {
         let ids = recipients.iter().map(|recipient| recipient.id);
         ids.map(|recipient| Self { recipient, end }).collect()

@@ -1,8 +1,8 @@
-//! A password, on its way through the rooms.
+//! A password in clear, from a session to the comparison with its hash.
 
 use std::fmt;
 
-/// A password in clear. It is shown nowhere, `Debug` included.
+/// A password in clear. It is never shown, not even by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
@@ -11,7 +11,7 @@ impl Password {
         Self(text.into())
     }
 
-    /// To be compared, or to be sent over TLS.
+    /// The password, to compare it or to send it over TLS.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,16 +1,17 @@
-//! Subscribers' numbers are personal data: logs show enough of one to find it again, and no more.
+//! Masking of subscribers' numbers. They are personal data: a log shows enough of a number to find it again, and no
+//! more.
 
 use std::fmt;
 
 use super::foreign::{Visible, is_hidden};
 
-/// Digits from which on they are taken for a subscriber's number, whatever stands between them.
+/// From this many digits on, a run of digits counts as a subscriber's number, whatever separates them.
 const NUMBER_DIGITS: usize = 7;
 
-/// Characters that people put between two digits of one number (RFC 3966, 5.1.1, and `) `, ` - `).
+/// The most separators between two digits of one number (RFC 3966, 5.1.1; people also write `) ` and ` - `).
 const MOST_SEPARATORS: usize = 3;
 
-/// What follows a figure that counts something, and so is nobody's number.
+/// Units. A figure before one of them is a quantity, and nobody's number.
 const UNITS: &[&str] = &[
     "octets", "bytes", "KiB", "MiB", "rows", "records", "messages", "us", "ms", "s",
 ];
@@ -18,7 +19,7 @@ const UNITS: &[&str] = &[
 /// Shows a text on one line, everything in it [`Visible`], with its numbers masked: `+1555****100`.
 ///
 /// A number is seven digits or more, of any script, also with separators between them: spaces, dashes, dots,
-/// parentheses, slashes, and characters that nobody sees. What only looks like one stays: addresses of IPv4, dates, the
+/// parentheses, slashes, and invisible characters. Text that only looks like a number stays: IPv4 addresses, dates, the
 /// codes of an SMTP reply, the relay's own ids, SHA-256 digests, and figures with their unit (`5242880 octets`).
 pub struct Masked<'a>(pub &'a str);
 
@@ -52,12 +53,12 @@ fn mask(text: &str) -> String {
     masked
 }
 
-/// Octets at the start of `text` that look like a number, or hold the digits of one, and are none.
+/// The length of the text at the start of `text` that looks like a number or contains digits, and is no number.
 fn kept(text: &str, before: Option<char>) -> usize {
     if let Some(escape) = escape(text) {
         return escape;
     }
-    // Within a word nothing of this begins.
+    // None of these forms begins in the middle of a word.
     if before.is_some_and(|c| c.is_alphanumeric() || c == '+') {
         return 0;
     }
@@ -65,7 +66,7 @@ fn kept(text: &str, before: Option<char>) -> usize {
     shapes.iter().find_map(|shape| shape(text)).unwrap_or(0)
 }
 
-/// From the first digit to the last that belongs to the same number.
+/// The run from the first digit to the last one that belongs to the same number.
 fn run(text: &str) -> &str {
     let (mut end, mut at, mut separators) = (0, 0, 0);
     while let Some(c) = text[at..].chars().next() {
@@ -79,7 +80,7 @@ fn run(text: &str) -> &str {
         }
         let Some(length) = separator(&text[at..], c) else { break };
         separators += 1;
-        // Characters that nobody sees can stand there in any number.
+        // Any number of invisible characters may stand between two digits.
         if separators > MOST_SEPARATORS && !is_hidden(c) {
             break;
         }
@@ -99,7 +100,7 @@ fn separator(text: &str, c: char) -> Option<usize> {
     }
 }
 
-/// The length of what [`Visible`] or Rust's `{:?}` make of one hidden character.
+/// The length of the escape sequence that [`Visible`] or Rust's `{:?}` makes of one hidden character.
 fn escape(text: &str) -> Option<usize> {
     let behind = text.strip_prefix('\\')?;
     if let Some(hex) = behind.strip_prefix("u{") {
@@ -128,7 +129,7 @@ fn push_masked(masked: &mut String, run: &str) {
     masked.extend(digits[digits.len() - 3..].iter().map(|(_, c)| c));
 }
 
-/// `001K0TA9BWMH8` or `001K0TA9BWMH8-1`; it has letters as well.
+/// The length of one of the relay's ids, `001K0TA9BWMH8` or `001K0TA9BWMH8-1`, which has letters as well.
 fn own_id(text: &str) -> Option<usize> {
     let word = &text[..text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len())];
     let is_id = word.len() == 13 && word.parse::<super::MessageId>().is_ok() && word.starts_with("00");
@@ -143,7 +144,8 @@ fn own_id(text: &str) -> Option<usize> {
     (is_id && word.contains(|c: char| c.is_ascii_uppercase())).then_some(word.len() + ordinal)
 }
 
-/// A SHA-256, as files of plug-ins are named by. Hexadecimal digits alone could be anybody's number.
+/// The length of a SHA-256 digest, which the files of plug-ins are named by. It must have letters: 64 digits could hold
+/// anybody's number.
 fn digest(text: &str) -> Option<usize> {
     let word = &text[..text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len())];
     let is_hex = word.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -159,7 +161,7 @@ fn internet_address(text: &str) -> Option<usize> {
     address.parse::<std::net::Ipv4Addr>().is_ok().then_some(address.len())
 }
 
-/// `2026-11-24`.
+/// The length of a date: `2026-11-24`.
 fn date(text: &str) -> Option<usize> {
     let (date, behind) = text.as_bytes().split_at_checked(10)?;
     let shape = date.iter().zip(b"dddd-dd-dd");
@@ -171,7 +173,7 @@ fn date(text: &str) -> Option<usize> {
     (is_shaped && is_real && !behind.first().is_some_and(u8::is_ascii_digit)).then_some(10)
 }
 
-/// `550 5.1.1`, or the second alone (RFC 3463, 2).
+/// The length of reply codes: `550 5.1.1`, or the second alone (RFC 3463, 2).
 fn reply_codes(text: &str) -> Option<usize> {
     let code = |text: &str| {
         let bytes = text.as_bytes();

@@ -55,8 +55,8 @@ pub use transaction::{
 };
 pub use whole::{Answered, Block, GivenIds, Incoming, Message, MessageType, Origin, Part, Protocol, TransferEncoding};
 
-/// Why a value from outside cannot become one of ours. The text names what was wrong, not whose it was: the caller
-/// knows that, and says it.
+/// Why a value from outside cannot become one of ours. The text says what is wrong with the value; the caller adds
+/// whose value it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Illegal(pub String);

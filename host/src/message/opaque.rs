@@ -1,12 +1,12 @@
 //! The IDs of MM4: opaque octets.
 //!
-//! MM4 identifiers are opaque, and are echoed exactly as they came (TS 23.140, 8.4.1): also those with octets that are no
-//! UTF-8, which some peers send. They are kept, stored and shown as text all the same: each octet that is no UTF-8
-//! becomes a character of a private-use plane, U+10FE00 and the octet's value; a character that stands for an octet
-//! already is taken apart, so that no two sequences of octets have the same text. Every other text stays as it is.
+//! The relay echoes MM4 identifiers exactly as they came (TS 23.140, 8.4.1), also those with octets that are not UTF-8,
+//! which some peers send. Inside the relay they are text all the same: each octet that is not UTF-8 becomes a character
+//! of a private-use plane, U+10FE00 plus the octet's value. A received character of that range is itself taken apart
+//! into octets, so that two different sequences of octets never have the same text. Every other text stays as it is.
 //!
-//! Such a text looks like any other, and is not: `String::from_utf8_lossy` makes another one of the same octets. So it
-//! never leaves its type by accident. [`OpaqueId::as_text`] is for stores, plug-ins and people.
+//! This text must not be confused with the result of `String::from_utf8_lossy`, which differs from it. So it leaves its
+//! type only through [`OpaqueId::as_text`], which is for stores, plug-ins and people.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,12 +15,12 @@ use std::fmt;
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct OpaqueId(String);
 
-/// An ID as it is compared: without the blanks and double quotes around it. Some peers quote IDs and are answered
-/// without quotes.
+/// An ID in the form in which IDs are compared: without the blanks and double quotes around it. Some peers quote IDs,
+/// and are answered without quotes.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct BareId(String);
 
-/// U+10FE80 to U+10FEFF: octets below 0x80 are always UTF-8.
+/// The mapped octets are U+10FE80 to U+10FEFF: octets below 0x80 are always UTF-8.
 const BASE: u32 = 0x0010_FE00;
 
 impl OpaqueId {
@@ -28,7 +28,7 @@ impl OpaqueId {
         Self(text(octets).into_owned())
     }
 
-    /// From a text that [`OpaqueId::as_text`] gave.
+    /// The ID of a text that [`OpaqueId::as_text`] returned.
     pub fn from_text(text: String) -> Self {
         Self(text)
     }
@@ -38,7 +38,7 @@ impl OpaqueId {
         octets(&self.0)
     }
 
-    /// The octets as text, of which none is lost: see the head of this file.
+    /// The octets as text, without loss: the head of this file says how.
     pub fn as_text(&self) -> &str {
         &self.0
     }
@@ -52,7 +52,7 @@ impl OpaqueId {
         self.0.starts_with('"')
     }
 
-    /// Nothing, or blanks and quotes only.
+    /// Whether the ID is empty, or consists of blanks and quotes only.
     pub fn is_blank(&self) -> bool {
         self.0.chars().all(|c| c.is_ascii_whitespace() || c == '"')
     }
@@ -63,13 +63,13 @@ impl BareId {
         self.0.is_empty()
     }
 
-    /// As [`OpaqueId::as_text`].
+    /// The ID as text, like [`OpaqueId::as_text`].
     pub fn as_text(&self) -> &str {
         &self.0
     }
 
-    /// For what else somebody may take the ID who is not strict about what stands around and in it: without angle
-    /// brackets, single quotes, escapes, blanks, semicolons and a comment behind it, and in angle brackets.
+    /// Other IDs that a lenient reader may take this one for: without angle brackets, single quotes, escapes, blanks,
+    /// semicolons and a trailing comment; and within angle brackets.
     pub fn other_readings(&self) -> Vec<Self> {
         let noise = |c: char| c.is_ascii_whitespace() || matches!(c, '<' | '>' | '\'' | '"' | '\\' | ';' | ',');
         let plain: String = self.0.split(" (").next().unwrap_or(&self.0).replace(noise, "");

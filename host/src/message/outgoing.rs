@@ -8,27 +8,29 @@ use super::{Envelope, Header, MessageType, NextHop, OutgoingId, Rope, Source, Ti
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     pub id: OutgoingId,
-    /// [`NextHop::Nowhere`] only of what is given up from the beginning.
+    /// The peer to deliver to. [`NextHop::Nowhere`] only for recipients without a route, which are given up at once.
     pub next_hop: NextHop,
     pub source: Source,
-    /// When it was received; for a message whose chain ran from the spool, when that had ended. Its age, at which it is
-    /// given up, counts from here: a next hop is not to blame for the time in which a message was held.
+    /// When the message was received; for a message whose chain ran from the spool, when that run ended. The age at
+    /// which delivery gives up counts from here: a next hop is not to blame for the time in which the message was held.
     pub received_at: Timestamp,
     /// The sender, and the recipients that go to this next hop.
     pub envelope: Envelope,
     /// The bytes to send, before dot-stuffing.
     pub rope: Rope,
-    /// What it is. `None` where nobody said: in a row that an earlier version stored, whose header says it.
+    /// The type of the message. `None` only in a row that an earlier version stored: there, the header says it.
     pub kind: Option<MessageType>,
-    /// How often the relay has sent it before, because no response came. Plug-ins were told of its delivery then.
+    /// How often the relay has sent the request before, because no response came. Plug-ins were told of its delivery
+    /// the first time only.
     pub repeats: u32,
-    /// The header of what is sent, where it is in memory: it saves reading it, and decides nothing.
+    /// The header of the outgoing message, where it is in memory. It saves reading the header from the spool, and
+    /// decides nothing.
     pub header: Option<Arc<Header>>,
     /// Attempts that have failed so far.
     pub attempts: u32,
-    /// What was said at the last of them, and by whom: for people.
+    /// The reply to the last of them, and the host that gave it, to be shown to operators.
     pub said: Option<String>,
-    /// When it is of no use any more, if it says so (`X-Mms-Expiry`).
+    /// When the message becomes useless, if it says so (`X-Mms-Expiry`).
     pub expires_at: Option<Timestamp>,
 }
 

@@ -1,22 +1,22 @@
-//! The grammar of a mailbox as commands write it (RFC 5321, 4.1.2), and the one spelling that the relay works with.
+//! The grammar of a mailbox in SMTP commands (RFC 5321, 4.1.2), and the one spelling that the relay works with.
 //!
 //! One mailbox can be written in many ways: `"+15555550100"@a.example` is `+15555550100@a.example`, and
-//! `@relay.example:x@a.example` is `x@a.example`. Whoever compares spellings instead of mailboxes can be cheated, so
-//! there is only one spelling behind [`MmsAddress::new`](super::MmsAddress::new): no source route, no quotes that are not
+//! `@relay.example:x@a.example` is `x@a.example`. A check that compares spellings instead of mailboxes can be deceived,
+//! so [`MmsAddress::new`](super::MmsAddress::new) keeps only one spelling: no source route, and no quotes that are not
 //! needed.
 
 use std::borrow::Cow;
 
 use super::Illegal;
 
-/// What stands behind a source route (RFC 5321, 4.1.1.3 and appendix C: it is ignored); all of it without one.
-/// `None`: there is a source route and nothing behind it.
+/// The path without its source route, which RFC 5321, 4.1.1.3 and appendix C say to ignore. `None` when there is a
+/// source route and nothing behind it.
 pub fn without_source_route(path: &str) -> Option<&str> {
     if !path.starts_with('@') {
         return Some(path);
     }
     let mut in_literal = false;
-    // An address literal of IPv6 has colons of its own.
+    // The colons of an IPv6 address literal end no source route.
     let end = path.bytes().position(|octet| {
         match octet {
             b'[' => in_literal = true,
@@ -57,7 +57,7 @@ pub(super) fn in_one_spelling(mailbox: &str) -> Result<Cow<'_, str>, Illegal> {
     }))
 }
 
-/// Local part and domain. The mailbox is in its one spelling.
+/// Splits a mailbox, in its one spelling, into local part and domain.
 pub(super) fn split(mailbox: &str) -> (&str, Option<&str>) {
     let at = match closing_quote(mailbox) {
         Some(end) => mailbox[end..].find('@').map(|at| end + at),
@@ -72,7 +72,7 @@ pub(super) fn split(mailbox: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// What a local part stands for: without its quotes, if it has any.
+/// The meaning of a local part: without its quotes, if it has any.
 pub(super) fn unquoted(local: &str) -> Cow<'_, str> {
     let inner = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let Some(inner) = inner else {
@@ -86,13 +86,13 @@ pub(super) fn unquoted(local: &str) -> Cow<'_, str> {
     Cow::Owned(inner.chars().filter(keeps).collect())
 }
 
-/// Whether a local part needs no quotes, for a strict reader: `Dot-string`, with dots wherever.
+/// Whether a strict reader needs no quotes around this local part: a `Dot-string`, except that dots may stand anywhere.
 pub(super) fn is_dot_string(local: &str) -> bool {
     let atext = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&octet);
     !local.is_empty() && local.bytes().all(atext)
 }
 
-/// Where the quoted string ends that `text` begins with.
+/// The end of the quoted string that `text` begins with.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     let inner = text.strip_prefix('"')?;

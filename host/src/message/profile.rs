@@ -1,4 +1,4 @@
-//! What an operator can say about a peer: the words of its profile that several rooms heed.
+//! The words of a peer's profile in the configuration that several rooms act on.
 
 use std::time::Duration;
 
@@ -45,14 +45,14 @@ pub enum ResponseSender {
 pub enum UnknownTypes {
     #[default]
     Refuse,
-    /// Carried like any other; nothing of it is answered or paired.
+    /// The message is carried like any other, and never answered or paired.
     Pass,
 }
 
-/// `unknown-domain`: what becomes of messages for a peer whose `mx` is a domain that does not exist, as DNS says.
+/// `unknown-domain`: what becomes of messages for a peer whose `mx` is a domain that DNS says does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnknownDomain {
-    /// They wait: an operator has named it, and private DNS blinks.
+    /// They wait: an operator configured the domain, and private DNS has short failures.
     #[default]
     Wait,
     /// They fail at once (RFC 5321, 5.1).
@@ -63,10 +63,10 @@ pub enum UnknownDomain {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsTo {
     Never,
-    /// When the peer offers it, whatever its certificate; without it otherwise (RFC 7435).
+    /// With TLS when the peer offers it, whatever its certificate; in clear otherwise (RFC 7435).
     #[default]
     Opportunistic,
-    /// With a certificate that is good for the peer's name, or not at all.
+    /// Only with TLS, and only with a certificate that is valid for the peer's name.
     Required,
 }
 
@@ -80,7 +80,7 @@ pub enum Hello {
     Helo,
 }
 
-/// `extensions`: one that the relay may use towards a peer that offers it.
+/// `extensions`: an SMTP extension that the relay may use when the peer offers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extension {
     /// RFC 2920.
@@ -91,20 +91,20 @@ pub enum Extension {
     Size,
 }
 
-/// `quirks`: a habit of a peer that the relay allows for.
+/// `quirks`: a habit of a peer that the relay makes allowance for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quirk {
-    /// It knows IDs in double quotes only: those that the relay mints for it are quoted.
+    /// The peer knows IDs in double quotes only: IDs that the relay mints for it are quoted.
     IdsQuoted,
-    /// It does not take `/TYPE=PLMN`: the addresses of its recipients are written without.
+    /// The peer does not take `/TYPE=PLMN`: the addresses of its recipients are written without it.
     ToWithoutType,
-    /// It is greeted with HELO, because EHLO does it no good.
+    /// The peer is greeted with HELO, because it fails after EHLO.
     NoEhlo,
-    /// It takes one recipient at a time: each gets a message of its own.
+    /// The peer takes one recipient at a time: each recipient gets a message of its own.
     OneRecipientPerTransaction,
-    /// It does not wait for the answer to EHLO or DATA, nor for the greeting.
+    /// The peer does not wait for the greeting, nor for the answer to EHLO or DATA.
     TalksEarly,
-    /// It ends lines of messages in a bare CR or LF: these are taken for line ends.
+    /// The peer ends lines of messages with a bare CR or LF: these are taken for line ends.
     BareLineEnds,
 }
 
@@ -121,7 +121,7 @@ pub enum ContentClass {
     ContentRich,
 }
 
-/// At most so many messages in a time.
+/// At most so many messages in a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// At least 1.
@@ -132,7 +132,7 @@ pub struct Rate {
 impl std::str::FromStr for Rate {
     type Err = String;
 
-    /// So many messages a second or a minute: `20/s`.
+    /// Reads so many messages a second or a minute: `20/s`.
     fn from_str(text: &str) -> Result<Self, String> {
         let read = || {
             let (messages, unit) = text.split_once('/')?;
@@ -184,7 +184,7 @@ impl Default for Timeouts {
 }
 
 impl ContentClass {
-    /// Octets that a whole message of this class may have. The values are those that implementations share.
+    /// The octets that a whole message of this class may have. Implementations share these values.
     pub fn octets(self) -> u64 {
         let kib = match self {
             Self::Text | Self::ImageBasic => 30,
@@ -260,7 +260,7 @@ impl Choice for Quirk {
     ];
 }
 
-/// As `X-Mms-Content-Class` has them.
+/// The words as `X-Mms-Content-Class` spells them.
 impl Choice for ContentClass {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("text", Self::Text),

@@ -15,25 +15,25 @@ pub enum Blame {
 pub enum Refusal {
     #[error("{remote} is not the address of a configured peer")]
     UnknownClient { remote: String },
-    /// `messages`, `octets` or `connections`.
+    /// `what` is `messages`, `octets` or `connections`.
     #[error("more {what} in a time than its section allows")]
     TooFast { what: &'static str },
-    /// Its address alone does not say who it is, or not for this peer.
+    /// The address of the client does not prove which peer it is, or not for this peer.
     #[error("who it is has not been proved: {what}")]
     NotProven { what: &'static str },
     #[error("sender {sender} is not one that this peer may use")]
     SenderNotAllowed { sender: String },
-    /// The peer must prove who it speaks for, and the originator can be read in several ways.
+    /// The peer must prove for whom it speaks, and the originator of this message can be read in several ways.
     #[error("{field} names an originator that cannot be understood: {why}")]
     UnclearOriginator { field: &'static str, why: &'static str },
     #[error("no route to {recipient}: its domain is no peer's, and neither a route nor a plug-in took it")]
     NoRoute { recipient: String },
     #[error("{recipient} is another network's, and neither the sending peer nor that network's has hub = true")]
     ThirdParty { recipient: String },
-    /// The Relay/Servers of its range drain.
+    /// All Relay/Servers that serve the number's range are draining.
     #[error("no relay-server takes new messages for {recipient} now")]
     NobodyServes { recipient: String },
-    /// ENUM was asked, and did not answer.
+    /// ENUM was queried, and did not answer.
     #[error("the network of {recipient} is not known now: {reason}")]
     Numbering { recipient: String, reason: String },
     #[error("address {text:?} cannot be read: {reason}")]
@@ -58,7 +58,7 @@ pub enum Refusal {
     BadHeader { line: u32, reason: String },
     #[error("not an MM4 message: it has no X-Mms-Message-Type")]
     NotMm4,
-    /// A field that may stand once, and decides something, says two things: see `mm4::contradicted`.
+    /// A field that may stand once, and on which a decision depends, says two things: see `mm4::contradicted`.
     #[error("it has two {header} fields, which say different things")]
     Contradiction { header: &'static str },
     #[error("X-Mms-Message-Type {name:?} is not a message type of TS 23.140, 8.4.4")]
@@ -72,7 +72,7 @@ pub enum Refusal {
     BrokenMime { reason: String },
     #[error("loop: {evidence}")]
     Loop { evidence: String },
-    /// A response, a report or a bounce: see `transactions::Unasked`.
+    /// A response, report or bounce of a peer that was not asked for it: see `transactions::Unasked`.
     #[error("{kind} answers {about}, a request that was not asked of this peer")]
     NotAsked {
         kind: &'static str,
@@ -89,10 +89,11 @@ pub enum Refusal {
     Deferred { plugin: String, reason: String },
     #[error("the spool did not take the message: {reason}")]
     Storage { reason: String },
-    /// Before the message: what is left on the spool's disk is for what becomes of those that are there.
+    /// Refused at MAIL: what is left on the spool's disk is reserved for the messages that are already there.
     #[error("the spool's disk is nearly full, or cannot be written")]
     NoSpace,
-    /// A write or a flush of the spool failed. Whether a message could be kept is known again when it has been opened anew.
+    /// A write or a flush of the spool failed. The spool must be opened anew before anybody knows whether the message
+    /// was stored.
     #[error("the spool's disk failed: nothing is taken until the spool has been opened anew")]
     StoreFailed,
     #[error("the relay is stopping")]
@@ -109,8 +110,8 @@ impl Refusal {
         self.class().1
     }
 
-    /// The one table: whether it is temporary, and who is at fault. Without a wildcard, so that each new refusal is
-    /// decided here.
+    /// The one table: whether a refusal is temporary, and who is at fault. It has no wildcard, so that the compiler
+    /// asks about each new refusal.
     fn class(&self) -> (bool, Blame) {
         match self {
             Self::UnknownClient { .. }
@@ -135,7 +136,7 @@ impl Refusal {
             | Self::MissingHeader { .. }
             | Self::BrokenMime { .. }
             | Self::Loop { .. } => (false, Blame::Peer),
-            // The sender sends to the others in another transaction (RFC 5321, 4.5.3.1.10).
+            // The sender sends to the remaining recipients in another transaction (RFC 5321, 4.5.3.1.10).
             Self::TooManyRecipients { .. } | Self::TooFast { .. } => (true, Blame::Peer),
             Self::ByPlugin { .. } | Self::PluginFailed { .. } => (false, Blame::Plugin),
             Self::Deferred { .. } => (true, Blame::Plugin),

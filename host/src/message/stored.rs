@@ -1,20 +1,20 @@
-//! What the spool asks of the transactions that it keeps, and how their changes read in a history. Everything else about
-//! them is none of its business.
+//! What the spool needs to know of the transactions that it keeps, and how their changes read in a history. It knows
+//! nothing else about them.
 
 use std::fmt;
 
 use super::{Answer, Change, Leg, LegState, Mode, Ordinal, Transaction};
 
 impl Transaction {
-    /// Whether the outgoing message with this ordinal must stay in the spool behind its delivery, because it may have to
-    /// be sent again: it was taken over for the peer that asked, and its next hop has not decided yet.
+    /// Whether the outgoing message with this ordinal must stay in the spool after its delivery, because it may have to
+    /// be sent again: the relay took the request over from the peer that asked, and the next hop has not answered yet.
     pub fn keeps(&self, ordinal: Ordinal) -> bool {
         let open = |state: &LegState| matches!(state, LegState::Waiting | LegState::Delivered { .. });
         self.mode == Mode::PreAcknowledge && self.leg(ordinal).is_some_and(|leg| open(&leg.state))
     }
 
-    /// Adds what a later run of the chain opened under the same id: legs that are new, and its wait for responses. What
-    /// has become of the others stays, and so does the answer.
+    /// Adds what a later run of the chain opened under the same id: new legs, and its wait for responses. The state of
+    /// the existing legs stays, and so does the answer.
     pub fn join(&mut self, later: Self) {
         let known = |leg: &Leg| leg.ordinal().is_some_and(|ordinal| self.leg(ordinal).is_some());
         let legs: Vec<Leg> = later.legs.into_iter().filter(|leg| !known(leg)).collect();
@@ -25,7 +25,7 @@ impl Transaction {
     }
 }
 
-/// One line, for people.
+/// One line, for operators.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,7 +77,7 @@ impl fmt::Display for LegState {
     }
 }
 
-/// A text that came from outside stays on its line.
+/// Text from outside cannot break the line.
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.status.escape_debug())?;

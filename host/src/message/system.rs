@@ -1,32 +1,33 @@
 //! The address under which this MMSE speaks as a system, with the relay and the Relay/Server in its tag.
 //!
-//! Other operators see one address for all our Relay/Servers: `mm4relay@mms.own.example`. What must find its way home
-//! carries a tag in it, which the other side sends back as it is: `mm4relay+node-1.mmsc-2@mms.own.example`. Whichever
-//! relay of the MMSE the answer comes to, it can read there which relay asked, and for whom.
+//! Other operators see one address for all our Relay/Servers: `mm4relay@mms.own.example`. A request whose answer must
+//! find its way back carries a tag in that address, which the other side echoes:
+//! `mm4relay+node-1.mmsc-2@mms.own.example`. Whichever relay of the MMSE receives the answer reads in the tag which
+//! relay asked, and for which Relay/Server.
 
 use super::{Illegal, MmsAddress, PeerName};
 
-/// RFC 5321, 4.5.3.1.1: octets of what stands before the `@`.
+/// RFC 5321, 4.5.3.1.1 limits the local part to so many octets.
 pub const MAX_LOCAL_OCTETS: usize = 64;
 
-/// `<user>@<domain>`, the domain being one of our own.
+/// The system address, `<user>@<domain>`; the domain is one of our own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemAddress {
     user: String,
     domain: String,
 }
 
-/// What stands behind the `+` of a tagged system address.
+/// The tag: what stands behind the `+` of a tagged system address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemTag {
     /// The relay that sent the request: letters, digits and `-`.
     pub node: String,
-    /// The Relay/Server that it sent it for.
+    /// The Relay/Server for which it was sent.
     pub relay_server: PeerName,
 }
 
 impl SystemAddress {
-    /// Takes an address whose user has letters, digits, `-`, `_` and `.`, and does not look like a number.
+    /// Reads an address whose user part has letters, digits, `-`, `_` and `.`, and does not look like a number.
     pub fn new(text: &str) -> Result<Self, Illegal> {
         let legal = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
         match text.split_once('@') {
@@ -59,7 +60,7 @@ impl SystemAddress {
     /// The address with the tag.
     ///
     /// # Errors
-    /// What stands before the `@` would have more than 64 octets.
+    /// The local part would have more than 64 octets.
     pub fn tagged(&self, tag: &SystemTag) -> Result<String, Illegal> {
         let local = format!("{}+{}.{}", self.user, tag.node, tag.relay_server);
         if local.len() > MAX_LOCAL_OCTETS {
@@ -71,9 +72,9 @@ impl SystemAddress {
         Ok(format!("{local}@{}", self.domain))
     }
 
-    /// Whether `address` is this one: `Some` with its tag, or with `None` when it has none. The domain is not looked at,
-    /// because every own domain is as good; the user compares without regard to case, as some peers change it. A tag
-    /// that we cannot have written makes it another address.
+    /// Whether `address` is this one: `Some` with its tag, or with `None` when it has no tag. The domain is not
+    /// compared, because any of our domains will do. The user part is compared without regard to case, which some peers
+    /// change. A tag that the relay cannot have written makes it another address.
     pub fn read(&self, address: &MmsAddress) -> Option<Option<SystemTag>> {
         let local = address.as_str().rsplit_once('@').map(|(local, _)| local)?;
         let Some((user, tag)) = local.split_once('+') else {

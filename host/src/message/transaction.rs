@@ -1,9 +1,10 @@
-//! A transaction: a request that this relay took, whom it asked onward, and what came back (TS 23.140, 8.4.1 to 8.4.3).
+//! A transaction: a request that this relay took, the next hops that it asked, and what they answered (TS 23.140, 8.4.1
+//! to 8.4.3).
 //!
 //! The three MM4 requests (forward, delivery report, read-reply report) may each be answered by one response. A request
 //! that was split over several next hops has a leg for each, and still one answer. The spool keeps transactions, and
-//! changes them through [`Transaction::apply`] alone: a pure function, called in the one place
-//! where changes are in order. What a change makes due is decided there too, so that no caller can forget it.
+//! changes them through [`Transaction::apply`] alone: a pure function, called in the one place where changes have an
+//! order. It also decides what a change makes due, so that no caller can forget to.
 
 mod change;
 mod keys;
@@ -15,14 +16,14 @@ pub use change::{Change, News, Task, Todo, TransactionChange};
 pub use keys::TransactionKey;
 pub use leg::{Answer, Cause, Leg, LegState, Place};
 
-/// A request, and everything that is known of its fate.
+/// A request, with everything that is known of its fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
     /// The relay's own id of the message that carried the request.
     pub id: MessageId,
     /// One of the three requests.
     pub kind: MessageType,
-    /// Who asked.
+    /// The peer that asked.
     pub source: PeerName,
     /// Exactly as received, quotes included; compared [bare](OpaqueId::bare).
     pub transaction_id: OpaqueId,
@@ -32,37 +33,37 @@ pub struct Transaction {
     pub version: Option<String>,
     /// Where a response goes: `X-Mms-Originator-System`, else `Sender`, else the envelope sender.
     pub answer_to: Option<MmsAddress>,
-    /// The envelope sender: whom a bounce goes to. `None` is the null sender, who gets none.
+    /// The envelope sender, to which a bounce goes. `None` is the null sender, which gets none.
     pub sender: Option<MmsAddress>,
-    /// `From`, as received: whom a delivery report goes to.
+    /// `From` as received, to which a delivery report goes.
     pub originator: Option<String>,
     pub wants: Wants,
     pub mode: Mode,
     pub received_at: Timestamp,
-    /// From then on nothing is known of it any more: the expiry of the message, and at least the configured time.
+    /// When the transaction is forgotten: at the expiry of the message, and not before the configured time.
     pub forget_at: Timestamp,
-    /// The same for every copy of this request from this peer: see [`RepeatKey`].
+    /// A number that every copy of this request from this peer shares: see [`RepeatKey`].
     pub repeat: RepeatKey,
-    /// A digest of the octets behind the header. A request with the same repeat key and another digest is no repeat.
+    /// A digest of the octets behind the header. A request with the same repeat key and another digest is a new one.
     pub body: u128,
-    /// An earlier request with the same IDs and another body.
+    /// An earlier request with the same IDs and another body, if there is one.
     pub like: Option<MessageId>,
-    /// One for each next hop, and for recipients whose fate was decided without any. Never fewer than before, and
-    /// always in the same places.
+    /// One leg for each next hop, and one for recipients whose fate was decided without asking any. Legs are never
+    /// removed, and keep their places.
     pub legs: Vec<Leg>,
     pub response: ResponseState,
-    /// What the relay still has to do about it, and when.
+    /// What the relay still has to do for this transaction, and when.
     pub next: Option<Task>,
-    /// How many changes have been stored that decide what the asking peer is told: see [`Transaction::revised`].
+    /// How many stored changes have affected what the asking peer is told: see [`Transaction::revised`].
     pub revision: u64,
     /// Charging records that wait until the request is answered.
     pub records: Vec<WaitingRecord>,
 }
 
-/// A charging record whose status is the answer to a request.
+/// A charging record whose status is the answer to a request, and which is complete only with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingRecord {
-    /// The message that it is about: the one that carried the request, or a copy.
+    /// The message that the record is about: the one that carried the request, or a copy of it.
     pub of: MessageId,
     pub entry: Append,
 }
@@ -73,9 +74,9 @@ pub enum ResponseState {
     /// The relay has sent none.
     #[default]
     NotSent,
-    /// This one.
+    /// The relay has sent this one.
     Sent(Answer),
-    /// This one, and the request came again since: it is to be sent once more.
+    /// The relay has sent this one, and the request came again since: it is due once more.
     DueAgain(Answer),
 }
 
@@ -90,23 +91,24 @@ pub struct Wants {
     pub read_reply: bool,
 }
 
-/// Who owns a request once the relay has said 250.
+/// Who is responsible for a request once the relay has said 250.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// The peer that asked: it repeats what is not answered, and hears what the far end says. The relay repeats nothing.
+    /// The peer that asked: it repeats what is not answered, and gets the far end's answer. The relay repeats nothing.
     #[default]
     Transparent,
     /// The relay: it answers at once, asks onward in its own name, repeats, and turns late failures into delivery reports.
     PreAcknowledge,
 }
 
-/// A number that two copies of one request share: made of the peer, the type, both normalised IDs and the envelope's
-/// recipients; of a report, of its status and date too, because several reports about one message differ in these only.
+/// A number that two copies of one request share. It is made of the peer, the type, both normalised IDs and the
+/// envelope's recipients; for a report also of status and date, because several reports about one message differ in
+/// these only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RepeatKey(pub u64);
 
 impl ResponseState {
-    /// What the response that was sent says.
+    /// What the sent response says; `None` when none was sent.
     pub fn answer(&self) -> Option<&Answer> {
         match self {
             Self::NotSent => None,
@@ -114,7 +116,7 @@ impl ResponseState {
         }
     }
 
-    /// A request that comes again is answered again, by what was said first.
+    /// Makes the response that was sent due once more.
     fn come_again(&mut self) {
         if let Self::Sent(answer) = self {
             *self = Self::DueAgain(answer.clone());
@@ -123,18 +125,19 @@ impl ResponseState {
 }
 
 impl Transaction {
-    /// What the response says that the asking peer was sent, once it was.
+    /// What the response to the asking peer said, once it was sent.
     pub fn answer(&self) -> Option<&Answer> {
         self.response.answer()
     }
 
-    /// Whether both are copies of one request: the same number, and what that number was made of as far as it is stored.
+    /// Whether both are copies of one request: they have the same repeat key, and the stored fields that the key was
+    /// made of agree.
     pub fn is_copy_of(&self, other: &Self) -> bool {
         let ids = |of: &Self| [&of.transaction_id, &of.message_id].map(OpaqueId::bare);
         self.repeat == other.repeat && self.kind == other.kind && self.source == other.source && ids(self) == ids(other)
     }
 
-    /// What a response to it answers, as the peer that asked knows it.
+    /// The request as a response to it names it, in the asking peer's words.
     pub fn answered(&self) -> Answered {
         Answered {
             kind: self.kind,

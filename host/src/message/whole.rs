@@ -1,4 +1,4 @@
-//! A message on its way through the relay: its bytes, and an index of them.
+//! A message on its way through the relay: its bytes and the index over them.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -12,22 +12,22 @@ pub struct Origin {
     /// The configured peer that the session was recognised as, or the relay itself.
     pub source: Source,
     pub remote: SocketAddr,
-    /// What the client said behind EHLO or HELO.
+    /// The name that the client gave with EHLO or HELO.
     pub helo: String,
     pub protocol: Protocol,
     pub received_at: Timestamp,
 }
 
-/// How a client spoke, as our `Received` says (RFC 5321, 4.4; RFC 3848).
+/// The protocol of the session, as `Received` names it (RFC 5321, 4.4; RFC 3848).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// It said HELO.
+    /// The client said HELO.
     Smtp,
-    /// EHLO.
+    /// The client said EHLO.
     Esmtp,
-    /// EHLO, over TLS.
+    /// EHLO over TLS.
     Esmtps,
-    /// The same, and it has logged in.
+    /// EHLO over TLS, and the client has logged in.
     Esmtpsa,
 }
 
@@ -42,7 +42,7 @@ impl Protocol {
     }
 }
 
-/// What intake hands over at the end of data: received, strictly framed, dot-unstuffed, and not looked into.
+/// A message as intake hands it over: complete, strictly framed, dot-unstuffed, and not looked into.
 #[derive(Clone, Debug)]
 pub struct Incoming {
     pub id: MessageId,
@@ -51,8 +51,8 @@ pub struct Incoming {
     pub content: Content,
 }
 
-/// The MM4 message types (TS 23.140, 8.4.4), compared without regard to case; and one for all others, which only pass
-/// where the relay was told to let them.
+/// The MM4 message types (TS 23.140, 8.4.4), compared without regard to case, and one for all others, which pass only
+/// where the configuration lets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageType {
     ForwardRequest,
@@ -61,11 +61,12 @@ pub enum MessageType {
     DeliveryReportResponse,
     ReadReplyReportRequest,
     ReadReplyReportResponse,
-    /// A type that TS 23.140 does not name, or a message that is not MM4: carried, never answered, paired or split.
+    /// A type that TS 23.140 does not name, or a message that is not MM4. It is carried, and never answered, paired or
+    /// split.
     Other,
 }
 
-/// A received message with its index. Plug-ins' edits make a new one from it, which shares all that did not change.
+/// A received message with its index. An edit makes a new one, which shares everything that did not change.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub id: MessageId,
@@ -81,7 +82,7 @@ pub struct Message {
     pub content: Content,
     /// The highest ids that edits have given so far, so that none is given twice.
     pub given: GivenIds,
-    /// Of a response: the request that it answers, once that was found. Plug-ins see it.
+    /// For a response: the request that it answers, once the relay has found it. Plug-ins see it.
     pub answers: Option<Arc<Answered>>,
 }
 
@@ -94,7 +95,7 @@ pub struct Answered {
     pub message_id: OpaqueId,
     /// As received, quotes included.
     pub transaction_id: OpaqueId,
-    /// Who asked.
+    /// The peer that asked.
     pub source: PeerName,
 }
 
@@ -108,7 +109,7 @@ pub struct GivenIds {
 /// A stretch of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
-    /// What belongs to no leaf: preamble, epilogue, closing delimiters, the headers of inner multiparts.
+    /// Octets of no leaf: preamble, epilogue, closing delimiters, the headers of inner multiparts.
     Verbatim(Piece),
     /// The part with this id: delimiter, header and body.
     Part(PartId),
@@ -126,28 +127,29 @@ pub struct Part {
     pub content_id: Option<String>,
     pub content_location: Option<String>,
     pub encoding: TransferEncoding,
-    /// The delimiter line before the part, with the CRLF before it, which belongs to it (RFC 2046, 5.1.1). Empty for a
-    /// message that is not multipart.
+    /// The delimiter line before the part, with the CRLF before it, which belongs to the delimiter (RFC 2046, 5.1.1).
+    /// Empty for a message that is not multipart.
     pub delimiter: Piece,
-    /// The part's header with the empty line behind it; without it when the body is empty and the next delimiter
-    /// follows, because a CRLF before a delimiter belongs to the delimiter. Empty for a message that is not multipart.
+    /// The part's header with the empty line behind it. The empty line is missing when the body is empty and the next
+    /// delimiter follows, because a CRLF before a delimiter belongs to the delimiter. Empty for a message that is not
+    /// multipart.
     pub header: Piece,
     /// The body, still encoded.
     pub body: Piece,
 }
 
-/// Content-Transfer-Encoding (RFC 2045, 6). `Identity` is 7bit, 8bit and binary.
+/// Content-Transfer-Encoding (RFC 2045, 6). `Identity` stands for 7bit, 8bit and binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferEncoding {
     Identity,
     Base64,
     QuotedPrintable,
-    /// A name that nobody knows: such a body passes, and cannot be read by plug-ins.
+    /// An unknown encoding: the body passes as it is, and plug-ins cannot read it.
     Unknown,
 }
 
 impl MessageType {
-    /// The types, and how TS 23.140 spells them. What a header says is read by [`MessageType::of`].
+    /// The types with their spelling in TS 23.140. [`MessageType::of`] reads what a header says.
     pub const NAMES: [(MessageType, &str); 6] = [
         (Self::ForwardRequest, "MM4_forward.REQ"),
         (Self::ForwardResponse, "MM4_forward.RES"),
@@ -157,7 +159,7 @@ impl MessageType {
         (Self::ReadReplyReportResponse, "MM4_read_reply_report.RES"),
     ];
 
-    /// The name as TS 23.140 spells it; for logs only when it is another type.
+    /// The name as TS 23.140 spells it. [`MessageType::Other`] has a name for logs only.
     pub fn name(self) -> &'static str {
         Self::NAMES
             .iter()
@@ -165,7 +167,7 @@ impl MessageType {
             .map_or("another type", |(_, name)| name)
     }
 
-    /// The type that answers this one; `None` for what is not a request.
+    /// The type of the response to this one; `None` when this is no request.
     pub fn response(self) -> Option<Self> {
         match self {
             Self::ForwardRequest => Some(Self::ForwardResponse),
@@ -175,7 +177,7 @@ impl MessageType {
         }
     }
 
-    /// The type that this one answers; `None` for what is not a response.
+    /// The type of the request that this one answers; `None` when this is no response.
     pub fn request(self) -> Option<Self> {
         match self {
             Self::ForwardResponse => Some(Self::ForwardRequest),

@@ -1,9 +1,9 @@
-//! What changes a transaction, and what the relay has to do because of it.
+//! The changes to a transaction, and the work that they make due.
 
 use super::{Answer, Cause, Leg, LegState};
 use crate::message::{MessageId, Ordinal, PeerName, Recipient, RecipientId, Timestamp};
 
-/// What the relay has to do of itself.
+/// Work that the relay has to do without anybody asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Task {
     pub due: Timestamp,
@@ -14,12 +14,12 @@ pub struct Task {
 pub enum Todo {
     /// Tell the asking peer its [`News`]: by a response, a report, a bounce, or not at all.
     Tell,
-    /// Look whether responses have come.
+    /// Check whether responses are overdue.
     Await,
 }
 
 impl Todo {
-    /// The word for it in exported JSON.
+    /// The word in exported JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tell => "tell",
@@ -28,14 +28,14 @@ impl Todo {
     }
 }
 
-/// What the asking peer does not know yet, and is to be told now.
+/// What the asking peer does not know yet and must be told now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// The request's one response.
     Answer(Answer),
-    /// Recipients who will not get it, after the request was answered otherwise, or asked for no answer.
+    /// Recipients who will not get the message. The request was answered otherwise before, or asked for no answer.
     Failure {
-        /// Its place in `legs`.
+        /// The place of their leg in `legs`.
         leg: usize,
         recipients: Vec<Recipient>,
         answer: Answer,
@@ -43,7 +43,7 @@ pub enum News {
     },
 }
 
-/// A change to a stored transaction, committed with what caused it.
+/// A change to a stored transaction. It is committed with the event that caused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionChange {
     /// The transaction that changes.
@@ -53,20 +53,21 @@ pub struct TransactionChange {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// What became of one leg.
+    /// The state of one leg changed.
     Leg { ordinal: Ordinal, state: LegState },
-    /// Recipients of one leg who will not get it, while others may.
+    /// Some recipients of one leg will not get the message; the others still may.
     Refused {
         ordinal: Ordinal,
         recipients: Vec<RecipientId>,
         answer: Answer,
         cause: Cause,
     },
-    /// A message that was held or unfinished goes on: further legs.
+    /// A held or unfinished message went on, and has these further legs.
     Legs { legs: Vec<Leg> },
-    /// The asking peer is sent this response.
+    /// The asking peer was sent this response.
     Told { answer: Answer },
-    /// The failure of these recipients is told, or there is nobody to tell; `leg` is its place.
+    /// The failure of these recipients was reported, or there is nobody to report it to. `leg` is the place of their
+    /// leg.
     Reported {
         leg: usize,
         recipients: Vec<RecipientId>,
@@ -76,10 +77,10 @@ pub enum Change {
     CameAgain { at: Timestamp },
     /// The relay asked a leg again.
     Repeated { ordinal: Ordinal, at: Timestamp },
-    /// An operator has another peer asked in place of the one that was to be.
+    /// An operator rerouted a leg to another peer.
     Rerouted { ordinal: Ordinal, peer: PeerName },
-    /// A response may be overdue then.
+    /// A response may be overdue at this time.
     Await { due: Timestamp },
-    /// The relay has nothing to do now, or at another time.
+    /// The relay has nothing to do now; this is the next task, if any.
     Next { task: Option<Task> },
 }

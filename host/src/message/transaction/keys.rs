@@ -1,4 +1,4 @@
-//! By what a transaction is found: by its next hops' responses, by copies of it, by reports, and by operators.
+//! The keys under which a transaction is found: by responses of its next hops, by copies, by reports, and by operators.
 
 use super::{RepeatKey, Transaction};
 use crate::message::{BareId, MessageType, MmsAddress, OpaqueId, PeerName};
@@ -6,29 +6,29 @@ use crate::message::{BareId, MessageType, MmsAddress, OpaqueId, PeerName};
 /// A key under which the spool finds a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TransactionKey {
-    /// What a response brings: the peer that it comes from, the request's type, the transaction ID.
+    /// From a response: the peer that sent it, the request's type, and the transaction ID.
     Asked {
         peer: PeerName,
         kind: MessageType,
         transaction_id: BareId,
     },
-    /// A repeated request brings this one: see [`RepeatKey`].
+    /// From a repeated request: see [`RepeatKey`].
     Repeat(RepeatKey),
-    /// What a report, or an operator, brings: the message ID, whoever sent it.
+    /// From a report, or an operator: the message ID, whichever peer sent the message.
     Message { message_id: BareId },
-    /// What an operator brings: the transaction ID as received, where no next hop was asked with it.
+    /// From an operator: the transaction ID as received, where no next hop was asked with it.
     Received { transaction_id: BareId },
-    /// What a report or response brings at `RCPT`, before it is known to be one: the peer that was asked, and what stands
-    /// before the `@` of an address that may have no route, in lower case: of an originator that is no international number,
-    /// of an originator system in another domain than its peer's sender.
+    /// From a report or response at `RCPT`, before the relay knows which it is: the peer that was asked, and the local
+    /// part, in lower case, of an address that may have no route. That is the address of an originator that is no
+    /// international number, or of an originator system in another domain than its peer's sender.
     Originator { peer: PeerName, local_part: String },
 }
 
-/// Digits of `+` and a number that is taken for a subscriber's; shorter ones are codes that somebody wrote a `+` before.
+/// A `+` and at least so many digits is a subscriber's number; shorter ones are codes that somebody wrote a `+` before.
 const SUBSCRIBER_DIGITS: usize = 9;
 
 impl TransactionKey {
-    /// By what a message is found that this originator sent, and that `peer` was asked to take.
+    /// The key under which messages of this originator are found that `peer` was asked to take.
     pub fn originator(peer: &PeerName, originator: &MmsAddress) -> Self {
         Self::Originator {
             peer: peer.clone(),
@@ -38,7 +38,7 @@ impl TransactionKey {
 }
 
 impl Transaction {
-    /// Everything that it must be found by. A change can add keys, and takes none away.
+    /// All keys of this transaction. A change can add keys, and never removes one.
     pub fn keys(&self) -> Vec<TransactionKey> {
         let asked = self.asked_legs();
         let unasked = asked.clone().all(|(leg, _)| leg.transaction_id.is_some());
@@ -60,7 +60,7 @@ impl Transaction {
         asked.chain(others).chain(received).chain(sent).collect()
     }
 
-    /// Where a response goes, unless that is in the domain of the envelope's sender: there is a route to that one.
+    /// The address for responses, unless it is in the domain of the envelope sender, to which there is a route.
     fn unroutable_system(&self) -> Option<MmsAddress> {
         let sender = self.sender.as_ref().and_then(MmsAddress::domain).unwrap_or_default();
         let elsewhere = |system: &&MmsAddress| {
@@ -75,7 +75,7 @@ impl Transaction {
             .cloned()
     }
 
-    /// The originator of a message, unless it is an international number.
+    /// The originator's address, unless it is an international number.
     fn unroutable_originator(&self) -> Option<MmsAddress> {
         let from = self
             .originator
@@ -89,7 +89,7 @@ impl Transaction {
         Some(address).filter(|_| !is_number)
     }
 
-    /// What a response from `peer` to this transaction ID brings; `None` is the received one.
+    /// The key that a response from `peer` to this transaction ID has; `None` stands for the received transaction ID.
     pub fn asked(&self, peer: &PeerName, transaction_id: Option<&OpaqueId>) -> TransactionKey {
         TransactionKey::Asked {
             peer: peer.clone(),

@@ -1,4 +1,4 @@
-//! The part of a transaction that concerns one next hop: where it leads, how far it has come, and what was answered.
+//! A leg, the part of a transaction that concerns one next hop: where it leads, its state, and the answer.
 
 use crate::message::{NextHop, OpaqueId, Ordinal, PeerName, Recipient, RecipientId, Timestamp};
 
@@ -6,13 +6,13 @@ use crate::message::{NextHop, OpaqueId, Ordinal, PeerName, Recipient, RecipientI
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leg {
     pub at: Place,
-    /// The transaction ID that it was asked with; `None`: the received one.
+    /// The transaction ID that the next hop was asked with; `None`: the received one.
     pub transaction_id: Option<OpaqueId>,
     pub recipients: Vec<Recipient>,
     pub state: LegState,
-    /// How often it was asked again.
+    /// How often the relay has asked this next hop again.
     pub repeats: u32,
-    /// Recipients whose failure the asking peer knows of, or cannot be told.
+    /// Recipients whose failure the asking peer was told of, or cannot be told of.
     pub told: Vec<RecipientId>,
 }
 
@@ -21,29 +21,29 @@ pub struct Leg {
 pub enum Place {
     /// This peer is asked, or would have been, in the outgoing message with this ordinal.
     Destination { ordinal: Ordinal, peer: PeerName },
-    /// Nothing leads to these recipients. What would have been sent is in the outgoing message with this ordinal, which was
-    /// given up at once.
+    /// These recipients have no route. The outgoing message with this ordinal stands for what would have been sent, and
+    /// was given up at once.
     Unroutable { ordinal: Ordinal },
-    /// Nobody is asked, or no longer for these recipients.
+    /// No next hop was asked for these recipients, or it no longer counts for them.
     Aside(NextHop),
 }
 
-/// How far a leg has come.
+/// The state of a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LegState {
-    /// In the spool.
+    /// The outgoing message is in the spool.
     Waiting,
     /// The next hop said 250.
     Delivered { at: Timestamp },
-    /// The next hop sent its response; or the relay answers in its place, because it holds or discards the message.
+    /// The next hop sent its response; or the relay answers in its place, because the message is held or was discarded.
     Answered { answer: Answer },
-    /// It will not be delivered.
+    /// The message will not be delivered.
     Failed { answer: Answer, cause: Cause },
     /// No response came in time.
     TimedOut { at: Timestamp },
 }
 
-/// A status, as a response carries it.
+/// The status that a response carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// `X-Mms-Request-Status-Code`, as received or as the relay writes it.
@@ -51,19 +51,20 @@ pub struct Answer {
     /// `X-Mms-Status-Text`.
     pub text: Option<String>,
     pub at: Timestamp,
-    /// The host of the next hop that said so, `name:port`; `None` where nobody outside said it, or an earlier version did
-    /// not keep it.
+    /// The host of the next hop that gave the answer, `name:port`. `None` when nobody outside gave it, or an earlier
+    /// version stored it.
     pub host: Option<String>,
 }
 
-/// Why recipients did not get a request: what a delivery report says of them, and whether a bounce is in place.
+/// Why recipients did not get a request. It decides what a delivery report says of them, and whether a bounce is
+/// appropriate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The next hop refused it for good, in its session or by a bounce.
     Refused,
     /// The next hop could not be reached, or did not take it, for too long.
     Unreachable,
-    /// Its `X-Mms-Expiry` came first.
+    /// Its `X-Mms-Expiry` passed first.
     Expired,
     /// There is no next hop.
     NoRoute,
@@ -76,7 +77,7 @@ pub enum Cause {
 }
 
 impl Leg {
-    /// The peer that is asked in it.
+    /// The peer that this leg asks.
     pub fn asked(&self) -> Option<&PeerName> {
         match &self.at {
             Place::Destination { peer, .. } => Some(peer),
@@ -84,7 +85,7 @@ impl Leg {
         }
     }
 
-    /// That of the outgoing message.
+    /// The ordinal of the outgoing message.
     pub fn ordinal(&self) -> Option<Ordinal> {
         match self.at {
             Place::Destination { ordinal, .. } | Place::Unroutable { ordinal } => Some(ordinal),
@@ -92,7 +93,7 @@ impl Leg {
         }
     }
 
-    /// Where its recipients go, or would have gone.
+    /// Where the recipients of this leg go, or would have gone.
     pub fn next_hop(&self) -> NextHop {
         match &self.at {
             Place::Destination { peer, .. } => NextHop::Peer(peer.clone()),
@@ -101,7 +102,7 @@ impl Leg {
         }
     }
 
-    /// The peer among its [next hop](Self::next_hop).
+    /// The peer of the [next hop](Self::next_hop), if it is one.
     pub fn peer(&self) -> Option<&PeerName> {
         match &self.at {
             Place::Destination { peer, .. } => Some(peer),
@@ -128,16 +129,17 @@ impl Leg {
 }
 
 impl Cause {
-    /// Whether a bounce is in place: it tells of mail that was not delivered, not of what a far end says of a message.
+    /// Whether a bounce is appropriate: it reports mail that was not delivered, and not what a far end says of a
+    /// message that it took.
     pub fn is_of_transport(self) -> bool {
         matches!(self, Self::Refused | Self::Unreachable | Self::Expired | Self::NoRoute)
     }
 }
 
 impl Answer {
-    /// The status of a request that was accepted (TS 23.140, 8.4.1).
+    /// The status for an accepted request (TS 23.140, 8.4.1).
     pub const OK: &'static str = "Ok";
-    /// One peer was seen to write the number of TS 32.298 instead.
+    /// One peer was seen to send this number of TS 32.298 instead.
     pub const OK_AS_A_NUMBER: &'static str = "0";
 
     pub fn ok(at: Timestamp) -> Self {
@@ -149,8 +151,8 @@ impl Answer {
         }
     }
 
-    /// Whether the request was accepted, as `RequestStatus::read` reads it: peers differ in case, and some put blanks,
-    /// quotes and hyphens in.
+    /// Whether the request was accepted. `RequestStatus::read` reads the status: peers differ in case, and some add
+    /// blanks, quotes and hyphens.
     pub fn is_ok(&self) -> bool {
         let noise = |c: &char| c.is_ascii_whitespace() || matches!(c, '"' | '-' | '_');
         let plain: String = self.status.chars().filter(|c| !noise(c)).collect();

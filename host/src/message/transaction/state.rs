@@ -1,4 +1,4 @@
-//! What a change does to a transaction, and what it makes due.
+//! The state machine of a transaction: how a change alters it, and what becomes due.
 
 use std::time::Duration;
 
@@ -7,19 +7,20 @@ use super::{
 };
 use crate::message::{Ordinal, PeerName, Recipient, RecipientId, Timestamp};
 
-/// A response that tells of several recipients says the worst of them; what may pass is better than what will not.
+/// The status of a failure that may pass. A response that covers several recipients reports the worst of their answers;
+/// this one ranks between `Ok` and every other.
 const MAY_PASS: &str = "Error-network-problem";
 
-/// How much longer a request is known at least when something of it is open at its time.
+/// How much longer a transaction is kept, at least, when something of it is still open at its end.
 const GRACE: Duration = Duration::from_secs(3600);
 
-/// This part of the time for which it has been known, if that is longer: each time it is put off, it is written anew, and
-/// what waits for a peer that is away for a year is not to be written every hour.
+/// A transaction that was known for long is kept longer by this fraction of that time. Each postponement writes the row
+/// anew, and a message that waits for a year for an absent peer must not be written every hour.
 const GRACE_PART: u32 = 10;
 
 impl Transaction {
-    /// Makes the change, and sets what is due after it. A change that has been made before, or that comes too late,
-    /// changes nothing.
+    /// Makes the change, and decides what is due after it. A change that was made before, or comes too late, has no
+    /// effect.
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::Leg { ordinal, state } => self.move_leg(*ordinal, state),
@@ -53,14 +54,14 @@ impl Transaction {
         self.plan(change.at().unwrap_or(self.received_at));
     }
 
-    /// As it is stored after changes to `before`: a revision on, unless all that they changed makes no difference to what
-    /// the asking peer is told. Whoever decided to tell it something by an earlier revision has to look again.
+    /// The transaction as it is stored after changes to `before`: its revision grows unless none of the changes affects
+    /// what the asking peer is told. Whoever decided on an answer by an earlier revision must look again.
     pub fn revised(mut self, before: &Self) -> Self {
         self.revision = before.revision + u64::from(!self.tells_as(before));
         self
     }
 
-    /// Whether both lead to the same answer. That a next hop has taken the request is no news.
+    /// Whether both lead to the same answer to the asking peer. That a next hop took the request does not affect it.
     fn tells_as(&self, other: &Self) -> bool {
         let alike = |(leg, other): (&Leg, &Leg)| {
             let open = |state: &LegState| matches!(state, LegState::Waiting | LegState::Delivered { .. });
@@ -70,20 +71,20 @@ impl Transaction {
             && self.legs.iter().zip(&other.legs).all(alike)
     }
 
-    /// Whether the asking peer is to be told something.
+    /// Whether the asking peer must be told something.
     pub fn is_telling(&self) -> bool {
         matches!(self.next, Some(Task { what: Todo::Tell, .. }))
     }
 
-    /// It is known for longer when its time is over, and somebody has to be told of it: a peer may be away for as long as
-    /// requests are known, and the end of what waited for it is told all the same.
+    /// Keeps the transaction past its end if the asking peer still has to be told something: the other peer may have
+    /// been away for as long as transactions are kept, and its failure is reported all the same.
     pub fn stay_known_to_be_told(&mut self, now: Timestamp) {
         if self.is_telling() {
             self.stay_known(now);
         }
     }
 
-    /// It is known for longer when its time is over.
+    /// Keeps the transaction past its end.
     pub fn stay_known(&mut self, now: Timestamp) {
         if self.forget_at <= now {
             let part = now.since(self.received_at) / GRACE_PART;
@@ -91,7 +92,7 @@ impl Transaction {
         }
     }
 
-    /// What the asking peer is to be told now, if anything.
+    /// What the asking peer must be told now, if anything.
     pub fn news(&self) -> Option<News> {
         match &self.response {
             ResponseState::NotSent if self.wants.response => return self.answer_now().map(News::Answer),
@@ -101,23 +102,24 @@ impl Transaction {
         (0..).zip(&self.legs).find_map(|(place, leg)| self.untold(place, leg))
     }
 
-    /// Whether the response that the one next hop sends is the answer, as it is. Otherwise the relay makes one of what
-    /// several said, or has answered already.
+    /// Whether the response of the one next hop is passed on as it is. Otherwise the relay makes one response of
+    /// several, or has answered already.
     pub fn passes_on(&self) -> bool {
         self.mode == Mode::Transparent && self.answer().is_none() && self.legs.len() == 1
     }
 
-    /// Whether nobody got it, and no response tells of that: nothing of it is open. Its copy is another request, which
-    /// may have more luck, and whose sender hears what became of it.
+    /// Whether nobody got the request and no response says so: nothing of it is open. A copy of it is then a new
+    /// request, which may succeed, and whose sender is told of its fate.
     pub fn came_to_nothing(&self) -> bool {
         !self.wants.response && !self.legs.is_empty() && self.legs.iter().all(|leg| leg.state.has_failed())
     }
 
-    /// Whether the relay is to look after responses: nobody else will miss them.
+    /// Whether the relay must watch for responses, because nobody else would notice that they are missing.
     pub fn awaits_responses(&self) -> bool {
         match self.mode {
             Mode::PreAcknowledge => true,
-            // The originator repeats, and a lone next hop may answer as late as it likes: only a record cannot wait for ever.
+            // The originator repeats its request, and a lone next hop may answer however late. Only a charging record
+            // cannot wait for ever.
             Mode::Transparent => {
                 let waits = self.legs.len() > 1 || !self.records.is_empty();
                 self.wants.response && self.answer().is_none() && waits
@@ -125,8 +127,7 @@ impl Transaction {
         }
     }
 
-    /// The records that have waited for the answer, complete, once it is known what whoever asked hears; after that they are
-    /// not here any more.
+    /// Removes the waiting charging records and returns them, completed with the answer, once that is known.
     pub fn settled(&mut self) -> Vec<WaitingRecord> {
         if self.records.is_empty() {
             return Vec::new();
@@ -135,7 +136,7 @@ impl Transaction {
             .map_or_else(Vec::new, |answer| self.completed(&answer))
     }
 
-    /// As [`settled`](Self::settled), when there is no more time: an answer that never came is none.
+    /// Like [`settled`](Self::settled), when the time is over: an answer that never came is recorded as none.
     pub fn settled_at_last(&mut self, now: Timestamp) -> Vec<WaitingRecord> {
         let answer = self.said_to_whoever_asked().unwrap_or_else(|| silence(now));
         self.completed(&answer)
@@ -152,7 +153,7 @@ impl Transaction {
         records
     }
 
-    /// What the response to the request says, or would say if one was asked for.
+    /// What the response to the request says, or would say if the request had asked for one.
     fn said_to_whoever_asked(&self) -> Option<Answer> {
         if let Some(answer) = self.answer() {
             return Some(answer.clone());
@@ -162,7 +163,7 @@ impl Transaction {
         }
         let said = |leg: &Leg| match &leg.state {
             LegState::TimedOut { at } => Some(silence(*at)),
-            // Nobody will say more of it.
+            // This next hop owes no response, so its 250 is the last that is heard of the request.
             LegState::Delivered { at } if !self.wants.response => Some(Answer::ok(*at)),
             state => state.decided(true),
         };
@@ -170,7 +171,7 @@ impl Transaction {
         said.and_then(|said| worst(said.into_iter()))
     }
 
-    /// The legs that were delivered, and that no response has come for.
+    /// The legs that were delivered and have no response yet, each with the time of its delivery.
     pub fn unanswered(&self) -> impl Iterator<Item = (&Leg, Timestamp)> {
         self.legs.iter().filter_map(|leg| match leg.state {
             LegState::Delivered { at } => Some((leg, at)),
@@ -178,7 +179,8 @@ impl Transaction {
         })
     }
 
-    /// The earliest need of the relay itself to look at it again stays what it is; news come before anything else.
+    /// Decides the next task. News for the asking peer come first; otherwise the earliest time at which the relay has
+    /// to look again stands.
     fn plan(&mut self, now: Timestamp) {
         match (self.news().is_some(), self.is_telling()) {
             (true, false) => {
@@ -192,7 +194,7 @@ impl Transaction {
         }
     }
 
-    /// Like [`leg`](Self::leg), to be changed.
+    /// Like [`leg`](Self::leg), mutable.
     fn leg_mut(&mut self, ordinal: Ordinal) -> Option<&mut Leg> {
         self.legs.iter_mut().find(|leg| leg.ordinal() == Some(ordinal))
     }
@@ -205,7 +207,7 @@ impl Transaction {
         }
     }
 
-    /// What was delivered there, or answered, stays that peer's.
+    /// Names another peer for a leg. Recipients that the old peer took, or answered for, stay with it.
     fn reroute(&mut self, ordinal: Ordinal, peer: &PeerName) {
         if let Some(leg) = self.leg_mut(ordinal)
             && matches!(leg.state, LegState::Waiting | LegState::Failed { .. })
@@ -215,7 +217,7 @@ impl Transaction {
         }
     }
 
-    /// Parts the recipients from their leg, unless they are all that it has.
+    /// Moves these recipients to a leg of their own, unless the leg has no others.
     fn refuse(&mut self, ordinal: Ordinal, recipients: &[RecipientId], answer: &Answer, cause: Cause) {
         let Some(leg) = self.leg_mut(ordinal) else {
             return;
@@ -238,7 +240,7 @@ impl Transaction {
         }
     }
 
-    /// Whatever has failed by then is told by this answer.
+    /// Marks every failure so far as told, by this answer.
     fn told(&mut self, answer: &Answer) {
         self.response = ResponseState::Sent(answer.clone());
         if self.mode == Mode::PreAcknowledge && answer.is_ok() {
@@ -256,7 +258,7 @@ impl Transaction {
         }
     }
 
-    /// The answer to the request, when it can be given.
+    /// The answer to the request, once it is decided.
     fn answer_now(&self) -> Option<Answer> {
         let lone = self.legs.len() == 1;
         let outcomes: Option<Vec<Answer>> = self.legs.iter().map(|leg| leg.state.decided(lone)).collect();
@@ -286,7 +288,8 @@ impl Transaction {
 }
 
 impl LegState {
-    /// A response ends everything but an operator's retry; what was given up can still turn out to have arrived.
+    /// Whether a leg may change to `next`. A response ends a leg for good, except for an operator's retry; a leg that
+    /// was given up can still turn out to have been delivered.
     fn may_become(&self, next: &LegState) -> bool {
         let too_late = matches!(
             (self, next),
@@ -302,8 +305,8 @@ impl LegState {
         matches!(self, Self::Failed { .. })
     }
 
-    /// What a response to the request has to say of this leg, once that is known. That a lone one is late is nothing
-    /// to tell: its own response may still come.
+    /// What this leg contributes to the response, once that is decided. A lone leg whose response is late contributes
+    /// nothing: that response may still come, and is passed on.
     fn decided(&self, lone: bool) -> Option<Answer> {
         match self {
             Self::Answered { answer } | Self::Failed { answer, .. } => Some(answer.clone()),
@@ -312,7 +315,7 @@ impl LegState {
         }
     }
 
-    /// The failure and its cause; `None` while nothing has gone wrong.
+    /// The failure and its cause; `None` while nothing has failed.
     fn failure(&self) -> Option<(Answer, Cause)> {
         match self {
             Self::Failed { answer, cause } => Some((answer.clone(), *cause)),
@@ -324,7 +327,7 @@ impl LegState {
 }
 
 impl Change {
-    /// When it happened, where it says so.
+    /// When the state was reached, where it says so.
     fn at(&self) -> Option<Timestamp> {
         match self {
             Self::Leg { state, .. } => state.at(),
@@ -355,7 +358,7 @@ fn silence(at: Timestamp) -> Answer {
     }
 }
 
-/// The first of the worst.
+/// The worst of the answers; the first of equals.
 fn worst(answers: impl Iterator<Item = Answer>) -> Option<Answer> {
     let badness = |answer: &Answer| match answer {
         ok if ok.is_ok() => 0,
