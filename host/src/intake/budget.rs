@@ -1,8 +1,8 @@
-//! How much memory messages may take, in the whole relay.
+//! The memory that messages may take, in the whole relay.
 //!
-//! Half of it is divided into equal shares, one for each peer, and nobody else takes any of a peer's share; the other half
-//! is whoever's comes first. So a peer that sends all it can makes its own messages go through files, and nobody else's
-//! that fit into a share.
+//! Half of it is divided into equal shares, one for each peer, and no other peer takes any of a share; the other half
+//! is given out in the order of requests. So a peer that sends without end makes its own messages go through files, and
+//! never those of another peer that fit into a share.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use crate::message::PeerName;
 use crate::sync::lock;
 
-/// A number of octets that messages in memory share. Clones are the same budget.
+/// A number of octets that all messages in memory share. Clones are the same budget.
 #[derive(Clone)]
 pub struct MemoryBudget(Arc<Pool>);
 
@@ -23,22 +23,22 @@ struct Pool {
 #[derive(Default)]
 struct Used {
     total: usize,
-    /// Of the total, by those peers that hold any.
+    /// Octets held by each peer that holds any.
     by_peer: HashMap<PeerName, usize>,
 }
 
-/// Octets taken from a [`MemoryBudget`]; given back when it is dropped.
+/// Octets taken from a [`MemoryBudget`]. Dropping the lease gives them back.
 pub struct Lease {
     budget: MemoryBudget,
     holder: Option<Holder>,
     octets: usize,
 }
 
-/// Whose lease it is.
+/// The peer that holds a lease.
 #[derive(Clone)]
 struct Holder {
     peer: PeerName,
-    /// How many peers have a share.
+    /// The number of peers that have a share.
     peers: usize,
 }
 
@@ -48,13 +48,13 @@ impl MemoryBudget {
         Self(Arc::new(Pool { total: octets, used }))
     }
 
-    /// `None` when fewer than `octets` are left.
+    /// Takes `octets` for no particular peer; `None` when fewer are left.
     pub fn reserve(&self, octets: usize) -> Option<Lease> {
         let mut lease = self.empty_lease();
         lease.grow(octets).then_some(lease)
     }
 
-    /// A lease of nothing, to be grown. It is no peer's, and counts no shares.
+    /// A lease of nothing, which can grow. It belongs to no peer, and respects no shares.
     pub fn empty_lease(&self) -> Lease {
         Lease {
             budget: self.clone(),
@@ -63,7 +63,7 @@ impl MemoryBudget {
         }
     }
 
-    /// The same, of a peer; `peers` is how many there are that have a share.
+    /// A lease of nothing for `peer`, which can grow; `peers` is the number of peers that have a share.
     pub fn lease_of(&self, peer: &PeerName, peers: usize) -> Lease {
         let peer = peer.clone();
         Lease {
@@ -73,14 +73,14 @@ impl MemoryBudget {
         }
     }
 
-    /// Octets that leases hold now.
+    /// The octets that all leases hold now.
     pub fn used(&self) -> usize {
         lock(&self.0.used).total
     }
 }
 
 impl Pool {
-    /// What this holder must leave of the total: what the others have not taken of their shares.
+    /// The octets that this holder must leave free: what the other peers have not taken of their shares.
     fn kept_for_others(&self, used: &Used, holder: &Holder) -> usize {
         let share = self.total / 2 / holder.peers.max(1);
         let others = used.by_peer.iter().filter(|(peer, _)| **peer != holder.peer);
@@ -90,7 +90,7 @@ impl Pool {
 }
 
 impl Lease {
-    /// Takes `octets` more. Returns false, and takes nothing, when fewer are left.
+    /// Takes `octets` more. When fewer are left, takes nothing and returns false.
     #[must_use]
     pub fn grow(&mut self, octets: usize) -> bool {
         let pool = &self.budget.0;
@@ -115,7 +115,7 @@ impl Lease {
         self.octets
     }
 
-    /// A lease of nothing, from the same budget and for the same peer.
+    /// A lease of nothing from the same budget, for the same peer.
     pub fn empty(&self) -> Self {
         Self {
             budget: self.budget.clone(),

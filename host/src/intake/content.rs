@@ -1,4 +1,4 @@
-//! The message behind DATA, or in chunks: octets from the connection into a draft, as they come.
+//! Reception of a message, behind DATA or in chunks: octets from the connection into a draft, as they arrive.
 
 use std::fmt;
 use std::path::Path;
@@ -15,32 +15,32 @@ use super::wire::{Lost, Wire};
 use crate::message::{Content, Refusal};
 use crate::protocol::smtp::{DataError, DataLimits, DataReader, Progress};
 
-/// A message as far as it has come.
+/// A message that is being received.
 ///
-/// One that cannot be taken is read on to its end, within limits, so that the peer hears why.
+/// A message that cannot be taken is read to its end all the same, within limits, so that the peer hears the reason.
 pub(super) struct Reception {
     reader: DataReader,
-    /// A refusal takes the draft's place, and its memory is somebody else's from there on.
+    /// The draft, or the refusal that replaced it; the draft's memory is then free for other messages.
     taken: Result<Draft, Refusal>,
     pace: Pace,
-    /// Octets of a refused message at which the search for its end is given up.
+    /// How many octets of a refused message are read in search of its end.
     give_up: u64,
 }
 
 impl Reception {
-    /// Behind DATA.
+    /// Receives a message behind DATA.
     pub(super) fn behind_data(transaction: &Transaction, peers: usize, options: &Options) -> Self {
         let reader = DataReader::new(limits(transaction, options)).mending(transaction.terms.mends_line_ends);
         Self::of(reader, transaction, peers, options)
     }
 
-    /// In chunks.
+    /// Receives a message in chunks.
     pub(super) fn in_chunks(transaction: &Transaction, peers: usize, options: &Options) -> Self {
         let reader = DataReader::of_chunks(limits(transaction, options)).mending(transaction.terms.mends_line_ends);
         Self::of(reader, transaction, peers, options)
     }
 
-    /// `peers`: how many share the memory.
+    /// `peers` is the number of peers that share the memory.
     fn of(reader: DataReader, transaction: &Transaction, peers: usize, options: &Options) -> Self {
         let draft = Draft::new(
             options.budget.lease_of(&transaction.terms.peer, peers),
@@ -56,12 +56,12 @@ impl Reception {
         }
     }
 
-    /// Bears no more silence than this from now on.
+    /// Tolerates no more silence than `idle` from now on.
     pub(super) fn bears(&mut self, idle: Duration) {
         self.pace.idle = idle;
     }
 
-    /// Reads up to the end of data. False when the search for it was given up.
+    /// Reads to the end of data. Returns false when the search for the end was given up.
     pub(super) async fn whole(&mut self, wire: &mut Wire) -> Result<bool, Lost> {
         let mut last = Instant::now();
         loop {
@@ -79,7 +79,7 @@ impl Reception {
         }
     }
 
-    /// Reads a chunk of so many octets. False when that was given up.
+    /// Reads a chunk of so many octets. Returns false when reading it was given up.
     pub(super) async fn chunk(&mut self, wire: &mut Wire, octets: u64) -> Result<bool, Lost> {
         let (mut left, mut last) = (octets, Instant::now());
         loop {
@@ -103,7 +103,7 @@ impl Reception {
         self.taken.is_err()
     }
 
-    /// The message, behind its end.
+    /// The received message, once its end has come.
     pub(super) async fn finish(self) -> Result<Content, Refusal> {
         let Self {
             mut reader, mut taken, ..
@@ -153,7 +153,7 @@ impl fmt::Debug for Reception {
     }
 }
 
-/// Reads a chunk away that belongs to no message.
+/// Reads and drops a chunk that belongs to no message.
 pub(super) async fn pass_over(wire: &mut Wire, octets: u64, options: &Options) -> Result<(), Lost> {
     let pace = pace(options, Instant::now() + options.transaction);
     let mut left = octets;
@@ -168,7 +168,7 @@ pub(super) async fn pass_over(wire: &mut Wire, octets: u64, options: &Options) -
     }
 }
 
-/// How much of so many octets has come.
+/// How many of these octets have arrived already.
 fn at_the_front(wire: &Wire, octets: u64) -> usize {
     usize::try_from(octets).unwrap_or(usize::MAX).min(wire.input.len())
 }
@@ -187,7 +187,7 @@ fn storage(folder: &Path, error: &std::io::Error) -> Refusal {
     }
 }
 
-/// Of a message that begins now.
+/// The pace of a message that begins now.
 fn pace(options: &Options, end: Instant) -> Pace {
     Pace {
         started: Instant::now(),

@@ -1,4 +1,4 @@
-//! A message on its way in: in memory while it is small and the budget has room, else in a file without a name.
+//! A message while it is received: in memory while it is small and the budget has room, else in a file without a name.
 
 use std::fs::File;
 use std::io;
@@ -12,20 +12,22 @@ use bytes::Bytes;
 use super::Lease;
 use crate::message::{Content, ReadAt};
 
-/// The first octets of a message get this much memory; what the peer declared is not believed beyond `TRUSTED`.
+/// The memory reserved for the first octets of a message. A size that the peer declares is trusted up to `TRUSTED`
+/// only.
 const FIRST: usize = 16 << 10;
 const TRUSTED: usize = 64 << 10;
 
-/// Octets that are written to a file at once.
+/// How many octets are written to the file at once.
 const WRITE: usize = 64 << 10;
 
-/// What may come between two calls of `settle`: one read from the connection.
+/// The most octets that may be pushed between two calls of `settle`: one read from the connection.
 pub(super) const FILL: usize = 32 << 10;
 
-/// Takes octets with `push`, and must be given the chance to write with `settle` at least every [`FILL`] of them.
+/// Takes octets with `push`. The caller must call `settle`, which writes them to disk, at least once per [`FILL`]
+/// octets.
 pub(super) struct Draft {
     folder: PathBuf,
-    /// Octets up to which it stays in memory.
+    /// The most octets that stay in memory.
     limit: usize,
     first: usize,
     /// The octets that have not been written to the file yet.
@@ -36,7 +38,7 @@ pub(super) struct Draft {
 
 enum Place {
     Memory,
-    /// Decided for a file that does not exist yet.
+    /// The draft needs a file, which `settle` has yet to create.
     Moving,
     File {
         file: Arc<File>,
@@ -45,7 +47,7 @@ enum Place {
 }
 
 impl Draft {
-    /// Nothing is reserved before octets come. `declared` is the SIZE of MAIL.
+    /// A new draft. It reserves nothing before octets arrive. `declared` is the SIZE parameter of MAIL.
     pub(super) fn new(lease: Lease, folder: PathBuf, limit: usize, declared: Option<u64>) -> Self {
         let declared = declared.map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
         Self {
@@ -58,7 +60,7 @@ impl Draft {
         }
     }
 
-    /// Where its file would lie.
+    /// The folder for its file.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -71,7 +73,7 @@ impl Draft {
         self.bytes.extend_from_slice(octets);
     }
 
-    /// Writes when there is enough to write. An error leaves the draft without value.
+    /// Writes when enough octets have gathered. After an error the draft is useless.
     pub(super) async fn settle(&mut self) -> io::Result<()> {
         match self.place {
             Place::Memory => Ok(()),
@@ -103,7 +105,7 @@ impl Draft {
             }
             self.place = Place::Moving;
         }
-        // Outside the budget until `settle`, but never more than one read and one write a session.
+        // These octets are outside the budget until `settle` runs. They are bounded: one read and one write a session.
         self.bytes.reserve_exact((needed - self.bytes.len()).max(FILL));
     }
 
@@ -126,7 +128,8 @@ impl Draft {
         self.place = Place::File { file, written };
         octets.clear();
         if self.lease.octets() > 0 {
-            // The budget's memory goes back to it; what comes now passes through a small buffer.
+            // The file holds the message from here on, so its memory goes back to the budget; further octets pass a
+            // small buffer.
             self.lease = self.lease.empty();
             octets = Vec::new();
         }
@@ -135,7 +138,7 @@ impl Draft {
     }
 }
 
-/// A message in a file that has no name, so that nobody has to clean up behind a crash.
+/// A message in a file without a name, which the system removes even after a crash.
 struct Stored {
     file: Arc<File>,
     size: u64,

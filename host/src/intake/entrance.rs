@@ -1,4 +1,4 @@
-//! From a connection to a session: whose connection it is, and whether there is a place.
+//! From a connection to a session: which client it is, and whether there is a place for it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,11 +18,11 @@ use crate::protocol::proxy::{self, Proxied, ProxyError, ProxyHeader};
 use crate::protocol::smtp::Reply;
 use crate::sync::lock;
 
-/// Connections that are told at the same time why they are not let in. Past that they are closed without a word: each
-/// holds a descriptor until it has been told.
+/// How many refused connections are told the reason at the same time. Further ones are closed without a reply, because
+/// each holds a descriptor until it has heard.
 const TURNED_AWAY: usize = 100;
 
-/// A balancer has its header ready when it connects.
+/// How long a balancer may take for its header, which it has ready when it connects.
 const HEADER: Duration = Duration::from_secs(5);
 
 /// What all connections of a listener have in common.
@@ -36,7 +36,7 @@ pub(super) struct Entrance<H> {
     shutdown: watch::Receiver<bool>,
 }
 
-/// Why a balancer's connection is not served.
+/// Why a connection from a load balancer is not served.
 #[derive(Debug, thiserror::Error)]
 enum BadHeader {
     #[error(transparent)]
@@ -60,12 +60,12 @@ impl<H: Handler> Entrance<H> {
         }
     }
 
-    /// Whether hardly any place is left.
+    /// Whether nearly all places are taken.
     pub(super) fn overload(&self) -> watch::Receiver<bool> {
         self.guests.overload()
     }
 
-    /// Serves a connection to its end. `crowded`: there are too few descriptors for it.
+    /// Serves a connection to its end. `crowded` says that too few descriptors are left to open a session.
     pub(super) async fn receive(&self, mut stream: TcpStream, remote: SocketAddr, crowded: bool) {
         let client = match self.client_of(&mut stream, remote).await {
             Ok(client) => client,
@@ -92,7 +92,7 @@ impl<H: Handler> Entrance<H> {
         }
     }
 
-    /// The client behind a balancer, which says so in front; else whoever has connected.
+    /// The address of the client: from a balancer's header, or that of the connection itself.
     async fn client_of(&self, stream: &mut TcpStream, remote: SocketAddr) -> Result<SocketAddr, BadHeader> {
         let address = remote.ip().to_canonical();
         if !self.options.balancers.iter().any(|network| network.contains(&address)) {
@@ -115,7 +115,7 @@ impl<H: Handler> Entrance<H> {
         if lock(&self.full).is_due() {
             tracing::warn!(remote = %client, event = "client-turned-away", "turned away, and others for a minute without a line here: {reply}");
         }
-        // Whoever begins with TLS would not understand.
+        // The client expects a TLS handshake and could not read a reply in clear.
         if self.options.tls_at_once {
             return;
         }
@@ -127,7 +127,7 @@ impl<H: Handler> Entrance<H> {
     }
 }
 
-/// Reads the header, and not an octet of what follows.
+/// Reads the balancer's header, and not one octet of what follows it.
 async fn header(stream: &mut TcpStream) -> Result<Proxied, BadHeader> {
     let mut octets = Vec::new();
     loop {
@@ -142,10 +142,10 @@ async fn header(stream: &mut TcpStream) -> Result<Proxied, BadHeader> {
     }
 }
 
-/// The same complaint is made again after this long.
+/// How long the same complaint is not logged again.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 
-/// What is said once a minute at the most: a flood of connections must not become one of lines.
+/// A log line that is written at most once a minute, so that a flood of connections does not become a flood of lines.
 #[derive(Default)]
 pub(super) struct Complaint(Option<Instant>);
 

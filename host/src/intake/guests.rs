@@ -1,8 +1,8 @@
-//! Who is here, and whether one more may come.
+//! The open sessions, and whether one more may begin.
 //!
-//! Places are given out until all are taken, and each peer's reserve is taken by nobody else: a peer that has fewer
-//! sessions than its reserve always gets one more. So a peer with a thousand idle sessions, from however many of its
-//! addresses, keeps others from a thousand and first, and from nothing else.
+//! Sessions are admitted until all places are taken, and the reserve of each peer is kept for that peer: a peer with
+//! fewer sessions than its reserve is always admitted. So a peer with a thousand idle sessions, from any number of its
+//! addresses, deprives the others of unreserved places, and of nothing else.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,35 +14,35 @@ use super::{Options, Party, replies};
 use crate::message::PeerName;
 use crate::protocol::smtp::Reply;
 
-/// Clones count the same sessions.
+/// The open sessions. Clones count the same ones.
 #[derive(Clone, Default)]
 pub(super) struct Guests(Arc<Counted>);
 
 #[derive(Default)]
 struct Counted {
     census: Mutex<Census>,
-    /// Whether hardly any place is left.
+    /// Whether nearly all places are taken.
     overload: watch::Sender<bool>,
 }
 
 #[derive(Default)]
 struct Census {
     total: usize,
-    /// How many there may be, by the last who came.
+    /// The number of places, by the options of the latest session.
     places: usize,
     by_source: HashMap<IpAddr, usize>,
     by_party: HashMap<PeerName, Present>,
 }
 
-/// Sessions of a party.
+/// The sessions of one party.
 #[derive(Clone, Copy, Default)]
 struct Present {
     sessions: usize,
-    /// How many peers the party is.
+    /// The number of peers that the party stands for.
     peers: usize,
 }
 
-/// One session's place; free again when it is dropped.
+/// The place of one session. Dropping it makes the place free.
 pub(super) struct Guest {
     guests: Guests,
     source: IpAddr,
@@ -50,7 +50,7 @@ pub(super) struct Guest {
 }
 
 impl Guests {
-    /// `peers`: how many there are that may come at all.
+    /// Admits a session, or says why not. `peers` is the number of peers that may connect at all.
     pub fn admit(&self, source: IpAddr, party: Option<Party>, peers: usize, options: &Options) -> Result<Guest, Reply> {
         let source = source.to_canonical();
         let mut census = self.census();
@@ -79,13 +79,13 @@ impl Guests {
         })
     }
 
-    /// Whether hardly any place is left: true from nine tenths on, until fewer than seven are taken, so that it does not
-    /// flicker.
+    /// Whether nearly all places are taken. It becomes true at nine tenths, and false again below seven tenths, so that
+    /// it does not flicker.
     pub fn overload(&self) -> watch::Receiver<bool> {
         self.0.overload.subscribe()
     }
 
-    /// Of a handful of places, the last one is no sign of overload.
+    /// With a handful of places, taking the last one is no overload.
     fn judge(&self, census: &Census) {
         const HANDFUL: usize = 10;
         if census.places < HANDFUL {
@@ -101,7 +101,7 @@ impl Guests {
         });
     }
 
-    /// Numbers cannot be left half changed, so a panic elsewhere does not matter here.
+    /// The numbers are always consistent, so a panic of another holder does not matter.
     fn census(&self) -> MutexGuard<'_, Census> {
         self.0.census.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,7 +112,7 @@ impl Census {
         let Some(free) = places.checked_sub(self.total + 1) else {
             return false;
         };
-        // What the others have not taken of their reserves stays free for them.
+        // What the other peers have not taken of their reserves stays free for them.
         let taken = |present: &Present| present.sessions.min(reserve * present.peers);
         let others = self
             .by_party

@@ -1,4 +1,4 @@
-//! What intake asks of the relay.
+//! The questions that intake asks the relay.
 
 use std::net::SocketAddr;
 
@@ -8,32 +8,31 @@ use crate::message::{Incoming, MessageId, MmsAddress, PeerName, Refusal, Timesta
 use crate::protocol::smtp::{AuthCredentials, Reply};
 use crate::spool::{BoxFuture, Receipt};
 
-/// Who may talk, what is routable, and where messages go. What is asked in the middle of a
-/// session must not wait for anything (`greet`, `sender`, `recipient`); what has to be waited for is asked before, by
-/// `look_up`.
+/// Decides who may talk and what is routable, and takes the messages. `greet`, `sender` and `recipient` are called in
+/// the middle of a session and must not wait; a look-up that has to wait is done before, in `look_up`.
 pub trait Handler: Send + Sync + 'static {
-    /// At the connection, before it is given a place: which peers may come from this address, the first of them standing
-    /// for all, and how many they are. `None`: none.
+    /// At the connection, before a place is given: the peers that may connect from this address. The first of them
+    /// stands for all, with their number; `None` when there are none.
     fn party(&self, _remote: SocketAddr) -> Option<Party> {
         None
     }
 
-    /// How many peers may come at all.
+    /// The number of peers that may connect at all.
     fn peers(&self) -> usize {
         0
     }
 
-    /// At the connection: who may talk at all, and what is known of them already.
+    /// At the connection: whether the client may talk, and what is known of it already.
     fn greet(&self, remote: SocketAddr) -> Result<Welcome, Refusal>;
 
-    /// Behind a TLS handshake in which the client showed these certificates, and proved that it has the key of the first:
-    /// the peers that it may be by that.
+    /// After a TLS handshake: the peers that the client may be by its certificate. It showed this chain, and proved
+    /// that it has the key of the first certificate.
     fn certified(&self, _remote: SocketAddr, _chain: &[CertificateDer<'static>]) -> Vec<PeerName> {
         Vec::new()
     }
 
-    /// At the end of AUTH: whose login it is. It takes as long for a name that nobody has as for a wrong password, and the
-    /// session waits for it.
+    /// At the end of AUTH: the peer that this login belongs to. The answer takes as long for an unknown name as for a
+    /// wrong password, and the session waits for it.
     fn log_in(
         &self,
         _remote: SocketAddr,
@@ -42,12 +41,12 @@ pub trait Handler: Send + Sync + 'static {
         Box::pin(async { Err(LoginRefused::Wrong) })
     }
 
-    /// At MAIL: which peer this is, by its address and what it has proved, and on what terms it sends. `None` is the null
-    /// sender.
+    /// At MAIL: which peer the client is, by its address and its proofs, and the terms on which it sends. A `sender` of
+    /// `None` is the null sender.
     fn sender(&self, remote: SocketAddr, proof: &Proof, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal>;
 
-    /// Before [`recipient`](Self::recipient): what has to be looked up elsewhere first, if anything. The session waits for
-    /// it, and so for no longer than a client should.
+    /// Before [`recipient`](Self::recipient): a look-up elsewhere that must come first, if there is one. The session
+    /// waits for it, so it must end before a client loses patience.
     fn look_up<'a>(&'a self, _source: &'a PeerName, _recipient: &str) -> Option<BoxFuture<'a, ()>> {
         None
     }
@@ -55,24 +54,24 @@ pub trait Handler: Send + Sync + 'static {
     /// At RCPT: whether the recipient can be routed.
     fn recipient(&self, source: &PeerName, address: &MmsAddress) -> Result<(), Refusal>;
 
-    /// At the end of data.
+    /// At the end of data: the id for the message.
     fn next_id(&self) -> MessageId;
 
-    /// At the end of data.
+    /// At the end of data: the time of its reception.
     fn now(&self) -> Timestamp;
 
-    /// At the end of data: the whole journey, up to the commit. It is not cancelled when the peer goes away, only when
-    /// the listener's farewell is over; until it has returned, nobody has been told anything.
+    /// At the end of data: the whole journey, up to the commit. It is not cancelled when the peer goes away, but when
+    /// the time for the listener's end has run out. Until it returns, nobody has been told anything.
     fn carry(&self, incoming: Incoming) -> BoxFuture<'_, Result<Receipt, Refusal>>;
 
-    /// Something that operators count.
+    /// Reports an event that operators count.
     fn noticed(&self, _notice: Notice) {}
 
-    /// Behind the end of data, when the message was refused: for those who are asked about it later.
+    /// After a refusal at the end of data: records it for operators who are asked about the message later.
     fn refused(&self, _message: &RefusedMessage, _refusal: &Refusal, _reply: &Reply) {}
 }
 
-/// What is known of a message that was refused at the end of its data.
+/// A message that was refused at the end of its data.
 #[derive(Clone, Debug)]
 pub struct RefusedMessage {
     pub id: MessageId,
@@ -80,27 +79,27 @@ pub struct RefusedMessage {
     pub remote: SocketAddr,
     pub helo: String,
     pub from: Option<MmsAddress>,
-    /// The first of them.
+    /// The first recipients.
     pub to: Vec<MmsAddress>,
-    /// How many there were.
+    /// The number of all recipients.
     pub recipients: usize,
 }
 
-/// Whom a connection is counted for: the peers that its address belongs to.
+/// The peers that a connection counts for: those that its address belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Party {
-    /// One of them, always the same.
+    /// One of these peers, always the same one.
     pub name: PeerName,
-    /// How many they are.
+    /// The number of these peers.
     pub peers: usize,
 }
 
-/// What a client has proved over TLS, beside its address.
+/// The proofs of identity that a client gave over TLS; its address is not among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// The peer whose name and password it knows.
+    /// The peer whose name and password the client knows.
     pub login: Option<PeerName>,
-    /// The peers whose certificate it has: two may have one.
+    /// The peers whose certificate the client has; two peers may share one.
     pub certified: Vec<PeerName>,
 }
 
@@ -110,56 +109,57 @@ impl Proof {
     }
 }
 
-/// What clients come to that come to no message.
+/// An event of a session that leads to no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// There was no place for a session.
+    /// There was no place for the session.
     TurnedAway,
-    /// A name or a password was wrong, or not looked at.
+    /// A name or password was wrong, or was not checked.
     LoginRefused,
-    /// A listener has hardly any place left, or has enough again.
+    /// Nearly all places of a listener are taken, or enough are free again.
     Overload(bool),
 }
 
-/// Why a login is not taken.
+/// Why a login is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginRefused {
-    /// Nobody has this name, or it has another password, or it may not come from here.
+    /// The name is unknown, the password is wrong, or this peer may not log in from this address.
     Wrong,
-    /// There were too many wrong ones from there; nobody has looked at this one.
+    /// Too many logins from this address were wrong, so this one was not checked.
     TooMany,
 }
 
-/// What holds for a client before it has said who it is: it comes from an address of one or several peers.
+/// What applies to a client before it has said which peer it is: its address may belong to several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Welcome {
-    /// Octets of a message to announce as SIZE, instead of `Options::message`: the most that one of them may send.
+    /// The size limit to announce, in octets, instead of `Options::message`: the largest limit among these peers.
     pub message: Option<u64>,
-    /// One of them does not wait for its turn: octets that come before it are taken as if they had come in it, except
-    /// behind a DATA that was refused.
+    /// At least one of these peers sends before its turn: octets that arrive early are accepted, except behind a
+    /// refused DATA.
     pub talks_early: bool,
-    /// One of them logs in, so AUTH is offered over TLS.
+    /// At least one of these peers logs in, so AUTH is offered over TLS.
     pub logins: bool,
-    /// It comes from nobody's address, and has to prove soon who it is.
+    /// The address belongs to no peer, so the client must prove soon who it is.
     pub is_stranger: bool,
 }
 
-/// A recognised peer, and what differs for it from the listener's options.
+/// A recognised peer, with what differs for it from the listener's options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SenderTerms {
     pub peer: PeerName,
-    /// Octets of a message, instead of `Options::message`.
+    /// The size limit for a message in octets, instead of `Options::message`.
     pub message: Option<u64>,
-    /// Octets of a line, instead of `Options::line`: some peers put a whole SMIL on one.
+    /// The limit for a line in octets, instead of `Options::line`: some peers put a whole SMIL presentation on one
+    /// line.
     pub line: Option<u64>,
     /// The peer's messages are taken over TLS only.
     pub tls_required: bool,
-    /// A bare CR or LF in its messages is a line end.
+    /// A bare CR or LF in its messages counts as a line end.
     pub mends_line_ends: bool,
 }
 
 impl SenderTerms {
-    /// Nothing differs.
+    /// The terms of a peer for which nothing differs.
     pub fn new(peer: PeerName) -> Self {
         Self {
             peer,

@@ -1,4 +1,4 @@
-//! Connections in, and an orderly end.
+//! Accepting connections, and an orderly end.
 
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -14,16 +14,17 @@ use super::entrance::{Complaint, Entrance};
 use super::session::stopped;
 use super::{Handler, Notice, Options};
 
-/// After a failed accept, mostly for want of file descriptors: long enough for sessions to end, short enough for peers.
+/// The pause after a failed accept, mostly for want of descriptors: long enough for sessions to end, short enough for
+/// peers.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Descriptors that sessions leave to everybody else, so that what was accepted is delivered when there are no more: for the
-/// connections of deliveries, and for the store's files. Never more than a quarter of all.
+/// Descriptors that sessions leave to the rest of the relay: deliveries and the store need some, so that accepted
+/// messages still leave. Never more than a quarter of all descriptors.
 const LEFT_TO_OTHERS: u64 = 128;
 
-/// Serves SMTP on `listener` until `shutdown` holds true (or its sender is gone). Then no connection is accepted any
-/// more, sessions without a transaction hear 421, and the others may finish within [`Options::farewell`]; it returns
-/// when all are gone. What had no answer by then, its sender still owns.
+/// Serves SMTP on `listener` until `shutdown` becomes true or its sender is gone. Then it accepts no more connections,
+/// answers 421 in sessions without a transaction, and lets the others finish within [`Options::farewell`]. It returns
+/// when all sessions have ended. A message without an answer by then still belongs to its sender.
 pub async fn serve<H: Handler>(
     listener: impl Into<Arc<TcpListener>>,
     options: Arc<Options>,
@@ -59,7 +60,7 @@ pub async fn serve<H: Handler>(
                 }
             },
         };
-        // Replies are written in whole groups; waiting for more of one gains nothing.
+        // Replies are written in whole groups, so Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         let crowded = match Descriptors::behind(&stream) {
             Descriptors::Enough => false,
@@ -92,18 +93,18 @@ fn tell_of_overload(handler: &impl Handler, overload: bool, options: &Options) {
     handler.noticed(Notice::Overload(overload));
 }
 
-/// How many descriptors there are behind that of a connection: the system gives the lowest number that is free.
+/// How many descriptors are left, judged by a new connection's number: the system gives out the lowest free one.
 enum Descriptors {
     Enough,
-    /// What is left is others'.
+    /// The rest is reserved for others.
     Few,
-    /// Not even for telling a client so: that takes its descriptor until it has heard.
+    /// Too few even to tell the client so, because it holds its descriptor until it has heard.
     Last,
 }
 
 impl Descriptors {
     fn behind(stream: &TcpStream) -> Self {
-        // No limit.
+        // The number of descriptors is unlimited.
         let Some(limit) = getrlimit(Resource::Nofile).current else {
             return Self::Enough;
         };
@@ -117,7 +118,7 @@ impl Descriptors {
     }
 }
 
-/// Lets sessions finish, for so long.
+/// Waits until the sessions have ended, for at most this long.
 async fn farewell(mut sessions: JoinSet<()>, patience: Duration) {
     let ended = async {
         while let Some(ended) = sessions.join_next().await {

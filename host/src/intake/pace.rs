@@ -1,22 +1,22 @@
-//! How long a message may take. Slow is legal, endless is not.
+//! The pace of a message: a slow sender is legal, an endless one is not.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The pace of one message behind DATA.
+/// The pace that one message must keep.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     pub(super) started: Instant,
-    /// Silence that is borne, and how far the message may fall behind its pace.
+    /// The longest silence, and how far the message may fall behind its pace.
     pub(super) idle: Duration,
     pub(super) octets_per_second: u64,
-    /// When the transaction ends, come what may.
+    /// When the transaction ends in any case.
     pub(super) end: Instant,
 }
 
 impl Pace {
-    /// Until when the next octets must come, when `received` have come so far, the last of them at `last`.
+    /// The deadline for the next octets, when `received` octets have arrived, the last of them at `last`.
     pub(super) fn deadline(&self, received: u64, last: Instant) -> Instant {
         let earned = Duration::from_secs(received / self.octets_per_second.max(1));
         let behind = self.started.checked_add(self.idle.saturating_add(earned));

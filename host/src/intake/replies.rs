@@ -1,5 +1,5 @@
-//! What the peer hears. The one table from a [`Refusal`] to a reply: class, enhanced code (RFC 3463), and a short text
-//! that says what was wrong and what to do. What went wrong inside stays in the log, under the same id.
+//! The replies to a peer, and the one table from a [`Refusal`] to a reply: code, enhanced code (RFC 3463), and a short
+//! text that says what was wrong and what to do. Internal reasons stay in the log, under the same id.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::spool::Receipt;
 
 use super::Options;
 
-/// The only `250` to an end of data: it needs the proof that the message is on disk.
+/// The only `250` to an end of data. It takes the proof that the message is on disk.
 pub(super) fn accepted(receipt: &Receipt) -> Reply {
     Reply::new(250, Some((0, 0)), format!("{} accepted", receipt.id()))
 }
 
-/// As the peer would hear it, before there is a message.
+/// The reply to a refusal before there is a message.
 pub fn reply_to(refusal: &Refusal) -> Reply {
     refused(refusal, None)
 }
 
-/// `id` is the message's, once it has one.
+/// The reply to a refusal. `id` is that of the message, once it has one.
 pub(super) fn refused(refusal: &Refusal, id: Option<MessageId>) -> Reply {
     let (code, enhanced, text) = table(refusal);
     let text = match id {
@@ -104,7 +104,8 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
             (4, 6),
             format!("the message loops; check the routes on both sides: {evidence}"),
         ),
-        // The boundary has checked the code; another one could turn a refusal into something else.
+        // The boundary has checked the code. This guard is for one outside of 550 to 554, which could turn a refusal
+        // into an acceptance.
         Refusal::ByPlugin { code, text, .. } if (550..=554).contains(code) => (*code, (7, 1), text.clone()),
         Refusal::ByPlugin { text, .. } => (554, (7, 1), text.clone()),
         Refusal::PluginFailed { .. } => (
@@ -125,8 +126,8 @@ fn table(refusal: &Refusal) -> (u16, (u16, u16), String) {
     }
 }
 
-/// At the end of data, a refusal after which the session must not go on: what follows may have been meant as part of
-/// the message, or nothing can be taken any more.
+/// Whether the session must end after this refusal at the end of data: what follows may have been meant as part of the
+/// message, or the relay can take nothing any more.
 pub(super) fn ends_session(refusal: &Refusal) -> bool {
     matches!(
         refusal,
@@ -134,17 +135,17 @@ pub(super) fn ends_session(refusal: &Refusal) -> bool {
     )
 }
 
-/// RFC 5321, 3.8: whoever says 421 closes the connection.
+/// RFC 5321, 3.8: a server that says 421 closes the connection.
 pub(super) fn closes(reply: &Reply) -> bool {
     reply.code == 421
 }
 
-/// RFC 5321, 4.3.1: no enhanced code in a greeting.
+/// The greeting; RFC 5321, 4.3.1 allows no enhanced code in it.
 pub(super) fn greeting(host_name: &str) -> Reply {
     Reply::new(220, None, format!("{host_name} ESMTP mm4relay"))
 }
 
-/// RFC 5321, 3.1: a server that does not want a client says so with 554.
+/// The greeting for a client that may not talk: 554 (RFC 5321, 3.1).
 pub(super) fn unwelcome(refusal: &Refusal) -> Reply {
     match refusal {
         Refusal::StoreFailed | Refusal::Stopping => refused(refusal, None),
@@ -153,7 +154,7 @@ pub(super) fn unwelcome(refusal: &Refusal) -> Reply {
     }
 }
 
-/// `size` is what is announced (RFC 1870).
+/// The reply to EHLO. `size` is the limit to announce (RFC 1870).
 pub(super) fn ehlo(options: &Options, size: u64, starttls: bool, logins: bool) -> Reply {
     let mut reply = Reply::new(250, None, options.host_name.as_str());
     let extensions = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING"];
@@ -196,14 +197,14 @@ pub(super) fn vrfy() -> Reply {
     Reply::new(252, Some((5, 0)), "send a message to find out")
 }
 
-/// STARTTLS is named where EHLO offers it, and nowhere else.
+/// The reply to HELP. It names STARTTLS exactly where EHLO offers it.
 pub(super) fn help(starttls: bool) -> Reply {
     let starttls = if starttls { " STARTTLS" } else { "" };
     let commands = format!("EHLO HELO{starttls} MAIL RCPT DATA BDAT RSET NOOP QUIT VRFY HELP; see RFC 5321");
     Reply::new(214, Some((0, 0)), commands)
 }
 
-/// A sender that cannot be read has a code of its own (RFC 3463, X.1.7).
+/// The reply to a sender address that cannot be read (RFC 3463, X.1.7).
 pub(super) fn bad_sender(text: &str, reason: &str) -> Reply {
     Reply::new(553, Some((1, 7)), format!("<{text}>: {reason}"))
 }
@@ -217,12 +218,12 @@ pub(super) fn out_of_order(command: &Command<'_>) -> Reply {
     Reply::new(503, Some((5, 1)), text)
 }
 
-/// Between the chunks of a message (RFC 3030, 2).
+/// The reply to a command between the chunks of a message (RFC 3030, 2).
 pub(super) fn in_the_message() -> Reply {
     Reply::new(503, Some((5, 1)), "the message has begun: BDAT, or RSET")
 }
 
-/// To a chunk that is not the last: nothing is promised by it.
+/// The reply to a chunk that is not the last. It promises nothing.
 pub(super) fn chunk_ok(octets: u64) -> Reply {
     Reply::new(250, Some((0, 0)), format!("{octets} octets"))
 }
@@ -250,7 +251,7 @@ pub(super) fn line_error(error: LineError) -> Reply {
     Reply::new(500, Some((5, 2)), error.to_string())
 }
 
-/// Whether a reply tells of a mistake in the protocol itself, not of a recipient or a message.
+/// Whether the reply reports a protocol error of the client, and not a recipient or message that was refused.
 pub(super) fn is_protocol_error(reply: &Reply) -> bool {
     matches!(reply.code, 500..=504 | 555)
 }
@@ -272,7 +273,7 @@ pub(super) fn too_early() -> Reply {
     Reply::new(554, Some((5, 0)), "you talk before your turn, closing")
 }
 
-/// RFC 3207, 4.
+/// The reply to STARTTLS (RFC 3207, 4).
 pub(super) fn tls_ready() -> Reply {
     Reply::new(220, Some((0, 0)), "begin TLS")
 }
@@ -285,7 +286,7 @@ pub(super) fn tls_already() -> Reply {
     Reply::new(503, Some((5, 1)), "TLS is on already")
 }
 
-/// RFC 3207, 4: what is not taken without TLS.
+/// The reply to a command that requires TLS first (RFC 3207, 4).
 pub(super) fn tls_first() -> Reply {
     Reply::new(
         530,
@@ -294,7 +295,7 @@ pub(super) fn tls_first() -> Reply {
     )
 }
 
-/// RFC 4954, 4: what the client has to answer, in base64.
+/// A challenge of AUTH, in base64 (RFC 4954, 4).
 pub(super) fn challenge(text: &str) -> Reply {
     Reply::new(334, None, text)
 }
@@ -303,12 +304,12 @@ pub(super) fn logged_in() -> Reply {
     Reply::new(235, Some((7, 0)), "logged in")
 }
 
-/// Nobody learns which of the two was wrong.
+/// The reply to a wrong login. It does not say whether the name or the password was wrong.
 pub(super) fn login_wrong() -> Reply {
     Reply::new(535, Some((7, 8)), "wrong name or password")
 }
 
-/// For the last one of a session.
+/// The reply to the last wrong login of a session.
 pub(super) fn login_wrong_again() -> Reply {
     Reply::new(421, Some((7, 0)), "wrong name or password, closing")
 }
@@ -333,7 +334,7 @@ pub(super) fn login_not_offered() -> Reply {
     Reply::new(502, Some((5, 1)), "AUTH is not offered here")
 }
 
-/// RFC 4954, 6.
+/// The reply to AUTH without TLS (RFC 4954, 6).
 pub(super) fn login_needs_tls() -> Reply {
     Reply::new(538, Some((7, 11)), "STARTTLS first: passwords are taken over TLS only")
 }

@@ -1,4 +1,4 @@
-//! One session: commands in, replies out in groups, messages handed over, and how it ends.
+//! One session: commands in, replies out in groups, messages handed over, and its end.
 
 mod lines;
 mod logins;
@@ -28,7 +28,7 @@ pub(super) struct Session<H> {
     handler: Arc<H>,
     remote: SocketAddr,
     shutdown: watch::Receiver<bool>,
-    /// Whether the listener has hardly any place left.
+    /// Whether nearly all places of the listener are taken.
     overload: watch::Receiver<bool>,
     welcome: Welcome,
     encrypted: bool,
@@ -36,17 +36,17 @@ pub(super) struct Session<H> {
     wrong_logins: u32,
     errors: u32,
     framing_errors: u32,
-    /// Commands since the last message that brought none nearer.
+    /// Commands since the last message that brought no message nearer.
     useless: u32,
-    /// When the last message ended, or the session began.
+    /// The end of the last message, or the beginning of the session.
     last_message: Instant,
-    /// When the session began to wait for the command that it waits for now.
+    /// When the session began to wait for the present command.
     waiting: Instant,
-    /// When the first octets of that command came.
+    /// When the first octets of the present command came.
     begun: Option<Instant>,
 }
 
-/// Waits until the relay stops: until the flag says so, or until whoever could set it is gone.
+/// Waits until the relay stops: until the flag is set, or its sender is gone.
 pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
@@ -104,7 +104,7 @@ impl<H: Handler> Session<H> {
         self.wire.close().await;
     }
 
-    /// RFC 8314, 3: the handshake comes first, and then the greeting.
+    /// The TLS handshake comes first, and then the greeting (RFC 8314, 3).
     async fn begin_with_tls(&mut self) -> Result<(), Lost> {
         match self.secure().await? {
             Next::Expect(_) => self.talk().await,
@@ -137,7 +137,7 @@ impl<H: Handler> Session<H> {
         }
     }
 
-    /// Greets the client; returns the reply for one that is not let in.
+    /// Greets the client. Returns the reply for a client that may not talk.
     async fn greet(&mut self) -> Result<Option<Reply>, Lost> {
         match self.handler.greet(self.remote) {
             Ok(welcome) => self.welcome = welcome,
@@ -148,8 +148,8 @@ impl<H: Handler> Session<H> {
         }
         if !self.options.greet_delay.is_zero() && !self.welcome.talks_early {
             let until = Instant::now() + self.options.idle;
-            // A client keeps silent until it is greeted. Octets within this time come too early; that the time runs out is
-            // what should happen.
+            // A client must be silent until it is greeted. Octets within this time come too early; that the time runs
+            // out is the normal case.
             if let Ok(talked) = timeout(self.options.greet_delay, self.wire.fill(until)).await {
                 talked?;
                 tracing::warn!(remote = %self.remote, event = "client-misbehaves", "talks before the greeting");
@@ -160,7 +160,7 @@ impl<H: Handler> Session<H> {
         Ok(None)
     }
 
-    /// Takes one command line, or waits for more of it.
+    /// Handles one command line, or waits for the rest of it.
     async fn step(&mut self, state: State) -> Result<Next, Lost> {
         match self.lines.next(&self.wire.input) {
             Found::More { consumed } => {
@@ -217,7 +217,8 @@ impl<H: Handler> Session<H> {
         Next::Close
     }
 
-    /// Says `reply`, unless the client has said too much already, or too much that was wrong.
+    /// Queues `reply`, unless the client sent something before its turn, or made too many errors: then the session
+    /// ends.
     fn reply(&mut self, reply: Reply, next: Next, turn: Turn) -> Next {
         if self.is_too_early(&next, turn) {
             return self.unless_too_early(next, turn);
@@ -239,11 +240,11 @@ impl<H: Handler> Session<H> {
         let refused_data = turn == Turn::Data && !matches!(next, Next::Content(_));
         match turn {
             Turn::Any => false,
-            // What waits behind a refused DATA may be a message: its lines must not be taken for commands.
+            // What waits behind a refused DATA may be a message, and its lines must not be taken for commands.
             Turn::Hello | Turn::Data => waiting && (refused_data || !self.welcome.talks_early),
-            // What waits behind a login may be a password, or a command that counts on it (RFC 4954, 4).
+            // What waits behind a login may be a password, or a command that relies on the login (RFC 4954, 4).
             Turn::Login => waiting,
-            // Whoever put it there, it was not said over TLS (CVE-2011-0411).
+            // These octets were sent in clear and must not count as said over TLS (CVE-2011-0411).
             Turn::Tls => waiting && matches!(next, Next::Secure),
         }
     }
@@ -259,7 +260,8 @@ impl<H: Handler> Session<H> {
         self.reply(replies::line_error(fault), next, Turn::Any)
     }
 
-    /// The handshake behind STARTTLS. The client begins anew: nothing that it said before is known to be its own.
+    /// The handshake behind STARTTLS. Afterwards the session begins anew, because what came in clear may have been
+    /// forged.
     async fn secure(&mut self) -> Result<Next, Lost> {
         self.flush().await?;
         let Some(tls) = &self.options.tls else {

@@ -1,4 +1,4 @@
-//! A session's states, named by what comes next, and what each command means in each (RFC 5321, 4.1.4).
+//! The states of a session, named by what comes next, and the meaning of each command in each (RFC 5321, 4.1.4).
 
 use std::net::SocketAddr;
 
@@ -11,54 +11,54 @@ use crate::message::{Envelope, Illegal, MmsAddress, PeerName, Recipient, Recipie
 use crate::protocol::smtp::{AuthCredentials, Command, Login, LoginError, LoginStep, Reply};
 use crate::spool::BoxFuture;
 
-/// A transition consumes one and returns the next, so nothing of a message can outlive it.
+/// A transition consumes a state and returns the next, so no state of one message can survive into another.
 #[derive(Debug)]
 #[expect(clippy::enum_variant_names, reason = "each is named by what comes next")]
 pub(super) enum State {
     ExpectGreeting,
     ExpectMail(Hello),
-    /// The client logs in, and has been asked for something.
+    /// The client is logging in and owes a response.
     ExpectResponse(Hello, Login),
-    /// No recipient has been accepted yet.
+    /// MAIL was accepted, and no recipient yet.
     ExpectRcpt(Transaction),
-    /// At least one has; more may follow.
+    /// At least one recipient was accepted; more may follow.
     ExpectData(Transaction),
-    /// Chunks of the message have come; more will.
+    /// Chunks of the message have arrived; more will follow.
     ExpectChunk(Box<Upload>),
 }
 
-/// What a command leads to.
+/// What the session does after a command.
 #[derive(Debug)]
 pub(super) enum Next {
     Expect(State),
-    /// The message comes now.
+    /// Receive the message behind DATA.
     Content(Transaction),
-    /// So many octets of the message come now.
+    /// Receive so many octets of the message.
     Chunk {
         upload: Box<Upload>,
         octets: u64,
         last: bool,
     },
-    /// So many octets come now that belong to no message, and then whatever is expected.
+    /// Read and drop so many octets that belong to no message, and then go on as given.
     PassOver {
         octets: u64,
         state: State,
     },
-    /// The handshake comes now; nothing of before holds behind it.
+    /// Do the TLS handshake, after which nothing from before counts.
     Secure,
-    /// These are to be looked at, and then MAIL is expected.
+    /// Check these credentials, and then expect MAIL.
     LogIn(Hello, AuthCredentials),
     Close,
 }
 
-/// A message of which some chunks have come (RFC 3030).
+/// A message of which some chunks have arrived (RFC 3030).
 #[derive(Debug)]
 pub(super) struct Upload {
     pub(super) transaction: Transaction,
     pub(super) reception: Reception,
 }
 
-/// What a state needs to answer: the rules, and whom to ask.
+/// What a state needs for its answer: the options, the handler, and what is known of the client.
 pub(super) struct Desk<'a, H> {
     pub(super) options: &'a Options,
     pub(super) handler: &'a H,
@@ -69,7 +69,7 @@ pub(super) struct Desk<'a, H> {
 }
 
 impl State {
-    /// There is no reply to a chunk before all of it has come, and none to a login before it has been looked at.
+    /// Answers a command. A chunk gets no reply before all of it has arrived, and a login none before it was checked.
     pub(super) fn answer<H: Handler>(self, command: &Command<'_>, desk: &Desk<'_, H>) -> (Option<Reply>, Next) {
         match command {
             Command::Bdat { octets, last } => return self.bdat(*octets, *last, desk),
@@ -97,7 +97,7 @@ impl State {
         (reply, Next::Expect(self))
     }
 
-    /// What has to be looked up before this recipient can be answered.
+    /// The look-up that has to be awaited before this recipient can be answered.
     pub(super) fn look_up<'a, H: Handler>(&'a self, to: &str, desk: &Desk<'a, H>) -> Option<BoxFuture<'a, ()>> {
         match self {
             Self::ExpectRcpt(transaction) | Self::ExpectData(transaction) => {
@@ -107,7 +107,7 @@ impl State {
         }
     }
 
-    /// Whether the session could end here and nobody would miss anything.
+    /// Whether the session could end here without anybody losing a message.
     pub(super) fn is_idle(&self) -> bool {
         matches!(
             self,
@@ -123,7 +123,7 @@ impl State {
         }
     }
 
-    /// EHLO and HELO also reset (RFC 5321, 4.1.4).
+    /// Answers EHLO and HELO, which also reset (RFC 5321, 4.1.4).
     fn greeted(name: &str, extended: bool, reply: Reply) -> (Reply, Next) {
         let name = name.to_owned();
         (reply, Next::Expect(Self::ExpectMail(Hello { name, extended })))
@@ -188,7 +188,7 @@ impl State {
         (reply, Next::Expect(state))
     }
 
-    /// RFC 3207, 4.
+    /// STARTTLS (RFC 3207, 4).
     fn secure<H: Handler>(self, command: &Command<'_>, desk: &Desk<'_, H>) -> (Reply, Next) {
         let reply = match self {
             _ if desk.encrypted => replies::tls_already(),
@@ -200,7 +200,7 @@ impl State {
         (reply, Next::Expect(self))
     }
 
-    /// RFC 4954, 4: over TLS, once, and not within a transaction.
+    /// AUTH (RFC 4954, 4): over TLS, once, and not within a transaction.
     fn auth<H: Handler>(
         self,
         command: &Command<'_>,
@@ -219,7 +219,8 @@ impl State {
         (Some(reply), Next::Expect(self))
     }
 
-    /// The octets of a chunk come whatever is said of it: what cannot be part of a message is read away (RFC 3030, 4.1).
+    /// BDAT. The octets of a chunk follow whatever is replied, so those that cannot be part of a message are read and
+    /// dropped (RFC 3030, 4.1).
     fn bdat<H: Handler>(self, octets: u64, last: bool, desk: &Desk<'_, H>) -> (Option<Reply>, Next) {
         let upload = match self {
             Self::ExpectChunk(upload) => upload,
@@ -252,7 +253,7 @@ impl State {
     }
 }
 
-/// What the client hears of its login, which another line may follow.
+/// The reply to a step of a login, after which another line may follow.
 pub(super) fn logging_in(hello: Hello, step: Result<LoginStep, LoginError>) -> (Option<Reply>, Next) {
     match step {
         Ok(LoginStep::Ask { challenge, then }) => {
@@ -312,11 +313,12 @@ impl<H: Handler> Desk<'_, H> {
         Ok(Recipient { id, address })
     }
 
-    /// `peer` is not known before MAIL.
+    /// Logs a refusal and makes its reply. `peer` is not known before MAIL.
     fn refuse(&self, refusal: &Refusal, peer: Option<&PeerName>) -> Reply {
         let peer = peer.map(tracing::field::display);
         match refusal {
-            // The spool itself has logged that it is full, or closed: a line for each message that is refused adds nothing.
+            // The spool has logged already that it is full or closed, so a line for each refused message would add
+            // nothing.
             Refusal::NoSpace | Refusal::StoreFailed => tracing::debug!(remote = %self.remote, "refused: {refusal}"),
             _ => {
                 tracing::warn!(peer, remote = %self.remote, blame = ?refusal.blame(), event = "message-refused", "refused: {refusal}")

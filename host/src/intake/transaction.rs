@@ -1,24 +1,24 @@
-//! What is known of a message before its content comes: who sends it, and from whom to whom it is.
+//! What is known of a message before its content comes: the client, and the envelope.
 
 use tokio::time::Instant;
 
 use super::handler::SenderTerms;
 use crate::message::Envelope;
 
-/// What the client said of itself.
+/// What the client said about itself.
 #[derive(Clone, Debug)]
 pub(super) struct Hello {
     pub(super) name: String,
     pub(super) extended: bool,
 }
 
-/// A message of which only the envelope is known.
+/// A message of which only the envelope has come.
 #[derive(Debug)]
 pub(super) struct Transaction {
     pub(super) hello: Hello,
     pub(super) terms: SenderTerms,
     pub(super) envelope: Envelope,
-    /// The SIZE of MAIL.
+    /// The SIZE parameter of MAIL.
     pub(super) declared: Option<u64>,
     pub(super) started: Instant,
 }

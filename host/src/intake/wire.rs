@@ -1,4 +1,4 @@
-//! One connection: octets in as they come, replies out in groups.
+//! One connection: octets in as they arrive, replies out in groups.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -16,24 +16,24 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use super::draft::FILL;
 use crate::protocol::smtp::Reply;
 
-/// Replies that have piled up to this many octets are written though more commands wait.
+/// Pending replies of this many octets are written even though further commands have arrived.
 const OUTPUT_HIGH: usize = 16 << 10;
 
-/// What a session that waits may keep for its replies.
+/// The buffer for replies that a waiting session may keep, in octets.
 const OUTPUT_KEPT: usize = 512;
 
-/// How long a session that is over still tries to be heard, and for how many reads it listens on.
+/// How long, and for how many reads, a finished session waits for the client to read the last reply.
 const LINGER: Duration = Duration::from_secs(5);
 const LINGER_READS: usize = 64;
 
-/// The connection itself, or TLS over it.
+/// The connection in clear, or TLS over it.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
 
 pub(super) struct Wire {
     stream: Box<dyn Stream>,
-    /// What has come and has not been understood yet. Without memory while the connection waits for its peer.
+    /// Octets that have arrived and were not handled yet. It holds no memory while the connection waits for its peer.
     pub(super) input: BytesMut,
     output: Vec<u8>,
 }
@@ -60,8 +60,9 @@ impl Wire {
         }
     }
 
-    /// Goes on over TLS. What was said before is forgotten; the caller has made sure that nothing waits unread. Returns the
-    /// certificates that the client showed: the first is its own, and it has the key of that.
+    /// Goes on over TLS. What was said before is forgotten; the caller has made sure that nothing waits unread. Returns
+    /// the certificates that the client showed: the first one is the client's own, and the client has proved that it
+    /// has its key.
     pub(super) async fn secure(
         &mut self,
         tls: Arc<ServerConfig>,
@@ -77,7 +78,7 @@ impl Wire {
         Ok(shown)
     }
 
-    /// Puts a reply into the group that is written next.
+    /// Adds a reply to the group that is written next.
     pub(super) fn say(&mut self, reply: &Reply) {
         reply.encode(&mut self.output);
     }
@@ -86,7 +87,7 @@ impl Wire {
         self.output.len() >= OUTPUT_HIGH
     }
 
-    /// Writes all replies, in one system call if the connection takes them.
+    /// Writes all pending replies, in one system call if the connection takes them.
     pub(super) async fn flush(&mut self, until: Instant) -> Result<(), Lost> {
         if self.output.is_empty() {
             return Ok(());
@@ -101,7 +102,7 @@ impl Wire {
         written.map_err(|_| Lost::Late)?.map_err(Lost::Broken)
     }
 
-    /// Waits for octets and appends at most [`FILL`] to `input`. Nothing is lost when it is cancelled.
+    /// Waits for octets and appends at most [`FILL`] to `input`. Cancelling it loses nothing.
     pub(super) async fn fill(&mut self, until: Instant) -> Result<(), Lost> {
         let Self { stream, input, .. } = self;
         let read = poll_fn(|context| {
@@ -110,7 +111,7 @@ impl Wire {
             }
             let polled = pin!(stream.read_buf(&mut (&mut *input).limit(FILL))).poll(context);
             if polled.is_pending() {
-                // Thousands of connections wait at any time: none keeps a buffer for it.
+                // Thousands of connections wait at any time, and none of them may keep a buffer while it does.
                 *input = BytesMut::from(&input[..]);
             }
             polled
@@ -123,8 +124,8 @@ impl Wire {
         }
     }
 
-    /// Writes what is left to say and ends the connection such that the peer can read it: a socket that is closed with
-    /// octets unread resets the connection, and the reset may overtake the last reply.
+    /// Writes the last replies and ends the connection in such a way that the peer can read them: closing a socket with
+    /// unread octets resets the connection, and the reset may overtake the last reply.
     pub(super) async fn close(mut self) {
         let linger = async {
             self.stream.write_all(&self.output).await?;
@@ -138,7 +139,7 @@ impl Wire {
             }
             io::Result::Ok(())
         };
-        // It is over either way.
+        // The connection is over, whether or not the client has read everything.
         let _ = timeout(LINGER, linger).await;
     }
 }

@@ -1,20 +1,20 @@
-//! One line: what it is taken for, and whose turn it is behind it.
+//! One command line: what it means in this state, and whose turn it is afterwards.
 
 use crate::intake::Handler;
 use crate::intake::replies;
 use crate::intake::state::{Desk, Next, State, logging_in};
 use crate::protocol::smtp::{Command, Reply};
 
-/// What a line comes to.
+/// The answer to one line.
 pub(super) struct Answer {
     pub(super) reply: Option<Reply>,
     pub(super) next: Next,
     pub(super) turn: Turn,
-    /// It was a command that brings no message nearer.
+    /// The command brought no message nearer.
     pub(super) useless: bool,
 }
 
-/// Takes a line for a command, or for the response that a login waits for.
+/// Reads a line as a command, or as the response that a login waits for.
 pub(super) async fn answer<H: Handler>(line: &[u8], state: State, desk: &Desk<'_, H>, stopping: bool) -> Answer {
     if let State::ExpectResponse(hello, login) = state {
         let (reply, next) = logging_in(hello, login.answer(line));
@@ -45,18 +45,18 @@ pub(super) async fn answer<H: Handler>(line: &[u8], state: State, desk: &Desk<'_
     }
 }
 
-/// Whose turn it is behind a command (RFC 2920, 3.1).
+/// Who may send after a command (RFC 2920, 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// More commands may wait already.
+    /// The client may have sent further commands already.
     Any,
-    /// The client has to wait for the answer, behind EHLO and HELO.
+    /// The client must wait for the answer, to EHLO or HELO.
     Hello,
-    /// The same, behind DATA.
+    /// The client must wait for the answer, to DATA.
     Data,
-    /// The same, behind AUTH and each response.
+    /// The client must wait for the answer, to AUTH or a response of it.
     Login,
-    /// The same, behind STARTTLS.
+    /// The client must wait for the answer, to STARTTLS.
     Tls,
 }
 

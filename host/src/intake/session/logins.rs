@@ -1,4 +1,4 @@
-//! Logging in (RFC 4954): what the client hears of its name and password.
+//! Logging in (RFC 4954): the check of name and password, and the reply.
 
 use tokio::time::Instant;
 
@@ -9,18 +9,18 @@ use crate::intake::wire::Lost;
 use crate::intake::{Handler, LoginRefused, Notice, replies};
 use crate::protocol::smtp::AuthCredentials;
 
-/// The wrong login that ends a session.
+/// The number of the wrong login that ends a session.
 const WRONG_LOGINS: u32 = 3;
 
 impl<H: Handler> Session<H> {
-    /// As if TLS were on.
+    /// Marks the client as speaking over TLS. For tests.
     #[cfg(test)]
     pub(in crate::intake) fn encrypted(mut self) -> Self {
         self.encrypted = true;
         self
     }
 
-    /// Has the handler look at a name and a password, however long that takes.
+    /// Has the handler check a name and a password, however long that takes.
     pub(super) async fn log_in(&mut self, hello: Hello, credentials: AuthCredentials) -> Result<Next, Lost> {
         self.flush().await?;
         let looked_at = self.handler.log_in(self.remote, credentials).await;

@@ -1,4 +1,4 @@
-//! Messages: taken in, handed over, and what the peer hears.
+//! Messages: reception, hand-over, and the reply.
 
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::message::{Content, Incoming, MessageId, Origin, Protocol, Refusal};
 use crate::protocol::smtp::Reply;
 
 impl<H: Handler> Session<H> {
-    /// Takes the message behind DATA and hands it over.
+    /// Receives the message behind DATA and hands it over.
     pub(super) async fn message(&mut self, transaction: Transaction) -> Result<Next, Lost> {
         self.flush().await?;
         let mut reception = Reception::behind_data(&transaction, self.handler.peers(), &self.options);
@@ -21,7 +21,7 @@ impl<H: Handler> Session<H> {
         self.conclude(transaction, reception, ended).await
     }
 
-    /// Takes a chunk; behind the last one, or one that cannot be taken, there is no more of the message.
+    /// Receives a chunk. The message ends with the last chunk, or with one that cannot be taken.
     pub(super) async fn chunk(&mut self, mut upload: Box<Upload>, octets: u64, last: bool) -> Result<Next, Lost> {
         self.flush().await?;
         upload.reception.bears(self.patience().idle);
@@ -42,8 +42,8 @@ impl<H: Handler> Session<H> {
         Ok(Next::Expect(state))
     }
 
-    /// Hands a message over that has come to its end, or says why it cannot be taken. `ended`: the stream is at a point from
-    /// which it can go on.
+    /// Hands over a message that is complete, or replies why it cannot be taken. `ended` says that the stream is at a
+    /// point from which the session can go on.
     async fn conclude(&mut self, transaction: Transaction, reception: Reception, ended: bool) -> Result<Next, Lost> {
         let id = self.handler.next_id();
         let about = self.about(id, &transaction);
@@ -77,7 +77,7 @@ impl<H: Handler> Session<H> {
         }
     }
 
-    /// What is said of the message if it is refused.
+    /// What is recorded of the message if it is refused.
     fn about(&self, id: MessageId, transaction: &Transaction) -> RefusedMessage {
         const NAMED: usize = 10;
         let recipients = &transaction.envelope.recipients;

@@ -1,4 +1,4 @@
-//! How long a client is waited for, and for what.
+//! How long the relay waits for a client, in each state.
 
 use std::future::pending;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::intake::state::{Next, State};
 use crate::intake::wire::Lost;
 use crate::intake::{Handler, Options, replies};
 
-/// From the connection to a proof of who it is, for a client from nobody's address.
+/// How long a client from an unknown address may take to prove who it is.
 const STRANGERS: Duration = Duration::from_secs(60);
 
-/// In overload, what is borne of everybody: Postfix's values under stress.
+/// The time-outs for everybody while nearly all places are taken: Postfix's values under stress.
 const OVERLOADED: Patience = Patience {
     idle: Duration::from_secs(10),
     command: Duration::from_secs(10),
@@ -22,21 +22,21 @@ const OVERLOADED: Patience = Patience {
     errors: 1,
 };
 
-/// What is borne of a client.
+/// The time-outs and the number of errors that a client is allowed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// Silence.
+    /// The longest silence.
     pub(super) idle: Duration,
-    /// From the first octet of a command line to its last.
+    /// The longest time from the first octet of a command line to its last.
     command: Duration,
-    /// From the greeting, or the last message, to MAIL.
+    /// The longest time from the greeting, or the last message, to MAIL.
     before_mail: Duration,
-    /// The protocol error that ends the session.
+    /// The number of the protocol error that ends the session.
     pub(super) errors: u32,
 }
 
 impl Patience {
-    /// What `[limits]` say, and in overload less.
+    /// The values of `[limits]`, or stricter ones in overload.
     pub(super) fn of(options: &Options, overloaded: bool) -> Self {
         let usual = Self {
             idle: options.idle,
@@ -57,7 +57,7 @@ impl Patience {
 }
 
 impl<H: Handler> Session<H> {
-    /// Writes what is to be said and waits for octets; sessions that do nothing end when the relay stops.
+    /// Writes the pending replies and waits for octets. A session without a transaction ends here when the relay stops.
     pub(super) async fn wait(&mut self, state: State) -> Result<Next, Lost> {
         self.flush().await?;
         let idle = state.is_idle();
@@ -68,7 +68,7 @@ impl<H: Handler> Session<H> {
                 self.wire.say(&replies::stopping());
                 Ok(Next::Close)
             }
-            // There is another deadline now.
+            // Overload began or ended, so another deadline applies.
             () = changed(&mut self.overload) => Ok(Next::Expect(state)),
             filled = self.wire.fill(until) => match filled {
                 Err(Lost::Late) if idle && Instant::now() >= self.mail_due() => Ok(self.without_mail()),
@@ -81,7 +81,7 @@ impl<H: Handler> Session<H> {
         Patience::of(&self.options, *self.overload.borrow())
     }
 
-    /// For whoever keeps a session for later by NOOP and the like.
+    /// Ends a session that has sent no MAIL for too long, for example one that is kept open by NOOP.
     fn without_mail(&mut self) -> Next {
         let patience = self.before_mail();
         tracing::warn!(remote = %self.remote, event = "client-misbehaves", "no message for {patience:?}: sent away");
@@ -101,12 +101,12 @@ impl<H: Handler> Session<H> {
         }
     }
 
-    /// The time at which a client that has not sent MAIL is sent away.
+    /// When a client that has not sent MAIL is sent away.
     fn mail_due(&self) -> Instant {
         self.last_message + self.before_mail()
     }
 
-    /// Whoever may be anybody has a minute to say who it is.
+    /// How long a client may take to MAIL. One from an unknown address has a minute to prove who it is.
     fn before_mail(&self) -> Duration {
         let patience = self.patience().before_mail;
         match self.welcome.is_stranger && self.proof.is_empty() {
@@ -116,7 +116,7 @@ impl<H: Handler> Session<H> {
     }
 }
 
-/// Waits for another value, for ever when there will be none.
+/// Waits for a new value; for ever when the sender is gone.
 async fn changed(overload: &mut watch::Receiver<bool>) {
     if overload.changed().await.is_err() {
         pending::<()>().await;
