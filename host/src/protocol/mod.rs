@@ -1,4 +1,4 @@
-//! Wire formats: bytes to types and back. Pure: nothing here does I/O, waits, or looks at a clock.
+//! Wire formats: bytes to types and back. Nothing here does I/O, waits, or reads a clock.
 
 pub mod mm4;
 pub mod proxy;

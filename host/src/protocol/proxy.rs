@@ -1,25 +1,25 @@
-//! The PROXY protocol, versions 1 and 2 (HAProxy, doc/proxy-protocol.txt): what a load balancer says of a connection before
-//! the client's first octet.
+//! The PROXY protocol, versions 1 and 2 (HAProxy, doc/proxy-protocol.txt): a load balancer's description of a
+//! connection, before the client's first octet.
 //!
-//! The octets behind the header are the client's, and may begin a TLS handshake, so none of them may be read with it:
-//! [`read`] says how many octets are surely still the header's.
+//! The octets behind the header are the client's and may begin a TLS handshake, so none of them may be read together
+//! with the header: [`read`] says how many octets certainly still belong to it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What is known of the header so far.
+/// How much of the header has been recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyHeader {
-    /// At least so many octets more belong to it.
+    /// At least so many more octets belong to the header.
     Wants(usize),
-    /// It is whole.
+    /// The header is complete.
     Whole(Proxied),
 }
 
-/// Whose connection it is.
+/// The origin of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proxied {
     Client(SocketAddr),
-    /// The balancer's own: it looks whether we are well.
+    /// The balancer itself, which checks whether the relay is alive.
     Balancer,
 }
 
@@ -42,13 +42,13 @@ pub enum ProxyError {
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 const WORD: &[u8; 6] = b"PROXY ";
 
-/// Octets of the longest line of version 1, with its CRLF.
+/// The longest line of version 1 in octets, with its CRLF.
 const LONGEST_LINE: usize = 107;
 
-/// Octets of the longest header of version 2 that is taken: addresses, and room for what balancers say of TLS.
+/// The longest header of version 2 that is accepted, in octets: addresses, and room for what balancers add about TLS.
 const MOST: usize = 4096;
 
-/// Looks at the beginning of a connection.
+/// Examines the beginning of a connection.
 pub fn read(octets: &[u8]) -> Result<ProxyHeader, ProxyError> {
     let begins = |with: &[u8]| octets.iter().zip(with).all(|(a, b)| a == b);
     if begins(SIGNATURE) {
@@ -66,7 +66,7 @@ fn version_1(octets: &[u8]) -> Result<ProxyHeader, ProxyError> {
     let Some(line) = octets.strip_suffix(b"\r\n") else {
         return match octets.len() {
             read if read >= LONGEST_LINE || octets.contains(&b'\n') => Err(ProxyError::BadLine),
-            // The CRLF is still to come, or only its LF.
+            // The CRLF is missing, or only its LF.
             read => {
                 let end = if octets.ends_with(b"\r") { 1 } else { 2 };
                 Ok(ProxyHeader::Wants(SHORTEST.saturating_sub(read).max(end)))
@@ -100,7 +100,7 @@ fn version_1(octets: &[u8]) -> Result<ProxyHeader, ProxyError> {
 fn version_2(octets: &[u8]) -> Result<ProxyHeader, ProxyError> {
     const FIXED: usize = 16;
     let Some((fixed, rest)) = octets.split_first_chunk::<FIXED>() else {
-        // As long as it may be version 1, its shortest line is the least that is there.
+        // While the octets may still be version 1, the shortest line of version 1 is a lower bound.
         let surely = if octets.len() < SIGNATURE.len() {
             SIGNATURE.len()
         } else {
@@ -128,7 +128,7 @@ fn version_2(octets: &[u8]) -> Result<ProxyHeader, ProxyError> {
     }
 }
 
-/// Source and destination, and then their ports; what balancers add behind them says nothing of who it is.
+/// Reads source and destination, then their ports. What balancers add behind them does not identify the client.
 fn client(family: u8, octets: &[u8]) -> Result<SocketAddr, ProxyError> {
     const TCP_OVER_IPV4: u8 = 0x11;
     const TCP_OVER_IPV6: u8 = 0x21;
@@ -157,7 +157,7 @@ fn client(family: u8, octets: &[u8]) -> Result<SocketAddr, ProxyError> {
 mod tests {
     use super::*;
 
-    /// As a connection is read: never an octet that may not be the header's.
+    /// Reads a header as a connection does: never an octet that may not belong to it.
     fn header(octets: &[u8]) -> Result<(Proxied, usize), ProxyError> {
         let mut taken = 0;
         loop {

@@ -1,8 +1,8 @@
-//! Addresses inside `From`, `To`, `Cc` and `Bcc`, replaced where they stand.
+//! Addresses inside `From`, `To`, `Cc` and `Bcc`, replaced in place.
 //!
-//! Real peers write one and the same address in several lengths: the envelope has
-//! `+15555550100/TYPE=PLMN@mms.a.example`, the header only `+15555550100/TYPE=PLMN` or `+15555550100`. A mailbox names
-//! an address when nothing that both state differs, and keeps its own length when it is rewritten.
+//! Real peers write the same address in several lengths: the envelope has `+15555550100/TYPE=PLMN@mms.a.example`, the
+//! header only `+15555550100/TYPE=PLMN` or `+15555550100`. A mailbox matches an address when no part that both have
+//! differs, and it keeps its own length when it is rewritten.
 
 use bytes::Bytes;
 
@@ -10,29 +10,29 @@ use super::fold::HARD_LIMIT;
 use super::mailboxes::{self, Mailbox, Mailboxes};
 use crate::message::{AddressKind, Field, MmsAddress};
 
-/// The field with `old` replaced by `new` wherever a mailbox of it names `old`; `None` when none does. All other octets
+/// Replaces `old` by `new` in every mailbox of the field that matches it; `None` when no mailbox does. All other octets
 /// stay, except that a line which grows too long is folded before the mailbox.
 pub(super) fn rewritten(field: &Field, old: &MmsAddress, new: &MmsAddress) -> Option<Field> {
     replaced(field, old, |written| Some(in_the_form_of(written, old, new)))
 }
 
-/// The field with the mailboxes that name `address` without their type; `None` when none of them has one.
+/// Removes the type from the mailboxes that match `address`; `None` when none of them has a type.
 pub(super) fn untyped(field: &Field, address: &MmsAddress) -> Option<Field> {
     replaced(field, address, |written| {
         written.without_type().map(|bare| bare.to_string())
     })
 }
 
-/// The field with every mailbox that names `old` replaced by what `make` makes of it.
+/// Replaces every mailbox that matches `old` by the result of `make`.
 fn replaced(field: &Field, old: &MmsAddress, make: impl Fn(&MmsAddress) -> Option<String>) -> Option<Field> {
-    // One that was written in another way than an address is may have a reason for it: its octets stay.
+    // An address in an unusual spelling may be written so on purpose: its octets stay.
     exchanged(field, |written, octets| {
         make(written).filter(|_| names(written, old) && octets == written.as_str().as_bytes())
     })
 }
 
-/// The field with the addresses for which `make` has another one replaced; `None` when there is none. `make` is asked with
-/// the address and its octets as they stand.
+/// Replaces the addresses for which `make` returns another one; `None` when there is none. `make` gets the address and
+/// its octets as written.
 pub(super) fn exchanged(field: &Field, make: impl Fn(&MmsAddress, &[u8]) -> Option<String>) -> Option<Field> {
     let raw = field.raw();
     let colon = memchr::memchr(b':', raw)?;
@@ -59,7 +59,7 @@ pub(super) fn exchanged(field: &Field, make: impl Fn(&MmsAddress, &[u8]) -> Opti
     Field::parse(Bytes::from(out))
 }
 
-/// The addresses of a field, in order. What is no address, or not one that can stand in a command, is passed over.
+/// The addresses of a field, in order. Passes over what is no address, or could not stand in a command.
 pub(super) fn listed(field: &Field) -> Vec<MmsAddress> {
     mailboxes_of(field)
         .known
@@ -68,13 +68,13 @@ pub(super) fn listed(field: &Field) -> Vec<MmsAddress> {
         .collect()
 }
 
-/// The mailboxes of a field, and whether all of it was understood.
+/// The mailboxes of a field, with a note when part of it could not be read with certainty.
 pub(super) fn mailboxes_of(field: &Field) -> Mailboxes {
     let raw = field.raw();
     memchr::memchr(b':', raw).map_or_else(Mailboxes::default, |colon| mailboxes::read(raw, colon + 1))
 }
 
-/// Whether `written` in a header and `known` from the envelope are the same address, as far as both say.
+/// Whether `written` in a header and `known` from the envelope are the same address, as far as both are complete.
 fn names(written: &MmsAddress, known: &MmsAddress) -> bool {
     let agree = |one: Option<&str>, other: Option<&str>| match (one, other) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
@@ -86,7 +86,7 @@ fn names(written: &MmsAddress, known: &MmsAddress) -> bool {
         && agree(written.domain(), known.domain())
 }
 
-/// `new` with as much of it as `written` had of `old`.
+/// `new`, with as many parts as `written` had of `old`.
 fn in_the_form_of(written: &MmsAddress, old: &MmsAddress, new: &MmsAddress) -> String {
     let is_number = matches!(new.kind(), AddressKind::Number | AddressKind::ShortCode);
     if written == old || !is_number {

@@ -1,26 +1,26 @@
-//! Fields that the relay itself writes into a message on its way. Plug-ins cannot: these are the identity of a
-//! transaction, and where its answer goes.
+//! Fields that the relay itself changes in a message on its way. Plug-ins cannot change them: they identify a
+//! transaction and say where its answer goes.
 
 use super::headers;
 use super::lines::complete_last_line;
 use crate::message::{Field, Illegal, Message, MmsAddress, OpaqueId};
 
-/// One change that only the relay makes.
+/// A change that only the relay makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Amendment {
-    /// One of our own, towards a next hop; or the one that was received, on the way back.
+    /// The transaction ID: one of the relay's own towards a next hop, or the received one on the way back.
     TransactionId(OpaqueId),
     OriginatorSystem(MmsAddress),
     AckRequest(bool),
     ForwardCounter(u32),
 }
 
-/// Puts the new value where the old one stood: name, colon, blanks and folds around it keep their octets, and so does
-/// every other field. Fields of the same name that come more than once all get it, and so do those under another name
-/// that peers give it, so that every reader reads the same. A field that is not there is added behind the others.
+/// Puts the new value in place of the old one: name, colon, blanks and folds around it keep their octets, and so does
+/// every other field. All fields of that name get the value, and so do fields under another name that peers use for it,
+/// so that every reader reads the same. A missing field is added behind the others.
 ///
-/// IDs are opaque, so each octet of the value is written as it was received. Refused: an empty transaction ID, or one with a
-/// CR, LF or NUL.
+/// IDs are opaque, so each octet of the value is written as it was received. Refused: an empty transaction ID, or one
+/// with a CR, LF or NUL.
 pub fn amend(message: &mut Message, amendment: &Amendment) -> Result<(), Illegal> {
     let (name, value) = amendment.field();
     let octets = value.octets();

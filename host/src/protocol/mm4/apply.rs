@@ -1,4 +1,4 @@
-//! What a plug-in wants changed, done: all of it or nothing.
+//! Application of a plug-in's edits: all of them, or none.
 
 use super::lines::complete_last_line;
 use super::{addresses, fold, part_edits};
@@ -6,13 +6,14 @@ use crate::message::{
     Edit, GivenIds, HeaderName, HeaderValue, Illegal, Message, MmsAddress, PartId, Recipient, RecipientId,
 };
 
-/// Does `edits` in order, each on what those before it made. Fields and parts that no edit names keep their bytes.
+/// Applies `edits` in order, each to the result of those before it. Fields and parts that no edit names keep their
+/// bytes.
 ///
-/// [`Edit::Route`] changes nothing here; it is only checked that the recipient is there. Who keeps routes must forget
-/// those of dropped recipients.
+/// [`Edit::Route`] changes nothing here; only the presence of the recipient is checked. The caller, which keeps the
+/// routes, must forget those of dropped recipients.
 ///
 /// Refused, with the number of the edit: an unknown recipient or part, dropping or removing the last one, adding a part
-/// to what is not multipart, and values that cannot be put into lines of legal length.
+/// to a message that is not multipart, and values that do not fit into lines of legal length.
 pub fn apply(mut message: Message, edits: &[Edit]) -> Result<Message, Illegal> {
     let mut ids = NextIds::of(&message);
     for (i, edit) in edits.iter().enumerate() {
@@ -25,8 +26,8 @@ pub fn apply(mut message: Message, edits: &[Edit]) -> Result<Message, Illegal> {
     Ok(message)
 }
 
-/// The next ids to give, never 0. Ids are given once: one that an edit dropped does not come back, in this list or in
-/// that of a later plug-in.
+/// The next ids to give, never 0. An id is given once: the id of a dropped recipient or part is not used again, neither
+/// in this list nor in that of a later plug-in.
 struct NextIds {
     recipient: u32,
     part: u32,
@@ -83,7 +84,7 @@ fn one(message: &mut Message, edit: &Edit, ids: &mut NextIds) -> Result<(), Ille
     }
 }
 
-/// Puts the value into the first field of that name, in the spelling that it has, and removes the others.
+/// Puts the value into the first field of that name, keeping the spelling of the name, and removes the others.
 fn set_header(message: &mut Message, name: &HeaderName, value: &HeaderValue) -> Result<(), Illegal> {
     let name = name.as_str();
     let fields = &mut message.header.fields;

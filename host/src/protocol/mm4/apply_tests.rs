@@ -1,4 +1,4 @@
-//! What edits change, and what they leave alone.
+//! What each edit changes, and what it leaves alone.
 
 use super::samples::{MULTIPART, read_text, written};
 use super::{apply, decode_part};
@@ -35,7 +35,7 @@ fn edited(text: &str, edits: &[Edit]) -> Result<Message, Illegal> {
     apply(read_text(text).unwrap(), edits)
 }
 
-/// The message after the edits; read again, it must have the same parts as the edited index.
+/// The message after the edits. It is read again and must have the same parts as the edited index.
 fn text_after(text: &str, edits: &[Edit]) -> String {
     let message = edited(text, edits).unwrap();
     let bytes = written(&message);

@@ -1,4 +1,4 @@
-//! Transfer encodings of part bodies, both ways (RFC 2045, 6).
+//! Transfer encodings of part bodies, in both directions (RFC 2045, 6).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,14 +12,14 @@ use crate::message::{Content, Illegal, Message, PartId, Piece, TransferEncoding}
 const OCTETS_A_LINE: usize = 57;
 /// Longest line of quoted-printable (RFC 2045, 6.7).
 const QUOTED_LINE: usize = 76;
-/// RFC 5321, 4.5.3.1.6 without the CRLF.
+/// The longest line, without its CRLF (RFC 5321, 4.5.3.1.6).
 const MAX_LINE_OCTETS: usize = 998;
 
-/// The body of a part, decoded.
+/// Decodes the body of a part.
 ///
-/// Blocks on the disk when the message is not in memory. Refused: an unknown id, an encoding that nobody knows, and a
-/// disk that does not answer. Never larger than the encoded body, as intake takes
-/// no bare LF: in quoted-printable one may come back as CRLF.
+/// Blocks on the disk when the message is not in memory. Refused: an unknown id, an unknown encoding, and a failing
+/// disk. The result is never larger than the encoded body: quoted-printable could turn a bare LF into CRLF, but intake
+/// accepts no bare LF.
 pub fn decode_part(message: &Message, id: PartId) -> Result<Bytes, Illegal> {
     let part = message
         .part(id)
@@ -29,9 +29,10 @@ pub fn decode_part(message: &Message, id: PartId) -> Result<Bytes, Illegal> {
         .ok_or_else(|| Illegal(format!("part {id} has a transfer encoding that nobody knows")))
 }
 
-/// The first field of that name in a part's own header, unfolded; in that of the message when it is not multipart.
+/// The first field of that name in a part's own header, unfolded; for a message that is not multipart, in the message's
+/// header.
 ///
-/// Blocks on the disk when the message is not in memory. Refused: an unknown id, and a disk that does not answer.
+/// Blocks on the disk when the message is not in memory. Refused: an unknown id, and a failing disk.
 pub fn part_header(message: &Message, id: PartId, name: &str) -> Result<Option<String>, Illegal> {
     let part = message
         .part(id)
@@ -44,11 +45,11 @@ pub fn part_header(message: &Message, id: PartId, name: &str) -> Result<Option<S
     Ok(field.map(|field| field.value().into_owned()))
 }
 
-/// The body decoded; `None` when nobody knows the encoding.
+/// Decodes a body; `None` when the encoding is unknown.
 ///
-/// What does not belong to the encoding is passed over, as by every receiver that follows RFC 2045: in base64 all other
+/// Characters that do not belong to the encoding are passed over, as RFC 2045 tells receivers: in base64 all other
 /// characters are ignored (6.8), in quoted-printable an equals sign that begins no escape stands for itself (6.7).
-/// Otherwise a stray character would hide a body from plug-ins, and not from the next hop.
+/// Otherwise a stray character would hide a body from plug-ins, but not from the next hop.
 pub(super) fn decoded(encoding: TransferEncoding, body: Bytes) -> Option<Bytes> {
     match encoding {
         TransferEncoding::Identity => Some(body),
@@ -58,7 +59,7 @@ pub(super) fn decoded(encoding: TransferEncoding, body: Bytes) -> Option<Bytes> 
     }
 }
 
-/// mail-parser ends with the octet 0xFF as if it were the end of the data, and knows no other stray octet.
+/// mail-parser takes the octet 0xFF for the end of the data, and skips no other stray octet.
 fn from_base64(body: &[u8]) -> Bytes {
     let clean = memchr::memchr(0xFF, body)
         .is_none()
@@ -77,8 +78,8 @@ fn from_quoted_printable(body: &[u8]) -> Bytes {
         .into()
 }
 
-/// Quoted-printable with every equals sign escaped that is no escape and no soft line break: mail-parser drops some of
-/// them, and gives up at others.
+/// The body with an escape for every equals sign that begins neither an escape nor a soft line break: mail-parser drops
+/// some of these, and stops at others.
 fn with_legal_escapes(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() + 64);
     let mut rest = body;
@@ -95,8 +96,8 @@ fn with_legal_escapes(body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The text in quoted-printable (RFC 2045, 6.7). Line ends stay line ends, lines have at most 76 octets, and none begins
-/// with a hyphen, so that none can be taken for a delimiter.
+/// Encodes a text as quoted-printable (RFC 2045, 6.7). Line ends stay line ends. Lines have at most 76 octets, and none
+/// begins with a hyphen, so that none can be taken for a delimiter.
 pub(super) fn quoted_printable(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + text.len() / 4);
     for line in text.split_inclusive(|octet| *octet == b'\n') {
@@ -104,7 +105,7 @@ pub(super) fn quoted_printable(text: &[u8]) -> Vec<u8> {
         let mut column = 0;
         for (at, octet) in words.iter().enumerate() {
             let is_last = at + 1 == words.len();
-            // Room for an escape, and for the equals sign of the break.
+            // The line must have room for an escape and for the equals sign of a soft break.
             if column + 3 >= QUOTED_LINE {
                 out.extend_from_slice(b"=\r\n");
                 column = 0;
@@ -138,8 +139,8 @@ pub(super) fn piece_octets(content: &Content, piece: &Piece) -> Result<Bytes, Il
     }
 }
 
-/// Encodes a new body: as it is when it can stand as text between delimiters, else in base64. Returns what
-/// Content-Transfer-Encoding must say.
+/// Encodes a new body: unchanged when it can stand as text between delimiters, else in base64. Also returns the value
+/// for Content-Transfer-Encoding.
 pub(super) fn encode(bytes: &Bytes) -> (&'static str, Bytes) {
     if stands_as_text(bytes) {
         ("7bit", bytes.clone())
@@ -161,8 +162,8 @@ pub(super) fn base64_lines(bytes: &[u8]) -> Bytes {
     encoded.into()
 }
 
-/// 7bit data (RFC 2045, 2.7): ASCII without NUL, in CRLF lines of legal length. And no line that could be taken for a
-/// delimiter.
+/// Whether a body is 7bit data (RFC 2045, 2.7): ASCII without NUL, in CRLF lines of legal length. In addition no line
+/// may look like a delimiter.
 fn stands_as_text(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {

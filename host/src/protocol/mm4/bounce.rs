@@ -1,5 +1,5 @@
-//! Bounces: delivery status notifications that the relay writes (RFC 3464), for those who asked for no response and no
-//! report.
+//! Bounces that the relay writes: delivery status notifications (RFC 3464), for senders that asked for neither a
+//! response nor a report.
 
 use bytes::Bytes;
 
@@ -7,21 +7,21 @@ use super::compose::{Author, Draft, ascii};
 use super::{dates, fold};
 use crate::message::{Header, MmsAddress, Timestamp};
 
-/// A message that was taken and could not be delivered.
+/// A bounce of a message that was accepted and could not be delivered.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounce<'a> {
-    /// The sender in the envelope of the message.
+    /// The sender in the envelope of that message.
     pub to: &'a MmsAddress,
     pub received_at: Timestamp,
     pub recipients: &'a [FailedRecipient<'a>],
-    /// The header of the message. Fields that do not fit into 50 kB, or into short lines of ASCII, are left out.
+    /// The header of that message. Fields that do not fit into 50 kB, or into short lines of ASCII, are left out.
     pub returned: &'a Header,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct FailedRecipient<'a> {
     pub address: &'a MmsAddress,
-    /// Subject and detail of an enhanced code of class 5 (RFC 3463): `(4, 7)` is 5.4.7, given up after its time.
+    /// Subject and detail of an enhanced code of class 5 (RFC 3463): `(4, 7)` is 5.4.7, given up after too long.
     pub status: (u16, u16),
     /// The next hop's reply, as text.
     pub diagnostic: Option<&'a str>,
@@ -29,7 +29,7 @@ pub struct FailedRecipient<'a> {
     pub next_hop: Option<&'a str>,
 }
 
-/// The bounce. Its envelope must have the null sender, so that nothing bounces back (RFC 5321, 4.5.5).
+/// Writes the bounce. Its envelope must have the null sender, so that it cannot bounce in turn (RFC 5321, 4.5.5).
 pub fn bounce(author: &Author<'_>, bounce: &Bounce<'_>) -> Bytes {
     let returned = returned(bounce.returned);
     let boundary = boundary(author, &returned);
@@ -53,10 +53,10 @@ pub fn bounce(author: &Author<'_>, bounce: &Bounce<'_>) -> Bytes {
     out.octets()
 }
 
-/// Most octets of the returned header.
+/// The most octets of the header that are returned.
 const MAX_RETURNED: usize = 50_000;
 
-/// For people (RFC 3464, 2).
+/// The part for people (RFC 3464, 2).
 fn explanation(author: &Author<'_>, bounce: &Bounce<'_>, out: &mut Draft) {
     let name = ascii(author.our_name);
     out.lines(format!("This is {name}. Your message was not delivered to:\r\n\r\n").as_bytes());
@@ -67,7 +67,7 @@ fn explanation(author: &Author<'_>, bounce: &Bounce<'_>, out: &mut Draft) {
     }
 }
 
-/// For programs: a group of fields for the message, and one for each recipient (RFC 3464, 2.2 and 2.3).
+/// The part for programs: a group of fields for the message, and one for each recipient (RFC 3464, 2.2 and 2.3).
 fn statuses(author: &Author<'_>, bounce: &Bounce<'_>, out: &mut Draft) {
     out.line("Reporting-MTA", &format!("dns; {}", ascii(author.our_name)));
     out.line("Arrival-Date", &dates::written(bounce.received_at));
@@ -85,7 +85,7 @@ fn statuses(author: &Author<'_>, bounce: &Bounce<'_>, out: &mut Draft) {
     }
 }
 
-/// `name` of `name:port`; an address as an address literal (RFC 3464, 2.1.2).
+/// The name out of `name:port`; an IP address becomes an address literal (RFC 3464, 2.1.2).
 fn mta_name(host: &str) -> String {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     match name.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
@@ -115,7 +115,8 @@ fn returned(header: &Header) -> Vec<u8> {
     out
 }
 
-/// One that does not stand in what is returned; everything else in a bounce is written here, or has no line of its own.
+/// A boundary that does not occur in the returned header. Everything else in a bounce is written here, or has no line
+/// of its own.
 fn boundary(author: &Author<'_>, returned: &[u8]) -> String {
     let mut boundary = format!("=_{}", author.id);
     while memchr::memmem::find(returned, boundary.as_bytes()).is_some() {

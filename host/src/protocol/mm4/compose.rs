@@ -1,28 +1,27 @@
-//! Messages that the relay writes itself: responses and delivery reports (TS 23.140, 8.4.1 and 8.4.2).
+//! Messages that the relay writes: responses and delivery reports (TS 23.140, 8.4.1 and 8.4.2).
 //!
-//! Lines end in CRLF and are short, octets are ASCII, and nothing that came from outside can break a line. IDs are the
-//! exception to the first two: they are echoed exactly as they were received, however long, and whatever their octets.
-//! The envelope is the caller's.
+//! Lines are short and end in CRLF, octets are ASCII, and no text from outside can break a line. IDs are the exception:
+//! they are echoed exactly as received, whatever their length and octets. The caller makes the envelope.
 
 use bytes::Bytes;
 
 use super::{MmStatus, StatusExtension, dates, fold, headers, unverified};
 use crate::message::{Field, MessageId, MessageType, MmsAddress, OpaqueId, Timestamp};
 
-/// Who writes, and how: the same for all messages of a relay, but for the number and the time.
+/// The author of a message: the same for all messages of a relay, except for id and time.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
-    /// The relay's own number for this message: `Message-ID` is made of it.
+    /// The relay's own id of this message, from which `Message-ID` is made.
     pub id: MessageId,
     /// The relay's host name.
     pub our_name: &'a str,
-    /// The relay's system address: `From` and `Sender`, and where the response to a report goes.
+    /// The relay's system address, for `From` and `Sender`. The response to a report goes there.
     pub system: &'a MmsAddress,
     pub at: Timestamp,
     pub body: Body,
 }
 
-/// What stands behind the header. The standard knows no body; some peers refuse a message without one (554).
+/// The body of a response. The standard knows none; some peers refuse a message without one (554).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Body {
     #[default]
@@ -31,36 +30,37 @@ pub enum Body {
     OneLine,
 }
 
-/// An answer to one of the three requests.
+/// A response to one of the three requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Response<'a> {
     /// The type of the request.
     pub request: MessageType,
-    /// That of the request as received, if it had one.
+    /// The version of the request as received, if it had one.
     pub version: Option<&'a str>,
     /// Exactly as received.
     pub transaction_id: &'a OpaqueId,
-    /// Exactly as received. A read-reply report's response has none, whatever stands here.
+    /// Exactly as received. The response to a read-reply report has none, whatever this says.
     pub message_id: &'a OpaqueId,
-    /// [`RequestStatus::name`](super::RequestStatus::name), or what a peer answered, which passes on as it is.
+    /// [`RequestStatus::name`](super::RequestStatus::name), or the status of a peer's response, which passes on as it
+    /// is.
     pub status: &'a str,
     pub text: Option<&'a str>,
     /// See [`Pdu::answer_to`](super::Pdu::answer_to).
     pub to: &'a MmsAddress,
 }
 
-/// A delivery report about a message that this relay took and could not deliver.
+/// A delivery report on a message that this relay took and could not deliver.
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryReport<'a> {
-    /// That of the message as received, if it had one.
+    /// The version of the message as received, if it had one.
     pub version: Option<&'a str>,
-    /// A new one of the relay.
+    /// A new transaction ID of the relay.
     pub transaction_id: &'a OpaqueId,
-    /// That of the message, exactly as received.
+    /// The ID of the message, exactly as received.
     pub message_id: &'a OpaqueId,
     /// The recipient of the message.
     pub from: &'a str,
-    /// Its originator: what `From` said.
+    /// The originator of the message, as its `From` had it.
     pub to: &'a str,
     pub status: MmStatus,
     pub extension: Option<StatusExtension>,
@@ -71,7 +71,7 @@ pub struct DeliveryReport<'a> {
     pub for_user: bool,
 }
 
-/// The response; `None` when `request` is not a request: answers are not answered.
+/// Writes the response; `None` when `request` is no request: responses are not answered.
 pub fn response(author: &Author<'_>, response: &Response<'_>) -> Option<Bytes> {
     let kind = response.request.response()?;
     let mut out = Draft::new(author);
@@ -87,7 +87,7 @@ pub fn response(author: &Author<'_>, response: &Response<'_>) -> Option<Bytes> {
     Some(out.finish(author.body, response.status))
 }
 
-/// The report.
+/// Writes the report.
 pub fn delivery_report(author: &Author<'_>, report: &DeliveryReport<'_>) -> Bytes {
     let yes_no = |yes: bool| if yes { "Yes" } else { "No" };
     let mut out = Draft::default();
@@ -113,10 +113,10 @@ pub fn delivery_report(author: &Author<'_>, report: &DeliveryReport<'_>) -> Byte
     out.finish(author.body, report.status.name())
 }
 
-/// Longest value that is written, in characters: what is longer is cut.
+/// The longest value that is written, in characters. Longer ones are cut.
 const MAX_VALUE: usize = 480;
 
-/// A header that is being written.
+/// A header under construction.
 #[derive(Default)]
 pub(super) struct Draft(Vec<u8>);
 
@@ -142,17 +142,18 @@ impl Draft {
         self.exact(headers::TRANSACTION_ID, transaction_id);
     }
 
-    /// A field in short lines of ASCII: control characters become blanks, the rest beyond ASCII encoded words.
+    /// Adds a field in short lines of ASCII: control characters become blanks, text beyond ASCII becomes encoded words.
     pub fn line(&mut self, name: &str, value: &str) {
         let value: String = one_line(value).chars().take(MAX_VALUE).collect();
         match fold::field(name, &value) {
             Ok(field) => self.0.extend_from_slice(field.raw()),
-            // Cut as it is, no value is too long; this one would be missed less than a line that is.
+            // The value was cut, so it cannot be too long. Were it so all the same, an empty field does less harm than
+            // none.
             Err(_) => self.exact(name, &OpaqueId::default()),
         }
     }
 
-    /// A field with the octets of the ID as they were received, but for those that would end the line.
+    /// Adds a field with the octets of the ID as received, except those that would end the line.
     pub fn exact(&mut self, name: &str, id: &OpaqueId) {
         let mut octets = id.octets().trim_ascii().to_vec();
         for octet in octets.iter_mut().filter(|octet| matches!(octet, b'\r' | b'\n' | b'\0')) {
@@ -161,7 +162,7 @@ impl Draft {
         self.0.extend_from_slice(Field::exact(name, &octets).raw());
     }
 
-    /// Octets that are known to be lines.
+    /// Adds octets that are known to be whole lines.
     pub fn lines(&mut self, octets: &[u8]) {
         self.0.extend_from_slice(octets);
     }
@@ -179,13 +180,13 @@ impl Draft {
     }
 }
 
-/// The text with everything that could end a line as a blank.
+/// The text with a blank in place of every character that could end a line.
 fn one_line(text: &str) -> String {
     let blank = |c: char| if c.is_control() && c != '\t' { ' ' } else { c };
     text.trim().chars().map(blank).collect()
 }
 
-/// The same in ASCII, cut to what fits into a line.
+/// The text on one line in ASCII, cut to what fits into a line.
 pub(super) fn ascii(text: &str) -> String {
     let known = |c: char| if c.is_ascii() { c } else { '?' };
     one_line(text).chars().take(MAX_VALUE).map(known).collect()

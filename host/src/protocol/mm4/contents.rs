@@ -1,8 +1,9 @@
-//! What a message says to whoever reads it, however it is written: the leaves of its MIME structure, decoded.
+//! The content of a message as a reader sees it, however it is encoded: the leaves of its MIME structure, decoded.
 //!
-//! Two writings of one message differ in boundaries, transfer encodings, folding and encoded words, and have the same
-//! leaves. A conversion is right when the leaves before and behind it are the same ([`seven_bit`](super::seven_bit())),
-//! and a request is a repeat when its leaves are those of an earlier one ([`body_digest`](super::body_digest)).
+//! Two encodings of one message differ in boundaries, transfer encodings, folding and encoded words, and have the same
+//! leaves. So a conversion is right when the leaves before and after it are the same
+//! ([`seven_bit`](super::seven_bit())), and a request is a repeat when its leaves are those of an earlier one
+//! ([`body_digest`](super::body_digest)).
 
 use std::io;
 
@@ -20,11 +21,11 @@ pub(super) struct Leaf {
     pub name: Option<String>,
     pub content_id: Option<String>,
     pub content_location: Option<String>,
-    /// Of the decoded body; of the body as it stands where nobody knows its encoding.
+    /// A digest of the decoded body; of the encoded one where the encoding is unknown.
     pub digest: u128,
 }
 
-/// The leaves of a message, in order. At most one body is in memory, encoded and decoded.
+/// The leaves of a message, in order. At most one body is in memory at a time, encoded and decoded.
 pub(super) fn leaves(message: &Message) -> io::Result<Vec<Leaf>> {
     let octets = |piece: &Piece| octets(&message.content, piece);
     message

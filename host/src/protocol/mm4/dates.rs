@@ -1,4 +1,4 @@
-//! Dates as real peers write them, and when a message expires.
+//! Dates as real peers write them, and the expiry of a message.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use jiff::tz::{Offset, TimeZone};
 use super::headers;
 use crate::message::Timestamp;
 
-/// An instant, and how its writer said where he is.
+/// An instant, with the way in which its writer gave the zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date {
     pub at: Timestamp,
@@ -23,7 +23,7 @@ pub enum Zone {
     Offset(i32),
     /// `GMT`, `UT`, `UTC` or `Z`: some peers write it behind their local time.
     Universal,
-    /// None, or one that nobody knows: read as UTC.
+    /// No zone, or an unknown one: read as UTC.
     Unknown,
 }
 
@@ -36,9 +36,9 @@ pub enum Expiry {
 }
 
 impl Date {
-    /// Reads what the field has between its colon and its end: RFC 5322 and RFC 1123 with their obsolete forms, RFC 850,
-    /// asctime with or without a zone, JavaScript's date string, RFC 3339 with or without a zone. In any order that
-    /// leaves no doubt, in any case; names of weekdays are not checked. `None` for everything else, for days that do not
+    /// Reads the value of the field: RFC 5322 and RFC 1123 with their obsolete forms, RFC 850, asctime with or without
+    /// a zone, JavaScript's date string, RFC 3339 with or without a zone. The words may come in any order that leaves
+    /// no doubt, and in any case; names of weekdays are not checked. `None` for everything else, for days that do not
     /// exist, and for instants before 1970.
     pub fn read(value: &str) -> Option<Self> {
         let text = headers::unquoted(value);
@@ -53,13 +53,13 @@ impl Expiry {
     pub fn read(value: &str) -> Option<Self> {
         let text = headers::unquoted(value);
         if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit()) {
-            // More digits than fit are a time that nobody will see either.
+            // More digits than fit into the type: as far away as any time can be.
             return Some(Self::After(Duration::from_secs(text.parse().unwrap_or(u64::MAX))));
         }
         Date::read(text).map(Self::At)
     }
 
-    /// When the message expires as its field says: a relative time counts from `Date`, without it from reception.
+    /// The expiry that the field states. A relative time counts from `Date`; without `Date`, from reception.
     pub fn stated(&self, date: Option<Date>, received_at: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at.at,
@@ -67,12 +67,12 @@ impl Expiry {
         }
     }
 
-    /// The latest instant that the sender may have meant: before it, the relay takes no message for expired.
+    /// The latest instant that the sender may have meant. Before it, the relay does not treat the message as expired.
     ///
-    /// Real peers write their local time and call it GMT, and then the time that they mean is later the further west
-    /// they are: by what `Date` says of their offset, and by 12 hours, the westernmost offset, when it says nothing. A
-    /// relative time counts from the later of `Date` and reception, because clocks differ; but a `Date` more than a day
-    /// ahead of us is not believed.
+    /// Real peers write their local time and label it GMT. The instant that they mean is then later than the stated
+    /// one, by their offset west of Greenwich: the one in `Date`, or 12 hours, the westernmost offset, when `Date` has
+    /// none. A relative time counts from the later of `Date` and reception, because clocks differ; but a `Date` more
+    /// than a day in the future is ignored.
     pub fn latest(&self, date: Option<Date>, received_at: Timestamp) -> Timestamp {
         match self {
             Self::At(Date {
@@ -95,23 +95,23 @@ impl Expiry {
     }
 }
 
-/// As RFC 5322, 3.3 wants it, in UTC: `Sat, 21 Nov 2026 22:00:00 +0000`.
+/// The time as RFC 5322, 3.3 wants it, in UTC: `Sat, 21 Nov 2026 22:00:00 +0000`.
 pub(super) fn written(at: Timestamp) -> String {
     let timestamp = i64::try_from(at.0)
         .ok()
         .and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok())
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    // UTC is what we say, and +0000 what it is called; -0000 would mean that we do not know (RFC 5322, 3.3).
+    // `+0000` stands for UTC; `-0000` would mean an unknown zone (RFC 5322, 3.3).
     DateTimePrinter::new()
         .zoned_to_string(&timestamp.to_zoned(TimeZone::UTC))
         .unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 +0000".into())
 }
 
-/// UTC-12 is as far west as clocks go.
+/// The westernmost offset of civil time is UTC-12.
 const WESTERNMOST: Duration = Duration::from_secs(12 * 3600);
 const BELIEVED_AHEAD: Duration = Duration::from_secs(24 * 3600);
 
-/// Longest date that is looked at, comments included.
+/// The longest date that is read, in octets, with its comments.
 const MAX_DATE_OCTETS: usize = 128;
 
 const MONTHS: [&str; 12] = [
@@ -158,7 +158,7 @@ fn date(clock: civil::DateTime, zone: Zone) -> Option<Date> {
     })
 }
 
-/// What the words of a date are, each told by its shape.
+/// The words of a date; the shape of each tells what it is.
 #[derive(Default)]
 struct Words {
     day: Option<i8>,
@@ -172,7 +172,7 @@ impl Words {
     fn read(text: &str) -> Option<Self> {
         let mut words = Self::default();
         let lower = text.to_ascii_lowercase();
-        // What stands in parentheses is a zone's name again, in RFC 5322 as in JavaScript.
+        // A comment repeats the name of the zone, in RFC 5322 as in JavaScript.
         let outside = lower.split('(').next().unwrap_or_default();
         for word in outside.split([' ', '\t', ',']).filter(|word| !word.is_empty()) {
             match word.split('-').collect::<Vec<_>>()[..] {
@@ -216,13 +216,13 @@ impl Words {
         }
     }
 
-    /// The first number of one or two digits is the day, the other number is the year.
+    /// Reads a number: the first one of one or two digits is the day, the other is the year.
     fn number(&mut self, word: &str) -> Option<()> {
         let number: i16 = word.parse().ok().filter(|number| *number >= 0)?;
         if self.day.is_none() && word.len() <= 2 {
             self.day = Some(number as i8);
         } else if self.year.is_none() {
-            // RFC 5322, 4.3.
+            // Years of two and three digits: RFC 5322, 4.3.
             self.year = Some(match word.len() {
                 ..=2 if number < 50 => number + 2000,
                 ..=3 => number + 1900,
@@ -240,7 +240,7 @@ impl Words {
     }
 }
 
-/// `hh:mm` or `hh:mm:ss`. A leap second is the second before it.
+/// Reads `hh:mm` or `hh:mm:ss`. A leap second is read as the second before it.
 fn time(word: &str) -> Option<civil::Time> {
     let mut numbers = word.split(':').map(|number| number.parse::<i8>().ok());
     let (hour, minute) = (numbers.next()??, numbers.next()??);
@@ -251,7 +251,7 @@ fn time(word: &str) -> Option<civil::Time> {
     civil::Time::new(hour, minute, second, 0).ok()
 }
 
-/// `+hhmm`, `+hh:mm`, `+hh`. `-0000` says that the zone is not known (RFC 5322, 3.3).
+/// Reads `+hhmm`, `+hh:mm` or `+hh`. `-0000` says that the zone is not known (RFC 5322, 3.3).
 fn numeric_zone(word: &str) -> Option<Zone> {
     let sign = match word.bytes().next()? {
         b'+' => 1,
@@ -362,7 +362,7 @@ mod tests {
         let date = "Wed, 26 Jan 2022 00:17:43 GMT";
         assert_eq!(expiry("600 ", date), (AT + 600_000, AT + 660_000));
         assert_eq!(expiry("\"600\"", ""), (AT + 660_000, AT + 660_000));
-        // A clock that is years ahead keeps nothing for years.
+        // A message of a clock that is years ahead does not stay for years.
         let ahead = expiry("600", "Wed, 26 Jan 2050 00:17:43 GMT").1;
         assert_eq!(ahead, AT + 660_000 + 24 * 3_600_000);
         assert_eq!(expiry("99999999999999999999999", "").1, u64::MAX);
@@ -372,7 +372,7 @@ mod tests {
     fn local_time_that_is_called_gmt_never_expires_too_early() {
         let stated = "Wed, 26 Jan 2022 00:17:43 GMT";
         let hours = |hours: u64| hours * 3_600_000;
-        // East of Greenwich the label makes it later than meant, west of it earlier.
+        // East of Greenwich, the label GMT makes the instant later than meant; west of it, earlier.
         assert_eq!(expiry(stated, "Tue, 25 Jan 2022 00:17:43 +0200"), (AT, AT));
         assert_eq!(expiry(stated, "Tue, 25 Jan 2022 00:17:43 -0500"), (AT, AT + hours(5)));
         for unknown in ["", "Tue, 25 Jan 2022 00:17:43 GMT", "Tue, 25 Jan 2022 00:17:43 +0000"] {

@@ -1,4 +1,4 @@
-//! What the `Content-` fields of a message or a part say (RFC 2045, RFC 2183), as tolerantly as real peers need it.
+//! The `Content-` fields of a message or part (RFC 2045, RFC 2183), read as tolerantly as real peers require.
 
 use std::borrow::Cow;
 
@@ -8,18 +8,18 @@ use mail_parser::parsers::MessageStream;
 use super::param;
 use crate::message::TransferEncoding;
 
-/// Longest Content-Type or Content-Disposition that is looked into, in octets. mail-parser's reading of parameters is
+/// The longest Content-Type or Content-Disposition that is parsed, in octets. mail-parser's parsing of parameters is
 /// quadratic in their number; MMS needs some 300 octets.
 const MAX_STRUCTURED_OCTETS: usize = 2_048;
 
-/// The meaning of a set of `Content-` fields. The first field of a name counts.
+/// The meaning of a set of `Content-` fields. The first field of each name counts.
 #[derive(Debug)]
 pub(super) struct Entity {
     /// In lower case, without parameters.
     pub media_type: String,
-    /// The boundary of a multipart; `None` as well for a multipart that does not say.
+    /// The boundary of a multipart; `None` also for a multipart that has none.
     pub boundary: Option<Vec<u8>>,
-    /// Of a `multipart/report` (RFC 6522): what it reports, in lower case.
+    /// For a `multipart/report` (RFC 6522): the type of the report, in lower case.
     pub report_type: Option<String>,
     pub name: Option<String>,
     pub content_id: Option<String>,
@@ -35,14 +35,14 @@ pub(super) struct Raw<'a> {
     id: Option<&'a [u8]>,
     location: Option<&'a [u8]>,
     disposition: Option<&'a [u8]>,
-    /// A field that says what the octets are, and stands there twice with two values.
+    /// A field that describes the octets and occurs twice with different values.
     contradiction: Option<&'static str>,
-    /// Blanks stand between a name and its colon (RFC 5322, 4.5.8).
+    /// A field has blanks between its name and the colon (RFC 5322, 4.5.8).
     detached: bool,
 }
 
 impl<'a> Raw<'a> {
-    /// Takes note of a field, if it is one of ours. A line without a colon is none.
+    /// Records a line if it is one of these fields. A line without a colon is no field.
     pub fn note(&mut self, field: &'a [u8]) {
         if !field
             .get(..8)
@@ -74,9 +74,9 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Refuses what readers take for different things: some take the first of two fields, and some the last; to some a
-    /// field with blanks before its colon is one, to others the beginning of the body; and boundaries in other forms than a
-    /// token or a quoted string are unfolded, unescaped or decoded by some only.
+    /// Refuses what readers interpret differently: some take the first of two fields, some the last; some take a line
+    /// with blanks before its colon for a field, some for the beginning of the body; and only some unfold, unescape or
+    /// decode a boundary that is neither a token nor a plain quoted string.
     pub fn check(&self) -> Result<(), String> {
         if let Some(name) = self.contradiction {
             return Err(format!("two {name} fields that say different things"));
@@ -92,7 +92,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// Reads what was noted. `default_type` counts when there is no usable Content-Type.
+    /// Interprets the recorded fields. `default_type` applies when there is no usable Content-Type.
     pub fn read(&self, default_type: &str) -> Result<Entity, String> {
         let content_type = structured("Content-Type", self.content_type)?;
         let disposition = structured("Content-Disposition", self.disposition)?;
@@ -133,26 +133,27 @@ impl Entity {
         self.media_type.starts_with("multipart/")
     }
 
-    /// Whether this is the outside of a delivery status notification (RFC 3464, 2). Some leave out what they report.
+    /// Whether this is the outside of a delivery status notification (RFC 3464, 2). Some notifications lack the report
+    /// type.
     pub fn is_delivery_report(&self) -> bool {
         let what = self.report_type.as_deref().unwrap_or("delivery-status");
-        // RFC 6533 has the second, for notifications with addresses beyond ASCII.
+        // RFC 6533 defines the second one, for notifications with addresses beyond ASCII.
         let is_status = matches!(what.trim(), "delivery-status" | "global-delivery-status");
         self.media_type == "multipart/report" && is_status
     }
 
-    /// Whether the body is a message of its own, with a header, that can be looked into as it stands.
+    /// Whether the body is a message with a header of its own, readable without decoding.
     pub fn is_message(&self) -> bool {
         matches!(self.media_type.as_str(), "message/rfc822" | "message/global")
             && self.encoding == TransferEncoding::Identity
     }
 
-    /// Whether the octets inside are signed or encrypted (RFC 1847): nobody on the way may change them.
+    /// Whether the octets inside are signed or encrypted (RFC 1847), so that nobody on the way may change them.
     pub fn is_sealed(&self) -> bool {
         matches!(self.media_type.as_str(), "multipart/signed" | "multipart/encrypted")
     }
 
-    /// The media type of parts that do not say theirs (RFC 2046, 5.1.5).
+    /// The media type of parts that state none (RFC 2046, 5.1.5).
     pub fn default_of_parts(&self) -> &'static str {
         match self.media_type.as_str() {
             "multipart/digest" => "message/rfc822",
@@ -169,8 +170,8 @@ fn structured(name: &str, value: Option<&[u8]>) -> Result<Option<ContentType<'st
             value.len()
         ));
     }
-    // The last line of a message that is nothing but a header may lack its end; without one, the parser reads another
-    // value than it will read once there is a line behind.
+    // The last line of a message that has no body may lack its line end. The parser would read another value from it
+    // now than after a line has been added behind it.
     let ended = match value.ends_with(b"\n") {
         true => Cow::Borrowed(value),
         false => Cow::Owned([value, b"\r\n"].concat()),
@@ -183,7 +184,7 @@ fn structured(name: &str, value: Option<&[u8]>) -> Result<Option<ContentType<'st
 
 fn encoding(value: &[u8]) -> TransferEncoding {
     let name = unfolded(value).to_ascii_lowercase();
-    // A comment behind the name, or a stray semicolon, is noise (RFC 2045, 6.1 allows the former).
+    // A comment behind the name, which RFC 2045, 6.1 allows, and a stray semicolon are ignored.
     match name
         .split([' ', '\t', ';', '('])
         .next()

@@ -1,4 +1,4 @@
-//! New header fields: folded lines (RFC 5322, 2.2.3) and encoded words (RFC 2047).
+//! Construction of header fields: folded lines (RFC 5322, 2.2.3) and encoded words (RFC 2047).
 
 use bytes::Bytes;
 
@@ -10,18 +10,18 @@ pub(super) const SOFT_LIMIT: usize = 78;
 /// Where a line must end, without its CRLF.
 pub(super) const HARD_LIMIT: usize = 998;
 
-/// Builds a field whose lines are legal: without the blanks at both ends, folded at blanks, words beyond ASCII encoded
-/// (RFC 2047, UTF-8; in parameters RFC 2231). Unfolding gives the value back.
+/// Builds a field whose lines are legal: without blanks at both ends, folded at blanks, words beyond ASCII encoded (RFC
+/// 2047, UTF-8; in parameters RFC 2231). Unfolding returns the value.
 ///
-/// Refused when a run without a blank is too long for any line, and when octets above 127 stand where no encoding is
-/// allowed: in an address, and in an identifier.
+/// Refused: a run without blanks that is too long for any line, and octets above 127 where no encoding is allowed,
+/// which is in addresses and identifiers.
 pub(super) fn field(name: &str, value: &str) -> Result<Field, Illegal> {
     let line = encode(name, format!("{name}: {}\r\n", value.trim()).as_bytes())?;
     finished(name, wrap(&line, SOFT_LIMIT))
 }
 
-/// The field with every octet above 127 encoded, and the rest as it was. Text that is not UTF-8 is labelled
-/// `unknown-8bit` (RFC 1428). Refused as by [`field`].
+/// Encodes every octet above 127 of a field, and leaves the rest. Text that is not UTF-8 is labelled `unknown-8bit`
+/// (RFC 1428). Refuses what [`field`] refuses.
 pub(super) fn seven_bit(field: &Field) -> Result<Field, Illegal> {
     let raw = field.raw();
     if raw.is_ascii() {
@@ -42,7 +42,7 @@ fn finished(name: &str, raw: Vec<u8>) -> Result<Field, Illegal> {
     Field::parse(raw.into()).ok_or_else(|| Illegal(format!("header {name}: not a legal field")))
 }
 
-/// What may stand in a field's value, and so how octets above 127 are written in it.
+/// The grammar of a field's value, which decides how octets above 127 are encoded.
 enum Grammar {
     /// Text: encoded words (RFC 2047, 5 (1)).
     Text,
@@ -50,7 +50,7 @@ enum Grammar {
     Addresses,
     /// A value with parameters: RFC 2231.
     Parameters,
-    /// Compared octet for octet, by whoever answers: an encoded one would be another.
+    /// An identifier. Readers compare it octet for octet, so an encoded one would be a different one.
     Identifier,
 }
 
@@ -79,14 +79,14 @@ impl Grammar {
     }
 }
 
-/// The field's octets in ASCII.
+/// Encodes the octets of the field in ASCII.
 fn encode(name: &str, field: &[u8]) -> Result<Vec<u8>, Illegal> {
     if field.is_ascii() {
         return Ok(field.to_vec());
     }
-    // Names are ASCII, so the first colon is the one behind the name, which must not become part of a word.
+    // Names are ASCII, so the first colon ends the name. It must not become part of an encoded word.
     let (head, value) = field.split_at(memchr::memchr(b':', field).map_or(0, |colon| colon + 1));
-    // The line end is the field's, and no part of a quoted string or comment that is not closed.
+    // The line end belongs to the field, and not to a quoted string or comment that is left open.
     let (value, end) = match value.strip_suffix(b"\r\n") {
         Some(value) => (value, &b"\r\n"[..]),
         None => (value, &b""[..]),
@@ -105,7 +105,7 @@ fn encode(name: &str, field: &[u8]) -> Result<Vec<u8>, Illegal> {
             )));
         }
     }
-    // In a place where no parameter can be: a comment, most likely.
+    // Octets in a place where no parameter can be, most likely in a comment.
     if !out.is_ascii() {
         let rest = out.split_off(head.len());
         words::text(&rest, &mut out);
@@ -114,8 +114,8 @@ fn encode(name: &str, field: &[u8]) -> Result<Vec<u8>, Illegal> {
     Ok(out)
 }
 
-/// Folds lines longer than `limit`, or than a line with encoded words may be, before blanks, and leaves all others as
-/// they are. No line is left with nothing but blanks. A run without blanks that is longer than `limit` stays whole.
+/// Folds, at blanks, the lines that are longer than `limit`, or than a line with encoded words may be; leaves all
+/// others unchanged. No line is left with blanks only. A run without blanks that is longer than `limit` stays whole.
 pub(super) fn wrap(raw: &[u8], limit: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len() + raw.len() / 32);
     for line in raw.split_inclusive(|octet| *octet == b'\n') {
@@ -137,8 +137,8 @@ pub(super) fn wrap(raw: &[u8], limit: usize) -> Vec<u8> {
     out
 }
 
-/// Where to fold: the last blank within `limit` that has a word before it and begins the next, else the first one
-/// behind. Never at the blank behind the field's colon, which would leave a line without a value.
+/// Where to fold: the last blank within `limit` that has a word before and behind it, else the first such blank after
+/// `limit`. Never at the blank behind the field's colon, which would leave a line without a value.
 fn fold_at(text: &[u8], limit: usize) -> Option<usize> {
     let lead = text.iter().take_while(|octet| is_blank(**octet)).count();
     let folds = |at: usize| {
@@ -155,7 +155,7 @@ fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t')
 }
 
-/// As bytes for a header block that is being rebuilt.
+/// The fields as the octets of a header block.
 pub(super) fn block(fields: &[Field]) -> Bytes {
     let mut all: Vec<u8> = fields.iter().flat_map(|field| field.raw().iter().copied()).collect();
     all.extend_from_slice(b"\r\n");
@@ -170,7 +170,7 @@ mod tests {
         String::from_utf8(field(name, value).unwrap().raw().to_vec()).unwrap()
     }
 
-    /// What a reader sees (RFC 2047 by mail-parser).
+    /// The field as a reader sees it (RFC 2047 by mail-parser).
     fn seen(raw: &str) -> String {
         let message = format!("{raw}\r\n");
         let parsed = mail_parser::MessageParser::new()

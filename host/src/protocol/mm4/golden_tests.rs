@@ -1,5 +1,5 @@
-//! What real peers send (`tests/golden/quirks`), read and written again. Beside each message stands what is expected of
-//! it. After a deliberate change, `UPDATE_GOLDEN=1` writes the expectations anew, to be read before they are committed.
+//! Messages of real peers (`tests/golden/quirks`), read and written again. The expected result is beside each message.
+//! After a deliberate change, `UPDATE_GOLDEN=1` writes the expectations anew; read them before you commit them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -58,7 +58,7 @@ fn described(bytes: &[u8]) -> String {
     out
 }
 
-/// What the header says: what is missing or cannot be read has no line.
+/// Lists the header's values. A value that is missing or unreadable has no line.
 fn say_header(message: &Message, out: &mut String) {
     let pdu = Pdu::of(&message.header);
     let id = |id: Option<OpaqueId>| id.map(|id| format!("{id} (compared as {})", id.bare()));
@@ -163,8 +163,8 @@ fn every_quirk_leaves_byte_for_byte_as_it_came() {
     }
 }
 
-/// What Python's `email` package finds in each message: one header, and each leaf's type and decoded body. Messages come
-/// one after the other, each behind its length on a line of its own; so do the answers, each behind an empty line.
+/// Prints what Python's `email` package finds in each message: one header, and each leaf's type and decoded body. Each
+/// message on its input follows its length on a line of its own; each result is followed by an empty line.
 const JUDGE: &str = r"
 import email, hashlib, sys
 def leaves(m):
@@ -184,7 +184,7 @@ while line := sys.stdin.buffer.readline():
 struct Python(Child, BufReader<ChildStdout>);
 
 impl Python {
-    /// `None` when there is no python3 here.
+    /// Starts Python; `None` when there is no python3 on this machine.
     fn start() -> Option<Self> {
         let mut child = Command::new("python3")
             .args(["-c", JUDGE])
@@ -216,7 +216,7 @@ impl Drop for Python {
     }
 }
 
-/// The same, from our index.
+/// The same result from our index.
 fn ours(message: &Message, edited: &str) -> String {
     use sha2::{Digest as _, Sha256};
     let mut out = format!("{edited}\n");

@@ -1,7 +1,7 @@
-//! The names of MM4 header fields, and how to read their simplest values (TS 23.140, 8.4.4).
+//! The names of MM4 header fields, and the parsing of their simplest values (TS 23.140, 8.4.4).
 //!
-//! Names are compared without regard to case: real peers write `-ID` and `-Id` in one conversation. Names that are only
-//! remembered, and not verified, are in [`unverified`](super::unverified).
+//! Names are compared without regard to case: real peers write `-ID` and `-Id` in one conversation. Names that are
+//! quoted from memory, and not verified, are in [`unverified`](super::unverified).
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ pub const TRANSACTION_ID: &str = "X-Mms-Transaction-ID";
 pub const MESSAGE_ID: &str = "X-Mms-Message-ID";
 /// `Yes` or `No`: whether the sender wants a response.
 pub const ACK_REQUEST: &str = "X-Mms-Ack-Request";
-/// Where the response goes.
+/// The address for the response.
 pub const ORIGINATOR_SYSTEM: &str = "X-Mms-Originator-System";
 pub const REQUEST_STATUS_CODE: &str = "X-Mms-Request-Status-Code";
 pub const STATUS_TEXT: &str = "X-Mms-Status-Text";
@@ -39,31 +39,31 @@ pub const APPLIC_ID: &str = "X-Mms-Applic-ID";
 pub const REPLY_APPLIC_ID: &str = "X-Mms-Reply-Applic-ID";
 pub const AUX_APPLIC_INFO: &str = "X-Mms-Aux-Applic-Info";
 
-/// Other names that peers give a field, tried in order where the standard's name is missing or empty: those met on MM4,
-/// and those that the same element has on MM1 (OMA-TS-MMS_ENC, 7.3), which come through where a Relay/Server copies its
-/// MM1 header. Every reader of the relay looks fields up through this table, and plug-ins can: `message.field`.
+/// Other names of a field, tried in order where the standard's name is missing or empty: names that peers use on MM4,
+/// and names of the same element on MM1 (OMA-TS-MMS_ENC, 7.3), which appear where a Relay/Server copies its MM1 header.
+/// The relay looks up every field through this table, and plug-ins can too: `message.field`.
 ///
-/// Not in it is `X-Mms-MMS-Version`, which peers send beside the version of 3GPP: it is the version of MM1.
+/// `X-Mms-MMS-Version` is not in the table. Peers send it beside the version of 3GPP, and it is the version of MM1.
 pub(super) const ALSO_CALLED: [(&str, &[&str]); 10] = [
-    // A test client's.
+    // Used by a test client.
     (VERSION, &["X-Mms-3GPP-Version"]),
-    // MM1's, and Mbuni's on MM4.
+    // Used on MM1, and by Mbuni on MM4.
     (READ_REPLY, &["X-Mms-Read-Report"]),
-    // MM1's, and VectorCore's on MM4.
+    // Used on MM1, and by VectorCore on MM4.
     (MM_STATUS_CODE, &["X-Mms-Status"]),
-    // A gateway's in Python.
+    // Used by a gateway in Python.
     (READ_STATUS, &["X-Mms-MM-Read-Status"]),
-    // MM1's.
+    // Used on MM1.
     (REQUEST_STATUS_CODE, &["X-Mms-Response-Status"]),
     (STATUS_TEXT, &["X-Mms-Response-Text"]),
     (PREVIOUSLY_SENT_DATE, &["X-Mms-Previously-Sent-Date"]),
-    // That of several MM1 implementations.
+    // Used by several implementations of MM1.
     (AUX_APPLIC_INFO, &["X-Mms-Aux-Applic-ID"]),
     super::unverified::ORIGINATOR_RS_ALSO_CALLED,
     super::unverified::ADAPTATION_ALSO_CALLED,
 ];
 
-/// The name, and the others under which [`value`] finds the field. Any of the names may be asked for.
+/// All names of the field that [`value`] would try for `name`, which may be any of them.
 pub fn spellings(name: &str) -> impl Iterator<Item = &str> {
     let is_it = |known: &str| known.eq_ignore_ascii_case(name);
     let row = ALSO_CALLED
@@ -73,14 +73,14 @@ pub fn spellings(name: &str) -> impl Iterator<Item = &str> {
     std::iter::once(first).chain(others.iter().copied())
 }
 
-/// The name as the standard spells it, where the relay knows it.
+/// The standard's spelling of the name, if the relay knows the field.
 pub(super) fn in_standard_spelling(name: &str) -> &str {
     let name = spellings(name).next().unwrap_or(name);
     let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name));
     known.copied().unwrap_or(name)
 }
 
-/// The fields that are more than text to the relay.
+/// The fields whose values mean more than text to the relay.
 const KNOWN: [&str; 17] = [
     VERSION,
     MESSAGE_TYPE,
@@ -101,8 +101,7 @@ const KNOWN: [&str; 17] = [
     super::unverified::DRM_CONTENT,
 ];
 
-/// The field that says what `name` stands for: the first of that name which is not empty, else the first of another
-/// name that peers give it.
+/// The field for `name`: the first of that name which is not empty, else the first under another name for it.
 pub fn field<'h>(header: &'h Header, name: &str) -> Option<&'h Field> {
     let said = |name: &str| {
         let mut fields = header.fields.iter().filter(|field| field.is(name));
@@ -125,8 +124,8 @@ pub fn yes_no(value: &str) -> Option<bool> {
     }
 }
 
-/// A word as it is read: without the blanks and double quotes that peers put around it. IDs are
-/// [compared so](crate::message::OpaqueId::bare) too.
+/// A word without the blanks and double quotes that peers put around it. IDs are [compared in the same
+/// way](crate::message::OpaqueId::bare).
 pub fn unquoted(value: &str) -> &str {
     value.trim_matches(|c: char| c.is_ascii_whitespace() || c == '"')
 }

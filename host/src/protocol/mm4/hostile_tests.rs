@@ -1,4 +1,4 @@
-//! Messages that nobody sends by accident.
+//! Messages that are made to attack a reader.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::message::{Message, Refusal};
 
 const HEAD: &str = "X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Transaction-ID: t\r\nX-Mms-Message-ID: k\r\n";
 
-/// Reads within a time that only a cost beyond linear would pass.
+/// Reads a message, and fails when that takes longer than a linear cost can explain.
 fn quickly(text: &str) -> Result<Message, Refusal> {
     let started = Instant::now();
     let outcome = read_bytes(text.as_bytes());
@@ -230,7 +230,7 @@ fn a_boundary_inside_the_same_boundary_is_refused() {
         assert!(refused.contains("nobody can tell their lines apart"), "{refused}");
     }
     assert_eq!(inside("ab-").unwrap().parts.len(), 1);
-    // Inside a message of its own it is nobody's business: the outer lines end that message.
+    // The content of an inner message is not checked: the lines of the outer one delimit it.
     let body =
         "--ab\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: multipart/mixed; boundary=ab\r\n\r\n--ab--\r\n";
     assert_eq!(quickly(&multipart("ab", body)).unwrap().parts.len(), 1);
@@ -295,7 +295,7 @@ fn a_multipart_without_any_delimiter_is_refused_and_an_empty_one_is_not() {
     }
 }
 
-/// Prints what reading costs. Run with `--ignored --nocapture`.
+/// Prints the cost of reading. Run with `--ignored --nocapture`.
 #[test]
 #[ignore = "measures, asserts nothing about time"]
 fn cost_of_reading() {

@@ -1,23 +1,24 @@
-//! The body, cut at its delimiter lines (RFC 2046, 5.1.1) without recursion and in one pass.
+//! The body, cut at its delimiter lines (RFC 2046, 5.1.1) in one pass and without recursion.
 //!
-//! Invariants, on which edits rely:
+//! Edits rely on these invariants:
 //!
 //! - The blocks, in order, are the received octets, each exactly once.
-//! - Every delimiter begins with the CRLF before it, also where the part before it is empty or has no empty line.
-//!   The one exception is a delimiter at the very start of the body.
+//! - Every delimiter begins with the CRLF before it, also where the part before it is empty or has no empty line. The
+//!   one exception is a delimiter at the very start of the body.
 //! - If the outermost multipart is closed, its closing delimiter begins the last block.
 //!
-//! What strict and lenient readers take for different messages is refused: a line in the header of a part that is no
-//! field (some end the header there, and read what follows as text; some pass over it), two fields that say different
-//! things of the octets, and a boundary that is not ASCII. What the relay reads is what the next hop will read.
+//! What strict and lenient readers take for different messages is refused: a line in a part's header that is no field
+//! (some end the header there and read what follows as text; some pass over it), two fields that describe the octets
+//! differently, and a boundary that is not ASCII. So the next hop reads the same message as the relay.
 //!
-//! `message/rfc822` is a leaf. What it holds is followed all the same, to bound its nesting: those behind us parse it
-//! with less care. That never moves the end of the leaf, because delimiters of the indexed multiparts come first.
+//! `message/rfc822` is a leaf. Its content is followed all the same, to bound its nesting, because software behind us
+//! may parse it with less care. That never moves the end of the leaf: delimiters of the indexed multiparts take
+//! precedence.
 //!
-//! A multipart that ends without its closing delimiter is carried as it is, its last part reaching to the end:
-//! ordinary mail relays pass such messages on unseen. A multipart in which no delimiter can be found at
-//! all cannot be indexed, and is refused. So is a multipart that takes the boundary of one that it stands in: readers
-//! differ about whose the lines are (RFC 2046, 5.1.2 rules it out), and removing a part could give them another owner.
+//! A multipart without its closing delimiter is carried as it is, and its last part reaches to the end: ordinary mail
+//! relays pass such messages on too. A multipart without any delimiter cannot be indexed, and is refused. So is a
+//! multipart with the boundary of one that encloses it: readers differ about which of the two a delimiter line belongs
+//! to (RFC 2046, 5.1.2 forbids it), and removing a part could change that.
 
 mod delimiter;
 
@@ -33,14 +34,14 @@ use crate::message::{Block, Part, PartId, Piece, Refusal};
 pub(super) struct Index {
     pub body: Vec<Block>,
     pub parts: Vec<Part>,
-    /// Where the headers of inner multiparts stand, their empty lines included.
+    /// The headers of inner multiparts, each with its empty line.
     pub inner_headers: Vec<Range<usize>>,
-    /// The bodies of multiparts whose octets are signed or encrypted (RFC 1847): none of them may change.
+    /// The bodies of multiparts that are signed or encrypted (RFC 1847), and must not change.
     pub sealed: Vec<Range<usize>>,
 }
 
-/// Indexes the body of `message`, which begins at `start` with the empty line behind the header. `top` is what the
-/// message's own header says.
+/// Indexes the body of `message`, which begins at `start` with the empty line behind the header. `top` is the meaning
+/// of the message's own header.
 pub(super) fn index(message: &[u8], start: usize, top: Entity, limits: &Limits) -> Result<Index, Refusal> {
     let body = start + if message[start..].starts_with(b"\r\n") { 2 } else { 0 };
     let mut walk = Walk {
@@ -84,7 +85,7 @@ struct Walk<'a> {
     open: Vec<Open>,
     embedded: Vec<Embedded>,
     leaf: Option<Leaf>,
-    /// Everything before is in a block.
+    /// The octets before this one are in blocks already.
     done: usize,
     blocks: Vec<Block>,
     parts: Vec<Part>,
@@ -95,9 +96,9 @@ struct Walk<'a> {
 /// How the header of an entity is read.
 #[derive(Clone, Copy, PartialEq)]
 enum Header {
-    /// Of a part: what readers differ about is refused.
+    /// The header of a part: what readers interpret differently is refused.
     Indexed,
-    /// Inside a leaf: nobody acts on it here.
+    /// A header inside a leaf, on which the relay does not act.
     Embedded,
 }
 
@@ -110,7 +111,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A message that is not multipart: the body is the one part.
+    /// Indexes a message that is not multipart: the body is its one part.
     fn single(mut self, top: Entity) -> Result<Index, Refusal> {
         if top.is_multipart() && self.body < self.text.len() {
             return Err(broken(format!("{} without a boundary", top.media_type)));
@@ -129,7 +130,7 @@ impl Walk<'_> {
         Ok(self.finish())
     }
 
-    /// Follows delimiter lines from `from` on, the start of a line, to the end.
+    /// Follows the delimiter lines from `from`, which is the start of a line, to the end.
     fn run(mut self, from: usize) -> Result<Index, Refusal> {
         let finder = memmem::Finder::new(b"\n--");
         let mut from = from;
@@ -158,7 +159,7 @@ impl Walk<'_> {
         Ok(self.finish())
     }
 
-    /// Takes a delimiter of an indexed multipart. Returns where to go on.
+    /// Handles a delimiter of an indexed multipart. Returns where to go on.
     fn indexed_delimiter(&mut self, delimiter: &Delimiter, depth: usize) -> Result<usize, Refusal> {
         let before = delimiter.at.saturating_sub(2);
         let owns_crlf = before >= self.body && self.text[before..].starts_with(b"\r\n");
@@ -167,7 +168,7 @@ impl Walk<'_> {
         if delimiter.closing {
             self.close(depth, start);
             if depth == 0 {
-                // A block of its own, so that parts can be added before it.
+                // The delimiter begins a block of its own, so that parts can be added before it.
                 self.verbatim_to(start);
                 self.blocks.push(Block::received(start as u64..self.text.len() as u64));
                 self.done = self.text.len();
@@ -195,14 +196,14 @@ impl Walk<'_> {
         }
     }
 
-    /// Ends the multiparts at `depth` and inside.
+    /// Closes the multipart at `depth` and all those inside it.
     fn close(&mut self, depth: usize, at: usize) {
         let closed = self.open.drain(depth.min(self.open.len())..);
         let sealed = closed.filter_map(|open| open.sealed_from.map(|from| from.min(at)..at));
         self.sealed.extend(sealed);
     }
 
-    /// Takes a delimiter inside the current leaf. Returns where to go on.
+    /// Handles a delimiter inside the current leaf. Returns where to go on.
     fn embedded_delimiter(&mut self, delimiter: &Delimiter, depth: usize) -> Result<usize, Refusal> {
         if delimiter.closing {
             self.embedded.truncate(depth);
@@ -217,7 +218,7 @@ impl Walk<'_> {
         self.look_into(entity, body)
     }
 
-    /// Follows the header of a message that begins at `at`, and of the message that it may consist of, and so on.
+    /// Follows the header of an inner message at `at`, of the message that this one may consist of, and so on.
     fn look_into_message(&mut self, at: usize) -> Result<usize, Refusal> {
         self.check_nesting()?;
         self.embedded.push(Embedded::Message);
@@ -277,8 +278,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The header at `at`, and where the body behind it begins. It ends at an empty line, at a delimiter line, or with
-    /// the message. Lines that are no field are refused in a part, and passed over inside a leaf.
+    /// Reads the header at `at`, and returns where the body begins. The header ends at an empty line, at a delimiter
+    /// line, or with the message. A line that is no field is refused in a part's header, and passed over inside a leaf.
     fn entity_at(&self, at: usize, default_type: &str, header: Header) -> Result<(Entity, usize), Refusal> {
         let is_indexed = header == Header::Indexed;
         let (mut line, mut field) = (at, at);
@@ -316,8 +317,8 @@ impl Walk<'_> {
         Ok((entity, body))
     }
 
-    /// Ends the current leaf, if there is one, at `cut`. The CRLF of its own delimiter or of its header's empty line
-    /// may lie behind `cut`: then it belongs to the next delimiter.
+    /// Ends the current leaf, if there is one, at `cut`. The CRLF of its own delimiter, or of its header's empty line,
+    /// may lie behind `cut`: then that CRLF belongs to the next delimiter.
     fn end_of_leaf(&mut self, cut: usize) -> Result<(), Refusal> {
         self.embedded.clear();
         let Some(leaf) = self.leaf.take() else { return Ok(()) };
@@ -342,7 +343,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Puts everything from the last block to `to` into a block of its own, or into the last one if that is verbatim.
+    /// Puts everything since the last block, up to `to`, into a block; appends it to the last block if that is
+    /// verbatim.
     fn verbatim_to(&mut self, to: usize) {
         if to <= self.done {
             return;
@@ -364,8 +366,8 @@ impl Walk<'_> {
     }
 }
 
-/// Whether the line, or the lines that continue one, are a field with a name (RFC 5322, 2.2; blanks before the colon as
-/// in 4.5).
+/// Whether a line, with its continuation lines, is a field with a name (RFC 5322, 2.2; blanks before the colon as in
+/// 4.5).
 fn is_field(lines: &[u8]) -> bool {
     let name = lines.split(|octet| *octet == b':').next().unwrap_or_default();
     let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(u8::is_ascii_graphic);

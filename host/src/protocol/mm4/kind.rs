@@ -1,14 +1,14 @@
-//! What a message is: the one place where `X-Mms-Message-Type` is read (TS 23.140, 8.4.4).
+//! The type of a message: the one place where `X-Mms-Message-Type` is read (TS 23.140, 8.4.4).
 //!
-//! Arrival, departure, outcome, transactions, notifications and recordings all ask here. So one message cannot be a
-//! forward request to one of them and something else to another.
+//! Arrival, departure, outcome, transactions, notifications and recordings all use this function. So a message cannot
+//! be a forward request to one of them and something else to another.
 
 use super::headers;
 use crate::message::{Header, MessageType};
 
 impl MessageType {
-    /// What the header says. [`MessageType::Other`] for a type that TS 23.140 does not name; `None` without the field, or
-    /// with an empty one.
+    /// Reads the type from a header. [`MessageType::Other`] for a type that TS 23.140 does not name; `None` when the
+    /// field is missing or empty.
     ///
     /// Names are compared without regard to case, and without the blanks and double quotes around them: peers write all
     /// of these.
@@ -18,7 +18,7 @@ impl MessageType {
         (!name.is_empty()).then(|| Self::of_name(name).unwrap_or(Self::Other))
     }
 
-    /// `None` for a name that TS 23.140 does not know.
+    /// The type of this name; `None` for a name that TS 23.140 does not have.
     pub fn of_name(name: &str) -> Option<Self> {
         let mut names = Self::NAMES.iter();
         names

@@ -1,10 +1,10 @@
-//! Header fields as lines: taken apart, and completed where something is to follow them.
+//! Header fields as lines: splitting a header, and completing it before something is added behind it.
 
 use bytes::Bytes;
 
 use crate::message::{Block, Field, Message, Piece};
 
-/// The fields of a part's header. A part with a line that is none is refused when the message is read.
+/// The fields of a part's header. Reading has refused parts with a line that is no field.
 pub(super) fn fields_of(header: &Bytes) -> Vec<Field> {
     let mut fields = Vec::new();
     let (mut line, mut field) = (0, 0);
@@ -27,7 +27,7 @@ pub(super) fn fields_of(header: &Bytes) -> Vec<Field> {
     }
 }
 
-/// Puts the empty line behind the header, if the message came without: from now on it has a body.
+/// Adds the empty line behind the header if the message came without one, because it is about to get a body.
 pub(super) fn complete_header(message: &mut Message) {
     complete_last_line(&mut message.header.fields);
     if !matches!(message.body.first(), Some(Block::Verbatim(_))) {
@@ -35,7 +35,7 @@ pub(super) fn complete_header(message: &mut Message) {
     }
 }
 
-/// A message that is nothing but a header may end without a CRLF: nothing could follow.
+/// Adds the missing CRLF to the last field, which a message without a body may lack.
 pub(super) fn complete_last_line(fields: &mut [Field]) {
     if let Some(last) = fields.last_mut()
         && !last.raw().ends_with(b"\r\n")

@@ -1,8 +1,8 @@
-//! Address lists (RFC 5322, 3.4, with the obsolete forms of 4.4), taken apart where they stand.
+//! A parser of address lists (RFC 5322, 3.4, with the obsolete forms of 4.4) that keeps the position of each address.
 //!
-//! Beyond the RFC, an address may be a bare local part, because real peers write `From: +15555550100/TYPE=PLMN`. Reading
-//! goes on behind what it does not understand, and says so: those who only look for an address need not care, those who
-//! decide about rights must.
+//! Beyond the RFC, an address may be a bare local part, because real peers write `From: +15555550100/TYPE=PLMN`. The
+//! parser goes on after what it does not understand, and reports it: callers that look for an address can ignore that,
+//! and callers that decide about rights must not.
 
 use std::ops::Range;
 
@@ -11,9 +11,9 @@ use crate::message::MmsAddress;
 /// The mailboxes of a field.
 #[derive(Debug, Default)]
 pub(super) struct Mailboxes {
-    /// In order; the members of groups are among them.
+    /// The addresses in order, members of groups included.
     pub(super) known: Vec<Mailbox>,
-    /// What another reader may read otherwise, in words.
+    /// A description of what another reader may read differently.
     pub(super) unclear: Option<&'static str>,
 }
 
@@ -21,12 +21,12 @@ pub(super) struct Mailboxes {
 pub(super) struct Mailbox {
     /// Where the mailbox begins, its display name included.
     pub(super) start: usize,
-    /// The address, behind the source route that it may have.
+    /// The address, without the source route that may precede it.
     pub(super) place: Range<usize>,
     pub(super) address: MmsAddress,
 }
 
-/// Reads the list that begins at `from`.
+/// Parses the list that begins at `from`.
 pub(super) fn read(raw: &[u8], from: usize) -> Mailboxes {
     let mut reader = Reader {
         raw,
@@ -44,7 +44,7 @@ pub(super) fn read(raw: &[u8], from: usize) -> Mailboxes {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Anything that is none of the others, dots included.
+    /// Any other run of octets, dots included.
     Atom,
     Quoted,
     /// `[...]`
@@ -59,7 +59,7 @@ struct Token {
     place: Range<usize>,
 }
 
-/// The next token from `at` on, behind blanks and comments.
+/// The next token from `at`, after blanks and comments.
 fn token(raw: &[u8], at: &mut usize, unclear: &mut Option<&'static str>) -> Option<Token> {
     loop {
         match raw.get(*at)? {
@@ -93,7 +93,7 @@ fn token(raw: &[u8], at: &mut usize, unclear: &mut Option<&'static str>) -> Opti
     })
 }
 
-/// Where the quoted string or literal that begins at `at` ends.
+/// The end of the quoted string or literal that begins at `at`.
 fn enclosed(raw: &[u8], at: usize, close: u8, unclear: &mut Option<&'static str>) -> usize {
     let mut end = at + 1;
     while let Some(octet) = raw.get(end) {
@@ -130,14 +130,14 @@ struct Reader<'a> {
     found: Mailboxes,
 }
 
-/// What stands between two commas.
+/// The tokens between two commas.
 #[derive(Debug, Default)]
 struct Item {
-    /// Before the angle brackets, or all of it without any.
+    /// The tokens before the angle brackets; all tokens when there are none.
     words: Vec<Token>,
-    /// Between them.
+    /// The tokens within the angle brackets.
     inner: Option<Vec<Token>>,
-    /// They are closed.
+    /// The angle brackets have been closed.
     closed: bool,
 }
 
@@ -146,7 +146,7 @@ impl Reader<'_> {
         let in_brackets = self.item.inner.is_some() && !self.item.closed;
         match (token.kind, in_brackets) {
             (Kind::Special(b'>'), true) => self.item.closed = true,
-            // Commas and a colon belong to a source route.
+            // Within angle brackets, commas and a colon belong to a source route.
             (Kind::Special(b',' | b':'), true) if self.item.is_routed() => self.item.push(token),
             (Kind::Special(b','), _) => self.finish(),
             (Kind::Special(b';'), _) => {
@@ -193,7 +193,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The address that the tokens between two commas, or in angle brackets, are.
+    /// The address that these tokens form.
     fn address(&self, tokens: &[Token]) -> Option<MmsAddress> {
         let at = tokens.iter().position(|token| token.kind == Kind::Special(b'@'));
         let (local, domain) = tokens.split_at(at.unwrap_or(tokens.len()));
@@ -209,15 +209,16 @@ impl Reader<'_> {
         MmsAddress::new(&format!("{local}{domain}")).ok()
     }
 
-    /// `+1.(777).1230001` is a comment to those who know RFC 5322, and a telephone number to others.
+    /// In `+1.(777).1230001`, RFC 5322 sees a comment, and other readers see a telephone number.
     fn has_digits_between(&self, one: &Token, next: &Token) -> bool {
         self.raw[one.place.end..next.place.start].iter().any(u8::is_ascii_digit)
     }
 
-    /// Atoms as they stand; in quotes when one of the words is: the address knows whether they are needed.
+    /// The local part: atoms as they stand, in quotes when one of the words is quoted. `MmsAddress` drops unnecessary
+    /// quotes.
     fn local_part(&self, words: &[Token]) -> Option<String> {
         let text = self.joined(words, |token| matches!(token.kind, Kind::Atom | Kind::Quoted))?;
-        // An encoded word is none here (RFC 2047, 5), and some readers decode it all the same.
+        // RFC 2047, 5 allows no encoded word here, and some readers decode it all the same.
         if text.is_empty() || text.contains("=?") {
             return None;
         }
@@ -227,7 +228,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Words with dots between them, around which blanks and comments may stand (RFC 5322, 4.4).
+    /// Words joined by dots, around which blanks and comments may stand (RFC 5322, 4.4).
     fn joined(&self, words: &[Token], legal: impl Fn(&Token) -> bool) -> Option<String> {
         let mut joined = String::new();
         for (i, word) in words.iter().enumerate() {
@@ -244,7 +245,7 @@ impl Reader<'_> {
         Some(joined)
     }
 
-    /// What a token stands for: a quoted string without its quotes and folds.
+    /// The meaning of a token: a quoted string without its quotes and folds.
     fn text(&self, token: &Token) -> Option<String> {
         let text = std::str::from_utf8(&self.raw[token.place.clone()]).ok()?;
         if token.kind != Kind::Quoted {
@@ -260,7 +261,7 @@ impl Reader<'_> {
     }
 }
 
-/// What stands in angle brackets behind a source route (RFC 5322, 4.4).
+/// The tokens within angle brackets that follow a source route (RFC 5322, 4.4).
 fn behind_route(inner: &[Token]) -> &[Token] {
     let is_routed = inner.first().is_some_and(|first| first.kind == Kind::Special(b'@'));
     let colon = inner.iter().position(|token| token.kind == Kind::Special(b':'));
@@ -271,7 +272,7 @@ impl Item {
     fn push(&mut self, token: Token) {
         match &mut self.inner {
             Some(inner) if !self.closed => inner.push(token),
-            // What stands behind the brackets makes the name before them no phrase.
+            // With further tokens behind the brackets, the words before them are no display name.
             Some(_) => self.words.push(Token {
                 kind: Kind::Special(b'>'),
                 ..token
@@ -285,7 +286,7 @@ impl Item {
         first.is_some_and(|first| first.kind == Kind::Special(b'@'))
     }
 
-    /// It is the name of a group, if a colon follows.
+    /// Whether the words are a phrase: then they name a group, if a colon follows.
     fn is_phrase(&self) -> bool {
         self.inner.is_none() && !self.words.is_empty() && self.is_named()
     }
@@ -301,7 +302,7 @@ impl Item {
 mod tests {
     use super::*;
 
-    /// The addresses, and whether all of it was understood.
+    /// The addresses, and whether all of the list was understood.
     fn parts(list: &str) -> (Vec<String>, bool) {
         let read = read(list.as_bytes(), 0);
         let texts = read.known.iter().map(|mailbox| mailbox.address.to_string());

@@ -1,23 +1,24 @@
-//! MM4 (TS 23.140, 6.6 and 8.4) at the byte: an index over received bytes, edits of it, and bytes again.
+//! MM4 (TS 23.140, 6.6 and 8.4) at the byte level: an index over received bytes, edits of it, and bytes again.
 //!
-//! - [`read()`] indexes a received message: fields, leaves of the MIME structure, and what stands between them
-//! - [`apply()`] makes a new index in which the edits of a plug-in are done; what they do not name keeps its bytes
+//! - [`read()`] indexes a received message: fields, leaves of the MIME structure, and the octets between them
+//! - [`apply()`] makes a new index with the edits of a plug-in; parts and fields that no edit names keep their bytes
 //! - [`serialise()`] turns an index into a rope, in which received octets are ranges and not copies
-//! - [`decode_part`] undoes a part's transfer encoding, for those who look inside
-//! - [`Pdu`] reads what the header says, field by field; [`MessageType::of`](crate::message::MessageType::of) its type
-//! - [`originators()`] says whom a message claims to be from, in every field that somebody may read so
-//! - [`Cause`] says in MM4's words why a request failed
-//! - [`response`], [`delivery_report`] and [`bounce()`] write what the relay says in its own name; [`amend()`] what it changes
+//! - [`decode_part`] undoes the transfer encoding of a part
+//! - [`Pdu`] reads the header field by field; [`MessageType::of`](crate::message::MessageType::of) reads its type
+//! - [`originators()`] lists all addresses that a reader may take for the originator
+//! - [`Cause`] maps reasons of failure to the statuses of MM4
+//! - [`response`], [`delivery_report`] and [`bounce()`] write messages in the relay's own name; [`amend()`] writes
+//!   single fields
 //! - [`delivery_status`] reads the bounces of others (RFC 3464)
-//! - [`repeat_key`] and [`body_digest`] tell a request that comes again
-//! - [`seven_bit()`] makes a message fit for a next hop without 8BITMIME (RFC 6152)
+//! - [`repeat_key`] and [`body_digest`] recognise a request that comes again
+//! - [`seven_bit()`] converts a message for a next hop without 8BITMIME (RFC 6152)
 //! - [`received_line`] and [`loop_evidence`] write and read the trace (RFC 5321, 4.4 and 6.3)
 //!
-//! **Tolerance.** What a real peer leaves out (Date, MIME-Version, Content-Type, Subject, the empty line before an
-//! empty body) is not missed. Refused is only what nobody could relay safely or answer: see [`read()`].
+//! **Tolerance.** What real peers leave out (Date, MIME-Version, Content-Type, Subject, the empty line before an empty
+//! body) is not required. Refused is only what nobody could relay safely or answer: see [`read()`].
 //!
-//! **Cost.** Everything is linear in the size of the message and free of recursion. Bodies are searched for
-//! delimiters, never decoded.
+//! **Cost.** Everything is linear in the size of the message, without recursion. Bodies are searched for delimiters,
+//! and never decoded.
 
 mod addresses;
 mod amend;
@@ -85,16 +86,16 @@ pub use status::Cause;
 pub use untyped::without_types;
 pub use values::{MessageClass, MmStatus, Priority, ReadStatus, RequestStatus, StatusExtension, Version, Visibility};
 
-/// How much structure one message may have. Every limit protects time or memory; none is near what MMS needs.
+/// How much structure one message may have. Every limit protects time or memory, and none is near what MMS needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Octets of the message's header, and of each part's. Mail security in the path adds some kilobytes.
+    /// Octets of the message's header, and of each part's. Mail security on the way adds some kilobytes.
     pub header_octets: u64,
     /// Fields in the message's header.
     pub fields: u32,
-    /// Multiparts and messages inside one another, the outermost multipart counted.
+    /// The depth of nested multiparts and messages, the outermost multipart included.
     pub nesting: u32,
-    /// Leaves of the MIME structure.
+    /// The number of leaves of the MIME structure.
     pub parts: u32,
     /// Messages with an `X-Mms-Message-Type` that TS 23.140 does not name.
     pub unknown_types: Foreign,
@@ -104,7 +105,7 @@ pub struct Limits {
     pub untyped: Foreign,
 }
 
-/// What becomes of messages that are not one of the six.
+/// What becomes of messages that are none of the six.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Foreign {
     #[default]
@@ -114,13 +115,13 @@ pub enum Foreign {
 }
 
 impl Limits {
-    /// For what a relay has taken before, under whatever limits stood then: they only keep it readable. Whether it may
-    /// be taken is no question any more, so it is not refused for its type either.
+    /// For messages that a relay has accepted earlier, under other limits: these only keep them readable. Such a
+    /// message is not refused for its type either.
     pub fn of_taken() -> Self {
         Self {
             header_octets: u64::MAX,
             fields: u32::MAX,
-            // The most that the configuration can allow.
+            // The most that the configuration allows.
             nesting: 1_000,
             parts: u32::MAX,
             unknown_types: Foreign::Pass,
@@ -130,7 +131,7 @@ impl Limits {
     }
 }
 
-/// What a relay has whose configuration says nothing: `[limits]` begins with these.
+/// The limits when the configuration says nothing; `[limits]` starts from them.
 impl Default for Limits {
     fn default() -> Self {
         Self {

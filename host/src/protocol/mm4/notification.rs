@@ -1,8 +1,8 @@
-//! Delivery status notifications that come in (RFC 3464): what a next hop's mail system says of a message that it took
-//! and could not deliver.
+//! Delivery status notifications that arrive (RFC 3464): the next hop's mail system says that it could not deliver a
+//! message that it had taken.
 //!
-//! Linear, without recursion, and under the limits of [`read`](super::read()), which has to let such messages pass. What
-//! cannot be made out is left out.
+//! Parsing is linear, without recursion, and within the limits of [`read`](super::read()), which must have let the
+//! message pass. What cannot be read is left out.
 
 use std::io;
 
@@ -15,12 +15,12 @@ use crate::message::{Field, Header, Message, MessageType, MmsAddress, OpaqueId, 
 /// A notification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryStatus {
-    /// One for each recipient that the notification is about.
+    /// One entry for each recipient that the notification is about.
     pub recipients: Vec<RecipientStatus>,
     pub returned: Returned,
 }
 
-/// What became of one recipient (RFC 3464, 2.3).
+/// The fate of one recipient (RFC 3464, 2.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecipientStatus {
     /// `Final-Recipient`, else `Original-Recipient`.
@@ -45,11 +45,11 @@ pub enum Action {
     Unknown,
 }
 
-/// What the notification returns of the message that it is about, as far as it says.
+/// What the notification returns of the original message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Returned {
     pub kind: Option<MessageType>,
-    /// `X-Mms-Message-ID`, as it stands there; quotes included.
+    /// `X-Mms-Message-ID`, as it stands there, quotes included.
     pub message_id: Option<OpaqueId>,
     /// `X-Mms-Transaction-ID`, as it stands there.
     pub transaction_id: Option<OpaqueId>,
@@ -57,8 +57,8 @@ pub struct Returned {
     pub rfc_message_id: Option<String>,
 }
 
-/// What a message says as a notification; `None` when it is none. Reads at most `limits.header_octets` of each of the
-/// two parts that matter; blocks on the disk when the content is not in memory.
+/// Reads a message as a notification; `None` when it is none. Reads at most `limits.header_octets` of each of the two
+/// relevant parts; blocks on the disk when the content is not in memory.
 pub fn delivery_status(message: &Message, limits: &Limits) -> io::Result<Option<DeliveryStatus>> {
     let mut raw = Raw::default();
     message.header.fields.iter().for_each(|field| raw.note(field.raw()));
@@ -86,7 +86,7 @@ pub fn delivery_status(message: &Message, limits: &Limits) -> io::Result<Option<
 }
 
 impl RecipientStatus {
-    /// Why it failed, by its status.
+    /// The cause of the failure, by its status.
     pub fn cause(&self) -> Cause {
         let (class, subject, detail) = self.status.unwrap_or_default();
         match (class, subject, detail) {
@@ -97,7 +97,7 @@ impl RecipientStatus {
     }
 }
 
-/// The beginning of a part's body, decoded: enough for every header that the relay takes.
+/// The beginning of a part's body, decoded; as many octets as the relay allows for a header.
 fn start(message: &Message, part: &Part, limits: &Limits) -> io::Result<Vec<u8>> {
     let octets = match &part.body {
         Piece::New(bytes) => bytes.slice(..bytes.len().min(limits.header_octets as usize)),
@@ -106,7 +106,7 @@ fn start(message: &Message, part: &Part, limits: &Limits) -> io::Result<Vec<u8>>
             message.content.read(range.start..end)?
         }
     };
-    // The standard allows neither of these for the three types; some send them all the same.
+    // The standard allows neither of these encodings for the three types; some systems use them all the same.
     let decoded = match part.encoding {
         TransferEncoding::Base64 => base64_decode(&octets[..octets.len() / 4 * 4]),
         TransferEncoding::QuotedPrintable => quoted_printable_decode(&octets),
@@ -118,7 +118,7 @@ fn start(message: &Message, part: &Part, limits: &Limits) -> io::Result<Vec<u8>>
 fn recipients(text: &[u8], limits: &Limits) -> Vec<RecipientStatus> {
     let mut recipients = Vec::new();
     for group in groups(text, limits) {
-        // Each stands once (RFC 3464, 2.3); one that says two things says nothing.
+        // Each field stands once (RFC 3464, 2.3). One that occurs with two values counts as missing.
         let value = |name: &str| {
             let mut fields = group.iter().filter(|field| field.is(name));
             let first = &fields.next()?.octets;
@@ -142,8 +142,8 @@ fn recipients(text: &[u8], limits: &Limits) -> Vec<RecipientStatus> {
     recipients
 }
 
-/// Read as any header is: a bounce is found by the same facts as the request was remembered under. A header with two types
-/// or IDs returns nothing: whose it is would depend on the reader.
+/// Reads the returned header as any other header, because a bounce is matched by the same facts under which the request
+/// was stored. A header with two types or IDs returns nothing, because readers would differ about it.
 fn returned(octets: &[u8], limits: &Limits) -> Returned {
     let fields = groups(octets, limits).into_iter().next().unwrap_or_default();
     let header = Header {
@@ -165,12 +165,12 @@ fn returned(octets: &[u8], limits: &Limits) -> Returned {
     }
 }
 
-/// `rfc822; +15555550201/TYPE=PLMN@mms.b.example`
+/// The address out of `rfc822; +15555550201/TYPE=PLMN@mms.b.example`.
 fn address(value: &str) -> Option<MmsAddress> {
     MmsAddress::new(typed(value).trim_matches(['<', '>'])).ok()
 }
 
-/// What stands behind the type and its semicolon; without a semicolon, all of it.
+/// The value behind the type and its semicolon; all of it when there is no semicolon.
 fn typed(value: &str) -> &str {
     value.split_once(';').map_or(value, |(_, rest)| rest).trim()
 }
@@ -187,7 +187,7 @@ fn action(value: &str) -> Action {
     }
 }
 
-/// `5.1.1`, and a comment behind it.
+/// Reads a status, `5.1.1`, with or without a comment behind it.
 fn status(value: &str) -> Option<(u16, u16, u16)> {
     let word = value.split([' ', '\t', '(']).next()?;
     let mut numbers = word.split('.').map(|number| number.parse().ok());
@@ -206,8 +206,8 @@ impl NamedValue {
     }
 }
 
-/// Fields, in groups with empty lines between them. Lines that are no fields are passed over; fields past the limit
-/// too.
+/// The fields in groups, which empty lines separate. Lines that are no fields, and fields beyond the limit, are passed
+/// over.
 fn groups(text: &[u8], limits: &Limits) -> Vec<Vec<NamedValue>> {
     let mut groups: Vec<Vec<NamedValue>> = Vec::new();
     let (mut fields, mut begun, mut continues) = (0, false, false);

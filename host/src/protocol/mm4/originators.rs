@@ -1,9 +1,9 @@
-//! Whom a message claims to be from: every address that some receiver takes for its originator.
+//! The originators of a message: every address that some receiver takes for its originator.
 //!
-//! An MMS Relay/Server reads `From` (TS 23.140, 8.4.1), and `Sender` where it looks for somebody to answer. Mail systems on
-//! the way, and gateways behind them, read the others (RFC 5322, 3.6.2 and 3.6.6). Of a field that comes twice some take
-//! the first and some the last, and of several addresses likewise: so all of them count. `Reply-To` does not: it says
-//! where an answer goes, and claims nothing.
+//! An MMS Relay/Server reads `From` (TS 23.140, 8.4.1), and `Sender` for the address of an answer. Mail systems on the
+//! way, and gateways behind them, read the other fields (RFC 5322, 3.6.2 and 3.6.6). Of a field that occurs twice some
+//! take the first and some the last, and likewise of several addresses: so all of them count. `Reply-To` does not: it
+//! says where an answer goes, and not who wrote the message.
 
 use super::{addresses, headers};
 use crate::message::{Header, MessageType, MmsAddress};
@@ -11,21 +11,21 @@ use crate::message::{Header, MessageType, MmsAddress};
 /// The fields in which a message names its originator.
 pub const ORIGINATOR_FIELDS: [&str; 4] = ["From", "Sender", "Resent-From", "Resent-Sender"];
 
-/// See the module.
+/// The originators that a header names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Originators {
-    /// In the order of the header; an address may come more than once. Those of `X-Mms-Originator-System` are among them,
-    /// but for responses: who claims one of our systems gets its answers.
+    /// The addresses in the order of the header; one may occur several times. `X-Mms-Originator-System` is included,
+    /// except in responses: a sender that names one of our systems there would have our answers sent to it.
     pub addresses: Vec<MmsAddress>,
-    /// A field of [`ORIGINATOR_FIELDS`] that other readers may read otherwise, and why. An originator system that is no
-    /// address is not counted: nobody can send anything there.
+    /// A field of [`ORIGINATOR_FIELDS`] that readers may read differently, and why. An originator system that is no
+    /// address does not count: nothing can be sent there.
     pub unclear: Option<(&'static str, &'static str)>,
 }
 
-/// What the header says; the envelope's sender is not among it.
+/// Reads the originators from a header; the envelope's sender is not among them.
 pub fn originators(header: &Header) -> Originators {
     let mut found = Originators::default();
-    // Nobody answers a response; some peers put the field of the request into it.
+    // Nobody answers a response, so the field means nothing there; some peers copy the request's.
     let is_response = MessageType::of(header).is_some_and(|kind| kind.request().is_some());
     for field in &header.fields {
         let name = ORIGINATOR_FIELDS.into_iter().find(|name| field.is(name));
@@ -41,7 +41,8 @@ pub fn originators(header: &Header) -> Originators {
     found
 }
 
-/// Replaces addresses in the fields that [`originators`] reads: `make` is asked with the field's name. Other octets stay.
+/// Replaces addresses in the fields that [`originators`] reads. `make` gets the name of the field and the address.
+/// Other octets stay.
 pub fn exchange_originators(header: &mut Header, make: impl Fn(&str, &MmsAddress) -> Option<MmsAddress>) {
     let names = ORIGINATOR_FIELDS.into_iter().chain([headers::ORIGINATOR_SYSTEM]);
     let names: Vec<&str> = names.collect();

@@ -1,9 +1,9 @@
-//! Parameters of Content-Type and Content-Disposition values, changed in place.
+//! Parameters of Content-Type and Content-Disposition, changed in place.
 
 use std::ops::Range;
 
-/// The value with `attribute` set to `text`: every spelling of it goes (RFC 2231 continuations included), and one new
-/// parameter comes at the end. Beyond ASCII it is written as RFC 2231 says.
+/// Sets `attribute` to `text`: removes every spelling of the parameter (RFC 2231 continuations included), and adds one
+/// at the end. A value beyond ASCII is written as RFC 2231 says.
 pub(super) fn with(value: &str, attribute: &str, text: &str) -> String {
     let mut out = without(value, attribute);
     let end = out.trim_end_matches([' ', '\t', ';']).len();
@@ -26,11 +26,11 @@ pub(super) fn with(value: &str, attribute: &str, text: &str) -> String {
     out
 }
 
-/// Longest line of a parameter that is cut into continuations, without what is before it.
+/// The longest text in a line of a parameter that is cut into continuations.
 const SECTION: usize = 60;
 
-/// The value with every parameter beyond ASCII written as RFC 2231 says, and the rest as it was. What is not UTF-8 is
-/// labelled `unknown-8bit` (RFC 1428). Octets above 127 outside of parameters stay.
+/// Writes every parameter beyond ASCII as RFC 2231 says, and leaves the rest. A value that is not UTF-8 is labelled
+/// `unknown-8bit` (RFC 1428). Octets above 127 outside of parameters stay.
 pub(super) fn in_ascii(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len() * 2);
     let mut cuts = semicolons(value);
@@ -48,7 +48,7 @@ pub(super) fn in_ascii(value: &[u8]) -> Vec<u8> {
     out
 }
 
-/// One parameter, behind the semicolon and the blanks that `name` begins with.
+/// Writes one parameter. `name` begins with the semicolon and blanks before it.
 fn extended(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     let (name, text) = (name.trim_ascii_end(), value.trim_ascii());
     let behind = &value[value.trim_ascii_end().len()..];
@@ -67,7 +67,7 @@ fn extended(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
         "unknown-8bit''"
     };
     if name.ends_with(b"*") {
-        // It says its charset already, and only failed to encode.
+        // The parameter states its charset already, and only lacks the percent-encoding.
         out.extend_from_slice(name);
         out.push(b'=');
         out.extend(text.iter().flat_map(|octet| match octet {
@@ -90,8 +90,8 @@ fn extended(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(behind);
 }
 
-/// The text percent-encoded, cut where no section gets too long. No character is cut in two, because some readers decode
-/// section by section.
+/// The text percent-encoded and cut into sections. No character is cut in two, because some readers decode each section
+/// by itself.
 fn sections(text: &[u8], first_has: usize) -> Vec<String> {
     let escaped = |octets: &[u8]| octets.iter().map(|octet| percent_octet(*octet)).collect::<String>();
     let characters: Vec<String> = match std::str::from_utf8(text) {
@@ -129,8 +129,8 @@ pub(super) fn unquoted(quoted: &[u8]) -> Vec<u8> {
     inner.iter().copied().filter(kept).collect()
 }
 
-/// Whether every reader finds the same boundary in a Content-Type, or none: it is there once, as a token or as a quoted
-/// string without escapes, and no comment touches it. What is no multipart has none.
+/// Whether every reader finds the same boundary in a Content-Type: the parameter occurs once, as a token or as a quoted
+/// string without escapes, and no comment is near it. Also true of a type that is no multipart.
 pub(super) fn has_one_boundary(value: &[u8]) -> bool {
     let mentions = |text: &[u8], word: &[u8]| text.windows(word.len()).any(|at| at.eq_ignore_ascii_case(word));
     if !mentions(value, b"multipart/") || !mentions(value, b"boundary") {
@@ -160,12 +160,12 @@ pub(super) fn has_one_boundary(value: &[u8]) -> bool {
     })
 }
 
-/// Whether the value has the parameter, in any spelling.
+/// Whether the value has the parameter, in any of its spellings.
 pub(super) fn has(value: &str, attribute: &str) -> bool {
     parameters(value).iter().any(|p| is(&value[p.name.clone()], attribute))
 }
 
-/// RFC 3986, 2.1: all but unreserved characters as `%XX` of UTF-8.
+/// Percent-encoding (RFC 3986, 2.1): everything but unreserved characters becomes `%XX` of UTF-8.
 pub(super) fn percent_encoded(text: &str) -> String {
     text.bytes().map(percent_octet).collect()
 }
@@ -191,7 +191,7 @@ fn without(value: &str, attribute: &str) -> String {
 }
 
 struct Parameter {
-    /// From its semicolon to the next, or to the end.
+    /// From its semicolon to the next one, or to the end.
     whole: Range<usize>,
     name: Range<usize>,
 }
@@ -212,7 +212,7 @@ fn parameters(value: &str) -> Vec<Parameter> {
         .collect()
 }
 
-/// Where semicolons stand outside of quotes.
+/// The semicolons outside of quotes.
 fn semicolons(value: &[u8]) -> Vec<usize> {
     let (mut quoted, mut escaped) = (false, false);
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Edits of parts: another body, one part fewer, one part more. What an edit does not name keeps its bytes.
+//! Edits of parts: another body, one part fewer, one part more. Whatever an edit does not name keeps its bytes.
 
 use bytes::Bytes;
 
@@ -8,10 +8,10 @@ use super::lines::{complete_header, fields_of};
 use super::{fold, param};
 use crate::message::{Block, Field, HeaderValue, Illegal, MediaType, Message, NewBody, Part, PartId, Piece};
 
-/// Fields that describe octets which are gone after a replacement.
+/// Fields that describe the replaced octets, and go with them.
 const STALE: [&str; 2] = ["Content-MD5", "Content-Length"];
 
-/// Gives part `id` another body, media type and, wherever it has a name, another name.
+/// Gives part `id` another body, media type and, in every field that has a name, another name.
 pub(super) fn replace(
     message: &mut Message,
     id: PartId,
@@ -51,7 +51,7 @@ fn redescribe_part(
     entity_of(&fields)
 }
 
-/// A message that is not multipart describes its only part in its own header.
+/// A message that is not multipart describes its only part in the message's own header.
 fn redescribe_message(
     message: &mut Message,
     body: &NewBody,
@@ -68,7 +68,7 @@ fn redescribe_message(
     Ok(entity)
 }
 
-/// Takes part `id` out, its delimiter and header included.
+/// Removes part `id` with its delimiter and header.
 pub(super) fn remove(message: &mut Message, id: PartId) -> Result<(), Illegal> {
     let at = place(message, id)?;
     if message.parts.len() == 1 {
@@ -127,9 +127,10 @@ fn place(message: &Message, id: PartId) -> Result<usize, Illegal> {
         .ok_or_else(|| Illegal(format!("the message has no part {id}")))
 }
 
-/// The body as it stands in the message, and what Content-Transfer-Encoding must say. `is_last`: nothing follows it.
+/// Encodes the body as it stands in the message, and returns the value of Content-Transfer-Encoding. `is_last` says
+/// that nothing follows the part.
 ///
-/// A message as a part is legal only where it needs no encoding (RFC 2045, 6.4; RFC 2046, 5.2).
+/// A message may be a part only where it needs no encoding (RFC 2045, 6.4; RFC 2046, 5.2).
 fn encoded(body: &NewBody, is_last: bool) -> Result<(&'static str, Bytes), Illegal> {
     let (encoding, octets) = body::encode(&body.bytes);
     let (encoding, octets) = match is_last {
@@ -146,8 +147,9 @@ fn encoded(body: &NewBody, is_last: bool) -> Result<(&'static str, Bytes), Illeg
     Ok((encoding, octets))
 }
 
-/// What ends the message ends with a CRLF, and no delimiter brings that along: the body of a message that is not
-/// multipart, and the last part of a multipart that was never closed. Text without a CRLF of its own would change by it.
+/// The last octets of a message end with a CRLF. For the body of a message that is not multipart, and for the last part
+/// of a multipart that was never closed, no delimiter supplies it. Text without a CRLF of its own would change by it,
+/// so it is encoded.
 fn as_last_octets(encoding: &'static str, octets: Bytes, plain: &Bytes) -> (&'static str, Bytes) {
     match encoding {
         "7bit" if octets.is_empty() || octets.ends_with(b"\r\n") => (encoding, octets),
@@ -155,7 +157,7 @@ fn as_last_octets(encoding: &'static str, octets: Bytes, plain: &Bytes) -> (&'st
     }
 }
 
-/// The fields of a part with a new description in the place of the old.
+/// Replaces the description of a part in its fields.
 fn redescribed(
     fields: Vec<Field>,
     body: &NewBody,
@@ -190,7 +192,7 @@ fn redescribed(
     Ok(out)
 }
 
-/// The new Content-Type value, with the part's name if the old one had it.
+/// The new Content-Type value, with a name if the old value had one.
 fn media_type(new: &MediaType, old_field: &Field, old: &Entity, name: Option<&HeaderValue>) -> String {
     let new = new.as_str();
     if !param::has(&old_field.value(), "name") {
@@ -203,7 +205,7 @@ fn media_type(new: &MediaType, old_field: &Field, old: &Entity, name: Option<&He
     }
 }
 
-/// The field with the new name, if it is one that bears a name.
+/// The field with the new name, if this field has one.
 fn renamed(field: Field, name: Option<&HeaderValue>) -> Result<Field, Illegal> {
     let Some(name) = name else { return Ok(field) };
     if field.is("Content-Location") {
@@ -246,7 +248,7 @@ fn described(
     Ok(fields)
 }
 
-/// A name as a Content-Location: an URI, so what is beyond ASCII is percent-encoded.
+/// A name as a Content-Location, which is a URI: characters beyond ASCII are percent-encoded.
 fn location(name: &str) -> String {
     if name.is_ascii() {
         name.to_owned()
@@ -268,7 +270,7 @@ fn boundary(message: &Message) -> Option<Vec<u8>> {
     entity_of(&message.header.fields).ok()?.boundary
 }
 
-/// The last block, if it begins with the outermost closing delimiter, which then has its CRLF before it.
+/// The last block, if it begins with the outermost closing delimiter; the delimiter gets the CRLF before it.
 fn closing_block(message: &Message, closing: &[u8]) -> Result<Option<Block>, Illegal> {
     let Some(Block::Verbatim(piece)) = message.body.last() else {
         return Ok(None);
@@ -284,14 +286,14 @@ fn closing_block(message: &Message, closing: &[u8]) -> Result<Option<Block>, Ill
         return Ok(Some(Block::Verbatim(piece.clone())));
     }
     if start.starts_with(&closing[2..]) {
-        // At the very start of a body the delimiter had no CRLF of its own.
+        // A delimiter at the very start of a body has no CRLF of its own.
         let all = piece_octets(&message.content, piece)?;
         return Ok(Some(Block::Verbatim(Piece::New([&b"\r\n"[..], &all].concat().into()))));
     }
     Ok(None)
 }
 
-/// Whether nothing follows the part.
+/// Whether the part is the last thing in the message.
 fn ends_message(message: &Message, id: PartId) -> bool {
     matches!(message.body.last(), Some(Block::Part(last)) if *last == id)
 }

@@ -1,7 +1,7 @@
-//! An MM4 message as what it says: every header of TS 23.140, 8.4.1 to 8.4.4, as a typed value.
+//! The header of an MM4 message as typed values: every field of TS 23.140, 8.4.1 to 8.4.4.
 //!
-//! `None` is a field that is missing, or whose value nobody can read; the standard's default stands where a method says
-//! so. Reading changes nothing: what passes on are the octets as received.
+//! `None` stands for a field that is missing or unreadable; methods that return the standard's default instead say so.
+//! Reading changes nothing: the relay sends on the octets as received.
 
 use std::borrow::Cow;
 
@@ -14,20 +14,20 @@ use super::values::{
 use super::{addresses, headers, unverified};
 use crate::message::{ContentClass, Field, Header, MessageType, MmsAddress, OpaqueId, Said, Wants};
 
-/// A view over a header. Costs nothing to make; each method looks its field up.
+/// A view of a header. Making one costs nothing; each method looks up its field.
 #[derive(Clone, Copy, Debug)]
 pub struct Pdu<'a>(&'a Header);
 
-/// One line of who forwarded the message before, counted from 1 (`X-Mms-Previously-Sent-By`).
+/// One step of the message's earlier way, counted from 1 (`X-Mms-Previously-Sent-By`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreviouslySent {
     pub number: u32,
     pub address: MmsAddress,
-    /// From the line of `X-Mms-Previously-Sent-Date-and-Time` with the same number.
+    /// From the field `X-Mms-Previously-Sent-Date-and-Time` with the same number.
     pub date: Option<Date>,
 }
 
-/// What every message says of itself.
+/// Fields of every message.
 impl<'a> Pdu<'a> {
     pub fn of(header: &'a Header) -> Self {
         Self(header)
@@ -56,7 +56,7 @@ impl<'a> Pdu<'a> {
         self.addresses("From").next()
     }
 
-    /// `To` and `Cc`: all recipients, those of other networks too. Whom the message is for says the envelope.
+    /// `To` and `Cc`: all recipients, those of other networks too. The envelope says to which of them this copy goes.
     pub fn recipients(&self) -> Vec<MmsAddress> {
         self.addresses("To").chain(self.addresses("Cc")).collect()
     }
@@ -65,7 +65,7 @@ impl<'a> Pdu<'a> {
         self.addresses("Sender").next()
     }
 
-    /// When the message was submitted, or what the report tells of happened.
+    /// When the message was submitted; in a report, when the reported event happened.
     pub fn date(&self) -> Option<Date> {
         self.read("Date", Date::read)
     }
@@ -75,9 +75,9 @@ impl<'a> Pdu<'a> {
         self.addresses(headers::ORIGINATOR_SYSTEM).next()
     }
 
-    /// Where a response goes: `X-Mms-Originator-System`, else `Sender`. An address without a domain leads nowhere, so
-    /// one with a domain is preferred, and one of the form `system=...`, which a peer was seen to send, is none. `None`
-    /// when neither has an address; then the envelope sender is what is left.
+    /// Where a response goes: `X-Mms-Originator-System`, else `Sender`. An address without a domain cannot be routed,
+    /// so one with a domain is preferred; and one of the form `system=...`, which a peer was seen to send, is no
+    /// address. `None` when neither field has an address; then the envelope sender is what remains.
     pub fn answer_to(&self) -> Option<MmsAddress> {
         let candidates = || [self.originator_system(), self.sender()].into_iter().flatten();
         candidates()
@@ -85,8 +85,8 @@ impl<'a> Pdu<'a> {
             .or_else(|| candidates().find(|address| !address.as_str().contains('=')))
     }
 
-    /// As [`answer_to`](Self::answer_to), with the sender of the envelope as the last to be asked. An address that leads
-    /// somewhere is better than one that stands in the right place.
+    /// Like [`answer_to`](Self::answer_to), with the envelope sender as the last choice. A routable address is
+    /// preferred to one in the field that should have it.
     pub fn answer_to_or(&self, sender: Option<&MmsAddress>) -> Option<MmsAddress> {
         let stated = self.answer_to();
         let leads = |address: &&MmsAddress| address.domain().is_some();
@@ -94,7 +94,7 @@ impl<'a> Pdu<'a> {
         best.or(stated).or_else(|| sender.cloned())
     }
 
-    /// What the message asks of whoever takes it. A field that is missing or cannot be read asks for nothing.
+    /// What the message asks of its receiver. A missing or unreadable field asks for nothing.
     pub fn wants(&self) -> Wants {
         Wants {
             response: self.ack_request() == Some(true),
@@ -124,8 +124,8 @@ impl<'a> Pdu<'a> {
         self.value(headers::AUX_APPLIC_INFO)
     }
 
-    /// Fields that a message of this type must have, and does not. Nothing is refused for that: real peers leave out
-    /// what they please. See [`read`](super::read()) for what is.
+    /// The fields that a message of this type must have, and lacks. The relay refuses no message for that, because real
+    /// peers leave out many of them. [`read`](super::read()) lists what it does refuse.
     pub fn missing(&self) -> Vec<&'static str> {
         let mandatory = unverified::mandatory(self.kind().unwrap_or(MessageType::Other));
         let mandatory = mandatory.iter().copied();
@@ -133,7 +133,7 @@ impl<'a> Pdu<'a> {
     }
 }
 
-/// What `MM4_forward.REQ` says.
+/// Fields of `MM4_forward.REQ`.
 impl<'a> Pdu<'a> {
     /// Decoded (RFC 2047); may be empty.
     pub fn subject(&self) -> Option<String> {
@@ -148,7 +148,7 @@ impl<'a> Pdu<'a> {
         self.read(headers::PRIORITY, Priority::read)
     }
 
-    /// Missing, which it always is in the field: shown.
+    /// Whether to show the sender. Where the field is missing, which is always so in practice, the sender is shown.
     pub fn sender_visibility(&self) -> Option<Visibility> {
         self.read(headers::SENDER_VISIBILITY, Visibility::read)
     }
@@ -175,7 +175,7 @@ impl<'a> Pdu<'a> {
         self.read(headers::FORWARD_COUNTER, |value| headers::unquoted(value).parse().ok())
     }
 
-    /// In the order of their numbers. Lines without a number or an address are passed over.
+    /// The earlier steps, by their numbers. Lines without a number or an address are passed over.
     pub fn previously_sent(&self) -> Vec<PreviouslySent> {
         let dates: Vec<(u32, Date)> = self
             .numbered(headers::PREVIOUSLY_SENT_DATE)
@@ -209,7 +209,7 @@ impl<'a> Pdu<'a> {
     }
 }
 
-/// What responses and reports say.
+/// Fields of responses and reports.
 impl Pdu<'_> {
     pub fn request_status(&self) -> Option<RequestStatus> {
         self.read(headers::REQUEST_STATUS_CODE, RequestStatus::read)
@@ -233,11 +233,11 @@ impl Pdu<'_> {
     }
 }
 
-/// Longest status, and longest text of one, that is kept to be shown, in characters.
+/// The longest status, and the longest text of one, that is kept to be shown, in characters.
 const MOST_SHOWN: (usize, usize) = (80, 200);
 
 impl<'a> Pdu<'a> {
-    /// What a message of this type says, for people.
+    /// A summary of the message for operators, by its type.
     pub fn said(&self, kind: MessageType) -> Said {
         let status = match kind {
             MessageType::ForwardRequest | MessageType::Other => None,
@@ -263,14 +263,14 @@ impl<'a> Pdu<'a> {
         }
     }
 
-    /// The field's value as it was received, under whichever name peers give it.
+    /// The value of the field as received, under any of its names.
     pub fn value(&self, name: &str) -> Option<Cow<'a, str>> {
         self.field(name).map(Field::value)
     }
 
-    /// What the field says, as [`Pdu`]'s methods read it, in text: a value of a list in the standard's spelling, IDs and the
-    /// version without the blanks and quotes around them, and every other value as it was received. A value that is none
-    /// of its list stays as it is.
+    /// The field as [`Pdu`]'s methods read it, as text: a value of a list in the standard's spelling, IDs and the
+    /// version without blanks and quotes around them, and every other value as received. So is a value that its list
+    /// does not have.
     pub fn stated(&self, name: &str) -> Option<String> {
         let field = self.field(name)?;
         let value = field.value();
@@ -297,7 +297,7 @@ impl<'a> Pdu<'a> {
     fn text(&self, name: &str) -> Option<String> {
         let raw = self.field(name).or_else(|| self.0.first(name))?.raw();
         let mut value = Cow::Borrowed(&raw[memchr::memchr(b':', raw)? + 1..]);
-        // A message that is nothing but a header may end without a line end, and mail-parser reads no text without one.
+        // A message without a body may lack its last line end, and mail-parser reads no text without one.
         if !value.ends_with(b"\n") {
             value.to_mut().extend_from_slice(b"\r\n");
         }
@@ -311,7 +311,7 @@ impl<'a> Pdu<'a> {
         self.0.all(name).flat_map(addresses::listed)
     }
 
-    /// Values of the form `n, rest`.
+    /// The values of the form `n, rest`.
     fn numbered(&self, name: &'a str) -> impl Iterator<Item = (u32, String)> + use<'a> {
         headers::spellings(name)
             .flat_map(|name| self.0.all(name))

@@ -1,4 +1,4 @@
-//! What holds for every message, and for every message that is not one.
+//! Properties of every message, and of octets that are no message.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -68,7 +68,7 @@ fn pdu() -> impl Strategy<Value = String> {
     let value = prop_oneof![value.prop_map(str::to_owned), "[ -~]{0,40}"];
     let name = prop::sample::select(&NAMES[..]);
     let kind = prop::sample::select(&KINDS[..]);
-    // Each name once: what stands twice and differs is refused.
+    // Each name occurs once: two that differ would be refused.
     (kind, prop::collection::btree_map(name, value, 0..12)).prop_map(|(kind, fields)| {
         let fields: String = fields
             .iter()
@@ -216,7 +216,7 @@ prop_compose! {
 /// A part's media type, name, Content-ID or the like, and decoded body.
 type SeenPart = (String, Option<String>, Option<String>, Vec<u8>);
 
-/// What mail-parser, which is lenient and shares no code with the index, sees in a message.
+/// What mail-parser, which is lenient and shares no code with the index, finds in a message.
 fn as_seen_by_mail_parser(octets: &[u8]) -> Vec<SeenPart> {
     use mail_parser::{MessageParser, MimeHeaders as _};
     let message = MessageParser::default().parse(octets).unwrap();
@@ -302,8 +302,8 @@ proptest! {
         prop_assert_eq!(pdu.transaction_id().unwrap(), OpaqueId::from(id.as_str()));
         prop_assert_eq!(pdu.message_id().unwrap(), OpaqueId::from(id.as_str()));
         prop_assert_eq!(message.header.value(headers::REQUEST_STATUS_CODE).unwrap(), status.trim());
-        // An encoded word may look like one by accident; nobody writes those. Of several blanks before an encoded word, one
-        // is the separator that readers drop (RFC 2047, 6.2).
+        // A word may look like an encoded one by accident; real senders write none of these. Readers drop one of
+        // several blanks before an encoded word, as the separator (RFC 2047, 6.2).
         if !text.contains("=?") {
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             prop_assert_eq!(words(&pdu.status_text().unwrap()), words(&text));

@@ -1,4 +1,4 @@
-//! One claim for each quirk of real peers, on the messages of `tests/golden/quirks`: what it means, and that it passes
+//! One test for each quirk of real peers, on the messages of `tests/golden/quirks`: what it means, and that it leaves
 //! as it came. The numbers are those of the files.
 
 use std::fs;
@@ -16,7 +16,7 @@ fn bytes(name: &str) -> Vec<u8> {
     fs::read(folder.join(format!("{name}.eml"))).unwrap()
 }
 
-/// Reads the message, and holds that it leaves as it came.
+/// Reads the message, and asserts that it leaves as it came.
 fn message(name: &str) -> Message {
     let bytes = bytes(name);
     let message = read_bytes(&bytes).unwrap();
@@ -208,7 +208,8 @@ fn quirk_15_no_version_is_refused() {
     assert_eq!(major("15-another-version"), 6);
 }
 
-/// Peers refuse with 501 or 554 what they do not know, responses too. We say what it is, and may let it pass.
+/// Peers refuse unknown types with 501 or 554, responses too. The relay reports the type, and can be told to let it
+/// pass.
 #[test]
 fn quirk_16_unknown_types_are_refused_or_pass() {
     let bytes = bytes("16-unknown-message-type");

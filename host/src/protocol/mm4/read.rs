@@ -6,20 +6,20 @@ use crate::message::{GivenIds, Header, Incoming, Message, MessageType, Refusal, 
 
 /// Reads a received message into an index of its bytes.
 ///
-/// Refused are: no header, a header line that is no field, bare CR or LF or NUL in the header, more than the limits, a
-/// multipart in which no part can be found, fields that may stand once and say two things, and messages that are not MM4
-/// or lack what every answer to them needs:
+/// Refused are: no header, a header line that is no field, bare CR or LF or NUL in the header, anything beyond the
+/// limits, a multipart in which no part can be found, fields that may stand once and say two things, and messages that
+/// are not MM4 or lack what every answer to them needs:
 ///
 /// | type | must have |
 /// |---|---|
 /// | all | `X-Mms-Message-Type`, `X-Mms-Transaction-ID` |
 /// | all but `MM4_read_reply_report.RES` | `X-Mms-Message-ID` (real peers send that one response without) |
 ///
-/// Where `limits` let them pass, messages of unknown types, mail without any, and delivery status notifications (RFC 3464) become
-/// [`MessageType::Other`], and need none of this.
+/// Where `limits` let them pass, messages of unknown types, mail without any type, and delivery status notifications
+/// (RFC 3464) become [`MessageType::Other`], and need none of this.
 ///
-/// Blocks on the disk, once, when the content is not in memory; then the whole message is in memory for the time of
-/// this call. What is returned holds the header block, and no other copy of the content.
+/// Blocks on the disk, once, when the content is not in memory; then the whole message is in memory during this call.
+/// The result holds the header block, and no other copy of the content.
 pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
     let size = incoming.content.size();
     let bytes = incoming.content.read(0..size).map_err(|error| Refusal::Storage {
@@ -52,8 +52,8 @@ pub fn read(incoming: Incoming, limits: &Limits) -> Result<Message, Refusal> {
     })
 }
 
-/// The header of a message that has been read before: what is stored is what was checked then, edits included. Reads
-/// no more than the header's octets, by blocks.
+/// Reads the header of a stored message, edits included. It was checked when it was stored, so nothing is refused now.
+/// Reads no more than the header's octets, block by block.
 pub fn read_header(rope: &Rope) -> std::io::Result<Header> {
     const BLOCK: u64 = 32 * 1024;
     let mut octets = Vec::new();
@@ -72,8 +72,8 @@ pub fn read_header(rope: &Rope) -> std::io::Result<Header> {
     Ok(header)
 }
 
-/// Type and octets of each part of a message that has been read before, as it goes out. Blocks on the disk when the content
-/// is not in memory; the whole message is in memory for the time of this call.
+/// The type and size of each part of a stored message, as it goes out. Blocks on the disk when the content is not in
+/// memory; the whole message is in memory during this call.
 pub fn read_parts(rope: &Rope) -> std::io::Result<Vec<(String, u64)>> {
     let (bytes, limits) = (rope.to_bytes()?, Limits::of_taken());
     let unreadable = |why: String| std::io::Error::other(why);

@@ -1,17 +1,17 @@
-//! The trace: our `Received` line, and what the others' lines say about loops (RFC 5321, 4.4 and 6.3).
+//! The trace: our own `Received` field, and evidence of loops in those of others (RFC 5321, 4.4 and 6.3).
 
 use std::net::IpAddr;
 
 use super::dates;
 use crate::message::{Envelope, Field, Header, MessageId, Origin, Timestamp};
 
-/// Longest HELO name that is repeated, in octets: the longest domain name (RFC 1035, 2.3.4).
+/// The longest HELO name that is copied, in octets: that of a domain name (RFC 1035, 2.3.4).
 const MAX_HELO_OCTETS: usize = 255;
 
-/// Our `Received` field: whom we are, whom it came from, and when. `for` only with a single recipient, so that nobody
-/// learns of another (RFC 5321, 7.2).
+/// Our `Received` field: who we are, who sent the message, and when. It has a `for` clause only with a single
+/// recipient, so that none learns of another (RFC 5321, 7.2).
 ///
-/// What the client called itself is repeated without the octets that a domain or an address literal cannot have.
+/// The client's name for itself is copied without the octets that a domain or an address literal cannot have.
 pub fn received_line(origin: &Origin, our_name: &str, id: MessageId, envelope: &Envelope, at: Timestamp) -> Field {
     let literal = match origin.remote.ip().to_canonical() {
         IpAddr::V4(ip) => format!("[{ip}]"),
@@ -35,11 +35,12 @@ pub fn received_line(origin: &Origin, our_name: &str, id: MessageId, envelope: &
     Field::build("Received", &value)
 }
 
-/// Why this message seems to go round: `pass_limit` `Received` lines by `our_name`, or more than `hop_limit` in all.
-/// `None` when it does not.
+/// Why this message seems to be in a loop: `pass_limit` `Received` fields by `our_name`, or more than `hop_limit` in
+/// all. `None` when it does not.
 ///
-/// One line of our own is legitimate where a Relay/Server of our MMSE sends on, through us, what came to it through us.
-/// Real paths have four to five hops inside one operator, by mail security; RFC 5321, 6.3 asks for a limit of 100.
+/// One field of our own is legitimate where a Relay/Server of our MMSE sends on, through us, what it received through
+/// us. Real paths have four to five hops inside one operator, because of mail security; RFC 5321, 6.3 asks for a limit
+/// of 100.
 pub fn loop_evidence(header: &Header, our_name: &str, pass_limit: u32, hop_limit: u32) -> Option<String> {
     let ours = our_name.trim_end_matches('.');
     let (mut hops, mut passes) = (0u32, 0u32);
@@ -56,7 +57,7 @@ pub fn loop_evidence(header: &Header, our_name: &str, pass_limit: u32, hop_limit
     }
 }
 
-/// The name behind `by`, comments left out.
+/// The name behind `by`, without comments.
 fn receiver(value: &str) -> Option<&str> {
     let mut depth = 0u32;
     let mut words = value.split_ascii_whitespace().filter(|word| {

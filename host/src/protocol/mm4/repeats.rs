@@ -1,8 +1,8 @@
-//! How a request is known again when it comes a second time.
+//! Recognition of a request that comes a second time.
 //!
-//! Peers repeat what was not answered, and a connection that breaks after the final dot brings everything again (RFC
-//! 1047). Neither `Message-ID` nor `X-Mms-Message-ID` alone tells a repeat from a new request: one message may have one
-//! ID for all recipients and a transaction for each, or the other way round.
+//! Peers repeat a request that is not answered, and resend all of a message when the connection breaks after the final
+//! dot (RFC 1047). Neither `Message-ID` nor `X-Mms-Message-ID` alone distinguishes a repeat from a new request: one
+//! message may have one ID for all recipients and a transaction for each, or the other way round.
 
 use std::io;
 
@@ -12,11 +12,13 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{Pdu, contents, headers};
 use crate::message::{Message, MessageType, RepeatKey};
 
-/// What two copies of one request share: the peer, the type, both IDs normalised, the envelope's recipients in any
-/// order; of a report, its status and date too, because several reports about one message differ in these only.
+/// The key that two copies of one request share. It is made of the peer, the type, both IDs normalised, and the
+/// envelope's recipients in any order; for a report also of its status and date, because several reports about one
+/// message differ in these only.
 ///
-/// Cut from SHA-256, so that no peer can make a request that passes for another peer's. Two requests share a key by
-/// accident with a chance of n/2^64 for n that are remembered; their bodies still tell them apart, see [`body_digest`].
+/// It is cut from SHA-256, so that no peer can make a request that passes for another peer's. Two requests share a key
+/// by accident with a probability of n/2^64, with n requests remembered; their bodies still distinguish them, see
+/// [`body_digest`].
 pub fn repeat_key(message: &Message) -> RepeatKey {
     let pdu = Pdu::of(&message.header);
     let value = |name| message.header.value(name).unwrap_or_default();
@@ -44,7 +46,8 @@ pub fn repeat_key(message: &Message) -> RepeatKey {
     key.finish()
 }
 
-/// Another key, for a request that has the key of one with another body: the same for every copy of it.
+/// Another key, for a request whose key belongs to one with another body. It is the same for every copy of that
+/// request.
 pub fn salted(key: RepeatKey, body: u128) -> RepeatKey {
     let mut salted = Key::default();
     salted.add(&key.0.to_string());
@@ -52,19 +55,20 @@ pub fn salted(key: RepeatKey, body: u128) -> RepeatKey {
     salted.finish()
 }
 
-/// A number for what the message says: the originator, the subject, and of each part the type, the name and the decoded
-/// body. Two requests with one [`repeat_key`] and different numbers are no repeats. Call it before edits.
+/// A digest of the content: the originator, the subject, and for each part the type, the name and the decoded body. Two
+/// requests with one [`repeat_key`] and different digests are no repeats. Call it before edits.
 ///
-/// Octets do not count, because some peers make the MIME structure anew for each try, with another boundary, and because
-/// a message changes its transfer encodings where it passes a host without 8BITMIME.
+/// The octets themselves do not count, because some peers build the MIME structure anew for each attempt, with another
+/// boundary, and because a message changes its transfer encodings at a host without 8BITMIME.
 ///
-/// XXH3 in 128 bits, which is fast and not made against those who look for collisions. Whoever finds one makes two
-/// requests of his own, under the same IDs and to the same recipients, of which the second counts as a repeat: the peer
-/// itself is in the key. Reads the whole content once, part by part; blocks on the disk when it is not in memory.
+/// The digest is XXH3 in 128 bits, which is fast, and does not resist a deliberate search for collisions. A sender who
+/// finds one only makes two requests of its own, with the same IDs and recipients, of which the second counts as a
+/// repeat: the key includes the peer. Reads the whole content once, part by part; blocks on the disk when it is not in
+/// memory.
 pub fn body_digest(message: &Message) -> io::Result<u128> {
     let pdu = Pdu::of(&message.header);
     let mut digest = Xxh3::new();
-    // Each text behind its length, so that no two lists of texts look the same.
+    // The length precedes each text, so that two different lists of texts cannot have the same octets.
     let mut add = |text: &str| {
         digest.update(&(text.len() as u64).to_be_bytes());
         digest.update(text.as_bytes());
@@ -73,7 +77,7 @@ pub fn body_digest(message: &Message) -> io::Result<u128> {
         .from()
         .map(|from| from.to_string().to_ascii_lowercase())
         .unwrap_or_default());
-    // Folds are not told from blanks by everybody.
+    // Some readers do not distinguish folds from blanks.
     let subject = pdu.subject().unwrap_or_default();
     add(&subject.split_whitespace().collect::<Vec<_>>().join(" "));
     let leaves = contents::leaves(message)?;
@@ -85,8 +89,8 @@ pub fn body_digest(message: &Message) -> io::Result<u128> {
     Ok(digest.digest128())
 }
 
-/// A number for the octets behind the header, as received: what stands in a spool of format 3 or
-/// before where [`body_digest`] stands now. A request that was taken then is known again by it, if its octets are the same.
+/// A digest of the octets behind the header, as received. A spool of format 3 or earlier has it in place of
+/// [`body_digest`]. A request that was stored then is recognised by it if its octets are the same.
 pub fn octets_digest(message: &Message) -> io::Result<u128> {
     const BLOCK: u64 = 256 * 1024;
     let size = message.content.size();
@@ -101,7 +105,7 @@ pub fn octets_digest(message: &Message) -> io::Result<u128> {
     Ok(digest.digest128())
 }
 
-/// Every field that a report's status may stand in, by whatever name. The order is part of the stored keys.
+/// Every field that may hold a report's status, under all its names. The order is part of the stored keys.
 const STATUSES: [&str; 4] = [
     headers::MM_STATUS_CODE,
     headers::READ_STATUS,
@@ -113,7 +117,7 @@ const STATUSES: [&str; 4] = [
 struct Key(Sha256);
 
 impl Key {
-    /// Each part behind its length, so that no two lists of parts look the same.
+    /// Adds a part with its length before it, so that two different lists of parts cannot have the same octets.
     fn add(&mut self, part: &str) {
         self.0.update((part.len() as u64).to_be_bytes());
         self.0.update(part);
@@ -247,7 +251,7 @@ mod tests {
         assert_eq!(salted(first, 1), salted(first, 1));
     }
 
-    /// They are stored: another value after an upgrade would make every repeat a new request.
+    /// The values are stored: with other ones, every repeat after an upgrade would be a new request.
     #[test]
     fn keys_and_digests_stay_what_they_are() {
         let message = read_text(MULTIPART).unwrap();

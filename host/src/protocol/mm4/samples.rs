@@ -1,4 +1,4 @@
-//! What the tests of this room share.
+//! Messages that the tests of this room share.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::message::{
     Refusal, Timestamp,
 };
 
-/// Four parts: text as it is, quoted-printable, base64, and an encoding that nobody knows.
+/// Four parts: plain text, quoted-printable, base64, and an unknown encoding.
 pub const MULTIPART: &str = "From: +15555550100/TYPE=PLMN\r\n\
     To: +15555550201/TYPE=PLMN,\r\n\t+15555550202\r\n\
     Subject: hello\r\n\
@@ -91,7 +91,7 @@ pub fn trace() -> Field {
     Field::build("Received", "by relay.example; date")
 }
 
-/// What goes out, without our trace.
+/// The message as it goes out, without our `Received` field.
 pub fn written(message: &Message) -> Bytes {
     let rope = super::serialise(message, trace());
     rope.to_bytes().unwrap().slice(trace().raw().len()..)

@@ -8,8 +8,9 @@ use crate::message::{Field, Header, Refusal};
 
 /// Splits the header off `message`. Returns it, and where it ends: at the empty line, or at the end of the message.
 ///
-/// The fields share one copy of the header block, so that a header which outlives its message does not hold the body.
-/// Refuses bare CR and LF, NUL, lines that are neither a field nor a continuation, and what passes the limits.
+/// The fields share one copy of the header block, so that a header which outlives its message does not keep the body in
+/// memory. Refuses bare CR and LF, NUL, lines that are neither a field nor a continuation, and anything beyond the
+/// limits.
 pub(super) fn header(message: &[u8], limits: &Limits) -> Result<(Header, usize), Refusal> {
     let lines = field_lines(message, limits)?;
     let end = lines.last().map_or(0, |line| line.end);
@@ -29,11 +30,11 @@ pub(super) fn header(message: &[u8], limits: &Limits) -> Result<(Header, usize),
     Ok((Header { fields }, end))
 }
 
-/// Where a field stands, continuation lines and final CRLF included.
+/// The position of a field, with its continuation lines and final CRLF.
 struct FieldLines {
     start: usize,
     end: usize,
-    /// Of its first line, counted from 1.
+    /// The number of its first line, counted from 1.
     number: u32,
 }
 
@@ -72,7 +73,7 @@ fn line_end(message: &[u8], window: &[u8], at: usize, number: u32) -> Result<usi
         Some(0) => return Err(Refusal::BareLineEnd),
         Some(length) if window[at + length - 1] != b'\r' => return Err(Refusal::BareLineEnd),
         Some(length) => (&window[at..at + length - 1], at + length + 1),
-        // Without an end inside the window the line passes the limit, or it is the last one.
+        // Without a line end inside the window, the line exceeds the limit, or is the last one.
         None => (window.get(at..).unwrap_or_default(), message.len()),
     };
     match memchr2(b'\r', b'\0', text) {
@@ -81,7 +82,7 @@ fn line_end(message: &[u8], window: &[u8], at: usize, number: u32) -> Result<usi
             line: number,
             reason: "it holds a NUL".into(),
         }),
-        // The window may cut a CRLF in two; then the limit is passed anyway.
+        // The window may cut a CRLF in two; then the limit is exceeded anyway.
         Some(bad) if end > window.len() && bad + 1 == text.len() => Ok(end),
         Some(_) => Err(Refusal::BareLineEnd),
     }

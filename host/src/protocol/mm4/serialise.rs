@@ -6,10 +6,10 @@ use bytes::{Bytes, BytesMut};
 
 use crate::message::{Block, Field, Message, Piece, Rope};
 
-/// The message as it goes out: `trace`, which is our `Received` line, then the fields, then the body.
+/// The message as it goes out: `trace`, which is our `Received` field, then the fields, then the body.
 ///
-/// Neighbouring octets of the received message become one piece, and neighbouring new ones too: an unedited message
-/// is its trace and one range.
+/// Adjacent ranges of the received message become one piece, and so do adjacent new octets: an unedited message is its
+/// trace and one range.
 pub fn serialise(message: &Message, trace: Field) -> Rope {
     let mut pieces = Joiner::default();
     pieces.new_octets(trace.raw());
@@ -37,7 +37,7 @@ pub fn serialise(message: &Message, trace: Field) -> Rope {
     }
 }
 
-/// New octets up to this size are copied together; larger ones, which are bodies, stay where they are.
+/// New octets up to this size are copied together; larger ones, which are bodies, are shared.
 const COPY_OCTETS: usize = 4_096;
 
 #[derive(Default)]

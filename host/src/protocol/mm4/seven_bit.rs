@@ -1,7 +1,8 @@
-//! A message for a next hop without 8BITMIME (RFC 6152, 3): every octet above 127 goes, and what readers see stays.
+//! Conversion of a message for a next hop without 8BITMIME (RFC 6152, 3): no octet above 127 remains, and readers see
+//! the same content.
 //!
-//! The result is read again and compared with what was received, leaf by leaf: type, name, Content-ID, location and decoded
-//! body. A message that cannot be converted without a difference is not converted, whatever the reason.
+//! The result is read again and compared with the received message, leaf by leaf: type, name, Content-ID, location and
+//! decoded body. A message whose conversion would make a difference is refused, whatever the reason.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -16,18 +17,18 @@ use super::part_edits::entity_of;
 use super::{Limits, Pdu, contradicted, fold, index, scan};
 use crate::message::{Block, Field, Header, Part, Piece, TransferEncoding};
 
-/// The message in 7bit: leaves with octets above 127 in base64, header values in encoded words (RFC 2047) or RFC 2231's
-/// parameters, such lines of a preamble in quoted-printable. A message in ASCII comes back as it is, so doing it twice
-/// does no harm.
+/// Converts a message to 7bit: leaves with octets above 127 become base64, header values become encoded words (RFC
+/// 2047) or RFC 2231 parameters, and lines of a preamble become quoted-printable. A message in ASCII is returned
+/// unchanged, so converting twice does no harm.
 ///
-/// Refused, with the reason: octets above 127 where no encoding is allowed or possible (inside `message/rfc822`, in what
-/// is signed or encrypted, in addresses and identifiers, in a body with an encoding that nobody knows), and what cannot
+/// Refused, with the reason: octets above 127 where no encoding is allowed or possible (inside `message/rfc822`, in
+/// signed or encrypted parts, in addresses and identifiers, in a body with an unknown encoding), and octets that cannot
 /// be read as a message.
 pub fn seven_bit(bytes: &Bytes) -> Result<Bytes, String> {
     if bytes.is_ascii() {
         return Ok(bytes.clone());
     }
-    // As it would leave: SMTP ends the last line.
+    // The message as it would leave: SMTP ends the last line.
     let bytes = match bytes.ends_with(b"\r\n") {
         true => bytes.clone(),
         false => [&bytes[..], b"\r\n"].concat().into(),
@@ -48,9 +49,9 @@ pub fn seven_bit(bytes: &Bytes) -> Result<Bytes, String> {
     }
 }
 
-/// Whether readers see the same subject. What looks like an encoded word and has octets above 127 in it is decoded by some
-/// and not by others; in ASCII it would be text to all. Of octets that are no UTF-8, and of more blanks than one, readers make
-/// what they like.
+/// Whether readers see the same subject. Some decode a word that looks encoded and contains octets above 127, and some
+/// do not; in ASCII all would read it as text. Readers also differ about octets that are not UTF-8, and about runs of
+/// blanks.
 fn same_subject(received: &Header, converted: &Header) -> bool {
     let words = |header: &Header| -> Vec<String> {
         let subject = Pdu::of(header).subject().unwrap_or_default();
@@ -60,7 +61,7 @@ fn same_subject(received: &Header, converted: &Header) -> bool {
     before.iter().any(|word| word.contains(char::REPLACEMENT_CHARACTER)) || before == words(converted)
 }
 
-/// Whether the leaves are the same; an error names the first that is not.
+/// Compares the leaves; the error names the first one that differs.
 fn same(received: &[Leaf], converted: &[Leaf]) -> Result<(), String> {
     let differs = received.iter().zip(converted).position(|(one, other)| one != other);
     match differs {
@@ -118,7 +119,7 @@ impl<'a> Whole<'a> {
                 }
             }
         }
-        // The line end of a body that ended the message is inside its base64 now.
+        // The line end at the end of the body, which also ended the message, is inside the base64 now.
         if !out.ends_with(b"\r\n") {
             out.extend_from_slice(b"\r\n");
         }
@@ -159,7 +160,7 @@ impl<'a> Whole<'a> {
         Ok(())
     }
 
-    /// What stands between the leaves: the headers of inner multiparts, delimiters, and text that no reader shows.
+    /// Writes the octets between leaves: headers of inner multiparts, delimiters, and text that no reader shows.
     fn write_between(&self, between: Range<usize>, out: &mut BytesMut) -> Result<(), String> {
         let mut done = between.start;
         for header in &self.index.inner_headers {
@@ -184,14 +185,14 @@ impl<'a> Whole<'a> {
         Ok(())
     }
 
-    /// The body of a part in ASCII; `None` when it is.
+    /// The body of a part in ASCII; `None` when it is ASCII already.
     fn new_body(&self, part: &Part) -> Result<Option<NewBody>, String> {
         let octets = self.slice(&range(&part.body));
         if octets.is_ascii() {
             return Ok(None);
         }
         let composite = part.media_type.starts_with("message/") || part.media_type.starts_with("multipart/");
-        // RFC 2045, 6.4: only 7bit, 8bit and binary are allowed for these.
+        // RFC 2045, 6.4 allows only 7bit, 8bit and binary for these.
         if composite && part.encoding == TransferEncoding::Identity {
             return Err(format!(
                 "part {} is {} with octets above 127, which must not be encoded",
@@ -205,7 +206,7 @@ impl<'a> Whole<'a> {
             ));
         };
         // Readers differ about the line end behind the last part of a multipart that was never closed. In
-        // quoted-printable it stays outside of the encoded text, and every reader sees what it saw before.
+        // quoted-printable that line end stays outside of the encoded text, and every reader sees what it saw before.
         let is_open = self.is_multipart && self.index.body.last() == Some(&Block::Part(part.id));
         let quoted = part.encoding == TransferEncoding::QuotedPrintable
             || (is_open && part.encoding == TransferEncoding::Identity);
@@ -226,14 +227,14 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// A body as it goes out, and what Content-Transfer-Encoding says of it.
+/// A body as it goes out, with its Content-Transfer-Encoding.
 struct NewBody {
     encoding: &'static str,
     octets: Bytes,
 }
 
-/// Text that no reader shows (RFC 2046, 5.1.1): lines with octets above 127 in quoted-printable, which keeps them
-/// legible, and makes no delimiter of any line.
+/// Converts text that no reader shows (RFC 2046, 5.1.1): lines with octets above 127 become quoted-printable, which
+/// stays legible and turns no line into a delimiter.
 fn unshown(text: &[u8]) -> Cow<'_, [u8]> {
     if text.is_ascii() {
         return text.into();
@@ -246,8 +247,8 @@ fn unshown(text: &[u8]) -> Cow<'_, [u8]> {
     lines.flat_map(line).collect::<Vec<u8>>().into()
 }
 
-/// The fields with Content-Transfer-Encoding set to `label`. A multipart that is 7bit need not say so. A length that is
-/// not true any more goes.
+/// The fields with Content-Transfer-Encoding set to `label`. A multipart in 7bit needs no label. A length that is wrong
+/// now is removed.
 fn labelled(fields: Vec<Field>, label: Option<&str>) -> Vec<Field> {
     let Some(label) = label else { return fields };
     let mut out: Vec<Field> = Vec::with_capacity(fields.len() + 1);
@@ -271,7 +272,7 @@ fn in_ascii(field: &Field) -> Result<Field, String> {
     fold::seven_bit(field).map_err(|illegal| illegal.0)
 }
 
-/// Every piece of an index is a range of the bytes that it was made of.
+/// The range of a piece; every piece of an index is a range of the bytes that it was made from.
 fn range(piece: &Piece) -> Range<usize> {
     match piece {
         Piece::Received(range) => range.start as usize..range.end as usize,

@@ -1,9 +1,10 @@
-//! Fields that may stand once, and decide something: two that say different things are no message that can be carried.
+//! Fields that may stand once and on which a decision depends. A message with two of them that differ cannot be
+//! carried.
 //!
-//! Readers differ in which of two fields they take. One that the relay reads as transaction `t1`, and its next hop as
-//! `t2`, is answered by the one and awaited by the other; one that is a report to the relay and a request to the next
-//! hop passes every rule that was made for reports. RFC 5322, 3.6 allows one of each. Copies that say the same are
-//! harmless, and pass.
+//! Readers differ in which of two fields they take. If the relay reads transaction `t1` and its next hop reads `t2`,
+//! the one answers what the other does not await; and a message that is a report to the relay and a request to the next
+//! hop escapes every rule for reports. RFC 5322, 3.6 allows one of each field. Copies with the same value are harmless,
+//! and pass.
 
 use super::{headers as h, unverified};
 use crate::message::{Field, Header};
@@ -11,14 +12,14 @@ use crate::message::{Field, Header};
 /// How two values of a field are compared.
 #[derive(Clone, Copy)]
 enum Same {
-    /// As IDs are: without the blanks and quotes around them. An empty one differs from any other: nobody can know
-    /// which of them a reader takes.
+    /// As IDs: without the blanks and quotes around them. An empty value differs from any other, because some readers
+    /// take it and some do not.
     Id,
-    /// As [`Same::Id`], and without regard to case.
+    /// Like [`Same::Id`], without regard to case.
     Type,
-    /// As words of a list: without blanks and quotes, and without regard to case. An empty field says nothing.
+    /// As words of a list: without blanks and quotes, and without regard to case. An empty field counts as missing.
     Word,
-    /// To the octet, but for the blanks around them.
+    /// Octet for octet, without the blanks around the value.
     Octets,
 }
 
@@ -52,8 +53,8 @@ const SINGLE: [(&str, Same); 27] = [
     ("Content-Type", Same::Octets),
 ];
 
-/// The first field that says two things, whatever they are. Fields under two names that peers give the same thing are
-/// not compared: the standard's name comes first, see [`headers`](super::headers).
+/// The first field that occurs with two values. Fields under two names for the same thing are not compared: the
+/// standard's name takes precedence, see [`headers`](super::headers).
 pub fn contradicted(header: &Header) -> Option<&'static str> {
     let differ = |spelled: &str, same: Same| {
         let fields = header.fields.iter().filter(|field| field.is(spelled));
@@ -65,7 +66,7 @@ pub fn contradicted(header: &Header) -> Option<&'static str> {
 }
 
 impl Same {
-    /// What the field says, as it is compared; `None` is nothing.
+    /// The value of a field in the form in which it is compared; `None` when it counts as missing.
     fn said(self, field: &Field) -> Option<Vec<u8>> {
         match self {
             Self::Id => Some(field.id().bare().as_text().as_bytes().to_owned()),

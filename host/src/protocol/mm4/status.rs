@@ -1,47 +1,47 @@
-//! Why a request failed, in the words of MM4: from a refusal or an SMTP reply to a status.
+//! Reasons of failure, mapped to MM4: from a refusal or an SMTP reply to a status.
 
 use super::unverified::STATUSES;
 use super::values::{MmStatus, RequestStatus};
 use crate::message::Refusal;
 
-/// Why a request was not carried out. What each says on MM4 is in one table, [`super::unverified`].
+/// Why a request was not carried out. The table in [`super::unverified`] gives the statuses of MM4 for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// It cannot be read, or lacks what it must have.
+    /// The message cannot be read, or lacks a mandatory field.
     BadMessage,
     /// A recipient's address leads nowhere.
     UnknownRecipient,
-    /// The peer or the sender may not.
+    /// The peer or the sender lacks the right.
     NotAllowed,
     /// A network, a queue or a disk failed, or the next hop was not reached.
     Network,
-    /// Size, type or matter of the content.
+    /// The size, the type or the matter of the content.
     Content,
     /// A message type or version that the next hop does not know.
     Unsupported,
-    /// A report about a message that nobody knows.
+    /// A report about an unknown message.
     UnknownMessage,
     Unspecified,
-    /// It waited until it was given up.
+    /// The message waited until the relay gave up.
     Expired,
-    /// The next hop took it, and did not respond.
+    /// The next hop took the request, and did not respond.
     NoResponse,
-    /// It was dropped on purpose, and its sender is to know.
+    /// The message was discarded, and its sender must be told.
     Discarded,
 }
 
 impl Cause {
-    /// What a response says.
+    /// The status for a response.
     pub fn request_status(self) -> RequestStatus {
         self.line().map_or(RequestStatus::Unspecified, |(_, status, _)| *status)
     }
 
-    /// What a delivery report says.
+    /// The status for a delivery report.
     pub fn mm_status(self) -> MmStatus {
         self.line().map_or(MmStatus::Indeterminate, |(_, _, status)| *status)
     }
 
-    /// Why this relay does not take a request.
+    /// The cause of the relay's own refusal.
     pub fn of_refusal(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::UnknownClient { .. }
@@ -64,7 +64,7 @@ impl Cause {
             | Refusal::MissingHeader { .. }
             | Refusal::BrokenMime { .. } => Self::BadMessage,
             Refusal::UnknownMessageType { .. } => Self::Unsupported,
-            // 552 is about the size or the matter of the content (RFC 5321, 4.2.3).
+            // 552 concerns the size or the matter of the content (RFC 5321, 4.2.3).
             Refusal::ByPlugin { code: 552, .. } => Self::Content,
             Refusal::ByPlugin { .. } => Self::NotAllowed,
             Refusal::PluginFailed { .. } => Self::Unspecified,
@@ -81,11 +81,11 @@ impl Cause {
         }
     }
 
-    /// Why a next hop does not take a request: by its reply's enhanced code (RFC 3463), `subject` and `detail`, else by
-    /// the code alone (RFC 5321, 4.2.3).
+    /// The cause of a next hop's refusal: by the enhanced code of its reply (RFC 3463), as `subject` and `detail`, else
+    /// by the code alone (RFC 5321, 4.2.3).
     pub fn of_reply(code: u16, enhanced: Option<(u16, u16)>) -> Self {
         match enhanced {
-            // 0 says nothing.
+            // A subject of 0 says nothing.
             None | Some((0, _)) => Self::of_code(code),
             Some((1, 7 | 8)) => Self::NotAllowed,
             Some((1, _) | (2, 0 | 1 | 4)) => Self::UnknownRecipient,
@@ -99,7 +99,7 @@ impl Cause {
         }
     }
 
-    /// Why a far end refused, by what its response says; `None` for Ok.
+    /// The cause that a far end's response gives; `None` for `Ok`.
     pub fn of_status(status: RequestStatus) -> Option<Self> {
         if status == RequestStatus::Ok {
             return None;

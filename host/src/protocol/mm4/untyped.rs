@@ -6,8 +6,8 @@ use crate::message::Message;
 /// The fields that may list recipients.
 const LISTS: [&str; 3] = ["To", "Cc", "Bcc"];
 
-/// Takes the type from each recipient of the envelope, and from the mailboxes that name it in the header. Other octets
-/// stay; so do the mailboxes of those who are not recipients of this message.
+/// Removes the type from each recipient of the envelope, and from the mailboxes of the header that match it. Other
+/// octets stay, and so do the mailboxes of people who are not recipients of this message.
 pub fn without_types(message: &mut Message) {
     let fields = &mut message.header.fields;
     for recipient in &mut message.envelope.recipients {

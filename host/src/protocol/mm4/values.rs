@@ -1,8 +1,8 @@
-//! The value lists of MM4 headers (TS 23.140, 8.4.4), read as tolerantly as real peers need it.
+//! The value lists of MM4 headers (TS 23.140, 8.4.4), read as tolerantly as real peers require.
 //!
-//! Values are compared without case, blanks, quotes, hyphens and underscores, against the standard's spelling and those
-//! met in the field. What is read serves decisions and charging; what leaves the relay is the value as it was received.
-//! Numbers for charging are those of TS 32.298.
+//! Values are compared without regard to case, blanks, quotes, hyphens and underscores, with the standard's spelling
+//! and with others met in the field. The relay uses the parsed value for decisions and charging, and sends on the value
+//! as received. Numbers for charging are those of TS 32.298.
 
 use super::headers as h;
 use super::unverified::{
@@ -10,14 +10,14 @@ use super::unverified::{
 };
 use crate::message::{Answer, Choice, ContentClass};
 
-/// `X-Mms-Request-Status-Code`: what a response says of the request.
+/// `X-Mms-Request-Status-Code`: the outcome of a request, in its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RequestStatus {
     Ok,
     Unspecified,
     ServiceDenied,
     MessageFormatCorrupt,
-    /// Any address that could not be resolved: the name says sending, and is used of recipients too.
+    /// Any address that could not be resolved. The name says sending address, but it is used for recipients too.
     SendingAddressUnresolved,
     MessageNotFound,
     NetworkProblem,
@@ -25,7 +25,7 @@ pub enum RequestStatus {
     UnsupportedMessage,
 }
 
-/// `X-Mms-MM-Status-Code`: what a delivery report says of a message.
+/// `X-Mms-MM-Status-Code`: the fate of a message, in its delivery report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MmStatus {
     Retrieved,
@@ -85,10 +85,10 @@ pub struct Version {
     pub service: u32,
 }
 
-/// Spellings of each value; the first one of a value is the standard's, and what the relay writes.
+/// The spellings of each value. The first is the standard's, and the one that the relay writes.
 const REQUEST_STATUSES: [(RequestStatus, &str); 11] = [
     (RequestStatus::Ok, Answer::OK),
-    // A test client's.
+    // Used by a test client.
     (RequestStatus::Ok, Answer::OK_AS_A_NUMBER),
     (RequestStatus::Unspecified, "Error-unspecified"),
     (RequestStatus::ServiceDenied, "Error-service-denied"),
@@ -117,7 +117,7 @@ const MM_STATUSES: [(MmStatus, &str); 10] = [
     (MmStatus::Unreachable, "Unreachable"),
 ];
 
-/// Vendors' names for what [`STATUS_EXTENSIONS`] has.
+/// Vendors' names for the values of [`STATUS_EXTENSIONS`].
 const MORE_EXTENSIONS: [(StatusExtension, &str); 2] = [
     (StatusExtension::RejectionByRecipient, "Rejected-by-recipient"),
     (StatusExtension::RejectionByOtherRs, "Rejected-by-other-MMSC"),
@@ -144,8 +144,9 @@ const PRIORITIES: [(Priority, &str); 3] = [
 const VISIBILITIES: [(Visibility, &str); 2] = [(Visibility::Show, "Show"), (Visibility::Hide, "Hide")];
 
 impl RequestStatus {
-    /// Reads a status code. Every other error, among them OMA's names of MM1 (`Error-permanent-...`), counts as the
-    /// code that its name ends in, else as [`RequestStatus::Unspecified`]. `None` for what is neither Ok nor an error.
+    /// Reads a status code. Every other error, among them OMA's names on MM1 (`Error-permanent-...`), counts as the
+    /// code that its name ends with, else as [`RequestStatus::Unspecified`]. `None` for a value that is neither `Ok`
+    /// nor an error.
     pub fn read(value: &str) -> Option<Self> {
         let bare = bare(value);
         let Some(rest) = bare.strip_prefix("error").or_else(|| bare.strip_prefix("err")) else {
@@ -175,8 +176,8 @@ impl RequestStatus {
         }
     }
 
-    /// Where several next hops answered one request, the answer of all is the worst: the one that most surely comes
-    /// again when the request is repeated. `None` of none.
+    /// The status for a request that several next hops answered: the worst, which is the one most likely to recur when
+    /// the request is repeated. `None` when there are no statuses.
     pub fn worst(statuses: impl IntoIterator<Item = Self>) -> Option<Self> {
         const FROM_GOOD_TO_BAD: [RequestStatus; 9] = [
             RequestStatus::Ok,
@@ -217,8 +218,8 @@ impl MmStatus {
         }
     }
 
-    /// The value that is told to a peer of this version: the same, or the nearest that its release knows. A peer that
-    /// does not say its version has [`OWN_VERSION`], which the relay then writes.
+    /// The status to tell a peer of this version: the same, or the nearest one that its release knows. A peer that does
+    /// not state its version counts as [`OWN_VERSION`], which the relay then writes.
     pub fn known_to(self, version: Option<&str>) -> Self {
         let newer = |(status, since, _): &&(Self, u32, Self)| *status == self && major(version) < *since;
         STATUS_SINCE.iter().find(newer).map_or(self, |(_, _, older)| *older)
@@ -242,13 +243,13 @@ impl StatusExtension {
 }
 
 impl StatusExtension {
-    /// As [`MmStatus::known_to`]; `None` where the release does not know the field.
+    /// Like [`MmStatus::known_to`]; `None` where the release does not know the field.
     pub fn known_to(self, version: Option<&str>) -> Option<Self> {
         (major(version) >= STATUS_EXTENSION_SINCE).then_some(self)
     }
 }
 
-/// What cannot be read is no newer release than the relay's own.
+/// The major version. An unreadable version counts as the relay's own.
 fn major(version: Option<&str>) -> u32 {
     let said = version.and_then(Version::read);
     said.or_else(|| Version::read(OWN_VERSION))
@@ -323,7 +324,7 @@ impl ContentClass {
 }
 
 impl Version {
-    /// Up to three numbers with points between them. A fourth and what follows is not looked at.
+    /// Reads up to three numbers with dots between them. A fourth one, and anything behind it, is ignored.
     pub fn read(value: &str) -> Option<Self> {
         let bare = bare(value);
         let mut numbers = bare.split('.').map(|number| number.parse().ok());
@@ -335,10 +336,10 @@ impl Version {
     }
 }
 
-/// Longest value that can be one of a list, in octets: what is longer is not looked at.
+/// The longest value that is compared with a list, in octets.
 const MAX_VALUE_OCTETS: usize = 80;
 
-/// A value as it is compared.
+/// The value in the form in which it is compared.
 fn bare(value: &str) -> String {
     if value.len() > MAX_VALUE_OCTETS {
         return String::new();
@@ -358,8 +359,7 @@ fn found<T: Copy>(table: &[(T, &str)], bare_value: &str) -> Option<T> {
         .map(|(value, _)| *value)
 }
 
-/// The standard's spelling of a value of the list that belongs to the field; `None` where no list does, or none of its
-/// values is meant.
+/// The standard's spelling of a value of this field; `None` when the field has no list, or the list lacks the value.
 pub(super) fn in_standard_spelling(field: &str, value: &str) -> Option<&'static str> {
     fn of<T: Copy + PartialEq>(table: &[(T, &'static str)], value: &str) -> Option<&'static str> {
         found(table, &bare(value)).map(|known| name(table, known))

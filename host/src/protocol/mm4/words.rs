@@ -11,11 +11,11 @@ pub(super) const LONGEST_LINE: usize = 76;
 
 /// Octets of text in one encoded word: with base64 and the longer charset, 72 characters of the 75 that are legal.
 const OCTETS_A_WORD: usize = 39;
-/// Octets in a word that begins late in its line, and might have to stay there.
+/// Octets in an encoded word that begins late in its line and may have to stay there.
 const OCTETS_A_SHORT_WORD: usize = 12;
-/// What an encoded word has around its text.
+/// The octets around the text of an encoded word.
 const WORD_FRAME: usize = "=?unknown-8bit?B??=".len();
-/// Behind this column a word that cannot be folded before it would be too long.
+/// The last column where an encoded word may begin that cannot be folded before.
 const LAST_START: usize = LONGEST_LINE - WORD_FRAME - OCTETS_A_SHORT_WORD / 3 * 4;
 
 pub(super) fn has_encoded_word(line: &[u8]) -> bool {
@@ -23,10 +23,10 @@ pub(super) fn has_encoded_word(line: &[u8]) -> bool {
     find(b"=?").is_some_and(|start| memchr::memmem::rfind(line, b"?=").is_some_and(|end| end > start))
 }
 
-/// Writes a text, words beyond ASCII encoded, the others as they are.
+/// Writes a text: words beyond ASCII encoded, the others as they are.
 ///
-/// Readers drop the blanks between two encoded words (6.2). So neighbours that need encoding are encoded with the blanks
-/// between them, and a blank beside a word that came encoded goes into the new one.
+/// Readers drop the blanks between two encoded words (6.2). So adjacent words that need encoding are encoded together
+/// with the blanks between them, and a blank beside a word that was encoded already becomes part of the new one.
 pub(super) fn text(value: &[u8], out: &mut Vec<u8>) {
     let mut rest = value;
     let mut follows_encoded = false;
@@ -57,8 +57,8 @@ pub(super) fn text(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a list of addresses: display names and comments with encoded words, a quoted display name without its quotes
-/// (5 (3)). Refused: octets above 127 in an address itself, where no encoding is legal.
+/// Writes a list of addresses: display names and comments with encoded words, and a quoted display name without its
+/// quotes (5 (3)). Refuses octets above 127 in an address itself, where no encoding is legal.
 pub(super) fn addresses(value: &[u8], out: &mut Vec<u8>) -> Result<(), Illegal> {
     let illegal = || Illegal("an address with octets above 127 cannot be encoded".into());
     let mut rest = value;
@@ -97,7 +97,8 @@ pub(super) fn addresses(value: &[u8], out: &mut Vec<u8>) -> Result<(), Illegal> 
     Ok(())
 }
 
-/// A quoted string, a comment, an address in angle brackets, a separator, or what stands between them.
+/// The length of the next token: a quoted string, a comment, an address in angle brackets, a separator, or the text
+/// between them.
 fn token_length(text: &[u8]) -> usize {
     let closing = |close: u8| {
         let (mut depth, mut escaped) = (0u32, false);
@@ -123,7 +124,7 @@ fn token_length(text: &[u8]) -> usize {
     }
 }
 
-/// A comment: its words, between parentheses and blanks.
+/// Writes a comment: its words, within the parentheses.
 fn comment(token: &[u8], out: &mut Vec<u8>) {
     for piece in token.split_inclusive(|octet| matches!(octet, b'(' | b')')) {
         let (words, parenthesis) = match piece.split_last() {
@@ -135,7 +136,7 @@ fn comment(token: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// An encoded word stands apart from what is before it (5).
+/// Separates an encoded word from the text before it, as (5) requires.
 fn set_apart(out: &mut Vec<u8>) {
     if out
         .last()
@@ -153,7 +154,7 @@ fn is_encoded(word: &[u8]) -> bool {
     word.len() > 6 && word.starts_with(b"=?") && word.ends_with(b"?=")
 }
 
-/// Behind the last word of those that need encoding, of which the first ends at `end`.
+/// The end of the run of words that need encoding. The first of them ends at `end`.
 fn end_of_run(text: &[u8], mut end: usize) -> usize {
     loop {
         let blanks = text[end..]
@@ -172,8 +173,8 @@ fn line_start(out: &[u8]) -> usize {
     memchr::memrchr(b'\n', out).map_or(0, |end| end + 1)
 }
 
-/// Writes a run as encoded words, which hold its blanks too, but not its folds. `folds`: there is a blank before, so that
-/// the first word can have a line of its own.
+/// Writes a run as encoded words, with its blanks and without its folds. `folds` says that a blank precedes it, so that
+/// the first word can begin on a line of its own.
 fn encoded_words(run: &[u8], folds: bool, out: &mut Vec<u8>) {
     let unfolded: Vec<u8> = run
         .iter()

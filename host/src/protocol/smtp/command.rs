@@ -1,14 +1,15 @@
-//! Commands (RFC 5321, 4.1) with those of CHUNKING (RFC 3030) and the parameters of SIZE (RFC 1870) and
-//! 8BITMIME (RFC 6152).
+//! Commands (RFC 5321, 4.1), with those of CHUNKING (RFC 3030) and the parameters of SIZE (RFC 1870) and 8BITMIME (RFC
+//! 6152).
 //!
-//! Strict about what could be read in two ways, tolerant where real peers are sloppy and the meaning is clear: blanks
-//! behind `FROM:` and `TO:` and at the end of a line, verbs in any case, source routes (dropped, RFC 5321, appendix C).
+//! The parser is strict where a line could be read in two ways, and tolerant where real peers are careless and the
+//! meaning is clear: blanks behind `FROM:` and `TO:` and at the end of a line, verbs in any case, source routes
+//! (dropped, RFC 5321, appendix C).
 
 mod parameters;
 
 use crate::message::without_source_route;
 
-/// A command, taken apart. Texts borrow from the line.
+/// A parsed command. Texts borrow from the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
     Ehlo(&'a str),
@@ -16,7 +17,7 @@ pub enum Command<'a> {
     Mail {
         /// `None` is the null sender `<>`.
         from: Option<&'a str>,
-        /// What the client says of the message's size, in octets; more than fits counts as `u64::MAX`.
+        /// The declared size of the message in octets; a number that does not fit counts as `u64::MAX`.
         size: Option<u64>,
         body: Option<Body>,
     },
@@ -24,7 +25,7 @@ pub enum Command<'a> {
         to: &'a str,
     },
     Data,
-    /// The next `octets` octets are a piece of the message, behind the CRLF of the command (RFC 3030, 2).
+    /// The next `octets` octets behind the CRLF are a chunk of the message (RFC 3030, 2).
     Bdat {
         octets: u64,
         last: bool,
@@ -36,7 +37,7 @@ pub enum Command<'a> {
     Help,
     /// RFC 3207.
     StartTls,
-    /// RFC 4954; with the response that came with it, if one did.
+    /// AUTH (RFC 4954), with the initial response if there is one.
     Auth {
         mechanism: &'a str,
         initial: Option<&'a str>,
@@ -44,8 +45,8 @@ pub enum Command<'a> {
 }
 
 impl Command<'_> {
-    /// Whether it may be said for ever without a message coming nearer. MAIL is among them: it may be followed by RSET. So
-    /// is a small chunk: a message of five million octets must not come as five million commands.
+    /// Whether a client could repeat the command for ever without sending a message. MAIL is among them, because RSET
+    /// may follow it. So is a small chunk: a message of five million octets must not come as five million commands.
     pub fn brings_no_message(&self) -> bool {
         const SMALL_CHUNK: u64 = 512;
         match self {
@@ -64,22 +65,23 @@ pub enum Body {
     EightBitMime,
 }
 
-/// Why a line is not a command that we know.
+/// Why a line is not a known command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     #[error("unknown command")]
     Unknown,
     #[error("{0} is not offered here")]
     NotOffered(&'static str),
-    /// What follows cannot be told from commands: it is another protocol.
+    /// The client speaks another protocol, so what follows cannot be distinguished from commands.
     #[error("{0} is not spoken here, and what follows it cannot be understood")]
     Hopeless(&'static str),
-    /// Nobody knows how much of what follows is a piece of a message.
+    /// The size of the chunk is unreadable, so nobody knows how much of what follows belongs to it.
     #[error("write it as: BDAT octets, or BDAT octets LAST; what follows cannot be told from commands")]
     UncountedChunk,
     #[error("a command line may hold only ASCII characters")]
     NotAscii,
-    /// SMTPUTF8 (RFC 6531) is not offered: MM4 addresses are numbers, and most next hops could not be given another one.
+    /// SMTPUTF8 (RFC 6531) is not offered: MM4 addresses are numbers, and most next hops could not accept another
+    /// address.
     #[error("SMTPUTF8 is not offered here: an address may hold only ASCII characters")]
     NotAsciiAddress,
     #[error("write it as: {0}")]
@@ -94,7 +96,7 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// Whether what follows can no longer be told from commands.
+    /// Whether what follows can no longer be distinguished from commands.
     pub fn is_hopeless(&self) -> bool {
         matches!(self, Self::Hopeless(_) | Self::UncountedChunk)
     }
@@ -108,7 +110,7 @@ const HELLO_SYNTAX: &str = "EHLO host-name";
 const MAX_HOST_OCTETS: usize = 255;
 
 impl<'a> Command<'a> {
-    /// Takes a line without its CRLF.
+    /// Parses a line without its CRLF.
     pub fn parse(line: &'a [u8]) -> Result<Self, CommandError> {
         let text = std::str::from_utf8(line).ok().filter(|text| text.is_ascii());
         let text = text.ok_or_else(|| not_ascii(line))?.trim_end_matches([' ', '\t']);
@@ -148,7 +150,7 @@ fn not_a_command(verb: &str) -> CommandError {
     if let Some(name) = among(&["EXPN", "ETRN", "TURN"]) {
         return CommandError::NotOffered(name);
     }
-    // A web page can make a browser speak to us: the body of its request must not be read as commands.
+    // A web page can make a browser connect to us; the body of its request must not be read as commands.
     match among(&["GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"]) {
         Some(name) => CommandError::Hopeless(name),
         None => CommandError::Unknown,
@@ -184,8 +186,8 @@ fn alone<'a>(command: Command<'a>, rest: &str, syntax: &'static str) -> Result<C
     }
 }
 
-/// A domain or an address literal. It goes into our `Received` line, so nothing that has a meaning there is legal;
-/// underscores are, because hosts have them.
+/// Reads a domain or an address literal. It becomes part of our `Received` field, so octets with a meaning there are
+/// illegal; underscores are legal, because hosts have them.
 fn host_name(text: &str) -> Result<&str, CommandError> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     if text.is_empty() || text.len() > MAX_HOST_OCTETS || !text.bytes().all(legal) {
@@ -194,7 +196,7 @@ fn host_name(text: &str) -> Result<&str, CommandError> {
     Ok(text)
 }
 
-/// `KEYWORD: <path> parameters`: what stands between the brackets, without a source route, and the parameters.
+/// Reads `KEYWORD: <path> parameters`: the text between the brackets, without a source route, and the parameters.
 fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let (word, rest) = rest.split_at_checked(keyword.len())?;
     if !word.eq_ignore_ascii_case(keyword) {
@@ -209,7 +211,7 @@ fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     Some((without_source_route(path)?, parameters))
 }
 
-/// The first `>` that does not stand in a quoted string.
+/// The first `>` outside of a quoted string.
 fn closing_bracket(text: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     text.bytes().position(|b| {

@@ -1,20 +1,21 @@
-//! The message behind DATA or in chunks: its end, its dots, and what must not stand in it (RFC 5321, 4.5.2 and 4.1.1.4).
+//! The message behind DATA or in chunks: its end, its dots, and the octets that it must not contain (RFC 5321, 4.5.2
+//! and 4.1.1.4).
 //!
 //! Only CRLF "." CRLF ends a message, where the CRLF of the DATA command counts as the first. Servers that accept
-//! anything else let one message be smuggled in another (CVE-2023-51764 to -51766). A message that holds a bare CR, a
-//! bare LF or a NUL is drained up to its real end, so that the position in the stream stays exact, and then refused.
+//! anything else allow one message to be smuggled inside another (CVE-2023-51764 to -51766). A message with a bare CR,
+//! a bare LF or a NUL is read to its real end, so that the position in the stream stays exact, and is then refused.
 //!
-//! In chunks (RFC 3030) a message ends where its last chunk does, and no dot means anything. What must not stand in it is
-//! the same: the next hop may get it behind DATA. A CR at the end of one chunk and an LF at the beginning of the next are one
-//! line end, so the same machine reads both.
-
+//! In chunks (RFC 3030) a message ends with its last chunk, and dots mean nothing. The same octets are forbidden,
+//! because the next hop may get the message behind DATA. A CR at the end of one chunk and an LF at the beginning of the
+//! next are one line end, so the same machine reads both forms.
 //!
-//! Some old systems end lines as their disk does. For a peer that is known to, a bare CR or LF is taken for a line end and leaves as
-//! CRLF ([`DataReader::mending`]). The end of the message is the same as ever: a dot behind a bare line end never ends anything.
+//! Some old systems end lines as their disk does. For a peer configured so, a bare CR or LF is taken for a line end and
+//! leaves as CRLF ([`DataReader::mending`]). The end of the message is recognised as strictly as ever: a dot behind a
+//! bare line end never ends anything.
 
 use memchr::memchr3;
 
-/// How much of a message is taken. All in octets, counted after dot-unstuffing.
+/// Limits on a message, all in octets after dot-unstuffing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataLimits {
     pub message: u64,
@@ -24,34 +25,34 @@ pub struct DataLimits {
     pub line: u64,
 }
 
-/// Reads a message incrementally; the splits between calls make no difference.
+/// Reads a message incrementally. How the octets are split between calls makes no difference.
 #[derive(Debug)]
 pub struct DataReader {
     limits: DataLimits,
     framing: Framing,
     /// Bare CRs and LFs become line ends.
     mends: bool,
-    /// The line that the reader is in began behind one of those.
+    /// The present line began behind a mended line end.
     behind_bare: bool,
     place: Place,
     error: Option<DataError>,
-    /// Payload so far, up to and including what exceeded a limit.
+    /// Octets of payload so far, including those that exceeded a limit.
     size: u64,
-    /// Octets of the line that the reader is in, without its CRLF.
+    /// Octets of the present line, without its CRLF.
     line: u64,
     in_header: bool,
 }
 
-/// What ends a message.
+/// The end of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
-    /// A line with a dot alone.
+    /// A line with only a dot.
     Dot,
-    /// Its last chunk, which the caller counts.
+    /// The end of its last chunk, which the caller counts.
     Chunks,
 }
 
-/// How far a call came.
+/// The result of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Octets of the input that belong to the message, its end included. The rest are commands.
@@ -59,7 +60,7 @@ pub struct Progress {
     pub ended: bool,
 }
 
-/// Why the message cannot be taken: the first reason that was met.
+/// Why the message cannot be accepted: the first reason that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DataError {
     #[error("a CR that no LF follows")]
@@ -76,19 +77,19 @@ pub enum DataError {
     LineTooLong { limit: u64 },
 }
 
-/// Where in a line the reader is.
+/// The position of the reader in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// Behind a CRLF.
     LineStart,
-    /// Behind the dot that begins a line, which is not payload.
+    /// Behind a dot that begins a line, which is not payload.
     Dot,
-    /// Behind dot and CR at the beginning of a line.
+    /// Behind a dot and a CR at the beginning of a line.
     DotCr,
     Inside,
     /// Behind a CR.
     Cr,
-    /// Behind an LF that stands behind no CR, and is to become a line end.
+    /// Behind an LF without a CR, which is to become a line end.
     Lf,
     Ended,
 }
@@ -99,8 +100,8 @@ impl DataReader {
         Self::framed_by(Framing::Dot, limits)
     }
 
-    /// Begins with the first octet of the first chunk. [`read`](Self::read) takes all of each chunk then, and never says that
-    /// the message has ended: that is [`finish`](Self::finish).
+    /// Begins with the first octet of the first chunk. [`read`](Self::read) then consumes all of each chunk, and never
+    /// reports the end of the message, which is [`finish`](Self::finish).
     pub fn of_chunks(limits: DataLimits) -> Self {
         Self::framed_by(Framing::Chunks, limits)
     }
@@ -125,10 +126,10 @@ impl DataReader {
         Self { mends, ..self }
     }
 
-    /// Takes what belongs to the message from the front of `input`, and hands its payload to `sink` in as few runs as
-    /// dot-unstuffing allows. Nothing is handed out any more once there is an error.
+    /// Consumes the octets of the message at the front of `input`, and hands the payload to `sink` in as few runs as
+    /// dot-unstuffing allows. After an error nothing more is handed out.
     pub fn read(&mut self, input: &[u8], mut sink: impl FnMut(&[u8])) -> Progress {
-        // Octets of `input` from `run` to `at` are payload that has not been handed out.
+        // The octets of `input` from `run` to `at` are payload that has not been handed out.
         let (mut at, mut run) = (0, 0);
         while let Some(&octet) = input.get(at) {
             match (self.place, octet) {
@@ -187,8 +188,8 @@ impl DataReader {
         }
     }
 
-    /// Behind the last chunk. A last line without its CRLF gets one: whoever sends the message on behind DATA has to end the
-    /// line too.
+    /// Ends the message after the last chunk. A last line without CRLF gets one, because a relay that sends the message
+    /// behind DATA must end the line too.
     pub fn finish(&mut self, sink: impl FnMut(&[u8])) {
         match self.place {
             Place::Cr if !self.mends => self.fail(DataError::BareCr),
@@ -202,7 +203,7 @@ impl DataReader {
         }
     }
 
-    /// Whether the message cannot be taken any more, and why.
+    /// Why the message cannot be accepted, if so.
     pub fn error(&self) -> Option<DataError> {
         self.error
     }
@@ -212,14 +213,14 @@ impl DataReader {
         self.size
     }
 
-    /// Ends a line that a bare CR or LF has ended, with what it lacks.
+    /// Completes a line that ended with a bare CR or LF.
     fn mend(&mut self, missing: &[u8], sink: &mut impl FnMut(&[u8])) {
         self.pay(missing, sink);
         self.end_line(0);
         (self.place, self.behind_bare) = (Place::LineStart, true);
     }
 
-    /// Skips to the next octet that matters, or to the end, and returns where that is.
+    /// Skips to the next octet that needs a decision, or to the end, and returns its position.
     #[inline]
     fn inside(&mut self, input: &[u8], from: usize) -> usize {
         self.place = Place::Inside;
@@ -247,7 +248,7 @@ impl DataReader {
         }
     }
 
-    /// `unpaid` octets of payload, up to the end of this line, have not been counted yet.
+    /// Ends the present line, of whose payload `unpaid` octets have not been counted yet.
     #[inline]
     fn end_line(&mut self, unpaid: usize) {
         if self.in_header && self.line == 0 {

@@ -1,20 +1,21 @@
 //! The client's half of a session: which reply answers which question.
 //!
-//! SMTP numbers neither commands nor replies: the third reply answers the third command, and nothing but counting says so.
-//! A server that says one reply too many is believed about a command that it has not seen, and what looks like the answer
-//! to the end of a message may have been said before the message was there. So the counting is done here, for every
-//! command, and nowhere else:
+//! SMTP numbers neither commands nor replies: the third reply answers the third command only because it is the third.
+//! If a server sends one reply too many, a naive client applies it to a command that the server has not seen, and may
+//! take for the answer to the end of a message what was sent before the message was complete. So replies are counted
+//! here, for every command, and nowhere else:
 //!
-//! - **A reply answers a question that had been asked in full when the first octet of the reply arrived.** Whoever writes
-//!   tells [`Dialogue::ask`] as soon as the last octet of a command is written, and hands everything that has arrived to
-//!   [`Dialogue::hear`] before that. What is heard while no question is open is out of step, and stays an error for the
-//!   rest of the session: [`Unusable::Unasked`].
-//! - **A reply must be of a kind that its question has.** DATA succeeds by 354 only, STARTTLS by 220, everything else by 2xx
-//!   (RFC 5321, 4.3.2): [`Unusable::Misfit`].
+//! - **A reply answers a question only if that question had been asked in full when the first octet of the reply
+//!   arrived.** The writer calls [`Dialogue::ask`] as soon as the last octet of a command is written, and hands
+//!   everything that has arrived to [`Dialogue::hear`] before that. Octets that arrive while no question is open are
+//!   out of step, and remain an error for the rest of the session: [`Unusable::Unasked`].
+//! - **A reply must be of a kind that fits its question.** DATA succeeds by 354 only, STARTTLS by 220, everything else
+//!   by 2xx (RFC 5321, 4.3.2): [`Unusable::Misfit`].
 //!
-//! With PIPELINING (RFC 2920) several questions are open at once, and the first rule still holds for each. A reply too many
-//! that comes only after the whole group was written shifts the answers behind it by one place; then the answer to the last
-//! RCPT stands in the place of that to DATA, and is no 354. So a shifted group never leads to a message being sent.
+//! With PIPELINING (RFC 2920) several questions are open at once, and the first rule still holds for each. A reply too
+//! many that arrives only after the whole group was written shifts the replies behind it by one place. Then the reply
+//! to the last RCPT stands in the place of the reply to DATA, and is no 354. So a shifted group never leads to a
+//! message being sent.
 
 use std::collections::VecDeque;
 
@@ -22,20 +23,20 @@ use bytes::BytesMut;
 
 use super::{Reply, ReplyError, ReplyReader};
 
-/// What a client asks a server.
+/// A question of a client to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// By connecting.
+    /// Asked by connecting.
     Greeting,
     Ehlo,
     Helo,
     StartTls,
-    /// AUTH, and each response behind it.
+    /// AUTH, and each further response of it.
     Auth,
     Mail,
     Rcpt,
     Data,
-    /// By the final dot, which the whole message stands before.
+    /// Asked by the final dot, after the whole message.
     EndOfData,
     Rset,
     Quit,
@@ -45,15 +46,15 @@ pub enum Question {
 #[derive(Debug)]
 pub struct Dialogue {
     reader: ReplyReader,
-    /// Asked in full, and not answered; the first one was asked first.
+    /// Questions that were asked in full and are not answered, the earliest first.
     open: VecDeque<Question>,
-    /// Heard, and not handed out yet.
+    /// Replies that were heard and not handed out yet.
     answers: VecDeque<(Question, Reply)>,
-    /// Nothing more is handed out, with one exception: see [`Dialogue::answer`].
+    /// Why nothing more is handed out, with one exception: see [`Dialogue::answer`].
     fault: Option<Unusable>,
 }
 
-/// Why nothing that a server says can be believed any more.
+/// Why no further reply of a server can be trusted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     #[error("out of step: the server said \"{said}\" before it was asked")]
@@ -64,11 +65,11 @@ pub enum Unusable {
     Garbage { question: Question, error: ReplyError },
 }
 
-/// Octets of an unasked reply that are shown.
+/// How many octets of an unasked reply are shown.
 const SHOWN: usize = 100;
 
 impl Question {
-    /// What it waits for, in words: `answer to MAIL`.
+    /// What the client waits for, in words: `answer to MAIL`.
     pub fn answer(self) -> &'static str {
         match self {
             Self::Greeting => "greeting",
@@ -85,14 +86,14 @@ impl Question {
         }
     }
 
-    /// Whether a reply with this code can be an answer to it.
+    /// Whether a reply with this code can answer the question.
     pub fn fits(self, code: u16) -> bool {
         let refuses = (400..600).contains(&code);
         refuses
             || match self {
                 Self::Data => code == 354,
                 Self::StartTls => code == 220,
-                // 334 asks for more.
+                // 334 asks for a further response.
                 Self::Auth => matches!(code, 235 | 334),
                 _ => (200..300).contains(&code),
             }
@@ -100,7 +101,7 @@ impl Question {
 }
 
 impl Default for Dialogue {
-    /// Of a connection that was just opened: the greeting is due.
+    /// The state after connecting: the greeting is due.
     fn default() -> Self {
         Self {
             open: VecDeque::from([Question::Greeting]),
@@ -110,7 +111,7 @@ impl Default for Dialogue {
 }
 
 impl Dialogue {
-    /// Of a connection that was just encrypted. There is no second greeting (RFC 3207, 4.2).
+    /// The state after a TLS handshake. There is no second greeting (RFC 3207, 4.2).
     pub fn after_handshake() -> Self {
         Self {
             reader: ReplyReader::default(),
@@ -120,18 +121,18 @@ impl Dialogue {
         }
     }
 
-    /// A question has been asked in full.
+    /// Records that a question has been asked in full.
     pub fn ask(&mut self, question: Question) {
         self.open.push_back(question);
     }
 
-    /// Takes octets that have arrived, to the last one.
+    /// Consumes octets that have arrived, all of them.
     pub fn hear(&mut self, octets: &mut BytesMut) {
         while self.fault.is_none()
             && let Some(question) = self.waits_for()
         {
-            // What comes before the receipt of a message must not hide it: the message would be sent again. Anywhere else
-            // somebody talks who is no SMTP server.
+            // Junk before the receipt for a message must not hide it, or the message would be sent again. Anywhere else
+            // junk means that the server does not speak SMTP.
             self.reader.pass_junk(question == Question::EndOfData);
             match self.reader.read(octets) {
                 Ok(Some(reply)) => self.take(reply),
@@ -154,7 +155,7 @@ impl Dialogue {
         }
     }
 
-    /// Nothing more will arrive: a reply whose code has come is taken as it is.
+    /// Records that nothing more will arrive. A reply whose code has arrived is complete then.
     pub fn end(&mut self) {
         if self.fault.is_none()
             && !self.open.is_empty()
@@ -164,11 +165,12 @@ impl Dialogue {
         }
     }
 
-    /// The answer to the earliest question that has not been handed out; `None` when it has not come.
+    /// The reply to the earliest question that has not been handed out; `None` when it has not arrived.
     ///
-    /// Out of step, nothing is answered, because nobody knows by how many places. Two answers stand all the same: one that
-    /// a server sends 421 behind, as it may at any time (RFC 5321, 3.8), or the rest of a text without end; and the answer to the end of data, when what came
-    /// behind it says the same, because the message was there, and one of the two answers it.
+    /// A session that is out of step gives no replies, because nobody knows by how many places it is shifted. Two kinds
+    /// are valid all the same. One is a reply followed by 421, which a server may send at any time (RFC 5321, 3.8), or
+    /// by the rest of an endless text. The other is the reply to the end of data, when what followed it says the same:
+    /// the message was complete, and one of the two replies answers it.
     pub fn answer(&mut self) -> Result<Option<Reply>, Unusable> {
         if let Some(fault) = &self.fault {
             match self.answers.front() {
@@ -180,27 +182,27 @@ impl Dialogue {
         Ok(self.answers.pop_front().map(|(_, reply)| reply))
     }
 
-    /// Whether the session can go on.
+    /// Fails when the session cannot go on.
     pub fn in_step(&self) -> Result<(), Unusable> {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
-    /// Whether no question is open, every answer was handed out, and nothing else has come.
+    /// Whether no question is open, every reply was handed out, and nothing else has arrived.
     pub fn is_quiet(&self) -> bool {
         self.fault.is_none() && self.open.is_empty() && self.answers.is_empty() && self.reader.is_between()
     }
 
-    /// The earliest question whose answer has not come.
+    /// The earliest question whose reply has not arrived.
     pub fn waits_for(&self) -> Option<Question> {
         self.open.front().copied()
     }
 
-    /// A line that came instead of the answer that is due, if one did.
+    /// A line that arrived in place of the expected reply, if one did.
     pub fn junk(&self) -> Option<&str> {
         self.reader.junk()
     }
 
-    /// What came instead of an answer is all that came.
+    /// The error for a server that sent junk in place of a reply, and nothing else.
     pub fn only_junk(&self) -> Option<Unusable> {
         let (question, line) = (self.waits_for()?, self.junk()?.to_owned());
         let error = ReplyError::NotAReply { line };
@@ -223,12 +225,12 @@ impl Dialogue {
 }
 
 impl Unusable {
-    /// Whether the server has said unasked that it closes the connection.
+    /// Whether the server announced, unasked, that it closes the connection.
     pub fn is_farewell(&self) -> bool {
         matches!(self, Self::Unasked { said } if said.starts_with("421"))
     }
 
-    /// Whether it is the rest of a reply whose code has come, and which is not listened to any longer.
+    /// Whether the octets are the rest of a reply whose code has arrived, and which is read no further.
     fn is_endless(&self) -> bool {
         matches!(
             self,
@@ -239,7 +241,7 @@ impl Unusable {
         )
     }
 
-    /// Whether what came behind a reply leaves no doubt about it: it is of the same class.
+    /// Whether what followed a reply confirms it: it is of the same class.
     fn agrees_with(&self, reply: &Reply) -> bool {
         let class = |said: &str| said.as_bytes().first().map(|digit| u16::from(digit.wrapping_sub(b'0')));
         matches!(self, Self::Unasked { said } if class(said) == Some(reply.code / 100))

@@ -126,7 +126,7 @@ fn a_reply_that_ends_with_the_connection_answers() {
     assert_eq!(code(&mut dialogue), Ok(Some(250)));
 }
 
-/// What happens to a session, in order.
+/// One event in a session.
 #[derive(Clone, Debug)]
 enum Step {
     Ask(Question),
@@ -165,8 +165,8 @@ fn a_text_without_end_hides_no_answer_and_nothing_is_asked_behind_it() {
 }
 
 proptest! {
-    /// Whatever a server says, whenever, and however it is cut up: an answer that is handed out is the reply of the same
-    /// number, fits its question, and did not begin to arrive before its question was asked.
+    /// Whatever a server says, whenever, and however its octets are split: a reply that is handed out is the one with
+    /// the number of its question, fits that question, and did not begin to arrive before the question was asked.
     #[test]
     fn no_reply_answers_a_question_that_was_not_asked_when_it_came(steps in steps(), codes in codes()) {
         let mut stream = Vec::new();
@@ -176,7 +176,7 @@ proptest! {
             stream.extend_from_slice(format!("{code} number {number}\r\n").as_bytes());
         }
         let mut dialogue = Dialogue::after_handshake();
-        // Octets that had arrived when each question was asked.
+        // The number of octets that had arrived when each question was asked.
         let mut asked: Vec<(Question, usize)> = Vec::new();
         let (mut arrived, mut answered) = (0, 0);
         for step in steps {

@@ -1,4 +1,4 @@
-//! Replies as they go over the wire (RFC 5321, 4.2.1).
+//! Replies as they are written on the wire (RFC 5321, 4.2.1).
 
 use std::io::Write;
 
@@ -8,10 +8,10 @@ use super::{Enhanced, Reply};
 pub const MAX_REPLY_OCTETS: usize = 512;
 
 impl Reply {
-    /// Appends the reply, one line of the wire for each line of text.
+    /// Appends the reply, one line on the wire for each line of text.
     ///
-    /// Texts may come from plug-ins and from peers: an octet that is not printable ASCII becomes `?`, and a line that
-    /// would be longer than [`MAX_REPLY_OCTETS`] is cut, so that no text can start a line of its own.
+    /// Texts may come from plug-ins and peers: an octet that is not printable ASCII becomes `?`, and a line that would
+    /// be longer than [`MAX_REPLY_OCTETS`] is cut. So no text can begin a line of its own.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let Some(last) = self.lines.len().checked_sub(1) else {
             self.encode_line(' ', "", out);

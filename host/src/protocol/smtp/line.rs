@@ -1,26 +1,26 @@
-//! Command lines out of a stream of octets: CRLF ends one, and nothing else does (RFC 5321, 2.3.8 and 4.1.1.4).
+//! Command lines from a stream of octets. Only CRLF ends a line (RFC 5321, 2.3.8 and 4.1.1.4).
 
 use memchr::memchr;
 
 /// Takes command lines from the front of a buffer that the caller keeps.
 ///
-/// It never copies and never looks at an octet twice, however small the pieces are that the octets arrive in.
+/// It never copies, and never examines an octet twice, however small the pieces are in which the octets arrive.
 #[derive(Debug)]
 pub struct LineReader {
     limit: usize,
     drain: usize,
     /// Octets at the front of the input that are known to hold no LF.
     scanned: usize,
-    /// Octets of an over-long line that are gone already; 0 while the line is not too long.
+    /// Octets of an over-long line that were dropped already; 0 while the line is not too long.
     dropped: usize,
 }
 
-/// What stands at the front of the input.
+/// The front of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// A whole line, without its CRLF. The caller drops `consumed` octets before it asks again.
+    /// A whole line, without its CRLF. The caller drops `consumed` octets before the next call.
     Line { line: &'a [u8], consumed: usize },
-    /// A line that cannot be taken; its end was found, or there is no hope for one. `consumed` as above.
+    /// A line that cannot be accepted; its end was found, or the search for it was given up. `consumed` as above.
     Fault { fault: LineError, consumed: usize },
     /// No whole line yet. `consumed` octets belong to a line that is too long already, and may be dropped.
     More { consumed: usize },
@@ -40,8 +40,8 @@ pub enum LineError {
 }
 
 impl LineReader {
-    /// `limit` is the longest line in octets, CRLF included; of a longer one at most `drain` octets are read away in
-    /// search of its end.
+    /// `limit` is the longest line in octets, CRLF included. Of a longer one, at most `drain` octets are read in search
+    /// of its end.
     pub fn new(limit: usize, drain: usize) -> Self {
         Self {
             limit,
@@ -51,7 +51,7 @@ impl LineReader {
         }
     }
 
-    /// Looks at the front of `input`, which is what the last call left over, with whatever has come since.
+    /// Examines the front of `input`, which is the rest of the last call's input followed by new octets.
     pub fn next<'a>(&mut self, input: &'a [u8]) -> Found<'a> {
         match memchr(b'\n', &input[self.scanned..]) {
             Some(at) => self.whole_line(&input[..self.scanned + at + 1]),

@@ -1,21 +1,21 @@
-//! AUTH (RFC 4954) with the two mechanisms that mailers speak: PLAIN (RFC 4616), and LOGIN, which no RFC describes
-//! (draft-murchison-sasl-login) and old mailers know alone.
+//! AUTH (RFC 4954) with the two mechanisms that mail servers use: PLAIN (RFC 4616), and LOGIN, which no RFC describes
+//! (draft-murchison-sasl-login) and which is the only one that some old servers know.
 //!
-//! Both send the password in clear: whoever offers or uses them does so over TLS only.
+//! Both send the password in clear, so both ends use them over TLS only.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::message::Password;
 
-/// Who a client says it is, and the proof.
+/// A client's name and password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthCredentials {
     pub name: String,
     pub password: Password,
 }
 
-/// What a server waits for, between AUTH and its end.
+/// What the server waits for between AUTH and its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
     Plain,
@@ -23,10 +23,10 @@ pub enum Login {
     LoginPassword { name: String },
 }
 
-/// What AUTH, or a response, leads to.
+/// The result of AUTH, or of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginStep {
-    /// The server says 334 with this text, and waits for a response.
+    /// The server replies 334 with this text, and waits for a response.
     Ask {
         challenge: &'static str,
         then: Login,
@@ -48,17 +48,17 @@ pub enum LoginError {
     BadText,
 }
 
-/// Those that are offered.
+/// The mechanisms that the server offers.
 pub const MECHANISMS: &str = "PLAIN LOGIN";
 
 const ASK_NAME: &str = "VXNlcm5hbWU6";
 const ASK_PASSWORD: &str = "UGFzc3dvcmQ6";
 
-/// Of a name, and of a password.
+/// The longest name, and the longest password.
 const LONGEST: usize = 255;
 
 impl Login {
-    /// At AUTH. `initial` is the response that came with it (RFC 4954, 4): `=` is an empty one.
+    /// Begins at AUTH. `initial` is the response that came with the command (RFC 4954, 4): `=` is an empty one.
     pub fn begin(mechanism: &str, initial: Option<&str>) -> Result<LoginStep, LoginError> {
         let (challenge, then) = match mechanism {
             _ if mechanism.eq_ignore_ascii_case("PLAIN") => ("", Self::Plain),
@@ -72,7 +72,7 @@ impl Login {
         }
     }
 
-    /// A line that the client sent for a response.
+    /// Handles a line that the client sent as a response.
     pub fn answer(self, line: &[u8]) -> Result<LoginStep, LoginError> {
         if line == b"*" {
             return Err(LoginError::Cancelled);
@@ -92,7 +92,8 @@ impl Login {
     }
 }
 
-/// `[authzid] NUL authcid NUL passwd`. Nobody acts for somebody else here: the first, if it is there, is the second.
+/// Reads `[authzid] NUL authcid NUL passwd`. No client may act for another: the first name must be missing, or equal to
+/// the second.
 fn plain(response: &[u8]) -> Result<AuthCredentials, LoginError> {
     let parts: Vec<&[u8]> = response.split(|octet| *octet == 0).collect();
     let [on_behalf_of, name, password] = parts[..] else {
@@ -114,13 +115,13 @@ fn text(octets: &[u8]) -> Result<String, LoginError> {
 }
 
 impl AuthCredentials {
-    /// `AUTH PLAIN` with the whole response, as a client sends it.
+    /// `AUTH PLAIN` with the response, as a client sends it.
     pub fn plain(&self) -> String {
         let response = format!("\0{}\0{}", self.name, self.password.reveal());
         format!("AUTH PLAIN {}\r\n", STANDARD.encode(response))
     }
 
-    /// The lines of `AUTH LOGIN`: the second and the third each answer a 334.
+    /// The lines of `AUTH LOGIN`; the second and the third each answer a 334.
     pub fn login(&self) -> [String; 3] {
         let encoded = |text: &str| format!("{}\r\n", STANDARD.encode(text));
         let (name, password) = (encoded(&self.name), encoded(self.password.reveal()));

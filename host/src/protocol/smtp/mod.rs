@@ -1,8 +1,8 @@
-//! SMTP (RFC 5321) at the byte: commands, replies, and the framing of messages, for both ends of a session.
+//! SMTP (RFC 5321) at the byte level: commands, replies, and the framing of messages, for both ends of a session.
 //!
-//! The server's half reads lines and commands ([`LineReader`], [`Command`]) and the data between DATA and its end
-//! ([`DataReader`]); the client's half reads replies ([`ReplyReader`]), knows which of them answers what ([`Dialogue`]), and
-//! writes commands and dot-stuffed data ([`outbound`]).
+//! The server's half reads lines and commands ([`LineReader`], [`Command`]) and the message up to its end
+//! ([`DataReader`]). The client's half reads replies ([`ReplyReader`]), assigns them to its questions ([`Dialogue`]),
+//! and writes commands and dot-stuffed data ([`outbound`]).
 
 mod command;
 mod data;

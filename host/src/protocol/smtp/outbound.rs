@@ -1,11 +1,11 @@
-//! The client's half: what a server offers, commands as they go on the wire, and dot-stuffing.
+//! The client's half: a server's extensions, commands as they are written on the wire, and dot-stuffing.
 
 use bytes::Bytes;
 
 use super::Reply;
 use crate::message::MmsAddress;
 
-/// What a server offers in its answer to EHLO. The default is what HELO gives: nothing.
+/// The extensions that a server offers in its answer to EHLO. The default, none, is also what HELO gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extensions {
     /// Commands may be sent without waiting for each answer (RFC 2920).
@@ -14,20 +14,20 @@ pub struct Extensions {
     pub eight_bit_mime: bool,
     /// Replies carry codes such as `5.1.1` (RFC 2034).
     pub enhanced_status_codes: bool,
-    /// The size of a message may be declared (RFC 1870). The number is the most octets that the server takes; 0 means
-    /// that it names no limit.
+    /// The size of a message may be declared (RFC 1870). The number is the largest size that the server accepts; 0
+    /// means that it states no limit.
     pub size: Option<u64>,
     /// The session can be encrypted (RFC 3207).
     pub starttls: bool,
-    /// A client can log in so (RFC 4954).
+    /// A client can log in with PLAIN (RFC 4954).
     pub auth_plain: bool,
     pub auth_login: bool,
-    /// The most recipients that it takes in one transaction (RFC 9422).
+    /// The most recipients that the server takes in one transaction (RFC 9422).
     pub most_recipients: Option<usize>,
 }
 
-/// A CR without LF behind it, or an LF without CR before it, in a message that is to be sent. Two servers may read
-/// different ends of data in it (SMTP smuggling), so it is not sent, and not repaired either.
+/// A CR without an LF behind it, or an LF without a CR before it, in a message that is to be sent. Two servers may see
+/// different ends of data in it (SMTP smuggling), so the message is not sent, and not repaired either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message holds a bare CR or LF near octet {at}")]
 pub struct StrayLineEnd {
@@ -35,9 +35,9 @@ pub struct StrayLineEnd {
     pub at: u64,
 }
 
-/// Frames a message for DATA: doubles the dot at the beginning of a line (RFC 5321, 4.5.2), and ends with CRLF.CRLF.
+/// Frames a message for DATA: doubles a dot at the beginning of a line (RFC 5321, 4.5.2), and ends with CRLF.CRLF.
 ///
-/// Chunks without such a dot go out as they are; only a chunk that has one is copied.
+/// Chunks without such a dot are passed through; only a chunk that has one is copied.
 #[derive(Debug)]
 pub struct DotStuffer {
     place: Place,
@@ -52,7 +52,7 @@ enum Place {
 }
 
 impl Extensions {
-    /// Reads a positive answer to EHLO. What is not known is passed over; the first line is the server's greeting.
+    /// Reads a positive answer to EHLO. Unknown extensions are passed over; the first line is the server's greeting.
     pub fn from_reply(reply: &Reply) -> Self {
         let mut offered = Self::default();
         for line in reply.lines.iter().skip(1) {
@@ -77,20 +77,20 @@ impl Extensions {
         offered
     }
 
-    /// The most octets that the server takes, when it names a limit.
+    /// The largest size that the server accepts, if it states a limit.
     pub fn size_limit(&self) -> Option<u64> {
         self.size.filter(|limit| *limit > 0)
     }
 }
 
-/// The number in `RCPTMAX=100`, if it is a sensible one.
+/// The number in `RCPTMAX=100`, if it is a plausible one.
 fn limit_of_recipients(word: &str) -> Option<usize> {
     let (name, value) = word.split_once('=')?;
     let limit = value.parse().ok().filter(|limit| *limit > 0);
     limit.filter(|_| name.eq_ignore_ascii_case("RCPTMAX"))
 }
 
-/// Appends `MAIL FROM`, with `SIZE=` and `BODY=8BITMIME` where given.
+/// Appends `MAIL FROM`, with `SIZE=` and `BODY=8BITMIME` if wanted.
 pub fn mail(out: &mut Vec<u8>, sender: Option<&MmsAddress>, size: Option<u64>, eight_bit: bool) {
     out.extend_from_slice(b"MAIL FROM:<");
     out.extend_from_slice(sender.map_or("", MmsAddress::as_str).as_bytes());
@@ -112,7 +112,7 @@ pub fn rcpt(out: &mut Vec<u8>, recipient: &MmsAddress) {
 }
 
 impl Default for DotStuffer {
-    /// At the beginning of a message, which is the beginning of a line.
+    /// The beginning of a message is the beginning of a line.
     fn default() -> Self {
         Self {
             place: Place::LineStart,
@@ -122,12 +122,12 @@ impl Default for DotStuffer {
 }
 
 impl DotStuffer {
-    /// Appends `chunk`, as it goes on the wire, to `out`.
+    /// Appends `chunk`, dot-stuffed, to `out`.
     pub fn encode(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), StrayLineEnd> {
         if chunk.is_empty() {
             return Ok(());
         }
-        // `copied` holds what was encoded up to `done`, once a dot has been doubled.
+        // `copied` holds the octets up to `done`, once a dot has been doubled.
         let (mut copied, mut done, mut at) = (Vec::new(), 0, 0);
         while at < chunk.len() {
             match self.place {
@@ -137,7 +137,7 @@ impl DotStuffer {
                 }
                 Place::AfterCr => return Err(self.stray(at)),
                 Place::LineStart if chunk[at] == b'.' => {
-                    // Copied up to the dot and with it; what follows begins with the same dot again.
+                    // The octets are copied up to and including the dot; the remainder begins with the same dot again.
                     copied.reserve(chunk.len() - done + 16);
                     copied.extend_from_slice(&chunk[done..=at]);
                     done = at;
@@ -167,7 +167,7 @@ impl DotStuffer {
         Ok(())
     }
 
-    /// Appends the end of data. A message that does not end in CRLF gets one: framing cannot do without.
+    /// Appends the end of data. A message that does not end in CRLF gets one, because the framing requires it.
     pub fn finish(self, out: &mut Vec<Bytes>) -> Result<(), StrayLineEnd> {
         let end: &'static [u8] = match self.place {
             Place::LineStart => b".\r\n",

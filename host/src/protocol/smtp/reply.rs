@@ -4,18 +4,18 @@ use std::fmt;
 
 use bytes::{Buf, BytesMut};
 
-/// Octets of a reply line that are kept, without its line end. RFC 5321, 4.5.3.1.5 allows 512; real servers with long
-/// explanations and links send more. The rest of a longer line is read and dropped: its code stands at its beginning.
+/// How many octets of a reply line are kept, without its line end. RFC 5321, 4.5.3.1.5 allows 512; real servers send
+/// more, with long explanations and links. The rest of a longer line is read and dropped: its code is at its beginning.
 pub const MAX_REPLY_LINE: usize = 2048;
 
-/// Lines of one reply that are kept. The longest EHLO answers met in the field stay under 30. More are read and dropped.
+/// How many lines of one reply are kept. The longest EHLO replies met in the field have fewer than 30. Further lines
+/// are read and dropped.
 pub const MAX_REPLY_LINES: usize = 128;
 
-/// Octets of one reply that are read. A server that says more has given its code by then, and is not listened to any
-/// longer.
+/// How many octets of one reply are read. A server that sends more has given its code by then, and is read no further.
 pub const MAX_REPLY_SIZE: usize = 256 << 10;
 
-/// Lines that are no reply, and are passed over before one.
+/// How many lines that are no reply are passed over before one.
 const MAX_JUNK_LINES: usize = 16;
 
 /// An enhanced status code: `5.1.1`. The class is the reply code's first digit.
@@ -70,35 +70,35 @@ impl fmt::Display for Reply {
     }
 }
 
-/// Reads replies out of the octets that a server sent, however they were cut up on the way.
+/// Reads replies from the octets that a server sent, however these were split on the way.
 ///
-/// **The code decides** (RFC 5321, 4.2), and whatever else a server does to its text must not hide it. So a bare LF ends a
-/// line too, because nothing that a server says can be smuggled past us by it; empty lines are passed over, and lines that
-/// are no reply where that is [allowed](ReplyReader::pass_junk); a line of a multi-line reply may lack its code; long lines,
-/// and replies of many lines, are cut. Control characters in the text become `?`, so that a reply cannot forge a line of a log.
+/// **The code decides** (RFC 5321, 4.2), and no defect of the text may hide it. So a bare LF ends a line too: a
+/// server's reply cannot smuggle a message past us. Empty lines are passed over, and so are lines that are no reply
+/// where that is [allowed](ReplyReader::pass_junk). A line of a multi-line reply may lack its code. Long lines, and
+/// replies of many lines, are cut. Control characters in the text become `?`, so that a reply cannot forge a log line.
 #[derive(Debug, Default)]
 pub struct ReplyReader {
     /// The lines so far of a reply that is not complete.
     partial: Option<Reply>,
-    /// The beginning of a line whose end has not come.
+    /// The beginning of a line whose end has not arrived.
     line: Vec<u8>,
     /// Octets of the reply so far.
     octets: usize,
     junk: Junk,
     /// Lines that are no reply may be passed over.
     passes_junk: bool,
-    /// The last reply did not end: what follows cannot be told from it.
+    /// The last reply did not end, so what follows cannot be distinguished from it.
     endless: bool,
 }
 
-/// Lines before a reply that are none.
+/// Lines before a reply that are no reply.
 #[derive(Debug, Default)]
 struct Junk {
     first: Option<String>,
     lines: usize,
 }
 
-/// Why what a server sent is not a reply. The session cannot go on: nobody knows what the next octets answer.
+/// Why the octets of a server are no reply. The session cannot go on, because nobody knows what the next octets answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
     #[error("\"{line}\" is not an SMTP reply: three digits, 200 to 599, are expected")]
@@ -110,8 +110,8 @@ pub enum ReplyError {
 }
 
 impl ReplyReader {
-    /// Takes one whole reply off the front of `buffer`; `None` when more octets are needed. Octets behind the reply
-    /// stay: they are the next one, when commands are pipelined.
+    /// Takes one whole reply from the front of `buffer`; `None` when more octets are needed. Octets behind the reply
+    /// stay: with PIPELINING they are the next one.
     pub fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Reply>, ReplyError> {
         if self.endless {
             return Err(ReplyError::Endless);
@@ -121,7 +121,7 @@ impl ReplyReader {
             let line_end = memchr::memchr(b'\n', within);
             let taken = line_end.map_or(within.len(), |at| at + 1);
             let text = &buffer[..line_end.unwrap_or(taken)];
-            // One octet more than is kept: it may be the CR.
+            // One octet more than is kept, because it may be the CR.
             let room = (MAX_REPLY_LINE + 1).saturating_sub(self.line.len());
             self.line.extend_from_slice(&text[..text.len().min(room)]);
             self.octets += taken;
@@ -142,12 +142,12 @@ impl ReplyReader {
         Ok(None)
     }
 
-    /// Whether a few lines that are no reply may come before the next one. Otherwise the first of them is an error.
+    /// Allows a few lines that are no reply before the next one. Otherwise the first of them is an error.
     pub fn pass_junk(&mut self, pass: bool) {
         self.passes_junk = pass;
     }
 
-    /// The server says no more: a reply whose code has come is one, although its end has not.
+    /// Ends the input: a reply whose code has arrived counts as complete.
     pub fn finish(&mut self) -> Option<Reply> {
         self.octets = 0;
         if split_line(trimmed(&self.line)).is_some()
@@ -164,17 +164,17 @@ impl ReplyReader {
         self.endless
     }
 
-    /// The first line that came instead of the reply that is due, if one did.
+    /// The first line that arrived in place of the expected reply, if one did.
     pub fn junk(&self) -> Option<&str> {
         self.junk.first.as_deref()
     }
 
-    /// Whether nothing of a reply has come.
+    /// Whether nothing of a reply has arrived.
     pub fn is_between(&self) -> bool {
         self.partial.is_none() && trimmed(&self.line).is_empty()
     }
 
-    /// The line is whole; the reply, when that was its last one.
+    /// Handles a complete line. Returns the reply when this was its last line.
     fn end_line(&mut self) -> Result<Option<Reply>, ReplyError> {
         let line = std::mem::take(&mut self.line);
         let line = trimmed(&line);
@@ -200,7 +200,7 @@ impl ReplyReader {
         Ok(None)
     }
 
-    /// Adds a line to the reply; always true.
+    /// Adds a line to the reply. Always returns true.
     fn add(&mut self, code: u16, text: &[u8]) -> Result<bool, ReplyError> {
         let (enhanced, text) = split_enhanced(code, text);
         let reply = self.partial.get_or_insert_with(|| Reply {
@@ -212,7 +212,7 @@ impl ReplyReader {
             let (first, second) = (reply.code, code);
             return Err(ReplyError::CodesDiffer { first, second });
         }
-        // Some servers change the code on the way. The last line is the one that ends the reply.
+        // Some servers change the code between lines. The last line, which ends the reply, counts.
         reply.code = code;
         keep(&mut reply.lines, text);
         Ok(true)
@@ -231,13 +231,14 @@ fn keep(lines: &mut Vec<String>, text: &[u8]) {
     }
 }
 
-/// Without white space around it, and without the CR.
+/// The line without surrounding white space and without the CR.
 fn trimmed(line: &[u8]) -> &[u8] {
     line.trim_ascii()
 }
 
-/// Code, whether it is the last line, and text: `250-SIZE`, `250 done`, and the bare `250` that RFC 5321, 4.2 asks
-/// clients to accept. What else some servers put behind the code, a tab or a letter, belongs to the text.
+/// The code, whether the line is the last one, and the text: `250-SIZE`, `250 done`, and the bare `250` that RFC 5321,
+/// 4.2 asks clients to accept. Any other octet that a server puts behind the code, a tab or a letter, belongs to the
+/// text.
 fn split_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let digits = line.get(..3)?;
     if !digits.iter().all(u8::is_ascii_digit) || !(b'2'..=b'5').contains(&digits[0]) {
@@ -253,7 +254,7 @@ fn split_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     }
 }
 
-/// Takes `5.1.1 ` off the front of the text, when its class is that of the code (RFC 2034, 4).
+/// Splits `5.1.1 ` off the front of the text, when its class is that of the code (RFC 2034, 4).
 fn split_enhanced(code: u16, text: &[u8]) -> (Option<Enhanced>, &[u8]) {
     let end = text.iter().position(|b| *b == b' ').unwrap_or(text.len());
     let parse = || {

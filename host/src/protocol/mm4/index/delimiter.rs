@@ -1,22 +1,22 @@
-//! Delimiter lines (RFC 2046, 5.1.1): where the next one is, and whose.
+//! Delimiter lines (RFC 2046, 5.1.1): finding the next one, and the multipart that it belongs to.
 
 use memchr::memmem;
 
-/// A multipart whose closing delimiter has not come yet.
+/// A multipart whose closing delimiter has not been found yet.
 pub(super) struct Open {
     pub boundary: Vec<u8>,
     pub default_type: &'static str,
-    /// Where the body of one begins whose octets must not change.
+    /// For a multipart that must not change: where its body begins.
     pub sealed_from: Option<usize>,
 }
 
-/// What is open inside the current leaf, if that is a message.
+/// A multipart inside the current leaf, which is a message.
 pub(super) enum Embedded {
     Message,
     Multipart(Open),
 }
 
-/// What is open where a line begins.
+/// The multiparts that are open where a line begins.
 pub(super) struct Frames<'a> {
     pub text: &'a [u8],
     pub open: &'a [Open],
@@ -25,15 +25,15 @@ pub(super) struct Frames<'a> {
 
 /// A delimiter line.
 pub(super) struct Delimiter {
-    /// Of the two hyphens.
+    /// Where its two hyphens begin.
     pub at: usize,
-    /// Behind its CRLF.
+    /// Where the line ends, behind its CRLF.
     pub end: usize,
     pub closing: bool,
     pub owner: Owner,
 }
 
-/// Whose delimiter it is: a place in `Walk::open` or in `Walk::embedded`.
+/// The multipart that a delimiter belongs to: a place in `Walk::open` or in `Walk::embedded`.
 #[derive(Clone, Copy)]
 pub(super) enum Owner {
     Open(usize),
@@ -41,7 +41,7 @@ pub(super) enum Owner {
 }
 
 impl Frames<'_> {
-    /// The next delimiter line at or behind `from`, which is the start of a line.
+    /// The next delimiter line at or after `from`, which is the start of a line.
     pub fn next(&self, finder: &memmem::Finder<'_>, from: usize) -> Option<Delimiter> {
         if let Some(delimiter) = self.at(from) {
             return Some(delimiter);
@@ -55,8 +55,8 @@ impl Frames<'_> {
         }
     }
 
-    /// The delimiter line at `at`, which is the start of a line. Inner multiparts are asked before outer ones, and the
-    /// indexed ones before those inside a leaf.
+    /// The delimiter line at `at`, which is the start of a line. Inner multiparts are compared before outer ones, and
+    /// the indexed ones before those inside a leaf.
     pub fn at(&self, at: usize) -> Option<Delimiter> {
         let line = self.text.get(at..)?.strip_prefix(b"--")?;
         let open = self
@@ -76,7 +76,8 @@ impl Frames<'_> {
             });
         open.chain(embedded).find_map(|(open, owner)| {
             let rest = line.strip_prefix(open.boundary.as_slice())?;
-            // A longer boundary that begins with this one is no match: the line must end here, or close.
+            // A longer boundary that begins with this one does not match: the line must end here, or close the
+            // multipart.
             let (closing, rest) = match rest.strip_prefix(b"--") {
                 Some(rest) => (true, rest),
                 None => (false, rest),
@@ -97,7 +98,7 @@ impl Frames<'_> {
     }
 }
 
-/// Whether one line can be a delimiter of both: `--x--` closes `x`, and opens `x--`.
+/// Whether one line could be a delimiter of both: `--x--` closes `x`, and opens `x--`.
 pub(super) fn ambiguous(one: &[u8], other: &[u8]) -> bool {
     let longer = |one: &[u8], other: &[u8]| one.strip_prefix(other).is_some_and(|rest| matches!(rest, b"" | b"--"));
     longer(one, other) || longer(other, one)

@@ -1,4 +1,4 @@
-//! What stands behind the path of MAIL and RCPT: `NAME=VALUE`, each at most once.
+//! The parameters of MAIL and RCPT: `NAME=VALUE`, each at most once.
 
 use super::{Body, Command, CommandError, MAIL_SYNTAX, RCPT_SYNTAX, path};
 
@@ -12,7 +12,8 @@ pub(super) fn mail(rest: &str) -> Result<Command<'_>, CommandError> {
         } else if name.eq_ignore_ascii_case("BODY") {
             once(&mut body, parse_body(value)?, "BODY")?;
         } else if name.eq_ignore_ascii_case("AUTH") && !value.is_empty() {
-            // Who submitted the message elsewhere (RFC 4954, 5): nobody is trusted with that, so it is as if it said <>.
+            // The parameter names who submitted the message elsewhere (RFC 4954, 5). No client is trusted with that, so
+            // the relay treats it as `<>`.
             once(&mut submitter, (), "AUTH")?;
         } else {
             return Err(CommandError::UnknownParameter(name.to_owned()));
@@ -46,7 +47,7 @@ fn once<T>(slot: &mut Option<T>, value: T, parameter: &'static str) -> Result<()
     }
 }
 
-/// At most 20 digits (RFC 1870, 3).
+/// Reads a size of at most 20 digits (RFC 1870, 3).
 fn parse_size(value: &str) -> Result<u64, CommandError> {
     if value.is_empty() || value.len() > 20 || !value.bytes().all(|b| b.is_ascii_digit()) {
         return Err(CommandError::BadParameter {
