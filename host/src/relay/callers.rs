@@ -1,4 +1,4 @@
-//! Clients that came to no message, counted since the relay started.
+//! Counts of clients whose sessions led to no message, since the relay started.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -26,12 +26,12 @@ impl Callers {
         }
     }
 
-    /// A peer sends more of `what` than was agreed upon.
+    /// Counts and logs that a peer exceeded its agreed rate of `what`.
     pub(super) fn note_too_fast(&self, peer: &PeerName, what: &'static str) {
         *lock(&self.too_fast).entry((peer.clone(), what)).or_default() += 1;
     }
 
-    /// Connections for which there was no place.
+    /// Connections that were refused because no place was free.
     pub(crate) fn turned_away(&self) -> u64 {
         self.turned_away.load(Relaxed)
     }
@@ -40,12 +40,12 @@ impl Callers {
         self.logins_refused.load(Relaxed)
     }
 
-    /// Listeners that have hardly any place left.
+    /// Listeners of which nearly all places are taken.
     pub(crate) fn overloaded(&self) -> i64 {
         self.overloaded.load(Relaxed)
     }
 
-    /// By peer and by what there was too much of.
+    /// How often each peer exceeded each of its rates.
     pub(crate) fn too_fast(&self) -> Vec<((PeerName, &'static str), u64)> {
         let all = lock(&self.too_fast);
         all.iter().map(|(key, count)| (key.clone(), *count)).collect()

@@ -1,8 +1,8 @@
 //! The journey of one message, from the end of its data to the receipt.
 //!
-//! The chain has two places to run, and one journey through it. While the sender waits, [`Relay::carry`] runs it and
-//! commits what it comes to. A message that took too long, or that an operator released, makes the same journey from
-//! the spool, where [`finish`](super::finish) asks for it.
+//! The chain can run in two places, and makes the same journey in both. While the sender waits, [`Relay::carry`] makes
+//! it and commits the result. A message that took too long, or that an operator released, makes the journey from the
+//! spool, where [`finish`](super::finish) starts it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,13 +25,14 @@ use super::gathered::{CameTo, Gathered, discarded, held, is_for_later, nothing, 
 use super::rights::Entitled;
 use super::run::{Run, storage, why};
 
-/// How long a sender waits for the answer to its end of data when the configuration does not know it any more.
+/// How long a sender waits for the answer to its end of data when the configuration no longer has its peer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 impl Relay {
-    /// Carries one message: make the journey, commit everything that it causes, hand it to delivery. When the journey
-    /// takes longer than the sender should wait, the message is committed as received instead, and starts anew from the
-    /// spool. An error means that nothing has happened, and that the sender still owns the message.
+    /// Carries one message: makes the journey, commits everything that it causes, and hands what goes out to delivery.
+    /// When the journey takes longer than the sender should wait, commits the message as received instead, and the
+    /// journey is made anew from the spool. An error means that nothing has happened, and that the sender still owns
+    /// the message.
     pub async fn carry(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
         let source = incoming.origin.source.clone();
         let came_to = self.carry_uncounted(incoming).await;
@@ -48,8 +49,9 @@ impl Relay {
                 Err(_) => self.for_later(incoming.clone(), patience, &run),
             };
             match self.take(acceptance).await {
-                // Another copy of the request was faster: this one is a repeat by now. Or the request that this answers
-                // has changed since it was looked at.
+                // Another copy of the request was committed first, so this one is a repeat now; or the request that
+                // this message answers has changed since the journey looked at it. The next journey sees the present
+                // state.
                 Err(SpoolError::Repeat(_) | SpoolError::Moved(_)) => continue,
                 taken => {
                     let receipt = taken.map_err(storage)?;
@@ -79,19 +81,19 @@ impl Relay {
         Ok(receipt)
     }
 
-    /// The journey, wherever it is made: read the message, see what it means to open requests, run the arrival plug-ins,
-    /// route it, run the departure plug-ins, gather everything that it causes. Nothing has happened yet when it returns,
-    /// or is dropped on the way.
+    /// The journey, in either place: reads the message, looks up what it means to open requests, runs the arrival
+    /// plug-ins, routes, runs the departure plug-ins, and gathers everything that the message causes. It has no effect
+    /// outside, neither when it returns nor when it is dropped on the way.
     pub(super) async fn journey(&self, incoming: Incoming, run: &Run) -> Result<Acceptance, Refusal> {
-        // The memory that the message takes while it is looked into. It is given back when the journey ends, before the commit:
-        // that reads a large message in chunks.
+        // Memory for a message that is not in memory yet. It is given back when the journey ends, before the commit,
+        // which reads a large message in chunks.
         let _room = self.room_for(&incoming.content).await;
         let limits = self.mm4_limits(&incoming);
         let received = incoming.envelope.recipients.clone();
         let mut message = once_each(Arc::new(read(incoming, limits).await?));
         self.refuse_loops(&message)?;
-        // Whether its sender may name this originator is asked before any plug-in sees the message, and again of what plug-ins
-        // made of it, where it goes out.
+        // The right to name this originator is checked twice: here, before any plug-in sees the message, and again on
+        // what plug-ins made of it, where the message goes out.
         self.directory.load().entitled(Arc::clone(&message))?;
         let meaning = self.meaning(&message, run).await?;
         let says = Some(mm4::Pdu::of(&message.header).said(message.kind));
@@ -99,7 +101,7 @@ impl Relay {
             let acceptance = self.heard(&message, heard, run);
             return Ok(Acceptance { says, ..acceptance });
         }
-        // No one else holds the message yet, so `make_mut` copies nothing.
+        // Nobody else holds the message yet, so `make_mut` copies nothing.
         Arc::make_mut(&mut message).answers = meaning.answers().map(Arc::new);
 
         let mut effects = Effects::default();
@@ -129,8 +131,8 @@ impl Relay {
         Ok(Acceptance { says, ..acceptance })
     }
 
-    /// Hands messages to delivery. Only what is durable may be handed over: a message that was sent and is not in the store
-    /// would be sent, and known to nobody.
+    /// Hands messages to delivery. The caller must have committed them: otherwise a message could be sent of which the
+    /// store knows nothing.
     pub(super) fn send_off(&self, outgoing: Vec<Outgoing>) {
         for outgoing in outgoing {
             self.delivery.enqueue(outgoing);
@@ -150,7 +152,8 @@ impl Relay {
         known.unwrap_or(ANSWER_WITHIN)
     }
 
-    /// The message as received, for the spool to give out at once.
+    /// An acceptance of the message as received, which the spool gives out at once for a journey without a waiting
+    /// sender.
     fn for_later(&self, incoming: Incoming, patience: Duration, run: &Run) -> Acceptance {
         let reason = format!("its plug-ins were not done within {patience:?}; its sender has been answered");
         tracing::warn!(message = %incoming.id, peer = %incoming.origin.source, event = "message-unfinished", "unfinished: {reason}");
@@ -162,8 +165,8 @@ impl Relay {
         }
     }
 
-    /// A message that the chain defers again and again is taken in the end, and held: else it rots in its sender's
-    /// queue, where nobody looks.
+    /// Holds a message that the chain keeps deferring. Otherwise it would stay in its sender's queue, where no operator
+    /// sees it.
     fn hold_if_deferred_too_often(&self, message: &Message, refusal: Refusal, run: &Run) -> Result<CameTo, Refusal> {
         let plugin = match &refusal {
             Refusal::Deferred { plugin, .. } if run.sender_waits => plugin.clone(),
@@ -183,7 +186,8 @@ impl Relay {
         }
     }
 
-    /// Routes what arrived, runs the departure plug-ins for each destination, and gathers what is to be committed.
+    /// Routes the arrived message, runs the departure plug-ins for each destination, and gathers what is to be
+    /// committed.
     async fn depart(
         &self,
         run: &Run,
@@ -241,7 +245,7 @@ impl Relay {
                     Err(refusal) => gathered.fail(&arrived, peer.into(), recipients, refusal, self.trace(received)),
                 },
                 Passage::Hold(holder) => {
-                    // What plug-ins asked for on the way to it is dropped: they will be asked anew.
+                    // What plug-ins asked for in this run is dropped, because the chain runs anew after the release.
                     gathered.hold(peer, recipients, holder);
                     continue;
                 }
@@ -256,14 +260,14 @@ impl Relay {
         gathered.settle().await
     }
 
-    /// Asks DNS for what routing has to know of these recipients.
+    /// Queries DNS for what routing needs to know about these recipients.
     async fn ask_for_all(&self, arrived: &Message) {
         for recipient in &arrived.envelope.recipients {
             self.ask_for(&arrived.origin.source, &recipient.address).await;
         }
     }
 
-    /// Gives up the recipients that nothing leads to. An error when that may be otherwise later.
+    /// Gives up the recipients without a route. Returns an error when there may be a route later.
     fn give_up_unrouted(
         &self,
         unrouted: impl Iterator<Item = (Recipient, Refusal)>,
@@ -283,7 +287,7 @@ impl Relay {
         Ok(())
     }
 
-    /// The message as it goes out to `peer`, if it may.
+    /// The message as it goes out to `peer`, if its source may send it there.
     fn leaving(&self, message: Arc<Message>, peer: &PeerName) -> Result<Entitled, Refusal> {
         let (directory, id) = (self.directory.load(), message.id);
         let suited = directory.quirks.suit(message, peer);
@@ -293,7 +297,8 @@ impl Relay {
         })
     }
 
-    /// Sends what is for the postmaster to the person who reads it; what is left has to be held.
+    /// Reroutes mail for the postmaster to the configured person. Returns the recipients whose mail must be held
+    /// instead.
     fn to_postmaster(&self, split: &mut Split) -> Vec<Recipient> {
         let letters = std::mem::take(&mut split.postmaster);
         let directory = self.directory.load();
@@ -311,12 +316,12 @@ impl Relay {
         Vec::new()
     }
 
-    /// Which recipients go to which peer: where a plug-in sent them, else where routing says. What `RCPT` said may have
-    /// changed meanwhile, because a plug-in gave a recipient another address.
+    /// Which recipients go to which peer: where a plug-in sent them, else where routing does. The result may differ
+    /// from that at `RCPT`, because a plug-in may have given a recipient another address.
     pub(super) fn split(&self, arrived: &Message, routes: &BTreeMap<RecipientId, PeerName>) -> Split {
         let directory = self.directory.load();
         let chosen = |recipient: &Recipient| {
-            // A plug-in can name a peer that is not configured: then routing decides.
+            // A peer that a plug-in names may not be configured: then routing decides.
             let peer = routes.get(&recipient.id);
             peer.filter(|peer| directory.destinations.contains_key(*peer)).cloned()
         };
@@ -340,7 +345,7 @@ impl Relay {
     }
 }
 
-/// Reads a message; off this thread when its bytes have to come from a disk.
+/// Reads a message; in another thread when its bytes come from a disk.
 async fn read(incoming: Incoming, limits: mm4::Limits) -> Result<Message, Refusal> {
     if incoming.content.is_in_memory() {
         return mm4::read(incoming, &limits);

@@ -1,4 +1,4 @@
-//! The system's clock beside the relay's: looked at once a second, and said when they part.
+//! Comparison of the system's clock with the relay's, once a second, and a log line when they part.
 
 use std::sync::Arc;
 use std::time::Duration;

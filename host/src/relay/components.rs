@@ -1,5 +1,5 @@
-//! What the relay adds to charging records of what was sent: the parts of the message, which plug-ins are not shown any more
-//! when it is delivered.
+//! The parts of a sent message, which the relay adds to its charging records: at an outcome plug-ins no longer see
+//! them.
 
 use tokio::sync::Semaphore;
 
@@ -8,13 +8,13 @@ use crate::protocol::mm4;
 
 /// The field of the record.
 const FIELD: &str = "components";
-/// As of every string of a record, in octets.
+/// The longest value in octets, as of every string of a record.
 const LONGEST: usize = 1024;
 
-/// Messages that are in memory for this at the same time.
+/// Bounds how many messages are in memory for this at the same time.
 static READING: Semaphore = Semaphore::const_new(4);
 
-/// Where the parts are.
+/// Where the parts of the message can be read.
 #[derive(Clone, Copy)]
 pub(super) struct Parts<'a> {
     pub(super) id: QueueId,
@@ -32,7 +32,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Adds `image/jpeg:30123 text/plain:55` to records that an outcome of a request made, unless the plug-in says it itself.
+/// Adds `image/jpeg:30123 text/plain:55` to the records that an outcome of a request made, unless the plug-in set the
+/// field.
 pub(super) async fn add(appends: &mut [Append], message: Parts<'_>) {
     if !appends.iter().any(|append| lacks(append, message.kind)) {
         return;
@@ -54,7 +55,7 @@ fn lacks(append: &Append, kind: Option<MessageType>) -> bool {
     append.stream == StreamName::CHARGING && is_of_a_request && says(FIELD).is_none()
 }
 
-/// Nothing, where it cannot be read any more: the record goes without.
+/// Reads the parts. Returns nothing when the message cannot be read any more; the record then lacks the field.
 async fn read(rope: Rope, id: QueueId) -> Vec<(String, u64)> {
     let _turn = READING.acquire().await;
     let read = match rope.content.is_in_memory() {
@@ -69,7 +70,7 @@ async fn read(rope: Rope, id: QueueId) -> Vec<(String, u64)> {
     })
 }
 
-/// Whole items, as many as there is room for.
+/// As many whole items as fit.
 fn listed(parts: &[(String, u64)]) -> Option<String> {
     let mut list = String::new();
     for (media_type, size) in parts {

@@ -1,4 +1,4 @@
-//! What became of messages that came in, counted since the relay started.
+//! Counts of received messages by their answer, since the relay started.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -16,30 +16,30 @@ pub struct Counts {
     by_source: Mutex<BTreeMap<Source, CameFrom>>,
 }
 
-/// Of one sender.
+/// The counts of one sender.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CameFrom {
     pub accepted: u64,
     pub refused: u64,
-    /// It keeps the message.
+    /// Messages that were deferred, and that the sender keeps.
     pub deferred: u64,
 }
 
-/// Who was at fault, in the order of the counters.
+/// The parties that may be at fault, in the order of the counters.
 pub const BLAMES: [(Blame, &str); 3] = [
     (Blame::Peer, "peer"),
     (Blame::Plugin, "plugin"),
     (Blame::Relay, "relay"),
 ];
 
-/// All counters at one time.
+/// The counters at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Came {
-    /// The sender heard 250.
+    /// Messages that were answered with 250.
     pub accepted: u64,
-    /// It heard 5xx, in the order of [`BLAMES`].
+    /// Messages that were answered with 5xx, in the order of [`BLAMES`].
     pub refused: [u64; BLAMES.len()],
-    /// It heard 4xx, and keeps the message.
+    /// Messages that were answered with 4xx and stay with their sender, in the order of [`BLAMES`].
     pub deferred: [u64; BLAMES.len()],
 }
 
@@ -76,7 +76,7 @@ impl Counts {
         }
     }
 
-    /// Everybody who has sent something.
+    /// The counts of every source that has sent something.
     pub fn by_source(&self) -> Vec<(Source, CameFrom)> {
         lock(&self.by_source)
             .iter()

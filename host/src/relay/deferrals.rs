@@ -1,4 +1,4 @@
-//! How often the chain has deferred a message that its sender keeps sending.
+//! How often the chain has deferred each message that its sender keeps sending.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -7,30 +7,31 @@ use std::sync::{Mutex, PoisonError};
 use crate::message::Message;
 use crate::protocol::mm4;
 
-/// Messages in one generation. Two of them are kept, at 24 octets or so a message: under 4 MB in all. A message is
+/// Messages in one generation. Two generations are kept, at some 24 octets a message: under 4 MB in all. A message is
 /// forgotten when so many others were deferred since it was last seen.
 const GENERATION: usize = 32_768;
 
-/// Counts deferrals, in memory: a restart begins anew, and the worst that comes of it is that a message waits longer in
-/// its sender's queue.
+/// Counts deferrals in memory. After a restart counting begins anew; the worst consequence is that a message waits
+/// longer in its sender's queue.
 pub struct Deferrals {
     hold_after: u32,
-    /// Messages are known by a keyed hash. Were two of them ever to share one, of 65,536, the second would be held early.
+    /// The key for hashing messages. Should two messages share a hash, of 65,536 of them, the second would be held
+    /// early.
     hasher: RandomState,
     counts: Mutex<Generations>,
 }
 
-/// What is to become of a message that the chain has deferred.
+/// What becomes of a message that the chain has deferred.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Deferred {
-    /// Its sender keeps it, and tries again.
+    /// Its sender keeps it and tries again.
     Again,
-    /// It has come so many times that it is to be held.
+    /// It has been deferred so often that it is to be held.
     TooOften { times: u32 },
 }
 
-/// Counts that were touched lately, and those that were touched before. Whatever is touched moves to the young ones;
-/// when these are full, the old ones are forgotten.
+/// Counts that were used lately, and older ones. Every use moves a count to the young generation; when that is full,
+/// the old one is forgotten.
 #[derive(Default)]
 struct Generations {
     young: HashMap<u64, u32>,
@@ -38,7 +39,7 @@ struct Generations {
 }
 
 impl Deferrals {
-    /// `hold_after`: the deferral with which a message is to be held, counted from 1.
+    /// `hold_after` is the deferral at which a message is held, counted from 1.
     pub fn new(hold_after: u32) -> Self {
         Self {
             hold_after,
@@ -47,11 +48,11 @@ impl Deferrals {
         }
     }
 
-    /// Counts one more deferral of a message as it was received. A message that is to be held is forgotten: it does not
-    /// come again.
+    /// Counts one more deferral of a message as it was received. Forgets a message that is to be held, because it does
+    /// not come again.
     pub fn count(&self, message: &Message) -> Deferred {
         let key = self.key(message);
-        // A panic cannot leave the counts half changed.
+        // The counts are consistent even after a panic of another holder.
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let times = counts.take(key).saturating_add(1);
         if times >= self.hold_after {
@@ -61,8 +62,8 @@ impl Deferrals {
         Deferred::Again
     }
 
-    /// The same message is one from the same peer, of the same type, with the same identifiers, for the same recipients
-    /// in whatever order. Its bytes may differ: a peer may stamp each attempt.
+    /// A hash of what makes two messages the same: the peer, the type, the identifiers, and the recipients in any
+    /// order. Their bytes may differ, because a peer may stamp each attempt.
     fn key(&self, message: &Message) -> u64 {
         let pdu = mm4::Pdu::of(&message.header);
         let mut recipients: Vec<&str> = message.envelope.recipients.iter().map(|r| r.address.as_str()).collect();
@@ -78,7 +79,7 @@ impl Deferrals {
 }
 
 impl Generations {
-    /// The count of a message, which is forgotten with that; 0 for one that is not known.
+    /// Removes the count of a message and returns it; 0 for an unknown message.
     fn take(&mut self, key: u64) -> u32 {
         let young = self.young.remove(&key);
         young.or_else(|| self.old.remove(&key)).unwrap_or(0)

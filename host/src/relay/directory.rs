@@ -1,4 +1,5 @@
-//! What is known of peers and numbers: made of one configuration and its tables, and replaced as a whole.
+//! The directory: everything about peers and numbers that one configuration and its tables say. It is replaced as a
+//! whole.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,34 +16,37 @@ use super::logins::Logins;
 use super::quirks::Quirks;
 use super::sender::SenderProfile;
 
-/// Under which name we are known outside.
+/// The names under which our MMSE appears outside.
 pub(crate) struct Face {
     pub(crate) system: Option<SystemAddress>,
     pub(crate) node: String,
 }
 
-/// One generation. A message asks for it at each step of its way, and may meet the next one at its next step.
+/// One generation of the directory. A message loads the present one at each step of its journey, and may get a newer
+/// one at the next step.
 pub struct Directory {
     pub(crate) routing: Routing,
-    /// What each peer can take, as departure plug-ins are told. Peers without hosts are not here: nothing can go there.
+    /// What each peer can take, as departure plug-ins are told. Peers without hosts are missing, because nothing can be
+    /// sent to them.
     pub(crate) destinations: HashMap<PeerName, Destination>,
-    /// What holds for messages of each peer.
+    /// The terms for messages of each peer.
     pub(crate) senders: HashMap<PeerName, SenderProfile>,
-    /// Who logs in by which name.
+    /// The peers' names and passwords.
     pub(crate) logins: Arc<Logins>,
     pub(crate) quirks: Quirks,
-    /// How long each peer may have to wait for the answer to its end of data.
+    /// How long each peer may have to wait for the answer to the end of data.
     pub(crate) answer_within: HashMap<PeerName, Duration>,
-    /// How we look from outside.
+    /// The names under which our MMSE appears outside.
     pub(crate) face: Face,
-    /// Who reads what is sent to the postmaster, and the peer through which that goes. `None`: an operator, in the queue.
+    /// The person who reads mail for the postmaster, and the peer that leads there. `None`: an operator reads it in the
+    /// queue.
     pub(crate) postmaster: Option<(MmsAddress, PeerName)>,
-    /// What DNS says of numbers, if it is asked.
+    /// The source of what DNS knows about numbers, if ENUM is configured.
     pub(crate) numbering: Option<Arc<Numbering>>,
 }
 
 impl Directory {
-    /// Routing's view of the world.
+    /// The circumstances that routing needs.
     pub(super) fn now<'a>(&'a self, delivery: &'a Delivery) -> Now<'a> {
         Now {
             delivery: Some(delivery),
@@ -50,13 +54,13 @@ impl Directory {
         }
     }
 
-    /// The first domain of a peer to which something can be sent.
+    /// The first domain of a peer that has hosts.
     pub(crate) fn domain(&self, peer: &PeerName) -> Option<&str> {
         let destination = self.destinations.get(peer)?;
         Some(destination.domain.as_str()).filter(|domain| !domain.is_empty())
     }
 
-    /// Whether a message is for the postmaster and nobody else: then it need not be MM4.
+    /// Whether all recipients are the postmaster: such a message need not be MM4.
     pub(super) fn is_for_postmaster(&self, envelope: &Envelope) -> bool {
         let recipients = &envelope.recipients;
         let is_it = |recipient: &Recipient| self.routing.is_postmaster(&recipient.address);
@@ -72,8 +76,9 @@ impl Directory {
         &self.routing
     }
 
-    /// Where a recipient of a message from `source` would go, or of one from nobody in particular. DNS is asked if need
-    /// be; without a delivery to ask, every peer counts as reachable. `told` hears what each step found, by its name.
+    /// Where a recipient of a message from `source` goes; without a source, a message from anybody. Queries DNS if
+    /// necessary. Without a `delivery` every peer counts as reachable. `told` is called with the name of each step and
+    /// what it found.
     pub async fn explain(
         &self,
         source: Option<&PeerName>,
@@ -93,7 +98,7 @@ impl Directory {
         })
     }
 
-    /// Whose a number is. DNS is asked if need be.
+    /// Which peer serves a number. Queries DNS if necessary.
     ///
     /// # Errors
     /// DNS does not answer.
@@ -108,7 +113,7 @@ impl Directory {
         self.routing.whose(number, &now)
     }
 
-    /// Whom to ask, and for which number, before this recipient can be routed; `None` when nothing has to be asked.
+    /// The ENUM query that routing still needs for this recipient; `None` when it needs none.
     pub(super) fn to_be_asked(
         &self,
         source: Option<&PeerName>,
@@ -123,7 +128,7 @@ impl Directory {
     }
 }
 
-/// What routing is told of the world: delivery knows who can be reached, and DNS has been asked.
+/// The circumstances of routing: which peers delivery can reach, and what DNS answered.
 pub(super) struct Now<'a> {
     delivery: Option<&'a Delivery>,
     numbering: Option<&'a Numbering>,
@@ -140,7 +145,7 @@ impl Circumstances for Now<'_> {
             Some(Answer::Domain(domain)) => EnumAnswer::Domain(domain),
             Some(Answer::Nothing) => EnumAnswer::Nothing,
             Some(Answer::Silence(reason)) => EnumAnswer::Silence(reason),
-            // It was asked, and has run out since.
+            // The answer came before, and has expired since.
             None => EnumAnswer::Silence("not asked yet".to_owned()),
         }
     }

@@ -1,9 +1,10 @@
-//! What other operators see of our own MMSE: one face. Host names inside stay inside.
+//! The one face that our MMSE shows to other operators. Host names inside stay inside.
 //!
-//! A Relay/Server that was set up for itself writes its own host into `Sender`, `MAIL` or `From`. Outside, nobody could
-//! answer such an address, and everybody could read how our network is built. So towards others an address at a host
-//! inside becomes one of our own domain: a subscriber's, or an application's, keeps what stands before the `@`; a system's
-//! becomes our system address, with the Relay/Server in its tag, which leads back to it.
+//! A Relay/Server that was configured without regard to the relay writes its own host into `Sender`, `MAIL` or `From`.
+//! Outside, nobody could answer such an address, and everybody could infer how our network is built. So towards other
+//! operators an address at a host inside becomes one of our own domain: that of a subscriber or an application keeps
+//! its local part; that of a system becomes our system address, with the Relay/Server in its tag, so that answers find
+//! their way back.
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ impl Face {
 }
 
 impl Directory {
-    /// The message as `peer` may see it. Only what goes from inside to outside changes.
+    /// The message as `peer` may see it. Only a message from inside to outside changes.
     pub(super) fn faced(&self, message: Arc<Message>, peer: &PeerName) -> Arc<Message> {
         let inside = |peer: &PeerName| self.routing.role(peer) == Some(Role::Inside);
         let source = message.origin.source.peer().filter(|source| inside(source));
@@ -49,15 +50,15 @@ impl Directory {
     }
 }
 
-/// A message of one of our Relay/Servers, seen from outside.
+/// A message of one of our Relay/Servers, as it appears outside.
 struct Seen<'a> {
     directory: &'a Directory,
     /// The Relay/Server.
     source: &'a PeerName,
     message: &'a Message,
-    /// `X-Mms-Originator-System`, as the Relay/Server wrote it: outside, it is ours.
+    /// `X-Mms-Originator-System`, as the Relay/Server wrote it: outside it becomes our system address.
     system: Option<MmsAddress>,
-    /// `From`, of a message that has a person or an application there.
+    /// `From`, if a person or an application stands there.
     originator: Option<MmsAddress>,
 }
 
@@ -69,12 +70,12 @@ impl<'a> Seen<'a> {
             source,
             message,
             system: pdu.originator_system(),
-            // A response comes from a system.
+            // The `From` of a response is a system.
             originator: pdu.from().filter(|_| message.kind.request().is_none()),
         }
     }
 
-    /// What stands for an address of the envelope, or of a field; `None` when it may stay.
+    /// The replacement for an address of the envelope or of a field; `None` when the address may stay.
     fn instead_of(&self, field: Option<&str>, address: &MmsAddress) -> Option<MmsAddress> {
         let (face, routing) = (&self.directory.face, &self.directory.routing);
         let domain = address.domain()?;

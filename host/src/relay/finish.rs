@@ -1,9 +1,9 @@
-//! The second place to run the chain: messages that were accepted, and whose plug-ins are not done with them.
+//! The second place where the chain runs: messages that were accepted before their chain had run to its end.
 //!
-//! They are in the spool as received: those whose sender could wait no longer, and those that an operator released. The
-//! journey is the same, only nobody waits: a longer budget applies, a refusal leaves the message in the queue as failed,
-//! and a deferral makes it wait. What it comes to is committed in the transaction that ends its waiting, so a crash
-//! between any two steps leaves either a message that still waits, or everything that it caused.
+//! They are in the spool as received: messages whose sender could wait no longer, and messages that an operator
+//! released. The journey is the same, but no sender waits: a longer time limit applies, a refusal leaves the message in
+//! the queue as failed, and a deferral makes it wait. The result is committed in the transaction that ends the waiting,
+//! so a crash between any two steps leaves either a message that still waits, or everything that it caused.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,42 +25,43 @@ use super::plugin_outcomes::{self, HeaderIn};
 use super::run::{Run, why};
 use crate::sync::lock;
 
-/// How often the spool is asked: an operator's `queue release` is seen at the next time.
+/// How often the spool is asked for messages. An operator's `queue release` is noticed at the next time.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Journeys under way at the same time. Senders that wait come first: they are not counted, and the plug-ins' instances
-/// are more than this.
+/// How many journeys run at the same time. Senders that wait take precedence: their journeys do not count here, and
+/// there are more instances of plug-ins than this.
 const AT_ONCE: usize = 16;
 
-/// For one run. Every call of a plug-in has limits of its own, so this bounds a long chain, not a loop.
+/// The time limit for one run. Each call of a plug-in has limits of its own, so this bounds a long chain, and not a
+/// loop.
 const BUDGET: Duration = Duration::from_secs(10 * 60);
 
-/// A deferred message waits for this long, then twice as long, and so on up to the longest.
+/// How long a deferred message waits before its next run; each further deferral doubles it, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
-/// A message whose chain the relay panicked over so often is not tried again: it is held for an operator.
+/// After so many panics over one message, the message is held for an operator and not tried again.
 const MOST_PANICS: u32 = 5;
 
-/// What is known of a journey when it panics.
+/// What is known of a journey if it panics.
 struct Journey {
     incoming: Incoming,
-    /// Runs that came to nothing before.
+    /// Earlier runs that were deferred.
     attempts: u32,
     arrived: bool,
 }
 
-/// The journeys under way. Dropping it stops them, which undoes nothing and loses nothing.
+/// The journeys under way. Dropping this stops them, which loses nothing: none has had an effect yet.
 #[derive(Default)]
 struct UnderWay {
     tasks: JoinSet<()>,
     messages: HashMap<task::Id, Journey>,
-    /// Since the start, how often the relay panicked over a message that still waits.
+    /// How often the relay has panicked over each message that still waits, since the start.
     panics: HashMap<MessageId, u32>,
 }
 
 impl Relay {
-    /// Finishes unfinished messages until it is aborted.
+    /// Finishes unfinished messages until the task is aborted.
     pub(crate) async fn keep_finishing(self: Arc<Self>) {
         let mut under_way = UnderWay::default();
         loop {
@@ -73,7 +74,7 @@ impl Relay {
         }
     }
 
-    /// Begins as many journeys as there are messages due, and room.
+    /// Begins journeys for the messages that are due, as far as there is room.
     async fn take_up(self: &Arc<Self>, under_way: &mut UnderWay) {
         let room = AT_ONCE.saturating_sub(under_way.tasks.len());
         if room == 0 || self.store.inbox.room() == Room::None {
@@ -97,7 +98,7 @@ impl Relay {
         let message = journey.incoming.id;
         match ended {
             Ok(_) => drop(under_way.panics.remove(&message)),
-            // A panic is a bug of ours; it must not be met again at once, nor for ever.
+            // A panic is a bug of the relay. The message must not be tried again at once, nor for ever.
             Err(error) => {
                 let panics = under_way.panics.entry(message).or_default();
                 *panics += 1;
@@ -133,7 +134,7 @@ impl Relay {
         self.record(id, finish, noted).await;
     }
 
-    /// What is refused after its sender heard 250 is told to its sender as MM4 tells it, and to outcome plug-ins.
+    /// The result of a refusal after the 250: the sender is told in the way of MM4, and outcome plug-ins are told too.
     async fn refused(&self, incoming: &Incoming, refusal: &Refusal, run: &Run) -> Finish {
         let (answer, cause) = transactions::of_refusal(refusal, self.clock.now());
         let rope = Rope {
@@ -175,7 +176,7 @@ impl Relay {
         }
     }
 
-    /// Makes it durable, and only then counts it and hands it to delivery.
+    /// Commits the result, and only then counts it and hands it to delivery.
     async fn record(&self, id: MessageId, finish: Finish, noted: Vec<Noted>) {
         let outgoing = match &finish {
             Finish::Done(acceptance) => acceptance.outgoing.clone(),
@@ -204,7 +205,7 @@ impl Relay {
             }
             Err(error) => {
                 tracing::error!(message = %id, event = "outcome-not-recorded", "unfinished still, because the spool did not take what it came to: {error}");
-                // It is due still, and comes again as soon as this returns.
+                // The message is still due, and would come again at once without this pause.
                 tokio::time::sleep(LOOK).await;
             }
         }
@@ -228,7 +229,8 @@ impl UnderWay {
     }
 }
 
-/// Kept as it was received, with everything that it has been told so far; an operator releases it once the bug is mended.
+/// Holds the message as received, with everything that it was told so far. An operator releases it once the bug is
+/// fixed.
 fn held_after(panics: u32, journey: Journey, error: &JoinError) -> Finish {
     let id = journey.incoming.id;
     let reason = format!("the relay panicked over it {panics} times, a bug: {error}");
@@ -243,7 +245,7 @@ fn held_after(panics: u32, journey: Journey, error: &JoinError) -> Finish {
     }))
 }
 
-/// Until the next run, after so many that came to nothing before this one.
+/// The pause before the next run, after so many runs that were deferred.
 fn pause(attempts: u32) -> Duration {
     FIRST_PAUSE
         .saturating_mul(2u32.saturating_pow(attempts))

@@ -1,4 +1,4 @@
-//! What the destinations of one message came to, and the one acceptance that is made of all of them.
+//! What becomes of the destinations of one message, and the one acceptance that is made of all of them.
 
 use std::sync::Arc;
 
@@ -16,29 +16,29 @@ use super::plugin_outcomes::{self, HeaderIn};
 use super::rights::Entitled;
 use super::run::Run;
 
-/// What the destinations of one message came to.
+/// The results of the destinations so far.
 pub(super) struct Gathered<'a> {
     received: &'a Message,
     run: &'a Run,
     now: Timestamp,
-    /// What the arrival plug-ins asked for, and those of every destination that is not held.
+    /// What the arrival plug-ins asked for, and the departure plug-ins of every destination that is not held.
     pub(super) effects: Effects,
     sent: Vec<Outgoing>,
     failed: Vec<(Outgoing, Refusal)>,
     discarded: bool,
-    /// Mail for the postmaster is among what is held.
+    /// Mail for the postmaster is among the held destinations.
     has_letters: bool,
     held: Option<(Vec<Recipient>, Vec<Holder>)>,
-    /// What is to be remembered of each destination, if the message is a request.
+    /// A leg for each destination, if the message is a request.
     legs: Vec<Leg>,
-    /// The ordinal of the last destination.
+    /// The ordinal of the last destination so far.
     ordinal: Option<Ordinal>,
 }
 
-/// Why mail for the postmaster is held, where no person is configured: an operator is one.
+/// The reason for holding mail for the postmaster when no person is configured: an operator reads it.
 const FOR_POSTMASTER: &str = "mail for the postmaster, to be read by an operator: postmaster of [relay] is not set";
 
-/// What is to be committed, and what became of each destination.
+/// What is to be committed, and a leg for each destination.
 pub(super) type CameTo = (Acceptance, Vec<Leg>);
 
 impl<'a> Gathered<'a> {
@@ -69,8 +69,8 @@ impl<'a> Gathered<'a> {
         self.legs.push(Leg::aside(peer.into(), recipients, taken(self.now)));
     }
 
-    /// A next hop that owes no answer is not asked again when a request is repeated. That counts as handled, so that
-    /// `settle` does not refuse the whole message.
+    /// Records that a next hop which owes no answer is not asked again by a repeated request. The destination counts as
+    /// handled, so that `settle` does not refuse the whole message.
     pub(super) fn pass_over(&mut self) {
         self.discarded = true;
     }
@@ -81,7 +81,8 @@ impl<'a> Gathered<'a> {
         self.sent.push(outgoing);
     }
 
-    /// A destination that is given up. An operator may retry it, so what is kept is what would have been sent.
+    /// Gives up a destination. The outgoing message is kept as it would have been sent, because an operator may retry
+    /// it.
     pub(super) fn fail(
         &mut self,
         message: &Entitled,
@@ -105,7 +106,7 @@ impl<'a> Gathered<'a> {
         holders.push(holder);
     }
 
-    /// Mail for the postmaster, and nobody is configured who reads it: an operator does.
+    /// Holds mail for the postmaster that no configured person reads, for an operator.
     pub(super) fn hold_for_postmaster(&mut self, recipients: Vec<Recipient>) {
         self.legs
             .push(Leg::aside(NextHop::Nowhere, recipients.clone(), taken(self.now)));
@@ -113,7 +114,7 @@ impl<'a> Gathered<'a> {
         self.has_letters = true;
     }
 
-    /// What is held, and why.
+    /// The hold, with the reasons of all who asked for it.
     fn hold_of(&self, holders: Vec<Holder>) -> Hold {
         let by_plugins = holders.clone();
         let hold = Hold::by(holders);
@@ -140,7 +141,7 @@ impl<'a> Gathered<'a> {
         });
     }
 
-    /// The one place where something is made that goes out: the right to it has been asked for.
+    /// Makes an outgoing message. This is the one place that does, and it takes the proof that the source may send it.
     fn outgoing(&mut self, message: &Entitled, next_hop: NextHop, trace: Field) -> Outgoing {
         let message = message.message();
         let ordinal = self.next_ordinal();
@@ -164,9 +165,9 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// One reply for all of them: a refusal only when every destination was refused. The refused ones among others
-    /// become failed deliveries, which outcome plug-ins are told of at once. When all of them are held, the whole message
-    /// is, as if arrival had held it.
+    /// Makes one answer for all destinations: a refusal only when every destination was refused. Otherwise the refused
+    /// ones become failed deliveries, of which outcome plug-ins are told at once. When all are held, the whole message
+    /// is held, as if an arrival plug-in had done so.
     pub(super) async fn settle(mut self) -> Result<CameTo, Refusal> {
         let nothing_goes = self.sent.is_empty() && self.held.is_none() && !self.discarded;
         if let (true, Some((_, refusal))) = (nothing_goes, self.failed.first()) {
@@ -208,7 +209,8 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// What plug-ins record on arrival is not routed yet: where the message goes to one peer only, its records name that.
+/// Arrival plug-ins make their records before routing. When the message goes to one peer only, the records name that
+/// peer.
 fn name_destination(records: &mut [Append], legs: &[Leg]) {
     let mut peers = legs.iter().filter_map(Leg::peer);
     let Some(first) = peers.next() else {
@@ -225,7 +227,7 @@ fn name_destination(records: &mut [Append], legs: &[Leg]) {
     }
 }
 
-/// With each recipient once: plug-ins may have given two of them one address.
+/// The message with each recipient once: plug-ins may have given two recipients the same address.
 pub(super) fn once_each(message: Arc<Message>) -> Arc<Message> {
     let mut envelope = message.envelope.clone();
     envelope.once_each();
@@ -237,7 +239,7 @@ pub(super) fn once_each(message: Arc<Message>) -> Arc<Message> {
     Arc::new(once)
 }
 
-/// Held recipients under their received addresses: the chain will run anew for them.
+/// The held recipients under their received addresses, because the chain runs anew for them.
 fn as_received(received: &Message, held: Vec<Recipient>) -> Vec<Recipient> {
     let original = |id: RecipientId| received.envelope.recipients.iter().find(|r| r.id == id).cloned();
     held.into_iter()
@@ -245,8 +247,8 @@ fn as_received(received: &Message, held: Vec<Recipient>) -> Vec<Recipient> {
         .collect()
 }
 
-/// Without the recipients that arrival plug-ins added: in a run for those that an earlier run held, the others have got
-/// theirs, and those that were held are recipients of the received message by now.
+/// The arrived message without the recipients that arrival plug-ins added. In a run for recipients that an earlier run
+/// held, the added ones have got their copy, and those that were held count as recipients of the received message.
 pub(super) fn only_received(received: &Message, mut arrived: Arc<Message>) -> Arc<Message> {
     let known = |id: RecipientId| received.envelope.recipients.iter().any(|r| r.id == id);
     if !arrived.envelope.recipients.iter().all(|r| known(r.id)) {
@@ -269,7 +271,7 @@ pub(super) fn acceptance(received: &Message, effects: Effects) -> Acceptance {
     }
 }
 
-/// A message that causes nothing.
+/// An acceptance that causes nothing.
 pub(super) fn nothing(incoming: Incoming) -> Acceptance {
     let Incoming {
         id,
@@ -300,8 +302,8 @@ pub(super) fn is_for_later(acceptance: &Acceptance) -> bool {
     acceptance.hold.as_ref().is_some_and(|hold| hold.due().is_some())
 }
 
-/// Parked as received. What plug-ins asked for is dropped: they will be asked anew when it is released. Whoever asks for
-/// a response hears that it was taken.
+/// Holds the message as received. What plug-ins asked for is dropped, because they run anew after the release. A peer
+/// that asked for a response gets `Ok`.
 pub(super) fn held(received: &Message, hold: Hold, run: &Run, now: Timestamp) -> CameTo {
     let hold = Hold {
         arrived: run.arrived,
@@ -320,13 +322,13 @@ pub(super) fn discarded(received: &Message, reason: &str, effects: Effects, now:
     (acceptance(received, effects), everybody(received, taken(now)))
 }
 
-/// All recipients, who have no next hop.
+/// One leg for all recipients, without a next hop.
 pub(super) fn everybody(received: &Message, state: LegState) -> Vec<Leg> {
     let recipients = received.envelope.recipients.clone();
     vec![Leg::aside(NextHop::Nowhere, recipients, state)]
 }
 
-/// What the relay answers in the next hop's place: a plug-in wanted the message to look taken.
+/// What the relay answers in the place of a next hop, because a plug-in wants the message to look delivered.
 fn taken(at: Timestamp) -> LegState {
     LegState::Answered { answer: Answer::ok(at) }
 }

@@ -1,10 +1,10 @@
-//! Whom a report or response may be for although its recipient has no route: whoever sent what the reporting peer was asked
-//! to take.
+//! Recipients of reports and responses that have no route, and are known as senders of what the reporting peer was
+//! asked to take.
 //!
-//! Applications send from addresses that are no numbers (`NEWS@mms.own.example`), and from codes that nobody lists; systems ask
-//! to be answered at host names that are nobody's domain. What answers them goes home by its IDs, which are not known at
-//! `RCPT`. Whether there can be such a home is looked up before, and remembered until `RCPT` is answered: that must not
-//! wait.
+//! Applications send from addresses that are no numbers (`NEWS@mms.own.example`) and from unlisted short codes; systems
+//! ask to be answered at host names in nobody's domain. Answers to these find their way by their IDs, which are not
+//! known at `RCPT`. Whether such a way can exist is looked up before, and remembered until `RCPT` is answered, because
+//! that answer must not wait.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,13 +14,14 @@ use crate::message::{MmsAddress, PeerName, Timestamp, Transaction, TransactionKe
 
 use super::Relay;
 
-/// From the look-up to the answer to `RCPT` it is microseconds.
+/// How long a result is remembered. Only microseconds pass between the look-up and the answer to `RCPT`.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// More sessions than there can be at `RCPT` in the same minute: then some of them have to look again.
+/// The most results that are remembered. There cannot be so many sessions at `RCPT` within a minute; if there were,
+/// some would look again.
 const MOST: usize = 10_000;
 
-/// What look-ups have found, for a moment.
+/// The results of recent look-ups.
 #[derive(Default)]
 pub(crate) struct Homes(Mutex<HashMap<(PeerName, MmsAddress), Timestamp>>);
 
@@ -41,7 +42,7 @@ impl Homes {
 }
 
 impl Relay {
-    /// Looks whether `reporter` was asked to take something from whom this address is.
+    /// Looks up whether `reporter` was asked to take a message from this address.
     pub(super) async fn look_for_home(&self, reporter: &PeerName, address: &MmsAddress) {
         let own = address
             .domain()
@@ -67,7 +68,7 @@ impl Relay {
         }
     }
 
-    /// Whether it was found a moment ago.
+    /// Whether such a message was found a moment ago.
     pub(super) fn has_home(&self, reporter: &PeerName, address: &MmsAddress) -> bool {
         self.homes.has(reporter, address, self.clock.now())
     }

@@ -1,4 +1,5 @@
-//! What intake asks before there is a message: who may talk, whose message it is, where a recipient would go.
+//! Answers to intake's questions before there is a message: who may talk, which peer it is, whether a recipient can be
+//! routed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,22 +16,23 @@ use super::Relay;
 use super::directory::Directory;
 use super::sender::SenderProfile;
 
-/// One listener's view of the relay: who is known depends on the side of the house on which it stands.
+/// The view of the relay from one listener. Which peers are known there depends on whether it listens inside or
+/// outside.
 pub(crate) struct Door {
     pub(crate) relay: Arc<Relay>,
     pub(crate) side: Side,
     pub(crate) certificates: Arc<dyn KnownCertificates>,
 }
 
-/// Whose certificates are whose.
+/// The peers' certificates.
 pub(crate) trait KnownCertificates: Send + Sync {
-    /// The peers that a client may be which has the key of the first of these.
+    /// The peers that a client may be which has the key of the first certificate in `chain`.
     fn peers_of(&self, chain: &[CertificateDer<'static>]) -> Vec<PeerName>;
 }
 
 impl Door {
-    /// Which peer is talking: the one that it has proved to be; else, of those that may come from this address, the one whose
-    /// domain the sender has. Every proof that was agreed upon with that peer has to be there.
+    /// Which peer a client is: the one that it has proved to be; else the one, among those with this address, whose
+    /// domain the sender has. Every proof that is configured for that peer must have been given.
     fn talker(&self, remote: SocketAddr, proof: &Proof, domain: Option<&str>) -> Result<PeerName, Refusal> {
         let directory = self.relay.directory.load();
         let proved = proof
@@ -73,7 +75,8 @@ impl Door {
 }
 
 impl Door {
-    /// Behind a peer's address, if it is only one peer's: of several nobody knows yet which has connected.
+    /// Checks the rate of connections, if the address belongs to one peer only: of several, nobody knows yet which one
+    /// has connected.
     fn counts_connection(&self, directory: &Directory, remote: SocketAddr) -> Result<(), Refusal> {
         let mut peers = directory.routing.peers_at(self.side, remote.ip());
         let (Some(peer), None) = (peers.next(), peers.next()) else {
@@ -117,7 +120,7 @@ impl Handler for Door {
         self.relay.directory.load().routing.count_peers(self.side)
     }
 
-    /// Only addresses that belong to some peer may talk at all, unless some peer may come from everywhere: this is no open
+    /// Only clients at the address of some peer may talk, unless some peer may connect from anywhere: this is no open
     /// relay.
     fn greet(&self, remote: SocketAddr) -> Result<Welcome, Refusal> {
         let directory = self.relay.directory.load();
@@ -182,7 +185,7 @@ impl Handler for Door {
         })
     }
 
-    /// The peer must be allowed to speak for that sender.
+    /// Refuses a peer that may not speak for that sender.
     fn sender(&self, remote: SocketAddr, proof: &Proof, sender: Option<&MmsAddress>) -> Result<SenderTerms, Refusal> {
         if self.relay.store.inbox.is_failed() {
             return Err(Refusal::StoreFailed);

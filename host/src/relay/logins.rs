@@ -1,8 +1,8 @@
-//! Names and passwords of peers: comparing them, and letting nobody guess.
+//! Names and passwords of peers: their comparison, and protection against guessing.
 //!
-//! A try costs what a password hash is made to cost, so few are compared at the same time, and behind some wrong ones an
-//! address is told to come back later without a look. A name that nobody has costs the same as one that somebody has: it is
-//! compared with somebody's hash all the same.
+//! Comparing costs as much as the password hash demands, so few comparisons run at the same time, and after some wrong
+//! passwords an address is refused without a comparison. An unknown name costs the same as a known one: the password is
+//! compared with the hash of another name.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,15 +18,15 @@ use crate::passwords::PasswordHash;
 use crate::protocol::smtp::AuthCredentials;
 use crate::sync::lock;
 
-/// Who has which name, of one configuration.
+/// The names and hashes of one configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
     by_name: HashMap<String, (PeerName, PasswordHash)>,
-    /// One of them, for names that nobody has.
+    /// One of the hashes, for unknown names.
     any: Option<PasswordHash>,
 }
 
-/// What outlives a configuration: who has guessed, and how much is compared at the same time.
+/// State that outlives a configuration: wrong guesses, and the running comparisons.
 pub(crate) struct Guesses {
     turns: Semaphore,
     wrong: Mutex<HashMap<IpAddr, Wrong>>,
@@ -38,18 +38,18 @@ struct Wrong {
     last: Instant,
 }
 
-/// Comparisons at the same time: each takes a thread, and some 19 MiB.
+/// How many comparisons run at the same time: each takes a thread, and some 19 MiB.
 const TURNS: usize = 2;
 
-/// Wrong ones from one address, the last of them within `FORGET`, behind which none is looked at.
+/// After so many wrong logins from one address, the last of them within `FORGET`, further ones are refused unchecked.
 const MOST_WRONG: u32 = 10;
 const FORGET: Duration = Duration::from_secs(600);
 
-/// The answer to a wrong one comes so much later for each before it, up to the fifth.
+/// The delay of the answer to a wrong login, for each earlier one, up to the fifth.
 const PAUSE: Duration = Duration::from_secs(1);
 const MOST_PAUSES: u32 = 5;
 
-/// Addresses that are remembered.
+/// How many addresses are remembered.
 const REMEMBERED: usize = 10_000;
 
 impl Logins {
@@ -59,7 +59,7 @@ impl Logins {
         Self { by_name, any }
     }
 
-    /// Takes its time, and blocks.
+    /// Compares. Takes its time, and blocks.
     fn compare(&self, credentials: &AuthCredentials) -> Option<PeerName> {
         let known = self.by_name.get(&credentials.name);
         let hash = known.map(|(_, hash)| hash).or(self.any.as_ref())?;
@@ -78,7 +78,7 @@ impl Default for Guesses {
 }
 
 impl Guesses {
-    /// Whose login it is. `may_come`: whether a peer may come from there.
+    /// Which peer a login belongs to. `may_come` says whether a peer may log in from this address.
     pub(crate) async fn look(
         &self,
         source: IpAddr,
@@ -87,7 +87,8 @@ impl Guesses {
         may_come: impl FnOnce(&PeerName) -> bool,
     ) -> Result<PeerName, LoginRefused> {
         let source = network(source);
-        // What was wrong is noted before the next one has its turn: many sessions at once get no more tries than one.
+        // A wrong login is recorded before the next comparison begins, so that parallel sessions get no more attempts
+        // than one.
         let turn = self.turns.acquire().await;
         if self.wrong_from(source) >= MOST_WRONG {
             return Err(LoginRefused::TooMany);
@@ -111,7 +112,7 @@ impl Guesses {
             .map_or(0, |wrong| wrong.count)
     }
 
-    /// Returns how many there were, with this one.
+    /// Records a wrong login. Returns how many there were, this one included.
     fn note_wrong(&self, source: IpAddr) -> u32 {
         let count = self.wrong_from(source) + 1;
         let mut wrong = lock(&self.wrong);
@@ -119,7 +120,7 @@ impl Guesses {
             wrong.retain(|_, wrong| wrong.last.elapsed() < FORGET);
         }
         if wrong.len() >= REMEMBERED {
-            // Whoever has that many addresses is not stopped by their being remembered.
+            // A client with that many addresses is not stopped by remembering them.
             wrong.clear();
         }
         let last = Instant::now();
@@ -128,7 +129,7 @@ impl Guesses {
     }
 }
 
-/// An IPv6 address is one of a network that belongs to one customer.
+/// IPv6 addresses count by network, because a customer gets a whole one.
 fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,13 +1,19 @@
-//! The street: carries messages through the rooms. What is here was built by [`assembly`](crate::assembly), and knows
-//! nothing of configuration files.
+//! The street: carries messages through the rooms. [`assembly`](crate::assembly) builds everything here, and this room
+//! knows nothing of configuration files.
 //!
-//! [`carry`] is the journey of one message, in one function, and a [`run`] is one of them; [`gathered`] makes one acceptance of what its destinations
-//! came to. The rest of this room is what is around the journey: what intake
-//! asks before there is a message ([`intake_handler`], [`homes`]), who may speak as whom ([`rights`]), what of the inside
-//! is seen outside ([`face`], [`quirks`]), messages whose journey is made from the spool ([`finish`]), those that
-//! plug-ins defer again and again ([`deferrals`]), what a message means to open requests ([`open_requests`]), what the
-//! relay says itself ([`own_messages`]), telling plug-ins of outcomes ([`plugin_outcomes`], [`stored_outcome`]), what is
-//! known of peers and numbers ([`directory`]), and how the system's clock agrees with the relay's ([`clocks`]).
+//! [`carry`] is the journey of one message, in one function; a [`run`] is one instance of it, and [`gathered`] makes
+//! one acceptance of the results for all destinations. The rest of this room is around the journey:
+//!
+//! - [`intake_handler`] and [`homes`]: answers to intake before there is a message
+//! - [`rights`]: who may speak as whom
+//! - [`face`] and [`quirks`]: what other operators see of the inside, and habits of peers
+//! - [`finish`]: messages whose journey is made from the spool
+//! - [`deferrals`]: messages that plug-ins defer again and again
+//! - [`open_requests`]: what a message means to open requests
+//! - [`own_messages`]: responses, reports and bounces of the relay itself
+//! - [`plugin_outcomes`] and [`stored_outcome`]: telling plug-ins of outcomes
+//! - [`directory`]: peers and numbers
+//! - [`clocks`]: the comparison of the system's clock with the relay's
 
 pub(crate) mod callers;
 mod carry;
@@ -58,74 +64,74 @@ use self::rates::Sent;
 
 pub use directory::Directory;
 
-/// Everything that a message needs on its way.
+/// Everything that the journey of a message needs.
 pub struct Relay {
-    /// Our host name: in `Received`, and what loops are recognised by.
+    /// Our host name, for `Received` and for the detection of loops.
     pub(crate) name: String,
     pub(crate) hop_limit: u32,
-    /// How often a message may have passed here before.
+    /// How many `Received` fields with our own name a message may have.
     pub(crate) pass_limit: u32,
     pub(crate) limits: mm4::Limits,
     /// Replaced as a whole when the configuration is reloaded.
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) deferrals: Deferrals,
     pub(crate) homes: Homes,
-    /// What peers have sent lately.
+    /// How much each peer has sent lately.
     pub(crate) sent: Sent,
     pub(crate) callers: Arc<Callers>,
-    /// Wrong logins.
+    /// Wrong logins of clients.
     pub(crate) guesses: Guesses,
     /// Wakes `keep_finishing`: a message may have become unfinished.
     pub(crate) unfinished: Notify,
     pub(crate) transactions: Arc<Transactions>,
     /// Wakes `keep_telling`: a commit may have made a response, a report or a bounce due.
     pub(crate) news: Arc<Notify>,
-    /// Told when the configuration has been reloaded.
+    /// Wakes the tasks that depend on the configuration, after a reload.
     pub(crate) reloaded: Notify,
     pub(crate) catalogue: Arc<Catalogue>,
-    /// In front of those outside whom plug-ins ask.
+    /// The gates in front of services outside that plug-ins use.
     pub(crate) gates: Arc<Gates>,
     pub(crate) store: Facets,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) clock: SharedClock,
-    /// The same, as one that can be compared with the system's.
+    /// The same clock, as a type that can be compared with the system's.
     pub(crate) steady: Arc<SteadyClock>,
     pub(crate) counts: Arc<Counts>,
-    /// What is known of refused messages.
+    /// Refused messages, as far as they are recorded.
     pub(crate) refusals: Refusals,
-    /// Memory for messages that are not in memory: see [`ROOM_BLOCKS`].
+    /// Memory for messages that come from a disk: see [`ROOM_BLOCKS`].
     pub(crate) room: Semaphore,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
-/// Large messages come into memory to be read and adapted. All of them together get 64 MiB, in blocks of 64 KiB; the
-/// others wait, and their senders with them.
+/// Large messages are read into memory to be carried. All of them together get 64 MiB, in blocks of 64 KiB; further
+/// ones wait, and their senders with them.
 const ROOM_BLOCK: u64 = 64 << 10;
 pub(crate) const ROOM_BLOCKS: u32 = 1024;
 
-/// How often it is asked whether somebody still uses an old directory.
+/// How often `replace_directory` checks whether the old directory is unused.
 const LOOK: Duration = Duration::from_millis(50);
 const MAX_LOOKS: u32 = 12_000;
 
-/// Looks on: the demo does. Must not block.
+/// Watches accepted messages, for the demo. Must not block.
 pub trait Observer: Send + Sync + 'static {
-    /// Called when everything that a message causes is known, before it is committed.
+    /// Called when everything that a message causes is known, before the commit.
     fn accepted(&self, _acceptance: &Acceptance) {}
 }
 
-/// Nobody looks on.
+/// An observer that does nothing.
 pub struct Nobody;
 
 impl Observer for Nobody {}
 
 impl Relay {
-    /// The next look-up sees this one. The old one goes when nobody looks into it any more, on a thread that serves nobody:
-    /// freeing a million rows takes a while.
+    /// Puts a new directory in place, which the next look-up sees. The old one is freed when nobody uses it any more,
+    /// in a thread that serves nobody: freeing a million rows takes a while.
     pub(crate) fn replace_directory(&self, directory: Arc<Directory>) {
         let old = self.directory.swap(directory);
         tokio::spawn(async move {
             let mut looks = 0;
-            // The services of old plug-ins may keep it; then it goes with them.
+            // Services of old plug-ins may hold the directory longer; then it is freed together with them.
             while Arc::strong_count(&old) > 1 && looks < MAX_LOOKS {
                 tokio::time::sleep(LOOK).await;
                 looks += 1;
@@ -134,7 +140,7 @@ impl Relay {
         });
     }
 
-    /// Asks DNS for what has to be known before this recipient can be routed.
+    /// Queries DNS for what routing needs to know about this recipient.
     async fn ask_for(&self, source: &Source, address: &MmsAddress) {
         let asked = self.directory.load().to_be_asked(source.peer(), address);
         if let Some((numbering, number)) = asked {
@@ -154,7 +160,7 @@ impl Relay {
             true => mm4::Foreign::Pass,
             false => mm4::Foreign::Refuse,
         };
-        // Bounces are recognised, and carried where they are nobody's.
+        // Bounces are accepted, and carried like other mail when they match no request.
         mm4::Limits {
             notifications: mm4::Foreign::Pass,
             unknown_types: pass(is_letter || sender.is_some_and(|sender| sender.unknown_types_pass)),
@@ -163,8 +169,8 @@ impl Relay {
         }
     }
 
-    /// Waits until there is room for a message whose bytes are not in memory, and takes it: reading and adapting it
-    /// will. Small messages have been counted by intake, and need nothing here.
+    /// Waits for memory for a message whose bytes come from a disk, and reserves it for reading and editing. A message
+    /// in memory counts against intake's budget, and needs nothing here.
     async fn room_for(&self, content: &Content) -> Option<SemaphorePermit<'_>> {
         if content.is_in_memory() {
             return None;

@@ -1,4 +1,4 @@
-//! What a message means to the requests that are open, and what is remembered of it.
+//! What a message means to open requests, and what of it is stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::sender::SenderProfile;
 use crate::sync::lock;
 
 impl Relay {
-    /// What the message is to open requests. What the relay says itself belongs to the one that it is about.
+    /// What the message means to open requests. A message of the relay itself belongs to the request that it is about.
     pub(super) async fn meaning(&self, message: &Message, run: &Run) -> Result<Meaning, Refusal> {
         let Source::Peer(peer) = &message.origin.source else {
             return Ok(Meaning::Nothing);
@@ -36,20 +36,21 @@ impl Relay {
         Ok(meaning)
     }
 
-    /// Whom a message may be from. A null sender does not say which of the peers behind its address speaks.
+    /// The peers that may have sent the message. A null sender does not tell which of the peers at its address speaks.
     fn speakers(&self, message: &Message, recognised: &PeerName) -> Speakers {
         let mut others = Vec::new();
         if message.envelope.sender.is_none() {
             let directory = self.directory.load();
             let here = directory.routing.peers_at(Side::Both, message.origin.remote.ip());
-            // Whoever has to prove who it is does not speak by its address alone.
+            // A peer that must prove its identity is not recognised by its address alone.
             let proves = |peer: &PeerName| directory.senders.get(peer).is_some_and(SenderProfile::proves_itself);
             others.extend(here.filter(|peer| *peer != recognised && !proves(peer)).cloned());
         }
         Speakers::new(recognised.clone(), others)
     }
 
-    /// Refuses an answer that would reach a peer which asked somebody else, or this relay, which asked for that peer.
+    /// Refuses an answer that would reach a peer that asked somebody else, or the relay, which asked somebody else for
+    /// that peer.
     pub(super) fn refuse_unasked(&self, message: &Message, meaning: &Meaning, split: &Split) -> Result<(), Refusal> {
         let Some(unasked) = meaning.unasked() else {
             return Ok(());
@@ -68,7 +69,7 @@ impl Relay {
         Err(Refusal::NotAsked { kind, about })
     }
 
-    /// A message that is carried nowhere.
+    /// An acceptance that carries the message nowhere, and only records it.
     pub(super) fn heard(&self, message: &Message, heard: Heard, run: &Run) -> Acceptance {
         lock(&run.noted).extend(heard.what.and_then(|what| what.from_source(&message.origin.source)));
         let kind = message.kind.name();
@@ -80,8 +81,8 @@ impl Relay {
         }
     }
 
-    /// Where the message would go if plug-ins left it as it is: what they are told on arrival, and chosen by. Empty when
-    /// nobody would ask.
+    /// Where the message would go if no plug-in changed it: plug-ins are told so on arrival, and selected by it. Empty
+    /// when no plug-in asks.
     pub(super) async fn next_hops(&self, message: &Arc<Message>, meaning: &Meaning, run: &Run) -> Vec<NextHop> {
         if run.chain.links.is_empty() {
             return Vec::new();
@@ -95,12 +96,12 @@ impl Relay {
         let bound = self.bound(meaning, Arc::clone(message), &BTreeMap::new(), run);
         let destinations = bound.map(|(_, split)| split.destinations).unwrap_or_default();
         let mut next_hops: Vec<NextHop> = destinations.into_iter().map(|to| to.peer.into()).collect();
-        // A peer that takes one recipient at a time is a destination for each.
+        // A peer that takes one recipient at a time has a destination for each.
         next_hops.dedup();
         next_hops
     }
 
-    /// Where the message goes. A response goes to whoever asked, under the address that they gave.
+    /// Where the message goes. A response goes to the peer that asked, at the address that it gave.
     pub(super) fn bound(
         &self,
         meaning: &Meaning,
@@ -135,7 +136,7 @@ impl Relay {
         }
     }
 
-    /// How the message goes to one of its next hops; `None` when that one has to hear nothing.
+    /// How the message goes to one of its next hops; `None` when nothing is sent there.
     pub(super) async fn onward(&self, meaning: &Meaning, hop: &Hop<'_>) -> Result<Option<Onward>, Refusal> {
         match meaning {
             Meaning::Question(question) => self.transactions.onward(question, hop).await,
@@ -147,7 +148,7 @@ impl Relay {
         }
     }
 
-    /// Whether what `peer` answers to this request comes here, if it answers at the address in it.
+    /// Whether the answer of `peer` to this request comes to this relay, if it is sent to the address in the request.
     pub(super) fn answer_leads_back(&self, meaning: &Meaning, peer: &PeerName) -> bool {
         let Meaning::Question(question) = meaning else {
             return true;
@@ -161,7 +162,7 @@ impl Relay {
         directory.routing.admit_before_data(peer, address, &now).is_ok()
     }
 
-    /// A request that is refused while its sender waits is answered instead, where both agreed on that.
+    /// Turns a refusal into a response, for a request whose peer agreed to that while its sender waits.
     pub(super) fn refuse_with_response(
         &self,
         message: &Message,
@@ -186,7 +187,7 @@ impl Relay {
         Ok((refused, legs))
     }
 
-    /// Adds what is to be remembered to what is to be committed.
+    /// Adds the transaction and its changes to what is to be committed.
     pub(super) async fn remember(&self, meaning: &Meaning, (mut acceptance, legs): CameTo, run: &Run) -> Acceptance {
         match (&run.own, meaning) {
             (Some(own), _) => {
@@ -202,7 +203,7 @@ impl Relay {
                         .and_then(|what| what.from_source(&acceptance.origin.source)),
                 );
             }
-            // A response that is held will be looked at anew when it is released.
+            // A held response is looked at anew when it is released.
             (None, Meaning::Reply(reply)) if acceptance.hold.is_none() => {
                 let told = plugin_outcomes::tell_response(&run.chain, reply).await;
                 acceptance.appends.extend(told.appends);
@@ -228,12 +229,13 @@ fn all_to(peer: &PeerName, message: &Message) -> BTreeMap<RecipientId, PeerName>
     recipients.iter().map(|r| (r.id, peer.clone())).collect()
 }
 
-/// The message for the one who asked. The header changes only where the old address stood.
+/// Returns the response addressed to the peer that asked: the recipient is replaced in the envelope, and in the header
+/// where it stood.
 fn readdressed(message: Arc<Message>, recipient: Option<MmsAddress>) -> Result<Arc<Message>, Refusal> {
     let (Some(address), [only]) = (recipient, message.envelope.recipients.as_slice()) else {
         return Ok(message);
     };
-    // An address in a command keeps the domain that it had (RFC 5321, 4.1.1.3): without one it leads nowhere.
+    // An address without a domain leads nowhere in a command (RFC 5321, 4.1.1.3), so the recipient keeps its domain.
     let loses_domain = address.domain().is_none() && only.address.domain().is_some();
     if only.address == address || loses_domain {
         return Ok(message);

@@ -1,8 +1,8 @@
-//! What the relay says itself: responses, reports and bounces, each carried down the street like any other message.
+//! Messages of the relay itself: responses, reports and bounces, each carried down the street like any other.
 //!
-//! What is due stands in the spool, so it survives a restart. A message of our own is committed together with the note
-//! that it was said: it is said once, whatever happens between. Plug-ins see it on arrival and on departure, and charging
-//! tells it from others by its source, which is the relay.
+//! What is due is stored in the spool, so it survives a restart. Such a message is committed together with the note
+//! that it was sent, so it is sent once, whatever fails between. Plug-ins see it on arrival and on departure, and
+//! charging distinguishes it from others by its source, which is the relay.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,32 +22,31 @@ use crate::vitals::{Panicked, caught};
 use super::Relay;
 use super::run::{Own, Run, why};
 
-/// How often the spool is asked; what a message makes due at once is seen at once.
+/// How often the spool is asked for due requests. A commit that makes something due wakes the task at once.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// From the hint that something is due to the look: until then the commit that makes it so is mostly done, and others
-/// have come along.
+/// The delay between waking and looking: by then the commit is usually finished, and further ones may have come.
 const MOMENT: Duration = Duration::from_millis(20);
 
-/// Transactions that are looked after at the same time.
+/// How many requests are handled at the same time.
 const AT_ONCE: usize = 64;
 
-/// For one message of our own, plug-ins and all.
+/// The time limit for one message, plug-ins included.
 const BUDGET: Duration = Duration::from_secs(60);
 
-/// A request over which the relay panicked so often is not looked at again.
+/// After so many panics over one request, the request is not handled any more.
 const MOST_PANICS: u32 = 5;
 
-/// Until something that could not be said now is tried again.
+/// The delay before a failed message is tried again.
 const PAUSE: Duration = Duration::from_secs(30);
 
 impl Relay {
-    /// Looks after transactions until it is aborted, which undoes nothing and loses nothing.
+    /// Sends what is due until the task is aborted, which loses nothing: nothing has an effect before its commit.
     pub(crate) async fn keep_telling(self: Arc<Self>) {
         let (mut tasks, mut at_work) = (JoinSet::new(), HashSet::new());
         let mut panics = HashMap::new();
         loop {
-            // What it would say finds no room either.
+            // While the disk is full there is no room for the message either.
             if self.store.inbox.room() != Room::Ample {
                 tokio::time::sleep(LOOK).await;
                 continue;
@@ -69,7 +68,7 @@ impl Relay {
                 tasks.spawn(async move { (transaction.id, caught(relay.look_after(&transaction)).await) });
             }
             tokio::select! {
-                // Whoever panics is caught within its task, and nobody aborts one.
+                // A panic is caught within its task, and nobody aborts one, so joining cannot fail.
                 Some(Ok((id, looked))) = tasks.join_next() => {
                     match looked {
                         Ok(()) => drop(panics.remove(&id)),
@@ -88,7 +87,8 @@ impl Relay {
         }
     }
 
-    /// A panic over a request is a bug of ours: it is looked at again after longer and longer, and a few times only.
+    /// Puts a request off after a panic, which is a bug of the relay: for longer each time, and a limited number of
+    /// times.
     async fn put_off(&self, id: MessageId, times: u32, panicked: &Panicked) {
         let pause = PAUSE.saturating_mul(2u32.saturating_pow(times));
         let task = (times < MOST_PANICS).then(|| Task {
@@ -133,16 +133,16 @@ impl Relay {
             Err(error) => Err(error),
         };
         if let Err(SpoolError::Moved(_)) = done {
-            // It is due still, if there is anything left to tell: by what it has become.
+            // If there is still something to tell, the request is due again, in its new state.
             tracing::debug!(message = %found.id, "it changed while it was looked after, and is looked at again");
         } else if let Err(error) = done {
             tracing::error!(message = %found.id, event = "not-told-yet", "not told yet: {error}");
-            // It is due still, and comes again as soon as this returns.
+            // The request is still due, and would come again at once without this pause.
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// Carries a message of our own. When a plug-in refuses it for good, it is not said at all: nobody is left to hear it.
+    /// Carries a message of the relay. When a plug-in refuses it for good, it is dropped: nobody could be told of that.
     async fn say(&self, about: MessageId, expect: Expect, written: Written) -> Result<(), SpoolError> {
         let Written {
             what,

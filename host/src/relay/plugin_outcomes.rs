@@ -1,4 +1,4 @@
-//! Telling outcome plug-ins what became of a message, at once and, when they fail, again later.
+//! Telling outcome plug-ins what became of a message, at once and, after a failure, again later.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use crate::versions::Catalogue;
 use super::components::{self, Parts};
 use super::stored_outcome::{self, Untold};
 
-/// A plug-in that could not take an outcome is asked again after this long, then after twice as long, and so on.
+/// The delay before a failed plug-in is told again; each further failure doubles it.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// After so many attempts the host writes a fallback record instead: no event goes unrecorded.
+/// After so many attempts the relay writes a fallback record instead, so that no event goes unrecorded.
 const MAX_ATTEMPTS: u32 = 10;
-/// How often pending events are looked for.
+/// How often the spool is asked for pending events.
 const LOOK: Duration = Duration::from_secs(1);
 const BATCH: usize = 100;
 
-/// A decided fate, and whose it is.
+/// A decided fate, with the recipients that share it.
 struct Fate {
     outcome: Outcome,
     recipients: Vec<Recipient>,
@@ -39,19 +39,19 @@ struct Fate {
 pub struct Outcomes {
     pub catalogue: Arc<Catalogue>,
     pub transactions: Arc<Transactions>,
-    /// Told when an outcome may have to be told to a peer.
+    /// Wakes the task that sends responses, reports and bounces.
     pub news: Arc<Notify>,
     pub clock: SharedClock,
 }
 
 impl OutcomeSink for Outcomes {
-    /// Tells everybody. Plug-ins that fail are left for an event.
+    /// Tells all plug-ins. Those that fail are told again by a stored event.
     fn decide<'a>(&'a self, outgoing: &'a Outgoing, report: &'a DeliveryReport) -> BoxFuture<'a, Caused> {
         Box::pin(async move {
             let chain = self.catalogue.on_duty();
             let mut effects = Effects::default();
             let mut untold = Vec::new();
-            // A request that the relay asks again has been charged.
+            // A request that the relay sends again has been charged before.
             let asked_again = outgoing.repeats > 0;
             let fates = match asked_again || !chain.wants_outcomes() {
                 true => Vec::new(),
@@ -87,7 +87,7 @@ impl OutcomeSink for Outcomes {
 }
 
 impl Outcomes {
-    /// What the fate means to the request that the message carried, if it carried one.
+    /// What the fate changes in the transaction of the message, if it carried a request.
     fn changes(&self, outgoing: &Outgoing, report: &DeliveryReport) -> Vec<TransactionChange> {
         let (ordinal, at) = (outgoing.id.ordinal, report.decided_at);
         let mut changes = Vec::new();
@@ -116,7 +116,7 @@ impl Outcomes {
             .collect()
     }
 
-    /// Works on pending events until it is aborted.
+    /// Works on pending events until the task is aborted.
     pub async fn keep_telling(self: Arc<Self>, spool: Arc<dyn Events>) {
         loop {
             match spool.pending_events(self.clock.now(), BATCH).await {
@@ -135,7 +135,7 @@ impl Outcomes {
         }
     }
 
-    /// Whether the event is settled, or has another time to be told at.
+    /// Returns whether the event is settled. Otherwise it has a new time.
     async fn tell_again(&self, event: &PendingEvent, spool: &dyn Events) -> bool {
         let settlement = match stored_outcome::read(&event.outcome) {
             Ok(untold) => self.settle(event, &untold).await,
@@ -158,8 +158,8 @@ impl Outcomes {
         }
     }
 
-    /// The plug-ins that are left succeed together or are all told again: what only some of them asked for is dropped,
-    /// so that nothing is recorded twice.
+    /// The remaining plug-ins succeed together or are all told again: what only some of them asked for is dropped, so
+    /// that nothing is recorded twice.
     async fn settle(&self, event: &PendingEvent, untold: &[Untold]) -> Settlement {
         let chain = self.catalogue.on_duty();
         let mut effects = Effects::default();
@@ -194,8 +194,8 @@ impl Outcomes {
     }
 }
 
-/// Tells everybody that a destination was refused before it was accepted, once; fallback records stand in for plug-ins
-/// that fail.
+/// Tells all plug-ins, once, that a destination was refused before the message was accepted. Fallback records stand in
+/// for plug-ins that fail.
 pub async fn tell_refused(
     chain: &Chain,
     concerned: &Concerned,
@@ -222,7 +222,7 @@ pub async fn tell_refused(
     told.effects
 }
 
-/// What plug-ins are told of the answer to a message that was refused after its sender had heard 250.
+/// What plug-ins are told of a message that was refused after its 250.
 pub fn late_refusal(answer: &Answer) -> LateRefusal {
     LateRefusal {
         status: answer.status.clone(),
@@ -230,7 +230,7 @@ pub fn late_refusal(answer: &Answer) -> LateRefusal {
     }
 }
 
-/// Tells everybody that a request was answered; fallback records stand in for plug-ins that fail.
+/// Tells all plug-ins that a request was answered. Fallback records stand in for plug-ins that fail.
 pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
     let (of, leg, answer) = (&reply.of, reply.leg(), reply.answer());
     let Some(leg) = leg.filter(|_| chain.wants_outcomes()) else {
@@ -243,7 +243,7 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
         sender: of.sender.clone(),
         kind: Some(of.kind),
         received_at: of.received_at,
-        // It has left the spool.
+        // The message has left the spool.
         size: 0,
         refused_late: None,
     };
@@ -261,7 +261,7 @@ pub async fn tell_response(chain: &Chain, reply: &Reply) -> Effects {
     told.effects
 }
 
-/// The fates that a report decides: those delivered, and those that failed, grouped by reason.
+/// The fates in a report: the delivered recipients, and the failed ones, grouped by reason.
 fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
     let recipient = |id: &RecipientId| outgoing.envelope.recipients.iter().find(|r| r.id == *id).cloned();
     let delivery = |code: Option<u16>, text: &str| Delivery {
@@ -296,7 +296,7 @@ fn fates(outgoing: &Outgoing, report: &DeliveryReport) -> Vec<Fate> {
     fates
 }
 
-/// With `transactions`, a response is told with the request that it answers.
+/// Tells plug-ins of a fate. With `transactions`, a response is told together with the request that it answers.
 async fn tell(
     chain: &Chain,
     concerned: &Concerned,
@@ -322,7 +322,7 @@ async fn tell(
         .await
 }
 
-/// Whether nobody asks what became of it: a response, or what the relay said itself.
+/// Whether nobody waits for the fate of the message: it is a response, or a message of the relay itself.
 async fn is_answer(outgoing: &Outgoing) -> bool {
     if outgoing.source == Source::Relay {
         return true;
@@ -334,11 +334,11 @@ async fn is_answer(outgoing: &Outgoing) -> bool {
     kind.is_some_and(|kind| kind.request().is_some())
 }
 
-/// Where the header of a message is.
+/// Where the header of a message can be read.
 #[derive(Clone, Copy)]
 pub enum HeaderIn<'a> {
     Memory(&'a Arc<Header>),
-    /// In the bytes of the message with this id.
+    /// In the bytes of this outgoing message.
     Rope(&'a Rope, QueueId),
 }
 
@@ -372,7 +372,7 @@ async fn stored_header(rope: Rope, id: QueueId) -> Header {
     }
 }
 
-/// At most 512 octets, as the contract says.
+/// Cut to 512 octets, as the contract says.
 fn cut(text: &str) -> String {
     let end = (0..=text.len().min(512))
         .rev()

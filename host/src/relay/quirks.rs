@@ -1,4 +1,4 @@
-//! What a peer's habits change in what is sent to it, behind all plug-ins.
+//! Changes to outgoing messages for the habits of a peer, after all plug-ins.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::message::{Message, PeerName};
 use crate::protocol::mm4;
 
-/// The peers with quirks that touch the bytes. Each is an exception to bytes leaving as they came, and listed as such in
-/// `docs/architecture.md`.
+/// The peers whose quirks change octets. Each is an exception to the rule that bytes leave as they came, and is listed
+/// in `docs/architecture.md`.
 pub(crate) struct Quirks {
     pub(crate) without_type: HashSet<PeerName>,
 }
 
 impl Quirks {
-    /// The message as `peer` takes it.
+    /// The message in the form that `peer` accepts.
     pub(super) fn suit(&self, mut message: Arc<Message>, peer: &PeerName) -> Arc<Message> {
         if self.without_type.contains(peer) {
             mm4::without_types(Arc::make_mut(&mut message));

@@ -1,8 +1,8 @@
-//! How fast peers may send to us: connections, messages and octets, each by a bucket that fills steadily and holds what two
-//! seconds bring, or one of whatever it counts.
+//! The rates at which peers may send: connections, messages and octets. Each has a bucket that fills steadily and holds
+//! what two seconds bring, or one unit.
 //!
-//! What is over the rate is refused for the moment, and the peer keeps it: nothing is delayed here, since a session that waits
-//! costs us more than one that comes back.
+//! What exceeds the rate is refused for the moment, and stays with the peer. The relay does not delay it, because a
+//! waiting session costs more than one that comes back.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -13,16 +13,16 @@ use tokio::time::Instant;
 use crate::message::{PeerName, Rate};
 use crate::sync::lock;
 
-/// What a peer may send in a time. Each is for itself; `None` is no limit.
+/// The rates of a peer, each independent of the others; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rates {
     pub(crate) connections: Option<Rate>,
     pub(crate) messages: Option<Rate>,
-    /// A second.
+    /// Octets a second.
     pub(crate) octets: Option<u64>,
 }
 
-/// What peers have sent lately. It outlives configurations: their rates are given with each question.
+/// How much each peer has sent lately. It outlives configurations: the rates are passed with each question.
 #[derive(Default)]
 pub(crate) struct Sent(Mutex<HashMap<PeerName, Buckets>>);
 
@@ -33,15 +33,15 @@ struct Buckets {
     octets: Bucket,
 }
 
-/// What is left in it, when it was last looked at. Absent: it is full.
+/// The content of the bucket when it was last used. `None` means that it is full.
 #[derive(Default)]
 struct Bucket(Option<(f64, Instant)>);
 
-/// How much a bucket holds, as a time in which it fills.
+/// The capacity of a bucket, as the time in which it fills.
 const HOLDS: Duration = Duration::from_secs(2);
 
 impl Sent {
-    /// Whether the peer may open one more connection; if so, it is counted.
+    /// Counts one more connection of the peer, and returns true, if its rate allows it.
     pub(crate) fn connection(&self, peer: &PeerName, rates: &Rates) -> bool {
         let Some(rate) = rates.connections else {
             return true;
@@ -49,11 +49,11 @@ impl Sent {
         self.with(peer, |buckets| buckets.connections.take(per_second(rate)))
     }
 
-    /// Whether the peer may send one more message; if so, it is counted. Its octets are known only later:
+    /// Counts one more message of the peer, if its rate allows it. The octets are counted later, when they are known:
     /// [`octets`](Self::octets).
     ///
     /// # Errors
-    /// What there is too much of.
+    /// The name of the rate that the peer exceeds.
     pub(crate) fn message(&self, peer: &PeerName, rates: &Rates) -> Result<(), &'static str> {
         if rates.messages.is_none() && rates.octets.is_none() {
             return Ok(());
@@ -72,8 +72,8 @@ impl Sent {
         })
     }
 
-    /// The peer has sent so many octets. A message larger than what was left is a debt, and no message is taken before it
-    /// is paid.
+    /// Counts octets that the peer has sent. A message larger than the content of the bucket leaves a debt, and further
+    /// messages are refused until it is filled up.
     pub(crate) fn octets(&self, peer: &PeerName, rates: &Rates, octets: u64) {
         if let Some(rate) = rates.octets {
             self.with(peer, |buckets| buckets.octets.spend(rate as f64, octets as f64));
@@ -106,7 +106,7 @@ impl Bucket {
         self.0 = Some((self.left(per_second) - what, Instant::now()));
     }
 
-    /// Takes one, if there is one.
+    /// Takes one unit, if there is one.
     fn take(&mut self, per_second: f64) -> bool {
         // Sums of fractions fall a little short of a whole.
         let is_there = self.left(per_second) > 1.0 - 1e-6;

@@ -1,8 +1,9 @@
-//! Who may speak as whom: asked of every message that comes in, and again of every message that goes out.
+//! The right to speak as an originator: checked on every message that comes in, and again on every message that goes
+//! out.
 //!
-//! A plug-in can make an address of ours out of one that was a stranger's when it came: by adding a country code, by
-//! renaming a domain, by setting a header field. So the right is not asked of what was received alone. [`Entitled`] is the
-//! proof that it was asked of exactly these octets: it has no other constructor, and what goes out is made of nothing else
+//! A plug-in can turn a stranger's address into one of ours: by adding a country code, by renaming a domain, by setting
+//! a header field. So a check of the received message is not enough. [`Entitled`] is the proof that the check was made
+//! on exactly these octets: it has no other constructor, and outgoing messages are made from nothing else
 //! ([`gathered`](super::gathered)).
 
 use std::sync::Arc;
@@ -13,16 +14,16 @@ use crate::transactions::{self, Onward};
 
 use super::directory::Directory;
 
-/// A message whose source may speak for everybody whom it claims to be from.
+/// A message whose source may speak for every originator that the message names.
 #[derive(Clone)]
 pub(super) struct Entitled(Arc<Message>);
 
 impl Directory {
-    /// Asks for the right of the message's source to every address that some receiver takes for the originator: the
-    /// envelope's sender, and those of [`mm4::originators()`]. What the relay says itself, and what comes from inside, may.
+    /// Checks that the message's source may use every address that some receiver takes for the originator: the
+    /// envelope's sender, and those of [`mm4::originators()`]. The relay itself, and peers inside, may use any.
     ///
     /// # Errors
-    /// One of them is not the source's to use, or cannot be understood.
+    /// The source may not use one of them, or one cannot be read with certainty.
     pub(super) fn entitled(&self, message: Arc<Message>) -> Result<Entitled, Refusal> {
         let source = message.origin.source.peer();
         if !self.routing.must_prove(source) {
@@ -44,7 +45,7 @@ impl Entitled {
         &self.0
     }
 
-    /// The message with only these recipients: whom it is for says nothing of whom it is from.
+    /// The message with only these recipients, which do not affect the originator.
     pub(super) fn with_recipients(&self, recipients: &[Recipient]) -> Self {
         if self.0.envelope.recipients == recipients {
             return self.clone();
@@ -54,7 +55,8 @@ impl Entitled {
         Self(Arc::new(bound))
     }
 
-    /// The message with what the relay writes in its own name: it claims that for itself, not for the source.
+    /// The message with the fields that the relay writes in its own name: it speaks for itself there, and not for the
+    /// source.
     pub(super) fn dressed(&self, onward: &Onward) -> Self {
         transactions::dressed(&self.0, onward).map_or_else(|| self.clone(), |dressed| Self(Arc::new(dressed)))
     }

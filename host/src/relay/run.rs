@@ -1,4 +1,4 @@
-//! One run of the chain for one message: where it comes from, and what it holds until it is committed.
+//! One run of the chain for one message: where the message comes from, and state that is held until the commit.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
@@ -11,19 +11,19 @@ use crate::transactions::{Alone, Noted};
 /// One run of the chain.
 pub(super) struct Run {
     pub(super) chain: Arc<Chain>,
-    /// Plug-ins that are not called on arrival and departure: an operator released the message past them.
+    /// Plug-ins that are not called on arrival and departure, because an operator released the message past them.
     pub(super) past: Vec<String>,
     /// How often an operator has released the message.
     pub(super) released: u32,
-    /// The sender still waits: a message that cannot go on now can be left to it.
+    /// The sender still waits, so a message that cannot go on now can be left to it.
     pub(super) sender_waits: bool,
-    /// What arrival plug-ins asked for is durable from an earlier run, for other recipients of the same message.
+    /// What arrival plug-ins asked for was committed by an earlier run, for other recipients of the same message.
     pub(super) arrived: bool,
-    /// The ordinal of the last destination that an earlier run made: this one's come behind it.
+    /// The last ordinal that an earlier run gave: this run continues from it.
     pub(super) ordinals: Option<Ordinal>,
-    /// What delivery counts a message's age from: time in which it was held is not the next hop's fault.
+    /// The beginning of the message's age for delivery. Time in which it was held is not the next hop's fault.
     pub(super) since: Timestamp,
-    /// What the relay itself has to say, and to whom.
+    /// For a message of the relay itself: the request that it is about.
     pub(super) own: Option<Own>,
     /// The request that the message opens, as soon as the journey knows it. Behind a mutex, because a journey whose sender can
     /// wait no longer is dropped, and the request is committed all the same.
@@ -34,13 +34,13 @@ pub(super) struct Run {
     pub(super) alone: Mutex<Option<Alone>>,
 }
 
-/// What a message of our own belongs to.
+/// The request to which a message of the relay belongs.
 pub(super) struct Own {
-    /// Whom it is for.
+    /// The peer that the message is for.
     pub(super) peer: PeerName,
-    /// Committed with it.
+    /// Changes that are committed together with the message.
     pub(super) changes: Vec<TransactionChange>,
-    /// What it was decided by.
+    /// The revision of the request on which the message is based.
     pub(super) expect: Expect,
 }
 
@@ -70,7 +70,7 @@ impl Run {
         }
     }
 
-    /// Shows which plug-ins are not called.
+    /// Steps that show which plug-ins are not called.
     pub(super) fn passed_over(&self) -> impl Iterator<Item = Step> {
         self.past.iter().map(|plugin| Step {
             plugin: plugin.clone(),
@@ -108,7 +108,7 @@ impl Run {
     }
 }
 
-/// Why a message cannot go on now. The reason alone: the words that a sender would hear are of no use where none waits.
+/// Why a message cannot go on now. Only the reason: advice to a sender is of no use where none waits.
 pub(super) fn why(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Deferred { plugin, reason } => format!("plug-in {plugin} failed ({reason})"),
@@ -120,7 +120,7 @@ pub(super) fn storage(error: SpoolError) -> Refusal {
     match error {
         SpoolError::Failed(_) => Refusal::StoreFailed,
         SpoolError::Away(_) | SpoolError::Unsettled | SpoolError::Unprotected(_) | SpoolError::Lapsed => {
-            // The sender is told no more than of a disk that failed.
+            // The sender hears only that the message cannot be stored now; the log has the reason.
             tracing::warn!(%error, event = "not-committed", "a message is refused for now: the store did not take it");
             Refusal::StoreFailed
         }

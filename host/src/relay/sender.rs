@@ -1,17 +1,17 @@
-//! What a peer may send, and how it has to prove that it is itself.
+//! The terms on which a peer sends, and the proofs of identity that it must give.
 
 use super::rates::Rates;
 
-/// What holds for messages that come from a peer.
+/// The terms for messages of one peer.
 pub(crate) struct SenderProfile {
     pub(crate) message: u64,
     pub(crate) line: u64,
     pub(crate) tls_required: bool,
-    /// How fast it may send.
+    /// How fast the peer may send.
     pub(crate) rates: Rates,
-    /// It has a name and a password.
+    /// The peer must log in.
     pub(crate) login_required: bool,
-    /// It has a certificate.
+    /// The peer must show its certificate.
     pub(crate) certificate_required: bool,
     pub(crate) talks_early: bool,
     pub(crate) mends_line_ends: bool,
@@ -19,7 +19,7 @@ pub(crate) struct SenderProfile {
 }
 
 impl SenderProfile {
-    /// Its address alone does not say that it is this peer.
+    /// Whether the peer must prove its identity by more than its address.
     pub(crate) fn proves_itself(&self) -> bool {
         self.login_required || self.certificate_required
     }

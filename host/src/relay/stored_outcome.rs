@@ -1,5 +1,5 @@
-//! An outcome that plug-ins must still be told, as the spool keeps it: names that last, like those in
-//! `spool/stored`. The spool itself does not look into it.
+//! The stored form of an outcome that plug-ins must still be told. Its names last, like those in `spool/stored`. The
+//! spool itself does not parse it.
 
 use mm4relay_engine::{Delivery, Outcome, Response};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::message::{MmsAddress, Recipient, RecipientId};
 pub(super) struct Untold {
     pub(super) outcome: Outcome,
     pub(super) recipients: Vec<Recipient>,
-    /// The plug-ins that are left.
+    /// The plug-ins that have not taken it yet.
     pub(super) plugins: Vec<String>,
 }
 
@@ -69,14 +69,14 @@ struct StoredRecipient {
     address: String,
 }
 
-/// Strings and numbers only: encoding them cannot fail.
+/// The value has strings and numbers only, so encoding it cannot fail.
 pub(super) fn write(untold: &[Untold]) -> String {
     let stored: Vec<StoredUntold> = untold.iter().map(StoredUntold::from).collect();
     serde_json::to_string(&stored).unwrap_or_default()
 }
 
 /// # Errors
-/// It is not what [`write()`] writes, or has written in an earlier version.
+/// The text is not what [`write()`] writes, or wrote in an earlier version.
 pub(super) fn read(text: &str) -> Result<Vec<Untold>, String> {
     let stored: Vec<StoredUntold> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     stored.into_iter().map(Untold::try_from).collect()
@@ -180,7 +180,7 @@ impl From<StoredDelivery> for Delivery {
 mod tests {
     use super::*;
 
-    /// As format 3 wrote them, one a line.
+    /// One row a line, as format 3 wrote them.
     const STORED_3: &str = include_str!("../../../tests/fixtures/spool-3/untold.jsonl");
 
     #[test]
