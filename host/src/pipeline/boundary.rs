@@ -1,4 +1,4 @@
-//! What a plug-in returned becomes what the relay may do, or the plug-in's failure.
+//! The boundary: what a plug-in returned becomes something that the relay may do, or the plug-in's failure.
 
 use mm4relay_engine as engine;
 
@@ -6,7 +6,7 @@ use crate::message::{
     Edit, HeaderName, HeaderValue, Illegal, MediaType, MmsAddress, NewBody, PartId, PeerName, RecipientId,
 };
 
-/// More edits than this in one verdict is a mistake: a message has at most a thousand recipients and a few parts.
+/// More edits in one verdict are a mistake: a message has at most a thousand recipients and a few parts.
 const MAX_EDITS: usize = 10_000;
 
 /// Checks every edit. The error names the edit by its place in the list and says what is wrong with it.
@@ -26,7 +26,7 @@ pub fn legal_edits(edits: Vec<engine::Edit>) -> Result<Vec<Edit>, Illegal> {
         .collect()
 }
 
-/// Which edit it is, for its author: the kind by its word in the contract, and what it is about.
+/// Names an edit for the author of the plug-in: its kind, by the word of the contract, and its target.
 fn subject(edit: &engine::Edit) -> String {
     match edit {
         engine::Edit::SetHeader(field) => format!("set-header {}", quoted(&field.name)),
@@ -42,7 +42,7 @@ fn subject(edit: &engine::Edit) -> String {
     }
 }
 
-/// The beginning of a plug-in's text: enough to know it again.
+/// The beginning of a plug-in's text, enough to recognise it.
 fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
     match text.char_indices().nth(SHOWN) {
@@ -152,7 +152,7 @@ mod tests {
         }
     }
 
-    /// A verdict's edits, with strings of anything: what a plug-in could return.
+    /// Edits with arbitrary strings, as a plug-in could return them.
     fn edit() -> impl Strategy<Value = engine::Edit> {
         let text = || {
             prop_oneof![
@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// `MM4RELAY_FUZZ=100` tries a hundred times as many.
+    /// The number of cases; `MM4RELAY_FUZZ=100` multiplies it by a hundred.
     fn cases() -> u32 {
         let factor = std::env::var("MM4RELAY_FUZZ").ok().and_then(|text| text.parse().ok());
         256 * factor.unwrap_or(1)

@@ -15,19 +15,19 @@ use super::subject::{View, message_type};
 use super::when::Ends;
 use super::{boundary, describe};
 
-/// The plug-ins in their order. Immutable: a message keeps the chain that it began with.
+/// The plug-ins in their order. A chain never changes: a message keeps the one that it began with.
 #[derive(Clone, Default)]
 pub struct Chain {
     pub links: Vec<Link>,
-    /// What a test answers in the place of plug-ins.
+    /// A script that answers in place of the plug-ins, in tests.
     #[cfg(test)]
     pub(super) script: Option<Arc<dyn super::script::Script>>,
 }
 
-/// What a message came to in a run of the chain.
+/// The result of one run of the chain.
 #[derive(Debug)]
 pub enum Passage {
-    /// It goes on, as edited. `routes` are the recipients that plug-ins sent to a named peer.
+    /// The message goes on, as edited. `routes` has the recipients that plug-ins sent to a named peer.
     Go {
         message: Arc<Message>,
         routes: BTreeMap<RecipientId, PeerName>,
@@ -43,7 +43,7 @@ pub enum Passage {
 pub type Destination = engine::Destination;
 
 impl Chain {
-    /// In this order.
+    /// A chain of these plug-ins, in this order.
     pub fn new(links: Vec<Link>) -> Self {
         Self {
             links,
@@ -52,7 +52,7 @@ impl Chain {
         }
     }
 
-    /// A chain of one.
+    /// A chain of one plug-in.
     pub fn of(link: Link) -> Self {
         Self::new(vec![link])
     }
@@ -122,7 +122,7 @@ impl Chain {
                 } => {
                     message = edited;
                     routes.extend(more);
-                    // The id of a dropped recipient may be given to an added one, who must not inherit the route.
+                    // The id of a dropped recipient may be given to an added one, which must not inherit the route.
                     routes.retain(|id, _| message.envelope.recipients.iter().any(|r| r.id == *id));
                 }
                 ended => return ended,
@@ -132,7 +132,7 @@ impl Chain {
     }
 }
 
-/// A call that succeeded, its edits applied.
+/// A successful call, its edits applied.
 struct Done {
     judgement: engine::Judgement,
     did: Vec<String>,
@@ -142,17 +142,17 @@ struct Done {
 /// Why a plug-in contributed nothing.
 enum Trouble {
     Failed(String),
-    /// It was not called.
+    /// Its breaker is open, so it was not called.
     Open(engine::BreakerOpen),
 }
 
 impl Link {
-    /// The message as this plug-in sees it, with whether it begins and ends inside by the names in the plug-in's `when`.
+    /// The message as this plug-in sees it, with the sides of the boundary on which it begins and ends.
     fn view(&self, message: &Arc<Message>, ends: Ends<'_>) -> View {
         View::whole(Arc::clone(message), self.when.sides(ends))
     }
 
-    /// Calls the plug-in unless its breaker is open, and tells the breaker how it went.
+    /// Calls the plug-in unless its breaker is open, and tells the breaker the result.
     async fn ask(&self, message: &Arc<Message>, occasion: &Occasion, ends: Ends<'_>) -> Result<Done, Trouble> {
         let meter = &self.health.meter;
         let peers = [message.origin.source.as_str()];
@@ -173,7 +173,7 @@ impl Link {
         }
     }
 
-    /// Calls the plug-in and applies what it wants; the error is why the call counts as failed.
+    /// Calls the plug-in and applies its verdict; the error says why the call counts as failed.
     async fn call(&self, message: &Arc<Message>, occasion: &Occasion, ends: Ends<'_>) -> Result<Done, String> {
         let view = Arc::new(self.view(message, ends));
         let meter = &self.health.meter;
@@ -198,7 +198,7 @@ impl Link {
         })
     }
 
-    /// The plug-in's failure policy: how the run ends, or `None` when it goes on as if the plug-in were not there.
+    /// Applies the plug-in's failure policy: how the run ends, or `None` when it goes on without the plug-in.
     fn failed(&self, trouble: &Trouble, message: &Message, occasion: &Occasion) -> Option<Passage> {
         let plugin = self.plugin.name().to_owned();
         let reason = match trouble {
@@ -206,7 +206,7 @@ impl Link {
                 tracing::warn!(plugin, message = %message.id, on_failure = %self.on_failure, event = "plugin-failed", "plug-in failed: {reason}");
                 reason.clone()
             }
-            // The breaker has said so once; a line for each message would be what it is there to avoid.
+            // The breaker has logged once that it opened. A line for each message would defeat its purpose.
             Trouble::Open(open) => {
                 tracing::debug!(plugin, message = %message.id, on_failure = %self.on_failure, "plug-in not called");
                 open.to_string()
@@ -226,8 +226,8 @@ impl Link {
     }
 }
 
-/// What a verdict of `plugin` makes of a message, and a line for each thing that it did. The error is why it cannot be
-/// carried out.
+/// What a verdict of `plugin` makes of a message, with a line for each thing that it did. The error says why the
+/// verdict cannot be carried out.
 pub(crate) fn came_to(
     plugin: &str,
     verdict: engine::Verdict,
@@ -263,7 +263,7 @@ pub(crate) fn came_to(
     })
 }
 
-/// Where the message would go on departure.
+/// The next hop of a departure.
 fn next_hop(occasion: &Occasion) -> Option<PeerName> {
     match occasion {
         Occasion::Departure(destination) => PeerName::new(&destination.peer).ok(),
@@ -271,7 +271,7 @@ fn next_hop(occasion: &Occasion) -> Option<PeerName> {
     }
 }
 
-/// The refusal that a plug-in asked for, if it is one that may go on the wire.
+/// The refusal that a plug-in asked for, if its reply is legal on the wire.
 fn refusal(plugin: &str, code: u16, text: String) -> Result<Refusal, String> {
     const MAX_TEXT: usize = 200;
     if !(550..=554).contains(&code) {
@@ -286,7 +286,7 @@ fn refusal(plugin: &str, code: u16, text: String) -> Result<Refusal, String> {
     Ok(Refusal::ByPlugin { plugin, code, text })
 }
 
-/// A reason goes into the log and onto an operator's terminal: no line ends and no escape sequences in it.
+/// A reason appears in the log and on operators' terminals, so it must have no line ends and no escape sequences.
 fn legal_reason(reason: String) -> Result<String, String> {
     const MAX_REASON: usize = 1024;
     if reason.len() > MAX_REASON || reason.chars().any(char::is_control) {

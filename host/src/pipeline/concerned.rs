@@ -4,7 +4,7 @@ use mm4relay_engine::LateRefusal;
 
 use crate::message::{MessageType, MmsAddress, NextHop, Outgoing, QueueId, Source, Timestamp};
 
-/// The message whose outcome is told: what plug-ins are shown of it besides its header and recipients.
+/// What plug-ins are shown, on an outcome, of a message besides its header and recipients.
 #[derive(Clone, Debug)]
 pub struct Concerned {
     pub id: QueueId,
@@ -12,12 +12,12 @@ pub struct Concerned {
     pub next_hop: NextHop,
     /// The envelope sender.
     pub sender: Option<MmsAddress>,
-    /// `None` where only the header says it.
+    /// `None` where only the header has it.
     pub kind: Option<MessageType>,
     pub received_at: Timestamp,
-    /// In octets, as received.
+    /// The size in octets, as received.
     pub size: u64,
-    /// The refusal of all of it, after its sender had heard 250; nothing that was asked for on its arrival was kept.
+    /// The refusal of the whole message after its 250. What plug-ins asked for on its arrival was not kept.
     pub refused_late: Option<LateRefusal>,
 }
 

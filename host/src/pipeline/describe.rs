@@ -1,4 +1,4 @@
-//! What a plug-in did, in words: for the demo, for `queue show`, for the snapshots of `plugin test`.
+//! Descriptions of what a plug-in did, for the demo, `queue show`, and the snapshots of `plugin test`.
 
 use mm4relay_engine::OutsideCall;
 
@@ -75,13 +75,13 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A rule of the plug-in's settings that had a part in it.
+/// A rule of the plug-in's settings that took part in the decision.
 pub fn rule(name: &str) -> String {
     format!("by rule {name}")
 }
 
-/// What was asked outside of the relay: `asked scanner clamd, part 2: nothing found (12 ms)`. Where time does not count,
-/// it is left out.
+/// A question to a service outside: `asked scanner clamd, part 2: nothing found (12 ms)`. The time is left out where it
+/// does not matter.
 pub fn outside(call: &OutsideCall) -> String {
     let OutsideCall { asked, answer, time } = call;
     match time.is_zero() {

@@ -9,12 +9,12 @@ use crate::message::{Append, KvWrite, Step, StreamName};
 pub struct Effects {
     pub appends: Vec<Append>,
     pub kv: Vec<KvWrite>,
-    /// What plug-ins counted of their own. It has been counted already, and is not committed: here it is for those who
-    /// look on.
+    /// Values that plug-ins counted for their own metrics. They have been counted already and are not committed;
+    /// observers see them here.
     pub measures: Vec<engine::Measure>,
-    /// The rules of their settings that had a part in it, for those who look on.
+    /// The rules of their settings that took part in decisions, for observers.
     pub rules: Vec<String>,
-    /// What plug-ins used of the message, for those who look on.
+    /// What plug-ins used of the message, for observers.
     pub used: engine::Used,
     pub journey: Vec<Step>,
 }
@@ -43,13 +43,13 @@ impl Effects {
         self.keep(plugin, judgement);
     }
 
-    /// Forgets what plug-ins asked for; what they did is still shown.
+    /// Drops what plug-ins asked for, and keeps the description of what they did.
     pub fn forget_requests(&mut self) {
         self.appends.clear();
         self.kv.clear();
     }
 
-    /// Joins what another run asked for.
+    /// Adds what another run asked for.
     pub fn add(&mut self, more: Effects) {
         self.appends.extend(more.appends);
         self.kv.extend(more.kv);
@@ -59,13 +59,13 @@ impl Effects {
         self.journey.extend(more.journey);
     }
 
-    /// Keeps the records and values of a call that succeeded.
+    /// Adds the records and values of a successful call.
     pub(super) fn keep(&mut self, plugin: &Plugin, judgement: engine::Judgement) {
         let name = plugin.name();
         let version = &plugin.description().version;
         for record in &judgement.records {
             let when_answered = record.when_answered;
-            // Serialising plain strings and numbers cannot fail; were it ever to, the record must not vanish silently.
+            // Serialising plain strings and numbers cannot fail; if it did, the record must not vanish silently.
             let record = serde_json::to_value(record).unwrap_or_else(|error| format!("unencodable: {error}").into());
             self.appends.push(Append {
                 stream: StreamName::CHARGING,

@@ -1,4 +1,4 @@
-//! How a version's calls went, and when that is clearly worse than before.
+//! The results of a version's calls, and when they are clearly worse than those of the version before.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,23 +8,23 @@ use super::meter::Meter;
 
 /// Fewer failures than this prove nothing.
 const MIN_FAILURES: u64 = 5;
-/// One failure in so many calls is still no reason to go back.
+/// At most one failure in so many calls is no reason to go back.
 const TOLERATED: u64 = 10;
-/// Nor is it when the version before failed half as often: then the fault is elsewhere.
+/// If the version before failed at least half as often, the fault is elsewhere.
 const TIMES_WORSE: u64 = 2;
 
-/// Counts the calls of one version, for as long as it lives. Counting costs two uncontended additions for a call.
+/// Counts the calls of one version, for as long as it runs. Counting costs two uncontended additions a call.
 #[derive(Debug, Default)]
 pub struct Health {
     calls: AtomicU64,
     failures: AtomicU64,
-    /// Told of every failure; one watcher at most waits for it.
+    /// Wakes the watcher at every failure; there is at most one watcher.
     failed: Notify,
-    /// The same calls in more detail, for whoever collects numbers.
+    /// The same calls in more detail, for metrics.
     pub meter: Meter,
 }
 
-/// Calls so far.
+/// The calls so far, and how many of them failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub calls: u64,
@@ -32,7 +32,7 @@ pub struct Tally {
 }
 
 impl Health {
-    /// Counts a call by its result, which is handed back.
+    /// Counts a call by its result, and returns the result.
     pub fn note<T, E>(&self, result: Result<T, E>) -> Result<T, E> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         if result.is_err() {
@@ -49,7 +49,7 @@ impl Health {
         Tally { calls, failures }
     }
 
-    /// Waits until this version is clearly worse than `before` is. May wait forever.
+    /// Waits until this version is clearly worse than `before`. May wait for ever.
     pub async fn worse_than(&self, before: &Health) -> Tally {
         loop {
             let tally = self.tally();
@@ -63,7 +63,7 @@ impl Health {
 
 impl Tally {
     /// The rule of the watch window: at least 5 failures, in more than one call of 10, and more than twice as often as
-    /// the version before failed in all its calls. A version that always fails is found out at its fifth call.
+    /// the version before failed in all its calls. A version that always fails is detected at its fifth call.
     pub fn is_clearly_worse_than(self, before: Tally) -> bool {
         let wide = u128::from;
         self.failures >= MIN_FAILURES

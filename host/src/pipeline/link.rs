@@ -1,4 +1,4 @@
-//! One plug-in in the chain: its version, for which messages it is called, and who hears of its calls.
+//! A link of the chain: the version of a plug-in, the messages that it is called for, and listeners to its calls.
 
 use std::sync::Arc;
 
@@ -17,16 +17,16 @@ use crate::vitals::{Panicked, caught};
 pub struct Link {
     pub plugin: Plugin,
     pub on_failure: OnFailure,
-    /// Which messages it may be called for.
+    /// The messages that the plug-in may be called for.
     pub when: Arc<When>,
-    /// How the calls of this version went.
+    /// The results of this version's calls.
     pub health: Arc<Health>,
-    /// Who listens to them.
+    /// The listeners to this version's calls.
     pub(crate) tap: Arc<Tap>,
 }
 
 impl Link {
-    /// A version that nobody has called yet.
+    /// A link with a version that has not been called yet.
     pub fn new(plugin: Plugin, on_failure: OnFailure) -> Self {
         Self {
             plugin,
@@ -37,7 +37,7 @@ impl Link {
         }
     }
 
-    /// Keeps what calls cost: see [`Tap::cost`].
+    /// Measures the cost of calls: see [`Tap::cost`].
     pub fn counting(self) -> Self {
         Self {
             tap: Arc::new(Tap::counting()),
@@ -45,18 +45,18 @@ impl Link {
         }
     }
 
-    /// For these messages only.
+    /// Restricts the plug-in to these messages.
     pub fn when(self, when: Arc<When>) -> Self {
         Self { when, ..self }
     }
 
-    /// Calls the plug-in; whoever listens hears of it. A panic on our side of the call is a failed call: what a plug-in asks
-    /// for must not cost more than a plug-in can.
+    /// Calls the plug-in, and lets listeners hear of it. A panic on our side of the call counts as a failed call: a
+    /// plug-in's requests must not have worse effects than its failure.
     pub(super) async fn process(&self, occasion: &Occasion, view: &Arc<View>) -> Result<Judgement, Failure> {
         let (subject, occasion_of_it) = (Arc::clone(view), occasion.clone());
         let shadow = self.tap.shadow.load_full();
         if shadow.is_none() && self.tap.recording.is_none() {
-            // Boxed, because the futures that hold this one are nested as deeply as the compiler allows.
+            // Boxed, because the futures around this one are nested as deeply as the compiler allows.
             let called = caught(Box::pin(self.plugin.process(occasion_of_it, subject))).await;
             let called = called.unwrap_or_else(bug);
             self.tap.count(&called);
@@ -82,7 +82,7 @@ impl Link {
         called
     }
 
-    /// The plug-in does not want this message; a version that is tried may.
+    /// Tells listeners of a message that this plug-in does not want: a version that is tried beside it may want it.
     pub(super) fn overlook(&self, occasion: &Occasion, view: impl FnOnce() -> Arc<View>) {
         let Some(ear) = self.tap.shadow.load_full() else { return };
         let view = view();

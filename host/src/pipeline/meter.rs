@@ -1,7 +1,7 @@
-//! What the calls of one version of a plug-in came to, counted for as long as it lives.
+//! Counters of the calls of one version of a plug-in, for as long as it runs.
 //!
-//! Counting is a handful of relaxed additions for a call. Whoever collects the numbers reads them while they change:
-//! each is right by itself, and two of them may be a call apart.
+//! Counting is a handful of relaxed additions a call. The counters change while somebody reads them: each value is
+//! right by itself, and two of them may be one call apart.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use mm4relay_engine::{Body, Edit, FailureClass, Judgement, Measure, MeasureValue, Spent, Verdict};
 
-/// Verdicts, by the words of the contract, in the order of the counters.
+/// The verdicts, by the words of the contract, in the order of the counters.
 pub const VERDICTS: [&str; 5] = ["pass", "edit", "refuse", "hold", "discard"];
-/// Failures, in the order of the counters.
+/// The classes of failures, in the order of the counters.
 pub const FAILURES: [FailureClass; 7] = [
     FailureClass::Trap,
     FailureClass::Time,
@@ -23,12 +23,12 @@ pub const FAILURES: [FailureClass; 7] = [
     FailureClass::Instantiate,
 ];
 
-/// Ends of the buckets of durations: 1, 2 and 5 times each power of ten, from 10 us to 50 s.
+/// Upper ends of the buckets for durations: 1, 2 and 5 times each power of ten, from 10 us to 50 s.
 const DURATIONS: [f64; 21] = [
     1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0,
     50.0,
 ];
-/// Ends of the buckets of a plug-in's own histograms, as `wit/host.wit` says.
+/// Upper ends of the buckets for a plug-in's own histograms, as `wit/host.wit` states them.
 const VALUES: [f64; 30] = [
     1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 1e1, 2e1, 5e1, 1e2, 2e2, 5e2, 1e3, 2e3, 5e3, 1e4,
     2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6,
@@ -39,7 +39,7 @@ const VALUES: [f64; 30] = [
 pub struct Meter {
     verdicts: [AtomicU64; VERDICTS.len()],
     failures: [AtomicU64; FAILURES.len()],
-    /// Messages for which it was not called, because its breaker was open.
+    /// Messages for which the plug-in was not called, because its breaker was open.
     not_called: AtomicU64,
     time: Durations,
     queue_wait: Durations,
@@ -50,14 +50,14 @@ pub struct Meter {
     own: Mutex<BTreeMap<String, Own>>,
 }
 
-/// A count of the plug-in's own.
+/// One of the plug-in's own counters or histograms.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Own {
     Counter(u64),
     Histogram(Histogram),
 }
 
-/// A histogram as it stands: how many values fell into each bucket, not added up.
+/// A histogram at one time: how many values fell into each bucket, not cumulative.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
     /// Upper end and count of each bucket; the last has no end.
@@ -65,7 +65,7 @@ pub struct Histogram {
     pub sum: f64,
 }
 
-/// All counters at one time.
+/// The counters at one time.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// In the order of [`VERDICTS`].
@@ -75,9 +75,9 @@ pub struct Reading {
     pub not_called: u64,
     pub time: Histogram,
     pub queue_wait: Histogram,
-    /// 0 where the engine does not count.
+    /// Fuel consumed; 0 where the engine does not count it.
     pub fuel: u64,
-    /// Octets of bodies that it read, and wrote into new ones.
+    /// Octets of bodies that the plug-in read; `octets_out` are those that it wrote.
     pub octets_in: u64,
     pub octets_out: u64,
     /// Calls under way.
@@ -85,25 +85,25 @@ pub struct Reading {
     pub own: BTreeMap<String, Own>,
 }
 
-/// What is counted of a verdict, taken before it is carried out.
+/// What is counted of a verdict, taken before the verdict is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// In [`VERDICTS`].
+    /// Its place in [`VERDICTS`].
     place: usize,
     octets_out: u64,
 }
 
-/// A call under way. It ends when this is dropped, however that comes about.
+/// A call under way. Dropping this ends it.
 pub struct Underway<'a>(&'a Meter);
 
 impl Meter {
-    /// A call begins.
+    /// Counts the beginning of a call.
     pub fn begin(&self) -> Underway<'_> {
         self.running.fetch_add(1, Relaxed);
         Underway(self)
     }
 
-    /// A call ended with a verdict that was carried out, or that needs nothing done.
+    /// Counts a call whose verdict was carried out.
     pub fn judged(&self, counted: Counted, judgement: &Judgement) {
         self.verdicts[counted.place].fetch_add(1, Relaxed);
         self.octets_out.fetch_add(counted.octets_out, Relaxed);
@@ -113,14 +113,14 @@ impl Meter {
         }
     }
 
-    /// A call came to nothing. What it counted of its own is dropped with the rest.
+    /// Counts a failed call. What it counted for the plug-in's own metrics is dropped.
     pub fn failed(&self, class: FailureClass, spent: &Spent) {
         let place = FAILURES.iter().position(|known| *known == class).unwrap_or_default();
         self.failures[place].fetch_add(1, Relaxed);
         self.spent(spent);
     }
 
-    /// It was not called, because its breaker was open.
+    /// Counts a message for which the plug-in was not called, because its breaker was open.
     pub fn not_called(&self) {
         self.not_called.fetch_add(1, Relaxed);
     }
@@ -134,7 +134,7 @@ impl Meter {
         }
     }
 
-    /// The engine bounds the names of a version.
+    /// The engine bounds the number of a version's own names.
     fn count(&self, measures: &[Measure]) {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         for Measure { name, value } in measures {
@@ -148,7 +148,7 @@ impl Meter {
             match (own.get_mut(name), value) {
                 (Some(Own::Counter(count)), MeasureValue::Count(by)) => *count = count.saturating_add(*by),
                 (Some(Own::Histogram(histogram)), MeasureValue::Observe(value)) => histogram.add(*value),
-                // The engine keeps a name to one kind.
+                // The engine allows one kind for each name.
                 _ => {}
             }
         }
@@ -206,13 +206,13 @@ impl Histogram {
         self.sum += value;
     }
 
-    /// How many values there were.
+    /// The number of values.
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|(_, count)| count).sum()
     }
 }
 
-/// A histogram of durations that many threads add to.
+/// A histogram of durations to which many threads add.
 #[derive(Debug, Default)]
 struct Durations {
     buckets: [AtomicU64; DURATIONS.len() + 1],
@@ -236,7 +236,7 @@ impl Durations {
     }
 }
 
-/// The first bucket whose end is not below the value; the one behind the last when there is none.
+/// The first bucket whose end is not below the value; the one after the last when there is none.
 fn bucket(ends: &[f64], value: f64) -> usize {
     ends.partition_point(|end| *end < value)
 }
@@ -302,7 +302,7 @@ mod tests {
             (1, 21, 5, 9)
         );
         assert_eq!((read.time.count(), read.queue_wait.count()), (3, 3));
-        // A value belongs to the bucket that ends at it.
+        // A value that equals the end of a bucket belongs to it.
         assert_eq!((read.time.buckets[0].1, read.queue_wait.buckets[1].1), (3, 3));
     }
 

@@ -1,27 +1,27 @@
-//! The chain of plug-ins: which ones see a message, in which order, and what happens when one of them fails.
+//! The chain of plug-ins: which of them see a message, in which order, and what happens when one fails.
 //!
 //! The engine (`host/engine`) knows WebAssembly and nothing of mail; this room knows both sides of the boundary. A
-//! plug-in sees a message through a [`subject`]; what it asks for is checked in [`boundary`], where a string that could
-//! break the wire stops being the relay's problem and becomes the plug-in's failure; and [`chain`] applies it, all or
-//! nothing, before the next plug-in sees the result.
+//! plug-in sees a message through a [`subject`]. What it returns is checked in [`boundary`]: a string that could break
+//! the wire is the plug-in's failure there, and not the relay's problem. [`chain`] applies the result, all or nothing,
+//! before the next plug-in sees the message.
 //!
 //! Policy, in one place:
 //!
 //! - What a plug-in asked for counts only when its call succeeded as a whole: edits, charging records, values.
-//! - A failed call (trap, time, memory, fault, illegal edit) is the plug-in's `on-failure`: `defer` (default), `skip`,
-//!   `hold`, `refuse`. After repeated failures its breaker opens: then the plug-in is not called, and its `on-failure`
-//!   applies at once, until a probe succeeds. Being told of an outcome counts as a call too.
-//! - A plug-in is called when its `when` admits the message ([`when`]), and it asked for such messages itself. Neither costs
-//!   an instance.
-//! - A message sees one chain from end to end. Replacing plug-ins ([`versions`](crate::versions)) swaps the chain for
-//!   messages to come.
-//! - Others may listen to a call ([`tap`]): a version that is tried beside the running one, a
-//!   [recording](crate::rehearsal::recording). They never delay a message, nor change it.
-//! - `hold` parks the message as it was received. Whatever plug-ins before it asked for is dropped: the chain runs anew
-//!   when the message is released, and nothing may be charged twice. When only some destinations are held, what arrival
-//!   plug-ins asked for is kept with the others, and dropped when the chain runs anew for the rest.
-//! - If any destination of a message is deferred, the whole message is: nothing is committed, so there is nothing to
-//!   send twice.
+//! - A failed call (trap, time, memory, fault, illegal edit) is handled by the plug-in's `on-failure`: `defer`
+//!   (default), `skip`, `hold`, `refuse`. After repeated failures its breaker opens: then the plug-in is not called,
+//!   and its `on-failure` applies at once, until a probe succeeds. A call on an outcome counts too.
+//! - A plug-in is called when its `when` admits the message ([`when`]) and the plug-in itself asked for such messages.
+//!   Neither check costs an instance.
+//! - A message sees one chain from end to end. Replacing plug-ins ([`versions`](crate::versions)) changes the chain for
+//!   later messages.
+//! - Listeners may hear of calls ([`tap`]): a version that is tried beside the running one, a
+//!   [recording](crate::rehearsal::recording). They never delay or change a message.
+//! - `hold` keeps the message as it was received, for an operator. What plug-ins before it asked for is dropped: the
+//!   chain runs anew when the message is released, and nothing may be charged twice. When only some destinations are
+//!   held, what arrival plug-ins asked for is kept with the others, and dropped when the chain runs anew for the rest.
+//! - If any destination of a message is deferred, the whole message is: nothing is committed, so nothing can be sent
+//!   twice.
 
 mod boundary;
 pub(crate) mod chain;

@@ -14,27 +14,27 @@ use super::meter::Counted;
 use super::subject::View;
 use super::when::Ends;
 
-/// An outcome to be told, and to whom.
+/// An outcome, and the plug-ins to tell.
 pub struct TellOutcome<'a> {
     pub concerned: &'a Concerned,
-    /// Those whose fate it is.
+    /// The recipients that share the outcome.
     pub recipients: Vec<Recipient>,
     pub header: Arc<Header>,
-    /// Of a response: the request that it answers.
+    /// For a response: the request that it answers.
     pub answers: Option<Answered>,
     pub outcome: Outcome,
-    /// `None`: everybody who wants outcomes. Else only these: the others have been told before.
+    /// `None`: all plug-ins that want outcomes. Otherwise only these, because the others have been told before.
     pub only: Option<&'a [String]>,
 }
 
-/// What came of it.
+/// The result of telling.
 #[derive(Debug, Default)]
 pub struct OutcomeTold {
-    /// What the plug-ins that succeeded asked for.
+    /// What the successful plug-ins asked for.
     pub effects: Effects,
-    /// The plug-ins that failed, with the reason: to be told again.
+    /// The failed plug-ins with the reason; they are to be told again.
     pub failed: Vec<(String, String)>,
-    /// Whose fate it was, for records that stand in for others.
+    /// The message and its next hop, for records that stand in for those of failed plug-ins.
     message_id: String,
     recipients: Vec<String>,
     intra_mmse: bool,
@@ -45,7 +45,7 @@ impl Chain {
         self.links.iter().any(|link| link.plugin.name() == name)
     }
 
-    /// Whether any plug-in asked for outcomes at all.
+    /// Whether any plug-in asked for outcomes.
     pub fn wants_outcomes(&self) -> bool {
         #[cfg(test)]
         if self.script.is_some() {
@@ -55,7 +55,7 @@ impl Chain {
         self.links.iter().any(wants)
     }
 
-    /// The outcome run. Each plug-in is on its own here: a failed one does not keep the next from being told.
+    /// The outcome run. Each plug-in is independent here: the failure of one does not keep the next from being told.
     pub async fn tell(&self, tell: TellOutcome<'_>) -> OutcomeTold {
         let recipients = tell
             .recipients
@@ -86,7 +86,7 @@ impl Chain {
             told.failed
                 .push((gone.clone(), "it is not in the chain any more".into()));
         }
-        // Either of them can be the one whose doing makes a plug-in fail: the header is the one's, the reply the other's.
+        // Either peer may be the cause of a plug-in's failure: the header comes from one, the reply from the other.
         let peers = [tell.concerned.source.as_str(), tell.concerned.next_hop.as_str()];
         let occasion = Occasion::Outcome(tell.outcome);
         #[cfg(test)]
@@ -116,7 +116,7 @@ impl Chain {
 }
 
 impl Link {
-    /// Tells this plug-in, unless its breaker is open. The error is why it has not taken the outcome.
+    /// Tells one plug-in, unless its breaker is open. The error says why it has not taken the outcome.
     async fn tell(
         &self,
         occasion: &Occasion,
@@ -155,7 +155,7 @@ impl Link {
 }
 
 impl OutcomeTold {
-    /// Records that stand in for plug-ins that kept failing, so that no event goes unrecorded.
+    /// Adds records that stand in for those of plug-ins that kept failing, so that no event goes unrecorded.
     pub fn fallback(&mut self, concerned: &Concerned, outcome: &Outcome) {
         let (result, status, text) = match outcome {
             Outcome::Delivered(it) => ("delivered", it.code.to_string(), Some(&it.text)),

@@ -1,7 +1,7 @@
-//! A chain without WebAssembly, which does as it is told: for tests of what is around the chain.
+//! A chain without WebAssembly that follows a script, for tests of the code around the chain.
 //!
-//! It stands in the place of one plug-in that records charging: each call that succeeds asks for one record, which says at
-//! which occasion it was made, and for which type of message.
+//! The script stands in for one plug-in that records charging: each successful call asks for one record, with the
+//! occasion and the type of message.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use super::subject::View;
 use super::when::Sides;
 use crate::message::{Append, Message, Refusal, Source, StreamName};
 
-/// What the plug-in's name is.
+/// The name of the plug-in.
 pub(crate) const NAME: &str = "script";
 
-/// What a plug-in would decide.
+/// The decisions of the plug-in.
 pub(crate) trait Script: Send + Sync + 'static {
-    /// Its verdict on arrival and on departure; the error is why it failed. What fails is deferred.
+    /// Its verdict on arrival and on departure, or the reason why it failed. A failed call defers the message.
     fn judge(&self, occasion: &Occasion, source: &Source) -> Result<Verdict, String>;
 }
 
 impl Chain {
-    /// Of nobody but this script.
+    /// A chain with only this script.
     pub(crate) fn scripted(script: Arc<dyn Script>) -> Self {
         Self {
             script: Some(script),
@@ -32,7 +32,7 @@ impl Chain {
     }
 }
 
-/// On arrival and on departure.
+/// The run on arrival and on departure.
 pub(super) fn run(script: &dyn Script, message: &Arc<Message>, occasion: &Occasion, effects: &mut Effects) -> Passage {
     let done = script
         .judge(occasion, &message.origin.source)

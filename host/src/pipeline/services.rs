@@ -1,5 +1,5 @@
-//! What plug-ins get from the relay besides the message: tables, their durable values, the time, random numbers, the
-//! networks of telephone numbers, those outside of the relay who may be asked, the log.
+//! The services that plug-ins get from the relay besides the message: tables, their durable values, the time, random
+//! numbers, the networks of telephone numbers, services outside the relay, the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::clock::SharedClock;
 /// The tables of one configuration, by name.
 pub type TableSet = HashMap<String, Arc<dyn Table>>;
 
-/// Where committed values come from: the spool, or nothing in samples.
+/// The source of committed values: the spool, or nothing in samples.
 pub trait KvSource: Send + Sync + 'static {
     fn get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>>;
 }
 
-/// No values at all.
+/// A source without values.
 pub struct NoValues;
 
 impl KvSource for NoValues {
@@ -29,13 +29,13 @@ impl KvSource for NoValues {
     }
 }
 
-/// Where the network of a telephone number comes from: the relay's routing, or nothing in samples.
+/// The source for the network of a telephone number: the relay's routing, or nothing in samples.
 pub trait Numbering: Send + Sync + 'static {
-    /// `number` is `+` and 1 to 15 digits. The error says why the answer did not come.
+    /// `number` is `+` and 1 to 15 digits. The error says why there is no answer.
     fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>>;
 }
 
-/// No networks at all.
+/// A source that knows no network.
 pub struct NoNumbers;
 
 impl Numbering for NoNumbers {
@@ -44,7 +44,7 @@ impl Numbering for NoNumbers {
     }
 }
 
-/// Nobody: nothing leaves the relay where plug-ins are only tried.
+/// No service outside: nothing leaves the relay where plug-ins are only tried.
 pub struct NobodyOutside;
 
 impl Outside for NobodyOutside {
@@ -74,19 +74,19 @@ impl Outside for NobodyOutside {
     }
 }
 
-/// What a service is called where the configuration names none.
+/// The name of a service that the configuration does not name.
 pub(crate) fn host_of(url: &str) -> &str {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     host.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
-/// Seeds for the random numbers of calls: made of one secret, which is drawn once and told to nobody.
+/// Seeds for the random numbers of calls. They derive from one secret, which is drawn once and kept in memory only.
 pub struct Seeds {
     secret: [u8; 32],
     given: AtomicU64,
 }
 
-/// The system gave no random numbers.
+/// The system provided no random numbers.
 #[derive(Debug, thiserror::Error)]
 #[error("the system gives no random numbers, and plug-ins need a secret to make theirs of")]
 pub struct NoSecret;
@@ -100,7 +100,7 @@ impl Seeds {
         })
     }
 
-    /// Another one each time.
+    /// The next seed.
     fn next(&self) -> [u8; 32] {
         let number = self.given.fetch_add(1, Ordering::Relaxed);
         let hash = Sha256::new()
@@ -111,7 +111,8 @@ impl Seeds {
 }
 
 pub struct PluginServices {
-    /// One generation: a reload makes new services for the new chain, so a message never sees two.
+    /// The tables of one generation. A reload makes new services for the new chain, so a message never sees two
+    /// generations.
     pub tables: TableSet,
     pub kv: Arc<dyn KvSource>,
     pub clock: SharedClock,

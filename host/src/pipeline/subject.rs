@@ -14,7 +14,7 @@ use crate::protocol::mm4::{self, Pdu};
 use super::concerned::Concerned;
 use super::when::Sides;
 
-/// Larger bodies are decoded off the message path's threads: decoding is a few milliseconds for each MiB.
+/// Larger bodies are decoded in another thread: decoding takes a few milliseconds for each MiB.
 const DECODE_IN_PLACE: u64 = 256 << 10;
 
 /// One message for one call.
@@ -22,18 +22,18 @@ pub struct View {
     id: String,
     summary: engine::Summary,
     shown: Shown,
-    /// Of a response: the request that it answers.
+    /// For a response: the request that it answers.
     answered: Option<engine::Request>,
-    /// On an outcome: the refusal of all of it, after its sender had heard 250.
+    /// On an outcome: the refusal of the whole message after its 250.
     refused_late: Option<engine::LateRefusal>,
-    /// Bodies that some plug-in has read, decoded once.
+    /// Bodies that a plug-in has read, decoded once.
     decoded: Mutex<HashMap<PartId, Bytes>>,
 }
 
 enum Shown {
     /// On arrival and departure.
     Whole(Arc<Message>),
-    /// On outcome: no parts.
+    /// On an outcome, without parts.
     Bare { header: Arc<Header>, envelope: Envelope },
 }
 
@@ -59,7 +59,7 @@ impl View {
         }
     }
 
-    /// What was sent, or could not be: header and envelope without the parts.
+    /// The view on an outcome: header and envelope, without the parts.
     pub fn bare(
         concerned: &Concerned,
         recipients: Vec<Recipient>,
@@ -92,7 +92,7 @@ impl View {
         }
     }
 
-    /// What a recording holds of a message on arrival or departure; its size is that of the received one.
+    /// The view of a recorded message on arrival or departure, with the size of the received one.
     pub fn restored(summary: engine::Summary, answered: Option<engine::Request>, message: Arc<Message>) -> Self {
         Self {
             summary,
@@ -101,7 +101,7 @@ impl View {
         }
     }
 
-    /// What a recording holds of an outcome.
+    /// The view of a recorded outcome.
     pub fn restored_bare(
         id: String,
         summary: engine::Summary,
@@ -125,7 +125,7 @@ impl View {
         &self.id
     }
 
-    /// The whole message; none on an outcome.
+    /// The whole message; `None` on an outcome.
     pub fn message(&self) -> Option<&Arc<Message>> {
         match &self.shown {
             Shown::Whole(message) => Some(message),

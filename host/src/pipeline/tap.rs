@@ -1,8 +1,8 @@
 //! Listening to the calls of a plug-in, off the message's path.
 //!
-//! A shadow run and a recording want to know what the running version saw and what it made of it. They get it through
-//! lanes that are bounded in calls and in octets: what does not fit is missed, and counted. A message never waits for a
-//! listener. While nobody listens, a call costs one atomic load more.
+//! A shadow run and a recording need what the running version saw and what it decided. They get it through lanes that
+//! are bounded in calls and in octets: what does not fit is missed, and counted. A message never waits for a listener.
+//! While nobody listens, a call costs one more atomic load.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,34 +15,34 @@ use tokio::sync::mpsc;
 use super::subject::View;
 use super::tape::Asked;
 
-/// Who listens to one version.
+/// The listeners to one version.
 #[derive(Default)]
 pub struct Tap {
     pub(super) shadow: ArcSwapOption<Ear>,
     pub(super) recording: Option<Arc<dyn Listener>>,
-    /// What its calls cost, for those who rehearse; nobody looks at it under traffic.
+    /// The cost of its calls, for rehearsals; not kept under traffic.
     cost: Option<Mutex<Cost>>,
 }
 
-/// What the calls of a version cost.
+/// The cost of a version's calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     pub calls: u64,
-    /// Of the longest call.
+    /// The time of the longest call.
     pub time: Duration,
-    /// Of the call that used the most; 0 unless the engine counts it.
+    /// The fuel of the call that used most; 0 unless the engine counts it.
     pub fuel: u64,
-    /// Octets of linear memory, of the call that had the most.
+    /// The linear memory, in octets, of the call that had most.
     pub memory: u64,
     pub host_calls: u64,
     /// Octets of bodies that went into the sandbox.
     pub read: u64,
-    /// Octets of bodies that it wrote.
+    /// Octets of bodies that the plug-in wrote.
     pub written: u64,
 }
 
 impl Cost {
-    /// Adds what other calls cost.
+    /// Adds the cost of other calls.
     pub fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.time = self.time.max(other.time);
@@ -73,19 +73,19 @@ pub trait Listener: Send + Sync + 'static {
     fn hear(&self, plugin: &Plugin, heard: Heard);
 }
 
-/// Listens for a shadow run.
+/// The listener for a shadow run.
 pub struct Ear {
-    /// The version that is tried: it may want messages that the running one does not.
+    /// The version that is tried. It may want messages that the running one does not.
     pub candidate: Plugin,
     pub lane: Lane<Heard>,
 }
 
-/// A call that has ended.
+/// A finished call.
 #[derive(Clone)]
 pub struct Heard {
     pub occasion: Occasion,
     pub view: Arc<View>,
-    /// `None`: the version did not want the message.
+    /// The result; `None` when the version did not want the message.
     pub called: Option<Result<Judgement, Failure>>,
     pub asked: Asked,
 }
@@ -98,12 +98,12 @@ impl Tap {
         }
     }
 
-    /// Lets a shadow run listen, or nobody.
+    /// Sets the listener of a shadow run, or removes it.
     pub fn listen(&self, ear: Option<Arc<Ear>>) {
         self.shadow.store(ear);
     }
 
-    /// One that keeps what calls cost.
+    /// A tap that keeps the cost of calls.
     pub fn counting() -> Self {
         Self {
             cost: Some(Mutex::default()),
@@ -111,7 +111,7 @@ impl Tap {
         }
     }
 
-    /// What its calls have cost so far; nothing unless it counts.
+    /// The cost of its calls so far; nothing unless it keeps the cost.
     pub fn cost(&self) -> Cost {
         let cost = self.cost.as_ref();
         cost.map(|cost| *cost.lock().unwrap_or_else(PoisonError::into_inner))
@@ -128,7 +128,7 @@ impl Tap {
     }
 }
 
-/// Whether a version wants what is in a view.
+/// Whether a version wants the message in a view.
 pub trait WantsView {
     fn wants_view(&self, occasion: &Occasion, view: &View) -> bool;
 }
@@ -152,7 +152,7 @@ pub struct Lane<T> {
     missed: AtomicU64,
 }
 
-/// What came through a lane. It gives its octets back when it is dropped.
+/// An item that came through a lane. Dropping it gives its octets back.
 pub struct InLane<T> {
     pub it: T,
     _room: Room,
@@ -161,7 +161,7 @@ pub struct InLane<T> {
 struct Room(u64, Arc<AtomicU64>);
 
 impl<T> Lane<T> {
-    /// A lane with room for so many things that have so many octets together, and its exit.
+    /// A lane with room for so many items and so many octets together, and its exit.
     pub fn new(things: usize, octets: u64) -> (Self, mpsc::Receiver<InLane<T>>) {
         let (sender, receiver) = mpsc::channel(things);
         let lane = Self {
@@ -173,7 +173,7 @@ impl<T> Lane<T> {
         (lane, receiver)
     }
 
-    /// Puts something in if there is room; else it is missed.
+    /// Puts an item in. Returns false, and counts it as missed, when there is no room.
     pub fn offer(&self, octets: u64, it: T) -> bool {
         let room = Room(octets, Arc::clone(&self.waiting));
         let waiting = self.waiting.fetch_add(octets, Ordering::Relaxed) + octets;
@@ -184,7 +184,7 @@ impl<T> Lane<T> {
         fits
     }
 
-    /// How many found no room so far.
+    /// The number of missed items so far.
     pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }

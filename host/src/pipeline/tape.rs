@@ -1,9 +1,9 @@
-//! What a plug-in asked of its host in one call and what it was told, written down and told again.
+//! Recording what a plug-in asked of its host in one call, with the answers.
 //!
-//! A [`Tape`] stands between a plug-in and its services and writes; a [`Player`](crate::rehearsal::player::Player) stands in their place and answers from
-//! what was written. Look-ups and values are found by what was asked, in whatever order; the time is told in the order
-//! in which it was told before. A player never invents an answer: what was not asked before is passed on to live
-//! services where there are any, and counted as unanswered elsewhere.
+//! A [`Tape`] stands between a plug-in and its services and records; a [`Player`](crate::rehearsal::player::Player)
+//! takes the place of the services and answers from the record. Look-ups and values are found by the question, in any
+//! order; times are given in the recorded order. A player never invents an answer: a question that was not recorded is
+//! passed on to live services where there are any, and otherwise counted as unanswered.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::sync::lock;
 
-/// Answers that are written down in one call: more is no question that a message asks.
+/// How many answers are recorded in one call. No sensible plug-in asks more about a message.
 pub(crate) const ANSWERS_MAX: usize = 10_000;
 /// Octets of all questions and answers of one call.
 const OCTETS_MAX: usize = 1 << 20;
 
-/// A question and its answer.
+/// A question with its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "asked")]
 pub enum Answer {
@@ -58,15 +58,15 @@ pub enum Answer {
         found: Result<Option<String>, Fault>,
     },
     Fetch {
-        /// See [`fetched`].
+        /// The question in short: see [`fetched`].
         request: String,
-        /// The service's name, where there is one.
+        /// The service's name, if it has one.
         service: Option<String>,
         response: Result<Response, Fault>,
     },
 }
 
-/// What a service outside answered.
+/// The answer of a service outside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
     pub status: u16,
@@ -94,7 +94,8 @@ impl From<Response> for HttpResponse {
     }
 }
 
-/// A question to a service outside in short: method, URL, and a digest of the rest, the same for the same question.
+/// A question to a service outside in short: method, URL, and a digest of the rest. The same question has the same
+/// text.
 pub fn fetched(request: &HttpRequest) -> String {
     let mut rest = Vec::new();
     for field in &request.headers {
@@ -109,12 +110,12 @@ pub fn fetched(request: &HttpRequest) -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     pub answers: Vec<Answer>,
-    /// More was asked than is written down.
+    /// The call asked more than was recorded.
     #[serde(default)]
     pub cut: bool,
 }
 
-/// Services that write down what they are asked.
+/// Services that record the questions and answers.
 #[derive(Clone)]
 pub struct Tape {
     inner: Arc<dyn Services>,
@@ -124,7 +125,7 @@ pub struct Tape {
 #[derive(Default)]
 struct Written {
     asked: Mutex<(Asked, usize)>,
-    /// Nothing is written any more.
+    /// Recording has ended.
     closed: AtomicBool,
 }
 
@@ -134,10 +135,10 @@ impl Answer {
         16 + match self {
             Self::Now { .. } => 0,
             Self::Seed { seed } => seed.len(),
-            // Names of networks and domains: short.
+            // Names of networks and domains are short.
             Self::Network { number, .. } => number.len() + 256,
             Self::NoTable { table } => table.len(),
-            // Names of what was found, and of what went wrong: short.
+            // Names of findings and faults are short.
             Self::Scan { scanner, .. } => scanner.len() + 256,
             Self::Fetch { request, response, .. } => {
                 let headers = |it: &Response| {
@@ -164,7 +165,7 @@ impl Answer {
 }
 
 impl Tape {
-    /// Begins to write down what `inner` is asked.
+    /// Begins to record the questions to `inner`.
     pub fn over(inner: Arc<dyn Services>) -> Self {
         Self {
             inner,
@@ -172,7 +173,7 @@ impl Tape {
         }
     }
 
-    /// Stops writing, and hands out what was written. Questions are answered as before.
+    /// Ends recording, and returns the record. Later questions are answered as before.
     pub fn close(&self) -> Asked {
         self.written.closed.store(true, Ordering::Relaxed);
         std::mem::take(&mut lock(&self.written.asked).0)

@@ -1,6 +1,6 @@
-//! `when`: for which messages a plug-in is called at all, whatever it asked for itself.
+//! `when`: the messages that a plug-in may be called for, whatever it asked for itself.
 //!
-//! Decided from names and types, before any instance is made: a message that it excludes costs a few comparisons.
+//! It is decided from names and types, before an instance is made: an excluded message costs a few comparisons.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use mm4relay_engine::MessageType;
 
 use crate::message::NextHop;
 
-/// The way of a message. Inside is our own MMSE, outside are other operators.
+/// The direction of a message. Inside is our own MMSE, outside are other operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From outside to inside.
@@ -22,12 +22,12 @@ pub enum Direction {
     Transit,
 }
 
-/// What is empty admits every message.
+/// An empty field admits every message.
 #[derive(Clone, Debug, Default)]
 pub struct When {
-    /// Peers that the message comes from.
+    /// The peers that the message may come from.
     pub from: HashSet<String>,
-    /// Peers that it goes to: one of its next hops is enough.
+    /// The peers that it may go to: one of its next hops is enough.
     pub to: HashSet<String>,
     pub directions: Vec<Direction>,
     pub message_types: Vec<MessageType>,
@@ -35,24 +35,25 @@ pub struct When {
     pub inside: Arc<HashSet<String>>,
 }
 
-/// Where a message comes from, and where it goes.
+/// The source of a message, and its next hops.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends<'a> {
     pub source: &'a str,
-    /// On arrival those that routing would choose now. Empty when only plug-ins can say: then no destination excludes it.
+    /// On arrival those that routing would choose now. Empty when only plug-ins can tell: then no condition on next
+    /// hops excludes the message.
     pub next_hops: &'a [NextHop],
 }
 
-/// Which of the two ends are of our own MMSE.
+/// Which ends of a message are inside our own MMSE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sides {
     pub source_inside: bool,
-    /// The source, and all next hops.
+    /// Both ends: the source, and all next hops.
     pub intra_mmse: bool,
 }
 
 impl When {
-    /// Whether a plug-in may be called for this.
+    /// Whether a plug-in may be called for this message.
     pub fn admits(&self, ends: Ends<'_>, kind: MessageType) -> bool {
         let to = |hop: &NextHop| self.to.contains(hop.as_str());
         (self.message_types.is_empty() || self.message_types.contains(&kind))
@@ -66,7 +67,7 @@ impl When {
         let source_inside = inside(ends.source);
         Sides {
             source_inside,
-            // Of a message whose next hop nobody knows yet, nobody knows it.
+            // A message without a known next hop is not internal.
             intra_mmse: source_inside
                 && !ends.next_hops.is_empty()
                 && ends.next_hops.iter().all(|hop| inside(hop.as_str())),
@@ -85,7 +86,7 @@ impl When {
 }
 
 impl Direction {
-    /// As the configuration calls it.
+    /// The direction by its word in the configuration.
     pub fn from_word(word: &str) -> Option<Self> {
         Some(match word {
             "inbound" => Self::Inbound,
@@ -96,7 +97,7 @@ impl Direction {
         })
     }
 
-    /// Whether it begins, and ends, inside.
+    /// Whether the message begins, and ends, inside.
     fn sides(self) -> (bool, bool) {
         match self {
             Self::Inbound => (false, true),
