@@ -1,11 +1,11 @@
-//! The running chain, and replacing it while traffic flows.
+//! The catalogue: the running chain, and its replacement under traffic.
 //!
 //! A change goes live as a whole or not at all: every plug-in of the new chain is loaded, configured and compiled
-//! beside the running one ([the room's page](super) has the steps), and then one pointer changes. Messages under way keep the
-//! chain that they began with.
+//! beside the running one ([the room's page](super) has the steps), and then one pointer changes. Messages under way
+//! keep the chain that they began with.
 //!
-//! Changes are prepared one after the other, which may take long. The swap itself is short and has a lock of its own, so
-//! that a version that fails in traffic is put back at once, whatever is being prepared meanwhile.
+//! Changes are prepared one after the other, which may take long. The swap itself is short and has a lock of its own,
+//! so that a version that fails in traffic is rolled back at once, even while another change is being prepared.
 
 #[cfg(test)]
 mod scripted;
@@ -29,29 +29,29 @@ use crate::pipeline::{Chain, Link, Tally};
 pub struct Catalogue {
     loader: Loader,
     chain: ArcSwap<Chain>,
-    /// Plug-ins of the chain that an operator has switched off: they stay loaded, and no message is shown to them.
+    /// Plug-ins of the chain that an operator has switched off: they stay loaded, and are called for no message.
     off: ArcSwap<BTreeSet<String>>,
-    /// What the running chain was made from. The lock makes replacements go one after the other.
+    /// The specifications of the running chain. The lock makes replacements happen one after the other.
     configured: Mutex<Configured>,
-    /// Held while the pointer changes, and never across anything that waits.
+    /// Held while the pointer changes, and never across an await.
     swapping: std::sync::Mutex<()>,
-    /// Counts what is given to plug-ins: settings, grants, limits, tables.
+    /// Counts changes of what plug-ins are given: settings, grants, limits, tables.
     generation: AtomicU64,
-    /// Told when the specs change: there may be other folders to watch.
+    /// Wakes the watcher of folders when the specifications change, because there may be other folders.
     pub(super) replaced: Notify,
-    /// For the tasks that watch over new versions: they must not keep the catalogue.
+    /// For the tasks that watch new versions, which must not keep the catalogue alive.
     me: Weak<Self>,
 }
 
 #[derive(Default)]
 struct Configured {
     specs: Vec<LinkSpec>,
-    /// The files that were refused, by plug-in: they are not tried again before they are replaced.
+    /// Files that were refused, by plug-in. They are not tried again before they are replaced.
     refused: HashMap<String, String>,
 }
 
 impl Catalogue {
-    /// Loads a first chain that leaves nothing behind. All errors at once.
+    /// Loads a first chain without keeping a history. Returns all errors at once.
     pub async fn load(
         engine: Engine,
         services: Arc<dyn Services>,
@@ -60,7 +60,7 @@ impl Catalogue {
         Self::open(engine, services, specs, History::default()).await
     }
 
-    /// Loads the first chain, and goes on with a history. All errors at once.
+    /// Loads the first chain, and continues a history. Returns all errors at once.
     pub async fn open(
         engine: Engine,
         services: Arc<dyn Services>,
@@ -83,12 +83,12 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// What is loaded.
+    /// The loaded chain.
     pub fn chain(&self) -> Arc<Chain> {
         self.chain.load_full()
     }
 
-    /// The chain for the next message: without what is switched off.
+    /// The chain for the next message: without the plug-ins that are switched off.
     pub fn on_duty(&self) -> Arc<Chain> {
         let off = self.off.load();
         if off.is_empty() {
@@ -103,13 +103,13 @@ impl Catalogue {
         self.off.store(Arc::new(plugins));
     }
 
-    /// What is remembered of a plug-in's versions.
+    /// The history of a plug-in's versions.
     pub fn record(&self, plugin: &str) -> super::history::Record {
         self.loader.history.record(plugin)
     }
 
-    /// Makes a chain from `specs` and puts it in the place of the running one. Every plug-in is loaded anew, with these
-    /// services; the running ones keep theirs until they are gone.
+    /// Makes a chain from `specs` and swaps it in for the running one. Every plug-in is loaded anew, with these
+    /// services; the running versions keep their old ones until they are gone.
     pub async fn replace(&self, specs: Vec<LinkSpec>, services: Arc<dyn Services>) -> Result<(), CatalogueError> {
         let mut configured = self.configured.lock().await;
         let before = self.loader.give(services);
@@ -145,7 +145,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Looks at the files again, and replaces what changed: returns the name, version and digest of each.
+    /// Checks the files, and replaces the plug-ins whose files changed. Returns the name, version and digest of each.
     pub async fn refresh(&self) -> Result<Vec<String>, CatalogueError> {
         let mut configured = self.configured.lock().await;
         let chain = self.chain();
@@ -181,7 +181,7 @@ impl Catalogue {
         Ok(named.collect())
     }
 
-    /// The version in the file, or the one that stands in for it.
+    /// Prepares the version in the file, or the one that stands in for it.
     async fn prepare(&self, spec: &LinkSpec, cause: Cause) -> Result<Ready, RefusedVersion> {
         let candidate = match self.loader.stand_in(spec).await {
             Some(candidate) => candidate,
@@ -191,7 +191,7 @@ impl Catalogue {
         self.loader.prepare(spec, candidate, cause, running.as_ref()).await
     }
 
-    /// The version in the file. That it cannot be read is remembered as an attempt.
+    /// Reads the version in the file. An unreadable file is recorded as an attempt.
     async fn read(&self, spec: &LinkSpec, cause: Cause) -> Result<Candidate, RefusedVersion> {
         let read = Candidate::read(spec).await;
         if let Err(refusal) = &read {
@@ -200,7 +200,7 @@ impl Catalogue {
         read
     }
 
-    /// The version in the file, if it is not the one that runs.
+    /// Prepares the version in the file, if it is not the one that runs.
     async fn prepare_changed(&self, spec: &LinkSpec, link: &Link) -> Result<Option<Ready>, RefusedVersion> {
         let candidate = self.read(spec, Cause::File).await?;
         if candidate.digest == link.plugin.digest() {
@@ -212,7 +212,7 @@ impl Catalogue {
             .map(Some)
     }
 
-    /// Versions that were rolled back while they were made ready again, with other settings.
+    /// Refusals of versions that were rolled back while they were being prepared with other settings.
     fn barred_meanwhile(&self, ready: &[Ready]) -> Vec<RefusedVersion> {
         let barred = ready.iter().filter(|version| {
             let barred = self.loader.history.record(version.plugin.name()).barred;
@@ -230,14 +230,14 @@ impl Catalogue {
         barred.is_some_and(|barred| barred.stamp == stamp)
     }
 
-    /// The file that was rolled back is gone: the version that runs is there again.
+    /// Lifts the bar: the file that was rolled back is gone, and the running version is in its place again.
     async fn unbar(&self, plugin: &str) {
         if self.loader.history.record(plugin).barred.is_some() {
             self.loader.history.change(plugin, |record| record.barred = None).await;
         }
     }
 
-    /// An error when there are any; then those that are ready do not go live either.
+    /// Returns an error when there is any; then the versions that are ready do not go live either.
     async fn all_or_none(&self, ready: &[Ready], errors: Vec<RefusedVersion>) -> Result<(), CatalogueError> {
         if errors.is_empty() {
             return Ok(());
@@ -258,8 +258,8 @@ impl Catalogue {
             .cloned()
     }
 
-    /// Where versions take their places: a pointer, and then what is to be remembered of it. `change` is given the links
-    /// that run, and makes the new ones of them.
+    /// Puts versions in their places: changes the pointer, and then updates the specifications. `change` gets the
+    /// running links and makes the new ones.
     async fn go_live(&self, specs: &[LinkSpec], ready: &[Ready], change: impl FnOnce(&Chain, &mut Vec<Link>)) {
         let (before, links) = {
             let _turn = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -293,8 +293,8 @@ impl Catalogue {
         self.loader.live(ready).await;
     }
 
-    /// Counts the failures of a new version for a while. The version before stays loaded for as long, and takes its
-    /// place again when they are clearly more than its own were.
+    /// Watches the failures of a new version for a while. The version before stays loaded meanwhile, and is put back
+    /// when the new one fails clearly more often.
     fn watch_over(&self, new: Link, old: Link, version: &Ready, window: Duration) {
         let me = Weak::clone(&self.me);
         let (attempt, stamp) = (version.attempt.clone(), version.candidate.stamp.clone());
@@ -317,8 +317,8 @@ impl Catalogue {
             .watched(attempt, format!("over: {failures} of {calls} calls failed"));
     }
 
-    /// Puts the version before back, if `new` still runs: at once, as it was loaded. Where settings or tables have
-    /// changed since, it is then loaded with those of today. `stamp` is that of the file of `new`.
+    /// Puts the version before back at once, as it was loaded, if `new` still runs. If settings or tables have changed
+    /// since, it is loaded again with the present ones afterwards. `stamp` is that of the file of `new`.
     async fn roll_back(&self, new: &Link, old: &Link, stamp: String, tally: Tally, generation: u64) {
         {
             let _turn = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -351,7 +351,7 @@ impl Catalogue {
         }
     }
 
-    /// Loads the version that runs once more, with the settings and tables of today.
+    /// Loads the running version again, with the present settings and tables.
     async fn renew(&self, plugin: &str) {
         let configured = self.configured.lock().await;
         let Some(spec) = configured.specs.iter().find(|spec| spec.name() == plugin) else {
@@ -377,7 +377,7 @@ impl Catalogue {
         }
     }
 
-    /// Where the running chain's files are.
+    /// The folders of the running chain's files.
     pub(super) async fn folders(&self) -> BTreeSet<PathBuf> {
         let configured = self.configured.lock().await;
         let folders = configured.specs.iter().filter_map(|spec| spec.plugin.wasm.parent());

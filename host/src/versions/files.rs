@@ -1,4 +1,4 @@
-//! Files that are put in place whole, and the components that are kept for going back.
+//! Files that are put in place as a whole, and the components that are kept for a rollback.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -10,28 +10,29 @@ use mm4relay_engine::{FileError, read_file};
 
 use super::signing::SIGNATURE_MAX;
 
-/// Where kept components are in the spool's folder. Theirs alone: what lies there may run.
+/// The folder of kept components in the spool's folder. Nothing else may lie there, because its files may be run.
 const FOLDER: &str = "components";
 
-/// `FILE.sig`.
+/// The path of the signature, `FILE.sig`.
 pub fn signature_path(component: &Path) -> PathBuf {
     let mut path = component.as_os_str().to_owned();
     path.push(".sig");
     path.into()
 }
 
-/// The signature beside a component; none when there is no such file.
+/// Reads the signature beside a component; `None` when there is no such file.
 pub fn read_signature(component: &Path) -> Result<Option<String>, FileError> {
     let octets = match read_file(&signature_path(component), SIGNATURE_MAX) {
         Ok(octets) => octets,
         Err(error) if error.is_missing() => return Ok(None),
         Err(error) => return Err(error),
     };
-    // What is no text is no signature either, and is refused as one that is malformed.
+    // Octets that are no text are no signature either, and are refused later as malformed.
     Ok(Some(String::from_utf8_lossy(&octets).into_owned()))
 }
 
-/// Which file stands at `component`, with its signature: changes when either is replaced, even by the same bytes.
+/// Identifies the file at `component` with its signature. The stamp changes when either is replaced, even by the same
+/// bytes.
 pub fn stamp(component: &Path) -> String {
     let of = |path: &Path| match fs::metadata(path) {
         Ok(file) => format!(
@@ -46,7 +47,8 @@ pub fn stamp(component: &Path) -> String {
     format!("{} {}", of(component), of(&signature_path(component)))
 }
 
-/// Puts a whole file at `path`: written under another name, flushed, renamed. Whoever looks sees the old or the new.
+/// Puts a whole file at `path`: writes it under another name, flushes, and renames. Readers see the old file or the new
+/// one.
 pub fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -58,7 +60,7 @@ pub fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         .mode(mode)
         .open(&unfinished)
         .and_then(|mut file| {
-            // The mode at creation is cut by the umask; this one is meant.
+            // The umask reduces the mode at creation; this sets the intended one.
             file.set_permissions(fs::Permissions::from_mode(mode))?;
             file.write_all(bytes)?;
             file.sync_all()
@@ -70,7 +72,7 @@ pub fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     written
 }
 
-/// Where the component with this digest is kept.
+/// The path of the kept component with this digest.
 pub fn kept_path(spool: &Path, digest: &str) -> PathBuf {
     spool.join(FOLDER).join(format!("{digest}.wasm"))
 }
@@ -91,7 +93,7 @@ pub fn keep(spool: &Path, digest: &str, wasm: &Bytes, signature: Option<&str>) -
     Ok(())
 }
 
-/// The kept component and its signature. The bytes are those of that digest, or there is an error.
+/// Reads a kept component and its signature. Returns an error unless the bytes have that digest.
 pub fn kept(spool: &Path, digest: &str) -> io::Result<(Bytes, Option<String>)> {
     let path = kept_path(spool, digest);
     let wasm = fs::read(&path)?;
@@ -101,7 +103,7 @@ pub fn kept(spool: &Path, digest: &str) -> io::Result<(Bytes, Option<String>)> {
     Ok((wasm.into(), read_signature(&path).map_err(io::Error::other)?))
 }
 
-/// Removes the components that have none of these digests. Failing to costs disk space, and nothing else.
+/// Removes kept components with other digests. A failure costs disk space, and nothing else.
 pub fn sweep<'a>(spool: &Path, digests: impl Iterator<Item = &'a str>) {
     let wanted: std::collections::HashSet<String> = digests
         .flat_map(|digest| [format!("{digest}.wasm"), format!("{digest}.wasm.sig")])

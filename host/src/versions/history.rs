@@ -1,11 +1,11 @@
-//! What became of every attempt to load a plug-in: in memory, and in a file that people and other commands read.
+//! The history of every attempt to load a plug-in: in memory, and in a file for people and other commands.
 //!
-//! `plugins.json` in the spool's folder is replaced as a whole, by rename, so that whoever reads it sees one state;
-//! `plugin list` prints it, and `plugin load` follows an attempt by it. It is bounded: the last [`ATTEMPTS_MAX`] attempts
-//! and [`VERSIONS_MAX`] versions of each plug-in.
+//! `plugins.json` in the spool's folder is replaced as a whole, by rename, so that readers see one state; `plugin list`
+//! prints it, and `plugin load` follows an attempt in it. It is bounded: the last [`ATTEMPTS_MAX`] attempts and
+//! [`VERSIONS_MAX`] versions of each plug-in.
 //!
-//! A step of a load does not wait for the disk, and does not keep it from those who do: what is noted is written soon,
-//! together with what comes meanwhile. Whoever must not go on before it is durable waits for that ([`History::change`]).
+//! A step of a load does not wait for the disk: changes are written soon, together with those that come meanwhile. A
+//! caller that must not go on before its change is durable waits for that ([`History::change`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,35 +18,35 @@ use tokio::sync::{Notify, watch};
 use super::files;
 use crate::sync::lock;
 
-/// Attempts that are kept for each plug-in.
+/// How many attempts are kept for each plug-in.
 pub const ATTEMPTS_MAX: usize = 10;
-/// Versions that are kept for each plug-in: the running one, and five before it.
+/// How many versions are kept for each plug-in: the running one, and five before it.
 pub const VERSIONS_MAX: usize = 6;
-/// How long a change that nobody waits for may wait for others: a load takes several steps in a row.
+/// How long a change for which nobody waits may be delayed: a load takes several steps in a row.
 const SOON: Duration = Duration::from_millis(100);
-/// Its name in the spool's folder.
+/// The file's name in the spool's folder.
 pub const FILE: &str = "plugins.json";
 
-/// Everything that is known, by the name of the plug-in in the configuration.
+/// The whole history, by the plug-ins' names in the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Book {
     pub plugins: BTreeMap<String, Record>,
-    /// The number of the last attempt; they are counted through all plug-ins and restarts.
+    /// The number of the last attempt. Attempts of all plug-ins are counted together, across restarts.
     pub last_attempt: u64,
 }
 
-/// What is known of one plug-in.
+/// The history of one plug-in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Record {
     /// The SHA-256 of the version that runs, or ran last.
     pub running: Option<String>,
-    /// Versions that were live and did not have to be rolled back, the last to go live first.
+    /// Versions that were live and were not rolled back, the latest first.
     pub versions: Vec<Version>,
-    /// The file that was rolled back, and is not loaded again until it is replaced.
+    /// The file that was rolled back. It is not loaded again until it is replaced.
     pub barred: Option<Barred>,
-    /// For whom the running version is left alone after failures; empty while it is called for everybody.
+    /// The peers for which the breaker of the running version is open; empty while it is closed for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub breaker: Vec<OpenBreaker>,
     /// The last attempts, oldest first.
@@ -56,9 +56,9 @@ pub struct Record {
 /// An open breaker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenBreaker {
-    /// The peer whose messages the version fails on; none when it fails on those of several.
+    /// The peer whose messages the version fails on; `None` when it fails on those of several.
     pub peer: Option<String>,
-    /// RFC 3339.
+    /// When it opened, in RFC 3339.
     pub since: String,
 }
 
@@ -66,13 +66,13 @@ pub struct OpenBreaker {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Version {
-    /// SHA-256 of the component in lower-case hexadecimal.
+    /// The SHA-256 of the component in lower-case hexadecimal.
     pub digest: String,
-    /// What it says of itself.
+    /// The version number that the component states.
     pub version: String,
-    /// When it last went live, RFC 3339.
+    /// When it last went live, in RFC 3339.
     pub since: String,
-    /// The digest of the version whose place it took: where a rollback leads.
+    /// The digest of the version that it replaced, to which a rollback leads.
     pub replaced: Option<String>,
 }
 
@@ -80,7 +80,7 @@ pub struct Version {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Barred {
     pub digest: String,
-    /// Which file it was: see [`files::stamp`]. Putting the same bytes there again makes another one.
+    /// Identifies the file: see [`files::stamp`]. Putting the same bytes there again changes the stamp.
     pub stamp: String,
     pub why: String,
 }
@@ -92,16 +92,16 @@ pub struct Attempt {
     /// `start`, `reload`, `file` or `rollback`.
     pub cause: Cause,
     pub digest: String,
-    /// RFC 3339.
+    /// When it began, in RFC 3339.
     pub began: String,
     pub steps: Vec<Step>,
     pub verdict: Verdict,
-    /// Why, when it is not live.
+    /// Why the version is not live.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
 }
 
-/// What led to an attempt.
+/// What caused an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
@@ -111,11 +111,11 @@ pub enum Cause {
     Reload,
     /// The file was replaced.
     File,
-    /// The version that was put back by itself is given the settings and tables of today.
+    /// The version that was rolled back to is loaded with the present settings and tables.
     Rollback,
 }
 
-/// A step that was taken, in the order of [`super`].
+/// A completed step, in the order of [`super`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     pub step: String,
@@ -124,7 +124,7 @@ pub struct Step {
     pub said: String,
 }
 
-/// How far an attempt has come.
+/// The state of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -140,12 +140,12 @@ pub struct History(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Held for memory only, never for the disk.
+    /// Held for changes in memory only, never during disk access.
     book: Mutex<Book>,
-    /// The folder of the spool; none for commands that leave nothing behind.
+    /// The spool's folder; `None` for commands that leave nothing behind.
     folder: Option<PathBuf>,
     writing: Mutex<Writing>,
-    /// Somebody waits for the file.
+    /// Wakes the writer, because somebody waits for the file.
     hurry: Notify,
     /// The number of the last change that is in the file.
     written: watch::Sender<u64>,
@@ -155,12 +155,12 @@ struct Inner {
 struct Writing {
     /// The number of the last change.
     last: u64,
-    /// Somebody is at it, and will see what came meanwhile.
+    /// A task is writing, and will include later changes.
     under_way: bool,
 }
 
 impl Book {
-    /// Of all versions that any record names.
+    /// The digests of all versions in the book.
     pub fn digests(&self) -> impl Iterator<Item = &str> {
         let versions = self.plugins.values().flat_map(|record| &record.versions);
         versions.map(|version| version.digest.as_str())
@@ -181,21 +181,21 @@ impl Record {
         self.versions.iter().find(|version| version.digest == digest)
     }
 
-    /// The version that ran before the running one, if its bytes are still kept.
+    /// The version before the running one, if its bytes are still kept.
     pub fn previous(&self) -> Option<&Version> {
         let running = self.version(self.running.as_deref()?)?;
         self.version(running.replaced.as_deref()?)
     }
 
-    /// Notes that a version runs. What is kept beyond the bound is forgotten: the versions that went live longest ago.
+    /// Records that a version runs. Beyond the bound, the versions that went live longest ago are forgotten.
     pub fn went_live(&mut self, digest: &str, version: &str, now: &str) {
         let before = self.running.replace(digest.to_owned());
         let known = self.version(digest).cloned();
         if before.as_deref() == Some(digest) && known.is_some() {
             return;
         }
-        // Going back is not going on: the version that was gone back to keeps its own predecessor, and the next
-        // rollback leads further down instead of up again.
+        // A version that was gone back to keeps its own predecessor. Otherwise the next rollback would lead to the
+        // newer version again, and not further back.
         let goes_back = before
             .as_deref()
             .and_then(|before| self.version(before))
@@ -215,7 +215,7 @@ impl Record {
         self.versions.truncate(VERSIONS_MAX);
     }
 
-    /// Notes that the running version was rolled back to `to`: it is no version to go back to any more.
+    /// Records that the running version was rolled back to `to`. A rollback never leads to it again.
     pub fn rolled_back(&mut self, bad: &str, to: &str, why: &str, stamp: String) {
         self.running = Some(to.to_owned());
         self.versions.retain(|version| version.digest != bad);
@@ -231,7 +231,7 @@ impl Record {
         }
     }
 
-    /// Notes for whom the breaker of the running version is open now.
+    /// Records for which peers the breaker of the running version is open now.
     pub fn breaker_is_open_for(&mut self, peers: Vec<Option<String>>, now: &str) {
         let before = std::mem::take(&mut self.breaker);
         let open = |peer: Option<String>| {
@@ -250,7 +250,8 @@ impl Record {
 }
 
 impl History {
-    /// Goes on with the book in `folder`. One that cannot be read is put aside: it must not keep a relay from starting.
+    /// Continues the book in `folder`. An unreadable book is renamed and replaced by an empty one, because it must not
+    /// keep a relay from starting.
     pub fn open(folder: &Path) -> Self {
         let mut book = Book::read(folder).unwrap_or_else(|error| {
             tracing::error!(
@@ -262,7 +263,7 @@ impl History {
             Book::default()
         });
         for record in book.plugins.values_mut() {
-            // Every version that is loaded now begins anew.
+            // Every version that is loaded now starts with its breaker closed.
             record.breaker.clear();
         }
         for attempt in book.plugins.values_mut().flat_map(|record| &mut record.attempts) {
@@ -282,12 +283,12 @@ impl History {
         self.0.folder.as_deref()
     }
 
-    /// What is known of a plug-in.
+    /// The history of a plug-in.
     pub fn record(&self, plugin: &str) -> Record {
         lock(&self.0.book).plugins.get(plugin).cloned().unwrap_or_default()
     }
 
-    /// Begins an attempt. Its number.
+    /// Begins an attempt, and returns its number.
     pub fn begin(&self, plugin: &str, cause: Cause, digest: &str, now: String) -> u64 {
         let number = {
             let mut book = lock(&self.0.book);
@@ -311,24 +312,24 @@ impl History {
         number
     }
 
-    /// Changes what is known of a plug-in, in memory now and in the file soon.
+    /// Changes the history of a plug-in: in memory now, in the file soon.
     pub fn note(&self, plugin: &str, change: impl FnOnce(&mut Record)) {
         change(lock(&self.0.book).plugins.entry(plugin.to_owned()).or_default());
         self.save();
     }
 
-    /// As [`note`](Self::note), and waits until the file has it.
+    /// Like [`note`](Self::note), and waits until the change is in the file.
     pub async fn change(&self, plugin: &str, change: impl FnOnce(&mut Record)) {
         self.note(plugin, change);
         self.written().await;
     }
 
-    /// Waits until the file has everything that was noted until now.
+    /// Waits until the file has every change made so far.
     pub async fn written(&self) {
         if self.0.folder.is_some() {
             let last = lock(&self.0.writing).last;
             self.0.hurry.notify_one();
-            // The sender lives as long as this.
+            // The sender cannot be gone: `self` owns it.
             let _ = self.0.written.subscribe().wait_for(|written| *written >= last).await;
         }
     }
@@ -341,7 +342,7 @@ impl History {
         let _ = tokio::task::spawn_blocking(move || files::sweep(&folder, book.digests())).await;
     }
 
-    /// Has the present state written, by the task that is at it or by a new one.
+    /// Has the present state written, by the task that is writing or by a new one.
     fn save(&self) {
         let Some(folder) = self.0.folder.clone() else { return };
         let mut writing = lock(&self.0.writing);
@@ -372,8 +373,8 @@ async fn write(inner: Arc<Inner>, folder: PathBuf) {
 }
 
 impl Inner {
-    /// Writes the present state, and returns the number of the last change in it. Failing to is logged: the history must
-    /// not stop what it tells of.
+    /// Writes the present state, and returns the number of the last change in it. A failure is logged: the history must
+    /// not stop the load that it records.
     fn write(&self, folder: &Path) -> u64 {
         let last = lock(&self.writing).last;
         let book = lock(&self.book).clone();

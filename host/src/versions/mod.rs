@@ -1,22 +1,23 @@
-//! What a version goes through before it sees a message, and what is remembered of it.
+//! The steps that a version goes through before it sees a message, and the history of them.
 //!
-//! The steps, in their order; a version that fails one never goes live, and the running one is untouched:
+//! A version that fails a step never goes live, and the running one is untouched. The steps in their order:
 //!
-//! 1. `digest`: the file is read, once. Everything from here on is about these bytes, whatever becomes of the file.
-//! 2. `signature`: they are signed by somebody who may sign ([`signing`]), where that is asked for.
-//! 3. `parse`: they are a valid component, and not too large.
-//! 4. `imports`: its contract is one that this relay has, and it imports nothing that is not granted.
-//! 5. `compile`: off the messages' threads, and behind them in line for a core; or there is code for it already.
-//! 6. `configure`: it configures itself, in a sandbox that goes, and is snapshotted.
-//! 7. `samples`: its sample cases come out as expected ([`rehearsal::samples`](crate::rehearsal::samples)), where the configuration names any. A version
-//!    that has passed and runs, or ran, is not asked again.
-//! 8. `shadow`: the next messages go through it as well, beside the running version, and nothing of it is applied
-//!    ([`shadow`]), where the configuration asks for that.
-//! 9. `swap`: it takes its place in the chain ([`catalogue`]), and its bytes are kept for going back ([`files`]).
-//! 10. `watch`: for a while its failures are compared with those of the version before ([`Health`](crate::pipeline::Health)): clearly more, and
-//!     that version is put back.
+//! 1. `digest`: the file is read, once. All later steps use these bytes, whatever becomes of the file.
+//! 2. `signature`: somebody who may sign has signed it ([`signing`]), where that is required.
+//! 3. `parse`: it is a valid component, and not too large.
+//! 4. `imports`: this relay has its contract, and it imports nothing that is not granted.
+//! 5. `compile`: off the messages' threads, and with lower priority; or its code is in the cache.
+//! 6. `configure`: it configures itself in a sandbox of its own, of which a snapshot is taken.
+//! 7. `samples`: its sample cases give the expected results
+//!    ([`rehearsal::samples`](crate::rehearsal::samples)), where the configuration names any. A version that has
+//!    passed and runs, or ran, is not tested again.
+//! 8. `shadow`: the next messages go through it too, beside the running version, without any effect ([`shadow`]), where
+//!    the configuration asks for that.
+//! 9. `swap`: it takes its place in the chain ([`catalogue`]), and its bytes are kept for a rollback ([`files`]).
+//! 10. `watch`: for a while its failures are compared with those of the version before
+//!     ([`Health`](crate::pipeline::Health)). If there are clearly more, that version is put back.
 //!
-//! Every attempt is written down step by step ([`history`]).
+//! Every attempt is recorded step by step ([`history`]).
 
 mod catalogue;
 pub mod files;
@@ -55,22 +56,22 @@ pub use watch::Watched;
 pub struct LinkSpec {
     pub plugin: PluginSpec,
     pub on_failure: OnFailure,
-    /// Which messages it may be called for.
+    /// The messages that the plug-in may be called for.
     pub when: Arc<When>,
     /// The folder of the sample cases that every version must pass.
     pub samples: Option<PathBuf>,
-    /// For how long a new version is watched; zero means not at all.
+    /// How long a new version is watched; zero means not at all.
     pub watch: Duration,
-    /// Who may sign it.
+    /// The keys that may sign it.
     pub signing: Arc<Signing>,
-    /// The messages that a new version must be tried on first.
+    /// How a new version is tried on real messages first.
     pub shadow: ShadowTerms,
-    /// Who writes its calls down.
+    /// The recorder of its calls.
     pub recorder: Option<Arc<Recorder>>,
 }
 
 impl LinkSpec {
-    /// With no samples, no watch window and no signature.
+    /// A link without samples, watch window and signature.
     pub fn new(plugin: PluginSpec, on_failure: OnFailure) -> Self {
         Self {
             plugin,
@@ -109,7 +110,7 @@ pub enum RefusedVersion {
 }
 
 impl RefusedVersion {
-    /// On one line, whatever the plug-in said of itself.
+    /// The reason on one line, whatever the plug-in's own text contains.
     pub fn line(&self) -> String {
         let text = self.to_string();
         let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
@@ -123,7 +124,7 @@ impl RefusedVersion {
 pub struct CatalogueError(pub Vec<RefusedVersion>);
 
 impl CatalogueError {
-    /// What is wrong with each plug-in, on a line of its own: a log is read line by line.
+    /// The fault of each plug-in on a line of its own, because a log is read by lines.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(RefusedVersion::line)
     }
@@ -135,14 +136,14 @@ pub struct Candidate {
     pub wasm: Bytes,
     pub signature: Option<String>,
     pub digest: String,
-    /// The file that they come from: see [`files::stamp`].
+    /// Identifies the file that they come from: see [`files::stamp`].
     pub stamp: String,
 }
 
-/// A version that has passed everything, and waits for the others of its chain.
+/// A version that has passed all steps, and waits for the others of its chain.
 pub struct Ready {
     pub plugin: Plugin,
-    /// Where its calls are written down.
+    /// The recording of its calls.
     pub recording: Option<Recording>,
     pub candidate: Candidate,
     pub attempt: Attempt,
@@ -151,7 +152,7 @@ pub struct Ready {
 /// Takes versions through the steps.
 pub struct Loader {
     engine: Engine,
-    /// What the next version is given. Those that run keep what they were given.
+    /// The services for the next version. Running versions keep theirs.
     services: RwLock<Arc<dyn Services>>,
     pub history: Arc<History>,
 }
@@ -161,7 +162,8 @@ impl Candidate {
     pub async fn read(spec: &LinkSpec) -> Result<Self, RefusedVersion> {
         let plugin = spec.plugin.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            // Before the bytes: a file that is replaced meanwhile is then looked at once too often, never once too few.
+            // The stamp is taken before the bytes are read. If the file is replaced in between, it is checked once too
+            // often, and never once too few.
             let stamp = files::stamp(&plugin.wasm);
             let wasm = plugin.read()?;
             let signature = files::read_signature(&plugin.wasm).map_err(|error| LoadError {
@@ -200,18 +202,18 @@ impl Loader {
         Arc::clone(&self.services.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Gives these services to versions to come. Returns those that were given until now.
+    /// Sets the services for later versions. Returns the ones before.
     pub fn give(&self, services: Arc<dyn Services>) -> Arc<dyn Services> {
         let mut given = self.services.write().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut given, services)
     }
 
-    /// The time, as the history writes it: RFC 3339, in UTC.
+    /// The present time as the history writes it: RFC 3339, in UTC.
     pub fn now(&self) -> String {
         rfc3339(Timestamp(self.services().now_ms()))
     }
 
-    /// Writes down how an attempt ended.
+    /// Records how an attempt ended.
     pub async fn end(&self, attempt: &Attempt, verdict: Verdict, why: &str) {
         let note = |record: &mut history::Record| {
             if let Some(attempt) = record.attempt(attempt.number) {
@@ -222,7 +224,7 @@ impl Loader {
         self.history.change(&attempt.plugin, note).await;
     }
 
-    /// Writes down that versions are live, and keeps their bytes.
+    /// Records that versions are live, and keeps their bytes.
     pub async fn live(&self, ready: &[Ready]) {
         for version in ready {
             self.keep(version).await;
@@ -243,7 +245,7 @@ impl Loader {
             let ran_before = record.running.as_deref() == Some(digest);
             record.went_live(digest, &version, &now);
             record.breaker.clear();
-            // Else a few reloads would push what is worth remembering out of the history.
+            // Otherwise a few reloads would push more important attempts out of the history.
             record
                 .attempts
                 .retain(|attempt| !(ran_before && attempt.number == number && attempt.cause == Cause::Reload));
@@ -256,7 +258,7 @@ impl Loader {
         });
     }
 
-    /// Has the history follow the breaker of a version, for as long as that version runs.
+    /// Makes the history follow the breaker of a version, for as long as that version runs.
     pub fn follow_breaker(&self, plugin: &Plugin) {
         let (history, services) = (Arc::clone(&self.history), self.services());
         let (name, digest) = (plugin.name().to_owned(), plugin.digest().to_owned());
@@ -271,7 +273,7 @@ impl Loader {
         });
     }
 
-    /// Failing to keep the bytes does not keep a version from going live: only going back to it will not work.
+    /// Keeps the bytes. A failure does not keep the version from going live; only a rollback to it becomes impossible.
     async fn keep(&self, ready: &Ready) {
         let Some(spool) = self.history.folder().map(std::path::Path::to_owned) else {
             return;
@@ -295,7 +297,7 @@ impl Loader {
         }
     }
 
-    /// The kept version that stands in for a file that is barred; none when the file is not barred.
+    /// The kept version that stands in for a barred file; `None` when the file is not barred.
     pub async fn stand_in(&self, spec: &LinkSpec) -> Option<Candidate> {
         let record = self.history.record(spec.name());
         let barred = record.barred?;

@@ -8,7 +8,7 @@ use super::{LinkSpec, Ready};
 use crate::pipeline::tap::{Listener, Tap};
 use crate::pipeline::{Chain, Link};
 
-/// Puts the versions that are ready in the places of those of the same name; the others stay as they are now.
+/// Puts the ready versions in the places of those of the same name; the others stay as they are.
 pub(super) fn put_in(links: &mut [Link], running: &Chain, specs: &[LinkSpec], ready: &[Ready]) {
     for version in ready {
         let name = version.plugin.name();
@@ -21,7 +21,7 @@ pub(super) fn put_in(links: &mut [Link], running: &Chain, specs: &[LinkSpec], re
     }
 }
 
-/// A version in its place. The same version as before goes on, and so do its counts and whoever watches them.
+/// A version in its place. If it is the version that runs already, its counts and its watcher go on.
 pub(super) fn link(spec: &LinkSpec, ready: &Ready, running: &Chain) -> Link {
     let recording = ready.recording.clone();
     let recording = recording.map(|recording| Arc::new(recording) as Arc<dyn Listener>);

@@ -1,6 +1,6 @@
-//! Putting a version in the place of the running one: its file is put where the configuration says, the relay sees that,
-//! as it sees every file that is put there, and what it makes of it is waited for. A version that is refused does not stay
-//! there: what runs is put back, so that the next start finds it.
+//! Replacing the running version on behalf of a command: the new file is put where the configuration says, the relay
+//! notices it like any replaced file, and the command waits for the result. A refused version does not stay there: the
+//! running one is put back, so that the next start finds it.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use mm4relay_engine::digest;
 use super::files;
 use super::history::{Attempt, Record, Verdict};
 
-/// How often the history is looked at: nobody tells of a step of a load.
+/// How often the history is checked: a load does not announce its steps.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A component with its signature.
@@ -24,18 +24,18 @@ pub struct Parcel {
     digest: String,
 }
 
-/// A plug-in, as far as another version of it is concerned.
+/// What is known of the plug-in of which another version is to run.
 #[derive(Clone, Copy)]
 pub struct Placing<'a> {
-    /// Where the configuration says that its component is.
+    /// The path of its component in the configuration.
     pub file: &'a Path,
-    /// Where components are kept that went live.
+    /// The spool's folder, with the kept components.
     pub spool: &'a Path,
-    /// What is known of it at this moment.
+    /// Reads its present history.
     pub record: &'a (dyn Fn() -> Record + Sync),
 }
 
-/// It runs.
+/// The version runs.
 #[derive(Debug)]
 pub struct Placed {
     pub digest: String,
@@ -54,7 +54,7 @@ pub enum NotPlaced {
     #[error("it does not go live: {}", attempt.why)]
     Refused {
         attempt: Box<Attempt>,
-        /// What stands in its file again.
+        /// The version that is in the file again.
         put_back: Option<String>,
     },
     #[error("the relay has not come to an end with it within {} s", .0.as_secs())]
@@ -71,7 +71,7 @@ impl Parcel {
         }
     }
 
-    /// What stands at `path` now; nothing when there is no file.
+    /// The file at `path` and its signature; `None` when there is no file.
     fn at(path: &Path) -> io::Result<Option<Self>> {
         match std::fs::read(path) {
             Ok(wasm) => {
@@ -83,7 +83,8 @@ impl Parcel {
         }
     }
 
-    /// The signature first: a component is looked at as soon as it is there, and must not be found with another's.
+    /// Writes the signature first: the relay loads a component as soon as it is there, and must not find it with
+    /// another's signature.
     fn put(&self, path: &Path) -> io::Result<()> {
         let mode = std::fs::metadata(path).map_or(0o644, |file| file.permissions().mode() & 0o777);
         let signature = files::signature_path(path);
@@ -100,11 +101,11 @@ impl Parcel {
 
 impl Placing<'_> {
     /// # Errors
-    /// Why it does not run. Unless the relay was too slow, the one that ran before runs, and stands in the file.
+    /// Why the version does not run. Unless the relay was too slow, the version before runs, and is in the file again.
     pub async fn place(self, parcel: Parcel, within: Duration) -> Result<Placed, NotPlaced> {
         let before = (self.record)();
         if before.running.as_deref() == Some(parcel.digest.as_str()) {
-            // It may run in the place of a file that was rolled back.
+            // The version may already run in place of a file that was rolled back.
             parcel.put(self.file)?;
             return Ok(Placed {
                 digest: parcel.digest,
@@ -132,7 +133,7 @@ impl Placing<'_> {
         })
     }
 
-    /// The same with the version that ran before the running one.
+    /// Places the version that ran before the running one.
     pub async fn go_back(self, within: Duration) -> Result<Placed, NotPlaced> {
         let record = (self.record)();
         let previous = record.previous().ok_or(NotPlaced::NoVersionBefore)?;
@@ -140,17 +141,17 @@ impl Placing<'_> {
         self.place(Parcel::new(wasm, signature), within).await
     }
 
-    /// What runs, as it was kept. What stands in its file may be another version, which was refused or rolled back, and
-    /// must not be put there again.
+    /// The running version, from the kept components. The file may hold another one, which was refused or rolled back,
+    /// and must not be put there again.
     fn kept(&self, digest: Option<&str>) -> Option<Parcel> {
         let (wasm, signature) = files::kept(self.spool, digest?).ok()?;
         Some(Parcel::new(wasm, signature))
     }
 
-    /// The attempt with this digest behind that number, once it has ended.
+    /// Waits for the end of the attempt with this digest and a number above `after`.
     async fn end_of(&self, digest: &str, after: u64) -> Attempt {
         loop {
-            // One without a digest could not even be read.
+            // An attempt without a digest could not read its file.
             let ours = |attempt: &Attempt| {
                 attempt.number > after
                     && (attempt.digest == digest || attempt.digest.is_empty())

@@ -1,9 +1,8 @@
-//! A shadow run: the next messages go through a new version as well, beside the running one, and what both make of them
-//! is compared.
+//! A shadow run: the next messages go through a new version too, beside the running one, and the results are compared.
 //!
-//! The messages are those that the running version saw; they wait in a bounded lane, one is tried at a time, and what
-//! finds the lane full is missed. Nothing of it is applied: no edit, record, value or line of the log. The new version
-//! is told the time that the running one was told, and the same rows and values; what only the new one asks for comes
+//! The messages are those that the running version saw. They wait in a bounded lane and are tried one at a time; a
+//! message that finds the lane full is missed. Nothing of the new version has an effect: no edit, record, value or log
+//! line. The new version gets the same time, rows and values as the running one; what only the new one asks for comes
 //! from the live services.
 
 use std::sync::Arc;
@@ -19,18 +18,18 @@ use crate::rehearsal::account::{account, not_called, occasion};
 use crate::rehearsal::player::Player;
 use crate::rehearsal::samples::difference;
 
-/// Messages that wait to be tried, and their octets together.
+/// The most messages that wait to be tried, and their octets together.
 const WAITING: usize = 16;
 const WAITING_OCTETS: u64 = 8 << 20;
-/// Differences that are shown; the others are counted.
+/// How many differences are shown; the others are counted.
 const SHOWN: usize = 5;
 
-/// What the configuration asks of a new version before it goes live.
+/// The shadow run that the configuration asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShadowTerms {
-    /// So many messages are tried; 0 is no shadow run.
+    /// How many messages are tried; 0 means no shadow run.
     pub messages: u32,
-    /// After this, it is over with those that came.
+    /// The time after which the run ends with the messages so far.
     pub within: Duration,
     /// Whether a difference keeps the version from going live.
     pub refuse_differences: bool,
@@ -45,28 +44,28 @@ impl ShadowTerms {
     };
 }
 
-/// What a shadow run came to.
+/// The result of a shadow run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     pub compared: u64,
-    /// Found the lane full.
+    /// Messages that found the lane full.
     pub missed: u64,
     pub differing: u64,
-    /// The calls of the new version, and those of the running one that were compared with them.
+    /// The calls of the new version, and the calls of the running one that they were compared with.
     pub candidate: Tally,
     pub running: Tally,
-    /// The first differences, numbers masked.
+    /// The first differences, with numbers masked.
     pub shown: Vec<String>,
 }
 
 impl Found {
-    /// Whether the new version fails more than the watch window would let it, or always.
+    /// Whether the new version fails more often than the watch window allows, or always.
     pub fn fails(&self) -> bool {
         let always = self.candidate.calls > 0 && self.candidate.failures == self.candidate.calls;
         self.candidate.is_clearly_worse_than(self.running) || (always && self.running.failures == 0)
     }
 
-    /// For the log and the history.
+    /// A summary for the log and the history.
     pub fn said(&self) -> String {
         let mut text = format!("{} messages compared, {} differ", self.compared, self.differing);
         if self.candidate.failures > 0 {
@@ -83,7 +82,7 @@ impl Found {
     }
 }
 
-/// Listens to `running` until enough messages were compared, the time is over, or the new version is found out.
+/// Listens to `running` until enough messages were compared, the time is over, or the new version has proved worse.
 pub async fn run(terms: &ShadowTerms, running: &Link, candidate: &Plugin) -> Found {
     let (lane, mut heard) = Lane::new(WAITING, WAITING_OCTETS);
     let ear = Arc::new(Ear {
@@ -91,7 +90,7 @@ pub async fn run(terms: &ShadowTerms, running: &Link, candidate: &Plugin) -> Fou
         lane,
     });
     running.tap.listen(Some(Arc::clone(&ear)));
-    // Also when this future is dropped.
+    // Listening ends even when this future is dropped.
     let _silence = Silence(running);
     let mut found = Found::default();
     let comparing = async {
@@ -100,7 +99,7 @@ pub async fn run(terms: &ShadowTerms, running: &Link, candidate: &Plugin) -> Fou
             found.compare(candidate, &call.it).await;
         }
     };
-    // Over time, what was compared until then counts.
+    // When the time is over, the comparisons so far count.
     let _ = tokio::time::timeout(terms.within, comparing).await;
     found.missed = ear.lane.missed();
     found

@@ -1,8 +1,8 @@
-//! Detached Ed25519 signatures (RFC 8032) of components: who vouches for the bytes that are about to run.
+//! Detached Ed25519 signatures of components (RFC 8032), which say who vouches for the code.
 //!
-//! `FILE.sig` lies beside `FILE` and is one line: a format word, the name of the key, and the signature in base64. What
-//! is signed is a fixed context and the SHA-256 of the file, so that a key can be kept where large files cannot go, and
-//! no signature of anything else can be passed off as one of a plug-in.
+//! `FILE.sig` lies beside `FILE` and is one line: a format word, the name of the key, and the signature in base64.
+//! Signed are a fixed context and the SHA-256 of the file. So the key can be kept on a machine that large files do not
+//! reach, and a signature of anything else cannot pass for that of a plug-in.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,33 +14,33 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 /// The first word of a signature file.
 const FORMAT: &str = "mm4relay-signature-1";
-/// Octets of a signature file that are read at most; one has about 150.
+/// The most octets of a signature file that are read; one has about 150.
 pub const SIGNATURE_MAX: u64 = 4096;
 
-/// What a relay asks of the signatures of its plug-ins: `[plugin-signing]`.
+/// The signatures that a relay requires of its plug-ins: `[plugin-signing]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signing {
-    /// Nothing goes live without a good signature.
+    /// No component goes live without a valid signature.
     pub required: bool,
-    /// Those who may sign.
+    /// The keys that may sign.
     pub keys: Vec<PublicKey>,
 }
 
-/// A key that signatures are verified with. In text: `NAME:BASE64`, of 32 octets.
+/// A key to verify signatures with. In text: `NAME:BASE64`, of 32 octets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     name: String,
     point: [u8; 32],
 }
 
-/// A key that signs. In text, as in its file: `NAME:BASE64`, of the seed's 32 octets.
+/// A key to sign with. In text, as in its file: `NAME:BASE64`, of the seed's 32 octets.
 pub struct SecretKey {
     name: String,
     seed: [u8; 32],
     pair: Ed25519KeyPair,
 }
 
-/// Why a component does not go live as far as its signature is concerned.
+/// Why the signature keeps a component from going live.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     #[error("it is not signed, and plugin-signing.required is true: sign it with `mm4relay plugin sign`")]
@@ -53,7 +53,7 @@ pub enum SignatureError {
     Wrong(String),
 }
 
-/// A text that is no key. It does not say what the text was: that may be a secret.
+/// The text is no key. The error does not contain the text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     #[error("a key is NAME:BASE64, with 1 to 64 letters, digits, '-', '_' or '.' and 32 octets")]
@@ -63,9 +63,9 @@ pub enum KeyError {
 }
 
 impl Signing {
-    /// Verifies what there is, and what there must be. Says for the history who signed.
+    /// Verifies the signature, and whether there must be one. Returns a line for the history that says who signed.
     ///
-    /// Closed in doubt: where keys are configured, a signature that is there must be good even if none is required.
+    /// In doubt it refuses: where keys are configured, a signature that exists must be valid even if none is required.
     ///
     /// # Errors
     /// See [`SignatureError`].
@@ -101,14 +101,14 @@ impl PublicKey {
         }
     }
 
-    /// As signatures name it.
+    /// The name of the key in signatures.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
 impl SecretKey {
-    /// A new key from the system's random numbers.
+    /// Generates a key from the system's random numbers.
     ///
     /// # Errors
     /// The name is not legal, or the system has no randomness.
@@ -127,7 +127,7 @@ impl SecretKey {
         Ok(Self { name, seed, pair })
     }
 
-    /// What others verify with.
+    /// The key to verify its signatures with.
     pub fn public(&self) -> PublicKey {
         let mut point = [0; 32];
         point.copy_from_slice(self.pair.public_key().as_ref());
@@ -202,7 +202,7 @@ fn key_parts(text: &str) -> Result<(&str, [u8; 32]), KeyError> {
     }
 }
 
-/// As all names of ours.
+/// The rule for all names in the configuration.
 fn is_name(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=64).contains(&text.len()) && text.bytes().all(legal)

@@ -1,4 +1,4 @@
-//! The steps of an attempt, each written down when it is done.
+//! The steps of an attempt. Each is recorded when it is completed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ pub struct Attempt {
 }
 
 impl Loader {
-    /// Takes a version through every step short of going live; `running` is the link that it would take the place of.
-    /// The attempt is in the history, whatever comes of it.
+    /// Takes a version through every step short of going live; `running` is the link that it would replace. The history
+    /// has the attempt, whatever its result.
     pub async fn prepare(
         &self,
         spec: &LinkSpec,
@@ -52,7 +52,7 @@ impl Loader {
         }
     }
 
-    /// Writes down an attempt that was over before it began: its file cannot be read, so it has no digest.
+    /// Records an attempt whose file cannot be read, and which therefore has no digest.
     pub async fn unread(&self, spec: &LinkSpec, cause: Cause, refusal: &RefusedVersion) {
         let plugin = spec.name().to_owned();
         let attempt = Attempt {
@@ -94,7 +94,7 @@ impl Loader {
         Ok((plugin, recording))
     }
 
-    /// The engine's steps.
+    /// The steps of the engine.
     async fn load(
         &self,
         spec: &LinkSpec,
@@ -136,12 +136,12 @@ impl Loader {
         note_step(&self.history, attempt, step, said);
     }
 
-    /// Writes down that a version has taken its place.
+    /// Records that a version has taken its place.
     pub fn swapped(&self, ready: &Ready) {
         self.step(&ready.attempt, "swap", "in its place in the chain".to_owned());
     }
 
-    /// Writes down what the watch window is at, or came to.
+    /// Records the state of the watch window.
     pub fn watched(&self, attempt: &Attempt, said: String) {
         self.step(attempt, "watch", said);
     }
@@ -169,7 +169,7 @@ fn note_step(history: &History, attempt: &Attempt, step: &str, said: String) {
     });
 }
 
-/// Tries a version beside the running one. What there is to say of it when it may go on.
+/// Tries a version beside the running one. Returns a summary when the version may go on.
 async fn shadow_run(spec: &LinkSpec, running: &Link, candidate: &Plugin) -> Result<String, RefusedVersion> {
     let found = shadow::run(&spec.shadow, running, candidate).await;
     let refuse = |why| {

@@ -1,4 +1,4 @@
-//! Watching folders, so that a replaced file goes live by itself: a plug-in here, a table in `relay`.
+//! Watching folders, so that a replaced file goes live by itself: a plug-in's, or a table's.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,18 +12,19 @@ use tokio::time::{Instant, timeout_at};
 use super::Catalogue;
 use crate::vitals::{Standing, Vitals};
 
-/// A replaced file is looked at when its folder has been quiet for this long: copying a component takes several writes.
+/// A replaced file is read once its folder has been quiet for this long: copying a component takes several writes.
 const QUIET: Duration = Duration::from_millis(150);
 
-/// Some folders are never quiet, because a log is written there. Then files are looked at all the same.
+/// Some folders are never quiet, for example because a log is written there. After this long, files are read all the
+/// same.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// The plug-ins that were replaced, by name, version and digest; or why none was.
+/// The replaced plug-ins, by name, version and digest; or the reasons why none was.
 pub type Refreshed = Result<Vec<String>, Vec<String>>;
 
 impl Catalogue {
-    /// Refreshes the chain whenever a plug-in's file is replaced, for as long as the returned task stands. `told` hears of
-    /// what was replaced, or why it was not.
+    /// Refreshes the chain whenever a plug-in's file is replaced, until the returned task is dropped. `told` is called
+    /// with the replaced plug-ins, or with the reasons for refusing them.
     ///
     /// # Errors
     /// The system does not watch one of the folders.
@@ -41,7 +42,7 @@ impl Catalogue {
         }))
     }
 
-    /// `watched`: the first time.
+    /// `watched` is given the first time only.
     async fn keep_watching(self: Arc<Self>, watched: Option<Watched>, told: Arc<impl Fn(Refreshed) + Send + Sync>) {
         let mut watched = match watched.map_or_else(Watched::new, Ok) {
             Ok(watched) => watched,
@@ -61,7 +62,8 @@ impl Catalogue {
         loop {
             tokio::select! {
                 () = watched.told() => {}
-                // Also said of the first chain: what changed between its loading and the watching is found here.
+                // This also runs after the first chain is loaded, and finds what changed between its loading and the
+                // watching.
                 () = self.replaced.notified() => if let Err(error) = watched.follow(self.folders().await) {
                     tracing::error!(event = "plugins-not-watched", "the folder of a plug-in cannot be watched, SIGHUP takes its new versions: {error}");
                 },
@@ -84,7 +86,7 @@ impl Catalogue {
     }
 }
 
-/// Folders, and whether something has changed in them.
+/// Folders, and a signal when something in them has changed.
 pub struct Watched {
     watcher: RecommendedWatcher,
     folders: BTreeSet<PathBuf>,
@@ -92,11 +94,12 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// No folder yet.
+    /// Watches no folder yet.
     pub fn new() -> notify::Result<Self> {
         let (changed, changes) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event too; only changes count. A full channel means that one is already due.
+            // Reading a file is an event too, but only changes count. A full channel means that a signal is pending
+            // already.
             if event.is_ok_and(|event| !event.kind.is_access()) {
                 let _ = changed.try_send(());
             }
@@ -108,9 +111,9 @@ impl Watched {
         })
     }
 
-    /// Waits for a change. Nothing is lost when the wait is broken off.
+    /// Waits for a change. Cancelling it loses nothing.
     pub async fn told(&mut self) {
-        // The sender lives in the watcher, as long as this does.
+        // The sender cannot be gone: the watcher owns it.
         let _ = self.changes.recv().await;
     }
 
@@ -126,10 +129,10 @@ impl Watched {
         }
     }
 
-    /// Watches these folders, and no others any more.
+    /// Watches these folders, and no longer any others.
     pub fn follow(&mut self, folders: BTreeSet<PathBuf>) -> notify::Result<()> {
         for gone in self.folders.difference(&folders) {
-            // It may have been removed, and its watch with it.
+            // The folder may have been removed, and its watch with it.
             let _ = self.watcher.unwatch(gone);
         }
         self.folders.retain(|folder| folders.contains(folder));

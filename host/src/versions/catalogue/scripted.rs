@@ -1,4 +1,4 @@
-//! A catalogue without WebAssembly: for tests of what is around the chain.
+//! A catalogue without WebAssembly, for tests of the code around the chain.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::pipeline::Chain;
 use crate::pipeline::script::Script;
 
 impl Catalogue {
-    /// Whose chain does as the script says, for ever.
+    /// A catalogue whose chain always follows the script.
     pub(crate) async fn scripted(engine: Engine, services: Arc<dyn Services>, script: Arc<dyn Script>) -> Arc<Self> {
         let catalogue = Self::load(engine, services, Vec::new()).await.unwrap();
         catalogue.chain.store(Arc::new(Chain::scripted(script)));
