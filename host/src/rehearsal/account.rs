@@ -1,8 +1,8 @@
-//! What one call came to, in lines that two versions can be compared by: for shadow runs, recordings and replays.
+//! An account of one call, in lines by which two versions can be compared: for shadow runs, recordings and replays.
 //!
-//! Everything that anybody can see of what a plug-in did is in the lines. They are not picked by hand: a verdict is
-//! written as it is serialised, and a judgement is taken apart field by field, so that what is added to either is
-//! compared, or does not compile.
+//! The lines contain everything observable that a plug-in did. They are not selected by hand: a verdict is written as
+//! it is serialised, and a judgement is destructured field by field, so that a new field of either is compared, or does
+//! not compile.
 
 use mm4relay_engine::{Failure, Judgement, KvWrite, Measure, MeasureValue, Occasion, Verdict};
 
@@ -10,7 +10,7 @@ use crate::pipeline::chain::came_to;
 use crate::pipeline::{View, rule_line};
 
 /// The lines: the verdict with its edits, first for people and then exactly; then records, values and measures. A
-/// verdict that could not be carried out is a failure, as it is in traffic.
+/// verdict that cannot be carried out is a failure, as under traffic.
 pub fn account(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &View) -> Result<Vec<String>, String> {
     let Judgement {
         verdict,
@@ -18,11 +18,11 @@ pub fn account(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &
         kv,
         measures,
         rules,
-        // What it looked at is no part of what it did.
+        // What the plug-in read is no part of what it did.
         used: _,
-        // Whom it asked neither.
+        // Its questions to services outside are no part of what it did.
         outside: _,
-        // What it cost is another thing than what it did, and another one each time.
+        // The cost differs with each call, and is no part of what it did.
         spent: _,
     } = called.as_ref().map_err(ToString::to_string)?;
     let mut lines = match view.message() {
@@ -30,7 +30,7 @@ pub fn account(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &
         None => vec!["pass".to_owned()],
     };
     lines.extend(exactly(verdict));
-    // Strings and numbers only: encoding them cannot fail.
+    // Records have strings and numbers only, so encoding them cannot fail.
     let records = records
         .iter()
         .filter_map(|record| Some((record.when_answered, serde_json::to_value(record).ok()?)));
@@ -44,17 +44,17 @@ pub fn account(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &
     Ok(lines)
 }
 
-/// As [`account`], with a failure as a line of its own.
+/// Like [`account`], with a failure as a line of its own.
 pub fn lines(called: &Result<Judgement, Failure>, occasion: &Occasion, view: &View) -> Vec<String> {
     account(called, occasion, view).unwrap_or_else(|failure| vec![format!("fails: {failure}")])
 }
 
-/// A plug-in that does not want the message does nothing with it.
+/// The account of a version that does not want the message.
 pub fn not_called() -> Vec<String> {
     vec!["pass".to_owned()]
 }
 
-/// Where it happened, for people: `departure to operator-b`.
+/// The occasion for people: `departure to operator-b`.
 pub fn occasion(occasion: &Occasion) -> String {
     match occasion {
         Occasion::Arrival => "arrival".to_owned(),
@@ -63,7 +63,7 @@ pub fn occasion(occasion: &Occasion) -> String {
     }
 }
 
-/// A verdict as it is serialised: a line for each edit, or one for everything else but `pass`.
+/// A verdict as it is serialised: a line for each edit, or one line for any other verdict but `pass`.
 fn exactly(verdict: &Verdict) -> Vec<String> {
     let line = |value: serde_json::Result<String>| value.unwrap_or_else(|error| format!("unencodable: {error}"));
     match verdict {
@@ -78,7 +78,7 @@ fn exactly(verdict: &Verdict) -> Vec<String> {
     }
 }
 
-/// A value that is written.
+/// A line for a written value.
 pub fn write(write: &KvWrite) -> String {
     match write {
         KvWrite::Set { key, value } => format!("set value {key} = {}", String::from_utf8_lossy(value).escape_debug()),
@@ -87,7 +87,7 @@ pub fn write(write: &KvWrite) -> String {
     }
 }
 
-/// Something that is counted.
+/// A line for a counted value.
 pub fn measure(Measure { name, value }: &Measure) -> String {
     match value {
         MeasureValue::Count(by) => format!("count {name} by {by}"),
@@ -151,7 +151,7 @@ mod tests {
         let pairs = [
             (refuse(550, "no"), refuse(553, "no")),
             (refuse(550, "no"), refuse(550, "never")),
-            // What is shown to people is cut.
+            // The text for people is cut.
             (set(format!("{long}a")), set(format!("{long}b"))),
             (part(Some("a.txt"), None), part(Some("b.txt"), None)),
             (part(None, Some("a")), part(None, Some("b"))),

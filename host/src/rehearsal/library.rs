@@ -1,8 +1,8 @@
-//! A library of messages, as peers send them: all types, content classes, languages and sizes, with invented numbers and
-//! generated media. `tests/golden/samples.py` writes them.
+//! A library of messages like those of real peers: all types, content classes, languages and sizes, with invented
+//! numbers and generated media. `tests/golden/samples.py` writes them.
 //!
-//! `mm4relay sample` shows them, `mm4relay send --sample` sends them, and a sample case can name one instead of having a
-//! message of its own.
+//! `mm4relay sample` shows them, `mm4relay send --sample` sends them, and a sample case can name one instead of having
+//! a message of its own.
 
 /// A message of the library.
 #[derive(Clone, Copy, Debug)]
@@ -11,12 +11,12 @@ pub struct Sample {
     pub octets: &'static [u8],
 }
 
-/// A line for each: name, tab, what is special about it.
+/// The index: a line for each message, with its name, a tab, and what is special about it.
 const INDEX: &str = include_str!("../../../tests/golden/samples/index.txt");
 
 macro_rules! samples {
     ($($name:literal)*) => {
-        /// All of them, in the order of the index.
+        /// All messages, in the order of the index.
         pub const SAMPLES: &[Sample] = &[$(Sample {
             name: $name,
             octets: include_bytes!(concat!("../../../tests/golden/samples/", $name, ".eml")),
@@ -42,7 +42,7 @@ samples! {
 }
 
 impl Sample {
-    /// What is special about it.
+    /// What is special about the message.
     pub fn about(&self) -> &'static str {
         let line = INDEX.lines().filter_map(|line| line.split_once('\t'));
         line.into_iter()
@@ -51,10 +51,10 @@ impl Sample {
     }
 }
 
-/// The message of that name.
+/// The message with that name.
 ///
 /// # Errors
-/// There is none; the text names some that are like it.
+/// There is none; the text suggests similar names.
 pub fn sample(name: &str) -> Result<Sample, String> {
     if let Some(found) = SAMPLES.iter().find(|sample| sample.name == name) {
         return Ok(*found);

@@ -1,10 +1,10 @@
-//! Plug-ins without traffic: samples that a version must pass, recordings of what it saw, and replays of them through
+//! Plug-ins without traffic: samples that a version must pass, recordings of its calls, and replays of them through
 //! another version.
 //!
-//! [`samples`] are messages with what the author expects of them: `plugin test` compares, and so does the load of a version
-//! where the configuration asks for it. A [`recording`] holds real calls and what the host answered; [`replay`] runs
-//! them through another version, whose questions a [`player`] answers from the recording. What a call came to is compared
-//! as lines of text ([`account`]). The [`library`] has messages for all of them.
+//! [`samples`] are messages with the results that the author expects: `plugin test` compares them, and so does loading
+//! a version where the configuration asks for it. A [`recording`] holds real calls with the answers of the host;
+//! [`replay`] runs them through another version, and a [`player`] answers its questions from the recording. Results are
+//! compared as lines of text ([`account`]). The [`library`] has messages for all of these.
 
 pub mod account;
 pub mod library;

@@ -1,4 +1,4 @@
-//! Services that answer from what was written down.
+//! Services that answer from a recording.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -12,13 +12,13 @@ use crate::sync::lock;
 
 /// Services that answer from a recording.
 pub struct Player {
-    /// Questions about rows and values, as text, with their answers.
+    /// The recorded questions about rows and values, as text, with their answers.
     answers: HashMap<Question, Answer>,
     times: Mutex<VecDeque<u64>>,
-    /// Asked for at most once in a call.
+    /// A call asks for its seed at most once.
     seed: Option<[u8; 32]>,
     tables: BTreeMap<String, bool>,
-    /// Who answers what the recording does not.
+    /// Answers what the recording does not.
     otherwise: Option<Arc<dyn Services>>,
     unanswered: Arc<Mutex<Vec<String>>>,
 }
@@ -48,7 +48,7 @@ impl Answer {
 }
 
 impl Player {
-    /// Answers from `asked`; what is not there is asked of `otherwise`, or has no answer.
+    /// Answers from `asked`; other questions go to `otherwise`, or have no answer.
     pub fn of(asked: &Asked, otherwise: Option<Arc<dyn Services>>) -> Self {
         let mut player = Self {
             answers: HashMap::new(),
@@ -77,7 +77,7 @@ impl Player {
         player
     }
 
-    /// What was asked and had no answer, since this was asked last.
+    /// The questions without an answer since the last call of this method.
     pub fn unanswered(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.unanswered))
     }
@@ -105,7 +105,7 @@ impl Services for Player {
         match self.tables.get(name) {
             Some(false) => None,
             None if self.otherwise.is_some() => live,
-            // Whether there is such a table is not known, and what stands in it neither.
+            // The recording shows neither whether the table exists nor what is in it.
             known => {
                 if known.is_none() {
                     self.miss(format!("tables: {name:?}"));
@@ -174,7 +174,7 @@ impl Services for Player {
         self
     }
 
-    /// Not for the log of live traffic.
+    /// The lines do not belong into the log of live traffic.
     fn log(&self, plugin: &str, message: &str, level: Level, text: &str) {
         tracing::debug!(plugin, message, ?level, "replayed: {text}");
     }
@@ -203,7 +203,7 @@ impl Outside for Player {
         })
     }
 
-    /// A question that was not asked before is not asked now either, with live services neither: it may change something there.
+    /// A question that was not recorded is not asked now, not even of live services, because it may have effects there.
     fn service(&self, _plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
         match self.answers.get(&Question::Fetch(fetched(request))) {
             Some(Answer::Fetch {

@@ -1,7 +1,7 @@
-//! Recorded calls through another version: what would differ, message by message.
+//! Replaying recorded calls through another version: what would differ, message by message.
 //!
-//! A replay is deterministic: its engine counts fuel, time and random numbers come from the recording, and so do rows and
-//! values. A question that the recording has no answer for is named, and what the version made of it counts for nothing.
+//! A replay is deterministic: its engine counts fuel; time and random numbers, rows and values come from the recording.
+//! A question without a recorded answer is reported, and the result of that call is not compared.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,12 +20,12 @@ use super::recording::form::{self, CallFile, LoadFile};
 use crate::pipeline::View;
 use crate::pipeline::tap::WantsView;
 
-/// What is replayed instead of what was recorded.
+/// What the replay changes.
 pub struct Other {
     pub wasm: Bytes,
-    /// Instead of the recorded ones.
+    /// The settings, in place of the recorded ones.
     pub settings: Option<serde_json::Value>,
-    /// Besides the recorded ones.
+    /// Grants besides the recorded ones.
     pub grants: std::collections::BTreeSet<Grant>,
 }
 
@@ -34,24 +34,24 @@ pub struct Replay {
     engine: Engine,
     other: Other,
     folder: PathBuf,
-    /// The other version, loaded once for each load of the recording; an error is why it does not load.
+    /// The other version, loaded once for each load of the recording; the error says why it does not load.
     loaded: HashMap<String, Result<(Plugin, Vec<String>), String>>,
 }
 
-/// What came of one call.
+/// The result of one call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Replayed {
     Same,
-    /// What was recorded, and what the other version does, in lines.
+    /// The accounts of the recorded call and of the other version.
     Differs {
         recorded: Vec<String>,
         now: Vec<String>,
     },
-    /// It asked what the recording does not answer.
+    /// The version asked questions that the recording does not answer.
     Unanswered(Vec<String>),
 }
 
-/// The files of the calls in a recording, oldest first: a folder, or one call.
+/// The files of the calls in a recording, oldest first. `recording` is a folder, or one call.
 pub fn files(recording: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if recording.is_file() {
         return Ok(vec![recording.to_owned()]);
@@ -60,7 +60,7 @@ pub fn files(recording: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 impl Replay {
-    /// `engine` is a deterministic one. `folder` is where the recording's loads are.
+    /// `engine` must be a deterministic one. `folder` is that of the recording's loads.
     pub fn new(engine: Engine, folder: PathBuf, other: Other) -> Self {
         Self {
             engine,
@@ -70,7 +70,7 @@ impl Replay {
         }
     }
 
-    /// Runs one recorded call, and compares.
+    /// Replays one recorded call, and compares.
     pub async fn run(&mut self, call: &CallFile) -> anyhow::Result<Replayed> {
         let (plugin, unanswered) = match self.load(&call.load).await? {
             Ok((plugin, unanswered)) => (plugin.clone(), unanswered.clone()),
@@ -168,7 +168,7 @@ fn view(call: &CallFile) -> anyhow::Result<View> {
     ))
 }
 
-/// Gives the parts the ids that they had: edits before this plug-in may have removed and added some.
+/// Gives the parts their recorded ids: edits before this plug-in may have removed and added some.
 fn renumber(message: &mut Message, ids: &[u32]) -> anyhow::Result<()> {
     ensure!(
         message.parts.len() == ids.len(),

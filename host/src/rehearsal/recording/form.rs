@@ -1,7 +1,7 @@
-//! What a recorded call and a recorded load look like on disk.
+//! The form of a recorded call and of a recorded load on disk.
 //!
-//! A load is one JSON object. A call is one line of JSON and, behind it, the octets of the message as the plug-in saw
-//! it: with the edits of those before it in the chain; on an outcome its header only.
+//! A load is one JSON object. A call is one line of JSON, followed by the octets of the message as the plug-in saw it:
+//! with the edits of those before it in the chain; on an outcome the header only.
 
 use std::io;
 use std::path::Path;
@@ -20,29 +20,29 @@ use crate::pipeline::View;
 use crate::pipeline::tap::Heard;
 use crate::pipeline::tape::Asked;
 
-/// The number of this form. Recordings of another are not read.
+/// The number of this form. Recordings of another form are not read.
 const FORM: u32 = 2;
 
-/// What a version was loaded with.
+/// The circumstances in which a version was loaded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LoadFile {
     form: u32,
-    /// The same for the same bytes, settings and answers.
+    /// Equal for equal bytes, settings and answers.
     pub id: String,
-    /// Its name in the configuration.
+    /// The plug-in's name in the configuration.
     pub plugin: String,
-    /// What it says of itself.
+    /// The version number that it states.
     pub version: String,
-    /// SHA-256 of the component.
+    /// The SHA-256 of the component.
     pub digest: String,
     pub settings: serde_json::Value,
     pub grants: std::collections::BTreeSet<Grant>,
-    /// What it may do with messages. Not written where that is everything.
+    /// What it may do with messages; not written when it may do everything.
     #[serde(default, skip_serializing_if = "is_default")]
     pub may: May,
     pub limits: Limits,
-    /// What `configure` asked.
+    /// The questions of `configure`.
     pub asked: Asked,
 }
 
@@ -50,7 +50,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// A call.
+/// A recorded call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct CallFile {
@@ -58,35 +58,35 @@ pub struct CallFile {
     pub plugin: String,
     pub version: String,
     pub digest: String,
-    /// The load that it belongs to, and the SHA-256 of its settings.
+    /// The id of its load, and the SHA-256 of the settings.
     pub load: String,
     pub settings_digest: String,
     /// The relay's id of the message.
     pub message: String,
     pub occasion: Occasion,
     pub summary: Summary,
-    /// Of a response: the request that it answers.
+    /// For a response: the request that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Request>,
-    /// On an outcome: the refusal of the whole message, after its sender had heard 250.
+    /// On an outcome: the refusal of the whole message after its 250.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_late: Option<LateRefusal>,
     #[serde(with = "recorded_envelope")]
     pub envelope: Envelope,
-    /// The ids of the parts, in order: those of removed parts are missing, those of added ones come last.
+    /// The ids of the parts, in order. Those of removed parts are missing; those of added parts come last.
     pub parts: Vec<u32>,
     pub asked: Asked,
-    /// What it made of it.
+    /// The account of what the plug-in did.
     pub did: Vec<String>,
-    /// What it used of the message. Recordings of before it was written say nothing.
+    /// What the plug-in used of the message. Older recordings lack it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub used: Used,
-    /// Behind the line.
+    /// The octets behind the line.
     #[serde(skip)]
     pub octets: Bytes,
 }
 
-/// The envelope's form in a recording.
+/// The form of the envelope in a recording.
 mod recorded_envelope {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -165,7 +165,7 @@ impl LoadFile {
         serde_json::to_vec_pretty(self).map_err(io::Error::other)
     }
 
-    /// The load with this id in a folder.
+    /// Reads the load with this id in a folder.
     pub fn read(folder: &Path, id: &str) -> io::Result<Self> {
         let load: Self = serde_json::from_slice(&std::fs::read(folder.join(format!("{id}.load")))?)?;
         known(load.form)?;
@@ -242,13 +242,13 @@ fn octets(view: &View) -> io::Result<Bytes> {
         all.extend_from_slice(b"\r\n");
         return Ok(all.into());
     };
-    // A trace line stands in front of what goes out; here nothing goes out.
+    // Serialising needs a trace line, which is cut off again.
     let trace = Field::build("X-Trace", "none");
     let skip = trace.raw().len();
     Ok(mm4::serialise(message, trace).to_bytes()?.slice(skip..))
 }
 
-/// The header that a recorded outcome shows.
+/// The header in a recorded outcome.
 pub fn header(octets: &Bytes) -> io::Result<crate::message::Header> {
     mm4::read_header(&Rope {
         pieces: vec![Piece::Received(0..octets.len() as u64)],
@@ -262,7 +262,7 @@ mod tests {
 
     use super::*;
 
-    /// What a refusal looked like in form 1 did not say its code, so a comparison with it would be worth nothing.
+    /// Form 1 had no code in a refusal, so a comparison with it would be worth nothing.
     #[test]
     fn a_recording_of_form_1_is_refused_and_both_forms_are_named() {
         let folder = tempfile::tempdir().unwrap();
@@ -274,8 +274,9 @@ mod tests {
         assert!(error.contains("form 1, this is 2"), "{error}");
     }
 
-    /// `tests/fixtures/recording-2` was written by a program of form 1. It differs from that in the number, and in the two
-    /// limits on compiling that loads have since: none of its calls ended in a refusal, whose text is what changed.
+    /// A program of form 1 wrote `tests/fixtures/recording-2`. The fixture differs from its output in the number, and
+    /// in two limits on compiling that loads have since: none of its calls ended in a refusal, whose text changed
+    /// between the forms.
     #[test]
     fn recordings_of_form_2_are_read_and_written_octet_for_octet() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/recording-2");

@@ -1,12 +1,12 @@
-//! A recording of what plug-ins saw and did, for replaying it through another version: opt-in, bounded, private.
+//! A recording of what plug-ins saw and did, for a replay through another version: opt-in, bounded, private.
 //!
-//! Each call becomes a file ([`form`]): the message as the plug-in saw it, why it was called, what the host told it, and
-//! what it made of it. Each version that is loaded becomes one too, because `configure` asks the host as well. The
-//! folder ([`ring`]) keeps the last ones, up to a number and a size. A thread of its own writes; calls reach it through
-//! a bounded lane, and what does not fit is missed and counted, so that no message waits for the disk.
+//! Each call becomes a file ([`form`]): the message as the plug-in saw it, the occasion, the host's answers, and the
+//! result. Each loaded version becomes one too, because `configure` also asks the host. The folder ([`ring`]) keeps the
+//! last calls, up to a number and a size. A thread of its own writes; calls reach it through a bounded lane, and what
+//! does not fit is missed and counted, so that no message waits for the disk.
 //!
-//! **Recordings hold whole messages and numbers**: the folder is its owner's alone (mode 0700), and nobody needs one
-//! for longer than it takes to find out what a version would do.
+//! **Recordings hold whole messages and numbers.** The folder is accessible to its owner alone (mode 0700), and should
+//! be deleted once the new version has been judged.
 
 pub mod form;
 mod ring;
@@ -26,25 +26,25 @@ use crate::pipeline::tape::Asked;
 use form::{CallFile, LoadFile};
 use ring::Ring;
 
-/// Calls that wait to be written, and the octets of their messages together.
+/// The most calls that wait to be written, and the octets of their messages together.
 const WAITING: usize = 256;
 const WAITING_OCTETS: u64 = 16 << 20;
-/// A line of the log for the first that are missed, and then for each so many.
+/// A log line is written for the first missed call, and then for each further thousand.
 const MISSED_PER_LINE: u64 = 1_000;
 
 /// `[recording]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingOptions {
     pub folder: PathBuf,
-    /// Calls that are kept.
+    /// How many calls are kept.
     pub messages: usize,
-    /// Octets that are kept.
+    /// How many octets are kept.
     pub octets: u64,
-    /// Whose calls, by name; empty: everybody's.
+    /// The plug-ins whose calls are recorded; empty for all.
     pub plugins: HashSet<String>,
 }
 
-/// Writes calls down. Ends when nobody holds it any more.
+/// Records calls. It ends when nobody holds it any more.
 pub struct Recorder {
     pub options: RecordingOptions,
     lane: Lane<Work>,
@@ -100,7 +100,7 @@ impl Recorder {
         self.options.plugins.is_empty() || self.options.plugins.contains(plugin)
     }
 
-    /// The recording of a version that was loaded, with what its `configure` asked.
+    /// The recording of a loaded version, with the questions of its `configure`.
     pub fn loaded(self: &Arc<Self>, spec: &mm4relay_engine::PluginSpec, plugin: &Plugin, asked: Asked) -> Recording {
         Recording {
             recorder: Arc::clone(self),
@@ -109,8 +109,8 @@ impl Recorder {
     }
 }
 
-/// What the calls of a plug-in that are recorded in `folder` used of messages; `None` when there are none. What cannot be
-/// read is passed over: `plugin replay` says what is wrong with it.
+/// What the calls of a plug-in recorded in `folder` used of messages; `None` when there are none. Unreadable calls are
+/// passed over: `plugin replay` reports what is wrong with them.
 pub fn uses(folder: &Path, plugin: &str) -> Option<Used> {
     let mut used = None;
     for file in std::fs::read_dir(folder).ok()?.flatten() {
@@ -128,7 +128,7 @@ pub fn uses(folder: &Path, plugin: &str) -> Option<Used> {
 }
 
 impl Listener for Recording {
-    /// Has a call written down, if there is room.
+    /// Has a call recorded, if there is room.
     fn hear(&self, plugin: &Plugin, heard: Heard) {
         let recorder = &self.recorder;
         self.write_load();
@@ -153,7 +153,7 @@ impl Listener for Recording {
 }
 
 impl Recording {
-    /// Once for each load, before its first call.
+    /// Writes the load once, before its first call.
     fn write_load(&self) {
         let mut loads = self.recorder.loads.lock().unwrap_or_else(PoisonError::into_inner);
         if !loads.contains(&self.load.id) && self.recorder.lane.offer(0, Work::Load(Arc::clone(&self.load))) {

@@ -1,4 +1,4 @@
-//! The folder of a recording: the last calls, up to a number and a size, and the loads that they belong to.
+//! The folder of a recording: the last calls, up to a number and a size, and their loads.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::RecordingOptions;
 
-/// Loads that stay without any call: the next call of a version that runs must find its own.
+/// How many loads without any call are kept: the next call of a running version must find its own.
 const LOADS_MAX: usize = 64;
 
-/// The folder, and what is in it. Names are `NUMBER-LOAD.call` and `LOAD.load`.
+/// The folder and its contents. Names are `NUMBER-LOAD.call` and `LOAD.load`.
 pub struct Ring {
     folder: PathBuf,
     messages: usize,
@@ -20,7 +20,7 @@ pub struct Ring {
     calls: VecDeque<Kept>,
     held: u64,
     next: u64,
-    /// Calls of each load.
+    /// The number of calls of each load.
     loads: HashMap<String, usize>,
 }
 
@@ -31,7 +31,7 @@ struct Kept {
 }
 
 impl Ring {
-    /// Goes on with what is in the folder, which is made if need be.
+    /// Continues with the contents of the folder, which is made if necessary.
     pub fn open(options: &RecordingOptions) -> io::Result<Self> {
         let folder = options.folder.clone();
         DirBuilder::new().mode(0o700).recursive(true).create(&folder)?;
@@ -63,14 +63,14 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Keeps what a version was loaded with.
+    /// Keeps the load of a version.
     pub fn put_load(&mut self, id: &str, bytes: &[u8]) -> io::Result<()> {
         self.write(&format!("{id}.load"), bytes)?;
         self.loads.entry(id.to_owned()).or_default();
         Ok(())
     }
 
-    /// Keeps a call; the oldest ones go.
+    /// Keeps a call, and removes the oldest ones beyond the bounds.
     pub fn put_call(&mut self, load: &str, bytes: &[u8]) -> io::Result<()> {
         let name = format!("{:012}-{load}.call", self.next);
         self.next += 1;
@@ -86,7 +86,7 @@ impl Ring {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // Named when it is whole: somebody may be replaying the folder.
+        // The file gets its name when it is complete, because somebody may be replaying the folder.
         let unfinished = self.folder.join(format!(".{name}"));
         let mut file = OpenOptions::new()
             .write(true)
@@ -104,7 +104,7 @@ impl Ring {
         self.calls.push_back(kept);
     }
 
-    /// What cannot be removed costs disk space, and nothing else.
+    /// Removes what exceeds the bounds. A failure costs disk space, and nothing else.
     fn trim(&mut self) {
         while self.calls.len() > self.messages || self.held > self.octets {
             let Some(oldest) = self.calls.pop_front() else { break };

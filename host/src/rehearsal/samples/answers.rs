@@ -1,4 +1,4 @@
-//! What `case.toml` says of those outside of the relay: they are never asked for a sample.
+//! The answers of services outside the relay in `case.toml`: the services themselves are never asked for a sample.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::pipeline::host_of;
 
-/// The parts that a scanner was told of, by their numbers; `*` is every other one.
+/// The parts that a scanner was given, by their numbers; `*` is every other one.
 pub type Scanners = BTreeMap<String, BTreeMap<String, Scanned>>;
 
-/// What a scanner says of a part.
+/// The answer of a scanner for a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Scanned {
@@ -19,7 +19,7 @@ pub enum Scanned {
     Fails(Failing),
 }
 
-/// Why a scanner says nothing.
+/// Why a scanner gives no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failing {
@@ -29,7 +29,7 @@ pub enum Failing {
 
 const CLEAN: &str = "clean";
 
-/// What the case says of that part. A case that says nothing is told how it would.
+/// The answer of the case for that part. When the case has none, the error says how to add it.
 pub fn scan(scanners: &Scanners, scanner: &str, part: u32) -> Result<Option<String>, Fault> {
     let parts = scanners.get(scanner);
     let said = parts.and_then(|parts| parts.get(&part.to_string()).or_else(|| parts.get("*")));
@@ -45,7 +45,7 @@ pub fn scan(scanners: &Scanners, scanner: &str, part: u32) -> Result<Option<Stri
     }
 }
 
-/// What a service outside answers to one question.
+/// The answer of a service outside to one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct CannedAnswer {
@@ -57,7 +57,7 @@ pub struct CannedAnswer {
     status: Option<u16>,
     headers: BTreeMap<String, String>,
     body: String,
-    /// Instead of an answer: why there is none.
+    /// The reason why there is no answer.
     unavailable: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl CannedAnswer {
     }
 }
 
-/// What the case says a service answers. A case that says nothing is told how it would.
+/// The answer of the case to that request. When the case has none, the error says how to add it.
 pub fn fetch(all: &[CannedAnswer], request: &HttpRequest) -> Result<HttpResponse, Fault> {
     let Some(answer) = all.iter().find(|answer| answer.is_to(request)) else {
         let (method, url) = (&request.method, &request.url);
@@ -94,14 +94,14 @@ pub fn fetch(all: &[CannedAnswer], request: &HttpRequest) -> Result<HttpResponse
     })
 }
 
-/// Those outside of the relay, as the case tells of them.
+/// The services outside, with the answers of the case.
 pub struct FromCase {
     pub scanners: Scanners,
     pub http: Vec<CannedAnswer>,
 }
 
 impl Outside for FromCase {
-    /// The answers are written down.
+    /// The answers come from a file, so their time says nothing.
     fn tells_time(&self) -> bool {
         false
     }

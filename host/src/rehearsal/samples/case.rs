@@ -1,4 +1,4 @@
-//! A sample case: a message, and how it comes to the plug-in.
+//! A sample case: a message, and the circumstances in which the plug-in gets it.
 
 mod file;
 
@@ -31,18 +31,18 @@ pub struct Case {
     pub folder: PathBuf,
     pub settings: CaseFile,
     pub message: Vec<u8>,
-    /// The messages that come after this one, in the same relay.
+    /// Further messages, which come after this one in the same relay.
     pub next: Vec<Case>,
 }
 
 const MESSAGE: &str = "message.eml";
 
-/// Every case in `samples`, by name.
+/// Reads every case in `samples`, by name.
 pub fn cases(samples: &Path) -> anyhow::Result<Vec<Case>> {
     each_case(samples)?.into_iter().map(|(_, case)| case).collect()
 }
 
-/// As [`cases`], with those that cannot be read, each by its name.
+/// Like [`cases`], with the unreadable ones included.
 pub fn each_case(samples: &Path) -> anyhow::Result<Vec<(String, anyhow::Result<Case>)>> {
     let entries = std::fs::read_dir(samples)
         .with_context(|| format!("{} cannot be read: sample cases belong there", samples.display()))?;
@@ -60,12 +60,12 @@ fn name_of(folder: &Path) -> String {
         .unwrap_or_default()
 }
 
-/// More than any message that a relay takes.
+/// More octets than any message that a relay accepts.
 const MESSAGE_MAX: u64 = 256 << 20;
-/// More than anybody writes by hand.
+/// More octets than anybody writes by hand.
 const TEXT_MAX: u64 = 16 << 20;
 
-/// A file of a case as text; none when there is none.
+/// A file of a case as text; `None` when it does not exist.
 fn read_text(path: &Path) -> anyhow::Result<Option<String>> {
     match read_file(path, TEXT_MAX) {
         Ok(octets) => Ok(Some(
@@ -116,7 +116,7 @@ impl Case {
         named.unwrap_or(MESSAGE)
     }
 
-    /// A case that is nothing but a message.
+    /// A case that consists of a message only.
     #[cfg(test)]
     pub fn of_message(name: &str, message: &[u8]) -> Self {
         Self {
@@ -128,7 +128,7 @@ impl Case {
         }
     }
 
-    /// What stands in `expected.txt`; nothing when there is none yet.
+    /// The text of `expected.txt`; empty when there is none yet.
     pub fn expected(&self) -> anyhow::Result<String> {
         let path = self.folder.join("expected.txt");
         Ok(read_text(&path)?.unwrap_or_default())
@@ -140,7 +140,7 @@ impl Case {
         Ok(Timestamp(u64::try_from(parsed.as_millisecond())?))
     }
 
-    /// Those outside of the relay, as the case tells of them.
+    /// The services outside, with the answers of the case.
     pub fn outside(&self) -> Arc<dyn Outside> {
         Arc::new(FromCase {
             scanners: self.settings.scanners.clone(),
@@ -148,7 +148,7 @@ impl Case {
         })
     }
 
-    /// The tables that the case brings.
+    /// The tables of the case.
     pub fn tables(&self) -> TableSet {
         let tables = self.settings.tables.iter();
         tables
@@ -163,7 +163,7 @@ impl Case {
         }
     }
 
-    /// The peers of our own MMSE: those of which the case says so, and the relay.
+    /// The peers of our own MMSE: those that the case names, and the relay.
     pub fn inside(&self) -> HashSet<String> {
         let source = self.settings.source_inside.then(|| self.source().to_owned());
         let next_hop = self.is_bound_inside().then(|| self.next_hop());
@@ -171,7 +171,7 @@ impl Case {
         source.into_iter().chain(next_hop).chain([relay]).collect()
     }
 
-    /// Where the message goes, or would go.
+    /// The next hop of the message, or the one that it would have.
     pub fn next_hop(&self) -> String {
         match self.settings.occasion {
             Occasion::Arrival | Occasion::Departure => self.destination().peer,
@@ -220,7 +220,7 @@ impl Case {
             envelope: nobody,
             content,
         };
-        // Those of a relay whose configuration says nothing; messages of other types pass where a peer's says so.
+        // The limits of an empty configuration. Messages of other types pass, as they may by a peer's profile.
         let limits = mm4::Limits {
             unknown_types: mm4::Foreign::Pass,
             notifications: mm4::Foreign::Pass,
@@ -266,7 +266,7 @@ impl Case {
         Ok(Envelope { sender, recipients })
     }
 
-    /// The refusal that the outcome is about, if the relay refused the whole message late.
+    /// The refusal that the outcome is about, if the relay refused the whole message after its 250.
     pub fn refused_late(&self) -> anyhow::Result<Option<engine::LateRefusal>> {
         let outcome = self.settings.outcome.as_ref();
         let refused = outcome.filter(|outcome| outcome.refused_late.is_some());
@@ -322,7 +322,7 @@ impl Case {
     }
 }
 
-/// A table whose rows stand in `case.toml`.
+/// A table with the rows of `case.toml`.
 struct Inline(BTreeMap<String, String>);
 
 impl Table for Inline {

@@ -1,4 +1,4 @@
-//! The world of a sample case, in which a plug-in finds the same whatever relay or command runs it.
+//! The circumstances of a sample case, which are the same whichever relay or command runs it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,7 +31,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// The world of a case: its tables, networks, values, time and seed, and a log that is read afterwards.
+/// The circumstances of a case: its tables, networks, values, time and seed, and a log that is read afterwards.
 pub(super) struct Circumstances {
     tables: TableSet,
     networks: BTreeMap<String, Network>,
@@ -55,12 +55,12 @@ impl Circumstances {
         }
     }
 
-    /// The time that the plug-in is told from now on.
+    /// Sets the time that the plug-in is told from now on.
     pub(super) fn set_time(&self, now: Timestamp) {
         self.now.store(now.0, Ordering::Relaxed);
     }
 
-    /// Before the first message of a case.
+    /// Resets the values, before the first message of a case.
     pub(super) fn begin(&self, values: &BTreeMap<String, String>) {
         let values = values
             .iter()
@@ -69,7 +69,7 @@ impl Circumstances {
         self.take_log();
     }
 
-    /// As the store does it.
+    /// Applies writes as the store does.
     pub(super) fn commit(&self, writes: &[KvWrite]) {
         let mut values = lock(&self.values);
         for write in writes {

@@ -1,8 +1,8 @@
-//! What was expected against what is, for people.
+//! The difference between the expected and the actual text, for people.
 
 use similar::{ChangeTag, TextDiff};
 
-/// The lines that differ: `-` expected, `+` what it does now. With `whole`, those that do not differ too.
+/// The lines that differ: `-` expected, `+` actual. With `whole`, also the lines that do not differ.
 pub fn difference(expected: &str, now: &str, whole: bool) -> String {
     let mut text = String::new();
     for change in TextDiff::from_lines(expected, now).iter_all_changes() {
@@ -17,7 +17,7 @@ pub fn difference(expected: &str, now: &str, whole: bool) -> String {
     text
 }
 
-/// The first lines: a difference goes into a log and a history, where it must not push out everything else.
+/// The first lines of a difference, for a log or a history, where it must not push out everything else.
 pub(super) fn cut(difference: &str) -> String {
     const LINES: usize = 20;
     const OCTETS: usize = 4096;

@@ -1,8 +1,9 @@
-//! Sample cases: messages, and what the author of a plug-in expects it to make of them.
+//! Sample cases: messages, and what the author of a plug-in expects it to do with them.
 //!
-//! `mm4relay plugin test` shows them to the author; the relay asks the same before a version goes live. Both go through
-//! [`Bench`], so that a snapshot blessed by the one is what the other compares with. A case brings its own settings,
-//! tables and time: what it shows depends on the component and its grants only, not on the relay that runs it.
+//! `mm4relay plugin test` shows them to the author; the relay checks the same before a version goes live. Both use
+//! [`Bench`], so that a relay compares with exactly the snapshot that the author blessed. A case brings its own
+//! settings, tables and time: its result depends on the component and its grants only, and not on the relay that runs
+//! it.
 
 mod answers;
 mod case;
@@ -41,48 +42,48 @@ pub struct Bench {
     grants: BTreeSet<Grant>,
     may: May,
     limits: Limits,
-    /// Loaded with the circumstances of the last case: cases that agree on them are next to each other as a rule, and
-    /// each load costs a compilation.
+    /// The component, loaded with the circumstances of the last case. Each load costs a compilation, and consecutive
+    /// cases mostly have the same circumstances.
     loaded: Option<Loaded>,
 }
 
-/// A component that was loaded, or why it was not.
+/// The loaded component, or why it does not load.
 struct Loaded {
     key: String,
     circumstances: Arc<Circumstances>,
     plugin: Result<Plugin, String>,
-    /// What it logged meanwhile.
+    /// Its log lines so far.
     log: Vec<Line>,
 }
 
-/// What a plug-in makes of a case.
+/// What a plug-in did with a case.
 pub struct Made {
-    /// For a person to read, and for `expected.txt`.
+    /// The text for people, and for `expected.txt`.
     pub text: String,
-    /// Why the plug-in failed, beginning with the class of the failure, if it did.
+    /// Why the plug-in failed, if it did, beginning with the class of the failure.
     pub failed: Option<String>,
     /// The rules of the case's settings, as the plug-in named them.
     pub rules: Vec<String>,
-    /// Those that had a part in it.
+    /// The rules that took part in the result.
     pub used: Vec<String>,
-    /// What it used of the message.
+    /// What the plug-in used of the message.
     pub uses: Used,
-    /// What it logged and printed, `configure` included.
+    /// What it logged and printed, including `configure`.
     pub log: Vec<Line>,
-    /// What its calls cost.
+    /// The cost of its calls.
     pub cost: Cost,
     /// The time that a call may take with the largest of the messages.
     pub budget: Duration,
 }
 
-/// Why samples do not let a version go live.
+/// Why samples keep a version from going live.
 #[derive(Debug, thiserror::Error)]
 pub enum SamplesError {
     #[error("its samples cannot be run: {0}")]
     Unusable(String),
     #[error("there is no sample case in {}: a case is a folder with a message.eml", .0.display())]
     NoCases(PathBuf),
-    /// `first` is the name of the first case that differs, `difference` its lines: `-` expected, `+` what it does.
+    /// `first` is the name of the first case that differs, `difference` its lines: `-` expected, `+` actual.
     #[error("{differ} of {all} sample cases differ; {first}:\n{difference}")]
     Differ {
         differ: usize,
@@ -104,12 +105,12 @@ impl Bench {
         }
     }
 
-    /// With this of a message, and nothing else.
+    /// Restricts the plug-in to these grants on the message.
     pub fn may(self, may: May) -> Self {
         Self { may, ..self }
     }
 
-    /// What the plug-in uses of messages in all the cases of a folder.
+    /// What the plug-in uses of messages in all cases of a folder.
     pub async fn uses(&mut self, samples: &Path) -> anyhow::Result<Used> {
         let mut used = Used::default();
         for case in cases(samples)? {
@@ -118,12 +119,12 @@ impl Bench {
         Ok(used)
     }
 
-    /// What each call may use.
+    /// The limits of each call.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Runs every case in the folder `samples`. The number of cases, when all came out as expected.
+    /// Runs every case in the folder `samples`. Returns their number when all gave the expected results.
     pub async fn pass(&mut self, samples: &Path) -> Result<usize, SamplesError> {
         let unusable = |error: anyhow::Error| SamplesError::Unusable(format!("{error:#}"));
         let cases = cases(samples).map_err(unusable)?;
@@ -151,7 +152,7 @@ impl Bench {
         }
     }
 
-    /// What the plug-in makes of the case. A plug-in that does not load is a result too: samples show bad settings.
+    /// Runs the case. A plug-in that does not load is a result too, because samples can show bad settings.
     pub async fn made_of(&mut self, case: &Case) -> anyhow::Result<Made> {
         let limits = self.limits.clone();
         let loaded = self.load(case).await?;
@@ -216,7 +217,7 @@ impl Bench {
     async fn loaded_for(&self, case: &Case, key: String, settings: serde_json::Value, now: Timestamp) -> Loaded {
         let services = Arc::new(Circumstances::of(case, now));
         let spec = PluginSpec {
-            // Where the name shows, snapshots must not depend on what an operator calls the plug-in.
+            // Snapshots must not depend on the name that an operator gives the plug-in.
             name: "sample".to_owned(),
             wasm: PathBuf::new(),
             settings,
@@ -241,7 +242,7 @@ impl Bench {
 }
 
 impl Made {
-    /// Adds what became of one message more.
+    /// Adds the result of one more message.
     fn add(&mut self, rehearsed: &Rehearsed) {
         self.text += &rehearsed.text();
         let effects = rehearsed.effects();

@@ -1,4 +1,4 @@
-//! One message through a chain, as the relay would put it through, without any relay.
+//! One message through a chain, as in a relay, without one.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use super::{Case, snapshot};
 use crate::message::{Header, KvWrite, Message, NextHop, QueueId, Refusal};
 use crate::pipeline::{Chain, Concerned, Effects, OutcomeTold, Passage, TellOutcome};
 
-/// A case that is ready to be put through a chain, as often as one likes.
+/// A case that is ready to run through a chain, any number of times.
 pub struct Rehearsal {
     message: Arc<Message>,
     next_hop: NextHop,
     occasion: Occasion,
-    /// On an outcome.
+    /// The message that an outcome is about.
     concerned: Concerned,
     header: Arc<Header>,
 }
 
-/// What a chain made of a case.
+/// What a chain did with a case.
 pub enum Rehearsed {
     Passed(Passage, Effects),
     Told(OutcomeTold),
@@ -53,7 +53,7 @@ impl Rehearsal {
         &self.occasion
     }
 
-    /// Once through the chain.
+    /// Runs the case through the chain once.
     pub async fn run(&self, chain: &Chain) -> Rehearsed {
         let mut effects = Effects::default();
         let message = Arc::clone(&self.message);
@@ -80,7 +80,7 @@ impl Rehearsal {
 }
 
 impl Rehearsed {
-    /// For a person to read.
+    /// The result for people.
     pub fn text(&self) -> String {
         match self {
             Self::Passed(passage, effects) => snapshot::passage(passage, effects),
@@ -95,7 +95,7 @@ impl Rehearsed {
         }
     }
 
-    /// What the relay would have committed of the plug-in's values.
+    /// The values that the relay would have committed.
     pub(super) fn kept(&self) -> &[KvWrite] {
         match self {
             Self::Passed(Passage::Go { .. } | Passage::Discard { .. }, effects) => &effects.kv,

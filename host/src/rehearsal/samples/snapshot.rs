@@ -1,4 +1,4 @@
-//! What a plug-in made of a sample, as text that a person can read and a diff can compare.
+//! What a plug-in did with a sample, as text to read and to compare.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::pipeline::{Effects, OutcomeTold, Passage, rule_line};
 /// Text parts up to this size are shown whole.
 const SHOWN_TEXT: usize = 4096;
 
-/// After an arrival or a departure.
+/// The text for an arrival or a departure.
 pub fn passage(passage: &Passage, effects: &Effects) -> String {
     let mut text = String::new();
     let did = effects.journey.iter().flat_map(|step| &step.did);
@@ -34,7 +34,7 @@ pub fn passage(passage: &Passage, effects: &Effects) -> String {
     text
 }
 
-/// A refusal with everything that its sender would see, or why there is none: the plug-in failed.
+/// A refusal with everything that the sender would see, or the reason why the plug-in failed.
 fn refused(refusal: &Refusal) -> String {
     match refusal {
         Refusal::ByPlugin { plugin: _, code, text } => format!("refuse with {code}: {text}"),
@@ -43,7 +43,7 @@ fn refused(refusal: &Refusal) -> String {
     }
 }
 
-/// After an outcome.
+/// The text for an outcome.
 pub fn told(told: &OutcomeTold) -> String {
     let mut text = String::new();
     match told.failed.first() {

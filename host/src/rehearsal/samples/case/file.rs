@@ -1,4 +1,4 @@
-//! `case.toml`: what a case says beside its message.
+//! `case.toml`: the circumstances of a case.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::super::answers::{CannedAnswer, Scanners};
 
-/// `case.toml`. Everything has a default.
+/// The contents of `case.toml`. Every key has a default.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct CaseFile {
@@ -24,7 +24,7 @@ pub struct CaseFile {
     pub(super) source_inside: bool,
     /// The time that the plug-in is told. Default: 2026-01-26T00:17:43Z.
     pub(super) now: Option<String>,
-    /// What all random numbers of a call are made of. Default 0.
+    /// The seed from which all random numbers of a call derive. Default 0.
     pub(super) random_seed: u64,
     /// The plug-in's settings.
     pub settings: Option<toml::Table>,
@@ -32,25 +32,25 @@ pub struct CaseFile {
     pub(super) outcome: Option<Outcome>,
     /// Rows of the tables that the plug-in looks up.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
-    /// The networks of telephone numbers, which are the keys. Others are unknown.
+    /// The networks of telephone numbers, by number. Other numbers are unknown.
     pub numbering: BTreeMap<String, engine::Network>,
-    /// What scanners find in parts; see `answers`.
+    /// The answers of scanners; see `answers`.
     pub scanners: Scanners,
-    /// What services outside answer; see `answers`.
+    /// The answers of services outside; see `answers`.
     pub http: Vec<CannedAnswer>,
     /// The plug-in's durable values before the first message.
     pub values: BTreeMap<String, String>,
-    /// Whether the lines that it logs and prints stand in `expected.txt` too. Default: false.
+    /// Whether `expected.txt` includes the lines that the plug-in logs and prints. Default: false.
     pub expect_log: bool,
     /// The file of the message. Default: message.eml.
     pub(super) message: Option<String>,
     /// A message of the library, instead of a file.
     pub(super) sample: Option<String>,
-    /// Further messages, each with the keys in which it differs from the case's own.
+    /// Further messages, each with the keys that differ from the case's own.
     pub(super) next: Vec<toml::Table>,
 }
 
-/// What holds for all messages of a case.
+/// The keys that apply to all messages of a case.
 const OF_THE_WHOLE: [&str; 8] = [
     "settings",
     "tables",
@@ -96,20 +96,20 @@ pub(super) struct Outcome {
     pub code: Option<u16>,
     pub text: Option<String>,
     pub attempts: Option<u32>,
-    /// Of a response: `X-Mms-Request-Status-Code`. Default: `Ok`.
+    /// For a response: `X-Mms-Request-Status-Code`. Default: `Ok`.
     pub status: Option<String>,
-    /// Of a message that the relay refused as a whole after its sender had heard 250: what the refusal says.
+    /// For a message that the relay refused as a whole after its 250: the refusal.
     pub refused_late: Option<engine::LateRefusal>,
 }
 
-/// A further message's file: what the case says, where the message does not say otherwise.
+/// The keys of a further message: its own, and the case's for the rest.
 pub(super) fn merged(own: &toml::Table, differs: toml::Table) -> anyhow::Result<CaseFile> {
     if let Some(key) = OF_THE_WHOLE.iter().find(|key| differs.contains_key(**key)) {
         bail!("{key} holds for the whole case, and stands outside of [[next]]");
     }
     let mut all = own.clone();
     all.retain(|key, _| !OF_THE_WHOLE.contains(&key));
-    // A message of its own stands instead of the case's, whichever way either is named.
+    // A message of its own replaces the case's, whichever key names either.
     if differs.contains_key("message") || differs.contains_key("sample") {
         all.remove("message");
         all.remove("sample");
