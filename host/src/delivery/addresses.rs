@@ -1,4 +1,4 @@
-//! From the name of a host to its addresses.
+//! Resolution of a host's name to its addresses.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,16 +8,16 @@ use tokio::time::timeout;
 
 use crate::spool::BoxFuture;
 
-/// Who knows the addresses of hosts.
+/// Resolves the names of hosts.
 pub trait Addresses: std::fmt::Debug + Send + Sync + 'static {
-    /// Those of a host, in the order in which they are to be tried; never none. Waits no longer than `limit`.
+    /// The addresses of a host, in the order in which they are to be tried; at least one. Waits no longer than `limit`.
     ///
     /// # Errors
-    /// Who was asked, and what came back.
+    /// Which server was asked, and its answer.
     fn of<'a>(&'a self, name: &'a str, limit: Duration) -> BoxFuture<'a, Result<Vec<IpAddr>, String>>;
 }
 
-/// The system knows, from wherever it is configured to look: `/etc/hosts`, DNS, and others.
+/// The system's resolver, which looks where it is configured to look: `/etc/hosts`, DNS, and others.
 #[derive(Debug)]
 pub struct SystemAddresses;
 
@@ -33,8 +33,8 @@ impl Addresses for SystemAddresses {
     }
 }
 
-/// Where to connect to for `host`, which is `name:port` or `address:port`. For an address nobody is asked; of a name no
-/// longer than `limit`.
+/// The addresses for `host`, which is `name:port` or `address:port`. An address needs no look-up; that of a name takes
+/// no longer than `limit`.
 pub(super) async fn of_host(host: &str, known: &dyn Addresses, limit: Duration) -> Result<Vec<SocketAddr>, String> {
     if let Ok(address) = host.parse() {
         return Ok(vec![address]);
@@ -55,7 +55,7 @@ pub(super) async fn of_host(host: &str, known: &dyn Addresses, limit: Duration) 
 mod tests {
     use super::*;
 
-    /// Knows one name.
+    /// A resolver that knows one name.
     #[derive(Debug)]
     struct Zone;
 

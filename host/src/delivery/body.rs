@@ -1,4 +1,4 @@
-//! The body on its way out: read in batches, framed, written. At most one batch is in memory.
+//! Sending the body: read in batches, framed, written. At most one batch is in memory.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,13 +11,13 @@ use super::options::Convert;
 use crate::message::{Content, Piece, Rope, Timeouts};
 use crate::protocol::smtp::outbound::{DotStuffer, StrayLineEnd};
 
-/// Octets of stored content read and written at a time. A thousand sessions hold this much each.
+/// Octets of stored content that are read and written at a time. Each of a thousand sessions holds this much.
 const BATCH: u64 = 128 << 10;
 
-/// The same for content in memory, which costs nothing to hold: larger batches save system calls.
+/// The same for content in memory, which takes no further memory: larger batches save system calls.
 const MEMORY_BATCH: u64 = 1 << 20;
 
-/// Why a message was not written whole. No end of data was sent.
+/// Why a message was not written completely. The end of data was not sent.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
     #[error(transparent)]
@@ -61,7 +61,7 @@ pub(super) async fn has_eight_bit(rope: &Rope) -> io::Result<bool> {
     Ok(false)
 }
 
-/// The message without octets above 127.
+/// The message converted to 7bit.
 pub(super) async fn convert(rope: &Rope, convert: Convert) -> Result<Rope, String> {
     let rope = rope.clone();
     let converting = spawn_blocking(move || {
@@ -78,7 +78,7 @@ pub(super) async fn convert(rope: &Rope, convert: Convert) -> Result<Rope, Strin
     converting.await.map_err(|panic| panic.to_string())?
 }
 
-/// A place in a rope. It owns its rope, so that it can travel to a thread that may block.
+/// A position in a rope. It owns the rope, so that it can move to a thread that may block.
 struct Cursor {
     rope: Rope,
     piece: usize,
@@ -98,7 +98,7 @@ impl Cursor {
         self.piece == self.rope.pieces.len()
     }
 
-    /// The next chunks, at most a batch together; off the thread when reading may wait for a disk.
+    /// The next chunks, at most a batch together; read in another thread when reading may wait for a disk.
     async fn next_batch(mut self) -> io::Result<(Self, Vec<Bytes>)> {
         if self.rope.content.is_in_memory() {
             let batch = self.read()?;

@@ -1,7 +1,8 @@
-//! One connection to an SMTP server: questions out, answers in, each with a limit on its time.
+//! One connection to an SMTP server: questions out, answers in, each with a time limit.
 //!
-//! What an answer belongs to is [`Dialogue`]'s to say. What it needs is kept here, and cannot be got round: octets leave
-//! only with the question that they ask, and before the last of them leaves, everything that has arrived is heard.
+//! [`Dialogue`] decides which question an answer belongs to. Its two conditions are enforced here: octets leave only
+//! with the question that they ask, and before the last of them leaves, everything that has arrived is handed to the
+//! dialogue.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -33,11 +34,11 @@ pub struct Client {
     stream: Box<dyn Stream>,
     received: BytesMut,
     dialogue: Dialogue,
-    /// Is told what this connection waits for.
+    /// The attempt to report to: it shows what this connection waits for.
     watched: Option<Arc<Running>>,
 }
 
-/// The connection itself, or TLS over it.
+/// The connection in clear, or TLS over it.
 trait Stream: AsyncRead + AsyncWrite + fmt::Debug + Send + Sync + Unpin {
     fn tcp(&self) -> &TcpStream;
 }
@@ -54,10 +55,10 @@ impl Stream for TlsStream<Box<dyn Stream>> {
     }
 }
 
-/// Why a connection is of no more use.
+/// Why a connection is of no further use.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Without the host: whoever says this names it in front, or beside it.
+    /// Connecting failed. The error does not name the host; the caller adds it.
     #[error("cannot be reached: {0}")]
     Connect(io::Error),
     #[error("no {what} within {} s", limit.as_secs_f64())]
@@ -68,7 +69,8 @@ pub enum ClientError {
     HungUp { what: &'static str },
     #[error(transparent)]
     Unusable(#[from] Unusable),
-    /// Somebody between may have put it there, to be taken for an answer over TLS (RFC 3207, 6).
+    /// The server sent octets between STARTTLS and the handshake. An attacker may have inserted them, to pass for an
+    /// answer over TLS (RFC 3207, 6).
     #[error("the server said something behind its answer to STARTTLS, before TLS began")]
     Injected,
     #[error("{name} cannot be the name in a certificate")]
@@ -77,27 +79,27 @@ pub enum ClientError {
     Handshake(io::Error),
 }
 
-/// Room for the replies of a pipelined group in one read.
+/// The buffer for one read, in octets: the replies of a pipelined group.
 const RECEIVE: usize = 4096;
 
-/// Pieces in one `writev`.
+/// The most pieces in one `writev`.
 const SLICES: usize = 64;
 
-/// A server that has said something that is no reply may still give one for so long.
+/// How long a server that sent junk may still send a reply.
 const JUNK_GRACE: Duration = Duration::from_secs(10);
 
 impl Client {
-    /// Connects to `host`, which is `name:port` or `address:port`. The greeting is the first answer.
+    /// Connects to `host`, which is `name:port` or `address:port`. The first answer is the greeting.
     pub async fn connect(host: &str, limit: Duration) -> Result<Self, ClientError> {
         Self::over(TcpStream::connect(host), limit).await
     }
 
-    /// As [`connect`](Self::connect), to the first of these addresses that answers.
+    /// Like [`connect`](Self::connect), to the first of these addresses that answers.
     pub async fn connect_to(addresses: &[SocketAddr], limit: Duration) -> Result<Self, ClientError> {
         Self::over(TcpStream::connect(addresses), limit).await
     }
 
-    /// As [`connect`](Self::connect), from this address of ours: some servers know their clients by it.
+    /// Like [`connect`](Self::connect), from this local address, by which some servers recognise their clients.
     pub async fn connect_from(source: IpAddr, host: SocketAddr, limit: Duration) -> Result<Self, ClientError> {
         let connecting = async {
             let socket = if host.is_ipv4() {
@@ -122,7 +124,7 @@ impl Client {
                 return Err(ClientError::Timeout { what, limit });
             }
         };
-        // Whole groups and whole messages are written at once: there is nothing for Nagle's algorithm to gather.
+        // Whole groups and whole messages are written at once, so Nagle's algorithm would only delay them.
         stream.set_nodelay(true).map_err(ClientError::Connect)?;
         Ok(Self {
             stream: Box::new(stream),
@@ -132,8 +134,8 @@ impl Client {
         })
     }
 
-    /// Begins TLS, behind the server's 220 to STARTTLS, with a server that calls itself `name`. Nothing that came before
-    /// the handshake is taken for an answer.
+    /// Begins TLS after the server's 220 to STARTTLS. `name` is the server's name for its certificate. Nothing that
+    /// arrived before the handshake counts as an answer.
     pub async fn secure(mut self, tls: Arc<ClientConfig>, name: &str, limit: Duration) -> Result<Self, ClientError> {
         self.hear_what_arrived().await.map_err(|_| ClientError::Injected)?;
         if !self.dialogue.is_quiet() {
@@ -158,17 +160,17 @@ impl Client {
         }
     }
 
-    /// From now on this attempt is told what the connection waits for.
+    /// From now on, reports to this attempt what the connection waits for.
     pub(super) fn watched_by(&mut self, running: Option<Arc<Running>>) {
         self.watched = running;
     }
 
-    /// Asks one question: `command` with its line end. The limit is for each piece of progress.
+    /// Asks one question: `command` with its line end. The limit applies to each piece of progress.
     pub async fn ask(&mut self, question: Question, command: &[u8], limit: Duration) -> Result<(), ClientError> {
         self.ask_all(command, &[(question, command.len())], limit).await
     }
 
-    /// Asks several questions at once, as PIPELINING allows: each ends where it says, in octets from the beginning.
+    /// Asks several questions at once, as PIPELINING allows. Each ends at its offset in the octets.
     pub async fn ask_all(
         &mut self,
         commands: &[u8],
@@ -186,7 +188,7 @@ impl Client {
         self.flush(limit).await
     }
 
-    /// The answer to the earliest question that has none yet.
+    /// Waits for the answer to the earliest open question.
     pub async fn answer(&mut self, limit: Duration) -> Result<Reply, ClientError> {
         let what = self.dialogue.waits_for().map_or("answer", Question::answer);
         self.wait_at(what);
@@ -219,8 +221,8 @@ impl Client {
         }
     }
 
-    /// Writes all `pieces` of a message without gathering them, and leaves the queue empty. With `last`, they hold the end
-    /// of the message, which asks for its answer. The limit is for each piece of progress.
+    /// Writes all `pieces` of a message without copying them together, and leaves the queue empty. With `last`, they
+    /// contain the end of the message, which asks for its answer. The limit applies to each piece of progress.
     pub async fn write_message(
         &mut self,
         pieces: &mut VecDeque<Bytes>,
@@ -244,12 +246,12 @@ impl Client {
         self.flush(limit).await
     }
 
-    /// An error when the server has said something that nobody asked for, as far as is known here and now.
+    /// Fails when the server has sent something unasked, as far as it has arrived.
     pub async fn in_step(&mut self) -> Result<(), ClientError> {
         self.hear_what_arrived().await
     }
 
-    /// What the server said last, unasked, if anything: to be asked when it is gone, and why is not known.
+    /// The last unasked words of a server, if there are any. They may explain why it hung up.
     pub async fn last_words(&mut self, limit: Duration) -> Option<String> {
         let reading = async {
             while self.dialogue.in_step().is_ok() {
@@ -267,9 +269,9 @@ impl Client {
         }
     }
 
-    /// Waits until the server hangs up, or says something unasked: either way the connection is of no more use.
+    /// Waits until the server hangs up or sends something unasked. Either way the connection is of no further use.
     pub async fn broken(&mut self) {
-        // Between transactions nothing is due from the server but the end.
+        // Between transactions the server owes nothing, so anything that arrives ends the connection.
         while self.dialogue.is_quiet() {
             self.received.reserve(RECEIVE);
             match self.stream.read_buf(&mut self.received).await {
@@ -279,15 +281,15 @@ impl Client {
         }
     }
 
-    /// TLS keeps what the connection did not take at once.
+    /// Writes what TLS has buffered.
     async fn flush(&mut self, limit: Duration) -> Result<(), ClientError> {
         progress(async { self.stream.flush().await.map(|()| 1) }, limit)
             .await
             .map(drop)
     }
 
-    /// Hears everything that has arrived, also what the runtime does not know of yet: the system is asked itself. Does not
-    /// wait for more.
+    /// Hears everything that has arrived, including what the async runtime has not noticed: asks the operating system
+    /// itself. Does not wait for more.
     async fn hear_what_arrived(&mut self) -> Result<(), ClientError> {
         loop {
             self.received.reserve(RECEIVE);
@@ -300,12 +302,12 @@ impl Client {
             if !matches!(first, Ok(octets) if octets > 0) {
                 return Ok(());
             }
-            // Ready as soon as the runtime looks; or else reading says what is wrong.
+            // Returns as soon as the runtime agrees. An error shows when reading.
             let _ = self.stream.tcp().readable().await;
         }
     }
 
-    /// Reads once, without waiting. Whether anything came.
+    /// Reads once, without waiting. Returns whether anything came.
     async fn read_now(&mut self) -> bool {
         let (stream, received) = (&mut self.stream, &mut self.received);
         poll_fn(|context| {
@@ -316,7 +318,7 @@ impl Client {
                     received.extend_from_slice(buffer.filled());
                     Poll::Ready(!buffer.filled().is_empty())
                 }
-                // An error is for whoever waits for an answer.
+                // The next wait for an answer reports the error.
                 Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(false),
             }
         })

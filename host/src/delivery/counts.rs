@@ -1,4 +1,4 @@
-//! What delivery to one peer has come to since the relay started.
+//! Counts of deliveries to one peer, since the relay started.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -14,27 +14,27 @@ pub(super) struct Counts {
     took: [AtomicU64; TOOK.len() + 1],
 }
 
-/// Outgoing messages, each counted every time that something was recorded of it.
+/// Outgoing messages by result. A message counts each time that a result of it is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
-    /// The next hop took it, for all recipients or the last of them.
+    /// The next hop took the message, for all recipients or for the last of them.
     pub delivered: u64,
-    /// It waits for another attempt, with all recipients or some.
+    /// The message waits for another attempt, for all recipients or some.
     pub deferred: u64,
-    /// It was given up, or dropped because nobody has to hear of it.
+    /// The message was given up, or dropped because nobody needs to be told.
     pub failed: u64,
-    /// Of those delivered: how many took no longer than each time of [`TOOK`], and longer than the one before it, from when
-    /// they were received. The last took longer than all of them.
+    /// Deliveries by the time since reception: how many took no longer than each time of [`TOOK`], and longer than the
+    /// one before it. The last entry counts those that took longer than all of them.
     pub took: [u64; TOOK.len() + 1],
 }
 
-/// Where a delivery is quick, slow, or had to be tried again: in milliseconds.
+/// The limits between these groups, in milliseconds: quick, slow, and tried again.
 pub const TOOK: [u64; 14] = [
     25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 1_800_000, 7_200_000,
 ];
 
 impl Counts {
-    /// `took`: from when the message was received.
+    /// Counts a result. `took` is the time since the message was received.
     pub fn note(&self, result: &DeliveryResult, took: Duration) {
         let counter = match result {
             DeliveryResult::Delivered => &self.delivered,

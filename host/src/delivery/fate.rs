@@ -1,4 +1,4 @@
-//! What became of each recipient in one attempt, and what is to be recorded of it: pure.
+//! What one attempt decided about each recipient, and the records that follow from it. No I/O, no clock.
 
 use crate::message::{Envelope, Recipient, RecipientId};
 use crate::protocol::smtp::{Enhanced, Question, Reply};
@@ -16,23 +16,23 @@ pub(super) enum Verdict {
     Taken,
     Later,
     Never,
-    /// There was no room in the transaction, and nothing else is wrong: it goes in the next one, at once.
+    /// The transaction had no room for the recipient, who goes into the next one at once.
     Next,
 }
 
-/// Why: the host's reply, or our own words.
+/// The reason: the host's reply, or the relay's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub code: Option<u16>,
     pub enhanced: Option<Enhanced>,
     pub text: String,
-    /// What the host was asked when it said this; `None` where that goes without saying, or nothing was asked.
+    /// The question that the reply answers; `None` where that is obvious, or nothing was asked.
     pub to: Option<Question>,
-    /// Time decided, and no reply.
+    /// A time limit decided, and not a reply.
     pub given_up: bool,
 }
 
-/// Octets of a reply's text that are kept: it stands in the log, in the queue, and in what senders are told.
+/// How many octets of a reply's text are kept. It appears in the log, in the queue, and in what senders are told.
 const MAX_TEXT: usize = 1024;
 
 /// One record to make of an attempt.
@@ -43,21 +43,22 @@ pub(super) struct Entry {
     pub rest: Rest,
 }
 
-/// What remains of the outgoing message behind a record.
+/// What remains of the outgoing message after a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
-    /// Nothing: all was taken.
+    /// Nothing: all recipients have their end.
     Done,
-    /// A message that has failed, for an operator to look at.
+    /// A failed message, kept for an operator.
     Dead,
-    /// These recipients, to be tried again.
+    /// These recipients, which are to be tried again.
     Waiting(Vec<Fate>),
-    /// These recipients, which the next record buries.
+    /// Recipients that failed for good while others were delivered. The next record marks the message failed with them
+    /// alone.
     Doomed(Vec<RecipientId>),
 }
 
 impl Verdict {
-    /// What a reply to MAIL, DATA or the end of data says about the recipients.
+    /// What a reply to MAIL, DATA or the end of data decides for the recipients.
     pub fn of(reply: &Reply) -> Self {
         match reply.code {
             200..300 => Self::Taken,
@@ -66,8 +67,8 @@ impl Verdict {
         }
     }
 
-    /// What a reply to RCPT says of a recipient that is the only one, or the first. 552 there means "too many recipients":
-    /// 452 (RFC 5321, 4.5.3.1.10), and whatever is about their number says nothing about this one.
+    /// What a reply to RCPT decides for a recipient that is the only one, or the first. A 552 there counts as 452, "too
+    /// many recipients" (RFC 5321, 4.5.3.1.10); a reply about the number of recipients says nothing about this one.
     pub fn of_recipient(reply: &Reply) -> Self {
         if reply.code == 552 || Answer::of(reply).is_about_number() {
             Self::Later
@@ -106,7 +107,7 @@ impl Answer {
         }
     }
 
-    /// With what it answers: `550 5.1.1 no such user (answer to RCPT)`.
+    /// With the question that it answers: `550 5.1.1 no such user (answer to RCPT)`.
     pub fn with_step(&self) -> String {
         match self.to {
             Some(question) => format!("{self} ({})", question.answer()),
@@ -114,7 +115,7 @@ impl Answer {
         }
     }
 
-    /// With the host that said it, and what it answers.
+    /// With the host that gave it, and the question that it answers.
     pub fn at(&self, host: Option<&str>) -> String {
         match host {
             Some(host) => format!("{host}: {}", self.with_step()),
@@ -122,7 +123,7 @@ impl Answer {
         }
     }
 
-    /// Our own ruling in the words of a reply, where the host would have said the same.
+    /// The relay's own decision in the words of a reply, where the host would have given the same one.
     pub fn ruled(code: u16, (subject, detail): (u16, u16), text: String) -> Self {
         Self {
             code: Some(code),
@@ -131,8 +132,8 @@ impl Answer {
         }
     }
 
-    /// Whether it says that there are too many recipients in the transaction: X.5.3 (RFC 3463), 452 or 552 without a code
-    /// that says otherwise (RFC 5321, 4.5.3.1.10), or so many words.
+    /// Whether the reply says that the transaction has too many recipients: X.5.3 (RFC 3463), 452 or 552 without an
+    /// enhanced code that says otherwise (RFC 5321, 4.5.3.1.10), or those words.
     pub fn is_about_number(&self) -> bool {
         let refuses = self.code.is_some_and(|code| code >= 400);
         let words = self.text.to_ascii_lowercase();
@@ -168,13 +169,13 @@ impl Fate {
         }
     }
 
-    /// There was no room for it.
+    /// The transaction had no room for the recipient.
     pub fn next(recipient: &Recipient) -> Self {
         let answer = Answer::ours("there was no room in the transaction");
         Self::new(recipient, Verdict::Next, &answer)
     }
 
-    /// The same for every recipient.
+    /// The same verdict for every recipient.
     pub fn all(envelope: &Envelope, verdict: Verdict, answer: &Answer) -> Vec<Self> {
         let recipients = envelope.recipients.iter();
         recipients
@@ -183,11 +184,11 @@ impl Fate {
     }
 }
 
-/// The records to make, in order. Usually one.
+/// The records to make, in order; usually one.
 ///
-/// When some recipients were taken, the others refused, and nobody waits, there are two: first the taken ones leave the
-/// message, then the message fails with the refused ones alone, so that an operator who retries it doubles nothing.
-/// A crash between the two repeats only the refused ones.
+/// When some recipients were taken, the others refused, and none waits, there are two. The first removes the taken ones
+/// from the message; the second marks the message failed with the refused ones alone, so that an operator who retries
+/// it sends nothing twice. A crash between the two repeats only the refused ones.
 pub(super) fn entries(fates: Vec<Fate>) -> Vec<Entry> {
     let of = |verdict| fates.iter().filter(move |fate| fate.verdict == verdict).cloned();
     let delivered: Vec<Fate> = of(Verdict::Taken).collect();
@@ -212,7 +213,7 @@ pub(super) fn entries(fates: Vec<Fate>) -> Vec<Entry> {
     }
 }
 
-/// Makes waiting recipients failed ones: the message has been under way for too long.
+/// Turns waiting recipients into failed ones, because the message is too old.
 pub(super) fn give_up(fates: Vec<Fate>, why: &str) -> Vec<Fate> {
     let bury = |fate: Fate| match fate.verdict {
         Verdict::Later | Verdict::Next => Fate {

@@ -1,4 +1,4 @@
-//! How a session with a next hop begins: connection, greeting, EHLO, and TLS where the peer's profile wants it.
+//! The beginning of a session with a next hop: connection, greeting, EHLO, and TLS as the peer's profile wants it.
 
 use std::sync::Arc;
 
@@ -13,21 +13,21 @@ use crate::message::{Extension, Hello};
 use crate::protocol::smtp::outbound::Extensions;
 use crate::protocol::smtp::{AuthCredentials, Question, Reply, Unusable};
 
-/// A host that does not talk to us: what it said, or why it said nothing. Whatever its code, that is no refusal of a
-/// message, which the host has not seen.
+/// A host that does not talk to us, with its reply or the reason why there was none. Whatever the code, that is no
+/// refusal of the message, which the host has not seen.
 #[derive(Debug)]
 pub(super) struct Unreachable(pub Answer);
 
 /// Why a session could not be encrypted.
 enum NoTls {
-    /// Before the handshake: the host does not want to.
+    /// The host does not offer TLS.
     NotOffered(String),
-    /// In the handshake: the connection is lost.
+    /// The handshake failed, and the connection is lost.
     Failed(ClientError),
     Lost(Unreachable),
 }
 
-/// A client that may say MAIL, and what the server offers of what may be used.
+/// A client that may send MAIL, with the server's extensions that may be used.
 pub(super) async fn greet(
     host: &str,
     options: &PeerOptions,
@@ -49,13 +49,13 @@ pub(super) async fn greet(
     if tls.required {
         return Err(Unreachable(Answer::ours(format!("TLS is required: {reason}"))));
     }
-    // RFC 7435: some encryption where it can be had, and never less mail for it.
+    // RFC 7435: encrypt where possible, and never lose mail for want of encryption.
     warn!(peer = %options.name, host, reason = reason.as_str(), event = "tls-not-used", "no TLS: goes on without");
     let (client, offered) = plain(host, options, running).await?;
     Ok((client, allowed(offered, options)))
 }
 
-/// Connects and greets: EHLO, or HELO with a server that does not know EHLO.
+/// Connects and says EHLO, or HELO to a server that does not know EHLO.
 async fn plain(host: &str, options: &PeerOptions, running: &Arc<Running>) -> Result<(Client, Extensions), Unreachable> {
     let limits = &options.timeouts;
     running.goes_to(host);
@@ -85,7 +85,7 @@ async fn hello(client: &mut Client, options: &PeerOptions) -> Result<Extensions,
     Ok(Extensions::default())
 }
 
-/// STARTTLS, the handshake, and EHLO once more: what was offered before may have come from anybody (RFC 3207, 4.2).
+/// STARTTLS, the handshake, and EHLO again: the extensions offered before may have been forged (RFC 3207, 4.2).
 async fn secure(
     mut client: Client,
     host: &str,
@@ -123,8 +123,8 @@ async fn secure(
     Ok((client, offered))
 }
 
-/// AUTH (RFC 4954), behind a handshake with a server whose certificate is good. Without a login that was agreed upon, nothing
-/// is sent.
+/// AUTH (RFC 4954), after a handshake with a server whose certificate is valid. Sends nothing when the profile has no
+/// login.
 async fn log_in(
     client: &mut Client,
     credentials: &AuthCredentials,
@@ -153,7 +153,7 @@ async fn log_in(
     Err(Unreachable(Answer::ours(why.to_owned())))
 }
 
-/// `name` of `name:port`, `address` of `[address]:port`.
+/// The name in `name:port`, or the address in `[address]:port`.
 fn name_of(host: &str) -> &str {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name.strip_prefix('[')
@@ -161,7 +161,7 @@ fn name_of(host: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// What is offered, without what may not be used towards this peer.
+/// The offered extensions, without those that must not be used with this peer.
 fn allowed(offered: Extensions, options: &PeerOptions) -> Extensions {
     let may = |extension| options.extensions.contains(&extension);
     Extensions {

@@ -1,4 +1,4 @@
-//! Which of a peer's hosts is tried first: pure, but for the records that say which hosts there are.
+//! The hosts of a peer, and the order in which they are tried.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::sync::lock;
 pub struct Host {
     /// `name:port` or `address:port`.
     pub address: String,
-    /// Lower ones are tried first.
+    /// Hosts with lower numbers are tried first.
     pub priority: u16,
     /// Share of new connections among hosts of one priority, as in RFC 2782. At least 1.
     pub weight: u16,
 }
 
-/// Where a peer's hosts come from.
+/// The source of a peer's hosts.
 #[derive(Clone, Debug)]
 pub enum Hosts {
     Fixed(Vec<Host>),
@@ -29,35 +29,35 @@ pub enum Hosts {
     Mx {
         domain: String,
         records: std::sync::Arc<dyn MxRecords>,
-        /// A domain that does not exist refuses for good, as RFC 5321, 5.1 has it.
+        /// A domain that does not exist fails its messages for good, as in RFC 5321, 5.1.
         unknown_fails: bool,
     },
 }
 
-/// Who knows the MX records of a domain.
+/// Looks up the MX records of a domain.
 pub trait MxRecords: std::fmt::Debug + Send + Sync + 'static {
-    /// No record is no error.
+    /// The MX records. That there are none is no error.
     ///
     /// # Errors
-    /// Who was asked, and what came back.
+    /// Which server was asked, and its answer.
     fn exchangers<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Exchangers, NoRecords>>;
 }
 
-/// Why MX records cannot be had.
+/// Why MX records are not available.
 #[derive(Clone, Debug)]
 pub enum NoRecords {
-    /// There is no such domain.
+    /// The domain does not exist.
     NoDomain(String),
-    /// Nobody says.
+    /// DNS gave no answer.
     Silence(String),
 }
 
-/// What MX records say.
+/// The result of a look-up of MX records.
 #[derive(Clone, Debug)]
 pub struct Exchangers {
     /// Preference and name of each, in any order.
     pub names: Vec<(u16, String)>,
-    /// For how long that is true.
+    /// How long the result is valid.
     pub life: Duration,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct KnownHosts {
 
 #[derive(Clone)]
 struct Found {
-    /// None where a null MX says so.
+    /// Empty when the domain has a null MX record.
     hosts: Vec<Host>,
     until: Instant,
 }
@@ -77,8 +77,8 @@ struct Found {
 /// Why there is no host to try, and whether there may be one later.
 pub(super) type NoHosts = (Verdict, Answer);
 
-/// What a record says of its own life is believed within these bounds: a minute, so that no resolver is asked for each
-/// message, and an hour, so that a mistake is mended in one.
+/// Bounds for the life of a record: at least a minute, so that no resolver is asked for each message; at most an hour,
+/// so that a mistake lasts no longer.
 const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -90,11 +90,11 @@ impl KnownHosts {
         Self { from, found }
     }
 
-    /// All hosts, in no order. When records cannot be had, those of the last time are used for as long as it takes.
+    /// All hosts, in no particular order. While records are not available, the last known ones stay in use.
     ///
-    /// A domain that takes no mail refuses for good (RFC 7505, 3). Of one that does not exist RFC 5321, 5.1 wants the same;
-    /// but here an operator has named it, and mends it while its messages wait, unless the peer's profile says that its DNS
-    /// can be believed.
+    /// A domain that takes no mail refuses for good (RFC 7505, 3). RFC 5321, 5.1 asks the same for a domain that does
+    /// not exist. But here an operator has configured it and can correct it while its messages wait, unless the peer's
+    /// profile says that its DNS can be trusted.
     pub async fn all(&self) -> Result<Vec<Host>, NoHosts> {
         let (domain, records, unknown_fails) = match &self.from {
             Hosts::Fixed(hosts) => return Ok(hosts.clone()),
@@ -131,7 +131,7 @@ impl KnownHosts {
                 );
                 Ok(old.hosts)
             }
-            // What refused the last time may not any more: nothing fails for it.
+            // What refused the last time may not refuse any more, so nothing fails because of it.
             (Err(NoRecords::NoDomain(reason) | NoRecords::Silence(reason)), _) => {
                 let why = format!("no MX records of {domain}: {reason}");
                 Err((Verdict::Later, Answer::ours(why)))
@@ -139,7 +139,7 @@ impl KnownHosts {
         }
     }
 
-    /// Whether a host that once was one of the peer's still may be.
+    /// Whether an address that was a host of the peer may still be one.
     pub fn may_be(&self, address: &str) -> bool {
         match &self.from {
             Hosts::Fixed(hosts) => hosts.iter().any(|host| host.address == address),
@@ -148,7 +148,7 @@ impl KnownHosts {
     }
 }
 
-/// The hosts of a domain, if it has any.
+/// The hosts of a domain; an error when it has none.
 fn or_refuse(domain: &str, hosts: Vec<Host>) -> Result<Vec<Host>, NoHosts> {
     if !hosts.is_empty() {
         return Ok(hosts);
@@ -157,8 +157,8 @@ fn or_refuse(domain: &str, hosts: Vec<Host>) -> Result<Vec<Host>, NoHosts> {
     Err((Verdict::Never, Answer::ruled(556, (1, 10), why)))
 }
 
-/// A domain without MX records is its own mail exchanger (RFC 5321, 5.1); one whose only record is `.` has none (RFC
-/// 7505).
+/// The hosts that MX records give. A domain without MX records is its own mail exchanger (RFC 5321, 5.1); one whose
+/// only record is `.` takes no mail (RFC 7505).
 fn from_records(domain: &str, exchangers: Vec<(u16, String)>) -> Vec<Host> {
     let host = |priority, name: &str| Host {
         address: format!("{}:{SMTP_PORT}", name.trim_end_matches('.')),
@@ -173,8 +173,8 @@ fn from_records(domain: &str, exchangers: Vec<(u16, String)>) -> Vec<Host> {
     real.map(|(preference, name)| host(*preference, name)).collect()
 }
 
-/// The addresses in the order in which they are tried: those that are not dead first, then by priority; among equals,
-/// one is drawn by weight, then another of the rest (RFC 2782). `random` is uniform in 0 to 1.
+/// The addresses in the order in which they are tried: hosts that are not dead first, then by priority. Equals are
+/// drawn by weight, one after the other (RFC 2782). `random` is uniform in 0 to 1.
 pub(super) fn order(hosts: Vec<Host>, is_dead: impl Fn(&str) -> bool, random: impl Fn() -> f64) -> Vec<String> {
     let mut rest: Vec<(bool, Host)> = hosts.into_iter().map(|host| (is_dead(&host.address), host)).collect();
     rest.sort_by_key(|(dead, host)| (*dead, host.priority));
@@ -188,7 +188,7 @@ pub(super) fn order(hosts: Vec<Host>, is_dead: impl Fn(&str) -> bool, random: im
     ordered
 }
 
-/// The place of the one on whom a ball falls that is thrown at weights laid end to end.
+/// Draws one of several places in proportion to their weights.
 fn draw(weights: impl Iterator<Item = u16> + Clone, random: f64) -> usize {
     let whole: u32 = weights.clone().map(u32::from).sum();
     let mut ball = random.clamp(0.0, 1.0) * f64::from(whole);

@@ -1,20 +1,30 @@
 //! Delivery: from the spool to the next hop, over SMTP.
 //!
-//! Each peer has a queue and connections of its own, so that one that does not answer holds up no other. What the room
-//! promises:
+//! Each peer has a queue and connections of its own, so that a peer that does not answer does not hold up the others.
+//! The room promises:
 //!
-//! - A message is in the spool until what became of it is recorded there. Memory only makes it faster: a message is
+//! - A message is in the spool until its outcome is recorded there. Memory only makes delivery faster: a message is
 //!   handed over straight after its commit, or leased from the spool when there was no room for it.
 //! - One message is never sent twice at once, and never sent again once its end is recorded.
-//! - A reply answers a question that had been asked when it came, or nothing: see
+//! - A reply answers a question that had been asked when it arrived, or none: see
 //!   [`Dialogue`](crate::protocol::smtp::Dialogue).
-//! - Replies decide: 2xx takes, 4xx waits ([`Schedule`]), 5xx fails, each recipient for itself where the peer answers
-//!   each for itself. A connection that is lost before the end of data decides nothing, and the peer's next host is
-//!   tried at once; lost after it, nobody knows, and the same host is asked again later.
-//! - A peer whose hosts do not talk to us (no connection, no greeting, a greeting of 4xx or 5xx, 421) is down, and left
-//!   alone: everything for it waits in the spool, and one message at a time tries the door. That fails no message.
-//! - What expires or is too old is given up in time, whatever keeps it waiting.
-//! - A next hop that stalls, hangs up or talks garbage costs its own message and one connection.
+//! - Replies decide: after 2xx the message was taken, after 4xx it waits ([`Schedule`]), after 5xx it fails; for each
+//!   recipient separately where the peer answers so. When a connection is lost before the end of data, nothing is
+//!   decided, and the peer's next host is tried at once; when it is lost after it, the result is unknown, and the same
+//!   host is asked again later.
+//! - A peer whose hosts do not talk to us (no connection, no greeting, a greeting of 4xx or 5xx, 421) is down.
+//!   Everything for it waits in the spool, and one message at a time tests whether it is back. That fails no message.
+//! - A message that expires or is too old is given up in time, whatever keeps it waiting.
+//! - A next hop that stalls, hangs up or sends garbage costs its own message and one connection.
+//!
+//! What is where:
+//!
+//! - `peer`, `worker`, `queue`, `reach`: one peer at work, its workers, what is given to them, and whether the peer can
+//!   be reached
+//! - `client`, `greet`, `session`, `script`, `body`: the SMTP client, from the connection to the body
+//! - `fate`, `settle`, `report`: what an attempt decided, its records, and who is told
+//! - `hosts`, `addresses`, `retry`, `pacing`: which host is tried, when again, and how fast
+//! - `options`, `counts`, `standing`, `running`: the configuration, and what operators see
 
 mod addresses;
 mod body;
@@ -66,8 +76,8 @@ use peer::Peer;
 
 /// All peers at work.
 pub struct Delivery {
-    /// Peers by name. A peer that was removed from the configuration stays here with a stopped queue: should it come back, it is
-    /// still known what is in flight for it.
+    /// Peers by name. A peer that was removed from the configuration stays here with a stopped queue. If it comes back,
+    /// its messages in flight are still known.
     peers: ArcSwap<HashMap<PeerName, Arc<Peer>>>,
     refills: Mutex<Vec<Standing>>,
     watching: Mutex<Option<Standing>>,
@@ -78,14 +88,15 @@ pub struct Delivery {
     busy: watch::Sender<usize>,
 }
 
-/// How often the spool is asked what is due.
+/// How often the spool is asked for due messages.
 const TICK: Duration = Duration::from_secs(1);
 
 impl Delivery {
-    /// Starts delivery to all peers; what the spool holds already is taken up at once. It stops when `shutdown` turns
-    /// true or its sender is gone: nothing new is begun then, and [`Delivery::drained`] waits for the rest.
+    /// Starts delivery to all peers; messages that are in the spool already are taken up at once. It stops when
+    /// `shutdown` becomes true or its sender is gone: then nothing new begins, and [`Delivery::drained`] waits for the
+    /// rest.
     ///
-    /// To be called within a Tokio runtime.
+    /// Must be called within a Tokio runtime.
     pub fn start(
         options: Vec<PeerOptions>,
         spool: Arc<dyn Queue>,
@@ -118,9 +129,9 @@ impl Delivery {
         &self.vitals
     }
 
-    /// Adds those that are new, and goes on with the others under what has changed for them.
+    /// Adds new peers, and continues with the others under their changed options.
     ///
-    /// To be called within a Tokio runtime, and not twice at once.
+    /// Must be called within a Tokio runtime, and not twice at once.
     pub fn set_peers(&self, options: Vec<PeerOptions>) {
         let mut peers = HashMap::clone(&self.peers.load());
         for options in options {
@@ -135,7 +146,8 @@ impl Delivery {
         self.peers.store(Arc::new(peers));
     }
 
-    /// Sends these nothing more, except what is being sent. The rest stays in the spool until they are added again.
+    /// Stops sending to these peers, except messages that are being sent. The others stay in the spool until the peer
+    /// is added again.
     pub fn remove_peers(&self, names: &[PeerName]) {
         let peers = self.peers.load();
         for peer in names.iter().filter_map(|name| peers.get(name)) {
@@ -143,8 +155,9 @@ impl Delivery {
         }
     }
 
-    /// Sends this peer nothing more, except what is being sent, until the time comes or [`resume`](Self::resume) is called.
-    /// What is for it is taken, and waits in the spool; nothing of it is given up for its age meanwhile.
+    /// Stops sending to this peer, except messages that are being sent, until the time comes or
+    /// [`resume`](Self::resume) is called. Messages for it are accepted and wait in the spool; none is given up for its
+    /// age meanwhile.
     pub fn pause(&self, name: &PeerName, until: Option<Timestamp>) {
         if let Some(peer) = self.peers.load().get(name) {
             peer.pause(until);
@@ -158,15 +171,15 @@ impl Delivery {
         }
     }
 
-    /// Sends this peer no faster than this until the time comes, whatever is configured; `None`: as it is configured again.
+    /// Limits the rate to this peer until the time comes, whatever is configured. `None` restores the configured rate.
     pub fn limit(&self, name: &PeerName, limit: Option<(Rate, Option<Timestamp>)>) {
         if let Some(peer) = self.peers.load().get(name) {
             peer.limit(limit);
         }
     }
 
-    /// Looks into the spool again for what these peers are to be sent: an operator has changed it there. What is being sent is
-    /// sent to its end.
+    /// Reads again from the spool what these peers are to be sent, because an operator has changed it there. Messages
+    /// that are being sent are not affected.
     pub fn reconsider(&self, names: &[PeerName]) {
         let peers = self.peers.load();
         for peer in names.iter().filter_map(|name| peers.get(name)) {
@@ -175,7 +188,7 @@ impl Delivery {
         }
     }
 
-    /// Whether none of the peer's hosts talked to us when we last tried. Cheap: asked for every recipient.
+    /// Whether none of the peer's hosts talked to us at the last try. Cheap: called for every recipient.
     pub fn is_unreachable(&self, peer: &PeerName) -> bool {
         let peers = self.peers.load();
         peers.get(peer).is_some_and(|peer| peer.queue().reach.is_unreachable())
@@ -191,8 +204,8 @@ impl Delivery {
         peer
     }
 
-    /// Takes a message whose commit has just succeeded. It never waits and never fails: what cannot be taken now is in
-    /// the spool, and leased from there when its turn comes.
+    /// Takes a message whose commit has just succeeded. It never waits and never fails: a message that cannot be taken
+    /// now is leased from the spool when its turn comes.
     pub fn enqueue(&self, outgoing: Outgoing) {
         let peers = self.peers.load();
         let Some(peer) = outgoing.next_hop.peer().and_then(|peer| peers.get(peer)) else {
@@ -204,21 +217,21 @@ impl Delivery {
         peer.dispatch();
     }
 
-    /// What delivery to each peer has come to since the start.
+    /// The counts of each peer since the start.
     pub fn counts(&self) -> Vec<(PeerName, Delivered)> {
         let peers = self.peers.load();
         let counts = peers.iter().map(|(name, peer)| (name.clone(), peer.counts.read()));
         counts.collect()
     }
 
-    /// How each peer stands now, by name.
+    /// The state of each peer, by name.
     pub fn standings(&self) -> Vec<PeerStanding> {
         let mut standings: Vec<PeerStanding> = self.peers.load().values().map(|peer| peer.standing()).collect();
         standings.sort_by(|one, other| one.peer.cmp(&other.peer));
         standings
     }
 
-    /// Waits until no message is being sent or recorded. To be called after shutdown.
+    /// Waits until no message is being sent or recorded. Must be called after shutdown.
     pub async fn drained(&self) {
         // An error means that every peer is gone, which is drained too.
         let _ = self.busy.subscribe().wait_for(|busy| *busy == 0).await;
@@ -237,7 +250,7 @@ impl Delivery {
         delivery.refills.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Once a second: who has messages due, and whom to try again.
+    /// Once a second: finds the peers that have messages due, and those to try again.
     async fn watch_spool(&self) {
         let mut asked = HashMap::new();
         let mut ticks = interval(TICK);
@@ -275,7 +288,7 @@ impl Delivery {
         }
     }
 
-    /// Tries a peer at once when an operator has asked for it since the last look.
+    /// Tries a peer at once when an operator has asked for that since the last time.
     fn heed(&self, counts: Vec<(PeerName, u64)>, asked: &mut HashMap<PeerName, u64>) {
         for (name, count) in counts {
             let before = asked.insert(name.clone(), count);

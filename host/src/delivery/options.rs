@@ -1,4 +1,4 @@
-//! What delivery must know about a peer.
+//! The options of delivery to a peer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{Addresses, Host, Hosts, Schedule, SystemAddresses};
 use crate::message::{Extension, Hello, PeerName, Rate, Timeouts};
 use crate::protocol::smtp::AuthCredentials;
 
-/// Makes a message with octets above 127 into one without, for a next hop that does not take them (RFC 6152, 3).
+/// Converts a message with octets above 127 into one without, for a next hop without 8BITMIME (RFC 6152, 3).
 pub type Convert = fn(&Bytes) -> Result<Bytes, String>;
 
 /// One next hop.
@@ -19,37 +19,37 @@ pub type Convert = fn(&Bytes) -> Result<Bytes, String>;
 pub struct PeerOptions {
     pub name: PeerName,
     pub hosts: Hosts,
-    /// What we call ourselves in EHLO: our own domain.
+    /// The name in our EHLO: our own domain.
     pub helo: String,
     /// How a session begins.
     pub hello: Hello,
-    /// Extensions that may be used, when they are offered.
+    /// Extensions that may be used when the peer offers them.
     pub extensions: Vec<Extension>,
-    /// `None`: never.
+    /// `None`: TLS is never used.
     pub tls: Option<Tls>,
-    /// What to log in with, once TLS is on. It goes with TLS that is required. May be replaced at any time; new connections
-    /// use it.
+    /// The login to use once TLS is on; configured together with required TLS. It may be replaced at any time; new
+    /// connections use the new one.
     pub login: Option<Arc<ArcSwap<AuthCredentials>>>,
-    /// Octets of a message that the peer takes; larger ones fail without being sent.
+    /// The largest message that the peer takes, in octets; larger ones fail without being sent.
     pub max_message_size: Option<u64>,
-    /// Attempts in a time, over all connections.
+    /// The rate of attempts, over all connections.
     pub rate: Option<Rate>,
-    /// Connections at the same time, and so messages at the same time.
+    /// The most connections at the same time, each with one message at a time.
     pub sessions: usize,
-    /// Messages over one connection, before it is closed and another one opened. Some servers refuse an endless one.
+    /// How many messages a connection carries before it is replaced. Some servers refuse an endless one.
     pub messages_per_connection: u32,
     /// How long a connection without work is kept.
     pub idle: Duration,
-    /// Messages that wait in memory. Those beyond wait in the spool alone, and lose nothing but a read.
+    /// The most messages that wait in memory. Others wait in the spool alone, which costs one read.
     pub hot_messages: usize,
     /// Octets of messages that wait in memory.
     pub hot_octets: u64,
     pub timeouts: Timeouts,
-    /// Waits after a failed attempt of a message, and after each failure to reach the peer at all.
+    /// The waits after failed attempts of a message, and after failures to reach the peer at all.
     pub schedule: Schedule,
-    /// A message that has been under way for this long fails.
+    /// The age at which a message is given up.
     pub give_up_after: Duration,
-    /// Who knows the addresses of its hosts.
+    /// Resolves the names of the hosts.
     pub addresses: Arc<dyn Addresses>,
     /// Without it, a message with octets above 127 fails at a peer without 8BITMIME: 5.6.3.
     pub convert: Option<Convert>,
@@ -60,11 +60,12 @@ pub struct PeerOptions {
 /// Encryption towards a peer (RFC 3207).
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// What to trust, and what to show. May be replaced at any time; new connections use it.
+    /// Trusted authorities and our certificate. It may be replaced at any time; new connections use the new one.
     pub config: Arc<ArcSwap<ClientConfig>>,
-    /// Nothing is sent without it. Otherwise it is used when it can be had, whoever is at the other end (RFC 7435).
+    /// Nothing is sent without TLS. Otherwise TLS is used when it is available, without checking the certificate (RFC
+    /// 7435).
     pub required: bool,
-    /// The name that the certificate has to be good for; `None`: the name of the host.
+    /// The name that the certificate must be valid for; `None`: the name of the host.
     pub name: Option<String>,
 }
 
@@ -72,7 +73,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl PeerOptions {
-    /// A peer with every default, whose hosts are tried in this order.
+    /// A peer with every default, and these hosts in this order.
     pub fn new(name: PeerName, hosts: Vec<String>, helo: impl Into<String>) -> Self {
         let host = |(priority, address)| Host {
             address,

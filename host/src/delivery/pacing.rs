@@ -1,4 +1,4 @@
-//! A peer's rate: when the next message may go.
+//! Pacing to a peer's rate: when the next message may go.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use tokio::time::Instant;
 
 use crate::message::Rate;
 
-/// Messages leave at even distances; a pause saves up for at most [`SAVED`] of them, so that no burst surprises the
-/// peer, and coarse timers cost nothing.
+/// Messages leave at even intervals. After a pause at most [`SAVED`] worth of them leave at once, so that no burst
+/// surprises the peer, and coarse timers cost nothing.
 #[derive(Debug)]
 pub(super) struct Pacing {
     distance: Duration,
-    /// When the next message is due, if nothing was saved up.
+    /// When the next message is due, without saved time.
     next: Option<Instant>,
 }
 
-/// How much time an idle peer can save up: it may be sent the messages of that time at once.
+/// How much time an idle peer can save up: the messages of that time may be sent at once.
 const SAVED: Duration = Duration::from_millis(100);
 
 impl Pacing {
@@ -24,7 +24,7 @@ impl Pacing {
         Self { distance, next: None }
     }
 
-    /// Takes the next place, and says when it is.
+    /// Reserves the next place, and returns its time.
     pub fn reserve(&mut self, now: Instant) -> Instant {
         let earliest = now.checked_sub(SAVED).unwrap_or(now);
         let place = self.next.map_or(now, |next| next.max(earliest));

@@ -1,5 +1,5 @@
-//! One peer at work: workers that send, and the refill that feeds them. How one message is tried is in `peer/attempt.rs`,
-//! what is given up without a try in `peer/overdue.rs`.
+//! One peer at work: workers that send, and the refill that feeds them. `peer/attempt.rs` has one attempt at one
+//! message, `peer/overdue.rs` has what is given up without an attempt.
 
 mod attempt;
 mod doubts;
@@ -45,26 +45,26 @@ pub(super) struct Peer {
     standing: Standing,
     /// Attempts that are under way.
     running: Mutex<HashMap<OutgoingId, Arc<Running>>>,
-    /// How many recipients its hosts take in one transaction.
+    /// The largest number of recipients in one transaction, by host.
     rooms: Rooms,
-    /// Since when it can be sent to, by the relay's clock: the start, or the end of the last pause.
+    /// Since when messages could be sent to the peer, by the relay's clock: the start, or the end of the last pause.
     started: Mutex<Timestamp>,
     paused: Mutex<Option<Pause>>,
     pacing: Mutex<Option<Pacing>>,
     limit: Mutex<Option<Limit>>,
-    /// Tells workers that wait for their turn that the peer's pace has changed.
+    /// Wakes workers that wait for their turn, because the peer's rate has changed.
     paced_anew: watch::Sender<()>,
-    /// True while nothing new is to be begun.
+    /// True while nothing new may begin.
     stopping: watch::Sender<bool>,
     doubts: Doubts,
-    /// Records that may be under way at once: past that, workers wait for the spool.
+    /// Permits for records under way. Beyond them, workers wait for the spool.
     pub recording: Arc<Semaphore>,
     pub counts: Counts,
-    /// Workers and records under way.
+    /// The number of workers and records under way.
     pub busy: watch::Sender<usize>,
 }
 
-/// A peer's queue, locked. What leaves it is given back to the spool when the lock is.
+/// A peer's queue, locked. Messages that leave the queue are given back to the spool when the lock is released.
 pub(super) struct Locked<'a> {
     queue: MutexGuard<'a, Queue>,
     spool: &'a dyn spool::Queue,
@@ -92,13 +92,13 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// Attempts are shown when they have taken this long: others are over before anybody has read of them.
+/// How old an attempt must be to be shown; most are over before anybody could read of them.
 const SHOWN_AFTER: Duration = Duration::from_secs(2);
 
-/// Attempts get a line in the log when they have taken this long.
+/// How old an attempt must be to get a log line.
 const SLOW: Duration = Duration::from_secs(30);
 
-/// Records of outcomes under way at once, at the most: far more than one flush to disk takes along.
+/// The most records under way at once: far more than one flush to disk takes along.
 const MAX_RECORDING: usize = 1024;
 
 impl Peer {
@@ -141,13 +141,13 @@ impl Peer {
         }
     }
 
-    /// What is configured now. An attempt that is under way goes on with what it began with.
+    /// The present options. An attempt under way continues with those that it began with.
     pub fn options(&self) -> Arc<PeerOptions> {
         self.options.load_full()
     }
 
-    /// Goes on with other options, also after its queue was stopped. What is in flight stays so; open connections carry
-    /// no further message.
+    /// Continues with other options, also after the queue was stopped. Messages in flight stay in flight; open
+    /// connections carry no further message.
     pub fn change(self: &Arc<Self>, options: PeerOptions) {
         let known = KnownHosts::new(options.hosts.clone());
         self.standing.keep(|host| known.may_be(host));
@@ -163,13 +163,13 @@ impl Peer {
         self.dispatch();
     }
 
-    /// From now on nothing new is begun.
+    /// Stops: nothing new begins from now on.
     pub fn stop(&self) {
         self.queue().stop();
         self.stopping.send_replace(true);
     }
 
-    /// Whether nothing new is to be begun.
+    /// Whether nothing new may begin.
     pub fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
     }
@@ -208,7 +208,7 @@ impl Peer {
         lock(&self.running).remove(&id);
     }
 
-    /// How it stands. Attempts are shown when they have taken some time.
+    /// The state of the peer. An attempt is shown once it has taken some time.
     pub fn standing(&self) -> PeerStanding {
         let now = self.clock.now();
         let again = self
@@ -224,7 +224,7 @@ impl Peer {
         self.standing.shown(again, long)
     }
 
-    /// One line for each attempt that takes long.
+    /// Writes a log line, once, for each attempt that takes long.
     pub fn tell_slow(&self) {
         let running = lock(&self.running);
         for (id, running) in running.iter().filter(|(_, running)| running.is_slow(SLOW)) {

@@ -1,8 +1,8 @@
-//! One peer's queue in memory: what waits, what is under way, and who is free to send. No I/O, no clock.
+//! One peer's queue in memory: messages that wait, messages under way, and idle workers. No I/O, no clock.
 //!
-//! The spool holds every message; the queue holds the part of it that is worked on. A message enters by hand-over
-//! straight after its commit, or by a refill from the spool, and leaves when what became of it is recorded. Either way it
-//! is leased from the spool, so no message comes in twice; when it leaves, its lease is given back.
+//! The spool holds every message; the queue holds those that are worked on. A message enters straight after its commit,
+//! or by a refill from the spool, and leaves when its outcome is recorded. Either way it is leased from the spool, so
+//! no message enters twice; when it leaves, its lease is given back.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -23,24 +23,24 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: VecDeque<Job>,
-    /// Octets in memory that `waiting` keeps there.
+    /// Octets that the waiting messages keep in memory.
     octets: u64,
     limits: Limits,
     /// Messages that this relay holds: they wait, are being sent, or are being recorded.
     in_flight: HashSet<OutgoingId>,
-    /// The spool has messages that are due and not in flight, as far as is known.
+    /// The spool has due messages that are not in flight, as far as is known.
     more: bool,
-    /// The spool is being asked for more.
+    /// A refill from the spool is under way.
     refilling: bool,
-    /// Leases that are over: for [`Queue::take_given_back`].
+    /// Messages whose lease is over, for [`Queue::take_given_back`].
     given_back: Vec<OutgoingId>,
     workers: usize,
-    /// Workers without work, each with an open connection; the one that has waited longest first.
+    /// Idle workers, each with an open connection; the one that has been idle longest first.
     idle: Vec<oneshot::Sender<Job>>,
     /// Whether the peer can be reached, and how many sessions it wants.
     pub reach: Reach,
     stopping: bool,
-    /// What became of a message could not be recorded: nothing is begun.
+    /// The spool may be unable to record outcomes, so nothing begins.
     suspended: bool,
 }
 
@@ -56,17 +56,17 @@ pub(super) struct Limits {
 #[expect(clippy::large_enum_variant, reason = "moved once for each message, and never kept")]
 pub(super) enum Turn {
     Send(Job),
-    /// Wait with the connection open; work comes this way.
+    /// Wait with the connection open; the next message comes through this channel.
     Wait(oneshot::Receiver<Job>),
     Leave,
 }
 
-/// What is to be done about a message that was just let in.
+/// What to do about waiting messages.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "moved once for each message, and never kept")]
 pub(super) enum Next {
     Nothing,
-    /// A worker is to be started with this message. It is counted already.
+    /// Start a worker with this message. The worker is counted already.
     Start(Job),
 }
 
@@ -80,7 +80,7 @@ impl Limits {
     }
 }
 
-/// The most messages leased from the spool at a time: enough to keep the workers busy, little enough to hold.
+/// The most messages leased from the spool at a time: enough to keep the workers busy, few enough to hold.
 const LEASE: usize = 256;
 
 impl Queue {
@@ -101,8 +101,8 @@ impl Queue {
         }
     }
 
-    /// Takes a message straight after its commit, unless there is no room, or the peer cannot be reached: then it
-    /// waits in the spool.
+    /// Takes a message straight after its commit, unless there is no room or the peer cannot be reached: then it waits
+    /// in the spool.
     pub fn hand_over(&mut self, outgoing: Outgoing) {
         if self.in_flight.contains(&outgoing.id) {
             return;
@@ -117,7 +117,7 @@ impl Queue {
         self.let_in(outgoing);
     }
 
-    /// Gives a waiting message to an idle worker, or asks for a new one. To be called until there is nothing to do.
+    /// Gives a waiting message to an idle worker, or asks for a new one. Call it until there is nothing to do.
     pub fn dispatch(&mut self) -> Next {
         while let Some(job) = self.take() {
             let Some(job) = self.give_to_idle(job) else { continue };
@@ -131,8 +131,8 @@ impl Queue {
         Next::Nothing
     }
 
-    /// The worker that was busy last gets it: its connection is the one that the peer will close last. Returns the job
-    /// when nobody is idle.
+    /// Gives the message to the worker that was busy last, because the peer will close that connection last. Returns
+    /// the message when no worker is idle.
     fn give_to_idle(&mut self, mut job: Job) -> Option<Job> {
         while let Some(idle) = self.idle.pop() {
             match idle.send(job) {
@@ -153,7 +153,7 @@ impl Queue {
         Some(job)
     }
 
-    /// What a worker does after a message. One with a connection may wait with it.
+    /// What a worker does after a message. A worker with a connection may keep it and wait.
     pub fn next(&mut self, has_session: bool) -> Turn {
         if let Some(job) = self.take() {
             return Turn::Send(job);
@@ -167,7 +167,7 @@ impl Queue {
         Turn::Wait(receiver)
     }
 
-    /// Puts a message back that was not tried.
+    /// Puts back a message that was not tried.
     pub fn put_back(&mut self, job: Job) {
         if self.stopping || self.reach.is_left_alone() {
             self.leave(job.outgoing.id);
@@ -182,7 +182,7 @@ impl Queue {
         self.workers -= 1;
     }
 
-    /// Whether the spool is to be asked for more, and then: how many.
+    /// Whether to ask the spool for more messages, and for how many.
     pub fn begin_refill(&mut self) -> Option<usize> {
         if !self.more || self.is_at_rest() || !self.is_low() || self.refilling {
             return None;
@@ -192,11 +192,11 @@ impl Queue {
         Some(room.clamp(1, LEASE))
     }
 
-    /// What the spool answered; `None` when it could not.
+    /// Takes the answer of the spool; `None` when it could not answer.
     pub fn end_refill(&mut self, asked: usize, due: Option<Vec<Outgoing>>) {
         self.refilling = false;
         let Some(due) = due else {
-            // Asked again when the spool next says that messages are due, and not before.
+            // The next refill waits until the spool says again that messages are due.
             self.more = false;
             return;
         };
@@ -211,7 +211,7 @@ impl Queue {
         }
     }
 
-    /// Takes out what waits here and is overdue: it stays in flight until it is settled.
+    /// Removes the waiting messages that are overdue. They stay in flight until they are settled.
     pub fn take_overdue(&mut self, is_over: impl Fn(&Outgoing) -> bool) -> Vec<Job> {
         if !self.waiting.iter().any(|job| is_over(&job.outgoing)) {
             return Vec::new();
@@ -222,7 +222,8 @@ impl Queue {
         Vec::from(over)
     }
 
-    /// What the spool says is overdue, and nobody worked on: it is in flight from now on, unless it is not over.
+    /// Takes messages that the spool reports as overdue and that nobody worked on. Those that are over are in flight
+    /// from now on.
     pub fn review(&mut self, overdue: Vec<Outgoing>, is_over: impl Fn(&Outgoing) -> bool) -> Vec<Job> {
         let (over, not): (Vec<Outgoing>, Vec<Outgoing>) = overdue.into_iter().partition(is_over);
         self.given_back.extend(not.iter().map(|outgoing| outgoing.id));
@@ -230,7 +231,7 @@ impl Queue {
         over.into_iter().map(|outgoing| Job { outgoing }).collect()
     }
 
-    /// The spool says that messages are due.
+    /// The spool reports due messages.
     pub fn there_is_more(&mut self) {
         self.more = true;
     }
@@ -239,12 +240,12 @@ impl Queue {
         self.more && self.is_low()
     }
 
-    /// Notes that the outcome of a message is recorded: its lease ends.
+    /// Records that the outcome of a message is stored: its lease ends.
     pub fn settled(&mut self, id: OutgoingId) {
         self.leave(id);
     }
 
-    /// Leases that are over since this was asked last.
+    /// The leases that have ended since the last call.
     pub fn take_given_back(&mut self) -> Vec<OutgoingId> {
         std::mem::take(&mut self.given_back)
     }
@@ -254,21 +255,21 @@ impl Queue {
         self.given_back.push(id);
     }
 
-    /// A worker could not reach the peer. What waits goes back to the spool, which keeps it for nothing; `wait` says
-    /// for how long after so many failures in a row.
+    /// Records that a worker could not reach the peer. Waiting messages go back to the spool. `wait` gives the pause
+    /// after so many failures in a row.
     pub fn unreachable(&mut self, now: Instant, wait: impl FnOnce(u32) -> Duration) {
         if self.reach.failed(now, wait) {
             self.return_all();
         }
     }
 
-    /// While the spool may not be able to record what becomes of a message, nothing is begun.
+    /// While the spool may be unable to record outcomes, nothing begins.
     pub fn suspend(&mut self, suspended: bool) {
         self.suspended = suspended;
     }
 
-    /// Begins again after [`Queue::stop`], or goes on with other limits. A peer that was left alone is tried at once: it
-    /// may have other hosts now.
+    /// Begins again after [`Queue::stop`], or continues with other limits. A peer that was left alone is tried at once,
+    /// because it may have other hosts now.
     pub fn go_on(&mut self, limits: Limits) {
         self.limits = limits;
         self.stopping = false;
@@ -277,13 +278,13 @@ impl Queue {
         self.reach.begin_anew();
     }
 
-    /// What waits here goes back to the spool: an operator has changed something of it there.
+    /// Gives the waiting messages back to the spool, because an operator has changed some of them there.
     pub fn reconsider(&mut self) {
         self.return_all();
         self.more = true;
     }
 
-    /// Nothing new is begun. What waits is in the spool.
+    /// Begins nothing new. The waiting messages are in the spool.
     pub fn stop(&mut self) {
         self.stopping = true;
         self.return_all();
@@ -308,7 +309,7 @@ impl Queue {
         self.waiting.len() <= self.limits.messages / 4
     }
 
-    /// Whether no message may be begun.
+    /// Whether nothing may begin.
     fn is_at_rest(&self) -> bool {
         self.stopping || self.suspended || self.reach.is_left_alone()
     }

@@ -1,5 +1,5 @@
-//! Whether a peer can be reached, and how many sessions it wants: what its [`Queue`](super::queue::Queue) goes by when it
-//! gives out work. No I/O, no clock.
+//! Whether a peer can be reached, and how many sessions it accepts. Its [`Queue`](super::queue::Queue) hands out work
+//! by that. No I/O, no clock.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) struct Reach {
     live: usize,
     /// Sessions that are being opened.
     opening: usize,
-    /// The peer has refused a session while others were open: so many are enough for it, until then.
+    /// The peer has refused a session while others were open: so many are enough for it, until that time.
     crowded: Option<(usize, Instant)>,
 }
 
@@ -22,12 +22,12 @@ pub(super) enum Circuit {
     Closed,
     /// The peer could not be reached, so many times in a row; nothing is tried before `until`.
     Open { until: Instant, failures: u32 },
-    /// One worker tries.
+    /// One worker tries to reach the peer.
     Probing { failures: u32 },
 }
 
 impl Reach {
-    /// How many of at most `limit` workers may be at work.
+    /// How many of at most `limit` workers may work.
     pub fn workers(&self, limit: usize) -> usize {
         match self.circuit {
             Circuit::Closed => {
@@ -57,8 +57,8 @@ impl Reach {
         }
     }
 
-    /// A worker could not reach the peer; `wait` says for how long it is left alone after so many failures in a row. False
-    /// when that was known: several workers that find out at once are one failure.
+    /// Records that a worker could not reach the peer. `wait` gives the pause after so many failures in a row. Returns
+    /// false when that was known: several workers that fail together count as one failure.
     pub fn failed(&mut self, now: Instant, wait: impl FnOnce(u32) -> Duration) -> bool {
         let failures = match self.circuit {
             Circuit::Closed => 1,
@@ -71,7 +71,7 @@ impl Reach {
         true
     }
 
-    /// Lets one worker try again, when it is time to, and more of them at a peer that was crowded.
+    /// Lets one worker try again when it is time, and lifts the limit of sessions when its time is over.
     pub fn probe(&mut self, now: Instant) {
         self.crowded = self.crowded.filter(|(_, until)| now < *until);
         if self.next_probe().is_some_and(|until| until <= now) {
@@ -79,26 +79,26 @@ impl Reach {
         }
     }
 
-    /// An operator wants the peer to be tried, whatever the schedule says.
+    /// Lets a worker try at once, because an operator wants that.
     pub fn try_now(&mut self) {
         if let Circuit::Open { failures, .. } = self.circuit {
             self.circuit = Circuit::Probing { failures };
         }
     }
 
-    /// The peer may be another one now, with other hosts: what was learnt of its sessions is forgotten, and it is tried at
-    /// once if it was left alone.
+    /// Starts afresh, because the peer may have other hosts now: forgets what was learnt about its sessions, and tries
+    /// it at once if it was left alone.
     pub fn begin_anew(&mut self) {
         self.crowded = None;
         self.try_now();
     }
 
-    /// A worker begins to open a session; [`opened`](Self::opened) says what came of it.
+    /// Counts a session that a worker begins to open; [`opened`](Self::opened) reports the result.
     pub fn opening(&mut self) {
         self.opening += 1;
     }
 
-    /// True when the peer could not be reached before, so that others may go to work now.
+    /// Reports the result. Returns true when the peer could not be reached before, so that other workers may begin.
     pub fn opened(&mut self, greeted: bool) -> bool {
         self.opening -= 1;
         self.live += usize::from(greeted);
@@ -109,8 +109,8 @@ impl Reach {
         self.live -= 1;
     }
 
-    /// A worker was not let in. True when the peer talks to others of us, or may be about to: then it has as many
-    /// sessions as it wants, and does with those until `until`. The last of several to be turned away hears false.
+    /// Handles a refused session. Returns true when the peer has other sessions, open or being opened: it then has as
+    /// many as it wants until `until`. The last of several refused sessions gets false.
     pub fn is_crowded(&mut self, until: Instant) -> bool {
         let others = self.live + self.opening;
         if others > 0 {
@@ -119,12 +119,12 @@ impl Reach {
         others > 0
     }
 
-    /// Whether the peer talks to us over some session, or may be about to.
+    /// Whether a session with the peer is open, or being opened.
     pub fn has_sessions(&self) -> bool {
         self.live + self.opening > 0
     }
 
-    /// Whether the peer has as many sessions as it wants.
+    /// Whether the number of sessions is limited by the peer's refusal.
     pub fn is_held_back(&self) -> bool {
         self.crowded.is_some()
     }

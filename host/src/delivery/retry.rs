@@ -1,22 +1,22 @@
-//! When to try again: pure arithmetic.
+//! The schedule of retries. Pure arithmetic.
 
 use std::time::Duration;
 
-/// How long a message, or a peer that cannot be reached, waits after each failure.
+/// The waits after failures, of a message or of a peer that cannot be reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     /// The wait after the first failure, the second, and so on; the last one repeats. Never empty.
     steps: Vec<Duration>,
 }
 
-/// Waits are spread over this share of their length around it, so that what failed together is not tried together:
-/// 0.2 means from 90 % to 110 %.
+/// The width of the random spread of a wait, relative to its length, so that what failed together is not tried
+/// together: 0.2 means from 90 % to 110 %.
 const SPREAD: f64 = 0.2;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl Default for Schedule {
-    /// 1, 2, 5, 10, 20 and 40 minutes, then every hour. Shorter than the half hour of RFC 5321, 4.5.4.1 at first,
+    /// 1, 2, 5, 10, 20 and 40 minutes, then every hour. At first shorter than the half hour of RFC 5321, 4.5.4.1,
     /// because the parties of MM4 are few, know each other, and carry messages that people wait for.
     fn default() -> Self {
         Self {
@@ -26,7 +26,7 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// Waits for these times, the last one again and again. No steps at all are the default ones.
+    /// A schedule with these waits, the last of which repeats. Without any, the default schedule.
     pub fn new(steps: Vec<Duration>) -> Self {
         if steps.is_empty() {
             Self::default()

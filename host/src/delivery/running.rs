@@ -1,4 +1,4 @@
-//! Attempts that are under way, for those who look from outside.
+//! Attempts under way, as operators see them.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,16 +13,16 @@ use crate::sync::lock;
 pub(super) struct Running {
     begun: Instant,
     place: Mutex<Place>,
-    /// Its line in the log was written.
+    /// The log line for a slow attempt was written.
     said: AtomicBool,
 }
 
-/// How far an attempt has come.
+/// The progress of an attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// The host that is spoken to.
+    /// The host of the session.
     pub host: Option<String>,
-    /// What it waits for, in words: `answer to MAIL`.
+    /// What the attempt waits for, in words: `answer to MAIL`.
     pub waits_for: &'static str,
     pub since: Instant,
 }
@@ -63,7 +63,7 @@ impl Running {
         self.begun.elapsed()
     }
 
-    /// True once, when it has taken this long.
+    /// Returns true once, when the attempt has taken this long.
     pub fn is_slow(&self, limit: Duration) -> bool {
         self.age() >= limit && !self.said.swap(true, Ordering::Relaxed)
     }

@@ -1,8 +1,8 @@
-//! The commands of one transaction, encoded, and how far they have been sent.
+//! The commands of one transaction, encoded, with the number of those that were sent.
 
 use crate::protocol::smtp::Question;
 
-/// Each command can be sent by itself, or several at once.
+/// The commands can be sent one by one, or several at once.
 #[derive(Default)]
 pub(super) struct Script {
     octets: Vec<u8>,
@@ -12,11 +12,11 @@ pub(super) struct Script {
     sent: usize,
 }
 
-/// A question, and where it ends in what is sent.
+/// A question, and where it ends in the octets that are sent.
 pub(super) type Asked = (Question, usize);
 
-/// Commands in one pipelined group. Their answers fit into what systems keep for a connection, so that a server which
-/// answers while it is still being asked never has to wait for us to read (RFC 2920, 3.1).
+/// The most commands in one pipelined group. Their replies fit into the buffers of a connection, so that a server which
+/// replies while it is being asked never has to wait for us to read (RFC 2920, 3.1).
 const GROUP: usize = 100;
 
 impl Script {
@@ -25,7 +25,7 @@ impl Script {
         self.ends.push((question, self.octets.len()));
     }
 
-    /// What command number `place` asks.
+    /// The question of command number `place`.
     pub fn question(&self, place: usize) -> Option<Question> {
         self.ends.get(place).map(|(question, _)| *question)
     }
@@ -35,9 +35,9 @@ impl Script {
         place < self.sent
     }
 
-    /// What is to be sent so that command number `place` can be answered: nothing when it was sent, it alone, or the group
-    /// that it begins. Where each question ends counts from the beginning of what is sent. What was not sent before it is
-    /// passed over.
+    /// What must be sent before command number `place` can be answered: nothing when it was sent, the command alone, or
+    /// the group that it begins. The end of each question is an offset into what is sent. Earlier commands that were
+    /// not sent are passed over.
     pub fn next(&mut self, place: usize, pipelining: bool) -> Option<(&[u8], Vec<Asked>)> {
         if self.was_sent(place) {
             return None;

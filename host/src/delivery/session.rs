@@ -1,4 +1,4 @@
-//! A session with a next hop: greeting, then one transaction after another.
+//! A session with a next hop: the greeting, then one transaction after another.
 
 mod ending;
 mod envelope;
@@ -25,21 +25,22 @@ pub(super) struct Session {
     /// Which of the peer's hosts this is.
     pub host: String,
     offered: Extensions,
-    /// The last transaction was broken off: RSET goes before the next one.
+    /// The last transaction was broken off, so RSET must come before the next one.
     needs_reset: bool,
     transactions: u32,
-    /// The connection must not be used again: 421, a message broken off in the middle, or out of step.
+    /// The connection must not be used again: after 421, a message that was broken off in the middle, or a reply out of
+    /// step.
     finished: bool,
 }
 
-/// What one transaction came to.
+/// The result of one transaction.
 pub(super) struct Sent {
     pub fates: Vec<Fate>,
-    /// So many recipients in one transaction are enough for this host: it has said so.
+    /// How many recipients in one transaction the host takes, if it has shown a limit.
     pub room: Option<usize>,
 }
 
-/// What a server that hung up in the middle of a message may have said before is waited for so long.
+/// How long to wait for the last words of a server that hung up in the middle of a message.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Session {
@@ -70,7 +71,7 @@ impl Session {
         self.client.broken().await;
     }
 
-    /// Takes leave without waiting for the answer: nothing hangs on it.
+    /// Says QUIT without waiting for the answer, which would change nothing.
     pub async fn quit(mut self, options: &PeerOptions) {
         if !self.finished {
             let limit = options.timeouts.connect;
@@ -78,8 +79,8 @@ impl Session {
         }
     }
 
-    /// One transaction, with at most `room` of the recipients. Every recipient has a fate afterwards, or none has; those
-    /// that found no room are [`Verdict::Next`].
+    /// Runs one transaction with at most `room` of the recipients. Afterwards every recipient has a fate, or none has;
+    /// recipients that found no room have [`Verdict::Next`].
     pub async fn send(
         &mut self,
         outgoing: &Outgoing,
@@ -121,7 +122,8 @@ impl Session {
         Ok(Sent { fates, room })
     }
 
-    /// The rope as this server can take it, and whether it has octets above 127; or why it cannot take it.
+    /// The rope in a form that this server accepts, and whether it has octets above 127; or why the server cannot take
+    /// it.
     async fn fit(&self, rope: &Rope, options: &PeerOptions) -> Result<(Rope, bool), (Verdict, Answer)> {
         let unreadable = |error| {
             (
@@ -151,7 +153,7 @@ impl Session {
         }
     }
 
-    /// The message and its end, and what the server says to it.
+    /// Sends the message and its end, and waits for the answer.
     async fn body(&mut self, rope: &Rope, options: &PeerOptions) -> Result<(Verdict, Answer), Failure> {
         match body::write(&mut self.client, rope, &options.timeouts).await {
             Ok(()) => {}
@@ -178,8 +180,8 @@ impl Session {
         }
     }
 
-    /// The server did not take the message to its end. Whatever it said in the middle of it was no answer to its end, and
-    /// decides nothing; but it tells people why.
+    /// Handles a server that stopped reading before the end of the message. What it said in the middle is no answer and
+    /// decides nothing, but it is shown to operators.
     async fn broken_off(&mut self, error: ClientError) -> Failure {
         self.finished = true;
         let said = match error {
@@ -207,8 +209,8 @@ fn parted(envelope: &Envelope, room: usize) -> (Envelope, &[Recipient]) {
     (envelope, left)
 }
 
-/// How many recipients the host takes in one transaction, if this one has shown it: those that it took before it said that
-/// there were too many, or half of those that it took before it refused the message for their number.
+/// How many recipients the host takes in one transaction, if this transaction has shown it: those that it took before
+/// it said that there were too many, or half of those that it took before it refused the message for their number.
 fn room_learnt(fates: &mut [Fate], accepted: usize) -> Option<usize> {
     if fates.iter().any(|fate| fate.verdict == Verdict::Next) && accepted > 0 {
         return Some(accepted);
@@ -223,8 +225,8 @@ fn room_learnt(fates: &mut [Fate], accepted: usize) -> Option<usize> {
     Some(refused.len() / 2)
 }
 
-/// Recipients that found no room go into the next transaction only when this one has come to something: else they would
-/// find none there either.
+/// Recipients that found no room go into another transaction only if this one delivered something: otherwise they would
+/// find no room there either.
 fn stay_together(fates: &mut [Fate]) {
     let waits = fates
         .iter()

@@ -1,4 +1,4 @@
-//! From what an attempt decided to what the spool records.
+//! From the decisions of an attempt to the records in the spool.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,23 +14,23 @@ use crate::message::{Envelope, Masked, Outgoing, RecipientId, Timestamp};
 use crate::spool::{DeliveryResult, Outcome, SpoolError};
 use crate::vitals::caught;
 
-/// What one attempt came to.
+/// The result of one attempt.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub host: Option<String>,
-    /// The host was spoken to, or tried to be, this time.
+    /// A host was contacted, or was to be, in this attempt.
     was_made: bool,
     pub fates: Vec<Fate>,
-    /// When the peer is tried again, where that and no schedule of the message says it.
+    /// When the peer is tried again, if that overrides the message's own schedule.
     pub again: Option<Duration>,
-    /// An earlier transaction of the same attempt delivered something: what is left has not failed.
+    /// An earlier transaction of the same attempt delivered something, so the remaining recipients have not failed.
     progressed: bool,
 }
 
-/// Between tries of a record that the spool does not take.
+/// The pause between attempts at a record that the spool does not accept.
 const RECORD_AGAIN: Duration = Duration::from_secs(1);
 
-/// Tries once the relay is to end: an end that does not come is followed by a kill.
+/// How many attempts at a record are made while the relay stops. A stop that takes too long is followed by a kill.
 const TRIES_AT_THE_END: u32 = 10;
 impl Attempt {
     pub fn new(host: Option<String>, fates: Vec<Fate>) -> Self {
@@ -43,12 +43,12 @@ impl Attempt {
         }
     }
 
-    /// The same for every recipient.
+    /// The same verdict for every recipient.
     pub fn all(host: Option<String>, envelope: &Envelope, verdict: Verdict, answer: &Answer) -> Self {
         Self::new(host, Fate::all(envelope, verdict, answer))
     }
 
-    /// None was made, because the time of the message is over. What was said last is still the reason.
+    /// The result without an attempt, because the message's time is over. The last reply is still the reason.
     pub fn none(outgoing: &Outgoing) -> Self {
         let said = outgoing.said.as_deref().unwrap_or("it was not tried");
         let (host, said) = match said.split_once(": ") {
@@ -61,7 +61,7 @@ impl Attempt {
         }
     }
 
-    /// As the end of an attempt that left these recipients waiting in its earlier transactions, if there were any.
+    /// Completes an attempt whose earlier transactions left these recipients waiting.
     pub fn after(mut self, rest: Vec<Fate>, progressed: bool) -> Self {
         self.fates.extend(rest);
         self.progressed = progressed;
@@ -87,22 +87,22 @@ impl Attempt {
     }
 }
 
-/// Whether it reads `name:port`, as hosts do.
+/// Whether the text has the form of a host, `name:port`.
 fn is_host(text: &str) -> bool {
     let port = text.rsplit_once(':').map(|(_, port)| port);
     port.is_some_and(|port| port.parse::<u16>().is_ok()) && !text.contains(' ')
 }
 
-/// Records what became of `job` beside the worker, which goes on with the next message: a flush to disk takes longer
-/// than a message. Waits only when too many records are under way.
+/// Records the outcome of `job` in a task of its own, so that the worker goes on with the next message: a flush to disk
+/// takes longer than a message. Waits only while too many records are under way.
 pub(super) async fn spawn(peer: Arc<Peer>, job: Job, attempt: Attempt) {
     let permit = peer.recording.clone().acquire_owned().await.ok();
     peer.busy.send_modify(|busy| *busy += 1);
     tokio::spawn(Settling { peer, permit }.run(job, attempt));
 }
 
-/// Records what one of several transactions decided. The message stays in flight. `false` when that cannot be recorded any
-/// more.
+/// Records the result of one of several transactions. The message stays in flight. Returns `false` when nothing can be
+/// recorded any more.
 pub(super) async fn record_progress(peer: &Arc<Peer>, job: &Job, attempt: Attempt) -> bool {
     let decided = |fate: &Fate| matches!(fate.verdict, Verdict::Taken | Verdict::Never);
     if !attempt.fates.iter().any(decided) {
@@ -122,16 +122,16 @@ struct Settling {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// The facts that all records of one attempt share.
+/// Facts that all records of one attempt share.
 struct Context<'a> {
     job: &'a Job,
     host: Option<&'a str>,
-    /// So far, this one included.
+    /// Attempts so far, this one included.
     attempts: u32,
-    /// Of them, those that have failed: progress is no failure.
+    /// How many of them have failed. An attempt that delivered something has not.
     failures: u32,
     again: Option<Duration>,
-    /// Recipients that wait are tried again as after a first failure.
+    /// Waiting recipients are tried again as after a first failure.
     progressed: bool,
     now: Timestamp,
 }
@@ -143,7 +143,7 @@ impl Settling {
         }
     }
 
-    /// `false` when the spool is closed: what was not recorded is sent again after the restart.
+    /// Returns `false` when the spool is closed. What was not recorded is sent again after the restart.
     async fn record_all(&self, job: &Job, attempt: Attempt) -> bool {
         let (peer, now) = (&self.peer, self.peer.clock.now());
         let outgoing = &job.outgoing;
@@ -193,7 +193,8 @@ impl Settling {
         true
     }
 
-    /// What the fate causes. Over a panic the fate is recorded alone: a message that was delivered must not be sent again.
+    /// What the fate causes. If deciding that panics, the fate is recorded alone, because a delivered message must not
+    /// be sent again.
     async fn caused(&self, outgoing: &Outgoing, report: &DeliveryReport) -> Caused {
         let caused = caught(self.peer.outcomes.decide(outgoing, report)).await;
         caused.unwrap_or_else(|panicked| {
@@ -232,7 +233,7 @@ impl Settling {
         }
     }
 
-    /// When what waits is tried again.
+    /// When the waiting recipients are tried again.
     fn due(&self, context: &Context<'_>, waiting: &[Fate]) -> Timestamp {
         let options = self.peer.options();
         if waiting.iter().any(|fate| fate.verdict == Verdict::Next) {
@@ -241,11 +242,12 @@ impl Settling {
         let failures = if context.progressed { 1 } else { context.failures };
         let wait = context.again;
         let wait = wait.unwrap_or_else(|| options.schedule.wait(failures, (options.random)()));
-        // A message that will be too old by then fails when it is, not at its next turn.
+        // A message that becomes too old before its next attempt is given up at that time.
         context.now.plus(wait).min(self.peer.over_at(&context.job.outgoing))
     }
 
-    /// Until the record is made, the message stays in flight, and is not sent again. `false` when it never will be.
+    /// Records an outcome. Until it succeeds, the message stays in flight and is not sent again. Returns `false` when
+    /// it never will.
     async fn record(&self, outcome: Outcome) -> bool {
         let (mut said, mut last_tries) = (false, TRIES_AT_THE_END);
         loop {
@@ -256,7 +258,7 @@ impl Settling {
                     return true;
                 }
                 Err(SpoolError::Closed) => return false,
-                // It took too long, and another relay has the message. That one records what becomes of it.
+                // The record took too long, and another relay has leased the message. That relay records its outcome.
                 Err(SpoolError::NotOurs(_)) => {
                     warn!(id = %outcome.id, event = "not-ours", "what became of a message is not recorded: another relay works on it by now");
                     return true;
@@ -300,7 +302,7 @@ impl Context<'_> {
     fn log(&self, entry: &Entry) {
         let (id, peer, host) = (self.job.outgoing.id, &self.job.outgoing.next_hop, self.host);
         let attempts = self.attempts;
-        // Peers repeat the numbers of recipients in their replies.
+        // Peers repeat recipients' numbers in their replies.
         let reply = |fates: &[Fate]| fates.first().map(|fate| Masked(&fate.answer.with_step()).to_string());
         if let Some(reply) = reply(&entry.delivered) {
             info!(%id, %peer, host, reply, recipients = entry.delivered.len(), attempts, event = "delivered", "delivered");
@@ -313,7 +315,7 @@ impl Context<'_> {
         }
     }
 
-    /// What the outcome plug-ins are told; `None` when nothing is decided yet.
+    /// The report for outcome plug-ins; `None` when nothing is decided yet.
     fn report(&self, entry: &Entry) -> Option<DeliveryReport> {
         let first = entry.delivered.first().or(entry.failed.first())?;
         let Answer {
@@ -343,7 +345,7 @@ impl Context<'_> {
         })
     }
 
-    /// The reply that decided, or the last one; those of the others are in the log.
+    /// The deciding reply, or the last one. The log has those of the other recipients.
     fn said(&self, entry: &Entry) -> Option<String> {
         let waiting = match &entry.rest {
             Rest::Waiting(waiting) => waiting.first(),

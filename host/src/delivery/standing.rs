@@ -1,4 +1,4 @@
-//! How a peer and its hosts stand: what is down, since when, and what it said. One line in the log at each change.
+//! The state of a peer and its hosts: which are down, since when, and the last reply. Each change is one log line.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,25 +11,25 @@ use super::fate::Answer;
 use crate::message::{OutgoingId, PeerName, Timestamp};
 use crate::sync::lock;
 
-/// How one peer stands, for the metrics and for `queue list`.
+/// The state of one peer, for the metrics and for `queue list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerStanding {
     pub peer: PeerName,
     /// Set while none of its hosts talks to us.
     pub down: Option<Down>,
-    /// Those that did not talk to us when they were last tried.
+    /// The hosts that did not talk to us at their last try.
     pub hosts_down: Vec<HostDown>,
-    /// Attempts that have taken some time already.
+    /// Attempts that have already taken some time.
     pub running: Vec<RunningAttempt>,
 }
 
-/// A peer that is left alone.
+/// A peer that is down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Down {
     pub since: Timestamp,
-    /// What the last host that was tried said, or why it said nothing.
+    /// The reply of the last host that was tried, or why there was none.
     pub said: String,
-    /// When the next message tries the door; `None` while one does.
+    /// When the next message tests the peer; `None` while one does.
     pub again: Option<Timestamp>,
 }
 
@@ -44,7 +44,7 @@ pub struct HostDown {
 /// An attempt that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningAttempt {
-    /// As `queue list` prints it.
+    /// The id as `queue list` prints it.
     pub id: String,
     pub since: Timestamp,
     pub host: Option<String>,
@@ -53,33 +53,33 @@ pub struct RunningAttempt {
     pub waits_since: Timestamp,
 }
 
-/// What is known of the hosts of one peer.
+/// What is known about the hosts of one peer.
 #[derive(Debug)]
 pub(super) struct Standing {
     peer: PeerName,
     hosts: Mutex<BTreeMap<String, Failing>>,
     down: Mutex<Option<Trouble>>,
-    /// Why nobody knows which hosts there are.
+    /// Why the hosts themselves are not known.
     hostless: Mutex<Option<String>>,
 }
 
 #[derive(Debug)]
 struct Failing {
     trouble: Trouble,
-    /// When it was last found so.
+    /// When the host was last found down.
     last: Instant,
 }
 
 #[derive(Debug)]
 struct Trouble {
-    /// For people.
+    /// The time for operators.
     since: Timestamp,
-    /// For how long.
+    /// The time for measuring how long.
     begun: Instant,
     said: String,
 }
 
-/// A host that was found dead is tried after the others for this long.
+/// How long a host that was found down is tried after the others.
 const DEAD_FOR: Duration = Duration::from_secs(60);
 
 impl Standing {
@@ -92,12 +92,12 @@ impl Standing {
         }
     }
 
-    /// Forgets hosts that are the peer's no more.
+    /// Forgets hosts that no longer belong to the peer.
     pub fn keep(&self, may_be: impl Fn(&str) -> bool) {
         lock(&self.hosts).retain(|host, _| may_be(host));
     }
 
-    /// Whether a host was found down lately.
+    /// Whether a host was found down recently.
     pub fn is_dead(&self, host: &str) -> bool {
         let hosts = lock(&self.hosts);
         hosts.get(host).is_some_and(|failing| failing.last.elapsed() < DEAD_FOR)
@@ -117,14 +117,14 @@ impl Standing {
     }
 
     pub fn host_is_up(&self, host: &str) {
-        // Looked at for each connection, and hardly ever there.
+        // This runs for each connection, and an entry is hardly ever there.
         let failing = lock(&self.hosts).remove(host);
         if let Some(Failing { trouble, .. }) = failing {
             info!(peer = %self.peer, host, down_s = trouble.begun.elapsed().as_secs(), event = "host-up", "host talks to us again");
         }
     }
 
-    /// Nobody says where the hosts are, or that there are some again.
+    /// Records whether the hosts of the peer are known.
     pub fn hosts_known(&self, known: Result<(), &Answer>) {
         let mut hostless = lock(&self.hostless);
         match known {
@@ -143,7 +143,7 @@ impl Standing {
         }
     }
 
-    /// None of its hosts talks to us; the next try is after `wait`.
+    /// Records that none of its hosts talks to us; the next try is after `wait`.
     pub fn peer_is_down(&self, host: Option<&str>, why: &Answer, now: Timestamp, wait: Duration) {
         let said = why.at(host);
         let mut down = lock(&self.down);
@@ -162,7 +162,7 @@ impl Standing {
         }
     }
 
-    /// As it is shown; `again` is when the next try is.
+    /// The state to show; `again` is the time of the next try.
     pub fn shown(&self, again: Option<Timestamp>, running: Vec<RunningAttempt>) -> PeerStanding {
         let down = lock(&self.down);
         let down = down.as_ref().map(|trouble| Down {

@@ -20,7 +20,7 @@ use crate::vitals::{Panicked, caught};
 /// A greeted session, counted while it lasts.
 pub(super) struct Connection {
     pub session: Session,
-    /// The peer's options when the session was opened: another profile needs another session.
+    /// The peer's options when the session was opened. With other options a new session is needed.
     pub options: Arc<PeerOptions>,
     #[expect(dead_code, reason = "counts the session until it is dropped")]
     live: Live,
@@ -29,7 +29,7 @@ pub(super) struct Connection {
 struct Live(Arc<Peer>);
 
 impl Peer {
-    /// Starts the workers that the queue asks for, and the refill when it runs low.
+    /// Starts the workers that the queue asks for, and a refill when it runs low.
     pub fn dispatch(self: &Arc<Self>) {
         loop {
             let next = self.queue().dispatch();
@@ -41,11 +41,11 @@ impl Peer {
     }
 }
 
-/// What is known of an attempt when it ends in a panic: the message went with it.
+/// What is known of an attempt that ends in a panic, in which the message itself is lost from memory.
 struct Tried {
     id: OutgoingId,
     attempts: u32,
-    /// From then on nothing is tried any more: the message is given up.
+    /// When the message is given up.
     over: Timestamp,
 }
 
@@ -58,8 +58,8 @@ impl Tried {
         }
     }
 
-    /// A message over which the relay panics is one whose attempt failed: it waits longer each time, is given up in its time,
-    /// and an operator sees why. The same message at once, for ever, would be the alternative.
+    /// Handles a panic over a message as a failed attempt: the message waits longer each time, is given up in time, and
+    /// an operator sees why. Otherwise the same message would be tried at once, for ever.
     async fn put_off(self, peer: &Peer, panicked: &Panicked) {
         let options = peer.options();
         let wait = options.schedule.wait(self.attempts, (options.random)());
@@ -80,7 +80,7 @@ impl Tried {
             kv: Vec::new(),
             event: None,
         };
-        // When that cannot be recorded, the message comes again from the spool as it was.
+        // If this cannot be recorded, the message comes again from the spool as it was.
         if peer.spool.record(outcome.clone()).await.is_ok() {
             peer.counts.note(&outcome.result, Duration::ZERO);
         }
@@ -88,19 +88,19 @@ impl Tried {
     }
 }
 
-/// What a worker does after a message.
+/// How a worker's turn ended.
 enum Went {
     On,
-    /// The relay stops, the peer was removed, or nothing could be recorded.
+    /// The relay stops, the peer was removed, or nothing can be recorded.
     Stopping,
     /// The peer has as many sessions as it wants.
     Crowded,
 }
 
-/// One slot of the peer's concurrency: sends message after message, over one connection while it lasts.
+/// One slot of the peer's concurrency. It sends message after message, over one connection while that lasts.
 pub(super) struct Worker {
     peer: Arc<Peer>,
-    /// The message that it sends now.
+    /// The message that is being sent.
     sending: Option<OutgoingId>,
 }
 
@@ -124,7 +124,7 @@ impl Worker {
             let went_on = match went_on {
                 Ok(went_on) => went_on,
                 Err(panicked) => {
-                    // Its state is not known.
+                    // The state of the session is unknown after a panic.
                     session = None;
                     tried.put_off(&self.peer, &panicked).await;
                     Went::On
@@ -148,8 +148,8 @@ impl Worker {
         }
     }
 
-    /// One message, in as many transactions as the host wants it in. Each is recorded before the next one begins: what was
-    /// delivered is not delivered again, whatever happens then.
+    /// Delivers one message, in as many transactions as the host requires. Each is recorded before the next begins, so
+    /// that what was delivered is not delivered again, whatever happens then.
     async fn deliver(&self, job: Job, session: &mut Option<Connection>, running: &Arc<Running>) -> Went {
         let (mut rest, mut progressed) = (Vec::new(), false);
         let mut outgoing = job.outgoing.clone();
@@ -181,7 +181,7 @@ impl Worker {
         }
     }
 
-    /// Puts a message back with the recipients that are left of it.
+    /// Puts a message back with the remaining recipients.
     fn put_back(&self, mut job: Job, rest: &[Fate], now: &Outgoing) {
         let is_left = |id: RecipientId| {
             rest.iter().any(|fate| fate.id == id) || now.envelope.recipients.iter().any(|r| r.id == id)
@@ -193,7 +193,8 @@ impl Worker {
         self.peer.queue().put_back(job);
     }
 
-    /// Keeps the connection open for a while. A message may come in just as the connection ends: it is taken along.
+    /// Keeps the connection open for a while and waits for a message. If one comes just as the connection ends, it is
+    /// returned all the same.
     async fn wait(&self, mut work: oneshot::Receiver<Job>, connection: &mut Option<Connection>) -> Option<Job> {
         let open = connection.as_mut()?;
         tokio::select! {
@@ -219,17 +220,17 @@ impl Drop for Live {
     }
 }
 
-/// Even when a worker panics, its slot is free again.
+/// Frees the slot, even when the worker panics.
 impl Drop for Worker {
     fn drop(&mut self) {
-        // It panicked: the message is in the spool, and comes again from there, within a second at the earliest.
+        // The worker panicked. The message is in the spool, and comes again from there after a second at the earliest.
         if let Some(id) = self.sending {
             self.peer.end(id);
             self.peer.queue().settled(id);
         }
         self.peer.queue().worker_left();
         self.peer.busy.send_modify(|busy| *busy -= 1);
-        // A message may have come in between the last look and now.
+        // A message may have arrived since the last look at the queue.
         if tokio::runtime::Handle::try_current().is_ok() {
             self.peer.dispatch();
         }

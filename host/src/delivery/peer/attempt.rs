@@ -1,4 +1,4 @@
-//! One attempt at one message: host after host, until one of them has an answer.
+//! One attempt at one message: host after host, until one of them gives an answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,19 +17,19 @@ use crate::delivery::settle::Attempt;
 use crate::delivery::worker::Connection;
 use crate::message::Outgoing;
 
-/// A peer that refused one more session is not asked for one for this long.
+/// How long a peer that refused one more session is not asked for another.
 const CROWDED_FOR: Duration = Duration::from_secs(60);
 
-/// What a round of hosts came to.
+/// The result of trying the hosts.
 #[derive(Default)]
 struct Met {
-    /// One of them talked to us, and lost the message on the way.
+    /// At least one host talked to us, and lost the message on the way.
     talked: bool,
-    /// One of them closed the session when it was open: 421.
+    /// At least one host closed an open session with 421.
     closed: bool,
 }
 
-/// A session that is being opened is counted, and the count ends with it: also when whoever opens it panics.
+/// Counts a session that is being opened. The count ends when this is dropped, also by a panic.
 struct Opening<'a> {
     peer: &'a Peer,
     ended: bool,
@@ -41,7 +41,7 @@ impl<'a> Opening<'a> {
         Self { peer, ended: false }
     }
 
-    /// Whether the peer is back.
+    /// Ends the count. Returns whether the peer is reachable again.
     fn ended(mut self, is_open: bool) -> bool {
         self.ended = true;
         self.peer.queue().reach.opened(is_open)
@@ -77,8 +77,8 @@ impl Peer {
         self.attempt_hosts(outgoing, wanted, session, running).await
     }
 
-    /// Tries host after host on new connections, until one has an answer. A host that does not talk to us decides nothing
-    /// about the message, whatever it says: with the last of them, the peer is down.
+    /// Tries host after host on new connections, until one gives an answer. A host that does not talk to us decides
+    /// nothing about the message, whatever its code. When none talks to us, the peer is down.
     async fn attempt_hosts(
         self: &Arc<Self>,
         outgoing: &Outgoing,
@@ -112,7 +112,7 @@ impl Peer {
                 Err(lost) => lost,
             };
             met.note(how);
-            // A peer that has sessions enough is not down.
+            // A peer that has enough sessions is not down.
             let is_enough = answer.code.is_some() && self.queue().reach.has_sessions();
             if matches!(how, None | Some(How::Closing)) && !is_enough {
                 self.standing.host_is_down(host, &answer, self.clock.now());
@@ -149,8 +149,8 @@ impl Peer {
         Ok(Connection::new(session, options, self))
     }
 
-    /// Sends over an open session, and keeps it when it can be used again. An error when the server cannot have taken the
-    /// message, and another host may be tried.
+    /// Sends over an open session, and keeps the session if it can be used again. An error means that the server cannot
+    /// have taken the message, so another host may be tried.
     async fn send(
         &self,
         outgoing: &Outgoing,
@@ -193,7 +193,7 @@ impl Peer {
         Ok(Attempt::new(Some(host), fates))
     }
 
-    /// The hosts to try, in order; only the one that may have the message already, when there is one.
+    /// The hosts to try, in order. If one of them may have the message already, only that one.
     async fn hosts(&self, options: &PeerOptions, wanted: Option<&str>) -> Result<Vec<String>, NoHosts> {
         if let Some(host) = wanted {
             return Ok(vec![host.to_owned()]);
@@ -221,7 +221,7 @@ impl Peer {
         crowded
     }
 
-    /// For how long the peer is left alone.
+    /// Records that the peer cannot be reached. Returns how long it is left alone.
     fn unreachable(&self, host: Option<&str>, why: &Answer) -> Duration {
         let random = (self.options().random)();
         let wait = |failures| self.options().schedule.wait(failures, random);
@@ -238,7 +238,7 @@ impl Peer {
 }
 
 impl Met {
-    /// `None`: it did not talk to us.
+    /// Records how a host lost the message; `None`: it did not talk to us.
     fn note(&mut self, how: Option<How>) {
         self.closed |= how == Some(How::Closing);
         self.talked |= how.is_some_and(|how| how != How::Closing);

@@ -1,4 +1,4 @@
-//! Messages whose last attempt ended in doubt: the host that may have them is asked again, and no other.
+//! Messages whose last attempt ended in doubt: only the host that may have such a message is asked again.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use crate::message::OutgoingId;
 use crate::sync::lock;
 
-/// For this long only the host that may have a message is asked to take it again; then a double is better than a loss.
+/// How long only that host is asked. Afterwards a duplicate is better than a loss.
 const DOUBT_FOR: Duration = Duration::from_secs(4 * 3600);
 
-/// Doubts that are remembered. Past that, a doubtful message may go to another host.
+/// The most doubts that are remembered. A further doubtful message may go to another host.
 const MAX_DOUBTS: usize = 10_000;
 
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct Doubt {
 }
 
 impl Doubts {
-    /// The host that may have the message, if it still `may_be` a host of the peer. A doubt that is too old is forgotten.
+    /// The host that may have the message, if it still `may_be` a host of the peer. Forgets a doubt that is too old.
     pub fn host_of(&self, id: OutgoingId, may_be: impl FnOnce(&str) -> bool) -> Option<String> {
         let mut doubts = lock(&self.0);
         let doubt = doubts.get(&id)?;
@@ -35,7 +35,7 @@ impl Doubts {
         None
     }
 
-    /// The first host that may have it stays the one.
+    /// Remembers the host; the first one that may have the message stays.
     pub fn remember(&self, id: OutgoingId, host: &str) {
         let mut doubts = lock(&self.0);
         if doubts.len() >= MAX_DOUBTS {
@@ -47,7 +47,7 @@ impl Doubts {
         }
     }
 
-    /// The host has said what became of the message.
+    /// Forgets the doubt, because the host has answered for the message.
     pub fn settle(&self, id: OutgoingId) {
         lock(&self.0).remove(&id);
     }

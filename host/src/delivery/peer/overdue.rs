@@ -1,4 +1,4 @@
-//! What is given up, and when: by the age of a message, its expiry, and how long the peer could be sent to. A pause stops
+//! Which messages are given up, and when: by age, by expiry, and by how long the peer could be sent to. A pause stops
 //! the clock of age.
 
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use crate::delivery::settle::{self, Attempt};
 use crate::message::{Outgoing, Timestamp};
 use crate::sync::lock;
 
-/// Nothing is begun, because an operator wants it so.
+/// A pause that an operator has set: nothing new begins.
 #[derive(Clone, Copy)]
 pub(super) struct Pause {
     until: Option<Timestamp>,
 }
 
-/// What is too old already when the relay starts is tried for this long before it is given up, or for as long as the peer is
-/// left alone at the most, if that is less.
+/// How long messages that are too old at the relay's start are tried before they are given up. If the peer's longest
+/// wait is shorter, that applies.
 const AFTER_START: Duration = Duration::from_secs(600);
 
-/// Messages that are given up at a time.
+/// How many messages are given up at a time.
 const OVERDUE: usize = 256;
 
 impl Peer {
@@ -32,7 +32,7 @@ impl Peer {
         self.queue().suspend(true);
     }
 
-    /// Ends a pause. What became too old meanwhile is given time for an attempt.
+    /// Ends a pause. Messages that became too old meanwhile get time for an attempt.
     pub fn resume(&self) {
         if lock(&self.paused).take().is_some() {
             *lock(&self.started) = self.clock.now();
@@ -40,7 +40,7 @@ impl Peer {
         }
     }
 
-    /// Nothing is begun while the spool cannot record what becomes of it, or while the peer is paused.
+    /// Suspends the queue while the spool cannot record outcomes.
     pub fn suspend(&self, suspended: bool) {
         let pause = *lock(&self.paused);
         let over = pause
@@ -63,8 +63,9 @@ impl Peer {
         outgoing.expires_at.map_or(aged, |expires| expires.min(aged))
     }
 
-    /// From when on messages are given up for their age. What was too old when the relay started is given time for an
-    /// attempt first: perhaps only the clock was wrong. So is what grew too old while the peer was paused.
+    /// The time before which nothing is given up for its age. Messages that were too old when the relay started get
+    /// time for an attempt first, because the clock may have been wrong; so do those that became too old during a
+    /// pause.
     fn gives_up_from(&self) -> Timestamp {
         if self.is_paused() {
             return Timestamp(u64::MAX);
@@ -74,9 +75,9 @@ impl Peer {
         lock(&self.started).plus(time)
     }
 
-    /// What is as old as this, or older, is too old at `now`.
+    /// The time of reception up to which a message is too old at `now`.
     fn aged(&self, now: Timestamp) -> Timestamp {
-        // Nothing is: the store must not be asked for messages that would be given back.
+        // Nothing is too old yet. The store must not be asked for messages that would be given back.
         if now < self.gives_up_from() {
             return Timestamp(0);
         }
@@ -88,7 +89,7 @@ impl Peer {
         settle::spawn(Arc::clone(self), job, attempt).await;
     }
 
-    /// Gives up what is too old, or of no use any more, whatever keeps it from being sent.
+    /// Gives up messages that are too old or expired, whatever keeps them from being sent.
     pub async fn give_up_overdue(self: &Arc<Self>) {
         let now = self.clock.now();
         let waiting = self.queue().take_overdue(|outgoing| now >= self.over_at(outgoing));

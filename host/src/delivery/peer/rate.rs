@@ -1,4 +1,4 @@
-//! How fast a peer is sent to: as it is configured, or as an operator wants it for a while.
+//! The rate to a peer: the configured one, or one that an operator has set for a while.
 
 use tokio::time::{Instant, sleep_until};
 use tracing::info;
@@ -17,13 +17,13 @@ pub(super) struct Limit {
 }
 
 impl Peer {
-    /// Sends no faster than this until the time comes, whatever is configured; `None`: as it is configured again.
+    /// Limits the rate until the time comes, whatever is configured; `None` restores the configured rate.
     pub fn limit(&self, limit: Option<(Rate, Option<Timestamp>)>) {
         *lock(&self.limit) = limit.map(|(rate, until)| Limit { rate, until });
         self.pace_anew();
     }
 
-    /// Another rate is configured.
+    /// Tells waiting workers that another rate is configured.
     pub(super) fn rate_has_changed(&self) {
         if lock(&self.limit).is_none() {
             self.pace_anew();
@@ -47,8 +47,8 @@ impl Peer {
         }
     }
 
-    /// Waits for the message's turn under the peer's rate, without holding a connection for longer than one is kept.
-    /// False when nothing is to be begun any more.
+    /// Waits for the message's turn under the peer's rate. Meanwhile holds a connection no longer than an idle one.
+    /// Returns false when nothing new may begin.
     pub async fn pace(&self, outgoing: &Outgoing, connection: &mut Option<Connection>) -> bool {
         let (mut stopping, mut anew) = (self.stopping.subscribe(), self.paced_anew.subscribe());
         loop {
@@ -57,7 +57,7 @@ impl Peer {
                 return true;
             };
             let options = self.options();
-            // What is of no use any more does not wait for its turn.
+            // A message that expires does not wait for its turn.
             let left = self.over_at(outgoing).since(self.clock.now());
             let turn = turn.min(now + left);
             if turn.duration_since(now) > options.idle
@@ -68,7 +68,7 @@ impl Peer {
             tokio::select! {
                 () = sleep_until(turn) => return true,
                 _ = stopping.wait_for(|stop| *stop) => return false,
-                // There is another rate, or none any more.
+                // The rate has changed, or there is none any more.
                 _ = anew.changed() => {}
             }
         }

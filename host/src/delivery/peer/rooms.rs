@@ -1,4 +1,4 @@
-//! How many recipients hosts take in one transaction, as far as they have shown.
+//! How many recipients each host takes in one transaction, as learnt from its replies.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::sync::lock;
 
-/// What was learnt about a host is asked anew after this long: it may take more by then.
+/// How long that is remembered: the host may take more later.
 const KNOWN_FOR: Duration = Duration::from_secs(3600);
 
 /// By host: the number of recipients, and when it was learnt.
@@ -22,7 +22,7 @@ impl Rooms {
         (since.elapsed() < KNOWN_FOR).then_some(*room)
     }
 
-    /// True when it is news.
+    /// Records the number. Returns true when it is new.
     pub fn learn(&self, host: &str, room: usize) -> bool {
         let before = lock(&self.0).insert(host.to_owned(), (room, Instant::now()));
         before.is_none_or(|(before, _)| before != room)

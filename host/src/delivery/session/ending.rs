@@ -1,4 +1,4 @@
-//! How a transaction goes on, or ends, when it does not come to an answer.
+//! Transactions that end without an answer.
 
 use crate::delivery::client::ClientError;
 use crate::delivery::fate::{Answer, Fate};
@@ -6,7 +6,7 @@ use crate::message::Recipient;
 
 /// How far the envelope came.
 pub(super) enum Begun<'a> {
-    /// Nobody is left to send to.
+    /// Every recipient was refused.
     Refused(Vec<Fate>),
     /// The server waits for the message.
     Open {
@@ -15,25 +15,26 @@ pub(super) enum Begun<'a> {
     },
 }
 
-/// A transaction that ended without an answer. The session is of no more use.
+/// Why a transaction ended without an answer. The session is of no further use.
 #[derive(Debug)]
 pub(in crate::delivery) enum Failure {
     /// The server has not taken the message: the end of data was not sent, or was answered with 421.
     Lost { how: How, answer: Answer },
-    /// The end of data was sent, and nobody knows.
+    /// The end of data was sent, and no answer came.
     Unknown { reason: String },
 }
 
 /// How a session was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::delivery) enum How {
-    /// The server hung up, or cannot be understood.
+    /// The server hung up, or sent something that is no reply.
     Gone,
-    /// It did not answer in time.
+    /// The server did not answer in time.
     Silent,
-    /// It takes nothing now, from whomever it comes: 421.
+    /// The server takes no mail at present: 421.
     Closing,
-    /// It was used before, and was gone when this transaction began: that says nothing about the message.
+    /// The connection had been used before and was gone when this transaction began, which says nothing about the
+    /// message.
     Stale,
 }
 

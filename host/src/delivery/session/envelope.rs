@@ -1,4 +1,4 @@
-//! What a transaction says before the message: MAIL, RCPT and DATA, and what the answers come to.
+//! The envelope of a transaction: MAIL, RCPT and DATA, and the fates that their answers decide.
 
 use super::Session;
 use super::ending::{Begun, Failure, How};
@@ -26,7 +26,7 @@ impl Session {
         script
     }
 
-    /// MAIL, RCPT and DATA: in few writes where the server allows it, else one by one.
+    /// Sends MAIL, RCPT and DATA: in few writes where the server allows it, else one by one.
     pub(super) async fn begin<'a>(
         &mut self,
         envelope: &'a Envelope,
@@ -77,7 +77,8 @@ impl Session {
         Ok(Begun::Refused(if mail_taken { refused } else { refused_by_mail() }))
     }
 
-    /// RSET where it is due, and MAIL. A connection that was used before may be gone: that says nothing about the message.
+    /// Sends RSET if necessary, and MAIL. A connection that was used before may be gone, which says nothing about the
+    /// message.
     async fn ask_mail(
         &mut self,
         script: &mut Script,
@@ -98,7 +99,7 @@ impl Session {
         }
     }
 
-    /// DATA; `None` when the server waits for a message, or waited for one that there is not.
+    /// Sends DATA. `None` when the server waits for the message, or has been sent an empty one.
     async fn ask_data(
         &mut self,
         script: &mut Script,
@@ -109,7 +110,7 @@ impl Session {
         let reply = self.ask(script, place, options).await?;
         match (reply.code == 354, open) {
             (true, true) => Ok(None),
-            // RFC 2920, 3.1: a server that opens data for nobody is given an empty message.
+            // RFC 2920, 3.1: a server that accepts DATA without recipients is sent an empty message.
             (true, false) => {
                 self.send_nothing(options).await?;
                 Ok(None)
@@ -122,8 +123,9 @@ impl Session {
         }
     }
 
-    /// A reply too many shifts the answers: then what refused DATA was meant for a recipient, and the server waits for a
-    /// message by now. RSET finds out, before a message fails for it. A server that hangs up instead has refused.
+    /// Confirms that DATA was refused. A reply too many shifts the answers: then the refusal was meant for a recipient,
+    /// and the server waits for a message by now. RSET shows which, before a message fails for it. A server that hangs
+    /// up instead has refused.
     async fn confirm_refusal(&mut self, options: &PeerOptions) -> Result<(), Failure> {
         let limit = options.timeouts.connect.min(options.timeouts.command);
         self.finished = true;
@@ -141,7 +143,7 @@ impl Session {
         }
     }
 
-    /// Sends a command, unless it went out with its group, and waits for its answer. 421 ends the session.
+    /// Sends a command, unless it was sent with its group, and waits for the answer. 421 ends the session.
     async fn ask(&mut self, script: &mut Script, place: usize, options: &PeerOptions) -> Result<Reply, Failure> {
         let limits = &options.timeouts;
         let limit = match script.question(place) {
