@@ -1,4 +1,4 @@
-//! A bounce (RFC 3464): which request it returns, and what it changes in that one.
+//! Bounces (RFC 3464): finding the request that a bounce returns, and the changes to it.
 
 use super::meaning::{Heard, Meaning, is_ours};
 use super::{Speakers, Transactions, status};
@@ -10,7 +10,7 @@ use crate::protocol::mm4::{self, Action, DeliveryStatus, RecipientStatus, Return
 use crate::spool::SpoolError;
 
 impl Transactions {
-    /// A message that is neither: a bounce may be about a request.
+    /// The meaning of a message that is neither request nor response: it may be a bounce.
     pub(super) async fn foreign(&self, message: &Message, speakers: &Speakers) -> Result<Meaning, SpoolError> {
         let status = mm4::delivery_status(message, &mm4::Limits::default());
         let Some(status) = status.map_err(|error| SpoolError::Unfit(error.to_string()))? else {
@@ -41,7 +41,7 @@ impl Transactions {
         }))
     }
 
-    /// What a bounce changes in the request that it returns.
+    /// The changes to the request that a bounce returns.
     async fn bounced(&self, peer: &PeerName, status: &DeliveryStatus) -> Result<Vec<TransactionChange>, SpoolError> {
         let Some((of, ordinal)) = self.returned(peer, &status.returned).await? else {
             return Ok(Vec::new());
@@ -58,7 +58,7 @@ impl Transactions {
                     .any(|name| name.as_ref().is_some_and(|name| same_user(name, &recipient.address)))
             };
             let named: Vec<RecipientId> = leg.recipients.iter().filter(named).map(|r| r.id).collect();
-            // A bounce that names nobody we know is about everybody.
+            // A bounce that names no known recipient concerns all of them.
             let recipients = match named.is_empty() {
                 true => leg.recipients.iter().map(|r| r.id).collect(),
                 false => named,
@@ -73,8 +73,8 @@ impl Transactions {
         Ok(changes.map(|change| TransactionChange { id: of.id, change }).collect())
     }
 
-    /// The request that a bounce returns, and which of its legs: by the transaction ID that the bouncing peer was asked
-    /// with, else by the message ID.
+    /// The request that a bounce returns, and the legs concerned: by the transaction ID with which the bouncing peer
+    /// was asked, else by the message ID.
     async fn returned(
         &self,
         peer: &PeerName,

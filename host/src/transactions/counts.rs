@@ -1,11 +1,11 @@
-//! What has happened to requests since the relay started. Counted when it is durable, by whoever made it so.
+//! Counts of what happened to requests since the relay started. The caller counts an event once it is durable.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::message::{Change, LegState, MessageType, PeerName, Source, Transaction, TransactionChange};
 
-/// Something to be counted, and the peer that it happened with.
+/// An event to count, and the peer that it happened with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Noted {
     pub what: What,
@@ -14,23 +14,23 @@ pub struct Noted {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
-    /// The peer's request is remembered.
+    /// A request of the peer was stored.
     Opened,
-    /// It has the IDs of an earlier one, and another body.
+    /// The request has the IDs of an earlier one, and another body.
     Raised,
     /// The peer sent a request again.
     Repeat(Repeat),
     /// The peer sent a response.
     Response(Response),
-    /// The peer sent an answer to a request that it was not asked.
+    /// The peer answered a request that it was not asked.
     Unasked(Answers),
-    /// The peer's response did not come in time.
+    /// The response of the peer did not come in time.
     TimedOut,
     /// The relay asked the peer again.
     AskedAgain,
-    /// The relay told the peer something in its own name.
+    /// The relay sent the peer a message in its own name.
     Told(Told),
-    /// A message of the peer's did not arrive, and nobody can be told.
+    /// A message of the peer was not delivered, and nobody can be told.
     DeadLetter,
 }
 
@@ -42,14 +42,14 @@ pub enum Answers {
     Bounce,
 }
 
-/// What a repeat came to.
+/// What became of a repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Repeat {
     /// It gets the answer that the request got.
     Answered,
-    /// It goes on to next hops that owe a response.
+    /// It is forwarded to next hops that owe a response.
     Forwarded,
-    /// The relay asks by itself.
+    /// The relay repeats the request itself.
     TakenOver,
     /// The request itself is not delivered yet.
     Waiting,
@@ -57,18 +57,18 @@ pub enum Repeat {
     Unasked,
 }
 
-/// What a response came to.
+/// What became of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Response {
-    /// It went to whoever asked.
+    /// It was passed on to the peer that asked.
     PassedOn,
-    /// The relay's own answer was made of it, or had been given before.
+    /// The relay made its own answer of it, or had answered before.
     Kept,
     /// It came after the relay had given it up.
     Late,
-    /// There was one before it.
+    /// Another response came before it.
     Second,
-    /// No request is known that it belongs to.
+    /// It belongs to no known request.
     Stray,
 }
 
@@ -92,7 +92,7 @@ impl Counts {
         }
     }
 
-    /// Everything that has happened at least once.
+    /// All counts above zero.
     pub fn read(&self) -> Vec<(Noted, u64)> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.iter().map(|(noted, count)| (noted.clone(), *count)).collect()
@@ -117,19 +117,19 @@ impl What {
         }
     }
 
-    /// Of a message that a peer sent. What the relay says itself is counted where it is said.
+    /// The event with the peer that sent the message. Messages of the relay itself are counted where they are written.
     pub fn from_source(self, source: &Source) -> Option<Noted> {
         source.peer().map(|peer| self.with(peer))
     }
 
-    /// What a new transaction counts as.
+    /// The events of a new transaction.
     pub fn of_opening(opened: &Transaction) -> Vec<Noted> {
         let raised = opened.like.map(|_| Self::Raised);
         let noted = [Self::Opened].into_iter().chain(raised);
         noted.map(|what| what.with(&opened.source)).collect()
     }
 
-    /// What the metrics count changes as that no message caused, but time.
+    /// The events in changes that time caused, and no message.
     pub(super) fn of_time(of: &Transaction, changes: &[TransactionChange]) -> Vec<Noted> {
         let noted = changes.iter().filter_map(|change| {
             let (what, ordinal) = match &change.change {

@@ -1,4 +1,4 @@
-//! What an arriving message is to the requests that are open.
+//! The meaning of an arriving message to open requests.
 
 mod request;
 mod response;
@@ -13,17 +13,18 @@ use super::{Alone, Repeat, Response, Speakers, Transactions, Unasked, What};
 pub use request::expiry;
 pub(super) use response::is_ours;
 
-/// What a message is to the requests that are open.
+/// What a message is to open requests.
 pub enum Meaning {
-    /// A request: it is carried onward, and remembered until it is answered or forgotten.
+    /// A request. It is carried onward, and stored until it is answered or forgotten.
     Question(Box<Question>),
-    /// It answers a request that is remembered.
+    /// A response to a stored request.
     Reply(Box<Reply>),
-    /// It is accepted, and carried nowhere: a copy of what has been heard before, or of use to nobody.
+    /// It is accepted and carried nowhere: it repeats what was heard before, or is of no use to anybody.
     Heard(Heard),
-    /// It answers a request that its sender was not asked: it is carried like any mail, but not to whoever asked.
+    /// It answers a request that its sender was not asked. It is carried like other mail, but not to the peer that
+    /// asked.
     Unasked(Unasked),
-    /// None of these: it is carried like any mail.
+    /// None of these. It is carried like other mail.
     Nothing,
 }
 
@@ -32,22 +33,22 @@ pub struct Question {
     /// The transaction as it is stored, or as it will be when this message opens it.
     pub transaction: Transaction,
     standing: Standing,
-    /// Earlier passes of a message with this ID, whoever sent it.
+    /// Earlier requests with the same message ID, of any sender.
     pub(super) passes: Vec<Transaction>,
-    /// Of a report: who sent the message that it is about.
+    /// For a report: the peer that sent the message that the report is about.
     home: Option<PeerName>,
-    /// Of a report: it is about a message that its sender was not asked to take.
+    /// For a report: it is about a message that its sender was not asked to take.
     unasked: Option<Unasked>,
 }
 
-/// Where a request stands when it comes.
+/// The history of a request when it arrives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// The request is seen for the first time.
+    /// The request is new.
     New,
-    /// It was accepted, and goes on from the spool.
+    /// It was accepted before, and continues from the spool.
     Resumed,
-    /// It was carried before, and is asked again where no answer has come from.
+    /// It was carried before, and is sent again to next hops that have not answered.
     Again,
 }
 
@@ -56,7 +57,7 @@ pub struct Reply {
     pub of: Transaction,
     ordinal: Ordinal,
     answer: Answer,
-    /// The transaction ID by which the peer that asked knows the request, where it was asked onward under another one.
+    /// The transaction ID that the asking peer gave, if the request was sent onward under another one.
     pub transaction_id: Option<OpaqueId>,
     /// The guard that keeps two journeys from answering one request; held until this one is committed.
     pub alone: Option<Alone>,
@@ -67,7 +68,7 @@ pub struct Heard {
     pub changes: Vec<TransactionChange>,
     /// For the log.
     pub why: String,
-    /// What the metrics count it as.
+    /// The event to count.
     pub what: Option<What>,
 }
 
@@ -75,12 +76,12 @@ pub struct Heard {
 pub enum Way {
     /// Each recipient goes where routing says; or all go to `home`, the peer that sent the message a report is about.
     Routed { home: Option<PeerName> },
-    /// To this peer, and to no other recipient than this one, if there is one.
+    /// To this peer, and to this recipient only, if there is one.
     To {
         peer: PeerName,
         recipient: Option<MmsAddress>,
     },
-    /// Nowhere: its way ends here.
+    /// Nowhere: the journey ends here.
     Nowhere,
 }
 
@@ -96,7 +97,7 @@ impl Meaning {
         }
     }
 
-    /// The request that this message answers, if it is a response to one.
+    /// The request that this message answers, if it is a response.
     pub fn answers(&self) -> Option<Answered> {
         match self {
             Self::Reply(reply) => Some(reply.of.answered()),
@@ -104,7 +105,7 @@ impl Meaning {
         }
     }
 
-    /// Whom the message must not reach, because they asked somebody else.
+    /// The peers that must not get the message, because they asked somebody else.
     pub fn unasked(&self) -> Option<&Unasked> {
         match self {
             Self::Question(question) => question.unasked.as_ref(),
@@ -115,7 +116,7 @@ impl Meaning {
 }
 
 impl Question {
-    /// A transaction to be opened, for what goes out as `legs`.
+    /// The transaction to open for the outgoing `legs`.
     pub fn opens(&self, legs: Vec<Leg>) -> Option<Transaction> {
         if self.standing != Standing::New {
             return None;
@@ -125,7 +126,7 @@ impl Question {
         Some(opened)
     }
 
-    /// What `legs` change in a transaction that is open already.
+    /// The changes of an open transaction by these `legs`.
     pub fn changes(&self, legs: Vec<Leg>, now: Timestamp) -> Vec<TransactionChange> {
         let change = match self.standing {
             Standing::New => return Vec::new(),
@@ -138,7 +139,7 @@ impl Question {
         }]
     }
 
-    /// The leg that recipients at `peer` were asked in before.
+    /// The leg in which recipients at `peer` were asked before.
     pub(super) fn before(&self, peer: &PeerName, recipients: &[Recipient]) -> Option<&Leg> {
         let addresses = |list: &[Recipient]| list.iter().map(|r| r.address.clone()).collect::<Vec<_>>();
         let legs = &self.transaction.legs;
@@ -150,7 +151,7 @@ impl Question {
         self.standing == Standing::Again
     }
 
-    /// What the request counts as when it is carried; new ones are counted when they are opened.
+    /// The event to count when the request is carried. New requests are counted when they are opened.
     pub fn what(&self) -> Option<What> {
         self.is_again().then_some(What::Repeat(Repeat::Forwarded))
     }
@@ -180,7 +181,7 @@ impl Reply {
             .collect()
     }
 
-    /// What the metrics count the response as.
+    /// The event to count for the response.
     pub fn what(&self) -> What {
         let is_late = self
             .leg()
@@ -213,7 +214,7 @@ impl Reply {
 }
 
 impl Transactions {
-    /// Looks what `message`, which is from one of `speakers`, is to the requests that are open.
+    /// Looks up the meaning of `message`, which comes from one of `speakers`.
     pub async fn meaning(&self, message: &Message, speakers: &Speakers) -> Result<Meaning, SpoolError> {
         match (message.kind.request(), message.kind.response()) {
             (Some(request), _) => self.response(message, request, speakers).await,

@@ -1,26 +1,26 @@
-//! Requests and their answers: who asked whom, what came back, and who is to be told what (TS 23.140, 8.4.1 to 8.4.3).
+//! Requests and their responses: who asked whom, what came back, and who must be told what (TS 23.140, 8.4.1 to 8.4.3).
 //!
-//! A request that passes the relay is remembered as a [`Transaction`], committed with the
-//! message itself. Whatever is heard of it later finds it again:
+//! A request that passes the relay is stored as a [`Transaction`], committed with the message itself. Later messages
+//! are matched with it:
 //!
-//! - [`meaning`] says what an arriving message is to those that are open: a new request, a copy of one, the response to
-//!   one, a report that has to find its originator
+//! - [`meaning`] decides what an arriving message is to open requests: a new request, a copy of one, the response to
+//!   one, a report that must find its originator
 //! - [`bounced`] finds the request that a bounce returns
-//! - [`unasked`] finds out that an answer comes from somebody who was not asked
-//! - [`onward`] says how a request goes to each of its next hops: under which transaction ID, in whose name, and whether
-//!   it has been there too often
-//! - [`status`] puts what went wrong into the words of a response
-//! - [`telling`] writes what the relay has to say itself
-//! - [`counts`] counts what has happened, for the metrics
+//! - [`unasked`] detects an answer from a peer that was not asked
+//! - [`onward`] decides how a request goes to each of its next hops: under which transaction ID, in whose name, and
+//!   whether it has been there too often
+//! - [`status`] expresses a failure as a response
+//! - [`telling`] writes the relay's own messages
+//! - [`counts`] counts events for the metrics
 //!
-//! Nothing here sends or commits: the relay does, and what this room decided is committed with it. So a crash leaves
-//! either a question that is still open, or its answer, once.
+//! Nothing here sends or commits: the relay does, and the decisions of this room are committed with the message. So a
+//! crash leaves a request that is still open, or its answer, once.
 //!
-//! **One response, once.** Two answers to one request could only come of two looks at it that both found it unanswered. So
-//! whatever answers a request is committed with what it was decided by ([`Expect`](crate::spool::Expect)): of two, the
-//! second is declined, and looks again. That holds over several relays on one store. [`Transactions::alone`] keeps the two
-//! apart in one relay already, which saves the second journey. That two copies of a request arrive together is found out by
-//! the spool too.
+//! **One response, once.** Two answers to one request could arise only from two looks at it that both found it
+//! unanswered. So every answer is committed together with the state on which it was based
+//! ([`Expect`](crate::spool::Expect)): the second of two is declined, and looks again. That holds across several relays
+//! on one store. [`Transactions::alone`] already keeps the two apart within one relay, which saves the second journey.
+//! The spool also detects two copies of a request that arrive together.
 
 mod bounced;
 mod counts;
@@ -54,7 +54,7 @@ use crate::spool::{Inbox, Requests};
 /// How many transactions can be held alone at the same time: more than the spool commits together.
 const DESKS: usize = 256;
 
-/// The rules, and what they need to look things up.
+/// Decides about requests. It holds the terms, and access to the stored requests.
 pub struct Transactions {
     requests: Arc<dyn Requests>,
     inbox: Arc<dyn Inbox>,
@@ -63,13 +63,13 @@ pub struct Transactions {
     terms: ArcSwap<Terms>,
     desks: Vec<Arc<Mutex<()>>>,
     hasher: RandomState,
-    /// Counters that nobody has to wait for.
+    /// True in a test that switches [`alone`](Self::alone) off.
     #[cfg(test)]
     open: std::sync::atomic::AtomicBool,
     pub counts: Counts,
 }
 
-/// While this is held, no other task of this relay answers the same request.
+/// While this guard is held, no other task of this relay answers the same request.
 pub type Alone = OwnedMutexGuard<()>;
 
 impl Transactions {
@@ -87,12 +87,12 @@ impl Transactions {
         }
     }
 
-    /// Puts other terms in the place of the present ones. A request that is open keeps the mode that it was opened with.
+    /// Replaces the terms. An open request keeps the mode with which it was opened.
     pub fn agree(&self, terms: Terms) {
         self.terms.store(Arc::new(terms));
     }
 
-    /// Whether mail to this address is for the relay itself: responses, reports and bounces that it finds the way for.
+    /// Whether mail to this address is for the relay itself, which finds the way for responses, reports and bounces.
     pub fn is_for_the_system(&self, address: &MmsAddress) -> bool {
         self.terms.load().system.read(address).is_some()
     }
@@ -103,12 +103,12 @@ impl Transactions {
         profile.unwrap_or_default().response_within
     }
 
-    /// The request that a response answers which goes from `answering` to `asking`; `None` when it is not known, or when the
-    /// message is no response. The header is that of the response as it goes out.
+    /// The request that a response from `answering` to `asking` answers; `None` when it is not known, or the message is
+    /// no response. The header is that of the outgoing response.
     pub async fn answered(&self, header: &Header, answering: &PeerName, asking: &PeerName) -> Option<Answered> {
         let kind = MessageType::of(header)?.request()?;
         let transaction_id = mm4::Pdu::of(header).transaction_id()?.bare();
-        // Where the request was asked onward under another transaction ID, the response has the original one again by now.
+        // If the request was sent onward under another transaction ID, the response has the original one again by now.
         let keys = [
             TransactionKey::Asked {
                 peer: answering.clone(),
@@ -129,14 +129,14 @@ impl Transactions {
         None
     }
 
-    /// From now on [`alone`](Self::alone) keeps nobody apart: the store has to.
+    /// Switches [`alone`](Self::alone) off, so that only the store keeps two answers apart.
     #[cfg(test)]
     pub(crate) fn open_desks(&self) {
         self.open.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// To be held from the look at a transaction to the commit of what answers it. Others share the desk by chance, and
-    /// wait for no longer than one journey takes.
+    /// A guard to hold from the look at a transaction to the commit of its answer. Transactions share these locks by
+    /// hash, and a task waits no longer than one journey takes.
     pub async fn alone(&self, key: &TransactionKey) -> Alone {
         #[cfg(test)]
         if self.open.load(std::sync::atomic::Ordering::Relaxed) {

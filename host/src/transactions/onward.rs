@@ -8,14 +8,14 @@ use crate::spool::SpoolError;
 
 use super::{Question, Terms, Transactions};
 
-/// Under which ID and in whose name.
+/// The fields in which the outgoing request differs from the received one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Onward {
     /// `None`: the received one.
     pub transaction_id: Option<OpaqueId>,
     /// `X-Mms-Originator-System`; `None`: as received.
     pub originator_system: Option<String>,
-    /// `X-Mms-Ack-Request: Yes`, whatever was received: the relay wants to know.
+    /// `X-Mms-Ack-Request: Yes`, whatever was received, because the relay needs the response.
     pub asks_for_response: bool,
 }
 
@@ -23,19 +23,19 @@ pub struct Onward {
 pub struct Hop<'a> {
     pub peer: &'a PeerName,
     pub recipients: &'a [Recipient],
-    /// That of the message which goes there.
+    /// The ordinal of the outgoing message.
     pub ordinal: Ordinal,
-    /// The request has others.
+    /// The request has other next hops too.
     pub one_of_several: bool,
-    /// An answer that it sends to the address in the request comes here, and not to nowhere.
+    /// An answer that this next hop sends to the address in the request reaches this relay.
     pub answer_leads_back: bool,
 }
 
 impl Transactions {
-    /// How a request goes to `hop`; `None` when it has been asked there, and is not to be asked again.
+    /// How a request goes to `hop`; `None` when it was sent there and must not be repeated.
     ///
-    /// Refused when the same message has gone to the same recipients there too often: it goes round, through a peer
-    /// that deletes `Received` perhaps.
+    /// Refuses a message that has gone to the same recipients at the same next hop too often: it is in a loop, possibly
+    /// through a peer that deletes `Received`.
     pub async fn onward(&self, question: &Question, hop: &Hop<'_>) -> Result<Option<Onward>, Refusal> {
         let terms = self.terms.load();
         let mut onward = Onward {
@@ -51,7 +51,7 @@ impl Transactions {
             return Ok(is_open.then_some(onward));
         }
         refuse_rounds(question, hop, terms.pass_limit)?;
-        // Where nobody will answer, no answer has to be told from others, and the message stays as it came.
+        // Where nobody answers, no answer has to be distinguished, and the message stays as it came.
         let answered = question.transaction.wants.response || onward.asks_for_response;
         let ambiguous = hop.one_of_several || onward.asks_for_response;
         if answered && (ambiguous || self.is_taken(question, hop).await.map_err(storage)?) {
@@ -69,7 +69,7 @@ impl Transactions {
     }
 }
 
-/// The message as it goes onward; `None` when it goes as it is.
+/// The outgoing message; `None` when it goes unchanged.
 pub fn dressed(message: &Message, onward: &Onward) -> Option<Message> {
     let address = |text: &String| MmsAddress::new(text).ok();
     let amendments = [
@@ -101,8 +101,8 @@ fn in_whose_name(terms: &Terms, question: &Question, hop: &Hop<'_>) -> Onward {
             asks_for_response: true,
         };
     }
-    // Inside, only the address of a host that nobody else knows gives way. What an outside peer wrote stays: it is found by
-    // what is remembered.
+    // Inside, the address is replaced only if nobody else could reach it. An address of an outside peer stays, because
+    // its answer is matched by the stored request.
     let needs_tag = terms.peer(&asked.source).inside && !(terms.peer(hop.peer).inside && hop.answer_leads_back);
     let tag = || SystemTag {
         node: terms.node.clone(),
@@ -115,7 +115,7 @@ fn in_whose_name(terms: &Terms, question: &Question, hop: &Hop<'_>) -> Onward {
     }
 }
 
-/// Passes are counted by who was asked for whom, because `Received` fields can be deleted on the way.
+/// Passes are counted by peer and recipients, because `Received` fields can be deleted on the way.
 fn refuse_rounds(question: &Question, hop: &Hop<'_>, limit: usize) -> Result<(), Refusal> {
     let asked = &question.transaction;
     let there = |leg: &&crate::message::Leg| {
@@ -140,7 +140,8 @@ fn refuse_rounds(question: &Question, hop: &Hop<'_>, limit: usize) -> Result<(),
     })
 }
 
-/// An ID of the relay's own: never given twice, and quoted where the received one is, or where the peer knows no other.
+/// An ID of the relay's own. It is never given twice, and is quoted where the received one is, or where the peer knows
+/// no other.
 fn minted(terms: &Terms, question: &Question, hop: &Hop<'_>) -> OpaqueId {
     let asked = &question.transaction;
     let id = format!("{}-{}@{}", asked.id, hop.ordinal, terms.name);

@@ -1,16 +1,16 @@
-//! What went wrong, in the words of a response.
+//! Failures in the words of a response.
 
 use crate::message::{Answer, Cause, Change, Ordinal, RecipientId, Refusal, Timestamp};
 use crate::protocol::mm4;
 
-/// Of what the relay refuses itself. The text says no more than its peer may know.
+/// The answer to a refusal of the relay itself. The text reveals no more than the peer may know.
 pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
     let (text, cause) = match refusal {
         Refusal::NoRoute { .. } => (Some("no route to the recipient".to_owned()), Cause::NoRoute),
         Refusal::ByPlugin { text, .. } => (Some(text.clone()), Cause::Rejected),
         Refusal::ThirdParty { .. } => (Some("nothing is carried to that network".to_owned()), Cause::NoRoute),
         Refusal::Loop { .. } => (Some("the message loops".to_owned()), Cause::NoRoute),
-        // Of these, the sender learns the status alone.
+        // For these, the sender gets the status alone.
         Refusal::UnknownClient { .. }
         | Refusal::NotProven { .. }
         | Refusal::TooFast { .. }
@@ -50,7 +50,7 @@ pub fn of_refusal(refusal: &Refusal, at: Timestamp) -> (Answer, Cause) {
     (answer, cause)
 }
 
-/// How a delivery ended that came to nothing.
+/// How a failed delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending<'a> {
     /// The deciding reply; `None` when there was none.
@@ -60,14 +60,14 @@ pub struct Ending<'a> {
     pub text: &'a str,
     /// The host that replied, or was tried last.
     pub host: Option<&'a str>,
-    /// Given up after a time: the next hop was not reached, or never took it.
+    /// A time limit ended it: the next hop was not reached, or never took the message.
     pub given_up: bool,
-    /// The message's own `X-Mms-Expiry` ended it, and not the next hop's `give-up`.
+    /// The limit was the message's own `X-Mms-Expiry`, and not `give-up` of the next hop.
     pub expired: bool,
     pub at: Timestamp,
 }
 
-/// Of what a next hop refuses, or does not take in time.
+/// The answer for a message that a next hop refused, or did not take in time.
 pub fn of_delivery(ending: &Ending<'_>) -> (Answer, Cause) {
     let (cause, why) = match ending {
         Ending { expired: true, .. } => (Cause::Expired, mm4::Cause::Expired),
@@ -83,7 +83,7 @@ pub fn of_delivery(ending: &Ending<'_>) -> (Answer, Cause) {
     (answer, cause)
 }
 
-/// The reply as it came, with its codes; what the relay says when it gives up has none.
+/// The reply as it came, with its codes; the relay's own words have none.
 fn reply(ending: &Ending<'_>) -> String {
     let text = ending.text;
     match (ending.code, ending.enhanced) {
@@ -95,7 +95,7 @@ fn reply(ending: &Ending<'_>) -> String {
     }
 }
 
-/// Recipients of one leg who will not get it: one change for all that failed alike, so that one bounce tells of them.
+/// Recipients of one leg that failed: one change for all that failed alike, so that one bounce covers them.
 pub fn refused(ordinal: Ordinal, failed: impl Iterator<Item = (Vec<RecipientId>, (Answer, Cause))>) -> Vec<Change> {
     let mut alike: Vec<(Vec<RecipientId>, (Answer, Cause))> = Vec::new();
     for (recipients, why) in failed {
@@ -113,7 +113,7 @@ pub fn refused(ordinal: Ordinal, failed: impl Iterator<Item = (Vec<RecipientId>,
     alike.into_iter().map(change).collect()
 }
 
-/// Of what the mail system of a next hop says of one recipient, after it took the message.
+/// The answer for a recipient that a next hop's mail system bounced after taking the message.
 pub(super) fn of_bounce(failed: &mm4::RecipientStatus, at: Timestamp) -> (Answer, Cause) {
     let why = failed.cause();
     let cause = match why {
@@ -129,14 +129,14 @@ pub(super) fn of_bounce(failed: &mm4::RecipientStatus, at: Timestamp) -> (Answer
     (answer, cause)
 }
 
-/// What a delivery report says.
+/// The status for a delivery report.
 pub(super) fn mm_status(answer: &Answer, cause: Cause) -> mm4::MmStatus {
     let why = match cause {
         Cause::Expired => mm4::Cause::Expired,
         Cause::NoAnswer => mm4::Cause::NoResponse,
         Cause::Unreachable => mm4::Cause::Network,
         Cause::NoRoute => mm4::Cause::UnknownRecipient,
-        // The next hop, or a plug-in, would not have it.
+        // The next hop or a plug-in rejected the message.
         Cause::Refused | Cause::Rejected | Cause::AnsweredNo => {
             let status = mm4::RequestStatus::read(&answer.status).unwrap_or(mm4::RequestStatus::Unspecified);
             mm4::Cause::of_status(status).unwrap_or(mm4::Cause::Unspecified)
@@ -145,9 +145,9 @@ pub(super) fn mm_status(answer: &Answer, cause: Cause) -> mm4::MmStatus {
     why.mm_status()
 }
 
-/// Subject and detail of what a bounce says (RFC 3463).
+/// Subject and detail of the status in a bounce (RFC 3463).
 pub(super) fn enhanced(answer: &Answer, cause: Cause) -> (u16, u16) {
-    // What the next hop said of it comes first (RFC 3464, 2.3.4).
+    // The next hop's own code takes precedence (RFC 3464, 2.3.4).
     if let (Cause::Refused, Some(said)) = (cause, answer.text.as_deref().and_then(codes)) {
         return said;
     }
@@ -174,7 +174,7 @@ fn codes(reply: &str) -> Option<(u16, u16)> {
     }
 }
 
-/// One line of what a peer may have said, for a header.
+/// One line of a peer's text, for a header.
 fn line(text: &str) -> String {
     let plain = text.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' });
     plain.take(200).collect::<String>().trim().to_owned()

@@ -16,14 +16,14 @@ use crate::spool::{Expect, SpoolError};
 
 use super::{Alone, Noted, Profile, Terms, Told, Transactions, What, status};
 
-/// What is to be done about a transaction now.
+/// What to do about a transaction now.
 pub enum Deed {
-    /// Something is to be said.
+    /// Send a message.
     Write(Box<Written>),
-    /// Nothing is said: time passes, or nobody is there to hear it.
+    /// Send nothing: time has passed, or nobody can be told.
     Change {
         changes: Vec<TransactionChange>,
-        /// Counted in the metrics when the changes are durable.
+        /// Events to count once the changes are durable.
         noted: Vec<Noted>,
     },
 }
@@ -31,25 +31,25 @@ pub enum Deed {
 /// A message of the relay's own.
 pub struct Written {
     pub what: Told,
-    /// Whom it is for.
+    /// The peer that it is for.
     pub peer: PeerName,
     pub envelope: Envelope,
     pub bytes: Bytes,
-    /// Committed together with the message, so that it is said once.
+    /// Changes that are committed together with the message, so that it is sent once.
     pub changes: Vec<TransactionChange>,
 }
 
-/// What a look at a request came to.
+/// The result of a look at a request.
 pub struct Looked {
     pub deed: Deed,
-    /// What must still be true of the request when this is committed.
+    /// What must still be true of the request at the commit.
     pub expect: Expect,
-    /// To be held until it is committed.
+    /// The guard to hold until the commit.
     pub alone: Alone,
 }
 
 impl Transactions {
-    /// Looks at a transaction that was due a moment ago. `None` when it is gone, or not due any more.
+    /// Looks at a transaction that was due a moment ago. `None` when it is gone, or no longer due.
     pub async fn look(&self, found: &Transaction) -> Result<Option<Looked>, SpoolError> {
         let lone = found.legs.first().and_then(|leg| Some((leg, leg.asked()?)));
         let asked = lone.map(|(leg, peer)| found.asked(peer, leg.transaction_id.as_ref()));
@@ -71,7 +71,7 @@ impl Transactions {
     async fn deed(&self, current: &Transaction, now: Timestamp) -> Deed {
         let terms = self.terms.load();
         let change = |change| TransactionChange { id: current.id, change };
-        // There is one task for each request. Telling took the place of waiting for responses, also for those to what was
+        // A request has one task at a time. Telling replaced waiting for responses, also to a message that was
         // delivered a moment ago.
         let within = current.asked_legs().map(|(_, peer)| terms.peer(peer).response_within);
         let goes_on = within
@@ -113,7 +113,7 @@ impl Deed {
     }
 }
 
-/// Recipients who will not get a request, and why.
+/// Recipients that will not get a request, and why.
 struct Lost {
     /// The place of their leg.
     leg: usize,
@@ -170,7 +170,7 @@ impl Transactions {
         changed(current, lost.buried(), Some(What::DeadLetter))
     }
 
-    /// To the originator, about one recipient: a report tells of one.
+    /// A report to the originator about one recipient, because a report covers one.
     fn report(
         &self,
         terms: &Terms,
@@ -214,7 +214,7 @@ impl Transactions {
         ))
     }
 
-    /// To the envelope sender, about all of them.
+    /// A bounce to the envelope sender about all these recipients.
     async fn bounce(
         &self,
         terms: &Terms,
@@ -255,8 +255,8 @@ impl Transactions {
         Some(deed)
     }
 
-    /// The header as it was received. What the next hop took, and its mail system bounced later, has left the spool by
-    /// then: of that one, what is still known.
+    /// The header as it was received. A message that the next hop took, and its mail system bounced later, has left the
+    /// spool: for that one, a header of the stored facts.
     async fn header_to_return(&self, of: &Transaction) -> Header {
         match self.received_header(of).await {
             Ok(Some(header)) => header,
@@ -341,7 +341,7 @@ fn written(
     }))
 }
 
-/// What is still known of the request's header: enough to know it again.
+/// A header with the stored facts of a request, by which its sender can recognise it.
 pub fn header(current: &Transaction) -> Header {
     let texts = [
         ("From", current.originator.as_deref()),
@@ -361,7 +361,7 @@ pub fn header(current: &Transaction) -> Header {
     }
 }
 
-/// Where a report goes: what `From` says, if that has a domain, else the envelope sender.
+/// The address for a report: that in `From`, if it has a domain, else the envelope sender.
 fn originator_address(from: &str, sender: Option<&MmsAddress>) -> Option<MmsAddress> {
     let header = Header {
         fields: vec![Field::build("From", from)],
@@ -375,7 +375,7 @@ fn originator_address(from: &str, sender: Option<&MmsAddress>) -> Option<MmsAddr
         .or(stated)
 }
 
-/// Legs whose response has not come in time: asked again, or given up; and when to look at the others.
+/// Legs whose response is overdue: they are asked again or given up. Also decides when to look at the others.
 fn overdue(terms: &Terms, current: &Transaction, now: Timestamp) -> Vec<Change> {
     let mut changes = vec![Change::Next { task: None }];
     if !current.awaits_responses() {

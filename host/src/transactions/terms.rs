@@ -1,20 +1,20 @@
-//! What the operator says about transactions, and what every peer is like.
+//! The operator's terms for transactions, and the profiles of peers.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::message::{MmsAddress, Mode, PeerName, RefuseWith, ResponseSender, SystemAddress};
 
-/// The part of the configuration that transactions go by.
+/// The part of the configuration that concerns transactions.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// The relay's host name: in the IDs that it makes.
+    /// The relay's host name, which is part of the IDs that it makes.
     pub name: String,
-    /// What the relay is called as a system.
+    /// The relay's system address.
     pub system: SystemAddress,
     /// The part of the system address that says which relay of the MMSE asked.
     pub node: String,
-    /// How long a request is remembered at least; longer, if it lives longer.
+    /// How long a request is stored at least; longer if its message lives longer.
     pub keep: Duration,
     /// How often one message may go to the same recipients at the same next hop.
     pub pass_limit: usize,
@@ -27,25 +27,25 @@ pub struct Profile {
     /// The mode in which requests of this peer are handled.
     pub mode: Mode,
     pub refuse_with: RefuseWith,
-    /// For its response to what the relay asks in its own name, or has to wait for.
+    /// How long the peer may take for a response that the relay needs.
     pub response_within: Duration,
-    /// How often the relay repeats what it asks in its own name.
+    /// How often the relay repeats a request that it sent in its own name.
     pub repeats: u32,
     pub response_sender: ResponseSender,
     /// Responses get a line of text as their body.
     pub response_body: bool,
     pub bounces: bool,
     pub version: Option<String>,
-    /// IDs that the relay makes for it are quoted.
+    /// IDs that the relay mints for the peer are quoted.
     pub ids_quoted: bool,
-    /// An MMS Relay/Server of our own MMSE: outside, its requests carry the address of the system.
+    /// The peer is an MMS Relay/Server of our own MMSE: outside, its requests carry our system address.
     pub inside: bool,
-    /// Whether anything can be sent to it.
+    /// Whether anything can be sent to the peer.
     pub takes_messages: bool,
 }
 
 impl Default for Profile {
-    /// Of a peer that is not configured any more: nothing can be sent to it, and nothing is expected of it.
+    /// The profile of a peer that is no longer configured: nothing can be sent to it, and nothing is expected from it.
     fn default() -> Self {
         Self {
             mode: Mode::Transparent,

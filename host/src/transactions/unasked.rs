@@ -1,12 +1,12 @@
-//! Answers from somebody who was not asked.
+//! Answers from peers that were not asked.
 //!
-//! Whoever asked sees only the relay, and believes what comes from it. So a response, a report or a bounce passes on to
-//! the peer that asked only if it comes from whom that peer's request went to. Identifiers are no secret: every network on
-//! the way has seen them.
+//! The asking peer sees only the relay, and believes what comes from it. So a response, a report or a bounce passes on
+//! to the peer that asked only if it comes from the peer to which the request went. Identifiers are no secret, because
+//! every network on the way has seen them.
 //!
-//! "From whom" is the peer, not the host: an answer may come from any address that the peer is known by, and from any
-//! Relay/Server of our own MMSE where one of them was asked. An answer to what nobody here knows says nothing about
-//! anybody's request; it is carried by its recipient.
+//! The sender is identified as a peer, and not as a host: an answer may come from any address of the peer, and from any
+//! Relay/Server of our own MMSE where one of them was asked. An answer to an unknown request concerns nobody's request;
+//! it is carried by its recipient.
 
 use super::{Terms, Transactions};
 use crate::message::{
@@ -22,12 +22,12 @@ const REPORTS: [MessageType; 2] = [MessageType::DeliveryReportRequest, MessageTy
 pub struct Unasked {
     /// That request, for the log.
     pub of: MessageId,
-    /// The peers that asked. The answer goes to none of them.
+    /// The peers that asked. None of them gets the answer.
     pub askers: Vec<PeerName>,
 }
 
-/// Who an arriving message may be from. A null sender has no domain by which peers behind one address are told apart, so
-/// it may be any of them.
+/// The peers from which an arriving message may be. A null sender has no domain that would distinguish peers at one
+/// address, so it may be any of them.
 #[derive(Clone, Debug)]
 pub struct Speakers {
     recognised: PeerName,
@@ -39,12 +39,12 @@ impl Speakers {
         Self { recognised, others }
     }
 
-    /// The peer that the message is taken to be from.
+    /// The peer that intake recognised.
     pub fn recognised(&self) -> &PeerName {
         &self.recognised
     }
 
-    /// All of them; the one that the message is taken to be from comes first.
+    /// All of them; the recognised one comes first.
     pub fn iter(&self) -> impl Iterator<Item = &PeerName> {
         std::iter::once(&self.recognised).chain(&self.others)
     }
@@ -55,7 +55,7 @@ impl Speakers {
 }
 
 impl Transactions {
-    /// Of a response that no request was found for at its sender.
+    /// Checks a response that matches no request asked of its sender.
     pub(super) async fn unasked_response(
         &self,
         message: &Message,
@@ -67,7 +67,7 @@ impl Transactions {
         self.unasked(ids, request, speakers).await
     }
 
-    /// Of a bounce that no request was found for at its sender.
+    /// Checks a bounce that matches no request asked of its sender.
     pub(super) async fn unasked_bounce(
         &self,
         returned: &Returned,
@@ -78,7 +78,7 @@ impl Transactions {
         self.unasked(ids, kind, speakers).await
     }
 
-    /// The requests that somebody may take a report to be about, under whose message ID nothing is known.
+    /// The requests that a lenient reader may match with a report whose message ID is unknown.
     pub(super) async fn passes_read_otherwise(&self, report: &Message) -> Result<Vec<Transaction>, SpoolError> {
         let mut passes = Vec::new();
         let id = Pdu::of(&report.header).message_id();
@@ -89,7 +89,7 @@ impl Transactions {
         Ok(passes)
     }
 
-    /// Of a report; `passes` are the requests that have its message ID.
+    /// Checks a report; `passes` are the requests with its message ID.
     pub(super) fn unasked_report(
         &self,
         report: &Message,
@@ -106,8 +106,8 @@ impl Transactions {
         unasked(&terms, judged)
     }
 
-    /// Of an answer under this transaction ID and this message ID. Whoever asked looks for its request by the transaction ID, so one that is known is
-    /// answered by nobody but whom it was asked with that ID; some look by the message ID.
+    /// Checks an answer with this transaction ID and this message ID. The asking peer finds its request by the
+    /// transaction ID, so only a peer that was asked with that ID may answer; some find it by the message ID.
     async fn unasked(
         &self,
         ids: [Option<OpaqueId>; 2],
@@ -139,14 +139,14 @@ impl Transactions {
     }
 }
 
-/// An ID as it is compared here, and as whoever asked may read it.
+/// The ID in the relay's reading, and in those of lenient readers.
 fn readings(id: BareId) -> Vec<BareId> {
     let mut readings = id.other_readings();
     readings.insert(0, id);
     readings
 }
 
-/// Everything that a request asked with this transaction ID may be found by, whoever was asked.
+/// All keys under which a request with this transaction ID may be found, whichever peer was asked.
 fn keys(terms: &Terms, kind: MessageType, id: &BareId) -> Vec<TransactionKey> {
     let received = TransactionKey::Received {
         transaction_id: id.clone(),
@@ -159,8 +159,8 @@ fn keys(terms: &Terms, kind: MessageType, id: &BareId) -> Vec<TransactionKey> {
     asked.chain([received]).collect()
 }
 
-/// The peers whose request was not asked of the sender; not those that asked the same of the sender as well. A leg at a
-/// peer that is not configured any more may have been the sender's, under another name.
+/// The peers whose request was not asked of the sender, without those that asked the sender the same. A leg at a peer
+/// that is no longer configured may have been the sender's, under another name.
 fn unasked<'a>(terms: &Terms, judged: impl Iterator<Item = (&'a Transaction, bool)>) -> Option<Unasked> {
     let renamed = |of: &Transaction| {
         of.legs
@@ -176,7 +176,7 @@ fn unasked<'a>(terms: &Terms, judged: impl Iterator<Item = (&'a Transaction, boo
     Some(Unasked { of, askers })
 }
 
-/// The legs in which one of the speakers was asked; one of our own Relay/Servers speaks for all of them.
+/// The legs in which one of the speakers was asked. One of our own Relay/Servers speaks for all of them.
 fn asked<'a>(terms: &Terms, of: &'a Transaction, speakers: &'a Speakers) -> impl Iterator<Item = &'a Leg> {
     let inside = |peer: &PeerName| terms.peer(peer).inside;
     let is_inside = speakers.iter().any(inside);
@@ -188,9 +188,9 @@ fn asked<'a>(terms: &Terms, of: &'a Transaction, speakers: &'a Speakers) -> impl
     theirs.into_iter()
 }
 
-/// Whether the sender may report on a request: it was asked, and the recipient that it tells of was not asked of somebody
-/// else. Who cannot be made out may be anybody of those that it was asked for: some Relay/Servers report in the name of
-/// their host, or of a subscriber's other number.
+/// Whether the sender may report on a request: it was asked, and the reported recipient was not asked of somebody else.
+/// A recipient that matches none may be any of those that the sender was asked for: some Relay/Servers report in the
+/// name of their host, or of a subscriber's other number.
 fn may_report(terms: &Terms, of: &Transaction, about: Option<&MmsAddress>, speakers: &Speakers) -> bool {
     let theirs: Vec<&PeerName> = asked(terms, of, speakers).filter_map(Leg::peer).collect();
     let names = |leg: &Leg| {
@@ -205,7 +205,7 @@ fn may_report(terms: &Terms, of: &Transaction, about: Option<&MmsAddress>, speak
     !theirs.is_empty() && !somebody_elses
 }
 
-/// Whether both name the same user, with and without the plus sign of a number.
+/// Whether both name the same user, with or without the plus sign of a number.
 fn same_user(one: &MmsAddress, other: &MmsAddress) -> bool {
     let bare = |address: &MmsAddress| address.user().trim_start_matches('+').to_ascii_lowercase();
     bare(one) == bare(other)

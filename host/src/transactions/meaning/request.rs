@@ -1,4 +1,4 @@
-//! A request that arrives: it is new, goes on from the spool, or comes again.
+//! An arriving request: it is new, continues from the spool, or is a repeat.
 
 use std::io;
 
@@ -12,10 +12,10 @@ use crate::transactions::{Repeat, Speakers, Transactions, What};
 
 use super::{Heard, Meaning, Question, Standing};
 
-/// Larger messages are decoded off the message path's threads: decoding is a few milliseconds for each MiB.
+/// Larger messages are decoded in another thread: decoding takes a few milliseconds for each MiB.
 const DIGEST_IN_PLACE: u64 = 256 << 10;
 
-/// An expiry later than this after reception is not believed: nothing is remembered for years.
+/// The longest believed time from reception to expiry: nothing is stored for years.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(60 * 24 * 60 * 60);
 
 impl Transactions {
@@ -26,7 +26,7 @@ impl Transactions {
         if let Some(other) = known.as_ref().filter(|known| known.body != opened.body)
             && digest(message, mm4::octets_digest).await? != other.body
         {
-            // Whatever it is, it is not lost.
+            // The message is carried in any case, so nothing is lost.
             tracing::warn!(message = %message.id, like = %other.id, event = "request-raised", "raised: the same IDs as an earlier request, and another body");
             opened.like = Some(other.id);
             opened.repeat = mm4::salted(opened.repeat, opened.body);
@@ -58,7 +58,7 @@ impl Transactions {
         })))
     }
 
-    /// As it is remembered when nobody has seen it before; the legs are not known yet.
+    /// The transaction of a new request; its legs are not known yet.
     fn opened(&self, message: &Message, source: &PeerName, body: u128) -> Transaction {
         let pdu = Pdu::of(&message.header);
         let (terms, received_at) = (self.terms.load(), message.origin.received_at);
@@ -89,7 +89,7 @@ impl Transactions {
         }
     }
 
-    /// The request itself, if it goes on from the spool; else the last that it is a copy of.
+    /// The request itself, if it continues from the spool; else the latest request of which it is a copy.
     async fn known(&self, opened: &Transaction) -> Result<Option<Transaction>, SpoolError> {
         let mut found = self.requests.find(&TransactionKey::Repeat(opened.repeat)).await?;
         found.retain(|known| known.is_copy_of(opened));
@@ -97,7 +97,7 @@ impl Transactions {
         Ok((!found.is_empty()).then(|| found.swap_remove(own.unwrap_or(0))))
     }
 
-    /// What a copy of an earlier request comes to: it goes on as that did, or it was heard before.
+    /// How a copy of an earlier request goes on: like the request, or not at all.
     fn repeated(&self, before: Transaction) -> Result<Transaction, Heard> {
         let delivered = before.unanswered().next().is_some();
         let came_to = match before.mode {
@@ -122,7 +122,7 @@ impl Transactions {
         })
     }
 
-    /// Whether the peer that asked wants to hear of a refusal by a response.
+    /// Whether the asking peer wants a refusal as a response.
     pub fn refuses_with_response(&self, question: &Question) -> bool {
         let asked = &question.transaction;
         let peer = self.terms.load().peer(&asked.source);
@@ -130,7 +130,7 @@ impl Transactions {
     }
 }
 
-/// Takes the digest on another thread where it takes long, or waits for a disk.
+/// Computes a digest, in another thread when that takes long or waits for a disk.
 async fn digest(message: &Message, of: fn(&Message) -> io::Result<u128>) -> Result<u128, SpoolError> {
     let digest = if message.content.is_in_memory() && message.content.size() <= DIGEST_IN_PLACE {
         of(message)
@@ -142,15 +142,15 @@ async fn digest(message: &Message, of: fn(&Message) -> io::Result<u128>) -> Resu
     digest.map_err(|error| SpoolError::Unfit(error.to_string()))
 }
 
-/// When the message is of no use any more, as late as its sender can have meant it. One that had passed before the message
-/// came is not believed: nobody sends what is of no use, but clocks are wrong.
+/// The latest time that the sender can have meant as the message's expiry. `None` for a time before reception: nobody
+/// sends what is useless already, but clocks are wrong.
 pub fn expiry(message: &Message) -> Option<Timestamp> {
     let (pdu, received_at) = (Pdu::of(&message.header), message.origin.received_at);
     let latest = pdu.expiry()?.latest(pdu.date(), received_at);
     (latest > received_at).then_some(latest)
 }
 
-/// Who sent the message that a report is about, if the reporting peer was asked to take it.
+/// The peer that sent the message which a report is about, if the reporting peer was asked to take it.
 fn home(report: &Message, source: &PeerName, passes: &[Transaction]) -> Option<PeerName> {
     let reports = [MessageType::DeliveryReportRequest, MessageType::ReadReplyReportRequest];
     if !reports.contains(&report.kind) {

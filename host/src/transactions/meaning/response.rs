@@ -1,4 +1,4 @@
-//! A response that arrives: to the leg that was asked, a second time, unasked, or to nothing that is known here.
+//! An arriving response: for a leg that was asked, repeated, unasked, or for no known request.
 
 use crate::message::{Answer, LegState, Message, MessageType, MmsAddress, PeerName, Recipient, TransactionKey};
 use crate::protocol::mm4::{self, Pdu};
@@ -23,7 +23,7 @@ impl Transactions {
         Ok(unasked.map_or_else(|| self.stray(message), Meaning::Unasked))
     }
 
-    /// What a response is if it comes from `speaker`; `None` when that peer was not asked with its transaction ID.
+    /// The meaning of a response from `speaker`; `None` when that peer was not asked with its transaction ID.
     async fn response_of(
         &self,
         message: &Message,
@@ -43,7 +43,8 @@ impl Transactions {
             .iter()
             .filter_map(|of| of.leg_asked(speaker, &transaction_id).map(|leg| (of, leg)))
             .filter_map(|(of, leg)| Some((of, leg, leg.ordinal()?)));
-        // Of several, the one that waits; their IDs collide only when one was asked before the relay knew of the other.
+        // Of several legs, one that waits. Their IDs collide only when one was asked before the relay knew of the
+        // other.
         let Some((of, leg, ordinal)) = legs.min_by_key(|(_, leg, _)| matches!(leg.state, LegState::Answered { .. }))
         else {
             return Ok(None);
@@ -71,7 +72,7 @@ impl Transactions {
         }))))
     }
 
-    /// A response that belongs to nothing known here: carried by its recipient, unless that is the relay itself.
+    /// A response without a known request: it is carried by its recipient, unless that is the relay itself.
     fn stray(&self, message: &Message) -> Meaning {
         let terms = self.terms.load();
         let ours = |recipient: &Recipient| is_ours(&terms, &recipient.address);
@@ -86,7 +87,7 @@ impl Transactions {
     }
 }
 
-/// The relay itself, and not a Relay/Server that it speaks for.
+/// Whether the address is that of the relay itself, and not of a Relay/Server behind it.
 pub(in crate::transactions) fn is_ours(terms: &Terms, address: &MmsAddress) -> bool {
     let known = |tag: &crate::message::SystemTag| terms.peers.contains_key(&tag.relay_server);
     let tag = terms.system.read(address);
