@@ -1,17 +1,17 @@
-//! Which telephone numbers somebody may read in what stands before the `@`.
+//! The telephone numbers that somebody may read in a local part.
 //!
 //! `0015555550100`, `+1-555-555-0100` and, at home, `05555550100` are one number. A Relay/Server, a phone or a plug-in
-//! behind us may read them so. Whether an originator is one of our own is therefore asked of every number that can be
-//! read, not of the spelling. Routing does not read: it goes by what is written.
+//! behind us may read them so. Whether an originator is one of our own subscribers is therefore decided for every
+//! number that can be read, and not for the spelling. Routing goes by the spelling alone.
 
 /// How numbers are dialled where our subscribers are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialling {
     /// `None`: numbers without an international prefix are not read as national ones.
     pub country_code: Option<String>,
-    /// What stands before a national number.
+    /// The prefix of a national number.
     pub national_prefix: String,
-    /// What stands before a country code in place of `+`.
+    /// The prefixes that stand for `+` before a country code.
     pub international_prefixes: Vec<String>,
 }
 
@@ -25,11 +25,11 @@ impl Default for Dialling {
     }
 }
 
-/// ITU-T E.164: at most 15 digits; shorter than 7 is nobody's number.
+/// ITU-T E.164 allows at most 15 digits; fewer than 7 are nobody's number.
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 impl Dialling {
-    /// The numbers in E.164, with `+`; none when the local part neither is a number nor holds one, in any reading.
+    /// The numbers in E.164, with `+`, that the local part may be read as, or may contain.
     pub fn readings(&self, local_part: &str) -> Vec<String> {
         let mut numbers = Vec::from_iter(digits(local_part));
         for within in within(local_part).into_iter().filter_map(digits) {
@@ -57,7 +57,7 @@ impl Dialling {
                 readings.extend(national.into_iter().flatten().map(|rest| format!("{country}{rest}")));
             }
         }
-        // `+49 (0) 171`: the national prefix is shown, and not dialled behind the country code.
+        // `+49 (0) 171`: the national prefix is written, but not dialled behind the country code.
         let shown = self
             .country_code
             .as_ref()
@@ -75,8 +75,8 @@ impl Dialling {
     }
 }
 
-/// Whether it begins with `+`, and its digits. What people put between them to read them better is passed over, and what
-/// stands behind a slash is the address's type.
+/// Whether the local part begins with `+`, and its digits. Separators between digits are passed over, and what follows
+/// a slash is the address's type.
 fn digits(local_part: &str) -> Option<(bool, String)> {
     let number = local_part.split('/').next().unwrap_or_default();
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
@@ -87,8 +87,8 @@ fn is_of_a_number(c: char) -> bool {
     c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '_' | '(' | ')' | ' ' | ',' | '~')
 }
 
-/// The numbers beside which something else stands, as in `FAX=+15555550100` (RFC 3191), `tel:+15555550100;ext=1` (RFC 3966)
-/// and `+15555550100+x`. One that begins with `+` counts wherever it is. Other digits count where no letter touches them:
+/// The numbers inside a longer text, as in `FAX=+15555550100` (RFC 3191), `tel:+15555550100;ext=1` (RFC 3966) and
+/// `+15555550100+x`. A number that begins with `+` counts anywhere. Other digits count where no letter touches them:
 /// `order-5555550100` is a word.
 fn within(local_part: &str) -> Vec<&str> {
     let mut numbers = Vec::new();

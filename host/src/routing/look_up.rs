@@ -1,4 +1,4 @@
-//! The steps from an address to where it goes, and what each of them says about it.
+//! The steps of a look-up, from an address to its route, each with an explanation.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use super::{Circumstances, Route, Routing, Target, plain};
 use crate::message::{MmsAddress, PeerName, Refusal};
 
 impl Routing {
-    /// Where `address` goes, whoever asks.
+    /// The route of `address`, whoever sends to it.
     pub fn route(&self, address: &MmsAddress, now: &dyn Circumstances) -> Result<Route, Refusal> {
         self.look_up(None, address, now, &mut |_, _| {})
     }
 
-    /// As [`route`](Self::route), for a message from `source`, and with everything that was considered.
+    /// Like [`route`](Self::route), for a message from `source`, with an explanation of each step.
     pub(super) fn look_up(
         &self,
         source: Option<&PeerName>,
@@ -26,8 +26,8 @@ impl Routing {
         self.search(source, address, now, told, &mut None)
     }
 
-    /// As [`look_up`](Self::look_up). `named` is what the table of ported numbers or DNS says of the number, if they are
-    /// asked and know it: the last one counts.
+    /// Like [`look_up`](Self::look_up). Sets `named` to what the table of ported numbers or DNS says about the number,
+    /// if one of them is asked and knows it; the last one counts.
     pub(super) fn search(
         &self,
         source: Option<&PeerName>,
@@ -41,7 +41,7 @@ impl Routing {
             return Ok(route);
         }
         let foreign = address.domain().is_some_and(|domain| !self.is_own(domain));
-        // Behind the step that goes by domain, a number in somebody else's domain is that one's business.
+        // After the step by domain, a number in another operator's domain is that operator's business.
         let mut theirs = false;
         for step in self.order.iter().copied() {
             let mut say = |what: fmt::Arguments<'_>| told(Some(step), what);
@@ -93,8 +93,8 @@ impl Routing {
         address.local_part().eq_ignore_ascii_case("postmaster") && address.domain().is_none_or(here)
     }
 
-    /// Our system address, with or without a tag, and the postmaster of every own domain, whom RFC 5321, 4.5.1 wants to
-    /// be reached.
+    /// Our system address, with or without a tag, and the postmaster of every own domain, who must be reachable (RFC
+    /// 5321, 4.5.1).
     fn ourselves(&self, address: &MmsAddress, told: Told<'_>) -> Option<Route> {
         if self.is_postmaster(address) {
             told(None, format_args!("the postmaster of this relay"));
@@ -117,8 +117,8 @@ impl Routing {
         Some(Route::System(tag))
     }
 
-    /// What one of our Relay/Servers sends to another one's system address: all of them may share one, which then says
-    /// nothing of whose it is. The request that is answered does.
+    /// A message of one of our Relay/Servers to the system address of another. All of them may share one address, which
+    /// then does not identify the recipient; the request that is answered does.
     fn another_of_ours(&self, source: &PeerName, address: &MmsAddress, told: Told<'_>) -> Option<Route> {
         let own = address.domain().is_some_and(|domain| self.is_own(domain));
         let is_word = matches!(subject(address), Subject::Word(word) if self.prefixes.find(&word).is_none());
@@ -132,7 +132,7 @@ impl Routing {
         })
     }
 
-    /// To a peer that was found, or to whoever takes its messages now.
+    /// The peer that was found, or the one that takes its messages now.
     fn to(
         &self,
         peer: &PeerName,
@@ -147,7 +147,7 @@ impl Routing {
         if !server.drain || server.failover.is_some() {
             return self.to_server(server, source, address, now, told);
         }
-        // Somebody else may serve the range that the number is in.
+        // Another Relay/Server may serve the range of the number.
         let range = self.row_of(&subject(address));
         match range.map(|row| &self.targets[row]) {
             Some(Target::Servers(group)) => {
@@ -167,7 +167,7 @@ impl Routing {
         told: Told<'_>,
     ) -> Result<Route, Refusal> {
         let chosen = self.servers.choose(group, address.user(), &mut |what| told(None, what));
-        // When all of them drain, the first may have somebody who stands in for it.
+        // When all of them drain, the first may have a stand-in.
         let server = chosen.or_else(|| group.iter().find_map(|name| self.servers.find(name)));
         match server {
             Some(server) => self.to_server(server, source, address, now, told),

@@ -1,17 +1,19 @@
-//! From recipient to peer, and from connection to peer: pure look-ups, in [tables](crate::tables) that were read before.
+//! From recipient to peer, and from connection to peer: pure look-ups, in [tables](crate::tables) that were read
+//! before.
 //!
 //! A recipient goes through the steps of `[routing] order` until one of them has an answer ([`look_up`]). In one of our
-//! own domains, or without any, it goes by its number: tables, ranges, ENUM. With somebody else's domain it goes by that
-//! domain; one that is nobody's has no route, whatever the number before it: what was meant for somebody else's network
-//! must not end up in a third one. Of our own Relay/Servers, several may serve one range ([`servers`]).
+//! own domains, or without a domain, it goes by its number: tables, ranges, ENUM. In another operator's domain it goes
+//! by that domain. A domain that belongs to nobody has no route, whatever the number before it: mail for one operator's
+//! network must not end up in a third one. Several of our own Relay/Servers may serve one range ([`servers`]).
 //!
-//! A *number* is international, and ranges are beginnings of it. A *code* (`2020`) and a *local part* that is a word (`news`)
-//! belong to the network whose domain they are in: ours match exactly, in our own domains and without any.
+//! A *number* is international, and ranges are prefixes of it. A *code* (`2020`) and a *local part* that is a word
+//! (`news`) belong to the network of their domain: ours match exactly, in our own domains and without a domain.
 //!
-//! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom ([`dialling`] says in which spellings), who
-//! carries for whom, and which host names stay inside. Plug-ins may ask for the network of a number without any message ([`whose`]).
+//! Around our own MMSE there is a boundary ([`trust`]): who may speak for whom ([`dialling`] lists the spellings), who
+//! carries for whom, and which host names stay inside. Plug-ins may ask for the network of a number without any message
+//! ([`whose`]).
 //!
-//! Nothing that is asked about a message waits or asks anybody: what DNS said, and which peer cannot be reached, is told
+//! No look-up waits or asks another system: the answers of DNS, and the peers that cannot be reached, are handed in
 //! ([`Circumstances`]).
 
 mod dialling;
@@ -44,15 +46,15 @@ use crate::message::{PeerName, SystemAddress, SystemTag};
 use crate::tables::Table;
 use crate::tables::rows::{Builder, Rows};
 
-/// What routing knows of a peer.
+/// A peer as routing knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerEntry {
     pub name: PeerName,
-    /// One of our own is for recognising the peer's messages only.
+    /// The peer's domains. One that is also our own serves to recognise the peer's messages only.
     pub domains: Vec<String>,
-    /// Addresses that may speak as this peer.
+    /// Addresses from which this peer may connect.
     pub from: Vec<IpNet>,
-    /// Without addresses, it may come from everywhere: it proves who it is by other means.
+    /// A peer without addresses, which may connect from anywhere and proves its identity by other means.
     pub proves_itself: bool,
     pub role: Role,
     /// It takes one recipient at a time.
@@ -63,12 +65,12 @@ pub struct PeerEntry {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub own_domains: Vec<String>,
-    /// When two have one domain, the earlier counts.
+    /// When two have the same domain, the earlier one counts.
     pub peers: Vec<PeerEntry>,
     /// Those of the peers that are Relay/Servers of our own MMSE.
     pub servers: Vec<ServerEntry>,
-    /// Beginnings of international numbers, which begin with `+`; and codes and local parts, which match exactly and in any
-    /// case. When two are equal the later counts.
+    /// Prefixes of international numbers, which begin with `+`; and codes and local parts, which match exactly, without
+    /// regard to case. Of two equal ones the later counts.
     pub prefixes: Vec<(String, Route)>,
     pub order: Vec<Step>,
     /// From number to the name of a peer.
@@ -80,13 +82,13 @@ pub struct Plan {
     pub system: Option<SystemAddress>,
     /// How originators' numbers are read.
     pub dialling: Dialling,
-    /// The relay's host name. The postmaster is reached there too.
+    /// The relay's host name. The postmaster can be reached there too.
     pub relay_name: String,
-    /// Host names of our own Relay/Servers, which nobody outside should see.
+    /// Host names of our own Relay/Servers, which must not appear outside.
     pub inner_hosts: Vec<String>,
 }
 
-/// A table, and what it is called in the configuration.
+/// A table with its name in the configuration.
 #[derive(Clone, Debug)]
 pub struct NamedTable {
     pub name: String,
@@ -98,7 +100,7 @@ pub struct NamedTable {
 pub enum OnSilence {
     /// It is refused for the moment.
     Defer,
-    /// As if DNS knew nothing of it.
+    /// Routing goes on as if DNS did not know the number.
     Next,
 }
 
@@ -106,35 +108,35 @@ pub enum OnSilence {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     Peer(PeerName),
-    /// A plug-in will give it another address, or a peer.
+    /// None yet: a plug-in must give the recipient another address, or a peer.
     PlugIns,
-    /// To ourselves: our system address, with its tag if it has one.
+    /// The relay itself: our system address, with its tag if it has one.
     System(Option<SystemTag>),
-    /// To a person: the postmaster of an own domain.
+    /// A person: the postmaster of an own domain.
     Postmaster,
 }
 
-/// What routing is told about the world outside.
+/// Facts about the outside world that routing needs.
 pub trait Circumstances {
-    /// Whether none of a peer's hosts talks to us. Asked for our own Relay/Servers.
+    /// Whether none of a peer's hosts talks to us. Called for our own Relay/Servers.
     fn is_unreachable(&self, peer: &PeerName) -> bool;
 
-    /// What ENUM says of a number.
+    /// The answer of ENUM about a number.
     fn enum_answer(&self, number: &str) -> EnumAnswer;
 }
 
-/// What ENUM says of a number (RFC 6116).
+/// The answer of ENUM about a number (RFC 6116).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnumAnswer {
     /// The domain of its MMSE (RFC 4355, 4: enumservice `mms:mailto`).
     Domain(String),
-    /// It has no such record.
+    /// The number has no such record.
     Nothing,
-    /// DNS did not say, and why.
+    /// DNS gave no answer, and why.
     Silence(String),
 }
 
-/// Everybody can be reached, and DNS knows nothing.
+/// Circumstances in which every peer can be reached, and DNS knows nothing.
 pub struct Calm;
 
 impl Circumstances for Calm {
@@ -155,11 +157,11 @@ pub struct Routing {
     by_domain: HashMap<String, PeerName>,
     by_network: HashMap<NetworkId, PeerName>,
     prefixes: Rows,
-    /// Beside `prefixes`, row by row.
+    /// The targets of `prefixes`, row by row.
     targets: Vec<Target>,
     peers: Vec<PeerEntry>,
     roles: HashMap<PeerName, Role>,
-    /// Those that take one recipient at a time.
+    /// The peers that take one recipient at a time.
     single: HashSet<PeerName>,
     servers: Servers,
     order: Vec<Step>,
@@ -172,15 +174,15 @@ pub struct Routing {
     inner_hosts: HashSet<String>,
 }
 
-/// Where a range of numbers goes.
+/// The target of a range of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Target {
     Route(Route),
-    /// To one of these: not empty.
+    /// One of these Relay/Servers; not empty.
     Servers(Vec<PeerName>),
 }
 
-/// More prefixes than fit: 4 GiB of text.
+/// The prefixes have more than 4 GiB of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the prefixes of all routes together are longer than 4 GiB, or one is longer than 255 octets")]
 pub struct TooManyPrefixes;
@@ -273,7 +275,7 @@ impl Routing {
         })
     }
 
-    /// Rows of the routing tables whose value leads nowhere. `takes` says of a name whether it is that of a peer that
+    /// Rows of the routing tables whose value leads nowhere. `takes` says whether a name is that of a peer that
     /// messages can be sent to.
     pub fn bad_values(&self, takes: impl Fn(&str) -> bool) -> Vec<BadValues> {
         let network = |value: &str| {
@@ -307,13 +309,13 @@ impl Routing {
     }
 }
 
-/// Rows of one table whose values are not what is expected there.
+/// Rows of one table whose values mean nothing there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadValues {
     pub table: String,
     /// Keys and values: the first 20, in the order of the keys.
     pub rows: Vec<(String, String)>,
-    /// How many there are besides.
+    /// How many further ones there are.
     pub more: usize,
     pub expected: &'static str,
 }
@@ -321,7 +323,7 @@ pub struct BadValues {
 fn bad_values(named: Option<&NamedTable>, good: impl Fn(&str) -> bool, expected: &'static str) -> Option<BadValues> {
     const REPORTED: usize = 20;
     let NamedTable { name, table } = named?;
-    // A million rows have a handful of values.
+    // A million rows have a handful of different values.
     let mut known: HashMap<&str, bool> = HashMap::new();
     let mut wrong = table
         .iter()

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A mobile network: its country code and network code (ITU-T E.212). Network codes of two and three digits are one
-/// when their values are: domains write all with three.
+/// A mobile network: its country code and network code (ITU-T E.212). Network codes of two and three digits with the
+/// same value are one, because domains write all with three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NetworkId {
     mcc: u16,
@@ -17,13 +17,13 @@ impl NetworkId {
         Self::of(mcc, mnc)
     }
 
-    /// `MCC-MNC` with three digits each, whatever it was written with: `999-002`.
+    /// The codes as `MCC-MNC` with three digits each, however they were written: `999-002`.
     pub fn codes(self) -> String {
         format!("{:03}-{:03}", self.mcc, self.mnc)
     }
 
-    /// The network whose domain this is: `mncNNN.mccNNN.gprs` or `mncNNN.mccNNN.3gppnetwork.org`, with any labels in
-    /// front, and with two digits where some write two. In lower case.
+    /// The network of a domain: `mncNNN.mccNNN.gprs` or `mncNNN.mccNNN.3gppnetwork.org`, with any labels before it, and
+    /// with two digits where some write two. The domain is in lower case.
     pub fn of_domain(domain: &str) -> Option<Self> {
         let rest = domain
             .strip_suffix(".gprs")

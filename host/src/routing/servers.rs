@@ -1,32 +1,32 @@
 //! Which of our own MMS Relay/Servers a number goes to.
 //!
-//! Several may serve one range. Each number then belongs to one of them, in the share of their weights: always to the
-//! same one, because a subscriber's messages, reports and settings lie there. Adding or removing one moves only the
-//! numbers that come to it or leave it (rendezvous hashing).
+//! Several may serve one range. Each number then belongs to one of them, in proportion to their weights, and always to
+//! the same one, because a subscriber's messages, reports and settings lie there. Adding or removing a Relay/Server
+//! moves only the numbers that it gains or loses (rendezvous hashing).
 
 use std::fmt;
 
 use crate::message::PeerName;
 
-/// An MMS Relay/Server of our own MMSE, as far as numbers are concerned.
+/// An MMS Relay/Server of our own MMSE, as routing knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerEntry {
     pub name: PeerName,
-    /// Beginnings of the numbers that it serves, and its codes and local parts: see [`Plan`](super::Plan).
+    /// Prefixes of the numbers that it serves, and its codes and local parts: see [`Plan`](super::Plan).
     pub numbers: Vec<String>,
-    /// Its share of the numbers that others serve too.
+    /// Its weight among those that serve the same numbers.
     pub weight: u32,
-    /// Who takes its new messages while it cannot be reached. `None`: they wait for it.
+    /// The Relay/Server that takes its new messages while it cannot be reached. `None`: they wait for it.
     pub failover: Option<PeerName>,
     /// It takes no new messages.
     pub drain: bool,
 }
 
-/// All of them.
+/// All Relay/Servers.
 #[derive(Debug, Default)]
 pub(super) struct Servers(Vec<ServerEntry>);
 
-/// Hears what is decided.
+/// Receives an explanation of each decision.
 pub(super) type Told<'a> = &'a mut dyn FnMut(fmt::Arguments<'_>);
 
 impl Servers {
@@ -42,8 +42,8 @@ impl Servers {
         self.0.iter().find(|server| server.name == *name)
     }
 
-    /// As [`find`](Self::find), by a name that may have come through somebody else's hands: in another case, when there
-    /// is only one of it.
+    /// Like [`find`](Self::find), for a name that another system may have returned in another case. It must match one
+    /// Relay/Server only.
     pub(super) fn find_returned(&self, name: &PeerName) -> Option<&ServerEntry> {
         let alike = |server: &&ServerEntry| server.name.as_str().eq_ignore_ascii_case(name.as_str());
         self.find(name).or_else(|| {
@@ -52,18 +52,18 @@ impl Servers {
         })
     }
 
-    /// The ranges that they serve; some more than once.
+    /// The ranges that they serve; some occur more than once.
     pub(super) fn prefixes(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flat_map(|server| &server.numbers).map(String::as_str)
     }
 
-    /// Those that serve exactly this range: the longest beginning of a number has been found.
+    /// The Relay/Servers of exactly this range, which is the longest prefix of a number.
     pub(super) fn of_range(&self, prefix: &str) -> Vec<PeerName> {
         let serves = |server: &&ServerEntry| server.numbers.iter().any(|number| number.eq_ignore_ascii_case(prefix));
         self.0.iter().filter(serves).map(|server| server.name.clone()).collect()
     }
 
-    /// The one of `group` that serves `number`, of those that are not draining.
+    /// The one of `group` that serves `number`, among those that are not draining.
     pub(super) fn choose<'a>(&'a self, group: &[PeerName], number: &str, told: Told<'_>) -> Option<&'a ServerEntry> {
         let servers = || group.iter().filter_map(|name| self.find(name));
         let mut open = servers().filter(|server| !server.drain);
@@ -84,8 +84,8 @@ impl Servers {
         Some(chosen)
     }
 
-    /// Who takes a new message for `server`: itself, or who stands in for it while it drains or cannot be reached.
-    /// Nobody stands in by sending a message back to `source`.
+    /// The Relay/Server that takes a new message for `server`: itself, or its stand-in while it drains or cannot be
+    /// reached. A message never goes back to `source`.
     pub(super) fn stand_in<'a>(
         &'a self,
         server: &'a ServerEntry,
@@ -94,7 +94,7 @@ impl Servers {
         told: Told<'_>,
     ) -> Option<&'a ServerEntry> {
         let mut at = server;
-        // No chain is longer than all of them; a ring would be.
+        // A chain of stand-ins is no longer than all of them; a ring would be endless.
         for _ in 0..=self.0.len() {
             let why = match () {
                 () if at.drain => "drains",
@@ -109,12 +109,12 @@ impl Servers {
             told(format_args!("{} {why}: {} stands in for it", at.name, next.name));
             at = next;
         }
-        // All of them are away: what can wait waits for the one that serves the number.
+        // All of them are away, so the message waits for the one that serves the number.
         (!server.drain).then_some(server)
     }
 }
 
-/// How much a server claims a number: of several, the greatest claim wins in the share of the weights.
+/// The claim of a server to a number. The greatest claim wins, in proportion to the weights.
 fn claim(server: &ServerEntry, number: &str) -> f64 {
     let hash = number.bytes().chain([0]).chain(server.name.as_str().bytes());
     // FNV-1a, and the finaliser of SplitMix64: the same on every machine and in every version.
@@ -176,7 +176,7 @@ mod tests {
             .filter(|number| chosen(&servers, number).as_deref() == Some("a"))
             .count();
         assert!((2_300..2_700).contains(&of_a), "{of_a} of 10,000");
-        // A third one takes its share, and nobody else's numbers move.
+        // A third one takes its share, and no other numbers move.
         let more = Servers::new(vec![server("c", 4), server("b", 3), server("a", 1)]);
         let mut moved = 0;
         for number in numbers() {
@@ -187,7 +187,7 @@ mod tests {
             }
         }
         assert!((4_700..5_300).contains(&moved), "{moved} of 10,000");
-        // This would notice a change of the hash, which would move subscribers at an upgrade.
+        // This detects a change of the hash, which would move subscribers at an upgrade.
         let first: String = numbers().take(16).filter_map(|number| chosen(&more, &number)).collect();
         insta::assert_snapshot!(first, @"cbabbbcbbbcbbccc");
     }

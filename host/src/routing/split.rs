@@ -1,4 +1,4 @@
-//! A message's recipients, by next hop.
+//! The recipients of a message, grouped by next hop.
 
 use super::{Circumstances, Route, Routing};
 use crate::message::{PeerName, Recipient, Refusal};
@@ -11,13 +11,13 @@ pub struct Destination {
     pub recipients: Vec<Recipient>,
 }
 
-/// A message's recipients, by next hop.
+/// The result of grouping a message's recipients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Split {
     /// In the order in which the envelope first names each.
     pub destinations: Vec<Destination>,
-    /// Recipients that are the relay itself: our own system address, or that with a tag that names no Relay/Server of ours
-    /// any more.
+    /// Recipients that are the relay itself: our own system address, also with a tag that no longer names one of our
+    /// Relay/Servers.
     pub system: Vec<Recipient>,
     /// Recipients that are the postmaster of one of our domains.
     pub postmaster: Vec<Recipient>,
@@ -26,9 +26,9 @@ pub struct Split {
 }
 
 impl Routing {
-    /// Groups the recipients of a message from `source` by next hop. `chosen` is the peer that a plug-in routed a
-    /// recipient to, if one did; then nothing else is asked. A recipient that was left to plug-ins, and that none of them
-    /// took, has no next hop.
+    /// Groups the recipients of a message from `source` by next hop. `chosen` returns the peer to which a plug-in
+    /// routed a recipient; that takes precedence. A recipient that was left to plug-ins, and that none of them routed,
+    /// has no next hop.
     pub fn split(
         &self,
         source: Option<&PeerName>,
@@ -44,7 +44,7 @@ impl Routing {
             };
             match routed {
                 Ok(Route::Peer(peer)) => self.add(&mut split, peer, recipient.clone()),
-                // What comes to our own system address goes to the Relay/Server that its tag names.
+                // Mail to our own system address goes to the Relay/Server in its tag.
                 Ok(Route::System(tag)) => match tag.and_then(|tag| self.home(&tag)) {
                     Some(home) => self.add(&mut split, home, recipient.clone()),
                     None => split.system.push(recipient.clone()),
@@ -72,15 +72,15 @@ impl Routing {
 }
 
 impl Split {
-    /// A destination of its own.
+    /// Adds a destination for this recipient alone.
     fn add_alone(&mut self, peer: PeerName, recipient: Recipient) {
         let recipients = vec![recipient];
         self.destinations.push(Destination { peer, recipients });
     }
 
-    /// One more recipient for `peer`.
+    /// Adds a recipient to the destination of `peer`.
     fn add(&mut self, peer: PeerName, recipient: Recipient) {
-        // There are few next hops in one message, mostly one: looking through them costs less than a map.
+        // A message has few next hops, mostly one: a linear search costs less than a map.
         match self
             .destinations
             .iter_mut()

@@ -1,4 +1,4 @@
-//! What each step of a look-up finds, and what it says about it.
+//! What each step of a look-up finds, and its explanation.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use super::told::Subject;
 use super::{Circumstances, EnumAnswer, NamedTable, NetworkId, OnSilence, Route, Routing, Target, plain};
 use crate::message::{MmsAddress, PeerName, Refusal};
 
-/// What a step comes to.
+/// The result of a step.
 pub(super) enum Found {
-    /// A peer, by name; or one of our Relay/Servers, for which another may stand in.
+    /// A peer by name; or one of our Relay/Servers, for which another may stand in.
     Peer(PeerName),
-    /// As configured for a range: the row of it.
+    /// The row of a range, with what is configured for it.
     Range(usize),
-    /// Nothing: the next step.
+    /// Nothing: the next step decides.
     Next,
-    /// Nobody can take it, and no other step is asked.
+    /// No peer can take it, and no other step is tried.
     Nobody,
-    /// Not known now.
+    /// The step cannot decide now.
     Later(Refusal),
 }
 
-/// Whose network something is in.
+/// The network that something belongs to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Network {
     Own,
@@ -87,8 +87,8 @@ impl Routing {
         self.named(value).map_or(Found::Next, Found::Peer)
     }
 
-    /// A number that was ported to somebody with whom we have no agreement goes to nobody: whoever had it before cannot
-    /// deliver it.
+    /// A number that was ported to a network without an agreement has no route, because its former network cannot
+    /// deliver to it.
     pub(super) fn by_portability(
         &self,
         number: &str,
@@ -128,7 +128,7 @@ impl Routing {
         Found::Range(row)
     }
 
-    /// The row of `prefixes` that an address in our own domains goes by.
+    /// The row of `prefixes` for an address in our own domains.
     pub(super) fn row_of(&self, subject: &Subject<'_>) -> Option<usize> {
         match subject {
             Subject::Number(number) => self.prefixes.find_longest_beginning(number),
@@ -163,7 +163,7 @@ impl Routing {
                 *named = Some(domain.clone());
                 match self.network_of(&domain, say) {
                     Network::Peer(peer) => Found::Peer(peer),
-                    // Every step that knows our own numbers has been asked, or comes yet.
+                    // All steps that know our own numbers have been tried, or will be.
                     Network::Own | Network::Unknown => Found::Next,
                 }
             }
@@ -204,7 +204,7 @@ impl Routing {
         value
     }
 
-    /// Whose network a portability row or an ENUM record means: a peer by name, a network by its codes, a domain.
+    /// The network that a portability row or an ENUM record names: a peer by name, a network by its codes, or a domain.
     pub(super) fn network_of(&self, value: &str, say: &mut dyn FnMut(fmt::Arguments<'_>)) -> Network {
         if let Some(peer) = self.named(value) {
             return Network::Peer(peer);

@@ -1,4 +1,4 @@
-//! Whose a connection is: by the address that it comes from, and by what it has proved.
+//! Which peer a connection belongs to: by its address, and by what the client has proved.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ use super::{PeerEntry, Routing, Side, plain};
 use crate::message::PeerName;
 
 impl Routing {
-    /// The peer that a connection from `remote` speaks for, once the envelope sender's domain is known.
+    /// The peer that a connection from `remote` speaks for, once the domain of the envelope sender is known.
     ///
-    /// Candidates are the peers that are known on this side and list the address. Of several, the one with the sender's
-    /// domain; if that does not tell (a null sender, a hub that speaks for many), the one with the smallest network, and
-    /// the first of equals.
+    /// Candidates are the peers that are known on this side and list the address. Among several, the one with the
+    /// sender's domain is chosen; if that does not decide (a null sender, a hub that speaks for many), the one with the
+    /// smallest network, and the first of equals.
     pub fn peer_for(&self, side: Side, remote: IpAddr, sender_domain: Option<&str>) -> Option<PeerName> {
         // A listener on [::] sees IPv4 clients in mapped form.
         let remote = remote.to_canonical();
@@ -45,7 +45,7 @@ impl Routing {
         self.peers.iter().filter(comes).count()
     }
 
-    /// The peers that a connection from `remote` may be, once it has proved what they have to prove.
+    /// The peers that a connection from `remote` may belong to, once it has given the proofs that they must give.
     pub fn may_come_from(&self, side: Side, remote: IpAddr) -> impl Iterator<Item = &PeerName> {
         let remote = remote.to_canonical();
         let from_there = move |peer: &&PeerEntry| match peer.from.is_empty() {
@@ -56,13 +56,13 @@ impl Routing {
         known.filter(from_there).map(|peer| &peer.name)
     }
 
-    /// Whether some peer may come to this side from everywhere.
+    /// Whether some peer may connect to this side from anywhere.
     pub fn lets_strangers_in(&self, side: Side) -> bool {
         let mut known = self.peers.iter().filter(|peer| side.knows(peer.role));
         known.any(|peer| peer.from.is_empty() && peer.proves_itself)
     }
 
-    /// Of these peers the one with the envelope sender's domain, or the first.
+    /// Among these peers the one with the envelope sender's domain, or the first.
     pub fn best_of<'a>(&self, proved: &'a [PeerName], sender_domain: Option<&str>) -> Option<&'a PeerName> {
         let domain = sender_domain.map(plain);
         let has_domain = |name: &&PeerName| {

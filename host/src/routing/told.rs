@@ -1,4 +1,4 @@
-//! The steps of a look-up by their names, what stands before the domain as they compare it, and who hears what they find.
+//! The names of the steps of a look-up, local parts in the form that they compare, and the callback for explanations.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use crate::message::{AddressKind, MmsAddress};
 /// One step of `[routing] order`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// The domain is one that a peer lists.
+    /// A peer lists the domain.
     Domain,
     /// The table of subscribers has the number.
     Subscribers,
     /// The table of ported numbers has it.
     Portability,
-    /// A `[[route]]`, or the numbers of a `[[relay-server]]`, have a beginning of it; the longest counts.
+    /// A `[[route]]`, or the numbers of a `[[relay-server]]`, contain a prefix of the number; the longest counts.
     Ranges,
-    /// The domain names a mobile network by its codes, in another spelling than a peer lists it.
+    /// The domain names a mobile network by its codes, in another spelling than a peer's list.
     MccMnc,
     /// DNS knows the MMSE of the number.
     Enum,
 }
 
-/// Hears what each step finds, in words for people. `None` stands for what is decided behind the last step.
+/// Receives an explanation of what each step finds. `None` stands for a decision after the last step.
 pub type Told<'a> = &'a mut dyn FnMut(Option<Step>, fmt::Arguments<'_>);
 
 impl Step {
@@ -34,7 +34,7 @@ impl Step {
         Self::Enum,
     ];
 
-    /// As the configuration calls it.
+    /// The name in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Domain => "domain",
@@ -46,19 +46,19 @@ impl Step {
         }
     }
 
-    /// Whether it looks at the domain of an address. The others look at its number.
+    /// Whether the step looks at the domain of an address. The others look at its number.
     pub(super) fn goes_by_domain(self) -> bool {
         matches!(self, Self::Domain | Self::MccMnc)
     }
 }
 
-/// What stands before the domain, as routes compare it.
+/// The local part of an address, in the form that routes compare.
 pub(super) enum Subject<'a> {
-    /// `+` and digits: ranges are its beginnings.
+    /// `+` and digits: ranges are prefixes of it.
     Number(&'a str),
-    /// Digits: matches exactly, and belongs to the network of its domain.
+    /// Digits: match exactly, and belong to the network of their domain.
     Code(&'a str),
-    /// Anything else, in lower case: as a code.
+    /// Anything else, in lower case: treated like a code.
     Word(String),
 }
 

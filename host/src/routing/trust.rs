@@ -1,6 +1,6 @@
-//! The boundary around our own MMSE: who is known where, who may speak for whom, and who carries for whom.
+//! The boundary around our own MMSE: which peer is known where, who may speak for whom, and who carries for whom.
 //!
-//! There is an inside when at least one peer is a Relay/Server of our own. Without any, the relay is a hub: it carries
+//! There is an inside when at least one peer is a Relay/Server of our own. Without one, the relay is a hub: it carries
 //! between all its peers, and there is nobody whom an outside peer could pretend to be.
 
 use super::steps::Network;
@@ -8,30 +8,30 @@ use super::told::Told;
 use super::{Calm, Circumstances, EnumAnswer, NetworkId, Route, Routing, Step, Target, plain};
 use crate::message::{MmsAddress, PeerName, Refusal, SystemTag};
 
-/// What a peer is to us.
+/// The relation of a peer to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A Relay/Server of our own MMSE.
     Inside,
     /// Another operator.
     Outside,
-    /// Another operator whose traffic with third ones we carry, in both directions.
+    /// Another operator whose traffic with third operators we carry, in both directions.
     Hub,
 }
 
-/// Where a listener stands.
+/// The side of the boundary on which a listener stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Our own Relay/Servers are known there, and nobody else.
+    /// Only our own Relay/Servers are known there.
     Inside,
-    /// Everybody but them is.
+    /// All peers but those are known there.
     Outside,
-    /// The only one: everybody is.
+    /// The only listener: all peers are known there.
     Both,
 }
 
 impl Side {
-    /// As the log says it.
+    /// The word in the log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Inside => "inside",
@@ -50,8 +50,8 @@ impl Side {
 }
 
 impl Routing {
-    /// Where a recipient of a message from `source` goes, if `source` may send to it. `None` is the relay itself, or nobody
-    /// in particular.
+    /// The route of a recipient of a message from `source`, if `source` may send to it. A `source` of `None` is the
+    /// relay itself, or no particular peer.
     pub fn admit<'a>(
         &self,
         source: impl Into<Option<&'a PeerName>>,
@@ -61,9 +61,9 @@ impl Routing {
         self.explain(source, address, now, &mut |_, _| {})
     }
 
-    /// As [`admit`](Self::admit), before it is known what the message is. A report goes to whoever sent the message that
-    /// it is about, also when the number has moved meanwhile. So a number of ours that leads back to `source`, or on to a
-    /// third network, is taken here, and refused at the end of data to what is no report.
+    /// Like [`admit`](Self::admit), before the type of the message is known. A report goes to the peer that sent the
+    /// message it is about, even when the number has moved since. So a number of ours that leads back to `source`, or
+    /// on to a third network, is accepted here, and refused at the end of data unless the message is a report.
     pub fn admit_before_data(
         &self,
         source: &PeerName,
@@ -77,7 +77,7 @@ impl Routing {
         }
     }
 
-    /// As [`admit`](Self::admit); `told` hears everything that was considered.
+    /// Like [`admit`](Self::admit); `told` gets an explanation of every step.
     pub fn explain<'a>(
         &self,
         source: impl Into<Option<&'a PeerName>>,
@@ -94,17 +94,17 @@ impl Routing {
         Ok(route)
     }
 
-    /// Whether what `source` claims is looked at: there is an inside, and it is neither of it nor the relay itself
-    /// (`None`). So is what a peer has sent that is not configured any more.
+    /// Whether the originators that `source` names are checked: there is an inside, and `source` is neither inside nor
+    /// the relay itself (`None`). They are also checked for a peer that is no longer configured.
     pub fn must_prove<'a>(&self, source: impl Into<Option<&'a PeerName>>) -> bool {
         let is_foreign = |peer| self.has_inside() && !self.is_inside(peer);
         source.into().is_some_and(is_foreign)
     }
 
-    /// Whether a message from `source` may name `address` as its originator. From inside only are claimed an own domain,
-    /// what is below it, a host name of ours, and a number that one of our Relay/Servers serves, in whatever spelling and
-    /// domain. Whose a number is, the tables say before its range: one that was ported away may well come from outside, and
-    /// one that was ported to us may not. A code or a word is its domain's.
+    /// Whether a message from `source` may name `address` as its originator. Only from inside may come an own domain, a
+    /// domain below it, a host name of ours, and a number that one of our Relay/Servers serves, in any spelling and
+    /// domain. The tables decide before the ranges whose a number is: one that was ported away may come from outside,
+    /// and one that was ported to us may not. A code or a word belongs to its domain.
     ///
     /// # Errors
     /// It may not, or other readers may take the address for another one.
@@ -134,14 +134,14 @@ impl Routing {
         Ok(())
     }
 
-    /// Whether an originator is one of our own, for somebody who reads it in any way.
+    /// Whether an originator is one of our own, in any reading of its address.
     fn is_of_ours(&self, address: &MmsAddress) -> bool {
         let ours = |domain: &str| self.is_ours_or_below(domain) || self.is_a_host_of_ours(domain);
         let numbers = self.dialling.readings(&address.local_part());
         address.domain().is_some_and(ours) || numbers.iter().any(|number| self.is_ours(number))
     }
 
-    /// Whether a domain is one of our own or below one, and no peer's.
+    /// Whether a domain is one of our own or below one, and not a peer's.
     fn is_ours_or_below(&self, domain: &str) -> bool {
         if self.is_own(domain) {
             return true;
@@ -163,9 +163,9 @@ impl Routing {
         *domain == *self.relay_name || self.inner_hosts.contains(literal.unwrap_or(&*domain))
     }
 
-    /// Whether a domain that a Relay/Server of ours writes names a host inside: below an own domain, a configured host, what
-    /// the Relay/Server calls itself behind EHLO, an address, or a name without a dot. An own domain does not, nor does
-    /// another spelling of it.
+    /// Whether a domain that a Relay/Server of ours writes names a host inside: below an own domain, a configured host,
+    /// the Relay/Server's name in EHLO, an IP address, or a name without a dot. An own domain, in any spelling, does
+    /// not.
     pub fn is_inner(&self, domain: &str, helo: &str) -> bool {
         let domain = plain(domain);
         let front = |domain: &str| domain.split_once("mnc").map(|(front, _)| front.to_owned());
@@ -183,7 +183,7 @@ impl Routing {
         !self.own_domains.contains(&*domain) && !spelled_otherwise && (host || self.is_ours_or_below(&domain))
     }
 
-    /// Whether ENUM has to be asked before this recipient can be routed.
+    /// The number for which ENUM must be asked before this recipient can be routed, if any.
     pub fn number_for_enum<'a>(&self, source: impl Into<Option<&'a PeerName>>, address: &MmsAddress) -> Option<String> {
         self.numbering?;
         let asked = Asked::default();
@@ -191,14 +191,14 @@ impl Routing {
         asked.0.take()
     }
 
-    /// The Relay/Server that a tag of our system address names: also in another case, as it may come back, and also when
-    /// it drains. `None`: there is none of that name any more.
+    /// The Relay/Server that a tag of our system address names, also in another case, and also when it drains. `None`:
+    /// no Relay/Server has that name any more.
     pub fn home(&self, tag: &SystemTag) -> Option<PeerName> {
         let server = self.servers.find_returned(&tag.relay_server)?;
         Some(server.name.clone())
     }
 
-    /// What a peer is to us. `None`: it is not configured, or the relay itself.
+    /// The relation of a peer to us. `None`: it is not configured, or is the relay itself.
     pub fn role(&self, peer: &PeerName) -> Option<Role> {
         self.roles.get(peer).copied()
     }
@@ -234,7 +234,8 @@ impl Routing {
         self.role(peer) == Some(Role::Inside)
     }
 
-    /// Back to the Relay/Server that it comes from: it thinks that the number is somebody else's, and we that it is its.
+    /// Refuses a number that leads back to the Relay/Server that sent the message: it takes the number for another
+    /// operator's, and we take it for its own.
     fn refuse_return(
         &self,
         source: &PeerName,
@@ -254,7 +255,7 @@ impl Routing {
         })
     }
 
-    /// Between two outside peers, unless one of them is a hub, or there is no inside.
+    /// Refuses a message between two outside peers, unless one of them is a hub, or there is no inside.
     fn refuse_transit(
         &self,
         source: &PeerName,
@@ -276,8 +277,8 @@ impl Routing {
     }
 }
 
-/// Where a system that heeds explicit routing in local parts would send mail for this address (RFC 5321, appendix F.2, and
-/// RFC 1123, 5.3.5): `x%d@e`, `"x@d"@e` and `d!x@e` lead to `x@d`.
+/// The address to which a system that follows explicit routes in local parts would send this mail (RFC 5321, appendix
+/// F.2, and RFC 1123, 5.3.5): `x%d@e`, `"x@d"@e` and `d!x@e` lead to `x@d`.
 fn routed_on(address: &MmsAddress) -> Option<MmsAddress> {
     let local = address.local_part();
     let (user, domain) = match local.rsplit_once(['%', '@']) {
@@ -287,7 +288,7 @@ fn routed_on(address: &MmsAddress) -> Option<MmsAddress> {
     MmsAddress::new(&format!("{user}@{domain}")).ok()
 }
 
-/// Finds out which number ENUM would be asked for.
+/// Circumstances that record the number for which ENUM would be asked.
 #[derive(Default)]
 struct Asked(std::cell::Cell<Option<String>>);
 

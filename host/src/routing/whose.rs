@@ -1,23 +1,24 @@
-//! Whose a telephone number is, for those who ask without a message: plug-ins.
+//! Which network a telephone number belongs to, for plug-ins that ask without a message.
 
 use super::trust::Role;
 use super::{Circumstances, NetworkId, Route, Routing, plain};
 use crate::message::{MmsAddress, PeerName, Refusal};
 
-/// The network of a number. At least one of the fields is there.
+/// The network of a number. At least one of the fields is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Whose {
-    /// Named by the table of ported numbers or by DNS; else by a domain of the peer, or of ours for a Relay/Server.
+    /// The network named by the table of ported numbers or by DNS; else by a domain of the peer, or for a Relay/Server
+    /// by one of ours.
     pub network: Option<NetworkId>,
-    /// What the table or DNS said, where that is no peer's domain.
+    /// What the table or DNS named, if it is no peer's domain.
     pub domain: Option<String>,
-    /// To whom a message would go.
+    /// The peer that a message would go to.
     pub peer: Option<PeerName>,
 }
 
 impl Routing {
-    /// `None`: nobody knows the number. A number that was ported to a network with which there is no agreement is known,
-    /// and has no peer.
+    /// Which network a number belongs to. `None`: no step knows the number. A number that was ported to a network
+    /// without an agreement is known, and has no peer.
     ///
     /// # Errors
     /// DNS does not answer.
@@ -45,7 +46,7 @@ impl Routing {
     fn network_of_peer(&self, name: &PeerName) -> Option<NetworkId> {
         if self.role(name) == Some(Role::Inside) {
             let mut own = self.own_networks.iter();
-            // Of several networks of our own nobody says which one the number belongs to.
+            // With several networks of our own, nothing says which one the number belongs to.
             return own.next().copied().filter(|_| own.next().is_none());
         }
         let peer = self.peers.iter().find(|peer| peer.name == *name)?;
@@ -53,7 +54,7 @@ impl Routing {
     }
 }
 
-/// The network that a value of the table, an answer of DNS or a domain names by its codes.
+/// The network whose codes are in a value of the table, an answer of DNS, or a domain.
 fn network(value: &str) -> Option<NetworkId> {
     NetworkId::read(value).or_else(|| NetworkId::of_domain(&plain(value)))
 }

@@ -1,4 +1,4 @@
-//! Who may speak for whom, who carries for whom, and who is known where.
+//! Who may speak for whom, who carries for whom, and which peer is known at which listener.
 
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ fn two_outside_peers_meet_only_at_a_hub() {
         from_b("+15550000003").contains("hub = true"),
         "nor by a table, not even back to itself"
     );
-    // Without an inside, all of this is a hub.
+    // Without an inside, the relay is a hub.
     let peers = vec![
         peer("b", &["mms.b.example"], Role::Outside),
         peer("c", &["mms.c.example"], Role::Outside),
@@ -234,7 +234,7 @@ fn our_own_addresses_come_to_ourselves() {
     ] {
         assert!(from_b(nobody).starts_with("no route"), "{nobody}");
     }
-    // Relay/Servers answer each other at a system address that they may all share; nobody else may.
+    // Relay/Servers answer each other at a system address that they may all share; no other peer may use it.
     let shared = format!("system-user@{OWN}");
     assert_eq!(sent(&plan(), "a3", &shared, &World::default()), "system -");
     assert!(from_b(&shared).starts_with("no route"));
