@@ -1,5 +1,5 @@
-//! Records as comma-separated values (RFC 4180), for spreadsheets and settlement tools: one header line, then one line for
-//! each record. The columns are a contract: new ones are added at the end only.
+//! Records as comma-separated values (RFC 4180), for spreadsheets and settlement tools: one header line, then one line
+//! for each record. The columns are a contract: new ones are added only at the end.
 
 use std::io::{self, Write};
 
@@ -57,8 +57,8 @@ pub(super) fn header_line() -> String {
     format!("{}\r\n", COLUMNS.join(","))
 }
 
-/// One record. Missing values are empty; truth values are `yes` and `no`; recipients are separated by spaces, which no
-/// address has outside of quotes.
+/// Writes one record. Missing values are empty; truth values are `yes` and `no`; recipients are separated by spaces,
+/// which an address has only within quotes.
 pub fn line(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let said = &record.fields;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -106,13 +106,13 @@ pub fn line(record: &Record, out: &mut impl Write) -> io::Result<()> {
     write!(out, "{}\r\n", line.join(","))
 }
 
-/// A value as it stands in a line.
+/// A value as it is written in a line.
 pub fn value(value: &str) -> String {
     escaped(value.to_owned())
 }
 
-/// In quotes where RFC 4180 wants them. Control characters become spaces, so that a record is a line, and a value that a
-/// spreadsheet would run as a formula gets a quote mark in front: peers write some of these texts.
+/// Quotes a value where RFC 4180 requires it. Control characters become spaces, so that a record is one line. A value
+/// that a spreadsheet would run as a formula gets an apostrophe in front, because peers write some of these texts.
 fn escaped(value: String) -> String {
     let value = value.replace(char::is_control, " ");
     let formula = value.starts_with(['=', '@'])

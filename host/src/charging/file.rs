@@ -1,6 +1,6 @@
 //! The file of TS 32.297: a header, and before each record a header of its own. All numbers are big endian.
 //!
-//! The header says how long the file is, how many records are in it and why it was closed, so it is written last.
+//! The header holds the length of the file, the number of records and the reason for closing, so it is written last.
 
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -8,7 +8,8 @@ use jiff::Zoned;
 
 use super::ber;
 
-/// Release 16, in the way of TS 32.297, 6.1.1: seven in three bits means that an octet more says how far beyond release 10.
+/// Release 16, in the encoding of TS 32.297, 6.1.1: seven in three bits says that a further octet has the distance to
+/// release 10.
 const RELEASE: u8 = 7 << 5;
 const RELEASE_EXTENSION: u8 = 16 - 10;
 /// BER, of TS 32.270 (TS 32.297, 6.1.2).
@@ -26,7 +27,7 @@ pub enum Closed {
     ByTime = 2,
     ByCount = 3,
     ByCommand = 4,
-    /// It was found unfinished after a crash.
+    /// The file was found unfinished after a crash.
     Abnormally = 128,
 }
 
@@ -48,7 +49,7 @@ impl Closed {
     }
 }
 
-/// Writes one file. Nothing of it is valid before [`finish`](Self::finish).
+/// Writes one file, which is not valid before [`finish`](Self::finish).
 pub struct FileWriter<W> {
     out: W,
     number: u32,
@@ -97,7 +98,7 @@ impl<W: Write + Seek> FileWriter<W> {
         self.octets
     }
 
-    /// Writes the header, and gives back what was written to, for whoever has to flush it.
+    /// Writes the header, and returns the writer so that the caller can flush it.
     pub fn finish(mut self, closed: Closed) -> io::Result<W> {
         let length = u32::try_from(self.octets).map_err(|_| io::Error::other("a file beyond 4 GiB"))?;
         let mut header = Vec::with_capacity(HEADER as usize);
@@ -110,10 +111,10 @@ impl<W: Write + Seek> FileWriter<W> {
         header.extend_from_slice(&self.records.to_be_bytes());
         header.extend_from_slice(&self.number.to_be_bytes());
         header.push(closed as u8);
-        // The address of the node that made the file: the relay has several, and names none of them.
+        // The address of the node that made the file. The relay has several addresses, and states none.
         header.extend_from_slice(&[0xff; 4]);
         header.extend_from_slice(&[0; 16]);
-        // No record was lost; no routeing filter; no private extension.
+        // No lost records, no routeing filter, no private extension.
         header.extend_from_slice(&[0, 0, 0, 0, 0]);
         header.extend_from_slice(&[RELEASE_EXTENSION, RELEASE_EXTENSION]);
         debug_assert_eq!(header.len(), HEADER as usize);
@@ -138,7 +139,7 @@ fn moment(time: &Zoned) -> u32 {
         | (minutes % 60)
 }
 
-/// What a file's header says, for people.
+/// The header of a file, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     pub length: u32,
@@ -149,7 +150,7 @@ pub struct Header {
     pub closed: &'static str,
 }
 
-/// Why a file cannot be read, or does not keep what its header says.
+/// Why a file cannot be read, or contradicts its header.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     #[error("the file has {0} octets, and the header of TS 32.297 has at least 50")]
@@ -226,7 +227,7 @@ pub fn read(file: &[u8], mut each: impl FnMut(ber::Decoded)) -> Result<Header, F
 fn record_at(file: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let head = file.get(at..at + 4)?;
     let length = usize::from(u16::from_be_bytes([head[0], head[1]]));
-    // Since release 10 the header of a record has an octet more.
+    // Since release 10 the header of a record has one more octet.
     let begins = at
         + if head[2] >> 5 == 7 {
             RECORD_HEADER
@@ -236,12 +237,12 @@ fn record_at(file: &[u8], at: usize) -> Option<(&[u8], usize)> {
     Some((file.get(begins..begins + length)?, begins + length))
 }
 
-/// The records of a file, whatever its header says of them.
+/// The records of a file, independent of its header.
 pub(super) fn records_of(file: &[u8]) -> Records<'_> {
     let header = file
         .get(4..8)
         .map(|length| u32::from_be_bytes([length[0], length[1], length[2], length[3]]));
-    // While it is written, there are only zeros.
+    // While a file is written, its header is zeros.
     let at = header.filter(|length| *length > 0).unwrap_or(HEADER) as usize;
     Records { file, at }
 }
@@ -252,7 +253,7 @@ pub(super) struct Records<'a> {
 }
 
 impl Records<'_> {
-    /// Octets behind the last record that is whole.
+    /// The number of octets behind the last complete record.
     pub fn left(&self) -> usize {
         self.file.len().saturating_sub(self.at)
     }
@@ -268,7 +269,8 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// What the header of a closed file says, and is not so. `number`: of the file, by its name; `records`: that are in it.
+/// The statements in a closed file's header that are wrong. `number` is that in the file's name, `records` the number
+/// of records in it.
 pub(super) fn disagreements(file: &[u8], number: u32, records: u32) -> Vec<String> {
     let word = |at: usize| {
         file.get(at..at + 4)

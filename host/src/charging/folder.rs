@@ -1,9 +1,9 @@
-//! The folder of an output, as its operator and whoever fetches share it: closed files, and two kinds of empty files that
-//! anybody with access to the folder can make, over SFTP too.
+//! The folder of an output, which the relay shares with operators and with programs that fetch files. It contains
+//! closed files, and two kinds of empty files that anybody with access to the folder can create, also over SFTP.
 //!
-//! - `FILE.fetched` beside a closed file says that it was fetched. It waits for nobody any more, and is removed after
-//!   `keep-fetched`.
-//! - `NAME.close` asks the relay to close the file that output `NAME` writes at the moment. It goes when that is done.
+//! - `FILE.fetched` beside a closed file says that it was fetched. The file is removed after `keep-fetched`.
+//! - `NAME.close` asks the relay to close the file that output `NAME` is writing. The relay removes it when that is
+//!   done.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -12,18 +12,18 @@ use std::time::{Duration, SystemTime};
 
 use super::options::OutputOptions;
 
-/// A file that is closed, and still there.
+/// A closed file that is still in the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedFile {
     pub path: PathBuf,
     pub octets: u64,
     pub closed: SystemTime,
-    /// When it was marked.
+    /// When it was marked as fetched.
     pub fetched: Option<SystemTime>,
 }
 
 impl ClosedFile {
-    /// How long nobody has fetched it.
+    /// How long the file has waited to be fetched.
     pub fn waits_since(&self, now: SystemTime) -> Option<Duration> {
         let waits = self.fetched.is_none();
         waits.then(|| now.duration_since(self.closed).unwrap_or_default())
@@ -42,7 +42,7 @@ impl OutputOptions {
         for entry in entries {
             let path = entry?.path();
             let is_ours = self.number_of(&path).is_some();
-            // Whoever fetches by moving may be faster than this look.
+            // A program that fetches by moving may remove the file before this line.
             if let (true, Ok(about)) = (is_ours, path.metadata()) {
                 let fetched = mark_of(&path).metadata().and_then(|mark| mark.modified()).ok();
                 files.push(ClosedFile {
@@ -53,13 +53,13 @@ impl OutputOptions {
                 });
             }
         }
-        // Numbers have eight digits, and longer ones are larger.
+        // Numbers have eight digits; longer ones are larger.
         files.sort_by_key(|file| (file.path.as_os_str().len(), file.path.clone()));
         Ok(files)
     }
 
-    /// Removes files that were marked as fetched longer than `keep` ago. Returns how many. They go in the order of their
-    /// numbers, and none before those in front of it: so a gap between two files is always a loss.
+    /// Removes files that were marked as fetched longer than `keep` ago, and returns how many. They are removed in the
+    /// order of their numbers, and none before its predecessors: so a gap between two files is always a loss.
     pub fn remove_fetched(&self, keep: Duration, now: SystemTime) -> io::Result<usize> {
         let mut removed = 0;
         for file in self.closed_files()? {
@@ -67,7 +67,7 @@ impl OutputOptions {
             if age.is_none_or(|age| age < keep) {
                 break;
             }
-            // The mark last: a file without it would wait to be fetched once more.
+            // The mark is removed last: a file without it would wait to be fetched again.
             gone(fs::remove_file(&file.path))?;
             gone(fs::remove_file(mark_of(&file.path)))?;
             removed += 1;
@@ -75,7 +75,7 @@ impl OutputOptions {
         Ok(removed)
     }
 
-    /// Asks whatever relay writes this output to close its file.
+    /// Asks the relay that writes this output to close its file.
     pub fn ask_to_close(&self) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
         File::create(self.close_request())?.sync_all()
@@ -85,21 +85,21 @@ impl OutputOptions {
         self.close_request().exists()
     }
 
-    /// To be called when the file is closed.
+    /// Removes the request. Must be called once the file is closed.
     pub fn has_closed(&self) -> io::Result<()> {
         gone(fs::remove_file(self.close_request()))
     }
 
-    /// The file that asks for it.
+    /// The file that is the request.
     pub fn close_request(&self) -> PathBuf {
         self.folder.join(format!("{}.close", self.name))
     }
 }
 
-/// Marks a closed file as fetched. Says whether it was not marked yet.
+/// Marks a closed file as fetched. Returns whether it was not marked before.
 ///
 /// # Errors
-/// There is no such file, it is not closed, or the mark cannot be written.
+/// The file does not exist or is not closed, or the mark cannot be written.
 pub fn mark_fetched(file: &Path) -> io::Result<bool> {
     let closed = file.extension().is_some_and(|is| is != "part" && is != "fetched");
     if !closed || !file.is_file() {
@@ -120,7 +120,7 @@ fn mark_of(file: &Path) -> PathBuf {
     file.with_added_extension("fetched")
 }
 
-/// What is not there needs not be removed.
+/// A file that does not exist need not be removed.
 fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

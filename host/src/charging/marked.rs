@@ -1,16 +1,16 @@
-//! Exports with a mark: every record leaves the spool in one of them, and in no second one.
+//! Exports with a mark: every record leaves the spool in exactly one of them.
 //!
 //! Two things must not happen: two exports at the same time, and an export that is broken off between writing and
-//! marking. Against the first there is a lock, which a process that dies gives back. Against the second, a file gets its
-//! name only when its records are marked:
+//! marking. A lock prevents the first; a process that dies releases it. Against the second, a file gets its name only
+//! when its records are marked:
 //!
 //! 1. the records go into `FILE.unmarked`, which is flushed to disk;
 //! 2. a note in the spool's folder says which file that is, and up to which record it goes;
 //! 3. the mark is set, one durable change of the database;
-//! 4. `FILE.unmarked` becomes `FILE`, and the note goes.
+//! 4. `FILE.unmarked` becomes `FILE`, and the note is removed.
 //!
-//! Whoever exports next looks for the note first. When the mark has passed its record, step 4 is made up for; when it has
-//! not, the records are still to be exported, and `FILE.unmarked` goes.
+//! The next export reads the note first. When the mark has passed its record, step 4 is completed; otherwise the
+//! records are still to be exported, and `FILE.unmarked` is removed.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufWriter, ErrorKind, Write};
@@ -24,7 +24,7 @@ use crate::spool::{Mark, StreamReader};
 /// Its name among the readers of the stream.
 pub const READER: &str = "export";
 
-/// The turn to export: nobody else does while this lives.
+/// The right to export: nobody else exports while this lives.
 pub struct MarkedExport {
     spool: StreamReader,
     /// The spool's folder.
@@ -33,20 +33,20 @@ pub struct MarkedExport {
     _turn: File,
 }
 
-/// What step 2 writes down.
+/// The note of step 2.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     file: PathBuf,
-    /// The sequence number of its last record; of the last one before it when it is empty.
+    /// The sequence number of the file's last record. For an empty file, of the last record before it.
     last: u64,
 }
 
 impl MarkedExport {
-    /// Waits until no other export with a mark is under way. `told` hears of what takes the operator's attention: that
-    /// this waits, and which file of an export that was broken off has been given its name.
+    /// Waits until no other export with a mark is under way. `told` is called with messages for the operator: that this
+    /// waits, and which file of an interrupted export has been given its name.
     ///
     /// # Errors
-    /// What an earlier export left is neither there nor marked, or the folder of the spool cannot be locked.
+    /// The rest of an earlier export is neither there nor marked, or the folder of the spool cannot be locked.
     pub fn begin(spool: StreamReader, folder: &Path, told: impl Fn(&str)) -> anyhow::Result<Self> {
         let turn = File::open(folder).with_context(|| format!("the folder {} cannot be opened", folder.display()))?;
         if let Err(TryLockError::WouldBlock) = turn.try_lock() {
@@ -63,10 +63,10 @@ impl MarkedExport {
         Ok(export)
     }
 
-    /// Writes what no export with a mark has written yet, and marks it. Returns how many records that were.
+    /// Writes the records that no export with a mark has written yet, and marks them. Returns how many they were.
     ///
     /// # Errors
-    /// `out` does not take them; then nothing is marked.
+    /// `out` does not accept them; then nothing is marked.
     pub fn to_writer(self, out: &mut impl Write) -> anyhow::Result<u64> {
         let after = self.exported()?;
         let last = super::export(&self.spool, after, out)?;
@@ -74,10 +74,10 @@ impl MarkedExport {
         Ok(last - after)
     }
 
-    /// As [`to_writer`](Self::to_writer), into a new file, and exactly once whenever this process ends.
+    /// Like [`to_writer`](Self::to_writer), into a new file, and exactly once whenever this process ends.
     ///
     /// # Errors
-    /// The file is there already, or cannot be written; then nothing is marked.
+    /// The file exists already, or cannot be written; then nothing is marked.
     pub fn to_file(self, file: &Path) -> anyhow::Result<u64> {
         let file = std::path::absolute(file)?;
         let cannot = || format!("{} cannot be made", file.display());
@@ -103,7 +103,7 @@ impl MarkedExport {
         Ok(self.spool.mark(READER)?.sequence)
     }
 
-    /// The records up to `last` are safe in a file.
+    /// Sets the mark: the records up to `last` are safe in a file.
     fn mark(&self, last: u64) -> anyhow::Result<()> {
         let mark = Mark {
             sequence: last,
@@ -112,7 +112,7 @@ impl MarkedExport {
         Ok(self.spool.set_mark(READER, mark)?)
     }
 
-    /// Ends what an export that was broken off has begun.
+    /// Completes or undoes an interrupted export.
     fn make_up_for(&self, told: impl Fn(&str)) -> anyhow::Result<()> {
         let place = self.note();
         let text = match std::fs::read_to_string(&place) {
@@ -127,7 +127,7 @@ impl MarkedExport {
             return remove(&place);
         }
         match (file.is_file(), unmarked.is_file()) {
-            // A link has been made, and the first name of the file is there still.
+            // A link was made, and the file's first name is still there.
             (true, true) => remove(&unmarked)?,
             (true, false) => {}
             (false, true) => told(&format!(
@@ -145,7 +145,7 @@ impl MarkedExport {
         self.give_name(&file)
     }
 
-    /// Step 4, from wherever it was broken off.
+    /// Step 4, from wherever it was interrupted.
     fn give_name(&self, file: &Path) -> anyhow::Result<()> {
         let unmarked = unmarked(file);
         if unmarked.is_file() {
@@ -162,7 +162,7 @@ impl MarkedExport {
         self.folder.join("export.json")
     }
 
-    /// Durable when it returns, and never there in part.
+    /// Writes the note, durably and all at once.
     fn write(&self, note: &Note) -> anyhow::Result<()> {
         let (place, draft) = (self.note(), self.folder.join("export.json.new"));
         let mut file = OpenOptions::new()
@@ -178,15 +178,15 @@ impl MarkedExport {
     }
 }
 
-/// Where records lie until they are marked.
+/// The file in which records lie until they are marked.
 fn unmarked(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".unmarked");
     name.into()
 }
 
-/// A link fails where the new name is taken; a rename would replace what is there. Where the file system knows no links,
-/// a rename must do.
+/// A link fails where the new name is taken; a rename would replace that file. Where the file system has no links, a
+/// rename must do.
 fn without_replacing(old: &Path, new: &Path) -> std::io::Result<()> {
     match std::fs::hard_link(old, new) {
         Ok(()) => std::fs::remove_file(old),

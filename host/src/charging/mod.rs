@@ -2,7 +2,7 @@
 //!
 //! - `record`: a record as the encoders see it
 //! - [`ber`], [`mod@file`], [`csv`]: records of TS 32.298, in files of TS 32.297; comma-separated values
-//! - `options`: what an output is asked for, and how a record looks in it
+//! - `options`: what an output writes, and the form of a record in it
 //! - [`output`]: files that are written while the relay runs
 //! - [`written`]: the same files, read back
 //! - `set_aside`: records that an output cannot write
@@ -33,14 +33,15 @@ pub use self::marked::{MarkedExport, READER};
 pub use self::options::{Form, Format, OutputOptions};
 pub use self::record::{Fields, Record};
 
-/// Rows that are read at once.
+/// How many rows are read at once.
 const BATCH: usize = 1000;
 
-/// Writes every record behind `after`, in order. Returns the last sequence number written, or `after` when there was
+/// Writes every record after `after`, in order. Returns the last sequence number written, or `after` when there was
 /// none.
 ///
 /// Each line has `sequence` (from 1, without gaps, in the order of the commits), `recorded-at` (RFC 3339), `relay-id`
-/// (the message's id in the relay, with the destination's ordinal), `plugin`, `plugin-version`, and the plug-in's record.
+/// (the message's id in the relay, with the destination's ordinal), `plugin`, `plugin-version`, and the plug-in's
+/// record.
 pub fn export(spool: &StreamReader, mut after: u64, out: &mut impl Write) -> anyhow::Result<u64> {
     loop {
         let rows = spool.records(after, BATCH)?;
@@ -66,7 +67,7 @@ fn json_line(of: &impl Serialize) -> io::Result<Vec<u8>> {
     Ok(line.into_bytes())
 }
 
-/// The host's fields come first, for people who read along.
+/// The host's fields come first, for people who read the lines.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Line<'a> {

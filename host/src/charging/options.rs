@@ -1,4 +1,4 @@
-//! What an output is asked to write, how a record looks there, and what its files are called.
+//! What an output writes, the form of a record in it, and the names of its files.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,18 +46,18 @@ pub struct OutputOptions {
 /// What becomes of a record in an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// It stands in a file as these octets.
+    /// It is written as these octets.
     Octets(Vec<u8>),
-    /// The output is not asked for it.
+    /// The output's filters exclude it.
     Unwanted,
-    /// Its format has no form for records of this type.
+    /// The format has no form for records of this type.
     LeftOut,
-    /// It cannot be read, or is too long for the format, for this reason.
+    /// It cannot be read, or is too long for the format; with the reason.
     Impossible(String),
 }
 
 impl OutputOptions {
-    /// How a record looks in this output. The same whenever it is asked.
+    /// The form of a record in this output. It is the same whenever it is asked for.
     pub fn form_of(&self, row: &Recorded) -> Form {
         if !self.wants(row) {
             return Form::Unwanted;
@@ -69,7 +69,7 @@ impl OutputOptions {
         }
     }
 
-    /// Whether it takes every record that there is.
+    /// Whether the output takes every record.
     pub fn takes_all(&self) -> bool {
         self.record_types.is_empty() && self.peers.is_empty() && self.format != Format::Ber
     }
@@ -85,7 +85,7 @@ impl OutputOptions {
 
     fn encoded(&self, row: &Recorded) -> anyhow::Result<Option<Vec<u8>>> {
         if self.format == Format::Json {
-            // As it was recorded, whatever it is.
+            // The record as it was stored.
             return Ok(Some(json(row)?));
         }
         let record = Record::of(row)?;
@@ -104,18 +104,18 @@ impl OutputOptions {
         Ok(encoded)
     }
 
-    /// Where file number `number` is when it is closed.
+    /// The path of file number `number` once it is closed.
     pub fn path(&self, number: u32) -> PathBuf {
         let name = format!("{}-{number:08}.{}", self.name, self.format.extension());
         self.folder.join(name)
     }
 
-    /// Where it is while it is written.
+    /// The path of file number `number` while it is written.
     pub fn part(&self, number: u32) -> PathBuf {
         self.path(number).with_added_extension("part")
     }
 
-    /// The number of a closed file of this output; `None` for every other file.
+    /// The number of a closed file of this output; `None` for any other file.
     pub fn number_of(&self, file: &Path) -> Option<u32> {
         let ours = file
             .extension()

@@ -1,13 +1,14 @@
 //! Files with charging records, written while the relay runs.
 //!
-//! A file is `NAME-NUMBER.EXTENSION.part` while it is written. It is closed by size, count, age, or when the relay stops:
-//! flushed, renamed to `NAME-NUMBER.EXTENSION`, the folder flushed, and then the output's mark in the spool moves: the last
-//! record that it has passed, and the number of the file. After that the file never changes.
+//! A file is called `NAME-NUMBER.EXTENSION.part` while it is written. It is closed by size, count, age, or when the
+//! relay stops: it is flushed, renamed to `NAME-NUMBER.EXTENSION`, the folder is flushed, and then the output's mark in
+//! the spool moves: to the last record that it has passed, and the number of the file. After that the file never
+//! changes.
 //!
-//! **Exactly once.** Records wait in the spool, numbered without gaps, until every output's mark has passed them. After a
-//! crash, a `.part` file is worth nothing: the same records are written again, into a file of the same number. If the
-//! crash came between the rename and the mark, the file with the next number is there already: its last record says how
-//! far the mark goes ([`Output::resume`]).
+//! **Exactly once.** Records wait in the spool, numbered without gaps, until the marks of all outputs have passed them.
+//! After a crash, a `.part` file is worthless: the same records are written again, into a file of the same number. If
+//! the crash came between the rename and the mark, the file with the next number exists already, and its last record
+//! says how far the mark goes ([`Output::resume`]).
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -25,22 +26,22 @@ use super::written::last_sequence;
 use crate::message::Timestamp;
 use crate::spool::{Mark, Recorded, StreamReader};
 
-/// Records that are read at once. What is in memory at a time is this much and one file's buffer.
+/// How many records are read at once. Memory holds this much, and one file's buffer.
 const BATCH: usize = 1000;
 
-/// One output, with the file that it writes at the moment.
+/// One output, with the file that it is writing.
 #[derive(Debug)]
 pub struct Output {
     options: OutputOptions,
     mark: Mark,
     open: Option<Open>,
-    /// The last record that was looked at. Beyond the mark while a file is open.
+    /// The last record that was examined. It is ahead of the mark while a file is open.
     seen: u64,
-    /// Records that the format has no form for, since the start.
+    /// Records for which the format has no form, since the start.
     left_out: u64,
     /// Records that could not be written and were set aside, since the start.
     set_aside: u64,
-    /// The numbers of all that were.
+    /// The numbers of all records that were set aside.
     aside: BTreeSet<u64>,
 }
 
@@ -73,7 +74,7 @@ pub fn reader(output: &str) -> String {
 }
 
 impl Output {
-    /// Goes on where the mark says, after whatever ended the last run.
+    /// Continues from the mark, however the last run ended.
     ///
     /// # Errors
     /// The folder or the spool cannot be read, or a file that this output must have written is not readable.
@@ -111,7 +112,7 @@ impl Output {
         Ok(output)
     }
 
-    /// When its open file is old enough to be closed; `None` when none is open.
+    /// When the open file becomes old enough to be closed; `None` when none is open.
     pub fn closes_at(&self) -> Option<Timestamp> {
         let open = self.open.as_ref()?;
         Some(open.since.plus(self.options.max_age))
@@ -135,9 +136,9 @@ impl Output {
         self.set_aside
     }
 
-    /// Writes what is new, and closes files that are full or old enough. Says whether more may be there at once.
+    /// Writes new records, and closes files that are full or old enough. Returns whether there may be more at once.
     ///
-    /// After an error the file that was open is given up, and its records are written anew by the next call.
+    /// After an error the open file is abandoned, and its records are written anew by the next call.
     pub fn step(&mut self, spool: &StreamReader, now: Timestamp) -> anyhow::Result<bool> {
         let done = self.try_step(spool, now);
         if done.is_err() {
@@ -146,7 +147,7 @@ impl Output {
         done
     }
 
-    /// Closes the file that is open, if there is one: because the relay stops, or an operator asked.
+    /// Closes the open file, if there is one, because the relay stops or an operator asked for it.
     pub fn close(&mut self, spool: &StreamReader, closed: Closed) -> anyhow::Result<()> {
         let done = self.try_close(spool, closed);
         if done.is_err() {
@@ -171,7 +172,7 @@ impl Output {
         let age = |open: &Open| Duration::from_millis(now.0.saturating_sub(open.since.0));
         match &self.open {
             Some(open) if age(open) >= self.options.max_age => self.try_close(spool, Closed::ByTime)?,
-            // Nothing of these was wanted: the mark may pass them, so that they can be purged.
+            // None of these records was wanted: the mark may pass them, so that they can be purged.
             None if self.seen > self.mark.sequence => {
                 self.mark.sequence = self.seen;
                 spool.set_mark(&reader(&self.options.name), self.mark)?;
@@ -189,7 +190,7 @@ impl Output {
                 self.left_out += 1;
                 return Ok(());
             }
-            // It would stop all records behind it, for ever.
+            // Otherwise this record would stop all later ones for ever.
             Form::Impossible(why) => {
                 if !self.aside.contains(&row.sequence) {
                     let set_aside = self.options.set_aside_one(row, &why);
@@ -236,7 +237,7 @@ impl Output {
         file.map_err(|error| error.into_error())?.sync_all()?;
         fs::rename(&open.part, &path).with_context(|| format!("{} cannot be put in place", path.display()))?;
         File::open(&self.options.folder)?.sync_all()?;
-        // From here on the file is there. The mark follows; a crash in between is what `resume` looks for.
+        // The file exists from here on, and the mark follows. `resume` handles a crash in between.
         let mark = Mark {
             sequence: self.seen,
             file: self.mark.file + 1,

@@ -1,4 +1,4 @@
-//! A charging record as the encoders see it: typed, whatever plug-in it came from.
+//! A charging record as the encoders see it: typed, whichever plug-in made it.
 
 use jiff::Zoned;
 use jiff::tz::{Offset, TimeZone};
@@ -14,7 +14,7 @@ impl Choice for RecordType {
     const WORDS: &'static [(&'static str, Self)] = Self::WORDS;
 }
 
-/// One record: what the plug-in said, and what the relay added. Texts are as received.
+/// One record: the plug-in's part, and what the relay added. Texts are as received.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     pub sequence: u64,
@@ -29,7 +29,7 @@ pub struct Record {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Fields {
-    /// `None` for what is no record of the contract.
+    /// `None` for a record that the contract does not have.
     pub record_type: Option<RecordType>,
     /// Which MM4 message the record is about, in the standard's spelling: `MM4_forward.REQ`.
     pub message_type: Option<String>,
@@ -53,12 +53,11 @@ pub struct Fields {
     pub acknowledgement_requested: Option<bool>,
     pub sender_hidden: Option<bool>,
     pub forward_counter: Option<u32>,
-    /// Who sent the message before: the addresses of `X-Mms-Previously-Sent-By` in the order of their numbers, with blanks
-    /// between them.
+    /// The addresses of `X-Mms-Previously-Sent-By` in the order of their numbers, with blanks between them.
     pub previously_sent_by: Option<String>,
-    /// Octets of `Subject`, in decimal.
+    /// The length of `Subject` in octets, in decimal.
     pub subject_size: Option<String>,
-    /// The parts: `image/jpeg:30123 text/plain:55`, each with the octets that it has in the message.
+    /// The parts: `image/jpeg:30123 text/plain:55`, each with its size in the message.
     pub components: Option<String>,
     /// `X-Mms-Content-Class`.
     pub content_class: Option<String>,
@@ -66,10 +65,11 @@ pub struct Fields {
     pub status_text: Option<String>,
     /// `X-Mms-MM-Status-Extension`.
     pub status_extension: Option<String>,
-    /// Of a report or a response that was sent on: its own status and text. `status_code` and `status_text` are the next hop's.
+    /// For a report or a response that was sent on: its own status and text. `status_code` and `status_text` are the
+    /// next hop's.
     pub report_status: Option<String>,
     pub report_status_text: Option<String>,
-    /// Of a fallback record: what happened, and why no plug-in took it.
+    /// For a fallback record: what happened, and why no plug-in took it.
     pub outcome: Option<String>,
     pub reason: Option<String>,
 }
@@ -88,9 +88,9 @@ impl Record {
         })
     }
 
-    /// The type of TS 32.270 that this record is written as, if it has one. TS 32.270 knows originators and recipients only:
-    /// what a transit network records of one of its legs is the record of the Relay/Server at the other end of that leg's
-    /// exchange. A response is the same record when it came in and when it was sent on.
+    /// The type of TS 32.270 as which this record is written, if there is one. TS 32.270 knows originators and
+    /// recipients only: a transit network's record of one leg is written as that of the Relay/Server at the other end
+    /// of that leg. A response has the same record when it arrives and when it is sent on.
     pub fn standard(&self) -> Option<RecordType> {
         use MessageType::*;
         let about = || MessageType::of_name(self.fields.message_type.as_deref()?);
@@ -114,7 +114,7 @@ impl Record {
         }
     }
 
-    /// Octets of the subject; 0 where there is none.
+    /// The length of the subject in octets; 0 without a subject.
     pub fn subject_size(&self) -> u64 {
         let size = self.fields.subject_size.as_deref();
         size.and_then(|size| size.parse().ok()).unwrap_or(0)
@@ -130,7 +130,7 @@ impl Record {
     }
 }
 
-/// A point in time as the encoders write it: in UTC.
+/// A point in time in the form for the encoders: in UTC.
 pub(super) fn zoned(at: Timestamp) -> Zoned {
     let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(millis)
@@ -138,7 +138,7 @@ pub(super) fn zoned(at: Timestamp) -> Zoned {
         .to_zoned(TimeZone::UTC)
 }
 
-/// A date that a peer wrote, at the offset that it wrote.
+/// A peer's date, at the offset that the peer wrote.
 pub(super) fn dated(date: Date) -> Zoned {
     let offset = match date.zone {
         Zone::Offset(seconds) => Offset::from_seconds(seconds).ok(),

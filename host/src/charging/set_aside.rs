@@ -1,7 +1,7 @@
-//! Records that an output cannot write: they are set aside, in a file beside its own, and it goes on.
+//! Records that an output cannot write. They are set aside in a file beside its own, and the output goes on.
 //!
-//! `NAME.set-aside.jsonl` has a line for each: the record as `cdr export` writes it, and `set-aside-because`. A line is on the
-//! disk before the output's mark can pass the record, and is there once, whatever is repeated after a crash.
+//! `NAME.set-aside.jsonl` has a line for each: the record as `cdr export` writes it, and `set-aside-because`. A line is
+//! on the disk before the output's mark can pass the record, and occurs once, whatever is repeated after a crash.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,7 +16,7 @@ use super::{export_line, json_line};
 use crate::message::Visible;
 use crate::spool::Recorded;
 
-/// Why, in a line.
+/// The field with the reason, in one line.
 const BECAUSE: &str = "set-aside-because";
 
 impl OutputOptions {
@@ -24,7 +24,7 @@ impl OutputOptions {
         self.folder.join(format!("{}.set-aside.jsonl", self.name))
     }
 
-    /// The numbers of the records that were set aside, and why each was.
+    /// The numbers of the records that were set aside, each with the reason.
     pub fn set_aside(&self) -> io::Result<BTreeMap<u64, String>> {
         let text = match fs::read(self.set_aside_file()) {
             Ok(text) => text,
@@ -32,7 +32,7 @@ impl OutputOptions {
             Err(error) => return Err(error),
         };
         let lines = text.split(|octet| *octet == b'\n');
-        // A line that a crash cut was written again behind it.
+        // A line that a crash cut off was written again behind it.
         let whole = lines.filter_map(|line| {
             let value: Value = serde_json::from_slice(line).ok()?;
             let why = value.get(BECAUSE).and_then(Value::as_str).unwrap_or_default();
@@ -41,7 +41,7 @@ impl OutputOptions {
         Ok(whole.collect())
     }
 
-    /// Sets a record aside that is not there yet, durably.
+    /// Sets a record aside durably, unless it is there already.
     pub(super) fn set_aside_one(&self, row: &Recorded, why: &str) -> io::Result<()> {
         let path = self.set_aside_file();
         let mut line = serde_json::to_value(export_line(row))?;
@@ -63,7 +63,7 @@ impl OutputOptions {
     }
 }
 
-/// A crash has left a part of a line.
+/// Whether a crash has left an incomplete line.
 fn is_cut(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! Files of an output, read back: record by record, as their octets stand there.
+//! Files of an output, read back record by record, as octets.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -16,26 +16,27 @@ use crate::spool::Recorded;
 pub struct ReadBack<'a> {
     /// Its number in the stream.
     pub sequence: u64,
-    /// As it stands in the file, with its line end where it is a line.
+    /// The octets in the file, with the line end in a format of lines.
     pub octets: &'a [u8],
     /// The file has other columns than this program writes.
     pub other_version: bool,
 }
 
-/// How a file is as a whole.
+/// The state of a file as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Whole {
-    /// Records that can be read, and that cannot.
+    /// The number of records, readable or not.
     pub records: u32,
-    /// What its header says of it and is not so; or that the file ends in the middle of a record.
+    /// Wrong statements in its header; or that the file ends in the middle of a record.
     pub wrong: Vec<String>,
-    /// Behind the last record something stands that is none: nobody knows how many there were.
+    /// Octets that are no record follow the last one, so the number of records is unknown.
     pub is_cut: bool,
 }
 
-/// Gives each record of a file to `each`, from 1, or why it cannot be read. `after`: the number of a record before them,
-/// because BER has the last 32 bits of a number only. Of a file that is being written (`number` is `None`) the header is
-/// not there yet, and its last record may not be whole: that is not told.
+/// Calls `each` for every record of a file, numbered from 1, or with the reason why it cannot be read. `after` is the
+/// number of a record before them, which is needed because BER has only the last 32 bits of a number. A file that is
+/// still being written (`number` is `None`) has no header yet, and its last record may be incomplete: neither is
+/// reported.
 ///
 /// # Errors
 /// The file cannot be opened or read.
@@ -90,7 +91,7 @@ fn standard(
     whole
 }
 
-/// The number in the stream, of which the record has 32 bits: the nearest one behind or before `near` that ends so.
+/// The full number in the stream for its last 32 bits: the one nearest to `near`.
 fn full_sequence(low: u64, near: u64) -> u64 {
     const TURN: u64 = 1 << 32;
     let same_turn = (near & !(TURN - 1)) | (low & (TURN - 1));
@@ -142,14 +143,14 @@ fn lines(
     }
 }
 
-/// Of a line of JSON.
+/// The number in a line of JSON.
 pub(super) fn sequence_of_line(line: &[u8]) -> Option<u64> {
     let value: Value = serde_json::from_slice(line).ok()?;
     value.get("sequence")?.as_u64()
 }
 
 fn sequence_of(line: &[u8], format: Format) -> Option<u64> {
-    // What the relay writes begins with the number: a line needs not be parsed as a whole.
+    // The relay's lines begin with the number, so the rest need not be parsed.
     let digits = match format {
         Format::Csv => line,
         _ => line.strip_prefix(b"{\"sequence\":")?,
@@ -161,7 +162,7 @@ fn sequence_of(line: &[u8], format: Format) -> Option<u64> {
     std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
-/// What the spool had, off a line of JSON, which has all of it.
+/// The stored record, reconstructed from a line of JSON, which contains all of it.
 pub fn recorded(line: &[u8]) -> Option<Recorded> {
     let mut fields: Map<String, Value> = serde_json::from_slice(line).ok()?;
     let sequence = fields.remove("sequence")?.as_u64()?;
@@ -180,7 +181,7 @@ pub fn recorded(line: &[u8]) -> Option<Recorded> {
     })
 }
 
-/// The number of the last record in a closed file that is whole.
+/// The number of the last complete record in a closed file.
 pub(super) fn last_sequence(path: &Path, format: Format, number: u32, after: u64) -> anyhow::Result<u64> {
     let (mut last, mut wrong) = (None, None);
     let whole = read_back(path, format, Some(number), after, &mut |place, record| match record {

@@ -1,4 +1,4 @@
-//! Octets back into something that a person can read: for `mm4relay cdr decode`, and for tests.
+//! Decoding of records, for `mm4relay cdr decode` and for tests.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::layout::{self, Field};
 use super::tlv::{self, CONSTRUCTED, CONTEXT, SEQUENCE, TlvError};
 use super::values;
 
-/// One record: its type, and its fields by name, in the order in which they stand.
+/// One record: its type, and its fields by name, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
     pub record_type: RecordType,
@@ -30,8 +30,8 @@ pub enum DecodeError {
     Field { field: String, problem: &'static str },
 }
 
-/// Reads the first record off `octets`. Fields with tags that the type does not have are shown by number and in
-/// hexadecimal: later releases add some.
+/// Reads the first record off `octets`. Fields whose tags the type does not have are shown by number and in
+/// hexadecimal, because later releases add some.
 pub fn decode(octets: &mut &[u8]) -> Result<Decoded, DecodeError> {
     let record = tlv::take(octets)?;
     if record.class_and_form != CONTEXT | CONSTRUCTED {
@@ -51,7 +51,7 @@ pub fn decode(octets: &mut &[u8]) -> Result<Decoded, DecodeError> {
     Ok(Decoded { record_type, fields })
 }
 
-/// The last 32 bits of a record's number in the stream, without a look at its other fields; `None` where it has none.
+/// The last 32 bits of a record's number in the stream, read without its other fields; `None` where it has none.
 pub fn local_sequence_number(record: &[u8]) -> Result<Option<u64>, DecodeError> {
     let record = tlv::take(&mut { record })?;
     if record.class_and_form != CONTEXT | CONSTRUCTED {

@@ -1,8 +1,8 @@
-//! A record as the octets of TS 32.298: a SET under the tag of its type, fields in the order of their tags.
+//! Encoding of records by TS 32.298: a SET under the tag of its type, with the fields in the order of their tags.
 //!
-//! Two rules of IMPLICIT TAGS are easy to get wrong, and stand here once each: a tag replaces the tag of what it names
-//! ([`tlv::primitive`], [`tlv::constructed`] for a SEQUENCE or SET), but is put *around* a CHOICE, which has no tag of its
-//! own ([`expiry`], [`agent`]).
+//! Two rules of IMPLICIT TAGS are easy to get wrong, and each is implemented in one place: a tag replaces the tag of
+//! the type that it names ([`tlv::primitive`], [`tlv::constructed`] for a SEQUENCE or SET), but is put *around* a
+//! CHOICE, which has no tag of its own ([`expiry`], [`agent`]).
 
 use jiff::Zoned;
 use mm4relay_engine::RecordType;
@@ -12,11 +12,11 @@ use super::layout::{self, Field};
 use super::{tlv, values};
 use crate::protocol::mm4::{Date, Expiry, MessageClass, Priority};
 
-/// The most octets of a text: status texts and content types of strangers have no bound of their own.
+/// The most octets of a text. Status texts and content types come from outside and have no limit of their own.
 const LONGEST_TEXT: usize = 255;
-/// Digits of the longest number that an ISDN-AddressString has room for (TS 29.002: 9 octets, one of them the type).
+/// The most digits in an ISDN-AddressString (TS 29.002: 9 octets, one of them the type).
 const MOST_DIGITS: usize = 16;
-/// Numbers without a plus that have so many digits at most are short codes.
+/// A number without a plus and with at most so many digits is a short code.
 const SHORT_CODE_DIGITS: usize = 6;
 /// ISDN-AddressString: no extension, international number, E.164 (TS 29.002, 17.7.8).
 const INTERNATIONAL: u8 = 0x91;
@@ -26,7 +26,7 @@ const UNKNOWN: u8 = 0x81;
 /// The type of a subject: it is text, whatever its encoding.
 const SUBJECT_TYPE: &[u8] = b"text/plain";
 
-/// The octets of `record`; `None` when TS 32.270 has no record for what it tells of.
+/// The octets of `record`; `None` when TS 32.270 has no record for this event.
 pub fn encode(record: &Record) -> Option<Vec<u8>> {
     let of = record.standard()?;
     let number = layout::number(of)?;
@@ -79,7 +79,7 @@ fn write(out: &mut Vec<u8>, tag: u32, field: Field, record: &Record, of: RecordT
         Field::DeliveryReportRequested => boolean(out, tag, said.delivery_report_requested.unwrap_or(false)),
         Field::ReadReplyRequested => boolean(out, tag, said.read_reply_requested.unwrap_or(false)),
         Field::AcknowledgementRequest => boolean(out, tag, said.acknowledgement_requested.unwrap_or(false)),
-        // TRUE is read as "visible", after the field's name; TS 32.298 does not say.
+        // TRUE is taken for "visible", by the name of the field; TS 32.298 does not say.
         Field::SenderVisibility => boolean(out, tag, !said.sender_hidden.unwrap_or(false)),
         Field::MessageId => tlv::primitive(out, tag, said.message_id.as_bytes()),
         Field::ContentType => tlv::primitive(out, tag, text(said.content_type.as_deref().unwrap_or(""))),
@@ -140,7 +140,7 @@ fn text(text: &str) -> &[u8] {
     &octets[..octets.len().min(LONGEST_TEXT)]
 }
 
-/// The status of a report: of one that was sent on, its own, and not the SMTP code of the next hop.
+/// The status of a report. For a report that was sent on, its own status, and not the SMTP code of the next hop.
 fn reported(record: &Record) -> Option<&str> {
     let said = &record.fields;
     said.report_status
@@ -148,7 +148,7 @@ fn reported(record: &Record) -> Option<&str> {
         .or_else(|| spoken(said.status_code.as_deref()))
 }
 
-/// The status of a response: of one that was sent on, its own, and not the SMTP code of the next hop.
+/// The status of a response. For a response that was sent on, its own status, and not the SMTP code of the next hop.
 fn responded(record: &Record) -> Option<&str> {
     let said = &record.fields;
     match said.record_type {
@@ -157,7 +157,7 @@ fn responded(record: &Record) -> Option<&str> {
     }
 }
 
-/// A word of MM4, which an SMTP code is not.
+/// The status, if it is a word of MM4 and no SMTP code.
 fn spoken(code: Option<&str>) -> Option<&str> {
     code.filter(|code| *code == "0" || !code.bytes().all(|octet| octet.is_ascii_digit()))
 }
@@ -165,7 +165,7 @@ fn spoken(code: Option<&str>) -> Option<&str> {
 /// The status text as received, with the status word in front where the word has no number of its own.
 fn status_text(record: &Record, of: RecordType) -> Option<String> {
     let said = &record.fields;
-    // What the next hop said of a report or a response is no status of the message.
+    // What the next hop replied to a report or a response is no status of the message.
     let sent_on = match of {
         RecordType::R4drq | RecordType::R4rrq => true,
         RecordType::O4frs | RecordType::R4drs | RecordType::R4rrs => said.record_type == Some(RecordType::RelayOut),
@@ -297,7 +297,8 @@ fn tbcd(digits: &str) -> impl Iterator<Item = u8> {
     })
 }
 
-/// WaitTime, always as a point in time: how `delta-seconds` puts a number into eight octets, TS 32.298 does not say.
+/// WaitTime, always as a point in time, because TS 32.298 does not say how `delta-seconds` encodes a number in eight
+/// octets.
 fn expiry(time: &Zoned) -> Vec<u8> {
     let mut content = Vec::new();
     tlv::primitive(&mut content, 0, &moment(time));

@@ -1,12 +1,11 @@
-//! Which number each record type has, and which field stands in it under which tag (TS 32.298, 5.1.4). One row for each
-//! field, in the order of the tags.
+//! The number of each record type, and the tags of its fields (TS 32.298, 5.1.4). One row for each field, in the order
+//! of the tags.
 
 use mm4relay_engine::RecordType;
 
 use Field::*;
 
-/// The record types of TS 32.270 that belong to MM4. The number is the `RecordType` of TS 32.298, and the tag of the
-/// record.
+/// The record types of TS 32.270 for MM4. The number is the `RecordType` of TS 32.298, and the tag of the record.
 const NUMBERS: [(RecordType, u32); 9] = [
     (RecordType::O4frq, 31),
     (RecordType::O4frs, 32),
@@ -19,7 +18,7 @@ const NUMBERS: [(RecordType, u32); 9] = [
     (RecordType::R4rrs, 47),
 ];
 
-/// `None` for a type that TS 32.270 does not know.
+/// The number of a record type; `None` for a type that TS 32.270 does not have.
 pub fn number(of: RecordType) -> Option<u32> {
     let mut numbers = NUMBERS.iter();
     numbers.find(|(known, _)| *known == of).map(|(_, number)| *number)
@@ -35,7 +34,7 @@ pub fn types() -> impl Iterator<Item = RecordType> {
     NUMBERS.into_iter().map(|(of, _)| of)
 }
 
-/// What a field says. How it is written stands in `encode.rs`, how it is shown in `decode.rs`.
+/// The meaning of a field. `encode.rs` writes it, `decode.rs` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The number of the record's type.
@@ -61,7 +60,7 @@ pub enum Field {
     ForwardCounter,
     ForwardingAddresses,
     RequestStatus,
-    /// Of a request that was taken: always there, with the text that belongs to it.
+    /// For a request that was accepted: always present, together with its text.
     MandatoryRequestStatus,
     MandatoryStatusText,
     MmStatus,
@@ -75,7 +74,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// As `cdr decode` shows it.
+    /// The name that `cdr decode` shows.
     pub fn name(self) -> &'static str {
         match self {
             Type => "recordType",
@@ -110,8 +109,8 @@ impl Field {
     }
 }
 
-/// The fields of a record, by tag; none for a type that TS 32.270 does not know. Record extensions, which every type may
-/// have, are the operator's own: the relay writes none.
+/// The fields of a record, by tag; none for a type that TS 32.270 does not have. Record extensions, which every type
+/// may have, belong to the operator: the relay writes none.
 pub fn fields(of: RecordType) -> &'static [(u32, Field)] {
     match of {
         RecordType::O4frq => &[

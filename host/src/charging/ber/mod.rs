@@ -1,9 +1,9 @@
 //! Charging records as BER, by the tag tables of 3GPP TS 32.298, 5.1.4.
 //!
-//! - `layout`: which field has which tag in which record
-//! - `values`: words as numbers, and what becomes of words that have none
+//! - `layout`: the tags of the fields in each record
+//! - `values`: words as numbers, and the treatment of words without one
 //! - `tlv`: tags, lengths and values
-//! - `encode`, `decode`: records to octets, and octets to what a person can read
+//! - `encode`, `decode`: records to octets, and octets to a readable form
 
 mod decode;
 mod encode;

@@ -1,5 +1,5 @@
-//! Tags, lengths and values of X.690: the part of BER that charging records need, in its DER form (shortest lengths, fields
-//! in the order of their tags), so that the same record always has the same octets.
+//! Tags, lengths and values of X.690: the part of BER that charging records need. It is written in DER form (shortest
+//! lengths, fields in the order of their tags), so that the same record always has the same octets.
 
 /// Class and form bits of an identifier octet (X.690, 8.1.2).
 pub const CONTEXT: u8 = 0x80;

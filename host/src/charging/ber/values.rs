@@ -1,9 +1,10 @@
-//! Words of MM4 headers as the numbers of TS 32.298, and what becomes of words that have none.
+//! Words of MM4 headers as the numbers of TS 32.298, and the treatment of words without a number.
 
 use crate::protocol::mm4::{MmStatus, ReadStatus, RequestStatus};
 
-/// What a peer says, or does not say, that TS 32.298 has no value for; and what the record has then. Whenever a status has no
-/// number of its own, its word stands in front of the status text, so nothing is lost. The same table is in docs/charging.md.
+/// Values that a peer sends, or leaves out, for which TS 32.298 has no number, with the content of the record in that
+/// case. Whenever a status has no number of its own, its word precedes the status text, so nothing is lost.
+/// docs/charging.md has the same table.
 #[cfg(test)]
 pub const UNMAPPED: [(&str, &str); 13] = [
     ("a request status without a number", "4, error unspecified"),
@@ -24,13 +25,13 @@ pub const UNMAPPED: [(&str, &str); 13] = [
     ("no subject, where the parts are listed", "a subject of 0 octets"),
 ];
 
-/// "Normal release": what stands for `Ok`.
+/// "Normal release": the number for `Ok`.
 pub const OK: u64 = 0;
 const ABNORMAL: u64 = 4;
 const REJECTED: u64 = 3;
 const UNRECOGNISED: u64 = 5;
 
-/// A status number, and whether it means just what the word said.
+/// A status number, and whether it means exactly what the word meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number {
     pub value: u64,
@@ -48,7 +49,7 @@ fn nearest(value: u64) -> Number {
     Number { value, exact: false }
 }
 
-/// `requestStatusCode`. The relay's own records of what it sent say the next hop's SMTP code here: 2xx is "ok".
+/// The number for `requestStatusCode`. In records of sent messages the word is the next hop's SMTP code: 2xx is "ok".
 pub fn request_status(word: &str) -> Number {
     match RequestStatus::read(word) {
         Some(status) => exact(status.charging_code()),
