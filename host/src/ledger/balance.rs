@@ -1,4 +1,5 @@
-//! One message's account: what was opened has ended once or is in the queue, and its records are as they were written.
+//! One message's account: every opened recipient has ended once or is in the queue, and the records are as they were
+//! written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use super::finding::{Finding, Kind};
 use crate::message::{End, MessageId, QueueId};
 use crate::spool::ledger::{Account, KnownRecord, Moved, Movement};
 
-/// What became of the recipients of one message.
+/// The result for the recipients of one message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Balance {
     pub findings: Vec<Finding>,
@@ -20,7 +21,7 @@ pub(super) struct Balance {
     pub lost: u64,
     /// The records that the account names.
     pub records: Vec<u64>,
-    /// Of them, those that are not in the spool any more: they were purged.
+    /// Those of them that were purged from the spool.
     pub purged: Vec<PurgedRecord>,
 }
 
@@ -32,14 +33,14 @@ enum State {
 
 struct Book {
     message: MessageId,
-    /// By ordinal and recipient.
+    /// The state of each recipient, by ordinal and recipient.
     states: BTreeMap<(u32, u32), State>,
-    /// Went through the chain, and is not opened again yet.
+    /// Recipients that went through the chain and were not opened again yet.
     under_way: BTreeSet<u32>,
     findings: Vec<Finding>,
 }
 
-/// `purged`: records up to this number may have been removed.
+/// Balances an account. `purged` is the number up to which records may have been removed.
 pub(super) fn balance(message: MessageId, account: &Account, purged: u64) -> Balance {
     let mut book = Book {
         message,
@@ -91,7 +92,7 @@ impl Book {
                             format!("recipient {recipient} was opened twice"),
                         );
                     }
-                    // What a chain leaves of a held message begins anew.
+                    // The destinations that the chain makes of a held message begin anew.
                     self.states.insert(place, State::Open);
                 }
                 Moved::CarriedOn => {
@@ -143,7 +144,7 @@ impl Book {
         self.states.insert(place, State::Ended(end));
     }
 
-    /// Returns how many recipients are open, and not in the queue.
+    /// Compares with the queue. Returns how many recipients are open, and not in the queue.
     fn set_against_queue(&mut self, account: &Account) -> u64 {
         let here: BTreeSet<(u32, u32)> = account
             .here
@@ -185,8 +186,8 @@ impl Book {
     }
 }
 
-/// Ends that come after another without a second way through the queue: what was delivered may bounce, and what an operator
-/// dropped may have been on its way.
+/// Whether an end may follow another one without a second way through the queue: a delivered message may bounce, and
+/// one that an operator dropped may have been under way.
 fn may_follow(first: End, end: End) -> bool {
     matches!(
         (first, end),
@@ -238,7 +239,7 @@ fn wrong(record: &KnownRecord, message: MessageId, ordinal: u32, sum: u64, line:
     says.map(|text| (Kind::RecordDisagrees, text))
 }
 
-/// What of a record is compared with the line that names it.
+/// The fields of a record that are compared with the line that names it.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Says<'a> {
@@ -246,7 +247,8 @@ struct Says<'a> {
     record_type: Option<std::borrow::Cow<'a, str>>,
 }
 
-/// Only where a line has one end: an outcome of several recipients may have records of each.
+/// Whether the record contradicts the end. Only decided where a line has one record: an outcome of several recipients
+/// may have a record for each.
 fn disagrees(says: &Says<'_>, end: End, line: &Movement) -> Option<String> {
     let failed = says.record_type.as_deref()? == "relay-failed";
     let alone = line.records.as_ref().is_some_and(|records| records.sums.len() == 1);

@@ -1,4 +1,4 @@
-//! All accounts of a period, page by page, and then the records of nobody.
+//! The check of all accounts of a period, page by page, and then of records that belong to no account.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::message::{End, MessageId};
 use crate::spool::SpoolError;
 use crate::spool::ledger::{Ledger, LedgerBounds};
 
-/// Messages, and records, that are read at once: each page is a snapshot of its own, of a few milliseconds.
+/// How many messages or records are read at once. Each page is a snapshot of its own, of a few milliseconds.
 const PAGE: usize = 500;
 
 /// What was checked.
@@ -20,15 +20,15 @@ pub struct CheckSummary {
     pub messages: u64,
     pub recipients: u64,
     pub ends: BTreeMap<End, u64>,
-    /// Recipients that are in the queue. Those that are lost are neither here nor among the ends.
+    /// Recipients that are in the queue. Lost recipients count neither here nor among the ends.
     pub here: u64,
     /// Records that the ledger names.
     pub records: u64,
-    /// Of them, those that have been purged. What the outputs' files still have of them is in `files`.
+    /// Those of them that were purged. `files` has what the outputs' files still contain of them.
     pub purged: u64,
-    /// What was read of the outputs' files; `None` when they were not looked at.
+    /// What was read of the outputs' files; `None` when they were not checked.
     pub files: Option<FilesSummary>,
-    /// Messages with an outcome that plug-ins must still be told: records may come.
+    /// Messages with an outcome of which plug-ins must still be told, so that further records may come.
     pub owed: u64,
     pub findings: BTreeMap<Kind, u64>,
 }
@@ -44,8 +44,8 @@ impl CheckSummary {
     }
 }
 
-/// Checks a period, with the files of the outputs where they are given, and tells each finding as soon as it is found. The relay may run: what it does meanwhile is in a page
-/// as a whole or not at all.
+/// Checks a period, together with the files of the outputs where they are given, and reports each finding at once. The
+/// relay may be running: each of its changes is in a page as a whole or not at all.
 ///
 /// # Errors
 /// The spool cannot be read.
@@ -55,7 +55,7 @@ pub fn check(
     files: Option<Files<'_>>,
     told: &mut dyn FnMut(&Finding),
 ) -> Result<CheckSummary, SpoolError> {
-    // Asked first: records that come later belong to lines that come later.
+    // The bounds are read first: records that come later belong to lines that come later.
     let bounds = ledger.ledger_bounds()?;
     let (mut checked, mut named, mut purged) = (CheckSummary::default(), Numbers::default(), Vec::new());
     let mut from = Some(period.from);
@@ -115,7 +115,7 @@ fn records_of_nobody(
     find: &mut dyn FnMut(&Finding),
 ) -> Result<(), SpoolError> {
     let mut last = bounds.purged;
-    // The message of the record before a gap: whether the gap lies in the period is told by its neighbours.
+    // The message of the record before a gap. Its neighbours decide whether the gap lies in the period.
     let mut neighbour = None;
     loop {
         let page = ledger.owners_of_records(last, PAGE)?;

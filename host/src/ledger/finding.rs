@@ -1,19 +1,19 @@
-//! What may be wrong, and what each is called.
+//! The kinds of findings, with their names.
 
 use crate::message::{MessageId, QueueId};
 
-/// The words are a contract: they stand in `docs/ledger.md` and in the output of `mm4relay ledger check`.
+/// The words are a contract: `docs/ledger.md` and the output of `mm4relay ledger check` use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A recipient was opened, has not ended, and is not in the queue.
     RecipientLost,
-    /// A recipient went through the chain, and came to nothing.
+    /// A recipient went through the chain, and nothing was opened for it afterwards.
     CameToNothing,
     /// Something in the queue is not in the ledger.
     NotInLedger,
     /// The ledger names a record that is not in the spool, and was not purged.
     RecordMissing,
-    /// A record number that nobody has.
+    /// A record number that no record has.
     NumberMissing,
     /// A recipient came to two ends.
     EndedTwice,
@@ -25,31 +25,31 @@ pub enum Kind {
     NeverOpened,
     /// A recipient has ended, and is in the queue.
     EndedAndHere,
-    /// A record is not as it was written.
+    /// A record differs from what was written.
     RecordChanged,
     /// A record belongs to another message or destination than the line that names it.
     RecordOfAnother,
     /// A record of a message in the ledger that no line names.
     RecordUnnamed,
-    /// A record says the opposite of the end that it was written with.
+    /// A record contradicts the end with which it was written.
     RecordDisagrees,
     /// Something cannot be read.
     Damaged,
-    /// A closed file is not there, and others behind it are or were.
+    /// A closed file is missing, although later ones exist or existed.
     FileMissing,
     /// An output has passed a record, and it is in none of its files.
     FileRecordMissing,
-    /// An output cannot write a record, which is not in its files for that reason.
+    /// An output cannot write a record, and has set it aside.
     RecordSetAside,
     /// A record is in an output's files twice.
     FileRecordDoubled,
-    /// A record in a file is not as it was written.
+    /// A record in a file differs from what was written.
     FileRecordChanged,
     /// A record in a file was never written.
     FileRecordUnknown,
     /// A file that its output did not write.
     FileUnknown,
-    /// A file is not what its header says, or something in it cannot be read.
+    /// A file contradicts its header, or part of it cannot be read.
     FileDamaged,
 }
 
@@ -139,15 +139,15 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub kind: Kind,
-    /// Whose; `None` for a record number that nobody has, and for a file.
+    /// The message; `None` for a missing record number, and for a file.
     pub id: Option<QueueId>,
     /// The number of the record that it is about.
     pub record: Option<u64>,
     /// The file that it is about.
     pub file: Option<String>,
-    /// The record of that file, from 1.
+    /// The place of the record in that file, from 1.
     pub place: Option<u32>,
-    /// In words.
+    /// A description in words.
     pub text: String,
 }
 

@@ -1,11 +1,11 @@
-//! The ledger, checked: every accepted recipient has exactly one end, and the charging records that belong to it.
+//! The check of the ledger: every accepted recipient has exactly one end, and the charging records that belong to it.
 //!
-//! - `finding`: what may be wrong, and what each is called
-//! - `balance`: one message's account, set against the queue and its records
-//! - `numbers`: which record numbers were seen
-//! - [`mod@check`]: all accounts of a period, page by page, and then the records of nobody
-//! - `files`: the files of the outputs, set against the records
-//! - [`compare`]: our records against a partner's, and what is to be settled
+//! - `finding`: the kinds of findings, with their names
+//! - `balance`: one message's account, compared with the queue and its records
+//! - `numbers`: the record numbers that were seen
+//! - [`mod@check`]: all accounts of a period, and then records that belong to none
+//! - `files`: the files of the outputs, compared with the records
+//! - [`compare`]: our records compared with a partner's, and the totals for settlement
 
 mod balance;
 mod check;

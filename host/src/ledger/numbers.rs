@@ -1,5 +1,5 @@
-//! Which record numbers were seen. Neighbours are one range, so that a million of them take no more room than the messages
-//! that are under way.
+//! A set of record numbers. Neighbours form one range, so that a million of them take no more memory than the messages
+//! under way.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Whether it was not there before.
+    /// Adds a number. Returns whether it is new.
     pub(super) fn add(&mut self, number: u64) -> bool {
         if self.has(number) {
             return false;

@@ -1,8 +1,8 @@
-//! What part of the ledger is looked at.
+//! The period of the ledger that is examined.
 
 use crate::message::MessageId;
 
-/// Messages that came in from the first on, before the last.
+/// Messages received at or after the first time, and before the last.
 #[derive(Clone, Copy, Debug)]
 pub struct Period {
     pub from: MessageId,

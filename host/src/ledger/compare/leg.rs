@@ -1,5 +1,5 @@
-//! What is compared: one request, for one recipient, between us and the partner. Whichever side wrote the record, and in
-//! whichever form.
+//! The unit of comparison: one request, for one recipient, between us and the partner. Either side may have written the
+//! record, in any of the forms.
 
 use std::fmt;
 
@@ -26,11 +26,11 @@ impl Flow {
     }
 }
 
-/// By what both sides know the same leg.
+/// The key by which both sides know the same leg.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LegKey {
     pub flow: Flow,
-    /// Whether the writer of the record sent the request, or received it.
+    /// Whether the writer of the record sent the request. Otherwise the writer received it.
     pub sent: bool,
     /// Without quotes.
     pub message_id: String,
@@ -39,7 +39,7 @@ pub struct LegKey {
 }
 
 impl LegKey {
-    /// As the other side knows it.
+    /// The key as the other side has it.
     pub fn mirrored(&self) -> Self {
         Self {
             sent: !self.sent,
@@ -48,27 +48,27 @@ impl LegKey {
     }
 }
 
-/// What the record says of it.
+/// What a record says about a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegFacts {
     /// In seconds since 1970.
     pub at: i64,
     pub size: Option<u64>,
-    /// The message class, `personal` where none is said (TS 23.140).
+    /// The message class; `personal` where none is stated (TS 23.140).
     pub class: String,
     /// Letters and digits in lower case; `None` where the record has no status.
     pub status: Option<String>,
     pub record: RecordName,
 }
 
-/// How a record is named to people.
+/// The name of a record for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordName {
     /// By its number.
     Number(u64),
-    /// It has none: by its line in the file.
+    /// By its line in the file, because it has no number.
     Line(usize),
-    /// It has none: by its place among the records of the file, from 1.
+    /// By its place among the records of the file, from 1, because it has no number.
     Place(u64),
 }
 
@@ -82,7 +82,7 @@ impl fmt::Display for RecordName {
     }
 }
 
-/// Which request a record is about, and whether its writer sent it; `None` for records of responses and failures.
+/// The request that a record is about, and whether its writer sent it; `None` for records of responses and failures.
 fn flow(fields: &Fields) -> Option<(Flow, bool)> {
     let kind = fields.message_type.as_deref().map(word).unwrap_or_default();
     let asked = match kind.as_str() {
@@ -98,8 +98,8 @@ fn flow(fields: &Fields) -> Option<(Flow, bool)> {
     }
 }
 
-/// The peer on the other side of the leg: where a received request came from, although its record may name, too, where
-/// it went, and where a request that was sent went.
+/// The peer at the other end of the leg: the source of a received request, even if its record also names where the
+/// request went, and the destination of a sent one.
 pub fn partner(fields: &Fields) -> Option<&str> {
     match flow(fields)? {
         (_, true) => fields.destination_peer.as_deref(),
@@ -119,7 +119,7 @@ fn of_type(of: RecordType) -> Option<(Flow, bool)> {
     }
 }
 
-/// The legs of a record of ours, or of a file that names fields as ours do; none, when it is of no request.
+/// The legs of one of our records, or of a file with our names of fields; none when the record is about no request.
 pub fn legs_of(record: &Record, name: RecordName) -> Vec<(LegKey, LegFacts)> {
     let fields = &record.fields;
     let Some((flow, sent)) = flow(fields) else {
@@ -141,11 +141,11 @@ pub fn legs_of(record: &Record, name: RecordName) -> Vec<(LegKey, LegFacts)> {
     )
 }
 
-/// Whose Relay/Server is at the other end of the leg of a record in BER: a domain, or the name of a peer.
+/// The Relay/Server at the other end of the leg of a record in BER: a domain, or the name of a peer.
 pub fn partner_of_ber(record: &ber::Decoded) -> Option<&str> {
     let originating = "originatorMmsRSAddress";
     let receiving = "recipientMmsRSAddress";
-    // Reports travel the other way.
+    // Reports travel in the other direction.
     let system = match of_type(record.record_type)? {
         (Flow::Forward, true) | (Flow::DeliveryReport | Flow::ReadReply, false) => receiving,
         (Flow::Forward, false) | (Flow::DeliveryReport | Flow::ReadReply, true) => originating,
@@ -205,7 +205,7 @@ fn legs<'a>(
     recipients.map(|recipient| (key(recipient), said.clone())).collect()
 }
 
-/// A number without its type and domain, any other mailbox in lower case.
+/// A number without its type and domain; any other mailbox in lower case.
 fn mailbox(address: &str) -> String {
     let local = address.split(['/', '@']).next().unwrap_or_default();
     let digits = local.strip_prefix('+').unwrap_or(local);
@@ -222,7 +222,7 @@ fn class(class: Option<&str>) -> String {
         .unwrap_or_else(|| "personal".into())
 }
 
-/// A 2xx of SMTP says what `Ok` says.
+/// The status. An SMTP code of 2xx counts as `Ok`.
 fn status(code: &str) -> String {
     let smtp = code.len() == 3 && code.starts_with('2') && code.bytes().all(|octet| octet.is_ascii_digit());
     let word = word(code);
@@ -240,7 +240,7 @@ fn word(text: &str) -> String {
         .collect()
 }
 
-/// Of `2026-11-21 23:00:40 +0530`.
+/// The seconds of `2026-11-21 23:00:40 +0530`.
 fn seconds(text: &str) -> Option<i64> {
     let (time, offset) = text.rsplit_once(' ')?;
     let time: jiff::civil::DateTime = time.replace(' ', "T").parse().ok()?;

@@ -1,7 +1,7 @@
-//! Our records against a partner's: what only one side has, what differs, and what is to be settled.
+//! Our records compared with a partner's: what only one side has, what differs, and the totals for settlement.
 //!
-//! What one side sent, the other received: our record of a request that was sent to the partner is set against the
-//! partner's of the same request received, recipient by recipient, and the other way round.
+//! What one side sent, the other received: our record of a request that we sent is compared with the partner's record
+//! of the same request received, recipient by recipient, and the other way round.
 
 mod leg;
 mod read;
@@ -13,7 +13,7 @@ pub use leg::{Flow, LegFacts, LegKey, RecordName, legs_of, partner};
 pub use read::{Partner, ReadRecord, read};
 pub(super) use rows::Rows;
 
-/// What may differ without being told.
+/// Differences that are tolerated.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {
     /// In seconds.
@@ -46,7 +46,7 @@ impl Differs {
     }
 }
 
-/// One difference. The key is as we know the leg.
+/// One difference. The key is that of our side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     pub what: Differs,
@@ -60,12 +60,12 @@ pub struct Difference {
 pub struct SettlementLine {
     pub day: String,
     pub flow: Flow,
-    /// To the partner, or from it.
+    /// To the partner; otherwise from it.
     pub sent: bool,
     pub class: String,
 }
 
-/// Recipients, and octets for each of them.
+/// Recipients, and octets summed over recipients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     pub recipients: u64,
@@ -78,17 +78,17 @@ pub struct Comparison {
     /// Legs of ours that the partner does not have.
     alone: HashSet<LegKey>,
     pub differences: Vec<Difference>,
-    /// Ours and theirs.
+    /// The sums of our side and of the partner's.
     pub lines: BTreeMap<SettlementLine, (Sum, Sum)>,
     pub matched: u64,
 }
 
 impl Comparison {
-    /// A leg of the partner's, as the partner knows it. All of them come before ours.
+    /// Adds a leg of the partner's, with the partner's key. All of them must be added before ours.
     pub fn theirs(&mut self, leg: LegKey, said: LegFacts) {
         let ours = leg.mirrored();
         if self.theirs.contains_key(&ours) {
-            // Whoever recorded it twice counted it twice.
+            // A leg that was recorded twice is counted twice.
             self.add(line(&ours, &said), None, Some(&said));
             return self.differ(Differs::Double, ours, None, Some(said));
         }
@@ -100,7 +100,7 @@ impl Comparison {
         self.theirs.contains_key(leg)
     }
 
-    /// A leg of ours that is to or from the partner.
+    /// Adds a leg of ours to or from the partner.
     pub fn ours(&mut self, leg: LegKey, said: LegFacts, tolerance: Tolerance) {
         let line = line(&leg, &said);
         let Some((theirs, met)) = self.theirs.get_mut(&leg) else {
@@ -123,7 +123,7 @@ impl Comparison {
         }
     }
 
-    /// What of theirs we do not have, once all of ours came.
+    /// Reports the partner's legs that we do not have. Must be called after all of ours.
     pub fn finish(&mut self) {
         let mut left: Vec<(LegKey, LegFacts)> = std::mem::take(&mut self.theirs)
             .into_iter()
@@ -157,7 +157,7 @@ impl Comparison {
     }
 }
 
-/// What both say is compared; what only one says is no difference.
+/// Compares what both records state. What only one states is no difference.
 fn differ(ours: &LegFacts, theirs: &LegFacts, tolerance: Tolerance) -> Vec<Differs> {
     let mut differs = Vec::new();
     if let (Some(one), Some(other)) = (ours.size, theirs.size)

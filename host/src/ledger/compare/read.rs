@@ -1,4 +1,5 @@
-//! Files of records, a partner's or ours: CSV with our columns, JSON lines as we export them, BER in files of TS 32.297.
+//! Reading files of records, a partner's or ours: CSV with our columns, JSON lines of our export, BER in files of TS
+//! 32.297.
 
 use std::fs;
 use std::path::Path;
@@ -10,28 +11,28 @@ use super::rows::Rows;
 use crate::charging::{Fields, Record, file};
 use crate::message::{Choice, Timestamp};
 
-/// Columns without which nothing can be compared.
+/// The columns without which no comparison is possible.
 const NEEDED: [&str; 4] = ["record-type", "message-id", "recipients", "recorded-at"];
 
-/// A record of a file that is about a request.
+/// A record about a request.
 pub struct ReadRecord {
     /// One for each recipient.
     pub legs: Vec<(LegKey, LegFacts)>,
     pub partner: Option<Partner>,
 }
 
-/// Who is at the other end of a record's leg.
+/// The party at the other end of a record's leg.
 pub enum Partner {
     /// A peer, by its name.
     Peer(String),
-    /// In BER: a domain; the name of a peer, where its addresses have none.
+    /// In BER, a domain; or the name of a peer whose addresses have no domain.
     System(String),
 }
 
-/// Gives each record of a file to `each`. Returns how many records there were, with those that are about no request.
+/// Calls `each` for each record of a file that is about a request. Returns how many records there were in all.
 ///
 /// # Errors
-/// The file cannot be read, or is none of the three; the place is named.
+/// The file cannot be read, or has none of the three formats; the error names the place.
 pub fn read(path: &Path, each: &mut dyn FnMut(ReadRecord)) -> anyhow::Result<u64> {
     let octets = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let lines = std::str::from_utf8(&octets).ok().filter(|text| !text.contains('\0'));
@@ -118,7 +119,7 @@ fn csv(text: &str, each: &mut dyn FnMut(ReadRecord)) -> anyhow::Result<u64> {
     Ok(records)
 }
 
-/// Of a line of a file that names fields as ours do.
+/// A record of a file with our names of fields.
 fn record(line: usize, sequence: Option<u64>, at: Timestamp, fields: Fields) -> ReadRecord {
     let record = Record {
         sequence: sequence.unwrap_or_default(),

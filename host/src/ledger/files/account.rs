@@ -1,4 +1,4 @@
-//! One output's files, read and set against what must be in them.
+//! One output's files, read and compared with what must be in them.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -13,30 +13,30 @@ use crate::ledger::finding::{Finding, Kind};
 use crate::ledger::numbers::Numbers;
 use crate::spool::{Mark, SpoolError};
 
-/// Reads a purged record off a line of JSON; says whether it is that record.
+/// Takes a line of JSON for a purged record; returns whether it is that record.
 pub(super) type Learn<'a> = dyn FnMut(&[u8], u64, &mut [Expectations]) -> bool + 'a;
 
 /// What is known of one output.
 pub(super) struct OutputAccount<'a> {
     pub options: &'a OutputOptions,
-    /// From before the files were listed: what it has passed is in them.
+    /// The output's mark, read before the files were listed: what it has passed is in the files.
     pub(super) mark: Mark,
     last_record: u64,
     pub(super) files: io::Result<Vec<ListedFile>>,
-    /// Records that are there as they must be, or at all where nothing more is known.
+    /// Records that are in the files as expected, or at all where nothing more is known.
     pub(super) seen: Numbers,
-    /// From the first to the last of them, by file.
+    /// The first and last record of each file.
     pub(super) runs: Vec<Run>,
-    /// Records that are there, and not as they must be.
+    /// Records that are in the files, and differ from what is expected.
     pub(super) others: Vec<Other>,
-    /// Records that nobody can expect, because the place where they were cannot be read. First and last.
+    /// Ranges of records that cannot be expected, because the place where they were is unreadable. First and last.
     pub(super) excused: Vec<(u64, u64)>,
     /// The last record before such a place.
     lost_behind: Option<u64>,
     pub(super) findings: Vec<Finding>,
     /// What is wrong with a file as a whole.
     pub(super) wrong: BTreeMap<String, String>,
-    /// Purged records that are there, of which nobody knows what they were.
+    /// Purged records in the files that cannot be compared.
     pub found_only: u64,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Other {
 }
 
 impl<'a> OutputAccount<'a> {
-    /// `last_record`: of the stream, from before this.
+    /// `last_record` is the last of the stream, read before this call.
     pub fn open(files: Files<'_>, options: &'a OutputOptions, last_record: u64) -> Result<Self, SpoolError> {
         let reader = reader(&options.name);
         let mark = files.stream.mark(&reader)?;
@@ -78,7 +78,7 @@ impl<'a> OutputAccount<'a> {
         Ok(account)
     }
 
-    /// A file may have been closed since the mark was set, but not two.
+    /// One file may have been closed since the mark was read, but not two.
     fn files_of_nobody(&mut self, now: Mark) {
         let Ok(files) = &mut self.files else { return };
         let of_nobody = |file: &ListedFile| file.number.is_some_and(|number| number > now.file + 1);
@@ -139,7 +139,7 @@ impl<'a> OutputAccount<'a> {
         self.lose();
     }
 
-    /// Behind the last record that was read, some cannot be.
+    /// Notes that records after the last readable one may be lost.
     fn lose(&mut self) {
         let last = self.runs.last().map_or(0, |run| run.last);
         self.lost_behind.get_or_insert(last);
@@ -181,7 +181,7 @@ impl<'a> OutputAccount<'a> {
                     self.lose();
                 }
             }
-            // It was closed, or fetched, since the files were listed.
+            // The file was closed, or fetched, since the files were listed.
             Err(error) if error.kind() == ErrorKind::NotFound && (file.number.is_none() || self.runs.is_empty()) => {}
             Err(error) => {
                 let text = format!("it cannot be read: {error}");

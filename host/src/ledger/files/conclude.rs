@@ -1,4 +1,4 @@
-//! What one output's files lack, and what is in them that should not be: told once everything is read.
+//! What one output's files lack, and what they contain in excess, reported once everything was read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::ledger::finding::{Finding, Kind};
 use crate::spool::{SpoolError, StreamReader};
 
 impl OutputAccount<'_> {
-    /// Everything is read: what is wrong is told.
+    /// Reports everything that is wrong, after all files were read.
     pub fn conclude(
         &mut self,
         stream: &StreamReader,
@@ -23,7 +23,7 @@ impl OutputAccount<'_> {
         self.name_missing(stream, sought, expected)?;
         let named: BTreeSet<&String> = self.findings.iter().filter_map(|found| found.file.as_ref()).collect();
         let wrong = self.wrong.iter().filter(|(file, _)| !named.contains(file));
-        // Where records of a file are named, its header cannot be right either.
+        // When records of a file are reported, its header cannot be right either.
         let damaged: Vec<Finding> = wrong
             .map(|(file, text)| finding(Kind::FileDamaged, file, text.clone()))
             .collect();
@@ -45,7 +45,7 @@ impl OutputAccount<'_> {
                 .as_ref()
                 .is_some_and(|row| self.options.form_of(row) == Form::Octets(other.octets.clone()))
             {
-                // Recorded since this began.
+                // The record was written since the check began.
                 continue;
             }
             let (kind, text) = if self.seen.has(sequence) {
@@ -102,7 +102,7 @@ impl OutputAccount<'_> {
         Ok(())
     }
 
-    /// What should be in the files that are there, and is not.
+    /// The records that should be in the existing files, and are not.
     fn missing(&self, expected: &Expectations, set_aside: &BTreeMap<u64, String>) -> Vec<u64> {
         let Some((from, to)) = self.covered() else {
             return Vec::new();
@@ -114,7 +114,7 @@ impl OutputAccount<'_> {
         };
         let is_due = |sequence, expected| match expected {
             _ if set_aside.contains_key(&sequence) => true,
-            // Of purged ones it is not known what an output wanted, unless it takes everything.
+            // For purged records the output's filters cannot be applied, unless it takes everything.
             Expected::Unknown => self.options.takes_all() && sequence > first_read && !is_excused(sequence),
             _ => sequence >= from && !is_excused(sequence),
         };
@@ -135,7 +135,7 @@ impl OutputAccount<'_> {
         finding(Kind::RecordSetAside, &file, text)
     }
 
-    /// The first and the last record that the files that are there must have; `None` when all were fetched.
+    /// The first and the last record that the existing files must contain; `None` when all files were fetched.
     fn covered(&self) -> Option<(u64, u64)> {
         let files = self.files.as_ref().ok()?;
         let begins = self.mark.file == 0 || files.iter().find_map(|file| file.number) == Some(1);
@@ -148,7 +148,7 @@ impl OutputAccount<'_> {
         Some((from, last.max(self.mark.sequence)))
     }
 
-    /// Between two files, the one that is not what its header says.
+    /// The file to which a missing record belongs. Between two files, the one whose header is wrong.
     fn belongs_into(&self, sequence: u64) -> String {
         let behind = self.runs.partition_point(|run| run.first <= sequence);
         let before = behind.checked_sub(1).and_then(|at| self.runs.get(at));

@@ -1,4 +1,4 @@
-//! In what a record in a file differs from what was written.
+//! How a record in a file differs from the one that was written.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::charging::{Form, Format, OutputOptions, ber, csv};
 use crate::ledger::compare::Rows;
 use crate::spool::Recorded;
 
-/// Differences that are named of one record.
+/// How many differences of one record are reported.
 const MOST: usize = 3;
 
 /// `message-size is 5, was 4`.

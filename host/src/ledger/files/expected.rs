@@ -1,4 +1,4 @@
-//! What an output must have of each record, in eight octets a record.
+//! What an output must contain of each record, in eight octets a record.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -7,23 +7,23 @@ use super::Sought;
 /// What is expected of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
-    /// It is not looked for, or this output does not have to have it.
+    /// The record is not checked, or this output need not have it.
     NotAsked,
-    /// It was purged, and nobody knows yet what it was.
+    /// The record was purged, and its content is not known yet.
     Unknown,
-    /// It cannot be written there, and is set aside.
+    /// The record cannot be written in this format, and is set aside.
     SetAside,
-    /// It stands there in these octets.
+    /// The record's octets have this checksum.
     Sum(u64),
 }
 
-/// Of all records that are looked for, by their numbers.
+/// The expectations of all records that are checked, by their numbers.
 pub(super) struct Expectations {
     first: u64,
     packed: Vec<u64>,
 }
 
-/// The smallest packed checksum: what is below stands for something else.
+/// The smallest packed checksum; smaller values stand for the other cases.
 const SUMS: u64 = 3;
 
 impl Expected {
@@ -51,7 +51,7 @@ impl Expected {
 }
 
 impl Expectations {
-    /// Nothing but what was purged.
+    /// Expectations for the purged records only.
     pub fn of(sought: &Sought) -> Self {
         let count = usize::try_from(sought.last.saturating_sub(sought.first) + 1).unwrap_or(usize::MAX);
         let mut expected = Self {
@@ -75,7 +75,7 @@ impl Expectations {
         place.map_or(Expected::NotAsked, |place| Expected::of_packed(self.packed[place]))
     }
 
-    /// All that something is expected of, in order.
+    /// All records of which something is expected, in order.
     pub fn each(&self) -> impl Iterator<Item = (u64, Expected)> {
         let each = (self.first..).zip(self.packed.iter().map(|packed| Expected::of_packed(*packed)));
         each.filter(|(_, expected)| *expected != Expected::NotAsked)

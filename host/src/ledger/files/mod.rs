@@ -1,13 +1,14 @@
-//! The files of the outputs, set against the records: each record that an output has passed is in one of its files, once, as
-//! it was written, and no file is missing between two others.
+//! The files of the outputs, compared with the records: each record that an output has passed is in one of its files,
+//! once, as it was written, and no file is missing between two others.
 //!
-//! - `expected`: what an output must have, record by record
+//! - `expected`: what an output must contain, record by record
 //! - `listing`: which files an output has, and which are missing
-//! - `account`, `conclude`: one output's files, read and set against that; what came of it
-//! - `differences`: in what a changed record differs
+//! - `account`, `conclude`: one output's files, compared with that, and the findings
+//! - `differences`: how a changed record differs
 //!
-//! A record that was purged is compared with the ledger's checksum of it where an output has it as JSON: that form has
-//! everything. The other outputs are then compared with what the JSON says. What no JSON file has is only counted.
+//! A purged record is compared with the ledger's checksum of it where an output has it as JSON, which contains all of
+//! it. The other outputs are then compared with the content of the JSON. Purged records that no JSON file has are only
+//! counted.
 
 mod account;
 mod conclude;
@@ -30,7 +31,7 @@ use crate::spool::{Recorded, SpoolError, StreamReader};
 /// Rows that are read at once.
 const PAGE: usize = 1000;
 
-/// Where files of charging records are looked for.
+/// Where the files of charging records are.
 #[derive(Clone, Copy)]
 pub struct Files<'a> {
     pub stream: &'a StreamReader,
@@ -43,17 +44,17 @@ pub struct Files<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FilesSummary {
     pub files: u64,
-    /// Records in them, of whatever time.
+    /// The number of records in them, of any time.
     pub records: u64,
-    /// Files in front of the first that is there: they were fetched, and cannot be read here.
+    /// Files before the first existing one: they were fetched, and cannot be read here.
     pub gone: u64,
-    /// Purged records that are in a file and are as the ledger says.
+    /// Purged records that are in a file and agree with the ledger.
     pub purged_compared: u64,
-    /// Purged records that are in a file of an output, and of which no JSON file says what they were.
+    /// Purged records that are in a file of an output, and whose content no JSON file has.
     pub purged_found: u64,
 }
 
-/// A record that the ledger names and that the spool does not have any more.
+/// A record that the ledger names and that was purged from the spool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PurgedRecord {
     pub sequence: u64,
@@ -61,13 +62,13 @@ pub(super) struct PurgedRecord {
     pub id: QueueId,
 }
 
-/// Which records are looked for.
+/// The records to look for.
 pub(super) struct Sought {
     pub period: Period,
     /// The first and the last number that the ledger names in the period.
     pub first: u64,
     pub last: u64,
-    /// Of the whole stream, from before anything was looked at.
+    /// The last number of the whole stream, read before anything else.
     pub last_record: u64,
     /// In the order of their numbers.
     pub purged: Vec<PurgedRecord>,
@@ -80,21 +81,21 @@ impl Sought {
     }
 }
 
-/// Sets the files of every output against the records of a period.
+/// Compares the files of every output with the records of a period.
 ///
 /// # Errors
-/// The spool cannot be read. What is wrong with a file is a finding.
+/// The spool cannot be read. Errors in a file are findings.
 pub(super) fn check(
     files: Files<'_>,
     sought: &Sought,
     find: &mut dyn FnMut(&Finding),
 ) -> Result<FilesSummary, SpoolError> {
-    // Marks first: whatever they have passed is in a file by now.
+    // Marks are read first: everything that they have passed is in a file by now.
     let mut accounts = Vec::new();
     for options in files.outputs {
         accounts.push(OutputAccount::open(files, options, sought.last_record)?);
     }
-    // JSON says of purged records what they were.
+    // JSON comes first, because it has the content of purged records.
     accounts.sort_by_key(|account| account.options.format != Format::Json);
     let mut expected: Vec<Expectations> = accounts.iter().map(|_| Expectations::of(sought)).collect();
     expect_rows(files.stream, sought, &accounts, &mut expected)?;
@@ -119,7 +120,7 @@ pub(super) fn check(
     Ok(summary)
 }
 
-/// What is in the spool says what must be in the files.
+/// Derives from the records in the spool what the files must contain.
 fn expect_rows(
     stream: &StreamReader,
     sought: &Sought,
@@ -144,7 +145,8 @@ fn expect_rows(
     }
 }
 
-/// Filters may have changed since a file was written: what an output is not asked for now may be there, or not.
+/// What an output must contain of a record. Filters may have changed since a file was written, so a record that they
+/// exclude now may be there, or not.
 fn expected_of(options: &OutputOptions, row: &Recorded) -> Expected {
     match options.form_of(row) {
         Form::Octets(octets) => Expected::octets(&octets),
@@ -153,7 +155,7 @@ fn expected_of(options: &OutputOptions, row: &Recorded) -> Expected {
     }
 }
 
-/// From a line of JSON that is the purged record by the ledger's checksum: what every output must have of it.
+/// Takes a line of JSON whose checksum is that of a purged record, and derives what every output must contain of it.
 fn learn(
     line: &[u8],
     sequence: u64,
