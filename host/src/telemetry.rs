@@ -1,12 +1,12 @@
-//! The log: to standard error, so that standard output belongs to what a command prints; or where `[log]` says.
+//! The log: to standard error, so that standard output belongs to the output of commands; or where `[log]` says.
 //!
-//! Logging is best effort, bounded, and off the path. Whoever logs puts a line into a queue and goes on; a thread of its own
-//! writes. When the queue is full (a reader that stalls) or a line cannot be written (a full disk, a pipe that nobody reads
-//! any more), lines are dropped and counted, and the log says how many once it can be written again.
+//! Logging is best effort, bounded, and never delays the caller, which puts a line into a queue and goes on; a thread
+//! of its own writes. When the queue is full (a reader that stalls) or a line cannot be written (a full disk, a closed
+//! pipe), lines are dropped and counted, and the log reports their number once it can be written again.
 //!
-//! A line is one line, whatever strangers wrote: every text in it is shown by [`Masked`], so nothing hides in it and
-//! subscribers' numbers are masked. Numbers that the relay recorded as numbers are its own figures and stay, and so do
-//! the fields in [`OURS`].
+//! A log line is one line, whatever text from outside it contains: every text is shown by [`Masked`], so nothing hides
+//! in it and subscribers' numbers are masked. Values that the relay recorded as numbers are its own figures and stay,
+//! and so do the fields in [`OURS`].
 
 mod lines;
 mod outlet;
@@ -40,10 +40,10 @@ static LOOK: OnceLock<Look> = OnceLock::new();
 static LEVEL: OnceLock<SetLevel> = OnceLock::new();
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
-/// Sets the filter of what is logged; false when nobody logs.
+/// Sets the filter of log levels; returns false when there is no subscriber.
 type SetLevel = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
 
-/// How much is logged, in which form, and where it goes.
+/// The level, form and outlet of the log.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// In the syntax of tracing's filters.
@@ -52,13 +52,13 @@ pub struct Settings {
     pub to: Outlet,
 }
 
-/// Starts logging, to standard error. `RUST_LOG` overrides the level, in the usual syntax of tracing's filters, whatever
-/// [`follow`] says later.
+/// Starts logging, to standard error. `RUST_LOG` overrides the level, in the usual syntax of tracing's filters,
+/// whatever [`follow`] sets later.
 ///
-/// From here on a panic is a line of the log too, and counted.
+/// From here on a panic is also a log line, and is counted.
 pub fn start(default_level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
-    // Without a thread for it there is no log; the relay works all the same.
+    // Without a thread there is no log; the relay works all the same.
     let Ok(sink) = Sink::start(Box::new(io::stderr())) else {
         return;
     };
@@ -71,7 +71,7 @@ pub fn start(default_level: &str) {
         .with_env_filter(filter)
         .with_filter_reloading();
     let handle = subscriber.reload_handle();
-    // A second start (tests, or the demo inside another command) keeps the first.
+    // A second start (in tests, or by the demo inside another command) keeps the first subscriber.
     if subscriber.try_init().is_ok() && SINK.set(sink).is_ok() {
         let _ = LEVEL.set(Box::new(move |filter| handle.reload(filter).is_ok()));
         std::panic::set_hook(Box::new(|panic| {
@@ -83,10 +83,10 @@ pub fn start(default_level: &str) {
     }
 }
 
-/// Logs as these settings say from now on. A file is opened again, so that one that was moved away is left alone.
+/// Applies these settings from now on. A log file is opened again, so that a file that was moved away is left alone.
 ///
 /// # Errors
-/// The place cannot be written to: then nothing changes.
+/// The outlet cannot be written to; then nothing changes.
 pub fn follow(settings: &Settings) -> io::Result<()> {
     let (Some(sink), Some(look)) = (SINK.get(), LOOK.get()) else {
         return Ok(());
@@ -103,30 +103,30 @@ pub fn follow(settings: &Settings) -> io::Result<()> {
     Ok(())
 }
 
-/// Lines of the log that were dropped since the start.
+/// Log lines that were dropped since the start.
 pub fn lost_lines() -> u64 {
     SINK.get().map_or(0, Sink::lost)
 }
 
-/// Panics since the start. Each has cost one session, one call or one task, never the process.
+/// Panics since the start. Each has cost one session, one call or one task, and never the process.
 pub fn panics() -> u64 {
     PANICS.load(Relaxed)
 }
 
-/// Writes a line as it is behind everything that was logged, without waiting for it.
+/// Queues a line as it is, after everything that was logged, without waiting for it.
 pub fn say(line: &str) -> bool {
     SINK.get()
         .is_some_and(|sink| sink.line(format!("{line}\n").into_bytes()))
 }
 
-/// Waits until what was logged is written, but not for longer than this: whoever reads it may have stalled.
+/// Waits until everything logged is written, but no longer than this, because the reader may have stalled.
 pub fn finish(within: Duration) {
     if let Some(sink) = SINK.get() {
         sink.finish(within);
     }
 }
 
-/// A text as it may stand in the log.
+/// A text in the form for the log.
 fn shown(field: &Field, text: &str) -> String {
     match OURS.contains(&field.name()) {
         true => Visible(text).to_string(),
@@ -191,7 +191,7 @@ impl Visit for Line<'_> {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
-            // A code, as it is searched for: event=peer-down.
+            // A code, left as it is so that it can be searched for: event=peer-down.
             "message" | "event" => self.push_text(field, value),
             _ => self.push_text(field, &format!("\"{value}\"")),
         }

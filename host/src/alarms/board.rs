@@ -1,4 +1,4 @@
-//! What is raised.
+//! The board of alarms.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use super::{AlarmKind, Severity};
 use crate::message::Timestamp;
 
-/// How something is at this moment.
+/// The present state of one thing that can go wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sign {
     pub kind: AlarmKind,
-    /// The peer, plug-in, output, file that it is about; empty for the relay as a whole.
+    /// The peer, plug-in, output or file that it concerns; empty for the relay as a whole.
     pub about: String,
     pub level: Level,
-    /// In words, with names and numbers.
+    /// A description, with names and numbers.
     pub said: String,
-    /// For so long it has to be wrong before that is an alarm.
+    /// How long the state must last before it raises an alarm.
     pub patience: Duration,
 }
 
@@ -28,7 +28,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Wrong from a threshold on, and fine below half of it.
+    /// Wrong at or above a threshold, and fine below half of it.
     pub fn of(value: u64, threshold: u64) -> Self {
         match value {
             value if value >= threshold => Self::Wrong,
@@ -42,7 +42,7 @@ impl Level {
     }
 }
 
-/// Something that somebody should see to.
+/// A condition that an operator should see to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
     pub kind: AlarmKind,
@@ -56,7 +56,7 @@ impl Alarm {
         self.kind.severity()
     }
 
-    /// The kind, and what it is about: `peer-down operator-b`.
+    /// The kind, and the thing that it concerns: `peer-down operator-b`.
     pub fn name(&self) -> String {
         format!("{} {}", self.kind.as_str(), self.about).trim_end().to_owned()
     }
@@ -65,30 +65,30 @@ impl Alarm {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlarmChange {
     Raised(Alarm),
-    /// It is over, after having been raised.
+    /// A raised alarm is over.
     Cleared(Alarm),
 }
 
-/// All alarms, and what may become one.
+/// All alarms, and the conditions that may become one.
 #[derive(Debug, Default)]
 pub struct Board {
     raised: BTreeMap<(AlarmKind, String), Alarm>,
     /// Since when something is wrong that is no alarm yet.
     wrong: BTreeMap<(AlarmKind, String), Timestamp>,
-    /// Since when something is fine that is an alarm still.
+    /// Since when something is fine whose alarm is still raised.
     fine: BTreeMap<(AlarmKind, String), Timestamp>,
 }
 
 impl Board {
-    /// Everything that is wrong, most severe first.
+    /// The raised alarms, the most severe first.
     pub fn raised(&self) -> Vec<Alarm> {
         let mut all: Vec<Alarm> = self.raised.values().cloned().collect();
         all.sort_by_key(|alarm| (std::cmp::Reverse(alarm.severity()), alarm.since));
         all
     }
 
-    /// Takes in how everything is now. What no sign is about any more is fine: a peer that was removed, say. What was raised
-    /// is cleared when it has been fine for as long as `calm`.
+    /// Takes the present signs. A thing without a sign is fine, for example a peer that was removed. An alarm is
+    /// cleared when its thing has been fine for as long as `calm`.
     pub fn look(&mut self, now: Timestamp, calm: Duration, signs: Vec<Sign>) -> Vec<AlarmChange> {
         let mut changes = Vec::new();
         let mut seen = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! What there are alarms about.
+//! The kinds of alarms.
 
-/// Words that stay: dashboards and webhooks go by them.
+/// The words are stable, because dashboards and webhooks depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AlarmKind {
     PeerDown,
@@ -23,7 +23,7 @@ pub enum AlarmKind {
 pub enum Severity {
     /// To be seen to in time.
     Warning,
-    /// To be seen to now: messages are lost, refused, or wait for good.
+    /// To be seen to at once: messages are lost, refused, or wait for ever.
     Critical,
 }
 
@@ -63,7 +63,7 @@ impl AlarmKind {
         }
     }
 
-    /// What somebody can do about it.
+    /// What an operator can do about it.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::PeerDown => {

@@ -1,9 +1,9 @@
-//! Alarms: what somebody should see to, raised once and cleared once.
+//! Alarms: conditions that an operator should see to, each raised once and cleared once.
 //!
-//! Whoever knows the rooms ([`assembly`](crate::assembly)) looks at them again and again and hands in [`Sign`]s: of each thing
-//! that can go wrong, whether it does at this moment. The [`Board`] remembers what is raised. Between wrong and fine there is
-//! room for [doubt](Level::Doubtful), and a sign has to hold for a while before it counts, either way: so that what goes up
-//! and down at a threshold is one alarm, and not a hundred.
+//! [`assembly`](crate::assembly), which knows the rooms, examines them again and again and hands in [`Sign`]s: for each
+//! thing that can go wrong, its present state. The [`Board`] remembers what is raised. Between wrong and fine there is
+//! [doubt](Level::Doubtful), and a state must last for a while before it counts, in either direction: so a value that
+//! oscillates around a threshold causes one alarm, and not a hundred.
 //!
 //! What the board raises and clears goes into the log, to the door, into the metrics, and to a [`webhook`].
 

@@ -1,5 +1,5 @@
-//! Sending what is raised and cleared to somebody's program: one POST of JSON each, in order, signed, and tried again until
-//! it is taken or of no use any more.
+//! The webhook: raised and cleared alarms for the operator's own program. Each is one POST of JSON, in order, signed,
+//! and repeated until it is accepted or too old.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,32 +14,32 @@ use ring::hmac;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Where to, and the secret that both sides know.
+/// The target, and the secret that both sides know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
     /// Host and port.
     pub to: String,
     /// Path and query.
     pub path: String,
-    /// Nothing is signed without one.
+    /// Without a secret nothing is signed.
     pub secret: Option<Vec<u8>>,
 }
 
 /// The time in seconds since 1970, and the HMAC-SHA256 of that time, a dot and the body, in hexadecimal.
 pub const SIGNATURE: &str = "x-mm4relay-signature";
 
-/// For one attempt.
+/// The time limit for one attempt.
 const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// What nobody took for so long is old news.
+/// When a notification that nobody accepted is too old.
 const GIVE_UP: Duration = Duration::from_secs(3600);
 
 impl Webhook {
-    /// Sends it, however often that takes.
+    /// Sends a notification, with as many attempts as necessary.
     ///
     /// # Errors
-    /// What the last attempt came to, after an hour of them.
+    /// The error of the last attempt, after an hour.
     pub async fn send(&self, body: &[u8]) -> Result<(), String> {
         let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
         loop {
@@ -66,7 +66,7 @@ impl Webhook {
         let request = self.request(body).map_err(|why| error(&why))?;
         let answer = sender.send_request(request).await.map_err(|why| error(&why))?;
         let status = answer.status();
-        // Read to its end, so that nobody complains of a broken connection; what it says is of no interest.
+        // Read to the end, so that the server sees no broken connection. The content does not matter.
         let _ = answer.into_body().collect().await;
         connection.abort();
         match status.is_success() {
@@ -89,7 +89,7 @@ impl Webhook {
     }
 }
 
-/// The header's value.
+/// The value of the header.
 fn signature(secret: &[u8], at: u64, body: &[u8]) -> String {
     let mut signed = format!("{at}.").into_bytes();
     signed.extend_from_slice(body);
@@ -99,7 +99,7 @@ fn signature(secret: &[u8], at: u64, body: &[u8]) -> String {
     format!("t={at},v1={hex}")
 }
 
-/// A secret as its file has it, without line ends.
+/// Reads a secret from its file, without line ends.
 ///
 /// # Errors
 /// It cannot be read, or is empty.
@@ -116,7 +116,7 @@ pub fn read_secret(file: &Path) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
-    /// Made with: printf '%s' '1790000000.{"a":1}' | openssl dgst -sha256 -hmac secret
+    /// The expected value comes from: printf '%s' '1790000000.{"a":1}' | openssl dgst -sha256 -hmac secret
     #[test]
     fn a_signature_is_the_hmac_of_time_and_body() {
         let made = signature(b"secret", 1_790_000_000, br#"{"a":1}"#);

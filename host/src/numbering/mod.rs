@@ -1,8 +1,8 @@
 //! From a number to the domain of its MMSE, over DNS: ENUM (RFC 6116) with the service `mms:mailto` (RFC 4355).
 //!
-//! Answers are kept, those that there is no record too, for as long as their TTL says within configured bounds; that
-//! nobody answered is kept for a second, so that one sender's many recipients do not each wait for it. Routing reads what
-//! is kept, and never waits.
+//! Answers are cached, also negative ones, as long as their TTL says within configured bounds. That nobody answered is
+//! cached for a second, so that the many recipients of one sender do not each wait for it. Routing reads the cache, and
+//! never waits.
 
 mod naptr;
 mod resolver;
@@ -22,32 +22,32 @@ use self::naptr::Naptr;
 
 pub use resolver::resolver;
 
-/// Where and how to ask.
+/// Which servers are asked, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The domain under which the digits are.
+    /// The domain that contains the numbers.
     pub suffix: String,
     /// Name servers; when there are none, those of the system.
     pub servers: Vec<SocketAddr>,
-    /// For one number, repeats included.
+    /// The time limit for one number, retries included.
     pub time_out: Duration,
-    /// Bounds of the time for which an answer is kept.
+    /// Bounds for the time for which an answer is cached.
     pub keep_at_least: Duration,
     pub keep_at_most: Duration,
 }
 
-/// What DNS says of a number.
+/// The answer of DNS about a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The domain of its MMSE.
     Domain(String),
-    /// It has no record for MMS.
+    /// The number has no record for MMS.
     Nothing,
-    /// Nobody answered, or not in time: why.
+    /// No server answered in time, and why.
     Silence(String),
 }
 
-/// Asks, and keeps what it heard.
+/// Asks DNS, and caches the answers.
 pub struct Numbering {
     options: Options,
     resolver: TokioResolver,
@@ -59,15 +59,15 @@ struct Kept {
     until: Instant,
 }
 
-/// Answers in memory, each about 200 octets. Past that, those that are over go, and then all.
+/// The most cached answers, of about 200 octets each. Beyond it, expired ones are dropped, and then all.
 const MAX_KEPT: usize = 100_000;
 
-/// For how long it is kept that nobody answered.
+/// How long a failure to get an answer is cached.
 const SILENCE: Duration = Duration::from_secs(1);
 
 impl Numbering {
     /// # Errors
-    /// The system's name servers are wanted, and not known.
+    /// The system's name servers are to be asked, and are not known.
     pub fn new(options: Options) -> Result<Self, NetError> {
         let mut builder = resolver(&options.servers)?;
         set(builder.options_mut(), &options);
@@ -82,14 +82,14 @@ impl Numbering {
         &self.options
     }
 
-    /// What is kept of a number; `None` when it has to be asked for.
+    /// The cached answer for a number; `None` when DNS must be asked.
     pub fn kept(&self, number: &str) -> Option<Answer> {
         let kept = self.lock();
         let kept = kept.get(number).filter(|kept| Instant::now() < kept.until)?;
         Some(kept.answer.clone())
     }
 
-    /// What is kept, or what DNS says now. Waits no longer than the time-out.
+    /// The cached answer, or that of DNS. Waits no longer than the time-out.
     pub async fn ask(&self, number: &str) -> Answer {
         if let Some(answer) = self.kept(number) {
             return answer;
@@ -97,7 +97,7 @@ impl Numbering {
         let Some(name) = naptr::query_name(number, &self.options.suffix) else {
             return Answer::Nothing;
         };
-        // As it is: read as an internationalised name, as text is by default, one with an underscore would be refused.
+        // ASCII, because by default text is read as an internationalised name, which refuses underscores.
         let Ok(name) = Name::from_ascii(name) else {
             return Answer::Nothing;
         };
@@ -146,17 +146,17 @@ impl Numbering {
         kept.insert(number.to_owned(), Kept { answer, until });
     }
 
-    /// Each change is one call: what a panic leaves behind is whole.
+    /// Every change is a single call, so the map is consistent even after a panic.
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn set(opts: &mut ResolverOpts, options: &Options) {
-    // Two tries fit into the time for all of it.
+    // The time-out of one attempt allows two within the limit.
     opts.attempts = 2;
     opts.timeout = options.time_out / 2;
-    // Kept here, where routing can look.
+    // Answers are cached here, where routing can read them.
     opts.cache_size = 0;
 }
 

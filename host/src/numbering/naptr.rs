@@ -1,7 +1,7 @@
 //! From a number to a name in DNS, and from NAPTR records to the domain of an MMSE (RFC 6116, RFC 3402, RFC 4355).
 //!
-//! Pure: no record is asked for here. Expressions come from DNS, which strangers write: they are matched in time linear
-//! in their length, and what they make is checked like any other input.
+//! Nothing here does I/O. Regular expressions come from DNS, so strangers write them: matching takes time linear in
+//! their length, and the results are checked like any other input.
 
 use regex_automata::nfa::thompson;
 use regex_automata::nfa::thompson::pikevm::PikeVM;
@@ -17,7 +17,7 @@ pub struct Naptr {
     pub regexp: String,
 }
 
-/// Octets that a compiled expression may take. It has at most 255 octets in DNS; counted repetitions multiply.
+/// The most octets of a compiled expression. It has at most 255 octets in DNS, but counted repetitions multiply.
 const MAX_COMPILED: usize = 256 << 10;
 
 /// `0.0.1.0.5.5.5.1.<suffix>.` for `+1555...0100`. `None` for anything but `+` and 1 to 15 digits (ITU-T E.164).
@@ -36,8 +36,8 @@ pub fn query_name(number: &str, suffix: &str) -> Option<String> {
     Some(name)
 }
 
-/// The domain that the first good record for `mms:mailto` gives: by order, then by preference. Records that cannot be
-/// applied are passed over, and so are those that would lead to other records.
+/// The domain from the first usable record for `mms:mailto`, by order and then by preference. Passes over records that
+/// cannot be applied, and those that would lead to other records.
 pub fn domain(number: &str, records: &[Naptr]) -> Option<String> {
     let mut usable: Vec<_> = records.iter().filter(|record| record.is_usable()).collect();
     usable.sort_by_key(|record| (record.order, record.preference));
@@ -48,7 +48,7 @@ pub fn domain(number: &str, records: &[Naptr]) -> Option<String> {
 }
 
 impl Naptr {
-    /// A terminal record for the service: `E2U+mms:mailto`, alone or among others (RFC 6116, 3.4.2.2).
+    /// Whether this is a terminal record for the service: `E2U+mms:mailto`, alone or among others (RFC 6116, 3.4.2.2).
     fn is_usable(&self) -> bool {
         let mut services = self.services.split('+');
         let enumservice = services.next().is_some_and(|first| first.eq_ignore_ascii_case("e2u"));
@@ -97,7 +97,7 @@ fn substitute(rule: &str, number: &str) -> Option<String> {
     Some(result)
 }
 
-/// The parts between delimiters; one with a backslash in front is none.
+/// The parts between delimiters. A delimiter behind a backslash does not count.
 fn split(text: &str, delimiter: char) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut characters = text.chars();

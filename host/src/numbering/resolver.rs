@@ -1,4 +1,4 @@
-//! Resolvers that ask whom they are told to.
+//! DNS resolvers with given name servers.
 
 use std::net::SocketAddr;
 
@@ -7,10 +7,10 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::{Resolver, ResolverBuilder};
 
-/// One that asks these name servers and nothing else, not even `/etc/hosts`; without any, those of the system.
+/// A resolver that asks only these name servers, and not even `/etc/hosts`; without any, those of the system.
 ///
 /// # Errors
-/// The system's name servers are wanted, and not known.
+/// The system's name servers are to be asked, and are not known.
 pub fn resolver(servers: &[SocketAddr]) -> Result<ResolverBuilder<TokioRuntimeProvider>, NetError> {
     let mut builder = match servers {
         [] => Resolver::builder_tokio()?,
@@ -31,6 +31,6 @@ fn name_server(address: &SocketAddr) -> NameServerConfig {
         connection
     };
     let connections = vec![connection(ConnectionConfig::udp()), connection(ConnectionConfig::tcp())];
-    // That a name does not exist is an answer, whoever gives it: there is nobody better to ask.
+    // `true`: a negative answer of any of these servers is final, because there is nobody better to ask.
     NameServerConfig::new(address.ip(), true, connections)
 }

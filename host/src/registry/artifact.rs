@@ -1,4 +1,4 @@
-//! What is stored of a plug-in: a manifest, a small configuration, and the component as the only layer.
+//! The stored form of a plug-in: a manifest, a small configuration, and the component as the only layer.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The layout of WebAssembly artifacts: this configuration, and one layer of this type.
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 const COMPONENT: &str = "application/wasm";
-/// The manifest's annotation that holds `FILE.sig`, as it stands in the file.
+/// The annotation of the manifest that holds the content of `FILE.sig`.
 const SIGNATURE: &str = "mm4relay.plugin.signature";
 
-/// A component and, when it has one, its signature.
+/// A component with its signature, if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
     pub wasm: Bytes,
@@ -29,7 +29,7 @@ pub struct Packed {
     pub manifest: Bytes,
 }
 
-/// A manifest, as far as it is looked at.
+/// The parts of a manifest that the relay reads.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
@@ -41,7 +41,7 @@ pub struct Manifest {
     annotations: BTreeMap<String, String>,
 }
 
-/// Something that a manifest names.
+/// A reference to stored content, in a manifest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
@@ -67,10 +67,10 @@ impl Descriptor {
 }
 
 impl Artifact {
-    /// The same pieces each time: who pushes twice has pushed once.
+    /// The pieces of the artifact. They are always the same, so pushing twice stores nothing new.
     pub fn pack(&self) -> anyhow::Result<Packed> {
         let config = serde_json::to_vec(&serde_json::json!({
-            // Required there; the time of a push would make another manifest of the same component.
+            // The field is required; a real time would give the same component another manifest.
             "created": "1970-01-01T00:00:00Z",
             "architecture": "wasm",
             "os": "wasip2",
@@ -102,7 +102,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The component. An image for containers has layers too, and is none.
+    /// The descriptor of the component. An image for containers has layers too, and is refused.
     pub fn component(&self) -> anyhow::Result<&Descriptor> {
         match &self.layers[..] {
             [layer] if layer.media_type == COMPONENT => Ok(layer),

@@ -1,4 +1,4 @@
-//! Questions to a registry (OCI distribution specification 1.1): pushing and pulling one artifact.
+//! The client of a registry (OCI distribution specification 1.1): pushing and pulling one artifact.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,14 @@ use super::login::{Challenge, Credentials};
 use super::reference::{Digest, Reference, is_this_machine};
 use crate::outside::{WebOrigin, exchange};
 
-/// For one question and its answer, a component included.
+/// The time limit for one request with its answer, a component included.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Octets of a manifest (OCI distribution specification, "Pushing manifests") and of every answer that is no component.
+/// The largest manifest in octets (OCI distribution specification, "Pushing manifests"), and the largest answer that is
+/// no component.
 const ANSWER_MAX: usize = 4 << 20;
-/// Registries keep components elsewhere, and say where.
+/// How many redirects are followed: registries keep components elsewhere.
 const REDIRECTS_MAX: usize = 5;
-/// Of a registry's own words in an error.
+/// How many octets of a registry's own text are shown in an error.
 const SHOWN: usize = 300;
 
 /// A registry, as one user sees it.
@@ -31,11 +32,11 @@ pub struct Registry {
     origin: WebOrigin,
     tls: Option<Arc<ClientConfig>>,
     credentials: Option<Credentials>,
-    /// What it wants to see of the user, once it has said so.
+    /// The authorization that the registry asked for.
     authorization: Option<HeaderValue>,
 }
 
-/// One question.
+/// One request.
 #[derive(Clone)]
 struct Question {
     method: Method,
@@ -58,7 +59,7 @@ impl Question {
 }
 
 impl Registry {
-    /// The registry of a reference, over TLS, vouched for as the configuration says.
+    /// The registry of a reference, over TLS, with the configured authorities.
     pub fn over_tls(
         reference: &Reference,
         tls: Arc<ClientConfig>,
@@ -91,7 +92,7 @@ impl Registry {
         })
     }
 
-    /// Stores an artifact under a tag. Its manifest's digest.
+    /// Stores an artifact under a tag. Returns the digest of its manifest.
     pub async fn push(&mut self, to: &Reference, artifact: &Artifact) -> anyhow::Result<Digest> {
         ensure!(
             to.digest.is_none(),
@@ -109,7 +110,8 @@ impl Registry {
         Ok(Digest::of(&packed.manifest))
     }
 
-    /// Fetches an artifact of at most so many octets, and its manifest's digest: the one that the reference names, if any.
+    /// Fetches an artifact of at most so many octets. Returns it with the digest of its manifest, which must be that of
+    /// the reference, if it has one.
     pub async fn pull(&mut self, from: &Reference, largest: u64) -> anyhow::Result<(Artifact, Digest)> {
         self.fetch(from, largest).await.with_context(|| from.to_string())
     }
@@ -146,7 +148,7 @@ impl Registry {
         Ok((artifact, digest))
     }
 
-    /// Puts something where its digest names it, unless it is there.
+    /// Stores content under its digest, unless it is there.
     async fn store(&mut self, to: &Reference, blob: &Bytes) -> anyhow::Result<()> {
         let digest = Digest::of(blob);
         let there = self.question(Method::HEAD, &format!("{}/blobs/{digest}", to.name))?;
@@ -170,7 +172,7 @@ impl Registry {
         Ok(Question::new(method, url.parse().with_context(|| url.clone())?))
     }
 
-    /// Asks, says who asks when that is wanted, and follows where the answer points.
+    /// Sends a request, authenticates if that is required, and follows redirects.
     async fn ask(&mut self, mut question: Question, largest: usize) -> anyhow::Result<HttpResponse> {
         let mut answer = self.ask_once(&question, largest).await?;
         if answer.status == 401 {
@@ -210,14 +212,14 @@ impl Registry {
         for (name, value) in typed.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        // Where a registry keeps its components is somebody else, who must not learn the login.
+        // The host where a registry keeps its components is another party, which must not get the login.
         if let Some(value) = self.authorization.as_ref().filter(|_| origin == self.origin) {
             headers.insert(header::AUTHORIZATION, value.clone());
         }
         self.send(&origin, request, largest).await
     }
 
-    /// A registry over TLS points to nobody without, and one on this machine not to another machine.
+    /// A registry over TLS must not redirect to plain HTTP, and one on this machine not to another machine.
     fn may_ask(&self, origin: &WebOrigin) -> anyhow::Result<()> {
         ensure!(
             origin.is_tls == self.tls.is_some() && (origin.is_tls || is_this_machine(&origin.host)),
@@ -244,7 +246,7 @@ impl Registry {
         answer.map_err(|why| anyhow!("{origin}: {why}"))
     }
 
-    /// Learns from a 401 what the registry wants to see, and gets that.
+    /// Learns from a 401 which authorization the registry requires, and gets it.
     async fn authorise(&mut self, refused: &HttpResponse) -> anyhow::Result<()> {
         let challenge = field(refused, "www-authenticate").and_then(Challenge::read);
         let value = match challenge.context("the registry wants a login of a kind that is not known here")? {
@@ -317,7 +319,7 @@ fn field<'a>(answer: &'a HttpResponse, name: &str) -> Option<&'a str> {
     found.map(|field| field.value.as_str())
 }
 
-/// Where an answer points: a whole URL, or a path at the same place.
+/// The target of a redirect: a full URL, or a path at the same host.
 fn location(answer: &HttpResponse, asked: &Uri) -> anyhow::Result<Uri> {
     let place = field(answer, "location").context("the registry does not say where to go on")?;
     if !place.starts_with('/') {
@@ -330,7 +332,7 @@ fn location(answer: &HttpResponse, asked: &Uri) -> anyhow::Result<Uri> {
         .with_context(|| place.to_owned())
 }
 
-/// An answer that is not one of these is an error in the registry's own words.
+/// Turns an answer with any other code into an error, in the registry's own words.
 fn expect(answer: &HttpResponse, wanted: &[u16], what: &str) -> anyhow::Result<()> {
     if wanted.contains(&answer.status) {
         return Ok(());

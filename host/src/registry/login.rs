@@ -1,4 +1,4 @@
-//! Who asks: names and passwords for registries, and what a registry wants to see of them.
+//! Logins for registries: names and passwords, and the authorization that a registry asks for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use mm4relay_engine::read_file;
 use serde::Deserialize;
 
-/// Octets of a file with logins.
+/// The largest file with logins, in octets.
 const FILE_MAX: u64 = 1 << 20;
 
 /// A name and a password. Neither is ever shown.
@@ -33,7 +33,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The file in which `docker login`, `podman login` and `oras login` leave what they were told.
+/// The file in which `docker login`, `podman login` and `oras login` store logins.
 #[derive(Debug, Default, Deserialize)]
 pub struct Logins {
     #[serde(default)]
@@ -46,10 +46,10 @@ struct Login {
 }
 
 impl Logins {
-    /// Those of the user that runs this program; none when there is no such file.
+    /// The logins of the user who runs this program; empty when there is no such file.
     ///
     /// # Errors
-    /// There is one, and it cannot be read.
+    /// The file exists, and cannot be read.
     pub fn of_the_user() -> anyhow::Result<Self> {
         let Some(path) = path().filter(|path| path.exists()) else {
             return Ok(Self::default());
@@ -58,7 +58,7 @@ impl Logins {
         serde_json::from_slice(&octets).with_context(|| format!("{} is not what a login leaves", path.display()))
     }
 
-    /// For a registry, by its host and port.
+    /// The login for a registry, by its host and port.
     pub fn of(&self, host: &str) -> Option<Credentials> {
         let login = self
             .auths
@@ -80,11 +80,11 @@ fn path() -> Option<PathBuf> {
         .or_else(|| Some(of("HOME")?.join(".docker/config.json")))
 }
 
-/// What a registry asks for when it says 401 (RFC 9110, 11.6.1).
+/// What a registry asks for with a 401 (RFC 9110, 11.6.1).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
     Basic,
-    /// Somebody else gives tokens: where, for which service, and for what.
+    /// A token from another server: where, for which service, and for what.
     Bearer {
         realm: String,
         service: Option<String>,
@@ -110,7 +110,7 @@ impl Challenge {
     }
 }
 
-/// `name="value"`, with commas between; a comma within quotes is part of the value.
+/// Parses `name="value"` pairs separated by commas; a comma within quotes belongs to the value.
 fn parameters(text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut rest = text;

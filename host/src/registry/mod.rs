@@ -1,11 +1,12 @@
-//! Registries of plug-ins: a component is an OCI artifact there, as elsewhere in the WebAssembly world.
+//! Registries of plug-ins: there, a component is an OCI artifact, as elsewhere in the WebAssembly world.
 //!
-//! What is pulled by a digest is what was meant, whoever keeps it: the manifest has that digest, it names the digest of the
-//! component, and both are checked. A signature (`FILE.sig`) travels as an annotation of the manifest, and is verified like
-//! that of a file, when the component is loaded.
+//! A component pulled by digest is the intended one, whoever stores it: the manifest has that digest and names the
+//! digest of the component, and both are checked. A signature (`FILE.sig`) travels as an annotation of the manifest,
+//! and is verified like that of a file when the component is loaded.
 //!
-//! Read [`mod@reference`], what stands behind `oci://`; [`artifact`], what is stored (OCI image specification 1.1, and the layout
-//! of WebAssembly artifacts); [`client`], how it is asked for (OCI distribution specification 1.1); [`login`], who asks.
+//! [`mod@reference`] parses what follows `oci://`; [`artifact`] is the stored form (OCI image specification 1.1, and
+//! the layout of WebAssembly artifacts); [`client`] speaks with the registry (OCI distribution specification 1.1);
+//! [`login`] has the user's logins.
 
 mod artifact;
 mod client;

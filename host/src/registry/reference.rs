@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 const NAME_MAX: usize = 255;
 const TAG_MAX: usize = 128;
 
-/// The SHA-256 of something stored.
+/// The SHA-256 of stored content.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -19,7 +19,7 @@ impl Digest {
         Self(Sha256::digest(octets).into())
     }
 
-    /// In hexadecimal, without the algorithm.
+    /// The digest in hexadecimal, without the algorithm.
     pub fn hex(&self) -> String {
         self.0.iter().map(|octet| format!("{octet:02x}")).collect()
     }
@@ -56,10 +56,10 @@ impl FromStr for Digest {
     }
 }
 
-/// Where a component is, or is to be put.
+/// The place of a component in a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// With its port, as it is written.
+    /// The host with its port, as written.
     pub host: String,
     pub name: String,
     pub tag: Option<String>,
@@ -67,7 +67,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// By what a manifest is asked for: the digest when there is one.
+    /// What identifies the manifest: the digest when there is one, else the tag.
     pub fn manifest(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => digest.to_string(),
@@ -76,7 +76,7 @@ impl Reference {
         }
     }
 
-    /// Whether the registry is one that nobody else can listen to.
+    /// Whether the registry is on this machine, where nobody else can listen.
     pub fn is_on_this_machine(&self) -> bool {
         let host = match self.host.strip_prefix('[') {
             Some(address) => address.split(']').next(),
@@ -85,7 +85,7 @@ impl Reference {
         host.is_some_and(is_this_machine)
     }
 
-    /// The same place, pinned.
+    /// The same place with a digest.
     pub fn pinned(&self, digest: Digest) -> Self {
         Self {
             digest: Some(digest),
@@ -143,7 +143,7 @@ impl FromStr for Reference {
     }
 }
 
-/// Whether a host is this machine itself, whatever the network says.
+/// Whether a host is this machine itself, independent of the network.
 pub(super) fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

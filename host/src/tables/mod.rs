@@ -1,12 +1,11 @@
-//! Look-up tables that the host holds for routing and for plug-ins, and how they are read from files.
+//! Look-up tables for routing and for plug-ins, and their files.
 //!
-//! A file is CSV of the plainest kind: `key,value`, one row a line, in UTF-8; a line that begins with `#` and an empty
-//! one are passed over, and so are blanks around keys and values. The value is everything behind the first comma. There
-//! is no quoting, and a quotation mark at the beginning of a field is refused, because it would silently become part
-//! of the key.
+//! A file is CSV of the simplest kind: `key,value`, one row a line, in UTF-8. Lines that begin with `#`, empty lines,
+//! and blanks around keys and values are passed over. The value is everything behind the first comma. There is no
+//! quoting: a quotation mark at the beginning of a field is refused, because it would silently become part of the key.
 //!
-//! A row that says what another said already is dropped; two rows that give one key different values are an error,
-//! because nobody can tell which of them is right.
+//! A row that repeats another one is dropped. Two rows that give one key different values are an error, because nobody
+//! can tell which of them is right.
 
 pub(crate) mod rows;
 
@@ -19,16 +18,16 @@ use mm4relay_engine::{FileError, read_file};
 
 use self::rows::{Builder, Full, Rows};
 
-/// Octets of a key. A look-up key is a number or an address; an address has at most 256 octets.
+/// The longest key in octets. A key is a number or an address; an address has at most 256 octets.
 pub const MAX_KEY_OCTETS: usize = 255;
-/// Octets of a value. Values are names of operators, domains and the like.
+/// The longest value in octets. Values are names of operators, domains and the like.
 pub const MAX_VALUE_OCTETS: usize = 4096;
-/// Bad rows that are reported one by one; more are counted. Enough to see what is wrong with a file.
+/// How many bad rows are reported one by one; further ones are counted. Enough to see what is wrong with a file.
 const REPORTED_ROWS: usize = 20;
 
-/// One generation of a table. Does not change; a reload makes another one.
+/// One generation of a table. It never changes; a reload makes another one.
 ///
-/// Memory: the text and 20.5 octets a row; while it is read, the whole file and 40 octets a row besides.
+/// Memory: the text and 20.5 octets a row; while it is read, also the whole file and 40 octets a row.
 #[derive(Debug, Default)]
 pub struct Table {
     rows: Rows,
@@ -49,16 +48,16 @@ pub enum TableError {
         file: PathBuf,
         reason: FileError,
     },
-    /// Offsets into a table are 32 bits wide.
+    /// The table is too large: offsets into it have 32 bits.
     #[error("table {name}: {} is larger than 4 GiB", file.display())]
     TooLarge { name: String, file: PathBuf },
     #[error("table {name}: {rows}", rows = BadRows { file, rows, more: *more })]
     BadRows {
         name: String,
         file: PathBuf,
-        /// At most 20, in the order of the file.
+        /// At most 20 bad rows, in the order of the file.
         rows: Vec<BadRow>,
-        /// How many there are besides.
+        /// How many further ones there are.
         more: usize,
     },
 }
@@ -71,14 +70,14 @@ pub struct BadRow {
     pub reason: String,
 }
 
-/// For display: one line a row, in the form that editors jump to.
+/// Shows one line a row, in the form that editors jump to.
 struct BadRows<'a> {
     file: &'a Path,
     rows: &'a [BadRow],
     more: usize,
 }
 
-/// A row that has been read and not yet been put in order.
+/// A row that has been read and not yet sorted in.
 #[derive(Clone, Copy)]
 struct RawRow<'a> {
     key: &'a str,
@@ -116,7 +115,8 @@ impl Table {
         self.rows.memory()
     }
 
-    /// Reads and sorts the file. Takes about a second for a million rows: not for a thread that serves others.
+    /// Reads and sorts the file. Takes about a second for a million rows, so a thread that serves others must not call
+    /// it.
     pub fn load(name: &str, file: &Path) -> Result<Self, TableError> {
         let too_large = || TableError::TooLarge {
             name: name.to_owned(),
@@ -143,7 +143,7 @@ impl Table {
         }
     }
 
-    /// The rows of a file, or the bad ones: the first 20, and how many more there are.
+    /// The rows of a file; or the first 20 bad ones, and how many more there are.
     fn parse(text: &[u8]) -> Result<Result<Rows, Full>, (Vec<BadRow>, usize)> {
         // A byte-order mark, which spreadsheets put in front, would become part of the first key.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
@@ -154,7 +154,7 @@ impl Table {
                 Ok(Some((key, value))) => rows.push(RawRow {
                     key,
                     value,
-                    // The file has fewer lines than 4 Gi octets.
+                    // A file of at most 4 GiB has fewer lines than fit into 32 bits.
                     line: at as u32,
                 }),
                 Ok(None) => {}
@@ -191,7 +191,7 @@ impl Table {
     }
 }
 
-/// As plug-ins ask it.
+/// The view for plug-ins.
 impl mm4relay_engine::Table for Table {
     fn lookup(&self, key: &str) -> Option<&str> {
         Table::lookup(self, key)
@@ -202,7 +202,7 @@ impl mm4relay_engine::Table for Table {
     }
 }
 
-/// Key and value of a line, `None` when it holds none, or what is wrong with it.
+/// The key and value of a line, `None` for a line without a row, or what is wrong with it.
 fn raw_row(line: &[u8]) -> Result<Option<(&str, &str)>, String> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = std::str::from_utf8(line).map_err(|error| format!("octet {} is not UTF-8", error.valid_up_to() + 1))?;
@@ -234,12 +234,12 @@ fn raw_row(line: &[u8]) -> Result<Option<(&str, &str)>, String> {
 }
 
 impl Tables {
-    /// Loads every table, whatever is wrong with others, and returns all of them or all that is wrong.
+    /// Loads every table, even after an error. Returns all of them, or all errors.
     pub fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a Path)>) -> Result<Self, Vec<TableError>> {
         Self::load_changed(files, |_| None)
     }
 
-    /// As [`load`](Self::load), with the tables that `kept` has instead of reading them anew.
+    /// Like [`load`](Self::load), but takes the tables in `kept` instead of reading them again.
     pub fn load_changed<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a Path)>,
         kept: impl Fn(&str) -> Option<Arc<Table>>,
@@ -250,8 +250,8 @@ impl Tables {
         }
     }
 
-    /// As [`load_changed`](Self::load_changed), but returns the tables that could be loaded beside what is wrong with the
-    /// others. To be looked at, not to be run with.
+    /// Like [`load_changed`](Self::load_changed), but returns the tables that could be loaded together with the errors
+    /// of the others. Such a set may be examined, and must not be used to run.
     pub(crate) fn examine<'a>(
         files: impl IntoIterator<Item = (&'a str, &'a Path)>,
         kept: impl Fn(&str) -> Option<Arc<Table>>,
@@ -273,7 +273,7 @@ impl Tables {
         (tables, errors)
     }
 
-    /// The table of that name. Whoever holds it keeps this generation, whatever is loaded meanwhile.
+    /// The table of that name. Its holder keeps this generation, whatever is loaded meanwhile.
     pub fn get(&self, name: &str) -> Option<&Arc<Table>> {
         self.by_name.get(name)
     }

@@ -1,13 +1,13 @@
-//! Sorted rows of text, compact: what tables and number prefixes are looked up in.
+//! Sorted rows of text in compact form, for look-ups in tables and of number prefixes.
 //!
-//! All text lies in one arena in the order of the keys; a row is the place where it begins and the length of its key.
-//! Each row also knows its *shelter*: the row whose key is the longest proper beginning of its own. The rows whose keys
-//! begin a text are all in the chain of shelters of the greatest row that is not after the text, so that finding the
-//! longest takes one binary search and a short climb.
+//! All text lies in one arena in the order of the keys; a row is the offset where it begins and the length of its key.
+//! Each row also knows its *shelter*: the row whose key is the longest proper prefix of its own. All rows whose keys
+//! are prefixes of a text are in the chain of shelters of the greatest row that is not after the text, so finding the
+//! longest prefix takes one binary search and a short climb.
 //!
-//! A search through a million texts would miss the cache at every step. Therefore most of it happens in numbers: each
-//! row's *window* is the eight octets behind the beginning that all keys share, and the windows of every 16th row are
-//! an index small enough to stay in the cache. Only rows whose window is that of the text are compared as text.
+//! A binary search through a million texts would miss the cache at every step. Therefore most of it works on numbers:
+//! each row's *window* is the eight octets behind the prefix that all keys share, and the windows of every 16th row
+//! form an index small enough to stay in the cache. Only rows with the same window as the text are compared as text.
 //!
 //! Memory: 20 octets a row, 8 more for every 16 rows, and the text.
 
@@ -18,7 +18,7 @@ const STRIDE: usize = 16;
 /// No row.
 const NONE: u32 = u32::MAX;
 
-/// See the module. Rows are named by their position in the order of their keys.
+/// Rows are named by their position in the order of their keys.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     /// Keys and values: key 0, value 0, key 1, value 1, ...
@@ -27,7 +27,7 @@ pub(crate) struct Rows {
     windows: Box<[u64]>,
     /// Every 16th window.
     index: Box<[u64]>,
-    /// Octets that every key begins with.
+    /// The number of octets that all keys begin with.
     shared: usize,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Builder {
     rows: Vec<Row>,
 }
 
-/// More text or rows than 32 bits can count.
+/// There is more text, or there are more rows, than 32 bits can count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -63,7 +63,7 @@ impl Builder {
         let end = self.arena.len() + key.len() + value.len();
         u32::try_from(end).map_err(|_| Full)?;
         self.rows.push(Row {
-            // Not beyond `end`, which fits.
+            // The offset is not beyond `end`, which was checked.
             start: self.arena.len() as u32,
             shelter: NONE,
             key_length: u8::try_from(key.len()).map_err(|_| Full)?,
@@ -141,7 +141,7 @@ impl Rows {
         let low = self.index.partition_point(|window| *window < sought).saturating_sub(1) * STRIDE;
         let high = (low + STRIDE + 1).min(self.len());
         let same = low + self.windows[low..high].partition_point(|window| *window < sought);
-        // Mostly none or one; then the text decides.
+        // Usually no row or one has this window; otherwise the text decides.
         let count = match self.windows[same..] {
             [a, b, ..] if a == sought && b == sought => self.windows[same..].partition_point(|w| *w == sought),
             [a, ..] => usize::from(a == sought),
@@ -151,7 +151,7 @@ impl Rows {
         after.checked_sub(1)
     }
 
-    /// What a key has behind the beginning that all share.
+    /// The octets of a key behind the prefix that all keys share.
     fn key_tail(&self, row: usize) -> &[u8] {
         &self.key(row).as_bytes()[self.shared..]
     }
@@ -166,12 +166,12 @@ impl Rows {
                 open.pop();
             }
             self.rows[row].shelter = open.last().copied().unwrap_or(NONE);
-            // There are fewer rows than octets in the arena, plus one for the empty key: they fit.
+            // There are at most as many rows as octets in the arena, plus one for the empty key, so the number fits.
             open.push(row as u32);
         }
     }
 
-    /// In a sorted list, what the first and the last key share is shared by all.
+    /// In a sorted list, all keys share what the first and the last one share.
     fn shared_beginning(&self) -> usize {
         let Some(last) = self.len().checked_sub(1) else {
             return 0;
@@ -181,7 +181,7 @@ impl Rows {
     }
 }
 
-/// The first eight octets as a number that sorts as they do; zeros stand for missing ones.
+/// The first eight octets as a number with the same order; zeros stand for missing octets.
 fn window(octets: &[u8]) -> u64 {
     let mut first = [0; 8];
     let length = octets.len().min(8);
@@ -189,7 +189,7 @@ fn window(octets: &[u8]) -> u64 {
     u64::from_be_bytes(first)
 }
 
-/// The first row in `low..high` that does not hold, when all that hold come before all that do not.
+/// The first row in `low..high` for which `holds` is false, if all rows for which it is true come first.
 fn partition(mut low: usize, mut high: usize, holds: impl Fn(usize) -> bool) -> usize {
     while low < high {
         let middle = low + (high - low) / 2;
@@ -227,7 +227,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-        /// Few letters make keys nest; long lists reach behind the first entry of the index.
+        /// A small alphabet makes keys nest; long lists reach behind the first entry of the index.
         #[test]
         fn look_ups_agree_with_looking_at_every_row(
             rows in prop::collection::btree_map("[+]?[012]{0,9}", "[a-z]{0,3}", 0..200),

@@ -1,5 +1,5 @@
-//! What a line of the log looks like: text for people, or JSON for programs; with a priority in front where what reads it
-//! wants one.
+//! The form of a log line: text for people, or JSON for programs; preceded by a priority where the reader of the log
+//! expects one.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -14,18 +14,18 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::{Outlet, shown};
 
-/// How lines look at this moment.
+/// The present form of lines.
 #[derive(Debug, Default)]
 pub(super) struct Look {
     json: AtomicBool,
-    /// `<3>` in front of each line, as sd-daemon(3) has it, and no time: what reads it notes the time itself.
+    /// `<3>` before each line, as in sd-daemon(3), and no time: such a reader adds the time itself.
     priority: AtomicBool,
-    /// For a terminal.
+    /// Colours, for a terminal.
     colour: AtomicBool,
 }
 
 impl Look {
-    /// As what reads there wants it.
+    /// The form that suits this outlet.
     pub fn at(&self, outlet: &Outlet, json: bool) {
         self.json.store(json, Relaxed);
         self.priority.store(outlet.wants_priority(), Relaxed);
@@ -72,7 +72,7 @@ where
     }
 }
 
-/// As syslog numbers severities (RFC 5424, 6.2.1).
+/// The severity by the numbers of syslog (RFC 5424, 6.2.1).
 fn severity(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,
@@ -101,7 +101,7 @@ struct Fields(Map<String, Value>);
 
 impl Fields {
     fn put(&mut self, field: &Field, value: Value) {
-        // The text is called `message` and comes first; a field of that name may follow, and is whom it is about.
+        // The text is called `message` and comes first. A later field of that name is the message's id.
         let name = match field.name() {
             "message" if self.0.contains_key("message") => "about",
             name => name,

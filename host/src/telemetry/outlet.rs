@@ -17,12 +17,12 @@ pub enum Outlet {
 /// The socket of the system's log, on every Unix that has one.
 const SYSLOG: &str = "/dev/log";
 
-/// `mail` of RFC 5424, 6.2.1, times eight.
+/// The facility `mail` of RFC 5424, 6.2.1, times eight.
 const FACILITY: u8 = 2 << 3;
 
 impl Outlet {
     /// # Errors
-    /// That it cannot be written to, and what is missing.
+    /// The outlet cannot be written to, and why.
     pub fn open(&self) -> io::Result<Box<dyn Write + Send>> {
         match self {
             Self::Stderr => Ok(Box::new(io::stderr())),
@@ -35,7 +35,7 @@ impl Outlet {
         *self == Self::Stderr && io::stderr().is_terminal()
     }
 
-    /// Whether what reads it wants to know how severe each line is.
+    /// Whether the reader of the log expects the severity of each line.
     pub fn wants_priority(&self) -> bool {
         match self {
             Self::Syslog => true,
@@ -45,8 +45,8 @@ impl Outlet {
     }
 }
 
-/// Whether standard error leads to systemd's journal: `JOURNAL_STREAM` says which device and inode that is
-/// (systemd.exec(5)). It is inherited by what redirects its output elsewhere, so it is compared.
+/// Whether standard error leads to systemd's journal. `JOURNAL_STREAM` holds its device and inode (systemd.exec(5)); a
+/// process that redirects its output still inherits the variable, so both are compared.
 fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
         return false;
@@ -60,13 +60,13 @@ fn is_journal() -> bool {
     stream == format!("{}:{}", metadata.dev(), metadata.ino())
 }
 
-/// For the relay's user and their group: lines may tell who sent to whom.
+/// Opens the file with access for the relay's user and group only, because lines may reveal who sends to whom.
 fn append_to(path: &Path) -> io::Result<File> {
     let opened = OpenOptions::new().append(true).create(true).mode(0o640).open(path);
     opened.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-/// Each write is one line, which begins with its priority.
+/// The system's log. Each write is one line, which begins with its priority.
 struct Syslog {
     socket: UnixDatagram,
     at: PathBuf,
@@ -94,7 +94,7 @@ impl Write for Syslog {
         let (severity, text) = told.map_or((4, text), |(number, text)| (number.parse().unwrap_or(4), text));
         let packet = format!("<{}>{}{text}", FACILITY | severity, self.tag);
         if self.socket.send(packet.as_bytes()).is_err() {
-            // The system's log was started anew: its socket is another one.
+            // The system's log was restarted, and its socket is another one.
             self.socket.connect(&self.at)?;
             self.socket.send(packet.as_bytes())?;
         }

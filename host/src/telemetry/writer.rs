@@ -1,4 +1,4 @@
-//! The thread that writes the log, and the bounded queue in front of it.
+//! The thread that writes the log, and the bounded queue before it.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that wait to be written. With [`LINE`] that is 8 MiB at the most.
+/// The most lines that wait to be written. With [`LINE`] that is at most 8 MiB.
 const QUEUE: usize = 1024;
 
-/// Octets of one line; what is longer is cut.
+/// The longest line in octets; longer ones are cut.
 const LINE: usize = 8 << 10;
 
-/// How often it is tried to say what was lost, when nobody logs anything.
+/// How often the writer tries to report lost lines while nobody logs anything.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How often it is tried to ask for the end, while the queue is full.
+/// How often the end is requested again while the queue is full.
 const MOMENT: Duration = Duration::from_millis(5);
 
 enum Work {
     Line(Vec<u8>),
-    /// Lines from here on go there.
+    /// Writes later lines to this place.
     To(Box<dyn Write + Send>),
-    /// Everything before it has been written, or was lost.
+    /// Confirms that everything before it was written, or was lost.
     Finish(SyncSender<()>),
 }
 
@@ -37,9 +37,9 @@ pub(super) struct Sink {
 
 #[derive(Default)]
 struct Losses {
-    /// Since the start.
+    /// Lines lost since the start.
     all: AtomicU64,
-    /// Not said yet.
+    /// Lost lines that were not reported yet.
     unsaid: AtomicU64,
 }
 
@@ -58,11 +58,11 @@ impl Sink {
         Ok(Self { lines, losses })
     }
 
-    /// False when the line is lost.
+    /// Queues a line. Returns false when it is lost.
     pub fn line(&self, mut line: Vec<u8>) -> bool {
         if line.len() > LINE {
             let whole = line.len();
-            // The writer shows whatever is left of a character in two.
+            // A character that is cut in two is shown as it is by the writer.
             line.truncate(LINE - 40);
             let _ = writeln!(line, "... ({whole} octets)");
         }
@@ -73,7 +73,7 @@ impl Sink {
         queued
     }
 
-    /// False when the queue is full: lines go where they went.
+    /// Changes the place. Returns false when the queue is full: then lines go to the old one.
     pub fn write_to(&self, out: Box<dyn Write + Send>) -> bool {
         self.lines.try_send(Work::To(out)).is_ok()
     }
@@ -84,7 +84,7 @@ impl Sink {
 
     pub fn finish(&self, within: Duration) {
         let (until, (done, finished)) = (Instant::now() + within, sync_channel(1));
-        // A full queue has room again once its reader goes on.
+        // A full queue gets room again once its reader goes on.
         while self.lines.try_send(Work::Finish(done.clone())).is_err() {
             if Instant::now() >= until {
                 return;
@@ -103,7 +103,7 @@ impl<'a> MakeWriter<'a> for Sink {
     }
 }
 
-/// One call is one line: that is how tracing's formatter writes. It never fails, so nobody complains of it elsewhere.
+/// One call is one line, because tracing's formatter writes so. It never fails, so no error is reported elsewhere.
 impl Write for &Sink {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.line(line.to_vec());
@@ -122,13 +122,13 @@ impl Losses {
     }
 }
 
-/// Writes, on its own thread; it may wait there for as long as it likes.
+/// The writer in its own thread, where it may wait without limit.
 struct Keeper {
     out: Box<dyn Write + Send>,
     losses: Arc<Losses>,
     /// The last line was written in part.
     torn: bool,
-    /// What the last attempt failed for.
+    /// The error of the last attempt.
     why: Option<String>,
 }
 
@@ -147,7 +147,7 @@ impl Keeper {
                 }
                 Ok(Work::Finish(done)) => {
                     self.say_losses();
-                    // Whoever asked may have gone.
+                    // The requester may be gone.
                     let _ = done.try_send(());
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -158,7 +158,7 @@ impl Keeper {
         }
     }
 
-    /// False when the log still cannot be written.
+    /// Reports lost lines. Returns false when the log still cannot be written.
     fn say_losses(&mut self) -> bool {
         let lost = self.losses.unsaid.swap(0, Relaxed);
         if lost == 0 {
@@ -292,7 +292,7 @@ mod tests {
         let lost = sink.lost();
         assert!(lost >= 2 * QUEUE as u64 - 1, "{lost}");
         disk.set(None, false);
-        // The queue is full until the thread has taken something.
+        // The queue is full until the thread has taken a line.
         while !sink.line(b"last\n".to_vec()) {
             std::thread::yield_now();
         }
