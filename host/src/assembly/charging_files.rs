@@ -1,4 +1,4 @@
-//! The files with charging records, written while the relay runs: what keeps `charging::output` going.
+//! The files of charging records, written while the relay runs: drives `charging::output`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +12,11 @@ use crate::config::{ChargingFormat, ChargingOutput, Config};
 use crate::message::StreamName;
 use crate::spool::{Spool, StreamReader, Streams};
 
-/// From a record that was appended to the look at the stream.
+/// How long after the first new record the stream is read, so that more can gather.
 const GATHER: Duration = Duration::from_millis(200);
-/// Until an output that cannot write tries again.
+/// The pause before an output that cannot write tries again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How often the folders are looked through for files that nobody has fetched.
+/// How often the folders are searched for files that were not fetched.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// All outputs of one relay.
@@ -28,14 +28,14 @@ pub(crate) struct ChargingFiles {
     standing: Mutex<BTreeMap<String, OutputStanding>>,
 }
 
-/// One output as it is configured.
+/// One output with its configuration.
 struct Configured {
     options: OutputOptions,
     fetch_within: Duration,
     keep_fetched: Option<Duration>,
 }
 
-/// What is open between two rounds.
+/// The state between two rounds.
 #[derive(Default)]
 struct Work {
     outputs: BTreeMap<String, Output>,
@@ -43,21 +43,21 @@ struct Work {
     stopped: bool,
 }
 
-/// How one output stands, for metrics and health.
+/// The state of one output, for metrics and health.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OutputStanding {
     /// The number of the last closed file.
     pub files: u32,
-    /// The last record that is in a closed file or was not wanted there.
+    /// The last record that is in a closed file, or that the output's filters exclude.
     pub sequence: u64,
-    /// Records that the format has no form for, since the start.
+    /// Records for which the format has no form, since the start.
     pub left_out: u64,
     /// Records that could not be written and were set aside, since the start.
     pub set_aside: u64,
-    /// Closed files in the folder that nobody has fetched, and the age of the oldest.
+    /// Closed files in the folder that were not fetched, and the age of the oldest.
     pub waiting: u64,
     pub oldest: Duration,
-    /// Why it cannot write at the moment.
+    /// Why the output cannot write at present.
     pub trouble: Option<String>,
 }
 
@@ -76,20 +76,20 @@ impl ChargingFiles {
         })
     }
 
-    /// Writes what is new, for ever.
+    /// Writes new records, for ever.
     pub async fn keep_writing(self: Arc<Self>) {
         loop {
-            // From before the look: what is appended behind it ends the wait.
+            // Subscribed before reading: a record that is appended later ends the wait.
             let appended = self.stream.appended();
             let this = Arc::clone(&self);
-            // The files and the spool block. A panic in there is this task's: it begins anew, from the marks.
+            // The files and the spool block. A panic there ends this task, which starts again from the marks.
             match tokio::task::spawn_blocking(move || this.round()).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             }
             tokio::select! {
-                // More comes along with it, for one look.
+                // Waits for further records, so that one read serves them all.
                 () = appended => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(self.pause()) => {}
                 () = self.asked_to_close() => {}
@@ -97,7 +97,7 @@ impl ChargingFiles {
         }
     }
 
-    /// Ends when somebody has put a `NAME.close` into a folder.
+    /// Returns when a `NAME.close` was put into a folder.
     async fn asked_to_close(&self) {
         loop {
             tokio::time::sleep(AGAIN).await;
@@ -112,7 +112,7 @@ impl ChargingFiles {
         }
     }
 
-    /// Until something has to be done although nothing is appended.
+    /// The time until work is due without a new record.
     fn pause(&self) -> Duration {
         let (now, work) = (self.clock.now(), self.work());
         let troubled = self.standing().iter().any(|(_, one)| one.trouble.is_some());
@@ -121,7 +121,7 @@ impl ChargingFiles {
         if troubled { closes.min(AGAIN) } else { closes }
     }
 
-    /// Writes what is left, and closes all files: what was recorded until now leaves with this run of the relay.
+    /// Writes what is left, and closes all files, so that all records of this run are in closed files.
     pub async fn finish(self: Arc<Self>) {
         let closing = tokio::task::spawn_blocking(move || {
             while self.round() {}
@@ -137,15 +137,15 @@ impl ChargingFiles {
                 }
             }
         });
-        // Whatever went wrong was said; the next start goes on from the marks.
+        // Errors were logged; the next start continues from the marks.
         let _ = closing.await;
     }
 
-    /// Writes what is left of the output of this name, and closes its file. Returns the numbers of the files that were
-    /// closed by that. Blocks.
+    /// Writes the remaining records of the output of this name, and closes its file. Returns the numbers of the files
+    /// that were closed. Blocks.
     ///
     /// # Errors
-    /// The output cannot write, or the relay ends and has closed its files.
+    /// The output cannot write, or the relay is stopping and has closed its files.
     pub fn close_now(&self, name: &str) -> anyhow::Result<std::ops::Range<u32>> {
         let mut work = self.work();
         anyhow::ensure!(!work.stopped, "the relay ends, and has closed its files");
@@ -165,12 +165,12 @@ impl ChargingFiles {
         };
         output.close(&self.stream, Closed::ByCommand)?;
         let after = output.mark().file;
-        // Whoever had asked for it by a file has it as well.
+        // A request by a file is fulfilled as well.
         options.has_closed()?;
         Ok(before + 1..after + 1)
     }
 
-    /// What each output is asked to write.
+    /// The options of each output.
     pub fn options(&self) -> Vec<OutputOptions> {
         self.outputs.iter().map(|output| output.options.clone()).collect()
     }
@@ -180,13 +180,13 @@ impl ChargingFiles {
         standing.iter().map(|(name, one)| (name.clone(), one.clone())).collect()
     }
 
-    /// What keeps records from their files, for `/health`.
+    /// What keeps records out of their files, for `/health`.
     pub fn troubles(&self) -> Vec<String> {
         let trouble = |(name, one): (String, OutputStanding)| Some(format!("charging output {name}: {}", one.trouble?));
         self.standing().into_iter().filter_map(trouble).collect()
     }
 
-    /// One look at everything. Says whether there may be more at once.
+    /// One round over all outputs. Returns whether there may be more at once.
     fn round(&self) -> bool {
         let mut work = self.work();
         if work.stopped {
@@ -196,7 +196,7 @@ impl ChargingFiles {
         let look = work.looked_at.is_none_or(|at| at.elapsed() >= LOOK);
         for output in &self.outputs {
             let options = &output.options;
-            // What was recorded before somebody asked is to be in the file.
+            // Read before the records, so that everything recorded before the request is in the closed file.
             let asked = options.is_asked_to_close();
             let stepped = self
                 .step(&mut work, options)
@@ -235,7 +235,7 @@ impl ChargingFiles {
         Ok(())
     }
 
-    /// Keeps what metrics show, and says once that an output cannot write, and once that it can again.
+    /// Updates what metrics show. Logs once that an output cannot write, and once that it can again.
     fn note(&self, options: &OutputOptions, work: &Work, error: Option<&anyhow::Error>) {
         let name = &options.name;
         let mut all = self.standing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
-//! What a reload would change: the configuration that runs against what its file says now.
+//! What a reload would change: the running configuration compared with its file.
 
 use crate::config::Config;
 
-/// One line for each thing that differs; none, when nothing does.
+/// One line for each difference; none when there is none.
 pub(super) fn changes(running: &Config, read: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     by_name(&mut lines, "peer", (&running.peers, &read.peers), |peer| {

@@ -1,4 +1,4 @@
-//! The operator's door of a running relay: what its desk is told of the rooms, and how it reaches them.
+//! The operator's door of a running relay: the rooms that its desk sees, and its access to them.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -45,18 +45,18 @@ use super::route::explain;
 use super::tables::Current;
 use super::wishes::limit_peer;
 
-/// Open as long as this lives, through the drain as well.
+/// The open door. It stays open while this lives, also during the drain.
 pub(crate) struct Door {
     live: Arc<InRooms>,
     desk: Arc<Desk>,
     socket: Arc<Socket>,
-    /// Over TCP.
+    /// The address over TCP.
     address: Option<SocketAddr>,
     #[expect(dead_code, reason = "serve until they are dropped")]
     serving: Vec<Standing>,
 }
 
-/// What the desk of a running relay looks at.
+/// The parts of a running relay that its desk uses.
 pub(crate) struct Seen {
     relay: Arc<Relay>,
     database: Arc<dyn Spool>,
@@ -66,7 +66,7 @@ pub(crate) struct Seen {
     listeners: Vec<(SocketAddr, Side)>,
     console: Option<SocketAddr>,
     orders: Option<mpsc::Sender<Order>>,
-    /// The configuration's.
+    /// The file of the configuration.
     file: PathBuf,
 }
 
@@ -77,7 +77,7 @@ struct InRooms {
 }
 
 impl Seen {
-    /// `at`: where it listens, and where its console does.
+    /// `at` are the addresses of the door and of the console.
     pub fn of(
         (relay, database): (&Arc<Relay>, &Arc<dyn Spool>),
         (life, alarms): (Life, Arc<Alarms>),
@@ -147,17 +147,17 @@ impl Door {
         })
     }
 
-    /// Where it is open over TCP, with the port that the system chose.
+    /// The address over TCP, with the port that the system chose.
     pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
-    /// The relay takes no more messages.
+    /// Announces that the relay takes no more messages.
     pub fn drain(&self) {
         self.live.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Nobody is let in any more, and whoever asked before has had the answer.
+    /// Lets nobody in any more, and waits until earlier requests have been answered.
     pub async fn close(self) {
         self.socket.close().await;
     }
@@ -295,7 +295,8 @@ impl Live for InRooms {
         Box::pin(async move {
             let config = self.seen.current.lock().await.config.clone();
             let relay = Arc::clone(&self.seen.relay);
-            // A task of its own: what was begun is brought to its end, and a refused version is taken away again.
+            // In a task of its own, which runs to its end even if the client leaves: a refused version must be removed
+            // again.
             let placing = tokio::spawn(async move {
                 let named = config.plugins.iter().find(|known| known.name == plugin);
                 let named = named.ok_or_else(|| {
@@ -316,7 +317,7 @@ impl Live for InRooms {
     fn route<'a>(&'a self, asked: &'a Route) -> BoxFuture<'a, Result<Routed, Problem>> {
         Box::pin(async move {
             let relay = &self.seen.relay;
-            // Not held meanwhile: DNS may take its time.
+            // The lock is not held during the look-up, because DNS may take its time.
             let config = self.seen.current.lock().await.config.clone();
             let directory = relay.directory.load_full();
             let from = asked.from.as_deref();
@@ -338,7 +339,7 @@ impl Live for InRooms {
         Box::pin(async {
             let mut current = self.seen.current.lock().await;
             match current.tables.is_outdated() {
-                // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
+                // Boxed: the future of loading is so deep that the compiler could not handle its containers.
                 true => Box::pin(self.seen.relay.replace_tables(&mut current)).await.map(|_| ()),
                 false => Ok(()),
             }
@@ -367,7 +368,7 @@ impl Live for InRooms {
                 true => changes(&running, &examined.config),
                 false => Vec::new(),
             };
-            // Boxed for the reason that reloading tables has.
+            // Boxed for the same reason as reloading tables.
             let problems = Box::pin(prepare(examined, Asking::Reload(beside))).await.err();
             Compared {
                 file: self.seen.file.display().to_string(),

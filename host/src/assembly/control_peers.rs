@@ -1,4 +1,4 @@
-//! What the operator's door is told of peers: how they stand, and what has come from them and gone to them.
+//! What the operator's door shows of peers: their state, and what they have sent and received.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,7 @@ use crate::delivery::{Delivered, PeerStanding, TOOK};
 use crate::message::PeerName;
 use crate::relay::Relay;
 
-/// Every next hop, without what lies in the store for it.
+/// Every next hop, without the messages for it in the store.
 pub(super) fn standing(relay: &Relay) -> Vec<Peer> {
     let counts: HashMap<PeerName, Delivered> = relay.delivery.counts().into_iter().collect();
     let standings = relay.delivery.standings().into_iter();

@@ -1,4 +1,4 @@
-//! What the desk is told of plug-ins.
+//! What the operator's door shows of plug-ins, and replacing their versions.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::versions::Catalogue;
 use crate::versions::history::{self, Record, Verdict};
 use crate::versions::placing::{NotPlaced, Parcel, Placing};
 
-/// Those of the running chain, in its order.
+/// The plug-ins of the running chain, in its order.
 pub(super) fn shown(catalogue: &Catalogue) -> Vec<PlugInAtWork> {
     let chain = catalogue.chain();
     let links = chain.links.iter();
@@ -66,7 +66,7 @@ fn attempt(attempt: &history::Attempt) -> Attempt {
     }
 }
 
-/// Puts a version of this plug-in in the place of the running one. `spool` is the relay's folder.
+/// Replaces the running version of this plug-in. `spool` is the relay's folder.
 pub(super) async fn place(
     catalogue: &Catalogue,
     (plugin, spool): (&config::Plugin, &Path),
@@ -115,7 +115,7 @@ fn problem(catalogue: &Catalogue, plugin: &str, not: &NotPlaced) -> Problem {
     }
 }
 
-/// The plug-in that is loaded now, if any: one is loaded after the other.
+/// The plug-in that is being loaded now, if any: plug-ins are loaded one after the other.
 fn busy_with(catalogue: &Catalogue) -> Option<String> {
     let chain = catalogue.chain();
     let mut names = chain.links.iter().map(|link| link.plugin.name().to_owned());

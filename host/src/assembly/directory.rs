@@ -1,4 +1,4 @@
-//! Makes a [`Directory`] of a configuration and its tables: routes, destinations, and what holds for messages of each peer.
+//! Makes a [`Directory`] from a configuration and its tables: routes, destinations, and the terms for each peer.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,8 +19,8 @@ use crate::relay::sender::SenderProfile;
 use crate::routing::{Dialling, NamedTable, OnSilence, PeerEntry, Plan, Role, Route, Routing, ServerEntry, Step};
 use crate::tables::Tables;
 
-/// What DNS said is kept from the generation `before`, if it is asked as it was. `None` when it cannot be made; what is
-/// wrong, rows of routing tables that lead nowhere too, is added to `found`.
+/// Makes the directory. Answers of DNS are kept from the generation `before`, if the configuration of ENUM is the same.
+/// `None` when it cannot be made; problems, also rows of routing tables that lead nowhere, are added to `found`.
 pub(super) fn directory(
     config: &Config,
     tables: &Tables,
@@ -146,7 +146,7 @@ fn dialling(dialling: &config::Dialling) -> Dialling {
     }
 }
 
-/// The names of the hosts of our own Relay/Servers.
+/// The host names of our own Relay/Servers.
 fn inner_hosts(config: &Config) -> Vec<String> {
     let servers = config.peers.iter().filter(|peer| peer.inside);
     servers
@@ -155,7 +155,7 @@ fn inner_hosts(config: &Config) -> Vec<String> {
         .collect()
 }
 
-/// Where mail for the postmaster goes. The configuration has checked that a peer has the domain.
+/// The next hop of mail for the postmaster. The configuration has checked that a peer has the domain.
 fn postmaster(config: &Config) -> Option<(MmsAddress, PeerName)> {
     let address = config.relay.postmaster.clone()?;
     let peer = config.peers.iter().find(|peer| peer.has_domain_of(&address))?;
@@ -188,7 +188,7 @@ fn destinations(config: &Config) -> HashMap<PeerName, Destination> {
     peers.map(|peer| (peer.name.clone(), destination(peer))).collect()
 }
 
-/// By peer: what its profile says, and what `[limits]` says where it is silent.
+/// The terms of each peer: its profile, and `[limits]` for what that leaves out.
 fn senders(config: &Config) -> HashMap<PeerName, SenderProfile> {
     let profile = |peer: &config::Peer| SenderProfile {
         message: peer.message_size.unwrap_or(config.limits.message_size),
@@ -217,7 +217,7 @@ fn logins(config: &Config) -> Logins {
     Logins::new(logins)
 }
 
-/// The peers whose habits change bytes.
+/// The peers whose quirks change octets.
 fn quirks(config: &Config) -> Quirks {
     let peers = config.peers.iter().filter(|peer| peer.has(Quirk::ToWithoutType));
     Quirks {

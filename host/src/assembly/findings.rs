@@ -1,4 +1,4 @@
-//! What is wrong with a configuration and with what it names, in words for the person who has to put it right.
+//! The problems of a configuration and of everything that it names, in words for the person who corrects them.
 
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
@@ -11,25 +11,25 @@ use crate::tables::TableError;
 use crate::versions::CatalogueError;
 use crate::versions::RefusedVersion;
 
-/// Everything that was found, each on one line: `relay.toml:12: peer[0].tls.ca: ... [certificate-unusable]`. The code at the
-/// end of a problem or a notice is a [`Code`].
+/// Everything that was found, each on one line: `relay.toml:12: peer[0].tls.ca: ... [certificate-unusable]`. The code
+/// at the end of a problem or a notice is a [`Code`].
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// The configuration's file.
+    /// The file of the configuration.
     file: PathBuf,
     places: Places,
-    /// Keys that something is wrong with. What a broken key leads to is not said beside it.
+    /// Keys with a problem. Consequences of a bad key are not reported beside it.
     keys: Vec<String>,
-    /// What keeps a relay from starting, and a running one from taking the configuration.
+    /// Problems, which keep a relay from starting, and a running one from applying the configuration.
     pub problems: Vec<String>,
-    /// What keeps nobody from anything, and yet an operator should see to.
+    /// Notices, which prevent nothing, but which an operator should see to.
     pub notices: Vec<String>,
-    /// What will become of things, where that is not plain.
+    /// Remarks on what will happen, where that is not obvious.
     pub remarks: Vec<String>,
 }
 
 impl Findings {
-    /// Those of the configuration itself.
+    /// The findings of the configuration itself.
     pub(crate) fn of(examined: &Examined) -> Self {
         let list = examined.problems.iter();
         let list = list.map(|problem| line(&examined.file, problem.clone()));
@@ -43,7 +43,7 @@ impl Findings {
         }
     }
 
-    /// Nothing yet, about the same file.
+    /// No findings yet, about the same file.
     pub(crate) fn blank(&self) -> Self {
         Self {
             file: self.file.clone(),
@@ -56,7 +56,7 @@ impl Findings {
         &self.places
     }
 
-    /// What `key` names is of no use.
+    /// Adds a problem: what `key` names is of no use.
     pub(crate) fn problem(&mut self, code: Code, key: &str, said: impl Display) {
         if !self.keys.iter().any(|known| known == key) {
             self.keys.push(key.to_owned());
@@ -70,7 +70,7 @@ impl Findings {
         self.notices.push(line);
     }
 
-    /// Nothing is wrong with it, so it has no code.
+    /// Adds a remark. Nothing is wrong, so it has no code.
     pub(crate) fn remark(&mut self, key: &str, said: impl Display) {
         let place = self.places.place(key);
         let file = place.and_then(|place| place.file.as_ref()).unwrap_or(&self.file);
@@ -112,12 +112,12 @@ impl Findings {
         }
     }
 
-    /// Rows of the table in `file` that routing can make nothing of.
+    /// Adds rows of the table in `file` whose values routing does not understand.
     pub(crate) fn bad_values(&mut self, bad: &BadValues, file: &Path) {
         let BadValues {
             table, rows, expected, ..
         } = bad;
-        // Tables do not remember lines; the file does.
+        // Tables do not store line numbers, so the file is searched.
         let text = std::fs::read_to_string(file).unwrap_or_default();
         for (key, value) in rows {
             let is_it = |line: &str| {
@@ -160,8 +160,8 @@ impl Findings {
         }
     }
 
-    /// Writes each problem, and each notice, into the log, on a line of its own. Numbers of subscribers, which rows of
-    /// tables hold, are masked there: the line says where they stand.
+    /// Logs each problem and each notice on a line of its own. Subscribers' numbers in rows of tables are masked; the
+    /// line says where they are.
     pub fn log(&self) {
         for problem in &self.problems {
             tracing::error!(event = "config-problem", "{problem}");
@@ -184,7 +184,7 @@ impl Findings {
     }
 }
 
-/// With its code at the end.
+/// The problem with its code at the end.
 fn line(file: &Path, problem: Problem) -> String {
     let code = problem.code();
     let (file, list) = (file.to_owned(), vec![problem]);
@@ -204,7 +204,7 @@ fn key_of(kind: &LoadErrorKind) -> (&'static str, Code) {
     }
 }
 
-/// The problems, a line each, and how many there are.
+/// The problems, one a line, and their number.
 impl Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.problems {

@@ -1,4 +1,4 @@
-//! The SMTP servers of a relay: one for each address that it listens on.
+//! The SMTP servers of a relay: one for each listening address.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct Listening {
     pub(super) address: SocketAddr,
     pub(super) side: Side,
     pub(super) tls_at_once: bool,
-    /// Open as long as this lives: a task that has to begin anew goes on with it.
+    /// Open while this lives, so that a restarted task uses the same socket.
     pub(super) socket: Arc<TcpListener>,
     pub(super) task: Standing,
 }

@@ -1,5 +1,5 @@
-//! The sockets that peers come to: bound when a configuration is looked at, so that an address which cannot be had is a
-//! problem like any other, and listened on when everything else is ready.
+//! The listening sockets for peers. They are bound when a configuration is examined, so that an unavailable address is
+//! a problem like any other, and listen once everything else is ready.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -10,11 +10,10 @@ use super::findings::Findings;
 use crate::config::{Code, Config, overlap};
 use crate::routing::Side;
 
-/// A listener whose queue holds a burst of connections: with the usual 128, a thousand peers that come at once wait for
-/// seconds.
+/// The length of a listener's queue. With the usual 128, a thousand peers that connect at once would wait for seconds.
 const BACKLOG: u32 = 4096;
 
-/// Bound, and nobody is let in yet.
+/// Sockets that are bound and do not listen yet.
 pub(crate) struct Sockets(Vec<Bound>);
 
 struct Bound {
@@ -25,7 +24,7 @@ struct Bound {
     tls_at_once: bool,
 }
 
-/// Peers may queue up there.
+/// A socket that listens.
 pub(crate) struct Open {
     pub(crate) listener: TcpListener,
     pub(crate) side: Side,
@@ -33,18 +32,18 @@ pub(crate) struct Open {
     pub(crate) tls_at_once: bool,
 }
 
-/// Which addresses may be taken already, by whom it does not matter.
+/// Which addresses may be in use already.
 pub(crate) enum TakenBy<'a> {
     Nobody,
-    /// This relay listens there itself.
+    /// This relay itself listens there.
     Us(&'a [SocketAddr]),
-    /// A relay runs on the same spool: whatever is taken is probably its own.
+    /// A relay runs on the same spool, so an address in use is probably its own.
     RelayOnSpool,
 }
 
 impl Sockets {
-    /// Binds every address of the configuration. Each one that cannot be had is a problem, or with `only_looking` a notice
-    /// where it is this user's rights that do not suffice.
+    /// Binds every address of the configuration. An unavailable address is a problem. With `only_looking` it is a
+    /// notice if only the rights of this user are missing.
     pub(crate) fn bind(config: &Config, taken: &TakenBy<'_>, only_looking: bool, found: &mut Findings) -> Self {
         let mut sockets = Vec::new();
         for (key, address, side, tls_at_once) in addresses(config) {
@@ -72,7 +71,7 @@ impl Sockets {
                 Err(error) => found.problem(Code::AddressUnusable, &key, cannot(address, &error)),
             }
         }
-        // The console binds its own when the rest is at work.
+        // The console binds its own address when everything else runs.
         if let Some(console) = &config.console
             && !matches!(taken, TakenBy::Us(ours) if ours.iter().any(|own| overlap(*own, console.listen)))
             && let Err(error) = bind(console.listen)
@@ -83,7 +82,7 @@ impl Sockets {
         Self(sockets)
     }
 
-    /// Lets peers in, or rather queue up: whoever holds the listeners serves them.
+    /// Lets peers connect; they wait in the queue until the listeners are served.
     pub(crate) fn listen(self, found: &mut Findings) -> Vec<Open> {
         let mut listeners = Vec::new();
         for Bound {
@@ -111,7 +110,7 @@ fn cannot(address: SocketAddr, error: &io::Error) -> String {
     format!("cannot listen on {address}: {error}")
 }
 
-/// Each with its key in the configuration, who comes there, and whether they begin with TLS.
+/// Each address with its key in the configuration, its side, and whether clients begin with TLS.
 fn addresses(config: &Config) -> impl Iterator<Item = (String, SocketAddr, Side, bool)> {
     let inside = &config.relay.inside_listen;
     let side = if inside.is_empty() { Side::Both } else { Side::Outside };

@@ -1,14 +1,20 @@
-//! Builds the relay from a configuration: the rooms one by one, their wiring, and starting, reloading and stopping the
+//! Builds the relay from a configuration: makes the rooms one by one, connects them, and starts, reloads and stops the
 //! whole.
 //!
-//! [`prepare`] looks at a configuration and at everything that it names, and collects what is wrong ([`findings`]);
-//! [`start`] goes on with what was made on the way ([`listeners`], [`tasks`]), and [`reload`] changes it. Between them,
-//! each file translates one part of the configuration into what its room takes: [`rooms`] (the spool, the chain),
-//! [`services`] (what plug-ins get), [`mod@directory`] (routes and what holds for each peer), [`peers`] and
-//! [`name_servers`] (delivery), [`plugins`], [`numbers`], [`tables`], [`terms`] (transactions), [`certificates`],
-//! [`listening`] (sockets), [`charging_files`] and [`record_files`], [`control`] (the operator's door), [`alarms`], [`route`]
-//! (where a number would go),
-//! and [`metrics`] (what the console shows).
+//! [`prepare`] examines a configuration and everything that it names, and collects the problems ([`findings`]).
+//! [`start`] goes on with the result ([`listeners`], [`tasks`]), and [`reload`] applies a new one. The other files each
+//! translate one part of the configuration for its room:
+//!
+//! - [`rooms`]: the spool, the chain
+//! - [`services`]: what plug-ins get
+//! - [`mod@directory`]: routes, and the terms for each peer
+//! - [`peers`] and [`name_servers`]: delivery
+//! - [`plugins`], [`numbers`], [`tables`], [`certificates`]
+//! - [`terms`]: the terms for transactions
+//! - [`listening`]: the listening sockets
+//! - [`charging_files`] and [`record_files`]: charging records
+//! - [`control`]: the operator's door
+//! - [`alarms`], [`route`] (the explanation of a route), and [`metrics`] (the pages of the console)
 
 pub(crate) mod alarms;
 mod certificates;
@@ -55,6 +61,6 @@ pub use route::explain as explain_route;
 pub use sources::Asking;
 pub use start::{Died, InFrontOfInbox, Running, Setup};
 
-/// For tests of the street, which are built of the same configuration.
+/// For tests of `relay`, which are built from the same configuration.
 #[cfg(test)]
 pub(crate) use terms::terms;

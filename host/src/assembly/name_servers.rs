@@ -1,4 +1,4 @@
-//! MX records, and the addresses of hosts, from the name servers that the operator has named, or from the system's.
+//! MX records and addresses of hosts, from the configured name servers, or from those of the system.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -13,30 +13,30 @@ use crate::delivery::{Addresses, Exchangers, MxRecords, NoRecords, SystemAddress
 use crate::numbering::resolver;
 use crate::spool::BoxFuture;
 
-/// Asks some name servers.
+/// Queries name servers.
 #[derive(Debug)]
 pub(crate) struct NameServers {
-    /// When the system does not say who its name servers are, that is the answer to every question.
+    /// The resolver. If the system's name servers are not known, that is the answer to every query.
     resolver: Result<TokioResolver, String>,
-    /// Who is asked, for those who read a reason.
+    /// Which servers are queried, for error texts.
     who: String,
-    /// For one look-up, with its repeats.
+    /// The time limit for one look-up, with its retries.
     limit: Duration,
 }
 
-/// For name servers that the operator has named: one repeat fits into it.
+/// The limit for configured name servers: one retry fits into it.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// For the system's; within it, `/etc/resolv.conf` says how long they may take.
+/// The limit for the system's name servers; within it, `/etc/resolv.conf` sets the time-outs.
 const SYSTEM_LIMIT: Duration = Duration::from_secs(30);
 
-/// A record is believed up to here, whatever it says of its own life, and that there is none up to a minute: so a mistake
-/// is mended in time.
+/// The longest time for which a record is cached, whatever its TTL; a negative answer is cached for at most a minute.
+/// So a mistake does not last.
 const LONGEST: Duration = Duration::from_secs(3600);
 const LONGEST_NEGATIVE: Duration = Duration::from_secs(60);
 
 impl NameServers {
-    /// Those at these addresses; without any, the system's.
+    /// Name servers at these addresses; without any, those of the system.
     pub(crate) fn new(servers: &[SocketAddr]) -> Self {
         let (who, limit) = match servers {
             [] => ("the system's name servers".to_owned(), SYSTEM_LIMIT),
@@ -63,7 +63,7 @@ impl NameServers {
         self.resolver.as_ref().map_err(String::clone)
     }
 
-    /// Who was asked, and what came back.
+    /// Which server was asked, and its answer.
     fn said(&self, error: &NetError) -> String {
         let what = match error {
             error if error.is_nx_domain() => "it does not exist".to_owned(),
@@ -105,7 +105,7 @@ impl MxRecords for NameServers {
 
 impl Addresses for NameServers {
     fn of<'a>(&'a self, name: &'a str, limit: Duration) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
-        // No name server has to know it (RFC 6761, 6.3).
+        // Resolved without a name server (RFC 6761, 6.3).
         if name == "localhost" {
             return SystemAddresses.of(name, limit);
         }
@@ -119,8 +119,8 @@ impl Addresses for NameServers {
     }
 }
 
-/// The dot keeps the system's search list out of it. The name is ASCII, and is asked for as it is: reading it as an
-/// internationalised one, as text is read by default, would refuse an underscore.
+/// The trailing dot keeps the system's search list out. The name is ASCII and is queried as it is: read as an
+/// internationalised name, which is the default for text, an underscore would be refused.
 fn absolute(name: &str) -> Result<Name, String> {
     Name::from_ascii(format!("{name}.")).map_err(|error| format!("{name:?} is no name to ask for: {error}"))
 }

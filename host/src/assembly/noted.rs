@@ -1,4 +1,4 @@
-//! What the audit is told of that nobody asked for at the door: a file that was replaced.
+//! Audit entries for changes that were not requested at the door: a file was replaced.
 
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ impl Notes {
         }
     }
 
-    /// Of files that were seen to have changed: what was taken from them, or everything that is wrong with them. Nobody
-    /// knows who replaced them.
+    /// Records files that were seen to have changed, with what was loaded from them or why not. Who replaced them is
+    /// unknown.
     pub(super) fn files(&self, did: &str, came_to: Result<Vec<String>, Vec<String>>) {
         let (changed, refused) = match came_to {
             Ok(taken) => (Some(json!({ "taken": taken })), None),
@@ -42,7 +42,7 @@ impl Notes {
             refused,
         };
         let (store, at) = (Arc::clone(&self.store), entry.at.0);
-        // Nobody waits for it.
+        // Nobody waits for this entry.
         tokio::task::spawn_blocking(move || {
             let text = serde_json::to_value(&entry).unwrap_or(Value::Null);
             if let Err(error) = store.note(at, text) {

@@ -1,4 +1,4 @@
-//! The networks of telephone numbers, for plug-ins that ask: what routing says of them, DNS included.
+//! The networks of telephone numbers, for plug-ins that ask: from routing, DNS included.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(crate) struct RoutedNumbers(pub(crate) Arc<Directory>);
 
 impl RoutedNumbers {
     /// # Errors
-    /// DNS has to be asked, and does not answer.
+    /// DNS must be queried, and does not answer.
     async fn look_up(&self, number: &str) -> Result<Option<Network>, String> {
         let Ok(address) = MmsAddress::new(number) else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Those outside of the relay whom plug-ins may ask, as the configuration names them.
+//! The scanners and services outside that plug-ins may use, from the configuration.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use crate::outside::{
     service_for,
 };
 
-/// Octets of a secret's file.
+/// The largest file with a secret, in octets.
 const SECRET_MAX: u64 = 16 << 10;
 
-/// Everybody whom a configuration names.
+/// All scanners and services of a configuration.
 pub(crate) struct Neighbours {
     scanners: HashMap<String, Scanner>,
-    /// By plug-in.
+    /// The services of each plug-in.
     services: HashMap<String, Vec<Service>>,
 }
 
 impl Neighbours {
-    /// Behind the gates that are there already, where their terms are the same.
+    /// Makes the scanners and services, with the existing gates where their terms are the same.
     ///
     /// # Errors
     /// A file of a service cannot be used.
@@ -111,7 +111,7 @@ fn service(plugin: &str, set: &config::Service, gates: &Gates) -> anyhow::Result
     })
 }
 
-/// Never shown: not in a log, and not in an error.
+/// The value is never shown, neither in a log nor in an error.
 fn value_of(secret: &Secret) -> anyhow::Result<HeaderValue> {
     let text = match secret {
         Secret::Text(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! From a peer's profile to what delivery must know of it.
+//! From a peer's profile to the options of delivery.
 
 use std::cell::LazyCell;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::delivery::{Addresses, Host, Hosts, PeerOptions, Schedule, SystemAddre
 use crate::message::{TlsTo, UnknownDomain};
 use crate::protocol::mm4;
 
-/// One for each peer. The name servers are looked for only when one of them wants them.
+/// The options of each peer. The name servers are looked up only if one of the peers needs them.
 pub(crate) fn peer_options<'a>(
     peers: impl Iterator<Item = &'a config::Peer>,
     relay: &config::Relay,

@@ -1,10 +1,10 @@
-//! The limits of a plug-in, as the engine wants them.
+//! The limits of a plug-in, in the engine's form.
 
 use mm4relay_engine::{BreakerOptions, Limits};
 
 use crate::config::{PluginBreaker, PluginLimits};
 
-/// What the configuration does not say is the engine's default.
+/// What the configuration leaves out has the engine's default.
 pub(crate) fn plugin_limits(set: &PluginLimits, breaker: &PluginBreaker) -> Limits {
     let default = Limits::default();
     let octets = |set: Option<u64>, default: usize| set.map_or(default, |n| usize::try_from(n).unwrap_or(usize::MAX));

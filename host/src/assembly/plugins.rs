@@ -31,7 +31,8 @@ use super::plugin_limits::plugin_limits;
 use super::services::table_set;
 use super::sources;
 
-/// The links, in the order of the file; their calls go to `recorder`. What is in a registry only is fetched.
+/// The links, in the order of the file; their calls go to `recorder`. Components that are only in a registry are
+/// fetched.
 pub async fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow::Result<Vec<LinkSpec>> {
     sources::fetch_missing(config).await?;
     let signing = Arc::new(signing(&config.plugin_signing)?);
@@ -63,7 +64,7 @@ pub async fn specs(config: &Config, recorder: Option<&Arc<Recorder>>) -> anyhow:
     config.plugins.iter().map(spec).collect()
 }
 
-/// Who writes calls down: the one that runs, if it does what the configuration asks for, else a new one.
+/// The recorder of calls: the running one, if its options are the same, else a new one.
 pub fn recorder(config: &Config, running: Option<Arc<Recorder>>) -> anyhow::Result<Option<Arc<Recorder>>> {
     let Some(recording) = &config.recording else {
         return Ok(None);
@@ -88,7 +89,7 @@ pub fn recorder(config: &Config, running: Option<Arc<Recorder>>) -> anyhow::Resu
     ))
 }
 
-/// Peers of our own MMSE, and the relay, which belongs to it with what it says itself.
+/// The peers of our own MMSE, and the relay, whose own messages come from inside.
 fn inside(config: &Config) -> HashSet<String> {
     let ours = config.peers.iter().filter(|peer| peer.inside).map(|peer| &peer.name);
     ours.map(PeerName::as_str)
@@ -112,12 +113,12 @@ fn when(set: &config::PluginWhen, inside: &Arc<HashSet<String>>) -> When {
     }
 }
 
-/// The contract's word is also how the engine writes a type.
+/// The engine uses the contract's word for a type too.
 fn message_type(word: &str) -> Option<MessageType> {
     serde_json::from_value(word.into()).ok()
 }
 
-/// Who may sign, as the pipeline verifies it.
+/// The configured keys, in the form that verifies signatures.
 fn signing(set: &config::PluginSigning) -> anyhow::Result<Signing> {
     let key = |(name, point): &(String, [u8; 32])| PublicKey::new(name, *point);
     Ok(Signing {
@@ -126,9 +127,9 @@ fn signing(set: &config::PluginSigning) -> anyhow::Result<Signing> {
     })
 }
 
-/// Loads every plug-in as a start would, and throws the result away. A line for each, when nothing is wrong with any.
+/// Loads every plug-in as a start would, and drops the result. Returns a line for each when all are good.
 ///
-/// Code that was compiled for a relay of this user is used, and kept for the next one: compiling takes seconds.
+/// Code that a relay of this user has compiled is used, and new code is kept for the next one: compiling takes seconds.
 pub(crate) async fn check(config: &Config, tables: &Tables, found: &mut Findings) -> Vec<String> {
     if config.plugins.is_empty() {
         return Vec::new();
@@ -161,8 +162,7 @@ pub(crate) async fn check(config: &Config, tables: &Tables, found: &mut Findings
     lines
 }
 
-/// What of its grants a plug-in has not used, by its samples and the calls of it that are recorded. Nothing when it has
-/// neither: then nobody knows.
+/// The grants that a plug-in has not used, by its samples and its recorded calls. Empty when it has neither.
 async fn deniable(config: &Config, plugin: &config::Plugin, engine: &Engine) -> Vec<String> {
     let recorded = config
         .recording
@@ -191,7 +191,7 @@ async fn deniable(config: &Config, plugin: &config::Plugin, engine: &Engine) -> 
     used.deniable(&plugin.may)
 }
 
-/// The chain as a start would load it, with these values and the numbering of these routes.
+/// The chain as a start would load it, with these values, and the numbering of these routes.
 pub(crate) async fn rehearsed(
     config: &Config,
     tables: &Tables,
@@ -225,7 +225,7 @@ async fn on_stage(
     kv: Arc<dyn KvSource>,
     numbering: Arc<dyn Numbering>,
 ) -> anyhow::Result<(Engine, Arc<dyn Services>, Vec<LinkSpec>)> {
-    // Only read: nobody outside is asked by plug-ins that are tried.
+    // Plug-ins that are only tried call no service.
     Neighbours::of(config, &Gates::default())?;
     let engine = Engine::new(EngineOptions {
         max_instances: 4,
@@ -243,13 +243,13 @@ async fn on_stage(
     Ok((engine, Arc::new(services), specs(config, None).await?))
 }
 
-/// Where the relay keeps compiled code.
+/// The folder of compiled code.
 pub(crate) fn cache(spool: &Path) -> PathBuf {
     spool.join("compiled")
 }
 
-/// The same, when the spool is this user's: nobody runs what another user has compiled, and what is written there as root
-/// would be of no use to the relay.
+/// The folder of compiled code, if the spool belongs to this user. Nobody runs code that another user has compiled, and
+/// files written as root would be of no use to the relay.
 fn cache_of_ours(spool: &Path) -> Option<PathBuf> {
     // A process's entry in /proc belongs to its effective user (proc(5)).
     let (spool_of, us) = (std::fs::metadata(spool).ok()?, std::fs::metadata("/proc/self").ok()?);

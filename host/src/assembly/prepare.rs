@@ -1,12 +1,13 @@
-//! Looking at a configuration and at everything that it names: the one place where problems are found, for whoever asks.
+//! Examining a configuration and everything that it names. This is the one place where problems are found, whoever
+//! asks.
 //!
-//! `check` asks and runs nothing. A start and a reload ask, and go on with what was made on the way: there is no other way
-//! to a [`Prepared`], so that nobody can start what `check` would refuse, or refuse what it would pass. The running relay
-//! asks the same functions again when tables and plug-ins change under it, and for certificates once an hour.
+//! `check` examines and runs nothing. A start and a reload go on with what was made: there is no other way to a
+//! [`Prepared`], so nobody can start what `check` would refuse, or refuse what it would pass. The running relay uses
+//! the same functions when tables and plug-ins change, and for certificates once an hour.
 //!
-//! In this order, each whatever the others came to: the file itself, tables, routes and what rows of tables lead to,
-//! certificates and keys, folders, addresses to listen on, and at last the plug-ins with their settings, grants,
-//! signatures and samples.
+//! The order, in which each step runs whatever the result of those before: the file itself, tables, routes and the
+//! values in tables, certificates and keys, folders, addresses to listen on, and last the plug-ins with their settings,
+//! grants, signatures and samples.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,25 +28,25 @@ use crate::spool::{self, SpoolError};
 use crate::tables::Tables;
 use crate::transactions::Terms;
 
-/// Who asks, and what is there already.
+/// Who asks, and what exists already.
 #[derive(Clone)]
 pub(crate) enum Asking {
-    /// Somebody who wants to know, perhaps beside a running relay.
+    /// A check, perhaps beside a running relay.
     Check,
     Start,
     Reload(Beside),
 }
 
-/// What runs while a configuration is looked at.
+/// What is running while a configuration is examined.
 #[derive(Clone)]
 pub(crate) struct Beside {
     pub(crate) tables: Loaded,
     pub(crate) directory: Arc<Directory>,
-    /// Where it listens, the console too.
+    /// The addresses in use, including the console's.
     pub(crate) listening: Vec<SocketAddr>,
 }
 
-/// Everything but the plug-ins, made and found good.
+/// Everything but the plug-ins, made without a problem.
 pub(crate) struct Prepared {
     pub(crate) examined: Examined,
     pub(crate) tables: Loaded,
@@ -57,17 +58,17 @@ pub(crate) struct Prepared {
     pub(crate) found: Findings,
 }
 
-/// What a check has to say when nothing is wrong.
+/// The result of a check without problems.
 pub struct Checked {
     pub config: Config,
     pub tables: Tables,
-    /// A line for each, in the order of the chain.
+    /// A line for each plug-in, in the order of the chain.
     pub plugins: Vec<String>,
     /// Without problems.
     pub found: Findings,
 }
 
-/// What looking came to. What could not be made is absent, and then there is a problem.
+/// The result of examining. A part that could not be made is missing, and then there is a problem.
 struct Looked {
     examined: Examined,
     tables: Loaded,
@@ -78,14 +79,14 @@ struct Looked {
     found: Findings,
 }
 
-/// Looks at the configuration in `file` as a start would, the plug-ins included, and runs nothing.
+/// Examines the configuration in `file` as a start would, the plug-ins included, and runs nothing.
 ///
 /// # Errors
 /// Everything that is wrong, at once.
 pub async fn check(file: &Path) -> Result<Checked, Findings> {
     let mut looked = look(Config::examine(file), Asking::Check).await;
     let plugins = looked.try_plugins().await;
-    // Whether an address can be listened on may show only when somebody does.
+    // Some addresses prove unavailable only when somebody listens.
     drop(looked.sockets.listen(&mut looked.found));
     if !looked.found.is_empty() {
         return Err(looked.found);
@@ -98,8 +99,8 @@ pub async fn check(file: &Path) -> Result<Checked, Findings> {
     })
 }
 
-/// What a start or a reload goes on with. The plug-ins are loaded by whoever goes on, since they go live there; they are
-/// tried here when something else is wrong, so that the whole list is said at once.
+/// What a start or a reload goes on with. The caller loads the plug-ins, because they go live there. If something else
+/// is wrong, they are tried here, so that all problems are reported at once.
 pub(crate) async fn prepare(examined: Examined, asking: Asking) -> Result<Prepared, Findings> {
     let mut looked = look(examined, asking).await;
     match (looked.directory, looked.terms) {
@@ -120,7 +121,7 @@ pub(crate) async fn prepare(examined: Examined, asking: Asking) -> Result<Prepar
     }
 }
 
-/// Tables and routes of a good configuration, for those who only ask where something would go.
+/// The tables and routes of a valid configuration, for callers that only ask for a route.
 ///
 /// # Errors
 /// What is wrong with them.
@@ -139,7 +140,7 @@ async fn look(examined: Examined, asking: Asking) -> Looked {
     };
     let (tables, directory, mut found) = load(config.clone(), before, directory, Findings::of(&examined)).await;
     let certificates = Certificates::load(&config, &mut found, SystemTime::now());
-    // Without `domains` there is none: the configuration's own problems say so already.
+    // Without `domains` there is no directory; the configuration's own problems say so already.
     let is_whole = examined.problems.is_empty();
     let terms = terms(&config).map_err(|error| {
         if is_whole {
@@ -167,7 +168,7 @@ async fn look(examined: Examined, asking: Asking) -> Looked {
 }
 
 impl Looked {
-    /// Loads every plug-in as a start would, and throws it away. A line for each, when all are good.
+    /// Loads every plug-in as a start would, and drops it. Returns a line for each when all are good.
     async fn try_plugins(&mut self) -> Vec<String> {
         let config = &self.examined.config;
         // Boxed: loading is the deepest future of all.
@@ -175,7 +176,7 @@ impl Looked {
     }
 }
 
-/// Whether this program can run on the spool that is there. Opening it for good takes its lock, and upgrades it.
+/// Whether this program can run on the existing spool. Opening it for use would take its lock and upgrade it.
 fn spool(config: &Config, found: &mut Findings) {
     let folder = &config.relay.spool;
     if let Some(shared) = &config.shared_spool {
@@ -197,7 +198,7 @@ fn spool(config: &Config, found: &mut Findings) {
     }
 }
 
-/// Folders that the relay writes to, and makes when they are not there.
+/// Checks the folders that the relay writes to, and makes missing ones.
 fn folders(config: &Config, only_looking: bool, found: &mut Findings) {
     let spool = ("relay.spool", config.relay.spool.as_path());
     let recording = config.recording.as_ref();
@@ -209,7 +210,7 @@ fn folders(config: &Config, only_looking: bool, found: &mut Findings) {
             found.problem(Code::FolderUnusable, key, format!("{} is no folder", there.display()));
             continue;
         }
-        // A file without a name, which is gone at once.
+        // A file without a name, which vanishes at once.
         if let Err(error) = tempfile::tempfile_in(there) {
             let said = format!("{} cannot be written to: {error}", there.display());
             match only_looking && error.kind() == std::io::ErrorKind::PermissionDenied {

@@ -1,4 +1,5 @@
-//! The files of charging records, as the desk sees them: in a running relay, and in the folders of one that does not run.
+//! The files of charging records, as the desk sees them: in a running relay, and in the folders of one that does not
+//! run.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,10 +14,10 @@ use crate::control::{BoxFuture, Kind, Problem};
 use crate::message::Timestamp;
 use crate::spool;
 
-/// Of a relay that runs: it writes them, and closes them between two records.
+/// The files of a running relay, which writes them, and closes them between two records.
 pub(super) struct OfRunning(pub Arc<ChargingFiles>);
 
-/// Of a configuration, where no relay runs.
+/// The files of a configuration while no relay runs.
 pub(crate) struct OfFolder {
     config: Config,
 }
@@ -66,7 +67,7 @@ impl RecordFiles for OfFolder {
         blocking(move || files(&outputs))
     }
 
-    /// Nobody else may write meanwhile, so this takes the store as a relay does.
+    /// Nobody else may write meanwhile, so this opens the store as a relay does.
     fn close(&self, outputs: Vec<String>) -> BoxFuture<'_, Result<Vec<OutputClosed>, Problem>> {
         let config = self.config.clone();
         blocking(move || {

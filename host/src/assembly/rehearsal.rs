@@ -1,5 +1,5 @@
-//! Everything of a configuration that it takes to try one message: tables, routes, the chain. Nothing is opened, listened
-//! on, or sent.
+//! Everything of a configuration that is needed to try one message: tables, routes, the chain. It opens no store,
+//! listens nowhere, and sends nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +11,15 @@ use crate::config::Config;
 use crate::pipeline::{Chain, KvSource};
 use crate::relay::Directory;
 
-/// A relay without doors.
+/// A relay without store, listeners and delivery.
 pub struct Stage {
     pub config: Config,
     pub directory: Arc<Directory>,
     pub chain: Arc<Chain>,
 }
 
-/// Loads what the configuration in `file` names. The plug-ins see the values of `values`, and the relay's own numbering.
+/// Loads what the configuration in `file` names. The plug-ins see the values of `values`, and the relay's own
+/// numbering.
 ///
 /// # Errors
 /// Everything that is wrong, at once.
@@ -31,7 +32,7 @@ pub async fn stage(file: &Path, values: impl FnOnce(&Config) -> Arc<dyn KvSource
         return Err(found);
     };
     let values = values(&config);
-    // Boxed: loading is the deepest future of all.
+    // Boxed, because the future of loading is very deep.
     let loading = Box::pin(plugins::rehearsed(
         &config,
         &tables.tables,

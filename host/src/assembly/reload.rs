@@ -16,11 +16,11 @@ use crate::relay::directory::Directory;
 use crate::transactions::Terms;
 
 impl Running {
-    /// Reads the configuration again, and applies name servers, peers, Relay/Servers, routes, tables, certificates and
-    /// plug-ins: all of them, or, when anything is wrong, none. What needs a restart is named in the log.
+    /// Reads the configuration again and applies name servers, peers, Relay/Servers, routes, tables, certificates and
+    /// plug-ins: all of them, or none when anything is wrong. The log names changes that need a restart.
     ///
     /// # Errors
-    /// Everything that is wrong, as a start with this configuration would say it.
+    /// Everything that is wrong, as a start with this configuration would report it.
     pub async fn reload(&self, file: &Path) -> Result<(), Findings> {
         let mut current = self.current.lock().await;
         let console = self.console.as_ref().map(Console::address);
@@ -32,7 +32,7 @@ impl Running {
             listening: listening.collect(),
         });
         let read = prepare(Config::examine(file), asking.clone()).await?;
-        // What takes a restart stays as it is; the rest must be good with that too.
+        // Changes that need a restart are left out; the rest must be valid without them too.
         let mut prepared = match with_what_stays(&read.examined.config, &current.config) {
             None => read,
             Some(config) => {
@@ -52,7 +52,7 @@ impl Running {
         });
         let recorder = recorder.unwrap_or_default();
         let (tables, directory) = (&prepared.tables.tables, &prepared.directory);
-        // Boxed for the reason that a start has.
+        // Boxed for the same reason as in a start.
         Box::pin(
             self.relay
                 .replace_plugins(&config, tables, directory, recorder.as_ref(), &mut prepared.found),
@@ -73,7 +73,8 @@ impl Running {
         Ok(())
     }
 
-    /// Nobody is routed to before messages for it can be delivered, and nobody stops before it is routed to no more.
+    /// The order matters: first delivery learns of new peers, then routing changes, then delivery stops sending to
+    /// removed peers. So routing never names a peer that delivery does not have.
     async fn change_peers(&self, old: &Config, new: &Config, directory: Arc<Directory>, terms: Terms) {
         let before = |peer: &config::Peer| next_hops(old).find(|old| old.name == peer.name);
         let others_are_asked = new.relay.name_servers != old.relay.name_servers;
@@ -101,8 +102,8 @@ impl Running {
     }
 }
 
-/// `read`, with what a reload does not change as it runs. `None` when that makes no difference. What differs is named in
-/// the log.
+/// `read`, with the running values of everything that a reload does not change. `None` when they are the same. The log
+/// names the differences.
 fn with_what_stays(read: &Config, running: &Config) -> Option<Config> {
     let same = |what: &str, same: bool| {
         if !same {

@@ -1,4 +1,4 @@
-//! The rooms of a configuration, one by one, before any of them is at work.
+//! The rooms of a configuration, made one by one, before any of them works.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ use crate::relay::plugin_outcomes::Outcomes;
 use crate::relay::rates::Sent;
 use crate::relay::{Observer, ROOM_BLOCKS, Relay};
 
-/// What a relay is made of.
+/// The rooms of a relay.
 pub(crate) struct Rooms {
     pub(crate) directory: Arc<Directory>,
     pub(crate) transactions: Arc<Transactions>,
@@ -46,10 +46,10 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// With the recorder that its plug-ins were loaded with.
+    /// Makes the rooms, and returns the recorder of the plug-ins too.
     ///
     /// # Errors
-    /// What is wrong with the plug-ins, among them.
+    /// What is wrong with the plug-ins, among others.
     pub(crate) async fn load(
         prepared: &Prepared,
         store: Facets,
@@ -206,7 +206,7 @@ async fn load_catalogue(
     })
 }
 
-/// The peers that something can be sent to: the others only send.
+/// The peers that something can be sent to; the others only send.
 pub(crate) fn next_hops(config: &Config) -> impl Iterator<Item = &config::Peer> {
     config.peers.iter().filter(|peer| peer.takes_messages())
 }

@@ -1,4 +1,4 @@
-//! Where a recipient would go, and why: for `mm4relay route` and for the door.
+//! The route of a recipient with its explanation, for `mm4relay route` and for the door.
 
 use crate::config::{Config, Peer};
 use crate::delivery::Delivery;
@@ -7,16 +7,16 @@ use crate::message::{MmsAddress, PeerName, SystemTag};
 use crate::relay::Directory;
 use crate::routing::{Role, Route};
 
-/// What was found, step by step.
+/// The explanation, step by step.
 pub struct Explained {
-    /// A word for each step, and what it came to.
+    /// The name of each step, and what it found.
     pub lines: Vec<(String, String)>,
-    /// It would be refused.
+    /// The recipient would be refused.
     pub refused: bool,
 }
 
-/// Where a recipient of a message from `from` would go. DNS is asked, and nothing is sent. With `now`, as the running relay
-/// sees it: who can be reached at this moment; else as if all could.
+/// The route of a recipient of a message from `from`. Queries DNS, and sends nothing. With `now`, uses the running
+/// relay's knowledge of unreachable peers; otherwise all count as reachable.
 ///
 /// # Errors
 /// There is no such recipient, or no such peer.
@@ -103,7 +103,7 @@ fn show(
     }
 }
 
-/// What stands in a request that one of our own Relay/Servers sends to somebody else.
+/// The originator system in a request of one of our own Relay/Servers to another operator.
 fn originator_system(config: &Config, directory: &Directory, source: &Peer, next: &PeerName) -> Option<String> {
     let inside = |peer| directory.routing().role(peer) == Some(Role::Inside);
     if !inside(&source.name) || inside(next) {

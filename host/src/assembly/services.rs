@@ -1,4 +1,4 @@
-//! What plug-ins get from the relay.
+//! The services that plug-ins get from the relay.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::relay::directory::Directory;
 use crate::spool::{BoxFuture, Values};
 use crate::tables::{Table, Tables};
 
-/// What plug-ins get from the relay, with the tables and routes as they are now.
+/// The services for plug-ins, with the present tables and routes.
 pub(crate) fn services(
     tables: &Tables,
     values: &Arc<dyn Values>,
@@ -29,7 +29,7 @@ pub(crate) fn services(
     }))
 }
 
-/// As plug-ins reach them.
+/// The tables in the form for plug-ins.
 pub(super) fn table_set(tables: &Tables) -> TableSet {
     let shared = |(name, table): (&str, &Arc<Table>)| {
         let table: Arc<dyn mm4relay_engine::Table> = Arc::<Table>::clone(table);

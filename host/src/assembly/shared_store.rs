@@ -1,4 +1,4 @@
-//! A store that relays share, as the configuration names it.
+//! The store that relays share, from the configuration.
 
 use std::fs;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::spool::postgres::{self, Access};
 /// The schema of the tables in it.
 const SCHEMA: &str = "mm4relay";
 
-/// Reads the files that it takes: a password, and whom to trust.
+/// Reads its files: the password, and the authorities.
 pub(crate) fn database(shared: &SharedSpool) -> anyhow::Result<Database> {
     let password = shared.password_file.as_ref().map(|file| {
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;

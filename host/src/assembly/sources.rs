@@ -1,4 +1,4 @@
-//! Plug-ins that come from registries: fetched once, and known by their digest from then on.
+//! Plug-ins from registries: fetched once, and identified by their digest.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,15 +12,16 @@ use crate::config::Config;
 use crate::registry::{Artifact, Credentials, Digest, Logins, Reference, Registry};
 use crate::versions::files;
 
-/// Where the certificates are that Debian, and most others, trust.
+/// The file of public authorities on Debian and most other systems.
 const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// How a registry is asked.
+/// How a registry is accessed.
 #[derive(Clone, Debug, Default)]
 pub struct Asking<'a> {
-    /// Who may vouch for it; default: whoever the system trusts. With it a registry on this machine is asked over TLS too.
+    /// The authorities for its certificate; default: those of the system. With it, a registry on this machine is
+    /// accessed over TLS too.
     pub ca: Option<&'a Path>,
-    /// Default: what the user has logged in with.
+    /// Default: the login that the user has stored.
     pub credentials: Option<Credentials>,
 }
 
@@ -36,12 +37,12 @@ impl Asking<'_> {
         }
     }
 
-    /// Stores a component. The digest by which it is pinned.
+    /// Stores a component. Returns the digest that pins it.
     pub async fn push(&self, to: &Reference, artifact: &Artifact) -> anyhow::Result<Digest> {
         self.registry(to)?.push(to, artifact).await
     }
 
-    /// Puts the component into a file, its signature beside it, and says which manifest it came with.
+    /// Writes the component into a file, with its signature beside it. Returns the digest of its manifest.
     pub async fn pull(&self, from: &Reference, file: &Path, largest: u64) -> anyhow::Result<Digest> {
         let (artifact, digest) = self.registry(from)?.pull(from, largest).await?;
         let written = write(file, &artifact);
@@ -54,7 +55,7 @@ fn trusting(ca: &Path) -> anyhow::Result<Arc<ClientConfig>> {
     Ok(Arc::new(certificates::towards_service(ca, None)?))
 }
 
-/// The signature first: whoever sees the component must see it.
+/// Writes the signature first, so that nobody sees the component without it.
 fn write(file: &Path, artifact: &Artifact) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
@@ -62,14 +63,14 @@ fn write(file: &Path, artifact: &Artifact) -> std::io::Result<()> {
     let signature = files::signature_path(file);
     match &artifact.signature {
         Some(text) => files::put(&signature, text.as_bytes(), 0o644)?,
-        // Of another component that was here.
+        // The signature of another component that was here.
         None if signature.exists() => std::fs::remove_file(&signature)?,
         None => {}
     }
     files::put(file, &artifact.wasm, 0o644)
 }
 
-/// Fetches each plug-in whose `source` is pinned and whose file is not there yet.
+/// Fetches each plug-in whose `source` is pinned and whose file is missing.
 pub(super) async fn fetch_missing(config: &Config) -> anyhow::Result<()> {
     for plugin in &config.plugins {
         let Some(source) = &plugin.source else { continue };

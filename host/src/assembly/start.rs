@@ -1,4 +1,4 @@
-//! A relay at work: building the rooms from a configuration, and draining them.
+//! A running relay: building the rooms from a configuration, and draining them.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -31,15 +31,15 @@ use super::tables::Current;
 use super::tasks;
 use crate::relay::{Nobody, Observer, Relay};
 
-/// What a start can be given besides the configuration.
+/// What a start may be given besides the configuration.
 pub struct Setup {
     pub observer: Arc<dyn Observer>,
-    /// Puts something in front of where messages come into the spool. `None`: nothing stands there.
+    /// Wraps the inbox of the spool. `None`: it is used as it is.
     pub inbox: Option<InFrontOfInbox>,
-    /// A store instead of the one in the spool's folder.
+    /// A store to use instead of that in the spool's folder.
     #[cfg(test)]
     pub store: Option<Arc<dyn Spool>>,
-    /// Whoever runs the relay, if they take orders from its door.
+    /// Where orders from the door go, to whoever runs the relay.
     pub orders: Option<mpsc::Sender<Order>>,
 }
 
@@ -61,13 +61,13 @@ pub type InFrontOfInbox = Box<dyn FnOnce(Arc<dyn Inbox>) -> Arc<dyn Inbox> + Sen
 pub struct Running {
     pub(super) relay: Arc<Relay>,
     database: Arc<dyn Spool>,
-    /// What runs. Locked while a change is made, so that changes go one after the other.
+    /// The running configuration. Locked during a change, so that changes happen one after the other.
     pub(super) current: Arc<Mutex<Current>>,
     pub(super) certificates: Certificates,
     listeners: Vec<Listening>,
-    /// What happens with outcomes while messages are still delivered.
+    /// The task that tells plug-ins of outcomes, which must go on while messages are still delivered.
     events: Standing,
-    /// The other tasks that stand behind no message that is under way.
+    /// The other tasks, which no message under way depends on.
     standing: Vec<Standing>,
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
@@ -77,7 +77,7 @@ pub struct Running {
     vitals: Arc<Vitals>,
 }
 
-/// The process cannot go on, and whoever supervises it should start another.
+/// The process cannot go on, and its supervisor should start another.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Died(pub String);
@@ -110,11 +110,12 @@ async fn console(config: &Config, shown: Shown, vitals: &Arc<Vitals>) -> anyhow:
 }
 
 impl Running {
-    /// Starts everything, as the configuration in `file` says. When this returns, the relay listens, and delivers what its
+    /// Starts everything, by the configuration in `file`. When this returns, the relay listens, and delivers what its
     /// spool held.
     ///
     /// # Errors
-    /// Everything that is wrong with the configuration and what it names, as [`Findings`](super::Findings); or what the system does not give.
+    /// Everything that is wrong with the configuration and what it names, as [`Findings`](super::Findings); or what the
+    /// system refuses.
     pub async fn start(file: &Path, setup: Setup) -> anyhow::Result<Self> {
         let mut prepared = prepare(Config::examine(file), Asking::Start).await?;
         prepared.found.log();
@@ -128,7 +129,7 @@ impl Running {
             None => open_spool(&config, Arc::clone(&clock), &prepared.found)?,
         };
         let store = in_front(Facets::of(&database), setup.inbox);
-        // Boxed: loading is the deepest future of all, and the compiler gives up on what holds it as a whole.
+        // Boxed: the future of loading is so deep that the compiler could not handle its containers.
         let (rooms, recorder) = Box::pin(Rooms::load(&prepared, store, clock)).await?;
         let certificates = prepared.certificates;
         let vitals = Arc::<Vitals>::default();
@@ -202,45 +203,45 @@ impl Running {
         })
     }
 
-    /// Lets two tasks look at one request at the same time: only the store keeps them apart then.
+    /// Lets two tasks handle one request at the same time, so that only the store keeps them apart.
     #[cfg(test)]
     pub(super) fn without_desks(&self) {
         self.relay.transactions.open_desks();
     }
 
-    /// Where its console listens, if it has one.
+    /// The address of the console, if there is one.
     pub fn console_address(&self) -> Option<SocketAddr> {
         self.console.as_ref().map(Console::address)
     }
 
-    /// Where its door is open over TCP, if it is.
+    /// The address of the door over TCP, if it is open.
     pub fn door_address(&self) -> Option<SocketAddr> {
         self.control.address()
     }
 
-    /// How much is to be logged, and where.
+    /// The configuration of the log.
     pub async fn log(&self) -> crate::config::Log {
         self.current.lock().await.config.log.clone()
     }
 
-    /// Where it listens, for whom, and with the ports that the system chose.
+    /// The listening addresses with their sides, and with the ports that the system chose.
     pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Side)> {
         let plain = self.listeners.iter().filter(|listening| !listening.tls_at_once);
         plain.map(|listening| (listening.address, listening.side))
     }
 
-    /// The same of those where clients begin with TLS.
+    /// The addresses where clients begin with TLS.
     pub fn addresses_with_tls(&self) -> impl Iterator<Item = (SocketAddr, Side)> {
         let encrypted = self.listeners.iter().filter(|listening| listening.tls_at_once);
         encrypted.map(|listening| (listening.address, listening.side))
     }
 
-    /// Notes in the audit what was not asked for at its door.
+    /// Records in the audit what was not requested at the door.
     pub async fn note(&self, entry: Entry) {
         self.control.note(entry).await;
     }
 
-    /// Waits until it cannot go on.
+    /// Waits until the relay cannot go on.
     pub async fn died(&self) -> Died {
         let why = tokio::select! {
             why = self.vitals.failed() => why,
@@ -249,7 +250,7 @@ impl Running {
         Died(why)
     }
 
-    /// Stops taking messages, lets what is under way finish, and closes the spool.
+    /// Stops accepting messages, lets those under way finish, and closes the spool.
     pub async fn drain(self) {
         if let Some(console) = &self.console {
             console.drain();
@@ -261,12 +262,12 @@ impl Running {
             drop(socket);
             task.ended().await;
         }
-        // Whatever they were doing starts anew next time, or is in the spool already.
+        // Whatever these tasks were doing is in the spool, or starts anew next time.
         drop(self.standing);
         let _ = self.stop_delivery.send(true);
         self.relay.delivery.drained().await;
         drop(self.events);
-        // Behind the last outcome, so that its records leave with this run.
+        // After the last outcome, so that all records are in closed files.
         if let Some(files) = self.charging_files {
             files.finish().await;
         }

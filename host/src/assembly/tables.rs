@@ -1,7 +1,7 @@
-//! The host's tables: reading them, reading them again when their files change, and how plug-ins reach them.
+//! The tables of a configuration: reading them, reading them again when their files change, and access for plug-ins.
 //!
-//! A changed table is read, sorted and checked on a thread of its own, then one pointer changes; messages under way keep
-//! what they began with. When anything is wrong with any of them, all stay as they were.
+//! A changed table is read, sorted and checked in a thread of its own, then one pointer changes; messages under way
+//! keep the tables that they began with. When anything is wrong with one of them, all stay as they were.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -28,27 +28,27 @@ use super::services::services;
 use crate::relay::Relay;
 use crate::relay::directory::Directory;
 
-/// What runs: a configuration, and its tables as they were last read.
+/// The running configuration, and its tables as they were last read.
 pub(crate) struct Current {
     pub(crate) config: Config,
     pub(crate) tables: Loaded,
-    /// Who writes down what plug-ins see.
+    /// The recorder of plug-ins' calls.
     pub(crate) recorder: Option<Arc<Recorder>>,
-    /// Where in the configuration what is found later belongs.
+    /// Relates later findings to keys of the configuration.
     pub(crate) found: Findings,
 }
 
-/// Tables, and the files as they were when they were read.
+/// Tables, and the state of their files when they were read.
 #[derive(Clone, Default)]
 pub(crate) struct Loaded {
     pub(crate) tables: Tables,
     stamps: Stamps,
 }
 
-/// By the names of tables.
+/// The state of each table's file, by the name of the table.
 type Stamps = BTreeMap<String, (PathBuf, Option<Stamp>)>;
 
-/// By which a replaced file is told.
+/// Identifies the state of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
@@ -56,8 +56,8 @@ struct Stamp {
     inode: u64,
 }
 
-/// Reads the tables that have changed since `before`, and makes the directory that goes with them, on a thread that serves
-/// nobody: a million rows take a second. What is wrong is added to `found`; the tables are those that could be read.
+/// Reads the tables that have changed since `before`, and makes the directory from them, in a thread that serves
+/// nobody: a million rows take a second. Problems are added to `found`; the tables are those that could be read.
 pub(crate) async fn load(
     config: Config,
     before: Loaded,
@@ -83,9 +83,9 @@ pub(crate) async fn load(
 }
 
 impl Loaded {
-    /// With every table read again whose file has changed.
+    /// The tables, with those read again whose file has changed.
     fn again(&self, config: &Config, found: &mut Findings) -> Self {
-        // Before reading: a file that changes meanwhile differs from its stamp, and is read once more.
+        // The state is taken before reading. If a file changes meanwhile, it is read once more.
         let stamped = config.tables.iter().map(|table| {
             let stamp = Stamp::of(&table.file);
             (table.name.clone(), (table.file.clone(), stamp))
@@ -105,19 +105,19 @@ impl Loaded {
         Self { tables, stamps }
     }
 
-    /// The files as they are now.
+    /// The present state of the files.
     fn stamps_now(&self) -> Stamps {
         let now =
             |(name, (file, _)): (&String, &(PathBuf, Option<Stamp>))| (name.clone(), (file.clone(), Stamp::of(file)));
         self.stamps.iter().map(now).collect()
     }
 
-    /// Whether the files are others than those that were read.
+    /// Whether the files have changed since they were read.
     pub(crate) fn is_outdated(&self) -> bool {
         self.stamps_now() != self.stamps
     }
 
-    /// For whoever looks at the running relay.
+    /// The tables for operators.
     pub(crate) fn shown(&self) -> Vec<Shown> {
         let now = self.stamps_now();
         let shown = |(name, table): (&str, &Arc<Table>)| {
@@ -142,7 +142,7 @@ impl Loaded {
         self.stamps.values().map(folder).collect()
     }
 
-    /// What is new in it, for the log.
+    /// What has changed, for the log.
     fn news(&self, before: &Self) -> String {
         let new = |(name, table): &(&str, &Arc<Table>)| {
             let old = before.tables.get(name);
@@ -168,9 +168,9 @@ impl Stamp {
 }
 
 impl Relay {
-    /// Reads tables again whenever their files change, until it is aborted.
+    /// Reads tables again whenever their files change, until the task is aborted.
     pub(crate) async fn keep_tables(self: Arc<Self>, mut watched: Watched, current: Arc<Mutex<Current>>, notes: Notes) {
-        // Files as they were when they were refused: they are not complained of again before they change.
+        // The state of files that were refused. They are not reported again before they change.
         let mut refused = None;
         loop {
             let folders = current.lock().await.tables.folders();
@@ -180,7 +180,7 @@ impl Relay {
                     "the folder of a table cannot be watched, SIGHUP takes its changes: {error}"
                 );
             }
-            // Also what changed while nobody watched.
+            // This also finds changes from before the watching.
             let mut running = current.lock().await;
             let now = running.tables.stamps_now();
             let is_new = now != running.tables.stamps && Some(&now) != refused.as_ref();
@@ -198,8 +198,8 @@ impl Relay {
         }
     }
 
-    /// Reads the tables whose files have changed. The error is everything that is wrong with them: then all stay. The log
-    /// says either. Returns which, with their rows.
+    /// Reads the tables whose files have changed. On success returns their names and rows; on an error, everything that
+    /// is wrong, and all stay. Logs either.
     pub(crate) async fn replace_tables(&self, running: &mut Current) -> Result<String, Vec<String>> {
         match self.take_tables(running).await {
             Ok(loaded) => {
@@ -243,7 +243,7 @@ impl Relay {
         Ok(loaded)
     }
 
-    /// Loads every plug-in of a configuration anew, with these tables and routes; all take their places, or none does.
+    /// Loads every plug-in of a configuration anew, with these tables and routes; all go live, or none does.
     pub(crate) async fn replace_plugins(
         &self,
         config: &Config,

@@ -1,4 +1,4 @@
-//! The tasks that a relay has all the time, beside the messages that are under way.
+//! The standing tasks of a relay, which run beside the messages under way.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use crate::spool::{LEASE, Spool, SpoolError};
 use crate::versions::Watched;
 use crate::vitals::{Standing, Vitals};
 
-/// Begins those that need nothing but the rooms.
+/// Begins the tasks that need only the rooms.
 pub(super) async fn begin(
     vitals: &Arc<Vitals>,
     relay: &Arc<Relay>,
@@ -39,7 +39,7 @@ pub(super) async fn begin(
     Ok(standing)
 }
 
-/// Begins those that look at what is configured now, and at its files.
+/// Begins the tasks that watch the configuration's files.
 pub(super) fn keep_current(
     vitals: &Arc<Vitals>,
     relay: &Arc<Relay>,
@@ -54,8 +54,8 @@ pub(super) fn keep_current(
     [keep_tables(vitals, relay, watched, (current, notes)), certificates]
 }
 
-/// Says again and again that this relay lives, so that it keeps what it has leased. When that was forgotten for too long,
-/// others may send what it is sending, so it ends.
+/// Renews the relay's leases again and again. When that has failed for too long, other relays may send what this one is
+/// sending, so the process ends.
 fn keep_leases(vitals: &Arc<Vitals>, database: &Arc<dyn Spool>) -> Standing {
     let (watched, database) = (Arc::clone(vitals), Arc::clone(database));
     vitals.keep("leases", move || {
@@ -81,7 +81,8 @@ fn keep_leases(vitals: &Arc<Vitals>, database: &Arc<dyn Spool>) -> Standing {
     })
 }
 
-/// Nothing that the relay does makes sense without the thread that writes the spool, and it cannot begin anew.
+/// Ends the process when the thread that writes the spool is gone: nothing works without it, and it cannot be
+/// restarted.
 fn watch_writer(vitals: &Arc<Vitals>, database: &Arc<dyn Spool>) -> Standing {
     const LOOK: Duration = Duration::from_secs(1);
     let (watched, database) = (Arc::clone(vitals), Arc::clone(database));
@@ -120,7 +121,7 @@ fn keep_tables(
     })
 }
 
-/// Says twice a day which certificates are about to expire, or have: nothing else happens on that day that would say so.
+/// Logs twice a day which certificates are about to expire, or have expired, because no other event would show it.
 async fn keep_looking_at_certificates(current: Arc<Mutex<Current>>) {
     const EVERY: Duration = Duration::from_secs(12 * 60 * 60);
     loop {

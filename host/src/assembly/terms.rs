@@ -1,4 +1,4 @@
-//! What is agreed about transactions, as the configuration states it.
+//! The terms for transactions, from the configuration.
 
 use anyhow::Context;
 

@@ -1,5 +1,5 @@
-//! Two relays on one store, with the locks switched off that keep two tasks of one relay apart: whatever is sent or
-//! answered once, is so because of what the commits say.
+//! Two relays on one store, with the locks switched off that keep two tasks of one relay apart: then only the
+//! conditions of commits ensure that everything is sent and answered once.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -22,10 +22,10 @@ use crate::spool::{
     Room, Space, Spool, SpoolError, Unfinished,
 };
 
-/// Long, because machines are busy.
+/// Long, because test machines may be busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// An operator's MMSE, which keeps what it takes.
+/// An operator's MMSE, which keeps what it receives.
 struct Operator {
     letter: char,
     address: SocketAddr,
@@ -57,7 +57,7 @@ impl Operator {
         self.taken.lock().unwrap().clone()
     }
 
-    /// Waits until it has taken so many messages.
+    /// Waits until it has received so many messages.
     async fn wait_for(&self, count: usize) -> Vec<Received> {
         let until = Instant::now() + PATIENCE;
         while self.taken().len() < count {
@@ -68,7 +68,7 @@ impl Operator {
         self.taken()
     }
 
-    /// The IDs of what it has taken, in order, each as often as it came.
+    /// The IDs of the received messages, in order, with duplicates.
     fn ids(&self) -> Vec<String> {
         let mut ids: Vec<String> = self
             .taken()
@@ -98,7 +98,7 @@ fn request(id: &str) -> String {
     )
 }
 
-/// What a next hop answers to a message that it has taken.
+/// The response of a next hop to a received message.
 fn response(to: &Received) -> String {
     let (system, transaction, id) = (
         field(to, "X-Mms-Originator-System"),
@@ -112,7 +112,7 @@ fn response(to: &Received) -> String {
     )
 }
 
-/// Says a message to a relay. The answer to the end of data.
+/// Sends a message to a relay. Returns the answer to the end of data.
 async fn say(relay: SocketAddr, from: String, to: Vec<String>, message: String) -> String {
     let talk = move || {
         let mut out = TcpStream::connect(relay).unwrap();
@@ -161,8 +161,8 @@ fn configuration(folder: &Path, operators: &[&Operator]) -> PathBuf {
     path
 }
 
-/// Where commits meet that were decided by the same look at a request: none goes on before another one is there, or
-/// nobody has come for a while. So two relays that answer one request at the same time surely do.
+/// A meeting point for commits that were decided by the same state of a request: none goes on before another one is
+/// there, or none has come for a while. So two relays certainly answer one request at the same time.
 #[derive(Default)]
 struct Meeting(Mutex<Vec<(Expect, Arc<Notify>)>>);
 
@@ -190,7 +190,7 @@ impl Meeting {
     }
 }
 
-/// In front of one relay's inbox.
+/// Wraps one relay's inbox.
 struct MeetingFirst {
     inbox: Arc<dyn Inbox>,
     meeting: Arc<Meeting>,
@@ -276,7 +276,7 @@ impl TwoRelays {
         self.running[relay].addresses().next().unwrap().0
     }
 
-    /// Waits until nothing is in the queue, and nothing is to be told; then both relays end what they are doing.
+    /// Waits until nothing is in the queue and nothing is due; then both relays stop.
     async fn end(self) {
         let until = Instant::now() + PATIENCE;
         let quiet = async {
@@ -298,7 +298,7 @@ const FROM: &str = "+15555550100/TYPE=PLMN@mms.a.example";
 const AT_B: &str = "+15555550199/TYPE=PLMN@mms.b.example";
 const AT_C: &str = "+15555550188/TYPE=PLMN@mms.c.example";
 
-/// Both next hops are away at first, so that everything waits in the store, and both relays look for it.
+/// Both next hops are down at first, so that everything waits in the store, and both relays look for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_relays_on_one_store_send_no_message_twice_and_answer_no_request_twice() {
     const REQUESTS: usize = 30;
@@ -317,7 +317,8 @@ async fn two_relays_on_one_store_send_no_message_twice_and_answer_no_request_twi
         assert!(answer.starts_with("250"), "{answer}");
     }
     let (at_b, at_c) = (b.wait_for(REQUESTS).await, c.wait_for(REQUESTS).await);
-    // Both next hops of a request answer at the same time, each at another relay; and operator B says everything twice.
+    // Both next hops of a request answer at the same time, each at another relay; and operator B sends everything
+    // twice.
     let mut said = Vec::new();
     for message in at_b {
         for relay in [0, 1] {
@@ -359,8 +360,8 @@ async fn two_relays_on_one_store_send_no_message_twice_and_answer_no_request_twi
     assert_eq!(a.ids(), expected, "one response to each request");
 }
 
-/// A lone next hop says every response twice, at both relays at once; its response passes on as it came, so both could.
-/// Returns how many requests there were, and how many responses came to those who asked.
+/// A lone next hop sends every response twice, to both relays at once. Its response is passed on as it is, so both
+/// relays could do so. Returns the number of requests, and of responses to those who asked.
 async fn every_response_at_both_relays(memory: &Arc<Memory>) -> (usize, usize) {
     const REQUESTS: usize = 10;
     let (a, b) = (
@@ -401,7 +402,7 @@ async fn of_a_response_that_comes_at_two_relays_at_once_one_passes_on() {
     assert_eq!(responses, requests, "one response to each request");
 }
 
-/// Else the claim above would be true of any store.
+/// Otherwise the claim above would hold for any store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_store_that_does_not_look_at_what_a_commit_expects_is_found_out() {
     let (requests, responses) = every_response_at_both_relays(&Memory::liar(Arc::new(SystemClock))).await;

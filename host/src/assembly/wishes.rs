@@ -1,4 +1,4 @@
-//! What operators want for a while, taken up again when a relay starts.
+//! Temporary orders of operators, applied again when a relay starts.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::control::plugins::read_switched_off;
 use crate::message::PeerName;
 use crate::relay::Relay;
 
-/// What operators wanted before the relay ended stays so: pauses, limits, plug-ins that are switched off.
+/// Applies the orders that were in force before the relay ended: pauses, limits, plug-ins that are switched off.
 pub(crate) fn take_up_wishes(folder: &Path, relay: &Relay) -> anyhow::Result<()> {
     let now = relay.clock.now();
     let pauses = read_pauses(folder).context("it is not known which peers are paused")?;

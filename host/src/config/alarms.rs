@@ -1,4 +1,4 @@
-//! `[alarms]`: when something is wrong enough for somebody to hear of it, and where that is sent.
+//! `[alarms]`: when a condition raises an alarm, and where alarms are sent.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,28 +15,29 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarms {
-    /// `peer-down`: a peer none of whose hosts has talked to the relay for this long. Default 5 min: restarts are over.
+    /// `peer-down`: none of a peer's hosts has talked to the relay for this long. Default 5 min: a restart is over by
+    /// then.
     pub peer_down: Duration,
-    /// `calm`: all has to be well again for this long before an alarm is cleared. Default 1 min.
+    /// `calm`: a condition must have been well for this long before its alarm is cleared. Default 1 min.
     pub calm: Duration,
-    /// `queue-age`: the age of a message that waits for its delivery still. Default 1 h.
+    /// `queue-age`: the age of a message that still waits for its delivery. Default 1 h.
     pub queue_age: Duration,
-    /// `deferral-rate`: percent of a peer's attempts within five minutes that were deferred, from 20 attempts on.
-    /// Default 50.
+    /// `deferral-rate`: the percentage of a peer's attempts within five minutes that were deferred, from 20 attempts
+    /// on. Default 50.
     pub deferral_rate: u32,
-    /// `dead-letters`: messages within an hour that did not arrive while nobody can be told. Default 1.
+    /// `dead-letters`: messages within an hour whose failure nobody can be told of. Default 1.
     pub dead_letters: u32,
-    /// `responses-missing`: responses of one peer that did not come in time, within a quarter of an hour. Default 10.
+    /// `responses-missing`: overdue responses of one peer within a quarter of an hour. Default 10.
     pub responses_missing: u32,
-    /// `table-age`: the age of a table's file. Default: tables do not grow old.
+    /// `table-age`: the age of a table's file. Default: the age of tables raises no alarm.
     pub table_age: Option<Duration>,
-    /// `webhook`: what is raised and cleared is sent there. Default: nowhere.
+    /// `webhook`: the URL to which raised and cleared alarms are sent. Default: none.
     pub webhook: Option<AlarmWebhook>,
-    /// `webhook-secret-file`: what is sent is signed with what stands in there.
+    /// `webhook-secret-file`: the file with the secret that signs them.
     pub webhook_secret_file: Option<PathBuf>,
 }
 
-/// An address of somebody's program.
+/// The URL of the operator's own program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmWebhook {
     /// Host and port.

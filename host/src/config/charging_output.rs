@@ -14,27 +14,28 @@ use crate::message::{Choice, PeerName};
 
 const MIB: u64 = 1 << 20;
 
-/// One stream of files with charging records.
+/// One series of files with charging records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChargingOutput {
-    /// `name`: files are called after it, and so is the mark in the spool. Another name starts from the first record.
+    /// `name`: part of the files' names, and the name of the mark in the spool. An output with another name starts from
+    /// the first record.
     pub name: String,
-    /// `folder`: made at the start when it is missing. Several outputs may share one.
+    /// `folder`: made at the start if it is missing. Several outputs may share one.
     pub folder: PathBuf,
     pub format: ChargingFormat,
-    /// `record-types`: only these; empty: all that the format can say.
+    /// `record-types`: only records of these types; empty: all types that the format supports.
     pub record_types: Vec<RecordType>,
     /// `peers`: only records that name one of these as source or destination; empty: all.
     pub peers: Vec<PeerName>,
-    /// `max-size`: octets at which a file is closed. Default 10 MiB.
+    /// `max-size`: the size in octets at which a file is closed. Default 10 MiB.
     pub max_size: u64,
-    /// `max-records`: records at which a file is closed. Default 100,000.
+    /// `max-records`: the number of records at which a file is closed. Default 100,000.
     pub max_records: u32,
     /// `max-age`: the age of its first record at which a file is closed. Default 15 min.
     pub max_age: Duration,
-    /// `fetch-within`: a file that is still in the folder then raises an alarm. Default 1 d.
+    /// `fetch-within`: a file that is still in the folder after this time raises an alarm. Default 1 d.
     pub fetch_within: Duration,
-    /// `keep-fetched`: how long a file stays that was marked as fetched. Default: until somebody removes it.
+    /// `keep-fetched`: how long a file that was marked as fetched is kept. Default: until an operator removes it.
     pub keep_fetched: Option<Duration>,
 }
 

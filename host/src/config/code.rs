@@ -1,8 +1,8 @@
-//! Codes of what is found wrong: they keep their meaning from version to version, whatever becomes of the words.
+//! The codes of problems. A code keeps its meaning from version to version, even if the text changes.
 
 use std::fmt;
 
-/// One kind of what `check`, a start and a reload find.
+/// A kind of problem that `check`, a start and a reload find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     ConfigUnreadable,
@@ -59,7 +59,7 @@ impl Code {
         Self::PluginsUnusable,
     ];
 
-    /// As it is printed, between brackets at the end of the line.
+    /// The code as it is printed, in brackets at the end of the line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ConfigUnreadable => "config-unreadable",

@@ -1,7 +1,7 @@
-//! What the file says: its tables, read key by key, with every problem noted and none of them fatal.
+//! The reader of the file: its tables, key by key. Every problem is recorded, and none ends the reading.
 //!
-//! Deriving `Deserialize` would stop at the first problem. Here a section is read to its end whatever it holds; what
-//! nobody asked for is an unknown key, reported when the section closes.
+//! Deriving `Deserialize` would stop at the first problem. Here a section is read to its end whatever it contains; a
+//! key that no reader asked for is unknown, and is reported when the section closes.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -15,25 +15,25 @@ use super::included::Text;
 use super::problem::{Found, Problem, nearest};
 use super::renamed::{Renamed, old_name};
 
-/// Values longer than this are cut in messages; characters.
+/// The longest value that is shown in full in messages, in characters.
 const SHOWN_VALUE: usize = 80;
 
-/// How a value is read: what it means, or what would be right instead.
+/// The result of reading a value: its meaning, or a description of a right value.
 pub(super) type Read<T> = Result<T, String>;
 
-/// Collects what is wrong, and knows on which line.
+/// Collects problems, with their lines.
 pub(super) struct Report<'d> {
     text: &'d Text,
-    /// With the line of the whole text.
+    /// Each problem with its line in the whole text.
     problems: RefCell<Vec<(Option<usize>, Problem)>>,
     renamed: RefCell<Vec<(usize, Renamed)>>,
 }
 
-/// A table of the file, or an absent one, of which every key is absent.
+/// A table of the file, or a missing one, in which every key is missing.
 pub(super) struct Section<'d> {
     path: String,
     table: Option<&'d DeTable<'d>>,
-    /// Where the section begins in the file; absent when it does not.
+    /// Where the section begins in the file; `None` for a missing one.
     at: Option<usize>,
     known: Vec<&'static str>,
     report: &'d Report<'d>,
@@ -48,7 +48,7 @@ impl<'d> Report<'d> {
         }
     }
 
-    /// Notes a problem; `at` is an offset in the file.
+    /// Records a problem; `at` is an offset in the file.
     pub(super) fn note(&self, at: Option<usize>, key: impl Display, found: Found, expected: impl Into<String>) {
         let line = at.map(|at| self.line(at));
         let place = line.map(|line| self.text.place(line));
@@ -62,7 +62,7 @@ impl<'d> Report<'d> {
         self.problems.borrow_mut().push((line, problem));
     }
 
-    /// Notes that the key at this offset has another name now.
+    /// Records that the key at this offset has another name now.
     fn note_renamed(&self, at: usize, key: String, new_name: &'static str) {
         let line = self.line(at);
         let (file, number) = self.text.place(line);
@@ -73,7 +73,7 @@ impl<'d> Report<'d> {
             new_name,
         };
         let mut all = self.renamed.borrow_mut();
-        // A section may be looked at more than once.
+        // A section may be read more than once.
         if !all.iter().any(|(_, known)| *known == renamed) {
             all.push((line, renamed));
         }
@@ -86,7 +86,7 @@ impl<'d> Report<'d> {
         before.iter().filter(|octet| **octet == b'\n').count()
     }
 
-    /// The keys that stand under their old names so far, in the order of the file.
+    /// The keys under old names so far, in the order of the file.
     pub(super) fn renamed(&self) -> Vec<Renamed> {
         let mut renamed = self.renamed.borrow().clone();
         renamed.sort_by_key(|(line, _)| *line);
@@ -117,7 +117,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// The value of `key`, when it is there and can be read. What cannot be read is a problem.
+    /// The value of `key`, if it is there and can be read. An unreadable value is a problem.
     pub(super) fn optional<T>(&mut self, key: &'static str, form: impl FnOnce(&DeValue<'d>) -> Read<T>) -> Option<T> {
         let found = self.find(key)?;
         form(found.get_ref())
@@ -125,8 +125,7 @@ impl<'d> Section<'d> {
             .ok()
     }
 
-    /// As [`optional`](Self::optional); that the key is absent is a problem too, and `expected` says what should stand
-    /// there.
+    /// Like [`optional`](Self::optional), but a missing key is a problem too; `expected` says what should be there.
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
@@ -139,7 +138,7 @@ impl<'d> Section<'d> {
         self.optional(key, form)
     }
 
-    /// The items of the list `key`, without those that cannot be read. Empty when the key is absent.
+    /// The items of the list `key`, without unreadable ones. Empty when the key is missing.
     pub(super) fn list<T>(&mut self, key: &'static str, mut form: impl FnMut(&DeValue<'d>) -> Read<T>) -> Vec<T> {
         let Some(found) = self.find(key) else {
             return Vec::new();
@@ -156,7 +155,8 @@ impl<'d> Section<'d> {
         items.iter().enumerate().filter_map(read).collect()
     }
 
-    /// The table `[key]`. When it is absent, `read` sees a section without keys, and what it requires is reported.
+    /// Reads the table `[key]`. When it is missing, `read` gets a section without keys, so that required keys are
+    /// reported.
     pub(super) fn section<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'d>) -> T) -> T {
         let table = self.find(key).and_then(|found| match found.get_ref() {
             DeValue::Table(table) => Some((table, found.span().start)),
@@ -201,7 +201,7 @@ impl<'d> Section<'d> {
         all
     }
 
-    /// Looks once more at the table `[key]` or the tables `[[key]]`, which have been read: for what depends on others.
+    /// Reads again the table `[key]` or the tables `[[key]]`, for checks that depend on other sections.
     pub(super) fn again(&mut self, key: &'static str, mut look: impl FnMut(&mut Section<'d>)) {
         let found = self.find(key);
         let items = match found.map(|found| (found.get_ref(), found.span().start)) {
@@ -219,14 +219,14 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// The text of `key`, if it is one; otherwise nothing, without a word.
+    /// The text of `key`, if it is one; otherwise an empty text, without a problem.
     pub(super) fn peek(&mut self, key: &'static str) -> &'d str {
         self.find(key)
             .and_then(|found| found.get_ref().as_str())
             .unwrap_or_default()
     }
 
-    /// Reports the value of `key`, which could be read but does not fit the rest of the file.
+    /// Reports the value of `key` as a problem: it is readable, but contradicts the rest of the file.
     pub(super) fn refuse(&mut self, key: &'static str, expected: impl Into<String>) {
         match self.find(key) {
             Some(found) => self.wrong(&self.key(key), found, expected),
@@ -236,7 +236,7 @@ impl<'d> Section<'d> {
         }
     }
 
-    /// Looks once more at the table `[key]`, which has been read.
+    /// Reads the table `[key]` again.
     pub(super) fn look_into(&mut self, key: &'static str, look: impl FnOnce(&mut Section<'d>)) {
         let table = self.find(key).and_then(|found| match found.get_ref() {
             DeValue::Table(table) => Some((table, found.span().start)),
@@ -245,7 +245,7 @@ impl<'d> Section<'d> {
         look(&mut Section::over(self.key(key), table, self.report));
     }
 
-    /// Reports the last item of the list `key` that is this text.
+    /// Reports the last item of the list `key` with this text.
     pub(super) fn refuse_item(&mut self, key: &'static str, text: &str, expected: impl Into<String>) {
         let found = self.find(key).map(Spanned::get_ref);
         let items = found.and_then(DeValue::as_array).into_iter().flatten().enumerate();
@@ -261,13 +261,13 @@ impl<'d> Section<'d> {
         self.find(key).is_some()
     }
 
-    /// Whether `key` is something else than an empty list. Bad items are reported where they stand.
+    /// Whether `key` is anything but an empty list. Bad items are reported by whoever reads the list.
     pub(super) fn has_items(&mut self, key: &'static str) -> bool {
         self.find(key)
             .is_some_and(|found| !matches!(found.get_ref(), DeValue::Array(items) if items.is_empty()))
     }
 
-    /// The key as it is called from the top of the file.
+    /// The path of the key from the top of the file.
     fn key(&self, key: &str) -> String {
         match self.path.as_str() {
             "" => key.to_owned(),
@@ -318,7 +318,7 @@ impl<'d> Section<'d> {
     }
 }
 
-/// Any table as JSON, for settings whose meaning only a plug-in knows. Dates become text.
+/// Any table as JSON, for settings that only a plug-in understands. Dates become text.
 pub(super) fn json(value: &DeValue<'_>) -> Read<Json> {
     Ok(match value {
         DeValue::String(text) => Json::from(text.as_ref()),
@@ -346,7 +346,7 @@ fn key_text(key: &Spanned<std::borrow::Cow<'_, str>>) -> String {
     key.get_ref().to_string()
 }
 
-/// A value as it could stand in the file, on one line and not too long.
+/// A value as it could stand in the file, on one line, and cut if it is long.
 fn show(value: &DeValue<'_>) -> String {
     let whole = match value {
         DeValue::String(text) => format!("{text:?}"),

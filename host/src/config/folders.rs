@@ -1,10 +1,10 @@
-//! Where the files are that a configuration names.
+//! The files that a configuration names.
 
 use std::path::{Path, PathBuf};
 
 use super::file::Section;
 
-/// Where relative paths start, and whether what they name must exist.
+/// The folder for relative paths, and whether the files must exist.
 pub(super) struct Folders<'a> {
     pub(super) base: &'a Path,
     pub(super) plugins: PathBuf,
@@ -12,8 +12,8 @@ pub(super) struct Folders<'a> {
 }
 
 impl Folders<'_> {
-    /// `file`. When it is not there and must be, refuses `key`, and says where the file was looked for; what refers to it
-    /// by its name is right all the same.
+    /// Checks that `file` exists, if it must. Otherwise reports `key`, with the path that was tried. Returns the path
+    /// in either case, so that references to this section stay valid.
     pub(super) fn existing(&self, s: &mut Section<'_>, key: &'static str, file: PathBuf, expected: &str) -> PathBuf {
         if self.must_exist && !file.is_file() {
             let exists = file.exists();

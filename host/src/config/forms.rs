@@ -1,4 +1,4 @@
-//! The forms of single values. Each reads one, or says what it should look like.
+//! The forms of single values. Each function reads one, or describes a right value.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -66,7 +66,7 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>)
     }
 }
 
-/// Any text that is not empty.
+/// A text that is not empty.
 pub(super) fn text(expected: &str) -> impl Fn(&DeValue<'_>) -> Read<String> {
     move |value| match value.as_str() {
         Some(text) if !text.is_empty() => Ok(text.to_owned()),
@@ -93,7 +93,7 @@ pub(super) fn host_name(value: &DeValue<'_>) -> Read<String> {
     domain(value).map_err(|_| HOST_NAME.to_owned())
 }
 
-/// A name of ours: of a peer, a table or a plug-in.
+/// A name in the configuration: of a peer, a table or a plug-in.
 pub(super) fn name(value: &DeValue<'_>) -> Read<String> {
     let name = value.as_str().filter(|text| is_our_name(text));
     name.map(str::to_owned).ok_or_else(|| NAME.to_owned())
@@ -105,13 +105,13 @@ pub(super) fn peer_name(value: &DeValue<'_>) -> Read<PeerName> {
     PeerName::new(&name).map_err(|_| format!("another name: {}", PeerName::RESERVED))
 }
 
-/// Names become labels, arguments on a command line and parts of file names, where `..` or `-x` would be something else.
-/// Narrower than [`PeerName`] itself, which also reads names that were stored before.
+/// Names become labels, arguments on a command line and parts of file names, where `..` or `-x` would have a meaning.
+/// This is stricter than [`PeerName`] itself, which also reads names from the store.
 fn is_our_name(text: &str) -> bool {
     PeerName::has_form(text) && !text.starts_with(['-', '.'])
 }
 
-/// A key that signatures are verified with: `NAME:BASE64`.
+/// A key for verifying signatures: `NAME:BASE64`.
 pub(super) fn public_key(value: &DeValue<'_>) -> Read<(String, [u8; 32])> {
     let read = |text: &str| {
         let (name, key) = text.split_once(':')?;
@@ -124,7 +124,7 @@ pub(super) fn public_key(value: &DeValue<'_>) -> Read<(String, [u8; 32])> {
         .ok_or_else(|| "NAME:KEY as `mm4relay plugin keygen` prints it, the key being 32 octets in base64".to_owned())
 }
 
-/// A label that stands in the tag of our system address: letters, digits and `-`.
+/// A label for the tag of our system address: letters, digits and `-`.
 pub(super) fn node(value: &DeValue<'_>) -> Read<String> {
     let legal = |text: &&str| {
         (1..=32).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
@@ -136,7 +136,7 @@ pub(super) fn node(value: &DeValue<'_>) -> Read<String> {
         .ok_or_else(|| "1 to 32 letters, digits or '-'".to_owned())
 }
 
-/// Our system address: in one of `own` domains.
+/// Our system address, in one of the domains `own`.
 pub(super) fn system_address(value: &DeValue<'_>, own: &[String]) -> Read<SystemAddress> {
     value
         .as_str()
@@ -153,7 +153,7 @@ pub(super) fn listen(value: &DeValue<'_>) -> Read<SocketAddr> {
         .ok_or_else(|| "ADDRESS:PORT, such as 0.0.0.0:25 or [::1]:2525".to_owned())
 }
 
-/// Where a peer listens.
+/// The address of a server.
 pub(super) fn host_port(value: &DeValue<'_>) -> Read<HostPort> {
     let read = |text: &str| {
         let (host, port) = text.rsplit_once(':')?;
@@ -170,7 +170,7 @@ pub(super) fn host_port(value: &DeValue<'_>) -> Read<HostPort> {
         Some(HostPort { host, port })
     };
     value.as_str().and_then(read).ok_or_else(|| {
-        // Of the right form, all the same: without the reason, nobody would see what is wrong with it.
+        // The value has the right form, so only the reason shows what is wrong with it.
         let cannot_be = match value.as_str().and_then(|text| text.rsplit_once(':')) {
             Some((host, port)) if !host.is_empty() && read_port(port).is_some() && ends_nowhere(host) => {
                 "a host that can exist, "
@@ -190,12 +190,12 @@ pub(super) fn choice<T: Choice>(value: &DeValue<'_>) -> Read<T> {
     })
 }
 
-/// An address, or a network of addresses. One with bits behind its length is refused: it does not say what it means.
+/// An address, or a network of addresses. A network with host bits set is refused, because its meaning is unclear.
 pub(super) fn network(value: &DeValue<'_>) -> Read<IpNet> {
     let expected = || "an address or a network, such as 192.0.2.7 or 192.0.2.0/24".to_owned();
     let text = value.as_str().ok_or_else(expected)?;
     if let Ok(address) = text.parse::<IpAddr>() {
-        // Clients are compared in their plain form, not in the IPv6 form that a listener on [::] sees.
+        // Clients are compared in their plain form, and not in the IPv6 form that a listener on [::] sees.
         return Ok(address.to_canonical().into());
     }
     let network: IpNet = text.parse().map_err(|_| expected())?;
@@ -205,7 +205,7 @@ pub(super) fn network(value: &DeValue<'_>) -> Read<IpNet> {
     }
 }
 
-/// A local part that is a word, in lower case: what stands before the `@` of an address in our own domains.
+/// A local part that is a word, in lower case, for addresses in our own domains.
 pub(super) fn local_part(value: &DeValue<'_>) -> Read<String> {
     let is_word = |address: &MmsAddress| {
         let word = matches!(address.kind(), AddressKind::Other) && address.is_unambiguous();
@@ -221,7 +221,7 @@ pub(super) fn local_part(value: &DeValue<'_>) -> Read<String> {
         })
 }
 
-/// A whole address of a person.
+/// The complete address of a person.
 pub(super) fn mailbox(value: &DeValue<'_>) -> Read<MmsAddress> {
     value
         .as_str()
@@ -243,7 +243,7 @@ pub(super) fn digits(count: RangeInclusive<usize>) -> impl Fn(&DeValue<'_>) -> R
     }
 }
 
-/// The beginning of an international number, or a code, as routes compare them.
+/// The prefix of an international number, or a code, in the form that routes compare.
 pub(super) fn prefix(value: &DeValue<'_>) -> Read<String> {
     let legal = |text: &&str| {
         let digits = text.strip_prefix('+').unwrap_or(text);
@@ -256,8 +256,8 @@ pub(super) fn prefix(value: &DeValue<'_>) -> Read<String> {
         .ok_or_else(|| PREFIX.to_owned())
 }
 
-/// RFC 1123, 2.1, and underscores, which private networks use. A last label of digits alone is a mistaken address (RFC
-/// 3696, 2), and nothing is ever found below `invalid` (RFC 6761, 6.4).
+/// A host name by RFC 1123, 2.1, also with underscores, which private networks use. A last label of digits alone is a
+/// mistaken address (RFC 3696, 2), and no name below `invalid` exists (RFC 6761, 6.4).
 fn is_host_name(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -274,13 +274,13 @@ fn read_port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port > 0)
 }
 
-/// Whether the last label is one below which there is nothing.
+/// Whether no name below the last label can exist.
 fn ends_nowhere(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
     last.bytes().all(|b| b.is_ascii_digit()) || last.eq_ignore_ascii_case("invalid")
 }
 
-/// Whether something can listen there for others: no wildcard, no group.
+/// Whether a server can have this address: it is no wildcard and no multicast group.
 pub(super) fn is_one_host(address: IpAddr) -> bool {
     !address.is_unspecified() && !address.is_multicast() && address != IpAddr::from([255; 4])
 }
@@ -336,7 +336,7 @@ mod tests {
             "a b:25",
             "-a:25",
             "",
-            // What cannot exist: octets above 255, an address that lacks one, wildcards, groups, a name that never is.
+            // Hosts that cannot exist: octets above 255, a missing octet, wildcards, groups, a reserved name.
             "256.0.0.1:25",
             "192.0.2:25",
             "10:25",

@@ -1,10 +1,9 @@
-//! The text of a configuration: its own file, and behind it the files that it includes.
+//! The text of a configuration: its own file, followed by the files that it includes.
 //!
-//! `include = ["conf.d/*.toml"]` lays the files that the patterns match behind the configuration, in the order of the
-//! patterns and of the names of the files, and what comes of it is read as one document. TOML's own rules say then what may
-//! stand twice: `[[peer]]`s of several files are one list, and a second `[limits]` is a problem. A file of its own must make
-//! sense where it stands, though: whatever precedes it, it begins with a section, and adds to no section of another file
-//! unseen.
+//! `include = ["conf.d/*.toml"]` appends the files that the patterns match, in the order of the patterns and of the
+//! files' names, and the result is read as one document. TOML's own rules then say what may be repeated: `[[peer]]`s of
+//! several files are one list, and a second `[limits]` is a problem. Each file must also make sense by itself, whatever
+//! precedes it: it begins with a section, and does not silently extend a section of another file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,22 +12,22 @@ use toml::de::{DeTable, DeValue};
 
 use super::problem::{Found, Problem};
 
-/// What a pattern looks like.
+/// The form of a pattern.
 pub(super) const PATTERN: &str = "the path of a file, or of files with one * in their names, such as conf.d/*.toml";
 
 /// Everything that is read as one document.
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) whole: String,
-    /// The files after the first one, and the line of `whole`, counted from 0, before which each begins.
+    /// The files after the first one, each with the line of `whole`, counted from 0, where it begins.
     included: Vec<(usize, PathBuf)>,
 }
 
-/// What keeps a text from being read as one document.
+/// The problems that prevent reading a text as one document.
 pub(super) type Refused = Vec<Problem>;
 
 impl Text {
-    /// Of one file alone.
+    /// The text of one file alone.
     pub(super) fn of(whole: &str) -> Self {
         Self {
             whole: whole.to_owned(),
@@ -36,12 +35,12 @@ impl Text {
         }
     }
 
-    /// The configuration in `file`, whose own text this is, with everything that it includes. Where something is wrong with
-    /// that, what could be read comes beside it.
+    /// The configuration in `file`, whose own text is `own`, with everything that it includes. Returns what could be
+    /// read, together with the problems.
     pub(super) fn with_included(own: &str, file: &Path) -> (Self, Refused) {
         let mut text = Self::of(own);
         let (table, errors) = DeTable::parse_recoverable(own);
-        // What is no TOML is reported by who reads the whole.
+        // The reader of the whole text reports invalid TOML.
         if !errors.is_empty() {
             return (text, Vec::new());
         }
@@ -64,8 +63,8 @@ impl Text {
         (text, refused)
     }
 
-    /// Where a line of the whole, counted from 0, stands: its file, when that is an included one, and its number there,
-    /// counted from 1.
+    /// The file and line, counted from 1, of a line of the whole text, counted from 0. `None` stands for the
+    /// configuration itself.
     pub(super) fn place(&self, line: usize) -> (Option<&Path>, usize) {
         let behind = self.included.partition_point(|(first, _)| *first <= line);
         match behind.checked_sub(1).and_then(|at| self.included.get(at)) {
@@ -84,11 +83,11 @@ impl Text {
     }
 }
 
-/// The files that the patterns of `include` match, each once, and what is wrong with the patterns.
+/// The files that the patterns of `include` match, each once, and the problems of the patterns.
 fn files(table: &DeTable<'_>, own: &str, base: &Path) -> (Vec<PathBuf>, Refused) {
     let (mut files, mut refused) = (Vec::new(), Vec::new());
     let Some(DeValue::Array(patterns)) = table.get("include").map(|found| found.get_ref()) else {
-        // Another type of value is reported by who reads the whole.
+        // The reader of the whole text reports a value of another type.
         return (files, refused);
     };
     for (at, pattern) in patterns.iter().enumerate() {
@@ -115,7 +114,8 @@ fn files(table: &DeTable<'_>, own: &str, base: &Path) -> (Vec<PathBuf>, Refused)
     (files, refused)
 }
 
-/// What a pattern matches, in the order of the names. A file that is named must be there; a pattern may match nothing.
+/// The files that a pattern matches, in the order of their names. A pattern without `*` must match; one with `*` may
+/// match nothing.
 fn matched(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     let name = pattern.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let folder = pattern.parent().unwrap_or(Path::new(""));
@@ -138,7 +138,7 @@ fn matched(pattern: &Path) -> Result<Vec<PathBuf>, String> {
             .map_err(|error| format!("the folder {}: {error}", folder.display()))?
             .path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        // As a shell has it, what begins with a dot is no match for a *: editors keep their copies there.
+        // As in a shell, a * matches no name that begins with a dot: editors keep copies under such names.
         let is_it = !name.starts_with('.')
             && name.len() >= before.len() + behind.len()
             && name.starts_with(before)
@@ -151,7 +151,7 @@ fn matched(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-/// Which keys of the top are lists of sections, so far.
+/// The keys of the top level so far, and whether each is a list of sections.
 type Lists = BTreeMap<String, bool>;
 
 fn learn(lists: &mut Lists, table: &DeTable<'_>) {
@@ -160,7 +160,7 @@ fn learn(lists: &mut Lists, table: &DeTable<'_>) {
     }
 }
 
-/// Whether this means behind the other files what it means alone.
+/// Whether the text means the same behind the other files as by itself.
 fn fits(lists: &mut Lists, text: &str, file: &Path) -> Result<(), Refused> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let problem = |at: Option<usize>, key: &str, found: Found, expected: String| Problem {

@@ -1,4 +1,4 @@
-//! `[ledger]`: how long it is known what became of messages.
+//! `[ledger]`: how long the ends of messages are recorded.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
-    /// From its reception on, a message is in the ledger for so long. Default 40 days: a month, and time to settle it.
+    /// How long a message is in the ledger, from its reception. Default 40 days: a month, and time to settle it.
     pub keep: Duration,
 }
 

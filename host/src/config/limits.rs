@@ -1,4 +1,4 @@
-//! `[limits]`: what one client may ask of this relay.
+//! `[limits]`: what one client may demand of the relay.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ const GIB: u64 = 1 << 30;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `message-size`: the largest message. Default 5 MiB: the largest that operators exchange is under 1 MiB, and
-    /// base64 adds a third. A plug-in's memory and a session's temporary file grow with it. At most 256 MiB: the spool
-    /// takes no more.
+    /// base64 adds a third. A plug-in's memory and a session's temporary file grow with it. At most 256 MiB, which is
+    /// the limit of the spool.
     pub message_size: u64,
     /// `header-size`: the header alone, because it is parsed in memory. Default 100 KiB: what Postfix takes.
     pub header_size: u64,
@@ -22,36 +22,38 @@ pub struct Limits {
     pub nesting: u32,
     /// `recipients`: of one message. Default 1000; never under 100 (RFC 5321, 4.5.3.1.8).
     pub recipients: u32,
-    /// `line-length`: octets of a line of the message, without its CRLF. Default 16,384, not the 998 of RFC 5322, 2.1.1:
-    /// real peers send a whole SMIL on one line, and mail security in the path adds long header lines.
+    /// `line-length`: the longest line of a message in octets, without its CRLF. Default 16,384, and not the 998 of RFC
+    /// 5322, 2.1.1: real peers send a whole SMIL presentation on one line, and mail security on the way adds long
+    /// header lines.
     pub line_length: u32,
     /// `sessions`: connections at the same time. Default 1000: each costs some 20 KiB and a file descriptor.
     pub sessions: u32,
     /// `sessions-per-source`: connections from one address. Default 500: half, so that one peer leaves room for others.
     pub sessions_per_source: u32,
-    /// `sessions-reserved`: connections that are kept free for each peer, so that no peer takes all, from however many
-    /// addresses. Default 10; of all peers together never more than half of `sessions`.
+    /// `sessions-reserved`: connections that are kept free for each peer, so that no peer can take all from many
+    /// addresses. Default 10; for all peers together at most half of `sessions`.
     pub sessions_reserved: u32,
-    /// `useless-commands`: NOOP, RSET, EHLO and the like, and MAIL, since the last message, after which a client is sent away.
+    /// `useless-commands`: how many NOOP, RSET, EHLO and the like, and MAIL, a client may send since its last message.
     /// Default 100, as in Postfix.
     pub useless_commands: u32,
-    /// `errors-per-session`: bad commands before a client is sent away. Default 20: more than any slip needs.
+    /// `errors-per-session`: the protocol error that ends a session. Default the 20th: more than any slip needs.
     pub errors_per_session: u32,
     /// `idle`: silence before a session is closed. Default 5 min (RFC 5321, 4.5.3.2.7).
     pub idle: Duration,
-    /// `before-mail`: from the greeting, or the last message, to MAIL, whatever is said meanwhile. Default 10 min: twice
-    /// `idle`, for clients that keep a connection for the next message.
+    /// `before-mail`: the longest time from the greeting, or the last message, to MAIL, whatever commands come
+    /// meanwhile. Default 10 min: twice `idle`, for clients that keep a connection for the next message.
     pub before_mail: Duration,
     /// `transaction`: from MAIL to the end of data. Default 1 h: the largest message over a line of 12 kbit/s.
     pub transaction: Duration,
-    /// `data-rate`: octets a second that a sending client keeps up. Default 500 B/s, as Postfix has it: slower ones
-    /// only hold a session.
+    /// `data-rate`: the slowest rate at which a client may send, in octets a second. Default 500 B/s, as in Postfix: a
+    /// slower client only occupies a session.
     pub data_rate: u64,
-    /// `memory`: for the messages of all sessions together; what finds no room goes through a file. Default 64 MiB.
+    /// `memory`: for the messages of all sessions together; a message that finds no room goes through a file. Default
+    /// 64 MiB.
     pub memory: u64,
-    /// `disk-reserve`: free space on the spool's disk below which no message is taken, so that what becomes of those that
-    /// are there can still be recorded. Default 64 MiB, about what the spool's log grows to; never more than a tenth of the
-    /// disk.
+    /// `disk-reserve`: the free space on the spool's disk below which no message is accepted, so that outcomes of
+    /// stored messages can still be recorded. Default 64 MiB, about the size to which the spool's log grows; at most a
+    /// tenth of the disk.
     pub disk_reserve: u64,
 }
 
@@ -131,7 +133,7 @@ impl Limits {
             );
         }
         Self {
-            // Defaults give way to what is set.
+            // A default is reduced where it exceeds a configured value.
             header_size: limits.header_size.min(limits.message_size),
             sessions_per_source: limits.sessions_per_source.min(limits.sessions),
             ..limits

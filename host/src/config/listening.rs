@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::file::Section;
 use super::{Console, Relay};
 
-/// Looks at all of them together, in the order in which they are opened.
+/// Checks all of them together, in the order in which they are opened.
 pub(super) fn refuse_twice(root: &mut Section<'_>, relay: &Relay, console: Option<&Console>) {
     let lists = [
         ("listen", &relay.listen),
@@ -32,8 +32,8 @@ fn expected(other: SocketAddr) -> String {
     format!("an address and port that nothing else listens on: {other} is taken before it")
 }
 
-/// Whether one excludes the other. A wildcard takes the port at every address of its family; whether `[::]` takes that of
-/// IPv4 too is the system's choice, and is found out when they are opened.
+/// Whether one address excludes the other. A wildcard takes the port at every address of its family. Whether `[::]`
+/// takes the port of IPv4 too depends on the system, and shows when the sockets are opened.
 pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (here, there) = (one.ip(), other.ip());
     one.port() != 0

@@ -61,7 +61,8 @@ impl Log {
     }
 }
 
-/// The log's own filters take any word for the name of a target, so a slip would silence everything.
+/// Checks the level. tracing's filters take any word for the name of a target, so a typing error would silence
+/// everything.
 fn level(value: &toml::de::DeValue<'_>) -> super::file::Read<String> {
     let is_level = |word: &str| LEVELS.contains(&word);
     let is_item = |item: &str| match item.trim().split_once('=') {

@@ -1,4 +1,4 @@
-//! `plugin.toml`, beside a plug-in's sources: how it is built, and what it needs to run at all.
+//! `plugin.toml`, beside a plug-in's sources: how it is built, and the limits that it needs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,12 +14,12 @@ use super::{PluginLimits, Problem};
 /// The file's name.
 pub const MANIFEST: &str = "plugin.toml";
 
-/// What the file says.
+/// The contents of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Manifest {
-    /// `language`; without it, the folder shows.
+    /// `language`; without it, the files in the folder decide.
     pub language: Option<Language>,
-    /// `build`: a command with its arguments, in place of what the language needs. It is run in the plug-in's folder.
+    /// `build`: a command with its arguments, in place of the language's own tools. It runs in the plug-in's folder.
     pub build: Vec<String>,
     /// `component`: the file that the command writes, in the plug-in's folder.
     pub component: Option<String>,
@@ -54,7 +54,7 @@ impl Language {
 }
 
 impl Manifest {
-    /// The manifest in `folder`. Without the file, nothing is granted and every limit is the default.
+    /// Reads the manifest in `folder`. Without the file, nothing is granted and every limit has its default.
     pub fn read(folder: &Path) -> Result<Self, Problems> {
         let file = folder.join(MANIFEST);
         let problems = |list: Vec<Problem>| Problems {

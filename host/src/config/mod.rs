@@ -1,10 +1,9 @@
-//! What the operator's file says, and what it means.
+//! The operator's file and its meaning.
 //!
-//! [`Config::load`] reads the whole file whatever is wrong with it, and either returns a configuration that makes
-//! sense as a whole or every problem at once: the key, what stands there, and what would be right. A configuration
-//! does not change; reloading makes another one.
+//! [`Config::load`] reads the whole file, and returns either a configuration that is valid as a whole or every problem
+//! at once: the key, its value, and what would be right. A configuration never changes; reloading makes another one.
 //!
-//! The keys, their defaults and bounds are described in `docs/configuration.md`.
+//! `docs/configuration.md` describes the keys, their defaults and bounds.
 
 mod alarms;
 mod charging_output;
@@ -78,7 +77,7 @@ use self::forms::text;
 use self::included::{Refused, Text};
 use self::peer::Taken;
 
-/// A whole configuration. Paths are resolved: relative ones start at the folder of the file.
+/// A complete configuration. Paths are resolved: relative ones start at the folder of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub relay: Relay,
@@ -89,14 +88,14 @@ pub struct Config {
     pub shared_spool: Option<SharedSpool>,
     pub alarms: Alarms,
     pub log: Log,
-    /// With it, the relay offers STARTTLS to those who connect.
+    /// With it, the relay offers STARTTLS to clients.
     pub tls: Option<ServerTls>,
     /// `[console]`; without it there is none.
     pub console: Option<Console>,
     /// `[control]`; without it the door is a socket in the spool's folder alone.
     pub control: Option<Control>,
     pub routing: Routing,
-    /// The `[[peer]]`s, and behind them what each `[[relay-server]]` is as a peer.
+    /// The `[[peer]]`s, followed by a peer for each `[[relay-server]]`.
     pub peers: Vec<Peer>,
     pub relay_servers: Vec<RelayServer>,
     pub routes: Vec<Route>,
@@ -107,31 +106,31 @@ pub struct Config {
     pub plugins: Vec<Plugin>,
     /// `[recording]`; nothing is recorded without it.
     pub recording: Option<Recording>,
-    /// Keys that stand in the file under old names: to be told to whoever runs or checks it.
+    /// Keys under old names, to be reported to the operator.
     pub renamed: Vec<Renamed>,
     pub charging_outputs: Vec<ChargingOutput>,
 }
 
 impl Config {
-    /// Reads `path`. The files that it names must exist; what is in them is checked when they are loaded.
+    /// Reads `path`. The files that it names must exist; their content is checked when they are loaded.
     pub fn load(path: &Path) -> Result<Self, Problems> {
         Self::examine(path).whole()
     }
 
-    /// Logs each key that stands in `path` under its old name.
+    /// Logs each key that `path` has under its old name.
     pub fn warn_of_renamed(&self, path: &Path) {
         for renamed in &self.renamed {
             tracing::warn!(file = %path.display(), event = "config-key-renamed", "{renamed}");
         }
     }
 
-    /// Reads a text as if it stood in a file in the folder `base`, and looks at no other file.
+    /// Reads a text as if it stood in a file in the folder `base`, without looking at other files.
     pub fn parse(text: &str, base: &Path) -> Result<Self, Problems> {
         read(&Text::of(text), Vec::new(), &base.join("relay.toml"), false).whole()
     }
 
-    /// As [`load`](Self::load), but returns what could be read beside the problems, so that everything else that the file
-    /// names can be looked at too. To be looked at, not to be run.
+    /// Like [`load`](Self::load), but returns what could be read together with the problems, so that the rest can be
+    /// checked too. Such a configuration may be examined, and must not be run.
     pub fn examine(path: &Path) -> Examined {
         match std::fs::read_to_string(path) {
             Ok(own) => {
@@ -190,12 +189,12 @@ impl Config {
     }
 }
 
-/// What a file says, as far as it could be read.
+/// The content of a file, as far as it could be read.
 #[derive(Clone, Debug)]
 pub struct Examined {
     pub file: PathBuf,
     pub config: Config,
-    /// In the order of the lines; empty when the configuration makes sense as a whole.
+    /// In the order of the lines; empty when the configuration is valid as a whole.
     pub problems: Vec<Problem>,
     pub places: Places,
 }
@@ -212,7 +211,7 @@ impl Examined {
     }
 }
 
-/// Relative paths in `text` start at the folder of `file`. `refused` is what the text lacks, and why.
+/// Reads a text. Relative paths start at the folder of `file`. `refused` are the problems of its includes.
 fn read(text: &Text, refused: Refused, file: &Path, must_exist: bool) -> Examined {
     let base = file.parent().unwrap_or(Path::new(""));
     let report = Report::new(text);
@@ -225,7 +224,7 @@ fn read(text: &Text, refused: Refused, file: &Path, must_exist: bool) -> Examine
         }
         false => (Config::empty(), Places::default()),
     };
-    // What the parser made of the rest may be nonsense: its own complaints come alone.
+    // With invalid TOML, other problems may be nonsense, so those of the parser come alone.
     for error in errors {
         let at = error.span().map(|span| span.start);
         report.note(at, "", Found::NotToml, error.message().replace('\n', ", "));
@@ -239,7 +238,7 @@ fn read(text: &Text, refused: Refused, file: &Path, must_exist: bool) -> Examine
 }
 
 fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
-    // They are laid behind the file before anything is read.
+    // The included files were appended before anything was read.
     root.list("include", text(included::PATTERN));
     let relay = root.section("relay", |s| Relay::read(s, base));
     let folders = Folders {
@@ -296,7 +295,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     }
 }
 
-/// What needs TLS that the relay offers.
+/// Checks for keys that need TLS, which the relay must then offer.
 fn check_tls(root: &mut Section<'_>, relay: &Relay, has_tls: bool) {
     for key in ["peer", "relay-server"] {
         root.again(key, |s| Peer::check_proofs(s, has_tls));
@@ -308,7 +307,7 @@ fn check_tls(root: &mut Section<'_>, relay: &Relay, has_tls: bool) {
     }
 }
 
-/// The `[[peer]]`s with what each `[[relay-server]]` is as a peer, and the relay servers themselves.
+/// The `[[peer]]`s together with a peer for each `[[relay-server]]`, and the relay servers themselves.
 fn peers(root: &mut Section<'_>, relay: &Relay, folders: &Folders<'_>) -> (Vec<Peer>, Vec<RelayServer>) {
     let taken = &mut Taken {
         own_domains: &relay.domains,

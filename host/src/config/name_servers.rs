@@ -9,10 +9,10 @@ use super::forms::is_one_host;
 
 const SERVER: &str = "ADDRESS or ADDRESS:PORT of one name server, such as 192.0.2.53:53 or 2001:db8::53";
 
-/// Where name servers listen (RFC 1035, 4.2).
+/// The port of name servers (RFC 1035, 4.2).
 const PORT: u16 = 53;
 
-/// The list `key`; empty when there is none. `default` says whom that means.
+/// The list `key`; empty when there is none. `default` describes what that means.
 pub(super) fn read(s: &mut Section<'_>, key: &'static str, default: &str) -> Vec<SocketAddr> {
     let mut seen = Vec::new();
     let servers = s.list(key, |value| {

@@ -1,4 +1,4 @@
-//! `[[peer]]`: who may send to this relay, and whom it sends to.
+//! `[[peer]]`: a party that may send to this relay, and to which the relay sends.
 
 mod hosts;
 mod login;
@@ -29,42 +29,43 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     pub name: PeerName,
-    /// Recipients at these domains are this peer's, unless the domain is one of our own. In lower case.
+    /// Domains whose recipients go to this peer, unless the domain is one of our own. In lower case.
     pub domains: Vec<String>,
-    /// Default false: of an MMSE with Relay/Servers of its own, the peer reaches the subscribers of these only. A hub's
-    /// traffic with third parties is carried, in both directions.
+    /// Default false: with Relay/Servers of our own, the peer reaches their subscribers only. A hub's traffic with
+    /// third parties is carried, in both directions.
     pub hub: bool,
-    /// Where to send. Empty when `mx` says it, and for a peer that has no domain and no route: it only sends.
+    /// Its hosts. Empty when `mx` names them, and for a peer without domain and route, which only sends.
     pub hosts: Vec<Host>,
-    /// A domain whose MX records say where to send (RFC 5321, 5.1), instead of `hosts`.
+    /// A domain whose MX records name the hosts (RFC 5321, 5.1), instead of `hosts`.
     pub mx: Option<String>,
-    /// `unknown-domain`: what becomes of its messages when `mx` does not exist. Default: they wait.
+    /// `unknown-domain`: what becomes of its messages when the domain in `mx` does not exist. Default: they wait.
     pub unknown_domain: UnknownDomain,
-    /// Addresses that may speak as this peer. Empty: it only receives, or may come from everywhere when it proves who it is.
+    /// Addresses from which this peer may connect. Empty: it only receives, or it may connect from anywhere and proves
+    /// its identity.
     pub from: Vec<IpNet>,
-    /// `[peer.login]`: what it sends is taken behind AUTH only. Default: its address says who it is.
+    /// `[peer.login]`: the peer may send only after AUTH. Default: its address identifies it.
     pub login: Option<Login>,
     /// One of our own MMSE: a `[[relay-server]]`, or a peer that lists one of our own domains.
     pub inside: bool,
-    /// `login-to`: what the relay logs in with there. Default: nobody asks.
+    /// `login-to`: the login that the relay uses at the peer's hosts. Default: none.
     pub login_to: Option<LoginTo>,
-    /// `sessions`: connections to the peer at the same time. Default 10: polite to a system of unknown size.
+    /// `sessions`: connections to the peer at the same time. Default 10: considerate towards a system of unknown size.
     pub sessions: u32,
-    /// Messages to the peer in a time, at most. Default: no limit but its own pace.
+    /// The rate of messages to the peer. Default: no limit but the peer's own pace.
     pub rate: Option<Rate>,
-    /// The largest message that the peer takes, in octets as they go over the wire. Default: no limit is known.
+    /// The largest message that the peer takes, in octets on the wire. Default: unknown.
     pub max_message_size: Option<u64>,
-    /// The largest image that the peer takes, in octets, decoded. Default: that of the content class; else no limit is
-    /// known.
+    /// The largest image that the peer takes, in octets after decoding. Default: that of the content class, else
+    /// unknown.
     pub max_image_size: Option<u64>,
-    /// In pixels. Default as for the octets.
+    /// In pixels. The default is chosen as for `max_image_size`.
     pub max_image_width: Option<u32>,
     pub max_image_height: Option<u32>,
-    /// What the peer's subscribers can show.
+    /// What the peer's subscribers can display.
     pub content_class: Option<ContentClass>,
-    /// The largest message that is taken from the peer, in octets. Default: that of `[limits]`.
+    /// The largest message that is accepted from the peer, in octets. Default: that of `[limits]`.
     pub message_size: Option<u64>,
-    /// Octets of a line of such a message, without its CRLF. Default: that of `[limits]`.
+    /// The longest line of such a message in octets, without its CRLF. Default: that of `[limits]`.
     pub line_length: Option<u32>,
     pub sends: Sends,
     pub mm4: Mm4,
@@ -72,19 +73,20 @@ pub struct Peer {
     pub tls: PeerTls,
     pub quirks: Vec<Quirk>,
     pub retry: Retry,
-    /// `give-up`: age at which a message is given up. Default 3 days: a peer that is down over a weekend loses nothing.
+    /// `give-up`: the age at which a message is given up. Default 3 days: a peer that is down over a weekend loses
+    /// nothing.
     pub give_up: Duration,
     pub timeouts: Timeouts,
-    /// `answer-within`: how long the peer may have to wait for our answer to the end of its data. Plug-ins that take
-    /// longer are stopped, and start anew from the spool. Default 15 s: a peer that waits in silence hangs up one day
-    /// and sends the message again (RFC 1047), some after 30 s although RFC 5321, 4.5.3.2.6 asks for 10 min.
+    /// `answer-within`: how long the peer may have to wait for our answer to its end of data. A chain that takes longer
+    /// is stopped, and runs anew from the spool. Default 15 s: a peer that gets no answer hangs up and sends the
+    /// message again (RFC 1047), some after 30 s, although RFC 5321, 4.5.3.2.6 asks for 10 min.
     pub answer_within: Duration,
-    /// `idle`: how long an unused connection is kept. Default 30 s: well under the 5 minutes after which peers close
-    /// it (RFC 5321, 4.5.3.2.7), long enough to be reused in normal traffic.
+    /// `idle`: how long an unused connection is kept. Default 30 s: well below the 5 minutes after which peers close it
+    /// (RFC 5321, 4.5.3.2.7), and long enough for reuse in normal traffic.
     pub idle: Duration,
 }
 
-/// What the peers before this one have taken.
+/// Names and domains that earlier peers have.
 pub(super) struct Taken<'a> {
     pub(super) own_domains: &'a [String],
     pub(super) folders: &'a Folders<'a>,
@@ -94,11 +96,11 @@ pub(super) struct Taken<'a> {
     pub(super) logins: HashSet<String>,
 }
 
-/// `domains`: each is one peer's.
+/// `domains`: each belongs to one peer.
 fn domains(s: &mut Section<'_>, taken: &mut Taken<'_>) -> Vec<String> {
     s.list("domains", |value| {
         let domain = domain(value)?;
-        // Several of our own Relay/Servers may share a domain of ours: it recognises them, and routes nothing.
+        // Several of our own Relay/Servers may share an own domain: it identifies them, and routes nothing.
         if !taken.domains.insert(domain.clone()) && !taken.own_domains.contains(&domain) {
             return Err("a domain that is listed only once: a recipient there has one next hop".to_owned());
         }
@@ -119,7 +121,7 @@ fn from(s: &mut Section<'_>) -> Vec<IpNet> {
 }
 
 impl Peer {
-    /// `None` when it has no name to call it by; every other problem leaves a peer that later sections may refer to.
+    /// `None` when the peer has no name; with any other problem, later sections may still refer to it.
     pub(super) fn read(s: &mut Section<'_>, taken: &mut Taken<'_>) -> Option<Self> {
         let name = s.required("name", NAME, peer_name);
         if name.as_ref().is_some_and(|name| !taken.names.insert(name.clone())) {
@@ -188,12 +190,12 @@ impl Peer {
         self.domains.iter().any(|own| own.eq_ignore_ascii_case(domain))
     }
 
-    /// Whether its address alone does not say who it is.
+    /// Whether the peer's address alone does not identify it.
     pub fn proves_itself(&self) -> bool {
         self.login.is_some() || self.tls.client_ca.is_some()
     }
 
-    /// Passwords and certificates are taken over TLS only, which the relay has to offer then.
+    /// Passwords and certificates are accepted over TLS only, which the relay must then offer.
     pub(super) fn check_proofs(s: &mut Section<'_>, has_tls: bool) {
         const EXPECTED: &str = "a section [tls] in this file: the relay has to offer TLS for it";
         if has_tls {

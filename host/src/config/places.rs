@@ -1,4 +1,4 @@
-//! Where each key stands in the file, for those who find out later that what it names is of no use.
+//! The place of each key in the file, for problems that are found after reading it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use super::included::Text;
 /// The lines of a file's keys, counted from 1.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    /// By path: `peer[2].tls.ca`.
+    /// The places by path: `peer[2].tls.ca`.
     lines: BTreeMap<String, Place>,
-    /// The paths of `[[peer]]`s and their like, by section and `name`.
+    /// The paths of `[[peer]]`s and similar sections, by section and `name`.
     named: HashMap<(String, String), String>,
 }
 
-/// Where a key stands.
+/// The place of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The included file; `None`: the configuration itself.
@@ -49,7 +49,7 @@ impl Places {
         }
     }
 
-    /// The same for a peer, which may be a `[[relay-server]]`.
+    /// The path of a key of a peer, which may be a `[[relay-server]]`.
     pub fn key_of_peer(&self, name: &str, key: &str) -> String {
         let server = ("relay-server".to_owned(), name.to_owned());
         let section = if self.named.contains_key(&server) {
@@ -60,7 +60,7 @@ impl Places {
         self.key(section, name, key)
     }
 
-    /// Where a key stands; where the section does that it would stand in, when it is absent.
+    /// The place of a key. For a missing key, the place of its section.
     pub fn place(&self, key: &str) -> Option<&Place> {
         let mut path = key;
         loop {

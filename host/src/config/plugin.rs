@@ -24,46 +24,46 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// One step of the chain.
+/// One plug-in of the chain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plugin {
-    /// In logs, in charging records, and the namespace of its durable values: keep it when the file changes.
+    /// The name in logs, in charging records, and for its durable values: keep it when the file changes.
     pub name: String,
-    /// The component; relative paths start at `plugin-folder`. With `source`, where it is kept once it was fetched.
+    /// The component; relative paths start at `plugin-folder`. With `source`, the file in which the fetched component
+    /// is kept.
     pub file: PathBuf,
-    /// Where it is fetched from when its file is not there: a place in a registry, pinned by its digest.
+    /// Where the component is fetched from when the file is missing: a place in a registry, pinned by digest.
     pub source: Option<Reference>,
     pub grants: BTreeSet<Grant>,
-    /// What it may do with messages. Default: everything.
+    /// What the plug-in may do with messages. Default: everything.
     pub may: May,
     pub on_failure: OnFailure,
-    /// Which messages it may be called for at all.
+    /// The messages that it may be called for.
     pub when: PluginWhen,
     pub limits: PluginLimits,
     pub breaker: PluginBreaker,
-    /// Whom it may ask over HTTP.
+    /// The services that it may call over HTTP.
     pub services: Vec<Service>,
-    /// The folder of the sample cases that a version must pass; relative paths start at `plugin-folder`.
+    /// The folder of the sample cases that every version must pass; relative paths start at `plugin-folder`.
     pub samples: Option<PathBuf>,
-    /// `watch`: for how long a new version can be rolled back by its failures. Default 1 min; zero turns it off.
+    /// `watch`: how long a new version is watched for failures that roll it back. Default 1 min; zero turns it off.
     pub watch: Duration,
-    /// `shadow`: messages that a new version is tried on beside the running one. Default 0: none.
+    /// `shadow`: the number of messages on which a new version is tried beside the running one. Default 0: none.
     pub shadow: u32,
-    /// `shadow-within`: after this time the trial is over with those that came. Default 1 min.
+    /// `shadow-within`: the time after which the trial ends with the messages so far. Default 1 min.
     pub shadow_within: Duration,
-    /// `shadow-differences`: `refuse` keeps a version that makes something else of a message from going live. Default
-    /// `report`.
+    /// `shadow-differences`: `refuse` keeps a version whose results differ from going live. Default `report`.
     pub shadow_refuses: bool,
     /// What the plug-in reads through `config`; an object, `{}` when there are no settings.
     pub settings: serde_json::Value,
 }
 
-/// `[plugin.limits]`. What is not set is the engine's default, which stands beside the same limit there.
+/// `[plugin.limits]`. A missing limit has the engine's default, which is documented there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginLimits {
     /// `memory`: octets of linear memory.
     pub memory: Option<u64>,
-    /// `time`: for any call, whatever the message.
+    /// `time`: for any call, independent of the message.
     pub time: Option<Duration>,
     /// `time-per-mib`: in addition, for each MiB of the message.
     pub time_per_mib: Option<Duration>,
@@ -91,14 +91,14 @@ pub struct PluginLimits {
     pub compile_memory: Option<u64>,
 }
 
-/// `[plugin.breaker]`. What is not set is the engine's default, which stands beside the same option there.
+/// `[plugin.breaker]`. A missing option has the engine's default, which is documented there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginBreaker {
-    /// `failures`: in a row, after which the plug-in is not called for a while.
+    /// `failures`: the number in a row after which the plug-in is not called for a while.
     pub failures: Option<u32>,
-    /// `first`: until it is tried again.
+    /// `first`: the first pause.
     pub first: Option<Duration>,
-    /// `longest`: what that pause may double to.
+    /// `longest`: the limit to which the pause doubles.
     pub longest: Option<Duration>,
 }
 
@@ -171,7 +171,7 @@ impl Plugin {
 const FILE: &str = "the path of a component, such as \"address_rewrite.wasm\"";
 const SOURCE: &str = "a place in a registry and a digest, such as \"oci://registry.example/stamp@sha256:...\"";
 
-/// `file`, or `source` and the file that it is kept in.
+/// Reads `file`, or `source` with the file in which the component is kept.
 fn component(s: &mut Section<'_>, folders: &Folders<'_>) -> (Option<PathBuf>, Option<Reference>) {
     if !s.has("source") {
         let file = s
@@ -222,10 +222,10 @@ impl PluginBreaker {
 
 const SAMPLES: &str = "the path of a folder with sample cases, such as \"samples/address-rewrite\"";
 
-/// `[plugin-signing]`: whose components may run.
+/// `[plugin-signing]`: whose signatures are accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginSigning {
-    /// Nothing goes live without a good signature. Default false.
+    /// No component goes live without a valid signature. Default false.
     pub required: bool,
     /// `NAME:BASE64`, of the 32 octets of an Ed25519 public key (RFC 8032, 5.1.5). Names are unique.
     pub keys: Vec<(String, [u8; 32])>,
@@ -256,7 +256,7 @@ impl PluginLimits {
     pub(super) fn read(s: &mut Section<'_>) -> Self {
         let seconds = Duration::from_secs;
         Self {
-            // The pool of sandboxes reserves 256 MiB for each.
+            // The pool of instances reserves 256 MiB for each.
             memory: s.optional("memory", size(64 * KIB..=256 * MIB)),
             time: s.optional("time", duration(MILLISECOND..=seconds(60))),
             time_per_mib: s.optional("time-per-mib", duration(Duration::ZERO..=seconds(60))),
@@ -267,11 +267,11 @@ impl PluginLimits {
             // `wit/host.wit` promises the upper bound to plug-ins.
             charging_records: s.optional("charging-records", count(0..=100)),
             kv: s.optional("kv", size(0..=64 * MIB)),
-            // Each becomes a series of whatever collects them.
+            // Each name becomes a series in the system that collects metrics.
             metrics: s.optional("metrics", count(0..=1_000)),
             configure_time: s.optional("configure-time", duration(MILLISECOND..=seconds(600))),
             component: s.optional("component", size(KIB..=256 * MIB)),
-            // The kernel counts whole seconds, and a compiler needs some memory to begin at all.
+            // The kernel counts CPU time in whole seconds, and a compiler needs a minimum of memory.
             compile_time: s.optional("compile-time", duration(seconds(1)..=seconds(3600))),
             compile_memory: s.optional("compile-memory", size(256 * MIB..=64 * 1024 * MIB)),
         }

@@ -1,39 +1,39 @@
-//! What is wrong with a configuration, for the person who has to put it right.
+//! A problem of a configuration, for the person who has to correct it.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use super::Code;
 
-/// One thing that is wrong, with everything needed to correct it.
+/// One problem, with everything that is needed to correct it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The included file that it is in; `None`: the configuration itself.
     pub file: Option<PathBuf>,
     /// The line in that file, counted from 1.
     pub line: Option<usize>,
-    /// The path of the key, list items counted from 0: `peer[2].hosts[0]`. Empty when the file is not TOML.
+    /// The path of the key, with list items counted from 0: `peer[2].hosts[0]`. Empty when the file is not TOML.
     pub key: String,
     pub found: Found,
     /// What would be right: `HOST:PORT, such as 127.0.0.1:2525`.
     pub expected: String,
 }
 
-/// What stands in the place of what was expected.
+/// What is there instead of the expected value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// A value, as it stands in the file, cut when it is long.
     Value(String),
     Nothing,
-    /// A key that means nothing here.
+    /// An unknown key.
     UnknownKey,
-    /// A key of an included file that would mean something else behind the files before it.
+    /// A key of an included file that would mean something else after the files before it.
     Misplaced,
     /// Something that is not TOML; `expected` is the parser's own text.
     NotToml,
     /// The file itself cannot be read; the reason of the operating system.
     NoFile(String),
-    /// A value of the right form, and what it names is of no use; `expected` says what is wrong with that.
+    /// A value of the right form that names something useless; `expected` says what is wrong with that.
     OfNoUse(Code),
 }
 
@@ -62,7 +62,7 @@ impl Problem {
     }
 }
 
-/// Everything that is wrong with one file and those that it includes, in the order of the lines. Never empty when it is an error.
+/// All problems of one file and those that it includes, in the order of the lines. Never empty as an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems {
     pub file: PathBuf,
@@ -105,9 +105,9 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// The candidate that `text` probably means, for "did you mean".
+/// The candidate that `text` probably stands for, for "did you mean".
 pub(super) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A third of the letters may be wrong: a slip of the hand, not another word.
+    // Up to a third of the letters may be wrong. With more, it is another word.
     let allowed = text.chars().count().div_ceil(3);
     candidates
         .into_iter()
@@ -117,7 +117,7 @@ pub(super) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// `a, b, c`, and the one that was probably meant. For what can be chosen from.
+/// The candidates, `a, b, c`, with the one that was probably meant.
 pub(super) fn one_of(text: &str, candidates: &[&str]) -> String {
     let list = match candidates {
         [] => return "none is configured".to_owned(),

@@ -1,4 +1,4 @@
-//! `[recording]`: what plug-ins saw, written down for replaying it.
+//! `[recording]`: recording the calls of plug-ins for replay.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use super::problem::one_of;
 
 const MIB: u64 = 1 << 20;
 
-/// Where calls of plug-ins are written, and how many. Without the section, none are.
+/// Where calls are recorded, and how many. Without the section, none are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
-    /// A folder of its own, mode 0700: whole messages are in it.
+    /// A folder of its own, mode 0700, because it holds whole messages.
     pub folder: PathBuf,
-    /// `messages`: calls that are kept, the last ones. Default 1,000.
+    /// `messages`: how many calls are kept. Default 1,000.
     pub messages: u32,
-    /// `size`: octets that are kept. Default 256 MiB.
+    /// `size`: how many octets are kept. Default 256 MiB.
     pub size: u64,
-    /// `plugins`: whose calls; empty: everybody's.
+    /// `plugins`: the plug-ins whose calls are recorded; empty: all.
     pub plugins: BTreeSet<String>,
 }
 

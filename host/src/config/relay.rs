@@ -1,4 +1,4 @@
-//! `[relay]`: who we are.
+//! `[relay]`: the relay itself.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,43 +10,43 @@ use super::forms::{HOST_NAME, count, domain, host_name, listen, mailbox, network
 use super::{Peer, name_servers};
 use crate::message::{MmsAddress, SystemAddress};
 
-/// `[relay]`: who we are.
+/// `[relay]`: the relay itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
-    /// Our host name: in the greeting, in EHLO, in `Received`, and what loops are recognised by. In lower case.
+    /// Our host name: in the greeting, in EHLO, in `Received`, and for the detection of loops. In lower case.
     pub name: String,
-    /// The domains of our own MMSE, in lower case: a recipient there is routed by number.
+    /// The domains of our own MMSE, in lower case: recipients there are routed by number.
     pub domains: Vec<String>,
-    /// Where to listen. Never empty. With `inside_listen`, for other operators only.
+    /// The addresses to listen on. Never empty. With `inside_listen`, for other operators only.
     pub listen: Vec<SocketAddr>,
-    /// `inside-listen`: where to listen for our own Relay/Servers, and for nobody else. Default: they come to `listen`
-    /// like everybody.
+    /// `inside-listen`: addresses to listen on for our own Relay/Servers only. Default: they use `listen` like other
+    /// peers.
     pub inside_listen: Vec<SocketAddr>,
-    /// `listen-tls`: where to listen for those who begin with TLS (RFC 8314, 3), beside `listen` and for the same clients.
-    /// Default: nowhere.
+    /// `listen-tls`: addresses to listen on for clients that begin with TLS (RFC 8314, 3), in addition to `listen` and
+    /// for the same clients. Default: none.
     pub listen_tls: Vec<SocketAddr>,
-    /// `balancers`: load balancers in front of `listen` and the others, which say by the PROXY protocol whose connection it is.
-    /// Default: none.
+    /// `balancers`: load balancers in front of `listen` and the other listeners, which announce the client by the PROXY
+    /// protocol. Default: none.
     pub balancers: Vec<IpNet>,
-    /// `name-servers`: who is asked for mail exchangers, for the addresses of hosts, and for numbers. Empty: the system.
+    /// `name-servers`: the name servers for mail exchangers, hosts and numbers. Empty: those of the system.
     pub name_servers: Vec<SocketAddr>,
-    /// `system-address`: whom other operators' systems answer. Default `mm4relay@` and the first of `domains`; absent
-    /// only when there is none.
+    /// `system-address`: the address that other operators' systems answer to. Default `mm4relay@` with the first of
+    /// `domains`; missing only when there is no domain.
     pub system_address: Option<SystemAddress>,
-    /// `postmaster`: who reads what is sent to the postmaster of our domains: an address in the domain of a peer. `None`: it is
-    /// held for an operator.
+    /// `postmaster`: the person who reads mail to the postmaster of our domains: an address in the domain of a peer.
+    /// `None`: such mail is held for an operator.
     pub postmaster: Option<MmsAddress>,
-    /// `node`: which of several relays with one system address this is. Default: the first label of `name`.
+    /// `node`: the name of this relay among those with one system address. Default: the first label of `name`.
     pub node: String,
     /// `spool`: the folder of the durable store. Default `spool`.
     pub spool: PathBuf,
-    /// `plugin-folder`: where the files of plug-ins are. Default `plugins`.
+    /// `plugin-folder`: the folder of the plug-ins' files. Default `plugins`.
     pub plugin_folder: PathBuf,
-    /// `hop-limit`: `Received` fields that a message may come with; one more counts as a loop. Default 50, as Postfix and Stalwart have
-    /// it: RFC 5321, 6.3 asks for 100 on the open Internet, and between operators there are three or four hops.
+    /// `hop-limit`: the most `Received` fields of a message; more count as a loop. Default 50, as in Postfix and
+    /// Stalwart: RFC 5321, 6.3 asks for 100 on the open Internet, but between operators there are three or four hops.
     pub hop_limit: u32,
-    /// `pass-limit`: how often one message may go to the same recipients at the same next hop, and come back here. Default
-    /// 3: one pass, one more where a Relay/Server of our own sends on through the relay, and one to spare.
+    /// `pass-limit`: how often one message may go to the same recipients at the same next hop, and come back here.
+    /// Default 3: one pass, another where a Relay/Server of our own sends on through the relay, and one in reserve.
     pub pass_limit: u32,
     /// `hold-after-deferrals`: a message that plug-ins defer so often is accepted and held for an operator. Default 10:
     /// several hours of most peers' retries, and well before they give up.
@@ -93,7 +93,7 @@ impl Relay {
         read
     }
 
-    /// What is for the postmaster goes to a peer like any message: only the domains of peers lead somewhere for sure.
+    /// Mail for the postmaster goes to a peer like other mail, because only peers' domains certainly lead somewhere.
     pub(super) fn check_postmaster(s: &mut Section<'_>, peers: &[Peer]) {
         let Some(address) = MmsAddress::new(s.peek("postmaster"))
             .ok()

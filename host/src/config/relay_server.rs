@@ -1,4 +1,4 @@
-//! `[[relay-server]]`: the MMS Relay/Servers of our own MMSE. Each is a peer, with the numbers that it serves.
+//! `[[relay-server]]`: the MMS Relay/Servers of our own MMSE. Each is also a peer, and has the numbers that it serves.
 
 use std::collections::HashSet;
 
@@ -9,27 +9,27 @@ use super::peer::{Peer, Taken};
 use super::problem::one_of;
 use crate::message::{PeerName, SystemTag};
 
-/// What an MMS Relay/Server of our own has beside what every peer has: that is among the peers, under the same name.
+/// The keys that a Relay/Server of our own has besides those of a peer, which are in the peer of the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayServer {
     pub name: PeerName,
-    /// Beginnings of the numbers that it serves, and whole codes. Several may serve the same ones. Behind them its
-    /// `local-parts`: words, in lower case.
+    /// Prefixes of the numbers that it serves, whole codes, and its `local-parts`, words in lower case. Several
+    /// Relay/Servers may serve the same numbers.
     pub numbers: Vec<String>,
-    /// `weight`: its share of the numbers that others serve too. Default 1.
+    /// `weight`: its weight among those that serve the same numbers. Default 1.
     pub weight: u32,
-    /// `failover`: who takes its new messages while it cannot be reached or drains. `None`, which is `queue`: they wait
-    /// for it. Default: so, because the subscriber's mailbox is there and nowhere else.
+    /// `failover`: the Relay/Server that takes its new messages while it drains or cannot be reached. `None`, written
+    /// `queue`: they wait for it. Default `queue`, because the subscriber's mailbox is there and nowhere else.
     pub failover: Option<PeerName>,
-    /// `drain`: it takes nothing new; responses and reports still reach it. Default false.
+    /// `drain`: it gets no new messages; responses and reports still reach it. Default false.
     pub drain: bool,
 }
 
-/// The word that is no name: messages wait.
+/// The word, which is no name, for messages that wait.
 const QUEUE: &str = "queue";
 
 impl RelayServer {
-    /// Reads the section, the peer half included. `None` when it has no name to call it by.
+    /// Reads the section, including the keys of a peer. `None` when it has no name.
     pub(super) fn read(s: &mut Section<'_>, taken: &mut Taken<'_>, relay: &Relay) -> Option<(Self, Peer)> {
         let mut seen = HashSet::new();
         let mut once = |read: String, what: &str| match seen.insert(read.clone()) {
@@ -75,7 +75,7 @@ impl RelayServer {
         Some((read, peer))
     }
 
-    /// Looks at the section again when all have been read: `all` are those that could be.
+    /// Checks the section when all have been read: `all` are those that could be.
     pub(super) fn check(s: &mut Section<'_>, all: &[Self]) {
         let own = s.peek("name").to_owned();
         let failover = s.peek("failover").to_owned();

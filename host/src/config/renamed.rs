@@ -1,16 +1,16 @@
-//! Keys that were called otherwise. The old name keeps working for at least one minor version, with a warning that names
-//! the new one: see `docs/versions.md`.
+//! Renamed keys. The old name keeps working for at least one minor version, with a warning that names the new one: see
+//! `docs/versions.md`.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Section, old name, new name. The section is the path from the top of the file, without the places of list items.
+/// Section, old name, new name. The section is the path from the top of the file, without the indices of list items.
 const RENAMED: &[(&str, &str, &str)] = &[
-    // As everywhere else in the file.
+    // Spelled as elsewhere in the file.
     ("route", "plug-ins", "plugins"),
 ];
 
-/// A key that stands in the file under its old name.
+/// A key that the file has under its old name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renamed {
     /// The included file that it is in; `None`: the configuration itself.
@@ -38,7 +38,7 @@ impl fmt::Display for Renamed {
     }
 }
 
-/// What `key` of the section at this path was called.
+/// The old name of `key` in the section at this path.
 pub(super) fn old_name(path: &str, key: &str) -> Option<&'static str> {
     let is_it = |(section, _, new): &&(&str, &str, &str)| *new == key && without_places(path).eq(section.chars());
     RENAMED.iter().find(is_it).map(|(_, old, _)| *old)

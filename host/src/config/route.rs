@@ -1,4 +1,4 @@
-//! `[[route]]`: where addresses in our own domains lead.
+//! `[[route]]`: the next hop for addresses in our own domains.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ pub struct Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteTo {
     Peer(PeerName),
-    /// `plugins = true`: taken at `RCPT`, because a plug-in will give it another address or a peer.
+    /// `plugins = true`: accepted at `RCPT`, because a plug-in will give the recipient another address or a peer.
     PlugIns,
 }
 
@@ -58,7 +58,7 @@ impl Route {
     }
 }
 
-/// What a route is for: `prefix` or `local-part`.
+/// The key of the route: `prefix` or `local-part`.
 fn key(s: &mut Section<'_>, taken: &mut HashSet<String>) -> Option<String> {
     let word = s.optional("local-part", local_part);
     let (key, read) = match (s.has("local-part"), s.has("prefix")) {

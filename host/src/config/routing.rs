@@ -1,4 +1,4 @@
-//! `[routing]`: in which order a recipient's next hop is looked for, and where.
+//! `[routing]`: the order of the steps that find a recipient's next hop, and their sources.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use super::problem::one_of;
 /// `[routing]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routing {
-    /// `order`. Default: all steps, as [`Step`] lists them; those that have nothing to look into do nothing.
+    /// `order`. Default: all steps in the order of [`Step`]; those without a source do nothing.
     pub order: Vec<Step>,
     /// `subscribers`: a table from number to the name of a relay-server or peer.
     pub subscribers: Option<String>,
     /// `portability`: a table from number to a network's id, a domain, or the name of a peer.
     pub portability: Option<String>,
-    /// `[routing.enum]`. Absent: DNS is not asked.
+    /// `[routing.enum]`. Absent: DNS is not queried.
     pub numbering: Option<Numbering>,
     pub dialling: Dialling,
 }
 
-/// How numbers are dialled where our subscribers are: in which spellings an originator counts as one of them.
+/// How numbers are dialled where our subscribers are. It decides which spellings of an originator count as one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialling {
     /// `country-code`. Absent: no number is read as a national one.
@@ -45,18 +45,18 @@ pub enum Step {
     Enum,
 }
 
-/// `[routing.enum]`: asking DNS for the network of a number (RFC 6116, RFC 4355).
+/// `[routing.enum]`: querying DNS for the network of a number (RFC 6116, RFC 4355).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbering {
-    /// `suffix`: the domain under which the digits are. Default `e164.arpa`.
+    /// `suffix`: the domain that contains the numbers. Default `e164.arpa`.
     pub suffix: String,
     /// `servers`: name servers. Empty: `name-servers` of `[relay]`, or those of the system.
     pub servers: Vec<SocketAddr>,
-    /// `time-out`: for one look-up, with its repeats. Default 2 s: a sender waits at RCPT, and others behind it.
+    /// `time-out`: for one look-up with its retries. Default 2 s: a sender waits at RCPT, and others behind it.
     pub time_out: Duration,
-    /// `keep-at-least`: an answer is kept for so long, whatever its TTL says. Default 10 s.
+    /// `keep-at-least`: the shortest time for which an answer is cached, whatever its TTL. Default 10 s.
     pub keep_at_least: Duration,
-    /// `keep-at-most`: and no longer than that. Default 1 h: numbers are ported within hours.
+    /// `keep-at-most`: the longest such time. Default 1 h: numbers are ported within hours.
     pub keep_at_most: Duration,
 
     pub on_failure: OnFailure,
@@ -67,7 +67,7 @@ pub struct Numbering {
 pub enum OnFailure {
     /// 451: the sender tries again.
     Defer,
-    /// The next step of the order.
+    /// The next step of the order decides.
     Next,
 }
 
@@ -127,7 +127,7 @@ impl Dialling {
 }
 
 impl Routing {
-    /// `tables` are those of the file.
+    /// Reads the section. `tables` are those of the file.
     pub(super) fn read(s: &mut Section<'_>, tables: &[Table]) -> Self {
         let mut seen = Vec::new();
         let order = s.list("order", |value| {
@@ -173,7 +173,7 @@ impl Routing {
         read
     }
 
-    /// A step that is asked for by name must have something to look into, and what is there to be looked into must be.
+    /// A step that is named must have a source, and a configured source must be used by a step.
     fn refuse_idle_steps(&self, s: &mut Section<'_>) {
         let needs = [
             (Step::Subscribers, "subscribers", self.subscribers.is_some()),

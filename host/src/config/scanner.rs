@@ -1,4 +1,4 @@
-//! `[[scanner]]`: those who look for viruses and the like in parts, when a plug-in asks.
+//! `[[scanner]]`: scanners that look for viruses and the like in parts, when a plug-in asks.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -14,18 +14,18 @@ use crate::message::Choice;
 const MIB: u64 = 1 << 20;
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// A scanner, by the name that plug-ins call it.
+/// A scanner, by the name that plug-ins use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scanner {
     pub name: String,
     /// `kind`.
     pub speaks: ScannerSpeaks,
     pub address: ScannerAddress,
-    /// `time`: for one call. Default 5 s; the plug-in's own time ends it as well.
+    /// `time`: for one call. Default 5 s; the plug-in's own time limit ends it as well.
     pub time: Duration,
-    /// `size`: octets of a part, decoded. Default 25 MiB: what a clamd takes that is configured by nobody.
+    /// `size`: the largest part in octets, decoded. Default 25 MiB, the default of clamd.
     pub size: u64,
-    /// `concurrent`: calls at the same time; as many more may wait. Default 10: as many threads has such a clamd.
+    /// `concurrent`: calls at the same time; as many more may wait. Default 10, the default number of threads of clamd.
     pub concurrent: u32,
     pub breaker: OutsideBreaker,
 }
@@ -37,11 +37,11 @@ pub enum ScannerAddress {
     Unix(PathBuf),
 }
 
-/// What it speaks.
+/// The protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScannerSpeaks {
     Clamd,
-    /// RFC 3507, to its service of that name.
+    /// ICAP (RFC 3507), with the name of the service.
     Icap {
         service: String,
     },
@@ -57,14 +57,14 @@ impl Choice for ScannerKind {
     const WORDS: &'static [(&'static str, Self)] = &[("clamd", Self::Clamd), ("icap", Self::Icap)];
 }
 
-/// When somebody outside is left alone.
+/// When a scanner or service is left alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutsideBreaker {
-    /// `failures`: in a row. Default 5.
+    /// `failures`: the number in a row after which it is left alone. Default 5.
     pub failures: u32,
-    /// `first`: until it is tried again. Default 1 s.
+    /// `first`: the first pause. Default 1 s.
     pub first: Duration,
-    /// `longest`: what that pause may double to. Default 1 min.
+    /// `longest`: the limit to which the pause doubles. Default 1 min.
     pub longest: Duration,
 }
 

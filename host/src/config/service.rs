@@ -1,4 +1,4 @@
-//! `[[plugin.service]]`: whom a plug-in may ask over HTTP, what, and how much.
+//! `[[plugin.service]]`: the services that a plug-in may call over HTTP, and their limits.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -24,36 +24,36 @@ pub struct Service {
     pub name: String,
     /// Scheme, host and port.
     pub url: Uri,
-    /// In capitals. Default: `GET`.
+    /// The allowed methods, in capitals. Default: `GET`.
     pub methods: Vec<String>,
-    /// Patterns: `*` stands for any octets but `/`, `**` for any at all.
+    /// The allowed paths: `*` stands for any octets but `/`, `**` for any at all.
     pub paths: Vec<String>,
-    /// Fields that the relay adds, and the plug-in never sees.
+    /// Header fields that the relay adds, and the plug-in never sees.
     pub headers: Vec<(HeaderName, Secret)>,
     /// Private networks in which the host may be. Default: none.
     pub networks: Vec<IpNet>,
-    /// PEM file with those who vouch for it.
+    /// PEM file with the authorities for its certificate.
     pub ca: PathBuf,
-    /// PEM files with the certificate, and its key, that the relay shows.
+    /// PEM files with the certificate and key that the relay shows.
     pub identity: Option<Identity>,
-    /// `time`: for one question. Default 1 s.
+    /// `time`: for one request. Default 1 s.
     pub time: Duration,
-    /// `time-per-message`: for all of one call of the plug-in. Default 2 s.
+    /// `time-per-message`: for all requests of one call of the plug-in. Default 2 s.
     pub time_per_message: Duration,
-    /// `calls-per-message`: of one call of the plug-in. Default 10.
+    /// `calls-per-message`: the most requests of one call of the plug-in. Default 10.
     pub calls_per_message: u32,
-    /// `request-size`: octets of a question's body. Default 64 KiB.
+    /// `request-size`: the largest body of a request in octets. Default 64 KiB.
     pub request_size: u64,
-    /// `response-size`: octets of an answer's body. Default 256 KiB.
+    /// `response-size`: the largest body of an answer in octets. Default 256 KiB.
     pub response_size: u64,
-    /// `concurrent`: questions at the same time; as many more may wait. Default 10.
+    /// `concurrent`: requests at the same time; as many more may wait. Default 10.
     pub concurrent: u32,
-    /// `rate`: questions in a second. Default 100.
+    /// `rate`: requests a second. Default 100.
     pub rate: u32,
     pub breaker: OutsideBreaker,
 }
 
-/// Where the value of a header field is.
+/// The source of a header field's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Secret {
     Text(String),
@@ -149,7 +149,7 @@ fn origin(value: &DeValue<'_>) -> Read<Uri> {
 fn method(value: &DeValue<'_>) -> Read<String> {
     let word = value.as_str().unwrap_or_default();
     let legal = (1..=20).contains(&word.len()) && word.bytes().all(|octet| octet.is_ascii_uppercase());
-    // It would make a tunnel.
+    // CONNECT would open a tunnel.
     match legal && word != "CONNECT" {
         true => Ok(word.to_owned()),
         false => Err("a method in capitals, such as \"GET\" or \"POST\"".to_owned()),

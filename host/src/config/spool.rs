@@ -1,4 +1,4 @@
-//! `[spool]`: where messages are kept, when that is no folder.
+//! `[spool]`: the store of messages, when it is not in the relay's folder.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::folders::Folders;
 use super::forms::{choice, host_port, text, yes_or_no};
 use crate::message::Choice;
 
-/// `backend`: what kind of store it is.
+/// `backend`: the kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backend {
     Embedded,
@@ -19,14 +19,14 @@ impl Choice for Backend {
     const WORDS: &'static [(&'static str, Self)] = &[("embedded", Self::Embedded), ("postgres", Self::Postgres)];
 }
 
-/// `durability`: what keeps a message when a machine is lost.
+/// `durability`: what protects a commit when a machine is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Another machine has it before it is acknowledged.
     Replicated,
-    /// The storage below the database does.
+    /// The storage below the database.
     Storage,
-    /// Nothing does.
+    /// Nothing.
     SingleMachine,
 }
 
@@ -38,18 +38,19 @@ impl Choice for Durability {
     ];
 }
 
-/// The database that relays share. The folder of `[relay]` still has what is this relay's alone: its door, its caches.
+/// The database that relays share. The folder of `[relay]` still has what belongs to this relay alone: its door, its
+/// caches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedSpool {
-    /// `hosts`: every server of the database; the one that writes is found.
+    /// `hosts`: every server of the database; the relay finds the one that accepts writes.
     pub hosts: Vec<HostPort>,
     /// `database`. Default `mm4relay`.
     pub database: String,
     /// `user`. Default `mm4relay`.
     pub user: String,
-    /// `password-file`: what stands in there is the password.
+    /// `password-file`: the file with the password.
     pub password_file: Option<PathBuf>,
-    /// `ca`: whose certificates the servers have. `None` with `tls = false`.
+    /// `ca`: the authorities for the servers' certificates. `None` with `tls = false`.
     pub ca: Option<PathBuf>,
     pub durability: Durability,
 }

@@ -1,4 +1,4 @@
-//! `[tls]`: with what certificate the relay answers those who want to encrypt.
+//! `[tls]`: the certificate that the relay shows to clients.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::Folders;
 use super::file::Section;
 use super::forms::text;
 
-/// The files of the relay's own certificate, PEM. What is in them is read at the start and at a reload.
+/// The PEM files of the relay's own certificate. They are read at the start and at a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerTls {
     /// `certificate`: the relay's own first, then those that lead to a root.
@@ -22,7 +22,7 @@ impl ServerTls {
     pub(super) fn read(s: &mut Section<'_>, folders: &Folders<'_>) -> Option<Self> {
         let certificate = s.required("certificate", CERTIFICATE, text(CERTIFICATE));
         let key = s.required("key", KEY, text(KEY));
-        // Both are looked for before either is missed.
+        // Both keys are read before a missing one is reported.
         let mut file = |name, path: Option<String>| {
             let path = folders.base.join(path?);
             Some(folders.existing(s, name, path, "a file that exists"))

@@ -1,4 +1,4 @@
-//! `[transactions]`: how long requests are remembered.
+//! `[transactions]`: how long requests are stored.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transactions {
-    /// From its reception on, a request is remembered for at least so long, and until its expiry if that is later: for
-    /// responses and reports that come late, and for repeats. Default 3 days, as long as most peers try.
+    /// How long a request is stored at least, from its reception; until its expiry if that is later. It is needed for
+    /// late responses and reports, and for repeats. Default 3 days, as long as most peers try.
     pub keep: Duration,
 }
 

@@ -13,7 +13,7 @@ const SIZES: [(&str, u64); 7] = [
     ("B", 1),
 ];
 
-/// In milliseconds, largest first. The first name of a unit is the one that is printed.
+/// The times in milliseconds, largest first. The first name of a unit is the one that is printed.
 const TIMES: [(&[&str], u64); 5] = [
     (&["days", "day", "d"], 86_400_000),
     (&["h"], 3_600_000),
@@ -22,21 +22,21 @@ const TIMES: [(&[&str], u64); 5] = [
     (&["ms"], 1),
 ];
 
-/// Octets. A whole number and a unit; `None` also when there is no unit, because nobody can tell what was meant.
+/// Octets: a whole number and a unit. `None` also without a unit, because the meaning would be unclear.
 pub(super) fn parse_size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     let (_, octets) = SIZES.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
     number.checked_mul(*octets)
 }
 
-/// Milliseconds and longer. A whole number and a unit.
+/// Durations from milliseconds up: a whole number and a unit.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let (_, millis) = TIMES.iter().find(|(names, _)| names.contains(&unit))?;
     number.checked_mul(*millis).map(Duration::from_millis)
 }
 
-/// In the largest unit that leaves a whole number: `5 MiB`, `300 kB`.
+/// The size in the largest unit that gives a whole number: `5 MiB`, `300 kB`.
 pub fn show_size(octets: u64) -> String {
     let (name, unit) = SIZES
         .iter()
@@ -45,7 +45,7 @@ pub fn show_size(octets: u64) -> String {
     format!("{} {name}", octets / unit)
 }
 
-/// In the largest unit that leaves a whole number: `90 s`, `3 days`.
+/// The duration in the largest unit that gives a whole number: `90 s`, `3 days`.
 pub fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let (names, unit) = TIMES

@@ -1,11 +1,11 @@
-//! How much a counter has grown lately.
+//! How much a counter has grown recently.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::message::Timestamp;
 
-/// What a counter was at the looks of the last while.
+/// The values of a counter at recent times.
 #[derive(Debug)]
 pub(super) struct Lately<T> {
     span: Duration,
@@ -20,9 +20,9 @@ impl<T: Clone> Lately<T> {
         }
     }
 
-    /// Takes what it is now; returns what it was that long ago, or when it was first seen.
+    /// Records the present value. Returns the value of that long ago, or the first one that was seen.
     pub fn before(&mut self, now: Timestamp, is: &T) -> T {
-        // As many as are needed to tell, whatever the span is.
+        // Only as many values as are needed, whatever the span is.
         const DISTANCES: u32 = 60;
         let last = self.samples.back().map(|(at, _)| *at);
         if last.is_none_or(|last| now.since(last) >= self.span / DISTANCES) {

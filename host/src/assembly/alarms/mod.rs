@@ -1,4 +1,4 @@
-//! Alarms of a running relay: looks at the rooms again and again, and says what is raised and cleared.
+//! The alarms of a running relay: examines the rooms again and again, and reports what is raised and cleared.
 
 mod counts;
 mod signs;
@@ -22,19 +22,19 @@ use crate::sync::lock;
 use crate::vitals::{Standing, Vitals};
 use signs::Looker;
 
-/// How often the rooms are looked at.
+/// How often the rooms are examined.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// News that wait for the webhook; past that, those that come are only in the log.
+/// The most notifications that wait for the webhook; further ones are only logged.
 const MOST: usize = 1000;
 
-/// What is raised.
+/// The raised alarms.
 #[derive(Debug, Default)]
 pub(crate) struct Alarms {
     board: Mutex<Board>,
 }
 
-/// What is looked at.
+/// The rooms that are examined.
 #[derive(Clone)]
 pub(super) struct Seen {
     pub relay: Arc<Relay>,
@@ -45,12 +45,12 @@ pub(super) struct Seen {
 }
 
 impl Alarms {
-    /// Most severe first, as people may see them.
+    /// The raised alarms, the most severe first, with numbers masked.
     pub fn raised(&self) -> Vec<Alarm> {
         lock(&self.board).raised()
     }
 
-    /// Looks, tells the log and the webhook, for as long as the tasks stand.
+    /// Examines the rooms, and informs the log and the webhook, while the tasks live.
     pub(super) fn watch(self: &Arc<Self>, seen: &Seen, vitals: &Arc<Vitals>) -> [Standing; 2] {
         let (give, take) = mpsc::channel(MOST);
         let (alarms, looked_at) = (Arc::clone(self), seen.clone());
@@ -71,7 +71,7 @@ impl Alarms {
         loop {
             let now = looker.now();
             let (mut signs, calm) = looker.look().await;
-            // What peers and plug-ins say may name subscribers.
+            // Texts of peers and plug-ins may contain subscribers' numbers.
             signs
                 .iter_mut()
                 .for_each(|sign| sign.said = Masked(&sign.said).to_string());
@@ -107,7 +107,7 @@ fn tell(change: &AlarmChange) {
     }
 }
 
-/// For the webhook.
+/// The notification for the webhook.
 fn told(change: &AlarmChange, now: crate::message::Timestamp) -> Value {
     let (what, alarm) = match change {
         AlarmChange::Raised(alarm) => ("raised", alarm),
@@ -125,7 +125,7 @@ fn told(change: &AlarmChange, now: crate::message::Timestamp) -> Value {
     })
 }
 
-/// In order, each until it is taken.
+/// Sends the notifications in order, each until it is accepted.
 async fn keep_sending(take: Arc<AsyncMutex<mpsc::Receiver<Value>>>, current: Arc<AsyncMutex<Current>>, relay: String) {
     let mut take = take.lock().await;
     while let Some(mut news) = take.recv().await {
@@ -148,6 +148,6 @@ async fn keep_sending(take: Arc<AsyncMutex<mpsc::Receiver<Value>>>, current: Arc
             tracing::warn!(event = "alarm-not-sent", "the webhook did not take an alarm: {why}");
         }
     }
-    // Nobody raises alarms any more.
+    // No further alarms come.
     std::future::pending().await
 }

@@ -1,4 +1,4 @@
-//! What is looked at, thing by thing.
+//! The conditions that can raise an alarm, one by one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::spool::Operator;
 use crate::transactions::What;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How often what takes reading is looked at: the queue, and the files of certificates.
+/// How often conditions that cost reading are examined: the queue, and the files of certificates.
 const QUEUE: Duration = Duration::from_secs(15);
 const CERTIFICATES: Duration = Duration::from_secs(600);
-/// Attempts at a peer that are too few to speak of a rate.
+/// With fewer attempts at a peer, a rate means nothing.
 const FEW: u64 = 20;
 
-/// Looks at a relay, and remembers what it needs of the looks before.
+/// Examines a relay, and remembers what it needs of earlier examinations.
 pub(super) struct Looker {
     seen: Seen,
     deliveries: HashMap<PeerName, Lately<Delivered>>,
@@ -35,7 +35,7 @@ pub(super) struct Looker {
     certificates: Kept,
 }
 
-/// The signs of a look that is not made each time.
+/// The signs of conditions that are not examined each time.
 #[derive(Default)]
 struct Kept {
     looked_at: Option<Instant>,
@@ -78,7 +78,7 @@ impl Looker {
         self.seen.relay.clock.now()
     }
 
-    /// Everything, as it is now; and for how long it has to be well before an alarm is over.
+    /// All present signs, and how long a condition must be well before its alarm is cleared.
     pub async fn look(&mut self) -> (Vec<Sign>, Duration) {
         let now = self.now();
         let (config, tables) = {
@@ -147,7 +147,7 @@ impl Looker {
         )];
         for (peer, total) in missing {
             let lately = self.timeouts.entry(peer.clone());
-            // It was not counted before the first one was missing.
+            // The counter does not exist before the first missing response.
             let lately = lately.or_insert_with(|| {
                 let mut lately = Lately::over(15 * MINUTE);
                 lately.before(now, &0);
@@ -237,7 +237,7 @@ impl Looker {
         let mut signs = Vec::new();
         for table in current.tables.shown() {
             signs.push(Sign {
-                // It is about to be read, most likely.
+                // The file is most likely about to be read.
                 patience: Duration::from_secs(10),
                 ..sign(
                     AlarmKind::TableRefused,
@@ -262,7 +262,7 @@ impl Looker {
             let store = Arc::clone(&self.seen.database);
             let before = MessageId::first_at(now.minus(terms.queue_age));
             let looking = tokio::task::spawn_blocking(move || Operator::waiting_since(&*store, before));
-            // What cannot be looked at has alarms of its own.
+            // A file that cannot be read has an alarm of its own.
             if let Ok(Ok(hops)) = looking.await {
                 let age = show_duration(terms.queue_age);
                 let old = |hop: &crate::message::NextHop| {

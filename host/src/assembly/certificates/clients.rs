@@ -1,8 +1,8 @@
-//! The certificates by which peers prove who they are when they come to us.
+//! The certificates by which peers prove their identity when they connect to us.
 //!
-//! The handshake takes whatever certificate a client shows, and makes sure of one thing: that the client has its key. Whose
-//! it is, is asked behind the handshake, because each peer has its own authorities, and which peer it is the handshake does
-//! not know. A client that shows none goes on without a proof.
+//! The handshake accepts any certificate of a client and checks only that the client has its key. Which peer the
+//! certificate belongs to is decided after the handshake, because each peer has its own authorities, and the handshake
+//! does not know the peer. A client without a certificate goes on without a proof.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,16 +26,16 @@ use crate::config::{Code, Peer};
 use crate::message::PeerName;
 use crate::relay::intake_handler::KnownCertificates;
 
-/// Whose certificate is whose.
+/// The certificates of each peer.
 #[derive(Debug, Default)]
 pub(crate) struct Clients(Vec<(PeerName, Known)>);
 
-/// What a peer may show.
+/// The certificates that a peer may show.
 #[derive(Debug)]
 struct Known {
-    /// `SubjectPublicKeyInfo`s of certificates that the operators have exchanged.
+    /// The `SubjectPublicKeyInfo`s of certificates that the operators have exchanged.
     pinned: Vec<Vec<u8>>,
-    /// Those who vouch for a name, and the name.
+    /// The verifier with the authorities, and the name that they must vouch for.
     vouched: Option<(Arc<dyn ClientCertVerifier>, ServerName<'static>)>,
 }
 
@@ -108,7 +108,7 @@ impl Known {
     }
 
     fn is_shown_by(&self, shown: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> bool {
-        // What cannot be read has no key that is pinned.
+        // An unreadable certificate has no pinned key.
         if Facts::of(shown).is_ok_and(|facts| self.pinned.contains(&facts.key)) {
             return true;
         }
@@ -129,13 +129,13 @@ fn vouched(
 ) -> Option<(Arc<dyn ClientCertVerifier>, ServerName<'static>)> {
     let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
     let built = built.map_err(|error| found.problem(Code::CertificateUnusable, key, error));
-    // The configuration has seen that it is a host's name.
+    // The configuration has checked that this is a host name.
     let name = ServerName::try_from(name.to_owned());
     let name = name.map_err(|error| found.problem(Code::CertificateUnusable, key, error));
     Some((built.ok()?, name.ok()?))
 }
 
-/// Takes whatever certificate, from a client that has its key.
+/// Accepts any certificate, from a client that has its key.
 pub(super) fn whoever(provider: Arc<CryptoProvider>) -> Arc<dyn ClientCertVerifier> {
     Arc::new(Whoever(provider))
 }

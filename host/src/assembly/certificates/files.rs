@@ -1,4 +1,4 @@
-//! PEM files: certificates, keys, and what a certificate says of itself.
+//! PEM files: certificates, keys, and the facts in a certificate.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,15 +13,15 @@ use x509_parser::prelude::FromDer;
 use super::super::findings::Findings;
 use crate::config::Code;
 
-/// How long before its end a certificate is spoken of: renewing one takes two operators and a change window.
+/// How long before its end a certificate is reported: renewing one takes two operators and a change window.
 const AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Octets of a PEM file: room for every root that there is.
+/// The largest PEM file, in octets: room for every public root certificate.
 const MOST_PEM: u64 = 16 * 1024 * 1024;
 
-/// What is read of a certificate (RFC 5280).
+/// The facts that are read from a certificate (RFC 5280).
 pub(super) struct Facts {
-    /// It may vouch for others: `basicConstraints` says so.
+    /// It may issue certificates, by its `basicConstraints`.
     pub(super) is_authority: bool,
     /// `SubjectPublicKeyInfo`, encoded.
     pub(super) key: Vec<u8>,
@@ -30,10 +30,10 @@ pub(super) struct Facts {
     not_after: i64,
 }
 
-/// How a certificate's dates stand to a time.
+/// The validity of a certificate at a given time.
 pub(super) enum Dates {
     Good,
-    /// It is good still, and has less than 30 days.
+    /// It is valid, for less than 30 days.
     Ending(String),
     Bad(String),
 }
@@ -66,7 +66,7 @@ fn time(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("second {seconds}"), |time| time.to_string())
 }
 
-/// Every certificate of a file, at least one, with what it says of itself.
+/// Every certificate of a file, at least one, with its facts.
 pub(super) fn certificates(file: &Path) -> anyhow::Result<Vec<(CertificateDer<'static>, Facts)>> {
     let name = file.display();
     let read = || anyhow::Ok(CertificateDer::pem_slice_iter(&octets(file)?).collect::<Result<Vec<_>, _>>()?);
@@ -89,19 +89,19 @@ pub(super) fn key(file: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
     read().with_context(|| format!("private key {}", file.display()))
 }
 
-/// A pipe in the place of a file would block `check`, a start or a reload for ever, and a device has no end.
+/// Reads a file. A pipe in its place would block `check`, a start or a reload for ever, and a device has no end.
 fn octets(file: &Path) -> Result<Vec<u8>, FileError> {
     read_file(file, MOST_PEM)
 }
 
-/// A certificate of ours with its key, as other files of the configuration name them.
+/// A certificate of the relay with its key.
 pub(super) struct Identity {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
-    /// Both files are read whatever is wrong with the other. `keys` name them in the configuration.
+    /// Reads both files, even if one has problems. `keys` are their keys in the configuration.
     pub(super) fn read(files: [&Path; 2], keys: [&str; 2], found: &mut Findings, now: SystemTime) -> Option<Self> {
         let [certificate_file, key_file] = files;
         let chain = certificates(certificate_file);
@@ -114,7 +114,7 @@ impl Identity {
             let name = numbered(certificate_file, at, chain.len());
             match facts.dates(now) {
                 Dates::Good => {}
-                // Whoever checks it would refuse it, today or in a few days.
+                // The other side would refuse the certificate, now or in a few days.
                 Dates::Bad(why) => found.problem(Code::CertificateUnusable, keys[0], format!("{name}: {why}")),
                 Dates::Ending(why) => found.notice(Code::CertificateEnding, keys[0], format!("{name}: {why}")),
             }
@@ -126,7 +126,7 @@ impl Identity {
     }
 }
 
-/// `certificate FILE`, or which one in it.
+/// `certificate FILE`, with its number if the file has several.
 pub(super) fn numbered(file: &Path, at: usize, of: usize) -> String {
     match of {
         1 => format!("certificate {}", file.display()),

@@ -1,4 +1,5 @@
-//! TLS: the relay's certificate, and whom it believes. Read from files at the start, and again at a reload.
+//! TLS: the relay's certificates, and the certificates that it accepts. The files are read at the start, and again at a
+//! reload.
 
 mod clients;
 mod files;
@@ -25,20 +26,20 @@ pub(crate) use clients::Clients;
 use files::Identity;
 use trust::Trust;
 
-/// Everything that TLS needs, replaced in its place when the files change.
+/// Everything that TLS needs; replaced in place when the files change.
 pub(crate) struct Certificates {
     server: Option<Arc<ArcSwap<ServerConfig>>>,
-    /// The door's over TCP.
+    /// The certificate of the door over TCP.
     door: Option<Arc<ArcSwap<ServerConfig>>>,
-    /// Whose certificate is whose, among those who come.
+    /// The certificates by which clients prove which peer they are.
     clients: Arc<ArcSwap<Clients>>,
     towards: Mutex<HashMap<PeerName, Arc<ArcSwap<ClientConfig>>>>,
-    /// What the relay logs in with, by peer.
+    /// The logins of the relay, by peer.
     logins: Mutex<HashMap<PeerName, Arc<ArcSwap<AuthCredentials>>>>,
 }
 
 impl Certificates {
-    /// Reads every file that the configuration names. Whole only when nothing of it is of no use.
+    /// Reads every file that the configuration names. The result is complete only when no problem was found.
     pub(crate) fn load(config: &Config, found: &mut Findings, now: SystemTime) -> Self {
         let tls = config.tls.as_ref();
         let clients = Clients::read(&config.peers, found, now);
@@ -71,32 +72,32 @@ impl Certificates {
         }
     }
 
-    /// What intake offers STARTTLS with.
+    /// The configuration for STARTTLS at intake.
     pub(crate) fn server(&self) -> Option<Arc<ArcSwap<ServerConfig>>> {
         self.server.clone()
     }
 
-    /// What the door over TCP shows.
+    /// The configuration for the door over TCP.
     pub(crate) fn door(&self) -> Option<Arc<ArcSwap<ServerConfig>>> {
         self.door.clone()
     }
 
-    /// Whose certificate is whose: what is taken over later, too.
+    /// The certificates of clients, including later replacements.
     pub(crate) fn clients(&self) -> Arc<ArcSwap<Clients>> {
         Arc::clone(&self.clients)
     }
 
-    /// `None` for a peer that is never encrypted to.
+    /// `None` for a peer without TLS.
     pub(crate) fn towards(&self, peer: &PeerName) -> Option<Arc<ArcSwap<ClientConfig>>> {
         lock(&self.towards).get(peer).cloned()
     }
 
-    /// What to log in with at a peer's hosts.
+    /// The login at a peer's hosts.
     pub(crate) fn login(&self, peer: &PeerName) -> Option<Arc<ArcSwap<AuthCredentials>>> {
         lock(&self.logins).get(peer).cloned()
     }
 
-    /// Takes over what was loaded anew. Sessions that are encrypted already stay as they are.
+    /// Replaces everything by what was loaded anew. Sessions that are encrypted already are not affected.
     pub(crate) fn take_over(&self, new: Self) {
         for (server, new) in [(&self.server, &new.server), (&self.door, &new.door)] {
             if let (Some(server), Some(new)) = (server, new) {
@@ -109,7 +110,7 @@ impl Certificates {
     }
 }
 
-/// Whoever holds one of the old ones sees what is in the new one.
+/// Moves the new values into the old holders, so that everybody who has an old one sees the new value.
 fn replace<T>(old: &Mutex<HashMap<PeerName, Arc<ArcSwap<T>>>>, new: &Mutex<HashMap<PeerName, Arc<ArcSwap<T>>>>) {
     let mut new = std::mem::take(&mut *lock(new));
     let mut old = lock(old);
@@ -122,8 +123,8 @@ fn replace<T>(old: &Mutex<HashMap<PeerName, Arc<ArcSwap<T>>>>, new: &Mutex<HashM
     *old = new;
 }
 
-/// A server's side of TLS 1.2 and 1.3 with the certificate and key of these PEM files, whatever their dates. Clients show
-/// none.
+/// A server's side of TLS 1.2 and 1.3 with the certificate and key in these PEM files, whatever their dates. Clients
+/// are not asked for a certificate.
 pub fn server_tls(certificate: &Path, key_file: &Path) -> anyhow::Result<ServerConfig> {
     let chain = files::certificates(certificate)?;
     let identity = Identity {
@@ -134,7 +135,7 @@ pub fn server_tls(certificate: &Path, key_file: &Path) -> anyhow::Result<ServerC
     built.with_context(|| format!("certificate {} and key {}", certificate.display(), key_file.display()))
 }
 
-/// Clients are asked for a certificate only where there are some by which peers are known.
+/// Asks clients for a certificate only if some peer is identified by one.
 fn serve_with(identity: Identity, clients: Option<&Clients>) -> Result<ServerConfig, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = match clients {
@@ -144,7 +145,7 @@ fn serve_with(identity: Identity, clients: Option<&Clients>) -> Result<ServerCon
     builder.with_single_cert(identity.chain, identity.key)
 }
 
-/// What is shown with these files, which are the values of these keys.
+/// The configuration with these files, which are the values of these keys.
 fn serve(
     (files, keys): ([&Path; 2], [&str; 2]),
     clients: Option<&Clients>,
@@ -177,7 +178,7 @@ fn towards(peer: &Peer, found: &mut Findings, now: SystemTime) -> Option<ClientC
     });
     let trust = match tls.to {
         TlsTo::Never => return None,
-        // That `ca` is missing, the configuration has found.
+        // The configuration has reported a missing `ca`.
         TlsTo::Required => known??,
         _ => Trust::anybody(provider()),
     };
@@ -196,7 +197,7 @@ fn towards(peer: &Peer, found: &mut Findings, now: SystemTime) -> Option<ClientC
         .ok()
 }
 
-/// TLS towards a service outside: whom `ca` vouches for, as with a peer, and what the relay shows there.
+/// TLS towards a service outside, with the authorities in `ca`, and the certificate that the relay shows there.
 pub(super) fn towards_service(ca: &Path, identity: Option<&config::Identity>) -> anyhow::Result<ClientConfig> {
     let mut found = Findings::default();
     let trust = Trust::read(provider(), ca, "ca", &mut found, SystemTime::now());
@@ -214,7 +215,7 @@ pub(super) fn towards_service(ca: &Path, identity: Option<&config::Identity>) ->
     shown.map_err(|error| anyhow::anyhow!(no_pair(&error, [&*identity.certificate, &*identity.key])))
 }
 
-/// Octets of a password's file.
+/// The largest file with a password, in octets.
 const MOST_PASSWORD: u64 = 4096;
 
 fn credentials(peer: &Peer, login: &LoginTo, found: &mut Findings) -> Option<AuthCredentials> {

@@ -1,10 +1,10 @@
-//! Whom the relay believes when it sends: authorities, pinned certificates, or anybody.
+//! The certificates that the relay accepts when it connects: by authority, by pinning, or any.
 //!
-//! `ca` of a peer names a file of certificates. Those of authorities vouch for what they have signed, as always. And each
-//! of them, an authority's too, is *pinned*: a peer that shows it, or another certificate with the same key, has proved
-//! that it is the one whose file the operators exchanged. Names and dates say nothing beyond that, and are not looked at
-//! (as RFC 7671, 5.1 has it for DANE-EE). So what `openssl req -x509` makes, which calls itself an authority and is
-//! shown by the server itself, is good for what two operators mean by it.
+//! `ca` of a peer names a file of certificates. Authorities among them vouch for the certificates that they have
+//! signed, as usual. In addition each certificate, also that of an authority, is *pinned*: a peer that shows it, or
+//! another certificate with the same key, has proved that it is the one whose file the operators exchanged. Then names
+//! and dates are not checked (as RFC 7671, 5.1 has it for DANE-EE). So a certificate of `openssl req -x509`, which
+//! claims to be an authority and is shown by the server itself, works as two operators expect.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::super::findings::Findings;
 use super::files::{Dates, Facts, certificates, numbered};
 use crate::config::Code;
 
-/// How a peer's certificate is looked at. That the peer holds its key is always checked.
+/// How a peer's certificate is checked. That the peer has its key is always checked.
 #[derive(Debug)]
 pub(super) struct Trust {
     provider: Arc<CryptoProvider>,
@@ -29,13 +29,13 @@ pub(super) struct Trust {
 
 #[derive(Debug)]
 enum Whom {
-    /// Opportunistic TLS (RFC 7435): whoever is there, only the two of us can read it.
+    /// Opportunistic TLS (RFC 7435): any certificate is accepted, so the other side may be anybody.
     Anybody,
     Known {
         authorities: Option<Arc<WebPkiServerVerifier>>,
         /// `SubjectPublicKeyInfo`s.
         pinned: Vec<Vec<u8>>,
-        /// The file of them, for errors.
+        /// The name of the file, for errors.
         file: String,
     },
 }
@@ -46,7 +46,8 @@ impl Trust {
         Self { provider, whom }
     }
 
-    /// The certificates of `file`, which is the value of `key`. What will become of them is noted for the operator.
+    /// Reads the certificates of `file`, which is the value of `key`. Certificates with a coming end are reported to
+    /// the operator.
     pub(super) fn read(
         provider: Arc<CryptoProvider>,
         file: &Path,
@@ -60,7 +61,8 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         for (at, (certificate, facts)) in all.iter().enumerate() {
             let name = numbered(file, at, all.len());
-            // Neither an authority nor a pinned certificate is looked at for its dates. It may be what the peer renews next.
+            // The dates of authorities and pinned certificates are not checked, but the peer may be about to renew
+            // them.
             if let Dates::Ending(why) | Dates::Bad(why) = facts.dates(now) {
                 found.notice(
                     Code::CertificateEnding,
@@ -130,7 +132,7 @@ impl ServerCertVerifier for Trust {
         else {
             return Ok(ServerCertVerified::assertion());
         };
-        // What cannot be read has no key that is pinned.
+        // An unreadable certificate has no pinned key.
         if Facts::of(shown).is_ok_and(|facts| pinned.contains(&facts.key)) {
             return Ok(ServerCertVerified::assertion());
         }

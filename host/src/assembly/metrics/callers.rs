@@ -1,4 +1,4 @@
-//! Clients that came to no message.
+//! Clients whose sessions led to no message.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How the outputs of charging records stand.
+//! The state of the outputs of charging records.
 
 use std::sync::Arc;
 

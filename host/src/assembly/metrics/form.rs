@@ -1,4 +1,4 @@
-//! How numbers are written for Prometheus.
+//! The forms of metrics for Prometheus.
 
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -17,7 +17,7 @@ pub(super) fn counter(
 ) -> std::fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
     for (labels, value) in rows {
-        // Without labels, and not with an empty set of them.
+        // Without labels the encoder must not get an empty set of them.
         match labels.is_empty() {
             true => metric.encode_counter::<NoLabelSet, u64, u64>(&value, None)?,
             false => metric
@@ -45,8 +45,8 @@ pub(super) fn gauge(
     Ok(())
 }
 
-/// Values may be a plug-in's words: visible, and escaped as OpenMetrics wants it (1.0, "Escaping"), which the library
-/// leaves to its callers.
+/// Values may be texts of a plug-in: they are made visible, and escaped as OpenMetrics requires (1.0, "Escaping"),
+/// which the library leaves to its callers.
 pub(super) fn shown(labels: Labels) -> Labels {
     let escaped = |value: String| Visible(&value).to_string().replace('\\', "\\\\").replace('"', "\\\"");
     labels.into_iter().map(|(name, value)| (name, escaped(value))).collect()

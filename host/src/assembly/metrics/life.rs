@@ -1,4 +1,4 @@
-//! Whether the relay does what it should: its tasks, its disk, its log.
+//! Whether the relay works as it should: its tasks, its disk, its log.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::form::{Labels, counter, gauge};
 #[derive(Clone)]
 pub(crate) struct Life {
     database: Arc<dyn Spool>,
-    /// Of the relay, and of delivery.
+    /// The tasks of the relay, and of delivery.
     tasks: [Arc<Vitals>; 2],
     files: Option<Arc<ChargingFiles>>,
 }
@@ -41,7 +41,7 @@ impl Life {
         self.files.clone()
     }
 
-    /// What is not as it should be, for people and for whoever asks for `/health`.
+    /// What is not as it should be, for people and for `/health`.
     pub fn troubles(&self) -> Vec<String> {
         let tasks = self.tasks.iter().flat_map(|tasks| tasks.troubles());
         let writer = self
@@ -50,7 +50,7 @@ impl Life {
             .then(|| "the thread that writes the spool has ended".to_owned());
         let outputs = self.files.iter().flat_map(|files| files.troubles());
         let troubles = tasks.chain(writer).chain(self.database.trouble()).chain(outputs);
-        // A panic may repeat what a stranger wrote.
+        // The message of a panic may repeat text from outside.
         troubles.map(|trouble| Masked(&trouble).to_string()).collect()
     }
 }

@@ -1,7 +1,7 @@
-//! What the console shows: the counters of all rooms, gathered when somebody asks.
+//! The pages of the console: the counters of all rooms, gathered at each request.
 //!
-//! The rooms count for themselves and know nothing of who collects. Here each number gets its name and labels: one file
-//! for each group, and one line in [`Shown::of`]. Labels are names from the configuration, versions of plug-ins, and
+//! The rooms count, and do not know who collects the numbers. Here each number gets its name and labels: one file for
+//! each group, and one line in [`Shown::of`]. Labels are names from the configuration, versions of plug-ins, and fixed
 //! words; never a subscriber's number.
 
 mod alarms;
@@ -38,10 +38,10 @@ use super::alarms::Alarms;
 use super::charging_files::ChargingFiles;
 use crate::relay::Relay;
 
-/// Stands before every name.
+/// The prefix of every name.
 const PREFIX: &str = "mm4relay";
 
-/// The console at work. It answers as long as this lives, through the drain as well.
+/// The running console. It answers while this lives, also during the drain.
 pub struct Console {
     shown: Arc<Shown>,
     address: SocketAddr,
@@ -74,12 +74,12 @@ impl Console {
         })
     }
 
-    /// Where it listens, with the port that the system chose.
+    /// The address, with the port that the system chose.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The relay takes no more messages.
+    /// Announces that the relay takes no more messages.
     pub fn drain(&self) {
         self.shown.draining.store(true, Ordering::Relaxed);
     }
@@ -89,18 +89,18 @@ impl Console {
 pub struct Shown {
     spool: Arc<dyn Operator>,
     rooms: Registry,
-    /// Knows every peer that there is.
+    /// Knows every peer.
     delivery: Weak<Delivery>,
-    /// The peers that were told of: theirs do not vanish when nothing lies there any more.
+    /// The peers that were shown before: their series continue with 0.
     seen: Mutex<BTreeSet<NextHop>>,
     draining: AtomicBool,
     life: Life,
-    /// Counting what lies in the spool reads all of it: one visitor after the other.
+    /// Counting the messages in the spool reads all of them, so requests take turns.
     turn: tokio::sync::Mutex<()>,
 }
 
 impl Shown {
-    /// Every room that counts has its line here.
+    /// The pages of a relay. Every room that counts has its line here.
     pub fn of(
         (relay, database): (&Relay, &Arc<dyn Spool>),
         life: Life,
@@ -145,7 +145,7 @@ impl Shown {
                 lying.register_collector(Box::new(rooms::Lying(self.with_empty_ones(depths))));
                 encode_registry(&mut text, &lying).map_err(|error| error.to_string())?;
             }
-            // What lies in it is not known then; that it has failed is among the other metrics.
+            // The depths are unknown then. Another metric shows that the store has failed.
             Err(SpoolError::Failed(_)) => {}
             Err(error) => return Err(error.to_string()),
         }
@@ -155,7 +155,7 @@ impl Shown {
 }
 
 impl Shown {
-    /// With a 0 for each peer that nothing lies for: a series that ends looks like a relay that was not asked.
+    /// Adds a 0 for each peer without messages: a series that ends would look like a failed scrape.
     fn with_empty_ones(&self, mut depths: Depths) -> Depths {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(delivery) = self.delivery.upgrade() {
@@ -186,5 +186,5 @@ impl Pages for Shown {
     }
 }
 
-/// Whom a collector looks at: it must not keep the relay alive.
+/// A room that a collector reads, without keeping the relay alive.
 type Watched<T> = Weak<T>;

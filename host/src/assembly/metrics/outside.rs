@@ -1,4 +1,4 @@
-//! Those outside of the relay whom plug-ins ask.
+//! The scanners and services outside that plug-ins use.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Plug-ins of the running chain, each version for itself.
+//! The plug-ins of the running chain, by version.
 
 use mm4relay_engine::BreakerState;
 use prometheus_client::collector::Collector;
@@ -25,7 +25,7 @@ struct Row {
     digest: String,
     reading: Reading,
     breaker: BreakerState,
-    /// The peers for which it stands otherwise.
+    /// The peers for which the breaker is in another state.
     breaker_of_peers: Vec<(String, BreakerState)>,
 }
 
@@ -139,7 +139,7 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> std::fmt::Result 
     )
 }
 
-/// Counters and histograms of the plug-ins' own: theirs are the names in the label, ours the names of the families.
+/// The plug-ins' own counters and histograms: their names are in a label, the families' names are ours.
 fn own(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> std::fmt::Result {
     let all = || {
         rows.iter().flat_map(|row| {
@@ -190,7 +190,7 @@ fn with(row: &Row, key: &'static str, value: &str) -> Labels {
     labels
 }
 
-/// A plug-in's word about itself as a label: short, and without anything that could end the label or forge a line.
+/// A plug-in's text about itself as a label: short, and without anything that could end the label or forge a line.
 fn word(text: &str) -> String {
     const SHOWN: usize = 64;
     let legal = |c: char| {

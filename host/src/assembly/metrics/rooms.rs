@@ -1,4 +1,4 @@
-//! Messages: those that came in, those that go out, those that lie in the spool.
+//! Messages: received ones, sent ones, and those in the spool.
 
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ impl Collector for Outgoing {
     }
 }
 
-/// How far the system's clock is away.
+/// The difference between the system's clock and the relay's.
 pub(super) struct Clock(pub Arc<SteadyClock>);
 
 impl std::fmt::Debug for Clock {
@@ -135,7 +135,7 @@ impl Collector for Clock {
     }
 }
 
-/// What lay in the spool when somebody asked.
+/// The messages in the spool at the time of the request.
 #[derive(Debug)]
 pub(super) struct Lying(pub Depths);
 

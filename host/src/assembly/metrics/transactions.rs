@@ -1,4 +1,4 @@
-//! Requests, what was heard of them, and what the relay had to say itself.
+//! Requests, what was heard of them, and the relay's own messages.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;

@@ -1,4 +1,4 @@
-//! Where a peer listens.
+//! The hosts of a peer.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,7 +13,8 @@ use crate::config::forms::{count, domain, host_port};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     pub at: HostPort,
-    /// Lower ones are tried first. Default: the place in the list, so that hosts without one are tried in its order.
+    /// Hosts with lower numbers are tried first. Default: the place in the list, so that such hosts are tried in its
+    /// order.
     pub priority: u16,
     /// The share of new connections among hosts of one priority (RFC 2782). Default 1.
     pub weight: u16,
@@ -28,7 +29,7 @@ impl fmt::Display for Host {
 const KEYS: [&str; 3] = ["host", "priority", "weight"];
 const TABLE: &str = "HOST:PORT, or a table such as { host = \"mms.a.example:25\", priority = 10, weight = 5 }";
 
-/// `hosts` and `mx`. A peer with a domain of its own has one of the two.
+/// Reads `hosts` and `mx`. A peer with a domain of its own has exactly one of them.
 pub(super) fn read(s: &mut Section<'_>, has_own_domain: bool) -> (Vec<Host>, Option<String>) {
     let mut place = 0;
     let mut seen = HashSet::new();

@@ -1,4 +1,4 @@
-//! `[peer.login]`: how a peer proves who it is by a name and a password.
+//! `[peer.login]`: the name and password by which a peer proves its identity.
 
 use std::path::PathBuf;
 
@@ -11,16 +11,16 @@ use crate::config::forms::text;
 use crate::message::Illegal;
 use crate::passwords::PasswordHash;
 
-/// What a peer says behind AUTH (RFC 4954), and what is kept of it.
+/// The login of a peer with AUTH (RFC 4954).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// `name`: as the peer sends it. No other peer has it.
+    /// `name`, as the peer sends it. No other peer has the same.
     pub name: String,
-    /// `password-hash`: as `mm4relay peer-password` prints it.
+    /// `password-hash`, as `mm4relay peer-password` prints it.
     pub hash: PasswordHash,
 }
 
-/// `login-to`: what the relay logs in with at the peer's hosts.
+/// `login-to`: the login of the relay at the peer's hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginTo {
     pub name: String,

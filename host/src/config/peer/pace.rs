@@ -1,4 +1,4 @@
-//! How patient the relay is with a peer, and how fast.
+//! How long the relay waits for a peer, and at which rate both send.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::config::forms::{duration, rate as octets};
 use crate::message::{Rate, Timeouts};
 
 /// `retry`: the pauses before a deferred message is tried again are 1, 2, 5, 10, 20 and 40 times `first`, and then
-/// `longest` each time; none is over `longest`.
+/// always `longest`; none exceeds `longest`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// Default 1 min: a phone's owner is waiting, and most failures are restarts.
+    /// Default 1 min: a subscriber is waiting, and most failures are restarts.
     pub first: Duration,
-    /// Default 1 h: a peer that has been away for long is asked no more often.
+    /// Default 1 h: a peer that has been away for long is tried no more often.
     pub longest: Duration,
 }
 
@@ -52,12 +52,12 @@ impl Retry {
     }
 }
 
-/// How fast the peer may send to us. Each is for itself; default: no limit.
+/// The rates at which the peer may send to us, each independent of the others. Default: no limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sends {
-    /// `messages-from`: refused beyond it, for the moment.
+    /// `messages-from`: further messages are refused for the moment.
     pub messages: Option<Rate>,
-    /// `octets-from`: of messages, a second.
+    /// `octets-from`: octets of messages a second.
     pub octets: Option<u64>,
     /// `connections-from`.
     pub connections: Option<Rate>,

@@ -1,4 +1,4 @@
-//! How a peer is spoken to: MM4, SMTP and TLS.
+//! How the relay speaks with a peer: MM4, SMTP and TLS.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,29 +11,29 @@ use crate::config::file::{Read, Section};
 use crate::config::forms::{choice, count, duration, host_name, text, yes_or_no};
 use crate::message::{Extension, Hello, Mode, Quirk, RefuseWith, ResponseSender, TlsTo, UnknownTypes};
 
-/// MM4 with a peer (TS 23.140, 8.4). All of it is about messages that come *from* the peer, and what the relay writes to
-/// it, except `response-within` and `repeats`: those are about what it is asked in the relay's own name.
+/// MM4 with a peer (TS 23.140, 8.4). These keys concern messages *from* the peer and what the relay writes to it. The
+/// exceptions, `response-within` and `repeats`, concern requests that the relay sends it in its own name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mm4 {
-    /// Who owns the peer's requests once the relay has said 250. Default transparent: nothing is answered in the name of
-    /// somebody else.
+    /// Who is responsible for the peer's requests once the relay has said 250. Default transparent: the relay answers
+    /// nothing in another party's name.
     pub mode: Mode,
     /// `response-within`: how long the relay waits for the peer's response to a request of the relay's own. Default 5 min.
     pub response_within: Duration,
     /// How often such a request is repeated. Default 3.
     pub repeats: u32,
-    /// `refuse-with`. Default: the reply, because it needs no agreement on anything else.
+    /// `refuse-with`. Default: a reply, because that requires no other agreement.
     pub refuse_with: RefuseWith,
     /// `response-sender`. Default: the system address.
     pub response_sender: ResponseSender,
-    /// `response-body`: responses get a line of text as their body, because the peer refuses empty messages. Default
-    /// false.
+    /// `response-body`: responses get a line of text as their body, because the peer refuses messages without one.
+    /// Default false.
     pub response_body: bool,
-    /// Whether the peer gets bounces (RFC 3464) for what cannot be told otherwise. Default true.
+    /// Whether the peer gets bounces (RFC 3464) for failures that cannot be reported otherwise. Default true.
     pub bounces: bool,
     /// `unknown-types`. Default: refused.
     pub unknown_types: UnknownTypes,
-    /// `X-Mms-3GPP-MMS-Version` of what the relay writes to the peer. Default: that of the request that is answered.
+    /// `X-Mms-3GPP-MMS-Version` in the relay's own messages to the peer. Default: that of the request that is answered.
     pub version: Option<String>,
 }
 
@@ -42,9 +42,9 @@ pub struct Mm4 {
 pub struct Smtp {
     /// Default EHLO.
     pub hello: Hello,
-    /// `helo-name`: what the relay calls itself there, in lower case. Default: its own name.
+    /// `helo-name`: the relay's name in EHLO to this peer, in lower case. Default: its own name.
     pub helo_name: Option<String>,
-    /// Those that may be used when the peer offers them. Default: all that the relay knows.
+    /// Extensions that may be used when the peer offers them. Default: all that the relay knows.
     pub extensions: Vec<Extension>,
 }
 
@@ -53,19 +53,20 @@ pub struct Smtp {
 pub struct PeerTls {
     /// Towards the peer. Default opportunistic.
     pub to: TlsTo,
-    /// `from = "required"`: what the peer sends is taken over TLS only. Default false.
+    /// `from = "required"`: messages of the peer are accepted over TLS only. Default false.
     pub from_required: bool,
-    /// The name that the peer's certificate must be good for, when TLS is required. Default: the name of the host.
+    /// The name that the peer's certificate must be valid for when TLS is required. Default: the name of the host.
     pub name: Option<String>,
-    /// PEM file of the authorities that may vouch for the peer. Required when TLS is required: there is no default set of
-    /// authorities between operators.
+    /// PEM file with the authorities for the peer's certificate. Required when TLS is required, because there is no
+    /// default set of authorities between operators.
     pub ca: Option<PathBuf>,
-    /// PEM files with the certificate, and its key, that the relay shows to the peer. Default: none.
+    /// PEM files with the certificate and key that the relay shows to the peer. Default: none.
     pub identity: Option<Identity>,
-    /// `client-ca`: PEM file with those who vouch for the certificate that the peer shows when it comes, or with that
-    /// certificate. What it sends is taken with it only. Default: none is asked for.
+    /// `client-ca`: PEM file with the authorities for the certificate that the peer shows when it connects, or with
+    /// that certificate itself. The peer must then show it to send. Default: no certificate is required.
     pub client_ca: Option<PathBuf>,
-    /// `client-name`: the name that such a certificate must be good for. Without it, authorities vouch for nobody.
+    /// `client-name`: the name that such a certificate must be valid for. Without it, authorities in `client-ca` are
+    /// not used.
     pub client_name: Option<String>,
 }
 
@@ -163,7 +164,7 @@ fn from(value: &DeValue<'_>) -> Read<bool> {
     }
 }
 
-/// Three numbers with dots.
+/// A version: three numbers with dots.
 fn version(value: &DeValue<'_>) -> Read<String> {
     let legal = |text: &&str| {
         let part = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());

@@ -1,4 +1,5 @@
-//! `[plugin.may]`: what a plug-in may read and change of messages. Without the section everything, with it what it names.
+//! `[plugin.may]`: what a plug-in may read and change of messages. Without the section everything, with it only what it
+//! names.
 
 use mm4relay_engine::{May, Which};
 use toml::Spanned;
@@ -24,7 +25,7 @@ pub(super) fn read(s: &mut Section<'_>) -> May {
     may
 }
 
-/// All, none, or a list of names. A `*` can only be at the end of one: a star in the middle would be taken for a letter.
+/// All, none, or a list of names. A `*` may only end a name, because elsewhere it would count as a letter.
 fn which(value: &DeValue<'_>) -> Read<Which> {
     const EXPECTED: &str = "true, false, or a list of names, each with at most one * at its end: [\"X-Mms-*\"]";
     let name = |item: &Spanned<DeValue<'_>>| {

@@ -1,4 +1,4 @@
-//! `[plugin.when]`: for which messages a plug-in is called at all.
+//! `[plugin.when]`: the messages that a plug-in may be called for.
 
 use super::super::file::Section;
 use super::super::peer::Peer;
@@ -14,10 +14,10 @@ pub const MESSAGE_TYPES: [&str; 6] = [
     "read-reply-report-response",
 ];
 
-/// Ways of a message between our own MMSE (inside) and other operators (outside).
+/// Directions of a message between our own MMSE (inside) and other operators (outside).
 pub const DIRECTIONS: [&str; 4] = ["inbound", "outbound", "internal", "transit"];
 
-/// What is empty holds for every message.
+/// An empty list admits every message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginWhen {
     /// Peers that the message comes from.
