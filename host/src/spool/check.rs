@@ -1,23 +1,23 @@
-//! What a look through a whole store finds: `mm4relay spool check`.
+//! The result of checking a whole store: `mm4relay spool check`.
 
-/// A look through everything.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Soundness {
     /// The stored format.
     pub format: i64,
-    /// Rows with checksums by what they are, with their number.
+    /// The number of rows with checksums, by kind.
     pub rows: Vec<(&'static str, u64)>,
-    /// Rows that have no checksum: an earlier version wrote them.
+    /// Rows without a checksum, which an earlier version wrote.
     pub without_sum: u64,
-    /// What is wrong with pages, a line each.
+    /// Faults of pages, one a line.
     pub pages: Vec<String>,
-    /// Rows that are damaged, or do not belong together, a line each: the first thousand.
+    /// Damaged or inconsistent rows, one a line: the first thousand.
     pub damaged: Vec<String>,
-    /// How many there are.
+    /// The number of such rows.
     pub faults: u64,
 }
 
-/// Damaged rows that are named one by one.
+/// How many damaged rows are named one by one.
 const MOST_NAMED: usize = 1000;
 
 impl Soundness {

@@ -1,36 +1,36 @@
-//! What can go wrong with a store.
+//! The errors of a store.
 
 use super::Leased;
 use crate::message::MessageId;
 
-/// Why the store did not do it. Nothing of what was asked has happened then.
+/// Why the store did not do something. Nothing of it has happened then.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum SpoolError {
     #[error("the spool's disk is full: {0}")]
     Full(String),
     #[error("the spool cannot be written or read: {0}")]
     Broken(String),
-    /// A write or a flush failed. Nothing is written any more until the store has been opened anew and looked through.
+    /// A write or a flush failed. Nothing is written any more until the store has been opened anew and checked.
     #[error("the spool's disk failed: {0}")]
     Failed(String),
-    /// A row that this needs is not as it was written. Others are.
+    /// A row that is needed here is damaged. Other rows are not affected.
     #[error("damaged in the spool: {0}")]
     Damaged(String),
-    /// A page that this needs cannot be read. The store is looked through, and what can be read is saved.
+    /// A page that is needed here cannot be read. The store is checked, and everything readable is saved.
     #[error("the spool's database is damaged: {0}")]
     Corrupt(String),
-    /// This request is at fault, and no other: its content cannot be read, or it contradicts itself.
+    /// This request alone is at fault: its content cannot be read, or it contradicts itself.
     #[error("the spool cannot store this: {0}")]
     Unfit(String),
     #[error("message {0} does not wait for its chain any more")]
     Gone(MessageId),
-    /// It would open a transaction that is a copy of this one, which lives.
+    /// The acceptance would open a transaction that is a copy of this live one.
     #[error("the request is a copy of message {0}")]
     Repeat(MessageId),
-    /// What the commit was decided by has changed since. Look again.
+    /// The state on which the commit was based has changed. Look again.
     #[error("message {0} is not as it was when this was decided")]
     Moved(MessageId),
-    /// This relay does not hold it, or does not any more.
+    /// This relay does not hold the lease, or no longer does.
     #[error("this relay does not work on {0:?}")]
     NotOurs(Leased),
     #[error("this relay was silent for too long, and what it worked on may be others' by now")]
@@ -38,10 +38,10 @@ pub enum SpoolError {
     /// The store cannot be reached. Nothing has happened.
     #[error("the store is away: {0}")]
     Away(String),
-    /// The store has not said in time whether it has it. It may be there, once: do not ask for it again.
+    /// The store has not answered in time whether the work is committed. It may be there, once: do not repeat it.
     #[error("the store has not said in time whether it has the message")]
     Unsettled,
-    /// What is committed would not be as safe as the configuration says. Nothing has happened.
+    /// A commit would not be as safe as the configuration demands. Nothing has happened.
     #[error("the store is not safe: {0}")]
     Unprotected(String),
     #[error("another relay uses the spool in {0}")]

@@ -1,4 +1,4 @@
-//! What the verbs of a store answer with: a facet is a trait behind a pointer, and cannot have `async fn`.
+//! The result type of a store's verbs: a facet is a trait object, and cannot have `async fn`.
 
 use std::future::Future;
 use std::pin::Pin;

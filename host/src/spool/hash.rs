@@ -1,11 +1,11 @@
-//! What stands for a key of a request in a table: requests are found by hashes of what they are found by.
+//! The hashes under which requests are found.
 
 use sha2::{Digest, Sha256};
 
 use crate::message::TransactionKey;
 
-/// What stands for a key in the table `lookup`. `salt` is the spool's own, in `counter`: nobody outside can choose keys
-/// that share a hash. Public for programs that fill a spool by themselves, to measure it.
+/// The hash of a key in the table `lookup`. `salt` is the spool's own, in `counter`, so that nobody outside can choose
+/// keys that share a hash. Public for programs that fill a spool directly, for measurements.
 pub fn hash(salt: i64, key: &TransactionKey) -> i64 {
     let mut digest = Sha256::new();
     digest.update(salt.to_le_bytes());
@@ -15,7 +15,7 @@ pub fn hash(salt: i64, key: &TransactionKey) -> i64 {
             kind,
             transaction_id,
         } => {
-            // A peer's name has no NUL, so what stands where is certain.
+            // A peer's name has no NUL, so the parts cannot run into one another.
             for text in ["asked", peer.as_str(), kind.name()] {
                 digest.update(text);
                 digest.update([0]);

@@ -1,5 +1,5 @@
-//! What happened to a request and to everything about it, for `mm4relay trace`. The spool writes it beside what it records,
-//! in the same transaction, and removes it with the transaction that it belongs to. Nothing is decided by it.
+//! The history of a request, for `mm4relay trace`. The spool writes it in the transaction of the event, and removes it
+//! with the request. No decision depends on it.
 
 use crate::message::{Holder, MessageId, NextHop, Ordinal, OutgoingId, QueueId, Said, Source, Step, Timestamp};
 
@@ -13,14 +13,14 @@ pub struct HistoryEntry {
     pub event: Event,
 }
 
-/// Numbers are whole in here. Lists of changes are one line each, for people.
+/// Numbers are complete here. Each list of changes is a list of lines for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A message was accepted: the request, a response to it, or one that the relay wrote about it.
     Accepted(Box<Arrival>),
-    /// A message that was held or unfinished went through its chain, and came to this.
+    /// A held or unfinished message went through its chain, with this result.
     Finished(Box<Arrival>),
-    /// Such a message came to nothing yet.
+    /// Such a message was deferred again.
     Later { reason: String, due: Timestamp },
     /// Such a message was refused for good.
     Refused {
@@ -33,14 +33,14 @@ pub enum Event {
         id: OutgoingId,
         /// `delivered`, `deferred`, `failed`, or `delivered in part`.
         became: String,
-        /// What the next hop said, or why there was nobody to say it. At most 512 octets.
+        /// What the next hop said, or why there was no reply. At most 512 octets.
         said: Option<String>,
         /// When it is tried again.
         due: Option<Timestamp>,
         changes: Vec<String>,
         charged: Option<(u64, u64)>,
     },
-    /// Plug-ins that had failed have taken an outcome.
+    /// Plug-ins that had failed have now taken an outcome.
     Settled {
         id: OutgoingId,
         charged: Option<(u64, u64)>,
@@ -50,7 +50,7 @@ pub enum Event {
         changes: Vec<String>,
         charged: Option<(u64, u64)>,
     },
-    /// An operator did something, or looked.
+    /// An operator did something, or looked at it.
     Operator {
         /// The user's name on this machine.
         who: String,
@@ -59,7 +59,7 @@ pub enum Event {
     },
 }
 
-/// A message that came in, and what it came to.
+/// A received message, and what it led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
     pub id: MessageId,
@@ -73,26 +73,26 @@ pub struct Arrival {
     pub from: Option<String>,
     pub to: Vec<String>,
     pub journey: Vec<Step>,
-    /// What the message says it is.
+    /// A summary of the message itself.
     pub says: Option<Said>,
-    /// Where it goes: ordinal and next hop, and the reason when that was given up at once.
+    /// Its destinations: ordinal and next hop, and the reason if the destination was given up at once.
     pub destinations: Vec<(Ordinal, NextHop, Option<String>)>,
-    /// Why it is held, or not through its chain yet.
+    /// Why it is held, or has not been through its chain.
     pub hold: Option<String>,
     /// The plug-ins that hold it.
     pub holders: Vec<Holder>,
     pub changes: Vec<String>,
-    /// The first and the last sequence number of the charging records that it caused.
+    /// The first and the last sequence number of its charging records.
     pub charged: Option<(u64, u64)>,
 }
 
-/// Octets of a reply that are kept.
+/// How many octets of a reply are kept.
 const MOST_SAID: usize = 512;
 
 /// The first and the last sequence number of charging records, if there are any.
 pub(super) type Charged = Option<(u64, u64)>;
 
-/// Of records that were written one after the other.
+/// The range of two groups of records that were written one after the other.
 pub(super) fn together(one: Charged, other: Charged) -> Charged {
     match (one, other) {
         (Some((first, last)), Some((next, end))) => Some((first.min(next), last.max(end))),
@@ -101,7 +101,7 @@ pub(super) fn together(one: Charged, other: Charged) -> Charged {
 }
 
 impl Event {
-    /// The first and the last sequence number of the charging records that came with it.
+    /// The first and the last sequence number of the event's charging records.
     pub fn charged(&self) -> Option<(u64, u64)> {
         match self {
             Self::Accepted(arrival) | Self::Finished(arrival) => arrival.charged,
@@ -113,7 +113,7 @@ impl Event {
         }
     }
 
-    /// Gives the charging records that came with it other numbers; `None`: they are not known any more.
+    /// Renumbers the event's charging records; `None`: their numbers are no longer known.
     pub(super) fn renumber(&mut self, number: impl Fn(u64) -> Option<u64>) {
         let charged = match self {
             Self::Accepted(arrival) | Self::Finished(arrival) => &mut arrival.charged,

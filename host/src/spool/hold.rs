@@ -9,45 +9,45 @@ pub struct Hold {
     /// For people.
     pub reason: String,
     pub goes_on: GoesOn,
-    /// What its arrival plug-ins asked for is durable already, with other recipients of the same message: whatever they
-    /// ask for when the chain runs anew must be dropped.
+    /// What the arrival plug-ins asked for was committed before, with other recipients of the same message: when the
+    /// chain runs anew, what they ask for on arrival must be dropped.
     pub arrived: bool,
 }
 
-/// When the chain of a held message runs.
+/// When the chain of such a message runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GoesOn {
-    /// When an operator releases the message. It is parked because of these plug-ins, if any.
+    /// When an operator releases the message. These plug-ins asked for the hold, if any did.
     WhenReleased { holders: Vec<Holder> },
     /// At this time, by the relay itself.
     At(Timestamp),
 }
 
-/// A message whose chain is to be run from the spool.
+/// A message whose chain must run from the spool.
 #[derive(Clone, Debug)]
 pub struct Unfinished {
-    /// As received; with the recipients that are left.
+    /// The message as received, with the remaining recipients.
     pub incoming: Incoming,
-    /// Runs that came to nothing so far.
+    /// Runs so far that were deferred.
     pub attempts: u32,
     /// As in [`Hold`].
     pub arrived: bool,
-    /// The last that a destination of it had before.
+    /// The last ordinal of its earlier destinations.
     pub ordinals: Option<Ordinal>,
-    /// Plug-ins that are not to be called for it on arrival and departure: an operator released it past them.
+    /// Plug-ins that are not called for it on arrival and departure, because an operator released it past them.
     pub past: Vec<String>,
     /// How often an operator has released it.
     pub released: u32,
 }
 
-/// What a run of the chain from the spool came to.
+/// The result of a run of the chain from the spool.
 #[derive(Clone, Debug)]
 pub enum Finish {
-    /// All this, instead of the wait; held again if it says so.
+    /// This acceptance replaces the wait; it may hold the message again.
     Done(Box<Acceptance>),
-    /// It has come to nothing yet. Run it again at `due`.
+    /// The run was deferred; the next one is at `due`.
     Again { due: Timestamp, reason: String },
-    /// Refused for good. Stays visible, bytes included, until an operator drops or releases it.
+    /// The message was refused for good. It stays visible, bytes included, until an operator drops or releases it.
     Failed {
         reason: String,
         changes: Vec<TransactionChange>,
@@ -57,7 +57,7 @@ pub enum Finish {
 }
 
 impl Hold {
-    /// Parked because of these plug-ins, for each of their reasons once.
+    /// A hold that these plug-ins asked for, with each of their reasons once.
     pub fn by(holders: Vec<Holder>) -> Self {
         let mut reasons: Vec<&str> = Vec::new();
         for holder in &holders {
@@ -72,7 +72,7 @@ impl Hold {
         }
     }
 
-    /// Parked for an operator.
+    /// A hold until an operator releases the message.
     pub fn parked(reason: impl Into<String>) -> Self {
         Self {
             goes_on: GoesOn::WhenReleased { holders: Vec::new() },
@@ -81,7 +81,7 @@ impl Hold {
         }
     }
 
-    /// For the relay itself, which runs the chain at this time.
+    /// A wait until this time, when the relay runs the chain.
     pub fn until(due: Timestamp, reason: impl Into<String>) -> Self {
         Self {
             goes_on: GoesOn::At(due),
@@ -89,7 +89,7 @@ impl Hold {
         }
     }
 
-    /// When the relay itself runs the chain; `None` when that is up to an operator.
+    /// When the relay runs the chain; `None` when an operator must release the message.
     pub fn due(&self) -> Option<Timestamp> {
         match self.goes_on {
             GoesOn::At(due) => Some(due),
@@ -97,7 +97,7 @@ impl Hold {
         }
     }
 
-    /// The plug-ins because of which it is parked.
+    /// The plug-ins that asked for the hold.
     pub fn holders(&self) -> &[Holder] {
         match &self.goes_on {
             GoesOn::WhenReleased { holders } => holders,

@@ -1,9 +1,9 @@
-//! Ids of messages: a time in microseconds, with the number of the node that gave it in the last bits.
+//! Ids of messages: a time in microseconds, whose last bits are the number of the node.
 //!
 //! So nodes that share a store never give the same id, without asking each other. An id of 51 bits lasts until 2041.
 
-/// Bits for the number of the node: 16 nodes, each of which can give 62,500 ids a second. Who needs more borrows from the
-/// seconds to come.
+/// The bits for the number of the node: 16 nodes, each of which can give 62,500 ids a second. A node that needs more
+/// takes ids of the following seconds.
 const NODE_BITS: u32 = 4;
 
 /// The number of a relay among those that share a store.
@@ -16,7 +16,7 @@ impl Node {
         (number < 1 << NODE_BITS).then_some(Self(number))
     }
 
-    /// As it stands in a row.
+    /// The number as it is stored.
     pub(super) fn number(self) -> i16 {
         self.0 as i16
     }

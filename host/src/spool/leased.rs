@@ -1,34 +1,34 @@
-//! What is leased, and for how long at the most.
+//! The kinds of leased work, and how long each lease may last.
 
 use std::time::Duration;
 
 use crate::message::{MessageId, OutgoingId};
 
-/// One thing to work on.
+/// A piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Leased {
-    /// To be delivered.
+    /// A message to be delivered.
     Outgoing(OutgoingId),
-    /// Its chain is to be run.
+    /// A message whose chain must run.
     Unfinished(MessageId),
-    /// Its task is due.
+    /// A request whose task is due.
     Request(MessageId),
-    /// An outcome that plug-ins are to be told.
+    /// An outcome that plug-ins must be told.
     Event(u64),
 }
 
 impl Leased {
-    /// After this long it is free again, whatever its owner does. `None`: an attempt at delivery may take as long as the
-    /// next hop likes, and what waits in memory longer still.
+    /// After this time the work is free again, whatever its owner does. `None`: an attempt at delivery may take as long
+    /// as the next hop needs, and a message may wait in memory longer still.
     pub fn term(self) -> Option<Duration> {
         const MINUTE: Duration = Duration::from_secs(60);
         match self {
             Self::Outgoing(_) => None,
-            // Longer than a run of the chain may take.
+            // Longer than any run of the chain.
             Self::Unfinished(_) => Some(MINUTE * 15),
-            // Longer than a message of the relay's own may take.
+            // Longer than any message of the relay's own takes.
             Self::Request(_) => Some(MINUTE * 5),
-            // Longer than all the plug-ins' calls for a batch of them.
+            // Longer than all calls of plug-ins for a batch of them.
             Self::Event(_) => Some(MINUTE * 15),
         }
     }

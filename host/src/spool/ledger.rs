@@ -1,24 +1,24 @@
-//! The ledger: what came in for recipients, what became of each, and which charging records were made of it.
+//! The ledger: which recipients came in, how each ended, and which charging records were made.
 //!
-//! It is bookkeeping beside the queue, not the queue itself: whatever opens or ends a recipient writes a movement in the
-//! same transaction, and nothing is decided by it. So what the queue, the records and the ledger say can be set against
-//! each other, also when the message, its request and its history are gone: `mm4relay ledger check`. A movement is never
-//! changed; all of a message go together when they are older than the ledger is kept.
+//! It is bookkeeping beside the queue, and not the queue itself: whatever opens or ends a recipient writes a movement
+//! in the same transaction, and no decision depends on it. So queue, records and ledger can be compared, also when the
+//! message, its request and its history are gone: `mm4relay ledger check`. A movement is never changed. All movements
+//! of a message are removed together when they are older than the ledger is kept.
 
 use std::collections::BTreeMap;
 
 use super::SpoolError;
 use crate::message::{End, MessageId, NextHop, QueueId, Timestamp};
 
-/// What became of each recipient, for those who check it. Every verb blocks, and reads one short snapshot: the store's log
-/// can begin anew between two calls.
+/// The ends of recipients, for those who check them. Every verb blocks, and reads one short snapshot, so that the
+/// store's log can begin anew between two calls.
 pub trait Ledger: Send + Sync + 'static {
     fn ledger_bounds(&self) -> Result<LedgerBounds, SpoolError>;
 
     /// Accounts of at most `limit` messages from `from` to before `to`, in the order of their ids.
     fn accounts(&self, from: MessageId, to: MessageId, limit: usize) -> Result<AccountPage, SpoolError>;
 
-    /// Whose the records behind `sequence` are, at most `limit`.
+    /// The messages of at most `limit` records after `sequence`.
     fn owners_of_records(&self, sequence: u64, limit: usize) -> Result<Vec<(u64, QueueId)>, SpoolError>;
 }
 
@@ -28,44 +28,44 @@ pub struct Movement {
     /// When it was committed.
     pub at: Timestamp,
     pub what: Moved,
-    /// Of the destination; 0 for the message as it was received.
+    /// The ordinal of the destination; 0 for the message as it was received.
     pub ordinal: u32,
-    /// Recipients by id. An id is a recipient's within its destination.
+    /// Recipients by id. An id is unique within its destination.
     pub recipients: Vec<u32>,
     /// The next hop.
     pub peer: Option<NextHop>,
     /// The charging records that were committed with it.
     pub records: Option<Records>,
-    /// What the message is; in the first line alone.
+    /// The message; only in its first line.
     pub about: Option<About>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// Recipients are in the queue.
+    /// Recipients entered the queue.
     Opened,
-    /// Recipients of a message that was held or unfinished are through its chain: what they came to follows.
+    /// Recipients of a held or unfinished message went through its chain; the results follow.
     CarriedOn,
-    /// Recipients that had ended are in the queue again: an operator's retry or release, or the relay asks again.
+    /// Recipients that had ended are in the queue again: an operator retried or released, or the relay sends again.
     Reopened,
     Ended(End),
-    /// Nothing but records: plug-ins that had failed have taken an outcome.
+    /// Only records: plug-ins that had failed have taken an outcome.
     Charged,
 }
 
-/// What the message of an account is.
+/// The message of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     pub source: String,
-    /// `MM4_forward.REQ` and so on; `None` when it had not been read yet.
+    /// `MM4_forward.REQ` and so on; `None` when the message had not been read yet.
     pub kind: Option<String>,
     /// In octets, as received.
     pub size: u64,
-    /// Of a request: `X-Mms-Message-ID`, as received.
+    /// For a request: `X-Mms-Message-ID`, as received.
     pub message_id: Option<String>,
 }
 
-/// Charging records with neighbouring numbers.
+/// Charging records with consecutive numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Records {
     /// The sequence number of the first.
@@ -91,7 +91,7 @@ impl Records {
 }
 
 impl Movement {
-    /// The ordinal that its records carry: what an acceptance or a chain causes is the message's, not a destination's.
+    /// The ordinal of its records: those of an acceptance or a chain belong to the message, and not to a destination.
     pub fn records_ordinal(&self) -> u32 {
         match self.what {
             Moved::Opened | Moved::CarriedOn | Moved::Reopened => 0,
@@ -100,18 +100,18 @@ impl Movement {
     }
 }
 
-/// What is known of one message at one instant.
+/// Everything about one message at one instant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Account {
-    /// What the ledger says, in order. Empty: it does not know the message, which is in the queue.
+    /// The lines of the ledger, in order. Empty for a message in the queue that the ledger does not have.
     pub movements: Vec<Movement>,
-    /// Lines of the ledger that cannot be read, and why.
+    /// Lines of the ledger that cannot be read, with the reason.
     pub damaged: Vec<String>,
     /// Recipients in the queue that have not ended, by ordinal.
     pub here: BTreeMap<u32, Vec<u32>>,
-    /// Plug-ins must still be told of an outcome: records may come.
+    /// Plug-ins must still be told of an outcome, so further records may come.
     pub owed: bool,
-    /// The records that the ledger names, as far as they are in the spool.
+    /// The records that the ledger names and that are in the spool.
     pub records: Vec<KnownRecord>,
 }
 
@@ -130,14 +130,14 @@ pub struct KnownRecord {
 #[derive(Debug, Default)]
 pub struct AccountPage {
     pub accounts: BTreeMap<MessageId, Account>,
-    /// Where the next page begins; `None` behind the last.
+    /// Where the next page begins; `None` after the last.
     pub next: Option<MessageId>,
 }
 
-/// Where the ledger and the records stand.
+/// The bounds of the ledger and of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerBounds {
-    /// The ledger knows nothing of messages before this one.
+    /// The ledger has no message before this one.
     pub begins: MessageId,
     /// The last charging record.
     pub last_record: u64,
@@ -145,20 +145,20 @@ pub struct LedgerBounds {
     pub purged: u64,
 }
 
-/// Recognises a charging record again: its number, time and plug-in, and its text as it is stored.
+/// A checksum of a charging record: of its number, time and plug-in, and of its stored text.
 pub fn record_sum(sequence: u64, at: Timestamp, plugin: &str, version: &str, record: &str) -> u64 {
     let mut sum = xxhash_rust::xxh3::Xxh3Default::new();
     sum.update(&sequence.to_le_bytes());
     sum.update(&at.0.to_le_bytes());
     for text in [plugin, version, record] {
         sum.update(text.as_bytes());
-        // No text has this octet, so what stands where is certain.
+        // No text has this octet, so the parts cannot run into one another.
         sum.update(&[0xff]);
     }
     sum.digest()
 }
 
-/// A record as text, the same whoever writes it: keys in order, none without a value.
+/// A record as text, in one form: keys in order, none without a value.
 pub fn record_text(record: &serde_json::Value) -> String {
     let serde_json::Value::Object(fields) = record else {
         return record.to_string();

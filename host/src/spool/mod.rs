@@ -99,11 +99,11 @@ pub use streams::{Mark, Recorded, StreamReader, Streams};
 /// What the store has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// Messages.
+    /// New messages.
     Ample,
-    /// No message more: what is left is for what becomes of those that are there.
+    /// No new message: the rest is reserved for outcomes of stored messages.
     Low,
-    /// Nobody knows whether an outcome could be recorded, so nothing may be delivered: it would be again.
+    /// An outcome might not be recorded, so nothing may be delivered: it would be delivered again.
     None,
 }
 
@@ -112,31 +112,31 @@ pub enum Room {
 pub struct Acceptance {
     pub id: MessageId,
     pub origin: Origin,
-    /// As received, before any plug-in.
+    /// The envelope as received, before any plug-in.
     pub envelope: Envelope,
     /// The bytes as received; stored once, whatever the number of destinations.
     pub content: Content,
-    /// One per destination. Their ropes are over `content`.
+    /// The outgoing messages, one for each destination. Their ropes are over `content`.
     pub outgoing: Vec<Outgoing>,
-    /// Destinations that are given up already at acceptance, with the reason: visible like any failed delivery.
+    /// Destinations that were given up at acceptance, with the reason. They are visible like any failed delivery.
     pub failed: Vec<(Outgoing, String)>,
-    /// Set when the message stays in the spool as it was received, in addition to what goes out of it.
+    /// Set when the message also stays in the spool as it was received.
     pub hold: Option<Hold>,
-    /// Recipients that end here, without a destination: discarded, or taken by the relay itself. For the [`ledger`].
+    /// Recipients that end here without a destination: discarded, or taken by the relay itself. For the [`ledger`].
     pub ended: Vec<RecipientEnd>,
     pub appends: Vec<Append>,
     pub kv: Vec<KvWrite>,
-    /// What the plug-ins did, to show to people.
+    /// What the plug-ins did, to show to operators.
     pub journey: Vec<Step>,
-    /// What the message says it is, to show to people; `None` when it has not been read yet.
+    /// A summary of the message, to show to operators; `None` when it has not been read yet.
     pub says: Option<Said>,
-    /// The transaction that its request opens, under the same id. In what an unfinished message comes to it may be open
-    /// already: then its legs that are new are added, and the others stay as they have become.
+    /// The transaction that its request opens, under the same id. If an unfinished message has opened it before, only
+    /// its new legs are added, and the others stay as they are.
     pub opens: Option<Transaction>,
-    /// What the message changes, after `opens`: the transaction that a response belongs to, or that a message of the
-    /// relay's own tells the fate of. The first one's history is where this message is traced.
+    /// The changes that the message causes, after `opens`: to the transaction that a response belongs to, or that a
+    /// message of the relay's own reports on. The first one's history is where this message is traced.
     pub changes: Vec<TransactionChange>,
-    /// What must still be true of requests that were looked at, when it is committed.
+    /// What must still be true, at the commit, of the requests that the decision was based on.
     pub expects: Vec<Expect>,
 }
 
@@ -166,24 +166,24 @@ pub struct Receipt {
 pub struct Outcome {
     pub id: OutgoingId,
     pub result: DeliveryResult,
-    /// What the next hop said, and where it did: for people. `None` when nobody said anything.
+    /// The reply of the next hop, and the question that it answered, for operators. `None` when there was no reply.
     pub reply: Option<String>,
-    /// Attempts so far, the last one included.
+    /// Attempts so far, including the last one.
     pub attempts: u32,
-    /// Recipients whose end is decided. For the [`ledger`].
+    /// Recipients whose end is decided, for the [`ledger`].
     pub ended: Vec<RecipientEnd>,
-    /// What it means for the transaction of the message.
+    /// The changes to the transaction of the message.
     pub changes: Vec<TransactionChange>,
     pub appends: Vec<Append>,
     pub kv: Vec<KvWrite>,
-    /// Set when outcome plug-ins failed and are to be asked again later: the outcome, for `pending_events`.
+    /// Set when outcome plug-ins failed and must be told again later: the outcome, for `pending_events`.
     pub event: Option<NewEvent>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryResult {
-    /// The next hop took it. The outgoing message is done, unless the outcome changes its transaction and that
-    /// [keeps](Transaction::keeps) it; the received bytes go when nothing needs them any more.
+    /// The next hop took the message. The outgoing message is removed, unless the outcome changes its transaction and
+    /// that [keeps](Transaction::keeps) it; the received bytes are removed when nothing needs them any more.
     Delivered,
     /// Try again at `due`. `attempts` counts the failed attempts so far.
     Deferred {
@@ -191,12 +191,11 @@ pub enum DeliveryResult {
         attempts: u32,
         reason: String,
     },
-    /// Given up for good. Stays visible, bytes included, until an operator drops or retries it.
+    /// Given up for good. The message stays visible, bytes included, until an operator drops or retries it.
     Failed { reason: String },
-    /// Given up for good, and of no interest to anybody: it was an answer.
+    /// Given up for good, and not kept for an operator: it was an answer.
     Dropped { reason: String },
-    /// Some recipients are done (delivered or failed for good), the others wait: they stay in the queue under the
-    /// same id, alone.
+    /// Some recipients have their end, the others wait: only those stay in the queue, under the same id.
     Partly {
         remaining: Vec<RecipientId>,
         due: Timestamp,
@@ -205,7 +204,7 @@ pub enum DeliveryResult {
     },
 }
 
-/// An outcome that plug-ins still have to be told.
+/// An outcome of which plug-ins must still be told.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
     /// The outcome as JSON, opaque to the spool.
@@ -223,7 +222,7 @@ pub struct PendingEvent {
 
 #[derive(Clone, Debug)]
 pub enum Settlement {
-    /// The plug-ins are done, or a fallback record stands for them.
+    /// The plug-ins have taken the outcome, or a fallback record stands for them.
     Done {
         appends: Vec<Append>,
         kv: Vec<KvWrite>,
@@ -233,14 +232,14 @@ pub enum Settlement {
     },
 }
 
-/// Those of a message's charging records that are to wait for the answer to its request.
+/// The charging records of a message that wait for the answer to its request.
 fn waiting(of: MessageId, appends: &[Append]) -> Vec<WaitingRecord> {
     let waiting = appends.iter().filter(|entry| entry.when_answered).cloned();
     waiting.map(|entry| WaitingRecord { of, entry }).collect()
 }
 
 impl Acceptance {
-    /// The charging records that are to wait for the answer to the request.
+    /// The charging records that wait for the answer to the request.
     fn waiting(&self) -> Vec<WaitingRecord> {
         waiting(self.id, &self.appends)
     }
@@ -251,7 +250,7 @@ impl Acceptance {
         self.changes.iter().find(came_again).map(|change| change.id)
     }
 
-    /// Ends those of the message's recipients that go nowhere, and whose end is not decided otherwise.
+    /// Gives an end to those of the message's recipients that go nowhere and have no other end.
     pub fn end_others(&mut self, received: &[Recipient], end: End) {
         let failed = self.failed.iter().map(|(outgoing, _)| outgoing);
         let outgoing = self.outgoing.iter().chain(failed);
@@ -276,7 +275,7 @@ impl Receipt {
         self.id
     }
 
-    /// A receipt without a spool, for tests of rooms that stand before it.
+    /// A receipt without a spool, for tests of other rooms.
     #[cfg(test)]
     pub(crate) fn forged(id: MessageId) -> Self {
         Self { id }

@@ -1,7 +1,7 @@
-//! The audit in the store: entries that are committed with the change that they are about.
+//! Audit entries in the store, committed with the change that they record.
 //!
-//! They are a stream of their own, [`StreamName::AUDIT`](crate::message::StreamName::AUDIT). What stands in an entry is made
-//! by whoever lets people in: the store appends it in the transaction of the change, with what that came to.
+//! They are a stream of their own, [`StreamName::AUDIT`](crate::message::StreamName::AUDIT). The door makes the content
+//! of an entry; the store adds the result of the change, and appends the entry in the same transaction.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-/// What a change came to.
+/// The result of a change.
 #[derive(Clone, Copy, Debug)]
 pub enum ChangeMade<'a> {
-    /// So many entries of the queue were changed. Where many are, they are changed in several transactions, and each has
-    /// its entry.
+    /// The number of changed entries of the queue. Many entries are changed in several transactions, each with an audit
+    /// entry of its own.
     Entries(usize),
     /// A plug-in's value.
     Value {
@@ -22,7 +22,7 @@ pub enum ChangeMade<'a> {
     },
 }
 
-/// An entry to be written with a change, if it changes anything.
+/// An entry to write with a change, if it changes anything.
 #[derive(Clone)]
 pub struct Noting {
     entry: Arc<dyn Fn(ChangeMade<'_>) -> Value + Send + Sync>,
@@ -37,7 +37,7 @@ impl Noting {
         }
     }
 
-    /// Whether a change was made, and its entry is durable with it.
+    /// Whether a change was made, and the entry is durable with it.
     pub fn is_written(&self) -> bool {
         self.written.load(Ordering::Acquire)
     }
@@ -57,7 +57,7 @@ impl fmt::Debug for Noting {
     }
 }
 
-/// One and the same.
+/// Equal only if they are the same object.
 impl PartialEq for Noting {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.written, &other.written)

@@ -1,4 +1,4 @@
-//! Opening a store. This file alone knows of what kind it is: SQLite, in a folder; or PostgreSQL, which relays share.
+//! Opening a store. Only this file knows its kind: SQLite in a folder, or PostgreSQL, which relays share.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use super::sqlite::{self, SqliteSpool};
 use super::{Node, Operator, Soundness, Spool, SpoolError, Streams};
 use crate::clock::SharedClock;
 
-/// What a relay gives to the store that it opens.
+/// The options of a relay for its store.
 #[derive(Clone)]
 pub struct Options {
-    /// What ids are made from, and the times in rows.
+    /// The clock for ids, and for times in rows.
     pub clock: SharedClock,
-    /// Which of the relays on the store this one is.
+    /// The number of this relay among those on the store.
     pub node: Node,
-    /// Octets of the disk below which no message is taken.
+    /// The free octets of the disk below which no message is accepted.
     pub reserve: u64,
-    /// How long the ledger knows a message.
+    /// How long the ledger keeps a message.
     pub ledger: Duration,
 }
 
@@ -30,18 +30,18 @@ pub struct Database {
     pub durability: postgres::Durability,
 }
 
-/// How often requests whose time is over are looked for in a shared store.
+/// How often a shared store is searched for requests whose time is over.
 const FORGET: Duration = Duration::from_secs(60);
 
-/// What a command may do beside a relay, which may run or not.
+/// The facets for a command beside a relay, which may be running or not.
 pub trait Hand: Operator + Streams + Ledger {}
 
 impl<T: Operator + Streams + Ledger> Hand for T {}
 
-/// Opens the store in `folder` for a relay, and makes both when they are not there. Blocks.
+/// Opens the store in `folder` for a relay; makes both if they do not exist. Blocks.
 ///
 /// # Errors
-/// Another relay runs on it, it is of a newer format, or it cannot be read and written. An older format is upgraded first.
+/// Another relay runs on it, its format is newer, or it cannot be read and written. An older format is upgraded first.
 pub fn open(folder: &Path, options: Options) -> Result<Arc<dyn Spool>, SpoolError> {
     let options = sqlite::Options {
         reserve: Some(options.reserve),
@@ -61,10 +61,10 @@ pub fn open_beside(folder: &Path) -> Result<Arc<dyn Hand>, SpoolError> {
     Ok(Arc::new(sqlite::Beside::open(folder)?))
 }
 
-/// Opens the store that relays share, for the one of this name. `folder` is its own, and no other's. Blocks.
+/// Opens the store that relays share, for the relay of this name. `folder` belongs to this relay alone. Blocks.
 ///
 /// # Errors
-/// A relay runs on the folder; or the database cannot be reached, has not been prepared, or is of another format.
+/// A relay runs on the folder; or the database cannot be reached, has not been prepared, or has another format.
 pub fn open_shared(
     database: &Database,
     name: &str,
@@ -101,15 +101,15 @@ fn shared(database: &Database, clock: SharedClock) -> postgres::Options {
     }
 }
 
-/// Looks through a copy of a store. Blocks.
+/// Checks a copy of a store. Blocks.
 ///
 /// # Errors
-/// It cannot be read, or is of another format.
+/// It cannot be read, or has another format.
 pub fn verify(file: &Path) -> Result<Soundness, SpoolError> {
     sqlite::backup::verify(file)
 }
 
-/// Puts a copy in the place of the store in `folder`. What was there stays under the name that is returned. Blocks.
+/// Puts a copy in the place of the store in `folder`. Returns the name under which the old store is kept. Blocks.
 ///
 /// # Errors
 /// A relay runs on it, or it cannot be written: then the store is as it was.

@@ -1,4 +1,4 @@
-//! What people see of the store, and what they do to it: the words, and the facet [`Operator`].
+//! What operators see of the store and do to it: the types, and the facet [`Operator`].
 
 use std::path::Path;
 
@@ -13,8 +13,8 @@ use crate::message::{
 use super::history::Event;
 use super::streams::Recorded;
 
-/// The operator's hand on the store, while the relay runs or while it does not. Every verb blocks. A change is durable
-/// when its verb returns, and the relay sees it when it next asks what is due.
+/// The verbs of operators, whether the relay runs or not. Every verb blocks. A change is durable when its verb returns,
+/// and the relay notices it when it next asks for due work.
 pub trait Operator: Send + Sync + 'static {
     /// The entries that `filter` names, in the order of their ids.
     fn list(&self, filter: &Filter) -> Result<Vec<QueueEntry>, SpoolError>;
@@ -28,9 +28,9 @@ pub trait Operator: Send + Sync + 'static {
     /// The next hops of everything in the queue.
     fn next_hops(&self) -> Result<Vec<NextHop>, SpoolError>;
 
-    /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their way
-    /// to it; with `by`, those that one of these plug-ins holds, and those of which nobody knows who does. What its chain
-    /// refused is not among them: that takes its id.
+    /// The messages that are held at the time of the call. With `peer`, those that came from it or are held on their
+    /// way to it; with `by`, those that one of these plug-ins holds, or whose holder is unknown. Messages that their
+    /// chain refused are not included: name them by id.
     fn held(&self, peer: Option<&PeerName>, by: &[String]) -> Result<Vec<QueueId>, SpoolError> {
         let held = Filter {
             state: Some(QueueState::Held),
@@ -44,43 +44,43 @@ pub trait Operator: Send + Sync + 'static {
         Ok(chosen.map(|entry| entry.id).collect())
     }
 
-    /// Makes what waits due now, its chain or its delivery; lets what has failed wait again, and by its id what awaits a
-    /// response, with its attempts and its age counted anew, and asks for its peers to be tried at once. Held messages are
-    /// left alone, and so are recipients that have no next hop. Returns how many entries there were.
+    /// Makes waiting entries due now, for their chain or their delivery; lets failed entries wait again, and, by id,
+    /// entries that await a response, with attempts and age counted anew; and asks for their peers to be tried at once.
+    /// Held messages and recipients without a next hop are left alone. Returns the number of entries.
     fn retry(&self, selection: Selection<'_>, by: &By) -> Result<usize, SpoolError>;
 
-    /// Keeps back what waits for its delivery or its chain, until it is released or dropped: nothing of it is given up
-    /// meanwhile, and it does not expire. What the relay is sending at this moment may still arrive. Returns how many
-    /// entries there were.
+    /// Keeps back entries that wait for their delivery or their chain, until they are released or dropped: meanwhile
+    /// none is given up, and none expires. A message that is being sent may still arrive. Returns the number of
+    /// entries.
     fn hold(&self, ids: &[QueueId], reason: &str, by: &By) -> Result<usize, SpoolError>;
 
-    /// Sends what waits, has failed or is kept back to another peer, as it is: its departure plug-ins ran for the peer
-    /// before, and run no more. Requests among it are answered by the other peer from then on. What the relay is sending at
-    /// this moment may still arrive where it was to go. Left alone is what has no next hop or goes there already. Returns
-    /// how many entries there were.
+    /// Sends entries that wait, have failed or are kept back to another peer, as they are: their departure plug-ins ran
+    /// for the first peer, and do not run again. Requests among them are answered by the other peer from then on. A
+    /// message that is being sent may still arrive at the first peer. Entries without a next hop, or for that peer
+    /// already, are left alone. Returns the number of entries.
     fn reroute(&self, selection: Selection<'_>, to: &PeerName, by: &By) -> Result<usize, SpoolError>;
 
-    /// At most `most` octets of a message behind its first `from`, and how many it has; `None` when it is not there.
+    /// At most `most` octets of a message after the first `from`, and its size; `None` when it does not exist.
     fn content(&self, of: ContentOf, from: u64, most: u64) -> Result<Option<(Bytes, u64)>, SpoolError>;
 
-    /// Requests that are remembered, newest first: at most `limit` that came before this one.
+    /// Stored requests, newest first: at most `limit` that came before this one.
     fn requests(&self, before: Option<MessageId>, limit: usize) -> Result<Vec<Transaction>, SpoolError>;
 
-    /// Lets the relay run the chain of messages that are held, or that their chain refused, from its beginning; those
-    /// that wait for that anyhow become due. What an operator kept back behind its chain waits for its delivery again.
-    /// Returns how many entries there were.
+    /// Lets the relay run the chain of messages that are held, or that their chain refused, from the beginning; those
+    /// that wait for that anyhow become due. Messages that an operator kept back after their chain wait for their
+    /// delivery again. Returns the number of entries.
     ///
-    /// The plug-ins in `past` are not called for them on arrival and departure, nor are those of earlier releases past
-    /// plug-ins. When `past` is empty, all plug-ins are called, whatever was said before.
+    /// The plug-ins in `past` are not called for them on arrival and departure, nor are those of earlier such releases.
+    /// When `past` is empty, all plug-ins are called, whatever earlier releases said.
     fn release(&self, ids: &[QueueId], past: &[String], by: &By) -> Result<usize, SpoolError>;
 
-    /// Removes entries for good, whatever their state. What the relay is sending at this moment may still arrive.
-    /// Returns how many there were.
+    /// Removes entries for good, whatever their state. A message that is being sent may still arrive. Returns the
+    /// number of entries.
     fn remove(&self, ids: &[QueueId], by: &By) -> Result<usize, SpoolError>;
 
-    /// What is known under `id`: an `X-Mms-Message-ID` or a transaction ID, with or without quotes, or an id of the relay
-    /// with or without a destination. Nothing is known of what has been forgotten. Whoever looks is noted in the history
-    /// of what was found.
+    /// Everything known under `id`: an `X-Mms-Message-ID` or a transaction ID, with or without quotes, or an id of the
+    /// relay, with or without a destination. Forgotten messages are unknown. The history of each result records who
+    /// looked.
     fn trace(&self, id: &str, by: &By) -> Result<Traces, SpoolError>;
 
     /// Plug-ins' values, in the order of plug-in and key: of one plug-in or of all, whose keys begin with `prefix`.
@@ -89,36 +89,37 @@ pub trait Operator: Send + Sync + 'static {
     /// Gives a plug-in's key another value, or none. Returns the value before.
     fn set_value(&self, plugin: &str, key: &str, value: Option<&[u8]>, by: &By) -> Result<Option<Vec<u8>>, SpoolError>;
 
-    /// What operators had changed of plug-ins' values before that was part of the audit, oldest first.
+    /// The changes of operators to plug-ins' values from before these were part of the audit, oldest first.
     fn value_changes(&self) -> Result<Vec<ValueChange>, SpoolError>;
 
-    /// Looks through everything that is stored, while others read and write it.
+    /// Checks everything that is stored, while others read and write it.
     fn check(&self) -> Result<Soundness, SpoolError>;
 
-    /// Copies everything as it is at this moment into a new file, and looks through the copy. Its octets, and what was found.
+    /// Copies everything, as it is at this moment, into a new file, and checks the copy. Returns its size and the
+    /// result.
     fn back_up(&self, to: &Path) -> Result<(u64, Soundness), SpoolError>;
 
-    /// The next hops that something waits for that was received before this one.
+    /// The next hops for which a message waits that was received before this one.
     fn waiting_since(&self, before: MessageId) -> Result<Vec<NextHop>, SpoolError>;
 
-    /// Appends an entry to the audit: of what is changed elsewhere than in the store, or was refused.
+    /// Appends an entry to the audit, for a change outside the store, or one that was refused.
     fn note(&self, at: Timestamp, entry: Value) -> Result<(), SpoolError>;
 
-    /// At most `limit` entries of the audit behind this number, each with its own; 0 is before the first.
+    /// At most `limit` entries of the audit after this number, each with its own; 0 is before the first.
     fn noted(&self, after: u64, limit: usize) -> Result<Vec<(u64, Value)>, SpoolError>;
 
-    /// How much lies in the store. Counts along indexes, not through the messages.
+    /// The numbers of messages and requests. Counted in indexes, without reading the messages.
     fn depths(&self) -> Result<Depths, SpoolError>;
 }
 
-/// Who does something to the store, or looks at subscribers' numbers, and when. Whoever calls says so: the store asks no
-/// clock and no system for it.
+/// Who changes the store, or looks at subscribers' numbers, and when. The caller states it: the store asks neither a
+/// clock nor the system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct By {
-    /// The name of a person, as it is to stand in histories.
+    /// The name of a person, as histories show it.
     pub who: String,
     pub at: Timestamp,
-    /// What the audit is told, in the commit of what is changed.
+    /// The audit entry to commit with the change.
     pub noting: Option<Noting>,
 }
 
@@ -137,9 +138,9 @@ pub struct ValueChange {
     pub who: String,
     pub plugin: String,
     pub key: String,
-    /// `None`: there was none.
+    /// `None`: there was no value.
     pub was: Option<Vec<u8>>,
-    /// `None`: it was removed.
+    /// `None`: the value was removed.
     pub is: Option<Vec<u8>>,
 }
 
@@ -148,30 +149,31 @@ pub struct ValueChange {
 pub struct QueueEntry {
     pub id: QueueId,
     pub state: QueueState,
-    /// It is not as it was written, and left alone: nothing of it but its id can be believed.
+    /// The entry is damaged and left alone: only its id is reliable.
     pub damaged: bool,
     /// `None` for a message as it was received.
     pub next_hop: Option<NextHop>,
     pub source: Source,
-    /// Sender and recipients that are left.
+    /// The sender and the remaining recipients.
     pub envelope: Envelope,
-    /// Of what will be sent, in octets; of what was received for a held message.
+    /// The size in octets: of the outgoing message, or of a held message as received.
     pub size: u64,
-    /// Attempts that have failed: deliveries, or runs of the chain.
+    /// Failed attempts: deliveries, or runs of the chain.
     pub attempts: u32,
-    /// `None` unless it waits, or is unfinished.
+    /// When it is due; `None` unless it waits, or is unfinished.
     pub due: Option<Timestamp>,
     pub received_at: Timestamp,
     /// Why it failed last, or why it is held or unfinished.
     pub reason: Option<String>,
-    /// The plug-ins that hold it, or held it before its release. Empty also where an earlier version did not say.
+    /// The plug-ins that hold it, or held it before its release. Also empty where an earlier version did not record
+    /// them.
     pub holders: Vec<Holder>,
     /// How often an operator has released it.
     pub released: u32,
 }
 
 impl QueueEntry {
-    /// How it stands, in a word: what is damaged neither waits nor is held, whatever stands there.
+    /// The state in one word. A damaged entry counts neither as waiting nor as held, whatever its row says.
     pub fn standing(&self) -> &'static str {
         match self.damaged {
             true => "damaged",
@@ -187,19 +189,19 @@ impl QueueEntry {
         };
         let of_peer = peer.is_none_or(|peer| self.source.peer() == Some(peer) || bound(peer));
         let named = |holder: &Holder| by.contains(&holder.plugin);
-        // What an operator kept back on its way out, no plug-in holds.
+        // No plug-in holds a message that an operator kept back on its way out.
         let unknown = self.holders.is_empty() && self.next_hop.is_none();
         of_peer && (by.is_empty() || unknown || self.holders.iter().any(named))
     }
 }
 
-/// What to list. The default is the first 1,000 entries of everything.
+/// Which entries to list. The default is the first 1,000 entries.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Messages as they were received have none, and are then left out.
+    /// Only entries for this next hop. Messages as received have none, and are left out then.
     pub next_hop: Option<NextHop>,
     pub state: Option<QueueState>,
-    /// Entries behind this one only: the last one of the page before.
+    /// Only entries after this one, which is the last one of the page before.
     pub after: Option<QueueId>,
     pub limit: usize,
 }
@@ -214,26 +216,27 @@ pub struct Details {
     /// As received, before any plug-in; the entry has what goes to its next hop.
     pub envelope: Envelope,
     pub journey: Vec<Step>,
-    /// The header that will be sent, with the empty line behind it; as received for a held message. Cut at 256 KiB.
+    /// The header of the outgoing message with the empty line behind it; for a held message, as received. Cut at 256
+    /// KiB.
     pub header: Bytes,
 }
 
-/// Which octets of a message.
+/// The octets of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentOf {
-    /// As it will be sent; of a message as received, that.
+    /// As it will be sent; for a message as received, as it is.
     Entry(QueueId),
     /// As it was received, while anything of it is in the queue.
     Received(MessageId),
 }
 
-/// What to act on.
+/// The entries to act on.
 #[derive(Clone, Copy, Debug)]
 pub enum Selection<'a> {
     Ids(&'a [QueueId]),
     /// Everything that waits for this next hop.
     WaitingFor(&'a PeerName),
-    /// Everything that has failed there. Who sent it was told so, and does not hear that it is tried again.
+    /// Everything that has failed for this next hop. Its senders were told so, and are not told of the new attempt.
     FailedAt(&'a PeerName),
 }
 
@@ -248,31 +251,32 @@ impl Default for Filter {
     }
 }
 
-/// What an id leads to.
+/// The result of looking up an id.
 #[derive(Debug, Default)]
 pub struct Traces {
-    /// Requests, in the order in which they came: one, and the reports about its message.
+    /// Requests, in the order in which they came: one, and the reports on its message.
     pub requests: Vec<Trace>,
-    /// What is in the queue under a relay's id that no request is known of.
+    /// Entries in the queue under an id of the relay, without a known request.
     pub queue: Vec<QueueEntry>,
     /// A message that was refused at the end of its data, under the id in its reply.
     pub refused: Option<Refused>,
 }
 
-/// One request, and what is known about it.
+/// One request, with everything known about it.
 #[derive(Debug)]
 pub struct Trace {
     pub transaction: Transaction,
-    /// In the order in which it happened.
+    /// In the order of events.
     pub history: Vec<HistoryEntry>,
-    /// What of it is in the queue still: it, responses to it, messages of the relay about it.
+    /// What is still in the queue: the request, responses to it, messages of the relay about it.
     pub queue: Vec<QueueEntry>,
     /// The charging records that the history names, as far as they have not been purged.
     pub charging: Vec<Recorded>,
 }
 
 impl Trace {
-    /// What is true of a destination now, in words. The request itself does not know of a drop: nobody is told of it.
+    /// The present state of a destination, in words. It includes a drop, of which the request itself does not know
+    /// because nobody is told of it.
     pub fn state_of(&self, leg: &Leg) -> String {
         match leg.state {
             LegState::Waiting if self.is_dropped(leg) => "was dropped from the queue".to_owned(),
@@ -293,19 +297,19 @@ impl Trace {
     }
 }
 
-/// Counts at one time. Waiting and failed messages are told by their next hop.
+/// Numbers at one time. Waiting and failed messages are counted by next hop.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Depths {
-    /// Will be sent when they are due.
+    /// Messages that will be sent when they are due.
     pub waiting: Vec<(NextHop, i64)>,
-    /// Given up; for an operator to retry or drop.
+    /// Messages that were given up, for an operator to retry or drop.
     pub failed: Vec<(NextHop, i64)>,
-    /// Parked as received, for an operator to release or drop.
+    /// Messages held as received, for an operator to release or drop.
     pub held: i64,
-    /// As received; their chain is to be run.
+    /// Messages as received, whose chain must run.
     pub unfinished: i64,
-    /// Outcomes that plug-ins must still be told.
+    /// Outcomes of which plug-ins must still be told.
     pub untold: i64,
-    /// Requests that are remembered, as they were last counted: there can be tens of millions.
+    /// Stored requests, as last counted: there can be tens of millions.
     pub transactions: i64,
 }

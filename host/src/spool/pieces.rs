@@ -1,5 +1,5 @@
-//! How the pieces of an outgoing message are kept: a version octet, then for each piece a tag and its numbers as
-//! LEB128, new octets behind their length. Received octets are not repeated, only their range.
+//! The stored form of the pieces of an outgoing message: a version octet, then for each piece a tag and its numbers as
+//! LEB128; new octets follow their length. Received octets are not stored again, only their range.
 
 use bytes::Bytes;
 
@@ -33,8 +33,8 @@ pub(in crate::spool) fn encode(pieces: &[Piece]) -> Vec<u8> {
     out
 }
 
-/// `None` when `stored` is not what [`encode`] writes: the row is damaged, or of another version. New octets share
-/// the buffer.
+/// Reads the pieces. `None` when [`encode`] cannot have written them: the row is damaged, or has another version. New
+/// octets share the buffer.
 pub(in crate::spool) fn decode(stored: &Bytes) -> Option<Vec<Piece>> {
     let mut rest = stored.clone();
     if take_octet(&mut rest)? != VERSION {

@@ -1,8 +1,8 @@
-//! Messages that were refused at the end of their data, by the id in their reply: for the operator who is asked about one.
+//! Messages that were refused at the end of their data, by the id in the reply, for an operator who is asked about one.
 //!
-//! Nobody is promised anything about them, so they are not in the database, and nothing waits for them: a thread appends
-//! them to a file in the spool's folder, which is begun anew when it has 4 MiB. The file before is kept until then; both
-//! together hold the last ten thousand refusals or more.
+//! The relay has promised nothing about them, so they are not in the database, and nothing waits for them: a thread
+//! appends them to a file in the spool's folder, which is replaced by a new one at 4 MiB. The previous file is kept
+//! until then; both together hold the last ten thousand refusals or more.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,9 +12,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use serde::{Deserialize, Serialize};
 
-/// Octets of a file, at which the next one is begun.
+/// The size in octets at which the next file is begun.
 const FULL: u64 = 4 << 20;
-/// Refusals that may wait to be written. A flood of them is in the log, too.
+/// The most refusals that wait to be written. The log has them too.
 const WAITING: usize = 1_000;
 const FILE: &str = "refused.jsonl";
 const BEFORE: &str = "refused.1.jsonl";
@@ -23,7 +23,7 @@ const BEFORE: &str = "refused.1.jsonl";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Refused {
-    /// As it stands in the reply.
+    /// The id in the reply.
     pub id: String,
     /// Milliseconds since 1970.
     pub at: u64,
@@ -33,25 +33,25 @@ pub struct Refused {
     pub helo: String,
     /// Empty: the null sender.
     pub from: String,
-    /// The first of them.
+    /// The first recipients.
     pub to: Vec<String>,
-    /// How many there were.
+    /// The number of recipients.
     pub recipients: u64,
-    /// What the peer heard.
+    /// The reply to the peer.
     pub reply: String,
-    /// What there is to say of it besides, for an operator.
+    /// Further details for an operator.
     pub reason: String,
 }
 
-/// Takes refusals to be written down.
+/// Takes refusals to record.
 #[derive(Debug)]
 pub struct Refusals(SyncSender<Refused>);
 
 impl Refusals {
-    /// For the spool in `folder`.
+    /// Starts the thread for the spool in `folder`.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system provides no thread.
     pub fn start(folder: &Path) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING);
         let folder = folder.to_owned();
@@ -60,20 +60,20 @@ impl Refusals {
         Ok(Self(sender))
     }
 
-    /// Writes nothing down.
+    /// Records nothing.
     #[cfg(test)]
     pub(crate) fn nowhere() -> Self {
         Self(sync_channel(1).0)
     }
 
-    /// Never waits.
+    /// Records a refusal. Never waits.
     pub fn note(&self, refused: Refused) {
-        // What finds no room is in the log.
+        // A refusal that finds no room is in the log.
         let _ = self.0.try_send(refused);
     }
 }
 
-/// Until nobody can note anything any more.
+/// Writes until the sender is gone.
 fn keep_writing(folder: &Path, receiver: &Receiver<Refused>) {
     let mut failing = false;
     for refused in receiver {
@@ -98,12 +98,12 @@ fn append(folder: &Path, refused: &Refused) -> io::Result<()> {
     }
     let mut line = serde_json::to_vec(refused)?;
     line.push(b'\n');
-    // Subscribers' numbers are in there.
+    // The file contains subscribers' numbers.
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(place)?;
     file.write_all(&line)
 }
 
-/// The refusal with this id, if it is known still.
+/// Finds the refusal with this id, if it is still recorded.
 pub(super) fn find(folder: &Path, id: &str) -> Option<Refused> {
     let files: [PathBuf; 2] = [FILE, BEFORE].map(|name| folder.join(name));
     files.iter().find_map(|file| {

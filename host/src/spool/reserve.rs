@@ -1,8 +1,8 @@
-//! Disk space that is kept for what must be written when there is no other left.
+//! Disk space that is reserved for what must be written on a full disk.
 //!
-//! Files of zeros, allocated beforehand and given up when SQLite says that the disk is full: one for the relay, which has to
-//! record what became of messages that are on their way, and one for the operator, whose `queue drop` makes room. They are
-//! taken again when there is space.
+//! The reserve consists of files of zeros, allocated beforehand and given up when SQLite reports a full disk: one for
+//! the relay, which must record the outcomes of messages on their way, and one for operators, whose `queue drop` makes
+//! room. They are allocated again when there is space.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
 
-/// For outcomes.
+/// The reserve for outcomes.
 pub(super) const RELAY: &str = "spool.reserve";
-/// For an operator's commands.
+/// The reserve for operators' commands.
 pub(super) const OPERATOR: &str = "spool.reserve-operator";
 
 /// One of the files.
@@ -25,12 +25,12 @@ impl Reserve {
         Self(folder.join(name))
     }
 
-    /// Octets that are kept now.
+    /// The octets that are reserved now.
     pub fn octets(&self) -> u64 {
         std::fs::metadata(&self.0).map_or(0, |file| file.len())
     }
 
-    /// Keeps so many octets. After an error none are kept.
+    /// Reserves so many octets. After an error none are reserved.
     pub fn keep(&self, octets: u64) -> io::Result<()> {
         if self.octets() == octets {
             return Ok(());
@@ -48,17 +48,17 @@ impl Reserve {
         kept
     }
 
-    /// Gives its blocks to whoever asks first. Whether there were any.
+    /// Gives its blocks to whoever writes first. Returns whether there were any.
     pub fn release(&self) -> bool {
         let had = self.octets() > 0;
-        // On a full disk a file can be made shorter, and maybe not removed.
+        // On a full disk a file can be shortened, but possibly not removed.
         had && OpenOptions::new().write(true).truncate(true).open(&self.0).is_ok()
     }
 }
 
 fn allocate(file: &File, octets: u64) -> io::Result<()> {
     match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, octets) {
-        // A file system without it.
+        // This file system has no `fallocate`.
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
             let (block, mut file) = (vec![0; 64 << 10], file);
             for _ in 0..octets.div_ceil(block.len() as u64) {

@@ -1,24 +1,24 @@
-//! The states of what is in the queue: one table for their words and for their numbers in a database.
+//! The states of the queue's entries: one table for their words and for their numbers in a database.
 
-/// How an entry of the queue stands. A message on its way to a next hop is in one of the first four; a message as it was
+/// The state of an entry in the queue. A message on its way to a next hop has one of the first four; a message as
 /// received has failed, is held or is unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueState {
     /// Will be sent when it is due.
     Waiting,
-    /// Given up; stays until it is retried or dropped. As received: refused by its chain when that ran from the spool;
-    /// stays until it is released or dropped.
+    /// Given up, until it is retried or dropped. For a message as received: refused by its chain when that ran from the
+    /// spool, until it is released or dropped.
     Failed,
-    /// Delivered, and kept because no response has come: it may have to be sent again.
+    /// Delivered, and kept because no response has come, so that it may have to be sent again.
     Awaiting,
-    /// Parked as received, without a next hop yet; or kept back by an operator on its way to one.
+    /// Held as received, without a next hop yet; or kept back by an operator on its way to one.
     Held,
-    /// As received too: released, or answered before its chain was through. The relay runs the chain when it is due.
+    /// As received: released, or answered before its chain had ended. The relay runs the chain when it is due.
     Unfinished,
 }
 
-/// Each state with the word for it, in what commands print and take and in exported JSON, and with its number, which
-/// stands in `outgoing.state` of a database. Neither ever changes its meaning.
+/// Each state with its word in commands and exported JSON, and with its number in `outgoing.state` of a database.
+/// Neither ever changes its meaning.
 const TABLE: [(QueueState, &str, i64); 5] = [
     (QueueState::Waiting, "waiting", 0),
     (QueueState::Failed, "failed", 1),
@@ -28,7 +28,7 @@ const TABLE: [(QueueState, &str, i64); 5] = [
 ];
 
 impl QueueState {
-    /// The word for it: in what commands print and take, and in exported JSON.
+    /// The word in commands and exported JSON.
     pub const fn as_str(self) -> &'static str {
         TABLE[self as usize].1
     }
@@ -41,15 +41,15 @@ impl QueueState {
         TABLE.iter().find(|(_, its, _)| *its == word).map(|(state, ..)| *state)
     }
 
-    /// `None`: a number of no version that this one knows.
+    /// The state with this number; `None` for a number that this version does not know.
     pub(super) fn from_code(code: i64) -> Option<Self> {
         TABLE.iter().find(|(_, _, its)| *its == code).map(|(state, ..)| *state)
     }
 }
 
-/// A statement of SQL whose text names states: `statement!("... WHERE state = {waiting}")`. Their numbers are written into
-/// the text when the program is compiled, and a word that is no state does not compile. They are not bound as values,
-/// because a database chooses an index for one state only by what it sees in the text.
+/// A statement of SQL whose text names states: `statement!("... WHERE state = {waiting}")`. The numbers are written
+/// into the text at compile time, and an unknown word does not compile. They are not bound as values, because a
+/// database chooses a partial index only by what it sees in the text.
 macro_rules! statement {
     ($text:expr) => {{
         const TEXT: &str = $text;
@@ -64,8 +64,8 @@ macro_rules! statement {
 }
 pub(in crate::spool) use statement;
 
-/// `text` with each `{word}` replaced by the number of that state, and how many octets of the result are filled. For
-/// [`statement`] alone.
+/// Replaces each `{word}` in `text` by the number of that state. Returns the octets, and how many of them are used.
+/// Only for [`statement`].
 pub(in crate::spool) const fn with_numbers<const N: usize>(text: &str) -> ([u8; N], usize) {
     let text = text.as_bytes();
     let (mut filled, mut length, mut at) = ([0; N], 0, 0);
@@ -83,7 +83,7 @@ pub(in crate::spool) const fn with_numbers<const N: usize>(text: &str) -> ([u8; 
     (filled, length)
 }
 
-/// The digit of the state whose word begins here, and the place behind its closing brace.
+/// The digit of the state whose word begins here, and the position after its closing brace.
 const fn number_at(text: &[u8], begins: usize) -> (u8, usize) {
     let mut row = 0;
     while row < TABLE.len() {

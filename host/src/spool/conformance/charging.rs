@@ -102,7 +102,7 @@ fn answered(number: MessageId) -> TransactionChange {
     }
 }
 
-/// It is durable from the commit of the message on, and has no number before its status is known.
+/// The record is durable from the commit of the message on, and gets its number once its status is known.
 pub(super) async fn a_record_that_waits_is_numbered_once_when_its_request_is_answered(stage: &dyn Stage) {
     let spool = stage.open();
     let number = spool.next_id();
@@ -126,7 +126,7 @@ pub(super) async fn a_record_that_waits_is_numbered_once_when_its_request_is_ans
     assert_eq!(rows[0].record["status-text"], "not here");
 }
 
-/// The sender heard 250, and no record of the arrival was kept.
+/// The sender was answered with 250, and no record of the arrival was kept.
 pub(super) async fn a_record_of_what_was_refused_late_has_the_answer_to_its_request(stage: &dyn Stage) {
     let spool = stage.open();
     let (number, told) = (spool.next_id(), spool.next_id());
@@ -178,7 +178,7 @@ pub(super) async fn a_record_of_what_was_refused_late_has_the_answer_to_its_requ
     );
 }
 
-/// A plug-in may ask for it where there is nothing to wait for.
+/// A plug-in may ask for it although there is nothing to wait for.
 pub(super) async fn a_record_that_would_wait_for_no_request_does_not(stage: &dyn Stage) {
     let spool = stage.open();
     let waiting = Append {

@@ -1,4 +1,5 @@
-//! The program dies in a change: before it is durable nothing has happened, behind that everything has, once.
+//! The program dies during a change: before the change is durable nothing has happened, afterwards everything has,
+//! once.
 
 use super::support::*;
 use crate::message::KvWrite;

@@ -1,4 +1,4 @@
-//! What is given out is given out once, and what a look has decided is committed only if it is true still.
+//! What is leased is leased once, and a commit that a look has decided succeeds only if its premise still holds.
 
 use super::support::*;
 use crate::message::{Task, Todo};

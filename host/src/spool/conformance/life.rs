@@ -12,7 +12,7 @@ fn pattern(size: u64) -> Vec<u8> {
     (0..size).map(|i| (i % 251) as u8).collect()
 }
 
-/// Larger than whatever a store keeps in one piece, for all that is known.
+/// Larger than any store's piece of content.
 const CHUNK: u64 = 64 * 1024;
 
 pub(super) async fn an_accepted_message_survives_a_restart_as_it_was(stage: &dyn Stage) {

@@ -1,9 +1,10 @@
 //! The conformance suite: every promise of every verb, as a claim about any store.
 //!
-//! A store that is to be used passes all of it, on a [`Stage`](support::Stage) of its own. Three do: SQLite, PostgreSQL, and
-//! the store in memory. Claims about two relays at once, and about a program that dies in the middle of a change, are made of
-//! stages that can show it; of SQLite, which is one relay's alone, `sqlite/tests/crash.rs` shows the latter with kills.
-//! What only one store can promise (its index plans, its disk, its damage) stays with it.
+//! Every store must pass all of it, on a [`Stage`](support::Stage) of its own. Three do: SQLite, PostgreSQL, and the
+//! store in memory. Some claims are about two relays at once, or about a program that dies in the middle of a change:
+//! they run on stages that can simulate this. For SQLite, which serves one relay alone, `sqlite/tests/crash.rs` shows
+//! the latter with kills. Promises of one store only (its index plans, its disk, its damage) are tested with that
+//! store.
 
 mod charging;
 mod crash;
@@ -24,7 +25,7 @@ use super::postgres::tests::OnPostgres;
 use super::sqlite::{Beside, Options, SqliteSpool};
 use super::{Node, Spool};
 
-/// One test for each claim, on a stage that is made for it.
+/// Makes one test for each claim, each on a new stage.
 macro_rules! on {
     ($store:ident, $stage:expr, $($room:ident :: $claim:ident),* $(,)?) => {
         mod $store {
@@ -226,7 +227,7 @@ impl Stage for InMemory {
     }
 }
 
-/// A claim that no stage is asked for would be none.
+/// A claim that no stage runs would show nothing.
 #[test]
 fn every_claim_is_asked_of_every_store() {
     let listed = include_str!("mod.rs");

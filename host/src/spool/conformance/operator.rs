@@ -159,7 +159,7 @@ pub(super) async fn retrying_makes_what_waits_or_failed_due_now(stage: &dyn Stag
     assert_eq!((found.len(), found[0].id, found[0].attempts), (1, id(ids[1], 1), 0));
     assert_eq!(spool.retries_asked().await.unwrap(), [(peer("operator-b"), 1)]);
 
-    // What had failed waits again by now.
+    // The failed messages wait again by now.
     let b = peer("operator-b");
     assert_eq!(operator.retry(Selection::FailedAt(&b), &by()).unwrap(), 0);
     assert_eq!(operator.retry(Selection::WaitingFor(&b), &by()).unwrap(), 2);
@@ -194,7 +194,7 @@ pub(super) async fn dropping_removes_every_state_with_its_bytes(stage: &dyn Stag
     assert!(due(&*spool, "operator-b").await.is_empty());
 }
 
-/// Nobody would ever look whether it is due.
+/// No relay would ever find out that it is due.
 pub(super) async fn what_has_no_next_hop_is_never_made_to_wait(stage: &dyn Stage) {
     let spool = stage.open();
     let mut acceptance = message(spool.next_id(), "Subject: one\r\n\r\n");

@@ -1,4 +1,4 @@
-//! What the claims share: a stage for a store, and messages to put into it.
+//! What the claims share: a stage for a store, and messages for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -20,37 +20,37 @@ pub(in crate::spool) use crate::spool::{
 pub(in crate::spool) const NOW: Timestamp = Timestamp(1_790_000_000_000);
 pub(in crate::spool) const FORGET: Timestamp = Timestamp(NOW.0 + 3 * 86_400_000);
 
-/// One store that is tested, from its beginning.
+/// One store under test, from its beginning.
 pub(in crate::spool) trait Stage: Send + Sync {
     /// Starts a relay on the store. The one before must have been closed.
     fn open(&self) -> Arc<dyn Spool>;
 
-    /// An operator's command beside it.
+    /// An operator's command beside the relay.
     fn operator(&self) -> Arc<dyn Bystander>;
 
-    /// Received messages that are in the store, bytes included.
+    /// The number of received messages whose bytes are in the store.
     fn messages(&self) -> u64;
 
-    /// What the store's clock says from now on is later.
+    /// Advances the store's clock.
     fn pass(&self, time: Duration);
 
-    /// Starts another relay while one runs. `None` for a store that is one relay's alone.
+    /// Starts another relay beside a running one. `None` for a store that serves one relay alone.
     fn another(&self) -> Option<Arc<dyn Spool>> {
         None
     }
 
-    /// Lets the program die in its next change, before that is durable or after. `false` where a stage cannot.
+    /// Makes the program die in its next change, before or after that is durable. `false` if the stage cannot.
     fn dies(&self, _durable: bool) -> bool {
         false
     }
 }
 
-/// What a command does beside a relay.
+/// The facets of a command beside a relay.
 pub(in crate::spool) trait Bystander: Operator + Streams {}
 
 impl<T: Operator + Streams> Bystander for T {}
 
-/// A clock that a stage moves.
+/// A clock that the stage sets.
 #[derive(Clone)]
 pub(in crate::spool) struct HeldClock(Arc<AtomicU64>);
 
@@ -70,7 +70,7 @@ impl Clock for HeldClock {
     }
 }
 
-/// The operator, now.
+/// The operator, at the present time.
 pub(in crate::spool) fn by() -> By {
     By {
         who: "root".into(),
@@ -198,7 +198,7 @@ pub(in crate::spool) fn id(message: MessageId, ordinal: u32) -> OutgoingId {
     }
 }
 
-/// As an operator names it; 0 is the message as received.
+/// The id of a queue entry; ordinal 0 is the message as received.
 pub(in crate::spool) fn entry(message: MessageId, ordinal: u32) -> QueueId {
     QueueId::of(message, ordinal)
 }

@@ -1,15 +1,15 @@
-//! Who works on what, and until when.
+//! Leases in the memory store.
 
 use std::collections::HashMap;
 
 use super::super::{Leased, SpoolError};
 use crate::message::Timestamp;
 
-/// A lease belongs to a relay, and ends with the time that the relay has said it lives.
+/// A lease belongs to a relay, and ends with the time for which the relay was last renewed.
 #[derive(Clone, Default)]
 pub(super) struct Leases {
     held: HashMap<Leased, u64>,
-    /// Relays, and until when each lives unless it says so again.
+    /// Relays, and until when each counts as alive.
     relays: HashMap<u64, Timestamp>,
 }
 
@@ -22,7 +22,7 @@ impl Leases {
         self.held.insert(what, owner);
     }
 
-    /// Whether nobody who lives holds it.
+    /// Whether no living relay holds the lease.
     pub(super) fn is_free(&self, what: Leased, now: Timestamp) -> bool {
         let alive = |owner| self.relays.get(owner).is_some_and(|until| *until > now);
         !self.held.get(&what).is_some_and(alive)
@@ -42,7 +42,7 @@ impl Leases {
         }
     }
 
-    /// A relay that was silent for too long holds nothing any more, and begins anew.
+    /// Renews a relay. One that was silent for too long has lost its leases.
     pub(super) fn renew(&mut self, owner: u64, now: Timestamp, until: Timestamp) -> Result<(), SpoolError> {
         let lived = self.relays.get(&owner).is_some_and(|until| *until > now);
         if !lived {

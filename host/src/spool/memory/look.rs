@@ -1,4 +1,4 @@
-//! What there is to work on, by a look through everything.
+//! Finding work, by looking at everything.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ impl State {
         found.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// As many of them as have 16 MiB of bytes that plug-ins made, and the one that goes beyond.
+    /// The first of them whose bytes from plug-ins sum up to 16 MiB, including the one that exceeds it.
     pub(in crate::spool) fn within_bounds(&self, due: Vec<OutgoingId>) -> Vec<OutgoingId> {
         const MOST_NEW_OCTETS: u64 = 16 << 20;
         let new = |id: &OutgoingId| -> u64 {

@@ -1,10 +1,10 @@
 //! A store in memory, for tests: the promises of the facets, without a disk and without SQL.
 //!
-//! Each change is made to a copy of everything, which takes the place of the old state when the change is through. So
-//! nothing is ever half done, and a test can say at which side of that instant the program dies: see [`Crash`].
+//! Each change is made to a copy of everything, which replaces the old state when the change is complete. So nothing is
+//! ever half done, and a test can choose on which side of that instant the program dies: see [`Crash`].
 //!
-//! Several relays can share one store. Each has a handle of its own ([`Memory::relay`]): what is leased through a handle
-//! belongs to its relay.
+//! Several relays can share one store. Each has a handle of its own ([`Memory::relay`]), and leases through a handle
+//! belong to its relay.
 
 mod entries;
 mod leases;
@@ -33,11 +33,11 @@ use crate::message::{
     TransactionKey,
 };
 
-/// Everything that there is.
+/// The whole content of the store.
 #[derive(Clone, Default)]
 struct Everything {
     state: State,
-    /// Of messages, as received.
+    /// The bytes of messages, as received.
     bytes: BTreeMap<MessageId, Bytes>,
     leases: Held,
     last_id: u64,
@@ -59,7 +59,7 @@ impl DerefMut for Everything {
 }
 
 impl Everything {
-    /// Leases those that nobody holds, and returns them.
+    /// Leases those that are free, and returns them.
     fn lease<T: Copy>(
         &mut self,
         owner: u64,
@@ -100,10 +100,10 @@ pub(crate) struct Memory {
     crash: Mutex<Option<Crash>>,
 }
 
-/// The store in the hands of one relay.
+/// A handle of one relay on the store.
 pub(crate) struct MemorySpool {
     memory: Arc<Memory>,
-    /// Who it is: another one each time that a handle is made.
+    /// The owner of its leases; another one for each new handle.
     owner: u64,
     node: Node,
     closed: watch::Sender<bool>,
@@ -114,7 +114,7 @@ pub(crate) struct MemorySpool {
 pub(crate) enum Crash {
     /// Nothing of the change is durable.
     BeforeTheFlush,
-    /// All of it is, and nobody hears of it.
+    /// All of the change is durable, and nobody gets an answer.
     AfterTheFlush,
 }
 
@@ -136,7 +136,7 @@ impl Memory {
         })
     }
 
-    /// A store that breaks one promise: it does not look at what a commit expects. For a test of a test.
+    /// A store that breaks one promise: it ignores what a commit expects. For a test of the tests.
     pub(crate) fn liar(clock: SharedClock) -> Arc<Self> {
         let memory = Self::new(clock);
         memory.state().gullible = true;
@@ -156,12 +156,12 @@ impl Memory {
         })
     }
 
-    /// The next change ends there, with an error.
+    /// The next change ends at this point, with an error.
     pub(crate) fn crash(&self, at: Crash) {
         *self.crash.lock().unwrap() = Some(at);
     }
 
-    /// How many received messages there are, and how many of them have bytes.
+    /// The number of received messages, and of those with bytes.
     pub(crate) fn messages(&self) -> usize {
         self.state().messages.len()
     }
@@ -170,7 +170,7 @@ impl Memory {
         self.state.lock().unwrap()
     }
 
-    /// All of a change or nothing.
+    /// Makes a change, completely or not at all.
     fn change<T>(
         &self,
         change: impl FnOnce(&mut Everything, Timestamp) -> Result<T, SpoolError>,
@@ -208,7 +208,7 @@ impl Memory {
 }
 
 impl MemorySpool {
-    /// Says that the relay lives, and has lived all the time: for a test whose clock has jumped.
+    /// Renews the relay as if it had never been silent, for a test whose clock jumped.
     pub(crate) fn live_on(&self) {
         let until = self.memory.clock.now().plus(super::LEASE);
         self.memory.state().leases.admit(self.owner, until);

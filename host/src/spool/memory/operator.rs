@@ -1,4 +1,4 @@
-//! What people see of it, and do to it.
+//! What operators see of the memory store, and do to it.
 
 use std::path::Path;
 

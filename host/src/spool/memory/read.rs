@@ -1,4 +1,4 @@
-//! What is given out to be worked on.
+//! Work that the memory store gives out.
 
 use std::sync::Arc;
 

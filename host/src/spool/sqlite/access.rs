@@ -1,5 +1,4 @@
-//! Two ways to the database, for what operators and readers of streams do: through a spool that is open, or on a
-//! connection beside it.
+//! Two ways to the database for operators and readers of streams: through an open spool, or on a connection beside it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,15 +13,15 @@ use super::{SqliteSpool, log};
 use crate::spool::SpoolError;
 use crate::spool::reserve::{OPERATOR, Reserve};
 
-/// Told after each flush that appended records.
+/// Signals each flush that appended records.
 pub(super) type Growth = watch::Receiver<()>;
 
 /// A way to the database. Both verbs block.
 pub(super) trait Access: Send + Sync + 'static {
     fn read<T: Send>(&self, read: impl FnOnce(&Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError>;
 
-    /// Makes a change in one transaction, durable when this returns; nothing of it has happened after an error. It may be
-    /// made more than once before it is committed, so it must not do anything but write.
+    /// Makes a change in one transaction, durable when this returns; after an error nothing has happened. The closure
+    /// may be called more than once before the commit, so it must do nothing but write.
     fn write<T: Send + 'static>(
         &self,
         change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
@@ -31,17 +30,17 @@ pub(super) trait Access: Send + Sync + 'static {
     /// The spool's folder.
     fn folder(&self) -> &Path;
 
-    /// What is known of the number of requests.
+    /// The cached number of requests.
     fn request_count(&self) -> &RequestCount;
 
     /// What was missing from the log when the database was opened, for people.
     fn missing(&self) -> Option<String>;
 
-    /// What tells of records that are appended, where somebody can.
+    /// The signal for appended records, if there is one.
     fn growth(&self) -> Option<Growth>;
 }
 
-/// A connection to the spool of a relay, which may run or not: what commands use.
+/// A connection beside a relay, which may run or not; commands use it.
 pub(in crate::spool) struct Beside {
     db: Mutex<Connection>,
     reserve: Reserve,
@@ -52,10 +51,10 @@ pub(in crate::spool) struct Beside {
 
 impl Beside {
     /// Fails when there is no spool in `folder`, or one of another format: only the relay and
-    /// [`upgrade`](crate::spool::upgrade) change that.
+    /// [`upgrade`](crate::spool::upgrade) change the format.
     pub fn open(folder: &Path) -> Result<Self, SpoolError> {
         let reserve = Reserve::new(folder, OPERATOR);
-        // Before SQLite takes what it can read of the log for all that there was.
+        // Asked before SQLite opens the log, which it silently cuts at the first damaged page.
         let missing = match schema::is_claimed(folder) {
             true => None,
             false => log::keep_damaged(folder),
@@ -74,7 +73,7 @@ impl Beside {
         })
     }
 
-    /// A transaction that a panic left open was rolled back when it was dropped.
+    /// If a holder panicked, its transaction was rolled back when it was dropped.
     fn db(&self) -> MutexGuard<'_, Connection> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,7 +97,7 @@ impl Access for Beside {
         change: impl Fn(&Connection) -> Result<T, SpoolError> + Send + Sync + 'static,
     ) -> Result<T, SpoolError> {
         match self.transact(&change) {
-            // On a full disk: this is what the operator's reserve is for.
+            // The operator's reserve is for a full disk.
             Err(SpoolError::Full(_)) if self.reserve.release() => self.transact(&change),
             changed => changed,
         }
@@ -116,14 +115,14 @@ impl Access for Beside {
         self.missing.clone()
     }
 
-    /// What another process appends, nobody tells here.
+    /// There is no signal for records of another process.
     fn growth(&self) -> Option<Growth> {
         None
     }
 }
 
-/// Reads on the spool's own connections, and writes through its one writer: no connection is opened, and no lock is
-/// fought for.
+/// Reads on the spool's own connections, and writes through its one writer, so that no connection is opened and no lock
+/// is contended.
 impl Access for SqliteSpool {
     fn read<T: Send>(&self, read: impl FnOnce(&Connection) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
         self.readers.with(read)

@@ -1,4 +1,4 @@
-//! Copies of the database: made beside a relay at work, looked through, and put back.
+//! Copies of the database: made beside a running relay, checked, and put back.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use super::schema::{self, broken};
 use super::{check, salvage, upgrade};
 use crate::spool::{Soundness, SpoolError};
 
-/// Copies the database in `folder` as it is at this moment, committed changes in the log included, and looks through the
-/// copy. Its octets, and what was found.
+/// Copies the database in `folder` as it is at this moment, including commits in the log, and checks the copy. Returns
+/// its size and the result.
 pub(super) fn back_up(folder: &Path, to: &Path) -> Result<(u64, Soundness), SpoolError> {
     if to.exists() {
         return Err(SpoolError::Unfit(format!("{} is there already", to.display())));
@@ -21,7 +21,7 @@ pub(super) fn back_up(folder: &Path, to: &Path) -> Result<(u64, Soundness), Spoo
     Ok((octets, verify(to)?))
 }
 
-/// Looks through a copy, and changes nothing.
+/// Checks a copy without changing it.
 pub(in crate::spool) fn verify(file: &Path) -> Result<Soundness, SpoolError> {
     file.metadata().map_err(|e| broken(file, &e))?;
     // Nobody else writes it, so no lock and no log is needed.
@@ -47,8 +47,8 @@ fn escaped(file: &Path) -> String {
         .collect()
 }
 
-/// Puts a copy in the place of the database in `folder`, where no relay may run. What was there stays beside it, under the
-/// name that is returned.
+/// Puts a copy in the place of the database in `folder`, where no relay may run. Returns the name under which the old
+/// database is kept.
 pub(in crate::spool) fn restore(file: &Path, folder: &Path) -> Result<Option<PathBuf>, SpoolError> {
     let _lock = schema::claim(folder)?;
     let path = schema::database(folder);
@@ -63,7 +63,7 @@ pub(in crate::spool) fn restore(file: &Path, folder: &Path) -> Result<Option<Pat
     let kept = path.exists().then(|| free_name(&path));
     if let Some(kept) = &kept {
         std::fs::hard_link(&path, kept).map_err(|e| broken(kept, &e))?;
-        // With its log, under the name by which SQLite finds that.
+        // The log moves too, under the name by which SQLite finds it.
         match std::fs::rename(schema::log_of(&path), schema::log_of(kept)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(broken(kept, &error)),
             _ => {}
@@ -78,11 +78,11 @@ pub(in crate::spool) fn restore(file: &Path, folder: &Path) -> Result<Option<Pat
     Ok(kept)
 }
 
-/// Makes the look-up tables of a copy anew: they have no checksums, and are nothing but what can be computed from the
-/// requests. A copy of a spool in which one of them is damaged is whole when it has been put back.
+/// Rebuilds the look-up tables of a copy. They have no checksums and can be computed from the requests, so a damage
+/// there is repaired.
 fn look_up_anew(part: &Path) -> Result<(), SpoolError> {
     let mut db = Connection::open(part)?;
-    // Without a log of its own, which would stay behind under the name of the part.
+    // Without a log, which would be left behind under the temporary name.
     db.pragma_update(None, "journal_mode", "DELETE")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     salvage::look_up_anew(&mut db)?;

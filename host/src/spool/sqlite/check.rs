@@ -1,6 +1,6 @@
-//! Looking through a whole spool: every page, every checksum, and whether what belongs together is there.
+//! Checking a whole spool: every page, every checksum, and whether related rows exist.
 //!
-//! Beside a relay at work it reads in short transactions, except for the pages, which SQLite checks in one.
+//! Beside a running relay it reads in short transactions, except for the pages, which SQLite checks in one.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use crate::spool::states::statement;
 use crate::spool::stored;
 use crate::spool::{Soundness, SpoolError};
 
-/// Faults that are named one by one, of each kind.
+/// How many faults of each kind are named one by one.
 const MOST_NAMED: usize = 100;
 
-/// Rows that are read in one transaction: a long one would keep the log from beginning anew.
+/// How many rows are read in one transaction. A long one would keep the log from beginning anew.
 const BATCH: usize = 500;
 
 /// Looks through everything.
@@ -37,7 +37,7 @@ pub(super) fn check(db: &Connection) -> Result<Soundness, SpoolError> {
     Ok(checked)
 }
 
-/// What SQLite finds wrong with the pages: lines for people, none when all is well.
+/// The faults that SQLite finds in the pages, for people; empty without faults.
 pub(super) fn pages(db: &Connection, how: &str) -> Result<Vec<String>, SpoolError> {
     let mut query = db.prepare(&format!("PRAGMA {how}({MOST_NAMED})"))?;
     let mut faults = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn pages(db: &Connection, how: &str) -> Result<Vec<String>, SpoolErro
         match rows.next() {
             Ok(Some(row)) => faults.push(row.get::<_, String>(0)?),
             Ok(None) => break,
-            // A page that it cannot go past.
+            // SQLite cannot read past this page.
             Err(error) => {
                 faults.push(error.to_string());
                 break;
@@ -60,13 +60,13 @@ pub(super) fn pages(db: &Connection, how: &str) -> Result<Vec<String>, SpoolErro
 /// A table with checksums.
 struct Table {
     name: &'static str,
-    /// What a row is to an operator.
+    /// The name of such a row for operators.
     what: &'static str,
-    /// By which it is read in order.
+    /// The key, by which rows are read in order.
     key: &'static str,
     /// Behind the key and the sum.
     columns: &'static str,
-    /// The sum that a row should have, and whether it can be read. The columns begin behind the key's and the sum.
+    /// Computes the sum that a row should have. The columns begin after the key's and the sum.
     sum: fn(&Row, usize) -> Result<Sum, SpoolError>,
     id: fn(&Row) -> rusqlite::Result<String>,
 }
@@ -302,7 +302,7 @@ impl Table {
     }
 }
 
-/// What belongs together: bytes to messages, destinations to messages, times that can be.
+/// Whether related rows exist and times are plausible: bytes of messages, messages of destinations.
 fn belongings(db: &Connection, checked: &mut Soundness) -> Result<(), SpoolError> {
     const SIZES: &str = "
         SELECT id, size, (SELECT coalesce(sum(length(octets)), 0) FROM content

@@ -19,26 +19,26 @@ use super::schema::{self, PAGE};
 use crate::message::Timestamp;
 use crate::spool::SpoolError;
 
-/// Pages that the writer may copy itself: 2 MiB, a few milliseconds.
+/// How many pages the writer may copy itself: 2 MiB, a few milliseconds.
 const REST: i64 = 2 * 1024 * 1024 / PAGE as i64;
 
-/// Passes of the copying thread. Each leaves what was committed meanwhile, which is less every time.
+/// Passes of the copying thread. Each leaves the commits made meanwhile, which are fewer every time.
 const PASSES: u32 = 4;
 
-/// How long the writer waits for readers before it leaves the log as it is and tries again later.
+/// How long the writer waits for readers before it leaves the log as it is and tries later.
 const PATIENCE: Duration = Duration::from_millis(5);
 
 /// The writer's side.
 pub(super) struct Checkpoints {
     /// Pages in the log that make a checkpoint due.
     limit: i64,
-    /// The next length at which to try, after readers were in the way.
+    /// The length at which to try next, after readers were in the way.
     retry_at: i64,
-    /// `None` once the copying thread is gone: the writer then copies everything itself.
+    /// `None` once the copying thread has ended: the writer then copies everything itself.
     copier: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     state: Arc<State>,
-    /// Notes how long the log is, for the next start.
+    /// Records how long the log is, for the next start.
     noter: Option<Noter>,
 }
 
@@ -50,7 +50,7 @@ struct State {
     failed: Mutex<Option<SpoolError>>,
 }
 
-/// The log, in pages.
+/// The log, counted in pages.
 pub(super) struct Log {
     length: i64,
     copied: i64,
@@ -87,8 +87,8 @@ impl Checkpoints {
         })
     }
 
-    /// Called by the writer between transactions. [`SpoolError::Failed`] when the disk failed under a copy; any other error
-    /// is no reason to stop.
+    /// Called by the writer between transactions. Returns [`SpoolError::Failed`] when the disk failed during a copy; no
+    /// other error is a reason to stop.
     pub(super) fn after_flush(&mut self, db: &Connection, gauge: &Gauge, now: Timestamp) -> Result<(), SpoolError> {
         let failed = self.state.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         failed.map_or(Ok(()), Err)?;
@@ -111,8 +111,8 @@ impl Checkpoints {
         self.finish(db, log.length)
     }
 
-    /// Notes how long the log is, which this returns. Whoever is told of a commit is told behind that, so that a log which
-    /// lost a commit that somebody heard of is known to be too short.
+    /// Records how long the log is, and returns it. A commit is acknowledged only after this, so that a log which lost
+    /// an acknowledged commit is known to be too short.
     pub(super) fn note_end(&mut self, db: &Connection, now: Timestamp) -> Result<Option<Log>, SpoolError> {
         // NOOP copies nothing and waits for nobody; it tells how long the log is.
         let log = checkpoint(db, "NOOP")?;
@@ -122,7 +122,7 @@ impl Checkpoints {
         Ok(log)
     }
 
-    /// What cannot be noted is not known after the next start, and that is all.
+    /// A length that cannot be recorded is unknown after the next start, which does no other harm.
     fn note(&mut self, pages: i64, now: Timestamp) {
         if let Some(noter) = &mut self.noter {
             let _ = noter.note(u64::try_from(pages).unwrap_or_default(), now);
@@ -142,9 +142,9 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// On a full disk, with so many octets `free`: so that the log can be written from its start again, or, to be `shorter`,
-    /// gives its blocks back. The database may grow by what is copied into it, and half a copy only takes what is left: so
-    /// it is made when all of it fits.
+    /// On a full disk with so many octets `free`: makes the log start over, or, if it is to be `shorter`, give its
+    /// blocks back. The database may grow by the copied pages, and an incomplete copy would only take the rest of the
+    /// space: so it is made only when all of it fits.
     pub(super) fn make_room(&mut self, db: &Connection, shorter: bool, free: u64) {
         let mode = if shorter { "TRUNCATE" } else { "RESTART" };
         let left = |log: Log| u64::try_from(log.length - log.copied).unwrap_or(0) * u64::from(PAGE);

@@ -1,5 +1,5 @@
-//! What there is to work on, and since when: messages that go out, outcomes that plug-ins must be told, and messages whose
-//! chain is to be run. What is found is leased in the same look.
+//! Work and since when it is due: outgoing messages, outcomes for plug-ins, and messages whose chain must run. Found
+//! work is leased in the same look.
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ pub(super) fn due(
     waiting(readers, IDS, (peer.as_str(), sql_time(now)), limit, look)
 }
 
-/// The id says when a message was received, in microseconds, and `since` what its age counts from, which may be later. The
-/// index has the id: what was received since `aged` is not looked up.
+/// The id contains the time of reception in microseconds, and `since` the beginning of the message's age, which may be
+/// later. The index has the id, so rows received after `aged` are not read.
 pub(super) fn overdue(
     readers: &Arc<Readers>,
     peer: &PeerName,
@@ -64,7 +64,7 @@ fn waiting(
     look: &mut Look<'_>,
 ) -> Result<Vec<Outgoing>, SpoolError> {
     readers.with(|db| {
-        // One snapshot for the ids and for what they stand for.
+        // One snapshot for the ids and for their rows.
         let _snapshot = db.unchecked_transaction()?;
         let mut query = db.prepare_cached(ids)?;
         let mut rows = query.query(parameters)?;
@@ -91,7 +91,7 @@ fn waiting(
 }
 
 pub(super) fn next_due(readers: &Readers) -> Result<Vec<(PeerName, Timestamp)>, SpoolError> {
-    // Steps from peer to peer through the index: as cheap for a million waiting messages as for one.
+    // Steps from peer to peer through the index, so that a million waiting messages cost no more than one.
     const QUERY: &str = statement!(
         "
         WITH RECURSIVE peers(peer) AS (
@@ -109,7 +109,7 @@ pub(super) fn next_due(readers: &Readers) -> Result<Vec<(PeerName, Timestamp)>, 
     })
 }
 
-/// An earlier version let an operator retry what has no next hop: such a row waits for nobody.
+/// An earlier version let an operator retry entries without a next hop; such a row waits for nobody.
 fn only_peers<T>(
     rows: impl Iterator<Item = Result<(NextHop, T), SpoolError>>,
 ) -> Result<Vec<(PeerName, T)>, SpoolError> {

@@ -1,4 +1,4 @@
-//! The facets of the store, verb by verb: what writes is handed to the one writer, what reads goes to a reader.
+//! The facets of the store, verb by verb: writes go to the one writer, reads to a reader.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Leases for SqliteSpool {
         self.held.give_back(leased);
     }
 
-    /// The lock on the folder says so.
+    /// The lock on the folder makes this relay the only one.
     fn renew(&self) -> BoxFuture<'_, Result<(), SpoolError>> {
         Box::pin(async { Ok(()) })
     }
@@ -52,7 +52,7 @@ impl Inbox for SqliteSpool {
             if self.gauge.is_closed() {
                 return Err(self.gauge.failed());
             }
-            // For messages that came while there was room.
+            // Messages that were accepted while there was room.
             if self.gauge.room() == Room::Low {
                 return Err(SpoolError::Full(self.gauge.why().unwrap_or_default()));
             }

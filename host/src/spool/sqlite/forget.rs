@@ -1,5 +1,5 @@
-//! Forgetting transactions whose time is over, and what is older than the ledger is kept: a little at a time, between
-//! commits, so that nobody waits for it.
+//! Forgetting transactions and ledger entries whose time is over: a little at a time, between commits, so that nobody
+//! waits for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,15 +16,15 @@ use crate::message::MessageId;
 use crate::spool::SpoolError;
 use crate::spool::states::statement;
 
-/// Transactions that the writer forgets in one go, and how long that may take. Each stands in pages all over the database,
-/// which have to be read, and flushed: about 1 MiB a go, and commits wait for it.
+/// How many transactions the writer forgets at a time, and how long that may take. Their pages are all over the
+/// database and must be read and flushed, about 1 MiB each time, while commits wait.
 const MOST: usize = 16;
 const TURN: Duration = Duration::from_millis(2);
 
-/// Between two goes, as long as there is more: the commits come first.
+/// The pause between two times while there is more, so that commits take precedence.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Looks for what is to be forgotten, and asks the writer to. Ends with the spool.
+/// Looks for work to forget and sends it to the writer. Ends with the spool.
 pub(super) struct Forgetter {
     pub requests: mpsc::WeakSender<Request>,
     pub readers: Arc<Readers>,
@@ -61,7 +61,7 @@ impl Forgetter {
 
     /// Whether there was something to forget.
     fn look(&self) -> Result<bool, SpoolError> {
-        // Held only while it is needed: the writer ends when nobody can ask it any more.
+        // Held briefly, because the writer ends when all senders are gone.
         let requests = self.requests.upgrade().ok_or(SpoolError::Closed)?;
         let now = self.clock.now();
         let begins = MessageId::first_at(now.minus(self.ledger));
@@ -101,8 +101,8 @@ impl Unit<'_> {
         Ok(())
     }
 
-    /// Puts off forgetting a transaction of which something is still open: a message of it waits or is held, or whoever
-    /// asked has not been told. Its end is then still told and charged, however long a peer was away. Whether it did.
+    /// Postpones forgetting a transaction of which something is open: a message of it waits or is held, or the asking
+    /// peer has not been told. So its end is told and charged, however long a peer was away. Returns whether it did.
     fn put_off(&mut self, id: i64) -> Result<bool, SpoolError> {
         const IS_OPEN: &str = statement!(
             "

@@ -1,4 +1,4 @@
-//! Whether requests are found by what they must be found by. The look-up tables have no checksums: they can be computed from
+//! Whether requests can be found under all their keys. The look-up tables have no checksums, but can be computed from
 //! the requests, and are compared with that.
 
 use rusqlite::{Connection, OptionalExtension};
@@ -12,7 +12,7 @@ use crate::spool::{Soundness, SpoolError};
 /// Requests that are looked at in one transaction.
 const BATCH: usize = 500;
 
-/// Names every request that a look-up would not find, and counters that would lead to ids that were given before.
+/// Reports every request that a look-up would miss, and counters that would give an id twice.
 pub(super) fn check(db: &Connection, checked: &mut Soundness) -> Result<(), SpoolError> {
     const CEILING: &str = "
         SELECT max((SELECT coalesce(max(id), 0) FROM message), (SELECT coalesce(max(id), 0) FROM request))
@@ -35,8 +35,8 @@ pub(super) fn check(db: &Connection, checked: &mut Soundness) -> Result<(), Spoo
     Ok(())
 }
 
-/// Looks at some requests in one transaction, since a request and its keys are written in one. The last one's id; `None`
-/// behind the last of all.
+/// Compares some requests in one transaction, because a request and its keys are written together. Returns the last
+/// one's id; `None` after the last of all.
 fn batch(db: &Connection, salt: i64, after: i64, checked: &mut Soundness) -> Result<Option<i64>, SpoolError> {
     const REQUESTS: &str = "SELECT id, state, sum IS NULL FROM request WHERE id > ?1 ORDER BY id LIMIT ?2";
     let _snapshot = db.unchecked_transaction()?;
@@ -53,7 +53,7 @@ fn batch(db: &Connection, salt: i64, after: i64, checked: &mut Soundness) -> Res
     Ok(last)
 }
 
-/// A request that has no checksum was written by an earlier version, which knew fewer keys: it must be found by those.
+/// A request without a checksum was written by an earlier version, which knew fewer keys: it must be found under those.
 fn look_for(
     db: &Connection,
     salt: i64,

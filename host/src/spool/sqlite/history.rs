@@ -12,8 +12,8 @@ use crate::spool::stored;
 use crate::spool::{Event, SpoolError};
 
 impl Unit<'_> {
-    /// Notes changes to transactions other than `about`, each in its own history; returns those to `about`, and the records
-    /// that had waited for it.
+    /// Adds changes of transactions other than `about` to their own histories. Returns those of `about`, and the
+    /// records that had waited for it.
     pub(super) fn note_others(
         &self,
         about: Option<i64>,
@@ -44,8 +44,8 @@ impl Unit<'_> {
 
 /// Adds an event to the history of the request `about`, unless that is unknown or forgotten.
 pub(super) fn write(db: &Connection, about: i64, now: Timestamp, event: &Event) -> Result<(), SpoolError> {
-    // 1000 at the most: a peer that repeats for ever, or an operator who looks every second, ends there. As a parameter
-    // it would make SQLite plan the statement anew each time.
+    // At most 1000, for a peer that repeats for ever, or an operator who looks every second. As a parameter, the number
+    // would make SQLite plan the statement anew each time.
     const ADD: &str = "
         INSERT INTO history(request, place, at, event, sum) SELECT id, place, ?2, ?3, ?4
         FROM (SELECT id, coalesce((SELECT max(place) FROM history WHERE request = ?1), 0) + 1 AS place

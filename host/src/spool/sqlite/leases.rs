@@ -1,5 +1,5 @@
-//! What the one relay on this spool works on. The lock on the spool's folder makes it the only one, and its leases end
-//! with it: so they are kept in memory, and cost nothing.
+//! Leases of the one relay on this spool. The lock on the folder makes it the only one, and its leases end with it: so
+//! they are kept in memory, at no cost.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,25 +16,26 @@ struct State {
     held: HashMap<Leased, Option<Instant>>,
     /// Looks at the database that are under way.
     looks: usize,
-    /// What was given back since the first of them began: its row may be gone, and in the snapshot of a look still.
+    /// Work that was given back since the first of them began: its row may be gone, but still visible in the snapshot
+    /// of a look.
     given_back: HashSet<Leased>,
 }
 
-/// A look at the database for something to lease. Dropped before it is [`done`](Look::done), it leases nothing.
+/// A look at the database for work to lease. Dropped before it is [`done`](Look::done), it leases nothing.
 pub(super) struct Look<'h> {
     held: &'h Held,
     taken: Vec<Leased>,
 }
 
-/// What a commit is about to put into the store, leased to whoever commits. Given back unless the commit succeeds, and its
-/// caller is there to hear of it.
+/// Leases for what a commit is about to store, owned by the committing relay. They are given back unless the commit
+/// succeeds and its caller is still there.
 pub(super) struct Born {
     held: Arc<Held>,
     ids: Vec<Leased>,
 }
 
 impl Held {
-    /// To be begun before the snapshot that is looked at.
+    /// Must be called before the snapshot is taken.
     pub(super) fn look(&self) -> Look<'_> {
         self.state().looks += 1;
         Look {
@@ -64,13 +65,13 @@ impl Held {
         held.then_some(()).ok_or(SpoolError::NotOurs(leased))
     }
 
-    /// For tests that look at what waits: takes all leases away, or puts them back.
+    /// For tests: removes all leases, or restores them.
     #[cfg(test)]
     pub(super) fn swap(&self, leases: HashMap<Leased, Option<Instant>>) -> HashMap<Leased, Option<Instant>> {
         std::mem::replace(&mut self.state().held, leases)
     }
 
-    /// Nothing can panic while it is locked.
+    /// No holder can panic.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,7 +85,7 @@ impl State {
 }
 
 impl Look<'_> {
-    /// Leases it, unless somebody has it. In this look it is leased once.
+    /// Leases the work, unless it is leased. A look leases it once.
     pub(super) fn take(&mut self, leased: Leased) -> bool {
         let mut state = self.held.state();
         if state.holds(leased) || state.given_back.contains(&leased) {

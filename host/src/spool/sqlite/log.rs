@@ -1,11 +1,12 @@
-//! Whether the log holds every commit that was made: a start reads it, and SQLite takes the first page with a wrong checksum
-//! for its end, in silence.
+//! Detection of commits that are missing from the log. A start reads the log, and SQLite silently takes the first page
+//! with a wrong checksum for its end.
 //!
-//! Two witnesses say that it ended later. Each page in the log carries a sum over itself and all before it; behind a page
-//! that is damaged the others still hold, from the sum that is stored with it. And a small file, [`NOTE`], says how long the
-//! log was after the last commit. It is written after every flush and not flushed itself, so it can be behind and never
-//! ahead of what was promised: after a `kill -9` it is exact, after a power cut it may know less. A damaged page of the very
-//! last commit is known by it alone; without it, that looks like a commit that was under way. The log is as SQLite writes it: <https://sqlite.org/fileformat2.html#walformat>.
+//! Two facts show that the log was longer. Each page in the log carries a checksum over itself and all pages before it,
+//! so behind a damaged page the others still match, starting from the checksum stored with it. And a small file,
+//! [`NOTE`], contains the length of the log after the last commit. It is written after every flush and not flushed
+//! itself, so it can lag behind what was acknowledged, but never be ahead: after a `kill -9` it is exact, after a power
+//! cut it may be older. Damage to a page of the very last commit shows in the file alone; without it, that looks like a
+//! commit that was under way. The format of the log is SQLite's: <https://sqlite.org/fileformat2.html#walformat>.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read};
@@ -16,7 +17,7 @@ use super::schema;
 use super::sums::Sum;
 use crate::message::Timestamp;
 
-/// Its header, and that of each page in it.
+/// The octets of its header, and of the header of each page.
 pub(super) const HEADER: usize = 32;
 pub(super) const PAGE_HEADER: usize = 24;
 
@@ -28,7 +29,7 @@ const NOTE_OCTETS: usize = 32;
 /// How long a log was after the last commit that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct End {
-    /// Of this log and no other: SQLite draws them when it begins the log anew.
+    /// Identify the log: SQLite draws new ones when it begins the log anew.
     salts: [u8; 8],
     pages: u64,
     at: Timestamp,
@@ -37,11 +38,11 @@ struct End {
 /// What is missing from a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Missing {
-    /// Pages that can be read, up to the last commit before the damaged one.
+    /// Readable pages, up to the last commit before the damaged one.
     pub pages: u64,
-    /// Pages behind them that were committed, as far as is known.
+    /// Committed pages after them, as far as is known.
     pub lost: u64,
-    /// Commits that they belong to, at least.
+    /// The least number of commits that they belong to.
     pub commits: u64,
     /// When the last of these was made, if that is known.
     pub last: Option<Timestamp>,
@@ -65,7 +66,7 @@ impl Noter {
         })
     }
 
-    /// The log has so many pages, and all of them are flushed.
+    /// Records that the log has so many pages, all of them flushed.
     pub fn note(&mut self, pages: u64, at: Timestamp) -> io::Result<()> {
         if pages == self.last {
             return Ok(());
@@ -94,7 +95,7 @@ fn noted(folder: &Path) -> Option<End> {
     })
 }
 
-/// What is missing from the log in `folder`, if it ends too early. Nobody may have the database open.
+/// What is missing from the log in `folder`, if it ends too early. The database must not be open anywhere.
 pub(super) fn missing(folder: &Path) -> io::Result<Option<Missing>> {
     let path = schema::log_of(&schema::database(folder));
     let file = match File::open(&path) {
@@ -124,7 +125,7 @@ pub(super) fn missing(folder: &Path) -> io::Result<Option<Missing>> {
     Ok(walk.missing(end))
 }
 
-/// Whether these are the salts, or were before one octet of the header was damaged.
+/// Whether these are the salts, possibly with one damaged octet.
 fn is_mostly(salts: [u8; 8], header: &[u8; HEADER]) -> bool {
     salts
         .iter()
@@ -140,11 +141,11 @@ struct Walk {
     page: usize,
     sums: (u32, u32),
     seen: u64,
-    /// Pages up to the last commit that holds.
+    /// Pages up to the last valid commit.
     committed: u64,
-    /// The first page that does not hold.
+    /// The first invalid page.
     broken: Option<u64>,
-    /// The last commit that holds behind that one, and how many there are.
+    /// The last valid commit after that one, and the number of commits up to it.
     behind: (u64, u64),
 }
 
@@ -166,7 +167,7 @@ impl Walk {
         })
     }
 
-    /// Looks at the next page. False where an older log begins, which this one had not come to.
+    /// Examines the next page. Returns false where the remains of an older log begin.
     fn step(&mut self, page: &[u8], header: &[u8; HEADER]) -> bool {
         let (head, content) = page.split_at(PAGE_HEADER);
         let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
@@ -180,11 +181,11 @@ impl Walk {
             (true, Some(_)) if ends_commit => self.behind = (self.seen, self.behind.1 + 1),
             (true, _) => {}
             (false, None) => self.broken = Some(self.seen),
-            // Another page that does not hold: not one that was damaged, but the end of this log.
+            // A second invalid page: this is no damaged page, but the end of the log.
             (false, Some(broken)) if self.seen > broken + 1 => return false,
             (false, Some(_)) => {}
         }
-        // The next one's sum goes on from what is stored with this one.
+        // The next checksum continues from the one stored with this page.
         self.sums = stored;
         true
     }
@@ -192,7 +193,7 @@ impl Walk {
     fn missing(&self, end: Option<End>) -> Option<Missing> {
         let noted = end.map_or(0, |end| end.pages);
         let last = self.behind.0.max(noted);
-        // One commit may have been under way, and its pages there in any order; with another behind it, it was flushed.
+        // One commit may have been under way, with its pages in any order; if another one follows, it was flushed.
         (noted > self.committed || self.behind.1 > 1).then(|| Missing {
             pages: self.committed,
             lost: last - self.committed,
@@ -219,8 +220,8 @@ fn add(big_endian: bool, (mut one, mut two): (u32, u32), octets: &[u8]) -> (u32,
     (one, two)
 }
 
-/// What is missing from the log in `folder`, for people; the log is kept as it is then, because SQLite is about to write over
-/// it. Nobody may have the database open.
+/// What is missing from the log in `folder`, for people. Keeps a copy of the log, because SQLite is about to write over
+/// it. The database must not be open anywhere.
 pub(super) fn keep_damaged(folder: &Path) -> Option<String> {
     // A log that cannot be read is said by whoever opens the database.
     let missing = missing(folder).ok().flatten()?;

@@ -58,16 +58,16 @@ impl Mender {
         }
     }
 
-    /// Lets go of everything that is open, the reading connections too.
+    /// Closes everything that is open, including the connections for reading.
     pub fn close(&mut self, writer: Connection) {
         self.committed = committed(&writer);
         self.readers.close();
         schema::close(writer);
-        // A page that cannot be read is no reason to wait for the disk.
+        // After an unreadable page, there is no need to wait for the disk.
         self.tried = (!self.is_wanted()).then(Instant::now);
     }
 
-    /// The store, if it can be trusted again. Tried twice a second at the most.
+    /// The store, if it can be trusted again. Tries at most twice a second.
     pub fn try_to_open(&mut self, gauge: &Gauge) -> Option<(Open, Counters)> {
         if self.tried.is_some_and(|tried| tried.elapsed() < PAUSE) {
             return None;
@@ -98,7 +98,7 @@ impl Mender {
         }
     }
 
-    /// Whether somebody came across a page that cannot be read.
+    /// Whether somebody found an unreadable page.
     pub fn is_wanted(&self) -> bool {
         self.readers.are_suspect()
     }
@@ -132,7 +132,7 @@ impl Mender {
         }
     }
 
-    /// What is read from now on comes from the disk.
+    /// Drops the kernel's cache, so that later reads come from the disk.
     fn forget_cached(&self, log: &Path) {
         for name in [&schema::database(&self.folder), log] {
             if let Ok(file) = File::open(name) {
@@ -143,13 +143,13 @@ impl Mender {
     }
 }
 
-/// Pages in the log that belong to commits, this process's and others'. It is known to all connections, without the disk.
+/// The pages of the log that belong to commits, of this process and others. All connections know it, without the disk.
 fn committed(db: &Connection) -> Option<u64> {
     let pages = db.query_row("PRAGMA wal_checkpoint(NOOP)", (), |row| row.get::<_, i64>(1));
     u64::try_from(pages.ok()?).ok()
 }
 
-/// Takes from the log what is behind so many pages.
+/// Cuts the log after so many pages.
 fn cut(path: &Path, committed: u64) -> io::Result<()> {
     let file = match OpenOptions::new().read(true).write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -169,8 +169,8 @@ fn cut(path: &Path, committed: u64) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reads all pages. When some cannot be read, a database of what can takes the place of this one. `wholly`: also compares
-/// indexes with their tables.
+/// Reads all pages. If some are unreadable, a database with everything readable replaces this one. `wholly` also
+/// compares indexes with their tables.
 pub(super) fn save_what_can_be_read(folder: &Path, options: &Options, wholly: bool) -> Result<(), SpoolError> {
     let how = if wholly { "integrity_check" } else { "quick_check" };
     let faults = match writable::open(folder, options) {

@@ -21,11 +21,11 @@ pub(super) struct Readers {
     folder: PathBuf,
     pool: Mutex<Pool>,
     returned: Condvar,
-    /// Somebody came across a page that cannot be read.
+    /// Somebody found an unreadable page.
     suspect: AtomicBool,
 }
 
-/// A connection in use. It goes back when this is dropped, also when whoever reads panics.
+/// A connection in use. It is returned when this is dropped, even by a panic.
 struct Lent<'a> {
     readers: &'a Readers,
     number: u64,
@@ -36,7 +36,7 @@ struct Lent<'a> {
 struct Pool {
     idle: Vec<Connection>,
     open: usize,
-    /// Those who read at the moment: since when, and how to stop them.
+    /// The present reads: since when, and how to stop each.
     busy: Vec<(u64, Instant, InterruptHandle)>,
     /// Of the last who began to read.
     number: u64,
@@ -73,7 +73,7 @@ impl Readers {
         result
     }
 
-    /// A page cannot be read: the database has to be looked through.
+    /// Reports an unreadable page: the database must be checked.
     pub(super) fn suspect(&self) {
         self.suspect.store(true, Relaxed);
     }
@@ -82,7 +82,7 @@ impl Readers {
         self.suspect.load(Relaxed)
     }
 
-    /// Closes what is not in use, and what is, once it is not any more. Nobody reads until
+    /// Closes idle connections now, and the others when they are returned. Nobody reads until
     /// [`open_again`](Self::open_again).
     pub(super) fn close(&self) {
         let mut pool = self.lock();
@@ -111,8 +111,8 @@ impl Readers {
         number
     }
 
-    /// Stops whoever has been reading for longer than this: as long as somebody reads, the log cannot begin anew. How many
-    /// there were.
+    /// Stops reads that have taken longer than this, because the log cannot begin anew while somebody reads. Returns
+    /// their number.
     pub(super) fn stop_long_ones(&self, longest: Duration) -> usize {
         let pool = self.lock();
         let long = pool.busy.iter().filter(|(_, since, _)| since.elapsed() > longest);
@@ -156,7 +156,7 @@ impl Readers {
         Ok(db)
     }
 
-    /// A thread that panicked left the pool as it was: nothing is half done under the lock.
+    /// The pool is consistent even after a thread has panicked.
     fn lock(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,9 +1,10 @@
-//! Whether there is room on the disk: looked at once a second, and told to whoever takes and delivers messages.
+//! Whether there is room on the disk: examined once a second, for the code that accepts and delivers messages.
 //!
-//! Three things are kept apart. Under the low-water mark no message is taken; what is there is delivered, and its outcomes
-//! are recorded. When SQLite finds the disk full all the same, because somebody else has filled it, the reserve is given up,
-//! so that what is on its way can be recorded. While the reserve is gone, or the last write failed, nothing is delivered:
-//! it would be delivered again. All of it mends itself when there is space.
+//! There are three stages. Below the low-water mark no message is accepted; stored messages are delivered, and their
+//! outcomes are recorded. When SQLite finds the disk full all the same, because somebody else has filled it, the
+//! reserve is given up, so that outcomes of messages on their way can be recorded. While the reserve is gone, or the
+//! last write failed, nothing is delivered, because it would be delivered again. All stages end by themselves when
+//! there is space.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -18,35 +19,35 @@ use super::work::{Request, Work};
 use crate::spool::reserve::{OPERATOR, RELAY, Reserve};
 use crate::spool::{Room, SpoolError};
 
-/// How often it is looked.
+/// How often the disk is examined.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Without a look for so long, something hangs.
+/// If it was not examined for so long, something hangs.
 const TOO_LONG: Duration = Duration::from_secs(60);
 
-/// How long one read of the relay's own may take: nothing that it asks takes a tenth of that.
+/// How long one of the relay's own reads may take; none takes a tenth of that.
 const LONGEST_READ: Duration = Duration::from_secs(30);
 
-/// Looks for each write that only finds out whether the disk can be written.
+/// Every so many examinations a write tests whether the disk is writable.
 const LOOKS_PER_WRITE: u64 = 10;
 
-/// The mark is never more than this part of the disk.
+/// The mark is at most this fraction of the disk.
 const PART_OF_DISK: u64 = 10;
 
-/// The log is long when it has so many times the octets after which it is to begin anew. Under load it has twice as many.
+/// The log is too long at so many times the size at which it should begin anew. Under load it has twice that size.
 const LOG_TIMES: u64 = 4;
 
-/// Parts of the mark that are kept in files. An outcome writes up to 250 KB of log, a page of 16 KiB for each table and index
-/// that it touches, and every session of every peer may have one on its way: with the default of 64 MiB that is room for
-/// more than a hundred.
+/// The fractions of the mark that are kept in files. An outcome writes up to 250 KB of log: a page of 16 KiB for each
+/// table and index that it changes. Every session of every peer may have one on its way: the default of 64 MiB has room
+/// for more than a hundred.
 const FOR_RELAY: u64 = 2;
 const FOR_OPERATOR: u64 = 8;
 
-/// What is known of it, shared by the writer, the watch, and whoever asks.
+/// The state of the disk, shared by the writer, the watch, and those who ask.
 #[derive(Debug)]
 pub(super) struct Gauge {
     folder: PathBuf,
-    /// The low-water mark in octets. 0: it is not watched.
+    /// The low-water mark in octets; 0 when it is not watched.
     mark: u64,
     relay: Reserve,
     operator: Reserve,
@@ -56,23 +57,23 @@ pub(super) struct Gauge {
     spent: AtomicBool,
     /// Why the last write failed.
     failed: Mutex<Option<String>>,
-    /// The disk failed, and the store has not been opened anew and looked through since.
+    /// The disk failed, and the store was not opened anew and checked since.
     closed: AtomicBool,
     /// How often the disk has failed.
     failures: AtomicU64,
-    /// Octets of the log, and how many it has at the most while nobody reads for long. 0: not known.
+    /// The size of the log in octets, and the largest that is normal; 0 when unknown.
     log: AtomicU64,
     log_limit: u64,
-    /// How often it was longer.
+    /// How often it was larger.
     held_up: AtomicU64,
-    /// It is longer at the moment.
+    /// It is larger at present.
     long: AtomicBool,
     /// When the disk was last looked at.
     looked: Mutex<Instant>,
 }
 
 impl Gauge {
-    /// `wanted`: the mark as configured. `log`: octets after which the log is to begin anew.
+    /// `wanted` is the configured mark, `log` the size at which the log should begin anew.
     pub fn new(folder: &Path, wanted: Option<u64>, log: u64) -> Self {
         let mark = match (wanted, disk(folder)) {
             (Some(wanted), Ok(disk)) => wanted.min(disk.size / PART_OF_DISK),
@@ -107,7 +108,7 @@ impl Gauge {
         }
     }
 
-    /// Octets that were free at the last look; `None` when nobody looks.
+    /// Free octets at the last examination; `None` when the disk is not watched.
     pub fn free(&self) -> Option<u64> {
         (self.mark > 0).then(|| self.free.load(Relaxed))
     }
@@ -117,7 +118,7 @@ impl Gauge {
         disk(&self.folder).map_or(0, |disk| disk.free)
     }
 
-    /// For people, when there is not ample room.
+    /// Why there is not ample room, for people.
     pub fn why(&self) -> Option<String> {
         let free = self.free.load(Relaxed) / 1024;
         match self.room() {
@@ -138,13 +139,13 @@ impl Gauge {
         }
     }
 
-    /// For how long nobody has looked, when that is too long: the thread is gone, or the disk hangs.
+    /// How long the disk was not examined, if that is too long: the thread is gone, or the disk hangs.
     pub fn unseen(&self) -> Option<Duration> {
         let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         Some(looked.elapsed()).filter(|unseen| self.mark > 0 && *unseen > TOO_LONG)
     }
 
-    /// The disk failed under the store, which is closed now.
+    /// Records that the disk failed, and that the store is closed.
     pub fn fail(&self, error: &SpoolError) {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         self.failures.fetch_add(1, Relaxed);
@@ -156,7 +157,7 @@ impl Gauge {
         }
     }
 
-    /// It could not be opened anew.
+    /// Records that the store could not be opened anew.
     pub fn stays_closed(&self, error: &SpoolError) {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
     }
@@ -177,12 +178,12 @@ impl Gauge {
         self.failures.load(Relaxed)
     }
 
-    /// What is answered while the store is closed.
+    /// The error for requests while the store is closed.
     pub fn failed(&self) -> SpoolError {
         SpoolError::Failed(self.failure().unwrap_or_default())
     }
 
-    /// The log has so many octets. Past four times what it should have somebody is in the way, and that is said, once.
+    /// Records the size of the log. At four times the normal size a reader is in the way, which is logged once.
     pub fn log_is(&self, octets: u64) {
         self.log.store(octets, Relaxed);
         let long = octets > self.log_limit;
@@ -203,18 +204,18 @@ impl Gauge {
         (self.log.load(Relaxed), self.held_up.load(Relaxed))
     }
 
-    /// The writer's last transaction succeeded, or failed for no fault of a request's.
+    /// Records that the writer's last transaction succeeded, or failed without a request's fault.
     pub fn wrote(&self, result: Result<(), &SpoolError>) {
         let why = match result {
             Ok(()) => None,
             Err(error @ (SpoolError::Full(_) | SpoolError::Broken(_))) => Some(error.to_string()),
-            // One request's page cannot be read: others have theirs.
+            // Only one request is affected by an unreadable page.
             Err(_) => return,
         };
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
-    /// Gives up the relay's reserve, once. Whether there was any.
+    /// Gives up the relay's reserve, once. Returns whether there was one.
     pub fn spend(&self) -> bool {
         if self.mark == 0 || !self.relay.release() {
             return false;
@@ -231,7 +232,7 @@ impl Gauge {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks at the disk, and keeps the reserves if there is space. `reusable`: octets within the database.
+    /// Examines the disk, and allocates the reserves if there is space. `reusable` is free space within the database.
     pub fn look(&self, reusable: u64) {
         if self.mark == 0 {
             return;
@@ -240,9 +241,9 @@ impl Gauge {
         *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         let free = self.free_now();
         self.free.store(free, Relaxed);
-        // A backlog that has left the database leaves room in it, and none beside it.
+        // A backlog that was delivered leaves free space inside the database, and not beside it.
         let ample = free >= self.mark || (free >= self.mark / 4 && free.saturating_add(reusable) >= 2 * self.mark);
-        // Once low, a little more than the mark is wanted, so that it does not change with every message.
+        // Once the room is low, a little more than the mark is required, so that it does not change with every message.
         let ample = ample && (!self.low.load(Relaxed) || free >= self.mark + self.mark / 8 || reusable >= self.mark);
         self.low.store(!ample, Relaxed);
     }
@@ -251,13 +252,13 @@ impl Gauge {
         let (relay, operator) = (self.mark / FOR_RELAY, self.mark / FOR_OPERATOR);
         let missing = |reserve: &Reserve, octets: u64| octets.saturating_sub(reserve.octets());
         let wanted = missing(&self.relay, relay) + missing(&self.operator, operator);
-        // Some stays beside it, or the next write would take it away again.
+        // Some space must remain, or the next write would take the reserve away again.
         if wanted > 0 && free > wanted + self.mark / 8 {
             // What cannot be kept now is tried again at the next look.
             let _ = self.operator.keep(operator);
             let _ = self.relay.keep(relay);
         }
-        // A disk that has never had room for the files, and has room for outcomes, is none that is full.
+        // A disk that never had room for the files, but has room for outcomes, does not count as full.
         if self.relay.octets() == relay {
             self.spent.store(false, Relaxed);
         } else if free < relay {
@@ -312,9 +313,9 @@ impl Watch {
         }
     }
 
-    /// Whether anything can be written: asked now and `then`, because nobody may write for hours. After a write that
-    /// failed, or without a reserve, it is tried every time, with the log moved into the database so that its blocks come
-    /// free. False when the spool is closed.
+    /// Whether writing is possible: tested now and `then`, because nobody may write for hours. After a failed write, or
+    /// without a reserve, it is tested every time, with the log moved into the database so that its blocks become free.
+    /// Returns false when the spool is closed.
     fn try_to_write(&self, then: bool) -> bool {
         let Some(requests) = self.requests.upgrade() else {
             return false;
@@ -341,7 +342,7 @@ impl Watch {
         pages.unwrap_or(0).saturating_mul(PAGE.into())
     }
 
-    /// Once for each change.
+    /// Logs each change once.
     fn say(&self, room: Room) {
         let why = self.gauge.why().unwrap_or_default();
         match room {

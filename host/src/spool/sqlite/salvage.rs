@@ -1,8 +1,8 @@
-//! Saving what can be read out of a database with damaged pages.
+//! Saving everything readable from a database with damaged pages.
 //!
-//! A row with a wrong checksum is left alone where it is. A page that SQLite cannot read is worse: it hides its neighbours,
-//! in an index even rows that are whole. So everything that can be read goes into a new database, from both ends of each
-//! table towards what cannot; indexes are made anew. The damaged one stays beside it.
+//! A row with a wrong checksum is left where it is. A page that SQLite cannot read is worse: it hides its neighbours,
+//! and in an index even undamaged rows. So everything readable is copied into a new database, from both ends of each
+//! table up to the damage; indexes are built anew. The damaged database is kept beside the new one.
 
 use std::path::{Path, PathBuf};
 
@@ -19,13 +19,13 @@ use crate::spool::stored;
 pub(super) struct Salvaged {
     /// Rows that were saved, of all tables.
     pub rows: u64,
-    /// Tables of which something cannot be read.
+    /// Tables of which a part cannot be read.
     pub hurt: Vec<&'static str>,
     /// The damaged database.
     pub kept: PathBuf,
 }
 
-/// Each table, with what its rows are in the order of.
+/// Each table, with the order of its rows.
 const ALL: &[(&str, &str)] = &[
     ("counter", "name"),
     ("message", "id"),
@@ -55,7 +55,7 @@ pub(super) fn salvage(folder: &Path) -> Result<Salvaged, SpoolError> {
     let _ = std::fs::remove_file(&part);
     drop(schema::private_file(&part).map_err(|e| broken(&part, &e))?);
     let saved = save(&old, &part);
-    // Its log goes into it, or it would be taken for the log of the new one.
+    // The log is merged first, or it would be taken for that of the new database.
     let emptied = old.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, bool>(0));
     schema::close(old);
     let (rows, hurt) = saved?;
@@ -113,7 +113,7 @@ fn save(old: &Connection, part: &Path) -> Result<(u64, Vec<&'static str>), Spool
     Ok((rows, hurt))
 }
 
-/// What requests are found by and who was asked, from what they are; and the ids that were given, from those that are there.
+/// Rebuilds the look-up tables from the requests, and the counter of ids from the existing ones.
 pub(super) fn look_up_anew(new: &mut Connection) -> Result<(), SpoolError> {
     const CEILING: &str = "
         UPDATE counter SET value = max(value, 60000000 + (SELECT max(id) FROM (
@@ -151,13 +151,13 @@ fn descending(key: &str) -> String {
         .join(", ")
 }
 
-/// Copies rows in this order, until one cannot be read. How many were new, and whether all could be read.
+/// Copies rows in this order, until one cannot be read. Returns how many were new, and whether all could be read.
 fn copy(old: &Connection, new: &mut Connection, table: &str, order: &str) -> Result<(u64, bool), SpoolError> {
     let columns = columns(new, table)?;
     let marks: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
     let (names, marks) = (columns.join(", "), marks.join(", "));
     let select = format!("SELECT {names} FROM {table} NOT INDEXED ORDER BY {order}");
-    // A counter of the new database gives way to that of the old one.
+    // The old database's counters replace those of the new one.
     let or = if table == "counter" { "REPLACE" } else { "IGNORE" };
     let insert = format!("INSERT OR {or} INTO {table}({names}) VALUES({marks})");
     let Ok(mut query) = old.prepare(&select) else {
@@ -180,7 +180,7 @@ fn copy(old: &Connection, new: &mut Connection, table: &str, order: &str) -> Res
                 }
             };
             let values: rusqlite::Result<Vec<Value>> = (0..columns.len()).map(|n| row.get(n)).collect();
-            // A row that the tables do not take, or that is no text where text is, is lost.
+            // A row that the tables do not accept, or whose text is no text, is lost.
             if let Ok(values) = values
                 && let Ok(changed) = into.execute(rusqlite::params_from_iter(values))
             {

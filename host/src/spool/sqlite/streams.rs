@@ -17,8 +17,8 @@ use crate::spool::{BoxFuture, Mark, Recorded, SpoolError, Streams};
 /// Records that are removed in one transaction.
 const BATCH: usize = 1000;
 
-/// The number of the next record of each stream that something was appended to since the start. The writer works on a
-/// copy, and keeps the copy when the transaction is durable: that is why no number is ever skipped.
+/// The number of the next record of each stream that was appended to since the start. The writer works on a copy, and
+/// keeps the copy once the transaction is durable, so that no number is ever skipped.
 pub(super) type Numbers = BTreeMap<StreamName, i64>;
 
 impl Unit<'_> {
@@ -136,7 +136,7 @@ impl<A: Access> Streams for A {
     fn appended(&self) -> BoxFuture<'static, ()> {
         match self.growth() {
             Some(mut growth) => Box::pin(async move {
-                // An error: the spool is closed, and nothing is appended any more.
+                // An error means that the spool is closed, and nothing is appended any more.
                 if growth.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
@@ -164,7 +164,7 @@ pub(super) fn records(
     {
         match recorded(stream, row)? {
             Some(recorded) => found.push(recorded),
-            // Whoever reads on comes past it; the ledger knows that it is missing.
+            // A reader skips the record; the ledger shows that it is missing.
             None => sums::quarantine("record", row.get::<_, i64>(2)?),
         }
     }

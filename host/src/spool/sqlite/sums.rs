@@ -1,23 +1,23 @@
-//! Checksums of what is stored: of every chunk of a message's bytes, and of each row that decides what becomes of one.
+//! Checksums of stored data: of every chunk of a message's bytes, and of each row that a decision depends on.
 //!
-//! A CRC-32 beside what it is of, in the column `sum`: every change of up to four neighbouring octets is found, and of
-//! others all but one in four thousand million. It is no signature: whoever can write the file can write the sum. Null: the
-//! row was written before format 6, and says nothing.
+//! The column `sum` has a CRC-32 of the row. It detects every change of up to four adjacent octets, and all but one in
+//! four thousand million of other changes. It is no signature: whoever can write the file can write the sum. Null means
+//! that the row was written before format 6.
 //!
-//! | rows | what the sum is of | what happens to a row with another one |
+//! | rows | the sum covers | if it does not match |
 //! |---|---|---|
-//! | `content` | key, octets | reading fails, and so does the delivery: the message waits, and is named |
+//! | `content` | key, octets | reading fails, and so does the delivery: the message waits, and is reported |
 //! | `message` | id, source, address, protocol, time of arrival, size, envelope | its chain is not run |
 //! | `outgoing` | id, next hop, type, expiry, envelope, pieces; source and size of its message | it is not sent |
 //! | `event` | id of its message, next hop, outcome, envelope, pieces | no plug-in is told |
-//! | `request` | id, state | it is as if unknown |
-//! | `history`, `ledger` | the line | it is left out, or named |
-//! | `record` | all of it | it is left out of what readers of the stream see |
+//! | `request` | id, state | it counts as unknown |
+//! | `history`, `ledger` | the line | it is left out, or reported |
+//! | `record` | all of it | readers of the stream do not see it |
 //! | `mark` | all of it | its reader does not go on |
 //! | `kv` | all of it | reading it fails |
 //!
-//! When something is due, and how often it was tried, has no sum: it changes often, stands in an index besides, and
-//! `spool check` compares the two. What requests are found by has none either: `spool check` computes it from them.
+//! The due time and the number of attempts have no checksum: they change often and are in an index too, so `spool
+//! check` compares the two. The keys of requests have none either: `spool check` computes them from the requests.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -28,11 +28,12 @@ use rusqlite::types::Value;
 use super::schema;
 use crate::spool::SpoolError;
 
-/// A sum under way. Each part is fed with its length, so that no octet can move from one to the next.
+/// A checksum under construction. Each part is preceded by its length, so that no octet can move from one part to the
+/// next.
 pub(super) struct Sum(Hasher);
 
 impl Sum {
-    /// Of a row of this table: rows cannot take each other's places.
+    /// Begins the sum of a row of this table, so that rows of two tables cannot replace each other.
     pub fn of(table: &str) -> Self {
         Self(Hasher::new()).text(table)
     }
@@ -64,7 +65,7 @@ impl Sum {
         self.0.finalize().into()
     }
 
-    /// Whether what is stored in this column is the same, or nothing.
+    /// Whether the stored sum in this column is equal, or missing.
     pub fn holds(self, row: &Row, column: usize) -> rusqlite::Result<bool> {
         let stored: Value = row.get(column)?;
         Ok(matches!(stored, Value::Null) || stored == Value::Integer(self.value()))
@@ -99,8 +100,8 @@ pub(super) fn message(row: &MessageRow<'_>) -> Sum {
         .text(row.envelope)
 }
 
-/// An outgoing message. `source` and `received` are those of the message that it comes from: nobody reads that row as a
-/// whole to send it.
+/// An outgoing message. `source` and `received` are those of its received message, whose row is not read as a whole for
+/// sending.
 pub(super) struct OutgoingRow<'a> {
     pub message: i64,
     pub ordinal: u32,
@@ -216,15 +217,15 @@ pub(super) fn value(plugin: &str, key: &str, value: &[u8]) -> Sum {
     Sum::of("kv").text(plugin).text(key).octets(value)
 }
 
-/// Rows that were found damaged since the process began, in whatever spool.
+/// Damaged rows found since the process began, in all spools.
 static FOUND: AtomicU64 = AtomicU64::new(0);
 
-/// How many damaged rows were come across.
+/// The number of damaged rows that were found.
 pub(super) fn found() -> u64 {
     FOUND.load(Relaxed)
 }
 
-/// Says that a row is damaged and left alone.
+/// Logs that a row is damaged and left alone.
 pub(super) fn quarantine(what: &str, id: impl std::fmt::Display) {
     FOUND.fetch_add(1, Relaxed);
     tracing::error!(
@@ -233,7 +234,7 @@ pub(super) fn quarantine(what: &str, id: impl std::fmt::Display) {
     );
 }
 
-/// The same, as an error of whoever asked for it.
+/// Logs the same, and returns an error for the caller.
 pub(super) fn damaged(what: &str, id: impl std::fmt::Display) -> SpoolError {
     FOUND.fetch_add(1, Relaxed);
     tracing::error!(

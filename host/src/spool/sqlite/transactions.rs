@@ -1,7 +1,7 @@
-//! Transactions in their table, and the hashes by which they are found.
+//! Transactions in their table, and the hashes under which they are found.
 //!
-//! A row is read, changed by [`Transaction::apply`] and written again, always by the one thread that writes. What a key
-//! stands for is not stored but its hash alone: whoever finds a row by it looks into the row whether it has that key.
+//! A row is read, changed by [`Transaction::apply`] and written again, always by the one writing thread. Only the hash
+//! of a key is stored: whoever finds a row by it checks whether the row really has that key.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -23,8 +23,8 @@ use crate::spool::states::statement;
 use crate::spool::stored;
 use crate::spool::{Expect, Leased, SpoolError};
 
-/// Hashes in `lookup_new`: as many as fill about ten pages, so that the requests of one flush share those instead of each
-/// writing pages of its own.
+/// How many hashes `lookup_new` holds: about ten pages, which the requests of one flush share, instead of each writing
+/// pages of its own.
 const MOST_NEW: i64 = 8192;
 
 /// The most that [`find`] answers.
@@ -40,7 +40,7 @@ pub(super) struct Changed {
 }
 
 impl Unit<'_> {
-    /// Fails when `opens` is a copy of another transaction that lives and did not come to nothing. Writes nothing.
+    /// Fails when `opens` is a copy of another live transaction that did not come to nothing. Writes nothing.
     pub(super) fn refuse_copy(&self, opens: &Transaction) -> Result<(), SpoolError> {
         let copies = find(self.db, self.salt, &TransactionKey::Repeat(opens.repeat), self.now)?;
         let other = copies
@@ -49,7 +49,7 @@ impl Unit<'_> {
         other.map_or(Ok(()), |other| Err(SpoolError::Repeat(other.id)))
     }
 
-    /// Fails when a request is not as it was when this was decided. Writes nothing.
+    /// Fails when a request is no longer as expected. Writes nothing.
     pub(super) fn check(&self, expects: &[Expect]) -> Result<(), SpoolError> {
         for expect in expects {
             let now = read(self.db, key(expect.request)?)?.map(|of| of.revision);
@@ -86,13 +86,14 @@ impl Unit<'_> {
         self.charge_settled(&settled)
     }
 
-    /// Makes the changes, each group of them to its transaction. Unknown ones are left out of the answer.
+    /// Makes the changes, grouped by transaction. The answer leaves out unknown transactions.
     pub(super) fn change(&mut self, changes: &[TransactionChange]) -> Result<Vec<Changed>, SpoolError> {
         let groups = changes.chunk_by(|one, next| one.id == next.id);
         let mut changed = Vec::new();
         for group in groups {
             let id = key(group[0].id)?;
-            // Also one whose time is over, as long as it is there: what it waited for may be what changes it.
+            // A transaction whose time is over is included while its row exists: it may be what a waiting message
+            // changes.
             match read(self.db, id)? {
                 Some(before) => changed.push(self.change_one(id, before, group)?),
                 None => tracing::debug!(message = %group[0].id, "a change to a transaction that is not there"),
@@ -152,7 +153,7 @@ impl Unit<'_> {
         Ok(after)
     }
 
-    /// A kept outgoing message waits once more, for the recipients that its leg has now.
+    /// Makes a kept outgoing message wait again, for the present recipients of its leg.
     fn send_again(&self, id: i64, of: &Transaction, ordinal: Ordinal, at: Timestamp) -> Result<(), SpoolError> {
         const ENVELOPE: &str =
             statement!("SELECT envelope FROM outgoing WHERE message = ?1 AND ordinal = ?2 AND state = {awaiting}");
@@ -209,8 +210,8 @@ impl Unit<'_> {
         Ok(())
     }
 
-    /// Moves what is too many out of `lookup_new`, from where the last transaction ended: neighbours by hash share pages,
-    /// as long as there are not many more pages than new hashes.
+    /// Moves hashes beyond the limit out of `lookup_new`, continuing where the last transaction ended. Neighbours by
+    /// hash share pages, as long as there are not many more pages than new hashes.
     pub(super) fn move_hashes(&mut self) -> Result<(), SpoolError> {
         const LAST: &str = "
             SELECT max(hash) FROM (SELECT hash FROM lookup_new WHERE hash > ?1 ORDER BY hash LIMIT ?2)";
@@ -300,7 +301,7 @@ pub(super) fn page(db: &Connection, before: Option<MessageId>, limit: usize) -> 
     Ok(found)
 }
 
-/// Transactions that are due, leased; what is over is not, since it is not found either.
+/// Leases due transactions, without those whose time is over, which cannot be found either.
 pub(super) fn due(
     db: &Connection,
     now: Timestamp,

@@ -1,4 +1,4 @@
-//! What each request writes, inside the transaction that it shares with others.
+//! What each request to the writer changes, inside the transaction that it shares with others.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -22,12 +22,12 @@ use crate::spool::{
     Acceptance, Arrival, DeliveryResult, Event, Finish, Hold, Outcome, Settlement, SpoolError, waiting,
 };
 
-/// Counters that the one writer carries in memory. It works on a copy, and keeps the copy when the transaction is
-/// durable: that is why no sequence number is ever skipped.
+/// Counters of the one writer, in memory. It works on a copy, and keeps the copy once the transaction is durable, so
+/// that no sequence number is ever skipped.
 #[derive(Clone, Debug)]
 pub(super) struct Counters {
     pub numbers: Numbers,
-    /// Every id in the store is below. It outlives the messages, so that ids are not given twice although the clock
+    /// Every id in the store is below this. It outlives the messages, so that no id is given twice even if the clock
     /// was set back while the relay was down.
     pub id_ceiling: u64,
     /// Hashes up to this one were moved out of `lookup_new` in this round.
@@ -60,7 +60,7 @@ impl Counters {
 }
 
 impl Unit<'_> {
-    /// Writes a page, and changes nothing.
+    /// Writes a page without changing anything.
     fn probe(&self) -> Result<(), SpoolError> {
         let mut write = self
             .db
@@ -69,7 +69,8 @@ impl Unit<'_> {
         Ok(())
     }
 
-    /// `Repeat`, `Moved` and `Gone` come before anything is written; after any other error the transaction must be given up.
+    /// `Repeat`, `Moved` and `Gone` are returned before anything is written; after any other error the transaction must
+    /// be rolled back.
     pub(super) fn work(&mut self, work: &Work) -> Result<(), SpoolError> {
         match work {
             Work::Accept(acceptance) => self.accept(acceptance),
@@ -107,7 +108,7 @@ impl Unit<'_> {
         self.cause(acceptance, acceptance_about(acceptance)?, first, Event::Accepted)
     }
 
-    /// Everything that a message causes besides its own row.
+    /// Writes everything that a message causes besides its own row.
     fn cause(
         &mut self,
         acceptance: &Acceptance,
@@ -142,8 +143,8 @@ impl Unit<'_> {
         Ok(())
     }
 
-    /// Only what still waits for its chain can be finished: the one condition that keeps a message from being carried
-    /// on twice, or after it was dropped.
+    /// Finishes a message only while it waits for its chain. This condition alone keeps a message from being carried on
+    /// twice, or after it was dropped.
     fn finish(&mut self, id: MessageId, finish: &Finish) -> Result<(), SpoolError> {
         const AGAIN: &str = "
             UPDATE message SET hold = ?2, due = ?3, attempts = attempts + 1 WHERE id = ?1 AND due IS NOT NULL";
@@ -198,7 +199,8 @@ impl Unit<'_> {
         }
     }
 
-    /// What the refusal of a waiting message causes besides its own row: the lines for its history, and the records.
+    /// Writes what the refusal of a waiting message causes besides its own row. Returns the lines for its history, and
+    /// the records.
     fn refuse(
         &mut self,
         id: MessageId,
@@ -223,7 +225,7 @@ impl Unit<'_> {
         Ok((changes, together(together(charged, waiting), settled)))
     }
 
-    /// Ends the wait of a message in its own row; the number of rows is 0 when it did not wait.
+    /// Ends the wait of a message in its own row. Returns 0 rows when it did not wait.
     fn come_to(&self, message: i64, acceptance: &Acceptance) -> Result<usize, SpoolError> {
         const DONE: &str = "
             UPDATE message SET hold = ?2, due = ?3, arrived = arrived OR ?4, ordinals = max(ordinals, ?5), since = ?6,
@@ -247,7 +249,7 @@ impl Unit<'_> {
             Ok((row.get::<_, String>(0)?, sums::message(&fixed).value()))
         });
         let (before, sum) = before.optional()?.unzip();
-        // Steps are shown to people and decide nothing: damaged ones are not worth a message.
+        // Steps are only shown to operators: damaged ones are no reason to lose a message.
         let mut journey: Vec<Step> = before
             .and_then(|text| stored::read_journey(&text).ok())
             .unwrap_or_default();
@@ -270,7 +272,7 @@ impl Unit<'_> {
     }
 
     fn record(&mut self, outcome: &Outcome) -> Result<(), SpoolError> {
-        // Asked before the message may go.
+        // Asked before the message may be removed.
         let about = match history::about(self.db, outcome.id.message)? {
             None => outcome.changes.first().map(|change| key(change.id)).transpose()?,
             about => about,
@@ -362,7 +364,7 @@ fn told_something(changed: &[Changed]) -> Vec<MessageId> {
     told.map(|changed| changed.transaction.id).collect()
 }
 
-/// Whether a delivered message has to stay, by what its transaction has become.
+/// Whether a delivered message must stay, by the new state of its transaction.
 fn keeps(changed: &[Changed], id: OutgoingId) -> bool {
     let mut own = changed.iter().map(|changed| &changed.transaction);
     own.any(|transaction| transaction.id == id.message && transaction.keeps(id.ordinal))

@@ -1,4 +1,4 @@
-//! What the one thread that writes is asked to do.
+//! The requests to the one writing thread.
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -17,22 +17,22 @@ pub(super) enum Work {
     Settle(u64, Settlement),
     Finish(MessageId, Box<Finish>),
     Change(Vec<TransactionChange>, Vec<Expect>),
-    /// What an operator or a reader of a stream writes.
+    /// A write of an operator or a reader of a stream.
     Operate(Operation),
     /// Forget some transactions whose time is over.
     Forget,
     /// Forget some movements of messages that came before this one.
     ForgetMovements(MessageId),
-    /// Find out whether anything can be written.
+    /// Find out whether writing is possible.
     Probe {
-        /// The last write failed: make the log short before.
+        /// The last write failed: shorten the log first.
         shorten: bool,
     },
-    /// Finish what has been asked, and stop.
+    /// Finish earlier requests, and stop.
     Close,
 }
 
-/// A change to the database. It may be made more than once before it is committed.
+/// A change to the database. It may be called more than once before the commit.
 pub(super) struct Operation(pub Box<OperationOn>);
 
 type OperationOn = dyn Fn(&Connection) -> Result<(), SpoolError> + Send + Sync;

@@ -1,4 +1,4 @@
-//! Opening the database for the one who writes, in the format of today.
+//! Opening the database for its writer, in the present format.
 
 use std::fs::File;
 use std::path::Path;
@@ -19,25 +19,25 @@ pub(super) fn open(folder: &Path, options: &Options) -> Result<Connection, Spool
     let mut db = schema::open_file(&file)?;
     db.pragma_update(None, "page_size", PAGE)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
-    // Flush the log at every commit: what `Receipt` stands for.
+    // Every commit flushes the log: a `Receipt` stands for that.
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "cache_size", -schema::kibibytes(options.cache))?;
-    // After readers kept the log from beginning anew, it shrinks again; else its blocks are written again and again,
-    // which is cheaper than new ones.
+    // If readers kept the log from beginning anew, it shrinks again later; otherwise its blocks are overwritten, which
+    // is cheaper than allocating new ones.
     db.pragma_update(None, "journal_size_limit", 2 * options.log as i64)?;
     if let Some(octets) = options.limit {
         db.pragma_update(None, "max_page_count", (octets / u64::from(PAGE)) as i64)?;
     }
     upgrade::bring_up(&mut db, folder, options.backup)?;
     believe_no_far_times(&db, options.clock.now())?;
-    // SQLite flushes the folder for its log, not for the database itself.
+    // SQLite flushes the folder for its log, and not for the database itself.
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|e| schema::broken(folder, &e))?;
     Ok(db)
 }
 
-/// Pauses are a day at the longest, and a little more for their spread: what is due later was stored by a clock that was
-/// ahead. It is due now.
+/// Makes entries due now whose due time is implausibly far away. The longest pause is a day, plus its spread: a later
+/// time was stored by a clock that was ahead.
 fn believe_no_far_times(db: &Connection, now: Timestamp) -> Result<(), SpoolError> {
     let times = (now.0 as i64, now.plus(FAR).0 as i64);
     let mut corrected = 0;
@@ -79,7 +79,7 @@ mod tests {
         }
     }
 
-    /// Nothing shows it but the time that it costs when it is off.
+    /// If it were off, only the time would show it.
     #[test]
     fn no_statement_is_planned_anew_for_the_values_that_are_bound_to_it() {
         let folder = tempfile::tempdir().unwrap();

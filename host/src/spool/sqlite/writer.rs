@@ -1,4 +1,4 @@
-//! The one thread that writes: takes whatever requests have come while the last flush ran, puts them into one
+//! The one thread that writes: it takes the requests that came while the last flush ran, puts them into one
 //! transaction, and answers them after its flush.
 
 use std::fs::File;
@@ -16,11 +16,11 @@ use super::work::{Request, Work};
 use crate::clock::SharedClock;
 use crate::spool::SpoolError;
 
-/// Requests that share a flush, at the most: more would only add latency.
+/// The most requests that share a flush: more would only add latency.
 const MOST_REQUESTS: usize = 128;
 
-/// Octets of content in a transaction, after which it takes no further request. Bounds the time that a small message
-/// waits for its neighbours' octets: about 20 ms on a disk that writes 400 MB/s.
+/// The octets of content after which a transaction takes no further request. This bounds how long a small message waits
+/// for the octets of others: about 20 ms on a disk that writes 400 MB/s.
 const MOST_OCTETS: u64 = 8 * 1024 * 1024;
 
 /// What the writer has done since it started.
@@ -41,7 +41,7 @@ impl Tally {
 }
 
 pub(super) struct Writer {
-    /// `None` once its disk has failed, until it has been opened anew and looked through.
+    /// `None` once the disk has failed, until the database was opened anew and checked.
     pub open: Option<Open>,
     pub mender: Mender,
     pub requests: mpsc::Receiver<Request>,
@@ -51,14 +51,14 @@ pub(super) struct Writer {
     pub clock: SharedClock,
     pub tally: Arc<Tally>,
     pub gauge: Arc<Gauge>,
-    /// Told when records were appended.
+    /// Signals that records were appended.
     pub grows: watch::Sender<()>,
-    /// Keeps a second relay out until the last transaction is through.
+    /// Keeps a second relay out until the last transaction is complete.
     pub lock: File,
 }
 
 impl Writer {
-    /// Works until every sender is gone or [`Work::Close`] has come, and what was asked before is done.
+    /// Works until every sender is gone or [`Work::Close`] has come, and earlier requests are done.
     pub(super) fn run(mut self) {
         let mut closing = Vec::new();
         while let Some(first) = self.requests.blocking_recv() {
@@ -105,8 +105,8 @@ impl Writer {
         }
     }
 
-    /// The disk failed under a write or a flush. Nobody knows what of it is on the disk, and the kernel may take for
-    /// written what is not; so nothing is tried again with what is open now.
+    /// Handles a failed write or flush. What is on the disk is unknown, and the kernel may take pages for written that
+    /// are not; so nothing is tried again with the open database.
     fn give_up(&mut self, error: &SpoolError) {
         self.gauge.fail(error);
         if let Some(Open { db, checkpoints }) = self.open.take() {
@@ -121,7 +121,7 @@ impl Writer {
         }
     }
 
-    /// `first`, and what waits behind it.
+    /// Gathers `first` and the requests that wait behind it.
     fn gather(&mut self, first: Request) -> Vec<Request> {
         let mut octets = first.work.octets();
         let mut batch = vec![first];
@@ -135,7 +135,8 @@ impl Writer {
         batch
     }
 
-    /// Before anybody is told of a commit. A log whose length cannot be asked for is looked at again when all were told.
+    /// Records the end of the log before any commit is acknowledged. If the length cannot be read, it is read again
+    /// after all were answered.
     fn note_end(&mut self) {
         let now = self.clock.now();
         if let Some(Open { db, checkpoints }) = &mut self.open {
@@ -143,8 +144,9 @@ impl Writer {
         }
     }
 
-    /// Makes the whole batch durable at once. When that fails, each request is tried alone: then only the one at fault
-    /// fails, and on a full disk those that free space still succeed. When the disk itself failed, none is tried again.
+    /// Makes the whole batch durable at once. If that fails, each request is tried alone: then only the one at fault
+    /// fails, and on a full disk requests that free space still succeed. If the disk itself failed, none is tried
+    /// again.
     fn flush(&mut self, batch: Vec<Request>) {
         let asked = batch.iter().filter(|request| !request.work.is_housekeeping());
         self.tally.requests.fetch_add(asked.count() as u64, Relaxed);
@@ -171,8 +173,8 @@ impl Writer {
         }
     }
 
-    /// What finds the disk full is tried again with the log's blocks, and, unless it is a message that its sender
-    /// still has, with the reserve's.
+    /// Tries one request alone. On a full disk tries again with the log's blocks and, unless its sender still owns the
+    /// message, with those of the reserve.
     fn alone(&mut self, request: &Request) -> Result<Vec<Result<(), SpoolError>>, SpoolError> {
         let batch = std::slice::from_ref(request);
         let full = |result: &Result<_, SpoolError>| matches!(result, Err(SpoolError::Full(_)));
@@ -195,13 +197,13 @@ impl Writer {
         result
     }
 
-    /// One transaction: all of `batch`, durable when this returns `Ok`; nothing of it otherwise. A request that was
-    /// declined before it wrote anything leaves the others alone.
+    /// Runs one transaction: all of `batch` is durable when this returns `Ok`, otherwise nothing of it. A request that
+    /// is declined before it writes anything does not affect the others.
     fn transact(&mut self, batch: &[Request]) -> Result<Vec<Result<(), SpoolError>>, SpoolError> {
         let Some(Open { db, .. }) = &mut self.open else {
             return Err(self.gauge.failed());
         };
-        // Rolled back when dropped, which is what every `?` below does.
+        // Rolled back when dropped, which every `?` below causes.
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut unit = Unit {
             db: &transaction,
@@ -235,19 +237,19 @@ impl Writer {
     }
 }
 
-/// A bug costs the request that has come across it: the transaction is given up with it, and the others are tried alone.
+/// A bug costs only the request that triggers it: its transaction is rolled back, and the others are tried alone.
 fn work(unit: &mut Unit<'_>, work: &Work) -> Result<(), SpoolError> {
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| unit.work(work)));
     done.unwrap_or_else(|_| Err(SpoolError::Unfit("a bug: the panic is in the log".into())))
 }
 
 impl Work {
-    /// Nobody's request: what the spool asks of itself.
+    /// Whether the spool itself made this request.
     fn is_housekeeping(&self) -> bool {
         matches!(self, Self::Forget | Self::ForgetMovements(_) | Self::Probe { .. })
     }
 
-    /// What it adds to the database, roughly.
+    /// The octets that it adds to the database, roughly.
     fn octets(&self) -> u64 {
         match self {
             Self::Accept(acceptance) => acceptance.content.size(),
@@ -256,7 +258,7 @@ impl Work {
     }
 }
 
-/// A caller that no longer waits has gone away, and finds the result in the store.
+/// A caller that no longer waits finds the result in the store.
 fn answer(request: Request, result: Result<(), SpoolError>) {
     let _ = request.reply.send(result);
 }

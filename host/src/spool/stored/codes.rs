@@ -1,4 +1,4 @@
-//! What is stored as a number.
+//! Values that are stored as numbers.
 
 use crate::message::Protocol;
 

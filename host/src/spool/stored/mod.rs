@@ -1,12 +1,12 @@
-//! What a row holds as JSON: types of their own, with names that last.
+//! The stored form of rows with JSON: types of their own, with names that last.
 //!
-//! The names in here are the storage format. A field or a variant elsewhere may be renamed at will; here a name is
-//! written once, in `rename`, and stays for as long as a spool may hold it. What may be done without a new format: add a
-//! field with a default, add a variant that older rows do not have. Anything else takes a migration in
-//! the store's schema, and new fixtures beside the old ones in `tests/fixtures`: see `docs/versions.md`.
+//! The names here are the storage format. A field or a variant elsewhere may be renamed freely; here a name is written
+//! once, in `rename`, and stays for as long as a spool may contain it. Allowed without a new format: a field with a
+//! default, and a variant that older rows do not have. Anything else needs a migration in the store's schema, and new
+//! fixtures beside the old ones in `tests/fixtures`: see `docs/versions.md`.
 //!
-//! Conversions go both ways and name every field and variant, so that the compiler asks for a decision about each new
-//! one. Reading trusts what was accepted once: a rule that became stricter since must not make an old row unreadable.
+//! Conversions go in both directions and name every field and variant, so that the compiler asks about each new one.
+//! Reading accepts what was accepted once: a rule that became stricter since must not make an old row unreadable.
 
 mod codes;
 mod envelope;
@@ -49,7 +49,7 @@ pub(in crate::spool) fn read_journey(text: &str) -> Result<Vec<Step>, SpoolError
     Ok(read::<Vec<StoredStep>>(text)?.into_iter().map(Step::from).collect())
 }
 
-/// Public for programs that fill a spool by themselves, to measure it.
+/// Public for programs that fill a spool directly, for measurements.
 pub fn write_request(request: &Transaction) -> Result<String, SpoolError> {
     write(&StoredRequest::from(request))
 }
@@ -58,7 +58,7 @@ pub(in crate::spool) fn read_request(text: &str) -> Result<Transaction, SpoolErr
     Transaction::try_from(read::<StoredRequest>(text)?).map_err(SpoolError::Broken)
 }
 
-/// Public for programs that fill a spool by themselves, to measure it.
+/// Public for programs that fill a spool directly, for measurements.
 pub fn write_event(event: &Event) -> Result<String, SpoolError> {
     write(&StoredEvent::from(event))
 }
@@ -77,19 +77,19 @@ pub(in crate::spool) fn read_kind(word: &str) -> Option<MessageType> {
     StoredKind::from_word(word).map(MessageType::from)
 }
 
-/// `None` when nobody holds it.
+/// `None` without holders.
 pub(in crate::spool) fn write_holders(holders: &[Holder]) -> Result<Option<String>, SpoolError> {
     let stored: Vec<StoredHolder> = holders.iter().map(StoredHolder::from).collect();
     (!stored.is_empty()).then(|| write(&stored)).transpose()
 }
 
-/// Empty when it is not known who: an earlier version did not say.
+/// Empty when the holders are unknown, because an earlier version did not store them.
 pub(in crate::spool) fn read_holders(text: Option<&str>) -> Result<Vec<Holder>, SpoolError> {
     let stored: Vec<StoredHolder> = text.map_or(Ok(Vec::new()), read)?;
     envelope::all(stored).map_err(SpoolError::Broken)
 }
 
-/// Names of plug-ins; `None` for none.
+/// The names of plug-ins; `None` without any.
 pub(in crate::spool) fn write_past(names: &[String]) -> Result<Option<String>, SpoolError> {
     (!names.is_empty()).then(|| write(&names)).transpose()
 }
@@ -98,7 +98,7 @@ pub(in crate::spool) fn read_past(text: Option<&str>) -> Result<Vec<String>, Spo
     text.map_or(Ok(Vec::new()), read)
 }
 
-/// In the column `ledger.what`.
+/// The number in the column `ledger.what`.
 pub(in crate::spool) fn write_moved(what: Moved) -> i64 {
     ledger::code(what)
 }
@@ -107,7 +107,7 @@ pub(in crate::spool) fn read_moved(code: i64) -> Result<Moved, SpoolError> {
     ledger::of_code(code).ok_or_else(|| damaged(format!("{code} is no movement")))
 }
 
-/// In the column `ledger.recipients`.
+/// The value of the column `ledger.recipients`.
 pub(in crate::spool) fn write_ids(recipients: &[u32]) -> String {
     ledger::ids(recipients)
 }
@@ -116,7 +116,7 @@ pub(in crate::spool) fn read_ids(text: &str) -> Result<Vec<u32>, SpoolError> {
     ledger::of_ids(text).ok_or_else(|| damaged(format!("{text:?} are no recipients")))
 }
 
-/// In the column `ledger.sums`.
+/// The value of the column `ledger.sums`.
 pub(in crate::spool) fn write_sums(sums: &[u64]) -> Vec<u8> {
     ledger::sums(sums)
 }
@@ -125,7 +125,7 @@ pub(in crate::spool) fn read_sums(octets: &[u8]) -> Result<Vec<u64>, SpoolError>
     ledger::of_sums(octets).ok_or_else(|| damaged("checksums of records are cut"))
 }
 
-/// In the column `ledger.about`.
+/// The value of the column `ledger.about`.
 pub(in crate::spool) fn write_about(about: &About) -> Result<String, SpoolError> {
     write(&StoredAbout::from(about))
 }
@@ -134,7 +134,7 @@ pub(in crate::spool) fn read_about(text: &str) -> Result<About, SpoolError> {
     Ok(read::<StoredAbout>(text)?.into())
 }
 
-/// Any JSON that the spool keeps for others without looking into it: a charging record.
+/// JSON that the spool stores for others without parsing it: a charging record.
 pub(in crate::spool) fn write(value: &impl Serialize) -> Result<String, SpoolError> {
     serde_json::to_string(value).map_err(|e| SpoolError::Unfit(e.to_string()))
 }
@@ -147,7 +147,7 @@ fn damaged(what: impl std::fmt::Display) -> SpoolError {
     SpoolError::Broken(format!("a row is damaged: {what}"))
 }
 
-/// An enum that is stored as words, and the conversions between it and the plain one, both ways and complete.
+/// An enum that is stored as words, with complete conversions in both directions.
 macro_rules! stored_words {
     ($(#[$about:meta])* $stored:ident is $plain:ty { $($variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$about])*
