@@ -1,4 +1,4 @@
-//! `mm4relay alarms`: what somebody should see to.
+//! `mm4relay alarms`: present alarms.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,8 @@ use crate::control::alarms::Alarms;
 
 use super::door::SpoolArgs;
 
-/// Says what is wrong at this moment. The exit code is 0 when nothing is, 1 when something is, and 2 when something is critical.
+/// Shows what is wrong at this moment. The exit code is 0 when nothing is, 1 when something is, and 2 when something is
+/// critical.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -20,21 +20,21 @@ mod files;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Close the files that outputs write at the moment, so that they can be fetched
+    /// Close the files that outputs are writing, so that they can be fetched
     Close {
         #[command(flatten)]
         spool: SpoolArgs,
         /// Names of outputs; default: all
         outputs: Vec<String>,
     },
-    /// Show files of TS 32.297 as text, and whether they are whole
+    /// Show files of TS 32.297 as text, and whether they are complete
     Decode {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Mark closed files as fetched: nobody waits for them any more, and they go after `keep-fetched`
+    /// Mark closed files as fetched: the relay removes them after `keep-fetched`
     Fetched {
-        /// The relay's configuration: then it is noted in the audit who marked them. Without it, only the mark is made
+        /// The relay's configuration: with it, the audit records who marked them. Without it, only the mark is made
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
         #[arg(required = true, value_name = "FILE")]
@@ -45,7 +45,7 @@ pub enum Args {
         #[command(flatten)]
         spool: SpoolArgs,
     },
-    /// Forget how far an output came that has left the configuration: records wait for it no more
+    /// Forget the mark of an output that was removed from the configuration: records wait for it no longer
     ForgetOutput {
         #[command(flatten)]
         spool: SpoolArgs,
@@ -56,14 +56,14 @@ pub enum Args {
     Export {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// Only records behind this sequence number; default: behind the last export with --mark
+        /// Only records after this sequence number; default: after the last export with --mark
         #[arg(long, conflicts_with = "mark")]
         after: Option<u64>,
-        /// Into this file, which must not exist yet; default: standard output
+        /// Write to this file, which must not exist yet; default: standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Remember how far this export got: the next one goes on from there. With --out each record is exported exactly
-        /// once, however often this is run, at whatever time, and wherever it is interrupted
+        /// Remember how far this export came: the next one continues from there. With --out each record is exported
+        /// exactly once, however often this is run, at whatever time, and wherever it is interrupted
         #[arg(long)]
         mark: bool,
     },
@@ -71,7 +71,7 @@ pub enum Args {
     Purge {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// Only records that are older than so many days
+        /// Only records older than so many days
         #[arg(long, default_value_t = 30)]
         days: u32,
     },
@@ -102,7 +102,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn forget_output(args: &SpoolArgs, name: &str) -> anyhow::Result<()> {
-    // It would begin anew, and write again what is in its files.
+    // It would begin anew, and write the records in its files again.
     let configured = args.charging_outputs()?.unwrap_or_default();
     if configured.iter().any(|known| known.name == name) {
         anyhow::bail!(

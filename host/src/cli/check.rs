@@ -8,7 +8,7 @@ use crate::assembly::{Checked, check};
 use crate::cli::counted;
 use crate::config::{Peer, RouteTo, show_size};
 
-/// Says everything that is wrong with a configuration, its tables and its plug-ins; runs nothing.
+/// Reports everything that is wrong with a configuration, its tables and its plug-ins; runs nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration

@@ -18,7 +18,7 @@ pub struct OneRelay {
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Make the tables in the database, where there are none
+    /// Make the tables in the database, if there are none
     Init {
         #[command(flatten)]
         which: OneRelay,
@@ -28,10 +28,11 @@ pub enum Args {
         #[command(flatten)]
         which: OneRelay,
     },
-    /// Let a relay write nothing more, and others have its work at once
+    /// Stop a relay from writing, so that the others take over its work at once
     ///
-    /// For a relay that has been lost, or that hangs: after a minute others take its work over anyhow. One that runs ends,
-    /// and holds nothing. It may have sent a message whose outcome it could not record: that one is sent again.
+    /// For a relay that was lost, or hangs: without this, the others take over its work after a minute. A running relay
+    /// ends, and holds nothing. It may have sent a message whose outcome it could not record: that message is sent
+    /// again.
     Fence {
         #[command(flatten)]
         which: OneRelay,

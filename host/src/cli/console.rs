@@ -1,9 +1,9 @@
-//! `mm4relay console`: the relay's pages in the browser of whoever may open its socket.
+//! `mm4relay console`: the relay's pages in the browser of a user who may open its socket.
 //!
-//! A browser cannot open a Unix socket, so this command listens on a port of loopback and passes requests on to it. Others on
-//! this machine can reach that port: the address that is printed has a secret, which is good once and gives the browser a
-//! cookie, and without the cookie nothing is passed on. The verbs below `/v1/` are not: they have no seal that keeps pages of
-//! others from asking there, and commands ask at the socket itself.
+//! A browser cannot open a Unix socket, so this command listens on a port of loopback and forwards requests to the
+//! socket. Other users of this machine can reach that port: the printed address contains a secret, which works once and
+//! gives the browser a cookie, and without the cookie nothing is forwarded. The verbs below `/v1/` are never forwarded:
+//! they have no seal that would keep other sites' pages from using them, and commands use the socket itself.
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,7 +36,7 @@ pub struct Args {
     port: u16,
 }
 
-/// Until it is interrupted.
+/// Runs until it is interrupted.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let folder = args.spool.folder()?;
     let console = Forwarder::open(&folder, args.port).await?;
@@ -48,7 +48,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// A way from a browser to a relay's socket.
+/// Forwards requests of one browser to a relay's socket.
 pub struct Forwarder {
     listener: TcpListener,
     address: SocketAddr,
@@ -57,9 +57,9 @@ pub struct Forwarder {
 
 struct Way {
     folder: PathBuf,
-    /// As a browser names it.
+    /// The `Host` values that a browser may send.
     hosts: [String; 2],
-    /// In the address that is printed, until somebody has used it.
+    /// The secret in the printed address, until it has been used.
     key: String,
     is_used: AtomicBool,
     /// `name=value`, of the one browser that was let in.
@@ -70,10 +70,10 @@ struct Way {
 const ENTRY: &str = "/open";
 
 impl Forwarder {
-    /// Opens it before a relay that runs on this state folder.
+    /// Listens, for a relay that runs on this state folder.
     ///
     /// # Errors
-    /// None does, or the port is taken.
+    /// No relay runs there, or the port is in use.
     pub async fn open(folder: &Path, port: u16) -> anyhow::Result<Self> {
         let running = connect(folder).await.map(drop);
         running.with_context(|| {
@@ -91,7 +91,7 @@ impl Forwarder {
             hosts: [format!("127.0.0.1:{port}"), format!("localhost:{port}")],
             key: secret()?,
             is_used: AtomicBool::new(false),
-            // Cookies do not know of ports: two of these at a time keep their own.
+            // Cookies do not distinguish ports, so each of two running commands uses a name of its own.
             cookie: format!("mm4relay-{port}={}", secret()?),
             caller: who::caller(),
         };
@@ -102,7 +102,7 @@ impl Forwarder {
         })
     }
 
-    /// Good once.
+    /// The address to open. It works once.
     pub fn url(&self) -> String {
         format!("http://{}{ENTRY}?key={}", self.address, self.way.key)
     }
@@ -110,7 +110,7 @@ impl Forwarder {
     /// Answers until it is dropped.
     ///
     /// # Errors
-    /// The listener broke.
+    /// The listener failed.
     pub async fn serve(self) -> io::Result<()> {
         let routes = Router::new().fallback(answer).with_state(self.way);
         axum::serve(self.listener, routes).await
@@ -128,10 +128,10 @@ async fn answer(State(way): State<Arc<Way>>, request: Request) -> Response {
 }
 
 impl Way {
-    /// The answer to what is not passed on.
+    /// The answer to a request that is not forwarded.
     fn stop(&self, request: &Request) -> Option<Response> {
         let text = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-        // Not under a name that somebody's page points here (DNS rebinding).
+        // A page of another site may use a name that it points here (DNS rebinding).
         if !text(header::HOST).is_some_and(|host| self.hosts.iter().any(|ours| ours == host)) {
             return Some(refused(StatusCode::MISDIRECTED_REQUEST, "nobody of that name is here"));
         }
@@ -160,7 +160,7 @@ impl Way {
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             headers.insert(header::SET_COOKIE, cookie);
         }
-        // Not a redirection: whoever followed a link from another site would not send the cookie with it.
+        // Not a redirection: a browser that followed a link from another site would not send the cookie with it.
         headers.insert(header::REFRESH, HeaderValue::from_static("0; url=/"));
         response
     }

@@ -1,4 +1,4 @@
-//! How commands reach a relay: at its door when it runs, else by the same desk in its folder.
+//! How commands reach a relay: at its door when it runs, else through the same desk in its folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::spool::{self, Hand, Operator, StreamReader};
 
 use super::who;
 
-/// Which relay.
+/// The relay that a command is about.
 #[derive(Debug, clap::Args)]
 pub struct SpoolArgs {
     /// The relay's configuration
@@ -24,11 +24,11 @@ pub struct SpoolArgs {
     spool: Option<PathBuf>,
 }
 
-/// Where a command asks.
+/// Where a command is answered.
 pub enum Door {
-    /// The relay that runs.
+    /// By the running relay.
     Relay(Client),
-    /// None runs: this process does what is asked.
+    /// By this process, because no relay runs.
     Folder(Desk, Who),
 }
 
@@ -45,7 +45,7 @@ impl Door {
     }
 }
 
-/// The store that a configuration names, beside its relay.
+/// The store that a configuration names, for use beside its relay.
 pub fn beside(config: &Config) -> anyhow::Result<Arc<dyn Hand>> {
     match &config.shared_spool {
         Some(shared) => {
@@ -56,7 +56,8 @@ pub fn beside(config: &Config) -> anyhow::Result<Arc<dyn Hand>> {
     }
 }
 
-/// The spool's folder, as a configuration says. One that has problems does not keep an operator from the relay that runs.
+/// The spool's folder by the configuration. Problems elsewhere in the file do not keep an operator from the running
+/// relay.
 pub fn folder_of(config: &Path) -> anyhow::Result<PathBuf> {
     match Config::load(config) {
         Ok(config) => Ok(config.relay.spool),
@@ -81,7 +82,7 @@ impl SpoolArgs {
         Self { config, spool: None }
     }
 
-    /// The relay's door. Which of the two it is, is said where it is not the running relay's.
+    /// Opens the door. Says so when it is not that of a running relay.
     pub async fn door(&self) -> anyhow::Result<Door> {
         let folder = self.folder()?;
         let error = match running(&folder).await {
@@ -102,7 +103,7 @@ impl SpoolArgs {
         Ok(Door::Folder(desk, who))
     }
 
-    /// The store itself, beside a relay that may run.
+    /// Opens the store itself, beside a relay that may be running.
     pub fn open(&self) -> anyhow::Result<Arc<dyn Hand>> {
         match self.config()? {
             Some(config) if config.shared_spool.is_some() => beside(&config),
@@ -114,12 +115,12 @@ impl SpoolArgs {
         Ok(self.config()?.is_some_and(|config| config.shared_spool.is_some()))
     }
 
-    /// The charging records in it.
+    /// The reader of its charging records.
     pub fn charging(&self) -> anyhow::Result<StreamReader> {
         Ok(StreamReader::new(self.open()?, StreamName::CHARGING))
     }
 
-    /// Who is configured, unless only the spool's folder was named.
+    /// The configured names, unless only the spool's folder was given.
     fn known(&self) -> anyhow::Result<Option<Known>> {
         Ok(self.config()?.map(|config| {
             let next_hops = config.peers.iter().filter(|peer| peer.takes_messages());
@@ -131,7 +132,7 @@ impl SpoolArgs {
         }))
     }
 
-    /// `None` when only the spool's folder was named.
+    /// `None` when only the spool's folder was given.
     fn config(&self) -> anyhow::Result<Option<Config>> {
         match self.spool {
             Some(_) => Ok(None),
@@ -139,12 +140,12 @@ impl SpoolArgs {
         }
     }
 
-    /// The charging outputs; `None` when only the spool's folder was named.
+    /// The charging outputs; `None` when only the spool's folder was given.
     pub fn charging_outputs(&self) -> anyhow::Result<Option<Vec<ChargingOutput>>> {
         Ok(self.config()?.map(|config| config.charging_outputs))
     }
 
-    /// The names of the peers, each with its domains; none, when only the spool's folder was named.
+    /// The names of the peers, each with its domains; empty when only the spool's folder was given.
     pub fn peers(&self) -> anyhow::Result<Vec<(String, Vec<String>)>> {
         let peers = self.config()?.map(|config| config.peers).unwrap_or_default();
         Ok(peers

@@ -31,7 +31,7 @@ pub enum Args {
         plugin: String,
         key: String,
     },
-    /// Gives a key a value; who did it and what was there before is noted
+    /// Set the value of a key; the audit records who did it, and the previous value
     Set {
         #[command(flatten)]
         spool: SpoolArgs,
@@ -40,14 +40,14 @@ pub enum Args {
         /// A text
         value: String,
     },
-    /// Removes a key; who did it and what was there before is noted
+    /// Remove a key; the audit records who did it, and the previous value
     Delete {
         #[command(flatten)]
         spool: SpoolArgs,
         plugin: String,
         key: String,
     },
-    /// What was set and removed by this command, by whom and when
+    /// What this command set and removed, by whom and when
     Log {
         #[command(flatten)]
         spool: SpoolArgs,
@@ -104,7 +104,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was changed before there was an audit, then what the audit has.
+/// Shows the changes from before the audit existed, then those of the audit.
 async fn log(spool: &SpoolArgs) -> anyhow::Result<()> {
     let line = |at: String, who: &str, (plugin, key): (&str, &str), (was, is): (String, String)| {
         let (who, plugin, key) = (Visible(who), Visible(plugin), Visible(key));
@@ -139,7 +139,7 @@ fn say(plugin: &str, key: &str, changed: &Changed) {
     println!("{plugin}  {}: {before} -> {after}", Visible(key));
 }
 
-/// A value that may not be there.
+/// A value that may be missing.
 fn optional(value: Option<&Octets>) -> String {
     value.map_or_else(|| "nothing".to_owned(), shown)
 }

@@ -1,4 +1,4 @@
-//! `mm4relay ledger`: what became of every recipient, and what a partner says of it.
+//! `mm4relay ledger`: the end of every recipient, and the comparison with a partner's records.
 
 mod compare;
 mod ours;
@@ -20,31 +20,31 @@ use super::counted;
 use super::door::SpoolArgs;
 use period::Moment;
 
-/// Nothing could be checked: neither a good answer nor a bad one.
+/// The exit code when nothing could be checked.
 const COULD_NOT: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Whether every accepted recipient has exactly one end, and the records that belong to it, in the spool and in the
-    /// files of each output. Exit code 0: balanced; 1:
-    /// there are findings; 2: it could not be checked
+    /// Check that every accepted recipient has exactly one end, and that its records are in the spool and in the files
+    /// of each output. Exit code 0: balanced; 1: there are findings; 2: it could not be checked
     Check {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// Messages from then on, such as 2026-11-01 or 2026-11-01T12:00:00Z (UTC); default: all that the ledger knows
+        /// Messages from this time on, such as 2026-11-01 or 2026-11-01T12:00:00Z (UTC); default: everything in the
+        /// ledger
         #[arg(long)]
         from: Option<Moment>,
-        /// Messages before then; default: now
+        /// Messages before this time; default: now
         #[arg(long)]
         to: Option<Moment>,
-        /// A folder to which files of charging records were moved when they were fetched: read as well
+        /// A folder to which fetched files of charging records were moved: its files are read too
         #[arg(long, value_name = "FOLDER")]
         fetched: Vec<PathBuf>,
         /// One JSON object a line
         #[arg(long)]
         json: bool,
     },
-    /// Our records against a partner's: what only one side has, what differs, and what is to be settled
+    /// Compare our records with a partner's: what only one side has, what differs, and the totals for settlement
     Compare(compare::Args),
 }
 
@@ -69,7 +69,7 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-/// Whether it is balanced.
+/// Returns whether the ledger is balanced.
 fn check(
     args: &SpoolArgs,
     (from, to): (Option<Moment>, Option<Moment>),
@@ -108,7 +108,7 @@ fn check(
     Ok(checked.is_balanced())
 }
 
-/// The outputs of the configuration; `None` when none was named, and their files are not known.
+/// The outputs of the configuration; `None` without a configuration, because their files are unknown then.
 fn outputs(args: &SpoolArgs, fetched: &[PathBuf]) -> anyhow::Result<Option<Vec<OutputOptions>>> {
     if let Some(folder) = fetched.iter().find(|folder| !folder.is_dir()) {
         anyhow::bail!("--fetched {}: there is no such folder", folder.display());

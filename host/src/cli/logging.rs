@@ -1,10 +1,10 @@
-//! Where a running relay logs to, as `[log]` says.
+//! The log of a running relay, by `[log]`.
 
 use crate::config::{Log, LogFormat, LogTo};
 use crate::telemetry::{Outlet, Settings, follow};
 
 /// # Errors
-/// The place cannot be written to. Then it is logged as before.
+/// The outlet cannot be written to. Then the log stays where it was.
 pub(super) fn log_as(log: &Log) -> std::io::Result<()> {
     follow(&Settings {
         level: log.level.clone(),
@@ -17,7 +17,7 @@ pub(super) fn log_as(log: &Log) -> std::io::Result<()> {
     })
 }
 
-/// The same while the relay runs: where the log cannot go elsewhere, it stays, and says so.
+/// Applies `[log]` while the relay runs. If the new outlet does not work, the log stays where it is, and says so.
 pub(super) fn log_anew(log: &Log) {
     if let Err(error) = log_as(log) {
         tracing::error!(

@@ -1,7 +1,7 @@
 //! The operators' commands: flags in, exit code out. One file for each subcommand. The program (`host/program`) puts those
 //! of the lab beside them.
 
-// First, because its macros are for all that follow.
+// Declared first, because the modules below use its macros.
 #[macro_use]
 pub mod print;
 
@@ -47,53 +47,53 @@ pub enum Command {
     Run(run::Args),
     /// Report every problem in the configuration, the tables and the plug-ins at once
     Check(check::Args),
-    /// Say where a recipient would go, and why, step by step
+    /// Show where a recipient would go, and why, step by step
     Route(route::Args),
     /// Build, inspect and test plug-ins
     #[command(subcommand)]
     Plugin(plugin::Args),
-    /// How the relay is: its health, its queue, peers that need a look
+    /// Show the state of the relay: health, queue, peers with problems
     Status(relay::StatusArgs),
-    /// How each next hop stands; send one nothing for a while
+    /// Show the state of each next hop; pause one, or limit its rate
     Peers(peers::Args),
-    /// Let the running relay read its configuration again, and say what is wrong with it
+    /// Let the running relay read its configuration again, and report what is wrong with it
     Reload(relay::ReloadArgs),
-    /// End the running relay once what is under way is finished
+    /// Stop the running relay once everything under way is finished
     Stop(relay::StopArgs),
-    /// Open the relay's pages to your browser, on a port of this machine
+    /// Open the relay's pages in your browser, on a port of this machine
     Console(console::Args),
-    /// What is wrong at this moment, since when, and what to do about it
+    /// Show what is wrong at this moment, since when, and what to do about it
     Alarms(alarms::Args),
-    /// Who changed what, when and from where
+    /// Show who changed what, when and from where
     Audit(relay::AuditArgs),
-    /// Look at the messages in a spool, retry or drop them
+    /// List the messages in a spool; retry, release or drop them
     #[command(subcommand)]
     Queue(queue::Args),
-    /// Requests that are remembered: whom they are from and for, and what came of them
+    /// Show stored requests: their peers, and their state
     Requests(requests::Args),
-    /// Who may ask at the door over TCP: make tokens, list them, revoke them
+    /// Manage access to the door over TCP: make tokens, list them, revoke them
     #[command(subcommand)]
     Token(token::Args),
-    /// Print what [peer.login] keeps of a password with which a peer logs in
+    /// Print the hash that [peer.login] needs for a peer's password
     PeerPassword(peer_password::Args),
-    /// Messages of all kinds, to test with
+    /// Show sample messages of all kinds
     #[command(subcommand)]
     Sample(sample::Args),
-    /// Look at plug-ins' durable values, or change them
+    /// Show or change plug-ins' durable values
     #[command(subcommand)]
     Kv(kv::Args),
-    /// The spool as a whole: look through it, copy it, put a copy back, bring an earlier version's up to date
+    /// Check the spool, copy it, restore a copy, or upgrade it from an earlier version
     #[command(subcommand)]
     Spool(spool::Args),
-    /// The store that several relays share: make its tables, see who works on it, shut a relay out
+    /// Manage the store that several relays share: make its tables, show its relays, fence one
     #[command(subcommand)]
     Cluster(cluster::Args),
-    /// Everything that is known about a message: hops, plug-ins, deliveries, responses, records, times
+    /// Show everything known about a message: hops, plug-ins, deliveries, responses, records, times
     Trace(trace::Args),
-    /// Export charging records
+    /// Export charging records, and manage their files
     #[command(subcommand)]
     Cdr(cdr::Args),
-    /// What became of every recipient, and our records against a partner's
+    /// Check the end of every recipient, and compare our records with a partner's
     #[command(subcommand)]
     Ledger(ledger::Args),
 }
@@ -116,8 +116,7 @@ pub fn main<P: Parser>(run: impl FnOnce(P) -> Underway) -> ExitCode {
     code
 }
 
-/// The configuration of a command that is given none: `relay.toml` in the current folder; else, when it is there, that of an
-/// installed relay.
+/// The default configuration: `relay.toml` in the current folder; else, if it exists, that of an installed relay.
 fn usual_config() -> PathBuf {
     const INSTALLED: &str = "/etc/mm4relay/relay.toml";
     let (here, installed) = (PathBuf::from("relay.toml"), PathBuf::from(INSTALLED));
@@ -130,19 +129,19 @@ fn usual_config() -> PathBuf {
 /// The exit code of a relay that could not go on: EX_SOFTWARE of sysexits.h. Start another.
 const DIED: u8 = 70;
 
-/// How long the end waits for whoever reads the log.
+/// How long the process waits at its end for the reader of its log.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// This process was started by a relay, to compile a plug-in. That is no command for people, and it is asked for before
-/// anything else: the process limits its memory, and threads of a runtime would take some of that.
+/// The order for this process if a relay started it to compile a plug-in. Nobody runs this by hand. It is handled
+/// before anything else, because the process limits its memory, and the threads of a runtime would take some of it.
 fn order_to_compile() -> Option<String> {
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next()?;
     (command == COMPILER_COMMAND).then(|| arguments.next().unwrap_or_default())
 }
 
-/// A command under way, and how it ends. Boxed and without its type: the compiler gives up on the depth of what a relay and
-/// a demo hold as a whole.
+/// A running command with its result. Boxed and without its type, because the compiler cannot handle the depth of a
+/// relay and a demo together.
 pub type Underway = Pin<Box<dyn Future<Output = anyhow::Result<ExitCode>>>>;
 
 pub fn run(command: Command) -> Underway {
@@ -178,7 +177,7 @@ pub fn run(command: Command) -> Underway {
 fn in_runtime(command: Underway) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(command);
-    // Whoever still waits for a file or a socket must not keep the process.
+    // A task that still waits for a file or a socket must not keep the process alive.
     runtime.shutdown_background();
     done
 }

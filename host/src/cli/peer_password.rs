@@ -1,4 +1,4 @@
-//! `mm4relay peer-password`: what the configuration keeps of a password with which a peer logs in.
+//! `mm4relay peer-password`: the hash of a password with which a peer logs in.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ pub struct Args {
     file: Option<PathBuf>,
 }
 
-/// Octets that are read in search of the line's end.
+/// How many octets are read in search of the line's end.
 const MOST: u64 = 4096;
 
-/// A password on the command line would stand in the list of processes, so there is no such argument.
+/// The password is no argument, because the list of processes shows command lines.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut text = String::new();
     match &args.file {

@@ -1,4 +1,4 @@
-//! `mm4relay peers`: how each next hop stands, and pauses.
+//! `mm4relay peers`: the state of each next hop, pauses and limits.
 
 use std::time::Duration;
 
@@ -32,33 +32,33 @@ struct ListArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Send a peer nothing for a while: what is for it waits, and is not given up for its age meanwhile
+    /// Stop sending to a peer for a while: messages for it wait, and are not given up for their age meanwhile
     Pause {
         #[command(flatten)]
         spool: SpoolArgs,
         peer: String,
-        /// `30 min`, `1h`, `2 days`; without it, until somebody resumes
+        /// `30 min`, `1h`, `2 days`; without it, until `resume`
         #[arg(long = "for", value_name = "TIME", value_parser = duration)]
         time: Option<Duration>,
-        /// For those who come after
+        /// The reason, for other operators
         #[arg(long)]
         reason: String,
     },
-    /// Send to a peer no faster than this for a while, in the place of the rate that is configured
+    /// Limit the rate to a peer for a while, in place of the configured rate
     Limit {
         #[command(flatten)]
         spool: SpoolArgs,
         peer: String,
         /// 20/s, 600/min
         rate: String,
-        /// `30 min`, `1h`, `2 days`; without it, until somebody lifts it
+        /// `30 min`, `1h`, `2 days`; without it, until `unlimit`
         #[arg(long = "for", value_name = "TIME", value_parser = duration)]
         time: Option<Duration>,
-        /// For those who come after
+        /// The reason, for other operators
         #[arg(long)]
         reason: String,
     },
-    /// Send to a peer as fast as the configuration says again
+    /// Use the configured rate to a peer again
     Unlimit {
         #[command(flatten)]
         spool: SpoolArgs,
@@ -136,7 +136,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One line, and one for each thing that an operator should know.
+/// Prints one line, and one for each thing that an operator should know.
 pub(super) fn print(peer: &Peer) {
     let state = match peer {
         Peer { configured: false, .. } => "is not configured: what waits for it stays in the queue",

@@ -1,6 +1,6 @@
-//! What commands print. The macros here stand in for those of the standard library in every module of `cli`, and in the lab,
-//! so that whatever is printed goes through one function: strangers' text shows everything that is in it, and a reader that goes
-//! away or a disk that is full is no panic.
+//! The output of commands. The macros here replace those of the standard library in every module of `cli`, and in the
+//! lab, so that all output goes through one function: hidden characters in text from outside become visible, and a
+//! reader that goes away or a full disk is no panic.
 
 use std::fmt;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -30,10 +30,10 @@ macro_rules! eprint {
     ($($text:tt)*) => { $crate::cli::print::err(format_args!($($text)*)) };
 }
 
-/// As a shell shows the end by SIGPIPE: whoever reads what a command prints may have seen enough (`| head`).
+/// The exit code that a shell gives for SIGPIPE: the reader of a command's output may have read enough (`| head`).
 const BY_SIGPIPE: i32 = 128 + 13;
 
-/// Prints to standard output, and ends the command when that cannot be: an answer that nobody got is no success.
+/// Prints to standard output. Ends the command when that fails, because an answer that nobody got is no success.
 pub fn out(text: fmt::Arguments<'_>) {
     done(try_out(text));
 }
@@ -49,14 +49,14 @@ fn done(written: io::Result<()>) {
     }
 }
 
-/// Prints to standard output, for whoever goes on without a reader.
+/// Prints to standard output, for a caller that can go on without a reader.
 pub fn try_out(text: fmt::Arguments<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     write!(out, "{}", VisibleLines(&text.to_string()))?;
     out.flush()
 }
 
-/// Prints octets as they are, for a file or another program; a terminal is shown everything that is in them.
+/// Prints octets as they are, for a file or another program; on a terminal, hidden characters become visible.
 pub fn octets(octets: &[u8]) {
     let mut stdout = io::stdout().lock();
     if stdout.is_terminal() {
@@ -70,7 +70,7 @@ pub fn octets(octets: &[u8]) {
     done(written);
 }
 
-/// Prints to standard error, behind the log when there is one. Nothing can be done when that fails.
+/// Prints to standard error, after earlier log lines. A failure is ignored, because nothing can be done.
 pub fn err(text: fmt::Arguments<'_>) {
     let text = VisibleLines(&text.to_string()).to_string();
     if !telemetry::say(text.trim_end_matches('\n')) {

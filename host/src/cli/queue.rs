@@ -1,4 +1,4 @@
-//! `mm4relay queue`: the operator's hand on the spool, beside a running relay or without one.
+//! `mm4relay queue`: an operator's access to messages, with or without a running relay.
 
 mod elsewhere;
 pub(super) mod standing;
@@ -18,112 +18,112 @@ use super::door::{Door, SpoolArgs};
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// What waits, what failed, what is held, whose plug-ins are not done
+    /// List messages that wait, have failed or are held, or whose chain has not ended
     List {
         #[command(flatten)]
         spool: SpoolArgs,
         #[command(flatten)]
         which: Which,
-        /// At most so many; when there are more, the end says how to see them
+        /// At most so many; if there are more, the end says how to see them
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
-        /// Only what stands behind this id: the last one of the page before
+        /// Only entries after this id, which is the last one of the page before
         #[arg(long, value_name = "ID")]
         after: Option<Named>,
     },
-    /// Everything that is known about a message
+    /// Show everything known about a message
     Show {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// As `queue list` prints it; or a message's, as it stands in the 250: then all of it
+        /// An id from `queue list`; or that of a message, as in its 250: then all its entries
         id: Named,
     },
     /// Try again now; failed messages wait again
     Retry {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
+        /// Ids from `queue list`; or of messages, as in their 250: then all their entries
         ids: Vec<Named>,
         /// Everything that waits for this peer
         #[arg(long, conflicts_with = "ids")]
         peer: Option<String>,
-        /// What was given up for the peer instead; its senders were told so, and do not hear of the new attempt
+        /// Instead, everything that was given up for the peer; its senders were told so, and are not told of the new
+        /// attempt
         #[arg(long, requires = "peer")]
         failed: bool,
     },
-    /// Carry held messages on: through the plug-ins as they are now, from the beginning, as received
+    /// Release held messages: through the present plug-ins, from the beginning, as received
     Release {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// As `queue list` prints them, or as they stand in the 250; also those that the plug-ins refused after they were
-        /// accepted
+        /// Ids from `queue list`, or as in the 250; also of messages that plug-ins refused after they were accepted
         #[arg(required_unless_present_any = ["all", "peer", "plugin"])]
         ids: Vec<Named>,
         /// Every held message; with --past, those that these plug-ins hold
         #[arg(long, conflicts_with = "ids")]
         all: bool,
-        /// As --all, of those that came from this peer or are held on their way to it
+        /// Like --all, only messages that came from this peer or are held on their way to it
         #[arg(long, value_name = "PEER", conflicts_with_all = ["ids", "all"])]
         peer: Option<String>,
-        /// As --all, of those that this plug-in holds
+        /// Like --all, only messages that this plug-in holds
         #[arg(long, value_name = "PLUGIN", conflicts_with_all = ["ids", "all", "peer"])]
         plugin: Option<String>,
         /// Do not call this plug-in for them, on arrival and departure; may be given more than once
         #[arg(long, value_name = "PLUGIN")]
         past: Vec<String>,
     },
-    /// Keep messages back that wait, until they are released or dropped: nothing of them is given up, and nothing expires
+    /// Keep waiting messages back until they are released or dropped: meanwhile none is given up, and none expires
     Hold {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
+        /// Ids from `queue list`; or of messages, as in their 250: then all their entries
         #[arg(required = true)]
         ids: Vec<Named>,
-        /// For those who come after
+        /// The reason, for other operators
         #[arg(long)]
         reason: String,
     },
-    /// Send messages to another peer than routing chose, as they are; requests are answered by that one
+    /// Send messages to another peer than routing chose, as they are; requests are answered by that peer
     Reroute {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
+        /// Ids from `queue list`; or of messages, as in their 250: then all their entries
         #[arg(required_unless_present = "peer")]
         ids: Vec<Named>,
         /// Everything that waits for this peer
         #[arg(long, conflicts_with = "ids")]
         peer: Option<String>,
-        /// What was given up for the peer instead; its senders were told so
+        /// Instead, everything that was given up for the peer; its senders were told so
         #[arg(long, requires = "peer")]
         failed: bool,
         /// The peer to send to
         #[arg(long, value_name = "PEER")]
         to: String,
     },
-    /// A message itself, octet for octet, to standard output: as it will be sent, or as it was received
+    /// Print a message, octet for octet, to standard output: as it will be sent, or as it was received
     Message {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// As `queue list` prints it; or a message's, as it stands in the 250
+        /// An id from `queue list`; or that of a message, as in its 250
         id: Named,
         /// As it was received, before any plug-in
         #[arg(long)]
         received: bool,
-        /// Into this file
+        /// Write to this file
         #[arg(long, value_name = "FILE.eml")]
         out: Option<PathBuf>,
     },
-    /// Forget messages for good
+    /// Remove messages for good
     Drop {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// As `queue list` prints them; or messages', as they stand in the 250: then all of them
+        /// Ids from `queue list`; or of messages, as in their 250: then all their entries
         #[arg(required = true)]
         ids: Vec<Named>,
     },
 }
 
-/// What to list: everything that is given has to hold.
+/// Which entries to list: all given conditions must hold.
 #[derive(Debug, clap::Args)]
 pub struct Which {
     /// Only messages for this peer
@@ -216,7 +216,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// The list, and behind it what the running relay knows of the peers.
+/// Prints the list, followed by what the running relay knows about the peers.
 async fn list_all(spool: &SpoolArgs, which: Which, (limit, after): (usize, Option<Named>)) -> anyhow::Result<()> {
     let door = spool.door().await?;
     let peer = which.peer.clone();
@@ -253,7 +253,7 @@ impl Which {
     }
 }
 
-/// Prints a page; returns what to say behind everything when there are more.
+/// Prints a page. Returns the text for the end when there are more.
 async fn list(door: &Door, asked: List, limit: usize) -> anyhow::Result<Option<String>> {
     let (mut asked, mut shown) = (asked, 0);
     let nothing = nothing(&asked);
@@ -329,7 +329,7 @@ fn show_one(shown: &Shown) {
     println!("header");
     for header in shown.header.lines() {
         match header.strip_prefix('\t') {
-            // A folded line, not something hidden.
+            // A folded line, and nothing hidden.
             Some(folded) => println!("            {folded}"),
             None => println!("    {header}"),
         }

@@ -27,7 +27,7 @@ pub struct StatusArgs {
 pub struct ReloadArgs {
     #[command(flatten)]
     spool: SpoolArgs,
-    /// Only say what would change, and what is wrong
+    /// Only show what would change, and what is wrong
     #[arg(long)]
     dry_run: bool,
 }
@@ -36,10 +36,10 @@ pub struct ReloadArgs {
 pub struct StopArgs {
     #[command(flatten)]
     spool: SpoolArgs,
-    /// Do not wait until it has ended
+    /// Do not wait until the relay has ended
     #[arg(long)]
     no_wait: bool,
-    /// Wait for so long
+    /// The longest time to wait
     #[arg(long, value_name = "TIME", default_value = "11 min", value_parser = time, conflicts_with = "no_wait")]
     wait: Duration,
 }
@@ -48,7 +48,7 @@ pub struct StopArgs {
 pub struct AuditArgs {
     #[command(flatten)]
     spool: SpoolArgs,
-    /// Only what this person did
+    /// Only the changes of this person
     #[arg(long)]
     who: Option<String>,
     /// Only this verb: queue-drop, peer-pause, reload
@@ -60,7 +60,7 @@ pub struct AuditArgs {
     /// Only what happened before this time
     #[arg(long, value_name = "TIME")]
     before: Option<When>,
-    /// The last so many of these
+    /// Only the last so many
     #[arg(long, default_value_t = 100)]
     limit: usize,
     /// One JSON object a line
@@ -142,7 +142,7 @@ async fn compare(door: &Door) -> anyhow::Result<()> {
 }
 
 pub async fn stop(args: StopArgs) -> anyhow::Result<()> {
-    /// There is nothing to wait for: the lock goes with the process.
+    /// Polling is the only way: the lock is released when the process ends.
     const LOOK: Duration = Duration::from_millis(50);
     let folder = args.spool.folder()?;
     args.spool.door().await?.ask(Stop {}).await?;

@@ -1,4 +1,4 @@
-//! `mm4relay requests`: whom requests are from and for, and what came of them, also when their messages have left the queue.
+//! `mm4relay requests`: stored requests, also those whose messages have left the queue.
 
 use crate::control::When;
 use crate::control::requests::FindRequests;
@@ -6,7 +6,7 @@ use crate::control::requests::FindRequests;
 use super::counted;
 use super::door::SpoolArgs;
 
-/// Everything that is given has to hold.
+/// All given conditions must hold.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub struct Args {
     /// Only those to a number with these digits
     #[arg(long, value_name = "DIGITS", allow_hyphen_values = true)]
     to: Option<String>,
-    /// open: somebody is still to answer or to be sent to; failed; timed-out: nobody answered in time
+    /// open: an answer or a delivery is outstanding; failed; timed-out: an answer did not come in time
     #[arg(long, value_parser = FindRequests::STATES)]
     state: Option<String>,
     /// Only those received at this time or later: 2026-11-21T23:00:38Z

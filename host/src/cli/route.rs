@@ -11,20 +11,20 @@ use crate::control::routes::Route;
 
 use super::door::{Door, folder_of, running};
 
-/// Says where a recipient would go, and what each step of `[routing] order` found: as the running relay sees it, or, when
-/// none runs, as the files are. DNS is asked; no message is sent.
+/// Shows where a recipient would go, and what each step of `[routing] order` found: as the running relay sees it, or,
+/// when none runs, by the files. DNS is queried; no message is sent.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The recipient: a number, or an address with a domain
     #[arg(value_name = "+NUMBER", allow_hyphen_values = true)]
     recipient: String,
-    /// The peer or relay-server that would send to it; without it, nobody's rights are looked at
+    /// The peer or relay-server that would send to it; without it, rights are not checked
     #[arg(long, value_name = "PEER")]
     from: Option<String>,
     /// The configuration
     #[arg(long, value_name = "FILE", default_value_os_t = super::usual_config())]
     config: PathBuf,
-    /// As the files are now, whatever runs
+    /// Use the files as they are now, even if a relay runs
     #[arg(long)]
     files: bool,
 }

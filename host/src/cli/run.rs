@@ -28,7 +28,7 @@ pub struct Args {
     config: PathBuf,
 }
 
-/// What the relay heeds: signals, and orders from its door.
+/// The events that the relay reacts to: signals, and orders from its door.
 struct Calls {
     signals: Signals,
     orders: mpsc::Receiver<Order>,
@@ -47,8 +47,8 @@ impl Calls {
     }
 }
 
-/// The signals that the relay heeds, at all times: also while it starts, and while it reloads, which can take minutes
-/// where plug-ins are compiled.
+/// The signals that the relay reacts to, at all times: also while it starts and reloads, which may take minutes when
+/// plug-ins are compiled.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -66,7 +66,7 @@ impl Signals {
         })
     }
 
-    /// SIGTERM or SIGINT.
+    /// Waits for SIGTERM or SIGINT.
     async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -74,7 +74,7 @@ impl Signals {
         }
     }
 
-    /// SIGHUP, SIGUSR1, or a request to stop.
+    /// Waits for SIGHUP, SIGUSR1, or a request to stop.
     async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
@@ -87,14 +87,14 @@ impl Signals {
 
 #[derive(Debug)]
 enum Asked {
-    /// By a signal, or by somebody who waits for what comes of it.
+    /// From a signal, or from a client that waits for the result.
     Reload(Option<oneshot::Sender<Reloaded>>),
-    /// Whoever asked has moved the file of the log away.
+    /// The file of the log was moved away.
     ReopenLog,
     Stop,
 }
 
-/// Orders that wait; whoever gives more of them waits too.
+/// How many orders may wait; further ones wait at the door.
 const ORDERS: usize = 16;
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -147,7 +147,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is wrong is printed as `check` prints it.
+/// Starts the relay. Problems are printed as `check` prints them.
 async fn start(args: &Args, orders: mpsc::Sender<Order>) -> anyhow::Result<Running> {
     let config = Config::examine(&args.config).config;
     log_as(&config.log).context("the log that [log] names cannot be written to")?;
@@ -166,7 +166,7 @@ async fn start(args: &Args, orders: mpsc::Sender<Order>) -> anyhow::Result<Runni
     })
 }
 
-/// Reloads whenever it is asked to, until it is asked to stop.
+/// Handles reloads until a request to stop.
 async fn heed(relay: &Running, config: &Path, calls: &mut Calls, supervisor: Supervisor) {
     loop {
         match calls.next().await {
@@ -183,8 +183,8 @@ async fn heed(relay: &Running, config: &Path, calls: &mut Calls, supervisor: Sup
     }
 }
 
-/// Reloads until nobody asks for it any more. A request that comes meanwhile is a reload of its own afterwards, since the
-/// files may have changed once more. Breaks when the relay was asked to stop: then what was being loaded is dropped.
+/// Reloads, and again for each request that came meanwhile, because the files may have changed once more. Breaks when
+/// the relay must stop; a load under way is dropped then.
 async fn reload(
     relay: &Running,
     config: &Path,
@@ -224,7 +224,7 @@ async fn reload(
         }
         for who in std::mem::replace(&mut asked, later) {
             match who {
-                // Whoever asked may have gone.
+                // The client may be gone.
                 Some(who) => drop(who.send(ended.clone())),
                 None => relay.note(by_signal(&ended)).await,
             }
@@ -233,7 +233,7 @@ async fn reload(
     ControlFlow::Continue(())
 }
 
-/// For the audit: nobody knows who sends a signal.
+/// The audit entry for a signal, whose sender is unknown.
 fn by_signal(reloaded: &Reloaded) -> Entry {
     let refused = reloaded
         .as_ref()
@@ -251,8 +251,8 @@ fn by_signal(reloaded: &Reloaded) -> Entry {
     }
 }
 
-/// Asks for as many file descriptors as it may have. Sessions are a limit that an operator set; running out of descriptors
-/// before is a surprise for everybody.
+/// Raises the limit of file descriptors as far as the system allows. Sessions are limited by the operator; to run out
+/// of descriptors before that would be a surprise.
 fn raise_descriptors(config: &Config) {
     const OTHERS: u64 = 512;
     let limit = getrlimit(Resource::Nofile);
@@ -266,7 +266,7 @@ fn raise_descriptors(config: &Config) {
     };
     let listeners = config.relay.listen.len() + config.relay.inside_listen.len() + config.relay.listen_tls.len();
     let wanted = u64::from(config.limits.sessions) * listeners as u64 + OTHERS;
-    // None is no limit.
+    // `None` means no limit.
     if let Some(current) = current.filter(|current| *current < wanted) {
         tracing::warn!(
             current,
@@ -277,14 +277,14 @@ fn raise_descriptors(config: &Config) {
     }
 }
 
-/// Ends with an error, after what is under way had the time to be recorded.
+/// Ends with an error, after some time for outcomes to be recorded.
 async fn give_up(relay: Running, died: Died) -> anyhow::Result<()> {
     const FAREWELL: Duration = Duration::from_secs(30);
     let _ = tokio::time::timeout(FAREWELL, relay.drain()).await;
     Err(died.into())
 }
 
-/// Where it listens, for whoever started it. The relay does without a reader.
+/// Prints the listening addresses for whoever started the relay, which can do without a reader.
 fn announce(relay: &Running) {
     let print = |line: String| {
         if let Err(error) = print::try_out(format_args!("{line}\n")) {

@@ -1,4 +1,4 @@
-//! `mm4relay sample`: the library of messages, for those who write and test plug-ins.
+//! `mm4relay sample`: the library of sample messages, for authors and testers of plug-ins.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,12 @@ use crate::rehearsal::library::{SAMPLES, Sample, sample};
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// The messages of the library, with what is special about each
+    /// List the messages of the library, with what is special about each
     List {
-        /// Only those whose name or line holds this
+        /// Only those whose name or line contains this
         word: Option<String>,
     },
-    /// A message as it is on the wire
+    /// Print a message as it is on the wire
     Show { name: String },
     /// Write messages into a folder: one as FOLDER/message.eml, several as FOLDER/NAME/message.eml
     Write {
@@ -69,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// What is there already stays.
+/// Writes a message. Existing files are kept.
 fn write(sample: &Sample, folder: &Path) -> anyhow::Result<()> {
     let path = folder.join("message.eml");
     ensure!(!path.exists(), "{} is there already", path.display());

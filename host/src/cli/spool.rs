@@ -13,16 +13,16 @@ use super::door::SpoolArgs;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Look through the spool: every page, every checksum, and whether what belongs together is there
+    /// Check the spool: every page, every checksum, and whether related rows exist
     ///
-    /// Beside a running relay, which goes on meanwhile, or in its folder. What is damaged is named, and stays where it is.
+    /// Works beside a running relay, or in its folder. Damaged rows are named, and left where they are.
     Check {
         #[command(flatten)]
         spool: SpoolArgs,
     },
-    /// Copy the spool as it is at this moment into a new file, and look through the copy
+    /// Copy the spool as it is at this moment into a new file, and check the copy
     ///
-    /// Beside a running relay, which goes on meanwhile, or in its folder.
+    /// Works beside a running relay, or in its folder.
     Backup {
         #[command(flatten)]
         spool: SpoolArgs,
@@ -30,34 +30,34 @@ pub enum Args {
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
     },
-    /// Look through a copy of the spool
+    /// Check a copy of the spool
     Verify {
-        /// What `spool backup` wrote
+        /// The file that `spool backup` wrote
         file: PathBuf,
     },
     /// Put a copy in the place of the spool, while no relay runs on it
     ///
-    /// What was there stays beside it. What was accepted since the copy was made is not in it, and what was delivered since
-    /// is sent again.
+    /// The old spool is kept beside it. Messages accepted since the copy was made are not in it, and messages delivered
+    /// since then are sent again.
     Restore {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// What `spool backup` wrote
+        /// The file that `spool backup` wrote
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
-        /// Also when something in the copy is damaged
+        /// Even if something in the copy is damaged
         #[arg(long)]
         damaged: bool,
     },
-    /// Upgrade a spool that an earlier version wrote; a start of the relay does the same
+    /// Upgrade a spool that an earlier version wrote; starting the relay does the same
     ///
-    /// Nothing in it is lost: messages, requests and their histories, charging records, plug-ins' values. A newer format
-    /// is refused.
+    /// Nothing is lost: messages, requests and their histories, charging records, plug-ins' values. A newer format is
+    /// refused.
     #[command(group = clap::ArgGroup::new("what").required(true))]
     Upgrade {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// Change nothing: say which format it has, what is in it, and whether every row can be read
+        /// Change nothing: show the format, the content, and whether every row can be read
         #[arg(long, group = "what")]
         check: bool,
         /// Upgrade it, while no relay runs on it
@@ -99,7 +99,7 @@ fn restore(folder: &Path, from: &Path, damaged: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a look through found. An error when something is wrong, so that scripts notice.
+/// Prints the result of a check. Fails when something is wrong, so that scripts notice.
 fn said(found: &SpoolFound) -> anyhow::Result<()> {
     println!("format {}", found.format);
     for rows in &found.rows {
@@ -126,7 +126,7 @@ fn said(found: &SpoolFound) -> anyhow::Result<()> {
     }
 }
 
-/// `message` to `messages`; what is of something keeps that.
+/// The plural of the first word: `message` becomes `messages`, `chunk of content` becomes `chunks of content`.
 fn plural(what: &str) -> String {
     match what.split_once(' ') {
         Some((first, rest)) => format!("{first}s {rest}"),

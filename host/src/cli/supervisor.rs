@@ -1,14 +1,14 @@
-//! What a service manager is told, by systemd's protocol (sd_notify(3)): that the relay takes messages, reads its
-//! configuration again, stops, and that it still lives. Where there is no service manager, nobody is told anything.
+//! Notifications to the service manager, by systemd's protocol (sd_notify(3)): that the relay accepts messages,
+//! reloads, stops, and is alive. Without a service manager they have no effect.
 //!
-//! A start compiles plug-ins, and a drain waits for next hops: both can take minutes. While they last, the service manager
-//! is asked for more time again and again, so that `TimeoutStartSec=` and `TimeoutStopSec=` need not be guessed.
+//! A start compiles plug-ins, and a drain waits for next hops: both can take minutes. Meanwhile the service manager is
+//! asked for more time again and again, so that `TimeoutStartSec=` and `TimeoutStopSec=` need not be guessed.
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// How often more time is asked for, and how much each time.
+/// How often more time is requested, and how much each time.
 const ASK_EVERY: Duration = Duration::from_secs(10);
 const MORE_TIME: Duration = Duration::from_secs(60);
 
@@ -19,14 +19,14 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// As the environment says: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
+    /// By the environment: `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`.
     pub fn of_environment() -> Self {
         Self {
             watchdog: sd_notify::watchdog_enabled(),
         }
     }
 
-    /// The relay takes messages.
+    /// Notifies that the relay accepts messages.
     pub fn ready(self) {
         tell(&[NotifyState::Ready, NotifyState::Status("takes messages")]);
     }
@@ -36,7 +36,7 @@ impl Supervisor {
             NotifyState::Reloading,
             NotifyState::Status("reads its configuration again"),
         ];
-        // Asked for by Type=notify-reload, which newer service managers have.
+        // Required by Type=notify-reload of newer service managers.
         states.extend(NotifyState::monotonic_usec_now());
         tell(&states);
     }
@@ -48,19 +48,19 @@ impl Supervisor {
         ]);
     }
 
-    /// Says that the relay lives, for as long as this is polled: a relay whose tasks are not run any more is silent.
+    /// Notifies that the relay is alive, while this is polled: a relay whose tasks no longer run falls silent.
     pub async fn keep_living(self) {
         let Some(watchdog) = self.watchdog else {
             return std::future::pending().await;
         };
         loop {
             tell(&[NotifyState::Watchdog]);
-            // Half of it is what sd_watchdog_enabled(3) advises; a third bears one that comes late.
+            // sd_watchdog_enabled(3) advises half of it; a third tolerates a late one.
             tokio::time::sleep(watchdog / 3).await;
         }
     }
 
-    /// The same, and asks for more time, for as long as this is polled.
+    /// Like [`keep_living`](Self::keep_living), and requests more time.
     pub async fn keep_patient(self) {
         let asking = async {
             loop {
@@ -72,7 +72,7 @@ impl Supervisor {
     }
 }
 
-/// A service manager that does not listen is none of the relay's troubles.
+/// Errors are ignored: a service manager that does not listen is no problem of the relay.
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!("the service manager was not told: {error}");

@@ -1,4 +1,4 @@
-//! `mm4relay token`: who may ask at the door over TCP.
+//! `mm4relay token`: access to the door over TCP.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::door::SpoolArgs;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Make a token and print it: it is shown this once
+    /// Make a token and print it: it is shown only now
     New {
         #[command(flatten)]
         spool: SpoolArgs,
-        /// Of a person or a program: it stands in the audit
+        /// The name of a person or a program, which the audit shows
         name: String,
         /// viewer looks, with numbers masked; operator acts on messages and peers; administrator on everything
         #[arg(long, default_value = "viewer", value_parser = role)]
@@ -24,16 +24,16 @@ pub enum Args {
         /// `30 days`, `12 h`; 400 days at the most
         #[arg(long = "for", value_name = "TIME", default_value = "90 days", value_parser = duration)]
         time: Duration,
-        /// With the right to have subscribers' numbers and messages shown whole
+        /// With the right to see subscribers' numbers and messages unmasked
         #[arg(long)]
         reveals: bool,
     },
-    /// Whose tokens there are
+    /// List the tokens
     List {
         #[command(flatten)]
         spool: SpoolArgs,
     },
-    /// Make a token useless, at once
+    /// Revoke a token, at once
     Revoke {
         #[command(flatten)]
         spool: SpoolArgs,

@@ -1,4 +1,4 @@
-//! `mm4relay trace`: everything that is known about a message, in the order in which it happened.
+//! `mm4relay trace`: everything known about a message, in the order of events.
 
 use crate::control::trace::Trace;
 use crate::message::visible_json;

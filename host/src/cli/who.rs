@@ -1,10 +1,10 @@
-//! Who is at the keyboard: noted where an operator acts on messages, or looks at subscribers' numbers.
+//! The user who runs a command, recorded when an operator acts on messages or looks at subscribers' numbers.
 
 use std::os::unix::fs::MetadataExt;
 
 use crate::control::name_of_user;
 
-/// The name of the user that this program runs as; with `sudo`, of the one who called it too.
+/// The name of the user that this program runs as; with `sudo`, also of the user who called it.
 pub fn name() -> String {
     let name = user();
     match caller() {
@@ -13,7 +13,7 @@ pub fn name() -> String {
     }
 }
 
-/// With `sudo`: who called it.
+/// The user who called `sudo`, if it was used.
 pub fn caller() -> Option<String> {
     let caller = std::env::var("SUDO_USER").ok()?;
     let is_another = !caller.is_empty() && caller != user();

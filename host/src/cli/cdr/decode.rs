@@ -24,7 +24,7 @@ fn decode(path: &Path) -> anyhow::Result<()> {
         );
     }
     let mut records = 0;
-    // Records come first: where a file is cut or changed, the last one that is shown stands before that place.
+    // Records are printed first: where a file is cut or changed, the last printed record stands before that place.
     let header = file::read(&octets, |record| {
         records += 1;
         show(records, &record);

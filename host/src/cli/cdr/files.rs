@@ -9,7 +9,7 @@ use crate::cli::counted;
 use crate::cli::door::SpoolArgs;
 use crate::control::cdr::{CdrClose, CdrFetched, CdrFiles, RecordFile};
 
-/// Closes the files that are open: the relay does when it runs, and this command when none does.
+/// Closes the open files: through the running relay, or in this process when none runs.
 pub(super) async fn close(spool: &SpoolArgs, outputs: Vec<String>) -> anyhow::Result<()> {
     let closed = spool.door().await?.ask(CdrClose { outputs }).await?.closed;
     for output in closed {
@@ -23,7 +23,7 @@ pub(super) async fn close(spool: &SpoolArgs, outputs: Vec<String>) -> anyhow::Re
     Ok(())
 }
 
-/// Shows which files there are.
+/// Lists the files.
 pub(super) async fn list(spool: &SpoolArgs) -> anyhow::Result<()> {
     let outputs = spool.door().await?.ask(CdrFiles::default()).await?.outputs;
     for output in outputs {
@@ -53,7 +53,7 @@ pub(super) async fn fetched(spool: &SpoolArgs, files: &[PathBuf]) -> anyhow::Res
     Ok(())
 }
 
-/// A name as it is; a path as others see it, who stand in another folder.
+/// The name of a file as it is; a path in absolute form, because the relay has another working directory.
 fn named(file: &Path) -> anyhow::Result<String> {
     let is_name = file.components().count() == 1 && file.is_relative() && !file.exists();
     let path = if is_name {
@@ -67,7 +67,7 @@ fn named(file: &Path) -> anyhow::Result<String> {
     Ok(text.to_owned())
 }
 
-/// Marks files as fetched, whatever they belong to: for those who have the folder and nothing else.
+/// Marks files as fetched, whichever output they belong to, for users with access to the folder only.
 pub(super) fn mark(files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
         let new = folder::mark_fetched(file).with_context(|| format!("{} is not marked", file.display()))?;

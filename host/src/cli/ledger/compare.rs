@@ -20,17 +20,17 @@ pub struct Args {
     /// The partner's records: CSV or JSON lines with our columns, or BER in files of TS 32.297
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Our own records from files of our outputs, for what was purged: files, or folders with closed ones. A record that the
-    /// spool has as well counts once
+    /// Our own records from files of our outputs, for purged ones: files, or folders with closed files. A record that
+    /// is also in the spool counts once
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) ours: Vec<PathBuf>,
     /// The partner's name in our configuration
     #[arg(long)]
     pub(super) peer: String,
-    /// Records from then on, ours and theirs: a day (UTC) or a time; default: all
+    /// Records from this time on, of both sides: a day (UTC) or a time; default: all
     #[arg(long)]
     from: Option<Moment>,
-    /// Records before then
+    /// Records before this time
     #[arg(long)]
     to: Option<Moment>,
     /// Seconds by which times may differ
@@ -47,7 +47,7 @@ pub struct Args {
     csv: bool,
 }
 
-/// Whether both sides agree.
+/// Returns whether both sides agree.
 pub fn run(args: &Args) -> anyhow::Result<bool> {
     let times = Times {
         from: args.from.map_or(Timestamp(0), |from| from.0),
@@ -212,7 +212,7 @@ fn settle(args: &Args, line: &SettlementLine, (ours, theirs): (Sum, Sum)) {
     );
 }
 
-/// Who sent to whom.
+/// Sender and receiver.
 fn pair(args: &Args, sent: bool) -> (&str, &str) {
     match sent {
         true => ("us", &args.peer),

@@ -16,11 +16,10 @@ use crate::spool;
 /// Records that are read at once.
 const PAGE: usize = 1000;
 
-/// Files of our outputs, the ones that say most first: a record that is in several is read off the first.
+/// The extensions of our files, most complete first: a record in several files is read from the first.
 const FORMS: [&str; 3] = ["jsonl", "csv", "cdr"];
 
-/// Compares what we have to or from the peer that is the partner, in the spool and in these files and folders. Returns how
-/// many records that were.
+/// Compares our records to or from the partner, from the spool and from these files and folders. Returns their number.
 pub(super) fn compare(
     spool: &SpoolArgs,
     peer: &str,
@@ -62,7 +61,7 @@ struct Ours<'a> {
     times: Times,
     tolerance: Tolerance,
     comparison: &'a mut Comparison,
-    /// The numbers of records from files, the last 32 bits, which is what BER has of them.
+    /// The numbers of records from files: the last 32 bits, because BER has no more.
     read: HashSet<u32>,
     count: u64,
     unclear: u64,
@@ -95,7 +94,8 @@ impl Ours<'_> {
         self.unclear += u64::from(is_unclear);
     }
 
-    /// Whose system it is: the peer's name, or one of its domains. Several Relay/Servers of ours may share a domain.
+    /// The peer that a system belongs to, by name or by one of its domains. Several Relay/Servers of ours may share a
+    /// domain.
     fn peer_of(&self, system: &str) -> Option<&str> {
         let domain = system.to_ascii_lowercase();
         let is = |(name, domains): &&(String, Vec<String>)| name == system || domains.contains(&domain);
@@ -139,7 +139,7 @@ fn low(sequence: u64) -> u32 {
     (sequence & u64::from(u32::MAX)) as u32
 }
 
-/// The files that were named, and the closed ones in the folders that were.
+/// The named files, and the closed ones in the named folders.
 fn files(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let rank = |file: &Path| {
         let extension = file.extension().and_then(|extension| extension.to_str())?;

@@ -24,13 +24,13 @@ impl FromStr for Moment {
     }
 }
 
-/// The time from which on messages have this id.
+/// The time of a message's id, as shown.
 pub fn shown(id: MessageId) -> String {
     let at = jiff::Timestamp::from_microsecond(i64::try_from(id.0).unwrap_or(i64::MAX));
     at.map_or_else(|_| "?".into(), |at| format!("{at:.3}"))
 }
 
-/// Whose records are compared.
+/// The period whose records are compared.
 #[derive(Clone, Copy)]
 pub(super) struct Times {
     pub from: Timestamp,

@@ -1,7 +1,8 @@
-//! `mm4relay plugin bench`: what a chain of plug-ins costs each message.
+//! `mm4relay plugin bench`: the cost of a chain of plug-ins for each message.
 //!
-//! Times are the clock's, in the engine that traffic has. Fuel and memory are counted apart, in one run of an engine that
-//! counts, and are the same each time. Two versions are run in turns: what the machine does meanwhile reaches both.
+//! Times are measured by the clock, in the engine that a relay uses. Fuel and memory are counted separately, in one run
+//! of an engine that counts, and are the same each time. Two versions run in turns, so that other load on the machine
+//! affects both.
 
 mod contender;
 mod measure;
@@ -25,10 +26,10 @@ pub struct Args {
     /// Folders of plug-ins, in the order of the chain
     #[arg(required = true)]
     folders: Vec<PathBuf>,
-    /// How often a message goes through the chain, at most
+    /// The most runs of a message through the chain
     #[arg(long, default_value_t = 10_000)]
     runs: usize,
-    /// How long one message is measured, at most, in seconds: ten runs are made however long they take
+    /// The longest time that one message is measured, in seconds; ten runs are made in any case
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Only this sample case, by name; default: every case of the first plug-in. Settings and tables of each plug-in
@@ -41,8 +42,8 @@ pub struct Args {
     /// Measure this component of the last plug-in too, in turns with the other, and compare them
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
-    /// Look at the plug-ins' stacks while they run, and write them here, a line each with how often it was seen: what
-    /// tools that draw flame graphs read
+    /// Sample the plug-ins' stacks while they run, and write them here, one a line with its number of samples, in the
+    /// format of tools that draw flame graphs
     #[arg(long, value_name = "FILE")]
     stacks: Option<PathBuf>,
     /// Print a JSON object for each row instead of a table
@@ -93,7 +94,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The cases that are asked for: of the first plug-in, or the one that is named, whosever it is.
+/// The chosen cases: those of the first plug-in, or the named one of any plug-in.
 fn chosen(args: &Args) -> anyhow::Result<Vec<Case>> {
     let mut all = Vec::new();
     for (at, folder) in args.folders.iter().enumerate() {
@@ -110,7 +111,7 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<Case>> {
     Ok(vec![case])
 }
 
-/// A row for each contender, and for each plug-in of a chain what it used.
+/// A row for each contender, and the use of resources by each plug-in of a chain.
 async fn rows(ours: &Contender, theirs: Option<&Contender>, case: &Case, budget: &Budget) -> anyhow::Result<Vec<Row>> {
     let contenders: Vec<&Contender> = std::iter::once(ours).chain(theirs).collect();
     let mut ready = Vec::new();

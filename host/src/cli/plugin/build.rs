@@ -1,5 +1,5 @@
-//! `mm4relay plugin build`: one command for every language. What it runs is said; what the language's tools say of an error
-//! is shown as it is.
+//! `mm4relay plugin build`: one command for every language. It prints the commands that it runs, and their errors as
+//! they are.
 
 mod rust;
 mod script;
@@ -14,7 +14,7 @@ pub use script::{Tools, tests_of};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folders of plug-ins; what language each is in is said by its plugin.toml, or by what is in it
+    /// Folders of plug-ins; the language is that in plugin.toml, or is recognised by the files in the folder
     #[arg(required = true)]
     folders: Vec<PathBuf>,
     /// Put the components here, under their folders' names; default: target/plugins of the folder, or of its workspace
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Builds the plug-in in `folder`. The component is put in place by rename, so that a running relay that watches the
-/// file never sees half of it.
+/// file never reads half of it.
 pub fn build(folder: &Path, out: Option<&Path>) -> anyhow::Result<Built> {
     let name = folder_name(folder)?;
     let manifest = Manifest::read(folder)?;
@@ -65,7 +65,7 @@ pub fn build(folder: &Path, out: Option<&Path>) -> anyhow::Result<Built> {
     Ok(Built { name, wasm })
 }
 
-/// What the plug-in is written in: as its manifest says, else as its folder shows.
+/// The language of the plug-in, by its manifest, else by the files in its folder.
 pub fn language(folder: &Path, manifest: &Manifest) -> anyhow::Result<Language> {
     if let Some(language) = manifest.language {
         return Ok(language);
@@ -86,7 +86,7 @@ pub fn language(folder: &Path, manifest: &Manifest) -> anyhow::Result<Language> 
     }
 }
 
-/// A plug-in goes by the name of its folder.
+/// The plug-in's name is that of its folder.
 fn folder_name(folder: &Path) -> anyhow::Result<String> {
     let path = folder
         .canonicalize()

@@ -1,13 +1,13 @@
-//! When the files of a folder change, as far as a plug-in is made of them.
+//! Changes of the files that a plug-in is made of.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How often the folder is looked at.
+/// How often the folder is examined.
 const INTERVAL: Duration = Duration::from_millis(150);
 
-/// What tools make, and what no plug-in is made of.
+/// Folders that tools write, and that are no source of a plug-in.
 const MADE: [&str; 7] = [
     "target",
     "node_modules",
@@ -25,7 +25,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// From now on.
+    /// Watches a folder from now on.
     pub fn of(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -33,8 +33,8 @@ impl Changes {
         }
     }
 
-    /// Waits until a file has changed since the last time, came, or went; and until it is quiet for a moment, because an
-    /// editor writes several.
+    /// Waits until a file has changed, appeared or vanished since the last call, and until the folder is quiet for a
+    /// moment, because an editor writes several files.
     pub async fn next(&mut self) {
         loop {
             tokio::time::sleep(INTERVAL).await;
@@ -63,7 +63,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Option<SystemTime>> {
                 Ok(of) => {
                     found.insert(entry.path(), of.modified().ok());
                 }
-                // It went meanwhile.
+                // The file vanished meanwhile.
                 Err(_) => {}
             }
         }

@@ -1,4 +1,4 @@
-//! What calls of a plug-in cost, as shares of what its limits allow.
+//! The cost of a plug-in's calls, as shares of its limits.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use mm4relay_engine::{Limits, fuel_for};
 
 use crate::pipeline::tap::Cost;
 
-/// What calls cost, and what one call may use.
+/// The cost of calls, with the limits of one call.
 #[derive(Clone, Debug)]
 pub struct Shares {
     pub cost: Cost,
-    /// Time that a call may take with this message.
+    /// The time limit of a call with this message.
     pub budget: Duration,
-    /// Octets of memory that a call may have.
+    /// The memory limit of a call, in octets.
     pub memory_limit: usize,
 }
 
@@ -26,12 +26,13 @@ impl Shares {
         }
     }
 
-    /// The longest call's part of its time, by the clock.
+    /// The longest call's share of its time limit, by the clock.
     pub fn of_time(&self) -> f64 {
         percent(self.cost.time.as_secs_f64(), self.budget.as_secs_f64())
     }
 
-    /// The dearest call's part of the fuel that stands for its time: the same in every run. Needs an engine that counts.
+    /// The most expensive call's share of the fuel that stands for its time limit. It is the same in every run, and
+    /// needs an engine that counts.
     pub fn of_fuel(&self) -> f64 {
         percent(self.cost.fuel as f64, fuel_for(self.budget) as f64)
     }
@@ -40,7 +41,7 @@ impl Shares {
         percent(self.cost.memory as f64, self.memory_limit as f64)
     }
 
-    /// What an author should look at, although it worked: little is left of a limit.
+    /// Whether the author should look at a call although it succeeded, because little is left of a limit.
     pub fn is_near_a_limit(&self) -> bool {
         const NEAR_TIME: f64 = 10.0;
         const NEAR_MEMORY: f64 = 80.0;
@@ -68,7 +69,7 @@ impl Shares {
 impl fmt::Display for Shares {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cost.fuel {
-            // By the clock small times say more about the machine than about the plug-in, and never the same twice.
+            // By the clock, short times say more about the machine than about the plug-in, and differ each time.
             0 => write!(f, "{:.1} % of its time ({:.0?})", self.of_time(), self.cost.time)?,
             fuel => write!(f, "{:.1} % of its time (fuel {fuel})", self.of_fuel())?,
         }

@@ -16,7 +16,7 @@ use super::{load, test};
 pub struct Args {
     /// The plug-in's folder
     folder: PathBuf,
-    /// Load each version that passes into the relay that runs with this configuration
+    /// Load each version that passes its tests into the relay that runs with this configuration
     #[arg(long, value_name = "FILE")]
     relay: Option<PathBuf>,
     /// The plug-in's name in that configuration; default: the folder's
@@ -25,7 +25,7 @@ pub struct Args {
     /// Leave out the tests of the language itself: cargo test, npm test, pytest
     #[arg(long)]
     samples_only: bool,
-    /// Once, instead of until interrupted; the exit code says whether all was right
+    /// Run once, instead of until interrupted; the exit code says whether everything passed
     #[arg(long)]
     once: bool,
 }
@@ -47,7 +47,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// The quickest answer comes first: the samples, in the sandbox that traffic runs in.
+/// The fastest check comes first: the samples, in the sandbox that a relay uses.
 async fn round(args: &Args) -> anyhow::Result<()> {
     let built = build::build(&args.folder, None)?;
     test::once(&test::Args::of(&args.folder, built.wasm.clone())).await?;

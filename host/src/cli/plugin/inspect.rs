@@ -1,4 +1,4 @@
-//! `mm4relay plugin inspect`: what a component is, what it asks for, what a relay would say to it, and the configuration to
+//! `mm4relay plugin inspect`: a component's contract and grants, whether a relay would load it, and a configuration to
 //! paste.
 
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What can be read from the bytes.
+/// Prints what the octets show without running them.
 fn outside(file: &Path, inspection: &Inspection) -> anyhow::Result<()> {
     let memory = inspection.memories.iter().map(|memory| memory.initial).sum::<u64>();
     println!("file       {}, {} KiB", file.display(), inspection.size.div_ceil(1024));
@@ -63,7 +63,7 @@ fn outside(file: &Path, inspection: &Inspection) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `describe` says, and whether a relay would take it.
+/// Prints what `describe` returns, and whether a relay would load the component.
 async fn inside(engine: &Engine, bytes: Vec<u8>, inspection: &Inspection, settings: serde_json::Value) {
     let world = Arc::new(Nothing::default());
     let spec = PluginSpec {
@@ -146,7 +146,7 @@ fn quoted(grants: &BTreeSet<mm4relay_engine::Grant>) -> String {
     quoted.join(", ")
 }
 
-/// A relay with nothing in it. Its tables are empty, but there.
+/// A relay without content: its tables exist, and are empty.
 #[derive(Default)]
 struct Nothing(Mutex<Vec<String>>);
 

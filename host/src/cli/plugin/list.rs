@@ -9,7 +9,7 @@ use super::operate;
 use crate::config::Config;
 use crate::versions::history::{Attempt, Book, Cause, FILE, Record, Step, Verdict};
 
-/// Attempts that are shown for each plug-in.
+/// How many attempts are shown for each plug-in.
 const SHOWN: usize = 5;
 
 #[derive(Debug, clap::Args)]
@@ -95,7 +95,7 @@ fn describe(name: &str, record: Option<&Record>) -> String {
     text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// Of the last attempt, every step.
+/// Every step of the last attempt, and one line for each earlier one.
 fn outline(attempt: &Attempt, earlier: &[Attempt], whole: bool) -> String {
     let ran_before = earlier
         .iter()

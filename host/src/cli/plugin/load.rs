@@ -1,6 +1,6 @@
-//! `mm4relay plugin load` and `plugin rollback`: another version for a running relay, and its verdict.
+//! `mm4relay plugin load` and `plugin rollback`: another version for a running relay, and the result.
 //!
-//! The relay is asked at its door, and its steps are printed as it takes them.
+//! The command asks the relay at its door, and prints the steps as the relay takes them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::versions::files;
 
 /// How often the steps are asked for.
 const LOOK: Duration = Duration::from_millis(50);
-/// Seconds to wait for the relay, when nobody says.
+/// The default number of seconds to wait for the relay.
 const WAIT: u64 = 120;
 
 #[derive(Debug, clap::Args)]
@@ -43,13 +43,13 @@ struct RelayArgs {
     /// The relay's configuration
     #[arg(long, value_name = "FILE", default_value_os_t = crate::cli::usual_config())]
     config: PathBuf,
-    /// Seconds to wait for what the relay says
+    /// Seconds to wait for the relay's result
     #[arg(long, value_name = "SECONDS", default_value_t = WAIT, value_parser = clap::value_parser!(u64).range(1..=3600))]
     wait: u64,
 }
 
 impl LoadArgs {
-    /// With the default time to wait.
+    /// A load with the default time to wait.
     pub fn of(name: String, file: PathBuf, config: PathBuf) -> Self {
         let relay = RelayArgs { config, wait: WAIT };
         Self { name, file, relay }
@@ -133,7 +133,7 @@ async fn last_attempt(client: &Client, plugin: &str) -> anyhow::Result<Option<At
     Ok(named.and_then(|plugin| plugin.last_attempt))
 }
 
-/// The steps of one attempt, as far as they have been printed.
+/// The steps of one attempt, as far as they were printed.
 struct Steps {
     /// The number of the attempt before.
     behind: u64,

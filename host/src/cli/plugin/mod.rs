@@ -30,19 +30,19 @@ pub use build::build;
 
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Make the folder of a new plug-in: it builds, has tests, and passes them
+    /// Make the folder of a new plug-in, which builds, has tests, and passes them
     New(new::Args),
-    /// Make WebAssembly components of plug-ins in Rust, JavaScript, TypeScript, Python, or by a command of their own
+    /// Build WebAssembly components from plug-ins in Rust, JavaScript, TypeScript, Python, or by a command of their own
     Build(build::Args),
     /// Build, test and load again whenever a file of a plug-in changes
     Dev(dev::Args),
-    /// Say what a component is, what it asks for, and what a relay would say to it
+    /// Show a component's contract and grants, and whether a relay would load it
     Inspect(inspect::Args),
-    /// Measure what a chain of plug-ins costs each message
+    /// Measure the cost of a chain of plug-ins for each message
     Bench(bench::Args),
-    /// Run a plug-in's sample messages and compare with what is expected
+    /// Run a plug-in's sample messages and compare with the expected results
     Test(test::Args),
-    /// Put one message through all plug-ins of a configuration, and show what would become of it; nothing is sent
+    /// Put one message through all plug-ins of a configuration, and show the result; nothing is sent
     Try(try_out::Args),
     /// Run recorded messages through another version and show what would differ
     Replay(replay::Args),
@@ -54,17 +54,17 @@ pub enum Args {
     Push(registry::PushArgs),
     /// Fetch a component, and its signature, from an OCI registry
     Pull(registry::PullArgs),
-    /// Say which versions a relay runs and keeps, and what became of the last attempts to load one
+    /// Show which versions a relay runs and keeps, and the results of the last attempts to load one
     List(list::Args),
-    /// Give a running relay a new version of a plug-in, and wait for what it says
+    /// Give a running relay a new version of a plug-in, and wait for the result
     Load(load::LoadArgs),
-    /// Take a running relay back to the version before
+    /// Return a running relay to the previous version
     Rollback(load::RollbackArgs),
-    /// Show no message to a plug-in until it is switched on again
+    /// Stop calling a plug-in until it is switched on again
     Off(operate::OffArgs),
-    /// Show messages to a plug-in again
+    /// Call a plug-in again
     On(operate::NameArgs),
-    /// Call a plug-in again at once, although its breaker is open
+    /// Close the breaker of a plug-in, so that it is called again at once
     Reset(operate::NameArgs),
 }
 
@@ -91,18 +91,18 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// The limits that a plug-in's own manifest asks for.
+/// The limits in a plug-in's own manifest.
 fn limits(manifest: &Manifest) -> Limits {
     plugin_limits(&manifest.limits, &PluginBreaker::default())
 }
 
-/// The octets of a component, no more than any relay would load.
+/// Reads a component, up to the size that any relay would load.
 fn read_component(path: &Path) -> anyhow::Result<Vec<u8>> {
     const LARGEST: u64 = 256 << 20;
     read_file(path, LARGEST).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-/// Settings in a file of their own.
+/// Reads settings from a file of their own.
 fn read_settings(path: &Path) -> anyhow::Result<serde_json::Value> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let table: toml::Table = text
@@ -111,7 +111,7 @@ fn read_settings(path: &Path) -> anyhow::Result<serde_json::Value> {
     Ok(serde_json::to_value(table)?)
 }
 
-/// An engine for one command: few instances. Compiled code is kept for the next command, where there is a place for it.
+/// An engine for one command: few instances. Compiled code is kept for later commands, if there is a cache folder.
 fn small_engine(deterministic: bool) -> anyhow::Result<Engine> {
     let options = |cache_dir| EngineOptions {
         max_instances: 4,
@@ -121,13 +121,13 @@ fn small_engine(deterministic: bool) -> anyhow::Result<Engine> {
         ..engine_options()
     };
     match Engine::new(options(cache_folder())) {
-        // A home that cannot be written to, or one that others can write to.
+        // The home folder is not writable, or others can write to it.
         Err(EngineError::CacheDir { .. }) => Ok(Engine::new(options(None))?),
         made => Ok(made?),
     }
 }
 
-/// Where the user's caches are (XDG Base Directory), if that is known.
+/// The user's cache folder (XDG Base Directory), if it is known.
 fn cache_folder() -> Option<PathBuf> {
     let absolute = |name: &str| {
         std::env::var_os(name)

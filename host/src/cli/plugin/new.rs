@@ -1,4 +1,4 @@
-//! `mm4relay plugin new`: the skeleton under another name, in the author's language, wherever its author wants it.
+//! `mm4relay plugin new`: a copy of the skeleton under another name, in any of the languages.
 
 mod kit;
 
@@ -42,7 +42,7 @@ impl From<Lang> for Language {
     }
 }
 
-/// The smallest component: see the workspace's own profile for plug-ins.
+/// Settings for the smallest component, as in this workspace's profile for plug-ins.
 const PROFILE: &str = r#"
 # As a component: small, because each octet is compiled again at every load.
 [profile.plugin]
@@ -118,7 +118,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What cargo needs: the plug-in's manifest, and the SDK.
+/// Writes the files that cargo needs: the plug-in's manifest, and the SDK.
 fn rust(args: &Args, folder: &Path) -> anyhow::Result<()> {
     let sdk = match &args.sdk {
         Some(sdk) => {
@@ -167,7 +167,7 @@ serde = {{ version = "1", features = ["derive"] }}
     )
 }
 
-/// The skeleton's names in another plug-in's words.
+/// The skeleton's text with the names of another plug-in.
 fn renamed(content: &str, name: &str) -> String {
     let capital = |word: &str| {
         let mut letters = word.chars();

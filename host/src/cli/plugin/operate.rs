@@ -1,4 +1,4 @@
-//! `mm4relay plugin off`, `on` and `reset`: a plug-in of a running relay that does harm, or is mended.
+//! `mm4relay plugin off`, `on` and `reset`: orders about a plug-in of a running relay.
 
 use crate::cli::door::SpoolArgs;
 use crate::control::plugins::{PlugInAtWork, PlugIns, ResetBreaker, SwitchOff, SwitchOn};
@@ -9,7 +9,7 @@ pub struct OffArgs {
     spool: SpoolArgs,
     /// The plug-in's name in the configuration
     name: String,
-    /// For those who come after
+    /// The reason, for other operators
     #[arg(long)]
     reason: String,
 }
@@ -57,7 +57,7 @@ pub async fn reset(args: NameArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the running relay counts of each; nothing, when none runs.
+/// The counts of each plug-in in the running relay; empty when none runs.
 pub(super) async fn at_work(spool: &std::path::Path) -> Vec<PlugInAtWork> {
     match crate::cli::door::running(spool).await {
         Ok(client) => client
@@ -68,7 +68,7 @@ pub(super) async fn at_work(spool: &std::path::Path) -> Vec<PlugInAtWork> {
     }
 }
 
-/// Two lines at the most.
+/// Describes it in at most two lines.
 pub(super) fn describe(plugin: &PlugInAtWork) -> String {
     let counts = |of: &std::collections::BTreeMap<String, u64>| {
         let some = of.iter().filter(|(_, count)| **count > 0);

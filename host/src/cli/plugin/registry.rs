@@ -9,14 +9,14 @@ use crate::assembly::Asking;
 use crate::registry::{Artifact, Credentials, Reference};
 use crate::versions::files;
 
-/// Octets of a password's file.
+/// The largest file with a password, in octets.
 const PASSWORD_MAX: u64 = 16 << 10;
 
 #[derive(Debug, clap::Args)]
 pub struct PushArgs {
-    /// The component; FILE.sig beside it goes with it
+    /// The component; the signature in FILE.sig beside it is pushed too
     file: PathBuf,
-    /// Where to: oci://HOST/NAME:TAG
+    /// The target: oci://HOST/NAME:TAG
     #[arg(value_parser = reference)]
     to: Reference,
     #[command(flatten)]
@@ -25,23 +25,23 @@ pub struct PushArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct PullArgs {
-    /// Where from: oci://HOST/NAME:TAG or oci://HOST/NAME@sha256:DIGEST
+    /// The source: oci://HOST/NAME:TAG or oci://HOST/NAME@sha256:DIGEST
     #[arg(value_parser = reference)]
     from: Reference,
-    /// The file that is written [default: the last word of NAME, with .wasm]
+    /// The file to write [default: the last word of NAME, with .wasm]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
     asking: AskingArgs,
 }
 
-/// Who asks a registry, and whom it believes.
+/// The login at a registry, and the authorities for its certificate.
 #[derive(Debug, clap::Args)]
 struct AskingArgs {
-    /// Certificates of those who may vouch for the registry, as PEM [default: those that the system trusts]
+    /// Authorities for the registry's certificate, as PEM [default: those of the system]
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// Whose login it is [default: what docker, podman or oras have logged in with]
+    /// The user to log in as [default: the login that docker, podman or oras has stored]
     #[arg(long, requires = "password_file")]
     user: Option<String>,
     /// A file with the password
@@ -78,7 +78,7 @@ fn password(file: &Path) -> anyhow::Result<String> {
 
 pub async fn push(args: &PushArgs) -> anyhow::Result<()> {
     let wasm = super::read_component(&args.file)?;
-    // Whoever pulls it would learn so much later what this is.
+    // Otherwise only those who pull it would find out that this is no component.
     ensure!(
         wasm.starts_with(b"\0asm"),
         "{} is no WebAssembly: build it first",

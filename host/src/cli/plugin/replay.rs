@@ -32,7 +32,7 @@ pub struct Args {
     /// Show every call, before the summary
     #[arg(long)]
     details: bool,
-    /// Whose calls, by the name in the configuration; needed where calls of several plug-ins were recorded
+    /// The plug-in's name in the configuration; needed if calls of several plug-ins were recorded
     #[arg(long)]
     name: Option<String>,
 }
@@ -70,7 +70,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The calls that are asked for, oldest first.
+/// The chosen calls, oldest first.
 fn calls(args: &Args) -> anyhow::Result<Vec<(PathBuf, CallFile)>> {
     let mut calls = Vec::new();
     for file in files(&args.recording)? {

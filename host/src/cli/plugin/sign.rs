@@ -1,4 +1,4 @@
-//! `mm4relay plugin keygen` and `plugin sign`: keys for plug-ins, and what they vouch for.
+//! `mm4relay plugin keygen` and `plugin sign`: keys for signing plug-ins, and signatures.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::versions::signing::SecretKey;
 
 #[derive(Debug, clap::Args)]
 pub struct KeygenArgs {
-    /// The key's name, by which signatures and the configuration call it
+    /// The key's name in signatures and in the configuration
     name: String,
     /// Write the secret key here; the file must not exist yet
     #[arg(long, value_name = "FILE")]
@@ -28,7 +28,7 @@ pub struct SignArgs {
     key: PathBuf,
 }
 
-/// Writes the secret key for its owner alone, and prints the public one as the configuration wants it.
+/// Writes the secret key, readable by its owner alone, and prints the public one in the form of the configuration.
 pub fn keygen(args: &KeygenArgs) -> anyhow::Result<()> {
     let key = SecretKey::generate(&args.name)?;
     let path = &args.key;

@@ -17,25 +17,25 @@ use report::{Report, Result as CaseResult, Verdict};
 pub struct Args {
     /// The plug-in's folder, with plugin.toml and samples/
     folder: PathBuf,
-    /// Accept what the plug-in does now as what is expected
+    /// Accept the present results as the expected ones
     #[arg(long)]
     bless: bool,
-    /// Only the cases whose name holds this
+    /// Only the cases whose name contains this
     #[arg(long, alias = "filter")]
     case: Option<String>,
     /// Test this component instead of building the one in the folder
     #[arg(long)]
     wasm: Option<PathBuf>,
-    /// Bound each call by fuel instead of the clock, and print what it used: the same in every run
+    /// Limit each call by fuel instead of the clock, and print what it used: the same in every run
     #[arg(long)]
     deterministic: bool,
-    /// Say of each case what its calls cost, as shares of the plug-in's limits
+    /// Show the cost of each case's calls, as shares of the plug-in's limits
     #[arg(long)]
     cost: bool,
     /// Test again whenever a file of the folder changes, until interrupted
     #[arg(long)]
     watch: bool,
-    /// Write the results to this file, in the form of JUnit
+    /// Write the results to this file, in the format of JUnit
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Print a JSON object for each case instead of lines for people
@@ -44,7 +44,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Everything in a folder, as `plugin dev` tests it.
+    /// The options of `plugin dev`: everything in a folder.
     pub fn of(folder: &Path, wasm: PathBuf) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -74,7 +74,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// Builds, runs every case that is asked for, and says what came out.
+/// Builds, runs every chosen case, and prints the results.
 pub async fn once(args: &Args) -> anyhow::Result<()> {
     let manifest = Manifest::read(&args.folder)?;
     let cases = chosen(args)?;
@@ -124,7 +124,7 @@ fn conclude(report: &Report, args: &Args) -> anyhow::Result<()> {
 
 type NamedCase = (String, anyhow::Result<Case>);
 
-/// The cases that are asked for.
+/// The chosen cases.
 fn chosen(args: &Args) -> anyhow::Result<Vec<NamedCase>> {
     let samples = args.folder.join("samples");
     let mut cases = each_case(&samples)?;
@@ -145,7 +145,7 @@ fn chosen(args: &Args) -> anyhow::Result<Vec<NamedCase>> {
     Ok(cases)
 }
 
-/// What became of one case. A slip in it does not end the run: the others may be right.
+/// Runs one case. An error in it does not end the run, because the others may be right.
 async fn run_one(bench: &mut Bench, name: &str, case: &anyhow::Result<Case>, args: &Args) -> CaseResult {
     let began = std::time::Instant::now();
     let tried = try_one(bench, case, args).await;
@@ -183,7 +183,7 @@ fn compare(case: &Case, made: &Made, bless: bool) -> anyhow::Result<Verdict> {
     if expected == now {
         return Ok(Verdict::Same);
     }
-    // A fault is an answer that its author may have meant; a trap, or a limit that was passed, is nobody's intention.
+    // A fault is an answer that the author may have intended; a trap, or an exceeded limit, never is.
     let bug = made.failed.as_ref().filter(|reason| !reason.starts_with("fault: "));
     match (bless, bug) {
         (true, Some(reason)) => Ok(Verdict::NotBlessed(reason.clone())),

@@ -1,5 +1,5 @@
-//! `mm4relay plugin try`: one message through the whole chain of a configuration, as a relay would carry it. Nothing is
-//! committed, and nothing is sent.
+//! `mm4relay plugin try`: one message through the whole chain of a configuration, as in a relay. Nothing is committed,
+//! and nothing is sent.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,15 +24,15 @@ use crate::spool::Hand;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The message. Lines that end in a bare LF, as editors leave them, count as ending in CRLF
+    /// The message. Lines that end in a bare LF, as editors write them, count as ending in CRLF
     file: PathBuf,
     /// The relay's configuration
     #[arg(long, value_name = "FILE", default_value_os_t = crate::cli::usual_config())]
     config: PathBuf,
-    /// The peer that the message comes from; default: the one that has the domain of its sender
+    /// The peer that the message comes from; default: the one with the domain of the sender
     #[arg(long, value_name = "PEER")]
     from: Option<String>,
-    /// The envelope sender; default: the address in Sender, else in From; an empty one is the null sender
+    /// The envelope sender; default: the address in Sender, else in From; empty for the null sender
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     sender: Option<String>,
     /// An envelope recipient; default: the addresses in To
@@ -85,7 +85,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The chain for one next hop, and what would be sent.
+/// Runs the chain for one next hop, and shows what would be sent.
 async fn depart(
     stage: &Stage,
     arrived: &Arc<Message>,
@@ -122,7 +122,7 @@ async fn depart(
     Ok(())
 }
 
-/// The message does not go on.
+/// Shows that the message does not go on.
 fn ended(passage: &Passage) -> anyhow::Result<()> {
     match passage {
         Passage::Go { .. } => {}
@@ -136,7 +136,7 @@ fn ended(passage: &Passage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What each plug-in did that was called.
+/// Shows what each called plug-in did.
 fn show_run(effects: &Effects) {
     for step in &effects.journey {
         let left = step.occasion.split(' ').next().unwrap_or_default();
@@ -159,7 +159,7 @@ fn show_run(effects: &Effects) {
     }
 }
 
-/// The lines of the header, and of the list of parts, that are not as they were.
+/// Shows the changed lines of the header and of the list of parts.
 fn show_changes(before: &Message, after: &Message) {
     let lines = difference(&outline(before), &outline(after), false);
     for line in lines.lines() {
@@ -185,7 +185,7 @@ fn outline(message: &Message) -> String {
     fields.chain(parts).collect()
 }
 
-/// The peer that a recipient goes to: as a plug-in said, else by routing.
+/// The peer that a recipient goes to: by a plug-in, else by routing.
 async fn where_to(
     stage: &Stage,
     source: &Source,
@@ -217,7 +217,7 @@ async fn where_to(
     }
 }
 
-/// Those that routing would choose before any plug-in.
+/// The peers that routing would choose before any plug-in.
 async fn next_hops(stage: &Stage, message: &Message) -> Vec<NextHop> {
     let mut hops = Vec::new();
     for recipient in &message.envelope.recipients {
@@ -235,7 +235,7 @@ async fn next_hops(stage: &Stage, message: &Message) -> Vec<NextHop> {
     hops
 }
 
-/// The message as intake would hand it on.
+/// The message as intake would hand it over.
 fn message(args: &Args, config: &Config) -> anyhow::Result<Message> {
     const LARGEST: u64 = 256 << 20;
     let file = &args.file;
@@ -340,7 +340,7 @@ fn with_crlf(octets: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The values in the relay's spool, where there is one that can be read.
+/// The values in the relay's spool, if one can be read.
 fn values_of(config: &Config) -> Arc<dyn KvSource> {
     match beside(config) {
         Ok(hand) => Arc::new(Kept(Mutex::new(hand))),

@@ -27,7 +27,7 @@ pub(super) async fn reroute(door: &Door, asked: Reroute) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Piece by piece, to standard output or into a new file.
+/// Copies a message piece by piece, to standard output or into a new file.
 pub(super) async fn message(door: &Door, (id, received): (Named, bool), out: Option<&Path>) -> anyhow::Result<()> {
     let mut from = None;
     let mut file = None;
@@ -35,7 +35,7 @@ pub(super) async fn message(door: &Door, (id, received): (Named, bool), out: Opt
         let piece = door.ask(GetContent { id, received, from }).await?;
         let octets = piece.decoded()?;
         match out {
-            // Not before there is something to write: an id that is wrong leaves no file.
+            // Created with the first piece: a wrong id leaves no file.
             Some(path) => {
                 if file.is_none() {
                     let made = File::create(path);
@@ -45,7 +45,7 @@ pub(super) async fn message(door: &Door, (id, received): (Named, bool), out: Opt
                     file.write_all(&octets)?;
                 }
             }
-            // As it is: this is for other programs.
+            // Unchanged, for other programs.
             None => print::octets(&octets),
         }
         from = piece.next;

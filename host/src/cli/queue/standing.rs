@@ -1,15 +1,15 @@
-//! What the running relay knows and the store does not: attempts that are under way, and peers that are down or paused.
+//! What only the running relay knows: attempts under way, and peers that are down or paused.
 
 use crate::control::peers::Peer;
 
-/// Behind the list: what is being sent at this moment, and why other messages wait.
+/// Prints, after the list, what is being sent at this moment, and why other messages wait.
 pub(super) fn print(peers: &[Peer], only: Option<&str>) {
     for peer in peers.iter().filter(|peer| only.is_none_or(|only| peer.name == only)) {
         lines(peer).iter().for_each(|line| println!("{line}"));
     }
 }
 
-/// Nothing, when there is nothing to say of it.
+/// The lines about a peer; empty when there is nothing to report.
 pub fn lines(peer: &Peer) -> Vec<String> {
     let name = &peer.name;
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! A chain that is measured: which components, loaded with the settings of a case.
+//! A chain to measure: its components, loaded with the settings of a case.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ struct Entry {
     folder: PathBuf,
 }
 
-/// A contender that can be run with one case.
+/// A contender that is ready to run one case.
 pub struct Loaded {
     pub chain: Arc<Chain>,
     pub limits: Vec<Limits>,
@@ -33,7 +33,7 @@ pub struct Loaded {
 }
 
 impl Contender {
-    /// The plug-ins of these folders; `given` are components instead of built ones.
+    /// The plug-ins of these folders; `given` are components to use instead of building.
     pub fn of(folders: &[PathBuf], given: &[PathBuf]) -> anyhow::Result<Self> {
         let entry = |(at, folder): (usize, &PathBuf)| Entry::of(folder, given.get(at));
         folders
@@ -44,7 +44,7 @@ impl Contender {
             .map(Self)
     }
 
-    /// The same with another component of its last plug-in.
+    /// The same chain with another component of its last plug-in.
     pub fn with_last(&self, wasm: &Path) -> anyhow::Result<Self> {
         let mut entries = self.0.clone();
         let last = entries.last_mut().context("a chain has a plug-in")?;
@@ -57,7 +57,7 @@ impl Contender {
         names.join(" -> ")
     }
 
-    /// Each plug-in with the settings and tables of its case of the same name, else of its first one.
+    /// Loads each plug-in with the settings and tables of its case of the same name, else of its first one.
     pub async fn loaded(&self, case: &Case, engine: Engine) -> anyhow::Result<Loaded> {
         let mut specs = Vec::new();
         let mut tables = TableSet::new();

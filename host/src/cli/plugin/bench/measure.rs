@@ -1,4 +1,4 @@
-//! The runs: times by the clock, and what is counted.
+//! The measured runs: times by the clock, and counted resources.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,20 @@ use crate::rehearsal::samples::{Case, Rehearsal};
 
 use super::contender::Loaded;
 
-/// When enough has been measured.
+/// When to stop measuring.
 pub struct Budget {
     pub runs: usize,
     pub time: Duration,
 }
 
-/// Runs that are made however long they take: fewer would have no percentiles.
+/// The least number of runs: fewer would give no percentiles.
 const LEAST: usize = 10;
 
-/// Times of the runs of one message, in order of size; never empty.
+/// The times of the runs of one message, sorted; never empty.
 pub struct Times(Vec<Duration>);
 
 impl Times {
-    /// The time that a share of the runs stays under, in microseconds.
+    /// The time below which a share of the runs stays, in microseconds.
     pub fn at(&self, share: f64) -> f64 {
         let place = ((self.0.len() - 1) as f64 * share) as usize;
         self.0.get(place).map_or(0.0, |time| time.as_secs_f64() * 1e6)
@@ -42,7 +42,7 @@ pub struct Used {
 /// Runs the case through each of the chains in turns.
 pub async fn in_turns(contenders: &[Loaded], case: &Case, budget: &Budget) -> anyhow::Result<Vec<Times>> {
     let rehearsal = Rehearsal::of(case)?;
-    // The first runs touch code and pages for the first time; they are not what a message costs.
+    // The first runs touch code and pages for the first time, which is not part of a message's cost.
     let warming = Instant::now();
     for _ in 0..budget.runs / 10 + 1 {
         turn(contenders, &rehearsal, &case.name).await?;
@@ -65,7 +65,7 @@ pub async fn in_turns(contenders: &[Loaded], case: &Case, budget: &Budget) -> an
     Ok(times.into_iter().map(Times).collect())
 }
 
-/// One run of each, and how long it took.
+/// One run of each, with its time.
 async fn turn(contenders: &[Loaded], rehearsal: &Rehearsal, case: &str) -> anyhow::Result<Vec<Duration>> {
     let mut took = Vec::with_capacity(contenders.len());
     for contender in contenders {
@@ -79,7 +79,7 @@ async fn turn(contenders: &[Loaded], rehearsal: &Rehearsal, case: &str) -> anyho
     Ok(took)
 }
 
-/// Runs the case once in an engine that counts: what each plug-in used.
+/// Runs the case once in an engine that counts. Returns what each plug-in used.
 pub async fn once(counted: &Loaded, case: &Case) -> anyhow::Result<Vec<Used>> {
     let rehearsed = Rehearsal::of(case)?.run(&counted.chain).await;
     if let Some(failure) = rehearsed.failure() {

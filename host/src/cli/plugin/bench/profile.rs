@@ -1,4 +1,4 @@
-//! Where the time goes: the stacks of plug-ins, looked at while they run.
+//! A profile: the stacks of plug-ins, sampled while they run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,12 +14,12 @@ use crate::rehearsal::samples::Case;
 use super::contender::Contender;
 use super::measure::{self, Budget};
 
-/// Functions that are named on the terminal.
+/// How many functions are shown on the terminal.
 const TOP: usize = 10;
 
 type Stacks = BTreeMap<Vec<String>, u64>;
 
-/// Runs every case once more in an engine that looks at stacks, writes these to `file`, and prints the functions that
+/// Runs every case once more in an engine that samples stacks, writes them to `file`, and prints the functions that
 /// were on top most often.
 pub async fn write(contender: &Contender, cases: &[Case], budget: &Budget, file: &Path) -> anyhow::Result<()> {
     let sampler = Arc::new(Sampler::default());
@@ -31,7 +31,7 @@ pub async fn write(contender: &Contender, cases: &[Case], budget: &Budget, file:
     let mut stacks = Stacks::new();
     for case in cases {
         let loaded = contender.loaded(case, engine.clone()).await?;
-        // What `configure` did is not what a message costs.
+        // `configure` is not part of a message's cost.
         sampler.take();
         measure::in_turns(&[loaded], case, budget).await?;
         for (stack, seen) in sampler.take() {
@@ -48,7 +48,7 @@ pub async fn write(contender: &Contender, cases: &[Case], budget: &Budget, file:
     Ok(())
 }
 
-/// A line for each stack: its functions with `;` between them, and how often it was seen.
+/// A line for each stack: its functions with `;` between them, and its number of samples.
 fn folded(stacks: &Stacks) -> String {
     let mut text = String::new();
     for (stack, seen) in stacks {

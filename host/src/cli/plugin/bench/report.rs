@@ -7,11 +7,11 @@ use super::measure::{Times, Used};
 /// What one message costs in one chain.
 pub struct Row {
     pub case: String,
-    /// On which the message is shown, for people: `departure to operator-b`.
+    /// The occasion, for people: `departure to operator-b`.
     pub occasion: String,
-    /// The message's.
+    /// The size of the message.
     pub octets: usize,
-    /// Whether this is the other version, which is compared with.
+    /// Whether this is the other version, which the first one is compared with.
     pub against: bool,
     pub times: Times,
     pub used: Vec<Used>,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Builds the plug-in. Where cargo has put the component, and the folder for components of its workspace.
+/// Builds the plug-in. Returns the path of the component, and the folder for components of its workspace.
 pub fn component(folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
     let manifest = folder.join("Cargo.toml");
     add_target()?;
@@ -36,7 +36,7 @@ fn add_target() -> anyhow::Result<()> {
     }
 }
 
-/// What cargo knows of the workspace that a plug-in belongs to.
+/// What cargo reports about the workspace of a plug-in.
 #[derive(Deserialize)]
 struct Workspace {
     workspace_root: PathBuf,
@@ -55,7 +55,7 @@ impl Workspace {
         serde_json::from_slice(&output.stdout).context("cargo metadata printed something unexpected")
     }
 
-    /// `plugin` where the workspace has such a profile, as ours does; elsewhere `release`.
+    /// `plugin` if the workspace has such a profile, as ours does; otherwise `release`.
     fn profile(&self) -> anyhow::Result<&'static str> {
         let root = self.workspace_root.join("Cargo.toml");
         let text = std::fs::read_to_string(&root).with_context(|| format!("{} cannot be read", root.display()))?;
@@ -67,7 +67,7 @@ impl Workspace {
     }
 }
 
-/// A line of cargo's JSON output, as far as we look at it.
+/// A line of cargo's JSON output, as far as it is read.
 #[derive(Deserialize)]
 struct CargoMessage {
     #[serde(default)]

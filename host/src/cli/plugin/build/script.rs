@@ -1,5 +1,5 @@
-//! Plug-ins in JavaScript, TypeScript and Python: the tools that make components of them, which are installed into the
-//! plug-in's own folder, in the versions that its own files name.
+//! Plug-ins in JavaScript, TypeScript and Python: the tools that build components from them. They are installed into
+//! the plug-in's own folder, in the versions that its files name.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -81,7 +81,7 @@ pub struct Step {
     pub arguments: &'static [&'static str],
 }
 
-/// How the tests of the language are run: those that need no relay.
+/// How the language's own tests are run, which need no relay.
 pub fn tests_of(language: Language) -> Step {
     match language {
         Language::Rust => Step {
@@ -109,9 +109,9 @@ impl<'a> Tools<'a> {
         Self { folder }
     }
 
-    /// Runs a program to its end, and says so. What it prints is shown when it fails, as it is.
+    /// Runs a program to its end, and prints its name. Its output is shown as it is when it fails.
     ///
-    /// A program with a slash in its name is one of the folder's own.
+    /// A program with a slash in its name belongs to the folder.
     pub fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
         eprintln!("running: {program} {}", arguments.join(" "));
         let found = match program.contains('/') {
@@ -129,7 +129,7 @@ impl<'a> Tools<'a> {
     }
 }
 
-/// What to do when a program is not there.
+/// Where to get a program that is missing.
 fn needed_for(program: &str) -> &'static str {
     match program {
         "npm" => "plug-ins in JavaScript and TypeScript need Node.js 20 or later, with npm",

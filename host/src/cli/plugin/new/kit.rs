@@ -1,5 +1,5 @@
-//! What `plugin new` writes: the skeleton in each language, the SDK and the contract, as they were when this program was
-//! built. A new plug-in needs no clone of the relay.
+//! The files that `plugin new` writes: the skeleton in each language, the SDK and the contract, from the time when this
+//! program was built. So a new plug-in needs no clone of the relay.
 
 use crate::config::Language;
 
@@ -48,7 +48,7 @@ const PYTHON: &[File] = at!("", "plugins/templates/python/":
     "tests/test_plugin.py"
 );
 
-/// Lines of a message end in CRLF, whatever git makes of other texts.
+/// Message files keep their CRLF line ends in git.
 const GIT: &[File] = &[(".gitattributes", "*.eml -text\n")];
 
 const IGNORED_RUST: &[File] = &[(".gitignore", "/target\n")];
@@ -61,7 +61,7 @@ const IGNORED_PYTHON: &[File] = &[(
     include_str!("../../../../../plugins/templates/python/gitignore"),
 )];
 
-/// Everything but what is made of the plug-in's name.
+/// All files except those that depend on the plug-in's name.
 pub fn files(language: Language) -> Vec<File> {
     let of_language: &[&[File]] = match language {
         Language::Rust => &[RUST, IGNORED_RUST],
@@ -84,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    /// What is in the program of a folder, by the path in it.
+    /// Asserts that the program contains all of a folder, by the paths in it.
     fn is_whole(folder: &str, known: &[&str], files: &[File]) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
         let mut left = vec![root.clone()];

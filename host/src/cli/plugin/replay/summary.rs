@@ -1,4 +1,4 @@
-//! What a replay came to as a whole: how many calls differ, in which ways, and what that does to charging.
+//! The summary of a replay: how many calls differ, in which ways, and the effect on charging.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::rehearsal::replay::Replayed;
 use crate::rehearsal::samples::difference;
 
-/// Ways to differ that are shown; the rest is counted.
+/// How many kinds of differences are shown; the others are counted.
 const SHOWN: usize = 20;
 
 /// All calls of a replay, added up.
@@ -17,7 +17,7 @@ pub struct Summary {
     same: u64,
     differ: u64,
     unanswered: u64,
-    /// Lines that are only on one side, with `-` or `+`, and in how many calls.
+    /// Lines on one side only, with `-` or `+`, and in how many calls.
     lines: BTreeMap<String, u64>,
     /// Records by type, in calls that differ: recorded, and now.
     records: BTreeMap<String, (u64, u64)>,
@@ -91,7 +91,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The word in front of a call, as wide as the widest.
+/// The word before a call, as wide as the widest.
 pub fn word(came_to: &Replayed) -> &'static str {
     match came_to {
         Replayed::Same => "same    ",
@@ -100,7 +100,7 @@ pub fn word(came_to: &Replayed) -> &'static str {
     }
 }
 
-/// What there is to say of one call: `-` recorded, `+` what the other version does.
+/// The details of one call: `-` recorded, `+` the other version.
 pub fn details(came_to: &Replayed) -> String {
     match came_to {
         Replayed::Same => String::new(),
@@ -118,7 +118,8 @@ fn no_answer(asked: &str) -> String {
     format!("no answer in the recording: {asked}")
 }
 
-/// A line without what is another in each message, so that the same difference in many calls is counted as one.
+/// The line without the parts that differ from message to message, so that the same difference in many calls counts
+/// once.
 fn in_general(line: &str) -> String {
     let (sign, said) = line.trim_start().split_once(' ').unwrap_or(("", line));
     match record_type(said) {

@@ -1,38 +1,38 @@
-//! What came out of a run of sample cases: for people, as JSON, and in the form of JUnit that build servers read.
+//! The results of a run of sample cases: for people, as JSON, and in the format of JUnit for build servers.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use crate::cli::plugin::cost::Shares;
 
-/// What became of every case.
+/// The results of all cases.
 #[derive(Default)]
 pub struct Report {
     pub cases: Vec<Result>,
 }
 
-/// What became of one case.
+/// The result of one case.
 pub struct Result {
     pub name: String,
     pub verdict: Verdict,
     pub took: Duration,
     /// The rules of the settings, as the plug-in names them.
     pub rules: Vec<String>,
-    /// Those that had a part in it.
+    /// The rules that took part in the result.
     pub used: Vec<String>,
     /// Lines that the plug-in logged and printed.
     pub log: Vec<String>,
-    /// What its calls cost; nothing when it could not be run.
+    /// The cost of its calls; `None` when it could not be run.
     pub cost: Option<Shares>,
 }
 
-/// How what the plug-in did compares with what is expected.
+/// The comparison of the result with the expected one.
 pub enum Verdict {
     Same,
     Blessed,
-    /// Lines: `-` expected, `+` what it does.
+    /// The lines: `-` expected, `+` actual.
     Differs(String),
-    /// It failed in a way that is not accepted.
+    /// The plug-in failed in a way that cannot be accepted.
     NotBlessed(String),
     /// The case cannot be run.
     Broken(String),
@@ -57,7 +57,7 @@ impl Verdict {
         }
     }
 
-    /// What there is to say beside the word.
+    /// The text beside the word.
     fn detail(&self) -> &str {
         match self {
             Self::Same | Self::Blessed => "",
@@ -67,7 +67,7 @@ impl Verdict {
 }
 
 impl Result {
-    /// For people. With `costs`, what it cost is always said, and not only when a limit is near.
+    /// The report for people. With `costs`, the cost is always shown, and not only near a limit.
     pub fn text(&self, costs: bool) -> String {
         let mut text = format!("{:<8} {}", self.verdict.word(), self.name);
         match &self.verdict {
@@ -114,7 +114,8 @@ impl Report {
         self.cases.iter().filter(|case| of(&case.verdict)).count()
     }
 
-    /// A line for each rule of the settings of all cases: those that it had a part in. Nothing for a plug-in without rules.
+    /// A line for each rule of all cases' settings, with the cases that it took part in. Empty for a plug-in without
+    /// rules.
     pub fn rules(&self) -> String {
         let mut names: Vec<&String> = Vec::new();
         for rule in self.cases.iter().flat_map(|case| case.rules.iter().chain(&case.used)) {
