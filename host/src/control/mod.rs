@@ -1,14 +1,15 @@
 //! The operator's door: every verb by which people and scripts look at a relay and change it, in one place.
 //!
-//! A verb is a type that says what is asked ([`Ask`]), and has the type of its answer. All of them are answered by a
-//! [`Desk`], which knows who asks ([`Who`]), whether that role may, and notes every change in the [`audit`] with what
-//! it came to. A desk stands in a running relay, which it reaches through [`Live`], or before the folder of one that does
-//! not run: the verbs that concern the store do the same on both, by the same code.
+//! A verb is a type that holds a question ([`Ask`]), with a type for its answer. All verbs are answered by a [`Desk`],
+//! which knows who asks ([`Who`]) and whether that role may, and records every change in the [`audit`] with its result.
+//! A desk works in a running relay, which it reaches through [`Live`], or before the folder of one that does not run:
+//! verbs about the store do the same in both, by the same code.
 //!
-//! [`http`] opens the desk of a running relay to other processes: HTTP and JSON over a socket in the state folder, where
-//! the operating system says who asks. [`Client`] asks there. `mm4relay` itself is the first to do so.
+//! [`http`] opens the desk of a running relay to other processes: HTTP and JSON over a socket in the state folder,
+//! where the operating system identifies the user. [`Client`] asks there; `mm4relay` itself uses it.
 //!
-//! To add a verb: its type and `impl Ask` in the file of its subject, and its line in the list of verbs in [`http`].
+//! To add a verb: its type and `impl Ask` go into the file of its subject, and its line into the list of verbs in
+//! [`http`].
 
 pub mod alarms;
 mod ask;

@@ -1,7 +1,7 @@
-//! What of a service a plug-in may ask: an origin, methods, patterns of paths.
+//! The requests that a plug-in may send to a service: an origin, methods, patterns of paths.
 //!
-//! A question is allowed by what it says, so it must say it plainly: a path with dot segments, or with separators in percent
-//! encoding, would be one path here and another one behind the next proxy, and is refused.
+//! A request is judged by its text, which must therefore be unambiguous: a path with dot segments, or with
+//! percent-encoded separators, could be one path here and another behind the next proxy, and is refused.
 
 use hyper::Uri;
 use mm4relay_engine::{Fault, HttpRequest};
@@ -60,11 +60,11 @@ impl WebOrigin {
     }
 }
 
-/// A question whose URL has been read.
+/// A request whose URL was parsed.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub origin: WebOrigin,
-    /// What stands on the wire: path and query.
+    /// The request target: path and query.
     pub target: String,
     pub path: String,
 }
@@ -72,7 +72,7 @@ pub(super) struct Asked {
 impl Asked {
     pub fn of(request: &HttpRequest) -> Result<Self, Fault> {
         let invalid = |why: &str| Fault::Invalid(format!("{:?} is no URL to ask: {why}", short(&request.url)));
-        // The parser drops it, and it is never sent.
+        // The parser drops a fragment, and it is never sent.
         if request.url.contains('#') {
             return Err(invalid("it has a fragment"));
         }
@@ -101,7 +101,7 @@ fn is_plain(path: &str) -> bool {
 
 /// Whether a path has the form of a pattern: `*` stands for any octets but `/`, `**` for any at all.
 pub(super) fn fits(pattern: &str, path: &str) -> bool {
-    // Patterns are the operator's and short, so that trying every place is cheap enough.
+    // The operator writes the patterns and they are short, so trying every position is cheap enough.
     match pattern.find('*') {
         None => pattern == path,
         Some(at) => {

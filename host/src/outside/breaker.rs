@@ -1,26 +1,27 @@
-//! Who keeps failing is left alone for a while, and then tried with one call at a time.
+//! A breaker: a scanner or service that keeps failing is left alone for a while, and then probed with one call at a
+//! time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When it opens, and for how long.
+/// When the breaker opens, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BreakerTerms {
     /// Failures in a row.
     pub failures: u32,
     /// The first pause.
     pub first: Duration,
-    /// What it doubles to.
+    /// The limit of the pause, which doubles each time.
     pub longest: Duration,
 }
 
-/// Where it stands.
+/// The state of the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateState {
     Closed,
     Open,
-    /// One call is under way to find out.
+    /// One call is under way as a probe.
     Probing,
 }
 
@@ -43,7 +44,7 @@ impl Breaker {
         }
     }
 
-    /// Whether somebody may ask; the error is for how long nobody may.
+    /// Whether a call may be made; otherwise, for how long none may.
     pub fn admit(&mut self, now: Instant) -> Result<(), Duration> {
         match self.until {
             None => Ok(()),
@@ -55,14 +56,14 @@ impl Breaker {
         }
     }
 
-    /// It answered. Says whether that closed it.
+    /// Records an answer. Returns whether that closed the breaker.
     pub fn succeeded(&mut self, terms: &BreakerTerms) -> bool {
         let closes = self.until.is_some();
         *self = Self::new(terms);
         closes
     }
 
-    /// It did not. Says for how long it is left alone from now on, if that is new.
+    /// Records a failure. Returns the length of the pause if one begins.
     pub fn failed(&mut self, terms: &BreakerTerms, now: Instant) -> Option<Duration> {
         self.failed = self.failed.saturating_add(1);
         let reopens = std::mem::take(&mut self.probing);
@@ -76,7 +77,7 @@ impl Breaker {
         Some(self.pause)
     }
 
-    /// The call ended without saying anything about it.
+    /// Records a call that ended without showing anything.
     pub fn gave_up(&mut self) {
         self.probing = false;
     }

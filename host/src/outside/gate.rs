@@ -1,4 +1,4 @@
-//! The gate in front of one who is asked: how many at the same time, for how long, and whether at all.
+//! The gate before a scanner or service: how many calls at a time, how long each may take, and whether any is made.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,22 +13,22 @@ use tokio::time::Instant;
 use super::breaker::{Breaker, BreakerTerms, GateState};
 use crate::sync::lock;
 
-/// What is behind the gate.
+/// The kind of what is behind the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Scanner,
-    /// Of one plug-in.
+    /// A service of one plug-in.
     Service,
 }
 
-/// What it may cost to ask.
+/// The bounds on calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateTerms {
-    /// For one call.
+    /// The time limit of one call.
     pub time: Duration,
-    /// At the same time. As many more may wait for their turn.
+    /// Calls at the same time. As many more may wait.
     pub concurrent: u32,
-    /// In a second.
+    /// Calls a second.
     pub rate: Option<u32>,
     pub breaker: BreakerTerms,
 }
@@ -41,13 +41,13 @@ const FAILED: usize = 2;
 const STOPPED: usize = 3;
 const NOT_ASKED: usize = 4;
 
-/// A call that its plug-in gave up after so long says something of whom it asked.
+/// A call that its plug-in stopped after so long counts against the service.
 const STALLED: Duration = Duration::from_millis(100);
 
 /// Ends of the buckets of durations, in milliseconds; the last bucket has no end.
 const BUCKETS: [u64; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
-/// In front of one scanner or service.
+/// The gate before one scanner or service.
 pub struct Gate {
     pub kind: Kind,
     pub name: String,
@@ -70,18 +70,18 @@ pub struct GateReading {
     pub buckets: Vec<(f64, u64)>,
     pub seconds: f64,
     pub standing: GateState,
-    /// Under way.
+    /// Calls under way.
     pub running: u64,
 }
 
-/// Why a call came to nothing.
+/// Why a call gave no answer.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// Whoever was asked did not do it; too many of these open the breaker.
+    /// The service failed; too many of these open the breaker.
     Failed(String),
-    /// It is more than it takes.
+    /// The part or body is larger than the service takes.
     TooLarge(String),
-    /// It cannot be asked at all.
+    /// The call cannot be made at all.
     Unfit(Fault),
 }
 
@@ -110,12 +110,12 @@ impl Gate {
         }
     }
 
-    /// Asks, when that is allowed now.
+    /// Makes a call, if that is allowed now.
     pub(super) async fn ask<T>(&self, question: impl Future<Output = Result<T, Trouble>>) -> Result<T, Fault> {
         self.ask_within(self.terms.time, question, |_| true).await
     }
 
-    /// As [`ask`](Self::ask), with less time, and with answers that say of whom was asked that something is wrong there.
+    /// Like [`ask`](Self::ask), with less time, and with a check of answers that show a fault of the service.
     pub(super) async fn ask_within<T>(
         &self,
         left: Duration,
@@ -133,7 +133,7 @@ impl Gate {
         )
     }
 
-    /// One of the places, as soon as there is one.
+    /// Takes one of the places, as soon as one is free.
     async fn place(&self) -> Result<tokio::sync::SemaphorePermit<'_>, String> {
         if let Ok(place) = self.places.try_acquire() {
             return Ok(place);
@@ -190,7 +190,7 @@ impl Gate {
     }
 }
 
-/// How many may still ask now: as many as in one second, and no more however long nobody asked.
+/// How many calls may be made now: those of one second at most, however long none was made.
 #[derive(Default)]
 struct Pace {
     left: f64,
@@ -213,7 +213,7 @@ impl Pace {
     }
 }
 
-/// One who waits for a place.
+/// A caller that waits for a place.
 struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
@@ -230,10 +230,10 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A call from its admission on. When it is dropped before it has ended, its plug-in was stopped.
+/// A call after its admission. Dropped before its end, it counts as stopped by the plug-in.
 struct Underway<'a> {
     gate: &'a Gate,
-    /// Since when it has asked.
+    /// When the call was sent.
     since: Option<Instant>,
     is_over: bool,
 }
@@ -321,7 +321,7 @@ impl Drop for Underway<'_> {
     }
 }
 
-/// All gates of a relay. Those whose terms have not changed stay over a reload, with what they have counted and learned.
+/// All gates of a relay. Those with unchanged terms are kept by a reload, with their counts and their breaker.
 #[derive(Default)]
 pub struct Gates(Mutex<BTreeMap<(Kind, String), Weak<Gate>>>);
 
@@ -339,7 +339,7 @@ impl Gates {
         gate
     }
 
-    /// Those that somebody can be asked through.
+    /// The gates in use.
     pub fn all(&self) -> Vec<Arc<Gate>> {
         let mut all = lock(&self.0);
         all.retain(|_, gate| gate.strong_count() > 0);

@@ -1,7 +1,7 @@
-//! Connections that wait for the next question to whoever they lead to.
+//! Idle connections to scanners and services.
 //!
-//! Each scanner and each service has its own, and a reload makes them anew: a connection never serves another plug-in, another
-//! address, another certificate or other secrets than those that it was opened with.
+//! Each scanner and each service has its own, and a reload makes them anew: a connection never serves another plug-in,
+//! another address, another certificate or other secrets than those that it was opened with.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::sync::lock;
 
-/// Servers close what is idle, mostly after 5 s or more. What they may be closing just now is not used.
+/// How long an idle connection is used again. Servers close theirs, mostly after 5 s or more, and one that is being
+/// closed would be useless.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// The oldest first.
@@ -20,12 +21,12 @@ pub(super) struct Kept<C>(Arc<Mutex<Shelf<C>>>);
 struct Shelf<C> {
     idle: VecDeque<(C, Instant)>,
     most: usize,
-    /// Somebody closes what is too old.
+    /// A task closes old connections.
     is_swept: bool,
 }
 
 impl<C: Send + 'static> Kept<C> {
-    /// `most`: as many as are used at the same time.
+    /// `most` is the number of connections in use at the same time.
     pub fn new(most: usize) -> Self {
         Self(Arc::new(Mutex::new(Shelf {
             idle: VecDeque::new(),
@@ -34,14 +35,14 @@ impl<C: Send + 'static> Kept<C> {
         })))
     }
 
-    /// The one that was used last: the others may be closed for want of use.
+    /// The connection that was used last; older ones may time out.
     pub fn take(&self) -> Option<C> {
         let mut shelf = lock(&self.0);
         shelf.drop_old();
         shelf.idle.pop_back().map(|(connection, _)| connection)
     }
 
-    /// For the next question; not more than there may be.
+    /// Keeps a connection, if there is room.
     pub fn keep(&self, connection: C) {
         let mut shelf = lock(&self.0);
         if shelf.idle.len() >= shelf.most {

@@ -1,8 +1,8 @@
-//! Those outside of the relay whom plug-ins may ask: scanners of parts, and services over HTTP.
+//! Scanners of parts and services over HTTP, outside the relay, which plug-ins may use.
 //!
-//! Each has a [`gate`] in front of it, which bounds what it can cost: how long a call waits, how many there are at the same
-//! time, and how often it may fail before it is left alone for a while. A call that a plug-in gives up, because its own time
-//! is over, ends where it waits: everything here is a future, and dropping it closes the connection.
+//! Each has a [`gate`] before it, which bounds its cost: how long a call waits, how many calls there are at the same
+//! time, and how many may fail before it is left alone for a while. When a plug-in's own time is over, its call ends
+//! where it waits: everything here is a future, and dropping it closes the connection.
 
 mod allowed;
 mod breaker;

@@ -1,4 +1,4 @@
-//! Where a service is, in the network: names that lead into the operator's own network lead nowhere, unless they may.
+//! The addresses of a service: names that resolve into the operator's own network are refused, unless it is allowed.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,8 +7,8 @@ use ipnet::IpNet;
 
 use super::allowed::WebOrigin;
 
-/// The addresses of a service that may be connected to. A host that the configuration names by its address is what the
-/// operator means; a name is somebody else's to point anywhere.
+/// The addresses of a service that may be connected to. An address in the configuration is what the operator means; the
+/// target of a name is decided by somebody else.
 pub(super) async fn addresses(origin: &WebOrigin, networks: &[IpNet]) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = origin.host.parse::<IpAddr>() {
         return Ok(vec![(address, origin.port).into()]);

@@ -1,4 +1,4 @@
-//! A service that one plug-in may ask over HTTP.
+//! A service over HTTP that one plug-in may use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::allowed::{Asked, WebOrigin, fits, short};
 use super::gate::Gate;
 use super::wire::Wire;
 
-/// What it is, and what of it may be asked.
+/// The service, and the requests that it may be sent.
 pub struct ServiceTerms {
     pub origin: WebOrigin,
     pub methods: Vec<String>,
@@ -27,17 +27,17 @@ pub struct ServiceTerms {
     pub tls: Option<Arc<ClientConfig>>,
     /// Fields that the relay adds, and the plug-in never sees.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Octets of bodies.
+    /// The largest bodies, in octets.
     pub request_size: u64,
     pub response_size: u64,
-    /// Of one message.
+    /// For one message.
     pub calls_per_message: u32,
     pub time_per_message: Duration,
 }
 
 /// One service, behind its gate.
 pub struct Service {
-    /// As the configuration calls it.
+    /// The name in the configuration.
     pub name: String,
     pub gate: Arc<Gate>,
     pub terms: ServiceTerms,
@@ -56,10 +56,10 @@ const OURS: [HeaderName; 9] = [
     header::PROXY_AUTHORIZATION,
 ];
 
-/// The service among these that may be asked that.
+/// The service among these that may be sent this request.
 ///
 /// # Errors
-/// None may, and what would have to be configured.
+/// None may; the text says what to configure.
 pub fn service_for<'a>(services: &'a [Service], plugin: &str, request: &HttpRequest) -> Result<&'a Service, Fault> {
     let asked = Asked::of(request)?;
     let of_origin: Vec<_> = services.iter().filter(|it| it.terms.origin == asked.origin).collect();
@@ -85,7 +85,7 @@ pub fn service_for<'a>(services: &'a [Service], plugin: &str, request: &HttpRequ
 }
 
 impl Service {
-    /// Asks it. `before` is what the same message has asked of it already.
+    /// Sends a request. `before` counts the earlier requests for the same message.
     pub async fn fetch(&self, request: HttpRequest, before: AskedOf) -> Result<HttpResponse, Fault> {
         let terms = &self.terms;
         let limit = |text: String| Err(Fault::Limit(format!("service {:?}: {text}", self.name)));
@@ -115,12 +115,12 @@ impl Service {
             tls: terms.tls.as_ref(),
             response_size: usize::try_from(terms.response_size).unwrap_or(usize::MAX),
         };
-        // It says itself that it is not well.
+        // The service itself reports that it is not well.
         let is_good = |response: &HttpResponse| response.status < 500 && response.status != 429;
         self.gate.ask_within(left, wire.ask(request), is_good).await
     }
 
-    /// As it stands on the wire.
+    /// The request as it is written on the wire.
     fn request(&self, request: HttpRequest) -> Result<Request<Full<Bytes>>, Fault> {
         let asked = Asked::of(&request)?;
         let invalid = |what: &str| Fault::Invalid(format!("the request has {what}"));

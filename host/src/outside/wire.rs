@@ -1,4 +1,4 @@
-//! One question over HTTP/1.1, on a connection of its own.
+//! One request over HTTP/1.1, on a connection of its own.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -25,7 +25,7 @@ use super::places::addresses;
 /// Octets of an answer's header.
 const HEADER_MAX: usize = 64 << 10;
 
-/// Where to ask, and how much to take.
+/// The target, and the limit on the answer.
 pub(super) struct Wire<'a> {
     pub origin: &'a WebOrigin,
     pub networks: &'a [IpNet],
@@ -35,7 +35,7 @@ pub(super) struct Wire<'a> {
     pub response_size: usize,
 }
 
-/// One question of the relay's own, to whatever address its host has: the caller knows whom it asks.
+/// Sends a request of the relay itself, to any address of its host: the caller chose the host.
 ///
 /// # Errors
 /// Why there is no answer, or none of at most `response_size` octets.
@@ -94,7 +94,7 @@ impl Wire<'_> {
             .handshake(TokioIo::new(stream))
             .await;
         let (mut sender, connection) = shaken.map_err(|error| failed("no HTTP")(&error))?;
-        // Both in this future: who drops it drops the connection.
+        // Both run in this future, so dropping it drops the connection.
         let mut connection = std::pin::pin!(connection);
         let mut talk = std::pin::pin!(async { self.read(sender.send_request(request).await).await });
         tokio::select! {

@@ -1,4 +1,4 @@
-//! A scanner that looks into parts.
+//! A scanner of parts.
 
 mod clamd;
 mod icap;
@@ -14,7 +14,7 @@ use mm4relay_engine::{Fault, Subject};
 use self::icap::Icap;
 use super::gate::{Gate, Trouble};
 
-/// Read at a time; pieces of a body that is decoded once.
+/// How many octets are read at a time, of a body that is decoded once.
 const PIECE: u32 = 1 << 20;
 
 /// Where a scanner listens.
@@ -34,7 +34,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// What it speaks.
+/// The protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Speaks {
     /// `INSTREAM` of clamd(8).
@@ -43,14 +43,14 @@ pub enum Speaks {
     Icap { service: String },
 }
 
-/// What it is.
+/// The terms of a scanner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScannerTerms {
     pub address: Address,
     pub speaks: Speaks,
-    /// Octets of a part at most.
+    /// The largest part, in octets.
     pub size: u64,
-    /// Questions at the same time.
+    /// Calls at the same time.
     pub concurrent: u32,
 }
 
@@ -70,7 +70,7 @@ enum Engine {
 /// A part, decoded.
 struct Scanned {
     media_type: String,
-    /// Shared with whoever else reads it.
+    /// Shared with other readers.
     pieces: Vec<Bytes>,
 }
 
@@ -94,7 +94,7 @@ impl Scanner {
         }
     }
 
-    /// What it finds in a part: its name for it, or nothing.
+    /// The scanner's name for what it finds in a part, or `None`.
     pub async fn scan(&self, subject: &dyn Subject, part: u32) -> Result<Option<String>, Fault> {
         self.gate.ask(self.ask(subject, part)).await
     }

@@ -15,7 +15,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Octets for T {}
 
 pub(super) type Stream = Box<dyn Octets>;
 
-/// One on which question follows question.
+/// A connection that can carry several requests.
 pub(super) struct Connection {
     pub reader: BufReader<ReadHalf<Stream>>,
     pub writer: WriteHalf<Stream>,
@@ -26,7 +26,7 @@ pub(super) async fn connect(address: &Address) -> io::Result<Stream> {
     Ok(match address {
         Address::Tcp(at) => {
             let stream = TcpStream::connect(at).await?;
-            // Questions are several writes, and whoever is asked waits for the last of them.
+            // A request takes several writes, and the service waits for the last of them.
             stream.set_nodelay(true)?;
             Box::new(stream)
         }
@@ -45,11 +45,11 @@ impl Connection {
         Self { reader, writer }
     }
 
-    /// Whether nothing has come since the last answer: neither an end, nor octets that nobody has asked for.
+    /// Whether nothing has come since the last answer: neither an end nor unexpected octets.
     pub(super) async fn is_quiet(&mut self) -> bool {
         let mut octet = [0];
         let read = self.reader.read(&mut octet);
-        // Looks once; an answer that is not there yet is none.
+        // Polls once; octets that are not there yet do not count.
         tokio::time::timeout(Duration::ZERO, read).await.is_err()
     }
 }

@@ -1,8 +1,8 @@
-//! What a service says of a part.
+//! The answer of an ICAP service about a part.
 //!
-//! There is no field for it in the standard: a service says that nothing is to be changed (204), or sends what is to stand in
-//! the part's place. Fields that scanners add say what they found. What comes back as it was is clean, too: not every
-//! service says 204 whenever it could.
+//! The standard has no field for a verdict: a service answers that nothing is to be changed (204), or sends a
+//! replacement for the part. Scanners add fields that name what they found. A part that comes back unchanged counts as
+//! clean, too, because not every service answers 204 whenever it could.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use crate::outside::scan::Scanned;
 
 /// Octets of HTTP headers in an answer.
 const HEADERS_MAX: usize = 64 << 10;
-/// Octets of a body that are read beyond those of the part: for a page that says what was found.
+/// How many octets of a body are read beyond those of the part: for a page that names what was found.
 const PAGE_MAX: usize = 1 << 20;
 /// Of a name, in characters.
 const NAME_MAX: usize = 200;
@@ -23,15 +23,15 @@ const NAME_MAX: usize = 200;
 #[derive(Debug)]
 pub(super) struct Answer {
     pub head: Head,
-    /// Of the HTTP response that is to stand in the part's place.
+    /// The status and reason of the HTTP response that replaces the part.
     instead: Option<(u16, String)>,
-    /// The body is the part.
+    /// The body is that of the part.
     is_unchanged: bool,
-    /// It was read to its end.
+    /// The body was read to its end.
     is_whole: bool,
 }
 
-/// Where the parts of an answer begin, behind its own header.
+/// The offsets of an answer's parts, after its own header.
 struct Places {
     response: Option<usize>,
     body: Option<usize>,
@@ -40,7 +40,7 @@ struct Places {
 }
 
 impl Answer {
-    /// To its end, or to where no more of it is wanted.
+    /// Reads an answer to its end, or as far as it is needed.
     pub async fn read(from: &mut (impl AsyncBufRead + Unpin), part: &Scanned) -> io::Result<Self> {
         let mut answer = Self {
             head: Head::read(from).await?,
@@ -65,12 +65,12 @@ impl Answer {
         Ok(answer)
     }
 
-    /// Whether the connection stays for another question.
+    /// Whether the connection can be used for another request.
     pub fn leaves_open(&self) -> bool {
         self.is_whole && !self.head.lists("Connection", "close")
     }
 
-    /// The name of what was found, if something was.
+    /// The name of what was found, if anything was.
     pub fn found(&self) -> Result<Option<String>, Trouble> {
         let Head { status, reason, .. } = &self.head;
         let threat = self.threat().map(|name| short(&name));
@@ -87,7 +87,7 @@ impl Answer {
         }
     }
 
-    /// As scanners say it, in fields of no standard.
+    /// The name in the fields that scanners add.
     fn threat(&self) -> Option<String> {
         let infection = self.head.field("X-Infection-Found").map(|value| {
             let named = value.split(';').find_map(|item| item.trim().strip_prefix("Threat="));
@@ -144,7 +144,7 @@ impl Places {
     }
 }
 
-/// What a body still has to say to be the part.
+/// The rest of the part that a body must still match.
 struct Rest<'a> {
     pieces: std::slice::Iter<'a, Bytes>,
     piece: &'a [u8],
@@ -160,7 +160,7 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// Reads a body in chunks, `most` octets of it. Whether it is the same, and whether it was read to its end.
+    /// Reads a chunked body, at most `most` octets. Returns whether it is the part, and whether it was read to its end.
     async fn compare(mut self, from: &mut (impl AsyncBufRead + Unpin), most: usize) -> io::Result<(bool, bool)> {
         let (mut left, mut buffer) = (most, vec![0; 16 << 10]);
         loop {
@@ -170,7 +170,7 @@ impl<'a> Rest<'a> {
             let mut size =
                 usize::from_str_radix(digits, 16).map_err(|_| invalid("its answer has a chunk without a size"))?;
             if size == 0 {
-                // Trailers, of which there are none that anybody needs.
+                // Trailers are read and ignored.
                 while !line(from, &mut line_left).await?.is_empty() {}
                 return Ok((self.is_same && self.ends(), true));
             }

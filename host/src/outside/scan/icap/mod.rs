@@ -1,8 +1,8 @@
-//! The Internet Content Adaptation Protocol (RFC 3507), as a client of a scanner needs it.
+//! The Internet Content Adaptation Protocol (RFC 3507), as far as a scanner's client needs it.
 //!
-//! A part goes as the body of an HTTP response (RESPMOD), or of a request where the service takes nothing else (REQMOD): first
-//! as much as the service wants to see before it asks for the rest (the preview), then all of it. What the service changes is
-//! thrown away; what it says of the part is the answer.
+//! A part is sent as the body of an HTTP response (RESPMOD), or of a request if the service takes nothing else
+//! (REQMOD): first the preview, as long as the service wants it, then all of it. Changes by the service are dropped;
+//! its verdict on the part is the answer.
 
 mod answer;
 mod head;
@@ -25,7 +25,7 @@ use crate::outside::gate::Trouble;
 use crate::outside::kept::Kept;
 use crate::sync::lock;
 
-/// What the service says about itself is asked for again after this long at the latest.
+/// How long the options of a service are valid at most.
 const KNOWN_FOR: Duration = Duration::from_secs(3600);
 
 /// One service of a server.
@@ -35,7 +35,7 @@ pub(super) struct Icap {
     known: Mutex<Option<(Options, Instant)>>,
 }
 
-/// Why a question has no answer.
+/// Why a request has no answer.
 #[derive(Debug)]
 enum Broken {
     /// The connection ended, or failed.
@@ -64,11 +64,11 @@ impl Icap {
         }
     }
 
-    /// What it finds.
+    /// The name of what the service finds.
     pub async fn scan(&self, address: &Address, scanned: &Scanned) -> Result<Option<String>, Trouble> {
         if let Some(mut kept) = self.kept().await {
             match self.ask(&mut kept, address, scanned).await {
-                // It was closed just then. To look at the same octets twice changes nothing.
+                // The connection was just being closed. Scanning the same octets twice does no harm.
                 Err(Broken::Io(_)) => {}
                 done => return self.conclude(address, kept, done),
             }
@@ -103,7 +103,7 @@ impl Icap {
         })
     }
 
-    /// Its tag changes with whatever may have changed about the service.
+    /// The tag changes whenever the service may have changed.
     fn note_tag(&self, answer: &Answer) {
         let mut known = lock(&self.known);
         let tag = answer.head.field("ISTag");
@@ -164,7 +164,7 @@ impl Icap {
     }
 }
 
-/// Sends the part from there on, and hears the answer meanwhile: a service may have seen enough before it has seen all.
+/// Sends the part from this offset, and reads the answer meanwhile: a service may decide before it has all octets.
 async fn converse(connection: &mut Connection, scanned: &Scanned, from: usize) -> Done {
     let Connection { reader, writer } = connection;
     let mut sending = pin!(send(writer, &scanned.pieces, from..usize::MAX, Ends::Last));
@@ -174,7 +174,7 @@ async fn converse(connection: &mut Connection, scanned: &Scanned, from: usize) -
         answer = &mut reading => (answer?, false),
         sent = &mut sending => match (sent, reading.await) {
             (Ok(()), answer) => (answer?, true),
-            // It hung up, and had said why.
+            // The service closed the connection after its answer.
             (Err(_), Ok(answer)) => (answer, false),
             (Err(error), Err(_)) => return Err(error.into()),
         },
@@ -183,13 +183,13 @@ async fn converse(connection: &mut Connection, scanned: &Scanned, from: usize) -
     Ok((answer, is_good))
 }
 
-/// What stands behind the octets that are sent.
+/// What follows the octets that are sent.
 #[derive(Clone, Copy)]
 enum Ends {
     Last,
-    /// There is more, which the service may ask for.
+    /// More octets, for which the service may ask.
     Preview,
-    /// The preview was all.
+    /// Nothing, because the preview was the whole part.
     Whole,
 }
 

@@ -1,4 +1,4 @@
-//! What is sent in front of a part, and what the service says about itself.
+//! The request before a part, and the options of the service.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::head::Head;
 use crate::outside::gate::Trouble;
 use crate::outside::scan::{Address, Scanned};
 
-/// Of what the service wants to see first, in octets: more is sent in one go as well.
+/// The largest preview, in octets.
 const PREVIEW_MAX: usize = 1 << 20;
 
 /// Where the service is.
@@ -31,15 +31,15 @@ impl Service {
     }
 }
 
-/// What the service says about itself (RFC 3507, 4.10.2).
+/// The options of a service (RFC 3507, 4.10.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Options {
     pub takes: Takes,
     /// Octets that it wants to see first.
     pub preview: Option<usize>,
-    /// It can say that nothing is to be changed, without sending everything back.
+    /// It can answer that nothing is to be changed, without sending everything back.
     pub says_unmodified: bool,
-    /// Of its present state.
+    /// The tag of its present state.
     pub tag: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum Takes {
 }
 
 impl Options {
-    /// With the time for which they hold.
+    /// Reads the options, with their time of validity.
     pub fn of(head: &Head, service: &Service) -> Result<(Self, Duration), Trouble> {
         let name = &service.name;
         let failed = |why: String| Trouble::Failed(format!("its service {name:?} {why}"));
@@ -74,12 +74,12 @@ impl Options {
     }
 }
 
-/// The question what the service is.
+/// The request for the options.
 pub(super) fn options(service: &Service) -> String {
     service.begin("OPTIONS") + "Encapsulated: null-body=0\r\n\r\n"
 }
 
-/// Everything in front of the part's octets. The part has no URL, and the name of nobody is told.
+/// Everything before the octets of the part. The part has no URL, and no name of a person is sent.
 pub(super) fn head(service: &Service, options: &Options, part: &Scanned) -> Vec<u8> {
     let (media_type, size) = (&part.media_type, part.size());
     let described = format!("Content-Type: {media_type}\r\nContent-Length: {size}\r\n\r\n");
