@@ -463,24 +463,21 @@ fn tests_that_the_documentation_names_exist() {
 #[test]
 fn every_warning_and_error_in_the_log_has_a_code_that_the_documentation_explains() {
     let (mut codes, mut without) = (BTreeSet::new(), Vec::new());
-    for file in files_under("host/src", "rs") {
-        if shown(&file).contains("tests") {
-            continue;
-        }
-        let code = product_code(&file);
+    let mut files = files_under("host/src", "rs");
+    files.extend(files_under("host/engine/src", "rs"));
+    files.retain(|file| !shown(file).contains("tests"));
+    for file in &files {
+        let code = product_code(file);
         for call in ["warn!(", "error!("].iter().flat_map(|name| code.split(name).skip(1)) {
             let call = &call[..call.find(");").unwrap_or(call.len())];
             match call.split_once("event = \"").and_then(|(_, rest)| rest.split_once('"')) {
                 Some((event, _)) => drop(codes.insert(event.to_owned())),
-                None => without.push(format!("{}: {}", shown(&file), call.lines().next().unwrap_or_default())),
+                None => without.push(format!("{}: {}", shown(file), call.lines().next().unwrap_or_default())),
             }
         }
     }
     // Those of level INFO that have one, and what the log says of itself.
-    for file in files_under("host/src", "rs")
-        .iter()
-        .filter(|file| !shown(file).contains("tests"))
-    {
+    for file in &files {
         let code = product_code(file);
         let named = code.split("event = \"").skip(1).filter_map(|rest| rest.split_once('"'));
         codes.extend(named.map(|(event, _)| event.to_owned()));

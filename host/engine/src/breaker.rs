@@ -34,20 +34,20 @@ use machines::{Changed, Machines, Probe};
 
 pub use standing::{BreakerOpen, BreakerOptions, BreakerState};
 
-/// The breaker of one loaded version of a plug-in. Asking it costs one relaxed load for as long as nothing fails.
+/// The breaker of one loaded version of a plug-in. Asking it costs one relaxed load while nothing fails.
 ///
-/// Whoever asks names the peers that the call is about: the one that a message comes from, and on an outcome also the
-/// one that it went to. There are as many machines as peers had a part in failures lately, so at most as many as peers.
+/// The caller names the peers that a call is about: the source of a message, and on an outcome also its next hop. There
+/// is a machine for each peer that took part in recent failures, so at most as many as peers.
 pub struct Breaker {
     plugin: String,
-    /// Closed for everybody, and nothing has failed since something succeeded: nothing to look up and nothing to
-    /// change. May be stale for as long as two calls race; whoever finds it false takes the lock and sees the truth.
+    /// Closed for everybody, and nothing has failed since the last success, so there is nothing to look up or change.
+    /// May be stale while two calls race; a caller that finds it false takes the lock and sees the truth.
     calm: AtomicBool,
     machines: Mutex<Machines>,
     listener: OnceLock<Listener>,
 }
 
-/// Told of what is not closed: the peer, or `None` for everybody, and where it stands.
+/// Receives what is not closed: the peer, or `None` for everybody, with its state.
 type Listener = Box<dyn Fn(Vec<(Option<String>, BreakerState)>) + Send + Sync>;
 
 impl fmt::Debug for Breaker {
@@ -58,8 +58,8 @@ impl fmt::Debug for Breaker {
     }
 }
 
-/// The right to call the plug-in once. Say how it went; a call that is given up says nothing about the plug-in, and a
-/// probe among such is made again after the same pause.
+/// Permission for one call of the plug-in. Report the result; a call that is given up says nothing about the plug-in,
+/// and if it was a probe, the probe is repeated after the same pause.
 #[derive(Debug)]
 #[must_use = "the breaker wants to hear how the call went"]
 pub struct Permit<'a> {
@@ -78,15 +78,15 @@ impl Breaker {
         }
     }
 
-    /// Has somebody told whenever it opens or closes, for a peer or for everybody. The first who asks is the one.
+    /// Sets the listener for every change, for a peer or for everybody. Only the first call has an effect.
     pub fn on_change(&self, listener: impl Fn(Vec<(Option<String>, BreakerState)>) + Send + Sync + 'static) {
         let _ = self.listener.set(Box::new(listener));
     }
 
-    /// Asks for one call that is about these peers.
+    /// Asks for one call that concerns these peers.
     ///
     /// # Errors
-    /// [`BreakerOpen`] when the plug-in is to be left alone.
+    /// [`BreakerOpen`] when the plug-in must be left alone.
     pub fn admit<'a>(&'a self, peers: &'a [&'a str]) -> Result<Permit<'a>, BreakerOpen> {
         let permit = |probe| Permit {
             breaker: self,
@@ -99,29 +99,34 @@ impl Breaker {
         let probe = self.lock().admit(peers, Instant::now())?;
         let plugin = self.plugin.as_str();
         if probe.everybody {
-            tracing::warn!(plugin, "breaker probing: the next message is tried with it");
+            tracing::warn!(
+                plugin,
+                event = "breaker-probing",
+                "breaker probing: the next message is tried with it"
+            );
         }
         for peer in &probe.peers {
             tracing::warn!(
                 plugin,
                 peer,
+                event = "breaker-probing",
                 "breaker probing: the peer's next message is tried with it"
             );
         }
         Ok(permit(probe))
     }
 
-    /// An operator wants the plug-in to be called again, at once and for everybody.
+    /// Closes the breaker at once and for everybody, because an operator wants the plug-in to be called again.
     pub fn reset(&self) {
         self.change(Machines::reset);
     }
 
-    /// Where it stands for everybody; for those who look on.
+    /// The state for everybody, for observers.
     pub fn state(&self) -> BreakerState {
         self.lock().everybody.state().into()
     }
 
-    /// The peers for which it does not stand as for everybody: it is open for them, or probing.
+    /// The peers with a state of their own: the breaker is open for them, or probing.
     pub fn open_for(&self) -> Vec<(String, BreakerState)> {
         let machines = self.lock();
         let all = machines.peers.iter();
@@ -130,7 +135,7 @@ impl Breaker {
             .collect()
     }
 
-    /// Tells the machines of an event, then the log what it changed.
+    /// Applies an event to the machines, then logs what it changed.
     fn change(&self, event: impl FnOnce(&mut Machines) -> Vec<Changed>) {
         let mut machines = self.lock();
         let changes = event(&mut machines);
@@ -146,14 +151,14 @@ impl Breaker {
         }
     }
 
-    /// A thread that panicked left each machine in one of its states: they change by single assignments.
+    /// Machines change by single assignments, so each is in a valid state even after a panic.
     fn lock(&self) -> MutexGuard<'_, Machines> {
         self.machines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Permit<'_> {
-    /// The call succeeded.
+    /// Reports that the call succeeded.
     pub fn succeeded(mut self) {
         let probe = std::mem::take(&mut self.probe);
         if probe.is_any() || !self.breaker.calm.load(Relaxed) {
@@ -161,7 +166,7 @@ impl Permit<'_> {
         }
     }
 
-    /// The call failed, for whatever reason.
+    /// Reports that the call failed, for any reason.
     pub fn failed(mut self) {
         let probe = std::mem::take(&mut self.probe);
         self.breaker
@@ -171,7 +176,7 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        // Neither of the above: the caller was stopped. Else the breaker would wait for this probe for ever.
+        // The caller was stopped and reported nothing. Otherwise the breaker would wait for this probe for ever.
         let probe = std::mem::take(&mut self.probe);
         if probe.is_any() {
             self.breaker.change(|machines| {
@@ -183,242 +188,4 @@ impl Drop for Permit<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
-    use super::machine::{Change, State};
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn options(failures: u32) -> BreakerOptions {
-        BreakerOptions {
-            failures,
-            ..BreakerOptions::default()
-        }
-    }
-
-    /// Calls of `peer` that fail, each if it is let through. How many were.
-    fn fail(machines: &mut Machines, peer: &str, times: u32, now: Instant) -> u32 {
-        let mut called = 0;
-        for _ in 0..times {
-            if let Ok(probe) = machines.admit(&[peer], now) {
-                machines.failed(&[peer], &probe, now);
-                called += 1;
-            }
-        }
-        called
-    }
-
-    fn passes(machines: &mut Machines, peer: &str, now: Instant) -> bool {
-        let admitted = machines.admit(&[peer], now);
-        admitted.is_ok_and(|probe| {
-            machines.succeeded(&[peer], &probe);
-            true
-        })
-    }
-
-    #[test]
-    fn the_poison_of_one_peer_opens_it_for_that_peer_only() {
-        let now = Instant::now();
-        let mut machines = Machines::new(options(20));
-        assert_eq!(fail(&mut machines, "poison", 1_000, now), 20);
-        for _ in 0..80 {
-            assert!(passes(&mut machines, "victim", now));
-        }
-        let open = machines.admit(&["poison"], now).unwrap_err();
-        assert_eq!((open.peer.as_deref(), open.probe_in), (Some("poison"), Some(SECOND)));
-        assert!(open.to_string().contains("open for peer poison"), "{open}");
-    }
-
-    #[test]
-    fn an_operator_closes_it_for_everybody_at_once() {
-        let now = Instant::now();
-        let mut machines = Machines::new(options(20));
-        fail(&mut machines, "poison", 20, now);
-        fail(&mut machines, "a", 10, now);
-        fail(&mut machines, "b", 10, now);
-        let closed = machines.reset();
-        let peers: Vec<_> = closed.iter().map(|changed| changed.peer.as_deref()).collect();
-        assert_eq!(peers.first(), Some(&Some("poison")));
-        assert!(machines.are_calm() && passes(&mut machines, "poison", now));
-        assert!(machines.reset().is_empty(), "nothing was open");
-    }
-
-    #[test]
-    fn a_bad_message_of_another_peer_in_the_middle_of_the_poison_changes_nothing() {
-        let now = Instant::now();
-        let mut machines = Machines::new(options(20));
-        fail(&mut machines, "poison", 19, now);
-        fail(&mut machines, "victim", 9, now);
-        fail(&mut machines, "poison", 100, now);
-        assert!(passes(&mut machines, "victim", now));
-    }
-
-    #[test]
-    fn failures_of_several_peers_open_it_for_everybody() {
-        let now = Instant::now();
-        let mut machines = Machines::new(options(20));
-        for _ in 0..10 {
-            fail(&mut machines, "a", 1, now);
-            fail(&mut machines, "b", 1, now);
-        }
-        assert_eq!(
-            machines.everybody.state(),
-            State::Open {
-                until: now + SECOND,
-                pause: SECOND
-            }
-        );
-        let open = machines.admit(&["a"], now).unwrap_err();
-        assert_eq!(open.peer, None, "neither of them is to blame alone");
-        assert_eq!(machines.parts, BTreeMap::new());
-    }
-
-    #[test]
-    fn calls_that_name_no_peer_open_it_for_everybody() {
-        let now = Instant::now();
-        let mut machines = Machines::new(options(3));
-        let results = [1, 2, 3].map(|_| machines.failed(&[], &Probe::default(), now).len());
-        assert_eq!(results, [0, 0, 1]);
-        assert_eq!(machines.admit(&[], now).unwrap_err().peer, None);
-    }
-
-    #[test]
-    fn a_peer_that_had_no_part_in_the_failures_is_the_next_probe_without_a_pause() {
-        let now = Instant::now();
-        let mut machines = Machines::new(options(4));
-        for _ in 0..2 {
-            fail(&mut machines, "a", 1, now);
-            fail(&mut machines, "b", 1, now);
-        }
-        assert!(machines.admit(&["a"], now).is_err());
-        let probe = machines.admit(&["victim"], now).unwrap();
-        assert!(probe.everybody);
-        assert!(machines.admit(&["another"], now).is_err(), "one probe at a time");
-        let changes = machines.succeeded(&["victim"], &probe);
-        assert_eq!(
-            changes,
-            [Changed {
-                peer: None,
-                change: Change::Closed
-            }]
-        );
-        assert!(
-            machines.admit(&["a"], now).is_ok(),
-            "two failures are not enough for a machine of its own"
-        );
-    }
-
-    #[test]
-    fn a_probe_that_fails_makes_its_peer_wait_like_the_others() {
-        let now = Instant::now();
-        let mut machines = Machines::new(options(4));
-        for _ in 0..2 {
-            fail(&mut machines, "a", 1, now);
-            fail(&mut machines, "b", 1, now);
-        }
-        assert_eq!(fail(&mut machines, "victim", 5, now), 1);
-        assert_eq!(fail(&mut machines, "another", 5, now), 1);
-        let later = now + 4 * SECOND;
-        assert!(
-            passes(&mut machines, "a", later),
-            "after the pause, anybody's message is the probe"
-        );
-        assert_eq!(machines.everybody.state(), State::Closed { failures: 0 });
-    }
-
-    #[test]
-    fn the_peer_that_it_is_open_for_probes_with_its_own_messages() {
-        let now = Instant::now();
-        let mut machines = Machines::new(options(3));
-        fail(&mut machines, "poison", 3, now);
-        assert_eq!(fail(&mut machines, "poison", 5, now + SECOND), 1);
-        assert!(
-            !passes(&mut machines, "poison", now + 2 * SECOND),
-            "the pause has doubled"
-        );
-        assert!(passes(&mut machines, "poison", now + 3 * SECOND));
-        assert!(machines.are_calm());
-    }
-
-    #[test]
-    fn on_an_outcome_the_next_hop_can_be_the_one_to_blame() {
-        let now = Instant::now();
-        let mut machines = Machines::new(options(4));
-        // Whoever sends there, the outcome fails.
-        for source in ["a", "b", "c", "d"] {
-            let probe = machines.admit(&[source, "poison"], now).unwrap();
-            machines.failed(&[source, "poison"], &probe, now);
-        }
-        assert!(machines.admit(&["a", "poison"], now).is_err());
-        assert!(passes(&mut machines, "a", now), "what a sends elsewhere goes on");
-        assert_eq!(machines.everybody.state(), State::Closed { failures: 0 });
-    }
-
-    fn of_one_failure() -> Breaker {
-        let options = BreakerOptions {
-            failures: 1,
-            first: Duration::ZERO,
-            longest: Duration::ZERO,
-        };
-        Breaker::new("p".into(), options)
-    }
-
-    #[test]
-    fn a_probe_that_is_given_up_is_made_again_after_the_same_pause() {
-        let breaker = of_one_failure();
-        breaker.admit(&["a"]).unwrap().failed();
-        assert_eq!(breaker.open_for(), [("a".to_owned(), BreakerState::Open)]);
-        let probe = breaker.admit(&["a"]).unwrap();
-        assert!(probe.probe.is_for("a"));
-        assert_eq!(breaker.admit(&["a"]).unwrap_err().probe_in, None);
-        drop(probe);
-        let again = breaker.admit(&["a"]).unwrap();
-        assert!(again.probe.is_for("a"));
-        again.succeeded();
-        assert!(!breaker.admit(&["a"]).unwrap().probe.is_any());
-        assert!(breaker.calm.load(Relaxed));
-        assert_eq!(breaker.open_for(), []);
-    }
-
-    #[test]
-    fn whoever_listens_is_told_of_each_change_and_of_nothing_else() {
-        let breaker = of_one_failure();
-        let told = std::sync::Arc::new(Mutex::new(Vec::new()));
-        let to = std::sync::Arc::clone(&told);
-        breaker.on_change(move |standing| to.lock().unwrap().push(standing));
-        breaker.admit(&["a"]).unwrap().succeeded();
-        breaker.admit(&["a"]).unwrap().failed();
-        breaker.admit(&["a"]).unwrap().succeeded();
-        breaker.admit(&["a"]).unwrap().succeeded();
-        let open = vec![(Some("a".to_owned()), BreakerState::Open)];
-        assert_eq!(*told.lock().unwrap(), [open, vec![]]);
-    }
-
-    #[test]
-    fn asking_it_costs_nanoseconds_for_as_long_as_nothing_fails() {
-        let breaker = Breaker::new("p".into(), options(20));
-        let pass = || {
-            let started = std::time::Instant::now();
-            for _ in 0..10_000 {
-                std::hint::black_box(&breaker).admit(&["a"]).unwrap().succeeded();
-            }
-            started.elapsed() / 10_000
-        };
-        // The best of many: other work on the machine only adds.
-        let best = (0..50).map(|_| pass()).min().unwrap();
-        assert!(best < Duration::from_nanos(200), "{best:?}");
-        println!("{best:?}");
-    }
-
-    #[test]
-    fn a_call_that_is_given_up_says_nothing_about_the_plug_in() {
-        let breaker = Breaker::new("p".into(), options(1));
-        drop(breaker.admit(&["a"]).unwrap());
-        assert!(breaker.admit(&["a"]).is_ok());
-        breaker.admit(&["a"]).unwrap().failed();
-        assert!(breaker.admit(&["a"]).is_err());
-    }
-}
+mod tests;

@@ -1,12 +1,13 @@
 //! Compiled code in files: compiled once, and mapped by every process and instance that runs it.
 //!
-//! A file is named after what was compiled (its SHA-256), what compiled it (Wasmtime's version, target and settings) and
-//! its content (SHA-256 again), so a name never stands for two contents. Files are mapped and executed. Therefore the
-//! directory belongs to the relay alone, no process runs a file before it has compared its content with its name, and no
-//! file is ever changed: the oldest are removed, which hurts no one who has them mapped.
+//! The name of a file has the hash of what was compiled (SHA-256), of what compiled it (Wasmtime's version, target and
+//! settings) and of its content (SHA-256 again), so a name never stands for two contents. Files are mapped and
+//! executed. Therefore the directory belongs to the relay alone, no process runs a file before it has compared its
+//! content with its name, and no file is ever changed: the oldest are removed, which does not affect processes that
+//! have mapped them.
 //!
-//! Nothing is flushed, since the spool is on the same disk and messages wait for that. What a crash cuts short no longer
-//! is what its name says, and is compiled again.
+//! Nothing is flushed, because the spool is on the same disk and messages wait for its flushes. A file that a crash cut
+//! short no longer matches its name, and is compiled again.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -24,23 +25,23 @@ use wasmtime::component::Component;
 
 use crate::options::EngineError;
 
-/// Files that are kept. Each plug-in needs two (one to configure it, one to run it) for each version and setting.
+/// How many files are kept. Each plug-in needs two (one to configure it, one to run it) for each version and setting.
 const FILES_MAX: usize = 64;
 const EXTENSION: &str = "cwasm";
-/// How the name of a file begins that is still being written.
+/// The beginning of the name of a file that is being written.
 const UNFINISHED: &str = "unfinished-";
-/// No write takes that long: what is older was left behind by a crash.
+/// No write takes that long: an older file was left behind by a crash.
 const UNFINISHED_MAX: Duration = Duration::from_secs(3600);
 
 pub(crate) struct Cache {
     dir: PathBuf,
     /// Removed with the engine.
     temporary: bool,
-    /// The files whose content was found to be what their names say.
+    /// Files whose content was compared with their names.
     compared: Mutex<HashSet<PathBuf>>,
 }
 
-/// A file for code that is being made.
+/// A file for code that is being compiled.
 pub(crate) struct Unfinished {
     path: PathBuf,
     file: File,
@@ -52,7 +53,7 @@ impl Unfinished {
         self.file.write_all(code).map_err(|error| self.failed(error))
     }
 
-    /// The file, for somebody else to write to.
+    /// The file, for another process to write to.
     pub fn file(&self) -> Result<File, CacheError> {
         self.file.try_clone().map_err(|error| self.failed(error))
     }
@@ -65,12 +66,12 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // It is not there any more where it was adopted.
+        // The file was adopted, and no longer has this name.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Why a component could not be had from the cache.
+/// Why the cache could not provide a component.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     #[error("compiled code could not be stored in {}: {error}", path.display())]
@@ -89,7 +90,7 @@ impl Cache {
             path: dir.clone(),
             problem,
         };
-        // A temporary directory must be new: one that is there already was put there by somebody else.
+        // A temporary directory must be new: an existing one was made by somebody else.
         let made = DirBuilder::new().mode(0o700).recursive(!temporary).create(&dir);
         made.map_err(|error| refuse(format!("cannot be created: {error}")))?;
         let cache = Cache {
@@ -101,7 +102,8 @@ impl Cache {
         Ok(cache)
     }
 
-    /// The owner is compared with that of a file that this process makes: there is no other way to ask without `unsafe`.
+    /// The owner is compared with that of a file that this process makes, because there is no other way without
+    /// `unsafe`.
     fn check_private(&self) -> Result<(), String> {
         let failed = |error: io::Error| format!("cannot be used: {error}");
         let dir = fs::metadata(&self.dir).map_err(failed)?;
@@ -124,7 +126,7 @@ impl Cache {
         Ok(())
     }
 
-    /// The compiled form of `wasm`, if there is one that can be used.
+    /// The usable compiled form of `wasm`, if there is one.
     pub fn get(&self, engine: &Engine, wasm: &[u8]) -> Option<Component> {
         let path = self.find(&source(engine, wasm))?;
         match self.load(engine, &path) {
@@ -133,14 +135,14 @@ impl Cache {
                 Some(component)
             }
             Err(problem) => {
-                tracing::warn!(path = %path.display(), %problem, "compiled code is unusable, compiling again");
+                tracing::warn!(path = %path.display(), %problem, event = "compiled-code-unusable", "compiled code is unusable, compiling again");
                 let _ = fs::remove_file(&path);
                 None
             }
         }
     }
 
-    /// A new file for code that is being made. It is gone when it is dropped before it is adopted.
+    /// A new file for code to be compiled. Dropped before it is adopted, it is removed.
     pub fn unfinished(&self) -> Result<Unfinished, CacheError> {
         let path = self.unfinished_name();
         match create(&path) {
@@ -149,8 +151,8 @@ impl Cache {
         }
     }
 
-    /// Takes in what `wasm` was compiled to, under the name of its content. Written under another name and only then
-    /// renamed: nobody finds half a file.
+    /// Adopts the code that `wasm` was compiled to, under the name of its content. It is renamed only when complete, so
+    /// nobody finds half a file.
     pub fn adopt(&self, engine: &Engine, wasm: &[u8], code: Unfinished) -> Result<Component, CacheError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -161,7 +163,7 @@ impl Cache {
             .dir
             .join(format!("{}{}.{EXTENSION}", source(engine, wasm), digest(&content)));
         fs::rename(&code.path, &path).map_err(failed(&path))?;
-        // What it was named after is what it is: nobody else can write to it.
+        // The name was computed from the content, and nobody else can write to the file.
         lock(&self.compared).insert(path.clone());
         let mapped = self
             .load(engine, &path)
@@ -170,12 +172,12 @@ impl Cache {
         mapped
     }
 
-    /// Whether it has been compiled before.
+    /// Whether it was compiled before.
     pub fn has(&self, engine: &Engine, wasm: &[u8]) -> bool {
         self.find(&source(engine, wasm)).is_some()
     }
 
-    /// The file whose name begins so.
+    /// The file whose name begins with this.
     fn find(&self, source: &str) -> Option<PathBuf> {
         let entries = fs::read_dir(&self.dir).ok()?.flatten();
         let named = |entry: fs::DirEntry| {
@@ -205,12 +207,12 @@ impl Cache {
         component.map_err(|error| format!("{error:#}"))
     }
 
-    /// A name that no other write uses, not even one that a crash left behind under the same process number.
+    /// A name that no other write uses, not even one before a crash with the same process number.
     fn unfinished_name(&self) -> PathBuf {
         self.dir.join(format!("{UNFINISHED}{}", unique()))
     }
 
-    /// Removes the files that were not used for longest. Failing to costs disk space, and nothing else.
+    /// Removes the files that were unused for longest. A failure costs disk space, and nothing else.
     fn prune(&self) {
         let Ok(entries) = fs::read_dir(&self.dir) else {
             return;
@@ -247,13 +249,13 @@ impl Drop for Cache {
     }
 }
 
-/// SHA-256 in lower-case hexadecimal: what a version of a plug-in is known by.
+/// The SHA-256 in lower-case hexadecimal, which identifies a version of a plug-in.
 pub fn digest(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-/// How the name of the file begins that has the code of `wasm`.
+/// The beginning of the name of the file with the code of `wasm`.
 fn source(engine: &Engine, wasm: &[u8]) -> String {
     let mut compiler = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut compiler);
@@ -279,7 +281,7 @@ fn temporary_name() -> PathBuf {
     std::env::temp_dir().join(format!("mm4relay-code-{}", unique()))
 }
 
-/// A word that no other call returns, in this process or any other on the machine.
+/// A word that no other call returns, in this process or another one on this machine.
 fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

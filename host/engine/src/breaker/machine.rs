@@ -14,7 +14,7 @@ pub(super) struct Machine {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// So many failures in a row.
+    /// Closed, with this number of failures in a row.
     Closed {
         failures: u32,
     },
@@ -45,12 +45,12 @@ impl Machine {
         self.state
     }
 
-    /// Closed, and nothing has failed since something succeeded.
+    /// Whether it is closed, and nothing has failed since the last success.
     pub fn is_calm(&self) -> bool {
         self.state == State::default()
     }
 
-    /// Whether a call now would be a probe. The error is how long there is to wait; `None` while a probe is under way.
+    /// Whether a call now would be a probe. The error is the time to wait; `None` while a probe is under way.
     pub fn is_due(&self, now: Instant) -> Result<bool, Option<Duration>> {
         match self.state {
             State::Closed { .. } => Ok(false),
@@ -60,14 +60,14 @@ impl Machine {
         }
     }
 
-    /// The next call is the probe.
+    /// Makes the next call the probe.
     pub fn probe(&mut self) {
         if let State::Open { pause, .. } = self.state {
             self.state = State::Probing { pause };
         }
     }
 
-    /// Calls that began before it opened end while it is open: they decide nothing then.
+    /// Calls that began before it opened and end while it is open decide nothing.
     pub fn succeeded(&mut self, probe: bool) -> Option<Change> {
         match self.state {
             State::Closed { .. } => {

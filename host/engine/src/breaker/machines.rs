@@ -1,4 +1,4 @@
-//! All machines of one breaker, without clock, lock or log: one for each peer that had a part in failures, and one for
+//! All machines of one breaker, without clock, lock or log: one for each peer that took part in failures, and one for
 //! everybody.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::machine::{Change, Machine, State};
 use super::standing::{BreakerOpen, BreakerOptions, BreakerState};
 
-/// For whom a call is a probe.
+/// The machines for which a call is a probe.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Probe {
     pub(super) everybody: bool,
@@ -25,7 +25,7 @@ impl Probe {
     }
 }
 
-/// A machine changed: that of a peer, or the one for everybody.
+/// A changed machine: that of a peer, or the one for everybody.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Changed {
     pub(super) peer: Option<String>,
@@ -36,16 +36,23 @@ impl Changed {
     pub(super) fn log(&self, plugin: &str) {
         let peer = self.peer.as_deref().unwrap_or("all");
         match self.change {
-            Change::Closed => tracing::warn!(plugin, peer, "breaker closed: the plug-in works again"),
+            Change::Closed => tracing::warn!(
+                plugin,
+                peer,
+                event = "breaker-closed",
+                "breaker closed: the plug-in works again"
+            ),
             Change::Opened { failures, pause } => tracing::warn!(
                 plugin,
                 peer,
                 failures,
+                event = "breaker-opened",
                 "breaker opened: the plug-in is not called for {pause:?}, and its on-failure applies at once"
             ),
             Change::Reopened { pause } => tracing::warn!(
                 plugin,
                 peer,
+                event = "breaker-opened",
                 "breaker stays open: the probe failed, the next one comes in {pause:?}"
             ),
         }
@@ -57,11 +64,11 @@ impl Changed {
 pub(super) struct Machines {
     pub(super) options: BreakerOptions,
     pub(super) everybody: Machine,
-    /// How many of the failures in a row that `everybody` counts each peer had a part in.
+    /// How many of the failures that `everybody` counts each peer took part in.
     pub(super) parts: BTreeMap<String, u32>,
-    /// The peers that had a part in what opened `everybody`.
+    /// The peers that took part in the failures that opened `everybody`.
     pub(super) blamed: BTreeSet<String>,
-    /// Those that are not closed without a failure.
+    /// The machines of peers with recent failures.
     pub(super) peers: BTreeMap<String, Machine>,
 }
 
@@ -111,7 +118,7 @@ impl Machines {
         Ok(probe)
     }
 
-    /// Calls that began before a machine opened end while it is open: they decide nothing then.
+    /// Calls that began before a machine opened and end while it is open decide nothing.
     pub(super) fn succeeded(&mut self, peers: &[&str], probe: &Probe) -> Vec<Changed> {
         let mut changes = Vec::new();
         for peer in peers {
@@ -152,7 +159,7 @@ impl Machines {
         }
         let most = self.parts.values().copied().max().unwrap_or_default();
         let several = |failures: u32| {
-            // With no peer named there is nobody to blame but the plug-in.
+            // Without a peer, only the plug-in can be the cause.
             let others = failures.saturating_sub(most);
             enough(failures) && others >= self.options.failures.div_ceil(2).max(1)
         };
@@ -164,7 +171,7 @@ impl Machines {
         changes
     }
 
-    /// Closes all of them, whatever has failed before. Calls under way count anew.
+    /// Closes all machines, whatever has failed before. Calls under way start a new count.
     pub(super) fn reset(&mut self) -> Vec<Changed> {
         let is_open = |machine: &Machine| !matches!(machine.state(), State::Closed { .. });
         let peers = self.peers.iter().filter(|(_, machine)| is_open(machine));

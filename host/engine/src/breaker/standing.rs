@@ -1,4 +1,4 @@
-//! When a breaker opens, and where one stands.
+//! When a breaker opens, and its state.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 /// When a breaker opens, and how long it stays open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakerOptions {
-    /// Failed calls in a row after which it opens; 0 counts as 1. Default 20: one bad message that its sender repeats
-    /// does not get there before something else succeeds, and a plug-in that is really broken does so within seconds.
-    /// Calls for one peer count for that peer; see [`Breaker`](crate::Breaker).
+    /// Failed calls in a row that open it; 0 counts as 1. Default 20: one bad message that its sender repeats does not
+    /// get there before another call succeeds, and a broken plug-in does so within seconds. Calls that concern one peer
+    /// count for that peer; see [`Breaker`](crate::Breaker).
     pub failures: u32,
-    /// From opening to the first probe. Default 1 s: a hiccup of something outside is over by then.
+    /// The time from opening to the first probe. Default 1 s: a short failure of something outside is over by then.
     pub first: Duration,
-    /// Each failed probe doubles the pause, up to this. Default 60 s: what is repaired is found out within a minute.
+    /// Each failed probe doubles the pause, up to this limit. Default 60 s: a repair is noticed within a minute.
     pub longest: Duration,
 }
 
@@ -28,21 +28,21 @@ impl Default for BreakerOptions {
     }
 }
 
-/// Where a breaker stands.
+/// The state of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
     /// The plug-in is called.
     Closed,
-    /// It is left alone, until the pause is over and somebody asks.
+    /// The plug-in is not called, until the pause is over and a message comes.
     Open,
-    /// One message is being tried with it.
+    /// The plug-in is being tried with one message.
     Probing,
 }
 
-/// The plug-in is not to be called now.
+/// The plug-in must not be called now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakerOpen {
-    /// The peer whose messages it fails on; `None`: it fails on those of several.
+    /// The peer whose messages it fails on; `None` when it fails on those of several.
     pub peer: Option<String>,
     /// Until the next probe; `None` while one is under way.
     pub probe_in: Option<Duration>,
