@@ -1,8 +1,8 @@
 //! How long an output takes for so many records, and how much memory: `charging_records [RECORDS] [ber|json|csv]`.
 //!
-//! The output is the relay's, from the row of the spool to closed files on the disk, flushed, in a folder that goes
-//! afterwards. Rows are made up here instead of read, so that this measures encoding and writing and nothing else. One thread
-//! does all of it. `cargo run --release --example charging_records`.
+//! The output is the relay's, from a row of the spool to closed and flushed files, in a folder that is removed
+//! afterwards. Rows are generated instead of read, so that this measures encoding and writing only, in one thread.
+//! `cargo run --release --example charging_records`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -66,7 +66,7 @@ fn main() -> anyhow::Result<()> {
 
 const NOW: Timestamp = Timestamp(1_795_298_400_000);
 
-/// Records up to `last`, made when they are asked for.
+/// Records up to `last`, generated on demand.
 struct Rows {
     last: u64,
     mark: Mutex<Option<Mark>>,

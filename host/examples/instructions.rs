@@ -1,7 +1,7 @@
 //! One stage of a message's way, so many times and nothing else: `instructions STAGE TIMES`.
 //!
-//! `tests/bench/instructions.py` runs it under valgrind, twice with different TIMES; the difference is what the stage
-//! costs, to the instruction. The message is a request of 10 kB with SMIL, a text and a picture.
+//! `tests/bench/instructions.py` runs it under valgrind, twice with different TIMES; the difference is the exact cost
+//! of the stage in instructions. The message is a request of 10 kB with SMIL, a text and a picture.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -18,7 +18,7 @@ use mm4relay::protocol::mm4::{self, Limits};
 use mm4relay::protocol::smtp::{DataLimits, DataReader};
 use mm4relay::routing::{Calm, Plan, Route, Routing};
 
-/// Octets that a read from a socket brings.
+/// The octets of one read from a socket.
 const READ: usize = 8 << 10;
 
 fn main() -> anyhow::Result<()> {
@@ -49,7 +49,7 @@ fn repeat(times: usize, mut stage: impl FnMut() -> anyhow::Result<()>) -> anyhow
     (0..times).try_for_each(|_| stage())
 }
 
-/// The octets of the message as they come behind DATA, dot-stuffed, read in pieces.
+/// Reads the octets of the message as they come behind DATA, dot-stuffed, in pieces.
 fn framed(received: &Bytes) -> anyhow::Result<()> {
     let mut reader = DataReader::new(DataLimits {
         message: 1 << 20,
@@ -90,7 +90,7 @@ fn read(received: &Bytes) -> anyhow::Result<Message> {
     mm4::read(incoming, &Limits::default()).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))
 }
 
-/// What an address-rewriting plug-in asks for.
+/// The edits of an address-rewriting plug-in.
 fn edits() -> anyhow::Result<Vec<Edit>> {
     Ok(vec![
         Edit::SetOriginator(MmsAddress::new("+15555550999/TYPE=PLMN@mms.hub.example")?),
@@ -105,7 +105,7 @@ fn edits() -> anyhow::Result<Vec<Edit>> {
     ])
 }
 
-/// Edits applied, and the message written as it goes out.
+/// Applies the edits, and serialises the message.
 fn edited(message: Message, edits: &[Edit]) -> anyhow::Result<()> {
     let message = mm4::apply(message, edits).map_err(|illegal| anyhow::anyhow!("{illegal:?}"))?;
     let rope = mm4::serialise(&message, Field::build("Received", "by relay.example; date"));

@@ -92,7 +92,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `sent`: messages beside it.
+/// `sent` is the number of messages sent meanwhile.
 fn print(checked: &CheckSummary, sent: u64) {
     println!(
         "{} messages, {} recipients, {} records; {sent} beside it; balanced: {}",
@@ -142,7 +142,7 @@ fn write_files(folder: &Path, outputs: &[OutputOptions]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// About a hundred messages a second, one after the other, as long as it is checked.
+/// Sends about a hundred messages a second, one after the other, during the check.
 async fn traffic(spool: &dyn Spool, folder: &Path, stop: &AtomicBool, sent: &AtomicU64, log: &AtomicU64) {
     while !stop.load(Ordering::Relaxed) {
         let id = spool.next_id();
@@ -162,7 +162,7 @@ async fn traffic(spool: &dyn Spool, folder: &Path, stop: &AtomicBool, sent: &Ato
     }
 }
 
-/// As the relay writes it for one recipient: a message that came and was delivered.
+/// Writes what the relay writes for a message to one recipient that was received and delivered.
 fn fill(folder: &Path, first: MessageId, count: u64) -> anyhow::Result<()> {
     let mut db = Connection::open(folder.join("spool.db"))?;
     let transaction = db.transaction()?;

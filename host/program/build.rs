@@ -1,6 +1,7 @@
-//! The commit that the program is built of, for `mm4relay --version`: what an operator reports with a fault.
+//! The commit from which the program is built, for `mm4relay --version`, so that operators can report it.
 //!
-//! `MM4RELAY_COMMIT` in the environment names it where there is no repository, as in a package that is built of an archive.
+//! `MM4RELAY_COMMIT` in the environment names it where there is no repository, as in a package that is built from an
+//! archive.
 
 use std::process::Command;
 
@@ -8,7 +9,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed=MM4RELAY_COMMIT");
     let named = std::env::var("MM4RELAY_COMMIT").ok();
     let commit = named.or_else(|| {
-        // Changes with each commit and each checkout, and with nothing else.
+        // This file changes with each commit and each checkout, and with nothing else.
         let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
         println!("cargo::rerun-if-changed={log}");
         git(&["rev-parse", "--short=12", "HEAD"])

@@ -1,8 +1,8 @@
-//! Ten thousand calls that have to be stopped, and what they leave behind:
-//! `cargo run --release --example endurance`.
+//! Ten thousand calls that must be stopped, and the memory that they leave behind: `cargo run --release --example
+//! endurance`.
 //!
-//! As many come before them, until every slot and every stack of the pool has been used. The resident memory of the
-//! process is printed after each tenth of both. In the second half it has to stay where it is.
+//! As many other calls come before them, until every slot and every stack of the pool has been used. The resident
+//! memory of the process is printed after each tenth of both. It must not grow in the second half.
 
 #[path = "../tests/engine/support.rs"]
 #[allow(dead_code)]
@@ -44,7 +44,7 @@ async fn main() {
         if call % (CALLS / 10) == 0 {
             println!("{call:>6} calls, {}", resident());
         }
-        // How it ends is the tests' business; here it only has to end.
+        // The tests check how a call ends; here it only has to end.
         let _ = plugins[call % plugins.len()]
             .process(Occasion::Arrival, message.clone())
             .await;

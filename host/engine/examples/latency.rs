@@ -28,7 +28,7 @@ fn main() {
             ..EngineOptions::default()
         };
         match Engine::new(options) {
-            // Spawned: what runs on the main thread of a runtime is not a task like any other.
+            // Spawned, because the main thread of a runtime runs its future differently from a task.
             Ok(engine) => runtime.block_on(async move { tokio::spawn(measure(engine)).await.expect("it ends") }),
             Err(error) => println!("page-map scan {page_map_scan}: {error}"),
         }
@@ -95,7 +95,7 @@ fn noop() -> PluginSpec {
     }
 }
 
-/// Built in `configure`, asked in `process`.
+/// Rows that `configure` builds and `process` looks up.
 fn table(rows: u32) -> Value {
     json!({ "configure": "table", "rows": rows, "do": "table" })
 }
@@ -109,13 +109,13 @@ async fn load(engine: &Engine, specs: Vec<PluginSpec>) -> Vec<Plugin> {
     plugins
 }
 
-/// One run through all of them is one sample.
+/// One run through all plug-ins of the chain is one sample.
 async fn report(name: &str, runs: usize, chain: &[Plugin], message: &Arc<Message>) {
     let mut samples = Vec::with_capacity(runs);
     for run in 0..runs + runs / 10 {
         let started = Instant::now();
         carry(chain, message).await;
-        // The first tenth warms caches and the pool up.
+        // The first tenth warms up caches and the pool.
         if run >= runs / 10 {
             samples.push(started.elapsed());
         }
@@ -152,7 +152,7 @@ async fn overrun(engine: &Engine, name: &str, message: &Arc<Message>) {
     print_line(&format!("past the budget of 20 ms: {name}"), samples);
 }
 
-/// Calls that set a header, one after the other, while so many calls of 150 ms are always under way.
+/// Calls that set a header, one after the other, while so many calls of 150 ms are always running.
 async fn beside(engine: &Engine, long: usize, message: &Arc<Message>) {
     const TRIED: u64 = 50_000_000;
     let burning = |rounds| spec(json!({ "do": "burn", "rounds": rounds }));
@@ -192,7 +192,7 @@ async fn beside(engine: &Engine, long: usize, message: &Arc<Message>) {
     print_line(&format!("set a header, beside {long} calls of 150 ms"), samples);
 }
 
-/// All cores at once.
+/// Chains a second on all cores.
 async fn chains_a_second(chain: Vec<Plugin>, message: &Arc<Message>) {
     const EACH: usize = 20_000;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

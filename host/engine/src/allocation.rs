@@ -1,8 +1,8 @@
-//! Where instances get their memory: from a pool if the address space has room for one.
+//! The memory of instances: from a pool if the address space has room for one.
 //!
-//! A pool reserves address space for all its instances at once, none of it memory until it is used. Where that is
-//! bounded (`ulimit -v`, some containers), a smaller pool is tried, and in the end each instance reserves its own when
-//! it is made: slower, and still within its limits.
+//! A pool reserves address space for all its instances at once, and uses no memory before they do. Where the address
+//! space is bounded (`ulimit -v`, some containers), a smaller pool is tried, and in the end each instance reserves its
+//! own when it is made: slower, and still within its limits.
 
 use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -22,22 +22,22 @@ const TABLES: u32 = 8;
 const CORE_INSTANCES: u32 = 64;
 const INSTANCE_BYTES: usize = 10 << 20;
 
-/// Cleaned in place when an instance ends, in octets of each memory; what lies behind goes back to the kernel.
+/// How much of each memory is cleaned in place when an instance ends, in octets; the rest goes back to the kernel.
 const KEEP_MEMORY: usize = 1 << 20;
 const KEEP_TABLE: usize = 64 << 10;
 
-/// The smallest pool that is worth having: below it, calls would wait for each other more than they gain.
+/// The smallest useful pool: with a smaller one, calls would wait for each other more than they gain.
 const SMALLEST_POOL: u32 = 8;
-/// Instances at the same time without a pool. Each takes its own address space, of which there is little then.
+/// Instances at the same time without a pool. Each reserves its own address space, of which there is little then.
 const WITHOUT_POOL: u32 = 8;
 
 /// How the instances of an engine get their memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Allocation {
-    /// From a pool with room for so many messages at the same time.
+    /// From a pool for so many messages at the same time.
     Pool(u32),
-    /// Each for itself, so many at the same time: the address space did not suffice for a pool. A call costs several
-    /// times as much.
+    /// Each instance reserves its own memory, so many at the same time, because the address space did not suffice for a
+    /// pool. A call costs several times as much.
     OnDemand(u32),
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn engine(
     };
     match wasmtime::Engine::new(&on_demand(options, base)) {
         Ok(engine) => Ok((engine, Allocation::OnDemand(options.max_instances.min(WITHOUT_POOL)))),
-        // Then the pool was not the problem.
+        // The pool was not the problem.
         Err(_) => Err(EngineError::Setup(format!("{first:#}"))),
     }
 }
@@ -87,16 +87,16 @@ fn on_demand(options: &EngineOptions, base: &Config) -> Config {
     config
 }
 
-/// For an engine that only makes code, for others that allocate so: it reserves nothing itself.
+/// A configuration for an engine that only compiles, for engines with this allocation: it reserves nothing itself.
 pub(crate) fn for_code(options: &EngineOptions, base: &Config, allocation: Allocation) -> Config {
     match allocation {
-        // A pool leaves no trace in the code.
+        // Code is the same with and without a pool.
         Allocation::Pool(_) => base.clone(),
         Allocation::OnDemand(_) => on_demand(options, base),
     }
 }
 
-/// One page more than any limit: taking a snapshot needs it when `configure` has used all it may.
+/// One page more than any limit, because taking a snapshot needs it when `configure` has used everything.
 fn memory(options: &EngineOptions) -> usize {
     options.max_memory_bytes.next_multiple_of(PAGE) + PAGE
 }
@@ -119,7 +119,7 @@ fn pool(options: &EngineOptions, instances: u32, page_map_scan: bool) -> Pooling
         .table_elements(TABLE_ELEMENTS)
         .max_memory_size(memory(options));
     if page_map_scan {
-        // Without the scan, keeping pages means cleaning all of them, which costs more than it saves.
+        // Without the scan, kept pages would all have to be cleaned, which costs more than it saves.
         pool.pagemap_scan(Enabled::Yes)
             .linear_memory_keep_resident(KEEP_MEMORY)
             .table_keep_resident(KEEP_TABLE);

@@ -1,5 +1,5 @@
-//! The contract as Wasmtime sees it, and the way between its types and ours. Nothing outside this crate sees the
-//! generated types: they carry handles, and change when Wasmtime's generator does.
+//! The contract in Wasmtime's generated types, and their conversion from and to ours. Nothing outside this crate sees
+//! the generated types: they carry handles, and change with Wasmtime's generator.
 
 use crate::words;
 
@@ -26,7 +26,7 @@ use self::mm4::filter::{
     types as wit,
 };
 
-/// A record whose fields have the same names and types on both sides; behind `+`, what only ours has.
+/// A record whose fields have the same names and types on both sides; after `+`, those that only ours has.
 macro_rules! same_record {
     ($from:ty => $to:path { $($field:ident),* $(,)? } $(+ $more:ident)*) => {
         impl From<$from> for $to {

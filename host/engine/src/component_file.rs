@@ -15,13 +15,13 @@ pub enum FileError {
     /// It is a folder, a pipe, a device or a socket.
     #[error("it is {0}, not a regular file")]
     NotAFile(&'static str),
-    /// It is larger than what is read.
+    /// It is larger than the limit.
     #[error("it has more than {0} octets")]
     TooLarge(u64),
 }
 
 impl FileError {
-    /// Whether there is no such file.
+    /// Whether the file does not exist.
     pub fn is_missing(&self) -> bool {
         matches!(self, FileError::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }

@@ -1,4 +1,4 @@
-//! What comes out of a call that went wrong, and what any call cost.
+//! A failed call, and the cost of any call.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// What a call cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spent {
-    /// Wall time from making the sandbox to its end, without waits for a turn.
+    /// Wall time from making the sandbox to its end, without waiting for a turn.
     pub time: Duration,
     /// Wall time spent waiting: for a free instance, and for a turn when it took long.
     pub queue_wait: Duration,
@@ -16,24 +16,24 @@ pub struct Spent {
     pub body_bytes_read: u64,
     /// Octets put into body writers, those already dropped included.
     pub body_bytes_written: u64,
-    /// The most linear memory that it had, all memories together, in octets: what it was configured with is in it.
+    /// The most linear memory of all memories together, in octets, including what `configure` built.
     pub memory_bytes: u64,
     /// Host functions called.
     pub host_calls: u64,
-    /// Lines for the log that were dropped because of the limit.
+    /// Log lines that were dropped because of the limit.
     pub log_lines_dropped: u64,
     /// Fuel, about one for each instruction; counted by deterministic engines only.
     pub fuel: Option<u64>,
 }
 
-/// A call that came to nothing. What it had asked for until then is gone.
+/// A failed call. Everything that it had asked for is dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub class: FailureClass,
-    /// For the operator, with what the plug-in printed last; at most 1,024 octets.
+    /// For the operator, with the last lines that the plug-in printed; at most 1,024 octets.
     pub text: String,
-    /// What the call cost all the same.
+    /// The cost of the call.
     pub spent: Spent,
 }
 
@@ -53,11 +53,11 @@ pub enum FailureClass {
     Trap,
     /// The time budget ran out; in a deterministic engine, the fuel that stands for it.
     Time,
-    /// The memory limit stood in the way, and the code did not survive that.
+    /// The memory limit was reached, and the code did not survive that.
     Memory,
     /// It returned a `fault`.
     Fault,
-    /// It broke the contract.
+    /// It violated the contract.
     Contract,
     /// Another of its limits: octets in a host call, handles.
     Limit,

@@ -1,11 +1,11 @@
-//! What a snapshot cannot hold, told before the tool that makes snapshots (Wizer) sees the component: it panics where
-//! it meets some of these.
+//! Detection of what a snapshot cannot hold, before the tool that makes snapshots (Wizer) reads the component: it
+//! panics at some of these.
 
 use wasmparser::{BinaryReaderError, GlobalType, Parser, Payload, TypeRef, ValType};
 
 use crate::load_error::LoadErrorKind;
 
-/// Looks for what a snapshot cannot hold, in a component that has been validated.
+/// Searches a validated component for what a snapshot cannot hold.
 ///
 /// # Errors
 /// [`LoadErrorKind::Snapshot`] names the first such thing.

@@ -1,7 +1,7 @@
-//! `configure` once, and the memory that it leaves put back into the component.
+//! `configure`, called once, and the memory that it leaves, put back into the component.
 //!
-//! The steps are Wizer's, taken one by one: its own `run_component` would also keep the state of a `configure` that
-//! said no.
+//! The steps are those of Wizer, called one by one: its own `run_component` would also keep the state of a `configure`
+//! that returned an error.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,12 +34,13 @@ pub(crate) struct Snapshot {
     pub wasm: Vec<u8>,
 }
 
-/// Ticks until the next yield while the snapshot is taken: never. Nothing of the plug-in runs then.
+/// Ticks until the next yield while the snapshot is taken: never, because nothing of the plug-in runs then.
 const NO_DEADLINE: u64 = 1 << 40;
 
-/// Runs `describe` and `configure` in a sandbox of their own, and snapshots the result. Compiles; not for async threads.
+/// Runs `describe` and `configure` in a sandbox of their own, and snapshots the result. Compiles, so it must not run on
+/// async threads.
 ///
-/// It runs at every load, cached or not: what `configure` builds may depend on tables and on the time.
+/// It runs at every load, even with cached code, because what `configure` builds may depend on tables and on the time.
 pub(crate) async fn take(
     engine: &Inner,
     owner: &Arc<Owner>,
@@ -60,7 +61,7 @@ pub(crate) async fn take(
         return Err(LoadErrorKind::HandlesLeft);
     }
     let rules = store.data_mut().rules.take();
-    // Reading the memory out goes through the sandbox's own exports, which need a page, and must not be cut short.
+    // Reading the memory out uses the sandbox's own exports, which need a page, and must not be interrupted.
     store.data_mut().memory.raise(PAGE);
     store.set_hostcall_fuel(usize::MAX);
     store.set_epoch_deadline(NO_DEADLINE);
@@ -112,8 +113,8 @@ fn failed(call: &Call, error: &wasmtime::Error, said: &str) -> LoadErrorKind {
     }
 }
 
-/// Awaits a step of Wizer's. A panic is a refusal of the component: Wizer expects what compilers make, and this is from
-/// somebody else. What is known to end so is refused before ([`fit`]).
+/// Awaits a step of Wizer's. A panic counts as a refusal of the component: Wizer expects the output of compilers, and
+/// this comes from outside. Known causes are refused before ([`fit`]).
 async fn contained<T>(step: impl Future<Output = wasmtime::Result<T>>) -> Result<T, LoadErrorKind> {
     let mut step = std::pin::pin!(step);
     let ended = poll_fn(|context| {

@@ -1,12 +1,12 @@
-//! What compiling a component would cost, bounded by counting what it consists of before anything else looks at it.
+//! Bounds on the cost of compiling a component, by counting what it consists of before anything else reads it.
 //!
-//! A few hundred kilobytes can be worth minutes and gigabytes to a compiler: one function with a hundred thousand
-//! blocks, a switch with a million cases, components instantiated within components. Counting is one linear pass over
-//! the bytes, without memory of its own, so this pass comes first, before the validator, the snapshot tool or Cranelift.
-//! What it lets through may still be expensive; that is bounded where it is compiled ([`crate::compiler`]).
+//! A few hundred kilobytes can cost a compiler minutes and gigabytes: one function with a hundred thousand blocks, a
+//! switch with a million cases, components instantiated within components. Counting is one linear pass over the bytes,
+//! without memory of its own, so it comes first, before the validator, the snapshot tool or Cranelift. What passes may
+//! still be expensive; that is bounded where it is compiled ([`crate::compiler`]).
 //!
-//! Each limit is several times what the largest real plug-in has: one with a whole CPython in it, 18 MB. The figures of
-//! that one stand beside the limits in `docs/plugins.md`.
+//! Each limit is several times what the largest real plug-in has: one with a whole CPython in it, 18 MB. Its figures
+//! are beside the limits in `docs/plugins.md`.
 
 use wasmparser::{
     BinaryReaderError, ComponentType, ComponentTypeDeclaration, ElementItems, FunctionBody, InstanceTypeDeclaration,
@@ -15,7 +15,7 @@ use wasmparser::{
 
 use crate::load_error::LoadErrorKind;
 
-/// Something that a component can have too much of.
+/// A quantity with a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cost {
     /// For the operator: "functions".
@@ -27,7 +27,7 @@ const fn cost(what: &'static str, limit: u64) -> Cost {
     Cost { what, limit }
 }
 
-// Of the whole component, what is nested in it included.
+// For the whole component, nested ones included.
 const DEPTH: Cost = cost("levels of components within each other", 8);
 const COMPONENTS: Cost = cost("nested components", 100);
 const MODULES: Cost = cost("core modules", 200);
@@ -41,14 +41,14 @@ const ELEMENTS: Cost = cost("elements of tables", 1_000_000);
 const GLOBALS: Cost = cost("globals", 20_000);
 const DATA_SEGMENTS: Cost = cost("data segments", 20_000);
 
-// Of one function.
+// For one function.
 const CODE: Cost = cost("octets in one function", 1 << 20);
 const LOCALS: Cost = cost("local variables in one function", 10_000);
 const BLOCKS: Cost = cost("blocks and branch targets in one function", 65_536);
 /// What the compiler keeps for each block about each variable.
 const FLOW: Cost = cost("blocks times local variables in one function", 10_000_000);
 
-/// So much of each, so far.
+/// The quantities so far.
 #[derive(Debug, Default)]
 struct Counted {
     components: u64,
@@ -64,17 +64,17 @@ struct Counted {
     data_segments: u64,
 }
 
-/// Counts, and stops at the first figure above its limit. The bytes need not be valid.
+/// Counts, and stops at the first quantity above its limit. The bytes need not be valid.
 ///
 /// # Errors
-/// [`LoadErrorKind::TooComplex`], or [`LoadErrorKind::Invalid`] where the bytes cannot be read as a component.
+/// [`LoadErrorKind::TooComplex`], or [`LoadErrorKind::Invalid`] when the bytes cannot be read as a component.
 pub(crate) fn check(wasm: &[u8]) -> Result<(), LoadErrorKind> {
     let mut counted = Counted::default();
     let mut depth = 0_u64;
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(invalid)?;
         match &payload {
-            // The outermost component counts for nothing.
+            // The outermost component does not count.
             Payload::Version { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             _ => {}
@@ -96,7 +96,7 @@ fn within(cost: Cost, figure: u64) -> Result<(), LoadErrorKind> {
     Ok(())
 }
 
-/// Adds to a figure.
+/// Adds to a quantity.
 fn more(figure: &mut u64, by: u64, cost: Cost) -> Result<(), LoadErrorKind> {
     *figure = figure.saturating_add(by);
     within(cost, *figure)
@@ -143,7 +143,7 @@ impl Counted {
                 ElementItems::Functions(items) => items.count(),
                 ElementItems::Expressions(_, items) => items.count(),
             };
-            // A segment without elements is not free either.
+            // A segment without elements has a cost too.
             more(&mut self.elements, u64::from(count) + 1, ELEMENTS)?;
         }
         Ok(())
@@ -157,7 +157,7 @@ impl Counted {
     }
 }
 
-/// A type with those that it declares inside. The parser bounds how deep they are nested.
+/// The number of types declared by a type. The parser bounds their nesting.
 fn types_in(declared: &ComponentType<'_>) -> u64 {
     let inside: u64 = match declared {
         ComponentType::Component(declarations) => declarations
@@ -179,7 +179,7 @@ fn types_in(declared: &ComponentType<'_>) -> u64 {
     inside + 1
 }
 
-/// Entries of the sections that only name things.
+/// The entries of sections that only name things.
 fn items(payload: &Payload<'_>) -> u64 {
     match payload {
         Payload::ImportSection(section) => section.count().into(),

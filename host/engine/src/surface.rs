@@ -7,7 +7,7 @@ use wasmparser::{Encoding, Parser, Payload};
 pub struct Memory {
     /// Octets at the start.
     pub initial: u64,
-    /// Octets at most, when it says so itself.
+    /// The most octets, if the component states a maximum.
     pub maximum: Option<u64>,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Surface {
     pub memories: Vec<Memory>,
 }
 
-/// Of bytes that have been validated.
+/// The imports and exports of a validated component.
 pub(crate) fn read_surface(wasm: &[u8]) -> Result<Surface, wasmparser::BinaryReaderError> {
     let mut surface = Surface::default();
     // How many components and modules enclose the present section; the outermost is the plug-in itself.

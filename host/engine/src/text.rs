@@ -1,4 +1,4 @@
-//! Text of plug-ins, made fit for a line of the log.
+//! Texts of plug-ins, in a form for log lines.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,7 @@ pub(crate) fn function_name(symbol: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(symbol))
 }
 
-/// What a plug-in printed without the advice that Rust ends a panic with: nobody can follow it in a sandbox.
+/// A plug-in's output without Rust's advice at the end of a panic, which nobody can follow in a sandbox.
 pub(crate) fn without_advice(said: &str) -> &str {
     const ADVICE: &str = "note: run with `RUST_BACKTRACE=1`";
     said.split_once(ADVICE).map_or(said, |(before, _)| before).trim_end()

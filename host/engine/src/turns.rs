@@ -13,27 +13,27 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::host::Call;
 
-/// Ticks that a call may use before it needs a turn.
+/// How many ticks a call may use before it needs a turn.
 const FREE_TICKS: u32 = 2;
 
 /// The turns of one engine.
 pub(crate) struct Turns(Arc<Semaphore>);
 
-/// What one call has had of them.
+/// The turn of one call, and how long it has waited.
 #[derive(Clone, Default)]
 pub(crate) struct Waits(Arc<Mutex<Wait>>);
 
 #[derive(Default)]
 struct Wait {
     ticks: u32,
-    /// Held to the end of the call.
+    /// Held until the end of the call.
     turn: Option<OwnedSemaphorePermit>,
     since: Option<Instant>,
     before: Duration,
 }
 
 impl Turns {
-    /// One for each core, and at least one.
+    /// One turn for each core, and at least one.
     pub fn of_this_machine() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Turns(Arc::new(Semaphore::new(cores)))
@@ -60,7 +60,8 @@ impl Waits {
         wait.before + wait.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Lets others have its turn while it waits for somebody outside; it needs one again when it goes on for long.
+    /// Gives the turn to others while the call waits for a service outside; a call that goes on for long needs one
+    /// again.
     pub fn give_back(&self) {
         self.lock().turn = None;
     }
@@ -73,7 +74,7 @@ impl Waits {
 
     async fn take_turn(self, turns: Arc<Semaphore>) {
         self.lock().since = Some(Instant::now());
-        // Nobody closes the semaphore; were it closed, there would be nothing to wait for.
+        // Nobody closes the semaphore; if it were closed, there would be nothing to wait for.
         let turn = turns.acquire_owned().await.ok();
         let mut wait = self.lock();
         if let Some(since) = wait.since.take() {
@@ -82,13 +83,13 @@ impl Waits {
         wait.turn = turn;
     }
 
-    /// Single assignments: a thread that panicked left it whole.
+    /// It changes by single assignments, so it is consistent even after a panic.
     fn lock(&self) -> std::sync::MutexGuard<'_, Wait> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// As `tokio::time::timeout`, except that waiting for a turn does not count.
+/// Like `tokio::time::timeout`, except that waiting for a turn does not count.
 pub(crate) async fn within<T>(budget: Duration, waits: &Waits, call: impl Future<Output = T>) -> Option<T> {
     let mut call = std::pin::pin!(call);
     let started = tokio::time::Instant::now();
@@ -101,10 +102,10 @@ pub(crate) async fn within<T>(budget: Duration, waits: &Waits, call: impl Future
         if now <= allowed {
             return None;
         }
-        // While it waits, what it is allowed grows with the clock, and must not be asked for at every instant.
+        // While the call waits, its allowance grows with the clock, and must not be checked at every instant.
         allowed = now.max(started.elapsed() + LOOK);
     }
 }
 
-/// How often a call that has no time left, but waits, is looked at.
+/// How often a call without time left, but waiting, is checked.
 const LOOK: Duration = Duration::from_millis(1);

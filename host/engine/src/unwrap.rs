@@ -1,10 +1,11 @@
 //! Components around a component, as `componentize-qjs` makes them for JavaScript.
 //!
-//! Its output holds the plug-in as a nested component, and a second one whose only purpose is to satisfy the import
-//! `local:init/module-loader`, which resolved modules when the plug-in was built. A snapshot can be taken of the inner
-//! one only. So that one is loaded, and the linker answers the import: with errors, as the second component would.
+//! Its output contains the plug-in as a nested component, and a second one that only satisfies the import
+//! `local:init/module-loader`, which resolved modules when the plug-in was built. A snapshot is possible of the inner
+//! one only. So that one is loaded, and the linker satisfies the import with functions that fail, as those of the
+//! second component would.
 //!
-//! Nothing else is unwrapped: in any other composition the outer component may mean something.
+//! Nothing else is unwrapped: in any other composition the outer component may matter.
 
 use std::ops::Range;
 
@@ -13,13 +14,13 @@ use wasmtime::component::Linker;
 
 use crate::surface::{Surface, read_surface};
 
-/// What the inner component imports, and the outer one does not.
+/// The import of the inner component that the outer one does not have.
 const MODULE_LOADER: &str = "local:init/module-loader";
 /// Its functions.
 const FUNCTIONS: [&str; 2] = ["resolve", "load"];
 
-/// The component that a snapshot can be taken of: the nested plug-in where there is one, else all of it. The bytes have
-/// been validated, and `outer` is what they import and export.
+/// The component to take a snapshot of: the nested plug-in if there is one, else all of it. The bytes were validated,
+/// and `outer` is their surface.
 pub(crate) fn unwrap<'a>(wasm: &'a [u8], outer: &Surface) -> &'a [u8] {
     nested(wasm)
         .and_then(|range| wasm.get(range))
@@ -27,7 +28,7 @@ pub(crate) fn unwrap<'a>(wasm: &'a [u8], outer: &Surface) -> &'a [u8] {
         .unwrap_or(wasm)
 }
 
-/// Answers the import of unwrapped components.
+/// Satisfies the import of unwrapped components.
 pub(crate) fn add_module_loader<T: 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     let mut loader = linker.instance(MODULE_LOADER)?;
     for name in FUNCTIONS {
@@ -57,8 +58,8 @@ fn nested(wasm: &[u8]) -> Option<Range<usize>> {
     first
 }
 
-/// Whether the inner component offers what the outer one does, and asks for nothing that the outer one does not ask
-/// for: its grants have been checked by the outer one's imports.
+/// Whether the inner component exports what the outer one does, and imports nothing else: the grants were checked by
+/// the imports of the outer one.
 fn is_plugin(inner: &[u8], outer: &Surface) -> bool {
     let Ok(inner) = read_surface(inner) else {
         return false;

@@ -1,4 +1,4 @@
-//! What comes out of a call that went well.
+//! The result of a successful call.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
@@ -8,30 +8,30 @@ use crate::failure::Spent;
 use crate::may::Used;
 use crate::words::{ChargingRecord, HeaderField, Measure, OutsideCall};
 
-/// What a plug-in decided, and what it asked for beside that. The caller commits all of it, or drops all of it.
+/// What a plug-in decided, and what it asked for besides. The caller commits all of it, or drops all of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
-    /// What is to become of the message.
+    /// What becomes of the message.
     pub verdict: Verdict,
     /// Charging records, in the order in which they were asked for.
     pub records: Vec<ChargingRecord>,
     /// At most one write for each key, in the order of the keys.
     pub kv: Vec<KvWrite>,
-    /// What it counted: at most one for each counter, and each value of its histograms.
+    /// What it counted: one entry for each counter, and each value of its histograms.
     pub measures: Vec<Measure>,
-    /// The rules of its settings that had a part in it, each once, as it named them.
+    /// The rules of its settings that took part, each once, as it named them.
     pub rules: Vec<String>,
     /// What it used of all that can be granted of a message.
     pub used: Used,
-    /// What it asked outside of the relay: at most the first 100 questions.
+    /// Its questions to services outside the relay: the first 100.
     pub outside: Vec<OutsideCall>,
-    /// What the call cost.
+    /// The cost of the call.
     pub spent: Spent,
 }
 
-/// What is to become of the message. The strings are the plug-in's: whoever puts them on the wire checks them first.
+/// What becomes of the message. The strings are the plug-in's: check them before they are put on the wire.
 ///
-/// Two verdicts are compared by what they serialise to, so that whatever is added to them is compared as well.
+/// Two verdicts are compared by their serialised form, so that later additions are compared too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -46,7 +46,7 @@ pub enum Verdict {
         /// For the sending peer.
         text: String,
     },
-    /// Accepted, and parked; the text is for the operator.
+    /// Accepted and held; the text is for the operator.
     Hold(String),
     /// Accepted, and dropped; the text is for the log.
     Discard(String),
@@ -83,7 +83,7 @@ pub enum Edit {
     },
 }
 
-/// A new part's body: what was written into a body writer that came back.
+/// A new part's body: the octets in a body writer that was returned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Body {
@@ -94,7 +94,7 @@ pub struct Body {
     pub bytes: Bytes,
 }
 
-/// A write to the plug-in's durable values, to be made when the message is committed.
+/// A write to the plug-in's durable values, made when the message is committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "write")]
 #[allow(missing_docs)]

@@ -1,4 +1,4 @@
-//! The words of the contract, as plain Rust. Their meaning is documented in `wit/`; field for field the same.
+//! The types of the contract in plain Rust. `wit/` documents their meaning; the fields are the same.
 
 mod occasion;
 mod outside;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use occasion::{Delivery, Destination, Occasion, OccasionKind, Outcome, Response};
 pub use outside::{AskedOf, HttpRequest, HttpResponse, OutsideCall};
 
-/// What the message is, from `X-Mms-Message-Type` (TS 23.140, 8.4.4).
+/// The type of the message, from `X-Mms-Message-Type` (TS 23.140, 8.4.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -101,7 +101,7 @@ pub struct Summary {
     pub source: String,
     /// Whether that peer is a relay/server of our own MMSE, or the relay itself.
     pub source_inside: bool,
-    /// Whether it is, and every next hop too.
+    /// Whether the source and every next hop are inside our own MMSE.
     #[serde(default)]
     pub intra_mmse: bool,
     /// Milliseconds since 1970-01-01 UTC.
@@ -162,7 +162,7 @@ pub enum MeasureValue {
     Observe(f64),
 }
 
-/// Why a host function did not do what it was asked.
+/// Why a host function did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
@@ -170,12 +170,12 @@ pub enum Fault {
     Invalid(String),
     /// Not possible now; worth another try with the next message.
     Unavailable(String),
-    /// One of the plug-in's limits is used up.
+    /// One of the plug-in's limits was reached.
     Limit(String),
 }
 
 impl Fault {
-    /// What it says.
+    /// The text of the fault.
     pub fn text(&self) -> &str {
         match self {
             Fault::Invalid(text) | Fault::Unavailable(text) | Fault::Limit(text) => text,
@@ -193,7 +193,7 @@ pub enum Level {
     Error,
 }
 
-/// What a plug-in says about itself, and what it wants to see.
+/// What a plug-in states about itself, and what it wants to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// For humans.
@@ -204,12 +204,12 @@ pub struct Description {
     pub occasions: std::collections::BTreeSet<OccasionKind>,
     /// Empty: all types.
     pub message_types: Vec<MessageType>,
-    /// `image/jpeg`, `image/*`; empty: whatever the parts are.
+    /// `image/jpeg`, `image/*`; empty: any.
     pub media_types: Vec<String>,
 }
 
-/// The record types of TS 32.270 that belong to MM4, those for what a pure relay sees, and the relay's own of an event that
-/// no plug-in took, which is not in the contract. The one list of them: everything else takes the words from here.
+/// The record types of TS 32.270 for MM4, those for what only a relay sees, and the relay's own for an event that no
+/// plug-in took, which is not in the contract. This is the only list of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
@@ -230,7 +230,7 @@ pub enum RecordType {
 }
 
 impl RecordType {
-    /// Each with its word in the contract, in records, in the configuration and in the documentation.
+    /// Each type with its word in the contract, in records, in the configuration and in the documentation.
     pub const WORDS: &[(&str, Self)] = &[
         ("o4frq", Self::O4frq),
         ("o4frs", Self::O4frs),
@@ -274,10 +274,11 @@ pub struct ChargingRecord {
     pub forward_counter: Option<u32>,
     pub status_code: Option<String>,
     pub status_text: Option<String>,
-    /// Fields that the plug-in named itself: none of [`ChargingRecord::FIELDS`].
+    /// Fields with names of the plug-in's own, different from [`ChargingRecord::FIELDS`].
     #[serde(flatten, default)]
     pub more: BTreeMap<String, String>,
-    /// Whether the record waits for the answer to its request, which becomes its status. No field of the record.
+    /// Whether the record waits for the answer to its request, which becomes its status. This is no field of the
+    /// record.
     #[serde(skip)]
     pub when_answered: bool,
 }
@@ -308,7 +309,7 @@ impl ChargingRecord {
         "status-text",
     ];
 
-    /// What the relay adds to every record, or writes itself in a fallback record.
+    /// The fields that the relay adds to every record, or writes in a fallback record.
     pub const OF_THE_EXPORT: [&'static str; 8] = [
         "sequence",
         "recorded-at",
@@ -320,7 +321,7 @@ impl ChargingRecord {
         "record",
     ];
 
-    /// A record of that type that says nothing yet.
+    /// An empty record of that type.
     pub fn of(record_type: RecordType) -> Self {
         Self {
             record_type,
@@ -349,7 +350,7 @@ impl ChargingRecord {
         }
     }
 
-    /// Every string in the record, for checks that hold for all of them.
+    /// Every string in the record, for checks that apply to all of them.
     pub(crate) fn strings(&self) -> impl Iterator<Item = &str> {
         let optional = [
             &self.transaction_id,

@@ -1,7 +1,7 @@
-//! A spool that loses mail, for a test of a test: the crash test must find out a relay that acknowledges too early.
+//! A spool that loses mail, for a test of a test: the crash test must detect a relay that acknowledges too early.
 //!
-//! Nothing but a spool can make a receipt, so this one has two. The receipt comes from a spool that is thrown away; the
-//! relay's own spool hears of the message later.
+//! Only a spool can make a receipt, so this one consists of two. The receipt comes from a spool that is thrown away;
+//! the relay's own spool gets the message later.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use mm4relay::spool::{
     Unfinished,
 };
 
-/// Gives out receipts for what is not in the relay's spool yet.
+/// Gives out receipts for messages that are not in the relay's spool yet.
 pub struct Careless {
     honest: Arc<dyn Inbox>,
     thrown_away: Arc<dyn Spool>,
 }
 
-/// How far the relay's spool stays behind the word given.
+/// How much later the relay's spool gets a message.
 const BEHIND: Duration = Duration::from_millis(20);
 
 impl Careless {
-    /// In front of `honest`. The folder `beside` is emptied: it holds what nobody will look for.
+    /// Wraps `honest`. The folder `beside` is emptied: it holds the spool that is thrown away.
     ///
     /// # Errors
-    /// The folder cannot be emptied, or holds no spool.
+    /// The folder cannot be emptied, or cannot hold a spool.
     pub fn new(honest: Arc<dyn Inbox>, beside: &Path, options: Options) -> anyhow::Result<Self> {
         if beside.exists() {
             std::fs::remove_dir_all(beside)?;

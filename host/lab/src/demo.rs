@@ -35,7 +35,7 @@ enum Topology {
     Mmse,
 }
 
-/// How long anything may take that is expected to happen.
+/// How long to wait for anything that is expected to happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -93,7 +93,7 @@ async fn hub(once: bool, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the plug-ins into `folder`. They are in the source tree: the one that we are in, else the one that this
+/// Builds the plug-ins into `folder`, from the source tree: the one of the current folder, else the one that this
 /// program was built from.
 fn build_plugins(plugins: &[&str], folder: &Path) -> anyhow::Result<()> {
     println!("building the bundled plug-ins: {}", plugins.join(", "));
@@ -119,7 +119,7 @@ async fn queue_is_empty(spool: &dyn Operator) -> anyhow::Result<()> {
     emptied.context("the queue did not become empty")?
 }
 
-/// Leaves everything up until Ctrl-C or SIGTERM.
+/// Leaves everything running until Ctrl-C or SIGTERM.
 async fn stay(relay: &str, config: &Path) -> anyhow::Result<()> {
     println!("\nThe relay stays up until you interrupt it. To try your own message:\n");
     println!("  mm4relay send FILE.eml --to {} --verbose", relay);

@@ -45,7 +45,7 @@ pub struct Args {
 const SENDER: &str = "+15555550100/TYPE=PLMN@mms.a.example";
 const RECIPIENT: &str = "+15555550199/TYPE=PLMN@mms.b.example";
 
-/// Sends, and prints what became of it. An error when any recipient of a file was not taken.
+/// Sends, and prints the results. Fails when a recipient of a file was not accepted.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     if args.load.load {
         let from = address(args.from.as_deref().unwrap_or(SENDER))?;
@@ -75,7 +75,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// Sends one message, and returns how many recipients were not taken.
+/// Sends one message. Returns how many recipients were not accepted.
 async fn send_one(mailer: &mut Mailer, name: &str, raw: &[u8], args: &Args) -> anyhow::Result<usize> {
     let message = with_crlf(raw);
     let in_header = |field: &str| header_addresses(&message, field);
@@ -112,7 +112,7 @@ fn addresses(texts: &[String]) -> anyhow::Result<Vec<MmsAddress>> {
     texts.iter().map(|text| address(text)).collect()
 }
 
-/// The addresses in the first field of that name: in angle brackets, or bare.
+/// The addresses in the first field of that name, in angle brackets or bare.
 fn header_addresses(message: &Bytes, field: &str) -> Vec<String> {
     let received = Received {
         number: 0,

@@ -1,5 +1,4 @@
-//! The one program: the operators' commands (`mm4relay::cli`), those of the lab beside them, and what shells and `man` are told
-//! of all of them.
+//! The program: the operators' commands (`mm4relay::cli`), those of the lab, completions for shells, and manual pages.
 
 #![forbid(unsafe_code)]
 
@@ -24,7 +23,7 @@ enum Command {
     Operators(Box<cli::Command>),
     #[command(flatten)]
     Lab(mm4relay_lab::Command),
-    /// Print what a shell needs to complete commands, flags and words
+    /// Print the completions of commands, flags and words for a shell
     Completions { shell: Shell },
     /// Write a manual page for each command into a folder, which is made
     Man { folder: PathBuf },

@@ -1,4 +1,4 @@
-//! Compiling in a process of its own, from that process's side. Nothing but its standard streams is open to it.
+//! The compiler process's side of compiling. It has nothing open but its standard streams.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -10,12 +10,12 @@ use crate::allocation;
 use crate::options::EngineOptions;
 use crate::sandbox::config;
 
-/// Octets of code that are written at most: many times what any plug-in has.
+/// The most octets of code that are written: many times what any plug-in has.
 const CODE_MAX: u64 = 1 << 30;
 
-/// What a [`CompilerProcess`](crate::CompilerProcess) does with the order on its command line, in place of everything
-/// else that its program does: limits itself, reads a component from its standard input, and writes its code to its
-/// standard output. For a process that has no other thread yet.
+/// The work of a [`CompilerProcess`](crate::CompilerProcess), by the order on its command line and in place of
+/// everything else that its program does: it limits itself, reads a component from its standard input, and writes the
+/// code to its standard output. The process must not have another thread yet.
 pub fn compile_as_told(order: &str) -> ExitCode {
     match obey(order) {
         Ok(()) => ExitCode::SUCCESS,
@@ -32,9 +32,9 @@ pub fn compile_as_told(order: &str) -> ExitCode {
 
 /// Why there is no code.
 enum Stop {
-    /// It is the component's fault.
+    /// The component is at fault.
     Refused(String),
-    /// It is not.
+    /// The component is not at fault.
     Broken(String),
 }
 
@@ -59,7 +59,7 @@ fn limit(order: &Order) -> io::Result<()> {
         current: Some(value),
         maximum: Some(value),
     };
-    // The soft limit ends the process by a signal of its own (SIGXCPU), which tells what was the matter.
+    // The soft limit ends the process by a signal of its own (SIGXCPU), which shows the reason.
     let core = Rlimit {
         current: Some(order.seconds),
         maximum: Some(order.seconds.saturating_add(2)),
@@ -67,7 +67,7 @@ fn limit(order: &Order) -> io::Result<()> {
     setrlimit(Resource::Cpu, core)?;
     setrlimit(Resource::As, both(order.memory))?;
     setrlimit(Resource::Fsize, both(CODE_MAX))?;
-    // A compiler that dies of its input leaves nothing behind.
+    // A compiler that crashes must not leave a core file.
     setrlimit(Resource::Core, both(0))?;
     Ok(())
 }
@@ -78,7 +78,7 @@ fn read(octets: usize) -> io::Result<Vec<u8>> {
     Ok(wasm)
 }
 
-/// The standard input stays open for as long as somebody wants the code.
+/// Ends this process when its standard input is closed: then nobody wants the code.
 fn end_with_the_relay() -> io::Result<()> {
     let watching = || {
         let _ = io::stdin().lock().read(&mut [0]);

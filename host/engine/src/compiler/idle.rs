@@ -1,14 +1,14 @@
-//! Working when nobody else wants the core.
+//! Scheduling in idle time.
 //!
-//! To be behind in line (nice) is not enough: Linux gives a thread that has just begun a few milliseconds before it
-//! asks who else is waiting, and a message that comes then is late by as much. A thread that is idle by policy gives the
-//! core up at once. But on a machine that is never idle it gets next to nothing, so whoever waits for one waits for a
-//! while only, and then has the work done in turn with others.
+//! A low priority (nice) is not enough: Linux gives a thread that has just begun a few milliseconds before it considers
+//! others, and a message that comes then is delayed by as much. A thread with the idle policy gives up the core at
+//! once. But on a machine that is never idle it gets next to nothing, so a caller waits for such a thread for a while
+//! only, and then has the work done at normal priority.
 
 use std::io;
 
-/// For the whole life of this thread, since only a privileged process could take it back, and of every process that it
-/// starts.
+/// Makes this thread idle for its whole life, because only a privileged process could undo it, and so are all processes
+/// that it starts.
 pub(crate) fn be_idle() -> io::Result<()> {
     let parameters = libc::sched_param { sched_priority: 0 };
     // SAFETY: the call reads a value that outlives it. Zero is the calling thread.
@@ -20,7 +20,7 @@ pub(crate) fn be_idle() -> io::Result<()> {
     }
 }
 
-/// As [`be_idle`]. Where the system refuses, messages are slower during a load, and nothing worse happens.
+/// Like [`be_idle`]. If the system refuses, messages are slower during a load, and nothing else happens.
 pub(crate) fn try_to_be_idle() {
     if let Err(error) = be_idle() {
         tracing::debug!("compiling does not wait for idle time: {error}");

@@ -9,14 +9,13 @@ use wasmtime::component::Component;
 use super::idle::try_to_be_idle;
 use super::patience;
 
-/// Compiles a component in idle time. Blocks its thread, which does the work itself when the machine has no time to
-/// spare.
+/// Compiles a component in idle time. Blocks its thread, which does the work itself when the machine has no idle time.
 pub(super) fn compile_idle(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Component> {
     let (done, compiled) = mpsc::channel();
     let (its_engine, its_wasm) = (engine.clone(), wasm.to_vec());
     let work = move || {
         try_to_be_idle();
-        // Nobody may be waiting any more.
+        // The receiver may be gone.
         let _ = done.send(Component::new(&its_engine, its_wasm));
     };
     if thread::Builder::new().name("plugin-compile".into()).spawn(work).is_ok()

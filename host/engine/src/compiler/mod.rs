@@ -1,15 +1,14 @@
-//! Compiling a component: bounded, out of the way of messages, and once.
+//! Compiling a component: bounded, without delaying messages, and once.
 //!
-//! What is compiled comes from outside, and compilers are not made for input that means them harm: some hundred
-//! kilobytes can cost gigabytes, minutes, or a stack. So the relay has a process of its own for each compilation
-//! ([`process`], and [`child`] on the other side), which takes only itself down. Its memory and its time on a core are
-//! limited by the kernel, its time on the clock by us.
+//! Components come from outside, and compilers are not made for malicious input: some hundred kilobytes can cost
+//! gigabytes, minutes, or a stack. So the relay has a process of its own for each compilation ([`process`], and
+//! [`child`] on the other side), which can only harm itself. The kernel limits its memory and its time on a core, the
+//! relay its time on the clock.
 //!
-//! A program that embeds this crate and gives no [`CompilerProcess`](crate::CompilerProcess) compiles in its own process ([`in_process`]),
-//! without these bounds.
+//! A program that embeds this crate without a [`CompilerProcess`](crate::CompilerProcess) compiles in its own process
+//! ([`in_process`]), without these bounds.
 //!
-//! Either way the work waits for time that nobody else wants once messages pass, because they must not notice that a
-//! plug-in is loaded; see [`idle`].
+//! Either way the work uses idle time while messages pass, so that loading a plug-in does not delay them; see [`idle`].
 
 pub(crate) mod child;
 pub(crate) mod idle;
@@ -44,7 +43,7 @@ impl From<&Limits> for Bounds {
     }
 }
 
-/// How long idle time is waited for: many times what a free core needs, which is about a second for each megabyte.
+/// How long to wait for idle time: many times what a free core needs, which is about a second for each megabyte.
 pub(crate) fn patience(octets: usize) -> Duration {
     const PATIENCE: Duration = Duration::from_secs(1);
     const PATIENCE_PER_MIB: Duration = Duration::from_secs(5);
@@ -53,7 +52,8 @@ pub(crate) fn patience(octets: usize) -> Duration {
 
 impl Inner {
     /// The compiled form of `wasm`, always from its file: a mapped file is ready in half a millisecond and shared,
-    /// freshly compiled code is neither. For a thread of a load: it blocks for a while where there is no process.
+    /// freshly compiled code is neither. Must be called from a thread of a load, because it may block without a
+    /// compiler process.
     pub(crate) async fn compile(&self, wasm: &[u8], bounds: Bounds) -> Result<Component, LoadErrorKind> {
         if let Some(component) = self.cache.get(&self.wasmtime, wasm) {
             return Ok(component);

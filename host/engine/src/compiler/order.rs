@@ -1,4 +1,4 @@
-//! What a relay and the process that compiles for it say to each other.
+//! The messages between a relay and its compiler process.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::allocation::Allocation;
 
-/// The exit code for a component that cannot be compiled. The reason is on the standard error.
+/// The exit code for a component that cannot be compiled. The reason is on standard error.
 pub(super) const REFUSED: i32 = 3;
 
-/// What is to be compiled, for which engine, and what that may cost.
+/// What to compile, for which engine, within which limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Order {
-    /// Of the component, on the standard input.
+    /// The size of the component, which is on standard input.
     pub octets: usize,
     /// Octets of address space.
     pub memory: u64,
@@ -23,18 +23,18 @@ pub(super) struct Order {
     pub deterministic: bool,
     pub lines: bool,
     pub allocation: Allocation,
-    /// What the engine that will run the code says of itself. Code of another would not run.
+    /// The fingerprint of the engine that will run the code, which could not run code of another.
     pub compiler: u64,
 }
 
 impl Order {
     pub fn to_text(&self) -> String {
-        // Numbers and words: encoding them cannot fail, and an empty order is refused.
+        // Encoding numbers and words cannot fail, and an empty order is refused.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// The same for two engines whose code is the same.
+/// Equal for two engines that make the same code.
 pub(super) fn fingerprint(engine: &wasmtime::Engine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);

@@ -1,9 +1,8 @@
-//! Compiling in a process of its own, from the relay's side.
+//! The relay's side of compiling in a process.
 //!
-//! The process is given the component on its standard input, which then stays open: when it ends, the relay is gone,
-//! and so is whoever would want the code. The process writes the code into a file of the cache that is not finished
-//! yet, which it has as its standard output; it opens no file and needs no path. What it says on its standard error is
-//! why there is no code.
+//! The process gets the component on its standard input, which then stays open: when it is closed, the relay is gone,
+//! and nobody wants the code. The process writes the code to its standard output, which is a file of the cache that has
+//! no final name yet; it opens no file and needs no path. Its standard error says why there is no code.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
@@ -24,30 +23,30 @@ use crate::options::CompilerProcess;
 use crate::sandbox::Inner;
 use crate::text::one_line;
 
-/// How much longer by the clock than on a core a compilation may take: it stands behind everybody else in line.
+/// How many times longer a compilation may take by the clock than on a core, because it has the lowest priority.
 const CLOCK: u32 = 10;
-/// Octets that are kept of what the process says.
+/// How many octets of the process's standard error are kept.
 const SAID_MAX: u64 = 4096;
 
-/// How a process is to be started.
+/// The scheduling of a process.
 #[derive(Debug, Clone, Copy)]
 enum Turn {
-    /// It has the core when nobody else wants it.
+    /// It gets the core when nobody else wants it.
     Idle,
-    /// It stands in line, where the thread of the load does.
+    /// It has the priority of the load's thread.
     InLine,
 }
 
 /// How a process ended.
 enum End {
     Done(Unfinished),
-    /// It was stopped, because it had not ended by then.
+    /// It was stopped, because it had not ended in time.
     Late,
 }
 
 impl CompilerProcess {
-    /// Compiles `wasm`: in idle time while messages pass. Where the machine is never idle, another process has a second
-    /// try, in line with others.
+    /// Compiles `wasm` in idle time while messages pass. On a machine that is never idle, another process tries again
+    /// at normal priority.
     pub(super) async fn compile(
         &self,
         engine: &Inner,
@@ -60,7 +59,7 @@ impl CompilerProcess {
         if !engine.gives_way() {
             return self.finished(engine, &order, wasm, longest, longest).await;
         }
-        // The second try must have the larger part, where patience alone would leave none.
+        // The second attempt must have the larger part, where the patience alone would leave none.
         let idle = patience(wasm.len()).min(longest / 3);
         if let End::Done(code) = self.run(engine, &order, wasm, Turn::Idle, idle).await? {
             return Ok(code);
@@ -70,7 +69,7 @@ impl CompilerProcess {
         self.finished(engine, &order, wasm, left, longest).await
     }
 
-    /// The last try: what is not done when the time `left` is over is refused, with the whole time that it had.
+    /// The last attempt: if it is not finished within `left`, it is refused, with the whole time that it had.
     async fn finished(
         &self,
         engine: &Inner,
@@ -101,7 +100,7 @@ impl CompilerProcess {
             let status = child.wait().await.map_err(no_process)?;
             Ok((status, said))
         };
-        // A process that is late is killed by being dropped.
+        // Dropping the process kills it.
         match timeout(longest, worked).await {
             Err(_) => Ok(End::Late),
             Ok(Err(error)) => Err(error),
@@ -110,14 +109,15 @@ impl CompilerProcess {
         }
     }
 
-    /// Policy and place in line are those of the thread that starts a process, from its first instruction on.
+    /// A process inherits policy and priority from the thread that starts it, from its first instruction on.
     async fn start(&self, order: &Order, output: std::fs::File, turn: Turn) -> Result<Child, LoadErrorKind> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
             .arg(order.to_text())
             .env_clear()
-            // What a terminal sends to the relay (Ctrl-C) is not for this process: the relay may be draining.
+            // Signals of the terminal to the relay (Ctrl-C) must not reach this process, because the relay may be
+            // draining.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(output)
@@ -131,7 +131,7 @@ impl CompilerProcess {
         let starting = move || {
             try_to_be_idle();
             let _runtime = runtime.enter();
-            // Nobody may be waiting any more; then it is killed at once.
+            // The receiver may be gone; then the process is killed at once.
             let _ = started.send(command.spawn());
         };
         let thread = std::thread::Builder::new().name("plugin-compile".into());
@@ -143,7 +143,7 @@ impl CompilerProcess {
     }
 }
 
-/// Hands over the component, and listens until the process has ended, or has nothing more to say.
+/// Writes the component, and reads until the process has ended, or has closed its standard error.
 async fn converse(child: &mut Child, wasm: &[u8]) -> String {
     // Kept open until the end: see above.
     let mut stdin = child.stdin.take();
@@ -171,9 +171,9 @@ fn no_process(error: std::io::Error) -> LoadErrorKind {
     }
 }
 
-/// Why there is no code, from how the process ended.
+/// Why there is no code, by the end of the process.
 fn failed(status: ExitStatus, said: &str, order: &Order) -> LoadErrorKind {
-    /// What Rust says when it ends for want of memory; the kernel refuses in other words.
+    /// Rust's and the kernel's messages for want of memory.
     const NO_MEMORY: [&str; 2] = ["memory allocation of", "Cannot allocate memory"];
     if NO_MEMORY.iter().any(|words| said.contains(words)) {
         return LoadErrorKind::CompileMemory { limit: order.memory };

@@ -11,9 +11,9 @@ const STRING_MAX: usize = 1024;
 /// All strings of all records of one call, in octets: 100 records of 10 KiB.
 const TOTAL_MAX: usize = 1 << 20;
 
-/// Fields of the plug-in's own in one record.
+/// The most fields with names of the plug-in's own in one record.
 const MORE_MAX: usize = 32;
-/// Octets in the name of one.
+/// The longest such name, in octets.
 const NAME_MAX: usize = 64;
 
 fn is_legal(name: &str) -> bool {
@@ -55,7 +55,7 @@ impl charging::Host for Call {
 }
 
 impl Call {
-    /// The record with further fields, if their names are legal.
+    /// Adds these fields to the record, if their names are legal.
     fn extended(record: ChargingRecord, more: Vec<(String, String)>) -> Result<ChargingRecord, Fault> {
         if more.len() > MORE_MAX {
             let text = format!(
@@ -95,7 +95,7 @@ impl Call {
                 );
                 return Err(Fault::Invalid(text));
             }
-            // An empty string is not free: a record could list millions of them.
+            // An empty string has a cost too, because a record could list millions of them.
             total += text.len().max(16);
         }
         if total > TOTAL_MAX {

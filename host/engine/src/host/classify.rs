@@ -1,4 +1,4 @@
-//! What an error of Wasmtime means.
+//! The meaning of Wasmtime's errors.
 
 use std::fmt;
 
@@ -10,8 +10,7 @@ use super::{Call, LimitPassed, NotGranted, OnlyInProcess};
 use crate::failure::FailureClass;
 use crate::text::{function_name, one_line};
 
-/// Tells from an error of Wasmtime what went wrong, and says it for the operator. `said` is the end of what the plug-in
-/// printed.
+/// The class of an error of Wasmtime, and a text for the operator. `said` is the end of what the plug-in printed.
 pub(crate) fn classify(call: &Call, error: &wasmtime::Error, said: &str) -> (FailureClass, String) {
     let class = class(call, error);
     let mut text = match class {
@@ -40,7 +39,7 @@ pub(crate) fn classify(call: &Call, error: &wasmtime::Error, said: &str) -> (Fai
     (class, one_line(&text).into_owned())
 }
 
-/// As it would be written into a configuration.
+/// A size as it would be written in the configuration.
 fn size(octets: usize) -> String {
     const MIB: usize = 1 << 20;
     match octets % MIB {
@@ -49,10 +48,10 @@ fn size(octets: usize) -> String {
     }
 }
 
-/// What a trap means to the author of a plug-in.
+/// The meaning of a trap for the author of a plug-in.
 fn trap_text(trap: Trap) -> String {
     match trap {
-        // What panics, failed assertions and `abort` compile to: what it printed says which.
+        // Panics, failed assertions and `abort` compile to this; the printed text says which it was.
         Trap::UnreachableCodeReached => "it panicked or aborted".to_owned(),
         Trap::StackOverflow => "call stack exhausted: its calls were nested too deep (endless recursion?)".to_owned(),
         Trap::MemoryOutOfBounds => {
@@ -64,8 +63,8 @@ fn trap_text(trap: Trap) -> String {
     }
 }
 
-/// In which functions of its own a plug-in trapped, the innermost first, where the component has their names. Who panics
-/// says the place himself: the innermost functions would be those of the panic.
+/// The functions in which a plug-in trapped, the innermost first, if the component has their names. A panic prints its
+/// own place: its innermost functions would be those of the panic machinery.
 fn place(trap: Trap, backtrace: Option<&WasmBacktrace>, said: &str) -> String {
     const SHOWN: usize = 3;
     if trap == Trap::UnreachableCodeReached && !said.is_empty() {
@@ -73,7 +72,7 @@ fn place(trap: Trap, backtrace: Option<&WasmBacktrace>, said: &str) -> String {
     }
     let frames = backtrace.map(WasmBacktrace::frames).unwrap_or_default();
     let mut places: Vec<Place> = frames.iter().flat_map(functions).collect();
-    // Recursion would show one name only. A function that traps where it begins has no line yet, and its caller has.
+    // Recursion would repeat one name. A function that traps at its beginning has no line yet, but its caller has.
     places.dedup_by(|caller, called| {
         let is_same = caller.function == called.function;
         if is_same && called.line.is_none() {
@@ -88,10 +87,10 @@ fn place(trap: Trap, backtrace: Option<&WasmBacktrace>, said: &str) -> String {
     }
 }
 
-/// Where a call stood.
+/// A place in the code.
 struct Place {
     function: String,
-    /// `hostile/src/habits.rs:318`, where the component says it.
+    /// `hostile/src/habits.rs:318`, if the component has line numbers.
     line: Option<String>,
 }
 
@@ -104,12 +103,12 @@ impl fmt::Display for Place {
     }
 }
 
-/// The functions of a frame, the innermost first: those too that were compiled into it, where the component says so.
+/// The functions of a frame, the innermost first, including inlined ones if the component has them.
 fn functions(frame: &FrameInfo) -> Vec<Place> {
     let whole = frame.func_name().map(function_name);
     let symbols = frame.symbols();
     let of_symbol = |(at, symbol): (usize, &FrameSymbol)| {
-        // The last is the frame's own function, whose name in the component says where it belongs.
+        // The last one is the frame's own function, whose name in the component says where it belongs.
         let own = whole.clone().filter(|_| at + 1 == symbols.len());
         let line = symbol.file().zip(symbol.line());
         Some(Place {
@@ -124,19 +123,19 @@ fn functions(frame: &FrameInfo) -> Vec<Place> {
     }
 }
 
-/// The end of a file's path: `hostile/src/habits.rs` of wherever it was compiled.
+/// The end of a path, `hostile/src/habits.rs`, wherever it was compiled.
 fn near(file: &str) -> &str {
     const FOLDERS: usize = 2;
     let cut = file.rmatch_indices('/').nth(FOLDERS);
     cut.map_or(file, |(at, _)| &file[at + 1..])
 }
 
-/// Whether the error is one that generated bindings make impossible.
+/// Whether generated bindings make this error impossible.
 fn is_of_the_bindings(error: &wasmtime::Error) -> bool {
     !error.is::<OnlyInProcess>() && !error.is::<NotGranted>()
 }
 
-/// What code that handles the contract's values itself did wrong.
+/// The mistake of code that handles the contract's values without generated bindings.
 fn bindings_text(problem: &str) -> String {
     match problem.starts_with("unknown handle index") {
         true => format!(
@@ -155,20 +154,20 @@ fn class(call: &Call, error: &wasmtime::Error) -> FailureClass {
     } else if error.is::<OnlyInProcess>() || error.is::<NotGranted>() || error.is::<ResourceTableError>() {
         FailureClass::Contract
     } else if call.memory.denied() {
-        // A program that is refused memory traps on the spot, or fails to be instantiated.
+        // A program that gets no memory traps at once, or cannot be instantiated.
         FailureClass::Memory
     } else if matches!(error.downcast_ref(), Some(Trap::OutOfFuel)) {
         FailureClass::Time
     } else if error.is::<Trap>() {
         FailureClass::Trap
     } else {
-        // Strings that are no UTF-8, unknown variants, handles that are not its own: what only code that was not made
-        // by a generator of bindings can do.
+        // Strings that are not UTF-8, unknown variants, foreign handles: only code without generated bindings can
+        // produce these.
         FailureClass::Contract
     }
 }
 
-/// Wasmtime keeps this error's type to itself. Should its words change, a test of this crate fails.
+/// Wasmtime does not export this error's type. If its text changes, a test of this crate fails.
 fn is_host_call_bytes(error: &wasmtime::Error) -> bool {
     error
         .root_cause()

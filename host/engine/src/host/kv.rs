@@ -1,4 +1,4 @@
-//! `kv`: durable values. Writes wait here until the message is committed; reads see them all the same.
+//! `kv`: durable values. Writes wait here until the message is committed; reads see them at once.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const KEY_MAX: usize = 256;
 /// The longest value, in octets.
 const VALUE_MAX: usize = 64 << 10;
 
-/// The writes of this call, folded to one for each key.
+/// The writes of this call, merged to one for each key.
 #[derive(Default)]
 pub(crate) struct Pending {
     writes: BTreeMap<String, Change>,
@@ -29,7 +29,7 @@ enum Change {
 }
 
 impl Change {
-    /// What it counts against the limit, its key included, in octets.
+    /// The octets that count against the limit, key included.
     fn weight(&self, key: &str) -> usize {
         key.len()
             + match self {
@@ -65,12 +65,12 @@ impl Pending {
         }
     }
 
-    /// Whether the value can be told without asking for the committed one.
+    /// Whether the value is known without the committed one.
     fn decides(&self, key: &str) -> bool {
         matches!(self.writes.get(key), Some(Change::Set(_) | Change::Delete))
     }
 
-    /// The change that an increment amounts to, given the committed value.
+    /// The change that an increment makes to the committed value.
     fn incremented(&self, key: &str, by: i64, committed: Option<Vec<u8>>) -> Result<Change, Fault> {
         match self.writes.get(key) {
             Some(Change::Set(value)) => Ok(Change::Set(add(Some(value), by)?.to_string().into_bytes())),
@@ -82,7 +82,7 @@ impl Pending {
                     0
                 };
                 let sum = earlier.checked_add(by).ok_or_else(overflow)?;
-                // Checked now, so that the plug-in hears of a value that is no number, and not the commit.
+                // Checked now, so that a value that is no number is the plug-in's fault, and not one of the commit.
                 add(committed.as_deref(), sum)?;
                 Ok(Change::Add(sum))
             }

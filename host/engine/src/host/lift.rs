@@ -1,4 +1,4 @@
-//! From what the bindings return to plain data.
+//! Conversion of what the bindings return to plain data.
 
 use wasmtime::component::Resource;
 
@@ -7,8 +7,8 @@ use super::writer::BodyWriter;
 use crate::bindings::mm4::filter::types as wit;
 use crate::verdict::{Body, Edit, Verdict};
 
-/// Turns the answer of the sandbox into plain data; body writers become bytes. The error says how the contract was
-/// broken.
+/// Converts the sandbox's answer to plain data; body writers become bytes. The error says how the contract was
+/// violated.
 pub(crate) fn lift(call: &mut Call, verdict: wit::Verdict) -> Result<Verdict, String> {
     Ok(match verdict {
         wit::Verdict::Pass => Verdict::Pass,
@@ -47,8 +47,8 @@ fn lift_edit(call: &mut Call, edit: wit::Edit) -> Result<Edit, String> {
     })
 }
 
-/// The component model moves each handle out of the sandbox exactly once; should that ever not hold, it is a failure of
-/// the call and not of the relay.
+/// The component model moves each handle out of the sandbox exactly once. If that ever failed, it would be a failure of
+/// the call, and not of the relay.
 fn take_body(call: &mut Call, writer: Resource<BodyWriter>) -> Result<Body, String> {
     let writer = call
         .handles

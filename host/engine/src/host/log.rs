@@ -7,11 +7,11 @@ use crate::words::Level;
 
 use super::Call;
 
-/// How many lines there were.
+/// The number of lines.
 #[derive(Default)]
 pub(crate) struct Book {
     written: u32,
-    /// Lines past the limit.
+    /// Lines beyond the limit.
     pub dropped: u64,
 }
 

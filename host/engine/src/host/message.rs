@@ -13,7 +13,7 @@ const READ_MAX: u32 = 1 << 20;
 const NAME: &str = "message";
 
 impl Call {
-    /// Whether the field can be read; then it counts as used.
+    /// Whether the field may be read; then it counts as used.
     fn may_read_header(&mut self, name: &str) -> bool {
         let may = self.owner.may.read_headers.includes(name);
         if may {
@@ -22,7 +22,7 @@ impl Call {
         may
     }
 
-    /// The fault is for a part that cannot be read. An unknown one is the subject's to refuse.
+    /// The fault for a part that may not be read. The subject refuses an unknown part.
     pub(super) fn may_read_part(&mut self, subject: &dyn Subject, id: u32) -> Result<(), Fault> {
         if self.owner.may.read_parts == Which::All && !self.used.read_parts.is_empty() {
             return Ok(());
@@ -127,7 +127,8 @@ impl message::Host for Call {
                 Ok(Ok(bytes.into()))
             }
             Ok(bytes) => {
-                // The relay's mistake, not the plug-in's: it must not get more than it made room for.
+                // This is a mistake of the relay, and not of the plug-in, which must not get more than it made room
+                // for.
                 let text = format!("part {id}: {} octets were read instead of {max}", bytes.len());
                 Ok(Err(Fault::Unavailable(text).into()))
             }

@@ -11,9 +11,9 @@ use super::{Call, limit};
 
 /// The longest name, in octets.
 const NAME_MAX: usize = 64;
-/// Five digits in a row could be a subscriber's number, which must never become the name of a series.
+/// A run of five digits could be a subscriber's number, which must never become the name of a series.
 const DIGITS_MAX: usize = 4;
-/// Values for histograms that one call may bring.
+/// The most values for histograms in one call.
 const OBSERVATIONS_MAX: usize = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,14 +22,14 @@ enum Kind {
     Histogram,
 }
 
-/// The names that one version has used, over all its calls.
+/// The names that one version has used, in all its calls.
 #[derive(Default)]
 pub(crate) struct Names(Mutex<BTreeMap<String, Kind>>);
 
 impl Names {
-    /// Takes a name that is known for this kind already, or a new one while there is room.
+    /// Accepts a name that is known with this kind, or a new one while there is room.
     fn admit(&self, name: &str, kind: Kind, allowed: usize) -> Result<(), Fault> {
-        // A map changes by single insertions: a thread that panicked left it whole.
+        // The map changes by single insertions, so it is consistent even after a panic.
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match names.get(name) {
             Some(known) if *known == kind => Ok(()),
@@ -45,7 +45,7 @@ impl Names {
     }
 }
 
-/// What one call counted. Counters are folded: a loop that counts costs the host nothing.
+/// The measures of one call. Counts for one counter are summed, so a loop that counts costs the host nothing.
 #[derive(Default)]
 pub(crate) struct Book {
     counts: BTreeMap<String, u64>,

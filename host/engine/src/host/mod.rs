@@ -36,7 +36,7 @@ use crate::text::without_advice;
 use crate::turns::Waits;
 use crate::words::{ChargingRecord, Fault, Level};
 
-/// What every call of one plug-in has in common.
+/// What all calls of one plug-in share.
 #[derive(Clone)]
 pub(crate) struct Owner {
     /// The name in the configuration, and the namespace of its values.
@@ -46,13 +46,13 @@ pub(crate) struct Owner {
     pub may: May,
     pub limits: Limits,
     pub services: Arc<dyn Services>,
-    /// What this version counts under.
+    /// The names under which this version counts.
     pub metrics: Arc<metrics::Names>,
-    /// Whether its engine does the same twice.
+    /// Whether its engine is deterministic.
     pub deterministic: bool,
 }
 
-/// The state of one call, and with it everything that the plug-in asked for until now.
+/// The state of one call, including everything that the plug-in has asked for so far.
 pub(crate) struct Call {
     pub owner: Arc<Owner>,
     pub handles: ResourceTable,
@@ -63,13 +63,13 @@ pub(crate) struct Call {
     pub kv: kv::Pending,
     pub metrics: metrics::Book,
     pub log: log::Book,
-    /// Rules of its settings that it named.
+    /// The rules of its settings that it named.
     pub rules: rules::Named,
     /// What it used of the message.
     pub used: Used,
-    /// What it asked outside of the relay.
+    /// Its questions to services outside the relay.
     pub outside: outside::Book,
-    /// For its turn, when it takes long.
+    /// The call's wait for a turn, if it runs long.
     pub waits: Waits,
     started: Instant,
     /// `None` during `describe` and `configure`.
@@ -78,12 +78,12 @@ pub(crate) struct Call {
     pub output_bytes: u64,
     /// Octets of strings in `records`.
     record_bytes: usize,
-    /// The generations of tables that this call has seen, so that it goes on seeing them.
+    /// The generations of tables that this call has seen, so that it keeps seeing them.
     tables: HashMap<String, Arc<dyn Table>>,
     said: wasi::Said,
-    /// What all random numbers of this call are made of, once it wanted any.
+    /// The seed of this call's random numbers, once it wanted any.
     seed: Option<[u8; 32]>,
-    /// Of `random` only: WASI has streams of its own.
+    /// For `random` only; WASI has streams of its own.
     random: Option<random::Stream>,
     /// Made when first needed: most plug-ins never touch WASI.
     wasi: Option<WasiCtx>,
@@ -139,7 +139,7 @@ impl Call {
         said[start..].trim().to_owned()
     }
 
-    /// The wall time that counts against its budget until now. None where fuel is counted instead.
+    /// The wall time that counts against its budget so far; none if fuel is counted instead.
     fn time_used(&self) -> Duration {
         match self.owner.deterministic {
             true => Duration::ZERO,
@@ -147,8 +147,8 @@ impl Call {
         }
     }
 
-    /// Counts a call of a host function that needs a grant. The error ends a call that has not got it: a component that
-    /// asks what it is granted loads without the rest.
+    /// Counts a call of a host function that needs a grant. The error ends a call without the grant: a component that
+    /// asks what it was granted may load without it.
     fn ask(&mut self, grant: Grant) -> wasmtime::Result<()> {
         self.host_calls += 1;
         match self.owner.grants.contains(&grant) {
@@ -168,39 +168,39 @@ impl Call {
     }
 }
 
-/// `describe` or `configure` called what exists only with a message.
+/// `describe` or `configure` called a function that needs a message.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("asked for `{interface}`, which exists only in `process`")]
 pub(crate) struct OnlyInProcess {
     pub interface: &'static str,
 }
 
-/// It called what the configuration does not grant.
+/// The plug-in called a function that is not granted.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("it asked for `{grant}`, which is not granted: add it to the plug-in's grants")]
 pub(crate) struct NotGranted {
     pub grant: Grant,
 }
 
-/// A bound that is no `fault` of the contract was passed: the call ends.
+/// A bound without a `fault` in the contract was exceeded: the call ends.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct LimitPassed(pub String);
 
-/// The fault for a limit, named as it is in the configuration.
+/// The fault for a limit, named as in the configuration.
 fn limit(name: &str, bound: impl std::fmt::Display) -> Fault {
     Fault::Limit(format!("its limit {name} is {bound}, and it asked for more"))
 }
 
-/// Bounds all memories of a store together, and remembers that the bound was met: a plug-in that is denied memory
-/// usually traps a moment later, and the operator should read about the cause.
+/// Bounds all memories of a store together, and remembers that the bound was reached: a plug-in that gets no memory
+/// usually traps a moment later, and the operator should read the cause.
 pub(crate) struct MemoryGuard {
     limit: usize,
     used: usize,
     denied: bool,
 }
 
-/// Entries in one table. What Rust, C and JavaScript plug-ins need is a few thousand, Python about 60,000.
+/// The most entries in one table. Rust, C and JavaScript plug-ins need a few thousand, Python about 60,000.
 pub(crate) const TABLE_ELEMENTS: usize = 100_000;
 
 impl MemoryGuard {
@@ -212,12 +212,12 @@ impl MemoryGuard {
         }
     }
 
-    /// Whether growth was refused at any time.
+    /// Whether a growth was ever refused.
     pub fn denied(&self) -> bool {
         self.denied
     }
 
-    /// What all memories have now. Memories never shrink: it is also the most that they had.
+    /// The present size of all memories. Memories never shrink, so this is also the maximum.
     pub fn used(&self) -> usize {
         self.used
     }

@@ -1,7 +1,7 @@
-//! `scan` and `http`: what a plug-in asks outside of the relay.
+//! `scan` and `http`: questions of a plug-in to services outside the relay.
 //!
-//! Both wait for others. The call's time goes on meanwhile; a call that is stopped drops the question, and with it the
-//! connection. Nothing but the call itself waits: its turn ([`crate::turns`]) is given back first.
+//! Both wait for others while the call's time goes on. A call that is stopped drops the question, and with it the
+//! connection. Only the call itself waits: it gives back its turn ([`crate::turns`]) first.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,22 +13,22 @@ use crate::words::{AskedOf, Fault, HttpRequest, HttpResponse, OutsideCall};
 
 use super::Call;
 
-/// Questions that are kept for those who look on; further ones are asked all the same.
+/// How many questions are kept for observers; further ones are sent all the same.
 const KEPT_MAX: usize = 100;
-/// Of a name or an answer that is kept, in octets.
+/// The longest name or answer that is kept, in octets.
 const SHOWN_MAX: usize = 128;
 
-/// What one call asked outside.
+/// The questions of one call.
 #[derive(Default)]
 pub(crate) struct Book {
     asked: Vec<OutsideCall>,
     of: BTreeMap<String, AskedOf>,
-    /// The question that it waits for.
+    /// The question whose answer is awaited.
     waiting: Option<(String, Instant)>,
 }
 
 impl Book {
-    /// Whom it asks now, and how long it has waited for the answer.
+    /// The question whose answer is awaited, and for how long.
     pub fn waiting(&self) -> Option<(&str, Duration)> {
         let (asked, since) = self.waiting.as_ref()?;
         Some((asked, since.elapsed()))
@@ -45,7 +45,7 @@ impl Call {
         self.outside.waiting = Some((asked, Instant::now()));
     }
 
-    /// How long it took.
+    /// Records the answer. Returns how long it took.
     fn answered(&mut self, answer: String) -> Duration {
         let Some((asked, since)) = self.outside.waiting.take() else {
             return Duration::ZERO;
@@ -120,7 +120,7 @@ impl Call {
     }
 }
 
-/// A text of others in one short line.
+/// A text from outside in one short line.
 fn shown(text: &str) -> String {
     one_line(&text[..text.floor_char_boundary(SHOWN_MAX)]).into_owned()
 }

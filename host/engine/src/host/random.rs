@@ -1,7 +1,7 @@
-//! `random`: numbers that nobody can foresee, and the streams behind WASI's.
+//! `random`: unpredictable numbers, and the streams behind WASI's.
 //!
-//! A call asks the relay for one seed, and only when it wants random numbers at all. Whoever keeps that seed can give
-//! the call the same numbers again.
+//! A call asks the relay for one seed, and only if it wants random numbers at all. Whoever keeps that seed can give the
+//! call the same numbers again.
 
 use std::convert::Infallible;
 
@@ -16,20 +16,20 @@ use super::Call;
 /// The most that one `bytes` returns, in octets.
 const BYTES_MAX: u32 = 64 << 10;
 
-/// An endless sequence of octets: SHA-256 over the seed, a word for the purpose, and a counter. Nobody who does not
-/// know the seed can tell it from chance.
+/// An endless sequence of octets: SHA-256 over the seed, a word for the purpose, and a counter. Without the seed it
+/// cannot be distinguished from random octets.
 #[derive(Clone)]
 pub(super) struct Stream {
     seed: [u8; 32],
     purpose: &'static str,
     blocks: u64,
     block: [u8; 32],
-    /// Octets of `block` that were given out.
+    /// How many octets of `block` were given out.
     used: usize,
 }
 
 impl Stream {
-    /// Streams of one seed with different purposes have nothing in common.
+    /// Streams of one seed with different purposes are independent.
     pub fn new(seed: [u8; 32], purpose: &'static str) -> Self {
         Stream {
             seed,

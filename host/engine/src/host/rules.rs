@@ -1,4 +1,4 @@
-//! The rules of its settings that a plug-in names: all of them in `configure`, and those that had a part in a call.
+//! The rules of its settings that a plug-in names: all of them in `configure`, and in a call those that took part.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ const CALL_MAX: usize = 1_000;
 /// Names in `configure`.
 const CONFIGURE_MAX: usize = 10_000;
 
-/// Names, each once, in the order in which they came.
+/// Names in the order in which they came, each once.
 pub(crate) struct Named {
     most: usize,
     names: Vec<String>,
@@ -59,7 +59,7 @@ mod tests {
         for number in 0..2 * CALL_MAX {
             named.add(&format!("{number:0>200}"));
         }
-        // Cut, they are all the same.
+        // Cut to the limit, they are all the same.
         assert_eq!(named.take(), ["0".repeat(NAME_MAX)]);
         for number in 0..2 * CALL_MAX {
             named.add(&number.to_string());

@@ -1,12 +1,11 @@
 //! WASI with nothing granted: no files, no network, no environment, no arguments, an empty standard input.
 //!
 //! Standard libraries import it whether they use it or not, so it is always linked. What a plug-in prints goes to the
-//! log at level debug, and its end into the text of a failure: that is where a panic explains itself. The clocks stand
-//! still (1970) unless `clock` is granted. Random numbers are one fixed sequence unless `random` is granted: so that a
-//! plug-in that nobody allowed to be random does the same with the same message, in samples and replays too. What that
-//! costs is known: a sender can foresee how such a plug-in's hash maps scatter its addresses, and make one call slower,
-//! within the call's time. Randomness that was drawn during `configure` is part of the snapshot: every instance has the
-//! same.
+//! log at level debug, and its end into the text of a failure, where a panic explains itself. The clocks stand still
+//! (1970) unless `clock` is granted. Random numbers are one fixed sequence unless `random` is granted, so that a
+//! plug-in without that grant does the same with the same message, also in samples and replays. The price is known: a
+//! sender can predict how such a plug-in's hash maps scatter its addresses, and make one call slower, within the call's
+//! time. Randomness that was drawn during `configure` is part of the snapshot: every instance has the same.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ use crate::services::Services;
 use super::random::Stream;
 use super::{Call, Owner};
 
-/// What is kept of what a plug-in prints in one call, in octets. The end is kept: a panic explains itself last.
+/// How many octets of a plug-in's output in one call are kept. It is the end, because a panic explains itself last.
 const SAID_MAX: usize = 4096;
 /// The most random octets that one call of WASI returns.
 const RANDOM_MAX: u64 = 64 << 10;
@@ -70,7 +69,7 @@ fn context(owner: &Arc<Owner>, said: &Said, seed: [u8; 32]) -> WasiCtx {
     builder.build()
 }
 
-/// What the fixed sequence is made of.
+/// The seed of the fixed sequence.
 const FIXED_SEED: [u8; 32] = *b"the same numbers in every call, ";
 
 fn insecure_seed(seed: [u8; 32]) -> u128 {

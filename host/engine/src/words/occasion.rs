@@ -1,4 +1,4 @@
-//! Why a plug-in is called, and what is said of it then: a destination, or what became of a message.
+//! Occasions: why a plug-in is called, with the destination, or the outcome of the message.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ pub enum Occasion {
     Arrival,
     /// Once per destination, after routing.
     Departure(Destination),
-    /// Once per destination, when it is decided what became of it.
+    /// Once per destination, when its outcome is decided.
     Outcome(Outcome),
 }
 
@@ -55,7 +55,7 @@ pub struct Destination {
     pub max_image_height: Option<u32>,
 }
 
-/// What became of a message at one destination.
+/// The outcome of a message at one destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -70,7 +70,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The peer whose doing it was, by its name in the configuration.
+    /// The peer that caused it, by its name in the configuration.
     pub fn peer(&self) -> &str {
         match self {
             Outcome::Delivered(delivery) | Outcome::Failed(delivery) | Outcome::Expired(delivery) => &delivery.peer,
@@ -79,7 +79,7 @@ impl Outcome {
     }
 }
 
-/// What the answer to a request says.
+/// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Response {
     /// The configured name of the peer that answered.
@@ -95,11 +95,11 @@ pub struct Response {
 pub struct Delivery {
     /// The peer's name in the configuration.
     pub peer: String,
-    /// `host:port` that answered last, empty when none was reached.
+    /// The `host:port` that answered last; empty when none was reached.
     pub host: String,
     /// SMTP reply code, 0 when there was no reply.
     pub code: u16,
-    /// The reply's text, or what happened instead; at most 512 octets.
+    /// The reply's text, or the reason without one; at most 512 octets.
     pub text: String,
     /// Attempts made, this one included.
     pub attempts: u32,

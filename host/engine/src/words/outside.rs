@@ -1,4 +1,4 @@
-//! What is asked outside of the relay, and what comes back.
+//! Requests to services outside the relay, and their answers.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::HeaderField;
 
-/// A question to a service outside, as a plug-in asked it.
+/// A request to a service outside, as the plug-in made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// In capitals.
@@ -19,32 +19,32 @@ pub struct HttpRequest {
     pub body: Bytes,
 }
 
-/// What a service outside answered.
+/// The answer of a service outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpResponse {
     /// From 100 to 599.
     pub status: u16,
-    /// Names in small letters.
+    /// Names are in lower case.
     pub headers: Vec<HeaderField>,
     /// All of it.
     pub body: Bytes,
 }
 
-/// What a call has asked of one service until now.
+/// What a call has asked of one service so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AskedOf {
-    /// Questions.
+    /// The number of requests.
     pub calls: u32,
-    /// All that it waited for them.
+    /// The time spent waiting for them.
     pub time: Duration,
 }
 
-/// One question that a plug-in asked outside, for those who look on.
+/// One question of a plug-in to a service outside, for observers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutsideCall {
-    /// Whom it asked what: `scanner clamd, part 2`.
+    /// The service and the question: `scanner clamd, part 2`.
     pub asked: String,
-    /// What came of it: `nothing found`.
+    /// The answer: `nothing found`.
     pub answer: String,
     /// How long it waited.
     pub time: Duration,

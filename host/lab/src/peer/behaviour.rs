@@ -1,4 +1,4 @@
-//! What a programmable peer does, and what it does wrong, and when.
+//! The behaviour of a programmable peer, and its misbehaviour.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use super::message::Received;
 /// What a peer does.
 #[derive(Default)]
 pub struct Behaviour {
-    /// What it calls itself.
+    /// Its host name.
     pub host: String,
     /// Answers 500 to EHLO.
     pub helo_only: bool,
     /// Offers nothing in its answer to EHLO.
     pub no_extensions: bool,
-    /// Offered instead of the usual extensions, one line each.
+    /// The extensions that it offers instead of the usual ones, one a line.
     pub extensions: Option<Vec<String>>,
-    /// Offers STARTTLS with it.
+    /// The TLS configuration with which it offers STARTTLS.
     pub tls: Option<Arc<ServerConfig>>,
     pub rules: Vec<Rule>,
     /// How much of each message is kept for `on_message`.
     pub keep: Keep,
-    /// Called with each message before it is answered, and with the code of the answer; 0 when none will be given.
+    /// Called with each message before it is answered, and with the code of the answer; 0 when there will be none.
     pub on_message: Option<OnMessage>,
 }
 
@@ -51,7 +51,7 @@ pub enum Stage {
     Data,
     /// In the middle of a message.
     Body,
-    /// In place of the answer to the end of data, when the whole message is here.
+    /// In place of the answer to the end of data, after the whole message.
     End,
 }
 
@@ -59,7 +59,7 @@ pub enum Stage {
 pub enum Action {
     /// Answers with this code, 4xx or 5xx.
     Answer(u16),
-    /// Says nothing more, and reads nothing more.
+    /// Sends nothing more, and reads nothing more.
     Stall,
     HangUp,
     /// Answers with something that is no reply.
@@ -71,7 +71,7 @@ pub enum Action {
 pub struct Rule {
     pub stage: Stage,
     pub action: Action,
-    /// How often it lets the stage pass before it begins.
+    /// How often the stage passes before the rule begins.
     passes: AtomicU64,
     left: AtomicU64,
 }
@@ -95,7 +95,7 @@ const STAGES: [(&str, Stage); 8] = [
 ];
 
 impl Rule {
-    /// Misbehaves the first `times` times, then no more.
+    /// A rule that misbehaves the first `times` times only.
     pub fn new(stage: Stage, action: Action, times: Option<u64>) -> Self {
         Self {
             stage,
@@ -111,7 +111,7 @@ impl Rule {
         Self { passes, ..self }
     }
 
-    /// The action, when the rule is about `stage` and not used up.
+    /// The action, if the rule applies to `stage` and is not used up.
     pub(super) fn apply(&self, stage: Stage) -> Option<Action> {
         if self.stage != stage {
             return None;
@@ -124,7 +124,7 @@ impl Rule {
     }
 }
 
-/// What the user part of a recipient asks for: `refuse-me@mms.b.example`.
+/// The action that the user part of a recipient names: `refuse-me@mms.b.example`.
 pub(super) fn of_recipient(user: &str) -> Option<Action> {
     let wishes = [
         ("refuse", Action::Answer(550)),

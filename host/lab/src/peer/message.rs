@@ -1,4 +1,4 @@
-//! What a peer keeps of a message, and what it answers to one.
+//! What a peer keeps of a message, and how it answers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,9 +15,9 @@ pub struct Received {
     pub to: Vec<String>,
     /// It came over TLS.
     pub encrypted: bool,
-    /// Octets on the wire, dots still doubled.
+    /// Octets on the wire, with dots still doubled.
     pub octets: u64,
-    /// The message without doubled dots; the beginning of it, when the peer does not keep messages.
+    /// The message without doubled dots; only its beginning, if the peer does not keep messages.
     pub data: Bytes,
 }
 
@@ -51,7 +51,7 @@ impl Received {
         })
     }
 
-    /// What a peer with these manners sends because of this message: recipient and text of each.
+    /// The messages that a peer with these manners sends in answer: recipient and text of each.
     pub(super) fn answers(&self, manners: &Manners) -> Vec<(String, Bytes)> {
         let header = self.header();
         let value = |name: &str| header.value(name).unwrap_or_default().into_owned();
@@ -69,7 +69,7 @@ impl Received {
             let fields = format!(
                 "X-Mms-Message-Type: MM4_{kind}.RES\r\nX-Mms-Transaction-ID: {}\r\n{}X-Mms-Request-Status-Code: {}\r\n",
                 value("X-Mms-Transaction-ID"),
-                // TS 23.140, 8.4.3: the response to a read-reply report names no message.
+                // TS 23.140, 8.4.3: the response to a read-reply report has no message ID.
                 match kind {
                     "read_reply_report" => String::new(),
                     _ => format!("X-Mms-Message-ID: {message_id}\r\n"),
@@ -110,7 +110,7 @@ pub(super) struct Manners {
     pub report: Option<String>,
     /// It sends read-reply reports.
     pub read: bool,
-    /// Transaction IDs that it has given: `001`, `002` and so on, as simple systems count.
+    /// The number of transaction IDs given so far: `001`, `002` and so on, as simple systems count.
     pub transactions: AtomicU64,
 }
 
@@ -138,7 +138,7 @@ impl Manners {
     }
 }
 
-/// `forward` of `MM4_forward.REQ`, whatever its case.
+/// `forward` for `MM4_forward.REQ`, in any case.
 fn request(message_type: &str) -> Option<&'static str> {
     let kinds = ["forward", "delivery_report", "read_reply_report"];
     kinds
@@ -146,7 +146,7 @@ fn request(message_type: &str) -> Option<&'static str> {
         .find(|kind| message_type.eq_ignore_ascii_case(&format!("MM4_{kind}.REQ")))
 }
 
-/// Behind the CRLF that no continuation line follows.
+/// The position after a CRLF that no continuation line follows.
 fn field_end(data: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(found) = memchr::memchr(b'\n', &data[at..]) {

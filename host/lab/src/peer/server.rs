@@ -1,4 +1,4 @@
-//! The peer's server: fast while nobody looks at the messages, since it is the sink of load tests.
+//! The peer's server. It is the sink of load tests, so it is fast while nobody looks at the messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,21 +12,21 @@ use tokio_rustls::TlsAcceptor;
 use super::behaviour::{self, Action, Behaviour, Keep, Stage};
 use super::message::{Received, unstuff};
 
-/// What a peer has seen.
+/// Counts of a peer.
 #[derive(Debug, Default)]
 pub struct Counts {
     pub connections: AtomicU64,
-    /// Of them, with a whole TLS handshake.
+    /// Connections with a complete TLS handshake.
     pub encrypted: AtomicU64,
-    /// Answered with 250.
+    /// Messages that were answered with 250.
     pub messages: AtomicU64,
     pub recipients: AtomicU64,
-    /// Of messages, on the wire.
+    /// Octets of messages, on the wire.
     pub octets: AtomicU64,
     /// Replies 5xx and 4xx.
     pub refused: AtomicU64,
     pub deferred: AtomicU64,
-    /// Messages received whole, and not answered.
+    /// Messages that were received completely, and not answered.
     pub unanswered: AtomicU64,
     pub open: AtomicU64,
     pub most_open: AtomicU64,
@@ -44,7 +44,7 @@ pub async fn serve(listener: TcpListener, behaviour: Arc<Behaviour>, counts: Arc
     let mut sessions = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: one of the sessions has to end first.
+            // Probably out of file descriptors: one of the sessions must end first.
             sessions.join_next().await;
             continue;
         };
@@ -65,13 +65,13 @@ struct Session {
     behaviour: Arc<Behaviour>,
     counts: Arc<Counts>,
     input: BytesMut,
-    /// Replies that were not sent yet: those to one pipelined group leave together.
+    /// Replies that were not sent yet; those to one pipelined group are sent together.
     output: Vec<u8>,
     from: Option<String>,
     to: Vec<String>,
 }
 
-/// The session is over: the connection is gone, or was to be given up.
+/// The session is over: the connection is gone, or must be given up.
 struct Over;
 
 impl From<std::io::Error> for Over {
@@ -85,7 +85,7 @@ impl Session {
         counts.connections.fetch_add(1, Ordering::Relaxed);
         let open = counts.open.fetch_add(1, Ordering::Relaxed) + 1;
         counts.most_open.fetch_max(open, Ordering::Relaxed);
-        // Replies leave in groups: nothing is to be gathered.
+        // Replies leave in groups, so Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         Self {
             stream: Box::new(stream),
@@ -100,7 +100,7 @@ impl Session {
     }
 
     async fn run(mut self) {
-        // The client sees a closed connection; there is nobody to tell why.
+        // The client sees a closed connection; nobody else needs to know.
         let _: Result<(), Over> = self.converse().await;
         self.counts.open.fetch_sub(1, Ordering::Relaxed);
     }
@@ -162,7 +162,7 @@ impl Session {
         Ok(())
     }
 
-    /// Garbage at this stage comes in clear behind the 220, as somebody on the line would put it there.
+    /// Garbage at this stage is sent in clear behind the 220, as an attacker would insert it.
     async fn secure(&mut self) -> Result<(), Over> {
         let Some(tls) = self.behaviour.tls.clone().filter(|_| !self.encrypted) else {
             self.say("502 5.5.1 not offered");
@@ -244,7 +244,7 @@ impl Session {
         Ok(())
     }
 
-    /// Reads to the end of data, and returns the size on the wire, without the end.
+    /// Reads to the end of data. Returns the size on the wire, without the end.
     async fn message(&mut self, kept: &mut Vec<u8>) -> Result<u64, Over> {
         let (mut octets, mut at_start) = (0, true);
         let room = match self.behaviour.keep {
@@ -276,7 +276,7 @@ impl Session {
                     self.input.advance(found + 5);
                     return Ok(octets + found as u64 + 2);
                 }
-                // The last four octets may be the beginning of the end.
+                // The last four octets may belong to the end of data.
                 let sure = self.input.len().saturating_sub(4);
                 keep(&self.input[..sure]);
                 self.input.advance(sure);
@@ -313,7 +313,7 @@ impl Session {
         self.behaviour.rules.iter().find_map(|rule| rule.apply(stage))
     }
 
-    /// Does what a rule says about `stage`; whether there was one.
+    /// Applies a rule for `stage`. Returns whether there was one.
     async fn misbehave(&mut self, stage: Stage) -> Result<bool, Over> {
         match self.rule(stage) {
             Some(action) => self.act(action, stage).await.map(|()| true),
@@ -370,7 +370,7 @@ impl Session {
         }
     }
 
-    /// Sends what is to be said, then waits for more.
+    /// Sends pending replies, then waits for more octets.
     async fn read(&mut self) -> Result<(), Over> {
         self.flush().await?;
         self.input.reserve(READ);

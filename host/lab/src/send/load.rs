@@ -50,7 +50,7 @@ pub(super) struct Args {
     patience: f64,
 }
 
-/// What all sessions share.
+/// The state that all sessions share.
 struct Load {
     to: String,
     helo: String,
@@ -67,13 +67,13 @@ struct Load {
     begun: Instant,
 }
 
-/// What one session has seen.
+/// The results of one session.
 #[derive(Debug, Default)]
 struct Tally {
     acknowledged: u64,
     refused: u64,
     deferred: u64,
-    /// Connections that broke within a message: nobody knows what became of it.
+    /// Messages during which the connection broke, so that their fate is unknown.
     lost: u64,
     latencies: Latencies,
 }
@@ -84,13 +84,13 @@ struct Connection {
     messages: u64,
 }
 
-/// Nothing may hang for longer: a relay that is killed in a test is to be noticed.
+/// A limit for everything, so that a relay that was killed in a test is noticed.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Between two tries to connect.
+/// The pause between attempts to connect.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// A paced session writes this often.
+/// How often a paced session writes.
 const PACE: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(
@@ -136,7 +136,7 @@ pub(super) async fn run(
 }
 
 impl Load {
-    /// Sends until all messages are taken up by some session.
+    /// Sends until all messages were taken by some session.
     async fn session(self: Arc<Self>) -> (Tally, Result<(), ClientError>) {
         let (mut tally, mut connection) = (Tally::default(), None);
         loop {
@@ -203,7 +203,7 @@ impl Load {
         })
     }
 
-    /// Sends one message. An error when the connection broke.
+    /// Sends one message. Fails when the connection breaks.
     async fn transaction(&self, open: &mut Connection, number: u64, tally: &mut Tally) -> Result<(), ClientError> {
         let mut lines = Vec::with_capacity(2 + self.recipients.len());
         let mut line = Vec::with_capacity(160);
@@ -266,7 +266,7 @@ impl Load {
         }
     }
 
-    /// One system call a line: what stands in the ledger was acknowledged, even if this process is killed.
+    /// One system call a line: an entry in the ledger was acknowledged, even if this process is killed.
     fn enter(&self, number: u64) {
         let Some(ledger) = &self.ledger else { return };
         let line = format!("{}\n", self.requests.id(number));

@@ -6,11 +6,11 @@ use bytes::Bytes;
 
 use mm4relay::message::MmsAddress;
 
-/// Makes requests that differ in nothing but their ids, so that they share their body.
+/// Makes requests that differ only in their ids, so that they share their body.
 pub(super) struct Requests {
-    /// Everything that stands before the ids.
+    /// The text before the ids.
     start: String,
-    /// Tells the messages of one run from those of another.
+    /// Distinguishes the messages of one run from those of another.
     run: String,
     /// From behind the header to the end of data, as on the wire.
     body: Bytes,
@@ -47,7 +47,7 @@ impl Requests {
         requests
     }
 
-    /// The id that stands in the message's X-Mms-Transaction-ID.
+    /// The message's X-Mms-Transaction-ID.
     pub fn id(&self, number: u64) -> String {
         format!("load-{}-{number:010}", self.run)
     }
@@ -62,7 +62,7 @@ impl Requests {
         text.into()
     }
 
-    /// The rest, to the end of data and with it.
+    /// The rest, including the end of data.
     pub fn body(&self) -> Bytes {
         self.body.clone()
     }
@@ -73,7 +73,7 @@ impl Requests {
     }
 }
 
-/// SMIL, text, and `lines` lines of something that nobody can play.
+/// SMIL, text, and `lines` lines of unplayable media.
 fn body(lines: usize) -> Bytes {
     let mut out = format!(
         "\r\n--{BOUNDARY}\r\nContent-Type: application/smil; charset=utf-8\r\nContent-ID: <smil>\r\n\r\n\

@@ -1,5 +1,5 @@
-//! A system of the demo: an MMS Relay/Server of operator A, or operator B as a whole. It takes what comes, and sends what
-//! it is told from an address of its own.
+//! A system of the demo: an MMS Relay/Server of operator A, or operator B as a whole. It accepts every message, and
+//! sends what it is told to from an address of its own.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::pdu::{Arrival, Pdu};
 
 pub struct Actor {
     pub name: &'static str,
-    /// Where it listens, and what it sends from.
+    /// The address that it listens on and sends from.
     pub address: SocketAddr,
     domain: &'static str,
     arrived: mpsc::UnboundedSender<Arrival>,
@@ -53,7 +53,7 @@ impl Actor {
         let (by, domain, arrived) = (self.name, self.domain, self.arrived.clone());
         let on_message = move |message, code| {
             if code == 250 {
-                // Nobody listens any more when the demo ends.
+                // The receiver is gone when the demo ends.
                 let _ = arrived.send(Arrival { by, domain, message });
             }
         };
@@ -69,14 +69,14 @@ impl Actor {
         Ok(())
     }
 
-    /// Stops listening; what is connected is cut off.
+    /// Stops listening, and cuts off connections.
     pub fn stop(&mut self) {
         if let Some(server) = self.server.take() {
             server.abort();
         }
     }
 
-    /// Sends to the relay's `door`. An error when the relay does not take it as a whole.
+    /// Sends to the relay's `door`. Fails unless the relay takes the whole message.
     pub async fn send(&self, door: SocketAddr, pdu: &Pdu) -> anyhow::Result<()> {
         let helo = format!("{}.{}", self.name, self.domain);
         let mut mailer = Mailer::connect_from(self.address.ip(), door, &helo).await?;

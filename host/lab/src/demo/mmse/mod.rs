@@ -1,5 +1,5 @@
 //! `mm4relay demo --topology mmse`: operator A with three MMS Relay/Servers behind one face, operator B outside, and
-//! every MM4 message between them, in both directions. Each step says what should happen, and fails if it does not.
+//! every MM4 message between them, in both directions. Each step states what should happen, and fails if it does not.
 
 mod actor;
 mod pdu;
@@ -12,7 +12,7 @@ use anyhow::ensure;
 use pdu::Pdu;
 use stage::Stage;
 
-/// Plays everything; the stage is still up when it returns.
+/// Plays everything; the stage is still running when this returns.
 pub async fn play(folder: &Path) -> anyhow::Result<Stage> {
     let mut stage = Stage::set(folder).await?;
     stage.introduce();
@@ -31,7 +31,7 @@ const OF_A1: &str = "+15551000001";
 const OF_A2: &str = "+15552000001";
 const OF_A3: &str = "+15553000001";
 const OF_B: &str = "+15559990001";
-/// How the IDs of the one request begin with which operator B has nothing to do.
+/// The beginning of the IDs of the one request that operator B does not see.
 const BETWEEN_OUR_OWN: &str = "k3@mms.a.example";
 
 async fn inbound(stage: &mut Stage) -> anyhow::Result<()> {

@@ -1,5 +1,5 @@
-//! The messages that the demo's systems write, in the style of systems that are out there: 5.5.0, quoted IDs, no more
-//! header fields than they need.
+//! The messages of the demo's systems, in the style of real systems: 5.5.0, quoted IDs, no more header fields than
+//! necessary.
 
 use bytes::Bytes;
 
@@ -14,7 +14,7 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// A header field as it stands there; empty when it does not.
+    /// The value of a header field; empty when it is missing.
     pub fn value(&self, name: &str) -> String {
         self.message
             .header()
@@ -33,7 +33,7 @@ impl Arrival {
             .collect()
     }
 
-    /// Of the system that took it.
+    /// The domain of the system that took it.
     pub fn domain(&self) -> &'static str {
         self.domain
     }
@@ -53,7 +53,7 @@ impl Arrival {
 /// A message to send, with its envelope.
 pub struct Pdu {
     pub kind: &'static str,
-    /// What is worth a word beside the kind: a status, the number of recipients.
+    /// A remark besides the kind: a status, the number of recipients.
     pub about: String,
     pub sender: String,
     pub recipients: Vec<String>,
@@ -110,7 +110,7 @@ impl Pdu {
         self
     }
 
-    /// The answer to a request that `asked` is.
+    /// The response to the request `asked`.
     pub fn response_to(asked: &Arrival, status: &str) -> Self {
         let (kind, has_message_id) = match asked.value("X-Mms-Message-Type").as_str() {
             "MM4_delivery_report.REQ" => ("MM4_delivery_report.RES", true),
@@ -145,7 +145,7 @@ impl Pdu {
         Self::report(asked, "MM4_read_reply_report.REQ", "X-Mms-Read-Status: Read", "r")
     }
 
-    /// From the recipient of the message to its originator.
+    /// A report from the recipient of the message to its originator.
     fn report(asked: &Arrival, kind: &'static str, status: &str, prefix: &str) -> Self {
         let own = asked.domain();
         let home = if own == domain("a") && asked.is_from_abroad() {

@@ -1,5 +1,5 @@
-//! The two operators and the relay, and every message that passes between them: shown, compared with what should happen,
-//! and counted.
+//! The two operators and the relay, with every message between them: shown, compared with what should happen, and
+//! counted.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub struct Stage {
     came: u32,
 }
 
-/// How long nothing must come after a message that goes nowhere yet.
+/// How long to wait to be sure that nothing arrives for a message that goes nowhere yet.
 const QUIET: Duration = Duration::from_millis(300);
 
 /// The systems, by name, last octet of their address, and domain.
@@ -44,7 +44,7 @@ const SYSTEMS: [(&str, u8, &str); 4] = [
 ];
 
 impl Stage {
-    /// Starts everybody, and a relay that is configured in `folder`, where charging.wasm is.
+    /// Starts all systems, and a relay that is configured in `folder`, where charging.wasm is.
     pub async fn set(folder: &Path) -> anyhow::Result<Self> {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let mut actors = Vec::new();
@@ -73,7 +73,7 @@ impl Stage {
         &self.config_path
     }
 
-    /// Where operator B connects.
+    /// The address that operator B connects to.
     pub fn relay_address(&self) -> String {
         self.door(Side::Outside)
             .map(|door| door.to_string())
@@ -101,7 +101,7 @@ impl Stage {
         println!("\n=== {}. {title} ===\n{about}\n", self.step);
     }
 
-    /// `from` sends, and exactly `to` get something for it. Returns what they got, in the order of `to`.
+    /// `from` sends, and exactly `to` must get a message for it. Returns these messages, in the order of `to`.
     pub async fn pass(&mut self, from: &str, pdu: &Pdu, to: &[&str]) -> anyhow::Result<Vec<Arrival>> {
         let step = self.step;
         self.passed(from, pdu, to)
