@@ -20,7 +20,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::super::findings::Findings;
-use super::files::{Dates, Facts, certificates, numbered};
+use super::exchanged::{Exchanged, Pinned};
 use super::provider;
 use crate::config::{Code, Peer};
 use crate::message::PeerName;
@@ -33,8 +33,7 @@ pub(crate) struct Clients(Vec<(PeerName, Known)>);
 /// The certificates that a peer may show.
 #[derive(Debug)]
 struct Known {
-    /// The `SubjectPublicKeyInfo`s of certificates that the operators have exchanged.
-    pinned: Vec<Vec<u8>>,
+    pinned: Pinned,
     /// The verifier with the authorities, and the name that they must vouch for.
     vouched: Option<(Arc<dyn ClientCertVerifier>, ServerName<'static>)>,
 }
@@ -72,44 +71,32 @@ impl KnownCertificates for ArcSwap<Clients> {
 
 impl Known {
     fn read(file: &Path, name: Option<&str>, key: &str, found: &mut Findings, now: SystemTime) -> Option<Self> {
-        let all =
-            certificates(file).map_err(|error| found.problem(Code::CertificateUnusable, key, format!("{error:#}")));
-        let all = all.ok()?;
-        let mut roots = RootCertStore::empty();
-        for (at, (certificate, facts)) in all.iter().enumerate() {
-            let which = numbered(file, at, all.len());
-            if let Dates::Ending(why) | Dates::Bad(why) = facts.dates(now) {
+        let exchanged = Exchanged::read(file, key, "ask the peer for its next one", found, now)?;
+        let Some(name) = name else {
+            for authority in exchanged.iter().filter(|one| one.is_authority) {
+                let which = &authority.name;
                 found.notice(
-                    Code::CertificateEnding,
-                    key,
-                    format!("{which}: {why}; ask the peer for its next one"),
-                );
-            }
-            match (facts.is_authority, name) {
-                (true, Some(_)) => {
-                    if let Err(error) = roots.add(certificate.clone()) {
-                        found.problem(Code::CertificateUnusable, key, format!("{which}: {error}"));
-                    }
-                }
-                (true, None) => found.notice(
                     Code::CertificateIdle,
                     key,
                     format!("{which} is an authority, and vouches for nobody without client-name; it is pinned"),
-                ),
-                (false, _) => {}
+                );
             }
-        }
-        let vouched = match name {
-            Some(name) if !roots.is_empty() => Some(vouched(roots, name, key, found)?),
-            _ => None,
+            return Some(Self {
+                pinned: exchanged.pinned,
+                vouched: None,
+            });
         };
-        let pinned = all.into_iter().map(|(_, facts)| facts.key).collect();
+        let roots = exchanged.authorities(key, found);
+        let vouched = match roots.is_empty() {
+            true => None,
+            false => Some(vouched(roots, name, key, found)?),
+        };
+        let pinned = exchanged.pinned;
         Some(Self { pinned, vouched })
     }
 
     fn is_shown_by(&self, shown: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> bool {
-        // An unreadable certificate has no pinned key.
-        if Facts::of(shown).is_ok_and(|facts| self.pinned.contains(&facts.key)) {
+        if self.pinned.has_key_of(shown) {
             return true;
         }
         let Some((authorities, name)) = &self.vouched else {

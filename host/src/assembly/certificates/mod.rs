@@ -2,6 +2,7 @@
 //! reload.
 
 mod clients;
+mod exchanged;
 mod files;
 mod trust;
 

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme};
 
 use super::super::findings::Findings;
-use super::files::{Dates, Facts, certificates, numbered};
+use super::exchanged::{Exchanged, Pinned};
 use crate::config::Code;
 
 /// How a peer's certificate is checked. That the peer has its key is always checked.
@@ -33,8 +33,7 @@ enum Whom {
     Anybody,
     Known {
         authorities: Option<Arc<WebPkiServerVerifier>>,
-        /// `SubjectPublicKeyInfo`s.
-        pinned: Vec<Vec<u8>>,
+        pinned: Pinned,
         /// The name of the file, for errors.
         file: String,
     },
@@ -55,42 +54,18 @@ impl Trust {
         found: &mut Findings,
         now: SystemTime,
     ) -> Option<Self> {
-        let all =
-            certificates(file).map_err(|error| found.problem(Code::CertificateUnusable, key, format!("{error:#}")));
-        let all = all.ok()?;
-        let mut roots = RootCertStore::empty();
-        for (at, (certificate, facts)) in all.iter().enumerate() {
-            let name = numbered(file, at, all.len());
-            // The dates of authorities and pinned certificates are not checked, but the peer may be about to renew
-            // them.
-            if let Dates::Ending(why) | Dates::Bad(why) = facts.dates(now) {
-                found.notice(
-                    Code::CertificateEnding,
-                    key,
-                    format!(
-                        "{name}: {why}; ask the peer for its next one, this one is trusted for as long as it is here"
-                    ),
-                );
-            }
-            if facts.is_authority {
-                if let Err(error) = roots.add(certificate.clone()) {
-                    found.problem(Code::CertificateUnusable, key, format!("{name}: {error}"));
+        let advice = "ask the peer for its next one, this one is trusted for as long as it is here";
+        let exchanged = Exchanged::read(file, key, advice, found, now)?;
+        let roots = exchanged.authorities(key, found);
+        for one in exchanged.iter() {
+            let what = match one.is_authority {
+                true => "vouches for the certificates that it signed, and is taken from the peer itself (pinned)",
+                false => {
+                    "is no authority, so it is pinned: the peer must show it, or another one with its key; name and dates are \
+                     not looked at"
                 }
-                found.remark(
-                    key,
-                    format!(
-                        "{name} vouches for the certificates that it signed, and is taken from the peer itself (pinned)"
-                    ),
-                );
-            } else {
-                found.remark(
-                    key,
-                    format!(
-                        "{name} is no authority, so it is pinned: the peer must show it, or another one with its key; name and \
-                         dates are not looked at"
-                    ),
-                );
-            }
+            };
+            found.remark(key, format!("{} {what}", one.name));
         }
         let authorities = match roots.is_empty() {
             true => None,
@@ -108,7 +83,7 @@ impl Trust {
         };
         let whom = Whom::Known {
             authorities,
-            pinned: all.into_iter().map(|(_, facts)| facts.key).collect(),
+            pinned: exchanged.pinned,
             file: file.display().to_string(),
         };
         Some(Self { provider, whom })
@@ -132,8 +107,7 @@ impl ServerCertVerifier for Trust {
         else {
             return Ok(ServerCertVerified::assertion());
         };
-        // An unreadable certificate has no pinned key.
-        if Facts::of(shown).is_ok_and(|facts| pinned.contains(&facts.key)) {
+        if pinned.has_key_of(shown) {
             return Ok(ServerCertVerified::assertion());
         }
         match authorities {
