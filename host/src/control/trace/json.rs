@@ -92,6 +92,8 @@ fn arrived(arrival: &Arrival) -> Value {
             "occasion": step.occasion,
             "did": step.did,
             "micros": step.micros,
+            "body-octets-read": step.body_octets_read,
+            // The earlier name of the same field: see docs/versions.md.
             "body_octets_read": step.body_octets_read,
         })
     });
