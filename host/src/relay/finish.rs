@@ -21,8 +21,9 @@ use crate::transactions::{self, Noted, What};
 use super::Relay;
 use super::components::{self, Parts};
 use super::gathered::nothing;
-use super::plugin_outcomes::{self, HeaderIn};
+use super::plugin_outcomes;
 use super::run::{Run, why};
+use super::stored_header::HeaderIn;
 use crate::sync::lock;
 
 /// How often the spool is asked for messages. An operator's `queue release` is noticed at the next time.

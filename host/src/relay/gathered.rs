@@ -12,9 +12,10 @@ use crate::spool::{Acceptance, Hold};
 use crate::transactions::{self, Onward};
 
 use super::components::{self, Parts};
-use super::plugin_outcomes::{self, HeaderIn};
+use super::plugin_outcomes;
 use super::rights::Entitled;
 use super::run::Run;
+use super::stored_header::HeaderIn;
 
 /// The results of the destinations so far.
 pub(super) struct Gathered<'a> {

@@ -11,7 +11,7 @@
 //! - [`deferrals`]: messages that plug-ins defer again and again
 //! - [`open_requests`]: what a message means to open requests
 //! - [`own_messages`]: responses, reports and bounces of the relay itself
-//! - [`plugin_outcomes`] and [`stored_outcome`]: telling plug-ins of outcomes
+//! - [`plugin_outcomes`], [`stored_outcome`] and [`stored_header`]: telling plug-ins of outcomes
 //! - [`directory`]: peers and numbers
 //! - [`clocks`]: the comparison of the system's clock with the relay's
 
@@ -36,6 +36,7 @@ pub(crate) mod rates;
 mod rights;
 mod run;
 pub(crate) mod sender;
+mod stored_header;
 mod stored_outcome;
 #[cfg(test)]
 mod tests;

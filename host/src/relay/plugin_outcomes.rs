@@ -9,16 +9,16 @@ use tokio::sync::Notify;
 use crate::clock::SharedClock;
 use crate::delivery::{Caused, DeliveryReport, Ended, OutcomeSink};
 use crate::message::{
-    Answer, Change, Header, LegState, MessageType, Ordinal, Outgoing, QueueId, Recipient, RecipientId, Refusal, Rope,
-    Source, TransactionChange,
+    Answer, Change, Header, LegState, MessageType, Ordinal, Outgoing, QueueId, Recipient, RecipientId, Refusal, Source,
+    TransactionChange,
 };
 use crate::pipeline::{Chain, Concerned, Effects, OutcomeTold, TellOutcome};
-use crate::protocol::mm4;
 use crate::spool::{BoxFuture, Events, Leased, NewEvent, PendingEvent, Settlement};
 use crate::transactions::{self, Ending, Reply, Transactions};
 use crate::versions::Catalogue;
 
 use super::components::{self, Parts};
+use super::stored_header::HeaderIn;
 use super::stored_outcome::{self, Untold};
 
 /// The delay before a failed plug-in is told again; each further failure doubles it.
@@ -332,44 +332,6 @@ async fn is_answer(outgoing: &Outgoing) -> bool {
         None => MessageType::of(&*HeaderIn::of(outgoing).read().await),
     };
     kind.is_some_and(|kind| kind.request().is_some())
-}
-
-/// Where the header of a message can be read.
-#[derive(Clone, Copy)]
-pub enum HeaderIn<'a> {
-    Memory(&'a Arc<Header>),
-    /// In the bytes of this outgoing message.
-    Rope(&'a Rope, QueueId),
-}
-
-impl<'a> HeaderIn<'a> {
-    pub fn of(outgoing: &'a Outgoing) -> Self {
-        match &outgoing.header {
-            Some(header) => Self::Memory(header),
-            None => Self::Rope(&outgoing.rope, outgoing.id.into()),
-        }
-    }
-
-    pub async fn read(self) -> Arc<Header> {
-        match self {
-            Self::Memory(header) => Arc::clone(header),
-            Self::Rope(rope, id) => Arc::new(stored_header(rope.clone(), id).await),
-        }
-    }
-}
-
-async fn stored_header(rope: Rope, id: QueueId) -> Header {
-    let read = tokio::task::spawn_blocking(move || mm4::read_header(&rope)).await;
-    match read
-        .map_err(|error| error.to_string())
-        .and_then(|read| read.map_err(|error| error.to_string()))
-    {
-        Ok(header) => header,
-        Err(error) => {
-            tracing::error!(message = %id, event = "spool-damaged", "the header of a stored message cannot be read: {error}");
-            Header::default()
-        }
-    }
 }
 
 /// Cut to 512 octets, as the contract says.

@@ -5,16 +5,21 @@
 //! | `MM4_forward.REQ` | by its response, if it asked for one that has not been sent | by a delivery report for each recipient, if it asked for them | by a bounce (RFC 3464) to a sender who is not null, if the transport failed and the peer takes bounces | by nobody: the failed queue, and the log |
 //! | a report | by its response, if it asked for one that has not been sent | | | by nobody |
 
+mod originator;
+
 use bytes::Bytes;
 
 use crate::message::{
-    Answer, Cause, Change, Envelope, Field, Header, LegState, MessageType, MmsAddress, Mode, News, PeerName, Piece,
-    Recipient, RecipientId, ResponseSender, Rope, Timestamp, Transaction, TransactionChange,
+    Answer, Cause, Change, Envelope, Header, LegState, MessageType, MmsAddress, Mode, News, PeerName, Piece, Recipient,
+    RecipientId, ResponseSender, Rope, Timestamp, Transaction, TransactionChange,
 };
 use crate::protocol::mm4;
 use crate::spool::{Expect, SpoolError};
 
+use self::originator::originator_address;
 use super::{Alone, Noted, Profile, Terms, Told, Transactions, What, status};
+
+pub use self::originator::header;
 
 /// What to do about a transaction now.
 pub enum Deed {
@@ -341,40 +346,6 @@ fn written(
     }))
 }
 
-/// A header with the stored facts of a request, by which its sender can recognise it.
-pub fn header(current: &Transaction) -> Header {
-    let texts = [
-        ("From", current.originator.as_deref()),
-        (mm4::headers::VERSION, current.version.as_deref()),
-        (mm4::MESSAGE_TYPE, Some(current.kind.name())),
-    ];
-    let ids = [
-        (mm4::TRANSACTION_ID, &current.transaction_id),
-        (mm4::MESSAGE_ID, &current.message_id),
-    ];
-    let texts = texts
-        .into_iter()
-        .filter_map(|(name, value)| Some(Field::build(name, value?)));
-    let ids = ids.into_iter().map(|(name, id)| Field::exact(name, &id.octets()));
-    Header {
-        fields: texts.chain(ids).collect(),
-    }
-}
-
-/// The address for a report: that in `From`, if it has a domain, else the envelope sender.
-fn originator_address(from: &str, sender: Option<&MmsAddress>) -> Option<MmsAddress> {
-    let header = Header {
-        fields: vec![Field::build("From", from)],
-    };
-    let stated = mm4::Pdu::of(&header).from();
-    let with_domain = |address: &MmsAddress| address.domain().is_some();
-    stated
-        .clone()
-        .filter(with_domain)
-        .or_else(|| sender.cloned())
-        .or(stated)
-}
-
 /// Legs whose response is overdue: they are asked again or given up. Also decides when to look at the others.
 fn overdue(terms: &Terms, current: &Transaction, now: Timestamp) -> Vec<Change> {
     let mut changes = vec![Change::Next { task: None }];
@@ -396,30 +367,4 @@ fn overdue(terms: &Terms, current: &Transaction, now: Timestamp) -> Vec<Change> 
         })
     }));
     changes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_goes_to_the_originator_where_that_leads_somewhere_and_else_to_the_envelope_sender() {
-        let address = |text: &str| MmsAddress::new(text).unwrap();
-        let sender = address("+15555550100/TYPE=PLMN@mms.a.example");
-        let cases = [
-            (
-                "+15555550101/TYPE=PLMN@mms.a.example",
-                "+15555550101/TYPE=PLMN@mms.a.example",
-            ),
-            ("Ann <ann@mail.example>", "ann@mail.example"),
-            ("+15555550101/TYPE=PLMN", sender.as_str()),
-            ("", sender.as_str()),
-        ];
-        for (from, expected) in cases {
-            let found = originator_address(from, Some(&sender)).unwrap();
-            assert_eq!(found.as_str(), expected, "{from}");
-        }
-        assert_eq!(originator_address("2020", None).unwrap().as_str(), "2020");
-        assert_eq!(originator_address("", None), None);
-    }
 }
