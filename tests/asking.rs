@@ -200,7 +200,8 @@ fn a_service_shows_a_certificate_that_is_vouched_for_and_is_shown_the_relays() {
     );
 }
 
-/// The figures of the issue: the plug-in's `on-failure` within its budget, and others as if nothing were.
+/// A service that stalls costs its own callers the plug-in's budget and then its `on-failure`; other messages are
+/// answered as if nothing had happened.
 #[test]
 fn a_service_that_stalls_holds_up_nobody_else_and_its_own_callers_no_longer_than_their_time() {
     const BUDGET: Duration = Duration::from_millis(500);

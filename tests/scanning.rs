@@ -185,12 +185,13 @@ fn a_scanner_that_is_away_leaves_the_message_with_its_sender_or_lets_it_pass_as_
     assert_eq!(peer.wait_for(1).len(), 1);
 }
 
-/// The figures of the issue: the plug-in's `on-failure` within its budget, and others as if nothing were.
+/// A scanner that stalls costs its own callers the plug-in's budget and then its `on-failure`; other messages are
+/// answered as if nothing had happened.
 #[test]
 fn a_scanner_that_stalls_holds_up_nobody_else_and_its_own_callers_no_longer_than_their_time() {
     const BUDGET: Duration = Duration::from_millis(500);
     const STALLED: usize = 6;
-    // Connections are taken by the system, and nobody ever answers.
+    // The kernel completes the handshakes into the backlog; no one accepts or answers.
     let stalls = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = stalls.local_addr().expect("an address").to_string();
     let peer = Peer::start();

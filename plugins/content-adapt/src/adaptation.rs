@@ -1,4 +1,4 @@
-//! One message on its way to one destination: looks at its parts, asks the rules, makes the edits.
+//! The adaptation of one message for one destination: lists the parts, asks `rules`, makes the edits.
 
 mod edits;
 mod pictures;
@@ -11,9 +11,9 @@ use crate::picture::Picture;
 use crate::rules::{self, Content, PictureLimits, Role};
 use crate::settings::{CannotAdapt, Settings, TooLarge};
 
-/// Left free under the size limit, in octets: names that grow, and the header lines that relays add.
+/// Octets kept free under the size limit, for file names that grow and for header lines that relays add.
 const MARGIN: u64 = 1024;
-/// `X-Mms-Adaptation-Allowed` is what peers send; the other spelling is said to exist.
+/// Peers send `X-Mms-Adaptation-Allowed`; the second spelling is accepted because some documents name it.
 const ADAPTATION_HEADERS: [&str; 2] = ["X-Mms-Adaptation-Allowed", "X-Mms-Adaptations"];
 const CLASS_HEADER: &str = "X-Mms-Content-Class";
 
@@ -21,19 +21,19 @@ pub struct Adaptation<'a> {
     settings: &'a Settings,
     limits: PictureLimits,
     message_limit: Option<u64>,
-    /// What the message must come down to, in octets; `None` when it need not, or cannot.
+    /// The size that the message must shrink to, in octets; `None` when it need not shrink, or cannot shrink enough.
     goal: Option<u64>,
     /// The message's size with the edits so far, in octets.
     total: u64,
     items: Vec<Item>,
 }
 
-/// A part, and what is decided about it.
+/// A part, and the decision about it.
 struct Item {
     part: Part,
     role: Role,
     header: Option<Header>,
-    /// A picture that is over a limit of its own, whatever the message weighs.
+    /// The picture exceeds a limit for pictures, whatever the size of the message.
     over: bool,
     fate: Fate,
 }
@@ -41,10 +41,10 @@ struct Item {
 enum Fate {
     Stays,
     Smaller(Picture),
-    /// In another charset.
+    /// The text, converted to another charset.
     Converted(String),
     Note,
-    /// It cannot be adapted, and the message must not go without it.
+    /// The part cannot be adapted, and `cannot-adapt` refuses the message.
     Refused,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Adaptation<'a> {
         Ok(self.unless_too_large(edits))
     }
 
-    /// Most messages are a text and nothing else, and texts mostly stay as they are.
+    /// Skips the work early: most messages consist of texts, and texts rarely change.
     fn has_something_to_adapt(&self) -> bool {
         let is_media = |item: &Item| matches!(item.role, Role::Picture | Role::Media);
         self.settings.text_charset.is_some() || self.items.iter().any(is_media)
@@ -172,7 +172,7 @@ impl<'a> Adaptation<'a> {
         }
     }
 
-    /// Only a message over the limit itself is too large; the margin is ours.
+    /// A message between the margin and the limit is not too large: the margin is this plug-in's own.
     fn unless_too_large(&self, edits: Vec<Edit>) -> Verdict {
         let Some(limit) = self.message_limit.filter(|&limit| self.total > limit) else {
             return verdict(edits);
@@ -193,8 +193,8 @@ impl<'a> Adaptation<'a> {
         }
     }
 
-    /// A message within the limit is not shrunk for the margin's sake. And one that would be too large without any picture
-    /// or film keeps what it has: to take them out would help nobody.
+    /// Sets the goal. A message within the limit is not shrunk for the margin's sake. A message that would stay too
+    /// large without any picture or film keeps all of them, because removing them would not make it deliverable.
     fn aim(&mut self) {
         let Some(limit) = self.message_limit.filter(|&limit| self.total > limit) else {
             return;

@@ -1,12 +1,11 @@
-//! What decoding and encoding a picture cost, known before they begin.
+//! Estimates of the time that decoding and encoding a picture take, made before either begins.
 //!
 //! A sandbox cannot be asked to stop in the middle of a picture, and one that runs out of time fails as a whole. So the
 //! time is estimated from what the header says, and a picture that might not be finished is not begun.
 
 use crate::header::{Format, Header};
 
-/// Wall time of one pixel in a sandbox, in nanoseconds, on a slow core: decoding, and making the picture small for the
-/// first time.
+/// Wall time per pixel in a sandbox on a slow core, in nanoseconds: decoding and the first shrinking.
 fn decoding_a_pixel(format: Format) -> u64 {
     match format {
         Format::Jpeg => 60,
@@ -23,7 +22,7 @@ const SCAN_A_PIXEL: u64 = 15;
 const PLAIN_SCANS: u64 = 4;
 /// Encoding, as JPEG or PNG.
 const ENCODING_A_PIXEL: u64 = 80;
-/// Of the time that is left an estimate may be this share: other machines are slower, and busy.
+/// An estimate may take one part in `SHARE` of the remaining time, because other machines are slower, or busy.
 const SHARE: u64 = 2;
 
 /// Milliseconds for decoding a picture and shrinking it once.
@@ -37,12 +36,12 @@ pub fn decoding(source: &[u8], header: &Header) -> u64 {
     milliseconds(pixels.saturating_mul(a_pixel))
 }
 
-/// Milliseconds for encoding a picture of these pixels once.
+/// Milliseconds for one encoding of this many pixels.
 pub fn encoding(width: u32, height: u32) -> u64 {
     milliseconds(u64::from(width) * u64::from(height) * ENCODING_A_PIXEL)
 }
 
-/// Whether work of `cost` can be begun with `left`; both in milliseconds.
+/// Whether work of `cost` may begin when `left` remains; both in milliseconds.
 pub fn is_affordable(cost: u64, left: u64) -> bool {
     cost.checked_mul(SHARE).is_some_and(|needed| needed <= left)
 }
@@ -51,8 +50,8 @@ fn milliseconds(nanoseconds: u64) -> u64 {
     nanoseconds.div_ceil(1_000_000)
 }
 
-/// Beginnings of a scan. In data that is no marker, an octet 0xFF is never followed by this one; in metadata it may be by
-/// chance, and then the estimate is a little too high.
+/// Counts the scans by their markers. In entropy-coded data, 0xFF is never followed by this octet; in metadata it may
+/// be by chance, and then the estimate is a little too high.
 fn scans(jpeg: &[u8]) -> u64 {
     jpeg.windows(2).filter(|two| two == &[0xff, 0xda]).count() as u64
 }

@@ -1,6 +1,6 @@
-//! What a picture is and how large, from its first octets. A picture that fits is never read further.
+//! The format and dimensions of a picture, from its first octets. A picture within the limits is read no further.
 
-/// Formats that can be decoded. Told by the first octets, never by the media type: peers mislabel.
+/// Formats that can be decoded. Recognised by the first octets and not by the media type, because peers mislabel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Jpeg,
@@ -18,11 +18,12 @@ pub struct Header {
     pub height: u32,
 }
 
-/// What the first octets of a picture say.
+/// The result of reading a picture's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probed {
     Picture(Header),
-    /// A format that can be decoded, and no size: it is cut off or broken, or hides its size where nobody looks.
+    /// A format that can be decoded, but no dimensions were found: the picture is cut off or broken, or its frame
+    /// header lies further back than is read.
     Unsized,
     /// No known format.
     Other,
@@ -37,8 +38,8 @@ impl Probed {
     }
 }
 
-/// How much is read at a time, in octets. Mostly once: only JPEGs with large EXIF blocks need a second read, at the place
-/// where the first one ended.
+/// How much is read at a time, in octets. One read is enough for most pictures; a JPEG with large EXIF blocks needs a
+/// second one, which begins behind the block.
 const WINDOW: u32 = 2048;
 /// More segments than any real JPEG has before its frame header. Bounds the reads that a hostile one can cause.
 const MAX_SEGMENTS: usize = 128;
@@ -107,7 +108,7 @@ fn gif(head: &[u8]) -> Option<(u32, u32)> {
     Some((size(6)?.into(), size(8)?.into()))
 }
 
-/// Two letters are soon found by chance: the size of the second header must be one of those that there are.
+/// Checks the size of the second header too, since two letters alone (`BM`) are easily found by chance.
 fn has_bitmap_header(head: &[u8]) -> bool {
     matches!(head.get(14..18), Some([12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0]))
 }

@@ -16,16 +16,16 @@ use crate::header::{Format, Header};
 use crate::rules::{PictureLimits, scaled};
 use crate::settings::Settings;
 
-/// A picture as it goes out.
+/// The adapted picture.
 #[derive(Debug)]
 pub struct Picture {
     pub bytes: Vec<u8>,
     pub media_type: &'static str,
-    /// File name extension that goes with the media type.
+    /// The file name extension of the media type.
     pub extension: &'static str,
     pub width: u32,
     pub height: u32,
-    /// How often it was encoded until it fitted.
+    /// How many encodings it took.
     pub encodings: usize,
 }
 
@@ -34,38 +34,42 @@ pub struct Picture {
 pub enum Failure {
     /// Broken, or larger than may be decoded.
     Undecodable(String),
-    /// Even the smallest picture worth sending is too large.
+    /// Even the smallest useful picture is larger than the limit.
     TooLarge,
-    /// It might not be finished within the time of the call.
+    /// The work might not finish within the time of the call.
     NoTime,
 }
 
 /// Milliseconds that the call still has.
 pub type TimeLeft<'a> = &'a dyn Fn() -> u64;
 
-/// A side below this shows nothing any more, in pixels.
+/// The shortest useful side, in pixels.
 const SMALLEST_SIDE: u32 = 16;
-/// Encodings until a picture fits, by estimates: the first as good as can be, each further one by what the last one showed.
+/// Encodings whose quality and size are estimated: the first with the best quality allowed, each further one from the
+/// result of the one before.
 const ESTIMATED: usize = 4;
-/// Further ones for pictures that defy all estimates, each of half the size.
+/// Further encodings, each of half the size, for pictures that no estimate brings under the limit.
 const DESPERATE: usize = 4;
-/// What the estimates aim at, of the octets that there are. The last ones must not miss.
+/// The share of the limit that each estimated encoding aims at. The later ones leave a margin, so that they do not miss
+/// again.
 const AIM: [f64; ESTIMATED] = [1.0, 0.94, 0.85, 0.6];
-/// Where a picture has to get smaller anyway, it is better small and good than large and poor.
+/// The quality to begin with when the picture must be scaled down anyway: a small picture of good quality looks better
+/// than a large one of poor quality.
 const QUALITY_OF_SMALLER: u8 = 65;
-/// Octets go with the step of the quantisation to this power, over photographs.
+/// The exponent by which the size of a JPEG follows the quantisation step, measured on photographs.
 const OCTETS_BY_STEP: f64 = -0.7;
-/// Even at low quality a pixel takes about a tenth of an octet. More pixels than this per octet need not be tried.
+/// The largest useful number of pixels per octet of the limit: even at low quality, a pixel takes about a tenth of an
+/// octet.
 const PIXELS_PER_OCTET: u64 = 12;
-/// Colour profiles up to this size are kept, in octets: a telephone's are some hundred, a printer's a million.
+/// The largest colour profile that is kept, in octets. A telephone's has some hundred octets, a printer's a million.
 const LARGEST_PROFILE: usize = 4096;
-/// What decoding may allocate beyond the picture itself: per pixel, in octets.
+/// Octets per pixel that a decoder may allocate beyond the picture itself.
 const DECODER_OCTETS_PER_PIXEL: u64 = 9;
 
 /// A picture of the same content within `limits`, in octets and pixels.
-///
-/// JPEG stays JPEG. PNG, and whatever has transparent pixels, becomes a PNG if that is small enough. Everything else becomes
-/// a JPEG on white, whose quality goes down before its size does, within four encodings. Of an animation the first frame remains. EXIF data is dropped
+/// JPEG stays JPEG. PNG, and whatever has transparent pixels, becomes a PNG if that is small enough. Everything else
+/// becomes a JPEG on white, whose quality is lowered before its dimensions, within four encodings. Of an animation the
+/// first frame remains. EXIF data (places and times) is removed, after the picture was rotated as it says.
 /// (it holds places and times), after the picture was turned the way it says.
 ///
 /// # Errors
@@ -93,7 +97,7 @@ pub fn adapt(
     Draft::new(decoded, limits).within(limits, settings, time_left)
 }
 
-/// As it was stored: before any rotation.
+/// As stored, before any rotation.
 struct Decoded {
     image: DynamicImage,
     orientation: Orientation,
@@ -111,14 +115,15 @@ impl Decoded {
             Format::Bmp => ImageFormat::Bmp,
         };
         let mut reader = ImageReader::with_format(Cursor::new(source), kind);
-        // The header was checked, but it is the decoder that allocates, and formats can contradict themselves.
+        // The header was checked already; but it is the decoder that allocates, and a file may contradict its own
+        // header.
         let mut limits = Limits::default();
         limits.max_image_width = Some(settings.max_pixels);
         limits.max_image_height = Some(settings.max_pixels);
         limits.max_alloc = Some(u64::from(settings.max_pixels) * DECODER_OCTETS_PER_PIXEL);
         reader.limits(limits.clone());
         let mut decoder = reader.into_decoder()?;
-        // The decoder counts what it needs for itself, and not the picture that it fills.
+        // The decoder's limit covers its own allocations, and not the picture that it fills; reserve that too.
         limits.reserve(decoder.total_bytes())?;
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let profile = decoder
@@ -136,12 +141,12 @@ impl Decoded {
     }
 }
 
-/// The picture upright and already as small as it must be at least, from which the attempts are made. The decoded one, which may
-/// have a hundred megabytes, is gone by then.
+/// The picture, upright and scaled to at most the allowed dimensions; all attempts start from it. The decoded original,
+/// which may occupy a hundred megabytes, is freed before the first attempt.
 struct Draft {
     image: DynamicImage,
     profile: Option<Vec<u8>>,
-    /// Whether losing no detail, or no transparency, is worth a try.
+    /// Whether to try a lossless encoding: the source is lossless or has transparent pixels.
     lossless: bool,
 }
 
@@ -201,7 +206,7 @@ impl Draft {
             if attempt.width.max(attempt.height) <= SMALLEST_SIDE || budget == 0 {
                 break;
             }
-            // What a PNG takes says nothing about a JPEG.
+            // The size of a PNG predicts nothing about that of a JPEG.
             if picture.media_type == "image/jpeg" {
                 attempt = attempt.next(octets, budget, encodings, settings);
             }
@@ -245,7 +250,7 @@ impl Draft {
         })
     }
 
-    /// A profile of another colour space (CMYK, most of all) would be wrong for what the decoder made of the picture.
+    /// Omits a profile of another colour space (CMYK above all), which would be wrong for the decoder's output.
     fn keep_profile(&self, encoder: &mut impl ImageEncoder, colour: bool) {
         let space: &[u8] = if colour { b"RGB " } else { b"GRAY" };
         if let Some(profile) = self
@@ -253,7 +258,7 @@ impl Draft {
             .as_ref()
             .filter(|profile| profile.get(16..20) == Some(space))
         {
-            // An encoder without profiles leaves it out, and so do most pictures.
+            // An encoder that does not support profiles returns an error; the picture then goes without one.
             let _ = encoder.set_icc_profile(profile.clone());
         }
     }
@@ -268,7 +273,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// What to try after this one came to `octets`, more than the budget. Quality goes down before the size does.
+    /// The next attempt after this one came to `octets`, which exceeds `budget`. Quality is lowered before dimensions.
     fn next(self, octets: u64, budget: u64, encodings: usize, settings: &Settings) -> Self {
         let Some(aim) = AIM.get(encodings) else {
             let (width, height) = scaled(self.width, self.height, 0.5);
@@ -281,7 +286,7 @@ impl Attempt {
         let needed = budget as f64 / octets as f64 * aim;
         let step = step_of(self.quality) * needed.powf(1.0 / OCTETS_BY_STEP);
         if let Some(quality) = quality_of(step).filter(|&quality| quality >= settings.min_jpeg_quality) {
-            // At least a little lower, or nothing would change.
+            // At least a little lower than before, or the next attempt would repeat this one.
             let quality = quality
                 .min(self.quality.saturating_sub(1))
                 .max(settings.min_jpeg_quality);
@@ -293,14 +298,15 @@ impl Attempt {
             .clamp(settings.min_jpeg_quality, settings.jpeg_quality)
             .min(self.quality);
         let by_quality = (step_of(quality) / step_of(self.quality)).powf(OCTETS_BY_STEP);
-        // Octets go with the area, so sides go with the root; a header and its tables do not shrink.
+        // The size is proportional to the area, so the sides shrink by the square root; the header and its tables do
+        // not shrink.
         let scale = (needed / by_quality).sqrt().clamp(0.1, 0.95);
         let (width, height) = scaled(self.width, self.height, scale);
         Self { width, height, quality }
     }
 }
 
-/// How coarse a quality is: the percentage that the tables of ITU-T T.81, annex K are scaled by.
+/// The quantisation step of a quality: the percentage by which the tables of ITU-T T.81, annex K are scaled.
 fn step_of(quality: u8) -> f64 {
     let quality = f64::from(quality.clamp(1, 100));
     // At 100 all steps are 1, as they are at 99.
@@ -311,12 +317,13 @@ fn step_of(quality: u8) -> f64 {
     }
 }
 
-/// The best quality that is at least so coarse.
+/// The best quality whose step is at least `step`.
 fn quality_of(step: f64) -> Option<u8> {
     (1..=100).rev().find(|&quality| step_of(quality) >= step)
 }
 
-/// A cheap average down to twice the size, then a good filter: as good to the eye as the filter alone, several times faster.
+/// Averages down to twice the target size, then applies a good filter: the result looks the same as with the filter
+/// alone and takes a fraction of the time.
 fn shrunk(image: &DynamicImage, width: u32, height: u32) -> Cow<'_, DynamicImage> {
     if (image.width(), image.height()) == (width, height) {
         return Cow::Borrowed(image);
@@ -335,7 +342,7 @@ fn is_transparent(image: &DynamicImage) -> bool {
     }
 }
 
-/// What JPEG can hold: grey or colours in eight bits, transparent pixels on white.
+/// The picture in a form that JPEG can hold: grey or colours in eight bits, transparent pixels on white.
 fn flattened(image: &DynamicImage) -> DynamicImage {
     if !image.color().has_alpha() {
         return match image.color().has_color() {

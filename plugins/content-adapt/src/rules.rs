@@ -1,6 +1,6 @@
-//! What is changed, and how far. Numbers in, numbers out.
+//! Which parts change, and how far. All functions take and return plain numbers and text.
 
-/// What may be done to a part.
+/// What adaptation may do with a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It can be made smaller.
@@ -9,14 +9,14 @@ pub enum Role {
     Media,
     /// The presentation.
     Smil,
-    /// It stays whatever it weighs: text, and what is protected by DRM.
+    /// Never changed: text, and parts protected by DRM.
     Fixed,
 }
 
 pub fn role(media_type: &str) -> Role {
     match media_type.split_once('/') {
         Some(("application", "smil" | "smil+xml")) => Role::Smil,
-        // Changing a protected part breaks it, and taking it out is not for us to decide (OMA DRM).
+        // Changing a protected part breaks it, and removing one is not the relay's decision (OMA DRM).
         Some(("application", sub)) if sub.starts_with("vnd.oma.drm.") => Role::Fixed,
         Some(("image", _)) => Role::Picture,
         Some(("text" | "multipart" | "message", _)) | None => Role::Fixed,
@@ -24,7 +24,7 @@ pub fn role(media_type: &str) -> Role {
     }
 }
 
-/// What the destination takes of one picture. `None`: anything.
+/// The destination's limits for one picture. `None` means no limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PictureLimits {
     /// In pixels.
@@ -35,7 +35,7 @@ pub struct PictureLimits {
 }
 
 impl PictureLimits {
-    /// Whether anything is limited.
+    /// Whether there is any limit.
     pub fn are_set(&self) -> bool {
         self.width.is_some() || self.height.is_some() || self.size.is_some()
     }
@@ -60,7 +60,8 @@ pub fn scaled(width: u32, height: u32, scale: f64) -> (u32, u32) {
     (side(width), side(height))
 }
 
-/// What the host makes of a body: base64 in lines of 76 characters and CRLF, 57 octets each (RFC 2045, 6.8).
+/// The size of a body in the encoding that the relay writes: base64 in lines of 76 characters and CRLF, 57 octets each
+/// (RFC 2045, 6.8).
 pub fn encoded_size(decoded: u64) -> u64 {
     decoded.div_ceil(57) * 78
 }
@@ -70,19 +71,19 @@ pub fn decoded_size(encoded: u64) -> u64 {
     encoded / 78 * 57
 }
 
-/// No picture is made smaller than this (octets, encoded) while other media could go instead.
+/// While other media can be removed instead, no picture is made smaller than this (octets, encoded).
 const SMALLEST_PICTURE: u64 = 8 * 1024;
 
-/// The message's size if all of these parts were notes, in octets.
+/// The message's size if every removable part were replaced by a note, in octets.
 pub fn smallest_total(total: u64, removable: &[u64], note: u64) -> u64 {
     let given: u64 = removable.iter().map(|size| size.saturating_sub(note)).sum();
     total.saturating_sub(given)
 }
 
-/// The media parts that must go so that every picture can keep at least a useful size: the largest first, and only
-/// when pictures alone cannot bring the message under its limit.
+/// The media parts to remove so that every picture keeps a useful size: the largest first, and only when shrinking
+/// pictures alone cannot bring the message under its limit.
 ///
-/// `media` and `pictures` hold encoded sizes; `note` is the encoded size of what takes a part's place. Returns
+/// `media` and `pictures` hold encoded sizes; `note` is the encoded size of the note that replaces a part. Returns
 /// indexes into `media`.
 pub fn media_to_drop(total: u64, limit: u64, media: &[u64], pictures: &[u64], note: u64) -> Vec<usize> {
     let most_that_pictures_give: u64 = pictures.iter().map(|size| size.saturating_sub(SMALLEST_PICTURE)).sum();
@@ -100,9 +101,9 @@ pub fn media_to_drop(total: u64, limit: u64, media: &[u64], pictures: &[u64], no
     dropped
 }
 
-/// What the largest of the pictures may have, in octets encoded, so that all fit; `None` when they fit as they are.
+/// The largest encoded size that a picture may have so that all fit; `None` when they fit already.
 ///
-/// Like water: every picture above the level is cut down to it, those below keep what they have. So the largest are shrunk first.
+/// Every picture above the returned size is shrunk to it and smaller ones stay, so the largest are shrunk first.
 pub fn allowance(total: u64, limit: u64, pictures: &[u64]) -> Option<u64> {
     if total <= limit {
         return None;
@@ -121,10 +122,10 @@ pub fn allowance(total: u64, limit: u64, pictures: &[u64]) -> Option<u64> {
     None
 }
 
-/// A file name of the same stem with another extension, and not one of `taken`. `None` when there was no name.
+/// The file name with another extension, distinct from the names in `taken`. `None` when there was no name.
 pub fn renamed(name: Option<&str>, extension: &str, taken: &[String]) -> Option<String> {
     let name = name.filter(|name| !name.is_empty())?;
-    // The dot must belong to the last step of a path, and not begin it.
+    // The dot must be in the last component of a path, and not begin it (`.hidden`).
     let stem = match name.rfind('.') {
         Some(dot) if dot > name.rfind(['/', '\\']).map_or(0, |slash| slash + 1) => &name[..dot],
         _ => name,
@@ -139,19 +140,19 @@ pub fn renamed(name: Option<&str>, extension: &str, taken: &[String]) -> Option<
         .find(free)
 }
 
-/// The text in the place of a part that could not be kept.
+/// The text that replaces a part.
 pub fn note(template: &str, name: Option<&str>) -> String {
     template.replace("{name}", name.unwrap_or("An attachment")) + "\r\n"
 }
 
-/// Whether a text of this charset is one in UTF-8 already.
+/// Whether text of this charset is valid UTF-8 as it is.
 pub fn is_utf8(charset: &str) -> bool {
     ["utf-8", "utf8", "us-ascii", "ascii"]
         .iter()
         .any(|known| charset.eq_ignore_ascii_case(known))
 }
 
-/// What a content class depends on.
+/// The properties that decide the content class.
 #[derive(Clone, Copy, Debug)]
 pub struct Content {
     /// The whole message, in octets.
@@ -159,11 +160,11 @@ pub struct Content {
     pub pictures: usize,
     /// The largest width and the largest height; `None` when a picture's are not known.
     pub largest: Option<(u32, u32)>,
-    /// Whether there is anything that is neither picture nor text.
+    /// Whether there is a part that is neither picture nor text.
     pub media: bool,
 }
 
-/// Class, rank, octets and pixels of the content classes of OMA-MMS-CONF that this plug-in judges.
+/// Class, rank, octets and pixels of the content classes of OMA-MMS-CONF that this plug-in assigns.
 const CLASSES: [(&str, u8, u64, (u32, u32)); 6] = [
     ("text", 0, 30 << 10, (0, 0)),
     ("image-basic", 1, 30 << 10, (160, 120)),
@@ -175,8 +176,8 @@ const CLASSES: [(&str, u8, u64, (u32, u32)); 6] = [
 
 /// The new value of `X-Mms-Content-Class` after the content changed; `None` when the present one stays.
 ///
-/// A class only ever goes down, and only among text, image and video classes: what else a message holds says nothing about its
-/// pixels. While there is video or sound, the class stays.
+/// A class is only ever lowered, and only among the text, image and video classes; the content-* classes say nothing
+/// about pixels. While the message contains video or sound, the class stays.
 pub fn content_class(present: &str, content: &Content) -> Option<&'static str> {
     let (name, rank, ..) = *CLASSES
         .iter()

@@ -1,16 +1,16 @@
-//! What the operator may set. See the crate's documentation for the meaning of each.
+//! The operator's settings. The crate's documentation describes each.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// What becomes of a message that is still larger than the destination takes, when nothing more may be changed.
+/// What becomes of a message that exceeds the destination's limit although nothing more may be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TooLarge {
     /// It goes out as it is; the destination decides.
     Pass,
-    /// 552, and its sender hears of it now.
+    /// The message is refused with 552.
     Refuse,
 }
 
@@ -25,26 +25,26 @@ pub struct Settings {
     pub max_pixels: u32,
     /// The largest picture that is read, in octets.
     pub max_source_size: u32,
-    /// What stands in the place of a part that could not be kept. `{name}` is its file name.
+    /// The text that replaces a part. `{name}` is the part's file name.
     pub note: String,
     pub too_large: TooLarge,
     /// What becomes of a part that cannot be adapted.
     pub cannot_adapt: CannotAdapt,
     /// Notes by language tag, in lower case.
     pub notes: BTreeMap<String, String>,
-    /// Texts in another charset go out in this one.
+    /// The charset that other texts are converted to.
     pub text_charset: Option<TextCharset>,
 }
 
-/// What becomes of what cannot be adapted.
+/// What becomes of a part that cannot be adapted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CannotAdapt {
-    /// A note takes its place.
+    /// A note replaces it.
     Replace,
     /// It goes out as it is; the destination decides.
     Pass,
-    /// The message is refused with 552: `Error-content-not-accepted` where it is answered by a response.
+    /// The message is refused with 552, or with `Error-content-not-accepted` where an MM4 response answers it.
     Refuse,
 }
 
@@ -58,11 +58,12 @@ pub enum TextCharset {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            // Above 85 files grow fast and nobody sees it; below 45 everybody sees it.
+            // Above 85 files grow fast without a visible gain; below 45 the loss is plain to see.
             jpeg_quality: 85,
             min_jpeg_quality: 45,
-            // A telephone's usual 12 megapixels. Decoding takes up to 9 octets per pixel (progressive JPEG: 3 for the picture, 6
-            // for its coefficients) and the source twice: under the 128 MiB that a sandbox has by default.
+            // The usual 12 megapixels of a telephone. Decoding takes up to 9 octets per pixel (progressive JPEG: 3 for
+            // the picture, 6 for its coefficients) and the source twice: under the 128 MiB that a sandbox has by
+            // default.
             max_pixels: 12_500_000,
             max_source_size: 8 << 20,
             note: "{name} is not here: it was too large for the receiving network, or could not be converted for it."
@@ -75,12 +76,12 @@ impl Default for Settings {
     }
 }
 
-/// Longest note, in octets: it must not become the next thing that is too large.
+/// The longest note, in octets; a note must not make the message too large.
 const LONGEST_NOTE: usize = 1000;
 
 impl Settings {
-    /// The note in the first of these languages that there is one in: `pt-BR, pt;q=0.5` (RFC 3282). Without any, the one for
-    /// everybody.
+    /// The note in the first of `languages` (`pt-BR, pt;q=0.5`, RFC 3282) that the settings have one for, or else the
+    /// default note.
     pub fn note_in(&self, languages: &str) -> &str {
         let tags = languages
             .split(',')
@@ -92,7 +93,7 @@ impl Settings {
         found.unwrap_or(&self.note)
     }
 
-    /// Octets of the longest note.
+    /// The size of the longest note, in octets.
     pub fn longest_note(&self) -> usize {
         self.notes
             .values()

@@ -1,21 +1,21 @@
 //! References from the presentation (SMIL) to parts that changed.
 //!
-//! Only what must change is changed: the text around it, layout and timing included, stays as the originator's phone wrote
-//! it. This is a scanner for tags and not an XML parser, because real presentations are not always XML.
+//! Only references are changed: the text around them, layout and timing included, stays as the originator's phone wrote
+//! it. This is a scanner for tags and not an XML parser, because real presentations are not always well-formed XML.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// A part that changed, as far as references to it care.
+/// A changed part: its old and new names, as far as references need them.
 #[derive(Debug, Default)]
 pub struct Change {
     /// Without angle brackets.
     pub content_id: Option<String>,
-    /// What references may call the part: its old file name and Content-Location.
+    /// The names by which references may mean the part: its old file name and Content-Location.
     pub old_names: Vec<String>,
-    /// Its file name now; `None` when that did not change.
+    /// The new file name; `None` when the name did not change.
     pub new_name: Option<String>,
-    /// Its media type now, without parameters.
+    /// The new media type, without parameters.
     pub media_type: String,
 }
 
@@ -25,7 +25,7 @@ impl Change {
     }
 }
 
-/// The presentation with its references brought up to date; `None` when none of them is concerned.
+/// The presentation with its references updated; `None` when no reference changes.
 ///
 /// `src="photo.png"` follows the file name, and so do `src="./photo.png"` and `src="PHOTO.PNG"` unless they are the exact
 /// name of another part: `others` holds the names of the parts that did not change. `src="cid:..."` stays, for
@@ -128,7 +128,7 @@ impl Spelling {
     }
 }
 
-/// What references can mean.
+/// The parts that a reference can mean.
 struct Parts<'a> {
     changes: &'a [Change],
     /// Names of the parts that did not change.
@@ -136,8 +136,8 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The changed part that the reference means, and if by its name, in which spelling. A part of exactly that name
-    /// comes before one whose name differs in its case or in a `./`.
+    /// The changed part that the reference means and, if the reference is a name, its spelling. A part of exactly that
+    /// name takes precedence over one whose name differs in case or in a leading `./`.
     fn meant_by(&self, reference: &str) -> Option<(&'a Change, Option<Spelling>)> {
         let find = |same: fn(&str, &str) -> bool| {
             self.changes
@@ -153,7 +153,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether two file names are the same for whoever does not look closely: in whatever case, and from the same folder.
+/// Whether two file names are the same when case and a leading `./` are ignored.
 fn alike(one: &str, other: &str) -> bool {
     fn plain(mut name: &str) -> &str {
         while let Some(rest) = name.strip_prefix("./") {
@@ -164,7 +164,7 @@ fn alike(one: &str, other: &str) -> bool {
     plain(one).to_lowercase() == plain(other).to_lowercase()
 }
 
-/// Whether the reference means the part, and if by its name, in which spelling.
+/// Whether the reference means the part and, if the reference is a name, its spelling.
 fn matches(change: &Change, reference: &str, same: fn(&str, &str) -> bool) -> Option<Option<Spelling>> {
     let decoded = percent_decoded(reference);
     let is_id = |text: &str| change.content_id.as_deref().is_some_and(|id| same(id, text));
@@ -337,7 +337,7 @@ fn escaped(text: &str) -> String {
     text.replace('"', "&quot;").replace('\'', "&apos;")
 }
 
-/// What is no escape, or no UTF-8 afterwards, stays.
+/// A malformed escape, or one that does not decode to UTF-8, stays as it is.
 fn percent_decoded(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return text.into();

@@ -1,18 +1,19 @@
-//! How often something came within a time, counted in durable values.
+//! Rates: how many messages came within a period, counted in durable values.
 //!
-//! A counter is two values. One is only ever added to, by the relay's increments, so that no message is lost in it whatever
-//! happens at the same time or in a crash. The other says what it was when the present window began, and how many came in
-//! the one before: it is written by the first message of a window, and two that do so at once write the same.
+//! A counter consists of two values. The total is changed by the relay's increments only, so neither concurrent
+//! messages nor a crash lose a count. The base records the total at the start of the current window and the count of
+//! the window before; the first message of a window writes it, and two messages that write it concurrently write the
+//! same.
 //!
-//! Counters are kept in a fixed number of places for each rule, so that values do not grow for ever. Two things that share a
-//! place are counted as one; with a million places that happens to one in ten when a hundred thousand are active.
+//! Each rule has a fixed number of counters, so the number of values is bounded. Two keys that hash to the same counter
+//! are counted as one: with a million counters and a hundred thousand active keys, that happens to one key in ten.
 
 use sha2::{Digest, Sha256};
 
-/// Places of one rule: five hexadecimal digits.
+/// Counters of one rule: five hexadecimal digits.
 const PLACE_DIGITS: usize = 5;
 
-/// Where the values of one thing are kept.
+/// The names of the two values of one counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub count: String,
@@ -20,7 +21,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Of a rule, by its name, and of what it counts by.
+    /// The counter of the rule `rule` for the key `what`.
     pub fn of(rule: &str, what: &str) -> Self {
         let rule = hex(&Sha256::digest(rule.as_bytes())[..4]);
         let what = hex(&Sha256::digest(what.as_bytes())[..3]);
@@ -32,21 +33,22 @@ impl Place {
     }
 }
 
-/// What both values say.
+/// The contents of both values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// All that ever came.
+    /// The total since the counter was created.
     pub count: u64,
-    /// The window that the others are about: the number of windows since 1970.
+    /// The window of `base` and `before`, as the number of windows since 1970.
     pub window: u64,
-    /// What the count was when it began.
+    /// The total when this window began.
     pub at_start: u64,
-    /// How many came in the window before.
+    /// How many came in the window before this one.
     pub before: u64,
 }
 
 impl Seen {
-    /// Values that cannot be read count as none: a counter begins anew rather than blocking everything.
+    /// An unreadable value counts as absent: the counter starts anew, which is better than a rule that fails on every
+    /// message.
     pub fn read(count: Option<&[u8]>, base: Option<&[u8]>) -> Self {
         let text = |value: &[u8]| std::str::from_utf8(value).map(str::to_owned).unwrap_or_default();
         let count = count.map(text).and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -68,7 +70,7 @@ impl Seen {
         }
     }
 
-    /// The same in the window of `now`; whether that is another one, and has to be written.
+    /// Moves the counter to the window of `now`. Returns whether that is a new window, whose base must be written.
     pub fn at(self, now: u64, length: u64) -> (Self, bool) {
         let window = now / length.max(1);
         if window == self.window {
@@ -87,8 +89,8 @@ impl Seen {
         (seen, true)
     }
 
-    /// How many came within the last `length` milliseconds: those of this window, and of the one before as large a share as
-    /// of it lies within that time.
+    /// How many came within the last `length` milliseconds: the count of this window, plus the share of the previous
+    /// window's count that corresponds to the overlap.
     pub fn within(&self, now: u64, length: u64) -> u64 {
         let length = length.max(1);
         let left = length - now % length;
@@ -96,7 +98,7 @@ impl Seen {
         (self.count - self.at_start).saturating_add(u64::try_from(share).unwrap_or(u64::MAX))
     }
 
-    /// The second of the two values.
+    /// The text of the second value, the base.
     pub fn base(&self) -> String {
         format!("{} {} {}", self.window, self.at_start, self.before)
     }
@@ -106,7 +108,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What a message holds, for those who look for the same again: of each part the type and the octets.
+/// A digest of a message's content, by which repetitions are recognised: media type and octets of each part.
 #[derive(Default)]
 pub struct Checksum(Sha256);
 

@@ -1,11 +1,11 @@
-//! Floods, repeated content, blocked end points and pairs, media types, sizes and words: rules as data, tried in their order.
+//! Screens messages by rules: floods, repeated content, blocked end points and pairs, media types, sizes and words.
 //! Runs on arrival, on `MM4_forward.REQ`. docs/screen.md is for those who write the rules.
 //!
-//! A rule names conditions, which must all hold, and what is done then: refuse, hold, discard, mark by a header field, or
-//! only count. The first rule that refuses, holds or discards ends it; marks and counts go on.
+//! A rule has conditions, which must all hold, and an action: refuse, hold, discard, mark by a header field, or only
+//! count. Rules are tried in their order; the first that refuses, holds or discards is the last one tried.
 //!
-//! What is counted is counted in the relay's durable values, in the commit of the message: exactly, whatever happens at the
-//! same time or in a crash. A message that is refused or held is not counted, because nothing of it is committed.
+//! Counts are durable values of the relay, written in the commit of the message; concurrent messages and crashes lose
+//! none. A message that is refused or held is not counted, because nothing of it is committed.
 
 use mm4_filter::{
     AddressExt, Fault, HeaderField, MessageType, PartExt, Plugin, Refusal, Verdict, edit, granted, http, kv, log,
@@ -23,10 +23,10 @@ pub mod words;
 
 pub struct Screen;
 
-/// What `configure` leaves.
+/// The state that `configure` leaves to every call.
 pub struct State {
     rules: Rules,
-    /// Whether its own counters are among those of the relay.
+    /// Whether the plug-in counts its rules' matches in the relay's metrics.
     has_metrics: bool,
 }
 
@@ -35,7 +35,7 @@ impl Plugin for Screen {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     type State = State;
 
-    /// Reports and responses have nobody who would be bothered.
+    /// Reports and responses are not screened: they reach no user as content.
     fn message_types() -> Vec<MessageType> {
         vec![MessageType::ForwardRequest]
     }
@@ -58,7 +58,8 @@ impl Plugin for Screen {
     }
 }
 
-/// What the settings need must be there, and is said now and not at the first message.
+/// Checks that the tables, scanners and services that the settings name exist, so that an error appears at load time
+/// and not at the first message.
 fn check_grants(rules: &Rules) -> Result<(), String> {
     let tables = rules.tables();
     let counts = rules.rules.iter().any(|rule| rule.counted.is_some());
@@ -109,7 +110,7 @@ fn received() -> Message {
 }
 
 impl State {
-    /// The rules that the message met, for those who look on.
+    /// Names the rules that the message met in the plug-in's log line, and counts them.
     fn tell(&self, judged: &Judged) -> Result<(), Fault> {
         for &at in &judged.met {
             let name = &self.rules.rules[at].name;
@@ -154,7 +155,7 @@ fn metric(rule: &str) -> String {
     name
 }
 
-/// The relay itself.
+/// [`World`] as the relay provides it.
 struct Relay<'a> {
     parts: &'a [Part],
 }
@@ -165,7 +166,7 @@ impl Relay<'_> {
     }
 }
 
-/// What cannot be decoded cannot be read by anybody, and is nothing to look at.
+/// A part that cannot be decoded has no text to look at.
 fn unless_unreadable<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
     match read {
         Ok(value) => Ok(Some(value)),
@@ -210,8 +211,8 @@ impl World for Relay<'_> {
     }
 
     fn scan(&self, scanner: &str, part: u32) -> Result<Option<String>, Fault> {
-        // Also what is not configured is invalid, and must not pass for something that nobody can read; nor must what only the
-        // plug-in may not read.
+        // `Invalid` has three causes: a scanner that is not configured, a part that this plug-in may not read, and a
+        // part that cannot be decoded. Only the last is "nothing found".
         let cannot_be_read =
             || self.part(part).is_some() && matches!(message::read_part(part, 0, 1), Err(Fault::Invalid(_)));
         match scan::part(part, scanner) {

@@ -1,9 +1,11 @@
-//! What others say of a message: a scanner of its parts (`virus-scan`), a service of who sends what to whom (`service`). The
-//! relay asks in the plug-in's place.
+//! What services outside the relay answer about a message: a virus scanner about its parts (`virus-scan`), a policy
+//! service about originator and recipients (`service`). The relay makes the connections; the plug-in only asks the
+//! relay.
 
 use std::collections::BTreeMap;
 
 use mm4_filter::Fault;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::rules::{Message, World};
@@ -19,17 +21,19 @@ pub struct Scan {
 /// A rule's service.
 #[derive(Debug)]
 pub struct Service {
-    /// Which a `[[plugin.service]]` in the relay's configuration has to allow, with `POST`.
+    /// The base URL. A `[[plugin.service]]` of the relay's configuration must allow it, with the method `POST`.
     pub url: String,
     /// The verdicts that meet the rule, in small letters.
     pub verdicts: Vec<String>,
     pub otherwise: Otherwise,
 }
 
-/// What a rule makes of a message of which nobody could say anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a rule decides when the scanner or the service did not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Otherwise {
     /// The plug-in fails, and its `on-failure` decides.
+    #[default]
     Fail,
     /// The rule is not met.
     Pass,
@@ -48,7 +52,7 @@ impl Otherwise {
     }
 }
 
-/// What was said of a message already, so that nobody is asked twice.
+/// Answers already received for this message, so that no scanner or service is asked the same question twice.
 #[derive(Default)]
 pub struct Said {
     /// Whether a scanner found something.
@@ -58,14 +62,14 @@ pub struct Said {
 
 impl Scan {
     /// # Errors
-    /// The message cannot be scanned, and that is a failure.
+    /// The message cannot be scanned, and `otherwise` makes that a failure.
     pub fn is_met(&self, said: &mut Said, world: &impl World) -> Result<bool, Fault> {
         let found = said.found.entry(self.scanner.clone());
         let found = found.or_insert_with(|| self.finds(world));
         self.otherwise.or(found, |found| *found)
     }
 
-    /// In one part or another. What is found counts, also when another part could not be scanned.
+    /// Whether the scanner found something in any part. A finding counts even when another part could not be scanned.
     fn finds(&self, world: &impl World) -> Result<bool, Fault> {
         let mut unscanned = None;
         for part in world.scannable() {
@@ -81,7 +85,7 @@ impl Scan {
 
 impl Service {
     /// # Errors
-    /// The service does not say anything of use, and that is a failure.
+    /// The service gave no usable answer, and `otherwise` makes that a failure.
     pub fn is_met(&self, message: &Message, said: &mut Said, world: &impl World) -> Result<bool, Fault> {
         let verdict = said.verdicts.entry(self.url.clone());
         let verdict = verdict.or_insert_with(|| world.ask(&self.url, &question(message)));
@@ -89,7 +93,7 @@ impl Service {
     }
 }
 
-/// What the service is told: nothing of the content.
+/// The request to the service: the envelope and no content.
 fn question(message: &Message) -> Value {
     let media_types: Vec<_> = message.parts.iter().map(|part| &part.media_type).collect();
     json!({
@@ -101,10 +105,10 @@ fn question(message: &Message) -> Value {
     })
 }
 
-/// The verdict in an answer: its field `verdict` where it is a JSON object, else all of it. In small letters.
+/// The verdict of an answer, in lower case: the field `verdict` of a JSON object, or else the whole body.
 ///
 /// # Errors
-/// There is none.
+/// The status is not 200, or the body contains no verdict.
 pub fn verdict(status: u16, body: &[u8]) -> Result<String, Fault> {
     if status != 200 {
         return Err(Fault::Unavailable(format!("the service answers with status {status}")));

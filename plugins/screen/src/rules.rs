@@ -1,4 +1,4 @@
-//! Which rule a message meets, and what becomes of it. Nothing here knows of the relay: what rules ask of it, they ask a
+//! Which rule a message meets, and what is done with the message. Nothing in this file knows the relay: rules ask a
 //! [`World`].
 
 #[cfg(test)]
@@ -11,17 +11,17 @@ use crate::counter::{Place, Seen};
 use crate::outside::{Said, Scan, Service};
 use crate::words::{Words, normalised, words};
 
-/// Words of a message that are looked up in tables.
+/// The largest number of words of a message that are looked up in tables.
 const WORDS_MAX: usize = 2_000;
 
-/// Everything that the settings say.
+/// The settings after they were checked.
 #[derive(Debug)]
 pub struct Rules {
     pub rules: Vec<Rule>,
-    /// Every rule only counts.
+    /// Every rule only counts, whatever its action.
     pub monitor: bool,
     pub mark_header: String,
-    /// Longer texts are not read, in octets.
+    /// The longest text that is read, in octets.
     pub max_text: u64,
 }
 
@@ -30,7 +30,7 @@ pub struct Rules {
 pub struct Rule {
     pub name: String,
     pub when: Ends,
-    /// Messages that it lets pass, and does not count.
+    /// Exceptions: messages that the rule neither meets nor counts.
     pub except: Ends,
     pub content: Content,
     pub scan: Option<Scan>,
@@ -39,7 +39,7 @@ pub struct Rule {
     pub action: Action,
 }
 
-/// Who sends to whom. Of a list one item is enough; what is empty holds for everybody.
+/// Originator and recipient. A list matches when one of its items does; an empty list matches everything.
 #[derive(Debug, Default)]
 pub struct Ends {
     pub from_peers: Vec<String>,
@@ -51,7 +51,7 @@ pub struct Ends {
     pub pairs_in: Option<String>,
 }
 
-/// What a message holds.
+/// Conditions on the content.
 #[derive(Debug, Default)]
 pub struct Content {
     pub media_types: Vec<Pattern>,
@@ -61,16 +61,16 @@ pub struct Content {
     pub words_in: Option<String>,
 }
 
-/// How often something may come.
+/// The condition on the rate.
 #[derive(Debug)]
 pub struct Counted {
     pub by: By,
     pub threshold: Threshold,
-    /// Content below so many octets is not looked at.
+    /// The smallest content that is counted as repeated, in octets.
     pub min_size: u64,
 }
 
-/// What is counted.
+/// The key of the count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     Originator,
@@ -124,53 +124,53 @@ pub struct Message {
 /// What rules ask of the relay.
 pub trait World {
     /// # Errors
-    /// There is no such table, or it is not there now.
+    /// No such table exists, or it is not available now.
     fn is_listed(&self, table: &str, key: &str) -> Result<bool, Fault>;
     /// The text of a part; `None` when it is longer than `max` octets, or no text.
     ///
     /// # Errors
     /// The relay cannot read it now.
     fn text(&self, part: u32, max: u64) -> Result<Option<String>, Fault>;
-    /// The checksum of everything but the presentation, and how many octets that is.
+    /// The digest of all parts but the presentation, and their size in octets.
     ///
     /// # Errors
     /// The relay cannot read it now.
     fn checksum(&self) -> Result<(String, u64), Fault>;
-    /// The parts that scanners can look into: also those that the plug-in may not read.
+    /// The parts that scanners may look into, including those that the plug-in may not read.
     fn scannable(&self) -> Vec<u32>;
-    /// What that scanner finds in a part; nothing in one that cannot be decoded by anybody.
+    /// What the scanner `scanner` finds in a part; `None` also for a part that cannot be decoded.
     ///
     /// # Errors
-    /// The scanner did not say.
+    /// The scanner gave no answer.
     fn scan(&self, scanner: &str, part: u32) -> Result<Option<String>, Fault>;
-    /// The verdict of a service on what it is told.
+    /// The verdict of a service about a request.
     ///
     /// # Errors
-    /// It has none.
+    /// The service gave no verdict.
     fn ask(&self, url: &str, question: &Value) -> Result<String, Fault>;
     /// # Errors
     /// The store did not answer.
     fn seen(&self, place: &Place) -> Result<Seen, Fault>;
-    /// Counts one more; `base` is written if it is new.
+    /// Adds one to the counter; writes `base` if it is given.
     ///
     /// # Errors
-    /// The store did not answer, or a limit is used up.
+    /// The store did not answer, or a limit of the plug-in's values is reached.
     fn count(&self, place: &Place, base: Option<String>) -> Result<(), Fault>;
 }
 
-/// What rules made of a message.
+/// The outcome of all rules for one message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Judged {
-    /// The rules that it met, by their place.
+    /// The rules that the message met, by index.
     pub met: Vec<usize>,
-    /// Of these, those that mark it.
+    /// Those of them that mark the message, by index.
     pub marks: Vec<usize>,
-    /// How it ends, by the first rule that ends it.
+    /// The action of the first rule that refuses, holds or discards.
     pub end: Option<Action>,
 }
 
 impl Rules {
-    /// Every table that they ask, each once.
+    /// Every table that the rules name, each once.
     pub fn tables(&self) -> Vec<&str> {
         let mut tables: Vec<&str> = Vec::new();
         for rule in &self.rules {
@@ -209,7 +209,7 @@ impl Rules {
     }
 }
 
-/// What was read of the message already, so that no rule reads it again.
+/// Contents of the message already read, so that no two rules read the same.
 #[derive(Default)]
 struct Read {
     texts: Option<Vec<String>>,
@@ -218,8 +218,9 @@ struct Read {
 }
 
 impl Rule {
-    /// The cheapest conditions first; what counts comes last, and counts only what all the others hold for. Nobody
-    /// outside is asked about anything that the rule would not be met by anyway.
+    /// Checks the cheapest conditions first. The rate comes last, because it counts the message, and only a message
+    /// that meets all other conditions may be counted. Scanners and services come after the conditions that need no
+    /// network.
     fn holds(&self, message: &Message, max_text: u64, read: &mut Read, world: &impl World) -> Result<bool, Fault> {
         if !self.when.hold(message, world)?
             || (!self.except.is_empty() && self.except.hold(message, world)?)
@@ -289,7 +290,7 @@ impl Ends {
     }
 }
 
-/// Whether one of them is so; the others are not asked then.
+/// Whether `is_so` returns true for one item; the items after it are not asked about.
 fn any<T, E>(items: &[T], mut is_so: impl FnMut(&T) -> Result<bool, E>) -> Result<bool, E> {
     for item in items {
         if is_so(item)? {
@@ -310,7 +311,7 @@ impl Content {
 
     fn holds(&self, message: &Message, max_text: u64, read: &mut Read, world: &impl World) -> Result<bool, Fault> {
         let of_a_part = !self.media_types.is_empty() || self.part_larger_than.is_some();
-        // Type and size are those of one part.
+        // Type and size must match on the same part.
         let is_such = |part: &Part| {
             (self.media_types.is_empty() || self.media_types.iter().any(|range| range.matches(&part.media_type)))
                 && self.part_larger_than.is_none_or(|size| part.size > size)
@@ -340,7 +341,7 @@ impl Content {
 }
 
 impl Read {
-    /// All texts, as they are compared.
+    /// All texts of the message, normalised for comparison.
     fn texts(&mut self, message: &Message, max: u64, world: &impl World) -> Result<&[String], Fault> {
         if self.texts.is_none() {
             let mut texts = Vec::new();

@@ -128,22 +128,12 @@ struct DuplicatesSettings {
     min_size: u64,
 }
 
-/// The same words as those of [`Otherwise`].
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum OtherwiseWord {
-    #[default]
-    Fail,
-    Pass,
-    Meet,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct ScanSettings {
     scanner: String,
     #[serde(default)]
-    unscanned: OtherwiseWord,
+    unscanned: Otherwise,
 }
 
 #[derive(Deserialize)]
@@ -152,14 +142,14 @@ struct ServiceSettings {
     url: String,
     verdicts: Vec<String>,
     #[serde(default)]
-    unanswered: OtherwiseWord,
+    unanswered: Otherwise,
 }
 
 impl From<ScanSettings> for Scan {
     fn from(set: ScanSettings) -> Self {
         Self {
             scanner: set.scanner,
-            otherwise: set.unscanned.into(),
+            otherwise: set.unscanned,
         }
     }
 }
@@ -172,17 +162,7 @@ impl ServiceSettings {
         Service {
             url: self.url,
             verdicts: self.verdicts.iter().map(|verdict| verdict.to_lowercase()).collect(),
-            otherwise: self.unanswered.into(),
-        }
-    }
-}
-
-impl From<OtherwiseWord> for Otherwise {
-    fn from(word: OtherwiseWord) -> Self {
-        match word {
-            OtherwiseWord::Fail => Otherwise::Fail,
-            OtherwiseWord::Pass => Otherwise::Pass,
-            OtherwiseWord::Meet => Otherwise::Meet,
+            otherwise: self.unanswered,
         }
     }
 }

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use aho_corasick::{AhoCorasick, MatchKind};
 use unicode_normalization::UnicodeNormalization;
 
-/// Phrases to look for.
+/// The phrases of one condition, compiled into one automaton.
 #[derive(Debug)]
 pub struct Words {
     automaton: AhoCorasick,
     phrases: Vec<Phrase>,
 }
 
-/// How a phrase, once found, must stand there.
+/// What may stand before and after a phrase for it to match.
 #[derive(Debug)]
 struct Phrase {
     /// A letter or digit before it makes it part of another word.
@@ -25,7 +25,7 @@ impl Words {
     /// A phrase that ends in `*` is the beginning of a word.
     ///
     /// # Errors
-    /// The first phrase that has no letters or digits, or all of them when they are too many for a machine.
+    /// The first phrase without letters or digits; or all phrases, when they are too many for one automaton.
     pub fn new(phrases: &[String]) -> Result<Self, String> {
         let mut normal = Vec::new();
         let mut kept = Vec::new();
@@ -57,7 +57,7 @@ impl Words {
         })
     }
 
-    /// Whether any of them stands in a text, which is normal already.
+    /// Whether any phrase occurs in a text that [`normalised`] has returned.
     pub fn are_in(&self, text: &str) -> bool {
         self.automaton.find_overlapping_iter(text).any(|found| {
             let phrase = &self.phrases[found.pattern().as_usize()];

@@ -87,9 +87,9 @@ fn pictures_that_fit_are_left_alone() {
 
 #[test]
 fn the_largest_pictures_are_cut_first() {
-    // 1,200 octets, 100 of them not pictures; 1,000 are allowed: the largest gives all 200.
+    // 1,200 octets, 100 of them not pictures, limit 1,000: the largest picture gives all 200.
     assert_eq!(allowance(1200, 1000, &[100, 200, 800]), Some(600));
-    // The two largest are levelled before the small one gives anything.
+    // The two largest are cut to the same size before the small one loses anything.
     assert_eq!(allowance(1800, 1000, &[100, 800, 800]), Some(400));
     assert_eq!(allowance(2000, 120, &[1000, 980]), Some(50));
 }
