@@ -189,7 +189,7 @@ fn messages_are_found_by_number_source_reason_and_time() {
     relay.wait_for_queue("  1 attempt  ");
     let number = |digits: &str| relay.print(&["queue", "list", "--number", digits]);
     assert!(number("+15555550199").contains("operator-b"));
-    assert!(number("+15555550198").starts_with("nothing of that in the queue\n"));
+    assert!(number("+15555550198").starts_with("no such message in the queue\n"));
     let found = |words: &[&str]| {
         !relay
             .print(&[&["queue", "list"], words].concat())

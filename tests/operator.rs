@@ -79,7 +79,7 @@ fn an_unknown_peer_is_named_as_such() {
     }
     assert_eq!(
         relay.print(&["queue", "list", "--peer", "operator-a"]),
-        "nothing of that in the queue\n"
+        "no such message in the queue\n"
     );
     let said = fails(&relay, &["queue", "retry", "--peer", "no-route"]);
     assert!(said.contains("no-route has no next hop to try"), "{said}");

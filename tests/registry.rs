@@ -220,7 +220,7 @@ fn a_source_that_is_not_pinned_or_not_there_is_refused_with_the_reason() {
         link(&format!("oci://registry.example/stamp@sha256:{digest}"))
     ));
     assert!(
-        said.contains("plugin[0].file") && said.contains("nothing beside source"),
+        said.contains("plugin[0].file") && said.contains("absent beside source"),
         "{said}"
     );
     let said = check(&link(&format!("oci://127.0.0.1:9/stamp@sha256:{digest}")));

@@ -180,7 +180,7 @@ fn peers_that_want_no_bounces_get_none() {
     eventually("the trace says that nobody is told", || {
         let traced = exchange.relay.print(&["trace", "k7@mms.a.example"]);
         traced
-            .contains("the failure of 1 recipients can be told to nobody")
+            .contains("the failure of 1 recipients cannot be reported")
             .then_some(())
     });
 }

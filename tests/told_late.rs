@@ -46,9 +46,7 @@ fn a_next_hop_that_is_away_or_never_takes_it_until_give_up() {
     time_passes(&exchange.relay, Duration::from_secs(4 * 86_400));
     exchange.relay.start_again();
     let heard = exchange.a.wait_for(8);
-    eventually("the two that nobody can be told of", || {
-        (dead_letters(&exchange) == 2).then_some(())
-    });
+    eventually("the two dead letters", || (dead_letters(&exchange) == 2).then_some(()));
     for (kind, _) in next_hops {
         for (number, (_, expected)) in cells.iter().enumerate() {
             let id = format!("{kind}{number}@mms.a.example");

@@ -83,11 +83,11 @@ impl AlarmKind {
             Self::ResponsesMissing => {
                 "mm4relay requests --peer NAME --state timed-out; ask the peer whether its responses are sent"
             }
-            Self::NotFetched => "see to whoever fetches the files of charging records",
+            Self::NotFetched => "check the system that fetches the charging files",
             Self::CertificateEnds => "put a new certificate in its place and reload",
             Self::ClockJumped => "let the clock be kept by NTP; restart the relay when it is right",
             Self::TableRefused => "mm4relay check says which rows are wrong; the table of before is used",
-            Self::TableStale => "see to whoever delivers the table",
+            Self::TableStale => "check the system that delivers the table",
         }
     }
 }

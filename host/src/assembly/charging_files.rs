@@ -282,7 +282,7 @@ impl ChargingFiles {
             tracing::warn!(
                 output = %options.name,
                 files = ages.len(),
-                event = "charging-not-fetched", "charging files wait in {} for longer than fetch-within: nobody fetches them",
+                event = "charging-not-fetched", "charging files wait in {} for longer than fetch-within: they are not fetched",
                 options.folder.display()
             );
         }

@@ -34,7 +34,7 @@ pub async fn explain(
     line("recipient", address.to_string());
     match source {
         Some(peer) => line("from", format!("{}, {}", peer.name, side(directory, &peer.name))),
-        None => line("from", "nobody in particular: rights are not looked at".to_owned()),
+        None => line("from", "no peer in particular: rights are not checked".to_owned()),
     }
     let name = source.map(|peer| &peer.name);
     let told = |step: &str, what: std::fmt::Arguments<'_>| line(step, what.to_string());

@@ -83,7 +83,7 @@ fn check(
     let to = MessageId::first_at(to.map_or_else(|| SystemClock.now(), |to| to.0));
     if from < begins {
         anyhow::bail!(
-            "the ledger begins at {}, and knows nothing of messages before: check from then on, or keep more of it ([ledger] keep)",
+            "the ledger begins at {}, and has no earlier messages: check from then on, or keep more of it ([ledger] keep)",
             period::shown(begins)
         );
     }

@@ -93,7 +93,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             let after = spool.door().await?.ask(asked).await?.after;
             let until = after.and_then(|pause| pause.until);
             let until = until.map_or_else(|| "somebody resumes it".to_owned(), |until| until.to_string());
-            println!("{peer} is paused until {until}; what is being sent is sent to its end");
+            println!("{peer} is paused until {until}; transfers under way are completed");
         }
         Some(Command::Limit {
             spool,

@@ -286,7 +286,7 @@ fn nothing(asked: &List) -> &'static str {
     };
     match (asked.after.is_some(), *asked == all) {
         (true, _) => "nothing behind that",
-        (false, false) => "nothing of that in the queue",
+        (false, false) => "no such message in the queue",
         (false, true) => "nothing in the queue",
     }
 }

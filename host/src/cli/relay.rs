@@ -147,7 +147,7 @@ pub async fn stop(args: StopArgs) -> anyhow::Result<()> {
     let folder = args.spool.folder()?;
     args.spool.door().await?.ask(Stop {}).await?;
     if args.no_wait {
-        println!("it ends when what is under way is finished");
+        println!("it ends when the work under way is finished");
         return Ok(());
     }
     let ended = async {
@@ -157,7 +157,7 @@ pub async fn stop(args: StopArgs) -> anyhow::Result<()> {
     };
     match tokio::time::timeout(args.wait, ended).await {
         Ok(()) => println!("stopped"),
-        Err(_) => bail!("it still finishes what is under way after {}", show_duration(args.wait)),
+        Err(_) => bail!("work is still under way after {}", show_duration(args.wait)),
     }
     Ok(())
 }
@@ -178,7 +178,7 @@ pub async fn audit(args: AuditArgs) -> anyhow::Result<()> {
         }
     }
     match (answer.entries.is_empty(), answer.more) {
-        (true, _) => eprintln!("nothing of that in the audit"),
+        (true, _) => eprintln!("no such entry in the audit"),
         (false, true) => eprintln!("there are earlier ones: see --limit and --before"),
         (false, false) => {}
     }

@@ -120,7 +120,7 @@ fn said(found: &SpoolFound) -> anyhow::Result<()> {
             Ok(())
         }
         false => bail!(
-            "{} faults: what is damaged is left alone where it is",
+            "{} faults: damaged messages stay where they are",
             found.faults + found.pages.len() as u64
         ),
     }
@@ -160,10 +160,7 @@ fn check(survey: &Survey) -> anyhow::Result<()> {
         println!("damaged: {damaged}");
     }
     if !survey.damaged.is_empty() {
-        bail!(
-            "what is damaged stays in the spool, and is left alone: {} rows or more",
-            survey.damaged.len()
-        );
+        bail!("damaged rows stay in the spool: {} or more", survey.damaged.len());
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ impl Supervisor {
     pub fn stopping(self) {
         tell(&[
             NotifyState::Stopping,
-            NotifyState::Status("finishes what is under way, and takes no more messages"),
+            NotifyState::Status("finishes the work under way, and takes no more messages"),
         ]);
     }
 

@@ -25,7 +25,7 @@ pub struct Alarms {
     /// `deferral-rate`: the percentage of a peer's attempts within five minutes that were deferred, from 20 attempts
     /// on. Default 50.
     pub deferral_rate: u32,
-    /// `dead-letters`: messages within an hour whose failure nobody can be told of. Default 1.
+    /// `dead-letters`: messages within an hour whose failure nobody can be notified of. Default 1.
     pub dead_letters: u32,
     /// `responses-missing`: overdue responses of one peer within a quarter of an hour. Default 10.
     pub responses_missing: u32,

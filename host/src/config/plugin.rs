@@ -183,7 +183,7 @@ fn component(s: &mut Section<'_>, folders: &Folders<'_>) -> (Option<PathBuf>, Op
     if s.has("file") {
         s.refuse(
             "file",
-            "nothing beside source: what is fetched is kept as oci/DIGEST.wasm in plugin-folder",
+            "absent beside source: the fetched component is kept as oci/DIGEST.wasm in plugin-folder",
         );
     }
     let source = s.optional("source", |value| {

@@ -141,7 +141,7 @@ pub struct Stop {}
 impl Ask for Stop {
     type Answer = Done;
     const NAME: &'static str = "stop";
-    const ABOUT: &'static str = "End the relay once what is under way is finished; the answer comes before that";
+    const ABOUT: &'static str = "End the relay once the work under way is finished; the answer comes before that";
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/v1/stop";
     const ROLE: Role = Role::Administrator;

@@ -112,7 +112,7 @@ async fn secure(
     if tls.required {
         debug!(peer = %options.name, host, name, "encrypted, and the certificate is good");
     } else {
-        debug!(peer = %options.name, host, "encrypted; nobody looked at the certificate");
+        debug!(peer = %options.name, host, "encrypted; the certificate was not checked");
     }
     let offered = hello(&mut client, options).await.map_err(NoTls::Lost)?;
     if let Some(login) = &options.login {

@@ -190,7 +190,7 @@ impl Peer {
             let now = self.clock.now();
             let due = self.spool.lease(&self.options().name, now, limit).await;
             if let Err(error) = &due {
-                warn!(peer = %self.options().name, %error, event = "spool-not-read", "the spool did not say what is due");
+                warn!(peer = %self.options().name, %error, event = "spool-not-read", "cannot read from the spool which deliveries are due");
             }
             self.queue().end_refill(limit, due.ok());
             self.dispatch();

@@ -136,7 +136,7 @@ impl Standing {
             Err(why) => {
                 let why = why.to_string();
                 if hostless.as_ref() != Some(&why) {
-                    warn!(peer = %self.peer, reason = why, event = "hosts-unknown", "nobody says where the peer's hosts are");
+                    warn!(peer = %self.peer, reason = why, event = "hosts-unknown", "the peer's hosts are unknown");
                     *hostless = Some(why);
                 }
             }

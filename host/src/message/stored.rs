@@ -52,7 +52,11 @@ impl fmt::Display for Change {
             } => {
                 let (count, told) = (
                     recipients.len(),
-                    if *to_nobody { "can be told to nobody" } else { "is told" },
+                    if *to_nobody {
+                        "cannot be reported"
+                    } else {
+                        "is reported"
+                    },
                 );
                 write!(f, "the failure of {count} recipients {told}")
             }

@@ -30,7 +30,7 @@ pub enum What {
     AskedAgain,
     /// The relay sent the peer a message in its own name.
     Told(Told),
-    /// A message of the peer was not delivered, and nobody can be told.
+    /// A message of the peer was not delivered, and nobody can be notified.
     DeadLetter,
 }
 

@@ -25,7 +25,7 @@ pub use self::originator::header;
 pub enum Deed {
     /// Send a message.
     Write(Box<Written>),
-    /// Send nothing: time has passed, or nobody can be told.
+    /// Send nothing: time has passed, or nobody can be notified.
     Change {
         changes: Vec<TransactionChange>,
         /// Events to count once the changes are durable.
@@ -170,7 +170,7 @@ impl Transactions {
         let (status, cause) = (&lost.answer.status, lost.cause);
         tracing::error!(
             message = %current.id, peer = %current.source, recipients, status, ?cause,
-            event = "dead-letter", "dead letter: nobody can be told that it did not arrive"
+            event = "dead-letter", "dead letter: the message did not arrive, and nobody can be notified"
         );
         changed(current, lost.buried(), Some(What::DeadLetter))
     }

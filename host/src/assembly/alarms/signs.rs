@@ -138,7 +138,7 @@ impl Looker {
             }
         }
         let new = dead.saturating_sub(self.dead_letters.before(now, &dead));
-        let said = format!("{} within an hour: nobody can be told", counted(new, "dead letter"));
+        let said = format!("{} within an hour: nobody can be notified", counted(new, "dead letter"));
         let mut signs = vec![sign(
             AlarmKind::DeadLetters,
             "",
@@ -172,7 +172,7 @@ impl Looker {
             let peers: Vec<String> = breaker.open_for().into_iter().map(|(peer, _)| peer).collect();
             let everybody = breaker.state() != BreakerState::Closed;
             let said = match everybody {
-                true => "it failed too often, and is not called for anybody".to_owned(),
+                true => "it failed too often, and is called for no message".to_owned(),
                 false => format!("it failed too often, and is not called for {}", peers.join(", ")),
             };
             let open = everybody || !peers.is_empty();

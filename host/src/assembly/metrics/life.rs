@@ -123,7 +123,7 @@ impl Life {
         gauge(
             encoder,
             "spool_log_bytes",
-            "The log of what is committed and not yet copied into the database",
+            "The write-ahead log: committed, and not yet copied into the database",
             one(i64::try_from(state.log).unwrap_or(i64::MAX)),
         )?;
         let held_up = [(Labels::new(), state.held_up)];

@@ -75,7 +75,7 @@ const FAMILIES: [Family; 9] = [
     ),
     (
         "dead_letters",
-        "Messages that did not arrive while nobody can be told, by the peer that sent them",
+        "Messages that did not arrive and of which nobody can be notified, by the peer that sent them",
         |what| matches!(what, What::DeadLetter),
     ),
 ];

@@ -186,7 +186,7 @@ impl Peer {
             }
             Err(Failure::Unknown { reason }) => {
                 self.doubts.remember(outgoing.id, &host);
-                let answer = Answer::ours(format!("nobody knows whether it was taken: {reason}"));
+                let answer = Answer::ours(format!("it is unknown whether the message was taken: {reason}"));
                 Fate::all(&outgoing.envelope, Verdict::Later, &answer)
             }
         };

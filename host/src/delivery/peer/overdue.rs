@@ -102,7 +102,7 @@ impl Peer {
         let name = &self.options().name;
         let overdue = self.spool.lease_overdue(name, now, self.aged(now), OVERDUE).await;
         if let Err(error) = &overdue {
-            warn!(peer = %name, %error, event = "spool-not-read", "the spool did not say what is overdue");
+            warn!(peer = %name, %error, event = "spool-not-read", "cannot read from the spool which deliveries are overdue");
         }
         let is_over = |outgoing: &Outgoing| now >= self.over_at(outgoing);
         let jobs = self.queue().review(overdue.unwrap_or_default(), is_over);

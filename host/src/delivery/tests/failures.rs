@@ -125,7 +125,7 @@ async fn a_stall_costs_one_message_and_one_session() {
             Stage::Mail => "no answer to MAIL within 300 s",
             Stage::Rcpt => "no answer to RCPT within 300 s",
             Stage::Data => "no answer to DATA within 120 s",
-            _ => "nobody knows whether it was taken: no answer to the end of data within 600 s",
+            _ => "it is unknown whether the message was taken: no answer to the end of data within 600 s",
         };
         assert!(attempts == 1 && reason.contains(step), "{stage:?}: {reason}");
         assert_eq!(room.result().await, DeliveryResult::Delivered);

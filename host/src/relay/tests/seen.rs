@@ -171,7 +171,7 @@ fn told(house: &House, traced: &[Trace]) -> String {
             Event::Changed { changes, .. } => changes.clone(),
             _ => Vec::new(),
         });
-    let unheard = changes.filter(|change| change.contains("can be told to nobody"));
+    let unheard = changes.filter(|change| change.contains("cannot be reported"));
     match tally(said.chain(unheard.map(|_| "nobody".to_owned()))) {
         nothing if nothing.is_empty() => "nothing".into(),
         told => told,
