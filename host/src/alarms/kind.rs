@@ -21,9 +21,9 @@ pub enum AlarmKind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// To be seen to in time.
+    /// Needs action, in time.
     Warning,
-    /// To be seen to at once: messages are lost, refused, or wait for ever.
+    /// Needs action at once: messages are lost, refused, or wait without end.
     Critical,
 }
 
@@ -59,7 +59,16 @@ impl AlarmKind {
     pub fn severity(self) -> Severity {
         match self {
             Self::BreakerOpen | Self::Disk | Self::Unwell | Self::DeadLetters => Severity::Critical,
-            _ => Severity::Warning,
+            Self::PeerDown
+            | Self::QueueAge
+            | Self::DeferralRate
+            | Self::RolledBack
+            | Self::ResponsesMissing
+            | Self::NotFetched
+            | Self::CertificateEnds
+            | Self::ClockJumped
+            | Self::TableRefused
+            | Self::TableStale => Severity::Warning,
         }
     }
 
