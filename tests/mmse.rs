@@ -135,7 +135,7 @@ fn one_that_is_down_is_stood_in_for_and_another_one_is_waited_for() {
     );
     eventually("both are known to be away", || {
         let log = relay.process().log();
-        (log.matches("host does not talk to us").count() >= 2).then_some(())
+        (log.matches("host accepts no session").count() >= 2).then_some(())
     });
     relay.wait_for_queue("a3");
     assert!(

@@ -150,7 +150,7 @@ fn a_next_hop_that_is_down_gets_everything_when_it_comes_up() {
         let answer = relay.offer(&sample::forward_request(&format!("k{number}")));
         assert!(answer.starts_with("250"), "{answer}");
     }
-    relay.process().wait_for_log("host does not talk to us");
+    relay.process().wait_for_log("host accepts no session");
     let list = relay.print(&["queue", "list", "--state", "waiting"]);
     assert_eq!(list.matches("  operator-b  waiting").count(), 3, "{list}");
     let list = eventually("the peer is shown as down", || {
@@ -174,9 +174,9 @@ fn a_next_hop_that_is_down_gets_everything_when_it_comes_up() {
     relay.process().wait_for_log("peer is up again");
     let log = relay.process().log();
     for line in [
-        "host does not talk to us",
+        "host accepts no session",
         "peer is down",
-        "host talks to us again",
+        "host accepts sessions again",
         "peer is up again",
     ] {
         assert_eq!(log.matches(line).count(), 1, "one line at each change: {line} in {log}");
@@ -228,7 +228,7 @@ fn a_message_that_waits_for_an_hour_is_sent_at_once_when_the_operator_says_so() 
     for id in ["k1", "k2"] {
         assert!(relay.offer(&sample::forward_request(id)).starts_with("250"));
     }
-    relay.process().wait_for_log("host does not talk to us");
+    relay.process().wait_for_log("host accepts no session");
     relay.wait_for_queue("  1 attempt");
     let peer = Peer::at(&address, &[]);
     relay.print(&["queue", "retry", "--peer", "operator-b"]);
@@ -243,7 +243,7 @@ fn a_waiting_message_that_is_dropped_is_never_sent() {
     for id in ["dropped", "kept"] {
         assert!(relay.offer(&sample::forward_request(id)).starts_with("250"));
     }
-    relay.process().wait_for_log("host does not talk to us");
+    relay.process().wait_for_log("host accepts no session");
     let list = relay.print(&["queue", "list"]);
     relay.print(&["queue", "drop", &first_id(&list)]);
     let peer = Peer::at(&address, &[]);

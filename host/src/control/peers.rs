@@ -23,7 +23,7 @@ pub struct Peer {
     pub paused: Option<Pause>,
     /// Set while an operator wants it to be sent to no faster.
     pub limited: Option<Limit>,
-    /// Set while none of its hosts talks to the relay.
+    /// Set while none of its hosts accepts a session.
     pub down: Option<Down>,
     pub hosts_down: Vec<HostDown>,
     /// Attempts that have taken some time already.

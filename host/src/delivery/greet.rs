@@ -13,7 +13,7 @@ use crate::message::{Extension, Hello};
 use crate::protocol::smtp::outbound::Extensions;
 use crate::protocol::smtp::{AuthCredentials, Question, Reply, Unusable};
 
-/// A host that does not talk to us, with its reply or the reason why there was none. Whatever the code, that is no
+/// A host that accepts no session, with its reply or the reason why there was none. Whatever the code, that is no
 /// refusal of the message, which the host has not seen.
 #[derive(Debug)]
 pub(super) struct Unreachable(pub Answer);

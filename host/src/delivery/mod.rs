@@ -12,7 +12,7 @@
 //!   recipient separately where the peer answers so. When a connection is lost before the end of data, nothing is
 //!   decided, and the peer's next host is tried at once; when it is lost after it, the result is unknown, and the same
 //!   host is asked again later.
-//! - A peer whose hosts do not talk to us (no connection, no greeting, a greeting of 4xx or 5xx, 421) is down.
+//! - A peer whose hosts accept no session (no connection, no greeting, a greeting of 4xx or 5xx, 421) is down.
 //!   Everything for it waits in the spool, and one message at a time tests whether it is back. That fails no message.
 //! - A message that expires or is too old is given up in time, whatever keeps it waiting.
 //! - A next hop that stalls, hangs up or sends garbage costs its own message and one connection.

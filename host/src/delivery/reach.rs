@@ -140,7 +140,11 @@ mod tests {
     fn an_operator_opens_the_door_before_its_time() {
         let (mut reach, now) = (Reach::default(), Instant::now());
         reach.try_now();
-        assert_eq!(reach.circuit, Circuit::Closed, "a peer that talks to us needs no probe");
+        assert_eq!(
+            reach.circuit,
+            Circuit::Closed,
+            "a peer that accepts sessions needs no probe"
+        );
         reach.failed(now, |_| MINUTE);
         reach.try_now();
         assert_eq!(reach.circuit, Circuit::Probing { failures: 1 });

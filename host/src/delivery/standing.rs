@@ -15,9 +15,9 @@ use crate::sync::lock;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerStanding {
     pub peer: PeerName,
-    /// Set while none of its hosts talks to us.
+    /// Set while none of its hosts accepts a session.
     pub down: Option<Down>,
-    /// The hosts that did not talk to us at their last try.
+    /// The hosts that accepted no session at their last try.
     pub hosts_down: Vec<HostDown>,
     /// Attempts that have already taken some time.
     pub running: Vec<RunningAttempt>,
@@ -33,7 +33,7 @@ pub struct Down {
     pub again: Option<Timestamp>,
 }
 
-/// A host that does not talk to us.
+/// A host that accepts no session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostDown {
     pub host: String,
@@ -110,7 +110,7 @@ impl Standing {
             (known.trouble.said, known.last) = (said, Instant::now());
             return;
         }
-        warn!(peer = %self.peer, host, reason = said.as_str(), event = "host-down", "host does not talk to us");
+        warn!(peer = %self.peer, host, reason = said.as_str(), event = "host-down", "host accepts no session");
         let trouble = Trouble::new(said, now);
         let last = trouble.begun;
         hosts.insert(host.to_owned(), Failing { trouble, last });
@@ -120,7 +120,7 @@ impl Standing {
         // This runs for each connection, and an entry is hardly ever there.
         let failing = lock(&self.hosts).remove(host);
         if let Some(Failing { trouble, .. }) = failing {
-            info!(peer = %self.peer, host, down_s = trouble.begun.elapsed().as_secs(), event = "host-up", "host talks to us again");
+            info!(peer = %self.peer, host, down_s = trouble.begun.elapsed().as_secs(), event = "host-up", "host accepts sessions again");
         }
     }
 
@@ -143,7 +143,7 @@ impl Standing {
         }
     }
 
-    /// Records that none of its hosts talks to us; the next try is after `wait`.
+    /// Records that none of its hosts accepts a session; the next try is after `wait`.
     pub fn peer_is_down(&self, host: Option<&str>, why: &Answer, now: Timestamp, wait: Duration) {
         let said = why.at(host);
         let mut down = lock(&self.down);

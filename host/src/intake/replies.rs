@@ -145,7 +145,7 @@ pub(super) fn greeting(host_name: &str) -> Reply {
     Reply::new(220, None, format!("{host_name} ESMTP mm4relay"))
 }
 
-/// The greeting for a client that may not talk: 554 (RFC 5321, 3.1).
+/// The greeting for a client that is given no session: 554 (RFC 5321, 3.1).
 pub(super) fn unwelcome(refusal: &Refusal) -> Reply {
     match refusal {
         Refusal::StoreFailed | Refusal::Stopping => refused(refusal, None),

@@ -137,7 +137,7 @@ impl<H: Handler> Session<H> {
         }
     }
 
-    /// Greets the client. Returns the reply for a client that may not talk.
+    /// Greets the client. Returns the reply for a client that is given no session.
     async fn greet(&mut self) -> Result<Option<Reply>, Lost> {
         match self.handler.greet(self.remote) {
             Ok(welcome) => self.welcome = welcome,

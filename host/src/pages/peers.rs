@@ -89,7 +89,7 @@ fn lines(of: &Peer) -> Vec<String> {
     let hosts = of.hosts_down.iter();
     lines.extend(hosts.map(|host| {
         format!(
-            "host {} does not talk to us since {}: {}",
+            "host {} accepts no session since {}: {}",
             host.host, host.since, host.said
         )
     }));

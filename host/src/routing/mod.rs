@@ -118,7 +118,7 @@ pub enum Route {
 
 /// Facts about the outside world that routing needs.
 pub trait Circumstances {
-    /// Whether none of a peer's hosts talks to us. Called for our own Relay/Servers.
+    /// Whether none of a peer's hosts accepts a session. Called for our own Relay/Servers.
     fn is_unreachable(&self, peer: &PeerName) -> bool;
 
     /// The answer of ENUM about a number.

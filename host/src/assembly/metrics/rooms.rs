@@ -91,7 +91,7 @@ impl Collector for Outgoing {
         gauge(
             &mut encoder,
             "peer_up",
-            "0 while none of the peer's hosts talks to us, else 1",
+            "0 while none of the peer's hosts accepts a session, else 1",
             of(|standing| i64::from(standing.down.is_none())),
         )?;
         gauge(
@@ -103,7 +103,7 @@ impl Collector for Outgoing {
         gauge(
             &mut encoder,
             "peer_hosts_down",
-            "Hosts of the peer that did not talk to us when they were last tried",
+            "Hosts of the peer that accepted no session when they were last tried",
             of(|standing| standing.hosts_down.len() as i64),
         )?;
         gauge(

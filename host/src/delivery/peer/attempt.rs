@@ -77,8 +77,8 @@ impl Peer {
         self.attempt_hosts(outgoing, wanted, session, running).await
     }
 
-    /// Tries host after host on new connections, until one gives an answer. A host that does not talk to us decides
-    /// nothing about the message, whatever its code. When none talks to us, the peer is down.
+    /// Tries host after host on new connections, until one gives an answer. A host that accepts no session decides
+    /// nothing about the message, whatever its code. When none accepts a session, the peer is down.
     async fn attempt_hosts(
         self: &Arc<Self>,
         outgoing: &Outgoing,
@@ -238,7 +238,7 @@ impl Peer {
 }
 
 impl Met {
-    /// Records how a host lost the message; `None`: it did not talk to us.
+    /// Records how a host lost the message; `None`: it accepted no session.
     fn note(&mut self, how: Option<How>) {
         self.closed |= how == Some(How::Closing);
         self.talked |= how.is_some_and(|how| how != How::Closing);

@@ -497,7 +497,7 @@ async fn a_peer_is_down_from_the_first_failure_to_the_next_greeting() {
     room.enqueue(message(1));
     let (due, _, _) = deferred(room.result().await);
     let standing = room.delivery.standings().remove(0);
-    let down = standing.down.expect("neither host talks to us");
+    let down = standing.down.expect("neither host accepts a session");
     assert!(down.said.contains("the server hung up; no greeting") && down.said.contains(&second.address));
     assert_eq!((down.since, down.again), (Timestamp(BASE), Some(due)));
     let said: Vec<&str> = standing.hosts_down.iter().map(|host| host.said.as_str()).collect();
