@@ -1,13 +1,13 @@
-//! What a next hop can do to us, and that each message is delivered or given up visibly, and once.
+//! Faults of a next hop. Each message is delivered once, or given up visibly.
 
 use crate::support::{Peer, Relay, config, config_at, eventually, own_address, sample};
 
-/// Patience for tests: what takes minutes with the defaults takes a moment.
+/// Retry times for tests: the defaults' minutes become moments.
 const IMPATIENT: &str = r#"
 timeouts = { connect = "500 ms", greeting = "500 ms", command = "500 ms", data = "500 ms", block = "500 ms", end-of-data = "500 ms" }
 "#;
 
-/// One message to a next hop that was told `flags`; it must arrive, once, as it was sent.
+/// Sends one message to a next hop that runs with `flags`; it must arrive once and unchanged.
 fn arrives_once(flags: &[&str]) {
     let peer = Peer::told(flags);
     let relay = Relay::start(&config(&peer, IMPATIENT));
@@ -51,7 +51,8 @@ fn a_next_hop_that_defers_is_asked_again_until_it_takes_the_message() {
 
 #[test]
 fn a_message_whose_end_was_not_answered_is_sent_again_rather_than_lost() {
-    // RFC 1047: nobody knows whether it was taken. It was not, here: the peer keeps what it never answered too.
+    // RFC 1047: the relay cannot know whether the message was taken. Here it was not; the test peer also keeps messages
+    // that it never answered.
     let peer = Peer::told(&["--stall", "end", "--times", "1"]);
     let relay = Relay::start(&config(&peer, IMPATIENT));
     let message = sample::forward_request("k1");
@@ -108,7 +109,7 @@ fn a_message_that_is_refused_for_good_is_shown_retried_and_dropped_by_the_operat
         assert!(shown.contains(text), "{text} in {shown}");
     }
 
-    // The second attempt is refused as the first was, the third is not.
+    // The second attempt is refused as the first was; the third is taken.
     let said = relay.print(&["queue", "retry", &id]);
     assert_eq!(said, "1 will be tried now\n");
     relay.wait_for_queue("failed");
@@ -117,7 +118,7 @@ fn a_message_that_is_refused_for_good_is_shown_retried_and_dropped_by_the_operat
     let said = relay.print(&["queue", "retry", "--peer", "operator-b", "--failed"]);
     assert_eq!(said, "1 will be tried now\n");
     relay.wait_until_empty();
-    // The peer keeps refused messages too: the last of them is the one that it took.
+    // The test peer keeps refused messages too: the last one is the one that it took.
     let taken = peer.taken();
     assert_eq!(taken.last().unwrap().without_trace(), message);
 
@@ -216,7 +217,7 @@ fn a_next_hop_that_greets_with_a_refusal_makes_no_message_fail() {
     assert!(log.contains("peer is down") && !log.contains(" failed id="), "{log}");
 }
 
-/// What an operator asks for is not kept waiting by the schedule.
+/// An operator's retry does not wait for the schedule.
 #[test]
 fn a_message_that_waits_for_an_hour_is_sent_at_once_when_the_operator_says_so() {
     let address = own_address();
@@ -274,7 +275,8 @@ fn nothing_is_lost_when_a_next_hop_dies_under_traffic_and_comes_back() {
     let after = second.taken();
     let mut got: Vec<_> = before.iter().chain(&after).map(|taken| taken.without_trace()).collect();
     got.sort();
-    // One that died between its last octet and its answer may have taken that message: it is sent again (RFC 1047).
+    // A peer that died between its last octet and its answer may have taken that message, so it is sent again (RFC
+    // 1047).
     got.dedup();
     assert_eq!(got, messages);
     assert!(

@@ -1,4 +1,4 @@
-//! Numbers whose network DNS knows.
+//! Routing by ENUM: numbers whose network DNS knows.
 
 use std::time::{Duration, Instant};
 
@@ -60,7 +60,7 @@ fn a_number_goes_to_the_network_that_dns_names_and_the_answer_is_kept() {
         "{text}"
     );
 
-    // Nobody is there to be asked any more. The records have no TTL; both answers are kept for 10 s all the same.
+    // The name server has stopped. The records have no TTL; both answers are cached for 10 s all the same.
     dns.stop();
     let answer = client.transaction(sample::FROM, &[KNOWN], &sample::forward_request("k2"));
     assert!(answer.starts_with("250"), "{answer}");

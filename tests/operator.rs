@@ -1,4 +1,4 @@
-//! What an operator types, slips included, and what the relay says to it.
+//! Commands as an operator types them, mistakes included, and the relay's answers.
 
 use crate::support::{Link, Peer, Relay, config, config_at, eventually, own_address, sample};
 

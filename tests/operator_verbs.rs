@@ -1,4 +1,4 @@
-//! What operators do to messages, peers, plug-ins and values that go on: held back, sent elsewhere, slowed down, switched off.
+//! Changes by operators to messages, peers, plug-ins and values: hold, reroute, limit, switch off.
 
 use serde_json::json;
 

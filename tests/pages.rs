@@ -1,4 +1,4 @@
-//! The console in a browser: who is let in, what is kept from whom, and that nothing of a stranger's runs there.
+//! The console in a browser: who is let in, what each role may see, and that no script of a stranger's runs there.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,16 +18,16 @@ folder = "cdr"
 format = "json"
 "#;
 
-/// What a peer's host says to a sender. It is shown wherever a reason is.
+/// The refusal of a peer's host. It is shown wherever a reason is.
 const RUDE: &str = "<script>window.hacked=1</script><b class=hostile>no</b>";
 
-/// A relay with the door open over TCP; operator B's host puts everything off, rudely.
+/// A relay with the door open over TCP; operator B's host defers every message, with hostile text.
 struct Console {
     relay: Relay,
     address: String,
 }
 
-/// What came of a request.
+/// The answer to a request.
 struct Answer {
     status: u16,
     head: String,
@@ -41,7 +41,7 @@ impl Answer {
     }
 }
 
-/// Takes nobody's message.
+/// A host that takes no message.
 fn rude_host() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -74,7 +74,7 @@ impl Console {
         let plugin = format!("[[plugin]]\nname = \"noop\"\nfile = \"{}\"\n", guest("noop").display());
         let more = format!("{MORE}\n{plugin}");
         let config = config_of(&[("a", "127.0.0.1:9"), ("b", &rude_host())], &more);
-        // What is put off stays so while a test looks at it.
+        // A deferred message stays deferred while a test looks at it.
         let relay = Relay::start(&config.replace("50 ms", "1 h").replace("200 ms", "1 h"));
         let line = relay.process().line();
         let address = line
@@ -107,7 +107,7 @@ impl Console {
         }
     }
 
-    /// As a form of our own page.
+    /// Headers of a form that the relay's own page sends.
     fn origin(&self) -> String {
         format!("Origin: http://{}\r\n", self.address)
     }
@@ -407,7 +407,7 @@ fn the_command_opens_the_pages_to_one_browser_and_no_verb() {
     assert!(through(address, "/v1/status", &with).starts_with("HTTP/1.1 404 "));
 }
 
-/// Runs a part of `tests/browser/console.py` with what it is told.
+/// Runs a part of `tests/browser/console.py` with these arguments.
 fn in_a_browser(what: &[&str], told: &Value) {
     let mut child = Command::new("python3")
         .arg(root().join("tests/browser/console.py"))

@@ -1,10 +1,10 @@
-//! What the profile of a peer changes: each key, seen from the other end of a socket.
+//! The profile of a peer: what each key changes, as the peer sees it.
 
 use std::time::Duration;
 
 use crate::support::{Conversation, Peer, Relay, answer_as_server, config, config_at, config_of, own_address, sample};
 
-/// One message through a relay for which `profile` holds of operator B, who was told `flags`.
+/// Sends one message through a relay with `profile` for operator B, whose test peer runs with `flags`.
 fn through(profile: &str, flags: &[&str]) -> (Peer, Relay) {
     let peer = Peer::told(flags);
     let relay = Relay::start(&config(&peer, profile));
@@ -13,7 +13,7 @@ fn through(profile: &str, flags: &[&str]) -> (Peer, Relay) {
     (peer, relay)
 }
 
-/// A next hop by hand: says `lines` to what it is asked, and returns everything that it was told.
+/// A scripted next hop: answers with `lines`, and returns everything that it received.
 fn scripted(profile: &str, message: &[u8], offers: &[&str]) -> (Vec<String>, Relay) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
@@ -173,7 +173,7 @@ fn no_more_messages_leave_in_a_time_than_the_rate_says() {
         );
     }
     peer.wait_for(15);
-    // One at once, one saved up at most, and a tenth of a second for each of the others.
+    // One message at once, one saved up at most, and a tenth of a second for each of the others.
     assert!(begun.elapsed() >= Duration::from_millis(1250), "{:?}", begun.elapsed());
 }
 
@@ -224,7 +224,7 @@ fn among_hosts_of_one_priority_the_heavy_one_is_drawn() {
     let text = config_of(&[("a", "127.0.0.1:9"), ("b", "HOSTS")], "");
     let relay = Relay::start(&text.replace("hosts = [\"HOSTS\"]\n", &hosts));
     assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
-    // One time in 65,536 it is the other.
+    // Once in 65,536 times the two are equal.
     heavy.wait_for(1);
 }
 
@@ -339,7 +339,7 @@ fn bare_line_ends_of_a_peer_that_is_known_for_them_leave_as_crlf_and_end_nothing
     client.say(&format!("MAIL FROM:<{}>", sample::FROM)).expect("250");
     client.say(&format!("RCPT TO:<{}>", sample::TO)).expect("250");
     client.say("DATA").expect("354");
-    // As its disk has it, dots doubled.
+    // As the peer's disk has it, with dots doubled.
     client.send(text.replace("\r\n", "\n").replace("\n.\n", "\n..\n").as_bytes());
     client.send(b"\r\n.\r\n");
     client.expect("250 2.0.0");

@@ -1,4 +1,4 @@
-//! A plug-in that fails hurts nothing but its own step, and what it asked for is kept with the message or not at all.
+//! A failing plug-in affects its own step alone; its requests are kept with the message, or not at all.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ const HABITS: [(&str, &str); 8] = [
     ("fault", "plug-in failed: fault: unavailable: the well\\nis dry"),
 ];
 
-/// A chain of the hostile guest, which is asked by each picture, and of charging behind it.
+/// A chain of the hostile guest, which is called for each picture, and of charging behind it.
 fn scene(policy: &str) -> (Peer, Relay) {
     let hostile = Link::hostile("do = \"ask\"\nedits = 20000")
         .on_failure(policy)
@@ -45,7 +45,7 @@ fn offer_all(relay: &Relay, answer: &str) {
     }
 }
 
-/// A message that the hostile guest does not ask for passes, and only it is charged.
+/// A message for which the hostile guest is not called passes, and is only charged.
 fn others_pass(peer: &Peer, relay: &Relay) {
     let text = sample::forward_request("text");
     let answer = relay.offer(&text);
@@ -89,7 +89,7 @@ fn on_failure_hold_accepts_the_message_and_parks_it_for_the_operator() {
     let held = relay.print(&["queue", "list", "--state", "held"]);
     assert_eq!(held.matches("  held  ").count(), HABITS.len(), "{held}");
     assert!(held.contains("plug-in hostile failed: trap: "), "{held}");
-    // As it was received: a held message has not been through the chain.
+    // As received: a held message has not been through the chain.
     let id = held.split_whitespace().next().unwrap();
     let shown = relay.print(&["queue", "show", id]);
     assert!(shown.contains("X-Do: loop") && shown.contains(sample::TO), "{shown}");
@@ -291,7 +291,7 @@ fn an_outcome_is_told_again_until_the_plug_in_takes_it_and_recorded_once() {
     assert_eq!(peer.wait_for(1).len(), 1, "the message itself is through");
     relay.wait_until_empty();
     assert!(relay.charging_records().is_empty());
-    // What is not told survives a crash.
+    // Outcomes that were not given to plug-ins yet survive a crash.
     relay.kill();
     relay.configure(&config(
         &peer,

@@ -1,5 +1,5 @@
-//! What is wrong with a configuration, and with what it names: `check`, `run` and a reload find the same, all of it at
-//! once, each problem on a line with its place.
+//! Problems of a configuration and of the files that it names: `check`, `run` and a reload find the same ones, all at
+//! once, each on a line with its place.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ fn checked(relay: &Relay) -> Vec<String> {
     lines
 }
 
-/// Asks all three of a relay that runs with `good` and finds `bad` in its place. Returns what all of them said.
+/// Checks `bad` with `check`, `run` and a reload of a relay that runs with `good`. Returns their reports.
 fn everybody_says(mut relay: Relay, bad: &str) -> Vec<String> {
     relay.start_again();
     relay.configure(bad);
@@ -71,7 +71,7 @@ fn count(lines: &[String]) -> String {
     }
 }
 
-/// With a folder of things that are of no use.
+/// Problems of files and folders that the configuration names.
 fn stopped() -> (Relay, Authority) {
     let relay = Relay::stopped(&good());
     let write = |name: &str, text: &str| std::fs::write(relay.path(name), text).expect("a writable folder");
@@ -274,7 +274,7 @@ fn the_running_relay_says_of_a_table_what_check_says() {
 
 #[test]
 fn an_address_that_somebody_else_listens_on_is_a_problem_and_ones_own_is_none() {
-    // An address that no other test uses: nobody takes the port between the two starts.
+    // An address that no other test uses, so that no other process takes the port between the two starts.
     let taken = std::net::TcpListener::bind("127.0.0.9:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let relay = Relay::stopped(&good().replace("127.0.0.1:0", &address));

@@ -1,4 +1,4 @@
-//! What plug-ins see can be recorded, and run through another version.
+//! Recordings of plug-ins' input, replayed with another version.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -30,7 +30,7 @@ fn is_hidden(path: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
-/// Replays the recording of a relay; whether all is the same, and what is said.
+/// Replays the recording of a relay. Returns whether all results are the same, and the output.
 fn replay(relay: &Relay, more: &[&str]) -> (bool, String) {
     let folder = relay.path("recording");
     let mut words = vec!["plugin", "replay", folder.to_str().expect("UTF-8")];

@@ -1,4 +1,5 @@
-//! Who may speak as whom: in every spelling and every field, on the way in and on the way out; and what of us is seen outside.
+//! Which sender may name whom, in every spelling and field, inward and outward; and which of our names are visible
+//! outside.
 
 use crate::support::{Conversation, Link, Peer, Relay, Taken, guest, sample};
 
@@ -306,7 +307,8 @@ fn a_host_that_a_relay_server_states_as_its_system_stays_inside_too() {
     );
 }
 
-/// `7788`, `NEWS` and what nobody lists are no numbers: a report about their messages goes by what the relay remembers.
+/// `7788`, `NEWS` and unlisted codes are no numbers: a report about their messages is routed by the relay's record of
+/// the request.
 #[test]
 fn a_report_about_a_message_of_an_application_goes_home() {
     let house = House::start("");
@@ -335,7 +337,7 @@ fn a_report_about_a_message_of_an_application_goes_home() {
         assert!(answer.starts_with("250"), "{to}: {answer}");
         assert_eq!(house.a2.wait_for(n + 1)[n].without_trace(), report);
     }
-    // Nobody else was asked, so nobody else may report; and what nobody has sent has no home.
+    // A peer that was not asked may not report; and a message that was not sent has no home.
     let mut stranger = house.relay.client();
     stranger.say("MAIL FROM:<system@mms.c.example>").expect("250");
     stranger.say("RCPT TO:<alert@mms.own.example>").expect("550 5.1.2");

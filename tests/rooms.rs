@@ -1,4 +1,5 @@
-//! The order of the house: which room may call which, where things stand, and what is written nowhere.
+//! The structure of the source: which room may use which, what each file and function may be, and texts that must not
+//! occur.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("assembly", ASSEMBLY),
 ];
 
-/// Whoever carries a message through the rooms calls each of them, and knows nothing of how they were built.
+/// `relay` carries a message through the rooms, and does not know how they were built.
 const RELAY: &[&str] = &[
     "message",
     "passwords",
@@ -57,7 +58,7 @@ const RELAY: &[&str] = &[
     "transactions",
 ];
 
-/// Whoever builds the rooms calls each of them.
+/// `assembly` builds all rooms.
 const ASSEMBLY: &[&str] = &[
     "message",
     "protocol",
@@ -85,7 +86,7 @@ const ASSEMBLY: &[&str] = &[
     "relay",
 ];
 
-/// These stand in front of the street.
+/// These rooms are no part of a message's way.
 const WALKERS: &[&str] = &["cli", "lib"];
 
 /// Locks: a leaf that any room may use.
@@ -95,10 +96,10 @@ const EVERYBODYS: &str = "sync";
 const LONGEST_FILE: usize = 400;
 const LONGEST_FUNCTION: usize = 60;
 
-/// Files that are longer, and why they may be for now. A file that is not longer any more has to go from here.
+/// Files that are longer, each with the reason. A file that has become short enough must be removed from this list.
 const LONG_FILES: &[(&str, &str)] = &[];
 
-/// Functions that are longer, and why they may be: each is one table.
+/// Functions that are longer, each with the reason: every one is a single table.
 const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     (
         "host/src/assembly/start.rs",
@@ -122,7 +123,7 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Of the spool, intake knows the proof that lets it say 250, and nothing else.
+/// Of the spool, intake may use the receipt that allows it to answer 250, and nothing else.
 const INTAKE_TAKES_FROM_SPOOL: &[&str] = &["Receipt", "BoxFuture"];
 
 const TOP_LEVEL: &[&str] = &[
@@ -181,8 +182,8 @@ fn the_rule_about_rooms_would_notice_a_call() {
     );
 }
 
-/// Numbers of states in the text of a statement mean nothing to whoever reads it: the words in `spool/states.rs` do, and
-/// `statement!` puts the numbers in their places. A migration says what a former version did, and never changes.
+/// A state's number in the text of a statement means nothing to its reader: statements use the words in
+/// `spool/states.rs`, and `statement!` inserts the numbers. A migration records what a former version did, and stays.
 #[test]
 fn statements_name_states_by_their_words() {
     let mut found = Vec::new();
@@ -286,7 +287,7 @@ fn functions(code: &str) -> Vec<(String, usize)> {
     found
 }
 
-/// A room that is not listed could call anybody.
+/// A room that is not listed would be free to use any other.
 #[test]
 fn every_room_has_its_rule() {
     let entries = std::fs::read_dir(root().join("host/src"))
@@ -315,8 +316,8 @@ fn only_the_engine_knows_wasmtime() {
     }
 }
 
-/// A second store must not find SQLite in its way: no command, metric or demo opens the database by itself. `open.rs` says
-/// of what kind a store is, and `upgrade.rs` is about the database's format.
+/// A second kind of store must not meet SQLite outside of its folder: no command, metric or demo opens the database by
+/// itself. `open.rs` recognises the kind of a store, and `upgrade.rs` is about the database's format.
 #[test]
 fn only_the_spool_knows_sqlite() {
     let may = ["mod.rs", "open.rs", "upgrade.rs"].map(|name| root().join("host/src/spool").join(name));
@@ -335,8 +336,7 @@ fn only_the_spool_knows_sqlite() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// The relay at work has the connections of its store, and opens no other: not for a scrape, not for its charging files.
-/// `check` looks at a store before anybody has opened it.
+/// The running relay uses the connections of its store and opens no others, neither for metrics nor for charging files.
 #[test]
 fn only_commands_open_a_store_beside_the_relay() {
     let may = ["host/src/cli/", "host/src/spool/", "host/src/assembly/prepare.rs"];
@@ -354,7 +354,7 @@ fn only_commands_open_a_store_beside_the_relay() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// Whoever has a reader can read that stream, and no other: so readers are made only where the store is opened.
+/// A reader gives access to one stream and to no other, so readers are made only where the store is opened.
 #[test]
 fn only_those_who_open_the_store_make_readers_of_its_streams() {
     let mut found = Vec::new();
@@ -371,7 +371,8 @@ fn only_those_who_open_the_store_make_readers_of_its_streams() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// What strangers wrote is printed by one function. Whoever took a standard stream for himself would go around it.
+/// Strangers' text is printed by one function, which makes it harmless; a second use of the standard streams would
+/// bypass it.
 #[test]
 fn nothing_prints_but_the_log_and_the_printer_of_commands() {
     // Of the others, the export of records writes to the stream itself, JSON that is made visible; and the process that
@@ -459,7 +460,7 @@ fn tests_that_the_documentation_names_exist() {
     assert!(named > 0 && missing.is_empty(), "\n{}", missing.join("\n"));
 }
 
-/// What an alert goes by must not depend on how a text is put.
+/// Alerts must not depend on the wording of a line, so each warning and error has a code.
 #[test]
 fn every_warning_and_error_in_the_log_has_a_code_that_the_documentation_explains() {
     let (mut codes, mut without) = (BTreeSet::new(), Vec::new());
@@ -507,8 +508,8 @@ fn every_warning_and_error_in_the_log_has_a_code_that_the_documentation_explains
     assert_eq!(codes.iter().find(|event| !is_word(event)), None, "codes are words");
 }
 
-/// Public types that share a name, each with the reason. One in `config` beside one elsewhere needs none: it is what the
-/// file says of the other.
+/// Public types that share a name, each with the reason. A type of `config` needs none: it is the configuration of the
+/// other.
 const SHARED_NAMES: &[(&str, &str)] = &[
     (
         "Answer",
@@ -582,7 +583,7 @@ const SHARED_NAMES: &[(&str, &str)] = &[
     ),
 ];
 
-/// One word, one thing: a reader who meets a type's name must not have to ask which one it is.
+/// One name, one type: a reader who meets a type's name must not have to ask which one it is.
 #[test]
 fn a_public_type_has_a_name_of_its_own_or_a_reason_to_share_it() {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -614,7 +615,7 @@ fn a_public_type_has_a_name_of_its_own_or_a_reason_to_share_it() {
     assert!(needless.is_empty(), "do not share a name any more: {needless:?}");
 }
 
-/// A term that nothing in the code is called by would be a word of the documentation only.
+/// A term of the glossary that no code uses would be a word of the documentation only.
 #[test]
 fn the_terms_of_the_glossary_are_words_of_the_code() {
     let page = read(&root().join("docs/architecture.md"));
@@ -641,7 +642,7 @@ fn the_terms_of_the_glossary_are_words_of_the_code() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
-/// What is written here must be true on any machine.
+/// Tracked files must be true on any machine.
 #[test]
 fn nothing_names_the_machine_that_it_was_written_on() {
     // Put together, so that this file does not hold them.
@@ -819,7 +820,7 @@ fn code_lines(text: &str) -> impl Iterator<Item = (usize, String)> {
     lines.into_iter()
 }
 
-/// Good enough here: no string of the host holds two slashes and a room's path.
+/// Sufficient here: no string of the host contains two slashes and a room's path.
 fn without_comment(line: &str) -> &str {
     line.split("//").next().unwrap_or_default()
 }

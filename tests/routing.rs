@@ -1,4 +1,4 @@
-//! Which recipient goes where, and which message goes nowhere.
+//! The next hop of each recipient, and messages that have none.
 
 use crate::support::{Link, Peer, Relay, config, config_of, sample};
 
@@ -74,7 +74,7 @@ fn a_number_that_is_left_to_plug_ins_goes_where_they_say() {
     assert!(answer.starts_with("250"), "{answer}");
     assert_eq!(peer.wait_for(1)[0].to, ["+15555550199/TYPE=PLMN@mms.b.example"]);
 
-    // Nobody took this one: its sender hears so before it lets go of the message.
+    // No next hop exists for this recipient: the sender has the answer while it still holds the message.
     let not_ported = "+15555550188/TYPE=PLMN@mms.hub.example";
     let answer = client.transaction(sample::FROM, &[not_ported], &sample::forward_request("k2"));
     assert!(answer.starts_with("550 5.1.2 no route to"), "{answer}");
@@ -100,14 +100,14 @@ fn a_message_that_we_have_received_three_times_before_is_refused_as_a_loop() {
     relay.wait_until_empty();
 }
 
-/// Some peers delete `Received`: what comes round is known by its ID, its recipients and where it goes.
+/// Some peers delete `Received`: a loop is recognised by the message's ID, its recipients and its destination.
 #[test]
 fn a_message_that_goes_round_without_a_trace_is_refused_after_as_many_passes_as_the_limit() {
     let peer = Peer::start();
     let relay = Relay::start(&config(&peer, ""));
     let pass = |number: usize| {
         let text = String::from_utf8(sample::forward_request("k1")).unwrap();
-        // Who sends it on gives it a transaction ID of its own.
+        // A relay that sends it on gives it a transaction ID of its own.
         let own = text.replacen(
             "X-Mms-Transaction-ID: \"k1",
             &format!("X-Mms-Transaction-ID: \"t{number}"),

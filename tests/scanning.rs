@@ -111,7 +111,7 @@ fn c_icap_finds_a_virus_in_a_decoded_part_and_the_message_is_refused() {
     );
     assert_eq!((calls(&relay, "answered"), calls(&relay, "failed")), (10, 0));
 
-    // A service that changes nothing finds nothing; one that is not there is said.
+    // A service that changes nothing has found nothing; one that cannot be reached is an error.
     let everything = relay_with("echo", &peer);
     let answer = everything.offer(&with_attachment("echo", Clamd::VIRUS.as_bytes()));
     assert!(answer.starts_with("250"), "{answer}");

@@ -1,4 +1,4 @@
-//! What must not stop the relay: a log that cannot be written, a full disk, a peer that takes every session.
+//! Conditions that must not stop the relay: a log that cannot be written, a full disk, a peer that takes every session.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +11,7 @@ use crate::support::{Conversation, Peer, Relay, binary, config, config_at, event
 
 const CONSOLE: &str = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
 
-/// A relay whose standard error is somebody else's business.
+/// A relay whose standard error the test controls.
 struct Unheard {
     child: Child,
     address: String,
@@ -129,7 +129,7 @@ fn a_log_whose_reader_stalls_for_ever_does_not_keep_the_relay_from_ending() {
 struct Disk(TempDir);
 
 impl Disk {
-    /// `None` where nobody may mount one: the test says so, and claims nothing.
+    /// `None` where the test may not mount one: it prints that, and claims nothing.
     fn mounted(mib: u32) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut mount = Command::new("mount");
@@ -148,7 +148,7 @@ impl Disk {
         self.0.path()
     }
 
-    /// Somebody else fills it, until so much is left.
+    /// Fills the disk from outside until so much is left.
     fn fill(&self, left: u64) {
         let mut file = File::options()
             .append(true)

@@ -1,4 +1,4 @@
-//! What strangers write is seen by operators, and drives no terminal: one hostile peer, next hop and plug-in, and everything
+//! Strangers' text reaches operators and controls no terminal: one hostile peer, next hop and plug-in, and everything
 //! that the relay prints.
 
 use std::io::{BufRead, BufReader, Write};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{ALL_GRANTS, guest, mm4relay, root};
 
-/// A message that the hostile guest wants to see.
+/// A message for which the hostile guest is called.
 const PICTURE: &str = "From: +15555550100/TYPE=PLMN\r\nTo: +15555550199/TYPE=PLMN\r\n\
     X-Mms-Message-Type: MM4_forward.REQ\r\nX-Mms-Message-ID: \"m\"\r\nX-Mms-Transaction-ID: \"t\"\r\n\
     Content-Type: image/gif\r\n\r\nGIF89a\r\n";

@@ -1,4 +1,4 @@
-//! The door over TCP: who is let in, and what each role may.
+//! The door over TCP: who is let in, and the rights of each role.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

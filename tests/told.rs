@@ -13,7 +13,7 @@ pub const REPORT: &str = "X-Mms-Delivery-Report: Yes";
 pub const REFUSED: &str = "refuse-me@mms.b.example";
 pub const NEVER: &str = "defer-me@mms.b.example";
 
-/// What operator A hears.
+/// What operator A receives.
 #[derive(Debug, PartialEq)]
 pub enum Hears {
     Response(&'static str),
@@ -33,7 +33,7 @@ pub const FOR_NOTHING: Asks = (&[], sample::FROM);
 /// The null sender cannot be bounced to.
 pub const FROM_NOBODY: Asks = (&[], "");
 
-/// Sends a request for each cell, to the same recipients, and compares what A hears of each.
+/// Sends a request for each cell, to the same recipients, and compares what A receives for each.
 pub fn told(exchange: &Exchange, to: &[&str], more: &[&str], cells: &[(Asks, Hears)]) {
     for (number, ((asks, sender), expected)) in cells.iter().enumerate() {
         let id = format!("cell{number}-{}", exchange.a.taken().len());

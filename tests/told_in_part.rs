@@ -1,4 +1,4 @@
-//! Who is told what, where some recipients or destinations fail and others do not. See `told` for the rest.
+//! Who is told what, where some recipients or destinations fail and others succeed. See `told` for the rest.
 
 use crate::support::{AT_C, Exchange, Link, Taken, Terms, eventually, sample};
 use crate::told::Hears::{Bounce, Nothing, Report, Response};

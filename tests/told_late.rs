@@ -1,4 +1,4 @@
-//! Who is told what, where time decides it: what is given up, and what is never answered. See `told` for the rest.
+//! Who is told what, where time decides: messages that are given up or never answered. See `told` for the rest.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::support::{AT_C, Exchange, Relay, Terms, eventually, own_address, samp
 use crate::told::{ACK, FOR_A_REPORT, FOR_A_RESPONSE, FOR_ALL, FOR_NOTHING, FROM_NOBODY, Hears, NEVER, REPORT};
 use crate::told::{dead_letters, hears, word};
 
-/// Makes everything in the spool of a relay that does not run so much older.
+/// Shifts everything in the spool of a stopped relay into the past by so much.
 fn time_passes(relay: &Relay, time: Duration) {
     let spool = rusqlite::Connection::open(relay.path("spool/spool.db")).expect("the spool");
     let millis = i64::try_from(time.as_millis()).expect("not for ever");

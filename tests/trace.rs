@@ -1,4 +1,4 @@
-//! `mm4relay trace`: what an operator hears about a message, and who is told that he looked.
+//! `mm4relay trace`: the history of a message, and the audit's entry about who read it.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Requests and responses: whoever asked hears the answer, once, and as it was given.
+//! Requests and responses: the originating peer receives each response once and unchanged.
 
 use crate::support::{A_SYSTEM, AT_C, B_SYSTEM, Exchange, Taken, Terms, sample};
 
@@ -304,7 +304,7 @@ fn a_response_to_nobody_is_taken_and_goes_nowhere() {
     let stray = String::from_utf8(at_b.response("Ok")).unwrap().replace("k1@", "k9@");
     exchange.say(B_SYSTEM, &["mm4relay@mms.hub.example"], stray.as_bytes());
     exchange.wait_for_log("a response to no request");
-    // One that is addressed to somebody is mail like any other.
+    // A response that is addressed to a subscriber is mail like any other.
     exchange.say(B_SYSTEM, &[A_SYSTEM], stray.as_bytes());
     assert_eq!(exchange.a.wait_for(1)[0].without_trace(), stray.as_bytes());
 }

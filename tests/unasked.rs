@@ -31,7 +31,7 @@ fn answers(asked: &Taken) -> Vec<Vec<u8>> {
     vec![
         // Without its quotes, which some peers do not send back.
         replaced(&response, &id, id.trim_matches('"')),
-        // Whoever asked may look by either of the IDs.
+        // Either of the IDs identifies the request for the peer that sent it.
         replaced(&response, "X-Mms-Message-Id: \"k1@", "X-Mms-Message-Id: \"mbuni-7@"),
         replaced(
             &response,
@@ -69,7 +69,7 @@ fn nobody_but_the_one_who_was_asked_answers_in_any_mode() {
         refused_of_c(&exchange, A_SYSTEM, &of_a);
         assert_eq!(exchange.a.taken().len(), heard, "{mode}: nothing of it reached A");
 
-        // And the one who was asked is heard.
+        // And the peer that was asked is heard.
         exchange.respond(&at_b, "Ok");
         exchange.say(B_SYSTEM, &[sample::FROM], &at_b.delivery_report("d9", "Retrieved", ""));
         let report = exchange.a.wait_for(heard + usize::from(mode == "transparent") + 1);
