@@ -40,7 +40,7 @@ impl Asking {
 
 fn configured(services: &str, limits: &str) -> String {
     let asker = Link::new("asker", guest("asker"), &["http"], "").limits(limits);
-    format!("\n[console]\nlisten = \"127.0.0.1:0\"\n{asker}{services}")
+    format!("\n[monitoring]\nlisten = \"127.0.0.1:0\"\n{asker}{services}")
 }
 
 fn service(url: &str, more: &str) -> String {

@@ -311,8 +311,8 @@ fn while_its_disk_fails_new_sessions_hear_421_and_health_and_metrics_say_why() {
         return;
     }
     let peer = Peer::start();
-    let console = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
-    let mut relay = Relay::start(&config(&peer, console));
+    let monitoring = "\n[monitoring]\nlisten = \"127.0.0.1:0\"\n";
+    let mut relay = Relay::start(&config(&peer, monitoring));
     relay.stop();
     // The second message's flush, and every one behind it for a while.
     let fault = Fault {
@@ -322,7 +322,7 @@ fn while_its_disk_fails_new_sessions_hear_421_and_health_and_metrics_say_why() {
     };
     let mut failing = Failing::start(&relay, &fault);
     assert!(failing.listens());
-    relay.adopt_console(&failing.process);
+    relay.adopt_monitoring(&failing.process);
     eventually("a message is refused because the disk fails", || {
         failing.offer("n").filter(|reply| reply.starts_with("421 4.3.0 "))
     });

@@ -28,7 +28,7 @@ fn relay(peer: &Peer) -> Relay {
     let charging = Link::bundled("charging", "role = \"recipient\"").to_string();
     Relay::start(&config(
         peer,
-        &format!("{charging}{OUTPUTS}\n[console]\nlisten = \"127.0.0.1:0\"\n"),
+        &format!("{charging}{OUTPUTS}\n[monitoring]\nlisten = \"127.0.0.1:0\"\n"),
     ))
 }
 
@@ -185,7 +185,7 @@ fn with_open_file(peer: &Peer) -> Relay {
     let charging = Link::bundled("charging", "").to_string();
     let relay = Relay::start(&config(
         peer,
-        &format!("{charging}{OPEN}\n[console]\nlisten = \"127.0.0.1:0\"\n"),
+        &format!("{charging}{OPEN}\n[monitoring]\nlisten = \"127.0.0.1:0\"\n"),
     ));
     assert!(relay.offer(&sample::forward_request("k1")).starts_with("250"));
     relay.wait_for_records(2);

@@ -76,7 +76,7 @@ fn exported_json_has_every_field_that_it_had() {
 #[test]
 fn metrics_have_every_name_that_they_had() {
     let peer = Peer::start();
-    let relay = Relay::start(&config(&peer, "\n[console]\nlisten = \"127.0.0.1:0\"\n"));
+    let relay = Relay::start(&config(&peer, "\n[monitoring]\nlisten = \"127.0.0.1:0\"\n"));
     let page = relay.page("/metrics");
     let names = page
         .lines()

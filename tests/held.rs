@@ -450,9 +450,9 @@ fn a_release_past_a_plug_in_or_of_a_peer_that_is_not_configured_is_refused_and_n
 #[test]
 fn a_peer_whose_messages_make_a_plug_in_fail_does_not_take_it_from_the_others() {
     let breaker = "on-failure = \"defer\"\nbreaker = { failures = 3, first = \"1 min\" }";
-    let console = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
+    let monitoring = "\n[monitoring]\nlisten = \"127.0.0.1:0\"\n";
     let peers = [("a", "127.0.0.1:9"), ("b", "127.0.0.1:9"), ("c", "127.0.0.1:9")];
-    let relay = Relay::start(&config_of(&peers, &(hostile("ask", breaker) + console)));
+    let relay = Relay::start(&config_of(&peers, &(hostile("ask", breaker) + monitoring)));
     let send = |from: &str, number: usize, habit: &str| {
         let message = String::from_utf8(picture(&format!("{from}{number}"))).expect("ASCII");
         let message = message

@@ -18,7 +18,7 @@ mod cluster;
 mod commands;
 mod compatibility;
 mod completions;
-mod console;
+mod configuration;
 mod contained;
 mod contract;
 mod control;

@@ -27,7 +27,7 @@ fn every_series_that_the_rules_and_the_dashboard_ask_for_is_one_that_a_relay_has
     let output = "\n[[charging-output]]\nname = \"settlement\"\nfolder = \"cdr\"\nformat = \"csv\"\n";
     let relay = Relay::start(&config(
         &peer,
-        &format!("\n[console]\nlisten = \"127.0.0.1:0\"\n{output}"),
+        &format!("\n[monitoring]\nlisten = \"127.0.0.1:0\"\n{output}"),
     ));
     let page = relay.page("/metrics");
     let families = page

@@ -456,10 +456,28 @@ fn in_a_browser_every_action_does_what_its_button_says() {
     for id in ["a1", "a2", "a3"] {
         console.stuck(id, b"");
     }
+    let component = console.relay.path("another.wasm");
+    std::fs::write(&component, another_version(&guest("noop"))).expect("a writable folder");
     let told = json!({
         "url": format!("http://{}", console.address),
         "administrator": console.token(&["eve", "--role=administrator", "--reveals"]),
         "viewer": console.token(&["ada"]),
     });
     in_a_browser(&["act"], &told);
+}
+
+#[test]
+fn in_a_browser_over_tls_a_session_is_a_cookie_that_nothing_else_gets() {
+    if !(tools::have_programs(&["chromium"]) && tools::have_python(&["websocket"])) {
+        return;
+    }
+    let authority = Authority::new();
+    let shown = authority.issue("localhost");
+    let tls = format!("certificate = {:?}\nkey = {:?}\n", shown.certificate, shown.key);
+    let console = Console::start_with(&tls);
+    let told = json!({
+        "url": format!("https://{}", console.address),
+        "token": console.token(&["eve", "--role=administrator"]),
+    });
+    in_a_browser(&["tls"], &told);
 }

@@ -132,15 +132,15 @@ fn check_run_and_reload_find_the_same_problems_each_alone() {
             &["table[0].file is \"none.csv\": expected a table that exists"],
         ),
         planted(
-            "[console]\nlisten = '127.0.0.1:2525'\n",
+            "[monitoring]\nlisten = '127.0.0.1:2525'\n",
             &[
                 "relay.listen[1] is \"127.0.0.1:2525\"",
-                "console.listen is \"127.0.0.1:2525\"",
+                "monitoring.listen is \"127.0.0.1:2525\"",
             ],
         ),
         planted(
-            "[console]\nlisten = '192.0.2.77:9464'\n",
-            &["console.listen: cannot listen on 192.0.2.77:9464: "],
+            "[monitoring]\nlisten = '192.0.2.77:9464'\n",
+            &["monitoring.listen: cannot listen on 192.0.2.77:9464: "],
         ),
         planted(
             "[[peer]]\nname = 'c'\ndomains = ['mms.c.example']\nhosts = ['mms.c.300:25', 'c.invalid:25']\n",

@@ -13,9 +13,9 @@ fn scanned_by(address: &str, terms: &str, limits: &str, rules: &str) -> String {
 /// As [`scanned_by`], of another kind.
 fn asked(kind: &str, address: &str, terms: &str, limits: &str, rules: &str) -> String {
     let scanner = format!("\n[[scanner]]\nname = \"clamd\"\n{kind}\naddress = {address:?}\n{terms}\n");
-    let console = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
+    let monitoring = "\n[monitoring]\nlisten = \"127.0.0.1:0\"\n";
     let screen = Link::bundled("screen", &format!("rules = [{rules}]")).limits(limits);
-    format!("{scanner}{console}{screen}")
+    format!("{scanner}{monitoring}{screen}")
 }
 
 const REFUSE: &str = r#"{ name = "viruses", virus-scan = { scanner = "clamd" }, then = "refuse", text = "a virus" }"#;

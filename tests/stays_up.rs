@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::{Conversation, Peer, Relay, binary, config, config_at, eventually, own_address, sample};
 
-const CONSOLE: &str = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
+const MONITORING: &str = "\n[monitoring]\nlisten = \"127.0.0.1:0\"\n";
 
 /// A relay whose standard error the test controls.
 struct Unheard {
@@ -171,7 +171,7 @@ impl Disk {
     /// A configuration with its spool there, and operator B at `host`.
     fn config(&self, host: &str) -> String {
         let spool = format!("spool = \"{}\"\nlisten = ", self.path().display());
-        config_at(host, CONSOLE).replace("listen = [", &format!("{spool}["))
+        config_at(host, MONITORING).replace("listen = [", &format!("{spool}["))
     }
 }
 

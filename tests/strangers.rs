@@ -54,8 +54,8 @@ fn hostile_next_hop() -> String {
 #[test]
 fn nothing_that_strangers_write_reaches_a_terminal_as_it_is() {
     let plugin = Link::hostile(&format!("do = \"ask\"\nwords = \"{HOSTILE_TOML}\\nforged\"")).on_failure("hold");
-    let console = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
-    let relay = Relay::start(&config_at(&hostile_next_hop(), &format!("{plugin}{console}")));
+    let monitoring = "\n[monitoring]\nlisten = \"127.0.0.1:0\"\n";
+    let relay = Relay::start(&config_at(&hostile_next_hop(), &format!("{plugin}{monitoring}")));
     let subject = format!("Subject: {HOSTILE}");
     // The plug-in speaks in the log and holds; it fails; the next hop refuses; the peer is refused itself.
     for habit in ["say", "say-fault", "pass"] {

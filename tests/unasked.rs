@@ -89,7 +89,7 @@ fn nobody_but_the_one_who_was_asked_answers_in_any_mode() {
 #[test]
 fn a_refused_answer_is_logged_with_its_peer_and_counted_by_kind() {
     let exchange = Exchange::on(&Terms {
-        more: "[console]\nlisten = \"127.0.0.1:0\"\n",
+        more: "[monitoring]\nlisten = \"127.0.0.1:0\"\n",
         ..Terms::default()
     });
     let at_b = exchange.asked("k1", &[ACK, REPORT]);

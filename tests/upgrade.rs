@@ -114,6 +114,33 @@ fn a_renamed_key_works_under_its_old_name_and_check_and_the_log_say_the_new_one(
     client.expect("250");
 }
 
+#[test]
+fn a_renamed_section_works_under_its_old_name_and_says_the_new_one_also_with_what_is_wrong_in_it() {
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, "\n[console]\nlisten = \"127.0.0.1:0\"\n"));
+    relay
+        .process()
+        .wait_for_log("console is called monitoring now; the old name still works");
+    assert_eq!(relay.page("/health"), "well\n");
+    let wrong = config(&peer, "\n[console]\nlisten = \"somewhere\"\n");
+    std::fs::write(relay.path("wrong.toml"), wrong).expect("it can be written");
+    let path = relay.path("wrong.toml");
+    let said = mm4relay(&["check", "--config", path.to_str().expect("UTF-8")]);
+    assert!(
+        !said.ok && said.err.contains("monitoring.listen is \"somewhere\""),
+        "{}",
+        said.err
+    );
+    let both = config(&peer, "\n[console]\n[monitoring]\n");
+    std::fs::write(&path, both).expect("it can be written");
+    let said = mm4relay(&["check", "--config", path.to_str().expect("UTF-8")]);
+    assert!(
+        !said.ok && said.err.contains("monitoring alone: console is its old name"),
+        "{}",
+        said.err
+    );
+}
+
 /// The fixture has a recipient without a next hop.
 #[test]
 fn what_has_no_next_hop_cannot_be_retried_by_id_or_by_peer() {

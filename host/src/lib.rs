@@ -19,7 +19,7 @@
 //! - [`transactions`]: requests and their responses, and what the relay has to say itself
 //! - [`charging`]: charging records, out of the spool into files
 //! - [`ledger`]: what became of every recipient, checked, and compared with a partner's records
-//! - [`console`]: metrics and health over HTTP
+//! - [`monitoring`]: metrics and health over HTTP
 //! - [`alarms`]: what somebody should see to, raised once and cleared once
 //! - [`control`]: the operator's door: every verb, who may ask it, and the audit
 //! - `pages`: the console in a browser, which asks at that door
@@ -35,12 +35,12 @@ pub mod charging;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod console;
 pub mod control;
 pub mod delivery;
 pub mod intake;
 pub mod ledger;
 pub mod message;
+pub mod monitoring;
 pub mod numbering;
 mod outside;
 mod pages;

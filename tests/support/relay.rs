@@ -20,8 +20,8 @@ pub struct Relay {
     /// Where clients begin with TLS.
     encrypted: String,
     flags: Vec<&'static str>,
-    /// Where its console listens, once it was asked for.
-    console: OnceLock<String>,
+    /// Where it tells metrics and health, once it was asked for.
+    monitoring: OnceLock<String>,
 }
 
 /// A configuration between operator A, who sends from loopback, and operator B, who is `peer`. `more` is appended:
@@ -87,7 +87,7 @@ impl Relay {
             inside: String::new(),
             encrypted: String::new(),
             flags: Vec::new(),
-            console: OnceLock::new(),
+            monitoring: OnceLock::new(),
         };
         relay.configure(config);
         relay
@@ -147,26 +147,26 @@ impl Relay {
         self.process.as_ref().expect("it runs")
     }
 
-    /// Where its console listens.
-    pub fn console(&self) -> &str {
-        self.console.get_or_init(|| {
+    /// Where it tells metrics and health.
+    pub fn monitoring(&self) -> &str {
+        self.monitoring.get_or_init(|| {
             let line = self.process().line();
-            let address = line.strip_prefix("console on http://");
-            address.unwrap_or_else(|| panic!("no console: {line}")).to_owned()
+            let address = line.strip_prefix("monitoring on http://");
+            address.unwrap_or_else(|| panic!("no monitoring: {line}")).to_owned()
         })
     }
 
-    /// The console of another process that runs on this folder.
-    pub fn adopt_console(&self, process: &Process) {
+    /// Monitoring of another process that runs on this folder.
+    pub fn adopt_monitoring(&self, process: &Process) {
         let line = process.line();
-        let address = line.strip_prefix("console on http://");
-        let address = address.unwrap_or_else(|| panic!("no console: {line}"));
-        self.console
+        let address = line.strip_prefix("monitoring on http://");
+        let address = address.unwrap_or_else(|| panic!("no monitoring: {line}"));
+        self.monitoring
             .set(address.to_owned())
-            .expect("no console was asked for before");
+            .expect("no monitoring was asked for before");
     }
 
-    /// A page of its console, which must be answered with 200.
+    /// A page of monitoring, which must be answered with 200.
     pub fn page(&self, path: &str) -> String {
         let answer = self.visit(path);
         let (head, body) = answer.split_once("\r\n\r\n").expect("a header");
@@ -174,10 +174,10 @@ impl Relay {
         body.to_owned()
     }
 
-    /// What its console answers, header and all.
+    /// What monitoring answers, header and all.
     pub fn visit(&self, path: &str) -> String {
-        let address = self.console();
-        let mut stream = TcpStream::connect(address).expect("the console listens");
+        let address = self.monitoring();
+        let mut stream = TcpStream::connect(address).expect("monitoring listens");
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"

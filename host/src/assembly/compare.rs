@@ -41,7 +41,8 @@ pub(super) fn changes(running: &Config, read: &Config) -> Vec<String> {
         ("[limits]", running.limits == read.limits),
         ("[tls]", running.tls.is_some() == read.tls.is_some()),
         ("[control]", running.control == read.control),
-        ("[console]", running.console == read.console),
+        ("[monitoring]", running.monitoring == read.monitoring),
+        ("[tracing]", running.tracing == read.tracing),
         ("[[charging-output]]", running.charging_outputs == read.charging_outputs),
     ] {
         lines

@@ -13,8 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::config::{Config, Control};
-use crate::console::Names;
+use crate::config::Control;
 use crate::control::alarms::RaisedAlarm;
 use crate::control::audit::Entry;
 use crate::control::cdr::RecordFiles;
@@ -30,6 +29,7 @@ use crate::control::tables::Table;
 use crate::control::traffic::AllTraffic;
 use crate::control::{BoxFuture, Desk, Kind, Known, Live, Order, Problem};
 use crate::message::{PeerName, Timestamp};
+use crate::monitoring::Names;
 use crate::pages::{self, Recent};
 use crate::relay::Relay;
 use crate::routing::Side;
@@ -64,7 +64,7 @@ pub(crate) struct Seen {
     alarms: Arc<Alarms>,
     current: Arc<Mutex<Current>>,
     listeners: Vec<(SocketAddr, Side)>,
-    console: Option<SocketAddr>,
+    monitoring: Option<SocketAddr>,
     orders: Option<mpsc::Sender<Order>>,
     /// The file of the configuration.
     file: PathBuf,
@@ -77,12 +77,12 @@ struct InRooms {
 }
 
 impl Seen {
-    /// `at` are the addresses of the door and of the console.
+    /// `at` are the addresses of the listeners and of monitoring.
     pub fn of(
         (relay, database): (&Arc<Relay>, &Arc<dyn Spool>),
         (life, alarms): (Life, Arc<Alarms>),
         current: &Arc<Mutex<Current>>,
-        (listeners, console): (Vec<(SocketAddr, Side)>, Option<SocketAddr>),
+        (listeners, monitoring): (Vec<(SocketAddr, Side)>, Option<SocketAddr>),
         (file, orders): (&Path, Option<mpsc::Sender<Order>>),
     ) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Seen {
             alarms,
             current: Arc::clone(current),
             listeners,
-            console,
+            monitoring,
             orders,
             file: file.to_owned(),
         }
@@ -176,7 +176,7 @@ async fn open_tcp(control: &Control, tls: Option<Arc<ArcSwap<ServerConfig>>>) ->
     let names = Names::new(control.hosts.iter().cloned());
     let hosts: NamedHosts = Arc::new(move |request| {
         let admitted = names.admit(request.version(), request.uri(), request.headers());
-        admitted.map_err(|(_, why)| why.trim_end().replace("[console]", "[control]"))
+        admitted.map_err(|(_, why)| why.trim_end().to_owned())
     });
     Ok(Tcp { listener, tls, hosts })
 }
@@ -208,7 +208,7 @@ impl Live for InRooms {
             relay,
             life,
             listeners,
-            console,
+            monitoring,
             ..
         } = &self.seen;
         let chain = relay.catalogue.chain();
@@ -227,7 +227,7 @@ impl Live for InRooms {
             since: self.since.into(),
             draining: self.draining.load(Ordering::Relaxed),
             listening: listeners.iter().map(listening).collect(),
-            console: console.map(|address| address.to_string()),
+            monitoring: monitoring.map(|address| address.to_string()),
             unwell: life.troubles(),
             plugins: chain.links.iter().map(plugin).collect(),
         }
@@ -351,31 +351,18 @@ impl Live for InRooms {
         Some(Arc::new(OfRunning(files)))
     }
 
-    fn compare_configuration(&self) -> BoxFuture<'_, Compared> {
-        Box::pin(async {
-            let (running, beside) = {
-                let current = self.seen.current.lock().await;
-                let listening = self.seen.listeners.iter().map(|(address, _)| *address);
-                let beside = Beside {
-                    tables: current.tables.clone(),
-                    directory: self.seen.relay.directory.load_full(),
-                    listening: listening.chain(self.seen.console).collect(),
-                };
-                (current.config.clone(), beside)
-            };
-            let examined = Config::examine(&self.seen.file);
-            let changes = match examined.problems.is_empty() {
-                true => changes(&running, &examined.config),
-                false => Vec::new(),
-            };
-            // Boxed for the same reason as reloading tables.
-            let problems = Box::pin(prepare(examined, Asking::Reload(beside))).await.err();
-            Compared {
-                file: self.seen.file.display().to_string(),
-                problems: problems.map_or_else(Vec::new, |found| found.problems),
-                changes,
-            }
-        })
+    fn compare_configuration(&self, candidate: Option<String>) -> BoxFuture<'_, Compared> {
+        let Seen {
+            relay,
+            current,
+            listeners,
+            monitoring,
+            file,
+            ..
+        } = &self.seen;
+        let listening = listeners.iter().map(|(address, _)| *address).chain(*monitoring);
+        let listening = listening.collect();
+        Box::pin(compare((relay, current), (file, candidate), listening))
     }
 
     fn order(&self, order: Order) -> BoxFuture<'_, Result<(), String>> {

@@ -71,13 +71,17 @@ impl Sockets {
                 Err(error) => found.problem(Code::AddressUnusable, &key, cannot(address, &error)),
             }
         }
-        // The console binds its own address when everything else runs.
-        if let Some(console) = &config.console
-            && !matches!(taken, TakenBy::Us(ours) if ours.iter().any(|own| overlap(*own, console.listen)))
-            && let Err(error) = bind(console.listen)
+        // Monitoring binds its own address when everything else runs.
+        if let Some(monitoring) = &config.monitoring
+            && !matches!(taken, TakenBy::Us(ours) if ours.iter().any(|own| overlap(*own, monitoring.listen)))
+            && let Err(error) = bind(monitoring.listen)
             && !(error.kind() == ErrorKind::AddrInUse && matches!(taken, TakenBy::RelayOnSpool))
         {
-            found.problem(Code::AddressUnusable, "console.listen", cannot(console.listen, &error));
+            found.problem(
+                Code::AddressUnusable,
+                "monitoring.listen",
+                cannot(monitoring.listen, &error),
+            );
         }
         Self(sockets)
     }

@@ -14,7 +14,7 @@
 //! - [`listening`]: the listening sockets
 //! - [`charging_files`] and [`record_files`]: charging records
 //! - [`control`]: the operator's door
-//! - [`alarms`], [`route`] (the explanation of a route), and [`metrics`] (the pages of the console)
+//! - [`alarms`], [`route`] (the explanation of a route), and [`metrics`] (the pages of monitoring)
 
 pub(crate) mod alarms;
 mod certificates;

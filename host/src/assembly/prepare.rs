@@ -42,7 +42,7 @@ pub(crate) enum Asking {
 pub(crate) struct Beside {
     pub(crate) tables: Loaded,
     pub(crate) directory: Arc<Directory>,
-    /// The addresses in use, including the console's.
+    /// The addresses in use, including that of monitoring.
     pub(crate) listening: Vec<SocketAddr>,
 }
 

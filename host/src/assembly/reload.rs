@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::findings::Findings;
-use super::metrics::Console;
+use super::metrics::Monitoring;
 use super::peers::peer_options;
 use super::plugins;
 use super::prepare::{Asking, Beside, prepare};
@@ -23,9 +23,9 @@ impl Running {
     /// Everything that is wrong, as a start with this configuration would report it.
     pub async fn reload(&self, file: &Path) -> Result<(), Findings> {
         let mut current = self.current.lock().await;
-        let console = self.console.as_ref().map(Console::address);
+        let monitoring = self.monitoring.as_ref().map(Monitoring::address);
         let listening = self.addresses().chain(self.addresses_with_tls());
-        let listening = listening.map(|(address, _)| address).chain(console);
+        let listening = listening.map(|(address, _)| address).chain(monitoring);
         let asking = Asking::Reload(Beside {
             tables: current.tables.clone(),
             directory: self.relay.directory.load_full(),
@@ -121,11 +121,13 @@ fn with_what_stays(read: &Config, running: &Config) -> Option<Config> {
     same("[limits]", read.limits == running.limits);
     same("[tls]", read.tls.is_some() == running.tls.is_some());
     same("[control]", read.control == running.control);
-    same("[console]", read.console == running.console);
+    same("[tracing]", read.tracing == running.tracing);
+    same("[monitoring]", read.monitoring == running.monitoring);
     same("[[charging-output]]", read.charging_outputs == running.charging_outputs);
     let config = Config {
         relay,
-        console: running.console.clone(),
+        monitoring: running.monitoring.clone(),
+        tracing: running.tracing.clone(),
         control: running.control.clone(),
         limits: running.limits.clone(),
         charging_outputs: running.charging_outputs.clone(),

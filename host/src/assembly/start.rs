@@ -22,7 +22,7 @@ use super::certificates::Certificates;
 use super::charging_files::ChargingFiles;
 use super::control::{Door as ControlDoor, Seen};
 use super::listeners::{Listening, serve};
-use super::metrics::{Console, Life, Shown};
+use super::metrics::{Life, Monitoring, Shown};
 use super::noted::Notes;
 use super::peers::peer_options;
 use super::prepare::{Asking, prepare};
@@ -71,7 +71,7 @@ pub struct Running {
     standing: Vec<Standing>,
     stop_intake: watch::Sender<bool>,
     stop_delivery: watch::Sender<bool>,
-    pub(super) console: Option<Console>,
+    pub(super) monitoring: Option<Monitoring>,
     control: ControlDoor,
     charging_files: Option<Arc<ChargingFiles>>,
     vitals: Arc<Vitals>,
@@ -102,9 +102,9 @@ impl Setup {
     }
 }
 
-async fn console(config: &Config, shown: Shown, vitals: &Arc<Vitals>) -> anyhow::Result<Option<Console>> {
-    match &config.console {
-        Some(console) => Ok(Some(Console::start(console, shown, vitals).await?)),
+async fn monitoring(config: &Config, shown: Shown, vitals: &Arc<Vitals>) -> anyhow::Result<Option<Monitoring>> {
+    match &config.monitoring {
+        Some(asked) => Ok(Some(Monitoring::start(asked, shown, vitals).await?)),
         None => Ok(None),
     }
 }
@@ -155,8 +155,9 @@ impl Running {
         let life = Life::of(&relay, &database, &vitals, charging_files.clone());
         let alarms = Arc::<Alarms>::default();
         let files = charging_files.clone();
-        let shown = Shown::of((&relay, &database), life.clone(), files, &alarms);
-        let console = console(&config, shown, &vitals).await?;
+        let sink = spans.map(|spans| spans.sink);
+        let shown = Shown::of((&relay, &database), life.clone(), (files, sink), &alarms);
+        let monitoring = monitoring(&config, shown, &vitals).await?;
         let (folder, over_tcp) = (config.relay.spool.clone(), config.control.clone());
         let current = Arc::new(Mutex::new(Current {
             config,
@@ -182,7 +183,7 @@ impl Running {
             &vitals,
         ));
         let at = listeners.iter().map(|it| (it.address, it.side)).collect();
-        let at = (at, console.as_ref().map(Console::address));
+        let at = (at, monitoring.as_ref().map(Monitoring::address));
         let seen = Seen::of((&relay, &database), (life, alarms), &current, at, (file, setup.orders));
         let over_tcp = over_tcp.as_ref().map(|control| (control, certificates.door()));
         let control = ControlDoor::open(&folder, over_tcp, seen, &vitals).await?;
@@ -196,7 +197,7 @@ impl Running {
             standing,
             stop_intake,
             stop_delivery,
-            console,
+            monitoring,
             control,
             charging_files,
             vitals,
@@ -209,9 +210,9 @@ impl Running {
         self.relay.transactions.open_desks();
     }
 
-    /// The address of the console, if there is one.
-    pub fn console_address(&self) -> Option<SocketAddr> {
-        self.console.as_ref().map(Console::address)
+    /// The address of monitoring, if there is any.
+    pub fn monitoring_address(&self) -> Option<SocketAddr> {
+        self.monitoring.as_ref().map(Monitoring::address)
     }
 
     /// The address of the door over TCP, if it is open.
@@ -252,8 +253,8 @@ impl Running {
 
     /// Stops accepting messages, lets those under way finish, and closes the spool.
     pub async fn drain(self) {
-        if let Some(console) = &self.console {
-            console.drain();
+        if let Some(monitoring) = &self.monitoring {
+            monitoring.drain();
         }
         self.control.drain();
         self.vitals.end();

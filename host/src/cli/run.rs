@@ -306,7 +306,7 @@ fn announce(relay: &Running) {
     if let Some(address) = relay.door_address() {
         print(format!("door on {address}"));
     }
-    if let Some(address) = relay.console_address() {
-        print(format!("console on http://{address}"));
+    if let Some(address) = relay.monitoring_address() {
+        print(format!("monitoring on http://{address}"));
     }
 }

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use super::file::Section;
-use super::{Console, Relay};
+use super::{Monitoring, Relay};
 
 /// Checks all of them together, in the order in which they are opened.
-pub(super) fn refuse_twice(root: &mut Section<'_>, relay: &Relay, console: Option<&Console>) {
+pub(super) fn refuse_twice(root: &mut Section<'_>, relay: &Relay, monitoring: Option<&Monitoring>) {
     let lists = [
         ("listen", &relay.listen),
         ("inside-listen", &relay.inside_listen),
@@ -21,10 +21,10 @@ pub(super) fn refuse_twice(root: &mut Section<'_>, relay: &Relay, console: Optio
             taken.push(*address);
         }
     }
-    if let Some(Console { listen, .. }) = console
+    if let Some(Monitoring { listen, .. }) = monitoring
         && let Some(other) = taken.iter().find(|other| overlap(**other, *listen))
     {
-        root.look_into("console", |s| s.refuse("listen", expected(*other)));
+        root.look_into("monitoring", |s| s.refuse("listen", expected(*other)));
     }
 }
 

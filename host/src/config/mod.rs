@@ -8,7 +8,6 @@
 mod alarms;
 mod charging_output;
 mod code;
-mod console;
 mod control;
 mod file;
 mod folders;
@@ -20,6 +19,7 @@ mod limits;
 mod listening;
 mod log;
 mod manifest;
+mod monitoring;
 mod name_servers;
 mod peer;
 mod places;
@@ -45,14 +45,14 @@ use std::path::{Path, PathBuf};
 pub use alarms::{AlarmWebhook, Alarms};
 pub use charging_output::{ChargingFormat, ChargingOutput};
 pub use code::Code;
-pub use console::Console;
-pub use control::Control;
+pub use control::{Control, ControlClients, ControlRole};
 pub use host_port::HostPort;
 pub use ledger::Ledger;
 pub use limits::Limits;
 pub use listening::overlap;
 pub use log::{Log, LogFormat, LogTo};
 pub use manifest::{Language, MANIFEST, Manifest};
+pub use monitoring::Monitoring;
 pub use peer::{Host, Identity, Login, LoginTo, Mm4, Peer, PeerTls, Retry, Sends, Smtp};
 pub use places::{Place, Places};
 pub use plugin::{Plugin, PluginBreaker, PluginLimits, PluginSigning, PluginWhen};
@@ -90,8 +90,8 @@ pub struct Config {
     pub log: Log,
     /// With it, the relay offers STARTTLS to clients.
     pub tls: Option<ServerTls>,
-    /// `[console]`; without it there is none.
-    pub console: Option<Console>,
+    /// `[monitoring]`; without it there is none.
+    pub monitoring: Option<Monitoring>,
     /// `[control]`; without it the door is a socket in the spool's folder alone.
     pub control: Option<Control>,
     pub routing: Routing,
@@ -172,7 +172,7 @@ impl Config {
             alarms: Alarms::default(),
             log: Log::default(),
             tls: None,
-            console: None,
+            monitoring: None,
             control: None,
             routing: Routing::default(),
             peers: Vec::new(),
@@ -248,10 +248,10 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
     };
     let limits = root.section("limits", Limits::read);
     let transactions = root.section("transactions", Transactions::read);
-    let console = root.optional_section("console", Console::read);
+    let monitoring = root.optional_section("monitoring", Monitoring::read);
     let control = root.optional_section("control", |s| Control::read(s, &folders));
     let tls = root.optional_section("tls", |s| ServerTls::read(s, &folders));
-    listening::refuse_twice(root, &relay, console.as_ref());
+    listening::refuse_twice(root, &relay, monitoring.as_ref());
     let (peers, relay_servers) = peers(root, &relay, &folders);
     check_tls(root, &relay, tls.is_some());
     let served = relay_servers.iter().flat_map(|server| server.numbers.iter().cloned());
@@ -279,7 +279,7 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         alarms: root.section("alarms", |s| Alarms::read(s, base)),
         log: root.section("log", |s| Log::read(s, base)),
         tls: tls.flatten(),
-        console,
+        monitoring,
         control,
         routing,
         peers,

@@ -118,6 +118,6 @@ mod tests {
         assert_eq!(places.key_of_peer("b", "tls.ca"), "peer[1].tls.ca");
         assert_eq!(line("peer[1].tls.ca"), Some(12));
         assert_eq!(line("peer[0].tls.ca"), Some(7));
-        assert_eq!(line("console.listen"), None);
+        assert_eq!(line("monitoring.listen"), None);
     }
 }

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 const RENAMED: &[(&str, &str, &str)] = &[
     // Spelled as elsewhere in the file.
     ("route", "plug-ins", "plugins"),
+    // The console is what people see in a browser.
+    ("", "console", "monitoring"),
 ];
 
 /// A key that the file has under its old name.

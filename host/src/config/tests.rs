@@ -189,12 +189,17 @@ fn a_route_leads_to_a_peer_or_to_plug_ins_and_not_to_both_or_neither() {
 }
 
 #[test]
-fn a_console_listens_on_loopback_unless_told_otherwise_and_not_at_all_without_its_section() {
-    assert_eq!(parse("").unwrap().console, None);
-    let at = |text: &str| parse(text).unwrap().console.map(|console| console.listen.to_string());
-    assert_eq!(at("[console]\n").as_deref(), Some("127.0.0.1:9464"));
+fn monitoring_listens_on_loopback_unless_told_otherwise_and_not_at_all_without_its_section() {
+    assert_eq!(parse("").unwrap().monitoring, None);
+    let at = |text: &str| {
+        parse(text)
+            .unwrap()
+            .monitoring
+            .map(|monitoring| monitoring.listen.to_string())
+    };
+    assert_eq!(at("[monitoring]\n").as_deref(), Some("127.0.0.1:9464"));
     assert_eq!(
-        at("[console]\nlisten = \"127.0.0.1:0\"\n").as_deref(),
+        at("[monitoring]\nlisten = \"127.0.0.1:0\"\n").as_deref(),
         Some("127.0.0.1:0")
     );
 }

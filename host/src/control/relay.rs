@@ -32,7 +32,8 @@ pub struct Running {
     /// It takes no more messages, and ends when those under way are finished.
     pub draining: bool,
     pub listening: Vec<Listening>,
-    pub console: Option<String>,
+    /// Where it tells metrics and health.
+    pub monitoring: Option<String>,
     /// Why it does not do, or not fully, what it should. Empty when all is well.
     pub unwell: Vec<String>,
     /// What runs, in the order of the chain.

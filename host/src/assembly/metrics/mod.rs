@@ -1,4 +1,4 @@
-//! The pages of the console: the counters of all rooms, gathered at each request.
+//! The pages of monitoring: the counters of all rooms, gathered at each request.
 //!
 //! The rooms count, and do not know who collects the numbers. Here each number gets its name and labels: one file for
 //! each group, and one line in [`Shown::of`]. Labels are names from the configuration, versions of plug-ins, and fixed
@@ -27,9 +27,10 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::config;
-use crate::console::{self, Health, Names, Pages, Visitors};
 use crate::delivery::Delivery;
 use crate::message::NextHop;
+use crate::monitoring::{self, Health, Names, Pages, Visitors};
+use crate::spans::Sink;
 use crate::spool::{Depths, Operator, Spool, SpoolError};
 use crate::vitals::{Standing, Vitals};
 
@@ -41,32 +42,33 @@ use crate::relay::Relay;
 /// The prefix of every name.
 const PREFIX: &str = "mm4relay";
 
-/// The running console. It answers while this lives, also during the drain.
-pub struct Console {
+/// Monitoring at work. It answers while this lives, also during the drain.
+pub struct Monitoring {
     shown: Arc<Shown>,
     address: SocketAddr,
     #[expect(dead_code, reason = "serves until it is dropped")]
     serving: Standing,
 }
 
-impl Console {
-    pub async fn start(console: &config::Console, shown: Shown, vitals: &Arc<Vitals>) -> anyhow::Result<Self> {
-        let listen = console.listen;
+impl Monitoring {
+    pub async fn start(asked: &config::Monitoring, shown: Shown, vitals: &Arc<Vitals>) -> anyhow::Result<Self> {
+        let listen = asked.listen;
         let listener = TcpListener::bind(listen).await;
-        let listener = Arc::new(listener.with_context(|| format!("the console cannot listen on {listen}"))?);
+        let listener =
+            Arc::new(listener.with_context(|| format!("metrics and health cannot be listened for on {listen}"))?);
         let address = listener.local_addr()?;
-        let names = Names::new(console.hosts.iter().cloned());
+        let names = Names::new("[monitoring]", asked.hosts.iter().cloned());
         let shown = Arc::new(shown);
         let pages = Arc::clone(&shown) as Arc<dyn Pages>;
         let serve = move || {
-            console::serve(
+            monitoring::serve(
                 Arc::clone(&listener),
                 Arc::clone(&pages),
                 names.clone(),
                 Visitors::default(),
             )
         };
-        let serving = vitals.keep("console", serve);
+        let serving = vitals.keep("monitoring", serve);
         Ok(Self {
             shown,
             address,

@@ -7,7 +7,7 @@ use crate::support::{
     AT_C, B_SYSTEM, Exchange, Link, Peer, Relay, Terms, config, config_at, eventually, guest, own_address, sample,
 };
 
-const CONSOLE: &str = "\n[console]\nlisten = \"127.0.0.1:0\"\n";
+const MONITORING: &str = "\n[monitoring]\nlisten = \"127.0.0.1:0\"\n";
 
 /// The value of a series, as it stands in the text.
 fn value<'a>(page: &'a str, series: &str) -> Option<&'a str> {
@@ -27,7 +27,7 @@ fn wait_for(relay: &Relay, series: &str, expected: &str) -> String {
 fn metrics_tell_what_became_of_messages_and_name_no_subscriber() {
     let hostile = Link::hostile("do = \"ask\"").on_failure("refuse");
     let peer = Peer::start();
-    let relay = Relay::start(&config(&peer, &format!("{hostile}{CONSOLE}")));
+    let relay = Relay::start(&config(&peer, &format!("{hostile}{MONITORING}")));
     assert!(relay.offer(&sample::forward_request("text")).starts_with("250"));
     for habit in ["trap", "fault", "set-header-crlf"] {
         let answer = relay.offer(&sample::picture(habit, &[&format!("X-Do: {habit}")]));
@@ -70,7 +70,7 @@ fn what_a_plug_in_counts_is_among_the_metrics_and_what_a_failed_call_counted_is_
     let trapping = Link::hostile("do = \"measure\"\nthen = \"trap\"")
         .on_failure("skip")
         .named("trapping");
-    let relay = Relay::start(&config(&peer, &format!("{trapping}{measuring}{CONSOLE}")));
+    let relay = Relay::start(&config(&peer, &format!("{trapping}{measuring}{MONITORING}")));
     assert!(relay.offer(&sample::picture("p", &[])).starts_with("250"));
     let page = wait_for(&relay, "mm4relay_held_messages", "1");
     let series = |family: &str, plugin: &str, name: &str| {
@@ -85,7 +85,7 @@ fn what_a_plug_in_counts_is_among_the_metrics_and_what_a_failed_call_counted_is_
 
 #[test]
 fn messages_that_wait_and_that_were_given_up_are_counted_by_next_hop() {
-    let relay = Relay::start(&config_at(&own_address(), CONSOLE));
+    let relay = Relay::start(&config_at(&own_address(), MONITORING));
     assert!(relay.offer(&sample::forward_request("waits")).starts_with("250"));
     wait_for(&relay, "mm4relay_queue_messages{peer=\"operator-b\"}", "1");
 }
@@ -93,13 +93,13 @@ fn messages_that_wait_and_that_were_given_up_are_counted_by_next_hop() {
 #[test]
 fn a_relay_that_takes_messages_is_well() {
     let peer = Peer::start();
-    let relay = Relay::start(&config(&peer, CONSOLE));
+    let relay = Relay::start(&config(&peer, MONITORING));
     assert_eq!(relay.page("/health"), "well\n");
 }
 
-/// What the console answers to these octets.
+/// What monitoring answers to these octets.
 fn ask(relay: &Relay, request: &str) -> String {
-    let mut stream = TcpStream::connect(relay.console()).expect("the console listens");
+    let mut stream = TcpStream::connect(relay.monitoring()).expect("monitoring listens");
     stream.write_all(request.as_bytes()).expect("it reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
@@ -109,8 +109,8 @@ fn ask(relay: &Relay, request: &str) -> String {
 #[test]
 fn a_request_under_a_name_that_is_not_the_relays_is_refused() {
     let peer = Peer::start();
-    let console = format!("{CONSOLE}hosts = [\"relay.ops.example\"]\n");
-    let relay = Relay::start(&config(&peer, &console));
+    let monitoring = format!("{MONITORING}hosts = [\"relay.ops.example\"]\n");
+    let relay = Relay::start(&config(&peer, &monitoring));
     let status = |request: &str| ask(&relay, request).split(' ').nth(1).unwrap_or_default().to_owned();
     for host in ["127.0.0.1:9464", "[::1]", "localhost", "relay.ops.example:9464"] {
         assert_eq!(
@@ -148,8 +148,8 @@ fn a_request_under_a_name_that_is_not_the_relays_is_refused() {
 #[test]
 fn half_requests_take_nothing_from_smtp_and_end() {
     let peer = Peer::start();
-    let relay = Relay::start(&config(&peer, CONSOLE));
-    relay.console();
+    let relay = Relay::start(&config(&peer, MONITORING));
+    relay.monitoring();
     let open = || {
         std::fs::read_dir(format!("/proc/{}/fd", relay.process().id()))
             .expect("Linux")
@@ -157,7 +157,7 @@ fn half_requests_take_nothing_from_smtp_and_end() {
     };
     let before = open();
     let mut halves: Vec<TcpStream> = (0..500)
-        .map(|_| TcpStream::connect(relay.console()).expect("the console listens"))
+        .map(|_| TcpStream::connect(relay.monitoring()).expect("monitoring listens"))
         .collect();
     for half in &mut halves {
         // The relay may have closed it already.
@@ -167,8 +167,8 @@ fn half_requests_take_nothing_from_smtp_and_end() {
     // Those that are let in, and what delivery needs.
     assert!(open() < before + 32 + 30, "{} descriptors, {before} before", open());
     // None holds its place for longer than the time for a header, and then others are answered, while all stay.
-    eventually("the console answers", || {
-        let mut stream = TcpStream::connect(relay.console()).ok()?;
+    eventually("monitoring answers", || {
+        let mut stream = TcpStream::connect(relay.monitoring()).ok()?;
         stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
@@ -190,7 +190,7 @@ fn what_when_excludes_costs_no_call() {
     .iter()
     .map(|(name, when)| Link::new(name, guest("noop"), &[], "").when(when).to_string())
     .collect();
-    let relay = Relay::start(&config(&peer, &format!("{links}{CONSOLE}")));
+    let relay = Relay::start(&config(&peer, &format!("{links}{MONITORING}")));
     assert!(relay.offer(&sample::forward_request("m")).starts_with("250"));
     // Arrival, departure, outcome.
     let page = wait_for(&relay, &calls("everything"), "3");
@@ -213,7 +213,7 @@ fn on_arrival_a_message_goes_where_routing_would_send_it() {
             &link("to-b", "to = [\"operator-b\"]"),
             &link("to-a", "to = [\"operator-a\"]"),
             &link("all", ""),
-            CONSOLE,
+            MONITORING,
         ]
         .concat(),
         ..Terms::default()
@@ -242,7 +242,7 @@ fn a_message_whose_way_plug_ins_are_to_choose_is_excluded_by_no_destination() {
     let peer = Peer::start();
     let link = Link::new("to-b", guest("noop"), &[], "").when("to = [\"operator-b\"]\ndirection = [\"transit\"]");
     let routes = "[[route]]\nprefix = \"+999\"\nplugins = true\n";
-    let relay = Relay::start(&config(&peer, &format!("{link}{routes}{CONSOLE}")));
+    let relay = Relay::start(&config(&peer, &format!("{link}{routes}{MONITORING}")));
     let mut client = relay.client();
     let answer = client.transaction(sample::FROM, &["+9995550199"], &sample::forward_request("m"));
     assert!(answer.starts_with("550 5.1."), "no plug-in chose: {answer}");
@@ -264,7 +264,7 @@ fn of_requests(page: &str) -> Vec<&str> {
 fn what_was_heard_of_requests_and_what_the_relay_told_is_counted() {
     let exchange = Exchange::on(&Terms {
         b: "response-within = \"1 s\"",
-        more: CONSOLE,
+        more: MONITORING,
         ..Terms::default()
     });
     let message = |id: &str, more: &[&str], body: &[u8]| sample::with_body(id, more, body);
@@ -335,7 +335,7 @@ fn what_the_relay_took_over_is_counted_where_it_asks_again_and_keeps_the_answer(
     let exchange = Exchange::on(&Terms {
         a: "mode = \"pre-acknowledge\"",
         b: "response-within = \"2 s\"\nrepeats = 1",
-        more: CONSOLE,
+        more: MONITORING,
         ..Terms::default()
     });
     let at_b = exchange.asked("k1", &[ACK]);
@@ -360,7 +360,7 @@ fn what_the_relay_took_over_is_counted_where_it_asks_again_and_keeps_the_answer(
 
 #[test]
 fn a_peer_for_whom_nothing_waits_has_a_queue_of_none() {
-    let relay = Relay::start(&config_at(&own_address(), CONSOLE));
+    let relay = Relay::start(&config_at(&own_address(), MONITORING));
     let page = relay.page("/metrics");
     for series in ["mm4relay_queue_messages", "mm4relay_queue_failed_messages"] {
         let of_b = format!("{series}{{peer=\"operator-b\"}}");

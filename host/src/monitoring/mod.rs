@@ -1,7 +1,7 @@
-//! The console: what a running relay tells those who look after it, over HTTP.
+//! What a running relay tells the programs that watch it, over HTTP: monitoring.
 //!
 //! Two pages, both read-only, both without a subscriber's number: `GET /metrics`, in the text format of OpenMetrics, and
-//! `GET /health`. It listens where `[console]` says, and nowhere when there is no such section. It knows nobody's
+//! `GET /health`. It listens where `[monitoring]` says, and nowhere when there is no such section. It knows nobody's
 //! password: keep it on a loopback address, or behind something that does.
 //!
 //! What a visitor can cost is bounded: so many connections, so long for a request, so long for all of it, one request a

@@ -5,28 +5,34 @@ use std::net::IpAddr;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, Uri, Version, header};
 
-/// The names under which the console answers, besides addresses and `localhost`.
-#[derive(Clone, Debug, Default)]
-pub struct Names(Vec<String>);
+/// The names under which a listener answers, besides addresses and `localhost`.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// Of the configuration, for whoever has to add one there.
+    section: &'static str,
+    names: Vec<String>,
+}
 
 impl Names {
-    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
-        Self(names.into_iter().map(|name| plain(&name)).collect())
+    pub fn new(section: &'static str, names: impl IntoIterator<Item = String>) -> Self {
+        let names = names.into_iter().map(|name| plain(&name)).collect();
+        Self { section, names }
     }
 
     /// Whether a request may be answered, and if not, why: `400` for one that names nobody, or more than one, `421` for one
     /// that names somebody else (RFC 9110, 15.5.20).
     ///
     /// A browser always says where it thinks it is; what speaks HTTP/1.0 without a `Host` is none.
-    pub fn admit(&self, version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+    pub fn admit(&self, version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), (StatusCode, String)> {
+        let unreadable = |why: &str| Err((StatusCode::BAD_REQUEST, format!("{why}\n")));
         let mut hosts = headers.get_all(header::HOST).iter();
         let named = match (hosts.next(), hosts.next()) {
             (None, None) if version < Version::HTTP_11 => None,
             (Some(host), None) => Some(host.to_str().ok().and_then(|host| host.parse::<Authority>().ok())),
-            _ => return Err((StatusCode::BAD_REQUEST, "a request has one Host\n")),
+            _ => return unreadable("a request has one Host"),
         };
         let named = match named {
-            Some(None) => return Err((StatusCode::BAD_REQUEST, "Host cannot be read\n")),
+            Some(None) => return unreadable("Host cannot be read"),
             Some(Some(host)) => Some(host),
             None => None,
         };
@@ -35,7 +41,10 @@ impl Names {
             true => Ok(()),
             false => Err((
                 StatusCode::MISDIRECTED_REQUEST,
-                "nobody of that name is here: ask by address, or see hosts in [console]\n",
+                format!(
+                    "nobody of that name is here: ask by address, or see hosts in {}\n",
+                    self.section
+                ),
             )),
         }
     }
@@ -48,7 +57,7 @@ impl Names {
         }
         let host = plain(named.host());
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        bare.unwrap_or(&host).parse::<IpAddr>().is_ok() || host == "localhost" || self.0.contains(&host)
+        bare.unwrap_or(&host).parse::<IpAddr>().is_ok() || host == "localhost" || self.names.contains(&host)
     }
 }
 
@@ -62,7 +71,7 @@ mod tests {
     use super::*;
 
     fn status(version: Version, uri: &str, hosts: &[&str]) -> u16 {
-        let names = Names::new(["Relay.example".to_owned()]);
+        let names = Names::new("[monitoring]", ["Relay.example".to_owned()]);
         let mut headers = HeaderMap::new();
         for host in hosts {
             headers.append(header::HOST, host.parse().unwrap());

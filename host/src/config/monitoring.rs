@@ -1,4 +1,4 @@
-//! `[console]`: metrics and health over HTTP.
+//! `[monitoring]`: metrics and health over HTTP.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use super::forms::{host_name, listen};
 
 /// Where a running relay tells how it is. Without the section it does so nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Console {
+pub struct Monitoring {
     /// `listen`: default 127.0.0.1:9464. Nobody is asked who they are: what is not loopback is open to its network.
     pub listen: SocketAddr,
     /// `hosts`: names under which it is asked, besides addresses and `localhost`. Default none. A request that names
@@ -15,7 +15,7 @@ pub struct Console {
     pub hosts: Vec<String>,
 }
 
-impl Console {
+impl Monitoring {
     pub(super) fn read(s: &mut Section<'_>) -> Self {
         let default = SocketAddr::from(([127, 0, 0, 1], 9464));
         Self {
