@@ -132,12 +132,19 @@ stop() {
   grep -q '^STOPPING=1' "$WORK/told" || fail 'the relay does not say that it stops'
 }
 
+# What waits for the next hop, as the relay's own door says it: a command that fails is no empty queue.
+queue_of_next_hop() {
+  mm4relay queue list --config /etc/mm4relay/relay.toml --peer operator-b
+}
+
 queue_holds_one() {
-  mm4relay queue list --config /etc/mm4relay/relay.toml --json | grep -q operator-b
+  local queue
+  queue=$(queue_of_next_hop) && grep -q 'operator-b  waiting' <<<"$queue"
 }
 
 queue_is_empty() {
-  ! queue_holds_one
+  local queue
+  queue=$(queue_of_next_hop) && grep -q '^nothing of that in the queue' <<<"$queue"
 }
 
 build
@@ -184,6 +191,7 @@ claim 'it can be removed' dpkg -r mm4relay
 claim 'a removal leaves spool and configuration' test -e /var/lib/mm4relay/spool -a -e /etc/mm4relay/relay.toml
 claim 'it can be purged' dpkg --purge mm4relay
 claim 'a purge takes the configuration that came with it' test ! -e /etc/mm4relay/relay.toml
+claim 'and conf.d with it' test ! -e /etc/mm4relay
 claim 'and leaves what holds messages' test -e /var/lib/mm4relay/spool
 rm -rf /var/lib/mm4relay /etc/mm4relay
 deluser --quiet mm4relay >/dev/null 2>&1 || true
