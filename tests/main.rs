@@ -24,6 +24,8 @@ mod contract;
 mod control;
 mod cookbook;
 mod crash;
+mod door_tls;
+mod draining;
 mod golden;
 mod grants;
 mod held;

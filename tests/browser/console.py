@@ -129,6 +129,12 @@ def act(told):
     check("<b class=hostile>works</b>" in browser.text(), "the reason is shown as text")
     browser.press(form % "resume" + "button")
     said(browser, "is sent to again")
+    browser.run("document.querySelectorAll('details').forEach(it => it.open = true)")
+    browser.fill(form % "drain" + "input[name=reason]", "new disks")
+    browser.press(form % "drain" + "button[value=drain]")
+    said(browser, "brought to rest")
+    browser.press(form % "resume" + "button")
+    said(browser, "is sent to again")
     browser.fill(form % "limit" + "input[name=rate]", "20/s")
     browser.fill(form % "limit" + "input[name=reason]", "slow partner")
     browser.press(form % "limit" + "button")
@@ -178,7 +184,8 @@ def act(told):
         browser.press("button[value=fetched]")
         said(browser, "1 marked as fetched")
     browser.go(url + "/audit")
-    for verb in ["peer-pause", "peer-limit", "queue-hold", "queue-release", "queue-retry", "queue-reroute", "queue-drop", "plugin-off", "cdr-close"]:
+    for verb in ["peer-pause", "peer-limit", "queue-hold", "queue-release", "queue-retry", "queue-reroute", "queue-drop", "plugin-off", "cdr-close",
+                 "peer-drain", "plugin-load", "plugin-rollback", "configuration-apply", "configuration-go-back"]:
         check(verb in browser.text(), f"the audit knows of {verb}")
     check(not browser.errors, str(browser.errors))
     browser.press("form[action='/logout'] button")
@@ -190,6 +197,29 @@ def act(told):
         browser.go(url + path)
         check(browser.run("document.querySelectorAll('main form[method=post] button').length") == 0, f"{path} offers a viewer something")
         check("5550199" not in browser.text(), f"{path} shows a viewer a number")
+    browser.close()
+
+
+def over_tls(told):
+    browser = Browser()
+    log_in(browser, told, told["token"])
+    cookies = browser.call("Network.getCookies")["cookies"]
+    check([cookie["name"][:7] for cookie in cookies] == ["__Host-"], f"one cookie, of this host: {cookies}")
+    check(all(cookie["secure"] and cookie["httpOnly"] for cookie in cookies), f"over TLS alone, and for no script: {cookies}")
+    for path in PAGES:
+        browser.go(told["url"] + path)
+        is_sound(browser, told, path + " over TLS")
+    browser.go(told["url"] + "/")
+    browser.run("window.then = document.querySelector('#live time').dateTime")
+    browser.wait("document.querySelector('#live time').dateTime !== window.then", "the live page refreshes itself")
+    browser.go(told["url"] + "/peers")
+    browser.run("document.querySelectorAll('details').forEach(it => it.open = true)")
+    browser.fill("form:has(button[value=drain]) input[name=reason]", "new disks")
+    browser.press("form:has(button[value=drain]) button[value=drain]")
+    said(browser, "brought to rest")
+    browser.go(told["url"] + "/peers")
+    browser.wait("document.querySelector('main').innerText.includes('drained')", "nothing is under way to it")
+    check(not browser.errors, str(browser.errors))
     browser.close()
 
 

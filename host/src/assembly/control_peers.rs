@@ -61,6 +61,7 @@ fn peer(standing: &PeerStanding, counts: Option<&Delivered>) -> Peer {
         down,
         hosts_down: hosts_down.collect(),
         sending: sending.collect(),
+        under_way: standing.under_way as u64,
         delivered: counts.delivered,
         deferred: counts.deferred,
         given_up: counts.failed,

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::control::limits::{Limit, read_limits};
-use crate::control::peers::read_pauses;
+use crate::control::peers::{Pause, read_pauses};
 use crate::control::plugins::read_switched_off;
 use crate::message::PeerName;
 use crate::relay::Relay;
@@ -16,8 +16,7 @@ pub(crate) fn take_up_wishes(folder: &Path, relay: &Relay) -> anyhow::Result<()>
     let pauses = read_pauses(folder).context("it is not known which peers are paused")?;
     for (name, pause) in pauses.iter().filter(|(_, pause)| !pause.is_over(now)) {
         if let Ok(peer) = PeerName::new(name) {
-            tracing::warn!(%peer, by = pause.by, reason = pause.reason, event = "peer-paused", "peer is paused: nothing is sent to it");
-            relay.delivery.pause(&peer, pause.until.map(|until| until.0));
+            pause_peer(relay, &peer, pause);
         }
     }
     let limits = read_limits(folder).context("it is not known which peers are limited")?;
@@ -38,6 +37,24 @@ pub(crate) fn take_up_wishes(folder: &Path, relay: &Relay) -> anyhow::Result<()>
     }
     relay.catalogue.switch_off(off.into_keys().collect());
     Ok(())
+}
+
+pub(super) fn pause_peer(relay: &Relay, peer: &PeerName, pause: &Pause) {
+    let (by, reason, until) = (
+        pause.by.as_str(),
+        pause.reason.as_str(),
+        pause.until.map(|until| until.0),
+    );
+    match pause.drain {
+        true => {
+            tracing::warn!(%peer, by, reason, event = "peer-draining", "peer is drained: what is being sent to it is the last");
+            relay.delivery.drain(peer, until);
+        }
+        false => {
+            tracing::warn!(%peer, by, reason, event = "peer-paused", "peer is paused: nothing is sent to it");
+            relay.delivery.pause(peer, until);
+        }
+    }
 }
 
 pub(super) fn limit_peer(relay: &Relay, peer: &PeerName, limit: &Limit) {

@@ -1,8 +1,7 @@
-//! Verbs about next hops: how each stands, and pauses.
+//! Verbs about next hops: how each stands, pauses and drains.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +27,8 @@ pub struct Peer {
     pub hosts_down: Vec<HostDown>,
     /// Attempts that have taken some time already.
     pub sending: Vec<Sending>,
+    /// What sends to it or keeps a connection to it open, and outcomes that are being recorded. A drain is over at 0.
+    pub under_way: u64,
     /// In the queue.
     pub waiting: u64,
     pub failed: u64,
@@ -75,6 +76,9 @@ pub struct Pause {
     pub until: Option<When>,
     pub reason: String,
     pub by: String,
+    /// It is a drain: connections that wait for a message are closed, and what has not begun is left.
+    #[serde(default)]
+    pub drain: bool,
 }
 
 impl Pause {
@@ -151,21 +155,56 @@ impl Ask for PausePeer {
     const ROLE: Role = Role::Operator;
 
     async fn answer(self, desk: &Desk, who: &Who) -> Result<PauseChanged, Problem> {
-        let now = desk.now();
-        if self.reason.trim().is_empty() {
+        let pause = Pause::from_now(desk, who, (self.seconds, self.reason))?;
+        desk.change_pause(&self.peer, Some(pause)).await
+    }
+}
+
+impl Pause {
+    fn from_now(desk: &Desk, who: &Who, (seconds, reason): (Option<u64>, String)) -> Result<Self, Problem> {
+        if reason.trim().is_empty() {
             return Err(Problem::new(
                 Kind::Unreadable,
-                "a pause has a reason, for those who come after",
+                "what keeps a peer from its messages has a reason, for those who come after",
             ));
         }
-        let until = self.seconds.map(|seconds| When(now.plus(Duration::from_secs(seconds))));
-        let pause = Pause {
+        let now = desk.now();
+        Ok(Self {
             since: now.into(),
-            until,
-            reason: self.reason,
+            until: When::ends(now, seconds)?,
+            reason,
             by: who.name.clone(),
-        };
-        desk.change_pause(&self.peer, Some(pause)).await
+            drain: false,
+        })
+    }
+}
+
+/// Bring a peer to rest, as before work on its hosts: as a pause, and connections to it that wait for a message are closed,
+/// and messages that wait for their turn under a rate go back into the queue. What is being sent is sent to its end; the
+/// peer is drained when its `under-way` is 0. Ends as a pause does. Survives a restart.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct DrainPeer {
+    pub peer: String,
+    /// For so many seconds; without it, until somebody resumes.
+    #[serde(default)]
+    pub seconds: Option<u64>,
+    /// For those who come after.
+    pub reason: String,
+}
+
+impl Ask for DrainPeer {
+    type Answer = PauseChanged;
+    const NAME: &'static str = "peer-drain";
+    const ABOUT: &'static str = "Bring a peer to rest: begin nothing, close connections, let what is being sent end";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/v1/peers/{peer}/drain";
+    const ROLE: Role = Role::Operator;
+
+    async fn answer(self, desk: &Desk, who: &Who) -> Result<PauseChanged, Problem> {
+        let pause = Pause::from_now(desk, who, (self.seconds, self.reason))?;
+        let drain = Pause { drain: true, ..pause };
+        desk.change_pause(&self.peer, Some(drain)).await
     }
 }
 
@@ -199,7 +238,8 @@ impl Peer {
         if let Some(pause) = &self.paused {
             let until = pause.until.map_or_else(String::new, |until| format!(" until {until}"));
             let (since, by, reason) = (pause.since, &pause.by, &pause.reason);
-            return Some(format!("its peer is paused since {since}{until} by {by}: {reason}"));
+            let is = if pause.drain { "drained" } else { "paused" };
+            return Some(format!("its peer is {is} since {since}{until} by {by}: {reason}"));
         }
         let Down { since, said, again } = self.down.as_ref()?;
         let again = again.map_or_else(
@@ -207,6 +247,25 @@ impl Peer {
             |at| format!("tried again at {at}"),
         );
         Some(format!("its peer is down since {since}; {again}: {said}"))
+    }
+
+    /// How it stands, in a word or two.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Self { configured: false, .. } => "not configured",
+            Self {
+                paused: Some(Pause { drain: true, .. }),
+                under_way,
+                ..
+            } => match under_way {
+                0 => "drained",
+                _ => "draining",
+            },
+            Self { paused: Some(_), .. } => "paused",
+            Self { down: Some(_), .. } => "down",
+            Self { hosts_down, .. } if hosts_down.is_empty() => "up",
+            _ => "up in part",
+        }
     }
 
     pub(super) fn needs_a_look(&self) -> bool {

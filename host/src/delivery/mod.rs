@@ -164,7 +164,15 @@ impl Delivery {
         }
     }
 
-    /// Ends a pause.
+    /// As a pause, and what waits beside the queue is let go of as well: connections that are kept open, and messages that
+    /// wait for their turn under a rate. [`PeerStanding::under_way`] says when nothing is left.
+    pub fn drain(&self, name: &PeerName, until: Option<Timestamp>) {
+        if let Some(peer) = self.peers.load().get(name) {
+            peer.drain(until);
+        }
+    }
+
+    /// Ends a pause, or a drain.
     pub fn resume(&self, name: &PeerName) {
         if let Some(peer) = self.peers.load().get(name) {
             peer.resume();
@@ -278,6 +286,7 @@ impl Delivery {
             for peer in self.peers.load().values() {
                 peer.suspend(suspended);
                 peer.heed_limit();
+                peer.heed_drain();
                 if !suspended {
                     peer.give_up_overdue().await;
                 }

@@ -2,6 +2,7 @@
 //! message, `peer/overdue.rs` has what is given up without an attempt.
 
 mod attempt;
+mod busy;
 mod doubts;
 mod overdue;
 mod rate;
@@ -17,6 +18,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use self::busy::Busy;
 use self::doubts::Doubts;
 use self::overdue::Pause;
 use self::rate::Limit;
@@ -60,8 +62,7 @@ pub(super) struct Peer {
     /// Permits for records under way. Beyond them, workers wait for the spool.
     pub recording: Arc<Semaphore>,
     pub counts: Counts,
-    /// The number of workers and records under way.
-    pub busy: watch::Sender<usize>,
+    pub busy: Busy,
 }
 
 /// A peer's queue, locked. Messages that leave the queue are given back to the spool when the lock is released.
@@ -130,7 +131,7 @@ impl Peer {
             spool,
             clock,
             outcomes,
-            busy,
+            busy: Busy::among(busy),
         })
     }
 
@@ -221,7 +222,16 @@ impl Peer {
         let long = long.map(|(id, running)| RunningAttempt::of(*id, running, now));
         let mut long: Vec<RunningAttempt> = long.collect();
         long.sort_by(|one, other| one.id.cmp(&other.id));
-        self.standing.shown(again, long)
+        PeerStanding {
+            under_way: self.under_way(),
+            ..self.standing.shown(again, long)
+        }
+    }
+
+    /// Workers, and outcomes that are being recorded. A worker counts in the queue before it has begun.
+    fn under_way(&self) -> usize {
+        let workers = self.queue().workers();
+        workers.max(self.busy.here())
     }
 
     /// Writes a log line, once, for each attempt that takes long.

@@ -178,6 +178,10 @@ impl Queue {
         self.waiting.push_front(job);
     }
 
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
     pub fn worker_left(&mut self) {
         self.workers -= 1;
     }
@@ -266,6 +270,11 @@ impl Queue {
     /// While the spool may be unable to record outcomes, nothing begins.
     pub fn suspend(&mut self, suspended: bool) {
         self.suspended = suspended;
+    }
+
+    /// Workers that wait for a message with an open connection leave.
+    pub fn dismiss_idle(&mut self) {
+        self.idle.clear();
     }
 
     /// Begins again after [`Queue::stop`], or continues with other limits. A peer that was left alone is tried at once,

@@ -97,7 +97,7 @@ fn is_host(text: &str) -> bool {
 /// takes longer than a message. Waits only while too many records are under way.
 pub(super) async fn spawn(peer: Arc<Peer>, job: Job, attempt: Attempt) {
     let permit = peer.recording.clone().acquire_owned().await.ok();
-    peer.busy.send_modify(|busy| *busy += 1);
+    peer.busy.begin();
     tokio::spawn(Settling { peer, permit }.run(job, attempt));
 }
 
@@ -108,7 +108,7 @@ pub(super) async fn record_progress(peer: &Arc<Peer>, job: &Job, attempt: Attemp
     if !attempt.fates.iter().any(decided) {
         return true;
     }
-    peer.busy.send_modify(|busy| *busy += 1);
+    peer.busy.begin();
     let settling = Settling {
         peer: Arc::clone(peer),
         permit: None,
@@ -362,6 +362,6 @@ impl Context<'_> {
 
 impl Drop for Settling {
     fn drop(&mut self) {
-        self.peer.busy.send_modify(|busy| *busy -= 1);
+        self.peer.busy.end();
     }
 }

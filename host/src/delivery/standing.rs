@@ -21,6 +21,8 @@ pub struct PeerStanding {
     pub hosts_down: Vec<HostDown>,
     /// Attempts that have already taken some time.
     pub running: Vec<RunningAttempt>,
+    /// Workers, each with a connection or about to have one, and outcomes that are being recorded.
+    pub under_way: usize,
 }
 
 /// A peer that is down.
@@ -181,6 +183,7 @@ impl Standing {
             down,
             hosts_down: hosts_down.collect(),
             running,
+            under_way: 0,
         }
     }
 }

@@ -106,7 +106,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub fn new(peer: Arc<Peer>) -> Self {
-        peer.busy.send_modify(|busy| *busy += 1);
+        peer.busy.begin();
         Self { peer, sending: None }
     }
 
@@ -229,7 +229,7 @@ impl Drop for Worker {
             self.peer.queue().settled(id);
         }
         self.peer.queue().worker_left();
-        self.peer.busy.send_modify(|busy| *busy -= 1);
+        self.peer.busy.end();
         // A message may have arrived since the last look at the queue.
         if tokio::runtime::Handle::try_current().is_ok() {
             self.peer.dispatch();

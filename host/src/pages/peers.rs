@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::looking::{Looking, Page, Refused, show};
 use super::words;
 use crate::control::limits::{LimitPeer, UnlimitPeer};
-use crate::control::peers::{Pause, PausePeer, Peer, Peers, ResumePeer};
+use crate::control::peers::{DrainPeer, Pause, PausePeer, Peer, Peers, ResumePeer};
 
 #[derive(Template)]
 #[template(path = "peers.html")]
@@ -40,13 +40,7 @@ pub(super) async fn page(looking: Looking) -> Page {
 
 impl PeerCard {
     fn of(peer: Peer) -> Self {
-        let state = match (&peer.paused, &peer.down) {
-            _ if !peer.configured => "not configured",
-            (Some(_), _) => "paused",
-            (None, Some(_)) => "down",
-            (None, None) if peer.hosts_down.is_empty() => "up",
-            (None, None) => "up in part",
-        };
+        let state = peer.state();
         Self {
             state: state.to_owned(),
             trouble: state != "up",
@@ -67,10 +61,16 @@ fn lines(of: &Peer) -> Vec<String> {
         until,
         reason,
         by,
+        drain,
     }) = &of.paused
     {
         let until = until.map_or_else(|| "until somebody resumes".to_owned(), |until| format!("until {until}"));
-        lines.push(format!("paused since {since}, {until}, by {by}: {reason}"));
+        let is = match (drain, of.under_way) {
+            (false, _) => "paused".to_owned(),
+            (true, 0) => "drained".to_owned(),
+            (true, left) => format!("being drained, {left} still under way,"),
+        };
+        lines.push(format!("{is} since {since}, {until}, by {by}: {reason}"));
     }
     if let Some(limit) = &of.limited {
         let until = limit.until.map_or_else(String::new, |until| format!(", until {until}"));
@@ -118,6 +118,15 @@ pub(super) async fn act(acting: Acting) -> Result<Response, Refused> {
             };
             acting.ask(asked).await?;
             format!("{peer} is sent nothing.")
+        }
+        "drain" => {
+            let asked = DrainPeer {
+                peer: peer.clone(),
+                seconds,
+                reason,
+            };
+            acting.ask(asked).await?;
+            format!("{peer} is brought to rest: it is drained when its state says so.")
         }
         "resume" => {
             acting.ask(ResumePeer { peer: peer.clone() }).await?;

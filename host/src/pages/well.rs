@@ -308,11 +308,10 @@ fn busyness(of: &DrawnPeer) -> u64 {
 fn state(of: Option<&Peer>) -> (&'static str, bool) {
     match of {
         None => ("sends only", false),
-        Some(peer) if peer.paused.is_some() => ("paused", true),
-        Some(peer) if peer.down.is_some() => ("down", true),
-        Some(peer) if !peer.hosts_down.is_empty() => ("up in part", true),
-        Some(peer) if peer.limited.is_some() => ("up, limited", false),
-        Some(_) => ("up", false),
+        Some(peer) => match peer.state() {
+            "up" if peer.limited.is_some() => ("up, limited", false),
+            state => (state, state != "up"),
+        },
     }
 }
 

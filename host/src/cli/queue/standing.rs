@@ -24,7 +24,12 @@ pub fn lines(peer: &Peer) -> Vec<String> {
         let until = pause
             .until
             .map_or_else(|| "somebody resumes it".to_owned(), |until| until.to_string());
-        lines.push(format!("peer {name} is paused since {} until {until}", pause.since));
+        let is = match (pause.drain, peer.under_way) {
+            (false, _) => "paused",
+            (true, 0) => "drained",
+            (true, _) => "being drained",
+        };
+        lines.push(format!("peer {name} is {is} since {} until {until}", pause.since));
         lines.push(format!("    by {}: {}", pause.by, pause.reason));
     }
     if let Some(limit) = &peer.limited {
@@ -77,6 +82,7 @@ mod tests {
                 until: None,
                 reason: "they move house".into(),
                 by: "ada".into(),
+                drain: false,
             }),
             sending: vec![Sending {
                 id: "001-1".into(),

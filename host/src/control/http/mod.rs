@@ -56,6 +56,7 @@ fn verbs() -> Verbs {
         .with::<tables::ReloadTables>()
         .with::<peers::Peers>()
         .with::<peers::PausePeer>()
+        .with::<peers::DrainPeer>()
         .with::<peers::ResumePeer>()
         .with::<cdr::CdrFiles>()
         .with::<cdr::CdrClose>()

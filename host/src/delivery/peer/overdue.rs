@@ -16,6 +16,16 @@ use crate::sync::lock;
 #[derive(Clone, Copy)]
 pub(super) struct Pause {
     until: Option<Timestamp>,
+    drain: Drain,
+}
+
+/// How far a peer is on its way to having nothing under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drain {
+    NotAsked,
+    Asked,
+    /// And the log says so.
+    Over,
 }
 
 /// How long messages that are too old at the relay's start are tried before they are given up. If the peer's longest
@@ -28,8 +38,44 @@ const OVERDUE: usize = 256;
 impl Peer {
     /// Begins nothing new until the time comes, or [`resume`](Self::resume) is called.
     pub fn pause(&self, until: Option<Timestamp>) {
-        *lock(&self.paused) = Some(Pause { until });
+        *lock(&self.paused) = Some(Pause {
+            until,
+            drain: Drain::NotAsked,
+        });
         self.queue().suspend(true);
+    }
+
+    /// As [`pause`](Self::pause), and lets go of connections that wait for a message, and of messages that wait for their
+    /// turn under a rate: what is being sent is the last.
+    pub fn drain(&self, until: Option<Timestamp>) {
+        *lock(&self.paused) = Some(Pause {
+            until,
+            drain: Drain::Asked,
+        });
+        {
+            let mut queue = self.queue();
+            queue.suspend(true);
+            queue.dismiss_idle();
+        }
+        self.look_at_pace_again();
+    }
+
+    /// Whether what has not begun is to be left.
+    pub fn is_draining(&self) -> bool {
+        lock(&self.paused).is_some_and(|pause| pause.drain != Drain::NotAsked)
+    }
+
+    /// Says in the log when nothing is under way any more.
+    pub fn heed_drain(&self) {
+        let nothing_left = self.under_way() == 0;
+        let mut paused = lock(&self.paused);
+        let Some(pause) = paused.as_mut().filter(|pause| pause.drain == Drain::Asked) else {
+            return;
+        };
+        if nothing_left {
+            pause.drain = Drain::Over;
+            info!(peer = %self.options().name, event = "peer-drained", "nothing is under way to the peer any more");
+        }
     }
 
     /// Ends a pause. Messages that became too old meanwhile get time for an attempt.

@@ -34,6 +34,11 @@ impl Peer {
         let limit = lock(&self.limit).map(|limit| limit.rate);
         let rate = limit.or(self.options().rate);
         *lock(&self.pacing) = rate.map(Pacing::new);
+        self.look_at_pace_again();
+    }
+
+    /// Wakes everybody who waits for a turn.
+    pub(super) fn look_at_pace_again(&self) {
         self.paced_anew.send_replace(());
     }
 
@@ -52,6 +57,9 @@ impl Peer {
     pub async fn pace(&self, outgoing: &Outgoing, connection: &mut Option<Connection>) -> bool {
         let (mut stopping, mut anew) = (self.stopping.subscribe(), self.paced_anew.subscribe());
         loop {
+            if self.is_draining() {
+                return false;
+            }
             let now = Instant::now();
             let Some(turn) = lock(&self.pacing).as_mut().map(|pacing| pacing.reserve(now)) else {
                 return true;
@@ -68,7 +76,7 @@ impl Peer {
             tokio::select! {
                 () = sleep_until(turn) => return true,
                 _ = stopping.wait_for(|stop| *stop) => return false,
-                // The rate has changed, or there is none any more.
+                // The rate has changed, or there is none any more, or the peer is to be drained.
                 _ = anew.changed() => {}
             }
         }
