@@ -1,10 +1,12 @@
 //! Every text of an answer, changed the same way: what is added to an answer later is not forgotten.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Ask, Desk, Kind, Problem, Who};
+use super::{Ask, Desk, Kind, Method, Problem, Who};
 use crate::message::Masked;
 
 impl Desk {
@@ -12,12 +14,24 @@ impl Desk {
     ///
     /// # Errors
     /// As for [`Desk::ask`], masked as well.
-    pub async fn tell<A: Ask>(&self, who: &Who, ask: A) -> Result<A::Answer, Problem> {
-        let answer = self.ask(who, ask).await;
+    pub async fn tell<A: Ask>(self: &Arc<Self>, who: &Who, ask: A) -> Result<A::Answer, Problem> {
+        let answer = self.ask_to_the_end(who, ask).await;
         if who.sees_numbers {
             return answer;
         }
         with_texts(answer.map_err(masked_problem)?, masked_lines)
+    }
+
+    /// A change that was begun is made as a whole, and noted, also when whoever asked has gone.
+    async fn ask_to_the_end<A: Ask>(self: &Arc<Self>, who: &Who, ask: A) -> Result<A::Answer, Problem> {
+        if A::METHOD == Method::Get {
+            return self.ask(who, ask).await;
+        }
+        let (desk, who) = (Arc::clone(self), who.clone());
+        let asked = tokio::spawn(async move { desk.ask(&who, ask).await });
+        asked
+            .await
+            .unwrap_or_else(|error| Err(Problem::new(Kind::Internal, format!("a bug: {error}"))))
     }
 }
 
