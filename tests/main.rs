@@ -39,6 +39,7 @@ mod loading;
 mod logging;
 mod logins;
 mod memory;
+mod metrics;
 mod mmse;
 mod modes;
 mod monitoring;

@@ -71,8 +71,13 @@ fn talk(stream: TcpStream) -> std::io::Result<()> {
 
 impl Console {
     fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// `tls`: more keys of `[control]`.
+    fn start_with(tls: &str) -> Self {
         let plugin = format!("[[plugin]]\nname = \"noop\"\nfile = \"{}\"\n", guest("noop").display());
-        let more = format!("{MORE}\n{plugin}");
+        let more = MORE.replace("[[charging", &format!("{tls}\n[[charging")) + "\n" + &plugin;
         let config = config_of(&[("a", "127.0.0.1:9"), ("b", &rude_host())], &more);
         // A deferred message stays deferred while a test looks at it.
         let relay = Relay::start(&config.replace("50 ms", "1 h").replace("200 ms", "1 h"));

@@ -39,11 +39,10 @@ use crate::vitals::{Standing, Vitals};
 use super::alarms::Alarms;
 use super::compare::changes;
 use super::metrics::Life;
-use super::prepare::{Asking, Beside, prepare};
 use super::record_files::OfRunning;
 use super::route::explain;
 use super::tables::Current;
-use super::wishes::limit_peer;
+use super::wishes::{limit_peer, pause_peer};
 
 /// The open door. It stays open while this lives, also during the drain.
 pub(crate) struct Door {
@@ -173,7 +172,7 @@ async fn open_tcp(control: &Control, tls: Option<Arc<ArcSwap<ServerConfig>>>) ->
     let listen = control.listen;
     let listener = TcpListener::bind(listen).await;
     let listener = listener.with_context(|| format!("the door cannot listen on {listen} ([control] listen)"))?;
-    let names = Names::new(control.hosts.iter().cloned());
+    let names = Names::new("[control]", control.hosts.iter().cloned());
     let hosts: NamedHosts = Arc::new(move |request| {
         let admitted = names.admit(request.version(), request.uri(), request.headers());
         admitted.map_err(|(_, why)| why.trim_end().to_owned())
@@ -255,7 +254,6 @@ impl Live for InRooms {
     }
 
     fn pause(&self, peer: &PeerName, pause: Option<&Pause>) {
-        let delivery = &self.seen.relay.delivery;
         match pause {
             Some(pause) => {
                 tracing::warn!(%peer, by = pause.by, reason = pause.reason, event = "peer-paused", "peer is paused: nothing is sent to it");

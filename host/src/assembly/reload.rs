@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::control_configuration::note_generation;
 use super::findings::Findings;
 use super::metrics::Monitoring;
 use super::peers::peer_options;
@@ -43,7 +44,7 @@ impl Running {
                 prepare(examined, asking).await?
             }
         };
-        let config = prepared.examined.config;
+        let config = prepared.examined.config.clone();
         let recorder = plugins::recorder(&config, current.recorder.clone());
         let recorder = recorder.map_err(|error| {
             prepared
@@ -69,6 +70,7 @@ impl Running {
             recorder,
             found: prepared.found.blank(),
         };
+        note_generation(&prepared.examined, &*self.relay.clock);
         self.relay.reloaded.notify_one();
         Ok(())
     }

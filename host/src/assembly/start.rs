@@ -21,6 +21,7 @@ use super::alarms::{self, Alarms};
 use super::certificates::Certificates;
 use super::charging_files::ChargingFiles;
 use super::control::{Door as ControlDoor, Seen};
+use super::control_configuration::note_generation;
 use super::listeners::{Listening, serve};
 use super::metrics::{Life, Monitoring, Shown};
 use super::noted::Notes;
@@ -152,6 +153,7 @@ impl Running {
             return Err(prepared.found.into());
         }
         let listeners = serve(sockets, &config, &certificates, &relay, &intake_stops, &vitals)?;
+        note_generation(&prepared.examined, &*relay.clock);
         let life = Life::of(&relay, &database, &vitals, charging_files.clone());
         let alarms = Arc::<Alarms>::default();
         let files = charging_files.clone();

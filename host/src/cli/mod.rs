@@ -9,6 +9,7 @@ mod alarms;
 mod cdr;
 mod check;
 mod cluster;
+mod configuration;
 pub mod console;
 mod door;
 mod kv;
@@ -58,6 +59,9 @@ pub enum Command {
     Peers(peers::Args),
     /// Let the running relay read its configuration again, and report what is wrong with it
     Reload(relay::ReloadArgs),
+    /// The configuration of the running relay: check a candidate, put one in place, go back to one that has run
+    #[command(subcommand)]
+    Config(configuration::Args),
     /// Stop the running relay once everything under way is finished
     Stop(relay::StopArgs),
     /// Open the relay's pages in your browser, on a port of this machine
@@ -162,6 +166,7 @@ pub fn run(command: Command) -> Underway {
             Command::Status(args) => relay::status(args).await,
             Command::Peers(args) => peers::run(args).await,
             Command::Reload(args) => relay::reload(args).await,
+            Command::Config(args) => configuration::run(args).await,
             Command::Stop(args) => relay::stop(args).await,
             Command::Audit(args) => relay::audit(args).await,
             Command::Queue(args) => queue::run(args).await,

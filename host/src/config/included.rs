@@ -19,8 +19,26 @@ pub(super) const PATTERN: &str = "the path of a file, or of files with one * in 
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) whole: String,
+    /// The files, as they were read.
+    pub(super) sources: Vec<ReadFile>,
     /// The files after the first one, each with the line of `whole`, counted from 0, where it begins.
     included: Vec<(usize, PathBuf)>,
+}
+
+/// A file of a configuration, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFile {
+    pub file: PathBuf,
+    pub text: String,
+}
+
+impl ReadFile {
+    fn new(file: &Path, text: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            text: text.to_owned(),
+        }
+    }
 }
 
 /// The problems that prevent reading a text as one document.
@@ -31,6 +49,7 @@ impl Text {
     pub(super) fn of(whole: &str) -> Self {
         Self {
             whole: whole.to_owned(),
+            sources: Vec::new(),
             included: Vec::new(),
         }
     }
@@ -39,6 +58,7 @@ impl Text {
     /// read, together with the problems.
     pub(super) fn with_included(own: &str, file: &Path) -> (Self, Refused) {
         let mut text = Self::of(own);
+        text.sources.push(ReadFile::new(file, own));
         let (table, errors) = DeTable::parse_recoverable(own);
         // The reader of the whole text reports invalid TOML.
         if !errors.is_empty() {
@@ -51,7 +71,10 @@ impl Text {
         for file in files {
             match std::fs::read_to_string(&file) {
                 Ok(more) => match fits(&mut lists, &more, &file) {
-                    Ok(()) => text.append(&more, file),
+                    Ok(()) => {
+                        text.sources.push(ReadFile::new(&file, &more));
+                        text.append(&more, file);
+                    }
                     Err(problems) => refused.extend(problems),
                 },
                 Err(error) => refused.push(Problem {

@@ -47,6 +47,7 @@ pub use charging_output::{ChargingFormat, ChargingOutput};
 pub use code::Code;
 pub use control::{Control, ControlClients, ControlRole};
 pub use host_port::HostPort;
+pub use included::ReadFile;
 pub use ledger::Ledger;
 pub use limits::Limits;
 pub use listening::overlap;
@@ -133,17 +134,21 @@ impl Config {
     /// checked too. Such a configuration may be examined, and must not be run.
     pub fn examine(path: &Path) -> Examined {
         match std::fs::read_to_string(path) {
-            Ok(own) => {
-                let (text, refused) = Text::with_included(&own, path);
-                read(&text, refused, path, true)
-            }
+            Ok(own) => Self::examine_text(&own, path),
             Err(error) => Examined {
                 file: path.to_owned(),
+                sources: Vec::new(),
                 config: Self::empty(),
                 problems: vec![Problem::no_file(&error, "a configuration file, in UTF-8")],
                 places: Places::default(),
             },
         }
+    }
+
+    /// As [`examine`](Self::examine), as if this text stood in the file at `path`.
+    pub fn examine_text(own: &str, path: &Path) -> Examined {
+        let (text, refused) = Text::with_included(own, path);
+        read(&text, refused, path, true)
     }
 
     fn empty() -> Self {
@@ -193,6 +198,8 @@ impl Config {
 #[derive(Clone, Debug)]
 pub struct Examined {
     pub file: PathBuf,
+    /// It, and behind it what it includes, as they were read.
+    pub sources: Vec<ReadFile>,
     pub config: Config,
     /// In the order of the lines; empty when the configuration is valid as a whole.
     pub problems: Vec<Problem>,
@@ -231,6 +238,7 @@ fn read(text: &Text, refused: Refused, file: &Path, must_exist: bool) -> Examine
     }
     Examined {
         file: file.to_owned(),
+        sources: text.sources.clone(),
         config,
         problems: refused.into_iter().chain(report.finish()).collect(),
         places,

@@ -20,6 +20,8 @@ pub trait Ask: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static
     const METHOD: Method;
     /// Fields in braces are in the path; the others are the query, or the body of a verb that changes something.
     const PATH: &'static str;
+    /// Changes nothing, although the question is too long for anything but a body.
+    const ONLY_LOOKS: bool = false;
     /// The least role that may.
     const ROLE: Role = Role::Viewer;
     /// That somebody looked is in the audit too: messages are not for everybody.

@@ -24,6 +24,8 @@ pub struct Desk {
     pub(super) record_files: Option<Arc<dyn RecordFiles>>,
     /// Changes to what is kept beside the store go one after the other.
     pub(super) changing: tokio::sync::Mutex<()>,
+    /// So do changes of the configuration, which may take minutes.
+    pub(super) configuring: tokio::sync::Mutex<()>,
 }
 
 /// The names of a configuration. A slip would select nothing, or let messages wait for a peer that never comes.
@@ -54,6 +56,7 @@ impl Desk {
             names,
             record_files: None,
             changing: tokio::sync::Mutex::default(),
+            configuring: tokio::sync::Mutex::default(),
         }
     }
 
@@ -68,7 +71,7 @@ impl Desk {
     /// # Errors
     /// Why nothing was done; or, where that is said, that something was done and could not be noted.
     pub async fn ask<A: Ask>(&self, who: &Who, ask: A) -> Result<A::Answer, Problem> {
-        let looks = A::METHOD == Method::Get;
+        let looks = A::METHOD == Method::Get || A::ONLY_LOOKS;
         if looks && !A::LOOKS_ARE_NOTED && !who.reveals {
             self.admit::<A>(who)?;
             return ask.answer(self, who).await;

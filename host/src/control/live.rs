@@ -74,8 +74,8 @@ pub trait Live: Send + Sync + 'static {
     /// The files of its charging outputs; `None` when it has none.
     fn record_files(&self) -> Option<Arc<dyn RecordFiles>>;
 
-    /// Its configuration's file against what runs.
-    fn compare_configuration(&self) -> BoxFuture<'_, Compared>;
+    /// Its configuration's file, or a text in the place of that, against what runs.
+    fn compare_configuration(&self, candidate: Option<String>) -> BoxFuture<'_, Compared>;
 
     /// Hands an order to whoever runs the relay. `Err` when nobody takes orders: a relay within another program.
     fn order(&self, order: Order) -> BoxFuture<'_, Result<(), String>>;

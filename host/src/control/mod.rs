@@ -18,6 +18,7 @@ pub mod cdr;
 mod client;
 pub mod configuration;
 mod desk;
+pub mod generations;
 pub mod http;
 mod kept;
 pub mod kv;

@@ -76,6 +76,12 @@ impl Form {
         text.filter(|text| !text.is_empty())
     }
 
+    /// A field as it was sent; empty without it.
+    pub fn raw(&self, name: &str) -> String {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
     pub fn all(&self, name: &str) -> Vec<String> {
         let all = self.0.iter().filter(|(known, _)| known == name);
         all.map(|(_, value)| value.clone()).collect()

@@ -2,6 +2,7 @@
 
 use super::assets;
 use crate::control::cdr::{CdrClose, CdrFetched};
+use crate::control::configuration::Apply;
 use crate::control::http::{Sight, Visitor};
 use crate::control::limits::LimitPeer;
 use crate::control::peers::PausePeer;
@@ -64,7 +65,7 @@ impl May {
 
 impl Frame {
     /// Every page with its place, in the order of the navigation.
-    const PAGES: [(&'static str, &'static str); 10] = [
+    const PAGES: [(&'static str, &'static str); 11] = [
         ("/", "Is all well"),
         ("/queue", "Stuck and why"),
         ("/message", "Message"),
@@ -73,11 +74,12 @@ impl Frame {
         ("/plugins", "Plug-ins"),
         ("/route", "Route"),
         ("/charging", "Charging"),
+        ("/configuration", "Configuration"),
         ("/audit", "Audit"),
         ("/alarms", "Alarms"),
     ];
 
-    pub fn pages(&self) -> [(&'static str, &'static str); 10] {
+    pub fn pages(&self) -> [(&'static str, &'static str); 11] {
         Self::PAGES
     }
 

@@ -84,6 +84,11 @@ impl Looking {
         with_texts(answer, |text| VisibleLines(text).to_string())
     }
 
+    /// As it is, for what may be sent back: only templates stand between a stranger's text and the page then.
+    pub async fn ask_verbatim<A: Ask>(&self, ask: A) -> Result<A::Answer, Problem> {
+        self.pages.desk.tell(&self.visitor.who, ask).await
+    }
+
     /// The verb that the query says.
     ///
     /// # Errors

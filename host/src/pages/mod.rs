@@ -6,7 +6,7 @@
 //! behind the verb. A page looks at roles for one thing, which buttons it draws.
 //!
 //! Pages are written on the server, from the templates in `host/templates`, and work without a script. The one script there is
-//! fetches the live page again each second. Whoever serves them says who looks: [`Visitor`](crate::control::http::Visitor).
+//! fetches what is live of a page again each second, and puts a file that somebody chose into a form. Whoever serves them says who looks: [`Visitor`](crate::control::http::Visitor).
 //!
 //! **Strangers' texts.** Numbers, subjects, replies and reasons come from outside. Templates escape what they are given; before
 //! that, [`Looking::ask`](looking::Looking::ask) makes hidden characters visible in every text of every answer. No page holds a
@@ -21,6 +21,7 @@ mod assets;
 mod audit;
 mod charging;
 mod chart;
+mod configuration;
 mod content;
 mod form;
 mod frame;
@@ -82,6 +83,8 @@ pub fn routes(desk: Arc<Desk>, recent: Arc<Recent>) -> Router {
         .route("/requests", get(requests::page))
         .route("/peers", get(peers::page))
         .route("/plugins", get(plugins::page))
+        .route("/plugins/live", get(plugins::live))
+        .route("/configuration", get(configuration::page))
         .route("/route", get(route::page))
         .route("/charging", get(charging::page))
         .route("/audit", get(audit::page))

@@ -106,7 +106,7 @@ impl Shown {
     pub fn of(
         (relay, database): (&Relay, &Arc<dyn Spool>),
         life: Life,
-        files: Option<Arc<ChargingFiles>>,
+        (files, sink): (Option<Arc<ChargingFiles>>, Option<Arc<Sink>>),
         alarms: &Arc<Alarms>,
     ) -> Self {
         let mut rooms = Registry::with_prefix(PREFIX);
