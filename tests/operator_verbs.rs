@@ -318,3 +318,22 @@ fn without_a_configuration_every_command_takes_the_one_in_the_folder() {
         assert!(said.status.success(), "{words:?}: {said:?}");
     }
 }
+
+#[test]
+fn entries_of_the_audit_go_by_command_and_by_their_age() {
+    let mut relay = Relay::start(&config_at(&own_address(), ""));
+    relay.print(&["peers", "pause", "operator-b", "--reason", "r"]);
+    assert_eq!(
+        relay.print(&["audit", "purge", "--older-than", "1 h"]),
+        "0 entries removed\n"
+    );
+    assert!(relay.print(&["audit"]).contains("peer-pause"));
+    let removed = relay.print(&["audit", "purge", "--older-than", "1 ms"]);
+    assert_eq!(removed, "2 entries removed\n", "the pause, and the purge before");
+    let left = relay.print(&["audit"]);
+    assert!(left.contains("audit-purge") && !left.contains("peer-pause"), "{left}");
+    relay.configure(&config_at(&own_address(), "\n[audit]\nkeep = \"1 s\"\n"));
+    relay.stop();
+    relay.start_again();
+    relay.process().wait_for_log("event=audit-purged");
+}

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Relay, config_of, eventually, guest, id_in, last_of_audit, root, sample, tools};
+use crate::support::{Authority, Relay, config_of, eventually, guest, id_in, last_of_audit, root, sample, tools};
 
 const MORE: &str = r#"
 [control]

@@ -13,7 +13,8 @@ import time
 
 from devtools import Browser
 
-PAGES = ["/", "/queue", "/message", "/requests", "/peers", "/plugins", "/route", "/charging", "/audit", "/alarms"]
+PAGES = ["/", "/queue", "/message", "/requests", "/peers", "/plugins", "/route", "/charging", "/configuration",
+         "/audit", "/alarms"]
 
 
 def log_in(browser, told, token):

@@ -25,6 +25,7 @@ pub(super) fn changes(running: &Config, read: &Config) -> Vec<String> {
         ("[transactions]", running.transactions == read.transactions),
         ("[ledger]", running.ledger == read.ledger),
         ("[alarms]", running.alarms == read.alarms),
+        ("[audit]", running.audit == read.audit),
         ("[plugin-signing]", running.plugin_signing == read.plugin_signing),
         ("[recording]", running.recording == read.recording),
     ] {

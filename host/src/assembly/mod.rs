@@ -17,6 +17,7 @@
 //! - [`alarms`], [`route`] (the explanation of a route), and [`metrics`] (the pages of monitoring)
 
 pub(crate) mod alarms;
+mod audit_kept;
 mod certificates;
 pub(crate) mod charging_files;
 mod compare;

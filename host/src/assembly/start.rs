@@ -18,6 +18,7 @@ use crate::versions::Watched;
 use crate::vitals::{Standing, Vitals};
 
 use super::alarms::{self, Alarms};
+use super::audit_kept;
 use super::certificates::Certificates;
 use super::charging_files::ChargingFiles;
 use super::control::{Door as ControlDoor, Seen};
@@ -167,6 +168,7 @@ impl Running {
             recorder,
             found: prepared.found.blank(),
         }));
+        standing.push(audit_kept::keep(&vitals, (&relay, &database), &current));
         standing.extend(tasks::keep_current(
             &vitals,
             &relay,

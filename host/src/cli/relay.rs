@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use anyhow::bail;
+use clap::Subcommand;
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::{parse_duration, show_duration};
-use crate::control::audit::{Audit, Entry};
-use crate::control::configuration::Compare;
+use crate::control::When;
+use crate::control::audit::{Audit, Entry, PurgeAudit};
 use crate::control::relay::{Reload, Status, Stop};
-use crate::control::{Kind, When};
 use crate::spool;
 
-use super::door::{Door, SpoolArgs};
-use super::{counted, peers};
+use super::door::SpoolArgs;
+use super::{configuration, counted, peers};
 
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
@@ -45,7 +46,28 @@ pub struct StopArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct AuditArgs {
+    #[command(subcommand)]
+    command: Option<AuditCommand>,
+    #[command(flatten)]
+    list: AuditList,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Remove entries that are older; that this was done is noted
+    Purge {
+        #[command(flatten)]
+        spool: SpoolArgs,
+        /// `400 days`, `1h`
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        older_than: Duration,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct AuditList {
     #[command(flatten)]
     spool: SpoolArgs,
     /// Only the changes of this person
@@ -115,29 +137,11 @@ pub async fn status(args: StatusArgs) -> anyhow::Result<()> {
 
 pub async fn reload(args: ReloadArgs) -> anyhow::Result<()> {
     if args.dry_run {
-        return compare(&args.spool.door().await?).await;
+        return configuration::compare(&args.spool.door().await?, false).await;
     }
-    match args.spool.door().await?.ask(Reload {}).await {
-        Ok(_) => println!("reloaded"),
-        Err(problem) if problem.kind == Kind::Configuration => {
-            problem.errors.iter().for_each(|error| eprintln!("{error}"));
-            let number = problem.errors.len() as u64;
-            bail!("{problem}: {}", counted(number, "problem"));
-        }
-        Err(problem) => return Err(problem.into()),
-    }
-    Ok(())
-}
-
-async fn compare(door: &Door) -> anyhow::Result<()> {
-    let compared = door.ask(Compare {}).await?;
-    compared.changes.iter().for_each(|change| println!("{change}"));
-    compared.problems.iter().for_each(|problem| eprintln!("{problem}"));
-    match (compared.problems.len() as u64, compared.changes.is_empty()) {
-        (0, true) => println!("{} is what runs", compared.file),
-        (0, false) => {}
-        (number, _) => bail!("a reload would change nothing: {}", counted(number, "problem")),
-    }
+    let reloaded = args.spool.door().await?.ask(Reload {}).await;
+    reloaded.map_err(configuration::refused)?;
+    println!("reloaded");
     Ok(())
 }
 
@@ -163,6 +167,18 @@ pub async fn stop(args: StopArgs) -> anyhow::Result<()> {
 }
 
 pub async fn audit(args: AuditArgs) -> anyhow::Result<()> {
+    match args.command {
+        Some(AuditCommand::Purge { spool, older_than }) => {
+            let before = When(SystemClock.now().minus(older_than));
+            let removed = spool.door().await?.ask(PurgeAudit { before }).await?.removed;
+            println!("{} removed", counted(removed, "entry"));
+            Ok(())
+        }
+        None => list(args.list).await,
+    }
+}
+
+async fn list(args: AuditList) -> anyhow::Result<()> {
     let asked = Audit {
         who: args.who,
         did: args.did,

@@ -6,6 +6,7 @@
 //! `docs/configuration.md` describes the keys, their defaults and bounds.
 
 mod alarms;
+mod audit;
 mod charging_output;
 mod code;
 mod control;
@@ -43,6 +44,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 pub use alarms::{AlarmWebhook, Alarms};
+pub use audit::Audit;
 pub use charging_output::{ChargingFormat, ChargingOutput};
 pub use code::Code;
 pub use control::{Control, ControlClients, ControlRole};

@@ -76,6 +76,36 @@ impl Ask for Audit {
     }
 }
 
+/// Remove entries that were noted before this time. Who did so, and how many they were, is noted.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PurgeAudit {
+    pub before: When,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AuditPurged {
+    pub removed: u64,
+}
+
+impl Ask for PurgeAudit {
+    type Answer = AuditPurged;
+    const NAME: &'static str = "audit-purge";
+    const ABOUT: &'static str = "Remove entries of the audit that are older than a time";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/v1/audit/purge";
+    const ROLE: Role = Role::Administrator;
+
+    async fn answer(self, desk: &Desk, _: &Who) -> Result<AuditPurged, Problem> {
+        let removed = desk
+            .blocking(move |store| Ok(store.forget_noted(self.before.0)?))
+            .await?;
+        Ok(AuditPurged {
+            removed: removed as u64,
+        })
+    }
+}
+
 /// The last so many entries.
 struct Last {
     limit: usize,

@@ -108,6 +108,9 @@ pub trait Operator: Send + Sync + 'static {
     /// At most `limit` entries of the audit after this number, each with its own; 0 is before the first.
     fn noted(&self, after: u64, limit: usize) -> Result<Vec<(u64, Value)>, SpoolError>;
 
+    /// Removes entries of the audit that were noted before this time. Returns how many; their numbers are not given again.
+    fn forget_noted(&self, before: Timestamp) -> Result<usize, SpoolError>;
+
     /// The numbers of messages and requests. Counted in indexes, without reading the messages.
     fn depths(&self) -> Result<Depths, SpoolError>;
 }

@@ -40,6 +40,18 @@ pub trait Streams: Send + Sync + 'static {
     }
 }
 
+/// Removes records of a stream that nobody carries away, and that were committed before `before`. Returns how many.
+pub(super) fn forget(streams: &impl Streams, stream: &StreamName, before: Timestamp) -> Result<usize, SpoolError> {
+    /// Records go once every reader has passed them: this one has passed all.
+    const READER: &str = "nobody";
+    let end = Mark {
+        sequence: i64::MAX as u64,
+        file: 0,
+    };
+    streams.set_mark(stream, READER, end)?;
+    streams.purge(stream, before)
+}
+
 /// A record in its place in a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {

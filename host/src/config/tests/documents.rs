@@ -51,6 +51,7 @@ fn every_key_is_described_in_the_documentation_and_shown_in_the_example() {
         "[peer.timeouts]",
         "[tls]",
         "[alarms]",
+        "[audit]",
         "[log]",
         "[control]",
         "[[control.client]]",

@@ -81,6 +81,7 @@ fn verbs() -> Verbs {
         .with::<kv::Set>()
         .with::<kv::Delete>()
         .with::<audit::Audit>()
+        .with::<audit::PurgeAudit>()
         .with::<tokens::NewToken>()
         .with::<tokens::Tokens>()
         .with::<tokens::RevokeToken>()

@@ -108,6 +108,7 @@ macro_rules! claims {
             operator::what_an_operator_keeps_back_is_not_due_until_it_is_released,
             operator::what_goes_elsewhere_is_due_there_and_nowhere_else,
             operator::a_change_and_its_entry_in_the_audit_are_one_commit,
+            operator::the_audit_forgets_what_is_older_than_asked_and_gives_no_number_again,
             operator::it_is_known_for_whom_something_has_waited_since_a_time,
             operator::content_is_read_in_pieces_as_sent_and_as_received,
             leases::what_goes_out_of_a_commit_belongs_to_who_commits_it,

@@ -302,6 +302,25 @@ pub(super) async fn a_change_and_its_entry_in_the_audit_are_one_commit(stage: &d
     assert_eq!(operator.noted(1, 1).unwrap(), [(2, json!(3))]);
 }
 
+pub(super) async fn the_audit_forgets_what_is_older_than_asked_and_gives_no_number_again(stage: &dyn Stage) {
+    let _spool = stage.open();
+    let operator = stage.operator();
+    let at = |seconds| NOW.plus(std::time::Duration::from_secs(seconds));
+    for seconds in 0..3 {
+        operator.note(at(seconds), json!(seconds)).unwrap();
+    }
+    assert_eq!(operator.forget_noted(at(0)).unwrap(), 0);
+    assert_eq!(operator.forget_noted(at(2)).unwrap(), 2);
+    assert_eq!(operator.noted(0, 10).unwrap(), [(3, json!(2))]);
+    operator.note(at(3), json!(3)).unwrap();
+    assert_eq!(operator.noted(3, 10).unwrap(), [(4, json!(3))]);
+    assert_eq!(
+        operator.forget_noted(at(9)).unwrap(),
+        2,
+        "also what came since the last time"
+    );
+}
+
 pub(super) async fn it_is_known_for_whom_something_has_waited_since_a_time(stage: &dyn Stage) {
     let spool = stage.open();
     let ids = three(&*spool).await;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::history::Event as Happened;
 use super::super::model::{Made, Operate, Work};
+use super::super::streams::forget;
 use super::super::{
     By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, QueueState, Selection, Soundness, SpoolError,
     StoredValue, Trace, Traces, ValueChange,
@@ -248,6 +249,10 @@ impl Operator for MemorySpool {
         let entries = state.records.get(&StreamName::AUDIT).into_iter().flatten();
         let behind = entries.filter(|entry| entry.sequence > after).take(limit);
         Ok(behind.map(|entry| (entry.sequence, entry.record.clone())).collect())
+    }
+
+    fn forget_noted(&self, before: Timestamp) -> Result<usize, SpoolError> {
+        forget(self, &StreamName::AUDIT, before)
     }
 
     fn depths(&self) -> Result<Depths, SpoolError> {

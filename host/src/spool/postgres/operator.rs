@@ -14,6 +14,7 @@ use super::{look, streams, trace};
 use crate::message::{MessageId, NextHop, PeerName, QueueId, StreamName, Timestamp, Transaction};
 use crate::spool::ledger::{AccountPage, Ledger, LedgerBounds};
 use crate::spool::model::{Made, Operate, Work};
+use crate::spool::streams::forget;
 use crate::spool::{
     BoxFuture, By, ContentOf, Depths, Details, Filter, Mark, Operator, QueueEntry, QueueState, Recorded, Selection,
     Soundness, SpoolError, StoredValue, Streams, Traces, ValueChange,
@@ -164,6 +165,10 @@ impl Operator for PostgresSpool {
             .into_iter()
             .map(|entry| (entry.sequence, entry.record))
             .collect())
+    }
+
+    fn forget_noted(&self, before: Timestamp) -> Result<usize, SpoolError> {
+        forget(self, &StreamName::AUDIT, before)
     }
 
     fn depths(&self) -> Result<Depths, SpoolError> {

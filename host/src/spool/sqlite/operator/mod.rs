@@ -16,7 +16,8 @@ use serde_json::Value;
 
 use super::access::Access;
 use super::{backup, check, schema, transactions};
-use crate::message::{MessageId, NextHop, PeerName, QueueId, Timestamp, Transaction};
+use crate::message::{MessageId, NextHop, PeerName, QueueId, StreamName, Timestamp, Transaction};
+use crate::spool::streams::forget;
 use crate::spool::{
     By, ContentOf, Depths, Details, Filter, Operator, QueueEntry, Selection, Soundness, SpoolError, StoredValue,
     Traces, ValueChange,
@@ -107,6 +108,10 @@ impl<A: Access> Operator for A {
 
     fn noted(&self, after: u64, limit: usize) -> Result<Vec<(u64, Value)>, SpoolError> {
         self.read(|db| audit::noted(db, after, limit))
+    }
+
+    fn forget_noted(&self, before: Timestamp) -> Result<usize, SpoolError> {
+        forget(self, &StreamName::AUDIT, before)
     }
 
     fn depths(&self) -> Result<Depths, SpoolError> {
