@@ -3,6 +3,7 @@
 
     console.py walk        every page: nothing fails, nothing of a stranger's runs, nobody else is asked
     console.py act         every action, by its button
+    console.py tls         over TLS: a session by a cookie that nothing else gets, the live page, a form
     console.py pictures    the pictures of docs/pictures
     console.py measure     what the live page costs, and when it is there
 """
@@ -265,7 +266,7 @@ def measure(told):
 def main():
     what, told = sys.argv[1], json.load(sys.stdin)
     begun = time.monotonic()
-    {"walk": walk, "act": act, "measure": measure}.get(what, lambda told: pictures(told, sys.argv[2]))(told)
+    {"walk": walk, "act": act, "tls": over_tls, "measure": measure}.get(what, lambda told: pictures(told, sys.argv[2]))(told)
     print(f"{what}: {time.monotonic() - begun:.1f} s", file=sys.stderr)
 
 

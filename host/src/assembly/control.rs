@@ -37,7 +37,8 @@ use crate::spool::{Operator, Spool};
 use crate::vitals::{Standing, Vitals};
 
 use super::alarms::Alarms;
-use super::compare::changes;
+use super::control_clients::named_clients;
+use super::control_configuration::compare;
 use super::metrics::Life;
 use super::record_files::OfRunning;
 use super::route::explain;
@@ -177,7 +178,12 @@ async fn open_tcp(control: &Control, tls: Option<Arc<ArcSwap<ServerConfig>>>) ->
         let admitted = names.admit(request.version(), request.uri(), request.headers());
         admitted.map_err(|(_, why)| why.trim_end().to_owned())
     });
-    Ok(Tcp { listener, tls, hosts })
+    Ok(Tcp {
+        listener,
+        tls,
+        hosts,
+        clients: named_clients(control),
+    })
 }
 
 impl Live for InRooms {

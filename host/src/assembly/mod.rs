@@ -22,6 +22,8 @@ mod certificates;
 pub(crate) mod charging_files;
 mod compare;
 mod control;
+mod control_clients;
+mod control_configuration;
 mod control_peers;
 mod control_plugins;
 mod directory;

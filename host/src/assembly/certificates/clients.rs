@@ -122,6 +122,34 @@ fn vouched(
     Some((built.ok()?, name.ok()?))
 }
 
+/// At the door: a client that shows a certificate must have one that an authority in this file vouches for. One that shows
+/// none goes on.
+pub(super) fn of_authorities(file: &Path, key: &str, found: &mut Findings) -> Option<Arc<dyn ClientCertVerifier>> {
+    let all = certificates(file).map_err(|error| found.problem(Code::CertificateUnusable, key, format!("{error:#}")));
+    let mut roots = RootCertStore::empty();
+    for (certificate, _) in all.ok()? {
+        if let Err(error) = roots.add(certificate) {
+            found.problem(Code::CertificateUnusable, key, format!("{}: {error}", file.display()));
+        }
+    }
+    let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+        .allow_unauthenticated()
+        .build();
+    built
+        .map_err(|error| found.problem(Code::CertificateUnusable, key, error))
+        .ok()
+}
+
+/// Whether a certificate has this name (RFC 9525).
+pub(crate) fn has_name(certificate: &CertificateDer<'_>, name: &str) -> bool {
+    let name = ServerName::try_from(name.to_owned());
+    let read = ParsedCertificate::try_from(certificate);
+    let (Ok(name), Ok(read)) = (name, read) else {
+        return false;
+    };
+    verify_server_name(&read, &name).is_ok()
+}
+
 /// Accepts any certificate, from a client that has its key.
 pub(super) fn whoever(provider: Arc<CryptoProvider>) -> Arc<dyn ClientCertVerifier> {
     Arc::new(Whoever(provider))

@@ -15,6 +15,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use mm4relay_engine::read_file;
 use tokio_rustls::rustls::crypto::{self, CryptoProvider};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError, ServerConfig};
 
 use crate::config::{self, Code, Config, LoginTo, Peer};
@@ -23,7 +24,7 @@ use crate::protocol::smtp::AuthCredentials;
 use crate::sync::lock;
 
 use super::findings::Findings;
-pub(crate) use clients::Clients;
+pub(crate) use clients::{Clients, has_name};
 use files::Identity;
 use trust::Trust;
 
@@ -46,18 +47,31 @@ impl Certificates {
         let clients = Clients::read(&config.peers, found, now);
         let server = tls.and_then(|tls| {
             let files = [&*tls.certificate, &*tls.key];
-            serve((files, ["tls.certificate", "tls.key"]), Some(&clients), found, now)
+            let asked = (!clients.is_empty()).then(|| clients::whoever(provider()));
+            serve((files, ["tls.certificate", "tls.key"]), asked, found, now)
         });
         let door = config.control.as_ref().and_then(|control| control.tls.as_ref());
         let door = door.and_then(|(certificate, key)| {
             let keys = ["control.certificate", "control.key"];
-            serve(([certificate, key], keys), None, found, now)
+            let clients = config.control.as_ref().and_then(|control| control.clients.as_ref());
+            let clients = clients.map(|clients| clients::of_authorities(&clients.ca, "control.client-ca", found));
+            // What is of no use there has been found.
+            let clients = clients.unwrap_or(None);
+            serve(([certificate, key], keys), clients, found, now)
         });
         let mut all = HashMap::new();
         for peer in &config.peers {
             if let Some(client) = towards(peer, found, now) {
                 all.insert(peer.name.clone(), Arc::new(ArcSwap::from_pointee(client)));
             }
+        }
+        let collector = config.tracing.as_ref().filter(|tracing| tracing.is_tls());
+        if let Some(Err(error)) = collector.map(|tracing| towards_service(&tracing.ca, None)) {
+            found.problem(Code::CertificateUnusable, "tracing.ca", format!("{error:#}"));
+        }
+        let webhook = config.alarms.webhook.as_ref().filter(|webhook| webhook.is_tls());
+        if let Some(Err(error)) = webhook.map(|webhook| towards_service(&webhook.ca, None)) {
+            found.problem(Code::CertificateUnusable, "alarms.webhook-ca", format!("{error:#}"));
         }
         let logins = config.peers.iter().filter_map(|peer| {
             let login = peer.login_to.as_ref()?;
@@ -136,12 +150,12 @@ pub fn server_tls(certificate: &Path, key_file: &Path) -> anyhow::Result<ServerC
     built.with_context(|| format!("certificate {} and key {}", certificate.display(), key_file.display()))
 }
 
-/// Asks clients for a certificate only if some peer is identified by one.
-fn serve_with(identity: Identity, clients: Option<&Clients>) -> Result<ServerConfig, TlsError> {
+/// Asks clients for a certificate only if one of them may be identified by it.
+fn serve_with(identity: Identity, clients: Option<Arc<dyn ClientCertVerifier>>) -> Result<ServerConfig, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = match clients {
-        Some(clients) if !clients.is_empty() => builder.with_client_cert_verifier(clients::whoever(provider())),
-        _ => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(clients),
+        None => builder.with_no_client_auth(),
     };
     builder.with_single_cert(identity.chain, identity.key)
 }
@@ -149,7 +163,7 @@ fn serve_with(identity: Identity, clients: Option<&Clients>) -> Result<ServerCon
 /// The configuration with these files, which are the values of these keys.
 fn serve(
     (files, keys): ([&Path; 2], [&str; 2]),
-    clients: Option<&Clients>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
     found: &mut Findings,
     now: SystemTime,
 ) -> Option<ServerConfig> {

@@ -36,10 +36,7 @@ impl Guard {
             .and_then(|shown| shown.to_str().ok());
         let token = shown.and_then(|shown| shown.strip_prefix("Bearer "));
         let (name, token) = self.owner(desk, from.ip(), token)?;
-        let wants = request.headers().contains_key(REVEAL);
-        if wants && !token.reveals {
-            return Err(may_not_see(&name));
-        }
+        let wants = wants_numbers(request, (&name, token.reveals))?;
         Ok(Who::new(name, token.role, format!("token, {from}")).seeing(wants))
     }
 
@@ -76,6 +73,14 @@ impl Guard {
         }
         *times += 1;
         tracing::warn!(%address, event = "bad-token", "somebody asks at the door with a token that nobody has");
+    }
+}
+
+/// Whether this request is to be answered with numbers whole, for somebody who may have them so, or not.
+pub(super) fn wants_numbers(request: &Request, (name, may): (&str, bool)) -> Result<bool, Problem> {
+    match request.headers().contains_key(REVEAL) {
+        true if !may => Err(may_not_see(name)),
+        wants => Ok(wants),
     }
 }
 

@@ -29,7 +29,7 @@ use answer::Verbs;
 pub use sessions::{Entrance, Sight, Visitor};
 pub(crate) use socket::FOR;
 pub use socket::{SOCKET, Socket, connect};
-pub use tcp::{NamedHosts, Tcp};
+pub use tcp::{Certified, NamedClients, NamedHosts, Tcp};
 
 /// Every verb, once: it is answered here and described in the OpenAPI document.
 fn verbs() -> Verbs {

@@ -1,4 +1,4 @@
-//! The door over TCP, for those on other machines: encrypted, by token. Nobody is asked who they are by address.
+//! The door over TCP, for those on other machines: encrypted, by token or by certificate. Nobody is known by their address.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,14 +19,28 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::guard::Guard;
+use super::guard::{Guard, wants_numbers};
 use super::sessions::{Entrance, Sessions};
 use super::{is_verbs, reply};
-use crate::control::{Desk, Kind, Problem};
+use crate::control::{Desk, Kind, Problem, Role, Who};
 
 /// Says whether a request may be answered that names this host, and if not, why.
 pub type NamedHosts = Arc<dyn Fn(&Request) -> Result<(), String> + Send + Sync>;
+
+/// Says whose certificate this is, which the handshake has found good.
+pub type NamedClients = Arc<dyn Fn(&CertificateDer<'_>) -> Option<Certified> + Send + Sync>;
+
+/// Somebody who asks by a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certified {
+    /// The certificate's, and theirs.
+    pub name: String,
+    pub role: Role,
+    /// They may have numbers shown whole.
+    pub reveals: bool,
+}
 
 /// A way in.
 pub struct Tcp {
@@ -34,6 +48,7 @@ pub struct Tcp {
     /// `None` on loopback only. May be replaced at any time; new connections use it.
     pub tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub hosts: NamedHosts,
+    pub clients: NamedClients,
 }
 
 /// Connections at the same time; whoever comes on top is not let in.
@@ -63,15 +78,10 @@ impl Tcp {
             };
             match (accepted, Arc::clone(&places).try_acquire_owned()) {
                 (Ok((stream, from)), Ok(place)) => {
-                    let entry = Arc::clone(&entry);
-                    let admit = move |request, next| {
-                        let entry = Arc::clone(&entry);
-                        async move { entry.admit(from, request, next).await }
-                    };
-                    let routes = routes.clone().layer(middleware::from_fn(admit));
                     let tls = self.tls.as_ref().map(|tls| TlsAcceptor::from(tls.load_full()));
+                    let (entry, routes, clients) = (Arc::clone(&entry), routes.clone(), Arc::clone(&self.clients));
                     at_work.spawn(async move {
-                        talk(stream, tls, routes).await;
+                        talk((stream, from), (tls, clients), entry, routes).await;
                         drop(place);
                     });
                 }
@@ -82,12 +92,27 @@ impl Tcp {
     }
 }
 
-async fn talk(stream: TcpStream, tls: Option<TlsAcceptor>, routes: axum::Router) {
+async fn talk(
+    (stream, from): (TcpStream, SocketAddr),
+    (tls, clients): (Option<TlsAcceptor>, NamedClients),
+    entry: Arc<Entry>,
+    routes: axum::Router,
+) {
+    let admitting = |client: Option<Certified>| {
+        let caller = Arc::new(Caller { from, client });
+        let admit = move |request, next| {
+            let (entry, caller) = (Arc::clone(&entry), Arc::clone(&caller));
+            async move { entry.admit(&caller, request, next).await }
+        };
+        routes.layer(middleware::from_fn(admit))
+    };
     match tls {
-        None => answer_over(stream, routes).await,
+        None => answer_over(stream, admitting(None)).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = timeout(PATIENCE, tls.accept(stream)).await {
-                answer_over(stream, routes).await;
+                let shown = stream.get_ref().1.peer_certificates();
+                let client = shown.and_then(|chain| clients(chain.first()?));
+                answer_over(stream, admitting(client)).await;
             }
         }
     }
@@ -104,6 +129,13 @@ async fn answer_over(stream: impl AsyncRead + AsyncWrite + Unpin, routes: axum::
     let _ = connection.await;
 }
 
+/// Who is at the other end of a connection.
+struct Caller {
+    from: SocketAddr,
+    /// By the certificate that they showed, when it is somebody's.
+    client: Option<Certified>,
+}
+
 /// Who is let in.
 struct Entry {
     desk: Arc<Desk>,
@@ -113,9 +145,9 @@ struct Entry {
 }
 
 impl Entry {
-    async fn admit(&self, from: SocketAddr, mut request: Request, next: Next) -> Response {
+    async fn admit(&self, caller: &Caller, mut request: Request, next: Next) -> Response {
         let named = (self.hosts)(&request).map_err(|why| Problem::new(Kind::OtherHost, why));
-        match named.and_then(|()| self.introduce(from, &mut request)) {
+        match named.and_then(|()| self.introduce(caller, &mut request)) {
             Ok(()) => next.run(request).await,
             Err(problem) => {
                 let mut response = reply::refuse(&problem);
@@ -128,11 +160,17 @@ impl Entry {
         }
     }
 
-    /// Who asks: a program by its token, a person by their session. Pages are shown to nobody who has none: they decide what
+    /// Who asks: a program by its token or its certificate, a person by their session. Pages are shown to nobody who has none: they decide what
     /// such a visitor sees.
-    fn introduce(&self, from: SocketAddr, request: &mut Request) -> Result<(), Problem> {
+    fn introduce(&self, caller: &Caller, request: &mut Request) -> Result<(), Problem> {
+        let from = caller.from;
         if is_verbs(request.uri().path()) {
-            let who = self.guard.who(&self.desk, from, request)?;
+            let who = match &caller.client {
+                Some(client) if !request.headers().contains_key(header::AUTHORIZATION) => {
+                    by_certificate(client, from, request)?
+                }
+                _ => self.guard.who(&self.desk, from, request)?,
+            };
             request.extensions_mut().insert(who);
             return Ok(());
         }
@@ -146,4 +184,15 @@ impl Entry {
         });
         Ok(())
     }
+}
+
+/// A browser shows a certificate to whatever page makes it ask: what comes from a page is none of the person's own doing.
+fn by_certificate(client: &Certified, from: SocketAddr, request: &Request) -> Result<Who, Problem> {
+    let of_pages = ["origin", "sec-fetch-site"];
+    if of_pages.iter().any(|name| request.headers().contains_key(*name)) {
+        let detail = "a certificate is for programs: in a browser, log in with a token";
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    let who = Who::new(client.name.as_str(), client.role, format!("certificate, {from}"));
+    Ok(who.seeing(wants_numbers(request, (&client.name, client.reveals))?))
 }
