@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Peer, Relay, config_at, eventually, get, own_address, sample};
+use crate::support::{Authority, Peer, Process, Relay, config_at, eventually, get, own_address, sample, tools};
 
 /// What somebody's program is sent: the header and the body of one POST, which it answers with this status.
 fn taken(listener: &TcpListener, status: &str) -> (String, Value) {
@@ -36,7 +37,7 @@ fn a_peer_that_is_down_is_told_once_everywhere_and_so_is_its_return() {
     let (address, listener) = (own_address(), TcpListener::bind("127.0.0.1:0").expect("a free port"));
     let to = listener.local_addr().expect("bound");
     let more = format!(
-        "\n[console]\nlisten = \"127.0.0.1:0\"\n[alarms]\npeer-down = \"1 s\"\ncalm = \"1 s\"\nwebhook = \"http://{to}/a\"\n\
+        "\n[monitoring]\nlisten = \"127.0.0.1:0\"\n[alarms]\npeer-down = \"1 s\"\ncalm = \"1 s\"\nwebhook = \"http://{to}/a\"\n\
          webhook-secret-file = \"secret\"\n"
     );
     let mut relay = Relay::stopped(&config_at(&address, &more));
@@ -134,4 +135,47 @@ fn a_table_that_was_not_taken_is_an_alarm() {
         let alarm = &alarms["alarms"][0];
         (alarm["alarm"] == "table-refused" && alarm["about"] == "ported").then_some(())
     });
+}
+
+/// Somebody's program behind TLS: prints its port, and then each body that it is sent.
+const HOOK: &str = r#"
+import http.server, ssl, sys
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        print(self.rfile.read(int(self.headers["content-length"])).decode(), flush=True)
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *said):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn an_alarm_is_sent_over_tls_to_a_host_that_is_vouched_for() {
+    if !tools::have_python(&["ssl"]) {
+        return;
+    }
+    let authority = Authority::new();
+    let shown = authority.issue("localhost");
+    let mut program = Command::new("python3");
+    program.args(["-c", HOOK]).arg(&shown.certificate).arg(&shown.key);
+    let hook = Process::spawn("webhook", program);
+    let url = format!("https://localhost:{}/alarms", hook.line());
+    let more = |ca: &str| format!("\n[alarms]\npeer-down = \"1 s\"\nwebhook = \"{url}\"\nwebhook-ca = \"{ca}\"\n");
+    let mut relay = Relay::stopped(&config_at(&own_address(), &more("authority.pem")));
+    std::fs::copy(authority.file(), relay.path("authority.pem")).expect("a writable folder");
+    relay.start_again();
+    assert!(relay.offer(&sample::forward_request("t1")).starts_with("250"));
+    let told: Value = serde_json::from_str(&hook.line()).expect("JSON");
+    assert_eq!((&told["what"], &told["alarm"]), (&json!("raised"), &json!("peer-down")));
+    std::fs::write(relay.path("nobody.pem"), "nothing\n").expect("a writable folder");
+    relay.configure(&config_at(&own_address(), &more("nobody.pem")));
+    let said = relay.command(&["check"]);
+    let err = String::from_utf8_lossy(&said.stderr);
+    assert!(!said.status.success() && err.contains("alarms.webhook-ca"), "{err}");
 }

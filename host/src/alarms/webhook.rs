@@ -4,20 +4,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper_util::rt::TokioIo;
 use ring::hmac;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 /// The target, and the secret that both sides know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// Host and port.
+    /// Host and port, as the address has them.
     pub to: String,
     /// Path and query.
     pub path: String,
@@ -36,16 +33,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const GIVE_UP: Duration = Duration::from_secs(3600);
 
 impl Webhook {
-    /// Sends a notification, with as many attempts as necessary.
+    /// Sends a notification, with as many attempts as necessary. `post` puts a request on the wire and says the status of the answer.
     ///
     /// # Errors
     /// The error of the last attempt, after an hour.
-    pub async fn send(&self, body: &[u8]) -> Result<(), String> {
+    pub async fn send<F>(&self, body: &[u8], post: impl Fn(Request<Full<Bytes>>) -> F) -> Result<(), String>
+    where
+        F: Future<Output = Result<u16, String>>,
+    {
         let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
         loop {
-            let tried = timeout(PATIENCE, self.try_once(body)).await;
+            let request = self.request(body).map_err(|error| error.to_string())?;
+            let tried = timeout(PATIENCE, post(request)).await;
             let why = match tried.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
-                Ok(()) => return Ok(()),
+                Ok(200..=299) => return Ok(()),
+                Ok(status) => format!("it answered {status}"),
                 Err(why) => why,
             };
             if begun.elapsed() > GIVE_UP {
@@ -53,25 +55,6 @@ impl Webhook {
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    async fn try_once(&self, body: &[u8]) -> Result<(), String> {
-        let error = |error: &dyn std::error::Error| error.to_string();
-        let stream = TcpStream::connect(&self.to).await.map_err(|why| error(&why))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|why| error(&why))?;
-        let connection = tokio::spawn(connection);
-        let request = self.request(body).map_err(|why| error(&why))?;
-        let answer = sender.send_request(request).await.map_err(|why| error(&why))?;
-        let status = answer.status();
-        // Read to the end, so that the server sees no broken connection. The content does not matter.
-        let _ = answer.into_body().collect().await;
-        connection.abort();
-        match status.is_success() {
-            true => Ok(()),
-            false => Err(format!("it answered {status}")),
         }
     }
 

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hyper::Uri;
 use toml::de::DeValue;
 
 use super::file::{Read, Section};
 use super::forms::{count, duration, text};
+use super::service::AUTHORITIES;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -40,10 +42,16 @@ pub struct Alarms {
 /// The URL of the operator's own program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmWebhook {
-    /// Host and port.
-    pub to: String,
-    /// Path and query.
-    pub path: String,
+    /// Scheme, host, port, path and query.
+    pub url: Uri,
+    /// `webhook-ca`: PEM file with those who vouch for it, with https. Default: the system's public authorities.
+    pub ca: PathBuf,
+}
+
+impl AlarmWebhook {
+    pub fn is_tls(&self) -> bool {
+        self.url.scheme_str() == Some("https")
+    }
 }
 
 impl Default for Alarms {
@@ -65,7 +73,9 @@ impl Default for Alarms {
 impl Alarms {
     pub(super) fn read(s: &mut Section<'_>, base: &Path) -> Self {
         const SECRET: &str = "the path of a file with the secret, such as \"webhook.secret\"";
+        const CA: &str = "the path of a PEM file with authorities, such as \"tls/alarms.pem\"";
         let default = Self::default();
+        let ca = s.optional("webhook-ca", text(CA));
         let read = Self {
             peer_down: s
                 .optional("peer-down", duration(SECOND..=DAY))
@@ -84,7 +94,10 @@ impl Alarms {
                 .optional("responses-missing", count(1..=1_000_000))
                 .unwrap_or(default.responses_missing),
             table_age: s.optional("table-age", duration(MINUTE..=800 * DAY)),
-            webhook: s.optional("webhook", webhook),
+            webhook: s.optional("webhook", webhook).map(|url| AlarmWebhook {
+                url,
+                ca: ca.map_or_else(|| PathBuf::from(AUTHORITIES), |ca| base.join(ca)),
+            }),
             webhook_secret_file: s
                 .optional("webhook-secret-file", text(SECRET))
                 .map(|file| base.join(file)),
@@ -92,32 +105,20 @@ impl Alarms {
         if read.webhook.is_none() && read.webhook_secret_file.is_some() {
             s.refuse("webhook-secret-file", "a webhook beside it");
         }
+        if s.has("webhook-ca") && !read.webhook.as_ref().is_some_and(AlarmWebhook::is_tls) {
+            s.refuse("webhook-ca", "a webhook with https:// beside it");
+        }
         read
     }
 }
 
-/// `http://HOST[:PORT]/PATH`.
-fn webhook(value: &DeValue<'_>) -> Read<AlarmWebhook> {
+/// `http://HOST[:PORT]/PATH`, or with https.
+fn webhook(value: &DeValue<'_>) -> Read<Uri> {
     let read = || {
-        let rest = value.as_str()?.strip_prefix("http://")?;
-        let (host, path) = match rest.find('/') {
-            Some(at) => rest.split_at(at),
-            None => (rest, "/"),
-        };
-        let legal = |c: char| c.is_ascii_graphic();
-        let is_host = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
-        let has_port = host
-            .rsplit_once(':')
-            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let to = if has_port {
-            host.to_owned()
-        } else {
-            format!("{host}:80")
-        };
-        (is_host && path.chars().all(legal)).then(|| AlarmWebhook {
-            to,
-            path: path.to_owned(),
-        })
+        let url: Uri = value.as_str()?.parse().ok()?;
+        let is_web = matches!(url.scheme_str(), Some("http" | "https"));
+        let authority = url.authority()?.as_str();
+        (is_web && !authority.is_empty() && !authority.contains('@')).then_some(url)
     };
-    read().ok_or_else(|| "an address such as \"http://127.0.0.1:8080/alarms\"".to_owned())
+    read().ok_or_else(|| "an address such as \"https://alarms.example/mm4relay\"".to_owned())
 }

@@ -16,7 +16,7 @@ use super::{Folders, Identity, OutsideBreaker};
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MIB: u64 = 1 << 20;
 /// Where Debian keeps the certificates of public authorities.
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub(super) const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// A service of one plug-in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,13 +9,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
+use super::certificates::towards_service;
 use super::charging_files::ChargingFiles;
 use super::metrics::Life;
 use super::tables::Current;
 use crate::alarms::webhook::{Webhook, read_secret};
 use crate::alarms::{Alarm, AlarmChange, Board, Severity};
 use crate::clock::rfc3339;
+use crate::config::AlarmWebhook;
 use crate::message::Masked;
+use crate::outside::{WebOrigin, exchange};
 use crate::relay::Relay;
 use crate::spool::Spool;
 use crate::sync::lock;
@@ -125,6 +128,29 @@ fn told(change: &AlarmChange, now: crate::message::Timestamp) -> Value {
     })
 }
 
+async fn send(to: &AlarmWebhook, secret: Option<Vec<u8>>, news: &Value) -> Result<(), String> {
+    /// Of an answer, which nobody reads.
+    const MOST_ANSWERED: usize = 1 << 20;
+    let origin = WebOrigin::of(&to.url)?;
+    // Read each time: certificates change, and alarms are rare.
+    let tls = to.is_tls().then(|| towards_service(&to.ca, None)).transpose();
+    let tls = tls.map_err(|error| format!("{error:#}"))?.map(Arc::new);
+    let hook = Webhook {
+        to: to.url.authority().map(ToString::to_string).unwrap_or_default(),
+        path: to
+            .url
+            .path_and_query()
+            .map_or_else(|| "/".to_owned(), ToString::to_string),
+        secret,
+    };
+    let (origin, tls) = (&origin, tls.as_ref());
+    let post = |request| async move {
+        let answer = exchange(origin, tls, request, MOST_ANSWERED).await;
+        answer.map(|answer| answer.status)
+    };
+    hook.send(news.to_string().as_bytes(), post).await
+}
+
 /// Sends the notifications in order, each until it is accepted.
 async fn keep_sending(take: Arc<AsyncMutex<mpsc::Receiver<Value>>>, current: Arc<AsyncMutex<Current>>, relay: String) {
     let mut take = take.lock().await;
@@ -136,12 +162,7 @@ async fn keep_sending(take: Arc<AsyncMutex<mpsc::Receiver<Value>>>, current: Arc
             Err(why) => Err(why),
             Ok(secret) => {
                 news["relay"] = relay.clone().into();
-                let hook = Webhook {
-                    to: to.to,
-                    path: to.path,
-                    secret,
-                };
-                hook.send(news.to_string().as_bytes()).await
+                send(&to, secret, &news).await
             }
         };
         if let Err(why) = sent {
