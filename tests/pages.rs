@@ -412,6 +412,14 @@ fn the_command_opens_the_pages_to_one_browser_and_no_verb() {
     assert!(through(address, "/v1/status", &with).starts_with("HTTP/1.1 404 "));
 }
 
+/// The same component with one more section that nobody reads: another version, by its digest.
+fn another_version(of: &std::path::Path) -> Vec<u8> {
+    let mut octets = std::fs::read(of).expect("it is built");
+    // A custom section: its kind, its length, and its name with the length of that.
+    octets.extend_from_slice(b"\x00\x08\x07another");
+    octets
+}
+
 /// Runs a part of `tests/browser/console.py` with these arguments.
 fn in_a_browser(what: &[&str], told: &Value) {
     let mut child = Command::new("python3")
@@ -464,6 +472,7 @@ fn in_a_browser_every_action_does_what_its_button_says() {
     let component = console.relay.path("another.wasm");
     std::fs::write(&component, another_version(&guest("noop"))).expect("a writable folder");
     let told = json!({
+        "component": component,
         "url": format!("http://{}", console.address),
         "administrator": console.token(&["eve", "--role=administrator", "--reveals"]),
         "viewer": console.token(&["ada"]),

@@ -1,5 +1,25 @@
-// Fetches the live part of a page again each second, and puts it in the place of the old one. Everything else works without.
+// Everything works without, but for these two.
 "use strict";
+// A file that somebody chooses goes into a field of its form, as base64, or as the text that it is.
+document.querySelectorAll("input[type=file][data-into]").forEach((chosen) => {
+  const form = chosen.form;
+  const button = form.querySelector("button");
+  chosen.addEventListener("change", () => {
+    const field = form.elements[chosen.dataset.into];
+    field.value = "";
+    button.disabled = true;
+    const [file] = chosen.files;
+    const ready = () => { button.disabled = !form.elements.component.value; };
+    if (!file) return ready();
+    const reader = new FileReader();
+    reader.onload = () => {
+      field.value = chosen.dataset.text ? reader.result.trim() : reader.result.slice(reader.result.indexOf(",") + 1);
+      ready();
+    };
+    if (chosen.dataset.text) reader.readAsText(file); else reader.readAsDataURL(file);
+  });
+});
+// Fetches the live part of a page again each second, and puts it in the place of the old one.
 (() => {
   const live = document.getElementById("live");
   const state = document.getElementById("live-state");

@@ -120,6 +120,12 @@ class Browser:
     def fill(self, selector, text):
         self.run(f"document.querySelector({json.dumps(selector)}).value = {json.dumps(text)}")
 
+    def choose(self, selector, path):
+        """Chooses a file, as somebody does in the browser's own window."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", files=[path], nodeId=node)
+
     def text(self):
         return self.run("document.body ? document.body.innerText : ''") or ""
 

@@ -9,12 +9,15 @@ use axum::response::Response;
 
 use super::Pages;
 use super::looking::{Looking, Refused, see_other};
+use crate::control::placing::LoadVersion;
 use crate::control::queue::Named;
 use crate::control::{Ask, Kind, Problem};
 use crate::sync::lock;
 
 /// Octets of a form: thousands of ids.
 const MOST_OCTETS: usize = 1 << 20;
+/// Where a component comes, which is longer than any other form.
+pub(super) const LOAD: &str = "/plugins/load";
 /// Visitors whose last form nobody has asked about yet.
 const MOST_TOLD: usize = 10_000;
 
@@ -33,8 +36,12 @@ impl FromRequest<Arc<Pages>> for Acting {
     async fn from_request(request: Request, pages: &Arc<Pages>) -> Result<Self, Refused> {
         let (mut parts, body) = request.into_parts();
         let looking = Looking::from_request_parts(&mut parts, pages).await?;
+        let most = match parts.uri.path() == LOAD && looking.visitor.may::<LoadVersion>() {
+            true => LoadVersion::MOST_OCTETS,
+            false => MOST_OCTETS,
+        };
         let read = match is_from_here(&parts.headers) {
-            Ok(()) => read(body).await,
+            Ok(()) => read_at_most(body, most).await,
             Err(problem) => Err(problem),
         };
         let sealed = read.and_then(|form| form.is_sealed(&looking.visitor.seal).map(|()| form));
@@ -46,7 +53,11 @@ impl FromRequest<Arc<Pages>> for Acting {
 }
 
 pub(super) async fn read(body: axum::body::Body) -> Result<Form, Problem> {
-    let body = to_bytes(body, MOST_OCTETS).await;
+    read_at_most(body, MOST_OCTETS).await
+}
+
+async fn read_at_most(body: axum::body::Body, most: usize) -> Result<Form, Problem> {
+    let body = to_bytes(body, most).await;
     let body = body.map_err(|error| Problem::new(Kind::Unreadable, format!("the form cannot be read: {error}")))?;
     Ok(Form(form_urlencoded::parse(&body).into_owned().collect()))
 }

@@ -6,6 +6,7 @@ use crate::control::configuration::Apply;
 use crate::control::http::{Sight, Visitor};
 use crate::control::limits::LimitPeer;
 use crate::control::peers::PausePeer;
+use crate::control::placing::{LoadVersion, RollBack};
 use crate::control::plugins::{ResetBreaker, SwitchOff};
 use crate::control::queue::{Drop, GetContent, KeepBack, Release, Reroute, Retry};
 
@@ -42,6 +43,9 @@ pub(super) struct May {
     pub reset: bool,
     pub close: bool,
     pub mark: bool,
+    pub load: bool,
+    pub roll_back: bool,
+    pub configure: bool,
 }
 
 impl May {
@@ -59,6 +63,9 @@ impl May {
             reset: visitor.may::<ResetBreaker>(),
             close: visitor.may::<CdrClose>(),
             mark: visitor.may::<CdrFetched>(),
+            load: visitor.may::<LoadVersion>(),
+            roll_back: visitor.may::<RollBack>(),
+            configure: visitor.may::<Apply>(),
         }
     }
 }

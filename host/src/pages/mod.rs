@@ -94,6 +94,8 @@ pub fn routes(desk: Arc<Desk>, recent: Arc<Recent>) -> Router {
         .route("/queue/do", post(queue::act))
         .route("/peers/do", post(peers::act))
         .route("/plugins/do", post(plugins::act))
+        .route(form::LOAD, post(plugins::load))
+        .route("/configuration/do", post(configuration::act))
         .route("/charging/do", post(charging::act))
         .route("/sight", post(login::see))
         .route("/logout", post(login::leave));

@@ -1,26 +1,71 @@
-//! Plug-ins: what runs, what its calls came to, and switching one off.
+//! Plug-ins: what runs, what its calls came to, switching one off, and another version in its place.
+
+use std::time::Duration;
 
 use askama::Template;
 use axum::response::Response;
+use tokio::time::timeout;
 
 use super::form::Acting;
 use super::frame::Frame;
 use super::looking::{Looking, Page, Refused, show};
 use super::words;
-use crate::control::plugins::{PlugInAtWork, PlugIns, ResetBreaker, SwitchOff, SwitchOn};
+use crate::control::Ask;
+use crate::control::placing::{LoadVersion, RollBack};
+use crate::control::plugins::{Attempt, LoadStep, PlugInAtWork, PlugIns, ResetBreaker, SwitchOff, SwitchOn};
 
 #[derive(Template)]
 #[template(path = "plugins.html")]
 struct AllPlugIns {
     frame: Frame,
     plugins: Vec<PlugInAtWork>,
+    loads: Loads,
+}
+
+/// How the last load of each went, or goes.
+#[derive(Template)]
+#[template(path = "loads.html")]
+struct Loads {
+    plugins: Vec<PlugInAtWork>,
 }
 
 pub(super) async fn page(looking: Looking) -> Page {
+    let plugins = looking.ask(PlugIns {}).await?.plugins;
     Ok(show(&AllPlugIns {
-        plugins: looking.ask(PlugIns {}).await?.plugins,
+        loads: Loads {
+            plugins: plugins.clone(),
+        },
+        plugins,
         frame: looking.frame("Plug-ins", "/plugins").await,
     }))
+}
+
+/// The part of the page that refreshes itself.
+pub(super) async fn live(looking: Looking) -> Page {
+    let plugins = looking.try_ask(&looking.visitor.unseeing(), PlugIns {}).await;
+    match plugins {
+        Ok(found) => Ok(show(&Loads { plugins: found.plugins })),
+        Err(problem) => Err(looking.refused(&problem).await),
+    }
+}
+
+impl Loads {
+    fn verdict(&self, of: &Attempt) -> &'static str {
+        match of.verdict.as_str() {
+            "under-way" => "is being loaded",
+            "live" => "is live",
+            "rolled-back" => "was rolled back",
+            _ => "was refused",
+        }
+    }
+
+    fn short<'a>(&self, of: &'a Attempt) -> &'a str {
+        of.digest.get(..12).unwrap_or(&of.digest)
+    }
+
+    fn milliseconds(&self, of: &LoadStep) -> String {
+        format!("{:.0} ms", of.after_ms)
+    }
 }
 
 impl AllPlugIns {
@@ -53,7 +98,37 @@ pub(super) async fn act(acting: Acting) -> Result<Response, Refused> {
             acting.ask(ResetBreaker { plugin: plugin.clone() }).await?;
             format!("{plugin} is called again.")
         }
+        "rollback" => {
+            let asked = RollBack {
+                plugin: plugin.clone(),
+                seconds: None,
+            };
+            begin(&acting, asked, format!("{plugin} goes back to the version before.")).await?
+        }
         other => return Err(acting.unknown(other).await),
     };
     Ok(acting.done(told))
+}
+
+pub(super) async fn load(acting: Acting) -> Result<Response, Refused> {
+    let plugin = acting.form.text("plugin").unwrap_or_default();
+    let asked = LoadVersion {
+        plugin: plugin.clone(),
+        component: acting.form.text("component").unwrap_or_default(),
+        signature: acting.form.text("signature"),
+        seconds: None,
+    };
+    let told = begin(&acting, asked, format!("Another version of {plugin} is being loaded.")).await?;
+    Ok(acting.done(told))
+}
+
+/// A load may take minutes: who asked for it sees its steps meanwhile, and what came of it there. What is wrong at once is
+/// said at once.
+async fn begin<A: Ask>(acting: &Acting, asked: A, told: String) -> Result<String, Refused> {
+    const AT_ONCE: Duration = Duration::from_millis(500);
+    match timeout(AT_ONCE, acting.ask(asked)).await {
+        Ok(Err(refused)) => Err(refused),
+        // It goes on, and is noted, also when nobody waits for the answer.
+        Ok(Ok(_)) | Err(_) => Ok(told),
+    }
 }
