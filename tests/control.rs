@@ -98,6 +98,27 @@ fn a_stopped_relay_can_be_told_to_pause_a_peer_when_it_starts() {
     assert!(peer.taken().is_empty());
 }
 
+/// Found by asking whatever the OpenAPI document allows: the time of the end could not be read back, by nobody any more.
+#[test]
+fn a_pause_of_longer_than_anybody_lives_is_refused_and_harms_no_other() {
+    let peer = Peer::start();
+    let mut relay = Relay::start(&config(&peer, ""));
+    for verb in ["pause", "drain", "limit"] {
+        let path = format!("/v1/peers/operator-b/{verb}");
+        let asked = json!({"seconds": 61_568_915_955_620_696_u64, "reason": "r", "rate": "1/s"});
+        let asked = match verb {
+            "limit" => asked,
+            _ => json!({"seconds": asked["seconds"], "reason": "r"}),
+        };
+        let (status, problem) = post(&relay, &path, asked);
+        assert_eq!((status, &problem["type"]), (400, &json!("unreadable")), "{verb}");
+    }
+    relay.print(&["peers", "pause", "operator-b", "--for", "3650 days", "--reason", "r"]);
+    relay.stop();
+    relay.start_again();
+    relay.print(&["peers", "resume", "operator-b"]);
+}
+
 #[test]
 fn a_slip_in_a_peers_name_pauses_nobody_and_names_those_that_there_are() {
     let peer = Peer::start();

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,7 +77,7 @@ impl Ask for LimitPeer {
             .parse::<Rate>()
             .map_err(|why| unreadable(format!("{:?} is no rate: {why}", self.rate)))?;
         let now = desk.now();
-        let until = self.seconds.map(|seconds| When(now.plus(Duration::from_secs(seconds))));
+        let until = When::ends(now, self.seconds)?;
         let limit = Limit {
             rate: self.rate,
             since: now.into(),

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::{Kind, Problem};
 use crate::message::Timestamp;
 
 /// A time. In JSON as RFC 3339, with milliseconds, in UTC.
@@ -19,13 +21,25 @@ impl From<Timestamp> for When {
     }
 }
 
+impl When {
+    /// The end of something that is asked for from now on for so many seconds; `None`: until somebody ends it.
+    pub(super) fn ends(now: Timestamp, seconds: Option<u64>) -> Result<Option<Self>, Problem> {
+        /// Ten years: whoever wants more wants no end.
+        const LONGEST: u64 = 10 * 365 * 24 * 3600;
+        match seconds {
+            Some(seconds) if seconds > LONGEST => Err(Problem::new(
+                Kind::Unreadable,
+                format!("seconds is {seconds}: expected {LONGEST} at the most, or none for no end"),
+            )),
+            seconds => Ok(seconds.map(|seconds| Self(now.plus(Duration::from_secs(seconds))))),
+        }
+    }
+}
+
 /// To the second, for lines of commands.
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match at(self.0) {
-            Some(time) => write!(f, "{time:.0}"),
-            None => f.write_str("?"),
-        }
+        write!(f, "{:.0}", at(self.0))
     }
 }
 
@@ -42,10 +56,7 @@ impl FromStr for When {
 
 impl Serialize for When {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match at(self.0) {
-            Some(time) => to.collect_str(&format_args!("{time:.3}")),
-            None => to.serialize_str("?"),
-        }
+        to.collect_str(&format_args!("{:.3}", at(self.0)))
     }
 }
 
@@ -70,8 +81,10 @@ impl JsonSchema for When {
     }
 }
 
-fn at(time: Timestamp) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::from_millisecond(i64::try_from(time.0).ok()?).ok()
+/// Of what lies behind the end of the calendar, that end: whatever is written can be read back.
+fn at(time: Timestamp) -> jiff::Timestamp {
+    let millis = i64::try_from(time.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -86,5 +99,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<When>(&text).unwrap(), when);
         assert_eq!(when.to_string(), "2026-11-26T13:33:20Z");
         assert!("yesterday".parse::<When>().is_err());
+        let never = serde_json::to_string(&When(Timestamp(u64::MAX))).unwrap();
+        assert!(serde_json::from_str::<When>(&never).is_ok(), "{never}");
     }
 }

@@ -63,10 +63,11 @@ impl Document {
         });
         if A::METHOD == Method::Post {
             let mut body = asked.clone();
-            if let Some(fields) = body["properties"].as_object_mut() {
+            // Not by index, which would add what is not there as null.
+            if let Some(fields) = body.get_mut("properties").and_then(Value::as_object_mut) {
                 fields.retain(|name, _| !in_path.contains(&name.as_str()));
             }
-            if let Some(required) = body["required"].as_array_mut() {
+            if let Some(required) = body.get_mut("required").and_then(Value::as_array_mut) {
                 required.retain(|name| !in_path.contains(&name.as_str().unwrap_or_default()));
             }
             for outer in ["$defs", "components"] {
@@ -90,10 +91,14 @@ impl Document {
             "info": {
                 "title": "mm4relay control interface",
                 "version": env!("CARGO_PKG_VERSION"),
-                "description": "Over the socket control.sock in the relay's state folder.",
+                "description": "Over the socket control.sock in the relay's state folder, and over TCP.",
             },
             "paths": self.paths,
-            "components": {"schemas": self.schemas.definitions()},
+            "components": {
+                "schemas": self.schemas.definitions(),
+                "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "Over TCP: mm4relay token new."}},
+            },
+            "security": [{"token": []}],
         })
     }
 
