@@ -59,6 +59,7 @@ mod rooms;
 mod routing;
 mod scanning;
 mod screening;
+mod spans;
 mod stays_up;
 mod strangers;
 mod support;

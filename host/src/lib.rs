@@ -14,6 +14,7 @@
 //! - [`routing`]: from recipient to peer
 //! - [`tables`]: look-up tables out of files, for routing and for plug-ins
 //! - [`numbering`]: from number to network, over DNS
+//! - `spans`: where the time of a message went, for a collector that speaks OpenTelemetry
 //! - [`spool`]: the durable store
 //! - [`delivery`]: the SMTP client and its queues
 //! - [`transactions`]: requests and their responses, and what the relay has to say itself
@@ -51,6 +52,7 @@ pub mod registry;
 pub mod rehearsal;
 pub mod relay;
 pub mod routing;
+mod spans;
 pub mod spool;
 mod sync;
 pub mod tables;

@@ -261,11 +261,8 @@ impl Live for InRooms {
 
     fn pause(&self, peer: &PeerName, pause: Option<&Pause>) {
         match pause {
-            Some(pause) => {
-                tracing::warn!(%peer, by = pause.by, reason = pause.reason, event = "peer-paused", "peer is paused: nothing is sent to it");
-                delivery.pause(peer, pause.until.map(|until| until.0));
-            }
-            None => delivery.resume(peer),
+            Some(pause) => pause_peer(&self.seen.relay, peer, pause),
+            None => self.seen.relay.delivery.resume(peer),
         }
     }
 

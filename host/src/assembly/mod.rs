@@ -47,6 +47,7 @@ mod route;
 mod services;
 pub(crate) mod shared_store;
 mod sources;
+pub(crate) mod spans;
 mod start;
 mod tables;
 mod tasks;

@@ -29,6 +29,7 @@ use super::noted::Notes;
 use super::peers::peer_options;
 use super::prepare::{Asking, prepare};
 use super::rooms::{Rooms, next_hops, open_spool};
+use super::spans::Spans;
 use super::tables::Current;
 use super::tasks;
 use crate::relay::{Nobody, Observer, Relay};
@@ -131,6 +132,11 @@ impl Running {
             None => open_spool(&config, Arc::clone(&clock), &prepared.found)?,
         };
         let store = in_front(Facets::of(&database), setup.inbox);
+        let spans = Spans::of(&config);
+        let store = match &spans {
+            Some(spans) => spans.in_front(store, &clock),
+            None => store,
+        };
         // Boxed: the future of loading is so deep that the compiler could not handle its containers.
         let (rooms, recorder) = Box::pin(Rooms::load(&prepared, store, clock)).await?;
         let certificates = prepared.certificates;
@@ -147,6 +153,7 @@ impl Running {
         super::wishes::take_up_wishes(&config.relay.spool, &relay)?;
         let charging_files = ChargingFiles::of(&config, &database, &relay.clock);
         let mut standing = tasks::begin(&vitals, &relay, &database, charging_files.as_ref()).await?;
+        standing.extend(spans.as_ref().map(|spans| spans.carry(&vitals)));
         let watched = Watched::new().context("the folders of the tables cannot be watched")?;
         let (stop_intake, intake_stops) = watch::channel(false);
         let sockets = prepared.sockets.listen(&mut prepared.found);

@@ -34,9 +34,11 @@ mod route;
 mod routing;
 mod scanner;
 mod service;
+mod spans;
 mod spool;
 mod table;
 mod tls;
+
 mod transactions;
 mod units;
 
@@ -68,9 +70,11 @@ pub use route::{Route, RouteTo};
 pub use routing::{Dialling, Numbering, OnFailure, Routing, Step};
 pub use scanner::{OutsideBreaker, Scanner, ScannerAddress, ScannerSpeaks};
 pub use service::{Secret, Service};
+pub use spans::Tracing;
 pub use spool::{Durability, SharedSpool};
 pub use table::Table;
 pub use tls::ServerTls;
+
 pub use transactions::Transactions;
 pub use units::{parse_duration, show_duration, show_size};
 
@@ -109,6 +113,9 @@ pub struct Config {
     pub plugins: Vec<Plugin>,
     /// `[recording]`; nothing is recorded without it.
     pub recording: Option<Recording>,
+    pub audit: Audit,
+    /// `[tracing]`; no spans are made without it.
+    pub tracing: Option<Tracing>,
     /// Keys under old names, to be reported to the operator.
     pub renamed: Vec<Renamed>,
     pub charging_outputs: Vec<ChargingOutput>,
@@ -177,6 +184,8 @@ impl Config {
             ledger: Ledger::default(),
             shared_spool: None,
             alarms: Alarms::default(),
+            audit: Audit::default(),
+            tracing: None,
             log: Log::default(),
             tls: None,
             monitoring: None,
@@ -287,6 +296,8 @@ fn config(root: &mut Section<'_>, base: &Path, must_exist: bool) -> Config {
         ledger: root.section("ledger", Ledger::read),
         shared_spool: root.section("spool", |s| SharedSpool::read(s, &folders)),
         alarms: root.section("alarms", |s| Alarms::read(s, base)),
+        audit: root.section("audit", Audit::read),
+        tracing: root.optional_section("tracing", |s| Tracing::read(s, base)).flatten(),
         log: root.section("log", |s| Log::read(s, base)),
         tls: tls.flatten(),
         monitoring,

@@ -12,6 +12,7 @@ mod life;
 mod outside;
 mod plugins;
 mod rooms;
+mod spans;
 mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,6 +123,9 @@ impl Shown {
         add(Box::new(alarms::Raised(Arc::clone(alarms))));
         if let Some(files) = files {
             add(Box::new(charging::ChargingOutputs(files)));
+        }
+        if let Some(sink) = sink {
+            add(Box::new(spans::Told(sink)));
         }
         Self {
             spool: Arc::clone(database) as Arc<dyn Operator>,
