@@ -40,6 +40,9 @@ pub(super) struct Checkpoints {
     state: Arc<State>,
     /// Records how long the log is, for the next start.
     noter: Option<Noter>,
+    /// The length of the log as recorded last, or the error of a disk that failed then. `None` once
+    /// [`Checkpoints::after_flush`] has taken it.
+    noted: Result<Option<Log>, SpoolError>,
 }
 
 #[derive(Default)]
@@ -51,7 +54,7 @@ struct State {
 }
 
 /// The log, counted in pages.
-pub(super) struct Log {
+struct Log {
     length: i64,
     copied: i64,
     blocked: bool,
@@ -84,15 +87,16 @@ impl Checkpoints {
             thread: Some(thread),
             state,
             noter: Noter::open(folder).ok(),
+            noted: Ok(None),
         })
     }
 
     /// Called by the writer between transactions. Returns [`SpoolError::Failed`] when the disk failed during a copy; no
-    /// other error is a reason to stop.
-    pub(super) fn after_flush(&mut self, db: &Connection, gauge: &Gauge, now: Timestamp) -> Result<(), SpoolError> {
+    /// other error is a reason to stop. The length is the recorded one: a batch without a commit makes no log longer.
+    pub(super) fn after_flush(&mut self, db: &Connection, gauge: &Gauge) -> Result<(), SpoolError> {
         let failed = self.state.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         failed.map_or(Ok(()), Err)?;
-        let Some(log) = self.note_end(db, now)? else {
+        let Some(log) = std::mem::replace(&mut self.noted, Ok(None))? else {
             return Ok(());
         };
         gauge.log_is(log.length as u64 * u64::from(PAGE));
@@ -111,15 +115,18 @@ impl Checkpoints {
         self.finish(db, log.length)
     }
 
-    /// Records how long the log is, and returns it. A commit is acknowledged only after this, so that a log which lost
-    /// an acknowledged commit is known to be too short.
-    pub(super) fn note_end(&mut self, db: &Connection, now: Timestamp) -> Result<Option<Log>, SpoolError> {
-        // NOOP copies nothing and waits for nobody; it tells how long the log is.
-        let log = checkpoint(db, "NOOP")?;
-        if let Some(log) = &log {
-            self.note(log.length, now);
+    /// Records how long the log is. A commit is acknowledged only after this, so that a log which lost an acknowledged
+    /// commit is known to be too short. If the disk fails here, the next [`Self::after_flush`] returns the error.
+    pub(super) fn note_end(&mut self, db: &Connection, now: Timestamp) {
+        if self.noted.is_err() {
+            return;
         }
-        Ok(log)
+        // NOOP copies nothing and waits for nobody; it tells how long the log is.
+        self.noted = checkpoint(db, "NOOP");
+        if let Ok(Some(log)) = &self.noted {
+            let length = log.length;
+            self.note(length, now);
+        }
     }
 
     /// A length that cannot be recorded is unknown after the next start, which does no other harm.

@@ -97,9 +97,8 @@ impl Writer {
             checkpoints.make_room(db, true, self.gauge.free_now());
         }
         self.flush(batch);
-        let now = self.clock.now();
         if let Some(Open { db, checkpoints }) = &mut self.open
-            && let Err(error) = checkpoints.after_flush(db, &self.gauge, now)
+            && let Err(error) = checkpoints.after_flush(db, &self.gauge)
         {
             self.give_up(&error);
         }
@@ -135,12 +134,12 @@ impl Writer {
         batch
     }
 
-    /// Records the end of the log before any commit is acknowledged. If the length cannot be read, it is read again
-    /// after all were answered.
+    /// Before a commit is acknowledged. If the disk fails here, the batch is committed all the same: its requests are
+    /// answered, and the store is closed afterwards.
     fn note_end(&mut self) {
         let now = self.clock.now();
         if let Some(Open { db, checkpoints }) = &mut self.open {
-            let _ = checkpoints.note_end(db, now);
+            checkpoints.note_end(db, now);
         }
     }
 
