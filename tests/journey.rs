@@ -223,7 +223,9 @@ fn a_large_message_goes_through_files_and_arrives_unchanged() {
         taken.bytes.len(),
         message.len()
     );
-    assert_eq!(relay.wait_for_records(2)[0]["message-size"], message.len());
+    let records = relay.wait_for_records(2);
+    assert_eq!(records[0]["message-size"], message.len(), "as it came in");
+    assert_eq!(records[1]["message-size"], taken.bytes.len(), "as the next hop got it");
 }
 
 #[test]

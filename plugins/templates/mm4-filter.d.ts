@@ -357,7 +357,10 @@ declare module "mm4:filter/message@0.1.0" {
     intraMmse: boolean;
     /** When the last octet of the message had come, in milliseconds since 1970-01-01 UTC. */
     receivedAt: number;
-    /** Size as received, in octets; edits do not change it. */
+    /**
+     * Size in octets. On `arrival` and `departure` as received; edits do not change it. On `outcome` as the next hop
+     * got it, with all edits and the relay's own `Received` field, so that both ends of an exchange count the same.
+     */
     size: number;
   }
   /** A request that the relay remembers. */

@@ -15,7 +15,8 @@ pub struct Concerned {
     /// `None` where only the header has it.
     pub kind: Option<MessageType>,
     pub received_at: Timestamp,
-    /// The size in octets, as received.
+    /// The size in octets as the next hop gets the message, so that both ends of an exchange record the same number: plug-ins
+    /// and the relay's own trace field change the size. Of a message that was never sent, the size as received.
     pub size: u64,
     /// The refusal of the whole message after its 250. What plug-ins asked for on its arrival was not kept.
     pub refused_late: Option<LateRefusal>,
@@ -30,7 +31,7 @@ impl Concerned {
             sender: outgoing.envelope.sender.clone(),
             kind: outgoing.kind,
             received_at: outgoing.received_at,
-            size: outgoing.rope.content.size(),
+            size: outgoing.rope.size(),
             refused_late: None,
         }
     }

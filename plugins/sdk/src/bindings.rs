@@ -866,7 +866,8 @@ pub mod mm4 {
                 pub intra_mmse: bool,
                 /// When the last octet of the message had come, in milliseconds since 1970-01-01 UTC.
                 pub received_at: u64,
-                /// Size as received, in octets; edits do not change it.
+                /// Size in octets. On `arrival` and `departure` as received; edits do not change it. On `outcome` as the next hop
+                /// got it, with all edits and the relay's own `Received` field, so that both ends of an exchange count the same.
                 pub size: u64,
             }
             impl ::core::fmt::Debug for Summary {

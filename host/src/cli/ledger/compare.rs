@@ -200,15 +200,20 @@ fn settle(args: &Args, line: &SettlementLine, (ours, theirs): (Sum, Sum)) {
         });
         return println!("{}", visible_json(&line.to_string()));
     }
+    let octets = |sum: Sum, unknown: &str| sum.octets.map_or(unknown.into(), |octets| octets.to_string());
     if args.csv {
+        let (ours_octets, theirs_octets) = (octets(ours, ""), octets(theirs, ""));
         return println!(
-            "settlement,{flow},{from},{to},{class},{day},,,,,{},{},{},{}",
-            ours.recipients, theirs.recipients, ours.octets, theirs.octets
+            "settlement,{flow},{from},{to},{class},{day},,,,,{},{},{ours_octets},{theirs_octets}",
+            ours.recipients, theirs.recipients
         );
     }
     println!(
         "{day}  {from} to {to}  {flow}  {class}: {} / {} recipients, {} / {} octets",
-        ours.recipients, theirs.recipients, ours.octets, theirs.octets
+        ours.recipients,
+        theirs.recipients,
+        octets(ours, "-"),
+        octets(theirs, "-")
     );
 }
 

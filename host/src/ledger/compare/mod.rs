@@ -65,11 +65,11 @@ pub struct SettlementLine {
     pub class: String,
 }
 
-/// Recipients, and octets summed over recipients.
+/// Recipients, and octets summed over recipients; `None` where no record has a size, as those of reports in BER.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     pub recipients: u64,
-    pub octets: u64,
+    pub octets: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -142,7 +142,7 @@ impl Comparison {
         for (sum, said) in [(&mut sums.0, ours), (&mut sums.1, theirs)] {
             if let Some(said) = said {
                 sum.recipients += 1;
-                sum.octets += said.size.unwrap_or_default();
+                sum.octets = said.size.map_or(sum.octets, |size| Some(sum.octets.unwrap_or_default() + size));
             }
         }
     }
