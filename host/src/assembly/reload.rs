@@ -14,6 +14,7 @@ use super::start::Running;
 use super::tables::Current;
 use crate::config::{self, Code, Config, Examined};
 use crate::relay::directory::Directory;
+use crate::spool::BoxFuture;
 use crate::transactions::Terms;
 
 impl Running {
@@ -22,7 +23,11 @@ impl Running {
     ///
     /// # Errors
     /// Everything that is wrong, as a start with this configuration would report it.
-    pub async fn reload(&self, file: &Path) -> Result<(), Findings> {
+    pub fn reload<'a>(&'a self, file: &'a Path) -> BoxFuture<'a, Result<(), Findings>> {
+        Box::pin(self.read_again(file))
+    }
+
+    async fn read_again(&self, file: &Path) -> Result<(), Findings> {
         let mut current = self.current.lock().await;
         let monitoring = self.monitoring.as_ref().map(Monitoring::address);
         let listening = self.addresses().chain(self.addresses_with_tls());

@@ -13,7 +13,7 @@ use crate::control::Order;
 use crate::control::audit::Entry;
 use crate::delivery::Delivery;
 use crate::routing::Side;
-use crate::spool::{Facets, Inbox, Spool};
+use crate::spool::{BoxFuture, Facets, Inbox, Spool};
 use crate::versions::Watched;
 use crate::vitals::{Standing, Vitals};
 
@@ -119,7 +119,14 @@ impl Running {
     /// # Errors
     /// Everything that is wrong with the configuration and what it names, as [`Findings`](super::Findings); or what the
     /// system refuses.
-    pub async fn start(file: &Path, setup: Setup) -> anyhow::Result<Self> {
+    ///
+    /// Boxed, as are `reload` and `drain`: a crate that awaits an `async fn` of another crate compiles its body again, with
+    /// the bodies of everything that it awaits. That would be the whole relay, in the lab and in each test program.
+    pub fn start(file: &Path, setup: Setup) -> BoxFuture<'_, anyhow::Result<Self>> {
+        Box::pin(Self::begin(file, setup))
+    }
+
+    async fn begin(file: &Path, setup: Setup) -> anyhow::Result<Self> {
         let mut prepared = prepare(Config::examine(file), Asking::Start).await?;
         prepared.found.log();
         let config = prepared.examined.config.clone();
@@ -263,7 +270,11 @@ impl Running {
     }
 
     /// Stops accepting messages, lets those under way finish, and closes the spool.
-    pub async fn drain(self) {
+    pub fn drain(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.end())
+    }
+
+    async fn end(self) {
         if let Some(monitoring) = &self.monitoring {
             monitoring.drain();
         }
