@@ -142,7 +142,9 @@ impl Comparison {
         for (sum, said) in [(&mut sums.0, ours), (&mut sums.1, theirs)] {
             if let Some(said) = said {
                 sum.recipients += 1;
-                sum.octets = said.size.map_or(sum.octets, |size| Some(sum.octets.unwrap_or_default() + size));
+                sum.octets = said
+                    .size
+                    .map_or(sum.octets, |size| Some(sum.octets.unwrap_or_default() + size));
             }
         }
     }
