@@ -5,10 +5,8 @@
 //! dialogue.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,43 +14,25 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::network::{self, Network, Transport};
 use super::running::Running;
 use crate::protocol::smtp::{Dialogue, Question, Reply, Unusable};
 
 /// An open connection.
 #[derive(Debug)]
 pub struct Client {
-    stream: Box<dyn Stream>,
+    stream: Box<dyn Transport>,
     received: BytesMut,
     dialogue: Dialogue,
     /// The attempt to report to: it shows what this connection waits for.
     watched: Option<Arc<Running>>,
-}
-
-/// The connection in clear, or TLS over it.
-trait Stream: AsyncRead + AsyncWrite + fmt::Debug + Send + Sync + Unpin {
-    fn tcp(&self) -> &TcpStream;
-}
-
-impl Stream for TcpStream {
-    fn tcp(&self) -> &TcpStream {
-        self
-    }
-}
-
-impl Stream for TlsStream<Box<dyn Stream>> {
-    fn tcp(&self) -> &TcpStream {
-        self.get_ref().0.tcp()
-    }
 }
 
 /// Why a connection is of no further use.
@@ -91,12 +71,16 @@ const JUNK_GRACE: Duration = Duration::from_secs(10);
 impl Client {
     /// Connects to `host`, which is `name:port` or `address:port`. The first answer is the greeting.
     pub async fn connect(host: &str, limit: Duration) -> Result<Self, ClientError> {
-        Self::over(TcpStream::connect(host), limit).await
+        Self::over(async { network::over(TcpStream::connect(host).await?) }, limit).await
     }
 
-    /// Like [`connect`](Self::connect), to the first of these addresses that answers.
-    pub async fn connect_to(addresses: &[SocketAddr], limit: Duration) -> Result<Self, ClientError> {
-        Self::over(TcpStream::connect(addresses), limit).await
+    /// Like [`connect`](Self::connect), over this network, to the first of these addresses that answers.
+    pub async fn connect_to(
+        network: &dyn Network,
+        addresses: &[SocketAddr],
+        limit: Duration,
+    ) -> Result<Self, ClientError> {
+        Self::over(network.connect(addresses), limit).await
     }
 
     /// Like [`connect`](Self::connect), from this local address, by which some servers recognise their clients.
@@ -108,13 +92,13 @@ impl Client {
                 TcpSocket::new_v6()
             }?;
             socket.bind((source, 0).into())?;
-            socket.connect(host).await
+            network::over(socket.connect(host).await?)
         };
         Self::over(connecting, limit).await
     }
 
     async fn over(
-        connecting: impl Future<Output = io::Result<TcpStream>>,
+        connecting: impl Future<Output = io::Result<Box<dyn Transport>>>,
         limit: Duration,
     ) -> Result<Self, ClientError> {
         let stream = match timeout(limit, connecting).await {
@@ -124,10 +108,8 @@ impl Client {
                 return Err(ClientError::Timeout { what, limit });
             }
         };
-        // Whole groups and whole messages are written at once, so Nagle's algorithm would only delay them.
-        stream.set_nodelay(true).map_err(ClientError::Connect)?;
         Ok(Self {
-            stream: Box::new(stream),
+            stream,
             received: BytesMut::with_capacity(RECEIVE),
             dialogue: Dialogue::default(),
             watched: None,
@@ -298,12 +280,11 @@ impl Client {
                 self.received.reserve(RECEIVE);
             }
             self.dialogue.in_step()?;
-            let first = SockRef::from(self.stream.tcp()).peek(&mut [MaybeUninit::uninit()]);
-            if !matches!(first, Ok(octets) if octets > 0) {
+            if !self.stream.has_arrived() {
                 return Ok(());
             }
-            // Returns as soon as the runtime agrees. An error shows when reading.
-            let _ = self.stream.tcp().readable().await;
+            // Returns as soon as the runtime agrees.
+            poll_fn(|context| self.stream.poll_arrived(context)).await;
         }
     }
 

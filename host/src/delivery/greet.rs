@@ -61,7 +61,7 @@ async fn plain(host: &str, options: &PeerOptions, running: &Arc<Running>) -> Res
     running.goes_to(host);
     let addresses = addresses::of_host(host, &*options.addresses, limits.connect).await;
     let addresses = addresses.map_err(|reason| Unreachable(Answer::ours(reason)))?;
-    let mut client = Client::connect_to(&addresses, limits.connect).await?;
+    let mut client = Client::connect_to(&*options.network, &addresses, limits.connect).await?;
     client.watched_by(Some(Arc::clone(running)));
     expect_positive(client.answer(limits.greeting).await?, Question::Greeting)?;
     let offered = hello(&mut client, options).await?;

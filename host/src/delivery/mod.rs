@@ -33,6 +33,7 @@ mod counts;
 mod fate;
 mod greet;
 mod hosts;
+mod network;
 mod options;
 mod pacing;
 mod peer;
@@ -50,7 +51,7 @@ mod standing;
 pub(crate) mod tests;
 mod worker;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ pub use addresses::{Addresses, SystemAddresses};
 pub use client::{Client, ClientError};
 pub use counts::{Delivered, TOOK};
 pub use hosts::{Exchangers, Host, Hosts, MxRecords, NoRecords};
+pub use network::{Network, SystemNetwork, Transport};
 pub use options::{Convert, PeerOptions, Tls};
 pub use report::{Caused, DeliveryReport, Ended, FailedRecipient, OutcomeSink};
 pub use retry::Schedule;
@@ -77,8 +79,9 @@ use peer::Peer;
 /// All peers at work.
 pub struct Delivery {
     /// Peers by name. A peer that was removed from the configuration stays here with a stopped queue. If it comes back,
-    /// its messages in flight are still known.
-    peers: ArcSwap<HashMap<PeerName, Arc<Peer>>>,
+    /// its messages in flight are still known. Ordered, so that whatever is done for each peer is done in the same order
+    /// each time.
+    peers: ArcSwap<BTreeMap<PeerName, Arc<Peer>>>,
     refills: Mutex<Vec<Standing>>,
     watching: Mutex<Option<Standing>>,
     vitals: Arc<Vitals>,
@@ -133,7 +136,7 @@ impl Delivery {
     ///
     /// Must be called within a Tokio runtime, and not twice at once.
     pub fn set_peers(&self, options: Vec<PeerOptions>) {
-        let mut peers = HashMap::clone(&self.peers.load());
+        let mut peers = BTreeMap::clone(&self.peers.load());
         for options in options {
             match peers.get(&options.name) {
                 Some(peer) => peer.change(options),
@@ -248,6 +251,7 @@ impl Delivery {
     async fn run(delivery: Weak<Self>, mut shutdown: watch::Receiver<bool>) {
         let Some(delivery) = delivery.upgrade() else { return };
         tokio::select! {
+            biased;
             () = delivery.watch_spool() => {}
             _ = shutdown.wait_for(|stop| *stop) => {}
         }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio_rustls::rustls::ClientConfig;
 
-use super::{Addresses, Host, Hosts, Schedule, SystemAddresses};
+use super::{Addresses, Host, Hosts, Network, Schedule, SystemAddresses, SystemNetwork};
 use crate::message::{Extension, Hello, PeerName, Rate, Timeouts};
 use crate::protocol::smtp::AuthCredentials;
 
@@ -51,6 +51,8 @@ pub struct PeerOptions {
     pub give_up_after: Duration,
     /// Resolves the names of the hosts.
     pub addresses: Arc<dyn Addresses>,
+    /// Who opens the connections to them.
+    pub network: Arc<dyn Network>,
     /// Without it, a message with octets above 127 fails at a peer without 8BITMIME: 5.6.3.
     pub convert: Option<Convert>,
     /// Uniform in 0 to 1; spreads the waits.
@@ -99,6 +101,7 @@ impl PeerOptions {
             schedule: Schedule::default(),
             give_up_after: 3 * DAY,
             addresses: Arc::new(SystemAddresses),
+            network: Arc::new(SystemNetwork),
             convert: None,
             random: fastrand::f64,
         }

@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use super::guests::{Guest, Guests};
 use super::session::Session;
-use super::wire::Wire;
+use super::wire::{Stream, Wire};
 use super::{Handler, Notice, Options, replies};
 use crate::protocol::proxy::{self, Proxied, ProxyError, ProxyHeader};
 use crate::protocol::smtp::Reply;
@@ -66,7 +65,7 @@ impl<H: Handler> Entrance<H> {
     }
 
     /// Serves a connection to its end. `crowded` says that too few descriptors are left to open a session.
-    pub(super) async fn receive(&self, mut stream: TcpStream, remote: SocketAddr, crowded: bool) {
+    pub(super) async fn receive(&self, mut stream: impl Stream + 'static, remote: SocketAddr, crowded: bool) {
         let client = match self.client_of(&mut stream, remote).await {
             Ok(client) => client,
             Err(why) => {
@@ -93,7 +92,7 @@ impl<H: Handler> Entrance<H> {
     }
 
     /// The address of the client: from a balancer's header, or that of the connection itself.
-    async fn client_of(&self, stream: &mut TcpStream, remote: SocketAddr) -> Result<SocketAddr, BadHeader> {
+    async fn client_of(&self, stream: &mut impl Stream, remote: SocketAddr) -> Result<SocketAddr, BadHeader> {
         let address = remote.ip().to_canonical();
         if !self.options.balancers.iter().any(|network| network.contains(&address)) {
             return Ok(remote);
@@ -110,7 +109,7 @@ impl<H: Handler> Entrance<H> {
         self.guests.admit(client.ip(), party, peers, &self.options)
     }
 
-    async fn turn_away(&self, stream: TcpStream, client: SocketAddr, reply: Reply) {
+    async fn turn_away(&self, stream: impl Stream + 'static, client: SocketAddr, reply: Reply) {
         self.handler.noticed(Notice::TurnedAway);
         if lock(&self.full).is_due() {
             tracing::warn!(remote = %client, event = "client-turned-away", "turned away, and others for a minute without a line here: {reply}");
@@ -128,7 +127,7 @@ impl<H: Handler> Entrance<H> {
 }
 
 /// Reads the balancer's header, and not one octet of what follows it.
-async fn header(stream: &mut TcpStream) -> Result<Proxied, BadHeader> {
+async fn header(stream: &mut impl Stream) -> Result<Proxied, BadHeader> {
     let mut octets = Vec::new();
     loop {
         match proxy::read(&octets)? {

@@ -1,15 +1,13 @@
 //! Accepting connections, and an orderly end.
 
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Resource, getrlimit};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use super::arriving::{Arrived, Descriptors, Listen};
 use super::entrance::{Complaint, Entrance};
 use super::session::stopped;
 use super::{Handler, Notice, Options};
@@ -18,27 +16,22 @@ use super::{Handler, Notice, Options};
 /// peers.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Descriptors that sessions leave to the rest of the relay: deliveries and the store need some, so that accepted
-/// messages still leave. Never more than a quarter of all descriptors.
-const LEFT_TO_OTHERS: u64 = 128;
-
 /// Serves SMTP on `listener` until `shutdown` becomes true or its sender is gone. Then it accepts no more connections,
 /// answers 421 in sessions without a transaction, and lets the others finish within [`Options::farewell`]. It returns
 /// when all sessions have ended. A message without an answer by then still belongs to its sender.
-pub async fn serve<H: Handler>(
-    listener: impl Into<Arc<TcpListener>>,
+pub async fn serve<L: Listen, H: Handler>(
+    listener: Arc<L>,
     options: Arc<Options>,
     handler: Arc<H>,
     mut shutdown: watch::Receiver<bool>,
 ) {
-    let listener = listener.into();
     let mut failed = Complaint::default();
     let entrance = Entrance::new(Arc::clone(&options), Arc::clone(&handler), shutdown.clone());
     let mut overload = entrance.overload();
     let entrance = Arc::new(entrance);
     let mut sessions = JoinSet::new();
     loop {
-        let (stream, remote) = tokio::select! {
+        let arrived = tokio::select! {
             biased;
             () = stopped(&mut shutdown) => break,
             Ok(()) = overload.changed() => {
@@ -50,7 +43,7 @@ pub async fn serve<H: Handler>(
                 continue;
             }
             accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
+                Ok(arrived) => arrived,
                 Err(error) => {
                     if failed.is_due() {
                         tracing::error!(event = "accept-failed", "no connection can be accepted, which is tried again and again: {error}");
@@ -60,9 +53,8 @@ pub async fn serve<H: Handler>(
                 }
             },
         };
-        // Replies are written in whole groups, so Nagle's algorithm would only delay them.
-        let _ = stream.set_nodelay(true);
-        let crowded = match Descriptors::behind(&stream) {
+        let Arrived { stream, remote, behind } = arrived;
+        let crowded = match behind {
             Descriptors::Enough => false,
             Descriptors::Few => true,
             Descriptors::Last => continue,
@@ -91,31 +83,6 @@ fn tell_of_overload(handler: &impl Handler, overload: bool, options: &Options) {
         }
     }
     handler.noticed(Notice::Overload(overload));
-}
-
-/// How many descriptors are left, judged by a new connection's number: the system gives out the lowest free one.
-enum Descriptors {
-    Enough,
-    /// The rest is reserved for others.
-    Few,
-    /// Too few even to tell the client so, because it holds its descriptor until it has heard.
-    Last,
-}
-
-impl Descriptors {
-    fn behind(stream: &TcpStream) -> Self {
-        // The number of descriptors is unlimited.
-        let Some(limit) = getrlimit(Resource::Nofile).current else {
-            return Self::Enough;
-        };
-        let others = LEFT_TO_OTHERS.min(limit / 4);
-        let behind = limit.saturating_sub(u64::try_from(stream.as_raw_fd()).unwrap_or_default());
-        match behind {
-            last if last < others / 2 => Self::Last,
-            few if few < others => Self::Few,
-            _ => Self::Enough,
-        }
-    }
 }
 
 /// Waits until the sessions have ended, for at most this long.

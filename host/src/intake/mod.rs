@@ -6,6 +6,7 @@
 //!
 //! What is where:
 //!
+//! - `arriving`: where connections come from
 //! - `listener`: accepting connections, and their end
 //! - `entrance`: from a connection to a session, also behind a load balancer
 //! - `guests`: the places for sessions, and which peer may take one
@@ -21,6 +22,7 @@
 //! with or without `BODY=8BITMIME`. Once a handler has been given a message, the peer cannot interrupt it: when the
 //! peer goes away meanwhile, the message is kept, and may come a second time.
 
+mod arriving;
 mod budget;
 mod content;
 mod draft;
@@ -39,6 +41,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use arriving::{Arrived, Descriptors, Listen};
 pub use budget::{Lease, MemoryBudget};
 pub use handler::{Handler, LoginRefused, Notice, Party, Proof, RefusedMessage, SenderTerms, Welcome};
 pub use listener::serve;

@@ -27,7 +27,7 @@ const LINGER: Duration = Duration::from_secs(5);
 const LINGER_READS: usize = 64;
 
 /// The connection in clear, or TLS over it.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
 

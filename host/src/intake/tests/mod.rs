@@ -138,7 +138,12 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopping) = watch::channel(false);
-        let server = tokio::spawn(serve(listener, Arc::clone(&options), Arc::clone(&script), stopping));
+        let server = tokio::spawn(serve(
+            Arc::new(listener),
+            Arc::clone(&options),
+            Arc::clone(&script),
+            stopping,
+        ));
         Self {
             address,
             script,
