@@ -198,6 +198,7 @@ impl Worker {
     async fn wait(&self, mut work: oneshot::Receiver<Job>, connection: &mut Option<Connection>) -> Option<Job> {
         let open = connection.as_mut()?;
         tokio::select! {
+            biased;
             job = timeout(self.peer.options().idle, &mut work) => if let Ok(job) = job { return job.ok() },
             () = open.session.broken() => *connection = None,
         }

@@ -68,6 +68,7 @@ impl Relay {
         loop {
             self.take_up(&mut under_way).await;
             tokio::select! {
+                biased;
                 Some(ended) = under_way.tasks.join_next_with_id() => self.ended(&mut under_way, ended).await,
                 () = self.unfinished.notified() => {}
                 () = tokio::time::sleep(LOOK) => {}

@@ -68,6 +68,7 @@ impl Relay {
                 tasks.spawn(async move { (transaction.id, caught(relay.look_after(&transaction)).await) });
             }
             tokio::select! {
+                biased;
                 // A panic is caught within its task, and nobody aborts one, so joining cannot fail.
                 Some(Ok((id, looked))) = tasks.join_next() => {
                     match looked {

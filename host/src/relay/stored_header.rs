@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::message::{Header, Outgoing, QueueId, Rope};
-use crate::protocol::mm4;
+use crate::transactions;
 
 /// Where the header of a message can be read.
 #[derive(Clone, Copy)]
@@ -30,11 +30,7 @@ impl<'a> HeaderIn<'a> {
 }
 
 async fn stored_header(rope: Rope, id: QueueId) -> Header {
-    let read = tokio::task::spawn_blocking(move || mm4::read_header(&rope)).await;
-    match read
-        .map_err(|error| error.to_string())
-        .and_then(|read| read.map_err(|error| error.to_string()))
-    {
+    match transactions::read_header(rope).await {
         Ok(header) => header,
         Err(error) => {
             tracing::error!(message = %id, event = "spool-damaged", "the header of a stored message cannot be read: {error}");

@@ -32,6 +32,7 @@ mod terms;
 mod unasked;
 
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,12 +48,24 @@ pub use terms::{Profile, Terms};
 pub use unasked::{Speakers, Unasked};
 
 use crate::clock::SharedClock;
-use crate::message::{Answered, Header, MessageType, MmsAddress, NextHop, PeerName, Transaction, TransactionKey};
+use crate::message::{Answered, Header, MessageType, MmsAddress, NextHop, PeerName, Rope, Transaction, TransactionKey};
 use crate::protocol::mm4;
 use crate::spool::{Inbox, Requests};
 
 /// How many transactions can be held alone at the same time: more than the spool commits together.
 const DESKS: usize = 256;
+
+/// The header of a message; read on another thread when it has to come from a disk.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn read_header(rope: Rope) -> io::Result<Header> {
+    if rope.content.is_in_memory() {
+        return mm4::read_header(&rope);
+    }
+    let reading = tokio::task::spawn_blocking(move || mm4::read_header(&rope));
+    reading.await.map_err(io::Error::other).flatten()
+}
 
 /// Decides about requests. It holds the terms, and access to the stored requests.
 pub struct Transactions {

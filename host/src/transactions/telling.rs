@@ -279,8 +279,7 @@ impl Transactions {
         };
         let pieces = vec![Piece::Received(0..content.size())];
         let rope = Rope { content, pieces };
-        let read = tokio::task::spawn_blocking(move || mm4::read_header(&rope)).await;
-        let read = read.map_err(std::io::Error::other).flatten();
+        let read = super::read_header(rope).await;
         read.map(Some).map_err(|error| SpoolError::Broken(error.to_string()))
     }
 

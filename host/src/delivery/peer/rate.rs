@@ -74,6 +74,7 @@ impl Peer {
                 open.session.quit(&options).await;
             }
             tokio::select! {
+                biased;
                 () = sleep_until(turn) => return true,
                 _ = stopping.wait_for(|stop| *stop) => return false,
                 // The rate has changed, or there is none any more, or the peer is to be drained.
