@@ -52,6 +52,8 @@ pub mod registry;
 pub mod rehearsal;
 pub mod relay;
 pub mod routing;
+#[cfg(test)]
+mod simulation;
 mod spans;
 pub mod spool;
 mod sync;

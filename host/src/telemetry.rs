@@ -127,7 +127,7 @@ pub fn finish(within: Duration) {
 }
 
 /// A text in the form for the log.
-fn shown(field: &Field, text: &str) -> String {
+pub(crate) fn shown(field: &Field, text: &str) -> String {
     match OURS.contains(&field.name()) {
         true => Visible(text).to_string(),
         false => Masked(text).to_string(),

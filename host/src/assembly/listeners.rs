@@ -82,7 +82,7 @@ pub(super) fn serve(
     Ok(listeners)
 }
 
-fn intake_options(config: &Config) -> intake::Options {
+pub(crate) fn intake_options(config: &Config) -> intake::Options {
     let limits = &config.limits;
     intake::Options {
         budget: intake::MemoryBudget::new(usize::try_from(limits.memory).unwrap_or(usize::MAX)),

@@ -67,4 +67,7 @@ pub use start::{Died, InFrontOfInbox, Running, Setup};
 
 /// For tests of `relay`, which are built from the same configuration.
 #[cfg(test)]
-pub(crate) use terms::terms;
+pub(crate) use {
+    certificates::Certificates, listeners::intake_options, peers::peer_options, rooms::Rooms, rooms::next_hops,
+    tasks::keep_leases, terms::terms,
+};

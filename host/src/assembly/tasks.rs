@@ -11,7 +11,7 @@ use super::charging_files::ChargingFiles;
 use super::noted::Notes;
 use super::tables::Current;
 use crate::relay::Relay;
-use crate::spool::{LEASE, Spool, SpoolError};
+use crate::spool::{LEASE, Leases, Spool, SpoolError};
 use crate::versions::Watched;
 use crate::vitals::{Standing, Vitals};
 
@@ -30,7 +30,7 @@ pub(super) async fn begin(
     standing.push(vitals.keep("unfinished messages", move || Arc::clone(&finishing).keep_finishing()));
     standing.push(vitals.keep("transactions", move || Arc::clone(&telling).keep_telling()));
     standing.push(watch_writer(vitals, database));
-    standing.push(keep_leases(vitals, database));
+    standing.push(keep_leases(vitals, Arc::clone(database) as Arc<dyn Leases>));
     if let Some(files) = charging_files.cloned() {
         standing.push(vitals.keep("charging files", move || Arc::clone(&files).keep_writing()));
     }
@@ -56,8 +56,8 @@ pub(super) fn keep_current(
 
 /// Renews the relay's leases again and again. When that has failed for too long, other relays may send what this one is
 /// sending, so the process ends.
-fn keep_leases(vitals: &Arc<Vitals>, database: &Arc<dyn Spool>) -> Standing {
-    let (watched, database) = (Arc::clone(vitals), Arc::clone(database));
+pub(crate) fn keep_leases(vitals: &Arc<Vitals>, database: Arc<dyn Leases>) -> Standing {
+    let watched = Arc::clone(vitals);
     vitals.keep("leases", move || {
         let (vitals, database) = (Arc::clone(&watched), Arc::clone(&database));
         async move {

@@ -89,7 +89,7 @@ impl Chain {
     ) -> Passage {
         #[cfg(test)]
         if let Some(script) = &self.script {
-            return super::script::run(&**script, &message, occasion, effects);
+            return super::script::run(&**script, &message, occasion, effects).await;
         }
         let source = message.origin.source.clone();
         let ends = Ends {

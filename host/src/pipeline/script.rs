@@ -3,9 +3,12 @@
 //! The script stands in for one plug-in that records charging: each successful call asks for one record, with the
 //! occasion and the type of message.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use mm4relay_engine::{Occasion, Outcome, Subject, Verdict};
+use mm4relay_engine::{
+    BoxFuture, Engine, EngineOptions, Level, Network, NoOutside, Occasion, Outcome, Outside, Services, Subject, Table,
+    Verdict,
+};
 
 use super::chain::{Chain, Passage, came_to};
 use super::effects::Effects;
@@ -19,7 +22,12 @@ pub(crate) const NAME: &str = "script";
 /// The decisions of the plug-in.
 pub(crate) trait Script: Send + Sync + 'static {
     /// Its verdict on arrival and on departure, or the reason why it failed. A failed call defers the message.
-    fn judge(&self, occasion: &Occasion, source: &Source) -> Result<Verdict, String>;
+    fn judge<'a>(&'a self, occasion: &'a Occasion, source: &'a Source) -> BoxFuture<'a, Result<Verdict, String>>;
+
+    /// What it does when it is told of an outcome; the error is why it failed.
+    fn hear(&self, _outcome: &Occasion) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 impl Chain {
@@ -33,10 +41,14 @@ impl Chain {
 }
 
 /// The run on arrival and on departure.
-pub(super) fn run(script: &dyn Script, message: &Arc<Message>, occasion: &Occasion, effects: &mut Effects) -> Passage {
-    let done = script
-        .judge(occasion, &message.origin.source)
-        .and_then(|verdict| came_to(NAME, verdict, message, occasion));
+pub(super) async fn run(
+    script: &dyn Script,
+    message: &Arc<Message>,
+    occasion: &Occasion,
+    effects: &mut Effects,
+) -> Passage {
+    let judged = script.judge(occasion, &message.origin.source).await;
+    let done = judged.and_then(|verdict| came_to(NAME, verdict, message, occasion));
     match done {
         Ok((_, passage)) => {
             let view = View::whole(Arc::clone(message), Sides::default());
@@ -68,4 +80,45 @@ pub(super) fn record(occasion: &Occasion, view: &View) -> Append {
         record: serde_json::json!({ "at": at, "type": kind }),
         when_answered: false,
     }
+}
+
+/// A script asks for nothing.
+pub(crate) struct NoServices;
+
+impl Services for NoServices {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+
+    fn table(&self, _: &str) -> Option<Arc<dyn Table>> {
+        None
+    }
+
+    fn kv_get<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn random_seed(&self) -> [u8; 32] {
+        [0; 32]
+    }
+
+    fn network<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn outside(&self) -> &dyn Outside {
+        &NoOutside
+    }
+
+    fn log(&self, _: &str, _: &str, _: Level, _: &str) {}
+}
+
+/// No script runs WebAssembly, so all share one engine.
+pub(crate) fn engine() -> Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    let options = EngineOptions {
+        max_instances: 1,
+        ..EngineOptions::default()
+    };
+    ENGINE.get_or_init(|| Engine::new(options).unwrap()).clone()
 }

@@ -6,14 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use mm4relay_engine::{
-    BoxFuture as Answered, Engine, EngineOptions, Level, Network, NoOutside, Occasion, Outside, Services, Table,
-    Verdict,
-};
+use mm4relay_engine::{BoxFuture as Answered, Occasion, Verdict};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
@@ -27,7 +24,7 @@ use crate::message::{
     Content, Envelope, Header, Incoming, MmsAddress, Origin, Outgoing, PeerName, Protocol, Recipient, RecipientId,
     Refusal, Source, Timestamp,
 };
-use crate::pipeline::script::Script;
+use crate::pipeline::script::{NoServices, Script, engine};
 use crate::protocol::mm4;
 use crate::relay::deferrals::Deferrals;
 use crate::relay::directory::Directory;
@@ -130,7 +127,13 @@ impl Clock for HeldClock {
 struct Player(Mutex<Vec<Plays>>);
 
 impl Script for Player {
-    fn judge(&self, occasion: &Occasion, source: &Source) -> Result<Verdict, String> {
+    fn judge<'a>(&'a self, occasion: &'a Occasion, source: &'a Source) -> Answered<'a, Result<Verdict, String>> {
+        Box::pin(std::future::ready(self.decided(occasion, source)))
+    }
+}
+
+impl Player {
+    fn decided(&self, occasion: &Occasion, source: &Source) -> Result<Verdict, String> {
         if *source == Source::Relay {
             return Ok(Verdict::Pass);
         }
@@ -155,47 +158,6 @@ impl Script for Player {
             Decides::Fail => Err("it trapped".into()),
         }
     }
-}
-
-/// A script asks for nothing.
-struct NoServices;
-
-impl Services for NoServices {
-    fn now_ms(&self) -> u64 {
-        0
-    }
-
-    fn table(&self, _: &str) -> Option<Arc<dyn Table>> {
-        None
-    }
-
-    fn kv_get<'a>(&'a self, _: &'a str, _: &'a str) -> Answered<'a, Result<Option<Vec<u8>>, String>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn random_seed(&self) -> [u8; 32] {
-        [0; 32]
-    }
-
-    fn network<'a>(&'a self, _: &'a str) -> Answered<'a, Result<Option<Network>, String>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn outside(&self) -> &dyn Outside {
-        &NoOutside
-    }
-
-    fn log(&self, _: &str, _: &str, _: Level, _: &str) {}
-}
-
-/// No case runs WebAssembly, so all share one engine.
-fn engine() -> Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    let options = EngineOptions {
-        max_instances: 1,
-        ..EngineOptions::default()
-    };
-    ENGINE.get_or_init(|| Engine::new(options).unwrap()).clone()
 }
 
 impl Ground {

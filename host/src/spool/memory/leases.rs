@@ -18,6 +18,13 @@ impl Leases {
         self.relays.insert(owner, until);
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.held
+            .values()
+            .filter(|owner| self.relays.contains_key(owner))
+            .count()
+    }
+
     pub(super) fn take(&mut self, owner: u64, what: Leased) {
         self.held.insert(what, owner);
     }

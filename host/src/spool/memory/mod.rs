@@ -166,6 +166,11 @@ impl Memory {
         self.state().messages.len()
     }
 
+    /// How much is leased to somebody who lives.
+    pub(crate) fn leased(&self) -> usize {
+        self.state().leases.count()
+    }
+
     fn state(&self) -> MutexGuard<'_, Everything> {
         self.state.lock().unwrap()
     }

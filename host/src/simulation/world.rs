@@ -1,0 +1,142 @@
+//! What there is around the relay, and outlives it: the time, chance, what has happened, and whether the relay lives.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::books::Books;
+use super::disk::Disk;
+use super::plugin::Whims;
+use super::wire::Weather;
+use crate::clock::Clock;
+use crate::message::Timestamp;
+
+/// When every story begins.
+pub(super) const BEGIN: Timestamp = Timestamp(1_790_000_000_000);
+
+pub(super) struct World {
+    random: Mutex<fastrand::Rng>,
+    /// When the program began that runs now, and by whose clock.
+    begun: Mutex<(Timestamp, Option<Instant>)>,
+    happened: Mutex<Vec<(Timestamp, String)>>,
+    /// What the relay has done that can be seen from outside: octets read and written, and what it asked the store.
+    steps: AtomicU64,
+    dies_at: AtomicU64,
+    dead: AtomicBool,
+    pub(super) died: Notify,
+    pub(super) weather: Mutex<Weather>,
+    pub(super) disk: Mutex<Disk>,
+    pub(super) whims: Mutex<Whims>,
+    pub(super) books: Mutex<Books>,
+}
+
+/// The relay's clock: Tokio's, which jumps to whatever is due next, and goes on where the program before it ended.
+pub(super) struct WorldClock(pub(super) Arc<World>);
+
+impl Clock for WorldClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            begun: Mutex::new((BEGIN, None)),
+            happened: Mutex::default(),
+            steps: AtomicU64::new(0),
+            dies_at: AtomicU64::new(u64::MAX),
+            dead: AtomicBool::new(false),
+            died: Notify::new(),
+            weather: Mutex::default(),
+            disk: Mutex::default(),
+            whims: Mutex::default(),
+            books: Mutex::default(),
+        })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        let (at, by) = *held(&self.begun);
+        by.map_or(at, |begun| at.plus(begun.elapsed()))
+    }
+
+    /// A program begins, within its runtime, so long after the last one has ended.
+    pub(super) fn program_begins(&self, after: Duration) {
+        let mut begun = held(&self.begun);
+        *begun = (begun.0.plus(after), Some(Instant::now()));
+        self.dies_at.store(u64::MAX, SeqCst);
+        self.dead.store(false, SeqCst);
+    }
+
+    /// To be called within the runtime of the program that ends.
+    pub(super) fn program_ends(&self) {
+        let now = self.now();
+        *held(&self.begun) = (now, None);
+        self.dead.store(true, SeqCst);
+    }
+
+    pub(super) fn happens(&self, what: impl Into<String>) {
+        let now = self.now();
+        held(&self.happened).push((now, what.into()));
+    }
+
+    /// What has happened, one line each.
+    pub(super) fn told(&self) -> String {
+        let mut text = String::new();
+        for (at, what) in held(&self.happened).iter() {
+            let passed = at.since(BEGIN);
+            let _ = writeln!(text, "{:>9.3} s  {what}", passed.as_secs_f64());
+        }
+        text
+    }
+
+    /// The program dies when it has done so much more that can be seen.
+    pub(super) fn dies_after(&self, steps: u64) {
+        self.dies_at.store(self.steps.load(SeqCst) + steps, SeqCst);
+    }
+
+    /// The relay does something that can be seen. False when it does not, because it is dead.
+    pub(super) fn step(&self) -> bool {
+        if self.is_dead() {
+            return false;
+        }
+        let step = self.steps.fetch_add(1, SeqCst);
+        if step >= self.dies_at.load(SeqCst) {
+            self.dead.store(true, SeqCst);
+            self.happens("the relay is killed");
+            self.died.notify_one();
+            return false;
+        }
+        true
+    }
+
+    /// The same; whoever is dead does not go on.
+    pub(super) async fn next_step(&self) {
+        if !self.step() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.load(SeqCst)
+    }
+
+    pub(super) fn pick(&self, among: Range<u64>) -> u64 {
+        held(&self.random).u64(among)
+    }
+
+    pub(super) fn millis(&self, among: Range<u64>) -> Duration {
+        Duration::from_millis(self.pick(among))
+    }
+}
+
+/// Nobody panics while holding one of these.
+pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap()
+}
