@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 use crate::support::{Authority, Link, Peer, Process, Relay, Web, config, eventually, guest, sample, tools};
 
 /// A relay with the guest that asks what a message tells it to, one service, and what the service is called elsewhere.
-struct Asking {
+pub struct Asking {
     peer: Peer,
     relay: Relay,
 }
 
 impl Asking {
-    fn of(services: &str, limits: &str) -> Self {
+    pub fn of(services: &str, limits: &str) -> Self {
         let peer = Peer::start();
         let relay = Relay::start(&config(&peer, &configured(services, limits)));
         Self { peer, relay }
     }
 
     /// What the plug-in heard, which asked `request`, with further fields.
-    fn hears(&self, id: &str, request: &str, more: &[&str]) -> String {
+    pub fn hears(&self, id: &str, request: &str, more: &[&str]) -> String {
         let before = self.peer.wait_for(0).len();
         let mut fields = vec![format!("X-Ask: {request}")];
         fields.extend(more.iter().map(|field| (*field).to_owned()));
@@ -36,6 +36,11 @@ impl Asking {
             .trim_end()
             .to_owned()
     }
+
+    /// Calls that ended like this.
+    pub fn calls(&self, end: &str) -> u64 {
+        calls(&self.relay, end)
+    }
 }
 
 fn configured(services: &str, limits: &str) -> String {
@@ -43,7 +48,7 @@ fn configured(services: &str, limits: &str) -> String {
     format!("\n[monitoring]\nlisten = \"127.0.0.1:0\"\n{asker}{services}")
 }
 
-fn service(url: &str, more: &str) -> String {
+pub fn service(url: &str, more: &str) -> String {
     format!("\n[[plugin.service]]\nname = \"s\"\nurl = {url:?}\npaths = [\"/v1/*\"]\n{more}\n")
 }
 

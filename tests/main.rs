@@ -4,6 +4,7 @@
 
 mod alarms;
 mod asking;
+mod asking_again;
 mod author_tools;
 mod authors;
 mod bad_input;

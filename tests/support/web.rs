@@ -2,31 +2,40 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A listening service; its thread ends with the test program.
 pub struct Web {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Web {
     /// `answer` gets the head and the body of a request, and returns an answer as it stands on the wire; with `None` it says
-    /// nothing, and keeps the connection.
+    /// nothing, and keeps the connection. With an empty one it hangs up; else it waits for the next request.
     pub fn start(answer: impl Fn(&str, &str) -> Option<String> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let asked = Arc::<Mutex<Vec<String>>>::default();
         let (kept, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let connections = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&connections);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                counted.fetch_add(1, Ordering::SeqCst);
                 let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
                 std::thread::spawn(move || {
                     let _ = serve(stream, &kept, &*answer);
                 });
             }
         });
-        Self { port, asked }
+        Self {
+            port,
+            asked,
+            connections,
+        }
     }
 
     /// An answer with this status and body.
@@ -46,6 +55,11 @@ impl Web {
         self.port
     }
 
+    /// How many it has taken so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
     /// Heads and bodies so far.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("no panic while it is held").clone()
@@ -58,11 +72,28 @@ fn serve(
     answer: &impl Fn(&str, &str) -> Option<String>,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
+    while let Some((head, body)) = request(&mut reader)? {
+        asked
+            .lock()
+            .expect("no panic while it is held")
+            .push(format!("{head}\r\n{body}"));
+        match answer(&head, &body) {
+            Some(answer) if answer.is_empty() => break,
+            Some(answer) => reader.get_mut().write_all(answer.as_bytes())?,
+            // Until the other side gives up.
+            None => return reader.read(&mut [0]).map(drop),
+        }
+    }
+    Ok(())
+}
+
+/// The next head and body; `None` when there is no more.
+fn request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(String, String)>> {
     let (mut head, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
-            return Ok(());
+            return Ok(None);
         }
         if line == "\r\n" {
             break;
@@ -75,14 +106,5 @@ fn serve(
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    let body = String::from_utf8_lossy(&body).into_owned();
-    asked
-        .lock()
-        .expect("no panic while it is held")
-        .push(format!("{head}\r\n{body}"));
-    match answer(&head, &body) {
-        Some(answer) => reader.get_mut().write_all(answer.as_bytes()),
-        // Until the other side gives up.
-        None => reader.read(&mut [0]).map(drop),
-    }
+    Ok(Some((head, String::from_utf8_lossy(&body).into_owned())))
 }

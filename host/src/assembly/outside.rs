@@ -93,22 +93,20 @@ fn service(plugin: &str, set: &config::Service, gates: &Gates) -> anyhow::Result
         let value = value_of(secret).with_context(|| format!("header {name}"))?;
         Ok((name.clone(), value))
     });
-    Ok(Service {
-        name: set.name.clone(),
-        gate: gates.gate(Kind::Service, &format!("{plugin}/{}", set.name), gate),
-        terms: ServiceTerms {
-            headers: headers.collect::<anyhow::Result<_>>()?,
-            origin,
-            methods: set.methods.clone(),
-            paths: set.paths.clone(),
-            networks: set.networks.clone(),
-            tls,
-            request_size: set.request_size,
-            response_size: set.response_size,
-            calls_per_message: set.calls_per_message,
-            time_per_message: set.time_per_message,
-        },
-    })
+    let terms = ServiceTerms {
+        headers: headers.collect::<anyhow::Result<_>>()?,
+        origin,
+        methods: set.methods.clone(),
+        paths: set.paths.clone(),
+        networks: set.networks.clone(),
+        tls,
+        request_size: set.request_size,
+        response_size: set.response_size,
+        calls_per_message: set.calls_per_message,
+        time_per_message: set.time_per_message,
+    };
+    let gate = gates.gate(Kind::Service, &format!("{plugin}/{}", set.name), gate);
+    Ok(Service::new(&set.name, gate, terms))
 }
 
 /// The value is never shown, neither in a log nor in an error.

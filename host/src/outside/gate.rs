@@ -110,6 +110,11 @@ impl Gate {
         }
     }
 
+    /// How many calls may run at the same time.
+    pub(super) fn concurrent(&self) -> usize {
+        self.terms.concurrent as usize
+    }
+
     /// Makes a call, if that is allowed now.
     pub(super) async fn ask<T>(&self, question: impl Future<Output = Result<T, Trouble>>) -> Result<T, Fault> {
         self.ask_within(self.terms.time, question, |_| true).await

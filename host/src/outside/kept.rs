@@ -14,12 +14,28 @@ use crate::sync::lock;
 /// How long an idle connection is used again. Servers close theirs, mostly after 5 s or more, and one that is being
 /// closed would be useless.
 const IDLE: Duration = Duration::from_secs(4);
+/// Names move to other addresses, and certificates expire. A connection is trusted for this long after it was opened.
+const LIFE: Duration = Duration::from_secs(60);
 
-/// The oldest first.
+/// The least recently used first.
 pub(super) struct Kept<C>(Arc<Mutex<Shelf<C>>>);
 
+/// A connection, and when it was opened.
+pub(super) struct Opened<C> {
+    pub connection: C,
+    since: Instant,
+}
+
+impl<C> Opened<C> {
+    pub fn now(connection: C) -> Self {
+        let since = Instant::now();
+        Self { connection, since }
+    }
+}
+
 struct Shelf<C> {
-    idle: VecDeque<(C, Instant)>,
+    /// With the time of the last use.
+    idle: VecDeque<(Opened<C>, Instant)>,
     most: usize,
     /// A task closes old connections.
     is_swept: bool,
@@ -36,19 +52,19 @@ impl<C: Send + 'static> Kept<C> {
     }
 
     /// The connection that was used last; older ones may time out.
-    pub fn take(&self) -> Option<C> {
+    pub fn take(&self) -> Option<Opened<C>> {
         let mut shelf = lock(&self.0);
         shelf.drop_old();
-        shelf.idle.pop_back().map(|(connection, _)| connection)
+        shelf.idle.pop_back().map(|(open, _)| open)
     }
 
-    /// Keeps a connection, if there is room.
-    pub fn keep(&self, connection: C) {
+    /// Keeps a connection, if there is room and it is not too old.
+    pub fn keep(&self, open: Opened<C>) {
         let mut shelf = lock(&self.0);
-        if shelf.idle.len() >= shelf.most {
+        if shelf.idle.len() >= shelf.most || open.since.elapsed() >= LIFE {
             return;
         }
-        shelf.idle.push_back((connection, Instant::now()));
+        shelf.idle.push_back((open, Instant::now()));
         if std::mem::replace(&mut shelf.is_swept, true) {
             return;
         }
@@ -84,8 +100,9 @@ mod tests {
     async fn the_last_one_is_used_again_and_what_nobody_uses_is_closed() {
         let kept = Kept::new(2);
         let open = Arc::new(());
+        let one = || Opened::now(Arc::clone(&open));
         for _ in 0..3 {
-            kept.keep(Arc::clone(&open));
+            kept.keep(one());
         }
         assert_eq!(Arc::strong_count(&open), 3, "no more than there may be");
         drop(kept.take());
@@ -93,11 +110,22 @@ mod tests {
         tokio::time::sleep(2 * IDLE).await;
         assert_eq!(Arc::strong_count(&open), 1, "closed, though nobody has asked");
         assert!(kept.take().is_none());
-        kept.keep(Arc::clone(&open));
+        kept.keep(one());
         tokio::time::sleep(2 * IDLE).await;
         assert_eq!(Arc::strong_count(&open), 1, "the second time too");
-        kept.keep(Arc::clone(&open));
+        kept.keep(one());
         drop(kept);
         assert_eq!(Arc::strong_count(&open), 1, "and with whoever they belong to");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn however_often_it_is_used_one_is_not_kept_for_ever() {
+        let kept = Kept::new(1);
+        let began = Instant::now();
+        kept.keep(Opened::now(()));
+        while let Some(open) = kept.take() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            kept.keep(open);
+        }
+        assert_eq!(began.elapsed(), LIFE);
     }
 }

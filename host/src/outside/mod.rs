@@ -7,6 +7,7 @@
 mod allowed;
 mod breaker;
 mod gate;
+mod http_connection;
 mod kept;
 mod places;
 mod scan;

@@ -13,6 +13,8 @@ use tokio_rustls::rustls::ClientConfig;
 
 use super::allowed::{Asked, WebOrigin, fits, short};
 use super::gate::Gate;
+use super::http_connection::HttpConnection;
+use super::kept::Kept;
 use super::wire::Wire;
 
 /// The service, and the requests that it may be sent.
@@ -39,8 +41,9 @@ pub struct ServiceTerms {
 pub struct Service {
     /// The name in the configuration.
     pub name: String,
-    pub gate: Arc<Gate>,
-    pub terms: ServiceTerms,
+    gate: Arc<Gate>,
+    terms: ServiceTerms,
+    connections: Kept<HttpConnection>,
 }
 
 /// Fields that belong to the connection, which is the relay's (RFC 9110, 7.6.1).
@@ -85,6 +88,15 @@ pub fn service_for<'a>(services: &'a [Service], plugin: &str, request: &HttpRequ
 }
 
 impl Service {
+    pub fn new(name: &str, gate: Arc<Gate>, terms: ServiceTerms) -> Self {
+        Self {
+            name: name.to_owned(),
+            connections: Kept::new(gate.concurrent()),
+            gate,
+            terms,
+        }
+    }
+
     /// Sends a request. `before` counts the earlier requests for the same message.
     pub async fn fetch(&self, request: HttpRequest, before: AskedOf) -> Result<HttpResponse, Fault> {
         let terms = &self.terms;
@@ -117,7 +129,8 @@ impl Service {
         };
         // The service itself reports that it is not well.
         let is_good = |response: &HttpResponse| response.status < 500 && response.status != 429;
-        self.gate.ask_within(left, wire.ask(request), is_good).await
+        let answer = wire.ask_over(&self.connections, request);
+        self.gate.ask_within(left, answer, is_good).await
     }
 
     /// The request as it is written on the wire.
@@ -148,7 +161,6 @@ impl Service {
         let host = origin.split_once("://").map_or("", |(_, host)| host);
         let host = HeaderValue::from_str(host).map_err(|_| invalid("an illegal host"))?;
         headers.insert(header::HOST, host);
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         Ok(made)
     }
 }

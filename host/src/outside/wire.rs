@@ -1,18 +1,14 @@
-//! One request over HTTP/1.1, on a connection of its own.
+//! One request over HTTP/1.1, on a new connection or on one that was kept.
 
-use std::error::Error;
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::client::conn::http1;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
+use hyper::Request;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use mm4relay_engine::{HeaderField, HttpResponse};
-use tokio::io::{AsyncRead, AsyncWrite};
+use mm4relay_engine::HttpResponse;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
@@ -20,10 +16,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::allowed::WebOrigin;
 use super::gate::Trouble;
+use super::http_connection::{HttpConnection, Question, Unanswered};
+use super::kept::{Kept, Opened};
 use super::places::addresses;
-
-/// Octets of an answer's header.
-const HEADER_MAX: usize = 64 << 10;
 
 /// The target, and the limit on the answer.
 pub(super) struct Wire<'a> {
@@ -63,75 +58,80 @@ fn failed(what: &str) -> impl Fn(&dyn Display) -> Trouble + '_ {
 }
 
 impl Wire<'_> {
-    pub async fn ask(&self, request: Request<Full<Bytes>>) -> Result<HttpResponse, Trouble> {
-        let tcp = self.connect().await.map_err(|error| failed("no connection")(&error))?;
-        let Some(tls) = self.tls else {
-            return self.talk(tcp, request).await;
+    /// Sends a request on a new connection.
+    async fn ask(&self, question: Question) -> Result<HttpResponse, Trouble> {
+        let mut connection = self.open().await?;
+        Ok(connection.ask(question, self.response_size).await?)
+    }
+
+    /// Sends a request on a connection that was kept, or else on a new one, which is kept afterwards.
+    ///
+    /// A service may close an idle connection just when the next request comes. Then the request was lost, or only its
+    /// answer, and the relay cannot tell which. So the relay repeats the request once if its method is idempotent (RFC 9110,
+    /// 9.2.2), or if nothing of it was sent. The service may already have acted on any other request: the plug-in decides.
+    pub async fn ask_over(&self, kept: &Kept<HttpConnection>, question: Question) -> Result<HttpResponse, Trouble> {
+        let question = match quiet(kept).await {
+            None => question,
+            Some(mut open) => {
+                let again = question.method().is_idempotent().then(|| question.clone());
+                match open.connection.ask(question, self.response_size).await {
+                    Err(Unanswered::Broken { why, unsent }) => {
+                        again.or(unsent.map(|it| *it)).ok_or(Trouble::Failed(why))?
+                    }
+                    done => return conclude(kept, open, done).await,
+                }
+            }
         };
-        let name = ServerName::try_from(self.origin.host.clone()).map_err(|error| failed("no TLS")(&error))?;
-        let connected = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await;
-        self.talk(connected.map_err(|error| failed("no TLS")(&error))?, request)
-            .await
+        let mut open = Opened::now(self.open().await?);
+        let done = open.connection.ask(question, self.response_size).await;
+        conclude(kept, open, done).await
+    }
+
+    async fn open(&self) -> Result<HttpConnection, Trouble> {
+        let tcp = self.connect().await.map_err(|error| failed("no connection")(&error))?;
+        let connection = match self.tls {
+            None => HttpConnection::over(tcp).await,
+            Some(tls) => {
+                let name = ServerName::try_from(self.origin.host.clone()).map_err(|error| failed("no TLS")(&error))?;
+                let connected = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await;
+                HttpConnection::over(connected.map_err(|error| failed("no TLS")(&error))?).await
+            }
+        };
+        connection.map_err(|error| failed("no HTTP")(&error))
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {
         let mut last = None;
         for address in addresses(self.origin, self.networks).await? {
             match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => {
+                    // A question may be several writes, and whoever is asked waits for the last of them.
+                    stream.set_nodelay(true)?;
+                    return Ok(stream);
+                }
                 Err(error) => last = Some(io::Error::new(error.kind(), format!("{address}: {error}"))),
             }
         }
         Err(last.unwrap_or_else(|| io::Error::other("no address")))
     }
+}
 
-    async fn talk<S>(&self, stream: S, request: Request<Full<Bytes>>) -> Result<HttpResponse, Trouble>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let shaken = http1::Builder::new()
-            .max_buf_size(HEADER_MAX)
-            .handshake(TokioIo::new(stream))
-            .await;
-        let (mut sender, connection) = shaken.map_err(|error| failed("no HTTP")(&error))?;
-        // Both run in this future, so dropping it drops the connection.
-        let mut connection = std::pin::pin!(connection);
-        let mut talk = std::pin::pin!(async { self.read(sender.send_request(request).await).await });
-        tokio::select! {
-            biased;
-            answer = &mut talk => answer,
-            ended = &mut connection => match ended {
-                // What had come by then is read.
-                Ok(()) => talk.await,
-                Err(error) => Err(Trouble::Failed(format!("the connection broke: {error}"))),
-            },
+async fn quiet(kept: &Kept<HttpConnection>) -> Option<Opened<HttpConnection>> {
+    loop {
+        let mut open = kept.take()?;
+        if open.connection.is_quiet().await {
+            return Some(open);
         }
     }
+}
 
-    async fn read(&self, answer: hyper::Result<Response<hyper::body::Incoming>>) -> Result<HttpResponse, Trouble> {
-        let (head, body) = answer.map_err(|error| failed("no answer")(&error))?.into_parts();
-        let body = Limited::new(body, self.response_size).collect().await;
-        let body = body.map_err(|error| self.cut(&*error))?;
-        let header = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| {
-            Some(HeaderField {
-                name: name.as_str().to_owned(),
-                value: value.to_str().ok()?.to_owned(),
-            })
-        };
-        Ok(HttpResponse {
-            status: head.status.as_u16(),
-            headers: head.headers.iter().filter_map(header).collect(),
-            body: body.to_bytes(),
-        })
+async fn conclude(
+    kept: &Kept<HttpConnection>,
+    mut open: Opened<HttpConnection>,
+    done: Result<HttpResponse, Unanswered>,
+) -> Result<HttpResponse, Trouble> {
+    if done.is_ok() && open.connection.is_quiet().await {
+        kept.keep(open);
     }
-
-    fn cut(&self, error: &(dyn Error + Send + Sync + 'static)) -> Trouble {
-        match error.is::<LengthLimitError>() {
-            true => Trouble::TooLarge(format!(
-                "its answer has more than the {} octets that response-size allows",
-                self.response_size
-            )),
-            false => failed("half an answer")(&error),
-        }
-    }
+    Ok(done?)
 }

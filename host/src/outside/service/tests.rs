@@ -15,10 +15,11 @@ fn service(name: &str, origin: &str, methods: &[&str], paths: &[&str]) -> Servic
             longest: Duration::from_secs(1),
         },
     };
-    Service {
-        name: name.to_owned(),
-        gate: Gates::default().gate(Kind::Service, name, terms),
-        terms: ServiceTerms {
+    let gate = Gates::default().gate(Kind::Service, name, terms);
+    Service::new(
+        name,
+        gate,
+        ServiceTerms {
             origin: WebOrigin::of(&origin.parse().unwrap()).unwrap(),
             methods: owned(methods),
             paths: owned(paths),
@@ -30,7 +31,7 @@ fn service(name: &str, origin: &str, methods: &[&str], paths: &[&str]) -> Servic
             calls_per_message: 2,
             time_per_message: Duration::from_secs(2),
         },
-    }
+    )
 }
 
 fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> HttpRequest {

@@ -22,7 +22,7 @@ use self::question::{Options, Service};
 use super::stream::Connection;
 use super::{Address, Scanned};
 use crate::outside::gate::Trouble;
-use crate::outside::kept::Kept;
+use crate::outside::kept::{Kept, Opened};
 use crate::sync::lock;
 
 /// How long the options of a service are valid at most.
@@ -67,34 +67,34 @@ impl Icap {
     /// The name of what the service finds.
     pub async fn scan(&self, address: &Address, scanned: &Scanned) -> Result<Option<String>, Trouble> {
         if let Some(mut kept) = self.kept().await {
-            match self.ask(&mut kept, address, scanned).await {
+            match self.ask(&mut kept.connection, address, scanned).await {
                 // The connection was just being closed. Scanning the same octets twice does no harm.
                 Err(Broken::Io(_)) => {}
                 done => return self.conclude(address, kept, done),
             }
         }
         let new = Connection::to(address).await;
-        let mut new = new.map_err(|error| failed(address, &error))?;
-        let done = self.ask(&mut new, address, scanned).await;
+        let mut new = Opened::now(new.map_err(|error| failed(address, &error))?);
+        let done = self.ask(&mut new.connection, address, scanned).await;
         self.conclude(address, new, done)
     }
 
-    async fn kept(&self) -> Option<Connection> {
+    async fn kept(&self) -> Option<Opened<Connection>> {
         loop {
             let mut kept = self.connections.take()?;
-            if kept.is_quiet().await {
+            if kept.connection.is_quiet().await {
                 return Some(kept);
             }
         }
     }
 
-    fn conclude(&self, address: &Address, connection: Connection, done: Done) -> Result<Option<String>, Trouble> {
+    fn conclude(&self, address: &Address, open: Opened<Connection>, done: Done) -> Result<Option<String>, Trouble> {
         let (answer, is_good) = done.map_err(|broken| match broken {
             Broken::Io(error) => failed(address, &error),
             Broken::Trouble(trouble) => trouble,
         })?;
         if is_good {
-            self.connections.keep(connection);
+            self.connections.keep(open);
         }
         self.note_tag(&answer);
         answer.found().map_err(|why| match why {
