@@ -1,6 +1,7 @@
 //! `mm4relay plugin build`: one command for every language. It prints the commands that it runs, and their errors as
 //! they are.
 
+mod imports;
 mod rust;
 mod script;
 

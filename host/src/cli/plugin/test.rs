@@ -1,5 +1,6 @@
 //! `mm4relay plugin test`: sample messages in, snapshots out.
 
+mod advice;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -153,7 +154,17 @@ async fn run_one(bench: &mut Bench, name: &str, case: &anyhow::Result<Case>, arg
         Ok((verdict, made)) => (verdict, Some(made)),
         Err(error) => (Verdict::Broken(format!("{error:#}")), None),
     };
+    let failed = made
+        .as_ref()
+        .and_then(|made| made.failed.as_deref())
+        .unwrap_or_default();
+    let mut advice: Vec<String> = advice::stack(failed)
+        .into_iter()
+        .map(|line| format!("stack {line}"))
+        .collect();
+    advice.extend(advice::hint(failed).map(|hint| format!("hint {hint}")));
     CaseResult {
+        advice,
         name: name.to_owned(),
         verdict,
         took: began.elapsed(),

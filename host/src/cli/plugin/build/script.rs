@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
+use super::imports;
 use crate::config::Language;
 
 /// The component, as the tool wrote it.
@@ -14,19 +15,25 @@ pub fn component(folder: &Path, language: Language) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(folder.join("target"))
         .with_context(|| format!("folder {}/target cannot be made", folder.display()))?;
     install(folder, language)?;
-    let tools = Tools::of(folder);
+    componentize(&Tools::of(folder), language).map_err(|error| match imports::missing(folder) {
+        Some(missing) => anyhow!("{error:#}\n{missing}"),
+        None => error,
+    })?;
+    Ok(made)
+}
+
+fn componentize(tools: &Tools<'_>, language: Language) -> anyhow::Result<()> {
     match language {
-        Language::JavaScript => componentize_js(&tools, "plugin.js")?,
+        Language::JavaScript => componentize_js(tools, "plugin.js"),
         Language::TypeScript => {
             tools.run("npm", &["run", "--silent", "build"])?;
-            componentize_js(&tools, "target/plugin.js")?;
+            componentize_js(tools, "target/plugin.js")
         }
         Language::Python | Language::Rust => {
             let fixed = ["-q", "-d", "wit", "-w", "plugin", "componentize", "plugin", "-p", "."];
-            tools.run(PYTHON_TOOL, &[&fixed[..], &["-o", "target/component.wasm"]].concat())?;
+            tools.run(PYTHON_TOOL, &[&fixed[..], &["-o", "target/component.wasm"]].concat())
         }
     }
-    Ok(made)
 }
 
 const JS_TOOL: &str = "node_modules/.bin/componentize-qjs";
@@ -58,12 +65,23 @@ fn install(folder: &Path, language: Language) -> anyhow::Result<()> {
                 &folder.join("bindings/wit_world/__init__.py"),
                 &folder.join("wit/world.wit"),
             ) {
+                // The tool makes the folder, and fails where there is one.
+                remove(&folder.join("bindings"))?;
                 tools.run(
                     PYTHON_TOOL,
                     &["-q", "-d", "wit", "-w", "plugin", "bindings", "bindings"],
                 )?;
             }
             Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} cannot be removed", folder.display()))
         }
         _ => Ok(()),
     }
@@ -118,7 +136,12 @@ impl<'a> Tools<'a> {
             true => self.folder.canonicalize()?.join(program),
             false => PathBuf::from(program),
         };
-        let output = Command::new(&found).args(arguments).current_dir(self.folder).output();
+        let mut command = Command::new(&found);
+        if [JS_TOOL, PYTHON_TOOL].contains(&program) {
+            // Their own stack says nothing of the plug-in, and hides what does.
+            command.env("RUST_BACKTRACE", "0");
+        }
+        let output = command.args(arguments).current_dir(self.folder).output();
         let output = output.with_context(|| format!("{program} cannot be started: {}", needed_for(program)))?;
         if !output.status.success() {
             eprint!("{}", String::from_utf8_lossy(&output.stdout));

@@ -22,6 +22,8 @@ pub struct Result {
     pub used: Vec<String>,
     /// Lines that the plug-in logged and printed.
     pub log: Vec<String>,
+    /// Of a failure: the stack as the language shows it, and what to do about it.
+    pub advice: Vec<String>,
     /// The cost of its calls; `None` when it could not be run.
     pub cost: Option<Shares>,
 }
@@ -90,6 +92,9 @@ impl Result {
         for line in &self.log {
             let _ = writeln!(text, "         log {line}");
         }
+        for line in &self.advice {
+            let _ = writeln!(text, "         {line}");
+        }
         if let Some(cost) = self.cost.as_ref().filter(|cost| costs || cost.is_near_a_limit()) {
             let _ = writeln!(text, "         cost {cost}");
         }
@@ -104,6 +109,7 @@ impl Result {
             "detail": self.verdict.detail(),
             "rules": self.used,
             "log": self.log,
+            "advice": self.advice,
             "cost": self.cost.as_ref().map(Shares::json),
         })
     }
@@ -195,6 +201,7 @@ mod tests {
             rules: Vec::new(),
             used: Vec::new(),
             log: Vec::new(),
+            advice: Vec::new(),
             cost: None,
         };
         let report = Report {
