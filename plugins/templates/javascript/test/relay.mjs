@@ -23,7 +23,7 @@ export function relay(given = {}) {
     values: {},
     networks: {},
     found: {},
-    answers: {},
+    answers: {}, // "GET https://...": { status, headers: [[name, value]], body } or a fault
     log: [],
     rules: [],
     grants: [],
@@ -64,6 +64,16 @@ function table(name) {
   return state.tables[name];
 }
 
+/** Of `answers`: { status: 200, body: "..." }, or a fault, which is thrown. */
+function answer(question) {
+  const said = state.answers[question] ?? { tag: "unavailable", val: `no answer to ${question} is given` };
+  if (said.tag) {
+    throw said;
+  }
+  const { status = 200, headers = [], body = "" } = said;
+  return { status, headers: fields(headers), body: typeof body === "string" ? octets(body) : body };
+}
+
 export const interfaces = {
   types: {
     BodyWriter: class BodyWriter {
@@ -93,6 +103,7 @@ export const interfaces = {
     field: (name) => named(state.headers, name)?.replace(/^"|"$/g, "") || null,
     headers: () => fields(state.headers),
     answered: () => null,
+    refusedLate: () => null,
     parts: () =>
       state.parts.map((part, at) => ({
         id: at + 1,
@@ -138,8 +149,12 @@ export const interfaces = {
   charging: {
     emit: (record) => void state.records.push(record),
     emitWith: (record, more) => void state.records.push({ ...record, more }),
+    emitWhenAnswered: (record, more) => void state.records.push({ ...record, more }),
   },
   numbering: { lookup: (number) => state.networks[number] ?? null },
-  scan: { part: (id) => state.found[id] ?? null },
-  http: { fetch: (request) => state.answers[`${request.method} ${request.url}`] },
+  scan: {
+    parts: () => state.parts.map((_, at) => at + 1),
+    part: (id) => state.found[id] ?? null,
+  },
+  http: { fetch: (request) => answer(`${request.method} ${request.url}`) },
 };

@@ -45,6 +45,7 @@ class Relay:
     networks: dict[str, Any] = field(default_factory=dict)
     found: dict[int, str] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
+    """`"GET https://..."`: status and body, `(200, b"...")`, or a fault, which is raised."""
     log: list[tuple[Any, str]] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     grants: list[str] = field(default_factory=list)
@@ -91,6 +92,14 @@ class Relay:
     def _increment(self, key: str, by: int) -> None:
         self.values[key] = str(int(self.values.get(key, b"0")) + by).encode()
 
+    def _answer(self, question: str) -> Any:
+        said = self.answers.get(question, types.Fault_Unavailable(f"no answer to {question} is given"))
+        if isinstance(said, (types.Fault_Invalid, types.Fault_Unavailable, types.Fault_Limit)):
+            raise Err(said)
+        status, body = said
+        response = importlib.import_module("wit_world.imports.http").Response
+        return response(status=status, headers=[], body=body)
+
     def _functions(self) -> dict[str, dict[str, Any]]:
         settings = lambda: json.dumps(self.settings).encode()
         return {
@@ -104,6 +113,7 @@ class Relay:
                 "field": lambda name: (self._header(name) or "").strip('" ') or None,
                 "headers": lambda: [types.HeaderField(*pair) for pair in self.headers],
                 "answered": lambda: None,
+                "refused_late": lambda: None,
                 "parts": self._parts,
                 "read_part": lambda number, offset, most: self._part(number).body[offset : offset + most],
                 "part_header": lambda number, name: _named(self._part(number).headers, name),
@@ -137,10 +147,14 @@ class Relay:
             "charging": {
                 "emit": self.records.append,
                 "emit_with": lambda record, more: self.records.append((record, more)),
+                "emit_when_answered": lambda record, more: self.records.append((record, more)),
             },
             "numbering": {"lookup": self.networks.get},
-            "scan": {"part": lambda id, scanner: self.found.get(id)},
-            "http": {"fetch": lambda request: self.answers[f"{request.method} {request.url}"]},
+            "scan": {
+                "parts": lambda: list(range(1, len(self.parts) + 1)),
+                "part": lambda number, scanner: self.found.get(number),
+            },
+            "http": {"fetch": lambda request: self._answer(f"{request.method} {request.url}")},
         }
 
 

@@ -25,6 +25,8 @@ const TYPES: &[File] = at!("", "plugins/templates/": "mm4-filter.d.ts");
 
 const RUST: &[File] = at!("", "plugins/skeleton/": "plugin.toml" "src/lib.rs" "src/rules.rs");
 
+const RUST_README: &[File] = at!("", "plugins/templates/rust/": "README.md");
+
 /// The SDK for Rust, without its manifest and its tests.
 pub const SDK: &[File] = at!("sdk/src/", "plugins/sdk/src/":
     "address.rs" "append.rs" "bindings.rs" "edit.rs" "fault.rs" "lib.rs" "native.rs" "part.rs" "pattern.rs" "plugin.rs" "settings.rs" "smil.rs"
@@ -64,7 +66,7 @@ const IGNORED_PYTHON: &[File] = &[(
 /// All files except those that depend on the plug-in's name.
 pub fn files(language: Language) -> Vec<File> {
     let of_language: &[&[File]] = match language {
-        Language::Rust => &[RUST, IGNORED_RUST],
+        Language::Rust => &[RUST, RUST_README, IGNORED_RUST],
         Language::JavaScript => &[JAVASCRIPT, NODE, TYPES, WORLD, CONTRACT, IGNORED_NODE],
         Language::TypeScript => &[TYPESCRIPT, NODE, TYPES, WORLD, CONTRACT, IGNORED_NODE],
         Language::Python => &[PYTHON, WORLD, CONTRACT, IGNORED_PYTHON],
@@ -122,5 +124,55 @@ mod tests {
             &files(Language::TypeScript),
         );
         is_whole("plugins/templates/python", &["gitignore"], &files(Language::Python));
+        is_whole("plugins/templates/rust", &[], &files(Language::Rust));
+    }
+
+    /// Interface and function, in the words of the contract.
+    fn functions() -> Vec<(String, String)> {
+        let (_, host) = CONTRACT.iter().find(|(path, _)| path.ends_with("host.wit")).unwrap();
+        let (mut interface, mut found) = (String::new(), Vec::new());
+        for line in host.lines() {
+            if let Some(name) = line.strip_prefix("interface ") {
+                interface = name.trim_end_matches(" {").to_owned();
+            }
+            let name = line.trim().split_once(": func(").map(|(name, _)| name);
+            found.extend(name.map(|name| (interface.clone(), name.to_owned())));
+        }
+        found
+    }
+
+    fn camel(name: &str) -> String {
+        let mut words = name.split('-');
+        let first = words.next().unwrap_or_default().to_owned();
+        words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+    }
+
+    #[test]
+    fn the_stand_ins_for_a_relay_have_every_function_of_the_contract() {
+        let text = |files: &[File], name: &str| files.iter().find(|(path, _)| path.ends_with(name)).unwrap().1;
+        let (js, python) = (text(NODE, "relay.mjs"), text(PYTHON, "conftest.py"));
+        assert!(functions().len() > 25, "{:?}", functions());
+        for (interface, function) in functions() {
+            let of = |text: &str, begin: &str, next: &str| {
+                let found = text
+                    .split_once(begin)
+                    .unwrap_or_else(|| panic!("no {interface}"))
+                    .1
+                    .to_owned();
+                found.split_once(next).map_or(found.clone(), |(of, _)| of.to_owned())
+            };
+            let ours = of(js, &format!("\n  {interface}: {{"), "\n  },\n");
+            assert!(
+                ours.contains(&format!("{}: (", camel(&function))),
+                "relay.mjs has no {interface}.{function}"
+            );
+            let ours = of(
+                python,
+                &format!("\n            \"{interface}\": {{"),
+                "\n            },\n",
+            );
+            let name = format!("\"{}\":", function.replace('-', "_"));
+            assert!(ours.contains(&name), "conftest.py has no {interface}.{function}");
+        }
     }
 }
