@@ -236,6 +236,21 @@ fn the_example_passes_its_check_and_carries_messages_both_ways() {
 }
 
 #[test]
+fn a_route_to_a_peer_that_nobody_has_configured_changes_nothing_and_is_said() {
+    let rules = r#"
+rules = [{ name = "at night", when = { kinds = ["number"] }, route = "night-hub" }]
+"#;
+    let peer = Peer::start();
+    let relay = Relay::start(&config(&peer, &Link::bundled("address-rewrite", rules).to_string()));
+    let answer = relay.offer(&sample::forward_request("nowhere"));
+    assert!(answer.starts_with("250"), "{answer}");
+    assert_eq!(peer.wait_for(1)[0].to, [sample::TO], "routing decides");
+    relay.process().wait_for_log("event=plugin-route-unknown");
+    let trace = relay.print(&["trace", "nowhere@mms.a.example"]);
+    assert!(trace.contains("to night-hub"), "{trace}");
+}
+
+#[test]
 fn rules_rewrite_what_a_peer_sends_and_trace_says_which() {
     let rules = r#"
 country-code = "999"

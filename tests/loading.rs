@@ -155,7 +155,11 @@ fn a_version_is_loaded_step_by_step_and_listed_and_rolled_back() {
     assert!(shows(&list, "kept", &short(&noop)), "{list}");
     assert!(order.iter().all(|step| shows(&list, step, " ms ")), "{list}");
 
+    assert!(shows(&list, "went live", ", by plugin load"), "{list}");
+
     goes_live(&relay.command(&["plugin", "rollback", "p"]));
+    let list = relay.print(&["plugin", "list"]);
+    assert!(shows(&list, "went live", ", by plugin rollback"), "{list}");
     assert_eq!(record(&relay)["running"], digest(&noop));
     assert_eq!(digest(&shelf.live()), digest(&noop), "the next start finds what runs");
     is_refused(

@@ -74,11 +74,13 @@ pub(super) async fn place(
     within: Duration,
 ) -> Result<VersionPlaced, Problem> {
     let record = || catalogue.record(&plugin.name);
+    let announce = |digest: &str, asked| catalogue.announce(&plugin.name, digest, asked);
     let before = record().running;
     let placing = Placing {
         file: &plugin.file,
         spool,
         record: &record,
+        announce: &announce,
     };
     let placed = match what {
         Some((component, signature)) => placing.place(Parcel::new(component, signature), within).await,

@@ -321,9 +321,13 @@ impl Relay {
     pub(super) fn split(&self, arrived: &Message, routes: &BTreeMap<RecipientId, PeerName>) -> Split {
         let directory = self.directory.load();
         let chosen = |recipient: &Recipient| {
-            // A peer that a plug-in names may not be configured: then routing decides.
-            let peer = routes.get(&recipient.id);
-            peer.filter(|peer| directory.destinations.contains_key(*peer)).cloned()
+            let peer = routes.get(&recipient.id)?;
+            if directory.destinations.contains_key(peer) {
+                return Some(peer.clone());
+            }
+            // Without this line the author of the plug-in could not see why the route has no effect.
+            tracing::warn!(message = %arrived.id, %peer, event = "plugin-route-unknown", "a plug-in sent a recipient to a peer that is not configured: routing decides instead");
+            None
         };
         let (source, recipients) = (arrived.origin.source.peer(), &arrived.envelope.recipients);
         let now = directory.now(&self.delivery);

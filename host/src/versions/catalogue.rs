@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::history::{Cause, History, Verdict};
 use super::places::{link, put_in, short};
-use super::{Attempt, Candidate, CatalogueError, LinkSpec, Loader, Ready, RefusedVersion, files};
+use super::{Asked, Attempt, Candidate, CatalogueError, LinkSpec, Loader, Ready, RefusedVersion, files};
 use crate::pipeline::{Chain, Link, Tally};
 
 /// Holds the running chain.
@@ -106,6 +106,11 @@ impl Catalogue {
     /// The history of a plug-in's versions.
     pub fn record(&self, plugin: &str) -> super::history::Record {
         self.loader.history.record(plugin)
+    }
+
+    /// Announces a version whose file is about to be replaced because an operator asked for it.
+    pub fn announce(&self, plugin: &str, digest: &str, asked: Asked) {
+        self.loader.announced.announce(plugin, digest, asked);
     }
 
     /// Makes a chain from `specs` and swaps it in for the running one. Every plug-in is loaded anew, with these

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
-use super::files;
+use super::{Asked, files};
 use crate::sync::lock;
 
 /// How many attempts are kept for each plug-in.
@@ -91,6 +91,9 @@ pub struct Attempt {
     pub number: u64,
     /// `start`, `reload`, `file` or `rollback`.
     pub cause: Cause,
+    /// What an operator asked for, where the file came from the relay itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
     pub digest: String,
     /// When it began, in RFC 3339.
     pub began: String,
@@ -298,6 +301,7 @@ impl History {
             attempts.push(Attempt {
                 number,
                 cause,
+                asked: None,
                 digest: digest.to_owned(),
                 began: now,
                 steps: Vec::new(),

@@ -19,6 +19,7 @@
 //!
 //! Every attempt is recorded step by step ([`history`]).
 
+mod announced;
 mod catalogue;
 pub mod files;
 pub mod history;
@@ -43,9 +44,11 @@ use crate::pipeline::When;
 use crate::rehearsal::recording::{Recorder, Recording};
 use crate::rehearsal::samples::SamplesError;
 
+use announced::Announced;
 use history::{Cause, History, Verdict};
 use signing::{SignatureError, Signing};
 
+pub use announced::Asked;
 pub use catalogue::Catalogue;
 pub use shadow::ShadowTerms;
 pub use steps::Attempt;
@@ -155,6 +158,7 @@ pub struct Loader {
     /// The services for the next version. Running versions keep theirs.
     services: RwLock<Arc<dyn Services>>,
     pub history: Arc<History>,
+    announced: Announced,
 }
 
 impl Candidate {
@@ -195,6 +199,7 @@ impl Loader {
             engine,
             services: RwLock::new(services),
             history: Arc::new(history),
+            announced: Announced::default(),
         }
     }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use mm4relay_engine::digest;
 
-use super::files;
 use super::history::{Attempt, Record, Verdict};
+use super::{Asked, files};
 
 /// How often the history is checked: a load does not announce its steps.
 const LOOK: Duration = Duration::from_millis(50);
@@ -33,6 +33,8 @@ pub struct Placing<'a> {
     pub spool: &'a Path,
     /// Reads its present history.
     pub record: &'a (dyn Fn() -> Record + Sync),
+    /// Told which version is about to stand in the file, and why.
+    pub announce: &'a (dyn Fn(&str, Asked) + Sync),
 }
 
 /// The version runs.
@@ -103,6 +105,10 @@ impl Placing<'_> {
     /// # Errors
     /// Why the version does not run. Unless the relay was too slow, the version before runs, and is in the file again.
     pub async fn place(self, parcel: Parcel, within: Duration) -> Result<Placed, NotPlaced> {
+        self.put(parcel, Asked::Load, within).await
+    }
+
+    async fn put(self, parcel: Parcel, asked: Asked, within: Duration) -> Result<Placed, NotPlaced> {
         let before = (self.record)();
         if before.running.as_deref() == Some(parcel.digest.as_str()) {
             // The version may already run in place of a file that was rolled back.
@@ -115,6 +121,7 @@ impl Placing<'_> {
         let ran = self.kept(before.running.as_deref());
         let ran = ran.map_or_else(|| Parcel::at(self.file), |ran| Ok(Some(ran)))?;
         let after = before.attempts.last().map_or(0, |attempt| attempt.number);
+        (self.announce)(&parcel.digest, asked);
         parcel.put(self.file)?;
         let ended = tokio::time::timeout(within, self.end_of(&parcel.digest, after)).await;
         let attempt = ended.map_err(|_| NotPlaced::Slow(within))?;
@@ -138,7 +145,7 @@ impl Placing<'_> {
         let record = (self.record)();
         let previous = record.previous().ok_or(NotPlaced::NoVersionBefore)?;
         let (wasm, signature) = files::kept(self.spool, &previous.digest).map_err(NotPlaced::Lost)?;
-        self.place(Parcel::new(wasm, signature), within).await
+        self.put(Parcel::new(wasm, signature), Asked::Rollback, within).await
     }
 
     /// The running version, from the kept components. The file may hold another one, which was refused or rolled back,

@@ -33,6 +33,14 @@ impl Loader {
     ) -> Result<Ready, RefusedVersion> {
         let plugin = spec.name().to_owned();
         let number = self.history.begin(&plugin, cause, &candidate.digest, self.now());
+        if let Some(asked) = self.announced.take(&plugin, &candidate.digest) {
+            let note = |record: &mut super::history::Record| {
+                if let Some(attempt) = record.attempt(number) {
+                    attempt.asked = Some(asked);
+                }
+            };
+            self.history.note(&plugin, note);
+        }
         let attempt = Attempt {
             plugin,
             number,

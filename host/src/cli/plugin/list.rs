@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use super::operate;
 use crate::config::Config;
+use crate::versions::Asked;
 use crate::versions::history::{Attempt, Book, Cause, FILE, Record, Step, Verdict};
 
 /// How many attempts are shown for each plug-in.
@@ -100,12 +101,14 @@ fn outline(attempt: &Attempt, earlier: &[Attempt], whole: bool) -> String {
     let ran_before = earlier
         .iter()
         .any(|before| before.digest == attempt.digest && before.verdict != Verdict::Refused);
-    let cause = match attempt.cause {
-        Cause::Start => "at the start",
-        Cause::Reload => "at a reload",
-        Cause::File if ran_before => "its file was replaced by an earlier version",
-        Cause::File => "its file was replaced by another version",
-        Cause::Rollback => "put back",
+    let cause = match (attempt.asked, attempt.cause) {
+        (Some(Asked::Load), _) => "by plugin load",
+        (Some(Asked::Rollback), _) => "by plugin rollback",
+        (None, Cause::Start) => "at the start",
+        (None, Cause::Reload) => "at a reload",
+        (None, Cause::File) if ran_before => "its file was replaced by an earlier version",
+        (None, Cause::File) => "its file was replaced by another version",
+        (None, Cause::Rollback) => "put back",
     };
     let head = format!("{}  {}, {cause}", short(&attempt.digest), attempt.began);
     let step = |step: &Step| format!("\n{:<9} {:>8.1} ms  {}", step.step, step.after_ms, step.said);
@@ -142,6 +145,7 @@ mod tests {
         record.attempts.push(Attempt {
             number: 3,
             cause: Cause::File,
+            asked: None,
             digest: "c".repeat(64),
             began: "2026-11-21T12:00:00Z".into(),
             steps: vec![Step {
