@@ -33,14 +33,14 @@ function verdict() {
   return answer.status === 200 ? JSON.parse(text(answer.body)).verdict : "none";
 }
 
-/** The verdict, or that there is none: faults are thrown, as { tag, val }. */
+/** The verdict, or that there is none. What `fetch` throws is an Error with the fault, { tag, val }, as its `payload`. */
 function verdictOrNone() {
   try {
     return verdict();
-  } catch (fault) {
-    if (fault.tag !== "unavailable") {
-      // A question that the configuration does not allow, for instance. The plug-in fails, and its on-failure decides.
-      throw fault;
+  } catch (error) {
+    if (error.payload?.tag !== "unavailable") {
+      // A request that the configuration does not allow, for instance. The plug-in fails, and its on-failure decides.
+      throw error;
     }
     return "none";
   }
