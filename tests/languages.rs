@@ -197,9 +197,9 @@ fn asks_a_service_and_shows_where_it_stumbles(language: &str, file: &str) {
     for what in STUMBLES {
         let field = format!("X-Do: {what}");
         let out = script.tested(&sample::with_body("k3", &[&field], b"hello\r\n"), &settings);
-        let lines = out.lines().map(|line| line.trim_start().trim_start_matches("+ "));
+        let lines = out.lines().map(|line| line.trim_start_matches([' ', '+']));
         let kept = lines.filter(|line| {
-            ["none, it failed", "log ", "hint "]
+            ["none, it failed", "log ", "stack ", "hint "]
                 .iter()
                 .any(|word| line.starts_with(word))
         });
