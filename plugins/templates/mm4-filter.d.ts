@@ -1,6 +1,6 @@
 // Made of wit/ by tests/bindings. Do not edit.
 //
-// The contract as types: each interface is a module. What is `result` in the contract is returned or thrown.
+// The contract as types: each interface is a module. What is `result` in the contract is returned, or thrown as the `payload` of an Error.
 
 declare module "mm4:filter/config@0.1.0" {
   /** Size of the settings in octets. `{}` when there are none, so never less than 2. */

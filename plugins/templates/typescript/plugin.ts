@@ -1,8 +1,8 @@
 // Writes into each message, once, which relay it came through.
 //
 // The interfaces of wit/ are modules; names are in camelCase. `result` errors are thrown: a text in `configure`, a fault in
-// `process`, such as { tag: "invalid", val: "no such table" }. `option` is null when there is none. u64 and s64 are
-// numbers, exact up to 2^53. There is no `console`: import "mm4:filter/log@0.1.0", and ask for the grant.
+// `process`, such as { tag: "invalid", val: "no such table" }. What the relay throws is an Error with the fault as its
+// `payload`: catch (error) { error.payload?.tag }. `option` is null when there is none. u64 and s64 are numbers, exact up to 2^53. There is no `console`: import "mm4:filter/log@0.1.0", and ask for the grant.
 //
 // What lies in variables after `configure` is there in every call, and what `process` changes is gone with the call.
 

@@ -13,7 +13,7 @@ pub fn text() -> String {
          work together is in [plugins.md](plugins.md), and a first plug-in in [write-a-plugin.md](write-a-plugin.md).\n\n\
          | name in `wit/` | Rust | JavaScript | Python |\n|---|---|---|---|\n\
          | `read-part` | `message::read_part` | `readPart` | `message.read_part` |\n\
-         | `result<T, fault>` | `Result<T, Fault>` | `T`; the fault is thrown | `T`; `Err(fault)` is raised |\n\
+         | `result<T, fault>` | `Result<T, Fault>` | `T`; an `Error` is thrown, with the fault as its `payload` | `T`; `Err(fault)` is raised |\n\
          | `option<T>` | `Option<T>` | `T` or `null` | `T` or `None` |\n\
          | `list<u8>` | `Vec<u8>` | `Uint8Array` | `bytes` |\n\
          | `u64`, `s64` | `u64`, `i64` | a number, exact up to 2^53 | `int` |\n\

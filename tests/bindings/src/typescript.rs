@@ -10,7 +10,7 @@ pub fn text() -> String {
     let (resolve, world) = super::contract();
     let mut out = String::from(
         "// Made of wit/ by tests/bindings. Do not edit.\n//\n// The contract as types: each interface is a \
-         module. What is `result` in the contract is returned or thrown.\n",
+         module. What is `result` in the contract is returned, or thrown as the `payload` of an Error.\n",
     );
     for (_, interface) in &resolve.interfaces {
         let exported = interface.name.as_deref() == Some("plugin");

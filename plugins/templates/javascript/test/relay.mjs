@@ -38,7 +38,9 @@ relay();
 const octets = (text) => new TextEncoder().encode(text);
 const named = (fields, name) => fields.find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1];
 const fields = (list) => list.map(([name, value]) => ({ name, value }));
-const invalid = (val) => ({ tag: "invalid", val });
+/** A fault as the relay's functions throw it. */
+const thrown = (fault) => Object.assign(new Error(`${fault.tag}: ${fault.val}`), { payload: fault });
+const invalid = (val) => thrown({ tag: "invalid", val });
 
 function address(text) {
   const [, local, domain] = /^(.*?)(?:@([^@]*))?$/.exec(text);
@@ -68,7 +70,7 @@ function table(name) {
 function answer(question) {
   const said = state.answers[question] ?? { tag: "unavailable", val: `no answer to ${question} is given` };
   if (said.tag) {
-    throw said;
+    throw thrown(said);
   }
   const { status = 200, headers = [], body = "" } = said;
   return { status, headers: fields(headers), body: typeof body === "string" ? octets(body) : body };
