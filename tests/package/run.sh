@@ -144,7 +144,7 @@ queue_holds_one() {
 
 queue_is_empty() {
   local queue
-  queue=$(queue_of_next_hop) && grep -q '^nothing of that in the queue' <<<"$queue"
+  queue=$(queue_of_next_hop) && grep -q '^no such message in the queue' <<<"$queue"
 }
 
 build
