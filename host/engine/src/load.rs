@@ -1,4 +1,4 @@
-//! From a file to a plug-in that can be called, and every reason why not.
+//! Loading: from a component's file to a plug-in that can be called, with every reason for a refusal.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use crate::snapshot;
 use crate::text::one_line;
 use crate::unwrap::unwrap;
 
-/// What the configuration says about a plug-in.
+/// The configuration of a plug-in.
 #[derive(Debug, Clone)]
 pub struct PluginSpec {
     /// Its name in the configuration, and the namespace of its durable values.
@@ -34,9 +34,9 @@ pub struct PluginSpec {
     pub wasm: PathBuf,
     /// Handed to the plug-in as JSON; `null` becomes `{}`.
     pub settings: serde_json::Value,
-    /// What it may import.
+    /// The grants: the interfaces that it may import.
     pub grants: BTreeSet<Grant>,
-    /// What it may do with messages.
+    /// The kinds of verdict and edit that it may return.
     pub may: May,
     /// How much it may use.
     pub limits: Limits,
@@ -57,7 +57,7 @@ impl PluginSpec {
 }
 
 impl Engine {
-    /// Reads what a component is and asks for. Nothing of it runs. Takes milliseconds for each megabyte.
+    /// Reads the imports, exports and limits of a component without running it. Takes milliseconds for each megabyte.
     ///
     /// # Errors
     /// The bytes are no valid component, are no plug-in, or import what does not exist.
@@ -110,7 +110,7 @@ impl Engine {
             if engine.gives_way() {
                 stand_behind();
             }
-            // Nobody may be waiting any more.
+            // The caller may have stopped waiting.
             let _ = ended.send(runtime.block_on(load(engine, spec, wasm, services, progress)));
         };
         let internal = |problem: String| Err(LoadErrorKind::Internal { problem });
@@ -125,8 +125,9 @@ impl Engine {
 /// How far behind the threads of messages a load stands in line for a core (nice, 0 to 19).
 const NICE: i32 = 15;
 
-/// A load takes a core for a while, and messages must not notice; most of it is compiling, which is still more modest
-/// ([`crate::compiler`]). For the whole life of this thread, since only a privileged process could take it back. A system that refuses has slower messages during a load, and nothing worse.
+/// Lowers the thread's priority for its whole life (only a privileged process could raise it again), so that a load
+/// does not slow messages; compiling, its longest step, runs at an even lower one ([`crate::compiler`]). Where the
+/// system refuses, messages are slower during a load, and nothing worse happens.
 fn stand_behind() {
     if let Err(error) = rustix::process::nice(NICE) {
         tracing::debug!("a load runs with the priority of messages: {error}");
@@ -217,8 +218,8 @@ fn settings(value: &serde_json::Value) -> Bytes {
     }
 }
 
-/// The first instance pays for mapping the code and the snapshot; no message should. It also shows that the snapshot
-/// fits into its limits.
+/// Runs the first instance, which pays for mapping the code and the snapshot, so that no message does. It also shows
+/// that the snapshot fits into the plug-in's limits.
 async fn warm_up(engine: &Inner, owner: &Arc<Owner>, pre: &FilterPre<Call>) -> Result<(), LoadErrorKind> {
     let mut store = engine.store(Call::new(owner.clone(), None));
     match tokio::time::timeout(owner.limits.configure_time, pre.instantiate_async(&mut store)).await {

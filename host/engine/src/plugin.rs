@@ -87,14 +87,14 @@ impl Plugin {
         &self.0.digest
     }
 
-    /// The breaker of this loaded version: whoever calls [`process`](Self::process) asks it first, and tells it how it
-    /// went. It is the caller's to ask, because only the caller knows whether the verdict could be applied.
+    /// The breaker of this loaded version. Every caller of [`process`](Self::process) asks it first, and reports the
+    /// result. This is left to the caller, because only the caller knows whether the verdict could be applied.
     pub fn breaker(&self) -> &Breaker {
         &self.0.breaker
     }
 
-    /// Whether it asked to see such a message. `media_types` are those of the parts, in lower case; they do not matter
-    /// on `outcome`.
+    /// Whether the plug-in wants to see such a message. `media_types` are those of the parts, in lower case; they do
+    /// not matter on `outcome`.
     pub fn wants<'a>(
         &self,
         occasion: OccasionKind,
@@ -104,13 +104,14 @@ impl Plugin {
         wants(&self.0.description, occasion, message_type, media_types)
     }
 
-    /// Carries one message through a new instance. Waits first while all instances of the engine are taken, and on the
-    /// way for its turns when it takes long.
+    /// Carries one message through a new instance. Waits while all instances of the engine are taken, and then for its
+    /// turns when it takes long.
     ///
-    /// Nothing of what the judgement says has been done. Dropping the future stops the plug-in at its next tick.
+    /// The caller carries out the judgement; nothing of it has been done. Dropping the future stops the plug-in at its
+    /// next tick.
     ///
     /// # Errors
-    /// A [`Failure`]; whatever the plug-in had asked for until then is gone.
+    /// A [`Failure`]; all requests of the plug-in during the call are dropped.
     pub async fn process(&self, occasion: Occasion, subject: Arc<dyn Subject>) -> Result<Judgement, Failure> {
         self.process_as(self.0.owner.clone(), occasion, subject).await
     }

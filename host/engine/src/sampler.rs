@@ -1,8 +1,8 @@
-//! Where the time of a plug-in goes, by the names of its own functions.
+//! Profiles a plug-in by the names of its own functions.
 //!
-//! A sampler looks at the stack of whatever call is running, again and again, and counts what it saw. A function that is
-//! on top of half of the stacks takes half of the time. Code looks up only where a function begins and where a loop turns,
-//! so the share of a long stretch without either goes to the next such place.
+//! A sampler records the stack of the running call at intervals, and counts equal stacks. A function on top of half of
+//! the stacks takes half of the time. Code checks for a sample only where a function begins and where a loop turns, so
+//! the share of a long stretch without either goes to the next such place.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

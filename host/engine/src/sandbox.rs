@@ -19,8 +19,8 @@ use crate::sampler::Sampler;
 use crate::turns::Turns;
 use crate::unwrap::add_module_loader;
 
-/// How often a running plug-in comes up for air: it yields to other tasks, and can be stopped. A call is therefore
-/// stopped at most this long after its budget.
+/// The interval at which a running plug-in yields to other tasks, and can be stopped. A call is therefore stopped at
+/// most this long after its budget.
 const TICK: Duration = Duration::from_millis(2);
 
 /// Compiles plug-ins, and holds the pool that their instances come from. Cheap to clone; all clones are one engine.
@@ -42,7 +42,7 @@ pub(crate) struct Inner {
     pub options: EngineOptions,
     allocation: Allocation,
     page_map_scan: bool,
-    /// Whether messages may be under way, which a load must not hold up.
+    /// Whether messages may be under way, which a load must not delay.
     gives_way: AtomicBool,
     /// Dropping it ends the ticker.
     _ticker: mpsc::Sender<()>,
@@ -86,8 +86,8 @@ impl Engine {
         self.0.page_map_scan
     }
 
-    /// From now on messages pass: loads wait for time that nobody else wants. Until then nothing waits but the load, as at
-    /// the start of a relay, which on a busy machine would take minutes of idle time.
+    /// Tells the engine that messages pass from now on, so loads use idle time only. Before that, at the start of a
+    /// relay, nothing but loads is waiting, and idle time on a busy machine could take minutes.
     pub fn give_way(&self) {
         self.0.gives_way.store(true, Ordering::Relaxed);
     }
@@ -120,7 +120,7 @@ impl Inner {
             Some(sampler) => sampler.watch(&mut store),
         }
         if self.options.deterministic {
-            // Bounded by whoever calls it: see `allow`.
+            // Bounded by the caller: see `allow`.
             let _ = store.set_fuel(u64::MAX);
         }
         store
@@ -161,7 +161,7 @@ fn check(options: &EngineOptions) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// What decides which code is made, and nothing that is reserved.
+/// The settings that decide which code is compiled, without those that reserve memory.
 pub(crate) fn config(options: &EngineOptions) -> Config {
     let mut config = Config::new();
     config

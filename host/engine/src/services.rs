@@ -1,4 +1,4 @@
-//! What the relay brings: the only ways out of a sandbox.
+//! Interfaces to the relay: the only ways out of a sandbox.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use crate::words::{
 /// A future behind a pointer, so that traits with waiting methods can be objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What does not depend on the message.
+/// The services that do not depend on the message.
 ///
 /// A method that is not a future must not wait: it runs on the thread of the call, and a plug-in cannot be stopped
 /// while its host blocks.
@@ -30,15 +30,15 @@ pub trait Services: Send + Sync + 'static {
     /// plug-in as `unavailable`.
     fn kv_get<'a>(&'a self, plugin: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>>;
 
-    /// What the random numbers of one call are made of; asked for at most once in a call. Secret and never the same,
-    /// except where samples and replays want the same numbers again.
+    /// The seed of a call's random numbers; asked for at most once in a call. Secret and unique, except where samples
+    /// and replays need the same numbers again.
     fn random_seed(&self) -> [u8; 32];
 
     /// The network that serves `number`, which is `+` and 1 to 15 digits. The error is for the operator, and reaches the
     /// plug-in as `unavailable`.
     fn network<'a>(&'a self, number: &'a str) -> BoxFuture<'a, Result<Option<Network>, String>>;
 
-    /// Those outside of the relay who may be asked.
+    /// The scanners and services outside the relay.
     fn outside(&self) -> &dyn Outside;
 
     /// One line of at most 1,024 octets (before escaping), without control characters. `message` is the relay's id of
@@ -46,14 +46,15 @@ pub trait Services: Send + Sync + 'static {
     fn log(&self, plugin: &str, message: &str, level: Level, text: &str);
 }
 
-/// Those outside of the relay whom plug-ins may ask. Nobody is there unless it is said otherwise.
+/// Scanners and services outside the relay that plug-ins may ask.
 pub trait Outside: Send + Sync + 'static {
-    /// Whether it says something how long somebody took to answer: not where the answers are written down.
+    /// Whether the time that an answer took carries information: it does not where answers come from a recording.
     fn tells_time(&self) -> bool {
         true
     }
 
-    /// What that scanner finds in a part of `subject`: its name for it, or nothing.
+    /// Has the scanner look into a part of `subject`. Returns its name for the finding, or `None` when it found
+    /// nothing.
     fn scan<'a>(
         &'a self,
         scanner: &'a str,
@@ -64,13 +65,13 @@ pub trait Outside: Send + Sync + 'static {
         Box::pin(async move { Err(Fault::Invalid(format!("no scanner {scanner:?} is configured"))) })
     }
 
-    /// The service of which `plugin` may ask that, by its name.
+    /// The name of the service that `plugin` may send this request to.
     fn service(&self, plugin: &str, request: &HttpRequest) -> Result<String, Fault> {
         let url = &request.url;
         Err(Fault::Invalid(format!("no service of plug-in {plugin:?} has {url:?}")))
     }
 
-    /// Asks that service. `before` is what the same call has asked of it already.
+    /// Sends the request to the service. `before` are the requests of the same call so far.
     fn fetch<'a>(
         &'a self,
         plugin: &'a str,
@@ -79,11 +80,11 @@ pub trait Outside: Send + Sync + 'static {
         before: AskedOf,
     ) -> BoxFuture<'a, Result<HttpResponse, Fault>> {
         let _ = (plugin, request, before);
-        Box::pin(async move { Err(Fault::Unavailable(format!("nobody asks service {service:?}"))) })
+        Box::pin(async move { Err(Fault::Unavailable(format!("service {service:?} cannot be asked here"))) })
     }
 }
 
-/// Nobody is outside.
+/// An [`Outside`] without scanners and services.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoOutside;
 
@@ -111,7 +112,7 @@ pub trait Subject: Send + Sync + 'static {
     fn recipients(&self) -> Vec<Recipient>;
     /// The first field of that name, compared without regard to case, unfolded.
     fn header(&self, name: &str) -> Option<String>;
-    /// What the message says in the field of that name, as the relay reads it.
+    /// The value of the field of that name, as the relay reads it.
     fn field(&self, name: &str) -> Option<String>;
     /// The request that this response answers.
     fn answered(&self) -> Option<Request>;

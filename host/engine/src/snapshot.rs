@@ -1,4 +1,4 @@
-//! `configure`, called once, and the memory that it leaves, put back into the component.
+//! Calls `configure` once, and puts the memory that it leaves back into the component.
 //!
 //! The steps are those of Wizer, called one by one: its own `run_component` would also keep the state of a `configure`
 //! that returned an error.
@@ -114,7 +114,7 @@ fn failed(call: &Call, error: &wasmtime::Error, said: &str) -> LoadErrorKind {
 }
 
 /// Awaits a step of Wizer's. A panic counts as a refusal of the component: Wizer expects the output of compilers, and
-/// this comes from outside. Known causes are refused before ([`fit`]).
+/// this component comes from outside. Known causes are refused before ([`fit`]).
 async fn contained<T>(step: impl Future<Output = wasmtime::Result<T>>) -> Result<T, LoadErrorKind> {
     let mut step = std::pin::pin!(step);
     let ended = poll_fn(|context| {

@@ -22,12 +22,12 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// The name of a function as its author knows it.
+/// The demangled name of a function, as its author knows it.
 pub(crate) fn function_name(symbol: &str) -> String {
     format!("{:#}", rustc_demangle::demangle(symbol))
 }
 
-/// A plug-in's output without Rust's advice at the end of a panic, which nobody can follow in a sandbox.
+/// A plug-in's output without Rust's advice at the end of a panic, which cannot be followed in a sandbox.
 pub(crate) fn without_advice(said: &str) -> &str {
     const ADVICE: &str = "note: run with `RUST_BACKTRACE=1`";
     said.split_once(ADVICE).map_or(said, |(before, _)| before).trim_end()

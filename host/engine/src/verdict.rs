@@ -8,7 +8,7 @@ use crate::failure::Spent;
 use crate::may::Used;
 use crate::words::{ChargingRecord, HeaderField, Measure, OutsideCall};
 
-/// What a plug-in decided, and what it asked for besides. The caller commits all of it, or drops all of it.
+/// The decision of a plug-in and its further requests. The caller commits all of them, or drops all of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// What becomes of the message.
@@ -19,11 +19,11 @@ pub struct Judgement {
     pub kv: Vec<KvWrite>,
     /// What it counted: one entry for each counter, and each value of its histograms.
     pub measures: Vec<Measure>,
-    /// The rules of its settings that took part, each once, as it named them.
+    /// The names of the rules in its settings that took part, each once.
     pub rules: Vec<String>,
-    /// What it used of all that can be granted of a message.
+    /// The granted data of the message that it read.
     pub used: Used,
-    /// Its questions to services outside the relay: the first 100.
+    /// Its requests to services outside the relay: the first 100.
     pub outside: Vec<OutsideCall>,
     /// The cost of the call.
     pub spent: Spent,

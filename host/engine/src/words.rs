@@ -25,7 +25,7 @@ pub enum MessageType {
     Other,
 }
 
-/// What stands before the `@`, or is the whole address.
+/// The kind of an address, by its part before the `@` or the whole of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AddressKind {
     /// A telephone number of seven digits or more, with or without `+`.
@@ -123,7 +123,7 @@ pub struct Request {
     pub source: String,
 }
 
-/// The relay's own refusal of a message, as a response to it says it.
+/// The relay's own refusal of a message, as the relay's response states it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LateRefusal {
     /// `X-Mms-Request-Status-Code`.
@@ -144,7 +144,7 @@ pub struct Network {
     pub peer: Option<String>,
 }
 
-/// One measurement of a plug-in's own.
+/// One measurement by a plug-in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measure {
     /// As `wit/host.wit` allows it: lower-case letters, digits and `_`.
@@ -153,7 +153,7 @@ pub struct Measure {
     pub value: MeasureValue,
 }
 
-/// What a [`Measure`] says.
+/// The value of a [`Measure`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MeasureValue {
     /// To be added to a counter; all of one call together.
@@ -162,7 +162,7 @@ pub enum MeasureValue {
     Observe(f64),
 }
 
-/// Why a host function did not do what was asked.
+/// Why a host function failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
@@ -193,7 +193,7 @@ pub enum Level {
     Error,
 }
 
-/// What a plug-in states about itself, and what it wants to see.
+/// A plug-in's description of itself, with the messages that it wants to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// For humans.
