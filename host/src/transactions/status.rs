@@ -118,7 +118,16 @@ pub(super) fn of_bounce(failed: &mm4::RecipientStatus, at: Timestamp) -> (Answer
     let why = failed.cause();
     let cause = match why {
         mm4::Cause::Expired => Cause::Unreachable,
-        _ => Cause::Refused,
+        mm4::Cause::BadMessage
+        | mm4::Cause::UnknownRecipient
+        | mm4::Cause::NotAllowed
+        | mm4::Cause::Network
+        | mm4::Cause::Content
+        | mm4::Cause::Unsupported
+        | mm4::Cause::UnknownMessage
+        | mm4::Cause::Unspecified
+        | mm4::Cause::NoResponse
+        | mm4::Cause::Discarded => Cause::Refused,
     };
     let answer = Answer {
         status: why.request_status().name().into(),
@@ -159,7 +168,18 @@ pub(super) fn enhanced(answer: &Answer, cause: Cause) -> (u16, u16) {
         (_, Some(mm4::RequestStatus::SendingAddressUnresolved)) => (1, 1),
         (_, Some(mm4::RequestStatus::ServiceDenied)) => (7, 1),
         (_, Some(mm4::RequestStatus::ContentNotAccepted)) => (6, 0),
-        _ => (0, 0),
+        (
+            _,
+            None
+            | Some(
+                mm4::RequestStatus::Ok
+                | mm4::RequestStatus::Unspecified
+                | mm4::RequestStatus::MessageFormatCorrupt
+                | mm4::RequestStatus::MessageNotFound
+                | mm4::RequestStatus::NetworkProblem
+                | mm4::RequestStatus::UnsupportedMessage,
+            ),
+        ) => (0, 0),
     }
 }
 
