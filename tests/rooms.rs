@@ -105,7 +105,7 @@ const LONG_FILES: &[(&str, &str)] = &[];
 const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     (
         "host/src/assembly/start.rs",
-        "start",
+        "begin",
         "the order in which a relay starts, one step after the other",
     ),
     (
