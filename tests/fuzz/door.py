@@ -169,7 +169,7 @@ def value(document, schema, depth):
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object" or "properties" in schema:
-        return {name: value(document, field, depth + 1) for name, field in schema.get("properties", {}).items() if name in (schema.get("required") or [])}
+        return {name: value(document, field, depth + 1) for name, field in (schema.get("properties") or {}).items() if name in (schema.get("required") or [])}
     plain = {"array": [], "integer": 1, "number": 1, "boolean": False}
     if kind == "string":
         return "2026-11-21T23:00:38Z" if schema.get("format") == "date-time" else "x"

@@ -125,7 +125,8 @@ fn vouched(
 /// At the door: a client that shows a certificate must have one that an authority in this file vouches for. One that shows
 /// none goes on.
 pub(super) fn of_authorities(file: &Path, key: &str, found: &mut Findings) -> Option<Arc<dyn ClientCertVerifier>> {
-    let all = certificates(file).map_err(|error| found.problem(Code::CertificateUnusable, key, format!("{error:#}")));
+    let all = super::files::certificates(file)
+        .map_err(|error| found.problem(Code::CertificateUnusable, key, format!("{error:#}")));
     let mut roots = RootCertStore::empty();
     for (certificate, _) in all.ok()? {
         if let Err(error) = roots.add(certificate) {
