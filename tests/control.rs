@@ -214,7 +214,7 @@ fn messages_are_found_by_number_source_reason_and_time() {
     let found = |words: &[&str]| {
         !relay
             .print(&[&["queue", "list"], words].concat())
-            .starts_with("nothing")
+            .starts_with("no such message")
     };
     assert!(found(&["--from", "operator-a"]));
     assert!(!found(&["--from", "operator-b"]));
