@@ -157,7 +157,7 @@ fn a_copy_of_what_came_to_nothing_is_a_request_of_its_own_and_is_told_of_again()
         let traced = exchange.relay.print(&["trace", "k1@mms.a.example"]);
         assert_eq!(traced.matches("MM4_forward.REQ from operator-a").count(), 2, "{traced}");
         assert_eq!(
-            traced.matches("the failure of 1 recipients is told").count(),
+            traced.matches("the failure of 1 recipients is reported").count(),
             2,
             "{traced}"
         );
@@ -177,7 +177,7 @@ fn peers_that_want_no_bounces_get_none() {
         &[(FOR_NOTHING, Nothing), (FOR_A_REPORT, Report("Rejected"))],
     );
     exchange.say(sample::FROM, &[REFUSED], &sample::with_body("k7", &[], b"hello\r\n"));
-    eventually("the trace says that nobody is told", || {
+    eventually("the trace says that nobody is notified", || {
         let traced = exchange.relay.print(&["trace", "k7@mms.a.example"]);
         traced
             .contains("the failure of 1 recipients cannot be reported")
