@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::history::{Cause, History, Verdict};
 use super::places::{link, put_in, short};
-use super::{Asked, Attempt, Candidate, CatalogueError, LinkSpec, Loader, Ready, RefusedVersion, files};
+use super::{AskedFor, Attempt, Candidate, CatalogueError, LinkSpec, Loader, Ready, RefusedVersion, files};
 use crate::pipeline::{Chain, Link, Tally};
 
 /// Holds the running chain.
@@ -109,7 +109,7 @@ impl Catalogue {
     }
 
     /// Announces a version whose file is about to be replaced because an operator asked for it.
-    pub fn announce(&self, plugin: &str, digest: &str, asked: Asked) {
+    pub fn announce(&self, plugin: &str, digest: &str, asked: AskedFor) {
         self.loader.announced.announce(plugin, digest, asked);
     }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
-use super::{Asked, files};
+use super::{AskedFor, files};
 use crate::sync::lock;
 
 /// How many attempts are kept for each plug-in.
@@ -93,7 +93,7 @@ pub struct Attempt {
     pub cause: Cause,
     /// What an operator asked for, where the file came from the relay itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<Asked>,
+    pub asked: Option<AskedFor>,
     pub digest: String,
     /// When it began, in RFC 3339.
     pub began: String,

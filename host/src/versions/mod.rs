@@ -48,7 +48,7 @@ use announced::Announced;
 use history::{Cause, History, Verdict};
 use signing::{SignatureError, Signing};
 
-pub use announced::Asked;
+pub use announced::AskedFor;
 pub use catalogue::Catalogue;
 pub use shadow::ShadowTerms;
 pub use steps::Attempt;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use mm4relay_engine::digest;
 
 use super::history::{Attempt, Record, Verdict};
-use super::{Asked, files};
+use super::{AskedFor, files};
 
 /// How often the history is checked: a load does not announce its steps.
 const LOOK: Duration = Duration::from_millis(50);
@@ -34,7 +34,7 @@ pub struct Placing<'a> {
     /// Reads its present history.
     pub record: &'a (dyn Fn() -> Record + Sync),
     /// Told which version is about to stand in the file, and why.
-    pub announce: &'a (dyn Fn(&str, Asked) + Sync),
+    pub announce: &'a (dyn Fn(&str, AskedFor) + Sync),
 }
 
 /// The version runs.
@@ -105,10 +105,10 @@ impl Placing<'_> {
     /// # Errors
     /// Why the version does not run. Unless the relay was too slow, the version before runs, and is in the file again.
     pub async fn place(self, parcel: Parcel, within: Duration) -> Result<Placed, NotPlaced> {
-        self.put(parcel, Asked::Load, within).await
+        self.put(parcel, AskedFor::Load, within).await
     }
 
-    async fn put(self, parcel: Parcel, asked: Asked, within: Duration) -> Result<Placed, NotPlaced> {
+    async fn put(self, parcel: Parcel, asked: AskedFor, within: Duration) -> Result<Placed, NotPlaced> {
         let before = (self.record)();
         if before.running.as_deref() == Some(parcel.digest.as_str()) {
             // The version may already run in place of a file that was rolled back.
@@ -145,7 +145,7 @@ impl Placing<'_> {
         let record = (self.record)();
         let previous = record.previous().ok_or(NotPlaced::NoVersionBefore)?;
         let (wasm, signature) = files::kept(self.spool, &previous.digest).map_err(NotPlaced::Lost)?;
-        self.put(Parcel::new(wasm, signature), Asked::Rollback, within).await
+        self.put(Parcel::new(wasm, signature), AskedFor::Rollback, within).await
     }
 
     /// The running version, from the kept components. The file may hold another one, which was refused or rolled back,

@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::operate;
 use crate::config::Config;
-use crate::versions::Asked;
+use crate::versions::AskedFor;
 use crate::versions::history::{Attempt, Book, Cause, FILE, Record, Step, Verdict};
 
 /// How many attempts are shown for each plug-in.
@@ -102,8 +102,8 @@ fn outline(attempt: &Attempt, earlier: &[Attempt], whole: bool) -> String {
         .iter()
         .any(|before| before.digest == attempt.digest && before.verdict != Verdict::Refused);
     let cause = match (attempt.asked, attempt.cause) {
-        (Some(Asked::Load), _) => "by plugin load",
-        (Some(Asked::Rollback), _) => "by plugin rollback",
+        (Some(AskedFor::Load), _) => "by plugin load",
+        (Some(AskedFor::Rollback), _) => "by plugin rollback",
         (None, Cause::Start) => "at the start",
         (None, Cause::Reload) => "at a reload",
         (None, Cause::File) if ran_before => "its file was replaced by an earlier version",
