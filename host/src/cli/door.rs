@@ -29,7 +29,7 @@ pub enum Door {
     /// By the running relay.
     Relay(Client),
     /// By this process, because no relay runs.
-    Folder(Desk, Who),
+    Folder(Box<Desk>, Who),
 }
 
 impl Door {
@@ -100,7 +100,7 @@ impl SpoolArgs {
         let who = Who::new(who::name(), Role::Administrator, "command line");
         let outputs = self.config()?.as_ref().and_then(OfFolder::of);
         let desk = Desk::of_folder(&folder, store, self.known()?).with_record_files(outputs);
-        Ok(Door::Folder(desk, who))
+        Ok(Door::Folder(Box::new(desk), who))
     }
 
     /// Opens the store itself, beside a relay that may be running.

@@ -46,7 +46,7 @@ impl Ending<'_> {
         wrong
     }
 
-    pub(super) fn mails<'a>(operators: &'a [Operator], about: About) -> impl Iterator<Item = &'a Mail> {
+    pub(super) fn mails(operators: &[Operator], about: About) -> impl Iterator<Item = &Mail> {
         let all = operators.iter().flat_map(|operator| &operator.outbox);
         all.filter(move |mail| mail.about == about)
     }

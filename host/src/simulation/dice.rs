@@ -24,7 +24,7 @@ impl Dice {
             let letter = self.letter(number);
             acts.push(self.act(What::Sends(letter)));
         }
-        if seed % 8 != 0 {
+        if !seed.is_multiple_of(8) {
             for _ in 0..1 + self.below(6) {
                 let what = self.mishap(letters);
                 acts.push(self.act(what));

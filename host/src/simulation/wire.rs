@@ -102,12 +102,15 @@ impl Trail {
 /// The hosts of the world that listen.
 pub(super) struct Net {
     world: Arc<World>,
-    hosts: Mutex<Vec<(SocketAddr, mpsc::UnboundedSender<(End, SocketAddr)>)>>,
+    hosts: Mutex<Vec<(SocketAddr, mpsc::UnboundedSender<Connected>)>>,
     opened: AtomicU64,
 }
 
+/// A host's end of a new connection, and who connects.
+type Connected = (End, SocketAddr);
+
 /// Where a host takes connections.
-pub(super) struct Listener(Fair<mpsc::UnboundedReceiver<(End, SocketAddr)>>);
+pub(super) struct Listener(Fair<mpsc::UnboundedReceiver<Connected>>);
 
 impl fmt::Debug for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
